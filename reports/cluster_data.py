@@ -354,10 +354,11 @@ def link_tables(
     near, soft = (
         [_no_links(one, (_OF, "row", _NTH), ("here", "there"))] for one in (of_near, of_soft)
     )
+    wanted = {*_ENDS, "strength", *of_inside, *of_near, *of_soft}
+    columns = [name for name in LINKS.schema.names if name in wanted]
+    coded = [name for name in tables.CODED[LINKS.name] if name in wanted]
     before = 0
-    for batch in tables.read_in_key_order(
-        run, LINKS, LINKS.schema.names, coded=tables.CODED[LINKS.name]
-    ):
+    for batch in tables.read_in_key_order(run, LINKS, columns, coded=coded):
         nth = np.arange(before, before := before + batch.num_rows)
         ends = {end: batch[end].combine_chunks() for end in _ENDS}
         rows = {"entity_a": known.places_of_runs(ends["entity_a"])}
@@ -378,13 +379,13 @@ def link_tables(
             if to_supplier.any():
                 at = np.flatnonzero(to_supplier)
                 to_supplier[at] = drawn.places(ends[there].take(pa.array(at))) >= 0
-            for found, chosen, columns in (
+            for found, chosen, names in (
                 (near, outside & hard, of_near),
                 (soft, to_supplier, of_soft),
             ):
                 more = {"here": ends[here], "there": ends[there], _OF: pa.array(mine)}
                 more |= {"row": pa.array(rows[here]), _NTH: pa.array(nth)}
-                found.append(_chosen(batch.select(columns), chosen, more))
+                found.append(_chosen(batch.select(names), chosen, more))
     crossing = pa.concat_tables(near)
     cluster_of = _cluster_of(run, crossing["there"], members)
     crossing = crossing.append_column("cluster_id", cluster_of)

@@ -7,7 +7,6 @@ What is left out is counted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -22,25 +21,30 @@ from reports import tables
 from reports.cluster_data import ClusterBatch, ClusterFacts
 from reports.tables import BoolArray, RunFolder
 from schemas.cluster import ClusterFlag
-from schemas.entity import KNOWN_LEGITIMATE
 from schemas.enums import Review, Status, Tier
+from schemas.facts import (
+    EARLIER_VERSION,
+    KNOWN_LEGITIMATE,
+    LEFT_OUT,
+    OF_ANALYSTS,
+    Facts,
+    facts_of,
+    have_facts,
+    reason_of,
+    reasons_and_facts,
+    without_analysts,
+)
 from schemas.manifest import Alarm
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS, SUPPLIERS
+from transforms.arrow_util import with_column
 from transforms.extract.impersonation import BRAND, impersonation_rules
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.manifest import OTHER_FIELDS, UNKNOWN_FIELDS
 
 Row = dict[str, Any]
 
-_DECISION = r"(?s)(?:\b\w+ )?\bdecision .*"
-"""From the first decision that a reason names to its end.
-
-Its author is a person, and its reason may quote a record; both could hold this pattern's own words,
-so nothing that follows is kept. A word is tried from its start alone: it may have a million
-letters.
-"""
-
-LEFT_OUT = "an analyst’s decision, left out of this copy"
+NOT_LEAVING = (*OF_ANALYSTS, EARLIER_VERSION)
+"""Facts whose words do not leave: an author is a person, and a reason may quote a record."""
 
 _OF_DECISIONS = "decisions_contradict"
 
@@ -177,10 +181,10 @@ def _has_both_ends(link: Row, ids: Collection[str]) -> bool:
 
 def _without_other_end(link: Row) -> Row:
     """Returns a link to another cluster with its other end as the kind of identifier that it is."""
-    there = hide_other_end(link["there"])
-    if there == link["there"]:
+    if "there_kind" in link:
         return link  # left out already
-    return link | {"there": there, "entity_a": link["here"], "entity_b": there}
+    there, kind = hide_other_end(link["there"]), link["there"].partition(":")[0]
+    return link | {"there": there, "there_kind": kind, "entity_a": link["here"], "entity_b": there}
 
 
 def hide_other_end(entity_id: str) -> str:
@@ -211,14 +215,12 @@ def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
     return f"{best} ({brands[0]})" if brands else str(best)
 
 
-def redact_reason(text: str) -> str:
-    """Returns a reason of entities/ or links/ without what analysts wrote."""
-    return re.sub(_DECISION, LEFT_OUT, text)
-
-
-def redact_reasons(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns a column of reasons without what analysts wrote."""
-    return pc.replace_substring_regex(column, _DECISION, LEFT_OUT)
+def redact_reasons(rows: pa.Table) -> pa.ChunkedArray:
+    """Returns the reasons of rows of entities/ or links/ without what analysts wrote."""
+    hidden = have_facts(rows["facts"], NOT_LEAVING)
+    left = [redact_facts(value) for value in rows["facts"].filter(hidden).to_pylist()]
+    reasons = rows["reason"].combine_chunks()
+    return pc.replace_with_mask(reasons, hidden, reasons_and_facts(left)[0])
 
 
 def redact_fact_reasons(whole: ClusterFacts) -> ClusterFacts:
@@ -240,13 +242,22 @@ def keep_leaving(whole: ClusterFacts) -> ClusterFacts:
 
 def redact_member_reasons(batch: ClusterBatch) -> ClusterBatch:
     """Returns clusters whose table of members has no reasons that analysts wrote."""
-    at = batch.members.schema.get_field_index("reason")
-    members = batch.members.set_column(at, "reason", redact_reasons(batch.members["reason"]))
+    members = with_column(batch.members, "reason", redact_reasons(batch.members))
     return replace(batch, members=members)
 
 
+def redact_facts(value: Sequence[Mapping[str, Any]]) -> Facts:
+    """Returns facts from a value of their column, without the words of analysts."""
+    return without_analysts(facts_of(value))
+
+
 def _redact_rows(rows: Iterable[Row]) -> list[Row]:
-    return [row | {"reason": redact_reason(row["reason"])} for row in rows]
+    return [
+        row | {"reason": reason_of(redact_facts(row["facts"]))}
+        if any(fact["code"] in NOT_LEAVING for fact in row["facts"])
+        else row
+        for row in rows
+    ]
 
 
 def redact_alarms(found: Iterable[Alarm]) -> list[Alarm]:
@@ -313,11 +324,10 @@ def sum_shown_counts(counts: Iterable[int | None]) -> tuple[int | None, bool]:
     return (sum(shown) if shown else None), len(shown) == len(every)
 
 
-def suppressed_shown(*, redact: bool) -> pc.Expression:
-    """Chooses suppressed entities: outside only those that a list knows, and no decision names."""
-    where = pc.field("status") == Status.SUPPRESSED
+def suppressed_shown(entities: pa.Table, *, redact: bool) -> pa.Table:
+    """Returns suppressed entities: outside only those that a list knows, and no decision names."""
+    rows = entities.filter(pc.field("status") == Status.SUPPRESSED)
     if not redact:
-        return where
-    reason = pc.field("reason")
-    listed = pc.starts_with(reason, KNOWN_LEGITIMATE)
-    return where & listed & ~pc.match_substring(reason, "decision ")
+        return rows
+    hidden = have_facts(rows["facts"], NOT_LEAVING)
+    return rows.filter(pc.and_not(have_facts(rows["facts"], KNOWN_LEGITIMATE), hidden))

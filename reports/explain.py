@@ -7,7 +7,7 @@ fit for JSON, and `explanation_lines` turns that into lines for a terminal.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ from schemas.cluster import ClusterFlag
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, Role, Strength
+from schemas.facts import CONTESTED, Fact
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from transforms.extract.fields import complaint_mentions
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -177,7 +178,7 @@ def explain(
     found["rejected"] = [_rejected(run, link, a) for link in rejected[:LINK_LIMIT]]
     found["rejected_in_all"] = len(rejected)
     found["cluster"] = _cluster(run, cluster_id) if cluster_id else None
-    found["doubts"] = entity_doubts(found["entity"], accepted)
+    found |= _doubted(entity_doubts(found["entity"], accepted))
     found["excerpts"] = _excerpts(run, a, narratives) if narratives else None
     if b is not None:
         found["other"] = describe_entity(run, b)
@@ -282,7 +283,15 @@ def _path(run: RunFolder, a: str, b: str) -> list[Row]:
 def _link(link: Row, evidence: Evidence | None) -> dict[str, Any]:
     """Returns a link with its weight split into records, and what would have to be wrong."""
     parts = evidence.parts(link["entity_a"], link["entity_b"]) if evidence else []
-    return _plain(link) | {"parts": list(evidence_rows(parts)), "doubts": link_doubts(link, parts)}
+    return _plain(link) | {"parts": list(evidence_rows(parts))} | _doubted(link_doubts(link, parts))
+
+
+def _doubted(doubts: Sequence[Fact]) -> dict[str, Any]:
+    """Returns doubts in words, and as codes with arguments."""
+    return {
+        "doubts": [one.sentence() for one in doubts],
+        "doubt_facts": [one._asdict() for one in doubts],
+    }
 
 
 def _rejected(run: RunFolder, link: Row, near: str) -> dict[str, Any]:
@@ -423,8 +432,8 @@ def explanation_lines(found: Row) -> Iterator[str]:
 
 def _entity(entity: Row) -> Iterator[str]:
     yield _safe(entity["entity_id"], 300)
-    status = entity["status"]
-    yield f"  {status}: {_safe(entity['reason'].removeprefix(f'{status}: '), 500)}"
+    status = "" if entity["facts"][0]["code"] in CONTESTED else f"{entity['status']}: "
+    yield f"  {status}{_safe(entity['reason'], 500)}"
     place = ", ".join(one for one in (entity["region"], entity["line_type"]) if one)
     yield (
         f"  {quantity(entity['complaints'], 'complaint')}, {quantity(entity['calls'], 'call')}, "

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, RECORD, with_words
+from reports.cluster_data import NARRATIVE, PHONE_PREFIX, RECORD, with_words
 from reports.tables import (
     SECONDS_A_DAY,
     BoolArray,
@@ -35,8 +35,8 @@ from reports.tables import (
     decoded,
     first_of_groups,
 )
-from schemas.entity import KNOWN_LEGITIMATE
-from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
+from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status, Strength
+from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, Fact, fact, have_facts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.arrow_util import group_changes, group_offsets, sorted_unique, stable_order
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
@@ -303,12 +303,10 @@ def _records(run: RunFolder, table: Table, by: str, ids: list[str]) -> dict[Reco
 def _linking(run: RunFolder, groups: Iterable[list[Row]]) -> frozenset[str]:
     ids = pa.array(sorted({row["entity_id"] for rows in groups for row in rows}), pa.string())
     where = pc.field("entity_id").isin(ids)
-    found = tables.read_table(run, ENTITIES, ["entity_id", "status", "reason"], where).to_pylist()
-    return frozenset(row["entity_id"] for row in found if not _left_out(row))
-
-
-def _left_out(row: Row) -> bool:
-    return row["status"] == Status.SUPPRESSED and row["reason"].startswith(KNOWN_LEGITIMATE)
+    found = tables.read_table(run, ENTITIES, ["entity_id", "status", "facts"], where)
+    known = have_facts(found["facts"], (*KNOWN_LEGITIMATE, EARLIER_VERSION))
+    left_out = pc.and_(known, pc.equal(found["status"], Status.SUPPRESSED))
+    return frozenset(found["entity_id"].filter(pc.invert(left_out)).to_pylist())
 
 
 def evidence_rows(parts: Iterable[EvidenceRecord]) -> Iterator[Row]:
@@ -332,55 +330,43 @@ def evidence_rows(parts: Iterable[EvidenceRecord]) -> Iterator[Row]:
         }
 
 
-def link_doubts(link: Row, parts: Sequence[EvidenceRecord]) -> list[str]:
+def link_doubts(link: Row, parts: Sequence[EvidenceRecord]) -> list[Fact]:
     """Lists what would have to be wrong for a link to be wrong, the least first."""
     counted = [part for part in parts if part.counted]
     people = sum(part.people for part in counted)
-    found: list[str] = []
+    found: list[Fact] = []
     if people == 1:
-        found.append(
-            f"one victim in record {counted[0].record} would have to be mistaken, malicious, or a "
-            "victim of two call centers"
-        )
+        found.append(fact("one_reporter", counted[0].record))
     elif counted:
-        found.append(f"{people} victims would all have to be mistaken, malicious, or misread")
+        found.append(fact("all_reporters", people))
     if len(link["orgs"]) == 1:
-        found.append(f"no organisation but {link['orgs'][0]} has seen both")
+        found.append(fact("one_organisation", link["orgs"][0]))
     if parts and all(part.k > 2 for part in parts):
-        fewest = min(part.k for part in parts)
-        found.append(
-            f"no record names just these two: each names {fewest} identifiers or more, and one of "
-            "the others may be what they share"
-        )
-    if link["strength"] == "soft":
-        found.append("one end can be forged or is shared: the link is never accepted by itself")
-    found.extend(_readings(counted))
+        found.append(fact("never_alone", min(part.k for part in parts)))
+    if link["strength"] == Strength.SOFT:
+        found.append(fact("soft_end"))
+    found += _unsure_readings(counted)
     gap = _longest_gap([part.observed_at for part in parts])
-    phones = [link[end] for end in ("entity_a", "entity_b") if link[end].startswith("phone:")]
+    phones = [end for end in _ends(link) if end.startswith(PHONE_PREFIX)]
     if phones and gap >= REASSIGNED_DAYS:
-        found.append(
-            f"no record for {gap} days: {' or '.join(phones)} may have been reassigned meanwhile"
-        )
+        found.append(fact("long_silence", gap, " or ".join(phones)))
     return found
 
 
-def _readings(parts: Sequence[EvidenceRecord]) -> list[str]:
-    """Lists the ends that were only ever read with doubt."""
+def _unsure_readings(parts: Sequence[EvidenceRecord]) -> Iterator[Fact]:
+    """Yields the ends that were only ever read with doubt."""
     best: dict[str, Row] = {}
     for part in parts:
         for row in part.mentions:
             known = best.get(row["entity_id"])
             if known is None or row["confidence"] > known["confidence"]:
                 best[row["entity_id"]] = row
-    found = []
     for entity_id, row in sorted(best.items()):
-        other = f", which may also be {row['also_read_as']}" if row["also_read_as"] else ""
-        if row["confidence"] < SURE_CONFIDENCE or other:
-            found.append(
-                f"the reading of {entity_id} (confidence {row['confidence']:.2f}{other}) would "
-                "have to be wrong"
-            )
-    return found
+        confidence = f"{row['confidence']:.2f}"
+        if row["also_read_as"]:
+            yield fact("two_readings", entity_id, confidence, row["also_read_as"])
+        elif row["confidence"] < SURE_CONFIDENCE:
+            yield fact("unsure_reading", entity_id, confidence)
 
 
 def _longest_gap(moments: Sequence[datetime]) -> int:
@@ -389,27 +375,26 @@ def _longest_gap(moments: Sequence[datetime]) -> int:
     return max((int((b - a).days) for a, b in pairwise(order)), default=0)
 
 
-def entity_doubts(entity: Row, accepted: Sequence[Row]) -> list[str]:
+def entity_doubts(entity: Row, accepted: Sequence[Row]) -> list[Fact]:
     """Lists what would have to be wrong for a membership to be wrong.
 
     Args:
         entity: a row of entities/ with its `roles` and its row of members/ as `member`.
         accepted: its accepted links.
     """
-    found: list[str] = []
+    found: list[Fact] = []
     member = entity["member"]
     if member is None:
         return found
-    roles = set(entity["roles"])
-    if entity["kind"] == EntityKind.PHONE and str(Role.CALLER_ID) in roles:
-        found.append("it was a caller id too: some of its records may be of calls that forged it")
+    if entity["kind"] == EntityKind.PHONE and Role.CALLER_ID in entity["roles"]:
+        found.append(fact("caller_id_too"))
     if entity["complaints"] + entity["calls"] == 1:
-        found.append("one record names it: one mistyped character would make it a stranger's")
+        found.append(fact("one_record"))
     if len(accepted) == 1:
-        far = set(_ends(accepted[0])) - {entity["entity_id"]}
-        found.append(f"it hangs on one link alone, to {far.pop()}")
+        (other,) = set(_ends(accepted[0])) - {entity["entity_id"]}
+        found.append(fact("one_link", other))
     if member["bridge"]:
-        found.append("the cluster falls apart without it: it may serve two call centers (a mule)")
+        found.append(fact("bridge"))
     return found
 
 

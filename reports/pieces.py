@@ -59,6 +59,7 @@ from reports.tables import (
     picked,
 )
 from schemas.enums import EntityKind
+from schemas.facts import facts_of
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
 from transforms.arrow_util import concat_ranges, distinct_rows, group_offsets, stable_order
 from transforms.text_spans import string_buffers
@@ -174,7 +175,10 @@ def gather_job(
     here = pc.field("cluster_id").isin(ids)
     every, of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here & context.suppliers, ids)
-    links = link_tables(source, every, of, suppliers.drawn, _OF_INSIDE, _OF_NEAR, _OF_SOFT)
+    more = ("facts",) if context.redact else ()
+    links = link_tables(
+        source, every, of, suppliers.drawn, (*_OF_INSIDE, *more), (*_OF_NEAR, *more), _OF_SOFT
+    )
     starts = group_offsets(of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
     points = figures.layout_clusters(every, starts, links.inside, earlier)
@@ -211,9 +215,9 @@ def gather_job(
         wordings = count_wordings(read.wordings, asked)
         for cluster_id, rows in scripts.items():
             facts[cluster_id]["scripts"] = compare_scripts(rows, wordings.get(cluster_id, {}))
-    for place, more in enumerate((starts[1:] - starts[:-1]) - np.diff(cut.starts)):
-        if more:
-            facts[clusters[place]]["left_out"] = int(more)
+    for place, left_out in enumerate(np.diff(starts) - np.diff(cut.starts)):
+        if left_out:
+            facts[clusters[place]]["left_out"] = int(left_out)
     positions = positions_table(members, points[kept])
     first, _ = distinct_rows([naming[one].combine_chunks() for one in (*_KEY, "of")])
     once = naming.take(first)
@@ -244,9 +248,19 @@ class _Cut:
         """Returns the places of kept members within their clusters."""
         return self.row_of[rows] - self.starts[of]
 
-    def reasons(self, column: pa.ChunkedArray) -> Texts:
+    def reasons(self, rows: pa.Table) -> Texts:
         """Returns reasons, without what analysts wrote where the copy leaves."""
-        return Texts.of(disclosure_control.redact_reasons(column) if self.redact else column)
+        return Texts.of(disclosure_control.redact_reasons(rows) if self.redact else rows["reason"])
+
+    def facts(self, rows: pa.Table, reasons: Texts) -> Texts:
+        """Returns the facts of these reasons, each as its code and arguments."""
+        _, first = np.unique(reasons.codes, return_index=True)
+        read = disclosure_control.redact_facts if self.redact else facts_of
+        values = [
+            [[fact.code, *fact.arguments] for fact in read(value)]
+            for value in rows["facts"].take(first).to_pylist()
+        ]
+        return Texts(pa.array(values, pa.list_(pa.list_(pa.string()))), reasons.codes)
 
 
 def _member_columns(
@@ -264,13 +278,15 @@ def _member_columns(
         name: Texts.of(members[one], ANY_LENGTH) for name, one in texts.items()
     }
     found |= {name: Whole.of(members[name].cast(pa.int64())) for name in whole}
+    reasons = cut.reasons(members)
     x, y = (np.rint(np.nan_to_num(one * 1e4, nan=_NOWHERE)) for one in points.T)
     return found | {
         "orgs": Texts.of_lists(members["orgs"]),
         "first": Times.of(members["first_seen"]),
         "last": Times.of(members["last_seen"]),
         "confidence": Whole.of(members["confidence"], 1_000),
-        "reason": cut.reasons(members["reason"]),
+        "reason": reasons,
+        "facts": cut.facts(members, reasons),
         "carriers": _carriers(source, members["entity_id"].combine_chunks(), cut),
         "roles": read.roles,
         "days": read.days,
@@ -314,7 +330,7 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
         "first": Times.of(shown["first_seen"]),
         "last": Times.of(shown["last_seen"]),
         "strength": Texts.of(shown["strength"]),
-        "reason": cut.reasons(shown["reason"]),
+        "reason": cut.reasons(shown),
     }
     if not cut.redact:
         starts = ids.offsets.to_numpy()
@@ -352,7 +368,7 @@ def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
         "cluster": Texts.of(shown["cluster_id"]),
         "weight": Whole.of(shown["weight"], 1_000),
         **{name: Whole.of(shown[name]) for name in "complaints calls reporters".split()},
-        "reason": cut.reasons(shown["reason"]),
+        "reason": cut.reasons(shown),
     }
     each, total = np.arange(cut.count + 1), np.diff(group_offsets(of, cut.count))
     counts: dict[str, Column] = {"near": Whole(total)}

@@ -61,7 +61,9 @@ _ORDER = (
     ("entity_id", "ascending"),
 )
 
-_LISTED = "entity_id kind status reason region orgs complaints calls first_seen last_seen".split()
+_LISTED = (
+    "entity_id kind status reason facts region orgs complaints calls first_seen last_seen".split()
+)
 
 _RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
 

@@ -17,10 +17,12 @@ each list of the whole run.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from html import escape
 from importlib.resources import files
 from itertools import chain
 from typing import Any, NamedTuple
@@ -40,9 +42,11 @@ from reports.run import Run, keeps_narratives
 from reports.run_summary import Joint, OrgRecords, Trend, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
+from schemas.facts import FACTS
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
 from transforms.arrow_util import group_offsets
 from transforms.extract import mask_file_name
+from transforms.extract.kinds.registry import BY_KIND
 from transforms.gc_tuning import release_memory
 from transforms.write.job_pool import JobPool, PutFile
 
@@ -214,14 +218,29 @@ def batch_groups(groups: Sequence[list[str]], sizes: Mapping[str, int]) -> list[
 def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]:
     """Returns the page, its script and its style sheet, by name.
 
+    Colours, shapes and nouns of kinds, and the sentences of facts, come from their registries.
+
     Args:
         policy: the page's CSP.
         token: what the page of a server sends along with what it asks; none from a disk.
     """
     folder = files("reports").joinpath("assets")
     found = {name: folder.joinpath(name).read_bytes() for name in STATIC}
-    page = found["index.html"].replace(b"POLICY", policy.encode(), 1)
-    return found | {"index.html": page.replace(b"TOKEN", token.encode(), 1)}
+    kinds = {
+        str(row.kind): [row.noun, row.nouns, row.colour, row.shape] for row in BY_KIND.values()
+    }
+    words = {"kinds": kinds, "facts": {code: form.sentence for code, form in FACTS.items()}}
+    page = found["index.html"]
+    for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():
+        page = page.replace(name.encode(), escape(value).encode(), 1)
+    return found | {"index.html": page, "workbench.css": found["workbench.css"] + _kind_styles()}
+
+
+def _kind_styles() -> bytes:
+    marked = [(kind, row) for kind, row in BY_KIND.items() if row.on_dark]
+    light = "".join(f".k-{kind} {{ --k: {row.colour}; }}\n" for kind, row in marked)
+    dark = "".join(f"  .k-{kind} {{ --k: {row.on_dark}; }}\n" for kind, row in marked)
+    return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n".encode()
 
 
 def _cluster_jobs(
@@ -500,7 +519,7 @@ def _trend(shown: Trend) -> Json:
 def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
     """Returns suppressed identifiers, those of most complaints first, and how many there are."""
     order = [("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending")]
-    shown = entities.filter(disclosure_control.suppressed_shown(redact=redact))
+    shown = disclosure_control.suppressed_shown(entities, redact=redact)
     rows = shown.sort_by(order).slice(0, SUPPRESSED_LIMIT)
     columns = "entity_id kind complaints calls orgs reason"
     return {

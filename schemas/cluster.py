@@ -7,6 +7,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from schemas.enums import EntityKind, LineageEvent, Review, Role, Status, Strength, Tier
+from schemas.facts import FACT_LIST
 from schemas.field import (
     AMOUNT,
     FLAG,
@@ -282,6 +283,7 @@ LINK = pa.schema(
         required("records", "Reports: a complaint with its calls is one.", INTEGER),
         required("accepted", "Whether it holds a cluster together.", FLAG),
         required("reason", "Why it was accepted or not."),
+        required("facts", "The same as codes with arguments.", FACT_LIST),
     ]
 )
 """links/: every pair of entities that some record names together."""

@@ -23,6 +23,7 @@ from schemas.call import CALL_INPUT, CALL_KEY
 from schemas.cluster import ALERT, ALERT_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.enums import EMAIL_ROLES
+from schemas.facts import FACTS, Argument, Counted
 from schemas.field import TEXT, allowed_values, field_doc, optional, required
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import map_schema
@@ -104,6 +105,11 @@ parameter, or cannot be read: host, and path or parameter up to the tenant), `em
 `handle:telegram:name`.
 """
 
+_ABOUT_FACTS = """\
+What `reason` of entities/ and links/ says in words, `facts` says as codes, whose arguments are
+texts in the order of this table. A copy that leaves has no arguments of the type `analyst`.
+"""
+
 _EMAIL_WITH_ROLE = [
     required("address", "The address, possibly defanged.", TEXT),
     optional("role", "The part it plays.", TEXT, values=EMAIL_ROLES),
@@ -173,6 +179,7 @@ def markdown_page() -> str:
     ]
     parts.append("## Vocabularies\n")
     parts += [_vocabulary(words) for words in _VOCABULARIES]
+    parts += ["## Facts\n", _ABOUT_FACTS, _facts()]
     return "\n".join(parts)
 
 
@@ -322,6 +329,22 @@ def _vocabulary(words: type[StrEnum]) -> str:
     about = (words.__doc__ or "").strip().splitlines()[0]
     values = ", ".join(f"`{word}`" for word in words)
     return f"**{words.__name__}.** {about} {values}.\n"
+
+
+def _facts() -> str:
+    rows = (
+        (
+            f"`{code}`",
+            ", ".join(f"`{name}` ({_argument(kind)})" for name, kind in form.arguments.items()),
+            form.sentence,
+        )
+        for code, form in FACTS.items()
+    )
+    return markdown_table(("code", "arguments", "sentence"), rows)
+
+
+def _argument(kind: Argument | Counted) -> str:
+    return "count" if isinstance(kind, Counted) else kind.value
 
 
 def _hint(kind: object) -> str:

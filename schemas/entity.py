@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, Status
+from schemas.facts import FACT_LIST
 from schemas.field import INTEGER, TEXT, TEXTS, TIMESTAMP, optional, required
 
 ENTITY = pa.schema(
@@ -28,6 +29,7 @@ ENTITY = pa.schema(
         optional("line_type", "Line type of a phone number."),
         required("status", "What may be said of it.", values=Status),
         required("reason", "Why it has that status."),
+        required("facts", "The same as codes with arguments.", FACT_LIST),
         required("reporters", "Distinct reporters who show a suspect using it.", INTEGER),
         optional("epoch", "1, or its place among the holders of what was passed on.", INTEGER),
         optional("first_used", "Earliest record that shows a suspect using it.", TIMESTAMP),
@@ -38,9 +40,6 @@ ENTITY = pa.schema(
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""
 
 ENTITY_KEY = ("entity_id",)
-
-KNOWN_LEGITIMATE = "known legitimate: "
-"""Start of the reason of an entity that is on a known-legitimate list."""
 
 CONTESTED = pa.schema(
     [

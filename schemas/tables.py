@@ -18,6 +18,7 @@ from schemas.entity import (
     VICTIM_ENTRY_KEY,
 )
 from schemas.enums import Review, Tier
+from schemas.facts import EARLIER_VERSION
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ ADDED_LATER: Mapping[str, Any] = {
     "review": str(Review.UNREVIEWED),
     "on_one_reporter": False,
     "rests_on": [],
+    "facts": [{"code": EARLIER_VERSION, "arguments": []}],
 }
 """Required columns that a run of an earlier version lacks, with the least that they can say."""
 

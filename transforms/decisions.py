@@ -40,6 +40,7 @@ from schemas.decision import (
     members_digest,
 )
 from schemas.entity import withheld_id, without_epoch
+from schemas.facts import Fact, fact
 from schemas.field import TIMESTAMP
 from transforms.extract.allowlist import KnownLegitimate, make_allowlist
 from transforms.manifest import CounterValue
@@ -147,6 +148,11 @@ class Decision:
     def describe(self) -> str:
         """Returns the decision for people, without its kind."""
         return f"decision {self.decision_id} by {self.author}: {self.reason}"
+
+    def as_fact(self, code: str, *, with_reason: bool = True) -> Fact:
+        """Returns the decision as a fact of what it is on; its reason may name what it is on."""
+        reason = self.reason if with_reason else ""
+        return fact(code, self.kind, self.decision_id, self.author, reason)
 
 
 @dataclass(frozen=True)
@@ -279,10 +285,10 @@ class DecisionsInForce:
 
     def add_to(self, known: KnownLegitimate) -> KnownLegitimate:
         """Adds the entities that analysts decided are legitimate to the list, for all epochs."""
-        decided = self.of(DecisionKind.LEGITIMATE)
-        return known.merged(
-            make_allowlist({without_epoch(a.entity_a): a.describe() for a in decided})
-        )
+        decided = {without_epoch(a.entity_a): a for a in self.of(DecisionKind.LEGITIMATE)}
+        rows = make_allowlist({entity: a.describe() for entity, a in decided.items()})
+        facts = {entity: a.as_fact("decided_legitimate") for entity, a in decided.items()}
+        return known.merged(replace(rows, facts=facts))
 
     def counters(self) -> Iterator[CounterValue]:
         """Yields the counters of the manifest."""

@@ -58,8 +58,9 @@ from reports.referral import SharedVictims
 from reports.run import Run
 from reports.text import quantity
 from schemas.decision import members_digest
-from schemas.entity import KNOWN_LEGITIMATE, without_epoch
+from schemas.entity import without_epoch
 from schemas.enums import Status
+from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, facts_of
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.offer import Feed, Result
@@ -349,14 +350,17 @@ def join_offers(arguments: Namespace, live: LiveEvidence | None = None) -> int:
 def known_legitimate_of_run(run: Run) -> KnownLegitimate:
     """Returns what a finished run saw and knew to be legitimate: it stays so."""
     where = pc.field("status") == str(Status.SUPPRESSED)
-    rows = tables.read_table(run, ENTITIES, ["entity_id", "reason"], where).to_pylist()
-    why = {
-        without_epoch(row["entity_id"]): row["reason"].removeprefix(KNOWN_LEGITIMATE)
+    rows = tables.read_table(run, ENTITIES, ["entity_id", "facts"], where).to_pylist()
+    known = {
+        without_epoch(row["entity_id"]): fact
         for row in rows
-        if row["reason"].startswith(KNOWN_LEGITIMATE)
+        for fact in facts_of(row["facts"])
+        if fact.code in (*KNOWN_LEGITIMATE, EARLIER_VERSION)
     }
-    ids = tuple(sorted(why))
-    return KnownLegitimate(ids, tuple(map(why.__getitem__, ids)), frozenset())
+    ids = tuple(sorted(known))
+    return KnownLegitimate(
+        ids, tuple(known[one].sentence() for one in ids), frozenset(), facts=known
+    )
 
 
 def _check_given_again(arguments: Namespace, options: Json) -> None:

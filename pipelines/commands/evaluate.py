@@ -31,6 +31,7 @@ from reports.tables import RunFolder
 from schemas.entity import without_epoch, without_epochs
 from schemas.enums import Review, Status, Strength, Tier
 from schemas.extras import install_command
+from schemas.facts import have_facts
 from schemas.tables import ENTITIES, LINKS, MEMBERS
 from transforms import clustering_metrics
 from transforms.clustering_metrics import (
@@ -55,9 +56,6 @@ from transforms.graph import CORE_ROBUSTNESS, HUB_REPORTERS
 
 MOST_ROWS_BYTES = 128 * 1024 * 1024
 """Of a file of known answers: those of a simulated world of a million complaints have 45 MB."""
-
-HUB_REASON = "hub: "
-"""The start of the reason of what clustering found to be a hub; no baseline knows that."""
 
 MEMBER_COLUMNS = ("entity_id", "cluster_id", "tier", "review", "robustness", "near_miss_of")
 
@@ -341,11 +339,8 @@ def compare_baselines(
     Raises:
         UsageError: where that is asked for and not installed.
     """
-    entities = tables.read_table(run, ENTITIES, ["entity_id", "status", "reason"])
-    kept = pc.or_(
-        pc.equal(entities["status"], str(Status.INFRASTRUCTURE)),
-        pc.starts_with(entities["reason"], HUB_REASON),
-    )
+    entities = tables.read_table(run, ENTITIES, ["entity_id", "status", "facts"])
+    kept = pc.or_(pc.equal(entities["status"], str(Status.INFRASTRUCTURE)), _are_hubs(entities))
     ids = entities.filter(kept)["entity_id"].combine_chunks()
     columns = ["entity_a", "entity_b", "weight"]
     links = tables.read_table(run, LINKS, columns, pc.field("strength") == str(Strength.HARD))
@@ -602,14 +597,20 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
     )
 
 
+def _are_hubs(entities: pa.Table) -> pa.ChunkedArray:
+    """Masks what clustering found to be a hub, of which no baseline knows."""
+    suppressed = pc.equal(entities["status"], str(Status.SUPPRESSED))
+    return pc.and_(suppressed, have_facts(entities["facts"], ["hub"]))
+
+
 def _flags(run: RunFolder, hubs: Path) -> HubFlags:
     holders: dict[str, int] = {}
     for row in _rows(hubs, "holders"):
         if not row["holders"].isdecimal():
             raise UsageError(f"{hubs}: {row['holders']!r} is not a number of operations; write one")
         holders[row["entity_id"]] = int(row["holders"])
-    entities = tables.read_table(run, ENTITIES, ["entity_id", "reporters", "reason"])
-    flagged = entities.filter(pc.starts_with(entities["reason"], HUB_REASON))
+    entities = tables.read_table(run, ENTITIES, ["entity_id", "status", "reporters", "facts"])
+    flagged = entities.filter(_are_hubs(entities))
     often = pc.greater_equal(entities["reporters"], HUB_REPORTERS)
     return score_hub_flags(
         flagged["entity_id"].to_pylist(), holders, entities.filter(often)["entity_id"].to_pylist()

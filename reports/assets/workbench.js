@@ -49,7 +49,7 @@
   /** @param {string[]} columns @param {any[][]} rows @returns {any[]} times as seconds since 1970 */
   const objects = (columns, rows) =>
     rows.map((row) => Object.fromEntries(columns.map((name, at) =>
-      [name, TIMES.has(name) && typeof row[at] === "string" ? Date.parse(row[at]) / 1000 : row[at]])));
+      [name, TIMES.has(name) && typeof row[at] === "string" ? seconds(row[at]) : row[at]])));
 
   /**
    * A column of a piece (reports/tables.py): numbers, or the distinct values with the number of each row's.
@@ -91,7 +91,10 @@
   async function clusterList(name) {
     const list = await load(name);
     list.objects ??= objects(list.columns, list.rows);
-    for (const one of list.objects) clusterOf.set(one.id, one);
+    for (const one of list.objects) {
+      one.changes ??= changes(one);
+      clusterOf.set(one.id, one);
+    }
     return list.objects;
   }
 
@@ -169,13 +172,13 @@
 
   /** @param {any} one @param {any[]} members @returns {string[]} what would have to be wrong for it to be no member (reports/link_evidence.py) */
   function doubts(one, members) {
-    /** @type {string[]} */ const found = [];
-    if (bare(one.id) !== one.id) found.push(`${bare(one.id)} was in use before a long gap, maybe of another holder`);
-    if (one.kind === "phone" && "caller_id" in one.roles) found.push("it was a caller id too: some of its records may be of calls that forged it");
-    if (one.complaints + one.calls === 1) found.push("one record names it: one mistyped character would make it a stranger's");
-    if (one.accepted.length === 1) found.push(`it hangs on one link alone, to ${members[one.accepted[0]].id}`);
-    if (one.bridge) found.push("the cluster falls apart without it: it may serve two call centers (a mule)");
-    return found;
+    return [
+      bare(one.id) !== one.id && fact("earlier_holder", { identifier: bare(one.id) }),
+      one.kind === "phone" && "caller_id" in one.roles && fact("caller_id_too"),
+      one.complaints + one.calls === 1 && fact("one_record"),
+      one.accepted.length === 1 && fact("one_link", { other: members[one.accepted[0]].id }),
+      one.bridge && fact("bridge"),
+    ].filter(Boolean);
   }
 
   const TIMELINE_ROWS = 80, HANDOVER_DAYS = 21, OVERLAP_DAYS = 7;
@@ -211,30 +214,49 @@
 
   // ---------------------------------------------------------------- elements and text
 
+  const NAMES = /** @type {Record<string, string>} */ ({ label: "aria-label" });
   /**
-   * @param {string} tag with classes behind dots @param {any} [attributes] `onX` are listeners
-   * @param {...any} children nodes, or text @returns {any}
+   * @param {string} tag with classes behind dots
+   * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners @returns {any}
    */
-  function h(tag, attributes, ...children) {
+  function h(tag, ...children) {
     const [name, ...classes] = tag.split(".");
     const made = document.createElement(name);
     if (classes.length) made.className = classes.join(" ");
-    for (const [key, value] of Object.entries(attributes ?? {})) {
+    const attributes = children[0]?.constructor === Object ? children.shift() : {};
+    for (const [key, value] of Object.entries(attributes)) {
       if (value === null || value === undefined || (value === false && !key.startsWith("aria-"))) continue;
       if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-      else made.setAttribute(key, value === true && !key.startsWith("aria-") ? "" : String(value));
+      else made.setAttribute(NAMES[key] ?? key, value === true && !key.startsWith("aria-") ? "" : String(value));
     }
     made.append(...children.flat(9).filter((one) => one !== null && one !== undefined && one !== false));
     return made;
   }
+  /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes @param {string} [classes] */
+  const button = (text, onclick, more = {}, classes = "") => h(`button${classes}`, { type: "button", onclick, ...more }, text);
+  const [p, li, h2, h3, div, span, tr, dt] = ["p", "li", "h2", "h3", "div", "span", "tr", "dt"].map((tag) => (/** @type {any[]} */ ...children) => h(tag, ...children));
+  const quiet = (/** @type {any[]} */ ...children) => h("span.quiet", ...children);
+  const remark = (/** @type {any[]} */ ...children) => h("p.quiet", ...children);
+  const anchor = (/** @type {string | null} */ href, /** @type {any[]} */ ...children) => h("a", { href }, ...children);
+  /** A part of the page that scrolls by itself. @param {string} label @param {any} child */
+  const scroller = (label, child) => h("div.scroll", { tabindex: 0, role: "region", label }, child);
+  /** What stands for no value. @param {string} [text] */
+  const none = (text = "–") => h("span.none", text);
+  const zero = (/** @type {number} */ number) => (number ? count(number) : none("0"));
+  /** @param {any} title @param {...any} more */
+  const headline = (title, ...more) => h("div.headline", h("h1", title), ...more);
 
   /** @param {string} tag @param {any} attributes @param {...any} children @returns {any} */
   function svg(tag, attributes, ...children) {
     const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(NAMES[key] ?? key, String(value));
     made.append(...children);
     return made;
   }
+
+  const tick = (/** @type {number} */ x1, /** @type {number} */ x2, /** @type {number} */ y) => svg("line", { x1, x2, y1: y, y2: y, class: "tick" });
+  /** A text at the left of a drawing. @param {number} left @param {number} y @param {string} text */
+  const beside = (left, y, text) => svg("text", { x: left - 6, y, "text-anchor": "end" }, text);
 
   const ODD = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
   const ODDS = new RegExp(ODD, "gu");
@@ -260,7 +282,7 @@
     }
     let from = 0;
     for (const found of text.matchAll(ODDS)) {
-      made.append(text.slice(from, found.index), h("span.ctl", null, codePoint(found[0])));
+      made.append(text.slice(from, found.index), h("span.ctl", codePoint(found[0])));
       from = found.index + found[0].length;
     }
     made.append(text.slice(from));
@@ -269,18 +291,15 @@
 
   /** @param {any} text @param {number} [limit] @returns {any} text of a complaint, made harmless */
   function shown(text, limit = CUT) {
-    if (text === null || text === undefined || text === "") return h("span.none", null, "–");
+    if (text === null || text === undefined || text === "") return none();
     const whole = String(text);
     if (whole.length <= limit) return isolated(whole);
-    const made = h("span", null, isolated(whole.slice(0, limit)), "… ");
+    const made = span(isolated(whole.slice(0, limit)), "… ");
     made.append(
-      h("button.more", {
-        type: "button",
-        onclick: (/** @type {Event} */ event) => {
+      button(`show all ${count(whole.length)} characters`, (/** @type {Event} */ event) => {
           event.stopPropagation();
           made.replaceChildren(isolated(whole));
-        },
-      }, `show all ${count(whole.length)} characters`),
+        }, {}, ".more"),
     );
     return made;
   }
@@ -288,12 +307,12 @@
   /** As `shown`, for the text of a link or a button, which can hold no other. @param {any} text @param {number} limit */
   const brief = (text, limit) => {
     const whole = String(text ?? "");
-    return whole.length > limit ? h("span", { title: plain(whole, 400) }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
+    return whole.length > limit ? span({ title: plain(whole, 400) }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
   };
   /** @param {string} id @param {number} limit */
-  const briefly = (id, limit) => h("span.id", null, brief(id, limit));
+  const briefly = (id, limit) => h("span.id", brief(id, limit));
   /** @param {string} id @param {number} [limit] */
-  const identifier = (id, limit = 64) => h("span.id", null, shown(id, limit));
+  const identifier = (id, limit = 64) => h("span.id", shown(id, limit));
 
   /** @param {number} number */
   const count = (number) => number.toLocaleString("en-US");
@@ -305,6 +324,8 @@
     const date = new Date(seconds * 1000);
     return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
   }
+  /** @param {string} written as ISO 8601 @returns {number} seconds since 1970 */
+  const seconds = (written) => Date.parse(written) / 1000;
   /** @param {number} seconds */
   function moment(seconds) {
     const time = new Date(seconds * 1000).toISOString().slice(11, 16);
@@ -334,10 +355,10 @@
   }
   /** @param {string[]} list @param {number} [most] @returns {any} */
   function names(list, most = 3) {
-    const made = h("span");
+    const made = span();
     list.slice(0, most).forEach((one, at) => made.append(at ? ", " : "", shown(words(one), 40)));
     if (list.length > most) made.append(` +${count(list.length - most)}`);
-    if (!list.length) made.append(h("span.none", null, "–"));
+    if (!list.length) made.append(none());
     return made;
   }
 
@@ -346,6 +367,7 @@
     const found = /^(?:phone:)?\+1(\d{3})(\d{3})(\d{4})(#\d+)?$/.exec(value);
     return found ? `(${found[1]}) ${found[2]}-${found[3]}` : "";
   }
+  const prettily = (/** @type {string} */ value) => (pretty(value) ? quiet(` ${pretty(value)}`) : null);
   /** @param {string} id */
   const valueOf = (id) => id.slice(id.indexOf(":") + 1);
 
@@ -353,14 +375,28 @@
   const cents = (amount) => Number(amount).toLocaleString("en-US", { minimumFractionDigits: Number.isInteger(Number(amount)) ? 0 : 2, maximumFractionDigits: 20 });
   /** @param {[string, string, number][]} list */
   function losses(list) {
-    if (!list.length) return h("span.none", null, "–");
+    if (!list.length) return none();
     const [currency, amount] = list[0];
-    const made = h("span", null, shown(currency, 40), ` ${count(Math.round(Number(amount)))}`);
+    const made = span(shown(currency, 40), ` ${count(Math.round(Number(amount)))}`);
     if (list.length > 1) made.append(h("span.quiet", { title: list.map((one) => `${plain(one[0], 12)} ${one[1]}`).join("; ") }, ` +${list.length - 1}`));
     return made;
   }
 
   // ---------------------------------------------------------------- terms
+
+  /** The sentences of facts by code, and nouns, colour and shape of each kind of identifier (reports/workbench.py). */
+  const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
+  /** @param {string} code @param {Record<string, string>} [given] arguments by name @returns {string} a fact in words */
+  const fact = (code, given = {}) => REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => given[name]);
+  const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
+  /** @param {string} kind @returns {any[]} */
+  const looksOf = (kind) => REGISTRY.kinds[kind] ?? UNKNOWN;
+  /** @param {string} kind @returns {[string, string]} */
+  const nounOf = (kind) => [looksOf(kind)[0], looksOf(kind)[1]];
+  /** The class that has the colour of a kind. @param {string} kind */
+  const tint = (kind) => `k-${/^\w+$/.test(kind) ? kind : "x"}`;
+  /** @param {string} kind @param {any} [attributes] */
+  const dot = (kind, attributes = {}) => h(`span.dot.${tint(kind)}`, attributes);
 
   const TERMS = /** @type {Record<string, string>} */ ({
     Core: "Two or more people reported it independently, and it is no slip of a better-attested identifier. Only core members leave in files.",
@@ -470,12 +506,14 @@
 
   /**
    * A table that sorts by its heads and filters by a text; its state stands in the address.
-   * @param {{columns: {name: string, head: any, title?: string, number?: boolean, value?: (row: any) => any, cell: (row: any) => any, klass?: string}[],
-   *   rows: any[], caption: string, key: (row: any) => string, text: (row: any) => string, sort: string, state: Record<string, string>,
+   * @param {{columns: {name: string, head: any, title?: string, number?: boolean, sorts?: boolean, value?: (row: any) => any, cell: (row: any) => any, klass?: string}[],
+   *   rows: any[], caption: string, key?: (row: any) => string, text: (row: any) => string, sort: string, state: Record<string, string>,
    *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[]) => void}} options
    */
   function table(options) {
     if (run.redacted) options.columns = options.columns.filter((one) => one.name !== "decide");
+    for (const one of options.columns) if (one.sorts) one.value = (row) => row[one.name];
+    const key = options.key ?? ((/** @type {any} */ row) => row.id);
     const prefix = options.prefix ?? "";
     let sort = options.state[`${prefix}sort`] || options.sort;
     let query = options.state[`${prefix}q`] || "";
@@ -485,23 +523,21 @@
     const more = h("button.wide-button", { type: "button", onclick: () => { most += 1000; rowsShown.set(opened, most); draw(); } });
     const found = h("span.quiet", { role: "status" });
     const long = options.columns.some((column) => column.klass === "words" || ["ends", "link"].includes(column.name)), printed = h("p.only-print");
+    const klass = (/** @type {any} */ column) => `${column.number ? "num" : ""} ${column.klass ?? ""}`;
     const heads = options.columns.map((column) => {
-      const head = h("th", { scope: "col", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") });
+      const head = h("th", { scope: "col", class: klass(column) });
       if (!column.value) head.append(column.head);
       else {
-        head.append(h("button.sort", {
-          type: "button", title: column.title,
-          onclick: () => {
+        head.append(button(column.head, () => {
             sort = sort === column.name ? `-${column.name}` : sort === `-${column.name}` || !column.number ? column.name : `-${column.name}`;
             remember({ [`${prefix}sort`]: sort === options.sort ? "" : sort });
             draw();
-          },
-        }, column.head));
+          }, { title: column.title }, ".sort"));
       }
       return head;
     });
     const filter = h("input.filter", {
-      type: "search", value: query, placeholder: options.hint ?? "Filter", "aria-label": `Filter: ${options.caption}`,
+      type: "search", value: query, placeholder: options.hint ?? "Filter", label: `Filter: ${options.caption}`,
       oninput: (/** @type {any} */ event) => {
         query = event.target.value;
         remember({ [`${prefix}q`]: query });
@@ -539,28 +575,40 @@
       });
       body.replaceChildren(...rows.slice(0, most).map((row) => {
         const cells = options.columns.map((column, at) =>
-          h(at ? "td" : "th", { scope: at ? null : "row", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") }, column.cell(row)));
-        return h("tr", {
-          class: options.mark?.(row), "data-key": plain(options.key(row), 200),
+          h(at ? "td" : "th", { scope: at ? null : "row", class: klass(column) }, column.cell(row)));
+        return tr({
+          class: options.mark?.(row), "data-key": plain(key(row), 200),
           onclick: options.open && ((/** @type {any} */ event) => {
             if (!event.target.closest("a, button, input, label")) options.open?.(row);
           }),
         }, cells);
       }));
-      if (!rows.length) body.append(h("tr", null, h("td.none", { colspan: options.columns.length }, options.none ?? "Nothing fits.")));
+      if (!rows.length) body.append(tr(h("td.none", { colspan: options.columns.length }, options.none ?? "Nothing fits.")));
       more.hidden = rows.length <= most;
       printed.textContent = rows.length > (long ? PRINTED_LONG : PRINTED) ? `The first ${count(long ? PRINTED_LONG : PRINTED)} of ${count(rows.length)} rows are printed.` : "";
       more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
       found.textContent = rows.length === options.rows.length ? count(rows.length) : `${count(rows.length)} of ${count(options.rows.length)}`;
     }
     draw();
-    const element = h(`div.tabled${long ? ".long" : ""}`, null,
-      h("div.bar", null, filter, found, ...(options.extra ?? [])),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": options.caption },
-        h("table", null, h("caption.unseen", null, options.caption), h("thead", null, h("tr", null, ...heads)), body)),
+    const element = h(`div.tabled${long ? ".long" : ""}`,
+      h("div.bar", filter, found, ...(options.extra ?? [])),
+      scroller(options.caption, h("table", h("caption.unseen", options.caption), h("thead", tr(...heads)), body)),
       printed, more);
     return { element, draw, chosen };
   }
+
+  /** A column of counts that rows have under its name. @param {string} name @param {any} head @param {any} [more] @returns {any} */
+  const counts = (name, head, more = {}) => ({ name, head, number: true, value: (/** @type {any} */ one) => one[name], cell: (/** @type {any} */ one) => count(one[name]), ...more });
+  /** A column of days. @param {string} name @param {string} head @returns {any} */
+  const dates = (name, head) => counts(name, head, { klass: "date", cell: (/** @type {any} */ one) => day(one[name]) });
+  /** A column of numbers with some digits. @param {string} name @param {string} head @param {number} digits @returns {any} */
+  const decimals = (name, head, digits) => counts(name, term(head), { cell: (/** @type {any} */ one) => one[name].toFixed(digits) });
+  /** The organisations of rows. @param {number} most @returns {any} */
+  const reportedTo = (most) => ({ name: "orgs", head: "Reported to", klass: "orgs", value: (/** @type {any} */ one) => -one.orgs.length, cell: (/** @type {any} */ one) => names(one.orgs, most) });
+  /** The buttons that decide on rows. @param {(one: any) => any} cell @returns {any} */
+  const deciding = (cell) => ({ name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell });
+  /** @param {any[]} list @param {(one: any) => any} cell @returns {any[]} cells with commas between them */
+  const joined = (list, cell) => list.map((one, at) => [at ? ", " : "", cell(one)]);
 
   // ---------------------------------------------------------------- decisions
 
@@ -596,17 +644,21 @@
       return;
     }
     readDecisions();
+    author = stored(AUTHOR_KEY, (text) => text) || stored(storeKey())?.author || "";
+  }
+  /** What this browser keeps; nothing where it keeps nothing, or something else. @param {string} key @param {(text: string) => any} [read] @returns {any} */
+  function stored(key, read = JSON.parse) {
     try {
-      author = localStorage.getItem(AUTHOR_KEY) || JSON.parse(localStorage.getItem(storeKey()) || "{}").author || "";
-    } catch { /* nothing is kept here */ }
+      const text = localStorage.getItem(key);
+      return text ? read(text) : null;
+    } catch {
+      return null;
+    }
   }
   /** Takes the decisions that this browser keeps, those of other tabs among them. */
   function readDecisions() {
-    if (served || !keeps) return;
-    try {
-      const kept = JSON.parse(localStorage.getItem(storeKey()) || "{}");
-      if (Array.isArray(kept.made)) made = kept.made;
-    } catch { /* what is known here stays */ }
+    const kept = served || !keeps ? null : stored(storeKey());
+    if (Array.isArray(kept?.made)) made = kept.made;
   }
   function keepDecisions() {
     keep(storeKey(), JSON.stringify({ made, author }), "decisions.csv");
@@ -681,10 +733,10 @@
   /** What a decision would change, in sentences. @param {string} kind @param {any} whole @param {string} a @param {string} [b] */
   function effects(kind, whole, a, b) {
     const { row, facts } = whole;
-    const core = facts.members.filter((/** @type {any} */ one) => one.tier === "core" && one.status === "infrastructure");
+    const core = facts.members.filter(leaves);
     const fresh = core.filter((/** @type {any} */ one) => one.review !== "reviewed");
     const others = row.size - core.length;
-    const member = facts.members.find((/** @type {any} */ one) => one.id === a);
+    const member = memberOf(facts, a);
     const size = counted(row.size, "member");
     const thin = new Set(row.flags.includes("thin") ? facts.cut?.thin_side ?? [] : []);
     const join = `the thin join of ${counted(thin.size, "member")} and ${count(row.size - thin.size)}, for which it did not leave: read the records that name both sides`;
@@ -712,7 +764,7 @@
       ];
     }
     if (kind === "cannot_link" && member) {
-      const other = facts.members.find((/** @type {any} */ one) => one.id === b);
+      const other = memberOf(facts, b);
       if (!other) return ["They are in different clusters now, and stay apart."];
       const side = cutSide(facts, member.place, other.place);
       const cut = weighed(facts).filter((/** @type {any} */ one) => one.accepted && side.has(one.a) !== side.has(one.b));
@@ -735,6 +787,8 @@
     return [];
   }
 
+  /** @param {any} facts @param {string | undefined} id @returns {any} */
+  const memberOf = (facts, id) => facts.members.find((/** @type {any} */ one) => one.id === id);
   /** @param {any} facts @returns {any} the member by which a cluster is decided on */
   function spokesman(facts) {
     const open = facts.members.filter((/** @type {any} */ one) => one.status !== "contested" && !one.id.includes(":withheld-"));
@@ -769,13 +823,13 @@
         }
       },
     },
-      h("h2", { id: "dialog-title" }, WORDS[kind] ?? kind),
-      h("p", null, identifier(a), b ? [" and ", identifier(b)] : null),
-      h("ul.effects", { "aria-label": "What it would change" }, effects(kind, whole, a, b).filter(Boolean).map((one) => h("li", null, one))),
+      h2({ id: "dialog-title" }, WORDS[kind] ?? kind),
+      p(identifier(a), b ? [" and ", identifier(b)] : null),
+      h("ul.effects", { label: "What it would change" }, effects(kind, whole, a, b).filter(Boolean).map((one) => li(one))),
       h("label", { for: "reason" }, "Reason, shown beside what it changes"), reason,
-      served ? h("p.quiet", null, "Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who],
+      served ? remark("Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who],
       problem,
-      h("p.buttons", null, record, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel")));
+      h("p.buttons", record, button("Cancel", () => dialog.close())));
     dialog.replaceChildren(form);
     dialog.showModal();
     const first = author || served ? reason : who;
@@ -838,7 +892,7 @@
       }
       toast(`${id} is undone.`);
     } catch (error) {
-      toast(plain(/** @type {Error} */ (error).message, 400));
+      failed(error);
     }
     render();
   }
@@ -863,14 +917,15 @@
   /** @param {any} message @param {any[]} [more] */
   function toast(message, more = []) {
     clearTimeout(fading);
-    toaster.replaceChildren(h("span", null, message), ...more, h("button.close", { type: "button", "aria-label": "Close", onclick: () => toaster.replaceChildren() }, "×"));
+    toaster.replaceChildren(span(message), ...more, button("×", () => toaster.replaceChildren(), { label: "Close" }, ".close"));
     fading = setTimeout(() => toaster.replaceChildren(), 15_000);
   }
+  const failed = (/** @type {any} */ error) => toast(plain(error.message, 400));
   /** @param {string} text @param {any} draft */
   function notice(text, draft) {
     const next = nextInQueue();
     toast(shown(text.split("\n")[0], 300), [
-      h("button", { type: "button", onclick: () => undo(draft.decision_id) }, "Undo"),
+      button("Undo", () => undo(draft.decision_id)),
       next ? h("a.button", { href: toCluster(next.id) }, "Next in queue") : null,
     ]);
   }
@@ -904,10 +959,7 @@
   }
   /** Takes the notes that this browser keeps, those of other tabs among them. */
   function readWork() {
-    if (served || !keeps) return;
-    try {
-      takeWork(JSON.parse(localStorage.getItem(WORK_KEY) || "null"));
-    } catch { /* what is known here stays */ }
+    if (!served && keeps) takeWork(stored(WORK_KEY));
   }
   const keepWork = () => keep(WORK_KEY, JSON.stringify(work), "workbench.json");
   /** @param {string} id of a cluster @param {any} changes */
@@ -923,7 +975,7 @@
       }
       return true;
     } catch (error) {
-      toast(plain(/** @type {Error} */ (error).message, 400));
+      failed(error);
       return false;
     }
   }
@@ -948,8 +1000,8 @@
     const mine = workOf(row);
     const state = STATES.find(([name]) => name === mine.status)?.[1];
     return [
-      state ? h(`span.tag.work-${mine.status}`, null, state) : null, mine.owner ? h("span.tag.owner", { title: "Owner" }, shown(mine.owner, 24)) : null,
-      mine.snoozed_until > today() ? h("span.tag", null, `until ${day(Date.parse(mine.snoozed_until) / 1000)}`) : null,
+      state ? h(`span.tag.work-${mine.status}`, state) : null, mine.owner ? h("span.tag.owner", { title: "Owner" }, shown(mine.owner, 24)) : null,
+      mine.snoozed_until > today() ? h("span.tag", `until ${day(seconds(mine.snoozed_until))}`) : null,
       mine.notes.length ? h("span.tag", { title: plain(mine.notes[mine.notes.length - 1].text, 200) }, counted(mine.notes.length, "note")) : null,
     ];
   }
@@ -958,25 +1010,25 @@
     const mine = workOf(row);
     const after = (/** @type {number} */ days) => new Date(Date.now() + days * 864e5).toISOString().slice(0, 10);
     const change = async (/** @type {any} */ changes) => (await changeWork(row.id, changes)) && render();
-    const owner = h("input", { type: "text", value: mine.owner, maxlength: 80, placeholder: "Nobody", "aria-label": "Owner", size: 14, autocomplete: "off", onchange: (/** @type {any} */ event) => change({ owner: event.target.value.trim() }) });
+    const owner = h("input", { type: "text", value: mine.owner, maxlength: 80, placeholder: "Nobody", label: "Owner", size: 14, autocomplete: "off", onchange: (/** @type {any} */ event) => change({ owner: event.target.value.trim() }) });
     const snoozed = mine.snoozed_until > today() ? mine.snoozed_until : "";
-    const note = h("input", { type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", "aria-label": "Note", autocomplete: "off" });
+    const note = h("input", { type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note", autocomplete: "off" });
     const notes = h("details.notes", { open: place().state.notes === "1", ontoggle: (/** @type {any} */ event) => remember({ notes: event.target.open ? "1" : "" }) },
-      h("summary", null, mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
-      h("div.note-list", null, h("form.bar", { onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); if (note.value.trim()) await change({ text: note.value.trim() }); } }, note, h("button", { type: "submit" }, "Add note")),
-        h("ol.records", null, [...mine.notes].reverse().map((/** @type {any} */ one) => h("li", null, h("span.quiet", null, moment(Date.parse(one.at) / 1000), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
-    return h("div.work", { role: "group", "aria-label": "Work on the cluster" },
-      h("label.check", null, "Work", h("select", { "aria-label": "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
-      h("label.check", null, "Owner", owner), author && mine.owner !== author ? h("button", { type: "button", onclick: () => change({ owner: author, status: mine.status || "open" }) }, "Take it") : null,
-      h("label.check", null, "Snooze", h("select", { "aria-label": "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
-        h("option", { value: "" }, mine.snoozed_until ? "Wake it" : "No"), woken(row) ? h("option", { value: mine.snoozed_until, selected: true }, `Ended ${day(Date.parse(mine.snoozed_until) / 1000)}`) : snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(Date.parse(snoozed) / 1000)}`) : null,
+      h("summary", mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
+      h("div.note-list", h("form.bar", { onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); if (note.value.trim()) await change({ text: note.value.trim() }); } }, note, h("button", { type: "submit" }, "Add note")),
+        h("ol.records", [...mine.notes].reverse().map((/** @type {any} */ one) => li(quiet(moment(seconds(one.at)), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
+    return h("div.work", { role: "group", label: "Work on the cluster" },
+      h("label.check", "Work", h("select", { label: "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
+      h("label.check", "Owner", owner), author && mine.owner !== author ? button("Take it", () => change({ owner: author, status: mine.status || "open" })) : null,
+      h("label.check", "Snooze", h("select", { label: "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
+        h("option", { value: "" }, mine.snoozed_until ? "Wake it" : "No"), woken(row) ? h("option", { value: mine.snoozed_until, selected: true }, `Ended ${day(seconds(mine.snoozed_until))}`) : snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(seconds(snoozed))}`) : null,
         [[1, "A day"], [7, "A week"], [30, "30 days"]].map(([days, text]) => h("option", { value: after(Number(days)) }, text)))),
       notes);
   }
   /** The part of the page of decisions that keeps and loads notes. */
   function workPart() {
     const number = Object.keys(work.clusters).length;
-    const file = h("input", { type: "file", accept: ".json,application/json", "aria-label": "Load workbench.json", onchange: async (/** @type {any} */ event) => {
+    const file = h("input", { type: "file", accept: ".json,application/json", label: "Load workbench.json", onchange: async (/** @type {any} */ event) => {
       let good = false;
       try { good = takeWork(JSON.parse(await event.target.files[0].text())); } catch { /* no JSON */ }
       if (good) keepWork();
@@ -984,9 +1036,9 @@
       render();
     } });
     return [
-      h("h2", null, "Notes on clusters"),
-      h("p", null, `State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `, served ? "They stand beside the decisions file, in its name with .workbench.json." : "They are kept in this browser, for every run: download them to keep or to pass on."),
-      h("div.bar", null, h("button", { type: "button", disabled: !number, onclick: () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json") }, "Download workbench.json"), served ? null : h("label.check", null, "Load", file)),
+      h2("Notes on clusters"),
+      p(`State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `, served ? "They stand beside the decisions file, in its name with .workbench.json." : "They are kept in this browser, for every run: download them to keep or to pass on."),
+      h("div.bar", button("Download workbench.json", () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json"), { disabled: !number }), served ? null : h("label.check", "Load", file)),
     ];
   }
 
@@ -1023,7 +1075,7 @@
   /** @param {any} row @param {any[]} members core ones go by value, the others as a count */
   function membersCsv(row, members) {
     const columns = ["id", "kind", "role", "tier", "review", "reporters", "robustness", "complaints", "calls", "first", "last"];
-    const core = members.filter((one) => one.tier === "core" && one.status === "infrastructure");
+    const core = members.filter(leaves);
     const lines = core.map((one) => columns.map((name) => (name === "first" || name === "last" ? new Date(one[name] * 1000).toISOString() : one[name])));
     const rest = members.length - core.length;
     const text = [["cluster_id", ...columns], ...lines.map((line) => [row.id, ...line])].map((line) => line.map(harmless).join(",")).join("\n");
@@ -1134,13 +1186,13 @@
     if (!whole) found = [...new Map(identifiersIn(query).flatMap(find).map((hit) => [hit.text + hit.href, hit])).values()].slice(0, 60);
     marked = 0;
     hits.replaceChildren(...found.map((hit, at) => {
-      const inner = [briefly(hit.text, 70), pretty(hit.text) ? h("span.quiet", null, ` ${pretty(hit.text)}`) : null, h("span.note", null, isolated(hit.note))];
+      const inner = [briefly(hit.text, 70), prettily(hit.text), h("span.note", isolated(hit.note))];
       return hit.href
         ? h("a", { href: hit.href, role: "option", id: `hit-${at}`, tabindex: -1, "aria-selected": at === 0, onclick: closeHits }, inner)
-        : h("div", { role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
+        : div({ role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
     }));
     if (found.length && !whole) hits.prepend(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing has all of this. What is found for a part of it:"));
-    if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", null, "ringtrace explain"), /^\s*RT-/i.test(query) ? ["; for an evidence number, ", h("code", null, "ringtrace resolve")] : "", "."));
+    if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", "ringtrace explain"), /^\s*RT-/i.test(query) ? ["; for an evidence number, ", h("code", "ringtrace resolve")] : "", "."));
     hits.hidden = false;
     field.setAttribute("aria-expanded", "true");
     field.setAttribute("aria-activedescendant", found.length ? "hit-0" : "");
@@ -1222,7 +1274,6 @@
 
   /** @returns {any[]} clusters that ask for attention, by priority */
   function queueRows() {
-    for (const row of clusters) row.changes ??= changes(row);
     return clusters.filter((row) => row.changes.length || (!run.compared && row.unreviewed) || woken(row));
   }
   /** The day on which a snooze ended, until somebody takes it away. @param {any} row @returns {string} */
@@ -1242,18 +1293,22 @@
     return rows.slice(here + 1).find((row) => walkAside || !setAside(row)) ?? null;
   }
 
+  /** The best known member of a cluster, and the brand that it poses as. @param {any} row @returns {string[]} */
+  function named(row) {
+    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
+    return [value, words(brand)];
+  }
   /** @param {any} row */
   function clusterName(row, state = {}) {
-    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
-    const nice = pretty(value);
+    const [value, brand] = named(row);
     return h("a.cluster", { href: toCluster(row.id, state) }, briefly(value, 48),
-      nice ? h("span.quiet", null, ` ${nice}`) : null, brand ? h("span.brand", null, " ", brief(words(brand), 30)) : null);
+      prettily(value), brand ? h("span.brand", " ", brief(brand, 30)) : null);
   }
   /** The name of a cluster as text. @param {any} row @returns {string} */
-  const titleOf = (row) => row.name.replace(/^(\S+) \((.*)\)$/s, (/** @type {string} */ _, /** @type {string} */ value, /** @type {string} */ brand) => `${value} ${words(brand)}`);
+  const titleOf = (row) => named(row).filter(Boolean).join(" ");
   /** @param {any} row */
   function statusTag(row) {
-    return row.status === "candidate" ? null : h(`span.tag.${/^[a-z]+$/.test(row.status) ? row.status : "other"}`, null, shown(words(row.status), 20));
+    return row.status === "candidate" ? null : h(`span.tag.${/^[a-z]+$/.test(row.status) ? row.status : "other"}`, shown(words(row.status), 20));
   }
   /** @param {any} row */
   const pendingTag = (row) => {
@@ -1284,35 +1339,35 @@
     const cut = facts.cut ?? {}, weakest = cut.weakest_side ?? [], thin = cut.thin_side ?? [];
     const same = weakest.join() === thin.join();
     const falls = weakest.length && row.cut !== null && !run.redacted ? `If ${row.flags.includes("cut_at_least") ? "at least " : ""}${counted(row.cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(row.size - weakest.length)} members. ` : "";
-    const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [h("a", { href: toCluster(row.id, { side: name }) }, `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
-    const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", null, h("strong", null, FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
-    if (falls && !(same && thin.length)) lines.push(h("li", null, h("strong", null, "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
+    const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [anchor(toCluster(row.id, { side: name }), `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
+    const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => li(h("strong", FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
+    if (falls && !(same && thin.length)) lines.push(li(h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
     const alone = aloneLine(row, facts);
-    if (alone) lines.unshift(h("li", null, h("strong", null, "Whole only in the union"), ": ", alone));
-    return lines.length ? h("ul.flags", { "aria-label": "What to know before it is used" }, lines) : null;
+    if (alone) lines.unshift(li(h("strong", "Whole only in the union"), ": ", alone));
+    return lines.length ? h("ul.flags", { label: "What to know before it is used" }, lines) : null;
   }
 
   const clusterColumns = () => ({
     name: { name: "name", head: "Cluster", value: (/** @type {any} */ row) => row.name, klass: "name", cell: (/** @type {any} */ row) => [clusterName(row), " ", statusTag(row), pendingTag(row), flagTags(row), run.redacted ? null : workTags(row)] },
-    priority: { name: "priority", head: term("Priority"), number: true, value: (/** @type {any} */ row) => row.priority, cell: (/** @type {any} */ row) => row.priority.toFixed(1) },
-    size: { name: "size", head: "Members", number: true, value: (/** @type {any} */ row) => row.size, cell: (/** @type {any} */ row) => count(row.size) },
-    core: { name: "core", head: [term("Core"), " of"], number: true, value: (/** @type {any} */ row) => row.core, cell: (/** @type {any} */ row) => [count(row.core), h("span.quiet", null, ` of ${count(row.size)}`)] },
-    unreviewed: { name: "unreviewed", head: term("Unreviewed"), number: true, value: (/** @type {any} */ row) => row.unreviewed, cell: (/** @type {any} */ row) => (row.unreviewed ? count(row.unreviewed) : h("span.none", null, "0")) },
-    contested: { name: "contested", head: term("Contested"), number: true, value: (/** @type {any} */ row) => row.contested, cell: (/** @type {any} */ row) => (row.contested ? h("strong.warn", null, count(row.contested)) : h("span.none", null, "0")) },
-    reporters: { name: "reporters", head: term("Reporters"), number: true, value: (/** @type {any} */ row) => row.reporters, cell: (/** @type {any} */ row) => count(row.reporters) },
-    complaints: { name: "complaints", head: "Complaints", number: true, value: (/** @type {any} */ row) => row.complaints, cell: (/** @type {any} */ row) => count(row.complaints) },
-    calls: { name: "calls", head: "Calls", number: true, value: (/** @type {any} */ row) => row.calls, cell: (/** @type {any} */ row) => count(row.calls) },
+    priority: decimals("priority", "Priority", 1),
+    size: counts("size", "Members"),
+    core: counts("core", [term("Core"), " of"], { cell: (/** @type {any} */ row) => [count(row.core), quiet(` of ${count(row.size)}`)] }),
+    unreviewed: counts("unreviewed", term("Unreviewed"), { cell: (/** @type {any} */ row) => zero(row.unreviewed) }),
+    contested: counts("contested", term("Contested"), { cell: (/** @type {any} */ row) => (row.contested ? h("strong.warn", count(row.contested)) : none("0")) }),
+    reporters: counts("reporters", term("Reporters")),
+    complaints: counts("complaints", "Complaints"),
+    calls: counts("calls", "Calls"),
     losses: { name: "losses", head: "Losses", number: true, klass: "money", cell: (/** @type {any} */ row) => losses(row.losses) },
-    orgs: { name: "orgs", head: "Reported to", klass: "orgs", value: (/** @type {any} */ row) => -row.orgs.length, cell: (/** @type {any} */ row) => names(row.orgs, 2) },
-    first: { name: "first", head: "First seen", number: true, klass: "date", value: (/** @type {any} */ row) => row.first, cell: (/** @type {any} */ row) => day(row.first) },
-    last: { name: "last", head: "Last seen", number: true, klass: "date", value: (/** @type {any} */ row) => row.last, cell: (/** @type {any} */ row) => day(row.last) },
-    confidence: { name: "confidence", head: term("Confidence"), number: true, value: (/** @type {any} */ row) => row.confidence, cell: (/** @type {any} */ row) => row.confidence.toFixed(2) },
+    orgs: reportedTo(2),
+    first: dates("first", "First seen"),
+    last: dates("last", "Last seen"),
+    confidence: decimals("confidence", "Confidence", 2),
     countries: { name: "countries", head: "Victims in", cell: (/** @type {any} */ row) => names(row.countries.map((/** @type {any} */ one) => one[0]), 3) },
     changed: {
       name: "changed", head: "What changed", klass: "changed",
       cell: (/** @type {any} */ row) => {
         const since = woken(row);
-        return row.changes.length || since ? [row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text)), since ? h("span.chip.lone", null, `Snoozed until ${day(Date.parse(since) / 1000)}`) : null] : h("span.none", null, "No change");
+        return row.changes.length || since ? [row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text)), since ? h("span.chip.lone", `Snoozed until ${day(seconds(since))}`) : null] : none("No change");
       },
     },
   });
@@ -1338,7 +1393,7 @@
     const c = clusterColumns();
     const list = table({
       columns: [c.priority, c.name, run.compared ? c.changed : c.countries, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
-      rows: clusters, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
+      rows: clusters, caption: "Clusters that ask for attention", text: clusterText, sort: "-priority", state,
       filter: (row) => has(why, row), hint: "Filter by number, brand, organisation", none: state.q ? "Nothing fits." : "Nothing asks for attention.",
       open: (row) => (location.hash = toCluster(row.id)),
       drawn: (rows) => { inQueue = rows.map((row) => row.id); walkAside = why === "snoozed" || why === "done"; },
@@ -1346,13 +1401,12 @@
     const unreviewed = clusters.reduce((sum, row) => sum + row.unreviewed, 0);
     const disputed = clusters.filter((row) => row.status === "disputed").length;
     const several = clusters.filter((row) => row.orgs.length > 1).length;
-    const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(Date.parse(run.previous_clock) / 1000)}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
+    const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
     return [
-      h("div.headline", null,
-        h("h1", null, "Queue"),
-        h("p", null, h("span", { title: run.previous }, changed), "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
-        alarms()),
-      h("div.facts", null,
+      headline("Queue",
+        p(span({ title: run.previous }, changed), "; by priority. ", anchor(address("clusters"), `All ${counted(clusters.length, "cluster")}`), ", ", anchor(address("singles"), counted(run.singles, "single identifier")), "."),
+        alarms(5, 300)),
+      h("div.facts",
         leads(run.shared, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),
         run.joint ? leads(run.joint.links, "link only the union reveals", "links only the union reveals", address("shared")) : leads(several, "cluster seen by several", "clusters seen by several", address("clusters", { both: 1 })),
         run.joint ? leads(run.joint.merged, "pair of clusters that are one", "pairs of clusters that are one", address("shared")) : null,
@@ -1361,8 +1415,8 @@
         run.contested ? leads(run.contested.total, "contested identifier", "contested identifiers", address("contested"), run.contested.total > 0) : null,
         leads(disputed, "disputed cluster", "disputed clusters", address("clusters", { status: "disputed" })),
         run.redacted ? null : leads(made.length, served ? "decision in the file" : "decision kept here", served ? "decisions in the file" : "decisions kept here", address("decisions"))),
-      h("div.chips", { role: "group", "aria-label": "Why" }, chips.map((one) =>
-        h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.kind || !run.compared ? one.name : "Changed", " ", h("b", null, count(one.number))))),
+      h("div.chips", { role: "group", label: "Why" }, chips.map((one) =>
+        h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.kind || !run.compared ? one.name : "Changed", " ", h("b", count(one.number))))),
       list.element,
       ...gone(),
     ];
@@ -1370,32 +1424,28 @@
   /** Clusters of the run before that are no longer there. @returns {any[]} */
   function gone() {
     if (!run.moved.length) return [];
-    return [h("details", null, h("summary", null, `${counted(run.moved.length, "cluster")} no longer seen`),
+    return [h("details", h("summary", `${counted(run.moved.length, "cluster")} no longer seen`),
       simple("No longer seen", ["Cluster of the run before", "Its members went to"], run.moved.map((/** @type {any} */ one) => [identifier(one.cluster_id, 40), one.to_ids.length ? links(one.to_ids) : "none here"])))];
   }
   /** @param {string[]} ids of clusters */
-  const links = (ids) => ids.slice(0, 12).map((id, at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(id, 40))]);
+  const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id, 40)));
+  /** A cluster by name; of a single identifier, or of another run, the text. @param {string} id @param {any} [text] @param {Record<string, any>} [state] */
+  const toNamed = (id, text = "single identifier", state = {}) => (clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text));
   /** @param {any} number @param {any} what @param {boolean} [warn] */
-  const fact = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, null, h("b", null, number), h("span", null, what));
+  const tile = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(what));
   /** A number that leads to what it counts. @param {number} number @param {string} noun @param {string} nouns @param {string} href @param {boolean} [warn] */
-  const leads = (number, noun, nouns, href, warn) => fact(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
-  function alarms() {
-    return run.alarms.length ? h("ul.alarms", { "aria-label": "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
-  }
+  const leads = (number, noun, nouns, href, warn) => tile(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
+  /** @param {number} most @param {number} letters */
+  const alarms = (most, letters) => (run.alarms.length ? h("ul.alarms", { label: "Alarms" }, run.alarms.slice(0, most).map((/** @type {any} */ one) => li(shown(words(one.code), 60), ": ", shown(one.message, letters)))) : null);
 
-  /** @param {any} select @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
-  function choice(select, name, values, state) {
-    const field = h("select", { "aria-label": select, onchange: (/** @type {any} */ event) => { location.replace(address(place().view, { ...place().state, [name]: event.target.value })); } },
-      h("option", { value: "" }, select), [...values].sort().slice(0, 300).map((one) => h("option", { value: one, selected: state[name] === one }, plain(words(one), 60))));
-    return field;
-  }
   /** @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values @param {Record<string, string>} state */
   const options = (any, name, values, state) =>
-    h("select", { "aria-label": any, onchange: (/** @type {any} */ event) => location.replace(address(place().view, { ...place().state, [name]: event.target.value })) },
+    h("select", { label: any, onchange: (/** @type {any} */ event) => { const { view, id, state: now } = place(), next = { ...now, [name]: event.target.value }; location.replace(id ? toCluster(id, next) : address(view, next)); } },
       h("option", { value: "" }, any), values.map(([value, text]) => h("option", { value, selected: state[name] === value }, text)));
+  /** @param {string} any @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
+  const choice = (any, name, values, state) => options(any, name, [...values].sort().slice(0, 300).map((one) => [one, plain(words(one), 60)]), state);
   /** @param {Record<string, string>} state */
   function clustersView(state) {
-    for (const row of clusters) row.changes ??= changes(row);
     const c = clusterColumns();
     /** @param {(row: any) => string[]} of */
     const values = (of) => new Set(clusters.flatMap(of));
@@ -1410,13 +1460,13 @@
     const newest = Math.max(...clusters.map((row) => row.last));
     const list = table({
       columns: [c.priority, c.name, c.core, c.unreviewed, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.confidence, c.first, c.last],
-      rows: clusters, caption: "All clusters", key: (row) => row.id, text: clusterText, sort: "-priority", state, extra,
+      rows: clusters, caption: "All clusters", text: clusterText, sort: "-priority", state, extra,
       filter: (row) => (!state.org || row.orgs.includes(state.org)) && (!state.brand || row.brands.includes(state.brand)) && (!state.status || row.status === state.status) &&
         (!state.event || row.event.split(" ").includes(state.event)) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)) &&
         row.size >= Number(state.size || 0) && (!state.active || row.last >= newest - Number(state.active) * 86400) && (!state.both || (state.both === "union" ? unionOnly.has(row.id) : row.orgs.length > 1)),
       open: (row) => (location.hash = toCluster(row.id)),
     });
-    return [h("div.headline", null, h("h1", null, "Clusters"), h("p", null, `${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
+    return [headline("Clusters", p(`${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
   }
   /** @param {Record<string, string>} state */
   async function singlesView(state) {
@@ -1424,9 +1474,9 @@
     const c = clusterColumns();
     const list = table({
       columns: [c.priority, c.name, c.core, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.last],
-      rows, caption: "Single identifiers", key: (row) => row.id, text: clusterText, sort: "-priority", state, open: (row) => (location.hash = toCluster(row.id)),
+      rows, caption: "Single identifiers", text: clusterText, sort: "-priority", state, open: (row) => (location.hash = toCluster(row.id)),
     });
-    return [h("div.headline", null, h("h1", null, "Single identifiers"), h("p", null, "Not yet linked to any other.")), list.element];
+    return [headline("Single identifiers", p("Not yet linked to any other.")), list.element];
   }
 
   // ---------------------------------------------------------------- a cluster
@@ -1440,17 +1490,16 @@
     if (!whole) {
       const went = run.moved.filter((/** @type {any} */ one) => one.cluster_id === id).flatMap((/** @type {any} */ one) => one.to_ids);
       for (const one of clusters) if (one.from.includes(id)) went.push(one.id);
-      return [h("div.headline", null, h("h1", null, went.length ? "No longer a cluster of its own" : "No such cluster"), h("p", null, identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", h("a", { href: address("queue") }, "Back to the queue")))];
+      return [headline(went.length ? "No longer a cluster of its own" : "No such cluster", p(identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", anchor(address("queue"), "Back to the queue")))];
     }
     const { row, facts } = whole;
-    row.changes ??= changes(row);
     const tab = TABS.some(([name]) => name === state.tab) ? state.tab : "members";
     const best = run.redacted ? null : spokesman(facts);
     const next = nextInQueue();
     const kinds = new Map();
     for (const one of facts.members) kinds.set(one.kind, (kinds.get(one.kind) ?? 0) + 1);
-    const panel = h("aside.panel", { "aria-label": "Identifier" });
-    const chosen = facts.members.find((/** @type {any} */ one) => one.id === state.id) ?? facts.members[0];
+    const panel = h("aside.panel", { label: "Identifier" });
+    const chosen = memberOf(facts, state.id) ?? facts.members[0];
     /** @param {any} member */
     const open = (member, keep = true) => {
       if (keep) remember({ id: member.id });
@@ -1458,35 +1507,35 @@
       for (const one of document.querySelectorAll("tr.open")) one.classList.remove("open");
       document.querySelector(`tr[data-key="${CSS.escape(plain(member.id, 200))}"]`)?.classList.add("open");
     };
-    const head = h("div.headline.cluster-head", null,
-      h("h1", null, clusterTitle(row), " ", statusTag(row), pendingTag(row)),
-      h("div.actions", { role: "group", "aria-label": "Decide on the cluster" }, best ? [
-        h("button.primary", { type: "button", onclick: () => decide("confirm", whole, best.id) }, "Confirm"),
-        h("button", { type: "button", onclick: () => decide("dispute", whole, best.id) }, "Dispute"),
-        h("button", { type: "button", onclick: () => pair("must_link", whole, best.id) }, "Same operation…")] : null,
+    const head = h("div.headline.cluster-head",
+      h("h1", clusterTitle(row), " ", statusTag(row), pendingTag(row)),
+      h("div.actions", { role: "group", label: "Decide on the cluster" }, best ? [
+        button("Confirm", () => decide("confirm", whole, best.id), {}, ".primary"),
+        button("Dispute", () => decide("dispute", whole, best.id)),
+        button("Same operation…", () => pair("must_link", whole, best.id))] : null,
         h("a.button", { href: address("compare", { a: id }) }, "Compare…"),
         next ? h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue") : null),
-      h("p.summary", null, [...kinds].map(([kind, number]) => counted(number, ...nounOf(kind))).join(", "),
+      h("p.summary", [...kinds].map(([kind, number]) => counted(number, ...nounOf(kind))).join(", "),
         row.brands.length ? [" used by callers posing as ", names(row.brands, 3)] : null,
         `; linked by ${counted(row.complaints, "complaint")} and ${counted(row.calls, "call")} reported to `, names(row.orgs, 4), ` from ${day(row.first)} to ${day(row.last)}.`,
         facts.left_out ? ` ${counted(facts.left_out, "identifier")} to verify before use left out of this copy.` : null,
-        h("span.quiet", null, "  A lead, not proof.")),
-      row.changes.length ? h("p.changes", null, row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text))) : null,
+        quiet("  A lead, not proof.")),
+      row.changes.length ? h("p.changes", row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text))) : null,
       flagLines(row, facts), run.redacted ? null : workBar(row));
-    const numbers = h("div.facts", null,
-      fact(row.priority.toFixed(1), term("Priority", "priority")), fact(count(row.reporters), term("Reporters", row.reporters === 1 ? "reporter" : "reporters")),
-      fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), row.size === 1 ? " member" : " members"]),
-      fact(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? fact(count(row.contested), term("Contested", "contested"), true) : null,
-      fact(row.confidence.toFixed(2), term("Confidence", "confidence")),
-      fact(h("span", null, row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
+    const numbers = h("div.facts",
+      tile(row.priority.toFixed(1), term("Priority", "priority")), tile(count(row.reporters), term("Reporters", row.reporters === 1 ? "reporter" : "reporters")),
+      tile(losses(row.losses), "losses stated"), tile(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), row.size === 1 ? " member" : " members"]),
+      tile(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? tile(count(row.contested), term("Contested", "contested"), true) : null,
+      tile(row.confidence.toFixed(2), term("Confidence", "confidence")),
+      tile(span(joined(row.countries.slice(0, 3), (one) => [shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
     const tabs = h("div.tabs", { role: "tablist" }, TABS.map(([name, text]) => h("a", {
       role: "tab", href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }), "aria-selected": name === tab,
     }, text, tabCount(name, row, facts))));
-    const body = h("div.tab", { role: "tabpanel", "aria-label": TABS.find(([name]) => name === tab)?.[1] });
+    const body = h("div.tab", { role: "tabpanel", label: TABS.find(([name]) => name === tab)?.[1] });
     const draw = { members: membersTab, links: linksTab, records: recordsTab, timeline: timelineTab, graph: graphTab, rejected: rejectedTab, suppliers: suppliersTab, about: aboutTab }[tab];
     body.append(...[draw?.(whole, state, open)].flat().filter(Boolean));
     if (chosen) memberPanel(panel, whole, chosen);
-    const area = h("div.area", null, h("div", null, tabs, body), panel);
+    const area = h("div.area", div(tabs, body), panel);
     requestAnimationFrame(() => {
       const opened = chosen && document.querySelector(`tr[data-key="${CSS.escape(plain(chosen.id, 200))}"]`);
       opened?.classList.add("open");
@@ -1497,18 +1546,13 @@
   }
   /** @param {any} row */
   function clusterTitle(row) {
-    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
-    return [h("span.id", null, shown(value, 80)), pretty(value) ? h("span.quiet", null, ` ${pretty(value)}`) : null, brand ? [" ", shown(words(brand), 40)] : null];
+    const [value, brand] = named(row);
+    return [h("span.id", shown(value, 80)), prettily(value), brand ? [" ", shown(brand, 40)] : null];
   }
-  /** @param {string} kind @returns {[string, string]} */
-  const nounOf = (kind) => /** @type {Record<string, [string, string]>} */ ({
-    phone: ["phone number", "phone numbers"], domain: ["domain", "domains"], url: ["web address", "web addresses"], email: ["e-mail address", "e-mail addresses"],
-    remote: ["remote-access ID", "remote-access IDs"], account: ["account", "accounts"], wallet: ["wallet", "wallets"], handle: ["handle", "handles"],
-  })[kind] ?? ["identifier", "identifiers"];
   /** @param {string} name @param {any} row @param {any} facts */
   function tabCount(name, row, facts) {
     const number = { members: row.size, links: facts.links.length + facts.more_links, records: null, rejected: facts.near.length + facts.more_near + facts.bridges.length, suppliers: facts.suppliers.length + facts.scripts.length }[name];
-    return number === null || number === undefined ? null : h("span.count", null, ` ${count(number)}`);
+    return number === null || number === undefined ? null : h("span.count", ` ${count(number)}`);
   }
 
   /** @param {any} one */
@@ -1517,11 +1561,11 @@
       one.status === "contested" ? h("span.tag.contested", { "data-term": "Contested", tabindex: 0 }, "contested") : null,
       one.near ? h("span.tag.near", { "data-term": "Near miss", tabindex: 0 }, "near miss") : null,
       one.bridge ? h("span.tag", { "data-term": "Bridge", tabindex: 0 }, "bridge") : null,
-      madeOn(one.id).map((/** @type {any} */ each) => h("span.tag.mine", null, words(each.kind))),
+      madeOn(one.id).map((/** @type {any} */ each) => h("span.tag.mine", words(each.kind))),
     ];
   }
   /** @param {any} one */
-  const tierTag = (one) => h(`span.tier.${one.tier === "core" ? "core" : "verify"}`, null, one.tier === "core" ? "Core" : "Verify");
+  const tierTag = (one) => h(`span.tier.${one.tier === "core" ? "core" : "verify"}`, one.tier === "core" ? "Core" : "Verify");
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function membersTab(whole, state, open) {
@@ -1532,104 +1576,98 @@
       const chosen = facts.members.filter((/** @type {any} */ one) => picked.has(one.id));
       bar.hidden = !chosen.length;
       bar.replaceChildren(
-        h("b", null, `${count(chosen.length)} selected`),
-        h("button", { type: "button", onclick: () => cite(citation(row, chosen)) }, "Cite"),
-        h("button", { type: "button", onclick: () => membersCsv(row, chosen) }, "CSV"),
-        chosen.length === 2 && !run.redacted ? h("button", { type: "button", onclick: () => decide("cannot_link", whole, chosen[0].id, chosen[1].id) }, "Keep apart") : "",
-        chosen.length === 2 && !run.redacted ? h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id) }, "Same operation") : "");
+        h("b", `${count(chosen.length)} selected`),
+        button("Cite", () => cite(citation(row, chosen))),
+        button("CSV", () => membersCsv(row, chosen)),
+        chosen.length === 2 && !run.redacted ? button("Keep apart", () => decide("cannot_link", whole, chosen[0].id, chosen[1].id)) : "",
+        chosen.length === 2 && !run.redacted ? button("Same operation", () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id)) : "");
     };
     const kinds = new Set(facts.members.map((/** @type {any} */ one) => one.kind));
     const side = ["thin", "weakest"].includes(state.side) ? new Set(facts.cut?.[`${state.side}_side`] ?? []) : null;
     const extra = [
       side ? h("a.button", { href: toCluster(row.id, { ...state, side: "" }) }, "Both sides") : null,
-      choiceHere("Any kind", "kind", kinds, state), choiceHere("Any tier", "tier", new Set(["core", "verify"]), state), choiceHere("Any review", "review", new Set(["reviewed", "unreviewed"]), state),
-      h("button", { type: "button", onclick: () => membersCsv(row, list.chosen()) }, "Download CSV"), bar,
+      choice("Any kind", "kind", kinds, state), choice("Any tier", "tier", new Set(["core", "verify"]), state), choice("Any review", "review", new Set(["reviewed", "unreviewed"]), state),
+      button("Download CSV", () => membersCsv(row, list.chosen())), bar,
     ];
     const list = table({
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("span.pick", null,
-          h("input", { type: "checkbox", "aria-label": `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
-          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), briefly(valueOf(one.id), 40))), " ",
-          pretty(one.id) ? h("span.quiet.nice", null, pretty(one.id), " ") : null, ...flags(one)] },
-        { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", null, " reviewed")) : null] },
-        { name: "robustness", head: term("Robustness", "Robust"), number: true, value: (one) => one.robustness, cell: (one) => count(one.robustness) },
-        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [h("span.pick",
+          h("input", { type: "checkbox", label: `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
+          h("button.link", { type: "button", onclick: () => open(one) }, dot(one.kind, { title: nounOf(one.kind)[0] }), briefly(valueOf(one.id), 40))), " ",
+          pretty(one.id) ? h("span.quiet.nice", pretty(one.id), " ") : null, ...flags(one)] },
+        { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", " reviewed")) : null] },
+        counts("robustness", term("Robustness", "Robust")),
+        counts("reporters", term("Reporters")),
         { name: "records", head: "Records", title: "Complaints and calls that name it", number: true, value: (one) => one.complaints + one.calls, cell: (one) => count(one.complaints + one.calls) },
-        { name: "role", head: "Role", klass: "orgs", value: (one) => one.role, cell: (one) => shown(SHORT[one.role] ?? words(one.role), 30) },
-        { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 2) },
-        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => one.status === "contested" ? null : [
-          h("button", { type: "button", title: "Reviewed", "aria-label": `Reviewed: ${plain(one.id, 60)}`, onclick: () => decide("review", whole, one.id) }, "✓"),
-          h("button", { type: "button", "aria-label": `Dispute: ${plain(one.id, 60)}`, onclick: () => decide("dispute", whole, one.id) }, "Dispute")] },
+        { name: "role", head: "Role", klass: "orgs", sorts: true, cell: (one) => shown(SHORT[one.role] ?? words(one.role), 30) },
+        reportedTo(2),
+        dates("last", "Last seen"),
+        deciding((one) => one.status === "contested" ? null : [
+          button("✓", () => decide("review", whole, one.id), { title: "Reviewed", label: `Reviewed: ${plain(one.id, 60)}` }),
+          button("Dispute", () => decide("dispute", whole, one.id), { label: `Dispute: ${plain(one.id, 60)}` })]),
       ],
-      rows: facts.members, caption: "Members", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
+      rows: facts.members, caption: "Members", text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
       sort: "-records", state, extra, open,
       filter: (one) => ["kind", "tier", "review"].every((name) => !state[name] || one[name] === state[name]) && (!side || side.has(one.id)),
     });
     return list.element;
   }
-  /** As `choice`, for the open cluster. @param {string} head @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
-  function choiceHere(head, name, values, state) {
-    return h("select", { "aria-label": head, onchange: (/** @type {any} */ event) => location.replace(toCluster(place().id, { ...place().state, [name]: event.target.value })) },
-      h("option", { value: "" }, head), [...values].sort().map((one) => h("option", { value: one, selected: state[name] === one }, plain(words(one), 60))));
-  }
-
   /** @param {any} panel @param {any} whole @param {any} member */
   function memberPanel(panel, whole, member) {
     const { row, facts } = whole;
     const links = member.links.filter((/** @type {any} */ one) => one.accepted);
     const open = (/** @type {any} */ other) => location.hash = toCluster(row.id, { ...place().state, id: other.id });
     const contested = member.status === "contested";
-    const act = (/** @type {string} */ kind) => h("button", { type: "button", "data-term": WORDS[kind], onclick: () => decide(kind, whole, member.id) }, WORDS[kind]);
+    const act = (/** @type {string} */ kind) => button(WORDS[kind], () => decide(kind, whole, member.id), { "data-term": WORDS[kind] });
     const records = member.complaints + member.calls;
     panel.replaceChildren(
-      h("h2", null, identifier(member.id, 200)),
-      pretty(member.id) ? h("p.quiet", null, pretty(member.id)) : "",
-      h("p", null, tierTag(member), " ", h("span", null, member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
-      h("div.actions", { role: "group", "aria-label": "Decide on this identifier" },
+      h2(identifier(member.id, 200)),
+      pretty(member.id) ? remark(pretty(member.id)) : "",
+      p(tierTag(member), " ", span(member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
+      h("div.actions", { role: "group", label: "Decide on this identifier" },
         run.redacted ? null : contested ? [act("suspect_held"), act("victim_owned")] : [act("review"), act("dispute"), act("legitimate"),
-          h("button", { type: "button", onclick: () => pair("cannot_link", whole, member.id) }, "Keep apart…"), h("button", { type: "button", onclick: () => pair("must_link", whole, member.id) }, "Same operation…")],
-        h("button", { type: "button", onclick: () => cite(citation(row, [member])) }, "Cite")),
-      h("ul.plain", null,
-        h("li", null, `${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`),
-        member.near ? h("li.warn", null, "One digit off ", identifier(member.near), ", which three times as many people report: perhaps a slip of the pen.") : null,
-        ...member.doubts.map((/** @type {string} */ one) => h("li", null, h("span.quiet", null, "Doubt: "), shown(one, 300))),
-        h("li", null, h("span.quiet", null, "Why: "), shown(because(member), 400))),
-      h("dl.pairs", null,
-        dd("Role", [shown(words(member.role), 30), Object.entries(member.roles).filter(([name]) => name !== member.role).map(([name, number]) => h("span.quiet", null, `, ${words(name).toLowerCase()} ${count(number)}`))]),
+          button("Keep apart…", () => pair("cannot_link", whole, member.id)), button("Same operation…", () => pair("must_link", whole, member.id))],
+        button("Cite", () => cite(citation(row, [member])))),
+      h("ul.plain",
+        li(`${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`),
+        member.near ? h("li.warn", "One digit off ", identifier(member.near), ", which three times as many people report: perhaps a slip of the pen.") : null,
+        ...member.doubts.map((/** @type {string} */ one) => li(quiet("Doubt: "), shown(one, 300))),
+        li(quiet("Why: "), shown(because(member), 400))),
+      h("dl.pairs",
+        dd("Role", [shown(words(member.role), 30), Object.entries(member.roles).filter(([name]) => name !== member.role).map(([name, number]) => quiet(`, ${words(name).toLowerCase()} ${count(number)}`))]),
         dd("Seen", `${day(member.first)} to ${day(member.last)}`), dd("Records", `${counted(member.complaints, "complaint")}, ${counted(member.calls, "call")}`),
         member.region || member.line ? dd("Region, line", [shown(member.region, 40), " ", member.line ? shown(words(member.line), 30) : ""]) : null,
         member.carriers.length ? dd("Carriers", names(member.carriers, 4)) : null, member.host ? dd("Hosted by", shown(member.host, 80)) : null,
         dd("Reported to", names(member.orgs, 5)), dd("Confidence", member.confidence.toFixed(2))),
-      h("h3", { id: "panel-records" }, `Records `, h("span.count", null, member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
-      run.redacted ? h("p.quiet", null, "Left out of this copy.") : h("ol.records", null, member.readings.slice(0, 12).map((/** @type {any} */ one) => h("li", null, recordLine(one)))),
-      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? h("p", null, h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), h("span.quiet", null, member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
-      h("h3", null, "Links ", h("span.count", null, count(links.length))),
-      links.length ? h("ul.near", null, links.slice(0, 12).map((/** @type {any} */ one) => {
+      h3({ id: "panel-records" }, `Records `, h("span.count", member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
+      run.redacted ? remark("Left out of this copy.") : h("ol.records", member.readings.slice(0, 12).map((/** @type {any} */ one) => li(recordLine(one)))),
+      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? p(anchor(toCluster(row.id, { tab: "records", rq: member.id, id: member.id }), "All that are here"), quiet(member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
+      h3("Links ", h("span.count", count(links.length))),
+      links.length ? h("ul.near", links.slice(0, 12).map((/** @type {any} */ one) => {
         const other = one.ends[0] === member ? one.ends[1] : one.ends[0];
-        return h("li", null, h("button.link", { type: "button", onclick: () => open(other) }, briefly(other.id, 40)), " ",
-          h("span.quiet", null, `${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
-          run.redacted ? null : h("button.mini", { type: "button", "aria-label": `Keep apart from ${plain(other.id, 60)}`, onclick: () => decide("cannot_link", whole, member.id, other.id) }, "Keep apart"));
-      })) : h("p.quiet", null, row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
-      links.length > 12 ? h("p", null, h("a", { href: toCluster(row.id, { tab: "links", lq: member.id, id: member.id }) }, `All ${counted(links.length, "link")}`)) : "");
+        return li(button(briefly(other.id, 40), () => open(other), {}, ".link"), " ",
+          quiet(`${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
+          run.redacted ? null : button("Keep apart", () => decide("cannot_link", whole, member.id, other.id), { label: `Keep apart from ${plain(other.id, 60)}` }, ".mini"));
+      })) : remark(row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
+      links.length > 12 ? p(anchor(toCluster(row.id, { tab: "links", lq: member.id, id: member.id }), `All ${counted(links.length, "link")}`)) : "");
     panel.scrollTop = 0;
     if (facts.joint) {
       const saw = facts.joint.saw.find((/** @type {any} */ one) => one[0] === member.id);
-      if (saw) panel.append(h("p", null, h("span.quiet", null, "Seen by "), names(saw[1].map((/** @type {any} */ one) => one[0]), 6)));
+      if (saw) panel.append(p(quiet("Seen by "), names(saw[1].map((/** @type {any} */ one) => one[0]), 6)));
     }
   }
   /** @param {any} member */
   function because(member) {
-    const records = /^(?:held by the suspect|used by the scammer) in (\d+) records?$/.exec(member.reason);
-    return records ? `${words(member.status)} in ${counted(Number(records[1]), "record")}` : `${words(member.status)}; ${member.reason}`;
+    const [[code, records] = [], ...more] = member.facts ?? [];
+    return code === "used" && !more.length ? `${words(member.status)} in ${counted(Number(records), "record")}` : `${words(member.status)}; ${member.reason}`;
   }
   /** @param {string} head @param {any} value */
-  const dd = (head, value) => [h("dt", null, head), h("dd", null, value)];
+  const dd = (head, value) => [dt(head), h("dd", value)];
 
   /** Where in a record something was read, such as `phone_numbers[1].raw`. @param {any} field */
   function fieldName(field) {
     const found = /^([a-z_]{1,40})(?:\[(\d{1,4})\])?/.exec(field ?? "");
-    if (!found) return h("span.quiet", null, shown(field, 40));
+    if (!found) return quiet(shown(field, 40));
     const name = found[1].replaceAll("_", " "), number = Number(found[2] ?? 0) + 1;
     return h("span.quiet", { title: plain(field, 80) }, `in ${name === "narrative" || found[2] === undefined ? "the " : ""}${name}${found[2] === undefined || number === 1 ? "" : `, entry ${number}`}`);
   }
@@ -1637,11 +1675,11 @@
   const inWeek = (one) => (/^offer(?:\.called)?$/.test(one.field ?? "") ? `In the week of ${day(one.at - 3 * 86400)}` : "");
   /** @param {any} one a reading */
   function recordLine(one) {
-    const made = h("div.record", null,
-      h("div", null, h("span.date", null, inWeek(one) || moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", null, shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", h("span.quiet", null, shown(one.country, 40))] : null),
-      h("div.read", null, h("span.quiet", null, `${words(one.role)}: `),
+    const made = h("div.record",
+      div(h("span.date", inWeek(one) || moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", quiet(shown(one.country, 40))] : null),
+      h("div.read", quiet(`${words(one.role)}: `),
         inWeek(one) ? ["counted by the offer", one.field === "offer" ? "" : ", whose sender has a call record of it"]
-          : one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", fieldName(one.field)],
+          : one.before !== null && one.before !== undefined ? h("q", "…", shown(one.before, 200), h("mark", shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", shown(one.raw, 200)), " ", fieldName(one.field)],
         one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, `, confidence ${one.confidence.toFixed(2)}`) : null));
     made.append(...[narrative(one)].filter(Boolean));
     return made;
@@ -1649,14 +1687,14 @@
   /** The button that shows a narrative, which the server writes down. @param {any} one a reading */
   function narrative(one) {
     if (!served || run.redacted || one.kind !== "complaint") return null;
-    const more = h("button.mini", { type: "button", onclick: async () => {
+    const more = button("Show masked narrative", async () => {
       try {
         const found = await ask("narrative", { org: one.org, id: one.id });
-        more.replaceWith(h("blockquote", null, shown(found.narrative, 2000)));
+        more.replaceWith(h("blockquote", shown(found.narrative, 2000)));
       } catch (error) {
-        more.replaceWith(h("span.quiet", null, plain(/** @type {Error} */ (error).message, 300)));
+        more.replaceWith(quiet(plain(/** @type {Error} */ (error).message, 300)));
       }
-    } }, "Show masked narrative");
+    }, {}, ".mini");
     return more;
   }
 
@@ -1677,23 +1715,23 @@
         decide(kind, { ...whole, other: index.of[index.clusters[at]] }, a, hit.text);
       },
     },
-      h("h2", { id: "dialog-title" }, WORDS[kind]), h("p", null, identifier(a), " and"),
+      h2({ id: "dialog-title" }, WORDS[kind]), p(identifier(a), " and"),
       h("label", { for: "other" }, "The other identifier"), other,
       h("datalist", { id: "others" }, whole.facts.members.slice(0, 300).filter((/** @type {any} */ one) => one.id !== a).map((/** @type {any} */ one) => h("option", { value: plain(one.id, 200) }))),
-      problem, h("p.buttons", null, h("button.primary", { type: "submit" }, "Continue"), h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"))));
+      problem, h("p.buttons", h("button.primary", { type: "submit" }, "Continue"), button("Cancel", () => dialog.close()))));
     if (!dialog.open) dialog.showModal();
     other.focus();
   }
 
   /** The tier and the robustness of a member that a row names. @param {any} one */
-  const standing = (one) => h("span.standing", { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` }, " ", tierTag(one), h("span.quiet", null, ` ${count(one.robustness)}`));
-  /** The buttons that decide on a link. @param {any} whole @param {string} a @param {string} b */
-  const onLink = (whole, a, b) => [
-    h("div", null, h("button", { type: "button", "aria-label": `Same operation: ${plain(a, 60)} and ${plain(b, 60)}`, onclick: () => decide("must_link", { ...whole, other: whole.row.id }, a, b) }, "Same operation")),
-    h("div", null, h("button", { type: "button", "aria-label": `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}`, onclick: () => decide("cannot_link", whole, a, b) }, "Keep apart"))];
+  const standing = (one) => h("span.standing", { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` }, " ", tierTag(one), quiet(` ${count(one.robustness)}`));
+  /** The buttons that decide on a link. @param {any} whole @param {string} a @param {string} b @param {string} [other] cluster of b */
+  const onLink = (whole, a, b, other = whole.row.id) => [
+    div(button("Same operation", () => decide("must_link", { ...whole, other }, a, b), { label: `Same operation: ${plain(a, 60)} and ${plain(b, 60)}` })),
+    div(button("Keep apart", () => decide("cannot_link", whole, a, b), { label: `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}` }))];
 
   /** @param {number} left clusters of a supplier that are counted and not listed */
-  const unnamed = (left) => (left > 0 ? [h("span.quiet", null, ` and ${counted(left, "more", "more")}`)] : []);
+  const unnamed = (left) => (left > 0 ? [quiet(` and ${counted(left, "more", "more")}`)] : []);
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function linksTab(whole, state, open) {
@@ -1702,37 +1740,37 @@
       prefix: "l", state, rows: facts.links, caption: "Links between members", sort: "-weight", key: (one) => `${one.a} ${one.b}`,
       text: (one) => `${one.ends[0].id} ${one.ends[1].id} ${one.ids.join(" ")} ${one.orgs.join(" ")}`.slice(0, 3000),
       columns: [
-        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", null, h("button.link", { type: "button", onclick: () => open(end) }, briefly(end.id, 46)), standing(end))) },
-        { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
-        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
-        { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => h("span", { title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", null, ", rejected"), h("div.why", null, shown(one.reason, 120))]) },
+        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => div(button(briefly(end.id, 46), () => open(end), {}, ".link"), standing(end))) },
+        decimals("weight", "Weight", 2),
+        counts("reporters", term("Reporters")),
+        { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => span({ title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", ", rejected"), h("div.why", shown(one.reason, 120))]) },
         { name: "orgs", head: "Reported to", cell: (one) => names(one.orgs, 2) },
-        { name: "last", head: "Seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => [day(one.first), h("br"), day(one.last)] },
+        { name: "last", head: "Seen", number: true, klass: "date", sorts: true, cell: (one) => [day(one.first), h("br"), day(one.last)] },
         { name: "ids", head: "Records", klass: "ids", value: (one) => -one.records, cell: (one) => [
-          h("div", { title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
+          div({ title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
           one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)))] },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => onLink(whole, one.ends[0].id, one.ends[1].id) },
+        deciding((one) => onLink(whole, one.ends[0].id, one.ends[1].id)),
       ],
     });
-    return [list.element, facts.more_links ? h("p.quiet", null, `${counted(facts.more_links, "weaker link is", "weaker links are")} in links/.`) : ""];
+    return [list.element, facts.more_links ? remark(`${counted(facts.more_links, "weaker link is", "weaker links are")} in links/.`) : ""];
   }
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function recordsTab(whole, state, open) {
     const { facts } = whole;
-    if (run.redacted) return h("p.quiet", null, "Records are left out of this copy.");
+    if (run.redacted) return remark("Records are left out of this copy.");
     const list = table({
       prefix: "r", state, rows: facts.readings, caption: "Records that name a member", sort: "-at", key: (one) => `${one.org} ${one.id} ${one.a}`, hint: "Filter by record, identifier, words",
       text: (one) => `${facts.members[one.a].id} ${pretty(facts.members[one.a].id)} ${one.org} ${one.id} ${one.role} ${one.raw ?? ""} ${one.before ?? ""} ${one.after ?? ""}`.slice(0, 4000),
       columns: [
-        { name: "at", head: "When", klass: "date", value: (one) => one.at, cell: (one) => [day(one.at), h("div.quiet", null, moment(one.at).split(", ")[1])] },
-        { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), h("div", null, h("span.id", null, shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
-        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => [h("button.link", { type: "button", onclick: () => open(facts.members[one.a]) }, briefly(facts.members[one.a].id, 46)), standing(facts.members[one.a])] },
+        { name: "at", head: "When", klass: "date", sorts: true, cell: (one) => [day(one.at), h("div.quiet", moment(one.at).split(", ")[1])] },
+        { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), div(h("span.id", shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
+        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => [button(briefly(facts.members[one.a].id, 46), () => open(facts.members[one.a]), {}, ".link"), standing(facts.members[one.a])] },
         { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 40) },
         { name: "words", head: "Where it stands", klass: "words", cell: (one) => [recordLine(one).querySelector(".read"), narrative(one)] },
       ],
     });
-    return [list.element, h("p.quiet", null, "The newest records of each identifier and organisation; all are in mentions/. ", run.narratives ? "" : "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them.")];
+    return [list.element, remark("The newest records of each identifier and organisation; all are in mentions/. ", run.narratives ? "" : "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them.")];
   }
 
   /** The members that the removal of a weak link cuts off. @param {any} facts @param {any} bridge */
@@ -1743,7 +1781,7 @@
     const [one, other] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)) ?? []);
     if (one === other) return null;
     const few = one.length <= other.length ? one : other;
-    return h("div.quiet", null, few.slice(0, 8).map((at, n) => [n ? ", " : "", identifier(facts.members[at].id, 40)]), few.length > 8 ? ` +${count(few.length - 8)}` : "");
+    return h("div.quiet", joined(few.slice(0, 8), (at) => identifier(facts.members[at].id, 40)), few.length > 8 ? ` +${count(few.length - 8)}` : "");
   }
 
   /** @param {any} whole @param {Record<string, string>} state */
@@ -1752,29 +1790,27 @@
     const weak = table({
       prefix: "w", state, rows: facts.bridges, caption: "Weak links", sort: "weight", key: (one) => `${one[0]} ${one[1]}`, text: (one) => `${one[0]} ${one[1]}`,
       columns: [
-        { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => h("div", null, identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
+        { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => div(identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one[2], cell: (one) => one[2].toFixed(2) },
         { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => [`Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}`, freed(facts, one)] },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => onLink(whole, one[0], one[1]) },
+        deciding((one) => onLink(whole, one[0], one[1])),
       ],
     });
     const near = table({
       prefix: "n", state, rows: facts.near, caption: "Links to other clusters that were rejected", sort: "-weight", key: (one) => `${one.a} ${one.there}`, text: (one) => `${facts.members[one.a].id} ${one.there} ${one.cluster}`,
       columns: [
-        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [h("div", null, identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), h("div", null, identifier(one.there, 50))] },
-        { name: "cluster", head: "Other cluster", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.there }) : h("a", { href: toCluster(one.cluster, { id: one.there }) }, "single identifier")) },
-        { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
-        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [div(identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), div(identifier(one.there, 50))] },
+        { name: "cluster", head: "Other cluster", cell: (one) => toNamed(one.cluster, undefined, { id: one.there }) },
+        decimals("weight", "Weight", 2),
+        counts("reporters", term("Reporters")),
         { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => [
-          h("div", null, h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there) }, "Same operation")),
-          h("div", null, h("button", { type: "button", onclick: () => decide("cannot_link", whole, facts.members[one.a].id, one.there) }, "Keep apart"))] },
+        deciding((one) => onLink(whole, facts.members[one.a].id, one.there, one.cluster)),
       ],
     });
     return [
-      h("h2", null, "Weak links"), facts.bridges.length ? weak.element : h("p.quiet", null, "No single link holds it together."),
-      h("h2", null, "Links we rejected"), facts.near.length ? near.element : h("p.quiet", null, "None leads to another cluster."),
-      facts.more_near ? h("p.quiet", null, `${counted(facts.more_near, "weaker one is", "weaker ones are")} in links/.`) : "",
+      h2("Weak links"), facts.bridges.length ? weak.element : remark("No single link holds it together."),
+      h2("Links we rejected"), facts.near.length ? near.element : remark("None leads to another cluster."),
+      facts.more_near ? remark(`${counted(facts.more_near, "weaker one is", "weaker ones are")} in links/.`) : "",
     ];
   }
 
@@ -1782,22 +1818,22 @@
   function suppliersTab(whole, state) {
     const { facts } = whole;
     const list = table({
-      prefix: "s", state, rows: facts.suppliers, caption: "Suppliers", sort: "-records", key: (one) => one.id, text: (one) => one.id,
+      prefix: "s", state, rows: facts.suppliers, caption: "Suppliers", sort: "-records", text: (one) => one.id,
       columns: [
-        { name: "id", head: term("Supplier"), value: (one) => one.id, klass: "who", cell: (one) => identifier(one.id, 60) },
-        { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
-        { name: "records", head: "Records here", number: true, value: (one) => one.records, cell: (one) => count(one.records) },
-        { name: "clusters", head: "Clusters", number: true, value: (one) => one.clusters, cell: (one) => count(one.clusters) },
-        { name: "others", head: "Serves also", cell: (one) => one.others.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier")]).concat(unnamed(one.clusters - 1 - one.others.length)) },
+        { name: "id", head: term("Supplier"), sorts: true, klass: "who", cell: (one) => identifier(one.id, 60) },
+        { name: "kind", head: "Kind", sorts: true, cell: (one) => words(one.kind) },
+        counts("records", "Records here"),
+        counts("clusters", "Clusters"),
+        { name: "others", head: "Serves also", cell: (one) => joined(one.others, (id) => toNamed(id)).concat(unnamed(one.clusters - 1 - one.others.length)) },
       ],
     });
     return [
-      h("h2", null, "Suppliers"), facts.suppliers.length ? list.element : h("p.quiet", null, "None is known."), facts.more_suppliers ? h("p.quiet", null, `${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
-      facts.scripts.length ? h("h2", null, "Scripts that its callers read out") : "",
-      ...facts.scripts.map((/** @type {any} */ one) => h("section.script", null, h("h3", null, identifier(one.entity_id), h("span.quiet", null, ` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
-        h("blockquote", null, shown(one.template, 1000)),
-        h("ul", null, one.variants.map((/** @type {any} */ [pieces, number]) => h("li", null, pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), h("span.quiet", null, counted(number, "record"))))),
-        one.more ? h("p.quiet", null, `${counted(one.more, "rarer wording is", "rarer wordings are")} in mentions/.`) : "")),
+      h2("Suppliers"), facts.suppliers.length ? list.element : remark("None is known."), facts.more_suppliers ? remark(`${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
+      facts.scripts.length ? h2("Scripts that its callers read out") : "",
+      ...facts.scripts.map((/** @type {any} */ one) => h("section.script", h3(identifier(one.entity_id), quiet(` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
+        h("blockquote", shown(one.template, 1000)),
+        h("ul", one.variants.map((/** @type {any} */ [pieces, number]) => li(pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), quiet(counted(number, "record"))))),
+        one.more ? remark(`${counted(one.more, "rarer wording is", "rarer wordings are")} in mentions/.`) : "")),
     ];
   }
 
@@ -1808,41 +1844,41 @@
     const past = (run.decisions ?? []).filter((/** @type {any} */ one) => names.has(one.entity_a) || names.has(one.entity_b));
     const where = `ringtrace export RUN --cluster ${plainName(row.id)} --format`;
     return [
-      h("div.columns", null,
-        simple("Priority", ["Part", "Points", "Share"], (facts.parts ?? []).map((/** @type {any} */ one) => [words(one.part), one.points.toFixed(1), h("meter", { min: 0, max: 1, value: one.value, "aria-label": words(one.part) })])),
+      h("div.columns",
+        simple("Priority", ["Part", "Points", "Share"], (facts.parts ?? []).map((/** @type {any} */ one) => [words(one.part), one.points.toFixed(1), h("meter", { min: 0, max: 1, value: one.value, label: words(one.part) })])),
         simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), cents(amount), count(number)])),
         simple(run.suppress_below > 1 ? `Victims’ countries, by complaints; counts below ${run.suppress_below}, and such as would tell them, are withheld` : "Victims’ countries, by complaints", ["Country", "Complaints"], row.countries.map((/** @type {any} */ [name, number]) => [shown(name, 40), small(number)]))),
-      h("h2", null, "Lineage"),
-      ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
+      h2("Lineage"),
+      ...facts.lineage.map((/** @type {any} */ one) => p(words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
         one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
-      facts.rests_on.length ? h("p", null, h("span.quiet", null, "That reporter’s records: "), [...new Set(facts.rests_on)].map((id) => [identifier(/** @type {string} */ (id), 60), " "])) : "",
-      h("h2", null, "Decisions in this run"), h("p", null, "Status: ", h("strong", null, shown(words(row.status), 30)), "."),
-      past.length ? decisionTable(past, false) : h("p.quiet", null, run.redacted ? "Left out of this copy." : "None names a member."),
+      facts.rests_on.length ? p(quiet("That reporter’s records: "), [...new Set(facts.rests_on)].map((id) => [identifier(/** @type {string} */ (id), 60), " "])) : "",
+      h2("Decisions in this run"), p("Status: ", h("strong", shown(words(row.status), 30)), "."),
+      past.length ? decisionTable(past, false) : remark(run.redacted ? "Left out of this copy." : "None names a member."),
       ...(facts.joint ? jointPart(row, facts.joint) : []),
-      h("h2", null, "Files for others"),
-      h("p", null, "Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."),
-      h("ul.plain", null, run.formats.map((/** @type {any} */ one) => h("li", null, h("code", null, `${where} ${one.code} --output FILE`), h("span.quiet", null, ` ${one.name}, ${one.description}`)))),
-      h("p.quiet", null, "Cluster ", identifier(row.id), " "), h("button", { type: "button", onclick: () => cite(`ringtrace ${run.run}, cluster ${plain(row.id)}: ${counted(row.size, "member")}, ${counted(row.complaints, "complaint")}, ${counted(row.reporters, "reporter")}; clusters/`) }, "Cite the cluster"),
+      h2("Files for others"),
+      p("Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."),
+      h("ul.plain", run.formats.map((/** @type {any} */ one) => li(h("code", `${where} ${one.code} --output FILE`), quiet(` ${one.name}, ${one.description}`)))),
+      remark("Cluster ", identifier(row.id), " "), button("Cite the cluster", () => cite(`ringtrace ${run.run}, cluster ${plain(row.id)}: ${counted(row.size, "member")}, ${counted(row.complaints, "complaint")}, ${counted(row.reporters, "reporter")}; clusters/`)),
     ];
   }
   /** @param {number | null} number that is null where it is too small to show */
-  const small = (number) => (number === null ? h("span.none", null, "Withheld (small counts)") : count(number));
+  const small = (number) => (number === null ? none("Withheld (small counts)") : count(number));
   /** @param {any} row @param {any} joint what offers brought to the cluster */
   function jointPart(row, joint) {
     const side = (/** @type {any} */ one, /** @type {string} */ end) => shown(`${one[`part_${end}`]} of ${words(one[`contributor_${end}`])}`, 90);
     return [
-      h("h2", null, "What only the union reveals"),
-      h("p", null, `${count(joint.several)} of ${counted(joint.saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`),
-      joint.overlaps.length ? h("p", null, joint.overlaps.map((/** @type {any} */ one) => [one.shared === null ? `Fewer than ${count(one.floor)} victims` : counted(one.shared, "victim"), " on both sides, ", shown(words(one.organisation), 64), "’s and this run’s, compared by ", shown(one.by, 20), " at ", shown(one.counted_at, 20), ". "]), `So at most ${count(row.reporters - joint.both)} distinct people, of ${count(row.reporters)} counted.`) : "",
+      h2("What only the union reveals"),
+      p(`${count(joint.several)} of ${counted(joint.saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`),
+      joint.overlaps.length ? p(joint.overlaps.map((/** @type {any} */ one) => [one.shared === null ? `Fewer than ${count(one.floor)} victims` : counted(one.shared, "victim"), " on both sides, ", shown(words(one.organisation), 64), "’s and this run’s, compared by ", shown(one.by, 20), " at ", shown(one.counted_at, 20), ". "]), `So at most ${count(row.reporters - joint.both)} distinct people, of ${count(row.reporters)} counted.`) : "",
       joint.links.length + joint.shared.length ? simple("Links and clusters that no organisation has alone", ["What", "Between"], [
-        ...joint.links.slice(0, 200).map((/** @type {any} */ one) => ["Link", h("span", null, identifier(one[0], 60), " and ", identifier(one[1], 60))]),
-        ...joint.shared.slice(0, 200).map((/** @type {any} */ one) => ["One cluster", h("span", null, side(one, "a"), " and ", side(one, "b"), `, ${counted(one.shared_in_all, "identifier")} shared`)])]) : "",
+        ...joint.links.slice(0, 200).map((/** @type {any} */ one) => ["Link", span(identifier(one[0], 60), " and ", identifier(one[1], 60))]),
+        ...joint.shared.slice(0, 200).map((/** @type {any} */ one) => ["One cluster", span(side(one, "a"), " and ", side(one, "b"), `, ${counted(one.shared_in_all, "identifier")} shared`)])]) : "",
       joint.offered.length ? simple("What offers say of their own victims, suppressed and rounded by their senders", ["Cluster", "Identifiers", "Victims", "By country", "Losses, rounded", "Handling", "Expires"], joint.offered.map((/** @type {any} */ one) => [
         shown(`${one.part} of ${words(one.contributor)}`, 90), count(one.members), small(one.victims_known),
         (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
         (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${cents(each.amount)} `) : "Withheld (small counts)",
-        shown(one.tlp, 30), one.expires_at ? day(Date.parse(one.expires_at) / 1000) : "–"])) : "",
-      h("details", null, h("summary", null, `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
+        shown(one.tlp, 30), one.expires_at ? day(seconds(one.expires_at)) : "–"])) : "",
+      h("details", h("summary", `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), joined(rows, ([org, part, sure]) => [shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
     ];
   }
 
@@ -1852,12 +1888,12 @@
   function timelineTab(whole, state, open) {
     const { facts } = whole;
     const rows = [...facts.members].sort((a, b) => a.first - b.first).slice(0, 200);
-    if (!rows.length) return h("p.quiet", null, "No member is shown.");
+    if (!rows.length) return remark("No member is shown.");
     const start = Math.floor(Math.min(...rows.map((one) => one.first)) / 86400), end = Math.floor(Math.max(...rows.map((one) => one.last)) / 86400) + 1;
     const left = Math.min(Math.max(...rows.map((one) => (ruler?.measureText(plain(valueOf(one.id), 70)).width ?? 200) * 0.92), 100) + 14, 420), width = 1000, line = 18, top = 26, scale = (width - left) / Math.max(end - start, 1);
     const x = (/** @type {number} */ at) => left + (at - start) * scale;
     const at = new Map(rows.map((one, n) => [one.place, top + n * line]));
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${top + rows.length * line + 6}`, class: "timeline", role: "group", "aria-label": `Days on which ${rows.length} identifiers were read` });
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${top + rows.length * line + 6}`, class: "timeline", role: "group", label: `Days on which ${rows.length} identifiers were read` });
     const months = [];
     for (let month = new Date(start * 864e5); month.getTime() < end * 864e5; month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))) months.push(month);
     const step = Math.ceil(months.length / 12);
@@ -1869,8 +1905,8 @@
     for (const one of rows) {
       const y = at.get(one.place) ?? 0;
       const about = `${plain(one.id, 160)}, ${one.tier}, robustness ${count(one.robustness)}, ${day(one.first)} to ${day(one.last)}`;
-      const group = svg("g", { class: `life k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, tabindex: 0, role: "button", "aria-label": about });
-      group.append(svg("title", {}, about), svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), svg("text", { x: left - 6, y: y + 10, "text-anchor": "end" }, plain(valueOf(one.id), 70)),
+      const group = svg("g", { class: `life ${tint(one.kind)}`, tabindex: 0, role: "button", label: about });
+      group.append(svg("title", {}, about), svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), beside(left, y + 10, plain(valueOf(one.id), 70)),
         svg("rect", { class: "span", x: x(Math.floor(one.first / 86400)), y: y + 4, width: Math.max((Math.floor(one.last / 86400) - Math.floor(one.first / 86400) + 1) * scale, 2), height: 5 }));
       let when = one.days[0] ?? 0;
       const most = Math.max(...one.days.filter((/** @type {number} */ _, /** @type {number} */ n) => n > 0 && n % 2 === 0), 1);
@@ -1889,16 +1925,15 @@
       drawing.append(svg("path", { class: "handover", d: `M${x1} ${y1 + 7} C${x1 + 14} ${y1 + 7} ${x2 - 14} ${y2 + 7} ${x2} ${y2 + 7}` }));
     }
     return [
-      h("p.quiet", null, "From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${counted(facts.members.length - rows.length, "later identifier is", "later identifiers are")} not drawn.` : "."),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Timeline" }, drawing),
-      facts.handovers.length ? h("details", null, h("summary", null, counted(facts.handovers.length, "handover")), h("ul.plain", null, facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
-        h("li", null, identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
+      remark("From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${counted(facts.members.length - rows.length, "later identifier is", "later identifiers are")} not drawn.` : "."),
+      scroller("Timeline", drawing),
+      facts.handovers.length ? h("details", h("summary", counted(facts.handovers.length, "handover")), h("ul.plain", facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
+        li(identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
     ];
   }
 
   // ---------------------------------------------------------------- graph
 
-  const COLOURS = /** @type {Record<string, [string, string]>} */ ({ phone: ["#1f6fc2", "ellipse"], domain: ["#7a4bb5", "diamond"], url: ["#7a4bb5", "diamond"], email: ["#b0407f", "rectangle"], remote: ["#157f5b", "triangle"], account: ["#a8620a", "hexagon"], wallet: ["#7a6a00", "hexagon"], handle: ["#b0407f", "pentagon"] });
   const ARROWS = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
   const DRAWN = 1000, DRAWN_LINKS = 2500, DRAWN_SUPPLIERS = 12, PAST_DAYS = 7;
   const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "gfrom", "guntil"];
@@ -1916,7 +1951,7 @@
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function graphTab(whole, state, open) {
     const { row, facts } = whole;
-    const canvas = h("div.canvas", { tabindex: 0, role: "application", "aria-label": `Graph of ${counted(row.size, "identifier")}: arrows walk, Space keeps what is selected, Enter opens, Shift and arrows move the picture, plus and minus zoom, 0 fits` });
+    const canvas = h("div.canvas", { tabindex: 0, role: "application", label: `Graph of ${counted(row.size, "identifier")}: arrows walk, Space keeps what is selected, Enter opens, Shift and arrows move the picture, plus and minus zoom, 0 fits` });
     const list = h("div.between", { role: "status" });
     const kinds = /** @type {string[]} */ ([...new Set(facts.members.map((/** @type {any} */ one) => one.kind))]);
     const first = Math.min(...facts.members.map((/** @type {any} */ one) => one.first)), last = Math.max(...facts.members.map((/** @type {any} */ one) => one.last));
@@ -1946,7 +1981,7 @@
       }, 250);
       showDays();
       const then = until < last, taken = then ? facts.handovers.filter((/** @type {any} */ one) => one[2] >= from && one[3] <= until && one[3] > until - PAST_DAYS * 86400) : [];
-      lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => h("span", null, identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
+      lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => span(identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
       if (!cy) return;
       cy.batch(() => {
         cy.nodes().forEach((/** @type {any} */ node) => {
@@ -1960,7 +1995,7 @@
     }
     let playing = 0;
     // A slider has whole days: between two of its steps, an arrow key would lead back to where it was.
-    const slides = (/** @type {string} */ name, /** @type {(when: number) => void} */ set) => h("input", { type: "range", min: startOfDay(first), max: startOfDay(last), step: 86400, "aria-label": name, oninput: (/** @type {any} */ event) => set(Number(event.target.value)) });
+    const slides = (/** @type {string} */ name, /** @type {(when: number) => void} */ set) => h("input", { type: "range", min: startOfDay(first), max: startOfDay(last), step: 86400, label: name, oninput: (/** @type {any} */ event) => set(Number(event.target.value)) });
     const fromSlider = slides("From", (when) => {
       from = Math.max(startOfDay(when), first);
       until = Math.max(until, Math.min(endOfDay(from), last));
@@ -1980,7 +2015,7 @@
       }
     }
     showDays();
-    const play = h("button", { type: "button", onclick: () => {
+    const play = button("Replay", () => {
       if (playing) { clearInterval(playing); playing = 0; play.textContent = "Replay"; return; }
       play.textContent = "Stop";
       let when = until < last ? until : from;
@@ -1989,44 +2024,44 @@
         setUntil(when);
         when += Math.max((last - from) / 60, 86400);
       }, 200);
-    } }, "Replay");
+    });
     const zoom = (/** @type {number} */ by) => cy?.zoom({ level: cy.zoom() * by, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
     const fit = () => cy?.fit(cy.nodes(":visible"), 40);
     /** @param {string} text @param {boolean} checked @param {(on: boolean) => void} change @param {any} [before] */
-    const box = (text, checked, change, before) => h("label.check", null, h("input", { type: "checkbox", checked, onchange: (/** @type {any} */ event) => { change(event.target.checked); apply(); } }), before, text);
-    const tools = h("div.bar.graph-tools", null,
-      h("button", { type: "button", onclick: () => zoom(1.3) }, "Zoom in"), h("button", { type: "button", onclick: () => zoom(1 / 1.3) }, "Zoom out"), h("button", { type: "button", onclick: fit }, "Fit"),
-      kinds.map((kind) => box(words(kind), !hidden.has(kind), (on) => { if (on) hidden.delete(kind); else hidden.add(kind); }, h(`span.dot.k-${/^\w+$/.test(kind) ? kind : "x"}`))),
+    const box = (text, checked, change, before) => h("label.check", h("input", { type: "checkbox", checked, onchange: (/** @type {any} */ event) => { change(event.target.checked); apply(); } }), before, text);
+    const tools = h("div.bar.graph-tools",
+      button("Zoom in", () => zoom(1.3)), button("Zoom out", () => zoom(1 / 1.3)), button("Fit", fit),
+      kinds.map((kind) => box(words(kind), !hidden.has(kind), (on) => { if (on) hidden.delete(kind); else hidden.add(kind); }, dot(kind))),
       box("Core only", coreOnly, (on) => { coreOnly = on; }),
       facts.suppliers.length ? box("Suppliers", suppliers, (on) => { suppliers = on; if (on) requestAnimationFrame(() => cy?.nodes(".supplier").some((/** @type {any} */ one) => !inside(one, 0)) && fit()); }) : null,
       facts.handovers.length ? box("Handovers", took, (on) => { took = on; }) : null,
-      h("label.check", null, "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: weight, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
-      h("label.check", null, "From", fromSlider, fromText), h("label.check", null, "Until", untilSlider, untilText), play,
-      h("button", { type: "button", onclick: () => cy && graphPng(cy, dark, `${plainName(row.id)}.png`) }, "Download PNG"),
-      h("button", { type: "button", onclick: () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml") }, "SVG"),
-      h("button", { type: "button", onclick: () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml") }, "GraphML"));
+      h("label.check", "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: weight, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
+      h("label.check", "From", fromSlider, fromText), h("label.check", "Until", untilSlider, untilText), play,
+      button("Download PNG", () => cy && graphPng(cy, dark, `${plainName(row.id)}.png`)),
+      button("SVG", () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml")),
+      button("GraphML", () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml")));
 
-    const close = () => h("button.close", { type: "button", "aria-label": "Close", onclick: () => { kept.clear(); select([]); canvas.focus(); } }, "×");
+    const close = () => button("×", () => { kept.clear(); select([]); canvas.focus(); }, { label: "Close" }, ".close");
     /** What was selected, and what ties it. @param {any[]} members @param {any} [link] that was clicked */
     function between(members, link) {
       view.selected = members.map((one) => one.place);
       cy?.edges().removeClass("path near");
       cy?.nodes(":selected").connectedEdges().filter((/** @type {any} */ one) => one.data("link")).addClass("near");
       if (!members.length) return list.replaceChildren();
-      const button = (/** @type {any} */ one) => h("button.mini", { type: "button", onclick: () => open(one) }, briefly(valueOf(one.id), 48));
-      const chosen = h("div.bar", null, close(), h("b", null, `${count(members.length)} selected`), h("button", { type: "button", onclick: () => cite(citation(row, members)) }, "Cite"), h("button", { type: "button", onclick: () => membersCsv(row, members) }, "CSV"),
-        members.slice(0, 12).map(button), members.length > 12 ? h("details", null, h("summary", null, `${counted(members.length - 12, "other")}`), members.slice(12, 500).map(button)) : null);
+      const opener = (/** @type {any} */ one) => button(briefly(valueOf(one.id), 48), () => open(one), {}, ".mini");
+      const chosen = h("div.bar", close(), h("b", `${count(members.length)} selected`), button("Cite", () => cite(citation(row, members))), button("CSV", () => membersCsv(row, members)),
+        members.slice(0, 12).map(opener), members.length > 12 ? h("details", h("summary", `${counted(members.length - 12, "other")}`), members.slice(12, 500).map(opener)) : null);
       if (members.length === 1) return list.replaceChildren(chosen, pathForm(members[0]));
       if (members.length !== 2) return list.replaceChildren(chosen);
       const [a, b] = members, found = link ? [link] : strongestPath(facts, a.place, b.place);
       list.replaceChildren(chosen,
-        found.length ? h("div", null, h("b", null, link ? (link.accepted ? "Link" : "Link that was rejected") : `Path of ${counted(found.length, "link")}`), h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 60), " and ", identifier(one.ends[1].id, 60), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}, ${words(one.strength).toLowerCase()}, ${day(one.first)} to ${day(one.last)}`, one.accepted ? "" : ["; ", shown(one.reason, 160)], one.ids.length ? ": " : ""), recordLinks(row, one, 4))))) : h("p", null, "No accepted links lead from one to the other."),
-        run.redacted ? "" : h("div.bar", null, h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, a.id, b.id) }, "Same operation"), h("button", { type: "button", onclick: () => decide("cannot_link", whole, a.id, b.id) }, "Keep apart")));
+        found.length ? div(h("b", link ? (link.accepted ? "Link" : "Link that was rejected") : `Path of ${counted(found.length, "link")}`), h("ol", found.map((/** @type {any} */ one) => li(identifier(one.ends[0].id, 60), " and ", identifier(one.ends[1].id, 60), quiet(` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}, ${words(one.strength).toLowerCase()}, ${day(one.first)} to ${day(one.last)}`, one.accepted ? "" : ["; ", shown(one.reason, 160)], one.ids.length ? ": " : ""), recordLinks(row, one, 4))))) : p("No accepted links lead from one to the other."),
+        run.redacted ? "" : h("div.bar", button("Same operation", () => decide("must_link", { ...whole, other: row.id }, a.id, b.id)), button("Keep apart", () => decide("cannot_link", whole, a.id, b.id))));
       if (cy) for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
     }
     /** Asks for the other end of a path. @param {any} member */
     function pathForm(member) {
-      const to = h("input", { list: "path-ends", autocomplete: "off", "aria-label": "Path to", placeholder: "Path to: in any form", size: 26 });
+      const to = h("input", { list: "path-ends", autocomplete: "off", label: "Path to", placeholder: "Path to: in any form", size: 26 });
       return h("form.bar", { onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
         const other = memberBy(facts, to.value);
@@ -2037,8 +2072,8 @@
     }
     /** @param {any} one a supplier */
     function supplied(one) {
-      list.replaceChildren(h("div.bar", null, close(), h("b", null, words(one.kind)), identifier(one.id, 60), h("span.quiet", null, `${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
-        h("ul.plain", null, one.others.map((/** @type {string} */ id) => h("li", null, clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier"), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
+      list.replaceChildren(h("div.bar", close(), h("b", words(one.kind)), identifier(one.id, 60), quiet(`${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
+        h("ul.plain", one.others.map((/** @type {string} */ id) => li(toNamed(id), " ", anchor(address("compare", { a: row.id, b: id }), "Compare")))));
     }
     let quietly = false, asked = false;
     /** Says what is selected, once for all that changed together. @param {any} [link] */
@@ -2060,7 +2095,7 @@
       const edge = dark ? "#6d7681" : "#868e97", text = dark ? "#e7e9ec" : "#1b1e23", panel = dark ? "#1b1f24" : "#ffffff", accent = dark ? "#8fbcf5" : "#0b4f9e", warn = dark ? "#ffc878" : "#8a3a00";
       const drawn = facts.members.slice(0, DRAWN);
       const nodes = drawn.map((/** @type {any} */ one, /** @type {number} */ n) => ({
-        data: { id: `m${one.place}`, member: one, ...inLines(valueOf(one.id)), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
+        data: { id: `m${one.place}`, member: one, ...inLines(valueOf(one.id)), colour: looksOf(one.kind)[2], shape: looksOf(one.kind)[3], size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
         classes: [one.tier === "core" ? "" : "verify", one.bridge ? "bridge" : "", one.status === "contested" ? "contested" : ""].join(" "),
         position: one.at ? { x: one.at[0] * 1000, y: one.at[1] * 620 } : { x: 500 + 420 * Math.cos((n * 6.283) / drawn.length), y: 310 + 260 * Math.sin((n * 6.283) / drawn.length) },
       }));
@@ -2118,11 +2153,11 @@
         asked = true;
         queueMicrotask(() => { asked = false; if (!cy.destroyed()) chosen(); });
       });
-      const start = facts.members.find((/** @type {any} */ one) => one.id === state.id);
+      const start = memberOf(facts, state.id);
       if (start && selected.includes(start.place)) select(selected.map((/** @type {number} */ one) => facts.members[one]));
       else if (start) select([start]);
       document.documentElement.dataset.graph = row.id;
-    }).catch((/** @type {Error} */ error) => canvas.replaceChildren(h("p", null, error.message)));
+    }).catch((/** @type {Error} */ error) => canvas.replaceChildren(p(error.message)));
 
     /** Opens what a node stands for. @param {any} node */
     function enter(node) {
@@ -2187,8 +2222,8 @@
       event.preventDefault();
     });
     between([]);
-    const legend = h("p.quiet", null, "Click an identifier or a line; shift and click, or shift and drag, selects several; two show the path between them; a supplier opens the clusters that it serves. Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s; arrows: ", term("Handover", "handovers"), ". Faint nodes: ", term("Verify", "verify"), " before use, or, at an earlier day, not seen for a week; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
-    return [tools, h("div.stage", null, canvas, lately, list), legend, facts.links.length + facts.more_links > DRAWN_LINKS ? h("p.quiet", null, `${counted(facts.links.length + facts.more_links - DRAWN_LINKS, "weaker link is", "weaker links are")} not drawn.`) : "", facts.members.length > DRAWN ? h("p.quiet", null, `${counted(facts.members.length - DRAWN, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`) : ""];
+    const legend = remark("Click an identifier or a line; shift and click, or shift and drag, selects several; two show the path between them; a supplier opens the clusters that it serves. Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s; arrows: ", term("Handover", "handovers"), ". Faint nodes: ", term("Verify", "verify"), " before use, or, at an earlier day, not seen for a week; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
+    return [tools, h("div.stage", canvas, lately, list), legend, facts.links.length + facts.more_links > DRAWN_LINKS ? remark(`${counted(facts.links.length + facts.more_links - DRAWN_LINKS, "weaker link is", "weaker links are")} not drawn.`) : "", facts.members.length > DRAWN ? remark(`${counted(facts.members.length - DRAWN, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`) : ""];
   }
   /** A member by a number, site or account in any form. @param {any} facts @param {string} text @returns {any} */
   function memberBy(facts, text) {
@@ -2197,7 +2232,7 @@
     return facts.members.find((/** @type {any} */ one) => folded(valueOf(one.id)) === key) ?? facts.members.find((/** @type {any} */ one) => (number && one.kind === "phone" ? bareValue(one.id).endsWith(number) : bareValue(one.id).includes(key)));
   }
   /** Links to the records of a link. @param {any} row @param {any} one @param {number} most */
-  const recordLinks = (row, one, most) => [one.ids.slice(0, most).map((/** @type {string} */ id) => [h("a.id", { href: toCluster(row.id, { tab: "records", rq: id.slice(id.lastIndexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)), " "]), one.ids.length > most ? h("span.quiet", null, `+${count(one.ids.length - most)}`) : null];
+  const recordLinks = (row, one, most) => [one.ids.slice(0, most).map((/** @type {string} */ id) => [h("a.id", { href: toCluster(row.id, { tab: "records", rq: id.slice(id.lastIndexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)), " "]), one.ids.length > most ? quiet(`+${count(one.ids.length - most)}`) : null];
   /** Writes the values of nodes, the most reported first, where they cover no other; whole, inside the picture, and as large at any zoom. @param {any} cy */
   function labels(cy) {
     if (cy.destroyed()) return;
@@ -2282,7 +2317,7 @@
   }
   /** @param {any} facts @returns {string} core members by value, the others counted */
   function graphml(facts) {
-    const core = facts.members.filter((/** @type {any} */ one) => one.tier === "core" && one.status === "infrastructure");
+    const core = facts.members.filter(leaves);
     const kept = new Set(core.map((/** @type {any} */ one) => one.place));
     const safe = (/** @type {any} */ text) => plain(text, 2000).replace(/[<>&"']/g, (one) => `&#${one.charCodeAt(0)};`);
     const keys = ["label", "kind", "tier", "review", "reporters"];
@@ -2298,70 +2333,70 @@
     const found = await load("shared");
     const rows = objects(found.columns, found.rows);
     const list = table({
-      state, rows, caption: "Identifiers that several organisations see", sort: "-total", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
+      state, rows, caption: "Identifiers that several organisations see", sort: "-total", text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
+        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [anchor(one.cluster ? toCluster(one.cluster, { id: one.id }) : null, briefly(one.id, 50)), prettily(one.id), one.tier ? standing(one) : ""] },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
         { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
-        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", null, h("b", null, shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(Date.parse(org[4]) / 1000)} to ${day(Date.parse(org[5]) / 1000)}`)) },
+        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => div(h("b", shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(seconds(org[4]))} to ${day(seconds(org[5]))}`)) },
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared, "identifier")} that records of several organisations name, which none of them can see alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
+    return [headline("Seen by more than one organisation", p(`${counted(run.shared, "identifier")} that records of several organisations name, which none of them can see alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
       run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
   function contestedView(state) {
     const rows = objects(["cluster", "id", "reason", "complaints", "calls", "first", "last"], run.contested.rows);
     const list = table({
-      state, rows, caption: "Contested identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${one.reason}`,
+      state, rows, caption: "Contested identifiers", sort: "-complaints", text: (one) => `${one.id} ${one.reason}`,
       columns: [
-        { name: "id", head: "Withheld id", value: (one) => one.id, klass: "who", cell: (one) => h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 60)) },
+        { name: "id", head: "Withheld id", sorts: true, klass: "who", cell: (one) => anchor(one.cluster ? toCluster(one.cluster, { id: one.id }) : null, briefly(one.id, 60)) },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
         { name: "reason", head: "Who says what", klass: "words", cell: (one) => shown(one.reason, 200) },
-        { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
-        { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
-        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => h("button", { type: "button", "aria-label": `${WORDS[kind]}: ${plain(one.id, 60)}`, onclick: async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); } }, WORDS[kind])) : "") },
+        counts("complaints", "Complaints"),
+        counts("calls", "Calls"),
+        dates("last", "Last seen"),
+        deciding((one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => button(WORDS[kind], async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); }, { label: `${WORDS[kind]}: ${plain(one.id, 60)}` })) : "")),
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : h("p", null, "No identifier is contested.")];
+    return [headline("Contested", p(TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : p("No identifier is contested.")];
   }
   /** @param {Record<string, string>} state */
   function suppliersView(state) {
     const rows = objects(["id", "kind", "clusters", "records", "of"], run.suppliers.rows);
     const list = table({
-      state, rows, caption: "Suppliers", sort: "-clusters", key: (one) => one.id, text: (one) => `${one.id} ${one.kind}`,
+      state, rows, caption: "Suppliers", sort: "-clusters", text: (one) => `${one.id} ${one.kind}`,
       extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
       columns: [
-        { name: "id", head: term("Supplier"), value: (one) => one.id, klass: "who", cell: (one) => identifier(one.id, 70) },
-        { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
-        { name: "clusters", head: "Clusters", number: true, value: (one) => one.clusters, cell: (one) => count(one.clusters) },
-        { name: "records", head: "Records", number: true, value: (one) => one.records, cell: (one) => count(one.records) },
-        { name: "of", head: "Serves", klass: "words", cell: (one) => one.of.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id), { tab: "suppliers" }) : h("a", { href: toCluster(id, { tab: "suppliers" }) }, "single identifier")]).concat(unnamed(one.clusters - one.of.length)) },
+        { name: "id", head: term("Supplier"), sorts: true, klass: "who", cell: (one) => identifier(one.id, 70) },
+        { name: "kind", head: "Kind", sorts: true, cell: (one) => words(one.kind) },
+        counts("clusters", "Clusters"),
+        counts("records", "Records"),
+        { name: "of", head: "Serves", klass: "words", cell: (one) => joined(one.of, (id) => toNamed(id, undefined, { tab: "suppliers" })).concat(unnamed(one.clusters - one.of.length)) },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
+    return [headline("Suppliers", p(TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
   }
 
   /** @param {Record<string, string>} state */
   async function campaignsView(state) {
     const { rows: first, total } = await load("campaigns");
     const rows = objects(["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"], first);
-    const member = (/** @type {any[]} */ [id, ids, reporters]) => [clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(ids[0], 60)), h("span.quiet", null, ` ${counted(reporters, "reporter")}`)];
+    const member = (/** @type {any[]} */ [id, ids, reporters]) => [toNamed(id, identifier(ids[0], 60)), quiet(` ${counted(reporters, "reporter")}`)];
     const list = table({
-      state, rows, caption: "Campaigns", sort: "rank", key: (one) => one.id, text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
+      state, rows, caption: "Campaigns", sort: "rank", text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
       columns: [
-        { name: "rank", head: "Rank", number: true, value: (one) => one.rank, cell: (one) => count(one.rank) },
+        counts("rank", "Rank"),
         { name: "probability", head: "Probability", number: true, value: (one) => one.probability ?? -1, cell: (one) => (one.probability === null ? "ranked only" : `${Math.round(one.probability * 100)} % in simulated worlds`) },
-        { name: "members", head: "Clusters", klass: "words", value: (one) => one.members.length, cell: (one) => [`${count(one.members.length)}: `, one.members.slice(0, 12).map((/** @type {any[]} */ of, /** @type {number} */ at) => [at ? ", " : "", member(of)]), one.members.length > 12 ? ", …" : ""] },
-        { name: "shared", head: "Shared", klass: "words", cell: (one) => one.shared.map((/** @type {any[]} */ of, /** @type {number} */ at) => [at ? ", " : "", identifier(of[0], 50), ` (${count(of[1])})`]) },
-        { name: "reporters", head: "Reporters", number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
-        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
+        { name: "members", head: "Clusters", klass: "words", value: (one) => one.members.length, cell: (one) => [`${count(one.members.length)}: `, joined(one.members.slice(0, 12), member), one.members.length > 12 ? ", …" : ""] },
+        { name: "shared", head: "Shared", klass: "words", cell: (one) => joined(one.shared, ([id, number]) => [identifier(id, 50), ` (${count(number)})`]) },
+        counts("reporters", "Reporters"),
+        dates("last", "Last seen"),
       ],
     });
     const more = total - rows.length;
-    return [h("div.headline", null, h("h1", null, "Campaigns"), h("p", null, "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : h("p", null, "No clusters share enough.")];
+    return [headline("Campaigns", p("Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : p("No clusters share enough.")];
   }
 
   /** @param {Record<string, string>} state */
@@ -2369,27 +2404,27 @@
     const { rows: first, total } = await load("suppressed");
     const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], first);
     const list = table({
-      state, rows, caption: "Suppressed identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
+      state, rows, caption: "Suppressed identifiers", sort: "-complaints", text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
       extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [identifier(one.id, 60), h("span.quiet", null, ` ${pretty(one.id)}`)] },
-        { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
-        { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
-        { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 3) },
+        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [identifier(one.id, 60), prettily(one.id)] },
+        counts("complaints", "Complaints"),
+        counts("calls", "Calls"),
+        reportedTo(3),
         { name: "reason", head: "Why", klass: "words", cell: (one) => shown(one.reason, 300) },
       ],
     });
     const more = total - rows.length;
-    return [h("div.headline", null, h("h1", null, "Suppressed"), h("p", null, "Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
+    return [headline("Suppressed", p("Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
   }
 
   /** @param {any[]} rows @param {boolean} mine */
-  function decisionTable(rows, mine) {
-    return h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Decisions" }, h("table", null, h("thead", null, h("tr", null, ["Decision", "Kind", "On", "Author", "Reason", "When", "State"].map((one) => h("th", { scope: "col" }, one)))),
-      h("tbody", null, rows.map((one) => h("tr", null, h("th", { scope: "row" }, shown(one.decision_id, 60)), h("td", null, words(one.kind)), h("td", null, identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null),
-        h("td", null, shown(one.author, 60), "signed_by" in one && !one.signed_by ? h("span.quiet", null, " (not signed)") : null), h("td", null, shown(one.reason, 200)), h("td.date", null, one.decided_at ? moment(Date.parse(one.decided_at) / 1000) : "–"),
-        h("td", null, mine && (!served || one.undo) ? h("button", { type: "button", onclick: () => undo(one.decision_id) }, "Undo") : h("span.quiet", null, (one.in_force ?? null) === null ? "recorded" : one.in_force ? "in force" : "not in force")))))));
-  }
+  const decisionTable = (rows, mine) => grid("Decisions", ["Decision", "Kind", "On", "Author", "Reason", "When", "State"], rows.map((one) => [
+    shown(one.decision_id, 60), words(one.kind), [identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null],
+    [shown(one.author, 60), "signed_by" in one && !one.signed_by ? quiet(" (not signed)") : null], shown(one.reason, 200), one.decided_at ? moment(seconds(one.decided_at)) : "–",
+    mine && (!served || one.undo) ? button("Undo", () => undo(one.decision_id)) : quiet((one.in_force ?? null) === null ? "recorded" : one.in_force ? "in force" : "not in force"),
+  ]), (at) => (at === 5 ? "date" : null));
+
   // ---------------------------------------------------------------- runs, alerts and the next run of a server
 
   /** Asks the server which runs it shows and what it records. */
@@ -2398,8 +2433,8 @@
     served = about.records;
     author = about.author || author;
     const others = about.runs.length > 1;
-    const select = h("select", { id: "runs", "aria-label": "Run", onchange: (/** @type {any} */ event) => { location.href = event.target.value + location.hash.replace(/\?.*$/, ""); } },
-      about.runs.map((/** @type {any} */ one) => h("option", { value: one.href, selected: one.current }, plain(`${one.name}${one.clock ? `, ${moment(Date.parse(one.clock) / 1000)}` : ""}`, 80))));
+    const select = h("select", { id: "runs", label: "Run", onchange: (/** @type {any} */ event) => { location.href = event.target.value + location.hash.replace(/\?.*$/, ""); } },
+      about.runs.map((/** @type {any} */ one) => h("option", { value: one.href, selected: one.current }, plain(`${one.name}${one.clock ? `, ${moment(seconds(one.clock))}` : ""}`, 80))));
     document.getElementById("runs")?.remove();
     if (others) document.querySelector(".product")?.after(select);
     if (about.alerts) await readAlerts();
@@ -2421,7 +2456,7 @@
       try {
         if (served) takeWork(await ask("acknowledge", { alert: one.alert_id }));
         else { work.acknowledged[one.alert_id] = { at: new Date().toISOString(), by: author }; keepWork(); }
-      } catch (error) { toast(plain(/** @type {Error} */ (error).message, 300)); }
+      } catch (error) { failed(error); }
       render();
     };
     const list = table({
@@ -2429,32 +2464,32 @@
       extra: [options("Not acknowledged", "seen", [["all", "All alerts"]], state), choice("Any kind", "kind", new Set(feed.alerts.map((/** @type {any} */ one) => one.kind)), state)],
       filter: (one) => (state.seen === "all" || !done(one)) && (!state.kind || one.kind === state.kind),
       columns: [
-        { name: "observed_at", head: "Observed", klass: "date", value: (one) => one.observed_at, cell: (one) => moment(Date.parse(one.observed_at) / 1000) },
-        { name: "kind", head: "Alert", value: (one) => one.kind, cell: (one) => shown(words(one.kind), 40) },
+        { name: "observed_at", head: "Observed", klass: "date", sorts: true, cell: (one) => moment(seconds(one.observed_at)) },
+        { name: "kind", head: "Alert", sorts: true, cell: (one) => shown(words(one.kind), 40) },
         { name: "id", head: "Identifier or cluster", klass: "who", value: (one) => one.entity_id ?? one.cluster_id ?? "", cell: (one) => {
           const text = one.entity_id ?? one.cluster_id ?? "";
-          return [clusterOf.has(one.cluster_id) ? h("a", { href: toCluster(one.cluster_id, { id: one.entity_id }) }, briefly(text, 50)) : identifier(text, 50), pretty(text) ? h("span.quiet", null, ` ${pretty(text)}`) : null];
+          return [clusterOf.has(one.cluster_id) ? anchor(toCluster(one.cluster_id, { id: one.entity_id }), briefly(text, 50)) : identifier(text, 50), prettily(text)];
         } },
-        { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", null, "linked to ", one.tied_to.slice(0, 3).map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", briefly(id, 40)])) : null] },
+        { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", "linked to ", joined(one.tied_to.slice(0, 3), (id) => briefly(id, 40))) : null] },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters ?? 0, cell: (one) => count(one.reporters ?? 0) },
         { name: "orgs", head: "Reported to", klass: "orgs", cell: (one) => names(one.orgs ?? [], 3) },
-        { name: "ack", head: h("span.unseen", null, "Acknowledge"), klass: "quick", cell: (one) => done(one) ? h("span.quiet", null, "seen by ", shown(done(one).by || "you", 30)) : h("button", { type: "button", "aria-label": `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}`, onclick: () => acknowledge(one) }, "Acknowledge") },
+        { name: "ack", head: h("span.unseen", "Acknowledge"), klass: "quick", cell: (one) => done(one) ? quiet("seen by ", shown(done(one).by || "you", 30)) : button("Acknowledge", () => acknowledge(one), { label: `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}` }) },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Alerts"), h("p", null, `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.` : "")), list.element];
+    return [headline("Alerts", p(`${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.` : "")), list.element];
   }
   /** The button for the next run, and how far it is. @returns {any[]} */
   function rerunPart() {
     if (!about?.rerun || !served) return [];
-    const told = h("p", { role: "status" });
-    const bar = h("progress", { max: 100, value: 0, "aria-label": "The next run", hidden: true });
-    const start = h("button", { type: "button", onclick: async () => {
+    const told = p({ role: "status" });
+    const bar = h("progress", { max: 100, value: 0, label: "The next run", hidden: true });
+    const start = button("Run again with these decisions", async () => {
       try {
         await ask("rerun", {});
         made = (await ask("decisions")).decisions;
         follow();
       } catch (error) { told.textContent = plain(/** @type {Error} */ (error).message, 400); }
-    } }, "Run again with these decisions");
+    });
     async function follow() {
       const now = await meetRerun();
       start.disabled = now.state === "running";
@@ -2470,7 +2505,7 @@
       }
     }
     follow();
-    return [h("h2", null, "The next run"), h("p", null, "Makes a run with all decisions of the file, beside this one, as the file given to ", h("code", null, "--rerun"), " says. This run stays as it is."), h("div.bar", null, start, bar), told];
+    return [h2("The next run"), p("Makes a run with all decisions of the file, beside this one, as the file given to ", h("code", "--rerun"), " says. This run stays as it is."), h("div.bar", start, bar), told];
   }
   async function meetRerun() {
     const before = about.rerun.state;
@@ -2492,7 +2527,7 @@
         if (!hit) return toast("No cluster of this run is found by that.");
         location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
       },
-    }, h("input.filter", { type: "search", "aria-label": text, placeholder: "Number, site, account or cluster" }), h("button", { type: "submit" }, text));
+    }, h("input.filter", { type: "search", label: text, placeholder: "Number, site, account or cluster" }), h("button", { type: "submit" }, text));
     if (!one || !other) {
       const near = one ? new Map() : null;
       if (one && near) {
@@ -2500,9 +2535,9 @@
         for (const supplier of one.facts.suppliers) for (const id of supplier.others) if (!near.has(id)) near.set(id, `the same ${words(supplier.kind).toLowerCase()}`);
       }
       return [
-        h("div.headline", null, h("h1", null, "Compare two clusters"), one ? h("p", null, clusterName(one.row), " and") : null),
+        headline("Compare two clusters", one ? p(clusterName(one.row), " and") : null),
         pick(one ? "b" : "a", one ? "Compare with it" : "Choose the first"),
-        near?.size ? [h("h2", null, "Close to it"), h("ul.plain", null, [...near].slice(0, 30).map(([id, why]) => h("li", null, h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), h("span.quiet", null, ` by ${why}`))))] : null,
+        near?.size ? [h2("Close to it"), h("ul.plain", [...near].slice(0, 30).map(([id, why]) => li(anchor(address("compare", { ...state, b: id }), briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), quiet(` by ${why}`))))] : null,
       ];
     }
     const both = [one, other];
@@ -2520,21 +2555,21 @@
     const carriers = common((it) => it.facts.members.flatMap((/** @type {any} */ each) => each.carriers));
     const near = one.facts.near.filter((/** @type {any} */ each) => each.cluster === other.row.id);
     const shared = [
-      ...held.map((id) => ["Held by both, one after the other", identifier(id, 60)]), ...scripts.map((id) => ["Call script", [identifier(id, 40), h("div.quiet", null, shown(one.facts.scripts.find((/** @type {any} */ each) => each.entity_id === id).template, 160))]]),
+      ...held.map((id) => ["Held by both, one after the other", identifier(id, 60)]), ...scripts.map((id) => ["Call script", [identifier(id, 40), h("div.quiet", shown(one.facts.scripts.find((/** @type {any} */ each) => each.entity_id === id).template, 160))]]),
       ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
     ];
     const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
-    const list = (/** @type {any} */ it) => h("section", null, h("h2", null, `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", null, it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", null, h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), h("span.quiet", null, ` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
-      it.facts.members.length > 40 ? h("p", null, h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
+    const list = (/** @type {any} */ it) => h("section", h2(`Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => li(dot(each.kind), anchor(toCluster(it.row.id, { id: each.id }), briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
+      it.facts.members.length > 40 ? p(anchor(toCluster(it.row.id), `All ${counted(it.facts.members.length, "member")}`)) : null);
     return [
-      h("div.headline", null, h("h1", null, "Compare two clusters"), a && b ? h("div.actions", { role: "group", "aria-label": "Decide on both" },
-        h("button.primary", { type: "button", onclick: () => decide("must_link", { ...one, other: other.row.id }, a.id, b.id) }, "Same operation"), h("button", { type: "button", onclick: () => decide("cannot_link", one, a.id, b.id) }, "Keep apart"),
+      headline("Compare two clusters", a && b ? h("div.actions", { role: "group", label: "Decide on both" },
+        button("Same operation", () => decide("must_link", { ...one, other: other.row.id }, a.id, b.id), {}, ".primary"), button("Keep apart", () => decide("cannot_link", one, a.id, b.id)),
         h("a.button", { href: address("compare", { a: state.a }) }, "Another…")) : null),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Side by side" }, h("table.pair", null, h("tbody", null, rows.map(([head, cell]) => h("tr", null, h("th", { scope: "row" }, head), both.map((it) => h("td", null, cell(it)))))))),
-      h("h2", null, "When they were active"), twoTimes(one, other),
+      scroller("Side by side", h("table.pair", h("tbody", rows.map(([head, cell]) => tr(h("th", { scope: "row" }, head), both.map((it) => h("td", cell(it)))))))),
+      h2("When they were active"), twoTimes(one, other),
       simple("What they share", ["Kind", "What"], shared.length ? shared : [["Nothing that the run knows", ""]], [1]),
       near.length ? simple("Links between them that were rejected", ["Here", "There", "Weight", "Why not"], near.map((/** @type {any} */ each) => [identifier(one.facts.members[each.a].id, 50), identifier(each.there, 50), each.weight.toFixed(2), shown(each.reason, 160)]), [1, 3]) : null,
-      h("div.columns.two", null, both.map(list)),
+      h("div.columns.two", both.map(list)),
     ];
   }
   /** Records by day of two clusters, one above the other on one axis. @param {any} one @param {any} other */
@@ -2548,20 +2583,20 @@
       return found;
     });
     const days = counts.flatMap((found) => [...found.keys()]);
-    if (!days.length) return h("p.quiet", null, "No day is known of either.");
-    const start = Math.min(...days), span = Math.max(...days) - start + 1, left = 44, width = 1000, tall = 70, w = (width - left) / span;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${2 * tall + 40}`, class: "trend", role: "img", "aria-label": `Records by day of both clusters, ${day(start * 86400)} to ${day((start + span - 1) * 86400)}` });
+    if (!days.length) return remark("No day is known of either.");
+    const start = Math.min(...days), long = Math.max(...days) - start + 1, left = 44, width = 1000, tall = 70, w = (width - left) / long;
+    const chart = svg("svg", { viewBox: `0 0 ${width} ${2 * tall + 40}`, class: "trend", role: "img", label: `Records by day of both clusters, ${day(start * 86400)} to ${day((start + long - 1) * 86400)}` });
     counts.forEach((found, n) => {
       const most = Math.max(...found.values(), 1), foot = (n + 1) * tall + n * 10;
-      chart.append(svg("line", { x1: left, x2: width, y1: foot, y2: foot, class: "tick" }), svg("text", { x: left - 6, y: foot - tall + 20, "text-anchor": "end" }, count(most)), svg("text", { x: left - 6, y: foot, "text-anchor": "end" }, "0"));
+      chart.append(tick(left, width, foot), beside(left, foot - tall + 20, count(most)), beside(left, foot, "0"));
       for (const [when, number] of found) {
         const high = (number / most) * (tall - 14);
         chart.append(svg("rect", { class: n ? "bar-b" : "bar-a", x: left + (when - start) * w, y: foot - high, width: Math.max(w - 0.5, 1), height: high }, svg("title", {}, `${day(when * 86400)}: ${counted(number, "mention")}`)));
       }
     });
-    for (let n = 0; n < 8; n++) chart.append(svg("text", { x: left + (n * (width - left)) / 8, y: 2 * tall + 32 }, day((start + Math.floor((n * span) / 8)) * 86400)));
+    for (let n = 0; n < 8; n++) chart.append(svg("text", { x: left + (n * (width - left)) / 8, y: 2 * tall + 32 }, day((start + Math.floor((n * long) / 8)) * 86400)));
     const met = Math.min(one.row.last, other.row.last) - Math.max(one.row.first, other.row.first);
-    return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " ", briefly(titleOf(one.row), 60), " ", h("span.key.key-b"), " ", briefly(titleOf(other.row), 60), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
+    return h("figure", h("figcaption.quiet", h("span.key.key-a"), " ", briefly(titleOf(one.row), 60), " ", h("span.key.key-b"), " ", briefly(titleOf(other.row), 60), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
   }
 
   // ---------------------------------------------------------------- places and flows
@@ -2581,36 +2616,36 @@
     const regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], found.circles);
     const choices = /** @type {string[]} */ (found.countries.map((/** @type {any} */ one) => one[0]).filter((/** @type {string} */ one) => Object.hasOwn(found.views, one))), chosen = choices.includes(state.map) ? state.map : "";
     const inView = regionsKnown.filter((one) => !chosen || one.country === chosen);
-    const named = (/** @type {string} */ code) => (code ? [shown(countryName(code), 60), h("span.quiet", null, ` ${plain(code, 12)}`)] : h("span.quiet", null, "Not known"));
+    const named = (/** @type {string} */ code) => (code ? [shown(countryName(code), 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known"));
     const inClusters = new Set(clusters.flatMap((row) => row.countries.map((/** @type {any} */ one) => one[0])));
-    const toClusters = (/** @type {string} */ code) => (inClusters.has(code) ? h("a", { href: address("clusters", { country: code }) }, named(code)) : named(code));
+    const toClusters = (/** @type {string} */ code) => (inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code));
     /** The first rows of a list, and all of it on demand: an element can stand in one of them alone. @param {string} caption @param {any[]} heads @param {any[]} rows @param {(one: any) => any[]} cells @param {number[]} [texts] */
-    const first = (caption, heads, rows, cells, texts) => h("section", null, simple(caption, heads, rows.slice(0, 12).map(cells), texts), rows.length > 12 ? h("details", null, h("summary", null, `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows.map(cells), texts)) : null);
+    const first = (caption, heads, rows, cells, texts) => h("section", simple(caption, heads, rows.slice(0, 12).map(cells), texts), rows.length > 12 ? h("details", h("summary", `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows.map(cells), texts)) : null);
     const most = found.countries.slice(0, 12), absent = found.countries.filter((/** @type {any} */ one) => !world.paths[one[0]]);
     const hidden = found.countries.filter((/** @type {any} */ one) => one[1] === null).length, hiddenRegions = inView.filter((one) => one.number === null).length;
     const ofRegions = [inView.length ? "Circles: regions that complaints state, area by complaints. " : "", hiddenRegions ? `${counted(hiddenRegions, "region is", "regions are")} hatched, all of one size: the count is too small to show. ` : "", notOnMap(found.unmapped.filter((/** @type {any} */ one) => !chosen || one[0] === chosen)), inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."];
     return [
-      h("div.headline", null, h("h1", null, "Places and flows"), h("p", null, `Complaints by the victim’s country${choices.length ? " and region" : ""}, and where callback numbers, calls and money lead. A country opens the clusters with victims there`, choices.length ? ", a circle the map of its country." : ".")),
-      choices.length ? h("div.bar", { role: "group", "aria-label": "Part of the map" }, ["", ...choices].map((one) => h("a.chip.choice", { href: address("places", { map: one }), "aria-current": one === chosen ? "true" : null }, one ? countryName(one) : "World"))) : null,
-      chosen ? h("div.map-area", null, h("figure", null, regionMap(chosen, found.views[chosen], world, inView, inClusters.has(chosen)),
-        h("figcaption.quiet", null, ofRegions)),
-        first(`${countryName(chosen)}: regions, by complaints`, ["Region", "Complaints"], inView, (one) => [[shown(one.name, 60), h("span.quiet", null, ` ${plain(one.code, 12)}`)], amount(one)]))
-      : h("div.map-area", null, h("figure", null, worldMap(found.countries, world, inClusters, inView),
-        h("figcaption.quiet", null, "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", ofRegions)),
+      headline("Places and flows", p(`Complaints by the victim’s country${choices.length ? " and region" : ""}, and where callback numbers, calls and money lead. A country opens the clusters with victims there`, choices.length ? ", a circle the map of its country." : ".")),
+      choices.length ? h("div.bar", { role: "group", label: "Part of the map" }, ["", ...choices].map((one) => h("a.chip.choice", { href: address("places", { map: one }), "aria-current": one === chosen ? "true" : null }, one ? countryName(one) : "World"))) : null,
+      chosen ? h("div.map-area", h("figure", regionMap(chosen, found.views[chosen], world, inView, inClusters.has(chosen)),
+        h("figcaption.quiet", ofRegions)),
+        first(`${countryName(chosen)}: regions, by complaints`, ["Region", "Complaints"], inView, (one) => [[shown(one.name, 60), quiet(` ${plain(one.code, 12)}`)], amount(one)]))
+      : h("div.map-area", h("figure", worldMap(found.countries, world, inClusters, inView),
+        h("figcaption.quiet", "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", ofRegions)),
         simple("Victims’ countries, by complaints", ["Country", "Complaints"], [...most.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]), ...(found.unknown ? [["Not stated", count(found.unknown)]] : [])])),
-      found.countries.length > 12 ? h("details", null, h("summary", null, `All ${counted(found.countries.length, "country", "countries")}`), simple("All countries", ["Country", "Complaints"], found.countries.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]))) : null,
-      h("h2", null, "Records over time"), ...run.trends.map(trendChart),
-      h("div.columns", null,
+      found.countries.length > 12 ? h("details", h("summary", `All ${counted(found.countries.length, "country", "countries")}`), simple("All countries", ["Country", "Complaints"], found.countries.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]))) : null,
+      h2("Records over time"), ...run.trends.map(trendChart),
+      h("div.columns",
         found.regions.length ? first("Regions as written, by complaints", ["Region", "Country", "Complaints"], found.regions, (/** @type {any} */ one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])], [1]) : null,
         first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks, (/** @type {any} */ one) => [named(one[0]), count(one[1]), count(one[2])]),
-        first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions, (/** @type {any} */ one) => [shown(one[0], 60), one[1] ? h("span", { title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])], [1]),
+        first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions, (/** @type {any} */ one) => [shown(one[0], 60), one[1] ? span({ title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])], [1]),
         first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses, (/** @type {any} */ one) => [one[0] ? shown(one[0], 12) : "No currency stated", one[1] === null ? small(null) : one[0] ? count(Math.round(Number(one[1]))) : "–", small(one[2])]),
         first("Carriers that handed calls over", ["Carrier", "Calls"], found.carriers, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])]),
         first("Trunks that calls came in on", ["Trunk", "Calls"], found.trunks, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])])),
     ];
   }
   /** @param {any} one a sum of what may be shown @returns {any} */
-  const amount = (one) => (one.number === null || one.whole ? small(one.number) : [h("span.quiet", null, "at least "), count(one.number)]);
+  const amount = (one) => (one.number === null || one.whole ? small(one.number) : [quiet("at least "), count(one.number)]);
   /** @param {any} one a region @returns {string} */
   const regionText = (one) => `${one.name}, ${countryName(one.country)}: ${one.number === null ? "withheld, small count" : one.whole ? counted(one.number, "complaint") : `at least ${counted(one.number, "complaint")}, some are withheld (small counts)`}`;
   /** @param {[string, number | null, boolean][]} sums of complaints by country, and whether each is whole */
@@ -2623,17 +2658,17 @@
   /** @param {[string, number | null][]} counts @param {any} world @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown */
   function worldMap(counts, world, linked, regionsKnown) {
     const [width, height] = world.size;
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "world", role: "group", "aria-label": `World map of complaints from ${counted(counts.length, "country", "countries")}` }, hatched());
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "world", role: "group", label: `World map of complaints from ${counted(counts.length, "country", "countries")}` }, hatched());
     const known = new Map(counts), most = Math.max(...counts.map((one) => one[1] ?? 0), 1);
     for (const [code, path] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path", { d: path, class: "land" }));
     for (const [code, number] of counts) {
       if (!Object.hasOwn(world.paths, code)) continue;
       const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
       const shape = svg("path", { d: world.paths[code], class: number === null ? "hidden" : "counted", ...(number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) }) }, svg("title", {}, text));
-      drawing.append(linked.has(code) ? svg("a", { href: address("clusters", { country: code }), "aria-label": text }, shape) : shape);
+      drawing.append(linked.has(code) ? svg("a", { href: address("clusters", { country: code }), label: text }, shape) : shape);
     }
     const links = new Map();
-    for (const { country } of regionsKnown) if (!links.has(country)) links.set(country, svg("a", { href: address("places", { map: country }), tabindex: -1, "aria-label": `Regions of ${countryName(country)}` }));
+    for (const { country } of regionsKnown) if (!links.has(country)) links.set(country, svg("a", { href: address("places", { map: country }), tabindex: -1, label: `Regions of ${countryName(country)}` }));
     drawing.append(...links.values());
     asDrawn(drawing, (wide) => {
       const spots = sized(regionsKnown, Math.min(13, wide / 70), width / wide);
@@ -2663,7 +2698,7 @@
   /** @param {any} spot */
   function circle(spot) {
     const text = regionText(spot.one);
-    return svg("g", { role: "img", "aria-label": text }, svg("title", {}, text), svg("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: spot.r.toFixed(1), class: spot.one.number === null ? "region withheld" : "region" }));
+    return svg("g", { role: "img", label: text }, svg("title", {}, text), svg("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: spot.r.toFixed(1), class: spot.one.number === null ? "region withheld" : "region" }));
   }
   const NORTH = 84; // of world.js, in degrees
   /**
@@ -2677,8 +2712,8 @@
     const land = svg("g", {}), marks = svg("g", {});
     for (const [code, path] of Object.entries(world.paths)) if (code !== country) land.append(svg("path", { d: path, class: "land" }));
     const own = svg("path", { d: world.paths[country], class: "own" });
-    land.append(linked ? svg("a", { href: address("clusters", { country }), "aria-label": `Clusters with victims in ${countryName(country)}` }, own) : own);
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${width}`, class: "world country", role: "group", "aria-label": `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}` }, hatched(), land, marks);
+    land.append(linked ? svg("a", { href: address("clusters", { country }), label: `Clusters with victims in ${countryName(country)}` }, own) : own);
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${width}`, class: "world country", role: "group", label: `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}` }, hatched(), land, marks);
     asDrawn(drawing, (wide) => {
       const narrow = wide < 600, below = narrow && regionsKnown.some(isAside), height = below ? 1250 : narrow ? 1000 : 520, unit = width / wide;
       const down = Math.min((width * 0.95) / ((east - west) * flat), (height * 0.95) / (south - north)), across = down * flat;
@@ -2727,33 +2762,33 @@
 
   function decisionsView() {
     return [
-      h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["In the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"), " shows and signs them: FILE is what the next run is given, and ", h("code", null, "--dry-run"), " shows them alone."])),
-      h("div.bar", null, served ? null : [h("label.check", null, "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", "aria-label": "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
-        h("button.primary", { type: "button", onclick: decisionsCsv, disabled: !made.length }, "Download decisions.csv")], h("span.quiet", null, served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
-      made.length ? decisionTable([...made].reverse(), true) : h("p.quiet", null, "None yet: open a cluster, and confirm or dispute it."),
+      headline("Decisions", p(served ? ["In the file that this server was given; the next run with ", h("code", "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", "ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"), " shows and signs them: FILE is what the next run is given, and ", h("code", "--dry-run"), " shows them alone."])),
+      h("div.bar", served ? null : [h("label.check", "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", label: "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
+        button("Download decisions.csv", decisionsCsv, { disabled: !made.length }, ".primary")], quiet(served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
+      made.length ? decisionTable([...made].reverse(), true) : remark("None yet: open a cluster, and confirm or dispute it."),
       ...rerunPart(), ...workPart(),
-      h("h2", null, "In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : h("p.quiet", null, "The run applied none."),
+      h2("In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : remark("The run applied none."),
     ];
   }
 
   function healthView() {
-    const adds = (/** @type {any} */ one) => (run.snapshot ? "a snapshot keeps no records" : one.problems.length ? h("strong.warn", null, "does not add up: ", one.problems.join("; ")) : "adds up");
+    const adds = (/** @type {any} */ one) => (run.snapshot ? "a snapshot keeps no records" : one.problems.length ? h("strong.warn", "does not add up: ", one.problems.join("; ")) : "adds up");
     const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0);
     return [
-      h("div.headline", null, h("h1", null, "Health"), h("p", null, "What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), run.alarms.length ? h("ul.alarms", null, run.alarms.map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 1000)))) : h("p", null, "No alarms.")),
+      headline("Health", p("What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), alarms(Infinity, 1000) ?? p("No alarms.")),
       simple("Rows: every one that was read is accepted, a duplicate, rejected or erased", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased", "Check"], run.accounts.map((/** @type {any} */ one) => [words(one.kind), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0)), adds(one)])),
-      h("div.columns", null,
+      h("div.columns",
         simple("Rejects", ["Code", "Kind", "Stage", "Field", "Rows"], [...run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(words(one.stage), 30), shown(one.field, 60), count(one.rows)]), ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])]),
-        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : h("span.none", null, "0"))), count(sum(one.by_status))])),
+        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => zero(each)), count(sum(one.by_status))])),
         simple("Members by tier and review, single identifiers too", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
-        ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? h("span.quiet", null, ` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
-      h("h2", null, "Records over time"), ...run.trends.map(trendChart),
-      simple("Inputs", ["File", "Records", "Format", "Rows", "Bytes", "SHA-256"], run.inputs.slice(0, 200).map((/** @type {any} */ one) => [shown(one.name, 80), words(one.kind), shown(one.format, 40), count(one.rows ?? 0), count(one.bytes ?? 0), h("span.id", null, shown(one.sha256, 64))])),
-      h("details", null, h("summary", null, "Versions, options and all else that was counted"), h("div.columns", null,
+        ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? quiet(` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
+      h2("Records over time"), ...run.trends.map(trendChart),
+      simple("Inputs", ["File", "Records", "Format", "Rows", "Bytes", "SHA-256"], run.inputs.slice(0, 200).map((/** @type {any} */ one) => [shown(one.name, 80), words(one.kind), shown(one.format, 40), count(one.rows ?? 0), count(one.bytes ?? 0), h("span.id", shown(one.sha256, 64))])),
+      h("details", h("summary", "Versions, options and all else that was counted"), h("div.columns",
         simple(`Versions; contract version ${run.contract}`, ["What", "Version"], Object.entries(run.versions).sort().map(([name, one]) => [shown(name, 60), shown(one, 60)])),
         simple("Options", ["Option", "Value"], Object.entries(run.options).sort().map(([name, one]) => [shown(name, 60), shown(one, 400)])),
         ...Object.entries(run.tallies).sort().map(([group, counts]) => simple(plain(words(group), 80), ["What", "Count"], Object.entries(counts).sort().map(([name, number]) => [shown(words(name), 80), count(number)]))))),
-      h("p.quiet", null, "Run ", identifier(run.run), run.clock ? `, ${moment(Date.parse(run.clock) / 1000)}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
+      remark("Run ", identifier(run.run), run.clock ? `, ${moment(seconds(run.clock))}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
     ];
   }
   /** @param {any} trend bars of a day or a week */
@@ -2761,12 +2796,12 @@
     const unit = trend.step === 1 ? "day" : "week";
     const most = Math.max(...trend.complaints.map((/** @type {number} */ one, /** @type {number} */ at) => one + trend.calls[at]), 1);
     const bars = trend.complaints.length, width = 1000, tall = 150, left = 44;
-    if (!bars) return h("p.quiet", null, "No record.");
-    const start = Date.parse(trend.start) / 1000, w = (width - left) / bars;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", "aria-label": `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
+    if (!bars) return remark("No record.");
+    const start = seconds(trend.start), w = (width - left) / bars;
+    const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", label: `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
     for (const share of [0, 0.5, 1]) {
       const y = tall - share * (tall - 16);
-      chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), svg("text", { x: left - 6, y: y + 3, "text-anchor": "end" }, count(Math.round(share * most))));
+      chart.append(tick(left, width, y), beside(left, y + 3, count(Math.round(share * most))));
     }
     trend.complaints.forEach((/** @type {number} */ one, /** @type {number} */ at) => {
       const a = (one / most) * (tall - 16), b = (trend.calls[at] / most) * (tall - 16);
@@ -2774,14 +2809,15 @@
         svg("rect", { class: "bar-a", x: left + at * w, y: tall - a, width: Math.max(w - 0.6, 0.6), height: a }), svg("rect", { class: "bar-b", x: left + at * w, y: tall - a - b, width: Math.max(w - 0.6, 0.6), height: b })));
     });
     for (let at = 0; at < bars; at += Math.max(Math.ceil(bars / 8), 1)) chart.append(svg("text", { x: left + at * w, y: tall + 16 }, day(start + at * trend.step * 86400)));
-    return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " complaints ", h("span.key.key-b"), ` calls, by ${unit}`, trend.earlier ? `; ${counted(trend.earlier, "record")} earlier` : ""), chart);
+    return h("figure", h("figcaption.quiet", h("span.key.key-a"), " complaints ", h("span.key.key-b"), ` calls, by ${unit}`, trend.earlier ? `; ${counted(trend.earlier, "record")} earlier` : ""), chart);
   }
   /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {number[]} [texts] columns beside the first that are no numbers */
-  function simple(caption, heads, rows, texts = []) {
-    const kind = (/** @type {number} */ at) => (at && !texts.includes(at) ? "num" : "");
-    return h(heads.length > 5 ? "section.wide" : "section", null, h("h2", null, caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("thead", null, h("tr", null, heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
-      h("tbody", null, rows.length ? rows.map((row) => h("tr", null, row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : h("tr", null, h("td.none", { colspan: heads.length }, "None"))))));
-  }
+  const simple = (caption, heads, rows, texts = []) =>
+    h(heads.length > 5 ? "section.wide" : "section", h2(caption), grid(caption, heads, rows, (at) => (at && !texts.includes(at) ? "num" : "")));
+  /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {(column: number) => string | null} kind the class of a column */
+  const grid = (caption, heads, rows, kind) => scroller(caption, h("table",
+    h("thead", tr(heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
+    h("tbody", rows.length ? rows.map((row) => tr(row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : tr(h("td.none", { colspan: heads.length }, "None")))));
 
   // ---------------------------------------------------------------- the page
 
@@ -2797,17 +2833,17 @@
     const { view, id, state } = place();
     const left = entry, back = arrive();
     const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
-    nav.replaceChildren(...VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : name === "alerts" && fresh() ? h("span.count.warn", null, ` ${count(fresh())}`) : null)));
+    nav.replaceChildren(...VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", ` ${count(made.length)}`) : name === "alerts" && fresh() ? h("span.count.warn", ` ${count(fresh())}`) : null)));
     /** @type {any} */ let content;
     try {
       const absent = VIEWS.find(([name]) => name === view && lacks(name));
-      content = absent ? [h("div.headline", null, h("h1", null, absent[1]), h("p", null, view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy."))] : await ({
+      content = absent ? [headline(absent[1], p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy."))] : await ({
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
         places: () => placesView(state), alerts: () => alertsView(state), compare: () => compareView(state),
         suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
-      }[view] ?? (() => [h("h1", null, "No such page"), h("p", null, h("a", { href: address("queue") }, "To the queue"))]))();
+      }[view] ?? (() => [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))]))();
     } catch (error) {
-      content = [h("h1", null, "This cannot be shown"), h("p", null, plain(/** @type {Error} */ (error).message, 300))];
+      content = [h("h1", "This cannot be shown"), p(plain(/** @type {Error} */ (error).message, 300))];
     }
     if (mine !== turn) return;
     if (graph) { graph.destroy(); graph = null; }
@@ -2832,8 +2868,8 @@
   const KEYS = [["/", "Search: a number in any form, a site, an account, a record"], ["Enter", "Open the first hit"], ["↑ ↓", "Walk the hits, or the rows of a table"], ["n", "Next cluster in the queue"], ["q", "The queue"], ["c", "Confirm the open cluster"], ["g, m, t, r", "Graph, members, timeline, records of the open cluster"], ["Esc", "Close what is open"], ["?", "These keys"],
     ["In a graph", "Arrows walk, Space keeps what is selected, Enter opens; Shift and arrows move the picture, + − zoom, 0 fits"]];
   function help() {
-    dialog.replaceChildren(h("div", null, h("h2", { id: "dialog-title" }, "Keys and terms"), h("dl.keys", null, KEYS.map(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)])),
-      h("h3", null, "Terms"), h("dl.terms", null, Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [h("dt", null, name), h("dd", null, text)])), h("p.buttons", null, h("button.primary", { type: "button", onclick: () => dialog.close() }, "Close"))));
+    dialog.replaceChildren(div(h2({ id: "dialog-title" }, "Keys and terms"), h("dl.keys", KEYS.map(([key, text]) => [dt(h("kbd", key)), h("dd", text)])),
+      h3("Terms"), h("dl.terms", Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [dt(name), h("dd", text)])), h("p.buttons", button("Close", () => dialog.close(), {}, ".primary"))));
     dialog.showModal();
     dialog.scrollTop = 0;
   }
@@ -2882,5 +2918,5 @@
     await loadWork();
     await render();
   }
-  start().catch((error) => main.replaceChildren(h("p", { role: "alert" }, plain(error.message, 400))));
+  start().catch((error) => main.replaceChildren(p({ role: "alert" }, plain(error.message, 400))));
 })();

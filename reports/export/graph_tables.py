@@ -155,6 +155,7 @@ class GraphExport:
         """Yields the links between nodes, by their ends, in pieces, as `REASONED_SCHEMA`."""
         known = IdIndex(self._ids())
         names = ["entity_a", "entity_b", *REASONED_SCHEMA.names[2:]]
+        names += ["facts"] if self.redact else []
         for every in tables.read_in_key_order(
             self.run, LINKS, names, coded=tables.CODED[LINKS.name]
         ):
@@ -162,7 +163,7 @@ class GraphExport:
             links = tables.decoded(every.filter(pa.array(within)))
             columns = {"source": links["entity_a"], "target": links["entity_b"]}
             if self.redact:
-                columns["reason"] = disclosure_control.redact_reasons(links["reason"])
+                columns["reason"] = disclosure_control.redact_reasons(links)
             yield self._with_flat_columns(REASONED_SCHEMA, columns, links)
 
     @cached_property

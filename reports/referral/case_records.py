@@ -31,10 +31,9 @@ from reports.cluster_data import (
     gather_facts,
     sample_readings,
 )
-from reports.disclosure_control import keep_members, redact_fact_reasons
+from reports.disclosure_control import keep_members, redact_fact_reasons, suppressed_shown
 from reports.link_evidence import RecordKey, record_key
 from reports.tables import NarrativeReader, RunFolder
-from schemas.entity import KNOWN_LEGITIMATE
 from schemas.enums import CURRENCIES, EntityKind, RecordKind, Status
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
@@ -432,22 +431,13 @@ def find_not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
             if record_key(one) in records.by_key and one["entity_id"] not in members:
                 named[one["entity_id"]] += 1
     ids = pa.array(sorted(named), pa.string())
-    rows = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(ids)).to_pylist()
-    suppressed = [
-        one | {"named": named[one["entity_id"]]}
-        for one in rows
-        if one["status"] == Status.SUPPRESSED
-    ]
-    listed = [
-        one
-        for one in suppressed
-        if one["reason"].startswith(KNOWN_LEGITIMATE) and "decision " not in one["reason"]
-    ]
-    phones = [
-        one for one in rows if one["status"] == Status.UNCORROBORATED and one["kind"] == "phone"
-    ]
-    others = len(suppressed) - len(listed)
-    return NotAccused(sorted(listed, key=_most_named), others, len(phones))
+    rows = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(ids))
+    shown = suppressed_shown(rows, redact=True).to_pylist()
+    listed = [row | {"named": named[row["entity_id"]]} for row in shown]
+    others = suppressed_shown(rows, redact=False).num_rows - len(listed)
+    forgeable = pc.field("status") == Status.UNCORROBORATED
+    phones = rows.filter(forgeable & (pc.field("kind") == EntityKind.PHONE)).num_rows
+    return NotAccused(sorted(listed, key=_most_named), others, phones)
 
 
 def find_supplier_records(

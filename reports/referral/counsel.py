@@ -270,7 +270,7 @@ def _doubts(case: Case) -> list[Block]:
         # Whether the whole falls apart without one depends on members that are not named here.
         member = one | {"bridge": False}
         asked = one | {"member": member, "roles": case.facts.roles.get(entity_id, {})}
-        found = entity_doubts(asked, links)
+        found = [doubt.sentence() for doubt in entity_doubts(asked, links)]
         if one["robustness"] < 3:
             found.append(f"its place rests on {english().count('person', one['robustness'])}")
         if found:

@@ -9,7 +9,7 @@ A language is a folder, `languages/CODE`:
     request.txt, ad_request.txt, readme.txt    templates (Jinja) of letters, and of the README
 
 `en` is the measure of the others: a language that lacks a message of it, or a value in one, is
-refused. Names of kinds of identifiers come from their registry in English.
+refused. Names of kinds of identifiers, and facts, come from their registries in English.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import gettext
 import string
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -31,6 +31,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from reports.referral.case_records import format_amount
 from reports.text import plain
 from schemas.entity import without_epoch
+from schemas.facts import FACTS, Fact
 from schemas.mapping import parse_toml
 from transforms.extract.kinds.registry import BY_KIND
 
@@ -38,9 +39,6 @@ ENGLISH = "en"
 
 AS_WRITTEN = "_as_written"
 """The ending of the names of texts of a row before they were translated."""
-
-MORE = "…"
-"""The end of a text of texts.toml that is the start of others, whose rest stays."""
 
 LANGUAGE_FILES = ("language.toml", "messages.toml", "texts.toml")
 
@@ -170,13 +168,13 @@ class Language:
         return self.say(f"counts.{noun}", n=n)
 
     def translate(self, text: str) -> str:
-        """Returns a text of a shared file or a run in this language, as far as it is known."""
-        if (known := self.texts.get(text)) is not None:
-            return known
-        for one, known in self.texts.items():
-            if one.endswith(MORE) and text.startswith(start := one.removesuffix(MORE)):
-                return known.removesuffix(MORE) + text[len(start) :]
-        return text
+        """Returns a text of a shared file in this language, as far as it is known."""
+        return self.texts.get(text, text)
+
+    def reason(self, facts: Iterable[Fact]) -> str:
+        """Returns facts in words, without those of analysts."""
+        said = (self.word("facts", fact.code, Fact(fact.code).sentence()) for fact in facts)
+        return "; ".join(dict.fromkeys(said))
 
     def translated(self, row: Mapping[str, Any], *names: str) -> dict[str, Any]:
         """Returns a row of a shared file with texts translated, and as they were written."""
@@ -288,7 +286,12 @@ def make_language(
     if code == ENGLISH:
         kinds = {f"kinds.{kind}": [row.noun] for kind, row in BY_KIND.items()}
         cautions = {f"cautions.{one}": [row.caution] for one, row in BY_KIND.items() if row.caution}
-        flat = kinds | cautions | flat
+        facts = {
+            f"facts.{code}": [Fact(code).sentence()]
+            for code, form in FACTS.items()
+            if form.in_letters
+        }
+        flat = kinds | cautions | facts | flat
     if measure is not None:
         _compare(flat, measure.messages)
     for key, those in flat.items():

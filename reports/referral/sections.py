@@ -29,6 +29,7 @@ from reports.referral.case_records import convert, exact_sum
 from reports.referral.language import organisation_name
 from reports.text import most_first, plain
 from schemas.enums import RecordKind
+from schemas.facts import facts_of
 from transforms.extract.kinds.registry import BY_KIND
 
 TIMELINE_ROWS = 40
@@ -598,15 +599,15 @@ def _rejected(case: Case) -> list[Block]:
     near = case.facts.near
     if not near:
         return [Text(case.say("exculpatory.no_rejected"))]
-    counted = Counter((one["here"], one["there"], one["reason"]) for one in near)
+    counted = Counter((link["here"], link["there_kind"], facts_of(link["facts"])) for link in near)
     rows = [
         (
             str(case.number[here]),
-            plain(case.language.translate(there), 60),
+            plain(case.say("exculpatory.elsewhere", kind=case.say(f"kinds.{kind}")), 60),
             str(count),
-            plain(case.language.translate(reason)),
+            plain(case.language.reason(facts)),
         )
-        for (here, there, reason), count in counted.items()
+        for (here, kind, facts), count in counted.items()
     ]
     return [
         Text(case.say("exculpatory.rejected", n=len(near))),

@@ -1468,7 +1468,7 @@ def test_the_page_derives_handovers_and_doubts_as_python_does(browser, page, mad
         links = (each for each in facts.inside if each["accepted"])
         accepted = [each for each in links if name in (each["entity_a"], each["entity_b"])]
         row = one | {"member": one, "roles": facts.roles.get(name, {})}
-        doubts = entity_doubts(row, accepted)
+        doubts = [doubt.sentence() for doubt in entity_doubts(row, accepted)]
         opened(browser, page, f"#/c/{FIRST}?id={quote(name)}")
         browser.wait("document.querySelector('.panel')")
         told = browser.texts(".panel li")

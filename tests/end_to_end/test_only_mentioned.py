@@ -10,7 +10,6 @@ from schemas.tables import CONTESTED, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTION
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, ringtrace, run
-from transforms.graph.ownership import ONE_NAMES
 
 RING, SITE, PHONE, MAIL, TAG = (
     "+18885550121",
@@ -93,7 +92,7 @@ def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withhel
     asked, tmp_path
 ):
     rows, output = asked
-    (one,) = [row for row in values(output).values() if row["reason"].endswith(ONE_NAMES)]
+    (one,) = [row for row in values(output).values() if row["facts"][-1]["code"] == "named_by_one"]
     assert is_withheld(one["entity_id"])
     assert (one["status"], one["value"], one["reporters"]) == (Status.INFRASTRUCTURE, None, 1)
     members = {row["entity_id"]: row for row in read(output, MEMBERS).to_pylist()}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.facts import fact, reason_of
 from schemas.manifest import Manifest
 from schemas.tables import ALL_TABLES
 
@@ -63,6 +64,14 @@ def manifest(**changed) -> Manifest:
     return whole | changed
 
 
+def told(*facts) -> dict:
+    """The reason of a row as a sentence and as facts."""
+    return {
+        "reason": reason_of(facts),
+        "facts": [{"code": one.code, "arguments": list(one.arguments)} for one in facts],
+    }
+
+
 def entity(entity_id: str, **changed) -> dict:
     kind, _, value = entity_id.partition(":")
     row = {
@@ -79,7 +88,7 @@ def entity(entity_id: str, **changed) -> dict:
         "region": "US" if kind == "phone" else None,
         "line_type": "toll_free" if kind == "phone" else None,
         "status": "infrastructure",
-        "reason": "hard evidence: callback",
+        **told(fact("used", 1)),
     }
     return row | changed
 
@@ -149,7 +158,7 @@ def link(entity_a: str, entity_b: str, **changed) -> dict:
         "record_ids": ["amazon|A-1", "amazon|A-2"],
         "records": 2,
         "accepted": True,
-        "reason": "both used by the scammer in the same records",
+        **told(fact("both_used")),
     }
     return row | changed
 
@@ -242,25 +251,25 @@ def world(clusters: int) -> tuple[dict[str, list[dict]], Manifest]:
             complaints=412,
             orgs=["amazon", "microsoft"],
             status="suppressed",
-            reason="known legitimate: Amazon customer service, amazon.com/contact-us",
+            **told(fact("known_legitimate", "Amazon customer service, amazon.com/contact-us")),
         ),
         entity(
             "domain:anydesk.com",
             complaints=388,
             orgs=["amazon", "microsoft"],
             status="suppressed",
-            reason="known legitimate: remote-access vendor, anydesk.com",
+            **told(fact("known_legitimate", "remote-access vendor, anydesk.com")),
         ),
         entity(
             "phone:+18008291040",
             complaints=52,
             orgs=["ftc"],
             status="suppressed",
-            reason="known legitimate: IRS, irs.gov/help/telephone-assistance",
+            **told(fact("known_legitimate", "IRS, irs.gov/help/telephone-assistance")),
         ),
     ]
     rows["entities"] += [
-        entity(f"phone:+1212555{n:04d}", status="uncorroborated", reason="caller id only")
+        entity(f"phone:+1212555{n:04d}", status="uncorroborated", **told(fact("forgeable")))
         for n in range(140)
     ]
     rows["entities"] += [

@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Self
 
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from schemas.entity import is_withheld
 from schemas.enums import EntityKind
+from schemas.facts import Fact, fact
 from transforms.arrow_util import map_distinct
 from transforms.extract.kinds import crypto_wallet, domain, hosting, iban, remote_access, url
 from transforms.text_util import read_reference_data
@@ -74,20 +75,29 @@ class KnownLegitimate:
     """Sorted entity ids, and `domain:*.gov` for registries, with, in parallel, the reason for each.
 
     `mail_hosts` are the domains and registries at which every mailbox is legitimate. `with_sites`
-    tells whether the compiled list of organisations' sites counts too.
+    tells whether the compiled list of organisations' sites counts too. `facts` has those of ids
+    that an analyst decided to be legitimate, or an earlier run knew to be.
     """
 
     entity_ids: tuple[str, ...]
     why: tuple[str, ...]
     mail_hosts: frozenset[str]
     with_sites: bool = False
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
     def merged(self, other: Self) -> KnownLegitimate:
         """Merges both lists; where both have an id, `other` gives the reason."""
         rows = dict(zip(self.entity_ids, self.why, strict=True))
         rows |= dict(zip(other.entity_ids, other.why, strict=True))
         both = make_allowlist(rows, self.mail_hosts | other.mail_hosts)
-        return replace(both, with_sites=self.with_sites or other.with_sites)
+        facts = {one: why for one, why in self.facts.items() if one not in other.entity_ids}
+        return replace(
+            both, with_sites=self.with_sites or other.with_sites, facts=facts | dict(other.facts)
+        )
+
+    def fact(self, entity_id: str, reason: str) -> Fact:
+        """Returns the fact that an entity is legitimate, for one of `reasons`."""
+        return self.facts.get(entity_id) or fact("known_legitimate", reason)
 
     def reasons(self, entity_ids: pa.Array) -> pa.Array:
         """Returns why each entity id is legitimate, as string; null where it is not known to be."""

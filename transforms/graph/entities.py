@@ -8,7 +8,7 @@ epochs and withheld ids of an identifier come from one pass over these sums.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from schemas.entity import (
     without_epochs,
 )
 from schemas.enums import Role, Status
+from schemas.facts import Facts, fact, reasons_and_facts
 from schemas.field import INTEGER, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
@@ -233,17 +234,18 @@ def determine_status(
     if len(starts.ids):
         counted, found = _split_by_epoch(activity, counted, found, starts)
     found = ownership.settle_suspects(counted, found, settled)
-    status, reason = (pa.array([one[n] for one in found], pa.string()) for n in (0, 1))
+    status = pa.array([status for status, _ in found], pa.string())
+    facts = [facts for _, facts in found]
     contested = pc.equal(status, Status.CONTESTED)
     unclaimed = pa.array(ownership.are_unclaimed(counted, status))
-    reason = pc.if_else(unclaimed, ownership.UNCLAIMED, reason)
+    for row in np.flatnonzero(unclaimed).tolist():
+        facts[row] = (fact("only_mentioned"),)
     alone = pa.array(ownership.are_named_by_one(counted, status, settled))
-    reason = pc.if_else(
-        alone, pc.binary_join_element_wise(reason, ownership.ONE_NAMES, "; "), reason
-    )
+    for row in np.flatnonzero(alone).tolist():
+        facts[row] += (fact("named_by_one"),)
     shown_else = pc.or_(unclaimed, alone)
     hidden = pc.or_(pc.is_in(status, pa.array(ownership.HIDDEN)), shown_else)
-    entities = _entities(counted, status, reason, main_roles(counted), hidden)
+    entities = _entities(counted, status, facts, main_roles(counted), hidden)
     still = pc.or_(contested, pa.array(ownership.are_open(counted, status, settled)))
     in_tables = pc.or_(contested, shown_else)
     shown_as = pc.if_else(in_tables, entities["entity_id"], pa.scalar(None, pa.string()))
@@ -602,7 +604,7 @@ def _status_by_share(
 
 
 def _entities(
-    counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array, hidden: pa.Array
+    counted: pa.Table, status: pa.Array, facts: Sequence[Facts], roles: pa.Array, hidden: pa.Array
 ) -> pa.Table:
     """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value."""
     ids = counted["entity_id"].combine_chunks()
@@ -616,6 +618,7 @@ def _entities(
     withheld = with_epochs(shown, number.filter(hidden))
     values = pc.replace_substring_regex(without_epochs(ids), r"^[^:]*:", "")
     nothing = pa.scalar(None, pa.string())
+    reason, facts_column = reasons_and_facts(facts)
     columns = {
         "entity_id": pc.replace_with_mask(ids, hidden, withheld),
         "kind": kinds,
@@ -630,6 +633,7 @@ def _entities(
         "line_type": pc.if_else(hidden, nothing, counted["line_type"].combine_chunks()),
         "status": status,
         "reason": reason,
+        "facts": facts_column,
         "epoch": number,
         "first_used": counted["first_held"],
         "last_used": counted["last_held"],

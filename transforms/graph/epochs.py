@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.entity import epoch_number, with_epoch, without_epoch
+from schemas.facts import Fact, fact
 from transforms.arrow_util import group_offsets, group_starts, with_column
 from transforms.decisions import DaysOfUse
 from transforms.graph.incidence import MICROSECONDS_A_DAY
@@ -79,7 +80,7 @@ class EpochStarts:
     entity: np.ndarray
     day: np.ndarray
     number: np.ndarray
-    reasons: Mapping[str, str]
+    reasons: Mapping[str, Fact]
 
     def epoch_numbers(self, entity_ids: pa.Array, days: np.ndarray) -> np.ndarray:
         """Returns the number of the epoch of its identifier that each row is in."""
@@ -133,7 +134,7 @@ def find_epoch_starts(
     several = set(np.flatnonzero(_may_have_several(rows, life)).tolist())
     ids: list[str] = []
     places: list[tuple[int, int, int]] = []
-    reasons: dict[str, str] = {}
+    reasons: dict[str, Fact] = {}
     offsets = group_offsets(rows.entity, len(those))
     for of in sorted({*several, *before}):
         mine = rows.where(slice(offsets[of], offsets[of + 1]))
@@ -321,7 +322,7 @@ def _overlap(one: Span, other: Span) -> int:
 
 def _placed(
     entity_id: str, found: Sequence[_Epoch], numbers: Sequence[int]
-) -> tuple[list[tuple[int, int]], dict[str, str]]:
+) -> tuple[list[tuple[int, int]], dict[str, Fact]]:
     """Returns from which day on an identifier is in which epoch, and why each is one of its own.
 
     The reasons are by the id of the epoch; the earliest has none.
@@ -333,16 +334,14 @@ def _placed(
     for before, at in pairwise(lasting):
         starts[found[at].span[0]] = numbers[at]
         gap = -_overlap(found[before].span, found[at].span)
-        why = f"seen again after {gap} days, maybe by another holder"
-        reasons[with_epoch(entity_id, numbers[at])] = why
+        reasons[with_epoch(entity_id, numbers[at])] = fact("seen_again", gap)
     for at in sorted(set(range(len(found))) - set(lasting)):
         first, last = found[at].span
         around = max((one for one in lasting if one < at), default=lasting[0])
         starts[first] = numbers[at]
         starts.setdefault(last + 1, numbers[around])
         away = min(-_overlap(found[at].span, found[other].span) for other in lasting)
-        why = f"{away} days from its other use, as one reporter alone dates it"
-        reasons[with_epoch(entity_id, numbers[at])] = why
+        reasons[with_epoch(entity_id, numbers[at])] = fact("dated_by_one", away)
     return sorted(starts.items()), reasons
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -13,9 +14,10 @@ import pyarrow.compute as pc
 from schemas.decision import DecisionKind
 from schemas.entity import ENTITY, are_withheld, without_epochs
 from schemas.enums import Status, Strength
+from schemas.facts import Fact, Facts, fact, facts_of, reasons_and_facts
 from transforms.arrow_util import batch_of_columns, hash_text, with_column
 from transforms.casts import true_mask
-from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import IN_GRAPH
 
@@ -51,9 +53,13 @@ MEMBERSHIPS = "memberships"
 
 CLUSTER_LINKS = "cluster_links"
 
-RETURNED_REASON = (
-    "in the cluster of its other epoch: suppliers show that it came back to the same hands"
+_OF_LINKS = tuple(
+    map(
+        fact,
+        ("soft_inside", "soft", "both_used", "hub_end", "outside_end", "doubted_end", "too_little"),
+    )
 )
+"""Facts of links, in the order in which they are tried."""
 
 
 def finalize_entities(
@@ -65,21 +71,23 @@ def finalize_entities(
     in_graph = true_mask(pc.is_in(found["status"], pa.array(IN_GRAPH)))
     hub = true_mask(assigned["hub"]) & in_graph
     status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), found["status"])
-    reason = found["reason"].to_pylist()
+    facts: dict[int, Facts] = {}
     for row in np.flatnonzero(hub).tolist():
         spread, people = (assigned[name][row].as_py() for name in ("spread", "tying_reporters"))
-        why = f"hub: {spread:.0%} of its links go outside its main cluster; "
-        why += f"linked by {people} reporters, seen in {found['complaints'][row]} complaints"
-        reason[row] = f"{reason[row]}; {why}" if contested[row] else why
+        before = facts_of(found["facts"][row].as_py()) if contested[row] else ()
+        facts[row] = (*before, fact("hub", spread, people, found["complaints"][row]))
+    more = defaultdict[int, list[Fact]](list)
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
-        reason[row] += f"; {RETURNED_REASON}"
+        more[row].append(fact("returned"))
     # The words of a decision may name what is withheld.
     shown = ~true_mask(are_withheld(found["entity_id"]))
-    _add_decisions(reason, found["known_as"], shown, decided)
-    columns = {name: found[name] for name in ENTITY.names} | {
-        "status": status,
-        "reason": pa.array(reason, pa.string()),
-    }
+    for row, about in _decisions_on(found["known_as"], shown, decided):
+        more[row].append(about.as_fact("decided"))
+    for row, added in more.items():
+        facts[row] = (facts.get(row) or facts_of(found["facts"][row].as_py())) + tuple(added)
+    reason, said = _replaced(found, facts)
+    columns = {name: found[name] for name in ENTITY.names}
+    columns |= {"status": status, "reason": reason, "facts": said}
     entities = batch_of_columns(columns, ENTITY)
     columns |= {
         "cluster_id": cluster_ids(clusters_of(assigned)),
@@ -109,22 +117,20 @@ def finalize_links(
     together = (cluster_a == cluster_b) & (cluster_a != NO_CLUSTER)
     outside = (cluster_a == NO_CLUSTER) | (cluster_b == NO_CLUSTER)
     accepted = hard & together
-    reason = np.select(
-        [~hard & together, ~hard, accepted, is_hub, outside, doubted],
-        [
-            "soft: describes the cluster, does not hold it together",
-            "soft: a forgeable or shared identifier joins nothing",
-            "both used by the scammer in the same records",
-            "one end is a hub, seen with many clusters",
-            "one end may not be clustered: see its status",
-            "too few reporters tie it to a line that may be a private person's and was in no call",
-        ],
-        "too little evidence to join two clusters",
-    ).tolist()
-    _explain_cannot_links(reason, cluster_a, cluster_b, hard, assignment, decided)
-    _explain_must_links(reason, links, decided)
+    masks = [~hard & together, ~hard, accepted, is_hub, outside, doubted]
+    which = np.select(masks, range(len(masks)), len(masks))
+    facts = {
+        row: (about.as_fact("kept_apart"),)
+        for row, about in _cannot_links(cluster_a, cluster_b, hard, assignment, decided)
+    }
+    for row, about in _must_links(links, decided):
+        before = facts.get(row) or (_OF_LINKS[which[row]],)
+        facts[row] = (*before, about.as_fact("decided"))
+    reason, said = reasons_and_facts([(one,) for one in _OF_LINKS])
+    columns = {"reason": reason.take(pa.array(which)), "facts": said.take(pa.array(which))}
+    reason, said = _replaced(columns, facts)
     final = with_column(links, "accepted", pa.array(accepted))
-    final = with_column(final, "reason", pa.array(reason, pa.string()))
+    final = with_column(with_column(final, "reason", reason), "facts", said)
     inside = final.append_column("cluster_id", cluster_ids(cluster_a))
     inside = inside.filter(pa.array(accepted)).select(CLUSTER_LINK.names)
     return final, inside.cast(CLUSTER_LINK)
@@ -143,27 +149,38 @@ def finalize_batch(
     yield beam.pvalue.TaggedOutput(beside, more)
 
 
-def _add_decisions(
-    reason: list[str], entity_ids: pa.Array, rows: np.ndarray, decided: DecisionsInForce
-) -> None:
-    """Adds the decisions on each entity of a mask; a legitimate one is the reason already."""
+def _replaced(
+    columns: Mapping[str, pa.Array] | pa.RecordBatch, facts: Mapping[int, Facts]
+) -> tuple[pa.Array, pa.Array]:
+    """Returns the columns `reason` and `facts` with the facts of some rows replaced."""
+    place = np.arange(len(columns["reason"]))
+    place[list(facts)] = len(place) + np.arange(len(facts))
+    more = zip(("reason", "facts"), reasons_and_facts(list(facts.values())), strict=True)
+    whole = (pa.concat_arrays([columns[name], added]) for name, added in more)
+    reason, said = (column.take(pa.array(place)) for column in whole)
+    return reason, said
+
+
+def _decisions_on(
+    entity_ids: pa.Array, rows: np.ndarray, decided: DecisionsInForce
+) -> Iterator[tuple[int, Decision]]:
+    """Yields the decisions on each entity of a mask; a legitimate one is the reason already."""
     named = pa.array(sorted(decided.by_entity()), pa.string())
     at = true_mask(pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named)))
     for row in np.flatnonzero(at & rows).tolist():
         for one in decided.about(entity_ids[row].as_py()):
             if one.kind is not DecisionKind.LEGITIMATE:
-                reason[row] += f"; {one.kind} {one.describe()}"
+                yield row, one
 
 
-def _explain_cannot_links(
-    reason: list[str],
+def _cannot_links(
     cluster_a: np.ndarray,
     cluster_b: np.ndarray,
     hard: np.ndarray,
     assignment: pa.RecordBatch,
     decided: DecisionsInForce,
-) -> None:
-    """Names the cannot_link decision that separates the two clusters of a hard link."""
+) -> Iterator[tuple[int, Decision]]:
+    """Yields the cannot_link decisions that separate the two clusters of hard links."""
     cannot = decided.of(DecisionKind.CANNOT_LINK)
     near, far = (
         clusters_of(assigned_rows(assignment, hash_text(pa.array(ids, pa.string()))))
@@ -172,13 +189,11 @@ def _explain_cannot_links(
     for one, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
         for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
-            reason[row] = f"the two clusters are kept apart by cannot_link {one.describe()}"
+            yield row, one
 
 
-def _explain_must_links(
-    reason: list[str], links: pa.RecordBatch, decided: DecisionsInForce
-) -> None:
-    """Names the must_link decision on the two ends of a link."""
+def _must_links(links: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[tuple[int, Decision]]:
+    """Yields the must_link decisions on the two ends of links."""
     must = {
         (min(one.entity_a, one.entity_b or ""), max(one.entity_a, one.entity_b or "")): one
         for one in decided.of(DecisionKind.MUST_LINK)
@@ -191,4 +206,4 @@ def _explain_must_links(
     for row in np.flatnonzero(first).tolist():
         one = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
         if one is not None:
-            reason[row] = f"{reason[row]}; must_link {one.describe()}"
+            yield row, one

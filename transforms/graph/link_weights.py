@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from schemas.cluster import LINK
 from schemas.enums import Strength
+from schemas.facts import FACT_LIST
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
     group_offsets,
@@ -147,6 +148,7 @@ def build_links(found: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
         "records": sum_by_group(pair, found["records"].to_numpy(), count),
         "accepted": np.zeros(count, bool),
         "reason": pa.repeat("", count),
+        "facts": pa.repeat(pa.scalar([], FACT_LIST), count),
     }
     columns["first_seen"], columns["last_seen"] = _extremes(pair, *seen)
     return table_of_columns(columns, LINK)

@@ -19,15 +19,9 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
-from schemas.entity import (
-    CONTESTED,
-    KNOWN_LEGITIMATE,
-    are_withheld,
-    is_withheld,
-    without_epoch,
-    without_epochs,
-)
+from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, without_epochs
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
+from schemas.facts import Fact, Facts, fact
 from schemas.tables import CONTESTED as CONTESTED_TABLE
 from transforms.arrow_util import aggregate, each_once, sorted_lookup, sorted_unique, with_column
 from transforms.casts import true_mask
@@ -66,12 +60,6 @@ CARRIED_BY = 2
 HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
 """Statuses of what is always shown under a withheld id."""
 
-UNCLAIMED = "only mentioned: no record says whose it is, and a private person may hold it"
-"""The reason beside the status of what `are_unclaimed` finds."""
-
-ONE_NAMES = "withheld, as one reporter alone names this mailbox, which may be a victim's"
-"""Words added to the reason of what `are_named_by_one` finds."""
-
 NO_CLAIMS = CLAIM.empty_table()
 
 CONTESTED_BEFORE = pa.schema(
@@ -81,8 +69,8 @@ CONTESTED_BEFORE = pa.schema(
 
 NOT_CONTESTED = CONTESTED_BEFORE.empty_table()
 
-Verdict = tuple[str, str]
-"""The status of an identifier, and the reason."""
+Verdict = tuple[str, Facts]
+"""The status of an identifier, and the facts that are the reason."""
 
 
 @dataclass(frozen=True)
@@ -232,13 +220,13 @@ def judge(
     for row, one in zip(rows.tolist(), facts, strict=True):
         reason, before = legitimate[row].as_py(), int(registered[row])
         if reason is not None:
-            found[row] = (Status.SUPPRESSED, f"{KNOWN_LEGITIMATE}{reason}")
+            found[row] = (Status.SUPPRESSED, (known.fact(one["entity_id"], reason),))
         elif one["entity_id"] in settled.victims:
             why = settled.victims[one["entity_id"]]
-            because = f"{why.kind} decision {why.decision_id} by {why.author}"
-            found[row] = (Status.VICTIM_SIDE, because)
+            because = why.as_fact("decided_victims", with_reason=False)
+            found[row] = (Status.VICTIM_SIDE, (because,))
         elif is_withheld(one["entity_id"]) and one["shown"] and not supplier[row]:
-            found[row] = (Status.CONTESTED, "withheld in the run that it is from")
+            found[row] = (Status.CONTESTED, (fact("withheld_before"),))
         elif one["own_by"] or before:
             found[row] = _judge_claimed(one, before, supplier[row]) or found[row]
     return found
@@ -255,23 +243,21 @@ def _judge_claimed(counted: Mapping[str, Any], before: int, supplier: bool) -> V
     shown, suspects, earlier = (counted[name] for name in ("shown", "reporters", "shown_before"))
     victims = max(counted["own_by"], before)
     if supplier or not (shown or earlier) or outweighs(victims, max(suspects, earlier)):
-        because = f"a victim's own in {_count(counted['own'], 'record')}"
+        because = fact("victims_in_records", counted["own"])
         if not counted["own"]:
-            because = f"a victim's own, as stated by {_count(victims, 'reporter')}"
+            because = fact("victims_stated", victims)
         if before and not counted["own_by"]:
-            because = f"a victim's own in earlier runs, by {_count(before, 'reporter')}"
-        if counted["held"]:
-            because += f", though held by a suspect in {_count(counted['held'], 'record')}"
-        return Status.VICTIM_SIDE, because
+            because = fact("victims_before", before)
+        held = (fact("though_held", counted["held"]),) if counted["held"] else ()
+        return Status.VICTIM_SIDE, (because, *held)
     business = counted["kind"] == EntityKind.PHONE and counted["line_type"] in BUSINESS_LINES
     if business and outweighs(suspects, max(victims, counted["called_own_by"])):
         return None
-    calls, show = ("calls" if victims == 1 else "call"), ("shows" if suspects == 1 else "show")
-    said = f"{Status.CONTESTED}: {_count(victims, 'reporter')} {calls} it a victim's own"
     if not shown:
-        return Status.VICTIM_SIDE, f"{said}, {earlier} showed a suspect using it in earlier runs"
-    who = f"{suspects} {show}" if suspects else "calls without a pseudonym show"
-    return Status.CONTESTED, f"{said}, {who} a suspect using it"
+        return Status.VICTIM_SIDE, (fact("contested_before", victims, earlier),)
+    if not suspects:
+        return Status.CONTESTED, (fact("contested_by_calls", victims),)
+    return Status.CONTESTED, (fact("contested", victims, suspects),)
 
 
 def are_open(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarray:
@@ -358,7 +344,7 @@ def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInF
 
 
 def judge_epochs(
-    counted: pa.Table, wholes: Sequence[Verdict], apart: Mapping[str, str]
+    counted: pa.Table, wholes: Sequence[Verdict], apart: Mapping[str, Fact]
 ) -> list[Verdict]:
     """Judges epochs of identifiers.
 
@@ -371,7 +357,7 @@ def judge_epochs(
     ids = counted["entity_id"].to_pylist()
     for one, whole, used in zip(ids, wholes, judge_use(counted), strict=True):
         status, reason = whole if whole[0] in HIDDEN else used
-        found.append((status, f"{reason}; {apart[one]}" if one in apart else reason))
+        found.append((status, (*reason, apart[one]) if one in apart else reason))
     return found
 
 
@@ -388,24 +374,21 @@ def settle_suspects(counted: pa.Table, found: Sequence[Verdict], settled: Settle
     for row in np.flatnonzero(named).tolist():
         one = ids[row].as_py()
         if found[row][0] != Status.SUPPRESSED and without_epoch(one) not in settled.victims:
-            why = f"a suspect's by {settled.suspects[one].describe()}"
-            settling[row] = (Status.INFRASTRUCTURE, why)
+            why = settled.suspects[one].as_fact("decided_suspects")
+            settling[row] = (Status.INFRASTRUCTURE, (why,))
     return settling
 
 
 def judge_use(counted: pa.Table) -> list[Verdict]:
     """Judges each row by its use alone, as if no one called it a victim's."""
-    shared = "shared by a supplier's customers: describes clusters, joins none"
     found: list[Verdict] = []
     for supplier, records in zip(is_supplier(counted), counted["shown"].to_pylist(), strict=True):
         if supplier:
-            found.append((Status.UNCORROBORATED, shared))
+            found.append((Status.UNCORROBORATED, (fact("shared"),)))
         elif records:
-            why = f"used by the scammer in {_count(records, 'record')}"
-            found.append((Status.INFRASTRUCTURE, why))
+            found.append((Status.INFRASTRUCTURE, (fact("used", records),)))
         else:
-            why = "only a caller id, which can be forged, or a mention"
-            found.append((Status.UNCORROBORATED, why))
+            found.append((Status.UNCORROBORATED, (fact("forgeable"),)))
     return found
 
 
@@ -503,7 +486,3 @@ def is_among(ids: pa.Array | pa.ChunkedArray, those: Iterable[str]) -> np.ndarra
 
 def _pairs(evidence: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(evidence["group_id"], evidence["entity_id"], "\x1f")
-
-
-def _count(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count} {what}s"

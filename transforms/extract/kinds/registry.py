@@ -51,8 +51,9 @@ class IdentifierKind:
         provider: The class of provider that keeps its records, of reports/referral retention.toml.
         stix: The type of its STIX observable; `ip-addr` stands for ipv4-addr and ipv6-addr.
         misp: Type and category of its MISP attribute; a type `other` keeps the scheme in its value.
-        shape: Corners in the figure, and the degrees at which the first one stands; 0 is a circle.
-        colour: Its colour in the chart of a referral.
+        shape: Its shape in a graph, by the name that Cytoscape has for it.
+        colour: Its colour in figures, on paper and on a light page.
+        on_dark: Its colour on a dark page; None where it is not marked there.
         finders: What finds it in texts.
         scheme: The second part of its ids, where the row is of one scheme.
     """
@@ -68,8 +69,9 @@ class IdentifierKind:
     provider: str | None = None
     stix: str = "user-account"
     misp: tuple[str, str] = ("other", "Other")
-    shape: tuple[int, int] = (0, 0)
+    shape: str = "ellipse"
     colour: str = "#4f5762"
+    on_dark: str | None = None
     finders: tuple[Finder, ...] = ()
     scheme: str | None = None
 
@@ -84,8 +86,9 @@ _EMAIL = IdentifierKind(
     provider="mail",
     stix="email-addr",
     misp=("email", "Network activity"),
-    shape=(4, 0),
+    shape="rectangle",
     colour="#b0407f",
+    on_dark="#ee8fc3",
     finders=(Finder("email"), Finder("spelled_out", rare=True)),
 )
 
@@ -101,6 +104,7 @@ _PHONE = IdentifierKind(
     stix="phone-number",
     misp=("phone-number", "Other"),
     colour="#1f6fc2",
+    on_dark="#6aaef2",
     finders=(Finder("obfuscated_phone", rare=True), Finder("phone_link", rare=True, regional=True)),
 )
 """Numbers as they are usually written are found by `phone.find`, a column at a time."""
@@ -113,8 +117,9 @@ _REMOTE = IdentifierKind(
     personal=True,
     caution="A remote-access id is of a machine, which can be hired or broken into.",
     provider="remote-access",
-    shape=(3, -90),
+    shape="triangle",
     colour="#157f5b",
+    on_dark="#5ac9a0",
     finders=(Finder("remote_access"),),
 )
 
@@ -127,8 +132,9 @@ _ACCOUNT = IdentifierKind(
     caution="An account can be a money mule's, who can be a victim, or be opened in a stolen name.",
     provider="bank",
     misp=("bank-account-nr", "Financial fraud"),
-    shape=(6, 0),
+    shape="hexagon",
     colour="#a8620a",
+    on_dark="#e9a54e",
     finders=(Finder("bank_account"),),
 )
 
@@ -142,8 +148,9 @@ _WALLET = IdentifierKind(
     provider="wallet",
     stix="cryptocurrency-wallet",
     misp=("other", "Financial fraud"),
-    shape=(6, 0),
+    shape="hexagon",
     colour="#7a6a00",
+    on_dark="#cdbb4a",
     finders=(Finder("crypto_wallet"),),
 )
 
@@ -155,7 +162,9 @@ _HANDLE = IdentifierKind(
     personal=True,
     caution="A chat handle can be given up and taken by somebody else.",
     provider="messenger",
-    shape=(5, -90),
+    shape="pentagon",
+    colour="#b0407f",
+    on_dark="#ee8fc3",
     finders=(Finder("payment_tag", rare=True),),
 )
 
@@ -169,8 +178,9 @@ _DOMAIN = IdentifierKind(
     provider="registrar",
     stix="domain-name",
     misp=("domain", "Network activity"),
-    shape=(4, 45),
+    shape="diamond",
     colour="#7a4bb5",
+    on_dark="#b896ea",
     finders=(Finder("url", leftover=True, regional=True),),
 )
 

@@ -10,6 +10,7 @@ import pytest
 from pymisp import MISPEvent
 
 from reports.export.registry import EXPORT_FORMATS
+from schemas.facts import fact
 from tests.support.leaks import decoded_layers
 from tests.support.report_tables import (
     cluster,
@@ -20,6 +21,7 @@ from tests.support.report_tables import (
     manifest,
     member,
     mention,
+    told,
     write_run,
 )
 from tests.support.written_report import export_files, parts, piece, report_files
@@ -43,7 +45,9 @@ def liars_run(folder):
             entity(
                 ACCOUNT,
                 complaints=3,
-                reason="hard evidence; decision d-2 by A: not jane.roe@gmail.com",
+                **told(
+                    fact("used", 3), fact("decided", "confirm", "d-2", "A", "jane.roe@gmail.com")
+                ),
             ),
             # The liar complains most, so that clusters are named after the strangers.
             entity(mail, complaints=90, orgs=["amazon", "microsoft"]),
@@ -51,16 +55,16 @@ def liars_run(folder):
             entity(slip, complaints=70),
             entity(ALONE, complaints=60),
             entity("phone:+13125550166", complaints=9),
-            entity("phone:+18005550155", status="suppressed", reason="hub: named by too many"),
+            entity("phone:+18005550155", status="suppressed", **told(fact("hub", 0.5, 9, 9))),
             entity(
                 "phone:+18005550144",
                 status="suppressed",
-                reason="known legitimate: decision d-1 by A: it is Jane's",
+                **told(fact("decided_legitimate", "legitimate", "d-1", "A", "it is Jane's")),
             ),
             entity(
                 "phone:+18002801400",
                 status="suppressed",
-                reason="known legitimate: Amazon, amazon.com",
+                **told(fact("known_legitimate", "Amazon, amazon.com")),
             ),
         ],
         "members": [

@@ -14,6 +14,7 @@ from reports.referral.blocking_checks import Inclusion
 from reports.referral.case import Confirmation, EarlierReferral, Release, SharedVictims
 from reports.referral.package import fact_differences, package_facts
 from reports.referral.seal import OPENSSL_CHECK
+from schemas.facts import fact
 from tests.support.made_up_case import (
     IDS,
     case_of,
@@ -24,7 +25,7 @@ from tests.support.made_up_case import (
     write_recipient,
     written,
 )
-from tests.support.report_tables import START, link, mention
+from tests.support.report_tables import START, link, mention, told
 
 DICTIONARY = "data/exhibits/data-dictionary.csv"
 
@@ -46,10 +47,12 @@ def full_case(folder, chosen):
         ],
     }
     tables["mentions"].append(mention(IDS[1], "A-0", role="payee", field="payments[0].payee"))
-    reason = "too little evidence to join two clusters"
-    tables["links"].append(
-        link(IDS[0], "phone:+18885550177", accepted=False, reason=reason, record_ids=["amazon|A-0"])
-    )
+    decided = "cannot_link", "D-7", "a.roe", "read them"
+    apart = {"accepted": False, "record_ids": ["amazon|A-0"]}
+    tables["links"] += [
+        link(IDS[0], "phone:+18885550177", **apart, **told(fact("too_little"))),
+        link(IDS[1], "phone:+18885550177", **apart, **told(fact("kept_apart", *decided))),
+    ]
     case = case_of(folder, tables, chosen=chosen)
     offered = {
         "contributor": "microsoft",

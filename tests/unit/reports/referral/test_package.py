@@ -15,11 +15,12 @@ from reports.referral import blocking_checks, package, pdf
 from reports.referral.pdf import MONO, PROSE, register_fonts
 from reports.referral.reference import english
 from reports.tables import kept_narratives
+from schemas.facts import fact
 from tests.support.examples import LONG
 from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import IDS, ROLES, SEALER, case_of, package_of, rows, written
 from tests.support.parsed_page import Page
-from tests.support.report_tables import cluster, complaint, entity, link, member, mention
+from tests.support.report_tables import cluster, complaint, entity, link, member, mention, told
 from tests.unit.reports.export.test_stix import problems
 
 EVIL_ANYWHERE = [
@@ -96,12 +97,12 @@ def test_what_the_fonts_lack_is_spelled_out():
 
 
 def test_caller_ids_alone_are_counted_and_named_nowhere(tmp_path):
-    from tests.support.report_tables import entity, mention
-
     tables = rows()
     tables["entities"] += [
-        entity("phone:+12125550100", status="uncorroborated", reason="caller id only"),
-        entity("phone:+18002801400", status="suppressed", reason="known legitimate: Amazon"),
+        entity("phone:+12125550100", status="uncorroborated"),
+        entity(
+            "phone:+18002801400", status="suppressed", **told(fact("known_legitimate", "Amazon"))
+        ),
     ]
     tables["mentions"] += [
         mention("phone:+12125550100", "A-0", role="caller_id"),
@@ -205,7 +206,7 @@ def liars_case(folder, **given):
         entity(STRANGER, complaints=40),
         entity(UNREVIEWED),
         entity(OUTSIDE),
-        entity("phone:+18005550155", status="suppressed", reason="hub: named by too many"),
+        entity("phone:+18005550155", status="suppressed", **told(fact("hub", 0.5, 9, 9))),
     ]
     tables["links"] += [
         link(IDS[0], STRANGER, record_ids=["amazon|A-9"]),
@@ -214,7 +215,7 @@ def liars_case(folder, **given):
             IDS[0],
             OUTSIDE,
             accepted=False,
-            reason="kept apart by cannot_link decision d by A: Jane",
+            **told(fact("kept_apart", "cannot_link", "d", "A", "Jane")),
         ),
     ]
     tables["mentions"] += [

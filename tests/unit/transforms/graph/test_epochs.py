@@ -12,6 +12,7 @@ from hypothesis import assume, given, strategies as st
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, with_epoch, without_epoch
 from schemas.enums import HARD_ROLES, Role, Status
+from schemas.facts import fact
 from schemas.mention import EVIDENCE_MENTION
 from tests.support.examples import draws
 from tests.support.graphs import classify_evidence, decision
@@ -209,8 +210,8 @@ def test_what_one_reporter_dates_alone_is_numbered_after_the_others():
     row, lone = used(150, "cho", Role.CALLER_ID), used(100, "mal")
     assert numbers([lone, row, *TWO_HOLDERS])[:2] == [3, 1]
     reasons = epochs_of([lone, *TWO_HOLDERS])[0].reasons
-    assert reasons[f"{PHONE}#2"] == "seen again after 195 days, maybe by another holder"
-    assert reasons[f"{PHONE}#3"].startswith("95 days from its other use")
+    assert reasons[f"{PHONE}#2"] == fact("seen_again", 195)
+    assert reasons[f"{PHONE}#3"] == fact("dated_by_one", 95)
 
 
 def test_the_first_date_of_single_reporters_is_the_first_epoch():

@@ -6,11 +6,12 @@ from hypothesis import given, strategies as st
 
 from schemas.cluster import LINK
 from schemas.enums import Status, Strength
+from schemas.facts import fact
 from tests.support.made_up_evidence import DAY, PHONES, SUPPLIERS
 from transforms.arrow_util import hash_text
 from transforms.graph.assign import ASSIGNMENT, cluster_ids
 from transforms.graph.entities import CLASSIFIED_ENTITY
-from transforms.graph.final_status import RETURNED_REASON, finalize_entities, finalize_links
+from transforms.graph.final_status import finalize_entities, finalize_links
 
 STATUSES = (Status.INFRASTRUCTURE, Status.UNCORROBORATED, Status.SUPPRESSED)
 
@@ -44,6 +45,7 @@ def found(statuses):
             "orgs": ["amazon"],
             "status": str(status),
             "reason": "before",
+            "facts": [],
             "role": "callback",
             "reporters": 1,
         }
@@ -65,6 +67,7 @@ def link(a, b, strength=Strength.HARD):
         "record_ids": ["amazon|c1"],
         "accepted": False,
         "reason": "",
+        "facts": [],
     }
 
 
@@ -151,5 +154,5 @@ def test_what_came_back_to_the_same_hands_says_so():
     rows = found(dict.fromkeys(ids, Status.INFRASTRUCTURE))
     entities, members = finalize_entities(rows, assignment(clusters, returned={ids[1]}))
     told = dict(zip(*(entities[name].to_pylist() for name in ("entity_id", "reason")), strict=True))
-    assert [told[one].endswith(RETURNED_REASON) for one in ids] == [False, True]
+    assert [told[one].endswith(fact("returned").sentence()) for one in ids] == [False, True]
     assert members.num_rows == 2

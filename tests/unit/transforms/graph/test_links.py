@@ -83,6 +83,7 @@ def naive_links(found):
                 "records": len(groups),
                 "accepted": False,
                 "reason": "",
+                "facts": [],
             }
         )
     return links
