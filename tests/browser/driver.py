@@ -86,8 +86,8 @@ class Browser:
         end = monotonic() + seconds
         while monotonic() < end:
             try:
-                if found := self.run(f"return {condition}"):
-                    return found
+                if value := self.run(f"return {condition}"):
+                    return value
             except Error:  # the page is being replaced by another
                 pass
             sleep(0.02)

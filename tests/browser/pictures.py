@@ -46,8 +46,8 @@ def two_companies(folder: Path) -> Path:
     """A run of a simulated world that follows the run of some days before."""
     os.environ[key_store.HOME_VARIABLE] = str(folder / "home")
     simulate(World(seed=1, complaints=3_000, operations=60), folder / "world")
-    given = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
-    _run(*given, f"--as-of={YESTERDAY}", f"--output={folder / 'first'}")
+    inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
+    _run(*inputs, f"--as-of={YESTERDAY}", f"--output={folder / 'first'}")
     first = _ranked(folder / "first")
     with (folder / "decisions.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
@@ -57,7 +57,7 @@ def two_companies(folder: Path) -> Path:
             told = [f"D-{number + 1}", kind, bridge, "", "a.analyst", "Seen in the panel's export"]
             rows.writerow([*told, "2025-06-21T00:00:00Z", ""])
     after = [f"--previous={folder / 'first'}", f"--decisions={folder / 'decisions.csv'}"]
-    _run(*given, *after, f"--output={folder / 'second'}")
+    _run(*inputs, *after, f"--output={folder / 'second'}")
     return folder / "second"
 
 
@@ -73,25 +73,29 @@ def referral(folder: Path) -> bytes:
     confirmed = tables.read_table(
         run, CLUSTERS, where=pc.field("status") == "confirmed"
     ).to_pylist()
-    (cluster,) = {one["cluster_id"] for one in confirmed}
+    (cluster,) = {row["cluster_id"] for row in confirmed}
     words = ["referral", run, "--cluster", cluster, "--recipient", "in-cbi", "--output", package]
     words += [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
     words += ["--decisions", folder / "decisions.csv", "--now", "2025-07-01T00:00:00Z"]
     words += ["--override-by", "Ada Cole", "--override-reason", "bridges looked at by hand"]
-    if cli.main([str(one) for one in words]):
+    if cli.main([str(word) for word in words]):
         raise SystemExit("a referral failed")
     document = pypdfium2.PdfDocument(package / "data/referral.pdf")
     texts = [page.get_textpage().get_text_range() for page in document]
     wanted = ("Criminal referral", ". Links between the identifiers", ". What speaks against it")
     shown = [
-        document[next(at for at, text in enumerate(texts) if word in text and (at or not number))]
+        document[
+            next(
+                place for place, text in enumerate(texts) if word in text and (place or not number)
+            )
+        ]
         for number, word in enumerate(wanted)
     ]
     pages = [page.render(scale=PAGE_WIDTH / page.get_width()).to_pil() for page in shown]
-    height = max(one.height for one in pages) + 2 * GAP
+    height = max(page.height for page in pages) + 2 * GAP
     whole = Image.new("RGB", (len(pages) * (PAGE_WIDTH + GAP) + GAP, height), "#98a1a9")
-    for number, one in enumerate(pages):
-        whole.paste(one, (GAP + number * (PAGE_WIDTH + GAP), GAP))
+    for number, page in enumerate(pages):
+        whole.paste(page, (GAP + number * (PAGE_WIDTH + GAP), GAP))
     held = io.BytesIO()
     whole.save(held, "PNG")
     return held.getvalue()
@@ -105,8 +109,8 @@ def _run(*flags: str) -> None:
 def _ranked(run: Path) -> list[dict]:
     """Clusters with a bridge that are large enough to see and small enough to read."""
     rows = tables.read_table(run, CLUSTERS).to_pylist()
-    found = [row for row in rows if 15 <= row["size"] <= 45 and row["weakest_bridges"]]
-    return sorted(found, key=lambda row: (-row["priority"], row["cluster_id"]))
+    shown = [row for row in rows if 15 <= row["size"] <= 45 and row["weakest_bridges"]]
+    return sorted(shown, key=lambda row: (-row["priority"], row["cluster_id"]))
 
 
 def _shown(browser: Browser, run: Path, fragment: str) -> bytes:
@@ -128,7 +132,7 @@ def _compared(browser: Browser, run: Path, cluster: str) -> bytes:
     names = browser.texts(".plain a")
     rows = tables.read_table(run, CLUSTERS).to_pylist()
     sizes = {row["name"].split()[0]: row["size"] for row in rows}
-    place = max(range(len(names)), key=lambda at: sizes.get(names[at].split()[0], 0))
+    place = max(range(len(names)), key=lambda place: sizes.get(names[place].split()[0], 0))
     browser.page.locator(".plain a").nth(place).click()
     browser.wait("document.querySelector('.pair')")
     return browser.screenshot()

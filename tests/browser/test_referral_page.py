@@ -19,11 +19,11 @@ def page(tmp_path_factory):
 def test_axe_finds_nothing(browser, page):
     browser.open(page)
     options = {"runOnly": [*WCAG, "best-practice"], "resultTypes": ["violations"]}
-    found = Axe().run(browser.page, options=options).response
-    assert found["passes"], "no rule was applied"
+    result = Axe().run(browser.page, options=options).response
+    assert result["passes"], "no rule was applied"
     violations = [
-        (one["id"], one["impact"], [node["target"] for node in one["nodes"][:3]])
-        for one in found["violations"]
+        (violation["id"], violation["impact"], [node["target"] for node in violation["nodes"][:3]])
+        for violation in result["violations"]
     ]
     assert violations == []
 

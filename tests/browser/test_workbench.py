@@ -100,14 +100,18 @@ def made_run(folder, **options):
             row["from_ids"] = [SAME]
     rows["complaints"].append(complaint("amazon-0-0-0", narrative="I called them."))
     countries = ["US"] * 900 + ["DE"] * 400 + ["SG"] * 3
-    regions = [one for number, one in REGIONS for _ in range(number)]
+    regions = [region for number, region in REGIONS for _ in range(number)]
     for row, country, region in zip(rows["complaints"], countries, regions, strict=False):
         row |= {"victim_country": country, "loss_amount": Decimal(9), "loss_currency": "USD"}
         row["victim_region"] = region
     rows["calls"] = [call(f"C-{n}", carrier="carrier-7", trunk="TG-1") for n in range(5)]
     whole["counts"]["calls"] |= {"read": 5, "accepted": 5}
     thin = rows["clusters"][3]
-    side = [one["entity_id"] for one in rows["members"] if one["cluster_id"] == thin["cluster_id"]]
+    side = [
+        member["entity_id"]
+        for member in rows["members"]
+        if member["cluster_id"] == thin["cluster_id"]
+    ]
     thin |= {"flags": ["one_source", "thin"], "weakest_cut": 2}
     thin |= {"weakest_side": sorted(side[:3]), "thin_side": sorted(side[:3])}
     rows["clusters"][25]["status"] = "disputed"
@@ -117,16 +121,18 @@ def made_run(folder, **options):
     rows["members"].append(member(CONTESTED, held["cluster_id"], tier="verify"))
     held["size"] += 1
     both = rows["clusters"][6]["cluster_id"]
-    inside = {one["entity_id"] for one in rows["members"] if one["cluster_id"] == both}
-    own = [one for one in rows["links"] if {one["entity_a"], one["entity_b"]} <= inside]
-    for number, one in enumerate(own):
-        one["orgs"] = [("amazon", "microsoft")[number % 2]]
+    inside = {member["entity_id"] for member in rows["members"] if member["cluster_id"] == both}
+    own = [tie for tie in rows["links"] if {tie["entity_a"], tie["entity_b"]} <= inside]
+    for number, tie in enumerate(own):
+        tie["orgs"] = [("amazon", "microsoft")[number % 2]]
     again = f"{PHONE}#2"
     rows["entities"].append(entity(again, complaints=1))
     second = rows["clusters"][1]
     rows["entities"].append(entity(WALLET, complaints=9))
     rows["members"].append(member(WALLET, second["cluster_id"], role="payee"))
-    near = next(one for one in rows["members"] if one["cluster_id"] == second["cluster_id"])
+    near = next(
+        member for member in rows["members"] if member["cluster_id"] == second["cluster_id"]
+    )
     rows["links"].append(link(WALLET, near["entity_id"]))
     second["size"] += 1
     rows["members"].append(member(again, rows["clusters"][1]["cluster_id"]))
@@ -187,7 +193,7 @@ def served(tmp_path, made, made_files):
     """A server of the run, in a thread; its decisions go to a file."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        named = {name.removeprefix("report/"): one for name, one in made_files.items()}
+        named = {name.removeprefix("report/"): content for name, content in made_files.items()}
         server = Server(Run.open(made[0]), str(tmp_path / "d.csv"), "Ada Cole", port, named)
         web = uvicorn.Server(uvicorn.Config(make_app(server), log_level="critical"))
         thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -220,8 +226,8 @@ def test_the_first_screen_has_what_changed_and_why_with_the_numbers(browser, pag
     assert "+18885550000" in rows[0] and "reporters (was" in rows[0]
     hrefs = browser.run(HREFS)
     assert len(hrefs) == len(browser.texts("tbody tr"))
-    assert all(one.startswith("#/c/c-") for one in hrefs)
-    assert any("Merged from 1 cluster" in one for one in rows)
+    assert all(href.startswith("#/c/c-") for href in hrefs)
+    assert any("Merged from 1 cluster" in row for row in rows)
     assert in_view(browser, ".fact a") and "seen by several" in browser.text(".facts")
 
 
@@ -240,17 +246,17 @@ def test_what_an_offer_counts_has_its_week_and_who_called(browser, tmp_path):
 def test_a_cluster_that_was_torn_or_took_a_part_says_which(browser, tmp_path):
     """One that took a part of another is no piece of it; one that keeps its id came off none."""
     made, whole = world(3)
-    took, kept, came = (one["cluster_id"] for one in made["clusters"])
+    took, kept, came = (cluster["cluster_id"] for cluster in made["clusters"])
     made["lineage"] = [
         lineage(took, event="merged", from_ids=["c-before", took]),
         lineage(took, event="split", from_ids=["c-before"], rests_on=["amazon|amazon-0-0-0"]),
         lineage(kept, event="split", from_ids=[kept]),
         lineage(came, event="split", from_ids=["c-before"]),
     ]
-    for one in made["lineage"][:2]:
-        one |= {"on_one_reporter": True, "rests_on": ["amazon|amazon-0-0-0"]}
+    for event in made["lineage"][:2]:
+        event |= {"on_one_reporter": True, "rests_on": ["amazon|amazon-0-0-0"]}
     sizes = {"c-before": 10, took: 58, kept: 31}
-    old = [cluster(one, size=size) for one, size in sizes.items()]
+    old = [cluster(cluster_id, size=size) for cluster_id, size in sizes.items()]
     previous = Run(
         str(write_run(tmp_path / "before", {"clusters": old})), manifest(run_id="run-before")
     )
@@ -261,7 +267,7 @@ def test_a_cluster_that_was_torn_or_took_a_part_says_which(browser, tmp_path):
     assert "Parts of these are in other clusters" in told[f"#/c/{took}"]
     assert "Split; had 31 members" in told[f"#/c/{kept}"]
     assert "Split off a cluster of 10" in told[f"#/c/{came}"]
-    assert sum("Split off" in one for one in told.values()) == 1
+    assert sum("Split off" in text for text in told.values()) == 1
     opened(browser, page, "#/clusters?event=split")
     assert len(browser.texts("tbody tr")) == 3
     opened(browser, page, f"#/c/{took}?tab=about")
@@ -287,14 +293,14 @@ def test_each_number_of_the_queue_leads_to_what_it_counts(browser, page, said, g
     fact.locator("a").click()
     browser.wait(f"location.hash === {json.dumps(goes)} && document.querySelector('tbody tr')")
     if said == "unreviewed core members":
-        column = [int(one) for one in browser.texts("tbody td:nth-child(4)")]
+        column = [int(text) for text in browser.texts("tbody td:nth-child(4)")]
         assert column == sorted(column, reverse=True) and sum(column) == number
     else:
         assert len(browser.texts("tbody tr")) == number
     if goes == "#/shared":
         standing = browser.texts("tbody .standing")
         assert len(standing) == number
-        assert all(re.fullmatch(r"\s*(Core|Verify)\s*\d+\s*", one) for one in standing)
+        assert all(re.fullmatch(r"\s*(Core|Verify)\s*\d+\s*", text) for text in standing)
 
 
 def test_filters_stand_in_the_address_and_back_finds_them_again(browser, page):
@@ -317,13 +323,13 @@ def test_filters_stand_in_the_address_and_back_finds_them_again(browser, page):
 
 def test_the_next_cluster_is_the_next_of_the_chosen_ones(browser, page):
     opened(browser, page, "#/queue?why=merged&sort=-unreviewed")
-    chosen = [one.partition("?")[0] for one in browser.run(HREFS)]
+    chosen = [href.partition("?")[0] for href in browser.run(HREFS)]
     assert len(chosen) > 3
     browser.click("tbody a.cluster")
-    for one in chosen[1:4]:
+    for href in chosen[1:4]:
         browser.wait("document.querySelector('.cluster-head')")
         browser.press("n")
-        browser.wait(f"location.hash === {json.dumps(one)}")
+        browser.wait(f"location.hash === {json.dumps(href)}")
 
 
 def test_back_finds_the_place_in_the_list_and_the_focus(browser, page):
@@ -338,7 +344,7 @@ def test_back_finds_the_place_in_the_list_and_the_focus(browser, page):
     browser.page.go_back()
     browser.wait("document.querySelector('h1').textContent === 'Clusters'")
     name = row.locator(".name .id").text_content()
-    assert any(one.startswith(name) for one in in_view(browser, "tbody .name"))
+    assert any(text.startswith(name) for text in in_view(browser, "tbody .name"))
     assert browser.run("return document.activeElement.textContent").startswith(name)
     browser.press("q")
     browser.wait("document.querySelector('.chips')")
@@ -365,12 +371,12 @@ def test_from_a_pasted_number_to_its_records_in_one_step(browser, page, written_
     browser.press("Enter")
     browser.wait("document.querySelector('.panel .records li')")
     assert browser.run(IN_VIEW, ".panel h2") == [PHONE]
-    assert any("amazon-0-0-0" in one for one in in_view(browser, ".panel .records li"))
+    assert any("amazon-0-0-0" in text for text in in_view(browser, ".panel .records li"))
     assert in_view(browser, "tr.open .who")[0].startswith("+18885550000")
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "hit"),
     [
         ("hxxps://support-msft31[.]support", "domain:support-msft31.support"),
         ("amzn.verify1932[@]mail-amzn.top", "email:amzn.verify1932@mail-amzn.top"),
@@ -387,11 +393,11 @@ def test_from_a_pasted_number_to_its_records_in_one_step(browser, page, written_
         ("RT-MC55-B7NH-68", "ringtrace resolve"),
     ],
 )
-def test_search_finds_sites_ids_records_and_names(browser, page, query, found):
+def test_search_finds_sites_ids_records_and_names(browser, page, query, hit):
     opened(browser, page)
     browser.type("#query", query)
     browser.wait(f"document.documentElement.dataset.searched === {json.dumps(query)}")
-    assert any(found in one for one in browser.texts("#hits [role=option]")), browser.texts(
+    assert any(hit in text for text in browser.texts("#hits [role=option]")), browser.texts(
         "#hits *"
     )
 
@@ -431,8 +437,8 @@ def test_the_health_of_a_run_adds_up_and_says_how_it_was_made(browser, page):
     told = browser.text("main")
     assert "adds up" in told and "Leads" not in told
     assert "Clusters are leads, not proof" in told
-    for one in ("SHA-256", "contract version", "Rejects", "Records over time"):
-        assert one in told
+    for text in ("SHA-256", "contract version", "Rejects", "Records over time"):
+        assert text in told
     browser.run("location.hash = '#/suppressed'")
     browser.wait("document.querySelector('h1').textContent === 'Suppressed'")
     assert "known legitimate" in browser.text("tbody")
@@ -477,7 +483,7 @@ def test_members_sort_and_filter_and_a_link_keeps_it(browser, page):
     browser.wait("location.hash.includes('kind=account')")
     browser.wait("document.querySelectorAll('tbody tr').length < 30")
     kept = browser.texts("tbody tr .who")
-    assert kept and all("upi:" in one for one in kept)
+    assert kept and all("upi:" in text for text in kept)
     address = browser.url
     browser.fresh()
     browser.page.goto(address)
@@ -562,7 +568,7 @@ def test_no_column_of_a_cluster_is_hidden_in_a_window_of_1280(browser, page, tab
 
 def test_a_cluster_says_what_only_the_union_reveals(browser, page):
     opened(browser, page, f"#/c/c-{6 * 2654435761 % 2**32:08x}")
-    (said,) = [one for one in in_view(browser, ".flags li") if "Whole only in the union" in one]
+    (said,) = [text for text in in_view(browser, ".flags li") if "Whole only in the union" in text]
     tie = r"’s own records tie [\d +…]+ of its 13 members"
     parts = f"Amazon{tie}; Microsoft{tie}"
     assert re.search(parts, said), said
@@ -572,7 +578,7 @@ def test_a_cluster_says_what_only_the_union_reveals(browser, page):
 
 def test_the_queue_counts_clusters_that_are_whole_only_in_the_union(browser, page, copy_page):
     opened(browser, page, "#/queue")
-    (said,) = [one for one in in_view(browser, ".fact") if "only in the union" in one]
+    (said,) = [text for text in in_view(browser, ".fact") if "only in the union" in text]
     assert said == "1whole only in the union"
     browser.click(".fact a:text-is('whole only in the union')")
     browser.wait("document.querySelector('h1').textContent === 'Clusters'")
@@ -590,9 +596,9 @@ def test_the_graph_moves_hides_and_finds_the_path(browser, page):
     assert box[0] > 0 and box[1] <= 900
     browser.run("document.querySelector('.canvas').focus()")
     browser.press("ArrowRight", "Enter")
-    one = browser.text(".panel h2")
+    first = browser.text(".panel h2")
     browser.press("ArrowRight", "Enter")
-    browser.wait(f"document.querySelector('.panel h2').textContent !== {json.dumps(one)}")
+    browser.wait(f"document.querySelector('.panel h2').textContent !== {json.dumps(first)}")
     assert "1 selected" in browser.text(".between")
     with browser.page.expect_download() as chosen:
         browser.click(".between button:text-is('CSV')")
@@ -612,25 +618,25 @@ def test_the_graph_moves_hides_and_finds_the_path(browser, page):
     assert browser.messages == []
 
 
-def opened_graph(browser, page, more="", of=FIRST):
+def opened_graph(browser, page, more="", cluster_id=FIRST):
     browser.page.goto("about:blank")
-    opened(browser, page, f"#/c/{of}?tab=graph{more}")
-    drawn_graph(browser, of)
+    opened(browser, page, f"#/c/{cluster_id}?tab=graph{more}")
+    drawn_graph(browser, cluster_id)
     browser.wait(f"{CY}.nodes().some((one) => one.style('label'))")
 
 
-def drawn_graph(browser, of=FIRST):
-    browser.wait(f"document.documentElement.dataset.graph === {json.dumps(of)}")
+def drawn_graph(browser, cluster_id=FIRST):
+    browser.wait(f"document.documentElement.dataset.graph === {json.dumps(cluster_id)}")
 
 
-def spot(browser, what):
+def spot(browser, element_id):
     """Returns where the window has a node, or the middle of a line."""
     script = f"""
         const one = {CY}.getElementById(arguments[0]);
         const box = document.querySelector(".canvas").getBoundingClientRect();
         const at = one.isNode() ? one.renderedPosition() : one.renderedMidpoint();
         return [box.left + at.x, box.top + at.y]"""
-    return browser.run(script, what)
+    return browser.run(script, element_id)
 
 
 def test_the_graph_is_walked_kept_and_moved_by_keys(browser, page):
@@ -653,13 +659,13 @@ def test_the_graph_is_walked_kept_and_moved_by_keys(browser, page):
 def test_a_path_is_asked_for_in_any_form(browser, page):
     opened_graph(browser, page, f"&id={quote(PHONE)}")
     names = browser.run(f"return {CY}.nodes().map((one) => one.data('member')?.id ?? '')")
-    other = [one for one in names if one.startswith("phone:")][5]
+    target = [entity_id for entity_id in names if entity_id.startswith("phone:")][5]
     browser.wait("document.querySelector('[aria-label=\"Path to\"]')")
     assert in_view(browser, ".between form button") == ["Show the path"]
-    browser.type("[aria-label='Path to']", f"({other[8:11]}) {other[11:14]}-{other[14:]}")
+    browser.type("[aria-label='Path to']", f"({target[8:11]}) {target[11:14]}-{target[14:]}")
     browser.page.locator("[aria-label='Path to']").press("Enter")
     browser.wait("document.querySelector('.between b')?.textContent === '2 selected'")
-    assert other in browser.text(".between ol") and PHONE in browser.text(".between ol")
+    assert target in browser.text(".between ol") and PHONE in browser.text(".between ol")
 
 
 def test_labels_are_whole_and_inside_the_picture(browser, page):
@@ -673,9 +679,9 @@ def test_labels_are_whole_and_inside_the_picture(browser, page):
           return whole && inside ? "" : one.data("name");
         }})"""
     for cluster_id in (FIRST, SECOND):
-        opened_graph(browser, page, of=cluster_id)
-        found = browser.run(cut)
-        assert len(found) >= 8 and not any(found)
+        opened_graph(browser, page, cluster_id=cluster_id)
+        labels = browser.run(cut)
+        assert len(labels) >= 8 and not any(labels)
     ids = f"{CY}.nodes().filter((one) => one.data('member')?.id === arguments[0])[0].id()"
     node = browser.run(f"return {ids}", WALLET)
     browser.page.mouse.click(*spot(browser, node))
@@ -726,14 +732,14 @@ def test_what_a_graph_hides_its_zoom_and_what_was_dragged_stay(browser, page):
 
 def test_the_slider_shows_what_gave_way_to_what(browser, page, made):
     (facts,) = gather_facts(made[0], [FIRST])
-    one = find_handovers(facts)[0]
+    handover = find_handovers(facts)[0]
     opened_graph(browser, page)
     seen = f"{CY}.edges('.took:visible').length"
     assert browser.run(f"return {CY}.edges('.took').length") and not browser.run(f"return {seen}")
     move = """const slider = document.querySelector(".graph-tools [aria-label=Until]");
         slider.value = arguments[0]; slider.dispatchEvent(new Event("input"))"""
-    browser.run(move, int(one.first_seen.timestamp()))
-    said = f"{one.before} gave way to {one.after}"
+    browser.run(move, int(handover.first_seen.timestamp()))
+    said = f"{handover.before} gave way to {handover.after}"
     browser.wait("document.querySelector('.lately').textContent.includes('gave way to')")
     assert said in browser.text(".lately") or len(browser.texts(".lately > span")) == 4
     assert in_view(browser, ".lately") and browser.run(f"return {seen}")
@@ -752,13 +758,17 @@ DATES = f"""return {CY}.nodes().filter((one) => one.data("member")).map((one) =>
 
 def shown_between(browser, start, end):
     """Check that the members in use between two days, and no others, are drawn; their number."""
-    found = browser.run(DATES)
+    members = browser.run(DATES)
     first, last = (
-        datetime.fromisoformat(one).replace(tzinfo=UTC).timestamp() for one in (start, end)
+        datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() for day in (start, end)
     )
-    wrong = [one for one in found if one[3] != (one[1] < last + 86_400 and one[2] >= first)]
+    wrong = [
+        member
+        for member in members
+        if member[3] != (member[1] < last + 86_400 and member[2] >= first)
+    ]
     assert wrong == []
-    return sum(one[3] for one in found)
+    return sum(member[3] for member in members)
 
 
 def test_a_range_of_days_is_chosen_by_keys_and_stays_in_the_address(browser, page):
@@ -806,9 +816,9 @@ def test_a_supplier_opens_the_clusters_that_it_serves(browser, page):
     browser.wait(f"{CY}.nodes('.of-s0').length > 0")
     browser.wait("document.querySelector('.between a.cluster')")
     assert "serves" in browser.text(".between") and in_view(browser, ".between a.cluster")
-    other = browser.run(f"return {CY}.nodes('.of-s0')[0].data('other')")
+    served = browser.run(f"return {CY}.nodes('.of-s0')[0].data('other')")
     browser.page.mouse.click(*spot(browser, "s0-c0"))
-    browser.wait(f"location.hash.startsWith({json.dumps(f'#/c/{other}')})")
+    browser.wait(f"location.hash.startsWith({json.dumps(f'#/c/{served}')})")
     assert browser.messages == []
 
 
@@ -872,7 +882,7 @@ def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served
     assert ": Dispute covers " in browser.text("#toast")
     served.flush()
     made = parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")
-    assert [(str(one.kind), one.author) for one in made] == [
+    assert [(str(decision.kind), decision.author) for decision in made] == [
         ("confirm", "Ada Cole"),
         ("dispute", "Ada Cole"),
     ]
@@ -881,7 +891,7 @@ def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served
     browser.wait("document.querySelector('h1').textContent === 'Decisions'")
     assert "Ada Cole" in browser.text("tbody")
     assert browser.messages == []
-    assert all(one.startswith(served.address) for one in browser.asked if "blob:" not in one)
+    assert all(url.startswith(served.address) for url in browser.asked if "blob:" not in url)
 
 
 def test_what_the_server_refuses_is_said_in_the_dialog(browser, served, tmp_path):
@@ -932,9 +942,9 @@ def test_from_a_disk_decisions_are_kept_and_downloaded_bound(browser, page):
 
 def test_two_tabs_keep_the_decisions_and_notes_of_both(browser, page):
     opened(browser, page, f"#/c/{FIRST}")
-    other = browser.page.context.new_page()
-    other.goto(f"{page.resolve().as_uri()}#/c/{THIN}")
-    other.wait_for_selector(".cluster-head .primary")
+    tab = browser.page.context.new_page()
+    tab.goto(f"{page.resolve().as_uri()}#/c/{THIN}")
+    tab.wait_for_selector(".cluster-head .primary")
     browser.press("c")
     browser.type("#author", "Ada Cole")
     browser.press("Enter")
@@ -942,13 +952,13 @@ def test_two_tabs_keep_the_decisions_and_notes_of_both(browser, page):
     browser.type("[aria-label=Owner]", "Grace")
     browser.page.locator("[aria-label=Owner]").press("Tab")
     browser.wait("document.querySelector('[aria-label=Owner]').value === 'Grace'")
-    other.click(".cluster-head button:has-text('Dispute')")
-    other.fill("#author", "Ada Cole")
-    other.click("dialog .primary")
-    other.wait_for_selector("#toast button")
-    other.select_option("[aria-label='State of work']", "waiting")
-    other.wait_for_selector(".work option[value=waiting]:checked", state="attached")
-    other.close()
+    tab.click(".cluster-head button:has-text('Dispute')")
+    tab.fill("#author", "Ada Cole")
+    tab.click("dialog .primary")
+    tab.wait_for_selector("#toast button")
+    tab.select_option("[aria-label='State of work']", "waiting")
+    tab.wait_for_selector(".work option[value=waiting]:checked", state="attached")
+    tab.close()
     browser.run("location.hash = '#/decisions'")
     browser.wait("document.querySelectorAll('main tbody tr td:nth-child(2)').length === 2")
     assert sorted(browser.texts("main tbody tr td:nth-child(2)")) == ["Confirm", "Dispute"]
@@ -960,8 +970,8 @@ def test_two_tabs_keep_the_decisions_and_notes_of_both(browser, page):
 
 def test_what_was_decided_stays_on_the_page_where_the_browsers_data_are_cleared(browser, page):
     """All of it is in what is downloaded then."""
-    for one, button in ((FIRST, "Confirm"), (THIN, "Dispute")):
-        opened(browser, page, f"#/c/{one}")
+    for cluster_id, button in ((FIRST, "Confirm"), (THIN, "Dispute")):
+        opened(browser, page, f"#/c/{cluster_id}")
         browser.click(f".cluster-head button:has-text('{button}')")
         browser.type("#author", "Ada Cole")
         browser.press("Enter")
@@ -1012,7 +1022,7 @@ def test_state_owner_snooze_and_notes_come_back_and_leave_the_queue(browser, pag
     browser.wait("document.querySelector('.work option:checked[value^=\"20\"]')")
     browser.press("q")
     browser.wait("document.querySelector('.chips .choice')")
-    assert not any("+18885550000" in one for one in browser.texts("tbody tr .name"))
+    assert not any("+18885550000" in text for text in browser.texts("tbody tr .name"))
     browser.click(".chips a:has-text('Snoozed 1')")
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
     assert "+18885550000" in browser.text("tbody tr")
@@ -1078,7 +1088,10 @@ def test_a_decision_that_the_run_applied_is_not_pending(browser, tmp_path):
     run = write_run(tmp_path / "run", rows)
     page = written(tmp_path, run, whole | {"outputs": listed(run)})
     opened(browser, page)
-    made = [row | {"decision_id": one, "cluster": FIRST, "members": []} for one in ("D-1", "D-2")]
+    made = [
+        row | {"decision_id": decision_id, "cluster": FIRST, "members": []}
+        for decision_id in ("D-1", "D-2")
+    ]
     keep = "localStorage.setItem('ringtrace run-made-up', JSON.stringify({ made: arguments[0] }))"
     for number, tags in ((1, 0), (2, 1)):
         browser.run(keep, made[:number])
@@ -1109,7 +1122,7 @@ def test_a_thin_cluster_says_what_to_do_and_shows_its_side(browser, page):
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
     browser.click("tbody a.cluster")
     browser.wait("document.querySelector('.flags')")
-    (told, source) = sorted(in_view(browser, ".flags li"), key=lambda one: "One source" in one)
+    (told, source) = sorted(in_view(browser, ".flags li"), key=lambda flag: "One source" in flag)
     assert "Nothing of it leaves in a referral" in told and "until you confirm it" in told
     assert "If 2 reporters are wrong, it falls into 3 and 12 members." in told
     assert "Ask another before you rely on it alone" in source
@@ -1149,13 +1162,13 @@ def test_places_have_a_map_and_open_the_clusters_of_a_country(browser, page, cop
     box = browser.run("const b = document.querySelector('.world').getBoundingClientRect();"
                       "return [b.top, b.bottom, b.width]")  # fmt: skip
     assert box[0] > 0 and box[1] <= 900 and box[2] > 800
-    assert [one for one in in_view(browser, ".map-area tbody tr") if "1,482" not in one][:2] == [
+    assert [text for text in in_view(browser, ".map-area tbody tr") if "1,482" not in text][:2] == [
         "United States US900",
         "Germany DE400",
     ]
     assert "Singapore 3" in browser.text("figcaption")
-    for one in ("carrier-7", "TG-1", "UPI @okbank", "USD", "Callback numbers"):
-        assert one in browser.text("main"), one
+    for text in ("carrier-7", "TG-1", "UPI @okbank", "USD", "Callback numbers"):
+        assert text in browser.text("main"), text
     germany = browser.page.locator(".world a[aria-label^='Germany']")
     box = germany.bounding_box()
     germany.click(position={"x": box["width"] * 0.45, "y": box["height"] * 0.22})  # beside circles
@@ -1191,9 +1204,9 @@ return [own.left >= all.left && own.right <= all.right, own.top >= 0 && own.bott
 def drawn_circles(browser) -> dict[str, float]:
     """The width of each circle of a region by its text, all of which are in the window."""
     browser.wait("document.querySelector('.world circle')")
-    found = browser.run(CIRCLES)
-    assert all(text == title and seen for text, title, seen, _ in found), found
-    return {text: width for text, _, _, width in found}
+    found_circles = browser.run(CIRCLES)
+    assert all(text == title and seen for text, title, seen, _ in found_circles), found_circles
+    return {text: width for text, _, _, width in found_circles}
 
 
 def test_regions_are_on_the_map_by_all_their_spellings(browser, page):
@@ -1231,7 +1244,7 @@ def test_the_map_zooms_to_a_country_by_keys_and_back_leads_to_the_world(browser,
     assert browser.run("return document.activeElement.textContent") == "Germany"
     assert browser.text(".choice[aria-current]") == "Germany"
     circles = drawn_circles(browser)
-    assert [one.partition(",")[0] for one in circles] == [
+    assert [text.partition(",")[0] for text in circles] == [
         *("Bavaria", "Berlin", "North Rhine-Westphalia")
     ]
     bavaria, berlin, _ = circles.values()
@@ -1267,14 +1280,14 @@ def test_a_withheld_region_has_no_number_and_no_size(browser, held_page):
         "Texas, United States: at least 411 complaints, some are withheld (small counts)" in circles
     )
     # Singapore's 3 hide Germany's 400, or they would be the rest; and those all of its regions.
-    hidden = [one for one in circles if one.endswith(": withheld, small count")]
+    hidden = [text for text in circles if text.endswith(": withheld, small count")]
     assert hidden == [
         "Hawaii, United States: withheld, small count",
         "Berlin, Germany: withheld, small count",
         "Bavaria, Germany: withheld, small count",
         "North Rhine-Westphalia, Germany: withheld, small count",
     ]
-    assert [circles[one] for one in hidden] == pytest.approx([circles[hidden[0]]] * 4, abs=0.1)
+    assert [circles[text] for text in hidden] == pytest.approx([circles[hidden[0]]] * 4, abs=0.1)
     assert browser.run("return document.querySelectorAll('.region.withheld').length") == 4
     assert "4 regions are hatched" in browser.text("figcaption")
     assert "At least 30 complaints state a region" in browser.text("figcaption")
@@ -1283,8 +1296,8 @@ def test_a_withheld_region_has_no_number_and_no_size(browser, held_page):
     german = drawn_circles(browser)
     assert list(german) == hidden[1:]
     assert in_view(browser, ".map-area tbody tr") == [
-        f"{one}Withheld (small counts)"
-        for one in ("Berlin BE", "Bavaria BY", "North Rhine-Westphalia NW")
+        f"{text}Withheld (small counts)"
+        for text in ("Berlin BE", "Bavaria BY", "North Rhine-Westphalia NW")
     ]
     opened(browser, held_page, "#/places?map=US")
     browser.wait("document.querySelector('.choice[aria-current]').textContent === 'United States'")
@@ -1300,7 +1313,7 @@ def test_long_lists_of_places_are_whole_in_both_of_their_tables(browser, tmp_pat
     states = "Ohio Utah Iowa Maine Texas Idaho Nevada Oregon Kansas Alaska Hawaii Florida Vermont"
     for n, state in enumerate(states.split()):
         more = {"victim_country": "US", "victim_region": state}
-        rows["complaints"] += [complaint(f"X-{n}-{at}", **more) for at in range(20 - n)]
+        rows["complaints"] += [complaint(f"X-{n}-{place}", **more) for place in range(20 - n)]
     run = write_run(tmp_path / "run", rows)
     page = written(tmp_path, run, whole | {"outputs": listed(run)})
     opened(browser, page, "#/places?map=US")
@@ -1344,7 +1357,7 @@ def test_alerts_are_acknowledged_and_lead_to_the_cluster(browser, stream, tmp_pa
     browser.page.goto(f"{stream.address}#/alerts")
     browser.wait("document.querySelectorAll('tbody tr').length === 2")
     assert browser.text("nav a[aria-current]") == "Alerts 2"
-    assert any('<img src=x onerror="alert(1)">' in one for one in in_view(browser, "tbody tr"))
+    assert any('<img src=x onerror="alert(1)">' in text for text in in_view(browser, "tbody tr"))
     browser.click("tr:has-text('+1888') button:has-text('Acknowledge')")
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
     assert browser.text("nav a[aria-current]") == "Alerts 1"
@@ -1407,16 +1420,16 @@ def places(ids):
     for view in VIEWS:
         yield f"#/{view}"
     yield "#/places?map=DE"
-    for one in ids:
+    for cluster_id in ids:
         for tab in TABS:
-            yield f"#/c/{one}{f'?tab={tab}' if tab else ''}"
+            yield f"#/c/{cluster_id}{f'?tab={tab}' if tab else ''}"
 
 
 def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, page, hostile_page):
-    for one in (page, hostile_page):
-        opened(browser, one)
-        ids = [one[4:].partition("?")[0] for one in browser.run(HREFS)]
-        for fragment in places(ids[: len(HOSTILE)] if one is hostile_page else [FIRST]):
+    for opening in (page, hostile_page):
+        opened(browser, opening)
+        ids = [href[4:].partition("?")[0] for href in browser.run(HREFS)]
+        for fragment in places(ids[: len(HOSTILE)] if opening is hostile_page else [FIRST]):
             browser.run("location.hash = arguments[0]", fragment)
             browser.wait(f"decodeURIComponent({READY}) === decodeURIComponent(location.hash)")
             if fragment.endswith("tab=graph"):
@@ -1432,7 +1445,7 @@ def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, page, h
                 browser.run("return document.querySelectorAll('img, iframe, [onerror]').length")
                 == 0
             )
-    assert [one for one in browser.asked if not one.startswith(("file:", "blob:"))] == []
+    assert [url for url in browser.asked if not url.startswith(("file:", "blob:"))] == []
     assert browser.messages == []
 
 
@@ -1461,13 +1474,15 @@ def test_the_page_derives_handovers_and_doubts_as_python_does(browser, page, mad
     lines = browser.texts("#detail details li, main details li")
     expected = find_handovers(facts)
     assert expected and len(lines) == len(expected)
-    for one, line in zip(expected, lines, strict=True):
-        assert re.fullmatch(rf"\W*{re.escape(one.before)}.* to .*{re.escape(one.after)}.*", line)
-    for one in facts.members[:4]:
-        name = one["entity_id"]
+    for handover, line in zip(expected, lines, strict=True):
+        assert re.fullmatch(
+            rf"\W*{re.escape(handover.before)}.* to .*{re.escape(handover.after)}.*", line
+        )
+    for member in facts.members[:4]:
+        name = member["entity_id"]
         links = (each for each in facts.inside if each["accepted"])
         accepted = [each for each in links if name in (each["entity_a"], each["entity_b"])]
-        row = one | {"member": one, "roles": facts.roles.get(name, {})}
+        row = member | {"member": member, "roles": facts.roles.get(name, {})}
         doubts = [doubt.sentence() for doubt in entity_doubts(row, accepted)]
         opened(browser, page, f"#/c/{FIRST}?id={quote(name)}")
         browser.wait("document.querySelector('.panel')")
@@ -1479,11 +1494,11 @@ def test_the_page_derives_handovers_and_doubts_as_python_does(browser, page, mad
 def test_hostile_text_is_spelled_out_and_long_text_cut(browser, hostile_page):
     opened(browser, hostile_page, "#/clusters")
     names = browser.texts("td.name, th.name")
-    assert any("<script>alert(1)</script>" in one for one in names)
-    assert any("U+202E" in one for one in names)
-    assert any(r"\`+alert(1)+`${alert(1)}$`{" in one for one in names)
+    assert any("<script>alert(1)</script>" in name for name in names)
+    assert any("U+202E" in name for name in names)
+    assert any(r"\`+alert(1)+`${alert(1)}$`{" in name for name in names)
     assert max(map(len, names)) < 400
-    long = next(one for one in browser.run(HREFS) if "xxxx" in one)
+    long = next(href for href in browser.run(HREFS) if "xxxx" in href)
     browser.run("location.hash = arguments[0]", long)
     browser.wait("document.querySelector('.panel .more')")
     assert browser.run("return document.body.textContent.length") < 200_000
@@ -1524,13 +1539,15 @@ def test_pages_fit_a_narrow_window(browser, page):
 def large_page(tmp_path_factory):
     """A run with a cluster of 500 members and 2,000 links, each member with two records."""
     rows, whole = world(3)
-    names = [one["entity_id"] for one in rows["members"] if one["cluster_id"] == FIRST]
+    names = [member["entity_id"] for member in rows["members"] if member["cluster_id"] == FIRST]
     for number in range(len(names), 500):
         name = f"phone:+1877{5_000_000 + number}"
         rows["entities"].append(entity(name, complaints=500 - number))
         rows["members"].append(member(name, FIRST))
         near = {names[number * step % len(names)] for step in (1, 7, 13, 29)}
-        rows["links"] += [link(name, one, weight=1.0 + number % 5) for one in sorted(near)]
+        rows["links"] += [
+            link(name, neighbour, weight=1.0 + number % 5) for neighbour in sorted(near)
+        ]
         rows["mentions"] += [mention(name, f"large-{number}-{n}") for n in range(2)]
         names.append(name)
     rows["clusters"][0]["size"] = 500
@@ -1580,8 +1597,8 @@ def test_what_the_copy_for_outside_lacks_is_said_at_its_address(browser, copy_pa
 
 def test_the_copy_for_outside_does_not_send_its_reader_to_tables(browser, tmp_path):
     made, whole = world(3)
-    for one in made["members"][::3]:
-        one["tier"] = "verify"
+    for row in made["members"][::3]:
+        row["tier"] = "verify"
     run = write_run(tmp_path / "run", made)
     opened(browser, written(tmp_path, run, whole, redact=True), "#/shared")
     browser.wait("document.querySelector('h1').textContent.startsWith('Seen by')")

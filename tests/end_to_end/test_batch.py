@@ -67,8 +67,10 @@ def text_of(output):
     contents.append((output / "manifest.json").read_text(encoding="utf-8"))
     pieces = sorted((output / "report" / "data").iterdir())
     # Not the script itself: among letters of base64 stand three by chance.
-    layers = [one for path in pieces for one in [*decoded_layers(path.name, path.read_bytes())][1:]]
-    return "\n".join(contents + [one.decode("utf-8", "replace") for one in layers])
+    layers = [
+        layer for path in pieces for layer in [*decoded_layers(path.name, path.read_bytes())][1:]
+    ]
+    return "\n".join(contents + [layer.decode("utf-8", "replace") for layer in layers])
 
 
 # -- the same bytes ---------------------------------------------------------------------------
@@ -84,14 +86,14 @@ def small(tmp_path_factory):
         for kind in ("complaints", "calls")
     }
     bad = ({"received_at": "now"}, {"victim_country": "UK"}, {"loss_amount": "much"})
-    rows["complaints"] += [rows["complaints"][0] | one for one in bad]
+    rows["complaints"] += [rows["complaints"][0] | flaw for flaw in bad]
     rows["complaints"].append(rows["complaints"][1])
-    files = {kind: jsonl(folder / f"{kind}.jsonl", those) for kind, those in rows.items()}
-    run(folder / "run", *given(files))
+    files = {kind: jsonl(folder / f"{kind}.jsonl", records) for kind, records in rows.items()}
+    run(folder / "run", *inputs_of(files))
     return rows["complaints"], rows["calls"], files, folder / "run"
 
 
-def given(files):
+def inputs_of(files):
     return ["--complaints", files["complaints"], "--calls", files["calls"]]
 
 
@@ -109,7 +111,9 @@ def cut(rows, folder):
     if "emails" in columns:  # a column has one type
         columns["emails"] = [
             some
-            and [one if isinstance(one, dict) else {"address": one, "role": None} for one in some]
+            and [
+                mail if isinstance(mail, dict) else {"address": mail, "role": None} for mail in some
+            ]
             for some in columns["emails"]
         ]
     pq.write_table(pa.table(columns), folder / "d.parquet", row_group_size=20)
@@ -119,8 +123,8 @@ def cut(rows, folder):
         for row in parts[4]:
             writer.writerow(
                 {
-                    name: json.dumps(one) if isinstance(one, list) else one
-                    for name, one in row.items()
+                    name: json.dumps(value) if isinstance(value, list) else value
+                    for name, value in row.items()
                 }
             )
     return folder
@@ -141,7 +145,7 @@ def test_order_files_layouts_and_partitions_do_not_show(small, tmp_path, monkeyp
         "calls": cut(list(calls), tmp_path / "calls"),
     }
     second = tmp_path / "run"
-    manifest = run(second, *given(files))
+    manifest = run(second, *inputs_of(files))
     assert len(manifest["inputs"]) == 10
     names = {table.name for table in ALL_TABLES} - {"rejects"}
     assert files_of(second, names) == files_of(first, names)
@@ -155,12 +159,17 @@ def test_nobody_but_its_owner_reads_a_run_whatever_the_umask(small, tmp_path, pr
     before = os.umask(0)
     try:
         *_, files, _ = small
-        run(tmp_path / "run", *given(files), f"--direct_num_workers={processes}", "--partitions=5")
+        run(
+            tmp_path / "run",
+            *inputs_of(files),
+            f"--direct_num_workers={processes}",
+            "--partitions=5",
+        )
     finally:
         os.umask(before)
-    found = [tmp_path / "run", *(tmp_path / "run").rglob("*")]
-    assert len(found) > 40
-    wrong = [one for one in found if one.stat().st_mode & 0o077]
+    paths = [tmp_path / "run", *(tmp_path / "run").rglob("*")]
+    assert len(paths) > 40
+    wrong = [path for path in paths if path.stat().st_mode & 0o077]
     assert not wrong
 
 
@@ -168,17 +177,19 @@ def test_forks_write_the_same_bytes(small, tmp_path, monkeypatch):
     monkeypatch.setattr("transforms.local.executor.LEAST_SECONDS", 0)
     monkeypatch.setattr("transforms.local.executor.BESIDE_SECONDS", 0)
     *_, files, first = small
-    run(tmp_path / "run", *given(files), "--direct_num_workers=3", "--partitions=5")
+    run(tmp_path / "run", *inputs_of(files), "--direct_num_workers=3", "--partitions=5")
     assert files_of(tmp_path / "run") == files_of(first)
     names = ["manifest.json", "report/data/part-0.js"]
-    assert all((tmp_path / "run" / one).read_bytes() == (first / one).read_bytes() for one in names)
+    assert all(
+        (tmp_path / "run" / name).read_bytes() == (first / name).read_bytes() for name in names
+    )
 
 
 def test_several_processes_write_the_same_bytes(small, tmp_path):
     *_, files, first = small
     several = ["--direct_num_workers=2", "--direct_running_mode=multi_processing", "--partitions=5"]
     output = tmp_path / "run"
-    done = command("batch", *given(files), "--now", NOW, "--output", output, *several)
+    done = command("batch", *inputs_of(files), "--now", NOW, "--output", output, *several)
     assert done.returncode == 0, done.stderr
     # A slow machine shows which step is on; Beam's own log is never shown.
     assert all(line.startswith("ringtrace: ") for line in done.stderr.splitlines())
@@ -202,7 +213,7 @@ def world(tmp_path_factory):
     simulate(World(complaints=1500), folder / "world")
     legit = folder / "world/legitimate.csv"
     inputs = {kind: folder / "world" / kind for kind in ("complaints", "calls")}
-    run(folder / "run", *given(inputs), "--known-legitimate", legit)
+    run(folder / "run", *inputs_of(inputs), "--known-legitimate", legit)
     return folder / "world", folder / "run"
 
 
@@ -212,7 +223,7 @@ def victims_of(folder):
     for path in (folder / "complaints").iterdir():
         for row in objects(path):
             numbers = row.get("phone_numbers") or []
-            own |= {one["raw"] for one in numbers if one["role"] == "victim"}
+            own |= {number["raw"] for number in numbers if number["role"] == "victim"}
     for path in (folder / "calls").iterdir():
         for row in objects(path):
             side = "called_number" if row.get("direction") == "inbound" else "calling_number"
@@ -226,7 +237,7 @@ def test_no_victims_number_is_in_any_file(world):
     known = allowlist.shipped_allowlist().merged(
         allowlist.parse_allowlist(listed, "legitimate.csv")
     )
-    published = {one.partition(":")[2] for one in known.entity_ids}
+    published = {entity_id.partition(":")[2] for entity_id in known.entity_ids}
     own = {raw for raw in victims_of(folder) if raw.startswith("+")} - published
     assert len(own) > 500
     runs = set(re.findall(r"\d(?:[\s().-]{0,3}\d){5,20}", text_of(output)))
@@ -240,10 +251,12 @@ def test_nobody_known_legitimate_is_a_member(world):
     folder, output = world
     members = set(read(output, MEMBERS)["entity_id"].to_pylist())
     entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
-    assert not [one for one in allowlist.shipped_allowlist().entity_ids if one in members]
+    assert not [
+        entity_id for entity_id in allowlist.shipped_allowlist().entity_ids if entity_id in members
+    ]
     with (folder / "legitimate.csv").open(encoding="utf-8") as file:
         listed = [allowlist.canonical_entity_id(row["entity_id"]) for row in csv.DictReader(file)]
-    seen = [entities[one] for one in listed if one in entities]
+    seen = [entities[entity_id] for entity_id in listed if entity_id in entities]
     assert seen
     assert {row["status"] for row in seen} == {Status.SUPPRESSED}
     with (folder / "victims.csv").open(encoding="utf-8") as file:
@@ -258,8 +271,12 @@ def holds_together(output):
     cluster_of = {row["entity_id"]: row["cluster_id"] for row in members}
     assert len(cluster_of) == len(members)
     in_graph = {Status.INFRASTRUCTURE, Status.CONTESTED}
-    assert cluster_of.keys() == {one for one, row in entities.items() if row["status"] in in_graph}
-    assert Counter(cluster_of.values()) == {one: row["size"] for one, row in clusters.items()}
+    assert cluster_of.keys() == {
+        entity_id for entity_id, row in entities.items() if row["status"] in in_graph
+    }
+    assert Counter(cluster_of.values()) == {
+        cluster_id: row["size"] for cluster_id, row in clusters.items()
+    }
     for link in read(output, LINKS).to_pylist():
         ends = link["entity_a"], link["entity_b"]
         assert ends[0] < ends[1]
@@ -286,9 +303,9 @@ def test_the_examples_show_the_find_across_sources(tmp_path):
     run(tmp_path / "run", "--complaints", EXAMPLES / "*.csv")
     entities, _ = holds_together(tmp_path / "run")
     for number in ("+13152328257", "+17144064370", "+19494475846"):
-        one = entities[f"phone:{number}"]
-        assert one["status"] == Status.INFRASTRUCTURE
-        assert len(one["orgs"]) > 1
+        entity = entities[f"phone:{number}"]
+        assert entity["status"] == Status.INFRASTRUCTURE
+        assert len(entity["orgs"]) > 1
     assert entities["phone:+18008291040"]["status"] == Status.SUPPRESSED
 
 
@@ -318,7 +335,7 @@ def test_records_made_to_leak_a_victim_do_not(tmp_path):
         {"direction": way, "calling_number": calling, "called_number": called}
         for way, (calling, called) in sides.items()
     ]
-    calls = [call(n, **one) for n, one in enumerate(numbers)]
+    calls = [call(n, **sides) for n, sides in enumerate(numbers)]
     calls += [
         call(3, direction="inbound", calling_number=VICTIM, called_number="+12025550143"),
         call(4, calling_number=VICTIM, called_number=OTHER_VICTIM, trunk="t-2024561414"),
@@ -362,7 +379,8 @@ STATED_WORDS = {
 def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path):
     callback = [{"raw": SUSPECT, "role": "callback"}]
     accepted = [
-        complaint(n, phone_numbers=callback, narrative=one) for n, one in enumerate(STATED_WORDS)
+        complaint(n, phone_numbers=callback, narrative=words)
+        for n, words in enumerate(STATED_WORDS)
     ]
     refused = [
         row | {"complaint_id": f"r{n}", "received_at": "x"} for n, row in enumerate(accepted)
@@ -373,9 +391,9 @@ def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path)
     kept = read(output, NARRATIVES)["narrative"].to_pylist()
     raw = read(output, REJECTS)["raw"].to_pylist()
     assert len(kept) == len(raw) == len(STATED_WORDS)
-    assert all(one.startswith(("my ", "mi ")) for one in kept)
+    assert all(text.startswith(("my ", "mi ")) for text in kept)
     everything = text_of(output)
-    for words in (one for left in STATED_WORDS.values() for one in left):
+    for words in (words_left for left in STATED_WORDS.values() for words_left in left):
         assert words not in everything and json.dumps(words)[1:-1] not in "".join(raw)
 
 
@@ -462,7 +480,7 @@ def test_real_files_of_five_formats_in_one_run(tmp_path):
         real("fcc/fcc_unwanted_calls_2rows.json"),
     ]
     manifest = run(tmp_path / "run", "--complaints", *complaints, "--calls", real("cdr/cdr.csv"))
-    rows = {one["format"]: one["rows"] for one in manifest["inputs"]}
+    rows = {source["format"]: source["rows"] for source in manifest["inputs"]}
     assert (rows["ftc-dnc"], rows["ftc-foia"], rows["transcripts"], rows["fcc"]) == (
         20_532,
         7_982,

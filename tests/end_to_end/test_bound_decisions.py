@@ -29,7 +29,7 @@ def named(number, *phones, day=1, month=3, **fields):
         number,
         victim_id=f"v{number}",
         received_at=f"2024-{month:02d}-{day:02d}T09:30:00Z",
-        phone_numbers=[{"raw": one, "role": "callback"} for one in phones],
+        phone_numbers=[{"raw": number, "role": "callback"} for number in phones],
         **fields,
     )
 
@@ -40,22 +40,26 @@ def first_day():
 
 
 def decisions(path, *rows):
-    path.write_text(HEADER + "".join(f"{one}\n" for one in rows), encoding="utf-8")
+    path.write_text(HEADER + "".join(f"{row}\n" for row in rows), encoding="utf-8")
     return path
 
 
 def bound(folder):
-    return {one["decision_id"]: one for one in read(folder, DECISIONS).to_pylist()}
+    return {decision["decision_id"]: decision for decision in read(folder, DECISIONS).to_pylist()}
 
 
 def status_of(folder, phone):
-    cluster = {one["entity_id"]: one["cluster_id"] for one in read(folder, MEMBERS).to_pylist()}
-    rows = {one["cluster_id"]: one["status"] for one in read(folder, CLUSTERS).to_pylist()}
+    cluster = {
+        member["entity_id"]: member["cluster_id"] for member in read(folder, MEMBERS).to_pylist()
+    }
+    rows = {
+        cluster["cluster_id"]: cluster["status"] for cluster in read(folder, CLUSTERS).to_pylist()
+    }
     return rows[cluster[f"phone:{phone}"]]
 
 
 def ids(*phones):
-    return sorted(f"phone:{one}" for one in phones)
+    return sorted(f"phone:{number}" for number in phones)
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +77,12 @@ def days(tmp_path_factory):
     # One that came after the decision, and one that says that it came before.
     rows += [named(n, *RING, LATE, day=3) for n in range(10, 14)]
     rows += [named(n, *RING, BACKDATED, month=2, day=n) for n in range(20, 24)]
-    given = ["--complaints", jsonl(folder / "2.jsonl", rows), "--decisions", file]
-    run(folder / "2", *given, "--previous", folder / "1")
+    inputs = ["--complaints", jsonl(folder / "2.jsonl", rows), "--decisions", file]
+    run(folder / "2", *inputs, "--previous", folder / "1")
     rows += [named(30, RING[2], STRANGER, day=1)]
-    given = ["--complaints", jsonl(folder / "3.jsonl", rows), "--decisions", file]
-    run(folder / "3", *given, "--previous", folder / "2")
-    return folder, given
+    inputs = ["--complaints", jsonl(folder / "3.jsonl", rows), "--decisions", file]
+    run(folder / "3", *inputs, "--previous", folder / "2")
+    return folder, inputs
 
 
 def test_a_new_decision_is_bound_to_what_the_previous_run_shows_and_stays_so(days):
@@ -87,12 +91,16 @@ def test_a_new_decision_is_bound_to_what_the_previous_run_shows_and_stays_so(day
     assert second["d1"]["members"] == third["d1"]["members"] == ids(*RING)
     assert second["d2"]["members"] == third["d2"]["members"] == ids(RING[1])
     before = json.loads((folder / "1" / MANIFEST_NAME).read_bytes())["run_id"]
-    for one in (second["d1"], third["d1"]):
-        assert one["run_id"] == before
-        assert one["members_digest"] == sha256("\n".join(ids(*RING)).encode()).hexdigest()
-        assert one["bound_from"] == one["bound_to"] == datetime(2024, 3, 1, 9, 30, tzinfo=UTC)
-        assert one["in_force"]
-    late = {one["entity_id"] for one in read(folder / "3", MEMBERS).to_pylist()}
+    for decision in (second["d1"], third["d1"]):
+        assert decision["run_id"] == before
+        assert decision["members_digest"] == sha256("\n".join(ids(*RING)).encode()).hexdigest()
+        assert (
+            decision["bound_from"]
+            == decision["bound_to"]
+            == datetime(2024, 3, 1, 9, 30, tzinfo=UTC)
+        )
+        assert decision["in_force"]
+    late = {member["entity_id"] for member in read(folder / "3", MEMBERS).to_pylist()}
     assert {f"phone:{LATE}", f"phone:{BACKDATED}"} <= late
     tallies = [
         json.loads((folder / day / MANIFEST_NAME).read_bytes())["tallies"]["decisions"]
@@ -104,8 +112,8 @@ def test_a_new_decision_is_bound_to_what_the_previous_run_shows_and_stays_so(day
 def test_without_a_previous_run_it_is_bound_here_but_to_nothing_that_came_later(
     days, tmp_path, capfd
 ):
-    _, given = days
-    manifest = run(tmp_path / "run", *given)
+    _, inputs = days
+    manifest = run(tmp_path / "run", *inputs)
     assert "3 decisions bound to what this run shows" in capfd.readouterr().err
     members = set(bound(tmp_path / "run")["d1"]["members"])
     assert set(ids(*RING, BACKDATED)) <= members
@@ -116,38 +124,48 @@ def test_without_a_previous_run_it_is_bound_here_but_to_nothing_that_came_later(
 
 def test_a_victims_own_identifier_stands_in_the_decision_file_alone(days):
     folder, _ = days
-    (row,) = [one for one in bound(folder / "3").values() if one["kind"] == "victim_owned"]
+    (row,) = [
+        decision for decision in bound(folder / "3").values() if decision["kind"] == "victim_owned"
+    ]
     assert row["entity_a"].startswith("phone:withheld-")
     assert row["members"] == [row["entity_a"]]
     assert STRANGER[2:] not in repr(bound(folder / "3"))
 
 
 def test_a_changed_row_is_bound_anew(days, tmp_path):
-    folder, given = days
+    folder, inputs = days
     file = decisions(tmp_path / "d.csv", f"d1,confirm,{RING[0]},,anna,checked,{DECIDED_AT},")
-    run(tmp_path / "run", *given[:2], "--decisions", file, "--previous", folder / "2")
+    run(tmp_path / "run", *inputs[:2], "--decisions", file, "--previous", folder / "2")
     assert bound(tmp_path / "run")["d1"]["members"] == ids(*RING, BACKDATED)
 
 
 def test_one_that_has_expired_or_is_set_aside_keeps_its_binding(days, tmp_path, capfd):
-    folder, given = days
+    folder, inputs = days
     file = decisions(
         tmp_path / "d.csv",
         f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},2024-03-04T00:00:00Z",
         f"d2,review,{RING[1]},,anna,seen,{DECIDED_AT},",
         f"d4,dispute,{RING[1]},,tom,mine,{DECIDED_AT},2024-03-05T00:00:00Z",
     )
-    flags = [*given[:2], "--decisions", file, "--previous"]
+    flags = [*inputs[:2], "--decisions", file, "--previous"]
     run(tmp_path / "a", *flags, folder / "1", "--now", "2024-03-04T12:00:00Z")
     assert "3 new decisions bound to what the previous run shows" in capfd.readouterr().err
     rows = bound(tmp_path / "a")
-    assert [rows[one]["in_force"] for one in ("d1", "d2", "d4")] == [False, False, True]
+    assert [rows[decision_id]["in_force"] for decision_id in ("d1", "d2", "d4")] == [
+        False,
+        False,
+        True,
+    ]
     run(tmp_path / "b", *flags, tmp_path / "a", "--now", "2024-03-06T00:00:00Z")
     assert "bound to" not in capfd.readouterr().err
     later = bound(tmp_path / "b")
-    assert [later[one]["in_force"] for one in ("d1", "d2", "d4")] == [False, True, False]
-    assert {one: row["members"] for one, row in rows.items()} == {
-        one: row["members"] for one, row in later.items()
+    assert [later[decision_id]["in_force"] for decision_id in ("d1", "d2", "d4")] == [
+        False,
+        True,
+        False,
+    ]
+    assert {decision_id: row["members"] for decision_id, row in rows.items()} == {
+        decision_id: row["members"] for decision_id, row in later.items()
     }
     assert rows["d1"]["members"] == ids(*RING)
 
@@ -177,9 +195,9 @@ def decided(days, tmp_path_factory):
     """Decisions on the first day, and the run after, without any more records."""
     folder, (first, _) = tmp_path_factory.mktemp("decided"), days
     file = decisions(folder / "d.csv", *KINDS)
-    given = ["--decisions", file, "--now", "2024-03-28T00:00:00Z", "--previous", first / "1"]
-    run(folder / "2", "--complaints", first / "1.jsonl", *given)
-    return folder, given
+    flags = ["--decisions", file, "--now", "2024-03-28T00:00:00Z", "--previous", first / "1"]
+    run(folder / "2", "--complaints", first / "1.jsonl", *flags)
+    return folder, flags
 
 
 @settings(draws(6), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -191,12 +209,15 @@ def test_no_record_changes_what_a_decision_covers_or_does(decided, tmp_path_fact
     run(place / "run", "--complaints", more, *given_)
     assert bound(place / "run") == bound(folder / "2")
     assert status_of(place / "run", RING[0]) == "confirmed"
-    of = {one["entity_id"]: one["cluster_id"] for one in read(place / "run", MEMBERS).to_pylist()}
-    assert of[f"phone:{RING[0]}"] != of.get(f"phone:{STRANGER}")
-    assert f"phone:{LATE}" not in of
-    for one in read(place / "run", ENTITIES).to_pylist():
-        if one["value"] == LATE:
-            assert one["status"] == "suppressed"
+    cluster_of = {
+        member["entity_id"]: member["cluster_id"]
+        for member in read(place / "run", MEMBERS).to_pylist()
+    }
+    assert cluster_of[f"phone:{RING[0]}"] != cluster_of.get(f"phone:{STRANGER}")
+    assert f"phone:{LATE}" not in cluster_of
+    for entity in read(place / "run", ENTITIES).to_pylist():
+        if entity["value"] == LATE:
+            assert entity["status"] == "suppressed"
 
 
 def test_decisions_expire_by_the_clock_and_never_by_a_record(tmp_path):
@@ -214,8 +235,8 @@ def test_decisions_expire_by_the_clock_and_never_by_a_record(tmp_path):
         ("both", [*given_, "--as-of", "2024-05-31T00:00:00Z", "--now", NOW], False),
     ):
         manifest = run(tmp_path / name, *flags)
-        of = {one["entity_id"] for one in read(tmp_path / name, MEMBERS).to_pylist()}
-        assert (f"phone:{RING[0]}" in of) == there, name
+        members = {member["entity_id"] for member in read(tmp_path / name, MEMBERS).to_pylist()}
+        assert (f"phone:{RING[0]}" in members) == there, name
         told = {"before": "2024-05-31T23:59:59", "after": "2024-06-01T00:00:00"}
         assert (
             manifest["clock"] == told.get(name, manifest["clock"].removesuffix("+00:00")) + "+00:00"
@@ -229,15 +250,15 @@ def test_now_replays_a_run_byte_for_byte(tmp_path, monkeypatch):
     given_ = ["--complaints", jsonl(tmp_path / "r.jsonl", first_day()), "--decisions", file]
     moment = datetime(2025, 5, 5, 5, 5, 5, tzinfo=UTC)
     monkeypatch.setattr("pipelines.batch.plan.current_time", lambda: moment)
-    assert cli.main([str(one) for one in ["batch", *given_, "--output", tmp_path / "clock"]]) == 0
+    assert cli.main([str(word) for word in ["batch", *given_, "--output", tmp_path / "clock"]]) == 0
     monkeypatch.undo()
     run(tmp_path / "now", *given_, "--now", moment.isoformat())
     run(tmp_path / "later", *given_, "--now", "2026-05-05T05:05:05Z")
     files = {
         name: {
-            str(one.relative_to(tmp_path / name)): one.read_bytes()
-            for one in sorted((tmp_path / name).rglob("*"))
-            if one.is_file()
+            str(path.relative_to(tmp_path / name)): path.read_bytes()
+            for path in sorted((tmp_path / name).rglob("*"))
+            if path.is_file()
         }
         for name in ("clock", "now", "later")
     }
@@ -247,11 +268,11 @@ def test_now_replays_a_run_byte_for_byte(tmp_path, monkeypatch):
 
 
 def test_decisions_of_a_previous_run_that_were_changed_are_not_bound_anew(days, tmp_path, capsys):
-    folder, given = days
+    folder, inputs = days
     shutil.copytree(folder / "2", tmp_path / "2")
     (file,) = (tmp_path / "2" / DECISIONS.name).iterdir()
     pq.write_table(pq.read_table(file).slice(0, 0), file)
-    words = ["batch", *map(str, given), "--output", str(tmp_path / "3")]
+    words = ["batch", *map(str, inputs), "--output", str(tmp_path / "3")]
     assert cli.main([*words, "--previous", str(tmp_path / "2")]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1

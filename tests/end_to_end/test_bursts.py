@@ -400,9 +400,9 @@ def test_pseudonyms_who_send_one_text_often_are_one_too(run_folder):
 
 
 def test_a_burst_is_the_same_in_any_order(run_folder, world):
-    other = world[1]("reversed", "--partitions", "3", step=-1)
+    backwards = world[1]("reversed", "--partitions", "3", step=-1)
     for table in (CLUSTERS, MEMBERS):
-        assert tables.read_table(run_folder, table).equals(tables.read_table(other, table))
+        assert tables.read_table(run_folder, table).equals(tables.read_table(backwards, table))
 
 
 def decided(path, *rows):

@@ -30,10 +30,16 @@ HALF_PRICE = {
 def test_the_script_of_ten_numbers_is_the_first_lead_and_says_that_it_is_only_ranked(tmp_path):
     path = real("robocall_transcripts/transcripts.csv")
     run(tmp_path / "run", "--complaints", path)
-    found = sorted(read(tmp_path / "run", CAMPAIGNS).to_pylist(), key=lambda one: one["rank"])
-    assert {one for of in found[0]["members"] for one in of["entity_ids"]} == HALF_PRICE
-    assert {(one["basis"], one["probability"]) for one in found} == {("rank", None)}
-    assert len(found) == 4
+    campaigns = sorted(
+        read(tmp_path / "run", CAMPAIGNS).to_pylist(), key=lambda campaign: campaign["rank"]
+    )
+    assert {
+        entity_id for member in campaigns[0]["members"] for entity_id in member["entity_ids"]
+    } == HALF_PRICE
+    assert {(campaign["basis"], campaign["probability"]) for campaign in campaigns} == {
+        ("rank", None)
+    }
+    assert len(campaigns) == 4
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +64,24 @@ def finished(tmp_path_factory):
 
 def test_members_are_clusters_of_the_run_and_their_identifiers(finished):
     cluster_of = {
-        one["entity_id"]: one["cluster_id"] for one in read(finished, MEMBERS).to_pylist()
+        member["entity_id"]: member["cluster_id"] for member in read(finished, MEMBERS).to_pylist()
     }
-    found = read(finished, CAMPAIGNS).to_pylist()
-    assert len(found) > 5
-    assert sorted(one["rank"] for one in found) == list(range(1, len(found) + 1))
-    assert {one["basis"] for one in found} >= {"simulated"}
-    for one in found:
-        assert len({of["cluster_id"] for of in one["members"]}) == len(one["members"]) > 1
-        for of in one["members"]:
-            assert of["entity_ids"]
-            assert {cluster_of[entity_id] for entity_id in of["entity_ids"]} == {of["cluster_id"]}
-        assert one["other_reporters"] >= 2
+    campaigns = read(finished, CAMPAIGNS).to_pylist()
+    assert len(campaigns) > 5
+    assert sorted(campaign["rank"] for campaign in campaigns) == list(range(1, len(campaigns) + 1))
+    assert {campaign["basis"] for campaign in campaigns} >= {"simulated"}
+    for campaign in campaigns:
+        assert (
+            len({member["cluster_id"] for member in campaign["members"]})
+            == len(campaign["members"])
+            > 1
+        )
+        for member in campaign["members"]:
+            assert member["entity_ids"]
+            assert {cluster_of[entity_id] for entity_id in member["entity_ids"]} == {
+                member["cluster_id"]
+            }
+        assert campaign["other_reporters"] >= 2
 
 
 def test_a_probability_is_stated_of_simulated_worlds_alone(finished, tmp_path):
@@ -98,7 +110,9 @@ def words_of(path: Path) -> bytes:
 
 
 def test_no_lead_is_in_an_export_or_a_copy_for_outsiders(finished, tmp_path, capsys):
-    ids = [one.encode() for one in read(finished, CAMPAIGNS)["campaign_id"].to_pylist()]
+    ids = [
+        campaign_id.encode() for campaign_id in read(finished, CAMPAIGNS)["campaign_id"].to_pylist()
+    ]
     made = []
     for name in FORMATS:
         out = tmp_path / name
@@ -107,11 +121,11 @@ def test_no_lead_is_in_an_export_or_a_copy_for_outsiders(finished, tmp_path, cap
     out = tmp_path / "copy"
     assert ringtrace("report", finished, "--redact", "--output", out) == 0
     own = words_of(finished / "report")
-    assert [one for one in ids if one in own]
+    assert [campaign_id for campaign_id in ids if campaign_id in own]
     for path in (*made, out):
         content = words_of(path)
         assert len(content) > 1000
-        assert not [one for one in ids if one in content], path.name
+        assert not [campaign_id for campaign_id in ids if campaign_id in content], path.name
         assert b"block:+" not in content
     capsys.readouterr()
 

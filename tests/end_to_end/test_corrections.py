@@ -31,17 +31,17 @@ NARRATIVES = {
 }
 
 
-def at(day):
+def moment(day):
     return f"2024-03-{day + 1:02d}T09:30:00Z"
 
 
 ROWS = [
     complaint(
         number,
-        received_at=at(number),
+        received_at=moment(number),
         victim_id=f"v{number}",
         narrative=NARRATIVES[number],
-        phone_numbers=[{"raw": one, "role": "callback"} for one in (FIRST, SECOND)],
+        phone_numbers=[{"raw": number, "role": "callback"} for number in (FIRST, SECOND)],
         payments=[{"method": "bank", "payee": ACCOUNT, "amount": "400", "currency": "USD"}],
     )
     for number in range(6)
@@ -87,7 +87,7 @@ class Office:
 
     def referral(self, run, output, *more):
         clusters = tables.read_table(run, CLUSTERS, ["cluster_id", "size"]).to_pylist()
-        cluster = max(clusters, key=lambda one: one["size"])["cluster_id"]
+        cluster = max(clusters, key=lambda cluster: cluster["size"])["cluster_id"]
         words = ["referral", run, "--cluster", cluster, "--complaints", self.rows]
         words += ["--recipient", "in-cbi", "--output", output, "--now", OFFERED]
         answered = ["--override-by", "Ada Cole", "--override-reason", "small, checked by hand"]
@@ -134,24 +134,24 @@ def correct(office, run, file, name, *more):
 
 
 def issue_ids(office):
-    return [one.issue_id for one in ledger.read_ledger(None)]
+    return [issue.issue_id for issue in ledger.read_ledger(None)]
 
 
 def test_everything_issued_is_recorded_for_its_owner_alone(office):
     assert stat.S_IMODE(office.ledger.stat().st_mode) == 0o600
     entries = ledger.read_ledger(None)
-    assert [(one.kind, one.recipient) for one in entries] == [
+    assert [(issue.kind, issue.recipient) for issue in entries] == [
         ("offer", "microsoft"),
         ("offer", "meta"),
         ("package", "in-cbi"),
     ]
-    ids = {one["entity_id"] for one in tables.read_table(office.run, MEMBERS).to_pylist()}
+    ids = {member["entity_id"] for member in tables.read_table(office.run, MEMBERS).to_pylist()}
     run_id = json.loads((office.run / "manifest.json").read_bytes())["run_id"]
     files = [office.folder / org / "offer.json" for org in ("microsoft", "meta")]
     files.append(office.package / "seal.json")
-    for one, file in zip(entries, files, strict=True):
-        assert one.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-        assert (one.run_id, set(one.identifiers)) == (run_id, ids)
+    for issue, file in zip(entries, files, strict=True):
+        assert issue.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert (issue.run_id, set(issue.identifiers)) == (run_id, ids)
     assert "data/exhibits/02-identifiers.csv" in entries[2].files_naming(f"phone:{FIRST}")
     assert "data/referral.pdf" in entries[2].files_naming(f"phone:{FIRST}")
 
@@ -181,23 +181,26 @@ def test_every_issue_is_listed_until_it_is_corrected(office, capsys, kind, entit
         run, file = office.run, decisions(office.folder / f"{kind}-{form}.csv", (kind, entity))
     name = file.stem
     status, lines = health(capsys, run, "--decisions", file)
-    due = [one for one in lines if one.startswith("correction: ")]
+    due = [line for line in lines if line.startswith("correction: ")]
     assert status == 1
-    assert [one.split()[1] for one in due] == issue_ids(office)
-    assert all(f"{kind} D-0" in one or "known legitimate" in one for one in due)
+    assert [line.split()[1] for line in due] == issue_ids(office)
+    assert all(f"{kind} D-0" in line or "known legitimate" in line for line in due)
     # A log of a scheduler is no place for what may be a victim's number.
     assert SECOND[2:] not in "".join(lines)
 
     assert correct(office, run, file, f"out-{name}") == 0
     assert SECOND[2:] not in capsys.readouterr().out
     out = office.folder / f"out-{name}"
-    assert sorted(one.name for one in out.iterdir()) == ["in-cbi", "meta", "microsoft"]
+    assert sorted(path.name for path in out.iterdir()) == ["in-cbi", "meta", "microsoft"]
     public = [key_store.own_key().public_key()]
-    for one in out.rglob("*.json"):
-        signature = one.with_name(f"{one.name}.sig").read_bytes()
-        assert signing.verify_detached(one.read_bytes(), signature, public)
+    for path in out.rglob("*.json"):
+        signature = path.with_name(f"{path.name}.sig").read_bytes()
+        assert signing.verify_detached(path.read_bytes(), signature, public)
     (issue,) = json.loads((out / "in-cbi" / "correction.json").read_bytes())["issues"]
-    struck = {without_epoch(one["entity_id"]): one["files"] for one in issue["strike"]}
+    struck = {
+        without_epoch(struck_row["entity_id"]): struck_row["files"]
+        for struck_row in issue["strike"]
+    }
     seal = (office.package / "seal.json").read_bytes()
     assert issue["sha256"] == hashlib.sha256(seal).hexdigest()
     whole = {f"phone:{FIRST}", f"phone:{SECOND}", f"account:iban:{ACCOUNT}"}
@@ -208,13 +211,13 @@ def test_every_issue_is_listed_until_it_is_corrected(office, capsys, kind, entit
     assert kind not in (out / "microsoft" / "correction.json").read_text()
 
     status, lines = health(capsys, run, "--decisions", file)
-    assert not [one for one in lines if one.startswith("correction: ")]
+    assert not [line for line in lines if line.startswith("correction: ")]
     # What is issued again names it again.
     if kind == "legitimate":
         assert office.offer("meta", office.folder / f"again-{name}") == 0
         status, lines = health(capsys, run, "--decisions", file)
         assert status == 1
-        assert [one.split()[1] for one in lines] == [issue_ids(office)[1]]
+        assert [line.split()[1] for line in lines] == [issue_ids(office)[1]]
 
 
 @pytest.mark.parametrize("kind", ["legitimate", "dispute", "victim_owned"])
@@ -222,7 +225,7 @@ def test_the_run_itself_says_what_was_withdrawn(office, capsys, kind):
     """A victim's own by the register, since the run withholds it."""
     run, _ = office.decided(kind)
     status, lines = health(capsys, run)
-    due = [one.split()[1] for one in lines if one.startswith("correction: ")]
+    due = [line.split()[1] for line in lines if line.startswith("correction: ")]
     assert (status, due) == (1, issue_ids(office))
 
 
@@ -234,7 +237,7 @@ def test_a_contest_hides_no_correction(office, capsys):
     decisions(file, ("dispute", f"phone:{SECOND}"))
     batch(run, "--complaints", rows, "--decisions", file)
     status, lines = health(capsys, run)
-    due = [one.split()[1] for one in lines if one.startswith("correction: ")]
+    due = [line.split()[1] for line in lines if line.startswith("correction: ")]
     assert (status, due) == (1, issue_ids(office))
 
 
@@ -243,7 +246,9 @@ def test_a_correction_that_names_a_victim_otherwise_is_held_back(office, capsys,
     run, file = office.decided("victim_owned")
     lines = correct_command.correction_lines
     monkeypatch.setattr(
-        correct_command, "correction_lines", lambda one: [*lines(one), "(202) 456-2131"]
+        correct_command,
+        "correction_lines",
+        lambda correction: [*lines(correction), "(202) 456-2131"],
     )
     capsys.readouterr()
     assert correct(office, run, file, "leaking") == 2
@@ -272,7 +277,7 @@ def test_a_partner_that_joins_with_the_correction_drops_the_offer(office, capsys
     mark = signing.key_id(key_store.own_key().public_key())
     office.act_as("microsoft")
     assert ringtrace("keys", "trust", "amazon", pem, "--fingerprint", mark) == 0
-    theirs = [one | {"source_org": "microsoft"} for one in ROWS[:2]]
+    theirs = [row | {"source_org": "microsoft"} for row in ROWS[:2]]
     file = jsonl(office.folder / "theirs.jsonl", theirs)
     batch(office.folder / "theirs", "--complaints", file)
     capsys.readouterr()
@@ -280,7 +285,7 @@ def test_a_partner_that_joins_with_the_correction_drops_the_offer(office, capsys
     assert ringtrace(*words, "--now", LATER, "--output", office.folder / "joint") == 0
     assert "revoked; its evidence is left out" in capsys.readouterr().err
     options = json.loads((office.folder / "joint" / "manifest.json").read_bytes())["options"]
-    assert [one["why"] for one in options["offers_left_out"]] == ["revoked"]
+    assert [offer["why"] for offer in options["offers_left_out"]] == ["revoked"]
     assert options["offers"] == []
     assert ringtrace("exchange", "show", sent / "correction.json") == 0
     shown = capsys.readouterr().out
@@ -294,7 +299,7 @@ def test_a_partner_that_joins_with_the_correction_drops_the_offer(office, capsys
 
 def test_a_superseding_package_names_the_one_it_replaces(office, capsys):
     run, file = office.decided("legitimate")
-    (name,) = (one for one in issue_ids(office) if one.startswith("package-"))
+    (name,) = (issue_id for issue_id in issue_ids(office) if issue_id.startswith("package-"))
     later = office.folder / "later"
     assert office.referral(run, later, "--supersedes", name) == 0
     facts = json.loads((later / "data/package.json").read_bytes())
@@ -303,11 +308,13 @@ def test_a_superseding_package_names_the_one_it_replaces(office, capsys):
     assert f"member phone:{SECOND},in it,removed" in (later / "data/changes.csv").read_text()
     assert ringtrace("verify", later) == 0
     _, lines = health(capsys, run, "--decisions", file)
-    listed = [one.split()[1] for one in lines if one.startswith("correction: ")]
+    listed = [line.split()[1] for line in lines if line.startswith("correction: ")]
     package = ledger.read_ledger(None)[-1]
     kept = set(package.identifiers)
     assert (name in listed) == (f"phone:{SECOND}" in kept)
-    assert {one for one in issue_ids(office) if one.startswith("offer-")} <= set(listed)
+    assert {issue_id for issue_id in issue_ids(office) if issue_id.startswith("offer-")} <= set(
+        listed
+    )
     capsys.readouterr()
     assert office.referral(run, office.folder / "no", "--supersedes", "package-" + "0" * 16) == 2
     assert "is not in the ledger" in capsys.readouterr().err
@@ -318,17 +325,17 @@ def test_a_revoked_offer_is_corrected(office, capsys):
     out = office.folder / "revocation"
     assert ringtrace("exchange", "revoke", office.folder / "meta", "--output", out) == 0
     _, lines = health(capsys, run, "--decisions", file)
-    assert issue_ids(office)[1] not in {one.split()[1] for one in lines}
+    assert issue_ids(office)[1] not in {line.split()[1] for line in lines}
     assert len(lines) == 2
 
 
 def test_a_ledger_elsewhere(office, capsys, tmp_path):
-    other = tmp_path / "other.jsonl"
+    elsewhere = tmp_path / "other.jsonl"
     before = office.ledger.read_bytes()
-    assert office.offer("zelle", tmp_path / "offer", "--ledger", other) == 0
+    assert office.offer("zelle", tmp_path / "offer", "--ledger", elsewhere) == 0
     assert office.ledger.read_bytes() == before
     run, file = office.decided("legitimate")
-    status, lines = health(capsys, run, "--decisions", file, "--ledger", other)
+    status, lines = health(capsys, run, "--decisions", file, "--ledger", elsewhere)
     assert (status, len(lines)) == (1, 1)
     assert "to zelle" in lines[0]
     assert ringtrace("health", run, "--ledger", tmp_path / "none.jsonl") == 2
@@ -396,16 +403,18 @@ ENTRIES = st.lists(
 def test_what_is_due_by_the_rule(entries, withdrawn):
     """Each identifier of an issue is due if it left after the last time it was taken back."""
     due = set()
-    for one in entries:
-        for each in one.identifiers:
-            key = (one.sha256, one.recipient, each)
-            if one.kind == EntryKind.CORRECTION:
+    for issue in entries:
+        for each in issue.identifiers:
+            key = (issue.sha256, issue.recipient, each)
+            if issue.kind == EntryKind.CORRECTION:
                 due.discard(key)
             elif each in withdrawn:
                 due.add(key)
-    found = ledger.outstanding(entries, withdrawn)
+    due_issues = ledger.outstanding(entries, withdrawn)
     named = {
-        (one.entry.sha256, one.entry.recipient, each) for one in found for each in one.identifiers
+        (issue.entry.sha256, issue.entry.recipient, each)
+        for issue in due_issues
+        for each in issue.identifiers
     }
     assert named == due
 
@@ -414,8 +423,8 @@ def test_what_is_due_by_the_rule(entries, withdrawn):
 @given(ENTRIES, st.data())
 def test_entries_are_read_as_recorded_and_no_line_can_be_changed(tmp_path_factory, entries, data):
     path = tmp_path_factory.mktemp("ledger") / "issued.jsonl"
-    for one in entries:
-        ledger.record(str(path), [one])
+    for issue in entries:
+        ledger.record(str(path), [issue])
     if not entries:
         with pytest.raises(UsageError):
             ledger.read_ledger(str(path))
@@ -424,9 +433,9 @@ def test_entries_are_read_as_recorded_and_no_line_can_be_changed(tmp_path_factor
     lines = path.read_bytes().splitlines(keepends=True)
     if len(lines) > 1:
         place = data.draw(st.integers(0, len(lines) - 2))
-        at = data.draw(st.integers(0, len(lines[place]) - 2))
+        position = data.draw(st.integers(0, len(lines[place]) - 2))
         changed = bytearray(lines[place])
-        changed[at] ^= 1
+        changed[position] ^= 1
         path.write_bytes(b"".join([*lines[:place], bytes(changed), *lines[place + 1 :]]))
         with pytest.raises(LedgerError):
             ledger.read_ledger(str(path))
@@ -435,21 +444,25 @@ def test_entries_are_read_as_recorded_and_no_line_can_be_changed(tmp_path_factor
 def test_a_record_that_a_package_cites_is_on_hold(office, tmp_path, capsys):
     words = ["erase", "--record", "amazon/c0", "--run", office.run]
     words += ["--author", "Ada Cole", "--reason", "request of a data subject"]
-    names = [one.issue_id for one in ledger.read_ledger(None)]
-    (package,) = [one for one in names if one.startswith("package")]
+    names = [issue.issue_id for issue in ledger.read_ledger(None)]
+    (package,) = [issue_id for issue_id in names if issue_id.startswith("package")]
     capsys.readouterr()
     assert ringtrace(*words) == 2
     assert sorted(names)[0] in capsys.readouterr().err
-    offers = [one for one in names if one != package]
+    offers = [issue_id for issue_id in names if issue_id != package]
     assert ringtrace(*words, "--despite-hold", *offers, "--output", tmp_path / "a") == 2
     assert package in capsys.readouterr().err
-    sealed = {one: one.read_bytes() for one in office.package.rglob("*") if one.is_file()}
+    sealed = {path: path.read_bytes() for path in office.package.rglob("*") if path.is_file()}
     assert ringtrace(*words, "--despite-hold", *names, "--output", tmp_path / "a") == 0
     assert f"--supersedes {package}" in capsys.readouterr().out
-    assert sorted(one.name for one in (tmp_path / "a").iterdir()) == ["in-cbi", "meta", "microsoft"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
+        "in-cbi",
+        "meta",
+        "microsoft",
+    ]
     content = json.loads((tmp_path / "a" / "in-cbi" / "correction.json").read_bytes())
-    assert f"phone:{FIRST}" in {one["entity_id"] for one in content["issues"][0]["strike"]}
-    assert {one: one.read_bytes() for one in sealed} == sealed
+    assert f"phone:{FIRST}" in {row["entity_id"] for row in content["issues"][0]["strike"]}
+    assert {path: path.read_bytes() for path in sealed} == sealed
     assert ringtrace("verify", office.package) == 0
     assert ringtrace(*words) == 0, "what is corrected holds no longer"
 

@@ -45,15 +45,15 @@ def test_a_decision_is_bound_and_the_next_run_takes_it(world, tmp_path, capsys):
     assert decide(world, file, "confirm", "(888) 555-0101") == 0
     shown = capsys.readouterr().out
     assert "confirm covers 3 identifiers" in shown
-    assert all(one in shown for one in ids(*RING))
-    (one,) = parsed(file)
-    assert (one.decision_id, one.entity_a) == ("confirm-20240302-1", f"phone:{RING[0]}")
-    assert one.members == tuple(ids(*RING))
-    assert one.digest == members_digest(ids(*RING))
+    assert all(entity_id in shown for entity_id in ids(*RING))
+    (decision,) = parsed(file)
+    assert (decision.decision_id, decision.entity_a) == ("confirm-20240302-1", f"phone:{RING[0]}")
+    assert decision.members == tuple(ids(*RING))
+    assert decision.digest == members_digest(ids(*RING))
     assert file.stat().st_mode & 0o777 == 0o600
     manifest = run(tmp_path / "run", "--complaints", world / "2.jsonl", "--decisions", file)
-    assert bound(tmp_path / "run")[one.decision_id]["members"] == ids(*RING)
-    assert bound(tmp_path / "run")[one.decision_id]["run_id"] == one.run_id
+    assert bound(tmp_path / "run")[decision.decision_id]["members"] == ids(*RING)
+    assert bound(tmp_path / "run")[decision.decision_id]["run_id"] == decision.run_id
     assert manifest["tallies"]["decisions"]["bound_in_file"] == 1
     assert f"phone:{LATE}" in read(tmp_path / "run", MEMBERS)["entity_id"].to_pylist()
 
@@ -74,7 +74,7 @@ def test_rows_typed_by_hand_stay_as_they_are(world, tmp_path, name):
         decide(world, file, "suspect_held", RING[1], who=[*WHO, "--expires", "2024-05-01T00:00Z"])
         == 0
     )
-    first, second, third = sorted(parsed(file), key=lambda one: one.kind != "dispute")
+    first, second, third = sorted(parsed(file), key=lambda decision: decision.kind != "dispute")
     assert first == before
     assert second.members == tuple(ids(RING[0], STRANGER))
     assert third.members == tuple(ids(RING[1]))
@@ -121,7 +121,7 @@ def test_what_cannot_be_decided_is_one_line_and_changes_nothing(
     assert says in error
     assert error.count("\n") == 1
     assert file.read_bytes() == before
-    assert [one.name for one in tmp_path.iterdir()] == ["d.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["d.csv"]
 
 
 @pytest.mark.parametrize("kind", ["legitimate", "victim_owned", "dispute"])
@@ -136,7 +136,7 @@ def test_an_innocent_is_taken_out_of_a_confirmed_cluster(world, tmp_path, capsys
     run(tmp_path / "run", "--complaints", world / "2.jsonl", "--decisions", file)
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert manifest["tallies"]["decisions"]["taken_back"] == 1
-    assert not [one for one in manifest["alarms"] if one["code"] == "decisions_contradict"]
+    assert not [alarm for alarm in manifest["alarms"] if alarm["code"] == "decisions_contradict"]
     assert {row["in_force"] for row in read(tmp_path / "run", DECISIONS).to_pylist()} == {
         True,
         False,
@@ -173,9 +173,11 @@ def test_what_another_wrote_meanwhile_is_not_lost(world, tmp_path, capsys, monke
     capsys.readouterr()
     assert decide(world, file, "suspect_held", RING[0]) == 2
     assert "was changed meanwhile; run this again" in capsys.readouterr().err
-    assert [one.entity_a for one in parsed(file)] == ids(*RING[1 if there else 2 :])
+    assert [decision.entity_a for decision in parsed(file)] == ids(*RING[1 if there else 2 :])
     assert decide(world, file, "suspect_held", RING[0]) == 0
-    assert {one.entity_a for one in parsed(file)} == set(ids(RING[0], *RING[1 if there else 2 :]))
+    assert {decision.entity_a for decision in parsed(file)} == set(
+        ids(RING[0], *RING[1 if there else 2 :])
+    )
 
 
 MOBILE = "+12125550142"
@@ -204,8 +206,8 @@ def test_who_holds_what_is_contested_is_decided_without_showing_it(contested, tm
     said += capsys.readouterr().out
     assert stands in said
     assert MOBILE[2:] not in said
-    (one,) = parsed(file)
-    assert (one.entity_a, one.members) == (f"phone:{MOBILE}", (f"phone:{MOBILE}",))
+    (decision,) = parsed(file)
+    assert (decision.entity_a, decision.members) == (f"phone:{MOBILE}", (f"phone:{MOBILE}",))
     run(tmp_path / "run", "--complaints", folder / "1.jsonl", "--decisions", file)
     assert f"phone:{MOBILE}" in read(tmp_path / "run", MEMBERS)["entity_id"].to_pylist()
     # Where it is not in force, the number is contested again and stands nowhere but in private/.
@@ -248,8 +250,8 @@ def kept(world, file, *kinds, run_id=None):
 
 
 def from_file(world, file, source, *words):
-    given = ["--decisions", str(file), "--from", str(source), "--author", "Ada Cole"]
-    return cli.main(["decide", str(world / "run"), *given, *words])
+    flags = ["--decisions", str(file), "--from", str(source), "--author", "Ada Cole"]
+    return cli.main(["decide", str(world / "run"), *flags, *words])
 
 
 def test_decisions_of_a_browser_are_recorded_as_their_author_shows_them(world, tmp_path, capsys):
@@ -268,13 +270,13 @@ def test_decisions_of_a_browser_are_recorded_as_their_author_shows_them(world, t
 def test_decisions_of_another_run_or_of_what_is_not_there_are_refused(world, tmp_path, capsys):
     file = tmp_path / "d.csv"
     ring = ("confirm", f"phone:{RING[0]}")
-    other = kept(world, tmp_path / "other.csv", ring, run_id="run-other")
-    assert from_file(world, file, other) == 2
+    foreign = kept(world, tmp_path / "other.csv", ring, run_id="run-other")
+    assert from_file(world, file, foreign) == 2
     assert "was made on run-other" in capsys.readouterr().err
     unknown = kept(world, tmp_path / "unknown.csv", ring, ("review", "phone:+12125550199"))
     assert from_file(world, file, unknown) == 2
     assert not file.exists()
-    assert from_file(world, file, other, "--reason", "x") == 2
+    assert from_file(world, file, foreign, "--reason", "x") == 2
     assert decide(world, file, "confirm", who=["--author", "A"]) == 2
     assert "or --from FILE" in capsys.readouterr().err
 
@@ -286,14 +288,14 @@ def test_of_two_that_write_at_once_none_is_lost(world, tmp_path, monkeypatch, ca
     compared = decide_command.read_text
 
     def read_text(path):
-        found = compared(path)
+        text = compared(path)
         if inspect.currentframe().f_back.f_code.co_name == "_write" and not others:
-            others.append(Thread(target=other))
+            others.append(Thread(target=decide_too))
             others[0].start()
             others[0].join(1)  # which waits now for the lock
-        return found
+        return text
 
-    def other():
+    def decide_too():
         statuses.append(decide(world, file, "review", RING[1]))
 
     monkeypatch.setattr(decide_command, "read_text", read_text)

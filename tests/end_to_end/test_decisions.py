@@ -14,16 +14,21 @@ def rows():
         yield complaint(
             number,
             victim_id=f"v{number}",
-            phone_numbers=[{"raw": PHONES[one], "role": "callback"} for one in sorted({a, b})],
+            phone_numbers=[
+                {"raw": PHONES[number_of], "role": "callback"} for number_of in sorted({a, b})
+            ],
         )
 
 
 def decided(tmp_path, *decisions, flags=()):
     file = tmp_path / "decisions.csv"
-    lines = [f"d{n},{one},anna,because,2024-03-02T00:00:00Z," for n, one in enumerate(decisions)]
+    lines = [
+        f"d{n},{decision},anna,because,2024-03-02T00:00:00Z,"
+        for n, decision in enumerate(decisions)
+    ]
     file.write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
-    given = jsonl(tmp_path / "rows.jsonl", rows())
-    manifest = run(tmp_path / "run", "--complaints", given, "--decisions", file, *flags)
+    complaints = jsonl(tmp_path / "rows.jsonl", rows())
+    manifest = run(tmp_path / "run", "--complaints", complaints, "--decisions", file, *flags)
     members = read(tmp_path / "run", MEMBERS).to_pylist()
     return manifest, tmp_path / "run", {row["entity_id"]: row["cluster_id"] for row in members}
 
@@ -100,13 +105,13 @@ def test_a_decision_is_not_known_before_it_was_made(tmp_path):
     file = tmp_path / "d.csv"
     line = f"d1,must_link,{PHONES[0]},{PHONES[2]},anna,because,2024-03-05T00:00:00Z,"
     file.write_text(f"{HEADER}{line}2024-03-09T00:00:00Z\n", encoding="utf-8")
-    given = ["--complaints", jsonl(tmp_path / "rows.jsonl", rows()), "--decisions", file]
+    inputs = ["--complaints", jsonl(tmp_path / "rows.jsonl", rows()), "--decisions", file]
     for as_of, tally in (
         ("2024-03-04T00:00:00Z", "decided_later"),
         ("2024-03-06T00:00:00Z", "in_force_must_link"),
         ("2024-03-09T00:00:00Z", "expired"),
     ):
-        manifest = run(tmp_path / "run", *given, "--as-of", as_of, "--overwrite")
+        manifest = run(tmp_path / "run", *inputs, "--as-of", as_of, "--overwrite")
         assert manifest["tallies"]["decisions"][tally] == 1
         together = read(tmp_path / "run", CLUSTERS).num_rows
         assert together == (2 if tally == "in_force_must_link" else 3)

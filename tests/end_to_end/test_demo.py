@@ -28,7 +28,9 @@ DATA = ROOT / "pipelines" / "demo_data"
 def files_of(folder):
     """The content of every file below a folder."""
     return {
-        str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
     }
 
 
@@ -93,14 +95,14 @@ def test_only_both_companies_together_see_the_largest_ring(shown):
     largest = max(several, key=lambda row: row["size"])
     assert f"{largest['cluster_id']}:\n{largest['size']} identifiers" in text
     joint = cluster_of.pop("two-companies")
-    inside = [one for one, cluster in joint.items() if cluster == largest["cluster_id"]]
-    for org, of in cluster_of.items():
-        known = [one for one in inside if one in of]
-        parts = len({of[one] for one in known})
+    inside = [entity_id for entity_id, cluster in joint.items() if cluster == largest["cluster_id"]]
+    for org, placed in cluster_of.items():
+        known = [entity_id for entity_id in inside if entity_id in placed]
+        parts = len({placed[entity_id] for entity_id in known})
         assert parts > 1
         assert f"{org.title()} alone knows {len(known)} of them, in {parts} parts" in text
     assert any(
-        all(of.get(a) != of.get(b) for of in cluster_of.values())
+        all(placed.get(a) != placed.get(b) for placed in cluster_of.values())
         for a, b in combinations(inside, 2)
     )
 
@@ -119,13 +121,15 @@ def test_the_pages_to_open_are_there(shown):
     folder, text = shown
     pages = re.findall(r"^  (/.*)$", text, re.MULTILINE)
     expected = [folder / "here" / name / "report/index.html" for name in ("two-companies", "ftc")]
-    assert [Path(one) for one in pages] == [one.resolve() for one in expected]
-    assert all(one.is_file() for one in expected)
+    assert [Path(path) for path in pages] == [path.resolve() for path in expected]
+    assert all(path.is_file() for path in expected)
 
 
 def test_the_commands_that_it_prints_work(shown, monkeypatch, capsys):
     folder, text = shown
-    commands = [shlex.split(one) for one in re.findall(r"^\$ ringtrace (.*)$", text, re.MULTILINE)]
+    commands = [
+        shlex.split(line) for line in re.findall(r"^\$ ringtrace (.*)$", text, re.MULTILINE)
+    ]
     names = [*["batch"] * 3, "evaluate", "batch", "explain", "decide", "batch", "referral"]
     assert [words[0] for words in commands] == names
     monkeypatch.chdir(folder)

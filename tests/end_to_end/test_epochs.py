@@ -53,10 +53,12 @@ def test_two_holders_are_two_clusters(world):
         != cluster_of[SECOND]
         == cluster_of[f"phone:{BOB}"]
     )
-    row = {one["entity_id"]: one for one in read(world / "run", ENTITIES).to_pylist()}[SECOND]
+    row = {entity["entity_id"]: entity for entity in read(world / "run", ENTITIES).to_pylist()}[
+        SECOND
+    ]
     assert (row["value"], row["epoch"], row["complaints"]) == (NUMBER, 2, 4)
     assert "seen again after 149 days" in row["reason"]
-    ends = {(one["entity_a"], one["entity_b"]) for one in read(world / "run", LINKS).to_pylist()}
+    ends = {(link["entity_a"], link["entity_b"]) for link in read(world / "run", LINKS).to_pylist()}
     assert ends == {(f"phone:{NUMBER}", f"phone:{ALICE}"), (SECOND, f"phone:{BOB}")}
     assert read(world / "run", MENTIONS)["entity_id"].to_pylist().count(SECOND) == 4
 
@@ -68,7 +70,7 @@ def test_other_evidence_ties_them_again(world, tmp_path):
     cluster_of = cluster_by_entity(tmp_path / "run")
     assert cluster_of[SECOND] == cluster_of[f"phone:{ALICE}#2"] != cluster_of[f"phone:{ALICE}"]
     account = [{"method": "bank", "payee": "GB29NWBK60161331926819"}]
-    paid = [one | {"payments": account} for one in rows()]
+    paid = [row | {"payments": account} for row in rows()]
     run(tmp_path / "paid", "--complaints", jsonl(tmp_path / "b.jsonl", paid))
     cluster_of = cluster_by_entity(tmp_path / "paid")
     assert cluster_of[SECOND] == cluster_of[f"phone:{NUMBER}"]
@@ -104,7 +106,8 @@ def test_a_dispute_and_a_cannot_link_hold_for_every_epoch(world, tmp_path, entit
     run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
     cluster_of = cluster_by_entity(tmp_path / "run")
     status = {
-        one["cluster_id"]: one["status"] for one in read(tmp_path / "run", CLUSTERS).to_pylist()
+        cluster["cluster_id"]: cluster["status"]
+        for cluster in read(tmp_path / "run", CLUSTERS).to_pylist()
     }
     assert {status[cluster_of[f"phone:{NUMBER}"]], status[cluster_of[SECOND]]} == {"disputed"}
     assert cluster_of[SECOND] != cluster_of[f"phone:{BOB}"]
@@ -120,7 +123,8 @@ def test_decisions_on_pairs_name_an_epoch(world, tmp_path):
     run(tmp_path / "two", "--complaints", world / "rows.jsonl", "--decisions", made)
     cluster_of = cluster_by_entity(tmp_path / "two")
     status = {
-        one["cluster_id"]: one["status"] for one in read(tmp_path / "two", CLUSTERS).to_pylist()
+        cluster["cluster_id"]: cluster["status"]
+        for cluster in read(tmp_path / "two", CLUSTERS).to_pylist()
     }
     assert status[cluster_of[f"phone:{NUMBER}"]] == "confirmed"
     assert status[cluster_of[SECOND]] == "candidate"
@@ -132,15 +136,15 @@ def test_lineage_keeps_the_first_and_bears_the_second(world, tmp_path):
     old, new = cluster_by_entity(tmp_path / "old"), cluster_by_entity(tmp_path / "new")
     assert new[f"phone:{NUMBER}"] == old[f"phone:{NUMBER}"]
     events = {
-        one["cluster_id"]: one["event"] for one in read(tmp_path / "new", LINEAGE).to_pylist()
+        event["cluster_id"]: event["event"] for event in read(tmp_path / "new", LINEAGE).to_pylist()
     }
     assert events == {old[f"phone:{NUMBER}"]: "unchanged", new[SECOND]: "born"}
 
 
 def test_explain_names_the_other_holder(world, capsys):
-    for one, other in ((NUMBER, SECOND), (SECOND, f"phone:{NUMBER}")):
-        assert ringtrace("explain", world / "run", one) == 0
-        assert f"apart from {other}: the same identifier" in capsys.readouterr().out
+    for written, twin in ((NUMBER, SECOND), (SECOND, f"phone:{NUMBER}")):
+        assert ringtrace("explain", world / "run", written) == 0
+        assert f"apart from {twin}: the same identifier" in capsys.readouterr().out
     assert ringtrace("explain", world / "run", NUMBER, SECOND) == 0
     assert "No evidence path" in capsys.readouterr().out
 
@@ -156,8 +160,8 @@ def test_harm_is_counted_in_every_epoch(world, tmp_path, capsys):
         str(tmp_path / "victims"),
     ]
     assert ringtrace("evaluate", world / "run", tmp_path / "truth", *told_by, "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["victim_side"], found["known_legitimate"]) == (2, 2)
+    report = json.loads(capsys.readouterr().out)
+    assert (report["victim_side"], report["known_legitimate"]) == (2, 2)
 
 
 @pytest.mark.parametrize("cells", [["confirm"], ["review"]])
@@ -184,9 +188,9 @@ def test_no_liar_moves_a_bound_decision_to_another_epoch(tmp_path, cells):
 
     for name, rows in (("two", honest), ("three", lied)):
         run(tmp_path / name, "--complaints", rows, "--decisions", file)
-        found = reviewed(tmp_path / name)
-        assert (named, 2024) in found
-        assert {year for _, year in found} == {2024}
+        years = reviewed(tmp_path / name)
+        assert (named, 2024) in years
+        assert {year for _, year in years} == {2024}
     # Nor does the binding that a run has written.
     run(tmp_path / "four", "--complaints", honest, "--decisions", file, "--previous",
         tmp_path / "three")  # fmt: skip
@@ -205,13 +209,17 @@ def test_one_liar_renames_no_epoch(world, tmp_path):
     ]
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", rows() + lies))
     before, after = cluster_by_entity(world / "run"), cluster_by_entity(tmp_path / "run")
-    for one in before:
-        together = {other for other in before if before[other] == before[one]}
-        assert {other for other in before if after[other] == after[one]} == together
-    tiers = {one["entity_id"]: one for one in read(tmp_path / "run", MEMBERS).to_pylist()}
-    alone = [one for one in tiers if one.startswith(f"phone:{NUMBER}#") and one != SECOND]
+    for entity_id in before:
+        together = {peer for peer in before if before[peer] == before[entity_id]}
+        assert {peer for peer in before if after[peer] == after[entity_id]} == together
+    tiers = {member["entity_id"]: member for member in read(tmp_path / "run", MEMBERS).to_pylist()}
+    alone = [
+        entity_id
+        for entity_id in tiers
+        if entity_id.startswith(f"phone:{NUMBER}#") and entity_id != SECOND
+    ]
     assert alone
-    assert {tiers[one]["tier"] for one in alone} == {"verify"}
+    assert {tiers[entity_id]["tier"] for entity_id in alone} == {"verify"}
 
 
 def test_numbers_of_the_previous_run_are_kept(tmp_path):
@@ -234,7 +242,9 @@ def test_numbers_of_the_previous_run_are_kept(tmp_path):
         cluster_by_entity(tmp_path / "alone")[f"phone:{BOB}"]
         == cluster_by_entity(tmp_path / "alone")[f"phone:{NUMBER}"]
     )
-    row = {one["entity_id"]: one for one in read(tmp_path / "new", ENTITIES).to_pylist()}[SECOND]
+    row = {entity["entity_id"]: entity for entity in read(tmp_path / "new", ENTITIES).to_pylist()}[
+        SECOND
+    ]
     used = [f"{row[name]:%Y-%m-%d}" for name in ("first_used", "last_used")]
     assert used == ["2024-06-01", "2024-06-04"]
 
@@ -245,8 +255,8 @@ def test_numbers_are_kept_over_a_run_in_which_it_is_contested(tmp_path):
     lie = complaint(90, victim_id="mal", received_at="2024-06-20T10:00:00Z",
                     phone_numbers=[{"raw": NUMBER, "role": "victim"}])  # fmt: skip
     known: list[object] = []
-    for name, given in {"a": later, "b": rows(), "c": [*rows(), lie]}.items():
-        flags = ["--complaints", jsonl(tmp_path / f"{name}.jsonl", given)]
+    for name, records in {"a": later, "b": rows(), "c": [*rows(), lie]}.items():
+        flags = ["--complaints", jsonl(tmp_path / f"{name}.jsonl", records)]
         run(tmp_path / name, *flags, *known)
         known = ["--previous", tmp_path / name]
     (tmp_path / "d.csv").write_text(
@@ -259,4 +269,7 @@ def test_numbers_are_kept_over_a_run_in_which_it_is_contested(tmp_path):
     assert before == after
     assert after[f"phone:{NUMBER}"] == after[f"phone:{BOB}"]
     bound = {row["decision_id"]: row for row in read(tmp_path / "d", DECISIONS).to_pylist()}
-    assert [bound[one]["members"] for one in ("s1", "s2")] == [[f"phone:{NUMBER}"], [SECOND]]
+    assert [bound[decision_id]["members"] for decision_id in ("s1", "s2")] == [
+        [f"phone:{NUMBER}"],
+        [SECOND],
+    ]

@@ -68,7 +68,7 @@ OTHERS = [
         victim_id=f"v{number}",
         received_at=f"2024-03-0{number}T09:30:00Z",
         narrative=words,
-        phone_numbers=[{"raw": one, "role": "callback"} for one in (SHARED, OTHER)]
+        phone_numbers=[{"raw": raw, "role": "callback"} for raw in (SHARED, OTHER)]
         + [{"raw": f"+1202456143{number}", "role": "victim"}],
     )
     for number, words in enumerate(
@@ -82,11 +82,11 @@ OTHERS = [
 ]
 
 SECRETS = {
-    *(form.encode() for one in (OWN, ALONE) for form in number_forms(one, "US")),
+    *(form.encode() for number in (OWN, ALONE) for form in number_forms(number, "US")),
     *leak_forms(OWN),
     *leak_forms(ALONE),
-    *(one.encode() for one in ("zebulon", "marmalade", "lullaby", "viaduct")),
-    *(one.encode() for one in ("zq-7700123-erase", "zk-callofperson", "pseudonym-q77")),
+    *(word.encode() for word in ("zebulon", "marmalade", "lullaby", "viaduct")),
+    *(word.encode() for word in ("zq-7700123-erase", "zk-callofperson", "pseudonym-q77")),
 }
 
 WHO = ["--author", "Ada Cole", "--reason", "request of a data subject"]
@@ -108,13 +108,13 @@ def layers(path):
 def hits(*folders):
     """The files below folders that have anything of the person, and what."""
     return sorted(
-        f"{path}: {one!r}"
+        f"{path}: {secret!r}"
         for folder in folders
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         for layer in layers(path)
-        for one in SECRETS
-        if one in layer.lower()
+        for secret in SECRETS
+        if secret in layer.lower()
     )
 
 
@@ -148,7 +148,7 @@ def finished(tmp_path_factory):
 
 
 @pytest.fixture
-def one(finished, home, tmp_path):
+def first(finished, home, tmp_path):
     """A copy of the run, for a test to change, and of its key."""
     shutil.copytree(finished / "home", home, dirs_exist_ok=True)
     return Path(shutil.copytree(finished / "one", tmp_path / "one"))
@@ -162,33 +162,35 @@ def rows(folder, table):
     return read(folder, table).num_rows
 
 
-def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, one, tmp_path, capsys):
+def test_the_next_run_and_the_private_stores_have_nothing_of_it(
+    home, inbox, first, tmp_path, capsys
+):
     two, three = tmp_path / "two", tmp_path / "three"
-    before = {path: path.read_bytes() for path in one.rglob("*") if path.is_file()}
-    assert {line.partition(": b")[2] for line in hits(one)} >= {"'lullaby'", "'zq-7700123-erase'"}
-    assert (rows(one, NARRATIVES), rows(one, VICTIMS)) == (4, 5)
-    lone = rows(one, CONTESTED)
+    before = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    assert {line.partition(": b")[2] for line in hits(first)} >= {"'lullaby'", "'zq-7700123-erase'"}
+    assert (rows(first, NARRATIVES), rows(first, VICTIMS)) == (4, 5)
+    lone = rows(first, CONTESTED)
     assert lone == 1, "the mailbox that one reporter alone names"
     capsys.readouterr()
-    assert erase("--run", one) == 0
+    assert erase("--run", first) == 0
     said = capsys.readouterr().out
     assert "1 narrative, 1 contested value, 1 entry of the register" in said
     assert "complaints/ (1), calls/ (1), mentions/" in said
     assert "--previous" in said
     assert "next tick" in said
-    assert (rows(one, NARRATIVES), rows(one, CONTESTED), rows(one, VICTIMS)) == (3, 0, 4)
-    checked_manifest(one)
-    assert ringtrace("health", one) == 0
+    assert (rows(first, NARRATIVES), rows(first, CONTESTED), rows(first, VICTIMS)) == (3, 0, 4)
+    checked_manifest(first)
+    assert ringtrace("health", first) == 0
     sealed = [path for path in before if "private" not in path.parts]
     assert not [path for path in sealed if path.read_bytes() != before[path]]
 
-    manifest = batch(inbox, two, "--previous", one)
+    manifest = batch(inbox, two, "--previous", first)
     assert manifest["counts"]["complaints"] == {
         "read": 4, "accepted": 3, "duplicates": 0, "rejected": 0, "erased": 1
     }  # fmt: skip
     assert manifest["counts"]["calls"]["erased"] == 1, "the call of the complaint"
-    assert manifest["run_id"] != Run.open(one).run_id
-    assert not [one.problems for one in check_accounting(Run.open(two)) if one.problems]
+    assert manifest["run_id"] != Run.open(first).run_id
+    assert not [account.problems for account in check_accounting(Run.open(two)) if account.problems]
     assert hits(two, home) == []
     # And where the earlier run was not named: the register and the memo carry nothing on.
     batch(inbox, three, "--previous", two)
@@ -200,15 +202,15 @@ def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, one
     assert json.loads(again)["author"] == "Ada Cole"
 
 
-def test_the_register_of_a_run_that_is_not_named_is_not_carried_on(home, inbox, one, tmp_path):
+def test_the_register_of_a_run_that_is_not_named_is_not_carried_on(home, inbox, first, tmp_path):
     assert erase() == 0
     (inbox / "calls" / "a.jsonl").unlink()
     jsonl(inbox / "complaints" / "a.jsonl", OTHERS)
-    assert rows(one, VICTIMS) == 5
-    run(tmp_path / "three", "--complaints", inbox / "complaints", "--previous", one)
+    assert rows(first, VICTIMS) == 5
+    run(tmp_path / "three", "--complaints", inbox / "complaints", "--previous", first)
     # The call of the complaint is known from a run alone: its hash keeps the entry.
     assert rows(tmp_path / "three", VICTIMS) == 5
-    assert erase("--run", one) == 0
+    assert erase("--run", first) == 0
     run(tmp_path / "four", "--complaints", inbox / "complaints", "--previous", tmp_path / "three")
     assert rows(tmp_path / "four", VICTIMS) == 4
 
@@ -227,19 +229,19 @@ def test_a_number_that_others_name_too_stays_withheld(home, inbox, tmp_path):
 
 def test_sealed_private_files_elsewhere_are_sealed_again(home, inbox, tmp_path):
     assert ringtrace("keys", "make", "--private") == 0
-    one, apart = tmp_path / "one", tmp_path / "apart"
+    sealed, apart = tmp_path / "one", tmp_path / "apart"
     words = ["--complaints", inbox / "complaints", "--calls", inbox / "calls", "--output"]
-    assert ringtrace("batch", *words, one, "--private-output", apart) == 0
-    assert erase("--run", one) == 0
+    assert ringtrace("batch", *words, sealed, "--private-output", apart) == 0
+    assert erase("--run", sealed) == 0
     files = [path for path in apart.rglob("*") if path.is_file()]
     assert apart / "private/manifest.json" in files
     for path in set(files) - {apart / "private/manifest.json"}:
         assert path.read_bytes().startswith(MAGIC)
         assert path.stat().st_mode & 0o777 == 0o600
-    finished, key = Run.open(one), key_store.private_key()
+    finished, key = Run.open(sealed), key_store.private_key()
     left = private_table(finished, NARRATIVES, ["complaint_id"], key)["complaint_id"]
     assert sorted(left.to_pylist()) == ["c1", "c2", "c3"]
-    assert ringtrace("batch", *words, tmp_path / "two", "--previous", one) == 0
+    assert ringtrace("batch", *words, tmp_path / "two", "--previous", sealed) == 0
 
 
 def stream(inbox, output, *flags):
@@ -276,8 +278,8 @@ def test_a_stream_drops_it_at_its_next_tick(home, inbox, tmp_path):
 def test_the_state_is_that_of_a_stream_that_never_saw_it(home, tmp_path):
     script = "Your subscription will renew today for four hundred dollars unless you press one now"
     others = [
-        one | {"narrative": f"{one['narrative']}. {script}"}
-        for one in OTHERS
+        report | {"narrative": f"{report['narrative']}. {script}"}
+        for report in OTHERS
         + [complaint(number, victim_id=f"s{number}", narrative=script) for number in range(40, 44)]
     ]
     # The same person has another record, which shows a part of the erased one.
@@ -300,13 +302,13 @@ def test_the_state_is_that_of_a_stream_that_never_saw_it(home, tmp_path):
         settled = StreamState(output, RETENTION_DAYS, rules).alive.settled(RETENTION_DAYS)
         states.append([sorted(map(repr, part.to_pylist())) for part in settled])
     (records, evidence, stated, prints, phrases), never = states
-    assert [len(one) for one in states[0]] == [len(one) for one in never]
+    assert [len(part) for part in states[0]] == [len(part) for part in never]
     assert (records, stated, phrases) == (never[0], never[2], never[4])
     assert f"phone:{second}" in "".join(stated)
     assert "subscription" in "".join(phrases)
     for mine, theirs in ((evidence, never[1]), (prints, never[3])):
-        assert [re.sub(r"'row': \d+", "", one) for one in mine] == [
-            re.sub(r"'row': \d+", "", one) for one in theirs
+        assert [re.sub(r"'row': \d+", "", row) for row in mine] == [
+            re.sub(r"'row': \d+", "", row) for row in theirs
         ]
 
 
@@ -323,12 +325,12 @@ def refused(capsys, words, *named):
     assert ringtrace(*words) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1, error
-    for one in named:
-        assert str(one) in error, error
+    for word in named:
+        assert str(word) in error, error
 
 
 def test_a_list_of_erasures_without_its_key_or_changed_stops_a_run(
-    home, inbox, one, tmp_path, capsys
+    home, inbox, first, tmp_path, capsys
 ):
     right = ["erase", "--record", "amazon/zq-7700123-erase", *WHO]
     assert ringtrace(*right) == 0
@@ -353,8 +355,8 @@ def issued(home, tmp_path):
             victim_id=f"v{number}",
             narrative=OTHERS[(number - 1) % 3]["narrative"] if number < 4 else WORDS,
             phone_numbers=[
-                {"raw": one, "role": "callback"}
-                for one in ((SHARED, OTHER) if number < 4 else (SHARED,))
+                {"raw": raw, "role": "callback"}
+                for raw in ((SHARED, OTHER) if number < 4 else (SHARED,))
             ],
         )
         for number in range(1, 5)

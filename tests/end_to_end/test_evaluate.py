@@ -25,7 +25,9 @@ KNOWN = allowlist.parse_allowlist("entity_id,reason\n+18008291040,IRS\n", "known
 
 
 def members(clusters):
-    rows = [{"entity_id": one, "cluster_id": cluster} for one, cluster in clusters.items()]
+    rows = [
+        {"entity_id": entity_id, "cluster_id": cluster} for entity_id, cluster in clusters.items()
+    ]
     return pa.Table.from_pylist(
         rows, pa.schema([("entity_id", pa.string()), ("cluster_id", pa.string())])
     )
@@ -78,18 +80,23 @@ TRUTH = dict.fromkeys("abcd", "r1") | dict.fromkeys("ef", "r2")
 
 
 def test_harm_counts_near_misses_and_the_unreviewed_by_tier():
-    found = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN, ["own"], ["wrong"], ["slip"])
-    assert (found.innocent, found.near_miss, found.victim_side, found.unreviewed) == (1, 1, 1, 3)
-    core, reviewed = found.tiers.core_harm, found.tiers.reviewed_harm
+    result = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN, ["own"], ["wrong"], ["slip"])
+    assert (result.innocent, result.near_miss, result.victim_side, result.unreviewed) == (
+        1,
+        1,
+        1,
+        3,
+    )
+    core, reviewed = result.tiers.core_harm, result.tiers.reviewed_harm
     assert (core.innocent, core.near_miss, core.victim_side, core.unreviewed) == (1, 0, 0, 2)
     assert (reviewed.innocent, reviewed.near_miss, reviewed.unreviewed) == (0, 0, 0)
 
 
 def test_an_innocent_alone_in_its_cluster_is_harm_only_where_it_may_leave():
     rows = [("a", "x", 2, None, True), ("wrong", "z", 2, None, True)]
-    found = evaluate.evaluate(tiered(rows), TRUTH, KNOWN, None, ["wrong"], ["wrong"])
-    assert (found.innocent, found.near_miss) == (0, 0)
-    assert (found.tiers.core_harm.innocent, found.tiers.reviewed_harm.near_miss) == (1, 1)
+    result = evaluate.evaluate(tiered(rows), TRUTH, KNOWN, None, ["wrong"], ["wrong"])
+    assert (result.innocent, result.near_miss) == (0, 0)
+    assert (result.tiers.core_harm.innocent, result.tiers.reviewed_harm.near_miss) == (1, 1)
 
 
 def test_precision_and_recall_by_tier():
@@ -106,17 +113,17 @@ def test_the_cost_of_each_rule_is_apart():
     costs = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN).tiers.costs
     lost = list(costs.values())
     assert list(costs) == ["robustness", "near_miss", "status", "review"]
-    assert [one.identifiers for one in lost] == [1, 1, 0, 1]
-    assert [one.recall for one in lost] == pytest.approx([1 / 6, 1 / 6, 0, 1 / 6])
+    assert [cost.identifiers for cost in lost] == [1, 1, 0, 1]
+    assert [cost.recall for cost in lost] == pytest.approx([1 / 6, 1 / 6, 0, 1 / 6])
     in_all = (4 / 4 * 4 + 1 / 2 * 2) / 6
     reviewed = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN).tiers.reviewed.bcubed_recall
-    assert sum(one.bcubed_recall for one in lost) == pytest.approx(in_all - reviewed)
+    assert sum(cost.bcubed_recall for cost in lost) == pytest.approx(in_all - reviewed)
 
 
 def test_a_run_without_tiers_has_no_scores_by_tier():
-    found = evaluate.evaluate(members({"a": "x"}), TRUTH, KNOWN)
-    assert found.tiers is None
-    assert found.unreviewed is None
+    result = evaluate.evaluate(members({"a": "x"}), TRUTH, KNOWN)
+    assert result.tiers is None
+    assert result.unreviewed is None
 
 
 def test_empty_run():
@@ -131,7 +138,9 @@ def run_folder(tmp_path):
     row = {"role": "callback", "confidence": 1.0, "bridge": False, "reporters": 2}
     row |= {"robustness": 2, "tier": "core", "review": "unreviewed"}
     ids = {"phone:+18005550100": "x", "phone:+18005550101": "x"}
-    rows = [{**row, "entity_id": one, "cluster_id": cluster} for one, cluster in ids.items()]
+    rows = [
+        {**row, "entity_id": entity_id, "cluster_id": cluster} for entity_id, cluster in ids.items()
+    ]
     pq.write_table(pa.Table.from_pylist(rows, MEMBER), folder / "part-0.parquet")
     (tmp_path / "truth.csv").write_text(
         "entity_id,operation\nphone:+18005550100,r1\nphone:+18005550101,r1\n"
@@ -194,14 +203,14 @@ def test_baselines_and_survival_are_reported(tmp_path, capfd):
     capfd.readouterr()
     truth = tmp_path / "truth.csv"
     ids = ("phone:+18885550100", "email:pay@amzn-refund.support")
-    truth.write_text("entity_id,operation\n" + "".join(f"{one},r1\n" for one in ids))
+    truth.write_text("entity_id,operation\n" + "".join(f"{entity_id},r1\n" for entity_id in ids))
     words = ["evaluate", str(tmp_path / "run"), str(truth), "--baselines"]
     words += ["--previous", str(tmp_path / "run")]
     assert ringtrace(*words, "--json") == 0
     printed = json.loads(capfd.readouterr().out)
     assert printed["survival"] == {"operations": 1, "kept": 1}
     assert printed["intervals"]["bcubed"] == [1.0, 1.0]
-    assert [one["bcubed"]["f1"] for one in printed["baselines"].values()] == [1.0] * 4
+    assert [score["bcubed"]["f1"] for score in printed["baselines"].values()] == [1.0] * 4
     assert main(words) == 0
     text = capfd.readouterr().out
     assert "baseline components: B-cubed F1, pairwise F1\t1.0000, 1.0000" in text
@@ -275,8 +284,8 @@ def test_harm_is_counted_by_attacker(tmp_path):
     ]
     path = tmp_path / "attackers.csv"
     path.write_text("\n".join(["entity_id,attacker,aim,other", *aims]) + "\n")
-    found = evaluate.harm_by_attacker(tiered(TIERED), path)
-    assert found == {
+    harm = evaluate.harm_by_attacker(tiered(TIERED), path)
+    assert harm == {
         "friends": evaluate.AttackerHarm(tried=2, cluster=2, core=1, reviewed=0),
         "ring": evaluate.AttackerHarm(tried=2, cluster=1, core=1, reviewed=0),
         "welders": evaluate.AttackerHarm(tried=2, cluster=1, core=1, reviewed=0),

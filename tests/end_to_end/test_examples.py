@@ -23,8 +23,8 @@ def rows_of(name: str) -> list[bytes]:
 def test_do_not_call_holds_the_find_and_the_traps():
     rows = rows_of(NAMES[0])
     numbers = [row.split(b",", 1)[0] for row in rows]
-    found = Counter(number[-10:] for number in numbers)
-    assert (found[b"3152328257"], found[b"7144064370"], found[b"9494475846"]) == (7, 1, 10)
+    counted = Counter(number[-10:] for number in numbers)
+    assert (counted[b"3152328257"], counted[b"7144064370"], counted[b"9494475846"]) == (7, 1, 10)
     assert all(row.endswith(b"\r\n") for row in rows)
     assert sum(times - 1 for times in Counter(rows).values()) == 24
     lengths = Counter(map(len, numbers))

@@ -129,7 +129,7 @@ def test_a_piece_of_the_workbench_with_a_victims_value_is_held_back(
     words = ["report", str(clean), "--output"]
     assert ringtrace(*words, tmp_path / "clean") == 0
     encode = pieces.encode_piece
-    leaking = lambda name, found, *of: encode(name, found | {"more": value}, *of)  # noqa: E731
+    leaking = lambda name, facts, *rest: encode(name, facts | {"more": value}, *rest)  # noqa: E731
     for module in (pieces, workbench):
         monkeypatch.setattr(module, "encode_piece", leaking)
     assert ringtrace(*words, tmp_path / "page") == 2
@@ -152,11 +152,11 @@ def test_a_line_of_the_log_that_names_a_victim_is_left_out(tmp_path, capsys):
 def test_a_mask_that_fails_gives_nothing_out(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "mask_rows", lambda texts, *_: texts)
     main = run(tmp_path / "run", *inputs(tmp_path), "--keep-narratives", status=1)
-    for one in main["outputs"]:
-        if one["name"].startswith(("report/", "graph/")):
-            content = (tmp_path / "run" / one["name"]).read_bytes()
-            assert b"456-2131" not in content and b"4111 1111" not in content, one["name"]
-    assert any(one["name"].startswith("complaints/") for one in main["outputs"])
+    for file in main["outputs"]:
+        if file["name"].startswith(("report/", "graph/")):
+            content = (tmp_path / "run" / file["name"]).read_bytes()
+            assert b"456-2131" not in content and b"4111 1111" not in content, file["name"]
+    assert any(file["name"].startswith("complaints/") for file in main["outputs"])
 
 
 def test_what_is_contested_is_a_leak_until_a_decision_publishes_it(tmp_path, monkeypatch):
@@ -168,17 +168,17 @@ def test_what_is_contested_is_a_leak_until_a_decision_publishes_it(tmp_path, mon
         )
         for number, role in enumerate(("victim", "callback", "victim", "callback"))
     ]
-    given = "--complaints", jsonl(tmp_path / "complaints.jsonl", rows)
+    inputs_of_run = "--complaints", jsonl(tmp_path / "complaints.jsonl", rows)
     decisions = tmp_path / "decisions.csv"
     decisions.write_text(
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
         "D-1,suspect_held,phone:+12024562131,,Ann,the ring's own,2026-05-01T00:00:00Z,\n"
     )
     planted(monkeypatch, {PIECE: VICTIM})
-    run(tmp_path / "one", *given, status=1)
+    run(tmp_path / "one", *inputs_of_run, status=1)
     assert list((tmp_path / "one" / HELD_FOLDER).rglob("*.js"))
     after = "--previous", tmp_path / "one", "--decisions", decisions
-    run(tmp_path / "two", *given, *after)
+    run(tmp_path / "two", *inputs_of_run, *after)
     assert not (tmp_path / "two" / HELD_FOLDER).exists()
 
 
@@ -195,7 +195,7 @@ def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monk
     assert said.count("\n") == 1 and "held back" in said and "1 withheld value" in said
     assert not names_a_victim(said)
     there = [path.name for path in out.rglob("*") if path.is_file()]
-    assert "index.html" in there and not [one for one in there if one.startswith("part-")]
+    assert "index.html" in there and not [name for name in there if name.startswith("part-")]
     held = [path for path in (clean / HELD_FOLDER).rglob("*") if path.is_file()]
     assert held and {stat.S_IMODE(path.stat().st_mode) for path in held} == {0o600}
     status, told = health(clean, capsys)

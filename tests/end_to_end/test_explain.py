@@ -32,7 +32,7 @@ LONE = {"emails": ["pay@lone-refund.support"]}
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explain")
-    rows = [complaint(n, **one) for n, one in enumerate((TOLD, TOLD, OTHER, FORGED, LONE))]
+    rows = [complaint(n, **fields) for n, fields in enumerate((TOLD, TOLD, OTHER, FORGED, LONE))]
     run(folder / "run", "--complaints", jsonl(folder / "complaints.jsonl", rows))
     return folder / "run"
 
@@ -74,12 +74,15 @@ def test_every_link_is_split_into_its_records(small, capsys):
     known = read(small, MENTIONS).to_pylist()
     texts = {row["complaint_id"]: row["narrative"] for row in read(small, NARRATIVES).to_pylist()}
     for part in link["parts"]:
-        for one in part["read"]:
+        for mention in part["read"]:
             assert any(
-                all(row[name] == one[name] for name in ("field", "start", "raw")) for row in known
+                all(row[name] == mention[name] for name in ("field", "start", "raw"))
+                for row in known
             )
-            if one["field"] == "narrative":
-                assert texts[one["record_id"]][one["start"] : one["end"]] == one["raw"]
+            if mention["field"] == "narrative":
+                assert (
+                    texts[mention["record_id"]][mention["start"] : mention["end"]] == mention["raw"]
+                )
 
 
 def test_rejected_links_are_explained(small, capsys):
@@ -124,6 +127,6 @@ def test_a_bridge_says_what_the_cluster_falls_into(tmp_path, capfd):
 
 
 def test_every_entity_can_be_explained_and_no_control_character_is_shown(small, capsys):
-    for one in read(small, ENTITIES)["entity_id"].to_pylist():
-        text = explained(capsys, small, one)
+    for entity_id in read(small, ENTITIES)["entity_id"].to_pylist():
+        text = explained(capsys, small, entity_id)
         assert all(line.isprintable() for line in text.splitlines())

@@ -32,7 +32,7 @@ def reports_on(ring, reporters, first=0):
             first + number,
             received_at=f"2026-03-{1 + number:02d}T09:30:00Z",
             victim_id=f"{ring}{number}",
-            phone_numbers=[{"raw": one, "role": "callback"} for one in RINGS[ring]],
+            phone_numbers=[{"raw": number, "role": "callback"} for number in RINGS[ring]],
         )
         for number in range(reporters)
     ]
@@ -66,42 +66,42 @@ def exported(finished, tmp_path, capsys, *words):
 
 def feed_files(path):
     with zipfile.ZipFile(path) as archive:
-        return {one: archive.read(one) for one in archive.namelist()}
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def values_in(path, form):
     if form == "graphml":
-        return {one for _, one in nx.read_graphml(path).nodes(data="label")}
+        return {label for _, label in nx.read_graphml(path).nodes(data="label")}
     if form == "gexf":
         return set(nx.read_gexf(path))
     if form == "misp-feed":
-        events = [json.loads(one) for name, one in feed_files(path).items() if "-" in name]
-        return {f"phone:{a['value']}" for one in events for a in one["Event"]["Attribute"]}
+        events = [json.loads(content) for name, content in feed_files(path).items() if "-" in name]
+        return {f"phone:{a['value']}" for event in events for a in event["Event"]["Attribute"]}
     text = path.read_text(encoding="utf-8-sig")
     if form == "gse":
-        return {f"{one['extra_data']['kind']}:{one['signal']}" for one in json.loads(text)}
+        return {f"{signal['extra_data']['kind']}:{signal['signal']}" for signal in json.loads(text)}
     if form == "csv":
-        return {one["entity_id"] for one in csv.DictReader(io.StringIO(text))}
+        return {row["entity_id"] for row in csv.DictReader(io.StringIO(text))}
     if form == "misp":
         events = json.loads(text)["response"]
-        return {f"phone:{a['value']}" for one in events for a in one["Event"]["Attribute"]}
+        return {f"phone:{a['value']}" for event in events for a in event["Event"]["Attribute"]}
     if form == "case":
-        objects = [one for each in json.loads(text)["@graph"] for one in each["core:object"]]
-        phones = [one for one in objects if one["@type"] == "observable:PhoneAccount"]
-        return {one["core:name"] for one in phones}
-    found = json.loads(text)["objects"]
-    assert len({one["id"] for one in found}) == len(found)
-    return {f"phone:{one['value']}" for one in found if one["type"] == "phone-number"}
+        objects = [node for each in json.loads(text)["@graph"] for node in each["core:object"]]
+        phones = [node for node in objects if node["@type"] == "observable:PhoneAccount"]
+        return {phone["core:name"] for phone in phones}
+    objects = json.loads(text)["objects"]
+    assert len({stix["id"] for stix in objects}) == len(objects)
+    return {f"phone:{stix['value']}" for stix in objects if stix["type"] == "phone-number"}
 
 
 def members_of(finished, **wanted):
     rows = tables.read_table(finished, MEMBERS).to_pylist()
-    return {one["entity_id"] for one in rows if all(one[name] == it for name, it in wanted.items())}
+    return {row["entity_id"] for row in rows if all(row[name] == it for name, it in wanted.items())}
 
 
 def cluster_of(finished, entity_id):
     rows = tables.read_table(finished, MEMBERS).to_pylist()
-    return next(one["cluster_id"] for one in rows if one["entity_id"] == entity_id)
+    return next(row["cluster_id"] for row in rows if row["entity_id"] == entity_id)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -122,9 +122,9 @@ def test_an_event_of_one_cluster_says_what_it_is(finished, tmp_path, capsys):
     out, _ = exported(finished, tmp_path, capsys, "--cluster", cluster_id, "--format", "misp")
     event = MISPEvent()
     event.load(out.read_text(encoding="utf-8"))
-    assert {one.value for one in event.attributes} == {"+18885550123", "+18775550188"}
-    assert not any(one.to_ids for one in event.attributes)
-    assert [one.name for one in event.tags] == ["tlp:amber"]
+    assert {attribute.value for attribute in event.attributes} == {"+18885550123", "+18775550188"}
+    assert not any(attribute.to_ids for attribute in event.attributes)
+    assert [tag.name for tag in event.tags] == ["tlp:amber"]
 
 
 def test_a_feed_is_what_misps_own_generator_makes_of_its_events(finished, tmp_path, capsys):
@@ -134,15 +134,15 @@ def test_a_feed_is_what_misps_own_generator_makes_of_its_events(finished, tmp_pa
     folder.mkdir()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    (event,) = [one for one in files if one not in ("manifest.json", "hashes.csv")]
+    (event,) = [name for name in files if name not in ("manifest.json", "hashes.csv")]
     assert json.loads(files[event])["Event"]["uuid"] == event.removesuffix(".json")
     feed_meta_generator(folder)
     made = json.loads((folder / "manifest.json").read_bytes())
     ours = json.loads(files["manifest.json"])
     assert made.keys() == ours.keys()
-    for uuid, one in made.items():
-        assert one | {"Tag": []} == ours[uuid] | {"Tag": []}
-        assert [tag["name"] for tag in one["Tag"]] == [tag["name"] for tag in ours[uuid]["Tag"]]
+    for uuid, listed in made.items():
+        assert listed | {"Tag": []} == ours[uuid] | {"Tag": []}
+        assert [tag["name"] for tag in listed["Tag"]] == [tag["name"] for tag in ours[uuid]["Tag"]]
     assert sorted((folder / "hashes.csv").read_bytes().split()) == sorted(
         files["hashes.csv"].split()
     )
@@ -159,16 +159,16 @@ def test_signals_have_the_fields_that_the_exchange_documents(finished, tmp_path,
     """As globalsignalexchange.org/docs has them, "Sending Signals", read on 2026-11-28."""
     out, _ = exported(finished, tmp_path, capsys, "--all", "--format", "gse")
     signals = json.loads(out.read_bytes())
-    assert {one["signal"] for one in signals} == {"+18885550123", "+18775550188"}
-    for one in signals:
-        assert one.keys() - {"signal_type"} == {
+    assert {signal["signal"] for signal in signals} == {"+18885550123", "+18775550188"}
+    for signal in signals:
+        assert signal.keys() - {"signal_type"} == {
             "signal", "report_date", "abuse_type", "predictive", "confidence_score", "extra_data",
         }  # fmt: skip
-        assert datetime.strptime(one["report_date"], "%Y-%m-%d %H:%M:%S")
-        assert one["abuse_type"] == "impersonation" and one["predictive"] is False
-        assert type(one["confidence_score"]) is int and 0 <= one["confidence_score"] <= 100
-        assert one.get("signal_type") in (None, "url", "hostname", "domain name", "ip address")
-        assert one["extra_data"] == {
+        assert datetime.strptime(signal["report_date"], "%Y-%m-%d %H:%M:%S")
+        assert signal["abuse_type"] == "impersonation" and signal["predictive"] is False
+        assert type(signal["confidence_score"]) is int and 0 <= signal["confidence_score"] <= 100
+        assert signal.get("signal_type") in (None, "url", "hostname", "domain name", "ip address")
+        assert signal["extra_data"] == {
             "kind": "phone", "role": "callback", "reviewed_by_analyst": True,
         }  # fmt: skip
 
@@ -182,8 +182,8 @@ def test_a_bundle_of_all_clusters_is_valid_case(finished, tmp_path, capsys):
 def test_for_ones_own_use_verify_members_are_in_it_and_marked(finished, tmp_path, capsys):
     out, said = exported(finished, tmp_path, capsys, "--all", "--format", "csv", "--include-verify")
     rows = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig"))))
-    assert {one["entity_id"] for one in rows} == members_of(finished)
-    assert {one["tier"] for one in rows} == {"core", "verify"}
+    assert {row["entity_id"] for row in rows} == members_of(finished)
+    assert {row["tier"] for row in rows} == {"core", "verify"}
     assert said.endswith("5 members\n")
 
 

@@ -37,9 +37,9 @@ def test_thresholds(now, before, codes):
 
 
 def test_the_command(tmp_path, capsys):
-    for name, one in {"well": counted(), "ill": counted(rejected=50)}.items():
+    for name, facts in {"well": counted(), "ill": counted(rejected=50)}.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.json").write_text(json.dumps(one))
+        (tmp_path / name / "manifest.json").write_text(json.dumps(facts))
     assert ringtrace("health", tmp_path / "well") == 0
     said = capsys.readouterr()
     assert said.out == "well\n"

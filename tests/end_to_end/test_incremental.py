@@ -22,10 +22,10 @@ def days(tmp_path_factory):
     folder = tmp_path_factory.mktemp("days")
     simulate(World(seed=25, complaints=200, operations=10), folder / "world")
     world = folder / "world"
-    given = ["--complaints", world / "complaints", "--calls", world / "calls"]
+    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
     day = three_quarters(world)
-    run(folder / "first", *given, "--as-of", day.isoformat())
-    after = [*given, "--as-of", (day + timedelta(days=4)).isoformat()]
+    run(folder / "first", *inputs, "--as-of", day.isoformat())
+    after = [*inputs, "--as-of", (day + timedelta(days=4)).isoformat()]
     manifest = run(folder / "second", *after, "--previous", folder / "first")
     return after, folder / "first", folder / "second", manifest
 
@@ -66,7 +66,9 @@ def test_most_components_of_a_day_are_taken_over(days):
     _, first, second, manifest = days
     told = manifest["tallies"]["islands"]
     assert told["taken_over"] > told["clustered"] > 0
-    before, now = (set(read(one, COMPONENTS)["fingerprint"].to_pylist()) for one in (first, second))
+    before, now = (
+        set(read(folder, COMPONENTS)["fingerprint"].to_pylist()) for folder in (first, second)
+    )
     assert told == {"taken_over": len(now & before), "clustered": len(now - before)}
     assert checked_manifest(first)["tallies"]["islands"] == {"clustered": len(before)}
     assert not any(alarm["code"] == "islands_refused" for alarm in manifest["alarms"])
@@ -76,7 +78,9 @@ def without(folder):
     """As a run of an earlier version, which wrote none."""
     shutil.rmtree(folder / COMPONENTS.name)
     manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
-    kept = [one for one in manifest["outputs"] if not one["name"].startswith(f"{COMPONENTS.name}/")]
+    kept = [
+        file for file in manifest["outputs"] if not file["name"].startswith(f"{COMPONENTS.name}/")
+    ]
     put_manifest(folder, manifest | {"outputs": kept})
 
 
@@ -104,16 +108,16 @@ def test_whatever_became_of_them_the_tables_are_the_same(days, tmp_path, capsys,
     damage(tmp_path / "first")
     flags = [*after, "--previous", tmp_path / "first", "--output", tmp_path / "second"]
     assert main([*map(str, flags)]) == 0
-    found = checked_manifest(tmp_path / "second")
+    again = checked_manifest(tmp_path / "second")
     assert files(tmp_path / "second") == files(second)
-    assert found["run_id"] == manifest["run_id"]
-    told = [one["message"] for one in found["alarms"] if one["code"] == "islands_refused"]
-    assert [says in one for one in told] == ([True] if says else [])
-    counted = found["tallies"]["islands"]
+    assert again["run_id"] == manifest["run_id"]
+    told = [alarm["message"] for alarm in again["alarms"] if alarm["code"] == "islands_refused"]
+    assert [says in message for message in told] == ([True] if says else [])
+    counted = again["tallies"]["islands"]
     assert counted["clustered"] + counted.get("taken_over", 0) == read(second, COMPONENTS).num_rows
     error = capsys.readouterr().err
     assert f"{counted['clustered']:,} components clustered" in error
-    assert all(one in error for one in told)
+    assert all(message in error for message in told)
 
 
 def test_nothing_is_left_to_search_where_nothing_came(days, tmp_path, capsys):

@@ -20,49 +20,53 @@ def world(tmp_path_factory):
 
 def rejects_by_source(folder):
     rows = ds.dataset(folder, format="parquet").to_table(columns=["source", "code"]).to_pylist()
-    found = defaultdict(Counter)
-    for one in rows:
-        found[one["source"]][one["code"]] += 1
-    return {source: dict(codes) for source, codes in found.items()}
+    codes_of = defaultdict(Counter)
+    for row in rows:
+        codes_of[row["source"]][row["code"]] += 1
+    return {source: dict(codes) for source, codes in codes_of.items()}
 
 
 def expected_entries(others):
-    cases = {one.name: (one.status, one.reason) for one in CORPUS if one.status != READ}
+    cases = {case.name: (case.status, case.reason) for case in CORPUS if case.status != READ}
     return cases | others
 
 
 def test_the_corpus_is_large_enough():
     assert len(CORPUS) >= 150
-    assert len({one.name for one in CORPUS}) == len(CORPUS)
+    assert len({case.name for case in CORPUS}) == len(CORPUS)
 
 
 def test_in_a_batch(world, tmp_path, capfd):
     _, folder, others = world
     assert ringtrace("batch", "--complaints", folder, "--output", tmp_path / "no") == 2
     refused = capfd.readouterr().err.splitlines()[-1]
-    unreadable = [one for one in expected_entries(others).values() if one[0] == UNREADABLE]
+    unreadable = [
+        status_and_reason
+        for status_and_reason in expected_entries(others).values()
+        if status_and_reason[0] == UNREADABLE
+    ]
     assert refused.endswith(
         f"(and {len(unreadable) - 1} more like it); --skip-unreadable leaves such out"
     )
     assert not (tmp_path / "no").exists()
     output = tmp_path / "out"
     manifest = run(output, "--complaints", folder, "--skip-unreadable", "--no-register")
-    inputs = {one["name"]: one for one in manifest["inputs"]}
+    inputs = {source["name"]: source for source in manifest["inputs"]}
     rejects = rejects_by_source(output / "rejects")
     for case in CORPUS:
         if case.status != READ:
             continue
         assert rejects.get(case.name, {}) == case.rejects, case.name
-        found = inputs[case.name]
-        assert found["rejected"] == sum(case.rejects.values()), case.name
+        source = inputs[case.name]
+        assert source["rejected"] == sum(case.rejects.values()), case.name
         if case.good >= 0:
-            assert found["rows"] == case.rows, case.name
+            assert source["rows"] == case.rows, case.name
         else:
-            assert 100 < found["rows"] < 1200
+            assert 100 < source["rows"] < 1200
     entries = manifest["entries"]
-    listed = {one["name"]: (one["status"], one["reason"]) for one in entries["listed"]}
+    listed = {line["name"]: (line["status"], line["reason"]) for line in entries["listed"]}
     assert listed == expected_entries(others)
-    assert entries["read"] == sum(one.status == READ for one in CORPUS)
+    assert entries["read"] == sum(case.status == READ for case in CORPUS)
     assert entries["unreadable"] == len(unreadable)
     assert len(inputs) == entries["read"] + entries["skipped"]["empty"]
     assert ringtrace("health", output) == 1
@@ -89,10 +93,12 @@ def test_in_a_stream(world, tmp_path, capfd):
     }
     snapshot = max((output / "snapshots").iterdir())
     entries = json.loads((snapshot / "manifest.json").read_bytes())["entries"]
-    listed = {one["name"]: (one["status"], one["reason"]) for one in entries["listed"]}
-    assert listed == {f"complaints/{name}": one for name, one in expected_entries(others).items()}
-    assert entries["read"] == sum(one.status == READ for one in CORPUS)
-    assert sum(entries["skipped"].values()) == sum(one.status == SKIPPED for one in CORPUS)
+    listed = {line["name"]: (line["status"], line["reason"]) for line in entries["listed"]}
+    assert listed == {
+        f"complaints/{name}": reason for name, reason in expected_entries(others).items()
+    }
+    assert entries["read"] == sum(case.status == READ for case in CORPUS)
+    assert sum(entries["skipped"].values()) == sum(case.status == SKIPPED for case in CORPUS)
 
 
 def test_an_input_that_was_read_in_vain_fails_the_run_and_is_named(tmp_path, capfd):

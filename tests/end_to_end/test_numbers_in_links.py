@@ -20,8 +20,8 @@ THREE = [*BOTH, complaint(3, victim_id="v3", urls=[f"https://{SITE[7:]}/?tel={PH
 
 def test_a_snapshot_of_a_stream_is_the_batch_run_whoever_comes_last(tmp_path):
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", THREE))
-    found = {row["entity_id"]: row for row in read(tmp_path / "run", ENTITIES).to_pylist()}
-    assert (found[PHONE]["status"], found[PHONE]["reporters"]) == (Status.INFRASTRUCTURE, 3)
+    entities = {row["entity_id"]: row for row in read(tmp_path / "run", ENTITIES).to_pylist()}
+    assert (entities[PHONE]["status"], entities[PHONE]["reporters"]) == (Status.INFRASTRUCTURE, 3)
     members = {row["entity_id"]: row for row in read(tmp_path / "run", MEMBERS).to_pylist()}
     assert members[PHONE]["cluster_id"] == members[SITE]["cluster_id"]
     mentions = read(tmp_path / "run", MENTIONS).to_pylist()
@@ -38,6 +38,6 @@ def test_a_snapshot_of_a_stream_is_the_batch_run_whoever_comes_last(tmp_path):
 
 def test_the_victims_side_of_a_call_stays_theirs(tmp_path):
     theirs = call(1, victim_id="v3", direction="inbound", called_number=PHONE[6:])
-    given = ["--calls", jsonl(tmp_path / "calls.jsonl", [theirs])]
-    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", BOTH), *given)
+    calls = ["--calls", jsonl(tmp_path / "calls.jsonl", [theirs])]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", BOTH), *calls)
     assert PHONE not in read(tmp_path / "run", ENTITIES)["entity_id"].to_pylist()

@@ -39,7 +39,7 @@ def builders(old, out):
     who = ["--author", "A", "--reason", "R", "--decisions", out / "decisions.csv"]
     named = ["--include", f"{RING}=the carrier confirmed it", "--override-by", "Ada Cole"]
     answered = [*named, "--override-reason", "counsel agreed"]
-    one = ["--cluster", CLUSTER, "--recipient", "in-cbi", *inputs(old), *decisions, *answered]
+    case = ["--cluster", CLUSTER, "--recipient", "in-cbi", *inputs(old), *decisions, *answered]
     return {
         "erase": ["erase", "--record", "amazon/c1", "--run", run, *who[:4]],
         "--previous": ["batch", *inputs(old), "--previous", run, "--output", out / "next"],
@@ -49,7 +49,7 @@ def builders(old, out):
         "explain": ["explain", run, RING],
         "rejects": ["rejects", run, "--output", out / "rejects"],
         "decide": ["decide", run, "confirm", RING, *who],
-        "referral": ["referral", run, *one, "--output", out / "package"],
+        "referral": ["referral", run, *case, "--output", out / "package"],
     }
 
 
@@ -60,16 +60,16 @@ def test_a_run_is_opened_and_built_on(old, tmp_path, capsys):
         capsys.readouterr()
         assert ringtrace(*words) == 0, (name, capsys.readouterr().err)
         error = capsys.readouterr().err
-        assert [error.count(one) for one in LACKS] == [1, 1], (name, error)
+        assert [error.count(lack) for lack in LACKS] == [1, 1], (name, error)
     assert set(read(out / "next", MEMBERS)["cluster_id"].to_pylist()) == {CLUSTER}
     assert ringtrace("verify", out / "package") == 0
     capsys.readouterr()
     assert ringtrace("exchange", "offer", old / "run", "--to", "x", "--output", out / "offer") == 2
     assert "4 to be verified before use" in capsys.readouterr().err
     assert ringtrace("health", old / "run") == 0
-    assert all(one in capsys.readouterr().err for one in LACKS[:1])
+    assert all(lack in capsys.readouterr().err for lack in LACKS[:1])
     finished = rt.open_run(old / "run")
-    assert [one.startswith(says) for one, says in zip(finished.notes, LACKS, strict=True)]
+    assert [note.startswith(says) for note, says in zip(finished.notes, LACKS, strict=True)]
     assert set(finished.table("members")["tier"].to_pylist()) == {"verify"}
     assert set(finished.table("members")["reporters"].to_pylist()) == {0}
 
@@ -97,5 +97,5 @@ def test_an_offer_is_taken(old, capsys):
     assert "offer of amazon to microsoft" in capsys.readouterr().out
     now = datetime(2024, 5, 2, tzinfo=UTC)
     taken = signed_files.accept_offers([str(old / "offer")], "microsoft", {"microsoft"}, now)
-    assert [Path(one.path).name for one in taken.offers] == ["offer.json"]
+    assert [Path(offer.path).name for offer in taken.offers] == ["offer.json"]
     assert not taken.void

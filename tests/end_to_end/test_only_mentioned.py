@@ -45,7 +45,7 @@ def output(tmp_path_factory):
 
 
 def test_no_file_of_a_run_shows_it(output):
-    forms = {form for one in number_forms(PHONE, "US") for form in leak_forms(one)}
+    forms = {form for written in number_forms(PHONE, "US") for form in leak_forms(written)}
     forms |= leak_forms(MAIL) | leak_forms(TAG)
     for path in sorted(output.rglob("*")):
         if path.is_file():
@@ -54,7 +54,7 @@ def test_no_file_of_a_run_shows_it(output):
 
 
 def test_it_is_counted_under_a_withheld_id(output):
-    hidden = {one: row for one, row in values(output).items() if is_withheld(one)}
+    hidden = {entity_id: row for entity_id, row in values(output).items() if is_withheld(entity_id)}
     assert sorted(row["kind"] for row in hidden.values()) == ["email", "handle", "phone"]
     for row in hidden.values():
         assert (row["status"], row["value"], row["line_type"], row["complaints"]) == (
@@ -69,8 +69,8 @@ def test_it_is_counted_under_a_withheld_id(output):
 def test_a_record_that_shows_a_suspect_using_it_shows_it(tmp_path):
     used = complaint(3, victim_id="v3", phone_numbers=[{"raw": PHONE, "role": "callback"}])
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", reports(used)))
-    one = values(tmp_path / "run")[f"phone:{PHONE}"]
-    assert (one["status"], one["complaints"]) == (Status.INFRASTRUCTURE, 2)
+    entity = values(tmp_path / "run")[f"phone:{PHONE}"]
+    assert (entity["status"], entity["complaints"]) == (Status.INFRASTRUCTURE, 2)
 
 
 DESK = "amazon.refund.desk@gmail.com"
@@ -92,11 +92,17 @@ def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withhel
     asked, tmp_path
 ):
     rows, output = asked
-    (one,) = [row for row in values(output).values() if row["facts"][-1]["code"] == "named_by_one"]
-    assert is_withheld(one["entity_id"])
-    assert (one["status"], one["value"], one["reporters"]) == (Status.INFRASTRUCTURE, None, 1)
+    (entity,) = (
+        row for row in values(output).values() if row["facts"][-1]["code"] == "named_by_one"
+    )
+    assert is_withheld(entity["entity_id"])
+    assert (entity["status"], entity["value"], entity["reporters"]) == (
+        Status.INFRASTRUCTURE,
+        None,
+        1,
+    )
     members = {row["entity_id"]: row for row in read(output, MEMBERS).to_pylist()}
-    assert members[one["entity_id"]]["cluster_id"] == members[f"phone:{RING}"]["cluster_id"]
+    assert members[entity["entity_id"]]["cluster_id"] == members[f"phone:{RING}"]["cluster_id"]
     for path in sorted(output.rglob("*")):
         if path.is_file() and CONTESTED.name not in str(path):
             for layer in decoded_layers(path.name, path.read_bytes()):
@@ -104,19 +110,19 @@ def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withhel
 
     # Its owner can look it up, and decide; nobody is alarmed.
     (kept,) = read(output, CONTESTED).to_pylist()
-    assert (kept["entity_id"], kept["value"]) == (one["entity_id"], DESK)
+    assert (kept["entity_id"], kept["value"]) == (entity["entity_id"], DESK)
     assert (kept["suspect_reporters"], kept["victim_reporters"]) == (1, 0)
     assert not checked_manifest(output)["alarms"]
     decisions = str(tmp_path / "decisions.csv")
     words = ["--author", "Ada", "--reason", "we wrote to it", "--decisions", decisions]
-    assert ringtrace("decide", output, *words, "suspect_held", one["entity_id"]) == 0
+    assert ringtrace("decide", output, *words, "suspect_held", entity["entity_id"]) == 0
     more = ["--decisions", decisions, "--previous", str(output)]
     run(tmp_path / "decided", "--complaints", rows, *more)
     assert f"email:{DESK}" in values(tmp_path / "decided")
 
     # So does a second reporter who names it.
-    other = complaint(4, victim_id="v4", narrative=f"It said something of {DESK} too.")
-    both = jsonl(tmp_path / "both.jsonl", reports(ASKED, other))
+    later = complaint(4, victim_id="v4", narrative=f"It said something of {DESK} too.")
+    both = jsonl(tmp_path / "both.jsonl", reports(ASKED, later))
     run(tmp_path / "next", "--complaints", both, "--previous", str(output))
     assert values(tmp_path / "next")[f"email:{DESK}"]["status"] == Status.INFRASTRUCTURE
     lineage = read(tmp_path / "next", LINEAGE).to_pylist()

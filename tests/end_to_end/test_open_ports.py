@@ -15,9 +15,9 @@ LISTENING = "0A"
 def ports():
     """Ports on which this process listens."""
     inodes = set()
-    for one in Path("/proc/self/fd").iterdir():
+    for path in Path("/proc/self/fd").iterdir():
         try:
-            inodes.add(str(one.readlink()))
+            inodes.add(str(path.readlink()))
         except OSError:
             continue
     rows = [

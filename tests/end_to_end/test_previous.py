@@ -30,11 +30,11 @@ def days(tmp_path_factory):
     folder = tmp_path_factory.mktemp("days")
     simulate(World(seed=23, complaints=600, operations=30), folder / "world")
     world = folder / "world"
-    given = ["--complaints", world / "complaints", "--calls", world / "calls"]
+    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
     day = three_quarters(world)
-    run(folder / "first", *given, "--as-of", day.isoformat())
+    run(folder / "first", *inputs, "--as-of", day.isoformat())
     after = ["--as-of", (day + timedelta(days=1)).isoformat(), "--previous", folder / "first"]
-    manifest = run(folder / "second", *given, *after)
+    manifest = run(folder / "second", *inputs, *after)
     with (world / "truth.csv").open(encoding="utf-8") as file:
         truth = {row["entity_id"]: row["operation"] for row in csv.DictReader(file)}
     return truth, folder / "first", folder / "second", manifest
@@ -83,16 +83,16 @@ def test_a_run_can_follow_the_one_that_it_replaces_whose_report_was_cleared_away
 
 def test_what_is_no_run_is_refused(tmp_path, capsys):
     rows = jsonl(tmp_path / "rows.jsonl", [complaint(1)])
-    other = tmp_path / "other"
-    other.mkdir()
+    no_run = tmp_path / "other"
+    no_run.mkdir()
     whole = manifest_of(outputs=[])
     for content, says in (
         (whole | {"outputs": [{}]}, "its manifest lists no outputs"),
         (whole, "has no members/"),
     ):
-        (other / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
-        flags = ["--complaints", rows, "--output", tmp_path / "out", "--previous", other]
-        assert main([str(one) for one in flags]) == 2
+        (no_run / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
+        flags = ["--complaints", rows, "--output", tmp_path / "out", "--previous", no_run]
+        assert main([str(word) for word in flags]) == 2
         error = capsys.readouterr().err
         assert says in error
         assert error.count("\n") == 1

@@ -44,7 +44,7 @@ RECORDS = [
         narrative=f"{TOLD[number]}. I live in {SECRETS[number]} Lane, called {RING}; my number is "
         f"{OWN}. I am Jane Porter of 42 Oak Street, Springfield, IL 62704.",
         phone_numbers=[
-            *({"raw": one, "role": "callback"} for one in (RING, SECOND)),
+            *({"raw": number, "role": "callback"} for number in (RING, SECOND)),
             {"raw": DISPUTED, "role": "victim" if number < 2 else "callback"},
         ],
     )
@@ -90,12 +90,12 @@ def made(office, tmp_path, home):
 def secrets_below(folder, but="/private/"):
     """Secrets that stand below a folder, in any layer of a file, and in which files."""
     return {
-        (str(path.relative_to(folder)), one)
+        (str(path.relative_to(folder)), secret)
         for path in Path(folder).rglob("*")
         if path.is_file() and but not in f"/{path.relative_to(folder)}"
         for layer in decoded_layers(path.name, path.read_bytes())
-        for one in SECRETS
-        if one.encode() in layer
+        for secret in SECRETS
+        if secret.encode() in layer
     }
 
 
@@ -132,9 +132,9 @@ def test_narratives_are_in_private_alone(made):
     folder = made / "run"
     assert secrets_below(folder) == set()
     assert read(folder, COMPLAINTS)["narrative"].null_count == len(RECORDS)
-    found = words(folder)
-    assert all(secret in text for secret, text in zip(SECRETS, found, strict=True))
-    assert not any("0147" in one for one in found), "a victim's number is masked there too"
+    texts = words(folder)
+    assert all(secret in text for secret, text in zip(SECRETS, texts, strict=True))
+    assert not any("0147" in text for text in texts), "a victim's number is masked there too"
     assert modes(folder / "private") == {(True, "0o700"), (False, "0o600")}
     assert told(folder)["narratives"] is False
     assert ringtrace("health", folder) == 1, "what is contested is an alarm"
@@ -144,11 +144,11 @@ def test_keep_narratives_shows_them_to_who_reads_the_run(made, capsys):
     folder, apart = made / "kept", made / "run"
     assert not (folder / NARRATIVES.name).exists()
     assert (folder / CONTESTED.name).exists()
-    found = {name.partition("/")[0] for name, _ in secrets_below(folder)}
-    assert found == {"complaints", "report"}
+    folders = {name.partition("/")[0] for name, _ in secrets_below(folder)}
+    assert folders == {"complaints", "report"}
     assert told(folder)["narratives"] is True
     assert SECRETS[5] in explained(capsys, folder)
-    kept, null = (read(one, COMPLAINTS) for one in (folder, apart))
+    kept, null = (read(path, COMPLAINTS) for path in (folder, apart))
     assert kept["narrative"].to_pylist() == words(apart)
     assert kept.drop_columns("narrative").equals(null.drop_columns("narrative"))
     # No other table depends on it.
@@ -173,17 +173,17 @@ def test_masked_names_change_narratives_alone(made):
             if name.parts[0] not in ("complaints", "private"):
                 assert path.read_bytes() == (shown / name).read_bytes(), name
     kept, masked = (
-        read(one, COMPLAINTS) for one in (shown, folders["--mask-names --keep-narratives"])
+        read(path, COMPLAINTS) for path in (shown, folders["--mask-names --keep-narratives"])
     )
     assert kept.drop_columns("narrative").equals(masked.drop_columns("narrative"))
     assert words(folders["--mask-names"]) == masked["narrative"].to_pylist()
-    assert all("Jane Porter of 42 Oak Street" in one for one in kept["narrative"].to_pylist())
+    assert all("Jane Porter of 42 Oak Street" in text for text in kept["narrative"].to_pylist())
     named = {
         flags: {
             path.relative_to(folder).parts[0]
             for path in folder.rglob("*.*")
             for layer in decoded_layers(path.name, path.read_bytes())
-            if any(one in layer for one in (b"Jane Porter", b"Oak Street", b"62704"))
+            if any(word in layer for word in (b"Jane Porter", b"Oak Street", b"62704"))
         }
         for flags, folder in folders.items()
     }
@@ -213,9 +213,9 @@ def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_pa
     assert ringtrace("report", folder, "--redact", "--output", tmp_path / "redacted") == 0
     assert ringtrace("report", folder, "--output", tmp_path / "again") == 0
     assert ringtrace("report", kept, "--redact", "--output", tmp_path / "kept-redacted") == 0
-    for one in ("redacted", "again", "kept-redacted"):
-        assert secrets_below(tmp_path / one, but="\0") == set()
-        assert not (tmp_path / one / "private").exists()
+    for name in ("redacted", "again", "kept-redacted"):
+        assert secrets_below(tmp_path / name, but="\0") == set()
+        assert not (tmp_path / name / "private").exists()
 
 
 def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, capsys, tmp_path):
@@ -225,7 +225,7 @@ def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, capsys, tmp
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("private"))
     shown = explained(capsys, tmp_path / "copy")
     assert "No words around it: the run keeps no narratives" in shown
-    assert not any(one in shown for one in SECRETS)
+    assert not any(secret in shown for secret in SECRETS)
     assert ringtrace("explain", folder, RING, "--json") == 0
     assert SECRETS[5] in json.loads(capsys.readouterr().out)["excerpts"][0]["before"]
 
@@ -255,7 +255,7 @@ def test_sealed_files_open_with_the_key_alone(made, sealed, home, capsys):
     assert "exists already" in capsys.readouterr().err
     for path in (sealed / "private").rglob("*.parquet"):
         assert path.read_bytes()[:8] == b"RTPRIV01"
-        assert not any(one.encode() in path.read_bytes() for one in (*SECRETS, DISPUTED[2:]))
+        assert not any(secret.encode() in path.read_bytes() for secret in (*SECRETS, DISPUTED[2:]))
     plain = made / "run"
     key = key_store.private_key()
     assert words(sealed, key) == words(plain)
@@ -338,8 +338,8 @@ def test_a_store_without_modes_gets_nothing_private(tmp_path, home, monkeypatch,
     _, said = fetched("stored", "--private-output", "shelf://closed/place")
     assert "not kept" not in said
     kept = {name for name in ObjectStore.objects if "private" in name}
-    assert kept and all(re.match("shelf://closed/place/private/", one) for one in kept)
-    assert not any("staging" in one for one in ObjectStore.objects)
+    assert kept and all(re.match("shelf://closed/place/private/", path) for path in kept)
+    assert not any("staging" in path for path in ObjectStore.objects)
 
 
 def test_private_files_of_a_local_run_can_be_elsewhere(made, tmp_path, capsys):
@@ -359,7 +359,7 @@ def test_private_files_of_a_local_run_can_be_elsewhere(made, tmp_path, capsys):
     assert make("other") == 2
     assert "closed/run: exists and is not empty" in capsys.readouterr().err
     assert make("apart", "--overwrite") == 0
-    assert {one.name for one in closed.parent.iterdir()} == {"run"}
+    assert {path.name for path in closed.parent.iterdir()} == {"run"}
     capsys.readouterr()
     ringtrace("health", folder)
     assert "private:" not in capsys.readouterr().out
@@ -426,10 +426,10 @@ def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
     )
     assert ringtrace("keys", "make", "--private") == 0
     # Beside the private files of another stream's snapshot.
-    other = tmp_path / "closed" / "2026-03-09T00-00-00Z"
-    for place in (other.parent, other):
+    earlier = tmp_path / "closed" / "2026-03-09T00-00-00Z"
+    for place in (earlier.parent, earlier):
         place.mkdir(0o700)
-    shutil.copytree(folder / "private", other / "private")
+    shutil.copytree(folder / "private", earlier / "private")
     sealed = streamed("apart", "--private-output", tmp_path / "closed", "--previous", folder)
     assert not (sealed / "private").exists()
     assert modes(tmp_path / "closed") == {(True, "0o700"), (False, "0o600")}
@@ -480,11 +480,11 @@ def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
     made, tmp_path, monkeypatch, capsys
 ):
     company = Company("amazon", tmp_path / "home", Path(), Path(), Path())
-    other = Company("microsoft", tmp_path / "their-home", Path(), Path(), Path())
-    trust_key(company, other)
-    trust_key(other, company)
+    partner = Company("microsoft", tmp_path / "their-home", Path(), Path(), Path())
+    trust_key(company, partner)
+    trust_key(partner, company)
     theirs = jsonl(
-        tmp_path / "theirs.jsonl", [one | {"source_org": "microsoft"} for one in RECORDS]
+        tmp_path / "theirs.jsonl", [record | {"source_org": "microsoft"} for record in RECORDS]
     )
     folder, kept = made / "run", made / "kept"
 
@@ -494,7 +494,7 @@ def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
 
     assert offer(folder, "offer") == 0
     assert offer(kept, "same") == 0
-    mine, same = (tmp_path / one / "offer.json" for one in ("offer", "same"))
+    mine, same = (tmp_path / name / "offer.json" for name in ("offer", "same"))
     assert mine.read_bytes() == same.read_bytes()
     assert secrets_below(tmp_path / "offer", but="\0") == set()
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("private"))
@@ -504,14 +504,14 @@ def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
     said = capsys.readouterr().err
     assert "the run keeps no narratives" in said and "nothing in it may leave" in said
     # The other side's offer, joined with this run.
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(other.home))
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(partner.home))
     run(tmp_path / "their-run", "--complaints", theirs, *NOW)
     assert offer(tmp_path / "their-run", "theirs", "amazon") == 0
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
     later = ["--now", "2026-04-22T00:00:00Z"]
-    for one, made_of in (("joint", folder), ("joint-kept", kept)):
+    for name, made_of in (("joint", folder), ("joint-kept", kept)):
         join = ["exchange", "join", made_of, tmp_path / "theirs", *later]
-        assert ringtrace(*join, "--output", tmp_path / one) == 0
+        assert ringtrace(*join, "--output", tmp_path / name) == 0
     joint = tmp_path / "joint"
     assert secrets_below(joint) == set()
     assert words(joint) == words(folder)

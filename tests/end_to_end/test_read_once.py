@@ -37,7 +37,7 @@ NORMALIZERS = (
 )
 
 FINDERS = (
-    *(one.find for one in load_finders()),
+    *(finder.find for finder in load_finders()),
     narrative.find_in_narratives,
     find.find_numbers,
     find.find_numbers_in_text,
@@ -68,9 +68,9 @@ class Watch:
     """Counts calls of normalizers, and of finders that are given a narrative, outside `READING`."""
 
     def __init__(self) -> None:
-        self.normalizers = {one.__code__: one.__qualname__ for one in NORMALIZERS}
-        self.finders = {one.__code__: one.__qualname__ for one in FINDERS}
-        self.reading = {one.__code__ for one in READING}
+        self.normalizers = {function.__code__: function.__qualname__ for function in NORMALIZERS}
+        self.finders = {function.__code__: function.__qualname__ for function in FINDERS}
+        self.reading = {function.__code__ for function in READING}
         self.after: Counter[str] = Counter()
         self.within: Counter[str] = Counter()
 
@@ -98,11 +98,11 @@ class Watch:
         threading.setprofile(None)  # type: ignore[arg-type]
 
 
-def has_mark(given: object) -> bool:
-    if isinstance(given, str):
-        return MARK in given
-    if isinstance(given, pa.Array) and pa.types.is_string(given.type):
-        return bool(pc.any(pc.match_substring(given, MARK)).as_py())
+def has_mark(value: object) -> bool:
+    if isinstance(value, str):
+        return MARK in value
+    if isinstance(value, pa.Array) and pa.types.is_string(value.type):
+        return bool(pc.any(pc.match_substring(value, MARK)).as_py())
     return False
 
 
@@ -135,9 +135,9 @@ def test_after_extraction_no_number_is_normalized_and_no_narrative_searched(tmp_
     ]
     complaints = [*rows(), {**rows()[0], "received_at": "2024-03-02T09:30:00Z"}]
     files = jsonl(tmp_path / "complaints.jsonl", complaints), jsonl(tmp_path / "calls.jsonl", calls)
-    given = ("--complaints", files[0], "--calls", files[1], "--direct_num_workers", "1")
+    inputs = ("--complaints", files[0], "--calls", files[1], "--direct_num_workers", "1")
     with Watch() as watch:
-        run(tmp_path / "run", *given)
+        run(tmp_path / "run", *inputs)
     assert not watch.after
     read = {"normalize_numbers", "find_in_narratives", "self_identified", "tokenize", "find_digits"}
     assert read <= watch.within.keys()

@@ -37,17 +37,17 @@ def table_commands():
 
     "the same with `--x`" names the row above, "`ringtrace batch` with `--x`" the first such row.
     """
-    found = []
+    commands = []
     for cells in re.findall(r"^\|(.+)\|(.+)\|$", README, re.M):
         words = re.findall(r"`([^`]+)`", cells[1])
         if not words or not (cells[1].strip().startswith(("`ringtrace", "the same"))):
             continue
         if words[0].startswith("--"):
-            words.insert(0, found[-1])
+            words.insert(0, commands[-1])
         elif len(words) > 1:
-            words[0] = next(one for one in found if one.startswith(words[0]))
-        found.append(" ".join(words))
-    return found
+            words[0] = next(command for command in commands if command.startswith(words[0]))
+        commands.append(" ".join(words))
+    return commands
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +87,15 @@ def place(tmp_path_factory):
 def decide(folder):
     """Writes decisions that confirm every cluster of two or more of runs/today."""
     members = tables.read_table("runs/today", MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
-    first = {one["cluster_id"]: one["entity_id"] for one in members if "#" not in one["entity_id"]}
+    first = {
+        member["cluster_id"]: member["entity_id"]
+        for member in members
+        if "#" not in member["entity_id"]
+    }
     lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
     lines += [
-        f"D-{number},confirm,{one},,Ada Cole,checked,2026-06-01T00:00:00Z,"
-        for number, one in enumerate(sorted(first.values()))
+        f"D-{number},confirm,{entity_id},,Ada Cole,checked,2026-06-01T00:00:00Z,"
+        for number, entity_id in enumerate(sorted(first.values()))
     ]
     (folder / "decisions.csv").write_text("\n".join(lines) + "\n")
 
@@ -117,7 +121,7 @@ MADE_BEFORE = {"verify": "referral", "resolve": "referral", "referral": "--decis
 
 def halves(cluster):
     """The bridges of a cluster that two members or more depend on."""
-    return [one for one in cluster["weakest_bridges"] or () if one["smaller_side"] > 1]
+    return [bridge for bridge in cluster["weakest_bridges"] or () if bridge["smaller_side"] > 1]
 
 
 def fill(words, output, made):
@@ -142,9 +146,9 @@ def fill(words, output, made):
         confirmed = tables.read_table(source, CLUSTERS, where=where).to_pylist()
         # One that falls apart without a single link would be refused.
         firm = (
-            one
-            for one in confirmed
-            if one["size"] > 3 and not halves(one) and "thin" not in one["flags"]
+            cluster
+            for cluster in confirmed
+            if cluster["size"] > 3 and not halves(cluster) and "thin" not in cluster["flags"]
         )
         filled[filled.index("ID")] = next(firm)["cluster_id"]
     more = {"stream": ["--stop-after-idle", "1"], "serve": ["--port", "0"]}
@@ -171,7 +175,7 @@ def test_commands_run_in_their_order_and_then_the_python(place, capsys):
 
 def test_every_command_is_there():
     named = set(re.findall(r"`ringtrace ([a-z]+)", README))
-    assert named == {one.name for one in COMMANDS}
+    assert named == {command.name for command in COMMANDS}
 
 
 def test_make_has_what_it_is_asked_for():

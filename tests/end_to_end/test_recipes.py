@@ -207,7 +207,7 @@ CASES = {
 def sample_of(recipe, folder):
     """The path of a sample; Parquet and Excel are made of their text."""
     if recipe.sample == "bigquery.parquet":
-        rows = [json.loads(one) for one in (SAMPLES / "bigquery.jsonl").read_text().splitlines()]
+        rows = [json.loads(line) for line in (SAMPLES / "bigquery.jsonl").read_text().splitlines()]
         for row in rows:
             row["created"] = datetime.fromisoformat(row["created"])
         pq.write_table(pa.Table.from_pylist(rows), folder / recipe.sample)
@@ -233,20 +233,20 @@ def test_a_sample_is_read_by_its_map(name, tmp_path):
     recipe = CASES[name]
     maps = (map_of(recipe),) if recipe.map else ()
     path = sample_of(recipe, tmp_path)
-    found, _ = read_file(path, calls=recipe.kind is CALL, maps=maps)
-    loose = found["calls" if recipe.kind is CALL else "complaints"]
+    read_rows, _ = read_file(path, calls=recipe.kind is CALL, maps=maps)
+    loose = read_rows["calls" if recipe.kind is CALL else "complaints"]
     assert {key: loose[0][key] for key in recipe.first} == recipe.first
     schema = CALL_LOOSE if recipe.kind is CALL else COMPLAINT_LOOSE
     validate = validate_calls if recipe.kind is CALL else validate_complaints
     accepted, rejects, _ = validate(pa.RecordBatch.from_pylist(loose, schema=schema))
-    codes = Counter(one["code"] for one in [*found["rejects"], *rejects.to_pylist()])
+    codes = Counter(reject["code"] for reject in [*read_rows["rejects"], *rejects.to_pylist()])
     assert (accepted.num_rows, codes) == (recipe.accepted, recipe.rejects)
 
 
 SUSPECTS = {"phone.callback", "phone.caller_id", "phone.mentioned", "url", "email.sender"}
 
 
-@pytest.mark.parametrize("name", [name for name, one in CASES.items() if one.map])
+@pytest.mark.parametrize("name", [name for name, recipe in CASES.items() if recipe.map])
 def test_a_guess_accuses_nobody_whom_the_recipe_does_not(name, tmp_path):
     recipe = CASES[name]
     path = str(sample_of(recipe, tmp_path))
@@ -264,9 +264,9 @@ def test_a_guess_accuses_nobody_whom_the_recipe_does_not(name, tmp_path):
 
 def test_every_recipe_has_a_page_a_map_and_a_row():
     page = (RECIPES / "README.md").read_text()
-    for one in RECIPES.glob("*.toml"):
-        assert f"({one.name})" in page
-        assert any(recipe.map == one.stem for recipe in CASES.values()), one.name
-    for one in RECIPES.glob("*.md"):
-        text = one.read_text()
-        assert one.name == "README.md" or (f"({one.name})" in page and "https://" in text)
+    for path in RECIPES.glob("*.toml"):
+        assert f"({path.name})" in page
+        assert any(recipe.map == path.stem for recipe in CASES.values()), path.name
+    for path in RECIPES.glob("*.md"):
+        text = path.read_text()
+        assert path.name == "README.md" or (f"({path.name})" in page and "https://" in text)

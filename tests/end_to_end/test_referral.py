@@ -39,19 +39,20 @@ class Office:
         assert ringtrace("simulate", self.world, *sizes) == 0
         with (self.world / "truth.csv").open() as file:
             rows = list(csv.DictReader(file))
-        of = {}
+        operations = {}
         for row in rows:
             if row["entity_id"].startswith(("phone:", "account:", "remote:")):
-                of.setdefault(row["operation"], []).append(row["entity_id"])
-        confirmed, disputed = sorted(of)[:2]
+                operations.setdefault(row["operation"], []).append(row["entity_id"])
+        confirmed, disputed = sorted(operations)[:2]
         lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
+        why = "seen by both; Jo at 212 555 0188"
         lines += [
-            f"C-{n},confirm,{one},,Priya Rao,seen by both; Jo at 212 555 0188,2026-06-01T00:00:00Z,"
-            for n, one in enumerate(sorted(of[confirmed]))
+            f"C-{n},confirm,{phone},,Priya Rao,{why},2026-06-01T00:00:00Z,"
+            for n, phone in enumerate(sorted(operations[confirmed]))
         ]
         lines += [
-            f"D-{n},dispute,{one},,Tom Lee,a customer wrote in,2026-06-01T00:00:00Z,"
-            for n, one in enumerate(sorted(of[disputed]))
+            f"D-{n},dispute,{entity_id},,Tom Lee,a customer wrote in,2026-06-01T00:00:00Z,"
+            for n, entity_id in enumerate(sorted(operations[disputed]))
         ]
         self.decisions = folder / "decisions.csv"
         self.decisions.write_text("\n".join(lines) + "\n")
@@ -61,7 +62,7 @@ class Office:
     def cluster(self, status):
         where = pc.field("status") == status
         rows = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
-        return max(rows, key=lambda one: (one["size"], one["cluster_id"]))
+        return max(rows, key=lambda cluster: (cluster["size"], cluster["cluster_id"]))
 
     def named(self):
         """The members that may be named: core, and reviewed by the confirmation."""
@@ -113,7 +114,7 @@ def test_a_click_id_is_in_the_request_to_its_platform_alone(rings, tmp_path):
     asked = {name: files[name].decode() for name in files if "/ad-platform-" in name}
     assert {name: set(re.findall(r"\S+=\S+", text)) for name, text in asked.items()} == requests
     assert all(text.count(f"led to {SITE}") == 2 for text in asked.values())
-    files |= {str(one): one.read_bytes() for one in made.rglob("*") if one.is_file()}
+    files |= {str(path): path.read_bytes() for path in made.rglob("*") if path.is_file()}
     for name, content in files.items():
         for layer in decoded_layers(name, content):
             assert name in requests or b"Cj0-click" not in layer, name
@@ -125,7 +126,7 @@ CONFIRMATIONS = ("data/package.json", "data/referral.html", "data/referral.pdf",
 
 def test_words_that_an_analyst_typed_name_nobody_else(office):
     reasons = read(office.run, ENTITIES)["reason"].to_pylist()
-    assert any("seen by both" in one for one in reasons)
+    assert any("seen by both" in reason for reason in reasons)
     for name, content in everything(office.package).items():
         for layer in decoded_layers(name, content):
             assert b"555 0188" not in layer, name
@@ -158,8 +159,8 @@ def test_a_package_that_names_a_victim_is_held_back_and_in_no_ledger(
 ):
     make, number = referral.package_files, victims_number(office)
 
-    def leaking(*given):
-        files = make(*given)
+    def leaking(*arguments):
+        files = make(*arguments)
         return files | {"data/referral.html": files["data/referral.html"] + number.encode()}
 
     monkeypatch.setattr(referral, "package_files", leaking)
@@ -182,7 +183,11 @@ def victims_number(office):
     with (office.world / "victims.csv").open() as file:
         ids = [row["entity_id"] for row in csv.DictReader(file)]
     shown = set(read(office.run, ENTITIES)["entity_id"].to_pylist())
-    return next(one[6:] for one in ids if one.startswith("phone:+1") and one not in shown)
+    return next(
+        entity_id[6:]
+        for entity_id in ids
+        if entity_id.startswith("phone:+1") and entity_id not in shown
+    )
 
 
 def test_the_same_run_gives_the_same_package_byte_for_byte(office, tmp_path):
@@ -207,22 +212,22 @@ def test_others_validators_accept_it(office):
     members = len(office.named())
     assert 3 < members < office.cluster("confirmed")["size"]
     assert len(event.attributes) == members
-    for one in event.attributes:
-        assert one.type in kinds[one.category] and not one.to_ids
+    for attribute in event.attributes:
+        assert attribute.type in kinds[attribute.category] and not attribute.to_ids
     graph = nx.read_graphml(office.package / "data/cluster.graphml")
     assert len(graph) == members
     path = office.package / "data/cluster.case.jsonld"
     said = case_validate(str(path))
     assert said.conforms, said.text
     (whole,) = json.loads(path.read_text())["@graph"]
-    kinds = Counter(one["@type"] for one in whole["core:object"])
+    kinds = Counter(node["@type"] for node in whole["core:object"])
     assert kinds["investigation:ProvenanceRecord"] == members
 
 
 def test_every_exhibit_row_points_into_the_raw_files(office):
     digests = {
-        one["name"]: one["sha256"]
-        for one in json.loads((office.run / "manifest.json").read_bytes())["inputs"]
+        source["name"]: source["sha256"]
+        for source in json.loads((office.run / "manifest.json").read_bytes())["inputs"]
     }
     records = {row["row"]: row for row in exhibit(office.package, 1)}
     lines = {name: (office.world / name).read_text().splitlines() for name in digests}
@@ -232,19 +237,19 @@ def test_every_exhibit_row_points_into_the_raw_files(office):
         assert raw["source_org"] == row["organisation"]
     for number in range(1, 11):
         for row in exhibit(office.package, number):
-            of = records[row["record"]]
+            record = records[row["record"]]
             assert row["file_sha256"] == digests[row["file"]]
-            assert (row["file"], row["position"]) == (of["file"], of["position"])
+            assert (row["file"], row["position"]) == (record["file"], record["position"])
 
 
 def test_losses_reconcile_to_the_cent(office):
     where = pc.field("entity_id").isin(office.named().combine_chunks())
     naming = tables.read_table(office.run, MENTIONS, ["source_org", "record_id"], where).to_pylist()
-    ids = {(one["source_org"], one["record_id"]) for one in naming}
+    ids = {(row["source_org"], row["record_id"]) for row in naming}
     told = Counter()
-    for one in tables.read_table(office.run, COMPLAINTS).to_pylist():
-        if (one["source_org"], one["complaint_id"]) in ids and one["loss_currency"]:
-            told[one["loss_currency"]] += one["loss_amount"]
+    for row in tables.read_table(office.run, COMPLAINTS).to_pylist():
+        if (row["source_org"], row["complaint_id"]) in ids and row["loss_currency"]:
+            told[row["loss_currency"]] += row["loss_amount"]
     rows = Counter()
     for row in exhibit(office.package, 5):
         rows[row["currency"]] += Decimal(row["amount"])
@@ -273,17 +278,19 @@ def test_no_byte_of_a_victim_is_in_it(office):
                     part for part in (row.get("narrative") or "").split(". ") if len(part) > 20
                 )
                 own = [
-                    one["raw"] for one in row.get("phone_numbers") or [] if one["role"] == "victim"
+                    number["raw"]
+                    for number in row.get("phone_numbers") or []
+                    if number["role"] == "victim"
                 ]
                 side = "called_number" if row.get("direction") == "inbound" else "calling_number"
                 own += [row[side]] if row.get(side) else []
-                secrets.update(one for one in own if f"phone:{one}" not in members)
-    secrets = {one.encode() for one in secrets if one and len(one) > 4}
+                secrets.update(raw for raw in own if f"phone:{raw}" not in members)
+    secrets = {secret.encode() for secret in secrets if secret and len(secret) > 4}
     assert len(secrets) > 500
     files = everything(office.package) | everything(counsel(office.package))
     for path, content in files.items():
-        found = [one for one in secrets if one in content]
-        assert not found, (path, found[:3])
+        leaked = [secret for secret in secrets if secret in content]
+        assert not leaked, (path, leaked[:3])
 
 
 def counsel(package):
@@ -301,7 +308,7 @@ def test_notes_to_counsel_are_in_a_bag_of_their_own(office):
     assert "by Priya Rao on 1 June 2026" in page
     for name in ("data/referral.html", "data/package.json", "data/README.txt"):
         words = (office.package / name).read_text()
-        assert not [one for one in TO_COUNSEL if one.lower() in words.lower()], name
+        assert not [word for word in TO_COUNSEL if word.lower() in words.lower()], name
     memo = (counsel(office.package) / "data/memo.html").read_text()
     facts = json.loads((counsel(office.package) / "data/counsel.json").read_bytes())
     assert "Priya Rao" in memo and "seen by both" in memo and "never legal advice" in memo
@@ -314,8 +321,8 @@ def checked(package, public):
     lines = [
         line.replace("PUBLIC_KEY", str(public)) for line in re.findall("(?m)^    (\\S.*)", text)
     ]
-    assert len([one for one in lines if "openssl" in one]) == 3
-    lines = [one for one in lines if "openssl" in one or "sha256sum" in one]
+    assert len([line for line in lines if "openssl" in line]) == 3
+    lines = [line for line in lines if "openssl" in line or "sha256sum" in line]
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)], cwd=package, text=True, capture_output=True, check=False
     )
@@ -399,11 +406,11 @@ def test_every_recipient_can_be_sent_a_package(office, tmp_path, recipient):
     drafts += (tmp_path / "p/data").glob("certificates/*.txt")
     assert len(drafts) > 3
     opening = language.templates["request.txt"].render(EMPTY).splitlines()[0]
-    for one in drafts:
-        text = one.read_text()
-        assert text.startswith((opening, "FORM - NOT A CERTIFICATE")), one
+    for path in drafts:
+        text = path.read_text()
+        assert text.startswith((opening, "FORM - NOT A CERTIFICATE")), path
         unknown = language.say("clock.no_period") in text
-        assert unknown or re.search(r"https://\S+?.*\n?.*[(（].*20\d\d-", text), one
+        assert unknown or re.search(r"https://\S+?.*\n?.*[(（].*20\d\d-", text), path
     for row in exhibit(tmp_path / "p", 10):
         assert bool(row["rule_source"]) == bool(row["rule_date"])
     assert (tmp_path / "p/data/certificates/in-bsa-63.txt").exists() == (recipient == "in-cbi")
@@ -415,7 +422,7 @@ def test_a_recipient_of_ones_own_is_a_folder(office, tmp_path):
     own = ["--reference", tmp_path / "own"]
     assert office.referral(tmp_path / "p", *office.override, *own, recipient="xx-fraud") == 0
     assert ringtrace("verify", tmp_path / "p") == 0
-    made = {one.name for one in (tmp_path / "p/data/certificates").iterdir()}
+    made = {path.name for path in (tmp_path / "p/data/certificates").iterdir()}
     assert made == {"hash-report.csv", "us-fre-902.txt", "xx-oath.txt"}
     facts = json.loads((tmp_path / "p/data/package.json").read_bytes())
     assert "recipients/xx-fraud/xx-oath.txt" in facts["reference_files"]
@@ -442,19 +449,21 @@ def test_a_member_that_must_be_verified_is_named_by_override_alone(office, tmp_p
         "entity_id"
     ].to_pylist()
     assert left_out
-    one, value = left_out[0], left_out[0].rpartition(":")[2].encode()
+    verified, value = left_out[0], left_out[0].rpartition(":")[2].encode()
     for path, content in everything(office.package).items():
         assert value not in content, path
     assert (
-        office.referral(tmp_path / "p", *office.override, "--include", f"{one}=seen at the raid")
+        office.referral(
+            tmp_path / "p", *office.override, "--include", f"{verified}=seen at the raid"
+        )
         == 0
     )
     page = (tmp_path / "p/data/referral.html").read_text()
     assert value.decode() in page and "seen at the raid" in page and "Ada Cole" in page
     facts = json.loads((tmp_path / "p/data/package.json").read_bytes())
-    assert facts["included"] == {one: {"by": "Ada Cole", "reason": "seen at the raid"}}
+    assert facts["included"] == {verified: {"by": "Ada Cole", "reason": "seen at the raid"}}
     capsys.readouterr()
-    assert office.referral(tmp_path / "q", "--include", f"{one}=", *office.override) == 2
+    assert office.referral(tmp_path / "q", "--include", f"{verified}=", *office.override) == 2
     assert "give a reason" in capsys.readouterr().err
 
 
@@ -484,8 +493,12 @@ def test_a_later_referral_says_what_changed(office, tmp_path):
 
 def test_losses_are_converted_only_by_a_dated_rate(office, tmp_path, capsys):
     rates = tmp_path / "rates.csv"
-    currencies = [one["currency"] for one in office.cluster("confirmed")["losses"]]
-    rows = [f"2025-04-30,{one},EUR,0.5,ECB reference rates" for one in currencies if one != "EUR"]
+    currencies = [loss["currency"] for loss in office.cluster("confirmed")["losses"]]
+    rows = [
+        f"2025-04-30,{currency},EUR,0.5,ECB reference rates"
+        for currency in currencies
+        if currency != "EUR"
+    ]
     rates.write_text("date,from,to,rate,source\n" + "\n".join(rows) + "\n")
     assert office.referral(tmp_path / "p", *office.override, "--rates", rates) == 0
     assert "ECB reference rates" in (tmp_path / "p/data/referral.html").read_text()
@@ -665,14 +678,14 @@ def form(package, number):
 def test_what_a_complaint_states_of_a_payment_is_in_the_forms_that_ask_for_it(rings, tmp_path):
     package, made = rings.package(tmp_path, "forms"), rings.run
     rows = form(package, 2)
-    assert [one["Transaction date"] for one in rows] == [
+    assert [row["Transaction date"] for row in rows] == [
         "2024-03-01T07:00:00Z",
         "2024-03-02",
         BLANK,
         BLANK,  # later than the complaint
     ]
     # One person could put anybody's name there.
-    assert [one["Recipient name"] for one in rows] == [
+    assert [row["Recipient name"] for row in rows] == [
         "Jane DOE (as stated by the reporter)",
         "Doe, Jane (as stated by the reporter)",
         BLANK,
@@ -685,8 +698,8 @@ def test_what_a_complaint_states_of_a_payment_is_in_the_forms_that_ask_for_it(ri
     assert shown == {"data/forms/02-financial-transactions.csv", "data/referral.html"}
     memo = (tmp_path / "package-counsel/data/memo.html").read_text()
     assert "the records are 3 of Exhibit 1" in memo
-    letters = [one.read_text() for one in (package / "data/requests").glob("*bank*.txt")]
-    assert any("paid, as stated, 2024-03-01 to 2024-03-02" in one for one in letters)
+    letters = [path.read_text() for path in (package / "data/requests").glob("*bank*.txt")]
+    assert any("paid, as stated, 2024-03-01 to 2024-03-02" in letter for letter in letters)
 
 
 def test_what_is_stated_of_a_payment_links_nothing_and_may_be_left_out(rings, tmp_path):
@@ -694,7 +707,7 @@ def test_what_is_stated_of_a_payment_links_nothing_and_may_be_left_out(rings, tm
     for table in (CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS):
         assert read(plain.run, table).equals(read(rings.run, table)), table.name
     package = plain.package(tmp_path, "same")
-    assert not [one for one in form(package, 2) if "stated" in str(one)]
+    assert not [row for row in form(package, 2) if "stated" in str(row)]
     page = (package / "data/referral.html").read_text()
     assert "Transaction date" in page and "as stated by the reporter" not in page
 
@@ -703,12 +716,12 @@ def test_a_contact_in_what_is_stated_of_a_payment_is_left_out(rings, tmp_path):
     package = rings.package(tmp_path, "contacts", "interpol-igrip")
     for value in (b"2125550181", b"jane@", b"4111"):
         assert not naming(package, value)
-    assert {one["Transaction reference"] for one in form(package, 2)} == {BLANK}
+    assert {row["Transaction reference"] for row in form(package, 2)} == {BLANK}
 
 
 def test_a_reference_is_repeated_as_far_as_it_is_a_code(rings, tmp_path):
     """The rest of a reference is free text: a payer's name, or whomever a liar accuses."""
     package = rings.package(tmp_path, "codes", "interpol-igrip")
-    shown = [one["Transaction reference"] for one in form(package, 2)]
+    shown = [row["Transaction reference"] for row in form(package, 2)]
     assert shown == [*SHOWN_REFERENCES.values()]
     assert not naming(package, b"Zyxxia") and not naming(package, b"ZYXXIA")

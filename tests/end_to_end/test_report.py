@@ -33,14 +33,14 @@ def days(tmp_path_factory):
     """Yesterday's run, today's run under five decisions, and what each decided on."""
     folder = tmp_path_factory.mktemp("days")
     simulate(World(seed=5, complaints=700, operations=14), folder / "world")
-    given = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
+    inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
     received = sorted(
         datetime.fromisoformat(json.loads(line)["received_at"])
         for path in (folder / "world" / "complaints").iterdir()
         for line in path.read_text(encoding="utf-8").splitlines()
     )
     day = received[len(received) * 9 // 10].isoformat()
-    run(folder / "first", *given, "--as-of", day)
+    run(folder / "first", *inputs, "--as-of", day)
     by_size = sorted(clusters_of(folder / "first").values(), key=len)
     entities = dict(
         zip(
@@ -55,19 +55,21 @@ def days(tmp_path_factory):
         table = csv.writer(file)
         table.writerow(DECISION.names)
         for number, (kind, (a, b)) in enumerate(entities.items()):
-            other = b if kind in paired else ""
+            second = b if kind in paired else ""
             why = f"{REASON} ({kind})"
-            table.writerow([f"D-{number}", kind, a, other, AUTHOR, why, "2025-01-01T00:00:00Z", ""])
+            table.writerow(
+                [f"D-{number}", kind, a, second, AUTHOR, why, "2025-01-01T00:00:00Z", ""]
+            )
     decided = ["--decisions", folder / "decisions.csv", "--previous", folder / "first"]
-    run(folder / "second", *given, *decided)
+    run(folder / "second", *inputs, *decided)
     return folder / "first", folder / "second", entities
 
 
 def clusters_of(folder):
-    found = {}
+    clusters = {}
     for row in read(folder, MEMBERS).to_pylist():
-        found.setdefault(row["cluster_id"], []).append(row["entity_id"])
-    return found
+        clusters.setdefault(row["cluster_id"], []).append(row["entity_id"])
+    return clusters
 
 
 def data_of(folder):
@@ -77,27 +79,31 @@ def data_of(folder):
 
 def test_every_decision_in_force_is_shown_with_its_author_and_reason(days):
     _, second, entities = days
-    of = {one: cluster for cluster, members in clusters_of(second).items() for one in members}
+    cluster_of = {
+        entity_id: cluster
+        for cluster, members in clusters_of(second).items()
+        for entity_id in members
+    }
     files = data_of(second)
-    told, found = piece(files, "run"), parts(files)
-    shown = {one["kind"]: one for one in told["decisions"]}
+    told, clusters = piece(files, "run"), parts(files)
+    shown = {decision["kind"]: decision for decision in told["decisions"]}
     for kind, (a, b) in entities.items():
         if kind == DecisionKind.VICTIM_OWNED:
-            assert a not in of
-            layers = [one for name, data in files.items() for one in decoded_layers(name, data)]
-            assert not [one for one in layers if a.partition(":")[2].encode() in one]
+            assert a not in cluster_of
+            layers = [layer for name, data in files.items() for layer in decoded_layers(name, data)]
+            assert not [layer for layer in layers if a.partition(":")[2].encode() in layer]
             continue
-        one = shown[kind]
-        assert (one["author"], one["reason"]) == (AUTHOR, f"{REASON} ({kind})")
+        decision = shown[kind]
+        assert (decision["author"], decision["reason"]) == (AUTHOR, f"{REASON} ({kind})")
         said = f"by {AUTHOR}: {REASON} ({kind})"
         if kind == DecisionKind.LEGITIMATE:
-            assert a not in of
+            assert a not in cluster_of
             assert [row for row in piece(files, "suppressed")["rows"] if said in row[-1]]
             continue
-        assert one["in_force"] and a in {one["entity_a"], one["entity_b"]}
-        assert a in {each["id"] for each in found[of[a]]["members"]}
+        assert decision["in_force"] and a in {decision["entity_a"], decision["entity_b"]}
+        assert a in {each["id"] for each in clusters[cluster_of[a]]["members"]}
         if kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK):
-            assert (of[a] == of[b]) == (kind == DecisionKind.MUST_LINK)
+            assert (cluster_of[a] == cluster_of[b]) == (kind == DecisionKind.MUST_LINK)
 
 
 def test_a_run_says_what_changed_since_the_run_that_it_follows(days):
@@ -106,14 +112,14 @@ def test_a_run_says_what_changed_since_the_run_that_it_follows(days):
     told = piece(files, "run")
     assert told["previous"] == json.loads((first / MANIFEST_NAME).read_bytes())["run_id"]
     assert told["compared"]
-    before = [one["before"] for one in rows(piece(files, "clusters")) if one["before"]]
+    before = [row["before"] for row in rows(piece(files, "clusters")) if row["before"]]
     assert len(before) > 5
     assert piece(data_of(first), "run")["previous"] is None
 
 
 def places(folder):
     nodes = pq.read_table(folder / "graph" / "nodes.parquet").to_pylist()
-    return {one["id"]: (one["x"] * WIDE, one["y"]) for one in nodes if one["x"] is not None}
+    return {node["id"]: (node["x"] * WIDE, node["y"]) for node in nodes if node["x"] is not None}
 
 
 def test_a_figure_keeps_its_positions_from_day_to_day(days):
@@ -126,8 +132,9 @@ def test_a_figure_keeps_its_positions_from_day_to_day(days):
         if len(new) < 3 or len(old & new) * 2 < len(new):
             continue
         moved = [
-            sum((a - b) ** 2 for a, b in zip(before[one], after[one], strict=True)) ** 0.5
-            for one in sorted(old & new)
+            sum((a - b) ** 2 for a, b in zip(before[entity_id], after[entity_id], strict=True))
+            ** 0.5
+            for entity_id in sorted(old & new)
         ]
         if new <= old:
             assert max(moved) < 1e-9
@@ -159,15 +166,17 @@ def test_a_copy_for_a_reader_outside_holds_no_record_and_nothing_that_analysts_w
         content = b"\n".join(layers).decode("utf-8", "replace")
         if path.suffix == ".parquet":
             content = str(pq.read_table(path).to_pylist())
-        for what in (AUTHOR, REASON):
-            assert what not in content, path
-        assert not [one for one in (*records, *calls) if one in content], path
+        for secret in (AUTHOR, REASON):
+            assert secret not in content, path
+        assert not [record_id for record_id in (*records, *calls) if record_id in content], path
         assert not [text for text in records.values() if text[:60] in content], path
     assert (out / "report" / "index.html").is_file()
     # The places of the run's figures; those of members that are left out are not in it.
     core = pc.field("tier") == Tier.CORE
     named = set(read(second, MEMBERS).filter(core)["entity_id"].to_pylist())
-    assert places(out) == {one: at for one, at in places(second).items() if one in named}
+    assert places(out) == {
+        entity_id: position for entity_id, position in places(second).items() if entity_id in named
+    }
     assert len(places(out)) > 100
 
 
@@ -177,8 +186,8 @@ def test_small_counts_by_country_are_hidden_on_demand(days, tmp_path):
     words = ["report", str(second), "--suppress-below", "1000000", "--output", str(out)]
     assert cli.main(words) == 0
     files = data_of(out)
-    for one in rows(piece(files, "clusters")):
-        assert {number for _, number in one["countries"]} == {None}
+    for row in rows(piece(files, "clusters")):
+        assert {number for _, number in row["countries"]} == {None}
     shown = piece(files, "places")
     assert {number for _, number in shown["countries"]} == {None}
 
@@ -241,10 +250,12 @@ def test_a_snapshot_without_records_is_refused_in_one_line(days, tmp_path, capsy
     gone = tuple(f"{table.name}/" for table in (COMPLAINTS, CALLS, MENTIONS, REJECTS))
     for folder in (*gone, "private"):
         shutil.rmtree(snapshot / folder)
-    given = json.loads((snapshot / MANIFEST_NAME).read_bytes())
-    given["outputs"] = [one for one in given["outputs"] if not one["name"].startswith(gone)]
-    given.pop("private_manifest", None)
-    (snapshot / MANIFEST_NAME).write_text(json.dumps(given | {"private": []}))
+    manifest = json.loads((snapshot / MANIFEST_NAME).read_bytes())
+    manifest["outputs"] = [
+        file for file in manifest["outputs"] if not file["name"].startswith(gone)
+    ]
+    manifest.pop("private_manifest", None)
+    (snapshot / MANIFEST_NAME).write_text(json.dumps(manifest | {"private": []}))
     (snapshot / SIGNATURE_NAME).unlink(missing_ok=True)
     name, *rest = command
     words = (

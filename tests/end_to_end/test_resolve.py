@@ -48,8 +48,8 @@ legal_name = "{org}.com, Inc."
 def decisions(path, *rows):
     lines = [",".join(DECISION.names)]
     lines += [
-        f"D-{n},{kind},phone:{one},{other and f'phone:{other}'},Ada,checked,2024-04-02T00:00:00Z,"
-        for n, (kind, one, other) in enumerate(rows)
+        f"D-{n},{kind},phone:{a},{b and f'phone:{b}'},Ada,checked,2024-04-02T00:00:00Z,"
+        for n, (kind, a, b) in enumerate(rows)
     ]
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -66,7 +66,7 @@ def records(org):
             received_at=f"2024-03-{number + 1:02d}T09:30:00Z",
             victim_id=f"{org}-v{number}",
             narrative=f"{NARRATIVES[number % 6]} {org} {number}",
-            phone_numbers=[{"raw": one, "role": "callback"} for one in pair],
+            phone_numbers=[{"raw": raw, "role": "callback"} for raw in pair],
         )
         for number, pair in enumerate(pairs)
     ]
@@ -101,8 +101,8 @@ class Office:
         words += ["--case", self.folder / "case.toml", "--now", now, *more]
         return ringtrace(*words, "--override-by", "Ada Cole", "--override-reason", "small")
 
-    def number(self, thing):
-        return evidence_number(self.org, thing)
+    def number(self, subject):
+        return evidence_number(self.org, subject)
 
     def text(self, path):
         return (self.package / "data" / path).read_text("utf-8-sig")
@@ -133,10 +133,10 @@ def test_every_exhibit_row_page_letter_and_object_has_its_number(amazon, tmp_pat
     folder = amazon.package / "data"
     for path in sorted((folder / "exhibits").glob("[0-9]*.csv")):
         rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
-        assert all(parse_evidence_number(one["evidence_number"]) for one in rows)
+        assert all(parse_evidence_number(row["evidence_number"]) for row in rows)
     rows = csv.DictReader(io.StringIO(amazon.text("exhibits/02-identifiers.csv")))
-    assert {one["identifier"]: one["evidence_number"] for one in rows} == {
-        f"phone:{one}": amazon.number(f"phone:{one}") for one in (ONE, TWO, OTHER, FOURTH)
+    assert {row["identifier"]: row["evidence_number"] for row in rows} == {
+        f"phone:{number}": amazon.number(f"phone:{number}") for number in (ONE, TWO, OTHER, FOURTH)
     }
     cluster = amazon.number(cluster_thing(amazon.cluster))
     assert cluster in amazon.text("referral.html")
@@ -145,20 +145,22 @@ def test_every_exhibit_row_page_letter_and_object_has_its_number(amazon, tmp_pat
     assert all(cluster in page for page in pages[:-1]) and len(pages) > 3
     letters = sorted((folder / "requests").glob("*.txt"))
     assert letters
-    for one in letters:
-        name = f"requests/{one.name}"
-        assert amazon.number(letter_thing(amazon.cluster, name)) in one.read_text()
+    for letter in letters:
+        name = f"requests/{letter.name}"
+        assert amazon.number(letter_thing(amazon.cluster, name)) in letter.read_text()
     bundle = json.loads(amazon.text("cluster.stix.json"))["objects"]
     numbered = {
-        one["type"]: each["external_id"]
-        for one in bundle
-        for each in one.get("external_references", ())
+        node["type"]: each["external_id"]
+        for node in bundle
+        for each in node.get("external_references", ())
         if each["source_name"] == NUMBERS
     }
     kinds = {"infrastructure", "observed-data", "relationship", "sighting", "note", "grouping"}
     assert kinds <= numbered.keys() and numbered["infrastructure"] == cluster
     events = json.loads(amazon.text("cluster.misp.json"))["Event"]["Attribute"]
-    assert all(amazon.number(f"phone:{one['value']}") in one["comment"] for one in events)
+    assert all(
+        amazon.number(f"phone:{attribute['value']}") in attribute["comment"] for attribute in events
+    )
 
 
 def test_the_code_on_the_cover_reads_as_the_number(amazon, tmp_path):
@@ -182,8 +184,10 @@ def test_an_identifier_a_record_a_link_a_letter_and_a_cluster_are_told(amazon, c
     record = amazon.number(record_thing("complaint", "amazon", "a0"))
     assert "is the complaint amazon/a0" in told(capsys, record, amazon.package)
     letter = sorted((amazon.package / "data/requests").glob("*.txt"))[0].name
-    thing = letter_thing(amazon.cluster, f"requests/{letter}")
-    assert f"is the letter requests/{letter}" in told(capsys, amazon.number(thing), amazon.package)
+    subject = letter_thing(amazon.cluster, f"requests/{letter}")
+    assert f"is the letter requests/{letter}" in told(
+        capsys, amazon.number(subject), amazon.package
+    )
     rows = csv.DictReader(io.StringIO(amazon.text("exhibits/04-links.csv")))
     link = next(iter(rows))
     assert "is the link of phone:" in told(capsys, link["evidence_number"], amazon.package)
@@ -213,14 +217,16 @@ def test_a_run_alone_knows_its_own_numbers(amazon, capsys):
 
 
 def test_a_split_names_both_and_what_left_says_so(amazon, capsys):
-    apart = [("cannot_link", one, other) for one in (ONE, TWO) for other in (OTHER, FOURTH)]
+    apart = [("cannot_link", a, b) for a in (ONE, TWO) for b in (OTHER, FOURTH)]
     later = amazon.made("split", *apart, previous=amazon.run)
     now = tables.read_table(later, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
-    clusters = {one["cluster_id"] for one in now}
+    clusters = {row["cluster_id"] for row in now}
     assert len(clusters) > 1
     number = amazon.number(cluster_thing(amazon.cluster))
     said = told(capsys, number, amazon.package, later)
-    assert "split: its members are in" in said and all(one in said for one in clusters)
+    assert "split: its members are in" in said and all(
+        cluster_id in said for cluster_id in clusters
+    )
     assert f"split, {amazon.cluster} to" in said
     gone = amazon.made("gone", ("legitimate", ONE, ""), previous=amazon.run)
     said = told(capsys, amazon.number(f"phone:{ONE}"), amazon.package, gone)
@@ -228,16 +234,16 @@ def test_a_split_names_both_and_what_left_says_so(amazon, capsys):
 
 
 def test_a_merge_keeps_both_numbers(amazon, capsys):
-    apart = [("cannot_link", one, other) for one in (ONE, TWO) for other in (OTHER, FOURTH)]
+    apart = [("cannot_link", a, b) for a in (ONE, TWO) for b in (OTHER, FOURTH)]
     before = amazon.made("two", *apart)
     names = tables.read_table(before, CLUSTERS)["cluster_id"].to_pylist()
     after = amazon.made("one", ("confirm", ONE, ""), previous=before)
     (whole,) = tables.read_table(after, CLUSTERS)["cluster_id"].to_pylist()
     assert len(names) > 1
-    for one in names:
-        number = amazon.number(cluster_thing(one))
+    for cluster_id in names:
+        number = amazon.number(cluster_thing(cluster_id))
         said = told(capsys, number, before, after)
-        assert f"is the cluster {one}" in said and whole in said
+        assert f"is the cluster {cluster_id}" in said and whole in said
 
 
 def test_aliases_and_case_numbers_lead_to_the_number(amazon, capsys, tmp_path):
@@ -268,11 +274,11 @@ def test_links_of_a_number_are_a_linkset(amazon, capsys, tmp_path):
     assert links["anchor"] == f"{base}/{number}"
     assert links["related"] == [{"href": "https://crm.example/5003x", "title": "salesforce 5003x"}]
     exhibit = amazon.package / "data/exhibits/02-identifiers.csv"
-    assert exhibit.resolve().as_uri() in [one["href"] for one in links["describedby"]]
+    assert exhibit.resolve().as_uri() in [link["href"] for link in links["describedby"]]
     # RFC 9264, section 4.2: one member, a list of objects; each has an anchor, and by relation type
     # a list of targets, each with its href.
     for relation in links.keys() - {"anchor"}:
-        assert all(re.match(r"https://|file:///", one["href"]) for one in links[relation])
+        assert all(re.match(r"https://|file:///", link["href"]) for link in links[relation])
 
 
 def test_an_address_that_is_none_is_refused(amazon, capsys, tmp_path):
@@ -285,11 +291,11 @@ def test_an_address_that_is_none_is_refused(amazon, capsys, tmp_path):
     assert "line 2, url: is no address of the web" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", ["RT-MC55-B7NH-86", "nothing of ours"])
-def test_what_is_wrong_is_refused_in_one_line(amazon, capsys, given):
-    assert ringtrace("resolve", given, amazon.package) == 2
+@pytest.mark.parametrize("written", ["RT-MC55-B7NH-86", "nothing of ours"])
+def test_what_is_wrong_is_refused_in_one_line(amazon, capsys, written):
+    assert ringtrace("resolve", written, amazon.package) == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and given in said
+    assert said.count("\n") == 1 and written in said
 
 
 def test_a_wrong_line_of_aliases_is_named(amazon, capsys, tmp_path):
@@ -348,7 +354,7 @@ def test_a_partners_case_number_is_no_formula(amazon, capsys, tmp_path):
     _sealed_by_microsoft(folder)
     assert ringtrace("exchange", "schedule", folder, amazon.package) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert rows and {one["case_numbers_a"] for one in rows} == {'\'=HYPERLINK("https://x.example")'}
+    assert rows and {row["case_numbers_a"] for row in rows} == {'\'=HYPERLINK("https://x.example")'}
 
 
 def _sealed_by_microsoft(folder):
@@ -380,11 +386,11 @@ def test_two_companies_packages_are_laid_side_by_side(offices, amazon, capsys, t
     capsys.readouterr()
     assert ringtrace("exchange", "schedule", amazon.package, microsoft.package) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert {one["identifier"] for one in rows} == {
-        f"phone:{one}" for one in (ONE, TWO, OTHER, FOURTH)
+    assert {row["identifier"] for row in rows} == {
+        f"phone:{number}" for number in (ONE, TWO, OTHER, FOURTH)
     }
-    for one in rows:
-        assert one["number_a"] == amazon.number(one["identifier"])
-        assert one["number_b"] == microsoft.number(one["identifier"])
-        assert "amazon-2024-17" in one["case_numbers_a"]
-        assert "microsoft-2024-17" in one["case_numbers_b"]
+    for row in rows:
+        assert row["number_a"] == amazon.number(row["identifier"])
+        assert row["number_b"] == microsoft.number(row["identifier"])
+        assert "amazon-2024-17" in row["case_numbers_a"]
+        assert "microsoft-2024-17" in row["case_numbers_b"]

@@ -58,8 +58,8 @@ def test_wrong_usage_in_a_process_of_its_own(tmp_path, module):
 
 
 def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
-    given = ["--complaints", reports, "--output", tmp_path / "run"]
-    refused(capsys, [*given, "--runner=DataflowRunner"], "Beam options")
+    words = ["--complaints", reports, "--output", tmp_path / "run"]
+    refused(capsys, [*words, "--runner=DataflowRunner"], "Beam options")
     assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
 
 
@@ -70,7 +70,7 @@ def test_a_store_that_cannot_be_reached_is_one_line(tmp_path, capsys, reports, o
 
     monkeypatch.setattr(run_folder.FileSystems, "exists", refuse)
     words = ["--complaints", reports, "--output", tmp_path / "run", option, "s3://bucket/run"]
-    assert main([str(one) for one in words]) == 2
+    assert main([str(word) for word in words]) == 2
     printed = capsys.readouterr().err
     assert len(printed.splitlines()) == 1
     assert "cannot be looked at (Must provide" in printed

@@ -30,10 +30,10 @@ def test_a_script_names_its_clusters_and_joins_none(tmp_path):
     assert read(with_script, MEMBERS).equals(read(without, MEMBERS))
     assert read(with_script, CLUSTERS).num_rows == 2
     suppliers = read(with_script, SUPPLIERS).to_pylist()
-    assert {one["kind"] for one in suppliers} == {"script"}
-    assert [one["clusters"] for one in suppliers] == [2, 2]
-    assert [one["records"] for one in suppliers] == [6, 6]
-    assert {one["template"] for one in suppliers} == {SCRIPT.replace("1", "#")}
+    assert {supplier["kind"] for supplier in suppliers} == {"script"}
+    assert [supplier["clusters"] for supplier in suppliers] == [2, 2]
+    assert [supplier["records"] for supplier in suppliers] == [6, 6]
+    assert {supplier["template"] for supplier in suppliers} == {SCRIPT.replace("1", "#")}
     assert read(without, SUPPLIERS).num_rows == 0
 
 
@@ -41,7 +41,7 @@ def test_partitions_find_what_one_place_finds(tmp_path):
     """The pipeline against the same passes on one table."""
     texts = [f"{own(number)} {SCRIPT} {own(number)}" for number in range(12)]
     rows = fingerprint_rows(complaints(texts))
-    found = mentions_of(script_matches(rows, find_families(rows)))
-    expected = set(found["entity_id"].to_pylist())
+    mentions = mentions_of(script_matches(rows, find_families(rows)))
+    expected = set(mentions["entity_id"].to_pylist())
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
     assert set(read(tmp_path / "run", SUPPLIERS)["entity_id"].to_pylist()) == expected

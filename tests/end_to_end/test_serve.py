@@ -21,9 +21,9 @@ HOST = "http://127.0.0.1:8765"
 @pytest.fixture
 def first(tmp_path):
     simulate(World(seed=1, complaints=200, operations=4), tmp_path / "world")
-    given = {kind: [str(tmp_path / "world" / kind)] for kind in ("complaints", "calls")}
+    inputs = {kind: [str(tmp_path / "world" / kind)] for kind in ("complaints", "calls")}
     config = tmp_path / "batch.toml"
-    config.write_text("".join(f"{kind} = {json.dumps(paths)}\n" for kind, paths in given.items()))
+    config.write_text("".join(f"{kind} = {json.dumps(paths)}\n" for kind, paths in inputs.items()))
     output = tmp_path / "runs" / "first"
     assert batch(["--config", str(config), "--output", str(output)]) == 0
     return Run.open(output)
@@ -47,9 +47,9 @@ def test_what_is_decided_in_the_page_is_in_the_run_that_it_makes(first, tmp_path
     (largest, *_) = tables.read_table(first, CLUSTERS).sort_by([("size", "descending")]).to_pylist()
     members = tables.read_table(first, MEMBERS).to_pylist()
     member = next(
-        one["entity_id"]
-        for one in members
-        if one["cluster_id"] == largest["cluster_id"] and ":withheld-" not in one["entity_id"]
+        member["entity_id"]
+        for member in members
+        if member["cluster_id"] == largest["cluster_id"] and ":withheld-" not in member["entity_id"]
     )
     post("decide", {"kind": "dispute", "entity_a": member, "reason": "two rings, by its records"})
     assert post("rerun", {})["state"] == "running"
@@ -59,12 +59,14 @@ def test_what_is_decided_in_the_page_is_in_the_run_that_it_makes(first, tmp_path
     assert now["state"] == "done", now
     made = find_runs(tmp_path / "runs")[now["name"]]
     status = {
-        one["cluster_id"]: one["status"] for one in tables.read_table(made, CLUSTERS).to_pylist()
+        cluster["cluster_id"]: cluster["status"]
+        for cluster in tables.read_table(made, CLUSTERS).to_pylist()
     }
-    of = {
-        one["entity_id"]: one["cluster_id"] for one in tables.read_table(made, MEMBERS).to_pylist()
+    cluster_of = {
+        member["entity_id"]: member["cluster_id"]
+        for member in tables.read_table(made, MEMBERS).to_pylist()
     }
-    assert status[of[member]] == "disputed" and largest["status"] != "disputed"
+    assert status[cluster_of[member]] == "disputed" and largest["status"] != "disputed"
     assert made.manifest["options"]["previous"] == first.run_id
     told = client.get(f"/{server.token}/api/about", headers=own).json()
-    assert [one["name"] for one in told["runs"]] == [now["name"], "first"]
+    assert [line["name"] for line in told["runs"]] == [now["name"], "first"]

@@ -68,12 +68,14 @@ def wrong(offices):
 
 def ranks(made):
     """The priority of each cluster of several, by the ring whose numbers it has."""
-    found = [one for one in tables.read_table(made, CLUSTERS).to_pylist() if one["size"] > 1]
-    assert len(found) == 2
-    return {one["name"].split()[0][:8]: one["priority"] for one in found}
+    clusters = [
+        cluster for cluster in tables.read_table(made, CLUSTERS).to_pylist() if cluster["size"] > 1
+    ]
+    assert len(clusters) == 2
+    return {cluster["name"].split()[0][:8]: cluster["priority"] for cluster in clusters}
 
 
-WEB, EMAIL = (one[0][:8] for one in (numbers(0), numbers(1)))
+WEB, EMAIL = (number[0][:8] for number in (numbers(0), numbers(1)))
 
 
 def test_what_a_source_that_was_wrong_sends_ranks_lower(before, wrong, capsys):
@@ -95,11 +97,11 @@ def test_one_liar_sinks_no_source(before, offices):
 def test_a_source_that_was_wrong_changes_nothing_but_ranks(wrong, monkeypatch):
     office, first, made = wrong
     monkeypatch.setattr("transforms.reporters.LEAST_WEIGHT", 1.0)
-    other = decide_shops(office, first, "without")
+    unweighted = decide_shops(office, first, "without")
     for table in ALL_TABLES:
         if not (made / table.name).exists():
             continue
-        pair = [tables.read_table(folder, table) for folder in (made, other)]
+        pair = [tables.read_table(folder, table) for folder in (made, unweighted)]
         if table is CLUSTERS:
             assert not pair[0].equals(pair[1])
             pair = [rows.drop_columns(["priority", "priority_parts"]) for rows in pair]

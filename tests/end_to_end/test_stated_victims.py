@@ -35,8 +35,8 @@ def reports():
         *(complaint(8 + n, **phone_number(REFUSED)) for n in range(3)),
         *(complaint(12 + n, **phone_number(CALLED)) for n in range(3)),
         *(
-            complaint(20 + n, emails=[{"address": f"{one}@evil.support", "role": "reply_to"}
-                              for one in (f"jo.{INSIDE}", f"{INSIDE[3:]}x")],
+            complaint(20 + n, emails=[{"address": f"{name}@evil.support", "role": "reply_to"}
+                              for name in (f"jo.{INSIDE}", f"{INSIDE[3:]}x")],
                       urls=[f"https://{INSIDE}.evil-help.com/a", f"http://a{INSIDE}.com"],
                       payments=[{"method": "upi", "payee": f"{INSIDE}@ybl"}],
                       **phone_number(SUSPECT[2:]))
@@ -74,7 +74,9 @@ def assert_withheld(output):
     hidden = [row["kind"] for row in entities.values() if row["status"] == Status.VICTIM_SIDE]
     assert hidden == ["phone"]  # INSIDE, which nobody was told to call
     # Rows without a pseudonym are not one person's: others were told to use these.
-    contested = {one: row for one, row in entities.items() if row["status"] == Status.CONTESTED}
+    contested = {
+        entity_id: row for entity_id, row in entities.items() if row["status"] == Status.CONTESTED
+    }
     kinds = sorted(row["kind"] for row in contested.values())
     assert kinds == ["account", "domain", "email", "phone", "phone"]
     private = read(output, CONTESTED).to_pylist()

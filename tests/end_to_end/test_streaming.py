@@ -52,10 +52,10 @@ NOON = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp())
 
 def counters(result):
     """Counts that are not 0, by the name of the counter."""
-    found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+    counted = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
     totals = Counter()
-    for one in found:
-        totals[one.key.metric.name] += one.result
+    for counter in counted:
+        totals[counter.key.metric.name] += counter.result
     return {name: count for name, count in totals.items() if count}
 
 

@@ -38,11 +38,11 @@ class WriteRaised(beam.PTransform):
         return alerts | beam.Map(write, self.path)
 
 
-def write(alerts, path, at=beam.DoFn.TimestampParam):
+def write(alerts, path, timestamp=beam.DoFn.TimestampParam):
     with Path(path).open("a") as file:
-        for one in alerts.to_pylist():
-            second = at.micros // 1_000_000
-            file.write(json.dumps([second, one["kind"], one["entity_id"]]) + "\n")
+        for row in alerts.to_pylist():
+            second = timestamp.micros // 1_000_000
+            file.write(json.dumps([second, row["kind"], row["entity_id"]]) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def ticks(*parts):
         yield Tick(10 * number, snapshot=False)
 
 
-def of(kind, raised):
-    return [(second, entity) for second, one, entity in raised if one == kind]
+def raised_of_kind(kind, raised):
+    return [(second, entity) for second, raised_kind, entity in raised if raised_kind == kind]
 
 
 def numbered(first, callbacks, days, org="amazon"):
@@ -96,10 +96,10 @@ def test_a_number_is_raised_at_the_tick_after_its_last_record_and_at_no_other(kn
     before = [row for kind, rows in RECORDS.items() for row in rows[: -LAST[kind]]]
     whole = [row for rows in RECORDS.values() for row in rows]
     raised = raised_at(tmp_path, ticks([*KNOWN, *before], whole, whole), "--previous", known)
-    assert sorted(of("threshold", raised)) == [(20, "phone:+18335550109"), (20, ENTITY)]
-    assert of("several_orgs", raised) == [(20, "phone:+18445550108")]
-    assert of("burst", raised) == [(20, "phone:+18335550109")]
-    assert of("joined_cluster", raised) == [(20, "phone:+18665550110")]
+    assert sorted(raised_of_kind("threshold", raised)) == [(20, "phone:+18335550109"), (20, ENTITY)]
+    assert raised_of_kind("several_orgs", raised) == [(20, "phone:+18445550108")]
+    assert raised_of_kind("burst", raised) == [(20, "phone:+18335550109")]
+    assert raised_of_kind("joined_cluster", raised) == [(20, "phone:+18665550110")]
     assert len(set(raised)) == len(raised)
 
 
@@ -111,12 +111,14 @@ def test_clusters_that_merge_and_a_referred_one_that_wakes_are_raised_once(known
     across = numbered(100, [*OLD["A"], *OLD["B"]], [8] * 12)
     flags = ["--previous", known, "--referred", tmp_path / "referred.csv"]
     raised = raised_at(tmp_path, ticks(KNOWN, across, across), *flags)
-    assert [second for second, _ in of("clusters_merge", raised)] == [20]
-    assert [second for second, _ in of("referred_awake", raised)] == [20]
+    assert [second for second, _ in raised_of_kind("clusters_merge", raised)] == [20]
+    assert [second for second, _ in raised_of_kind("referred_awake", raised)] == [20]
 
 
 def test_late_records_count_by_their_own_time(tmp_path):
     newer = numbered(300, ["(844) 555-0107"], [20])
     in_time, too_old = numbered(100, [NEW], [9] * 5), numbered(400, [OTHER], [2] * 5)
     raised = raised_at(tmp_path, ticks([*newer, *in_time[:4]], [in_time[4]], too_old))
-    assert of("threshold", raised) == [(20, ENTITY)]  # OTHER was over when it came: no news
+    assert raised_of_kind("threshold", raised) == [
+        (20, ENTITY)
+    ]  # OTHER was over when it came: no news

@@ -33,7 +33,7 @@ def test_a_run_that_may_not_write_says_so_in_one_line(tmp_path):
     assert "File too large (EFBIG); raise the limit" in last
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
-    assert {one.name for one in tmp_path.iterdir()} == {"a.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.jsonl"}
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,10 @@ def rewritten(path, column, value):
     """Sets a column of every row."""
     rows = pq.read_table(path)
     values = pa.array([value] * rows.num_rows, rows.schema.field(column).type)
-    at = rows.schema.get_field_index(column)
-    pq.write_table(rows.set_column(at, rows.schema.field(at), values), path, compression="zstd")
+    place = rows.schema.get_field_index(column)
+    pq.write_table(
+        rows.set_column(place, rows.schema.field(place), values), path, compression="zstd"
+    )
 
 
 def forged(run, name, change):
@@ -253,20 +255,22 @@ TAMPERINGS = (
 )
 
 
-@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda tamper: tamper.__name__)
 def test_each_command_that_builds_on_it_names_it(world, run, tmp_path, capsys, tamper):
     says = tamper(run, world)
-    before = sorted(one.name for one in (world.folder / "home").iterdir())
+    before = sorted(path.name for path in (world.folder / "home").iterdir())
     for name, words in world.builders(run, tmp_path / "out").items():
         capsys.readouterr()
         assert ringtrace(*words) == 2, name
         error = capsys.readouterr().err
         assert says in error and error.count("\n") == 1, (name, error)
         assert not (tmp_path / "out").exists(), name
-    assert sorted(one.name for one in (world.folder / "home").iterdir()) == before
+    assert sorted(path.name for path in (world.folder / "home").iterdir()) == before
     assert ringtrace("health", run) in (1, 2)
-    found = capsys.readouterr()
-    assert says.partition(": is not")[0].split(", which")[0].split()[-1] in found.out + found.err
+    printed = capsys.readouterr()
+    assert (
+        says.partition(": is not")[0].split(", which")[0].split()[-1] in printed.out + printed.err
+    )
 
 
 def test_what_is_as_it_was_written_is_taken_in_silence(world, run, tmp_path, capsys):
@@ -337,7 +341,7 @@ def test_a_run_and_its_manifest_are_the_same_with_a_key_and_without(world, tmp_p
     words = [*world.inputs, "--decisions", world.decisions, "--now", NOW]
     assert ringtrace("batch", *words, "--output", tmp_path / "run") == 0
     ours, theirs = (
-        {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*.*")}
+        {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
         for folder in (tmp_path / "run", world.run)
     )
     assert theirs.keys() - ours.keys() == {SIGNATURE_NAME, PRIVATE_SIGNATURE}

@@ -30,7 +30,7 @@ LATER = "2026-05-01T00:00:00Z"
 
 def numbers(ring):
     """Four toll-free numbers of a ring, which no private person can hold."""
-    return [f"+1888{555 + 111 * ring}{one:04d}" for one in (131, 257, 362, 498)]
+    return [f"+1888{555 + 111 * ring}{digits:04d}" for digits in (131, 257, 362, 498)]
 
 
 def day(number):
@@ -40,7 +40,7 @@ def day(number):
 def words(number):
     """A narrative that shares no three words in a row with most others."""
     step = 1 + number % 11
-    return " ".join(WORDS[(number + step * one) % len(WORDS)] for one in range(14))
+    return " ".join(WORDS[(number + step * place) % len(WORDS)] for place in range(14))
 
 
 def told(number, named, who):
@@ -49,7 +49,7 @@ def told(number, named, who):
         received_at=day(number),
         victim_id=who,
         narrative=words(number),
-        phone_numbers=[{"raw": one, "role": "callback"} for one in named],
+        phone_numbers=[{"raw": raw, "role": "callback"} for raw in named],
         claimed_brand="Amazon",
     )
 
@@ -71,7 +71,7 @@ def welds(count=WELDERS):
     return [
         told(
             30 + number,
-            [numbers(ring)[one] for ring in (0, 1) for one in pairs[(number + ring) % 6]],
+            [numbers(ring)[place] for ring in (0, 1) for place in pairs[(number + ring) % 6]],
             f"welder-{number}",
         )
         for number in range(count)
@@ -87,8 +87,8 @@ class Office:
         self.decisions = folder / "decisions.csv"
 
     def batch(self, name, *more):
-        given = ["--decisions", self.decisions] if self.decisions.exists() else []
-        run(self.folder / name, "--complaints", self.complaints, *NOW, *given, *more)
+        flags = ["--decisions", self.decisions] if self.decisions.exists() else []
+        run(self.folder / name, "--complaints", self.complaints, *NOW, *flags, *more)
         return self.folder / name
 
     def typed(self, *rows):
@@ -114,8 +114,8 @@ class Office:
         out = self.folder / name
         words = ["exchange", "offer", made, "--from", "amazon", "--to", "microsoft"]
         assert ringtrace(*words, "--output", out, *NOW) == 0
-        found = json.loads((out / "offer.json").read_text())
-        return {one["entity_id"]: one["cluster"] for one in found["entities"]}
+        offer = json.loads((out / "offer.json").read_text())
+        return {entity["entity_id"]: entity["cluster"] for entity in offer["entities"]}
 
 
 def clusters(made):
@@ -149,11 +149,15 @@ def typed(welded):
 
 def assert_two(offered):
     """An offer names both rings, and no cluster of it numbers of both."""
-    of = [
-        {cluster for one, cluster in offered.items() if one.partition(":")[2] in numbers(ring)}
+    clusters_of = [
+        {
+            cluster
+            for entity_id, cluster in offered.items()
+            if entity_id.partition(":")[2] in numbers(ring)
+        }
         for ring in (0, 1)
     ]
-    assert of[0] and of[1] and of[0].isdisjoint(of[1])
+    assert clusters_of[0] and clusters_of[1] and clusters_of[0].isdisjoint(clusters_of[1])
 
 
 def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(welded, typed, capsys):
@@ -222,12 +226,12 @@ def test_two_who_invent_three_numbers_hold_a_ring_back_until_an_analyst_parts_th
     held = made.batch("held", "--previous", first)
     (cluster,) = clusters(held)
     assert cluster["status"] == "confirmed" and "thin" in cluster["flags"]
-    assert cluster["thin_side"] == [f"phone:{one}" for one in invented]
+    assert cluster["thin_side"] == [f"phone:{number}" for number in invented]
     assert made.stix(held, "held.json") == 2
-    for one in invented:
-        made.decide(held, "cannot_link", numbers(0)[1], one, capsys=capsys)
+    for number in invented:
+        made.decide(held, "cannot_link", numbers(0)[1], number, capsys=capsys)
     parted = made.batch("parted", "--previous", held)
-    assert not any("thin" in one["flags"] for one in clusters(parted))
+    assert not any("thin" in cluster["flags"] for cluster in clusters(parted))
     assert made.stix(parted, "parted.json") == 0
 
 
@@ -240,7 +244,7 @@ def test_a_confirm_of_before_the_weld_does_not_vouch_for_it(office, capsys):
     welded = made.batch("welded", "--previous", first)
     (cluster,) = clusters(welded)
     assert cluster["status"] == "confirmed" and "thin" in cluster["flags"]
-    sides = {one.partition(":")[2] for one in cluster["thin_side"]}
+    sides = {entity_id.partition(":")[2] for entity_id in cluster["thin_side"]}
     assert sides in (set(numbers(0)), set(numbers(1)))
     assert made.referral(welded, "package") == 1
     assert "thin_join" in capsys.readouterr().err
@@ -254,8 +258,8 @@ def test_it_leaves_once_somebody_was_shown_the_join(welded, kind, capsys):
     (cluster,) = clusters(first)
     on_side = cluster["thin_side"][0]
     members = tables.read_table(first, MEMBERS)["entity_id"].to_pylist()
-    other = next(one for one in members if one not in cluster["thin_side"])
-    words = {"confirm": ["confirm", on_side], "must_link": ["must_link", on_side, other]}[kind]
+    opposite = next(entity_id for entity_id in members if entity_id not in cluster["thin_side"])
+    words = {"confirm": ["confirm", on_side], "must_link": ["must_link", on_side, opposite]}[kind]
     text = made.decide(first, *words, capsys=capsys)
     assert "Falls into two if" in text and "a thin join" in text
     assert f"this {kind} vouches for it" in text
@@ -275,10 +279,10 @@ def test_a_confirm_that_was_typed_before_the_first_run_vouches_for_no_join(typed
     made, first = typed
     second = made.batch("second", "--previous", first)
     third = made.batch("third", "--previous", second)
-    for one in (first, second, third):
-        (cluster,) = clusters(one)
+    for made_run in (first, second, third):
+        (cluster,) = clusters(made_run)
         assert "thin" in cluster["flags"]
-        assert made.stix(one, "stix.json") == 2
+        assert made.stix(made_run, "stix.json") == 2
     reviewed = pc.field("review") == "reviewed"
     names = tables.read_table(third, MEMBERS, ["entity_id"], reviewed)["entity_id"].to_pylist()
     assert names == [f"phone:{numbers(0)[0]}"]
@@ -289,10 +293,10 @@ def test_explain_names_the_records_that_bear_a_join(welded, capsys):
     (cluster,) = clusters(made)
     capsys.readouterr()
     assert ringtrace("explain", made, numbers(0)[0], "--json") == 0
-    found = json.loads(capsys.readouterr().out)["cluster"]
-    thin = next(one for one in found["cuts"] if one["thin"])
+    cluster_told = json.loads(capsys.readouterr().out)["cluster"]
+    thin = next(cut for cut in cluster_told["cuts"] if cut["thin"])
     assert thin["reporters"] == cluster["weakest_cut"] == len(thin["borne_by"])
-    records = {one for those in thin["borne_by"] for one in those}
+    records = {record for records_of in thin["borne_by"] for record in records_of}
     assert records <= {f"amazon|c{number}" for number in range(40)}
     assert ringtrace("explain", made, numbers(0)[0]) == 0
     assert "Falls into two if" in capsys.readouterr().out
@@ -307,5 +311,5 @@ def test_what_many_bear_is_not_thin(office):
 def test_every_row_of_the_cut_is_the_same_in_any_order(welded):
     made, first = welded()
     jsonl(made.complaints, [*rings(), *welds()][::-1])
-    other = tables.read_table(made.batch("two", "--partitions", "3"), CLUSTERS)
-    assert other.equals(tables.read_table(first, CLUSTERS))
+    reversed_rows = tables.read_table(made.batch("two", "--partitions", "3"), CLUSTERS)
+    assert reversed_rows.equals(tables.read_table(first, CLUSTERS))

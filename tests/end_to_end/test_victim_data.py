@@ -55,7 +55,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|[nrt])")
 def plain(content: bytes) -> str:
     """Text as a reader, or a program that looks for numbers, takes it."""
     text = _ESCAPE.sub(
-        lambda one: chr(int(one[1] or one[2] or "a", 16)), content.decode("utf-8", "replace")
+        lambda match: chr(int(match[1] or match[2] or "a", 16)), content.decode("utf-8", "replace")
     )
     text = unicodedata.normalize("NFKC", unquote(unescape(text)))
     return _INVISIBLE.sub("", text).lower()
@@ -63,28 +63,28 @@ def plain(content: bytes) -> str:
 
 def values_in(name, content, values):
     """Those of the values that a file holds: digits with anything between, names of mailboxes."""
-    found = set()
+    present = set()
     for layer in decoded_layers(name, content):
         text = plain(layer)
         words = set(re.findall(r"\w{7,}", _BETWEEN.sub("", text)))
-        numbers = "\n".join(one for one in words if _NUMBER.search(one))
+        numbers = "\n".join(word for word in words if _NUMBER.search(word))
         for value in values:
             wanted = value.partition("@")[0].lower()
             if wanted in (text if "@" in value else numbers):
-                found.add(value)
-    return found
+                present.add(value)
+    return present
 
 
 def places_of(folder, values, owners=False):
     """The parts of a folder that hold each value: of the owner's own, or of all others."""
-    found = defaultdict(set)
+    places = defaultdict(set)
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         own = OWNER_ONLY & set(parts)
         if path.is_file() and bool(own) == owners:
             for value in values_in(path.name, path.read_bytes(), values):
-                found[value].add(min(own, default=parts[0]))
-    return found
+                places[value].add(min(own, default=parts[0]))
+    return places
 
 
 class Written(NamedTuple):
@@ -146,14 +146,14 @@ def written(folder, *words, kill_at=None):
 
 @pytest.fixture(scope="module")
 def made():
-    return {one.value: one for one in placements()}
+    return {placement.value: placement for placement in placements()}
 
 
 @pytest.fixture(scope="module")
 def rows(made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("in") / "complaints"
     folder.mkdir()
-    return jsonl(folder / "rows.jsonl", (one.row for one in made.values()))
+    return jsonl(folder / "rows.jsonl", (placement.row for placement in made.values()))
 
 
 @pytest.fixture(scope="module")
@@ -196,9 +196,11 @@ def killed(rows, tmp_path_factory):
 def test_no_value_is_in_anything_that_is_shown_printed_or_left(made, command, request):
     """A killed run leaves its tables beside the output, for its owner alone."""
     folder = request.getfixturevalue(command).folder
-    found = places_of(folder, made)
-    told = [(made[one].kind, made[one].form, made[one].language, made[one].field, *sorted(places))
-            for one, places in found.items()]  # fmt: skip
+    places_of_value = places_of(folder, made)
+    told = []
+    for value, places in places_of_value.items():
+        placed = made[value]
+        told.append((placed.kind, placed.form, placed.language, placed.field, *sorted(places)))
     assert not told
     assert not [path for path in (folder / "tmp").rglob("*") if path.is_file()]
     if command != "killed":
@@ -207,10 +209,10 @@ def test_no_value_is_in_anything_that_is_shown_printed_or_left(made, command, re
 
 @pytest.mark.parametrize("command", ["batch", "stream"])
 def test_no_value_is_in_a_temporary_file_that_others_can_read(made, command, request):
-    one = request.getfixturevalue(command)
+    files = request.getfixturevalue(command)
     contents = {
         content: name
-        for (name, _), content in one.passing.items()
+        for (name, _), content in files.passing.items()
         if not OWNER_ONLY & set(Path(name).parts)
     }
     assert contents
@@ -219,7 +221,7 @@ def test_no_value_is_in_a_temporary_file_that_others_can_read(made, command, req
             assert not values_in(name, content, made), name
         except (pa.ArrowException, EOFError):  # half of a file
             continue
-    assert {stat.S_IMODE(mode) for mode in one.nameless} <= {0o600}
+    assert {stat.S_IMODE(mode) for mode in files.nameless} <= {0o600}
 
 
 @pytest.mark.parametrize("command", ["batch", "stream", "killed"])
@@ -263,11 +265,15 @@ def test_operations_name_what_the_owners_own_stores_have(batch, stream, made):
     rows = re.findall(row, text, re.MULTILINE)
     kept = places_of(batch.folder / "run", made, owners=True)
     live = places_of(stream.folder / "live", made, owners=True)
-    assert {one for those in live.values() for one in those} == {"rejects", "state"}
-    found = Counter((made[one].kind, where) for one, those in kept.items() for where in those)
-    found += Counter((made[one].kind, "state") for one, those in live.items() if "state" in those)
-    found += Counter((one.kind, "placed") for one in made.values())
+    assert {place for places in live.values() for place in places} == {"rejects", "state"}
+    counted = Counter(
+        (made[value].kind, where) for value, places in kept.items() for where in places
+    )
+    counted += Counter(
+        (made[value].kind, "state") for value, places in live.items() if "state" in places
+    )
+    counted += Counter((placement.kind, "placed") for placement in made.values())
     stores = ("placed", "private", "rejects", "state")
     assert {name: [*map(int, counts)] for name, *counts in rows} == {
-        name: [found[kind, store] for store in stores] for name, kind in KINDS.items()
+        name: [counted[kind, store] for store in stores] for name, kind in KINDS.items()
     }

@@ -42,7 +42,7 @@ DAY_2 = [
         victim_id=f"w{number}",
         received_at=f"2024-03-0{2 + number % 5}T09:30:00Z",
         narrative=words,
-        phone_numbers=[{"raw": one, "role": "callback"} for one in (VICTIM, SUSPECT, OTHER)],
+        phone_numbers=[{"raw": raw, "role": "callback"} for raw in (VICTIM, SUSPECT, OTHER)],
         emails=[{"address": f"jo.{PLAIN}@evil.support", "role": "reply_to"}],
     )
     for number, words in enumerate(
@@ -106,7 +106,7 @@ def entries(folder):
 
 
 def status(folder):
-    return {one["entity_id"]: one["status"] for one in read(folder, ENTITIES).to_pylist()}
+    return {entity["entity_id"]: entity["status"] for entity in read(folder, ENTITIES).to_pylist()}
 
 
 def content(folder):
@@ -116,8 +116,10 @@ def content(folder):
     """
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     files = [path for path in files if CONTESTED.name not in path.as_posix()]
-    rows = [repr(ds.dataset(one).to_table().to_pylist()) for one in files if ".parquet" in one.name]
-    return "\n".join(rows).encode() + b"\n".join(one.read_bytes() for one in files)
+    rows = [
+        repr(ds.dataset(path).to_table().to_pylist()) for path in files if ".parquet" in path.name
+    ]
+    return "\n".join(rows).encode() + b"\n".join(path.read_bytes() for path in files)
 
 
 def shapes(secret):
@@ -131,8 +133,8 @@ def refused(capsys, words, *named):
     assert ringtrace(*words) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1, error
-    for one in named:
-        assert str(one) in error, error
+    for word in named:
+        assert str(word) in error, error
     return error
 
 
@@ -141,9 +143,11 @@ def refused(capsys, words, *named):
 
 def test_a_number_stays_withheld_on_a_day_that_does_not_say_whose_it_is(days, home, capfd):
     two = days / "two"
-    found = status(two)
-    assert found[f"phone:{SUSPECT}"] == Status.INFRASTRUCTURE
-    withheld = sorted(one.partition(":")[0] for one, of in found.items() if of == "contested")
+    statuses = status(two)
+    assert statuses[f"phone:{SUSPECT}"] == Status.INFRASTRUCTURE
+    withheld = sorted(
+        entity_id.partition(":")[0] for entity_id, state in statuses.items() if state == "contested"
+    )
     assert withheld == ["email", "phone"]
     assert PLAIN.encode() not in content(two).replace(b"-", b"").replace(b" ", b"")
     assert ringtrace("health", two) == 1
@@ -200,7 +204,7 @@ def test_a_stream_raises_no_alert_about_it(days):
         words += ["--tick-interval", 1, "--alert-records", 3, "--alert-hours", 168]
         words += ["--previous", days / "one", *flags]
         assert main([*map(str, words)]) == 0
-        alerts = [json.loads(one.read_text()) for one in (days / name / "alerts").glob("*.jsonl")]
+        alerts = [json.loads(path.read_text()) for path in (days / name / "alerts").glob("*.jsonl")]
         named[name] = json.dumps(alerts)
     assert VICTIM in named.get("without", VICTIM), "an alert that the register prevents"
     assert OTHER in named["out"]
@@ -223,7 +227,7 @@ def offer_of(*entity_ids):
         expires_at="2024-06-01T00:00:00Z",
         tlp="TLP:AMBER",
         terms=Terms(confidence_floor=50, k=5, least_reports=2, loss_unit=1000),
-        entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
+        entities=tuple(OfferedEntity(entity_id, "callback", 99, 1) for entity_id in ids),
         evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2024-W09"),),
         clusters=(OfferedCluster((), None, (), 1),),
     )
@@ -257,9 +261,9 @@ def test_a_join_refuses_ones_own_victims_and_counts_them(days, offered, capsys):
     assert alarm["message"].startswith("3 identifiers that offers name are your own victims'")
     assert ringtrace("health", days / "joint") == 1
     capsys.readouterr()
-    found = status(days / "joint")
-    assert found[f"phone:{OTHER}"] == Status.INFRASTRUCTURE
-    assert PLAIN not in "".join(found)
+    statuses = status(days / "joint")
+    assert statuses[f"phone:{OTHER}"] == Status.INFRASTRUCTURE
+    assert PLAIN not in "".join(statuses)
     assert PLAIN.encode() not in content(days / "joint")
     assert entries(days / "joint") == entries(days / "one")
 
@@ -282,11 +286,11 @@ def test_a_join_takes_nothing_by_value_that_is_contested_in_ones_own_run(days, o
     words = ["exchange", "join", days / "contested", offered, "--output", days / "joint", *JOIN_AT]
     assert ringtrace(*words) == 0
     assert "contested in your run: left out" in capsys.readouterr().out
-    found = status(days / "joint")
-    assert f"phone:{VICTIM}" not in found
-    assert Status.CONTESTED in found.values()
-    alarms = [json.loads((days / one / "manifest.json").read_text())["alarms"]
-              for one in ("contested", "joint")]  # fmt: skip
+    statuses = status(days / "joint")
+    assert f"phone:{VICTIM}" not in statuses
+    assert Status.CONTESTED in statuses.values()
+    alarms = [json.loads((days / name / "manifest.json").read_text())["alarms"]
+              for name in ("contested", "joint")]  # fmt: skip
     assert alarms[0] == alarms[1] != []
 
 
@@ -325,10 +329,10 @@ OTHERS = [
 def test_a_number_is_found_in_any_form_and_inside_what_people_choose(days, home):
     key = RegisterKey((home / "register.key").read_bytes())
     source = RegisterSource(key, tuple(map(str, (days / "one" / VICTIMS.name).iterdir())))
-    found = read_lookup(source).find(pa.array(NAMED + OTHERS), key)
-    assert found["entity_id"].to_pylist() == NAMED
+    hits = read_lookup(source).find(pa.array(NAMED + OTHERS), key)
+    assert hits["entity_id"].to_pylist() == NAMED
     assert read_lookup(source).without([f"phone:{VICTIM}"], key).find(pa.array(NAMED), key) == (
-        found.slice(0, 0)
+        hits.slice(0, 0)
     )
 
 
@@ -359,8 +363,8 @@ def test_a_pipeline_shows_the_secret_in_no_option_or_label(days, home):
     for step in proto.components.transforms.values():
         shown += step.unique_name + "".join(map(repr, step.display_data))
     secret = (home / "register.key").read_bytes()
-    for one in (secret.hex(), repr(secret), repr(secret)[2:-1]):
-        assert one not in shown
+    for form in (secret.hex(), repr(secret), repr(secret)[2:-1]):
+        assert form not in shown
 
 
 def test_only_its_owner_can_read_the_key_and_the_register(days, home):

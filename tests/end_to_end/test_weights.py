@@ -38,8 +38,8 @@ def test_a_file_of_weights_ranks(tmp_path):
     weights, _, rest = SHIPPED.partition("[scale]")
     alone = re.sub(r"(?m)^(?!recency)(\w+) = \d+", r"\1 = 0", weights)
     file.write_text(f"{alone}[scale]{rest}", encoding="utf-8")
-    given = jsonl(tmp_path / "rows.jsonl", rows())
-    manifest = run(tmp_path / "run", "--complaints", given, "--priority-weights", file, *NOW)
+    complaints = jsonl(tmp_path / "rows.jsonl", rows())
+    manifest = run(tmp_path / "run", "--complaints", complaints, "--priority-weights", file, *NOW)
     priority = {
         row["name"][-1]: row["priority"] for row in read(tmp_path / "run", CLUSTERS).to_pylist()
     }
@@ -50,7 +50,7 @@ def test_a_file_of_weights_ranks(tmp_path):
 def test_a_bad_file_is_refused_in_one_line(tmp_path, capsys):
     file = tmp_path / "mine.toml"
     file.write_text(SHIPPED.replace("victims = 30", "victims = -1"))
-    given = jsonl(tmp_path / "rows.jsonl", rows())
-    flags = ["--complaints", given, "--priority-weights", file, "--output", tmp_path / "run"]
-    assert main([str(one) for one in flags]) == 2
+    complaints = jsonl(tmp_path / "rows.jsonl", rows())
+    flags = ["--complaints", complaints, "--priority-weights", file, "--output", tmp_path / "run"]
+    assert main([str(word) for word in flags]) == 2
     assert capsys.readouterr().err == (f"{file}: [weights] victims: out of range; give 0 or more\n")

@@ -49,22 +49,22 @@ def test_numbers_that_could_not_be_read_are_counted_by_reason(tmp_path, capsys):
         "--calls",
         jsonl(tmp_path / "k.jsonl", calls),
     )
-    (line,) = (one for one in lines(capsys) if "could not be read" in one)
+    (line,) = (line for line in lines(capsys) if "could not be read" in line)
     whole = Run.open(tmp_path / "run")
-    found = unread_numbers(whole)
-    assert found[WITHHELD] == 1
-    assert found["no_region"] == 1
-    assert found["not_a_number"] == 1
+    unread = unread_numbers(whole)
+    assert unread[WITHHELD] == 1
+    assert unread["no_region"] == 1
+    assert unread["not_a_number"] == 1
     in_complaints = sum(whole.table(COMPLAINTS, ["numbers_unread"])["numbers_unread"].to_pylist())
-    assert sum(found.values()) == in_complaints + 1  # the call
-    assert line.startswith(f"{sum(found.values())} phone numbers could not be read: ")
+    assert sum(unread.values()) == in_complaints + 1  # the call
+    assert line.startswith(f"{sum(unread.values())} phone numbers could not be read: ")
     assert "1 without a country" in line
     assert VICTIM not in line
 
 
 def test_every_reason_has_words():
     assert set(REJECT_REASONS) == set(Code)
-    assert all(re.fullmatch("[a-z].*[a-zA-Z8]", one) for one in NUMBER_REASONS.values())
+    assert all(re.fullmatch("[a-z].*[a-zA-Z8]", words) for words in NUMBER_REASONS.values())
 
 
 def test_rejects_are_counted_by_reason_with_the_command_that_exports_them(tmp_path, capsys):
@@ -188,7 +188,7 @@ def test_a_terminal_shows_the_share_of_the_work_and_a_pipe_whole_lines(tmp_path)
     except OSError:
         pass  # the other end was closed
     assert on_terminal.wait(timeout=60) == 0
-    shares = [int(one) for one in re.findall(r"(\d+) %", seen.decode())]
+    shares = [int(share) for share in re.findall(r"(\d+) %", seen.decode())]
     assert shares == sorted(shares)
     assert 0 < max(shares) < 100
     assert "writing the report" in seen.decode()

@@ -57,7 +57,7 @@ def honest(org):
             received_at=day(2 * number),
             victim_id=f"v{number}",
             narrative=TOLD[number],
-            phone_numbers=[{"raw": one, "role": "callback"} for one in (RING, SECOND)],
+            phone_numbers=[{"raw": number, "role": "callback"} for number in (RING, SECOND)],
             payments=[{"method": "upi", "payee": PAYEE, "amount": "90.00", "currency": "USD"}],
             loss_amount="90.00",
             loss_currency="USD",
@@ -77,8 +77,8 @@ def lies(org):
             victim_id="liar",
             narrative=f"They said to write to {MAIL} or call {MOBILE}. {TOLD[number % 6]} {number}",
             phone_numbers=[
-                {"raw": one, "role": "callback"}
-                for one in (RING, SECOND, MOBILE, *([SLIP] if number % 2 else []))
+                {"raw": number, "role": "callback"}
+                for number in (RING, SECOND, MOBILE, *([SLIP] if number % 2 else []))
             ],
             emails=[MAIL],
             payments=[{"method": f"to {MAIL}", "payee": PAYEE, "amount": "1", "currency": "USD"}],
@@ -119,33 +119,38 @@ def office(tmp_path_factory):
         made.mkdir()
         complaints = jsonl(made / "complaints.jsonl", [*honest(org), *lies(org)])
         records = jsonl(made / "calls.jsonl", calls(org))
-        one = companies[org] = Company(org, made / "home", complaints, records, made / "run")
+        company = companies[org] = Company(org, made / "home", complaints, records, made / "run")
         files = ["--complaints", complaints, "--calls", records]
-        run(one.run, *files, "--decisions", decisions, *AS_OF)
+        run(company.run, *files, "--decisions", decisions, *AS_OF)
     trust_key(companies["amazon"], companies["microsoft"])
     trust_key(companies["microsoft"], companies["amazon"])
     return companies, decisions
 
 
-def at(monkeypatch, company):
+def act_as(monkeypatch, company):
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
 
 
-def found(folder, values):
+def files_naming(folder, values):
     """The files below a folder in which one of the values stands, in any layer."""
-    wanted = [one.encode() for one in values if len(one) > 6]
+    wanted = [value.encode() for value in values if len(value) > 6]
     return sorted(
         str(path.relative_to(folder))
         for path in Path(folder).rglob("*")
         if path.is_file()
         and any(
-            one in layer for layer in decoded_layers(path.name, path.read_bytes()) for one in wanted
+            value in layer
+            for layer in decoded_layers(path.name, path.read_bytes())
+            for value in wanted
         )
     )
 
 
 def member_rows(company):
-    return {one["entity_id"]: one for one in tables.read_table(company.run, MEMBERS).to_pylist()}
+    return {
+        member["entity_id"]: member
+        for member in tables.read_table(company.run, MEMBERS).to_pylist()
+    }
 
 
 def test_the_liar_is_in_the_cluster_and_in_the_runs_own_pages(office):
@@ -158,21 +163,21 @@ def test_the_liar_is_in_the_cluster_and_in_the_runs_own_pages(office):
     assert not more
     strangers = {mailbox, "phone:+12125550147", "phone:+18885550132"}
     assert strangers <= members.keys()
-    assert {members[one]["tier"] for one in strangers} == {"verify"}
-    assert any(members[one]["cluster_id"] == ring["cluster_id"] for one in strangers)
-    assert found(companies["amazon"].run / "report", STRANGERS)
+    assert {members[entity_id]["tier"] for entity_id in strangers} == {"verify"}
+    assert any(members[entity_id]["cluster_id"] == ring["cluster_id"] for entity_id in strangers)
+    assert files_naming(companies["amazon"].run / "report", STRANGERS)
 
 
 @pytest.mark.parametrize("form", ["graphml", "gexf", "csv", "stix", "misp"])
-@pytest.mark.parametrize("of", ["one", "all"])
-def test_an_export(office, tmp_path, form, of):
+@pytest.mark.parametrize("scope", ["one", "all"])
+def test_an_export(office, tmp_path, form, scope):
     run_folder = office[0]["amazon"].run
     ring = member_rows(office[0]["amazon"])["phone:+18885550123"]["cluster_id"]
-    which = ["--all"] if of == "all" else ["--cluster", ring]
+    which = ["--all"] if scope == "all" else ["--cluster", ring]
     words = ["export", run_folder, *which, "--format", form, "--output", tmp_path / "out"]
     assert ringtrace(*words) == 0
-    assert found(tmp_path, STRANGERS) == []
-    assert found(tmp_path, RINGS) == ["out"]
+    assert files_naming(tmp_path, STRANGERS) == []
+    assert files_naming(tmp_path, RINGS) == ["out"]
 
 
 def test_ones_own_export_names_all_and_marks_them(office, tmp_path):
@@ -180,20 +185,20 @@ def test_ones_own_export_names_all_and_marks_them(office, tmp_path):
     flags = ["--all", "--format", "csv", "--output", tmp_path / "own.csv", "--include-verify"]
     assert ringtrace("export", company.run, *flags) == 0
     rows = list(csv.DictReader((tmp_path / "own.csv").open(encoding="utf-8-sig")))
-    assert {one["entity_id"]: one["tier"] for one in rows} == {
-        name: one["tier"] for name, one in member_rows(company).items()
+    assert {row["entity_id"]: row["tier"] for row in rows} == {
+        name: member["tier"] for name, member in member_rows(company).items()
     }
 
 
 def test_the_redacted_report(office, tmp_path):
     company = office[0]["amazon"]
     assert ringtrace("report", company.run, "--redact", "--output", tmp_path / "out") == 0
-    assert found(tmp_path / "out", STRANGERS) == []
-    assert "report/data/part-0.js" in found(tmp_path / "out", RINGS)
+    assert files_naming(tmp_path / "out", STRANGERS) == []
+    assert "report/data/part-0.js" in files_naming(tmp_path / "out", RINGS)
 
 
 def offer(office, monkeypatch, folder, sender="microsoft", to="amazon", *flags):
-    at(monkeypatch, office[0][sender])
+    act_as(monkeypatch, office[0][sender])
     words = ["exchange", "offer", office[0][sender].run, "--to", to, "--output", folder]
     return ringtrace(*words, *NOW, *flags)
 
@@ -203,17 +208,18 @@ def test_an_offer_and_what_is_joined_of_it(office, monkeypatch, tmp_path, capsys
     assert offer(office, monkeypatch, tmp_path / "offer") == 0
     told = capsys.readouterr().out
     assert "to be verified before use" in told and "nothing leaves" in told
-    assert found(tmp_path / "offer", STRANGERS) == []
-    assert found(tmp_path / "offer", RINGS) == ["offer.json"]
+    assert files_naming(tmp_path / "offer", STRANGERS) == []
+    assert files_naming(tmp_path / "offer", RINGS) == ["offer.json"]
     # A run of one's own without lies: what is in the joint run came with the offer.
     clean = tmp_path / "clean"
     run(clean, "--complaints", jsonl(tmp_path / "c.jsonl", honest("amazon")), *AS_OF)
-    at(monkeypatch, companies["amazon"])
+    act_as(monkeypatch, companies["amazon"])
     flags = ["--output", tmp_path / "joint", "--decisions", decisions, *NOW]
     assert ringtrace("exchange", "join", clean, tmp_path / "offer", *flags) == 0
-    assert found(tmp_path / "joint", STRANGERS) == []
+    assert files_naming(tmp_path / "joint", STRANGERS) == []
     joined = {
-        one["entity_id"]: one for one in tables.read_table(tmp_path / "joint", MEMBERS).to_pylist()
+        member["entity_id"]: member
+        for member in tables.read_table(tmp_path / "joint", MEMBERS).to_pylist()
     }
     assert joined["phone:+18885550123"]["tier"] == "core"
     assert joined["phone:+18885550123"]["reporters"] > 6
@@ -224,33 +230,33 @@ def test_an_offer_without_any_review_stands_on_three_accounts(office, monkeypatc
     bare = tmp_path / "bare"
     files = ["--complaints", companies["microsoft"].complaints]
     run(bare, *files, "--calls", companies["microsoft"].calls, *AS_OF)
-    at(monkeypatch, companies["microsoft"])
+    act_as(monkeypatch, companies["microsoft"])
     words = ["exchange", "offer", bare, "--to", "amazon", "--output", tmp_path / "offer", *NOW]
     assert ringtrace(*words) == 0
-    assert found(tmp_path / "offer", STRANGERS) == []
-    assert found(tmp_path / "offer", RINGS) == ["offer.json"]
+    assert files_naming(tmp_path / "offer", STRANGERS) == []
+    assert files_naming(tmp_path / "offer", RINGS) == ["offer.json"]
 
 
 def test_a_referral_with_its_requests_stix_and_misp(office, monkeypatch, tmp_path):
     companies, decisions = office
     company = companies["amazon"]
-    at(monkeypatch, company)
+    act_as(monkeypatch, company)
     ring = member_rows(company)["phone:+18885550123"]["cluster_id"]
     words = ["referral", company.run, "--cluster", ring, "--recipient", "us-fbi-ic3"]
     words += ["--complaints", company.complaints, "--calls", company.calls]
     words += ["--decisions", decisions, "--excerpts", "--output", tmp_path / "package"]
     agreed = ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
     assert ringtrace(*words, *agreed) == 0
-    assert found(tmp_path / "package", STRANGERS) == []
-    named = found(tmp_path / "package", RINGS)
+    assert files_naming(tmp_path / "package", STRANGERS) == []
+    named = files_naming(tmp_path / "package", RINGS)
     for way in ("cluster.stix.json", "cluster.misp.json", "cluster.graphml", "referral.html"):
         assert f"data/{way}" in named
-    assert any(one.startswith("data/requests/") for one in named)
+    assert any(name.startswith("data/requests/") for name in named)
     facts = json.loads((tmp_path / "package/data/package.json").read_bytes())
     rows = member_rows(company)
     assert facts["members_left_out"] == sum(
-        one["cluster_id"] == ring and (one["tier"], one["review"]) != ("core", "reviewed")
-        for one in rows.values()
+        row["cluster_id"] == ring and (row["tier"], row["review"]) != ("core", "reviewed")
+        for row in rows.values()
     )
     assert facts["victims"] <= 7
 
@@ -258,7 +264,9 @@ def test_a_referral_with_its_requests_stix_and_misp(office, monkeypatch, tmp_pat
 def test_a_cluster_of_lies_is_refused_whoever_answers(office, monkeypatch, tmp_path, capsys):
     companies, _ = office
     lied = tmp_path / "lies.jsonl"
-    jsonl(lied, [one | {"phone_numbers": one["phone_numbers"][2:]} for one in lies("amazon")])
+    jsonl(
+        lied, [report | {"phone_numbers": report["phone_numbers"][2:]} for report in lies("amazon")]
+    )
     confirm = tmp_path / "decisions.csv"
     confirm.write_text(
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
@@ -267,7 +275,7 @@ def test_a_cluster_of_lies_is_refused_whoever_answers(office, monkeypatch, tmp_p
     run(tmp_path / "run", "--complaints", lied, "--decisions", confirm, *AS_OF)
     where = pc.field("status") == "confirmed"
     (row,) = tables.read_table(tmp_path / "run", CLUSTERS, where=where).to_pylist()
-    at(monkeypatch, companies["amazon"])
+    act_as(monkeypatch, companies["amazon"])
     words = ["referral", tmp_path / "run", "--cluster", row["cluster_id"], "--complaints", lied]
     words += ["--recipient", "in-cbi", "--output", tmp_path / "package"]
     agreed = ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
@@ -295,9 +303,9 @@ def test_alerts_to_a_webhook(office, tmp_path):
         (watched / name).mkdir(parents=True)
     # Six more people in one day cross the threshold; forty complaints of one person do not.
     today = [
-        one | {"received_at": f"2026-04-08T{10 + n:02d}:00:00Z", "complaint_id": f"t{n}",
+        report | {"received_at": f"2026-04-08T{10 + n:02d}:00:00Z", "complaint_id": f"t{n}",
                "victim_id": f"t{n}"}
-        for n, one in enumerate(honest("amazon"))
+        for n, report in enumerate(honest("amazon"))
     ]  # fmt: skip
     known = tmp_path / "known"
     run(known, "--complaints", jsonl(tmp_path / "c.jsonl", honest("amazon")), *AS_OF)
@@ -309,14 +317,14 @@ def test_alerts_to_a_webhook(office, tmp_path):
     finally:
         server.shutdown()
     posted = b"\n".join(bodies).decode()
-    assert not [one for one in STRANGERS if len(one) > 6 and one in posted]
+    assert not [secret for secret in STRANGERS if len(secret) > 6 and secret in posted]
     assert "+18885550123" in posted
-    rows = [json.loads(one) for one in bodies]
-    assert any(one["left_out"] for one in rows)
-    thresholds = {one["entity_id"] for one in rows if one["kind"] == "threshold"}
+    rows = [json.loads(body) for body in bodies]
+    assert any(row["left_out"] for row in rows)
+    thresholds = {row["entity_id"] for row in rows if row["kind"] == "threshold"}
     assert "phone:+18885550123" in thresholds and None not in thresholds
     # The files of the house name whom the webhook does not.
-    assert found(output / "alerts", STRANGERS)
+    assert files_naming(output / "alerts", STRANGERS)
 
 
 def test_what_one_call_or_a_field_of_the_input_names_is_in_no_copy_that_leaves(tmp_path):
@@ -333,27 +341,27 @@ def test_what_one_call_or_a_field_of_the_input_names_is_in_no_copy_that_leaves(t
         )
         for number in range(3)
     ]
-    rows = [one | {f"Jane Roe {place}": 1} for place, one in enumerate(honest("amazon"))]
-    given = ["--complaints", jsonl(tmp_path / "c.jsonl", rows)]
+    rows = [report | {f"Jane Roe {place}": 1} for place, report in enumerate(honest("amazon"))]
+    inputs = ["--complaints", jsonl(tmp_path / "c.jsonl", rows)]
     decisions = tmp_path / "zq-decided-by-jane-roe.csv"
     decisions.write_text("decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n")
-    given += ["--calls", jsonl(tmp_path / "k.jsonl", calls), "--decisions", decisions]
-    run(tmp_path / "run", *given, *AS_OF)
+    inputs += ["--calls", jsonl(tmp_path / "k.jsonl", calls), "--decisions", decisions]
+    run(tmp_path / "run", *inputs, *AS_OF)
     ringtrace("report", tmp_path / "run", "--redact", "--output", tmp_path / "copy")
     for form in ("graphml", "gexf"):
         out = tmp_path / f"x.{form}"
         ringtrace("export", tmp_path / "run", "--all", "--format", form, "--output", out)
     own = [tmp_path / "run/report/data/run.js", *(tmp_path / "run/suppliers").iterdir()]
     assert "jane roe" in written(own).replace("-", " ")
-    copy = [one for one in (tmp_path / "copy").rglob("*") if one.is_file()]
+    copy = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
     assert "jane roe" not in written(copy).replace("-", " ")
-    for one in (copy, [tmp_path / "x.graphml"], [tmp_path / "x.gexf"]):
-        found = written(one)
-        assert "zq-jane" not in found
-        assert "trunk:amazon:zq-shared" in found
+    for paths in (copy, [tmp_path / "x.graphml"], [tmp_path / "x.gexf"]):
+        text = written(paths)
+        assert "zq-jane" not in text
+        assert "trunk:amazon:zq-shared" in text
 
 
 def written(files):
     """All text of files, in lower case."""
-    layers = (layer for one in files for layer in decoded_layers(one.name, one.read_bytes()))
-    return "\n".join(one.decode("utf-8", "replace") for one in layers).lower()
+    layers = (layer for path in files for layer in decoded_layers(path.name, path.read_bytes()))
+    return "\n".join(layer.decode("utf-8", "replace") for layer in layers).lower()

@@ -182,11 +182,13 @@ def leaves():
     """Each command without subcommands, and each subcommand that has none, with its parser."""
 
     def below(name, parser):
-        found = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
-        if not found:
+        choices = [
+            action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+        ]
+        if not choices:
             yield name, parser
-        for word, one in found[0].choices.items() if found else ():
-            yield from below(f"{name} {word}", one)
+        for word, below_it in choices[0].choices.items() if choices else ():
+            yield from below(f"{name} {word}", below_it)
 
     for command in COMMANDS:
         module = import_module(command.module)
@@ -197,11 +199,11 @@ def leaves():
 
 LEAVES = dict(leaves())
 
-BEAM = {one.name for one in COMMANDS if one.takes_beam_options}
+BEAM = {command.name for command in COMMANDS if command.takes_beam_options}
 
 
 def actions(leaf):
-    return [one for one in LEAVES[leaf]._actions if one.dest != "help"]
+    return [action for action in LEAVES[leaf]._actions if action.dest != "help"]
 
 
 def key(action):
@@ -211,9 +213,9 @@ def key(action):
 def words_of(leaf, right, *more):
     """The command line of a row of `RIGHT`: arguments in their order, then options."""
     words = leaf.split()
-    for one in actions(leaf):
-        if not one.option_strings:
-            words += right.get(one.dest, [])
+    for action in actions(leaf):
+        if not action.option_strings:
+            words += right.get(action.dest, [])
     words += more
     for name, values in right.items():
         if name.startswith("-") and values is not None:
@@ -239,7 +241,11 @@ def writes(leaf, action):
 
 def reads(leaf, metavars):
     """The options and arguments whose value is one that the command reads."""
-    return [one for one in actions(leaf) if one.metavar in metavars and not writes(leaf, one)]
+    return [
+        action
+        for action in actions(leaf)
+        if action.metavar in metavars and not writes(leaf, action)
+    ]
 
 
 # Each kind yields cases of a command: the words, and what the line must name.
@@ -250,12 +256,12 @@ def unknown_option(leaf):
 
 
 def mistyped_option(leaf):
-    options = [one for one in actions(leaf) if one.option_strings]
-    for one in some(options):
-        if len(name := one.option_strings[0]) > 4:
+    options = [action for action in actions(leaf) if action.option_strings]
+    for action in some(options):
+        if len(name := action.option_strings[0]) > 4:
             typo = name[:-2] + name[-1]
             right = {k: v for k, v in RIGHT[leaf].items() if k != name}
-            value = ["x"] if takes_value(one) else []
+            value = ["x"] if takes_value(action) else []
             yield (
                 words_of(leaf, right, typo, *value),
                 f"unknown option {typo}; did you mean {name}?",
@@ -263,61 +269,66 @@ def mistyped_option(leaf):
 
 
 def missing_argument(leaf):
-    needed = [one for one in actions(leaf) if one.required and one.nargs != "*"]
-    for one in needed:
-        right = {k: v for k, v in RIGHT[leaf].items() if k != key(one)}
-        if one.option_strings:
-            yield words_of(leaf, right), key(one)
+    needed = [action for action in actions(leaf) if action.required and action.nargs != "*"]
+    for action in needed:
+        right = {k: v for k, v in RIGHT[leaf].items() if k != key(action)}
+        if action.option_strings:
+            yield words_of(leaf, right), key(action)
         else:
-            yield words_of(leaf, {k: v for k, v in right.items() if k.startswith("-")}), one.metavar
+            yield (
+                words_of(leaf, {k: v for k, v in right.items() if k.startswith("-")}),
+                action.metavar,
+            )
     if leaf in BEAM:
         for lacks in (["--output"], ["--complaints", "--calls", "--watch"]):
             right = {k: v for k, v in RIGHT[leaf].items() if k not in lacks}
-            yield words_of(leaf, right), next(one for one in lacks if one in RIGHT[leaf])
+            yield words_of(leaf, right), next(option for option in lacks if option in RIGHT[leaf])
 
 
 def missing_value(leaf):
-    for one in some([one for one in actions(leaf) if one.option_strings and takes_value(one)]):
-        right = {k: v for k, v in RIGHT[leaf].items() if k != key(one)}
-        yield [*words_of(leaf, right), key(one)], key(one)
+    for action in some(
+        [action for action in actions(leaf) if action.option_strings and takes_value(action)]
+    ):
+        right = {k: v for k, v in RIGHT[leaf].items() if k != key(action)}
+        yield [*words_of(leaf, right), key(action)], key(action)
 
 
 def wrong_type(leaf):
-    for one in actions(leaf):
-        if one.option_strings and takes_value(one) and one.type not in (None, str, Path):
-            yield changed(leaf, one, "Non sense"), "Non sense"
+    for action in actions(leaf):
+        if action.option_strings and takes_value(action) and action.type not in (None, str, Path):
+            yield changed(leaf, action, "Non sense"), "Non sense"
 
 
 def out_of_range(leaf):
-    for one in actions(leaf):
-        if isinstance(one.type, WholeNumber | Number):
-            yield changed(leaf, one, str(one.type.most + 1)), str(one.type.most + 1)
-            yield changed(leaf, one, str(one.type.least - 1)), str(one.type.least - 1)
-        elif one.choices:
-            yield changed(leaf, one, "sideways"), "sideways"
+    for action in actions(leaf):
+        if isinstance(action.type, WholeNumber | Number):
+            yield changed(leaf, action, str(action.type.most + 1)), str(action.type.most + 1)
+            yield changed(leaf, action, str(action.type.least - 1)), str(action.type.least - 1)
+        elif action.choices:
+            yield changed(leaf, action, "sideways"), "sideways"
 
 
 def absent_path(leaf):
-    for one in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
-        if leaf in ("decide", "serve") and key(one) == "--decisions":
+    for action in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
+        if leaf in ("decide", "serve") and key(action) == "--decisions":
             continue  # which it makes
-        yield changed(leaf, one, "{folder}/nowhere"), "nowhere"
+        yield changed(leaf, action, "{folder}/nowhere"), "nowhere"
 
 
 def folder_for_file(leaf):
-    for one in reads(leaf, READ_FILE):
-        yield changed(leaf, one, "{empty_folder}"), "empty-folder"
+    for action in reads(leaf, READ_FILE):
+        yield changed(leaf, action, "{empty_folder}"), "empty-folder"
 
 
 def file_for_folder(leaf):
-    for one in reads(leaf, READ_FOLDER):
-        yield changed(leaf, one, "{note}"), "note.txt"
+    for action in reads(leaf, READ_FOLDER):
+        yield changed(leaf, action, "{note}"), "note.txt"
 
 
 def broken_run(leaf):
-    for one in reads(leaf, {"RUN"}):
+    for action in reads(leaf, {"RUN"}):
         for broken in BROKEN_RUNS:
-            yield changed(leaf, one, f"{{folder}}/{broken}"), broken
+            yield changed(leaf, action, f"{{folder}}/{broken}"), broken
 
 
 def malformed_names(leaf, action):
@@ -325,24 +336,24 @@ def malformed_names(leaf, action):
 
     Commands share the reader of an option, so that they share these files, unless in a long test.
     """
-    names = [one for one in MALFORMED if one not in FINE.get(key(action), ())]
+    names = [name for name in MALFORMED if name not in FINE.get(key(action), ())]
     if LONG or not action.option_strings:
         return names
-    sharing = [one for one in LEAVES if key(action) in map(key, reads(one, FILES))]
+    sharing = [name for name in LEAVES if key(action) in map(key, reads(name, FILES))]
     return names[sharing.index(leaf) % len(names) :: len(sharing)]
 
 
 def malformed_file(leaf):
-    for one in reads(leaf, FILES):
-        for name in malformed_names(leaf, one):
-            yield changed(leaf, one, f"{{folder}}/{name}"), name
+    for action in reads(leaf, FILES):
+        for name in malformed_names(leaf, action):
+            yield changed(leaf, action, f"{{folder}}/{name}"), name
 
 
 def output_taken(leaf):
-    for one in actions(leaf):
-        if writes(leaf, one):
-            yield changed(leaf, one, "{taken}"), "taken"
-            yield changed(leaf, one, "{note}/below"), "note.txt"
+    for action in actions(leaf):
+        if writes(leaf, action):
+            yield changed(leaf, action, "{taken}"), "taken"
+            yield changed(leaf, action, "{note}/below"), "note.txt"
 
 
 def contradiction(leaf):
@@ -360,8 +371,8 @@ def surplus_argument(leaf):
 
 
 KINDS = {
-    one.__name__: one
-    for one in (
+    kind.__name__: kind
+    for kind in (
         unknown_option,
         mistyped_option,
         missing_argument,
@@ -393,7 +404,9 @@ MALFORMED = {
     "columns.dat": b"colour,shape\nred,round\n",
 }
 
-FINE = {one: {"empty.dat"} for one in ("--config", "--kafka-config", "--complaints", "--calls")}
+FINE = {
+    option: {"empty.dat"} for option in ("--config", "--kafka-config", "--complaints", "--calls")
+}
 """Files that are right although they look wrong: no settings, and a day without records."""
 
 CONTRADICTIONS = {
@@ -586,7 +599,7 @@ class Place:
     def at(self, org, *words):
         """Runs a command with the keys of an organisation."""
         self.patch.setenv(key_store.HOME_VARIABLE, str(self.folder / f"home-{org}"))
-        assert cli.main([str(one) for one in words]) == 0, words
+        assert cli.main([str(word) for word in words]) == 0, words
 
     def name(self, word, file):
         self.names[word] = self.folder / file
@@ -598,7 +611,8 @@ class Place:
         truth = self.name("truth", "in/truth.csv").read_text().splitlines()[1:]
         ids = sorted({row.partition(",")[0] for row in truth if "#" not in row})
         rows = [
-            f"C-{n},confirm,{one},,Ada Cole,seen,2026-06-01T00:00:00Z," for n, one in enumerate(ids)
+            f"C-{n},confirm,{entity_id},,Ada Cole,seen,2026-06-01T00:00:00Z,"
+            for n, entity_id in enumerate(ids)
         ]
         decisions = self.name("decisions", "decisions.csv")
         decisions.write_text("\n".join([",".join(DECISION.names), *rows]) + "\n")
@@ -617,7 +631,7 @@ class Place:
         thin = pc.is_in(members["cluster_id"], thin_clusters(self.folder / "run"))
         members = members.filter(pc.invert(thin))
         sizes = Counter(members["cluster_id"].to_pylist())
-        cluster = max(sizes, key=lambda one: (sizes[one], one))
+        cluster = max(sizes, key=lambda cluster_id: (sizes[cluster_id], cluster_id))
         where = pc.equal(members["cluster_id"], cluster)
         ids = members.filter(where)["entity_id"].to_pylist()
         self.names |= {"cluster": cluster, "entity": ids[0], "other": ids[1]}
@@ -630,20 +644,20 @@ class Place:
         self.names["evidence_number"] = facts["evidence_numbers"]["cluster"]
 
     def trust_keys(self):
-        for org, other in (("amazon", "microsoft"), ("microsoft", "amazon")):
+        for org, partner in (("amazon", "microsoft"), ("microsoft", "amazon")):
             pem = self.name("pem", f"{org}.pem")
             self.at(org, "keys", "export", "--output", pem)
             signer = signing.key_id(key_store.own_key().public_key())
             self.names["fingerprint"] = signer
-            self.at(other, "keys", "trust", org, pem, "--fingerprint", signer)
+            self.at(partner, "keys", "trust", org, pem, "--fingerprint", signer)
 
     def make_offers(self):
         offer, own = self.name("offer", "offer"), self.name("own_offer", "own-offer")
-        for run, org, other, out in (
+        for run, org, partner, out in (
             ("theirs", "microsoft", "amazon", offer),
             ("run", "amazon", "microsoft", own),
         ):
-            words = ["exchange", "offer", self.names[run], "--to", other, "--now", TIME]
+            words = ["exchange", "offer", self.names[run], "--to", partner, "--now", TIME]
             self.at(org, *words, "--output", out)
         shutil.copytree(offer, self.name("copy", "copy"))
         words = ["exchange", "join", self.names["theirs"], own, "--now", TIME]
@@ -652,10 +666,14 @@ class Place:
     def find_record(self):
         """Names a record of amazon's that nothing issued cites."""
         self.at("amazon", "keys", "show")
-        issued = {one for entry in ledger.read_ledger(None) for one in entry.bare}
+        issued = {entity_id for entry in ledger.read_ledger(None) for entity_id in entry.bare}
         columns = ["entity_id", "record_id"]
         mentions = tables.read_table(self.folder / "run", MENTIONS, columns).to_pylist()
-        cited = {one["record_id"] for one in mentions if without_epoch(one["entity_id"]) in issued}
+        cited = {
+            mention["record_id"]
+            for mention in mentions
+            if without_epoch(mention["entity_id"]) in issued
+        }
         rows = tables.read_table(self.folder / "run", COMPLAINTS, ["complaint_id"])
         record = min(set(rows["complaint_id"].to_pylist()) - cited)
         self.names |= {"record": f"amazon/{record}", "record_id": record}
@@ -668,14 +686,16 @@ class Place:
     def make_letters(self):
         victims = self.name("victims", "victims.csv")
         files = (self.folder / "in").glob("c*/*.jsonl")
-        rows = [json.loads(row) for one in files for row in one.read_text().splitlines()]
+        rows = [json.loads(row) for path in files for row in path.read_text().splitlines()]
         people = sorted({row.get("victim_id") for row in rows} - {None})
-        lines = [f"{one},(202) 555-{number:04d},US" for number, one in enumerate(people)]
+        lines = [
+            f"{victim_id},(202) 555-{number:04d},US" for number, victim_id in enumerate(people)
+        ]
         victims.write_text("\n".join(["victim_id,phone,country", *lines]) + "\n")
         ask = [victims, "--by", "phone", "--to"]
         joint, own = self.names["joint"], self.names["own_offer"]
         who = tables.read_table(joint, CONTRIBUTORS, ["cluster_id", "contributor"]).to_pylist()
-        both = next(one["cluster_id"] for one in who if one["contributor"] == "amazon")
+        both = next(row["cluster_id"] for row in who if row["contributor"] == "amazon")
         about = ["--run", joint, "--cluster", both, "--offer", own]
         request = self.letter("microsoft", "request", *ask, "amazon", *about, out="request")
         question = self.letter("amazon", "request", *ask, "microsoft", out="question")
@@ -710,11 +730,11 @@ class Place:
             self.at("microsoft", "exchange", "hub", *words, "--now", TIME)
 
     def words(self, words):
-        return [one.format_map(self.names) for one in words]
+        return [word.format_map(self.names) for word in words]
 
     def content(self):
         """All files and folders, and when each was last written."""
-        return {one: one.stat().st_mtime_ns for one in self.folder.rglob("*")}
+        return {path: path.stat().st_mtime_ns for path in self.folder.rglob("*")}
 
 
 @pytest.fixture(scope="module")
@@ -783,7 +803,7 @@ def test_kinds_that_follow_from_the_options_reach_most_commands():
         assert {(leaf, "unknown_option"), (leaf, "surplus_argument")} <= HAPPENS
 
 
-@pytest.mark.parametrize("command", [one.name for one in COMMANDS])
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_wrong_usage_is_one_line_that_says_what_to_do(place, capsys, command):
     before = place.content()
     for leaf, _, words, named in CASES:
@@ -803,7 +823,7 @@ def test_wrong_usage_is_one_line_that_says_what_to_do(place, capsys, command):
 )
 def test_a_hostile_name_moves_no_cursor(capsys, tmp_path, words):
     path = f"{tmp_path}/a\x1b[2J\n\u202eb"
-    assert run([one.format(path=path) for one in words]) == 2
+    assert run([word.format(path=path) for word in words]) == 2
     error = capsys.readouterr().err
     assert "a<U+001B>[2J<U+000A><U+202E>b" in error
     assert error.isascii() and error.count("\n") == 1 and "\x1b" not in error
@@ -816,8 +836,8 @@ def damage_bytes(path):
 def damage_text(path):
     """Writes a row whose first text is not UTF-8, which Parquet does not mind."""
     schema = pq.read_schema(path)
-    place = next(n for n, one in enumerate(schema) if one.type == pa.string())
-    columns = [pa.nulls(1, one.type) for one in schema]
+    place = next(n for n, field in enumerate(schema) if field.type == pa.string())
+    columns = [pa.nulls(1, field.type) for field in schema]
     offsets = pa.py_buffer(np.array([0, 1], np.int32).tobytes())
     columns[place] = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(b"\xe9"))
     pq.write_table(pa.table(columns, names=schema.names), path)

@@ -29,8 +29,8 @@ class MissingEngineError(Exception):
 
 def root() -> Path:
     """The folder that everything is kept in."""
-    given = os.environ.get("RINGTRACE_CACHE")
-    return (Path(given) if given else Path.home() / ".cache" / "ringtrace") / "engines"
+    folder = os.environ.get("RINGTRACE_CACHE")
+    return (Path(folder) if folder else Path.home() / ".cache" / "ringtrace") / "engines"
 
 
 def tool(name: str, engine: str) -> str:
@@ -39,10 +39,10 @@ def tool(name: str, engine: str) -> str:
     Raises:
         MissingEngineError: if it is not.
     """
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise MissingEngineError(f"{engine}: no {name} on this machine; install it")
-    return found
+    return path
 
 
 def jars(engine: str) -> Path:
@@ -117,8 +117,10 @@ def _call(engine: str, command: list[str], folder: Path | None = None) -> None:
     except subprocess.TimeoutExpired:
         raise MissingEngineError(f"{engine}: {command[0]} took over {SECONDS} s") from None
     if done.returncode:
-        lines = [one.strip() for one in (done.stdout + done.stderr).splitlines() if one.strip()]
-        told = next((one for one in lines if "ERROR" in one), lines[-1] if lines else "no reason")
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        told = next(
+            (line for line in lines if "ERROR" in line), lines[-1] if lines else "no reason"
+        )
         told = told.rpartition("[ERROR] ")[2].partition(" -> [Help")[0]
         raise MissingEngineError(f"{engine}: {Path(command[0]).name}: {told[:280]}")
 

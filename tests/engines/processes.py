@@ -32,8 +32,8 @@ def free_port() -> int:
         ServerError: if a hundred at random are all taken.
     """
     for port in random.sample(PORTS, 100):
-        with suppress(OSError), socket.socket() as one:
-            one.bind(("", port))
+        with suppress(OSError), socket.socket() as tried:
+            tried.bind(("", port))
             return port
     raise ServerError("no port is free")
 
@@ -91,8 +91,8 @@ def _ready(
     while True:
         ended = process.poll() is not None
         said = log.read_text(encoding="utf-8", errors="replace")
-        if found := pattern.search(said):
-            return found
+        if match := pattern.search(said):
+            return match
         if ended or time.monotonic() > until:
             why = "ended" if ended else "was not ready in time"
             raise ServerError(f"{process.args!r} {why}:\n{said[-2000:]}")
@@ -114,18 +114,18 @@ def stop(process: subprocess.Popen[bytes], grace: float = 10) -> None:
 
 def named(words: str) -> list[int]:
     """The ids of the processes whose command line holds these words."""
-    found = []
+    ids = []
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = line.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue  # it ended meanwhile
         if words in command:
-            found.append(int(line.parent.name))
-    return found
+            ids.append(int(line.parent.name))
+    return ids
 
 
 def children(parent: int) -> list[int]:
     """The ids of the processes that a process has started and that still run."""
     lists = Path(f"/proc/{parent}/task").glob("*/children")
-    return [int(one) for line in lists for one in line.read_text().split()]
+    return [int(number) for line in lists for number in line.read_text().split()]

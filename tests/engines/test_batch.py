@@ -31,6 +31,6 @@ def local(tmp_path_factory):
 def test_batch_on_an_engine_equals_batch_here(engine, tmp_path, local, world):
     flags, expected = local[world]
     run(tmp_path / "run", *flags, *engine_flags(engine))
-    found = files_of(tmp_path / "run")
-    assert sorted(found) == sorted(expected)
-    assert [name for name, content in found.items() if content != expected[name]] == []
+    files = files_of(tmp_path / "run")
+    assert sorted(files) == sorted(expected)
+    assert [name for name, content in files.items() if content != expected[name]] == []

@@ -13,7 +13,7 @@ def test_the_job_server_describes_every_option(flink):
     with grpc.insecure_channel(flink) as channel:
         server = beam_job_api_pb2_grpc.JobServiceStub(channel)
         told = server.DescribePipelineOptions(beam_job_api_pb2.DescribePipelineOptionsRequest())
-    kinds = {one.name: one.type for one in told.options}
+    kinds = {option.name: option.type for option in told.options}
     kind = beam_job_api_pb2.PipelineOptionType
     ours = read_data("flink")
     assert {kinds.get(name) for name in ours["numbers"]} == {kind.INTEGER}

@@ -45,8 +45,8 @@ class Place:
     @property
     def checkpoints(self):
         """Those that are whole, the newest last."""
-        found = (self.folder / "checkpoints").glob("*/chk-*/_metadata")
-        return [path.parent for path in sorted(found, key=lambda path: path.stat().st_mtime)]
+        paths = (self.folder / "checkpoints").glob("*/chk-*/_metadata")
+        return [path.parent for path in sorted(paths, key=lambda path: path.stat().st_mtime)]
 
     @contextmanager
     def stream(self, job_server, pool, *more):
@@ -123,8 +123,8 @@ def until(holds):
 def kill(processes):
     """End processes at once."""
     assert processes
-    for one in processes:
-        os.kill(one, signal.SIGKILL)
+    for process_id in processes:
+        os.kill(process_id, signal.SIGKILL)
 
 
 def test_workers_that_are_killed_lose_and_double_no_alert(place, pool, halves, tmp_path):

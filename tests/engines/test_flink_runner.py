@@ -25,6 +25,6 @@ def test_a_batch_run_by_flink_runner_equals_one_here(tmp_path, jar, monkeypatch)
     run(tmp_path / "here", *flags)
     flink = ["--runner=FlinkRunner", "--flink_master=[local]", f"--flink_job_server_jar={jar}"]
     run(tmp_path / "flink", *flags, *flink)
-    expected, found = files_of(tmp_path / "here"), files_of(tmp_path / "flink")
-    assert sorted(found) == sorted(expected)
-    assert [name for name, content in found.items() if content != expected[name]] == []
+    expected, made = files_of(tmp_path / "here"), files_of(tmp_path / "flink")
+    assert sorted(made) == sorted(expected)
+    assert [name for name, content in made.items() if content != expected[name]] == []

@@ -26,7 +26,7 @@ def test_a_broker_that_comes_back_has_what_was_sent(kafka, tmp_path):
 
 def _append(pair, path):
     with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - in a worker
-        file.write(json.dumps([one.decode() for one in pair]) + "\n")
+        file.write(json.dumps([part.decode() for part in pair]) + "\n")
 
 
 def test_an_engine_reads_a_topic_as_it_grows(kafka, beam_kafka, engine, topic, tmp_path):

@@ -60,7 +60,9 @@ def members_in(output):
 
 def alert_facts(output):
     """The subjects of the alerts, each once."""
-    pairs = [(one["kind"], one["entity_id"]) for one in map(json.loads, alerts_in(output).values())]
+    pairs = [
+        (alert["kind"], alert["entity_id"]) for alert in map(json.loads, alerts_in(output).values())
+    ]
     assert len(set(pairs)) == len(pairs)
     return set(pairs)
 
@@ -101,8 +103,8 @@ def test_poison_is_rejected(kafka, tmp_path):
     assert main(flags(kafka, "poison", tmp_path / "out")) == 0
     rejects = ds.dataset(tmp_path / "out" / "rejects").to_table().to_pylist()
     assert len(rejects) == 4
-    assert {one["source"].partition("/")[0] for one in rejects} == {"poison"}
-    assert Code.NOT_AN_OBJECT in {one["code"] for one in rejects}
+    assert {row["source"].partition("/")[0] for row in rejects} == {"poison"}
+    assert Code.NOT_AN_OBJECT in {row["code"] for row in rejects}
     (*_, last) = sorted((tmp_path / "out" / "snapshots").iterdir())
     counted = json.loads((last / "manifest.json").read_bytes())
     assert counted["counts"]["complaints"]["accepted"] == 1
@@ -134,7 +136,7 @@ def test_records_that_the_broker_deleted_are_not_passed_over_in_silence(kafka, t
 def test_wrong_usage_is_one_line(kafka, tmp_path, capsys, changed, words):
     send(kafka, "there", [(None, b"{}")])
     line = flags(kafka, "there", tmp_path / "out")
-    at = line.index(changed[0])
-    assert main([*line[:at], *changed, *line[at + 2 :]]) == 2
+    place = line.index(changed[0])
+    assert main([*line[:place], *changed, *line[place + 2 :]]) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert words in said

@@ -19,8 +19,8 @@ def send(bootstrap: str, topic: str, messages: Iterable[Sent]) -> None:
             producer.send(topic, key=key, value=value, headers=headers[0] if headers else None)
             for key, value, *headers in messages
         ]
-        for one in waiting:
-            one.get(timeout=30)
+        for result in waiting:
+            result.get(timeout=30)
     finally:
         producer.close()
 
@@ -29,15 +29,15 @@ def read_all(bootstrap: str, topic: str) -> list[Pair]:
     """Every (key, value) that a topic holds now, by partition and offset."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     try:
-        found = sorted(consumer.partitions_for_topic(topic) or ())
-        partitions = [TopicPartition(topic, number) for number in found]
+        numbers = sorted(consumer.partitions_for_topic(topic) or ())
+        partitions = [TopicPartition(topic, number) for number in numbers]
         if not partitions:
             return []  # nobody sent anything yet
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
         ends = consumer.end_offsets(partitions)
         pairs: list[Pair] = []
-        while any(consumer.position(one) < ends[one] for one in partitions):
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
             for records in consumer.poll(timeout_ms=500).values():
                 pairs.extend((record.key, record.value) for record in records)
         return pairs

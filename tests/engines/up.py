@@ -38,8 +38,8 @@ def main(names: Sequence[str]) -> int:
     if unknown := [name for name in names if name not in ENGINES]:
         sys.stderr.write(f"engines: no engine {unknown[0]!r}; there are {', '.join(ENGINES)}\n")
         return 2
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringtrace-engines-")))
         started = 0

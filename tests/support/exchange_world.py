@@ -45,17 +45,17 @@ class World:
         return self.folder / "truth.csv"
 
 
-def trust_key(one: Company, other: Company) -> None:
-    """`one` trusts the key of `other`, as two people would agree over the telephone."""
+def trust_key(company: Company, partner: Company) -> None:
+    """Lets a company trust the key of a partner, as two people agree over the telephone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(other.home))
+        patch.setenv(key_store.HOME_VARIABLE, str(partner.home))
         key = key_store.own_key().public_key()
-        patch.setenv(key_store.HOME_VARIABLE, str(one.home))
-        pem = one.home / "theirs.pem"
-        one.home.mkdir(exist_ok=True)
+        patch.setenv(key_store.HOME_VARIABLE, str(company.home))
+        pem = company.home / "theirs.pem"
+        company.home.mkdir(exist_ok=True)
         pem.write_bytes(signing.public_pem(key))
         mark = ["--fingerprint", signing.key_id(key)]
-        assert ringtrace("keys", "trust", other.org, pem, *mark) == 0
+        assert ringtrace("keys", "trust", partner.org, pem, *mark) == 0
 
 
 def rows(path: Path) -> list[dict]:
@@ -70,8 +70,8 @@ def reviewed_run(company: Company, folder: Path) -> Path:
     first = {row["cluster_id"]: row["entity_id"] for row in members.to_pylist()}
     lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
     lines += [
-        f'C-{n},confirm,"{one}",,Priya Rao,rang them,2026-04-01T00:00:00Z,'
-        for n, one in enumerate(sorted(first.values()))
+        f'C-{n},confirm,"{entity_id}",,Priya Rao,rang them,2026-04-01T00:00:00Z,'
+        for n, entity_id in enumerate(sorted(first.values()))
     ]
     decisions = folder / "decisions.csv"
     decisions.write_text("\n".join(lines) + "\n")
@@ -131,10 +131,10 @@ class Joint:
 
     def with_a_copy_of_its_keys(self, patch, folder):
         """The same runs, with keys and a ledger that a module may change."""
-        other = copy.copy(self)
-        other.patch, other.home = patch, shutil.copytree(self.home, folder / "home")
-        patch.setenv(key_store.HOME_VARIABLE, str(other.home))
-        return other
+        twin = copy.copy(self)
+        twin.patch, twin.home = patch, shutil.copytree(self.home, folder / "home")
+        patch.setenv(key_store.HOME_VARIABLE, str(twin.home))
+        return twin
 
     def referral(self, output, *more):
         words = ["referral", self.run, "--cluster", self.cluster["cluster_id"]]
@@ -153,13 +153,13 @@ def victims(company, run, named):
     where = pc.field("entity_id").isin(pa.array(sorted(named))) & (
         pc.field("source_org") == company.org
     )
-    found = tables.read_table(
+    named_in = tables.read_table(
         run, MENTIONS, ["record_kind", "record_id", "role"], where
     ).to_pylist()
     raw = {row["complaint_id"]: row for row in rows(company.complaints)}
     raw |= {row["call_id"]: row for row in rows(company.calls)}
-    ids = {one["record_id"] for one in found if one["role"] in HARD_ROLES}
-    return sorted({raw[one].get("victim_id") for one in ids} - {None})
+    ids = {row["record_id"] for row in named_in if row["role"] in HARD_ROLES}
+    return sorted({raw[record_id].get("victim_id") for record_id in ids} - {None})
 
 
 def people(path, numbered):
@@ -187,13 +187,15 @@ class Counted(Joint):
         both = {who: n for n, who in enumerate(self.own)}
         # Everybody else of the partner's has a number of an own victim, too: none may count.
         everybody = sorted({row.get("victim_id") for row in rows(world.microsoft.complaints)})
-        strangers = [one for one in everybody if one and one not in self.other]
+        strangers = [
+            victim_id for victim_id in everybody if victim_id and victim_id not in self.other
+        ]
         numbers = {who: n for n, who in enumerate(strangers[: len(self.own)])}
         numbers |= {who: n for n, who in enumerate(self.other[:SHARED])}
         numbers |= {who: 5000 + n for n, who in enumerate(self.other[SHARED:])}
         self.files = people(folder / "a.csv", both), people(folder / "m.csv", numbers)
-        one = ["--run", self.run, "--cluster", cluster_id, "--offer", self.offer]
-        self.letter("request", self.files[0], "--by", "phone", "--to", "microsoft", *one, out="1")
+        about = ["--run", self.run, "--cluster", cluster_id, "--offer", self.offer]
+        self.letter("request", self.files[0], "--by", "phone", "--to", "microsoft", *about, out="1")
         # The partner trusts this key for the time being.
         self.at("amazon")
         key = key_store.own_key().public_key()

@@ -14,8 +14,8 @@ RENAMES = ((Path, "rename"), (Path, "replace"))
 class FullDisk:
     """Counts what writes or renames, and refuses the `at`-th: from there on no write has room."""
 
-    def __init__(self, patch, at=10**9):
-        self.count, self.at = 0, at
+    def __init__(self, patch, fail_at=10**9):
+        self.count, self.at = 0, fail_at
         for place, name in WRITES:
             patch.setattr(place, name, self._counted(getattr(place, name), write=True))
         for place, name in RENAMES:

@@ -174,8 +174,8 @@ def feed() -> Feed:
         terms=whole.terms,
         entities=whole.entities,
         evidence=tuple(
-            FeedEvidence(one.entities, one.kind, one.reports, one.week, contributor)
-            for one, contributor in zip(rows, (0, 0, 1), strict=True)
+            FeedEvidence(row.entities, row.kind, row.reports, row.week, contributor)
+            for row, contributor in zip(rows, (0, 0, 1), strict=True)
         ),
         clusters=whole.clusters,
         contributors=(FeedContributor((0, 1), "a" * 32), FeedContributor((1,), "b" * 32)),
@@ -218,16 +218,16 @@ def hub_files() -> Iterator[tuple[str, Any]]:
     rows = (HubMember("microsoft", signing.key_id(KEY.public_key()), raw, ISSUED, None, ""),)
     yield "hub members", HubMembers("5" * 64, 1, "5" * 64, ISSUED, rows)
     yield "hub head", HubHead("5" * 64, "2026-06-01", 2, "6" * 64, "7" * 64, "5" * 64)
-    one = HubEntry("a" * 32, "phone:+18885550101", "callback", "core", 90, 5, "2026-W09",
+    entry = HubEntry("a" * 32, "phone:+18885550101", "callback", "core", 90, 5, "2026-W09",
                    "2026-W10", "analyst")  # fmt: skip
     ties = (HubTie(("a" * 32,), 5, "2026-W10"),)
-    actors = (HubActor("b" * 32, (one,), ties, ()),)
+    actors = (HubActor("b" * 32, (entry,), ties, ()),)
     disputes = (HubDispute("c" * 32, "d" * 32, ""),)
     yield (
         "hub letter",
         HubLetter("5" * 64, "microsoft", ISSUED, actors, ("e" * 32,), ("f" * 32,), disputes, ()),
     )
-    yield "hub log", LoggedEntry("b" * 32, "2026-06-01", one, "9" * 32, "8" * 32)
+    yield "hub log", LoggedEntry("b" * 32, "2026-06-01", entry, "9" * 32, "8" * 32)
 
 
 def _hub_reader(kind: type[Any]) -> Callable[[bytes, bytes], object]:
@@ -240,11 +240,11 @@ def _hub_reader(kind: type[Any]) -> Callable[[bytes, bytes], object]:
 
 def _read_log(content: bytes, _: bytes) -> object:
     """Reads a line of a log with one that follows it."""
-    log = HubLog(next(one for name, one in hub_files() if name == "hub"))
+    log = HubLog(next(charter for name, charter in hub_files() if name == "hub"))
     ends = LoggedEnd("2026-06-01", "a" * 32, 0)
     log.add_day("2026-06-01", content + b"\n" + signing.canonical_json(ends) + b"\n")
     log.check_erasures()
-    return [log.status(one, NOW.date()) for one in log.entries]
+    return [log.status(logged, NOW.date()) for logged in log.entries]
 
 
 def _read_sealed(content: bytes, _: bytes) -> object:
@@ -262,9 +262,9 @@ SEALING = b"\1" * 32
 
 def _read_offer(content: bytes, signature: bytes) -> object:
     org, _ = signer_of(content, signature, TRUSTED)
-    found = parse_offer(content, org)
-    check_offer_addressee(found, "amazon", NOW)
-    return list(offer_lines(found)) if isinstance(found, Offer) else found
+    letter = parse_offer(content, org)
+    check_offer_addressee(letter, "amazon", NOW)
+    return list(offer_lines(letter)) if isinstance(letter, Offer) else letter
 
 
 def _read_correction(content: bytes, signature: bytes) -> object:
@@ -279,12 +279,12 @@ def _read_keys(content: bytes, signature: bytes) -> object:
 def _letter_reader(kind: type[Any]) -> Callable[[bytes, bytes], object]:
     def read(content: bytes, signature: bytes) -> object:
         org, _ = signer_of(content, signature, TRUSTED)
-        found = read_letter(kind, content, org)
-        check_letter_addressee(found, "amazon", NOW)
+        letter = read_letter(kind, content, org)
+        check_letter_addressee(letter, "amazon", NOW)
         for name, each in (("points", POINT_BYTES), ("tags", TAG_BYTES)):
-            if hasattr(found, name):
-                decode_elements(getattr(found, name), each, found.size)
-        return found
+            if hasattr(letter, name):
+                decode_elements(getattr(letter, name), each, letter.size)
+        return letter
 
     return read
 
@@ -299,9 +299,9 @@ def _decisions(*, as_lines: bool) -> bytes:
     for number, kind in enumerate((DecisionKind.CONFIRM, DecisionKind.REVIEW)):
         known = parse_decisions(text, "d", SIGNERS)
         phone = f"phone:+1888555010{number}"
-        one = Decision(f"D-{number}", kind, phone, None, "Ada", "seen", NOW, None)
-        one = replace(one, members=(phone,), bound_by=BoundBy.FILE)
-        signed = sign_decision(one, known, signing.key_id(KEY.public_key()), KEY.sign)
+        decision = Decision(f"D-{number}", kind, phone, None, "Ada", "seen", NOW, None)
+        decision = replace(decision, members=(phone,), bound_by=BoundBy.FILE)
+        signed = sign_decision(decision, known, signing.key_id(KEY.public_key()), KEY.sign)
         text = with_decision_added(text, signed)
     return text.encode()
 
@@ -343,24 +343,24 @@ def specimens() -> list[Specimen]:
                "consent": _read_consent, "request": _letter_reader(Request),
                "answer": _letter_reader(Answer),
                "result": _letter_reader(Result)}  # fmt: skip
-    found = [
-        Specimen(name, signing.letter_bytes(one, KEY), readers.get(name, _read_offer),
+    files = [
+        Specimen(name, signing.letter_bytes(letter, KEY), readers.get(name, _read_offer),
                  (OfferError, LetterError, UsageError))
-        for name, one in letters()
+        for name, letter in letters()
     ]  # fmt: skip
     kinds = {"hub log": _read_log}
-    found += [
-        Specimen(name, signing.canonical_json(one), kinds.get(name, _hub_reader(type(one))),
+    files += [
+        Specimen(name, signing.canonical_json(letter), kinds.get(name, _hub_reader(type(letter))),
                  (OfferError,))
-        for name, one in hub_files()
+        for name, letter in hub_files()
     ]  # fmt: skip
-    letter = next(one.content for one in found if one.name == "hub letter")
-    found.append(Specimen("sealed letter", letter, _read_sealed, (OfferError,)))
+    letter = next(specimen.content for specimen in files if specimen.name == "hub letter")
+    files.append(Specimen("sealed letter", letter, _read_sealed, (OfferError,)))
     package = {"issuer": "microsoft", "as_of": ISSUED, "reference": "RT-1",
                "sealed_at": ISSUED, "key_id": signing.key_id(KEY.public_key())}  # fmt: skip
     sealed = seal.make_seal({"bagit.txt": b"x" * 9_000, "data/a.html": b""}, package)
     return [
-        *found,
+        *files,
         Specimen("seal", sealed, _read_seal, (seal.SealError,)),
         Specimen("token", seal.time_stamp_query(sealed), _read_token, (seal.TimeStampError,)),
         Specimen("signature", signing.sign_detached(b"signed", KEY), _read_signature,
@@ -429,9 +429,9 @@ def _read_package(content: bytes, signature: bytes) -> object:
     with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as said:
         files = {"seal.json": content, "seal.json.sig": signature, "data/a.html": b""}
         files |= {"bagit.txt": b"x" * 9_000, "data/b.html": content[:5_000]}
-        for name, one in files.items():
+        for name, data in files.items():
             Path(folder, name).parent.mkdir(exist_ok=True)
-            Path(folder, name).write_bytes(one)
+            Path(folder, name).write_bytes(data)
         status = verify.run(Namespace(folder=folder, key=None, authority=None, ledger=None))
         if status != 1:
             raise AssertionError(said.getvalue())
@@ -447,26 +447,26 @@ def mutant(content: bytes, rng: random.Random) -> bytes:
             pass  # decisions are a line of JSON each
     changed = bytearray(content)
     for _ in range(rng.choice((1, 1, 2, 8))):
-        at, end = sorted((rng.randrange(len(changed) + 1), rng.randrange(len(changed) + 1)))
-        end = min(end, at + rng.choice((1, 4, 64, 4_096)))
+        start, end = sorted((rng.randrange(len(changed) + 1), rng.randrange(len(changed) + 1)))
+        end = min(end, start + rng.choice((1, 4, 64, 4_096)))
         way = rng.randrange(7)
         if way == 0:
-            changed[at:end] = rng.randbytes(end - at)
+            changed[start:end] = rng.randbytes(end - start)
         elif way == 1:
-            del changed[at:end]
+            del changed[start:end]
         elif way == 2:
-            changed[at:at] = changed[at:end]
+            changed[start:start] = changed[start:end]
         elif way == 3:
-            changed[at:at] = rng.choice(PIECES)
-        elif way == 4 and at < len(changed):
-            changed[at] ^= 1 << rng.randrange(8)
+            changed[start:start] = rng.choice(PIECES)
+        elif way == 4 and start < len(changed):
+            changed[start] ^= 1 << rng.randrange(8)
         elif way == 5:
-            piece = bytes(changed[at:end])
-            del changed[at:end]
+            piece = bytes(changed[start:end])
+            del changed[start:end]
             to = rng.randrange(len(changed) + 1)
             changed[to:to] = piece
         else:
-            del changed[at : len(changed) if rng.random() < 0.2 else end]
+            del changed[start : len(changed) if rng.random() < 0.2 else end]
     return bytes(changed)
 
 
@@ -475,20 +475,22 @@ def _other_value(content: bytes, rng: random.Random) -> bytes:
     whole: Any = json.loads(content)
     node, steps = whole, rng.randrange(1, 6)
     for step in range(steps):
-        at: Any = rng.choice(sorted(node)) if isinstance(node, dict) else rng.randrange(len(node))
-        below = node[at]
+        step_key: Any = (
+            rng.choice(sorted(node)) if isinstance(node, dict) else rng.randrange(len(node))
+        )
+        below = node[step_key]
         if step == steps - 1 or not isinstance(below, dict | list) or not below:
             way = rng.random()
             if way < 0.1 and isinstance(node, dict):
                 node[rng.choice(("x", "format", "entities", "key_id"))] = rng.choice(HOSTILE)
             elif way < 0.2:
-                del node[at]
+                del node[step_key]
             elif way < 0.3 and isinstance(node, list):
                 node.append(below)
             elif way < 0.6 and isinstance(below, int):
-                node[at] = rng.choice((below + 1, below * 10**9, -below, below // 2))
+                node[step_key] = rng.choice((below + 1, below * 10**9, -below, below // 2))
             else:
-                node[at] = rng.choice(HOSTILE)
+                node[step_key] = rng.choice(HOSTILE)
             break
         node = below
     style = {} if rng.random() < 0.1 else {"separators": (",", ":"), "ensure_ascii": False}
@@ -510,25 +512,27 @@ def _fuzz(mutations: int, rng: random.Random, seed: int) -> tuple[Counter[str], 
     files = specimens()
     refused: Counter[str] = Counter()
     longest = 0.0
-    for one in files:
-        if one.name not in ("token", "package"):
-            one.read(one.content, signing.sign_detached(one.content, KEY))
+    for specimen in files:
+        if specimen.name not in ("token", "package"):
+            specimen.read(specimen.content, signing.sign_detached(specimen.content, KEY))
     for number in range(mutations):
-        one = files[number % len(files)]
-        content = mutant(one.content, rng)
-        signed = content if rng.random() < 0.9 else one.content
+        specimen = files[number % len(files)]
+        content = mutant(specimen.content, rng)
+        signed = content if rng.random() < 0.9 else specimen.content
         before, lines = time.perf_counter(), 0
         try:
-            one.read(content, signing.sign_detached(signed, KEY))
-        except one.errors as error:
-            refused[one.name] += 1
+            specimen.read(content, signing.sign_detached(signed, KEY))
+        except specimen.errors as error:
+            refused[specimen.name] += 1
             lines = str(error).count("\n")
         except Exception as error:
             Path("fuzz-mutant.bin").write_bytes(content)
-            place = f"{one.name}, mutation {number} of seed {seed}"
+            place = f"{specimen.name}, mutation {number} of seed {seed}"
             raise AssertionError(f"{place}: {error!r}") from error
         if lines:
-            raise AssertionError(f"{one.name}, mutation {number} of seed {seed}: {lines + 1} lines")
+            raise AssertionError(
+                f"{specimen.name}, mutation {number} of seed {seed}: {lines + 1} lines"
+            )
         longest = max(longest, time.perf_counter() - before)
     return refused, longest
 
@@ -540,8 +544,8 @@ def main(words: list[str]) -> int:
     )
     parser.add_argument("mutations", metavar="MUTATIONS", type=int, nargs="?", default=100_000)
     parser.add_argument("seed", metavar="SEED", type=int, nargs="?", default=1)
-    given = parser.parse_args(words)
-    mutations, seed = given.mutations, given.seed
+    options = parser.parse_args(words)
+    mutations, seed = options.mutations, options.seed
     start = time.perf_counter()
     refused, longest = fuzz(mutations, seed)
     for name, count in sorted(refused.items()):

@@ -38,9 +38,9 @@ def classify_evidence(
     """
     evidence = settle_carried(settle_roles(evidence))
     earlier = Earlier(**{name: more.pop(name) for name in Earlier._fields if name in more})
-    found = determine_status(sum_activity(evidence), known, lives, earlier, **more)
-    mentions, withheld = annotate_mentions(evidence, found.statuses)
-    return ClassifiedEvidence(found.entities, mentions, withheld, found.contested)
+    result = determine_status(sum_activity(evidence), known, lives, earlier, **more)
+    mentions, withheld = annotate_mentions(evidence, result.statuses)
+    return ClassifiedEvidence(result.entities, mentions, withheld, result.contested)
 
 
 def decision(kind: DecisionKind, entity_id: str) -> Decision:
@@ -74,7 +74,7 @@ def no_epochs():
 
 def parts(label):
     """A labelling as a set of frozensets of node numbers."""
-    found = {}
+    groups = {}
     for node, name in enumerate(np.asarray(label).tolist()):
-        found.setdefault(name, set()).add(node)
-    return {frozenset(part) for part in found.values()}
+        groups.setdefault(name, set()).add(node)
+    return {frozenset(part) for part in groups.values()}

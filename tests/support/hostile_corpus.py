@@ -120,8 +120,8 @@ CONTAINERS = {"jsonl": bytes, "gz": gzip.compress, "zst": compress_zstd, "u16": 
 def _json_lines() -> Iterator[Case]:
     for kind, pack in CONTAINERS.items():
         bad = BAD_LINES | (BAD_BYTES if kind in ("jsonl", "zst") else {})
-        for what, (line, code) in bad.items():
-            name = f"{what}.{kind}"
+        for kind_of_line, (line, code) in bad.items():
+            name = f"{kind_of_line}.{kind}"
             yield Case(name, pack(lines(name, line)), rejects={code: 1})
     for name, data in {
         "crlf.jsonl": lines("crlf.jsonl", end=b"\r\n"),
@@ -134,10 +134,10 @@ def _json_lines() -> Iterator[Case]:
 
 
 def _json_arrays() -> Iterator[Case]:
-    for what in ("number", "surrogate", "integer_id", "no_id", "day", "country", "amount"):
-        name = f"{what}.json"
-        data = b"[" + lines(name, BAD_LINES[what][0], b",").removesuffix(b",") + b"]"
-        yield Case(name, data, rejects={BAD_LINES[what][1]: 1})
+    for kind in ("number", "surrogate", "integer_id", "no_id", "day", "country", "amount"):
+        name = f"{kind}.json"
+        data = b"[" + lines(name, BAD_LINES[kind][0], b",").removesuffix(b",") + b"]"
+        yield Case(name, data, rejects={BAD_LINES[kind][1]: 1})
     whole = b"[" + lines("torn.json", end=b",").removesuffix(b",")
     yield Case("torn.json", whole[:-9], rejects={"broken_json": 1}, good=GOOD - 1)
 
@@ -159,8 +159,8 @@ def _csv() -> Iterator[Case]:
             "latin_cell": ((b"x", b"acme", b"t", b"caf\xe9"), {"bad_encoding": 1}),
             "time": ((b"x", b"acme", b"yesterday", b"a"), {"bad_timestamp": 1}),
         }
-        for what, (cells, rejects) in bad.items():
-            name = f"{what}.{suffix}"
+        for flaw, (cells, rejects) in bad.items():
+            name = f"{flaw}.{suffix}"
             good = [
                 separator.join(
                     [f"{name}/{n}".encode(), b"acme", b"2026-01-01T00:00:00Z", b'"a ""b"",\nc"']
@@ -175,8 +175,8 @@ def _csv() -> Iterator[Case]:
 def _parquet(name: str, **columns: list[object]) -> bytes:
     rows = pa.Table.from_pylist([row(name, number) for number in range(GOOD)])
     for column, values in columns.items():
-        at = rows.schema.get_field_index(column)
-        rows = rows.set_column(at, column, pa.array(values)) if at >= 0 else rows
+        place = rows.schema.get_field_index(column)
+        rows = rows.set_column(place, column, pa.array(values)) if place >= 0 else rows
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="none", use_dictionary=False)
     return sink.getvalue().to_pybytes()
@@ -269,17 +269,17 @@ def _skipped() -> Iterator[Case]:
 
 def _mail() -> Iterator[Case]:
     """Mailboxes, where the extra `mail` is installed."""
-    if any(find_spec(one) is None for one in ADAPTER.needed_modules):
+    if any(find_spec(module) is None for module in ADAPTER.needed_modules):
         return
     good = [bytes(scam_mail(number=number)) for number in range(GOOD)]
-    for what, (bad, code) in {
+    for flaw, (bad, code) in {
         "time": (bytes(scam_mail(Received="by a", Date="never")), "missing_field"),
         "large": (good[0] + b"x" * (9 << 20), "row_too_large"),
         "nothing": (b"", "bad_value"),
         "deep": (hostile_mails()["attached"], "bad_value"),
     }.items():
-        named = [one + what.encode() for one in good]
-        yield Case(f"{what}.mbox", mailbox(named[0], bad, *named[1:]), rejects={code: 1})
+        named = [mail + flaw.encode() for mail in good]
+        yield Case(f"{flaw}.mbox", mailbox(named[0], bad, *named[1:]), rejects={code: 1})
 
 
 CORPUS = [

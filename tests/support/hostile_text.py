@@ -40,14 +40,14 @@ def hostile_run(folder):
         ]
         rows["mentions"] += [mention(entity_id, evil, source_org=org, raw=evil) for org in orgs]
         rows["members"].append(member(entity_id, cluster_id))
-        other = f"email:{number}{evil}"
-        rows["entities"].append(entity(other, orgs=orgs))
-        rows["members"].append(member(other, cluster_id))
-        rows["links"].append(link(entity_id, other, orgs=orgs, record_ids=[evil], reason=evil))
+        partner_id = f"email:{number}{evil}"
+        rows["entities"].append(entity(partner_id, orgs=orgs))
+        rows["members"].append(member(partner_id, cluster_id))
+        rows["links"].append(link(entity_id, partner_id, orgs=orgs, record_ids=[evil], reason=evil))
         narrative = f"SECRET {evil}"
         rows["complaints"].append(complaint(evil, source_org=evil, narrative=narrative))
         where = {"field": "narrative", "start": 7, "end": 7 + len(evil)}
-        rows["mentions"].append(mention(other, evil, source_org=evil, raw=evil, **where))
+        rows["mentions"].append(mention(partner_id, evil, source_org=evil, raw=evil, **where))
         rows["mentions"].append(mention(f"script:{evil}", evil, source_org=evil, raw=evil, **where))
         rows["lineage"].append(lineage(cluster_id, event="merged", from_ids=[evil]))
         rows["entities"].append(entity(f"trunk:{evil}", status="uncorroborated"))

@@ -52,8 +52,8 @@ class HubWorld:
 
     def copy(self, folder: Path) -> HubWorld:
         """Copies keys and hub to another folder, and names the same runs."""
-        for one in (*(self.home(org) for org in (*ORGS, HOST)), self.hub):
-            shutil.copytree(one, folder / one.name, copy_function=shutil.copy2)
+        for path in (*(self.home(org) for org in (*ORGS, HOST)), self.hub):
+            shutil.copytree(path, folder / path.name, copy_function=shutil.copy2)
         for org in ORGS:
             (folder / f"run-{org}").symlink_to(self.run(org))
         for org in (*ORGS, HOST):
@@ -115,7 +115,8 @@ def make_world(folder: Path) -> HubWorld:
     truth = (folder / "in" / "truth.csv").read_text().splitlines()[1:]
     ids = sorted({row.partition(",")[0] for row in truth if "#" not in row})
     rows = [
-        f"C-{n},confirm,{one},,Ada Cole,seen,2026-05-20T00:00:00Z," for n, one in enumerate(ids)
+        f"C-{n},confirm,{entity_id},,Ada Cole,seen,2026-05-20T00:00:00Z,"
+        for n, entity_id in enumerate(ids)
     ]
     decisions = folder / "decisions.csv"
     decisions.write_text("\n".join([",".join(DECISION.names), *rows]) + "\n")

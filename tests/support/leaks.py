@@ -31,8 +31,8 @@ def number_forms(raw: str, country: str) -> set[str]:
     national = str(number.national_number)
     kinds = phonenumbers.PhoneNumberFormat
     written = {
-        phonenumbers.format_number(number, one)
-        for one in (kinds.E164, kinds.INTERNATIONAL, kinds.NATIONAL, kinds.RFC3966)
+        phonenumbers.format_number(number, form)
+        for form in (kinds.E164, kinds.INTERNATIONAL, kinds.NATIONAL, kinds.RFC3966)
     }
     parts = [national[:3], national[3:6], national[6:]]
     return written | {raw, national} | {sign.join(parts) for sign in "-. /\u00a0\u2011"}
@@ -40,15 +40,15 @@ def number_forms(raw: str, country: str) -> set[str]:
 
 def leak_forms(value: str) -> set[bytes]:
     """Returns a value as it is, escaped, encoded and hashed."""
-    found = {value.encode(), value.encode("utf-16-be"), value.encode("utf-16-le")}
-    found |= {quote(value).encode(), value.encode().hex().encode()}
-    for one in (value, f"phone:{value}"):
-        raw = one.encode()
-        found.add(base64.b64encode(raw).rstrip(b"="))
+    forms = {value.encode(), value.encode("utf-16-be"), value.encode("utf-16-le")}
+    forms |= {quote(value).encode(), value.encode().hex().encode()}
+    for text in (value, f"phone:{value}"):
+        raw = text.encode()
+        forms.add(base64.b64encode(raw).rstrip(b"="))
         for name in ("md5", "sha1", "sha256"):
             digest = hashlib.new(name, raw, usedforsecurity=False).digest()
-            found |= {digest, digest.hex().encode(), base64.b64encode(digest).rstrip(b"=")}
-    return {one for one in found if len(one) >= 5}
+            forms |= {digest, digest.hex().encode(), base64.b64encode(digest).rstrip(b"=")}
+    return {form for form in forms if len(form) >= 5}
 
 
 def values_in(whole: bytes, values: Iterable[str]) -> set[str]:
@@ -94,13 +94,13 @@ def decoded_layers(name: str, content: bytes) -> Iterator[bytes]:
 
 
 def _text_of(table: pa.Table) -> bytes:
-    columns = (";".join(map(str, one.to_pylist())) for one in table.columns)
+    columns = (";".join(map(str, column.to_pylist())) for column in table.columns)
     return "\n".join(columns).encode()
 
 
 def _decode_stream(stream: bytes) -> Iterator[bytes]:
     raw = stream.strip()
-    for unpack in (lambda one: zlib.decompress(base64.a85decode(one, adobe=False)),
+    for unpack in (lambda data: zlib.decompress(base64.a85decode(data, adobe=False)),
                    zlib.decompress):  # fmt: skip
         try:
             plain = unpack(raw.removesuffix(b"~>"))
@@ -108,5 +108,5 @@ def _decode_stream(stream: bytes) -> Iterator[bytes]:
             continue
         yield plain
         # A font can cut words into pieces: what is shown, joined.
-        yield b"".join(one[1:-1] for one in _SHOWN.findall(plain))
+        yield b"".join(word[1:-1] for word in _SHOWN.findall(plain))
         return

@@ -55,7 +55,7 @@ def rows(ids=tuple(IDS), roles=tuple(ROLES), **changed):
         )
         for n in range(3)
     ]
-    pairs = [(a, b) for at, a in enumerate(ids) for b in ids[at + 1 :]]
+    pairs = [(a, b) for place, a in enumerate(ids) for b in ids[place + 1 :]]
     told = {
         "status": "confirmed",
         "size": len(ids),
@@ -67,16 +67,16 @@ def rows(ids=tuple(IDS), roles=tuple(ROLES), **changed):
         "complaints": complaints,
         "clusters": [cluster("c-1", **(told | changed))],
         "members": [
-            member(one, "c-1", role=role, review="reviewed")
-            for one, role in zip(ids, roles, strict=True)
+            member(entity_id, "c-1", role=role, review="reviewed")
+            for entity_id, role in zip(ids, roles, strict=True)
         ],
-        "entities": [entity(one, complaints=3, victims=3) for one in ids],
+        "entities": [entity(entity_id, complaints=3, victims=3) for entity_id in ids],
         "links": [link(a, b, record_ids=["amazon|A-0"]) for a, b in pairs],
         "lineage": [lineage("c-1")],
         "suppliers": [supplier("trunk:acme-4", "c-1")],
         "mentions": [
-            mention(one, f"A-{n}", role=role, observed_at=START + timedelta(days=n))
-            for one, role in zip(ids, roles, strict=True)
+            mention(entity_id, f"A-{n}", role=role, observed_at=START + timedelta(days=n))
+            for entity_id, role in zip(ids, roles, strict=True)
             for n in range(3)
         ],
     }
@@ -87,12 +87,12 @@ def case_of(folder, tables, recipient="us-fbi-ic3", chosen=None, excerpts=None, 
     write_run(folder, tables)
     keys = sorted(member_record_keys(folder, "c-1"))
     sources = {key: RecordSource("made-up.jsonl", "a" * 64, n, 0) for n, key in enumerate(keys, 1)}
-    found = collect_case_records(folder, manifest(), "c-1", sources, START + timedelta(days=30))
+    records = collect_case_records(folder, manifest(), "c-1", sources, START + timedelta(days=30))
     chosen = chosen or reference.load_reference(recipient)
     stops = blocking_checks.find_obstacles(
-        found.facts, allowlist.shipped_allowlist(), chosen.policy
+        records.facts, allowlist.shipped_allowlist(), chosen.policy
     )
-    return build_case(folder, found, chosen, Filing(**filed), stops, excerpts)
+    return build_case(folder, records, chosen, Filing(**filed), stops, excerpts)
 
 
 SEALER = package.Sealer(KEY, "amazon", "2024-05-01T00:00:00Z")
@@ -152,12 +152,12 @@ def write_language(folder, change=str):
         for key, forms in english.messages.items()
     ]
     texts = tomllib.loads((home / "de/texts.toml").read_text())["texts"]
-    made = {one.name: change(one.read_text()) for one in (home / "en").iterdir()}
+    made = {path.name: change(path.read_text()) for path in (home / "en").iterdir()}
     made |= {
         "language.toml": (home / "en/language.toml").read_text(),
         "messages.toml": "\n".join(messages),
         "texts.toml": "\n".join(
-            ["[texts]", *(f"{json.dumps(one)} = {json.dumps(change(one))}" for one in texts)]
+            ["[texts]", *(f"{json.dumps(text)} = {json.dumps(change(text))}" for text in texts)]
         ),
     }
     return written(folder, {name: text.encode() for name, text in made.items()})

@@ -15,19 +15,19 @@ OTHER = "c-00000000000000bb"
 
 def at(*hours: float) -> list[datetime]:
     """Moments so many hours after the start."""
-    return [START + timedelta(hours=one) for one in hours]
+    return [START + timedelta(hours=hour) for hour in hours]
 
 
 def history(*hours: float, orgs=None, **more) -> IdentifierHistory:
     """An identifier with a record at each of the hours, each of a victim of its own."""
     count = len(hours)
-    given = {
+    fields = {
         "entity_id": "phone:+18885550123",
         "cluster_id": KNOWN,
         "known_cluster": None,
         "joins": False,
         "ties": (),
-        "times": np.array([one.timestamp() * 1e6 for one in at(*hours)], np.int64),
+        "times": np.array([moment.timestamp() * 1e6 for moment in at(*hours)], np.int64),
         "record_ids": [f"amazon|c{n}" for n in range(count)],
         "orgs": list(orgs or ["amazon"] * count),
         "victims": [f"v{n}" for n in range(count)],
@@ -35,5 +35,5 @@ def history(*hours: float, orgs=None, **more) -> IdentifierHistory:
         "core": frozenset(["phone:+18885550123"]),
     }
     if "copied" in more:
-        more.setdefault("copied_at", given["times"].tolist())
-    return IdentifierHistory(**given | more)
+        more.setdefault("copied_at", fields["times"].tolist())
+    return IdentifierHistory(**fields | more)

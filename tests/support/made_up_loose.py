@@ -56,23 +56,23 @@ def _value(kind: pa.DataType) -> st.SearchStrategy:
     if pa.types.is_list(kind):
         return st.none() | st.lists(_value(kind.value_type), max_size=3)
     if pa.types.is_struct(kind):
-        return st.none() | st.fixed_dictionaries({one.name: _value(one.type) for one in kind})
+        return st.none() | st.fixed_dictionaries({field.name: _value(field.type) for field in kind})
     return texts()
 
 
 def _row(schema: pa.Schema, sound: dict[str, str]) -> st.SearchStrategy[dict]:
     fields = {}
-    for one in schema:
-        if one.name in ("source", "format"):
-            fields[one.name] = st.just("f")
-        elif one.name == "position":
-            fields[one.name] = st.integers(1, 2**62)
-        elif one.name == "raw":
-            fields[one.name] = st.binary(max_size=8)
-        elif one.name in sound:
-            fields[one.name] = st.just(sound[one.name]) | texts()
+    for field in schema:
+        if field.name in ("source", "format"):
+            fields[field.name] = st.just("f")
+        elif field.name == "position":
+            fields[field.name] = st.integers(1, 2**62)
+        elif field.name == "raw":
+            fields[field.name] = st.binary(max_size=8)
+        elif field.name in sound:
+            fields[field.name] = st.just(sound[field.name]) | texts()
         else:
-            fields[one.name] = _value(one.type)
+            fields[field.name] = _value(field.type)
     return st.fixed_dictionaries(fields)
 
 

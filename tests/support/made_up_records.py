@@ -50,5 +50,7 @@ def read_calls(*rows: dict[str, Any]) -> pa.RecordBatch:
 
 def victims(by_row: Sequence[Collection[str]]) -> RowIdentifiers:
     """The identifiers of victims that each row must not show."""
-    rows = np.repeat(np.arange(len(by_row)), np.array([len(one) for one in by_row], np.int64))
+    rows = np.repeat(
+        np.arange(len(by_row)), np.array([len(identifiers) for identifiers in by_row], np.int64)
+    )
     return RowIdentifiers(rows, pa.array(chain.from_iterable(by_row), pa.string()))

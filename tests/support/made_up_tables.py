@@ -12,7 +12,7 @@ from schemas.field import allowed_values
 from schemas.tables import Table
 
 
-def _value(one: pa.Field, kind: pa.DataType) -> st.SearchStrategy[Any]:
+def _value(field: pa.Field, kind: pa.DataType) -> st.SearchStrategy[Any]:
     if pa.types.is_list(kind):
         return st.lists(_value(kind.value_field, kind.value_type), max_size=2)
     if pa.types.is_struct(kind):
@@ -27,14 +27,16 @@ def _value(one: pa.Field, kind: pa.DataType) -> st.SearchStrategy[Any]:
         return st.integers(0, 8).map(lambda n: n / 8)
     if pa.types.is_decimal(kind):
         return st.decimals(0, 1000, places=18)
-    return st.sampled_from(allowed_values(one) or ("", "a", "b", "ü"))
+    return st.sampled_from(allowed_values(field) or ("", "a", "b", "ü"))
 
 
 def rows_of(table: Table, least: int = 0) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Rows of a table, no two of one key."""
     fields = {
-        one.name: _value(one, one.type) if not one.nullable else st.none() | _value(one, one.type)
-        for one in table.schema
+        column.name: _value(column, column.type)
+        if not column.nullable
+        else st.none() | _value(column, column.type)
+        for column in table.schema
     }
 
     def key(row: dict[str, Any]) -> tuple[Any, ...]:

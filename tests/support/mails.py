@@ -25,8 +25,8 @@ def invoice_pdf(*lines: str, link: str = "") -> bytes:
 
     packed = io.BytesIO()
     canvas = Canvas(packed, invariant=1)
-    for at, line in enumerate(lines):
-        canvas.drawString(72, 750 - 20 * at, line)
+    for number, line in enumerate(lines):
+        canvas.drawString(72, 750 - 20 * number, line)
     if link:
         drawing = Drawing(150, 150)
         drawing.add(QrCodeWidget(link, barWidth=150, barHeight=150))
@@ -48,7 +48,7 @@ def qr_png(text: str) -> bytes:
 def scam_mail(text: str = "", html: str = "", number: int = 1, **fields: str) -> EmailMessage:
     """A mail of callback phishing; names of fields with `_` for `-`."""
     mail = EmailMessage()
-    given = {
+    fields_of_mail = {
         "Delivered-To": VICTIM,
         "Received": RECEIVED,
         "From": '"PayPal Billing" <billing@renewal-desk.support>',
@@ -58,7 +58,7 @@ def scam_mail(text: str = "", html: str = "", number: int = 1, **fields: str) ->
         "Date": "Sun, 3 Nov 2024 00:00:00 +0000",
         "Message-ID": f"<{number}@out.example>",
     } | {name.replace("_", "-"): value for name, value in fields.items()}
-    for name, value in given.items():
+    for name, value in fields_of_mail.items():
         mail[name] = value.replace("{number}", str(number))
     mail.set_content(text or f"Order {number}: you were charged $399. Call +1 (888) 555-0142.")
     if html:
@@ -83,8 +83,8 @@ def mailbox(*mails: bytes) -> bytes:
     import re
 
     parts = []
-    for one in mails:
-        escaped = re.sub(rb"^(>*From )", rb">\1", one.rstrip(b"\n"), flags=re.MULTILINE)
+    for mail in mails:
+        escaped = re.sub(rb"^(>*From )", rb">\1", mail.rstrip(b"\n"), flags=re.MULTILINE)
         parts.append(b"From - Mon Nov  4 10:00:00 2024\n" + escaped + b"\n\n")
     return b"".join(parts)
 
@@ -98,7 +98,7 @@ SAID = b"Call +1 888 555 0142 now.\n"
 
 
 def _parts(*parts: bytes, boundary: bytes = b"b") -> bytes:
-    inside = b"".join(b"--" + boundary + b"\n" + one + b"\n" for one in parts)
+    inside = b"".join(b"--" + boundary + b"\n" + part + b"\n" for part in parts)
     head = b'Content-Type: multipart/mixed; boundary="' + boundary + b'"\n\n'
     return head + inside + b"--" + boundary + b"--\n"
 
@@ -113,8 +113,8 @@ def _attached(kind: bytes, data: bytes) -> bytes:
 
 def _nested(depth: int) -> bytes:
     opened = b"".join(
-        b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (at, at)
-        for at in range(depth)
+        b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (level, level)
+        for level in range(depth)
     )
     return opened + _TEXT + b"\n" * 100_000
 
@@ -132,9 +132,9 @@ def _pdf_bomb() -> bytes:
         b"<</Filter/FlateDecode/Length %d>>stream\n" % len(stream) + stream + b"\nendstream",
     ]
     body, places = b"%PDF-1.4\n", b"xref\n0 5\n0000000000 65535 f \n"
-    for at, one in enumerate(objects, 1):
+    for number, body_of in enumerate(objects, 1):
         places += b"%010d 00000 n \n" % len(body)
-        body += b"%d 0 obj\n" % at + one + b"\nendobj\n"
+        body += b"%d 0 obj\n" % number + body_of + b"\nendobj\n"
     end = b"trailer\n<</Root 1 0 R/Size 5>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
     return body + places + end
 

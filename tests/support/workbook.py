@@ -11,10 +11,10 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
 
-def column_name(at):
+def column_name(number):
     name = ""
-    while at >= 0:
-        name, at = chr(65 + at % 26) + name, at // 26 - 1
+    while number >= 0:
+        name, number = chr(65 + number % 26) + name, number // 26 - 1
     return name
 
 
@@ -35,14 +35,14 @@ def write_workbook(path, sheets):
         f'Type="{_DOC}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_DOC}"><sheets>'
         + "".join(
-            f'<sheet name="{escape(name)}" sheetId="{at}" r:id="s{at}"/>'
-            for at, name in enumerate(names, 1)
+            f'<sheet name="{escape(name)}" sheetId="{n}" r:id="s{n}"/>'
+            for n, name in enumerate(names, 1)
         )
         + "</sheets></workbook>",
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
         + "".join(
-            f'<Relationship Id="s{at}" Type="{_DOC}/worksheet" Target="worksheets/s{at}.xml"/>'
-            for at in range(1, len(names) + 1)
+            f'<Relationship Id="s{n}" Type="{_DOC}/worksheet" Target="worksheets/s{n}.xml"/>'
+            for n in range(1, len(names) + 1)
         )
         + f'<Relationship Id="st" Type="{_DOC}/styles" Target="styles.xml"/></Relationships>',
         "xl/styles.xml": f'<styleSheet xmlns="{_MAIN}"><fonts><font/></fonts><fills><fill/></fills>'
@@ -53,12 +53,12 @@ def write_workbook(path, sheets):
         f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPE}.sheet.main+xml"/>'
         f'<Override PartName="/xl/styles.xml" ContentType="{_TYPE}.styles+xml"/>'
         + "".join(
-            f'<Override PartName="/xl/worksheets/s{at}.xml" ContentType="{_TYPE}.worksheet+xml"/>'
-            for at in range(1, len(names) + 1)
+            f'<Override PartName="/xl/worksheets/s{n}.xml" ContentType="{_TYPE}.worksheet+xml"/>'
+            for n in range(1, len(names) + 1)
         )
         + "</Types>",
     }
-    for at, name in enumerate(names, 1):
+    for sheet, name in enumerate(names, 1):
         rows = "".join(
             f'<row r="{number}">'
             + "".join(
@@ -70,9 +70,9 @@ def write_workbook(path, sheets):
             for number, row in enumerate(sheets[name], 1)
             if any(value != "" for value in row)
         )
-        parts[f"xl/worksheets/s{at}.xml"] = (
+        parts[f"xl/worksheets/s{sheet}.xml"] = (
             f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData></worksheet>'
         )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("[Content_Types].xml", *(one for one in parts if one[0] != "[")):
+        for name in ("[Content_Types].xml", *(path for path in parts if path[0] != "[")):
             archive.writestr(name, _HEAD + parts[name])

@@ -14,15 +14,15 @@ from transforms.write.job_pool import InlinePool
 
 def report_files(run, whole, **options) -> dict[str, bytes]:
     """The content of each file of a report, by name below the run's folder."""
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
 
     def kept(name: str, pieces) -> OutputFile:
-        found[name] = b"".join(pieces)
-        return {"name": name, "bytes": len(found[name]), "sha256": "", "rows": 0}
+        files[name] = b"".join(pieces)
+        return {"name": name, "bytes": len(files[name]), "sha256": "", "rows": 0}
 
     with TemporaryDirectory() as scratch:
         write_workbench(Run(str(run), whole), InlinePool(kept, scratch), **options)
-    return found
+    return files
 
 
 def export_files(run, whole, cluster_ids, suffixes=None, **options) -> dict[str, bytes]:
@@ -48,29 +48,31 @@ def piece(files: dict[str, bytes], name: str) -> dict:
 
 def parts(files: dict[str, bytes]) -> dict[str, dict]:
     """All that is said of each cluster, by its id."""
-    found = {}
+    clusters = {}
     for name, content in files.items():
         if not name.startswith("report/data/part-"):
             continue
         *_, data = decoded_layers(name, content)
         whole, numbers = map(json.loads, data.split(b"\n"))
-        read = {of: lists(one, numbers) for of, one in whole["tables"].items()}
-        for at, cluster_id in enumerate(whole["clusters"]):
+        read = {table: lists(column, numbers) for table, column in whole["tables"].items()}
+        for place, cluster_id in enumerate(whole["clusters"]):
             facts = {"left_out": 0, "lineage": [], "scripts": [], "joint": None} | whole["facts"][
-                at
+                place
             ]
-            for one in facts["scripts"]:
-                one["template"] = whole["words"][one["template"]][0][0]
-                one["variants"] = [[whole["words"][of], count] for of, count in one["variants"]]
-            found[cluster_id] = facts | {of: rows[at] for of, rows in read.items()}
-    return found
+            for script in facts["scripts"]:
+                script["template"] = whole["words"][script["template"]][0][0]
+                script["variants"] = [
+                    [whole["words"][word], count] for word, count in script["variants"]
+                ]
+            clusters[cluster_id] = facts | {table: rows[place] for table, rows in read.items()}
+    return clusters
 
 
 def lists(column: dict, numbers: list[list[int]]) -> list[list[dict]]:
     """The rows of each list of a column, as the page reads them."""
     counts = whole_numbers(column["counts"], numbers)
-    of = {name: values(one, numbers) for name, one in column["of"].items()}
-    rows = [dict(zip(of, row, strict=True)) for row in zip(*of.values(), strict=True)]
+    columns = {name: values(part, numbers) for name, part in column["of"].items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     ends = list(itertools.accumulate(counts))
     return [rows[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
@@ -82,11 +84,11 @@ def values(column: dict, numbers: list[list[int]]) -> list:
         return [day * 86_400 + second for day, second in zip(*both, strict=True)]
     if "counts" in column:
         return lists(column, numbers)
-    given = whole_numbers(column, numbers)
+    numbers_of = whole_numbers(column, numbers)
     if "t" in column:
-        return [column["t"][one - 1] if one else None for one in given]
+        return [column["t"][number - 1] if number else None for number in numbers_of]
     scale = column.get("scale", 1)
-    return [None if one == column.get("null") else one / scale for one in given]
+    return [None if number == column.get("null") else number / scale for number in numbers_of]
 
 
 def whole_numbers(column: dict, numbers: list[list[int]]) -> list[int]:

@@ -36,8 +36,8 @@ def prose(page: Path) -> str:
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.M)
-    texts = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", one) for one in headings]
-    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in texts}
+    texts = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -92,8 +92,8 @@ def test_operations_lists_every_format():
     rows = set(re.findall(r"^\| (both|complaints|calls) \| .+ \| `([a-z-]+)` \|$", section, re.M))
     names = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
     known = {
-        ("both" if len(one.kinds) == 2 else names[min(one.kinds)], one.name)
-        for one in ADAPTERS
-        if one.layout != Layout.EMPTY
+        ("both" if len(adapter.kinds) == 2 else names[min(adapter.kinds)], adapter.name)
+        for adapter in ADAPTERS
+        if adapter.layout != Layout.EMPTY
     }
     assert rows == known

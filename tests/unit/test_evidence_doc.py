@@ -66,13 +66,13 @@ def rows(*columns):
 
 
 def _body(lines, header):
-    found = []
+    body = []
     for line in lines:
         if not line.startswith("|"):
             break
         cells = (cell.strip() for cell in line.strip("|").split("|"))
-        found.append(dict(zip(header, cells, strict=True)))
-    return found
+        body.append(dict(zip(header, cells, strict=True)))
+    return body
 
 
 def test_every_constant_has_its_value_and_a_reason():
@@ -90,7 +90,7 @@ def test_every_constant_has_its_value_and_a_reason():
 
 def _is_number(value):
     several = value if isinstance(value, tuple) else (value,)
-    return all(isinstance(one, int | float) for one in several)
+    return all(isinstance(number, int | float) for number in several)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ KINDS = {"callback": "phone", "payee": "account", "lure_site": "domain", "caller
 
 @pytest.fixture(scope="module")
 def example():
-    found = [
+    pieces = [
         piece(
             f"{kind}:{row[role]}",
             role,
@@ -142,9 +142,9 @@ def example():
         for role, kind in KINDS.items()
         if row[role]
     ]
-    for one in found:
-        one.pop("status")
-    seen = classify_evidence(evidence(found), parse_allowlist("entity_id,reason\n", "none.csv"))
+    for mention in pieces:
+        mention.pop("status")
+    seen = classify_evidence(evidence(pieces), parse_allowlist("entity_id,reason\n", "none.csv"))
     links = (
         build_links(add_up_pairs(pair_entities(seen.mentions)[0])).combine_chunks().to_batches()[0]
     )
@@ -188,15 +188,15 @@ def test_the_members_of_the_example(example):
     _, members = finalize_entities(entities, assignment)
     _, inside = finalize_links(links, assignment)
     records, _ = cluster_records(seen.mentions, assignment)
-    clusters, found = summarize(
+    clusters, placed = summarize(
         pa.Table.from_batches([members]),
         pa.Table.from_batches([inside]),
         sum_cluster_records(records),
     )
     assert clusters["size"].to_pylist() == [3]
     expected = {row["member"]: row for row in rows("member", "tie")}
-    assert set(found["entity_id"].to_pylist()) == set(expected)
-    for row in found.to_pylist():
+    assert set(placed["entity_id"].to_pylist()) == set(expected)
+    for row in placed.to_pylist():
         told = expected[row["entity_id"]]
         assert row["confidence"] == pytest.approx(1 - 2 ** -float(told["tie"]))
         assert f"{row['confidence']:.3f}" == told["confidence"]

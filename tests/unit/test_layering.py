@@ -43,11 +43,11 @@ def parsed(path: Path) -> ast.Module:
 def docstrings(path: Path) -> list[str]:
     """The docstrings of a module, its classes and functions, and those below its constants."""
     expressions = (
-        one.value
-        for one in ast.walk(parsed(path))
-        if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
+        node.value
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     )
-    return [one.value for one in expressions if isinstance(one.value, str)]
+    return [constant.value for constant in expressions if isinstance(constant.value, str)]
 
 
 @pytest.mark.parametrize("package", [*PACKAGES, "benchmarks", "tools"])
@@ -65,8 +65,8 @@ def defined(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.AnnAssign):
         return [ast.unparse(node.target)]
     targets = node.targets if isinstance(node, ast.Assign) else []
-    parts = (one for target in targets for one in ast.walk(target))
-    return [one.id for one in parts if isinstance(one, ast.Name)]
+    parts = (part for target in targets for part in ast.walk(target))
+    return [part.id for part in parts if isinstance(part, ast.Name)]
 
 
 def read(node: ast.AST) -> list[str]:
@@ -74,15 +74,15 @@ def read(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
         return [node.id if isinstance(node, ast.Name) else node.attr]
     if isinstance(node, ast.ImportFrom):
-        return [one.name for one in node.names]
+        return [alias.name for alias in node.names]
     return [str(node.value)] if isinstance(node, ast.Constant) else []
 
 
 def test_docstrings_name_errors_that_exist():
     every = [path for package in [*PACKAGES, "benchmarks", "tools"] for path in modules(package)]
-    nodes = [one for path in every for one in ast.walk(parsed(path))]
-    classes = {one.name for one in nodes if isinstance(one, ast.ClassDef)}
-    known = {*dir(builtins), *classes, *(name for one in nodes for name in read(one))}
+    nodes = [node for path in every for node in ast.walk(parsed(path))]
+    classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    known = {*dir(builtins), *classes, *(name for node in nodes for name in read(node))}
     for path in every:
         for text in docstrings(path):
             raised = re.findall(r"^ +(\w+Error):", text.partition("Raises:")[2], re.MULTILINE)
@@ -91,7 +91,7 @@ def test_docstrings_name_errors_that_exist():
 
 def test_no_function_class_or_constant_is_unused():
     packages = [*PACKAGES, "benchmarks", "tools", "deploy"]
-    trees = {path: parsed(path) for one in packages for path in modules(one)}
+    trees = {path: parsed(path) for package in packages for path in modules(package)}
     used = {name for tree in trees.values() for node in ast.walk(tree) for name in read(node)}
     unused = [
         f"{path.relative_to(ROOT)}: {name}"

@@ -24,7 +24,7 @@ DOCUMENTS = [
     ROOT / "examples" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted(
-        one for one in (ROOT / "deploy").rglob("*") if one.suffix in (".sh", ".service", ".py")
+        path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".sh", ".service", ".py")
     ),
 ]
 
@@ -71,7 +71,7 @@ def leaves(
 
 
 PARSERS: Parsers = {
-    name: parser for one in COMMANDS for name, parser in leaves(one.name, one.parser())
+    name: parser for command in COMMANDS for name, parser in leaves(command.name, command.parser())
 }
 
 
@@ -81,9 +81,9 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 
 def beam_options() -> set[str]:
     parser = argparse.ArgumentParser(conflict_handler="resolve")
-    for one in PipelineOptions.__subclasses__():
-        if "_add_argparse_args" in vars(one):
-            one._add_argparse_args(parser)
+    for group in PipelineOptions.__subclasses__():
+        if "_add_argparse_args" in vars(group):
+            group._add_argparse_args(parser)
     return options(parser)
 
 
@@ -124,11 +124,11 @@ def read(path) -> str:
     return text
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda one: str(one.relative_to(ROOT)))
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_and_option_that_stands_in_a_document_is_known(path):
     text = read(path)
     for line, _ in (
-        code(text) if path.suffix == ".md" else ((one, True) for one in text.splitlines())
+        code(text) if path.suffix == ".md" else ((line, True) for line in text.splitlines())
     ):
         command = None if OTHER_PROGRAMS.match(line) else command_of(line)
         named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", line))
@@ -144,7 +144,7 @@ VALUE_OF = {WholeNumber: "3", Number: "0.5"}
 
 def filled(line: str, parser: argparse.ArgumentParser) -> list[str]:
     """The words of a line, with values that parse in place of TIME, N and the like."""
-    words = [one for one in shlex.split(line, comments=True) if one != "..."]
+    words = [word for word in shlex.split(line, comments=True) if word != "..."]
     for place, word in enumerate(words):
         action = parser._option_string_actions.get(words[place - 1]) if place else None
         if action is not None and word == action.metavar:
@@ -154,7 +154,7 @@ def filled(line: str, parser: argparse.ArgumentParser) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", [one for one in DOCUMENTS if one.suffix == ".md"], ids=lambda one: one.name
+    "path", [page for page in DOCUMENTS if page.suffix == ".md"], ids=lambda page: page.name
 )
 def test_every_fenced_command_line_is_one_that_its_parser_takes(path):
     for line, whole in code(read(path)):
@@ -163,7 +163,7 @@ def test_every_fenced_command_line_is_one_that_its_parser_takes(path):
             parser = PARSERS[command]
             words = filled(line, parser)
             _, rest = parser.parse_known_args(words[1 + len(command.split()) :])
-            unknown = {one.partition("=")[0] for one in rest if one.startswith("-")} - BEAM
+            unknown = {word.partition("=")[0] for word in rest if word.startswith("-")} - BEAM
             assert not unknown, f"{path.name}: {line}"
 
 
@@ -194,7 +194,7 @@ def test_one_option_takes_one_kind_of_value_in_all_commands():
         for option in action.option_strings:
             value = action.metavar or tuple(map(str, action.choices or ()))
             values.setdefault(option, set()).add(value)
-    several = {option: found for option, found in values.items() if len(found) > 1}
+    several = {option: kinds for option, kinds in values.items() if len(kinds) > 1}
     assert several == {
         "--complaints": {"GLOB", "N"},  # of files, and how many simulate makes
         "--from": {"FILE", "ORG"},  # the decisions of a browser, and who sends

@@ -37,13 +37,13 @@ def offer_of(folder):
 
 def known(view, entity_id):
     """The form in a view of an id of the joint run, whose epochs are counted anew."""
-    those = [one for one in view if without_epoch(one) == without_epoch(entity_id)]
-    return view.get(those[0] if len(those) == 1 else entity_id)
+    forms = [form for form in view if without_epoch(form) == without_epoch(entity_id)]
+    return view.get(forms[0] if len(forms) == 1 else entity_id)
 
 
-def partition(of):
+def partition(cluster_of):
     parts = defaultdict(set)
-    for entity_id, cluster in of.items():
+    for entity_id, cluster in cluster_of.items():
         parts[cluster].add(entity_id)
     return {frozenset(part) for part in parts.values()}
 
@@ -62,10 +62,10 @@ def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
         ("microsoft", world.microsoft.run),
         ("joint", joined / "run"),
     ):
-        found = evaluate.evaluate(evaluate.read_members(run), truth, known, victims, innocents)
-        assert (found.known_legitimate, found.victim_side) == (0, 0)
-        innocent[name] = found.innocent
-        score[name] = found.agreement
+        result = evaluate.evaluate(evaluate.read_members(run), truth, known, victims, innocents)
+        assert (result.known_legitimate, result.victim_side) == (0, 0)
+        innocent[name] = result.innocent
+        score[name] = result.agreement
     # A line that no list names can be taken for a scammer's; joining must not add to those.
     assert innocent["joint"] <= innocent["amazon"] + innocent["microsoft"]
     for alone in ("amazon", "microsoft"):
@@ -79,19 +79,19 @@ def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
     (told,) = manifest["options"]["offers"]
     assert told["sender"] == "microsoft"
     assert manifest["options"]["own_run"] == checked_manifest(world.amazon.run)["run_id"]
-    assert [one["name"] for one in manifest["inputs"] if one["kind"] == "offer"] == [
+    assert [source["name"] for source in manifest["inputs"] if source["kind"] == "offer"] == [
         f"offer-microsoft-{told['sha256'][:12]}.json"
     ]
     both = read(joined / "run", LINKS).to_pylist()
     link = max(
-        (one for one in both if one["accepted"] and len(one["orgs"]) == 2),
-        key=lambda one: one["weight"],
+        (row for row in both if row["accepted"] and len(row["orgs"]) == 2),
+        key=lambda row: row["weight"],
     )
     capsys.readouterr()
     words = ["explain", joined / "run", link["entity_a"], link["entity_b"], "--json"]
     assert ringtrace(*words) == 0
     told = json.loads(capsys.readouterr().out)
-    parts = [part for one in told["path"]["links"] for part in one["parts"]]
+    parts = [part for step in told["path"]["links"] for part in step["parts"]]
     assert {part["record"].partition("|")[0] for part in parts} == {"amazon", "microsoft"}
     assert sum(part["share"] for part in parts if part["counted"]) == pytest.approx(link["weight"])
     assert ringtrace("report", joined / "run") == 0
@@ -99,10 +99,10 @@ def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
 
 def test_explain_dates_what_an_offer_counts_to_the_week_and_says_what_was_called(joined, capsys):
     offer = offer_of(joined / "offer")
-    called = {without_epoch(offer.entities[at].entity_id) for at in offer.called}
+    called = {without_epoch(offer.entities[place].entity_id) for place in offer.called}
     both = read(joined / "run", LINKS).to_pylist()
-    of_offer = [one for one in both if one["accepted"] and "microsoft" in one["orgs"]]
-    link = next(one for one in of_offer if without_epoch(one["entity_b"]) in called)
+    of_offer = [row for row in both if row["accepted"] and "microsoft" in row["orgs"]]
+    link = next(row for row in of_offer if without_epoch(row["entity_b"]) in called)
     assert ringtrace("explain", joined / "run", link["entity_a"], link["entity_b"]) == 0
     told = capsys.readouterr().out
     assert re.search(
@@ -116,34 +116,41 @@ def test_explain_dates_what_an_offer_counts_to_the_week_and_says_what_was_called
 
 def test_every_member_says_who_saw_it(world, joined):
     offer = offer_of(joined / "offer")
-    own, said = cluster_by_entity(world.amazon.run), {one.entity_id: one for one in offer.entities}
+    own, said = (
+        cluster_by_entity(world.amazon.run),
+        {entity.entity_id: entity for entity in offer.entities},
+    )
     told = read(joined / "run", CONTRIBUTORS).to_pylist()
     seen = defaultdict(set)
-    for one in told:
-        seen[one["entity_id"]].add(one["contributor"])
-        if one["contributor"] == "amazon":
-            assert one["part"] == known(own, one["entity_id"])
+    for row in told:
+        seen[row["entity_id"]].add(row["contributor"])
+        if row["contributor"] == "amazon":
+            assert row["part"] == known(own, row["entity_id"])
         else:
-            assert one["part"] == str(known(said, one["entity_id"]).cluster)
+            assert row["part"] == str(known(said, row["entity_id"]).cluster)
     joint = cluster_by_entity(joined / "run")
     assert set(seen) == set(joint)
     for entity_id, orgs in seen.items():
         assert "microsoft" not in orgs or known(said, entity_id) is not None
-    theirs = {without_epoch(one) for one, orgs in seen.items() if "microsoft" in orgs}
-    assert theirs == {without_epoch(one) for one in said} & {without_epoch(one) for one in joint}
+    theirs = {without_epoch(entity_id) for entity_id, orgs in seen.items() if "microsoft" in orgs}
+    assert theirs == {without_epoch(entity_id) for entity_id in said} & {
+        without_epoch(entity_id) for entity_id in joint
+    }
     assert {frozenset(orgs) for orgs in seen.values()} == {
-        frozenset(one) for one in (["amazon"], ["microsoft"], ["amazon", "microsoft"])
+        frozenset(orgs) for orgs in (["amazon"], ["microsoft"], ["amazon", "microsoft"])
     }
 
 
 def test_what_only_the_union_reveals_is_listed_and_nothing_else(world, joined):
     views = [
         cluster_by_entity(world.amazon.run),
-        {one.entity_id: one.cluster for one in offer_of(joined / "offer").entities},
+        {entity.entity_id: entity.cluster for entity in offer_of(joined / "offer").entities},
     ]
-    seen = {one["entity_id"]: one["orgs"] for one in read(joined / "run", ENTITIES).to_pylist()}
+    seen = {
+        entity["entity_id"]: entity["orgs"] for entity in read(joined / "run", ENTITIES).to_pylist()
+    }
     placed = [
-        {one: known(view, one) for one, orgs in seen.items() if org in orgs}
+        {entity_id: known(view, entity_id) for entity_id, orgs in seen.items() if org in orgs}
         for org, view in zip(("amazon", "microsoft"), views, strict=True)
     ]
     joint = cluster_by_entity(joined / "run")
@@ -153,32 +160,32 @@ def test_what_only_the_union_reveals_is_listed_and_nothing_else(world, joined):
         return any(view.get(a) is not None and view[a] == view.get(b) for view in placed)
 
     accepted = [
-        (one["entity_a"], one["entity_b"])
-        for one in read(joined / "run", LINKS).to_pylist()
-        if one["accepted"]
+        (link["entity_a"], link["entity_b"])
+        for link in read(joined / "run", LINKS).to_pylist()
+        if link["accepted"]
     ]
-    links = {(one["entity_a"], one["entity_b"]) for one in listed if one["kind"] == "link"}
+    links = {(row["entity_a"], row["entity_b"]) for row in listed if row["kind"] == "link"}
     assert links == {pair for pair in accepted if not together(*pair)}
-    shared = [one for one in listed if one["kind"] == "shared"]
+    shared = [row for row in listed if row["kind"] == "shared"]
     assert shared
-    for one in shared:
-        a = {e for e, part in placed[0].items() if part == one["part_a"] and e in joint}
-        b = {e for e, part in placed[1].items() if str(part) == one["part_b"] and e in joint}
-        inside = {e for e, cluster in joint.items() if cluster == one["cluster_id"]}
-        assert len(a & b & inside) == one["shared_in_all"]
-        assert set(one["shared"]) <= a & b & inside
+    for row in shared:
+        a = {e for e, part in placed[0].items() if part == row["part_a"] and e in joint}
+        b = {e for e, part in placed[1].items() if str(part) == row["part_b"] and e in joint}
+        inside = {e for e, cluster in joint.items() if cluster == row["cluster_id"]}
+        assert len(a & b & inside) == row["shared_in_all"]
+        assert set(row["shared"]) <= a & b & inside
         assert (a - b) & inside
         assert (b - a) & inside
 
 
 def test_the_offers_own_words_on_its_clusters_are_kept_beside(joined):
     offer = offer_of(joined / "offer")
-    told = {one["part"]: one for one in read(joined / "run", OFFERED_CLUSTERS).to_pylist()}
+    told = {row["part"]: row for row in read(joined / "run", OFFERED_CLUSTERS).to_pylist()}
     assert len(told) == len(offer.clusters)
-    for one in offer.clusters:
-        row = told[str(one.number)]
+    for cluster in offer.clusters:
+        row = told[str(cluster.number)]
         assert [(c["country"], c["victims"]) for c in row["countries"]] == [
-            (c.country, c.victims) for c in one.countries
+            (c.country, c.victims) for c in cluster.countries
         ]
         assert row["tlp"] == offer.tlp
 
@@ -188,16 +195,16 @@ def test_ids_and_lineage_go_on(world, joined):
     kept = set(own.values()) & set(joint.values())
     assert len(kept) > len(set(own.values())) / 2
     events = defaultdict(set)
-    for one in read(joined / "run", LINEAGE).to_pylist():
-        events[one["event"]].add(one["cluster_id"])
+    for row in read(joined / "run", LINEAGE).to_pylist():
+        events[row["event"]].add(row["cluster_id"])
     assert events["merged"]
     assert events["unchanged"] | events["grew"]
     assert set(joint.values()) - kept <= events["born"] | events["split"] | events["merged"]
 
 
-def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, at, tmp_path, capsys):
+def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, act_as, tmp_path, capsys):
     """The next day's run beside the one before, whose ids both of its runs go on with."""
-    at(world.amazon)
+    act_as(world.amazon)
     before = tmp_path / "run"
     before.symlink_to(world.amazon.run)
     (tmp_path / "run-joint").symlink_to(joined / "run")
@@ -225,18 +232,18 @@ def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, at, tmp_path
         assert read(tmp_path / "next-joint", table).equals(read(joined / "run", table)), table.name
 
 
-def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tmp_path, capsys):
+def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, act_as, tmp_path, capsys):
     records = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:40])
     words = ["batch", "--complaints", records, "--output", tmp_path / "run", "--now", NOW]
-    offer, other = offered(), offered("other", **{"--to": "ftc"})
+    offer, foreign = offered(), offered("other", **{"--to": "ftc"})
     altered = offered("altered")
     (altered / "offer.json").write_bytes((altered / "offer.json").read_bytes()[:-1])
-    at(world.amazon)
+    act_as(world.amazon)
     capsys.readouterr()
     for flags, word in (
         (["--offer", altered], "altered"),
         (["--offer", tmp_path / "absent"], "No such file"),
-        (["--offer", offer, "--offer", other], f"but {offer / 'offer.json'} is for amazon"),
+        (["--offer", offer, "--offer", foreign], f"but {offer / 'offer.json'} is for amazon"),
         (["--offer", offer, "--no-wait"], "leave --no-wait out"),
     ):
         assert ringtrace(*words, *flags) == 2
@@ -244,7 +251,7 @@ def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tm
         assert word in said and said.count("\n") == 1
         assert not (tmp_path / "run").exists() and not (tmp_path / "run-joint").exists()
     # Whose records are in the run is known at its end: it stands, and is not joined.
-    assert ringtrace(*words, "--offer", other) == 2
+    assert ringtrace(*words, "--offer", foreign) == 2
     assert "is for ftc, of whom" in capsys.readouterr().err
     assert (tmp_path / "run" / "manifest.json").exists()
     assert not (tmp_path / "run-joint").exists()
@@ -288,13 +295,13 @@ def left_out(world, capsys, run, offers, whys, *flags):
 
 
 def test_what_is_void_is_left_out_and_the_join_goes_on(
-    world, joined, offered, at, tmp_path, monkeypatch, capsys
+    world, joined, offered, act_as, tmp_path, monkeypatch, capsys
 ):
     late = offered("late", **{"--now": "2026-01-01T00:00:00Z"})
     offer = offered("offer", **{"--now": "2026-05-01T12:00:00Z"})
     words = [offer, "--output", tmp_path / "revocation", "--now", CLOCK]
     assert ringtrace("exchange", "revoke", *words) == 0
-    at(world.amazon)
+    act_as(world.amazon)
     assert ringtrace("exchange", "revoke", offer, "--output", tmp_path / "no") == 2
     assert "not trusted" in capsys.readouterr().err
     home = shutil.copytree(world.amazon.home, tmp_path / "home")
@@ -320,19 +327,19 @@ def test_what_is_void_is_left_out_and_the_join_goes_on(
     refused(world, capsys, tmp_path, [late], "altered")
 
 
-def test_two_of_one_sender(world, offered, at, tmp_path, capsys):
+def test_two_of_one_sender(world, offered, act_as, tmp_path, capsys):
     offers = offered("first"), offered("second", **{"--now": "2026-06-01T01:00:00Z"})
-    at(world.amazon)
+    act_as(world.amazon)
     refused(world, capsys, tmp_path, offers, "give the newest alone")
 
 
 def test_an_older_one_is_not_taken_after_a_newer(
-    world, joined, offered, at, tmp_path, monkeypatch, capsys
+    world, joined, offered, act_as, tmp_path, monkeypatch, capsys
 ):
     """The run of `joined` took the offer of May: one of April comes too late."""
     older = offered("older", **{"--now": "2026-04-30T00:00:00Z"})
     twin = offered("twin", **{"--now": "2026-05-01T00:00:00Z"})
-    at(world.amazon)
+    act_as(world.amazon)
     flags = ["--now", "2026-05-03T00:00:00Z"]
     refused(world, capsys, tmp_path, [older], "is older than the offer of 2026-05-01", *flags)
     (world.amazon.home / "offers" / "microsoft.json").write_text("{")
@@ -340,8 +347,8 @@ def test_an_older_one_is_not_taken_after_a_newer(
     (world.amazon.home / "offers" / "microsoft.json").unlink()
 
 
-def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, at, tmp_path, capsys):
-    at(world.amazon)
+def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, act_as, tmp_path, capsys):
+    act_as(world.amazon)
     flags = ["--output", tmp_path / "out"]
     assert ringtrace("exchange", "join", joined / "run", *flags) == 2
     assert "is joined already" in capsys.readouterr().err
@@ -351,9 +358,9 @@ def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, at, tmp_
 
 
 def test_what_bound_the_run_must_be_given_again_and_its_own_records_count_once(
-    world, at, tmp_path, capsys
+    world, act_as, tmp_path, capsys
 ):
-    at(world.microsoft)
+    act_as(world.microsoft)
     made = ["--to", "microsoft", "--from", "amazon", "--output", tmp_path / "mine"]
     made += ["--register-key", world.amazon.home / "register.key"]
     assert ringtrace("exchange", "offer", world.amazon.run, *made, "--now", NOW) == 0
@@ -401,7 +408,7 @@ PAGES = ["domain:co.uk", "domain:login.amazon.com", "domain:s3.amazonaws.com", "
 
 
 def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
-    world, offered, at, tmp_path, capsys, monkeypatch
+    world, offered, act_as, tmp_path, capsys, monkeypatch
 ):
     """A known line, a victim's number and hostile texts, by a partner whose key is trusted."""
     value = offer_of(offered())
@@ -413,26 +420,28 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
         ids = sorted(ids)
         offer = dataclasses.replace(
             value,
-            entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
+            entities=tuple(OfferedEntity(entity_id, "callback", 99, 1) for entity_id in ids),
             evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2026-W09"),),
             clusters=(OfferedCluster((CountryCount("US", 9),), 0, (), 1),),
-            called=tuple(place for place, one in enumerate(ids) if one.startswith("phone:")),
+            called=tuple(
+                place for place, entity_id in enumerate(ids) if entity_id.startswith("phone:")
+            ),
         )
-        at(world.microsoft)
+        act_as(world.microsoft)
         folder = signed(tmp_path / name, signing.canonical_json(offer), key_store.own_key())
-        at(world.amazon)
+        act_as(world.amazon)
         return folder
 
     folder = sent("hostile", *named)
     mine = tmp_path / "victims.csv"
     mine.write_text("phone,country\n(202) 555-0173,US\n")
     run = world.amazon.run
-    for number, one in enumerate(MARKUP):
-        bad = sent(f"bad{number}", *named, one)
+    for number, handle in enumerate(MARKUP):
+        bad = sent(f"bad{number}", *named, handle)
         words = [run, bad, "--output", tmp_path / "joint", "--now", NOW]
         assert ringtrace("exchange", "join", *words) == 2
         said = capsys.readouterr().err
-        assert said.endswith("].entity_id is invalid\n") and one not in said
+        assert said.endswith("].entity_id is invalid\n") and handle not in said
     words = [run, folder, "--output", tmp_path / "joint", "--now", NOW, "--victims", mine]
     assert ringtrace("exchange", "join", *words) == 0
     said = capsys.readouterr().out
@@ -445,7 +454,8 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     assert f"email:{VICTIM_IN_ADDRESS}" not in joint
     assert "phone:+18775550199" in joint
     status = {
-        one["entity_id"]: one["status"] for one in read(tmp_path / "joint", ENTITIES).to_pylist()
+        entity["entity_id"]: entity["status"]
+        for entity in read(tmp_path / "joint", ENTITIES).to_pylist()
     }
     assert status[BRAND_LINE] == "suppressed"
     assert victim not in status
@@ -483,20 +493,20 @@ def test_the_report_shows_who_saw_what_and_what_only_the_union_reveals(joined):
         for path in (joined / "run/report/data").iterdir()
     }
     whole = piece(files, "run")["joint"]
-    assert [one["sender"] for one in whole["offers"] if not one["why"]]
+    assert [offer["sender"] for offer in whole["offers"] if not offer["why"]]
     union = read(joined / "run", UNION_LINKS).to_pylist()
     offered = read(joined / "run", OFFERED_CLUSTERS).to_pylist()
-    assert "shared" in {one["kind"] for one in union}
+    assert "shared" in {row["kind"] for row in union}
     clusters = parts(files)
-    for one in union:
-        told = clusters[one["cluster_id"]]["joint"]
-        if one["kind"] == "link":
-            assert [one["entity_a"], one["entity_b"]] in told["links"]
+    for revealed in union:
+        told = clusters[revealed["cluster_id"]]["joint"]
+        if revealed["kind"] == "link":
+            assert [revealed["entity_a"], revealed["entity_b"]] in told["links"]
         else:
-            assert one["part_a"] in [each["part_a"] for each in told["shared"]]
+            assert revealed["part_a"] in [each["part_a"] for each in told["shared"]]
         for row in offered:
-            if one["cluster_id"] in row["cluster_ids"]:
+            if revealed["cluster_id"] in row["cluster_ids"]:
                 assert row["tlp"] in [each["tlp"] for each in told["offered"]]
-    for one in read(joined / "run", CONTRIBUTORS).to_pylist():
-        saw = dict(clusters[one["cluster_id"]]["joint"]["saw"])[one["entity_id"]]
-        assert one["contributor"] in [org for org, _, _ in saw]
+    for row in read(joined / "run", CONTRIBUTORS).to_pylist():
+        saw = dict(clusters[row["cluster_id"]]["joint"]["saw"])[row["entity_id"]]
+        assert row["contributor"] in [org for org, _, _ in saw]

@@ -18,14 +18,16 @@ AT = "2026-06-02T00:00:00Z"
 def parties(tmp_path, monkeypatch):
     """Two organisations that trust each other's keys, and a way to act as either."""
     none = tmp_path / "none"
-    one, other = (Company(org, tmp_path / org, none, none, none) for org in ("amazon", "microsoft"))
-    trust_key(one, other)
-    trust_key(other, one)
+    amazon, microsoft = (
+        Company(org, tmp_path / org, none, none, none) for org in ("amazon", "microsoft")
+    )
+    trust_key(amazon, microsoft)
+    trust_key(microsoft, amazon)
 
     def act_as(company):
         monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
 
-    return one, other, act_as
+    return amazon, microsoft, act_as
 
 
 def people(path, numbers):
@@ -34,8 +36,8 @@ def people(path, numbers):
     return path
 
 
-def overlap(*words, at=AT):
-    return ringtrace("exchange", "overlap", *words, "--now", at)
+def overlap(*words, moment=AT):
+    return ringtrace("exchange", "overlap", *words, "--now", moment)
 
 
 def asked(tmp_path, numbers=range(40), *flags):
@@ -207,24 +209,24 @@ def test_a_partner_is_not_answered_day_after_day(parties, tmp_path, capsys):
     assert overlap(*words) == 2
     assert "wait until 2026-06-09T00:00:00Z" in capsys.readouterr().err
     later = "2026-06-09T00:00:00Z"
-    assert overlap(*words, at=later) == 2
+    assert overlap(*words, moment=later) == 2
     assert "was answered already" in capsys.readouterr().err
     act_as(amazon)
     mine = tmp_path / "amazon.csv"
     ask = ["request", mine, "--by", "phone", "--to", "microsoft", "--from", "amazon", "--output"]
-    assert overlap(*ask, tmp_path / "6", at=later) == 0
+    assert overlap(*ask, tmp_path / "6", moment=later) == 0
     act_as(microsoft)
     words[1] = tmp_path / "6"
-    assert overlap(*words, at=later) == 0
+    assert overlap(*words, moment=later) == 0
     # What it was answered is known after a restart, and counted over a year.
     (microsoft.home / "policy.toml").write_text("overlap_answers_per_year = 2\n")
     act_as(amazon)
     again = "2026-06-17T00:00:00Z"
-    assert overlap(*ask, tmp_path / "7", at=again) == 0
+    assert overlap(*ask, tmp_path / "7", moment=again) == 0
     act_as(microsoft)
     words[1], words[-1] = tmp_path / "7", tmp_path / "8"
     capsys.readouterr()
-    assert overlap(*words, at=again) == 2
+    assert overlap(*words, moment=again) == 2
     assert "2 times in a year" in capsys.readouterr().err
 
 

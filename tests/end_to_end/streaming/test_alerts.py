@@ -33,7 +33,7 @@ def moment(day: int, hour: int = 9) -> str:
 
 
 def report(number: int, *callbacks: str, day: int, org: str = "amazon", **more):
-    numbers = [{"raw": one, "role": "callback"} for one in callbacks]
+    numbers = [{"raw": number, "role": "callback"} for number in callbacks]
     return complaint(
         number,
         source_org=org,
@@ -95,11 +95,11 @@ def stream(watched: Path, output: Path, *flags: object) -> dict[str, dict]:
 
 def alerts_in(output: Path) -> dict[str, dict]:
     lines = [path.read_text() for path in sorted((output / "alerts").glob("*.jsonl"))]
-    return {one["alert_id"]: one for one in map(json.loads, lines)}
+    return {alert["alert_id"]: alert for alert in map(json.loads, lines)}
 
 
 def kinds_of(alerts: dict[str, dict]) -> set[tuple]:
-    return {(one["kind"], one["entity_id"]) for one in alerts.values()}
+    return {(alert["kind"], alert["entity_id"]) for alert in alerts.values()}
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_each_alert_is_raised_and_nobody_innocent_is_named(known, told):
         ("burst", "phone:+18665550199"),
     }
     before = cluster_by_entity(known)
-    (joined,) = (one for one in alerts.values() if one["kind"] == "joined_cluster")
+    (joined,) = (alert for alert in alerts.values() if alert["kind"] == "joined_cluster")
     assert joined["known_clusters"] == [before["phone:+18885550101"]]
     assert joined["tied_to"] == ["phone:+18885550101"]
     assert joined["record_ids"] == ["amazon|c22", "amazon|c21", "amazon|c20"]
@@ -206,10 +206,10 @@ def test_clusters_that_would_merge_and_a_referred_one_that_wakes(known, watched,
     jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *across])
     flags = ["--previous", known, "--referred", referred, "--decisions", decisions]
     alerts = stream(watched, tmp_path / "out", *flags)
-    (merge,) = (one for one in alerts.values() if one["kind"] == "clusters_merge")
+    (merge,) = (alert for alert in alerts.values() if alert["kind"] == "clusters_merge")
     assert merge["known_clusters"] == sorted([a, b])
     assert set(merge["tied_to"]) == {"phone:+18885550101", "phone:+18775550103"}
-    (awake,) = (one for one in alerts.values() if one["kind"] == "referred_awake")
+    (awake,) = (alert for alert in alerts.values() if alert["kind"] == "referred_awake")
     assert awake["known_clusters"] == [a]
     assert awake["observed_at"] == "2026-03-08T00:00:00Z"
 
@@ -307,9 +307,9 @@ def test_a_clock_that_is_set_back_does_not_stop_the_ticks(watched, tmp_path, mon
 
     def wait(pattern, number):
         until = time.monotonic() + 30
-        while len(found := list(output.glob(pattern))) < number and time.monotonic() < until:
+        while len(paths := list(output.glob(pattern))) < number and time.monotonic() < until:
             time.sleep(0.05)
-        return len(found)
+        return len(paths)
 
     def feed():
         jsonl(watched / "complaints" / "a.jsonl", NEW[3:8])

@@ -74,7 +74,7 @@ def test_a_decision_is_bound_at_its_first_tick_and_stays_so_over_a_restart(strea
     stream.start()
     last = stream.tick(*(named(n, *RING, LATE) for n in range(30, 34)))
     assert bound(last)["d1"] == bound(first)["d1"]
-    review = {one["entity_id"]: one["review"] for one in read(last, MEMBERS).to_pylist()}
+    review = {member["entity_id"]: member["review"] for member in read(last, MEMBERS).to_pylist()}
     assert review == {
         **dict.fromkeys(ids(*RING), "reviewed"),
         **dict.fromkeys(ids(BACKDATED, LATE), "unreviewed"),
@@ -89,14 +89,14 @@ def test_a_changed_file_is_taken_at_the_next_tick_and_a_broken_one_changes_nothi
     assert stream.watch.decisions.changed()
     second = stream.tick()
     assert status_of(second, RING[0]) == "disputed"
-    digests = [(one / MANIFEST_NAME).read_text().count('"sha256"') for one in (first, second)]
+    digests = [(folder / MANIFEST_NAME).read_text().count('"sha256"') for folder in (first, second)]
     assert digests[0] == digests[1]
     stream.file.write_text("decision_id,kind\nd1,maybe\n", encoding="utf-8")
     for _ in range(2):
         last = stream.tick()
         assert status_of(last, RING[0]) == "disputed"
         assert bound(last) == bound(second)
-    said = [one for one in stream.says.getvalue().splitlines() if "warning" in one]
+    said = [line for line in stream.says.getvalue().splitlines() if "warning" in line]
     assert len(said) == 1
     assert f"{stream.file}, row 2" in said[0]
     assert "the decisions of before stay in force" in said[0]
@@ -110,7 +110,7 @@ def test_a_stream_misses_a_row_that_was_signed_also_after_a_restart(stream):
     who = ["--author", "Ada", "--reason", "a shop", "--now", "2024-03-02T12:30:00Z"]
     for kind, phone in (("confirm", RING[1]), ("legitimate", RING[2])):
         made = ["decide", first, kind, phone, "--decisions", stream.file, *who]
-        assert cli.main([str(one) for one in made]) == 0
+        assert cli.main([str(word) for word in made]) == 0
     second = stream.tick()
     assert f"phone:{RING[2]}" not in read(second, MEMBERS)["entity_id"].to_pylist()
     (key_store.home() / "decisions.json").unlink()  # another store has no note of the last row

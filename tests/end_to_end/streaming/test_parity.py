@@ -141,7 +141,7 @@ def tipped(request, tmp_path_factory):
     assert templates.null_count < len(templates)
     assert ds.dataset(folder / "run" / "campaigns").count_rows()
     rows = [
-        [json.loads(line) for one in path.iterdir() for line in one.read_bytes().splitlines()]
+        [json.loads(line) for path in path.iterdir() for line in path.read_bytes().splitlines()]
         for path in paths
     ]
     return rows, whole

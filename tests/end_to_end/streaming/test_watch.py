@@ -183,7 +183,7 @@ def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
     output = tmp_path / "out"
     last = stream(watched, output)
     rows = ds.dataset(output / "rejects", schema=REJECTS.schema).to_table().to_pylist()
-    codes = {(one["position"], one["code"]) for one in rows}
+    codes = {(row["position"], row["code"]) for row in rows}
     assert codes == {(3, "in_future"), (4, "bad_encoding"), (5, "broken_json")}
     assert "555-0147" not in repr(rows)  # another record says whose it is
     assert ds.dataset(last / "members").to_table()["entity_id"].to_pylist() == [

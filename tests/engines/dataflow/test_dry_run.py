@@ -51,6 +51,6 @@ def test_every_step_of_batch_is_in_the_job(asked):
     build(pipeline, make_plan(options, "token"))
     steps = {step.full_label for step in pipeline.transforms_stack[0].parts}
     job = pipeline.run().job.proto_pipeline
-    translated = {one.unique_name.partition("/")[0] for one in job.components.transforms.values()}
+    translated = {step.unique_name.partition("/")[0] for step in job.components.transforms.values()}
     assert steps <= translated
     assert IMAGE in str(job.components.environments)

@@ -34,7 +34,8 @@ def words(between="-"):
     ]
     attributes = {"timestamp_attribute": "at", "id_label": "id"}
     named = [
-        f"--pubsub{between}{name.replace('_', between)}={one}" for name, one in attributes.items()
+        f"--pubsub{between}{name.replace('_', between)}={value}"
+        for name, value in attributes.items()
     ]
     return [*queues, *named, "--output=gs://made-up/out"]
 
@@ -58,20 +59,22 @@ def test_the_job_is_unbounded_from_its_sources_on_and_every_step_is_in_it():
     steps = {step.full_label for step in pipeline.transforms_stack[0].parts}
     job = pipeline.run().job.proto_pipeline
     made = job.components.transforms.values()
-    names = [one.unique_name for one in made]
+    names = [step.unique_name for step in made]
     assert all(any(f"{name}/".startswith(f"{step}/") for name in names) for step in steps)
-    sources = [one for one in made if one.spec.urn == "beam:transform:pubsub_read:v1"]
-    read = [beam_runner_api_pb2.PubSubReadPayload.FromString(one.spec.payload) for one in sources]
-    assert sorted(one.subscription for one in read) == [
+    sources = [step for step in made if step.spec.urn == "beam:transform:pubsub_read:v1"]
+    read = [beam_runner_api_pb2.PubSubReadPayload.FromString(step.spec.payload) for step in sources]
+    assert sorted(payload.subscription for payload in read) == [
         f"projects/made-up/subscriptions/{name}" for name in ("calls", "complaints")
     ]
-    assert {(one.id_attribute, one.timestamp_attribute) for one in read} == {("id", "at")}
-    assert all(one.with_attributes for one in read)
+    assert {(payload.id_attribute, payload.timestamp_attribute) for payload in read} == {
+        ("id", "at")
+    }
+    assert all(payload.with_attributes for payload in read)
     held = job.components.pcollections
     assert all(
-        held[name].is_bounded == UNBOUNDED for one in sources for name in one.outputs.values()
+        held[name].is_bounded == UNBOUNDED for step in sources for name in step.outputs.values()
     )
     last = ("Drop repeated", "Write files", "Send to ")
-    told = [one for one in made if one.unique_name.startswith(last)]
-    asked = [name for one in told for name in one.inputs.values()]
+    told = [step for step in made if step.unique_name.startswith(last)]
+    asked = [name for step in told for name in step.inputs.values()]
     assert {held[name].is_bounded for name in asked} == {UNBOUNDED}

@@ -22,12 +22,12 @@ def main(path):
     text = Path(path).read_text(encoding="utf-8")
     objects = stix2.parse(text, allow_custom=True).objects
     own = Counter()
-    for one in objects:
-        if one["type"] in OWN:
-            maker, names = OWN[one["type"]]
-            assert isinstance(one, maker), type(one)
-            assert maker(**{name: one[name] for name in names}).id == one["id"]
-            own[one["type"]] += 1
+    for observable in objects:
+        if observable["type"] in OWN:
+            maker, names = OWN[observable["type"]]
+            assert isinstance(observable, maker), type(observable)
+            assert maker(**{name: observable[name] for name in names}).id == observable["id"]
+            own[observable["type"]] += 1
     splitter = pycti.OpenCTIStix2Splitter()
     expected, incompatible, parts = splitter.split_bundle_with_expectations(text)
     told = {

@@ -32,17 +32,17 @@ def parsed(folder, facts):
 
 
 def test_every_kind_is_taken(tmp_path):
-    found = parsed(tmp_path, every_kind(tmp_path / "run"))
-    assert found["incompatible"] == 0
-    assert found["objects"] == found["expected"] == found["parts"]
+    result = parsed(tmp_path, every_kind(tmp_path / "run"))
+    assert result["incompatible"] == 0
+    assert result["objects"] == result["expected"] == result["parts"]
     for kind in ("phone-number", "bank-account", "cryptocurrency-wallet"):
-        assert found["own"][kind] == list(EVERY_KIND.values()).count(kind)
+        assert result["own"][kind] == list(EVERY_KIND.values()).count(kind)
 
 
 def test_a_cluster_of_many_members_is_taken(tmp_path):
     rows = world(3)[0]
     run = write_run(tmp_path / "run", rows)
     facts = gather_facts(run, [rows["clusters"][0]["cluster_id"]])[0]
-    found = parsed(tmp_path, facts)
-    assert found["incompatible"] == 0
-    assert found["objects"] == found["expected"] == found["parts"] > 200
+    result = parsed(tmp_path, facts)
+    assert result["incompatible"] == 0
+    assert result["objects"] == result["expected"] == result["parts"] > 200

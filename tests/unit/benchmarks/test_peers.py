@@ -29,8 +29,8 @@ def small(tmp_path):
     first = complaint(1, "(888) 204-0123", urls=["hxxps://help.refund-desk[.]com/a"])
     second = complaint(2, "(888) 204-0124", urls=["https://refund-desk.com"])
     third = complaint(3, "(888) 204-0125", narrative="Call +1 888 204 0126 at once")
-    for one in (first, third):
-        one["phone_numbers"] = one["phone_numbers"] + soft
+    for row in (first, third):
+        row["phone_numbers"] = row["phone_numbers"] + soft
     call = {
         "call_id": "k1",
         "source_org": "amazon",

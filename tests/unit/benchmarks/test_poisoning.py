@@ -21,19 +21,19 @@ RING = (
 
 def rings(tier="core", **fields):
     """Two rings of these identifiers; the other one's numbers end in 1."""
-    other = tuple(f"{one[:-1]}1" for one in RING)
+    rival = tuple(f"{entity_id[:-1]}1" for entity_id in RING)
     rows = {
-        one: {"entity_id": one, "cluster_id": name, "tier": tier, "review": "reviewed",
+        entity_id: {"entity_id": entity_id, "cluster_id": name, "tier": tier, "review": "reviewed",
               "robustness": 3} | fields
-        for name, ids in (("c-a", RING), ("c-b", other))
-        for one in ids
+        for name, ids in (("c-a", RING), ("c-b", rival))
+        for entity_id in ids
     }  # fmt: skip
     clusters = {"c-a": "confirmed", "c-b": "candidate"}
-    return Tables(rows, dict.fromkeys(rows, "infrastructure"), frozenset(), clusters), other
+    return Tables(rows, dict.fromkeys(rows, "infrastructure"), frozenset(), clusters), rival
 
 
-def target(before, other):
-    return Target(before, (RING, other), ("phone:+18885550177",), other[0], "phone:+18885550188")
+def target(before, rival):
+    return Target(before, (RING, rival), ("phone:+18885550177",), rival[0], "phone:+18885550188")
 
 
 def assert_kept_contract(made):
@@ -46,25 +46,25 @@ def assert_kept_contract(made):
     assert len({row["complaint_id"] for row in made.complaints}) == len(made.complaints)
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 @pytest.mark.parametrize("budget", [Budget(1, 1), Budget(3, 10)], ids=str)
 def test_lies_keep_the_contract_and_the_budget(attack, budget):
-    before, other = rings()
+    before, rival = rings()
     before.members["phone:+18885550177"] = {"cluster_id": "c-a", "tier": "verify"}
     made = Forgery(Random(1))
-    attack(target(before, other), budget, made)
+    attack(target(before, rival), budget, made)
     assert_kept_contract(made)
     reporters = {(row["source_org"], row["victim_id"]) for row in made.complaints}
     assert len(reporters) <= budget.reporters
     assert len(made.complaints) <= budget.reporters * budget.each
 
 
-@pytest.mark.parametrize("means", [one for one, forge in MEANS.items() if forge])
+@pytest.mark.parametrize("means", [means for means, forge in MEANS.items() if forge])
 def test_strangers_of_every_kind_are_named_by_liars_of_their_own(means):
-    _, other = rings()
+    _, rival = rings()
     own = dict.fromkeys(STRANGERS, RING[1]) | {"phone, private": RING[0]}
     made = Forgery(Random(1))
-    MEANS[means](Known((RING, other), own), 3, made)
+    MEANS[means](Known((RING, rival), own), 3, made)
     assert_kept_contract(made)
     named = 2 if "calls" in means else len(STRANGERS)
     assert len({row["victim_id"] for row in made.complaints}) == len(made.complaints) == 3 * named
@@ -73,15 +73,15 @@ def test_strangers_of_every_kind_are_named_by_liars_of_their_own(means):
 def with_members(tables, **changed):
     """The tables with some members put elsewhere: cluster ids by entity id, None to take out."""
     rows = dict(tables.members)
-    for one, cluster in changed.items():
-        rows[one] = {**rows.get(one, rows[RING[0]]), "cluster_id": cluster}
+    for entity_id, cluster in changed.items():
+        rows[entity_id] = {**rows.get(entity_id, rows[RING[0]]), "cluster_id": cluster}
     return replace(tables, members={k: v for k, v in rows.items() if v["cluster_id"]},
                    clusters=tables.clusters | {"c-new": "candidate"})  # fmt: skip
 
 
 def test_harm_is_seen():
-    before, other = rings()
-    aim = target(before, other)
+    before, rival = rings()
+    aim = target(before, rival)
 
     def case(**changed):
         return Case(aim, before, with_members(before, **changed))
@@ -97,7 +97,7 @@ def test_harm_is_seen():
     assert moved.merged()
     assert moved.split()
     assert moved.moved()
-    welded = case(**dict.fromkeys(other, "c-a"))
+    welded = case(**dict.fromkeys(rival, "c-a"))
     assert welded.welded()
     assert welded.weld_in_package()
     assert not welded.weld_in_offer()
@@ -106,25 +106,25 @@ def test_harm_is_seen():
 
 
 def test_an_epoch_is_renamed_only_where_the_rings_own_reporters_are_under_another_id():
-    before, other = rings(reporters=8)
+    before, rival = rings(reporters=8)
     later = f"{RING[0]}#2"
     for reporters, renamed in ((3, False), (8, True)):
         after = with_members(before, **{later: "c-a"})
         after.members[later]["reporters"] = reporters
-        assert Case(target(before, other), before, after).renamed() is renamed
+        assert Case(target(before, rival), before, after).renamed() is renamed
 
 
 def test_what_two_reporters_tie_is_moved_but_neither_merged_nor_split():
-    before, other = rings(robustness=2)
-    case = Case(target(before, other), before, with_members(before, **{RING[1]: "c-b"}))
+    before, rival = rings(robustness=2)
+    case = Case(target(before, rival), before, with_members(before, **{RING[1]: "c-b"}))
     assert case.moved()
     assert not case.merged()
     assert not case.split()
 
 
 def test_what_is_welded_thinly_is_in_no_package():
-    before, other = rings()
-    after = with_members(before, **dict.fromkeys(other, "c-a"))
+    before, rival = rings()
+    after = with_members(before, **dict.fromkeys(rival, "c-a"))
     thin = replace(after, thin=frozenset(["c-a"]))
-    assert Case(target(before, other), before, after).weld_in_package()
-    assert not Case(target(before, other), before, thin).weld_in_package()
+    assert Case(target(before, rival), before, after).weld_in_package()
+    assert not Case(target(before, rival), before, thin).weld_in_package()

@@ -36,7 +36,7 @@ def read(rows, place):
 def test_numbers_are_mostly_distinct_and_equal_records_stay_equal():
     rows = complaints()
     assert rows == complaints()
-    numbers = [one["raw"] for row in rows for one in row["phone_numbers"]]
+    numbers = [number["raw"] for row in rows for number in row["phone_numbers"]]
     assert len(set(numbers)) > 0.8 * len(numbers)
     assert all(row["phone_numbers"][0]["raw"] in row["narrative"] for row in rows)
 
@@ -44,7 +44,7 @@ def test_numbers_are_mostly_distinct_and_equal_records_stay_equal():
 def test_a_rings_number_can_be_read_and_some_forged_ones_are_invalid():
     rows = complaints()
     ring, forged = read(rows, 0), read(rows, 1)
-    wanted = ["+1" + "".join(c for c in one if c.isdigit()) for one in RING * 5]
+    wanted = ["+1" + "".join(c for c in number if c.isdigit()) for number in RING * 5]
     assert sum(a == b for a, b in zip(ring, wanted, strict=True)) > 0.8 * len(rows)
     assert 0.1 * len(rows) < forged.count(None) < 0.5 * len(rows)
     assert len(set(forged)) > 0.4 * len(rows)
