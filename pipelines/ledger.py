@@ -377,9 +377,10 @@ def hold_back(run: Run, what: str, files: Mapping[str, bytes], values: WithheldV
     Raises:
         UsageError: if there is one: nobody must give it out.
     """
+    from reports.pieces import texts_of_data
     from transforms.exit_scan import count_withheld, set_aside
 
-    found = count_withheld(files.items(), values)
+    found = count_withheld(files.items(), values, texts_of_data)
     if not found:
         return
     root = str(run.manifest.get("private_output") or run.folder)

@@ -29,6 +29,7 @@ from pipelines.ledger import values_withheld
 from pipelines.options import UsageError
 from pipelines.progress import printable
 from reports.export import NODES_FILE
+from reports.pieces import texts_of_data
 from reports.run import Run, RunError
 from reports.workbench import write_workbench
 from schemas.cluster import ALERT
@@ -244,7 +245,7 @@ def workbench_files(
         names = [one["name"] for one in pool.written]
         files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
     data = ((name, one) for name, one in files.items() if name.startswith("data/"))
-    for name, number in count_withheld(data, values).items():
+    for name, number in count_withheld(data, values, texts_of_data).items():
         sys.stderr.write(f"held back: {name} names {number} of what the run withheld\n")
         del files[name]
     return files

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tests.support.run_pipeline import call, complaint, jsonl, run
-from transforms import text_util
+from transforms import masks
 from transforms.extract import (
     allowlist,
     evidence,
@@ -49,7 +49,7 @@ FINDERS = (
     gift_card.find_codes,
     email.mask_link_addresses,
     email.link_address_spans,
-    text_util.find_by_row,
+    masks.find_by_row,
     fingerprints.tokenize,
     identifier_matcher.find_identifiers,
     record_texts.find_digits,

@@ -21,6 +21,7 @@ from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
 from transforms.arrow_util import with_items
+from transforms.decode.readings import may_hold_contact
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import (
@@ -33,7 +34,6 @@ from transforms.read.framing import (
     require_object,
 )
 from transforms.read.rejects import Reject, make_reject
-from transforms.text_util import may_hold_contact
 
 REQUIRED = {
     RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),
