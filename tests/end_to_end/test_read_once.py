@@ -22,7 +22,7 @@ from transforms.extract import (
 )
 from transforms.extract.kinds import email, gift_card
 from transforms.extract.narrative import load_finders
-from transforms.phone import find, normalize, normalize_columns
+from transforms.phone import find, normalize, plain_number
 from transforms.victims import identifier_matcher, record_texts, stated_numbers
 
 MARK = "zyzzyva"
@@ -31,7 +31,7 @@ MARK = "zyzzyva"
 NORMALIZERS = (
     normalize.normalize_number,
     normalize.normalize_numbers,
-    normalize_columns.normalize_plain,
+    plain_number.read_plain,
     identifier_matcher.complaint_numbers,
     identifier_matcher.call_readings,
 )
