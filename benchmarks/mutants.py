@@ -78,6 +78,7 @@ SUBJECTS = {
         "reports/signing.py",
     ),
     "redaction": (
+        "transforms/decode/readings.py",
         "transforms/exit_scan.py",
         "transforms/extract/sensitive_text.py",
         "transforms/redact/*.py",

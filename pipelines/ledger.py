@@ -320,9 +320,10 @@ def hold_back(run: Run, folder: str, files: Mapping[str, bytes], values: Withhel
     Raises:
         UsageError: if there is one: nobody must give it out.
     """
+    from reports.pieces import texts_of_data
     from transforms.exit_scan import count_withheld, set_aside
 
-    counts = count_withheld(files.items(), values)
+    counts = count_withheld(files.items(), values, texts_of_data)
     if not counts:
         return
     root = str(run.manifest.get("private_output") or run.folder)

@@ -29,6 +29,7 @@ from pipelines.options import Json, Row, UsageError, usage_errors
 from pipelines.progress import printable
 from pipelines.safe_files import locked, write_whole
 from reports.export import NODES_FILE
+from reports.pieces import texts_of_data
 from reports.run import Run, RunError
 from reports.workbench import write_workbench
 from schemas.cluster import ALERT
@@ -244,7 +245,7 @@ def workbench_files(
         names = [file["name"] for file in pool.written]
         files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
     data = ((name, content) for name, content in files.items() if name.startswith("data/"))
-    for name, number in count_withheld(data, values).items():
+    for name, number in count_withheld(data, values, texts_of_data).items():
         sys.stderr.write(f"held back: {name} names {number} of what the run withheld\n")
         del files[name]
     return files
@@ -366,5 +367,5 @@ def without_withheld(alerts: Iterable[Json], values: Any) -> tuple[list[Json], i
 
     whole = list(alerts)
     data = ((str(number), json.dumps(alert).encode()) for number, alert in enumerate(whole))
-    bad = count_withheld(data, values)
+    bad = count_withheld(data, values, texts_of_data)
     return [alert for number, alert in enumerate(whole) if str(number) not in bad], len(bad)

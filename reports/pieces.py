@@ -13,6 +13,7 @@ none that only a caller id or a mention names: a forged number may be an innocen
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ from schemas.enums import EntityKind
 from schemas.facts import facts_of
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
 from transforms.arrow_util import concat_ranges, distinct_rows, group_offsets, stable_order
+from transforms.file_texts import lines_of, texts_of_file
 from transforms.text_spans import string_buffers
 from transforms.write.parquet_files import ExternalSorter
 
@@ -77,6 +79,18 @@ LINK_LIMIT, NEAR_LIMIT, SOFT_LIMIT, SUPPLIER_LIMIT, LISTED_OFFERS = 4_000, 200, 
 
 _NO_TEMPLATE = ((b"`", rb"\u0060"), (b"${", rb"\u0024{"), (b"<", rb"\u003c"))
 """Signs that end a raw template of JavaScript, run in it or begin markup, and their escapes."""
+
+_START = b'rt.piece("'
+
+_JSON_SIGN = re.compile(rb"\\([^u])")
+
+_MOST_SHORT = 7
+"""Digits of a whole number that nothing withheld is as short as."""
+
+_OF_LISTS = bytes(
+    ord("0" if sign in b"0123456789" else "," if sign in b",[]" else "x") for sign in range(256)
+)
+"""For each byte: 0 for a digit, a comma for what stands between whole numbers, x for all else."""
 
 _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
@@ -112,6 +126,22 @@ def encode_piece(name: str, value: Json, numbers: Numbers | None = None) -> byte
         texts = texts.replace(sign, escaped)
     lists = orjson.dumps([] if numbers is None else numbers.lists, option=_NUMBERS)
     return b'rt.piece("%s",String.raw`%s\n%s`);\n' % (name.encode(), texts, lists)
+
+
+def texts_of_data(content: bytes) -> list[pa.Array]:
+    """Returns the texts of a file that leaves, of a piece without its lists of short numbers."""
+    if not content.startswith(_START):
+        return texts_of_file(content)
+    head, lines, rest = content.split(b"`", 2)
+    texts, _, numbers = lines.partition(b"\n")
+    parts = [texts, head + b"\n" + rest]
+    if b"\\" in texts:
+        # The letter of an escape is no part of what follows, and another one may be within it.
+        parts.append(_JSON_SIGN.sub(lambda sign: sign[1] if sign[1] in b'"\\/' else b"\n", texts))
+    signs = numbers.translate(_OF_LISTS)
+    if b"x" in signs or b"0" * (_MOST_SHORT + 1) in signs:
+        parts.append(numbers)
+    return list(map(lines_of, parts))
 
 
 @dataclass(frozen=True)

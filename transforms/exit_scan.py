@@ -5,30 +5,23 @@ for mere shapes: identifiers of victims, what is contested, and the numbers of p
 it has as keyed hashes (`transforms.victim_register`). Names and bytes of files come in, how many
 such values stand in each go out.
 
-A file is read as whoever opens it would read it: unpacked, with the escapes of HTML, JSON and links
-decoded, digits of any script as those of ASCII. What is looked up are whole tokens: an address, a
-word with a digit in it, a row of digits with the signs of a phone number between them. A number of
-fewer than nine digits is no number that a file can be judged by: dates and counts have as many.
+A file is read as whoever opens it would read it (`transforms.file_texts`), and its texts also as
+they are decoded (`transforms.decode`). What is looked up are whole tokens: an address, a word with
+a digit in it, a row of digits with the signs of a phone number between them. A number of fewer than
+nine digits is no number that a file can be judged by: dates and counts have as many.
 """
 
 from __future__ import annotations
 
-import gzip
-import html
-import io
 import os
 import re
 import secrets
-import unicodedata
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -37,10 +30,15 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.entity import are_withheld, without_epochs
+from schemas.enums import RecordKind
 from schemas.manifest import OutputFile
 from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER, Table
 from transforms.arrow_util import Array, sorted_lookup
-from transforms.erasure import RegisterKey
+from transforms.decode.escapes import plain_in_place, read_plainly
+from transforms.decode.number_words import DIGIT_WORDS_HINT
+from transforms.decode.readings import OPENED, TOKEN_HINT, open_tokens, recipients
+from transforms.erasure import RegisterKey, record_key
+from transforms.file_texts import texts_of_file
 from transforms.manifest import files_of
 from transforms.private_files import PrivateStore, open_private, private_files
 from transforms.text_spans import (
@@ -50,7 +48,6 @@ from transforms.text_spans import (
     slice_spans,
     string_buffers,
 )
-from transforms.text_util import digits_to_ascii
 from transforms.victim_register import (
     LEAST_TEXT,
     TEXT,
@@ -60,9 +57,11 @@ from transforms.victim_register import (
     international_ids,
     national_digits,
     read_lookup,
+    records_naming,
     text_key,
     text_of_id,
 )
+from transforms.victims.record_texts import FORMS, candidate_digits, find_digits
 from transforms.write.parquet_files import is_local
 
 BLOCK_BYTES = 1 << 25
@@ -70,9 +69,6 @@ BLOCK_BYTES = 1 << 25
 
 MANY_TEXTS = 4_096
 """Texts of a block from which on those that the run shows are left out before they are searched."""
-
-MOST_UNPACKED = 1 << 28
-"""Bytes of a packed file that are searched; one with more is no file of ours."""
 
 LEAST_DIGITS, MOST_DIGITS = 9, 19
 """Digits of a token without letters, at least and at most."""
@@ -83,9 +79,6 @@ LEAST_OF_TEXT = 8
 LEAVING_FOLDERS = ("report/", "graph/")
 """Begins the names of the files of a run that are made to be given to others."""
 
-_DATA_PIECE = b'rt.piece("'
-"""Start of a script file of `reports.workbench`: a name, and data between two backquotes."""
-
 _MOST_PIECES = 6
 
 RUN_FOLDER = PrivateStore()
@@ -94,7 +87,7 @@ RUN_FOLDER = PrivateStore()
 _SIGNS = r"[ ().\-/\x{a0}\x{2010}-\x{2015}]"
 
 _TOKEN = (
-    r"[A-Za-z0-9._%+\-]*@[A-Za-z0-9.\-]+"
+    r"[A-Za-z0-9._%+=\-]*@[A-Za-z0-9.\-]+"
     r"|[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?"
     rf"|[0-9](?:{_SIGNS}{{0,3}}[0-9]){{6,60}}[A-Za-z0-9]*"
     r"|[A-Za-z]+[0-9][A-Za-z0-9]{4,}|[0-9]+[A-Za-z][A-Za-z0-9]{5,}"
@@ -107,28 +100,19 @@ _ESCAPE = (
     r"|&(?:commat|plus|period|nbsp);"
     r"|\\u(?:00[0-7][0-9A-Fa-f]|[fF]{2}[0-5])"
     r"|[\x{ff01}-\x{ff5e}\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}\x{9e6}-\x{9ef}\x{e50}-\x{e59}]"
+    r"|[\x{3b1}-\x{3c9}\x{430}-\x{45f}]"
 )
 
-_ESCAPED = rf"[^\n<>\"]{{0,80}}(?:{_ESCAPE})[^\n<>\"]{{0,80}}"
+_CODED = rf"[^\n<>\"]{{0,80}}(?:{_ESCAPE}|(?-i:{TOKEN_HINT}))[^\n<>\"]{{0,80}}"
 """RE2: what is read a second time, decoded."""
 
-_MAY_ESCAPE = r"%|&|\\u|[^\x00-\x7f]"
-"""RE2: what a text has that has an escape."""
+_MAY_BE_CODED = rf"%|&|\\u|[^\x00-\x7f]|{TOKEN_HINT}"
+"""RE2: what a text has in which something is encoded."""
 
-_JSON_SIGN = re.compile(rb"\\([^u])")
+_NUMBER = rf"[0-9](?:{_SIGNS}{{0,3}}[0-9]){{8}}"
+"""RE2: digits enough for a telephone number."""
 
-_MOST_SHORT = 7
-"""Digits of a whole number that is no token that has a form."""
-
-_OF_LISTS = bytes(
-    ord("0" if sign in b"0123456789" else "," if sign in b",[]" else "x") for sign in range(256)
-)
-"""For each byte: 0 for a digit, a comma for what stands between whole numbers, x for all else."""
-
-_JSON_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
-
-_REPEATED = re.compile(r"<style>.*?</style>|<script>.*?</script>", re.DOTALL)
-"""Parts of a page that all pages have: each is searched once."""
+_RECORDS = ((RecordKind.COMPLAINT, COMPLAINTS, "complaint_id"), (RecordKind.CALL, CALLS, "call_id"))
 
 _PIECE = re.compile(r"[^\W_]+")
 
@@ -137,17 +121,8 @@ _MOMENT = re.compile(
 )
 """A day, with its hour: its digits are those of a telephone number, or of a passport."""
 
-
-_BROKEN = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-    pa.ArrowException,
-)
-"""Errors of files that are not packed as they begin."""
+Reader = Callable[[bytes], list[pa.Array]]
+"""Returns the texts in a file."""
 
 
 class Texts(NamedTuple):
@@ -177,11 +152,8 @@ class WithheldValues:
 
     def among(self, forms: Sequence[str]) -> frozenset[str]:
         """Returns which of some distinct forms (`forms_of_token`) are withheld."""
-        heads = self.key.heads(forms)
-        known = (self.register.ids.heads, self.register.digits.heads)
-        there = np.logical_or(*(sorted_lookup(one, heads)[1] for one in known))
-        found = [forms[at] for at in np.flatnonzero(there).tolist()]
-        return frozenset(found) - self.permitted() if found else frozenset()
+        hits = _registered(forms, self.key, self.register)
+        return hits - self.permitted() if hits else hits
 
 
 def withheld_by_run(
@@ -192,7 +164,9 @@ def withheld_by_run(
 ) -> WithheldValues:
     """Returns what the run whose tables are in `folder` withheld, as its private files have it.
 
-    What it shows by value is permitted: its own decision, or an analyst's `suspect_held`.
+    What it shows by value is permitted: its own decision, or an analyst's `suspect_held`. So are
+    the ids of records: whoever calls one the number of their passport must not hold back every page
+    that cites it. But an id that is the number of its own record's victim is a leak.
 
     Args:
         folder: of the run, finished or about to be.
@@ -202,11 +176,11 @@ def withheld_by_run(
         private: where its private files are, and the key that opens them.
     """
     known = source or RegisterSource(RegisterKey(secrets.token_bytes(32)))
-    ids = list(_contested_ids(folder, manifest, private))
-    register = read_lookup(known, [entries_of_ids(ids, known.key)] if ids else ())
+    contested = list(_contested_ids(folder, manifest, private))
+    register = read_lookup(known, [entries_of_ids(contested, known.key)] if contested else ())
 
     def column(table: Table, name: str) -> pa.Array:
-        return _column_of(folder, (one["name"] for one in files_of(manifest, table)), name)
+        return _column_of(folder, (file["name"] for file in files_of(manifest, table)), name)
 
     @cache
     def entities() -> pa.Array:
@@ -214,10 +188,12 @@ def withheld_by_run(
 
     @cache
     def records() -> pa.Array:
-        # Whoever calls the id of a record the number of their passport must not hold back every
-        # page that cites it.
-        both = column(COMPLAINTS, "complaint_id"), column(CALLS, "call_id")
-        return pa.concat_arrays(both)
+        """Returns the ids of records, but those that are the number of their own victim."""
+        ids = [
+            _ids_of_others(kind, column(table, "source_org"), column(table, name), known, register)
+            for kind, table, name in _RECORDS
+        ]
+        return pa.concat_arrays(ids)
 
     @cache
     def permitted() -> frozenset[str]:
@@ -231,6 +207,31 @@ def withheld_by_run(
     return WithheldValues(known.key, register, permitted, shown)
 
 
+def _ids_of_others(
+    kind: RecordKind,
+    orgs: pa.Array,
+    ids: pa.Array,
+    source: RegisterSource,
+    register: VictimRegister,
+) -> pa.Array:
+    """Returns ids of records but those that are a number which the same record withholds."""
+    leaks = np.zeros(len(ids), bool)
+    for row in np.flatnonzero(pc.match_substring_regex(ids, _NUMBER)).tolist():
+        hits = _registered([*forms_of_token(ids[row].as_py())], source.key, register)
+        if hits:
+            (own,) = source.key.record_macs([record_key(kind, orgs[row].as_py(), ids[row].as_py())])
+            leaks[row] = own in records_naming(source, hits)
+    return ids.filter(pa.array(~leaks))
+
+
+def _registered(forms: Sequence[str], key: RegisterKey, register: VictimRegister) -> frozenset[str]:
+    """Returns which of some distinct forms a register has."""
+    heads = key.heads(forms)
+    known = (hashes.heads for hashes in (register.ids, register.digits))
+    there = np.logical_or(*(sorted_lookup(entries, heads)[1] for entries in known))
+    return frozenset(forms[place] for place in np.flatnonzero(there).tolist())
+
+
 def without_ids(values: WithheldValues, entity_ids: Iterable[str]) -> WithheldValues:
     """Returns the values but those of some identifiers, which whoever gets the files has already.
 
@@ -242,14 +243,19 @@ def without_ids(values: WithheldValues, entity_ids: Iterable[str]) -> WithheldVa
     return replace(values, permitted=lambda: values.permitted() | known)
 
 
-def count_withheld(files: Iterable[tuple[str, bytes]], values: WithheldValues) -> dict[str, int]:
-    """Returns how many withheld values stand in each of some files, by name, where there is one."""
+def count_withheld(
+    files: Iterable[tuple[str, bytes]], values: WithheldValues, read: Reader = texts_of_file
+) -> dict[str, int]:
+    """Returns how many withheld values stand in each of some files, by name, where there is one.
+
+    `read` returns the texts of a file in a syntax of its own.
+    """
     counted: dict[str, int] = {}
     if not values:
         return counted
     harmless: set[str] = set()
-    for names, read in _blocks(files):
-        counted |= _count_in_block(names, read, values, harmless)
+    for names, texts in _blocks(files, read):
+        counted |= _count_in_block(names, texts, values, harmless)
     return counted
 
 
@@ -258,21 +264,23 @@ def hold_back_written(
     written: list[OutputFile],
     values: WithheldValues,
     private: PrivateStore,
-    static: Collection[str] = (),
+    static: Collection[str],
+    read: Reader,
 ) -> None:
     """Moves those of the `written` files of a run that name withheld values to its private folder.
 
     Their lines in `written` then have that place, and as rows how many values stand in them. Where
-    nothing private is kept they are removed. `static` names files that hold nothing of a run.
+    nothing private is kept they are removed. `static` names files that hold nothing of a run,
+    `read` returns the texts of a file.
     """
-    every = (one["name"] for one in written if one["name"].startswith(LEAVING_FOLDERS))
-    names = [one for one in every if one not in static]
-    found = count_withheld(((name, _read(folder, name)) for name in names), values)
-    for at, one in enumerate(written):
-        if count := found.get(one["name"]):
-            place = f"{HELD_FOLDER}/{one['name']}"
-            _hold_back(folder, one["name"], private)
-            written[at] = OutputFile(**one | {"name": place, "rows": count})
+    every = (file["name"] for file in written if file["name"].startswith(LEAVING_FOLDERS))
+    names = [name for name in every if name not in static]
+    counts = count_withheld(((name, _read(folder, name)) for name in names), values, read)
+    for number, file in enumerate(written):
+        if count := counts.get(file["name"]):
+            place = f"{HELD_FOLDER}/{file['name']}"
+            _hold_back(folder, file["name"], private)
+            written[number] = OutputFile(**file | {"name": place, "rows": count})
 
 
 def set_aside(folder: str, name: str, content: bytes) -> str:
@@ -298,9 +306,13 @@ def count_in_text(text: str, values: WithheldValues) -> int:
 def forms_of_token(token: str) -> Iterator[str]:
     """Yields what the value of a token may have been hashed as."""
     if "@" in token:
-        yield f"email:{token.lower().strip('._%+-')}"
-        if text := text_key(token):
-            yield text
+        local, _, host = token.lower().strip("._%+-=").rpartition("@")
+        # Before an address stands what a link calls it; in it, whom a bounce goes to.
+        names = dict.fromkeys((local, local.rpartition("=")[2]))
+        for address in (*(f"{name}@{host}" for name in names), *recipients(local)):
+            yield f"email:{address}"
+            if text := text_key(address):
+                yield text
         return
     if token.isalnum() and token.isascii() and not token.isdigit():
         yield f"{TEXT}{token.lower()}"
@@ -312,16 +324,16 @@ def forms_of_token(token: str) -> Iterator[str]:
     pieces = _PIECE.findall(token)
     if len(pieces) > 1 and any(map(str.isalpha, token)) and (text := text_key(token)):
         yield text  # an IBAN in groups
-    for at, piece in enumerate(pieces):
+    for first, piece in enumerate(pieces):
         if not piece.isdecimal():
             is_word = len(piece) < LEAST_TEXT and piece.isascii()
             if not is_word and (text := text_key(piece)):
                 yield text
             continue
-        for last in range(at, min(at + _MOST_PIECES, len(pieces))):
+        for last in range(first, min(first + _MOST_PIECES, len(pieces))):
             if not pieces[last].isdecimal():
                 break
-            digits = "".join(pieces[at : last + 1])
+            digits = "".join(pieces[first : last + 1])
             if len(digits) > MOST_DIGITS:
                 break
             yield from _forms_of_digits(digits)
@@ -334,56 +346,52 @@ def _forms_of_digits(digits: str) -> Iterator[str]:
     if LEAST_DIGITS <= len(digits) <= MOST_DIGITS:
         yield from international_ids(digits)
         national = national_digits(digits)
-        yield from (one for one in national if len(one.partition(":")[2]) >= LEAST_DIGITS)
+        yield from (form for form in national if len(form.partition(":")[2]) >= LEAST_DIGITS)
 
 
-def _blocks(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[list[str], Texts]]:
+def _blocks(files: Iterable[tuple[str, bytes]], read: Reader) -> Iterator[tuple[list[str], Texts]]:
     """Yields the names and the texts of some whole files at a time."""
-    names, read, size = list[str](), Texts([], []), 0
+    names, block, size = list[str](), Texts([], []), 0
     for name, content in files:
-        for texts in texts_of_file(content):
-            read.files.append(len(names))
-            read.texts.append(texts)
+        for texts in read(content):
+            block.files.append(len(names))
+            block.texts.append(texts)
             size += texts.nbytes
         names.append(name)
         if size >= BLOCK_BYTES:
-            yield names, read
-            names, read, size = [], Texts([], []), 0
+            yield names, block
+            names, block, size = [], Texts([], []), 0
     if names:
-        yield names, read
+        yield names, block
 
 
 def _count_in_block(
-    names: Sequence[str], read: Texts, values: WithheldValues, harmless: set[str]
+    names: Sequence[str], block: Texts, values: WithheldValues, harmless: set[str]
 ) -> dict[str, int]:
     """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
-    every = pa.concat_arrays([pa.array([], pa.string()), *read.texts]).dictionary_encode()
+    every = pa.concat_arrays([pa.array([], pa.string()), *block.texts]).dictionary_encode()
     texts = every.dictionary
     if values.shown is not None and len(texts) >= MANY_TEXTS:
         texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
     texts = pa.concat_arrays([texts, pa.array([""] * FEW_TEXTS)])  # so that RE2 reads them
-    rows, plain = _tokens(texts)
-    odd_rows, decoded = _decoded_tokens(texts)
-    tokens = pa.concat_arrays([plain, decoded]).dictionary_encode()
+    parts = [_tokens(texts), _decoded_tokens(texts), _hidden_digits(texts)]
+    tokens = pa.concat_arrays([part for _, part in parts]).dictionary_encode()
     distinct = tokens.dictionary.to_pylist()
-    new = {one: tuple(forms_of_token(one)) for one in distinct if one not in harmless}
-    found = values.among(list(dict.fromkeys(form for those in new.values() for form in those)))
-    bad = {one for one, those in new.items() if not found.isdisjoint(those)} if found else set()
+    new = {token: tuple(forms_of_token(token)) for token in distinct if token not in harmless}
+    hits = values.among(list(dict.fromkeys(chain.from_iterable(new.values()))))
+    bad = {token for token, forms in new.items() if not hits.isdisjoint(forms)} if hits else set()
     harmless.update(new.keys() - bad)
     if not bad:
         return {}
-    hit = np.array([one in bad for one in distinct], bool)
-    at = tokens.indices.to_numpy()
-    of_text = texts.take(pa.array(np.concatenate([rows, odd_rows])[hit[at]]))
-    pairs = pa.table({"text": of_text, "token": at[hit[at]]})
-    files = np.repeat(np.array(read.files, np.int64), [len(one) for one in read.texts])
+    is_bad = np.array([token in bad for token in distinct], bool)
+    token = tokens.indices.to_numpy()
+    rows = np.concatenate([rows for rows, _ in parts])[is_bad[token]]
+    pairs = pa.table({"text": texts.take(pa.array(rows)), "token": token[is_bad[token]]})
+    files = np.repeat(np.array(block.files, np.int64), [len(texts) for texts in block.texts])
     places = pa.table({"text": every.cast(pa.string()), "file": files})
-    wanted = places.filter(pc.is_in(places["text"], of_text.unique()))
-    both = wanted.join(pairs, "text", join_type="inner").select(["file", "token"])
-    counted: dict[str, int] = {}
-    for number in sorted(both.group_by(["file", "token"]).aggregate([])["file"].to_pylist()):
-        counted[names[number]] = counted.get(names[number], 0) + 1
-    return counted
+    both = places.join(pairs, "text", join_type="inner").group_by(["file", "token"]).aggregate([])
+    numbers, counts = np.unique(both["file"].to_numpy(), return_counts=True)
+    return {names[number]: count for number, count in zip(numbers, counts.tolist(), strict=True)}
 
 
 def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
@@ -399,136 +407,39 @@ def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     return spans.rows, slice_spans(texts, spans)
 
 
-def _decoded_tokens(every: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the tokens around escapes in texts, once these are decoded, and the row of each."""
-    odd = np.flatnonzero(pc.match_substring_regex(every, _MAY_ESCAPE))
-    texts = pa.concat_arrays([every.take(pa.array(odd)), pa.array([""] * FEW_TEXTS)])
-    spans = find_spans(texts, _ESCAPED)
-    written = slice_spans(texts, spans).dictionary_encode()
-    decoded = [decode_escapes(one) for one in written.dictionary.to_pylist()]
+def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
+    """Returns the tokens around what is encoded in texts, once it is decoded, and their rows."""
+    coded = np.flatnonzero(pc.match_substring_regex(texts, _MAY_BE_CODED))
+    few = pa.concat_arrays([texts.take(pa.array(coded)), pa.array([""] * FEW_TEXTS)])
+    spans = find_spans(few, _CODED)
+    written = slice_spans(few, spans).dictionary_encode()
+    decoded = ["\n".join(_readings(text)) for text in written.dictionary.to_pylist()]
     rows, tokens = _tokens(pa.array([*decoded, *[""] * FEW_TEXTS], pa.string()))
-    order = np.argsort(written.indices.to_numpy(), kind="stable")
-    sorted_ = written.indices.to_numpy()[order]
-    first, end = (np.searchsorted(sorted_, rows, side) for side in ("left", "right"))
-    places = [order[a:b] for a, b in zip(first.tolist(), end.tolist(), strict=True)]
-    counts = np.array([len(one) for one in places], np.int64)
-    where = np.concatenate([np.empty(0, np.int64), *places])
-    return odd[spans.rows[where]], tokens.take(pa.array(np.repeat(np.arange(len(tokens)), counts)))
+    of_text = pa.table({"text": pa.array(rows, pa.int32()), "token": tokens})
+    of_row = pa.table({"text": written.indices, "row": coded[spans.rows]})
+    both = of_text.join(of_row, "text", join_type="inner")
+    return both["row"].to_numpy(), pa.concat_arrays(
+        [pa.array([], pa.string()), *both["token"].chunks]
+    )
 
 
-def decode_escapes(text: str) -> str:
-    """Decodes the escapes of JSON, HTML and links, links in links too, to compatible characters."""
-    plain = _JSON_ESCAPE.sub(lambda code: chr(int(code[1], 16)), text)
-    plain = unquote(unquote(unquote(html.unescape(plain))))
-    compatible = digits_to_ascii(unicodedata.normalize("NFKC", plain))
-    return compatible.encode("utf-8", "replace").decode()
+def _readings(text: str) -> set[str]:
+    """Returns what a text reads as, decoded, with tokens opened, and in plain letters."""
+    decoded = read_plainly(text)
+    plain = decoded if decoded.isascii() else plain_in_place(decoded)
+    return {decoded, plain, open_tokens(text).text, open_tokens(decoded).text}
 
 
-def texts_of_file(content: bytes, depth: int = 2) -> list[pa.Array]:
-    """Returns the texts in a file: unpacked if it is packed, of a table its columns of text.
-
-    They are cut where no token or escape goes on: at ends of lines and at quotes. What only begins
-    like a packed file is read as it is.
-    """
-    try:
-        return list(_texts_within(content, depth))
-    except _BROKEN:
-        return [_texts_of(content)]
-
-
-def _texts_of(content: bytes) -> pa.Array:
-    """Returns the lines of a text, cut at quotes; what pages repeat stands there once."""
-    if b"<style>" in content or b"<script>" in content:
-        text = content.decode("utf-8", "replace")
-        parts = dict.fromkeys(_REPEATED.findall(text))
-        content = "\n".join([_REPEATED.sub(" ", text), *parts]).encode()
-    if not content.isascii():
-        content = content.decode("utf-8", "replace").encode()
-    signs = np.frombuffer(content + b"\n", np.uint8)
-    cuts = np.flatnonzero((signs == ord('"')) | (signs == ord("\n")))
-    offsets = np.append(0, cuts - np.arange(len(cuts))).astype(np.int32)
-    kept = content.translate(None, b'"\n')
-    return pa.StringArray.from_buffers(len(cuts), pa.py_buffer(offsets), pa.py_buffer(kept))
-
-
-def _texts_of_piece(lines: bytes) -> Iterator[pa.Array]:
-    """Yields the texts of the data of a workbench, without its line of short numbers."""
-    texts, _, numbers = lines.partition(b"\n")
-    yield _texts_of(texts)
-    if b"\\" in texts:
-        # The letter of an escape is no part of what follows, and another one may be within it.
-        yield _texts_of(
-            _JSON_SIGN.sub(lambda sign: sign[1] if sign[1] in b'"\\/' else b"\n", texts)
-        )
-    # Of lists of whole numbers that are all so short none has a form.
-    signs = numbers.translate(_OF_LISTS)
-    if b"x" in signs or b"0" * (_MOST_SHORT + 1) in signs:
-        yield _texts_of(numbers)
-
-
-def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
-    if content[:2] == b"\x1f\x8b" and depth:
-        yield from texts_of_file(_decompressed(content), depth - 1)
-    elif content[: len(_DATA_PIECE)] == _DATA_PIECE:
-        head, lines, rest = content.split(b"`", 2)
-        yield from _texts_of_piece(lines)
-        yield _texts_of(head + b"\n" + rest)
-    elif content[:4] == b"PK\x03\x04" and depth:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for one in archive.infolist():
-                with archive.open(one) as member:
-                    yield from texts_of_file(member.read(MOST_UNPACKED), depth - 1)
-    elif content[:4] == b"PAR1":
-        file = pa.BufferReader(content)
-        schema = pq.read_schema(file)
-        coded = [one.name for one in schema if pa.types.is_string(one.type)]
-        read = [one.name for one in schema if not _is_numeric(one.type)]
-        # A dot in a name would be a path.
-        columns = None if any("." in one for one in schema.names) else read
-        whole = pq.read_table(file, columns=columns, use_threads=False, read_dictionary=coded)
-        for column in whole.columns:
-            yield from _texts_of_column(column)
-    elif content[:5] == b"%PDF-":
-        for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
-            try:
-                plain = zlib.decompressobj().decompress(stream, MOST_UNPACKED)
-            except zlib.error:
-                continue  # a font or a picture
-            yield _texts_of(plain.decode("latin-1").encode())
-    else:
-        yield _texts_of(content)
-
-
-def _decompressed(content: bytes) -> bytes:
-    """Returns the first `MOST_UNPACKED` bytes within a gzip file."""
-    one = zlib.decompressobj(wbits=31)
-    plain = one.decompress(content, MOST_UNPACKED)
-    if one.eof and not one.unused_data:
-        return plain
-    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:  # of several parts, or cut off
-        return file.read(MOST_UNPACKED)
-
-
-def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
-    """Yields the distinct texts of a column, however deep they stand."""
-    kind = column.type
-    if pa.types.is_list(kind):
-        yield from _texts_of_column(pc.list_flatten(column))
-    elif pa.types.is_struct(kind):
-        for part in kind:
-            yield from _texts_of_column(pc.struct_field(column, part.name))
-    elif pa.types.is_dictionary(kind):
-        for chunk in column.chunks:
-            yield chunk.dictionary.cast(pa.string()).drop_null()
-    elif pa.types.is_string(kind):
-        yield pc.unique(column).drop_null()
-
-
-def _is_numeric(kind: pa.DataType) -> bool:
-    """Tells whether a column of a type has no text that `_texts_of_column` yields."""
-    of = pa.types
-    tests = (of.is_temporal, of.is_integer, of.is_floating, of.is_boolean)
-    return any(test(kind) for test in tests)
+def _hidden_digits(texts: pa.Array) -> tuple[Array, pa.Array]:
+    """Returns the rows and the digits of numbers that words stand for."""
+    rows = np.flatnonzero(pc.match_substring_regex(texts, DIGIT_WORDS_HINT))
+    runs = find_digits(texts.take(pa.array(rows)))
+    said = runs.take(np.flatnonzero(runs.form % FORMS > OPENED))
+    of_text, digits = candidate_digits(said)
+    written = pc.replace_substring_regex(texts.take(pa.array(rows)), "[^0-9]+", "")
+    beside = zip(digits.to_pylist(), written.take(pa.array(of_text)).to_pylist(), strict=True)
+    hidden = np.array([number not in shown for number, shown in beside], bool)
+    return rows[of_text[hidden]], digits.filter(pa.array(hidden))
 
 
 def _path(folder: str, name: str) -> str:
@@ -557,17 +468,17 @@ def _contested_ids(
         with FileSystems.open(path) as sealed:
             file = open_private(sealed, path, CONTESTED, private.key)
             rows = pq.read_table(file, columns=["kind", "value"])
-        for kind, value in zip(*(one.to_pylist() for one in rows.columns), strict=True):
+        for kind, value in zip(*(column.to_pylist() for column in rows.columns), strict=True):
             yield f"{kind}:{value}"
 
 
 def _column_of(folder: str, names: Iterable[str], column: str) -> pa.Array:
     """Returns a column of text of Parquet files below a folder, without nulls."""
-    found = [pa.array([], pa.string())]
+    chunks = [pa.array([], pa.string())]
     for name in names:
         content = pa.BufferReader(_read(folder, name))
-        found += pq.read_table(content, columns=[column], use_threads=False)[column].chunks
-    return pa.concat_arrays(found).drop_null()
+        chunks += pq.read_table(content, columns=[column], use_threads=False)[column].chunks
+    return pa.concat_arrays(chunks).drop_null()
 
 
 def _forms_shown(entity_ids: list[str], texts: list[str]) -> frozenset[str]:
@@ -584,5 +495,5 @@ def _forms_of_id(entity_id: str) -> set[str]:
     """Returns the forms of an identifier, without its epoch, that is shown by value."""
     value = entity_id.rpartition(":")[2]
     digits = value.lstrip("+")
-    forms = {entity_id, *(one for one in (text_of_id(entity_id), text_key(value)) if one)}
+    forms = {entity_id, *filter(None, (text_of_id(entity_id), text_key(value)))}
     return forms | {f"phone:+{digits}", f"digits:{digits}"} if digits.isdecimal() else forms

@@ -26,10 +26,10 @@ from schemas.reject import Code
 from transforms import casts
 from transforms.arrow_util import map_distinct, with_items
 from transforms.counters import KIND_PLURAL, count_values
+from transforms.decode.readings import may_hold_contact, opened_ids
 from transforms.erasure import Erasures
 from transforms.manifest import ERASED
 from transforms.read.rejects import Reject, rejects_batch
-from transforms.text_util import may_hold_contact
 
 ACCEPTED, REJECTS, COUNTERS = "accepted", "rejects", "counters"
 
@@ -253,7 +253,7 @@ def _check_ids(batch: BatchChecks, id_field: str) -> None:
             "too long or holds characters that an id or slug must not have",
         )
     looks = "looks like a number or an address; ids are shown, so give another one"
-    contact = pc.match_substring_regex(batch.typed[id_field], CONTACT_PATTERN)
+    contact = pc.match_substring_regex(opened_ids(batch.typed[id_field]), CONTACT_PATTERN)
     batch.refuse(contact, Code.ID_IS_CONTACT, id_field, looks)
     batch.refuse(_may_hold_contacts(org), Code.ID_IS_CONTACT, "source_org", looks)
 
@@ -306,7 +306,8 @@ def _check_id_hides_no_victim(
     batch: BatchChecks, id_field: str, victims: Iterable[tuple[np.ndarray, pa.Array]]
 ) -> None:
     """Refuses ids that contain a victim's number of their row; `victims`: rows, raw numbers."""
-    digits = pc.replace_substring_regex(batch.typed[id_field], r"\D", "").to_pylist()
+    ids = opened_ids(batch.typed[id_field])
+    digits = pc.replace_substring_regex(ids, r"\D", "").to_pylist()
     bad = np.zeros(len(digits), bool)
     for rows, numbers in victims:
         for row, written in zip(rows.tolist(), numbers.to_pylist(), strict=True):

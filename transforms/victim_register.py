@@ -17,7 +17,6 @@ records that name its identifier, where they are few, so that it ends when all o
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -38,11 +37,11 @@ from schemas.enums import EntityKind, RecordKind
 from schemas.tables import VICTIMS
 from transforms.arrow_util import Array, aggregate, fill_columns, sorted_lookup
 from transforms.casts import true_mask
+from transforms.decode.escapes import read_plainly
 from transforms.erasure import Erasures, RegisterKey
 from transforms.manifest import read_manifest, read_or_keep
 from transforms.private_files import PrivateKey, open_private, private_files
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
-from transforms.text_util import decode_web_escapes
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
 from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits, record_texts
 from transforms.victims.stated_numbers import chosen_names
@@ -259,7 +258,7 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
 
 def text_key(value: str) -> str | None:
     """Returns a value as it is hashed to be found in texts; None where it would be a mere word."""
-    plain = unicodedata.normalize("NFKC", decode_web_escapes(value)[0]).lower()
+    plain = read_plainly(value).lower()
     kept = "".join(filter(str.isalnum, plain))
     known = len(kept) >= LEAST_TEXT and ("@" in plain or any(map(str.isdecimal, kept)))
     return f"{TEXT}{kept}" if known else None
@@ -331,6 +330,17 @@ def read_lookup(source: RegisterSource, more: Iterable[pa.RecordBatch] = ()) -> 
     Raises OSError if a file cannot be opened, RegisterError if it is none of the source's key.
     """
     return make_lookup(chain(_entries_of(source, source.locate(), LOOKED_UP), more))
+
+
+def records_naming(source: RegisterSource, forms: Iterable[str]) -> set[bytes]:
+    """Returns the keyed hashes of the records that name what has some forms, where they are few."""
+    macs = source.key.macs(forms)
+    records: set[bytes] = set()
+    for batch in _entries_of(source, source.locate(), ("mac", "digits_mac", "records")):
+        hit = pc.or_(pc.is_in(batch["mac"], macs), pc.is_in(batch["digits_mac"], macs))
+        for listed in batch["records"].filter(hit).drop_null().to_pylist():
+            records.update(map(bytes.fromhex, listed.split()))
+    return records
 
 
 def changed_lookup(source: RegisterSource, changes: Iterable[pa.RecordBatch]) -> VictimRegister:

@@ -26,6 +26,7 @@ from pipelines.wiring import (
     read_previous,
     validate,
 )
+from reports.pieces import texts_of_data
 from reports.run import Run
 from reports.workbench import STATIC_FILES, write_workbench
 from schemas import tables
@@ -224,4 +225,4 @@ def write_report(
     own = None if register is None else own_register(register, root, manifest)
     with gc_paused():  # a search for cycles would look through all that Beam holds
         values = withheld_by_run(folder, manifest, own, private=private)
-        hold_back_written(folder, pool.written, values, private, STATIC_FILES)
+        hold_back_written(folder, pool.written, values, private, STATIC_FILES, texts_of_data)

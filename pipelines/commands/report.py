@@ -133,9 +133,11 @@ def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValue
     Raises:
         UsageError: if there is one; the others are whole.
     """
+    from reports.pieces import texts_of_data
     from transforms.exit_scan import count_withheld
 
-    counts = count_withheld(((name, (out / name).read_bytes()) for name in names), values)
+    files = ((name, (out / name).read_bytes()) for name in names)
+    counts = count_withheld(files, values, texts_of_data)
     taken = {name: (out / name).read_bytes() for name in counts}
     for name in counts:
         (out / name).unlink()

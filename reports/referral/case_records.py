@@ -40,8 +40,8 @@ from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MENTIONS
 from transforms.extract.impersonation import BRAND, LURE
 from transforms.extract.kinds.url import Click
+from transforms.masks import MASK
 from transforms.reporters import people_counted
-from transforms.text_util import MASK
 
 Row = dict[str, Any]
 

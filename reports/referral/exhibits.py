@@ -29,8 +29,8 @@ from reports.referral.case_records import CaseRecord, StatedPayment, format_amou
 from reports.referral.language import format_utc
 from schemas.enums import PaymentStatus
 from transforms.casts import is_phone_number
+from transforms.decode.readings import may_hold_contact
 from transforms.extract.sensitive_text import mask_papers
-from transforms.text_util import may_hold_contact
 
 Row = dict[str, Any]
 

@@ -228,6 +228,26 @@ def test_what_is_within_an_address_that_is_shown_is_no_leak(tmp_path):
     assert f"url:form.jotform.com/{form}" in ids
 
 
+def test_an_id_that_is_its_own_victims_number_is_a_leak(tmp_path):
+    """Only the words of the record say whose number it is: no check of its fields sees it."""
+    own = f"My number is {VICTIM}. "
+    rows = [
+        complaint(
+            number,
+            complaint_id=f"20245{number}2131",
+            victim_id=f"v{number}",
+            narrative=f"They told me to call {SUSPECT}. " + own * (number == 6),
+            phone_numbers=[{"raw": SUSPECT, "role": "callback"}],
+        )
+        for number in (5, 6, 7)
+    ]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows), status=1)
+    assert (tmp_path / "run" / HELD_FOLDER).exists()
+    rows[0]["narrative"], rows[1]["narrative"] = rows[1]["narrative"], rows[0]["narrative"]
+    run(tmp_path / "other", "--complaints", jsonl(tmp_path / "others.jsonl", rows))
+    assert not (tmp_path / "other" / HELD_FOLDER).exists()
+
+
 LIES = (
     "My passport number is CO123421. My passport number is 20240301. My number is (202) 403-0109. "
 )

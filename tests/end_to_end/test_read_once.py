@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tests.support.run_pipeline import call, complaint, jsonl, run
-from transforms import text_util
+from transforms import masks
 from transforms.extract import (
     allowlist,
     evidence,
@@ -22,7 +22,7 @@ from transforms.extract import (
 )
 from transforms.extract.kinds import email, gift_card
 from transforms.extract.narrative import load_finders
-from transforms.phone import find, normalize, normalize_columns
+from transforms.phone import find, normalize, plain_number
 from transforms.victims import identifier_matcher, record_texts, stated_numbers
 
 MARK = "zyzzyva"
@@ -31,7 +31,7 @@ MARK = "zyzzyva"
 NORMALIZERS = (
     normalize.normalize_number,
     normalize.normalize_numbers,
-    normalize_columns.normalize_plain,
+    plain_number.read_plain,
     identifier_matcher.complaint_numbers,
     identifier_matcher.call_readings,
 )
@@ -49,7 +49,7 @@ FINDERS = (
     gift_card.find_codes,
     email.mask_link_addresses,
     email.link_address_spans,
-    text_util.find_by_row,
+    masks.find_by_row,
     fingerprints.tokenize,
     identifier_matcher.find_identifiers,
     record_texts.find_digits,

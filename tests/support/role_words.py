@@ -1,9 +1,9 @@
 """The role of an identifier by the words around it, for the tests of the cues."""
 
 from schemas.enums import EntityKind, Role
+from transforms.decode.escapes import lower_in_place
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.extract.narrative import REACH, REACH_AFTER, infer_role
-from transforms.text_util import lower_in_place
 
 
 def role_in_text(

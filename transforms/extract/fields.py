@@ -191,6 +191,7 @@ def _email_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
         given = roles[row] and roles[row][place]
         for match in _email_matches(text) if text else ():
             role = _EMAIL_ROLES.get(given) or narrative.sender_role(match.value)
+            role = match.role if match.role is Role.VICTIM else role
             yield row, f"emails[{place}]", text, match, role, FIELD_CONFIDENCE, True
 
 

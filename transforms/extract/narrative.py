@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, MAYBE_NUMBERS, EntityKind, Role, Speaker
 from transforms.arrow_util import distinct_rows, fill_columns, repeat_for_duplicates, with_column
+from transforms.decode.escapes import lower_in_place
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds import domain
 from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
@@ -32,7 +33,7 @@ from transforms.extract.kinds.registry import BY_KIND, KINDS, IdentifierKind, lo
 from transforms.extract.mention import MENTION_DRAFT, NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
 from transforms.text_spans import may_match
-from transforms.text_util import SEARCH_LIMIT, fill_parts, load_reference_data, lower_in_place
+from transforms.text_util import SEARCH_LIMIT, fill_parts, load_reference_data
 
 STATED_CONFIDENCE = 0.8
 """A reading whose role the words around it state."""
@@ -485,7 +486,7 @@ class _NarrativeRoles:
         """Gives a match of a row the role that its text states, or else the one of its finder."""
         text = self._words[row]
         kind = lookup_kind(match.kind, match.value)
-        if kind is None or kind.hard_role is None:
+        if kind is None or kind.hard_role is None or match.role is Role.VICTIM:
             return row, NARRATIVE, text, match, match.role, MENTIONED_CONFIDENCE, True
         place = match.start, match.end, kind, match.value, match.line_type
         role, speaks = self.infer(row, *place)

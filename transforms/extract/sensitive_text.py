@@ -8,7 +8,6 @@ every number of ten digits passes some check by chance, and may be an operator's
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from importlib import import_module
@@ -21,22 +20,21 @@ import pyarrow.compute as pc
 from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PAPER, PRIVATE
 from transforms.arrow_util import Array
 from transforms.casts import true_mask
+from transforms.decode.escapes import (
+    WEB_ESCAPE,
+    compatible_in_place,
+    decode_web_escapes,
+    lower_in_place,
+)
 from transforms.extract.kinds import email, gift_card, iban
 from transforms.extract.narrative import REACH, REACH_AFTER, quotes_suspect
+from transforms.masks import MASK, find_by_row, mask_rows, mask_spans_fully
 from transforms.text_util import (
     HIDDEN_AT_WORDS,
     HIDDEN_DOT_WORDS,
-    MASK,
-    WEB_ESCAPE,
-    ByCharacter,
     cut_to_search_limit,
-    decode_web_escapes,
     fill_parts,
-    find_by_row,
     load_reference_data,
-    lower_in_place,
-    mask_rows,
-    mask_spans_fully,
 )
 from transforms.victims.record_texts import PLAIN, RecordTexts
 
@@ -481,17 +479,7 @@ def _as_read(text: str) -> tuple[str, Sequence[int]]:
     if not _IS_ODD.search(text):
         return text, range(len(text))
     decoded, places = decode_web_escapes(text)
-    return decoded.translate(_COMPATIBLE), places
-
-
-def _compatible(written: str) -> str:
-    """Returns the one character that a character stands for (NFKC), or its digit."""
-    digit = unicodedata.digit(written, None)
-    plain = unicodedata.normalize("NFKC", written) if digit is None else str(digit)
-    return plain if len(plain) == 1 else written
-
-
-_COMPATIBLE = ByCharacter(_compatible)
+    return compatible_in_place(decoded), places
 
 
 def _papers_as_read(text: str) -> Iterator[Private]:

@@ -2,14 +2,14 @@
 
 Candidates are runs of digit groups joined by telephone punctuation, found in linear time; a
 candidate is a number if libphonenumber's strict matcher accepts it alone. A number is never cut out
-of a longer run of joined digits: such a cut invents a subscriber. The candidates of a column of
-texts are read as a column, which changes nothing but the time.
+of a longer run of joined digits: such a cut invents a subscriber.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -18,9 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.arrow_util import distinct_rows, repeat_for_duplicates, with_column
-from transforms.phone import normalize, normalize_columns, spoken
+from transforms.phone import normalize, spoken
 from transforms.phone.false_positives import blank_false_positives, is_labelled_id
-from transforms.phone.normalize import VALID, Reading, ReadingMethod, confidence_of
+from transforms.phone.normalize import Reading, ReadingMethod, confidence_of
+from transforms.phone.numbering_plan import NANP
+from transforms.phone.plain_number import SHARED_AREA, read_plain
 from transforms.text_spans import may_match
 from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit
 
@@ -70,8 +72,10 @@ _STUCK_BEFORE = re.compile("[A-Za-z\u00c0-\u024f\u0300-\u036f\\d$€£¥₹%=&_]
 _STUCK_AFTER = re.compile("[A-Za-z\u00c0-\u024f\u0300-\u036f\\d$€£¥₹%@]")
 """A digit run that touches a Latin letter, money, a query string or another run is no number."""
 
-_PLAIN_CANDIDATE = r"^\+?(?:[0-9]{1,3}[-. ]?)?(?:\([0-9]{1,5}\)[-. ]?)?[0-9](?:[-. /]{0,3}[0-9])*$"
-"""RE2: a candidate that libphonenumber's strict matcher accepts if it is a valid number."""
+_PLAIN_CANDIDATE = re.compile(
+    r"\+?(?:[0-9]{1,3}[-. ]?)?(?:\([0-9]{1,5}\)[-. ]?)?[0-9](?:[-. /]{0,3}[0-9])*"
+)
+"""A candidate that libphonenumber's strict matcher accepts if it is a valid number."""
 
 _JOURNAL_PAGE = re.compile(r"\d{1,5}-+\d{1,5}\s{0,4}\(\d{1,4}")
 
@@ -108,102 +112,55 @@ def find_numbers(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
         A batch of `FOUND_NUMBER`, ordered by row and start.
     """
     first, back = distinct_rows((text, region))
-    at = pa.array(first)
-    found = _find_in_distinct(text.take(at), region.take(at))
-    rows, finds = repeat_for_duplicates(found["row"].to_numpy(), back, len(first))
-    return with_column(found.take(pa.array(finds)), "row", pa.array(rows, pa.int32()))
+    distinct = (column.take(pa.array(first)) for column in (text, region))
+    numbers = _find_in_distinct(*distinct)
+    rows, source = repeat_for_duplicates(numbers["row"].to_numpy(), back, len(first))
+    return with_column(numbers.take(pa.array(source)), "row", pa.array(rows, pa.int32()))
 
 
 def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Reading]]:
     """Finds the phone numbers in one text, with their offsets in code points."""
-    prepared = _prepare_text(0, text[:SEARCH_LIMIT], region, may_be_spoken=True)
-    hits = _find(prepared, _CandidateReader()) if prepared else ()
-    return [(span, reading) for span, _, reading in hits]
+    numbers = _find(text[:SEARCH_LIMIT], region, may_be_spoken=True)
+    return [(span, reading) for span, _, reading in numbers]
 
 
 def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
-    """Finds numbers in each text, and reads the candidates of all together."""
+    """Finds numbers in each text."""
     texts = pc.fill_null(cut_to_search_limit(texts), "")
     hinted = (may_match(texts, hint) for hint in (_NUMBER_HINT, _SPOKEN_HINT))
     columns = texts.to_pylist(), regions.to_pylist(), *hinted
-    prepared = [
-        one
+    numbers = [
+        (row, *span, raw, *reading)
         for row, (text, region, any_digits, any_words) in enumerate(zip(*columns, strict=True))
-        if (any_digits or any_words)
-        and (one := _prepare_text(row, text, region, may_be_spoken=any_words))
+        if any_digits or any_words
+        for span, raw, reading in _find(text, region, may_be_spoken=any_words)
     ]
-    reader = _CandidateReader()
-    reader.read_columns(
-        candidate
-        for one in prepared
-        for candidate in (
-            *map(one.candidate, one.chains),
-            *((plain, one.region) for _, plain, _ in one.spoken),
-        )
-    )
-    reader.read_columns(
-        one.candidate(span)
-        for one in prepared
-        for chain in one.chains
-        if not reader.known.get(one.candidate(chain))
-        for part, words in _parts(one.blanked, chain)
-        for span in (part, *words)
-    )
-    found = [
-        (one.row, *span, raw, *reading)
-        for one in prepared
-        for span, raw, reading in _find(one, reader)
-    ]
-    fields = list(zip(*found, strict=True)) or [()] * len(FOUND_NUMBER)
+    fields = list(zip(*numbers, strict=True)) or [()] * len(FOUND_NUMBER)
     return pa.RecordBatch.from_arrays(
         [pa.array(c, f.type) for c, f in zip(fields, FOUND_NUMBER, strict=True)],
         schema=FOUND_NUMBER,
     )
 
 
-_Candidate = tuple[str, str | None]
-"""Characters that may be a number, and the region under which they are read."""
-
-
-class _PreparedText(NamedTuple):
-    """A text, also with its false positives blanked, its chains, and its numbers in words."""
-
-    row: int
-    text: str
-    region: str | None
-    blanked: str
-    chains: Sequence[Span]
-    spoken: Sequence[tuple[Span, str, ReadingMethod]]
-
-    def candidate(self, span: Span) -> _Candidate:
-        """Returns what may be a number at a span."""
-        return self.blanked[span.start : span.end], self.region
-
-
-def _prepare_text(
-    row: int, text: str, region: str | None, *, may_be_spoken: bool
-) -> _PreparedText | None:
-    """Finds chains of digits in a text, and numbers in words where there may be some."""
+def _find(
+    text: str, region: str | None, *, may_be_spoken: bool
+) -> Iterator[tuple[Span, str, Reading]]:
+    """Yields the numbers of a text in order; those in words only where there is none in digits."""
     stretches = [match.span() for match in _STRETCH.finditer(text)]
     if not (stretches or may_be_spoken):
-        return None
+        return
     blanked = blank_false_positives(text, stretches) if stretches else text
-    chains = list(islice(_chains(blanked, stretches), _MAX_CANDIDATES))
+    chains = islice(_chains(blanked, stretches), _MAX_CANDIDATES)
+    numbers = [number for chain in chains for number in _read_chain(blanked, chain, region)]
     words = list(islice(_spoken_in(blanked), _MAX_CANDIDATES)) if may_be_spoken else ()
-    return _PreparedText(row, text, region, blanked, chains, words)
-
-
-def _find(text: _PreparedText, reader: _CandidateReader) -> Iterator[tuple[Span, str, Reading]]:
-    """Yields the numbers in order; those in words only where there is none in digits."""
-    found = [hit for chain in text.chains for hit in _read_chain(text, chain, reader)]
-    for span, plain, how in text.spoken:
-        overlaps = any(one.start < span.end and span.start < one.end for one, _ in found)
-        reading = None if overlaps else reader.read((plain, text.region))
+    for span, plain, how in words:
+        overlaps = any(known.start < span.end and span.start < known.end for known, _ in numbers)
+        reading = None if overlaps else _read(plain, region)
         if reading:
             confidence = confidence_of(how, reading.also_read_as)
-            found.append((span, reading._replace(how=how, confidence=confidence)))
-    for span, reading in sorted(found, key=lambda hit: hit[0].start) if text.spoken else found:
-        yield span, text.text[span.start : span.end], reading
+            numbers.append((span, reading._replace(how=how, confidence=confidence)))
+    for span, reading in sorted(numbers, key=lambda number: number[0].start) if words else numbers:
+        yield span, text[span.start : span.end], reading
 
 
 def _spoken_in(blanked: str) -> Iterator[tuple[Span, str, ReadingMethod]]:
@@ -232,29 +189,30 @@ def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> Iterator[Span]:
                 yield Span(start, end)
 
 
-def _read_chain(
-    text: _PreparedText, chain: Span, reader: _CandidateReader
-) -> Iterator[tuple[Span, Reading]]:
+def _read_chain(text: str, chain: Span, region: str | None) -> Iterator[tuple[Span, Reading]]:
     """Reads all of a chain as one number, else its parts, else the joined words of a part."""
-    if reading := reader.read(text.candidate(chain)):
+    written = text[chain.start : chain.end]
+    if reading := _read(written, region):
         yield chain, reading
         return
-    written, region = text.candidate(chain)
-    if normalize.SHARED_AREA.match(written):
-        first, other = (one.strip() for one in written.rsplit("/", 1))
+    if SHARED_AREA.match(written):
+        first, second = (number.strip() for number in written.rsplit("/", 1))
         area = _AREA.findall(written)[0]
-        spans = Span(chain.start, chain.start + len(first)), Span(chain.end - len(other), chain.end)
-        for span, plain in zip(spans, (first, area + other), strict=True):
-            if reading := reader.read((plain, region)):
+        spans = (
+            Span(chain.start, chain.start + len(first)),
+            Span(chain.end - len(second), chain.end),
+        )
+        for span, plain in zip(spans, (first, area + second), strict=True):
+            if reading := _read(plain, region):
                 yield span, reading
         return
-    for part, words in _parts(text.blanked, chain):
-        if reading := reader.read(text.candidate(part)):
+    for part, words in _parts(text, chain):
+        if reading := _read(text[part.start : part.end], region):
             yield part, reading
             continue
         for word in words:
-            alone = len(words) <= 2 or _JOINED.search(text.blanked, word.start, word.end)
-            if alone and (reading := reader.read(text.candidate(word))):
+            alone = len(words) <= 2 or _JOINED.search(text, word.start, word.end)
+            if alone and (reading := _read(text[word.start : word.end], region)):
                 yield word, reading
 
 
@@ -263,8 +221,8 @@ def _parts(text: str, chain: Span) -> Iterator[tuple[Span, list[Span]]]:
     if _MAY_BREAK.search(text, chain.start, chain.end):
         for part in _split(text, chain, _BREAK):
             pair = list(_split(text, part, _SLASH))
-            if len(pair) > 1 and all(_has_number(text, one) for one in pair):
-                yield from ((one, []) for one in pair)
+            if len(pair) > 1 and all(_has_number(text, number) for number in pair):
+                yield from ((number, []) for number in pair)
             else:
                 yield part, list(_split(text, part, _SPACE))
 
@@ -273,9 +231,9 @@ def _has_number(text: str, span: Span) -> bool:
     return sum(map(str.isdigit, text[span.start : span.end])) >= MIN_DIGITS
 
 
-def _split(text: str, span: Span, at: re.Pattern[str]) -> Iterator[Span]:
+def _split(text: str, span: Span, border: re.Pattern[str]) -> Iterator[Span]:
     start = span.start
-    for match in islice(at.finditer(text, span.start, span.end), _MAX_CANDIDATES):
+    for match in islice(border.finditer(text, span.start, span.end), _MAX_CANDIDATES):
         if match.start() > start:
             yield Span(start, match.start())
         start = match.end()
@@ -283,50 +241,20 @@ def _split(text: str, span: Span, at: re.Pattern[str]) -> Iterator[Span]:
         yield Span(start, span.end)
 
 
-class _CandidateReader:
-    """Reads each candidate of a batch once, some of them beforehand in columns."""
-
-    def __init__(self) -> None:
-        self.known: dict[_Candidate, Reading | None] = {}
-
-    def read(self, candidate: _Candidate) -> Reading | None:
-        """Returns the reading of a candidate that is a number, else None."""
-        if candidate not in self.known:
-            self.known[candidate] = _read_verified(*candidate)
-        return self.known[candidate]
-
-    def read_columns(self, candidates: Iterable[_Candidate]) -> None:
-        """Reads those candidates that are plain numbers, or plainly none."""
-        pairs = [pair for pair in dict.fromkeys(candidates) if len(pair[0]) >= MIN_DIGITS]
-        if len(pairs) <= normalize.FEW:
-            return
-        raws, regions = (pa.array(column, pa.string()) for column in zip(*pairs, strict=True))
-        read = normalize_columns.normalize_plain(raws, regions)
-        plain = pc.match_substring_regex(read.written, _PLAIN_CANDIDATE)
-        for row in read.invalid.tolist():
-            if not pairs[row][0].startswith("00"):
-                self.known[pairs[row]] = None
-        for is_plain, complete, row, national, written, e164, claimed, kind, extension in zip(
-            plain.to_pylist(),
-            read.complete.tolist(),
-            read.rows.tolist(),
-            read.national.tolist(),
-            *(one.to_pylist() for one in (read.written, read.e164, read.region)),
-            *(one.to_pylist() for one in (read.line_type, read.extension)),
-            strict=True,
-        ):
-            # Of an extension's digits the matcher takes some for the number's.
-            unsure = extension and national and not e164.startswith("+1")
-            if is_plain and not unsure and not _JOURNAL_PAGE.search(written):
-                how = ReadingMethod.NATIONAL if national else ReadingMethod.INTERNATIONAL
-                reading = Reading(e164, claimed, kind, None, how, VALID, extension, None, 1.0)
-                self.known[pairs[row]] = reading if complete else None
-
-
-def _read_verified(raw: str, region: str | None) -> Reading | None:
+@lru_cache(maxsize=1 << 13)
+def _read(raw: str, region: str | None) -> Reading | None:
     """Returns the reading of a candidate that is a number from its first character to its last."""
     if not MIN_DIGITS <= sum(map(str.isdigit, raw)) <= MAX_DIGITS:
         return None
+    plain = read_plain(raw, region)
+    if plain and not plain.line_type and not raw.startswith("00"):
+        return None
+    if plain and plain.line_type:
+        # Of an extension's digits the matcher takes some for the number's.
+        unsure = plain.extension and plain.national and plain.code != NANP
+        accepted = _PLAIN_CANDIDATE.fullmatch(plain.written)
+        if accepted and not unsure and not _JOURNAL_PAGE.search(plain.written):
+            return normalize.reading_of(plain) if plain.complete else None
     reading = normalize.normalize_number(raw, region)
     if reading.e164 is None or reading.how == ReadingMethod.FOREIGN:
         return reading if reading.e164 else None

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-import numpy as np
 import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,25 +19,20 @@ from phonenumbers import shortnumberinfo
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from transforms.arrow_util import distinct_rows
-from transforms.phone import normalize_columns, spoken
+from transforms.phone import spoken
 from transforms.phone.numbering_plan import (
     NANP_SHAPED,
     NANP_SURE,
     NANP_TOLL_FREE,
     country_code_pattern,
 )
+from transforms.phone.plain_number import SHARED_AREA, PlainNumber, read_plain
 
 _CACHE_SIZE = 1 << 13
 """Numbers read one by one that a worker caches, 4 MB of 0.5 KB each: about those of a batch.
 
 A run asks for most of them once, or again when it has read all others, which no cache would hold.
 """
-
-SHARED_AREA = re.compile(normalize_columns.SHARED_AREA)
-"""Two numbers that share an area code: 030 / 123 45 67 / 68."""
-
-FEW = 12
-"""Up to so many distinct numbers are read faster one by one than in columns."""
 
 MAY_BE_TEXT_REASONS = ("too_long", "not_a_number")
 """Reasons of refusal for which a field may contain several numbers, or one among words."""
@@ -94,8 +87,8 @@ _IDD = re.compile(r"[( ]{0,2}(?:0011|00)[-. )]{0,2}(?=[1-9])")
 North America's 011 is read only in its regions: elsewhere it is a trunk zero and a city (Delhi).
 """
 
-_NO_IDD = r"^[( ]{0,2}(?:\+|0?[1-9])"
-"""RE2: a plain number that begins with a plus, or with no international prefix of two zeros."""
+_NO_IDD = re.compile(r"[( ]{0,2}(?:\+|0?[1-9])")
+"""The start of a plain number that begins with a plus, or no international prefix of two zeros."""
 
 _LETTER = re.compile(r"[^\W\d_]")
 
@@ -123,8 +116,6 @@ _WORD_APART = re.compile(r"\d[^\S\n]+(?P<word>[^\W\d_]{1,30})\W{0,2}$")
 _TOLL_FREE_WORD = re.compile(r"\W{0,2}(?:\+?1\W{0,3})?8\d\d\W{1,3}[A-Za-z][A-Za-z -]{5,15}")
 
 _SURE, _SHAPED, _TOLL_FREE = map(re.compile, (NANP_SURE, NANP_SHAPED, NANP_TOLL_FREE))
-
-_CODED = re.compile(country_code_pattern())
 
 
 class ReadingMethod(StrEnum):
@@ -185,7 +176,7 @@ READING_TYPE = pa.struct(
 
 
 def normalize_numbers(raw: pa.Array, region: pa.Array) -> pa.StructArray:
-    """Normalizes columns of phone numbers; distinct pairs are read once, plain ones by columns.
+    """Normalizes columns of phone numbers; distinct pairs are read once.
 
     Args:
         raw: Strings or null, as written.
@@ -194,12 +185,17 @@ def normalize_numbers(raw: pa.Array, region: pa.Array) -> pa.StructArray:
     Returns:
         A `READING_TYPE` struct array of the same length, itself never null.
     """
-    texts, regions = (pc.fill_null(one.cast(pa.string()), "") for one in (raw, region))
+    texts, regions = (pc.fill_null(column.cast(pa.string()), "") for column in (raw, region))
     first, back = distinct_rows((texts, regions))
-    at = pa.array(first)
-    columns, places = _normalize_distinct(texts.take(at), regions.take(at))
-    at = pa.array(places[back])
-    return pa.StructArray.from_arrays([c.take(at) for c in columns], fields=list(READING_TYPE))
+    distinct = (column.take(pa.array(first)).to_pylist() for column in (texts, regions))
+    readings = [
+        normalize_number(text, where or None) for text, where in zip(*distinct, strict=True)
+    ]
+    columns = [
+        pa.array([reading[place] for reading in readings], kind.type).take(pa.array(back))
+        for place, kind in enumerate(READING_TYPE)
+    ]
+    return pa.StructArray.from_arrays(columns, fields=list(READING_TYPE))
 
 
 def normalize_number(raw: str, region: str | None) -> Reading:
@@ -217,75 +213,8 @@ def confidence_of(how: ReadingMethod, also: str | None) -> float:
     return _PLAUSIBILITY[how] * (TWO_READINGS_FACTOR if also else 1.0)
 
 
-def _normalize_distinct(raw: pa.Array, region: pa.Array) -> tuple[list[pa.Array], np.ndarray]:
-    """Reads distinct pairs, first the plain ones by columns.
-
-    Returns:
-        The columns of `READING_TYPE`, and where in these each pair is.
-    """
-    if len(raw) <= FEW:
-        return _to_columns(_read_one_by_one(raw, region)), np.arange(len(raw))
-    plain = normalize_columns.normalize_plain(pc.utf8_trim_whitespace(raw), region)
-    refused, reasons = _refuse_by_length(raw, region, plain)
-    done = np.concatenate([plain.rows, refused])
-    others = np.setdiff1d(np.arange(len(raw)), done, assume_unique=True)
-    at = pa.array(others)
-    slow = _to_columns([*reasons, *_read_one_by_one(raw.take(at), region.take(at))])
-    count = len(plain.rows)
-    how = ReadingMethod.NATIONAL.value, ReadingMethod.INTERNATIONAL.value
-    fast = {
-        "e164": plain.e164,
-        "region": plain.region,
-        "line_type": plain.line_type,
-        "how": pc.if_else(pa.array(plain.national), *how),
-        "validity": pa.repeat(VALID, count),
-        "extension": plain.extension,
-        "confidence": pa.repeat(pa.scalar(1, pa.float32()), count),
-    }
-    columns = [
-        pa.concat_arrays([fast.get(one.name, pa.nulls(count, one.type)), column])
-        for one, column in zip(READING_TYPE, slow, strict=True)
-    ]
-    return columns, np.argsort(np.concatenate([done, others]), kind="stable")
-
-
-def _read_one_by_one(raw: pa.Array, region: pa.Array) -> list[Reading]:
-    pairs = zip(raw.to_pylist(), region.to_pylist(), strict=True)
-    return [normalize_number(text, where or None) for text, where in pairs]
-
-
-def _to_columns(readings: Sequence[Reading]) -> list[pa.Array]:
-    """Returns the columns of `READING_TYPE`."""
-    return [pa.array([one[i] for one in readings], f.type) for i, f in enumerate(READING_TYPE)]
-
-
-def _refuse_by_length(
-    raw: pa.Array, region: pa.Array, read: normalize_columns.PlainReadings
-) -> tuple[np.ndarray, list[Reading]]:
-    """Returns rows whose reason of refusal depends only on region, code and length, and the reason.
-
-    Left out are numbers that may be a short code, or are read otherwise with another prefix.
-    """
-    candidates = raw.take(pa.array(read.invalid))
-    plain = pc.match_substring_regex(candidates, _NO_IDD)
-    at = np.flatnonzero(plain.to_numpy(zero_copy_only=False))
-    rows = read.invalid[at]
-    regions = region.take(pa.array(rows)).to_pylist()
-    kinds = zip(regions, read.code[at].tolist(), read.length[at].tolist(), strict=True)
-    known: dict[tuple[str, int, int], Reading | None] = {}
-    reasons: list[Reading | None] = []
-    for row, kind in zip(rows.tolist(), kinds, strict=True):
-        if kind not in known:
-            where, _, length = kind
-            short = _may_be_short(where, length)
-            known[kind] = None if short else normalize_number(raw[row].as_py(), where or None)
-        reasons.append(known[kind])
-    sure = np.array([reason is not None for reason in reasons], bool)
-    return rows[sure], [reason for reason in reasons if reason]
-
-
 @cache
-def _may_be_short(region: str, length: int) -> bool:
+def _may_be_short(region: str | None, length: int) -> bool:
     """Tells whether short codes of a region may have so many digits."""
     if region not in pn.SUPPORTED_SHORT_REGIONS:
         return False
@@ -293,8 +222,35 @@ def _may_be_short(region: str, length: int) -> bool:
     return bool(plan and plan.general_desc and length in plan.general_desc.possible_length)
 
 
+def reading_of(number: PlainNumber) -> Reading:
+    """Returns the reading of a plain number that a region claims."""
+    how = ReadingMethod.NATIONAL if number.national else ReadingMethod.INTERNATIONAL
+    return Reading(
+        number.e164, number.region, number.line_type, None, how, VALID, number.extension, None, 1.0
+    )
+
+
 @lru_cache(maxsize=_CACHE_SIZE)
 def _normalize_cached(text: str, region: str | None) -> Reading:
+    """Reads a number; the reason of refusal of plain ones is that of others like it."""
+    plain = read_plain(text, region)
+    if plain is None:
+        return _normalize_any(text, region)
+    if plain.line_type:
+        return reading_of(plain)
+    size = len(plain.significant)
+    if not _NO_IDD.match(text) or _may_be_short(region, size):
+        return _normalize_any(text, region)
+    if (alike := (region, plain.code, size)) not in _refusals:
+        _refusals[alike] = _normalize_any(text, region)
+    return _refusals[alike]
+
+
+_refusals: dict[tuple[str | None, str, int], Reading] = {}
+"""Refusals by region, country code and digits after it, on which alone they depend."""
+
+
+def _normalize_any(text: str, region: str | None) -> Reading:
     if sip := _SIP.match(text):
         text = sip[1]
     if _SCIENTIFIC.fullmatch(text):
@@ -362,7 +318,11 @@ def _under_another_plan(text: str, home: _Parsed | str) -> Reading | None:
         if bare and _SURE.fullmatch(text):
             return _to_reading(other, "US", ReadingMethod.FOREIGN, also=_e164_of(home))
         return _ambiguous(other, home)
-    if bare and _CODED.match(text) and _is_valid(abroad := _parse(f"+{text.lstrip('(')}", None)):
+    if (
+        bare
+        and country_code_pattern().match(text)
+        and _is_valid(abroad := _parse(f"+{text.lstrip('(')}", None))
+    ):
         return _ambiguous(abroad, home)
     return None
 

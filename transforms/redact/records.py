@@ -32,24 +32,16 @@ from transforms.arrow_util import (
     sorted_lookup,
 )
 from transforms.casts import true_mask
+from transforms.decode.escapes import Span, plain_in_place
+from transforms.decode.readings import whole_span
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
 from transforms.extract.sensitive_text import mask_papers
 from transforms.graph.entities import WITHHELD
+from transforms.masks import Spans, mask_rows, mask_spans_fully, stuck_spans
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
-from transforms.text_util import (
-    SEARCH_LIMIT,
-    Span,
-    Spans,
-    cut_to_search_limit,
-    end_of_escape,
-    mask_rows,
-    mask_spans_fully,
-    plain_in_place,
-    stuck_spans,
-    truncate_unsearched,
-)
+from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit, truncate_unsearched
 from transforms.victims import identifier_matcher, record_texts
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,
@@ -350,8 +342,7 @@ def find_wanted(
             spans = (find_in_digits(*form, patterns) for form in those.of_text(at))
             if every := list(chain.from_iterable(spans)):
                 written = texts.texts[at].as_py()
-                ends = ((start, end_of_escape(written, end)) for start, end in every)
-                found.setdefault(at, []).extend(ends)
+                found.setdefault(at, []).extend(whole_span(written, *span) for span in every)
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
     lettered = np.flatnonzero(np.isin(rows, wanted.lettered) & long)

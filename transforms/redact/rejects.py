@@ -7,7 +7,6 @@ the victim's side of a call cannot be told, every number of the call is masked.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -19,21 +18,15 @@ import pyarrow.compute as pc
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, RecordKind, Role
 from schemas.reject import Code
 from transforms.arrow_util import distinct_rows, map_distinct, with_column
+from transforms.decode.escapes import Reading, decode_json_escapes
+from transforms.decode.readings import may_hold_contact, tokens_with_number
 from transforms.extract import narrative, sensitive_text
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
+from transforms.masks import MASK, mask_rows, mask_spans, mask_spans_fully
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
-from transforms.text_util import (
-    MASK,
-    SEARCH_EDGE,
-    SEARCH_LIMIT,
-    decode_with_places,
-    mask_rows,
-    mask_spans,
-    mask_spans_fully,
-    may_hold_contact,
-)
+from transforms.text_util import SEARCH_EDGE, SEARCH_LIMIT
 from transforms.validate import CONTACT_PATTERN
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import find_victim_numbers
@@ -116,15 +109,7 @@ _SHORTEST = 7
 
 _DIGIT = re.compile(r"\d")
 
-_TOKEN_PART = re.compile(r"[A-Za-z0-9_-]{16,}")
-"""A possible part of a signed token: JSON in Base64 (RFC 7515)."""
-
-_NUMBERED = re.compile(rb"(?:\d[^\d]{0,3}){6}")
-
 _MOMENT = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$|\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d{2}|\d{10}\.\d+")
-
-_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\u(?!d[89a-f])[0-9a-f]{4})", re.IGNORECASE)
-"""One character of the basic plane in JSON (RFC 8259 section 7); surrogates stay as they are."""
 
 
 def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
@@ -159,8 +144,8 @@ def _mask_distinct(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     column = rejects["raw"]
     written = column.drop_null().to_pylist()
     rows = rejects.filter(pc.is_valid(column))
-    decoded = [decode_with_places(text, _ESCAPE, _decode_escape) for text in written]
-    texts = [text for text, _ in decoded]
+    decoded = list(map(decode_json_escapes, written))
+    texts = [reading.text for reading in decoded]
     headers = {one: _header_of_format(one) for one in rows["format"].unique().to_pylist()}
     bad_ids = pc.is_in(rows["code"], _BAD_ID).to_pylist()
     named = [
@@ -171,10 +156,7 @@ def _mask_distinct(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
         for text, bad_id, written_as in zip(texts, bad_ids, rows["format"].to_pylist(), strict=True)
     ]
     masked = _mask_texts(texts, rows["record_kind"].to_pylist(), named, own)
-    raw = [
-        _mask_escaped(text, places, plain, hidden)
-        for text, (plain, places), hidden in zip(written, decoded, masked, strict=True)
-    ]
+    raw = list(map(_mask_escaped, written, decoded, masked))
     kept = pc.replace_with_mask(column, pc.is_valid(column), pa.array(raw, pa.string()))
     rejects = with_column(rejects, "raw", kept)
     return with_column(rejects, "format", map_distinct(rejects["format"], _mask_header))
@@ -200,7 +182,7 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
     read = [normalize.normalize_number(number, region).e164 or number for number in written]
     hidden = find_identifiers(text, identifier_patterns(own, [*read, *written]))
     more = (
-        _tokens_with_numbers(text)
+        tokens_with_number(text)
         if kind == RecordKind.CALL
         else ((start, end) for start, end, _ in sensitive_text.paper_spans(text))
     )
@@ -278,19 +260,6 @@ def _victim_country(text: str) -> str | None:
     """Returns the victim's country that a rejected row names, ISO 3166-1 alpha-2."""
     country = _COUNTRY.search(text)
     return country["country"] if country else None
-
-
-def _tokens_with_numbers(text: str) -> Iterator[tuple[int, int]]:
-    """Yields the parts of a call's token that contain a number, at whichever offset they begin."""
-    for part in _TOKEN_PART.finditer(text):
-        letters = part[0].encode()
-        if any(_NUMBERED.search(_decode_base64(letters[lost:])) for lost in range(4)):
-            yield part.span()
-
-
-def _decode_base64(letters: bytes) -> bytes:
-    whole = len(letters) - len(letters) % 4
-    return base64.urlsafe_b64decode(letters[:whole])
 
 
 def _victim_spans_in_narratives(
@@ -385,17 +354,13 @@ def _entity_of(value: str) -> str:
     return f"email:{value.lower()}" if "@" in value else value
 
 
-def _decode_escape(escape: re.Match[str]) -> str:
-    return chr(int(escape[1][2:], 16))
-
-
-def _mask_escaped(written: str, places: Sequence[int], text: str, masked: str) -> str:
+def _mask_escaped(written: str, plain: Reading, masked: str) -> str:
     """Masks in the written text all that was masked in the text without escapes."""
-    if len(text) == len(written):
+    if len(masked) == len(written):
         return masked
-    ends = (*places[1:], len(written))
+    ends = (*plain.places[1:], len(written))
     parts = (
         written[begin:end] if old == new else MASK * (end - begin)
-        for old, new, begin, end in zip(text, masked, places, ends, strict=True)
+        for old, new, begin, end in zip(plain.text, masked, plain.places, ends, strict=True)
     )
     return "".join(parts)

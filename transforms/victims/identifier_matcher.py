@@ -24,12 +24,19 @@ import pyarrow.compute as pc
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
-from transforms import text_util
 from transforms.arrow_util import Array, ListItems, list_items
+from transforms.decode.escapes import plain_in_place
+from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
+from transforms.decode.readings import TOKEN_HINT, plain_forms, whole_span
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
-from transforms.phone.spoken import DIGIT_WORDS_HINT, read_digits
-from transforms.text_util import SEARCH_LIMIT, plain_in_place
+from transforms.text_util import (
+    DASH_WORDS,
+    HIDDEN_AT_WORDS,
+    HIDDEN_DOT_WORDS,
+    SEARCH_LIMIT,
+    UNDERSCORE_WORDS,
+)
 
 CALL_ROLES = {
     "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},
@@ -71,9 +78,9 @@ _COMPARED_DIGITS = 4
 
 _SIGN_WORDS = re.compile(
     rf"(?<![^\W_])(?:at the rate(?: of)?|at (?:sign|symbol)|sign[oe]|a commercial|arobas"
-    rf"|chez|{text_util.HIDDEN_AT_WORDS}|{text_util.HIDDEN_DOT_WORDS}|full stop|period"
-    rf"|{text_util.DASH_WORDS}|strich"
-    rf"|{text_util.UNDERSCORE_WORDS}|unterstrich|gui[oó]n bajo|tiret(?: bas)?)(?![^\W_])"
+    rf"|chez|{HIDDEN_AT_WORDS}|{HIDDEN_DOT_WORDS}|full stop|period"
+    rf"|{DASH_WORDS}|strich"
+    rf"|{UNDERSCORE_WORDS}|unterstrich|gui[oó]n bajo|tiret(?: bas)?)(?![^\W_])"
     r"|艾特|圈a|[点點]|<[/a-z!][^<>]{0,80}>|=(?:40|2e|20)(?=[a-z0-9])"
 )
 """Words for the signs of an address, tags, and signs as mail encodes them; in lower case."""
@@ -88,7 +95,7 @@ _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
 _ENDS_IN_DIGITS = re.compile(rf"(?:^\+?|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$")
 """A number, or an identifier of digits alone: it ends in the same digits in every form."""
 
-_HIDES_DIGITS = rf"[^\x00-\x7f]|[%&]|{DIGIT_WORDS_HINT}"
+_HIDES_DIGITS = rf"[^\x00-\x7f]|[%&]|(?-i:{TOKEN_HINT})|{DIGIT_WORDS_HINT}"
 """RE2: signs in a value that may stand for digits."""
 
 
@@ -142,15 +149,14 @@ def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = 
 
 def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]:
     """Yields start and end, in code points, of every place where a pattern is written."""
-    low = plain_in_place(text)
-    if numbers := frozenset(one for one in patterns if one.text.isdecimal()):
-        for form in _decoded_forms(low):
-            for start, end in _Characters.of(form, str.isdecimal, _WIDEST_GAP).find(numbers):
-                yield start, text_util.end_of_escape(low, end)
+    forms = plain_forms(text)
+    numbers = frozenset(pattern for pattern in patterns if pattern.text.isdecimal())
+    searched = [(_Characters.of(form, str.isdecimal, _WIDEST_GAP), numbers) for form in forms]
     if words := patterns - numbers:
-        for characters in _words(low):
-            for start, end in characters.find(words):
-                yield start, text_util.end_of_escape(low, end)
+        searched += [(characters, words) for characters in _words(*forms)]
+    for characters, wanted in searched:
+        for span in characters.find(wanted):
+            yield whole_span(text, *span)
 
 
 def find_in_digits(digits: str, places: list[int], numbers: Patterns) -> Iterator[tuple[int, int]]:
@@ -332,18 +338,12 @@ def _is_apart(at: list[int], first: int, last: int) -> bool:
     return before and after
 
 
-def _words(low: str) -> Iterator[_Characters]:
+def _words(plain: str, *decoded: str) -> Iterator[_Characters]:
     """Yields the letters and digits of a plain text, also without the signs it says or encodes."""
-    yield _Characters.of(low, str.isalnum, _WIDEST_GAP_IN_WORDS)
-    written = _SIGN_WORDS.sub(lambda word: " " * len(word[0]), _decoded_forms(low)[-1])
-    if written != low:
+    yield _Characters.of(plain, str.isalnum, _WIDEST_GAP_IN_WORDS)
+    written = _SIGN_WORDS.sub(lambda word: " " * len(word[0]), (plain, *decoded)[-1])
+    if written != plain:
         yield _Characters.of(written, str.isalnum, _WIDEST_GAP_SPOKEN)
-
-
-def _decoded_forms(low: str) -> tuple[str, ...]:
-    """Returns a plain text, and as it reads where it encodes characters, at the same length."""
-    read = text_util.decode_web_escapes_in_place(low)
-    return (low,) if read == low else (low, read.lower())
 
 
 def _digits(text: str) -> str:

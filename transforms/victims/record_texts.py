@@ -1,15 +1,15 @@
 """Takes the texts of records apart, and their digits: numbers are looked for by value in these.
 
 A text is read in several forms: as it is written, with digits of any script as those of ASCII; with
-compatible characters (NFKC) as those that they stand for; and both with web escapes decoded. Two
-more forms are what words for digits stand for (`transforms.phone.spoken`). Runs of digits go with
-their place in the text as it is written, and with what parts them.
+compatible characters (NFKC) as those that they stand for; both with web escapes decoded; and with
+tokens opened (`decode.readings`). Two more forms are what words for digits stand for
+(`decode.number_words`). Runs of digits go with their place in the text as it is written, and with
+what parts them.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.complaint import DIGITS
-from transforms import text_util
 from transforms.arrow_util import Array, list_items
 from transforms.casts import true_mask
-from transforms.phone.spoken import DIGIT_WORDS_HINT, read_digits
+from transforms.decode.escapes import WEB_ESCAPE
+from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
+from transforms.decode.readings import OPENED, TOKEN_HINT, readings_of_digits
 from transforms.text_spans import ALPHANUMERIC_BYTES, slice_bytes, string_array, string_buffers
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
@@ -35,10 +36,10 @@ MAX_DIGITS = 18
 BATCH_BYTES = 1 << 22
 """Bytes of text, or digits, that are searched at once, which bounds the memory for it."""
 
-FORMS = 6
+FORMS = OPENED + 3
 """Forms of a text, at most."""
 
-_OF_WORDS = 4
+_OF_WORDS = OPENED + 1
 """The first of the forms in which words are read as digits."""
 
 TOUCHES, CLOSE, APART = range(3)
@@ -66,7 +67,7 @@ _CLOSE = re.compile(rf"[\W_]{{1,{_GAP}}}", re.ASCII)
 _MAX_BESIDE = 2
 """Words for digits beside a number that are no part of it: 'eight one five ... four one day'."""
 
-_ODD = rf"[^{PLAIN}]|{text_util.WEB_ESCAPE}"
+_ODD = rf"[^{PLAIN}]|(?-i:{TOKEN_HINT})|{WEB_ESCAPE}"
 """RE2: without a match of this, a text has one form, but for what words stand for."""
 
 _ODD_OR_WORDS = rf"{_ODD}|{DIGIT_WORDS_HINT}"
@@ -342,9 +343,9 @@ def _runs_one_by_one(texts: pa.Array, rows: Array) -> DigitRuns:
     found = [
         (row * FORMS + form, *run)
         for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
-        for form, (read, at) in enumerate(_forms(text))
-        if sum(map(len, _RUN.findall(read))) >= MIN_IDENTIFIER_LENGTH
-        for run in _runs_of_form(read, at)
+        for form, reading in readings_of_digits(text)
+        if sum(map(len, _RUN.findall(reading.text))) >= MIN_IDENTIFIER_LENGTH
+        for run in _runs_of_form(*reading)
     ]
     return _digit_runs(found)
 
@@ -372,42 +373,17 @@ def _digit_runs(found: list[tuple[int, int, str, int]]) -> DigitRuns:
     return DigitRuns(forms, starts, pa.array(digits, pa.string()), joints)
 
 
-_Form = tuple[str, Sequence[int]]
-"""A text as it is read, and the place of each character in what was written."""
-
-
-def _forms(text: str) -> Iterator[_Form]:
-    """Yields the forms of a text, as it is written first."""
-    written: _Form = text_util.digits_to_ascii(text), range(len(text))
-    yield from _with_decoded(*written)
-    if text.isascii():
-        return
-    compatible = unicodedata.normalize("NFKC", written[0])
-    if _RUN.findall(compatible) != _RUN.findall(written[0]):
-        parts = [unicodedata.normalize("NFKC", one) for one in written[0]]
-        places = [place for place, part in enumerate(parts) for _ in part]
-        yield from _with_decoded("".join(parts), places)
-
-
-def _with_decoded(read: str, at: Sequence[int]) -> Iterator[_Form]:
-    """Yields a form, and what it is with its web escapes decoded."""
-    yield read, at
-    decoded, places = text_util.decode_web_escapes(read)
-    if len(decoded) < len(read):
-        yield decoded, [at[place] for place in places]
-
-
-def _runs_of_form(read: str, at: Sequence[int]) -> Iterator[tuple[int, str, int]]:
+def _runs_of_form(text: str, places: Sequence[int]) -> Iterator[tuple[int, str, int]]:
     """Yields the start, the digits and the joint of runs; one whose places part is several."""
     before = None
-    for run in _RUN.finditer(read):
-        close = before is not None and _CLOSE.fullmatch(read, before, run.start())
+    for run in _RUN.finditer(text):
+        close = before is not None and _CLOSE.fullmatch(text, before, run.start())
         joint, first = CLOSE if close else APART, run.start()
         before = run.end()
-        for place in range(first + 1, before + 1):
-            if place == before or at[place] != at[place - 1] + 1:
-                yield at[first], read[first:place], joint
-                joint, first = TOUCHES, place
+        for behind in range(first + 1, before + 1):
+            if behind == before or places[behind] != places[behind - 1] + 1:
+                yield places[first], text[first:behind], joint
+                joint, first = TOUCHES, behind
 
 
 def _joined(runs: DigitRuns) -> tuple[Array, pa.Array]:

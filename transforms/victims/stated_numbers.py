@@ -20,6 +20,7 @@ from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Rol
 from schemas.mention import EVIDENCE, MENTIONS, ROW
 from transforms.arrow_util import each_once, explode, hash_text, implode, with_column
 from transforms.casts import true_mask
+from transforms.masks import mask_rows
 from transforms.reporters import (
     NO_RULES,
     SourceRules,
@@ -28,7 +29,6 @@ from transforms.reporters import (
     reporter_keys,
 )
 from transforms.shuffle import MAIN, Pure
-from transforms.text_util import mask_rows
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,

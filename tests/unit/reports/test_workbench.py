@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from reports.cluster_data import compare_scripts
-from reports.pieces import encode_piece
+from reports.pieces import encode_piece, texts_of_data
 from reports.run import Run
 from reports.tables import Numbers
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
@@ -188,11 +188,11 @@ def test_a_piece_that_names_a_withheld_value_is_found(tmp_path):
     values = WithheldValues(key, read_lookup_of(key, ["phone:+12125550188"]))
     leak = encode_piece("part-0", {"clusters": {"c-1": "call 212-555-0188"}})
     harmless = encode_piece("part-1", {"at": "2025-02-05T01:08:08Z", "n": [212, 555, 188]})
-    found = count_withheld([("leak", leak), ("harmless", harmless)], values)
+    found = count_withheld([("leak", leak), ("harmless", harmless)], values, texts_of_data)
     assert found == {"leak": 1}
     for sign in ("<", "`", "${", "\x1b", "\n", "\\", '"'):
         behind = encode_piece("part-0", {"said": [f"call{sign}2125550188{sign}now"]})
-        assert count_withheld([("leak", behind)], values) == {"leak": 1}, sign
+        assert count_withheld([("leak", behind)], values, texts_of_data) == {"leak": 1}, sign
 
 
 def read_lookup_of(key, ids):

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, strategies as st
 
-from reports.pieces import encode_piece
+from reports.pieces import encode_piece, texts_of_data
 from reports.tables import Numbers
 from tests.support.made_up_records import read_complaints as complaints
 from transforms import exit_scan
@@ -30,6 +30,7 @@ from transforms.exit_scan import (
     set_aside,
     without_ids,
 )
+from transforms.file_texts import texts_of_file
 from transforms.victim_register import entries_of_ids, make_lookup, merge_changes, paper_changes
 
 KEY = RegisterKey(bytes(range(32)))
@@ -194,9 +195,9 @@ def test_leaving_out_what_a_run_shows_changes_no_count(texts):
     files += [(f"table-{at}", parquet(one)) for at, one in enumerate(texts)]
     files += [(f"page-{at}", "\n".join(one).encode()) for at, one in enumerate(texts)]
     known = without_ids(VALUES, [one.partition("#")[0] for one in SHOWN])
-    expected = count_withheld(files, known)
+    expected = count_withheld(files, known, texts_of_data)
     with mock.patch.object(exit_scan, "MANY_TEXTS", 0):
-        found = count_withheld(files, replace(known, shown=lambda: pa.array(SHOWN)))
+        found = count_withheld(files, replace(known, shown=lambda: pa.array(SHOWN)), texts_of_data)
     assert found == expected
     for at, one in enumerate(texts):
         bad = set(one) - {*SHOWN, *HARMLESS}
@@ -213,15 +214,17 @@ def parquet(texts):
 def test_a_number_among_those_of_a_piece_is_found(number):
     numbers = Numbers()
     table = numbers.put(np.array([3, number]))
-    assert count_withheld([("p", encode_piece("p", {"at": table}, numbers))], VALUES) == {"p": 1}
     lists = b"{}\n[[1,2],[%d]]" % number
-    assert count_withheld([("p", b'rt.piece("p",String.raw`%s`);\n' % lists)], VALUES) == {"p": 1}
+    written = b'rt.piece("p",String.raw`%s`);\n' % lists
+    for piece in (encode_piece("p", {"at": table}, numbers), written):
+        assert count_withheld([("p", piece)], VALUES, texts_of_data) == {"p": 1}
 
 
 def test_short_numbers_of_a_piece_are_no_value():
     numbers = Numbers()
     table = numbers.put(np.array([2024562, 131, 9876543, 21]))
-    assert count_withheld([("p", encode_piece("p", {"at": table}, numbers))], VALUES) == {}
+    piece = encode_piece("p", {"at": table}, numbers)
+    assert count_withheld([("p", piece)], VALUES, texts_of_data) == {}
 
 
 def test_texts_of_every_row_group_and_depth_of_a_table_are_searched():
@@ -247,7 +250,7 @@ def test_the_second_part_of_a_gzip_file_is_searched():
 @given(st.lists(st.sampled_from(['"', "\n", "x", "\u00e9", "202-456-2131"]), max_size=9))
 def test_lines_and_quotes_cut_a_text(parts):
     content = "".join(parts).encode()
-    (texts,) = exit_scan.texts_of_file(content)
+    (texts,) = texts_of_file(content)
     assert texts.to_pylist() == content.decode().replace('"', "\n").split("\n")
 
 

@@ -45,6 +45,7 @@ COMPLAINT_FAULTS = [
     ("victim_id", "020 7946 0958", Code.VICTIM_ID_IS_CONTACT),
     ("victim_id", "jane%40example.org", Code.VICTIM_ID_IS_CONTACT),
     ("complaint_id", "tel:+12025550143", Code.ID_IS_CONTACT),
+    ("complaint_id", "amFuZUBleGFtcGxlLm9yZw==", Code.ID_IS_CONTACT),
     ("complaint_id", "jane＠example.org", Code.ID_IS_CONTACT),
     ("source_org", "202-555-0143", Code.ID_IS_CONTACT),
     ("source_org", "two-o2-zero-5550143", Code.ID_IS_CONTACT),

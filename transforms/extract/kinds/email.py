@@ -6,14 +6,14 @@ an address names no sender. The id that an ad platform gives to a click is of on
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 from schemas.enums import EntityKind, Role
-from transforms import text_util
+from transforms import masks, text_util
+from transforms.decode.readings import is_bounce_address, tokens_with_address
 from transforms.extract.kinds import domain
 from transforms.extract.mention import Match
 
@@ -52,7 +52,7 @@ _SAID_DOT = rf"{_BETWEEN}(?:{text_util.HIDDEN_DOT_WORDS}){_BETWEEN}"
 _UNSEEN = "[\u00ad\u200b-\u200d\u2060\ufeff]*"
 """Characters that have no width."""
 
-_TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
+_TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[^\s<>\"'/]*[A-Za-z0-9+_-]{10}"
 """RE2: without a match of this, no token stands behind a host."""
 
 _CLICK = rf"(?:[?&;#/]|%(?:25)*(?:26|3f|23))(?:{domain.click_ids()})(?:=|%(?:25)*3d)"
@@ -87,9 +87,6 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 
-_TOKEN = re.compile(r"(?<=[/?#=&])[A-Za-z0-9+_-]{12,512}(?:=|%3[Dd]){0,2}")
-"""Base64, in which no letter stands for others: a long s is an s where case is ignored."""
-
 _CLICK_ID = re.compile(rf"{_CLICK}(?P<id>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
 
 _FILLED_IN = re.compile(rf"{_FILLED}(?P<value>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
@@ -106,8 +103,6 @@ _SIP = re.compile(r"\bsips?:[^\s@<>\"']{0,100}\Z", re.IGNORECASE)
 """The start of a phone's address (RFC 3261 section 19.1.1)."""
 
 _SIP_REACH = 106
-
-_ADDRESS_IN_BYTES = re.compile(rb"[\w.+-]@[\w-]+\.\w")
 
 _WITHOUT_SCHEME = re.compile(rf"[(\[]{{0,2}}{domain.HOST}(?::\d{{1,5}})?[/?][^@]*", re.IGNORECASE)
 
@@ -129,8 +124,9 @@ def find(text: str) -> Iterator[Match]:
             continue
         local = match["local"].strip(".").lower()
         if local:
-            value = f"{local}@{host}"
-            yield Match(match.start(), match.end(), EntityKind.EMAIL, value, Role.SENDER)
+            # Whom a bounce address names is whom the mail was sent to.
+            role = Role.VICTIM if is_bounce_address(local) else Role.SENDER
+            yield Match(*match.span(), EntityKind.EMAIL, f"{local}@{host}", role)
 
 
 def is_in_url(text: str, place: int) -> bool:
@@ -143,7 +139,7 @@ def is_in_url(text: str, place: int) -> bool:
 
 def mask_link_addresses(texts: pa.Array) -> pa.Array:
     """Masks what `link_address_spans` finds in strings or null, at the same length."""
-    return text_util.mask_found(texts, LINK_HINTS, link_address_spans)
+    return masks.mask_found(texts, LINK_HINTS, link_address_spans)
 
 
 def _addresses(text: str) -> Iterator[re.Match[str]]:
@@ -181,12 +177,4 @@ def addresses_carried(text: str, start: int, end: int) -> Iterator[tuple[int, in
     """Yields start and end of every address in the path, query and fragment of a link."""
     for address in _ADDRESS.finditer(text, start, end):
         yield address.span()
-    for token in _TOKEN.finditer(text, start, end):
-        if _ADDRESS_IN_BYTES.search(_decode_base64(token[0])):
-            yield token.span()
-
-
-def _decode_base64(token: str) -> bytes:
-    """Decodes a token of Base64 but for its end (RFC 4648, both alphabets)."""
-    letters = token.partition("=")[0].partition("%")[0].replace("-", "+").replace("_", "/")
-    return base64.b64decode(letters[: len(letters) - len(letters) % 4])
+    yield from tokens_with_address(text, start, end)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms import text_util
+from transforms import masks
 
 METHODS = re.compile(r"gift|voucher|prepaid|steam|itunes|google ?play|vanilla", re.IGNORECASE)
 """Methods of payment whose payee is a card's code."""
@@ -42,7 +42,7 @@ def find_codes(text: str) -> Iterator[tuple[int, int]]:
 
 def mask_gift_card_codes(texts: pa.Array) -> pa.Array:
     """Masks the codes of gift cards in texts, each at its length."""
-    return text_util.mask_found(texts, HINTS, find_codes)
+    return masks.mask_found(texts, HINTS, find_codes)
 
 
 def drop_gift_card_payees(payments: pa.Array) -> pa.Array:

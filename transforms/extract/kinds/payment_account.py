@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from schemas.enums import EntityKind, Role
+from transforms.decode.escapes import digits_to_ascii
 from transforms.extract.kinds import bank_account, crypto_wallet, email, iban, messenger, upi
 from transforms.extract.kinds.gift_card import METHODS
 from transforms.extract.mention import Match
 from transforms.phone import normalize
-from transforms.text_util import digits_to_ascii
 
 MAX_LENGTH = 500
 """Characters of a payee that are read."""

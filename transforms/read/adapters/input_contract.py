@@ -18,6 +18,7 @@ from schemas.complaint import LOOSE_EXTRA
 from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
+from transforms.decode.readings import may_hold_contact
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import (
@@ -29,7 +30,6 @@ from transforms.read.framing import (
     require_object,
 )
 from transforms.read.rejects import Reject
-from transforms.text_util import may_hold_contact
 
 REQUIRED = {
     RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),

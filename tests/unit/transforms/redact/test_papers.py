@@ -12,8 +12,8 @@ from tests.support.made_up_records import read_complaints as complaints, victims
 from tests.support.real_data import real
 from transforms.extract import complaint_mentions, sensitive_text
 from transforms.extract.sensitive_text import paper_spans
+from transforms.masks import find_by_row
 from transforms.redact.records import redact_mentions, withhold_from_complaints
-from transforms.text_util import find_by_row
 from transforms.victims.number_index import NO_NUMBERS
 
 CARD, AADHAAR, NHS, SSN = "4111 1111 1111 1111", "2341 2341 2346", "943 476 5919", "536-90-4399"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from transforms.text_util import mask_spans
+from transforms.masks import mask_spans
 from transforms.victims import identifier_matcher
 from transforms.victims.identifier_matcher import Pattern, find_identifiers
 

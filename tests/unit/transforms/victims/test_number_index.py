@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
-from transforms import text_util
+from transforms.decode.escapes import decode_web_escapes
 from transforms.graph.entities import WITHHELD
-from transforms.text_util import mask_spans
+from transforms.masks import mask_spans
 from transforms.victims import number_index, record_texts
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import UnionOfHashes, find_victim_digits, hash_dial_formats
@@ -107,7 +107,7 @@ CODED = st.lists(
 def candidates_of(text):
     """The runs of digits in one text, alone and joined to those that follow closely."""
     plain = unicodedata.normalize("NFKC", text)
-    for form in (plain, text_util.decode_web_escapes(plain)[0]):
+    for form in (plain, decode_web_escapes(plain)[0]):
         for close in re.findall(r"\d+(?:[\W_]{1,5}\d+)*", form, re.ASCII):
             runs = re.findall(r"\d+", close, re.ASCII)
             for first in range(len(runs)):

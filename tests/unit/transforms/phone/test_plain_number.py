@@ -1,4 +1,4 @@
-"""Numbers read by columns, against phonenumbers one by one."""
+"""Plain numbers read fast, against phonenumbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
 from tests.support.phone_oracle import COMMON, draw, examples, oracle
-from transforms.phone import normalize, normalize_columns
+from transforms.phone import normalize
+from transforms.phone.plain_number import read_plain
 
 KNOWN = examples()
 
@@ -23,30 +24,44 @@ FORMS = (
 )
 
 
-def columns(texts, regions):
-    read = normalize_columns.normalize_plain(
-        pa.array(texts, pa.string()), pa.array(regions, pa.string())
-    )
-    kept = (read.e164, read.region, read.line_type)
-    rows = zip(*(c.to_pylist() for c in kept), read.national.tolist(), strict=True)
-    return read, dict(zip(read.rows.tolist(), rows, strict=True))
-
-
 @pytest.mark.slow
 def test_every_regions_examples_of_every_type_in_every_format():
-    """All at once, so that RE2 is used, and as one column each, so that Python's patterns are."""
-    cases = [(pn.format_number(n, form), region) for region, n in KNOWN for form in FORMS]
-    texts, regions = zip(*cases, strict=True)
-    read, found = columns(texts, regions)
-    assert len(read.rows) > 1_000
-    for row, (text, region) in enumerate(cases):
-        wanted = oracle(text, region)
-        assert found.get(row, wanted) == wanted, (text, region)
-        assert not (wanted and row in set(read.invalid.tolist())), (text, region)
-    for name in COMMON:
-        some = [row for row, (_, region) in enumerate(cases) if region == name]
-        _, few = columns([texts[row] for row in some], [name] * len(some))
-        assert few == {i: found[row] for i, row in enumerate(some) if row in found}
+    read = 0
+    for region, number in KNOWN:
+        for form in FORMS:
+            text = pn.format_number(number, form)
+            wanted = oracle(text, region)
+            plain = read_plain(text, region)
+            if plain and plain.line_type:
+                read += 1
+                found = (plain.e164, plain.region, plain.line_type, plain.national)
+                assert found == wanted, (text, region)
+            assert not (plain and not plain.line_type and wanted), (text, region)
+    assert read > 1_000
+
+
+@draws(400)
+@given(st.integers(0, 2**32))
+def test_a_plain_number_is_read_as_phonenumbers_reads_it(seed):
+    text, region = draw(Random(seed), KNOWN)
+    plain, wanted = read_plain(text.strip(), region), oracle(text, region)
+    if plain and plain.line_type:
+        assert (plain.e164, plain.region, plain.line_type, plain.national) == wanted
+    else:
+        assert plain is None or wanted is None
+
+
+@draws(100)
+@given(st.integers(0, 2**32))
+def test_a_plain_reading_is_that_of_all_rules(seed):
+    text, region = draw(Random(seed), KNOWN)
+    with pytest.MonkeyPatch.context() as patched:
+        normalize._normalize_cached.cache_clear()
+        fast = normalize.normalize_number(text, region)
+        patched.setattr(normalize, "read_plain", lambda *_: None)
+        normalize._normalize_cached.cache_clear()
+        assert normalize.normalize_number(text, region) == pytest.approx(fast), (text, region)
+    normalize._normalize_cached.cache_clear()
 
 
 @draws(60)
