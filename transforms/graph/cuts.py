@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
-from transforms.arrow_util import aggregate, hash_text, sorted_lookup, sorted_unique
+from transforms.arrow_util import aggregate, concat_ranges, hash_text, sorted_lookup, sorted_unique
 from transforms.decisions import DecisionsInForce
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
@@ -52,8 +52,17 @@ THIN_REPORTERS = 8
 THIN_SHARE = 0.5
 """Share of the reporters of its smaller side below which a join is thin."""
 
-MOST_CUT_STEPS = 2_000_000
-"""Steps, of about a microsecond, of the search for the cut of a cluster at one of its levels."""
+MOST_PROVEN_MEMBERS = 100
+"""Members up to which all sides of `CUT_SIDE` core members are compared at once."""
+
+MOST_CUT_STEPS = 80_000
+"""Steps, of about a microsecond, of the search for the cut of a cluster."""
+
+MOST_COMPARED_MEMBERS = 16
+"""Members up to which all cuts are compared where a tenth of these steps is not enough."""
+
+STEPS_A_ROW = 2
+"""Steps that merging parts takes for each member that a reporter names."""
 
 
 class Cut(NamedTuple):
@@ -181,23 +190,40 @@ def weakest_cut(
     """
     if sum(core) < 2 * core_a_side:
         return None
-    times = {tuple(_bits(mask)): count for mask, count in Counter(named).items()}
-    joined = _join(list(range(len(core))), same)
-    ties, least = _ties(times, joined), 0
-    for level in _levels(len(named) + 1):
+    times = _times(named)
+    pairs, core_members = list(same), [place for place, is_core in enumerate(core) if is_core]
+    if times and not pairs and len(core) <= MOST_PROVEN_MEMBERS:
+        small = _weakest_small_side(times, core_members, len(core), core_a_side)
+        if small is not None:
+            return _measured_cut(named, core, *small, exact=True)
+    joined = _join(list(range(len(core))), pairs)
+    ties = _ties(times, joined)
+    compared = len(core) <= MOST_COMPARED_MEMBERS
+    steps = MOST_CUT_STEPS // 10 if compared else MOST_CUT_STEPS
+    steps *= len(core) <= robustness.MOST_EXACT_MEMBERS
+    a_level = STEPS_A_ROW * sum(map(len, times))
+    # No more reporters tie all core members than name one of them.
+    degree = _reporters_by_member(times)
+    least = min(degree[member] for member in core_members)
+    part = _merge_tied(times, _join(joined, _tied(ties, least)), least)
+    if len({part[member] for member in core_members}) > 1:
+        least = 0
+    for level in _levels(least, len(named) + 1):
         part = _merge_tied(times, _join(joined, _tied(ties, level)), level)
-        search = _CutSearch(named, core, part, core_a_side)
-        if len(search.cores) > 1:
-            if len(core) > robustness.MOST_EXACT_MEMBERS:
-                found = least, search.all & ~search.root
-                return _measured_cut(named, core, *found, search.whole, exact=False)
+        steps -= a_level
+        if len({part[member] for member in core_members}) > 1:
+            search = _CutSearch(times, core, part, core_a_side, steps)
             try:
                 side = search.find(range(least, level))
             except _TooManyStepsError:
-                rest = search.all & ~search.root
-                return _measured_cut(named, core, search.level, rest, search.whole, exact=False)
+                if compared:
+                    cut = _weakest_of_all(times, core, joined, core_a_side)
+                    return cut and _measured_cut(named, core, *cut, exact=True)
+                side = search.members(search.all & ~search.root)
+                return _measured_cut(named, core, search.level, side, exact=False)
             if side is not None:
-                return _measured_cut(named, core, search.level, side, search.whole, exact=True)
+                return _measured_cut(named, core, search.level, search.members(side), exact=True)
+            steps = search.steps
         least = level
     return None
 
@@ -259,6 +285,9 @@ def thin_join(
     pair = weakest_cut(named, core, pairs, PAIR_SIDE)
     if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS:
         return pair
+    most = max(_reporters_by_member(_times(named)).values(), default=0)
+    if not pairs and cut is not None and cut.reporters > most:
+        return None  # All who bear the cut of a member alone name it.
     return _hinged_join(named, core, pairs)
 
 
@@ -401,9 +430,23 @@ def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [root(one) for one in part]
 
 
-def _levels(most: int) -> Iterator[int]:
+def _times(named: Iterable[int]) -> dict[tuple[int, ...], int]:
+    """Counts the reporters who name the same members, of those who name several."""
+    several = Counter(mask for mask in named if mask & (mask - 1))
+    return {tuple(_bits(mask)): count for mask, count in several.items()}
+
+
+def _reporters_by_member(times: Mapping[tuple[int, ...], int]) -> Counter[int]:
+    """Counts the reporters of each member."""
+    degree: Counter[int] = Counter()
+    for members, count in times.items():
+        for member in members:
+            degree[member] += count
+    return degree
+
+
+def _levels(level: int, most: int) -> Iterator[int]:
     """Yields the counts of reporters by which parts are merged before a cut of fewer is sought."""
-    level = 0
     while level < most:
         level = min(level + 1 + level // 8, most)
         yield level
@@ -459,20 +502,94 @@ def _merge_tied(times: Mapping[tuple[int, ...], int], part: list[int], least: in
     return part
 
 
+def _weakest_small_side(
+    times: Mapping[tuple[int, ...], int], core: Sequence[int], n: int, size: int
+) -> tuple[int, int] | None:
+    """Returns the weakest side of `size` core members, where no other side can be as weak.
+
+    Of the weakest cuts, take one whose side of fewer members has the fewest. If that has more than
+    `size` members, all but `size` of them can leave it, and the cut without each has more
+    reporters: more of its reporters name this side alone than name no other of this side. Whom a
+    member is named with bounds both, and so the number of members. By Fiedler (1973) a cut of s of
+    n members has at least e s (n - s) / n reporters, where e is the second eigenvalue of the
+    Laplacian of a graph in which each reporter ties the members so weakly that no cut is more.
+
+    Args:
+        times: How many reporters name the same members, by these.
+        core: The core members.
+        n: The number of members.
+        size: The core members of a side.
+
+    Returns:
+        The reporters of its cut and the side, or None where that is not proven.
+    """
+    named = np.zeros((len(times), n))
+    for row, members in enumerate(times):
+        named[row, members] = 1
+    people, width = np.fromiter(times.values(), float), named.sum(axis=1)
+
+    def together(weight: np.ndarray) -> np.ndarray:
+        """Sums a weight of reporters by pair of members that they name."""
+        return (named.T * weight) @ named * (1 - np.eye(n))
+
+    tied = together(people / (width * width // 4))
+    expansion = np.linalg.eigvalsh(np.diag(tied.sum(axis=1)) - tied)[1]
+    if expansion < 1:
+        return None  # Far too small for any proof.
+    beside, degree = together(people), people @ named
+    reach = np.sort(beside + together(people / (width - 1)), axis=1)[:, ::-1]
+    can_leave = (np.cumsum(reach, axis=1) > degree[:, None]).sum(axis=0)
+    larger = [s for s in range(size + 1, n // 2 + 1) if can_leave[s - 2] >= s - size]
+    bound = expansion * larger[0] * (n - larger[0]) / n if larger else np.inf
+
+    # A bound for each side, from pairs alone: few sides must be counted.
+    overlap = beside + together(people * (width == 2))
+    sides = np.array(core)[:, None]
+    last, fewest = np.arange(len(core)), degree[core]
+    for _ in range(size - 1):
+        more = len(core) - 1 - last
+        last = concat_ranges(last + 1, more)
+        new = np.array(core)[last]
+        sides, fewest = np.repeat(sides, more, axis=0), np.repeat(fewest, more)
+        fewest += degree[new] - overlap[sides, new[:, None]].sum(axis=1)
+        sides = np.column_stack([sides, new])
+    weakest, side = bound - 1e-6 * bound, None
+    while fewest[row := int(fewest.argmin())] < weakest:
+        inside = named[:, sides[row]].sum(axis=1)
+        fewest[row] = people[(inside > 0) & (inside < width)].sum()
+        if fewest[row] < weakest:
+            weakest, side = fewest[row], sides[row]
+    return None if side is None else (int(weakest), sum(1 << place for place in side.tolist()))
+
+
+def _weakest_of_all(
+    times: Mapping[tuple[int, ...], int], core: Sequence[bool], part: Sequence[int], size: int
+) -> tuple[int, int] | None:
+    """Compares all cuts between parts; returns the reporters of the weakest and a side, if any."""
+    sides = np.arange(1 << len(core) - 1)
+    on_side = (sides[:, None] >> np.arange(len(core)) & 1).astype(bool)
+    cores = on_side @ np.array(core, np.int64)
+    kept = (np.minimum(cores, sum(core) - cores) >= size) & (on_side == on_side[:, part]).all(
+        axis=1
+    )
+    if not kept.any():
+        return None
+    sides, on_side = sides[kept], on_side[kept]
+    reporters = np.zeros(len(sides), np.int64)
+    for members, count in times.items():
+        named = on_side[:, members].sum(axis=1)
+        reporters += count * ((named > 0) & (named < len(members)))
+    best = int(reporters.argmin())
+    return int(reporters[best]), int(sides[best])
+
+
 def _measured_cut(
-    named: Sequence[int],
-    core: Sequence[bool],
-    reporters: int,
-    side: int,
-    whole: Sequence[int],
-    *,
-    exact: bool,
+    named: Sequence[int], core: Sequence[bool], reporters: int, side: int, *, exact: bool
 ) -> Cut:
-    """Returns a cut whose `side` is a mask over parts, of the members in `whole`."""
-    here = sum(whole[part] for part in _bits(side))
-    away = (1 << len(core)) - 1 & ~here
-    fewer = min(here, away, key=lambda one: (sum(core[at] for at in _bits(one)), one))
-    of_side = min(sum(1 for mask in named if mask & one) for one in (here, away))
+    """Returns a cut, by the side with fewer core members."""
+    away = (1 << len(core)) - 1 & ~side
+    fewer = min(side, away, key=lambda mask: (sum(core[at] for at in _bits(mask)), mask))
+    of_side = min(sum(1 for mask in named if mask & half) for half in (side, away))
     return Cut(reporters, fewer, of_side, exact)
 
 
@@ -496,7 +613,12 @@ class _CutSearch:
     """
 
     def __init__(
-        self, named: Sequence[int], core: Sequence[bool], part: Sequence[int], core_a_side: int
+        self,
+        times: Mapping[tuple[int, ...], int],
+        core: Sequence[bool],
+        part: Sequence[int],
+        core_a_side: int,
+        steps: int,
     ) -> None:
         self.least = core_a_side
         number = {one: at for at, one in enumerate(sorted(set(part)))}
@@ -505,7 +627,11 @@ class _CutSearch:
         for member, one in enumerate(of):
             self.weight[one] += core[member]
             self.whole[one] |= 1 << member
-        masks = (sum({1 << of[one] for one in _bits(mask)}) for mask in named)
+        masks = [
+            mask
+            for members, count in times.items()
+            for mask in [sum({1 << of[member] for member in members})] * count
+        ]
         self.named = [mask for mask in masks if mask & (mask - 1)]
         self.at: list[list[int]] = [[] for _ in number]
         for reporter, mask in enumerate(self.named):
@@ -514,14 +640,19 @@ class _CutSearch:
         self.all, self.total = (1 << len(number)) - 1, sum(core)
         self.cores = [one for one, weight in enumerate(self.weight) if weight]
         best = max(self.cores, key=lambda one: (self.weight[one], len(self.at[one]), -one))
-        self.root, self.level, self.steps = 1 << best, 0, MOST_CUT_STEPS
+        self.root, self.level, self.steps = 1 << best, 0, steps
         self.flows = {one: _Flow() for one in self.cores if one != best}
         self.tried: set[tuple[int, int]] = set()
+
+    def members(self, side: int) -> int:
+        """Returns the members of the parts of a side."""
+        return sum(self.whole[place] for place in _bits(side))
 
     def find(self, levels: Iterable[int]) -> int | None:
         """Returns a side that the smallest number of reporters of `levels` cuts off, if any."""
         for level in levels:
             self.level = level
+            self._spend(0)
             self.tried.clear()
             near = {}
             sides = []
