@@ -1478,11 +1478,11 @@ def test_the_page_derives_handovers_and_doubts_as_python_does(browser, page, mad
         assert re.fullmatch(
             rf"\W*{re.escape(handover.before)}.* to .*{re.escape(handover.after)}.*", line
         )
-    for entity in facts.members[:4]:
-        name = entity["entity_id"]
+    for shown in facts.members[:4]:
+        name = shown["entity_id"]
         links = (each for each in facts.inside if each["accepted"])
         accepted = [each for each in links if name in (each["entity_a"], each["entity_b"])]
-        row = entity | {"member": entity, "roles": facts.roles.get(name, {})}
+        row = shown | {"member": shown, "roles": facts.roles.get(name, {})}
         doubts = [doubt.sentence() for doubt in entity_doubts(row, accepted)]
         opened(browser, page, f"#/c/{FIRST}?id={quote(name)}")
         browser.wait("document.querySelector('.panel')")
