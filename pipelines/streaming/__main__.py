@@ -38,7 +38,6 @@ def _run_on_engine(options: Namespace) -> int:
     from pipelines.progress import Progress
     from pipelines.streaming.pipeline import build
     from pipelines.streaming.plan import engine_plan, queue_source, stream_read_options
-    from transforms.gc_tuning import gc_tuned
 
     flags = [runner.JOB_SERVER_TIMEOUT, *options.beam, "--streaming"]
     if not options.debug:
