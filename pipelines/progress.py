@@ -111,9 +111,11 @@ class WorkDone:
 
     def seconds_left(self, now: float) -> float | None:
         """Returns the seconds that remain; None while too little was done to know."""
-        expected, passed = self._expected(), now - (self._started or now)
-        early = passed < SECONDS_UNTIL_ESTIMATE or self.share(now) < SHARE_UNTIL_ESTIMATE
-        if expected is None or early:
+        expected = self._expected()
+        if expected is None or self._started is None:
+            return None
+        passed = now - self._started
+        if passed < SECONDS_UNTIL_ESTIMATE or self.share(now) < SHARE_UNTIL_ESTIMATE:
             return None
         in_stage = now - self._since
         later = self._total - self._passed - self._current

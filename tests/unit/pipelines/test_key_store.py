@@ -83,10 +83,10 @@ def test_registers_are_of_the_key_that_is_given(tmp_path):
     assert list(source.files) == files[:1] and source.erasures is erased
     other, _ = secret(tmp_path, b"\2")
     for words, problem in (
-        ({"given": other, "files": files}, f"of the key {key.key_id}, here is"),
-        ({"given": None, "files": files}, "none is here"),
-        ({"given": given, "files": [str(tmp_path / "home")]}, "cannot be|No such file"),
-        ({"given": given, "files": [str(tmp_path)]}, "has no file of a victim register"),
+        ({"key_file": other, "files": files}, f"of the key {key.key_id}, here is"),
+        ({"key_file": None, "files": files}, "none is here"),
+        ({"key_file": given, "files": [str(tmp_path / "home")]}, "cannot be|No such file"),
+        ({"key_file": given, "files": [str(tmp_path)]}, "has no file of a victim register"),
     ):
         with pytest.raises(UsageError, match=problem):
             key_store.register_source(use=True, **words)
@@ -97,7 +97,7 @@ def test_a_register_is_used_and_its_key_made_only_if_asked_for(tmp_path, capsys)
     assert key_store.register_source(None, use=False) is None
     assert key_store.register_source(None, use=True) is None
     assert not key_store.has_register_key(None) and key_store.has_register_key(given)
-    for words in ({"given": given}, {"given": None, "files": ["x"]}):
+    for words in ({"key_file": given}, {"key_file": None, "files": ["x"]}):
         with pytest.raises(UsageError, match="--no-register: leave out --regist"):
             key_store.register_source(use=False, **words)
     made = key_store.register_source(None, use=True, make=True)
