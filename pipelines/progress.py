@@ -189,9 +189,10 @@ class Progress:
         self._costs = costs or {}
         self._started = time.monotonic()
 
-    def say(self, line: str) -> None:
-        """Writes one plain line."""
-        write_line(self._stream, printable(line))
+    def say(self, *lines: str) -> None:
+        """Writes plain lines."""
+        for line in lines:
+            write_line(self._stream, printable(line))
 
     @contextmanager
     def following(self, steps: Sequence[str]) -> Iterator[None]:
