@@ -106,10 +106,10 @@ def test_every_public_name_is_there_and_documented():
 
 
 def test_a_number_is_read_as_the_pipeline_reads_it():
-    found = rt.normalize_phone("(888) 555-0142", "US")
-    assert found and (found.e164, found.line_type) == ("+18885550142", "toll_free")
-    assert (found.method, found.confidence, found.reason) == ("national", 1.0, None)
-    assert rt.normalize_phone(" (888) 555-0142", " us ") == found
+    number = rt.normalize_phone("(888) 555-0142", "US")
+    assert number and (number.e164, number.line_type) == ("+18885550142", "toll_free")
+    assert (number.method, number.confidence, number.reason) == ("national", 1.0, None)
+    assert rt.normalize_phone(" (888) 555-0142", " us ") == number
     assert rt.normalize_phone("+18885550142", None).method == "international"
     for raw, reason in (("", "empty"), ("12", "too_short"), ("9" * 10_000, "too_long")):
         refused = rt.normalize_phone(raw, "GB")
@@ -131,22 +131,25 @@ FRAGMENTS = st.lists(
 @draws(40)
 @given(FRAGMENTS.map(" ".join))
 def test_offsets_are_those_of_the_text(text):
-    found = rt.extract_identifiers(text, "US")
-    assert all(text[one.start : one.end] == one.raw for one in found)
-    assert all(one.entity_id.startswith(f"{one.kind}:") for one in found)
-    assert found == sorted(found, key=lambda one: one.start)
+    identifiers = rt.extract_identifiers(text, "US")
+    assert all(
+        text[identifier.start : identifier.end] == identifier.raw for identifier in identifiers
+    )
+    assert all(identifier.entity_id.startswith(f"{identifier.kind}:") for identifier in identifiers)
+    assert identifiers == sorted(identifiers, key=lambda identifier: identifier.start)
 
 
 def test_identifiers_are_those_of_a_run(run):
     text = read(Path(run.folder), NARRATIVES).to_pylist()[0]["narrative"]
     mentions = run.table("mentions", where=pc.field("field") == "narrative").to_pylist()
     of_run = {
-        (one["entity_id"], one["start"], one["end"], one["raw"])
-        for one in mentions
-        if one["record_id"] == "c1"
+        (mention["entity_id"], mention["start"], mention["end"], mention["raw"])
+        for mention in mentions
+        if mention["record_id"] == "c1"
     }
     assert of_run == {
-        (one.entity_id, one.start, one.end, one.raw) for one in rt.extract_identifiers(text, "US")
+        (identifier.entity_id, identifier.start, identifier.end, identifier.raw)
+        for identifier in rt.extract_identifiers(text, "US")
     }
     (own,) = rt.extract_identifiers("My number is 202-555-0143", "US")
     assert own.role == "victim"
@@ -262,9 +265,11 @@ def test_a_failure_says_where_and_no_data(files, tmp_path, monkeypatch, capfd):
         raise ValueError(f"cannot read {rows.to_pylist()}")
 
     monkeypatch.setattr(wiring, "stated_victim_numbers", poisoned)
-    with pytest.raises(RuntimeError, match="the run failed: ValueError in test_public_api") as one:
+    with pytest.raises(
+        RuntimeError, match="the run failed: ValueError in test_public_api"
+    ) as raised:
         rt.run_batch(files[0], output=tmp_path / "run", progress=False)
-    assert "8885550142" not in str(one.value) + "".join(capfd.readouterr())
+    assert "8885550142" not in str(raised.value) + "".join(capfd.readouterr())
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(Exception, match="cannot read"):
         rt.run_batch(files[0], output=tmp_path / "run", progress=False, debug=True)
@@ -272,12 +277,12 @@ def test_a_failure_says_where_and_no_data(files, tmp_path, monkeypatch, capfd):
 
 def test_clusters_and_tables_of_a_run(run):
     assert run.tables == tuple(table.name for table in ALL_TABLES)
-    found = run.clusters
-    assert found.schema.names == TABLES_BY_NAME["clusters"].schema.names
-    priority = found["priority"].to_pylist()
+    clusters = run.clusters
+    assert clusters.schema.names == TABLES_BY_NAME["clusters"].schema.names
+    priority = clusters["priority"].to_pylist()
     assert priority == sorted(priority, reverse=True)
-    assert found["size"][0].as_py() == 2
-    assert sorted(run.cluster(found["cluster_id"][0].as_py())) == [MAIL, PHONE]
+    assert clusters["size"][0].as_py() == 2
+    assert sorted(run.cluster(clusters["cluster_id"][0].as_py())) == [MAIL, PHONE]
 
 
 def test_an_unknown_name_lists_those_that_are_known(run):
@@ -347,20 +352,20 @@ def collected(tables, folder):
 
 
 def sorted_lines(rows):
-    return sorted(json.dumps(one, default=str) for one in rows)
+    return sorted(json.dumps(row, default=str) for row in rows)
 
 
 def test_the_steps_give_the_tables_of_a_run(run, files, tmp_path):
     with beam.Pipeline("DirectRunner") as pipeline:
-        found = (
+        steps = (
             pipeline
             | rt.ReadRecords(complaints=[files[0]], calls=files[1])
             | rt.ValidateRecords()
             | rt.ExtractMentions()
             | rt.FindClusters(as_of=datetime.fromisoformat(run.manifest["clock"]))
         )
-        assert set(found) == set(OUTCOME)
-        collected(found, tmp_path)
+        assert set(steps) == set(OUTCOME)
+        collected(steps, tmp_path)
     for name in OUTCOME:
         rows = run.table(name).to_pylist()
         assert sorted((tmp_path / name).read_text().splitlines()) == sorted_lines(rows), name
@@ -380,10 +385,10 @@ def test_the_steps_pass_on_what_they_say(files, tmp_path):
     def rows(name):
         return [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
 
-    assert [one["complaint_id"] for one in rows("complaints")] == ["c1"]
-    assert {one["code"] for one in rows("rejects")} == {"after_as_of", "bad_timestamp"}
-    found = [one for record in rows("mentions") for one in record["mentions"]]
-    roles = {one["entity_id"]: one["role"] for one in found}
+    assert [row["complaint_id"] for row in rows("complaints")] == ["c1"]
+    assert {row["code"] for row in rows("rejects")} == {"after_as_of", "bad_timestamp"}
+    found = [mention for record in rows("mentions") for mention in record["mentions"]]
+    roles = {mention["entity_id"]: mention["role"] for mention in found}
     assert roles[PHONE] == "callback"
     assert roles[f"phone:{VICTIM}"] == "victim"
 
