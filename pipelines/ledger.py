@@ -189,7 +189,7 @@ def recorded(file: str | None, entries: Iterable[Entry]) -> Iterator[None]:
     path = Path(os.path.realpath(ledger_path(file)))
     with ExitStack() as held:
         held.enter_context(locked(path))
-        with system_errors(path, "give a --ledger that can be written"):
+        with system_errors(path, "give a --ledger that can be written", but_full_disk=True):
             content = path.read_bytes() if path.exists() else b""
             for _ in _entries(content, path):
                 pass

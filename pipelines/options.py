@@ -72,15 +72,15 @@ def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> 
 
 
 @contextmanager
-def system_errors(path: object, remedy: str) -> Iterator[None]:
+def system_errors(path: object, remedy: str, *, but_full_disk: bool = False) -> Iterator[None]:
     """Lets what the system refuses end as a UsageError that names the path and the remedy.
 
-    A full disk is nobody's wrong usage: its error passes.
+    `but_full_disk` lets the error of a full disk pass, which is nobody's wrong usage.
     """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if but_full_disk and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         why = error.strerror or "cannot be opened"
         raise UsageError(f"{path}: {why}; {remedy}") from None

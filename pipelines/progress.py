@@ -111,9 +111,11 @@ class WorkDone:
 
     def seconds_left(self, now: float) -> float | None:
         """Returns the seconds that remain; None while too little was done to know."""
-        expected, passed = self._expected(), now - (self._started or now)
-        early = passed < SECONDS_UNTIL_ESTIMATE or self.share(now) < SHARE_UNTIL_ESTIMATE
-        if expected is None or early:
+        expected = self._expected()
+        if expected is None or self._started is None:
+            return None
+        passed = now - self._started
+        if passed < SECONDS_UNTIL_ESTIMATE or self.share(now) < SHARE_UNTIL_ESTIMATE:
             return None
         in_stage = now - self._since
         later = self._total - self._passed - self._current
@@ -187,9 +189,10 @@ class Progress:
         self._costs = costs or {}
         self._started = time.monotonic()
 
-    def say(self, line: str) -> None:
-        """Writes one plain line."""
-        write_line(self._stream, printable(line))
+    def say(self, *lines: str) -> None:
+        """Writes plain lines."""
+        for line in lines:
+            write_line(self._stream, printable(line))
 
     @contextmanager
     def following(self, steps: Sequence[str]) -> Iterator[None]:

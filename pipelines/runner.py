@@ -270,7 +270,6 @@ def report_success(
     if not wait:
         progress.say(f"the runner has the job; it will write {output}")
         return False
-    for line in lines:
-        progress.say(line)
+    progress.say(*lines)
     progress.done(output)
     return True

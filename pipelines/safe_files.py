@@ -95,7 +95,7 @@ def locked(path: Path) -> Iterator[None]:
     """
     beside = path.with_name(f".{path.name}.lock")
     while True:
-        with system_errors(beside, "let its owner write it"):
+        with system_errors(beside, "let its owner write it", but_full_disk=True):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
         try:

@@ -52,8 +52,6 @@ from transforms.reporters import (
 )
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     from transforms.decisions import Decision
     from transforms.read import ReadOptions
 
@@ -218,28 +216,33 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
 
 def read_passport_keys(paths: Iterable[str]) -> tuple[str, ...]:
     """Reads public keys in PEM; raises UsageError for a file that holds none."""
-    from transforms.read import InputError, ReadOptions, plan_input_files  # with Beam
-
     texts = []
     for path in paths:
         texts.append(read_text(path))
-        try:
-            plan_input_files((), (), ReadOptions(passport_keys=(texts[-1],)))
-        except InputError as error:
-            raise UsageError(f"{path}: {error.problem}; {error.remedy}") from None
+        _check_reading(path, passport_keys=(texts[-1],))
     return tuple(texts)
 
 
 def read_maps(paths: Iterable[str]) -> tuple[RecordMap, ...]:
     """Reads maps of files; raises UsageError for one that cannot be used, or two of a kind."""
-    from transforms.read import InputError, ReadOptions, plan_input_files  # with Beam
-
     maps: list[RecordMap] = []
     for path in paths:
-        with usage_errors(MapError, InputError):
+        with usage_errors(MapError):
             maps.append(parse_map(read_text(path), path))
-            plan_input_files((), (), ReadOptions(maps=tuple(maps)))
+        _check_reading(path, maps=tuple(maps))
     return tuple(maps)
+
+
+def _check_reading(path: str, **settings: Any) -> None:
+    """Raises UsageError for settings of reading that cannot be used; `path` is whose they are."""
+    from transforms.read import InputError, ReadOptions, plan_input_files  # with Beam
+
+    try:
+        plan_input_files((), (), ReadOptions(**settings))
+    except InputError as error:
+        if "passport_keys" not in settings:
+            raise UsageError(str(error)) from None
+        raise UsageError(f"{path}: {error.problem}; {error.remedy}") from None
 
 
 def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> Json:
@@ -601,15 +604,15 @@ def _confirmed_as_shown(run: Run, rows: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(decided, rows.schema)
 
 
-def contested_values(run: Run) -> dict[str, str]:
+def contested_values(run: Run, where: pc.Expression | None = None) -> dict[str, str]:
     """Returns the ids, with epochs, of contested identifiers by the withheld ids that a run shows.
 
-    A copy of a run without its private/ has none.
+    `where` selects some of them. A copy of a run without its private/ has none.
     """
     from transforms.decisions_file import own_id
 
     columns = ["entity_id", "kind", "value"]
-    rows = private_table(run, CONTESTED, columns, private_key()).to_pylist()
+    rows = private_table(run, CONTESTED, columns, private_key(), where).to_pylist()
     if any(None in row.values() for row in rows):
         raise UsageError(
             f"{run.folder}: {CONTESTED.name} is not what the run wrote; restore it, or make the "
@@ -619,16 +622,8 @@ def contested_values(run: Run) -> dict[str, str]:
 
 
 def lone_mailboxes(run: Run) -> dict[str, str]:
-    """Returns the ids, with epochs, of mailboxes that one reporter alone names, by withheld id.
-
-    A copy of a run without its private/ has none, and so has an older run.
-    """
-    from transforms.decisions_file import own_id
-
-    unclaimed = pc.field("victim_reporters") == 0
-    columns = ["entity_id", "kind", "value"]
-    rows = private_table(run, CONTESTED, columns, private_key(), unclaimed).to_pylist()
-    return {row["entity_id"]: own_id(row) for row in rows}
+    """Returns the ids, with epochs, of mailboxes that one reporter alone names, by withheld id."""
+    return contested_values(run, pc.field("victim_reporters") == 0)
 
 
 def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime, datetime] | None]:

@@ -46,8 +46,7 @@ def run(arguments: Namespace) -> int:
         progress = Progress(sys.stderr, batch_steps())
         if runner.opens_ports(pipeline.options):
             progress.say(runner.OPEN_PORTS_WARNING)
-        for line in run_folder.opening_lines(plan.run.private):
-            progress.say(line)
+        progress.say(*run_folder.opening_lines(plan.run.private))
         if plan.register is None and not options.no_register:
             progress.say("no victim register is kept, as there is no key; see --register-key")
         progress.say(f"reading {quantity(len(plan.files), 'file')}")

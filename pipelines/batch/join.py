@@ -405,8 +405,7 @@ def _run_joint(arguments: Namespace, plan: JointPlan) -> None:
             return
         pipeline = runner.make_pipeline(flags)
         progress = Progress(sys.stderr)
-        for line in run_folder.opening_lines(plan.run.private):
-            progress.say(line)
+        progress.say(*run_folder.opening_lines(plan.run.private))
         progress.say(f"joining {quantity(len(plan.offers), 'offer')}")
         with quick_building():
             build_joint_pipeline(pipeline, plan)

@@ -99,6 +99,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     evidence = {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS], **previous}
     graph = Graph.of(evidence, start, in_force, plan, plan.previous.folder)
     clustered = graph.clustered
+    of_clusters = graph.tables(start, records.read[COMPLAINTS])  # tables by name
 
     # Withhold victims' identifiers from what is written.
     stated_numbers = AsSingleton(
@@ -141,7 +142,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         | "Find campaigns" >> FindCampaigns(clustered.assigned, AsSingleton(simulated)),
         tables.COMPONENTS.name: clustered.components,
         tables.REJECTS.name: rejects,
-        **graph.tables(start, records.read[COMPLAINTS]),
+        **of_clusters,
     }
     counters = (
         read[COMPLAINTS] | "Count complaints" >> beam.FlatMap(count_read, RecordKind.COMPLAINT),

@@ -251,11 +251,15 @@ def _bound(
     used = {row.decision_id for row in known}
     day = f"{asked.decided_at:%Y%m%d}"
     names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
-    decision = replace(
-        asked,
+    decision = Decision(
         decision_id=next(name for name in names if name not in used),
+        kind=asked.kind,
         entity_a=entities[0],
         entity_b=entities[1] if len(entities) > 1 else None,
+        author=asked.author,
+        reason=asked.reason,
+        decided_at=asked.decided_at,
+        expires_at=asked.expires_at,
     )
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)

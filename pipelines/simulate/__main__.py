@@ -82,19 +82,9 @@ def run(arguments: Namespace) -> int:
     Raises:
         UsageError: if DIR is not empty, or cannot be written.
     """
-    out = free_folder(arguments.out)
-    world = World(
-        seed=arguments.seed,
-        complaints=arguments.complaints,
-        operations=arguments.operations,
-        days=arguments.days,
-        noise=arguments.noise,
-        calls_per_complaint=arguments.calls_per_complaint,
-        organisations=tuple(dict.fromkeys(arguments.organisations)),
-        profile=arguments.profile,
-        dominant=arguments.dominant,
-        liars=arguments.liars,
-    )
+    fields = dict(vars(arguments))
+    out = free_folder(fields.pop("out"))
+    world = World(**fields | {"organisations": tuple(dict.fromkeys(arguments.organisations))})
     try:
         simulate(world, out)
     except OSError as error:

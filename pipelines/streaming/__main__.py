@@ -38,7 +38,6 @@ def _run_on_engine(options: Namespace) -> int:
     from pipelines.progress import Progress
     from pipelines.streaming.pipeline import build
     from pipelines.streaming.plan import engine_plan, queue_source, stream_read_options
-    from transforms.gc_tuning import gc_tuned
 
     flags = [runner.JOB_SERVER_TIMEOUT, *options.beam, "--streaming"]
     if not options.debug:
@@ -51,8 +50,7 @@ def _run_on_engine(options: Namespace) -> int:
     if not options.no_register and not has_register_key(options.register_key):
         progress.say("no victim register is kept, as there is no key; see --register-key")
     private = run_folder.private_store(options.output, options.private_output, "")
-    for line in run_folder.opening_lines(private):
-        progress.say(line)
+    progress.say(*run_folder.opening_lines(private))
     try:
         build(pipeline, plan)
         progress.say(f"streaming from {options.source} to {options.output}")

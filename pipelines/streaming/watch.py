@@ -309,8 +309,7 @@ def run_watch(options: Namespace) -> int:
     with run_folder.lock_output(options.output), stop_on_signals() as stopping:
         stream = Watch(options, progress)
         private = run_folder.private_store(options.output, options.private_output, "")
-        for line in run_folder.opening_lines(private):
-            progress.say(line)
+        progress.say(*run_folder.opening_lines(private))
         progress.say(f"watching {source}; stop with Ctrl-C")
         try:
             with gc_tuned():
@@ -323,10 +322,8 @@ def run_watch(options: Namespace) -> int:
             "will be sent at the next start\n"
         )
         return 1
-    for line in run_folder.stream_summary_lines(options.output):
-        progress.say(line)
-    for line in run_folder.entry_lines(stream.entries):
-        progress.say(line)
+    progress.say(*run_folder.stream_summary_lines(options.output))
+    progress.say(*run_folder.entry_lines(stream.entries))
     progress.done(options.output)
     # The stream did its work, but its exit status tells a scheduler of files that it could not read
     # and of alerts that it held back.

@@ -21,6 +21,7 @@ import orjson
 import pyarrow as pa
 import xxhash
 from apache_beam.io.kafka import ReadFromKafka
+from apache_beam.pvalue import PBegin, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -136,7 +137,7 @@ def read_messages(
 
 
 def read_queues(
-    begin: beam.pvalue.PBegin,
+    begin: PBegin,
     read_queue: Mapping[RecordKind, beam.PTransform],
     decoder: Decoder,
     options: ReadOptions,
@@ -167,7 +168,7 @@ class FromQueues(beam.PTransform):
     options: ReadOptions
     clock: Clock
 
-    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
+    def expand(self, begin: PBegin) -> dict[str, Any]:
         """Returns PCollections complaints, calls (loose batches), rejects and ticks."""
         read = read_queues(begin, self.queues, self.decoder, self.options)
         return read | {TICKS: begin | "Clock" >> self.clock}
@@ -187,7 +188,7 @@ class KafkaQueue(beam.PTransform):
     commit: bool = False
     expansion: str | None = None
 
-    def expand(self, begin: beam.pvalue.PBegin) -> Any:
+    def expand(self, begin: PBegin) -> Any:
         """Reads records with their places."""
         read = ReadFromKafka(
             dict(self.config),
@@ -224,7 +225,7 @@ class PubSubQueue(beam.PTransform):
     id_label: str | None = None
     timestamp_attribute: str | None = None
 
-    def expand(self, begin: beam.pvalue.PBegin) -> Any:
+    def expand(self, begin: PBegin) -> Any:
         """Reads messages with their ids."""
         from apache_beam.io.gcp.pubsub import ReadFromPubSub
 
@@ -291,13 +292,13 @@ class _Read(beam.DoFn):
         self._since = timestamp if self._since is None else min(self._since, timestamp)
         if len(self._messages) >= BATCH_MESSAGES:
             for tag, batch in self._flush():
-                yield beam.pvalue.TaggedOutput(tag, batch)
+                yield TaggedOutput(tag, batch)
 
     def finish_bundle(self) -> Iterator[Any]:
         since = self._since
         for tag, batch in self._flush():
             value = WindowedValue(batch, since, (GlobalWindow(),))
-            yield beam.pvalue.TaggedOutput(tag, value)
+            yield TaggedOutput(tag, value)
 
     def _flush(self) -> list[tuple[str, pa.RecordBatch]]:
         messages, self._messages = self._messages, []

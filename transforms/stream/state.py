@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.coders import PickleCoder
+from apache_beam.pvalue import AsIter, PBegin, TaggedOutput
 from apache_beam.transforms.periodicsequence import PeriodicImpulse, RebaseMode
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 from apache_beam.transforms.window import FixedWindows
@@ -286,7 +287,7 @@ class KeepStateInMemory(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Settles what came with what was, and hands it out."""
-        came = (beam.pvalue.AsIter(inputs[name]) for name in (DELTAS, VALIDATED))
+        came = (AsIter(inputs[name]) for name in (DELTAS, VALIDATED))
         step = beam.ParDo(_Settle(self.live, self.days), *came)
         kept = inputs[TICKS] | "Settle" >> step.with_outputs(*_ALIVE, main=MAIN)
         outputs = {name: kept[name] for name in (MAIN, *_ALIVE)}
@@ -304,7 +305,7 @@ class Clock(beam.PTransform):
     every: int
     snapshot_interval: int
 
-    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+    def expand(self, begin: PBegin) -> beam.PCollection:
         """Makes pulses in the middle of each second, of which some are ticks."""
         start = Timestamp(int(time.time()) + 0.5)
         return (
@@ -446,7 +447,7 @@ class _KeepState(beam.DoFn):
             (refused if isinstance(value, pa.RecordBatch) else fresh).add(value)
             return
         for batch in refused.read():
-            yield beam.pvalue.TaggedOutput(REJECTED, batch)
+            yield TaggedOutput(REJECTED, batch)
         refused.clear()
         old, new = list(settled.read()), list(fresh.read())
         duplicates, expired = counted.read() or (0, 0)
@@ -475,7 +476,7 @@ class _Settle(beam.DoFn):
         live.count_erased(sum(count for (_, name), count in counted if name == ERASED))
         live.settle([delta for _, delta in keyed], self._days)
         if live.erased:
-            yield beam.pvalue.TaggedOutput(COUNTERS, (("live", ERASED), live.erased))
+            yield TaggedOutput(COUNTERS, (("live", ERASED), live.erased))
         yield from _emit_state(live.deltas(), live.duplicates, live.expired)
 
 
@@ -487,11 +488,11 @@ def _count_settled(done: Settlement) -> None:
 
 def _emit_state(deltas: Iterable[Delta], duplicates: int, expired: int) -> Iterator[Any]:
     """Yields what is alive in a partition as outputs of its step; see `KeepState`."""
-    yield beam.pvalue.TaggedOutput(COUNTERS, (("live", "duplicates"), duplicates))
-    yield beam.pvalue.TaggedOutput(COUNTERS, (("live", "expired"), expired))
+    yield TaggedOutput(COUNTERS, (("live", "duplicates"), duplicates))
+    yield TaggedOutput(COUNTERS, (("live", "expired"), expired))
     for delta in deltas:
-        yield beam.pvalue.TaggedOutput(RECORDS, delta.records)
-        yield beam.pvalue.TaggedOutput(STATED, delta.stated)
+        yield TaggedOutput(RECORDS, delta.records)
+        yield TaggedOutput(STATED, delta.stated)
         yield from batches_of(
             pa.Table.from_batches([with_record_times(delta.records, delta.evidence)])
         )
@@ -500,7 +501,7 @@ def _emit_state(deltas: Iterable[Delta], duplicates: int, expired: int) -> Itera
             (PHRASES, delta.phrases),
         ):
             if rows.num_rows:
-                yield beam.pvalue.TaggedOutput(name, rows)
+                yield TaggedOutput(name, rows)
 
 
 def _unexpired_phrases(

@@ -23,6 +23,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.pvalue import AsList
 
 from schemas.manifest import (
     MANIFEST_NAME,
@@ -235,9 +236,9 @@ class PublishRun(beam.PTransform):
             self.report,
             self.sign,
             self.record,
-            beam.pvalue.AsList(inputs["digests"]),
-            beam.pvalue.AsList(totals),
-            beam.pvalue.AsList(inputs["outputs"]),
+            AsList(inputs["digests"]),
+            AsList(totals),
+            AsList(inputs["outputs"]),
         )
 
 

@@ -37,12 +37,16 @@ def test_published_metadata_is_that_of_the_options(pipeline):
     """`make schemas` writes it anew."""
     published = json.loads((DATAFLOW / f"{pipeline}.json").read_text(encoding="utf-8"))
     assert published == template_metadata(TEMPLATES[pipeline])
-    names = [one["name"] for one in published["parameters"]]
+    names = [parameter["name"] for parameter in published["parameters"]]
     assert all(re.fullmatch("[a-z][a-z_]*", name) for name in names)
     assert len(names) == len(set(names))
-    assert {one["paramType"] for one in published["parameters"]} <= TYPES
-    assert [one["name"] for one in published["parameters"] if not one["isOptional"]] == ["output"]
-    assert all(one["helpText"] and one["label"] for one in published["parameters"])
+    assert {parameter["paramType"] for parameter in published["parameters"]} <= TYPES
+    assert [
+        parameter["name"] for parameter in published["parameters"] if not parameter["isOptional"]
+    ] == ["output"]
+    assert all(
+        parameter["helpText"] and parameter["label"] for parameter in published["parameters"]
+    )
 
 
 def test_no_template_is_missing_or_left_over():
@@ -114,7 +118,9 @@ def test_the_launch_does_not_wait_and_runs_the_workers_on_its_own_image(monkeypa
 def test_the_image_has_the_pinned_beam_and_every_package():
     docker = (DATAFLOW / "Dockerfile").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    (beam,) = [one for one in project["project"]["dependencies"] if one.startswith("apache-beam")]
+    (beam,) = [
+        name for name in project["project"]["dependencies"] if name.startswith("apache-beam")
+    ]
     lowest = re.search(r">=([\d.]+)", beam)[1]
     assert re.findall(r"_sdk:([\d.]+)", docker) == [f"{lowest}.0"]
     kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()

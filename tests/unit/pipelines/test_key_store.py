@@ -74,39 +74,39 @@ def register(path, key):
 
 
 def test_registers_are_of_the_key_that_is_given(tmp_path):
-    given, key = secret(tmp_path)
+    key_file, key = secret(tmp_path)
     files = [register(tmp_path / "victims" / name, key) for name in ("b.parquet", "a.parquet")]
-    source = key_store.register_source(given, use=True, files=[str(tmp_path / "victims")])
+    source = key_store.register_source(key_file, use=True, files=[str(tmp_path / "victims")])
     assert (source.key, list(source.files)) == (key, sorted(files))
     erased = Erasures()
-    source = key_store.register_source(given, use=True, files=files[:1], erased=erased)
+    source = key_store.register_source(key_file, use=True, files=files[:1], erased=erased)
     assert list(source.files) == files[:1] and source.erasures is erased
-    other, _ = secret(tmp_path, b"\2")
+    strange, _ = secret(tmp_path, b"\2")
     for words, problem in (
-        ({"given": other, "files": files}, f"of the key {key.key_id}, here is"),
-        ({"given": None, "files": files}, "none is here"),
-        ({"given": given, "files": [str(tmp_path / "home")]}, "cannot be|No such file"),
-        ({"given": given, "files": [str(tmp_path)]}, "has no file of a victim register"),
+        ({"key_file": strange, "files": files}, f"of the key {key.key_id}, here is"),
+        ({"key_file": None, "files": files}, "none is here"),
+        ({"key_file": key_file, "files": [str(tmp_path / "home")]}, "cannot be|No such file"),
+        ({"key_file": key_file, "files": [str(tmp_path)]}, "has no file of a victim register"),
     ):
         with pytest.raises(UsageError, match=problem):
             key_store.register_source(use=True, **words)
 
 
 def test_a_register_is_used_and_its_key_made_only_if_asked_for(tmp_path, capsys):
-    given, key = secret(tmp_path)
+    key_file, key = secret(tmp_path)
     assert key_store.register_source(None, use=False) is None
     assert key_store.register_source(None, use=True) is None
-    assert not key_store.has_register_key(None) and key_store.has_register_key(given)
-    for words in ({"given": given}, {"given": None, "files": ["x"]}):
+    assert not key_store.has_register_key(None) and key_store.has_register_key(key_file)
+    for words in ({"key_file": key_file}, {"key_file": None, "files": ["x"]}):
         with pytest.raises(UsageError, match="--no-register: leave out --regist"):
             key_store.register_source(use=False, **words)
     made = key_store.register_source(None, use=True, make=True)
     assert key_store.has_register_key(None) and "later runs need it" in capsys.readouterr().err
     assert key_store.register_source(None, use=True).key == made.key != key
-    short = Path(given)
+    short = Path(key_file)
     short.write_bytes(b"\1" * 31)
     with pytest.raises(UsageError, match="is not a key of 32 bytes"):
-        key_store.register_source(given, use=True)
+        key_store.register_source(key_file, use=True)
 
 
 def erased(*lines):
@@ -117,18 +117,18 @@ def erased(*lines):
 
 
 def test_erased_records_are_those_of_all_lines_under_the_key_that_is_here(tmp_path):
-    given, key = secret(tmp_path)
-    assert key_store.erasures(given) is None and key_store.erasures_stamp() is None
+    key_file, key = secret(tmp_path)
+    assert key_store.erasures(key_file) is None and key_store.erasures_stamp() is None
     lines = [{"key_id": key.key_id, "macs": [mac.hex() for mac in macs]}
              for macs in (MACS[:2], MACS[1:])]  # fmt: skip
     erased(*lines)
-    known = key_store.erasures(given)
+    known = key_store.erasures(key_file)
     assert (known.key, known.macs) == (key, frozenset(MACS))
     before = key_store.erasures_stamp()
     erased(lines[0])
     assert key_store.erasures_stamp() != before
-    other, _ = secret(tmp_path, b"\2")
-    for words, problem in ((other, "here is"), (None, "none is here")):
+    strange, _ = secret(tmp_path, b"\2")
+    for words, problem in ((strange, "here is"), (None, "none is here")):
         with pytest.raises(UsageError, match=f"under the key {key.key_id}, {problem}"):
             key_store.erasures(words)
 
@@ -137,7 +137,7 @@ def test_erased_records_are_those_of_all_lines_under_the_key_that_is_here(tmp_pa
     "line", ["", [], {"key_id": "k"}, {"key_id": "k", "macs": []}, {"key_id": "k", "macs": ["00"]}]
 )
 def test_a_changed_list_of_erased_records_is_refused(tmp_path, line):
-    given, key = secret(tmp_path)
+    key_file, key = secret(tmp_path)
     erased({"key_id": key.key_id, "macs": [MACS[0].hex()]}, line)
     with pytest.raises(UsageError, match="line 2: was changed"):
-        key_store.erasures(given)
+        key_store.erasures(key_file)

@@ -44,7 +44,7 @@ def share_all(monkeypatch):
     monkeypatch.setattr(executor, "LEAST_SECONDS", 0)
     every, before = threading.enumerate, set(threading.enumerate())
     monkeypatch.setattr(
-        threading, "enumerate", lambda: [one for one in every() if one not in before]
+        threading, "enumerate", lambda: [process for process in every() if process not in before]
     )
 
 
@@ -75,14 +75,14 @@ def by_process(keyed, weight):
 
 
 def children():
-    return {int(one) for one in open("/proc/thread-self/children").read().split()}  # noqa: PTH123
+    return {int(pid) for pid in open("/proc/thread-self/children").read().split()}  # noqa: PTH123
 
 
 def test_what_comes_out_does_not_depend_on_the_forks(tmp_path):
     before = children()
-    found = [run(tmp_path, weighed, processes) for processes in (1, 2, 3)]
-    assert found[0] == found[1] == found[2]
-    assert len(found[0]) == 4
+    results = [run(tmp_path, weighed, processes) for processes in (1, 2, 3)]
+    assert results[0] == results[1] == results[2]
+    assert len(results[0]) == 4
     assert children() == before
 
 
@@ -200,7 +200,7 @@ def run_beside(tmp_path, apart, monkeypatch, own=lambda _: ("here", os.getpid())
 
 def test_a_step_that_waits_for_no_other_runs_in_a_fork(tmp_path, monkeypatch):
     here, before = os.getpid(), children()
-    apart, own = run_beside(tmp_path, lambda one: (one[0], os.getpid()), monkeypatch)
+    apart, own = run_beside(tmp_path, lambda keyed: (keyed[0], os.getpid()), monkeypatch)
     assert own == str(("here", here))
     assert apart != str(("apart", here))
     assert children() == before
@@ -209,14 +209,14 @@ def test_a_step_that_waits_for_no_other_runs_in_a_fork(tmp_path, monkeypatch):
 def test_what_a_fork_fails_on_beside_others_is_done_here(tmp_path, monkeypatch):
     here, before = os.getpid(), children()
 
-    def killed(one):
+    def killed(keyed):
         if os.getpid() != here:
             os.kill(os.getpid(), signal.SIGKILL)
-        return one[0], sorted(one[1])
+        return keyed[0], sorted(keyed[1])
 
     assert run_beside(tmp_path, killed, monkeypatch)[0] == str(("apart", [0, 1, 2, 3]))
 
-    def failing(one):
+    def failing(keyed):
         raise ValueError(f"in {os.getpid()}")
 
     with pytest.raises(ValueError, match=f"in {here}"):
@@ -228,14 +228,14 @@ def test_what_a_fork_made_that_is_killed_in_its_answer_is_made_here(tmp_path, mo
     """As where memory runs out: the answer is more than a pipe takes, and breaks off."""
     here, before = os.getpid(), children()
 
-    def kill(one):
+    def kill(keyed):
         time.sleep(1)  # until the fork waits for somebody to read on
         for fork in children() - before:
             os.kill(fork, signal.SIGKILL)
         return "here", here
 
-    def made(one):
-        return one[0], "x" * (1 if os.getpid() == here else 1 << 20)
+    def made(keyed):
+        return keyed[0], "x" * (1 if os.getpid() == here else 1 << 20)
 
     assert run_beside(tmp_path, made, monkeypatch, kill)[0] == str(("apart", "x"))
     assert children() == before
@@ -253,7 +253,9 @@ def test_a_fork_that_is_busy_leaves_its_processor_to_nobody_else(tmp_path, monke
                 | "Here" >> beam.Map(lambda _: str(os.getpid()))
                 | beam.ParDo(Written(str(tmp_path / "pids")))
             )
-            _ = apart | "Apart" >> beam.Map(lambda one: time.sleep(seconds if not one[0] else 0))
+            _ = apart | "Apart" >> beam.Map(
+                lambda keyed: time.sleep(seconds if not keyed[0] else 0)
+            )
         return set((tmp_path / "pids").read_text().split())
 
     assert pids(3) == {str(os.getpid())}
@@ -265,7 +267,7 @@ def test_what_a_fork_makes_is_taken_when_nothing_else_is_ready(tmp_path, monkeyp
     monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
     monkeypatch.setattr(executor, "BESIDE_SECONDS", 0)
 
-    def ended(name, one, seconds):
+    def ended(name, keyed, seconds):
         time.sleep(seconds)
         return name, time.monotonic()
 
@@ -273,14 +275,14 @@ def test_what_a_fork_makes_is_taken_when_nothing_else_is_ready(tmp_path, monkeyp
         here, apart = two_groups(pipeline, [(0, 0)])
         later = (
             here
-            | "Here" >> beam.Map(lambda one: (one[0], 0))
+            | "Here" >> beam.Map(lambda keyed: (keyed[0], 0))
             | "Group again" >> beam.GroupByKey()
-            | "Later" >> beam.Map(lambda one: ended("later", one, 0))
+            | "Later" >> beam.Map(lambda keyed: ended("later", keyed, 0))
         )
-        done = later, apart | "Apart" >> beam.Map(lambda one: ended("apart", one, 2))
+        done = later, apart | "Apart" >> beam.Map(lambda keyed: ended("apart", keyed, 2))
         _ = done | beam.Flatten() | beam.Map(str) | beam.ParDo(Written(str(tmp_path / "found")))
-    found = dict(map(literal_eval, (tmp_path / "found").read_text().splitlines()))
-    assert found["later"] < found["apart"]
+    ends = dict(map(literal_eval, (tmp_path / "found").read_text().splitlines()))
+    assert ends["later"] < ends["apart"]
 
 
 def test_the_steps_that_run_beside_others_are_of_the_batch_pipeline(tmp_path):
@@ -291,8 +293,8 @@ def test_the_steps_that_run_beside_others_are_of_the_batch_pipeline(tmp_path):
     names = set()
 
     class Names(beam.pipeline.PipelineVisitor):
-        def visit_transform(self, one):
-            names.add(one.full_label)
+        def visit_transform(self, node):
+            names.add(node.full_label)
 
     pipeline.visit(Names())
     for beginning in runner.BESIDE_OTHERS:

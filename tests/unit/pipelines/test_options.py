@@ -182,7 +182,7 @@ def test_what_one_worker_does_in_a_stream_has_no_such_option():
 
 def flags(size, compression="none", given=()):
     file = InputFile("f", "f", RecordKind.CALL, "jsonl", compression, size)
-    return dict(one.split("=") for one in flags_for_size([file], given))
+    return dict(flag.split("=") for flag in flags_for_size([file], given))
 
 
 def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():

@@ -75,7 +75,9 @@ def test_the_share_never_shrinks_and_never_is_the_whole(late):
         stages.append((clock, step))
         clock += (until - since) * (late if number % 2 else 1)
     work, shares = WorkDone(batch_steps()), []
-    for (since, step), until in zip(stages, [*(one for one, _ in stages[1:]), clock], strict=True):
+    for (since, step), until in zip(
+        stages, [*(since for since, _ in stages[1:]), clock], strict=True
+    ):
         work.begin(step, since)
         shares += [work.share(since + (until - since) * part / 10) for part in range(10)]
     shares.append(work.share(clock * 100))

@@ -112,11 +112,15 @@ class Methods:
 )
 def test_a_signature_that_is_kept_is_as_beam_reads_it(given):
     parameters = inspect.signature(given).parameters.values()
-    plain = [one for one in parameters if one.kind <= one.POSITIONAL_OR_KEYWORD]
+    plain = [
+        parameter for parameter in parameters if parameter.kind <= parameter.POSITIONAL_OR_KEYWORD
+    ]
     for _ in range(2):
         names, defaults = arguments_and_defaults(given)
-        assert names == [one.name for one in plain]
-        assert defaults == [one.default for one in plain if one.default is not one.empty]
+        assert names == [parameter.name for parameter in plain]
+        assert defaults == [
+            parameter.default for parameter in plain if parameter.default is not parameter.empty
+        ]
         names.append("changed")
 
 
@@ -128,11 +132,11 @@ class Counts(beam.DoFn):
 
 
 def test_states_of_a_step_are_those_of_its_class_or_of_the_method_that_it_was_given():
-    plain, given = beam.DoFn(), beam.DoFn()
-    given.process = Counts().process
+    plain, patched = beam.DoFn(), beam.DoFn()
+    patched.process = Counts().process
     for _ in range(2):
         assert dofn_specs(plain) == (set(), set())
-        for step in (Counts(), given):
+        for step in (Counts(), patched):
             states, timers = dofn_specs(step)
             assert (states, timers) == ({Counts.COUNT}, set())
             states.clear()

@@ -26,7 +26,7 @@ def run(arguments):
 '''
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.name)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_every_module_has_the_interface(command):
     module = import_module(command.module)
     for name, parameter in (("add_arguments", "parser"), ("run", "arguments")):
@@ -38,8 +38,8 @@ def test_every_module_has_the_interface(command):
 
 
 def test_names_are_unique_and_every_group_is_used():
-    assert len({one.name for one in COMMANDS}) == len(COMMANDS)
-    assert {one.group for one in COMMANDS} == set(Group)
+    assert len({command.name for command in COMMANDS}) == len(COMMANDS)
+    assert {command.group for command in COMMANDS} == set(Group)
 
 
 def test_a_command_is_one_module_and_one_row(tmp_path, monkeypatch, capsys):
@@ -101,7 +101,7 @@ def test_help_of_a_command_is_what_it_prints_itself(capsys):
 def test_a_module_that_is_run_refuses_an_option_in_one_line(module):
     words = [sys.executable, "-m", module, "--frob"]
     done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60, cwd=ROOT)
-    (line,) = [one for one in done.stderr.splitlines() if not one.startswith("WARNING:root:")]
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("WARNING:root:")]
     assert done.returncode == 2
     assert "--frob" in line
 

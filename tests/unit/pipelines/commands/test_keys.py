@@ -335,8 +335,8 @@ def test_a_locked_key_behind_another_public_key_is_refused(monkeypatch):
     assert keys("protect") == 0
     path = key_store.own_path()
     content = path.read_bytes()
-    other = signing.public_pem(signing.make_signing_key().public_key())
-    path.write_bytes(other + content[content.index(b"-----BEGIN ENCRYPTED") :])
+    strange = signing.public_pem(signing.make_signing_key().public_key())
+    path.write_bytes(strange + content[content.index(b"-----BEGIN ENCRYPTED") :])
     with pytest.raises(UsageError, match="two halves are not one key"):
         key_store.own_key()
 
@@ -344,8 +344,8 @@ def test_a_locked_key_behind_another_public_key_is_refused(monkeypatch):
 def test_the_keyring_keeps_the_passphrase(home, monkeypatch):
     keyring = pytest.importorskip("keyring")
     kept = {}
-    monkeypatch.setattr(keyring, "set_password", lambda *at: kept.update({at[:2]: at[2]}))
-    monkeypatch.setattr(keyring, "get_password", lambda *at: kept.get(at))
+    monkeypatch.setattr(keyring, "set_password", lambda *asked: kept.update({asked[:2]: asked[2]}))
+    monkeypatch.setattr(keyring, "get_password", lambda *asked: kept.get(asked))
     key = key_store.own_key()
     assert keys("protect", "--keyring") == 0
     assert list(kept) == [("ringtrace", signing.key_id(key.public_key()))]
@@ -513,16 +513,16 @@ def test_a_register_counts_under_its_own_secret_alone(home, register, capsys):
 
 
 def test_a_given_secret_of_the_register_is_the_one_that_counts(tmp_path, register):
-    given = tmp_path / "secret"
-    given.write_bytes(b"s" * 32)
-    given.chmod(0o600)
+    key_file = tmp_path / "secret"
+    key_file.write_bytes(b"s" * 32)
+    key_file.chmod(0o600)
     key = RegisterKey(b"s" * 32)
     assert key_store.register_key(None) != key
     files = [register(key.key_id)]
-    assert key_store.register_source(str(given), use=True, files=files).key == key
-    given.write_bytes(b"s" * 31)
+    assert key_store.register_source(str(key_file), use=True, files=files).key == key
+    key_file.write_bytes(b"s" * 31)
     with pytest.raises(UsageError, match="is not a key of 32 bytes"):
-        key_store.register_key(str(given))
+        key_store.register_key(str(key_file))
 
 
 @pytest.mark.parametrize(

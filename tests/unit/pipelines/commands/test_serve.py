@@ -39,8 +39,8 @@ def small_run(folder, **changed):
         "complaints": [complaint("A-1", narrative="I called (888) 555-0123.")],
     }
     write_run(folder, rows)
-    given = manifest(outputs=listed(folder), **changed)
-    (folder / "manifest.json").write_text(json.dumps(given))
+    facts = manifest(outputs=listed(folder), **changed)
+    (folder / "manifest.json").write_text(json.dumps(facts))
     return Run.open(folder)
 
 
@@ -148,12 +148,16 @@ def test_a_decision_is_recorded_as_the_command_does(client, server, tmp_path):
     assert (shown["cluster"], shown["undo"], shown["entity_a"]) == ("c-1", True, PHONE)
     assert parsed(tmp_path) == ()
     second = decide(client, server, CONFIRM | {"kind": "review", "entity_a": OTHER}).json()
-    (one,) = parsed(tmp_path)  # the next decision records the one before
-    assert (one.author, one.members, one.run_id) == ("Ada Cole", (ACCOUNT, PHONE), "run-made-up")
-    assert one.decision_id == shown["decision_id"]
+    (decision,) = parsed(tmp_path)  # the next decision records the one before
+    assert (decision.author, decision.members, decision.run_id) == (
+        "Ada Cole",
+        (ACCOUNT, PHONE),
+        "run-made-up",
+    )
+    assert decision.decision_id == shown["decision_id"]
     assert [row.get("undo") for row in second["decisions"]] == [None, True]
     server.flush()
-    assert [str(one.kind) for one in parsed(tmp_path)] == ["confirm", "review"]
+    assert [str(decision.kind) for decision in parsed(tmp_path)] == ["confirm", "review"]
     assert server.problem is None
 
 
@@ -213,12 +217,12 @@ def test_no_more_of_a_body_is_read_than_a_decision_has(server):
     async def send(message):
         answers.append(message)
 
-    given = headers(server) | {"host": HOST.removeprefix("http://")}
+    shown = headers(server) | {"host": HOST.removeprefix("http://")}
     scope = {
         "type": "http",
         "method": "POST",
         "path": f"/{server.token}/api/decide",
-        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in shown.items()],
         "query_string": b"",
     }
     asyncio.run(make_app(server)(scope, receive, send))
@@ -314,14 +318,14 @@ def post(client, server, name, body, run=None, **changed):
 
 def test_notes_bind_no_run_and_stand_beside_the_decisions(client, server, tmp_path):
     assert asked(client, server, "notes").json()["clusters"] == {}
-    given = {"cluster": "c-1", "status": "open", "owner": "Ada Cole", "text": "Asked the carrier"}
-    assert post(client, server, "note", given).status_code == 200
+    note = {"cluster": "c-1", "status": "open", "owner": "Ada Cole", "text": "Asked the carrier"}
+    assert post(client, server, "note", note).status_code == 200
     assert post(client, server, "note", {"cluster": "c-1", "snoozed_until": "2027-01-31"}).json()
     path = tmp_path / "d.csv.workbench.json"
     kept = json.loads(path.read_text())["clusters"]["c-1"]
     assert (kept["status"], kept["owner"], kept["by"]) == ("open", "Ada Cole", "Ada Cole")
     assert kept["snoozed_until"] == "2027-01-31"
-    assert [one["text"] for one in kept["notes"]] == ["Asked the carrier"]
+    assert [note["text"] for note in kept["notes"]] == ["Asked the carrier"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert "run-made-up" not in path.read_text() and not (tmp_path / "d.csv").exists()
 
@@ -376,8 +380,8 @@ def several(tmp_path):
     small_run(tmp_path / "other", run_id="run-other")
     words = [str(tmp_path / "runs"), f"--decisions={tmp_path / 'd.csv'}", "--author=A"]
     flags = make_parser("serve", "", serve, takes_beam_options=False).parse_args(words)
-    found = workbench_state.find_runs(flags.run)
-    first = next(iter(found.values()))
+    runs = workbench_state.find_runs(flags.run)
+    first = next(iter(runs.values()))
     made = Server(first, flags.decisions, "Ada Cole", 8765, {"data/run.js": b"rt.piece"})
     made.folder, made.arguments = Path(flags.run), flags
     return made
@@ -386,12 +390,12 @@ def several(tmp_path):
 def test_the_runs_of_a_folder_are_shown_by_name(several):
     client = TestClient(make_app(several), base_url=HOST)
     told = asked(client, several, "about").json()["runs"]
-    assert [(one["name"], one["current"]) for one in told] == [("tuesday", True), ("monday", False)]
+    assert [(run["name"], run["current"]) for run in told] == [("tuesday", True), ("monday", False)]
     page = client.get(told[1]["href"])
     assert page.status_code == 200 and several.secret in page.text
     assert b"rt.piece" in client.get(f"{told[1]['href']}data/clusters.js").content
     there = asked(client, several, "about", "monday").json()["runs"]
-    assert [one["name"] for one in there if one["current"]] == ["monday"]
+    assert [run["name"] for run in there if run["current"]] == ["monday"]
     answer = post(client, several, "decide", CONFIRM, "monday")
     assert "of run-monday" in answer.json()["said"]
     several.flush()
@@ -419,8 +423,8 @@ def test_alerts_of_a_stream_are_listed_and_acknowledged(tmp_path):
     small_run(tmp_path / "live" / "snapshots" / "2026-03-01T09-30-00Z")
     folder = tmp_path / "live" / "alerts"
     folder.mkdir()
-    for one in (alert(1), alert(2, victim="+12125550188", tied_to=7), alert(3)):
-        (folder / f"{one['alert_id']}.jsonl").write_text(json.dumps(one))
+    for row in (alert(1), alert(2, victim="+12125550188", tied_to=7), alert(3)):
+        (folder / f"{row['alert_id']}.jsonl").write_text(json.dumps(row))
     (folder / f"a-{4:032x}.jsonl").write_text("not JSON")
     (folder / f"a-{8:032x}.jsonl").write_text("[" * 50_000)
     (folder / f"a-{5:032x}.jsonl").write_text(json.dumps(alert(6)))
@@ -431,11 +435,11 @@ def test_alerts_of_a_stream_are_listed_and_acknowledged(tmp_path):
     server = Server(first, str(tmp_path / "d.csv"), "Ada Cole", 8765, {})
     server.folder = tmp_path / "live"
     client = TestClient(make_app(server), base_url=HOST)
-    found = asked(client, server, "alerts")
-    assert [one["alert_id"] for one in found.json()["alerts"]] == [
+    answer = asked(client, server, "alerts")
+    assert [row["alert_id"] for row in answer.json()["alerts"]] == [
         alert(number)["alert_id"] for number in (3, 2, 1)
     ]
-    assert "+12125550188" not in found.text and "tied_to" not in found.text
+    assert "+12125550188" not in answer.text and "tied_to" not in answer.text
     seen = post(client, server, "acknowledge", {"alert": alert(2)["alert_id"]}).json()
     assert seen["acknowledged"][alert(2)["alert_id"]]["by"] == "Ada Cole"
     assert post(client, server, "acknowledge", {"alert": "../x"}).status_code == 400
@@ -456,9 +460,9 @@ def test_the_user_comes_from_the_named_header_alone(tmp_path):
     assert client.get(f"/{proxied.token}/").status_code == 403
     for name in ("", " ", "x" * 81, "a\tb"):
         assert decide(client, proxied, **mine, **{"x-user": name}).status_code == 403
-    found = decide(client, proxied, **mine, **{"x-user": "grace"}).json()
-    assert (found["author"], found["decisions"][0]["author"]) == ("grace", "grace")
-    body = {"decision_id": found["added"]}
+    answer = decide(client, proxied, **mine, **{"x-user": "grace"}).json()
+    assert (answer["author"], answer["decisions"][0]["author"]) == ("grace", "grace")
+    body = {"decision_id": answer["added"]}
     refused = post(client, proxied, "undo", body, **mine, **{"x-user": "eve"})
     assert refused.status_code == 400 and "another person" in refused.json()["error"]
     assert (
@@ -491,9 +495,9 @@ def test_the_next_run_is_what_the_server_was_started_with(client, server, tmp_pa
     body = {"config": "/etc/passwd", "output": "/tmp/x", "--output": "/tmp/x"}
     assert post(client, server, "rerun", body).status_code == 200
     (words,) = started
-    given = dict(zip(words[5::2], words[6::2], strict=True))
-    assert given["--config"] == "batch.toml" and given["--previous"] == str(server.run.folder)
-    assert given["--output"].startswith(f"{tmp_path}/run-") and len(words) == 13
+    flags = dict(zip(words[5::2], words[6::2], strict=True))
+    assert flags["--config"] == "batch.toml" and flags["--previous"] == str(server.run.folder)
+    assert flags["--output"].startswith(f"{tmp_path}/run-") and len(words) == 13
     assert len(parsed(tmp_path)) == 1  # what waited is recorded before
 
 

@@ -41,10 +41,10 @@ def test_any_way_of_writing_leads_back(seed, home, victims, line):
 def test_neighbours_share_all_but_four_digits(seed, country):
     rng = Random(seed)
     number = identifiers.draw_number(rng, country, "geographic")
-    other = identifiers.neighbour(rng, number)
-    assert other[:-4] == number[:-4]
-    assert other != number
-    assert identifiers.is_valid(other)
+    near = identifiers.neighbour(rng, number)
+    assert near[:-4] == number[:-4]
+    assert near != number
+    assert identifiers.is_valid(near)
 
 
 @pytest.mark.parametrize("line", ["service", "geographic"])

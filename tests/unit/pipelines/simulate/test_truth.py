@@ -26,23 +26,23 @@ def test_operations_are_the_largest_components_of_each_rings_own_records(records
     graph, sure = nx.Graph(), set()
     for record in records:
         by_ring = defaultdict(list)
-        for one in record:
-            if one in OWNERS and one not in SHARED:
-                by_ring[OWNERS[one]].append(one)
+        for entity_id in record:
+            if entity_id in OWNERS and entity_id not in SHARED:
+                by_ring[OWNERS[entity_id]].append(entity_id)
         for held in by_ring.values():
             nx.add_path(graph, held)
         if len(by_ring) == 1 and any(len(set(held)) > 1 for held in by_ring.values()):
             sure.update(*by_ring.values())
     operations = defaultdict(set)
-    for one, operation in rows(records):
-        operations[operation].add(one)
-        assert operation == OWNERS[one]
+    for entity_id, operation in rows(records):
+        operations[operation].add(entity_id)
+        assert operation == OWNERS[entity_id]
     parts = [part & sure for part in nx.connected_components(graph) if part & sure]
-    assert set(operations) == {OWNERS[one] for part in parts for one in part}
-    for ring, found in operations.items():
+    assert set(operations) == {OWNERS[entity_id] for part in parts for entity_id in part}
+    for ring, members in operations.items():
         of_ring = [part for part in parts if OWNERS[next(iter(part))] == ring]
-        assert found in of_ring
-        assert len(found) == max(map(len, of_ring))
+        assert members in of_ring
+        assert len(members) == max(map(len, of_ring))
 
 
 @given(RECORDS, st.randoms(use_true_random=False))
@@ -52,6 +52,8 @@ def test_order_of_records_does_not_matter(records, rng):
 
 
 def test_rows_are_sorted_by_id():
-    ids = [one for one, _ in rows([["id-9", "id-3"], ["id-13", "id-1"], ["id-8", "id-2"]])]
+    ids = [
+        entity_id for entity_id, _ in rows([["id-9", "id-3"], ["id-13", "id-1"], ["id-8", "id-2"]])
+    ]
     assert ids == sorted(ids)
     assert len(ids) == 6

@@ -112,20 +112,22 @@ def test_counts(world):
 def test_all_is_stated_as_the_pipeline_reads_it(world):
     """Nearly every structured identifier is in the truth, or is one of the planted others."""
     truth = dict(table(world, "truth"))
-    named = Counter(one for c in records(world, "complaints") for one in stated(c))
-    kinds = Counter(one.partition(":")[0] for one in truth)
+    named = Counter(entity_id for c in records(world, "complaints") for entity_id in stated(c))
+    kinds = Counter(entity_id.partition(":")[0] for entity_id in truth)
     assert set(kinds) == {"phone", "account", "wallet", "remote", "domain", "url", "email"}
-    in_fields = [one for one in truth if named[one]]
+    in_fields = [entity_id for entity_id in truth if named[entity_id]]
     assert len(in_fields) > 0.9 * len(truth)
-    accounts = {one for one in named if one.startswith(("account:", "wallet:", "remote:"))}
+    accounts = {
+        entity_id for entity_id in named if entity_id.startswith(("account:", "wallet:", "remote:"))
+    }
     assert len(accounts - set(truth)) < 0.35 * len(accounts)
-    assert set(named).isdisjoint(one for one, _ in table(world, "victims"))
+    assert set(named).isdisjoint(entity_id for entity_id, _ in table(world, "victims"))
 
 
 def test_truth_holds_no_victim_no_brand_no_innocent(world):
-    truth = {one for one, _ in table(world, "truth")}
+    truth = {entity_id for entity_id, _ in table(world, "truth")}
     for name in ("legitimate", "victims", "innocents"):
-        assert truth.isdisjoint(one for one, _ in table(world, name))
+        assert truth.isdisjoint(entity_id for entity_id, _ in table(world, name))
     caller_ids = set()
     for complaint in records(world, "complaints"):
         for number in complaint.get("phone_numbers", []):
@@ -146,20 +148,22 @@ def test_real_lines_are_on_the_shipped_list_and_some_cited_sites_are_not(world):
     brands = {f"domain:{site}" for site in HOSTS["hosts"]["brands"]}
     cited = {f"domain:{site}" for site in SITES}
     forged = {f"email:alerts@{site}" for site in SITES}
-    assert {one for one, _ in table(world, "legitimate")} == lines | brands | cited | forged
+    assert {
+        entity_id for entity_id, _ in table(world, "legitimate")
+    } == lines | brands | cited | forged
     shipped = set(allowlist.shipped_allowlist().entity_ids)
     assert lines | brands <= shipped
     assert len(cited - shipped) > 5
 
 
 def test_victims_are_really_in_it(world):
-    victims = {one for one, _ in table(world, "victims")}
+    victims = {entity_id for entity_id, _ in table(world, "victims")}
     numbers = {
         call["called_number" if call["direction"] == "inbound" else "calling_number"]
         for call in records(world, "calls")
     }
     assert {f"phone:{number}" for number in numbers} <= victims
-    assert any(one.startswith("remote:") for one in victims)
+    assert any(entity_id.startswith("remote:") for entity_id in victims)
 
 
 @pytest.mark.slow
@@ -168,9 +172,9 @@ def test_callback_numbers_live_two_weeks(tmp_path):
     seen = {}
     for complaint in records(tmp_path, "complaints"):
         moment = datetime.fromisoformat(complaint["received_at"])
-        for one in stated(complaint):
-            if one.startswith("phone:"):
-                seen.setdefault(one, []).append(moment)
+        for entity_id in stated(complaint):
+            if entity_id.startswith("phone:"):
+                seen.setdefault(entity_id, []).append(moment)
     lives = [(max(m) - min(m)).days for m in seen.values()]
     assert 8 <= median(lives) <= 20
 
@@ -181,7 +185,7 @@ def test_without_noise_nothing_misleads(tmp_path):
     complaints = list(records(tmp_path, "complaints"))
     assert len(complaints) == 1000
     for complaint in complaints:
-        rings = {truth[one] for one in stated(complaint) if one in truth}
+        rings = {truth[entity_id] for entity_id in stated(complaint) if entity_id in truth}
         assert len(rings) <= 1
 
 
@@ -189,7 +193,7 @@ def test_a_dominant_ring_dominates(tmp_path):
     simulate(World(complaints=2000, operations=20, days=60, noise=0, dominant=0.5), tmp_path)
     truth = dict(table(tmp_path, "truth"))
     rings = Counter(
-        next((truth[one] for one in stated(c) if one in truth), None)
+        next((truth[entity_id] for entity_id in stated(c) if entity_id in truth), None)
         for c in records(tmp_path, "complaints")
     )
     assert rings.most_common(1)[0][1] > 0.35 * rings.total()
@@ -235,39 +239,43 @@ def test_command_refuses_nonsense(tmp_path, flag):
 
 
 def test_hubs_serve_several_rings_and_are_in_no_truth(world):
-    hubs = {one: int(count) for one, count in table(world, "hubs")}
+    hubs = {entity_id: int(count) for entity_id, count in table(world, "hubs")}
     assert min(hubs.values()) >= 2
-    assert set(hubs).isdisjoint(one for one, _ in table(world, "truth"))
-    lines = {one for one, reason in table(world, "innocents") if reason == "an unlisted line"}
-    assert {hubs[one] for one in lines} == {20}
-    named = Counter(one for c in records(world, "complaints") for one in stated(c))
-    assert all(named[one] for one in lines)
+    assert set(hubs).isdisjoint(entity_id for entity_id, _ in table(world, "truth"))
+    lines = {
+        entity_id for entity_id, reason in table(world, "innocents") if reason == "an unlisted line"
+    }
+    assert {hubs[line] for line in lines} == {20}
+    named = Counter(entity_id for c in records(world, "complaints") for entity_id in stated(c))
+    assert all(named[line] for line in lines)
 
 
 def test_copycats_send_what_others_sent_under_another_name(world):
     by_content = Counter()
     people = {}
-    for one in records(world, "complaints"):
-        rest = {name: one[name] for name in one if name not in ("complaint_id", "source_org")}
+    for record in records(world, "complaints"):
+        rest = {name: record[name] for name in record if name not in ("complaint_id", "source_org")}
         key = json.dumps({k: v for k, v in rest.items() if k != "victim_id"}, sort_keys=True)
         by_content[key] += 1
-        people.setdefault(key, set()).add(one["victim_id"])
+        people.setdefault(key, set()).add(record["victim_id"])
     assert sum(len(who) > 1 for who in people.values()) > 2
 
 
 def test_near_misses_are_mistyped_numbers_of_a_ring_and_nobody_elses(tmp_path):
     simulate(World(complaints=2000, operations=10, days=60, noise=4), tmp_path)
-    truth = {one for one, _ in table(tmp_path, "truth")}
+    truth = {entity_id for entity_id, _ in table(tmp_path, "truth")}
     listed = table(tmp_path, "near_misses")
-    named = {one for c in records(tmp_path, "complaints") for one in stated(c)}
-    assert any(one in named for one, _ in listed)
+    named = {entity_id for c in records(tmp_path, "complaints") for entity_id in stated(c)}
+    assert any(entity_id in named for entity_id, _ in listed)
     for wrong, right in listed:
         assert len(wrong) == len(right)
         assert sum(a != b for a, b in zip(wrong, right, strict=True)) == 1
         assert wrong not in truth
     assert any(right in truth for _, right in listed)
     for name in ("legitimate", "innocents"):
-        assert {one for one, _ in listed}.isdisjoint(one for one, _ in table(tmp_path, name))
+        assert {entity_id for entity_id, _ in listed}.isdisjoint(
+            entity_id for entity_id, _ in table(tmp_path, name)
+        )
 
 
 def test_liars_are_beside_what_a_world_without_them_has(tmp_path):
@@ -276,7 +284,7 @@ def test_liars_are_beside_what_a_world_without_them_has(tmp_path):
     simulate(replace(honest, liars=0.2), tmp_path / "lies")
     with (tmp_path / "lies" / "attackers.csv").open() as file:
         aims = list(csv.DictReader(file))
-    assert {one["attacker"] for one in aims} == {
+    assert {aim["attacker"] for aim in aims} == {
         "complainant", "friends", "pseudonyms", "ring", "welders"
     }  # fmt: skip
     added = 0

@@ -44,7 +44,7 @@ def lines(*numbers):
 
 def ids(news):
     batches = [batch for shard in news.shards for _, batch in read_shard(shard, ReadOptions())]
-    return [one for batch in batches for one in batch["complaint_id"].to_pylist()]
+    return [record_id for batch in batches for record_id in batch["complaint_id"].to_pylist()]
 
 
 def stored_by(news):
@@ -242,12 +242,12 @@ def test_what_was_read_is_hashed_again_only_where_the_file_has_changed(watched, 
         file.write('"complaint_id": "c3"')
     hashed = []
     source = "pipelines.streaming.watch_sources.raw_blocks"
-    monkeypatch.setattr(source, lambda *given: hashed.append(given) or iter(()))
+    monkeypatch.setattr(source, lambda *asked: hashed.append(asked) or iter(()))
     feed.poll(positions)
     assert len(hashed) == 1
     monkeypatch.undo()
     positions = feed.poll(positions).positions
-    monkeypatch.setattr(source, lambda *given: hashed.append(given) or iter(()))
+    monkeypatch.setattr(source, lambda *asked: hashed.append(asked) or iter(()))
     for _ in range(3):
         news = feed.poll(positions)
         assert not news
@@ -311,7 +311,7 @@ def test_every_entry_below_a_watched_folder_is_accounted_for(watched):
         assert entries["read"] == 1
         assert entries["skipped"] == {"empty": 1, "hidden": 1, "not_data": 1, "unfinished": 2}
         assert entries["unreadable"] == 3
-        named = {one["name"]: one["reason"] for one in entries["listed"][:3]}
+        named = {entry["name"]: entry["reason"] for entry in entries["listed"][:3]}
         assert named == {
             "complaints/book.xlsx": "zip is not supported",
             "complaints/fifo.jsonl": "is not an ordinary file",

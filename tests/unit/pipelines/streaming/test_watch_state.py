@@ -163,9 +163,9 @@ def test_a_state_goes_on_by_the_rules_that_it_counted_reporters_by(tmp_path):
     state = StreamState(str(tmp_path), RETENTION_DAYS, rules)
     ticked(state, 0, 3, 0)
     assert shown(StreamState(str(tmp_path), RETENTION_DAYS, rules)) == shown(state)
-    for other in ({}, {"acme": SourceRule.PER_DAY}):
+    for sources in ({}, {"acme": SourceRule.PER_DAY}):
         with pytest.raises(UsageError, match="by other --sources; give the same"):
-            StreamState(str(tmp_path), RETENTION_DAYS, other)
+            StreamState(str(tmp_path), RETENTION_DAYS, sources)
 
 
 def test_no_bit_of_a_state_can_be_another(tmp_path):
@@ -176,9 +176,11 @@ def test_no_bit_of_a_state_can_be_another(tmp_path):
     assert len(paths) == 2
     for path in paths:
         content = path.read_bytes()
-        for at in {*range(0, len(content), 97), *range(len(content) - 17, len(content))}:
-            flipped = content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :]
-            for damaged in (flipped, content[:at]):
+        for place in {*range(0, len(content), 97), *range(len(content) - 17, len(content))}:
+            flipped = (
+                content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :]
+            )
+            for damaged in (flipped, content[:place]):
                 path.write_bytes(damaged)
                 with pytest.raises(UsageError, match=f"{path.name}: cannot be read"):
                     StreamState(str(tmp_path), RETENTION_DAYS)

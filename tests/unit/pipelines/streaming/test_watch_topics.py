@@ -8,7 +8,7 @@ from pipelines.streaming.watch_sources import value_as_line
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(),
-    lambda one: st.lists(one) | st.dictionaries(st.text(), one),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
 )
 
 

@@ -36,8 +36,8 @@ FIVE = AlertRules(reporters=5, within=timedelta(hours=24))
 EVER = START - timedelta(days=10_000)
 
 
-def kinds(one, rules=FIVE, since=EVER):
-    return {alert["kind"] for alert in identifier_alerts(one, rules, since)}
+def kinds(history_of, rules=FIVE, since=EVER):
+    return {alert["kind"] for alert in identifier_alerts(history_of, rules, since)}
 
 
 def test_the_threshold_is_crossed_by_the_fifth_reporter_within_the_window():
@@ -50,9 +50,9 @@ def test_the_threshold_is_crossed_by_the_fifth_reporter_within_the_window():
 
 def test_ten_times_the_threshold_is_another_alert():
     alerts = list(threshold_alerts(history(*(n / 10 for n in range(60))), FIVE))
-    assert [one["records"] for one in alerts] == [5, 50]
-    assert len({one["alert_id"] for one in alerts}) == 2
-    assert all(len(one["record_ids"]) <= SAMPLE_SIZE for one in alerts)
+    assert [alert["records"] for alert in alerts] == [5, 50]
+    assert len({alert["alert_id"] for alert in alerts}) == 2
+    assert all(len(alert["record_ids"]) <= SAMPLE_SIZE for alert in alerts)
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.sampled_from("abcd")), max_size=20))
@@ -61,8 +61,8 @@ def test_the_threshold_counts_people(told):
     hours, people = [hour for hour, _ in told], [who for _, who in told]
     rules = AlertRules(reporters=3, within=timedelta(hours=24))
     most = max((len({w for h, w in told if hour <= h <= hour + 24}) for hour in hours), default=0)
-    found = list(threshold_alerts(history(*hours, reporters=people), rules)) if told else []
-    assert bool(found) == (most >= 3)
+    alerts = list(threshold_alerts(history(*hours, reporters=people), rules)) if told else []
+    assert bool(alerts) == (most >= 3)
 
 
 def test_one_person_raises_no_threshold_and_no_burst():
@@ -76,9 +76,9 @@ def test_one_person_raises_no_threshold_and_no_burst():
 
 def test_several_organisations_alert_when_the_last_of_them_reports():
     assert AlertKind.SEVERAL_ORGS not in kinds(history(0, 1, 2))
-    one = history(0, 1, 2, 3, orgs=["amazon", "amazon", "microsoft", "amazon"])
+    shared = history(0, 1, 2, 3, orgs=["amazon", "amazon", "microsoft", "amazon"])
     (alert,) = (
-        a for a in identifier_alerts(one, FIVE, EVER) if a["kind"] == AlertKind.SEVERAL_ORGS
+        a for a in identifier_alerts(shared, FIVE, EVER) if a["kind"] == AlertKind.SEVERAL_ORGS
     )
     assert alert["observed_at"] == at(2)[0]
     assert alert["orgs"] == ["amazon", "microsoft"]
@@ -132,10 +132,10 @@ def test_two_members_wake_a_cluster_once():
 
 
 def test_the_past_is_no_news():
-    one = history(0, 1, 2, 3, 4, orgs=["amazon", "microsoft", "amazon", "amazon", "amazon"])
-    assert kinds(one) == {AlertKind.THRESHOLD, AlertKind.SEVERAL_ORGS}
-    assert kinds(one, since=at(2)[0]) == {AlertKind.THRESHOLD}
-    assert not kinds(one, since=at(5)[0])
+    shared = history(0, 1, 2, 3, 4, orgs=["amazon", "microsoft", "amazon", "amazon", "amazon"])
+    assert kinds(shared) == {AlertKind.THRESHOLD, AlertKind.SEVERAL_ORGS}
+    assert kinds(shared, since=at(2)[0]) == {AlertKind.THRESHOLD}
+    assert not kinds(shared, since=at(5)[0])
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -152,8 +152,8 @@ def test_late_records_that_do_not_raise_it_leave_an_alert_its_id(rule):
     assert before == after
 
 
-def flags_of(one):
-    return next(threshold_alerts(one, AlertRules(reporters=3)))["flags"]
+def flags_of(lines):
+    return next(threshold_alerts(lines, AlertRules(reporters=3)))["flags"]
 
 
 def test_an_alert_has_the_flags_of_the_records_that_it_counts():
@@ -169,7 +169,7 @@ def test_an_alert_has_the_flags_of_the_records_that_it_counts():
     hours = [4.0 * n for n in range(6)]
     (alert,) = threshold_alerts(history(*hours), rules)
     assert alert["flags"] == ["one_source"]
-    came = [int(one.timestamp() * 1e6) for one in at(*(30 + one for one in minutes))]
+    came = [int(moment.timestamp() * 1e6) for moment in at(*(30 + minute for minute in minutes))]
     (alert,) = threshold_alerts(history(*hours, filed_at=came), rules)
     assert alert["flags"] == ["burst", "one_source"]
     orgs = ["amazon", "microsoft"] * 3
@@ -197,12 +197,17 @@ def test_a_burst_of_a_minute_is_flagged_whatever_days_its_complaints_state():
     known = KnownClusters(
         np.empty(0, np.int64), np.empty(0, np.int64), replace(NO_DECISIONS, newest=stated[-1])
     )
-    (one,) = identifier_histories(
+    (raised,) = identifier_histories(
         members, pa.Table.from_batches([mentions]), TIE.empty_table(), known, FIVE
     )
-    assert flags_of(one) == ["alone", "one_source"]  # of the first three
-    assert sorted(one.flags(6)) == ["alone", "burst", "one_source"]
-    tie = {"entity_id": one.entity_id, "other": "phone:+18885550124", "weight": 1.0, "core": True}
+    assert flags_of(raised) == ["alone", "one_source"]  # of the first three
+    assert sorted(raised.flags(6)) == ["alone", "burst", "one_source"]
+    tie = {
+        "entity_id": raised.entity_id,
+        "other": "phone:+18885550124",
+        "weight": 1.0,
+        "core": True,
+    }
     ties = pa.Table.from_pylist([tie], TIE)
-    (one,) = identifier_histories(members, pa.Table.from_batches([mentions]), ties, known, FIVE)
-    assert flags_of(one) == ["one_source"]
+    (raised,) = identifier_histories(members, pa.Table.from_batches([mentions]), ties, known, FIVE)
+    assert flags_of(raised) == ["one_source"]

@@ -98,8 +98,8 @@ def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
 
 def test_the_file_of_an_alert_says_what_was_sent_last(tmp_path):
     sent = str(tmp_path / "sent")
-    (one,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
-    first, more = (pa.RecordBatch.from_pylist([one | {"reporters": n}], ALERT) for n in (2, 3))
+    (alert,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
+    first, more = (pa.RecordBatch.from_pylist([alert | {"reporters": n}], ALERT) for n in (2, 3))
     written = [line for _, line in (*alert_lines(first), *alert_lines(more))]
     (tmp_path / "sent").mkdir()
 
@@ -110,7 +110,7 @@ def test_the_file_of_an_alert_says_what_was_sent_last(tmp_path):
 
     assert after(first, "sent") == 0
     assert after(more, "sent") == 1  # a crash came before the broker had it
-    write_alert_file(sent, one["alert_id"], b"")
+    write_alert_file(sent, alert["alert_id"], b"")
     assert after(first, "sent") == 1
     assert after(first, "alerts") == 1
     assert after(first, None) == 0  # an engine raises again what a worker took with it
@@ -119,7 +119,7 @@ def test_the_file_of_an_alert_says_what_was_sent_last(tmp_path):
 def test_an_alert_that_is_refused_does_not_keep_the_others_back(hook, tmp_path):
     url, asked, answers = hook
     alerts = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
-    rows = [one | {"alert_id": f"a-{n}"} for one in alerts for n in range(3)]
+    rows = [alert | {"alert_id": f"a-{n}"} for alert in alerts for n in range(3)]
     batch = pa.RecordBatch.from_pylist(rows, ALERT)
     answers += [200, 422]
     sent = list(post_alerts(batch, url, str(tmp_path), owe=True))
@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_no_part_of_an_alert(tmp_path, monkeypatch):
             write_alert_file(str(tmp_path), "a-1", b"{}")
     assert not list(tmp_path.iterdir())
     write_alert_file(str(tmp_path), "a-1", b"{}")
-    assert [one.name for one in tmp_path.iterdir()] == ["a-1.jsonl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a-1.jsonl"]
 
 
 def test_where_alerts_may_be_sent():
@@ -170,8 +170,8 @@ def test_where_alerts_may_be_sent():
     assert webhook_url_problem("http://localhost:8000/x") is None
     assert "in clear" in webhook_url_problem("http://hooks.example/x")
     assert "in clear" in webhook_url_problem("http://localhost.example/x")
-    for other in ("ftp://x.example", "hooks.example", "https://", "file:///etc/passwd"):
-        assert "is not an http" in webhook_url_problem(other)
+    for address in ("ftp://x.example", "hooks.example", "https://", "file:///etc/passwd"):
+        assert "is not an http" in webhook_url_problem(address)
 
 
 def test_it_is_told_of_core_identifiers_alone_and_of_the_others_by_number(hook, tmp_path):
@@ -179,11 +179,11 @@ def test_it_is_told_of_core_identifiers_alone_and_of_the_others_by_number(hook, 
     stranger, ring, also = "phone:+12125550188", "phone:+18885550123", "phone:+18885550199"
     alerts = [
         alert
-        for one in (
+        for alike in (
             history(0, entity_id=stranger, core={ring, also}, joins=True, ties=[ring, stranger]),
             history(0, core={ring, also}, reviewed={also}, joins=True, ties=[also, "phone:+1999"]),
         )
-        for alert in joined_cluster_alerts(one, AlertRules())
+        for alert in joined_cluster_alerts(alike, AlertRules())
     ]
     list(post_alerts(pa.RecordBatch.from_pylist(alerts, ALERT), url, str(tmp_path), owe=False))
     assert stranger not in str(asked) and "+1999" not in str(asked)
@@ -198,8 +198,8 @@ def test_of_what_is_linked_to_no_other_it_is_told_once_that_was_reviewed(hook, t
     url, asked, _ = hook
     bank = "phone:+18885550123"
     for number, reviewed in enumerate((set(), {bank})):
-        one = history(0, 1, orgs=("amazon", "microsoft"), core={bank}, reviewed=reviewed)
-        (row,) = several_orgs_alerts(replace(one, alone=True), AlertRules())
+        told = history(0, 1, orgs=("amazon", "microsoft"), core={bank}, reviewed=reviewed)
+        (row,) = several_orgs_alerts(replace(told, alone=True), AlertRules())
         assert (row["entity_id"], row["core"]) == (bank, [bank]) and "alone" in row["flags"]
         batch = pa.RecordBatch.from_pylist([row | {"alert_id": str(number)}], ALERT)
         list(post_alerts(batch, url, str(tmp_path), owe=False))
@@ -213,8 +213,8 @@ def test_of_a_burst_it_is_told_reviewed_identifiers_alone(hook, tmp_path):
     ring, also = "phone:+18885550123", "phone:+18885550199"
     more = {"core": {ring, also}, "reviewed": {also}, "joins": True, "ties": [also]}
     histories = [history(*hours, **more) for hours in ((0, 0, 1, 2, 3), (0, 30, 60, 90, 120))]
-    alerts = [alert for one in histories for alert in joined_cluster_alerts(one, AlertRules())]
-    assert [one["flags"] for one in alerts] == [["burst", "one_source"], ["one_source"]]
+    alerts = [alert for line in histories for alert in joined_cluster_alerts(line, AlertRules())]
+    assert [alert["flags"] for alert in alerts] == [["burst", "one_source"], ["one_source"]]
     for number, one in enumerate(alerts):
         batch = pa.RecordBatch.from_pylist([one | {"alert_id": str(number)}], ALERT)
         list(post_alerts(batch, url, str(tmp_path), owe=False))

@@ -197,10 +197,10 @@ def test_a_step_that_needs_a_runner_is_refused(step):
 
 
 def test_a_pure_step_is_given_what_is_another_value_than_at_the_run_before():
-    given = []
+    received = []
 
     def added(number, more):
-        given.append((number, more))
+        received.append((number, more))
         yield number + more
 
     pipeline, collected = beam.Pipeline(), Collected()
@@ -212,4 +212,4 @@ def test_a_pure_step_is_given_what_is_another_value_than_at_the_run_before():
     for element in (([1, 2, 3], 10), ([1, 5, 3, 4], 10), ([1, 5], 20), ([1, 5], 20)):
         again.run(element)
     assert collected.values == [11, 12, 13, 11, 15, 13, 14, 21, 25, 21, 25]
-    assert given == [(1, 10), (2, 10), (3, 10), (5, 10), (4, 10), (1, 20), (5, 20)]
+    assert received == [(1, 10), (2, 10), (3, 10), (5, 10), (4, 10), (1, 20), (5, 20)]

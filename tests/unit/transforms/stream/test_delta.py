@@ -55,13 +55,13 @@ def record(id_, day, number=0, **more):
 
 def test_a_delta_keeps_ids_and_evidence_and_no_narrative():
     fresh = delta_of(record("c1", 0, narrative="they said call (877) 555-0199 now", payees=[IBAN]))
-    one = settle_deltas([fresh], RETENTION_DAYS).delta
-    entities = set(mentions_of(one[1])["entity_id"].to_pylist())
+    settled = settle_deltas([fresh], RETENTION_DAYS).delta
+    entities = set(mentions_of(settled[1])["entity_id"].to_pylist())
     assert {"phone:+18885550123", f"account:iban:{IBAN}"} <= entities
     assert "narrative" not in RECORD.names
-    assert "they said" not in repr([batch.to_pylist() for batch in one])
-    assert one[1].schema == DELTA_EVIDENCE
-    assert one.fingerprints.num_rows == 1
+    assert "they said" not in repr([batch.to_pylist() for batch in settled])
+    assert settled[1].schema == DELTA_EVIDENCE
+    assert settled.fingerprints.num_rows == 1
 
 
 def test_words_stay_when_enough_people_have_them_and_go_with_them():
@@ -106,7 +106,7 @@ def test_every_kind_counts_to_the_last_microsecond_of_its_life():
         for n, over in enumerate((moment, timedelta(0)))
     ]
     batch = listed(evidence(rows), EVIDENCE)
-    times = pa.array([one["received_at"] for one in rows], TIMESTAMP)
+    times = pa.array([row["received_at"] for row in rows], TIMESTAMP)
     batch = batch.append_column("received_at", times)
     left = mentions_of(unexpired(batch, DecisionsInForce(newest=now), RETENTION_DAYS))
     assert left["entity_id"].to_pylist() == [f"{kind}:x" for kind in EntityKind]
@@ -151,7 +151,7 @@ rows = st.lists(
 @draws(30)
 @given(rows, st.randoms(use_true_random=False))
 def test_any_order_batching_and_number_of_settlings_gives_the_same(records, chance: random.Random):
-    once = settle_deltas([delta_of(one) for one in records], RETENTION_DAYS).delta
+    once = settle_deltas([delta_of(record) for record in records], RETENTION_DAYS).delta
     shuffled = records + chance.choices(records, k=3)  # and some arrive twice
     chance.shuffle(shuffled)
     state = []
@@ -216,7 +216,7 @@ versions = st.builds(
 def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records, chance):
     """Parity: from here on both are the same steps, which depend on no order."""
     unique, _ = unique_records(pa.Table.from_batches([accepted(*records)]), RecordKind.COMPLAINT)
-    batch = [complaint_evidence(one) for one in unique.to_batches()]
+    batch = [complaint_evidence(part) for part in unique.to_batches()]
     coming = records + chance.choices(records, k=chance.randint(0, 5))
     chance.shuffle(coming)
     state = []
@@ -228,4 +228,4 @@ def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records
     whole = concat_deltas(state)
     rows = with_record_times(whole.records, whole.evidence)
     evidence = unexpired(rows, DecisionsInForce(when=START + timedelta(days=80)), RETENTION_DAYS)
-    assert in_any_order(evidence) == sorted(line for one in batch for line in in_any_order(one))
+    assert in_any_order(evidence) == sorted(line for part in batch for line in in_any_order(part))

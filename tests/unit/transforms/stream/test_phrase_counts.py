@@ -25,20 +25,27 @@ PHRASES = st.lists(st.tuples(st.integers(1, 3), PEOPLE, PEOPLE, st.integers(0, 2
 
 def rows(phrases, *, words=True):
     """PHRASE_COUNT rows of (value, victim, teller, time)."""
-    values = [(*one[:3], one[3], f"words of {one[0]} here" if words else None) for one in phrases]
+    values = [
+        (*phrase[:3], phrase[3], f"words of {phrase[0]} here" if words else None)
+        for phrase in phrases
+    ]
     columns = list(zip(*values, strict=True)) or [[]] * 5
-    arrays = [pa.array(one, kind) for one, kind in zip(columns, PHRASE_COUNT.types, strict=True)]
+    arrays = [
+        pa.array(column, kind) for column, kind in zip(columns, PHRASE_COUNT.types, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=PHRASE_COUNT)
 
 
 def shown_values(phrases, oldest):
     """The values that enough people have since then, counted as sets."""
     victims, tellers = defaultdict(set), defaultdict(set)
-    for value, victim, teller, at in phrases:
-        if at >= oldest:
+    for value, victim, teller, when in phrases:
+        if when >= oldest:
             victims[value].add(victim)
             tellers[value].add(teller)
-    return {one for one in victims if min(len(victims[one]), len(tellers[one])) >= MIN_TELLERS}
+    return {
+        value for value in victims if min(len(victims[value]), len(tellers[value])) >= MIN_TELLERS
+    }
 
 
 @draws(200)
@@ -52,7 +59,7 @@ def test_in_any_batching_words_are_those_of_enough_people(phrases, sizes, chance
         fresh, coming = coming[:size], coming[size:]
         arrived += fresh
         # Time goes on: what is older than 12 than the newest is gone.
-        clock = max([clock, *(at - 12 for *_, at in fresh)])
+        clock = max([clock, *(when - 12 for *_, when in fresh)])
         state = prune_phrase_counts(pa.concat_batches([state, rows(fresh)]), clock)
         assert set(shown_phrases([state])["value"].to_pylist()) == shown_values(arrived, clock)
     assert state.equals(prune_phrase_counts(rows(arrived), clock))
@@ -64,8 +71,8 @@ def test_in_any_batching_words_are_those_of_enough_people(phrases, sizes, chance
 
 def test_each_fingerprint_comes_with_its_words_and_numbers_masked():
     text = "please call 202 555 0123 to cancel the order of a phone"
-    one = accepted({"id": "c1", "day": 0, "narrative": text}, {"id": "c2", "day": 1})
-    read = fingerprint_rows(one)
+    rows = accepted({"id": "c1", "day": 0, "narrative": text}, {"id": "c2", "day": 1})
+    read = fingerprint_rows(rows)
     lines = phrase_counts(read).to_pylist()
     assert [line["value"] for line in lines] == read["values"][0].as_py()
     masked = text.replace("202 555 0123", "#")

@@ -61,7 +61,7 @@ def rows(messages, decoder=Decoder(), kind=RecordKind.COMPLAINT, **options):  # 
     good, bad = [], []
     for tag, batch in read_messages(messages, kind, decoder, ReadOptions(**options)):
         if tag == "rejects":
-            bad += [(one["position"], one["code"]) for one in batch.to_pylist()]
+            bad += [(row["position"], row["code"]) for row in batch.to_pylist()]
         else:
             good += batch.to_pylist()
     return good, bad
@@ -77,7 +77,7 @@ def test_json_values_keep_their_place_and_take_the_organisation_of_their_header(
     good, bad = rows(messages)
     assert not bad
     places = [
-        (one["complaint_id"], one["source_org"], one["source"], one["position"]) for one in good
+        (row["complaint_id"], row["source_org"], row["source"], row["position"]) for row in good
     ]
     assert places == [("c1", "microsoft", "kafka:t:0", 7), ("c2", "amazon", "kafka:t:1", 9)]
 
@@ -110,7 +110,7 @@ def test_poison_is_rejected_with_its_place_and_the_rest_is_read():
         Message("t", 5, b" " * (9 * 1024 * 1024)),
     ]
     good, bad = rows(messages)
-    assert [one["complaint_id"] for one in good] == ["c4"]
+    assert [row["complaint_id"] for row in good] == ["c4"]
     assert sorted(bad) == [
         (1, Code.NOT_AN_OBJECT),
         (2, Code.BAD_ENCODING),
@@ -142,10 +142,10 @@ def test_a_kafka_record_and_a_pubsub_message_as_messages():
     record = SimpleNamespace(topic="t", partition=3, offset=43, value=None, headers=None)
     assert sources.kafka_message(record) == Message("kafka:t:3", 43, b"")
     name = "projects/p/subscriptions/s"
-    one = SimpleNamespace(message_id="123", data=b"{}", attributes={"source_org": "ftc"})
-    assert sources.pubsub_message(one, name) == Message("pubsub:s", 123, b"{}", "ftc")
-    other = SimpleNamespace(message_id="", data=b"{}", attributes=None)
-    assert 0 <= sources.pubsub_message(other, name).position < 1 << 63
+    message = SimpleNamespace(message_id="123", data=b"{}", attributes={"source_org": "ftc"})
+    assert sources.pubsub_message(message, name) == Message("pubsub:s", 123, b"{}", "ftc")
+    nameless = SimpleNamespace(message_id="", data=b"{}", attributes=None)
+    assert 0 <= sources.pubsub_message(nameless, name).position < 1 << 63
 
 
 def test_values_of_another_form_are_read_by_a_map():

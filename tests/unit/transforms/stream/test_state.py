@@ -65,13 +65,13 @@ class Events(beam.PTransform):
 
     def expand(self, begin):
         stream = TestStream()
-        for one in self.events:
-            if isinstance(one, Tick):
-                stream.advance_watermark_to(one.second)
-                stream.add_elements([TimestampedValue(one, one.second)])
-                stream.advance_watermark_to(one.second + 1)
+        for event in self.events:
+            if isinstance(event, Tick):
+                stream.advance_watermark_to(event.second)
+                stream.add_elements([TimestampedValue(event, event.second)])
+                stream.advance_watermark_to(event.second + 1)
             else:
-                stream.add_elements([one])
+                stream.add_elements([event])
         return begin | stream.advance_watermark_to_infinity()
 
 
@@ -122,15 +122,15 @@ def seen(events, days=None):
     ]
 
     together = tuple(lines) | beam.Flatten() | beam.WindowInto(beam.window.GlobalWindows())
-    found = {}
+    ticks = {}
     for second, name, value in collected(pipeline, together):
-        found.setdefault(second, {}).setdefault(name, []).append(value)
+        ticks.setdefault(second, {}).setdefault(name, []).append(value)
     return {
         second: {
             name: sum(values) if name in ("duplicates", "expired") else sorted(values)
             for name, values in one.items()
         }
-        for second, one in found.items()
+        for second, one in ticks.items()
     }
 
 
@@ -176,21 +176,21 @@ def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
     days_of_records = range(0, 365, 28 if LONG else 60)
     events = []
     for day in days_of_records:
-        one = row(f"c{day}", day, narrative=f"they told me on day {day} to pay")
-        events += [accepted(one), Tick(10 + day, snapshot=False)]
-    found = seen(events, days)
+        event = row(f"c{day}", day, narrative=f"they told me on day {day} to pay")
+        events += [accepted(event), Tick(10 + day, snapshot=False)]
+    ticks = seen(events, days)
     for day in days_of_records:
         alive = [f"c{one}" for one in days_of_records if day - 90 <= one <= day]
         spoken = [f"c{one}" for one in days_of_records if day - 30 <= one <= day]
-        assert found[10 + day][RECORDS] == sorted(alive)
-        assert found[10 + day][FINGERPRINTS] == sorted(spoken)
-        assert found[10 + day]["expired"] == days_of_records.index(day) + 1 - len(alive)
+        assert ticks[10 + day][RECORDS] == sorted(alive)
+        assert ticks[10 + day][FINGERPRINTS] == sorted(spoken)
+        assert ticks[10 + day]["expired"] == days_of_records.index(day) + 1 - len(alive)
 
 
 def test_an_alert_is_raised_at_one_tick_alone():
-    (one,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
+    (alert,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
     (other,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "ftc"]), AlertRules())
-    batches = [pa.RecordBatch.from_pylist(rows, ALERT) for rows in ([one, one], [one, other])]
+    batches = [pa.RecordBatch.from_pylist(rows, ALERT) for rows in ([alert, alert], [alert, other])]
     pipeline = make_pipeline(["--runner=BundleBasedDirectRunner"])
     stream = TestStream()
     for second, batch in zip((10, 20), batches, strict=True):
@@ -201,11 +201,11 @@ def test_an_alert_is_raised_at_one_tick_alone():
         pipeline | stream.advance_watermark_to_infinity() | tick_windows() | DropRepeatedAlerts()
     )
     ids = raised | beam.FlatMap(lambda batch: batch["alert_id"].to_pylist())
-    assert sorted(collected(pipeline, ids)) == sorted([one["alert_id"], other["alert_id"]])
+    assert sorted(collected(pipeline, ids)) == sorted([alert["alert_id"], other["alert_id"]])
 
 
 def test_ticks_by_the_clock_skip_what_was_slept_through(monkeypatch):
     monkeypatch.setattr("transforms.stream.state.time.time", lambda: 1000.0)
     pulses = [second + 0.5 for second in range(960, 1000)]
-    found = [tick for pulse in pulses for tick in ticks_at_pulse(pulse, 10, 60)]
-    assert [(one.second, one.snapshot) for one in found] == [(960, True), (990, False)]
+    ticks = [tick for pulse in pulses for tick in ticks_at_pulse(pulse, 10, 60)]
+    assert [(tick.second, tick.snapshot) for tick in ticks] == [(960, True), (990, False)]

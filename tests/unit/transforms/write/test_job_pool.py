@@ -36,7 +36,7 @@ def ending(put):
 
 def loaded(put):
     sys.stdout.write("what a library prints is no answer")
-    return sorted({one.partition(".")[0] for one in sys.modules})
+    return sorted({name.partition(".")[0] for name in sys.modules})
 
 
 def jobs(count):
@@ -64,16 +64,16 @@ def forks(request):
 
 def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path, forks):
     counts = (1, 2, 3) if forks or LONG else (1, 2)
-    found = {}
+    results = {}
     for count in counts:
         answers, written = done(tmp_path / str(count), count, jobs(7))
         assert [name for name, _ in answers] == [f"file-{n}" for n in range(7)]
         used = {process for _, process in answers}
         assert (used == {os.getpid()}) == (count == 1)
         assert len(used) <= count
-        found[count] = written, below(tmp_path / str(count))
-    assert all(found[count] == found[1] for count in counts)
-    assert len(found[1][0]) == len(found[1][1]) == 14
+        results[count] = written, below(tmp_path / str(count))
+    assert all(results[count] == results[1] for count in counts)
+    assert len(results[1][0]) == len(results[1][1]) == 14
 
 
 def test_a_process_loads_no_beam_and_may_print(tmp_path):
@@ -179,7 +179,7 @@ def test_no_process_outlives_the_run(tmp_path, how, forks):
     soon = time.monotonic() + 60
     while len(list(tmp_path.glob("waits-*"))) < 2 and time.monotonic() < soon:
         time.sleep(0.05)
-    workers = [int(one.name.removeprefix("waits-")) for one in tmp_path.glob("waits-*")]
+    workers = [int(path.name.removeprefix("waits-")) for path in tmp_path.glob("waits-*")]
     assert len(workers) == 2
     if how == signal.SIGINT:  # a Ctrl-C goes to all of them
         os.killpg(run.pid, how)
@@ -187,18 +187,18 @@ def test_no_process_outlives_the_run(tmp_path, how, forks):
         run.send_signal(how)
     assert run.wait(30) != 0
     soon = time.monotonic() + 30
-    while any(Path(f"/proc/{one}").exists() for one in workers) and time.monotonic() < soon:
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < soon:
         time.sleep(0.05)
-    assert not [one for one in workers if Path(f"/proc/{one}").exists()]
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
 def children():
-    found = set()
+    names = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[1]) == os.getpid() and fields[0] != "Z":
-            found.add(stat.parent.name)
-    return found
+            names.add(stat.parent.name)
+    return names

@@ -148,7 +148,9 @@ def test_without_one_call_for_all_each_file_is_synced(tmp_path, monkeypatch):
     parts = staged(output, "one", b"1")
     fsync = os.fsync
     monkeypatch.setattr(module.ctypes, "CDLL", lambda *_, **__: Libc())
-    monkeypatch.setattr(module.os, "fsync", lambda one: synced.append(where(one)) or fsync(one))
+    monkeypatch.setattr(
+        module.os, "fsync", lambda descriptor: synced.append(where(descriptor)) or fsync(descriptor)
+    )
     publish_run(parts[0], str(output), *parts[1:])
     for name in (MANIFEST_NAME, *parts[1], "a", "report"):
         assert f"{parts[0]}/{name}" in synced
@@ -175,8 +177,8 @@ def test_a_rename_that_fails_puts_the_older_run_back(tmp_path, monkeypatch):
 
 def test_recovery_touches_nothing_of_a_neighbour(tmp_path):
     output, neighbour = tmp_path / "run[1]", tmp_path / "run1"
-    for one in (output, neighbour, tmp_path / "run[1]x"):
-        Path(staging_folder(str(one), "t")).mkdir()
+    for path in (output, neighbour, tmp_path / "run[1]x"):
+        Path(staging_folder(str(path), "t")).mkdir()
     recover_output(str(output))
     assert sorted(left_behind(output)) == [".run1.staging-t", ".run[1]x.staging-t"]
 

@@ -40,11 +40,11 @@ def test_parts_on_disk_make_the_groups_of_a_sort_in_memory(table, tmp_path_facto
     small = {"ROW_GROUP_ROWS": data.draw(st.integers(1, 5)), "READ_ROWS": 1, "MERGE_ROWS": 2}
     small |= {"ROW_GROUP_TEXT_BYTES": data.draw(st.sampled_from((0, 20, 60, 1_000)))}
     with mock.patch.multiple(parquet_files, **small):
-        found, count = groups(table, batches, tmp_path_factory.mktemp("parts"), 1)
+        groups_made, count = groups(table, batches, tmp_path_factory.mktemp("parts"), 1)
         expected = list(sorted_row_groups(rows, table))
     assert count == rows.num_rows
-    assert [one.num_rows for one in found] == [one.num_rows for one in expected]
-    assert all(one.equals(other) for one, other in zip(found, expected, strict=True))
+    assert [group.num_rows for group in groups_made] == [group.num_rows for group in expected]
+    assert all(group.equals(wanted) for group, wanted in zip(groups_made, expected, strict=True))
 
 
 def test_long_texts_are_read_and_written_by_their_bytes(tmp_path):
@@ -61,11 +61,11 @@ def test_long_texts_are_read_and_written_by_their_bytes(tmp_path):
         mock.patch.multiple(parquet_files, **small),
         mock.patch.object(parquet_files, "sort_order", recorded),
     ):
-        found, _ = groups(REJECTS, batches, tmp_path, 3 << 20)
+        groups_made, _ = groups(REJECTS, batches, tmp_path, 3 << 20)
         whole = list(sorted_row_groups(pa.Table.from_batches(batches), REJECTS))
-    assert {one.num_rows for one in found} == {17, 300 % 17}
+    assert {group.num_rows for group in groups_made} == {17, 300 % 17}
     assert max(seen[:-1]) < 5 << 20
-    assert [one.num_rows for one in whole] == [one.num_rows for one in found]
-    assert [one for group in found for one in group["source"].to_pylist()] == [
-        one for group in whole for one in group["source"].to_pylist()
+    assert [group.num_rows for group in whole] == [group.num_rows for group in groups_made]
+    assert [source for group in groups_made for source in group["source"].to_pylist()] == [
+        source for group in whole for source in group["source"].to_pylist()
     ]

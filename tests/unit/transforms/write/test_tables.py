@@ -29,7 +29,7 @@ def test_the_same_rows_in_any_order_are_the_same_bytes(table, data):
     rows = data.draw(rows_of(table))
     content = parquet_bytes(pa.Table.from_pylist(rows, table.schema), table).to_pybytes()
     found = read(content)
-    assert [one.metadata for one in found.schema] == [one.metadata for one in table.schema]
+    assert [field.metadata for field in found.schema] == [field.metadata for field in table.schema]
     assert found.schema.names == table.schema.names
     found = found.cast(table.schema)
     assert sorted(map(repr, found.to_pylist())) == sorted(
@@ -79,7 +79,9 @@ def written(folder, batches, shards, table=MEMBERS):
         )
         rows = pipeline | beam.Create(batches, reshuffle=False)
         lines = {table.name: rows} | WriteTables(runs, shards)
-        assert_that(lines, lambda found: len(found) == shards or pytest.fail(repr(found)))
+        assert_that(
+            lines, lambda lines_made: len(lines_made) == shards or pytest.fail(repr(lines_made))
+        )
     return {path.name: path.read_bytes() for path in sorted((folder / table.name).iterdir())}
 
 
@@ -105,6 +107,8 @@ def test_shards_fill_evenly_however_hot_an_identifier_is(tmp_path):
     row = {"entity_id": "ip:1", "kind": "ip", "records": 1, "clusters": 1, "status": "suppressed"}
     rows = [row | {"cluster_id": f"c-{n}"} for n in range(4_000)]
     batches = pa.Table.from_pylist(rows, SUPPLIERS.schema).to_batches()
-    sizes = [read(one).num_rows for one in written(tmp_path, batches, 4, SUPPLIERS).values()]
+    sizes = [
+        read(content).num_rows for content in written(tmp_path, batches, 4, SUPPLIERS).values()
+    ]
     assert sum(sizes) == 4_000
     assert max(sizes) < 1.2 * min(sizes)
