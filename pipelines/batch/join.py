@@ -49,7 +49,7 @@ from pipelines.user_files import (
     read_weights,
 )
 from reports import tables
-from reports.exchange import LetterError, OfferError, read_letter, sender_of, signer_of
+from reports.exchange import OfferError, read_letter, sender_of, signer_of
 from reports.referral import SharedVictims
 from reports.run import Run
 from reports.text import quantity
@@ -106,7 +106,7 @@ def read_shared_count(
     try:
         _, signer = signer_of(content, signature, {"own": [key, *key_store.own_public_keys()]})
         result = read_letter(Result, content, sender_of(content))
-    except (OfferError, LetterError) as error:
+    except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
     if result.about.offer is None:
         raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
