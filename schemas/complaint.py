@@ -119,7 +119,7 @@ COMPLAINT_LOOSE = pa.schema([f.with_nullable(True) for f in _fields(TEXT, TEXT)]
 
 _KEPT_OF_PAYMENTS = optional("payments", "Payments made or demanded.", _payments(AMOUNT))
 
-_KEPT = [_KEPT_OF_PAYMENTS if one.name == "payments" else one for one in COMPLAINT_INPUT]
+_KEPT = [_KEPT_OF_PAYMENTS if field.name == "payments" else field for field in COMPLAINT_INPUT]
 
 COMPLAINT_ACCEPTED = pa.schema(_KEPT + ORIGIN)
 """Validated rows inside the pipeline, before the victim's numbers are taken out."""
@@ -135,7 +135,7 @@ IMPERSONATION = list_of(
 
 COMPLAINT = pa.schema(
     [
-        *(_KEPT_APART if one.name == "narrative" else one for one in _KEPT),
+        *(_KEPT_APART if field.name == "narrative" else field for field in _KEPT),
         required(
             "numbers_withheld", "Numbers taken out that are or may be a victim's.", pa.int32()
         ),

@@ -119,19 +119,12 @@ _EMAIL_WITH_ROLE = [
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 EXCHANGE_FILES: dict[str, type[Any]] = {
-    "exchange/offer": Offer,
-    "exchange/feed": Feed,
-    "exchange/revocation": Revocation,
-    "exchange/correction": Correction,
-    "exchange/overlap-request": Request,
-    "exchange/overlap-answer": Answer,
-    "exchange/overlap-result": Result,
-    "exchange/keys": KeyList,
-    "exchange/hub": HubCharter,
-    "exchange/hub-members": HubMembers,
-    "exchange/hub-head": HubHead,
-    "exchange/hub-letter": HubLetter,
-}
+    f"exchange/{kind.format.removeprefix('ringtrace-')}": kind
+    for kind in (
+        Offer, Feed, Revocation, Correction, Request, Answer, Result, KeyList, HubCharter,
+        HubMembers, HubHead, HubLetter,
+    )
+}  # fmt: skip
 """Files that organisations exchange, by the name of their published schema."""
 
 _FIXED = ("format", "version")
@@ -155,9 +148,12 @@ def markdown_page() -> str:
         "## Input: call\n",
     ]
     parts += [f"Key: {key_text(CALL_KEY)}.\n", contract_table(CALL_INPUT)]
-    for one in (*ALL_TABLES, *PRIVATE_TABLES):
-        parts += [f"## Output: {one.name}/\n", _ABOUT[one.name] + f" Key: {key_text(one.key)}.\n"]
-        parts.append(contract_table(one.schema))
+    for table in (*ALL_TABLES, *PRIVATE_TABLES):
+        parts += [
+            f"## Output: {table.name}/\n",
+            _ABOUT[table.name] + f" Key: {key_text(table.key)}.\n",
+        ]
+        parts.append(contract_table(table.schema))
     parts.append(f"## Output: {MANIFEST_NAME}\n")
     typed = (
         "Manifest",
@@ -231,12 +227,12 @@ def type_name(kind: pa.DataType) -> str:
 
 def field_rows(fields: list[pa.Field], inside: str = "") -> Iterator[tuple[str, ...]]:
     """Yields name, type, required, meaning and allowed values, also of the fields of records."""
-    for one in fields:
-        name = inside + one.name
-        allowed = ", ".join(f"`{value}`" for value in allowed_values(one))
-        required = "" if one.nullable else "yes"
-        yield f"`{name}`", type_name(one.type), required, field_doc(one), allowed
-        kind, mark = one.type, ""
+    for inner in fields:
+        name = inside + inner.name
+        allowed = ", ".join(f"`{value}`" for value in allowed_values(inner))
+        required = "" if inner.nullable else "yes"
+        yield f"`{name}`", type_name(inner.type), required, field_doc(inner), allowed
+        kind, mark = inner.type, ""
         while pa.types.is_list(kind):
             kind, mark = kind.value_type, mark + "[]"
         if pa.types.is_struct(kind):
@@ -289,16 +285,16 @@ def type_schema(kind: pa.DataType) -> dict[str, Any]:
 def object_schema(fields: list[pa.Field]) -> dict[str, Any]:
     """Returns the JSON Schema of an object; an optional field may also be null."""
     properties: dict[str, Any] = {}
-    for one in fields:
-        schema = type_schema(one.type)
-        if allowed := allowed_values(one):
-            schema["enum"] = [*allowed, None] if one.nullable else allowed
-        if one.nullable:
+    for inner in fields:
+        schema = type_schema(inner.type)
+        if allowed := allowed_values(inner):
+            schema["enum"] = [*allowed, None] if inner.nullable else allowed
+        if inner.nullable:
             types = schema["type"]
             schema["type"] = [*(types if isinstance(types, list) else [types]), "null"]
-        text = " ".join(filter(None, [field_doc(one), schema.pop("description", "")]))
-        properties[one.name] = {**schema, "description": text}
-    required = [one.name for one in fields if not one.nullable]
+        text = " ".join(filter(None, [field_doc(inner), schema.pop("description", "")]))
+        properties[inner.name] = {**schema, "description": text}
+    required = [field.name for field in fields if not field.nullable]
     return {"type": "object", "properties": properties, "required": required}
 
 
@@ -309,10 +305,10 @@ def dataclass_schema(kind: type[Any]) -> dict[str, Any]:
     """
     hints = get_type_hints(kind)
     properties = {name: _json_type(name, hint) for name, hint in hints.items()}
-    absent = [one.name for one in dataclasses.fields(kind) if one.default is None]
-    for one in dataclasses.fields(kind):
-        if one.name in _FIXED:
-            properties[one.name] = {"const": one.default}
+    absent = [member.name for member in dataclasses.fields(kind) if member.default is None]
+    for member in dataclasses.fields(kind):
+        if member.name in _FIXED:
+            properties[member.name] = {"const": member.default}
     for name in absent:
         properties[name] = _json_type(name, get_args(hints[name])[0])
     about = (kind.__doc__ or "").strip().partition("\n")[0]
@@ -349,15 +345,15 @@ def _argument(kind: Argument | Counted) -> str:
 
 def _hint(kind: object) -> str:
     if (origin := get_origin(kind)) is not None:
-        inside = ", ".join(_hint(one) for one in get_args(kind))
+        inside = ", ".join(_hint(argument) for argument in get_args(kind))
         return f"{origin.__name__}[{inside}]"
     return getattr(kind, "__name__", str(kind))
 
 
-def _typed(of: type) -> str:
-    about = (of.__doc__ or "").strip().splitlines()[0]
-    lines = ((f"`{name}`", f"`{_hint(kind)}`") for name, kind in get_type_hints(of).items())
-    return f"**{of.__name__}.** {about}\n\n{markdown_table(('key', 'type'), lines)}"
+def _typed(record: type) -> str:
+    about = (record.__doc__ or "").strip().splitlines()[0]
+    lines = ((f"`{name}`", f"`{_hint(kind)}`") for name, kind in get_type_hints(record).items())
+    return f"**{record.__name__}.** {about}\n\n{markdown_table(('key', 'type'), lines)}"
 
 
 def _json_type(name: str, hint: Any) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def with_epochs(column: pa.Array, epochs: pa.Array) -> pa.Array:
 def without_epochs(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Applies `without_epoch` to a column of ids."""
     if isinstance(column, pa.ChunkedArray):
-        return pa.chunked_array([without_epochs(one) for one in column.chunks], column.type)
+        return pa.chunked_array([without_epochs(chunk) for chunk in column.chunks], column.type)
     # Few have one, and to search each for a pattern takes long.
     maybe = pc.fill_null(pc.match_substring(column, "#"), False)
     return pc.replace_with_mask(

@@ -55,8 +55,6 @@ _MOST_DOTS = 1_000
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
 
 class FileFormat(StrEnum):
     """Formats of files that a map reads."""
@@ -109,7 +107,7 @@ NUMBER_TARGETS = tuple(f"phone.{role}" for role in NUMBER_ROLES)
 EMAIL_TARGETS = tuple(f"email.{role}" for role in EMAIL_ROLES)
 
 PAYMENT_TARGETS = tuple(
-    f"payment.{one.name}" for one in COMPLAINT_INPUT.field("payments").type.value_type
+    f"payment.{part.name}" for part in COMPLAINT_INPUT.field("payments").type.value_type
 )
 
 PAID_AT = "payment.paid_at"
@@ -119,8 +117,10 @@ URL_TARGET = "url"
 REMOTE_PREFIX = "remote_access."
 """Before the name of a product, such as anydesk, whose ids on the operator's side a column has."""
 
+_REMOTE = re.compile(rf"{re.escape(REMOTE_PREFIX)}[A-Za-z0-9_-]{{1,64}}")
+
 SCALARS: Mapping[RecordKind, tuple[str, ...]] = {
-    RecordKind.COMPLAINT: tuple(one for one in COMPLAINT_INPUT.names if one not in LIST_FIELDS),
+    RecordKind.COMPLAINT: tuple(name for name in COMPLAINT_INPUT.names if name not in LIST_FIELDS),
     RecordKind.CALL: tuple(CALL_INPUT.names),
 }
 """The fields of one value."""
@@ -233,7 +233,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         TOMLDecodeError: if it is none, or too long or deep: a dotted key takes the square of its
             length.
     """
-    if len(text) > MOST_BYTES or any(one.count(".") > _MOST_DOTS for one in text.splitlines()):
+    if len(text) > MOST_BYTES or any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
         raise tomllib.TOMLDecodeError("longer than any file of settings")
     try:
         return tomllib.loads(text)
@@ -251,32 +251,31 @@ def parse_map(text: str, name: str) -> RecordMap:
     Raises:
         MapError: naming the file, the key and what to do.
     """
-    if len(text) > MOST_BYTES:
-        raise MapError(f"{name}: too long for a map; give one that `ringtrace map` wrote")
     try:
-        given = parse_toml(text)
+        values = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise MapError(f"{name}: not TOML: {error}; write one with `ringtrace map`") from None
     reader = _Reader(name)
-    reader.known("", given, _MAP_KEYS)
-    if given.get("version") != MAP_VERSION:
+    reader.known("", values, _MAP_KEYS)
+    if values.get("version") != MAP_VERSION:
         raise reader.error("version", f"is not {MAP_VERSION}", "write one with `ringtrace map`")
-    kind = RecordKind(reader.choice("kind", given.get("kind"), tuple(RecordKind)))
-    form = _file_form(reader, given.get("file"))
-    columns = _columns(reader, given.get("columns"), kind)
+    kind = RecordKind(reader.choice("kind", values.get("kind"), tuple(RecordKind)))
+    form = _file_form(reader, values.get("file"))
+    columns = _columns(reader, values.get("columns"), kind)
     times = {
         column: TimeForm(reader.choice(f"times.{column}", form, tuple(TimeForm)))
-        for column, form in reader.table("times", given.get("times", {})).items()
+        for column, form in reader.table("times", values.get("times", {})).items()
     }
     for column, targets in columns.items():
         if not {*TIME_FIELDS, PAID_AT}.isdisjoint(targets):
             times.setdefault(column, TimeForm.ISO)
-    if all(times[one] is TimeForm.TIME_OF_DAY for one in _columns_of(columns, TIME_FIELD[kind])):
+    forms = (times[name] for name, targets in columns.items() if TIME_FIELD[kind] in targets)
+    if all(form is TimeForm.TIME_OF_DAY for form in forms):
         raise reader.error("times", "have no date", "name the column that has it, too")
-    org = given.get("source_org")
+    org = values.get("source_org")
     if org is not None and not (isinstance(org, str) and _SLUG.fullmatch(org)):
         raise reader.error("source_org", "is not a slug", "write it as acme or acme-bank")
-    zone = given.get("timezone")
+    zone = values.get("timezone")
     if zone is not None:
         zone = reader.text("timezone", zone)
     return RecordMap(
@@ -287,9 +286,9 @@ def parse_map(text: str, name: str) -> RecordMap:
         times=times,
         source_org=org,
         timezone=zone,
-        decimal=reader.choice("decimal", given.get("decimal", DEFAULT_DECIMAL), (".", ",")),
-        constants=_constants(reader, given.get("constants", {}), kind),
-        words=_words(reader, given.get("words", {})),
+        decimal=reader.choice("decimal", values.get("decimal", DEFAULT_DECIMAL), (".", ",")),
+        constants=_constants(reader, values.get("constants", {}), kind),
+        words=_words(reader, values.get("words", {})),
     )
 
 
@@ -326,131 +325,130 @@ class _Reader:
     def choice(self, key: str, value: Any, known: Collection[str]) -> str:
         if isinstance(value, str) and value in known:
             return value
-        few = ", ".join(repr(str(one)).strip("'") for one in known) if len(known) < 60 else "a code"
-        raise self.error(key[:120], "is not one of its values", f"use {few}")
+        few = ", ".join(repr(str(choice)).strip("'") for choice in known)
+        remedy = f"use {few if len(known) < 60 else 'a code'}"
+        raise self.error(key[:120], "is not one of its values", remedy)
 
 
 def _file_form(reader: _Reader, value: Any) -> FileForm:
-    given = reader.table("file", value)
-    reader.known("file.", given, _FILE_KEYS)
-    names = given.get("names", [])
-    if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
+    settings = reader.table("file", value)
+    reader.known("file.", settings, _FILE_KEYS)
+    names = settings.get("names", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise reader.error("file.names", "is not a list of names", 'write ["first", "second"]')
     if len(set(names)) < len(names):
         raise reader.error("file.names", "has a name twice", "give each column its own")
-    skip = given.get("skip", 0)
+    skip = settings.get("skip", 0)
     if not isinstance(skip, int) or isinstance(skip, bool) or not 0 <= skip <= 1000:
         raise reader.error("file.skip", "is not a number of rows", "use one from 0 to 1000")
-    texts = {key: given.get(key, "") for key in ("rows", "sheet")}
-    for key, one in texts.items():
-        if not isinstance(one, str):
+    for key in ("rows", "sheet"):
+        if not isinstance(settings.get(key, ""), str):
             raise reader.error(f"file.{key}", "is not text", "write it in quotes")
-    delimiter, encoding = DEFAULT_DELIMITER, DEFAULT_ENCODING
-    if given.get("delimiter") == "|" and given.get("encoding") in EAST_ASIAN:
+    if settings.get("delimiter") == "|" and settings.get("encoding") in EAST_ASIAN:
         raise reader.error("file.delimiter", "may be half a character", "save the file as UTF-8")
     return FileForm(
-        format=FileFormat(reader.choice("file.format", given.get("format"), tuple(FileFormat))),
-        delimiter=reader.choice("file.delimiter", given.get("delimiter", delimiter), DELIMITERS),
-        encoding=reader.choice("file.encoding", given.get("encoding", encoding), ENCODINGS),
+        format=FileFormat(reader.choice("file.format", settings.get("format"), tuple(FileFormat))),
+        delimiter=reader.choice(
+            "file.delimiter", settings.get("delimiter", DEFAULT_DELIMITER), DELIMITERS
+        ),
+        encoding=reader.choice(
+            "file.encoding", settings.get("encoding", DEFAULT_ENCODING), ENCODINGS
+        ),
         names=tuple(names),
         skip=skip,
-        **texts,
+        rows=settings.get("rows", ""),
+        sheet=settings.get("sheet", ""),
     )
 
 
 def _columns(reader: _Reader, value: Any, kind: RecordKind) -> dict[str, tuple[str, ...]]:
+    known = (IGNORE, *TARGETS[kind])
     columns: dict[str, tuple[str, ...]] = {}
-    for column, given in reader.table("columns", value).items():
-        targets = given if isinstance(given, list) else [given]
+    for column, stated in reader.table("columns", value).items():
+        targets = stated if isinstance(stated, list) else [stated]
         key = f"columns.{column[:80]}"
         if not targets or (IGNORE in targets and len(targets) > 1):
             raise reader.error(key, "has no target", f'write one, or "{IGNORE}"')
-        for one in targets:
-            if isinstance(one, str) and kind is RecordKind.COMPLAINT and _is_remote(one):
-                continue
-            known = (IGNORE, *TARGETS[kind])
-            if not isinstance(one, str) or one not in known:
+        for target in targets:
+            if target not in known and not (kind is RecordKind.COMPLAINT and _is_remote(target)):
                 remedy = f"use {', '.join(known)}"
                 raise reader.error(key, f"is not read as anything of a {kind}", remedy)
         columns[column] = tuple(targets)
-    fields = {one for targets in columns.values() for one in targets}
-    if TIME_FIELD[kind] not in fields:
+    if not any(TIME_FIELD[kind] in targets for targets in columns.values()):
         remedy = f'read one as "{TIME_FIELD[kind]}", which a {kind} must have'
         raise reader.error("columns", "give no time", remedy)
     return columns
 
 
-def _columns_of(columns: Mapping[str, tuple[str, ...]], target: str) -> list[str]:
-    return [name for name, targets in columns.items() if target in targets]
-
-
-def _is_remote(target: str) -> bool:
-    return target.startswith(REMOTE_PREFIX) and bool(_PLAIN_KEY.fullmatch(target[14:]))
+def _is_remote(target: object) -> bool:
+    return isinstance(target, str) and _REMOTE.fullmatch(target) is not None
 
 
 def _constants(reader: _Reader, value: Any, kind: RecordKind) -> dict[str, str]:
     constants = reader.table("constants", value)
-    reader.known("constants.", constants, [one for one in SCALARS[kind] if one not in _NO_CONSTANT])
-    for name, one in constants.items():
-        reader.text(f"constants.{name}", one)
+    reader.known(
+        "constants.", constants, [field for field in SCALARS[kind] if field not in _NO_CONSTANT]
+    )
+    for name, constant in constants.items():
+        reader.text(f"constants.{name}", constant)
         if name in WORD_VALUES:
-            reader.choice(f"constants.{name}", one, WORD_VALUES[name])
+            reader.choice(f"constants.{name}", constant, WORD_VALUES[name])
     return constants
 
 
 def _words(reader: _Reader, value: Any) -> dict[str, dict[str, str]]:
     words: dict[str, dict[str, str]] = {}
     tables = reader.table("words", value)
-    reader.known("words.", tables, tuple(WORD_VALUES))
-    for name, given in tables.items():
+    reader.known("words.", tables, WORD_VALUES)
+    for name, meanings in tables.items():
         known = (UNKNOWN, *WORD_VALUES[name])
         words[name] = {
-            word.strip().casefold(): reader.choice(f"words.{name}.{word[:80]}", one, known)
-            for word, one in reader.table(f"words.{name}", given).items()
+            word.strip().casefold(): reader.choice(f"words.{name}.{word[:80]}", meaning, known)
+            for word, meaning in reader.table(f"words.{name}", meanings).items()
         }
     return words
 
 
-def write_map(of: RecordMap, notes: Mapping[str, str], unsure: Sequence[str] = ()) -> str:
+def write_map(by: RecordMap, notes: Mapping[str, str], unsure: Sequence[str] = ()) -> str:
     """Writes a map as TOML that a person can edit.
 
     Args:
-        of: The map.
+        by: The map.
         notes: What to say beside a column, by its name.
         unsure: What to check first, a line each.
     """
     lines = [
         "# How ringtrace reads these files: ringtrace batch --map THIS_FILE. Correct it first.",
         "# Every key: docs/operations.md, and docs/schemas/input/map.schema.json.",
-        *(_comment(f"CHECK {one}") for one in unsure),
+        *(_comment(f"CHECK {doubt}") for doubt in unsure),
         "",
         f"version = {MAP_VERSION}",
-        f"kind = {_quoted(of.kind)}",
-        *([f"source_org = {_quoted(of.source_org)}"] if of.source_org else []),
-        f"timezone = {_quoted(of.timezone)}"
-        if of.timezone
+        f"kind = {_quoted(by.kind)}",
+        *([f"source_org = {_quoted(by.source_org)}"] if by.source_org else []),
+        f"timezone = {_quoted(by.timezone)}"
+        if by.timezone
         else '# timezone = "Europe/Madrid"  # of times that name no zone; without it they are UTC',
-        *([f"decimal = {_quoted(of.decimal)}"] if of.decimal != DEFAULT_DECIMAL else []),
+        *([f"decimal = {_quoted(by.decimal)}"] if by.decimal != DEFAULT_DECIMAL else []),
         "",
         "[file]",
-        *_file_lines(of.file),
+        *_file_lines(by.file),
         "",
         "[columns]",
-        f'# "{IGNORE}", or one or a list of: {", ".join(TARGETS[of.kind])}'
-        + (f", {REMOTE_PREFIX}anydesk" if of.kind is RecordKind.COMPLAINT else ""),
+        f'# "{IGNORE}", or one or a list of: {", ".join(TARGETS[by.kind])}'
+        + (f", {REMOTE_PREFIX}anydesk" if by.kind is RecordKind.COMPLAINT else ""),
     ]
-    for column, targets in of.columns.items():
-        value = [_quoted(one) for one in targets]
+    for column, targets in by.columns.items():
+        value = [_quoted(target) for target in targets]
         written = value[0] if len(value) == 1 else f"[{', '.join(value)}]"
         note = f"  {_comment(notes[column])}" if notes.get(column) else ""
         lines.append(f"{_quoted(column)} = {written}{note}")
-    if of.times:
+    if by.times:
         lines += ["", "[times]", f"# {', '.join(TimeForm)}"]
-        lines += [f"{_quoted(column)} = {_quoted(form)}" for column, form in of.times.items()]
-    if of.constants:
+        lines += [f"{_quoted(column)} = {_quoted(form)}" for column, form in by.times.items()]
+    if by.constants:
         lines += ["", "[constants]"]
-        lines += [f"{name} = {_quoted(value)}" for name, value in of.constants.items()]
-    for name, words in of.words.items():
+        lines += [f"{name} = {_quoted(value)}" for name, value in by.constants.items()]
+    for name, words in by.words.items():
         values = WORD_VALUES[name]
         lines += ["", f"[words.{name}]"]
         if len(values) < 60:
@@ -466,13 +464,8 @@ def write_map(of: RecordMap, notes: Mapping[str, str], unsure: Sequence[str] = (
 
 def _file_lines(form: FileForm) -> Iterable[str]:
     yield f"format = {_quoted(form.format)}"
-    for key, default in (
-        ("delimiter", DEFAULT_DELIMITER),
-        ("encoding", DEFAULT_ENCODING),
-        ("rows", ""),
-        ("sheet", ""),
-    ):
-        if getattr(form, key) != default:
+    for key in ("delimiter", "encoding", "rows", "sheet"):
+        if getattr(form, key) != getattr(FileForm, key):
             yield f"{key} = {_quoted(getattr(form, key))}"
     if form.skip:
         yield f"skip = {form.skip}"
@@ -485,15 +478,15 @@ def _quoted(text: str) -> str:
     return f'"{"".join(map(_escaped, str(text)))}"'
 
 
-def _escaped(one: str) -> str:
-    if one in '"\\':
-        return f"\\{one}"
-    return one if one.isprintable() else f"\\U{ord(one):08X}"
+def _escaped(sign: str) -> str:
+    if sign in '"\\':
+        return f"\\{sign}"
+    return sign if sign.isprintable() else f"\\U{ord(sign):08X}"
 
 
 def _comment(text: str) -> str:
     """Writes a comment of one line: no character in it ends the line or moves a cursor."""
-    return "# " + "".join(one if one.isprintable() else f"<U+{ord(one):04X}>" for one in text)
+    return "# " + "".join(sign if sign.isprintable() else f"<U+{ord(sign):04X}>" for sign in text)
 
 
 def map_schema() -> dict[str, Any]:
@@ -505,9 +498,9 @@ def map_schema() -> dict[str, Any]:
     targets = sorted({IGNORE, *TARGETS[RecordKind.COMPLAINT], *TARGETS[RecordKind.CALL]})
     remote = {"type": "string", "pattern": r"^remote_access\.[A-Za-z0-9_-]{1,64}$"}
     target = {"anyOf": [{"enum": targets}, remote]}
-    constants = sorted({one for kind in RecordKind for one in SCALARS[kind]} - _NO_CONSTANT)
-    named: dict[str, Any] = {one: {"type": "string", "minLength": 1} for one in constants}
-    named |= {one: {"enum": sorted(values)} for one, values in WORD_VALUES.items()}
+    constants = sorted({name for kind in RecordKind for name in SCALARS[kind]} - _NO_CONSTANT)
+    named: dict[str, Any] = {constant: {"type": "string", "minLength": 1} for constant in constants}
+    named |= {name: {"enum": sorted(values)} for name, values in WORD_VALUES.items()}
     text = {"type": "string"}
     form = {
         "format": {"enum": list(FileFormat)},

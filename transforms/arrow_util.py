@@ -62,10 +62,10 @@ def explode(
     row that an item is in (`row`).
     """
     whole = one_batch(rows)
-    items, of = pc.list_flatten(whole[lists]), pc.list_parent_indices(whole[lists])
-    columns = {one.name: items.field(one.name) for one in items.type}
-    columns |= {name: whole[name].take(of) for name in names}
-    return pa.RecordBatch.from_pydict(columns | {"row": of})
+    items, parents = pc.list_flatten(whole[lists]), pc.list_parent_indices(whole[lists])
+    columns = {field.name: items.field(field.name) for field in items.type}
+    columns |= {name: whole[name].take(parents) for name in names}
+    return pa.RecordBatch.from_pydict(columns | {"row": parents})
 
 
 def implode(
@@ -82,16 +82,18 @@ def implode(
             field that is not there is null.
     """
     whole, parts = one_batch(rows), one_batch(items)
-    of, fields = parts["row"].to_numpy(), list(lists.type.value_type)
-    given = dict(zip(parts.schema.names, parts.columns, strict=True))
-    columns = fill_columns(len(of), given, pa.schema(fields)).columns
+    row_of, fields = parts["row"].to_numpy(), list(lists.type.value_type)
+    columns_given = dict(zip(parts.schema.names, parts.columns, strict=True))
+    columns = fill_columns(len(row_of), columns_given, pa.schema(fields)).columns
     values = pa.StructArray.from_arrays(columns, fields=fields)
-    offsets = group_offsets(of, whole.num_rows)
+    offsets = group_offsets(row_of, whole.num_rows)
     column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
-    at = whole.schema.get_field_index(lists.name)
-    found = whole.append_column(lists, column) if at < 0 else whole.set_column(at, lists, column)
+    place = whole.schema.get_field_index(lists.name)
+    filled_rows = (
+        whole.append_column(lists, column) if place < 0 else whole.set_column(place, lists, column)
+    )
     filled = np.diff(offsets) > 0
-    return found if filled.all() else found.filter(pa.array(filled))
+    return filled_rows if filled.all() else filled_rows.filter(pa.array(filled))
 
 
 def one_batch(rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
@@ -109,13 +111,13 @@ def concat_ranges(starts: Array, lengths: Array) -> Array:
 
 
 def map_distinct(
-    texts: pa.Array | pa.ChunkedArray, of: Callable[[str], object], kind: pa.DataType = _TEXT
+    texts: pa.Array | pa.ChunkedArray, function: Callable[[str], object], kind: pa.DataType = _TEXT
 ) -> pa.Array:
     """Applies a function once to each distinct text of a column; null stays null."""
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     encoded = whole.dictionary_encode()
-    found = [of(text) for text in encoded.dictionary.to_pylist()]
-    return pa.array(found, kind).take(encoded.indices)
+    values = [function(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(values, kind).take(encoded.indices)
 
 
 def text_codes(texts: pa.DictionaryArray) -> Array:
@@ -196,9 +198,9 @@ def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.n
     total = np.zeros(batch.num_rows, np.uint64)
     for name in names:
         column = batch[name]
-        one = hash_numbers(column) if pa.types.is_integer(column.type) else hash_text(column)
+        hashes = hash_numbers(column) if pa.types.is_integer(column.type) else hash_text(column)
         # Multiplying by an odd constant between columns makes the order of the columns matter.
-        total = total * np.uint64(0x9E3779B97F4A7C15) + one.astype(np.uint64)
+        total = total * np.uint64(0x9E3779B97F4A7C15) + hashes.astype(np.uint64)
     return (total & np.uint64(_POSITIVE)).astype(np.int64)
 
 
@@ -212,9 +214,9 @@ def sorted_lookup(keys: Array, wanted: Array) -> tuple[Array, Array]:
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
     many = len(wanted) > max(len(keys) // 2, _FEW_LOOKUPS)
     if many and (wanted[1:] < wanted[:-1]).any():
-        found = pc.index_in(pa.array(wanted), value_set=pa.array(keys))
-        known = pc.is_valid(found).to_numpy(zero_copy_only=False)
-        return pc.fill_null(found, 0).to_numpy().astype(np.int64), known
+        places_found = pc.index_in(pa.array(wanted), value_set=pa.array(keys))
+        known = pc.is_valid(places_found).to_numpy(zero_copy_only=False)
+        return pc.fill_null(places_found, 0).to_numpy().astype(np.int64), known
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return places, keys[places] == wanted
 
@@ -227,11 +229,11 @@ def sorted_unique(values: Array) -> Array:
 
 def row_numbers(columns: Iterable[pa.ChunkedArray]) -> Array:
     """Returns a number for each row of columns without nulls, the same for equal rows."""
-    found: Array = np.zeros((), np.int64)
+    numbers: Array = np.zeros((), np.int64)
     for column in columns:
         coded = column.combine_chunks().dictionary_encode()
-        found = found * max(len(coded.dictionary), 1) + coded.indices.to_numpy()
-    return found
+        numbers = numbers * max(len(coded.dictionary), 1) + coded.indices.to_numpy()
+    return numbers
 
 
 def stable_order(*columns: Array) -> Array:
@@ -280,8 +282,10 @@ def aggregate(
     `day_min` is `day` again, so that no column can be in it twice. Without `sums` each combination
     of keys is left once.
     """
-    found = rows.group_by(keys, use_threads=False).aggregate(list(sums))
-    return found.rename_columns([_AGGREGATE_SUFFIX.sub("", one) for one in found.column_names])
+    aggregated = rows.group_by(keys, use_threads=False).aggregate(list(sums))
+    return aggregated.rename_columns(
+        [_AGGREGATE_SUFFIX.sub("", name) for name in aggregated.column_names]
+    )
 
 
 def each_once(rows: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -320,8 +324,8 @@ def component_labels(nodes: int, a: Array, b: Array) -> Array:
 
 def with_column(rows: Any, name: str, values: Any) -> Any:
     """Returns a table or a batch with other values in a column, whose type stays."""
-    at = rows.schema.get_field_index(name)
-    return rows.set_column(at, rows.schema.field(at), values)
+    place = rows.schema.get_field_index(name)
+    return rows.set_column(place, rows.schema.field(place), values)
 
 
 def sum_by_group(group: Array, values: Array, count: int) -> Array:
@@ -337,10 +341,7 @@ def table_of_columns(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
     Raises:
         ValueError: naming columns that are missing or unknown, or required and have nulls.
     """
-    _check_columns(columns.keys(), columns.keys(), schema)
-    table = pa.table(dict(columns), schema=schema)
-    _check_required(table)
-    return table
+    return _checked(pa.Table, columns, schema)
 
 
 def fill_columns(count: int, columns: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:
@@ -349,20 +350,30 @@ def fill_columns(count: int, columns: Mapping[str, Any], schema: pa.Schema) -> p
     What is not an array is the value of all rows.
     """
     arrays = []
-    for one in schema:
-        given = columns.get(one.name)
-        if not isinstance(given, pa.Array):
-            given = pa.repeat(pa.scalar(given, one.type), count)
-        arrays.append(given.cast(one.type))
+    for field in schema:
+        column = columns.get(field.name)
+        if not isinstance(column, pa.Array):
+            column = pa.repeat(pa.scalar(column, field.type), count)
+        arrays.append(column.cast(field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def batch_of_columns(columns: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:
     """Makes a batch as `table_of_columns` makes a table."""
+    return _checked(pa.RecordBatch, columns, schema)
+
+
+def _checked(kind: Any, columns: Mapping[str, Any], schema: pa.Schema) -> Any:
     _check_columns(columns.keys(), columns.keys(), schema)
-    batch = pa.RecordBatch.from_pydict(dict(columns), schema=schema)
-    _check_required(batch)
-    return batch
+    rows = kind.from_pydict(dict(columns), schema=schema)
+    empty = [
+        field.name
+        for field, column in zip(schema, rows.columns, strict=True)
+        if not field.nullable and column.null_count
+    ]
+    if empty:
+        raise ValueError(f"required columns with nulls: {empty}")
+    return rows
 
 
 def table_of_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -397,13 +408,3 @@ def _check_columns(some: Iterable[str], every: Iterable[str], schema: pa.Schema)
     missing, unknown = set(schema.names) - set(every), set(some) - set(schema.names)
     if missing or unknown:
         raise ValueError(f"columns missing: {sorted(missing)}; unknown: {sorted(unknown)}")
-
-
-def _check_required(rows: pa.Table | pa.RecordBatch) -> None:
-    empty = [
-        one.name
-        for one, column in zip(rows.schema, rows.columns, strict=True)
-        if not one.nullable and column.null_count
-    ]
-    if empty:
-        raise ValueError(f"required columns with nulls: {empty}")

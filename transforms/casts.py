@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import COUNTRIES, CURRENCIES
-from schemas.field import AMOUNT, TIMESTAMP
+from schemas.field import AMOUNT, FLAG, INTEGER, TEXT, TIMESTAMP
 from transforms.arrow_util import map_distinct
 from transforms.text_util import load_reference_data
 
@@ -67,7 +67,7 @@ def parse_timestamps(column: pa.Array) -> Checked:
     try:
         return pc.cast(trimmed, TIMESTAMP), np.zeros(len(column), bool)
     except pa.ArrowInvalid:
-        micros, bad = _parse_distinct(trimmed, pa.int64(), _one_timestamp)
+        micros, bad = _parse_distinct(trimmed, INTEGER, _one_timestamp)
         return micros.cast(TIMESTAMP), bad
 
 
@@ -95,10 +95,10 @@ def parse_choices(column: pa.Array, known: Collection[str], otherwise: str | Non
     """Parses words of a closed vocabulary, in any case; others become `otherwise`, and bad."""
     words = sorted(known)
     lower = pc.ascii_lower(trim_text(column))
-    at = pc.index_in(lower, pa.array([word.lower() for word in words]))
-    strange = true_mask(pc.is_null(at)) & true_mask(pc.is_valid(lower))
-    chosen = pa.array(words, pa.string()).take(at)
-    return pc.if_else(pa.array(strange), pa.scalar(otherwise, pa.string()), chosen), strange
+    place = pc.index_in(lower, pa.array([word.lower() for word in words]))
+    strange = true_mask(pc.is_null(place)) & true_mask(pc.is_valid(lower))
+    chosen = pa.array(words, TEXT).take(place)
+    return pc.if_else(pa.array(strange), pa.scalar(otherwise, TEXT), chosen), strange
 
 
 def impossible_dates(column: pa.Array) -> np.ndarray:
@@ -109,13 +109,13 @@ def impossible_dates(column: pa.Array) -> np.ndarray:
 
 def unknown_words(column: pa.Array) -> np.ndarray:
     """Returns a mask of the texts that say that nothing is known."""
-    return true_mask(map_distinct(column, says_unknown, pa.bool_()))
+    return true_mask(map_distinct(column, says_unknown, FLAG))
 
 
 def trim_text(column: pa.Array) -> pa.Array:
     """Trims a column of surrounding blanks; empty text becomes null."""
     trimmed = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, TEXT), trimmed)
 
 
 def true_mask(condition: pa.Array) -> np.ndarray:
@@ -136,7 +136,7 @@ def _parse_distinct(column: pa.Array, kind: pa.DataType, read: Callable[[str], o
             read_values.append(None)
             bad.append(True)
     typed = pa.array(read_values, kind).take(encoded.indices)
-    return typed, true_mask(pa.array(bad, pa.bool_()).take(encoded.indices))
+    return typed, true_mask(pa.array(bad, FLAG).take(encoded.indices))
 
 
 def _one_timestamp(value: str) -> object:
@@ -170,7 +170,7 @@ def plain_words(text: str) -> str:
     """Returns words in lower case, without accents and punctuation, CamelCase parted."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
     bare = "".join(
-        one for one in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(one)
+        sign for sign in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(sign)
     )
     return " ".join(re.findall(r"\w+", bare.casefold().replace("_", " ")))
 
@@ -199,8 +199,8 @@ def _countries() -> dict[str, str]:
     """Returns ISO 3166-1 codes by the names of countries that libphonenumber's data has."""
     from phonenumbers.geodata.locale import LOCALE_DATA
 
-    given = word_lists()["countries"]
-    codes = dict(one.split(":") for one in given["alpha3"].split())
+    lists = word_lists()["countries"]
+    codes = dict(pair.split(":") for pair in lists["alpha3"].split())
     known: dict[str, str] = {}
     english: dict[str, str] = {}
     two_countries = set()
@@ -208,13 +208,13 @@ def _countries() -> dict[str, str]:
         if code not in COUNTRIES:
             continue
         english[plain_words(names["aa"])] = code
-        for name in {plain_words(one) for one in names.values() if not one.startswith("*")}:
+        for name in {plain_words(named) for named in names.values() if not named.startswith("*")}:
             if known.setdefault(name, code) != code:
                 two_countries.add(name)
     known = {name: code for name, code in known.items() if name not in two_countries} | english
     known |= {alpha3.casefold(): alpha2 for alpha3, alpha2 in codes.items()}
     known |= {code.casefold(): code for code in COUNTRIES}
-    return known | {plain_words(name): code for name, code in given["names"].items()}
+    return known | {plain_words(name): code for name, code in lists["names"].items()}
 
 
 def country_code(name: str) -> str | None:
@@ -262,25 +262,25 @@ def number_regions(numbers: Collection[str]) -> list[str]:
 
     Those of one country code are one. Numbers that do name theirs decide between several.
     """
-    named = [one for one in numbers if one.startswith(_ABROAD)]
-    texts = [one for one in numbers if not one.startswith(_ABROAD)]
+    named = [number for number in numbers if number.startswith(_ABROAD)]
+    texts = [number for number in numbers if not number.startswith(_ABROAD)]
     if not texts:
         return []
-    counts = {region: sum(_is_national(one, region) for one in texts) for region in _REGIONS}
+    counts = {region: sum(_is_national(text, region) for text in texts) for region in _REGIONS}
     best = max(counts.values())
     if best < _MOST * len(texts):
         return []
     if counts["US"] >= _SURE * len(texts):
         return ["US"]  # of three numbers of ten digits at random, one is valid there
-    fit = [one for one in _REGIONS if counts[one] >= _MOST * best]
-    fit.sort(key=lambda one: -counts[one])
-    first = {_country_code(one): one for one in reversed(fit)}
-    fit = [one for one in fit if one in first.values()]
-    abroad = [re.sub(r"\D", "", one).removeprefix("00") for one in named]
+    fit = [region for region in _REGIONS if counts[region] >= _MOST * best]
+    fit.sort(key=lambda region: -counts[region])
+    first = {_country_code(region): region for region in reversed(fit)}
+    fit = [region for region in fit if region in first.values()]
+    abroad = [re.sub(r"\D", "", number).removeprefix("00") for number in named]
     own = [
-        one
-        for one in fit
-        if named and sum(n.startswith(_country_code(one)) for n in abroad) >= _MOST * len(named)
+        region
+        for region in fit
+        if named and sum(n.startswith(_country_code(region)) for n in abroad) >= _MOST * len(named)
     ]
     return own or fit
 
@@ -302,9 +302,8 @@ def is_currency(text: str) -> bool:
     return text.strip().upper() in CURRENCIES
 
 
-def is_language(text: str) -> bool:
-    """Returns whether a text is written as a tag of BCP 47."""
-    return bool(re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}", text))
+is_language = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}").fullmatch
+"""Recognizes what is written as a tag of BCP 47."""
 
 
 _DURATION = re.compile(
@@ -320,12 +319,12 @@ _DURATION = re.compile(
 
 def plain_duration(text: str, decimal: str) -> str:
     """Returns a length in seconds; as it is if it is none, or not clear."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
+    length = _DURATION.fullmatch(text.strip())
+    if length is None:
         return text if re.search(r"[^\W\d]", text) else plain_amount(text, decimal)
     seconds = sum(
         Decimal(value) * {"h": 3600, "m": 60, "s": 1}[name[0]]
-        for name, value in found.groupdict().items()
+        for name, value in length.groupdict().items()
         if value
     )
     return format(Decimal(seconds), "f")
@@ -350,21 +349,19 @@ def is_prose(text: str) -> bool:
     return len(text.split()) >= 8 or len(_UNSPACED.findall(text)) >= 20
 
 
-def is_ip_address(text: str) -> bool:
-    """Returns whether a text is an IPv4 address, which is written as some telephone numbers are."""
-    return bool(re.fullmatch(r"(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})", text))
+is_ip_address = re.compile(r"(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})").fullmatch
+"""Recognizes an IPv4 address, which is written as some telephone numbers are."""
 
 
-def is_site(text: str) -> bool:
-    """Returns whether a text begins as a link or as the name of a host."""
-    return bool(re.match(r"(?:h..ps?://|(?:[\w-]{1,63}(?:\.|\[\.\]|\(\.\)))+[a-z]{2})", text, re.I))
+is_site = re.compile(r"(?:h..ps?://|(?:[\w-]{1,63}(?:\.|\[\.\]|\(\.\)))+[a-z]{2})", re.I).match
+"""Recognizes what begins as a link or as the name of a host."""
 
 
 def organisation_of(path: str) -> tuple[str, bool]:
     """Returns a slug by the name of a file, and whether that says anything."""
     words = re.findall(r"[a-z]+", plain_words(Path(path).name.split(".")[0]))
     common = word_lists()["marks"]["file_words"]
-    named = [one for one in words if one not in common and len(one) > 2]
+    named = [word for word in words if word not in common and len(word) > 2]
     return (named[0][:64], True) if named else ("my-organisation", False)
 
 
@@ -377,20 +374,19 @@ _MULTIPLE = re.compile(
 _AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
 
 
-def is_amount(text: str) -> bool:
-    """Returns whether a text is an amount, with or without a currency: R$ 1.250,00, Rs. 500."""
-    return _AMOUNT.fullmatch(text) is not None
+is_amount = _AMOUNT.fullmatch
+"""Recognizes an amount, with or without a currency: R$ 1.250,00, Rs. 500."""
 
 
 def plain_amount(text: str, decimal: str) -> str:
     """Returns an amount without currency and separators of thousands; as it is if it is none."""
-    found = _AMOUNT.fullmatch(text)
-    if not found:
+    amount = _AMOUNT.fullmatch(text)
+    if not amount:
         return text
-    plain = _without_thousands(found[1].strip(), decimal)
-    if plain is None or _MULTIPLE.match(text, found.end(1)):
+    plain = _without_thousands(amount[1].strip(), decimal)
+    if plain is None or _MULTIPLE.match(text, amount.end(1)):
         return text
-    return f"-{plain}" if "-" in text[: found.start(1)] or text.startswith("(") else plain
+    return f"-{plain}" if "-" in text[: amount.start(1)] or text.startswith("(") else plain
 
 
 _CURRENCY_SIGNS = {
@@ -406,13 +402,13 @@ _CODE_OR_WORD = {"all", "top", "try"}
 
 def amount_currency(text: str) -> str | None:
     """Returns the currency that an amount names beside its number; null if none or several."""
-    found = _AMOUNT.fullmatch(text)
-    words = re.findall(r"[^\W\d]*[^\w\s.,:;()+-]|[^\W\d]+", text) if found else ()
+    amount = _AMOUNT.fullmatch(text)
+    words = re.findall(r"[^\W\d]*[^\w\s.,:;()+-]|[^\W\d]+", text) if amount else ()
     known = set()
     for word in words:
         code = word.upper().rstrip("$")
-        if one := _CURRENCY_SIGNS.get(word.upper()):
-            known.add(one)
+        if currency := _CURRENCY_SIGNS.get(word.upper()):
+            known.add(currency)
         elif code in CURRENCIES and (word not in _CODE_OR_WORD):
             known.add(code)
     return known.pop() if len(known) == 1 else None
@@ -427,7 +423,7 @@ def _without_thousands(text: str, decimal: str) -> str | None:
     first, *groups = re.split(f"[{',.'.replace(decimal, '')}' \u00a0\u202f]", whole)
     if decimals and not decimals.isdecimal():
         return None
-    sizes = [len(one) for one in groups]
+    sizes = [len(group) for group in groups]
     if groups and (len(first) > 3 or sizes[-1] != 3 or not {*sizes} <= {2, 3}):
         return None
     return "".join([first, *groups, decimals and f".{decimals}"])
@@ -442,9 +438,9 @@ _POINT_OF_THOUSANDS = re.compile(r"\D{0,4}[1-9]\d{0,2}(?:\.\d{3})+\D{0,4}")
 
 def count_decimal_signs(texts: Collection[str]) -> tuple[int, int, int]:
     """Counts the amounts with a decimal comma, a decimal point, and points as in 1.500."""
-    commas = sum(1 for one in texts if _DECIMAL_COMMA.search(one))
-    points = sum(1 for one in texts if _DECIMAL_POINT.search(one))
-    return commas, points, sum(1 for one in texts if _POINT_OF_THOUSANDS.fullmatch(one))
+    commas = sum(1 for text in texts if _DECIMAL_COMMA.search(text))
+    points = sum(1 for text in texts if _DECIMAL_POINT.search(text))
+    return commas, points, sum(1 for text in texts if _POINT_OF_THOUSANDS.fullmatch(text))
 
 
 _SEVERAL = re.compile(
@@ -457,8 +453,8 @@ _LEAST_DIGITS = 7
 
 def several_numbers(text: str) -> list[str]:
     """Splits a cell with several numbers, where each part has enough digits to be one."""
-    parts = [one for one in _SEVERAL.split(text) if one]
-    enough = all(len(re.findall(r"\d", one)) >= _LEAST_DIGITS for one in parts)
+    parts = [part for part in _SEVERAL.split(text) if part]
+    enough = all(len(re.findall(r"\d", part)) >= _LEAST_DIGITS for part in parts)
     return parts if len(parts) > 1 and enough else [text]
 
 
@@ -470,7 +466,7 @@ _PAYEE = re.compile(
 
 def several_payees(text: str) -> list[str]:
     """Splits a cell with several payees, where the shape of each part says that it is one."""
-    parts = [one.strip() for one in re.split(r"[;,|\n]", text) if one.strip()]
+    parts = [part.strip() for part in re.split(r"[;,|\n]", text) if part.strip()]
     return parts if len(parts) > 1 and all(map(_PAYEE.fullmatch, parts)) else [text]
 
 
@@ -480,7 +476,7 @@ _BETWEEN_LINKS = re.compile(r"\s+|[;,|](?=\s|$|h..ps?:|www\.)", re.IGNORECASE)
 def links(text: str) -> list[str]:
     """Splits a cell with links, or with several names of hosts."""
     between = _BETWEEN_LINKS.split(text) if "/" in text else re.split(r"[\s;,|]+", text)
-    return [one for one in between if one]
+    return [part for part in between if part]
 
 
 def phone_parts(cell: str) -> list[str]:

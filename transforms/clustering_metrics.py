@@ -177,7 +177,7 @@ def bootstrap_intervals(truth: Labels, predicted: Labels) -> F1Intervals:
     # Sorted by what they contribute, since labels could name the true clusters in any order.
     sums = drawn.astype(np.float64) @ share[np.lexsort(share.T)]
     ends = [(1 - INTERVAL_LEVEL) / 2, (1 + INTERVAL_LEVEL) / 2]
-    bcubed, pairwise = zip(*([one.f1 for one in _scores(draw)] for draw in sums), strict=True)
+    bcubed, pairwise = zip(*([score.f1 for score in _scores(draw)] for draw in sums), strict=True)
     low, high = np.quantile([bcubed, pairwise], ends, axis=1).tolist()
     return F1Intervals((low[0], high[0]), (low[1], high[1]))
 
@@ -189,10 +189,12 @@ def score_hub_flags(
 
     `seen` are the identifiers with as many records as a hub must have: no other is missed.
     """
-    wanted = {one for one, count in holders.items() if count >= WANTED_OPERATIONS} & set(seen)
+    wanted = {
+        identifier for identifier, count in holders.items() if count >= WANTED_OPERATIONS
+    } & set(seen)
     return HubFlags(
         flagged=len(flagged),
-        right=sum(holders.get(one, 0) >= RIGHT_OPERATIONS for one in flagged),
+        right=sum(holders.get(identifier, 0) >= RIGHT_OPERATIONS for identifier in flagged),
         wanted=len(wanted),
         found=len(wanted & set(flagged)),
     )
@@ -206,9 +208,9 @@ def score_tier(
     `wrong` are identifiers that no cluster may hold; those in a cluster of their own do no harm.
     """
     harmful = set(wrong)
-    right = [one for one in clusters if one in truth]
-    bad = [one for one in clusters if one in harmful and one not in truth]
-    operations = [*(truth[one] for one in right), *(f"\0{one}" for one in bad)]
+    right = [member for member in clusters if member in truth]
+    bad = [member for member in clusters if member in harmful and member not in truth]
+    operations = [*(truth[member] for member in right), *(f"\0{member}" for member in bad)]
     judged = np.array(operations, np.str_), np.array([clusters[i] for i in right + bad], np.str_)
     return TierScore(
         members=len(clusters),
@@ -225,11 +227,11 @@ def rule_costs(
     """Returns what each rule costs, given the members that pass it and those before it, by rule."""
     costs = {}
     left, recall = dict(clusters), _bcubed_recall(truth, clusters)
-    for rule, those in passed.items():
-        keep = set(those)
-        fewer = {one: cluster for one, cluster in left.items() if one in keep}
+    for rule, passing in passed.items():
+        keep = set(passing)
+        fewer = {member: cluster for member, cluster in left.items() if member in keep}
         recall_of_fewer = _bcubed_recall(truth, fewer)
-        lost = sum(one in truth for one in left.keys() - fewer.keys())
+        lost = sum(member in truth for member in left.keys() - fewer.keys())
         share = lost / len(truth) if truth else 0.0
         costs[rule] = RuleCost(lost, share, recall - recall_of_fewer)
         left, recall = fewer, recall_of_fewer
@@ -247,7 +249,9 @@ def id_survival(
     """
     earlier, later = _main_clusters(truth, before), _main_clusters(truth, now)
     comparable = earlier.keys() & later.keys()
-    return IdSurvival(len(comparable), sum(earlier[one] == later[one] for one in comparable))
+    return IdSurvival(
+        len(comparable), sum(earlier[operation] == later[operation] for operation in comparable)
+    )
 
 
 def baseline_clusterings(
@@ -294,9 +298,9 @@ def _contributions(table: sparse.csr_array) -> np.ndarray:
     cells = table.tocoo()
     count = cells.data.astype(np.float64)
     size = np.asarray(table.sum(axis=1), np.float64)
-    found = np.asarray(table.sum(axis=0), np.float64)[cells.col]
-    columns = [count, count * count / found, count * count / size[cells.row]]
-    columns += [count * (count - 1) / 2, count * (found - 1) / 2]
+    predicted = np.asarray(table.sum(axis=0), np.float64)[cells.col]
+    columns = [count, count * count / predicted, count * count / size[cells.row]]
+    columns += [count * (count - 1) / 2, count * (predicted - 1) / 2]
     summed = [np.bincount(cells.row, column, len(size)) for column in columns]
     return np.stack([*summed, size * (size - 1) / 2], axis=1)
 
@@ -324,7 +328,9 @@ def _adjusted_rand(together: float, put: float, true: float, *, items: int) -> f
 def _bcubed_recall(truth: Mapping[str, str], clusters: Mapping[str, str]) -> float:
     """Returns the B-cubed recall over the truth; an identifier without a cluster is alone."""
     operations = np.array(list(truth.values()), np.str_)
-    predicted = np.array([clusters.get(one, f"\0{one}") for one in truth], np.str_)
+    predicted = np.array(
+        [clusters.get(identifier, f"\0{identifier}") for identifier in truth], np.str_
+    )
     return compare_clusterings(operations, predicted).bcubed.recall
 
 
@@ -338,7 +344,9 @@ def _main_clusters(truth: Mapping[str, str], clusters: Mapping[str, str]) -> dic
         if entity_id in clusters:
             seen[operation][clusters[entity_id]] += 1
     return {
-        operation: min(one for one, count in counts.items() if count == max(counts.values()))
+        operation: min(
+            cluster_id for cluster_id, count in counts.items() if count == max(counts.values())
+        )
         for operation, counts in seen.items()
         if max(counts.values()) >= MIN_SHOWN_MEMBERS
     }

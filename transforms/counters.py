@@ -22,9 +22,9 @@ KIND_PLURAL = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 NAMESPACE = "ringtrace"
 
 ENGINE_COUNTERS: Mapping[tuple[str, str], str] = {
-    (kind, what): f"{kind}_{what}"
+    (kind, count): f"{kind}_{count}"
     for kind in ("complaints", "calls")
-    for what in ("read", "accepted", "duplicates", "rejected", ERASED)
+    for count in ("read", "accepted", "duplicates", "rejected", ERASED)
 } | {
     ("links", "records_too_wide"): "records_too_wide",
     ("clusters", "clusters"): "clusters",
@@ -55,10 +55,10 @@ def count_rejects(batch: pa.RecordBatch) -> Iterator[CounterValue]:
     for kind, name in KIND_PLURAL.items():
         of_kind = batch.filter(pc.equal(batch["record_kind"], str(kind)))
         yield (name, "rejected"), of_kind.num_rows
-        unread = of_kind.filter(pc.equal(of_kind["stage"], str(Stage.READ)))
+        unread = of_kind.filter(pc.equal(of_kind["stage"], Stage.READ))
         yield (name, "read"), unread.num_rows
         yield from count_values(rows_by_file_group(kind), unread["source"])
-        faulty = of_kind.filter(pc.not_equal(of_kind["code"], str(Code.AFTER_AS_OF)))
+        faulty = of_kind.filter(pc.not_equal(of_kind["code"], Code.AFTER_AS_OF))
         yield from count_values(rejected_by_file_group(kind), faulty["source"])
         yield from count_values(f"{kind}_rejects", of_kind["code"])
 
@@ -82,5 +82,5 @@ def increment_engine_counter(counter: CounterValue) -> None:
 
 def count_values(group: str, column: pa.Array) -> Iterator[CounterValue]:
     """Counts the rows of each value of a column."""
-    for one in pc.value_counts(column).to_pylist():
-        yield (group, one["values"]), one["counts"]
+    for value_count in pc.value_counts(column).to_pylist():
+        yield (group, value_count["values"]), value_count["counts"]

@@ -41,16 +41,16 @@ from schemas.decision import (
 )
 from schemas.entity import withheld_id, without_epoch
 from schemas.facts import Fact, fact
-from schemas.field import TIMESTAMP
+from schemas.field import FLAG, TEXT, TIMESTAMP
 from transforms.extract.allowlist import KnownLegitimate, make_allowlist
 from transforms.manifest import CounterValue
 
 SHOWN = pa.schema(
     [
-        ("entity_id", pa.string()),
-        ("cluster_id", pa.string()),
+        ("entity_id", TEXT),
+        ("cluster_id", TEXT),
         ("first_seen", TIMESTAMP),
-        ("core", pa.bool_()),
+        ("core", FLAG),
         ("first_used", TIMESTAMP),
         ("last_used", TIMESTAMP),
     ]
@@ -184,13 +184,13 @@ class DecisionsInForce:
         """All decisions, in force or not."""
         return self.binding + self.without_effect
 
-    def of(self, kind: DecisionKind) -> tuple[Decision, ...]:
-        """Returns the binding decisions of one kind, by id."""
-        return tuple(one for one in self.binding if one.kind is kind)
+    def of(self, *kinds: DecisionKind) -> tuple[Decision, ...]:
+        """Returns the binding decisions of some kinds, by id."""
+        return tuple(decision for decision in self.binding if decision.kind in kinds)
 
     def pairs(self, kind: DecisionKind) -> list[tuple[str, str]]:
         """Returns the two entities of each binding decision of a kind, sorted, each pair once."""
-        ends = {(one.entity_a, one.entity_b or "") for one in self.of(kind)}
+        ends = {(decision.entity_a, decision.entity_b or "") for decision in self.of(kind)}
         return sorted({(min(pair), max(pair)) for pair in ends})
 
     def by_entity(self) -> dict[str, list[Decision]]:
@@ -198,25 +198,28 @@ class DecisionsInForce:
 
         One that protects is under the id without an epoch: see `about`.
         """
-        found: dict[str, list[Decision]] = {}
-        for one in self.binding:
-            for entity in one.entities:
-                protects = one.kind in PROTECTING_DECISIONS
-                found.setdefault(without_epoch(entity) if protects else entity, []).append(one)
-        return found
+        decisions_of: dict[str, list[Decision]] = {}
+        for decision in self.binding:
+            protects = decision.kind in PROTECTING_DECISIONS
+            for entity in decision.entities:
+                key = without_epoch(entity) if protects else entity
+                decisions_of.setdefault(key, []).append(decision)
+        return decisions_of
 
     def about(self, entity_id: str) -> list[Decision]:
         """Returns the binding decisions on an epoch of an identifier, by id."""
-        by_entity, bare = self.by_entity(), without_epoch(entity_id)
-        found = {one.decision_id: one for one in by_entity.get(entity_id, [])}
-        if bare != entity_id:
-            also = (one for one in by_entity.get(bare, []) if one.kind in PROTECTING_DECISIONS)
-            found |= {one.decision_id: one for one in also}
-        return [found[one] for one in sorted(found)]
+        by_entity = self.by_entity()
+        about = {decision.decision_id: decision for decision in by_entity.get(entity_id, [])}
+        for decision in by_entity.get(without_epoch(entity_id), []):
+            if decision.kind in PROTECTING_DECISIONS:
+                about[decision.decision_id] = decision
+        return [about[decision_id] for decision_id in sorted(about)]
 
     def protected(self, kind: DecisionKind) -> frozenset[str]:
         """Returns the ids without epochs of the entities that decisions of a kind are about."""
-        return frozenset(without_epoch(each) for one in self.of(kind) for each in one.entities)
+        return frozenset(
+            without_epoch(each) for decision in self.of(kind) for each in decision.entities
+        )
 
     def disputed(self) -> frozenset[str]:
         """Returns the ids without epochs that disputes cover: their clusters as they were bound."""
@@ -226,13 +229,8 @@ class DecisionsInForce:
     def reviewed(self) -> frozenset[str]:
         """Returns the entity ids that analysts reviewed, without those that a dispute covers."""
         disputed = self.disputed()
-        return frozenset(
-            each
-            for kind in REVIEWING_DECISIONS
-            for one in self.of(kind)
-            for each in one.members or ()
-            if without_epoch(each) not in disputed
-        )
+        covered = self.covered(*REVIEWING_DECISIONS)
+        return frozenset(each for each in covered if without_epoch(each) not in disputed)
 
     def reviewed_as_shown(self) -> frozenset[str]:
         """Returns those of `reviewed` that an author named, or that a run had shown to one.
@@ -241,16 +239,15 @@ class DecisionsInForce:
         """
         shown = (
             each
-            for kind in REVIEWING_DECISIONS
-            for one in self.of(kind)
-            for each in one.members or ()
-            if one.run_id is not None or each in one.entities
+            for decision in self.of(*REVIEWING_DECISIONS)
+            for each in decision.members or ()
+            if decision.run_id is not None or each in decision.entities
         )
         return self.reviewed().intersection(shown)
 
-    def covered(self, kind: DecisionKind) -> frozenset[str]:
-        """Returns the entity ids that the bound decisions of a kind cover."""
-        return frozenset(each for one in self.of(kind) for each in one.members or ())
+    def covered(self, *kinds: DecisionKind) -> frozenset[str]:
+        """Returns the entity ids that the bound decisions of some kinds cover."""
+        return frozenset(each for decision in self.of(*kinds) for each in decision.members or ())
 
     def suspects_and_others(self) -> tuple[frozenset[str], frozenset[str]]:
         """Returns the ids without epochs that are decided a suspect's, and those that are not.
@@ -258,22 +255,22 @@ class DecisionsInForce:
         What both cover is not.
         """
         suspects, others = (
-            frozenset(without_epoch(each) for kind in kinds for each in self.covered(kind))
+            frozenset(map(without_epoch, self.covered(*kinds)))
             for kinds in (SUSPECTS_DECISIONS, OTHERS_DECISIONS)
         )
         return suspects - others, others
 
     def bound_members(self) -> frozenset[str]:
         """Returns the entity ids that any decisions are bound to, in force or not."""
-        return frozenset(each for one in self.every for each in one.members or ())
+        return frozenset(each for decision in self.every for each in decision.members or ())
 
     def days_of_use(self) -> list[DaysOfUse]:
         """Returns when the members of decisions were used in the runs that these are bound to."""
-        return sorted({each for one in self.every for each in one.used})
+        return sorted({each for decision in self.every for each in decision.used})
 
     def unbound(self) -> tuple[Decision, ...]:
         """Returns the decisions, in force or not, that are not bound yet."""
-        return tuple(one for one in self.every if one.members is None)
+        return tuple(decision for decision in self.every if decision.members is None)
 
     def bound_to(self, shown: pa.Table, interval: Interval | None) -> DecisionsInForce:
         """Binds what is not bound yet to this run; see `bind`."""
@@ -298,12 +295,17 @@ class DecisionsInForce:
         yield ("decisions", "decided_later"), self.later
         yield ("decisions", "entities_named"), len(self.by_entity())
         for place in BoundBy:
-            yield ("decisions", place), sum(one.bound_by is place for one in self.every)
-        idle = (one for kind in REVIEWING_DECISIONS for one in self.of(kind) if one.members == ())
+            yield ("decisions", place), sum(decision.bound_by is place for decision in self.every)
+        idle = (
+            decision
+            for kind in REVIEWING_DECISIONS
+            for decision in self.of(kind)
+            if decision.members == ()
+        )
         yield ("decisions", "cover_nothing"), sum(1 for _ in idle)
-        if typed := sum(one.signed_by is None for one in self.every):
+        if typed := sum(decision.signed_by is None for decision in self.every):
             yield ("decisions", "not_signed"), typed
-        if void := sum(one.void is not None for one in self.every):
+        if void := sum(decision.void is not None for decision in self.every):
             yield ("decisions", "without_effect"), void
         if back := sum(text not in self.contradictions for _, text in self.set_aside):
             yield ("decisions", "taken_back"), back
@@ -322,37 +324,41 @@ def decisions_in_force(
     One made after `as_of` was not known then. Without `as_of` every decision is known.
     """
     when = as_of or clock
-    given = sorted(decisions, key=attrgetter("decision_id"))
-    later = [one for one in given if as_of is not None and one.decided_at > as_of]
-    expired = [
-        one
-        for one in given
-        if one not in later and when and one.expires_at is not None and one.expires_at <= when
-    ]
-    alive = [one for one in given if one not in later and one not in expired and one.void is None]
+
+    def is_later(decision: Decision) -> bool:
+        return as_of is not None and decision.decided_at > as_of
+
+    def is_expired(decision: Decision) -> bool:
+        ends = decision.expires_at
+        return not is_later(decision) and bool(when and ends and ends <= when)
+
+    def is_idle(decision: Decision) -> bool:
+        return decision.void is not None or is_expired(decision)
+
+    ordered = sorted(decisions, key=attrgetter("decision_id"))
+    alive = [each for each in ordered if not is_later(each) and not is_idle(each)]
     set_aside: dict[str, str] = {}
     taken_back: set[str] = set()
     for weaker, safer, text in _contradictions(alive):
         set_aside[weaker.decision_id] = text
         if safer.signed_by is not None and safer.decided_at >= weaker.decided_at:
             taken_back.add(weaker.decision_id)
-    idle = [
-        one
-        for one in given
-        if one in expired
-        or one.decision_id in set_aside
-        or (one.void is not None and one not in later)
-        or (one in later and one.members is not None)
-    ]
+    contradictions = {text for name, text in set_aside.items() if name not in taken_back}
     return DecisionsInForce(
         when=when,
-        binding=tuple(one for one in alive if one.decision_id not in set_aside),
-        contradictions=tuple(
-            sorted({text for one, text in set_aside.items() if one not in taken_back})
+        binding=tuple(decision for decision in alive if decision.decision_id not in set_aside),
+        contradictions=tuple(sorted(contradictions)),
+        expired=sum(map(is_expired, ordered)),
+        later=sum(map(is_later, ordered)),
+        without_effect=tuple(
+            decision
+            for decision in ordered
+            if (
+                decision.members is not None
+                if is_later(decision)
+                else is_idle(decision) or decision.decision_id in set_aside
+            )
         ),
-        expired=len(expired),
-        later=len(later),
-        without_effect=tuple(idle),
         set_aside=tuple(sorted(set_aside.items())),
     )
 
@@ -365,26 +371,29 @@ def await_second_person(
     The second one decides the same on the same entities, for at least the same members and as
     long, under another name and with another key.
     """
-    given = tuple(decisions)
+    every = tuple(decisions)
     return tuple(
-        replace(one, void="waits for the decision of a second person")
-        if one.kind in kinds and one.void is None and not any(_seconds(one, o) for o in given)
-        else one
-        for one in given
+        replace(decision, void="waits for the decision of a second person")
+        if decision.kind in kinds
+        and decision.void is None
+        and not any(_seconds(decision, o) for o in every)
+        else decision
+        for decision in every
     )
 
 
-def _seconds(one: Decision, other: Decision) -> bool:
+def _seconds(decision: Decision, second: Decision) -> bool:
     """Returns True if another person made the same decision."""
-    keys = one.signed_by, other.signed_by
-    if other.void is not None or None in keys or keys[0] == keys[1]:
+    keys = decision.signed_by, second.signed_by
+    if second.void is not None or None in keys or keys[0] == keys[1]:
         return False
-    ends = other.expires_at
+    ends = second.expires_at
     return (
-        (one.kind, set(one.entities)) == (other.kind, set(other.entities))
-        and " ".join(one.author.casefold().split()) != " ".join(other.author.casefold().split())
-        and set(one.members or ()) <= set(other.members or ())
-        and (ends is None or (one.expires_at is not None and one.expires_at <= ends))
+        (decision.kind, set(decision.entities)) == (second.kind, set(second.entities))
+        and " ".join(decision.author.casefold().split())
+        != " ".join(second.author.casefold().split())
+        and set(decision.members or ()) <= set(second.members or ())
+        and (ends is None or (decision.expires_at is not None and decision.expires_at <= ends))
     )
 
 
@@ -424,22 +433,24 @@ def bind(
         if row["cluster_id"] is not None and entity not in cluster:
             cluster[entity] = row["cluster_id"]
             members.setdefault(row["cluster_id"], []).append(entity)
-    found = []
-    for one in decisions:
-        if one.members is None:
-            facts = _facts(one, cluster, members, first, core)
+    bound_decisions = []
+    for decision in decisions:
+        if decision.members is None:
+            facts = _facts(decision, cluster, members, first, core)
             days = tuple(used[each] for each in facts if each in used)
-            bound = replace(one, members=facts, used=days, bound_by=bound_by)
-            found.append(replace(bound, run_id=run_id, interval=interval))
+            bound = replace(decision, members=facts, used=days, bound_by=bound_by)
+            bound_decisions.append(replace(bound, run_id=run_id, interval=interval))
         else:
-            found.append(one)
-    return tuple(found)
+            bound_decisions.append(decision)
+    return tuple(bound_decisions)
 
 
 def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
     """Returns the entities that the decisions that are not bound name, sorted."""
-    named = {each for one in decisions if one.members is None for each in one.entities}
-    return pa.array(sorted(named), pa.string())
+    named = {
+        each for decision in decisions if decision.members is None for each in decision.entities
+    }
+    return pa.array(sorted(named), TEXT)
 
 
 def stand_in_id(entity_id: str, decision_id: str, place: int = 0) -> str:
@@ -501,36 +512,32 @@ class BindDecisions(beam.PTransform):
             self.members | "Clusters named" >> beam.FlatMap(_clusters_to_bind, decided)
         )
         members = self.members | "Members shown" >> beam.FlatMap(_members_to_bind, clusters)
-        entities = self.entities | "Entities shown" >> beam.FlatMap(
-            _entities_to_bind, decided
-        )  # SHOWN
-        spans = self.entities | "Spans" >> beam.FlatMap(_span, decided)  # Interval
+        entities = self.entities | "Entities shown" >> beam.FlatMap(_entities_to_bind, decided)
         return in_force | "Bind" >> beam.Map(
             _bind_here,
             beam.pvalue.AsIter(members),
             beam.pvalue.AsIter(entities),
-            beam.pvalue.AsIter(spans),
             core_members=self.core_members,
         )
 
 
 def _facts(
-    one: Decision,
+    decision: Decision,
     cluster: Mapping[str, str],
     members: Mapping[str, list[str]],
     first: Mapping[str, datetime],
     core: Container[str],
 ) -> tuple[str, ...]:
     """Returns the entities that a decision covers, of those that were there when it was made."""
-    if one.kind is DecisionKind.VICTIM_OWNED:
-        return (stand_in_id(one.entity_a, one.decision_id),)
-    if one.kind in CLUSTER_DECISIONS and one.entity_a in cluster:
-        covered = members[cluster[one.entity_a]]
-        if one.kind is DecisionKind.CONFIRM:
-            covered = [each for each in covered if each in core or each == one.entity_a]
+    if decision.kind is DecisionKind.VICTIM_OWNED:
+        return (stand_in_id(decision.entity_a, decision.decision_id),)
+    if decision.kind in CLUSTER_DECISIONS and decision.entity_a in cluster:
+        covered = members[cluster[decision.entity_a]]
+        if decision.kind is DecisionKind.CONFIRM:
+            covered = [each for each in covered if each in core or each == decision.entity_a]
     else:
-        covered = [each for each in one.entities if each in first]
-    return tuple(sorted(each for each in covered if first[each] <= one.decided_at))
+        covered = [each for each in decision.entities if each in first]
+    return tuple(sorted(each for each in covered if first[each] <= decision.decided_at))
 
 
 def _resolve(
@@ -541,7 +548,7 @@ def _resolve(
     as_of: datetime | None,
 ) -> DecisionsInForce:
     known, file = (decisions, None) if isinstance(decisions, tuple) else decisions.read()
-    latest = max((one for one in newest if one is not None), default=None)
+    latest = max((decision for decision in newest if decision is not None), default=None)
     return replace(decisions_in_force(known, as_of, clock), newest=latest, file=file)
 
 
@@ -553,38 +560,35 @@ def _newest(records: pa.RecordBatch) -> datetime | None:
 def _clusters_to_bind(members: pa.RecordBatch, decided: DecisionsInForce) -> list[str]:
     """Returns the clusters of the entities that are named."""
     named = pc.is_in(members["known_as"], named_to_bind(decided.unbound()))
-    found: list[str] = members["cluster_id"].filter(named).drop_null().to_pylist()
-    return found
+    clusters: list[str] = members["cluster_id"].filter(named).drop_null().to_pylist()
+    return clusters
 
 
 def _members_to_bind(members: pa.RecordBatch, clusters: Iterable[str]) -> Iterator[pa.RecordBatch]:
     """Yields the MEMBERSHIP rows of the members of these clusters."""
-    wanted = pa.array(sorted(set(clusters)), pa.string())
+    wanted = pa.array(sorted(set(clusters)), TEXT)
     if len(wanted):
         yield members.filter(pc.is_in(members["cluster_id"], wanted))
 
 
 def _entities_to_bind(
     entities: pa.RecordBatch, decided: DecisionsInForce
-) -> Iterator[pa.RecordBatch]:
-    """Yields the entities that are named as SHOWN rows without a cluster."""
+) -> Iterator[tuple[pa.RecordBatch, Interval]]:
+    """Yields the entities that are named as SHOWN rows without a cluster, and the span of all."""
     named = named_to_bind(decided.unbound())
-    if len(named):
-        yield shown_entities(entities.filter(pc.is_in(entities["entity_id"], named)))
+    if len(named) and entities.num_rows:
+        shown = shown_entities(entities.filter(pc.is_in(entities["entity_id"], named)))
+        first, last = pc.min(entities["first_seen"]), pc.max(entities["last_seen"])
+        yield shown, (first.as_py(), last.as_py())
 
 
 def shown_entities(entities: pa.RecordBatch) -> pa.RecordBatch:
     """Converts ENTITY rows to SHOWN rows without a cluster."""
-    nothing = pa.nulls(entities.num_rows, pa.string())
+    nothing = pa.nulls(entities.num_rows, TEXT)
     core = pa.repeat(pa.scalar(value=False), entities.num_rows)
     days = entities["first_used"], entities["last_used"]
     columns = [entities["entity_id"], nothing, entities["first_seen"], core, *days]
     return pa.RecordBatch.from_arrays(columns, schema=SHOWN)
-
-
-def _span(entities: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[Interval]:
-    if entities.num_rows and decided.unbound():
-        yield pc.min(entities["first_seen"]).as_py(), pc.max(entities["last_seen"]).as_py()
 
 
 def _shown_members(
@@ -604,18 +608,18 @@ def _shown_members(
 def _bind_here(
     decided: DecisionsInForce,
     members: Iterable[pa.RecordBatch],
-    entities: Iterable[pa.RecordBatch],
-    spans: Iterable[Interval],
+    entities: Iterable[tuple[pa.RecordBatch, Interval]],
     *,
     core_members: CoreMembers,
 ) -> DecisionsInForce:
     if not decided.unbound():
         return decided
-    firsts, lasts = zip(*spans, strict=True) if (spans := list(spans)) else ((), ())
-    interval = (min(firsts), max(lasts)) if firsts else None
+    shown = list(entities)
+    spans = [span for _, span in shown]
+    interval = (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
     of_clusters = pa.Table.from_pylist([*_shown_members(members, core_members)], SHOWN)
-    rows = pa.concat_tables([of_clusters, pa.Table.from_batches(list(entities), SHOWN)])
-    return decided.bound_to(rows, interval)
+    named = pa.Table.from_batches([rows for rows, _ in shown], SHOWN)
+    return decided.bound_to(pa.concat_tables([of_clusters, named]), interval)
 
 
 def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision, str]]:
@@ -627,33 +631,33 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision,
 
     graph = nx.Graph()
     by_pair: dict[frozenset[str], list[Decision]] = {}
-    for one in alive:
-        if one.kind is DecisionKind.MUST_LINK:
-            graph.add_edge(*one.entities)
-            by_pair.setdefault(frozenset(one.entities), []).append(one)
+    for decision in alive:
+        if decision.kind is DecisionKind.MUST_LINK:
+            graph.add_edge(*decision.entities)
+            by_pair.setdefault(frozenset(decision.entities), []).append(decision)
     epochs: dict[str, list[str]] = {}
     for node in sorted(graph):
         epochs.setdefault(without_epoch(node), []).append(node)
-    for one in sorted(alive, key=lambda each: each.signed_by is None):
-        if one.kind is not DecisionKind.CANNOT_LINK:
+    for decision in sorted(alive, key=lambda each: each.signed_by is None):
+        if decision.kind is not DecisionKind.CANNOT_LINK:
             continue
-        for a, b in _epochs_apart(one, epochs):
+        for a, b in _epochs_apart(decision, epochs):
             while nx.has_path(graph, a, b):
                 path = nx.shortest_path(graph, a, b)
                 steps = [frozenset(step) for step in pairwise(path)]
                 links = [link for step in steps for link in by_pair[step]]
                 ids = sorted(link.decision_id for link in links)
-                text = f"cannot_link {one.decision_id} against must_link {', '.join(ids)}"
-                yield from ((link, one, text) for link in links)
+                text = f"cannot_link {decision.decision_id} against must_link {', '.join(ids)}"
+                yield from ((link, decision, text) for link in links)
                 graph.remove_edges_from(tuple(step) for step in steps)
 
 
-def _epochs_apart(one: Decision, epochs: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
+def _epochs_apart(decision: Decision, epochs: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
     """Yields the pairs of epochs that a cannot_link keeps apart, of those in `epochs` by bare id.
 
     Of two epochs of one identifier it keeps these two apart alone.
     """
-    a, b = one.entity_a, one.entity_b or ""
+    a, b = decision.entity_a, decision.entity_b or ""
     if without_epoch(a) == without_epoch(b):
         known = epochs.get(without_epoch(a), [])
         if a in known and b in known:
@@ -676,14 +680,20 @@ def _on_one_entity(alive: list[Decision]) -> Iterator[tuple[Decision, Decision, 
 
     Of several such ones the last that is signed is named, else the last.
     """
-    ordered = sorted(alive, key=lambda one: (one.signed_by is not None, one.decided_at))
+    ordered = sorted(
+        alive, key=lambda decision: (decision.signed_by is not None, decision.decided_at)
+    )
     for safer, weaker in _SAFER:
-        by_entity = {without_epoch(one.entity_a): one for one in ordered if one.kind is safer}
-        for one in alive:
-            if one.kind is not weaker:
+        by_entity = {
+            without_epoch(decision.entity_a): decision
+            for decision in ordered
+            if decision.kind is safer
+        }
+        for decision in alive:
+            if decision.kind is not weaker:
                 continue
-            named = [by_entity.get(without_epoch(each)) for each in one.entities]
-            against = next((other for other in named if other is not None), None)
+            named = [by_entity.get(without_epoch(each)) for each in decision.entities]
+            against = next((safer_one for safer_one in named if safer_one is not None), None)
             if against is not None:
-                text = f"{safer} {against.decision_id} against {weaker} {one.decision_id}"
-                yield one, against, text
+                text = f"{safer} {against.decision_id} against {weaker} {decision.decision_id}"
+                yield decision, against, text

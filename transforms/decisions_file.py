@@ -103,18 +103,18 @@ def parse_decisions(
         DecisionError: naming the file, the row and the field, and what to do; also for a signed
             row that was edited, removed or moved.
     """
-    found: dict[str, Decision] = {}
+    decisions: dict[str, Decision] = {}
     rows: dict[str, int] = {}
     for row, values in _rows(text.removeprefix("\ufeff"), name):
         decision = _decision(values, f"{name}, row {row}")
-        if decision.decision_id in found:
+        if decision.decision_id in decisions:
             raise DecisionError(
                 f"{name}, row {row}, decision_id: {decision.decision_id!r} is used already; give "
                 "each decision an id of its own"
             )
-        found[decision.decision_id] = decision
+        decisions[decision.decision_id] = decision
         rows[decision.decision_id] = row
-    checked = _check_chain(found.values(), rows, name, signers)
+    checked = _check_chain(decisions.values(), rows, name, signers)
     return tuple(sorted(checked, key=attrgetter("decision_id")))
 
 
@@ -129,18 +129,18 @@ def sign_decision(
         key_id: Fingerprint of the key.
         sign: Returns the key's signature of some bytes.
     """
-    signed = [one.signature for one in known if one.signature is not None]
-    followed = {one.previous for one in signed}
-    previous = next((one.digest for one in signed if one.digest not in followed), "")
+    signed = [each.signature for each in known if each.signature is not None]
+    followed = {before.previous for before in signed}
+    previous = next((before.digest for before in signed if before.digest not in followed), "")
     row = RowSignature(previous, key_id, "", known=True)
     content = _signed_bytes(replace(decision, signature=row))
     text = base64.b64encode(sign(content)).decode()
     return _with_digest(replace(decision, signature=replace(row, signature=text)))
 
 
-def _signed_bytes(one: Decision) -> bytes:
+def _signed_bytes(decision: Decision) -> bytes:
     """Returns the bytes that the signature of a row is over: all it says, as canonical JSON."""
-    row = {name: _text_of_time(value) for name, value in _row(one).items() if value is not None}
+    row = _file_row(decision)
     del row["signature"]
     row |= {"format": SIGNED_FORMAT, "version": SIGNED_VERSION}
     return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -160,46 +160,50 @@ def _check_chain(
     Raises:
         DecisionError: naming the first row that does not hold.
     """
-    given = [_with_digest(one) for one in decisions]
-    places = {one.signature.digest: rows[one.decision_id] for one in given if one.signature}
+    digested = [_with_digest(decision) for decision in decisions]
+    places = {
+        decision.signature.digest: rows[decision.decision_id]
+        for decision in digested
+        if decision.signature
+    }
     before, last = "", 0
     void: set[str] = set()
-    found = []
-    for one in given:
-        row, signed = rows[one.decision_id], one.signature
+    checked = []
+    for decision in digested:
+        row, signed = rows[decision.decision_id], decision.signature
         if signed is None:
-            found.append(one)
+            checked.append(decision)
             continue
         signer = signers.get(signed.key_id)
         raw = base64.b64decode(signed.signature)
-        if signer is not None and not signer.holds(raw, _signed_bytes(one)):
+        if signer is not None and not signer.holds(raw, _signed_bytes(decision)):
             raise DecisionError(
-                f"{name}, row {row}: {one.decision_id} was edited after the key "
+                f"{name}, row {row}: {decision.decision_id} was edited after the key "
                 f"{signed.key_id[:16]} signed it; restore the row from a copy"
             )
         if signed.previous != before:
             raise DecisionError(
-                f"{name}, row {row}: {one.decision_id} "
+                f"{name}, row {row}: {decision.decision_id} "
                 f"{_broken(signed.previous, places, row, last)}; restore the file from a copy"
             )
         before, last = signed.digest, row
         since = signer.void_since if signer is not None else None
-        if since is not None and one.decided_at >= since:
+        if since is not None and decision.decided_at >= since:
             void.add(signed.key_id)
         holds = signer is not None and signed.key_id not in void
         why = f"is signed by a key that is void from {since:%Y-%m-%d} on" if since else None
-        gone = signed.key_id in void and one.kind in ACCUSING_DECISIONS
+        gone = signed.key_id in void and decision.kind in ACCUSING_DECISIONS
         known = replace(signed, known=holds)
-        found.append(replace(one, signature=known, void=why if gone else None))
-    return found
+        checked.append(replace(decision, signature=known, void=why if gone else None))
+    return checked
 
 
-def _with_digest(one: Decision) -> Decision:
-    if one.signature is None:
-        return one
-    content = _signed_bytes(one) + one.signature.signature.encode()
+def _with_digest(decision: Decision) -> Decision:
+    if decision.signature is None:
+        return decision
+    content = _signed_bytes(decision) + decision.signature.signature.encode()
     digest = hashlib.sha256(content).hexdigest()
-    return replace(one, signature=replace(one.signature, digest=digest))
+    return replace(decision, signature=replace(decision.signature, digest=digest))
 
 
 def _broken(previous: str, places: Mapping[str, int], row: int, last: int) -> str:
@@ -221,17 +225,19 @@ def with_decision_added(text: str, decision: Decision) -> str:
     What stands in the file stays as it is. A CSV file without the columns of a binding gets them;
     an empty text becomes a CSV file.
     """
-    row = {name: _text_of_time(value) for name, value in _row(decision).items()}
+    row = _file_row(decision)
     if text.lstrip("\ufeff").lstrip()[:1] == "{":
-        line = {name: value for name, value in row.items() if value is not None}
-        return _with_line_end(text) + json.dumps(line, ensure_ascii=False) + "\n"
-    cells = {name: _cell(value) for name, value in row.items()}
+        return _with_line_end(text) + json.dumps(row, ensure_ascii=False) + "\n"
+    cells = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in row.items()
+    }
     lines = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     columns = next(lines, [])
-    if set(cells) <= set(columns):
+    if set(FILE_COLUMNS) <= set(columns):
         return _with_line_end(text) + _csv_text(columns, [cells])
     rows = [dict(zip(columns, line, strict=True)) for line in lines if line]
-    columns += [one for one in FILE_COLUMNS if one not in columns]
+    columns += [column for column in FILE_COLUMNS if column not in columns]
     return _csv_text(columns, [*rows, cells], header=True)
 
 
@@ -250,10 +256,10 @@ def taken_over(
     """
     rows = {row["decision_id"]: row for row in before.to_pylist()}
     return tuple(
-        _bound_as(one, rows[one.decision_id], contested)
-        if one.members is None and _is_same(one, rows.get(one.decision_id))
-        else one
-        for one in decisions
+        _bound_as(decision, rows[decision.decision_id], contested)
+        if decision.members is None and _is_same(decision, rows.get(decision.decision_id))
+        else decision
+        for decision in decisions
     )
 
 
@@ -263,13 +269,13 @@ def lost_rows(decisions: Iterable[Decision], before: pa.Table) -> list[dict[str,
     A chain alone does not show that its end was cut off, nor that another file is given. A row that
     is there without its signature, or that says something else, is lost, too.
     """
-    given = {one.decision_id: one for one in decisions}
+    by_id = {decision.decision_id: decision for decision in decisions}
 
     def holds(row: dict[str, Any]) -> bool:
-        one = given.get(row["decision_id"])
-        signature = one.signature if one is not None else None
+        decision = by_id.get(row["decision_id"])
+        signature = decision.signature if decision is not None else None
         signer = signature.key_id if signature is not None else None
-        return one is not None and signer == row["signed_by"] and _is_same(one, row)
+        return decision is not None and signer == row["signed_by"] and _is_same(decision, row)
 
     signed = before.filter(pc.is_valid(before["signed_by"])).to_pylist()
     return [row for row in signed if not holds(row)]
@@ -287,12 +293,16 @@ def bound_rows(
         contested: The withheld ids that contested ones are shown under, by their own: these stand
             here, so that the next run knows what they stand for.
     """
-    owned = (one.entity_a for one in decided.every if one.kind is DecisionKind.VICTIM_OWNED)
+    owned = (
+        decision.entity_a
+        for decision in decided.every
+        if decision.kind is DecisionKind.VICTIM_OWNED
+    )
     hidden = frozenset(map(without_epoch, (*withheld, *contested, *owned)))
-    binding = {one.decision_id for one in decided.binding}
+    binding = {decision.decision_id for decision in decided.binding}
     rows = [
-        _bound_row(one, hidden, contested) | {"in_force": one.decision_id in binding}
-        for one in sorted(decided.every, key=attrgetter("decision_id"))
+        _bound_row(decision, hidden, contested) | {"in_force": decision.decision_id in binding}
+        for decision in sorted(decided.every, key=attrgetter("decision_id"))
     ]
     return table_of_rows(rows, BOUND_DECISION)
 
@@ -310,43 +320,36 @@ class DecisionRows(beam.PTransform):
 
     def expand(self, decided: beam.PCollection) -> Any:
         """Applies `bound_rows`."""
-        one = beam.pvalue.AsSingleton(decided)
-        hidden = self.withheld | "Hidden" >> beam.FlatMap(_hidden_members, one)
+        single = beam.pvalue.AsSingleton(decided)
+        hidden = self.withheld | "Hidden" >> beam.FlatMap(_hidden_members, single)
         return decided | "Rows" >> beam.FlatMap(
             _bound_batches, beam.pvalue.AsIter(hidden), beam.pvalue.AsIter(self.contested)
         )
 
 
-def _row(one: Decision) -> dict[str, Any]:
+def _row(decision: Decision) -> dict[str, Any]:
     """Returns the values of `FILE_COLUMNS`; those of `members` and `used` are lists."""
-    members = list(one.members or ())
-    days = {each.entity_id: f"{each.first}/{each.last}" for each in one.used}
-    start, end = one.interval or (None, None)
-    return _written(one) | {
+    members = list(decision.members or ())
+    days = {each.entity_id: f"{each.first}/{each.last}" for each in decision.used}
+    start, end = decision.interval or (None, None)
+    return _written(decision) | {
         "members": members,
-        "members_digest": one.digest,
+        "members_digest": decision.digest,
         "used": [days.get(each, "") for each in members],
-        "run_id": one.run_id,
+        "run_id": decision.run_id,
         "bound_from": start,
         "bound_to": end,
-        **(
-            {name: getattr(one.signature, name) for name in CHAIN.names}
-            if one.signature is not None
-            else dict.fromkeys(CHAIN.names)
-        ),
+        **{name: getattr(decision.signature, name, None) for name in CHAIN.names},
     }
 
 
-def _text_of_time(value: Any) -> Any:
-    if not isinstance(value, datetime):
-        return value
-    return value.isoformat().replace("+00:00", "Z")
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
-    return "" if value is None else str(value)
+def _file_row(decision: Decision) -> dict[str, Any]:
+    """Returns the values of `FILE_COLUMNS` that a decision has, as its file has them."""
+    return {
+        name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+        for name, value in _row(decision).items()
+        if value is not None
+    }
 
 
 def _csv_text(columns: list[str], rows: list[dict[str, str]], *, header: bool = False) -> str:
@@ -403,9 +406,9 @@ def _decision(values: Mapping[str, object], place: str) -> Decision:
         shown = unknown[:64] if unknown.isprintable() else ascii(unknown[:64])
         raise DecisionError(f"{place}, {shown}: no such field; use {', '.join(DECISION.names)}")
     texts = {name: _text(values.get(name), f"{place}, {name}") for name in DECISION.names}
-    for one in DECISION:
-        if not one.nullable and texts[one.name] is None:
-            raise DecisionError(f"{place}, {one.name}: is empty; every decision needs it")
+    for field in DECISION:
+        if not field.nullable and texts[field.name] is None:
+            raise DecisionError(f"{place}, {field.name}: is empty; every decision needs it")
     if texts["kind"] not in set(DecisionKind):
         raise DecisionError(
             f"{place}, kind: no such kind {texts['kind']!r}; use {', '.join(DecisionKind)}"
@@ -459,12 +462,12 @@ def _with_signature(decision: Decision, values: Mapping[str, object], place: str
     )
 
 
-def _check_victim_unnamed(one: Decision, place: str) -> None:
+def _check_victim_unnamed(decision: Decision, place: str) -> None:
     """Raises DecisionError where the id, author or reason, which are shown, name the victim's."""
-    value = one.entity_a.partition(":")[2].lower()
+    value = decision.entity_a.partition(":")[2].lower()
     digits = "".join(filter(str.isdecimal, value))[-NATIONAL_DIGITS:]
     for name in ("decision_id", "author", "reason"):
-        text = getattr(one, name).lower()
+        text = getattr(decision, name).lower()
         inside = len(digits) >= LEAST_DIGITS and digits in "".join(filter(str.isdecimal, text))
         if inside or value in text:
             raise DecisionError(
@@ -514,14 +517,14 @@ def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
 
     Raises TypeError or ValueError for what is no list of as many texts, each two days or empty.
     """
-    found = []
+    days = []
     for member, text in zip(members, texts, strict=True):
         if text:
             first, last = map(date.fromisoformat, str(text).split("/"))
             if first > last:
                 raise ValueError("the first day is later than the last")
-            found.append(DaysOfUse(member, first, last))
-    return tuple(sorted(found))
+            days.append(DaysOfUse(member, first, last))
+    return tuple(sorted(days))
 
 
 def _members(value: object, place: str, remedy: str) -> tuple[str, ...] | None:
@@ -532,17 +535,17 @@ def _members(value: object, place: str, remedy: str) -> tuple[str, ...] | None:
         items = json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         items = None
-    if not isinstance(items, list) or not all(_is_entity_id(one) for one in items):
+    if not isinstance(items, list) or not all(_is_entity_id(item) for item in items):
         raise DecisionError(f"{place}: is not a list of entity ids in JSON; {remedy}")
     return tuple(sorted(set(items)))
 
 
-def _is_entity_id(one: object) -> bool:
+def _is_entity_id(value: object) -> bool:
     return (
-        isinstance(one, str)
-        and ":" in one
-        and one.isprintable()
-        and len(one) <= MAX_VALUE_CHARACTERS
+        isinstance(value, str)
+        and ":" in value
+        and value.isprintable()
+        and len(value) <= MAX_VALUE_CHARACTERS
     )
 
 
@@ -581,27 +584,27 @@ def _moment(text: str | None, place: str) -> datetime | None:
     return in_utc
 
 
-def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
+def _is_same(decision: Decision, row: Mapping[str, Any] | None) -> bool:
     """Compares what the author of a decision wrote with a BOUND_DECISION row."""
     if row is None:
         return False
-    written = _written(one)
+    written = _written(decision)
     for name in ("entity_a", "entity_b"):
         if row[name] is not None and is_withheld(row[name]) and written[name] is not None:
             written[name] = f"{written[name].partition(':')[0]}:{row[name].partition(':')[2]}"
     return written == {name: row[name] for name in DECISION.names}
 
 
-def _bound_as(one: Decision, row: Mapping[str, Any], contested: Mapping[str, str]) -> Decision:
+def _bound_as(decision: Decision, row: Mapping[str, Any], contested: Mapping[str, str]) -> Decision:
     start, end = row["bound_from"], row["bound_to"]
     shown = [contested.get(each, each) for each in row["members"]]
     members = tuple(sorted(shown))
-    if one.kind not in (*CLUSTER_DECISIONS, DecisionKind.VICTIM_OWNED) and len(members) == len(
-        one.entities
+    if decision.kind not in (*CLUSTER_DECISIONS, DecisionKind.VICTIM_OWNED) and len(members) == len(
+        decision.entities
     ):
-        members = tuple(sorted(one.entities))  # what was withheld there as a victim's, too
+        members = tuple(sorted(decision.entities))  # what was withheld there as a victim's, too
     return replace(
-        one,
+        decision,
         members=members,
         used=_days_of_use(shown, row["used"] or [""] * len(shown)),
         run_id=row["run_id"],
@@ -610,24 +613,24 @@ def _bound_as(one: Decision, row: Mapping[str, Any], contested: Mapping[str, str
     )
 
 
-def _written(one: Decision) -> dict[str, Any]:
+def _written(decision: Decision) -> dict[str, Any]:
     """Returns the columns of DECISION, which its author wrote."""
-    return {name: getattr(one, name) for name in DECISION.names} | {"kind": str(one.kind)}
+    return {name: getattr(decision, name) for name in DECISION.names} | {"kind": str(decision.kind)}
 
 
 def _bound_row(
-    one: Decision, hidden: frozenset[str], contested: Mapping[str, str]
+    decision: Decision, hidden: frozenset[str], contested: Mapping[str, str]
 ) -> dict[str, Any]:
     """Returns a BOUND_DECISION row without `in_force`, with other ids for entities to hide."""
-    owned = one.kind is DecisionKind.VICTIM_OWNED
+    owned = decision.kind is DecisionKind.VICTIM_OWNED
 
     def shown(entity: str, place: int) -> str:
         if is_withheld(entity) or not (owned or without_epoch(entity) in hidden):
             return entity
-        other = None if owned else contested.get(entity)
-        return other or stand_in_id(entity, one.decision_id, place)
+        shown = None if owned else contested.get(entity)
+        return shown or stand_in_id(entity, decision.decision_id, place)
 
-    row = {name: value for name, value in _row(one).items() if name not in CHAIN.names}
+    row = {name: value for name, value in _row(decision).items() if name not in CHAIN.names}
     for place, name in enumerate(("entity_a", "entity_b")):
         if row[name] is not None:
             row[name] = shown(row[name], place)
@@ -639,7 +642,7 @@ def _bound_row(
     members = [stands for stands, _ in pairs]
     used = [when for _, when in pairs]
     row |= {"members": members, "members_digest": members_digest(members), "used": used}
-    return row | {"signed_by": one.signed_by}
+    return row | {"signed_by": decision.signed_by}
 
 
 def own_id(contested: Mapping[str, Any]) -> str:
@@ -652,8 +655,12 @@ def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iter
     """Yields the entities to hide that a decision names or covers."""
     if not decided.every:
         return
-    named = {each for one in decided.every for each in (*one.entities, *(one.members or ()))}
-    named |= {without_epoch(one) for one in named}
+    named = {
+        each
+        for decision in decided.every
+        for each in (*decision.entities, *(decision.members or ()))
+    }
+    named |= {without_epoch(entity) for entity in named}
     hidden = pc.is_in(withheld["entity_id"], pa.array(sorted(named), pa.string()))
     yield from withheld["entity_id"].filter(hidden).to_pylist()
 

@@ -31,7 +31,7 @@ RECORD_ORDER: Mapping[RecordKind, tuple[tuple[str, ...], list[tuple[str, str]]]]
 Of the legs of one call the latest is kept, and then the longest; in a tie the content decides.
 """
 
-_ORIGIN = {one.name for one in ORIGIN}
+_ORIGIN = {field.name for field in ORIGIN}
 
 
 @dataclass(eq=False)

@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 from schemas.decision import OTHERS_DECISIONS, SUSPECTS_DECISIONS
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind
-from schemas.field import TIMESTAMP
+from schemas.field import FLAG, TEXT, TIMESTAMP
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import MAX_INTEGER, Feed, FeedEvidence, Offer, OfferedEvidence
@@ -49,18 +49,18 @@ _MIDDLE = 4
 
 RECORD = pa.schema(
     [
-        ("record_kind", pa.string()),
-        ("source_org", pa.string()),
-        ("record_id", pa.string()),
-        ("victim_id", pa.string()),
-        ("reporter_key", pa.string()),
-        ("complaint_id", pa.string()),
-        ("channel", pa.string()),
+        ("record_kind", TEXT),
+        ("source_org", TEXT),
+        ("record_id", TEXT),
+        ("victim_id", TEXT),
+        ("reporter_key", TEXT),
+        ("complaint_id", TEXT),
+        ("channel", TEXT),
         ("filed_at", TIMESTAMP),
-        ("wordless", pa.bool_()),
-        ("brand", pa.string()),
+        ("wordless", FLAG),
+        ("brand", TEXT),
         ("loss_amount", EVIDENCE.field("loss_amount").type),
-        ("loss_currency", pa.string()),
+        ("loss_currency", TEXT),
     ]
 )
 """The fields of a complaint or call beside its identifiers; `complaint_id` is a call's."""
@@ -83,17 +83,17 @@ class ContributorView:
         epochs: defaultdict[str, list[str]] = defaultdict(list)
         for entity_id in self.part_of:
             epochs[without_epoch(entity_id)].append(entity_id)
-        of: dict[str, str] = {}
-        for entity_id, those in orgs.items():
+        own_ids: dict[str, str] = {}
+        for entity_id, seen_by in orgs.items():
             known = epochs.get(without_epoch(entity_id), [])
-            if self.contributor in those and known:
+            if self.contributor in seen_by and known:
                 only = known[0] if len(known) == 1 else entity_id
                 if only in self.part_of:
-                    of[entity_id] = only
+                    own_ids[entity_id] = only
         return ContributorView(
             self.contributor,
-            {one: self.part_of[other] for one, other in of.items()},
-            {one: self.confidence[other] for one, other in of.items()},
+            {joint_id: self.part_of[own_id] for joint_id, own_id in own_ids.items()},
+            {joint_id: self.confidence[own_id] for joint_id, own_id in own_ids.items()},
         )
 
 
@@ -109,27 +109,29 @@ class AcceptedOffer:
         for row, counted in enumerate(self.offer.evidence, 1):
             people = "1" if counted.reports == 1 else f"1..{counted.reports}"
             record = f"offer-{self.sha256[:12]}-{row}-{people}"
-            alone = ["call"] if counted.kind == str(RecordKind.CALL) else []
+            alone = ["call"] if counted.kind == RecordKind.CALL else []
             yield counted, record, "|".join([self.offer.sender, *alone, record])
 
     def rows_with_ties(self) -> Iterator[tuple[OfferedEvidence, list[reporters.Tie], str]]:
         """Yields each row of the evidence, what it ties, and the key of its reporter."""
         # Epochs are found anew: those of one identifier are one.
-        ids = [without_epoch(one.entity_id) for one in self.offer.entities]
+        ids = [without_epoch(entity.entity_id) for entity in self.offer.entities]
         for row, _, key in self.records():
-            yield row, reporters.ties_of(ids[at] for at in row.entities), key
+            yield row, reporters.ties_of(ids[place] for place in row.entities), key
 
     def claims(self) -> dict[str, frozenset[str]]:
         """Returns what whom claims, without epochs: the sender all, or each contributor a part.
 
         Contributors of a feed are named `sender|token`.
         """
-        ids = [without_epoch(one.entity_id) for one in self.offer.entities]
+        ids = [without_epoch(entity.entity_id) for entity in self.offer.entities]
         if not isinstance(self.offer, Feed):
             return {self.offer.sender: frozenset(ids)}
         return {
-            f"{self.offer.sender}|{one.token}": frozenset(ids[at] for at in one.entities)
-            for one in self.offer.contributors
+            f"{self.offer.sender}|{contributor.token}": frozenset(
+                ids[place] for place in contributor.entities
+            )
+            for contributor in self.offer.contributors
         }
 
     def claimant(self, row: OfferedEvidence) -> str:
@@ -154,8 +156,8 @@ def offered_view(taken: AcceptedOffer) -> ContributorView:
     entities = taken.offer.entities
     return ContributorView(
         taken.offer.sender,
-        {one.entity_id: str(one.cluster) for one in entities},
-        {one.entity_id: one.confidence / 100 for one in entities},
+        {entity.entity_id: str(entity.cluster) for entity in entities},
+        {entity.entity_id: entity.confidence / 100 for entity in entities},
     )
 
 
@@ -184,7 +186,7 @@ def union_link_rows(
     """Converts MEMBER rows and accepted LINK rows of the joint run to UNION_LINK rows."""
     cluster_of = _clusters_of_members(members)
     rows = [*_new_links(accepted, cluster_of, views), *_shared_clusters(cluster_of, views)]
-    return table_of_rows([dict.fromkeys(UNION_LINK.names) | one for one in rows], UNION_LINK)
+    return table_of_rows([dict.fromkeys(UNION_LINK.names) | row for row in rows], UNION_LINK)
 
 
 def offered_cluster_rows(
@@ -199,19 +201,21 @@ def offered_cluster_rows(
         for entity_id, part in views[taken.offer.sender].part_of.items():
             if entity_id in cluster_of:
                 within[part].add(cluster_of[entity_id])
-        for one in taken.offer.clusters:
-            counts = [{"country": c.country, "victims": c.victims} for c in one.countries]
+        for cluster in taken.offer.clusters:
+            counts = [{"country": c.country, "victims": c.victims} for c in cluster.countries]
             rows.append(
                 {
                     "contributor": taken.offer.sender,
-                    "part": str(one.number),
-                    "cluster_ids": sorted(within[str(one.number)]),
-                    "members": sizes[one.number],
+                    "part": str(cluster.number),
+                    "cluster_ids": sorted(within[str(cluster.number)]),
+                    "members": sizes[cluster.number],
                     "victims_known": None
-                    if one.elsewhere is None
-                    else one.elsewhere + sum(c.victims for c in one.countries),
+                    if cluster.elsewhere is None
+                    else cluster.elsewhere + sum(c.victims for c in cluster.countries),
                     "countries": counts,
-                    "losses": [{"currency": x.currency, "amount": x.amount} for x in one.losses],
+                    "losses": [
+                        {"currency": x.currency, "amount": x.amount} for x in cluster.losses
+                    ],
                     "tlp": taken.offer.tlp,
                     "expires_at": datetime.fromisoformat(taken.offer.expires_at),
                     "offer": taken.sha256,
@@ -230,34 +234,34 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
     """Yields an accepted offer as EVIDENCE_MENTION batches of about `rows` rows."""
     offer = taken.offer
     # Epochs are found anew, in the evidence of both sides.
-    ids = [without_epoch(one.entity_id) for one in offer.entities]
+    ids = [without_epoch(entity.entity_id) for entity in offer.entities]
     regions = _phone_regions(ids)
     absent: dict[str, object] = dict.fromkeys(EVIDENCE_MENTION.names)
     pending: list[dict[str, object]] = []
     called = frozenset(offer.called or ())
     for counted, record, piece in taken.records():
         # Of two epochs of an identifier one is left, the called one: a record names it once.
-        last_is_left = sorted(counted.entities, key=lambda at: (at in called, -at))
-        named = sorted({ids[at]: at for at in last_is_left}.values())
+        last_is_left = sorted(counted.entities, key=lambda place: (place in called, -place))
+        named = sorted({ids[place]: place for place in last_is_left}.values())
         pending.extend(
             absent
             | {
-                "entity_id": ids[at],
-                "kind": ids[at].partition(":")[0],
-                "role": offer.entities[at].role,
+                "entity_id": ids[place],
+                "kind": ids[place].partition(":")[0],
+                "role": offer.entities[place].role,
                 "source_org": offer.sender,
                 "record_kind": counted.kind,
                 "record_id": record,
                 "observed_at": middle_of_week(counted.week),
-                "field": reporters.OFFERED_CALLED if at in called else reporters.OFFER_FIELD,
-                "confidence": offer.entities[at].confidence / 100,
+                "field": reporters.OFFERED_CALLED if place in called else reporters.OFFER_FIELD,
+                "confidence": offer.entities[place].confidence / 100,
                 "group_id": piece,
                 "victim_key": piece,
                 "reporter_key": piece,
-                "region": regions[at][0],
-                "line_type": regions[at][1],
+                "region": regions[place][0],
+                "line_type": regions[place][1],
             }
-            for at in named
+            for place in named
         )
         if len(pending) >= rows:
             yield batch_of_rows(pending, EVIDENCE_MENTION)
@@ -308,21 +312,24 @@ def _not_counted_yet(
     own, records in the run or a feed of another hub, each of its n contributors with most people on
     the tie can be one of these, the first the one who counts most: it has only those beyond.
     """
-    feeds = [one.offer for one in offers if isinstance(one.offer, Feed)]
+    feeds = [offer.offer for offer in offers if isinstance(offer.offer, Feed)]
     if not feeds or (len(offers) == 1 and not own):
         return {}
     claimed: defaultdict[reporters.Tie, dict[str, Counter[str]]] = defaultdict(dict)
     # Feeds first: what is on no tie of theirs need not be known.
-    for taken in sorted(offers, key=lambda one: not isinstance(one.offer, Feed)):
+    for taken in sorted(offers, key=lambda offer: not isinstance(offer.offer, Feed)):
         known = None if isinstance(taken.offer, Feed) else claimed.keys()
         for row, ties, _ in taken.rows_with_ties():
             for tie in ties if known is None else known & set(ties):
-                those = claimed[tie].setdefault(taken.offer.sender, Counter())
-                those[taken.claimant(row)] += row.reports
-    found: dict[tuple[str, reporters.Tie], int] = {}
+                counts = claimed[tie].setdefault(taken.offer.sender, Counter())
+                counts[taken.claimant(row)] += row.reports
+    left: dict[tuple[str, reporters.Tie], int] = {}
     for number, feed in enumerate(feeds):
         members = set(feed.members)
-        both = {one.sender: len(members.intersection(one.members)) for one in feeds[:number]}
+        both = {
+            feed_before.sender: len(members.intersection(feed_before.members))
+            for feed_before in feeds[:number]
+        }
         for tie, by in claimed.items():
             bearing = {
                 sender: {who: min(count, most.get(who, MAX_INTEGER)) for who, count in its.items()}
@@ -330,14 +337,14 @@ def _not_counted_yet(
             }
             mine = bearing.get(feed.sender, {})
             beside = [MAX_INTEGER] * len(members.intersection(own))
-            beside += [sum(bearing[one].values()) for one in members.intersection(by)]
+            beside += [sum(bearing[sender].values()) for sender in members.intersection(by)]
             for hub, count in both.items():
                 beside += sorted(bearing.get(hub, {}).values(), reverse=True)[:count]
-            order = sorted(mine, key=lambda one: (-mine[one], one))
+            order = sorted(mine, key=lambda who: (-mine[who], who))
             # Of all ways to pair them this one leaves fewest.
             for who, others in zip(order, sorted(beside, reverse=True), strict=False):
-                found[who, tie] = max(mine[who] - others, 0)
-    return found
+                left[who, tie] = max(mine[who] - others, 0)
+    return left
 
 
 def sender_record(claimed: Collection[str], decisions: Iterable[Decision]) -> tuple[int, int]:
@@ -347,11 +354,11 @@ def sender_record(claimed: Collection[str], decisions: Iterable[Decision]) -> tu
     """
     right: set[str] = set()
     wrong: set[str] = set()
-    for one in decisions:
-        members = map(without_epoch, one.members or one.entities)
-        if one.void is None and one.kind in SUSPECTS_DECISIONS:
+    for decision in decisions:
+        members = map(without_epoch, decision.members or decision.entities)
+        if decision.void is None and decision.kind in SUSPECTS_DECISIONS:
             right.update(members)
-        elif one.void is None and one.kind in OTHERS_DECISIONS:
+        elif decision.void is None and decision.kind in OTHERS_DECISIONS:
             wrong.update(members)
     return len((right - wrong).intersection(claimed)), len(wrong.intersection(claimed))
 
@@ -376,42 +383,47 @@ def complaint_records(
     With the canonical brand of each if wanted, and whether it is `wordless`, where that is known.
     `rules` are those that the run counted reporters by.
     """
-    nothing = pa.nulls(complaints.num_rows, pa.string())
-    columns = [
-        pa.repeat(pa.scalar(str(RecordKind.COMPLAINT)), complaints.num_rows),
-        complaints["source_org"],
-        complaints["complaint_id"],
-        complaints["victim_id"],
-        reporters.reporter_keys(
-            complaints["source_org"],
-            complaints["victim_id"],
-            complaints["received_at"],
-            complaints["complaint_id"],
-            rules,
+    org, victim, received = (
+        complaints[name] for name in ("source_org", "victim_id", "received_at")
+    )
+    return _record_rows(
+        complaints,
+        RecordKind.COMPLAINT,
+        "complaint_id",
+        reporter_key=reporters.reporter_keys(
+            org, victim, received, complaints["complaint_id"], rules
         ),
-        nothing,
-        complaints["channel"] if "channel" in complaints.column_names else nothing,
-        complaints["received_at"],
-        pa.nulls(complaints.num_rows, pa.bool_()) if wordless is None else wordless,
-        nothing if brands is None else brands,
-        complaints["loss_amount"],
-        complaints["loss_currency"],
-    ]
-    return pa.table(dict(zip(RECORD.names, columns, strict=True)), schema=RECORD)
+        channel=complaints["channel"] if "channel" in complaints.column_names else None,
+        filed_at=received,
+        wordless=wordless,
+        brand=brands,
+        loss_amount=complaints["loss_amount"],
+        loss_currency=complaints["loss_currency"],
+    )
 
 
 def call_records(calls: pa.Table) -> pa.Table:
     """Converts CALL rows to RECORD rows."""
-    columns = [
-        pa.repeat(pa.scalar(str(RecordKind.CALL)), calls.num_rows),
-        calls["source_org"],
-        calls["call_id"],
-        calls["victim_id"],
-        reporters.call_reporter_keys(calls),
-        calls["complaint_id"],
-        *(pa.nulls(calls.num_rows, RECORD.field(name).type) for name in RECORD.names[6:]),
-    ]
-    return pa.table(dict(zip(RECORD.names, columns, strict=True)), schema=RECORD)
+    return _record_rows(
+        calls,
+        RecordKind.CALL,
+        "call_id",
+        reporter_key=reporters.call_reporter_keys(calls),
+        complaint_id=calls["complaint_id"],
+    )
+
+
+def _record_rows(rows: pa.Table, kind: RecordKind, record_id: str, **columns: Any) -> pa.Table:
+    """Makes RECORD rows, null where a column is not given."""
+    columns |= {
+        "record_kind": pa.repeat(pa.scalar(kind), rows.num_rows),
+        "source_org": rows["source_org"],
+        "record_id": rows[record_id],
+        "victim_id": rows["victim_id"],
+    }
+    nothing = {field.name: pa.nulls(rows.num_rows, field.type) for field in RECORD}
+    known = {name: column for name, column in columns.items() if column is not None}
+    return pa.table(nothing | known, schema=RECORD)
 
 
 def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Table) -> pa.Table:
@@ -423,31 +435,33 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
     Raises:
         ValueError: if a mention is of a record that is not there.
     """
-    at = pc.index_in(record_keys(mentions), record_keys(records))
-    if at.null_count:
+    place = pc.index_in(record_keys(mentions), record_keys(records))
+    if place.null_count:
         raise ValueError("mentions/ names records that are not in complaints/ and calls/")
-    of = records.take(at)
+    record = records.take(place)
     named = pc.index_in(mentions["entity_id"], entities["entity_id"].combine_chunks())
     org = mentions["source_org"]
-    complaint = pc.equal(mentions["record_kind"], str(RecordKind.COMPLAINT))
+    complaint = pc.equal(mentions["record_kind"], RecordKind.COMPLAINT)
     alone = pc.if_else(
         complaint,
         pc.binary_join_element_wise(org, mentions["record_id"], "|"),
         pc.binary_join_element_wise(org, "call", mentions["record_id"], "|"),
     )
     columns = {name: mentions[name] for name in mentions.column_names} | {
-        "group_id": pc.coalesce(pc.binary_join_element_wise(org, of["complaint_id"], "|"), alone),
-        "victim_key": pc.binary_join_element_wise(org, of["victim_id"], "|"),
-        "reporter_key": of["reporter_key"],
+        "group_id": pc.coalesce(
+            pc.binary_join_element_wise(org, record["complaint_id"], "|"), alone
+        ),
+        "victim_key": pc.binary_join_element_wise(org, record["victim_id"], "|"),
+        "reporter_key": record["reporter_key"],
         "region": entities["region"].take(named),
         "line_type": entities["line_type"].take(named),
-        "carried": pa.nulls(mentions.num_rows, pa.string()),  # its role is settled
-        "channel": of["channel"],
-        "filed_at": of["filed_at"],
-        "wordless": of["wordless"],
-        "brand": of["brand"],
-        "loss_amount": of["loss_amount"],
-        "loss_currency": of["loss_currency"],
+        "carried": pa.nulls(mentions.num_rows, TEXT),  # its role is settled
+        "channel": record["channel"],
+        "filed_at": record["filed_at"],
+        "wordless": record["wordless"],
+        "brand": record["brand"],
+        "loss_amount": record["loss_amount"],
+        "loss_currency": record["loss_currency"],
     }
     rows = {name: columns[name] for name in EVIDENCE_MENTION.names}
     return reporters.with_reporters_of_complaints(pa.table(rows, schema=EVIDENCE_MENTION))
@@ -455,10 +469,10 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
 
 def by_record(mentions: pa.Table) -> pa.Table:
     """Brings EVIDENCE_MENTION rows of whole records together to EVIDENCE rows, one a record."""
-    first, of = distinct_rows([mentions[name].combine_chunks() for name in RECORD_KEY])
-    order = pa.array(np.argsort(of, kind="stable"))
+    first, record_of = distinct_rows([mentions[name].combine_chunks() for name in RECORD_KEY])
+    order = pa.array(np.argsort(record_of, kind="stable"))
     records = mentions.select([name for name in EVIDENCE.names if name != MENTIONS])
-    items = mentions.append_column(ROW, pa.array(of)).take(order)
+    items = mentions.append_column(ROW, pa.array(record_of)).take(order)
     rows = implode(records.take(pa.array(first)), EVIDENCE.field(MENTIONS), items)
     return pa.Table.from_batches([rows])
 
@@ -477,7 +491,7 @@ def _new_links(
         accepted["entity_a"].to_pylist(), accepted["entity_b"].to_pylist(), strict=True
     ):
         parts = [(view.part_of.get(a), view.part_of.get(b)) for view in views]
-        if not any(one is not None and one == other for one, other in parts):
+        if not any(first is not None and first == second for first, second in parts):
             yield {
                 "cluster_id": cluster_of[a],
                 "kind": "link",
@@ -492,20 +506,24 @@ def _shared_clusters(
     cluster_of: Mapping[str, str], views: Sequence[ContributorView]
 ) -> Iterator[dict[str, Any]]:
     """Yields pairs of clusters of two contributors that are one for the members they share."""
-    for one, other in combinations(views, 2):
-        first, second = _parts(one, cluster_of), _parts(other, cluster_of)
+    for first_view, second_view in combinations(views, 2):
+        first, second = _parts(first_view, cluster_of), _parts(second_view, cluster_of)
         both: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
-        for entity_id in sorted(one.part_of.keys() & other.part_of.keys() & cluster_of.keys()):
+        for entity_id in sorted(
+            first_view.part_of.keys() & second_view.part_of.keys() & cluster_of.keys()
+        ):
             cluster = cluster_of[entity_id]
-            both[cluster, one.part_of[entity_id], other.part_of[entity_id]].append(entity_id)
+            both[cluster, first_view.part_of[entity_id], second_view.part_of[entity_id]].append(
+                entity_id
+            )
         for (cluster, a, b), shared in sorted(both.items()):
             if first[cluster, a] > len(shared) < second[cluster, b]:
                 yield {
                     "cluster_id": cluster,
                     "kind": "shared",
-                    "contributor_a": one.contributor,
+                    "contributor_a": first_view.contributor,
                     "part_a": a,
-                    "contributor_b": other.contributor,
+                    "contributor_b": second_view.contributor,
                     "part_b": b,
                     "shared": shared[:NAMED_MEMBERS],
                     "shared_in_all": len(shared),
@@ -524,8 +542,8 @@ def _parts(view: ContributorView, cluster_of: Mapping[str, str]) -> Mapping[tupl
 def _phone_regions(entity_ids: list[str]) -> list[tuple[str | None, str | None]]:
     """Returns region and line type of the phone numbers among entity ids; of others, neither."""
     kind = f"{EntityKind.PHONE}:"
-    raw = pa.array([one[len(kind) :] if one.startswith(kind) else None
-                    for one in entity_ids], pa.string())  # fmt: skip
-    readings = normalize.normalize_numbers(raw, pa.nulls(len(raw), pa.string()))
+    raw = pa.array([entity_id[len(kind) :] if entity_id.startswith(kind) else None
+                    for entity_id in entity_ids], TEXT)  # fmt: skip
+    readings = normalize.normalize_numbers(raw, pa.nulls(len(raw), TEXT))
     columns = (pc.struct_field(readings, name).to_pylist() for name in ("region", "line_type"))
     return list(zip(*columns, strict=True))

@@ -221,7 +221,7 @@ def build_manifest(
     """
     read = sorted(inputs, key=itemgetter("name", "sha256"))
     written = sorted(outputs, key=itemgetter("name"))
-    apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
+    apart = [file for file in written if file["name"].startswith(f"{PRIVATE_FOLDER}/")]
     accounting = {kind: reconciled_counts(counters, kind) for kind in ("complaints", "calls")}
     grouped: dict[str, dict[str, int]] = {}
     for (group, name), count in sorted(counters.items()):
@@ -231,7 +231,7 @@ def build_manifest(
             listed = len(named) < MOST_NAMES or not group.endswith(UNKNOWN_FIELDS)
             key = name if listed else OTHER_FIELDS
             named[key] = named.get(key, 0) + count
-    facts = [{name: one[name] for name in one if name != "rejected"} for one in read]  # type: ignore[literal-required]
+    facts = [{name: file[name] for name in file if name != "rejected"} for file in read]  # type: ignore[literal-required]
     identity = repr((facts, sorted(run.options.items()), sorted(run.versions.items())))
     if left_out := [(key, counters[key]) for key in _LEFT_OUT if counters.get(key)]:
         identity += repr(left_out)
@@ -242,8 +242,8 @@ def build_manifest(
         versions=dict(run.versions),
         options=dict(run.options),
         inputs=read,
-        outputs=[one for one in written if one not in apart],
-        private=[PrivateFile(name=one["name"], rows=one["rows"]) for one in apart],
+        outputs=[file for file in written if file not in apart],
+        private=[PrivateFile(name=file["name"], rows=file["rows"]) for file in apart],
         counts={"complaints": accounting["complaints"], "calls": accounting["calls"]},
         tallies=grouped,
         alarms=find_alarms(counters),
@@ -378,34 +378,43 @@ def check_private(
         PrivateFileError: if it is no such manifest.
     """
     root = private_root(folder, manifest)
-    found = read_private_manifest(root) if manifest.get("private") else None
-    if found is None:
+    kept_manifest = read_private_manifest(root) if manifest.get("private") else None
+    if kept_manifest is None:
         if manifest.get("private_manifest") and _is_there(root):
             raise AlteredRunError(f"{root}/{PRIVATE_MANIFEST}: {NOT_WRITTEN}: gone; {REMEDY}")
         return None
-    names = {str(one["name"]) for one in manifest["private"]}
+    names = {str(file["name"]) for file in manifest["private"]}
     with open_bytes(f"{folder.rstrip('/')}/{MANIFEST_NAME}") as file:
         digest = _sha256(file)
-    of_run = (found["run_id"], found["manifest_sha256"]) == (manifest["run_id"], digest)
-    if not of_run or not names.issuperset(one["name"] for one in found["files"]):
+    of_run = (kept_manifest["run_id"], kept_manifest["manifest_sha256"]) == (
+        manifest["run_id"],
+        digest,
+    )
+    if not of_run or not names.issuperset(listed["name"] for listed in kept_manifest["files"]):
         why = "that of another run"
         raise AlteredRunError(f"{root}/{PRIVATE_MANIFEST}: {NOT_WRITTEN}: {why}; {REMEDY}")
     begin = f"{PRIVATE_FOLDER}/" if table is None else f"{table.name}/"
-    kept = (one for one in found["files"] if not one["name"].startswith(f"{HELD_FOLDER}/"))
-    check_files(root, (one for one in kept if one["name"].startswith(begin)))
-    return found
+    kept = (
+        listed
+        for listed in kept_manifest["files"]
+        if not listed["name"].startswith(f"{HELD_FOLDER}/")
+    )
+    check_files(root, (listed for listed in kept if listed["name"].startswith(begin)))
+    return kept_manifest
 
 
 def files_of(manifest: Mapping[str, Any], table: Table) -> list[OutputFile]:
     """Returns the lines of a manifest on the files of a table."""
-    return [one for one in manifest["outputs"] if str(one["name"]).startswith(f"{table.name}/")]
+    return [
+        output for output in manifest["outputs"] if str(output["name"]).startswith(f"{table.name}/")
+    ]
 
 
 def find_altered(folder: str, listed: Iterable[OutputFile]) -> Iterator[tuple[str, str]]:
     """Yields the name of each file that is not as a manifest lists it, with what is wrong."""
-    for one in listed:
-        if why := _difference(folder.rstrip("/"), one):
-            yield one["name"], why
+    for file in listed:
+        if why := _difference(folder.rstrip("/"), file):
+            yield file["name"], why
 
 
 def find_added(
@@ -415,15 +424,15 @@ def find_added(
 
     Names that begin with a dot or an underscore are passed over, as what reads a table does.
     """
-    known = {str(one["name"]) for one in manifest["outputs"]}
+    known = {str(output["name"]) for output in manifest["outputs"]}
     if "://" in folder:
         if table is None:
             return
         begin = folder.rstrip("/") + "/"
-        there = [one.removeprefix(begin) for one in list_objects(f"{begin}{table.name}")]
+        there = [path.removeprefix(begin) for path in list_objects(f"{begin}{table.name}")]
     else:
         below = Path(folder, table.name) if table is not None else Path(folder)
-        there = [str(one.relative_to(folder)) for one in _files_below(below, whole=table is None)]
+        there = [str(path.relative_to(folder)) for path in _files_below(below, whole=table is None)]
     for name in sorted(set(there) - known):
         yield name, "added"
 
@@ -431,17 +440,17 @@ def find_added(
 def _files_below(folder: Path, *, whole: bool) -> Iterator[Path]:
     """Yields the files, links and other entries below a folder; of a `whole` run its own alone."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda one: one.name)
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for one in entries:
-        apart = whole and one.name in (PRIVATE_FOLDER, MANIFEST_NAME, SIGNATURE_NAME)
-        if one.name.startswith((".", "_")) or apart:
+    for entry in entries:
+        apart = whole and entry.name in (PRIVATE_FOLDER, MANIFEST_NAME, SIGNATURE_NAME)
+        if entry.name.startswith((".", "_")) or apart:
             continue
-        if one.is_dir(follow_symlinks=False):
-            yield from _files_below(Path(one.path), whole=False)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(Path(entry.path), whole=False)
         else:
-            yield Path(one.path)
+            yield Path(entry.path)
 
 
 def _is_there(root: str) -> bool:
@@ -451,9 +460,9 @@ def _is_there(root: str) -> bool:
     return bool(list_objects(f"{root}/{PRIVATE_FOLDER}"))
 
 
-def _difference(folder: str, one: OutputFile) -> str | None:
+def _difference(folder: str, entry: OutputFile) -> str | None:
     """Returns what is wrong with a file that a manifest lists; None if nothing is."""
-    name, size, digest = one["name"], one["bytes"], one["sha256"]
+    name, size, digest = entry["name"], entry["bytes"], entry["sha256"]
     parts = name.split("/")
     if not {"", ".", ".."}.isdisjoint(parts):
         return "no name of a file of a run"
@@ -468,15 +477,15 @@ def _difference(folder: str, one: OutputFile) -> str | None:
             return f"behind a link, {'/'.join(parts[:depth])}"
     path = f"{folder}/{name}"
     try:
-        found = os.lstat(path)
-        if stat.S_ISLNK(found.st_mode):
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
             return "a link"
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             return "no file"
-        if found.st_size != size:
-            shorter = "cut off" if found.st_size else "empty"
-            return shorter if found.st_size < size else "longer"
-        stamp = found.st_dev, found.st_ino, size, found.st_mtime_ns, found.st_ctime_ns
+        if status.st_size != size:
+            shorter = "cut off" if status.st_size else "empty"
+            return shorter if status.st_size < size else "longer"
+        stamp = status.st_dev, status.st_ino, size, status.st_mtime_ns, status.st_ctime_ns
         if _checked.get(path) != (stamp, digest):
             with Path(path).open("rb") as file:
                 if _sha256(file) != digest:

@@ -86,10 +86,10 @@ def private_files(folder: str, manifest: Mapping[str, Any], table: Table) -> dic
     """
     root = private_root(folder, manifest)
     part = re.compile(re.escape(table.name) + r"/part-\d+-of-\d+\.parquet")
-    listed = {str(one["name"]): int(one["rows"]) for one in manifest.get("private") or ()}
+    listed = {str(file["name"]): int(file["rows"]) for file in manifest.get("private") or ()}
     names = sorted(name for name in listed if part.fullmatch(name))
     if names and (now := read_private_manifest(root)):
-        listed |= {one["name"]: one["rows"] for one in now["files"]}
+        listed |= {file["name"]: file["rows"] for file in now["files"]}
     return {f"{root}/{name}": listed[name] for name in names}
 
 
@@ -111,17 +111,17 @@ def read_private_manifest(root: str) -> PrivateManifest | None:
     except (OSError, ValueError):  # ValueError: a store of which nothing is installed here
         return None
     try:
-        found = json.loads(content)
+        listed = json.loads(content)
         files = [
             OutputFile(
-                name=str(one["name"]),
-                bytes=int(one["bytes"]),
-                sha256=str(one["sha256"]),
-                rows=int(one["rows"]),
+                name=str(entry["name"]),
+                bytes=int(entry["bytes"]),
+                sha256=str(entry["sha256"]),
+                rows=int(entry["rows"]),
             )
-            for one in found["files"]
+            for entry in listed["files"]
         ]
-        run_id, digest = str(found["run_id"]), str(found["manifest_sha256"])
+        run_id, digest = str(listed["run_id"]), str(listed["manifest_sha256"])
     except (KeyError, TypeError, ValueError):
         raise PrivateFileError(
             f"{path}: is not what the run wrote; restore it, or make the run again"
@@ -146,11 +146,11 @@ def open_bytes(path: str) -> BinaryIO:
 def list_objects(folder: str) -> list[str]:
     """Returns the paths of the objects below a folder of a store."""
     if (beam := _beam_stores(folder)) is not None:
-        (found,) = beam.match([f"{folder.rstrip('/')}/*"])
-        return [one.path for one in found.metadata_list]
+        (matched,) = beam.match([f"{folder.rstrip('/')}/*"])
+        return [file.path for file in matched.metadata_list]
     store, inside = fs.FileSystem.from_uri(folder)
     files = store.get_file_info(fs.FileSelector(inside, allow_not_found=True))
-    return [folder.rstrip("/") + one.path.removeprefix(inside.rstrip("/")) for one in files]
+    return [folder.rstrip("/") + file.path.removeprefix(inside.rstrip("/")) for file in files]
 
 
 def _beam_stores(path: str) -> Any:
@@ -171,8 +171,8 @@ def seal(chunks: Iterable[bytes | memoryview], table: Table, key: PrivateKey) ->
     yield header
     waiting = bytearray()
     number = 0
-    for one in chunks:
-        waiting += one
+    for chunk in chunks:
+        waiting += chunk
         while len(waiting) > CHUNK_BYTES:  # the last chunk is known as such when all has come
             yield cipher.encrypt(_nonce(number, last=False), bytes(waiting[:CHUNK_BYTES]), None)
             del waiting[:CHUNK_BYTES]

@@ -74,7 +74,9 @@ class Crowds:
         hashes = hash_text(pa.array(list(people), pa.string())) & ~np.int64(1)
         order = np.argsort(hashes)
         both = (people, bearing or people)
-        counts = (np.array([of[one] for one in people], np.int64)[order] for of in both)
+        counts = (
+            np.array([counted[person] for person in people], np.int64)[order] for counted in both
+        )
         return cls(hashes[order], *counts)
 
     def __bool__(self) -> bool:
@@ -93,12 +95,12 @@ class Crowds:
         """Returns how many people each reporter counts for in ties, by the hash of its key."""
         return self._counts(reporters, self.bearing)
 
-    def _counts(self, reporters: np.ndarray, of: np.ndarray) -> np.ndarray:
-        found = np.ones(len(reporters), np.int64)
+    def _counts(self, reporters: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        people = np.ones(len(reporters), np.int64)
         if self:
-            at, known = sorted_lookup(self.hashes, reporters & ~np.int64(1))
-            found[known] = of[at[known]]
-        return found
+            places, known = sorted_lookup(self.hashes, reporters & ~np.int64(1))
+            people[known] = counts[places[known]]
+        return people
 
 
 NO_CROWDS = Crowds.of({})
@@ -109,8 +111,8 @@ Tie = tuple[str, ...]
 
 def ties_of(names: Iterable[str]) -> list[Tie]:
     """Returns the pairs of identifiers that people report together, or the one that they do."""
-    those = sorted(set(names))
-    return [*combinations(those, 2)] or [tuple(those)]
+    distinct = sorted(set(names))
+    return [*combinations(distinct, 2)] or [tuple(distinct)]
 
 
 _TWO_SIDED = 1.96
@@ -168,9 +170,9 @@ NO_SOURCES: SourceRecords = {}
 
 def count_sources(sources: SourceRecords) -> Iterator[tuple[tuple[str, str], int]]:
     """Yields the counters of the manifest."""
-    for source, one in sources.items():
-        yield (SOURCES_TALLY, "|".join([*source, "right"])), one.right
-        yield (SOURCES_TALLY, "|".join([*source, "wrong"])), one.wrong
+    for source, record in sources.items():
+        yield (SOURCES_TALLY, "|".join([*source, "right"])), record.right
+        yield (SOURCES_TALLY, "|".join([*source, "wrong"])), record.wrong
 
 
 def counted_sources(tallies: Mapping[str, Mapping[str, int]]) -> SourceRecords:
@@ -180,8 +182,8 @@ def counted_sources(tallies: Mapping[str, Mapping[str, int]]) -> SourceRecords:
         org, channel, side = name.split("|")
         counts[org, channel][side] = count
     return {
-        source: SourceRecord(those.get("right", 0), those.get("wrong", 0))
-        for source, those in counts.items()
+        source: SourceRecord(sides.get("right", 0), sides.get("wrong", 0))
+        for source, sides in counts.items()
     }
 
 
@@ -195,7 +197,7 @@ def parse_source_rules(text: str, name: str) -> SourceRules:
     Raises:
         SourceRulesError: naming the file, the line and the field, and what to do.
     """
-    found: dict[str, SourceRule] = {}
+    rules: dict[str, SourceRule] = {}
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     try:
         if tuple(reader.fieldnames or ()) != _COLUMNS:
@@ -207,16 +209,16 @@ def parse_source_rules(text: str, name: str) -> SourceRules:
             org, rule = (cells[column].strip() for column in _COLUMNS)
             if not org:
                 raise SourceRulesError(f"{place}, source_org: is empty; name the organisation")
-            if org in found:
+            if org in rules:
                 raise SourceRulesError(f"{place}, source_org: {org!r} has a rule already; keep one")
             if rule not in tuple(SourceRule):
                 raise SourceRulesError(
                     f"{place}, rule: no such rule {rule!r}; use {', '.join(SourceRule)}"
                 )
-            found[org] = SourceRule(rule)
+            rules[org] = SourceRule(rule)
     except csv.Error as error:
         raise SourceRulesError(f"{name}, line {reader.line_num + 1}: {error}") from None
-    return dict(sorted(found.items()))
+    return dict(sorted(rules.items()))
 
 
 def shipped_source_rules() -> SourceRules:
@@ -253,7 +255,7 @@ def reporter_keys(
         (SourceRule.EACH_ROW, pc.binary_join_element_wise(f"{NO_PSEUDONYM}row|", record_id, "")),
         (SourceRule.PER_DAY, pc.binary_join_element_wise(OF_DAY, day, "")),
     ):
-        orgs = pa.array([org for org, one in rules.items() if one is rule], pa.string())
+        orgs = pa.array([org for org, stated in rules.items() if stated is rule], pa.string())
         ruled = pc.is_in(source_org, orgs)
         keys = pc.if_else(ruled, pc.binary_join_element_wise(source_org, marked, "|"), keys)
     return pc.coalesce(named, keys)
@@ -274,9 +276,9 @@ def with_reporters_of_complaints(evidence: pa.Table) -> pa.Table:
     stated = evidence.filter(pc.and_(complaint, pc.is_valid(evidence["reporter_key"])))
     if not 0 < stated.num_rows < evidence.num_rows:
         return evidence
-    at = pc.index_in(evidence["group_id"], stated["group_id"].combine_chunks())
-    theirs = pc.and_(pc.is_valid(at), pc.is_valid(evidence["reporter_key"]))
-    keys = pc.if_else(theirs, stated["reporter_key"].take(at), evidence["reporter_key"])
+    place = pc.index_in(evidence["group_id"], stated["group_id"].combine_chunks())
+    theirs = pc.and_(pc.is_valid(place), pc.is_valid(evidence["reporter_key"]))
+    keys = pc.if_else(theirs, stated["reporter_key"].take(place), evidence["reporter_key"])
     return with_column(evidence, "reporter_key", keys)
 
 
@@ -286,19 +288,19 @@ def people_counted(mentions: pa.RecordBatch | pa.Table) -> pa.Array | pa.Chunked
     That is one, but for the evidence of an offer, whose records 1 to N have the id that ends in
     1..N. Joint runs of before have a record for each.
     """
-    one = pa.scalar(1, pa.int64())
+    alone = pa.scalar(1, pa.int64())
     offered = pc.is_in(mentions["field"], pa.array(OFFERED))
     if not pc.any(offered).as_py():
-        return pa.repeat(one, mentions.num_rows)
+        return pa.repeat(alone, mentions.num_rows)
     counted = pc.extract_regex(mentions["record_id"], r"^offer-.*-1\.\.(?P<people>[1-9][0-9]*)$")
     people = pc.struct_field(counted, "people").cast(pa.int64())
-    return pc.if_else(offered, pc.fill_null(people, 1), one)
+    return pc.if_else(offered, pc.fill_null(people, 1), alone)
 
 
 def rules_in_force(options: Mapping[str, object]) -> SourceRules:
     """Returns the rules of a run from the options in its manifest."""
-    given = options.get("sources")
-    known = given.items() if isinstance(given, Mapping) else ()
+    stated = options.get("sources")
+    known = stated.items() if isinstance(stated, Mapping) else ()
     return {str(org): SourceRule(rule) for org, rule in known}
 
 

@@ -89,11 +89,11 @@ class PerPartition(beam.PTransform):
         options = next(iter(batches.values())).pipeline.options.view_as(ShuffleOptions)
         partitions = self.partitions or options.partitions
         parts = [
-            batches[name] | f"Split {name}" >> beam.ParDo(_Split(one, which, partitions))
-            for which, (name, one) in enumerate(self.inputs.items())
+            batches[name] | f"Split {name}" >> beam.ParDo(_Split(keyed, which, partitions))
+            for which, (name, keyed) in enumerate(self.inputs.items())
         ]
         together = parts[0] if len(parts) == 1 else tuple(parts) | "Beside" >> beam.Flatten()
-        schemas = [one.schema for one in self.inputs.values()]
+        schemas = [keyed.schema for keyed in self.inputs.values()]
         side = self.side if isinstance(self.side, tuple) else (self.side,)
         side = () if self.side is None else side
         applied = beam.ParDo(_Apply(self.work, schemas), *side)
@@ -206,8 +206,8 @@ class _Apply(Pure):
             whole = rows if isinstance(rows, pa.RecordBatch) else None
             batches[which].append(whole or decode_batch(rows, self._schemas[which]))
         tables = [
-            table_of(those, schema) for those, schema in zip(batches, self._schemas, strict=True)
+            table_of(parts, schema) for parts, schema in zip(batches, self._schemas, strict=True)
         ]
         batches.clear()
-        found = self._work(*tables, *(one for one in (side, second) if one is not None))
-        return batches_of(found) if isinstance(found, pa.Table) else found
+        result = self._work(*tables, *(value for value in (side, second) if value is not None))
+        return batches_of(result) if isinstance(result, pa.Table) else result

@@ -69,12 +69,14 @@ _SERIAL = re.compile(r"(\d{5})(?:[.,](\d{1,17}))?")
 _SERIAL_START = datetime(1899, 12, 30)
 """Day 0 of the dates of spreadsheets. Those of 1904, of old ones for Macintosh, are never meant."""
 
-_TIME_OF_DAY = re.compile(
+is_time_of_day = re.compile(
     r"(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}(?:\.\d+)?(?:\s?[ap](?:\.?m\.?)?)?|(?:[01]\d|2[0-3])(?:[0-5]\d){2}",
     re.IGNORECASE,
-)
+).fullmatch
+"""Recognizes a time of day alone: 9:05, 09:05:30 PM or 210530."""
 
-_HAS_TIME_OF_DAY = re.compile(r"\d:\d\d|(?:\d{8}|[T ])\d{6}$")
+names_time_of_day = re.compile(r"\d:\d\d|(?:\d{8}|[T ])\d{6}$").search
+"""Recognizes a time that says more than its date."""
 
 _SAYS_CLOCK = re.compile(r":|\d ?h ?\d|^\d{9,}$|^\d{5}[.,]\d")
 """A sign that a time is more than a day: a clock, an epoch, or a part of a day."""
@@ -116,16 +118,6 @@ def parse_zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, OSError):
         raise ValueError("no such zone") from None
-
-
-def is_time_of_day(text: str) -> bool:
-    """Returns whether a text is a time of day alone: 9:05, 09:05:30 PM or 210530."""
-    return _TIME_OF_DAY.fullmatch(text) is not None
-
-
-def names_time_of_day(text: str) -> bool:
-    """Returns whether a time says more than its date."""
-    return _HAS_TIME_OF_DAY.search(text) is not None
 
 
 def time_of_form(
@@ -180,10 +172,10 @@ def time_share(texts: Sequence[str], form: TimeForm) -> float:
 def assumes_zone(text: str, form: TimeForm) -> bool:
     """Returns whether a time names no zone, so that its instant is another in another one."""
     try:
-        first, other = (time_of_form(text, form, parse_zone(one)) for one in ("UTC", "+01:00"))
+        first, later = (time_of_form(text, form, parse_zone(zone)) for zone in ("UTC", "+01:00"))
     except TimeFormError:
         return False
-    return first != other
+    return first != later
 
 
 def has_unclear_zone(text: str, form: TimeForm, zone: tzinfo, country: str | None) -> bool:
@@ -195,17 +187,13 @@ def has_unclear_zone(text: str, form: TimeForm, zone: tzinfo, country: str | Non
     return False
 
 
-_ZONE_WORD = re.compile(r"\d ?(?:[AP]M )?(?!UTC?$|GMT$|Z$|[AP]M$)[A-Z]{2,5}$")
-
-
-def ends_with_zone_name(text: str) -> bool:
-    """Returns whether a time ends with the name of a zone that may be another one elsewhere."""
-    return _ZONE_WORD.search(text) is not None
+ends_with_zone_name = re.compile(r"\d ?(?:[AP]M )?(?!UTC?$|GMT$|Z$|[AP]M$)[A-Z]{2,5}$").search
+"""Recognizes a time that ends with the name of a zone that may be another one elsewhere."""
 
 
 def time_or_day(time: str | None, texts: Sequence[str], zone: tzinfo) -> str | None:
     """Returns a time that texts give, or the day alone where they do: nobody pays at midnight."""
-    if time is None or any(_SAYS_CLOCK.search(one.strip()) for one in texts):
+    if time is None or any(_SAYS_CLOCK.search(text.strip()) for text in texts):
         return time
     return datetime.fromisoformat(time).astimezone(zone).date().isoformat()
 
@@ -219,10 +207,10 @@ def _epoch_time(text: str, unit: int) -> datetime | None:
 
 def _serial_time(text: str, zone: tzinfo) -> datetime:
     """Returns the time of a number of days and parts of one, to the second that it is next to."""
-    found = _SERIAL.fullmatch(text.strip())
-    if found is None:
+    serial = _SERIAL.fullmatch(text.strip())
+    if serial is None:
         raise TimeFormError("not a number of days as spreadsheets keep dates")
-    seconds = round(Decimal(f"{found[1]}.{found[2] or 0}") * 86_400)
+    seconds = round(Decimal(f"{serial[1]}.{serial[2] or 0}") * 86_400)
     local = _SERIAL_START + timedelta(seconds=seconds)
     return local.replace(tzinfo=zone).astimezone(UTC)
 
@@ -231,31 +219,31 @@ def _calendar_time(text: str, form: TimeForm, zone: tzinfo, country: str | None)
     text = _COMPACT_CLOCK.sub(r"\1:\2:\3", _COMPACT_DATE.sub(r"\1-\2-\3 ", text, count=1).strip())
     text = _HAN_DATE.sub(r"\1-\2-\3 ", text).strip()
     if form in (TimeForm.ISO, TimeForm.ISO_LOCAL):
-        found = _YEAR_FIRST.fullmatch(text)
-        date = [int(found[name]) for name in ("year", "month", "day")] if found else []
+        date_read = _YEAR_FIRST.fullmatch(text)
+        date = [int(date_read[name]) for name in ("year", "month", "day")] if date_read else []
     elif form is TimeForm.MONTH_NAME:
         if unix := _UNIX_DATE.fullmatch(text):
             text = f"{unix[1]} {unix[3]}{unix[2]}"
-        found = _NAMED_MONTH.fullmatch(text)
-        date = _named_date(found) if found else []
+        date_read = _NAMED_MONTH.fullmatch(text)
+        date = _named_date(date_read) if date_read else []
     else:
-        found = _YEAR_LAST.fullmatch(text)
-        date = _ordered_date(found, form) if found else []
-    if found is None:
+        date_read = _YEAR_LAST.fullmatch(text)
+        date = _ordered_date(date_read, form) if date_read else []
+    if date_read is None:
         raise TimeFormError(f"not a time of the form {form}")
-    own = found["zone"]
+    own = date_read["zone"]
     if own is None and form is TimeForm.ISO:
         raise TimeFormError("a time that names no zone; write iso-local in the map")
-    hour = int(found["hour"] or 0)
-    if found["half"]:
+    hour = int(date_read["hour"] or 0)
+    if date_read["half"]:
         if not 1 <= hour <= 12:
             raise TimeFormError("an hour that no clock of 12 hours shows")
-        hour = hour % 12 + (12 if found["half"] in "pP" else 0)
-    micros = int((found["fraction"] or "")[:6].ljust(6, "0"))
+        hour = hour % 12 + (12 if date_read["half"] in "pP" else 0)
+    micros = int((date_read["fraction"] or "")[:6].ljust(6, "0"))
     year, month, day = date
-    minute, second = int(found["minute"] or 0), min(int(found["second"] or 0), 59)
-    at = _named_zone(own, zone, country) if own else zone
-    local = datetime(year, month, day, hour, minute, second, micros, at)
+    minute, second = int(date_read["minute"] or 0), min(int(date_read["second"] or 0), 59)
+    tz = _named_zone(own, zone, country) if own else zone
+    local = datetime(year, month, day, hour, minute, second, micros, tz)
     return local.astimezone(UTC)
 
 
@@ -264,13 +252,15 @@ def _named_zone(name: str, zone: tzinfo, country: str | None) -> tzinfo:
 
     Raises TimeFormError for a name that is no zone's, or that is another one's elsewhere.
     """
-    meanings = [one for one in word_lists()["zones"] if name in one["names"]]
+    meanings = [entry for entry in word_lists()["zones"] if name in entry["names"]]
     if not meanings:
         if not name.isalpha() or name.upper() in ("Z", "UTC", "GMT"):
             return parse_zone(name)
         raise TimeFormError("a time that names a zone which is not known; give its offset")
-    here = [one for one in meanings if _uses_names(zone, one["names"])] or [
-        one for one in meanings if not one["countries"] or country in one["countries"]
+    here = [meaning for meaning in meanings if _uses_names(zone, meaning["names"])] or [
+        meaning
+        for meaning in meanings
+        if not meaning["countries"] or country in meaning["countries"]
     ]
     if len(here) == 1:
         return parse_zone(here[0]["names"][name])
@@ -285,7 +275,7 @@ def _named_zone(name: str, zone: tzinfo, country: str | None) -> tzinfo:
 def _zone_names(zone: tzinfo) -> frozenset[tuple[str | None, timedelta | None]]:
     """Returns the names that a zone has in winter and summer, with their offsets."""
     days = (datetime(2026, month, 1, tzinfo=zone) for month in (1, 7))
-    return frozenset((one.tzname(), one.utcoffset()) for one in days)
+    return frozenset((day.tzname(), day.utcoffset()) for day in days)
 
 
 def _uses_names(zone: tzinfo, names: dict[str, str]) -> bool:
@@ -301,13 +291,13 @@ def _full_year(text: str) -> int:
     return int(text) + (2000 if len(text) == 2 else 0)
 
 
-def _named_date(found: re.Match[str]) -> list[int]:
-    month = month_number(found["name"] or found["name2"])
-    weekday = plain_words(found["weekday"] or "").split(" ")[0]
-    if not month or not any(one.startswith(weekday) for one in word_lists()["dates"]["days"]):
+def _named_date(date_read: re.Match[str]) -> list[int]:
+    month = month_number(date_read["name"] or date_read["name2"])
+    weekday = plain_words(date_read["weekday"] or "").split(" ")[0]
+    if not month or not any(name.startswith(weekday) for name in word_lists()["dates"]["days"]):
         raise TimeFormError("a name of a month or day that is not known")
-    day = re.sub(r"\D", "", found["day"] or found["day2"])
-    return [_full_year(found["year"]), month, int(day)]
+    day = re.sub(r"\D", "", date_read["day"] or date_read["day2"])
+    return [_full_year(date_read["year"]), month, int(day)]
 
 
 @lru_cache(maxsize=1024)
@@ -315,35 +305,43 @@ def month_number(name: str) -> int:
     """Returns the month that alone has names which begin with a word; 0 of none or several."""
     plain = plain_words(name)
     months = word_lists()["dates"]["months"]
-    found = [at for at, of in enumerate(months, 1) if any(one.startswith(plain) for one in of)]
-    return found[0] if len(found) == 1 and len(plain) >= 3 else 0
+    numbers = [
+        number
+        for number, names in enumerate(months, 1)
+        if any(name.startswith(plain) for name in names)
+    ]
+    return numbers[0] if len(numbers) == 1 and len(plain) >= 3 else 0
 
 
-def _ordered_date(found: re.Match[str], form: TimeForm) -> list[int]:
-    first, other = int(found["first"]), int(found["other"])
+def _ordered_date(date_read: re.Match[str], form: TimeForm) -> list[int]:
+    first, second = int(date_read["first"]), int(date_read["other"])
     if form is TimeForm.UNDECIDED:
-        if first <= 12 and other <= 12 and first != other:
+        if first <= 12 and second <= 12 and first != second:
             raise TimeFormError(
                 "a date of which the month may be first or second; write month-first or day-first "
                 "in the map",
                 unclear=True,
             )
-        if _may_begin_with_year(found):
+        if _may_begin_with_year(date_read):
             raise TimeFormError(
                 "a date of which the year may be first or last; write day-first or month-first in "
                 "the map, or export years of four digits",
                 unclear=True,
             )
-        month, day = (first, other) if first <= 12 else (other, first)
+        month, day = (first, second) if first <= 12 else (second, first)
     else:
-        month, day = (first, other) if form is TimeForm.MONTH_FIRST else (other, first)
+        month, day = (first, second) if form is TimeForm.MONTH_FIRST else (second, first)
     if month > 12:
         raise TimeFormError(f"a date whose month is over 12, which is not {form}")
-    return [_full_year(found["year"]), month, day]
+    return [_full_year(date_read["year"]), month, day]
 
 
-def _may_begin_with_year(found: re.Match[str]) -> bool:
-    return len(found["year"]) == 2 and int(found["other"]) <= 12 and 1 <= int(found["year"]) <= 31
+def _may_begin_with_year(date_read: re.Match[str]) -> bool:
+    return (
+        len(date_read["year"]) == 2
+        and int(date_read["other"]) <= 12
+        and 1 <= int(date_read["year"]) <= 31
+    )
 
 
 def years_may_be_first(texts: Collection[str]) -> bool:
@@ -351,7 +349,7 @@ def years_may_be_first(texts: Collection[str]) -> bool:
 
     Years are few, and days many: what has more values is taken as the day, where it is the first.
     """
-    dates = [found for one in {*texts} if (found := _YEAR_LAST.fullmatch(one.strip()))]
+    dates = [date_read for text in {*texts} if (date_read := _YEAR_LAST.fullmatch(text.strip()))]
     if not dates or not all(map(_may_begin_with_year, dates)):
         return False
-    return len({one["first"] for one in dates}) <= len({one["year"] for one in dates})
+    return len({date["first"] for date in dates}) <= len({date["year"] for date in dates})

@@ -81,7 +81,7 @@ def validate_complaints(
     _check_required_time(batch, "received_at", as_of, clock)
     _check_timestamp(batch, "occurred_at")
     _check_victim(batch)
-    batch.coerce("channel", tuple(enums.Channel), str(enums.Channel.OTHER))
+    batch.coerce("channel", tuple(enums.Channel), enums.Channel.OTHER)
     batch.coerce("narrative_by", tuple(enums.Speaker), None)
     _check_phone_numbers(batch)
     _check_id_hides_no_victim(batch, "complaint_id", _complaint_own_numbers(batch))
@@ -213,18 +213,27 @@ class BatchChecks:
         if strange.any():
             self.coerced[name] += int(strange.sum())
 
+    def keep_items(self, name: str, **columns: pa.Array) -> None:
+        """Takes a list of a complaint's, with some fields of its items typed."""
+        lists, fields = self.rows[name], list(COMPLAINT_ACCEPTED.field(name).type.value_type)
+        items = lists.flatten()
+        parts = [columns.get(part.name, pc.struct_field(items, part.name)) for part in fields]
+        self.typed[name] = with_items(lists, pa.StructArray.from_arrays(parts, fields=fields))
+
     def finish(self, schema: pa.Schema, kind: enums.RecordKind) -> Validated:
         """Returns rows without a fault in `schema`, the others as REJECT, and coerced words."""
         accepted = np.ones(self.rows.num_rows, bool)
         accepted[list(self.faults)] = False
         columns = [
-            self.typed.get(one.name, self.rows[one.name]).filter(pa.array(accepted)).cast(one.type)
-            for one in schema
+            self.typed.get(field.name, self.rows[field.name])
+            .filter(pa.array(accepted))
+            .cast(field.type)
+            for field in schema
         ]
         kept = pa.RecordBatch.from_arrays(columns, schema=schema)
         rejects = [
             Reject(
-                **{one: self.rows[one][row].as_py() for one in _KEPT},
+                **{name: self.rows[name][row].as_py() for name in _KEPT},
                 record_kind=kind,
                 stage=enums.Stage.VALIDATE,
                 code=code,
@@ -323,7 +332,7 @@ def _complaint_own_numbers(batch: BatchChecks) -> Iterator[tuple[np.ndarray, pa.
     lists = batch.typed["phone_numbers"]
     rows = _rows_of_items(lists)
     items = lists.flatten()
-    own = casts.true_mask(pc.equal(pc.struct_field(items, "role"), str(enums.Role.VICTIM)))
+    own = casts.true_mask(pc.equal(pc.struct_field(items, "role"), enums.Role.VICTIM))
     yield rows[own], pc.struct_field(items, "raw").filter(pa.array(own))
 
 
@@ -346,11 +355,7 @@ def _check_phone_numbers(batch: BatchChecks) -> None:
         "phone_numbers[].role",
         f"not one of {', '.join(enums.NUMBER_ROLES)}",
     )
-    flat = pa.StructArray.from_arrays(
-        [pc.struct_field(items, "raw"), pc.fill_null(roles, str(enums.Role.MENTIONED))],
-        fields=list(COMPLAINT_ACCEPTED.field("phone_numbers").type.value_type.fields),
-    )
-    batch.typed["phone_numbers"] = with_items(lists, flat)
+    batch.keep_items("phone_numbers", role=pc.fill_null(roles, enums.Role.MENTIONED))
 
 
 def _check_email_roles(batch: BatchChecks) -> None:
@@ -359,9 +364,11 @@ def _check_email_roles(batch: BatchChecks) -> None:
     roles, strange = casts.parse_choices(lists.flatten(), enums.EMAIL_ROLES, None)
     known = f"not one of {', '.join(enums.EMAIL_ROLES)}"
     batch.refuse(_any_of(lists, strange), Code.BAD_VALUE, "emails[].role", known)
-    given, wanted = (pc.list_value_length(batch.rows[name]) for name in ("email_roles", "emails"))
+    role_counts, wanted = (
+        pc.list_value_length(batch.rows[name]) for name in ("email_roles", "emails")
+    )
     uneven = casts.true_mask(
-        pc.and_not(pc.is_valid(given), pc.fill_null(pc.equal(given, wanted), False))
+        pc.and_not(pc.is_valid(role_counts), pc.fill_null(pc.equal(role_counts, wanted), False))
     )
     batch.refuse(uneven, Code.BAD_VALUE, "email_roles", "not one for each of emails")
     typed = with_items(lists, roles)
@@ -370,14 +377,8 @@ def _check_email_roles(batch: BatchChecks) -> None:
 
 def _check_tools(batch: BatchChecks) -> None:
     """Takes the remote-access ids; a tool's name must hold no contact."""
-    lists = batch.rows["remote_access"]
-    items = lists.flatten()
-    fields = list(items.type)
-    columns = [pc.struct_field(items, one.name) for one in fields]
-    at = [one.name for one in fields].index("tool")
-    columns[at] = _without_contacts(batch, columns[at], "remote_access[].tool")
-    flat = pa.StructArray.from_arrays(columns, fields=fields)
-    batch.typed["remote_access"] = with_items(lists, flat)
+    tools = pc.struct_field(batch.rows["remote_access"].flatten(), "tool")
+    batch.keep_items("remote_access", tool=_without_contacts(batch, tools, "remote_access[].tool"))
 
 
 def _without_contacts(batch: BatchChecks, words: pa.Array, name: str) -> pa.Array:
@@ -398,19 +399,15 @@ def _check_payments(batch: BatchChecks) -> None:
     """Takes the payments, with amounts as exact decimals."""
     lists = batch.rows["payments"]
     paid = lists.flatten()
-    method, payee, written, currency = (
-        pc.struct_field(paid, name) for name in ("method", "payee", "amount", "currency")
+    method, written, currency = (
+        pc.struct_field(paid, name) for name in ("method", "amount", "currency")
     )
     amount, bad = batch.without_unknown("payments[].amount", written, *casts.parse_amounts(written))
     _check_stated(batch, lists, paid)
     method = _without_contacts(batch, method, "payments[].method")
     currency = _without_contacts(batch, currency, "payments[].currency")
     batch.refuse(_any_of(lists, bad), Code.BAD_AMOUNT, "payments[].amount", _BAD_AMOUNT)
-    flat = pa.StructArray.from_arrays(
-        [method, payee, amount, currency],
-        fields=list(COMPLAINT_ACCEPTED.field("payments").type.value_type.fields),
-    )
-    batch.typed["payments"] = with_items(lists, flat)
+    batch.keep_items("payments", method=method, amount=amount, currency=currency)
 
 
 def _check_stated(batch: BatchChecks, lists: pa.ListArray, paid: pa.Array) -> None:

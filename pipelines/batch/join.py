@@ -53,7 +53,7 @@ from pipelines.user_files import (
     read_weights,
 )
 from reports import tables
-from reports.exchange import LetterError, OfferError, read_letter, sender_of, signer_of
+from reports.exchange import OfferError, read_letter, sender_of, signer_of
 from reports.referral import SharedVictims
 from reports.run import Run
 from reports.text import quantity
@@ -102,7 +102,7 @@ def read_shared_count(
             that was not made here.
     """
     path, content, signature = signed_files.read_signed(name, (RESULT,))
-    with usage_errors(OfferError, LetterError, before=f"{path}: "):
+    with usage_errors(OfferError, before=f"{path}: "):
         _, signer = signer_of(content, signature, {"own": [key, *key_store.own_public_keys()]})
         result = read_letter(Result, content, sender_of(content))
     if result.about.offer is None:

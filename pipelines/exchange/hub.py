@@ -15,11 +15,9 @@ from __future__ import annotations
 import argparse
 import base64
 import errno
-import hashlib
 import os
 import re
 import secrets
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -30,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipelines import key_store
-from pipelines.exchange.signed_files import check_key, utc_text
+from pipelines.exchange.signed_files import check_key, digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import add_signing
 from pipelines.options import UsageError, WholeNumber
 from pipelines.private_keys import read_secret_file
@@ -44,7 +42,7 @@ from reports.exchange import (
     OfferError,
     check_succession,
     day_of,
-    member_key,
+    listed_key,
     parse_hub_file,
     shipped_policy,
     signer_of,
@@ -104,19 +102,24 @@ class Hub:
         """Returns the days between the first head and the last of which there is none."""
         days = {day_of(head.day) for head, _ in self.heads}
         first, last = min(days, default=date.max), max(days, default=date.min)
-        between = (first + timedelta(one) for one in range((last - first).days))
-        return [one for one in between if one not in days]
+        between = (first + timedelta(number) for number in range((last - first).days))
+        return [day for day in between if day not in days]
+
+    @property
+    def last_day(self) -> str:
+        """The day of the last head; empty before the first one."""
+        return self.heads[-1][0].day if self.heads else ""
 
     def days_behind(self, now: datetime) -> int:
         """Returns how many days ago the last head is of, if more than `HEAD_DAYS`; else 0."""
-        last = day_of(self.heads[-1][0].day) if self.heads else now.date()
+        last = day_of(self.last_day) if self.heads else now.date()
         days = (now.astimezone(UTC).date() - last).days
         return days if days > HEAD_DAYS else 0
 
     def member(self, key_id: str) -> HubMember | None:
         """Returns the member that takes part with this key."""
         rows = self.members.members if self.members else ()
-        return next((one for one in rows if one.key_id == key_id and not one.ended), None)
+        return next((row for row in rows if row.key_id == key_id and not row.ended), None)
 
 
 def read_bounded(path: Path, most: int) -> bytes:
@@ -138,8 +141,8 @@ def read_bounded(path: Path, most: int) -> bytes:
 def names_in(folder: Path, pattern: re.Pattern[str]) -> list[str]:
     """Returns the names in a folder that are of a pattern, sorted; others are left alone."""
     try:
-        with os.scandir(folder) as found:
-            names = [one.name for one, _ in zip(found, range(MAX_FILES + 1), strict=False)]
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry, _ in zip(entries, range(MAX_FILES + 1), strict=False)]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -149,18 +152,13 @@ def names_in(folder: Path, pattern: re.Pattern[str]) -> list[str]:
     return sorted(name for name in names if pattern.fullmatch(name))
 
 
-def digest_of(content: bytes) -> str:
-    """Returns SHA-256 in hex."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def open_hub(given: str, now: datetime) -> Hub:
+def open_hub(folder: str, now: datetime) -> Hub:
     """Reads a hub, and checks all that is signed and chained in it.
 
     Raises:
         UsageError: naming the first file that does not hold, and why.
     """
-    path = Path(given)
+    path = Path(folder)
     content = read_bounded(path / CHARTER, MAX_SMALL_BYTES)
     trusted = key_store.trusted_keys() | {"": key_store.own_public_keys()}
     org, signer, charter = read_signed_file(path / CHARTER, content, trusted, HubCharter)
@@ -170,14 +168,14 @@ def open_hub(given: str, now: datetime) -> Hub:
     digest = digest_of(content)
     heads = list(_heads(path, digest, {org: trusted[org]}, now))
     lists = _Lists(path, charter, digest, trusted[org])
-    at = lists.follow(heads[-1][0].members if heads else digest)
+    in_force = lists.follow(heads[-1][0].members if heads else digest)
     return Hub(
         path=path,
         charter=charter,
         digest=digest,
         host_keys=tuple(trusted[org]),
-        members=lists.found.get(at),
-        members_digest=at,
+        members=lists.found.get(in_force),
+        members_digest=in_force,
         waiting=lists.waiting,
         overtaken=frozenset(lists.overtaken),
         log=_read_log(path, charter, [head for head, _ in heads]),
@@ -194,11 +192,9 @@ def read_signed_file(
         UsageError: if none of the keys did, or a field is wrong.
     """
     signature = path.with_name(path.name + signing.SIGNATURE_SUFFIX)
-    try:
+    with refusing(path):
         org, signer = signer_of(content, read_bounded(signature, MAX_SMALL_BYTES), keys)
         return org, signer, parse_hub_file(kind, content)
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
 
 
 def _heads(
@@ -239,59 +235,59 @@ class _Lists:
         Raises:
             UsageError: if that one is not there, or two lists follow.
         """
-        at, before, passed = self.digest, None, self.digest == pinned
+        latest, before, passed = self.digest, None, self.digest == pinned
         while True:
-            after = [one for one in self.files if self._follows(one, at, before)]
+            after = [digest for digest in self.files if self._follows(digest, latest, before)]
             if not passed and len(after) > 1:
-                after = [one for one in after if self._leads(one, pinned)]
+                after = [digest for digest in after if self._leads(digest, pinned)]
             if len(after) > 1:
-                named = " and ".join(self.files[one][0] for one in sorted(after))
+                named = " and ".join(self.files[digest][0] for digest in sorted(after))
                 raise UsageError(f"{self.folder}: {named} both follow; ask the members which holds")
             if not after:
                 break
-            at, before = after[0], self.found[after[0]]
-            passed = passed or at == pinned
+            latest, before = after[0], self.found[after[0]]
+            passed = passed or latest == pinned
         if not passed:
             raise UsageError(
                 f"{self.folder}: the list {pinned[:16]} of the last head is missing, or lacks "
                 "signatures; ask the host for the whole folder"
             )
-        return at
+        return latest
 
-    def _leads(self, one: str, pinned: str) -> bool:
+    def _leads(self, digest: str, pinned: str) -> bool:
         """Returns whether the chain back from the pinned list has one."""
         seen = 0
-        while pinned in self.files and pinned != one and seen < len(self.files):
+        while pinned in self.files and pinned != digest and seen < len(self.files):
             try:
                 pinned = parse_hub_file(HubMembers, self.files[pinned][1]).previous
             except OfferError:
                 return False
             seen += 1
-        return pinned == one
+        return pinned == digest
 
-    def _follows(self, one: str, at: str, before: HubMembers | None) -> bool:
-        name, content = self.files[one]
+    def _follows(self, digest: str, latest: str, before: HubMembers | None) -> bool:
+        name, content = self.files[digest]
         try:
-            found = parse_hub_file(HubMembers, content)
-            if found.hub != self.digest:
+            members = parse_hub_file(HubMembers, content)
+            if members.hub != self.digest:
                 raise OfferError("is of another hub")
-            if found.previous != at:
-                if self.waiting.pop(one, None):
-                    self.overtaken.add(one)
+            if members.previous != latest:
+                if self.waiting.pop(digest, None):
+                    self.overtaken.add(digest)
                 return False
             rows = before.members if before else ()
-            keys = [*self.host, *(member_key(row) for row in rows if not row.ended)]
+            keys = [*self.host, *(listed_key(row) for row in rows if not row.ended)]
             signers, wrong = self._signers(name, content, keys)
             hosts = {signing.key_id(key) for key in self.host}
             try:
-                check_succession(before, at, found, signers, self.charter, hosts)
+                check_succession(before, latest, members, signers, self.charter, hosts)
             except OfferError as error:
                 raise OfferError("; ".join([str(error), *wrong])) from None
         except OfferError as error:
-            self.waiting[one] = f"members/{name}: {error}"
+            self.waiting[digest] = f"members/{name}: {error}"
             return False
-        self.waiting.pop(one, None)
-        self.found[one] = found
+        self.waiting.pop(digest, None)
+        self.found[digest] = members
         return True
 
     def _signers(
@@ -301,17 +297,17 @@ class _Lists:
 
         Such a file counts for nothing: whoever can write to the folder can put it there.
         """
-        found, wrong = set(), []
+        signers, wrong = set(), []
         for key in keys:
             path = self.folder / signature_name(name, signing.key_id(key))
             if not os.path.lexists(path):
                 continue
             try:
                 signature = read_bounded(path, MAX_SMALL_BYTES)
-                found.add(signing.verify_detached(content, signature, [key]))
+                signers.add(signing.verify_detached(content, signature, [key]))
             except (signing.SignatureError, UsageError) as error:
                 wrong.append(f"{path.name}: {error}")
-        return found, wrong
+        return signers, wrong
 
 
 def signature_name(name: str, signer: str) -> str:
@@ -324,18 +320,14 @@ def _read_log(path: Path, charter: HubCharter, heads: list[HubHead]) -> HubLog:
     for head in heads:
         file = path / "log" / f"{head.day}.jsonl"
         if head.size > len(log.leaves):
-            try:
+            with refusing(file):
                 log.add_day(head.day, read_bounded(file, MAX_DAY_BYTES))
-            except OfferError as error:
-                raise UsageError(f"{file}: {error}") from None
         if (len(log.leaves), log.root()) != (head.size, head.root):
             raise UsageError(
                 f"{file}: is not what the host signed: the log was changed; ask for it again"
             )
-    try:
+    with refusing(path):
         log.check_erasures()
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
     return log
 
 
@@ -352,13 +344,13 @@ def put(files: Mapping[Path, bytes], now: datetime) -> None:
         UsageError: if one cannot be written.
     """
     try:
-        for one in files:
-            one.parent.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
         with replaced(files):
             seconds = midnight(now).timestamp()
-            for one in files:
-                one.chmod(one.parent.stat().st_mode & 0o666)
-                os.utime(one, (seconds, seconds))
+            for file in files:
+                file.chmod(file.parent.stat().st_mode & 0o666)
+                os.utime(file, (seconds, seconds))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -404,7 +396,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     add_hub(parser)
     parser.add_argument("--name", metavar="NAME", required=True, help="name of the hub")
     parser.add_argument("--from", metavar="ORG", dest="sender", required=True, help="your own slug")
-    for flag, default, most, what in (
+    for flag, default, most, meaning in (
         ("--epoch-days", 90, 366, "days until contributors get other tokens"),
         ("--answer-days", 14, 90, "days in which a dispute must be answered"),
         ("--feed-days", 7, 31, "days until a feed is void"),
@@ -414,7 +406,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
             type=WholeNumber(1, most),
             default=default,
             metavar="N",
-            help=f"{what} (default: %(default)s)",
+            help=f"{meaning} (default: %(default)s)",
         )
 
 
@@ -425,7 +417,7 @@ def init_hub(arguments: argparse.Namespace) -> int:
         UsageError: for a folder, a name or a key that cannot be used.
     """
     folder = free_folder(arguments.hub)
-    host, now = key_store.org_slug(arguments.sender), arguments.now or datetime.now(UTC)
+    host, now = key_store.org_slug(arguments.sender), time_of(arguments)
     path = _secret_path(key_store.org_slug(arguments.name))
     opens = secrets.token_bytes(SECRET_BYTES)
     policy = shipped_policy()
@@ -443,10 +435,8 @@ def init_hub(arguments: argparse.Namespace) -> int:
     )
     key = key_store.own_key(arguments.key)
     content = signing.letter_bytes(charter, key)
-    try:
+    with refusing(f"--name {arguments.name}, --from {host}"):
         parse_hub_file(HubCharter, content)
-    except OfferError as error:
-        raise UsageError(f"--name {arguments.name}, --from {host}: {error}") from None
     if path.exists():
         raise UsageError(f"{path}: you host a hub of this name already; give another --name")
     write_whole(path, opens + secrets.token_bytes(SECRET_BYTES))
@@ -454,12 +444,11 @@ def init_hub(arguments: argparse.Namespace) -> int:
     put({folder / CHARTER: content, folder / f"{CHARTER}.sig": signature}, now)
     for name in ("members", INBOX, "log", "heads"):
         (folder / name).mkdir(exist_ok=True)
-    sys.stdout.write(
+    return say(
         f"{folder}: the hub {charter.name}, hosted by {host}; its key is in {path}: keep a copy\n"
         f"  members trust your key first (ringtrace keys trust {host} PEM), then add them: "
-        f"ringtrace exchange hub members {folder} --add ORG --pem FILE\n"
+        f"ringtrace exchange hub members {folder} --add ORG --pem FILE"
     )
-    return 0
 
 
 def add_members_arguments(parser: argparse.ArgumentParser) -> None:
@@ -485,7 +474,7 @@ def change_members(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a change that cannot be made, by somebody who takes no part.
     """
-    now = arguments.now or datetime.now(UTC)
+    now = time_of(arguments)
     hub = open_hub(arguments.hub, now)
     changed = arguments.add or arguments.expel or arguments.leave
     if (arguments.add is None) != (arguments.pem is None):
@@ -507,12 +496,11 @@ def change_members(arguments: argparse.Namespace) -> int:
     for row in rows:
         ended = f", {row.ended} {row.until}" if row.ended else ""
         lines.append(f"  {row.org}  {row.key_id}  since {row.since}{ended}")
-    for one, why in sorted(hub.waiting.items()):
-        lines.append(f"  waiting: {one[:16]}: {plain(why, 300)}")
+    for digest, why in sorted(hub.waiting.items()):
+        lines.append(f"  waiting: {digest[:16]}: {plain(why, 300)}")
     late = "another list came first; make the change again"
-    lines += [f"  overtaken: {one[:16]}: {late}" for one in sorted(hub.overtaken)]
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+    lines += [f"  overtaken: {digest[:16]}: {late}" for digest in sorted(hub.overtaken)]
+    return say("\n".join(lines))
 
 
 def _next_list(
@@ -521,58 +509,52 @@ def _next_list(
     rows = list(hub.members.members) if hub.members else []
     ended = arguments.add or arguments.expel or arguments.leave
     word = "expelled" if arguments.expel else "left"
-    active = [one for one in rows if one.org == ended and not one.ended]
+    active = [row for row in rows if row.org == ended and not row.ended]
     if not active and not arguments.add:
         raise UsageError(f"{ended[:64]} takes no part in {hub.charter.name}; see its members")
     when = utc_text(now)
-    rows = [replace(one, ended=word, until=when) if one in active else one for one in rows]
+    rows = [replace(row, ended=word, until=when) if row in active else row for row in rows]
     if arguments.add:
         public = key_store.public_key(arguments.pem)
         raw = base64.b64encode(public.public_bytes_raw()).decode()
         org = key_store.org_slug(arguments.add)
         rows.append(HubMember(org, signing.key_id(public), raw, when, None, ""))
-    rows.sort(key=lambda one: (one.org, one.since))
+    rows.sort(key=lambda row: (row.org, row.since))
     number = (hub.members.number if hub.members else 0) + 1
     made = HubMembers(hub.digest, number, hub.members_digest, when, tuple(rows))
     content = signing.letter_bytes(made, key)
-    try:
-        parse_hub_file(HubMembers, content)
-        everybody = {one.key_id for one in rows}
-        hosts = set(map(signing.key_id, hub.host_keys))
-        check_succession(
-            hub.members, hub.members_digest, made, everybody | hosts, hub.charter, hosts
-        )
-    except OfferError as error:
-        raise UsageError(f"{ended[:64]}: cannot be changed so: the list {error}") from None
+    _check_next(hub, content, f"{ended[:64]}: cannot be changed so")
     return f"{number:05}-{digest_of(content)[:16]}.json", content
 
 
-def _check_waiting(hub: Hub, digest: str, content: bytes) -> None:
+def _check_next(hub: Hub, content: bytes, place: str) -> None:
     """Checks that signatures are all that a list lacks: a member must sign nothing else so.
 
     Raises:
         UsageError: if not.
     """
     hosts = set(map(signing.key_id, hub.host_keys))
-    try:
-        made = parse_hub_file(HubMembers, content)
-        if made.hub != hub.digest:
+    with refusing(place):
+        members = parse_hub_file(HubMembers, content)
+        if members.hub != hub.digest:
             raise OfferError("is of another hub")
-        everybody = {one.key_id for one in made.members} | hosts
-        check_succession(hub.members, hub.members_digest, made, everybody, hub.charter, hosts)
-    except OfferError as error:
-        raise UsageError(f"--sign {digest[:64]}: cannot be signed: the list {error}") from None
+        everybody = {row.key_id for row in members.members} | hosts
+        check_succession(hub.members, hub.members_digest, members, everybody, hub.charter, hosts)
 
 
 def _waiting_list(hub: Hub, digest: str) -> tuple[str, bytes]:
-    if len(digest) >= 16 and any(one.startswith(digest) for one in hub.overtaken):
+
+    def matching(digests: Iterable[str]) -> list[str]:
+        return [each for each in digests if len(digest) >= 16 and each.startswith(digest)]
+
+    if matching(hub.overtaken):
         raise UsageError(f"--sign {digest[:64]}: another list came first; make the change again")
-    found = [one for one in hub.waiting if len(digest) >= 16 and one.startswith(digest)]
-    if len(found) != 1:
+    waiting = matching(hub.waiting)
+    if len(waiting) != 1:
         raise UsageError(f"--sign {digest[:64]}: no list of that digest waits; see hub members")
     for name in names_in(hub.path / "members", _LIST):
         content = read_bounded(hub.path / "members" / name, MAX_MEMBERS_BYTES)
-        if digest_of(content) == found[0]:
-            _check_waiting(hub, digest, content)
+        if digest_of(content) == waiting[0]:
+            _check_next(hub, content, f"--sign {digest[:64]}: cannot be signed")
             return name, content
     raise UsageError(f"--sign {digest[:64]}: the list is not there any more; see hub members")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ from pipelines.exchange.hub import (
     SEALED,
     Hub,
     add_hub,
-    digest_of,
     host_secrets,
     names_in,
     open_hub,
@@ -36,6 +34,7 @@ from pipelines.exchange.hub import (
     read_bounded,
     read_signed_file,
 )
+from pipelines.exchange.signed_files import digest_of, refusing, say, time_of
 from pipelines.options import UsageError
 from pipelines.safe_files import replaced
 from reports import signing
@@ -49,8 +48,8 @@ from reports.exchange import (
     day_of,
     epoch_of,
     erased_line,
+    listed_key,
     log_line,
-    member_key,
     open_letter,
     parse_hub_file,
     parse_moment,
@@ -113,23 +112,23 @@ class Day:
     def token(self, org: str, day: date | None = None) -> str:
         """Returns the token of an organisation in the epoch of a day."""
         when = day or self.today
-        at = org, epoch_of(self.hub.charter, when)
-        if at not in self.tokens:
-            self.tokens[at] = contributor_token(self.secret, self.hub.charter, org, when)
-        return self.tokens[at]
+        key = org, epoch_of(self.hub.charter, when)
+        if key not in self.tokens:
+            self.tokens[key] = contributor_token(self.secret, self.hub.charter, org, when)
+        return self.tokens[key]
 
     def every_token(self, org: str) -> set[str]:
         """Returns the tokens of an organisation in all epochs so far."""
         first = parse_moment(self.hub.charter.issued_at).date()
         days = range(0, max((self.today - first).days, 0) + 1, self.hub.charter.epoch_days)
-        return {self.token(org, first + timedelta(days=one)) for one in days}
+        return {self.token(org, first + timedelta(days=number)) for number in days}
 
     def owns(self, org: str, name: str) -> bool:
         """Returns whether an entry that is not out is of an organisation."""
-        one = self.hub.log.entries.get(name)
-        return one is not None and one.line.token == self.token(org, day_of(one.line.day))
+        state = self.hub.log.entries.get(name)
+        return state is not None and state.line.token == self.token(org, day_of(state.line.day))
 
-    def add(self, org: str, one: HubLetter) -> None:
+    def add(self, org: str, letter: HubLetter) -> None:
         """Takes all of a letter.
 
         Raises:
@@ -138,63 +137,54 @@ class Day:
         log = self.hub.log
         own = {name for name in log.entries if self.owns(org, name)}
         of_actor = {name: log.entries[name].line.actor for name in own}
-        gone = {
-            *one.withdrawals,
-            *(
-                name
-                for name, actor in of_actor.items()
-                for each in one.actors
-                if actor in each.replaces
-            ),
-        }
-        for name in (*one.renewals, *one.withdrawals):
+        entries = [entry for actor in letter.actors for entry in actor.entries]
+        replaced_actors = {each for actor in letter.actors for each in actor.replaces}
+        gone = {name for name, actor in of_actor.items() if actor in replaced_actors}
+        gone.update(letter.withdrawals)
+        for name in (*letter.renewals, *letter.withdrawals):
             if name not in own:
                 raise OfferError(f"renews or withdraws {name}, which is no entry of {org}")
-        replaced_actors = {each for actor in one.actors for each in actor.replaces}
         if not replaced_actors <= set(of_actor.values()):
             raise OfferError(f"replaces an actor that is not one of {org}")
-        left = {log.entries[name].line.entry.entity_id: name for name in own - gone - self.ended}
-        new = {actor.actor for actor in one.actors}
-        new |= {entry.entry for actor in one.actors for entry in actor.entries}
-        new |= {dispute.dispute for dispute in one.disputes}
-        for actor in one.actors:
-            for entry in actor.entries:
-                if entry.entity_id in left:
-                    raise OfferError(f"claims what the entry {left[entry.entity_id]} of it claims")
-                if (org, entry.entity_id) in self.claimed:
-                    raise OfferError(f"claims what another letter of {org} claimed today")
+        left = {log.entries[name].entity_id: name for name in own - gone - self.ended}
+        new = {actor.actor for actor in letter.actors} | {entry.entry for entry in entries}
+        new |= {dispute.dispute for dispute in letter.disputes}
+        for entry in entries:
+            if entry.entity_id in left:
+                raise OfferError(f"claims what the entry {left[entry.entity_id]} of it claims")
+            if (org, entry.entity_id) in self.claimed:
+                raise OfferError(f"claims what another letter of {org} claimed today")
         if replayed := sorted(name for name in new if log.knows(name) or name in self.ids):
             raise OfferError(f"has {replayed[0]}, which was there before: it was replayed")
-        self._check_disputes(org, one, own)
+        self._check_disputes(org, letter, own)
         self.ids |= new
         self.ended |= gone
-        self.claimed |= {(org, entry.entity_id) for actor in one.actors for entry in actor.entries}
-        self.disputed += [(org, dispute.entry) for dispute in one.disputes]
+        self.claimed |= {(org, entry.entity_id) for entry in entries}
+        self.disputed += [(org, dispute.entry) for dispute in letter.disputes]
         # What counts is when the member wrote the letter, not when the host collects it.
-        written = parse_moment(one.issued_at).date()
-        self.in_time |= {name for name in one.renewals if log.status(name, written) != "expired"}
+        written = parse_moment(letter.issued_at).date()
+        self.in_time |= {name for name in letter.renewals if log.status(name, written) != "expired"}
         self.in_time |= {
-            name for name in one.answers if day_of(log.disputes[name].answer_by) >= written
+            name for name in letter.answers if day_of(log.disputes[name].answer_by) >= written
         }
-        for actor in one.actors:
+        for actor in letter.actors:
             self._claim(org, actor, gone)
-        actors = sorted({of_actor[name] for name in one.renewals})
-        for each in actors:
-            names = sorted(name for name in one.renewals if of_actor[name] == each)
+        for each in sorted({of_actor[name] for name in letter.renewals}):
+            names = sorted(name for name in letter.renewals if of_actor[name] == each)
             self._log(LoggedRenewal(self.day, tuple(names)))
-        for dispute in one.disputes:
+        for dispute in letter.disputes:
             self._dispute(self.token(org) if org else "", dispute)
-        for name in one.answers:
+        for name in letter.answers:
             self._log(LoggedAnswer(self.day, name))
 
-    def _check_disputes(self, org: str, one: HubLetter, own: Collection[str]) -> None:
+    def _check_disputes(self, org: str, letter: HubLetter, own: Collection[str]) -> None:
         log, tokens = self.hub.log, self.every_token(org) if org else set()
         # A correction that moves a dispute to a new entry keeps its token, which may be of an
         # earlier epoch: so tokens of every epoch are compared.
         mine = [each.entry for each in log.disputes.values() if each.token in tokens]
-        today = [name for whose, name in self.disputed if org and whose == org]
+        today = [name for sender, name in self.disputed if org and sender == org]
         before = {*mine, *today}
-        for dispute in one.disputes:
+        for dispute in letter.disputes:
             if dispute.entry not in log.entries or dispute.entry in own:
                 raise OfferError(f"disputes {dispute.entry}, which is no entry of another's")
             if not org and not dispute.appeal:
@@ -205,16 +195,16 @@ class Day:
         waiting = sum(
             each.token in tokens for name in log.entries for each in log.open_disputes(name)
         )
-        if waiting + len(today) + len(one.disputes) > MAX_OPEN_DISPUTES:
+        if waiting + len(today) + len(letter.disputes) > MAX_OPEN_DISPUTES:
             raise OfferError(f"has more than {MAX_OPEN_DISPUTES} disputes that wait for an answer")
-        for name in one.answers:
+        for name in letter.answers:
             known = log.disputes.get(name)
             if known is None or known.entry not in own:
                 raise OfferError(f"answers {name}, which is no dispute of an entry of {org}")
 
     def _claim(self, org: str, actor: HubActor, gone: Collection[str]) -> None:
         log, token = self.hub.log, self.token(org)
-        frozen = {log.entries[name].line.entry.entity_id: log.open_disputes(name) for name in gone}
+        frozen = {log.entries[name].entity_id: log.open_disputes(name) for name in gone}
         for entry in actor.entries:
             salt = secrets.token_hex(16)
             self._log(LoggedEntry(actor.actor, self.day, entry, salt, token))
@@ -224,27 +214,26 @@ class Day:
                 self._dispute(dispute.token, moved, dispute.answer_by)
         self._log(LoggedActor(actor.actor, self.day, actor.replaces, actor.ties, token))
 
-    def _dispute(self, token: str, one: HubDispute, until: str = "") -> None:
+    def _dispute(self, token: str, dispute: HubDispute, until: str = "") -> None:
         ends = until or (self.today + timedelta(self.hub.charter.answer_days)).isoformat()
         ends = max(ends, self.day)
-        self._log(LoggedDispute(ends, one.appeal, self.day, one.dispute, one.entry, token))
+        self._log(
+            LoggedDispute(ends, dispute.appeal, self.day, dispute.dispute, dispute.entry, token)
+        )
 
     def end(self, expelled: Iterable[str]) -> None:
         """Ends what expired, was not answered, withdrawn or is of one who was expelled."""
         orgs = list(expelled)
-        for name, one in self.hub.log.entries.items():
-            if (
-                self._is_dead(name)
-                or name in self.ended
-                or any(self.owns(org, name) for org in orgs)
-            ):
-                self._log(LoggedEnd(self.day, name, one.leaf))
+        for name, state in self.hub.log.entries.items():
+            is_out = name in self.ended or any(self.owns(org, name) for org in orgs)
+            if is_out or self._is_dead(name):
+                self._log(LoggedEnd(self.day, name, state.leaf))
 
     def _is_dead(self, name: str) -> bool:
         """Returns whether an entry was not renewed, or a dispute of it not answered, in time."""
         late = any(
-            day_of(one.answer_by) < self.today and one.dispute not in self.in_time
-            for one in self.hub.log.open_disputes(name)
+            day_of(dispute.answer_by) < self.today and dispute.dispute not in self.in_time
+            for dispute in self.hub.log.open_disputes(name)
         )
         expired = self.hub.log.status(name, self.today) == "expired"
         return late or (expired and name not in self.in_time)
@@ -271,21 +260,22 @@ def collect(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: by anybody else, or for a hub that does not hold.
     """
-    now = arguments.now or datetime.now(UTC)
+    now = time_of(arguments)
     hub = open_hub(arguments.hub, now)
-    return _collect(hub, arguments.key, now, None)
+    return _collect(hub, arguments.key, now)
 
 
 def _collect(
-    hub: Hub, given_key: str | None, now: datetime, opening: tuple[str, str] | None
+    hub: Hub, given_key: str | None, now: datetime, opening: tuple[str, str] | None = None
 ) -> int:
     key = key_store.own_key(given_key, make=False)
     opens, secret = host_secrets(hub)
     if signing.key_id(key.public_key()) not in map(signing.key_id, hub.host_keys):
         raise UsageError(f"{hub.path}: your key is not that of the host {hub.charter.host}")
     today = now.astimezone(UTC).date()
-    if hub.heads and day_of(hub.heads[-1][0].day) >= today:
-        raise UsageError(f"{hub.path}: {hub.heads[-1][0].day} is collected; run it again tomorrow")
+    before = hub.last_day
+    if before and day_of(before) >= today:
+        raise UsageError(f"{hub.path}: {before} is collected; run it again tomorrow")
     if hub.members is None:
         raise UsageError(f"{hub.path}: has no members yet; run ringtrace exchange hub members")
     day = Day(hub, secret, today)
@@ -300,26 +290,23 @@ def _collect(
     # Together: without the record of its letters the next day would take them again.
     with replaced({_last_path(hub.charter.name): signing.canonical_json(last)}):
         put(files | _erased_files(hub), now)
-    for one in taken:
-        one.unlink(missing_ok=True)
-    for one in refused:
+    for letter in taken:
+        letter.unlink(missing_ok=True)
+    for letter in refused:
         (hub.path / REFUSED).mkdir(exist_ok=True)
-        if one.exists():
-            one.replace(hub.path / REFUSED / one.name)
+        if letter.exists():
+            letter.replace(hub.path / REFUSED / letter.name)
     came = f"{quantity(len(taken), 'letter')}, {quantity(len(day.lines), 'line')}"
-    sys.stdout.write(
-        f"{hub.path}: {head.day}: {came}; the log has {head.size}, its root is {head.root}\n"
-    )
-    if hub.heads and (missed := (today - day_of(hub.heads[-1][0].day)).days - 1):
-        sys.stdout.write(
-            f"  nothing was collected on {quantity(missed, 'day')} since {hub.heads[-1][0].day}, "
-            "of which there is no head; what expired then is out today\n"
+    say(f"{hub.path}: {head.day}: {came}; the log has {head.size}, its root is {head.root}")
+    if before and (missed := (today - day_of(before)).days - 1):
+        say(
+            f"  nothing was collected on {quantity(missed, 'day')} since {before}, of which there "
+            "is no head; what expired then is out today"
         )
     if waiting:
-        left = quantity(waiting, "letter")
-        sys.stdout.write(f"  left for the next day, since this one is full: {left}\n")
+        say(f"  left for the next day, since this one is full: {quantity(waiting, 'letter')}")
     for path, why in refused.items():
-        sys.stdout.write(f"  refused: {path.name}: {plain(why, 300)}\n")
+        say(f"  refused: {path.name}: {plain(why, 300)}")
     return 1 if refused else 0
 
 
@@ -352,44 +339,41 @@ def _take(
             break
     taken = []
     written = Counter[str]()
-    for one in letters:
-        written[one.content.sender] += one.size
+    for letter in letters:
+        written[letter.content.sender] += letter.size
     full: set[str] = set()
-    for one in sorted(
-        letters,
-        key=lambda each: (
-            written[each.content.sender],
-            each.content.sender,
-            each.content.issued_at,
-            each.digest,
-        ),
-    ):
-        sender = one.content.sender
-        if sender in full or (day.bytes and day.bytes + one.size > MAX_DAY_BYTES // 2):
+
+    def order(letter: Letter) -> tuple[int, str, str, str]:
+        sender = letter.content.sender
+        return written[sender], sender, letter.content.issued_at, letter.digest
+
+    for letter in sorted(letters, key=order):
+        sender = letter.content.sender
+        if sender in full or (day.bytes and day.bytes + letter.size > MAX_DAY_BYTES // 2):
             full.add(sender)
             continue
         try:
             newest, *same = last.get(sender, "").split(" ")
-            issued = one.content.issued_at
+            issued = letter.content.issued_at
             # Those of a version before have no digests: nothing of that second is taken again.
-            if issued < newest or (issued == newest and (not same or one.digest in same)):
+            if issued < newest or (issued == newest and (not same or letter.digest in same)):
                 raise OfferError(
                     f"of {sender}, {issued}: is not newer than the last that was taken: it was "
                     "replayed, or came late; what came late must be sent again"
                 )
-            day.add("" if sender == hub.charter.host else sender, one.content)
+            day.add("" if sender == hub.charter.host else sender, letter.content)
         except OfferError as error:
-            refused[one.path] = str(error)
+            refused[letter.path] = str(error)
             continue
-        last[sender] = " ".join([issued, *(same if issued == newest else []), one.digest])
-        taken.append(one.path)
+        last[sender] = " ".join([issued, *(same if issued == newest else []), letter.digest])
+        taken.append(letter.path)
     return taken, refused, len(names) - len(taken) - len(refused)
 
 
 def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetime) -> Letter:
     content, signature = open_letter(sealed, opens, hub.digest)
     rows = [row for row in hub.members.members if not row.ended] if hub.members else []
-    keys = {row.org: [member_key(row)] for row in rows} | {hub.charter.host: list(hub.host_keys)}
+    keys = {row.org: [listed_key(row)] for row in rows} | {hub.charter.host: list(hub.host_keys)}
     try:
         org, _ = signer_of(content, signature, keys)
     except OfferError as error:
@@ -425,10 +409,8 @@ def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, b
     """Returns the files of a day, and the head over all lines, which are then in the log."""
     lines = b"".join(line + b"\n" for line in sorted(day.lines))
     log = hub.log
-    try:
+    with refusing(hub.path, "; make a new hub"):
         log.add_day(day.day, lines)
-    except OfferError as error:
-        raise UsageError(f"{hub.path}: {error}; make a new hub") from None
     previous = hub.heads[-1][1] if hub.heads else hub.digest
     made = HubHead(hub.digest, day.day, len(log.leaves), log.root(), hub.members_digest, previous)
     content = signing.letter_bytes(made, key)
@@ -477,7 +459,7 @@ def show_log(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a log that does not hold, or does not continue the head that is given.
     """
-    now = arguments.now or datetime.now(UTC)
+    now = time_of(arguments)
     hub = open_hub(arguments.hub, now)
     if (arguments.open_token is None) != (arguments.reason is None):
         raise UsageError("--open-token HEX and --reason TEXT: give both, or neither")
@@ -491,8 +473,7 @@ def show_log(arguments: argparse.Namespace) -> int:
     lines += _log_lines(hub.log, now.date())
     if arguments.head is not None:
         lines.append(_compare_head(hub, Path(arguments.head)))
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+    return say("\n".join(lines))
 
 
 def _log_lines(log: HubLog, day: date) -> Iterator[str]:
@@ -502,14 +483,14 @@ def _log_lines(log: HubLog, day: date) -> Iterator[str]:
     waiting = sum(1 for name in log.entries for _ in log.open_disputes(name))
     lines, disputes = quantity(len(log.leaves), "line"), quantity(waiting, "open dispute")
     yield f"  {lines}; entries: {shown or 'none'}; {disputes}"
-    for one in log.openings:
-        yield f"  token {one.token} was opened on {one.day}: {json.dumps(one.reason)}"
+    for opening in log.openings:
+        yield f"  token {opening.token} was opened on {opening.day}: {json.dumps(opening.reason)}"
 
 
 def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
     """Yields how many heads there are, each of which continues the one before, and of which not."""
     yield f"  heads: {len(hub.heads)}, each continues the one before, since {hub.heads[0][0].day}"
-    missed = [one.isoformat() for one in hub.days_without_head()]
+    missed = [day.isoformat() for day in hub.days_without_head()]
     if missed:
         more = f" and {len(missed) - MOST_DAYS} more" if len(missed) > MOST_DAYS else ""
         days = ", ".join(missed[-MOST_DAYS:])
@@ -541,22 +522,14 @@ def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
     _, secret = host_secrets(hub)
     if not arguments.reason.isprintable() or not 0 < len(arguments.reason) <= MAX_REASON:
         raise UsageError(f"--reason: give a printable text of at most {MAX_REASON} characters")
+    day = Day(hub, secret, now.date())
     orgs = {row.org for row in hub.members.members} if hub.members else set()
-    first = parse_moment(hub.charter.issued_at).date()
-    days = range(0, (now.date() - first).days + 1, hub.charter.epoch_days)
-    epochs = [first + timedelta(days=one) for one in days]
-    whose = {
-        contributor_token(secret, hub.charter, org, day): org
-        for org in sorted(orgs)
-        for day in epochs
-    }
-    if arguments.open_token not in whose:
+    owners = {token: org for org in sorted(orgs) for token in day.every_token(org)}
+    if arguments.open_token not in owners:
         raise UsageError(
             f"--open-token {plain(arguments.open_token, 64)}: is no contributor's token; give one "
             "of the log"
         )
     status = _collect(hub, arguments.key, now, (arguments.open_token, arguments.reason))
-    sys.stdout.write(
-        f"  {arguments.open_token} is {whose[arguments.open_token]}; the log says that you know\n"
-    )
+    say(f"  {arguments.open_token} is {owners[arguments.open_token]}; the log says that you know")
     return status

@@ -17,11 +17,11 @@ import errno
 import io
 import re
 import secrets
-import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
-from pipelines.exchange.hub import INBOX, Hub, add_hub, digest_of, open_hub, put
+from pipelines.exchange.hub import INBOX, Hub, add_hub, open_hub, put
 from pipelines.exchange.offer import (
     OFFER,
     add_source_options,
@@ -41,7 +41,7 @@ from pipelines.exchange.offer import (
     offer_source,
     reasons_text,
 )
-from pipelines.exchange.signed_files import utc_text
+from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, values_withheld
 from pipelines.options import UsageError, WholeNumber, repeatable
 from pipelines.private_keys import open_private_key, read_secret_file
@@ -51,8 +51,8 @@ from reports import signing, tables
 from reports.disclosure_control import REVIEWED_CORE, thin_clusters
 from reports.exchange import (
     Contributors,
+    EntryState,
     FeedChoice,
-    OfferError,
     Parties,
     Withheld,
     actors_of_offer,
@@ -112,9 +112,8 @@ def read_record(hub: Hub) -> Record:
     """
     path = _record_path(hub.charter.name)
     try:
-        value = signing.parse_canonical_json(path.read_bytes())
-        record = Record(**value)
-        _ = record.size + 0, [one for own in record.own.values() for one in own]
+        record = Record(**signing.parse_canonical_json(path.read_bytes()))
+        _ = record.size + 0, [value for own in record.own.values() for value in own]
     except FileNotFoundError:
         return Record(hub.digest)
     except (OSError, ValueError, TypeError, AttributeError):
@@ -131,61 +130,68 @@ def read_record(hub: Hub) -> Record:
     return record
 
 
-@contextmanager
-def record_saved(hub: Hub, record: Record) -> Iterator[None]:
-    """Writes what is kept of a hub before the block, and takes it back if that fails."""
-    seen = {"charter": hub.digest, "size": len(hub.log.leaves), "root": hub.log.root()}
-    path = _record_path(hub.charter.name)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with replaced({path: signing.canonical_json(asdict(record) | seen)}):
-        yield
-
-
-def _key_and_org(hub: Hub, given: str | None, *, host: bool = False) -> tuple[Any, str]:
-    """Returns one's key, and as whose it is a member's.
+class _Member:
+    """A member, or the host who lodges an appeal, at a hub: its key, and what it keeps of the hub.
 
     Raises:
-        UsageError: if it is not one.
+        UsageError: for a hub that does not hold, or a key that is nobody's there.
     """
-    key = key_store.own_key(given, make=False)
-    signer = signing.key_id(key.public_key())
-    row = hub.member(signer)
-    if row is None and host and signer in map(signing.key_id, hub.host_keys):
-        return key, hub.charter.host
-    if row is None:
-        raise UsageError(f"{hub.path}: your key {signer} is no member's; see its members")
-    return key, row.org
 
+    def __init__(self, arguments: argparse.Namespace, *, host: bool = False) -> None:
+        self.now = time_of(arguments)
+        self.hub = hub = open_hub(arguments.hub, self.now)
+        self.key = key_store.own_key(arguments.key, make=False)
+        signer = signing.key_id(self.key.public_key())
+        row = hub.member(signer)
+        if row is not None:
+            self.org = row.org
+        elif host and signer in map(signing.key_id, hub.host_keys):
+            self.org = hub.charter.host
+        else:
+            raise UsageError(f"{hub.path}: your key {signer} is no member's; see its members")
+        self.record = read_record(hub)
 
-def _letter_bytes(hub: Hub, org: str, now: datetime, key: Ed25519PrivateKey, **parts: Any) -> bytes:
-    """Returns the bytes of a letter to the host.
+    def own(self) -> dict[str, EntryState]:
+        """Returns its own entries in the log, by id."""
+        entries = self.hub.log.entries
+        return {name: state for name, state in entries.items() if name in self.record.own}
 
-    Raises:
-        UsageError: for one that the host would refuse.
-    """
-    empty: dict[str, tuple[Any, ...]] = dict.fromkeys(
-        ("actors", "renewals", "withdrawals", "disputes", "answers"), ()
-    )
-    letter = HubLetter(hub=hub.digest, sender=org, issued_at=utc_text(now), **(empty | parts))
-    content = signing.letter_bytes(letter, key)
-    try:
-        parse_hub_file(HubLetter, content)
-    except OfferError as error:
-        raise UsageError(f"{hub.path}: your letter {error}; publish less") from None
-    return content
+    @contextmanager
+    def record_saved(self) -> Iterator[None]:
+        """Writes what is kept of a hub before the block, and takes it back if that fails."""
+        log, path = self.hub.log, _record_path(self.hub.charter.name)
+        seen = {"charter": self.hub.digest, "size": len(log.leaves), "root": log.root()}
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replaced({path: signing.canonical_json(asdict(self.record) | seen)}):
+            yield
 
+    def letter(self, **parts: Any) -> bytes:
+        """Returns the bytes of a letter to the host.
 
-def _send(hub: Hub, content: bytes, key: Ed25519PrivateKey, now: datetime) -> Path:
-    """Seals a letter and puts it into the inbox under a name of no meaning; returns its path."""
-    host = base64.b64decode(hub.charter.sealing_key)
-    try:
-        signature = signing.sign_detached(content, key)
-        sealed = seal_letter(content, signature, host, hub.digest)
-    except OfferError as error:
-        raise UsageError(f"{hub.path}: your letter {error}; publish less") from None
-    path = hub.path / INBOX / f"{secrets.token_hex(16)}.sealed"
-    put({path: sealed}, now)
-    return path
+        Raises:
+            UsageError: for one that the host would refuse.
+        """
+        empty = dict.fromkeys(("actors", "renewals", "withdrawals", "disputes", "answers"), ())
+        letter = HubLetter(self.hub.digest, self.org, utc_text(self.now), **(empty | parts))
+        content = signing.letter_bytes(letter, self.key)
+        with refusing(f"{self.hub.path}: your letter", "; publish less"):
+            parse_hub_file(HubLetter, content)
+        return content
+
+    def send(self, content: bytes) -> Path:
+        """Seals a letter and puts it into the inbox under a name of no meaning; returns its path.
+
+        What is kept of the hub is written with it.
+        """
+        hub = self.hub
+        host = base64.b64decode(hub.charter.sealing_key)
+        signature = signing.sign_detached(content, self.key)
+        with refusing(f"{hub.path}: your letter", "; publish less"):
+            sealed = seal_letter(content, signature, host, hub.digest)
+        path = hub.path / INBOX / f"{secrets.token_hex(16)}.sealed"
+        with self.record_saved():
+            put({path: sealed}, self.now)
+        return path
 
 
 def add_publish_arguments(parser: argparse.ArgumentParser) -> None:
@@ -202,40 +208,35 @@ def publish(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a run or a hub that cannot be used, and by nobody of its members.
     """
-    now = arguments.now or datetime.now(UTC)
     run = open_run(arguments.run, built_on=True)
     check_basis(run)
     if run.manifest["options"].get("offers"):
         raise UsageError(f"{run.folder}: is joined with others' offers; publish your own run alone")
-    hub = open_hub(arguments.hub, now)
-    key, org = _key_and_org(hub, arguments.key)
-    record = read_record(hub)
+    member = _Member(arguments)
+    hub, record, now = member.hub, member.record, member.now
     _check_collected(hub, record)
     lost = _record_is_lost(hub, arguments.ledger)
-    found, left = _actors_of_run(run, hub, org, arguments, now)
-    known = {name: one for name, one in hub.log.entries.items() if name in record.own}
-    actors, stay = _compare(found, hub, known, now)
-    replaced_actors = {one for actor in actors for one in actor.replaces}
+    confirmed, left = _actors_of_run(run, member, arguments)
+    known = member.own()
+    actors, stay = _compare(confirmed, hub, known, now)
+    replaced_actors = {actor_id for actor in actors for actor_id in actor.replaces}
     withdrawals = tuple(
         name
-        for name, one in sorted(known.items())
-        if name not in stay and one.line.actor not in replaced_actors
+        for name, state in sorted(known.items())
+        if name not in stay and state.line.actor not in replaced_actors
     )
-    renewals = tuple(one for one in stay if hub.log.needs_renewal(one, now.date()))
+    renewals = tuple(name for name in stay if hub.log.needs_renewal(name, now.date()))
     if not (actors or renewals or withdrawals):
         if stay:
-            sys.stdout.write(f"{hub.path}: all that may leave of {run.folder} is there already\n")
-            return 0
+            return say(f"{hub.path}: all that may leave of {run.folder} is there already")
         raise UsageError(f"{run.folder}: nothing in it may leave: {reasons_text(left)}")
-    content = _letter_bytes(
-        hub, org, now, key, actors=actors, renewals=renewals, withdrawals=withdrawals
-    )
+    content = member.letter(actors=actors, renewals=renewals, withdrawals=withdrawals)
     values = values_withheld(run, arguments.register_key, no_register=arguments.no_register)
     shown = {"letter.json": _RANDOM.sub(b'""', content)}
     hold_back(run, f"hub/{hub.charter.name}", shown, values)
     claimed = {entry.entry: entry.entity_id for actor in actors for entry in actor.entries}
-    named = {*claimed.values(), *(known[name].line.entry.entity_id for name in stay)}
-    gone = {one.line.entry.entity_id for one in known.values()} - named
+    named = {*claimed.values(), *(known[name].entity_id for name in stay)}
+    gone = {state.entity_id for state in known.values()} - named
     entry = Entry(
         at=utc_text(now),
         kind=EntryKind.SUBMISSION,
@@ -249,40 +250,41 @@ def publish(arguments: argparse.Namespace) -> int:
     # Recorded first: what the ledger does not know could never be corrected.
     day = now.date().isoformat()
     record.own |= {name: [entity_id, day] for name, entity_id in claimed.items()}
-    with ledger.recorded(arguments.ledger, [*corrected, entry]), record_saved(hub, record):
-        path = _send(hub, content, key, now)
+    with ledger.recorded(arguments.ledger, [*corrected, entry]):
+        path = member.send(content)
     corrections = sum(1 for actor in actors if actor.replaces)
-    sys.stdout.write(
+    say(
         f"{path}: for the host {hub.charter.host} of {hub.charter.name} alone\n"
         f"  claims {quantity(len(claimed), 'identifier')} of {quantity(len(actors), 'actor')}, "
         f"{corrections} of which correct earlier ones; renews {len(renewals)}, "
         f"withdraws {len(withdrawals)}\n"
         f"  stays: {reasons_text(left)}\n"
-        f"  recorded as {entry.issue_id}; others see it once the host has collected it\n"
+        f"  recorded as {entry.issue_id}; others see it once the host has collected it"
     )
     if lost:
-        sys.stdout.write(
+        say(
             f"  your ledger says that you published to {hub.charter.name} before, of which no "
             "record is beside your keys: the host refuses this letter if what it claims is there; "
-            "then withdraw it by the ids of its entries\n"
+            "then withdraw it by the ids of its entries"
         )
     return 0
 
 
-def _record_is_lost(hub: Hub, given: str | None) -> bool:
+def _record_is_lost(hub: Hub, ledger_path: str | None) -> bool:
     """Returns whether nothing is known here of what the ledger says was published."""
     name = hub.charter.name
     return not _record_path(name).exists() and any(
-        one.kind == EntryKind.SUBMISSION and one.recipient == name
-        for one in ledger.read_ledger(given)
+        entry.kind == EntryKind.SUBMISSION and entry.recipient == name
+        for entry in ledger.read_ledger(ledger_path)
     )
 
 
 def _check_collected(hub: Hub, record: Record) -> None:
     """Refuses to publish on top of a letter that may still be taken; forgets what was refused."""
-    last = hub.heads[-1][0].day if hub.heads else ""
     waiting = [
-        day for name, (_, day) in record.own.items() if not hub.log.knows(name) and day >= last
+        day
+        for name, (_, day) in record.own.items()
+        if not hub.log.knows(name) and day >= hub.last_day
     ]
     if waiting:
         raise UsageError(
@@ -293,16 +295,17 @@ def _check_collected(hub: Hub, record: Record) -> None:
 
 
 def _actors_of_run(
-    run: Run, hub: Hub, org: str, arguments: argparse.Namespace, now: datetime
+    run: Run, member: _Member, arguments: argparse.Namespace
 ) -> tuple[list[HubActor], Withheld]:
     """Returns what of a run may leave as actors: reviewed core of confirmed, not thin clusters."""
+    org, now = member.org, member.now
     everybody = tables.read_table(run, MEMBERS)
     members = everybody.filter(REVIEWED_CORE)
     members = members.filter(pc.invert(pc.is_in(members["cluster_id"], thin_clusters(run))))
     evidence = evidence_of_run(run)
     signed_files.own_org(org, set(evidence["source_org"].to_pylist()), str(run.folder))
     evidence = evidence.filter(pc.equal(evidence["source_org"], org))
-    charter, policy = hub.charter, offer_policy(arguments.policy)
+    charter, policy = member.hub.charter, offer_policy(arguments.policy)
     policy = replace(
         policy,
         k=max(charter.k, policy.k),
@@ -316,18 +319,18 @@ def _actors_of_run(
     grouped = hard.group_by("entity_id").aggregate(
         [("reporter_key", "count_distinct"), ("observed_at", "min"), ("observed_at", "max")]
     )
-    facts = {one["entity_id"]: one for one in grouped.to_pylist()}
-    reporters = {one: row["reporter_key_count_distinct"] for one, row in facts.items()}
-    weeks = {
-        one: (iso_week(row["observed_at_min"]), iso_week(row["observed_at_max"]))
-        for one, row in facts.items()
-    }
+    facts = {row["entity_id"]: row for row in grouped.to_pylist()}
     signed = _signed_members(run)
-    found = actors_of_offer(offer, reporters, weeks, signed, policy.k, _new_id)
+    reporters = {entity_id: row["reporter_key_count_distinct"] for entity_id, row in facts.items()}
+    weeks = {
+        entity_id: (iso_week(row["observed_at_min"]), iso_week(row["observed_at_max"]))
+        for entity_id, row in facts.items()
+    }
+    actors = actors_of_offer(offer, reporters, weeks, signed, policy.k, _new_id)
     if others := everybody.num_rows - members.num_rows:
-        others_why = {"not reviewed core, or of a thin cluster": others}
-        left = replace(left, reasons=others_why | dict(left.reasons))
-    return found, left
+        why = {"not reviewed core, or of a thin cluster": others}
+        left = replace(left, reasons=why | dict(left.reasons))
+    return actors, left
 
 
 def _new_id() -> str:
@@ -341,41 +344,41 @@ def _signed_members(run: Run) -> frozenset[str]:
     where = pc.field("in_force") & pc.field("signed_by").is_valid()
     rows = tables.read_table(run, DECISIONS, ["members", "kind"], where).to_pylist()
     return frozenset(
-        one for row in rows if row["kind"] in ("confirm", "review") for one in row["members"] or ()
+        member
+        for row in rows
+        if row["kind"] in ("confirm", "review")
+        for member in row["members"] or ()
     )
 
 
 def _compare(
-    found: Iterable[HubActor], hub: Hub, known: Mapping[str, Any], now: datetime
+    confirmed: Iterable[HubActor], hub: Hub, known: Mapping[str, EntryState], now: datetime
 ) -> tuple[tuple[HubActor, ...], tuple[str, ...]]:
     """Returns new and corrected actors, and the entries that stay as they are.
 
     `known` are one's own entries in the log.
     """
-    by_id = {one.line.entry.entity_id: one for one in known.values()}
-    logged = {name: one.line.entry.entity_id for name, one in hub.log.entries.items()}
-    sizes: dict[str, int] = {}
-    for one in known.values():
-        sizes[one.line.actor] = sizes.get(one.line.actor, 0) + 1
+    by_id = {state.entity_id: state for state in known.values()}
+    logged = {name: state.entity_id for name, state in hub.log.entries.items()}
+    sizes = Counter(state.line.actor for state in known.values())
     actors: list[HubActor] = []
     stay: list[str] = []
-    for actor in found:
-        old = [by_id[one.entity_id] for one in actor.entries if one.entity_id in by_id]
-        before = sorted({one.line.actor for one in old})
+    for actor in confirmed:
+        claims = [entry for entry in actor.entries if entry.entity_id in by_id]
+        old = [by_id[entry.entity_id] for entry in claims]
+        before = sorted({state.line.actor for state in old})
         entries = tuple(
-            replace(by_id[one.entity_id].line.entry, entry=one.entry)
-            for one in actor.entries
-            if one.entity_id in by_id
+            replace(state.line.entry, entry=entry.entry)
+            for state, entry in zip(old, claims, strict=True)
         )
-        alive = all(
-            hub.log.status(one.line.entry.entry, now.date()) in ("live", "frozen") for one in old
-        )
+        statuses = {hub.log.status(state.line.entry.entry, now.date()) for state in old}
+        alive = statuses <= {"live", "frozen"}
         same = len(before) == 1 and sizes[before[0]] == len(entries) and alive
         there = hub.log.ties.get(before[0]) if same else None
         known_ties = _ties(there.ties if there else (), logged)
-        own = {one.entry: one.entity_id for one in actor.entries}
+        own = {entry.entry: entry.entity_id for entry in actor.entries}
         if same and entries == actor.entries and known_ties == _ties(actor.ties, own):
-            stay += [one.line.entry.entry for one in old]
+            stay += [state.line.entry.entry for state in old]
         else:
             actors.append(replace(actor, replaces=tuple(before)))
     return tuple(sorted(actors, key=attrgetter("actor"))), tuple(sorted(stay))
@@ -384,31 +387,31 @@ def _compare(
 def _ties(ties: Iterable[HubTie], names: Mapping[str, str]) -> set[tuple[frozenset[str], int, str]]:
     """Returns ties by the identifiers of their entries, of which `names` has those that are in."""
     return {
-        (frozenset(names.get(one, "") for one in tie.entries), tie.reporters, tie.week)
+        (frozenset(names.get(name, "") for name in tie.entries), tie.reporters, tie.week)
         for tie in ties
     }
 
 
 def _corrections(
-    given: str | None, hub: Hub, gone: set[str], now: datetime, run_id: str
+    ledger_path: str | None, hub: Hub, gone: set[str], now: datetime, run_id: str
 ) -> list[Entry]:
     """Returns the corrections of earlier letters that named what is withdrawn."""
-    bare = {without_epoch(one) for one in gone}
-    found = []
-    for one in ledger.read_ledger(given) if bare else ():
-        named = tuple(each for each in one.identifiers if without_epoch(each) in bare)
-        if one.kind == EntryKind.SUBMISSION and one.recipient == hub.charter.name and named:
-            found.append(
+    bare = {without_epoch(entity_id) for entity_id in gone}
+    corrections = []
+    for entry in ledger.read_ledger(ledger_path) if bare else ():
+        named = tuple(each for each in entry.identifiers if without_epoch(each) in bare)
+        if entry.kind == EntryKind.SUBMISSION and entry.recipient == hub.charter.name and named:
+            corrections.append(
                 Entry(
                     at=utc_text(now),
                     kind=EntryKind.CORRECTION,
-                    recipient=one.recipient,
-                    sha256=one.sha256,
+                    recipient=entry.recipient,
+                    sha256=entry.sha256,
                     run_id=run_id,
                     identifiers=named,
                 )
             )
-    return found
+    return corrections
 
 
 def add_withdraw_arguments(parser: argparse.ArgumentParser) -> None:
@@ -427,31 +430,29 @@ def withdraw(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for an id of which there is no own entry.
     """
-    now = arguments.now or datetime.now(UTC)
     if arguments.all == bool(arguments.ids):
-        given = f"{plain(arguments.ids[0], 100)}, --all" if arguments.ids else "ENTITY, --all"
-        raise UsageError(f"{given}: give one of them: what you withdraw, or all of it")
-    hub = open_hub(arguments.hub, now)
-    key, org = _key_and_org(hub, arguments.key)
-    record = read_record(hub)
-    own = {
-        name: one.line.entry.entity_id
-        for name, one in hub.log.entries.items()
-        if name in record.own
-    }
+        flags = f"{plain(arguments.ids[0], 100)}, --all" if arguments.ids else "ENTITY, --all"
+        raise UsageError(f"{flags}: give one of them: what you withdraw, or all of it")
+    member = _Member(arguments)
+    hub = member.hub
+    own = {name: state.entity_id for name, state in member.own().items()}
     wanted = set(arguments.ids)
     chosen = {
-        name: one
-        for name, one in own.items()
-        if arguments.all or wanted & {name, one, without_epoch(one)}
+        name: entity_id
+        for name, entity_id in own.items()
+        if arguments.all or wanted & {name, entity_id, without_epoch(entity_id)}
     }
     # Whoever lost this record, or published elsewhere, must be able to take back what it claimed.
     elsewhere = {
-        name: hub.log.entries[name].line.entry.entity_id
+        name: hub.log.entries[name].entity_id
         for name in wanted & hub.log.entries.keys() - own.keys()
     }
     chosen |= elsewhere
-    known = {each for name, one in chosen.items() for each in (name, one, without_epoch(one))}
+    known = {
+        each
+        for name, entity_id in chosen.items()
+        for each in (name, entity_id, without_epoch(entity_id))
+    }
     if missing := sorted(wanted - known):
         raise UsageError(
             f"{plain(missing[0], 100)}: is no entry of yours; see {ENTRIES_FILE} of a feed; what "
@@ -459,18 +460,18 @@ def withdraw(arguments: argparse.Namespace) -> int:
         )
     if not chosen:
         raise UsageError(f"{hub.path}: nothing of yours is in it, so there is nothing to withdraw")
-    content = _letter_bytes(hub, org, now, key, withdrawals=tuple(sorted(chosen)))
-    corrected = _corrections(arguments.ledger, hub, set(chosen.values()), now, "")
-    with ledger.recorded(arguments.ledger, corrected), record_saved(hub, record):
-        path = _send(hub, content, key, now)
-    sys.stdout.write(
+    content = member.letter(withdrawals=tuple(sorted(chosen)))
+    corrected = _corrections(arguments.ledger, hub, set(chosen.values()), member.now, "")
+    with ledger.recorded(arguments.ledger, corrected):
+        path = member.send(content)
+    say(
         f"{path}: withdraws {quantity(len(chosen), 'entry', 'entries')}, out once the host has "
-        "collected it\n"
+        "collected it"
     )
     for name in sorted(elsewhere):
-        sys.stdout.write(
+        say(
             f"  {name}: you did not publish it from here; the host refuses the whole letter if it "
-            "is not yours\n"
+            "is not yours"
         )
     return 0
 
@@ -493,31 +494,28 @@ def dispute(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for an entry or a dispute that is not there.
     """
-    now = arguments.now or datetime.now(UTC)
-    hub = open_hub(arguments.hub, now)
-    key, org = _key_and_org(hub, arguments.key, host=arguments.appeal is not None)
-    record, name = read_record(hub), arguments.id
+    member = _Member(arguments, host=arguments.appeal is not None)
+    log, own, name = member.hub.log, member.record.own, arguments.id
     if arguments.answer:
         if arguments.appeal is not None:
             raise UsageError("--answer: leave out --appeal, which is for a dispute")
-        known = hub.log.disputes.get(name)
-        if known is None or known.entry not in record.own:
+        known = log.disputes.get(name)
+        if known is None or known.entry not in own:
             raise UsageError(
                 f"{plain(name, 64)}: is no dispute of an entry of yours; see {ENTRIES_FILE}"
             )
-        content = _letter_bytes(hub, org, now, key, answers=(name,))
-        what = f"answers the dispute of {known.entry}: it stands"
+        content = member.letter(answers=(name,))
+        summary = f"answers the dispute of {known.entry}: it stands"
     else:
-        if name not in hub.log.entries or name in record.own:
+        if name not in log.entries or name in own:
             raise UsageError(f"{plain(name, 64)}: is no entry of another's; see {ENTRIES_FILE}")
         appeal = key_store.org_slug(arguments.appeal) if arguments.appeal else ""
-        one = HubDispute(_new_id(), name, appeal)
-        content = _letter_bytes(hub, org, now, key, disputes=(one,))
-        what = f"disputes {name} as {one.dispute}: it is frozen once the host has collected it"
-    with record_saved(hub, record):
-        path = _send(hub, content, key, now)
-    sys.stdout.write(f"{path}: {what}\n")
-    return 0
+        lodged = HubDispute(_new_id(), name, appeal)
+        content = member.letter(disputes=(lodged,))
+        summary = (
+            f"disputes {name} as {lodged.dispute}: it is frozen once the host has collected it"
+        )
+    return say(f"{member.send(content)}: {summary}")
 
 
 def add_pull_arguments(parser: argparse.ArgumentParser) -> None:
@@ -545,10 +543,9 @@ def pull(arguments: argparse.Namespace) -> int:
         UsageError: for a hub that does not hold, or by nobody of its members.
     """
     folder = free_folder(arguments.output)
-    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
-    hub = open_hub(arguments.hub, now)
-    _, org = _key_and_org(hub, arguments.key)
-    record, name = read_record(hub), hub.charter.name
+    member = _Member(arguments)
+    hub, org, record, now = member.hub, member.org, member.record, member.now
+    name = hub.charter.name
     without = _ids_of_log(hub, arguments.without)
     choice = FeedChoice(frozenset(record.own), without, arguments.min_count)
     members = {row.org for row in hub.members.members} if hub.members else set()
@@ -566,11 +563,11 @@ def pull(arguments: argparse.Namespace) -> int:
     who, everything = Contributors(hub.log), make_feed(hub.log, org, now, FeedChoice())
     others = make_feed(hub.log, org, now, FeedChoice(own=choice.own))
     # Records of a version before have identifiers alone.
-    live = _claims(everything) | {one.entity_id for one in others.entities}
+    live = _claims(everything) | {entity.entity_id for entity in others.entities}
     taken_back = {
         sha
         for sha, (_, *claims) in record.feeds.items()
-        if not live.issuperset(_by_oldest(one, who) for one in claims)
+        if not live.issuperset(_by_oldest(claim, who) for claim in claims)
     }
     now_known = replace(
         before,
@@ -583,37 +580,40 @@ def pull(arguments: argparse.Namespace) -> int:
         for sha, ids in record.feeds.items()
         if sha not in taken_back and ids[0] > utc_text(now)
     }
-    ids = [one.entity_id for one in offer.entities]
     record.feeds[digest_of(content)] = [offer.expires_at, *sorted(_claims(offer))]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        made = {folder / one: each for one, each in files.items()}
-        with replaced(made), record_saved(hub, record):
+        made = {folder / file_name: each for file_name, each in files.items()}
+        with replaced(made), member.record_saved():
             signed_files.save_accepted(name, now_known)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise UsageError(f"{folder}: {error.strerror}; give another --output") from None
     people = quantity(len(offer.contributors), "contributor")
-    sys.stdout.write(
-        f"{folder}: {quantity(len(ids), 'identifier')} by {people}, until {offer.expires_at}; "
-        f"ringtrace exchange join RUN {folder}\n"
+    say(
+        f"{folder}: {quantity(len(offer.entities), 'identifier')} by {people}, until "
+        f"{offer.expires_at}; ringtrace exchange join RUN {folder}"
     )
     if behind := hub.days_behind(now):
-        sys.stdout.write(
-            f"  the last head is of {hub.heads[-1][0].day}, {quantity(behind, 'day')} ago: ask the "
-            "host for what is newer\n"
+        say(
+            f"  the last head is of {hub.last_day}, {quantity(behind, 'day')} ago: ask the "
+            "host for what is newer"
         )
     if taken_back:
         feeds = quantity(len(taken_back), "earlier feed")
-        sys.stdout.write(f"  void, as it names what was taken back since: {feeds}, and its joins\n")
+        say(f"  void, as it names what was taken back since: {feeds}, and its joins")
     return 0
 
 
 def _claims(feed: Feed) -> set[str]:
     """Returns the identifiers of a feed, each behind the oldest token of whoever claims it."""
-    ids = [one.entity_id for one in feed.entities]
-    return {f"{one.token} {ids[at]}" for one in feed.contributors for at in one.entities}
+    ids = [entity.entity_id for entity in feed.entities]
+    return {
+        f"{contributor.token} {ids[place]}"
+        for contributor in feed.contributors
+        for place in contributor.entities
+    }
 
 
 def _by_oldest(claim: str, who: Contributors) -> str:
@@ -622,27 +622,27 @@ def _by_oldest(claim: str, who: Contributors) -> str:
     return f"{who.of(token)}{space}{entity_id}"
 
 
-def _ids_of_log(hub: Hub, given: Iterable[str]) -> frozenset[str]:
+def _ids_of_log(hub: Hub, prefixes: Iterable[str]) -> frozenset[str]:
     """Returns the ids of entries and tokens that are given, each by `SHORTEST_ID` digits or more.
 
     Raises:
         UsageError: for one that is none of the log's, or several.
     """
     log = hub.log
-    known = {*log.entries, *(one.token for one in log.ties.values())}
-    found = set()
-    for one in given:
-        was_entry = log.knows(one) and one not in log.ties and one not in log.disputes
-        those = [one] if one in known or was_entry else []
-        if not those and len(one) >= SHORTEST_ID:
-            those = [each for each in known if each.startswith(one)]
-        if len(those) != 1:
+    known = {*log.entries, *(actor.token for actor in log.ties.values())}
+    ids = set()
+    for prefix in prefixes:
+        was_entry = log.knows(prefix) and prefix not in log.ties and prefix not in log.disputes
+        matching = [prefix] if prefix in known or was_entry else []
+        if not matching and len(prefix) >= SHORTEST_ID:
+            matching = [each for each in known if each.startswith(prefix)]
+        if len(matching) != 1:
             raise UsageError(
-                f"--without {plain(one, 64)}: is no entry or token of {hub.path}; see "
+                f"--without {plain(prefix, 64)}: is no entry or token of {hub.path}; see "
                 f"{ENTRIES_FILE} of a feed"
             )
-        found.update(those)
-    return frozenset(found)
+        ids.update(matching)
+    return frozenset(ids)
 
 
 def _feed_key(name: str) -> Ed25519PrivateKey:
@@ -671,8 +671,8 @@ def _entries_table(hub: Hub, own: frozenset[str], now: datetime) -> bytes:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(FEED_COLUMNS)
-    for name, one in sorted(hub.log.entries.items()):
-        entry, line = one.line.entry, one.line
+    for name, state in sorted(hub.log.entries.items()):
+        entry, line = state.line.entry, state.line
         status = hub.log.status(name, now.date())
         row = [name, "own" if name in own else line.token, line.actor, entry.entity_id, entry.role]
         table.writerow([*row, entry.reporters, entry.first, entry.last, entry.basis, status])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from collections import Counter
@@ -18,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import utc_text
+from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
 from pipelines.options import UsageError, add_other_registers, add_register_options, moment
 from pipelines.user_files import check_basis, free_folder, open_run, read_text, rests_on
@@ -26,7 +25,6 @@ from reports import signing, tables
 from reports.disclosure_control import thin_sides
 from reports.exchange import (
     DISPUTED,
-    OfferError,
     OfferPolicy,
     OfferPolicyError,
     OfferSource,
@@ -125,7 +123,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     recipient = key_store.org_slug(arguments.to)
     if sender == recipient:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
-    issued = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    issued = time_of(arguments)
     parties = Parties(
         sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
     )
@@ -156,9 +154,9 @@ def write_offer(arguments: argparse.Namespace) -> int:
         at=parties.issued_at,
         kind=ledger.EntryKind.OFFER,
         recipient=recipient,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest_of(content),
         run_id=manifest["run_id"],
-        identifiers=tuple(one.entity_id for one in offer.entities),
+        identifiers=tuple(entity.entity_id for entity in offer.entities),
         facts={"joint": joint.run_id} if joint else {},
         built_on=tuple(sorted({*rests_on(run), *(rests_on(joint) if joint else ())})),
     )
@@ -167,11 +165,10 @@ def write_offer(arguments: argparse.Namespace) -> int:
         path = signed_files.write_signed(output, OFFER, content, key)
     lines = [
         *offer_summary(path, offer, left),
-        *(f"  made of a run that {one}" for one in run.notes),
+        *(f"  made of a run that {note}" for note in run.notes),
         f"  recorded as {entry.issue_id}",
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+    return say("\n".join(lines))
 
 
 def offer_source(
@@ -209,7 +206,7 @@ def add_show_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_known(given: str, key: str | None = None) -> tuple[Offer | Correction, str, str]:
+def read_known(path_or_folder: str, key: str | None = None) -> tuple[Offer | Correction, str, str]:
     """Reads an offer or a correction that a trusted key or one's own signed.
 
     Returns it, the organisation of the key, empty for one's own, and the key's id.
@@ -217,23 +214,21 @@ def read_known(given: str, key: str | None = None) -> tuple[Offer | Correction, 
     Raises:
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
-    path, content, signature = signed_files.read_signed(given, (OFFER, CORRECTION))
+    path, content, signature = signed_files.read_signed(path_or_folder, (OFFER, CORRECTION))
     trusted = key_store.trusted_keys()
     own = key is not None or key_store.own_path().exists()
     # Stands for one's own keys, as no slug is empty; the letter then says who sent it.
     keys = [key_store.own_key(key, make=False).public_key()] if key else []
     mine = {"": keys or key_store.own_public_keys()} if own else {}
-    try:
+    with refusing(path):
         org, key_id = signer_of(content, signature, trusted | mine)
         signer = org or sender_of(content)
         if path.name == CORRECTION:
             return parse_correction(content, signer), org, key_id
-        found = parse_offer(content, signer)
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
-    if isinstance(found, Revocation):
+        offer = parse_offer(content, signer)
+    if isinstance(offer, Revocation):
         raise UsageError(f"{path}: is a revocation, not an offer")
-    return found, org, key_id
+    return offer, org, key_id
 
 
 def show_offer(arguments: argparse.Namespace) -> int:
@@ -242,17 +237,16 @@ def show_offer(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
-    found, org, key_id = read_known(arguments.offer, arguments.key)
-    if isinstance(found, Correction):
-        lines = [*correction_lines(found)]
+    letter, org, key_id = read_known(arguments.offer, arguments.key)
+    if isinstance(letter, Correction):
+        lines = [*correction_lines(letter)]
     else:
-        lines = [*offer_lines(found), *(_feed_lines(found) if isinstance(found, Feed) else ())]
-    whose = f"a key of {org}'s that you trust" if org else "your own key"
+        lines = [*offer_lines(letter), *(_feed_lines(letter) if isinstance(letter, Feed) else ())]
+    owner = f"a key of {org}'s that you trust" if org else "your own key"
     valid = key_store.validity(org or None, key_id)
-    problem = valid.problem(parse_moment(found.issued_at), datetime.now(UTC))
-    last = [f"signed by {key_id}, {whose}", *([f"VOID: it {problem}"] if problem else [])]
-    sys.stdout.write("\n".join([*lines, "", *last]) + "\n")
-    return 0
+    problem = valid.problem(parse_moment(letter.issued_at), datetime.now(UTC))
+    last = [f"signed by {key_id}, {owner}", *([f"VOID: it {problem}"] if problem else [])]
+    return say("\n".join([*lines, "", *last]))
 
 
 def _feed_lines(feed: Feed) -> Iterator[str]:
@@ -262,9 +256,9 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
         people[row.contributor] += row.reports
     yield ""
     yield f"contributors, of the members {', '.join(feed.members) or 'none'}:"
-    for at, one in enumerate(feed.contributors):
-        named = quantity(len(one.entities), "identifier")
-        yield f"  {one.token}: {named}, {quantity(people[at], 'report')}"
+    for place, contributor in enumerate(feed.contributors):
+        named = quantity(len(contributor.entities), "identifier")
+        yield f"  {contributor.token}: {named}, {quantity(people[place], 'report')}"
 
 
 def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
@@ -288,7 +282,7 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
     path, content, signature = signed_files.read_signed(
         arguments.offer, (OFFER, signed_files.CONSENT_FILE)
     )
-    try:
+    with refusing(path):
         # Whoever holds the key may revoke what it signed: the letter itself says for whom.
         signer_of(content, signature, {"own": [key.public_key(), *key_store.own_public_keys()]})
         letter: Offer | Consent | Revocation
@@ -296,12 +290,10 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
             letter = signed_files.parse_consent(content)
         else:
             letter = parse_offer(content, sender_of(content))
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
     if isinstance(letter, Revocation):
         raise UsageError(f"{path}: is a revocation; give the letter that is to be revoked")
-    issued = utc_text(arguments.now or datetime.now(UTC))
-    digest = hashlib.sha256(content).hexdigest()
+    issued = utc_text(time_of(arguments))
+    digest = digest_of(content)
     revocation = Revocation(letter.sender, letter.recipient, issued, (digest,))
     signed = signing.letter_bytes(revocation, key)
     written = signed_files.write_signed(folder, REVOCATION, signed, key)
@@ -312,15 +304,14 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
             recipient=letter.recipient,
             sha256=digest,
             run_id="",
-            identifiers=tuple(one.entity_id for one in letter.entities),
+            identifiers=tuple(entity.entity_id for entity in letter.entities),
         )
         ledger.record(arguments.ledger, [entry])
-    what = "offer" if isinstance(letter, Offer) else "consent"
-    sys.stdout.write(
-        f"{written}: revokes the {what} of {letter.issued_at} to {letter.recipient}; mail it and "
-        f"{written.name}.sig to them\n"
+    noun = "offer" if isinstance(letter, Offer) else "consent"
+    return say(
+        f"{written}: revokes the {noun} of {letter.issued_at} to {letter.recipient}; mail it and "
+        f"{written.name}.sig to them"
     )
-    return 0
 
 
 def add_consent_arguments(parser: argparse.ArgumentParser) -> None:
@@ -351,7 +342,7 @@ def write_consent(arguments: argparse.Namespace) -> int:
     if sender == recipient:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
     members = _members_from(arguments.members)
-    issued, ends = utc_text(arguments.now or datetime.now(UTC)), utc_text(arguments.expires)
+    issued, ends = utc_text(time_of(arguments)), utc_text(arguments.expires)
     if ends <= issued:
         raise UsageError(f"--expires {ends}: is not after {issued}; name a later time")
     consent = Consent(
@@ -367,12 +358,11 @@ def write_consent(arguments: argparse.Namespace) -> int:
     written = signed_files.write_signed(
         folder, signed_files.CONSENT_FILE, signing.letter_bytes(consent, key), key
     )
-    sys.stdout.write(
+    return say(
         f"{written}: {sender} consents that {recipient} names "
         f"{quantity(len(members), 'identifier')} to {arguments.recipient} until {ends}; mail it "
-        f"and {written.name}.sig to them\n"
+        f"and {written.name}.sig to them"
     )
-    return 0
 
 
 def _members_from(path: str) -> tuple[str, ...]:
@@ -382,10 +372,12 @@ def _members_from(path: str) -> tuple[str, ...]:
     try:
         lines.extend(json.loads(text)["members"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        lines = [one.strip() for one in text.splitlines() if one.strip()]
-    for one in lines:
-        if not _is_id(one):
-            shown = f"{one[:60]!r} is not an id" if isinstance(one, str) else "lists what is no id"
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        if not _is_id(line):
+            shown = (
+                f"{line[:60]!r} is not an id" if isinstance(line, str) else "lists what is no id"
+            )
             raise UsageError(f"{path}: {shown}; {_GIVE_IDS}")
     if not lines:
         raise UsageError(f"{path}: names no id; {_GIVE_IDS}")
@@ -395,14 +387,14 @@ def _members_from(path: str) -> tuple[str, ...]:
 _GIVE_IDS = "give ids such as phone:+18885550123, one a line, or a package.json"
 
 
-def _is_id(given: object) -> bool:
+def _is_id(value: object) -> bool:
     """Returns whether a value is a line with an id: a consent is read by its lines."""
     kinds = tuple(f"{kind}:" for kind in EntityKind)
     return (
-        isinstance(given, str)
-        and given.startswith(kinds)
-        and given.isprintable()
-        and len(given) <= MAX_ENTITY_ID_LENGTH
+        isinstance(value, str)
+        and value.startswith(kinds)
+        and value.isprintable()
+        and len(value) <= MAX_ENTITY_ID_LENGTH
     )
 
 
@@ -445,12 +437,12 @@ def returned_members(
         raise UsageError(f"{path}: is joined with no offer; give what `exchange join` wrote")
     if options["own_run"] != run_id:
         raise UsageError(f"{path}: joins another run of yours; join this one, and give that")
-    theirs = [one["sha256"] for one in options["offers"] if one["sender"] == recipient]
+    theirs = [offer["sha256"] for offer in options["offers"] if offer["sender"] == recipient]
     if not theirs:
         raise UsageError(f"{path}: holds no offer of {recipient}; join one with it")
     signed_files.check_offers(joint, now)
     check_basis(joint, "--joint ")
-    where = (pc.field("tier") == str(Tier.CORE)) & (pc.field("review") == str(Review.REVIEWED))
+    where = (pc.field("tier") == Tier.CORE) & (pc.field("review") == Review.REVIEWED)
     members = tables.read_table(joint, MEMBERS, ["entity_id", "cluster_id"], where)
     disputed = tables.read_table(joint, CLUSTERS, ["cluster_id"], pc.field("status") == DISPUTED)
     reviewed = members.filter(pc.invert(pc.is_in(members["cluster_id"], disputed["cluster_id"])))
@@ -472,10 +464,10 @@ def words_of_run(run: Run, members: pa.Table, evidence: pa.Table) -> OwnWords:
             "call records alone\n"
         )
         return {}
-    asked = members.filter(pc.equal(members["review"], str(Review.UNREVIEWED)))
-    asked = asked.filter(pc.equal(asked["tier"], str(Tier.CORE)))
+    asked = members.filter(pc.equal(members["review"], Review.UNREVIEWED))
+    asked = asked.filter(pc.equal(asked["tier"], Tier.CORE))
     named = evidence.filter(pc.is_in(evidence["entity_id"], asked["entity_id"].combine_chunks()))
-    complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
+    complaints = named.filter(pc.equal(named["record_kind"], RecordKind.COMPLAINT))
     ids = complaints["record_id"].unique()
     narratives = pa.Table.from_batches(reader(ids), NARRATIVES.schema)
     where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
@@ -484,8 +476,8 @@ def words_of_run(run: Run, members: pa.Table, evidence: pa.Table) -> OwnWords:
 
 def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
     """Returns what leaves and what does not, in a few lines for the person who answers for it."""
-    reports = sum(one.reports for one in offer.evidence)
-    shown = sum(1 for one in offer.clusters if one.countries)
+    reports = sum(row.reports for row in offer.evidence)
+    shown = sum(1 for cluster in offer.clusters if cluster.countries)
     return [
         f"{path}: for {offer.recipient}, {offer.tlp}, until {offer.expires_at}",
         f"  leaves: {quantity(len(offer.entities), 'identifier')} of "

@@ -13,13 +13,12 @@ Long, since the moves of one protocol are read together.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import secrets
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
-from pipelines.exchange.signed_files import utc_text
+from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
 from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
@@ -39,10 +38,7 @@ from reports.exchange import (
     ABOUT,
     LEAST_FLOOR,
     MOST_FLOOR,
-    LetterError,
     MissingOverlapLibraryError,
-    OfferError,
-    VictimsFileError,
     answer_points,
     check_letter_addressee,
     check_size,
@@ -145,7 +141,7 @@ def write_request(arguments: argparse.Namespace) -> int:
     content = signing.letter_bytes(request, key)
     state = {
         "recipient": request.recipient,
-        "request": _digest(content),
+        "request": digest_of(content),
         "secret": secret.hex(),
         "subject": asked.subject,
         "told": _comparison(request),
@@ -153,7 +149,7 @@ def write_request(arguments: argparse.Namespace) -> int:
     }
     write_state(request_state_path(request.session), state)
     path = signed_files.write_signed(folder, REQUEST, content, key)
-    return _say(
+    return say(
         f"{path}: {len(asked.values)} distinct values, shown as {len(points)}; mail it and its "
         f".sig to {request.recipient}"
     )
@@ -208,7 +204,7 @@ def _answer_once(
             f"{path}: may show a count of {request.floor}, and your least is {floor}; ask "
             f"for a request with --min-count {floor}"
         )
-    try:
+    with refusing(path):
         check_size(request.size, arguments.largest)
         points = decode_elements(request.points, POINT_BYTES, request.size)
         before = _answers_before(request.sender)
@@ -220,14 +216,12 @@ def _answer_once(
             values = frozenset()
         session, secret = bytes.fromhex(request.session), new_secret()
         masked_again, tags = answer_points(secret, session, points, values)
-    except LetterError as error:
-        raise UsageError(f"{path}: {error}") from None
     key = key_store.own_key(arguments.key)
     answer = Answer(
         issued_at=utc_text(now),
         points=encode_elements(masked_again),
         recipient=request.sender,
-        request=_digest(content),
+        request=digest_of(content),
         sender=me,
         session=request.session,
         size=len(tags),
@@ -236,16 +230,16 @@ def _answer_once(
     letter = signing.letter_bytes(answer, key)
     # The secret is not kept: whoever answers has no more to do with it.
     kept = {
-        "answer": _digest(letter),
+        "answer": digest_of(letter),
         "at": utc_text(now),
-        "before": [*before, {"at": utc_text(now), "request": _digest(content)}],
+        "before": [*before, {"at": utc_text(now), "request": digest_of(content)}],
         "told": _comparison(request),
     }
     # Recorded first: an answer that nobody recorded could be asked for again.
     write_state(answer_state_path(request.sender), kept)
     written = signed_files.write_signed(folder, ANSWER, letter, key)
     shown = len(values) or f"none of yours, which are fewer than {request.floor},"
-    return _say(
+    return say(
         f"{written}: {request.sender} asked by {request.by} about {_about(request)}, "
         f"{request.size} elements; you show {shown} as {len(tags)}; mail it and its .sig"
     )
@@ -267,28 +261,26 @@ def write_result(arguments: argparse.Namespace) -> int:
     """
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    path, content, found = _letter(Answer, arguments.letter, ANSWER, me, now)
-    state = read_state(request_state_path(found.session), path, _NOT_OPEN)
-    if (found.request, found.sender) != (state["request"], state["recipient"]):
+    path, content, answer = _letter(Answer, arguments.letter, ANSWER, me, now)
+    state = read_state(request_state_path(answer.session), path, _NOT_OPEN)
+    if (answer.request, answer.sender) != (state["request"], state["recipient"]):
         raise UsageError(f"{path}: answers another request than yours to {state['recipient']}")
-    try:
-        check_size(found.size, arguments.largest)
-        points = decode_elements(found.points, POINT_BYTES, state["size"])
-        tags = decode_elements(found.tags, TAG_BYTES, found.size)
-        session, secret = bytes.fromhex(found.session), bytes.fromhex(state["secret"])
+    with refusing(path):
+        check_size(answer.size, arguments.largest)
+        points = decode_elements(answer.points, POINT_BYTES, state["size"])
+        tags = decode_elements(answer.tags, TAG_BYTES, answer.size)
+        session, secret = bytes.fromhex(answer.session), bytes.fromhex(state["secret"])
         shared = count_shared(secret, session, points, tags)
-    except LetterError as error:
-        raise UsageError(f"{path}: {error}") from None
     result = signing.dataclass_from_json(
         Result,
         state["told"]
         | {
-            "answer": _digest(content),
+            "answer": digest_of(content),
             "format": Result.format,
             "issued_at": utc_text(now),
-            "recipient": found.sender,
+            "recipient": answer.sender,
             "sender": me,
-            "session": found.session,
+            "session": answer.session,
             "shared": shared if shared >= state["told"]["floor"] else None,
             "version": Result.version,
         },
@@ -296,10 +288,10 @@ def write_result(arguments: argparse.Namespace) -> int:
     key = key_store.own_key(arguments.key)
     letter = signing.letter_bytes(result, key)
     written = signed_files.write_signed(folder, RESULT, letter, key)
-    kept = state["subject"] | {"result": _digest(letter)}
-    write_state(result_state_path(found.session), kept)
-    request_state_path(found.session).unlink()
-    return _say(f"{shared_count_text(result)}\n{written}: mail it and its .sig")
+    kept = state["subject"] | {"result": digest_of(letter)}
+    write_state(result_state_path(answer.session), kept)
+    request_state_path(answer.session).unlink()
+    return say(f"{shared_count_text(result)}\n{written}: mail it and its .sig")
 
 
 def add_show_arguments(parser: argparse.ArgumentParser) -> None:
@@ -321,7 +313,7 @@ def show_result(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{path}: counts another answer than your last to {result.sender}")
     if _comparison(result) != kept["told"]:
         raise UsageError(f"{path}: is about something else than {result.sender} asked for")
-    return _say(f"{result.sender} says: {shared_count_text(result)}")
+    return say(f"{result.sender} says: {shared_count_text(result)}")
 
 
 SUBCOMMANDS = (
@@ -368,20 +360,20 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
     Raises:
         UsageError: for flags, a run, an offer or a file that cannot be used.
     """
-    given = [arguments.run, arguments.cluster, arguments.offer]
-    if not any(given):
+    choices = [arguments.run, arguments.cluster, arguments.offer]
+    if not any(choices):
         values = _values(arguments.victims, arguments.by, None)
         return RequesterValues(About(agreed=arguments.about, entities=(), offer=None), values)
-    if not all(given):
+    if not all(choices):
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
     joined = open_run(arguments.run, built_on=True)
     check_basis(joined)
-    signed_files.check_offers(joined, arguments.now or datetime.now(UTC))
+    signed_files.check_offers(joined, time_of(arguments))
     org = key_store.org_slug(arguments.to)
     offer, sha256 = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)
     taken: Any = joined.manifest["options"].get("offers") or []
-    if sha256 not in {one["sha256"] for one in taken}:
+    if sha256 not in {offer_row["sha256"] for offer_row in taken}:
         raise UsageError(
             f"{arguments.run}: was not joined with {arguments.offer}; give the run that was"
         )
@@ -391,9 +383,9 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
     )
     theirs = {(without_epoch(row["entity_id"]), row["part"]) for row in seen.to_pylist()}
     places = tuple(
-        at
-        for at, one in enumerate(offer.entities)
-        if (without_epoch(one.entity_id), str(one.cluster)) in theirs
+        place
+        for place, entity in enumerate(offer.entities)
+        if (without_epoch(entity.entity_id), str(entity.cluster)) in theirs
     )
     if not places:
         raise UsageError(f"{arguments.run}: {org} has no part in {arguments.cluster}")
@@ -432,7 +424,7 @@ def responder_values(arguments: argparse.Namespace, request: Request, me: str) -
             f"{arguments.letter}: asks about identifiers that are not in your offer; give the "
             "offer that you sent"
         )
-    ids = {offer.entities[at].entity_id for at in about.entities}
+    ids = {offer.entities[place].entity_id for place in about.entities}
     return _values(arguments.victims, request.by, _offered_victims(run, me, offer, ids))
 
 
@@ -539,20 +531,20 @@ def _party_and_time(arguments: argparse.Namespace) -> tuple[str, datetime]:
         ristretto255()
     except MissingOverlapLibraryError as error:
         raise UsageError(str(error)) from None
-    return me, (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    return me, time_of(arguments)
 
 
-def _letter(kind: type[Any], given: str, name: str, me: str, now: datetime) -> tuple[Any, ...]:
+def _letter(
+    kind: type[Any], path_or_folder: str, name: str, me: str, now: datetime
+) -> tuple[Any, ...]:
     """Reads a signed letter to `me`; returns its path, bytes and content."""
-    path, content, signature = signed_files.read_signed(given, (name,))
-    try:
+    path, content, signature = signed_files.read_signed(path_or_folder, (name,))
+    with refusing(path):
         org, signer = signed_files.partner_of(content, signature, key_store.trusted_keys())
-        found = read_letter(kind, content, org)
-        check_letter_addressee(found, me, now)
-    except (OfferError, LetterError) as error:
-        raise UsageError(f"{path}: {error}") from None
-    signed_files.check_key(path, org, signer, found.issued_at, now)
-    return path, content, found
+        letter = read_letter(kind, content, org)
+        check_letter_addressee(letter, me, now)
+    signed_files.check_key(path, org, signer, letter.issued_at, now)
+    return path, content, letter
 
 
 def _answers_before(org: str) -> list[dict[str, str]]:
@@ -562,11 +554,11 @@ def _answers_before(org: str) -> list[dict[str, str]]:
         return []
     kept = read_state(path, path, "is gone")
     try:
-        found = kept.get("before") or [{"at": kept["at"], "request": ""}]
-        times = [parse_moment(one["at"]) for one in found]
+        answers = kept.get("before") or [{"at": kept["at"], "request": ""}]
+        times = [parse_moment(answer["at"]) for answer in answers]
         return [
-            {"at": utc_text(at), "request": str(one["request"])}
-            for at, one in zip(times, found, strict=True)
+            {"at": utc_text(when), "request": str(answer["request"])}
+            for when, answer in zip(times, answers, strict=True)
         ]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
@@ -581,7 +573,7 @@ def _check_answers(
     most: int | None,
 ) -> None:
     """Refuses a request too soon, a second answer to one, and more than `most` in a year."""
-    times = [parse_moment(one["at"]) for one in before]
+    times = [parse_moment(answer["at"]) for answer in before]
     if most is None or not times:
         return
     last = max(times)
@@ -590,9 +582,9 @@ def _check_answers(
             f"{org} was answered at {utc_text(last)}; every answer tells it something of your "
             f"victims, so wait until {utc_text(last + COOLDOWN)}, or give --ignore-cooldown"
         )
-    if _digest(content) in {one["request"] for one in before}:
+    if digest_of(content) in {answer["request"] for answer in before}:
         raise UsageError(f"{path}: was answered already; ask for a new request")
-    recent = [one for one in times if one > now - YEAR]
+    recent = [time for time in times if time > now - YEAR]
     if len(recent) >= most:
         raise UsageError(
             f"{org} was answered {len(recent)} times in a year, and your policy allows {most}; "
@@ -620,35 +612,33 @@ def _about(request: Request) -> str:
 def _members(run: str, cluster_id: str) -> list[str]:
     where = pc.field("cluster_id") == cluster_id
     try:
-        found: list[str] = tables.read_table(run, MEMBERS, ["entity_id"], where)[
+        members: list[str] = tables.read_table(run, MEMBERS, ["entity_id"], where)[
             "entity_id"
         ].to_pylist()
     except FileNotFoundError:
         raise UsageError(f"{run}: is not a finished run; give one") from None
-    if not found:
+    if not members:
         raise UsageError(f"{run}: has no cluster {cluster_id[:80]!r}; see its clusters/")
-    return sorted(found)
+    return sorted(members)
 
 
 def _offer(
-    given: str, sender: str, to: str, trusted: dict[str, list[Ed25519PublicKey]]
+    path_or_folder: str, sender: str, to: str, trusted: dict[str, list[Ed25519PublicKey]]
 ) -> tuple[Offer, str]:
     """Reads a signed offer of `sender` to `to`; returns it and its SHA-256, also if it is void."""
-    path, content, signature = signed_files.read_signed(given, (OFFER,))
-    try:
+    path, content, signature = signed_files.read_signed(path_or_folder, (OFFER,))
+    with refusing(path):
         org, _ = signer_of(content, signature, trusted)
-        found = parse_offer(content, org)
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
-    if not isinstance(found, Offer) or (found.sender, found.recipient) != (sender, to):
+        offer = parse_offer(content, org)
+    if not isinstance(offer, Offer) or (offer.sender, offer.recipient) != (sender, to):
         raise UsageError(f"{path}: is not an offer of {sender} to {to}; give one")
-    return found, hashlib.sha256(content).hexdigest()
+    return offer, digest_of(content)
 
 
 def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]:
     """Returns pseudonyms of the people whom the offer counts for any of the identifiers `ids`."""
     evidence = evidence_of_run(run)
-    offered = pa.array([one.entity_id for one in offer.entities], pa.string())
+    offered = pa.array([entity.entity_id for entity in offer.entities], pa.string())
     held = evidence.filter(
         pc.and_(
             pc.equal(evidence["source_org"], me),
@@ -659,20 +649,20 @@ def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]
         )
     )
     return {
-        one.who.partition("|")[2] for one in evidence_reports(held) if not ids.isdisjoint(one.named)
+        report.who.partition("|")[2]
+        for report in evidence_reports(held)
+        if not ids.isdisjoint(report.named)
     }
 
 
 def _values(path: str, by: str, people: set[str] | None) -> frozenset[str]:
     """Reads values of the file: all, or one of each of `people`."""
-    found = signed_files.load_victims(path)
+    victims = signed_files.load_victims(path)
     if people is None:
-        values = found.phones if by == "phone" else found.emails
+        values = victims.phones if by == "phone" else victims.emails
     else:
-        try:
-            values = found.of(people, by)
-        except VictimsFileError as error:
-            raise UsageError(f"{path}: {error}") from None
+        with refusing(path):
+            values = victims.of(people, by)
         sys.stderr.write(
             f"ringtrace: {path}: of {len(people)} victims, {len(values)} {by} values are compared\n"
         )
@@ -680,15 +670,6 @@ def _values(path: str, by: str, people: set[str] | None) -> frozenset[str]:
         raise UsageError(
             f"{path}: contains no readable {by} of the victims asked about; add their rows"
         )
-    if found.unread:
-        sys.stderr.write(f"ringtrace: {path}: {found.unread} cells could not be read, left out\n")
+    if victims.unread:
+        sys.stderr.write(f"ringtrace: {path}: {victims.unread} cells could not be read, left out\n")
     return values
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _say(text: str) -> int:
-    sys.stdout.write(f"{text}\n")
-    return 0

@@ -5,10 +5,12 @@ Long, since a letter of each kind is read, checked and taken back by the same ru
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -42,6 +44,7 @@ from reports.exchange import (
 )
 from reports.run import Run, private_batches
 from schemas.entity import without_epoch
+from schemas.field import TEXT
 from schemas.joint import OFFERED_CLUSTERS
 from schemas.offer import CONSENT, REVOCATION, VERSION, Consent, Feed, Offer, Revocation
 from schemas.tables import CONTESTED
@@ -90,15 +93,15 @@ def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey
     return path
 
 
-def read_signed(given: str, names: tuple[str, ...]) -> tuple[Path, bytes, bytes]:
-    """Reads the file at `given`, or the first of `names` in that folder, with its signature.
+def read_signed(path_or_folder: str, names: tuple[str, ...]) -> tuple[Path, bytes, bytes]:
+    """Reads the file at a path, or the first of `names` in that folder, with its signature.
 
     Returns the path, the content and the signature.
 
     Raises:
         UsageError: if either is not there, or is too large to be what it should.
     """
-    path = Path(given)
+    path = Path(path_or_folder)
     if path.is_dir():
         path = next((path / name for name in names if (path / name).is_file()), path / names[0])
     return path, _content(path, MAX_OFFER_BYTES), _signature(path)
@@ -145,19 +148,45 @@ def check_key(path: Path, org: str | None, signer: str, issued_at: str, now: dat
         raise UsageError(f"{path}: {problem}; ask for one that is signed with a valid key")
 
 
+@contextmanager
+def refusing(place: object, then: str = "") -> Iterator[None]:
+    """Says what is wrong with a file that was sent as wrong usage, behind its place."""
+    try:
+        yield
+    except (OfferError, VictimsFileError) as error:
+        raise UsageError(f"{place}: {error}{then}") from None
+
+
+def time_of(arguments: argparse.Namespace) -> datetime:
+    """Returns the time of a command, to the second."""
+    time: datetime = arguments.now or datetime.now(UTC)
+    return time.replace(microsecond=0)
+
+
 def utc_text(when: datetime) -> str:
     """Returns a time as signed files have it: in UTC, with seconds."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def own_org(given: str | None, orgs: set[str], run: str) -> str:
+def digest_of(content: bytes) -> str:
+    """Returns SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def say(text: str) -> int:
+    """Prints what a command did; returns the exit status 0."""
+    sys.stdout.write(f"{text}\n")
+    return 0
+
+
+def own_org(slug: str | None, orgs: set[str], run: str) -> str:
     """Returns the user's organisation: `--from ORG`, or the one whose records are in the run.
 
     Raises:
         UsageError: if that is not one.
     """
-    if given is not None:
-        return key_store.org_slug(given)
+    if slug is not None:
+        return key_store.org_slug(slug)
     if len(orgs) != 1:
         raise UsageError(f"{run}: contains records of {len(orgs)} organisations; give --from ORG")
     return next(iter(orgs))
@@ -198,8 +227,8 @@ def save_accepted(org: str, now: AcceptedOffers) -> None:
     write_whole(_path(org), _accepted_bytes(now))
 
 
-def _accepted_bytes(one: AcceptedOffers) -> bytes:
-    value = {"issued_at": one.issued_at, "revoked": sorted(one.revoked), "sha256": one.sha256}
+def _accepted_bytes(state: AcceptedOffers) -> bytes:
+    value = {"issued_at": state.issued_at, "revoked": sorted(state.revoked), "sha256": state.sha256}
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
@@ -224,26 +253,32 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
     """
     trusted = key_store.trusted_keys()
     read = [_read(path, trusted, me, now) for path in paths]
-    for one in read:
-        if isinstance(one.content, Revocation):
-            _take_revocation(one.content)
-    offers = sorted((one for one in read if isinstance(one.content, Offer)), key=_by_sender)
-    void = [(one, why) for one in offers if (why := _void(one, now))]
-    in_force = [one for one in offers if not _void(one, now)]
+    for file in read:
+        if isinstance(file.content, Revocation):
+            _take_revocation(file.content)
+    offers = sorted(
+        (file for file in read if isinstance(file.content, Offer)),
+        key=lambda file: (file.content.sender, file.path),
+    )
+    void = [(offer, why) for offer in offers if (why := _void(offer, now))]
+    in_force = [offer for offer in offers if not _void(offer, now)]
     senders: dict[str, str] = {}
-    for one in in_force:
-        _check(one, own)
-        other = senders.setdefault(one.content.sender, one.path)
-        if other != one.path:
+    for file in in_force:
+        _check(file, own)
+        first_path = senders.setdefault(file.content.sender, file.path)
+        if first_path != file.path:
             raise UsageError(
-                f"{one.path}: is {one.content.sender}'s, as {other} is; give the newest alone"
+                f"{file.path}: is {file.content.sender}'s, as {first_path} is; give the newest "
+                "alone"
             )
     return Intake(in_force, void)
 
 
-def _take_revocation(one: Revocation) -> None:
-    before = accepted_before(one.sender)
-    save_accepted(one.sender, replace(before, revoked=before.revoked | set(one.offers)))
+def _take_revocation(revocation: Revocation) -> None:
+    before = accepted_before(revocation.sender)
+    save_accepted(
+        revocation.sender, replace(before, revoked=before.revoked | set(revocation.offers))
+    )
 
 
 def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
@@ -255,14 +290,14 @@ def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
     trusted = key_store.trusted_keys()
     read = [_read(path, trusted, None, now) for path in paths]
     me = read[0].content.recipient
-    for one in read:
-        if one.content.recipient != me:
+    for file in read:
+        if file.content.recipient != me:
             raise UsageError(
-                f"{one.path}: is for {one.content.recipient}, but {read[0].path} is for {me}; give "
-                "one organisation's"
+                f"{file.path}: is for {file.content.recipient}, but {read[0].path} is for {me}; "
+                "give one organisation's"
             )
-        if isinstance(one.content, Offer) and not _void(one, now):
-            _check(one, set())
+        if isinstance(file.content, Offer) and not _void(file, now):
+            _check(file, set())
     return me
 
 
@@ -275,12 +310,12 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["offer", "expires_at"])
     ends = dict(zip(until["offer"].to_pylist(), until["expires_at"].to_pylist(), strict=True))
     void = {}
-    for one in offers:
-        sender, sha256 = one["sender"], one["sha256"]
+    for offer in offers:
+        sender, sha256 = offer["sender"], offer["sha256"]
         if sha256 in accepted_before(sender).revoked:
             void[sha256] = "revoked"
         elif why := key_store.void_reason(
-            sender, one["key_id"], max(made, parse_moment(one["issued_at"]))
+            sender, offer["key_id"], max(made, parse_moment(offer["issued_at"]))
         ):
             void[sha256] = why
         elif sha256 in ends and ends[sha256] <= now:
@@ -297,27 +332,30 @@ def revoked_letters() -> dict[str, str]:
     Raises:
         LedgerError: if the ledger was changed.
     """
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for path in sorted((key_store.home() / "offers").glob("*.json")):
         reason = f"was made with a consent of {path.stem}, which revoked it"
-        found |= dict.fromkeys(accepted_before(path.stem).revoked, reason)
-    for one in read_ledger(None):
-        if one.kind == EntryKind.JOIN and one.sha256 in accepted_before(one.recipient).revoked:
-            found[one.run_id] = (
-                f"was made of the join {one.run_id}, whose offer {one.recipient} revoked"
+        reasons |= dict.fromkeys(accepted_before(path.stem).revoked, reason)
+    for entry in read_ledger(None):
+        if (
+            entry.kind == EntryKind.JOIN
+            and entry.sha256 in accepted_before(entry.recipient).revoked
+        ):
+            reasons[entry.run_id] = (
+                f"was made of the join {entry.run_id}, whose offer {entry.recipient} revoked"
             )
-    return found
+    return reasons
 
 
 def check_offers(joint: Run, now: datetime) -> None:
     """Raises UsageError if a joint run holds an offer that is not in force: nothing may leave."""
     void = void_offers(joint, now)
     offers: Any = joint.manifest["options"].get("offers") or []
-    for one in offers:
-        if why := void.get(one["sha256"]):
+    for offer in offers:
+        if why := void.get(offer["sha256"]):
             raise UsageError(
-                f"{joint.folder}: the offer of {one['sender']} in it is void ({why}); join without "
-                "it"
+                f"{joint.folder}: the offer of {offer['sender']} in it is void ({why}); join "
+                "without it"
             )
 
 
@@ -340,20 +378,20 @@ def accepted(
         Entry(
             at=utc_text(made),
             kind=EntryKind.JOIN,
-            recipient=one.content.sender,
-            sha256=one.sha256,
+            recipient=offer.content.sender,
+            sha256=offer.sha256,
             run_id=run_id,
             identifiers=(),
             reference=output,
-            facts={"issued_at": one.content.issued_at, "key_id": one.key_id},
+            facts={"issued_at": offer.content.issued_at, "key_id": offer.key_id},
         )
-        for one in offers
+        for offer in offers
     ]
     files = {}
-    for one in offers:
-        before = accepted_before(one.content.sender)
-        now = replace(before, issued_at=one.content.issued_at, sha256=one.sha256)
-        path = _path(one.content.sender)
+    for offer in offers:
+        before = accepted_before(offer.content.sender)
+        now = replace(before, issued_at=offer.content.issued_at, sha256=offer.sha256)
+        path = _path(offer.content.sender)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files[path] = _accepted_bytes(now)
     with replaced(files), recorded(None, joins):
@@ -381,22 +419,20 @@ def partner_of(
 
 
 def _read(
-    given: str, trusted: dict[str, list[Ed25519PublicKey]], me: str | None, now: datetime
+    path_or_folder: str, trusted: dict[str, list[Ed25519PublicKey]], me: str | None, now: datetime
 ) -> SignedFile:
-    path, content, signature = read_signed(given, OFFER_FILES)
-    try:
+    path, content, signature = read_signed(path_or_folder, OFFER_FILES)
+    with refusing(path):
         org, key_id = partner_of(content, signature, trusted)
-        found = parse_offer(content, org)
-        check_offer_addressee(found, found.recipient if me is None else me, now)
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
-    if isinstance(found, Feed) and key_id != feed_key_id(org):
+        letter = parse_offer(content, org)
+        check_offer_addressee(letter, letter.recipient if me is None else me, now)
+    if isinstance(letter, Feed) and key_id != feed_key_id(org):
         raise UsageError(
             f"{path}: is a feed of {org} that was not made with your keys; pull it from the hub: "
             "ringtrace exchange hub pull"
         )
-    if isinstance(found, Offer):
-        issued, ends = map(parse_moment, (found.issued_at, found.expires_at))
+    if isinstance(letter, Offer):
+        issued, ends = map(parse_moment, (letter.issued_at, letter.expires_at))
         most = timedelta(days=custody_policy().longest_offer_days)
         if ends - issued > most:
             raise UsageError(
@@ -406,7 +442,7 @@ def _read(
         valid = replace(key_store.validity(org, key_id), revoked_since=None)
         if problem := valid.problem(issued):
             raise UsageError(f"{path}: {problem}; ask for one that is signed with a valid key")
-    return SignedFile(str(path), found, hashlib.sha256(content).hexdigest(), key_id, len(content))
+    return SignedFile(str(path), letter, digest_of(content), key_id, len(content))
 
 
 def feed_key_path(hub: str) -> Path:
@@ -426,33 +462,29 @@ def feed_key_id(hub: str) -> str | None:
     return signing.key_id(open_private_key(content, str(path)).public_key())
 
 
-def _by_sender(one: SignedFile) -> tuple[str, str]:
-    return one.content.sender, one.path
-
-
-def _void(one: SignedFile, now: datetime) -> str:
+def _void(file: SignedFile, now: datetime) -> str:
     """Returns why an offer is void at `now`; an empty text where it is in force."""
-    if one.sha256 in accepted_before(one.content.sender).revoked:
+    if file.sha256 in accepted_before(file.content.sender).revoked:
         return "revoked"
-    if isinstance(one.content, Offer) and offer_expired(one.content, now):
-        return f"expired at {one.content.expires_at}"
-    return key_store.void_reason(one.content.sender, one.key_id, now)
+    if isinstance(file.content, Offer) and offer_expired(file.content, now):
+        return f"expired at {file.content.expires_at}"
+    return key_store.void_reason(file.content.sender, file.key_id, now)
 
 
-def _check(one: SignedFile, own: set[str]) -> None:
-    sender = one.content.sender
+def _check(file: SignedFile, own: set[str]) -> None:
+    sender = file.content.sender
     if sender in own:
         raise UsageError(
-            f"{one.path}: is from {sender}, whose records are in the run already; its evidence "
+            f"{file.path}: is from {sender}, whose records are in the run already; its evidence "
             "would count twice"
         )
     before = accepted_before(sender)
-    newest = (before.issued_at, before.sha256) if before.sha256 else ("", one.sha256)
-    if one.content.issued_at < newest[0] or (
-        one.content.issued_at == newest[0] and one.sha256 != newest[1]
+    newest = (before.issued_at, before.sha256) if before.sha256 else ("", file.sha256)
+    if file.content.issued_at < newest[0] or (
+        file.content.issued_at == newest[0] and file.sha256 != newest[1]
     ):
         raise UsageError(
-            f"{one.path}: is older than the offer of {before.issued_at} that was taken from "
+            f"{file.path}: is older than the offer of {before.issued_at} that was taken from "
             f"{sender} before; ask for the newest"
         )
 
@@ -483,11 +515,11 @@ def ids_naming(
     """
     from transforms.victims import contain_victims_number, hash_dial_formats
 
-    ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
-    numbers = pa.array(sorted(f"phone:{one}" for one in phones), pa.string())
+    ids = pa.array(sorted({without_epoch(entity_id) for entity_id in entity_ids}), TEXT)
+    numbers = pa.array(sorted(f"phone:{phone}" for phone in phones), TEXT)
     forms = hash_dial_formats(pa.RecordBatch.from_pydict({"entity_id": numbers}))
     holds = contain_victims_number(ids, forms)
-    named = pc.is_in(ids, pa.array(sorted(listed), pa.string()))
+    named = pc.is_in(ids, pa.array(sorted(listed), TEXT))
     theirs = np.logical_or(holds, named.to_numpy(zero_copy_only=False))
     return frozenset(ids.filter(pa.array(theirs)).to_pylist())
 
@@ -501,7 +533,7 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
         return frozenset()
     from transforms.victim_register import read_lookup
 
-    ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
+    ids = pa.array(sorted({without_epoch(entity_id) for entity_id in entity_ids}), TEXT)
     return frozenset(read_lookup(register).find(ids, register.key)["entity_id"].to_pylist())
 
 
@@ -514,7 +546,7 @@ def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[s
     Raises:
         UsageError: for a run that did not keep what is contested in it.
     """
-    found: set[str] = set()
+    contested: set[str] = set()
     for folder in runs:
         claimed, columns = pc.field("victim_reporters") > 0, ["kind", "value"]
         key, run = key_store.private_key(), Run.open(folder)
@@ -525,9 +557,11 @@ def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[s
                 "which offers of them are refused; make it again with --private-output DIR"
             )
         for rows in private_batches(run, CONTESTED, columns, key, claimed):
-            found.update(f"{row['kind']}:{row['value']}" for row in rows.to_pylist())
-    phones = [one.partition(":")[2] for one in found if one.startswith("phone:")]
-    return ids_naming(entity_ids, phones, found) if found else frozenset()
+            contested.update(f"{row['kind']}:{row['value']}" for row in rows.to_pylist())
+    phones = [
+        entity_id.partition(":")[2] for entity_id in contested if entity_id.startswith("phone:")
+    ]
+    return ids_naming(entity_ids, phones, contested) if contested else frozenset()
 
 
 def load_victims(path: str) -> Victims:
@@ -573,7 +607,7 @@ def parse_consent(content: bytes) -> Consent:
 
 def members_text_digest(members: Iterable[str]) -> str:
     """Returns SHA-256 of ids of members, one a line, sorted."""
-    return hashlib.sha256("".join(f"{one}\n" for one in sorted(members)).encode()).hexdigest()
+    return digest_of("".join(f"{member}\n" for member in sorted(members)).encode())
 
 
 def read_consents(
@@ -593,51 +627,51 @@ def read_consents(
         UsageError: for one that no trusted key of its sender signed, that is about another
             referral, was altered, is not in force, or is there twice.
     """
-    found: dict[str, SignedConsent] = {}
+    consents_of: dict[str, SignedConsent] = {}
     trusted = key_store.trusted_keys()
-    letters = [read_signed(one, (CONSENT_FILE, OFFER_FILES[1])) for one in paths]
-    consents = [one for one in letters if letter_format(one[1]) != REVOCATION]
-    for path in (one[0] for one in letters if one not in consents):
+    letters = [read_signed(given_path, (CONSENT_FILE, OFFER_FILES[1])) for given_path in paths]
+    consents = [
+        letter_read for letter_read in letters if letter_format(letter_read[1]) != REVOCATION
+    ]
+    for path in (letter_read[0] for letter_read in letters if letter_read not in consents):
         taken = _read(str(path), trusted, None, now).content
         if not isinstance(taken, Revocation) or taken.recipient not in recipients:
             raise UsageError(f"{path}: is for {taken.recipient}, who does not make this referral")
         _take_revocation(taken)
     for path, content, signature in consents:
-        try:
+        with refusing(path):
             org, signer = partner_of(content, signature, trusted)
             letter = parse_consent(content)
-        except OfferError as error:
-            raise UsageError(f"{path}: {error}") from None
         wrong = _wrong_in_consent(letter, org, recipients, authority, utc_text(now))
-        if wrong or org in found:
+        if wrong or org in consents_of:
             raise UsageError(f"{path}: {wrong or f'{org} consents twice; give the newest alone'}")
         if signer == feed_key_id(org):
             raise UsageError(
                 f"{path}: is signed with your own key for the feeds of {org}, whose contributors "
                 "nobody can answer for; refer the cluster of your own run"
             )
-        if hashlib.sha256(content).hexdigest() in accepted_before(org).revoked:
+        if digest_of(content) in accepted_before(org).revoked:
             raise UsageError(f"{path}: was revoked by {org}; ask for a new one, or leave it out")
         check_key(path, org, signer, letter.issued_at, now)
-        found[org] = SignedConsent(letter, content, signature)
-    return dict(sorted(found.items()))
+        consents_of[org] = SignedConsent(letter, content, signature)
+    return dict(sorted(consents_of.items()))
 
 
 def _wrong_in_consent(
-    one: Consent, signer: str, recipients: set[str], authority: str, now: str
+    consent: Consent, signer: str, recipients: set[str], authority: str, now: str
 ) -> str:
-    if (one.format, one.version) != (CONSENT, VERSION) or one.sender != signer:
+    if (consent.format, consent.version) != (CONSENT, VERSION) or consent.sender != signer:
         return f"is no consent of {signer}, whose key signed it"
-    if one.digest != members_text_digest(one.members):
+    if consent.digest != members_text_digest(consent.members):
         return "lists other members than it was given for"
-    if one.recipient not in recipients:
-        return f"is given to {one.recipient}, who does not make this referral"
-    if one.authority != authority:
-        return f"is for a referral to {one.authority}, not to {authority}"
+    if consent.recipient not in recipients:
+        return f"is given to {consent.recipient}, who does not make this referral"
+    if consent.authority != authority:
+        return f"is for a referral to {consent.authority}, not to {authority}"
     try:
-        parse_moment(one.issued_at), parse_moment(one.expires_at)
+        parse_moment(consent.issued_at), parse_moment(consent.expires_at)
     except ValueError:
         return "is in force at no time"
-    if not one.issued_at <= now < one.expires_at:
-        return f"is in force from {one.issued_at} to {one.expires_at}"
+    if not consent.issued_at <= now < consent.expires_at:
+        return f"is in force from {consent.issued_at} to {consent.expires_at}"
     return ""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
 import re
 import socket
 import sys
@@ -37,6 +36,7 @@ from pipelines.exchange.hub import (
     read_bounded,
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
+from pipelines.exchange.signed_files import digest_of, say, time_of
 from pipelines.options import UsageError, moment
 from pipelines.safe_files import locked
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
@@ -98,12 +98,12 @@ class Collection:
 
         pages = as_pages(self._remote.get_objects, per_request=page, type=list(types))
         for _ in range(MAX_PAGES):
-            found: StixObject | None = None
+            page_read: StixObject | None = None
             with self._errors():
-                for found in pages:
-                    objects = [one for one in found.get("objects", ()) if _is_object(one)]
+                for page_read in pages:
+                    objects = [stix for stix in page_read.get("objects", ()) if _is_object(stix)]
                     break
-            if found is None:
+            if page_read is None:
                 return
             yield from objects
         raise UsageError(f"{self.url}: answers with more than {MAX_PAGES} pages; see the server")
@@ -112,13 +112,13 @@ class Collection:
         """Adds objects, several in a post where they are small."""
         group: list[StixObject] = []
         size = 0
-        for one in [*objects, None]:
-            length = len(repr(one))
-            if group and (one is None or size + length > MAX_POST or len(group) == PAGE):
+        for stix in [*objects, None]:
+            length = len(repr(stix))
+            if group and (stix is None or size + length > MAX_POST or len(group) == PAGE):
                 self._post(group)
                 group, size = [], 0
-            if one is not None:
-                group.append(one)
+            if stix is not None:
+                group.append(stix)
                 size += length
 
     def _post(self, objects: list[StixObject]) -> None:
@@ -129,11 +129,11 @@ class Collection:
                 f"{self.url}: took {status.success_count} of {len(objects)} objects; run it again"
             )
 
-    def delete(self, one: StixObject) -> None:
+    def delete(self, stix: StixObject) -> None:
         """Deletes one version of an object."""
-        version = {"version": one["modified"]} if "modified" in one else {}
+        version = {"version": stix["modified"]} if "modified" in stix else {}
         with self._errors():
-            self._remote.delete_object(one["id"], **version)
+            self._remote.delete_object(stix["id"], **version)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -163,12 +163,12 @@ class Collection:
             socket.setdefaulttimeout(before)
 
 
-def _is_object(one: object) -> bool:
+def _is_object(stix: object) -> bool:
     """Returns whether an answer is an object whose id, type and times are texts of their kind."""
-    if not isinstance(one, dict) or not all(isinstance(one.get(n), str) for n in ("id", "type")):
+    if not isinstance(stix, dict) or not all(isinstance(stix.get(n), str) for n in ("id", "type")):
         return False
-    times = [one[name] for name in ("created", "modified") if name in one]
-    if "modified" in one and "created" not in one:
+    times = [stix[name] for name in ("created", "modified") if name in stix]
+    if "modified" in stix and "created" not in stix:
         return False
     try:
         return all(datetime.fromisoformat(each).tzinfo for each in times)
@@ -207,7 +207,7 @@ def _after(text: str) -> str:
 
 def letter_object(sealed: bytes) -> StixObject:
     """Returns the artifact that holds a sealed letter."""
-    digest = hashlib.sha256(sealed).hexdigest()
+    digest = digest_of(sealed)
     return {
         "type": "artifact",
         "spec_version": "2.1",
@@ -220,21 +220,21 @@ def letter_object(sealed: bytes) -> StixObject:
 
 def _notes(collection: Collection) -> dict[str, StixObject]:
     """Returns the notes that hold files of the hub, by path; other objects are left alone."""
-    found = {}
-    for one in collection.objects("note"):
-        path = one.get("abstract")
-        if not isinstance(path, str) or not FILES.fullmatch(path) or "modified" not in one:
+    notes = {}
+    for note in collection.objects("note"):
+        path = note.get("abstract")
+        if not isinstance(path, str) or not FILES.fullmatch(path) or "modified" not in note:
             continue
-        if one["id"] == _note_id(path):
-            found[path] = one
-    if len(found) > MAX_FILES:
+        if note["id"] == _note_id(path):
+            notes[path] = note
+    if len(notes) > MAX_FILES:
         raise UsageError(f"{collection.url}: has more than {MAX_FILES} files of a hub")
-    return found
+    return notes
 
 
-def _content(one: Mapping[str, Any], name: str, most: int) -> bytes:
+def _content(stix: Mapping[str, Any], name: str, most: int) -> bytes:
     """Returns the bytes that an object has in base64; none where they cannot be the hub's."""
-    text = one.get(name)
+    text = stix.get(name)
     if not isinstance(text, str) or len(text) > 2 * most:
         return b""
     try:
@@ -277,7 +277,7 @@ def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
         if getattr(arguments, "open_token", None) is not None:
             raise UsageError(f"{plain(url, 200)}: {OF_FOLDERS}")
         collection = Collection(url)
-        now = arguments.now or datetime.now(UTC)
+        now = time_of(arguments)
         home = key_store.home() / "hubs"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=home) as name:
@@ -286,8 +286,8 @@ def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
             if CHARTER not in notes:
                 raise UsageError(f"{url}: has no hub; ask its host to run exchange hub sync")
             files = {
-                folder / path: _content(one, "content", MAX_DAY_BYTES)
-                for path, one in notes.items()
+                folder / path: _content(note, "content", MAX_DAY_BYTES)
+                for path, note in notes.items()
             }
             for path, content in files.items():
                 path.parent.mkdir(exist_ok=True)
@@ -311,13 +311,13 @@ def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
 def _send_new(
     collection: Collection, folder: Path, before: Mapping[Path, bytes], now: datetime
 ) -> None:
-    made = [one for one in sorted(folder.rglob("*")) if one.is_file() and one not in before]
-    for one in made:
-        path = one.relative_to(folder).as_posix()
+    made = [file for file in sorted(folder.rglob("*")) if file.is_file() and file not in before]
+    for file in made:
+        path = file.relative_to(folder).as_posix()
         if path.startswith(f"{INBOX}/"):
-            collection.add([letter_object(read_bounded(one, SEALED_SIZES[-1]))])
+            collection.add([letter_object(read_bounded(file, SEALED_SIZES[-1]))])
         elif FILES.fullmatch(path):
-            content = read_bounded(one, MAX_DAY_BYTES)
+            content = read_bounded(file, MAX_DAY_BYTES)
             collection.add([note_of(path, content, midnight(now), None)])
 
 
@@ -336,38 +336,37 @@ def sync(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: by anybody else, or for a hub or a server that cannot be used.
     """
-    now = arguments.now or datetime.now(UTC)
+    now = time_of(arguments)
     hub = open_hub(arguments.hub, now)
     host_secrets(hub)
     collection = Collection(arguments.url)
     notes = _notes(collection)
     letters = _take_letters(collection, hub, now)
     lists = {
-        hub.path / path: _content(one, "content", MAX_DAY_BYTES)
-        for path, one in notes.items()
+        hub.path / path: _content(note, "content", MAX_DAY_BYTES)
+        for path, note in notes.items()
         if path.startswith("members/") and not (hub.path / path).exists()
     }
     put(lists, now)
     hub = open_hub(arguments.hub, now)
     files = _put_files(collection, hub, notes, now)
     shown, gone = _put_entries(collection, hub, now)
-    sys.stdout.write(
+    return say(
         f"{arguments.url}: {quantity(letters, 'letter')} and {quantity(len(lists), 'file')} of "
         f"members taken, {quantity(files, 'file')} put there\n"
-        f"  {quantity(shown, 'entry', 'entries')} as STIX, {gone} revoked\n"
+        f"  {quantity(shown, 'entry', 'entries')} as STIX, {gone} revoked"
     )
-    return 0
 
 
 def _take_letters(collection: Collection, hub: Hub, now: datetime) -> int:
     """Moves sealed letters into the inbox: each is on the disk before it is deleted there."""
     number = 0
-    for one in collection.objects("artifact", page=LETTERS_A_PAGE):
-        sealed = _content(one, "payload_bin", SEALED_SIZES[-1])
+    for artifact in collection.objects("artifact", page=LETTERS_A_PAGE):
+        sealed = _content(artifact, "payload_bin", SEALED_SIZES[-1])
         if len(sealed) in SEALED_SIZES:
-            name = hashlib.sha256(sealed).hexdigest()[:32]
+            name = digest_of(sealed)[:32]
             put({hub.path / INBOX / f"{name}.sealed": sealed}, now)
-            collection.delete(one)
+            collection.delete(artifact)
             number += 1
         if number == MAX_LETTERS:  # others are no letters, and take no letter's place
             break
@@ -381,8 +380,8 @@ def _put_files(
     paths = sorted(
         (
             path
-            for one in hub.path.rglob("*")
-            if one.is_file() and FILES.fullmatch(path := one.relative_to(hub.path).as_posix())
+            for file in hub.path.rglob("*")
+            if file.is_file() and FILES.fullmatch(path := file.relative_to(hub.path).as_posix())
         ),
         key=lambda path: (path.startswith("heads/"), path),
     )
@@ -403,34 +402,33 @@ def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, 
     Revoked is final: what is claimed again is another entry, with other ids.
     """
     name, tlp, today = hub.charter.name, hub.charter.tlp, now.date()
-    wanted = {one["id"]: one for one in hub_stix(hub.digest, name, tlp)}
+    wanted = {stix["id"]: stix for stix in hub_stix(hub.digest, name, tlp)}
     shown = 0
     for entry_id, entry in sorted(hub.log.entries.items()):
         status, line = hub.log.status(entry_id, today), entry.line
         if status in ("live", "frozen"):
-            made = entry_stix(
-                hub.digest, line.entry, day_of(line.day), tlp, disputed=status == "frozen"
-            )
-            wanted |= {each["id"]: each for each in made}
+            disputed = status == "frozen"
+            objects = entry_stix(hub.digest, line.entry, day_of(line.day), tlp, disputed=disputed)
+            wanted |= {stix["id"]: stix for stix in objects}
             shown += 1
     author = next(
-        one["id"]
-        for one in wanted.values()
-        if one["type"] == "identity" and one["id"] != RINGTRACE_ID
+        stix["id"]
+        for stix in wanted.values()
+        if stix["type"] == "identity" and stix["id"] != RINGTRACE_ID
     )
-    there = {one["id"]: one for one in collection.objects(*_types(wanted))}
+    there = {stix["id"]: stix for stix in collection.objects(*_types(wanted))}
     fresh: list[StixObject] = []
     old: list[StixObject] = []
     revoked = 0
-    for stix, one in wanted.items():
-        before = there.get(stix)
+    for object_id, made in wanted.items():
+        before = there.get(object_id)
         if before is None:
-            fresh.append(one)
-        elif "modified" in one and not before.get("revoked") and _bare(before) != _bare(one):
-            fresh.append(one | {"modified": max(_time(now), _after(before["modified"]))})
+            fresh.append(made)
+        elif "modified" in made and not before.get("revoked") and _bare(before) != _bare(made):
+            fresh.append(made | {"modified": max(_time(now), _after(before["modified"]))})
             old.append(before)
-    for stix, before in there.items():
-        if stix in wanted or before.get("revoked"):
+    for object_id, before in there.items():
+        if object_id in wanted or before.get("revoked"):
             continue
         if before.get("created_by_ref") == author:
             modified = max(_time(now), _after(before["modified"]))
@@ -459,9 +457,9 @@ OBSERVABLES = (
 
 def _types(wanted: Mapping[str, StixObject]) -> list[str]:
     return sorted(
-        {*OBSERVABLES, "indicator", "observed-data", *(one["type"] for one in wanted.values())}
+        {*OBSERVABLES, "indicator", "observed-data", *(stix["type"] for stix in wanted.values())}
     )
 
 
-def _bare(one: StixObject) -> StixObject:
-    return {name: value for name, value in one.items() if name not in ("created", "modified")}
+def _bare(stix: StixObject) -> StixObject:
+    return {name: value for name, value in stix.items() if name not in ("created", "modified")}

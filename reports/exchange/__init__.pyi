@@ -1,5 +1,6 @@
 from .hub_log import (
     Contributors as Contributors,
+    EntryState as EntryState,
     FeedChoice as FeedChoice,
     HubLog as HubLog,
     actors_of_offer as actors_of_offer,
@@ -38,7 +39,6 @@ from .read_offer import (
     check_offer_addressee as check_offer_addressee,
     day_of as day_of,
     listed_key as listed_key,
-    member_key as member_key,
     offer_expired as offer_expired,
     open_letter as open_letter,
     parse_correction as parse_correction,
@@ -54,7 +54,6 @@ from .victim_overlap import (
     ABOUT as ABOUT,
     LEAST_FLOOR as LEAST_FLOOR,
     MOST_FLOOR as MOST_FLOOR,
-    LetterError as LetterError,
     MissingOverlapLibraryError as MissingOverlapLibraryError,
     Victims as Victims,
     VictimsFileError as VictimsFileError,

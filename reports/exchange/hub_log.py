@@ -16,7 +16,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import combinations
-from typing import Any
+from operator import itemgetter
+from typing import Any, get_args
 
 from reports import signing
 from reports.exchange.read_offer import (
@@ -30,12 +31,13 @@ from reports.exchange.read_offer import (
     ORG_SLUG,
     SHA256,
     OfferError,
+    are_ids,
     check_entry,
     check_ties,
     day_of,
-    is_day,
     need,
     parse_moment,
+    parses,
     rising,
     week_start,
 )
@@ -67,27 +69,22 @@ from schemas.offer import (
 from transforms.reporters import Tie, ties_of
 
 Line = (
-    LoggedActor
-    | LoggedAnswer
-    | LoggedDispute
-    | LoggedEnd
-    | LoggedEntry
-    | LoggedOpening
+    LoggedEntry
+    | LoggedActor
     | LoggedRenewal
+    | LoggedDispute
+    | LoggedAnswer
+    | LoggedEnd
+    | LoggedOpening
 )
+"""A line of the log, in the order in which the lines of one day take effect."""
 
-_LINES: dict[str, type[Any]] = {
-    kind.what: kind
-    for kind in (
-        LoggedActor, LoggedAnswer, LoggedDispute, LoggedEnd, LoggedEntry, LoggedOpening,
-        LoggedRenewal,
-    )
-}  # fmt: skip
+_LINES: dict[str, type[Any]] = {kind.what: kind for kind in get_args(Line)}
 
 
-def log_line(one: Line) -> bytes:
+def log_line(line: Line) -> bytes:
     """Returns a line of the log, without its end."""
-    return signing.canonical_json(one)
+    return signing.canonical_json(line)
 
 
 def erased_line(line: bytes) -> bytes:
@@ -103,6 +100,11 @@ class EntryState:
     leaf: int
     since: date
     disputes: list[str] = field(default_factory=list)
+
+    @property
+    def entity_id(self) -> str:
+        """The identifier that it claims."""
+        return self.line.entry.entity_id
 
 
 @dataclass
@@ -148,20 +150,19 @@ class HubLog:
         *lines, rest = content.split(b"\n")
         if rest:
             raise OfferError("ends in the middle of a line")
-        found: list[tuple[int, Line]] = []
-        for number, line in enumerate(lines, 1):
-            where = f"line {number}: "
+        read: list[tuple[int, int, Line]] = []
+        for number, written in enumerate(lines, 1):
             try:
-                one = self._line(line, day)
+                line = self._line(written, day)
             except OfferError as error:
-                raise OfferError(f"{where}{error}") from None
-            if one is not None:
-                found.append((len(self.leaves) - 1, one))
+                raise OfferError(f"line {number}: {error}") from None
+            if line is not None:
+                read.append(([*_LINES].index(line.what), len(self.leaves) - 1, line))
         shown = [line for line in lines if not line.startswith(b'{"erased":')]
         if not rising(shown):
             raise OfferError("has a line twice, or its lines out of order")
-        for leaf, one in sorted(found, key=lambda pair: (_PHASES[pair[1].what], pair[0])):
-            self._apply(leaf, one)
+        for _, leaf, line in sorted(read, key=itemgetter(0, 1)):
+            self._apply(leaf, line)
         self._roots[len(self.leaves)] = self.root()
 
     def _line(self, line: bytes, day: str) -> Line | None:
@@ -180,12 +181,12 @@ class HubLog:
             kind = _LINES.get(str(value.get("what"))) if isinstance(value, dict) else None
             if kind is None:
                 raise OfferError("is no line of a log")
-            one: Line = signing.dataclass_from_json(kind, value)
+            parsed: Line = signing.dataclass_from_json(kind, value)
         except NotCanonicalError as error:
             raise OfferError(str(error)) from None
-        _check_line(one, day)
+        _check_line(parsed, day)
         self._append(merkle_leaf(line))
-        return one
+        return parsed
 
     def _append(self, leaf: bytes) -> None:
         self.leaves.append(leaf)
@@ -196,30 +197,30 @@ class HubLog:
             raise OfferError(f"{name} is there twice: it was replayed")
         self._ids.add(name)
 
-    def _apply(self, leaf: int, one: Line) -> None:
-        if isinstance(one, LoggedEntry):
-            self._new(one.entry.entry)
-            self.entries[one.entry.entry] = EntryState(one, leaf, day_of(one.day))
-        elif isinstance(one, LoggedActor):
-            self._new(one.actor)
-            self.ties[one.actor] = one
-        elif isinstance(one, LoggedRenewal):
-            for name in one.entries:
+    def _apply(self, leaf: int, line: Line) -> None:
+        if isinstance(line, LoggedEntry):
+            self._new(line.entry.entry)
+            self.entries[line.entry.entry] = EntryState(line, leaf, day_of(line.day))
+        elif isinstance(line, LoggedActor):
+            self._new(line.actor)
+            self.ties[line.actor] = line
+        elif isinstance(line, LoggedRenewal):
+            for name in line.entries:
                 if name in self.entries:
-                    self.entries[name].since = day_of(one.day)
-        elif isinstance(one, LoggedDispute):
-            self._new(one.dispute)
-            self.disputes[one.dispute] = one
-            if one.entry in self.entries:
-                self.entries[one.entry].disputes.append(one.dispute)
-        elif isinstance(one, LoggedAnswer):
-            if one.dispute not in self.disputes:
-                raise OfferError(f"answers {one.dispute}, which is no dispute")
-            self.answered.add(one.dispute)
-        elif isinstance(one, LoggedEnd):
-            self._end(one)
+                    self.entries[name].since = day_of(line.day)
+        elif isinstance(line, LoggedDispute):
+            self._new(line.dispute)
+            self.disputes[line.dispute] = line
+            if line.entry in self.entries:
+                self.entries[line.entry].disputes.append(line.dispute)
+        elif isinstance(line, LoggedAnswer):
+            if line.dispute not in self.disputes:
+                raise OfferError(f"answers {line.dispute}, which is no dispute")
+            self.answered.add(line.dispute)
+        elif isinstance(line, LoggedEnd):
+            self._end(line)
         else:
-            self.openings.append(one)
+            self.openings.append(line)
 
     def _end(self, end: LoggedEnd) -> None:
         """Takes an entry out; the line of no other entry may be erased for it."""
@@ -255,24 +256,24 @@ class HubLog:
     def open_disputes(self, name: str) -> list[LoggedDispute]:
         """Returns the disputes of an entry that nobody answered."""
         entry = self.entries.get(name)
-        found = [self.disputes[one] for one in entry.disputes] if entry else []
-        return [one for one in found if one.dispute not in self.answered]
+        disputes = [self.disputes[name] for name in entry.disputes] if entry else []
+        return [dispute for dispute in disputes if dispute.dispute not in self.answered]
 
-    def _life(self, one: EntryState) -> int:
-        kind = one.line.entry.entity_id.partition(":")[0]
+    def _life(self, state: EntryState) -> int:
+        kind = state.entity_id.partition(":")[0]
         return next(life.days for life in self.charter.lives if life.kind == kind)
 
     def needs_renewal(self, name: str, day: date) -> bool:
         """Returns whether a third of the life of an entry has passed."""
-        one = self.entries[name]
-        return one.since + timedelta(days=self._life(one) // 3) <= day
+        state = self.entries[name]
+        return state.since + timedelta(days=self._life(state) // 3) <= day
 
     def status(self, name: str, day: date) -> str:
         """Returns `live`, `frozen`, `unanswered`, `expired`, or `out` of an entry on a day."""
-        one = self.entries.get(name)
-        if one is None:
+        state = self.entries.get(name)
+        if state is None:
             return "out"
-        if one.since + timedelta(days=self._life(one)) <= day:
+        if state.since + timedelta(days=self._life(state)) <= day:
             return "expired"
         unanswered = self.open_disputes(name)
         if any(day_of(dispute.answer_by) < day for dispute in unanswered):
@@ -280,32 +281,27 @@ class HubLog:
         return "frozen" if unanswered else "live"
 
 
-_PHASES = {"entry": 0, "actor": 1, "renewal": 2, "dispute": 3, "answer": 4, "end": 5, "opening": 6}
-"""The order in which lines of one day take effect."""
-
-
-def _check_line(one: Line, day: str) -> None:
-    need(one.day == day, "day")
+def _check_line(line: Line, day: str) -> None:
+    need(line.day == day, "day")
     for name in ("actor", "token", "salt", "dispute"):
-        value = getattr(one, name, None)
-        empty = name == "token" and isinstance(one, LoggedDispute) and one.appeal
+        value = getattr(line, name, None)
+        empty = name == "token" and isinstance(line, LoggedDispute) and line.appeal
         need(value is None or ENTRY_ID.fullmatch(value) or (empty and value == ""), name)
-    if isinstance(one, LoggedEntry):
-        check_entry(one.entry, "entry")
-    elif isinstance(one, LoggedActor):
-        check_ties(one.ties, "ties")
-        need(all(map(ENTRY_ID.fullmatch, one.replaces)), "replaces")
-    elif isinstance(one, LoggedRenewal):
-        need(one.entries and rising(one.entries) and all(map(ENTRY_ID.fullmatch, one.entries)),
-              "entries")  # fmt: skip
-    elif isinstance(one, LoggedDispute):
-        need(is_day(one.answer_by) and one.answer_by >= day, "answer_by")
-        need(ENTRY_ID.fullmatch(one.entry), "entry")
-        need(not one.appeal or ORG_SLUG.fullmatch(one.appeal), "appeal")
-    elif isinstance(one, LoggedEnd):
-        need(ENTRY_ID.fullmatch(one.entry), "entry")
-    elif isinstance(one, LoggedOpening):
-        need(one.reason.isprintable() and 0 < len(one.reason) <= 200, "reason")
+    if isinstance(line, LoggedEntry):
+        check_entry(line.entry, "entry")
+    elif isinstance(line, LoggedActor):
+        check_ties(line.ties, "ties")
+        need(all(map(ENTRY_ID.fullmatch, line.replaces)), "replaces")
+    elif isinstance(line, LoggedRenewal):
+        need(line.entries and are_ids(line.entries), "entries")
+    elif isinstance(line, LoggedDispute):
+        need(parses(day_of, line.answer_by) and line.answer_by >= day, "answer_by")
+        need(ENTRY_ID.fullmatch(line.entry), "entry")
+        need(not line.appeal or ORG_SLUG.fullmatch(line.appeal), "appeal")
+    elif isinstance(line, LoggedEnd):
+        need(ENTRY_ID.fullmatch(line.entry), "entry")
+    elif isinstance(line, LoggedOpening):
+        need(line.reason.isprintable() and 0 < len(line.reason) <= 200, "reason")
 
 
 def show_count(count: int, k: int) -> int:
@@ -337,17 +333,19 @@ def shown_ties(
     for named, number, when in rows:
         count(named, number, when)
         pairs.update(dict.fromkeys(combinations(sorted(named), 2), number))
-    for named in sorted(people, key=lambda one: (-len(one), sorted(one))):
+    for named in sorted(people, key=lambda named: (-len(named), sorted(named))):
         if people[named] >= LEAST or len(named) < LEAST:
             continue
         borne = [p for p in combinations(sorted(named), 2) if pairs[p] >= LEAST and len(named) > 2]
-        choices = [*borne] if borne else [(one,) for one in sorted(named)]
+        choices = [*borne] if borne else [(name,) for name in sorted(named)]
         # Another person makes a pair of one person's; else one that has nobody yet.
-        chosen = min(choices, key=lambda one: ((1, 0, 2)[min(people[frozenset(one)], 2)], one))
+        chosen = min(
+            choices, key=lambda choice: ((1, 0, 2)[min(people[frozenset(choice)], 2)], choice)
+        )
         count(frozenset(chosen), people.pop(named), week[named])
     for named in sorted(people, key=sorted):
         if len(named) == LEAST and people[named] == 1:
-            least = min(sorted(named), key=lambda one: people[frozenset([one])])
+            least = min(sorted(named), key=lambda name: people[frozenset([name])])
             count(frozenset([least]), people.pop(named), week[named])
     return sorted(
         (tuple(sorted(named)), show_count(number, k), week[named])
@@ -383,37 +381,40 @@ class Contributors:
         self._of: dict[str, str] = {}
         self._epochs: defaultdict[str, set[int]] = defaultdict(set)
         self._names: defaultdict[str, set[str]] = defaultdict(set)
-        for actor in sorted(log.ties.values(), key=lambda one: (one.day, one.actor)):
+        for actor in sorted(log.ties.values(), key=lambda actor: (actor.day, actor.actor)):
             self._of.setdefault(actor.token, actor.token)
-            before = [log.ties[one].token for one in actor.replaces if one in log.ties]
+            before = [log.ties[before].token for before in actor.replaces if before in log.ties]
             same = set(map(self.of, [*before, actor.token]))
             if len(same) > 1:
-                first = next(one for one in self._of if one in same)
-                self._of = {one: first if of in same else of for one, of in self._of.items()}
-        self._ages = {token: at for at, token in enumerate(self._of)}
+                first = next(token_of for token_of in self._of if token_of in same)
+                self._of = {
+                    token: first if contributor in same else contributor
+                    for token, contributor in self._of.items()
+                }
+        self._ages = {token: place for place, token in enumerate(self._of)}
         for actor in log.ties.values():
             epoch = epoch_of(log.charter, day_of(actor.day))
             self._epochs[self.of(actor.token)].add(epoch)
-        for one in log.entries.values():
-            self._names[self.of(one.line.token)].add(one.line.entry.entity_id)
+        for state in log.entries.values():
+            self._names[self.of(state.line.token)].add(state.entity_id)
 
     def of(self, token: str) -> str:
         """Returns the oldest token of the contributor of a token."""
         return self._of.get(token, token)
 
-    def are_two(self, one: str, other: str) -> bool:
+    def are_two(self, first: str, second: str) -> bool:
         """Returns whether two contributors, by their oldest tokens, are surely two members."""
         epochs, names = self._epochs, self._names
-        shared = not epochs[one].isdisjoint(epochs[other])
-        return one != other and (shared or not names[one].isdisjoint(names[other]))
+        shared = not epochs[first].isdisjoint(epochs[second])
+        return first != second and (shared or not names[first].isdisjoint(names[second]))
 
     def age(self, token: str) -> int:
         """Returns the place of a contributor, by its oldest token, in the order of first days."""
         return self._ages[token]
 
-    def named(self, those: Iterable[str]) -> frozenset[str]:
+    def named(self, names: Iterable[str]) -> frozenset[str]:
         """Returns the oldest tokens of those whose tokens are given, among other ids."""
-        return frozenset(self._of[one] for one in those if one in self._of)
+        return frozenset(self._of[name] for name in names if name in self._of)
 
 
 FeedRow = tuple[str, tuple[int, ...], int]
@@ -436,19 +437,21 @@ def make_feed(
         members: all organisations of the hub's list.
     """
     who = Contributors(log)
-    own = {who.of(log.entries[one].line.token) for one in choice.own if one in log.entries}
+    own = {who.of(log.entries[name].line.token) for name in choice.own if name in log.entries}
     chosen = _entries_of_feed(log, who, now, choice, own)
-    kept = {entity_id: _first_of_most(those) for entity_id, those in sorted(chosen.items())}
+    kept = {entity_id: _first_of_most(states) for entity_id, states in sorted(chosen.items())}
     numbers: dict[str, int] = {}
-    for one in kept.values():
-        numbers.setdefault(one.line.actor, len(numbers) + 1)
+    for state in kept.values():
+        numbers.setdefault(state.line.actor, len(numbers) + 1)
     entities = tuple(
-        OfferedEntity(entity_id, one.line.entry.role, one.line.entry.confidence,
-                      numbers[one.line.actor])
-        for entity_id, one in kept.items()
+        OfferedEntity(entity_id, state.line.entry.role, state.line.entry.confidence,
+                      numbers[state.line.actor])
+        for entity_id, state in kept.items()
     )  # fmt: skip
-    place = {entity_id: at for at, entity_id in enumerate(kept)}
-    of_entry = {one.line.entry.entry: entity_id for entity_id in kept for one in chosen[entity_id]}
+    place = {entity_id: place for place, entity_id in enumerate(kept)}
+    of_entry = {
+        state.line.entry.entry: entity_id for entity_id in kept for state in chosen[entity_id]
+    }
     named: defaultdict[str, set[int]] = defaultdict(set)
     for name, entity_id in of_entry.items():
         named[who.of(log.entries[name].line.token)].add(place[entity_id])
@@ -460,12 +463,14 @@ def make_feed(
         issued_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         expires_at=f"{ends:%Y-%m-%dT%H:%M:%SZ}",
         tlp=charter.tlp,
-        terms=Terms(min((one.confidence for one in entities), default=0), charter.k, LEAST, 1),
+        terms=Terms(
+            min((entity.confidence for entity in entities), default=0), charter.k, LEAST, 1
+        ),
         entities=entities,
         evidence=_evidence_of_feed(log, who, now.date(), sorted(named), place, of_entry),
-        clusters=tuple(OfferedCluster((), None, (), one) for one in sorted(numbers.values())),
+        clusters=tuple(OfferedCluster((), None, (), number) for number in sorted(numbers.values())),
         contributors=tuple(
-            FeedContributor(tuple(sorted(those)), token) for token, those in sorted(named.items())
+            FeedContributor(tuple(sorted(places)), token) for token, places in sorted(named.items())
         ),
         members=tuple(sorted(set(members) - {recipient})),
     )
@@ -477,22 +482,24 @@ def _entries_of_feed(
     """Returns the entries of a feed by identifier."""
     chosen: defaultdict[str, list[EntryState]] = defaultdict(list)
     gone = {*own, *who.named(choice.without)}
-    for name, one in log.entries.items():
-        if name in choice.own or name in choice.without or who.of(one.line.token) in gone:
+    for name, state in log.entries.items():
+        if name in choice.own or name in choice.without or who.of(state.line.token) in gone:
             continue
         if log.status(name, now.date()) == "live":
-            chosen[one.line.entry.entity_id].append(one)
+            chosen[state.entity_id].append(state)
     return {
-        entity_id: those
-        for entity_id, those in chosen.items()
-        if len({who.of(one.line.token) for one in those}) >= choice.least
+        entity_id: states
+        for entity_id, states in chosen.items()
+        if len({who.of(state.line.token) for state in states}) >= choice.least
     }
 
 
-def _first_of_most(those: Sequence[EntryState]) -> EntryState:
+def _first_of_most(states: Sequence[EntryState]) -> EntryState:
     """Returns the first entry of an identifier with the role that most contributors give it."""
-    roles = Counter(role for role, _ in {(one.line.entry.role, one.line.token) for one in those})
-    return min(those, key=lambda one: (-roles[one.line.entry.role], one.leaf))
+    roles = Counter(
+        role for role, _ in {(state.line.entry.role, state.line.token) for state in states}
+    )
+    return min(states, key=lambda state: (-roles[state.line.entry.role], state.leaf))
 
 
 def _evidence_of_feed(
@@ -513,15 +520,20 @@ def _evidence_of_feed(
         place: its identifiers, and the place of each.
         of_entry: the identifier of each of its entries.
     """
-    number = {token: at for at, token in enumerate(tokens)}
+    numbers = {token: number for number, token in enumerate(tokens)}
     counts: Counter[FeedRow] = Counter()
     for actor in log.ties.values():
-        for tie in actor.ties if who.of(actor.token) in number else ():
-            those = [one for one in tie.entries
-                     if one in of_entry and log.entries[one].line.actor == actor.actor]  # fmt: skip
-            at = tuple(sorted({place[of_entry[one]] for one in those}))
-            if at and week_start(tie.week) <= day:
-                counts[tie.week, at, number[who.of(actor.token)]] += tie.reporters
+        contributor = numbers.get(who.of(actor.token))
+        if contributor is None:
+            continue
+        for tie in actor.ties:
+            places = {
+                place[of_entry[name]]
+                for name in tie.entries
+                if name in of_entry and log.entries[name].line.actor == actor.actor
+            }
+            if places and week_start(tie.week) <= day:
+                counts[tie.week, tuple(sorted(places)), contributor] += tie.reporters
     rows = dict(_within_bounds(counts))
     double = _rows_counted_already(rows, who, tokens, [*map(without_epoch, place)])
     return tuple(
@@ -548,21 +560,21 @@ def _rows_counted_already(
     epochs = Counter(bare)
     naming: defaultdict[int, list[FeedRow]] = defaultdict(list)
     for row in rows:
-        if any(epochs[bare[at]] > 1 for at in row[1]):
+        if any(epochs[bare[place]] > 1 for place in row[1]):
             naming[row[2]].append(row)
     counted: dict[int, set[Tie]] = {}
     double: set[FeedRow] = set()
-    for one in sorted(naming, key=lambda at: who.age(tokens[at])):
-        others = [those for each, those in counted.items()
-                  if not who.are_two(tokens[one], tokens[each])]  # fmt: skip
-        counted[one] = set()
-        for row in naming[one]:
-            ties = [tie for tie in ties_of(bare[at] for at in row[1])
+    for contributor in sorted(naming, key=lambda contributor: who.age(tokens[contributor])):
+        others = [ties for each, ties in counted.items()
+                  if not who.are_two(tokens[contributor], tokens[each])]  # fmt: skip
+        counted[contributor] = set()
+        for row in naming[contributor]:
+            ties = [tie for tie in ties_of(bare[place] for place in row[1])
                     if all(epochs[each] > 1 for each in tie)]  # fmt: skip
-            if any(not those.isdisjoint(ties) for those in others):
+            if any(not known.isdisjoint(ties) for known in others):
                 double.add(row)
             else:
-                counted[one].update(ties)
+                counted[contributor].update(ties)
     return double
 
 
@@ -572,25 +584,27 @@ def _within_bounds(counts: Mapping[FeedRow, int]) -> Iterator[tuple[FeedRow, int
     Otherwise one who claims too much would have the feed refused, and so what all others say.
     """
     people, named = Counter[int](), Counter[int]()
-    for (_, at, contributor), reports in counts.items():
+    for (_, places, contributor), reports in counts.items():
         people[contributor] += reports
-        named[contributor] += len(at)
+        named[contributor] += len(places)
     people, named = _fair_shares(people, MAX_PEOPLE), _fair_shares(named, MAX_ROWS)
     for row, reports in sorted(counts.items()):
-        _, at, contributor = row
+        _, places, contributor = row
         shown = min(reports, people[contributor])
-        if shown and len(at) <= named[contributor]:
+        if shown and len(places) <= named[contributor]:
             people[contributor] -= shown
-            named[contributor] -= len(at)
+            named[contributor] -= len(places)
             yield row, shown
 
 
 def _fair_shares(wanted: Mapping[int, int], most: int) -> Counter[int]:
     """Returns what each gets of `most`: who wants least first, no less than an equal share."""
     shares, left = Counter[int](), most
-    for at, (one, count) in enumerate(sorted(wanted.items(), key=lambda pair: (pair[1], pair[0]))):
-        shares[one] = min(count, left // (len(wanted) - at))
-        left -= shares[one]
+    for number, (contributor, count) in enumerate(
+        sorted(wanted.items(), key=lambda pair: (pair[1], pair[0]))
+    ):
+        shares[contributor] = min(count, left // (len(wanted) - number))
+        left -= shares[contributor]
     return shares
 
 
@@ -612,40 +626,43 @@ def actors_of_offer(
         k: of the hub.
         new_id: makes ids.
     """
-    found = []
+    actors = []
     for cluster in offer.clusters:
-        of = {
-            at: one.entity_id
-            for at, one in enumerate(offer.entities)
-            if one.cluster == cluster.number
+        members = {
+            place: entity
+            for place, entity in enumerate(offer.entities)
+            if entity.cluster == cluster.number
         }
-        rows = [
-            (frozenset(of[at] for at in row.entities if at in of), row.reports, row.week)
-            for row in offer.evidence
-        ]
         entries = tuple(
             HubEntry(
                 entry=new_id(),
-                entity_id=one.entity_id,
-                role=one.role,
+                entity_id=entity.entity_id,
+                role=entity.role,
                 tier=str(Tier.CORE),
-                confidence=one.confidence // 10 * 10,
-                reporters=show_count(reporters[one.entity_id], k),
-                first=weeks[one.entity_id][0],
-                last=weeks[one.entity_id][1],
-                basis=BASES[one.entity_id in signed],
+                confidence=entity.confidence // 10 * 10,
+                reporters=show_count(reporters[entity.entity_id], k),
+                first=weeks[entity.entity_id][0],
+                last=weeks[entity.entity_id][1],
+                basis=BASES[entity.entity_id in signed],
             )
-            for one in offer.entities
-            if one.cluster == cluster.number
+            for entity in members.values()
         )
-        name = {one.entity_id: one.entry for one in entries}
+        name = {entry.entity_id: entry.entry for entry in entries}
+        rows = [
+            (
+                frozenset(members[place].entity_id for place in members.keys() & {*row.entities}),
+                row.reports,
+                row.week,
+            )
+            for row in offer.evidence
+        ]
         ties = sorted(
-            (tuple(sorted(name[each] for each in named)), week, count)
+            (tuple(sorted(map(name.__getitem__, named))), week, count)
             for named, count, week in shown_ties((row for row in rows if row[0]), k)
         )
         shown = tuple(HubTie(named, count, week) for named, week, count in ties)
-        found.append(HubActor(new_id(), entries, shown, ()))
-    return found
+        actors.append(HubActor(new_id(), entries, shown, ()))
+    return actors
 
 
 def check_succession(

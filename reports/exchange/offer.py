@@ -23,6 +23,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -235,32 +236,30 @@ def make_offer(
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     chosen, left = _chosen(replace(source, evidence=evidence), policy)
     shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
-    of = {one: (row["cluster_id"], source.parts.get(one, 0)) for one, row in chosen.items()}
-    number = _numbers(of)
-    place = {one: at for at, one in enumerate(sorted(chosen))}
-    offered = tuple(
-        OfferedEntity(one, row["role"], int(row["confidence"] * 100), number[of[one]])
-        for one, row in sorted(chosen.items())
-    )
-    cluster_of = {one.entity_id: one.cluster for one in offered}
-    floor = min([round(policy.confidence_floor * 100), *(one.confidence for one in offered)])
-    calls = shown.filter(pc.equal(shown["record_kind"], str(RecordKind.CALL)))
+    numbers: dict[tuple[str, int], int] = {}
+    offered: list[OfferedEntity] = []
+    for entity_id, row in sorted(chosen.items()):
+        part = row["cluster_id"], source.parts.get(entity_id, 0)
+        number = numbers.setdefault(part, len(numbers) + 1)
+        confidence = int(row["confidence"] * 100)
+        offered.append(OfferedEntity(entity_id, row["role"], confidence, number))
+    place = {entity.entity_id: position for position, entity in enumerate(offered)}
+    cluster_of = {entity.entity_id: entity.cluster for entity in offered}
+    floor = min([round(policy.confidence_floor * 100), *(entity.confidence for entity in offered)])
+    calls = shown.filter(pc.equal(shown["record_kind"], RecordKind.CALL))
     called = pc.unique(calls.filter(pc.is_valid(calls["reporter_key"]))["entity_id"])
     rows = _counted(evidence_reports(shown), cluster_of, place)
     # Of an identifier that one person alone reports, "called" would say what that person did.
-    people = Counter(at for row in rows for at in row.entities * min(row.reports, 2))
-    confirmed = sorted(at for one in called.to_pylist() if people[at := place[one]] > 1)
+    people = Counter(position for row in rows for position in row.entities * min(row.reports, 2))
+    positions = sorted(place[entity_id] for entity_id in called.to_pylist())
     return Offer(
-        sender=parties.sender,
-        recipient=parties.recipient,
-        issued_at=parties.issued_at,
-        expires_at=parties.expires_at,
+        **vars(parties),
         tlp=str(policy.tlp),
         terms=Terms(floor, policy.k, policy.least_reports, policy.loss_unit),
-        entities=offered,
+        entities=tuple(offered),
         evidence=rows,
         clusters=_clusters(shown, cluster_of, policy),
-        called=tuple(confirmed) or None,
+        called=tuple(position for position in positions if people[position] > 1) or None,
     ), left
 
 
@@ -276,25 +275,29 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
         # A script whose place in the narrative is not known can be all of it.
         span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
         read[f"{row['source_org']}|{row['record_id']}"].append((*span, row["entity_id"]))
-    found: dict[str | tuple[str, str], frozenset[int]] = {}
+    triples: dict[str | tuple[str, str], frozenset[int]] = {}
     for row in complaints.select(["source_org", "complaint_id", "narrative"]).to_pylist():
         piece = f"{row['source_org']}|{row['complaint_id']}"
         words = words_with_places(row["narrative"])
         taken = [(start, last) for start, last, _ in read[piece]]
-        own = [word for word, a, b in words if not any(a < last and at < b for at, last in taken)]
-        found[piece] = _triples(own)
-        for first, last, one in read[piece]:
+        own = [
+            word for word, a, b in words if not any(a < last and first < b for first, last in taken)
+        ]
+        triples[piece] = _triples(own)
+        for first, last, entity_id in read[piece]:
             before = [word for word, _, end in words if end <= first][-NEAR_WORDS:]
             after = [word for word, start, _ in words if start >= last][:NEAR_WORDS]
-            found[piece, one] = found.get((piece, one), frozenset()) | _triples(before + after)
-    return found
+            triples[piece, entity_id] = triples.get((piece, entity_id), frozenset()) | _triples(
+                before + after
+            )
+    return triples
 
 
 def _triples(words: Sequence[str]) -> frozenset[int]:
     if len(words) < OWN_WORDS:
         return frozenset()
-    triples = zip(*(words[at:] for at in range(SHINGLE_WORDS)), strict=False)
-    return frozenset(xxhash.xxh3_64_intdigest(" ".join(one).encode()) for one in triples)
+    triples = zip(*(words[start:] for start in range(SHINGLE_WORDS)), strict=False)
+    return frozenset(xxhash.xxh3_64_intdigest(" ".join(triple).encode()) for triple in triples)
 
 
 def three_own_accounts(accounts: Iterable[Account]) -> bool:
@@ -305,36 +308,34 @@ def three_own_accounts(accounts: Iterable[Account]) -> bool:
     kept: Counter[str] = Counter()
     earlier: list[Account] = []
     apart: list[int] = []  # for each, a bit for every earlier one that it is apart from
-    for one in sorted(set(accounts), key=_account_order):
-        if not (one.words or one.called) or kept[one.reporter] >= ACCOUNTS_OF_ONE:
+    for account in sorted(
+        set(accounts), key=lambda a: (a.day, a.reporter, a.called, sorted(a.words), sorted(a.near))
+    ):
+        if not (account.words or account.called) or kept[account.reporter] >= ACCOUNTS_OF_ONE:
             continue
-        kept[one.reporter] += 1
+        kept[account.reporter] += 1
         bits = 0
-        for at, other in enumerate(earlier):
-            if _are_apart(one, other):
-                if apart[at] & bits:
+        for number, before in enumerate(earlier):
+            if _are_apart(account, before):
+                if apart[number] & bits:
                     return True
-                bits |= 1 << at
-        earlier.append(one)
+                bits |= 1 << number
+        earlier.append(account)
         apart.append(bits)
     return False
 
 
-def _account_order(one: Account) -> tuple[object, ...]:
-    return one.day, one.reporter, one.called, sorted(one.words), sorted(one.near)
-
-
-def _are_apart(one: Account, other: Account) -> bool:
-    same = one.reporter == other.reporter or one.day == other.day
-    both = ((one.words, other.words), (one.near, other.near))
+def _are_apart(account: Account, before: Account) -> bool:
+    same = account.reporter == before.reporter or account.day == before.day
+    both = ((account.words, before.words), (account.near, before.near))
     return not (same or any(_nearly_equal(*two) for two in both))
 
 
 @lru_cache(maxsize=262_144)
-def _nearly_equal(one: frozenset[int], other: frozenset[int]) -> bool:
+def _nearly_equal(words: frozenset[int], others: frozenset[int]) -> bool:
     """Compares two narratives; one of which nothing remains stands on its call instead."""
-    shorter = min(len(one), len(other))
-    return shorter > 0 and len(one & other) >= NEARLY_EQUAL * shorter
+    shorter = min(len(words), len(others))
+    return shorter > 0 and len(words & others) >= NEARLY_EQUAL * shorter
 
 
 def evidence_reports(shown: pa.Table) -> list[EvidenceReport]:
@@ -346,32 +347,20 @@ def evidence_reports(shown: pa.Table) -> list[EvidenceReport]:
     columns = ["group_id", "entity_id", "record_kind", "observed_at", "reporter_key"]
     for row in shown.select(columns).to_pylist():
         groups[row["group_id"]].append(row)
-    found = []
+    reports = []
     for group, rows in sorted(groups.items()):
-        complaint = any(row["record_kind"] == str(RecordKind.COMPLAINT) for row in rows)
-        who = _reporter(rows)
-        if who is None:
-            continue
-        found.append(
-            EvidenceReport(
-                group=group,
-                who=who,
-                kind=str(RecordKind.COMPLAINT if complaint else RecordKind.CALL),
-                week=iso_week(min(row["observed_at"] for row in rows)),
-                named=frozenset(row["entity_id"] for row in rows),
-            )
+        kind = str(max(RecordKind(row["record_kind"]) for row in rows))  # a complaint before calls
+        # Who states it: the complaint's reporter, else that of a call.
+        stated = sorted(
+            (row["record_kind"] != RecordKind.COMPLAINT, row["reporter_key"])
+            for row in rows
+            if row["reporter_key"] is not None
         )
-    return [one for one in found if len(one.named) <= MAX_HARD_ENTITIES]
-
-
-def _reporter(rows: Iterable[Row]) -> str | None:
-    """Returns who states a piece of evidence: the complaint's reporter, else that of a call."""
-    stated = sorted(
-        (row["record_kind"] != str(RecordKind.COMPLAINT), row["reporter_key"])
-        for row in rows
-        if row["reporter_key"] is not None
-    )
-    return stated[0][1] if stated else None
+        named = frozenset(row["entity_id"] for row in rows)
+        if stated and len(named) <= MAX_HARD_ENTITIES:
+            week = iso_week(min(row["observed_at"] for row in rows))
+            reports.append(EvidenceReport(group, stated[0][1], kind, week, named))
+    return reports
 
 
 def iso_week(moment: datetime) -> str:
@@ -411,10 +400,10 @@ def disclose_losses(
     one currency, that of most victims, is shown from 2k victims on, if more than k others are left
     among those whose countries are not shown.
     """
-    countries = {one.country for one in seen.countries}
-    found = []
+    countries = {country.country for country in seen.countries}
+    losses = []
     least = SMALLEST_TABLE * policy.k
-    widest = max(by_victim, key=lambda one: (len(by_victim[one]), one), default=None)
+    widest = max(by_victim, key=lambda currency: (len(by_victim[currency]), currency), default=None)
     hidden = (seen.elsewhere or 0) > least + policy.k
     for currency, amounts in sorted(by_victim.items()):
         total = sum(amounts, Decimal(0))
@@ -426,8 +415,8 @@ def disclose_losses(
             continue
         units = int(total // policy.loss_unit)
         if units:
-            found.append(OfferedLoss(units * policy.loss_unit, currency))
-    return tuple(found)
+            losses.append(OfferedLoss(units * policy.loss_unit, currency))
+    return tuple(losses)
 
 
 def offer_lines(offer: Offer) -> Iterator[str]:
@@ -440,17 +429,17 @@ def offer_lines(offer: Offer) -> Iterator[str]:
         f"least; victims by country from {terms.k}; losses to {terms.loss_unit}"
     )
     members: defaultdict[int, list[str]] = defaultdict(list)
-    cluster_of = [one.cluster for one in offer.entities]
+    cluster_of = [entity.cluster for entity in offer.entities]
     called = frozenset(offer.called or ())
-    for at, one in enumerate(offer.entities):
-        call = "  in a call record" if at in called else ""
-        members[one.cluster].append(
-            f"  {plain(one.entity_id, 400)}  {one.role}  {one.confidence / 100:.2f}{call}"
+    for place, entity in enumerate(offer.entities):
+        call = "  in a call record" if place in called else ""
+        members[entity.cluster].append(
+            f"  {plain(entity.entity_id, 400)}  {entity.role}  {entity.confidence / 100:.2f}{call}"
         )
     reports: defaultdict[int, int] = defaultdict(int)
     weeks: defaultdict[int, set[str]] = defaultdict(set)
     for row in offer.evidence:
-        for number in {cluster_of[at] for at in row.entities}:
+        for number in {cluster_of[place] for place in row.entities}:
             reports[number] += row.reports
             weeks[number].add(row.week)
     for cluster in offer.clusters:
@@ -460,7 +449,7 @@ def offer_lines(offer: Offer) -> Iterator[str]:
         yield f"cluster {cluster.number}: {reports[cluster.number]} reports{when}"
         yield f"  victims: {_victims(cluster)}"
         if cluster.losses:
-            losses = ", ".join(f"{one.amount} {one.currency}" for one in cluster.losses)
+            losses = ", ".join(f"{loss.amount} {loss.currency}" for loss in cluster.losses)
             yield f"  losses, rounded: {losses}"
         yield from members[cluster.number]
 
@@ -476,10 +465,10 @@ def correction_lines(correction: Correction) -> Iterator[str]:
         if issue.kind == "offer":
             yield "  is revoked: use nothing of it"
         yield "  strike, and do not act on:"
-        for one in issue.strike:
-            yield f"    {plain(one.entity_id, 400)}"
-            if one.files:
-                yield f"      in {plain(', '.join(one.files), 2000)}"
+        for struck in issue.strike:
+            yield f"    {plain(struck.entity_id, 400)}"
+            if struck.files:
+                yield f"      in {plain(', '.join(struck.files), 2000)}"
 
 
 def _whole(low: int, high: int) -> tuple[Callable[[Any], int], str]:
@@ -537,15 +526,15 @@ def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], W
     sizes = Counter(members["cluster_id"].to_pylist())
     chosen: dict[str, Row] = {}
     reasons: Counter[str] = Counter()
-    for one in members.to_pylist():
-        entity_id = one["entity_id"]
-        of_cluster = status[one["cluster_id"]]
+    for member in members.to_pylist():
+        entity_id = member["entity_id"]
+        of_cluster = status[member["cluster_id"]]
         known = entity_id in source.returned
-        settled = known or one["review"] == str(Review.REVIEWED)
+        settled = known or member["review"] == Review.REVIEWED
         why = (
             "not infrastructure"
-            if infrastructure.get(entity_id) != str(Status.INFRASTRUCTURE)
-            or one["role"] not in HARD_ROLES
+            if infrastructure.get(entity_id) != Status.INFRASTRUCTURE
+            or member["role"] not in HARD_ROLES
             else "kind that does not leave"
             if entity_id.partition(":")[0] not in policy.kinds
             or len(entity_id) > MAX_ENTITY_ID_LENGTH
@@ -553,13 +542,13 @@ def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], W
             else "disputed or not confirmed cluster"
             if of_cluster == DISPUTED or (policy.confirmed_only and of_cluster != CONFIRMED)
             else "to be verified before use"
-            if one["tier"] != str(Tier.CORE) and not known
+            if member["tier"] != Tier.CORE and not known
             else "below the confidence floor"
-            if one["confidence"] < policy.confidence_floor and not settled
+            if member["confidence"] < policy.confidence_floor and not settled
             else "too few reporters"
             if counts.get(entity_id, 0) < policy.least_reports and not known
             else "not reviewed, and linked to no other"
-            if not settled and sizes[one["cluster_id"]] == 1
+            if not settled and sizes[member["cluster_id"]] == 1
             else "not reviewed, nor told of by three people in their own words"
             if not settled
             and (policy.confirmed_only or not three_own_accounts(accounts.get(entity_id, ())))
@@ -569,10 +558,10 @@ def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], W
             else None
         )
         if why is None:
-            chosen[entity_id] = one
+            chosen[entity_id] = member
         else:
             reasons[why] += 1
-    offered = {one["cluster_id"] for one in chosen.values()}
+    offered = {member["cluster_id"] for member in chosen.values()}
     withheld = set(members["cluster_id"].to_pylist()) - offered
     return chosen, Withheld(dict(sorted(reasons.items())), len(withheld))
 
@@ -585,14 +574,16 @@ def _accounts(evidence: pa.Table, words: OwnWords) -> dict[str, list[Account]]:
     """
     named = evidence.filter(pc.is_valid(evidence["reporter_key"]))
     named = named.filter(pc.invert(is_unnamed(named["reporter_key"])))
-    found, called = defaultdict(list), set()
-    calls = named.filter(pc.equal(named["record_kind"], str(RecordKind.CALL)))
+    accounts, called = defaultdict(list), set()
+    calls = named.filter(pc.equal(named["record_kind"], RecordKind.CALL))
     calls = calls.filter(is_pseudonym(calls["reporter_key"]))
     for row in calls.select(["entity_id", "reporter_key", "observed_at"]).to_pylist():
         entity_id, who = row["entity_id"], row["reporter_key"]
         called.add((entity_id, who))
-        found[entity_id].append(Account(who, row["observed_at"].date(), frozenset(), called=True))
-    complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
+        accounts[entity_id].append(
+            Account(who, row["observed_at"].date(), frozenset(), called=True)
+        )
+    complaints = named.filter(pc.equal(named["record_kind"], RecordKind.COMPLAINT))
     columns = ["entity_id", "reporter_key", "filed_at", "observed_at", "group_id"]
     for row in complaints.select(columns).to_pylist():
         entity_id, who = row["entity_id"], row["reporter_key"]
@@ -600,8 +591,8 @@ def _accounts(evidence: pa.Table, words: OwnWords) -> dict[str, list[Account]]:
         by_call = not own and (entity_id, who) in called
         day = (row["filed_at"] or row["observed_at"]).date()
         near = own and words.get((row["group_id"], without_epoch(entity_id)), frozenset())
-        found[entity_id].append(Account(who, day, own, by_call, near))
-    return found
+        accounts[entity_id].append(Account(who, day, own, by_call, near))
+    return accounts
 
 
 def _pairs(table: pa.Table, key: str, value: str) -> Iterable[tuple[Any, Any]]:
@@ -612,21 +603,13 @@ def _echoes(evidence: pa.Table) -> set[str]:
     """Returns ids of victims and records, in lower case; no identifier on offer may contain one."""
     records = pc.unique(evidence["record_id"]).to_pylist()
     victims = pc.unique(evidence["victim_key"]).to_pylist()
-    ids = (*records, *(one.partition("|")[2] for one in victims if one is not None))
-    return {one.lower() for one in ids if len(one) >= SHORTEST_ECHO}
+    ids = (*records, *(victim.partition("|")[2] for victim in victims if victim is not None))
+    return {echo.lower() for echo in ids if len(echo) >= SHORTEST_ECHO}
 
 
 def _words(entity_id: str) -> set[str]:
     value = entity_id.lower()
     return {value, value.partition(":")[2], *re.split(r"[^\w-]+", value), *re.split(r"\W+", value)}
-
-
-def _numbers(of: Mapping[str, tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """Numbers clusters, given for each identifier with its part, by their first one on offer."""
-    numbers: dict[tuple[str, int], int] = {}
-    for entity_id in sorted(of):
-        numbers.setdefault(of[entity_id], len(numbers) + 1)
-    return numbers
 
 
 def _counted(
@@ -638,44 +621,54 @@ def _counted(
     counts by the fullest report alone.
     """
     kept: defaultdict[str, list[EvidenceReport]] = defaultdict(list)
-    for one in sorted(reports, key=lambda one: (-len(one.named), one.week, one.group)):
-        clusters = {cluster_of[entity_id] for entity_id in one.named}
-        before = kept[one.who]
-        near = [other for other in before if clusters & {cluster_of[at] for at in other.named}]
-        elsewhere = any(other.week != one.week for other in near)
-        if near and (elsewhere or is_of_many(pa.scalar(one.who)).as_py()):
+    for report in sorted(
+        reports, key=lambda report: (-len(report.named), report.week, report.group)
+    ):
+        clusters = {cluster_of[entity_id] for entity_id in report.named}
+        before = kept[report.who]
+        near = [
+            earlier
+            for earlier in before
+            if clusters & {cluster_of[entity_id] for entity_id in earlier.named}
+        ]
+        elsewhere = any(earlier.week != report.week for earlier in near)
+        if near and (elsewhere or is_of_many(pa.scalar(report.who)).as_py()):
             continue
-        named = one.named.union(*(other.named for other in near))
+        named = report.named.union(*(earlier.named for earlier in near))
         if len(named) <= MAX_HARD_ENTITIES:  # else both stay apart
-            whole = replace(one, named=named, kind=max(o.kind for o in (one, *near)))
-            kept[one.who] = [*(other for other in before if other not in near), whole]
-    rows = (one for those in kept.values() for one in those)
-    counts = Counter((o.week, o.kind, tuple(sorted(place[at] for at in o.named))) for o in rows)
-    found = sorted(counts.items())
-    return tuple(OfferedEvidence(at, kind, people, week) for (week, kind, at), people in found)
+            whole = replace(report, named=named, kind=max(r.kind for r in (report, *near)))
+            kept[report.who] = [*(earlier for earlier in before if earlier not in near), whole]
+    counts = Counter(
+        (report.week, report.kind, tuple(sorted(map(place.__getitem__, report.named))))
+        for report in chain.from_iterable(kept.values())
+    )
+    return tuple(
+        OfferedEvidence(places, kind, people, week)
+        for (week, kind, places), people in sorted(counts.items())
+    )
 
 
 def _clusters(
     shown: pa.Table, cluster_of: Mapping[str, int], policy: OfferPolicy
 ) -> tuple[OfferedCluster, ...]:
     """Returns victims by country and losses of each cluster, of the identifiers on offer alone."""
-    stated_by = {one.group: one.who for one in evidence_reports(shown)}
-    country: dict[int, dict[str, str | None]] = {one: {} for one in set(cluster_of.values())}
-    lost: dict[int, dict[tuple[str, str], dict[str, Decimal]]] = {one: {} for one in country}
+    stated_by = {report.group: report.who for report in evidence_reports(shown)}
+    country: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
+    lost: defaultdict[int, dict[tuple[str, str], dict[str, Decimal]]] = defaultdict(dict)
     columns = ["entity_id", "group_id", "victim_country", "loss_amount", "loss_currency"]
     for row in shown.select(columns).to_pylist():
         cluster = cluster_of[row["entity_id"]]
         who = stated_by.get(row["group_id"])
         if who is None:
             continue
-        stated = [one for one in (country[cluster].get(who), row["victim_country"]) if one]
+        stated = filter(None, (country[cluster].get(who), row["victim_country"]))
         country[cluster][who] = min(stated, default=None)
         if row["loss_amount"] is not None and row["loss_currency"]:
             sums = lost[cluster].setdefault((row["loss_currency"], who), {})
             sums[row["group_id"]] = row["loss_amount"]
     return tuple(
         _cluster(number, Counter(country[number].values()), lost[number], policy)
-        for number in sorted(country)
+        for number in sorted({*cluster_of.values()})
     )
 
 
@@ -696,5 +689,5 @@ def _cluster(
 def _victims(cluster: OfferedCluster) -> str:
     if cluster.elsewhere is None:
         return "withheld (small counts)"
-    countries = [f"{one.country} {one.victims}" for one in cluster.countries]
+    countries = [f"{counted.country} {counted.victims}" for counted in cluster.countries]
     return ", ".join([*countries, f"others, or country not said: {cluster.elsewhere}"])

@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -26,17 +27,7 @@ from reports.signing import NotCanonicalError
 from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
 from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind, Tier
 from schemas.offer import (
-    CORRECTION,
-    FEED,
-    FORMAT,
-    HUB,
-    HUB_HEAD,
-    HUB_LETTER,
-    HUB_MEMBERS,
-    KEY_LIST,
     MAX_ENTITY_ID_LENGTH,
-    REVOCATION,
-    VERSION,
     Correction,
     Feed,
     FeedEvidence,
@@ -132,7 +123,7 @@ SIZES = (1 << 20, 1 << 22, 1 << 24)
 SEAL_BYTES = 48
 """Bytes that sealing adds: an X25519 key and a tag of 16 (RFC 9180)."""
 
-SEALED_SIZES = tuple(one + SEAL_BYTES for one in SIZES)
+SEALED_SIZES = tuple(size + SEAL_BYTES for size in SIZES)
 """Bytes that a sealed letter can have."""
 
 MAX_ENTRIES, MAX_MEMBERS, MAX_OPEN_DISPUTES = 5_000, 500, 100
@@ -151,10 +142,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 ENTRY_ID = re.compile(r"[0-9a-f]{32}")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-
-_FORMATS: dict[type[Any], str] = {
-    HubCharter: HUB, HubMembers: HUB_MEMBERS, HubLetter: HUB_LETTER, HubHead: HUB_HEAD,
-}  # fmt: skip
 
 
 class OfferError(ValueError):
@@ -181,11 +168,11 @@ def signer_of(
     if named is not None and named[1].decode() != signer:
         raise OfferError("is signed by another key than it names")
     # A key is one organisation's alone; one's own can be trusted as that of one's own slug, too.
-    whose = (org for org, keys in trusted.items() for k in keys if signing.key_id(k) == signer)
-    return min(whose), signer
+    owners = (org for org, keys in trusted.items() for k in keys if signing.key_id(k) == signer)
+    return min(owners), signer
 
 
-def _parsed(content: bytes, kinds: Mapping[str, type[Any]], otherwise: str) -> Any:
+def parse_letter(content: bytes, kinds: Iterable[type[Any]], otherwise: str) -> Any:
     """Parses canonical JSON as what its format says it is; fields are not checked yet.
 
     Raises:
@@ -193,11 +180,12 @@ def _parsed(content: bytes, kinds: Mapping[str, type[Any]], otherwise: str) -> A
     """
     try:
         value = signing.parse_canonical_json(content)
-        kind = kinds.get(str(value.get("format"))) if isinstance(value, dict) else None
+        named = value.get("format") if isinstance(value, dict) else None
+        kind = next((kind for kind in kinds if kind.format == named), None)
         if kind is None:
             raise OfferError(otherwise)
-        if repr(value.get("version")) != repr(VERSION):
-            raise OfferError(f"has another version; ask for version {VERSION}")
+        if repr(value.get("version")) != repr(kind.version):
+            raise OfferError(f"has another version; ask for version {kind.version}")
         return signing.dataclass_from_json(kind, value)
     except NotCanonicalError as error:
         raise OfferError(str(error)) from None
@@ -209,18 +197,19 @@ def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:
     Raises:
         OfferError: naming the first field that is wrong.
     """
-    kinds = {FORMAT: Offer, FEED: Feed, REVOCATION: Revocation}
-    found: Offer | Revocation = _parsed(content, kinds, "is neither an offer nor a revocation")
-    _check_parties(found, signed_by)
-    need(found.key_id is None or SHA256.fullmatch(found.key_id), "key_id")
-    if isinstance(found, Offer):
-        _check_offer(found)
-        if isinstance(found, Feed):
-            _check_feed(found)
+    letter: Offer | Revocation = parse_letter(
+        content, (Offer, Feed, Revocation), "is neither an offer nor a revocation"
+    )
+    _check_parties(letter, signed_by)
+    need(letter.key_id is None or SHA256.fullmatch(letter.key_id), "key_id")
+    if isinstance(letter, Offer):
+        _check_offer(letter)
+        if isinstance(letter, Feed):
+            _check_feed(letter)
     else:
-        need(0 < len(found.offers) <= MAX_REVOKED, "offers")
-        need(all(map(SHA256.fullmatch, found.offers)), "offers")
-    return found
+        need(0 < len(letter.offers) <= MAX_REVOKED, "offers")
+        need(all(map(SHA256.fullmatch, letter.offers)), "offers")
+    return letter
 
 
 def parse_correction(content: bytes, signed_by: str) -> Correction:
@@ -229,16 +218,17 @@ def parse_correction(content: bytes, signed_by: str) -> Correction:
     Raises:
         OfferError: naming the first field that is wrong.
     """
-    found: Correction = _parsed(content, {CORRECTION: Correction}, "is not a correction")
-    _check_parties(found, signed_by)
-    need(found.issues, "issues")
-    for at, one in enumerate(found.issues):
-        need(one.kind in ("offer", "package"), f"issues[{at}].kind")
-        need(SHA256.fullmatch(one.sha256), f"issues[{at}].sha256")
-        need(one.issue_id == f"{one.kind}-{one.sha256[:16]}", f"issues[{at}].issue_id")
-        need(_TIME.fullmatch(one.issued_at), f"issues[{at}].issued_at")
-        need(one.strike, f"issues[{at}].strike")
-    return found
+    correction: Correction = parse_letter(content, [Correction], "is not a correction")
+    _check_parties(correction, signed_by)
+    need(correction.issues, "issues")
+    for place, issue in enumerate(correction.issues):
+        where = f"issues[{place}]"
+        need(issue.kind in ("offer", "package"), f"{where}.kind")
+        need(SHA256.fullmatch(issue.sha256), f"{where}.sha256")
+        need(issue.issue_id == f"{issue.kind}-{issue.sha256[:16]}", f"{where}.issue_id")
+        need(_TIME.fullmatch(issue.issued_at), f"{where}.issued_at")
+        need(issue.strike, f"{where}.strike")
+    return correction
 
 
 def parse_key_list(content: bytes, signed_by: str) -> KeyList:
@@ -247,32 +237,26 @@ def parse_key_list(content: bytes, signed_by: str) -> KeyList:
     Raises:
         OfferError: naming the first field that is wrong.
     """
-    found: KeyList = _parsed(content, {KEY_LIST: KeyList}, "is not a list of keys")
-    _check_parties(found, signed_by)
-    need(0 < len(found.keys) <= MAX_LISTED_KEYS, "keys")
-    need(rising([one.key_id for one in found.keys]), "keys")
-    for at, one in enumerate(found.keys):
-        try:
-            key = listed_key(one)
-        except ValueError:
-            raise OfferError(f"field keys[{at}].public_key is invalid") from None
-        need(signing.key_id(key) == one.key_id, f"keys[{at}].key_id")
+    letter: KeyList = parse_letter(content, [KeyList], "is not a list of keys")
+    _check_parties(letter, signed_by)
+    need(0 < len(letter.keys) <= MAX_LISTED_KEYS, "keys")
+    need(rising([key.key_id for key in letter.keys]), "keys")
+    for place, key in enumerate(letter.keys):
+        where = f"keys[{place}]"
+        need(parses(listed_key, key), f"{where}.public_key")
+        need(signing.key_id(listed_key(key)) == key.key_id, f"{where}.key_id")
         for name in ("not_before", "not_after", "revoked_since"):
-            text = getattr(one, name)
-            try:
-                _ = text is None or parse_moment(text)
-            except ValueError:
-                raise OfferError(f"field keys[{at}].{name} is not a time") from None
-    return found
+            _need_time(getattr(key, name), f"{where}.{name}")
+    return letter
 
 
-def listed_key(one: ListedKey) -> Ed25519PublicKey:
-    """Returns the public key of an entry of a list.
+def listed_key(key: ListedKey | HubMember) -> Ed25519PublicKey:
+    """Returns the public key of an entry of a list, or of a member of a hub.
 
     Raises:
         ValueError: if it has none.
     """
-    return Ed25519PublicKey.from_public_bytes(base64.b64decode(one.public_key, validate=True))
+    return Ed25519PublicKey.from_public_bytes(base64.b64decode(key.public_key, validate=True))
 
 
 def sender_of(content: bytes) -> str:
@@ -290,16 +274,16 @@ def sender_of(content: bytes) -> str:
     return str(value["sender"])
 
 
-def check_offer_addressee(found: Offer | Revocation, me: str, now: datetime) -> None:
+def check_offer_addressee(letter: Offer | Revocation, me: str, now: datetime) -> None:
     """Checks that an offer or revocation is for `me`, and issued by `now`.
 
     Raises:
         OfferError: if not.
     """
-    if found.recipient != me:
-        raise OfferError(f"is for {found.recipient}, not for {me}")
-    if parse_moment(found.issued_at) > now + CLOCK_TOLERANCE:
-        raise OfferError(f"was issued in the future, at {found.issued_at}")
+    if letter.recipient != me:
+        raise OfferError(f"is for {letter.recipient}, not for {me}")
+    if parse_moment(letter.issued_at) > now + CLOCK_TOLERANCE:
+        raise OfferError(f"was issued in the future, at {letter.issued_at}")
 
 
 def offer_expired(offer: Offer, now: datetime) -> bool:
@@ -336,17 +320,27 @@ def need(holds: object, name: str) -> None:
         raise OfferError(f"field {name} is invalid")
 
 
-def _check_parties(found: Offer | Revocation | Correction | KeyList, signed_by: str) -> None:
-    need(ORG_SLUG.fullmatch(found.sender), "sender")
-    need(isinstance(found, KeyList) or ORG_SLUG.fullmatch(found.recipient), "recipient")
-    if found.sender != signed_by:
-        raise OfferError(f"says that it is {found.sender}'s, but {signed_by} signed it")
-    times = [found.issued_at, *([found.expires_at] if isinstance(found, Offer) else [])]
-    for name, text in zip(("issued_at", "expires_at"), times, strict=False):
-        try:
-            parse_moment(text)
-        except ValueError:
-            raise OfferError(f"field {name} is not a time") from None
+def parses(parse: Callable[[Any], object], value: Any) -> bool:
+    """Returns whether a parser takes a value, and raises no ValueError."""
+    try:
+        parse(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _need_time(text: str | None, name: str) -> None:
+    if text is not None and not parses(parse_moment, text):
+        raise OfferError(f"field {name} is not a time")
+
+
+def _check_parties(letter: Offer | Revocation | Correction | KeyList, signed_by: str) -> None:
+    need(ORG_SLUG.fullmatch(letter.sender), "sender")
+    need(isinstance(letter, KeyList) or ORG_SLUG.fullmatch(letter.recipient), "recipient")
+    if letter.sender != signed_by:
+        raise OfferError(f"says that it is {letter.sender}'s, but {signed_by} signed it")
+    for name in ("issued_at", "expires_at"):
+        _need_time(getattr(letter, name, None), name)
 
 
 def _check_offer(offer: Offer) -> None:
@@ -354,56 +348,65 @@ def _check_offer(offer: Offer) -> None:
     need(timedelta(0) < valid <= LONGEST_VALID, "expires_at")
     need(offer.tlp in tuple(Tlp), "tlp")
     need(offer.terms.k >= 1 and offer.terms.confidence_floor <= 100, "terms")
-    for at, one in enumerate(offer.entities):
-        need(_is_id(one.entity_id), f"entities[{at}].entity_id")
-        need(one.role in HARD_ROLES, f"entities[{at}].role")
-        need(offer.terms.confidence_floor <= one.confidence <= 100, f"entities[{at}].confidence")
-        need(1 <= one.cluster <= len(offer.clusters), f"entities[{at}].cluster")
-    need(rising([one.entity_id for one in offer.entities]), "entities")
+    for place, entity in enumerate(offer.entities):
+        where = f"entities[{place}]"
+        need(_is_id(entity.entity_id), f"{where}.entity_id")
+        need(entity.role in HARD_ROLES, f"{where}.role")
+        need(offer.terms.confidence_floor <= entity.confidence <= 100, f"{where}.confidence")
+        need(1 <= entity.cluster <= len(offer.clusters), f"{where}.cluster")
+    need(rising([entity.entity_id for entity in offer.entities]), "entities")
     if len(offer.entities) > MAX_ROWS:
         raise OfferError(f"has more than {MAX_ROWS} identifiers")
     if offer.called is not None:
-        phones = {at for at, one in enumerate(offer.entities) if one.entity_id.startswith("phone:")}
+        phones = {
+            place
+            for place, entity in enumerate(offer.entities)
+            if entity.entity_id.startswith("phone:")
+        }
         need(offer.called and rising(offer.called) and phones.issuperset(offer.called), "called")
-    for at, evidence in enumerate(offer.evidence):
-        _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
-    need(rising([_evidence_order(one) for one in offer.evidence]), "evidence")
-    if sum(len(one.entities) for one in offer.evidence) > MAX_ROWS:
+    for place, evidence in enumerate(offer.evidence):
+        _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{place}]")
+    need(rising([_evidence_order(row) for row in offer.evidence]), "evidence")
+    if sum(len(row.entities) for row in offer.evidence) > MAX_ROWS:
         raise OfferError(f"names more than {MAX_ROWS} identifiers in its evidence")
-    people = sum(one.reports for one in offer.evidence)  # each is counted in one row at least
+    people = sum(row.reports for row in offer.evidence)  # each is counted in one row at least
     if people > MAX_PEOPLE:
         raise OfferError(f"counts {people} reports, more than {MAX_PEOPLE}: not plausible")
     named: Counter[int] = Counter()
     for evidence in offer.evidence:
         named.update(dict.fromkeys(evidence.entities, evidence.reports))
-    need(all(named[one] > 1 for one in offer.called or ()), "called")
-    for at, cluster in enumerate(offer.clusters):
-        _check_cluster(cluster, at + 1, offer.terms, f"clusters[{at}]")
-        counted = (cluster.elsewhere or 0) + sum(one.victims for one in cluster.countries)
+    need(all(named[place] > 1 for place in offer.called or ()), "called")
+    for place, cluster in enumerate(offer.clusters):
+        _check_cluster(cluster, place + 1, offer.terms, f"clusters[{place}]")
+        counted = (cluster.elsewhere or 0) + sum(country.victims for country in cluster.countries)
         if counted > people:
-            raise OfferError(f"counts more victims in clusters[{at}] than reports in all")
-    need({one.cluster for one in offer.entities} == {c.number for c in offer.clusters}, "clusters")
+            raise OfferError(f"counts more victims in clusters[{place}] than reports in all")
+    need(
+        {entity.cluster for entity in offer.entities} == {c.number for c in offer.clusters},
+        "clusters",
+    )
 
 
-def _evidence_order(one: OfferedEvidence) -> tuple[Any, ...]:
-    whose = (one.contributor,) if isinstance(one, FeedEvidence) else ()
-    return one.week, one.kind, one.entities, *whose
+def _evidence_order(row: OfferedEvidence) -> tuple[Any, ...]:
+    contributor = (row.contributor,) if isinstance(row, FeedEvidence) else ()
+    return row.week, row.kind, row.entities, *contributor
 
 
 def _check_feed(feed: Feed) -> None:
     need(feed.called is None, "called")  # a hub's entries say nothing of calls
     need(rising(feed.members) and all(map(ORG_SLUG.fullmatch, feed.members)), "members")
     need(feed.recipient not in feed.members, "members")
-    need(rising([one.token for one in feed.contributors]), "contributors")
+    need(rising([contributor.token for contributor in feed.contributors]), "contributors")
     named: list[frozenset[int]] = []
-    for at, one in enumerate(feed.contributors):
-        need(ENTRY_ID.fullmatch(one.token), f"contributors[{at}].token")
-        need(one.entities and rising(one.entities), f"contributors[{at}].entities")
-        named.append(frozenset(one.entities))
+    for place, contributor in enumerate(feed.contributors):
+        where, entities = f"contributors[{place}]", contributor.entities
+        need(ENTRY_ID.fullmatch(contributor.token), f"{where}.token")
+        need(entities and rising(entities), f"{where}.entities")
+        named.append(frozenset(entities))
     need(frozenset().union(*named) == set(range(len(feed.entities))), "contributors")
-    for at, row in enumerate(feed.evidence):
+    for place, row in enumerate(feed.evidence):
         known = row.contributor < len(named) and named[row.contributor].issuperset(row.entities)
-        need(known, f"evidence[{at}].contributor")
+        need(known, f"evidence[{place}].contributor")
 
 
 def _is_id(entity_id: str) -> bool:
@@ -422,10 +425,10 @@ def _is_canonical(entity_id: str) -> bool:
     """Tells whether an id is as a run has it: lists and registers know it in no other spelling."""
     kind, _, value = entity_id.partition(":")
     if kind in ("domain", "email"):
-        local, at, host = value.rpartition("@")
-        if at != ("@" if kind == "email" else "") or canonical_host(host) != host:
+        local, sign, host = value.rpartition("@")
+        if sign != ("@" if kind == "email" else "") or canonical_host(host) != host:
             return False
-        return not at or (local != "" and local.isascii() and local == local.lower())
+        return not sign or (local != "" and local.isascii() and local == local.lower())
     if kind in _NAMED and not _NAME_OF_SCHEME.fullmatch(value):
         return False
     if entity_id.startswith("account:iban:"):
@@ -440,36 +443,32 @@ def rising(values: Sequence[Any]) -> bool:
     return all(a < b for a, b in pairwise(values))
 
 
-def _check_evidence(one: OfferedEvidence, entities: int, issued_at: str, where: str) -> None:
-    need(1 <= len(one.entities) <= MAX_HARD_ENTITIES and rising(one.entities), f"{where}.entities")
-    need(one.entities[-1] < entities, f"{where}.entities")
-    need(one.kind in tuple(RecordKind), f"{where}.kind")
-    need(one.reports >= 1, f"{where}.reports")
-    try:
-        need(
-            date(2000, 1, 1) <= week_start(one.week) <= parse_moment(issued_at).date(),
-            f"{where}.week",
-        )
-    except ValueError as error:
-        if isinstance(error, OfferError):
-            raise
-        raise OfferError(f"field {where}.week is not an ISO week") from None
+def _check_evidence(row: OfferedEvidence, entities: int, issued_at: str, where: str) -> None:
+    need(1 <= len(row.entities) <= MAX_HARD_ENTITIES and rising(row.entities), f"{where}.entities")
+    need(row.entities[-1] < entities, f"{where}.entities")
+    need(row.kind in tuple(RecordKind), f"{where}.kind")
+    need(row.reports >= 1, f"{where}.reports")
+    begun = is_week(row.week) and week_start(row.week) <= parse_moment(issued_at).date()
+    need(begun, f"{where}.week")
 
 
-def _check_cluster(one: OfferedCluster, number: int, terms: Terms, where: str) -> None:
-    need(one.number == number, f"{where}.number")
-    need(rising([c.country for c in one.countries]), f"{where}.countries")
-    shown = all(c.country in COUNTRIES and c.victims >= terms.k for c in one.countries)
+def _check_cluster(cluster: OfferedCluster, number: int, terms: Terms, where: str) -> None:
+    countries, losses = cluster.countries, cluster.losses
+    need(cluster.number == number, f"{where}.number")
+    need(rising([counted.country for counted in countries]), f"{where}.countries")
+    shown = all(
+        counted.country in COUNTRIES and counted.victims >= terms.k for counted in countries
+    )
     need(shown, f"{where}.country")
-    need(rising([loss.currency for loss in one.losses]), f"{where}.losses")
-    need(all(loss.currency in CURRENCIES for loss in one.losses), f"{where}.currency")
+    need(rising([loss.currency for loss in losses]), f"{where}.losses")
+    need(all(loss.currency in CURRENCIES for loss in losses), f"{where}.currency")
     # A table is shown with the sum of the rest, and losses beside countries that state them, or, of
     # one currency, beside many victims whose countries are not shown.
-    need(not one.countries or one.elsewhere is not None, f"{where}.elsewhere")
-    crowd = (one.elsewhere or 0) > SMALLEST_TABLE * terms.k + terms.k
-    need(not one.losses or one.countries or (crowd and len(one.losses) == 1), f"{where}.losses")
+    need(not countries or cluster.elsewhere is not None, f"{where}.elsewhere")
+    crowd = (cluster.elsewhere or 0) > SMALLEST_TABLE * terms.k + terms.k
+    need(not losses or countries or (crowd and len(losses) == 1), f"{where}.losses")
     unit = max(terms.loss_unit, 1)
-    need(all(loss.amount % unit == 0 for loss in one.losses), f"{where}.amount")
+    need(all(loss.amount % unit == 0 for loss in losses), f"{where}.amount")
 
 
 def parse_hub_file(kind: type[T], content: bytes) -> T:
@@ -478,18 +477,10 @@ def parse_hub_file(kind: type[T], content: bytes) -> T:
     Raises:
         OfferError: naming the first field that is wrong.
     """
-    found: T = _parsed(
-        content, {_FORMATS[kind]: kind}, f"is no file of the format {_FORMATS[kind]}"
-    )
-    _CHECKS[kind](found)
-    return found
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        return bool(parse_moment(text))
-    except ValueError:
-        return False
+    named: str = kind.format  # type: ignore[attr-defined]
+    letter: T = parse_letter(content, [kind], f"is no file of the format {named}")
+    _CHECKS[kind](letter)
+    return letter
 
 
 def day_of(text: str) -> date:
@@ -503,135 +494,117 @@ def day_of(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def is_day(text: str) -> bool:
-    """Returns whether a text is a day."""
-    try:
-        return bool(day_of(text))
-    except ValueError:
-        return False
-
-
 def is_week(text: str) -> bool:
-    """Returns whether a text is an ISO 8601 week."""
-    try:
-        return date(2000, 1, 1) <= week_start(text)
-    except ValueError:
-        return False
+    """Returns whether a text is an ISO 8601 week of this century."""
+    return parses(week_start, text) and date(2000, 1, 1) <= week_start(text)
 
 
-def _check_charter(one: HubCharter) -> None:
-    need(_NAME.fullmatch(one.name), "name")
-    need(ORG_SLUG.fullmatch(one.host) and one.host != one.name, "host")
-    need(_is_moment(one.issued_at), "issued_at")
-    need(len(_raw(one.sealing_key)) == 32, "sealing_key")
-    need(1 <= one.epoch_days <= 366, "epoch_days")
-    need(1 <= one.answer_days <= 90, "answer_days")
-    need(1 <= one.feed_days <= 31, "feed_days")
-    need(3 <= one.k <= 1000, "k")
-    need(one.tlp in tuple(Tlp), "tlp")
-    need([life.kind for life in one.lives] == sorted(OFFERABLE_KINDS), "lives")
-    need(all(1 <= life.days <= 366 for life in one.lives), "lives")
+def _check_charter(charter: HubCharter) -> None:
+    need(_NAME.fullmatch(charter.name), "name")
+    need(ORG_SLUG.fullmatch(charter.host) and charter.host != charter.name, "host")
+    need(parses(parse_moment, charter.issued_at), "issued_at")
+    sealing_key = partial(base64.b64decode, validate=True)
+    raw = parses(sealing_key, charter.sealing_key) and sealing_key(charter.sealing_key)
+    need(raw and len(raw) == 32, "sealing_key")
+    need(1 <= charter.epoch_days <= 366, "epoch_days")
+    need(1 <= charter.answer_days <= 90, "answer_days")
+    need(1 <= charter.feed_days <= 31, "feed_days")
+    need(3 <= charter.k <= 1000, "k")
+    need(charter.tlp in tuple(Tlp), "tlp")
+    need([life.kind for life in charter.lives] == sorted(OFFERABLE_KINDS), "lives")
+    need(all(1 <= life.days <= 366 for life in charter.lives), "lives")
 
 
-def _raw(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        return b""
-
-
-def _check_members(one: HubMembers) -> None:
-    need(SHA256.fullmatch(one.hub), "hub")
-    need(SHA256.fullmatch(one.previous), "previous")
-    need(1 <= one.number <= 99_999, "number")
-    need(_is_moment(one.issued_at), "issued_at")
-    need(1 <= len(one.members) <= MAX_MEMBERS, "members")
-    need(rising([(row.org, row.since) for row in one.members]), "members")
-    active = [row.org for row in one.members if not row.ended]
+def _check_members(after: HubMembers) -> None:
+    rows = after.members
+    need(SHA256.fullmatch(after.hub), "hub")
+    need(SHA256.fullmatch(after.previous), "previous")
+    need(1 <= after.number <= 99_999, "number")
+    need(parses(parse_moment, after.issued_at), "issued_at")
+    need(1 <= len(rows) <= MAX_MEMBERS, "members")
+    need(rising([(row.org, row.since) for row in rows]), "members")
+    active = [row.org for row in rows if not row.ended]
     need(len(active) == len(set(active)), "members")
-    need(len({row.key_id for row in one.members}) == len(one.members), "members")
-    for at, row in enumerate(one.members):
-        where = f"members[{at}]"
+    need(len({row.key_id for row in rows}) == len(rows), "members")
+    for place, row in enumerate(rows):
+        where = f"members[{place}]"
         need(ORG_SLUG.fullmatch(row.org), f"{where}.org")
-        need(len(_raw(row.public_key)) == 32, f"{where}.public_key")
-        need(signing.key_id(member_key(row)) == row.key_id, f"{where}.key_id")
-        need(_is_moment(row.since), f"{where}.since")
+        need(parses(listed_key, row), f"{where}.public_key")
+        need(signing.key_id(listed_key(row)) == row.key_id, f"{where}.key_id")
+        need(parses(parse_moment, row.since), f"{where}.since")
         need(row.ended in ("", "left", "expelled"), f"{where}.ended")
-        need(row.until is None if not row.ended else _is_moment(row.until or ""), f"{where}.until")
+        ends = parses(parse_moment, row.until or "") if row.ended else row.until is None
+        need(ends, f"{where}.until")
 
 
-def member_key(one: HubMember) -> Ed25519PublicKey:
-    """Returns the public key of a member."""
-    return Ed25519PublicKey.from_public_bytes(_raw(one.public_key))
-
-
-def _check_head(one: HubHead) -> None:
+def _check_head(head: HubHead) -> None:
     for name in ("hub", "root", "members", "previous"):
-        need(SHA256.fullmatch(getattr(one, name)), name)
-    need(
-        is_day(one.day) and one.day < "3000", "day"
-    )  # later dates are computed from it, and must exist
-    need(one.size <= MAX_LINES, "size")
+        need(SHA256.fullmatch(getattr(head, name)), name)
+    # Later dates are computed from it, and must exist.
+    need(parses(day_of, head.day) and head.day < "3000", "day")
+    need(head.size <= MAX_LINES, "size")
 
 
-def _check_letter(one: HubLetter) -> None:
-    need(SHA256.fullmatch(one.hub), "hub")
-    need(ORG_SLUG.fullmatch(one.sender), "sender")
-    need(_is_moment(one.issued_at), "issued_at")
-    entries = [entry for actor in one.actors for entry in actor.entries]
+def _check_letter(letter: HubLetter) -> None:
+    need(SHA256.fullmatch(letter.hub), "hub")
+    need(ORG_SLUG.fullmatch(letter.sender), "sender")
+    need(parses(parse_moment, letter.issued_at), "issued_at")
+    entries = [entry for actor in letter.actors for entry in actor.entries]
     if len(entries) > MAX_ENTRIES:
         raise OfferError(f"has {len(entries)} entries, more than {MAX_ENTRIES}")
     ids = [entry.entry for entry in entries]
     need(len(set(ids)) == len(ids), "entries")
-    names = [entry.entity_id for entry in entries]
-    twice = len(set(names)) != len(names)
-    if twice:
+    if len({entry.entity_id for entry in entries}) != len(entries):
         raise OfferError("claims an identifier twice")
-    need(rising([actor.actor for actor in one.actors]), "actors")
-    ids += [actor.actor for actor in one.actors] + [each.dispute for each in one.disputes]
+    need(rising([actor.actor for actor in letter.actors]), "actors")
+    ids += [actor.actor for actor in letter.actors] + [each.dispute for each in letter.disputes]
     need(len(set(ids)) == len(ids), "actors")
-    for at, actor in enumerate(one.actors):
-        _check_actor(actor, f"actors[{at}]")
+    for place, actor in enumerate(letter.actors):
+        where = f"actors[{place}]"
+        _check_actor(actor, where)
         # A feed of a week that has not begun would be refused as a whole.
         last = max((week_start(tie.week) for tie in actor.ties), default=date(2000, 1, 1))
-        need(last - CLOCK_TOLERANCE <= parse_moment(one.issued_at).date(), f"actors[{at}].ties")
+        need(last - CLOCK_TOLERANCE <= parse_moment(letter.issued_at).date(), f"{where}.ties")
     for name in ("renewals", "withdrawals", "answers"):
-        those = getattr(one, name)
-        need(rising(those) and all(map(ENTRY_ID.fullmatch, those)), name)
-        need(len(those) <= MAX_ENTRIES, name)
-    need(len(one.disputes) <= MAX_OPEN_DISPUTES, "disputes")
-    need(rising([dispute.dispute for dispute in one.disputes]), "disputes")
-    for dispute in one.disputes:
+        need(are_ids(getattr(letter, name)) and len(getattr(letter, name)) <= MAX_ENTRIES, name)
+    need(len(letter.disputes) <= MAX_OPEN_DISPUTES, "disputes")
+    need(rising([dispute.dispute for dispute in letter.disputes]), "disputes")
+    for dispute in letter.disputes:
         need(ENTRY_ID.fullmatch(dispute.dispute) and ENTRY_ID.fullmatch(dispute.entry), "disputes")
         need(not dispute.appeal or ORG_SLUG.fullmatch(dispute.appeal), "disputes.appeal")
 
 
-def _check_actor(one: HubActor, where: str) -> None:
-    need(ENTRY_ID.fullmatch(one.actor), f"{where}.actor")
-    need(one.entries, f"{where}.entries")
-    need(rising([entry.entity_id for entry in one.entries]), f"{where}.entries")
-    need(rising(one.replaces) and all(map(ENTRY_ID.fullmatch, one.replaces)), f"{where}.replaces")
-    for at, entry in enumerate(one.entries):
-        check_entry(entry, f"{where}.entries[{at}]")
-    check_ties(one.ties, f"{where}.ties")
-    known = {entry.entry for entry in one.entries}
-    need(all(known.issuperset(tie.entries) for tie in one.ties), f"{where}.ties")
-    line = LoggedActor(one.actor, "2000-01-01", one.replaces, one.ties, one.actor)
+def are_ids(values: Sequence[str]) -> bool:
+    """Returns whether values are ids of a hub in order, each once."""
+    return rising(values) and all(map(ENTRY_ID.fullmatch, values))
+
+
+def _check_actor(actor: HubActor, where: str) -> None:
+    entries = actor.entries
+    need(ENTRY_ID.fullmatch(actor.actor), f"{where}.actor")
+    need(entries and rising([entry.entity_id for entry in entries]), f"{where}.entries")
+    need(are_ids(actor.replaces), f"{where}.replaces")
+    for place, entry in enumerate(entries):
+        check_entry(entry, f"{where}.entries[{place}]")
+    check_ties(actor.ties, f"{where}.ties")
+    known = {entry.entry for entry in entries}
+    need(all(known.issuperset(tie.entries) for tie in actor.ties), f"{where}.ties")
+    line = LoggedActor(actor.actor, "2000-01-01", actor.replaces, actor.ties, actor.actor)
     if len(signing.canonical_json(line)) > MAX_LINE_BYTES:
         raise OfferError(f"has more ties in {where} than {MAX_LINE_BYTES} bytes of a log hold")
 
 
-def check_entry(one: HubEntry, where: str) -> None:
+def check_entry(entry: HubEntry, where: str) -> None:
     """Checks every field of an entry; raises OfferError for the first that is wrong."""
-    need(ENTRY_ID.fullmatch(one.entry), f"{where}.entry")
-    need(_is_id(one.entity_id), f"{where}.entity_id")
-    need(one.role in HARD_ROLES, f"{where}.role")
-    need(one.tier == Tier.CORE, f"{where}.tier")
-    need(one.basis in BASES, f"{where}.basis")
-    need(one.confidence <= 100 and one.confidence % 10 == 0, f"{where}.confidence")
-    need(LEAST <= one.reporters <= MAX_REPORTERS, f"{where}.reporters")
-    need(is_week(one.first) and is_week(one.last), f"{where}.first")
-    need(one.first <= one.last, f"{where}.last")
+    need(ENTRY_ID.fullmatch(entry.entry), f"{where}.entry")
+    need(_is_id(entry.entity_id), f"{where}.entity_id")
+    need(entry.role in HARD_ROLES, f"{where}.role")
+    need(entry.tier == Tier.CORE, f"{where}.tier")
+    need(entry.basis in BASES, f"{where}.basis")
+    need(entry.confidence <= 100 and entry.confidence % 10 == 0, f"{where}.confidence")
+    need(LEAST <= entry.reporters <= MAX_REPORTERS, f"{where}.reporters")
+    need(is_week(entry.first) and is_week(entry.last), f"{where}.first")
+    need(entry.first <= entry.last, f"{where}.last")
 
 
 def check_ties(ties: Sequence[HubTie], where: str) -> None:
@@ -651,7 +624,7 @@ def seal_letter(content: bytes, signature: bytes, sealing_key: bytes, hub: str) 
     """
     lengths = len(content).to_bytes(4, "big") + len(signature).to_bytes(4, "big")
     plain = lengths + content + signature
-    size = next((one for one in SIZES if len(plain) <= one), None)
+    size = next((size for size in SIZES if len(plain) <= size), None)
     if size is None:
         raise OfferError(f"is larger than {SIZES[-1]} bytes")
     public = X25519PublicKey.from_public_bytes(sealing_key)
@@ -674,10 +647,11 @@ def open_letter(sealed: bytes, secret: bytes, hub: str) -> tuple[bytes, bytes]:
         plain = _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(secret), _purpose(hub))
     except (InvalidTag, ValueError):
         raise problem from None
-    first, second = (int.from_bytes(plain[at : at + 4], "big") for at in (0, 4))
-    if 8 + first + second > len(plain) or plain[8 + first + second :].strip(b"\0"):
+    middle = 8 + int.from_bytes(plain[:4], "big")
+    end = middle + int.from_bytes(plain[4:8], "big")
+    if end > len(plain) or plain[end:].strip(b"\0"):
         raise OfferError("is sealed, and is no letter")
-    return plain[8 : 8 + first], plain[8 + first : 8 + first + second]
+    return plain[8:middle], plain[middle:end]
 
 
 def _purpose(hub: str) -> bytes:

@@ -21,7 +21,6 @@ is checked. The file of victims stays with the organisation.
 from __future__ import annotations
 
 import base64
-import binascii
 import csv
 import hashlib
 import io
@@ -31,24 +30,28 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports import signing
-from reports.exchange.read_offer import CLOCK_TOLERANCE, parse_moment
-from reports.signing import NotCanonicalError
+from reports.exchange.read_offer import (
+    CLOCK_TOLERANCE,
+    SHA256,
+    OfferError,
+    need,
+    parse_letter,
+    parse_moment,
+    parses,
+    rising,
+)
 from schemas.extras import install_command
 from schemas.offer import (
     COMPARED_KINDS,
     MAX_SET_SIZE,
     MIN_SET_SIZE,
-    OVERLAP_VERSION,
     TAG_BYTES,
-    About,
     Answer,
     Request,
     Result,
@@ -68,12 +71,6 @@ LEAST_FLOOR, MOST_FLOOR = 3, 1_000
 _TO_GROUP = b"ringtrace overlap v1 element "
 
 _TO_TAG = b"ringtrace overlap v1 tag "
-
-_HEX = re.compile(r"[0-9a-f]{64}")
-
-
-class LetterError(ValueError):
-    """Points or tags that are not what was declared; the words follow a file's name."""
 
 
 class MissingOverlapLibraryError(ImportError):
@@ -100,18 +97,17 @@ class Victims:
     @property
     def phones(self) -> frozenset[str]:
         """Distinct numbers."""
-        return frozenset(one for one in self.numbers if one)
+        return frozenset(number for number in self.numbers if number)
 
     @property
     def emails(self) -> frozenset[str]:
         """Distinct addresses."""
-        return frozenset(one for one in self.addresses if one)
+        return frozenset(address for address in self.addresses if address)
 
     def entity_ids(self) -> frozenset[str]:
         """Returns numbers and addresses as entity ids, which must be in nobody's cluster."""
-        return frozenset(f"phone:{one}" for one in self.phones) | frozenset(
-            f"email:{one}" for one in self.emails
-        )
+        ids = [f"phone:{phone}" for phone in self.phones]
+        return frozenset(ids + [f"email:{email}" for email in self.emails])
 
     def of(self, people: Collection[str], by: str) -> frozenset[str]:
         """Returns one value of each of `people` that has any, the smallest: nobody counts twice.
@@ -123,9 +119,9 @@ class Victims:
             raise VictimsFileError("needs a column victim_id, by which victims are chosen")
         values = self.numbers if by == "phone" else self.addresses
         least: dict[str, str] = {}
-        for one, value in zip(self.ids, values, strict=True):
-            if value and one in people:
-                least[one] = min(value, least.get(one, value))
+        for person, value in zip(self.ids, values, strict=True):
+            if value and person in people:
+                least[person] = min(value, least.get(person, value))
         return frozenset(least.values())
 
 
@@ -146,20 +142,20 @@ def load_victim_file(text: str, name: str) -> Victims:
         VictimsFileError: if it has no column `phone` or `email`, or a row of another length.
     """
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = [one.strip().lower() for one in next(reader, [])]
+    header = [name.strip().lower() for name in next(reader, [])]
     if not {"phone", "email"} & set(header) or len(set(header)) != len(header):
         raise VictimsFileError(
             f"{name}: give it a header with phone or email, and country if known"
         )
-    columns: dict[str, list[str]] = {one: [] for one in header}
+    columns: dict[str, list[str]] = {name: [] for name in header}
     try:
         for row in reader:
             if row and len(row) != len(header):
                 raise VictimsFileError(
                     f"{name}, line {reader.line_num}: has another number of cells"
                 )
-            for one, cell in zip(header, row, strict=False):
-                columns[one].append(cell.strip())
+            for title, cell in zip(header, row, strict=False):
+                columns[title].append(cell.strip())
     except csv.Error:
         raise VictimsFileError(f"{name}, line {reader.line_num}: is not CSV") from None
     rows = len(columns[header[0]])
@@ -191,11 +187,11 @@ def padded_size(count: int) -> int:
 
 
 def check_size(size: int, largest: int = MAX_SET_SIZE) -> None:
-    """Raises LetterError unless `size` is one that a set can be filled up to, and no larger."""
+    """Raises OfferError unless `size` is one that a set can be filled up to, and no larger."""
     if size < MIN_SET_SIZE or size & (size - 1):
-        raise LetterError(f"has a size that is not a power of two from {MIN_SET_SIZE}")
+        raise OfferError(f"has a size that is not a power of two from {MIN_SET_SIZE}")
     if size > min(largest, MAX_SET_SIZE):
-        raise LetterError(f"is of {size} elements; more than {largest} are not compared here")
+        raise OfferError(f"is of {size} elements; more than {largest} are not compared here")
 
 
 def new_secret() -> bytes:
@@ -213,13 +209,13 @@ def mask_points(secret: bytes, points: Iterable[bytes]) -> list[bytes]:
     """Multiplies each point by the secret.
 
     Raises:
-        LetterError: for what is no element of the group, or its identity.
+        OfferError: for what is no element of the group, or its identity.
     """
     multiply = ristretto255().crypto_scalarmult_ristretto255
     try:
         return [bytes(multiply(secret, point)) for point in points]
     except (RuntimeError, TypeError, ValueError):
-        raise LetterError("contains a point that is not in the group") from None
+        raise OfferError("contains a point that is not in the group") from None
 
 
 def request_points(secret: bytes, session: bytes, values: Iterable[str]) -> list[bytes]:
@@ -266,17 +262,17 @@ def decode_elements(text: str, each: int, size: int) -> list[bytes]:
     """Decodes `size` points or tags of `each` bytes from base64, sorted and all different.
 
     Raises:
-        LetterError: for any other.
+        OfferError: for any other.
     """
     try:
         whole = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise LetterError("contains text that is not base64") from None
+    except ValueError:
+        raise OfferError("contains text that is not base64") from None
     if len(whole) != each * size:
-        raise LetterError(f"declares {size} elements and contains {len(whole) / each:g}")
-    parts = [whole[at : at + each] for at in range(0, len(whole), each)]
-    if any(a >= b for a, b in pairwise(parts)):
-        raise LetterError("contains an element twice, or elements that are not sorted")
+        raise OfferError(f"declares {size} elements and contains {len(whole) / each:g}")
+    parts = [whole[start : start + each] for start in range(0, len(whole), each)]
+    if not rising(parts):
+        raise OfferError("contains an element twice, or elements that are not sorted")
     return parts
 
 
@@ -284,36 +280,28 @@ def read_letter(kind: type[Letter], content: bytes, signed_by: str) -> Letter:
     """Reads a signed letter of one kind, and checks every field.
 
     Raises:
-        LetterError: naming what is wrong.
+        OfferError: naming what is wrong.
     """
-    try:
-        value: Any = signing.parse_canonical_json(content)
-        wanted = kind.__dataclass_fields__["format"].default
-        if not isinstance(value, dict) or value.get("format") != wanted:
-            raise LetterError(f"is no {wanted}")
-        if repr(value.get("version")) != repr(OVERLAP_VERSION):
-            raise LetterError(
-                f"is of a version that is not read here; ask for version {OVERLAP_VERSION}"
-            )
-        letter = signing.dataclass_from_json(kind, value)
-    except NotCanonicalError as error:
-        raise LetterError(str(error)) from None
+    letter: Letter = parse_letter(content, [kind], f"is no {kind.format}")
     if letter.sender != signed_by:
-        raise LetterError(f"is signed by {signed_by}, who is not its sender")
-    _check_issued_at(letter.issued_at)
-    _need(_HEX.fullmatch(letter.session), "session")
+        raise OfferError(f"is signed by {signed_by}, who is not its sender")
+    need(parses(parse_moment, letter.issued_at), "issued_at")
+    need(SHA256.fullmatch(letter.session), "session")
+    if not isinstance(letter, Result):
+        check_size(letter.size)
     if isinstance(letter, Answer):
-        _need(_HEX.fullmatch(letter.request), "request")
-        check_size(letter.size)
+        need(SHA256.fullmatch(letter.request), "request")
         return letter
-    _check_about(letter.about)
-    _need(letter.by in COMPARED_KINDS, "by")
-    _need(LEAST_FLOOR <= letter.floor <= MOST_FLOOR, "floor")
-    if isinstance(letter, Request):
-        check_size(letter.size)
-        return letter
-    _need(_HEX.fullmatch(letter.answer), "answer")
-    _need(letter.shared is None or letter.shared >= letter.floor, "shared")
+    about = letter.about
+    need(ABOUT.fullmatch(about.agreed), "about.agreed")
+    need(about.offer is None or SHA256.fullmatch(about.offer), "about.offer")
+    need((about.offer is None) == (not about.entities), "about.entities")
+    need(rising(about.entities), "about.entities")
+    need(letter.by in COMPARED_KINDS, "by")
+    need(LEAST_FLOOR <= letter.floor <= MOST_FLOOR, "floor")
+    if isinstance(letter, Result):
+        need(SHA256.fullmatch(letter.answer), "answer")
+        need(letter.shared is None or letter.shared >= letter.floor, "shared")
     return letter
 
 
@@ -321,19 +309,19 @@ def check_letter_addressee(letter: Request | Answer | Result, me: str, now: date
     """Checks that a letter is for `me`, and was under way for no longer than it may be.
 
     Raises:
-        LetterError: if not.
+        OfferError: if not.
     """
     if letter.recipient != me:
-        raise LetterError(f"is not for {me}")
+        raise OfferError(f"is not for {me}")
     if not now - LETTER_VALIDITY <= parse_moment(letter.issued_at) <= now + CLOCK_TOLERANCE:
-        raise LetterError(
+        raise OfferError(
             f"was issued at {letter.issued_at}; a letter is good for {LETTER_VALIDITY.days} days"
         )
 
 
 def _numbers(cells: list[str], countries: list[str]) -> tuple[tuple[str | None, ...], int]:
     raw = pa.array([cell or None for cell in cells], pa.string())
-    where = pa.array([one.upper() or None for one in countries], pa.string())
+    where = pa.array([country.upper() or None for country in countries], pa.string())
     read = pc.struct_field(normalize.normalize_numbers(raw, where), "e164")
     return tuple(read.to_pylist()), read.null_count - raw.null_count
 
@@ -344,27 +332,8 @@ def _addresses(cells: list[str]) -> tuple[tuple[str | None, ...], int]:
 
 
 def _address(cell: str) -> str | None:
-    local, at, host = unicodedata.normalize("NFKC", cell).strip().rpartition("@")
-    canonical = domain.canonical_host(host) if at and local and not local.isspace() else None
+    local, _, host = unicodedata.normalize("NFKC", cell).strip().rpartition("@")
+    canonical = domain.canonical_host(host) if local.strip() else None
     if canonical is None or any(character.isspace() for character in local):
         return None
     return f"{local.lower()}@{canonical}"
-
-
-def _check_about(about: About) -> None:
-    _need(ABOUT.fullmatch(about.agreed), "about.agreed")
-    _need(about.offer is None or _HEX.fullmatch(about.offer), "about.offer")
-    _need((about.offer is None) == (not about.entities), "about.entities")
-    _need(all(a < b for a, b in pairwise(about.entities)), "about.entities")
-
-
-def _check_issued_at(text: str) -> None:
-    try:
-        parse_moment(text)
-    except ValueError:
-        raise LetterError("field issued_at is not a time") from None
-
-
-def _need(holds: object, field: str) -> None:
-    if not holds:
-        raise LetterError(f"has a field {field} that is not valid")

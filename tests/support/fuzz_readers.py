@@ -42,7 +42,6 @@ from reports.exchange import (
     HUB_LIVES,
     SEALED_SIZES,
     HubLog,
-    LetterError,
     OfferError,
     check_letter_addressee,
     check_offer_addressee,
@@ -345,7 +344,7 @@ def specimens() -> list[Specimen]:
                "result": _letter_reader(Result)}  # fmt: skip
     files = [
         Specimen(name, signing.letter_bytes(letter, KEY), readers.get(name, _read_offer),
-                 (OfferError, LetterError, UsageError))
+                 (OfferError, UsageError))
         for name, letter in letters()
     ]  # fmt: skip
     kinds = {"hub log": _read_log}

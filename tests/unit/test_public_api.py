@@ -131,19 +131,10 @@ FRAGMENTS = st.lists(
 @draws(40)
 @given(FRAGMENTS.map(" ".join))
 def test_offsets_are_those_of_the_text(text):
-<<<<<<< HEAD
     mentions = rt.extract_identifiers(text, "US")
     assert all(text[mention.start : mention.end] == mention.raw for mention in mentions)
     assert all(mention.entity_id.startswith(f"{mention.kind}:") for mention in mentions)
     assert mentions == sorted(mentions, key=lambda mention: mention.start)
-=======
-    identifiers = rt.extract_identifiers(text, "US")
-    assert all(
-        text[identifier.start : identifier.end] == identifier.raw for identifier in identifiers
-    )
-    assert all(identifier.entity_id.startswith(f"{identifier.kind}:") for identifier in identifiers)
-    assert identifiers == sorted(identifiers, key=lambda identifier: identifier.start)
->>>>>>> pa
 
 
 def test_identifiers_are_those_of_a_run(run):
@@ -155,13 +146,8 @@ def test_identifiers_are_those_of_a_run(run):
         if mention["record_id"] == "c1"
     }
     assert of_run == {
-<<<<<<< HEAD
         (mention.entity_id, mention.start, mention.end, mention.raw)
         for mention in rt.extract_identifiers(text, "US")
-=======
-        (identifier.entity_id, identifier.start, identifier.end, identifier.raw)
-        for identifier in rt.extract_identifiers(text, "US")
->>>>>>> pa
     }
     (own,) = rt.extract_identifiers("My number is 202-555-0143", "US")
     assert own.role == "victim"
@@ -279,15 +265,9 @@ def test_a_failure_says_where_and_no_data(files, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(wiring, "stated_victim_numbers", poisoned)
     with pytest.raises(
         RuntimeError, match="the run failed: ValueError in test_public_api"
-<<<<<<< HEAD
     ) as failure:
         rt.run_batch(files[0], output=tmp_path / "run", progress=False)
     assert "8885550142" not in str(failure.value) + "".join(capfd.readouterr())
-=======
-    ) as raised:
-        rt.run_batch(files[0], output=tmp_path / "run", progress=False)
-    assert "8885550142" not in str(raised.value) + "".join(capfd.readouterr())
->>>>>>> pa
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(Exception, match="cannot read"):
         rt.run_batch(files[0], output=tmp_path / "run", progress=False, debug=True)
@@ -370,11 +350,7 @@ def collected(tables, folder):
 
 
 def sorted_lines(rows):
-<<<<<<< HEAD
     return sorted(json.dumps(value, default=str) for value in rows)
-=======
-    return sorted(json.dumps(row, default=str) for row in rows)
->>>>>>> pa
 
 
 def test_the_steps_give_the_tables_of_a_run(run, files, tmp_path):
@@ -409,13 +385,8 @@ def test_the_steps_pass_on_what_they_say(files, tmp_path):
 
     assert [row["complaint_id"] for row in rows("complaints")] == ["c1"]
     assert {row["code"] for row in rows("rejects")} == {"after_as_of", "bad_timestamp"}
-<<<<<<< HEAD
     listed = [mention for record in rows("mentions") for mention in record["mentions"]]
     roles = {mention["entity_id"]: mention["role"] for mention in listed}
-=======
-    found = [mention for record in rows("mentions") for mention in record["mentions"]]
-    roles = {mention["entity_id"]: mention["role"] for mention in found}
->>>>>>> pa
     assert roles[PHONE] == "callback"
     assert roles[f"phone:{VICTIM}"] == "victim"
 

@@ -37,7 +37,6 @@ from transforms.read.files import (
     InputFile,
     ReadOptions,
     detect_compression,
-    open_raw,
     raw_blocks,
     read_head,
     refuse_foreign,
@@ -47,9 +46,8 @@ from transforms.read.framing import Origin, Record, physical_lines, split_cells
 from transforms.read.parquet_limits import (
     MAX_COLUMNS,
     DamagedParquetError,
-    OverLimitError,
-    open_parquet,
     parquet_batches,
+    parquet_schema,
 )
 
 HEAD_BYTES = 64 * 1024
@@ -164,15 +162,8 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     Raises:
         InputError: if it cannot be opened, or has no format that `options` let it have.
     """
-    try:
-        start = next(raw_blocks(file.path, 0, HEAD_BYTES), b"")
-    except OSError as error:
-        raise InputError(file.path, "cannot be opened", "check your access to it") from error
-    file = replace(file, compression=detect_compression(start))
-    data, damaged = read_head(file.path, file.compression, HEAD_BYTES)
+    file, data, damaged = _read_start(file, HEAD_BYTES)
     is_parquet = data.startswith(b"PAR1")
-    if not is_parquet:
-        file, data = dialects.recode_head(file, data)
     wanted = options.format_for(file.kind)
     misfit = ""
     if wanted is None and (by := options.map_for(file.kind)) is not None and data.strip():
@@ -204,6 +195,19 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise _wrong_kind(file, adapter.description)
     _check_modules(file, adapter)
     return file
+
+
+def _read_start(file: InputFile, size: int) -> tuple[InputFile, bytes, bool]:
+    """Returns a file with its compression and encoding, its first bytes, and if it is damaged."""
+    try:
+        start = next(raw_blocks(file.path, 0, HEAD_BYTES), b"")
+    except (OSError, ValueError) as error:
+        raise InputError(file.path, "cannot be opened", "check your access to it") from error
+    file = replace(file, compression=detect_compression(start))
+    data, damaged = read_head(file.path, file.compression, size)
+    if not data.startswith(b"PAR1"):
+        file, data = dialects.recode_head(file, data)
+    return file, data, damaged
 
 
 def _check_modules(file: InputFile, adapter: Adapter) -> None:
@@ -279,14 +283,7 @@ def _recognize_parquet(file: InputFile, options: ReadOptions) -> InputFile:
     """Returns the file with the format of its Parquet schema. Raises as `_recognize_text`."""
     if file.compression != "none":
         raise UnrecognizedError("Parquet inside a compressed file")
-    try:
-        with open_raw(file.path) as stream:
-            schema = open_parquet(stream).schema_arrow
-    except OverLimitError as error:
-        remedy = "export the file again, in parts"
-        raise InputError(file.path, f"not read: {error.problem}", remedy) from None
-    except (OSError, pa.ArrowException):
-        raise InputError(file.path, "damaged Parquet", "export the file again") from None
+    schema = parquet_schema(file.path)
     if adapter := _adapter_by("detect_schema", schema):
         return replace(file, format=adapter.name)
     _check_columns(file, schema.names, options)
@@ -458,23 +455,12 @@ def sample_file(path: str) -> Sample:
     Raises:
         InputError: if it is no CSV, JSON, Parquet or xlsx with rows.
     """
-    try:
-        with open_raw(path) as stream:
-            start = stream.read(8)
-    except (OSError, ValueError) as error:
-        raise InputError(path, "cannot be opened", "give a file that can be read") from error
-    compression = detect_compression(start)
-    if start.startswith(framing.ZIP_MAGIC):
-        head, _ = read_head(path, compression, 4096)
-        if not framing.is_workbook(head):
-            refuse_foreign(path, head, "")
+    file = InputFile(path, path, RecordKind.COMPLAINT, "", "none", 0)
+    _, head, _ = _read_start(file, SAMPLE_BYTES)
+    if framing.is_workbook(head):
         return _sample_sheet(path)
-    if start.startswith(b"PAR1"):
+    if head.startswith(b"PAR1"):
         return _sample_parquet(path)
-    head, _ = read_head(path, compression, SAMPLE_BYTES)
-    _, head = dialects.recode_head(
-        InputFile(path, path, RecordKind.COMPLAINT, "", compression, 0), head
-    )
     head = head.removeprefix(codecs.BOM_UTF8)
     if not head.strip():
         raise InputError(path, "has no rows", "give a file with records")

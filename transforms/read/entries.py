@@ -13,8 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from glob import glob, has_magic
-from operator import attrgetter
+from glob import escape, glob, has_magic
 from pathlib import Path
 
 from apache_beam.io.filesystem import FileMetadata
@@ -110,9 +109,12 @@ def list_entries(patterns: Sequence[str]) -> Listing:
     for path, (name, entry) in sorted(places.items()):
         if isinstance(entry, SkipReason):
             listing.skipped.append((name, entry))
-        elif isinstance(entry, InputError):
+            continue
+        if isinstance(entry, InputError):
             listing.unreadable.append((name, entry))
-        elif known.setdefault(_identity(path), path) != path:
+            continue
+        target = str(Path(path).resolve()) if _is_local(path) else path
+        if known.setdefault(target, path) != path:
             listing.skipped.append((name, SkipReason.SAME_FILE))
         else:
             listing.files.append(entry)
@@ -142,13 +144,14 @@ def sheet_entries(name: str, kind: RecordKind, sheets: Iterable[str]) -> list[En
 
 def summarize_entries(read: int, entries: Iterable[Entry]) -> InputEntries:
     """Builds the manifest's account of all entries; `read` counts those that were read."""
-    ordered = sorted(entries, key=attrgetter("name", "kind"))
+    ordered = sorted(
+        entries, key=lambda each: (each.status != EntryStatus.UNREADABLE, each.name, each.kind)
+    )
     skipped = Counter(entry.reason for entry in ordered if entry.status == EntryStatus.SKIPPED)
-    ordered.sort(key=lambda entry: entry.status != EntryStatus.UNREADABLE)
     return InputEntries(
         read=read,
         skipped=dict(sorted(skipped.items())),
-        unreadable=sum(entry.status == EntryStatus.UNREADABLE for entry in ordered),
+        unreadable=len(ordered) - skipped.total(),
         listed=[
             InputEntry(name=entry.name, kind=entry.kind, status=entry.status, reason=entry.reason)
             for entry in ordered[:MOST_LISTED]
@@ -183,10 +186,7 @@ def folder_entries(folder: str) -> Iterator[_Found]:
         linked = [name for name in folders if Path(place, name).is_symlink()]
         for path in sorted(Path(place, name) for name in (*linked, *files)):
             name = str(path.relative_to(folder))
-            if reason := _reason_to_skip(name):
-                yield str(path.absolute()), _shown(name), reason
-            else:
-                yield _entry(str(path), name)
+            yield _entry(str(path), name, _reason_to_skip(name))
     for error in closed:
         path = Path(str(error.filename))
         name = str(path.relative_to(folder))
@@ -196,14 +196,19 @@ def folder_entries(folder: str) -> Iterator[_Found]:
         yield str(path.absolute()), _shown(name), _reason_to_skip(name) or problem
 
 
-def _entry(path_given: str, name: str) -> _Found:
-    """Returns an entry of a local path that is meant: a file, or the reason why it is none."""
-    path = Path(path_given)
-    try:
-        size, whole = _checked_size(path), _absolute(path_given)
-        return whole, _shown(name), FileMetadata(whole, size)
-    except InputError as error:
-        return str(path.absolute()), _shown(name), error
+def _entry(path: str, name: str, reason: SkipReason | None = None) -> _Found:
+    """Returns an entry of a local path: a file, or the reason why it is none, or is not meant.
+
+    The path of a file is from the root, its folder without links; a linked file keeps its name.
+    """
+    local = Path(path)
+    if reason is None:
+        try:
+            size, whole = _checked_size(local), str(local.parent.resolve() / local.name)
+            return whole, _shown(name), FileMetadata(whole, size)
+        except InputError as error:
+            return str(local.absolute()), _shown(name), error
+    return str(local.absolute()), _shown(name), reason
 
 
 def _checked_size(path: Path) -> int:
@@ -237,17 +242,14 @@ def _matching(pattern: str) -> Iterator[_Found]:
         reason = None if asked else _reason_to_skip(name)
         if reason is None and Path(path).is_dir() and not Path(path).is_symlink():
             reason = SkipReason.FOLDER
-        if reason is not None:
-            yield str(Path(path).absolute()), _shown(name), reason
-        else:
-            yield _entry(path, name)
+        yield _entry(path, name, reason)
 
 
 def _remote_entries(pattern: str) -> Iterator[_Found]:
     folder = pattern.rstrip("/")
-    below = _list_pattern(f"{_escape(folder)}/**")
+    below = _list_pattern(f"{escape(folder)}/**")
     if FileSystems.exists(pattern) and not below:
-        for file in _list_pattern(_escape(pattern)):
+        for file in _list_pattern(escape(pattern)):
             yield file.path, file.path.rpartition("/")[2], file
         return
     fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
@@ -274,19 +276,6 @@ def _reason_to_skip(name: str) -> SkipReason | None:
     if any(part.startswith((".", "_")) for part in parts):
         return SkipReason.HIDDEN
     return SkipReason.MANIFEST if parts[-1] == MANIFEST_NAME else None
-
-
-def _escape(path: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", path)
-
-
-def _absolute(path: str) -> str:
-    """Returns the path from the root, its folder without links; a linked file keeps its name."""
-    return str(Path(path).parent.resolve() / Path(path).name)
-
-
-def _identity(path: str) -> str:
-    return str(Path(path).resolve()) if _is_local(path) else path
 
 
 def _shown(name: str) -> str:

@@ -99,15 +99,14 @@ def chunk_records(records: Iterable[Record]) -> Iterator[list[Record]]:
     chunk: list[Record] = []
     size = 0
     for record in records:
-        one = record
-        commas = one.data.count(b",")
-        if commas > MAX_COMMAS and one.fault is None:
-            one = one._replace(data=one.data[:KEPT_BYTES], fault=Code.ROW_TOO_LARGE)
-        cost = len(one.data) + _BYTES_A_COMMA * commas
+        bounded, commas = record, record.data.count(b",")
+        if commas > MAX_COMMAS and record.fault is None:
+            bounded = record._replace(data=record.data[:KEPT_BYTES], fault=Code.ROW_TOO_LARGE)
+        cost = len(bounded.data) + _BYTES_A_COMMA * commas
         if chunk and (len(chunk) >= BATCH_ROWS or size + cost > BATCH_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(one)
+        chunk.append(bounded)
         size += cost
     if chunk:
         yield chunk
@@ -257,30 +256,21 @@ def leaves_quote_open(line: bytes, opened: bool = False) -> bool | None:
     None where something else than a comma or the end follows a closing quote, and where a cell was
     open at the start and one without quotes around it has a quote: it was not the cell's end.
     """
-    position, joined = 0, opened
-    while True:
-        if not opened:
-            if line[position : position + 1] == b'"':
-                position += 1
-            else:
-                comma = line.find(b",", position)
-                if joined and line.find(b'"', position, len(line) if comma < 0 else comma) >= 0:
-                    return None
-                if comma < 0:
-                    return False
-                position = comma + 1
-                continue
-        quote = line.find(b'"', position)
-        while quote >= 0 and line[quote + 1 : quote + 2] == b'"':
-            quote = line.find(b'"', quote + 2)
-        if quote < 0:
-            return True
-        opened = False
-        position = quote + 2
-        if position > len(line):
-            return False
-        if line[position - 1 : position] != b",":
-            return None
+    cells = _AFTER_QUOTE.fullmatch(b'"' + line) if opened else _CELLS.fullmatch(line)
+    return None if cells is None else cells["open"] is not None
+
+
+def _row_of_cells(plain: str) -> re.Pattern[bytes]:
+    cell = rf'{_QUOTED}"|{plain}'
+    return re.compile(rf"(?:(?:{cell}),)*+(?:(?P<open>{_QUOTED})|{cell})".encode())
+
+
+_QUOTED = r'"[^"]*+(?:""[^"]*+)*+'
+"""A quoted cell without its last quote."""
+
+_CELLS, _AFTER_QUOTE = _row_of_cells('(?!")[^,]*+'), _row_of_cells('[^",]*+')
+
+_CELL = re.compile(r'(?:\A|,)(?:"(?P<inside>[^"]*+(?:""[^"]*+)*+)"?)?+(?P<behind>[^,]*+)')
 
 
 def split_cells(record: str) -> list[str]:
@@ -295,23 +285,13 @@ def locate_cells(record: str) -> Iterator[tuple[int, int, str]]:
 
     The quotes around a cell are outside of its place; one that is never closed ends the record.
     """
-    position, end = 0, len(record)
-    while position <= end:
-        start = stop = position
-        cell = ""
-        if record[position : position + 1] == '"':
-            start = position + 1
-            quote = record.find('"', start)
-            while quote >= 0 and record[quote + 1 : quote + 2] == '"':
-                quote = record.find('"', quote + 2)
-            stop = end if quote < 0 else quote
-            cell = record[start:stop].replace('""', '"')
-            position = stop + 1
-        comma = record.find(",", position)
-        comma = end if comma < 0 else comma
-        behind = record[position:comma]
-        yield start, comma if behind else stop, cell + behind
-        position = comma + 1
+    for cell in _CELL.finditer(record):
+        inside, behind = cell["inside"], cell["behind"]
+        if inside is None:
+            yield cell.start("behind"), cell.end(), behind
+        else:
+            end = cell.end("behind" if behind else "inside")
+            yield cell.start("inside"), end, inside.replace('""', '"') + behind
 
 
 def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:

@@ -19,7 +19,15 @@ import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.reject import Code
-from transforms.read.files import TOO_MUCH, most_decoded, most_rows, most_work, open_raw, work_of
+from transforms.read.files import (
+    TOO_MUCH,
+    InputError,
+    most_decoded,
+    most_rows,
+    most_work,
+    open_raw,
+    work_of,
+)
 
 BATCH_ROWS = 8_192
 
@@ -68,16 +76,16 @@ class BrokenThriftError(Exception):
 
 @dataclass
 class _Thrift:
-    """Reads Thrift's compact protocol from `data` on from `at`."""
+    """Reads Thrift's compact protocol from `data` on from `position`."""
 
     data: bytes
-    at: int = 0
+    position: int = 0
 
     def byte(self) -> int:
-        if self.at >= len(self.data):
+        if self.position >= len(self.data):
             raise BrokenThriftError
-        self.at += 1
-        return self.data[self.at - 1]
+        self.position += 1
+        return self.data[self.position - 1]
 
     def varint(self) -> int:
         value = shift = 0
@@ -138,8 +146,8 @@ class _Thrift:
         return count, head & 0x0F
 
     def skip(self, count: int) -> None:
-        self.at += count
-        if self.at > len(self.data):
+        self.position += count
+        if self.position > len(self.data):
             raise BrokenThriftError
 
 
@@ -168,6 +176,23 @@ def open_parquet(stream: BinaryIO) -> pq.ParquetFile:
     if not 0 <= min(rows) <= max(rows) <= most_rows(size):
         raise OverLimitError("more rows than a Parquet file of its size can hold")
     return file
+
+
+def parquet_schema(path: str) -> pa.Schema:
+    """Returns the schema of a Parquet file.
+
+    Raises:
+        InputError: if it is damaged, or beyond the limits.
+    """
+    try:
+        with open_raw(path) as stream:
+            schema: pa.Schema = open_parquet(stream).schema_arrow
+    except OverLimitError as error:
+        remedy = "export the file again, in parts"
+        raise InputError(path, f"not read: {error.problem}", remedy) from None
+    except (OSError, pa.ArrowException):
+        raise InputError(path, "damaged Parquet", "export the file again") from None
+    return schema
 
 
 def share_of_rows(metadata: pq.FileMetaData, groups: list[int]) -> float:
@@ -288,7 +313,7 @@ def _page_header(stream: BinaryIO, position: int) -> tuple[dict[int, Any], int]:
     for size in _HEADER_BYTES:
         thrift = _Thrift(_read(stream, position, size))
         try:
-            return thrift.struct(), thrift.at
+            return thrift.struct(), thrift.position
         except BrokenThriftError:
             continue
     raise pa.ArrowInvalid("no Parquet page header")

@@ -70,20 +70,13 @@ def decode_raw(raw: str, raw_encoding: str) -> bytes:
 
 def rejects_batch(rejects: Sequence[Reject]) -> pa.RecordBatch:
     """Builds a batch of `schemas.reject.REJECT`, in the order given."""
+    names = ("source", "position", "format", "record_kind", "stage", "code", "field", "message")
     texts = [encode_raw(reject.raw) for reject in rejects]
-    columns = {
-        "source": [reject.source for reject in rejects],
-        "position": [reject.position for reject in rejects],
-        "format": [reject.format for reject in rejects],
-        "record_kind": [reject.record_kind for reject in rejects],
+    columns = {name: [getattr(reject, name) for reject in rejects] for name in names} | {
         "raw": [text for text, _ in texts],
         "raw_encoding": [encoding for _, encoding in texts],
         "raw_bytes": [
             len(reject.raw) if reject.size is None else reject.size for reject in rejects
         ],
-        "stage": [reject.stage for reject in rejects],
-        "code": [reject.code for reject in rejects],
-        "field": [reject.field for reject in rejects],
-        "message": [reject.message for reject in rejects],
     }
     return batch_of_columns(columns, REJECT)

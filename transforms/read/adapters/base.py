@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +19,7 @@ import xxhash
 from schemas.call import CALL_LOOSE
 from schemas.complaint import COMPLAINT_LOOSE
 from schemas.enums import RecordKind
+from schemas.field import INTEGER, TEXT
 from schemas.reject import Code
 from transforms.arrow_util import fill_columns
 from transforms.casts import trim_text
@@ -128,7 +128,7 @@ class TextRows:
     def column(self, name: str) -> pa.Array:
         """Returns a column without surrounding blanks; an empty cell, or no column, is null."""
         if name not in self.cells.schema.names:
-            return pa.nulls(len(self.records), pa.string())
+            return pa.nulls(len(self.records), TEXT)
         return trim_text(self.cells.column(name))
 
 
@@ -141,7 +141,7 @@ def text_rows(
         return checked_cells(record, split_cells(record.data.decode(encoding)), len(header))
 
     good, rows, rejects = read_each(origin, records, split)
-    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(header))]
+    columns = [pa.array([row[place] for row in rows], TEXT) for place in range(len(header))]
     return TextRows(origin, good, pa.RecordBatch.from_arrays(columns, list(header))), rejects
 
 
@@ -185,7 +185,7 @@ def batch_records(
     bad = bad_text_rows(batch)
     records = [Record(first + row, b"", 0, Code.BAD_ENCODING) for row in bad]
     rows = sorted({*range(batch.num_rows)}.difference(bad))
-    kept = batch.take(pa.array(rows, pa.int64())) if bad else batch
+    kept = batch.take(pa.array(rows, INTEGER)) if bad else batch
     for row, values in zip(rows, objects(kept), strict=True):
         data = orjson.dumps(values, default=plain_text)
         if len(data) > MAX_ROW_BYTES:
@@ -205,7 +205,7 @@ def bad_text_rows(batch: pa.RecordBatch) -> list[int]:
         half = batch.num_rows // 2
         # Taken anew: a slice is validated with all that it was cut from.
         first, second = (
-            bad_text_rows(batch.take(pa.array(part, pa.int64())))
+            bad_text_rows(batch.take(pa.array(part, INTEGER)))
             for part in (range(half), range(half, batch.num_rows))
         )
         return first + [half + row for row in second]
@@ -227,8 +227,8 @@ def build_loose_batch(
         raise ValueError(f"no fields of a {origin.kind}: {', '.join(unknown)}")
     known: dict[str, pa.Array | str | None] = {
         "source": origin.source,
-        "position": pa.array([record.position for record in records], pa.int64()),
-        "format": pa.array([origin.format_of(record) for record in records], pa.string()),
+        "position": pa.array([record.position for record in records], INTEGER),
+        "format": pa.array([origin.format_of(record) for record in records], TEXT),
         "raw": pa.array([record.data for record in records], pa.binary()),
         **columns,
     }
@@ -240,7 +240,7 @@ def build_from_rows(
 ) -> pa.RecordBatch:
     """Builds a batch of the kind's loose schema from rows that all have the same text fields."""
     names = rows[0] if rows else ()
-    columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in names}
+    columns = {name: pa.array([row[name] for row in rows], TEXT) for name in names}
     return build_loose_batch(origin, records, columns)
 
 
@@ -258,17 +258,17 @@ def parse_object(record: Record) -> dict[str, Any]:
 
 def phone_numbers_column(columns: Sequence[tuple[pa.Array, str]]) -> pa.Array:
     """Builds `phone_numbers` of columns of one number each, with their roles, without nulls."""
-    rows = len(columns[0][0])
-    present = np.column_stack([raw.is_valid().to_numpy(zero_copy_only=False) for raw, _ in columns])
-    order = np.arange(rows * len(columns)).reshape(len(columns), rows).T[present]
-    raw = pa.concat_arrays([raw for raw, _ in columns])
-    role = pa.concat_arrays([pa.repeat(pa.scalar(role, pa.string()), rows) for _, role in columns])
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
-    values = pa.StructArray.from_arrays(
-        [raw.take(pa.array(order)), role.take(pa.array(order))],
-        fields=list(PHONE_NUMBERS_TYPE.value_type),
-    )
-    return pa.ListArray.from_arrays(pa.array(offsets), values, type=PHONE_NUMBERS_TYPE)
+    roles = [role for _, role in columns]
+    rows = zip(*(numbers.to_pylist() for numbers, _ in columns), strict=True)
+    lists = [
+        [
+            {"raw": raw, "role": role}
+            for raw, role in zip(row, roles, strict=True)
+            if raw is not None
+        ]
+        for row in rows
+    ]
+    return pa.array(lists, PHONE_NUMBERS_TYPE)
 
 
 def utc_timestamps(times: pa.Array) -> pa.Array:
@@ -281,4 +281,4 @@ def content_ids(cells: pa.RecordBatch, prefix: str) -> pa.Array:
     """Makes an id of each row's cells, so that exact copies are duplicates of each other."""
     joined = pc.binary_join_element_wise(*cells.columns, "\x1f")
     ids = [prefix + xxhash.xxh3_128_hexdigest(row.encode())[:16] for row in joined.to_pylist()]
-    return pa.array(ids, pa.string())
+    return pa.array(ids, TEXT)

@@ -104,9 +104,7 @@ def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
         "occurred_at": occurred,
         "victim_country": "US",
         "victim_region": _column(rows, "state"),
-        "channel": pc.if_else(
-            pc.fill_null(is_text, False), str(Channel.SMS), str(Channel.PHONE_INBOUND)
-        ),
+        "channel": pc.if_else(pc.fill_null(is_text, False), Channel.SMS, Channel.PHONE_INBOUND),
         "phone_numbers": base.phone_numbers_column(
             [
                 (_column(rows, "caller_id_number"), Role.CALLER_ID),

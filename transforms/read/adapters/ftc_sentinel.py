@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import Channel, RecordKind, Role
+from schemas.field import TEXT
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 
@@ -85,14 +86,13 @@ def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
         "received_at": _dates(rows.column("Created Date")),
         "victim_country": "US",
         "victim_region": pa.array(
-            [next(iter(states), None) for states in _entries(rows.column(HEADER[3]))], pa.string()
+            [next(iter(states), None) for states in _entries(rows.column(HEADER[3]))], TEXT
         ),
         "channel": pa.array(
-            [method and _CHANNELS.get(method, Channel.OTHER) for method in methods], pa.string()
+            [method and _CHANNELS.get(method, Channel.OTHER) for method in methods], TEXT
         ),
         "claimed_brand": pa.array(
-            ["; ".join(names) or None for names in _entries(rows.column("Company Name"))],
-            pa.string(),
+            ["; ".join(names) or None for names in _entries(rows.column("Company Name"))], TEXT
         ),
         "phone_numbers": pa.array(
             [[{"raw": raw, "role": Role.CALLER_ID} for raw in raws] for raws in named],

@@ -8,11 +8,12 @@ Long, since four forms of file share the reading of each field.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -28,9 +29,9 @@ from transforms.read import framing
 from transforms.read.adapters import base
 from transforms.read.adapters.input_contract import shown_names
 from transforms.read.dialects import array_blocks
-from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
+from transforms.read.files import InputError, InputFile, ReadOptions
 from transforms.read.framing import BadRecordError, Origin, Record
-from transforms.read.parquet_limits import OverLimitError, open_parquet, plain_values
+from transforms.read.parquet_limits import parquet_schema, plain_values
 from transforms.read.rejects import Reject, make_reject
 
 Row = Mapping[str, Sequence[str]]
@@ -61,21 +62,6 @@ class MisfitError(Exception):
     """A file that a map does not fit; the message says why."""
 
 
-def _parquet_names(file: InputFile) -> list[str]:
-    """Returns the columns of a Parquet file that a map is to read."""
-    try:
-        with open_raw(file.path) as stream:
-            names: list[str] = open_parquet(stream).schema_arrow.names
-    except OverLimitError as error:
-        remedy = "export the file again, in parts"
-        raise InputError(file.path, f"not read: {error.problem}", remedy) from None
-    except (OSError, pa.ArrowException):
-        raise MisfitError("is damaged Parquet") from None
-    if len(set(names)) < len(names):
-        raise InputError(file.path, "two columns have the same name", "rename one")
-    return names
-
-
 def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
     """Returns the file as it is read by a map, by its first decompressed bytes.
 
@@ -90,7 +76,9 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
     if form.format is mapping.FileFormat.PARQUET:
         if not head.startswith(b"PAR1") or file.compression != "none":
             raise MisfitError("is not Parquet")
-        names = _parquet_names(file)
+        names = parquet_schema(file.path).names
+        if len(set(names)) < len(names):
+            raise InputError(file.path, "two columns have the same name", "rename one")
         _check_columns({name.partition(".")[0] for name in by.read_columns}, names, by)
         return replace(file, format=PARQUET_ADAPTER.name)
     if form.format is mapping.FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
@@ -442,57 +430,49 @@ class _Reading:
     def __init__(self, origin: Origin, by: mapping.RecordMap, options: ReadOptions) -> None:
         self._kind = origin.kind
         self._by = by
+        self._options = options
         self._zone = times.parse_zone(options.timezone or by.timezone or "UTC")
-        self._country = by.constants.get("victim_country")
-        self._org = options.source_org or by.source_org
-        self._direction = options.calls_direction
-        self._columns: dict[str, list[str]] = {}
-        for name, targets in by.columns.items():
-            for target in targets:
-                self._columns.setdefault(target, []).append(name)
-        for field in mapping.TIME_FIELDS:  # the date first
-            self._columns.get(field, []).sort(
-                key=lambda name: by.times.get(name) is mapping.TimeForm.TIME_OF_DAY
-            )
-        self._scalars = [field for field in mapping.SCALARS[self._kind] if field in self._columns]
-        self._numbers = [target for target in mapping.NUMBER_TARGETS if target in self._columns]
-        self._emails = [target for target in mapping.EMAIL_TARGETS if target in self._columns]
-        self._remote = [
-            target for target in self._columns if target.startswith(mapping.REMOTE_PREFIX)
-        ]
-        self._pays = not _PAYMENT.keys().isdisjoint(self._columns)
-        self._absent: dict[str, Any] = dict.fromkeys(mapping.SCALARS[self._kind])
-        self._times: dict[tuple[str, mapping.TimeForm], str | times.TimeFormError | None] = {}
+        self._columns = sorted(  # of a time the date first
+            by.columns.items(),
+            key=lambda column: by.times.get(column[0]) is mapping.TimeForm.TIME_OF_DAY,
+        )
+        self._targets = {target for _, targets in self._columns for target in targets}
+        self._forms: dict[str, mapping.TimeForm] = {}
+        for name, targets in reversed(self._columns):
+            if name in by.times:
+                self._forms |= dict.fromkeys(targets, by.times[name])
+        self._known_time = lru_cache(_MOST_TIMES)(self._read_time)
 
     def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
         """Returns the fields of a row. Raises BadRecordError for a time that cannot be read."""
-        loose = self._absent | {field: self._scalar(field, row) for field in self._scalars}
+        texts: defaultdict[str, list[str]] = defaultdict(list)
+        for column, targets in self._columns:
+            for target in targets if column in row else ():
+                texts[target] += row[column]
+        loose: dict[str, Any] = {
+            field: self._scalar(field, texts[field]) for field in mapping.SCALARS[self._kind]
+        }
         id_field = mapping.ID_FIELDS[self._kind]
-        if hashed := self._texts(f"{id_field}{mapping.HASHED}", row):
+        if hashed := texts[f"{id_field}{mapping.HASHED}"]:
             loose[id_field] = _hashed_id("\x1f".join(hashed).encode())
-        elif id_field not in self._columns:
+        elif id_field not in self._targets:
             loose[id_field] = _hashed_id(record.data)
-        loose["source_org"] = loose["source_org"] or self._org
+        org = self._options.source_org or self._by.source_org
+        loose["source_org"] = loose["source_org"] or org
         if loose.get("loss_amount") and not loose["loss_currency"]:
-            loose["loss_currency"] = casts.amount_currency(self._texts("loss_amount", row)[0])
+            loose["loss_currency"] = casts.amount_currency(texts["loss_amount"][0])
         for name, value in self._by.constants.items():
             # A word that says nothing of the direction must not become one that names a side.
-            if name != "direction" or name not in self._columns:
+            if name != "direction" or name not in self._targets:
                 loose[name] = loose[name] or value
-        if self._kind is RecordKind.CALL:
-            if "direction" not in self._columns:
-                loose["direction"] = loose["direction"] or self._direction
-        else:
-            loose |= self._lists(row)
-        unknown = [name for name in row if name not in self._by.columns]
-        loose["unknown"] = shown_names(unknown)
+        if self._kind is not RecordKind.CALL:
+            loose |= self._lists(texts)
+        elif "direction" not in self._targets:
+            loose["direction"] = loose["direction"] or self._options.calls_direction
+        loose["unknown"] = shown_names([name for name in row if name not in self._by.columns])
         return loose
 
-    def _texts(self, target: str, row: Row) -> list[str]:
-        return [text for name in self._columns.get(target, ()) for text in row.get(name, ())]
-
-    def _scalar(self, field: str, row: Row) -> str | None:
-        texts = self._texts(field, row)
+    def _scalar(self, field: str, texts: Sequence[str]) -> str | None:
         if not texts:
             return None
         if field in mapping.TIME_FIELDS:
@@ -513,70 +493,67 @@ class _Reading:
 
     def _time(self, field: str, texts: Sequence[str]) -> str | None:
         """Returns the time in UTC; a date and a time of day in columns of their own are joined."""
-        forms = [self._by.times[name] for name in self._columns[field] if name in self._by.times]
-        key = (" ".join(texts), forms[0])
-        if key not in self._times:
-            if len(self._times) > _MOST_TIMES:
-                self._times.clear()
-            self._times[key] = self._read_time(*key)
-        time = self._times[key]
+        text = " ".join(texts)
+        time = self._known_time(text, self._forms[field])
         if isinstance(time, times.TimeFormError):
-            if field != mapping.TIME_FIELD[self._kind] and casts.says_unknown(key[0]):
-                return key[0]  # which validation counts, and leaves out
+            if field != mapping.TIME_FIELD[self._kind] and casts.says_unknown(text):
+                return text  # which validation counts, and leaves out
             raise BadRecordError(Code.BAD_TIMESTAMP, str(time), field)
         return time
 
     def _read_time(self, text: str, form: mapping.TimeForm) -> str | times.TimeFormError | None:
+        country = self._by.constants.get("victim_country")
         try:
-            time = times.time_of_form(text, form, self._zone, self._country)
+            time = times.time_of_form(text, form, self._zone, country)
         except times.TimeFormError as error:
             return error
         return time.isoformat() if time else None
 
-    def _lists(self, row: Row) -> dict[str, Any]:
+    def _lists(self, texts: Mapping[str, list[str]]) -> dict[str, Any]:
         numbers = [
             {"raw": raw, "role": target.partition(".")[2]}
-            for target in self._numbers
-            for text in self._texts(target, row)
+            for target in mapping.NUMBER_TARGETS
+            for text in texts[target]
             for raw in casts.several_numbers(text)
         ]
         emails = [
             (address, target.partition(".")[2])
-            for target in self._emails
-            for text in self._texts(target, row)
+            for target in mapping.EMAIL_TARGETS
+            for text in texts[target]
             for address in _BLANKS.split(text)
             if address
         ]
         remote = [
             {"tool": target.removeprefix(mapping.REMOTE_PREFIX), "id": text}
-            for target in self._remote
-            for text in self._texts(target, row)
+            for target, ids in texts.items()
+            if target.startswith(mapping.REMOTE_PREFIX)
+            for text in ids
         ]
+        urls = [link for text in texts[mapping.URL_TARGET] for link in casts.links(text)]
         return {
             "phone_numbers": numbers or None,
-            "urls": [
-                link for text in self._texts(mapping.URL_TARGET, row) for link in casts.links(text)
-            ]
-            or None,
+            "urls": urls or None,
             "emails": [address for address, _ in emails] or None,
             "email_roles": [role for _, role in emails] or None,
             "remote_access": remote or None,
-            "payments": self._payments(row) if self._pays else None,
+            "payments": self._payments(texts),
         }
 
-    def _payments(self, row: Row) -> list[dict[str, str | None]] | None:
+    def _payments(self, texts: Mapping[str, list[str]]) -> list[dict[str, str | None]] | None:
         """Returns a payment a payee; what was paid stands only where there is one."""
-        payment = {
-            part: next(iter(self._texts(target, row)), None) for target, part in _PAYMENT.items()
-        }
+        payment = {part: next(iter(texts[target]), None) for target, part in _PAYMENT.items()}
         if amount := payment["amount"]:
             payment["currency"] = payment["currency"] or casts.amount_currency(amount)
             payment["amount"] = casts.plain_amount(amount, self._by.decimal)
-        if paid := self._texts("payment.paid_at", row):
-            when = self._time("payment.paid_at", paid)
-            payment["paid_at"] = times.time_or_day(when, paid, self._zone)
-        texts = dict.fromkeys(self._texts("payment.payee", row))
-        payees = [payee for text in texts for payee in casts.several_payees(text)]
+        if paid := texts[mapping.PAID_AT]:
+            payment["paid_at"] = times.time_or_day(
+                self._time(mapping.PAID_AT, paid), paid, self._zone
+            )
+        payees = [
+            payee
+            for text in dict.fromkeys(texts["payment.payee"])
+            for payee in casts.several_payees(text)
+        ]
         if len(payees) > 1:
             shared = {part: payment[part] for part in ("method", "paid_at") if part in payment}
             return [

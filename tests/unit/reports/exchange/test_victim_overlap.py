@@ -8,8 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from reports.exchange import victim_overlap
-from reports.exchange.victim_overlap import LetterError
+from reports.exchange import OfferError, victim_overlap
 from schemas.offer import MAX_SET_SIZE, MIN_SET_SIZE, POINT_BYTES, TAG_BYTES
 
 SESSION = bytes(32)
@@ -73,13 +72,13 @@ def test_the_order_of_what_was_asked_is_gone():
     "size", [0, 1, 1000, MIN_SET_SIZE // 2, MIN_SET_SIZE + 1, MAX_SET_SIZE * 2, -1024]
 )
 def test_a_size_that_no_set_has(size):
-    with pytest.raises(LetterError):
+    with pytest.raises(OfferError):
         victim_overlap.check_size(size)
 
 
 def test_more_than_the_partner_can_have_is_refused():
     victim_overlap.check_size(2048, 2048)
-    with pytest.raises(LetterError, match="more than 2000"):
+    with pytest.raises(OfferError, match="more than 2000"):
         victim_overlap.check_size(2048, 2000)
 
 
@@ -97,7 +96,7 @@ POINTS = victim_overlap.request_points(victim_overlap.new_secret(), SESSION, peo
     ],
 )
 def test_a_cheating_size_is_refused(parts, word):
-    with pytest.raises(LetterError, match=word):
+    with pytest.raises(OfferError, match=word):
         victim_overlap.decode_elements(
             victim_overlap.encode_elements(parts), POINT_BYTES, MIN_SET_SIZE
         )
@@ -105,13 +104,13 @@ def test_a_cheating_size_is_refused(parts, word):
 
 @pytest.mark.parametrize("text", ["*", "A", "=" * 8, "AA==AA=="])
 def test_what_is_not_base64(text):
-    with pytest.raises(LetterError):
+    with pytest.raises(OfferError):
         victim_overlap.decode_elements(text, TAG_BYTES, MIN_SET_SIZE)
 
 
 @pytest.mark.parametrize("point", [bytes(32), b"\xff" * 32, b"\1" + bytes(31), bytes(31)])
 def test_what_is_no_point_of_the_group_is_refused(point):
-    with pytest.raises(LetterError, match="not in the group"):
+    with pytest.raises(OfferError, match="not in the group"):
         victim_overlap.mask_points(victim_overlap.new_secret(), [point])
 
 
