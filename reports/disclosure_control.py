@@ -130,7 +130,6 @@ def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
         inside=[one for one in whole.inside if _has_both_ends(one, ids)],
         near=[_without_other_end(one) for one in whole.near if one["here"] in ids],
         soft=[one for one in whole.soft if one["here"] in ids],
-        readings=[one for one in whole.readings if one.entity_id in ids],
         left_out=left_out,
     )
 

@@ -66,13 +66,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Disc:
-    """A disc, with a ring around it where `ring`."""
+    """A disc."""
 
     x: float
     y: float
     radius: float
     style: str
-    ring: bool = False
 
 
 @dataclass(frozen=True)

@@ -157,15 +157,6 @@ def member_record_keys(run: RunFolder, cluster_id: str) -> set[RecordKey]:
     return {record_key(one) for one in _member_mentions(run, _facts(run, cluster_id))}
 
 
-def run_as_of(run: RunFolder, manifest: Manifest) -> datetime:
-    """Returns the --as-of of a run, or without one the time of its newest clustered record."""
-    given = manifest["options"].get("as_of")
-    if isinstance(given, str):
-        return datetime.fromisoformat(given)
-    newest: datetime = pc.max(tables.read_table(run, CLUSTERS, ["last_seen"])["last_seen"]).as_py()
-    return newest
-
-
 def collect_case_records(
     run: RunFolder,
     manifest: Manifest,

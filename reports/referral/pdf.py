@@ -230,10 +230,10 @@ def _draw_frame(canvas: Any, document: Document, number: str) -> None:
         canvas.drawString(MARGIN + INSET, y, words)
 
 
-def _font_of(words: str, font: str = PROSE) -> str:
-    """Returns a font for words of one line: that of the script, where `font` lacks a letter."""
+def _font_of(words: str) -> str:
+    """Returns a font for words of one line: that of the script, where ours lacks a letter."""
     script = _script.get()
-    return font if script is None or _covers(font, words) else _font_name(script)
+    return PROSE if script is None or _covers(PROSE, words) else _font_name(script)
 
 
 def _covers(font: str, words: str) -> bool:
@@ -527,9 +527,6 @@ def _chart_drawing(block: Chart, width: float) -> Any:
                 drawing.add(line)
             case Disc():
                 size, colour = max(one.radius * scale, 3.0), HexColor(STYLES[one.style])
-                if one.ring:
-                    ring = HexColor(STYLES["alone"])
-                    drawing.add(Circle(x, y, size + 2, fillColor=None, strokeColor=ring))
                 drawing.add(Circle(x, y, size, fillColor=colour, strokeColor=white))
             case Bar():
                 high, colour = one.height * scale, HexColor(STYLES[one.style])
