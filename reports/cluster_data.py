@@ -213,9 +213,9 @@ def read_members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa
     named = members["entity_id"].combine_chunks()
     entities = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(named))
     joined = entities.take(pc.index_in(named, entities["entity_id"].combine_chunks()))
-    for one in MEMBERS.schema:
-        if one.name not in joined.schema.names:
-            joined = joined.append_column(one, members[one.name])
+    for column in MEMBERS.schema:
+        if column.name not in joined.schema.names:
+            joined = joined.append_column(column, members[column.name])
     sorting = {
         "of": pc.index_in(members["cluster_id"], ids),
         "records": pc.add(joined["complaints"], joined["calls"]),
@@ -255,7 +255,7 @@ def read_carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for batch in tables.table_batches(run, CALLS, columns, where):
         pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
-        for number, carrier in zip(*(one.to_pylist() for one in pairs.columns), strict=True):
+        for number, carrier in zip(*(column.to_pylist() for column in pairs.columns), strict=True):
             found[number].add(carrier)
     both = zip(phones.to_pylist(), numbers.to_pylist(), strict=True)
     return {one: sorted(found[number]) for one, number in both if number in found}
@@ -343,8 +343,11 @@ def link_tables(
 
 
 def _no_links(names: Sequence[str], places: Sequence[str], ids: Sequence[str]) -> pa.Table:
-    more = [*((one, pa.string()) for one in ids), *((one, pa.int64()) for one in places)]
-    return pa.schema([*(LINKS.schema.field(one) for one in names), *more]).empty_table()
+    more = [
+        *((entity_id, pa.string()) for entity_id in ids),
+        *((place, pa.int64()) for place in places),
+    ]
+    return pa.schema([*(LINKS.schema.field(name) for name in names), *more]).empty_table()
 
 
 def _ranked(rows: pa.Table) -> pa.Table:
@@ -466,23 +469,23 @@ def _narratives(narratives: NarrativeReader, read: Iterable[Reading]) -> dict[tu
     return found
 
 
-def _quoted(one: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:
+def _quoted(reading: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:
     """Returns a reading with the words around it, if a narrative has it at that place."""
-    if one.field != NARRATIVE or one.start is None or one.end is None:
-        return one
-    narrative = narratives.get((one.source_org, one.record_id))
-    if narrative is None or narrative[one.start : one.end] != one.raw:
-        return one
-    before = narrative[max(one.start - QUOTED_AROUND, 0) : one.start]
-    after = narrative[one.end : one.end + QUOTED_AROUND]
-    return Reading._make((*one[: len(EVIDENCE_COLUMNS)], before, after))
+    if reading.field != NARRATIVE or reading.start is None or reading.end is None:
+        return reading
+    narrative = narratives.get((reading.source_org, reading.record_id))
+    if narrative is None or narrative[reading.start : reading.end] != reading.raw:
+        return reading
+    before = narrative[max(reading.start - QUOTED_AROUND, 0) : reading.start]
+    after = narrative[reading.end : reading.end + QUOTED_AROUND]
+    return Reading._make((*reading[: len(EVIDENCE_COLUMNS)], before, after))
 
 
 def quoted_around(rows: pa.Table, narratives: NarrativeReader) -> tuple[pa.Array, pa.Array]:
     """Returns the words before and behind each reading, given with `EVIDENCE_COLUMNS`."""
     read = [
         Reading(*row)
-        for row in zip(*(rows[one].to_pylist() for one in EVIDENCE_COLUMNS), strict=True)
+        for row in zip(*(rows[name].to_pylist() for name in EVIDENCE_COLUMNS), strict=True)
     ]
     found = _narratives(narratives, read)
     quoted = [_quoted(one, found) for one in read]
@@ -519,7 +522,7 @@ def script_wordings(
 
     `members` are those of the clusters, with columns `entity_id` and `cluster_id`.
     """
-    ids = {one["entity_id"] for one in suppliers if one["kind"] == EntityKind.SCRIPT}
+    ids = {supplier["entity_id"] for supplier in suppliers if supplier["kind"] == EntityKind.SCRIPT}
     mentions = script_mentions(run, ids)
     if not mentions.num_rows:
         return {}
@@ -546,7 +549,7 @@ def script_mentions(run: RunFolder, scripts: Iterable[str]) -> pa.Table:
 def with_words(parts: Sequence[pa.Table]) -> pa.Table:
     """Returns mentions of scripts that have words, these cut to `WORDING_LIMIT`."""
     none = pa.schema([MENTIONS.schema.field(name) for name in _WORDED]).empty_table()
-    rows = pa.concat_tables([none, *(one.select(_WORDED) for one in parts)])
+    rows = pa.concat_tables([none, *(part.select(_WORDED) for part in parts)])
     rows = rows.filter(pc.greater(pc.binary_length(rows["raw"]), 0))
     if (pc.max(pc.binary_length(rows["raw"])).as_py() or 0) > WORDING_LIMIT:
         shown = pc.utf8_slice_codeunits(rows["raw"], 0, WORDING_LIMIT)
@@ -589,21 +592,21 @@ def count_wordings(mentions: pa.Table, naming: pa.Table) -> dict[str, WordingCou
 def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> list[Script]:
     """Returns the scripts among suppliers, their wordings compared with the template."""
     found = []
-    for one in suppliers:
-        if one["kind"] != EntityKind.SCRIPT:
+    for supplier in suppliers:
+        if supplier["kind"] != EntityKind.SCRIPT:
             continue
-        counted: Mapping[str, int] = wordings.get(one["entity_id"]) or {}
+        counted: Mapping[str, int] = wordings.get(supplier["entity_id"]) or {}
         order = sorted(counted.items(), key=lambda wording: (-wording[1], wording[0]))
-        template = (one["template"] or (order[0][0] if order else ""))[:WORDING_LIMIT]
+        template = (supplier["template"] or (order[0][0] if order else ""))[:WORDING_LIMIT]
         variants = [
             Variant(_compared(template, raw), count, raw) for raw, count in order[:VARIANT_LIMIT]
         ]
         found.append(
             Script(
-                entity_id=one["entity_id"],
+                entity_id=supplier["entity_id"],
                 template=template,
-                records=one["records"],
-                clusters=one["clusters"],
+                records=supplier["records"],
+                clusters=supplier["clusters"],
                 variants=variants,
                 more=max(len(order) - VARIANT_LIMIT, 0),
             )

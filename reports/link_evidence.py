@@ -371,7 +371,7 @@ def _unsure_readings(parts: Sequence[EvidenceRecord]) -> Iterator[Fact]:
 
 def _longest_gap(moments: Sequence[datetime]) -> int:
     """Returns the whole days of the longest time without a record."""
-    order = sorted(one.astimezone(UTC) for one in moments)
+    order = sorted(moment.astimezone(UTC) for moment in moments)
     return max((int((b - a).days) for a, b in pairwise(order)), default=0)
 
 
@@ -430,7 +430,7 @@ def split_at_bridge(
     `links` are the cluster's accepted links. The part of the bridge's entity_a comes first.
     """
     cut = _ends(bridge)
-    near: dict[str, list[str]] = {one: [] for one in members}
+    near: dict[str, list[str]] = {member: [] for member in members}
     for link in links:
         a, b = _ends(link)
         if (a, b) != cut:

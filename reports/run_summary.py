@@ -186,14 +186,14 @@ def places_and_flows(
     known = dict(zip((name for name, _ in countries), shown, strict=True))
     of_calls = ("carrier", "trunk")
     carriers, trunks = (
-        [] if redact else _known_most_first(_counts(run, CALLS, one)) for one in of_calls
+        [] if redact else _known_most_first(_counts(run, CALLS, call)) for call in of_calls
     )
     used = _infrastructure(entities, core_ids(run) if redact else None)
     regions = [] if redact else _regions(run, known, suppress_below)
     return {
         "countries": list(known.items()),
         "unknown": by_country.get(None, 0),
-        "regions": [one for one in regions if _is_region(*one)][:PLACE_LIMIT],
+        "regions": [region for region in regions if _is_region(*region)][:PLACE_LIMIT],
         **map_regions(regions),
         "callbacks": _callback_countries(run, used),
         "carriers": carriers[:PLACE_LIMIT],
@@ -212,8 +212,8 @@ def _regions(
     """
     rows = tables.count_by(run, COMPLAINTS, [VICTIM_COUNTRY, "victim_region"]).to_pylist()
     of: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
-    for one in rows:
-        of[one[VICTIM_COUNTRY] or ""].append((one["victim_region"] or "", one["rows"]))
+    for row in rows:
+        of[row[VICTIM_COUNTRY] or ""].append((row["victim_region"] or "", row["rows"]))
     found: list[tuple[str, str, int | None]] = []
     for country, counts in of.items():
         shown = suppress_small_counts([count for _, count in counts], floor)
@@ -247,7 +247,7 @@ def map_regions(rows: Iterable[tuple[str, str, int | None]]) -> dict[str, Any]:
     return {
         "circles": circles,
         "unmapped": [[one[0], *one[2:]] for one in sums if not one[1]],
-        "views": {one[0]: region_atlas()["views"][one[0]] for one in circles},
+        "views": {circle[0]: region_atlas()["views"][circle[0]] for circle in circles},
     }
 
 
@@ -271,7 +271,7 @@ def _callback_countries(run: RunFolder, used: pa.Table) -> list[tuple[str, int, 
     sums = rows.group_by("region", use_threads=False).aggregate(
         [("complaints", "sum"), ([], "count_all")]
     )
-    counts = zip(*(sums[one].to_pylist() for one in sums.column_names), strict=True)
+    counts = zip(*(sums[column_name].to_pylist() for column_name in sums.column_names), strict=True)
     found = [(name or "", number, complaints) for name, complaints, number in counts]
     return sorted(found, key=lambda one: -one[1])
 
@@ -359,7 +359,7 @@ def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) ->
 
 def _counts(run: RunFolder, table: Table, column: str) -> dict[str | None, int]:
     rows = tables.count_by(run, table, [column]).to_pylist()
-    return {one[column]: one["rows"] for one in rows}
+    return {row[column]: row["rows"] for row in rows}
 
 
 def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Breakdown:
@@ -457,7 +457,7 @@ def entities_by_kind(run: RunFolder) -> list[KindCount]:
     found = tables.count_by(run, ENTITIES, ("kind", "status")).to_pylist()
     rows = {(one["kind"], one["status"]): one["rows"] for one in found}
     counts = [KindCount(kind, [rows.get((kind, s), 0) for s in Status]) for kind in EntityKind]
-    return [one for one in counts if one.total]
+    return [count for count in counts if count.total]
 
 
 @dataclass(frozen=True)
@@ -515,10 +515,13 @@ def shared_entities(
     wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
     columns = ["entity_id", "cluster_id", "tier", "robustness"]
     members = {
-        one.pop("entity_id"): one
-        for one in tables.read_table(run, MEMBERS, columns, wanted).to_pylist()
+        row.pop("entity_id"): row
+        for row in tables.read_table(run, MEMBERS, columns, wanted).to_pylist()
     }
-    return [SharedEntity(one, by_org.get(one, []), **members.get(one, {})) for one in ids]
+    return [
+        SharedEntity(entity_id, by_org.get(entity_id, []), **members.get(entity_id, {}))
+        for entity_id in ids
+    ]
 
 
 class OrgCounts:
@@ -611,7 +614,7 @@ class JointCluster:
     @property
     def both(self) -> int:
         """Number of victims that are known to be counted twice."""
-        return sum(one["shared"] or 0 for one in self.overlaps)
+        return sum(overlap["shared"] or 0 for overlap in self.overlaps)
 
     @property
     def several(self) -> int:
@@ -675,15 +678,17 @@ def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
     if kept is None:
         return rows
     return [
-        one | {"shared": [each for each in one["shared"] if each in kept]}
-        for one in rows
-        if one["kind"] != "link" or {one["entity_a"], one["entity_b"]} <= kept
+        row | {"shared": [entity_id for entity_id in row["shared"] if entity_id in kept]}
+        for row in rows
+        if row["kind"] != "link" or {row["entity_a"], row["entity_b"]} <= kept
     ]
 
 
 def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Row]:
     here = members_digest({row["entity_id"] for row in members})
-    return [one for one in counts if (one["cluster_id"], one["members"]) == (cluster_id, here)]
+    return [
+        count for count in counts if (count["cluster_id"], count["members"]) == (cluster_id, here)
+    ]
 
 
 def _by_cluster(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:

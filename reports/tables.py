@@ -236,7 +236,8 @@ def _merged(
         dataset = table_dataset(run, table, coded)
         files = list(dataset.get_fragments())
     readers = [
-        one.to_batches(schema=dataset.schema, columns=list(columns), **_ONE_BY_ONE) for one in files
+        file.to_batches(schema=dataset.schema, columns=list(columns), **_ONE_BY_ONE)
+        for file in files
     ]
     if len(readers) == 1:
         yield from (pa.Table.from_batches([_filled(one)]) for one in readers[0] if one.num_rows)
@@ -443,7 +444,7 @@ def _hashed(values: pa.Array) -> NDArray[np.uint64]:
     hashes = np.empty(len(values), np.uint64)
     for start in range(0, len(values), HASHED_AT_A_TIME):
         texts = values.slice(start, HASHED_AT_A_TIME).cast(pa.binary()).to_pylist()
-        hashes[start : start + len(texts)] = [xxhash.xxh3_64_intdigest(one) for one in texts]
+        hashes[start : start + len(texts)] = [xxhash.xxh3_64_intdigest(value) for value in texts]
     return hashes
 
 

@@ -65,17 +65,17 @@ def case_bundle(
         cases: for each organisation its case number, in a referral.
     """
     key = (run_id, facts.row["cluster_id"])
-    members = [_member(one, key) for one in facts.members]
+    members = [_member(member, key) for member in facts.members]
     ids = {one["entity_id"]: made["@id"] for one, made in zip(facts.members, members, strict=True)}
     numbers = number_of or (lambda _: "")
     records = [
-        _provenance(one, ids[one["entity_id"]], key, numbers(one["entity_id"]))
-        for one in facts.members
+        _provenance(member, ids[member["entity_id"]], key, numbers(member["entity_id"]))
+        for member in facts.members
     ]
     links = [
-        _link(one, ids, key, numbers(link_thing(one["entity_a"], one["entity_b"])))
-        for one in facts.inside
-        if one["accepted"]
+        _link(link, ids, key, numbers(link_thing(link["entity_a"], link["entity_b"])))
+        for link in facts.inside
+        if link["accepted"]
     ]
     objects = [*members, *records, *links]
     cluster = numbers(cluster_thing(facts.row["cluster_id"]))
@@ -118,7 +118,7 @@ def cluster_case(export: ClusterExport) -> Iterator[list[bytes]]:
 
 def join_cases(bundles: Iterable[bytes]) -> Iterator[bytes]:
     """Yields one file of several bundles."""
-    yield _written([each for one in bundles for each in json.loads(one)["@graph"]])
+    yield _written([each for bundle in bundles for each in json.loads(bundle)["@graph"]])
 
 
 def _written(graph: list[Row]) -> bytes:

@@ -225,7 +225,10 @@ class ClusterExport:
         """The members of all, those of one cluster after those of another."""
         members = self.batch.members
         nowhere = ("", (None, None))
-        points = [self.positions.get(one, nowhere)[1] for one in members["entity_id"].to_pylist()]
+        points = [
+            self.positions.get(entity_id, nowhere)[1]
+            for entity_id in members["entity_id"].to_pylist()
+        ]
         columns = {
             name: flatten_column_to_seconds(members[_MEMBER_COLUMNS.get(name, name)])
             for name in NODE_SCHEMA.names
@@ -278,7 +281,9 @@ _GEXF_EDGES = b"</nodes>\n<edges>\n"
 
 _GEXF_END = b"</edges>\n</graph>\n</gexf>\n"
 
-_GEXF_EDGE: Attributes = tuple(one for one in EDGE_ATTRIBUTES if one[0] != "weight")
+_GEXF_EDGE: Attributes = tuple(
+    attribute for attribute in EDGE_ATTRIBUTES if attribute[0] != "weight"
+)
 """Without the weight, which GEXF has as an attribute of the edge itself."""
 
 _DATA = '<data key="%s">%s</data>'
@@ -467,11 +472,11 @@ def _position(nodes: pa.RecordBatch) -> pa.Array | str:
 def join_text(*pieces: pa.Array | str) -> pa.Array:
     """Joins pieces to rows of text, of which one is a column; null where a piece is."""
     merged: list[pa.Array | str] = []
-    for one in pieces:
-        if merged and isinstance(one, str) and isinstance(merged[-1], str):
-            merged[-1] += one
+    for piece in pieces:
+        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
+            merged[-1] += piece
         else:
-            merged.append(one)
+            merged.append(piece)
     return pc.binary_join_element_wise(*merged, "")
 
 

@@ -62,7 +62,7 @@ def misp_event(
         "distribution": "0",
         "Orgc": {"name": org, "uuid": _uuid("misp-org", org)},
         "Tag": [{"name": f"tlp:{tlp}"}],
-        "Attribute": [_attribute(one, key, stamp, numbers or {}) for one in facts.members],
+        "Attribute": [_attribute(member, key, stamp, numbers or {}) for member in facts.members],
     }
     text = json.dumps({"Event": made}, indent=1, sort_keys=True, ensure_ascii=False)
     return text.encode() + b"\n"
@@ -79,8 +79,8 @@ def cluster_misp(export: ClusterExport) -> Iterator[list[bytes]]:
 def join_events(events: Iterable[bytes]) -> Iterator[bytes]:
     """Yields one file of several events, as MISP exports them."""
     start = b'{"response": ['
-    for one in events:
-        yield start + one.rstrip()
+    for event in events:
+        yield start + event.rstrip()
         start = b",\n"
     yield b"]}\n" if start == b",\n" else start + b"]}\n"
 

@@ -175,12 +175,12 @@ EXPORT_FORMATS = (
 
 def leaving_formats() -> dict[str, ExportFormat]:
     """Returns the formats of `ringtrace export`, by code."""
-    return {one.code: one for one in EXPORT_FORMATS}
+    return {export_format.code: export_format for export_format in EXPORT_FORMATS}
 
 
 def strictest_tlp(markings: Iterable[str]) -> str:
     """Returns the level of the narrowest circle among markings, as `TLP:RED` or as a level."""
-    return max((one.lower().removeprefix("tlp:") for one in markings), key=TLP_LEVELS.index)
+    return max((marking.lower().removeprefix("tlp:") for marking in markings), key=TLP_LEVELS.index)
 
 
 @dataclass(frozen=True)
@@ -226,8 +226,8 @@ class RunExport:
 
     def _leaving(self, form: ExportFormat) -> pc.Expression:
         named = pc.scalar(not form.kinds)
-        for one in form.kinds:
-            named = named | pc.starts_with(pc.field("entity_id"), f"{one}:")
+        for kind in form.kinds:
+            named = named | pc.starts_with(pc.field("entity_id"), f"{kind}:")
         if form.reviewed:
             return named & REVIEWED_CORE & ~pc.field("cluster_id").isin(thin_clusters(self.run))
         return named if self.include_verify else named & CORE

@@ -142,7 +142,7 @@ def stix_bundle(
     times = {"created": made_at, "modified": made_at}
     made = times | marked | {"created_by_ref": author["id"], "lang": "en"}
     key = BundleKey(run_id, facts.row["cluster_id"], made, number_of)
-    orgs = [_organisation(one) for one in facts.row["orgs"]]
+    orgs = [_organisation(org) for org in facts.row["orgs"]]
     people = [one | marked | times for one in (author, *orgs)]
     observables = {one["entity_id"]: stix_observable(one["entity_id"]) for one in facts.members}
     # Two epochs of a number are one observable.
@@ -156,9 +156,9 @@ def stix_bundle(
             for member, seen in zip(facts.members, observed, strict=True)
         ),
         *(
-            _link(one, refs, key)
-            for one in facts.inside
-            if one["accepted"] and refs[one["entity_a"]] != refs[one["entity_b"]]
+            _link(link, refs, key)
+            for link in facts.inside
+            if link["accepted"] and refs[link["entity_a"]] != refs[link["entity_b"]]
         ),
     ]
     sighting = _seen_by_orgs(facts, infrastructure["id"], observed, orgs, key)
@@ -197,7 +197,7 @@ def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:
         ]
         shows = any(one["type"] == "indicator" for one in whole)
         starts = range(0, len(whole), SENTINEL_OBJECTS) if shows else ()
-        yield [_request(whole[at : at + SENTINEL_OBJECTS]) for at in starts]
+        yield [_request(whole[start : start + SENTINEL_OBJECTS]) for start in starts]
 
 
 def join_requests(requests: Iterable[bytes]) -> Iterator[bytes]:
@@ -277,7 +277,7 @@ def _organisation(slug: str) -> StixObject:
 
 def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
     row = facts.row
-    brands = ", ".join(plain(one, 40) for one in row["brands"][:5]) or "none stated"
+    brands = ", ".join(plain(brand, 40) for brand in row["brands"][:5]) or "none stated"
     return _object(
         "infrastructure",
         key,
@@ -464,7 +464,7 @@ def _seen_by_orgs(
         key,
         sighting_of_ref=infrastructure,
         **seen,
-        where_sighted_refs=[one["id"] for one in orgs],
+        where_sighted_refs=[org["id"] for org in orgs],
         count=min(facts.row["complaints"] + facts.row["calls"], MAX_COUNT),
         **_interval(facts.row),
     )
@@ -555,14 +555,14 @@ def entry_stix(
         yield indicator
 
 
-def withdrawn_stix(one: StixObject) -> StixObject:
+def withdrawn_stix(stix_object: StixObject) -> StixObject:
     """Returns an object of an entry as revoked, which is final; its value is out of it."""
     kept = ("type", "spec_version", "id", "created", "modified", "created_by_ref",
             "object_marking_refs", "first_observed", "last_observed", "number_observed",
             "valid_from", "pattern_type", "pattern_version")  # fmt: skip
-    bare = {name: one[name] for name in kept if name in one} | {"revoked": True}
+    bare = {name: stix_object[name] for name in kept if name in stix_object} | {"revoked": True}
     nothing = _withdrawn_observable()
-    if one["type"] == "indicator":
+    if stix_object["type"] == "indicator":
         return bare | {
             "name": "withdrawn",
             "indicator_types": ["benign"],
@@ -598,7 +598,7 @@ def _listed(orgs: list[str]) -> str:
 
 @lru_cache(maxsize=4_096)
 def _joined(orgs: tuple[str, ...]) -> str:
-    return ", ".join(plain(one, 40) for one in orgs)
+    return ", ".join(plain(org, 40) for org in orgs)
 
 
 class MissingStixError(RuntimeError):

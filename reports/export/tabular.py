@@ -115,8 +115,8 @@ def join_csv(files: Iterable[bytes]) -> Iterator[bytes]:
     """Yields the table of all rows of several, under one header."""
     head = csv_bytes(_MEMBER_COLUMNS, ())
     yield head
-    for one in files:
-        yield one[len(head) :]
+    for file in files:
+        yield file[len(head) :]
 
 
 def cluster_signals(export: ClusterExport) -> Iterator[list[bytes]]:
@@ -125,8 +125,8 @@ def cluster_signals(export: ClusterExport) -> Iterator[list[bytes]]:
     One file is one payload of `POST /report/signal`.
     """
     for facts in export.batch.facts:
-        rows = [_signal(one) for one in keep_leaving(facts).members]
-        yield [_array([orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in rows if one])]
+        rows = [_signal(member) for member in keep_leaving(facts).members]
+        yield [_array([orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows if row])]
 
 
 def join_signals(files: Iterable[bytes]) -> Iterator[bytes]:

@@ -133,7 +133,7 @@ def _exhibit(
     more: str = "",
 ) -> Exhibit:
     """Returns an exhibit, of which the recipient's language has the title, and `about`."""
-    title, about = (case.say(f"exhibits.{slug}.{one}") for one in ("title", "about"))
+    title, about = (case.say(f"exhibits.{slug}.{name}") for name in ("title", "about"))
     return Exhibit(number, slug, title, f"{about}{more}", columns, rows, things)
 
 
@@ -178,12 +178,12 @@ def _records(case: Case) -> Exhibit:
         ("copies", "number", "Other rows with the same reference, not counted again."),
     )
     rows = [
-        (*one.key, format_utc(one.observed_at), one.source.copies, *source_cells(one))
-        for one in case.records.in_order
+        (*record.key, format_utc(record.observed_at), record.source.copies, *source_cells(record))
+        for record in case.records.in_order
     ]
-    offered = any(one.key[1] in case.senders for one in case.records.in_order)
+    offered = any(record.key[1] in case.senders for record in case.records.in_order)
     more = case.say("exhibits.records.offered") if offered else ""
-    things = [record_thing(*one.key) for one in case.records.in_order]
+    things = [record_thing(*record.key) for record in case.records.in_order]
     return _exhibit(case, 1, "records", columns, rows, things, more)
 
 
@@ -218,28 +218,28 @@ def _identifiers(case: Case) -> Exhibit:
         ("reason", "text", "What the records report that makes it infrastructure."),
     )
     rows = []
-    for one in case.facts.members:
-        entity_id = one["entity_id"]
+    for member in case.facts.members:
+        entity_id = member["entity_id"]
         rows.append(
             (
                 entity_id,
-                one["role"],
-                round(one["confidence"], 3),
-                case.reference.likelihood_wording(one["confidence"]),
-                one["reporters"],
-                one["robustness"],
-                one["tier"],
-                one["review"],
-                one["complaints"],
-                one["calls"],
-                one["victims"],
-                "; ".join(one["orgs"]),
-                format_utc(one["first_seen"]),
-                format_utc(one["last_seen"]),
-                one["region"],
-                one["line_type"],
+                member["role"],
+                round(member["confidence"], 3),
+                case.reference.likelihood_wording(member["confidence"]),
+                member["reporters"],
+                member["robustness"],
+                member["tier"],
+                member["review"],
+                member["complaints"],
+                member["calls"],
+                member["victims"],
+                "; ".join(member["orgs"]),
+                format_utc(member["first_seen"]),
+                format_utc(member["last_seen"]),
+                member["region"],
+                member["line_type"],
                 case.facts.roles[entity_id]["caller_id"],
-                one["reason"],
+                member["reason"],
                 *source_cells(case.records.first_record(entity_id)),
             )
         )
@@ -284,7 +284,7 @@ def _mentions(case: Case) -> Exhibit:
                 *source_cells(record),
             )
         )
-    things = [one["entity_id"] for one in case.records.mentions]
+    things = [mention["entity_id"] for mention in case.records.mentions]
     return _exhibit(case, 3, "sightings", columns, rows, things)
 
 
@@ -311,26 +311,26 @@ _LINK_COLUMNS: tuple[Column, ...] = (
 
 def _accepted_links(case: Case) -> Exhibit:
     """Returns Exhibit 4."""
-    accepted = [one for one in case.facts.inside if one["accepted"]]
-    rows = [_link_cells(case, one) for one in accepted]
-    things = [link_thing(one["entity_a"], one["entity_b"]) for one in accepted]
+    accepted = [link for link in case.facts.inside if link["accepted"]]
+    rows = [_link_cells(case, link) for link in accepted]
+    things = [link_thing(link["entity_a"], link["entity_b"]) for link in accepted]
     return _exhibit(case, 4, "links", _LINK_COLUMNS, rows, things)
 
 
-def _link_cells(case: Case, one: Row) -> tuple[object, ...]:
+def _link_cells(case: Case, row: Row) -> tuple[object, ...]:
     return (
-        one["entity_a"],
-        one["entity_b"],
-        one["complaints"],
-        one["calls"],
-        one["victims"],
-        one["reporters"],
-        "; ".join(one["orgs"]),
-        format_utc(one["first_seen"]),
-        format_utc(one["last_seen"]),
-        round(one["weight"], 6),
-        one["reason"],
-        *source_cells(_earliest(case, one)),
+        row["entity_a"],
+        row["entity_b"],
+        row["complaints"],
+        row["calls"],
+        row["victims"],
+        row["reporters"],
+        "; ".join(row["orgs"]),
+        format_utc(row["first_seen"]),
+        format_utc(row["last_seen"]),
+        round(row["weight"], 6),
+        row["reason"],
+        *source_cells(_earliest(case, row)),
     )
 
 
@@ -344,7 +344,7 @@ def _earliest(case: Case, link: Row) -> CaseRecord:
     found = of.get(link["entity_a"], set()) & of.get(link["entity_b"], set())
     if not found:
         ours = of.get(link["entity_a"], set()) | of.get(link["entity_b"], set())
-        named = {one.partition("|")[0::2] for one in link["record_ids"]}
+        named = {record_id.partition("|")[0::2] for record_id in link["record_ids"]}
         found = {key for key in ours if key[1:] in named or (key[1], f"call|{key[2]}") in named}
         found = found or ours
     return min((records[key] for key in found), key=attrgetter("number"))
@@ -357,10 +357,10 @@ def _losses(case: Case) -> Exhibit:
         ("currency", "ISO 4217", "Its currency."),
     )
     rows, things = [], []
-    for one in case.records.in_order:
-        if one.loss is not None and one.currency:
-            rows.append((format_amount(one.loss), one.currency, *source_cells(one)))
-            things.append(record_thing(*one.key))
+    for record in case.records.in_order:
+        if record.loss is not None and record.currency:
+            rows.append((format_amount(record.loss), record.currency, *source_cells(record)))
+            things.append(record_thing(*record.key))
     return _exhibit(case, 5, "losses", columns, rows, things)
 
 
@@ -378,10 +378,10 @@ def _payments(case: Case) -> Exhibit:
             listed_word(paid["method"], PAYMENT_METHODS),
             None if paid["amount"] is None else format_amount(paid["amount"]),
             currency_word(paid["currency"]),
-            *source_cells(one),
+            *source_cells(record),
         )
-        for one in case.records.in_order
-        for paid in one.payments
+        for record in case.records.in_order
+        for paid in record.payments
     ]
     things = [str(row[0]) for row in rows]
     return _exhibit(case, 6, "payments", columns, rows, things)
@@ -421,7 +421,7 @@ def stated_payment(given: Mapping[str, str | None], country: str | None) -> Stat
 def _codes_alone(reference: str) -> str | None:
     """Returns a reference with `…` for what is no code: payers write names and reasons there."""
     parts = re.split(r"([ ./-]+)", reference)
-    shown = [one if _CODE.fullmatch(one) or not one[:1].isalnum() else "…" for one in parts]
+    shown = [part if _CODE.fullmatch(part) or not part[:1].isalnum() else "…" for part in parts]
     return "".join(shown) if any(map(_CODE.fullmatch, parts)) else None
 
 
@@ -433,9 +433,9 @@ def _shown_name(given: str | None) -> str | None:
 
 def _rejected_links(case: Case) -> Exhibit:
     """Returns Exhibit 7."""
-    rows = [_link_cells(case, one) for one in case.facts.near]
+    rows = [_link_cells(case, link) for link in case.facts.near]
     # A number of the link would let the other end be guessed: it is the member's.
-    things = [one["here"] for one in case.facts.near]
+    things = [link["here"] for link in case.facts.near]
     return _exhibit(case, 7, "links-not-accepted", _LINK_COLUMNS, rows, things)
 
 
@@ -450,9 +450,9 @@ def _suppliers(case: Case) -> Exhibit:
     first = case.records.in_order[0]
     rows = []
     shown = [
-        one
-        for one in case.facts.suppliers
-        if case.supplier_people.get(one["entity_id"], 0) >= SUPPLIER_PEOPLE
+        supplier
+        for supplier in case.facts.suppliers
+        if case.supplier_people.get(supplier["entity_id"], 0) >= SUPPLIER_PEOPLE
     ]
     for one in shown:
         link = ends.get(one["entity_id"])
@@ -547,7 +547,7 @@ def _excerpts(case: Case) -> Exhibit:
         record = case.records.by_key[one.record_kind, one.source_org, one.record_id]
         words = f"{one.before or ''}{one.raw or ''}{one.after or ''}"
         rows.append((one.entity_id, words, *source_cells(record)))
-    things = [one.entity_id for one in case.excerpts]
+    things = [excerpt.entity_id for excerpt in case.excerpts]
     return _exhibit(case, 11, "excerpts", columns, rows, things)
 
 
@@ -559,14 +559,14 @@ def cluster_graphml(case: Case) -> bytes:
     """
     facts = case.facts
     nodes = [
-        {name: _flat(one[name]) for name, _ in NODE_ATTRIBUTES if name in one}
-        | {"id": one["entity_id"], "cluster": one["cluster_id"]}
-        for one in facts.members
+        {name: _flat(member[name]) for name, _ in NODE_ATTRIBUTES if name in member}
+        | {"id": member["entity_id"], "cluster": member["cluster_id"]}
+        for member in facts.members
     ]
     edges = [
-        {name: _flat(one[name]) for name, _ in EDGE_ATTRIBUTES}
-        | {"source": one["entity_a"], "target": one["entity_b"]}
-        for one in facts.inside
+        {name: _flat(link[name]) for name, _ in EDGE_ATTRIBUTES}
+        | {"source": link["entity_a"], "target": link["entity_b"]}
+        for link in facts.inside
     ]
     tables = (pa.Table.from_pylist(nodes, NODE_SCHEMA), pa.Table.from_pylist(edges, EDGE_SCHEMA))
     return b"".join(graphml_document([tables[0]], [tables[1]], facts.left_out))

@@ -83,7 +83,7 @@ class ProviderGroup:
     @property
     def confidence(self) -> float:
         """The surest of its members: that it belongs to the cluster."""
-        return max(float(one.member["confidence"]) for one in self.members)
+        return max(float(retained.member["confidence"]) for retained in self.members)
 
     def priority(self, moment: datetime) -> str:
         """Returns one of `PRIORITIES`: by when the next record that is left may be gone.
@@ -91,11 +91,14 @@ class ProviderGroup:
         An account that was paid of late may still hold the money, whatever the records' clock.
         """
         paid = max(
-            (one.member["last_seen"] for one in self.members if _is_payee(one)), default=None
+            (retained.member["last_seen"] for retained in self.members if _is_payee(retained)),
+            default=None,
         )
         if paid is not None and paid > moment - timedelta(days=MONEY_DAYS):
             return PRIORITIES[0]
-        ends = [end for one in self.members for end in (one.first_until, one.last_until)]
+        ends = [
+            end for retained in self.members for end in (retained.first_until, retained.last_until)
+        ]
         left = [end for end in ends if end is not None and end > moment]
         if None in ends or (left and min(left) <= moment + timedelta(days=SOON_DAYS)):
             return PRIORITIES[0]
@@ -106,12 +109,14 @@ class ProviderGroup:
     @property
     def next_expiry(self) -> datetime | None:
         """The day on which the first of the records is gone; None where no period is known."""
-        ends = [one.first_until for one in self.members if one.first_until is not None]
+        ends = [
+            retained.first_until for retained in self.members if retained.first_until is not None
+        ]
         return min(ends, default=None)
 
 
-def _is_payee(one: RetainedMember) -> bool:
-    return str(one.member["role"]) == Role.PAYEE
+def _is_payee(retained: RetainedMember) -> bool:
+    return str(retained.member["role"]) == Role.PAYEE
 
 
 class Referred(Protocol):
@@ -175,10 +180,10 @@ def group_by_provider(
         ]
         found.append(ProviderGroup(provider, clock, sorted(retained, key=_soonest)))
 
-    def urgency(one: ProviderGroup) -> tuple[int, float, datetime, str, str]:
-        priority = PRIORITIES.index(one.priority(moment))
-        expiry, first = one.next_expiry or _LONG_AGO, one.members[0].member["entity_id"]
-        return priority, -round(one.confidence, 2), expiry, one.provider.name, first
+    def urgency(group: ProviderGroup) -> tuple[int, float, datetime, str, str]:
+        priority = PRIORITIES.index(group.priority(moment))
+        expiry, first = group.next_expiry or _LONG_AGO, group.members[0].member["entity_id"]
+        return priority, -round(group.confidence, 2), expiry, group.provider.name, first
 
     return sorted(found, key=urgency)
 
@@ -235,10 +240,12 @@ class _Maker:
         )
 
     def listed(self, kind: str, match: str) -> Provider | None:
-        for one in self.providers:
-            if one["kind"] == kind and one["match"] == match:
-                name = one["name"]
-                return Provider(name, one["class"], one["country"], one["source"], file=name)
+        for provider in self.providers:
+            if provider["kind"] == kind and provider["match"] == match:
+                name = provider["name"]
+                return Provider(
+                    name, provider["class"], provider["country"], provider["source"], file=name
+                )
         return None
 
     def region(self, region: str | None) -> str:
@@ -257,8 +264,8 @@ def retention_end(moment: datetime, clock: Row) -> datetime | None:
     return moment.replace(year=year, month=month, day=day)
 
 
-def _soonest(one: RetainedMember) -> tuple[datetime, str]:
-    return one.first_until or _LONG_AGO, one.member["entity_id"]
+def _soonest(retained: RetainedMember) -> tuple[datetime, str]:
+    return retained.first_until or _LONG_AGO, retained.member["entity_id"]
 
 
 def _carrier(made: _Maker, member: Row, carriers: Sequence[str]) -> Provider:
@@ -410,14 +417,14 @@ def _draft(case: Referred, group: ProviderGroup, number: str) -> bytes:
     text = language.templates["request.txt"].render(
         number=number,
         # A carrier's name comes from call records.
-        provider={one: plain(getattr(provider, one), 200) for one in ("name", "found_by")},
+        provider={name: plain(getattr(provider, name), 200) for name in ("name", "found_by")},
         recipient=case.reference.recipient,
         code=plain(case.code, 200),
         tlp=case.tlp.upper(),
         clock=group.clock,
         priority=language.word("priorities", priority.replace(" ", "_")),
         wanted=language.points(f"asked.{asked}") or language.points("asked.carrier"),
-        members=[_member_fields(case, one) for one in group.members],
+        members=[_member_fields(case, member) for member in group.members],
         weeks=_weeks(case, group),
     )
     return text.encode()
@@ -425,7 +432,7 @@ def _draft(case: Referred, group: ProviderGroup, number: str) -> bytes:
 
 def _weeks(case: Referred, group: ProviderGroup) -> str:
     """Says that times may stand for weeks; whose records those are is no institution's to know."""
-    orgs = {org for one in group.members for org in one.member["orgs"]}
+    orgs = {org for retained in group.members for org in retained.member["orgs"]}
     return case.language.say("letters.weeks") if orgs & case.senders else ""
 
 
@@ -455,10 +462,10 @@ def _member_fields(case: Referred, retained: RetainedMember) -> dict[str, Any]:
 def _paid(case: Referred, payee: str) -> str:
     """Sums up the payments to a member that complaints itemize; nothing where there are none."""
     found = [
-        (record, each)
+        (record, payment)
         for record in case.records.in_order
-        for each in record.payments
-        if each["payee"] == payee
+        for payment in record.payments
+        if payment["payee"] == payee
     ]
     amounts: dict[str, list[Decimal]] = defaultdict(list)
     for _, each in found:
