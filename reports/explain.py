@@ -562,25 +562,24 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
     for bridge in cluster["weakest_bridges"]:
         ends = f"{_safe(bridge['entity_a'])} - {_safe(bridge['entity_b'])}"
         yield f"  {ends}, weight {bridge['weight']:.2f}"
-        parts = [
-            f"{one['size']} ({', '.join(_safe(name) for name in one['best_known'])}"
-            + (", ...)" if one["size"] > len(one["best_known"]) else ")")
-            for one in bridge["falls_into"]
-        ]
-        if parts:
-            yield f"    without this link the cluster falls into {' and '.join(parts)}"
+        if parts := _sides(bridge):
+            yield f"    without this link the cluster falls into {parts}"
+
+
+def _sides(cut: Row) -> str:
+    """Returns the parts that a cluster falls into, each with its best known members."""
+    return " and ".join(
+        f"{side['size']} ({', '.join(_safe(name) for name in side['best_known'])}"
+        + (", ...)" if side["size"] > len(side["best_known"]) else ")")
+        for side in cut["falls_into"]
+    )
 
 
 def cut_lines(cut: Row) -> Iterator[str]:
     """Yields the lines of one of `describe_cuts`, safe for a terminal."""
     least = "at least " if cut["at_least"] else ""
     people = f"{quantity(cut['reporters'], 'reporter')} {'is' if cut['reporters'] == 1 else 'are'}"
-    sides = " and ".join(
-        f"{one['size']} ({', '.join(_safe(name) for name in one['best_known'])}"
-        + (", ...)" if one["size"] > len(one["best_known"]) else ")")
-        for one in cut["falls_into"]
-    )
-    yield f"Falls into two if {least}{people} wrong: {sides}"
+    yield f"Falls into two if {least}{people} wrong: {_sides(cut)}"
     for number, records in enumerate(cut["borne_by"][:BEARER_LIMIT], 1):
         yield f"  reporter {number}: {', '.join(_safe(record) for record in records)}"
     if len(cut["borne_by"]) > BEARER_LIMIT:

@@ -655,17 +655,22 @@ def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
 
 
 def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, JointCluster]:
-    saw = _by_cluster(tables.read_table(run, CONTRIBUTORS).to_pylist())
-    union = _by_cluster(_kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept))
+    saw = _by(tables.read_table(run, CONTRIBUTORS).to_pylist(), "cluster_id")
+    links = _kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept)
+    union = _by(links, "cluster_id")
     offered: defaultdict[str, list[Row]] = defaultdict(list)
     for row in tables.read_table(run, OFFERED_CLUSTERS).to_pylist():
         for cluster_id in row["cluster_ids"]:
             offered[cluster_id].append(row)
     return {
         cluster_id: JointCluster(
-            saw=[one for one in _by_member(rows) if kept is None or one[0] in kept],
-            links=[one for one in union[cluster_id] if one["kind"] == "link"],
-            shared=[one for one in union[cluster_id] if one["kind"] == "shared"],
+            saw=[
+                (entity_id, seen)
+                for entity_id, seen in sorted(_by(rows, "entity_id").items())
+                if kept is None or entity_id in kept
+            ],
+            links=[row for row in union[cluster_id] if row["kind"] == "link"],
+            shared=[row for row in union[cluster_id] if row["kind"] == "shared"],
             offered=offered[cluster_id],
             overlaps=_overlaps(options.get("overlaps") or [], cluster_id, rows),
         )
@@ -691,15 +696,9 @@ def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Ro
     ]
 
 
-def _by_cluster(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
-    found: defaultdict[str, list[Row]] = defaultdict(list)
+def _by(rows: Iterable[Row], name: str) -> defaultdict[str, list[Row]]:
+    """Groups rows by a column."""
+    groups: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[row["cluster_id"]].append(row)
-    return found
-
-
-def _by_member(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-    found: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[row["entity_id"]].append(row)
-    return sorted(found.items())
+        groups[row[name]].append(row)
+    return groups

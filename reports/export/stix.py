@@ -39,7 +39,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from reports.cluster_data import ClusterFacts
-from reports.disclosure_control import keep_leaving
 from reports.evidence_number import cluster_thing, link_thing
 from reports.export.graph_tables import ClusterExport
 from reports.text import plain
@@ -177,7 +176,7 @@ def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
     A thin cluster has none.
     """
     for facts in export.batch.facts:
-        yield [stix_bundle(keep_leaving(facts), export.moment, export.run_id, export.tlp)]
+        yield [stix_bundle(facts, export.moment, export.run_id, export.tlp)]
 
 
 def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:
@@ -297,12 +296,15 @@ def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
     )
 
 
-def _interval(row: Row) -> StixObject:
-    """Returns first_seen and last_seen; the latter must be left out if it is the same moment."""
-    found = {"first_seen": stix_timestamp(row["first_seen"])}
+def _interval(row: Row, first: str = "first_seen", last: str = "last_seen") -> StixObject:
+    """Returns two times by these names; the last must be left out if it is the same moment.
+
+    STIX 2.1 asks for a stop that is later (section 5.1).
+    """
+    interval = {first: stix_timestamp(row["first_seen"])}
     if row["last_seen"] > row["first_seen"]:
-        found["last_seen"] = stix_timestamp(row["last_seen"])
-    return found
+        interval[last] = stix_timestamp(row["last_seen"])
+    return interval
 
 
 def _observed(member: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
@@ -333,7 +335,7 @@ def _member(member: Row, infrastructure: str, observed: str, key: BundleKey) -> 
         f"{member['calls']} calls of {member['reporters']} people, seen by "
         f"{_listed(member['orgs'])}; {member['tier']}, {member['review']}.",
         confidence=_percent(member["confidence"]),
-        **_span(member),
+        **_interval(member, "start_time", "stop_time"),
     )
 
 
@@ -352,7 +354,7 @@ def _link(link: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
         description=f"Named together by {link['complaints']} complaints and {link['calls']} calls "
         f"of {link['reporters']} people, seen by {_listed(link['orgs'])}; {link['strength']} "
         f"evidence, weight {link['weight']:.2f}.",
-        **_span(link),
+        **_interval(link, "start_time", "stop_time"),
     )
 
 
@@ -441,14 +443,6 @@ def _indicator(
     )
 
 
-def _span(row: Row) -> StixObject:
-    """Returns start_time and stop_time; a stop must be later (STIX 2.1 section 5.1)."""
-    found = {"start_time": stix_timestamp(row["first_seen"])}
-    if row["last_seen"] > row["first_seen"]:
-        found["stop_time"] = stix_timestamp(row["last_seen"])
-    return found
-
-
 def _seen_by_orgs(
     facts: ClusterFacts,
     infrastructure: str,
@@ -512,7 +506,7 @@ def hub_stix(hub: str, name: str, tlp: str) -> list[StixObject]:
         "identity_class": "group",
         "description": "Members who exchange confirmed identifiers, without their names.",
     }
-    return [tlp_marking(_level(tlp)), _author() | times, of_hub | times, _withdrawn_observable()]
+    return [tlp_marking(tlp_level(tlp)), _author() | times, of_hub | times, _withdrawn_observable()]
 
 
 def entry_stix(
@@ -533,7 +527,7 @@ def entry_stix(
     made = {
         "created": made_at,
         "modified": made_at,
-        "object_marking_refs": [tlp_marking(_level(tlp))["id"]],
+        "object_marking_refs": [tlp_marking(tlp_level(tlp))["id"]],
         "created_by_ref": _hub_identity(hub),
         "labels": [entry.role, entry.basis, *(["disputed"] if disputed else [])],
     }
@@ -579,8 +573,14 @@ def _hub_identity(hub: str) -> str:
     return stix_id("identity", "group", hub)
 
 
-def _level(tlp: str) -> str:
-    return tlp.removeprefix("TLP:").lower()
+def tlp_level(marking: str) -> str:
+    """Returns the TLP 2.0 level of a marking such as TLP:AMBER+STRICT."""
+    return marking.lower().removeprefix("tlp:")
+
+
+def strictest_tlp(markings: Iterable[str]) -> str:
+    """Returns the level of the narrowest circle among markings, as `TLP:RED` or as a level."""
+    return max(map(tlp_level, markings), key=TLP_LEVELS.index)
 
 
 def _week_start(week: str) -> datetime:

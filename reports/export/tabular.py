@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reports.disclosure_control import keep_leaving
 from reports.export.graph_tables import (
     POSITIONED_SCHEMA,
     REASONED_SCHEMA,
@@ -125,7 +124,7 @@ def cluster_signals(export: ClusterExport) -> Iterator[list[bytes]]:
     One file is one payload of `POST /report/signal`.
     """
     for facts in export.batch.facts:
-        rows = [_signal(member) for member in keep_leaving(facts).members]
+        rows = [_signal(member) for member in facts.members]
         yield [_array([orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows if row])]
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from reports.cluster_data import ClusterFacts
 from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
 from reports.exchange.offer import CONFIRMED, DISPUTED
+from reports.export.stix import tlp_level
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from transforms.extract.allowlist import KnownLegitimate
@@ -130,11 +131,6 @@ def find_bridges(facts: ClusterFacts) -> list[Bridge]:
         link = accepted.get((a, b)) or accepted[b, a]
         found.append(Bridge(link, min(sides, key=_smaller)))
     return sorted(found, key=_gravest)
-
-
-def tlp_level(marking: str) -> str:
-    """Returns the TLP 2.0 level of a marking such as TLP:AMBER+STRICT."""
-    return marking.lower().removeprefix("tlp:")
 
 
 def _status(facts: ClusterFacts) -> Iterator[Obstacle]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from reports.cluster_data import ClusterFacts, Reading, compare_scripts
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
-from reports.export.stix import TLP_LEVELS
+from reports.export.stix import strictest_tlp
 from reports.figures import Handover, find_handovers
 from reports.link_evidence import REASSIGNED_DAYS
 from reports.referral.blocking_checks import (
@@ -30,7 +30,6 @@ from reports.referral.blocking_checks import (
     find_unlinked,
     members_to_name,
     tied_by_left_out,
-    tlp_level,
 )
 from reports.referral.blocks import BLANK
 from reports.referral.case_records import (
@@ -48,12 +47,12 @@ from reports.referral.case_records import (
     stated_totals,
 )
 from reports.referral.language import Language, organisation_name
+from reports.referral.providers import Provider, ProviderGroup, group_by_provider
 from reports.referral.reference import CaseFile, Reference
-from reports.referral.requests import Provider, ProviderGroup, group_by_provider
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import plain
-from schemas.enums import EntityKind
+from schemas.enums import EntityKind, Role
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
 
@@ -315,6 +314,18 @@ class Case(Filing):
             self.shared,
             joint=self.joint,
         )
+
+    @property
+    def phones(self) -> str:
+        """The number of phone numbers in words."""
+        numbers = sum(member["kind"] == EntityKind.PHONE for member in self.facts.members)
+        return self.language.count("phone_number", numbers)
+
+    @property
+    def payees(self) -> str:
+        """The number of payees in words."""
+        payees = sum(member["role"] == Role.PAYEE for member in self.facts.members)
+        return self.language.count("payee", payees)
 
     @property
     def date(self) -> str:
@@ -619,7 +630,7 @@ def build_case(
         obstacles=obstacles,
         left_out=[member for member in whole.members if member["entity_id"] not in records.keys_of],
         excerpts=read_excerpts(run, members, narratives) if narratives else [],
-        tlp=_strictest([reference.policy["tlp"], *(offer["tlp"] for offer in records.offered)]),
+        tlp=strictest_tlp([reference.policy["tlp"], *(offer["tlp"] for offer in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
     )
 
@@ -695,7 +706,3 @@ def victims_sentence(
         both += say("victims.of_cluster", of_cluster=of_cluster)
     most = language.count("distinct_victim", victims_at_most(total, of_cluster, shared))
     return say("victims.at_most", most=most, sides=sides, both=both)
-
-
-def _strictest(markings: list[str]) -> str:
-    return max((tlp_level(marking) for marking in markings), key=TLP_LEVELS.index)

@@ -43,7 +43,6 @@ from reports.referral.sections import (
     victims_section,
 )
 from reports.text import plain
-from schemas.enums import Role
 from transforms.extract import mask_file_name
 
 EXCERPT_LIMIT = CHANGE_LIMIT = 60
@@ -179,8 +178,6 @@ def _summary(case: Case) -> list[Block]:
             for currency, (amount, count) in case.totals.items()
         ]
     )
-    payees = sum(1 for member in case.facts.members if member["role"] == Role.PAYEE)
-    phones = sum(1 for one in case.number if one.startswith("phone:"))
     counted = [case.language.count("complaint", row["complaints"])]
     if row["calls"]:
         counted.append(case.language.count("call_record", row["calls"]))
@@ -199,11 +196,7 @@ def _summary(case: Case) -> list[Block]:
                 ),
                 _where(case),
                 say("summary.losses", sums="; ".join(sums) or say("general.none_stated")),
-                say(
-                    "summary.first",
-                    phones=case.language.count("phone_number", phones),
-                    payees=case.language.count("payee", payees),
-                ),
+                say("summary.first", phones=case.phones, payees=case.payees),
                 say(
                     "summary.likelihood",
                     likelihood=case.reference.likelihood_wording(row["confidence"]),
@@ -294,8 +287,6 @@ def elements_matrix(case: Case) -> list[Block]:
 def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
     """Returns the evidence on each of `reference.ELEMENTS`."""
     row, count = case.row, case.language.count
-    phones = sum(1 for one in case.number if one.startswith("phone:"))
-    payees = sum(1 for member in case.facts.members if member["role"] == Role.PAYEE)
     paid = sum(len(record.payments) for record in case.records.in_order)
     links = sum(1 for link in case.facts.inside if link["accepted"])
     none = case.say("general.none")
@@ -312,12 +303,12 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
             "1, 2, 3",
             {
                 "calls": count("call_record", row["calls"]),
-                "phones": count("phone_number", phones),
+                "phones": case.phones,
                 "countries": case.countries,
             },
         ),
         "loss": ("5", {"sums": "; ".join(case.losses_together) or none}),
-        "money": ("2, 6", {"payees": count("payee", payees), "payments": count("payment", paid)}),
+        "money": ("2, 6", {"payees": case.payees, "payments": count("payment", paid)}),
         "organisation": (
             "4, 9",
             {

@@ -167,6 +167,11 @@ class Language:
         """Returns a number with its noun, such as 1 call, 3,120 complaints."""
         return self.say(f"counts.{noun}", n=n)
 
+    def records(self, row: Mapping[str, Any], call: str = "call_record") -> str:
+        """Returns how many complaints and calls a row counts, each that it has."""
+        counts = (("complaint", row["complaints"]), (call, row["calls"]))
+        return self.join([self.count(noun, n) for noun, n in counts if n])
+
     def translate(self, text: str) -> str:
         """Returns a text of a shared file in this language, as far as it is known."""
         return self.texts.get(text, text)

@@ -629,11 +629,6 @@ def _weak_points(case: Case) -> list[Block]:
     ends = {one.link[end] for one in wide for end in ("entity_a", "entity_b")}
     for one in wide:
         a, b = (str(case.number[one.link[end]]) for end in ("entity_a", "entity_b"))
-        seen = [
-            case.language.count(noun, one.link[name])
-            for name, noun in (("complaints", "complaint"), ("calls", "call"))
-            if one.link[name]
-        ]
         points.append(
             say(
                 "exculpatory.bridge",
@@ -642,7 +637,7 @@ def _weak_points(case: Case) -> list[Block]:
                 numbers=numbered(one.side),
                 a=a,
                 b=b,
-                seen=case.language.join(seen),
+                seen=case.language.records(one.link, "call"),
             )
         )
     points += [
