@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,7 +25,7 @@ from reports.disclosure_control import (
     suppress_small_counts,
 )
 from reports.run import Run
-from reports.tables import BoolArray, IntArray, RunFolder
+from reports.tables import BoolArray, IntArray, RunFolder, picked
 from reports.text import most_first, recognize_region, region_atlas
 from schemas.decision import members_digest
 from schemas.entity import without_epoch
@@ -65,57 +65,43 @@ _LISTED = (
     "entity_id kind status reason facts region orgs complaints calls first_seen last_seen".split()
 )
 
+SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
+
+_SEEN = "org complaints calls roles first_seen last_seen"
+
 _RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
 
 _ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One step of the trend: its first day, and the records that fall in it."""
-
-    start: date
-    complaints: int
-    calls: int
-
-
-@dataclass(frozen=True)
-class Trend:
-    """Bars of `step` days each, oldest first, and the records before the first bar."""
-
-    step: int
-    bars: list[Bar]
-    earlier: int
-
-    @property
-    def end(self) -> date:
-        """The last day of the last bar."""
-        return self.bars[-1].start + timedelta(days=self.step - 1)
-
-
-def record_trend(run: RunFolder, step: int = 1) -> Trend:
+def record_trend(run: RunFolder, step: int = 1) -> Row:
     """Counts accepted records by UTC day of received_at and started_at, `step` days a bar.
 
     The bars end with the newest record; where they are more than `BAR_LIMIT`, the oldest are only
     counted: one mistyped year must not flatten the rest.
+
+    Returns:
+        The first day of the first bar, the complaints and calls of each, and the records before.
     """
-    complaints = _days(run, COMPLAINTS, "received_at")
-    calls = _days(run, CALLS, "started_at")
-    if not (days := sorted(complaints.keys() | calls.keys())):
-        return Trend(step, [], 0)
-    last = days[-1]
-    bars = min((last - days[0]).days // step + 1, BAR_LIMIT)
+    counted = {
+        "complaints": _days(run, COMPLAINTS, "received_at"),
+        "calls": _days(run, CALLS, "started_at"),
+    }
+    days = [day for counts in counted.values() for day in counts]
+    trend: Row = {"step": step, "start": None, "complaints": [], "calls": [], "earlier": 0}
+    if not days:
+        return trend
+    last = max(days)
+    bars = min((last - min(days)).days // step + 1, BAR_LIMIT)
     start = last - timedelta(days=bars * step - 1)
-    summed: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
-    earlier = 0
-    for total, counted in zip(summed, (complaints, calls), strict=True):
-        for one, rows in counted.items():
-            if one < start:
-                earlier += rows
+    for name, counts in counted.items():
+        trend[name] = [0] * bars
+        for day, rows in counts.items():
+            if day < start:
+                trend["earlier"] += rows
             else:
-                total[(one - start).days // step] += rows
-    at = [start + timedelta(days=n * step) for n in range(bars)]
-    return Trend(step, [Bar(at[n], summed[0][n], summed[1][n]) for n in range(bars)], earlier)
+                trend[name][(day - start).days // step] += rows
+    return trend | {"start": start.isoformat()}
 
 
 def _days(run: RunFolder, table: Table, column: str) -> Counter[date]:
@@ -125,25 +111,6 @@ def _days(run: RunFolder, table: Table, column: str) -> Counter[date]:
         for one in days.drop_null().value_counts().to_pylist():
             found[one["values"]] += one["counts"]
     return found
-
-
-@dataclass(frozen=True)
-class Breakdown:
-    """Complaints by the values of one field, most first, the rest summed up.
-
-    `notes` are what else values are called.
-    """
-
-    title: str
-    rows: list[tuple[str, int]]
-    others: int
-    unknown: int
-    notes: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def most(self) -> int:
-        """The largest count that is shown."""
-        return max((count for _, count in self.rows), default=0)
 
 
 def _known_most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
@@ -335,8 +302,10 @@ def _losses_by_currency(run: RunFolder, floor: int) -> list[tuple[str, str | Non
     ]
 
 
-def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) -> list[Breakdown]:
+def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) -> list[Row]:
     """Counts complaints by organisation, channel, brand and lure, `limit` values of each.
+
+    The others are summed up; `notes` are what else values are called.
 
     With `redact` brands that are not on the shipped list are one: such a name is text of a
     complaint.
@@ -348,13 +317,12 @@ def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) ->
         _breakdown(title, _counts(run, COMPLAINTS, column), limit) for column, title in _FIELDS
     ]
     brands, lures = (_breakdown(title, stated[what], limit) for what, title in _IMPERSONATION)
-    names = {name: techniques_of("lure", name) for name, _ in lures.rows}
-    notes = {
-        name: ", ".join(f"{one.id} {one.name}" for one in found)
-        for name, found in names.items()
-        if found
+    lures["notes"] = {
+        name: ", ".join(f"{technique.id} {technique.name}" for technique in techniques)
+        for name, _ in lures["rows"]
+        if (techniques := techniques_of("lure", name))
     }
-    return [*by_field, brands, replace(lures, notes=notes)]
+    return [*by_field, brands, lures]
 
 
 def _counts(run: RunFolder, table: Table, column: str) -> dict[str | None, int]:
@@ -362,14 +330,15 @@ def _counts(run: RunFolder, table: Table, column: str) -> dict[str | None, int]:
     return {row[column]: row["rows"] for row in rows}
 
 
-def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Breakdown:
+def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Row:
     known = _known_most_first(counts)
-    return Breakdown(
-        title=title,
-        rows=known[:limit],
-        others=sum(count for _, count in known[limit:]),
-        unknown=sum(count for value, count in counts.items() if not value),
-    )
+    return {
+        "title": title,
+        "rows": known[:limit],
+        "others": sum(count for _, count in known[limit:]),
+        "unknown": sum(count for value, count in counts.items() if not value),
+        "notes": {},
+    }
 
 
 def _other_brands_as_one(counts: Mapping[str | None, int]) -> Counter[str | None]:
@@ -398,17 +367,12 @@ def _impersonation_counts(run: RunFolder) -> dict[str, Counter[str | None]]:
     return found
 
 
-@dataclass(frozen=True)
-class RowAccounting:
-    """The accounting of one record kind, and what does not add up in it."""
+def check_accounting(run: Run) -> list[Row]:
+    """Checks the manifest's counts against each other and against the tables.
 
-    kind: str
-    counts: Counts
-    problems: list[str]
-
-
-def check_accounting(run: Run) -> list[RowAccounting]:
-    """Checks the manifest's counts against each other and against the tables."""
+    Returns:
+        For each kind of records its counts, and the problems: what does not add up.
+    """
     counts = run.manifest["counts"]
     return [
         _account(run, RecordKind.COMPLAINT, COMPLAINTS, counts["complaints"]),
@@ -416,7 +380,7 @@ def check_accounting(run: Run) -> list[RowAccounting]:
     ]
 
 
-def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> RowAccounting:
+def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> Row:
     problems = []
     accounted = counts["accepted"] + counts["duplicates"] + counts["rejected"]
     if counts["read"] != accounted + counts.get("erased", 0):
@@ -427,7 +391,7 @@ def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> 
         "rejected"
     ]:
         problems.append(f"rejects/ contains {rows} rows")
-    return RowAccounting(table.name, counts, problems)
+    return {"kind": table.name, "counts": dict(counts), "problems": problems}
 
 
 def rejects_by_code(run: RunFolder, limit: int) -> tuple[list[dict[str, Any]], int]:
@@ -439,25 +403,16 @@ def rejects_by_code(run: RunFolder, limit: int) -> tuple[list[dict[str, Any]], i
     return groups[:limit], max(len(groups) - limit, 0)
 
 
-@dataclass(frozen=True)
-class KindCount:
-    """Entities of one kind: a number for each status, in the order of `Status`."""
-
-    kind: str
-    by_status: list[int]
-
-    @property
-    def total(self) -> int:
-        """Entities of the kind, whatever their status."""
-        return sum(self.by_status)
-
-
-def entities_by_kind(run: RunFolder) -> list[KindCount]:
-    """Counts entities by kind and status, for the kinds that occur, in a fixed order."""
-    found = tables.count_by(run, ENTITIES, ("kind", "status")).to_pylist()
-    rows = {(one["kind"], one["status"]): one["rows"] for one in found}
-    counts = [KindCount(kind, [rows.get((kind, s), 0) for s in Status]) for kind in EntityKind]
-    return [count for count in counts if count.total]
+def entities_by_kind(run: RunFolder) -> list[Row]:
+    """Counts entities by kind, and in the order of `Status`, for the kinds that occur."""
+    counted = tables.count_by(run, ENTITIES, ("kind", "status")).to_pylist()
+    rows = {(row["kind"], row["status"]): row["rows"] for row in counted}
+    counts = {kind: [rows.get((kind, status), 0) for status in Status] for kind in EntityKind}
+    return [
+        {"kind": kind, "by_status": by_status}
+        for kind, by_status in counts.items()
+        if any(by_status)
+    ]
 
 
 @dataclass(frozen=True)
@@ -470,20 +425,6 @@ class OrgRecords:
     roles: list[str]
     first_seen: datetime
     last_seen: datetime
-
-
-@dataclass(frozen=True)
-class SharedEntity:
-    """An entity that several organisations saw, and their records.
-
-    Of a member also its cluster, its tier and how many reporters its place there rests on.
-    """
-
-    entity_id: str
-    by_org: list[OrgRecords]
-    cluster_id: str | None = None
-    tier: str | None = None
-    robustness: int | None = None
 
 
 def shared_ids(
@@ -504,8 +445,8 @@ def shared_ids(
 
 def shared_entities(
     run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]
-) -> list[SharedEntity]:
-    """Returns entities that several organisations saw, with their places in the run.
+) -> list[list[Any]]:
+    """Returns rows of `SHARED_COLUMNS` on entities that several organisations saw.
 
     Args:
         run: the run.
@@ -514,12 +455,17 @@ def shared_entities(
     """
     wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
     columns = ["entity_id", "cluster_id", "tier", "robustness"]
-    members = {
-        row.pop("entity_id"): row
-        for row in tables.read_table(run, MEMBERS, columns, wanted).to_pylist()
+    members = tables.read_table(run, MEMBERS, columns, wanted)
+    known = {
+        entity_id: place for entity_id, *place in zip(*members.to_pydict().values(), strict=True)
     }
+    nowhere = [None] * 3
     return [
-        SharedEntity(entity_id, by_org.get(entity_id, []), **members.get(entity_id, {}))
+        [
+            entity_id,
+            *known.get(entity_id, nowhere),
+            [picked(vars(records), _SEEN) for records in by_org.get(entity_id, [])],
+        ]
         for entity_id in ids
     ]
 

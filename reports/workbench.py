@@ -39,7 +39,7 @@ from reports.export.registry import EXPORT_FORMATS
 from reports.partition import NODE_POSITIONS, partition_run, positions_dataset
 from reports.pieces import NAMING, PartContext, encode_piece, gather_job, search_index
 from reports.run import Run, keeps_narratives
-from reports.run_summary import Joint, OrgRecords, Trend, gather_joint
+from reports.run_summary import SHARED_COLUMNS, Joint, OrgRecords, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
@@ -107,8 +107,6 @@ _LISTED = [
 ]
 """Columns of clusters/ that its rows in lists are made of."""
 
-SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
-
 DECISION_COLUMNS = tuple(
     "decision_id kind entity_a entity_b author reason decided_at expires_at in_force "
     "signed_by".split()
@@ -160,10 +158,11 @@ def write_workbench(
     naming = pa.concat_tables([NAMING.empty_table(), *(one.naming for one in found)])
     union_only = [one for each in found for one in each.union_only]
     by_org = {name: rows for each in found for name, rows in each.by_org.items()}
+    rows = run_summary.shared_entities(run, shared[0], by_org)
     last: list[partial[None]] = [
         partial(_search, run, None if redact else naming, pool.scratch),
         partial(_put_piece, "union", {"clusters": union_only}),
-        partial(_put_piece, "shared", _shared(run, shared[0], by_org)),
+        partial(_put_piece, "shared", {"columns": SHARED_COLUMNS, "rows": rows}),
     ]
     if graph:
         last.append(partial(_nodes, run, positions, redact=redact))
@@ -454,7 +453,7 @@ def run_piece(
         counters = disclosure_control.redact_counters(counters)
     by_day = run_summary.record_trend(run)
     earlier = previous if previous is None or isinstance(previous, Run) else Run.open(previous)
-    trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day.earlier else [])]
+    trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day["earlier"] else [])]
     return {
         "run": run.run_id,
         "clock": manifest.get("clock"),
@@ -472,10 +471,7 @@ def run_piece(
         "parts": parts,
         "narratives": context.narratives,
         "alarms": disclosure_control.redact_alarms(alarms) if redact else alarms,
-        "accounts": [
-            {"kind": one.kind, "counts": dict(one.counts), "problems": one.problems}
-            for one in run_summary.check_accounting(run)
-        ],
+        "accounts": run_summary.check_accounting(run),
         "inputs": [
             {name: one.get(name) for name in ("kind", "format", "rows", "bytes", "sha256")}
             | {"name": f"file {number}" if redact else mask_file_name(one["name"])}
@@ -483,37 +479,21 @@ def run_piece(
         ],
         "rejects": rejects,
         "more_rejects": more_rejects,
-        "kinds": [
-            {"kind": one.kind, "by_status": one.by_status}
-            for one in run_summary.entities_by_kind(run)
-        ],
+        "kinds": run_summary.entities_by_kind(run),
         "statuses": list(Status),
         "tiers": tables.count_by(run, MEMBERS, ["tier", "review"]).to_pylist(),
         "tallies": {
             str(group): {str(name): number for name, number in counts.items()}
             for group, counts in counters.items()
         },
-        "trends": [_trend(trend) for trend in trends],
-        "breakdowns": [
-            {name: getattr(one, name) for name in ("title", "rows", "others", "unknown", "notes")}
-            for one in run_summary.complaint_breakdowns(run, 12, redact=redact)
-        ],
+        "trends": trends,
+        "breakdowns": run_summary.complaint_breakdowns(run, 12, redact=redact),
         "shared": context.shared[1],
         "moved": _moved(run),
         "suppliers": _all_suppliers(run, context.suppliers),
         "formats": [named(vars(form), "code name description reviewed") for form in EXPORT_FORMATS],
         "joint": None if joint is None else _joint_run(joint),
     } | lists
-
-
-def _trend(shown: Trend) -> Json:
-    return {
-        "step": shown.step,
-        "start": shown.bars[0].start.isoformat() if shown.bars else None,
-        "complaints": [bar.complaints for bar in shown.bars],
-        "calls": [bar.calls for bar in shown.bars],
-        "earlier": shown.earlier,
-    }
 
 
 def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
@@ -535,18 +515,6 @@ def _joint_run(joint: Joint) -> Json:
         "links": joint.links,
         "merged": joint.merged,
     }
-
-
-def _shared(run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]) -> Json:
-    seen = "org complaints calls roles first_seen last_seen"
-    rows = [
-        [
-            *(one.entity_id, one.cluster_id, one.tier, one.robustness),
-            [picked(vars(each), seen) for each in one.by_org],
-        ]
-        for one in run_summary.shared_entities(run, ids, by_org)
-    ]
-    return {"columns": SHARED_COLUMNS, "rows": rows}
 
 
 def _moved(run: RunFolder) -> list[Json]:

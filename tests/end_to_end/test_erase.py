@@ -188,7 +188,7 @@ def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, one
     }  # fmt: skip
     assert manifest["counts"]["calls"]["erased"] == 1, "the call of the complaint"
     assert manifest["run_id"] != Run.open(one).run_id
-    assert not [one.problems for one in check_accounting(Run.open(two)) if one.problems]
+    assert not [one for one in check_accounting(Run.open(two)) if one["problems"]]
     assert hits(two, home) == []
     # And where the earlier run was not named: the register and the memo carry nothing on.
     batch(inbox, three, "--previous", two)
