@@ -1,8 +1,7 @@
 """Everything that the pages and files of some clusters show, read from a run in one pass.
 
 In: a run and cluster ids. Out: `ClusterFacts`, one a cluster: its members, its links, its suppliers
-and the scripts that it reads out, and a few places where each identifier was read. Long, since all
-of it is gathered in that one pass.
+and the scripts that it reads out. Long, since all of it is gathered in that one pass.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import chain
@@ -29,7 +28,6 @@ from schemas.tables import (
     CALLS,
     CLUSTERS,
     ENTITIES,
-    LINEAGE,
     LINKS,
     MEMBERS,
     MENTIONS,
@@ -118,32 +116,29 @@ class ClusterFacts:
     Attributes:
         members: rows of members/ with those of entities/, most records first.
         inside: links between them.
+        left_out: members that are counted here and in no list, in a copy that leaves.
         near: hard links from a member to one of another cluster, which were not accepted, each with
             `here`, `there` and `cluster_id`.
         soft: links from members to the first suppliers.
-        suppliers: rows of suppliers/, with the ids of other clusters that use them in `others`.
+        suppliers: rows of suppliers/, most records first.
         scripts: the wordings of those suppliers that are scripts.
         days: mentions of each identifier by UTC day (`date.toordinal`); of other clusters too, as
             `roles`, `carriers`.
         roles: mentions of each identifier by role.
         carriers: carriers that handed over the calls of each number, sorted.
-        readings: a sample of the mentions of the members.
-        left_out: members that are counted here and in no list, in a copy that leaves.
     """
 
     row: Row
-    lineage: list[Row]
     members: list[Row]
     inside: list[Row]
-    near: list[Row]
-    soft: list[Row]
-    suppliers: list[Row]
-    scripts: WordingCounts
-    days: dict[str, Counter[int]]
-    roles: dict[str, Counter[str]]
-    carriers: dict[str, list[str]]
-    readings: list[Reading]
     left_out: int = 0
+    near: list[Row] = field(default_factory=list)
+    soft: list[Row] = field(default_factory=list)
+    suppliers: list[Row] = field(default_factory=list)
+    scripts: WordingCounts = field(default_factory=dict)
+    days: dict[str, Counter[int]] = field(default_factory=dict)
+    roles: dict[str, Counter[str]] = field(default_factory=dict)
+    carriers: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,57 +150,58 @@ class ClusterBatch:
     inside: pa.Table
 
 
-def gather_facts(
-    run: RunFolder, cluster_ids: Sequence[str], narratives: NarrativeReader | None = None
-) -> list[ClusterFacts]:
-    """Reads the facts of clusters, in the order given; readings quote `narratives`, if any."""
-    return gather_batch(run, cluster_ids, narratives).facts
-
-
-def gather_batch(
-    run: RunFolder,
-    cluster_ids: Sequence[str],
-    narratives: NarrativeReader | None = None,
-    per_org: int = READINGS_PER_ORG,
-) -> ClusterBatch:
-    """Reads clusters as `gather_facts`, with tables. Holds the rows of these clusters alone."""
-    ids = pa.array(cluster_ids, pa.string())
-    here = pc.field("cluster_id").isin(ids)
-    rows = {
-        row["cluster_id"]: row
-        for row in tables.to_dicts(tables.read_table(run, CLUSTERS, where=here))
-    }
-    members, of = read_members(run, here, ids)
-    names = members["entity_id"].combine_chunks()
-    cluster_of = dict(zip(names.to_pylist(), members["cluster_id"].to_pylist(), strict=True))
-    suppliers = _by_cluster(_suppliers(run, here))
-    drawn = {one["entity_id"] for used in suppliers.values() for one in used[:DRAWN_SUPPLIERS]}
-    found = gather_links(run, members, of, sorted(drawn), len(ids))
+def gather_facts(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFacts]:
+    """Reads all facts of clusters, in the order given."""
+    here = pc.field("cluster_id").isin(pa.array(cluster_ids, pa.string()))
+    rows = tables.to_dicts(tables.read_table(run, SUPPLIERS, where=here))
+    rows.sort(key=lambda supplier: (-supplier["records"], supplier["entity_id"]))
+    suppliers: dict[str, list[Row]] = defaultdict(list)
+    for supplier in rows:
+        suppliers[supplier["cluster_id"]].append(supplier)
+    first = (used[:DRAWN_SUPPLIERS] for used in suppliers.values())
+    drawn = {supplier["entity_id"] for supplier in chain.from_iterable(first)}
+    batch, links = _gather(run, cluster_ids, pa.array(sorted(drawn), pa.string()))
+    names = batch.members["entity_id"].combine_chunks()
     days, roles = _mention_counts(run, names)
     carriers = read_carriers(run, names)
-    scripts = script_wordings(run, chain.from_iterable(suppliers.values()), members)
-    sampled = sample_readings(run, names, narratives, per_org)
-    read = _by(sampled, lambda one: cluster_of[one.entity_id])
-    lineage = _by_cluster(tables.to_dicts(tables.read_table(run, LINEAGE, where=here)))
-    of_members = tables.dicts_by_group(members, of, len(ids))
-    facts = [
-        ClusterFacts(
-            row=rows[one],
-            lineage=lineage.get(one, []),
-            members=of_members[place],
-            inside=found.inside[place],
-            near=found.near[place],
-            soft=found.soft[place],
-            suppliers=suppliers.get(one, []),
-            scripts=scripts.get(one, {}),
+    scripts = script_wordings(run, rows, batch.members)
+    near, soft = (_cut(table, len(cluster_ids)) for table in (links.near, links.soft))
+    return [
+        replace(
+            facts,
+            near=near[place],
+            soft=soft[place],
+            suppliers=suppliers[cluster_id],
+            scripts=scripts.get(cluster_id, {}),
             days=days,
             roles=roles,
             carriers=carriers,
-            readings=read.get(one, []),
         )
-        for place, one in enumerate(cluster_ids)
+        for place, (cluster_id, facts) in enumerate(zip(cluster_ids, batch.facts, strict=True))
     ]
-    return ClusterBatch(facts, members, found.table)
+
+
+def gather_batch(run: RunFolder, cluster_ids: Sequence[str]) -> ClusterBatch:
+    """Reads clusters with their members and the links between these, for an export."""
+    return _gather(run, cluster_ids, pa.array([], pa.string()))[0]
+
+
+def _gather(
+    run: RunFolder, cluster_ids: Sequence[str], suppliers: pa.Array
+) -> tuple[ClusterBatch, LinkTables]:
+    ids = pa.array(cluster_ids, pa.string())
+    here = pc.field("cluster_id").isin(ids)
+    clusters = tables.to_dicts(tables.read_table(run, CLUSTERS, where=here))
+    rows = {row["cluster_id"]: row for row in clusters}
+    members, of = read_members(run, here, ids)
+    links = link_tables(run, members, of, suppliers)
+    of_members = tables.dicts_by_group(members, of, len(ids))
+    inside = _cut(links.inside, len(ids))
+    facts = [
+        ClusterFacts(row=rows[cluster_id], members=of_members[place], inside=inside[place])
+        for place, cluster_id in enumerate(cluster_ids)
+    ]
+    return ClusterBatch(facts, members, links.inside), links
 
 
 def read_members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, IntArray]:
@@ -217,9 +213,9 @@ def read_members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa
     named = members["entity_id"].combine_chunks()
     entities = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(named))
     joined = entities.take(pc.index_in(named, entities["entity_id"].combine_chunks()))
-    for one in MEMBERS.schema:
-        if one.name not in joined.schema.names:
-            joined = joined.append_column(one, members[one.name])
+    for column in MEMBERS.schema:
+        if column.name not in joined.schema.names:
+            joined = joined.append_column(column, members[column.name])
     sorting = {
         "of": pc.index_in(members["cluster_id"], ids),
         "records": pc.add(joined["complaints"], joined["calls"]),
@@ -228,21 +224,6 @@ def read_members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa
     keys = [("of", "ascending"), ("records", "descending"), ("id", "ascending")]
     order = pc.sort_indices(pa.table(sorting), sort_keys=keys)
     return joined.take(order), sorting["of"].take(order).to_numpy().astype(np.int64)
-
-
-def _suppliers(run: RunFolder, here: pc.Expression) -> list[Row]:
-    """Returns the suppliers of the clusters, most records first, with others that they serve."""
-    rows = tables.to_dicts(tables.read_table(run, SUPPLIERS, where=here))
-    wanted = pa.array(sorted({one["entity_id"] for one in rows}), pa.string())
-    every = tables.read_table(
-        run, SUPPLIERS, ["entity_id", "cluster_id", "records"], pc.field("entity_id").isin(wanted)
-    )
-    order = [("records", "descending"), ("cluster_id", "ascending")]
-    serves = _by(tables.to_dicts(every.sort_by(order)), lambda one: one["entity_id"])
-    for one in rows:
-        ids = (other["cluster_id"] for other in serves[one["entity_id"]])
-        one["others"] = [other for other in ids if other != one["cluster_id"]][:OTHERS_LIMIT]
-    return sorted(rows, key=lambda one: (-one["records"], one["entity_id"]))
 
 
 def _mention_counts(
@@ -274,55 +255,10 @@ def read_carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for batch in tables.table_batches(run, CALLS, columns, where):
         pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
-        for number, carrier in zip(*(one.to_pylist() for one in pairs.columns), strict=True):
+        for number, carrier in zip(*(column.to_pylist() for column in pairs.columns), strict=True):
             found[number].add(carrier)
     both = zip(phones.to_pylist(), numbers.to_pylist(), strict=True)
     return {one: sorted(found[number]) for one, number in both if number in found}
-
-
-def _by_cluster(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    return _by(rows, lambda one: one["cluster_id"])
-
-
-def _by(rows: Iterable[Any], key: Any) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
-    for one in rows:
-        found[key(one)].append(one)
-    return found
-
-
-@dataclass(frozen=True)
-class ClusterLinks:
-    """Lists of links as `ClusterFacts` has them, one list a cluster, the best-evidenced first.
-
-    `table` has the rows of `inside`, those of one cluster after those of another.
-    """
-
-    inside: list[list[Row]]
-    near: list[list[Row]]
-    soft: list[list[Row]]
-    table: pa.Table
-
-
-def gather_links(
-    run: RunFolder, members: pa.Table, of: IntArray, suppliers: Sequence[str], clusters: int
-) -> ClusterLinks:
-    """Reads the links of clusters.
-
-    Args:
-        run: the run.
-        members: their members, with columns `entity_id` and `cluster_id`.
-        of: the place of each member's cluster, from 0.
-        suppliers: ids of those whose links to members are read as soft links.
-        clusters: how many clusters there are.
-    """
-    found = link_tables(run, members, of, pa.array(suppliers, pa.string()))
-    return ClusterLinks(
-        inside=_cut(found.inside, clusters),
-        near=_cut(found.near, clusters),
-        soft=_cut(found.soft, clusters),
-        table=found.inside,
-    )
 
 
 @dataclass(frozen=True)
@@ -347,7 +283,17 @@ def link_tables(
     of_near: Sequence[str] = tuple(LINKS.schema.names),
     of_soft: Sequence[str] = tuple(LINKS.schema.names),
 ) -> LinkTables:
-    """Reads the links of clusters, given as to `gather_links`; of each kind these columns."""
+    """Reads the links of clusters.
+
+    Args:
+        run: the run.
+        members: their members, with columns `entity_id` and `cluster_id`.
+        of: the place of each member's cluster, from 0.
+        suppliers: ids of those whose links to members are read as soft links.
+        of_inside: columns of links between members.
+        of_near: columns of links to other clusters.
+        of_soft: columns of links to suppliers.
+    """
     known, drawn = IdIndex(members["entity_id"].combine_chunks()), IdIndex(suppliers)
     places = np.append(of, -1)
     inside = [_no_links(of_inside, ("row_a", "row_b", _OF), ())]
@@ -372,7 +318,7 @@ def link_tables(
         across = ((a >= 0) | (b >= 0)) & ~within
         if not across.any():
             continue
-        hard = ~_mask(pc.equal(batch["strength"], Strength.SOFT))
+        hard = ~np.asarray(pc.equal(batch["strength"], Strength.SOFT), np.bool_)
         for here, there, mine in (("entity_a", "entity_b", a), ("entity_b", "entity_a", b)):
             outside = across & (mine >= 0)
             to_supplier = outside & ~hard
@@ -397,8 +343,11 @@ def link_tables(
 
 
 def _no_links(names: Sequence[str], places: Sequence[str], ids: Sequence[str]) -> pa.Table:
-    more = [*((one, pa.string()) for one in ids), *((one, pa.int64()) for one in places)]
-    return pa.schema([*(LINKS.schema.field(one) for one in names), *more]).empty_table()
+    more = [
+        *((entity_id, pa.string()) for entity_id in ids),
+        *((place, pa.int64()) for place in places),
+    ]
+    return pa.schema([*(LINKS.schema.field(name) for name in names), *more]).empty_table()
 
 
 def _ranked(rows: pa.Table) -> pa.Table:
@@ -416,10 +365,6 @@ def _cluster_of(run: RunFolder, ids: pa.ChunkedArray, members: pa.Table) -> pa.C
     others = tables.read_table(run, MEMBERS, _KNOWN, pc.field("entity_id").isin(strangers))
     every = pa.concat_tables([members.select(_KNOWN), others])
     return every["cluster_id"].take(pc.index_in(ids, every["entity_id"].combine_chunks()))
-
-
-def _mask(column: pa.ChunkedArray) -> NDArray[np.bool_]:
-    return np.asarray(column, np.bool_)
 
 
 def _chosen(rows: pa.Table, wanted: NDArray[np.bool_], more: dict[str, pa.Array]) -> pa.Table:
@@ -524,23 +469,23 @@ def _narratives(narratives: NarrativeReader, read: Iterable[Reading]) -> dict[tu
     return found
 
 
-def _quoted(one: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:
+def _quoted(reading: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:
     """Returns a reading with the words around it, if a narrative has it at that place."""
-    if one.field != NARRATIVE or one.start is None or one.end is None:
-        return one
-    narrative = narratives.get((one.source_org, one.record_id))
-    if narrative is None or narrative[one.start : one.end] != one.raw:
-        return one
-    before = narrative[max(one.start - QUOTED_AROUND, 0) : one.start]
-    after = narrative[one.end : one.end + QUOTED_AROUND]
-    return Reading._make((*one[: len(EVIDENCE_COLUMNS)], before, after))
+    if reading.field != NARRATIVE or reading.start is None or reading.end is None:
+        return reading
+    narrative = narratives.get((reading.source_org, reading.record_id))
+    if narrative is None or narrative[reading.start : reading.end] != reading.raw:
+        return reading
+    before = narrative[max(reading.start - QUOTED_AROUND, 0) : reading.start]
+    after = narrative[reading.end : reading.end + QUOTED_AROUND]
+    return Reading._make((*reading[: len(EVIDENCE_COLUMNS)], before, after))
 
 
 def quoted_around(rows: pa.Table, narratives: NarrativeReader) -> tuple[pa.Array, pa.Array]:
     """Returns the words before and behind each reading, given with `EVIDENCE_COLUMNS`."""
     read = [
         Reading(*row)
-        for row in zip(*(rows[one].to_pylist() for one in EVIDENCE_COLUMNS), strict=True)
+        for row in zip(*(rows[name].to_pylist() for name in EVIDENCE_COLUMNS), strict=True)
     ]
     found = _narratives(narratives, read)
     quoted = [_quoted(one, found) for one in read]
@@ -577,7 +522,7 @@ def script_wordings(
 
     `members` are those of the clusters, with columns `entity_id` and `cluster_id`.
     """
-    ids = {one["entity_id"] for one in suppliers if one["kind"] == EntityKind.SCRIPT}
+    ids = {supplier["entity_id"] for supplier in suppliers if supplier["kind"] == EntityKind.SCRIPT}
     mentions = script_mentions(run, ids)
     if not mentions.num_rows:
         return {}
@@ -604,7 +549,7 @@ def script_mentions(run: RunFolder, scripts: Iterable[str]) -> pa.Table:
 def with_words(parts: Sequence[pa.Table]) -> pa.Table:
     """Returns mentions of scripts that have words, these cut to `WORDING_LIMIT`."""
     none = pa.schema([MENTIONS.schema.field(name) for name in _WORDED]).empty_table()
-    rows = pa.concat_tables([none, *(one.select(_WORDED) for one in parts)])
+    rows = pa.concat_tables([none, *(part.select(_WORDED) for part in parts)])
     rows = rows.filter(pc.greater(pc.binary_length(rows["raw"]), 0))
     if (pc.max(pc.binary_length(rows["raw"])).as_py() or 0) > WORDING_LIMIT:
         shown = pc.utf8_slice_codeunits(rows["raw"], 0, WORDING_LIMIT)
@@ -647,21 +592,21 @@ def count_wordings(mentions: pa.Table, naming: pa.Table) -> dict[str, WordingCou
 def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> list[Script]:
     """Returns the scripts among suppliers, their wordings compared with the template."""
     found = []
-    for one in suppliers:
-        if one["kind"] != EntityKind.SCRIPT:
+    for supplier in suppliers:
+        if supplier["kind"] != EntityKind.SCRIPT:
             continue
-        counted: Mapping[str, int] = wordings.get(one["entity_id"]) or {}
+        counted: Mapping[str, int] = wordings.get(supplier["entity_id"]) or {}
         order = sorted(counted.items(), key=lambda wording: (-wording[1], wording[0]))
-        template = (one["template"] or (order[0][0] if order else ""))[:WORDING_LIMIT]
+        template = (supplier["template"] or (order[0][0] if order else ""))[:WORDING_LIMIT]
         variants = [
             Variant(_compared(template, raw), count, raw) for raw, count in order[:VARIANT_LIMIT]
         ]
         found.append(
             Script(
-                entity_id=one["entity_id"],
+                entity_id=supplier["entity_id"],
                 template=template,
-                records=one["records"],
-                clusters=one["clusters"],
+                records=supplier["records"],
+                clusters=supplier["clusters"],
                 variants=variants,
                 more=max(len(order) - VARIANT_LIMIT, 0),
             )

@@ -98,7 +98,7 @@ def thin_clusters(run: RunFolder) -> pa.Array:
 def thin_sides(run: RunFolder) -> dict[str, list[str]]:
     """Returns the members on one side of the thin join of each cluster of a run that has one."""
     rows = tables.read_table(run, CLUSTERS, ["cluster_id", "flags", "thin_side"]).to_pylist()
-    return {one["cluster_id"]: one["thin_side"] for one in rows if is_thin(one)}
+    return {row["cluster_id"]: row["thin_side"] for row in rows if is_thin(row)}
 
 
 def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
@@ -107,8 +107,8 @@ def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
     Of links to other clusters the end outside is left out; the name is one of a member that is
     kept; brands are those of the shipped list, since any other is text of a complaint.
     """
-    members = [one for one in whole.members if one["entity_id"] in kept]
-    ids = {one["entity_id"] for one in members}
+    members = [member for member in whole.members if member["entity_id"] in kept]
+    ids = {member["entity_id"] for member in members}
     left_out = whole.left_out + len(whole.members) - len(members)
     brands = listed_brands(whole.row["brands"])
     row = whole.row | {
@@ -116,7 +116,7 @@ def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
         "name": _name(members, brands) or f"cluster {whole.row['cluster_id']}",
         "size": len(members),
         "weakest_bridges": [
-            one for one in whole.row["weakest_bridges"] or [] if _has_both_ends(one, ids)
+            bridge for bridge in whole.row["weakest_bridges"] or [] if _has_both_ends(bridge, ids)
         ],
         **{
             name: [one for one in whole.row.get(name) or [] if one in ids]
@@ -127,17 +127,21 @@ def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
         whole,
         row=row,
         members=members,
-        inside=[one for one in whole.inside if _has_both_ends(one, ids)],
-        near=[_without_other_end(one) for one in whole.near if one["here"] in ids],
-        soft=[one for one in whole.soft if one["here"] in ids],
-        readings=[one for one in whole.readings if one.entity_id in ids],
+        inside=[link for link in whole.inside if _has_both_ends(link, ids)],
+        near=[_without_other_end(link) for link in whole.near if link["here"] in ids],
+        soft=[link for link in whole.soft if link["here"] in ids],
         left_out=left_out,
     )
 
 
 def keep_batch_members(whole: ClusterBatch, may_leave: Callable[[Row], bool]) -> ClusterBatch:
     """Returns clusters as `keep_members` leaves them, their tables too."""
-    ids = {one["entity_id"] for facts in whole.facts for one in facts.members if may_leave(one)}
+    ids = {
+        member["entity_id"]
+        for facts in whole.facts
+        for member in facts.members
+        if may_leave(member)
+    }
     column = pa.array(sorted(ids), pa.string())
     both = pc.and_(*(pc.is_in(whole.inside[end], column) for end in ("entity_a", "entity_b")))
     return replace(
@@ -161,16 +165,16 @@ def core_names(run: RunFolder) -> dict[str, str]:
     columns = ["entity_id", "value", "complaints", "first_seen"]
     best: dict[str, Row] = {}
     for batch in tables.table_batches(run, ENTITIES, columns, wanted):
-        for one in tables.to_dicts(batch):
-            cluster = cluster_of[one["entity_id"]]
-            best[cluster] = min((best.get(cluster, one), one), key=_seniority)
+        for row in tables.to_dicts(batch):
+            cluster = cluster_of[row["entity_id"]]
+            best[cluster] = min((best.get(cluster, row), row), key=_seniority)
     found = {}
     for batch in tables.table_batches(run, CLUSTERS, ["cluster_id", "brands"]):
-        for one in tables.to_dicts(batch):
-            cluster = one["cluster_id"]
+        for row in tables.to_dicts(batch):
+            cluster = row["cluster_id"]
             members_kept = [best[cluster]] if cluster in best else []
             found[cluster] = (
-                _name(members_kept, listed_brands(one["brands"])) or f"cluster {cluster}"
+                _name(members_kept, listed_brands(row["brands"])) or f"cluster {cluster}"
             )
     return found
 
@@ -195,7 +199,7 @@ def hide_other_end(entity_id: str) -> str:
 
 def listed_brands(brands: Sequence[str] | None) -> list[str]:
     """Returns the brands that the shipped list knows."""
-    return [one for one in brands or [] if one.lower().replace(" ", "_") in _brand_names()]
+    return [brand for brand in brands or [] if brand.lower().replace(" ", "_") in _brand_names()]
 
 
 @cache
@@ -236,7 +240,7 @@ def redact_fact_reasons(whole: ClusterFacts) -> ClusterFacts:
 
 def keep_leaving(whole: ClusterFacts) -> ClusterFacts:
     """Returns a cluster with its reviewed core members by value; of a thin one with none."""
-    reviewed = {one["entity_id"] for one in whole.members if is_reviewed_core(one)}
+    reviewed = {member["entity_id"] for member in whole.members if is_reviewed_core(member)}
     return keep_members(whole, set() if is_thin(whole.row) else reviewed)
 
 

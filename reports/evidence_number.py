@@ -91,6 +91,6 @@ def _check_characters(body: str) -> str:
 
 def _sum(characters: str) -> int:
     total = 0
-    for one in characters:
-        total = total * _RADIX + _VALUES.index(one)
+    for character in characters:
+        total = total * _RADIX + _VALUES.index(character)
     return total

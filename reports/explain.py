@@ -269,7 +269,7 @@ def _path(run: RunFolder, a: str, b: str) -> list[Row]:
     Links are those of a, b and the members of their clusters, and those one step away.
     """
     clusters = {one for one in (_cluster_of(run, a), _cluster_of(run, b)) if one}
-    near = {a, b}.union(*(_members(run, one) for one in clusters))
+    near = {a, b}.union(*(_members(run, cluster) for cluster in clusters))
     links = _links_of(run, near)
     wider = _links_of(run, near | _all_ends(links)) if len(clusters) != 1 else links
     accepted = [link for link in links if link["accepted"]]
@@ -289,8 +289,8 @@ def _link(link: Row, evidence: Evidence | None) -> dict[str, Any]:
 def _doubted(doubts: Sequence[Fact]) -> dict[str, Any]:
     """Returns doubts in words, and as codes with arguments."""
     return {
-        "doubts": [one.sentence() for one in doubts],
-        "doubt_facts": [one._asdict() for one in doubts],
+        "doubts": [doubt.sentence() for doubt in doubts],
+        "doubt_facts": [doubt._asdict() for doubt in doubts],
     }
 
 
@@ -395,39 +395,39 @@ def _plain(row: Row) -> dict[str, Any]:
     }
 
 
-def explanation_lines(found: Row) -> Iterator[str]:
+def explanation_lines(explanation: Row) -> Iterator[str]:
     """Yields the lines of what `explain` found, safe for a terminal."""
-    yield from _entity(found["entity"])
-    if found["held_by"]:
+    yield from _entity(explanation["entity"])
+    if explanation["held_by"]:
         yield ""
         yield "Why it is there: its strongest links in the cluster"
-        for link in found["held_by"]:
-            yield from _link_lines(link, found["entity"]["entity_id"])
-    if found["excerpts"]:
+        for link in explanation["held_by"]:
+            yield from _link_lines(link, explanation["entity"]["entity_id"])
+    if explanation["excerpts"]:
         yield ""
         yield "Words around it in narratives, as masked: for the owner of the run alone"
-    if "no_excerpts" in found:
+    if "no_excerpts" in explanation:
         yield ""
-        yield f"No words around it: {found['no_excerpts']}"
-    for one in found["excerpts"] or ():
-        words = f"{one['before']}[{one['raw']}]{one['after']}"
-        yield f"  {_safe(one['source_org'])} {_safe(one['record_id'])}: {_safe(words, 300)}"
-    yield from _doubts(found["doubts"], "")
-    if "path" in found:
-        yield from _path_lines(found)
-    if found["rejected"]:
+        yield f"No words around it: {explanation['no_excerpts']}"
+    for excerpt in explanation["excerpts"] or ():
+        words = f"{excerpt['before']}[{excerpt['raw']}]{excerpt['after']}"
+        yield f"  {_safe(excerpt['source_org'])} {_safe(excerpt['record_id'])}: {_safe(words, 300)}"
+    yield from _doubts(explanation["doubts"], "")
+    if "path" in explanation:
+        yield from _path_lines(explanation)
+    if explanation["rejected"]:
         yield ""
-        shown = len(found["rejected"])
-        yield f"Not accepted: {shown} of {found['rejected_in_all']} links nearby"
-        for link in found["rejected"]:
+        shown = len(explanation["rejected"])
+        yield f"Not accepted: {shown} of {explanation['rejected_in_all']} links nearby"
+        for link in explanation["rejected"]:
             where = f"in {link['other_cluster']}" if link["other_cluster"] else "in no cluster"
             yield (
                 f"  {_safe(link['other'])} ({where}): {link['strength']}, weight "
                 f"{link['weight']:.2f}, {quantity(link['records'], 'record')}: "
                 f"{_safe(link['reason'], 300)}"
             )
-    if found["cluster"]:
-        yield from _cluster_lines(found["cluster"])
+    if explanation["cluster"]:
+        yield from _cluster_lines(explanation["cluster"])
 
 
 def _entity(entity: Row) -> Iterator[str]:
@@ -443,7 +443,7 @@ def _entity(entity: Row) -> Iterator[str]:
     )
     yield f"  {_span(entity)}"
     if entity["epochs"]:
-        others = ", ".join(_safe(one, 300) for one in entity["epochs"])
+        others = ", ".join(_safe(epoch, 300) for epoch in entity["epochs"])
         yield f"  apart from {others}: the same identifier, maybe of another holder"
     if entity["roles"]:
         roles = ", ".join(f"{role} {count}" for role, count in entity["roles"].items())
@@ -460,12 +460,12 @@ def _entity(entity: Row) -> Iterator[str]:
         yield "  in no cluster"
 
 
-def _path_lines(found: Row) -> Iterator[str]:
+def _path_lines(row: Row) -> Iterator[str]:
     yield ""
     yield "The other end"
-    yield from _entity(found["other"])
+    yield from _entity(row["other"])
     yield ""
-    path = found["path"]
+    path = row["path"]
     if not path["links"]:
         yield "No evidence path between the two"
         return
@@ -474,7 +474,7 @@ def _path_lines(found: Row) -> Iterator[str]:
         f"Strongest evidence path: {quantity(len(path['links']), 'link')}, likelihood "
         f"{path['likelihood']:.3f} ({sort})"
     )
-    at = found["entity"]["entity_id"]
+    at = row["entity"]["entity_id"]
     for link in path["links"]:
         yield from _link_lines(link, at)
         at = link["entity_b"] if link["entity_a"] == at else link["entity_a"]
@@ -530,7 +530,7 @@ def _reading(row: Row) -> str:
 def _doubts(doubts: list[str], indent: str) -> Iterator[str]:
     if doubts:
         yield f"{indent}Ways this could be wrong:"
-        yield from (f"{indent}  - {_safe(one, 300)}" for one in doubts)
+        yield from (f"{indent}  - {_safe(doubt, 300)}" for doubt in doubts)
 
 
 def _cluster_lines(cluster: Row) -> Iterator[str]:
@@ -543,7 +543,7 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
         f"confidence {cluster['confidence']:.2f}"
     )
     if cluster["priority_parts"]:
-        points = (f"{one['part']} {one['points']:.1f}" for one in cluster["priority_parts"])
+        points = (f"{part['part']} {part['points']:.1f}" for part in cluster["priority_parts"])
         yield f"  priority is {' + '.join(points)}"
     if cluster["flags"]:
         yield f"  flags: {', '.join(cluster['flags'])}"
@@ -562,27 +562,26 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
     for bridge in cluster["weakest_bridges"]:
         ends = f"{_safe(bridge['entity_a'])} - {_safe(bridge['entity_b'])}"
         yield f"  {ends}, weight {bridge['weight']:.2f}"
-        parts = [
-            f"{one['size']} ({', '.join(_safe(name) for name in one['best_known'])}"
-            + (", ...)" if one["size"] > len(one["best_known"]) else ")")
-            for one in bridge["falls_into"]
-        ]
-        if parts:
-            yield f"    without this link the cluster falls into {' and '.join(parts)}"
+        if parts := _sides(bridge):
+            yield f"    without this link the cluster falls into {parts}"
+
+
+def _sides(cut: Row) -> str:
+    """Returns the parts that a cluster falls into, each with its best known members."""
+    return " and ".join(
+        f"{side['size']} ({', '.join(_safe(name) for name in side['best_known'])}"
+        + (", ...)" if side["size"] > len(side["best_known"]) else ")")
+        for side in cut["falls_into"]
+    )
 
 
 def cut_lines(cut: Row) -> Iterator[str]:
     """Yields the lines of one of `describe_cuts`, safe for a terminal."""
     least = "at least " if cut["at_least"] else ""
     people = f"{quantity(cut['reporters'], 'reporter')} {'is' if cut['reporters'] == 1 else 'are'}"
-    sides = " and ".join(
-        f"{one['size']} ({', '.join(_safe(name) for name in one['best_known'])}"
-        + (", ...)" if one["size"] > len(one["best_known"]) else ")")
-        for one in cut["falls_into"]
-    )
-    yield f"Falls into two if {least}{people} wrong: {sides}"
+    yield f"Falls into two if {least}{people} wrong: {_sides(cut)}"
     for number, records in enumerate(cut["borne_by"][:BEARER_LIMIT], 1):
-        yield f"  reporter {number}: {', '.join(_safe(one) for one in records)}"
+        yield f"  reporter {number}: {', '.join(_safe(record) for record in records)}"
     if len(cut["borne_by"]) > BEARER_LIMIT:
         yield f"  and {len(cut['borne_by']) - BEARER_LIMIT} more; --json has all"
     if cut["thin"]:

@@ -106,7 +106,7 @@ def layout_positions(
     if not names:
         return {}
     distances, parts = _distances(names, sorted(edges))
-    known = {one: before[one] for one in names if one in before} if before else {}
+    known = {name: before[name] for name in names if name in before} if before else {}
     if len(known) > 1 and len(known) >= LEAST_KNOWN * len(names):
         places = _relaid(names, distances, known)
     else:
@@ -302,7 +302,9 @@ def _pull(entity_id: str) -> Point:
 def _pulls(entity_ids: Iterable[str]) -> Array:
     """Returns what `_pull` does for each id."""
     sha256 = hashlib.sha256
-    digests = [sha256(one.encode("utf-8", "replace")).digest()[:8] for one in entity_ids]
+    digests = [
+        sha256(entity_id.encode("utf-8", "replace")).digest()[:8] for entity_id in entity_ids
+    ]
     angle, share = np.frombuffer(b"".join(digests), ">u4").reshape(-1, 2).T / 2**32
     weight = (share + 2**-20) ** -2
     return np.column_stack([weight * np.cos(2 * np.pi * angle), weight * np.sin(2 * np.pi * angle)])
@@ -456,7 +458,9 @@ class _Graphs:
     def of(cls, ids: list[str], starts: NDArray[np.int64], inside: pa.Table) -> _Graphs:
         sizes = np.minimum(np.diff(starts), DRAWN_MEMBERS)
         of = inside["of"].to_numpy()
-        ends = np.column_stack([inside[one].to_numpy() - starts[of] for one in ("row_a", "row_b")])
+        ends = np.column_stack(
+            [inside[name].to_numpy() - starts[of] for name in ("row_a", "row_b")]
+        )
         drawn = np.asarray(inside["accepted"], np.bool_) & (ends < sizes[of, None]).all(1)
         bounds = group_offsets(of[drawn], len(sizes))
         weights = inside["weight"].to_numpy()[drawn]
@@ -504,12 +508,12 @@ def member_positions(facts: ClusterFacts, before: Mapping[str, Point]) -> dict[s
 
     `before` has the positions of those that were in the last figure.
     """
-    shown = [one["entity_id"] for one in facts.members[:DRAWN_MEMBERS]]
+    shown = [member["entity_id"] for member in facts.members[:DRAWN_MEMBERS]]
     drawn = set(shown)
-    accepted = (one for one in facts.inside if one["accepted"])
-    ends = ((one["entity_a"], one["entity_b"], one["weight"]) for one in accepted)
+    accepted = (link for link in facts.inside if link["accepted"])
+    ends = ((link["entity_a"], link["entity_b"], link["weight"]) for link in accepted)
     return layout_positions(
-        shown, [one for one in ends if one[0] in drawn and one[1] in drawn], before
+        shown, [end for end in ends if end[0] in drawn and end[1] in drawn], before
     )
 
 
@@ -541,19 +545,19 @@ class GraphFigure:
 
 def graph_figure(facts: ClusterFacts, positions: Mapping[str, Point]) -> GraphFigure:
     """Makes the figure of a cluster: members at their positions, and their accepted links."""
-    members = [one for one in facts.members if one["entity_id"] in positions]
-    most = max((one["complaints"] + one["calls"] for one in members), default=0)
+    members = [member for member in facts.members if member["entity_id"] in positions]
+    most = max((member["complaints"] + member["calls"] for member in members), default=0)
     crowd = max(math.sqrt(60 / max(len(members), 60)), 0.45)
-    nodes = [_member(one, positions[one["entity_id"]], most, crowd) for one in members]
+    nodes = [_member(member, positions[member["entity_id"]], most, crowd) for member in members]
     at = {one.entity_id: place for place, one in enumerate(nodes)}
     links = [
-        one
-        for one in facts.inside
-        if one["accepted"] and one["entity_a"] in at and one["entity_b"] in at
+        link
+        for link in facts.inside
+        if link["accepted"] and link["entity_a"] in at and link["entity_b"] in at
     ]
     lines = [
-        Line(at[one["entity_a"]], at[one["entity_b"]], _width(one["weight"]))
-        for one in links[:DRAWN_LINES]
+        Line(at[link["entity_a"]], at[link["entity_b"]], _width(link["weight"]))
+        for link in links[:DRAWN_LINES]
     ]
     return GraphFigure(nodes, lines)
 
@@ -635,9 +639,9 @@ def build_timeline(facts: ClusterFacts, most: int) -> Timeline:
     )
 
 
-def _life(one: Row, y: int, x: float, scale: float) -> Life:
-    lasted = (one["last_seen"].date() - one["first_seen"].date()).days + 1
-    return Life(one["entity_id"], one["kind"], y, x, round(max(lasted * scale, 2), 1))
+def _life(row: Row, y: int, x: float, scale: float) -> Life:
+    lasted = (row["last_seen"].date() - row["first_seen"].date()).days + 1
+    return Life(row["entity_id"], row["kind"], y, x, round(max(lasted * scale, 2), 1))
 
 
 def _ticks(start: date, end: date, scale: float) -> list[tuple[float, str]]:
@@ -658,10 +662,10 @@ def find_handovers(facts: ClusterFacts, most: int = ROW_LIMIT) -> list[Handover]
     `most` members that most records name are paired, which a timeline shows.
     """
     shown = _first_rows(facts, most)
-    linked: dict[str, set[str]] = {one["entity_id"]: set() for one in facts.members}
-    for one in facts.inside:
-        linked[one["entity_a"]].add(one["entity_b"])
-        linked[one["entity_b"]].add(one["entity_a"])
+    linked: dict[str, set[str]] = {member["entity_id"]: set() for member in facts.members}
+    for link in facts.inside:
+        linked[link["entity_a"]].add(link["entity_b"])
+        linked[link["entity_b"]].add(link["entity_a"])
     pairs = []
     earlier: dict[str, list[Row]] = {}
     for after in shown:
@@ -697,4 +701,6 @@ def _follows(before: Row, after: Row) -> bool:
 
 def _first_rows(facts: ClusterFacts, most: int) -> list[Row]:
     """Returns the `most` members that most records name, by first record."""
-    return sorted(facts.members[:most], key=lambda one: (one["first_seen"], one["entity_id"]))
+    return sorted(
+        facts.members[:most], key=lambda member: (member["first_seen"], member["entity_id"])
+    )

@@ -371,7 +371,7 @@ def _unsure_readings(parts: Sequence[EvidenceRecord]) -> Iterator[Fact]:
 
 def _longest_gap(moments: Sequence[datetime]) -> int:
     """Returns the whole days of the longest time without a record."""
-    order = sorted(one.astimezone(UTC) for one in moments)
+    order = sorted(moment.astimezone(UTC) for moment in moments)
     return max((int((b - a).days) for a, b in pairwise(order)), default=0)
 
 
@@ -429,27 +429,13 @@ def split_at_bridge(
 
     `links` are the cluster's accepted links. The part of the bridge's entity_a comes first.
     """
-    cut = _ends(bridge)
-    near: dict[str, list[str]] = {one: [] for one in members}
-    for link in links:
-        a, b = _ends(link)
-        if (a, b) != cut:
-            near.setdefault(a, []).append(b)
-            near.setdefault(b, []).append(a)
-    part = _reached(near, cut[0])
-    if cut[1] in part:
-        return None
-    return sorted(part), sorted(_reached(near, cut[1]))
+    import networkx as nx
 
-
-def _reached(near: Mapping[str, Sequence[str]], start: str) -> set[str]:
-    """Returns everything that is connected with `start`."""
-    found, waiting = {start}, [start]
-    while waiting:
-        more = [one for one in near[waiting.pop()] if one not in found]
-        found.update(more)
-        waiting += more
-    return found
+    a, b = _ends(bridge)
+    graph = nx.Graph([_ends(link) for link in links if _ends(link) != (a, b)])
+    graph.add_nodes_from((*members, a, b))
+    part = nx.node_connected_component(graph, a)
+    return None if b in part else (sorted(part), sorted(nx.node_connected_component(graph, b)))
 
 
 def _ends(link: Row) -> tuple[str, str]:

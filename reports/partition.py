@@ -115,7 +115,7 @@ class _Cut:
         self, table: Table, parts: Iterable[GroupedRows], columns: Sequence[str] | None = None
     ) -> None:
         """Writes rows to a file in each folder."""
-        schema = pa.schema([table.schema.field(one) for one in columns or table.schema.names])
+        schema = pa.schema([table.schema.field(column) for column in columns or table.schema.names])
         every = np.arange(len(self.folders) + 1)
         with ExitStack() as stack:
             writers = []
@@ -222,8 +222,10 @@ class _Suppliers:
             rows, groups = self._used.parts(batch, "entity_id")
             mine = self._clusters.groups(rows["cluster_id"]) == groups
             columns = [
-                rows[one.name] if one.name in rows.schema.names else pa.nulls(len(rows), one.type)
-                for one in SUPPLIERS.schema
+                rows[column.name]
+                if column.name in rows.schema.names
+                else pa.nulls(len(rows), column.type)
+                for column in SUPPLIERS.schema
             ]
             whole = pa.RecordBatch.from_arrays(columns, schema=SUPPLIERS.schema)
             yield whole, np.where(mine, -1, groups)
@@ -336,10 +338,10 @@ class NodePositions:
     def of(self, entity_ids: Iterable[str]) -> dict[str, Point]:
         """Returns the positions in one figure: if several merge, in that with most of them."""
         pictures: dict[str, dict[str, Point]] = defaultdict(dict)
-        for one in entity_ids:
-            if one in self.of_entity:
-                cluster_id, place = self.of_entity[one]
-                pictures[cluster_id][one] = place
+        for entity_id in entity_ids:
+            if entity_id in self.of_entity:
+                cluster_id, place = self.of_entity[entity_id]
+                pictures[cluster_id][entity_id] = place
         return min(pictures.items(), key=lambda one: (-len(one[1]), one[0]), default=("", {}))[1]
 
 

@@ -222,7 +222,7 @@ def gather_job(
     cut = _Cut(len(ids), group_offsets(mine, len(ids)), row_of, kept, context.redact)
     names = members["entity_id"].combine_chunks()
     scripts = {} if context.redact else suppliers.scripts()
-    of_scripts = sorted({one["entity_id"] for rows in scripts.values() for one in rows})
+    of_scripts = sorted({row["entity_id"] for rows in scripts.values() for row in rows})
     per_org = 0 if context.redact else READINGS_PER_ORG
     seen = OrgCounts(np.asarray(pc.is_in(names, pa.array(context.shared[0], pa.string())), bool))
     read = read_records(source, names, per_org, of_scripts, seen.add)
@@ -449,8 +449,8 @@ class _Suppliers:
         """Returns the rows of those that are scripts, by cluster."""
         found: defaultdict[str, list[Json]] = defaultdict(list)
         chosen = self.table.filter(pc.equal(self.table["kind"], EntityKind.SCRIPT))
-        for one in tables.to_dicts(chosen):
-            found[one["cluster_id"]].append(one)
+        for row in tables.to_dicts(chosen):
+            found[row["cluster_id"]].append(row)
         return found
 
     def rows(self, soft: pa.Table, cut: _Cut) -> Lists:
@@ -561,10 +561,10 @@ def _cluster_rows(
     at, bridges = list_items(rows["weakest_bridges"])
     ends = [pc.struct_field(bridges, name) for name in ("entity_a", "entity_b")]
     if cut.redact:
-        both = np.asarray(pc.and_(*(pc.is_in(one, names) for one in ends)), np.bool_)
+        both = np.asarray(pc.and_(*(pc.is_in(end, names) for end in ends)), np.bool_)
         at = np.append(0, np.cumsum(both))[at]
         bridges = bridges.filter(pa.array(both))
-        ends = [one.filter(pa.array(both)) for one in ends]
+        ends = [end.filter(pa.array(both)) for end in ends]
     weak: dict[str, Column] = {
         "a": Texts.of(ends[0]),
         "b": Texts.of(ends[1]),
@@ -586,18 +586,18 @@ def _facts(
         kept = set(members["entity_id"].filter(leaves).to_pylist())
     columns = ["cluster_id", "flags", "weakest_cut", "weakest_side", "thin_side"]
     thin = pc.field("weakest_cut").is_valid() | pc.field("thin_side").is_valid()
-    for one in tables.to_dicts(tables.read_table(source, CLUSTERS, columns, here & thin)):
+    for row in tables.to_dicts(tables.read_table(source, CLUSTERS, columns, here & thin)):
         sides = {
-            name: [each for each in one[name] or [] if not redact or each in kept]
+            name: [each for each in row[name] or [] if not redact or each in kept]
             for name in ("weakest_side", "thin_side")
         }
-        found[one["cluster_id"]]["cut"] = named(one, "flags weakest_cut") | sides
+        found[row["cluster_id"]]["cut"] = named(row, "flags weakest_cut") | sides
     changes = "event from_ids to_ids members_new members_gone on_one_reporter"
-    for one in tables.to_dicts(tables.read_table(source, LINEAGE, where=here)):
-        facts = found[one["cluster_id"]]
-        facts.setdefault("lineage", []).append(picked(one, changes))
-        if one["rests_on"] and not redact:
-            facts.setdefault("rests_on", []).extend(one["rests_on"])
+    for row in tables.to_dicts(tables.read_table(source, LINEAGE, where=here)):
+        facts = found[row["cluster_id"]]
+        facts.setdefault("lineage", []).append(picked(row, changes))
+        if row["rests_on"] and not redact:
+            facts.setdefault("rests_on", []).extend(row["rests_on"])
     for cluster_id in context.joint.parts if context.joint else ():
         found[cluster_id]["joint"] = _joint(context.joint, cluster_id)
     return found
@@ -616,7 +616,10 @@ def _put_facts(facts: Json, words: Words) -> Json:
             "clusters": one.clusters,
             "more": one.more,
             "template": put(one, one.template, ((one.template, False),)),
-            "variants": [[put(one, of.wording, of.pieces), of.records] for of in one.variants],
+            "variants": [
+                [put(one, variant.wording, variant.pieces), variant.records]
+                for variant in one.variants
+            ],
         }
         for one in facts.get("scripts", [])
     ]
@@ -631,14 +634,14 @@ def _joint(joint: Joint | None, cluster_id: str) -> Json | None:
     own = "contributor part members victims_known countries losses tlp expires_at"
     return {
         "saw": [
-            [entity_id, [picked(one, "contributor part confidence") for one in rows]]
+            [entity_id, [picked(row, "contributor part confidence") for row in rows]]
             for entity_id, rows in part.saw
         ],
-        "links": [picked(one, "entity_a entity_b") for one in part.links],
-        "shared": [named(one, both) for one in part.shared],
-        "offered": [named(one, own) for one in part.offered[:LISTED_OFFERS]],
+        "links": [picked(link, "entity_a entity_b") for link in part.links],
+        "shared": [named(pair, both) for pair in part.shared],
+        "offered": [named(offer, own) for offer in part.offered[:LISTED_OFFERS]],
         "overlaps": [
-            named(one, "organisation shared floor by counted_at") for one in part.overlaps
+            named(overlap, "organisation shared floor by counted_at") for overlap in part.overlaps
         ],
         "both": part.both,
         "several": part.several,
@@ -677,7 +680,7 @@ def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
 def _search_columns(shown: pa.Table, total: int) -> dict[str, object]:
     orgs = sorted(shown["source_org"].unique().to_pylist())
     return {
-        "orgs": [text.plain(one, 60) for one in orgs],
+        "orgs": [text.plain(org, 60) for org in orgs],
         "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
         "records": _plain(shown["record_id"], ID_LIMIT),
         "record_clusters": shown["cluster"].to_pylist(),

@@ -391,7 +391,7 @@ def private_batches(
     for path in private_files(run.folder, run.manifest, table):
         with _open(path) as file, tables.readable(run, table):
             parts = pq.ParquetFile(open_private(file, path, table, key))
-            names = [one for one in table.schema.names if one in parts.schema_arrow.names]
+            names = [name for name in table.schema.names if name in parts.schema_arrow.names]
             for batch in parts.iter_batches(columns=names):
                 rows = pa.Table.from_batches([batch]).cast(_of(table, names))
                 rows = rows if where is None else rows.filter(where)
@@ -445,9 +445,9 @@ def _lists(lines: object, kind: type) -> bool:
     """Tests if a part of a manifest is a list of lines on files."""
     fields = {name: int if name in ("bytes", "rows") else str for name in kind.__annotations__}
     return isinstance(lines, list) and all(
-        isinstance(one, dict)
-        and all(isinstance(one.get(name), form) for name, form in fields.items())
-        for one in lines
+        isinstance(line, dict)
+        and all(isinstance(line.get(name), form) for name, form in fields.items())
+        for line in lines
     )
 
 
@@ -560,10 +560,10 @@ def _checked_columns(table: Table, columns: object) -> list[str] | None:
     if isinstance(columns, str | bytes) or not isinstance(columns, Iterable):
         raise TypeError(f"give a list of columns of {table.name}/, not {type(columns).__name__}")
     names = list(columns)
-    for one in names:
-        if one not in table.schema.names:
-            nearest = _nearest(one, table.schema.names)
-            raise KeyError(f"{table.name}/ has no column {_quoted(one)}{nearest}")
+    for name in names:
+        if name not in table.schema.names:
+            nearest = _nearest(name, table.schema.names)
+            raise KeyError(f"{table.name}/ has no column {_quoted(name)}{nearest}")
     return names
 
 

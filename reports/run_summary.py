@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,7 +25,7 @@ from reports.disclosure_control import (
     suppress_small_counts,
 )
 from reports.run import Run
-from reports.tables import BoolArray, IntArray, RunFolder
+from reports.tables import BoolArray, IntArray, RunFolder, picked
 from reports.text import most_first, recognize_region, region_atlas
 from schemas.decision import members_digest
 from schemas.entity import without_epoch
@@ -65,57 +65,43 @@ _LISTED = (
     "entity_id kind status reason facts region orgs complaints calls first_seen last_seen".split()
 )
 
+SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
+
+_SEEN = "org complaints calls roles first_seen last_seen"
+
 _RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
 
 _ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One step of the trend: its first day, and the records that fall in it."""
-
-    start: date
-    complaints: int
-    calls: int
-
-
-@dataclass(frozen=True)
-class Trend:
-    """Bars of `step` days each, oldest first, and the records before the first bar."""
-
-    step: int
-    bars: list[Bar]
-    earlier: int
-
-    @property
-    def end(self) -> date:
-        """The last day of the last bar."""
-        return self.bars[-1].start + timedelta(days=self.step - 1)
-
-
-def record_trend(run: RunFolder, step: int = 1) -> Trend:
+def record_trend(run: RunFolder, step: int = 1) -> Row:
     """Counts accepted records by UTC day of received_at and started_at, `step` days a bar.
 
     The bars end with the newest record; where they are more than `BAR_LIMIT`, the oldest are only
     counted: one mistyped year must not flatten the rest.
+
+    Returns:
+        The first day of the first bar, the complaints and calls of each, and the records before.
     """
-    complaints = _days(run, COMPLAINTS, "received_at")
-    calls = _days(run, CALLS, "started_at")
-    if not (days := sorted(complaints.keys() | calls.keys())):
-        return Trend(step, [], 0)
-    last = days[-1]
-    bars = min((last - days[0]).days // step + 1, BAR_LIMIT)
+    counted = {
+        "complaints": _days(run, COMPLAINTS, "received_at"),
+        "calls": _days(run, CALLS, "started_at"),
+    }
+    days = [day for counts in counted.values() for day in counts]
+    trend: Row = {"step": step, "start": None, "complaints": [], "calls": [], "earlier": 0}
+    if not days:
+        return trend
+    last = max(days)
+    bars = min((last - min(days)).days // step + 1, BAR_LIMIT)
     start = last - timedelta(days=bars * step - 1)
-    summed: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
-    earlier = 0
-    for total, counted in zip(summed, (complaints, calls), strict=True):
-        for one, rows in counted.items():
-            if one < start:
-                earlier += rows
+    for name, counts in counted.items():
+        trend[name] = [0] * bars
+        for day, rows in counts.items():
+            if day < start:
+                trend["earlier"] += rows
             else:
-                total[(one - start).days // step] += rows
-    at = [start + timedelta(days=n * step) for n in range(bars)]
-    return Trend(step, [Bar(at[n], summed[0][n], summed[1][n]) for n in range(bars)], earlier)
+                trend[name][(day - start).days // step] += rows
+    return trend | {"start": start.isoformat()}
 
 
 def _days(run: RunFolder, table: Table, column: str) -> Counter[date]:
@@ -125,25 +111,6 @@ def _days(run: RunFolder, table: Table, column: str) -> Counter[date]:
         for one in days.drop_null().value_counts().to_pylist():
             found[one["values"]] += one["counts"]
     return found
-
-
-@dataclass(frozen=True)
-class Breakdown:
-    """Complaints by the values of one field, most first, the rest summed up.
-
-    `notes` are what else values are called.
-    """
-
-    title: str
-    rows: list[tuple[str, int]]
-    others: int
-    unknown: int
-    notes: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def most(self) -> int:
-        """The largest count that is shown."""
-        return max((count for _, count in self.rows), default=0)
 
 
 def _known_most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
@@ -186,14 +153,14 @@ def places_and_flows(
     known = dict(zip((name for name, _ in countries), shown, strict=True))
     of_calls = ("carrier", "trunk")
     carriers, trunks = (
-        [] if redact else _known_most_first(_counts(run, CALLS, one)) for one in of_calls
+        [] if redact else _known_most_first(_counts(run, CALLS, call)) for call in of_calls
     )
     used = _infrastructure(entities, core_ids(run) if redact else None)
     regions = [] if redact else _regions(run, known, suppress_below)
     return {
         "countries": list(known.items()),
         "unknown": by_country.get(None, 0),
-        "regions": [one for one in regions if _is_region(*one)][:PLACE_LIMIT],
+        "regions": [region for region in regions if _is_region(*region)][:PLACE_LIMIT],
         **map_regions(regions),
         "callbacks": _callback_countries(run, used),
         "carriers": carriers[:PLACE_LIMIT],
@@ -212,8 +179,8 @@ def _regions(
     """
     rows = tables.count_by(run, COMPLAINTS, [VICTIM_COUNTRY, "victim_region"]).to_pylist()
     of: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
-    for one in rows:
-        of[one[VICTIM_COUNTRY] or ""].append((one["victim_region"] or "", one["rows"]))
+    for row in rows:
+        of[row[VICTIM_COUNTRY] or ""].append((row["victim_region"] or "", row["rows"]))
     found: list[tuple[str, str, int | None]] = []
     for country, counts in of.items():
         shown = suppress_small_counts([count for _, count in counts], floor)
@@ -247,7 +214,7 @@ def map_regions(rows: Iterable[tuple[str, str, int | None]]) -> dict[str, Any]:
     return {
         "circles": circles,
         "unmapped": [[one[0], *one[2:]] for one in sums if not one[1]],
-        "views": {one[0]: region_atlas()["views"][one[0]] for one in circles},
+        "views": {circle[0]: region_atlas()["views"][circle[0]] for circle in circles},
     }
 
 
@@ -271,7 +238,7 @@ def _callback_countries(run: RunFolder, used: pa.Table) -> list[tuple[str, int, 
     sums = rows.group_by("region", use_threads=False).aggregate(
         [("complaints", "sum"), ([], "count_all")]
     )
-    counts = zip(*(sums[one].to_pylist() for one in sums.column_names), strict=True)
+    counts = zip(*(sums[column_name].to_pylist() for column_name in sums.column_names), strict=True)
     found = [(name or "", number, complaints) for name, complaints, number in counts]
     return sorted(found, key=lambda one: -one[1])
 
@@ -335,8 +302,10 @@ def _losses_by_currency(run: RunFolder, floor: int) -> list[tuple[str, str | Non
     ]
 
 
-def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) -> list[Breakdown]:
+def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) -> list[Row]:
     """Counts complaints by organisation, channel, brand and lure, `limit` values of each.
+
+    The others are summed up; `notes` are what else values are called.
 
     With `redact` brands that are not on the shipped list are one: such a name is text of a
     complaint.
@@ -348,28 +317,28 @@ def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) ->
         _breakdown(title, _counts(run, COMPLAINTS, column), limit) for column, title in _FIELDS
     ]
     brands, lures = (_breakdown(title, stated[what], limit) for what, title in _IMPERSONATION)
-    names = {name: techniques_of("lure", name) for name, _ in lures.rows}
-    notes = {
-        name: ", ".join(f"{one.id} {one.name}" for one in found)
-        for name, found in names.items()
-        if found
+    lures["notes"] = {
+        name: ", ".join(f"{technique.id} {technique.name}" for technique in techniques)
+        for name, _ in lures["rows"]
+        if (techniques := techniques_of("lure", name))
     }
-    return [*by_field, brands, replace(lures, notes=notes)]
+    return [*by_field, brands, lures]
 
 
 def _counts(run: RunFolder, table: Table, column: str) -> dict[str | None, int]:
     rows = tables.count_by(run, table, [column]).to_pylist()
-    return {one[column]: one["rows"] for one in rows}
+    return {row[column]: row["rows"] for row in rows}
 
 
-def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Breakdown:
+def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Row:
     known = _known_most_first(counts)
-    return Breakdown(
-        title=title,
-        rows=known[:limit],
-        others=sum(count for _, count in known[limit:]),
-        unknown=sum(count for value, count in counts.items() if not value),
-    )
+    return {
+        "title": title,
+        "rows": known[:limit],
+        "others": sum(count for _, count in known[limit:]),
+        "unknown": sum(count for value, count in counts.items() if not value),
+        "notes": {},
+    }
 
 
 def _other_brands_as_one(counts: Mapping[str | None, int]) -> Counter[str | None]:
@@ -398,17 +367,12 @@ def _impersonation_counts(run: RunFolder) -> dict[str, Counter[str | None]]:
     return found
 
 
-@dataclass(frozen=True)
-class RowAccounting:
-    """The accounting of one record kind, and what does not add up in it."""
+def check_accounting(run: Run) -> list[Row]:
+    """Checks the manifest's counts against each other and against the tables.
 
-    kind: str
-    counts: Counts
-    problems: list[str]
-
-
-def check_accounting(run: Run) -> list[RowAccounting]:
-    """Checks the manifest's counts against each other and against the tables."""
+    Returns:
+        For each kind of records its counts, and the problems: what does not add up.
+    """
     counts = run.manifest["counts"]
     return [
         _account(run, RecordKind.COMPLAINT, COMPLAINTS, counts["complaints"]),
@@ -416,7 +380,7 @@ def check_accounting(run: Run) -> list[RowAccounting]:
     ]
 
 
-def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> RowAccounting:
+def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> Row:
     problems = []
     accounted = counts["accepted"] + counts["duplicates"] + counts["rejected"]
     if counts["read"] != accounted + counts.get("erased", 0):
@@ -427,7 +391,7 @@ def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> 
         "rejected"
     ]:
         problems.append(f"rejects/ contains {rows} rows")
-    return RowAccounting(table.name, counts, problems)
+    return {"kind": table.name, "counts": dict(counts), "problems": problems}
 
 
 def rejects_by_code(run: RunFolder, limit: int) -> tuple[list[dict[str, Any]], int]:
@@ -439,25 +403,16 @@ def rejects_by_code(run: RunFolder, limit: int) -> tuple[list[dict[str, Any]], i
     return groups[:limit], max(len(groups) - limit, 0)
 
 
-@dataclass(frozen=True)
-class KindCount:
-    """Entities of one kind: a number for each status, in the order of `Status`."""
-
-    kind: str
-    by_status: list[int]
-
-    @property
-    def total(self) -> int:
-        """Entities of the kind, whatever their status."""
-        return sum(self.by_status)
-
-
-def entities_by_kind(run: RunFolder) -> list[KindCount]:
-    """Counts entities by kind and status, for the kinds that occur, in a fixed order."""
-    found = tables.count_by(run, ENTITIES, ("kind", "status")).to_pylist()
-    rows = {(one["kind"], one["status"]): one["rows"] for one in found}
-    counts = [KindCount(kind, [rows.get((kind, s), 0) for s in Status]) for kind in EntityKind]
-    return [one for one in counts if one.total]
+def entities_by_kind(run: RunFolder) -> list[Row]:
+    """Counts entities by kind, and in the order of `Status`, for the kinds that occur."""
+    counted = tables.count_by(run, ENTITIES, ("kind", "status")).to_pylist()
+    rows = {(row["kind"], row["status"]): row["rows"] for row in counted}
+    counts = {kind: [rows.get((kind, status), 0) for status in Status] for kind in EntityKind}
+    return [
+        {"kind": kind, "by_status": by_status}
+        for kind, by_status in counts.items()
+        if any(by_status)
+    ]
 
 
 @dataclass(frozen=True)
@@ -470,20 +425,6 @@ class OrgRecords:
     roles: list[str]
     first_seen: datetime
     last_seen: datetime
-
-
-@dataclass(frozen=True)
-class SharedEntity:
-    """An entity that several organisations saw, and their records.
-
-    Of a member also its cluster, its tier and how many reporters its place there rests on.
-    """
-
-    entity_id: str
-    by_org: list[OrgRecords]
-    cluster_id: str | None = None
-    tier: str | None = None
-    robustness: int | None = None
 
 
 def shared_ids(
@@ -504,8 +445,8 @@ def shared_ids(
 
 def shared_entities(
     run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]
-) -> list[SharedEntity]:
-    """Returns entities that several organisations saw, with their places in the run.
+) -> list[list[Any]]:
+    """Returns rows of `SHARED_COLUMNS` on entities that several organisations saw.
 
     Args:
         run: the run.
@@ -514,11 +455,19 @@ def shared_entities(
     """
     wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
     columns = ["entity_id", "cluster_id", "tier", "robustness"]
-    members = {
-        one.pop("entity_id"): one
-        for one in tables.read_table(run, MEMBERS, columns, wanted).to_pylist()
+    members = tables.read_table(run, MEMBERS, columns, wanted)
+    known = {
+        entity_id: place for entity_id, *place in zip(*members.to_pydict().values(), strict=True)
     }
-    return [SharedEntity(one, by_org.get(one, []), **members.get(one, {})) for one in ids]
+    nowhere = [None] * 3
+    return [
+        [
+            entity_id,
+            *known.get(entity_id, nowhere),
+            [picked(vars(records), _SEEN) for records in by_org.get(entity_id, [])],
+        ]
+        for entity_id in ids
+    ]
 
 
 class OrgCounts:
@@ -611,7 +560,7 @@ class JointCluster:
     @property
     def both(self) -> int:
         """Number of victims that are known to be counted twice."""
-        return sum(one["shared"] or 0 for one in self.overlaps)
+        return sum(overlap["shared"] or 0 for overlap in self.overlaps)
 
     @property
     def several(self) -> int:
@@ -652,17 +601,22 @@ def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
 
 
 def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, JointCluster]:
-    saw = _by_cluster(tables.read_table(run, CONTRIBUTORS).to_pylist())
-    union = _by_cluster(_kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept))
+    saw = _by(tables.read_table(run, CONTRIBUTORS).to_pylist(), "cluster_id")
+    links = _kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept)
+    union = _by(links, "cluster_id")
     offered: defaultdict[str, list[Row]] = defaultdict(list)
     for row in tables.read_table(run, OFFERED_CLUSTERS).to_pylist():
         for cluster_id in row["cluster_ids"]:
             offered[cluster_id].append(row)
     return {
         cluster_id: JointCluster(
-            saw=[one for one in _by_member(rows) if kept is None or one[0] in kept],
-            links=[one for one in union[cluster_id] if one["kind"] == "link"],
-            shared=[one for one in union[cluster_id] if one["kind"] == "shared"],
+            saw=[
+                (entity_id, seen)
+                for entity_id, seen in sorted(_by(rows, "entity_id").items())
+                if kept is None or entity_id in kept
+            ],
+            links=[row for row in union[cluster_id] if row["kind"] == "link"],
+            shared=[row for row in union[cluster_id] if row["kind"] == "shared"],
             offered=offered[cluster_id],
             overlaps=_overlaps(options.get("overlaps") or [], cluster_id, rows),
         )
@@ -675,26 +629,22 @@ def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
     if kept is None:
         return rows
     return [
-        one | {"shared": [each for each in one["shared"] if each in kept]}
-        for one in rows
-        if one["kind"] != "link" or {one["entity_a"], one["entity_b"]} <= kept
+        row | {"shared": [entity_id for entity_id in row["shared"] if entity_id in kept]}
+        for row in rows
+        if row["kind"] != "link" or {row["entity_a"], row["entity_b"]} <= kept
     ]
 
 
 def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Row]:
     here = members_digest({row["entity_id"] for row in members})
-    return [one for one in counts if (one["cluster_id"], one["members"]) == (cluster_id, here)]
+    return [
+        count for count in counts if (count["cluster_id"], count["members"]) == (cluster_id, here)
+    ]
 
 
-def _by_cluster(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
-    found: defaultdict[str, list[Row]] = defaultdict(list)
+def _by(rows: Iterable[Row], name: str) -> defaultdict[str, list[Row]]:
+    """Groups rows by a column."""
+    groups: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[row["cluster_id"]].append(row)
-    return found
-
-
-def _by_member(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-    found: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[row["entity_id"]].append(row)
-    return sorted(found.items())
+        groups[row[name]].append(row)
+    return groups

@@ -216,27 +216,19 @@ def dicts_by_group(table: pa.Table, of: IntArray, count: int) -> list[list[dict[
 
 
 def read_in_key_order(
-    run: RunFolder,
-    table: Table,
-    columns: Sequence[str],
-    where: pc.Expression | None = None,
-    coded: Sequence[str] = (),
+    run: RunFolder, table: Table, columns: Sequence[str], coded: Sequence[str] = ()
 ) -> Iterator[pa.Table]:
-    """Yields the rows that match `where` in the order of the table's key, which `columns` has.
+    """Yields all rows in the order of the table's key, which `columns` has.
 
     Each file is sorted by it. A merge of several holds little more than a batch of each: what lies
     before the least of their last rows is complete. The `coded` of the columns may be dictionaries.
     """
     with readable(run, table):
-        yield from _merged(run, table, columns, where, coded)
+        yield from _merged(run, table, columns, coded)
 
 
 def _merged(
-    run: RunFolder,
-    table: Table,
-    columns: Sequence[str],
-    where: pc.Expression | None,
-    coded: Sequence[str],
+    run: RunFolder, table: Table, columns: Sequence[str], coded: Sequence[str]
 ) -> Iterator[pa.Table]:
     dataset = table_dataset(run, table)
     files = list(dataset.get_fragments())
@@ -244,8 +236,8 @@ def _merged(
         dataset = table_dataset(run, table, coded)
         files = list(dataset.get_fragments())
     readers = [
-        one.to_batches(schema=dataset.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
-        for one in files
+        file.to_batches(schema=dataset.schema, columns=list(columns), **_ONE_BY_ONE)
+        for file in files
     ]
     if len(readers) == 1:
         yield from (pa.Table.from_batches([_filled(one)]) for one in readers[0] if one.num_rows)
@@ -452,7 +444,7 @@ def _hashed(values: pa.Array) -> NDArray[np.uint64]:
     hashes = np.empty(len(values), np.uint64)
     for start in range(0, len(values), HASHED_AT_A_TIME):
         texts = values.slice(start, HASHED_AT_A_TIME).cast(pa.binary()).to_pylist()
-        hashes[start : start + len(texts)] = [xxhash.xxh3_64_intdigest(one) for one in texts]
+        hashes[start : start + len(texts)] = [xxhash.xxh3_64_intdigest(value) for value in texts]
     return hashes
 
 

@@ -39,7 +39,7 @@ from reports.export.registry import EXPORT_FORMATS
 from reports.partition import NODE_POSITIONS, partition_run, positions_dataset
 from reports.pieces import NAMING, PartContext, encode_piece, gather_job, search_index
 from reports.run import Run, keeps_narratives
-from reports.run_summary import Joint, OrgRecords, Trend, gather_joint
+from reports.run_summary import SHARED_COLUMNS, Joint, OrgRecords, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
@@ -107,8 +107,6 @@ _LISTED = [
 ]
 """Columns of clusters/ that its rows in lists are made of."""
 
-SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
-
 DECISION_COLUMNS = tuple(
     "decision_id kind entity_a entity_b author reason decided_at expires_at in_force "
     "signed_by".split()
@@ -160,10 +158,11 @@ def write_workbench(
     naming = pa.concat_tables([NAMING.empty_table(), *(one.naming for one in found)])
     union_only = [one for each in found for one in each.union_only]
     by_org = {name: rows for each in found for name, rows in each.by_org.items()}
+    rows = run_summary.shared_entities(run, shared[0], by_org)
     last: list[partial[None]] = [
         partial(_search, run, None if redact else naming, pool.scratch),
         partial(_put_piece, "union", {"clusters": union_only}),
-        partial(_put_piece, "shared", _shared(run, shared[0], by_org)),
+        partial(_put_piece, "shared", {"columns": SHARED_COLUMNS, "rows": rows}),
     ]
     if graph:
         last.append(partial(_nodes, run, positions, redact=redact))
@@ -350,7 +349,7 @@ def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> No
         starts = range(0, len(found[columns[0]]), SEARCHED_OF_PIECE)
         counts[name] = len(starts)
         for place, start in enumerate(starts):
-            part = {one: found[one][start : start + SEARCHED_OF_PIECE] for one in columns}
+            part = {column: found[column][start : start + SEARCHED_OF_PIECE] for column in columns}
             _put_piece(f"{name}-{place}", part, put)
     of = {"orgs": found["orgs"], "more_records": found["more_records"], "of": ids}
     _put_piece("found", of | counts, put)
@@ -391,7 +390,7 @@ def cluster_rows(
             _losses(row),
             _countries(row, context.suppress_below),
             row["orgs"],
-            [plain_value(one) for one in brands[:12]],
+            [plain_value(brand) for brand in brands[:12]],
             *picked(row, "first_seen last_seen confidence status"),
             " ".join(one["event"] for one in events),
             came_from,
@@ -408,14 +407,14 @@ def _attested(run: RunFolder, contested: pa.Array) -> defaultdict[str, Counter[s
     """Counts the members of each cluster that are core, core and unreviewed, and contested."""
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     by = ["cluster_id", "tier", "review"]
-    for one in tables.count_by(run, MEMBERS, by).to_pylist():
-        if one["tier"] == "core":
-            found[one["cluster_id"]]["core"] += one["rows"]
-            if one["review"] == "unreviewed":
-                found[one["cluster_id"]]["unreviewed"] += one["rows"]
+    for row in tables.count_by(run, MEMBERS, by).to_pylist():
+        if row["tier"] == "core":
+            found[row["cluster_id"]]["core"] += row["rows"]
+            if row["review"] == "unreviewed":
+                found[row["cluster_id"]]["unreviewed"] += row["rows"]
     where = pc.field("entity_id").isin(contested)
-    for one in tables.count_by(run, MEMBERS, ["cluster_id"], where).to_pylist():
-        found[one["cluster_id"]]["contested"] += one["rows"]
+    for row in tables.count_by(run, MEMBERS, ["cluster_id"], where).to_pylist():
+        found[row["cluster_id"]]["contested"] += row["rows"]
     return found
 
 
@@ -425,9 +424,9 @@ def _earlier(previous: RunFolder | None) -> dict[str, Json]:
         return {}
     rows = tables.to_dicts(tables.read_table(previous, CLUSTERS, _EARLIER))
     return {
-        one["cluster_id"]: named(one, "cluster_id complaints size status")
-        | {"losses": _losses(one), "reporters": _reporters(one)}
-        for one in rows
+        row["cluster_id"]: named(row, "cluster_id complaints size status")
+        | {"losses": _losses(row), "reporters": _reporters(row)}
+        for row in rows
     }
 
 
@@ -454,7 +453,7 @@ def run_piece(
         counters = disclosure_control.redact_counters(counters)
     by_day = run_summary.record_trend(run)
     earlier = previous if previous is None or isinstance(previous, Run) else Run.open(previous)
-    trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day.earlier else [])]
+    trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day["earlier"] else [])]
     return {
         "run": run.run_id,
         "clock": manifest.get("clock"),
@@ -472,10 +471,7 @@ def run_piece(
         "parts": parts,
         "narratives": context.narratives,
         "alarms": disclosure_control.redact_alarms(alarms) if redact else alarms,
-        "accounts": [
-            {"kind": one.kind, "counts": dict(one.counts), "problems": one.problems}
-            for one in run_summary.check_accounting(run)
-        ],
+        "accounts": run_summary.check_accounting(run),
         "inputs": [
             {name: one.get(name) for name in ("kind", "format", "rows", "bytes", "sha256")}
             | {"name": f"file {number}" if redact else mask_file_name(one["name"])}
@@ -483,37 +479,21 @@ def run_piece(
         ],
         "rejects": rejects,
         "more_rejects": more_rejects,
-        "kinds": [
-            {"kind": one.kind, "by_status": one.by_status}
-            for one in run_summary.entities_by_kind(run)
-        ],
+        "kinds": run_summary.entities_by_kind(run),
         "statuses": list(Status),
         "tiers": tables.count_by(run, MEMBERS, ["tier", "review"]).to_pylist(),
         "tallies": {
             str(group): {str(name): number for name, number in counts.items()}
             for group, counts in counters.items()
         },
-        "trends": [_trend(one) for one in trends],
-        "breakdowns": [
-            {name: getattr(one, name) for name in ("title", "rows", "others", "unknown", "notes")}
-            for one in run_summary.complaint_breakdowns(run, 12, redact=redact)
-        ],
+        "trends": trends,
+        "breakdowns": run_summary.complaint_breakdowns(run, 12, redact=redact),
         "shared": context.shared[1],
         "moved": _moved(run),
         "suppliers": _all_suppliers(run, context.suppliers),
-        "formats": [named(vars(one), "code name description reviewed") for one in EXPORT_FORMATS],
+        "formats": [named(vars(form), "code name description reviewed") for form in EXPORT_FORMATS],
         "joint": None if joint is None else _joint_run(joint),
     } | lists
-
-
-def _trend(shown: Trend) -> Json:
-    return {
-        "step": shown.step,
-        "start": shown.bars[0].start.isoformat() if shown.bars else None,
-        "complaints": [one.complaints for one in shown.bars],
-        "calls": [one.calls for one in shown.bars],
-        "earlier": shown.earlier,
-    }
 
 
 def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
@@ -523,7 +503,7 @@ def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
     rows = shown.sort_by(order).slice(0, SUPPRESSED_LIMIT)
     columns = "entity_id kind complaints calls orgs reason"
     return {
-        "rows": [picked(one, columns) for one in tables.to_dicts(rows)],
+        "rows": [picked(row, columns) for row in tables.to_dicts(rows)],
         "total": entities.filter(pc.field("status") == Status.SUPPRESSED).num_rows,
     }
 
@@ -535,18 +515,6 @@ def _joint_run(joint: Joint) -> Json:
         "links": joint.links,
         "merged": joint.merged,
     }
-
-
-def _shared(run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]) -> Json:
-    seen = "org complaints calls roles first_seen last_seen"
-    rows = [
-        [
-            *(one.entity_id, one.cluster_id, one.tier, one.robustness),
-            [picked(vars(each), seen) for each in one.by_org],
-        ]
-        for one in run_summary.shared_entities(run, ids, by_org)
-    ]
-    return {"columns": SHARED_COLUMNS, "rows": rows}
 
 
 def _moved(run: RunFolder) -> list[Json]:
@@ -590,13 +558,13 @@ def _campaigns(run: RunFolder) -> Json:
         rows = tables.to_dicts(tables.read_table(run, CAMPAIGNS))
     except FileNotFoundError:
         return {"rows": [], "total": 0}
-    first = sorted(rows, key=lambda one: one["rank"])[:LISTED_LIMIT]
+    first = sorted(rows, key=lambda row: row["rank"])[:LISTED_LIMIT]
     found = [
         [
             one["campaign_id"],
             *picked(one, columns),
-            [picked(of, "cluster_id entity_ids reporters") for of in one["members"]],
-            [picked(of, "thing members reporters") for of in one["shared"][:OTHERS_LIMIT]],
+            [picked(member, "cluster_id entity_ids reporters") for member in one["members"]],
+            [picked(shared, "thing members reporters") for shared in one["shared"][:OTHERS_LIMIT]],
         ]
         for one in first
     ]
@@ -610,18 +578,20 @@ def _contested_rows(run: RunFolder, found: pa.Table) -> Json:
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], where)
     of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
     rows = [
-        [of.get(one["entity_id"]), *picked(one, columns)]
-        for one in tables.to_dicts(found.slice(0, LISTED_LIMIT))
+        [of.get(row["entity_id"]), *picked(row, columns)]
+        for row in tables.to_dicts(found.slice(0, LISTED_LIMIT))
     ]
     return {"rows": rows, "total": found.num_rows}
 
 
 def _decisions(run: Run) -> list[Json]:
     """Reads the decisions of a run, in force or not; none of a run from before there were any."""
-    if not any(one["name"].startswith(f"{DECISIONS.name}/") for one in run.manifest["outputs"]):
+    if not any(
+        output["name"].startswith(f"{DECISIONS.name}/") for output in run.manifest["outputs"]
+    ):
         return []
     rows = tables.to_dicts(tables.read_table(run, DECISIONS, DECISION_COLUMNS))
-    return [named(one, " ".join(DECISION_COLUMNS)) for one in rows]
+    return [named(row, " ".join(DECISION_COLUMNS)) for row in rows]
 
 
 def _reporters(row: Json) -> int:
@@ -630,7 +600,7 @@ def _reporters(row: Json) -> int:
 
 
 def _losses(row: Json) -> list[tuple[str, str, int]]:
-    found = sorted(row["losses"] or [], key=lambda one: (-one["complaints"], one["currency"]))
+    found = sorted(row["losses"] or [], key=lambda loss: (-loss["complaints"], loss["currency"]))
     return [(one["currency"], f"{one['amount'] or 0:.2f}", one["complaints"]) for one in found]
 
 

@@ -77,7 +77,6 @@ from reports.referral import (
     member_record_keys,
     members_to_name,
     recipient_codes,
-    run_as_of,
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
 from schemas.decision import DecisionKind
@@ -353,7 +352,7 @@ def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
         victim_country=_text_option(manifest, "victim_country"),
     )
     sources = locate_records(manifest, arguments.complaints, arguments.calls, wanted, reading)
-    when = arguments.as_of or run_as_of(run, manifest)
+    when = arguments.as_of or run.moment
     return collect_case_records(run, manifest, arguments.cluster, sources, when)
 
 

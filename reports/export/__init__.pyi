@@ -2,7 +2,6 @@ from .registry import (
     ExportFormat as ExportFormat,
     RunExport as RunExport,
     leaving_formats as leaving_formats,
-    strictest_tlp as strictest_tlp,
 )
 from .stix import (
     DEFAULT_TLP as DEFAULT_TLP,
@@ -11,6 +10,7 @@ from .stix import (
     entry_stix as entry_stix,
     hub_stix as hub_stix,
     stix_id as stix_id,
+    strictest_tlp as strictest_tlp,
     withdrawn_stix as withdrawn_stix,
 )
 from .tabular import NODES_FILE as NODES_FILE, harmless as harmless

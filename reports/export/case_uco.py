@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any
 
 from reports.cluster_data import ClusterFacts
-from reports.disclosure_control import keep_leaving
 from reports.evidence_number import cluster_thing, link_thing
 from reports.export.graph_tables import ClusterExport
 from reports.export.stix import DEFAULT_TLP, stix_id, stix_timestamp
@@ -65,17 +64,17 @@ def case_bundle(
         cases: for each organisation its case number, in a referral.
     """
     key = (run_id, facts.row["cluster_id"])
-    members = [_member(one, key) for one in facts.members]
+    members = [_member(member, key) for member in facts.members]
     ids = {one["entity_id"]: made["@id"] for one, made in zip(facts.members, members, strict=True)}
     numbers = number_of or (lambda _: "")
     records = [
-        _provenance(one, ids[one["entity_id"]], key, numbers(one["entity_id"]))
-        for one in facts.members
+        _provenance(member, ids[member["entity_id"]], key, numbers(member["entity_id"]))
+        for member in facts.members
     ]
     links = [
-        _link(one, ids, key, numbers(link_thing(one["entity_a"], one["entity_b"])))
-        for one in facts.inside
-        if one["accepted"]
+        _link(link, ids, key, numbers(link_thing(link["entity_a"], link["entity_b"])))
+        for link in facts.inside
+        if link["accepted"]
     ]
     objects = [*members, *records, *links]
     cluster = numbers(cluster_thing(facts.row["cluster_id"]))
@@ -111,14 +110,13 @@ def case_bundle(
 def cluster_case(export: ClusterExport) -> Iterator[list[bytes]]:
     """Yields the bundle of each cluster: of core members that an analyst reviewed."""
     for facts in export.batch.facts:
-        shown = keep_leaving(facts)
-        title = plain(shown.row["name"])
-        yield [case_bundle(shown, export.moment, export.run_id, title, export.tlp)]
+        title = plain(facts.row["name"])
+        yield [case_bundle(facts, export.moment, export.run_id, title, export.tlp)]
 
 
 def join_cases(bundles: Iterable[bytes]) -> Iterator[bytes]:
     """Yields one file of several bundles."""
-    yield _written([each for one in bundles for each in json.loads(one)["@graph"]])
+    yield _written([each for bundle in bundles for each in json.loads(bundle)["@graph"]])
 
 
 def _written(graph: list[Row]) -> bytes:
@@ -141,15 +139,11 @@ def _time(moment: datetime) -> Row:
 def _member(member: Row, key: tuple[str, str]) -> Row:
     kind, _, value = without_epoch(member["entity_id"]).partition(":")
     observable, facet, name = _TYPES.get(EntityKind(kind), _ACCOUNT)
+    # Of accounts, the vocabulary of types knows none of these services.
     made: Row = {
         **_node("observable", facet, key, member["entity_id"]),
-        f"observable:{name}": value,
+        f"observable:{name}": f"https://{value}" if facet == "URLFacet" else value,
     }
-    if facet == "URLFacet":
-        made[f"observable:{name}"] = f"https://{value}"
-    if facet == "AccountFacet":
-        # Its vocabulary of account types knows none of these services.
-        made[f"observable:{name}"] = value
     return {
         **_node("observable", observable, key, member["entity_id"]),
         "core:name": plain(member["entity_id"], 300),

@@ -13,7 +13,7 @@ their entity id as `label`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -225,7 +225,10 @@ class ClusterExport:
         """The members of all, those of one cluster after those of another."""
         members = self.batch.members
         nowhere = ("", (None, None))
-        points = [self.positions.get(one, nowhere)[1] for one in members["entity_id"].to_pylist()]
+        points = [
+            self.positions.get(entity_id, nowhere)[1]
+            for entity_id in members["entity_id"].to_pylist()
+        ]
         columns = {
             name: flatten_column_to_seconds(members[_MEMBER_COLUMNS.get(name, name)])
             for name in NODE_SCHEMA.names
@@ -246,19 +249,14 @@ class ClusterExport:
         return pa.table(columns, schema=EDGE_SCHEMA)
 
     @property
-    def left_out(self) -> list[int]:
-        """Members that are not in `nodes`, by cluster."""
-        return [one.left_out for one in self.batch.facts]
-
-    @property
-    def node_counts(self) -> list[int]:
-        """Rows of `nodes` by cluster."""
-        return [len(one.members) for one in self.batch.facts]
-
-    @property
-    def edge_counts(self) -> list[int]:
-        """Rows of `edges` by cluster."""
-        return [len(one.inside) for one in self.batch.facts]
+    def graphs(self) -> Iterator[tuple[list[pa.Table], list[pa.Table], int]]:
+        """Yields the nodes and edges of each cluster, and how many members were left out."""
+        node = edge = 0
+        for facts in self.batch.facts:
+            nodes = self.nodes.slice(node, len(facts.members))
+            edges = self.edges.slice(edge, len(facts.inside))
+            node, edge = node + nodes.num_rows, edge + edges.num_rows
+            yield [nodes], [edges], facts.left_out
 
 
 def _axis(values: Iterable[float | None]) -> pa.Array:
@@ -283,7 +281,9 @@ _GEXF_EDGES = b"</nodes>\n<edges>\n"
 
 _GEXF_END = b"</edges>\n</graph>\n</gexf>\n"
 
-_GEXF_EDGE: Attributes = tuple(one for one in EDGE_ATTRIBUTES if one[0] != "weight")
+_GEXF_EDGE: Attributes = tuple(
+    attribute for attribute in EDGE_ATTRIBUTES if attribute[0] != "weight"
+)
 """Without the weight, which GEXF has as an attribute of the edge itself."""
 
 _DATA = '<data key="%s">%s</data>'
@@ -346,68 +346,17 @@ def graph_gexf(graph: GraphExport) -> Iterator[bytes | memoryview]:
 
 
 def cluster_graphml(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
-    """Yields a GraphML document a cluster, in pieces.
-
-    The text of all is made at once, since most clusters are small.
-    """
-    within = _numbered(export.node_counts)
-    ids, numbers = IdIndex(export.nodes["id"]), pc.cast(pa.array(within), _STRING)
-    nodes = [_graphml_nodes(one, within[rows]) for one, rows in _placed_batches(export.nodes)]
-    edges = [_graphml_edges(one, ids, numbers) for one in _batches([export.edges])]
-    for left_out, of_nodes, of_edges in zip(
-        export.left_out,
-        _cut(nodes, export.node_counts),
-        _cut(edges, export.edge_counts),
-        strict=True,
-    ):
-        yield [_graphml_head(left_out), *of_nodes, *of_edges, _GRAPHML_END]
+    """Yields a GraphML document a cluster, in pieces."""
+    for graph in export.graphs:
+        yield [*graphml_document(*graph)]
 
 
 def cluster_gexf(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
-    """Yields a GEXF document a cluster, as `cluster_graphml`."""
-    within = _numbered(export.edge_counts)
-    nodes = [_gexf_nodes(one) for one in _batches([export.nodes])]
-    edges = [_gexf_edges(one, within[rows]) for one, rows in _placed_batches(export.edges)]
-    for left_out, of_nodes, of_edges in zip(
-        export.left_out,
-        _cut(nodes, export.node_counts),
-        _cut(edges, export.edge_counts),
-        strict=True,
-    ):
-        yield [_gexf_head(left_out), *of_nodes, _GEXF_EDGES, *of_edges, _GEXF_END]
+    """Yields a GEXF document a cluster, in pieces."""
+    for graph in export.graphs:
+        yield [*gexf_document(*graph)]
 
 
-def _placed_batches(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, slice]]:
-    """Yields the batches of a table, each with where its rows are."""
-    start = 0
-    for batch in _batches([table]):
-        yield batch, slice(start, start := start + batch.num_rows)
-
-
-def _numbered(sizes: list[int]) -> Numbers:
-    """Returns 0, 1, 2 and so on, from the start for each graph."""
-    ends = np.cumsum(sizes, dtype=np.int64)
-    return np.arange(sum(sizes)) - np.repeat(ends - sizes, sizes)
-
-
-def _cut(made: Sequence[pa.Array], sizes: list[int]) -> Iterator[list[memoryview]]:
-    """Cuts rows of text into pieces of so many rows each, as they are in memory."""
-    waiting = list(made)
-    for size in sizes:
-        pieces: list[memoryview] = []
-        left = size
-        while left:
-            first = waiting[0]
-            pieces.append(text_bytes(first.slice(0, left)))
-            if len(first) > left:
-                waiting[0] = first.slice(left)
-            else:
-                del waiting[0]
-            left -= min(left, len(first))
-        yield pieces
-
-
-@lru_cache(maxsize=256)
 def _graphml_head(left_out: int) -> bytes:
     about = GRAPH_ATTRIBUTES if left_out else ()
     keys = "".join(
@@ -446,7 +395,6 @@ def _graphml_edges(batch: pa.RecordBatch, ids: IdIndex, numbers: pa.Array) -> pa
     )
 
 
-@lru_cache(maxsize=256)
 def _gexf_head(left_out: int) -> bytes:
     attributes = "".join(
         f'<attributes class="{scope}" mode="static">\n'
@@ -524,11 +472,11 @@ def _position(nodes: pa.RecordBatch) -> pa.Array | str:
 def join_text(*pieces: pa.Array | str) -> pa.Array:
     """Joins pieces to rows of text, of which one is a column; null where a piece is."""
     merged: list[pa.Array | str] = []
-    for one in pieces:
-        if merged and isinstance(one, str) and isinstance(merged[-1], str):
-            merged[-1] += one
+    for piece in pieces:
+        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
+            merged[-1] += piece
         else:
-            merged.append(one)
+            merged.append(piece)
     return pc.binary_join_element_wise(*merged, "")
 
 

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any
 
 from reports.cluster_data import ClusterFacts
-from reports.disclosure_control import keep_leaving
 from reports.export.graph_tables import ClusterExport
 from reports.export.stix import DEFAULT_TLP, stix_id
 from reports.text import plain, quantity
@@ -62,7 +61,7 @@ def misp_event(
         "distribution": "0",
         "Orgc": {"name": org, "uuid": _uuid("misp-org", org)},
         "Tag": [{"name": f"tlp:{tlp}"}],
-        "Attribute": [_attribute(one, key, stamp, numbers or {}) for one in facts.members],
+        "Attribute": [_attribute(member, key, stamp, numbers or {}) for member in facts.members],
     }
     text = json.dumps({"Event": made}, indent=1, sort_keys=True, ensure_ascii=False)
     return text.encode() + b"\n"
@@ -71,16 +70,15 @@ def misp_event(
 def cluster_misp(export: ClusterExport) -> Iterator[list[bytes]]:
     """Yields the event of each cluster: of core members that an analyst reviewed."""
     for facts in export.batch.facts:
-        shown = keep_leaving(facts)
-        title = plain(shown.row["name"])
-        yield [misp_event(shown, export.moment, export.run_id, title, export.tlp)]
+        title = plain(facts.row["name"])
+        yield [misp_event(facts, export.moment, export.run_id, title, export.tlp)]
 
 
 def join_events(events: Iterable[bytes]) -> Iterator[bytes]:
     """Yields one file of several events, as MISP exports them."""
     start = b'{"response": ['
-    for one in events:
-        yield start + one.rstrip()
+    for event in events:
+        yield start + event.rstrip()
         start = b",\n"
     yield b"]}\n" if start == b",\n" else start + b"]}\n"
 
@@ -92,9 +90,8 @@ FEED = "feed"
 def cluster_misp_feed(export: ClusterExport) -> Iterator[list[bytes]]:
     """Yields the feed of each cluster alone, as `join_feed` makes it of several."""
     for facts in export.batch.facts:
-        shown = keep_leaving(facts)
-        title = plain(shown.row["name"])
-        yield [*join_feed([misp_event(shown, export.moment, FEED, title, export.tlp)])]
+        title = plain(facts.row["name"])
+        yield [*join_feed([misp_event(facts, export.moment, FEED, title, export.tlp)])]
 
 
 def join_feed(files: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ A new format is one file with the function that writes it, and one row in `EXPOR
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from reports.disclosure_control import (
     REVIEWED_CORE,
     is_core,
     keep_batch_members,
+    keep_leaving,
     redact_member_reasons,
     thin_clusters,
 )
@@ -36,7 +37,6 @@ from reports.export.misp import cluster_misp, cluster_misp_feed, join_events, jo
 from reports.export.stix import (
     DEFAULT_TLP,
     PATTERNS,
-    TLP_LEVELS,
     cluster_sentinel,
     cluster_stix,
     join_bundles,
@@ -175,12 +175,7 @@ EXPORT_FORMATS = (
 
 def leaving_formats() -> dict[str, ExportFormat]:
     """Returns the formats of `ringtrace export`, by code."""
-    return {one.code: one for one in EXPORT_FORMATS}
-
-
-def strictest_tlp(markings: Iterable[str]) -> str:
-    """Returns the level of the narrowest circle among markings, as `TLP:RED` or as a level."""
-    return max((one.lower().removeprefix("tlp:") for one in markings), key=TLP_LEVELS.index)
+    return {export_format.code: export_format for export_format in EXPORT_FORMATS}
 
 
 @dataclass(frozen=True)
@@ -226,8 +221,8 @@ class RunExport:
 
     def _leaving(self, form: ExportFormat) -> pc.Expression:
         named = pc.scalar(not form.kinds)
-        for one in form.kinds:
-            named = named | pc.starts_with(pc.field("entity_id"), f"{one}:")
+        for kind in form.kinds:
+            named = named | pc.starts_with(pc.field("entity_id"), f"{kind}:")
         if form.reviewed:
             return named & REVIEWED_CORE & ~pc.field("cluster_id").isin(thin_clusters(self.run))
         return named if self.include_verify else named & CORE
@@ -239,6 +234,8 @@ class RunExport:
         names = batch.members["entity_id"].to_pylist()
         nodes = Path(self.run, NODES_FILE)
         places = read_positions(str(self.run), str(nodes) if nodes.is_file() else None, names)
+        if form.reviewed:
+            batch = replace(batch, facts=[keep_leaving(facts) for facts in batch.facts])
         export = ClusterExport(batch, places.of_entity, self.moment, self.run_id, self.tlp)
         for chunks in form.write_clusters(export):
             yield b"".join(chunks)

@@ -39,7 +39,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from reports.cluster_data import ClusterFacts
-from reports.disclosure_control import keep_leaving
 from reports.evidence_number import cluster_thing, link_thing
 from reports.export.graph_tables import ClusterExport
 from reports.text import plain
@@ -142,7 +141,7 @@ def stix_bundle(
     times = {"created": made_at, "modified": made_at}
     made = times | marked | {"created_by_ref": author["id"], "lang": "en"}
     key = BundleKey(run_id, facts.row["cluster_id"], made, number_of)
-    orgs = [_organisation(one) for one in facts.row["orgs"]]
+    orgs = [_organisation(org) for org in facts.row["orgs"]]
     people = [one | marked | times for one in (author, *orgs)]
     observables = {one["entity_id"]: stix_observable(one["entity_id"]) for one in facts.members}
     # Two epochs of a number are one observable.
@@ -156,9 +155,9 @@ def stix_bundle(
             for member, seen in zip(facts.members, observed, strict=True)
         ),
         *(
-            _link(one, refs, key)
-            for one in facts.inside
-            if one["accepted"] and refs[one["entity_a"]] != refs[one["entity_b"]]
+            _link(link, refs, key)
+            for link in facts.inside
+            if link["accepted"] and refs[link["entity_a"]] != refs[link["entity_b"]]
         ),
     ]
     sighting = _seen_by_orgs(facts, infrastructure["id"], observed, orgs, key)
@@ -177,7 +176,7 @@ def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
     A thin cluster has none.
     """
     for facts in export.batch.facts:
-        yield [stix_bundle(keep_leaving(facts), export.moment, export.run_id, export.tlp)]
+        yield [stix_bundle(facts, export.moment, export.run_id, export.tlp)]
 
 
 def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:
@@ -197,7 +196,7 @@ def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:
         ]
         shows = any(one["type"] == "indicator" for one in whole)
         starts = range(0, len(whole), SENTINEL_OBJECTS) if shows else ()
-        yield [_request(whole[at : at + SENTINEL_OBJECTS]) for at in starts]
+        yield [_request(whole[start : start + SENTINEL_OBJECTS]) for start in starts]
 
 
 def join_requests(requests: Iterable[bytes]) -> Iterator[bytes]:
@@ -277,7 +276,7 @@ def _organisation(slug: str) -> StixObject:
 
 def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
     row = facts.row
-    brands = ", ".join(plain(one, 40) for one in row["brands"][:5]) or "none stated"
+    brands = ", ".join(plain(brand, 40) for brand in row["brands"][:5]) or "none stated"
     return _object(
         "infrastructure",
         key,
@@ -297,12 +296,15 @@ def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
     )
 
 
-def _interval(row: Row) -> StixObject:
-    """Returns first_seen and last_seen; the latter must be left out if it is the same moment."""
-    found = {"first_seen": stix_timestamp(row["first_seen"])}
+def _interval(row: Row, first: str = "first_seen", last: str = "last_seen") -> StixObject:
+    """Returns two times by these names; the last must be left out if it is the same moment.
+
+    STIX 2.1 asks for a stop that is later (section 5.1).
+    """
+    interval = {first: stix_timestamp(row["first_seen"])}
     if row["last_seen"] > row["first_seen"]:
-        found["last_seen"] = stix_timestamp(row["last_seen"])
-    return found
+        interval[last] = stix_timestamp(row["last_seen"])
+    return interval
 
 
 def _observed(member: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
@@ -333,7 +335,7 @@ def _member(member: Row, infrastructure: str, observed: str, key: BundleKey) -> 
         f"{member['calls']} calls of {member['reporters']} people, seen by "
         f"{_listed(member['orgs'])}; {member['tier']}, {member['review']}.",
         confidence=_percent(member["confidence"]),
-        **_span(member),
+        **_interval(member, "start_time", "stop_time"),
     )
 
 
@@ -352,7 +354,7 @@ def _link(link: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
         description=f"Named together by {link['complaints']} complaints and {link['calls']} calls "
         f"of {link['reporters']} people, seen by {_listed(link['orgs'])}; {link['strength']} "
         f"evidence, weight {link['weight']:.2f}.",
-        **_span(link),
+        **_interval(link, "start_time", "stop_time"),
     )
 
 
@@ -441,14 +443,6 @@ def _indicator(
     )
 
 
-def _span(row: Row) -> StixObject:
-    """Returns start_time and stop_time; a stop must be later (STIX 2.1 section 5.1)."""
-    found = {"start_time": stix_timestamp(row["first_seen"])}
-    if row["last_seen"] > row["first_seen"]:
-        found["stop_time"] = stix_timestamp(row["last_seen"])
-    return found
-
-
 def _seen_by_orgs(
     facts: ClusterFacts,
     infrastructure: str,
@@ -464,7 +458,7 @@ def _seen_by_orgs(
         key,
         sighting_of_ref=infrastructure,
         **seen,
-        where_sighted_refs=[one["id"] for one in orgs],
+        where_sighted_refs=[org["id"] for org in orgs],
         count=min(facts.row["complaints"] + facts.row["calls"], MAX_COUNT),
         **_interval(facts.row),
     )
@@ -512,7 +506,7 @@ def hub_stix(hub: str, name: str, tlp: str) -> list[StixObject]:
         "identity_class": "group",
         "description": "Members who exchange confirmed identifiers, without their names.",
     }
-    return [tlp_marking(_level(tlp)), _author() | times, of_hub | times, _withdrawn_observable()]
+    return [tlp_marking(tlp_level(tlp)), _author() | times, of_hub | times, _withdrawn_observable()]
 
 
 def entry_stix(
@@ -533,7 +527,7 @@ def entry_stix(
     made = {
         "created": made_at,
         "modified": made_at,
-        "object_marking_refs": [tlp_marking(_level(tlp))["id"]],
+        "object_marking_refs": [tlp_marking(tlp_level(tlp))["id"]],
         "created_by_ref": _hub_identity(hub),
         "labels": [entry.role, entry.basis, *(["disputed"] if disputed else [])],
     }
@@ -555,14 +549,14 @@ def entry_stix(
         yield indicator
 
 
-def withdrawn_stix(one: StixObject) -> StixObject:
+def withdrawn_stix(stix_object: StixObject) -> StixObject:
     """Returns an object of an entry as revoked, which is final; its value is out of it."""
     kept = ("type", "spec_version", "id", "created", "modified", "created_by_ref",
             "object_marking_refs", "first_observed", "last_observed", "number_observed",
             "valid_from", "pattern_type", "pattern_version")  # fmt: skip
-    bare = {name: one[name] for name in kept if name in one} | {"revoked": True}
+    bare = {name: stix_object[name] for name in kept if name in stix_object} | {"revoked": True}
     nothing = _withdrawn_observable()
-    if one["type"] == "indicator":
+    if stix_object["type"] == "indicator":
         return bare | {
             "name": "withdrawn",
             "indicator_types": ["benign"],
@@ -579,8 +573,14 @@ def _hub_identity(hub: str) -> str:
     return stix_id("identity", "group", hub)
 
 
-def _level(tlp: str) -> str:
-    return tlp.removeprefix("TLP:").lower()
+def tlp_level(marking: str) -> str:
+    """Returns the TLP 2.0 level of a marking such as TLP:AMBER+STRICT."""
+    return marking.lower().removeprefix("tlp:")
+
+
+def strictest_tlp(markings: Iterable[str]) -> str:
+    """Returns the level of the narrowest circle among markings, as `TLP:RED` or as a level."""
+    return max(map(tlp_level, markings), key=TLP_LEVELS.index)
 
 
 def _week_start(week: str) -> datetime:
@@ -598,7 +598,7 @@ def _listed(orgs: list[str]) -> str:
 
 @lru_cache(maxsize=4_096)
 def _joined(orgs: tuple[str, ...]) -> str:
-    return ", ".join(plain(one, 40) for one in orgs)
+    return ", ".join(plain(org, 40) for org in orgs)
 
 
 class MissingStixError(RuntimeError):

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reports.disclosure_control import keep_leaving
 from reports.export.graph_tables import (
     POSITIONED_SCHEMA,
     REASONED_SCHEMA,
@@ -115,8 +114,8 @@ def join_csv(files: Iterable[bytes]) -> Iterator[bytes]:
     """Yields the table of all rows of several, under one header."""
     head = csv_bytes(_MEMBER_COLUMNS, ())
     yield head
-    for one in files:
-        yield one[len(head) :]
+    for file in files:
+        yield file[len(head) :]
 
 
 def cluster_signals(export: ClusterExport) -> Iterator[list[bytes]]:
@@ -125,8 +124,8 @@ def cluster_signals(export: ClusterExport) -> Iterator[list[bytes]]:
     One file is one payload of `POST /report/signal`.
     """
     for facts in export.batch.facts:
-        rows = [_signal(one) for one in keep_leaving(facts).members]
-        yield [_array([orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in rows if one])]
+        rows = [_signal(member) for member in facts.members]
+        yield [_array([orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows if row])]
 
 
 def join_signals(files: Iterable[bytes]) -> Iterator[bytes]:

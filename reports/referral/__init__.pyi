@@ -26,7 +26,6 @@ from .case_records import (
     collect_case_records as collect_case_records,
     load_exchange_rates as load_exchange_rates,
     member_record_keys as member_record_keys,
-    run_as_of as run_as_of,
 )
 from .exhibits import stated_payment as stated_payment
 from .language import ReferenceFileError as ReferenceFileError

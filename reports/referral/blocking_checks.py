@@ -12,6 +12,7 @@ import pyarrow as pa
 from reports.cluster_data import ClusterFacts
 from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
 from reports.exchange.offer import CONFIRMED, DISPUTED
+from reports.export.stix import tlp_level
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from transforms.extract.allowlist import KnownLegitimate
@@ -58,11 +59,11 @@ class Bridge:
 
 def members_to_name(facts: ClusterFacts, included: Sequence[Inclusion] = ()) -> frozenset[str]:
     """Returns the members that a referral names: reviewed core ones, and what somebody includes."""
-    asked = {one.entity_id for one in included}
+    asked = {inclusion.entity_id for inclusion in included}
     return frozenset(
-        one["entity_id"]
-        for one in facts.members
-        if is_reviewed_core(one) or one["entity_id"] in asked
+        member["entity_id"]
+        for member in facts.members
+        if is_reviewed_core(member) or member["entity_id"] in asked
     )
 
 
@@ -119,7 +120,7 @@ def find_obstacles(
 def find_bridges(facts: ClusterFacts) -> list[Bridge]:
     """Returns the links without which the cluster falls apart, those of the largest part first."""
     graph = nx.Graph()
-    graph.add_nodes_from(one["entity_id"] for one in facts.members)
+    graph.add_nodes_from(member["entity_id"] for member in facts.members)
     accepted = {(one["entity_a"], one["entity_b"]): one for one in facts.inside if one["accepted"]}
     graph.add_edges_from(accepted)
     found = []
@@ -130,11 +131,6 @@ def find_bridges(facts: ClusterFacts) -> list[Bridge]:
         link = accepted.get((a, b)) or accepted[b, a]
         found.append(Bridge(link, min(sides, key=_smaller)))
     return sorted(found, key=_gravest)
-
-
-def tlp_level(marking: str) -> str:
-    """Returns the TLP 2.0 level of a marking such as TLP:AMBER+STRICT."""
-    return marking.lower().removeprefix("tlp:")
 
 
 def _status(facts: ClusterFacts) -> Iterator[Obstacle]:
@@ -194,7 +190,7 @@ def _void(partners: PartnerEvidence) -> Iterator[Obstacle]:
 
 
 def _legitimate(facts: ClusterFacts, known: KnownLegitimate) -> Iterator[Obstacle]:
-    ids = [one["entity_id"] for one in facts.members]
+    ids = [member["entity_id"] for member in facts.members]
     reasons = known.reasons(without_epochs(pa.array(ids, pa.string()))).to_pylist()
     for entity_id, reason in zip(ids, reasons, strict=True):
         if reason is not None:
@@ -237,14 +233,14 @@ def find_separating(facts: ClusterFacts, number: Mapping[str, int]) -> list[tupl
     graph = nx.Graph()
     graph.add_nodes_from(number)
     graph.add_edges_from(
-        (one["entity_a"], one["entity_b"]) for one in facts.inside if one["accepted"]
+        (link["entity_a"], link["entity_b"]) for link in facts.inside if link["accepted"]
     )
     found = []
     for entity_id in nx.articulation_points(graph):
         rest = graph.copy()
         rest.remove_node(entity_id)
         sizes = sorted(len(one) for one in nx.connected_components(rest))
-        if parted := sum(one for one in sizes[:-1] if one > 1):
+        if parted := sum(size for size in sizes[:-1] if size > 1):
             found.append((entity_id, parted))
     return sorted(found, key=lambda one: (-one[1], number[one[0]]))
 
@@ -252,10 +248,10 @@ def find_separating(facts: ClusterFacts, number: Mapping[str, int]) -> list[tupl
 def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
     """Counts the named members that only ones that are left out tie to the largest part."""
     graph = nx.Graph()
-    graph.add_nodes_from(one["entity_id"] for one in named.members)
+    graph.add_nodes_from(member["entity_id"] for member in named.members)
     graph.add_edges_from(_accepted(named))
     whole = nx.Graph(graph)
-    whole.add_nodes_from(one["entity_id"] for one in facts.members)
+    whole.add_nodes_from(member["entity_id"] for member in facts.members)
     whole.add_edges_from(_accepted(facts))
     apart = 0
     for part in nx.connected_components(whole):
@@ -270,7 +266,7 @@ def _unlinked(
     """Yields an obstacle where a decision alone puts members to name beside the others."""
     if not (apart := find_unlinked(facts, named)):
         return
-    ids = {one["entity_id"] for one in facts.members}
+    ids = {member["entity_id"] for member in facts.members}
     joins = [
         f"{one['decision_id']} by {one['author']}"
         for one in decided
@@ -292,19 +288,19 @@ def find_unlinked(facts: ClusterFacts, named: ClusterFacts) -> list[str]:
     graph = nx.Graph(_accepted(facts))
     for one in facts.members:
         graph.add_edge(one["entity_id"], without_epoch(one["entity_id"]))
-    ids = {one["entity_id"] for one in named.members}
+    ids = {member["entity_id"] for member in named.members}
     parts = sorted((sorted(ids & part) for part in nx.connected_components(graph)), key=len)
     return sorted(each for part in parts[:-1] for each in part)
 
 
 def _accepted(facts: ClusterFacts) -> list[tuple[str, str]]:
-    return [(one["entity_a"], one["entity_b"]) for one in facts.inside if one["accepted"]]
+    return [(link["entity_a"], link["entity_b"]) for link in facts.inside if link["accepted"]]
 
 
 def _handling(partners: PartnerEvidence) -> Iterator[Obstacle]:
     """Yields an obstacle for each contributor whose offer must not be passed on unasked."""
-    for who in sorted({one["contributor"] for one in partners.offered}):
-        tlp = {one["tlp"] for one in partners.offered if one["contributor"] == who}
+    for who in sorted({offer["contributor"] for offer in partners.offered}):
+        tlp = {offer["tlp"] for offer in partners.offered if offer["contributor"] == who}
         if (uncovered := partners.uncovered.get(who)) is not None:
             if uncovered:
                 yield Obstacle(
@@ -325,5 +321,10 @@ def _smaller(side: list[str]) -> tuple[int, list[str]]:
     return len(side), side
 
 
-def _gravest(one: Bridge) -> tuple[int, float, str, str]:
-    return -len(one.side), one.link["weight"], one.link["entity_a"], one.link["entity_b"]
+def _gravest(bridge: Bridge) -> tuple[int, float, str, str]:
+    return (
+        -len(bridge.side),
+        bridge.link["weight"],
+        bridge.link["entity_a"],
+        bridge.link["entity_b"],
+    )

@@ -66,13 +66,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Disc:
-    """A disc, with a ring around it where `ring`."""
+    """A disc."""
 
     x: float
     y: float
     radius: float
     style: str
-    ring: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,5 +164,5 @@ class Document:
 
 def numbered_sections(parts: Sequence[tuple[str, list[Block]]]) -> list[Section]:
     """Numbers the parts of a document that have anything in them; the first is the cover."""
-    kept = [one for one in parts if one[1]]
+    kept = [part for part in parts if part[1]]
     return [Section(number, title, blocks) for number, (title, blocks) in enumerate(kept)]

@@ -18,7 +18,7 @@ import pyarrow as pa
 from reports.cluster_data import ClusterFacts, Reading, compare_scripts
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
-from reports.export.stix import TLP_LEVELS
+from reports.export.stix import strictest_tlp
 from reports.figures import Handover, find_handovers
 from reports.link_evidence import REASSIGNED_DAYS
 from reports.referral.blocking_checks import (
@@ -30,7 +30,6 @@ from reports.referral.blocking_checks import (
     find_unlinked,
     members_to_name,
     tied_by_left_out,
-    tlp_level,
 )
 from reports.referral.blocks import BLANK
 from reports.referral.case_records import (
@@ -48,12 +47,12 @@ from reports.referral.case_records import (
     stated_totals,
 )
 from reports.referral.language import Language, organisation_name
+from reports.referral.providers import Provider, ProviderGroup, group_by_provider
 from reports.referral.reference import CaseFile, Reference
-from reports.referral.requests import Provider, ProviderGroup, group_by_provider
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import plain
-from schemas.enums import EntityKind
+from schemas.enums import EntityKind, Role
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
 
@@ -246,7 +245,7 @@ class Case(Filing):
 
     def heads(self, table: str, *names: str) -> tuple[str, ...]:
         """Returns the heads of a table's columns."""
-        return tuple(self.say(f"heads.{table}.{one}") for one in names)
+        return tuple(self.say(f"heads.{table}.{name}") for name in names)
 
     def identifier(self, entity_id: str) -> str:
         """Returns an identifier in the words of whoever keeps its records."""
@@ -256,7 +255,7 @@ class Case(Filing):
         """Returns the numbers of identifiers in Exhibit 2, `NUMBERS_SHOWN` at most."""
         if not ids:
             return self.say("general.none")
-        numbers = sorted(self.number[one] for one in ids)
+        numbers = sorted(self.number[entity_id] for entity_id in ids)
         shown = self.say("general.numbers", numbers=", ".join(map(str, numbers[:NUMBERS_SHOWN])))
         left = len(numbers) - NUMBERS_SHOWN
         return shown if left <= 0 else self.say("general.numbers_more", shown=shown, more=left)
@@ -290,8 +289,8 @@ class Case(Filing):
         run = self.manifest.get("clock")
         now = max(self.clock, datetime.fromisoformat(run)) if run else self.clock
         gone = now - timedelta(days=REASSIGNED_DAYS)
-        phones = (one for one in self.facts.members if one["kind"] == EntityKind.PHONE)
-        return [one["entity_id"] for one in phones if one["last_seen"] <= gone]
+        phones = (member for member in self.facts.members if member["kind"] == EntityKind.PHONE)
+        return [phone["entity_id"] for phone in phones if phone["last_seen"] <= gone]
 
     @property
     def row(self) -> Row:
@@ -317,6 +316,18 @@ class Case(Filing):
         )
 
     @property
+    def phones(self) -> str:
+        """The number of phone numbers in words."""
+        numbers = sum(member["kind"] == EntityKind.PHONE for member in self.facts.members)
+        return self.language.count("phone_number", numbers)
+
+    @property
+    def payees(self) -> str:
+        """The number of payees in words."""
+        payees = sum(member["role"] == Role.PAYEE for member in self.facts.members)
+        return self.language.count("payee", payees)
+
+    @property
     def date(self) -> str:
         """The day that the referral is seen from, UTC."""
         return f"{self.moment:%Y-%m-%d}"
@@ -338,9 +349,9 @@ class Case(Filing):
     def provider_of(self) -> dict[str, Provider]:
         """The provider of each member."""
         return {
-            one.member["entity_id"]: group.provider
+            member.member["entity_id"]: group.provider
             for group in self.groups
-            for one in group.members
+            for member in group.members
         }
 
     @property
@@ -351,7 +362,7 @@ class Case(Filing):
     @property
     def senders(self) -> set[str]:
         """The organisations whose offers are in it."""
-        return {one["contributor"] for one in self.records.offered}
+        return {offer["contributor"] for offer in self.records.offered}
 
     @property
     def own_organisations(self) -> list[str]:
@@ -361,12 +372,12 @@ class Case(Filing):
     @property
     def own_names(self) -> list[str]:
         """Their names."""
-        return [organisation_name(one) for one in self.own_organisations]
+        return [organisation_name(organisation) for organisation in self.own_organisations]
 
     @property
     def other_names(self) -> list[str]:
         """The names of the organisations whose offers are in it."""
-        return [organisation_name(one) for one in sorted(self.senders)]
+        return [organisation_name(sender) for sender in sorted(self.senders)]
 
     @property
     def weeks(self) -> str:
@@ -396,7 +407,7 @@ class Case(Filing):
     @property
     def own_side(self) -> Side:
         """The figures of the run's own records."""
-        shown = {one.country: one.victims for one in self.disclosed.countries}
+        shown = {country.country: country.victims for country in self.disclosed.countries}
         if self.dominant is not None:
             shown[self.dominant.country] = self.dominant.victims
         return Side(
@@ -412,21 +423,23 @@ class Case(Filing):
         """The figures of each organisation whose offer is in it, all its parts of the cluster."""
         found = []
         for sender in sorted(self.senders):
-            rows = [one for one in self.records.offered if one["contributor"] == sender]
+            rows = [offer for offer in self.records.offered if offer["contributor"] == sender]
             countries: Counter[str] = Counter()
             losses: Counter[str] = Counter()
             for one in rows:
                 countries.update(
-                    {each["country"]: each["victims"] for each in one["countries"] or ()}
+                    {country["country"]: country["victims"] for country in one["countries"] or ()}
                 )
-                losses.update({each["currency"]: each["amount"] for each in one["losses"] or ()})
+                losses.update({loss["currency"]: loss["amount"] for loss in one["losses"] or ()})
             side = Side(
-                victims=sum(one["victims_known"] or 0 for one in rows),
-                most=sum(one.people for one in self.records.in_order if one.key[1] == sender),
+                victims=sum(row["victims_known"] or 0 for row in rows),
+                most=sum(
+                    record.people for record in self.records.in_order if record.key[1] == sender
+                ),
                 countries=dict(countries),
                 losses={currency: Decimal(amount) for currency, amount in losses.items()},
-                complete=all(one["victims_known"] is not None for one in rows),
-                withheld=not all(one["losses"] for one in rows),
+                complete=all(row["victims_known"] is not None for row in rows),
+                withheld=not all(row["losses"] for row in rows),
             )
             found.append((organisation_name(sender), side))
         return found
@@ -435,7 +448,7 @@ class Case(Filing):
     def countries_together(self) -> dict[str, int]:
         """Lower bounds of victims by country, of all organisations, without those shared."""
         sides = [self.own_side, *(side for _, side in self.other_sides)]
-        twice = sum(one.at_most for one in self.shared)
+        twice = sum(overlap.at_most for overlap in self.shared)
         found = {}
         for country in sorted({one for side in sides for one in side.countries}):
             of = [side.countries.get(country, 0) for side in sides]
@@ -447,7 +460,7 @@ class Case(Filing):
         """Losses by currency of all organisations; what one alone states is marked."""
         sides = [(self.language.join(self.own_names), self.own_side), *self.other_sides]
         found = []
-        for currency in sorted({one for _, side in sides for one in side.losses}):
+        for currency in sorted({loss for _, side in sides for loss in side.losses}):
             of = [(name, side) for name, side in sides if currency in side.losses]
             total = exact_sum(side.losses[currency] for _, side in of)
             bound = self.joint and (len(of) > 1 or any(side.withheld for _, side in sides))
@@ -496,7 +509,7 @@ class Case(Filing):
         legal = plain(of.get("legal_name", ""), 160).strip()
         parts = [legal or f"{organisation_name(slug)}, {BLANK}", plain(of.get("address", ""), 200)]
         contact = plain(self.file.person(slug, "contact"), 200) or BLANK
-        named = ", ".join(one for one in parts if one.strip())
+        named = ", ".join(part for part in parts if part.strip())
         return self.say("cover.sender", named=named.removesuffix("."), contact=contact)
 
     @property
@@ -615,9 +628,9 @@ def build_case(
         handovers=find_handovers(facts),
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
-        left_out=[one for one in whole.members if one["entity_id"] not in records.keys_of],
+        left_out=[member for member in whole.members if member["entity_id"] not in records.keys_of],
         excerpts=read_excerpts(run, members, narratives) if narratives else [],
-        tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
+        tlp=strictest_tlp([reference.policy["tlp"], *(offer["tlp"] for offer in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
     )
 
@@ -630,7 +643,7 @@ def clock_of(
     It is no earlier than its records, the day that the case file gives it, or a confirmation: what
     was confirmed a year after its records has a year less to be asked for.
     """
-    days = [one.day for one in confirmations]
+    days = [confirmation.day for confirmation in confirmations]
     if isinstance(given := file.values.get("date"), date):
         days.append(given)
     times = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
@@ -662,7 +675,7 @@ def victims_at_most(total: int, of_cluster: int, shared: Sequence[SharedVictims]
     more. What is under a floor, and whoever gave two organisations different numbers, is still
     counted twice.
     """
-    return min(total, of_cluster - sum(one.shared or 0 for one in shared))
+    return min(total, of_cluster - sum(overlap.shared or 0 for overlap in shared))
 
 
 def victims_sentence(
@@ -682,14 +695,14 @@ def victims_sentence(
     if not shared:
         return say("victims.joint", victims=language.count("victim", total), sides=sides)
     both = ", ".join(
-        say("victims.shared", count=one.words(language), who=organisation_name(one.organisation))
-        for one in shared
+        say(
+            "victims.shared",
+            count=overlap.words(language),
+            who=organisation_name(overlap.organisation),
+        )
+        for overlap in shared
     )
     if of_cluster != total:
         both += say("victims.of_cluster", of_cluster=of_cluster)
     most = language.count("distinct_victim", victims_at_most(total, of_cluster, shared))
     return say("victims.at_most", most=most, sides=sides, both=both)
-
-
-def _strictest(markings: list[str]) -> str:
-    return max((tlp_level(one) for one in markings), key=TLP_LEVELS.index)

@@ -130,7 +130,7 @@ class CaseRecords:
     @property
     def member_ids(self) -> list[str]:
         """Entity ids of the members."""
-        return [one["entity_id"] for one in self.facts.members]
+        return [member["entity_id"] for member in self.facts.members]
 
     @property
     def in_order(self) -> list[CaseRecord]:
@@ -157,15 +157,6 @@ def member_record_keys(run: RunFolder, cluster_id: str) -> set[RecordKey]:
     return {record_key(one) for one in _member_mentions(run, _facts(run, cluster_id))}
 
 
-def run_as_of(run: RunFolder, manifest: Manifest) -> datetime:
-    """Returns the --as-of of a run, or without one the time of its newest clustered record."""
-    given = manifest["options"].get("as_of")
-    if isinstance(given, str):
-        return datetime.fromisoformat(given)
-    newest: datetime = pc.max(tables.read_table(run, CLUSTERS, ["last_seen"])["last_seen"]).as_py()
-    return newest
-
-
 def collect_case_records(
     run: RunFolder,
     manifest: Manifest,
@@ -176,15 +167,15 @@ def collect_case_records(
     """Reads the records of a cluster; `sources` has each of `member_record_keys`."""
     facts = _facts(run, cluster_id)
     mentions = _member_mentions(run, facts)
-    observed_at = {record_key(one): one["observed_at"] for one in mentions}
-    counted = {record_key(one): one["people"] for one in mentions}
+    observed_at = {record_key(mention): mention["observed_at"] for mention in mentions}
+    counted = {record_key(mention): mention["people"] for mention in mentions}
     ordered = [key for _, key in sorted((at, key) for key, at in observed_at.items())]
     complaints = _rows(run, COMPLAINTS, "complaint_id", [k for k in ordered if k[0] != "call"])
     calls = _rows(run, CALLS, "call_id", [k for k in ordered if k[0] == "call"])
     # What an offer counts has no record here: nothing more is known of it.
     nothing: Row = {}
     rows = dict.fromkeys(ordered, nothing) | complaints | calls
-    members = {one["entity_id"] for one in facts.members}
+    members = {member["entity_id"] for member in facts.members}
     people = _numbered_people(rows)
     keys_of: dict[str, set[RecordKey]] = defaultdict(set)
     for one in mentions:
@@ -227,7 +218,7 @@ def _facts(run: RunFolder, cluster_id: str) -> ClusterFacts:
 
 def _member_mentions(run: RunFolder, facts: ClusterFacts) -> list[Row]:
     """Returns the rows of mentions/ of the members, by the table's key, with their `people`."""
-    ids = pa.array(sorted(one["entity_id"] for one in facts.members), pa.string())
+    ids = pa.array(sorted(member["entity_id"] for member in facts.members), pa.string())
     found = tables.read_table(run, MENTIONS, where=pc.field("entity_id").isin(ids))
     return found.append_column("people", people_counted(found)).to_pylist()
 
@@ -236,7 +227,7 @@ def _rows(run: RunFolder, table: Any, id_field: str, keys: list[RecordKey]) -> d
     ids = pa.array(sorted({record for _, _, record in keys}), pa.string())
     by_id = {(org, record): (kind, org, record) for kind, org, record in keys}
     rows = tables.read_table(run, table, where=pc.field(id_field).isin(ids)).to_pylist()
-    return {by_id[of]: one for one in rows if (of := (one["source_org"], one[id_field])) in by_id}
+    return {by_id[of]: row for row in rows if (of := (row["source_org"], row[id_field])) in by_id}
 
 
 def _stated(row: Row, what: str) -> tuple[str, ...]:
@@ -255,18 +246,18 @@ def _payments(
     """Returns the payments of a complaint to members; the payee is the member, not the text."""
     listed = row.get("payments") or []
     paid = []
-    for one in mentions:
-        field = one["field"] or ""
+    for mention in mentions:
+        field = mention["field"] or ""
         if (
-            record_key(one) != key
+            record_key(mention) != key
             or not field.startswith("payments[")
-            or one["entity_id"] not in members
+            or mention["entity_id"] not in members
         ):
             continue
         at = int(field.removeprefix("payments[").partition("]")[0])
         if at < len(listed):
             besides = stated[at] if at < len(stated) else StatedPayment()
-            paid.append(listed[at] | {"payee": one["entity_id"], "stated": besides})
+            paid.append(listed[at] | {"payee": mention["entity_id"], "stated": besides})
     return paid
 
 
@@ -296,10 +287,10 @@ def agreed_names(records: Iterable[CaseRecord], what: str) -> set[tuple[str, str
     """
     people: dict[tuple[str, str], set[int]] = defaultdict(set)
     for record in records:
-        for one in record.payments:
-            name = folded_name(getattr(one["stated"], what))
+        for payment in record.payments:
+            name = folded_name(getattr(payment["stated"], what))
             if name and record.victim is not None:
-                people[one["payee"], name].add(record.victim)
+                people[payment["payee"], name].add(record.victim)
     return {key for key, those in people.items() if len(those) > 1}
 
 
@@ -321,19 +312,19 @@ def _numbered_people(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, int]:
 def _victims_by_country(records: Iterable[CaseRecord]) -> dict[str | None, int]:
     """Counts distinct victims by country, None where it is not known."""
     victims: dict[str | None, set[int]] = defaultdict(set)
-    for one in records:
-        if one.victim is not None:
-            victims[one.country].add(one.victim)
+    for record in records:
+        if record.victim is not None:
+            victims[record.country].add(record.victim)
     return {country: len(those) for country, those in victims.items()}
 
 
 def _losses_by_country(records: Iterable[CaseRecord]) -> dict[str, dict[str, Decimal]]:
     """Adds up losses by country and currency, exactly."""
     losses: dict[str, dict[str, Decimal]] = defaultdict(dict)
-    for one in records:
-        if one.loss is not None and one.currency is not None:
-            of = losses[one.country or "unknown"]
-            of[one.currency] = of.get(one.currency, Decimal(0)) + one.loss
+    for record in records:
+        if record.loss is not None and record.currency is not None:
+            of = losses[record.country or "unknown"]
+            of[record.currency] = of.get(record.currency, Decimal(0)) + record.loss
     return dict(sorted(losses.items()))
 
 
@@ -357,7 +348,7 @@ def keep_case_members(records: CaseRecords, kept: Collection[str]) -> CaseRecord
         facts=_with_own_counts(keep_members(records.facts, kept), records, by_key),
         by_key=by_key,
         keys_of=keys_of,
-        mentions=[one for one in records.mentions if one["entity_id"] in kept],
+        mentions=[mention for mention in records.mentions if mention["entity_id"] in kept],
         victims=_victims_by_country(by_key.values()),
         losses=_losses_by_country(by_key.values()),
         union_links=[ends for ends in records.union_links if ends <= kept_ids],
@@ -372,7 +363,7 @@ def _with_own_counts(
     for one in by_key.values():
         kinds[one.key[0]] += one.people
     # People whom an offer counts have no pseudonyms: each counts as another person.
-    senders = {one["contributor"] for one in records.offered}
+    senders = {offer["contributor"] for offer in records.offered}
     people = {one.victim for one in by_key.values()} - {None}
     offered = sum(one.people for one in by_key.values() if one.key[1] in senders)
     members = facts.members
@@ -381,12 +372,12 @@ def _with_own_counts(
         "complaints": kinds[RecordKind.COMPLAINT],
         "calls": kinds[RecordKind.CALL],
         "victims": len(people) + offered,
-        "orgs": sorted({org for one in members for org in one["orgs"]}),
+        "orgs": sorted({org for member in members for org in member["orgs"]}),
         "brands": [one for one in facts.row["brands"] if one in posed_as],
     }
     if members:
-        row["first_seen"] = min(one["first_seen"] for one in members)
-        row["last_seen"] = max(one["last_seen"] for one in members)
+        row["first_seen"] = min(member["first_seen"] for member in members)
+        row["last_seen"] = max(member["last_seen"] for member in members)
     return replace(facts, row=row)
 
 
@@ -395,7 +386,7 @@ def _offered(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[Row]:
     if not manifest["options"].get("offers"):
         return []
     rows = tables.read_table(run, OFFERED_CLUSTERS).to_pylist()
-    return [one for one in rows if cluster_id in one["cluster_ids"]]
+    return [row for row in rows if cluster_id in row["cluster_ids"]]
 
 
 def _union_links(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[frozenset[str]]:
@@ -403,7 +394,7 @@ def _union_links(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[fr
         return []
     here = (pc.field("cluster_id") == cluster_id) & (pc.field("kind") == "link")
     rows = tables.read_table(run, UNION_LINKS, ["entity_a", "entity_b"], here).to_pylist()
-    return [frozenset((one["entity_a"], one["entity_b"])) for one in rows]
+    return [frozenset((row["entity_a"], row["entity_b"])) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -449,9 +440,11 @@ def find_supplier_records(
     case without naming a member: so the people of a supplier's link to a member count, too.
     """
     ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
-    suppliers = pa.array(sorted(one["entity_id"] for one in records.facts.suppliers), pa.string())
+    suppliers = pa.array(
+        sorted(supplier["entity_id"] for supplier in records.facts.suppliers), pa.string()
+    )
     where = pc.field("record_id").isin(ids) & pc.field("entity_id").isin(suppliers)
-    senders = {one["contributor"] for one in records.offered}
+    senders = {offer["contributor"] for offer in records.offered}
     people: dict[str, set[object]] = defaultdict(set)
     first: dict[str, CaseRecord] = {}
     for batch in tables.table_batches(run, MENTIONS, ["entity_id", *RECORD], where):
@@ -471,8 +464,8 @@ def find_supplier_records(
     return found, first
 
 
-def _most_named(one: Row) -> tuple[int, str]:
-    return -one["named"], one["entity_id"]
+def _most_named(row: Row) -> tuple[int, str]:
+    return -row["named"], row["entity_id"]
 
 
 _PERHAPS_PRIVATE = re.compile(
@@ -518,10 +511,10 @@ def read_excerpts(run: RunFolder, members: pa.Array, narratives: NarrativeReader
     ]
 
 
-def _without_spans(one: Reading, spans: Sequence[tuple[int, int]]) -> Reading:
-    before, after = one.before or "", one.after or ""
-    start, end = one.start or 0, one.end or 0
-    return one._replace(
+def _without_spans(reading: Reading, spans: Sequence[tuple[int, int]]) -> Reading:
+    before, after = reading.before or "", reading.after or ""
+    start, end = reading.start or 0, reading.end or 0
+    return reading._replace(
         before=permitted_words(_masked(before, start - len(before), spans)),
         after=permitted_words(_masked(after, end, spans)),
     )
@@ -581,9 +574,9 @@ def convert(amount: Decimal, rate: ExchangeRate) -> Decimal:
 def stated_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
     """Returns amount and number of complaints by currency, from the records one by one."""
     stated: dict[str, list[Decimal]] = {}
-    for one in records.in_order:
-        if one.loss is not None and one.currency:
-            stated.setdefault(one.currency, []).append(one.loss)
+    for record in records.in_order:
+        if record.loss is not None and record.currency:
+            stated.setdefault(record.currency, []).append(record.loss)
     return {
         currency: (exact_sum(amounts), len(amounts)) for currency, amounts in sorted(stated.items())
     }
@@ -597,8 +590,8 @@ def reconciled_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
     """
     found = stated_totals(records)
     of_clusters = {
-        one["currency"]: (one["amount"], one["complaints"])
-        for one in records.facts.row["losses"] or []
+        loss["currency"]: (loss["amount"], loss["complaints"])
+        for loss in records.facts.row["losses"] or []
     }
     by_country = {
         currency: exact_sum(of.get(currency, Decimal(0)) for of in records.losses.values())

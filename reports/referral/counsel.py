@@ -137,9 +137,9 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
             f"reason: {plain(case.override.reason, 500)}"
         )
     texts += [
-        f"{plain(one.name)} answers for naming {plain(one.entity_id, 120)}, which is "
-        f"no reviewed core identifier, for this reason: {plain(one.reason, 500)}"
-        for one in case.included
+        f"{plain(inclusion.name)} answers for naming {plain(inclusion.entity_id, 120)}, which is "
+        f"no reviewed core identifier, for this reason: {plain(inclusion.reason, 500)}"
+        for inclusion in case.included
     ]
     if case.blanks:
         texts.append(
@@ -154,7 +154,10 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
     obstacles = Grid(
         "Obstacles: the package was refused for these reasons, until somebody answered",
         ("Obstacle", "Why"),
-        [(one.code.replace("_", " "), plain(one.text, 500)) for one in case.obstacles],
+        [
+            (obstacle.code.replace("_", " "), plain(obstacle.text, 500))
+            for obstacle in case.obstacles
+        ],
         (0.2, 0.8),
     )
     return [
@@ -175,8 +178,8 @@ def _papers(case: Case, package: Mapping[str, bytes]) -> list[str]:
         "complete and sign. Check each provider and its address for service."
     ]
     papers += [
-        f"{one.removeprefix('data/')}: to be completed and signed by whoever certifies."
-        for one in forms
+        f"{form.removeprefix('data/')}: to be completed and signed by whoever certifies."
+        for form in forms
     ]
     papers += [
         f"{plain(group.provider.file, 120)}, for "
@@ -218,10 +221,10 @@ def _unchecked(case: Case) -> list[Block]:
     """Lists the legal texts used, with their sources and who checked them."""
     reference = case.reference
     rows = [("Recipient and what it is asked", reference.recipient)]
-    rows += [(one["statute"], one) for one in reference.offences]
+    rows += [(offence["statute"], offence) for offence in reference.offences]
     rows += [(f"Words for likelihood: {_as_written(reference.scale, 'name')}", reference.scale)]
     rows += [("Policy of the package", reference.policy)]
-    used = {one.clock["rule"]: one.clock for one in case.groups}
+    used = {group.clock["rule"]: group.clock for group in case.groups}
     rows += [(f"Retention: {_as_written(one, 'rule')}", one) for one in used.values()]
     cells = [
         (plain(what, 200), _source(one), one["date"], plain(one.get("checked_by"), 80) or "nobody")
@@ -277,7 +280,7 @@ def _doubts(case: Case) -> list[Block]:
             rows.append(
                 (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(found), 400))
             )
-    alarms = [plain(one["message"], 300) for one in case.manifest["alarms"]]
+    alarms = [plain(alarm["message"], 300) for alarm in case.manifest["alarms"]]
     return [
         Text(
             f"{english().count('identifier', len(rows))} of {len(case.number)} that are named have "
@@ -292,7 +295,7 @@ def _doubts(case: Case) -> list[Block]:
             ids=(1,),
             numbers=(0,),
         ),
-        *([Points([f"The run raised an alarm: {one}" for one in alarms])] if alarms else []),
+        *([Points([f"The run raised an alarm: {alarm}" for alarm in alarms])] if alarms else []),
     ]
 
 
@@ -301,14 +304,14 @@ def _annex(case: Case) -> list[Block]:
         return [Text("Every member of the cluster is named.")]
     rows = [
         (
-            plain(one["entity_id"], 80),
-            str(one["role"]).replace("_", " "),
-            str(one["reporters"]),
-            f"{one['first_seen']:%Y-%m-%d}",
-            f"{one['last_seen']:%Y-%m-%d}",
-            plain(why_not_named(one), 200),
+            plain(member["entity_id"], 80),
+            str(member["role"]).replace("_", " "),
+            str(member["reporters"]),
+            f"{member['first_seen']:%Y-%m-%d}",
+            f"{member['last_seen']:%Y-%m-%d}",
+            plain(why_not_named(member), 200),
         )
-        for one in case.left_out[:ROW_LIMIT]
+        for member in case.left_out[:ROW_LIMIT]
     ]
     return [
         Text(
@@ -345,8 +348,12 @@ def why_not_named(member: Row) -> str:
 
 def _annex_csv(case: Case) -> bytes:
     rows = [
-        (one["entity_id"], why_not_named(one), *(_cell(one[name]) for name in ANNEX_COLUMNS[2:]))
-        for one in case.left_out
+        (
+            member["entity_id"],
+            why_not_named(member),
+            *(_cell(member[name]) for name in ANNEX_COLUMNS[2:]),
+        )
+        for member in case.left_out
     ]
     return tabular.csv_bytes(ANNEX_COLUMNS, rows)
 
@@ -382,14 +389,16 @@ def _decisions(case: Case) -> list[Block]:
         file = f"{plain(given.get('name'))}, SHA-256 {given.get('sha256')}"
     rows = [
         (
-            one.decision_id,
-            plain(one.author),
-            english().day(one.day),
-            f"No. {case.number[one.entity_id]}" if one.entity_id in case.number else "not named",
-            plain(one.reason, 300),
-            one.signed_by[:16] if one.signed_by else "nobody",
+            confirmation.decision_id,
+            plain(confirmation.author),
+            english().day(confirmation.day),
+            f"No. {case.number[confirmation.entity_id]}"
+            if confirmation.entity_id in case.number
+            else "not named",
+            plain(confirmation.reason, 300),
+            confirmation.signed_by[:16] if confirmation.signed_by else "nobody",
         )
-        for one in case.confirmations[:ROW_LIMIT]
+        for confirmation in case.confirmations[:ROW_LIMIT]
     ]
     given_by = Text(
         f"The run was given {file}. Reasons are as analysts typed them, contacts masked. "
@@ -437,23 +446,26 @@ def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> bytes:
         "version": 1,
         "reference": case.code,
         "package_seal_sha256": seal_sha256,
-        "obstacles": [{"code": one.code, "text": one.text} for one in case.obstacles],
+        "obstacles": [
+            {"code": obstacle.code, "text": obstacle.text} for obstacle in case.obstacles
+        ],
         "override": None
         if case.override is None
         else {"by": case.override.name, "reason": case.override.reason},
         "included": {
-            one.entity_id: {"by": one.name, "reason": one.reason} for one in case.included
+            inclusion.entity_id: {"by": inclusion.name, "reason": inclusion.reason}
+            for inclusion in case.included
         },
         "confirmations": [
             {
-                "decision": one.decision_id,
-                "by": one.author,
-                "on": str(one.day),
-                "signed_by": one.signed_by,
+                "decision": confirmation.decision_id,
+                "by": confirmation.author,
+                "on": str(confirmation.day),
+                "signed_by": confirmation.signed_by,
             }
-            for one in case.confirmations
+            for confirmation in case.confirmations
         ],
-        "to_verify": [one["entity_id"] for one in case.left_out],
+        "to_verify": [member["entity_id"] for member in case.left_out],
         "versions": dict(versions),
     }
     return (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -43,7 +43,6 @@ from reports.referral.sections import (
     victims_section,
 )
 from reports.text import plain
-from schemas.enums import Role
 from transforms.extract import mask_file_name
 
 EXCERPT_LIMIT = CHANGE_LIMIT = 60
@@ -71,7 +70,10 @@ def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
     }
     parts = [
         (case.say("titles.cover"), _cover(case)),
-        *((_section_title(case, one), makers[one](case)) for one in case.reference.sections),
+        *(
+            (_section_title(case, section), makers[section](case))
+            for section in case.reference.sections
+        ),
         (case.say("titles.excerpts"), _excerpts(case)),
         (case.say("titles.changes"), _changes(case)),
     ]
@@ -111,7 +113,7 @@ def _cover(case: Case) -> list[Block]:
         ("evidence", say("cover.records_of", days=days)),
         ("compiled", case.language.time(case.moment)),
         ("confirmed", confirmed_by(case)),
-        *(("consent", one.words(case.language)) for one in case.releases),
+        *(("consent", release.words(case.language)) for release in case.releases),
         ("handling", f"TLP:{case.tlp.upper()}. {say(f'tlp.{case.tlp}')}"),
     ]
     blocks: list[Block] = [
@@ -124,7 +126,7 @@ def _cover(case: Case) -> list[Block]:
         Notice(say("cover.no_accused"), say("cover.no_accused_text")),
     ]
     if case.included:
-        who = case.language.join(sorted({plain(one.name) for one in case.included}))
+        who = case.language.join(sorted({plain(inclusion.name) for inclusion in case.included}))
         words = say("cover.included_text", n=len(case.included), who=who)
         blocks.append(Notice(say("cover.included"), words))
     if case.earlier is not None:
@@ -156,7 +158,9 @@ def _signatures(case: Case) -> list[Block]:
 
 def confirmed_by(case: Case) -> str:
     """Returns who confirmed the cluster, and when, each person and day once."""
-    days = sorted({(one.day, plain(one.author)) for one in case.confirmations})
+    days = sorted(
+        {(confirmation.day, plain(confirmation.author)) for confirmation in case.confirmations}
+    )
     if days:
         return "; ".join(
             case.say("cover.confirmed_by", who=who, day=case.language.day(day)) for day, who in days
@@ -174,14 +178,12 @@ def _summary(case: Case) -> list[Block]:
             for currency, (amount, count) in case.totals.items()
         ]
     )
-    payees = sum(1 for one in case.facts.members if one["role"] == Role.PAYEE)
-    phones = sum(1 for one in case.number if one.startswith("phone:"))
     counted = [case.language.count("complaint", row["complaints"])]
     if row["calls"]:
         counted.append(case.language.count("call_record", row["calls"]))
     account = str(case.file.values.get("narrative", ""))
     return [
-        *(Text(plain(one, 4_000)) for one in account.splitlines() if one.strip()),
+        *(Text(plain(line, 4_000)) for line in account.splitlines() if line.strip()),
         Points(
             [
                 say(
@@ -194,11 +196,7 @@ def _summary(case: Case) -> list[Block]:
                 ),
                 _where(case),
                 say("summary.losses", sums="; ".join(sums) or say("general.none_stated")),
-                say(
-                    "summary.first",
-                    phones=case.language.count("phone_number", phones),
-                    payees=case.language.count("payee", payees),
-                ),
+                say("summary.first", phones=case.phones, payees=case.payees),
                 say(
                     "summary.likelihood",
                     likelihood=case.reference.likelihood_wording(row["confidence"]),
@@ -224,8 +222,8 @@ def _clock(case: Case) -> str:
     ends = [
         end
         for group in case.groups
-        for one in group.members
-        for end in (one.first_until, one.last_until)
+        for member in group.members
+        for end in (member.first_until, member.last_until)
         if end is not None
     ]
     gone = sum(1 for end in ends if end <= moment)
@@ -289,10 +287,8 @@ def elements_matrix(case: Case) -> list[Block]:
 def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
     """Returns the evidence on each of `reference.ELEMENTS`."""
     row, count = case.row, case.language.count
-    phones = sum(1 for one in case.number if one.startswith("phone:"))
-    payees = sum(1 for one in case.facts.members if one["role"] == Role.PAYEE)
-    paid = sum(len(one.payments) for one in case.records.in_order)
-    links = sum(1 for one in case.facts.inside if one["accepted"])
+    paid = sum(len(record.payments) for record in case.records.in_order)
+    links = sum(1 for link in case.facts.inside if link["accepted"])
     none = case.say("general.none")
     found: dict[str, tuple[str, Mapping[str, object]]] = {
         "scheme": (
@@ -307,12 +303,12 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
             "1, 2, 3",
             {
                 "calls": count("call_record", row["calls"]),
-                "phones": count("phone_number", phones),
+                "phones": case.phones,
                 "countries": case.countries,
             },
         ),
         "loss": ("5", {"sums": "; ".join(case.losses_together) or none}),
-        "money": ("2, 6", {"payees": count("payee", payees), "payments": count("payment", paid)}),
+        "money": ("2, 6", {"payees": case.payees, "payments": count("payment", paid)}),
         "organisation": (
             "4, 9",
             {
@@ -335,7 +331,7 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
 def _limits(case: Case) -> list[Block]:
     """States the limits and the confidence, in the words of the recipient's scale."""
     scale, row, say = case.reference.scale, case.row, case.say
-    words = [(one["word"], say("limits.range", **one)) for one in scale["words"]]
+    words = [(word["word"], say("limits.range", **word)) for word in scale["words"]]
     counts = case.manifest["counts"]["complaints"]
     points = [
         say("limits.likelihood", likelihood=case.reference.likelihood_wording(row["confidence"])),
@@ -351,7 +347,7 @@ def _limits(case: Case) -> list[Block]:
         say("limits.times"),
         *([case.weeks] if case.joint else []),
     ]
-    caption = say("limits.scale", **{one: scale[one] for one in ("name", "source", "date")})
+    caption = say("limits.scale", **{name: scale[name] for name in ("name", "source", "date")})
     return [Points(points), Grid(caption, case.heads("scale", "word", "range"), words, (0.5, 0.5))]
 
 
@@ -371,8 +367,8 @@ def _requests(case: Case) -> list[Block]:
     past = sum(
         1
         for group in case.groups
-        for one in group.members
-        if one.first_until is not None and one.first_until <= case.clock
+        for member in group.members
+        if member.first_until is not None and member.first_until <= case.clock
     )
     run_out = case.say("requests.run_out", n=past) if past else ""
     return [
@@ -417,12 +413,12 @@ def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
     ]
     inputs = [
         (
-            plain(mask_file_name(one["name"]), 60),
-            case.language.word("inputs", one["kind"]),
-            number(one["rows"]),
-            one["sha256"],
+            plain(mask_file_name(entry["name"]), 60),
+            case.language.word("inputs", entry["kind"]),
+            number(entry["rows"]),
+            entry["sha256"],
         )
-        for one in case.manifest["inputs"]
+        for entry in case.manifest["inputs"]
     ]
     key = case.run_key_id
     signer = case.say("custody.signed_run", key=key) if key else case.say("custody.unsigned_run")
@@ -471,11 +467,15 @@ def _excerpts(case: Case) -> list[Block]:
         return []
     rows = [
         (
-            str(case.number[one.entity_id]),
-            str(case.records.by_key[one.record_kind, one.source_org, one.record_id].number),
-            plain(f"{one.before or ''}{one.raw or ''}{one.after or ''}", 300),
+            str(case.number[excerpt.entity_id]),
+            str(
+                case.records.by_key[
+                    excerpt.record_kind, excerpt.source_org, excerpt.record_id
+                ].number
+            ),
+            plain(f"{excerpt.before or ''}{excerpt.raw or ''}{excerpt.after or ''}", 300),
         )
-        for one in case.excerpts[:EXCERPT_LIMIT]
+        for excerpt in case.excerpts[:EXCERPT_LIMIT]
     ]
     return [
         Notice(case.say("excerpts.personal"), case.say("excerpts.personal_text")),
@@ -500,8 +500,8 @@ def _changes(case: Case) -> list[Block]:
             case.say("changes.caption"),
             case.heads("changes", "what", "before", "now"),
             [
-                tuple(plain(cell, 120) for cell in one)
-                for one in case.earlier.changes[:CHANGE_LIMIT]
+                tuple(plain(cell, 120) for cell in change)
+                for change in case.earlier.changes[:CHANGE_LIMIT]
             ],
             (0.5, 0.25, 0.25),
         )

@@ -6,7 +6,7 @@ And its cluster for machines, as GraphML.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter, itemgetter
@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from reports.cluster_data import Reading
 from reports.disclosure_control import SUPPLIER_PEOPLE
 from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
@@ -38,6 +39,9 @@ Column = tuple[str, str, str]
 """Name, type, meaning."""
 
 Event = tuple[datetime, str, str, CaseRecord]
+
+ExhibitRow = tuple[str, CaseRecord, tuple[object, ...]]
+"""What a row is about, its source, and its cells but for those of `SOURCE_COLUMNS`."""
 
 SOURCE_COLUMNS: tuple[Column, ...] = (
     ("record", "row of Exhibit 1", "The source record; of several, the earliest."),
@@ -128,13 +132,16 @@ def _exhibit(
     number: int,
     slug: str,
     columns: tuple[Column, ...],
-    rows: Sequence[Sequence[object]],
-    things: Sequence[str],
+    rows: Iterable[ExhibitRow],
     more: str = "",
+    **values: object,
 ) -> Exhibit:
     """Returns an exhibit, of which the recipient's language has the title, and `about`."""
-    title, about = (case.say(f"exhibits.{slug}.{one}") for one in ("title", "about"))
-    return Exhibit(number, slug, title, f"{about}{more}", columns, rows, things)
+    title, about = (case.say(f"exhibits.{slug}.{part}", **values) for part in ("title", "about"))
+    sourced = list(rows)
+    cells = [(*cells, *source_cells(record)) for _, record, cells in sourced]
+    things = [thing for thing, _, _ in sourced]
+    return Exhibit(number, slug, title, f"{about}{more}", columns, cells, things)
 
 
 def exhibit_csv(case: Case, exhibit: Exhibit) -> bytes:
@@ -177,14 +184,18 @@ def _records(case: Case) -> Exhibit:
         ("observed_at", "UTC time", "When the organisation received it, or the call started."),
         ("copies", "number", "Other rows with the same reference, not counted again."),
     )
-    rows = [
-        (*one.key, format_utc(one.observed_at), one.source.copies, *source_cells(one))
-        for one in case.records.in_order
-    ]
-    offered = any(one.key[1] in case.senders for one in case.records.in_order)
+    records = case.records.in_order
+    rows = (
+        (
+            record_thing(*record.key),
+            record,
+            (*record.key, format_utc(record.observed_at), record.source.copies),
+        )
+        for record in records
+    )
+    offered = any(record.key[1] in case.senders for record in records)
     more = case.say("exhibits.records.offered") if offered else ""
-    things = [record_thing(*one.key) for one in case.records.in_order]
-    return _exhibit(case, 1, "records", columns, rows, things, more)
+    return _exhibit(case, 1, "records", columns, rows, more)
 
 
 def _identifiers(case: Case) -> Exhibit:
@@ -217,35 +228,29 @@ def _identifiers(case: Case) -> Exhibit:
         ),
         ("reason", "text", "What the records report that makes it infrastructure."),
     )
-    rows = []
-    for one in case.facts.members:
-        entity_id = one["entity_id"]
-        rows.append(
+    counts = "reporters robustness tier review complaints calls victims".split()
+    rows = (
+        (
+            member["entity_id"],
+            case.records.first_record(member["entity_id"]),
             (
-                entity_id,
-                one["role"],
-                round(one["confidence"], 3),
-                case.reference.likelihood_wording(one["confidence"]),
-                one["reporters"],
-                one["robustness"],
-                one["tier"],
-                one["review"],
-                one["complaints"],
-                one["calls"],
-                one["victims"],
-                "; ".join(one["orgs"]),
-                format_utc(one["first_seen"]),
-                format_utc(one["last_seen"]),
-                one["region"],
-                one["line_type"],
-                case.facts.roles[entity_id]["caller_id"],
-                one["reason"],
-                *source_cells(case.records.first_record(entity_id)),
-            )
+                member["entity_id"],
+                member["role"],
+                round(member["confidence"], 3),
+                case.reference.likelihood_wording(member["confidence"]),
+                *(member[name] for name in counts),
+                "; ".join(member["orgs"]),
+                format_utc(member["first_seen"]),
+                format_utc(member["last_seen"]),
+                member["region"],
+                member["line_type"],
+                case.facts.roles[member["entity_id"]]["caller_id"],
+                member["reason"],
+            ),
         )
-    about = case.say("exhibits.identifiers.about", n=case.facts.left_out)
-    title, things = case.say("exhibits.identifiers.title"), case.records.member_ids
-    return Exhibit(2, "identifiers", title, about, columns, rows, things)
+        for member in case.facts.members
+    )
+    return _exhibit(case, 2, "identifiers", columns, rows, n=case.facts.left_out)
 
 
 def _mentions(case: Case) -> Exhibit:
@@ -269,23 +274,22 @@ def _mentions(case: Case) -> Exhibit:
             "A less plausible reading of the same text; not named where it is no member.",
         ),
     )
-    rows = []
-    for one in case.records.mentions:
-        record = case.records.of_mention(one)
-        place = [one[name] for name in ("field", "start", "end")]
-        rows.append(
+    rows = (
+        (
+            mention["entity_id"],
+            case.records.of_mention(mention),
             (
-                one["entity_id"],
-                one["role"],
-                format_utc(one["observed_at"]),
-                *place,
-                round(one["confidence"], 3),
-                _other_reading(case, one),
-                *source_cells(record),
-            )
+                mention["entity_id"],
+                mention["role"],
+                format_utc(mention["observed_at"]),
+                *(mention[name] for name in ("field", "start", "end")),
+                round(mention["confidence"], 3),
+                _other_reading(case, mention),
+            ),
         )
-    things = [one["entity_id"] for one in case.records.mentions]
-    return _exhibit(case, 3, "sightings", columns, rows, things)
+        for mention in case.records.mentions
+    )
+    return _exhibit(case, 3, "sightings", columns, rows)
 
 
 def _other_reading(case: Case, mention: Row) -> str | None:
@@ -311,27 +315,25 @@ _LINK_COLUMNS: tuple[Column, ...] = (
 
 def _accepted_links(case: Case) -> Exhibit:
     """Returns Exhibit 4."""
-    accepted = [one for one in case.facts.inside if one["accepted"]]
-    rows = [_link_cells(case, one) for one in accepted]
-    things = [link_thing(one["entity_a"], one["entity_b"]) for one in accepted]
-    return _exhibit(case, 4, "links", _LINK_COLUMNS, rows, things)
+    rows = [
+        _link_row(case, link, link_thing(link["entity_a"], link["entity_b"]))
+        for link in case.facts.inside
+        if link["accepted"]
+    ]
+    return _exhibit(case, 4, "links", _LINK_COLUMNS, rows)
 
 
-def _link_cells(case: Case, one: Row) -> tuple[object, ...]:
-    return (
-        one["entity_a"],
-        one["entity_b"],
-        one["complaints"],
-        one["calls"],
-        one["victims"],
-        one["reporters"],
-        "; ".join(one["orgs"]),
-        format_utc(one["first_seen"]),
-        format_utc(one["last_seen"]),
-        round(one["weight"], 6),
-        one["reason"],
-        *source_cells(_earliest(case, one)),
+def _link_row(case: Case, link: Row, thing: str) -> ExhibitRow:
+    counted = "entity_a entity_b complaints calls victims reporters".split()
+    cells = (
+        *(link[name] for name in counted),
+        "; ".join(link["orgs"]),
+        format_utc(link["first_seen"]),
+        format_utc(link["last_seen"]),
+        round(link["weight"], 6),
+        link["reason"],
     )
+    return thing, _earliest(case, link), cells
 
 
 def _earliest(case: Case, link: Row) -> CaseRecord:
@@ -344,7 +346,7 @@ def _earliest(case: Case, link: Row) -> CaseRecord:
     found = of.get(link["entity_a"], set()) & of.get(link["entity_b"], set())
     if not found:
         ours = of.get(link["entity_a"], set()) | of.get(link["entity_b"], set())
-        named = {one.partition("|")[0::2] for one in link["record_ids"]}
+        named = {record_id.partition("|")[0::2] for record_id in link["record_ids"]}
         found = {key for key in ours if key[1:] in named or (key[1], f"call|{key[2]}") in named}
         found = found or ours
     return min((records[key] for key in found), key=attrgetter("number"))
@@ -356,12 +358,12 @@ def _losses(case: Case) -> Exhibit:
         ("amount", "decimal", "What the complaint states as lost in all, exact."),
         ("currency", "ISO 4217", "Its currency."),
     )
-    rows, things = [], []
-    for one in case.records.in_order:
-        if one.loss is not None and one.currency:
-            rows.append((format_amount(one.loss), one.currency, *source_cells(one)))
-            things.append(record_thing(*one.key))
-    return _exhibit(case, 5, "losses", columns, rows, things)
+    rows = (
+        (record_thing(*record.key), record, (format_amount(record.loss), record.currency))
+        for record in case.records.in_order
+        if record.loss is not None and record.currency
+    )
+    return _exhibit(case, 5, "losses", columns, rows)
 
 
 def _payments(case: Case) -> Exhibit:
@@ -372,19 +374,21 @@ def _payments(case: Case) -> Exhibit:
         ("amount", "decimal", "Exact amount."),
         ("currency", "ISO 4217 or ticker", "Its currency."),
     )
-    rows = [
+    rows = (
         (
             paid["payee"],
-            listed_word(paid["method"], PAYMENT_METHODS),
-            None if paid["amount"] is None else format_amount(paid["amount"]),
-            currency_word(paid["currency"]),
-            *source_cells(one),
+            record,
+            (
+                paid["payee"],
+                listed_word(paid["method"], PAYMENT_METHODS),
+                None if paid["amount"] is None else format_amount(paid["amount"]),
+                currency_word(paid["currency"]),
+            ),
         )
-        for one in case.records.in_order
-        for paid in one.payments
-    ]
-    things = [str(row[0]) for row in rows]
-    return _exhibit(case, 6, "payments", columns, rows, things)
+        for record in case.records.in_order
+        for paid in record.payments
+    )
+    return _exhibit(case, 6, "payments", columns, rows)
 
 
 def listed_word(said: str | None, known: frozenset[str]) -> str | None:
@@ -421,7 +425,7 @@ def stated_payment(given: Mapping[str, str | None], country: str | None) -> Stat
 def _codes_alone(reference: str) -> str | None:
     """Returns a reference with `…` for what is no code: payers write names and reasons there."""
     parts = re.split(r"([ ./-]+)", reference)
-    shown = [one if _CODE.fullmatch(one) or not one[:1].isalnum() else "…" for one in parts]
+    shown = [part if _CODE.fullmatch(part) or not part[:1].isalnum() else "…" for part in parts]
     return "".join(shown) if any(map(_CODE.fullmatch, parts)) else None
 
 
@@ -433,10 +437,9 @@ def _shown_name(given: str | None) -> str | None:
 
 def _rejected_links(case: Case) -> Exhibit:
     """Returns Exhibit 7."""
-    rows = [_link_cells(case, one) for one in case.facts.near]
     # A number of the link would let the other end be guessed: it is the member's.
-    things = [one["here"] for one in case.facts.near]
-    return _exhibit(case, 7, "links-not-accepted", _LINK_COLUMNS, rows, things)
+    rows = [_link_row(case, link, link["here"]) for link in case.facts.near]
+    return _exhibit(case, 7, "links-not-accepted", _LINK_COLUMNS, rows)
 
 
 def _suppliers(case: Case) -> Exhibit:
@@ -446,23 +449,19 @@ def _suppliers(case: Case) -> Exhibit:
         ("records", "number", "Records of this cluster that name it."),
         ("clusters", "number", "Clusters of the run that it serves: it has other customers."),
     )
-    ends = {one["there"]: one for one in reversed(case.facts.soft)}
+    links = {link["there"]: link for link in reversed(case.facts.soft)}
     first = case.records.in_order[0]
-    rows = []
-    shown = [
-        one
-        for one in case.facts.suppliers
-        if case.supplier_people.get(one["entity_id"], 0) >= SUPPLIER_PEOPLE
-    ]
-    for one in shown:
-        link = ends.get(one["entity_id"])
-        linked = _earliest(case, link) if link else first
-        record = case.supplier_first.get(one["entity_id"], linked)
-        rows.append((one["entity_id"], one["records"], one["clusters"], *source_cells(record)))
-    left = len(case.facts.suppliers) - len(shown)
+    rows: list[ExhibitRow] = []
+    for supplier in case.facts.suppliers:
+        entity_id = supplier["entity_id"]
+        if case.supplier_people.get(entity_id, 0) >= SUPPLIER_PEOPLE:
+            link = links.get(entity_id)
+            linked = _earliest(case, link) if link else first
+            record = case.supplier_first.get(entity_id, linked)
+            rows.append((entity_id, record, (entity_id, supplier["records"], supplier["clusters"])))
+    left = len(case.facts.suppliers) - len(rows)
     more = case.say("exhibits.suppliers.left_out", n=left) if left else ""
-    things = [one["entity_id"] for one in shown]
-    return _exhibit(case, 8, "suppliers", columns, rows, things, more)
+    return _exhibit(case, 8, "suppliers", columns, rows, more)
 
 
 def _chronology(case: Case) -> Exhibit:
@@ -472,12 +471,11 @@ def _chronology(case: Case) -> Exhibit:
         ("event", "text", "What the records show."),
         ("identifier", "entity id", "The member."),
     )
-    rows = [
-        (format_utc(when), what, entity_id, *source_cells(record))
-        for when, what, entity_id, record in sorted(_events(case), key=itemgetter(0, 1, 2))
-    ]
-    things = [str(row[2]) for row in rows]
-    return _exhibit(case, 9, "chronology", columns, rows, things)
+    rows = (
+        (entity_id, record, (format_utc(when), event, entity_id))
+        for when, event, entity_id, record in sorted(_events(case), key=itemgetter(0, 1, 2))
+    )
+    return _exhibit(case, 9, "chronology", columns, rows)
 
 
 def _events(case: Case) -> Iterator[Event]:
@@ -508,28 +506,19 @@ def _retention_clocks(case: Case) -> Exhibit:
         ("first_record_until", "day", "When the record of its first day may be gone."),
         ("last_record_until", "day", "When the record of its last day may be gone."),
     )
-    rows = []
+    rows: list[ExhibitRow] = []
     for group in case.groups:
+        clock = (group.clock[name] for name in ("rule", "source", "date"))
+        of_group = (group.provider.name, group.provider.found_by, *clock)
         for retained in group.members:
             entity_id = retained.member["entity_id"]
             ends = (
-                f"{one:%Y-%m-%d}" if one else case.say("clock.not_known")
-                for one in (retained.first_until, retained.last_until)
+                f"{end:%Y-%m-%d}" if end else case.say("clock.not_known")
+                for end in (retained.first_until, retained.last_until)
             )
-            rows.append(
-                (
-                    entity_id,
-                    group.provider.name,
-                    group.provider.found_by,
-                    group.clock["rule"],
-                    group.clock["source"],
-                    group.clock["date"],
-                    *ends,
-                    *source_cells(case.records.first_record(entity_id)),
-                )
-            )
-    things = [str(row[0]) for row in rows]
-    return _exhibit(case, 10, "retention", columns, rows, things)
+            record = case.records.first_record(entity_id)
+            rows.append((entity_id, record, (entity_id, *of_group, *ends)))
+    return _exhibit(case, 10, "retention", columns, rows)
 
 
 def _excerpts(case: Case) -> Exhibit:
@@ -542,13 +531,20 @@ def _excerpts(case: Case) -> Exhibit:
             "Words around it in the narrative; other numbers and addresses are masked.",
         ),
     )
-    rows = []
-    for one in case.excerpts:
-        record = case.records.by_key[one.record_kind, one.source_org, one.record_id]
-        words = f"{one.before or ''}{one.raw or ''}{one.after or ''}"
-        rows.append((one.entity_id, words, *source_cells(record)))
-    things = [one.entity_id for one in case.excerpts]
-    return _exhibit(case, 11, "excerpts", columns, rows, things)
+    rows = (
+        (
+            reading.entity_id,
+            case.records.by_key[reading.record_kind, reading.source_org, reading.record_id],
+            (reading.entity_id, quoted(reading)),
+        )
+        for reading in case.excerpts
+    )
+    return _exhibit(case, 11, "excerpts", columns, rows)
+
+
+def quoted(reading: Reading) -> str:
+    """Returns what was read with the words around it."""
+    return f"{reading.before or ''}{reading.raw or ''}{reading.after or ''}"
 
 
 def cluster_graphml(case: Case) -> bytes:
@@ -559,14 +555,14 @@ def cluster_graphml(case: Case) -> bytes:
     """
     facts = case.facts
     nodes = [
-        {name: _flat(one[name]) for name, _ in NODE_ATTRIBUTES if name in one}
-        | {"id": one["entity_id"], "cluster": one["cluster_id"]}
-        for one in facts.members
+        {name: _flat(member[name]) for name, _ in NODE_ATTRIBUTES if name in member}
+        | {"id": member["entity_id"], "cluster": member["cluster_id"]}
+        for member in facts.members
     ]
     edges = [
-        {name: _flat(one[name]) for name, _ in EDGE_ATTRIBUTES}
-        | {"source": one["entity_a"], "target": one["entity_b"]}
-        for one in facts.inside
+        {name: _flat(link[name]) for name, _ in EDGE_ATTRIBUTES}
+        | {"source": link["entity_a"], "target": link["entity_b"]}
+        for link in facts.inside
     ]
     tables = (pa.Table.from_pylist(nodes, NODE_SCHEMA), pa.Table.from_pylist(edges, EDGE_SCHEMA))
     return b"".join(graphml_document([tables[0]], [tables[1]], facts.left_out))

@@ -160,12 +160,17 @@ class Language:
 
     def points(self, table: str) -> list[str]:
         """Returns the messages of a table, in the order of their names."""
-        names = sorted(one for one in self.messages if one.startswith(f"{table}."))
-        return [self.messages[one][0] for one in names]
+        names = sorted(message for message in self.messages if message.startswith(f"{table}."))
+        return [self.messages[name][0] for name in names]
 
     def count(self, noun: str, n: int) -> str:
         """Returns a number with its noun, such as 1 call, 3,120 complaints."""
         return self.say(f"counts.{noun}", n=n)
+
+    def records(self, row: Mapping[str, Any], call: str = "call_record") -> str:
+        """Returns how many complaints and calls a row counts, each that it has."""
+        counts = (("complaint", row["complaints"]), (call, row["calls"]))
+        return self.join([self.count(noun, n) for noun, n in counts if n])
 
     def translate(self, text: str) -> str:
         """Returns a text of a shared file in this language, as far as it is known."""
@@ -226,7 +231,7 @@ class Language:
 
     def organisations(self, slugs: Sequence[str]) -> str:
         """Joins the names of organisations."""
-        return self.join([organisation_name(one) for one in slugs])
+        return self.join([organisation_name(slug) for slug in slugs])
 
     def identifier(self, entity_id: str) -> str:
         """Returns an identifier in the words of whoever keeps its records.
@@ -322,7 +327,7 @@ def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from _flattened(one, f"{key}.")
             continue
         forms = one if isinstance(one, list) else [one]
-        if not forms or not all(isinstance(each, str) for each in forms):
+        if not forms or not all(isinstance(form, str) for form in forms):
             raise LanguageError(f"messages.toml, {key}: is neither a text nor a list of texts")
         for each in forms:
             _values_of("messages.toml", key, each)
@@ -347,7 +352,7 @@ def _compare(own: Mapping[str, Sequence[str]], known: Mapping[str, Sequence[str]
 
 
 def _braces(names: set[str]) -> str:
-    return ", ".join(f"{{{one}}}" for one in sorted(names)) or "none"
+    return ", ".join(f"{{{name}}}" for name in sorted(names)) or "none"
 
 
 def _values_of(file: str, key: str, text: str) -> set[str]:

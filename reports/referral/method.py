@@ -49,17 +49,17 @@ SCRIPT_LIMIT = 6
 
 def method_section(case: Case) -> list[Block]:
     """Tells how the fraud goes, from its records: a victim's journey, and what callers read out."""
-    own = [one for one in case.records.in_order if one.key[1] in case.own_organisations]
+    own = [record for record in case.records.in_order if record.key[1] in case.own_organisations]
     complaints = [one for one in own if one.key[0] == RecordKind.COMPLAINT]
     steps = [
-        _contact(case, Counter(one.channel for one in complaints if one.channel)),
-        _story(case, Counter(story for one in complaints for story in one.stories)),
+        _contact(case, Counter(complaint.channel for complaint in complaints if complaint.channel)),
+        _story(case, Counter(story for complaint in complaints for story in complaint.stories)),
         *_steps_by_role(case),
         _payment(case),
     ]
     return [
         Text(case.say("method.about", n=len(complaints), whose=case.whose)),
-        Points([one for one in steps if one], numbered=True),
+        Points([step for step in steps if step], numbered=True),
         *_scripts(case),
     ]
 
@@ -114,13 +114,13 @@ def _steps_by_role(case: Case) -> list[str]:
 
 
 def _payment(case: Case) -> str:
-    payees = [one["entity_id"] for one in case.facts.members if one["role"] == Role.PAYEE]
+    payees = [member["entity_id"] for member in case.facts.members if member["role"] == Role.PAYEE]
     if not payees:
         return ""
     paid = Counter(
-        listed_word(each["method"], PAYMENT_METHODS) or "other"
-        for one in case.records.in_order
-        for each in one.payments
+        listed_word(payment["method"], PAYMENT_METHODS) or "other"
+        for record in case.records.in_order
+        for payment in record.payments
     )
     ways: Counter[str] = Counter()
     for method, count in paid.items():
@@ -154,10 +154,10 @@ def money_section(case: Case) -> list[Block]:
     paid: dict[str, dict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
     complaints: dict[str, set[RecordKey]] = defaultdict(set)
     for record in case.records.in_order:
-        for one in record.payments:
-            complaints[one["payee"]].add(record.key)
-            if one["amount"] is not None and one["currency"]:
-                paid[one["payee"]][plain(one["currency"], 8)].append(one["amount"])
+        for payment in record.payments:
+            complaints[payment["payee"]].add(record.key)
+            if payment["amount"] is not None and payment["currency"]:
+                paid[payment["payee"]][plain(payment["currency"], 8)].append(payment["amount"])
     rows = []
     for group in case.groups:
         members = [one.member for one in group.members if one.member["role"] == Role.PAYEE]
@@ -202,31 +202,31 @@ def nexus_section(case: Case) -> list[Block]:
     country, name = case.reference.recipient["country"], case.reference.recipient["nexus"]
     rows = [
         (
-            str(case.number[one.member["entity_id"]]),
-            plain(case.identifier(one.member["entity_id"]), 80),
+            str(case.number[member.member["entity_id"]]),
+            plain(case.identifier(member.member["entity_id"]), 80),
             plain(group.provider.name, 90),
             plain(group.provider.found_by, 90),
         )
         for group in case.groups
-        for one in group.members
+        for member in group.members
         if group.provider.country == country
     ]
     routes = [
         case.say(
             "nexus.route",
-            kind=case.say(f"kinds.{one['kind']}"),
-            value=plain(one["entity_id"].partition(":")[2], 80),
-            records=case.language.count("record", one["records"]),
+            kind=case.say(f"kinds.{supplier['kind']}"),
+            value=plain(supplier["entity_id"].partition(":")[2], 80),
+            records=case.language.count("record", supplier["records"]),
         )
-        for one in case.facts.suppliers
-        if one["kind"] in ("carrier", "trunk", "ip", "orig_id")
-        and case.supplier_people.get(one["entity_id"], 0) >= SUPPLIER_PEOPLE
+        for supplier in case.facts.suppliers
+        if supplier["kind"] in ("carrier", "trunk", "ip", "orig_id")
+        and case.supplier_people.get(supplier["entity_id"], 0) >= SUPPLIER_PEOPLE
     ]
     own: Block = (
         Grid(
             case.say("nexus.caption", place=name),
             case.heads("nexus", "number", "identifier", "kept_by", "known_from"),
-            sorted(rows, key=lambda one: int(one[0])),
+            sorted(rows, key=lambda row: int(row[0])),
             (0.07, 0.33, 0.33, 0.27),
             ids=(1,),
             numbers=(0,),
@@ -337,12 +337,12 @@ def case_values(case: Case) -> dict[str, str]:
     """Returns the entries of a form that are of the whole case."""
     row, say, number = case.row, case.say, case.language.number
     none, none_stated, not_known = (
-        say(f"general.{one}") for one in ("none", "none_stated", "not_known")
+        say(f"general.{name}") for name in ("none", "none_stated", "not_known")
     )
-    own = [one for one in case.records.in_order if one.key[0] == RecordKind.COMPLAINT]
+    own = [record for record in case.records.in_order if record.key[0] == RecordKind.COMPLAINT]
     listed: dict[str, list[str]] = defaultdict(list)
-    for one in case.facts.members:
-        listed[one["kind"]].append(case.identifier(one["entity_id"]))
+    for member in case.facts.members:
+        listed[member["kind"]].append(case.identifier(member["entity_id"]))
 
     def named(*kinds: str) -> str:
         return "; ".join(each for kind in kinds for each in listed[kind]) or none
@@ -371,7 +371,7 @@ def case_values(case: Case) -> dict[str, str]:
         or not_known,
         "stories": _counted(case, Counter(story for one in own for story in one.stories), "stories")
         or not_known,
-        "scripts": " / ".join(one.words for one in case.scripts[:SCRIPT_LIMIT])
+        "scripts": " / ".join(script.words for script in case.scripts[:SCRIPT_LIMIT])
         or say("general.none_quoted"),
         "phone_numbers": named("phone"),
         "emails": named("email"),
@@ -391,27 +391,27 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
     shown = _shown_names(case)
     since = None if within_hours is None else case.clock - timedelta(hours=within_hours)
     for record in case.records.in_order:
-        for one in record.payments:
-            paid = time_paid(record, one)
+        for payment in record.payments:
+            paid = time_paid(record, payment)
             if since is not None and (paid[1] if paid else record.observed_at) < since:
                 continue
-            stated, payee = one["stated"], one["payee"]
+            stated, payee = payment["stated"], payment["payee"]
             name, bank = (
                 text
                 if (text := getattr(stated, what)) and (payee, folded_name(text)) in names
                 else None
                 for what, names in shown.items()
             )
-            provider = case.provider_of[one["payee"]]
-            amount = one["amount"]
+            provider = case.provider_of[payment["payee"]]
+            amount = payment["amount"]
             yield {
                 BLANK_VALUE: BLANK,
                 "record": f"{organisation_name(record.key[1])} {plain(record.key[2], 80)}",
                 "received": format_utc(record.observed_at),
                 "amount": "" if amount is None else format_amount(amount),
-                "currency": currency_word(one["currency"]) or "",
-                "method": listed_word(one["method"], PAYMENT_METHODS) or "",
-                "payee": case.identifier(one["payee"]),
+                "currency": currency_word(payment["currency"]) or "",
+                "method": listed_word(payment["method"], PAYMENT_METHODS) or "",
+                "payee": case.identifier(payment["payee"]),
                 "institution": plain(provider.name, 120),
                 "institution_country": provider.country or "",
                 "transaction_date": paid[0] if paid else BLANK,
@@ -425,15 +425,15 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
 
 
 def _reviewed_core(case: Case) -> set[str]:
-    return {one["entity_id"] for one in case.facts.members if is_reviewed_core(one)}
+    return {member["entity_id"] for member in case.facts.members if is_reviewed_core(member)}
 
 
 def _shown_names(case: Case) -> dict[str, set[tuple[str, str]]]:
     """Returns the names that forms show, folded, with their payees, by what they are of."""
     core = _reviewed_core(case)
     return {
-        what: {one for one in agreed_names(case.records.in_order, what) if one[0] in core}
-        for what in ("beneficiary_name", "beneficiary_bank")
+        name: {one for one in agreed_names(case.records.in_order, name) if one[0] in core}
+        for name in ("beneficiary_name", "beneficiary_bank")
     }
 
 
@@ -444,9 +444,9 @@ def withheld_names(case: Case) -> list[int]:
         record.number
         for record in case.records.in_order
         if any(
-            (text := getattr(one["stated"], what))
-            and (one["payee"], folded_name(text)) not in names
-            for one in record.payments
+            (text := getattr(payment["stated"], what))
+            and (payment["payee"], folded_name(text)) not in names
+            for payment in record.payments
             for what, names in shown.items()
         )
     ]
@@ -457,19 +457,19 @@ def _as_stated(case: Case, what: str | None) -> str:
 
 
 def _identifier_values(case: Case) -> Iterator[dict[str, str]]:
-    for one in case.facts.members:
+    for member in case.facts.members:
         yield {
             BLANK_VALUE: BLANK,
-            "number": str(case.number[one["entity_id"]]),
-            "identifier": case.identifier(one["entity_id"]),
-            "kind": case.say(f"kinds.{one['kind']}"),
-            "role": case.say(f"role_words.{one['role']}"),
-            "institution": plain(case.provider_of[one["entity_id"]].name, 120),
-            "reporters": str(one["reporters"]),
-            "complaints": str(one["complaints"]),
-            "calls": str(one["calls"]),
-            "first_day": f"{one['first_seen']:%Y-%m-%d}",
-            "last_day": f"{one['last_seen']:%Y-%m-%d}",
+            "number": str(case.number[member["entity_id"]]),
+            "identifier": case.identifier(member["entity_id"]),
+            "kind": case.say(f"kinds.{member['kind']}"),
+            "role": case.say(f"role_words.{member['role']}"),
+            "institution": plain(case.provider_of[member["entity_id"]].name, 120),
+            "reporters": str(member["reporters"]),
+            "complaints": str(member["complaints"]),
+            "calls": str(member["calls"]),
+            "first_day": f"{member['first_seen']:%Y-%m-%d}",
+            "last_day": f"{member['last_seen']:%Y-%m-%d}",
         }
 
 
@@ -486,16 +486,16 @@ def letter_document(case: Case, exhibits: Sequence[str]) -> Document | None:
     template = case.reference.letter
     if template is None:
         return None
-    offences = [one["statute"] for one in case.reference.offences]
+    offences = [offence["statute"] for offence in case.reference.offences]
     words = template.render(**case_values(case), exhibits=list(exhibits), offences=offences)
-    title, *lines = [one.strip() for one in words.splitlines() if one.strip()]
+    title, *lines = [line.strip() for line in words.splitlines() if line.strip()]
     return Document(
         kind=case.reference.recipient["name"],
         title=title,
         authors=case.authors,
         code=case.code,
         tlp=case.tlp,
-        sections=[Section(0, title, [Text(plain(one, 4_000)) for one in lines])],
+        sections=[Section(0, title, [Text(plain(line, 4_000)) for line in lines])],
         language=case.language,
         made=case.clock,
         font=case.language.form.get("font"),

@@ -96,7 +96,7 @@ def _sealed_bag(
 ) -> dict[str, bytes]:
     """Returns a bag of a payload with its seal, which names who sealed it, and when."""
     info = {
-        "Source-Organization": ", ".join(plain(one, 60) for one in case.row["orgs"]),
+        "Source-Organization": ", ".join(plain(org, 60) for org in case.row["orgs"]),
         "Bagging-Date": case.date,
         "External-Identifier": plain(code),
         "External-Description": subject,
@@ -205,47 +205,53 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
             "issuer": case.issuer,
             "cluster": case.number_of(cluster_thing(row["cluster_id"])),
         },
-        "confirmed": sorted({(str(one.day), plain(one.author)) for one in case.confirmations}),
-        "members": {
-            one["entity_id"]: {
-                "role": one["role"],
-                "likelihood": case.reference.likelihood_wording(one["confidence"]),
-                "tier": one["tier"],
-                "review": one["review"],
-                "reporters": one["reporters"],
+        "confirmed": sorted(
+            {
+                (str(confirmation.day), plain(confirmation.author))
+                for confirmation in case.confirmations
             }
-            for one in case.facts.members
+        ),
+        "members": {
+            member["entity_id"]: {
+                "role": member["role"],
+                "likelihood": case.reference.likelihood_wording(member["confidence"]),
+                "tier": member["tier"],
+                "review": member["review"],
+                "reporters": member["reporters"],
+            }
+            for member in case.facts.members
         },
         "members_left_out": case.facts.left_out,
         "included": {
-            one.entity_id: {"by": one.name, "reason": one.reason} for one in case.included
+            inclusion.entity_id: {"by": inclusion.name, "reason": inclusion.reason}
+            for inclusion in case.included
         },
-        "links": sum(1 for one in case.facts.inside if one["accepted"]),
+        "links": sum(1 for link in case.facts.inside if link["accepted"]),
         "complaints": row["complaints"],
         "calls": row["calls"],
         "victims": row["victims"],
         "victims_at_most": victims_at_most(row["victims"], case.cluster_victims, case.shared),
         "overlaps": {
-            one.organisation: {
-                "by": one.by,
-                "floor": one.floor,
-                "shared": one.shared,
-                "counted_at": one.day,
+            overlap.organisation: {
+                "by": overlap.by,
+                "floor": overlap.floor,
+                "shared": overlap.shared,
+                "counted_at": overlap.day,
             }
-            for one in case.shared
+            for overlap in case.shared
         },
         "organisations": row["orgs"],
         "consents": {
-            one.organisation: {"issued_at": one.issued_at, "expires_at": one.expires_at}
-            for one in case.releases
+            release.organisation: {"issued_at": release.issued_at, "expires_at": release.expires_at}
+            for release in case.releases
         },
         "losses": {
             currency: format_amount(amount) for currency, (amount, _) in case.totals.items()
         },
         "inputs": [
-            {"name": mask_file_name(one["name"])}
-            | {name: one[name] for name in ("kind", "sha256", "rows")}
-            for one in manifest["inputs"]
+            {"name": mask_file_name(entry["name"])}
+            | {name: entry[name] for name in ("kind", "sha256", "rows")}
+            for entry in manifest["inputs"]
         ],
         "reference_files": case.reference.digests,
         "rates": {
@@ -271,7 +277,7 @@ def encode_facts(found: dict[str, Any]) -> bytes:
 def compared_facts(found: Mapping[str, Any]) -> dict[str, Any]:
     """Returns of a package's facts those that `fact_differences` compares."""
     names = (*_COMPARED, "cluster_id", "losses", "members", "organisations")
-    return {one: found[one] for one in names if one in found}
+    return {name: found[name] for name in names if name in found}
 
 
 def fact_differences(
@@ -349,7 +355,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     titles = [f"{one.number}. {one.title}, {one.path.removeprefix('data/')}" for one in made]
     if letter := letter_document(case, titles):
         records |= _rendered("letter", letter)
-    parts = {one.split("/")[1] for one in records}
+    parts = {record.split("/")[1] for record in records}
     template = case.language.templates["readme.txt"]
     readme = template.render(
         code=case.code, tlp=case.tlp.upper(), parts=parts, check=seal.OPENSSL_CHECK

@@ -230,10 +230,10 @@ def _draw_frame(canvas: Any, document: Document, number: str) -> None:
         canvas.drawString(MARGIN + INSET, y, words)
 
 
-def _font_of(words: str, font: str = PROSE) -> str:
-    """Returns a font for words of one line: that of the script, where `font` lacks a letter."""
+def _font_of(words: str) -> str:
+    """Returns a font for words of one line: that of the script, where ours lacks a letter."""
     script = _script.get()
-    return font if script is None or _covers(font, words) else _font_name(script)
+    return PROSE if script is None or _covers(PROSE, words) else _font_name(script)
 
 
 def _covers(font: str, words: str) -> bool:
@@ -292,7 +292,7 @@ def _room_with_first_table(section: Section) -> float:
             case Text():
                 room += 19 + 13 * (len(block.text) // 115)
             case Points():
-                room += sum(19 + 13 * (len(one) // 110) for one in block.points)
+                room += sum(19 + 13 * (len(point) // 110) for point in block.points)
             case Notice():
                 room += 40 + 13 * (len(block.text) // 110)
             case Chart():
@@ -323,9 +323,10 @@ def _bookmark(anchor: str, title: str) -> Any:
 
 def _contents(document: Document) -> list[Any]:
     lines = [
-        f'<a href="#{one.anchor}">{paragraph_markup(f"{one.number}. {one.title}", PROSE)}</a>'
-        for one in document.sections
-        if one.number
+        f'<a href="#{section.anchor}">{paragraph_markup(title, PROSE)}</a>'
+        for section in document.sections
+        if section.number
+        for title in [f"{section.number}. {section.title}"]
     ]
     title = paragraph_markup(document.language.say("frame.contents"), BOLD)
     return [_paragraph(title, "caption"), *(_paragraph(line, "cell") for line in lines)]
@@ -427,8 +428,8 @@ def _flowables(block: Block, width: float, language: Language) -> list[Any]:
             return [_paragraph(paragraph_markup(block.text, PROSE), "body")]
         case Points():
             items = [
-                ListItem(_paragraph(paragraph_markup(one, PROSE), "body"), leftIndent=14)
-                for one in block.points
+                ListItem(_paragraph(paragraph_markup(point, PROSE), "body"), leftIndent=14)
+                for point in block.points
             ]
             return [
                 ListFlowable(
@@ -515,32 +516,31 @@ def _chart_drawing(block: Chart, width: float) -> Any:
     drawing = Drawing(width, top)
     edge = {"fillColor": white, "strokeColor": HexColor("#c9cdd3"), "strokeWidth": 0.5}
     drawing.add(Rect(0, legend, width, block.height * scale, **edge))
-    for one in block.shapes:
-        x = (one.x1 if isinstance(one, Line) else one.x) * scale
-        y = top - (one.y1 if isinstance(one, Line) else one.y) * scale
-        match one:
+    for shape in block.shapes:
+        x = (shape.x1 if isinstance(shape, Line) else shape.x) * scale
+        y = top - (shape.y1 if isinstance(shape, Line) else shape.y) * scale
+        match shape:
             case Line():
-                line = Stroke(x, y, one.x2 * scale, top - one.y2 * scale)
-                line.strokeWidth = max(one.width * scale, 0.3)
-                line.strokeColor = HexColor(STYLES[one.style])
-                line.strokeDashArray = (3, 2) if one.style == "alone" else None
+                line = Stroke(x, y, shape.x2 * scale, top - shape.y2 * scale)
+                line.strokeWidth = max(shape.width * scale, 0.3)
+                line.strokeColor = HexColor(STYLES[shape.style])
+                line.strokeDashArray = (3, 2) if shape.style == "alone" else None
                 drawing.add(line)
             case Disc():
-                size, colour = max(one.radius * scale, 3.0), HexColor(STYLES[one.style])
-                if one.ring:
-                    ring = HexColor(STYLES["alone"])
-                    drawing.add(Circle(x, y, size + 2, fillColor=None, strokeColor=ring))
+                size, colour = max(shape.radius * scale, 3.0), HexColor(STYLES[shape.style])
                 drawing.add(Circle(x, y, size, fillColor=colour, strokeColor=white))
             case Bar():
-                high, colour = one.height * scale, HexColor(STYLES[one.style])
-                bar = Rect(x, y - high, one.width * scale, high)
+                high, colour = shape.height * scale, HexColor(STYLES[shape.style])
+                bar = Rect(x, y - high, shape.width * scale, high)
                 bar.fillColor, bar.strokeColor = colour, None
                 drawing.add(bar)
             case _:
-                text = String(x, y, paragraph_words(one.text, BOLD if one.white else PROSE))
-                text.fontName, text.fontSize = (BOLD, 7) if one.white else (_font_of(one.text), 7)
-                text.fillColor = white if one.white else HexColor("#16181c")
-                text.textAnchor = one.anchor
+                text = String(x, y, paragraph_words(shape.text, BOLD if shape.white else PROSE))
+                text.fontName, text.fontSize = (
+                    (BOLD, 7) if shape.white else (_font_of(shape.text), 7)
+                )
+                text.fillColor = white if shape.white else HexColor("#16181c")
+                text.textAnchor = shape.anchor
                 drawing.add(text)
     for line, entries in enumerate(reversed(legends)):
         y = 6 + LEGEND_LINE * line

@@ -296,17 +296,17 @@ class Reference:
 
         Between two ranges it is the lower word: no score is called more than it is.
         """
-        below = [one for one in self.scale["words"] if one["low"] < 100 * share]
+        below = [word for word in self.scale["words"] if word["low"] < 100 * share]
         best = max(below or self.scale["words"][:1], key=lambda one: float(one["low"]))
         return f"{best['word']} ({best['low']}–{best['high']} %)"
 
     def retention_clock(self, provider: str, country: str | None) -> Row:
         """Returns the retention row of a class of provider in a country, or else in any country."""
-        rows = [one for one in self.clocks if one["provider"] == provider]
+        rows = [clock for clock in self.clocks if clock["provider"] == provider]
         for place in (country, "*"):
-            for one in rows:
-                if one["country"] == place:
-                    return one
+            for row in rows:
+                if row["country"] == place:
+                    return row
         return {
             "provider": provider,
             "country": "*",
@@ -333,7 +333,7 @@ class CaseFile:
     def person(self, slug: str, part: str) -> str:
         """Returns an organisation's contact, custodian or signatory in words, or nothing."""
         found = self.organisation(slug).get(part, {})
-        parts = [found.get(one, "").strip() for one in ("name", "title", "email", "phone")]
+        parts = [found.get(name, "").strip() for name in ("name", "title", "email", "phone")]
         return ", ".join(one for one in parts if one)
 
 
@@ -389,10 +389,10 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
     return Reference(
         recipient=chosen | {"code": recipient},
         offences=source.recipient_table("offences.toml")["offence"],
-        clocks=[language.translated(one, "rule", "preserve") for one in clocks],
+        clocks=[language.translated(clock, "rule", "preserve") for clock in clocks],
         providers=source.shared_table("providers.toml").get("provider", []),
         scale=language.translated(scale, "name")
-        | {"words": [language.translated(one, "word") for one in scale["words"]]},
+        | {"words": [language.translated(word, "word") for word in scale["words"]]},
         policy=source.shared_table("policy.toml"),
         certificates=source.certificates(chosen),
         form=source.form(chosen),
@@ -434,7 +434,7 @@ def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
             form,
             source.text("messages.toml"),
             texts,
-            {one: source.language_template(one) for one in TEMPLATES},
+            {template: source.language_template(template) for template in TEMPLATES},
             None if home == _shipped("languages") / ENGLISH else english(),
         )
     except LanguageError as error:
@@ -451,9 +451,9 @@ def _shared_texts() -> list[str]:
     """Lists the texts of shipped shared files that a document shows: each language has them."""
     shared = _Files(_shipped("data"), "", _shared_files(None))
     clocks = shared.shared_table("retention.toml")["clock"]
-    texts = [one[name] for one in clocks for name in ("rule", "preserve")]
+    texts = [clock[name] for clock in clocks for name in ("rule", "preserve")]
     for scale in shared.shared_table("scales.toml").values():
-        texts += [scale["name"], *(one["word"] for one in scale["words"])]
+        texts += [scale["name"], *(word["word"] for word in scale["words"])]
     return list(dict.fromkeys(texts))
 
 
@@ -506,7 +506,7 @@ class _Files:
     def certificates(self, recipient: Row) -> dict[str, Template]:
         """Reads the templates that a recipient names; every file of its folder must be used."""
         names = [f"{name}.txt" for name in recipient["certificates"]]
-        annexes = [ANNEXES[one] for one in recipient.get("annexes", ())]
+        annexes = [ANNEXES[annex] for annex in recipient.get("annexes", ())]
         here = {
             one.name: one for one in _entries(self.home) if one.name.endswith((".toml", ".txt"))
         }
@@ -536,10 +536,10 @@ class _Files:
 
     def check_complete(self, recipient: Row) -> None:
         """Raises ReferenceFileError naming all that a recipient's folder lacks."""
-        wanted = [ANNEXES[one] for one in recipient.get("annexes", ())]
+        wanted = [ANNEXES[annex] for annex in recipient.get("annexes", ())]
         missing = [one for one in ("offences.toml", *wanted) if not (self.home / one).is_file()]
         chosen = recipient.get("sections", SECTIONS)
-        missing += [f"section {one}" for one in NEEDED_SECTIONS if one not in chosen]
+        missing += [f"section {section}" for section in NEEDED_SECTIONS if section not in chosen]
         if "form" in recipient.get("sections", ()) and "fields.toml" not in wanted:
             missing.append("the annex fields, for its section form")
         if missing:

@@ -1,349 +1,21 @@
-"""Requests to the providers that keep records on the members, and until which day they do."""
+"""Drafts of requests to the providers that keep records on the members, and to ad platforms."""
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
-from schwifty import IBAN
-from schwifty.exceptions import SchwiftyException
-
-from reports.cluster_data import ClusterFacts
 from reports.evidence_number import letter_thing
-from reports.referral.case_records import CaseRecords, exact_sum, time_paid
+from reports.referral.case import Case
+from reports.referral.case_records import exact_sum, time_paid
 from reports.referral.language import Language, format_utc
-from reports.referral.reference import Reference, english
+from reports.referral.providers import ProviderGroup, RetainedMember
 from reports.text import plain
 from schemas.entity import without_epoch
-from schemas.enums import Role
-from transforms.extract.allowlist import is_freemail
-from transforms.extract.kinds.domain import registrable_domain
-from transforms.extract.kinds.hosting import platform_of
 from transforms.extract.kinds.phone_link import MAX_URL
-from transforms.extract.kinds.registry import lookup_kind
-
-Row = dict[str, Any]
-
-NANP = ("US", "CA")
-"""Regions whose toll-free numbers are assigned by responsible organisations (47 CFR 52.101)."""
-
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Provider:
-    """A provider: `kind` is a class of retention.toml, `country` ISO 3166-1 or None.
-
-    Where the institution is not known, it is one for each identifier, `of`: two could be at two
-    institutions, and a letter must show none another's. `doubt` says why a register's name for it
-    is not taken, for counsel. `file` is its name in English, for the names of files.
-    """
-
-    name: str
-    kind: str
-    country: str | None
-    found_by: str
-    of: str = ""
-    doubt: str = ""
-    file: str = ""
-
-
-@dataclass(frozen=True)
-class RetainedMember:
-    """A member at its provider: records of its first and last day are kept until then.
-
-    Both ends are None where no period is known, which means: ask at once.
-    """
-
-    member: Row
-    first_until: datetime | None
-    last_until: datetime | None
-
-
-PRIORITIES = ("at once", "soon", "in turn", "may be too late")
-"""Priorities of a request by its clock: within `SOON_DAYS`, `IN_TURN_DAYS`, later, run out."""
-
-SOON_DAYS, IN_TURN_DAYS, MONEY_DAYS = 90, 365, 30
-
-
-@dataclass(frozen=True)
-class ProviderGroup:
-    """A provider, its retention clock, and the members there, the first to expire first."""
-
-    provider: Provider
-    clock: Row
-    members: list[RetainedMember]
-
-    @property
-    def confidence(self) -> float:
-        """The surest of its members: that it belongs to the cluster."""
-        return max(float(one.member["confidence"]) for one in self.members)
-
-    def priority(self, moment: datetime) -> str:
-        """Returns one of `PRIORITIES`: by when the next record that is left may be gone.
-
-        An account that was paid of late may still hold the money, whatever the records' clock.
-        """
-        paid = max(
-            (one.member["last_seen"] for one in self.members if _is_payee(one)), default=None
-        )
-        if paid is not None and paid > moment - timedelta(days=MONEY_DAYS):
-            return PRIORITIES[0]
-        ends = [end for one in self.members for end in (one.first_until, one.last_until)]
-        left = [end for end in ends if end is not None and end > moment]
-        if None in ends or (left and min(left) <= moment + timedelta(days=SOON_DAYS)):
-            return PRIORITIES[0]
-        if not left:
-            return PRIORITIES[3]
-        return PRIORITIES[1 if min(left) <= moment + timedelta(days=IN_TURN_DAYS) else 2]
-
-    @property
-    def next_expiry(self) -> datetime | None:
-        """The day on which the first of the records is gone; None where no period is known."""
-        ends = [one.first_until for one in self.members if one.first_until is not None]
-        return min(ends, default=None)
-
-
-def _is_payee(one: RetainedMember) -> bool:
-    return str(one.member["role"]) == Role.PAYEE
-
-
-class Referred(Protocol):
-    """The parts of a case that a request states."""
-
-    @property
-    def code(self) -> str:
-        """The referral's own reference."""
-
-    @property
-    def tlp(self) -> str:
-        """Its marking."""
-
-    @property
-    def records(self) -> CaseRecords:
-        """Its records."""
-
-    @property
-    def reference(self) -> Reference:
-        """The recipient's data."""
-
-    @property
-    def language(self) -> Language:
-        """The recipient's language."""
-
-    @property
-    def senders(self) -> set[str]:
-        """The organisations whose offers are in it."""
-
-    @property
-    def clock(self) -> datetime:
-        """The time at which retention is looked at."""
-
-    @property
-    def groups(self) -> list[ProviderGroup]:
-        """Providers with the members there."""
-
-    @property
-    def number(self) -> dict[str, int]:
-        """The row of each member in Exhibit 2."""
-
-    def number_of(self, thing: str) -> str:
-        """Returns the evidence number of a thing."""
-
-
-def group_by_provider(
-    facts: ClusterFacts, reference: Reference, moment: datetime
-) -> list[ProviderGroup]:
-    """Groups the members by provider: by priority, then the surest, then what runs out first."""
-    by_provider: dict[Provider, list[Row]] = defaultdict(list)
-    for member in facts.members:
-        by_provider[provider_of(member, facts, reference)].append(member)
-    found = []
-    for provider, members in by_provider.items():
-        clock = reference.retention_clock(provider.kind, provider.country)
-        retained = [
-            RetainedMember(
-                one, retention_end(one["first_seen"], clock), retention_end(one["last_seen"], clock)
-            )
-            for one in members
-        ]
-        found.append(ProviderGroup(provider, clock, sorted(retained, key=_soonest)))
-
-    def urgency(one: ProviderGroup) -> tuple[int, float, datetime, str, str]:
-        priority = PRIORITIES.index(one.priority(moment))
-        expiry, first = one.next_expiry or _LONG_AGO, one.members[0].member["entity_id"]
-        return priority, -round(one.confidence, 2), expiry, one.provider.name, first
-
-    return sorted(found, key=urgency)
-
-
-def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provider:
-    """Returns who keeps the records on a member, as far as the identifier and the run show."""
-    bare = without_epoch(member["entity_id"])
-    kind, _, value = bare.partition(":")
-    row = lookup_kind(kind, value)
-    made = _Maker(reference.language, reference.providers)
-    match row.provider if row else None:
-        case "carrier":
-            return _carrier(made, member, facts.carriers.get(bare, []))
-        case "mail":
-            domain = value.rpartition("@")[2]
-            return made.listed(kind, domain) or _mail(made, domain, value)
-        case "registrar":
-            host = re.split("[/?]", value, maxsplit=1)[0]
-            return _host(made, host, platform_of(value)) or _registrar(made, host)
-        case "bank":
-            return _bank(made, value)
-        case "wallet":
-            chain = value.partition(":")[0].upper()
-            return made("wallet", "wallet", None, "chain", of=bare, chain=chain)
-        case "remote-access" | "messenger" as provider_class:
-            service = value.partition(":")[0]
-            unknown = made("host", provider_class, None, "service", domain=service)
-            return made.listed(kind, service) or unknown
-    return made("unknown", "carrier", None, "nothing", of=bare)
-
-
-@dataclass(frozen=True)
-class _Maker:
-    """Makes providers in a language, and finds those that the reference data list."""
-
-    language: Language
-    providers: Sequence[Row]
-
-    def __call__(
-        self,
-        name: str,
-        kind: str,
-        country: str | None,
-        found_by: str,
-        *,
-        of: str = "",
-        doubt: str = "",
-        **values: str,
-    ) -> Provider:
-        """Returns a provider by the names of its messages."""
-        words, file = (one.say(f"providers.{name}", **values) for one in (self.language, english()))
-        return Provider(
-            words, kind, country, self.language.say(f"found_by.{found_by}"), of, doubt, file
-        )
-
-    def listed(self, kind: str, match: str) -> Provider | None:
-        for one in self.providers:
-            if one["kind"] == kind and one["match"] == match:
-                name = one["name"]
-                return Provider(name, one["class"], one["country"], one["source"], file=name)
-        return None
-
-    def region(self, region: str | None) -> str:
-        return region or self.language.say("providers.region_not_known")
-
-
-def retention_end(moment: datetime, clock: Row) -> datetime | None:
-    """Returns the end of a clock that starts at `moment`; months by the calendar, cut to length."""
-    if "days" in clock:
-        return moment + timedelta(days=clock["days"])
-    if "months" not in clock:
-        return None
-    month = moment.month - 1 + clock["months"]
-    year, month = moment.year + month // 12, month % 12 + 1
-    day = min(moment.day, calendar.monthrange(year, month)[1])
-    return moment.replace(year=year, month=month, day=day)
-
-
-def _soonest(one: RetainedMember) -> tuple[datetime, str]:
-    return one.first_until or _LONG_AGO, one.member["entity_id"]
-
-
-def _carrier(made: _Maker, member: Row, carriers: Sequence[str]) -> Provider:
-    """Returns the carrier that call records name, if they agree; or else one to be found."""
-    region, bare = member["region"], without_epoch(member["entity_id"])
-    where = made.region(region)
-    if member["line_type"] == "toll_free":
-        who = "resp_org" if region in NANP else "toll_free"
-        return made(who, "carrier", region, "number_plan", of=bare, region=where)
-    if len(carriers) == 1:
-        name = carriers[0]
-        return made("named", "carrier", region, "call_records", carrier=name, region=where)
-    who = "voip" if member["line_type"] == "voip" else "carrier"
-    return made(who, "carrier", region, "number_plan", of=bare, region=where)
-
-
-def _mail(made: _Maker, domain: str, address: str) -> Provider:
-    if is_freemail(address):
-        return made("mail", "mail", None, "address", domain=domain)
-    return _registrar(made, domain)
-
-
-def _host(made: _Maker, host: str, platform: str | None) -> Provider | None:
-    """Returns who hosts a page on a platform; of several firms' platforms, by the host's domain."""
-    if platform is None:
-        return None
-    if listed := made.listed("platform", platform):
-        return listed
-    domain = registrable_domain(host) or host
-    if domain == host and host.count(".") > 1:  # a tenant's name below a suffix of the platform
-        domain = host.partition(".")[2]
-    return made("host", "host", None, "page_address", domain=domain)
-
-
-def _registrar(made: _Maker, host: str) -> Provider:
-    domain = registrable_domain(host) or host
-    return made("registrar", "registrar", None, "rdap", domain=domain)
-
-
-_NO_ACCOUNTS = re.compile(
-    r"(?i)leasing|factoring|affacturage|assuranc|versicher|insurance|securities|bauspar|clearing"
-)
-"""Words in a register's name of an institution that keeps no accounts for payments."""
-
-
-def _bank(made: _Maker, value: str) -> Provider:
-    """Returns the institution of an account, named only where its code and digits bear it out."""
-    scheme, _, rest = value.partition(":")
-    code, _, _ = rest.partition(":")
-    match scheme:
-        case "iban":
-            return _bank_of_iban(made, rest)
-        case "us":
-            return made("aba", "bank", "US", "aba", code=code)
-        case "uk":
-            return made("sort_code", "bank", "GB", "sort_code", code=code)
-        case "ifsc":
-            return made("ifsc", "bank", "IN", "ifsc", code=code[:4])
-        case "upi":
-            handle = rest.rpartition("@")[2]
-            return made("upi", "payment-service", "IN", "upi", handle=handle)
-    return made("payment", "bank", None, "account", scheme=scheme)
-
-
-def _bank_of_iban(made: _Maker, text: str) -> Provider:
-    country = text[:2]
-    try:
-        iban = IBAN(text)
-    except SchwiftyException:
-        why = "its check digits do not match: it may be misread"
-        return made("iban", "bank", country, "iban", of=text, doubt=why, place=country)
-    name = iban.bank_name or ""
-    doubt = "" if name else "its code is in no register at hand"
-    if _NO_ACCOUNTS.search(name):
-        doubt = f"the register calls it {name}, which keeps no accounts for payments by its name"
-    else:
-        try:
-            iban.validate(validate_bban=True)
-        except SchwiftyException:
-            doubt = f"the register calls it {name}; its national check digits do not match"
-    if doubt:
-        code = iban.bank_code
-        return made("iban_code", "bank", country, "iban", doubt=doubt, code=code, place=country)
-    return Provider(name, "bank", country, made.language.say("found_by.iban"), file=name)
-
 
 _ASKED_OF = {"payment-service": "bank"}
 """Classes of providers that are asked for the records of another class."""
@@ -351,7 +23,7 @@ _ASKED_OF = {"payment-service": "bank"}
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
-def request_drafts(case: Referred) -> dict[str, bytes]:
+def request_drafts(case: Case) -> dict[str, bytes]:
     """Drafts a request to each provider, by path in the package, in the order of priority."""
     found = {}
     for at, group in enumerate(case.groups, 1):
@@ -360,11 +32,11 @@ def request_drafts(case: Referred) -> dict[str, bytes]:
     return found
 
 
-def _letter_number(case: Referred, path: str) -> str:
+def _letter_number(case: Case, path: str) -> str:
     return case.number_of(letter_thing(case.records.facts.row["cluster_id"], path))
 
 
-def ad_platform_drafts(case: Referred) -> dict[str, bytes]:
+def ad_platform_drafts(case: Case) -> dict[str, bytes]:
     """Drafts a request to each ad platform whose links led victims to a named member, by path.
 
     Such an id was given to one visitor: it is in the request to its platform, and nowhere else.
@@ -403,33 +75,33 @@ def _slug(kind: str, name: str) -> str:
     return f"{kind}-{words}" if kind else words
 
 
-def _draft(case: Referred, group: ProviderGroup, number: str) -> bytes:
+def _draft(case: Case, group: ProviderGroup, number: str) -> bytes:
     language, provider = case.language, group.provider
     asked = _ASKED_OF.get(provider.kind, provider.kind)
     priority = group.priority(case.clock)
     text = language.templates["request.txt"].render(
         number=number,
         # A carrier's name comes from call records.
-        provider={one: plain(getattr(provider, one), 200) for one in ("name", "found_by")},
+        provider={name: plain(getattr(provider, name), 200) for name in ("name", "found_by")},
         recipient=case.reference.recipient,
         code=plain(case.code, 200),
         tlp=case.tlp.upper(),
         clock=group.clock,
         priority=language.word("priorities", priority.replace(" ", "_")),
         wanted=language.points(f"asked.{asked}") or language.points("asked.carrier"),
-        members=[_member_fields(case, one) for one in group.members],
+        members=[_member_fields(case, member) for member in group.members],
         weeks=_weeks(case, group),
     )
     return text.encode()
 
 
-def _weeks(case: Referred, group: ProviderGroup) -> str:
+def _weeks(case: Case, group: ProviderGroup) -> str:
     """Says that times may stand for weeks; whose records those are is no institution's to know."""
-    orgs = {org for one in group.members for org in one.member["orgs"]}
+    orgs = {org for retained in group.members for org in retained.member["orgs"]}
     return case.language.say("letters.weeks") if orgs & case.senders else ""
 
 
-def _member_fields(case: Referred, retained: RetainedMember) -> dict[str, Any]:
+def _member_fields(case: Case, retained: RetainedMember) -> dict[str, Any]:
     one, language = retained.member, case.language
     return {
         "words": plain(language.identifier(one["entity_id"]), 300),
@@ -439,26 +111,20 @@ def _member_fields(case: Referred, retained: RetainedMember) -> dict[str, Any]:
         "first": format_utc(one["first_seen"]),
         "last": format_utc(one["last_seen"]),
         "people": language.count("person", one["reporters"]),
-        "records": language.join(
-            [
-                language.count(noun, one[name])
-                for name, noun in (("complaints", "complaint"), ("calls", "call_record"))
-                if one[name]
-            ]
-        ),
+        "records": language.records(one),
         "paid": _paid(case, one["entity_id"]),
         "first_until": _day(language, retained.first_until),
         "last_until": _day(language, retained.last_until),
     }
 
 
-def _paid(case: Referred, payee: str) -> str:
+def _paid(case: Case, payee: str) -> str:
     """Sums up the payments to a member that complaints itemize; nothing where there are none."""
     found = [
-        (record, each)
+        (record, payment)
         for record in case.records.in_order
-        for each in record.payments
-        if each["payee"] == payee
+        for payment in record.payments
+        if payment["payee"] == payee
     ]
     amounts: dict[str, list[Decimal]] = defaultdict(list)
     for _, each in found:

@@ -73,14 +73,15 @@ def seal_entry(path: str, content: bytes) -> SealEntry:
         "path": path,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "chunks": [merkle_leaf(one).hex() for one in chunks],
+        "chunks": [merkle_leaf(chunk).hex() for chunk in chunks],
     }
 
 
 def merkle_root(entries: Iterable[SealEntry]) -> str:
     """Returns the root over the lines `SHA-256 BYTES PATH` of the files, by path."""
     lines = sorted(
-        (one["path"], f"{one['sha256']} {one['bytes']} {one['path']}\n") for one in entries
+        (entry["path"], f"{entry['sha256']} {entry['bytes']} {entry['path']}\n")
+        for entry in entries
     )
     return merkle_tree_hash([merkle_leaf(line.encode()) for _, line in lines]).hex()
 
@@ -119,7 +120,7 @@ def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
         raise SealError("does not list its files")
     for one in entries:
         _check(one)
-    paths = [one["path"] for one in entries]
+    paths = [entry["path"] for entry in entries]
     if paths != sorted(set(paths)):
         raise SealError("lists its files twice or out of order")
     if whole.get("merkle_root") != merkle_root(entries):
@@ -243,7 +244,9 @@ def _check_response(
 
 def _signer(response: Any) -> str:
     """Returns the subject of the certificate that signed."""
-    signers = {(one.issuer, one.serial_number) for one in response.signed_data.signer_infos}
+    signers = {
+        (signer.issuer, signer.serial_number) for signer in response.signed_data.signer_infos
+    }
     for der in response.signed_data.certificates:
         one = x509.load_der_x509_certificate(der)
         if (one.issuer, one.serial_number) in signers:
@@ -332,12 +335,12 @@ def verify_package(
         return result
     _signature(result, content, signature, keys, by_organisation)
     result.files = len(entries)
-    for one in entries:
-        file = there.pop(one["path"], None)
+    for entry in entries:
+        file = there.pop(entry["path"], None)
         if file is None:
-            result.findings.append(Finding(one["path"], f"is missing ({one['bytes']} bytes)"))
+            result.findings.append(Finding(entry["path"], f"is missing ({entry['bytes']} bytes)"))
         else:
-            result.findings.extend(_compared(file, one))
+            result.findings.extend(_compared(file, entry))
     _time_stamp(result, content, there, roots)
     for added in sorted(there.keys() - set(UNSEALED)):
         size = there[added].lstat().st_size
@@ -354,19 +357,19 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
             entries = sorted(found, key=attrgetter("name"))
         if inside and not entries:
             yield inside.rstrip("/"), "is an empty folder, which no package has"
-        for one in entries:
-            path, seen = f"{inside}{one.name}", seen + 1
+        for entry in entries:
+            path, seen = f"{inside}{entry.name}", seen + 1
             if seen > MOST_FILES:
                 yield path, f"is one of more than {MOST_FILES} files, which no package has"
                 return
-            if one.is_symlink():
+            if entry.is_symlink():
                 yield path, "is a symbolic link, which no package has; it was not followed"
-            elif one.is_dir(follow_symlinks=False):
+            elif entry.is_dir(follow_symlinks=False):
                 if path.count("/") < DEEPEST:
                     waiting.append(f"{path}/")
                 else:
                     yield path, "is a folder deeper than any of a package; it was not read"
-            elif stat.S_ISREG(one.stat(follow_symlinks=False).st_mode):
+            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
                 yield path, ""
             else:
                 yield path, "is not a regular file; it was not read"
@@ -406,7 +409,7 @@ def _signature(
         why = str(error)
         if others:
             why = f"is signed by {others[0]}, which it does not name as its issuer"
-        theirs = [key for one in others for key in by_organisation[one]]
+        theirs = [key for other in others for key in by_organisation[other]]
         try:
             # An altered seal may name no issuer any more.
             signing.verify_detached(content, signature, theirs)
@@ -437,24 +440,24 @@ def _as_written(signature: bytes) -> bool:
     return (json.dumps(again, indent=2, sort_keys=True) + "\n").encode() == signature
 
 
-def _compared(path: Path, one: SealEntry) -> Iterator[Finding]:
+def _compared(path: Path, entry: SealEntry) -> Iterator[Finding]:
     """Yields the differences of a file from its seal: ranges of bytes, and a wrong length.
 
     No more of it is read than was sealed.
     """
-    name, whole = one["path"], hashlib.sha256()
+    name, whole = entry["path"], hashlib.sha256()
     altered: list[list[int]] = []
     size = 0
     with os.fdopen(_open(path), "rb") as file:
         there = os.fstat(file.fileno()).st_size
-        if one["bytes"] and not there:
-            yield Finding(name, f"is empty: all of its {one['bytes']} bytes are gone")
+        if entry["bytes"] and not there:
+            yield Finding(name, f"is empty: all of its {entry['bytes']} bytes are gone")
             return
-        for number, digest in enumerate(one["chunks"]):
-            chunk = file.read(min(CHUNK, one["bytes"] - number * CHUNK))
+        for number, digest in enumerate(entry["chunks"]):
+            chunk = file.read(min(CHUNK, entry["bytes"] - number * CHUNK))
             whole.update(chunk)
             start, size = number * CHUNK, size + len(chunk)
-            end = min(start + CHUNK, one["bytes"])
+            end = min(start + CHUNK, entry["bytes"])
             # A piece that is cut short cannot be checked; that it is cut is reported below.
             if len(chunk) < end - start or merkle_leaf(chunk[: end - start]).hex() == digest:
                 continue
@@ -462,14 +465,16 @@ def _compared(path: Path, one: SealEntry) -> Iterator[Finding]:
                 altered[-1][1] = end
             else:
                 altered.append([start, end])
-    if whole.hexdigest() == one["sha256"] and there == one["bytes"]:
+    if whole.hexdigest() == entry["sha256"] and there == entry["bytes"]:
         return
     for start, end in altered:
         yield Finding(name, f"was altered somewhere in bytes {start} to {end - 1}")
-    if size < one["bytes"]:
-        yield Finding(name, f"ends {one['bytes'] - size} bytes early, at byte {size}")
-    elif there > one["bytes"]:
-        yield Finding(name, f"has {there - one['bytes']} bytes too many, from byte {one['bytes']}")
+    if size < entry["bytes"]:
+        yield Finding(name, f"ends {entry['bytes'] - size} bytes early, at byte {size}")
+    elif there > entry["bytes"]:
+        yield Finding(
+            name, f"has {there - entry['bytes']} bytes too many, from byte {entry['bytes']}"
+        )
     elif not altered:
         yield Finding(name, "was altered: the seal has two digests of it that differ")
 

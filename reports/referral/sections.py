@@ -53,7 +53,7 @@ TABLE_LIMIT = 12
 def infrastructure_section(case: Case) -> list[Block]:
     """Lists the members, by role."""
     facts = case.facts
-    roles = Counter(one["role"] for one in facts.members)
+    roles = Counter(member["role"] for member in facts.members)
     but = case.say("identifiers_section.but_included") if case.included else ""
     blocks: list[Block] = [
         Text(case.say("identifiers_section.about", but=but)),
@@ -132,12 +132,12 @@ def _included(case: Case) -> list[Block]:
         return []
     rows = [
         (
-            str(case.number[one.entity_id]),
-            plain(case.identifier(one.entity_id), 80),
-            plain(one.name),
-            plain(one.reason, 300),
+            str(case.number[inclusion.entity_id]),
+            plain(case.identifier(inclusion.entity_id), 80),
+            plain(inclusion.name),
+            plain(inclusion.reason, 300),
         )
-        for one in case.included
+        for inclusion in case.included
     ]
     return [
         Grid(
@@ -155,7 +155,7 @@ def victims_section(case: Case) -> list[Block]:
     """Counts victims by country and losses by currency, which add up to the exhibits."""
     below, seen = case.reference.policy["suppress_below"], case.disclosed
     say, number = case.say, case.language.number
-    rows = [(one.country, number(one.victims)) for one in seen.countries]
+    rows = [(country.country, number(country.victims)) for country in seen.countries]
     elsewhere = say("victims_section.elsewhere")
     if case.dominant is not None and seen.elsewhere:
         most = case.dominant.victims
@@ -195,13 +195,13 @@ def _more_victims(case: Case) -> list[Block]:
     most = victims_at_most(case.row["victims"], case.cluster_victims, case.shared)
     if most <= case.row["complaints"]:
         return []
-    own = [one for one in case.records.in_order if one.victim is not None]
+    own = [record for record in case.records.in_order if record.victim is not None]
     complained = {one.victim for one in own if one.key[0] == RecordKind.COMPLAINT}
     alone = len({one.victim for one in own} - complained)
     offered = sum(
-        one.people
-        for one in case.records.in_order
-        if one.key[1] in case.senders and one.key[0] == RecordKind.CALL
+        record.people
+        for record in case.records.in_order
+        if record.key[1] in case.senders and record.key[0] == RecordKind.CALL
     )
     return [Text(case.say("victims_section.more_than_complaints", n=alone + offered))]
 
@@ -209,20 +209,20 @@ def _more_victims(case: Case) -> list[Block]:
 def links_section(case: Case) -> list[Block]:
     """Draws and lists the links between the members."""
     facts = case.facts
-    accepted = sorted((one for one in facts.inside if one["accepted"]), key=_heaviest)
-    both = sum(1 for one in accepted if len(one["orgs"]) > 1)
+    accepted = sorted((link for link in facts.inside if link["accepted"]), key=_heaviest)
+    both = sum(1 for link in accepted if len(link["orgs"]) > 1)
     union = len(case.records.union_links)
     rows = [
         (
-            str(case.number[one["entity_a"]]),
-            str(case.number[one["entity_b"]]),
-            str(one["complaints"]),
-            str(one["calls"]),
-            str(one["reporters"]),
-            case.language.organisations(one["orgs"][:3]),
-            case.language.iso_days(one["first_seen"], one["last_seen"]),
+            str(case.number[link["entity_a"]]),
+            str(case.number[link["entity_b"]]),
+            str(link["complaints"]),
+            str(link["calls"]),
+            str(link["reporters"]),
+            case.language.organisations(link["orgs"][:3]),
+            case.language.iso_days(link["first_seen"], link["last_seen"]),
         )
-        for one in accepted[:15]
+        for link in accepted[:15]
     ]
     return [
         Text(
@@ -248,19 +248,19 @@ def links_section(case: Case) -> list[Block]:
 def chronology_section(case: Case) -> list[Block]:
     """Draws records by month and the life of each identifier, and lists handovers."""
     months: dict[str, Counter[str]] = {}
-    for one in case.records.in_order:
-        months.setdefault(f"{one.observed_at:%Y-%m}", Counter())[one.key[0]] += one.people
-    new = Counter(f"{one['first_seen']:%Y-%m}" for one in case.facts.members)
+    for record in case.records.in_order:
+        months.setdefault(f"{record.observed_at:%Y-%m}", Counter())[record.key[0]] += record.people
+    new = Counter(f"{member['first_seen']:%Y-%m}" for member in case.facts.members)
     turns = [
         (
-            f"{case.number[one.before]}",
-            plain(case.identifier(one.before), 60),
-            f"{one.last_seen:%Y-%m-%d}",
-            f"{case.number[one.after]}",
-            plain(case.identifier(one.after), 60),
-            f"{one.first_seen:%Y-%m-%d}",
+            f"{case.number[handover.before]}",
+            plain(case.identifier(handover.before), 60),
+            f"{handover.last_seen:%Y-%m-%d}",
+            f"{case.number[handover.after]}",
+            plain(case.identifier(handover.after), 60),
+            f"{handover.first_seen:%Y-%m-%d}",
         )
-        for one in case.handovers[:20]
+        for handover in case.handovers[:20]
     ]
     blocks: list[Block] = [_month_chart(case, months, new), _timeline_chart(case)]
     if turns:
@@ -318,7 +318,7 @@ def _month_chart(case: Case, months: Mapping[str, Counter[str]], new: Mapping[st
         width=width,
         height=height,
         shapes=shapes,
-        legend=[(one, case.say(f"charts.{one}")) for one in ("complaint", "call", "new")],
+        legend=[(name, case.say(f"charts.{name}")) for name in ("complaint", "call", "new")],
     )
 
 
@@ -342,8 +342,8 @@ def _timeline_chart(case: Case) -> Chart:
         short = label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"
         shapes.append(Label(4, life.y + 12, plain(short, 80)))
         shapes.append(Bar(life.x, life.y + 4, max(life.width, 3), 9, life.kind))
-    shapes += [Line(*one, 1.6, "alone") for one in drawn.handovers]
-    kinds = dict.fromkeys(one.kind for one in drawn.lives)
+    shapes += [Line(*handover, 1.6, "alone") for handover in drawn.handovers]
+    kinds = dict.fromkeys(live.kind for live in drawn.lives)
     left_out = len(case.facts.members) - len(drawn.lives)
     more = case.say("charts.timeline_more", n=left_out) if left_out else ""
     turn = [("alone", case.say("charts.handover"))] if drawn.handovers else []
@@ -485,13 +485,13 @@ def _shared(case: Case) -> list[Block]:
         return []
     rows = [
         (
-            organisation_name(one.organisation),
-            case.language.word("compared_by", one.by),
-            one.words(case.language),
-            one.day,
-            one.signer,
+            organisation_name(overlap.organisation),
+            case.language.word("compared_by", overlap.by),
+            overlap.words(case.language),
+            overlap.day,
+            overlap.signer,
         )
-        for one in case.shared
+        for overlap in case.shared
     ]
     return [
         Grid(
@@ -516,10 +516,10 @@ def _link_chart(case: Case) -> Chart:
     drawn = graph_figure(facts, member_positions(facts, {}))
     weakest = {tuple(sorted((b.link["entity_a"], b.link["entity_b"]))) for b in case.bridges}
     shapes: list[Shape] = []
-    for one in drawn.lines:
-        a, b = drawn.nodes[one.a], drawn.nodes[one.b]
+    for line in drawn.lines:
+        a, b = drawn.nodes[line.a], drawn.nodes[line.b]
         alone = tuple(sorted((a.entity_id, b.entity_id))) in weakest
-        shapes.append(Line(a.x, a.y, b.x, b.y, one.width, "alone" if alone else "link"))
+        shapes.append(Line(a.x, a.y, b.x, b.y, line.width, "alone" if alone else "link"))
     nodes = drawn.nodes
     for node in nodes:
         radius, number = max(node.radius, 12.0), str(case.number[node.entity_id])
@@ -550,7 +550,7 @@ def exculpatory_section(case: Case) -> list[Block]:
 def _spoofing(case: Case) -> list[Block]:
     roles = case.facts.roles
     numbers = [one for one in case.number if one.startswith("phone:")]
-    both = [one for one in numbers if "caller_id" in roles.get(one, ())]
+    both = [number for number in numbers if "caller_id" in roles.get(number, ())]
     alone = case.not_accused.caller_ids
     seen = (
         case.say("exculpatory.seen", n=len(both), numbers=case.numbered(both))
@@ -562,7 +562,7 @@ def _spoofing(case: Case) -> list[Block]:
 
 
 def _owners(case: Case) -> list[Block]:
-    kinds = list(dict.fromkeys(one["kind"] for one in case.facts.members))
+    kinds = list(dict.fromkeys(member["kind"] for member in case.facts.members))
     points = [case.say(f"cautions.{kind}") for kind in kinds if BY_KIND[kind].caution]
     return [Text(case.say("exculpatory.owners")), Points(points)]
 
@@ -625,15 +625,10 @@ def _weak_points(case: Case) -> list[Block]:
     """Lists what the case rests on alone, among identifiers that are established themselves."""
     say, numbered = case.say, case.numbered
     points = []
-    wide = [one for one in case.bridges if len(one.side) > 1]
+    wide = [bridge for bridge in case.bridges if len(bridge.side) > 1]
     ends = {one.link[end] for one in wide for end in ("entity_a", "entity_b")}
     for one in wide:
         a, b = (str(case.number[one.link[end]]) for end in ("entity_a", "entity_b"))
-        seen = [
-            case.language.count(noun, one.link[name])
-            for name, noun in (("complaints", "complaint"), ("calls", "call"))
-            if one.link[name]
-        ]
         points.append(
             say(
                 "exculpatory.bridge",
@@ -642,7 +637,7 @@ def _weak_points(case: Case) -> list[Block]:
                 numbers=numbered(one.side),
                 a=a,
                 b=b,
-                seen=case.language.join(seen),
+                seen=case.language.records(one.link, "call"),
             )
         )
     points += [
@@ -651,17 +646,19 @@ def _weak_points(case: Case) -> list[Block]:
         if entity_id not in ends
     ]
     sure = {
-        one["entity_id"]
-        for one in case.records.mentions
-        if one["confidence"] >= SURE_CONFIDENCE and not one["also_read_as"]
+        mention["entity_id"]
+        for mention in case.records.mentions
+        if mention["confidence"] >= SURE_CONFIDENCE and not mention["also_read_as"]
     }
     of_one = {
         "unlinked": case.unlinked,
-        "ends_alone": [one.side[0] for one in case.bridges if len(one.side) == 1],
+        "ends_alone": [bridge.side[0] for bridge in case.bridges if len(bridge.side) == 1],
         "single_record": [
-            one["entity_id"] for one in case.facts.members if one["complaints"] + one["calls"] < 2
+            member["entity_id"]
+            for member in case.facts.members
+            if member["complaints"] + member["calls"] < 2
         ],
-        "misread": sorted({one["entity_id"] for one in case.records.mentions} - sure),
+        "misread": sorted({mention["entity_id"] for mention in case.records.mentions} - sure),
     }
     points += [
         say(f"exculpatory.{name}", n=len(ids), numbers=numbered(ids))
@@ -674,10 +671,10 @@ def _weak_points(case: Case) -> list[Block]:
 
 
 def _near_misses(case: Case) -> list[Block]:
-    of = sorted({one["near_miss_of"] for one in case.left_out} & case.number.keys())
+    of = sorted({member["near_miss_of"] for member in case.left_out} & case.number.keys())
     if not of:
         return []
-    count = sum(one["near_miss_of"] in case.number for one in case.left_out)
+    count = sum(member["near_miss_of"] in case.number for member in case.left_out)
     return [Text(case.say("exculpatory.near_misses", n=count, numbers=case.numbered(of)))]
 
 

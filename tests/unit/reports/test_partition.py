@@ -80,10 +80,7 @@ def tangled():
 
 
 def facts(source, ids):
-    return {
-        one.row["cluster_id"]: one
-        for one in gather_facts(source, ids, partial(tables.kept_narratives, source))
-    }
+    return {one.row["cluster_id"]: one for one in gather_facts(source, ids)}
 
 
 @pytest.mark.slow

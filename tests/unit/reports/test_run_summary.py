@@ -100,11 +100,9 @@ def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
     run = write_run(tmp_path / "r", rows)
     ids, total = shared_ids(run, listed_entities(run), limit=2)
     found = shared_entities(run, ids, {})
-    assert [(one.entity_id, one.cluster_id) for one in found] == [(IDS[1], "c-1"), (IDS[0], "c-0")]
+    of = [(rows["members"][at]["tier"], rows["members"][at]["robustness"]) for at in (1, 0)]
+    assert found == [[IDS[1], "c-1", *of[0], []], [IDS[0], "c-0", *of[1], []]]
     assert total == 3
-    assert [(one.tier, one.robustness) for one in found] == [
-        (rows["members"][at]["tier"], rows["members"][at]["robustness"]) for at in (1, 0)
-    ]
 
 
 def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
@@ -113,8 +111,9 @@ def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
     run = write_run(tmp_path / "r", rows)
     for step in (1, 7):
         found = record_trend(run, step)
-        assert (found.step, found.earlier, found.end) == (step, 1, date(2026, 3, 10))
-        assert sum(bar.complaints for bar in found.bars) == 2
+        assert (found["step"], found["earlier"], sum(found["complaints"])) == (step, 1, 2)
+        after = date.fromisoformat(found["start"]) + timedelta(len(found["complaints"]) * step)
+        assert after == date(2026, 3, 11)
 
 
 def places_of(run, *options, **named):

@@ -215,9 +215,7 @@ def clusters(draw):
     row |= {"name": draw(st.text(min_size=1, max_size=99)), "brands": draw(st.lists(st.text()))}
     members = [entity(one, **seen()) | member(one, "c-1", confidence=draw(share)) for one in ids]
     inside = [link(ids[0], one, accepted=draw(st.booleans()), **seen()) for one in ids[1:]]
-    nothing = {"lineage": [], "near": [], "soft": [], "suppliers": [], "scripts": {}, "days": {}}
-    nothing |= {"roles": {}, "carriers": {}, "readings": []}
-    return ClusterFacts(row=row, members=members, inside=inside, **nothing)
+    return ClusterFacts(row=row, members=members, inside=inside)
 
 
 @pytest.mark.slow

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from reports.referral.providers import PRIORITIES, retention_end
 from reports.referral.reference import english
-from reports.referral.requests import PRIORITIES, retention_end
 from tests.support.made_up_case import IDS, ROLES, case_of, package_of, rows
 
 MOMENT = datetime(2024, 8, 31, 12, tzinfo=UTC)
