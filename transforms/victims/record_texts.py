@@ -23,7 +23,7 @@ from transforms.arrow_util import Array, list_items
 from transforms.casts import true_mask
 from transforms.decode.escapes import WEB_ESCAPE
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
-from transforms.decode.readings import OPENED, TOKEN_HINT, readings_of_digits
+from transforms.decode.readings import OPENED, TOKEN_HINT, has_token, readings_of_digits
 from transforms.text_spans import ALPHANUMERIC_BYTES, slice_bytes, string_array, string_buffers
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
@@ -67,7 +67,7 @@ _CLOSE = re.compile(rf"[\W_]{{1,{_GAP}}}", re.ASCII)
 _MAX_BESIDE = 2
 """Words for digits beside a number that are no part of it: 'eight one five ... four one day'."""
 
-_ODD = rf"[^{PLAIN}]|(?-i:{TOKEN_HINT})|{WEB_ESCAPE}"
+_ODD = rf"[^{PLAIN}]|{WEB_ESCAPE}"
 """RE2: without a match of this, a text has one form, but for what words stand for."""
 
 _ODD_OR_WORDS = rf"{_ODD}|{DIGIT_WORDS_HINT}"
@@ -272,8 +272,12 @@ def digits_of_column(column: pa.ListArray, texts: RecordTexts) -> DigitRuns:
 
 def find_digits(texts: pa.Array) -> DigitRuns:
     """Finds the runs of digits in strings or null; forms with too few for a number have none."""
-    special = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, _ODD_OR_WORDS), False))
-    odd = special[true_mask(pc.match_substring_regex(texts.take(pa.array(special)), _ODD))]
+    special = _rows_with(texts, _ODD_OR_WORDS)
+    odd = special[_rows_with(texts.take(pa.array(special)), _ODD)]
+    coded = _rows_with(texts, TOKEN_HINT)
+    opened = [has_token(text) for text in texts.take(pa.array(coded)).to_pylist()]
+    coded = coded[np.array(opened, bool)]
+    special, odd = np.union1d(special, coded), np.union1d(odd, coded)
     plain = true_mask(pc.is_valid(texts))
     plain[odd] = False
     plain = np.flatnonzero(plain)
@@ -286,6 +290,11 @@ def find_digits(texts: pa.Array) -> DigitRuns:
     if len(special):
         runs = runs.take(np.argsort(forms, kind="stable"))
     return runs
+
+
+def _rows_with(texts: pa.Array, pattern: str) -> Array:
+    """Returns the rows of strings or null in which a pattern (RE2) matches."""
+    return np.flatnonzero(true_mask(pc.match_substring_regex(texts, pattern)))
 
 
 def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
