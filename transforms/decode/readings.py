@@ -36,7 +36,8 @@ MOST_LAYERS = 3
 """Encodings within each other that are read: Base64 in Base64, or in a link in Base64."""
 
 TOKEN_HINT = (
-    r"[MNO][DTjz][AEIMQUYcgk][w-z0-5]|(?:3[0-9]){3}[2-7][0-9A-Fa-f]|[/?#=&][A-Za-z0-9+_-]{12}"
+    r"[MNO][DTjz][AEIMQUYcgk][w-z0-5]|(?:3[0-9]){3}(?:[2-7][0-9A-Fa-f]){4}"
+    r"|[/?#=&][A-Za-z0-9+_-]{12}"
 )
 """RE2: without a match of this, a text has no token of a number, and no link has any token.
 
@@ -109,6 +110,11 @@ def readings_of_digits(text: str) -> Iterator[tuple[int, Reading]]:
     opened = open_tokens(text)
     if len(opened.text) < len(text):
         yield OPENED, opened
+
+
+def has_token(text: str) -> bool:
+    """Tells whether a text has a token of Base64 or hex that `open_tokens` opens."""
+    return any(_open(token[0]) for token in _TOKEN.finditer(text))
 
 
 def open_tokens(text: str, layers: int = MOST_LAYERS) -> Reading:

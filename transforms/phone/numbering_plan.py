@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import phonenumbers as pn
@@ -55,11 +55,6 @@ class NumberPattern(NamedTuple):
     pattern: re.Pattern[str] = _NEVER
     lengths: frozenset[int] = frozenset()
 
-    def match(self, digits: str) -> bool:
-        """Tells whether a number is of the pattern and of one of the lengths."""
-        fits = not self.lengths or len(digits) in self.lengths
-        return fits and self.pattern.fullmatch(digits) is not None
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -99,13 +94,31 @@ class Plan:
 
     def line_type(self, digits: str) -> str:
         """Returns the line type of a number, empty for none."""
-        if not self.general.match(digits):
+        size = len(digits)
+        if size not in self._kinds:
+            self._kinds[size] = self._kinds_of_length(size)
+        match = self._kinds[size].fullmatch(digits)
+        if match is None or not self.is_general(digits):
             return ""
-        for kind, pattern in self.types.items():
-            if pattern.match(digits):
-                both = kind == FIXED and (self.same or self.types[MOBILE].match(digits))
-                return FIXED_OR_MOBILE if both else kind
-        return ""
+        kind = str(match.lastgroup)
+        if kind == FIXED and (self.same or self._is_mobile(digits)):
+            return FIXED_OR_MOBILE
+        return kind
+
+    @cached_property
+    def _kinds(self) -> dict[int, re.Pattern[str]]:
+        return {}
+
+    def _kinds_of_length(self, size: int) -> re.Pattern[str]:
+        """Returns a pattern with a group for each line type, in their order."""
+        rows = [("", self.general), *self.types.items()]
+        fits = {kind for kind, row in rows if not row.lengths or size in row.lengths}
+        groups = (f"(?P<{kind}>{row.pattern.pattern})" for kind, row in rows[1:] if kind in fits)
+        return _compiled("|".join(groups) if "" in fits else None)
+
+    def _is_mobile(self, digits: str) -> bool:
+        pattern, lengths = self.types[MOBILE]
+        return len(digits) in lengths and pattern.fullmatch(digits) is not None
 
 
 @cache

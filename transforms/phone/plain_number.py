@@ -49,8 +49,6 @@ _TOLL_FREE, _SHAPED = re.compile(NANP_TOLL_FREE), re.compile(NANP_SHAPED)
 class PlainNumber(NamedTuple):
     """A number as its digits are read; where no region claims it, `line_type` is empty."""
 
-    written: str
-    """The number in ASCII, without its extension."""
     code: str
     significant: str
     """The digits after the country code."""
@@ -58,9 +56,11 @@ class PlainNumber(NamedTuple):
     """True where it was written without its country code."""
     complete: bool
     """True where it was written with its trunk prefix, or its plan requires none for it."""
-    region: str = ""
-    line_type: str = ""
-    extension: str | None = None
+    region: str
+    line_type: str
+    written: str
+    """The number in ASCII, without its extension."""
+    extension: str | None
 
     @property
     def e164(self) -> str:
@@ -68,8 +68,14 @@ class PlainNumber(NamedTuple):
         return f"+{self.code}{self.significant}"
 
 
+_Significant = tuple[str, str, bool, bool]
+"""The first four fields of a `PlainNumber`."""
+
+
 def read_plain(raw: str, region: str | None) -> PlainNumber | None:
     """Reads a number without blanks around it, or returns None where the library must.
+
+    A national number that is shaped like another plan's is left to the library.
 
     Args:
         raw: As written.
@@ -80,31 +86,44 @@ def read_plain(raw: str, region: str | None) -> PlainNumber | None:
         written = raw.translate(_SIGNS)
     elif match := _EXTENSION.search(raw):
         written, extension = raw[: match.start()], match[1]
-    if not _SHAPE.fullmatch(written) or _NOT_NUMBERS.search(written):
+    if not _SHAPE.fullmatch(written):
+        return None
+    if ("/" in written or written.endswith(".0")) and _NOT_NUMBERS.search(written):
         return None
     digits = "".join(_DIGITS.findall(written))
     if "+" in written:
-        read = _read_international(written, digits)
+        read = _read_international(digits)
     else:
         plan = plan_of_region(region)
         if plan is None or (plan.code != NANP and _TOLL_FREE.fullmatch(raw)):
             return None
-        read = _read_dialed(written, digits, plan)
-    return read and _claimed(read._replace(extension=extension), raw)
-
-
-def _read_international(written: str, digits: str) -> PlainNumber | None:
-    """Reads digits that begin with a country code."""
-    code = next((digits[:size] for size in (1, 2, 3) if digits[:size] in country_codes()), None)
-    if code is None or len(digits) <= 3:
+        read = _read_dialed(digits, plan)
+    if read is None:
         return None
-    return _read_national(written, digits[len(code) :], main_plan_of_code(code), national=False)
+    code, significant, national, complete = read
+    claimed, line_type = _claim(code, significant)
+    may_be_foreign = line_type and national and code != NANP
+    if may_be_foreign and (_SHAPED.fullmatch(raw) or country_code_pattern().match(raw)):
+        return None
+    complete = complete or not requires_trunk_prefix(code, significant)
+    return PlainNumber(
+        code, significant, national, complete, claimed, line_type, written, extension
+    )
 
 
-def _read_dialed(written: str, digits: str, plan: Plan) -> PlainNumber | None:
+def _read_international(digits: str) -> _Significant | None:
+    """Reads digits that begin with a country code."""
+    for size in (1, 2, 3):
+        if digits[:size] in country_codes() and len(digits) > 3:
+            plan = main_plan_of_code(digits[:size])
+            return _read_national(digits[size:], plan, national=False)
+    return None
+
+
+def _read_dialed(digits: str, plan: Plan) -> _Significant | None:
     """Reads digits as dialed in a region: national, or after its international prefix."""
     if abroad := plan.idd.match(digits):
-        return _read_international(written, digits[abroad.end() :])
+        return _read_international(digits[abroad.end() :])
     if digits.startswith(plan.code):
         rest = digits[len(plan.code) :]
         ahead = _trunk_length(plan, rest)
@@ -113,19 +132,19 @@ def _read_dialed(written: str, digits: str, plan: Plan) -> PlainNumber | None:
         rest = rest[ahead:]
         shorter = not plan.is_general(digits) and plan.is_general(rest)
         if shorter or len(digits) > plan.longest:
-            return _read_national(written, rest, main_plan_of_code(plan.code), national=False)
-    return _read_national(written, digits, plan, national=True)
+            return _read_national(rest, main_plan_of_code(plan.code), national=False)
+    return _read_national(digits, plan, national=True)
 
 
-def _read_national(written: str, digits: str, plan: Plan, *, national: bool) -> PlainNumber | None:
+def _read_national(digits: str, plan: Plan, *, national: bool) -> _Significant | None:
     """Reads a number without its trunk prefix, where the rest has a length of the plan."""
     ahead = _trunk_length(plan, digits)
     if ahead is None:
         return None
     never_written = not plan.has_trunk or not national or plan.code == NANP
-    if plan.has_complete_length(len(digits) - ahead):
+    if ahead and plan.has_complete_length(len(digits) - ahead):
         digits = digits[ahead:]
-    return PlainNumber(written, plan.code, digits, national, never_written or ahead > 0)
+    return plan.code, digits, national, never_written or ahead > 0
 
 
 def _trunk_length(plan: Plan, digits: str) -> int | None:
@@ -138,25 +157,14 @@ def _trunk_length(plan: Plan, digits: str) -> int | None:
     return 0 if kept else ahead
 
 
-def _claimed(number: PlainNumber, raw: str) -> PlainNumber | None:
-    """Adds the region that claims a number, and its line type.
+def _claim(code: str, significant: str) -> tuple[str, str]:
+    """Returns the region that claims a number, and its line type there, empty for none.
 
-    A region may claim by its start a number of no type: that makes it invalid. A national number
-    that is shaped like another plan's is left to the library.
+    A region may claim by its start a number of no type: that makes it invalid.
     """
-    line_type = ""
-    for plan in plans_of_code(number.code):
-        if plan.start is None or plan.start.match(number.significant):
-            line_type = plan.line_type(number.significant)
+    for plan in plans_of_code(code):
+        if plan.start is None or plan.start.match(significant):
+            line_type = plan.line_type(significant)
             if line_type or plan.start:
-                break
-    if not line_type:
-        return number
-    if (
-        number.national
-        and number.code != NANP
-        and (_SHAPED.fullmatch(raw) or country_code_pattern().match(raw))
-    ):
-        return None
-    complete = number.complete or not requires_trunk_prefix(number.code, number.significant)
-    return number._replace(region=plan.region, line_type=line_type, complete=complete)
+                return plan.region, line_type
+    return "", ""

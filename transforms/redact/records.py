@@ -9,6 +9,7 @@ found then, and only an identifier with letters in the text itself, by its value
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -29,7 +30,6 @@ from transforms.arrow_util import (
     distinct_rows,
     explode,
     list_items,
-    sorted_lookup,
 )
 from transforms.casts import true_mask
 from transforms.decode.escapes import Span, plain_in_place
@@ -80,8 +80,6 @@ _ADDRESS_AS_WRITTEN = re.compile(r"[^\s<>\"'(:;,@＠]{1,64}[@＠][^\s<>\"'):;,@�
 _LEAST_OF_PAPER = 9
 """Digits of a paper's number that is looked for a second time, those of social security."""
 
-_ENDINGS = 10**MIN_IDENTIFIER_LENGTH
-
 
 @dataclass(eq=False)
 class RedactRecords(beam.PTransform):
@@ -117,7 +115,7 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     others = others.filter(pc.not_equal(others["role"], Role.VICTIM))
     nothing = pa.scalar(None, pa.string())
     is_phone = pc.equal(others["kind"], EntityKind.PHONE)
-    first, of = distinct_rows((others["raw"], is_phone))
+    first, back = distinct_rows((others["raw"], is_phone))
     raw = others["raw"].take(pa.array(first))
     around = pc.if_else(is_phone.take(pa.array(first)), nothing, raw)
     raw = mask_rows(raw, find_victim_numbers(around, own), mask_spans_fully)
@@ -126,7 +124,7 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     theirs[find_victim_digits(others["also_read_as"], own).rows] = True
     columns = {name: others[name] for name in MENTION.names}
     columns["also_read_as"] = pc.if_else(pa.array(theirs), nothing, others["also_read_as"])
-    columns["raw"] = raw.take(pa.array(of))
+    columns["raw"] = raw.take(pa.array(back))
     return batch_of_columns(columns, MENTION)
 
 
@@ -174,33 +172,35 @@ def withhold_from_complaints(
     """
     texts = record_texts.record_texts(batch, complaint.COMPLAINT_TEXTS)
     narratives = texts.of_field("narrative")
-    whole = {int(narratives[row]): list(those) for row, those in (narrative_spans or {}).items()}
+    whole = {int(narratives[row]): list(spans) for row, spans in (narrative_spans or {}).items()}
     private = _private_spans(batch, texts, whole)
     runs = record_texts.digits_of_column(batch["digits"], texts)
-    every = record_texts.each_digit(runs)
-    digits = every.written().without(whole)
-    for at, span, own in private:
+    every = record_texts.digit_forms(runs)
+    forms = [form.without(whole.get(form.text, ())) for form in every if not form.in_words]
+    for number, span, own in private:
         if own:
-            whole.setdefault(at, []).append(span)
-    others = digits.in_texts({at for at, _, own in private if own}).without(whole)
+            whole.setdefault(number, []).append(span)
+    texts_of_own = {number for number, _, own in private if own}
+    forms += [form.without(whole[form.text]) for form in forms if form.text in texts_of_own]
     papers = _numbers_of_papers(batch, texts)
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers), papers)
     theirs = list(_victims_addresses(batch, texts))
     victims = merge_row_identifiers(victims, _addresses_as_written(texts, theirs))
     wanted = RowPatterns(victims, identifier_matcher.own_numbers(batch))
-    partly = find_wanted(texts, (digits, others), wanted)
-    for at, spans in find_wanted_in_words(texts, every.in_words(), wanted).items():
-        whole.setdefault(at, []).extend(spans)
+    partly = find_wanted(texts, forms, wanted)
+    in_words = [form for form in every if form.in_words]
+    for number, spans in _find_numbers(texts, in_words, wanted).items():
+        whole.setdefault(number, []).extend(spans)
     changed = np.zeros(len(texts.texts), bool)
     changed[[*whole, *partly]] = True
-    for at in narratives[changed[narratives]].tolist():
-        spans = [*whole.get(at, ()), *partly.get(at, ())]
-        partly.setdefault(at, []).extend(stuck_spans(texts.texts[at].as_py(), spans))
-    for at, span, own in private:
+    for number in narratives[changed[narratives]].tolist():
+        spans = [*whole.get(number, ()), *partly.get(number, ())]
+        partly.setdefault(number, []).extend(stuck_spans(texts.texts[number].as_py(), spans))
+    for number, span, own in private:
         if not own:
-            partly.setdefault(at, []).append(span)
-    for at in theirs:
-        partly.setdefault(at, []).append((0, len(texts.texts[at].as_py())))
+            partly.setdefault(number, []).append(span)
+    for number in theirs:
+        partly.setdefault(number, []).append((0, len(texts.texts[number].as_py())))
     masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), partly)
     columns = {name: batch[name] for name in batch.schema.names}
     columns |= record_texts.columns_with_texts(
@@ -220,23 +220,28 @@ def withhold_from_complaints(
 def _victims_addresses(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> Iterator[int]:
     """Yields the texts of `emails` that their complaint gives the role `victim`."""
     addresses, roles = list_items(batch["emails"]), list_items(batch["email_roles"])
-    of = zip(roles.rows, roles.places, roles.values.to_pylist(), strict=True)
-    theirs = {(row, place) for row, place, role in of if role == Role.VICTIM}
+    given = zip(roles.rows, roles.places, roles.values.to_pylist(), strict=True)
+    theirs = {(row, place) for row, place, role in given if role == Role.VICTIM}
     places = zip(addresses.rows, addresses.places, strict=True)
-    for at, place in zip(texts.of_field("emails").tolist(), places, strict=True):
-        if place in theirs and texts.texts[at].is_valid:
-            yield at
+    for number, place in zip(texts.of_field("emails").tolist(), places, strict=True):
+        if place in theirs and texts.texts[number].is_valid:
+            yield number
 
 
 def _addresses_as_written(texts: record_texts.RecordTexts, theirs: Iterable[int]) -> RowIdentifiers:
     """Returns the addresses in some texts, mistyped ones too: no finder reads `jane@gmail.con`."""
-    found = sorted(
-        (int(texts.rows[at]), f"{EntityKind.EMAIL}:{address}")
-        for at in theirs
-        for address in _ADDRESS_AS_WRITTEN.findall(texts.texts[at].as_py())
+    return _row_identifiers(
+        (int(texts.rows[number]), f"{EntityKind.EMAIL}:{address}")
+        for number in theirs
+        for address in _ADDRESS_AS_WRITTEN.findall(texts.texts[number].as_py())
     )
-    rows, addresses = zip(*found, strict=True) if found else ((), ())
-    return RowIdentifiers(np.array(rows, np.int64), pa.array(addresses, pa.string()))
+
+
+def _row_identifiers(pairs: Iterable[tuple[int, str]]) -> RowIdentifiers:
+    """Makes columns of rows and their identifiers."""
+    ordered = sorted(pairs)
+    rows, identifiers = zip(*ordered, strict=True) if ordered else ((), ())
+    return RowIdentifiers(np.array(rows, np.int64), pa.array(identifiers, pa.string()))
 
 
 def withhold_from_calls(
@@ -272,10 +277,10 @@ def withhold_from_calls(
     runs = record_texts.find_digits(cut_to_search_limit(texts.texts))
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     theirs = identifier_matcher.victim_sides(batch, e164)
-    digits, wanted = record_texts.each_digit(runs), RowPatterns(victims, theirs)
-    whole = find_wanted_in_words(texts, digits.in_words(), wanted)
-    found = find_wanted(texts, [digits.written()], wanted)
-    masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), found)
+    forms, wanted = record_texts.digit_forms(runs), RowPatterns(victims, theirs)
+    whole = _find_numbers(texts, [form for form in forms if form.in_words], wanted)
+    partly = find_wanted(texts, [form for form in forms if not form.in_words], wanted)
+    masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), partly)
     masked = truncate_unsearched(masked)
     columns |= record_texts.columns_with_texts(kept, texts._replace(texts=masked))
     return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
@@ -291,80 +296,73 @@ class RowPatterns:
     def __init__(self, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
         self._parts = (identifiers, written)
         self._patterns: dict[int, tuple[Patterns, Patterns]] = {}
-        self.lettered: list[int] = []
+        self._endings: defaultdict[int, set[str]] = defaultdict(set)
+        self.lettered: set[int] = set()
         """The rows with an identifier that has letters."""
-        endings: list[Array] = []
-        others: set[int] = set()
-        for part, plain in ((identifiers, _ID), (written, _AS_WRITTEN)):
+        for part, plain in zip(self._parts, (_ID, _AS_WRITTEN), strict=True):
             known = pc.match_substring_regex(part.identifiers, plain)
-            last = pc.utf8_slice_codeunits(
-                part.identifiers.filter(known), -MIN_IDENTIFIER_LENGTH, None
-            )
-            mask = known.to_numpy(zero_copy_only=False)
-            endings.append(part.rows[mask] * _ENDINGS + last.cast(pa.int64()).to_numpy())
-            others.update(part.rows[~mask].tolist())
-        for row in sorted(others):
-            digits, words = self.patterns(row)
-            ends = [int(one.text[-MIN_IDENTIFIER_LENGTH:]) for one in digits]
-            endings.append(row * _ENDINGS + np.array(ends, np.int64))
-            if words:
-                self.lettered.append(row)
-        self._endings = np.unique(np.concatenate(endings))
+            is_known = true_mask(known)
+            numbers = part.identifiers.filter(known).to_pylist()
+            for row, number in zip(part.rows[is_known].tolist(), numbers, strict=True):
+                self._endings[row].add(number[-MIN_IDENTIFIER_LENGTH:])
+            for row in np.unique(part.rows[~is_known]).tolist():
+                digits, words = self.patterns(row)
+                self._endings[row].update(form.text[-MIN_IDENTIFIER_LENGTH:] for form in digits)
+                if words:
+                    self.lettered.add(row)
 
     def patterns(self, row: int) -> tuple[Patterns, Patterns]:
         """Returns every form of what is looked for in a row: digits, and those with letters."""
         if row not in self._patterns:
             every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
-            digits = frozenset(one for one in every if one.text.isdecimal())
+            digits = frozenset(pattern for pattern in every if pattern.text.isdecimal())
             words = every - digits | account_names(_of_row(self._parts[0], row))
             self._patterns[row] = digits, words
         return self._patterns[row]
 
-    def end_in(self, rows: Array, endings: Array) -> Array:
-        """Tells which numbers are the last digits of what is looked for in their row."""
-        return sorted_lookup(self._endings, rows * _ENDINGS + endings)[1]
+    def may_be_in(self, digits: str, row: int) -> bool:
+        """Tells whether digits contain the last ones of a number that is looked for in a row."""
+        return any(ending in digits for ending in self._endings.get(row, ()))
 
 
 def find_wanted(
-    texts: record_texts.RecordTexts, digits: Iterable[record_texts.Digits], wanted: RowPatterns
+    texts: record_texts.RecordTexts, forms: Iterable[record_texts.DigitForm], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
     """Returns the spans of the identifiers wanted in a text's row, by text, where there are any.
 
-    Numbers are looked for among all `digits` of the texts, or all but those that are masked anyway;
-    what has letters in the texts of its row, which are few.
+    Numbers are looked for among the digits of `forms`, and what has letters in the texts of its
+    row, which are few.
     """
-    rows = texts.rows
-    found: dict[int, list[Span]] = {}
-    for those in digits:
-        text, endings = those.windows(MIN_IDENTIFIER_LENGTH)
-        for at in np.unique(text[wanted.end_in(rows[text], endings)]).tolist():
-            patterns, _ = wanted.patterns(int(rows[at]))
-            spans = (find_in_digits(*form, patterns) for form in those.of_text(at))
-            if every := list(chain.from_iterable(spans)):
-                written = texts.texts[at].as_py()
-                found.setdefault(at, []).extend(whole_span(written, *span) for span in every)
+    spans = _find_numbers(texts, forms, wanted)
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
-    lettered = np.flatnonzero(np.isin(rows, wanted.lettered) & long)
-    for at, written in zip(
-        lettered.tolist(), texts.texts.take(pa.array(lettered)).to_pylist(), strict=True
-    ):
-        _, patterns = wanted.patterns(int(rows[at]))
-        found.setdefault(at, []).extend(find_identifiers(written[:SEARCH_LIMIT], patterns))
-    return {at: spans for at, spans in found.items() if spans}
+    for number in np.flatnonzero(np.isin(texts.rows, list(wanted.lettered)) & long).tolist():
+        _, patterns = wanted.patterns(int(texts.rows[number]))
+        written = texts.texts[number].as_py()[:SEARCH_LIMIT]
+        if found := list(find_identifiers(written, patterns)):
+            spans.setdefault(number, []).extend(found)
+    return spans
 
 
-def find_wanted_in_words(
-    texts: record_texts.RecordTexts, digits: record_texts.Digits, wanted: RowPatterns
+def _find_numbers(
+    texts: record_texts.RecordTexts, forms: Iterable[record_texts.DigitForm], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
-    """Returns the same of numbers in words, whose `digits` they stand for."""
-    text, endings = digits.windows(MIN_IDENTIFIER_LENGTH)
-    hit = np.unique(text[wanted.end_in(texts.rows[text], endings)]).tolist()
-    found = {
-        at: list(find_in_words(texts.texts[at].as_py(), wanted.patterns(int(texts.rows[at]))[0]))
-        for at in hit
-    }
-    return {at: spans for at, spans in found.items() if spans}
+    """Returns the same of numbers, in the text itself where words stand for their digits."""
+    spans: dict[int, list[Span]] = {}
+    rows = texts.rows.tolist()
+    for form in forms:
+        if not wanted.may_be_in(form.digits, rows[form.text]):
+            continue
+        patterns, _ = wanted.patterns(rows[form.text])
+        written = texts.texts[form.text].as_py()
+        if form.in_words:
+            found = list(find_in_words(written, patterns))
+        else:
+            hits = find_in_digits(form.digits, form.places, patterns)
+            found = [whole_span(written, *span) for span in hits]
+        if found:
+            spans.setdefault(form.text, []).extend(found)
+    return spans
 
 
 def _of_row(part: RowIdentifiers, row: int) -> list[str]:
@@ -413,23 +411,29 @@ def _victims_numbers_in(
     """Returns the digits of victims' numbers in the texts of each row."""
     if not len(numbers):
         return NO_IDENTIFIERS
-    at, candidates = record_texts.candidate_digits(runs)
-    return victim_digits_among(texts.rows[at], candidates, numbers)
+    of_text, candidates = record_texts.candidate_digits(runs)
+    return victim_digits_among(texts.rows[of_text], candidates, numbers)
 
 
 def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> RowIdentifiers:
     """Returns the digits of each row's papers and cards: once more they may look like nothing."""
-    at, items = texts.of_column(batch["private"])
-    fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
-    found = set()
-    for text, start, end, what in zip(at.tolist(), *fields, strict=True):
-        if what == complaint.PAPER:
-            written = plain_in_place(texts.texts[text].as_py()[start:end])
-            digits = "".join(one for one in written if "0" <= one <= "9")
+    papers = set()
+    for number, start, end, sort in _private_items(batch, texts):
+        if sort == complaint.PAPER:
+            written = plain_in_place(texts.texts[number].as_py()[start:end])
+            digits = "".join(sign for sign in written if "0" <= sign <= "9")
             if len(digits) >= _LEAST_OF_PAPER:
-                found.add((int(texts.rows[text]), digits))
-    rows, numbers = zip(*sorted(found), strict=True) if found else ((), ())
-    return RowIdentifiers(np.array(rows, np.int64), pa.array(numbers, pa.string()))
+                papers.add((int(texts.rows[number]), digits))
+    return _row_identifiers(papers)
+
+
+def _private_items(
+    batch: pa.RecordBatch, texts: record_texts.RecordTexts
+) -> Iterator[tuple[int, int, int, str]]:
+    """Yields the text, start, end and sort of what was found to be private."""
+    numbers, items = texts.of_column(batch["private"])
+    fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
+    yield from zip(numbers.tolist(), *fields, strict=True)
 
 
 def _private_spans(
@@ -440,18 +444,16 @@ def _private_spans(
     Where identifiers that are `withheld`, by text, stand in what is one's own, that is what is
     around them; a number ends where they begin.
     """
-    at, items = texts.of_column(batch["private"])
-    fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
     spans: list[tuple[int, Span, bool]] = []
-    for text, start, end, what in zip(at.tolist(), *fields, strict=True):
-        if what in (complaint.PAPER, complaint.OTHER_PRIVATE):
+    for text, start, end, sort in _private_items(batch, texts):
+        if sort in (complaint.PAPER, complaint.OTHER_PRIVATE):
             spans.append((text, (start, end), False))
             continue
-        inside = [one for one in withheld.get(text, ()) if one[0] < end and one[1] > start]
+        inside = [span for span in withheld.get(text, ()) if span[0] < end and span[1] > start]
         edges = [start, *chain.from_iterable(sorted(inside)), end]
         around = list(zip(edges[::2], edges[1::2], strict=True))
-        of_own = around[:1] if what == complaint.OWN_NUMBER else around
-        spans += [(text, one, True) for one in of_own if one[0] < one[1]]
+        of_own = around[:1] if sort == complaint.OWN_NUMBER else around
+        spans += [(text, span, True) for span in of_own if span[0] < span[1]]
     return spans
 
 

@@ -13,7 +13,7 @@ from transforms.victims.identifier_matcher import (
     find_identifiers,
     identifier_patterns,
 )
-from transforms.victims.record_texts import RecordTexts, each_digit, find_digits
+from transforms.victims.record_texts import RecordTexts, digit_forms, find_digits
 
 NUMBERS = ("+12125550123", "+442079460958", "+5491123456789", "+34935779397")
 
@@ -67,7 +67,7 @@ def found(texts, wanted, rows):
     """The places that are found in each text."""
     column = pa.array(texts, pa.string())
     of_rows = RecordTexts(np.array(rows, np.int64), column, [("text", None, len(texts))])
-    spans = find_wanted(of_rows, [each_digit(find_digits(column))], wanted)
+    spans = find_wanted(of_rows, digit_forms(find_digits(column)), wanted)
     return [places(spans.get(at, ())) for at in range(len(texts))]
 
 
@@ -106,9 +106,10 @@ def test_a_text_without_the_digits_is_ruled_out(monkeypatch):
 def test_a_number_beside_what_is_masked_stands_alone():
     wanted = row_patterns([(["+12125550123"], [])])
     texts = RecordTexts(np.zeros(1, np.int64), pa.array(["87 5550123"]), [("text", None, 1)])
-    digits = each_digit(find_digits(texts.texts))
-    assert find_wanted(texts, [digits], wanted) == {}
-    assert find_wanted(texts, [digits.without({0: [(0, 2)]})], wanted) == {0: [(3, 10)]}
+    forms = digit_forms(find_digits(texts.texts))
+    assert find_wanted(texts, forms, wanted) == {}
+    forms = [form.without([(0, 2)]) for form in forms]
+    assert find_wanted(texts, forms, wanted) == {0: [(3, 10)]}
 
 
 def test_every_form_of_a_number_has_its_last_digits_last():

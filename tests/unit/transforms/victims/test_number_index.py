@@ -126,13 +126,11 @@ def test_a_list_of_digits_has_few_candidates():
     assert 0 < len(rows) <= 2 * record_texts.MAX_DIGITS
 
 
-@given(st.lists(st.none() | TEXTS | CODED.map("".join)), st.sampled_from([1, 50, 1 << 22]))
-def test_columns_have_the_candidates_of_their_texts(texts, size):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(record_texts, "BATCH_BYTES", size)
-        rows, digits = record_texts.candidate_digits(
-            record_texts.find_digits(pa.array(["", *texts], pa.string()).slice(1))
-        )
+@given(st.lists(st.none() | TEXTS | CODED.map("".join)))
+def test_columns_have_the_candidates_of_their_texts(texts):
+    rows, digits = record_texts.candidate_digits(
+        record_texts.find_digits(pa.array(["", *texts], pa.string()).slice(1))
+    )
     found = set(zip(rows.tolist(), digits.to_pylist(), strict=True))
     every = {(row, one) for row, text in enumerate(texts) for one in candidates_of(text or "")}
     assert every <= found
@@ -151,10 +149,10 @@ def test_digits_that_travel_with_their_records_are_those_of_their_texts(lists):
     back = record_texts.digits_of_column(column, texts)
     assert all(map(np.array_equal, digits[:2], back[:2]))
     assert (digits.digits, digits.joint.tolist()) == (back.digits, back.joint.tolist())
-    for at, text in enumerate(texts.texts.to_pylist()):
-        for form, places in record_texts.each_digit(back).of_text(at):
-            assert len(form) == len(places) and places == sorted(places)
-            assert all(0 <= place < len(text) for place in places)
+    written = texts.texts.to_pylist()
+    for form in record_texts.digit_forms(back):
+        assert len(form.digits) == len(form.places) and form.places == sorted(form.places)
+        assert all(0 <= place < len(written[form.text]) for place in form.places)
     kept = record_texts.columns_with_texts(batch, texts)
     assert kept["urls"].to_pylist() == lists and kept["language"] == batch["language"]
 
