@@ -34,7 +34,7 @@ from transforms.graph.cluster_facts import (
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.incidence import are_hard
-from transforms.graph.link_weights import reporter_hashes
+from transforms.graph.link_weights import link_probability, reporter_hashes
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
 from transforms.reporters import (
     NO_CHANNEL,
@@ -112,11 +112,6 @@ def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
     return Cohesion(frozenset(cut_vertices), tuple(rows), tie)
 
 
-def confidence_of_weight(tie: float) -> float:
-    """Returns 1 - 2^-tie: 0 for no evidence, and half the doubt with each record's worth."""
-    return 1 - 2**-tie
-
-
 def member_rows(
     cluster_id: str,
     members: Sequence[Row],
@@ -145,7 +140,7 @@ def member_rows(
                 "entity_id": entity_id,
                 "cluster_id": cluster_id,
                 "role": one["role"],
-                "confidence": confidence_of_weight(weight),
+                "confidence": link_probability(weight),
                 "bridge": entity_id in cut_vertices,
                 "reporters": one["reporters"],
                 "robustness": how.robustness,

@@ -190,13 +190,12 @@ def weakest_cut(
     """
     if sum(core) < 2 * core_a_side:
         return None
-    times = _times(named)
     pairs, core_members = list(same), [place for place, is_core in enumerate(core) if is_core]
-    if times and not pairs and len(core) <= MOST_PROVEN_MEMBERS:
-        small = _weakest_small_side(times, core_members, len(core), core_a_side)
+    if not pairs and len(core) <= MOST_PROVEN_MEMBERS:
+        small = _weakest_small_side(_matrix(named, len(core)), core_members, core_a_side)
         if small is not None:
             return _measured_cut(named, core, *small, exact=True)
-    joined = _join(list(range(len(core))), pairs)
+    times, joined = _times(named), _join(list(range(len(core))), pairs)
     ties = _ties(times, joined)
     compared = len(core) <= MOST_COMPARED_MEMBERS
     steps = MOST_CUT_STEPS // 10 if compared else MOST_CUT_STEPS
@@ -285,8 +284,11 @@ def thin_join(
     pair = weakest_cut(named, core, pairs, PAIR_SIDE)
     if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS:
         return pair
-    most = max(_reporters_by_member(_times(named)).values(), default=0)
-    if not pairs and cut is not None and cut.reporters > most:
+    if (
+        not pairs
+        and cut is not None
+        and cut.reporters > _matrix(named, len(core)).sum(axis=0).max()
+    ):
         return None  # All who bear the cut of a member alone name it.
     return _hinged_join(named, core, pairs)
 
@@ -430,6 +432,14 @@ def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [root(one) for one in part]
 
 
+def _matrix(named: Iterable[int], members: int) -> np.ndarray:
+    """Returns whom reporters name, of those who name several: reporters by members."""
+    size = (members + 7) // 8
+    several = b"".join(mask.to_bytes(size, "little") for mask in named if mask & (mask - 1))
+    bits = np.frombuffer(several, np.uint8).reshape(-1, size)
+    return np.unpackbits(bits, axis=1, count=members, bitorder="little").astype(float)
+
+
 def _times(named: Iterable[int]) -> dict[tuple[int, ...], int]:
     """Counts the reporters who name the same members, of those who name several."""
     several = Counter(mask for mask in named if mask & (mask - 1))
@@ -503,7 +513,7 @@ def _merge_tied(times: Mapping[tuple[int, ...], int], part: list[int], least: in
 
 
 def _weakest_small_side(
-    times: Mapping[tuple[int, ...], int], core: Sequence[int], n: int, size: int
+    matrix: np.ndarray, core: Sequence[int], size: int
 ) -> tuple[int, int] | None:
     """Returns the weakest side of `size` core members, where no other side can be as weak.
 
@@ -515,35 +525,34 @@ def _weakest_small_side(
     Laplacian of a graph in which each reporter ties the members so weakly that no cut is more.
 
     Args:
-        times: How many reporters name the same members, by these.
+        matrix: Whom reporters name, of whom each names several: reporters by members.
         core: The core members.
-        n: The number of members.
         size: The core members of a side.
 
     Returns:
         The reporters of its cut and the side, or None where that is not proven.
     """
-    named = np.zeros((len(times), n))
-    for row, members in enumerate(times):
-        named[row, members] = 1
-    people, width = np.fromiter(times.values(), float), named.sum(axis=1)
-
-    def together(weight: np.ndarray) -> np.ndarray:
-        """Sums a weight of reporters by pair of members that they name."""
-        return (named.T * weight) @ named * (1 - np.eye(n))
-
-    tied = together(people / (width * width // 4))
+    n, width = matrix.shape[1], matrix.sum(axis=1)
+    tied, beside, reach, pairs = np.zeros((4, n, n))
+    for people in np.unique(width):
+        rows = matrix[width == people]
+        named = rows.T @ rows
+        np.fill_diagonal(named, 0)
+        tied += named / (people * people // 4)
+        beside += named
+        reach += named / (people - 1)
+        pairs += named * (people == 2)
     expansion = np.linalg.eigvalsh(np.diag(tied.sum(axis=1)) - tied)[1]
     if expansion < 1:
         return None  # Far too small for any proof.
-    beside, degree = together(people), people @ named
-    reach = np.sort(beside + together(people / (width - 1)), axis=1)[:, ::-1]
+    degree = matrix.sum(axis=0)
+    reach = np.sort(beside + reach, axis=1)[:, ::-1]
     can_leave = (np.cumsum(reach, axis=1) > degree[:, None]).sum(axis=0)
     larger = [s for s in range(size + 1, n // 2 + 1) if can_leave[s - 2] >= s - size]
     bound = expansion * larger[0] * (n - larger[0]) / n if larger else np.inf
 
     # A bound for each side, from pairs alone: few sides must be counted.
-    overlap = beside + together(people * (width == 2))
+    overlap = beside + pairs
     sides = np.array(core)[:, None]
     last, fewest = np.arange(len(core)), degree[core]
     for _ in range(size - 1):
@@ -555,8 +564,8 @@ def _weakest_small_side(
         sides = np.column_stack([sides, new])
     weakest, side = bound - 1e-6 * bound, None
     while fewest[row := int(fewest.argmin())] < weakest:
-        inside = named[:, sides[row]].sum(axis=1)
-        fewest[row] = people[(inside > 0) & (inside < width)].sum()
+        inside = matrix[:, sides[row]].sum(axis=1)
+        fewest[row] = ((inside > 0) & (inside < width)).sum()
         if fewest[row] < weakest:
             weakest, side = fewest[row], sides[row]
     return None if side is None else (int(weakest), sum(1 << place for place in side.tolist()))

@@ -34,6 +34,7 @@ from transforms.arrow_util import (
 )
 from transforms.call_scripts import WHOLE_TEXT
 from transforms.casts import true_mask
+from transforms.graph import link_weights
 from transforms.manifest import CounterValue
 from transforms.reporters import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_pseudonym
 
@@ -366,7 +367,7 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     starts = group_starts(group)
     sizes = np.diff(starts, append=len(group))
     first, second, of = pairs_within_groups(starts, sizes)
-    share = (evidence.worth()[group[starts]] / np.maximum(sizes - 1, 1))[of]
+    share = link_weights.pair_weight(sizes, evidence.worth()[group[starts]])[of]
     a, b, reporter = cluster[first], cluster[second], evidence.reporter[group[first]]
     once = _largest_share(a * (len(label) + 1) + b, reporter, share, group[first])
     new = group_changes(a[once], b[once])
