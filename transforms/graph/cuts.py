@@ -27,6 +27,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import are_hard, group_reporters
+from transforms.graph.weak_points import find_weak_points
 from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import batches_of
 
@@ -301,47 +302,32 @@ def _hinged_join(
     Without it the cluster falls into sides with `CUT_SIDE` core members each. It is on the side
     with more of them.
     """
-    if sum(core) < 2 * CUT_SIDE:
+    # Members are nodes from 0 on, those who name them, and the pairs, nodes below 0.
+    graph: defaultdict[int, list[int]] = defaultdict(list)
+    for row, mask in enumerate({*named, *(1 << a | 1 << b for a, b in same)}):
+        for member in _bits(mask):
+            graph[member].append(-1 - row)
+            graph[-1 - row].append(member)
+    weak = find_weak_points(graph, dict(enumerate(map(int, core))))
+    hinges = [
+        node for node, sizes in weak.points.items() if node >= 0 and sorted(sizes)[-2] >= CUT_SIDE
+    ]
+    if not hinges:
         return None
-    import networkx as nx
-
-    graph = nx.Graph()
-    for at, mask in enumerate({*named, *(1 << a | 1 << b for a, b in same)}):
-        graph.add_edges_from((member, -1 - at) for member in _bits(mask))
-    hinge = min(_hinges(graph, core), default=None)
-    if hinge is None:
-        return None
-    graph.remove_node(hinge)
-    sides = ([one for one in side if one >= 0] for side in nx.connected_components(graph))
-    sized = sorted((sum(core[one] for one in side), sorted(side)) for side in sides)
-    side = sum(1 << one for one in next(side for size, side in sized if size >= CUT_SIDE))
+    hinge = min(hinges)
+    sides = _join(
+        list(range(len(core))),
+        ((a, b) for row in graph if row < 0 for a, b in pairwise(set(graph[row]) - {hinge})),
+    )
+    masks = Counter[int]()
+    for member, side in enumerate(sides):
+        masks[side] += (member != hinge) << member
+    sized = sorted(
+        (sum(core[at] for at in _bits(mask)), [*_bits(mask)], mask) for mask in masks.values()
+    )
+    side = next(mask for size, _, mask in sized if size >= CUT_SIDE)
     bearers = sum(1 for mask in named if mask >> hinge & 1 and mask & side)
     return Cut(bearers, side, sum(1 for mask in named if mask & side), exact=True)
-
-
-def _hinges(graph: Any, core: Sequence[bool]) -> Iterator[int]:
-    """Yields the members without whom two sides have `CUT_SIDE` core members each.
-
-    `graph` ties members, from 0 on, to those who name them, below 0. Takes time in proportion to
-    it: members are counted along the tree of its blocks and the nodes that these share.
-    """
-    import networkx as nx
-
-    shared = set(nx.articulation_points(graph))
-    tree, size = nx.Graph(), Counter({one: core[one] for one in shared if one >= 0})
-    for block in map(frozenset, nx.biconnected_components(graph)):
-        tree.add_edges_from((block, one) for one in block & shared)
-        size[block] = sum(core[one] for one in block - shared if one >= 0)
-    above = nx.dfs_predecessors(tree)
-    below, sides = size.copy(), defaultdict(list)
-    for node in nx.dfs_postorder_nodes(tree):
-        if node in above:
-            below[above[node]] += below[node]
-            sides[above[node]].append(below[node])
-    for one in shared:
-        largest = sorted([*sides[one], sum(core) - below[one]])
-        if one >= 0 and largest[-2] >= CUT_SIDE:
-            yield one
 
 
 def thin_parts(
