@@ -112,9 +112,9 @@ class BuildLinks(beam.PTransform):
 
 def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
     evidence = pa.Table.from_batches([explode(batch, MENTIONS, _RECORD_COLUMNS)])
-    found, too_wide = pair_entities(evidence)
+    pairs, too_wide = pair_entities(evidence)
     shown = incidence.hard_evidence(evidence)
-    yield from batches_of(sum_pairs(found, crowds))
+    yield from batches_of(sum_pairs(pairs, crowds))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))
     named = incidence.incidences(shown, MAX_HARD_ENTITIES, incidence.copied_texts(evidence))
     yield from tagged_batches(INCIDENCE_ROWS, named)

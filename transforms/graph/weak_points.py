@@ -46,7 +46,7 @@ def find_weak_points(
         apart: defaultdict[Node, list[int]] = defaultdict(list)
         total = sum(size.values())
         for node, parent in reversed([*reached.items()][1:]):
-            near = [number[other] for other in graph[node] if other != parent]
+            near = [number[neighbour] for neighbour in graph[node] if neighbour != parent]
             low[node] = min([low[node], *near])
             low[parent] = min(low[parent], low[node])
             size[parent] += size[node]
