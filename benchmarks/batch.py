@@ -9,7 +9,7 @@ calls; with --stages pipelines/data/batch_steps.toml anew, and what runs would h
 with the rows that are there now.
 
 With --by-module the run is sampled by py-spy: the share of CPU by layer and by the module of
-ringtrace, or the part of Beam, that was at work. --svg FILE draws a flame graph instead; --within
+ringtrace, or the part of Beam, that was at work.  --within
 PATTERN prints the share of CPU within functions and modules that match, and all that they call.
 This needs `uv sync --inexact --group bench`, and the right to trace one's own children.
 """
@@ -287,13 +287,13 @@ def stage_lines(found: dict[int, Observed]) -> Iterator[str]:
         yield from (f"{clock - first:.2f},{step}" for clock, _, step in run.stages)
 
 
-def sample(folder: Path, out: Path, form: str) -> None:
-    """Runs the world in `folder` under py-spy, which writes `out` in one of its formats."""
+def sample(folder: Path, out: Path) -> None:
+    """Runs the world in `folder` under py-spy, which writes its stacks to `out`."""
     py_spy = Path(sys.executable).with_name("py-spy")
     if not py_spy.exists():
         sys.exit("py-spy is not installed: uv sync --inexact --group bench")
     with tempfile.TemporaryDirectory() as scratch:
-        flags = ["--rate", str(SAMPLES_A_SECOND), "--format", form, "--output", str(out)]
+        flags = ["--rate", str(SAMPLES_A_SECOND), "--format", "raw", "--output", str(out)]
         words = [*inputs(folder), "--output", f"{scratch}/run"]
         command = measured.python("pipelines.cli", "batch", *words)
         measured.run([str(py_spy), "record", *flags, "--subprocesses", "--", *command])
@@ -347,15 +347,12 @@ def module_table(found: Counter[str]) -> Iterator[str]:
         yield ""
 
 
-def print_modules(size: int, svg: Path | None, within: re.Pattern[str] | None) -> None:
-    """Prints the CPU of a run by module, or the share of a pattern, or draws the flame graph."""
+def print_modules(size: int, within: re.Pattern[str] | None) -> None:
+    """Prints the CPU of a run by module, or the share of a pattern."""
     folder = world(size)
-    if svg:
-        sample(folder, svg, "flamegraph")
-        return
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch, "stacks")
-        sample(folder, raw, "raw")
+        sample(folder, raw)
         stacks = raw.read_text().splitlines()
     if within:
         print(f"{size:,}: {share_within(stacks, within):.1%} of CPU")
@@ -380,9 +377,7 @@ def _parser() -> measured.Parser:
         "--stages", action="store_true", help="what each step costs, as batch_steps.toml"
     )
     costs.add_argument("--by-module", action="store_true", help="the share of CPU of each module")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--svg", metavar="FILE", type=Path, help="of modules, a flame graph")
-    instead.add_argument(
+    parser.add_argument(
         "--within", metavar="PATTERN", type=_pattern, help="of modules, the share of those"
     )
     parser.add_argument("--no-report", action="store_true", help="write no report")
@@ -397,15 +392,13 @@ def main(words: list[str] | None = None) -> None:
     report = not given.no_report
     if given.one:
         sys.exit(one_run(*given.one, report=report))
-    if (given.svg or given.within) and not given.by_module:
-        parser.error("--svg and --within go with --by-module")
-    if given.svg and len(given.sizes) > 1:
-        parser.error("--svg FILE is of one N")
+    if given.within and not given.by_module:
+        parser.error("--within goes with --by-module")
     if given.no_report and (given.by_module or given.record):
         parser.error("--no-report is of costs by step")
     if given.by_module:
         for size in given.sizes:
-            print_modules(size, given.svg, given.within)
+            print_modules(size, given.within)
         return
     with tempfile.TemporaryDirectory() as scratch:
         if given.record:

@@ -1,12 +1,11 @@
 """Quality of clusters and tiers.
 
-`python -m benchmarks.clusters [SEED ...] [--size N N] [--worlds W ...] [--days]`
+`python -m benchmarks.clusters [SEED ...] [--size N N] [--worlds W ...]`
 
 Each world is simulated, run by the batch pipeline and scored by `ringtrace evaluate`: all members,
 beside simpler methods over the same links, then the core, with the recall that each of its rules
 costs. Half of the rings' pages are tenants of platforms that many share, and have a score of their
-own. With `--days` each line is followed by how many clusters have most of their reporters within
-some hours, as those of a burst would be. Without noise 0 victims cite legitimate sites, give their
+own. Without noise 0 victims cite legitimate sites, give their
 own numbers and addresses, and are shown forged senders: harm counts those that became
 infrastructure. Without `--size` the worlds are those of `LISTED`.
 """
@@ -15,17 +14,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.dataset as ds
-
 from benchmarks import measured
 from transforms.extract.kinds import hosting
-from transforms.graph.cluster_facts import BURST_REPORTERS
-from transforms.graph.incidence import BRIEF_HOURS, most_at_first
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
@@ -58,9 +52,6 @@ HEADS = (
     "legitimate", "victims'", "innocents", "near misses", "cost: two reporters", "no near miss",
 )  # fmt: skip
 
-HOURS = (BRIEF_HOURS, 48, 96, 168)
-"""Spans of `--days`."""
-
 BASELINES = ("components", "components, at most 20 links", "Leiden, unweighted")
 
 
@@ -85,52 +76,6 @@ def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
     command = measured.python("pipelines.cli", "evaluate", run, world / "truth.csv", *lists)
     found: dict[str, Any] = json.loads(measured.run(command).output)
     return found | {"tenants": _score_of_tenants(run, world / "truth.csv")}
-
-
-def most_by_cluster(run: Path) -> Iterator[tuple[int, list[int]]]:
-    """Yields, of each cluster of `BURST_REPORTERS` or more, its reporters and the most of `HOURS`.
-
-    These are pseudonyms whose first complaint on the cluster came within so many hours.
-    """
-
-    def rows(name: str, *columns: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (
-            ds.dataset(run / name).to_table(columns=[*columns]).to_pylist()
-        )
-        return found
-
-    cluster_of = measured.cluster_by_entity(run)
-    filed = {
-        (one["source_org"], one["complaint_id"]): one
-        for one in rows("complaints", "source_org", "complaint_id", "received_at", "victim_id")
-        if one["victim_id"] is not None
-    }
-    came: defaultdict[str, set[tuple[int, Any]]] = defaultdict(set)
-    for one in rows("mentions", "entity_id", "source_org", "record_id", "record_kind"):
-        cluster = cluster_of.get(one["entity_id"])
-        complaint = filed.get((one["source_org"], one["record_id"]))
-        if cluster and complaint and one["record_kind"] == "complaint":
-            who = (complaint["source_org"], complaint["victim_id"])
-            came[cluster].add((int(complaint["received_at"].timestamp() * 1e6), who))
-    for one in rows("clusters", "cluster_id", "reporters"):
-        if one["reporters"] >= BURST_REPORTERS:
-            times = sorted(came[one["cluster_id"]])
-            spans = (hours * 3_600_000_000 for hours in HOURS)
-            yield one["reporters"], [len(most_at_first(times, {}, span)) for span in spans]
-
-
-def print_days(run: Path) -> None:
-    """Prints how many clusters have more than half, or a third, of their reporters in `HOURS`."""
-    found = list(most_by_cluster(run))
-    for share, name in ((2, "half"), (3, "a third")):
-        several = (
-            sum(most[at] >= BURST_REPORTERS and share * most[at] > reporters
-                for reporters, most in found)
-            for at in range(len(HOURS))
-        )  # fmt: skip
-        pairs = zip(several, HOURS, strict=True)
-        counts = ", ".join(f"{count} in {hours} h" for count, hours in pairs)
-        print(f"  of {len(found)} clusters more than {name} of the reporters: {counts}", flush=True)
 
 
 def _score_of_tenants(run: Path, truth: Path) -> float:
@@ -163,7 +108,6 @@ def main(words: list[str] | None = None) -> None:
         "--size", metavar="N", type=int, nargs=2, help="complaints and operations of each world"
     )
     parser.add_argument("--worlds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--days", action="store_true", help="how many clusters came in a day")
     given = parser.parse_args(words)
     worlds = [(kind, *given.size) for kind in given.worlds] if given.size else LISTED
     print(
@@ -182,8 +126,6 @@ def main(words: list[str] | None = None) -> None:
                 found = evaluation(options, Path(folder))
                 line = (kind, f"{complaints:,}", str(operations), str(seed), *cells(found))
                 print("| " + " | ".join(line) + " |", flush=True)
-                if given.days:
-                    print_days(Path(folder) / "run")
 
 
 if __name__ == "__main__":

@@ -14,16 +14,11 @@ import argparse
 import gzip
 import io
 import json
-import os
 import random
 import re
-import resource
 import shutil
 import string
-import subprocess
-import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -558,41 +553,9 @@ def cases() -> Iterator[Case]:
         yield Case(f"stream/rows/{name}", _rows(row), "complaints/a.jsonl", stream)
 
 
-AFTER = (("rejects", "{out}", "--output", "{more}"), ("report", "{out}", "--output", "{more}"))
-"""Commands on the run of a case, with `--after`."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The CPU seconds, the peak in MiB, the exit status and the last line of a command."""
-
-    cpu: float
-    peak: float
-    status: int
-    said: str
-
-
-def measure(command: tuple[str, ...], seconds: float) -> Cost:
+def measure(command: tuple[str, ...], seconds: float) -> measured.Measured:
     """Runs a command of ringtrace; it is stopped after so many seconds of wall clock."""
-    program = [sys.executable, "-m", "pipelines.cli", *command]
-    with tempfile.TemporaryFile() as err:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        process = subprocess.Popen(
-            program, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True
-        )
-        peak, begun = 0, time.monotonic()
-        while process.poll() is None:
-            peak = max(peak, measured.memory_of(process.pid))
-            if time.monotonic() - begun > seconds:
-                os.killpg(process.pid, 9)
-                process.wait()
-                break
-            time.sleep(measured.SECONDS_A_SAMPLE)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        err.seek(max(0, err.seek(0, 2) - 300))
-        said = err.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, peak / 2**20, process.returncode, said)
+    return measured.run(measured.python("pipelines.cli", *command), seconds=seconds)
 
 
 def _codes(out: Path) -> str:
@@ -609,18 +572,14 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", help="regular expressions of cases (default: all)")
     parser.add_argument("--megabytes", type=float, default=2)
     parser.add_argument("--timeout", type=float, default=300)
-    parser.add_argument("--after", action="store_true", help="rejects and report of each run, too")
-    given = parser.parse_args(words)
-    chosen = [
-        one
-        for one in cases()
-        if not given.names or any(re.search(name, one.name) for name in given.names)
-    ]
+    options = parser.parse_args(words)
+    patterns = options.names or [""]
+    chosen = [case for case in cases() if any(re.search(name, case.name) for name in patterns)]
     with tempfile.TemporaryDirectory() as folder:
-        _measure_all(Path(folder), chosen, given)
+        _measure_all(Path(folder), chosen, options)
 
 
-def _measure_all(base: Path, chosen: list[Case], given: argparse.Namespace) -> None:
+def _measure_all(base: Path, chosen: list[Case], options: argparse.Namespace) -> None:
     (base / "tiny.jsonl").write_bytes(complaint(1, narrative="Call 888 555 0123 now"))
     (base / "truth.csv").write_text("entity_id,operation\nphone:+18885550123,a\n")
     (base / "map.toml").write_text(
@@ -629,12 +588,12 @@ def _measure_all(base: Path, chosen: list[Case], given: argparse.Namespace) -> N
         '"text" = "narrative"\n'
     )
     measure((*BATCH[:-1], str(base / "run"), "--complaints", str(base / "tiny.jsonl")), 100)
-    floors: dict[str, Cost] = {}
+    floors: dict[str, measured.Measured] = {}
     for case in chosen:
         path = base / "world" / case.file
         shutil.rmtree(base / "world", ignore_errors=True)
         path.parent.mkdir(parents=True)
-        case.make(path, int(given.megabytes * MB))
+        case.make(path, int(options.megabytes * MB))
         places = {
             "file": path,
             "out": base / "out",
@@ -643,25 +602,17 @@ def _measure_all(base: Path, chosen: list[Case], given: argparse.Namespace) -> N
             "truth": base / "truth.csv",
             "map": base / "map.toml",
             "folder": base / "world",
-            "more": base / "more",
         }
         kind = case.command[0]
         if kind not in floors:
-            floors[kind] = measure(_floor(case, base), given.timeout)
-        commands = [case.command, *(AFTER if given.after and kind == "batch" else ())]
+            floors[kind] = measure(_floor(case, base), options.timeout)
         shutil.rmtree(base / "out", ignore_errors=True)
-        for command in commands:
-            if command[0] not in floors:
-                run = tuple(str(base / "run") if one == "{out}" else one for one in command)
-                floors[command[0]] = measure(_placed(run, places), given.timeout)
-            shutil.rmtree(base / "more", ignore_errors=True)
-            cost = measure(_placed(command, places), given.timeout)
-            label = case.name if command is case.command else f"{command[0]} of {case.name}"
-            _print(label, path, cost, floors[command[0]], base / "out")
+        cost = measure(_placed(case.command, places), options.timeout)
+        _print(case.name, path, cost, floors[kind], base / "out")
 
 
 def _placed(command: tuple[str, ...], places: dict[str, Path]) -> tuple[str, ...]:
-    return tuple(one.format_map(places) if one.startswith("{") else one for one in command)
+    return tuple(word.format_map(places) if word.startswith("{") else word for word in command)
 
 
 def _floor(case: Case, base: Path) -> tuple[str, ...]:
@@ -686,7 +637,9 @@ def _floor(case: Case, base: Path) -> tuple[str, ...]:
     return _placed(command, places)
 
 
-def _print(name: str, path: Path, cost: Cost, floor: Cost, out: Path) -> None:
+def _print(
+    name: str, path: Path, cost: measured.Measured, floor: measured.Measured, out: Path
+) -> None:
     size = path.stat().st_size / MB
     rate = (cost.cpu - floor.cpu) / max(1, size)
     memory = cost.peak - floor.peak
@@ -695,7 +648,7 @@ def _print(name: str, path: Path, cost: Cost, floor: Cost, out: Path) -> None:
     mark = "".join(word for word, one in zip(words, over, strict=True) if one)
     print(
         f"{name:40} {size:8.2f} MB {rate:7.2f} s/MB {memory:7.0f} MiB exit {cost.status:3} "
-        f"{mark}{_codes(out)} | {cost.said[-110:] if cost.status else ''}",
+        f"{mark}{_codes(out)} | {cost.error[-110:] if cost.status else ''}",
         flush=True,
     )
 

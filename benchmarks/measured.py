@@ -45,12 +45,15 @@ class Measured:
     """Seconds of wall clock and of CPU (user and system, children too), peak MiB, and output.
 
     The peak is the most that the process and its descendants had in memory at one time, sampled.
+    `error` is the last line of what it wrote to standard error.
     """
 
     wall: float
     cpu: float
     peak: float
     output: str
+    status: int = 0
+    error: str = ""
 
 
 class CommandFailedError(Exception):
@@ -73,13 +76,18 @@ def run(
     samples: list[tuple[float, int]] | None = None,
     *,
     one_processor: bool = False,
+    seconds: float | None = None,
 ) -> Measured:
     """Runs a command to its end, on all processors or on one.
 
-    `samples` gets what it had in memory: (monotonic clock, bytes).
+    Args:
+        command: Its words.
+        samples: Gets what it had in memory: (monotonic clock, bytes).
+        one_processor: Whether it runs on the first processor alone.
+        seconds: When to kill a command that may fail, by wall clock.
 
     Raises:
-        CommandFailedError: if it does not end with 0.
+        CommandFailedError: if a command that may not fail does not end with 0.
     """
     # As where it is installed, modules are compiled once, and not by each process.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -87,21 +95,29 @@ def run(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         with _one_processor() if one_processor else nullcontext():
-            process = subprocess.Popen(command, stdout=out, stderr=err, env=env)
+            process = subprocess.Popen(
+                command, stdout=out, stderr=err, env=env, start_new_session=seconds is not None
+            )
+        killer = threading.Timer(seconds or threading.TIMEOUT_MAX, os.killpg, (process.pid, 9))
+        killer.daemon = True
+        killer.start()
         sampler = _Peak(process.pid, samples)
         sampler.start()
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
+        killer.cancel()
         sampler.over.set()
         sampler.join()
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0), err.seek(0)
-        if process.returncode:
-            last = err.read()[-2000:].decode(errors="replace")
+        last = err.read()[-2000:].decode(errors="replace")
+        if process.returncode and seconds is None:
             raise CommandFailedError(f"{' '.join(command[:6])}: {process.returncode}\n{last}")
-        output = out.read().decode()
+        output = out.read().decode(errors="replace")
     # Not ru_maxrss: Linux counts in it what this process had when it started the other.
-    return Measured(wall, used.ru_utime + used.ru_stime, sampler.bytes / 2**20, output)
+    cpu, peak = used.ru_utime + used.ru_stime, sampler.bytes / 2**20
+    error = last.strip().rpartition("\n")[2]
+    return Measured(wall, cpu, peak, output, process.returncode, error)
 
 
 class _Peak(threading.Thread):

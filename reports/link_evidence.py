@@ -39,7 +39,7 @@ from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status, Stre
 from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, Fact, fact, have_facts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.arrow_util import group_changes, group_offsets, sorted_unique, stable_order
-from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, link_probability, pair_micros
 from transforms.reporters import counted_sources, people_counted, precision_interval
 from transforms.text_spans import string_array, string_buffers
 
@@ -205,7 +205,7 @@ class Evidence:
             victim=self.victims.get(record, record),
             hard=both,
             k=k,
-            share=people * (MILLION // (k - 1)) / MILLION,
+            share=people * int(pair_micros(k)) / MILLION,
             counted=True,
             people=people,
             mentions=tuple(row for row in rows if row["entity_id"] in (a, b)),
@@ -408,9 +408,8 @@ def strongest_path(links: Iterable[Row], a: str, b: str) -> list[Row]:
 
     graph = nx.Graph()
     for link in sorted(links, key=_ends):
-        graph.add_edge(
-            *_ends(link), doubt=-math.log(1 - 2 ** -max(link["weight"], 1e-6)), link=link
-        )
+        doubt = -math.log(link_probability(max(link["weight"], 1e-6)))
+        graph.add_edge(*_ends(link), doubt=doubt, link=link)
     if a not in graph or b not in graph or not nx.has_path(graph, a, b):
         return []
     path = nx.dijkstra_path(graph, a, b, weight="doubt")
@@ -419,7 +418,7 @@ def strongest_path(links: Iterable[Row], a: str, b: str) -> list[Row]:
 
 def path_likelihood(path: Iterable[Row]) -> float:
     """Returns the product of 1 - 2^-w over the links of a path."""
-    return math.prod(1 - 2 ** -link["weight"] for link in path)
+    return math.prod(link_probability(link["weight"]) for link in path)
 
 
 def split_at_bridge(

@@ -18,6 +18,7 @@ from scipy import sparse
 from transforms.arrow_util import component_labels
 from transforms.graph.incidence import Ties
 from transforms.graph.leiden import find_communities
+from transforms.graph.link_weights import link_probability
 
 Labels = npt.NDArray[Any]
 
@@ -254,6 +255,9 @@ def id_survival(
     )
 
 
+match_probability = link_probability
+
+
 def baseline_clusterings(
     a: np.ndarray, b: np.ndarray, weight: np.ndarray, nodes: int
 ) -> Iterator[tuple[str, np.ndarray]]:
@@ -270,11 +274,6 @@ def baseline_clusterings(
     ones = np.ones(len(a))
     plain = Ties(a, b, ones, np.ones(len(a), np.int64), ones)
     yield "Leiden, unweighted", find_communities(plain, nodes, 1.0)
-
-
-def match_probability(weight: np.ndarray) -> np.ndarray:
-    """Returns 1 - 2^-weight, as the confidence of members is (docs/evidence.md)."""
-    return 1 - 2.0**-weight
 
 
 def _contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:

@@ -96,7 +96,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         return ACTIVITY.empty_table()
     texts = [mentions[name].combine_chunks().dictionary_encode() for name in _KEY]
     texts.append(record_keys(mentions).dictionary_encode())
-    codes = [text_codes(one) for one in texts]
+    codes = [text_codes(column) for column in texts]
     role = pc.index_in(mentions["role"].combine_chunks(), pa.array(ROLES)).to_numpy()
     narrow = _in_narrow_groups(mentions, codes[0], _IS_HARD[role])
     seen = mentions["observed_at"].cast(pa.int64()).to_numpy()
@@ -104,7 +104,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     # The rows of a key come to lie together, and in them those of a record.
     order = stable_order(*codes[:-1], seen // MICROSECONDS_A_DAY, codes[-1])
     rows = one_batch(mentions.select(_SUMMED).take(pa.array(order)))
-    *codes, record = (one[order] for one in codes)
+    *codes, record = (column[order] for column in codes)
     role, narrow, seen = role[order], narrow[order], seen[order]
     day = seen // MICROSECONDS_A_DAY
     key = np.cumsum(group_changes(*codes, day)) - 1
@@ -116,18 +116,20 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     stated = own & true_mask(pc.match_substring_regex(rows["field"], STATED_FIELDS))
     carried = true_mask(pc.is_valid(rows["carried"]))
     masks = (complaint, ~complaint, hard, hard & narrow, own, stated, carried)
-    found: dict[str, Any] = {
+    columns: dict[str, Any] = {
         name: np.add.reduceat(np.maximum.reduceat(mask.astype(np.int32), once), of_key)
         for name, mask in zip(RECORD_COUNTS, masks, strict=True)
     }
-    given = np.bincount(key * len(ROLES) + role, minlength=len(starts) * len(ROLES))
-    given = given.astype(np.int32)
-    found |= {name: given[place :: len(ROLES)] for place, name in enumerate(ROLE_COUNTS)}
-    found |= _times(seen, hard, starts)
-    entity, victim, reporter, org = (pa.array(one[starts], mask=one[starts] < 0) for one in codes)
+    role_counts = np.bincount(key * len(ROLES) + role, minlength=len(starts) * len(ROLES))
+    role_counts = role_counts.astype(np.int32)
+    columns |= {name: role_counts[place :: len(ROLES)] for place, name in enumerate(ROLE_COUNTS)}
+    columns |= _times(seen, hard, starts)
+    entity, victim, reporter, org = (
+        pa.array(column[starts], mask=column[starts] < 0) for column in codes
+    )
     records, owned = texts[-1].dictionary, np.bincount(codes[0], own) > 0
     listed = records.take(pa.array(record[once]))
-    found |= {
+    columns |= {
         "entity_id": texts[0].dictionary.take(entity),
         "share": np.full(len(starts), share, np.int32),
         "victim": pa.array(hash_text(texts[1].dictionary)).take(victim),
@@ -138,8 +140,8 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "records": _record_lists(owned[codes[0][starts]], of_key, listed),
     }
     for name in ("kind", "region", "line_type"):
-        found[name] = rows[name].take(pa.array(_smallest(rows[name], key)))
-    return table_of_columns(found, ACTIVITY)
+        columns[name] = rows[name].take(pa.array(_smallest(rows[name], key)))
+    return table_of_columns(columns, ACTIVITY)
 
 
 def with_people(activity: pa.Table, crowds: Crowds) -> pa.Table:
@@ -174,22 +176,22 @@ def add_people(counted: pa.Table, activity: pa.Table, names: Iterable[str]) -> p
     if not several.num_rows:
         return counted
     more = pc.subtract(several["people"], 1)
-    columns = {one: pc.if_else(pc.is_valid(several[one]), more, 0) for one in names}
+    columns = {name: pc.if_else(pc.is_valid(several[name]), more, 0) for name in names}
     rows = pa.table({"entity_id": several["entity_id"], **columns})
-    added = aggregate(rows, "entity_id", [(one, "sum") for one in columns])
-    at = pc.index_in(counted["entity_id"], added["entity_id"].combine_chunks()).combine_chunks()
-    for one in columns:
-        extra = pc.fill_null(added[one].combine_chunks().take(at), 0)
-        counted = with_column(counted, one, pc.add(counted[one], extra))
+    added = aggregate(rows, "entity_id", [(name, "sum") for name in columns])
+    place = pc.index_in(counted["entity_id"], added["entity_id"].combine_chunks()).combine_chunks()
+    for name in columns:
+        extra = pc.fill_null(added[name].combine_chunks().take(place), 0)
+        counted = with_column(counted, name, pc.add(counted[name], extra))
     return counted
 
 
 def roles_by_reporter(activity: pa.Table) -> pa.Table:
     """Counts, by entity and role, the reporters who give it; all without one count as one."""
     most = [(name, "max") for name in (*ROLE_COUNTS, "people")]
-    given = aggregate(activity, ["entity_id", "reporter"], most)
-    once = {n: pc.if_else(pc.greater(given[n], 0), given["people"], 0) for n in ROLE_COUNTS}
-    rows = pa.table({"entity_id": given["entity_id"], **once})
+    counts = aggregate(activity, ["entity_id", "reporter"], most)
+    once = {n: pc.if_else(pc.greater(counts[n], 0), counts["people"], 0) for n in ROLE_COUNTS}
+    rows = pa.table({"entity_id": counts["entity_id"], **once})
     return aggregate(rows, "entity_id", [(name, "sum") for name in ROLE_COUNTS])
 
 
@@ -198,13 +200,13 @@ def _times(seen: np.ndarray, hard: np.ndarray, starts: np.ndarray) -> dict[str, 
     never = ~np.logical_or.reduceat(hard, starts)
     first = np.minimum.reduceat(np.where(hard, seen, np.iinfo(np.int64).max), starts)
     last = np.maximum.reduceat(np.where(hard, seen, np.iinfo(np.int64).min), starts)
-    found = {
+    times = {
         "first_seen": pa.array(np.minimum.reduceat(seen, starts)),
         "last_seen": pa.array(np.maximum.reduceat(seen, starts)),
         "first_held": pa.array(first, mask=never),
         "last_held": pa.array(last, mask=never),
     }
-    return {name: one.cast(TIMESTAMP) for name, one in found.items()}
+    return {name: moments.cast(TIMESTAMP) for name, moments in times.items()}
 
 
 def _first_places(
@@ -215,16 +217,16 @@ def _first_places(
     At `once` begin the rows of each record of a key, which have one time.
     """
     earliest = np.minimum.reduceat(seen, group_starts(key))[key]
-    of = np.repeat(np.arange(len(once)), np.diff(once, append=len(key)))
+    number = np.repeat(np.arange(len(once)), np.diff(once, append=len(key)))
     rows = pa.array(np.flatnonzero(seen == earliest))
-    of, key = of[rows], key[rows]
+    number, key = number[rows], key[rows]
     rest = pc.binary_join_element_wise(
         pc.fill_null(mentions["field"].take(rows), ""),
         pc.fill_null(mentions["start"].take(rows).cast(pa.string()), ""),
         "|",
     )
     # What begins with the same record differs in the rest alone: few texts to be compared.
-    smallest = pa.array(_smallest(rest, of))
+    smallest = pa.array(_smallest(rest, number))
     rows = rows.take(smallest)
     times = pc.utf8_lpad(pa.array(seen).take(rows).cast(pa.string()), _TIME_DIGITS, "0")
     places = pc.binary_join_element_wise(times, records.take(rows), rest.take(smallest), "|")
@@ -283,9 +285,9 @@ def main_roles(counted: pa.Table) -> pa.Array:
 def _in_narrow_groups(mentions: pa.Table, entity: np.ndarray, hard: np.ndarray) -> np.ndarray:
     """Masks mentions whose piece of evidence shows at most `MAX_HARD_ENTITIES` in a hard role."""
     group = mentions["group_id"].combine_chunks().dictionary_encode()
-    of, groups = group.indices.to_numpy(), len(group.dictionary)
-    wide = np.bincount(of[hard], minlength=groups) > MAX_HARD_ENTITIES
-    rows = np.flatnonzero(hard & wide[of])
+    group_number, groups = group.indices.to_numpy(), len(group.dictionary)
+    wide = np.bincount(group_number[hard], minlength=groups) > MAX_HARD_ENTITIES
+    rows = np.flatnonzero(hard & wide[group_number])
     # Few are, if any: these alone are counted without what they name twice.
-    pair = np.unique(np.stack([of[rows], entity[rows]]), axis=1)
-    return (np.bincount(pair[0], minlength=groups) <= MAX_HARD_ENTITIES)[of]
+    pair = np.unique(np.stack([group_number[rows], entity[rows]]), axis=1)
+    return (np.bincount(pair[0], minlength=groups) <= MAX_HARD_ENTITIES)[group_number]

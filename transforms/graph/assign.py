@@ -144,14 +144,14 @@ def assign_clusters(
     node, shown, bare = (nodes[name].to_numpy() for name in ("known", "node", "bare"))
     if len(np.unique(node)) < len(node) or len(np.unique(shown)) < len(shown):
         raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
-    named, supplies, reached = (_as_known(one, shown, node) for one in (named, supplies, reached))
+    named, supplies, reached = (_as_known(rows, shown, node) for rows in (named, supplies, reached))
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()
     reporters = nodes["reporters"].to_numpy()
     named, copied = incidence.bound_bursts(named)
     evidence = incidence.incidence_from_rows(named, node, crowds)
     tying = reporters_by_node(evidence)
-    at, known = sorted_lookup(node, named["node"].to_numpy()[copied])
-    copies = np.bincount(at[known], minlength=len(node))
+    place, known = sorted_lookup(node, named["node"].to_numpy()[copied])
+    copies = np.bincount(place[known], minlength=len(node))
     alone = nodes["reported_by"].to_numpy() - tying - copies
     lines = PhoneLines(
         nodes["phone"].to_numpy(),
@@ -162,19 +162,19 @@ def assign_clusters(
     suppliers = SupplierCounts((*kinds, incidence.countries_by_node(reached, node)))
     pairs = epoch_pairs(bare, first_seen, reporters)
     search = leiden.ComponentSearch(shown, cache or leiden.ComponentCache())
-    found = detect_communities(evidence, suppliers, tying, lines, pairs, search)
+    result = detect_communities(evidence, suppliers, tying, lines, pairs, search)
     must = _node_pairs(decided.pairs(DecisionKind.MUST_LINK), node)
     cannot = _epoch_pairs(decided.pairs(DecisionKind.CANNOT_LINK), node, bare)
-    found = apply_constraints(found, evidence, must, cannot)
-    anchor = _anchors(shown, first_seen, found.label)
+    result = apply_constraints(result, evidence, must, cannot)
+    anchor = _anchors(shown, first_seen, result.label)
     counted, inside = link_reporters(
-        evidence.without(found.hub), suppliers, found.label, lines.private
+        evidence.without(result.hub), suppliers, result.label, lines.private
     )
-    tied = counted, np.where(found.hub, tying, inside)
-    columns = (shown, anchor, found.hub, found.spread, found.doubted, found.returned, *tied)
+    tied = counted, np.where(result.hub, tying, inside)
+    columns = (shown, anchor, result.hub, result.spread, result.doubted, result.returned, *tied)
     by_node = np.argsort(shown)
     return pa.RecordBatch.from_arrays(
-        [pa.array(one[by_node]) for one in columns], schema=ASSIGNMENT
+        [pa.array(rows[by_node]) for rows in columns], schema=ASSIGNMENT
     )
 
 
@@ -228,14 +228,14 @@ def cluster_number(text: str) -> int:
 def cluster_ids(clusters: np.ndarray) -> pa.Array:
     """Returns the ids of clusters, null for NO_CLUSTER."""
     return pa.array(
-        [cluster_id(one) if one >= 0 else None for one in clusters.tolist()], pa.string()
+        [cluster_id(number) if number >= 0 else None for number in clusters.tolist()], pa.string()
     )
 
 
 def assigned_rows(assignment: pa.RecordBatch, nodes: np.ndarray) -> pa.RecordBatch:
     """Returns the ASSIGNMENT row of each node, null where it is not assigned."""
-    at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
-    return assignment.take(pa.array(at, mask=~found))
+    place, known = sorted_lookup(assignment["node"].to_numpy(), nodes)
+    return assignment.take(pa.array(place, mask=~known))
 
 
 def clusters_of(assigned: pa.RecordBatch) -> np.ndarray:
@@ -269,7 +269,7 @@ class AssignClusters(beam.PTransform):
         }
         placed = {
             # Of an empty run the start alone, since later steps wait for its assignment.
-            name: batches | f"One place for {name}" >> beam.Map(lambda one: (0, one))
+            name: batches | f"One place for {name}" >> beam.Map(lambda batch: (0, batch))
             for name, batches in (parts | {"start": self.start}).items()
         }
         step = beam.ParDo(_AssignClusters(self.crowds), self.decided).with_outputs(
@@ -312,9 +312,13 @@ class _AssignClusters(beam.DoFn):
 
 def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:
     """Converts pairs of entity ids to places in the sorted hashes `node`; drops unknown ones."""
-    ends = hash_text(pa.array([one for pair in pairs for one in pair], pa.string()))
-    at, known = sorted_lookup(node, ends)
-    return [(int(at[i]), int(at[i + 1])) for i in range(0, len(at), 2) if known[i] and known[i + 1]]
+    ends = hash_text(pa.array([entity_id for pair in pairs for entity_id in pair], pa.string()))
+    place, known = sorted_lookup(node, ends)
+    return [
+        (int(place[i]), int(place[i + 1]))
+        for i in range(0, len(place), 2)
+        if known[i] and known[i + 1]
+    ]
 
 
 def _epoch_pairs(
@@ -325,13 +329,13 @@ def _epoch_pairs(
     Of two epochs of one identifier these two alone are meant.
     """
     exact = [one for one in pairs if without_epoch(one[0]) == without_epoch(one[1])]
-    found = set(_node_pairs(exact, node))
+    places = set(_node_pairs(exact, node))
     for pair in pairs:
         near, far = hash_text(pa.array([without_epoch(one) for one in pair], pa.string()))
         if near != far:
             ends = (np.flatnonzero(bare == near), np.flatnonzero(bare == far))
-            found |= {(a, b) for a in ends[0].tolist() for b in ends[1].tolist()}
-    return sorted(found)
+            places |= {(a, b) for a in ends[0].tolist() for b in ends[1].tolist()}
+    return sorted(places)
 
 
 def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:
@@ -341,8 +345,8 @@ def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:
         return rows
     contested = contested[np.argsort(shown[contested])]
     node = rows["node"].to_numpy().copy()
-    at, found = sorted_lookup(shown[contested], node)
-    node[found] = known[contested][at[found]]
+    place, is_shown = sorted_lookup(shown[contested], node)
+    node[is_shown] = known[contested][place[is_shown]]
     return with_column(rows, "node", pa.array(node))
 
 
@@ -365,10 +369,10 @@ def _cut_side(
     network = nx.Graph()
     network.add_nodes_from((a, b))
     edges = zip(graph.a[inside].tolist(), graph.b[inside].tolist(), strict=True)
-    for (one, other), weight in zip(edges, graph.weight[inside].tolist(), strict=True):
-        network.add_edge(one, other, capacity=round(weight * MILLION))
-    for one, other in must:
-        if label[one] == label[a]:
-            network.add_edge(one, other, capacity=float("inf"))
+    for (near, far), weight in zip(edges, graph.weight[inside].tolist(), strict=True):
+        network.add_edge(near, far, capacity=round(weight * MILLION))
+    for near, far in must:
+        if label[near] == label[a]:
+            network.add_edge(near, far, capacity=float("inf"))
     _, (_, side) = nx.minimum_cut(network, a, b)
     return sorted(side)

@@ -183,16 +183,16 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
         return CLUSTER_RECORD.empty_table(), SUPPLY.empty_table()
     cluster = clusters_of(assigned_rows(assignment, hash_text(evidence["entity_id"])))
     member = cluster != NO_CLUSTER
-    distinct, of = np.unique(cluster[member], return_inverse=True)
+    distinct, number = np.unique(cluster[member], return_inverse=True)
     rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))
-    rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
+    rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(number)))
     script = incidence.script_texts(evidence)
     script = pa.table({"of": record_keys(script), "script": script["text"]})
     script = aggregate(script, "of", [("script", "min")])
-    at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
-    found = script["script"].combine_chunks().take(at)
+    place = pc.index_in(record_keys(rows), script["of"].combine_chunks())
+    text = script["script"].combine_chunks().take(place)
     few = pc.if_else(pc.fill_null(rows["wordless"], False), incidence.WORDLESS, None)
-    rows = rows.append_column("script", pc.coalesce(found, few.cast(pa.string())))
+    rows = rows.append_column("script", pc.coalesce(text, few.cast(pa.string())))
     records = rows.select(CLUSTER_RECORD.names)
     key = ["cluster_id", "record_kind", "source_org", "record_id"]
     rest = [name for name in CLUSTER_RECORD.names if name not in key]
@@ -205,8 +205,8 @@ def supplier_rows(supplies: pa.Table) -> pa.Table:
     named = ["entity_id", "kind", "status"]
     pairs = aggregate(supplies, [*named, "cluster_id"], [("group_id", "count_distinct")])
     reach = aggregate(pairs, "entity_id", [([], "count_all")])
-    at = pc.index_in(pairs["entity_id"], reach["entity_id"].combine_chunks())
-    clusters = reach["count_all"].combine_chunks().take(at.combine_chunks())
+    place = pc.index_in(pairs["entity_id"], reach["entity_id"].combine_chunks())
+    clusters = reach["count_all"].combine_chunks().take(place.combine_chunks())
     pairs = pairs.rename_columns({"group_id": "records"}).append_column("clusters", clusters)
     pairs = pairs.append_column("template", _templates(supplies, pairs["entity_id"]))
     return pairs.select(SUPPLIER.names).cast(SUPPLIER)
@@ -263,48 +263,50 @@ def cluster_facts(
 
     `sources` say how far the reporters of each count in `ranked_by`, and in nothing else.
     """
-    cluster = ["cluster_id"]
+    by_cluster = ["cluster_id"]
     is_complaint = pc.equal(totals["record_kind"], RecordKind.COMPLAINT)
     complaints, calls = totals.filter(is_complaint), totals.filter(pc.invert(is_complaint))
     reporters, losses = _each_reporter(totals), _stated_losses(complaints)
     spans = [("first_seen", "min"), ("last_seen", "max"), ("source_org", "distinct")]
-    found = {
-        one: ClusterFacts(first, last, sorted(orgs))
-        for one, first, last, orgs in _grouped(totals, cluster, *spans)
+    facts_of = {
+        cluster: ClusterFacts(first, last, sorted(orgs))
+        for cluster, first, last, orgs in _grouped(totals, by_cluster, *spans)
     }
-    for one, count in _grouped(complaints, cluster, ("records", "sum")):
-        found[one].complaints = count
-    for one, count in _grouped(calls, cluster, ("records", "sum")):
-        found[one].calls = count
-    for one, country, count in _grouped(
-        complaints, [*cluster, "victim_country"], ("records", "sum")
+    for cluster, count in _grouped(complaints, by_cluster, ("records", "sum")):
+        facts_of[cluster].complaints = count
+    for cluster, count in _grouped(calls, by_cluster, ("records", "sum")):
+        facts_of[cluster].calls = count
+    for cluster, country, count in _grouped(
+        complaints, [*by_cluster, "victim_country"], ("records", "sum")
     ):
         if country is not None:
-            found[one].countries[country] = count
-    for one, brand, count in _grouped(reporters, [*cluster, "brand"], _REPORTERS):
+            facts_of[cluster].countries[country] = count
+    for cluster, brand, count in _grouped(reporters, [*by_cluster, "brand"], _REPORTERS):
         if brand is not None:
-            found[one].brands[brand] = count
-    bearing = _people(reporters, crowds.bearing_alone(), cluster) if crowds else []
-    bear = {one: count for one, count, _ in bearing}
-    for one, count, victims in _people(reporters, crowds, cluster):
-        found[one].reporters, found[one].victims = count, victims
-        found[one].bearing = bear.get(one, count)
-    for one, currency, amount, count in _grouped(
+            facts_of[cluster].brands[brand] = count
+    bearing = _people(reporters, crowds.bearing_alone(), by_cluster) if crowds else []
+    bear = {cluster: count for cluster, count, _ in bearing}
+    for cluster, count, victims in _people(reporters, crowds, by_cluster):
+        facts_of[cluster].reporters, facts_of[cluster].victims = count, victims
+        facts_of[cluster].bearing = bear.get(cluster, count)
+    for cluster, currency, amount, count in _grouped(
         losses, _LOSS_KEY, ("loss_amount", "sum"), ("loss_amount", "count")
     ):
-        found[one].losses[currency] = amount, count
-    last_calls = dict(_grouped(calls, cluster, ("last_seen", "max")))
-    _bound_bursts(found, totals, complaints, last_calls, crowds)
-    for one, doubt in _doubts(found, totals, crowds, sources):
-        found[one].ranked_by["reporters"] -= doubt
-    counted_as = {one: facts.counted_as for one, facts in found.items() if facts.counted_as}
-    for one, currency, amount in _losses_without_the_largest(losses, counted_as):
-        found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
-    those = _without_copies(reporters, counted_as)
-    for one, org, count, _ in _people(those, crowds, [*cluster, "source_org"]):
+        facts_of[cluster].losses[currency] = amount, count
+    last_calls = dict(_grouped(calls, by_cluster, ("last_seen", "max")))
+    _bound_bursts(facts_of, totals, complaints, last_calls, crowds)
+    for cluster, doubt in _doubts(facts_of, totals, crowds, sources):
+        facts_of[cluster].ranked_by["reporters"] -= doubt
+    counted_as = {
+        cluster: facts.counted_as for cluster, facts in facts_of.items() if facts.counted_as
+    }
+    for cluster, currency, amount in _losses_without_the_largest(losses, counted_as):
+        facts_of[cluster].ranked_by["losses"].append({"currency": currency, "amount": amount})
+    counted = _without_copies(reporters, counted_as)
+    for cluster, org, count, _ in _people(counted, crowds, [*by_cluster, "source_org"]):
         if count >= _CORROBORATED:
-            found[one].ranked_by["orgs"].append(org)
-    return found
+            facts_of[cluster].ranked_by["orgs"].append(org)
+    return facts_of
 
 
 def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
@@ -333,12 +335,12 @@ def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
         [("entity_id", "ascending"), ("words", "descending"), ("template", "ascending")]
     )
     # index_in finds the first row of an entity, which is its best.
-    at = pc.index_in(entity_ids, templates["entity_id"].combine_chunks())
-    return templates["template"].combine_chunks().take(at.combine_chunks())
+    place = pc.index_in(entity_ids, templates["entity_id"].combine_chunks())
+    return templates["template"].combine_chunks().take(place.combine_chunks())
 
 
 def _bound_bursts(
-    found: Mapping[str, ClusterFacts],
+    facts_of: Mapping[str, ClusterFacts],
     totals: pa.Table,
     complaints: pa.Table,
     last_calls: Mapping[str, datetime],
@@ -346,25 +348,29 @@ def _bound_bursts(
 ) -> None:
     """Adds what is counted without those of a burst who add nothing."""
     once, bursts = _bursts(totals, complaints, crowds)
-    for one, burst in bursts.items():
-        found[one].alike, found[one].burst = burst
-    for facts in found.values():
+    for cluster, burst in bursts.items():
+        facts_of[cluster].alike, facts_of[cluster].burst = burst
+    for facts in facts_of.values():
         facts.bounded = facts.reporters - len(facts.alike) + len(set(facts.alike.values()))
         facts.ranked_by["reporters"] = facts.bounded
-    for facts, together in _brief_by_cluster(found, complaints, crowds):
+    for facts, together in _brief_by_cluster(facts_of, complaints, crowds):
         facts.ranked_by["reporters"] += BRIEF_WORTH - together
     who = _complainants(complaints)
-    brief = {one: facts.brief for one, facts in found.items() if facts.brief}
+    brief = {cluster: facts.brief for cluster, facts in facts_of.items() if facts.brief}
     counted = complaints.filter(pa.array(once & (_counted(complaints, who, brief) == who >> 1)))
     times = dict(_complaint_times(counted, crowds, latest=False))
     latest = dict(_complaint_times(counted, crowds, latest=True))
-    for one, facts in found.items():
-        facts.complaint_times, facts.people = times.get(one, (facts.complaint_times, facts.people))
-        facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
+    for cluster, facts in facts_of.items():
+        facts.complaint_times, facts.people = times.get(
+            cluster, (facts.complaint_times, facts.people)
+        )
+        facts.ranked_by["last_seen"] = _last_seen(
+            facts, latest.get(cluster), last_calls.get(cluster)
+        )
 
 
 def _doubts(
-    found: Mapping[str, ClusterFacts], totals: pa.Table, crowds: Crowds, sources: SourceRecords
+    facts_of: Mapping[str, ClusterFacts], totals: pa.Table, crowds: Crowds, sources: SourceRecords
 ) -> Iterator[tuple[str, float]]:
     """Yields each cluster that sources with a bad record report, and by how many people it is less.
 
@@ -381,7 +387,7 @@ def _doubts(
     ):
         call = kind == RecordKind.CALL
         weight = 1.0 if call else weights.get((org, channel or NO_CHANNEL), 1.0)
-        alike = found[cluster].counted_as
+        alike = facts_of[cluster].counted_as
         for one in who:
             counted = alike.get(one >> 1, one >> 1)
             best[cluster][counted] = max(best[cluster].get(counted, (0.0, one)), (weight, one))
@@ -404,19 +410,21 @@ def _counted(rows: pa.Table, who: NDArray[np.int64], counted_as: CountedAs) -> N
     if not counted_as:
         return counted
     ids = pa.array(list(counted_as), pa.string())
-    at = np.flatnonzero(pc.is_in(rows["cluster_id"], ids).to_numpy(zero_copy_only=False))
-    clusters = rows["cluster_id"].take(pa.array(at)).to_pylist()
-    for row, cluster, one in zip(at.tolist(), clusters, counted[at].tolist(), strict=True):
-        counted[row] = counted_as[cluster].get(one, one)
+    rows_of_some = np.flatnonzero(pc.is_in(rows["cluster_id"], ids).to_numpy(zero_copy_only=False))
+    clusters = rows["cluster_id"].take(pa.array(rows_of_some)).to_pylist()
+    for row, cluster, reporter in zip(
+        rows_of_some.tolist(), clusters, counted[rows_of_some].tolist(), strict=True
+    ):
+        counted[row] = counted_as[cluster].get(reporter, reporter)
     return counted
 
 
 def _complainants(complaints: pa.Table) -> NDArray[np.int64]:
     """Returns the reporter of each complaint, 0 where it adds none."""
     lists = complaints["reporters"].combine_chunks()
-    found = np.zeros(complaints.num_rows, np.int64)
-    found[lists.value_parent_indices().to_numpy()] = lists.flatten().to_numpy()
-    return found
+    reporter = np.zeros(complaints.num_rows, np.int64)
+    reporter[lists.value_parent_indices().to_numpy()] = lists.flatten().to_numpy()
+    return reporter
 
 
 def _complaint_totals(rows: pa.Table) -> pa.Table:
@@ -469,22 +477,22 @@ def _bursts(
         strict=True,
     )
     stated: defaultdict[tuple[int, int], list[_Copy]] = defaultdict(list)
-    for row, one, org, script, at, who in listed:
+    for row, cluster, org, script, time, who in listed:
         if who and who[0] >> 1 not in several:
-            stated[one, who[0]].append(_Copy(at, org, (who[0] & 1 and script) or "", row))
+            stated[cluster, who[0]].append(_Copy(time, org, (who[0] & 1 and script) or "", row))
     once = np.ones(complaints.num_rows, bool)
-    found: dict[str, tuple[dict[int, int], int]] = {}
+    bursts: dict[str, tuple[dict[int, int], int]] = {}
     by_cluster = groupby(sorted(stated.items()), lambda pair: pair[0][0])
-    for one, those in by_cluster:
+    for cluster, stated_by in by_cluster:
         alone = {
             who: sorted(copies)
-            for key, copies in those
+            for key, copies in stated_by
             for who in [key[1]]
             if len(copies) == records[key]
         }
         if alone:
-            found[ids[one].as_py()] = _bounded(alone, once)
-    return once, found
+            bursts[ids[cluster].as_py()] = _bounded(alone, once)
+    return once, bursts
 
 
 class _Copy(NamedTuple):
@@ -497,56 +505,58 @@ class _Copy(NamedTuple):
 
 
 def _within_hours(copies: Sequence[_Copy]) -> bool:
-    return max(one.at for one in copies) - min(one.at for one in copies) <= incidence.BURST_SPAN
+    return max(copy.at for copy in copies) - min(copy.at for copy in copies) <= incidence.BURST_SPAN
 
 
 def _bounded(
     alone: Mapping[int, Sequence[_Copy]], once: NDArray[np.bool_]
 ) -> tuple[dict[int, int], int]:
     """Returns `alike` and `burst` of one-off reporters; masks the rows of those who add nothing."""
-    copied = {who: copies for who, copies in alone.items() if all(one.script for one in copies)}
-    every = ((one[1:3], one.at, who) for who, copies in copied.items() for one in copies)
-    spans = [span for those in incidence.spans_of_copies(every).values() for span in those]
+    copied = {who: copies for who, copies in alone.items() if all(copy.script for copy in copies)}
+    every = ((copy[1:3], copy.at, who) for who, copies in copied.items() for copy in copies)
+    spans = [span for by_text in incidence.spans_of_copies(every).values() for span in by_text]
     alike: dict[int, int] = {}
     for who, first in incidence.first_of_each(spans).items():
         if first != who:
             alike[who >> 1] = alike[first >> 1] = first >> 1
-            once[[one.row for one in alone[who]]] = False
+            once[[copy.row for copy in alone[who]]] = False
     one_off = (copies[0] for copies in alone.values() if _within_hours(copies))
-    return alike, most_within((one.org, one.at) for one in one_off)
+    return alike, most_within((copy.org, copy.at) for copy in one_off)
 
 
 def _brief_by_cluster(
-    found: Mapping[str, ClusterFacts], complaints: pa.Table, crowds: Crowds
+    facts_of: Mapping[str, ClusterFacts], complaints: pa.Table, crowds: Crowds
 ) -> Iterator[tuple[ClusterFacts, int]]:
     """Sets `brief` where it applies, and yields these facts with how many reporters came so."""
     who = _complainants(complaints)
     cluster = complaints["cluster_id"].combine_chunks().dictionary_encode()
-    of, names = cluster.indices.to_numpy(), cluster.dictionary.to_pylist()
+    number, names = cluster.indices.to_numpy(), cluster.dictionary.to_pylist()
     named = (who & 1).astype(bool) & ~np.isin(who >> 1, crowds.hashes >> 1)
-    named &= (np.bincount(of[named], minlength=len(names)) >= BURST_REPORTERS)[of]
+    named &= (np.bincount(number[named], minlength=len(names)) >= BURST_REPORTERS)[number]
     filed = pc.coalesce(complaints["filed_at"], complaints["first_seen"]).cast(pa.int64())
-    of, who, at = of[named], who[named] >> 1, filed.to_numpy()[named]
-    order = np.lexsort((at, of))
-    bounds = group_offsets(of[order], len(names))
+    number, who, time = number[named], who[named] >> 1, filed.to_numpy()[named]
+    order = np.lexsort((time, number))
+    bounds = group_offsets(number[order], len(names))
     for name, (start, end) in zip(names, pairwise(bounds), strict=True):
-        facts, some = found[name], order[start:end]
+        facts, some = facts_of[name], order[start:end]
         if 2 * len(some) <= facts.reporters - len(facts.alike):
             continue
-        came = zip(at[some].tolist(), who[some].tolist(), strict=True)
+        came = zip(time[some].tolist(), who[some].tolist(), strict=True)
         together = incidence.most_at_first(came, facts.alike, incidence.BRIEF_SPAN)
         if len(together) >= BURST_REPORTERS and 2 * len(together) > facts.bounded:
             facts.brief = dict.fromkeys(together, min(together))
-            facts.brief |= {who: facts.brief.get(one, one) for who, one in facts.alike.items()}
+            facts.brief |= {
+                who: facts.brief.get(first, first) for who, first in facts.alike.items()
+            }
             yield facts, len(together)
 
 
 def most_within(moments: Iterable[tuple[str, int]]) -> int:
     """Returns the most of these times of organisations that one has within `BURST_HOURS`."""
     most, recent = 0, deque[tuple[str, int]]()
-    for org, at in sorted(moments):
-        recent.append((org, at))
-        while recent[0][0] != org or at - recent[0][1] > incidence.BURST_SPAN:
+    for org, time in sorted(moments):
+        recent.append((org, time))
+        while recent[0][0] != org or time - recent[0][1] > incidence.BURST_SPAN:
             recent.popleft()
         most = max(most, len(recent))
     return most
@@ -562,8 +572,8 @@ def _reporter_rows(totals: pa.Table) -> NDArray[np.int64]:
 
 def _grouped(rows: pa.Table, keys: list[str], *sums: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """Returns each combination of keys with what Arrow's aggregations of its rows are."""
-    found = rows.group_by(keys, use_threads=False).aggregate(list(sums))
-    return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+    added = rows.group_by(keys, use_threads=False).aggregate(list(sums))
+    return list(zip(*(column.to_pylist() for column in added.columns), strict=True))
 
 
 def _each_reporter(totals: pa.Table) -> pa.Table:
@@ -584,23 +594,23 @@ def _each_reporter(totals: pa.Table) -> pa.Table:
 
 def _people(reporters: pa.Table, crowds: Crowds, keys: list[str]) -> list[tuple[Any, ...]]:
     """Returns each combination of keys with its reporters and victims, all people of a crowd."""
-    found = _grouped(reporters, keys, _REPORTERS, _VICTIMS)
+    counts = _grouped(reporters, keys, _REPORTERS, _VICTIMS)
     hashes = pc.fill_null(reporters["reporter"], 0).to_numpy()
     several = reporters.filter(pa.array(crowds.people_of(hashes) != 1))
     if not several.num_rows:
-        return found
+        return counts
     once = aggregate(several, [*keys, "reporter", "victim"])
     more = pa.array(crowds.people_of(once["reporter"].to_numpy()) - 1)
     once = once.append_column("more", more)
     once = once.append_column("named", pc.if_else(pc.is_valid(once["victim"]), more, 0))
     added = {
-        tuple(of): (people, named)
-        for *of, people, named in _grouped(once, keys, ("more", "sum"), ("named", "sum"))
+        tuple(key): (people, named)
+        for *key, people, named in _grouped(once, keys, ("more", "sum"), ("named", "sum"))
     }
     return [
-        (*of, count + people, victims + named)
-        for *of, count, victims in found
-        for people, named in [added.get(tuple(of), (0, 0))]
+        (*key, count + people, victims + named)
+        for *key, count, victims in counts
+        for people, named in [added.get(tuple(key), (0, 0))]
     ]
 
 
@@ -613,7 +623,7 @@ def _losses_without_the_largest(
     rows = rows.append_column("reporter", pa.array(reporter))
     by_reporter = aggregate(rows, [*_LOSS_KEY, "reporter"], [("loss_amount", "sum")])
     totals = _grouped(by_reporter, _LOSS_KEY, ("loss_amount", "sum"), ("loss_amount", "max"))
-    return [(one, currency, total - largest) for one, currency, total, largest in totals]
+    return [(cluster, currency, total - largest) for cluster, currency, total, largest in totals]
 
 
 def _stated_losses(complaints: pa.Table) -> pa.Table:
@@ -650,11 +660,11 @@ def _complaint_times(
     lists = complaints["reporters"].combine_chunks()
     rows = complaints.take(lists.value_parent_indices())
     cluster = rows["cluster_id"].combine_chunks().dictionary_encode()
-    of, reporter = cluster.indices.to_numpy(), lists.flatten().to_numpy()
+    number, reporter = cluster.indices.to_numpy(), lists.flatten().to_numpy()
     moments = rows["first_seen"].cast(pa.int64()).to_numpy()
-    order = np.lexsort((-moments if latest else moments, reporter, of))
-    order = order[group_starts(of[order], reporter[order])]
+    order = np.lexsort((-moments if latest else moments, reporter, number))
+    order = order[group_starts(number[order], reporter[order])]
     moments, people = moments[order], crowds.people_of(reporter[order])
-    starts = group_offsets(of[order], len(cluster.dictionary))
+    starts = group_offsets(number[order], len(cluster.dictionary))
     pieces = [(moments[start:end], people[start:end]) for start, end in pairwise(starts)]
     return list(zip(cluster.dictionary.to_pylist(), pieces, strict=True))

@@ -34,8 +34,9 @@ from transforms.graph.cluster_facts import (
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.incidence import are_hard
-from transforms.graph.link_weights import reporter_hashes
+from transforms.graph.link_weights import link_probability, reporter_hashes
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
+from transforms.graph.weak_points import find_weak_points
 from transforms.reporters import (
     NO_CHANNEL,
     NO_CROWDS,
@@ -105,16 +106,13 @@ def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
     tie = {node: math.fsum(weights.values()) for node, weights in graph.items()}
     if sum(map(len, graph.values())) > 2 * MAX_BRIDGE_LINKS:
         return Cohesion(frozenset(), (), tie)
-    cut_vertices, bridges = _weak_points(graph)
-    weakest = sorted((graph[a][b], a, b, side) for (a, b), side in bridges.items())
+    weak = find_weak_points(graph, dict.fromkeys(graph, 1))
+    weakest = sorted(
+        (graph[a][b], min(a, b), max(a, b), min(sides)) for (a, b), sides in weak.bridges.items()
+    )
     names = ("weight", "entity_a", "entity_b", "smaller_side")
-    rows = (dict(zip(names, one, strict=True)) for one in weakest[:REPORTED_BRIDGES])
-    return Cohesion(frozenset(cut_vertices), tuple(rows), tie)
-
-
-def confidence_of_weight(tie: float) -> float:
-    """Returns 1 - 2^-tie: 0 for no evidence, and half the doubt with each record's worth."""
-    return 1 - 2**-tie
+    rows = (dict(zip(names, bridge, strict=True)) for bridge in weakest[:REPORTED_BRIDGES])
+    return Cohesion(frozenset(weak.points), tuple(rows), tie)
 
 
 def member_rows(
@@ -145,7 +143,7 @@ def member_rows(
                 "entity_id": entity_id,
                 "cluster_id": cluster_id,
                 "role": one["role"],
-                "confidence": confidence_of_weight(weight),
+                "confidence": link_probability(weight),
                 "bridge": entity_id in cut_vertices,
                 "reporters": one["reporters"],
                 "robustness": how.robustness,
@@ -486,54 +484,6 @@ class SummarizeClusters(beam.PTransform):
 
 def _ends(link: Row) -> tuple[str, str]:
     return link["entity_a"], link["entity_b"]
-
-
-def _weak_points(graph: Graph) -> tuple[set[str], dict[tuple[str, str], int]]:
-    """Finds the nodes and edges without which a part of a graph falls apart.
-
-    By the depth-first search of Hopcroft and Tarjan (CACM 16, 372, 1973): an edge is a bridge
-    where nothing behind it leads back to before it.
-
-    Returns:
-        Articulation points; bridges a < b, and the members of the smaller side of each.
-    """
-    vertices: set[str] = set()
-    bridges: dict[tuple[str, str], int] = {}
-    number: dict[str, int] = {}
-    for root in graph:
-        if root in number:
-            continue
-        reached = _search(graph, root)
-        number |= {one: len(number) + at for at, one in enumerate(reached)}
-        low, size = {one: number[one] for one in reached}, dict.fromkeys(reached, 1)
-        for node, parent in reversed([*reached.items()][1:]):
-            near = [number[one] for one in graph[node] if one != parent]
-            low[node] = min([low[node], *near])
-            low[parent] = min(low[parent], low[node])
-            size[parent] += size[node]
-            if parent != root and low[node] >= number[parent]:
-                vertices.add(parent)
-            if low[node] > number[parent]:
-                side = min(size[node], len(reached) - size[node])
-                bridges[min(node, parent), max(node, parent)] = side
-        if [*reached.values()].count(root) > 2:
-            vertices.add(root)
-    return vertices, bridges
-
-
-def _search(graph: Graph, root: str) -> dict[str, str]:
-    """Returns the nodes reached from a root, depth first, each with the one before it or itself."""
-    reached = {root: root}
-    path = [(root, iter(graph[root]))]
-    while path:
-        node, ahead = path[-1]
-        new = next((one for one in ahead if one not in reached), None)
-        if new is None:
-            path.pop()
-        else:
-            reached[new] = node
-            path.append((new, iter(graph[new])))
-    return reached
 
 
 def _most_first(counted: tuple[str, int]) -> tuple[int, str]:

@@ -27,6 +27,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import are_hard, group_reporters
+from transforms.graph.weak_points import find_weak_points
 from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import batches_of
 
@@ -80,7 +81,7 @@ class Cut(NamedTuple):
 
     def members(self, ids: Sequence[str]) -> list[str]:
         """Returns those of `ids`, one a member, that are on `side`."""
-        return [ids[at] for at in _bits(self.side)]
+        return [ids[place] for place in _bits(self.side)]
 
     @property
     def thin(self) -> bool:
@@ -92,9 +93,9 @@ def cluster_ways(named: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[
     """Yields the INCIDENCE rows of members of clusters as WAY rows."""
     cluster = clusters_of(assigned_rows(assignment, named["node"].to_numpy()))
     inside = cluster != NO_CLUSTER
-    distinct, of = np.unique(cluster[inside], return_inverse=True)
+    distinct, number = np.unique(cluster[inside], return_inverse=True)
     rows = named.filter(pa.array(inside))
-    ids = cluster_ids(distinct).take(pa.array(of))
+    ids = cluster_ids(distinct).take(pa.array(number))
     columns = [ids, *(rows[name] for name in WAY.names[1:])]
     yield from batches_of(pa.Table.from_arrays(columns, schema=WAY))
 
@@ -118,13 +119,15 @@ def reporter_masks(
         crowds: Reporters that stand for several people.
     """
     every = [
-        (place, at, one) for place, ids in enumerate(members.values()) for at, one in enumerate(ids)
+        (place, member, entity_id)
+        for place, ids in enumerate(members.values())
+        for member, entity_id in enumerate(ids)
     ]
-    cluster, at = (np.array([one[part] for one in every], np.int64) for part in (0, 1))
-    hashes = hash_text(pa.array([one for *_, one in every], pa.string()))
+    cluster, member = (np.array([named[part] for named in every], np.int64) for part in (0, 1))
+    hashes = hash_text(pa.array([entity_id for *_, entity_id in every], pa.string()))
     order = np.argsort(hashes)
-    found, known = sorted_lookup(hashes[order], ways["node"].to_numpy())
-    row = order[found[known]]
+    places, known = sorted_lookup(hashes[order], ways["node"].to_numpy())
+    row = order[places[known]]
     group, reporter = (ways[name].to_numpy()[known] for name in ("group", "reporter"))
     _, group = np.unique(group, return_inverse=True)
     _, times, named = np.unique(
@@ -132,23 +135,23 @@ def reporter_masks(
     )
     beside = named[times] > 1
     row, reporter = row[beside], reporter[beside] >> 1
-    for place, one in enumerate(members):
-        if same := (alike or {}).get(one):
+    for place, cluster_id in enumerate(members):
+        if same := (alike or {}).get(cluster_id):
             here = np.flatnonzero(cluster[row] == place)
             reporter[here] = [same.get(who, who) for who in reporter[here].tolist()]
     distinct, reporter = np.unique(reporter, return_inverse=True)
     people = np.minimum(crowds.bearing_of(distinct << 1), THIN_REPORTERS).tolist()
     once = sorted_unique(reporter * max(len(every), 1) + row)
     masks: defaultdict[tuple[int, int], int] = defaultdict(int)
-    for who, one in zip(
+    for who, number in zip(
         *(part.tolist() for part in np.divmod(once, max(len(every), 1))), strict=True
     ):
-        masks[int(cluster[one]), who] |= 1 << int(at[one])
+        masks[int(cluster[number]), who] |= 1 << int(member[number])
     ids = list(members)
-    by_cluster: dict[str, list[int]] = {one: [] for one in ids}
+    by_cluster: dict[str, list[int]] = {cluster_id: [] for cluster_id in ids}
     for (place, who), mask in masks.items():
         by_cluster[ids[place]] += [mask] * people[who]
-    return {one: sorted(those) for one, those in by_cluster.items()}
+    return {cluster_id: sorted(named_by) for cluster_id, named_by in by_cluster.items()}
 
 
 def vouched_sets(decided: DecisionsInForce) -> list[tuple[str, ...]]:
@@ -160,7 +163,7 @@ def vouched_sets(decided: DecisionsInForce) -> list[tuple[str, ...]]:
     confirmed = decided.of(DecisionKind.CONFIRM)
     return [
         *decided.pairs(DecisionKind.MUST_LINK),
-        *(one.members or () for one in confirmed if one.run_id is not None),
+        *(decision.members or () for decision in confirmed if decision.run_id is not None),
     ]
 
 
@@ -190,13 +193,12 @@ def weakest_cut(
     """
     if sum(core) < 2 * core_a_side:
         return None
-    times = _times(named)
     pairs, core_members = list(same), [place for place, is_core in enumerate(core) if is_core]
-    if times and not pairs and len(core) <= MOST_PROVEN_MEMBERS:
-        small = _weakest_small_side(times, core_members, len(core), core_a_side)
+    if not pairs and len(core) <= MOST_PROVEN_MEMBERS:
+        small = _weakest_small_side(_matrix(named, len(core)), core_members, core_a_side)
         if small is not None:
             return _measured_cut(named, core, *small, exact=True)
-    joined = _join(list(range(len(core))), pairs)
+    times, joined = _times(named), _join(list(range(len(core))), pairs)
     ties = _ties(times, joined)
     compared = len(core) <= MOST_COMPARED_MEMBERS
     steps = MOST_CUT_STEPS // 10 if compared else MOST_CUT_STEPS
@@ -251,15 +253,17 @@ def parts_of_thin_clusters(
         core[row["entity_id"]] = row["tier"] == Tier.CORE
     masks = reporter_masks(_ways_of_evidence(evidence, members), ids)
     vouched = list(_vouched_in_table(decisions))
-    found: dict[str, int] = {}
-    for cluster_id, those in ids.items():
-        place = {one: at for at, one in enumerate(those)}
-        sets = ([place[one] for one in each if one in place] for each in vouched)
-        same = [pair for one in sets for pair in pairwise(one)]
-        side = sum(1 << place[one] for one in thin[cluster_id] if one in place)
-        parts = thin_parts(masks[cluster_id], [core[one] for one in those], same, side)
-        found |= dict(zip(those, parts, strict=True))
-    return found
+    part_of: dict[str, int] = {}
+    for cluster_id, entity_ids in ids.items():
+        place = {entity_id: member for member, entity_id in enumerate(entity_ids)}
+        sets = ([place[entity_id] for entity_id in each if entity_id in place] for each in vouched)
+        same = [pair for together in sets for pair in pairwise(together)]
+        side = sum(1 << place[entity_id] for entity_id in thin[cluster_id] if entity_id in place)
+        parts = thin_parts(
+            masks[cluster_id], [core[entity_id] for entity_id in entity_ids], same, side
+        )
+        part_of |= dict(zip(entity_ids, parts, strict=True))
+    return part_of
 
 
 def thin_join(
@@ -285,8 +289,11 @@ def thin_join(
     pair = weakest_cut(named, core, pairs, PAIR_SIDE)
     if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS:
         return pair
-    most = max(_reporters_by_member(_times(named)).values(), default=0)
-    if not pairs and cut is not None and cut.reporters > most:
+    if (
+        not pairs
+        and cut is not None
+        and cut.reporters > _matrix(named, len(core)).sum(axis=0).max()
+    ):
         return None  # All who bear the cut of a member alone name it.
     return _hinged_join(named, core, pairs)
 
@@ -299,47 +306,33 @@ def _hinged_join(
     Without it the cluster falls into sides with `CUT_SIDE` core members each. It is on the side
     with more of them.
     """
-    if sum(core) < 2 * CUT_SIDE:
+    # Members are nodes from 0 on, those who name them, and the pairs, nodes below 0.
+    graph: defaultdict[int, list[int]] = defaultdict(list)
+    for row, mask in enumerate({*named, *(1 << a | 1 << b for a, b in same)}):
+        for member in _bits(mask):
+            graph[member].append(-1 - row)
+            graph[-1 - row].append(member)
+    weak = find_weak_points(graph, dict(enumerate(map(int, core))))
+    hinges = [
+        node for node, sizes in weak.points.items() if node >= 0 and sorted(sizes)[-2] >= CUT_SIDE
+    ]
+    if not hinges:
         return None
-    import networkx as nx
-
-    graph = nx.Graph()
-    for at, mask in enumerate({*named, *(1 << a | 1 << b for a, b in same)}):
-        graph.add_edges_from((member, -1 - at) for member in _bits(mask))
-    hinge = min(_hinges(graph, core), default=None)
-    if hinge is None:
-        return None
-    graph.remove_node(hinge)
-    sides = ([one for one in side if one >= 0] for side in nx.connected_components(graph))
-    sized = sorted((sum(core[one] for one in side), sorted(side)) for side in sides)
-    side = sum(1 << one for one in next(side for size, side in sized if size >= CUT_SIDE))
+    hinge = min(hinges)
+    sides = _join(
+        list(range(len(core))),
+        ((a, b) for row in graph if row < 0 for a, b in pairwise(set(graph[row]) - {hinge})),
+    )
+    masks = Counter[int]()
+    for member, side in enumerate(sides):
+        masks[side] += (member != hinge) << member
+    sized = sorted(
+        (sum(core[member] for member in _bits(mask)), [*_bits(mask)], mask)
+        for mask in masks.values()
+    )
+    side = next(mask for size, _, mask in sized if size >= CUT_SIDE)
     bearers = sum(1 for mask in named if mask >> hinge & 1 and mask & side)
     return Cut(bearers, side, sum(1 for mask in named if mask & side), exact=True)
-
-
-def _hinges(graph: Any, core: Sequence[bool]) -> Iterator[int]:
-    """Yields the members without whom two sides have `CUT_SIDE` core members each.
-
-    `graph` ties members, from 0 on, to those who name them, below 0. Takes time in proportion to
-    it: members are counted along the tree of its blocks and the nodes that these share.
-    """
-    import networkx as nx
-
-    shared = set(nx.articulation_points(graph))
-    tree, size = nx.Graph(), Counter({one: core[one] for one in shared if one >= 0})
-    for block in map(frozenset, nx.biconnected_components(graph)):
-        tree.add_edges_from((block, one) for one in block & shared)
-        size[block] = sum(core[one] for one in block - shared if one >= 0)
-    above = nx.dfs_predecessors(tree)
-    below, sides = size.copy(), defaultdict(list)
-    for node in nx.dfs_postorder_nodes(tree):
-        if node in above:
-            below[above[node]] += below[node]
-            sides[above[node]].append(below[node])
-    for one in shared:
-        largest = sorted([*sides[one], sum(core) - below[one]])
-        if one >= 0 and largest[-2] >= CUT_SIDE:
-            yield one
 
 
 def thin_parts(
@@ -357,20 +350,20 @@ def thin_parts(
         side: A side of a thin join that is known, if any: who bears it may be a burst, who are one.
     """
     every = (1 << len(core)) - 1
-    whole = [one for one in (every & ~side, side) if one]
+    whole = [half for half in (every & ~side, side) if half]
     part = [0] * len(core)
     parts = 0
     while whole:
         inside = whole.pop()
-        masks = [one for mask in named if (one := mask & inside) & (one - 1)]
-        some = [one if inside >> at & 1 else False for at, one in enumerate(core)]
+        masks = [left for mask in named if (left := mask & inside) & (left - 1)]
+        some = [is_core and bool(inside >> member & 1) for member, is_core in enumerate(core)]
         cut = thin_join(weakest_cut(masks, some, same), masks, some, same)
         side = cut.side & inside if cut is not None else 0
         if side not in (0, inside):
             whole += [inside & ~side, side]
             continue
-        for at in _bits(inside):
-            part[at] = parts
+        for member in _bits(inside):
+            part[member] = parts
         parts += 1
     return part
 
@@ -384,12 +377,12 @@ def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
     sums = [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
     whole = aggregate(rows, "group_id", sums)
     whole = whole.filter(pc.less_equal(whole["entity_id"], link_weights.MAX_HARD_ENTITIES))
-    at = pc.index_in(rows["group_id"], whole["group_id"].combine_chunks())
-    rows, at = rows.filter(pc.is_valid(at)), pc.drop_null(at)
+    place = pc.index_in(rows["group_id"], whole["group_id"].combine_chunks())
+    rows, place = rows.filter(pc.is_valid(place)), pc.drop_null(place)
     columns = [
         members["cluster_id"].take(pc.index_in(rows["entity_id"], known)),
         hash_text(rows["group_id"]),
-        hash_text(group_reporters(whole).take(at)),
+        hash_text(group_reporters(whole).take(place)),
         hash_text(rows["entity_id"]),
     ]
     return pa.table(columns, schema=WAY)
@@ -397,11 +390,11 @@ def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
 
 def _vouched_in_table(decisions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
     """Yields `vouched_sets` of the rows of decisions/ of a run."""
-    for one in decisions:
-        if one["in_force"] and one["kind"] == DecisionKind.MUST_LINK:
-            yield one["entity_a"], one["entity_b"]
-        if one["in_force"] and one["kind"] == DecisionKind.CONFIRM and one["run_id"] is not None:
-            yield tuple(one["members"] or ())
+    for row in decisions:
+        if row["in_force"] and row["kind"] == DecisionKind.MUST_LINK:
+            yield row["entity_a"], row["entity_b"]
+        if row["in_force"] and row["kind"] == DecisionKind.CONFIRM and row["run_id"] is not None:
+            yield tuple(row["members"] or ())
 
 
 class _TooManyStepsError(Exception):
@@ -417,17 +410,25 @@ def _bits(mask: int) -> Iterator[int]:
 
 def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
     """Returns the part of each member, as a smaller member of it, once pairs of parts are one."""
-    into = {one: one for one in part}
+    into = {member: member for member in part}
 
-    def root(one: int) -> int:
-        while into[one] != one:
-            into[one] = one = into[into[one]]
-        return one
+    def root(member: int) -> int:
+        while into[member] != member:
+            into[member] = member = into[into[member]]
+        return member
 
     for a, b in pairs:
         first, second = sorted((root(part[a]), root(part[b])))
         into[second] = first
-    return [root(one) for one in part]
+    return [root(member) for member in part]
+
+
+def _matrix(named: Iterable[int], members: int) -> np.ndarray:
+    """Returns whom reporters name, of those who name several: reporters by members."""
+    size = (members + 7) // 8
+    several = b"".join(mask.to_bytes(size, "little") for mask in named if mask & (mask - 1))
+    bits = np.frombuffer(several, np.uint8).reshape(-1, size)
+    return np.unpackbits(bits, axis=1, count=members, bitorder="little").astype(float)
 
 
 def _times(named: Iterable[int]) -> dict[tuple[int, ...], int]:
@@ -464,30 +465,30 @@ def _ties(times: Mapping[tuple[int, ...], int], part: Sequence[int]) -> list[tup
         part: The part of each member, as a member of it.
     """
     beside: Counter[frozenset[int]] = Counter()
-    for those, count in times.items():
-        beside[frozenset([part[one] for one in those])] += count
-    at: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
+    for members, count in times.items():
+        beside[frozenset([part[member] for member in members])] += count
+    beside_of: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
     for parts in beside:
         if len(parts) > 1:
-            for one in parts:
-                at[one].append(parts)
+            for place in parts:
+                beside_of[place].append(parts)
     by = dict.fromkeys(sorted(set(part)), 0)
-    queue = [(0, one) for one in by]
-    found, before = [], -1
+    queue = [(0, place) for place in by]
+    ties, before = [], -1
     while queue:
-        count, one = heappop(queue)
-        if one not in by or -count != by[one]:
+        count, place = heappop(queue)
+        if place not in by or -count != by[place]:
             continue
-        del by[one]
+        del by[place]
         if count:
-            found.append((before, one, -count))
-        before = one
-        for parts in at[one]:
+            ties.append((before, place, -count))
+        before = place
+        for parts in beside_of[place]:
             reporters = beside.pop(parts, 0)
-            for other in parts & by.keys() if reporters else ():
-                by[other] += reporters
-                heappush(queue, (-by[other], other))
-    return found
+            for near in parts & by.keys() if reporters else ():
+                by[near] += reporters
+                heappush(queue, (-by[near], near))
+    return ties
 
 
 def _tied(ties: Iterable[tuple[int, int, int]], least: int) -> list[tuple[int, int]]:
@@ -503,7 +504,7 @@ def _merge_tied(times: Mapping[tuple[int, ...], int], part: list[int], least: in
 
 
 def _weakest_small_side(
-    times: Mapping[tuple[int, ...], int], core: Sequence[int], n: int, size: int
+    matrix: np.ndarray, core: Sequence[int], size: int
 ) -> tuple[int, int] | None:
     """Returns the weakest side of `size` core members, where no other side can be as weak.
 
@@ -515,35 +516,34 @@ def _weakest_small_side(
     Laplacian of a graph in which each reporter ties the members so weakly that no cut is more.
 
     Args:
-        times: How many reporters name the same members, by these.
+        matrix: Whom reporters name, of whom each names several: reporters by members.
         core: The core members.
-        n: The number of members.
         size: The core members of a side.
 
     Returns:
         The reporters of its cut and the side, or None where that is not proven.
     """
-    named = np.zeros((len(times), n))
-    for row, members in enumerate(times):
-        named[row, members] = 1
-    people, width = np.fromiter(times.values(), float), named.sum(axis=1)
-
-    def together(weight: np.ndarray) -> np.ndarray:
-        """Sums a weight of reporters by pair of members that they name."""
-        return (named.T * weight) @ named * (1 - np.eye(n))
-
-    tied = together(people / (width * width // 4))
+    n, width = matrix.shape[1], matrix.sum(axis=1)
+    tied, beside, reach, pairs = np.zeros((4, n, n))
+    for people in np.unique(width):
+        rows = matrix[width == people]
+        named = rows.T @ rows
+        np.fill_diagonal(named, 0)
+        tied += named / (people * people // 4)
+        beside += named
+        reach += named / (people - 1)
+        pairs += named * (people == 2)
     expansion = np.linalg.eigvalsh(np.diag(tied.sum(axis=1)) - tied)[1]
     if expansion < 1:
         return None  # Far too small for any proof.
-    beside, degree = together(people), people @ named
-    reach = np.sort(beside + together(people / (width - 1)), axis=1)[:, ::-1]
+    degree = matrix.sum(axis=0)
+    reach = np.sort(beside + reach, axis=1)[:, ::-1]
     can_leave = (np.cumsum(reach, axis=1) > degree[:, None]).sum(axis=0)
     larger = [s for s in range(size + 1, n // 2 + 1) if can_leave[s - 2] >= s - size]
     bound = expansion * larger[0] * (n - larger[0]) / n if larger else np.inf
 
     # A bound for each side, from pairs alone: few sides must be counted.
-    overlap = beside + together(people * (width == 2))
+    overlap = beside + pairs
     sides = np.array(core)[:, None]
     last, fewest = np.arange(len(core)), degree[core]
     for _ in range(size - 1):
@@ -555,8 +555,8 @@ def _weakest_small_side(
         sides = np.column_stack([sides, new])
     weakest, side = bound - 1e-6 * bound, None
     while fewest[row := int(fewest.argmin())] < weakest:
-        inside = named[:, sides[row]].sum(axis=1)
-        fewest[row] = people[(inside > 0) & (inside < width)].sum()
+        inside = matrix[:, sides[row]].sum(axis=1)
+        fewest[row] = ((inside > 0) & (inside < width)).sum()
         if fewest[row] < weakest:
             weakest, side = fewest[row], sides[row]
     return None if side is None else (int(weakest), sum(1 << place for place in side.tolist()))
@@ -588,7 +588,7 @@ def _measured_cut(
 ) -> Cut:
     """Returns a cut, by the side with fewer core members."""
     away = (1 << len(core)) - 1 & ~side
-    fewer = min(side, away, key=lambda mask: (sum(core[at] for at in _bits(mask)), mask))
+    fewer = min(side, away, key=lambda mask: (sum(core[member] for member in _bits(mask)), mask))
     of_side = min(sum(1 for mask in named if mask & half) for half in (side, away))
     return Cut(reporters, fewer, of_side, exact)
 
@@ -621,27 +621,30 @@ class _CutSearch:
         steps: int,
     ) -> None:
         self.least = core_a_side
-        number = {one: at for at, one in enumerate(sorted(set(part)))}
-        of = [number[one] for one in part]
+        number = {first: place for place, first in enumerate(sorted(set(part)))}
+        of_member = [number[first] for first in part]
         self.weight, self.whole = [0] * len(number), [0] * len(number)
-        for member, one in enumerate(of):
-            self.weight[one] += core[member]
-            self.whole[one] |= 1 << member
+        for member, place in enumerate(of_member):
+            self.weight[place] += core[member]
+            self.whole[place] |= 1 << member
         masks = [
             mask
             for members, count in times.items()
-            for mask in [sum({1 << of[member] for member in members})] * count
+            for mask in [sum({1 << of_member[member] for member in members})] * count
         ]
         self.named = [mask for mask in masks if mask & (mask - 1)]
-        self.at: list[list[int]] = [[] for _ in number]
+        self.reporters_of: list[list[int]] = [[] for _ in number]
         for reporter, mask in enumerate(self.named):
-            for one in _bits(mask):
-                self.at[one].append(reporter)
+            for place in _bits(mask):
+                self.reporters_of[place].append(reporter)
         self.all, self.total = (1 << len(number)) - 1, sum(core)
-        self.cores = [one for one, weight in enumerate(self.weight) if weight]
-        best = max(self.cores, key=lambda one: (self.weight[one], len(self.at[one]), -one))
+        self.cores = [place for place, weight in enumerate(self.weight) if weight]
+        best = max(
+            self.cores,
+            key=lambda place: (self.weight[place], len(self.reporters_of[place]), -place),
+        )
         self.root, self.level, self.steps = 1 << best, 0, steps
-        self.flows = {one: _Flow() for one in self.cores if one != best}
+        self.flows = {place: _Flow() for place in self.cores if place != best}
         self.tried: set[tuple[int, int]] = set()
 
     def members(self, side: int) -> int:
@@ -656,16 +659,18 @@ class _CutSearch:
             self.tried.clear()
             near = {}
             sides = []
-            for one, flow in self.flows.items():
-                reached = self._raise(flow, 1 << one, self.root)
+            for place, flow in self.flows.items():
+                reached = self._raise(flow, 1 << place, self.root)
                 if flow.count <= level:
-                    near[one] = flow
+                    near[place] = flow
                     sides.append(self._side(flow, self.root, reached))
-            whole = [one for one in sides if one is not None]
+            whole = [side for side in sides if side is not None]
             if whole:
-                return max(whole, key=lambda one: min(self._core(one), self._core(~one & self.all)))
-            for one, flow in near.items():
-                side = self._with_more_sources(1 << one, flow, near)
+                return max(
+                    whole, key=lambda side: min(self._core(side), self._core(~side & self.all))
+                )
+            for place, flow in near.items():
+                side = self._with_more_sources(1 << place, flow, near)
                 if side is not None:
                     return side
         return None
@@ -676,7 +681,7 @@ class _CutSearch:
             raise _TooManyStepsError
 
     def _core(self, side: int) -> int:
-        return sum(self.weight[one] for one in _bits(side))
+        return sum(self.weight[place] for place in _bits(side))
 
     def _side(self, flow: _Flow, sinks: int, reached: int) -> int | None:
         """Returns the larger side of the sources that a flow leaves, else the smaller, if one does.
@@ -694,16 +699,16 @@ class _CutSearch:
         """Adds parts in `near` to sources of too few core members."""
         if self._core(sources) >= self.least:
             return self._with_more_sinks(sources, self.root, flow)
-        smallest = min(one.count for one in near.values())
-        for one, other in near.items():
-            more = sources | 1 << one
+        smallest = min(its_flow.count for its_flow in near.values())
+        for place, its_flow in near.items():
+            more = sources | 1 << place
             self._spend(1)
             if more == sources or (more, self.root) in self.tried:
                 continue
-            if flow.enters.keys().isdisjoint(other.enters):
+            if flow.enters.keys().isdisjoint(its_flow.enters):
                 # Their flow is the sum. So is that of a third one, or it shares with one of them.
                 third = smallest if self._core(more) < self.least else 0
-                if flow.count + other.count + third > self.level:
+                if flow.count + its_flow.count + third > self.level:
                     continue
             self.tried.add((more, self.root))
             both = flow.copy()
@@ -719,9 +724,9 @@ class _CutSearch:
         """Adds parts to sinks of too few core members."""
         if self._core(sinks) >= self.least:
             return None
-        for one in self.cores:
-            more = sinks | 1 << one
-            if more == sinks or 1 << one & sources or (sources, more) in self.tried:
+        for place in self.cores:
+            more = sinks | 1 << place
+            if more == sinks or 1 << place & sources or (sources, more) in self.tried:
                 continue
             self.tried.add((sources, more))
             both = flow.copy()
@@ -740,27 +745,32 @@ class _CutSearch:
         reporter by any part that is named and out by any other, back where the flow came in, or
         on from where it went out.
         """
-        named, at, enters, leaves = self.named, self.at, flow.enters, flow.leaves
+        named, reporters_of, enters, leaves = (
+            self.named,
+            self.reporters_of,
+            flow.enters,
+            flow.leaves,
+        )
         while flow.count <= self.level:
             reached, queue = sources, list(_bits(sources))
             came: dict[int, tuple[int, int]] = {}
             done: set[int] = set()
             goal = -1
-            for one in queue:
-                for reporter in at[one]:
+            for place in queue:
+                for reporter in reporters_of[place]:
                     if reporter in done:
                         continue
                     entry = enters.get(reporter, -1)
-                    if entry < 0 or leaves[reporter] == one:
+                    if entry < 0 or leaves[reporter] == place:
                         new = named[reporter] & ~reached
                         done.add(reporter)
                     else:
                         new = 1 << entry & ~reached
                     if new:
                         reached |= new
-                        for other in _bits(new):
-                            came[other] = one, reporter
-                            queue.append(other)
+                        for next_place in _bits(new):
+                            came[next_place] = place, reporter
+                            queue.append(next_place)
                         if new & sinks:
                             goal = next(_bits(new & sinks))
                             break
@@ -777,26 +787,28 @@ class _CutSearch:
         """Sends one more along the way that ends at `goal`."""
         way = []
         while goal in came:
-            one, reporter = came[goal]
-            way.append((one, reporter, goal, flow.enters.get(reporter), flow.leaves.get(reporter)))
-            goal = one
-        for one, reporter, other, entry, leave in way:
+            place, reporter = came[goal]
+            way.append(
+                (place, reporter, goal, flow.enters.get(reporter), flow.leaves.get(reporter))
+            )
+            goal = place
+        for place, reporter, next_place, entry, leave in way:
             if entry is None:
-                flow.enters[reporter], flow.leaves[reporter] = one, other
-            elif leave != one:
-                flow.enters[reporter] = one
-            elif other == entry:
+                flow.enters[reporter], flow.leaves[reporter] = place, next_place
+            elif leave != place:
+                flow.enters[reporter] = place
+            elif next_place == entry:
                 del flow.enters[reporter], flow.leaves[reporter]
             else:
-                flow.leaves[reporter] = other
+                flow.leaves[reporter] = next_place
 
     def _leads_to(self, flow: _Flow, sinks: int) -> int:
         """Returns the parts from which the flow could still grow to the sinks."""
         reached, queue = sinks, list(_bits(sinks))
-        for one in queue:
-            for reporter in self.at[one]:
+        for place in queue:
+            for reporter in self.reporters_of[place]:
                 entry = flow.enters.get(reporter, -1)
-                free = entry in (-1, one)
+                free = entry in (-1, place)
                 new = (self.named[reporter] if free else 1 << flow.leaves[reporter]) & ~reached
                 if new:
                     reached |= new

@@ -34,6 +34,7 @@ from transforms.arrow_util import (
 )
 from transforms.call_scripts import WHOLE_TEXT
 from transforms.casts import true_mask
+from transforms.graph import link_weights
 from transforms.manifest import CounterValue
 from transforms.reporters import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_pseudonym
 
@@ -108,11 +109,11 @@ class Incidence:
     nodes: int
     people: np.ndarray | None = None
 
-    def count(self, of: np.ndarray, reporter: np.ndarray, numbers: int) -> np.ndarray:
+    def count(self, number: np.ndarray, reporter: np.ndarray, numbers: int) -> np.ndarray:
         """Counts the people that reporters, each given once a number, stand for, by number."""
         if self.people is None:
-            return np.bincount(of, minlength=numbers)
-        return sum_by_group(of, self.people[reporter], numbers)
+            return np.bincount(number, minlength=numbers)
+        return sum_by_group(number, self.people[reporter], numbers)
 
     def worth(self) -> np.ndarray:
         """Returns the records' worth of each group: those of one person add up to one.
@@ -199,18 +200,18 @@ def copied_texts(evidence: pa.Table) -> pa.Table:
     few = evidence.filter(pc.fill_null(evidence["wordless"], False))
     few = few.append_column("text", pa.repeat(pa.scalar(WORDLESS), few.num_rows))
     names = ["group_id", "source_org", "text"]
-    rows = pa.concat_tables([one.select(names) for one in (script_texts(evidence), few)])
+    rows = pa.concat_tables([part.select(names) for part in (script_texts(evidence), few)])
     rows = rows.filter(pc.is_valid(rows["text"]))
     text = pc.binary_join_element_wise(rows["source_org"], rows["text"], "|")
     texts = aggregate(with_column(rows, "text", text), "group_id", [("text", "min")])
     # A script's mention stands in a row of its own, without what the complaint's has.
     filed = aggregate(evidence, "group_id", [("filed_at", "min"), ("observed_at", "min")])
-    at = pc.index_in(texts["group_id"], filed["group_id"].combine_chunks())
-    filed_at = pc.coalesce(filed["filed_at"], filed["observed_at"]).take(at)
+    place = pc.index_in(texts["group_id"], filed["group_id"].combine_chunks())
+    filed_at = pc.coalesce(filed["filed_at"], filed["observed_at"]).take(place)
     texts = texts.append_column("filed_at", filed_at).select(COPY.names).cast(COPY)
     call = pc.equal(evidence["record_kind"], RecordKind.CALL)
-    other = evidence.filter(pc.or_(call, has_loss(evidence["loss_amount"])))["group_id"]
-    return texts.filter(pc.invert(pc.is_in(texts["group_id"], other.combine_chunks())))
+    excluded = evidence.filter(pc.or_(call, has_loss(evidence["loss_amount"])))["group_id"]
+    return texts.filter(pc.invert(pc.is_in(texts["group_id"], excluded.combine_chunks())))
 
 
 def has_loss(amounts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -227,8 +228,8 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
     sizes = aggregate(shown, "group_id", [([], "count_all"), *smallest])
     tied = pc.and_(pc.greater(sizes["count_all"], 1), pc.less_equal(sizes["count_all"], widest))
     sizes = sizes.filter(tied)
-    at = pc.index_in(shown["group_id"], sizes["group_id"].combine_chunks())
-    named, at = shown.filter(pc.is_valid(at)), pc.drop_null(at)
+    place = pc.index_in(shown["group_id"], sizes["group_id"].combine_chunks())
+    named, place = shown.filter(pc.is_valid(place)), pc.drop_null(place)
     keys = group_reporters(sizes)
     copy = copied.take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
     text = copy["text"]
@@ -237,10 +238,10 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
     columns = [
         hash_text(named["group_id"]),
         hash_text(named["entity_id"]),
-        hash_text(keys.take(at)),
-        sizes["observed_at"].take(at),
-        hashed.take(at.combine_chunks()),
-        copy["filed_at"].take(at),
+        hash_text(keys.take(place)),
+        sizes["observed_at"].take(place),
+        hashed.take(place.combine_chunks()),
+        copy["filed_at"].take(place),
     ]
     return pa.table(columns, schema=INCIDENCE)
 
@@ -268,7 +269,7 @@ def bound_bursts(named: pa.Table) -> tuple[pa.Table, np.ndarray]:
     """
     rows = np.flatnonzero(true_mask(pc.is_valid(named["copied"])))
     names = ("copied", "copied_at", "reporter")
-    parts = [named[one].take(pa.array(rows)).cast(pa.int64()).to_pylist() for one in names]
+    parts = [named[name].take(pa.array(rows)).cast(pa.int64()).to_pylist() for name in names]
     firsts = first_of_spans(zip(*parts, strict=True))
     reporter = named["reporter"].to_numpy().copy()
     changed = np.zeros(len(reporter), bool)
@@ -290,9 +291,9 @@ def first_of_spans(copies: Iterable[tuple[Any, int, Any]]) -> dict[tuple[Any, An
         copies: Text, time in microseconds and reporter of each.
     """
     return {
-        (text, who): one
-        for text, those in spans_of_copies(copies).items()
-        for who, one in first_of_each(those).items()
+        (text, who): first
+        for text, spans in spans_of_copies(copies).items()
+        for who, first in first_of_each(spans).items()
     }
 
 
@@ -300,9 +301,9 @@ def spans_of_copies(copies: Iterable[tuple[Any, int, Any]]) -> dict[Any, list[li
     """Returns the reporters of each span of `BURST_HOURS`, by text, of copies as there."""
     spans: dict[Any, list[list[Any]]] = {}
     begun: dict[Any, int] = {}
-    for text, at, who in sorted(set(copies)):
-        if text not in begun or at - begun[text] > BURST_SPAN:
-            begun[text] = at
+    for text, time, who in sorted(set(copies)):
+        if text not in begun or time - begun[text] > BURST_SPAN:
+            begun[text] = time
             spans.setdefault(text, []).append([])
         spans[text][-1].append(who)
     return spans
@@ -310,13 +311,13 @@ def spans_of_copies(copies: Iterable[tuple[Any, int, Any]]) -> dict[Any, list[li
 
 def first_of_each(spans: Iterable[Sequence[Any]]) -> dict[Any, Any]:
     """Returns the reporter that each one counts as where at most one of each span does."""
-    found: dict[Any, Any] = {}
+    counted_as: dict[Any, Any] = {}
     for span in spans:
-        one = next((who for who in span if found.get(who) != who), span[0])
-        found[one] = one
+        first = next((who for who in span if counted_as.get(who) != who), span[0])
+        counted_as[first] = first
         for who in span:
-            found.setdefault(who, one)
-    return found
+            counted_as.setdefault(who, first)
+    return counted_as
 
 
 def most_at_first(
@@ -330,8 +331,8 @@ def most_at_first(
         span: The span, in the unit of the times.
     """
     first: dict[int, int] = {}
-    for at, who in came:
-        first.setdefault(alike.get(who, who), at)
+    for time, who in came:
+        first.setdefault(alike.get(who, who), time)
     moments = np.array([*first.values()], np.int64)
     if not len(moments):
         return []
@@ -345,15 +346,15 @@ def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CR
 
     Crowds count as many people as they bear, and are left out where they bear none.
     """
-    at, known = sorted_lookup(node, rows["node"].to_numpy())
+    place, known = sorted_lookup(node, rows["node"].to_numpy())
     known &= crowds.bearing_of(rows["reporter"].to_numpy()) > 0
-    rows, at = rows.filter(pa.array(known)), at[known]
+    rows, place = rows.filter(pa.array(known)), place[known]
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
-    order = stable_order(group, at)
+    order = stable_order(group, place)
     hashes, reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)
     day = rows["observed_at"].cast(pa.int64()).to_numpy()[first] / MICROSECONDS_A_DAY
     people = crowds.bearing_of(hashes) if crowds else None
-    return Incidence(group[order], at[order], reporter, day, len(node), people)
+    return Incidence(group[order], place[order], reporter, day, len(node), people)
 
 
 def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
@@ -365,18 +366,18 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     group, cluster, sole = group_clusters(evidence, label)
     starts = group_starts(group)
     sizes = np.diff(starts, append=len(group))
-    first, second, of = pairs_within_groups(starts, sizes)
-    share = (evidence.worth()[group[starts]] / np.maximum(sizes - 1, 1))[of]
+    first, second, number = pairs_within_groups(starts, sizes)
+    share = link_weights.pair_weight(sizes, evidence.worth()[group[starts]])[number]
     a, b, reporter = cluster[first], cluster[second], evidence.reporter[group[first]]
     once = _largest_share(a * (len(label) + 1) + b, reporter, share, group[first])
     new = group_changes(a[once], b[once])
-    pair, of = np.flatnonzero(new), np.cumsum(new) - 1
-    weight = np.bincount(of, share[once], minlength=len(pair))
-    reporters = evidence.count(of, reporter[once], len(pair))
+    pair, number = np.flatnonzero(new), np.cumsum(new) - 1
+    weight = np.bincount(number, share[once], minlength=len(pair))
+    reporters = evidence.count(number, reporter[once], len(pair))
     dependent = np.zeros(len(pair))
     for side in (sole[first][once], sole[second][once]):
         alone = side >= 0
-        tied, _, carried = sum_by_pair(of[alone], side[alone], share[once][alone])
+        tied, _, carried = sum_by_pair(number[alone], side[alone], share[once][alone])
         np.maximum.at(dependent, tied, carried)
     return Ties(a[once][pair], b[once][pair], weight, reporters, weight - dependent)
 
@@ -430,21 +431,21 @@ def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
     A reporter counts once for a node, in the country of the smallest hash; other nodes are dropped.
     """
     rows = rows.filter(pc.is_valid(rows["country"]))
-    at, known = sorted_lookup(node, rows["node"].to_numpy())
-    at, rows = at[known], rows.filter(pa.array(known))
+    place, known = sorted_lookup(node, rows["node"].to_numpy())
+    place, rows = place[known], rows.filter(pa.array(known))
     reporter, country = rows["reporter"].to_numpy(), rows["country"].to_numpy()
-    order = stable_order(at, reporter, country)
-    order = order[group_starts(at[order], reporter[order])]
+    order = stable_order(place, reporter, country)
+    order = order[group_starts(place[order], reporter[order])]
     names, column = np.unique(country[order], return_inverse=True)
-    counts = (np.ones(len(order)), (at[order], column))
+    counts = (np.ones(len(order)), (place[order], column))
     return csr_array(counts, shape=(len(node), len(names)))
 
 
 def call_confirmed_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
     """Masks the sorted hashes `node` that a call record of VICTIM_REACH rows confirms."""
-    at, known = sorted_lookup(node, rows["node"].to_numpy())
+    place, known = sorted_lookup(node, rows["node"].to_numpy())
     confirmed = np.zeros(len(node), bool)
-    confirmed[at[known & rows["call_confirmed"].to_numpy(zero_copy_only=False)]] = True
+    confirmed[place[known & rows["call_confirmed"].to_numpy(zero_copy_only=False)]] = True
     return confirmed
 
 

@@ -75,7 +75,7 @@ def find_csr_communities(
 ) -> np.ndarray:
     """Numbers the communities of a symmetric matrix of ties in CSR form, a number per row."""
     nodes = len(pointers) - 1
-    _, found = graspologic_native.leiden_csr(
+    _, communities = graspologic_native.leiden_csr(
         pointers.astype(np.int64, copy=False),
         columns.astype(np.int32, copy=False),
         weight.astype(np.float64, copy=False),
@@ -85,7 +85,9 @@ def find_csr_communities(
         seed=LEIDEN_SEED,
     )
     label = np.arange(nodes)
-    label[np.fromiter(found.keys(), np.int64)] = nodes + np.fromiter(found.values(), np.int64)
+    label[np.fromiter(communities.keys(), np.int64)] = nodes + np.fromiter(
+        communities.values(), np.int64
+    )
     return label
 
 
@@ -181,12 +183,14 @@ class ComponentSearch:
         part = split.pair_communities(density)
         keys = dict(split.fingerprints(self.node, density))
         cached = self._fill_from_cache(split, keys, density, part)
-        split.search([at for at in keys if at not in cached], density, part)
+        split.search([component for component in keys if component not in cached], density, part)
         quality = split.quality(part, density)
-        for at, key in keys.items():
-            places = split.places(at)
-            found = ComponentCommunities(part[places] - places.start, float(quality[at]))
-            self.cache.add(key, found, taken_over=at in cached)
+        for component, key in keys.items():
+            places = split.places(component)
+            communities = ComponentCommunities(
+                part[places] - places.start, float(quality[component])
+            )
+            self.cache.add(key, communities, taken_over=component in cached)
         label[split.node] = split.node[part]
         return smallest_members(label)
 
@@ -195,14 +199,14 @@ class ComponentSearch:
     ) -> set[int]:
         """Writes cached communities into `part`; returns the components for which they hold."""
         claimed = {}
-        for at, key in keys.items():
-            found = self.cache.get(key)
-            places = split.places(at)
-            if found is not None and len(found.part) == places.stop - places.start:
-                part[places] = places.start + found.part
-                claimed[at] = found.quality
+        for component, key in keys.items():
+            cached = self.cache.get(key)
+            places = split.places(component)
+            if cached is not None and len(cached.part) == places.stop - places.start:
+                part[places] = places.start + cached.part
+                claimed[component] = cached.quality
         quality = split.quality(part, density)
-        return {at for at, one in claimed.items() if one == quality[at]}
+        return {component for component, claim in claimed.items() if claim == quality[component]}
 
 
 @dataclass(frozen=True)
@@ -279,15 +283,15 @@ class ComponentSplit:
             self.first_tie[1:].tolist(),
             strict=True,
         )
-        for component, (one, end, tie, last) in enumerate(bounds):
+        for component, (start_place, end, tie, last) in enumerate(bounds):
             if last - tie > 1:
-                found = hashlib.blake2b(digest_size=FINGERPRINT_BYTES)
-                found.update(struct.pack("<qqd", end - one, last - tie, density))
-                found.update(SEARCH_METHOD)
-                found.update(members[8 * one : 8 * end])
-                found.update(tied[8 * tie : 8 * last])
-                found.update(weight[8 * tie : 8 * last])
-                yield component, found.hexdigest()
+                digest = hashlib.blake2b(digest_size=FINGERPRINT_BYTES)
+                digest.update(struct.pack("<qqd", end - start_place, last - tie, density))
+                digest.update(SEARCH_METHOD)
+                digest.update(members[8 * start_place : 8 * end])
+                digest.update(tied[8 * tie : 8 * last])
+                digest.update(weight[8 * tie : 8 * last])
+                yield component, digest.hexdigest()
 
     def search(self, components: Iterable[int], density: float, part: np.ndarray) -> None:
         """Searches components, writing the first of its community into the `part` of each place."""
@@ -303,17 +307,17 @@ class ComponentSplit:
         matrix = coo_array((np.tile(weight, 2), both), shape=(size, size)).tocsr()
         pointers, columns = matrix.indptr.astype(np.int64), matrix.indices
         for component in chosen.tolist():
-            at = self.places(component)
+            places = self.places(component)
             tied = slice(self.first_tie[component], self.first_tie[component + 1])
-            rows = pointers[at.start : at.stop + 1]
+            rows = pointers[places.start : places.stop + 1]
             inside = slice(rows[0], rows[-1])
             label = find_csr_communities(
                 rows - rows[0],
-                columns[inside] - at.start,
+                columns[inside] - places.start,
                 matrix.data[inside],
                 density * float(self.weight[tied].sum()),
             )
-            part[at] = at.start + smallest_members(label)
+            part[places] = places.start + smallest_members(label)
 
     def quality(self, part: np.ndarray, density: float) -> np.ndarray:
         """Returns, per component, the modularity of its communities times the weight of all ties.
@@ -331,27 +335,27 @@ class ComponentSplit:
 
 def cache_rows(used: Mapping[str, ComponentCommunities]) -> pa.Table:
     """Converts the cache entries that a run used to COMPONENT rows."""
-    parts = [one.part for one in used.values()]
-    ends = np.cumsum([0, *(len(one) for one in parts)])
+    parts = [cached.part for cached in used.values()]
+    ends = np.cumsum([0, *(len(cached) for cached in parts)])
     joined = np.concatenate([np.empty(0, np.int64), *parts])
     columns = [
         pa.array(list(used), pa.string()),
         pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(joined, pa.int32())),
-        pa.array([one.quality for one in used.values()], pa.float64()),
+        pa.array([cached.quality for cached in used.values()], pa.float64()),
     ]
     return pa.table(columns, schema=COMPONENT)
 
 
 def cache_entries(rows: pa.Table) -> dict[str, ComponentCommunities]:
     """Reads COMPONENT rows, without those whose `parts` are no places of first members."""
-    found = {}
+    entries = {}
     columns = (rows["fingerprint"].to_pylist(), rows["parts"], rows["quality"].to_pylist())
     for key, parts, quality in zip(*columns, strict=True):
         part = parts.values.to_numpy(zero_copy_only=False).astype(np.int64)
         place = np.arange(len(part))
         if (part >= 0).all() and (part <= place).all() and (part[part] == part).all():
-            found[key] = ComponentCommunities(part, quality)
-    return found
+            entries[key] = ComponentCommunities(part, quality)
+    return entries
 
 
 def cache_counters(cache: ComponentCache) -> Iterator[CounterValue]:
@@ -383,7 +387,7 @@ def read_component_file(path: str, digest: str) -> pa.Table | None:
         rows = pq.read_table(pa.BufferReader(content), schema=COMPONENT).combine_chunks()
     except (OSError, pa.ArrowException):
         return None
-    whole = all(not one.null_count for one in (*rows.columns, pc.list_flatten(rows["parts"])))
+    whole = all(not column.null_count for column in (*rows.columns, pc.list_flatten(rows["parts"])))
     return rows if whole else None
 
 

@@ -10,6 +10,7 @@ on their order.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -86,66 +87,90 @@ of evidence of each gives.
 """
 
 
-def sum_pairs(found: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
+def pair_weight(named: Any, whole: Any = 1) -> Any:
+    """Returns the weight that one record gives each pair of the identifiers it names.
+
+    A record is one piece of evidence however many identifiers it names: 1/(k-1) for each pair of k
+    gives every identifier one record's worth of links (Newman, Phys. Rev. E 64, 016132, 2001).
+    Clusters, links and explanations all use this.
+
+    Args:
+        named: How many it names, k; numbers or an array.
+        whole: The worth of the record.
+    """
+    return whole / np.maximum(named - 1, 1)
+
+
+def pair_micros(named: Any) -> Any:
+    """Returns the same in whole millionths, rounded down."""
+    return np.asarray(pair_weight(named, MILLION)).astype(np.int64)
+
+
+def link_probability(weight: Any) -> Any:
+    """Returns 1 - 2^-weight: 0 for no evidence, and half the doubt with each record's worth."""
+    return 1 - 2.0**-weight
+
+
+def sum_pairs(pairs: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Adds up PAIR rows, each piece of evidence once a pair, to PAIR_SUM rows."""
-    if not found.num_rows:
+    if not pairs.num_rows:
         return PAIR_SUM.empty_table()
-    code = row_numbers(found[name] for name in ("entity_a", "entity_b", "source_org"))
-    hard, seen = found["hard"].to_numpy(), found["observed_at"].cast(pa.int64()).to_numpy()
-    _, first, of = np.unique(code * 2 + hard, return_index=True, return_inverse=True)
+    code = row_numbers(pairs[name] for name in ("entity_a", "entity_b", "source_org"))
+    hard, seen = pairs["hard"].to_numpy(), pairs["observed_at"].cast(pa.int64()).to_numpy()
+    _, first, number = np.unique(code * 2 + hard, return_index=True, return_inverse=True)
     count = len(first)
-    reporter = found["reporter_key"].combine_chunks()
+    reporter = pairs["reporter_key"].combine_chunks()
     hashes = reporter_hashes(reporter.dictionary)
     hashed, people = hashes[text_codes(reporter)], crowds.people_of(hashes)[text_codes(reporter)]
-    pair, who, most = _most_by_reporter(of, hashed, found["micros"].to_numpy())
+    pair, who, most = _most_by_reporter(number, hashed, pairs["micros"].to_numpy())
     offsets = pa.array(group_offsets(pair, count), pa.int32())
-    columns = {name: found[name].take(pa.array(first)) for name in PAIR_SUM.names[:4]}
+    columns = {name: pairs[name].take(pa.array(first)) for name in PAIR_SUM.names[:4]}
     columns |= {
-        "records": sum_by_group(of, people, count),
-        "complaints": sum_by_group(of, people * found["complaint"].to_numpy(), count),
-        "calls": sum_by_group(of, people * found["calls"].to_numpy(), count),
-        "group_ids": _smallest(of, found["group_id"].combine_chunks(), count),
+        "records": sum_by_group(number, people, count),
+        "complaints": sum_by_group(number, people * pairs["complaint"].to_numpy(), count),
+        "calls": sum_by_group(number, people * pairs["calls"].to_numpy(), count),
+        "group_ids": _smallest(number, pairs["group_id"].combine_chunks(), count),
         "reporters": pa.ListArray.from_arrays(offsets, pa.array(who)),
         "most": pa.ListArray.from_arrays(offsets, pa.array(most)),
     }
-    columns["first_seen"], columns["last_seen"] = _extremes(of, seen, seen)
+    columns["first_seen"], columns["last_seen"] = _extremes(number, seen, seen)
     return table_of_columns(columns, PAIR_SUM)
 
 
-def build_links(found: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
+def build_links(sums: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Converts PAIR_SUM rows of whole pairs to LINK rows, not accepted yet and without a reason."""
-    if found.num_rows == 0:
+    if sums.num_rows == 0:
         return LINK.empty_table()
-    a, ids_a = rank_texts(found["entity_a"].combine_chunks())
-    b, ids_b = rank_texts(found["entity_b"].combine_chunks())
+    a, ids_a = rank_texts(sums["entity_a"].combine_chunks())
+    b, ids_b = rank_texts(sums["entity_b"].combine_chunks())
     keys, pair = np.unique(a * len(ids_b) + b, return_inverse=True)
     count = len(keys)
-    hard = found["hard"].to_numpy()
+    hard = sums["hard"].to_numpy()
     is_hard = np.bincount(pair, hard, minlength=count) > 0
     reporters, most, groups = (
-        found[name].combine_chunks() for name in ("reporters", "most", "group_ids")
+        sums[name].combine_chunks() for name in ("reporters", "most", "group_ids")
     )
     row = reporters.value_parent_indices().to_numpy()
     # Soft evidence must not add to the weight of a hard pair.
     strong = (hard | ~is_hard[pair])[row]
-    of, who, weight = _most_by_reporter(
+    pair_of, who, weight = _most_by_reporter(
         pair[row], reporters.flatten().to_numpy(), np.where(strong, most.flatten().to_numpy(), 0)
     )
     people = crowds.people_of(who)
-    of_group = pair[groups.value_parent_indices().to_numpy()]
-    seen = (found[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen"))
+    pair_of_group = pair[groups.value_parent_indices().to_numpy()]
+    seen = (sums[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen"))
     columns = {
         "entity_a": ids_a.take(pa.array(keys // len(ids_b))),
         "entity_b": ids_b.take(pa.array(keys % len(ids_b))),
-        "weight": np.bincount(of, people * weight, count) / MILLION,
-        "complaints": sum_by_group(pair, found["complaints"].to_numpy(), count),
-        "calls": sum_by_group(pair, found["calls"].to_numpy(), count),
-        "victims": sum_by_group(of, people * (who & 1), count),
-        "reporters": sum_by_group(of, people, count),
-        "orgs": _smallest(pair, found["source_org"].combine_chunks(), count, most=found.num_rows),
+        "weight": np.bincount(pair_of, people * weight, count) / MILLION,
+        "complaints": sum_by_group(pair, sums["complaints"].to_numpy(), count),
+        "calls": sum_by_group(pair, sums["calls"].to_numpy(), count),
+        "victims": sum_by_group(pair_of, people * (who & 1), count),
+        "reporters": sum_by_group(pair_of, people, count),
+        "orgs": _smallest(pair, sums["source_org"].combine_chunks(), count, most=sums.num_rows),
         "strength": np.where(is_hard, str(Strength.HARD), str(Strength.SOFT)),
-        "record_ids": _smallest(of_group, groups.flatten(), count),
-        "records": sum_by_group(pair, found["records"].to_numpy(), count),
+        "record_ids": _smallest(pair_of_group, groups.flatten(), count),
+        "records": sum_by_group(pair, sums["records"].to_numpy(), count),
         "accepted": np.zeros(count, bool),
         "reason": pa.repeat("", count),
         "facts": pa.repeat(pa.scalar([], FACT_LIST), count),
@@ -183,7 +208,7 @@ def _smallest(
     """Returns a list of the smallest `most` distinct texts of each of `count` pairs, sorted."""
     code, names = rank_texts(texts)
     key = sorted_unique(pair * len(names) + code)
-    of, code = np.divmod(key, max(len(names), 1))
-    kept = np.arange(len(of)) - group_offsets(of, count)[of] < most
-    offsets = pa.array(group_offsets(of[kept], count), pa.int32())
+    number, code = np.divmod(key, max(len(names), 1))
+    kept = np.arange(len(number)) - group_offsets(number, count)[number] < most
+    offsets = pa.array(group_offsets(number[kept], count), pa.int32())
     return pa.ListArray.from_arrays(offsets, names.take(pa.array(code[kept])))

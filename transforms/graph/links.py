@@ -1,8 +1,6 @@
 """Links: the pairs of entities in each piece of evidence, added up and weighed.
 
-A record is one piece of evidence however many entities it names: each pair in a record of k
-entities weighs 1/(k-1), so that every entity gets one record's worth of links from it (Newman,
-Phys. Rev. E 64, 016132, 2001). The sums are those of `link_weights`.
+The weights and their sums are those of `link_weights`.
 """
 
 from __future__ import annotations
@@ -24,10 +22,10 @@ from transforms.erasure import record_keys
 from transforms.graph import incidence
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
-    MILLION,
     PAIR,
     PAIR_SUM,
     build_links,
+    pair_micros,
     sum_pairs,
 )
 from transforms.reporters import NO_CROWDS, Crowds
@@ -76,9 +74,7 @@ def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
     both = hard[first] & hard[second]
     kept = both | ~((supplier[first] & ~hard[second]) | (supplier[second] & ~hard[first]))
     first, second, group, both = first[kept], second[kept], group[kept], both[kept]
-    micros = np.where(
-        both, MILLION // np.maximum(hard_sizes[group] - 1, 1), MILLION // (counts[group] - 1)
-    )
+    micros = pair_micros(np.where(both, hard_sizes[group], counts[group]))
     ids = named["entity_id"].combine_chunks().dictionary_encode()
     columns = {
         "entity_a": ids.take(pa.array(first)),
@@ -116,9 +112,9 @@ class BuildLinks(beam.PTransform):
 
 def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
     evidence = pa.Table.from_batches([explode(batch, MENTIONS, _RECORD_COLUMNS)])
-    found, too_wide = pair_entities(evidence)
+    pairs, too_wide = pair_entities(evidence)
     shown = incidence.hard_evidence(evidence)
-    yield from batches_of(sum_pairs(found, crowds))
+    yield from batches_of(sum_pairs(pairs, crowds))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))
     named = incidence.incidences(shown, MAX_HARD_ENTITIES, incidence.copied_texts(evidence))
     yield from tagged_batches(INCIDENCE_ROWS, named)

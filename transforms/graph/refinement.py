@@ -208,12 +208,12 @@ def epoch_pairs(bare: np.ndarray, first_seen: np.ndarray, reporters: np.ndarray)
     lies between no others: what one person dates bridges nothing.
     """
     order = np.lexsort((first_seen, bare))
-    of, place = bare[order], np.arange(len(order))
+    bare_id, place = bare[order], np.arange(len(order))
     firm = reporters[order] >= epochs.CORROBORATED
-    firm |= ~np.isin(of, of[firm])
+    firm |= ~np.isin(bare_id, bare_id[firm])
     earlier = np.append(-1, np.maximum.accumulate(np.where(firm, place, -1)))[:-1]
     later = np.minimum.accumulate(np.where(firm, place, len(order))[::-1])[::-1]
-    follows = (earlier >= 0) & (of[earlier] == of)
+    follows = (earlier >= 0) & (bare_id[earlier] == bare_id)
     leads = ~firm & ~follows
     return EpochPairs(
         order[np.concatenate([earlier[follows], place[leads]])],
@@ -236,18 +236,18 @@ def rejoin_epochs(
     if not len(pairs.before):
         return label, np.zeros(len(label), bool)
     firm = established_communities(evidence, label)
-    one = np.concatenate([label[pairs.before], label[pairs.after]])
-    other = np.concatenate([label[pairs.after], label[pairs.before]])
+    near = np.concatenate([label[pairs.before], label[pairs.after]])
+    far = np.concatenate([label[pairs.after], label[pairs.before]])
     bayes_factor = suppliers.log_bayes_factor(label, label[pairs.before], label[pairs.after])
     apart = label[pairs.before] != label[pairs.after]
     sure = np.tile(same_owner_probability(np.where(apart, bayes_factor, SAME_COMMUNITY_NATS)), 2)
     follows = np.flatnonzero(
-        (one != other) & ~firm[one] & firm[other] & (sure >= SAME_OWNER_PROBABILITY)
+        (near != far) & ~firm[near] & firm[far] & (sure >= SAME_OWNER_PROBABILITY)
     )
-    order = follows[np.lexsort((other[follows], -sure[follows], one[follows]))]
-    order = order[group_starts(one[order])]
+    order = follows[np.lexsort((far[follows], -sure[follows], near[follows]))]
+    order = order[group_starts(near[order])]
     goal = np.arange(len(label))
-    goal[one[order]] = other[order]
+    goal[near[order]] = far[order]
     return smallest_members(goal[label]), goal[label] != label
 
 
@@ -296,8 +296,8 @@ def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarra
 def beside_own_cluster(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     """Masks the evidence's rows that name another member of their cluster in the same group."""
     key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
-    _, at, named = np.unique(key, return_inverse=True, return_counts=True)
-    return named[at] > 1
+    _, number, named = np.unique(key, return_inverse=True, return_counts=True)
+    return named[number] > 1
 
 
 def count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
@@ -429,20 +429,20 @@ def _move_once(
     piece: np.ndarray,
 ) -> np.ndarray:
     """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
-    one = np.concatenate([between.a, between.b])
+    mover = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
-    one, there, weight = sum_by_pair(one, there, np.concatenate([between.weight] * 2))
-    own = there == label[one]
-    factor = suppliers.sum_by_label(label).piece_log_bayes_factor(counts, one, there, own)
+    mover, there, weight = sum_by_pair(mover, there, np.concatenate([between.weight] * 2))
+    own = there == label[mover]
+    factor = suppliers.sum_by_label(label).piece_log_bayes_factor(counts, mover, there, own)
     score = TIE_NATS * weight + factor
     staying = np.full(len(label), np.inf)
-    staying[one[own]] = score[own]
+    staying[mover[own]] = score[own]
     goal = label.copy()
-    order = np.lexsort((there, -score, one))
-    best = order[group_starts(one[order])]
-    better = best[(score[best] > staying[one[best]] + MOVE_MARGIN) & ~own[best]]
-    goal[one[better]] = there[better]
-    out = one[own & (score < -MOVE_MARGIN)]
+    order = np.lexsort((there, -score, mover))
+    best = order[group_starts(mover[order])]
+    better = best[(score[best] > staying[mover[best]] + MOVE_MARGIN) & ~own[best]]
+    goal[mover[better]] = there[better]
+    out = mover[own & (score < -MOVE_MARGIN)]
     out = out[goal[out] == label[out]]
     goal[out] = len(label) + out
     return smallest_members(goal[piece])

@@ -129,14 +129,14 @@ def cut_reporters(
         The number, at most `tying`; in clusters of more than `MOST_EXACT_MEMBERS` a lower bound.
     """
     best = _best_by_label(label, tying)[label]
-    found = np.zeros(len(label), np.int64)
+    counts = np.zeros(len(label), np.int64)
     part = None
     for least in sorted(SURE_LEVELS, reverse=True):
         part = _parts(evidence, label, least, part=part)
-        found = np.maximum(found, np.where(part == part[best], np.minimum(tying, least), 0))
+        counts = np.maximum(counts, np.where(part == part[best], np.minimum(tying, least), 0))
     size = np.bincount(label, minlength=len(label))[label]
-    found[best] = max(len(evidence.node), int(tying.max(initial=0)))
-    open_ = (found < tying) & ((tying > CORE_ROBUSTNESS) | exact) & (size <= MOST_EXACT_MEMBERS)
+    counts[best] = max(len(evidence.node), int(tying.max(initial=0)))
+    open_ = (counts < tying) & ((tying > CORE_ROBUSTNESS) | exact) & (size <= MOST_EXACT_MEMBERS)
     way, node, people = _ways(evidence, label, open_)
     wanted = np.zeros(len(label), bool)
     # Who reaches the best node by this many ways or more is as good as that node for the others.
@@ -145,12 +145,12 @@ def cut_reporters(
         wanted[:] = False
         wanted[label[goals]] = True
         rows = wanted[label[node]]
-        core = found >= least
-        found[goals] = _flows(way[rows], node[rows], people, core, label, goals, least)
+        core = counts >= least
+        counts[goals] = _flows(way[rows], node[rows], people, core, label, goals, least)
     top = np.zeros(len(label), np.int64)
     others = best != np.arange(len(label))
-    np.maximum.at(top, label[others], found[others])
-    return np.where(others, found, np.minimum(tying, top[label]))
+    np.maximum.at(top, label[others], counts[others])
+    return np.where(others, counts, np.minimum(tying, top[label]))
 
 
 def separate_established_parts(
@@ -174,16 +174,16 @@ def separate_established_parts(
     several = np.bincount(label[np.flatnonzero(firm)], minlength=len(label)) > 1
     if not several.any():
         return label
-    found = np.where(several[label], part, label)
+    parts = np.where(several[label], part, label)
     while True:
-        between = cluster_ties(evidence, found)
+        between = cluster_ties(evidence, parts)
         between = between.where((label[between.a] == label[between.b]) & several[label[between.a]])
         loose = np.ones(len(label), bool)
-        loose[found[firm[part]]] = False
+        loose[parts[firm[part]]] = False
         joined = follow_strongest_ties(between, loose)
         if joined is None:
-            return smallest_members(found)
-        found = joined[found]
+            return smallest_members(parts)
+        parts = joined[parts]
 
 
 def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:
@@ -216,22 +216,22 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
         if kind in NEAR_MISS_KINDS:
             for pattern in _patterns(value):
                 alike[f"{kind}:{pattern}"].append(entity_id)
-    found: dict[str, str] = {}
+    like: dict[str, str] = {}
     for pattern, ids in alike.items():
         if len(ids) < 2:
             continue
-        best_first = sorted(ids, key=lambda one: (-reporters[one], one))
-        for one in ids:
+        best_first = sorted(ids, key=lambda entity_id: (-reporters[entity_id], entity_id))
+        for entity_id in ids:
             for better in best_first:
-                if reporters[better] < NEAR_MISS_RATIO * reporters[one]:
+                if reporters[better] < NEAR_MISS_RATIO * reporters[entity_id]:
                     break
-                if not _is_near(one, better, pattern):
+                if not _is_near(entity_id, better, pattern):
                     continue
                 rank = (-reporters[better], better)
-                if one not in found or rank < (-reporters[found[one]], found[one]):
-                    found[one] = better
+                if entity_id not in like or rank < (-reporters[like[entity_id]], like[entity_id]):
+                    like[entity_id] = better
                 break
-    return found
+    return like
 
 
 def standings(
@@ -247,20 +247,20 @@ def standings(
     nobody can hide it by a contest.
     """
     rows = list(members)
-    shown = {one["known_as"]: one["entity_id"] for one in rows}
-    like = near_misses({one["known_as"]: one["reporters"] for one in rows})
-    found = {}
-    for one in rows:
-        tying = one["link_reporters"]
+    shown = {row["known_as"]: row["entity_id"] for row in rows}
+    like = near_misses({row["known_as"]: row["reporters"] for row in rows})
+    by_id = {}
+    for row in rows:
+        tying = row["link_reporters"]
         if len(rows) == 1:
-            tying = one["reporters"] - UNCONFIRMED * one["doubted"]
-        bound = (most or {}).get(one["entity_id"], tying)
-        robustness = min(one["reporters"], tying, bound)
-        better = like.get(one["known_as"], "")
-        sure = one["status"] == Status.INFRASTRUCTURE and not better
+            tying = row["reporters"] - UNCONFIRMED * row["doubted"]
+        bound = (most or {}).get(row["entity_id"], tying)
+        robustness = min(row["reporters"], tying, bound)
+        better = like.get(row["known_as"], "")
+        sure = row["status"] == Status.INFRASTRUCTURE and not better
         tier = Tier.CORE if sure and robustness >= CORE_ROBUSTNESS else Tier.VERIFY
-        found[one["entity_id"]] = Standing(robustness, shown.get(better), tier)
-    return found
+        by_id[row["entity_id"]] = Standing(robustness, shown.get(better), tier)
+    return by_id
 
 
 def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
@@ -268,7 +268,9 @@ def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
     `CORE_COLUMNS` of them are enough.
     """
-    return frozenset(one for one, how in standings(members).items() if how.tier is Tier.CORE)
+    return frozenset(
+        entity_id for entity_id, how in standings(members).items() if how.tier is Tier.CORE
+    )
 
 
 def _parts(
@@ -291,12 +293,12 @@ def _parts(
     reporter = evidence.reporter[shown // clusters]
     reporters = int(reporter.max(initial=0)) + 1
     for _ in range(MAX_ROUNDS):
-        of, named = np.divmod(sorted_unique(group * len(label) + part[node]), len(label))
-        starts = group_starts(of)
-        first, second, _ = pairs_within_groups(starts, np.diff(starts, append=len(of)))
+        group_number, named = np.divmod(sorted_unique(group * len(label) + part[node]), len(label))
+        starts = group_starts(group_number)
+        first, second, _ = pairs_within_groups(starts, np.diff(starts, append=len(group_number)))
         pairs = pa.array(named[first] * len(label) + named[second]).dictionary_encode()
         pair = pairs.indices.to_numpy().astype(np.int64)
-        once = sorted_unique(pair * reporters + reporter[of[first]])
+        once = sorted_unique(pair * reporters + reporter[group_number[first]])
         a, b = np.divmod(pairs.dictionary.to_numpy(), len(label))
         joins = evidence.count(once // reporters, once % reporters, len(a)) >= least
         if suppliers is not None:
@@ -361,10 +363,10 @@ def _flows(
     from_core[way[core[node]]] = True
     way, node = way[~core[node]], node[~core[node]]
     reached = node[from_core[way]]
-    found = sum_by_group(reached, people[way[from_core[way]]], len(label))[goals]
-    found = np.minimum(found, enough)
+    counts = sum_by_group(reached, people[way[from_core[way]]], len(label))[goals]
+    counts = np.minimum(counts, enough)
     starts, ends = (np.searchsorted(label[node], label[goals], side) for side in ("left", "right"))
-    todo = np.flatnonzero(found < enough)
+    todo = np.flatnonzero(counts < enough)
     todo = todo[np.argsort(starts[todo], kind="stable")]
     rounds = np.cumsum((ends - starts)[todo]) // FLOW_EDGES
     for some in np.split(todo, group_starts(rounds)[1:]) if len(todo) else ():
@@ -374,12 +376,12 @@ def _flows(
         through = np.minimum(people[way[row]], enough)
         a, b, lets = _edges(copy, way[row], node[row], through, from_core[way[row]], goal)
         # What the core has shown already is not sought again, nor more than is enough.
-        stop, lets = np.arange(len(some)) + 2, np.append(lets, enough - found[some])
+        stop, lets = np.arange(len(some)) + 2, np.append(lets, enough - counts[some])
         a, b = np.append(a, stop), np.append(b, np.ones_like(stop))
         vertices = int(max(a.max(), b.max())) + 1
         graph = csr_array((lets.astype(np.int32), (a, b)), shape=(vertices, vertices))
-        found[some] -= maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
-    return found
+        counts[some] -= maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
+    return counts
 
 
 def _edges(
@@ -407,21 +409,21 @@ def _edges(
         goal: Masks the rows of goals.
     """
     new = group_changes(copy, way)
-    of, stop, first, lets = np.cumsum(new) - 1, copy[new] + 2, first[new], lets[new]
-    last = np.bincount(of, goal) > 0
-    left = ~goal & ~(first & last)[of]
-    of, inner = of[left], ~(first | last)
-    named = np.bincount(of, minlength=len(stop))
+    number, stop, first, lets = np.cumsum(new) - 1, copy[new] + 2, first[new], lets[new]
+    last = np.bincount(number, goal) > 0
+    left = ~goal & ~(first & last)[number]
+    number, inner = number[left], ~(first | last)
+    named = np.bincount(number, minlength=len(stop))
     hub = named > 1 + inner
     key = copy[left] * (int(node.max()) + 1) + node[left]
-    names, at = np.unique(key, return_inverse=True)
-    at += int(stop[-1]) + 1
+    names, vertex = np.unique(key, return_inverse=True)
+    vertex += int(stop[-1]) + 1
     into = int(stop[-1]) + len(names) + np.cumsum(hub)
     away = into + inner * int(hub.sum())
-    pair = at[(inner & (named == 2))[of]].reshape(-1, 2)
-    begins, ends = (at[(one & ~hub)[of]] for one in (first, last))
-    enters, leaves = (hub & ~first)[of], (hub & ~last)[of]
-    begin, end = (of[(one & ~hub)[of]] for one in (first, last))
+    pair = vertex[(inner & (named == 2))[number]].reshape(-1, 2)
+    begins, ends = (vertex[(ends_here & ~hub)[number]] for ends_here in (first, last))
+    enters, leaves = (hub & ~first)[number], (hub & ~last)[number]
+    begin, end = (number[(ends_here & ~hub)[number]] for ends_here in (first, last))
     both = lets[inner & (named == 2)]
     edges = (
         (np.zeros_like(begins), begins, lets[begin]),
@@ -431,8 +433,8 @@ def _edges(
         (np.zeros_like(into[hub & first]), into[hub & first], lets[hub & first]),
         (into[hub & last], stop[hub & last], lets[hub & last]),
         (into[hub & inner], away[hub & inner], lets[hub & inner]),
-        (at[enters], into[of[enters]], lets[of[enters]]),
-        (away[of[leaves]], at[leaves], lets[of[leaves]]),
+        (vertex[enters], into[number[enters]], lets[number[enters]]),
+        (away[number[leaves]], vertex[leaves], lets[number[leaves]]),
     )
     a, b, through = map(np.concatenate, zip(*edges, strict=True))
     return a, b, through
@@ -441,16 +443,19 @@ def _edges(
 def _patterns(value: str) -> list[str]:
     """Lists what a value has in common with those that differ by one digit, or by a swap."""
     digits = [match.start() for match in re.finditer(r"\d", value)]
-    one_off = [f"{value[:at]}{_ANY_DIGIT}{value[at + 1 :]}" for at in digits]
+    one_off = [f"{value[:position]}{_ANY_DIGIT}{value[position + 1 :]}" for position in digits]
     shape = re.sub(r"\d", _ANY_DIGIT, value)
-    return [*one_off, f"{_SAME_DIGITS}{shape}{''.join(sorted(value[at] for at in digits))}"]
+    return [
+        *one_off,
+        f"{_SAME_DIGITS}{shape}{''.join(sorted(value[position] for position in digits))}",
+    ]
 
 
-def _is_near(one: str, other: str, pattern: str) -> bool:
+def _is_near(entity_id: str, better: str, pattern: str) -> bool:
     """Checks two ids of one pattern: of those with the same digits, only one swap may differ."""
-    one, other = without_epoch(one), without_epoch(other)
-    if one == other:
+    entity_id, better = without_epoch(entity_id), without_epoch(better)
+    if entity_id == better:
         return False
     if _SAME_DIGITS not in pattern:
         return True
-    return sum(a != b for a, b in zip(one, other, strict=True)) == 2
+    return sum(a != b for a, b in zip(entity_id, better, strict=True)) == 2

@@ -91,7 +91,7 @@ class SummarizedWindow:
 
 
 def find_clusters(
-    given: Mapping[str, beam.PCollection],
+    inputs: Mapping[str, beam.PCollection],
     start: beam.PCollection,
     in_force: beam.PCollection,
     known: KnownLegitimate,
@@ -103,7 +103,7 @@ def find_clusters(
     """Clusters EVIDENCE batches, window by window.
 
     Args:
-        given: EVIDENCE batches (`evidence`) and, if there are any, CLAIM batches (`claims`), those
+        inputs: EVIDENCE batches (`evidence`) and, if there are any, CLAIM batches (`claims`), those
             of CONTESTED_BEFORE (`before`), PREVIOUS (`previous`) and COMPONENT (`components`). A
             run that is given `previous` follows another, even if no member of that is left.
         start: One element a window.
@@ -114,14 +114,14 @@ def find_clusters(
         crowds: The reporters that stand for several people.
     """
     decided = beam.pvalue.AsSingleton(in_force)
-    follows = "previous" in given
-    lacks = [name for name in _MAY_LACK if name not in given]
+    follows = "previous" in inputs
+    lacks = [name for name in _MAY_LACK if name not in inputs]
     nothing = {name: start | f"No {name}" >> beam.FlatMap(lambda _: ()) for name in lacks}
-    given = {**given, **nothing}
-    previous, components = given["previous"], given["components"]
-    to_classify = {name: given[name] for name in ("evidence", CLAIMS, "before")}
+    inputs = {**inputs, **nothing}
+    previous, components = inputs["previous"], inputs["components"]
+    to_classify = {name: inputs[name] for name in ("evidence", CLAIMS, "before")}
     to_classify["previous"] = previous | "Under own ids" >> beam.FlatMap(
-        under_own_ids, beam.pvalue.AsIter(given["before"])
+        under_own_ids, beam.pvalue.AsIter(inputs["before"])
     )
     classified: Any = to_classify | "Classify" >> entities.ClassifyEvidence(
         known, decided, register, place=place, crowds=crowds
@@ -142,10 +142,10 @@ def find_clusters(
         "links": linked["links"],
         "known": components,
     }
-    found: Any = graph | "Assign" >> AssignClusters(
+    clustered: Any = graph | "Assign" >> AssignClusters(
         decided, start, crowds
     )  # ASSIGNMENT, COMPONENT, counters
-    kept = found[MAIN] | "Keep ids" >> beam.FlatMap(
+    kept = clustered[MAIN] | "Keep ids" >> beam.FlatMap(
         follow_previous, beam.pvalue.AsIter(previous), follows
     ).with_outputs(EVENTS, CHANGES, entities.COUNTERS, main=MAIN)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
@@ -175,41 +175,45 @@ def find_clusters(
         cluster_links=links[CLUSTER_LINKS],
         ways=linked[INCIDENCE_ROWS] | "Ways" >> beam.FlatMap(cluster_ways, assigned),
         lineage=lineage,
-        components=found[COMPONENTS],
+        components=clustered[COMPONENTS],
         assigned=assigned,
         contested=classified[entities.CONTESTED_ROWS],
-        counters=tuple(one[entities.COUNTERS] for one in (classified, linked, found, kept)),
-        cache_counters=found[CACHE_COUNTERS],
+        counters=tuple(
+            outputs[entities.COUNTERS] for outputs in (classified, linked, clustered, kept)
+        ),
+        cache_counters=clustered[CACHE_COUNTERS],
         crowds=crowds,
     )
 
 
-def bind_decisions(in_force: beam.PCollection, found: ClusteredWindow) -> Any:
+def bind_decisions(in_force: beam.PCollection, clustered: ClusteredWindow) -> Any:
     """Binds the one DecisionsInForce of a window to the clusters that were found, where unbound."""
-    return in_force | "Bind" >> BindDecisions(found.entities, found.memberships, core_members)
+    return in_force | "Bind" >> BindDecisions(
+        clustered.entities, clustered.memberships, core_members
+    )
 
 
 def summarize_clusters(
-    found: ClusteredWindow, in_force: beam.PCollection, weights: PriorityWeights
+    clustered: ClusteredWindow, in_force: beam.PCollection, weights: PriorityWeights
 ) -> SummarizedWindow:
     """Summarizes clusters as they were found; nothing is decided here."""
     decided = beam.pvalue.AsSingleton(in_force)
-    trials = found.classified | "Source trials" >> beam.FlatMap(
+    trials = clustered.classified | "Source trials" >> beam.FlatMap(
         source_trials, decided
     )  # SOURCE_TRIAL
     sources = in_force | "Sources" >> beam.Map(
         source_records, beam.pvalue.AsIter(trials)
     )  # one SourceRecords
-    records = found.classified | "Cluster records" >> beam.FlatMap(
-        sum_records, found.assigned, found.crowds
+    records = clustered.classified | "Cluster records" >> beam.FlatMap(
+        sum_records, clustered.assigned, clustered.crowds
     ).with_outputs(SUPPLIES, main=MAIN)  # CLUSTER_TOTAL, SUPPLY
     clusters = {
-        "members": found.memberships,
-        "links": found.cluster_links,
+        "members": clustered.memberships,
+        "links": clustered.cluster_links,
         "records": records[MAIN],
-        "ways": found.ways,
+        "ways": clustered.ways,
     } | "Summarise" >> SummarizeClusters(
-        decided, beam.pvalue.AsSingleton(sources), weights, found.crowds
+        decided, beam.pvalue.AsSingleton(sources), weights, clustered.crowds
     )  # CLUSTER, MEMBER
     return SummarizedWindow(
         clusters=clusters[MAIN],

@@ -57,6 +57,32 @@ def test_the_parts_of_every_hard_link_make_its_weight(small):
             assert {one["entity_id"] for one in part.mentions} == {row["entity_a"], row["entity_b"]}
 
 
+def test_one_function_weighs_clusters_links_and_explanations(small, tmp_path):
+    """A record that names more than two ties a thousandth: clusters, links and reasons follow."""
+    other = tmp_path / "run"
+    world = small.parent / "world"
+
+    def only_pairs(named, whole=1):
+        return np.where(np.asarray(named) == 2, whole, whole / 1000)
+
+    with mock.patch("transforms.graph.link_weights.pair_weight", only_pairs):
+        run(other, "--complaints", world / "complaints", "--calls", world / "calls")
+        links = tables.read_table(other, LINKS, where=pc.field("strength") == Strength.HARD)
+        rows = links.to_pylist()
+        pieces = gather_evidence(
+            other, {row[end] for row in rows for end in ("entity_a", "entity_b")}
+        )
+        for row in rows:
+            parts = pieces.parts(row["entity_a"], row["entity_b"])
+            weight = sum(part.share for part in parts if part.counted)
+            assert weight == pytest.approx(row["weight"])
+            assert all(part.share == part.people / 1000 for part in parts if part.k > 2)
+    weights = [tables.read_table(folder, LINKS)["weight"] for folder in (small, other)]
+    assert pc.sum(weights[1]).as_py() < pc.sum(weights[0]).as_py()
+    sizes = [tables.read_table(folder, MEMBERS)["cluster_id"].unique() for folder in (small, other)]
+    assert len(sizes[1]) > len(sizes[0])
+
+
 @pytest.mark.parametrize("per_org", [0, 1, 3])
 def test_samples_do_not_depend_on_the_batches_that_mentions_come_in(small, per_org):
     ids = tables.read_table(small, MEMBERS, ["entity_id"])["entity_id"].combine_chunks()[::2]

@@ -26,11 +26,11 @@ from transforms.graph.cluster_summary import (
     REPORTED_BRIDGES,
     cluster_cohesion,
     cluster_status,
-    confidence_of_weight,
     split_by_cluster,
     summarize,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.link_weights import link_probability
 from transforms.graph.robustness import standings
 from transforms.reporters import NO_PSEUDONYM
 
@@ -334,11 +334,7 @@ def test_several_clusters_are_summarised_apart():
 
 
 def test_confidence_rises_and_stays_in_bounds():
-    assert (confidence_of_weight(0), confidence_of_weight(1), confidence_of_weight(2)) == (
-        0,
-        0.5,
-        0.75,
-    )
+    assert (link_probability(0), link_probability(1), link_probability(2)) == (0, 0.5, 0.75)
 
 
 @given(
