@@ -23,10 +23,10 @@ from pipelines import cli, key_store
 from pipelines.batch.__main__ import main as batch
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from reports import tables
 from schemas.decision import DECISION
 from schemas.tables import CLUSTERS
 from tests.browser.driver import Browser, missing
+from tests.support.run_pipeline import table_rows
 
 PLACE = Path("docs/img")
 
@@ -70,9 +70,7 @@ def ftc(folder: Path) -> Path:
 def referral(folder: Path) -> bytes:
     """Three pages of a package: its cover, the link chart, and what speaks against it."""
     run, package = folder / "second", folder / "package"
-    confirmed = tables.read_table(
-        run, CLUSTERS, where=pc.field("status") == "confirmed"
-    ).to_pylist()
+    confirmed = table_rows(run, CLUSTERS, pc.field("status") == "confirmed")
     (cluster,) = {row["cluster_id"] for row in confirmed}
     words = ["referral", run, "--cluster", cluster, "--recipient", "in-cbi", "--output", package]
     words += [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
@@ -108,7 +106,7 @@ def _run(*flags: str) -> None:
 
 def _ranked(run: Path) -> list[dict]:
     """Clusters with a bridge that are large enough to see and small enough to read."""
-    rows = tables.read_table(run, CLUSTERS).to_pylist()
+    rows = table_rows(run, CLUSTERS)
     shown = [row for row in rows if 15 <= row["size"] <= 45 and row["weakest_bridges"]]
     return sorted(shown, key=lambda row: (-row["priority"], row["cluster_id"]))
 
@@ -130,7 +128,7 @@ def _compared(browser: Browser, run: Path, cluster: str) -> bytes:
     _shown(browser, run, cluster.replace("#/c/", "#/compare?a="))
     browser.wait("document.querySelector('.plain a')")
     names = browser.texts(".plain a")
-    rows = tables.read_table(run, CLUSTERS).to_pylist()
+    rows = table_rows(run, CLUSTERS)
     sizes = {row["name"].split()[0]: row["size"] for row in rows}
     place = max(range(len(names)), key=lambda place: sizes.get(names[place].split()[0], 0))
     browser.page.locator(".plain a").nth(place).click()

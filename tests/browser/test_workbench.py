@@ -37,6 +37,7 @@ from tests.support.report_tables import (
     world,
     write_run,
 )
+from tests.support.run_pipeline import json_of
 from tests.support.written_report import report_files
 from transforms.decisions_file import parse_decisions
 
@@ -215,6 +216,27 @@ def settled(browser: Browser, fragment: str) -> None:
     browser.wait(f"{READY}")
 
 
+def to_queue(browser: Browser) -> None:
+    browser.press("q")
+    browser.wait("document.querySelector('.chips .choice')")
+
+
+def served_at(browser: Browser, server: Server, fragment: str) -> None:
+    browser.size(1440, 900)
+    browser.page.goto(f"{server.address}{fragment}")
+
+
+def downloaded(browser: Browser, css: str) -> str:
+    """The text of the file that a click on a button downloads."""
+    with browser.page.expect_download() as download:
+        browser.click(css)
+    return download.value.path().read_text(encoding="utf-8")
+
+
+def mentions(texts: list[str], words: str) -> bool:
+    return any(words in text for text in texts)
+
+
 def in_view(browser: Browser, css: str) -> list[str]:
     return browser.run(IN_VIEW, css)
 
@@ -227,7 +249,7 @@ def test_the_first_screen_has_what_changed_and_why_with_the_numbers(browser, pag
     hrefs = browser.run(HREFS)
     assert len(hrefs) == len(browser.texts("tbody tr"))
     assert all(href.startswith("#/c/c-") for href in hrefs)
-    assert any("Merged from 1 cluster" in row for row in rows)
+    assert mentions(rows, "Merged from 1 cluster")
     assert in_view(browser, ".fact a") and "seen by several" in browser.text(".facts")
 
 
@@ -371,7 +393,7 @@ def test_from_a_pasted_number_to_its_records_in_one_step(browser, page, written_
     browser.press("Enter")
     browser.wait("document.querySelector('.panel .records li')")
     assert browser.run(IN_VIEW, ".panel h2") == [PHONE]
-    assert any("amazon-0-0-0" in text for text in in_view(browser, ".panel .records li"))
+    assert mentions(in_view(browser, ".panel .records li"), "amazon-0-0-0")
     assert in_view(browser, "tr.open .who")[0].startswith("+18885550000")
 
 
@@ -397,9 +419,7 @@ def test_search_finds_sites_ids_records_and_names(browser, page, query, hit):
     opened(browser, page)
     browser.type("#query", query)
     browser.wait(f"document.documentElement.dataset.searched === {json.dumps(query)}")
-    assert any(hit in text for text in browser.texts("#hits [role=option]")), browser.texts(
-        "#hits *"
-    )
+    assert mentions(browser.texts("#hits [role=option]"), hit), browser.texts("#hits *")
 
 
 def test_every_holder_of_a_number_is_found(browser, page):
@@ -460,8 +480,7 @@ def test_search_says_what_it_does_not_find_and_arrows_walk(browser, page):
     browser.press("Enter")
     browser.wait("document.querySelector('.cluster-head')")
     assert browser.run("return location.hash").split("&")[0] == chosen.split("&")[0]
-    browser.press("q")
-    browser.wait("document.querySelector('.chips .choice')")
+    to_queue(browser)
     browser.press("ArrowDown", "Enter")
     browser.wait("document.querySelector('.cluster-head')")
 
@@ -515,8 +534,7 @@ def test_each_link_is_decided_on_where_it_is_read(browser, page):
 
 
 def test_a_narrative_is_shown_where_records_are_listed(browser, served):
-    browser.size(1440, 900)
-    browser.page.goto(f"{served.address}#/c/{FIRST}?tab=records&rq=amazon-0-0-0")
+    served_at(browser, served, f"#/c/{FIRST}?tab=records&rq=amazon-0-0-0")
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
     browser.click("tbody .mini")
     browser.wait("document.querySelector('tbody blockquote')")
@@ -600,20 +618,15 @@ def test_the_graph_moves_hides_and_finds_the_path(browser, page):
     browser.press("ArrowRight", "Enter")
     browser.wait(f"document.querySelector('.panel h2').textContent !== {json.dumps(first)}")
     assert "1 selected" in browser.text(".between")
-    with browser.page.expect_download() as chosen:
-        browser.click(".between button:text-is('CSV')")
+    chosen = downloaded(browser, ".between button:text-is('CSV')")
     named = browser.text(".panel h2")
-    assert named in chosen.value.path().read_text(encoding="utf-8")
+    assert named in chosen
     browser.click(".graph-tools .check input")
     browser.click("button:has-text('Zoom in')")
-    with browser.page.expect_download() as kept:
-        browser.click("button:has-text('GraphML')")
-    text = kept.value.path().read_text(encoding="utf-8")
+    text = downloaded(browser, "button:has-text('GraphML')")
     assert "+18885550000" in text and "members_left_out" in text
     browser.click(".graph-tools .check input")  # shown again
-    with browser.page.expect_download() as drawn:
-        browser.click("button:text-is('SVG')")
-    drawing = ElementTree.parse(drawn.value.path())  # noqa: S314 - our own
+    drawing = ElementTree.fromstring(downloaded(browser, "button:text-is('SVG')"))  # noqa: S314 - our own
     assert len(drawing.findall("{*}circle")) >= 40 and len(drawing.findall("{*}line")) >= 20
     assert browser.messages == []
 
@@ -687,9 +700,7 @@ def test_labels_are_whole_and_inside_the_picture(browser, page):
     browser.page.mouse.click(*spot(browser, node))
     browser.wait(f"{CY}.getElementById({json.dumps(node)}).style('label')")
     assert not any(browser.run(cut))
-    with browser.page.expect_download() as drawn:
-        browser.click("button:text-is('SVG')")
-    assert WALLET.partition(":")[2] in drawn.value.path().read_text(encoding="utf-8")
+    assert WALLET.partition(":")[2] in downloaded(browser, "button:text-is('SVG')")
     opened(browser, page, f"#/c/{SECOND}?tab=timeline")
     assert WALLET.partition(":")[2] in browser.texts(".timeline text")
 
@@ -925,9 +936,7 @@ def test_from_a_disk_decisions_are_kept_and_downloaded_bound(browser, page):
     assert "recorded" in browser.text("h1")
     browser.click("nav a:has-text('Decisions')")
     browser.wait("document.querySelector('main .primary')")
-    with browser.page.expect_download() as kept:
-        browser.click("main .primary")
-    cannot, confirm = parse_decisions(kept.value.path().read_text(encoding="utf-8"), "d.csv")
+    cannot, confirm = parse_decisions(downloaded(browser, "main .primary"), "d.csv")
     assert (str(confirm.kind), confirm.author, confirm.reason) == (
         "confirm",
         "Ada Cole",
@@ -1012,17 +1021,15 @@ def test_state_owner_snooze_and_notes_come_back_and_leave_the_queue(browser, pag
     assert "Asked <b>the carrier</b>" in in_view(browser, ".note-list li")[0]
     browser.page.reload()
     browser.wait(READY)
-    browser.press("q")
-    browser.wait("document.querySelector('.chips .choice')")
+    to_queue(browser)
     first = in_view(browser, "tbody tr")[0]
     assert "+18885550000" in first and "Waiting" in first and "Grace" in first and "1 note" in first
     browser.click("tbody a.cluster")
     browser.wait("document.querySelector('.work')")
     browser.page.locator("[aria-label=Snooze]").select_option(label="A week")
     browser.wait("document.querySelector('.work option:checked[value^=\"20\"]')")
-    browser.press("q")
-    browser.wait("document.querySelector('.chips .choice')")
-    assert not any("+18885550000" in text for text in browser.texts("tbody tr .name"))
+    to_queue(browser)
+    assert not mentions(browser.texts("tbody tr .name"), "+18885550000")
     browser.click(".chips a:has-text('Snoozed 1')")
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
     assert "+18885550000" in browser.text("tbody tr")
@@ -1032,7 +1039,7 @@ def test_state_owner_snooze_and_notes_come_back_and_leave_the_queue(browser, pag
         browser.click("button:has-text('Download workbench.json')")
     file = tmp_path / "workbench.json"
     kept.value.save_as(file)
-    whole = json.loads(file.read_text())
+    whole = json_of(file)
     assert whole["clusters"][FIRST]["owner"] == "Grace" and "run-made-up" not in file.read_text()
     browser.fresh()
     opened(browser, page, "#/decisions")
@@ -1075,8 +1082,7 @@ def test_what_is_mine_or_woken_is_in_the_queue_though_nothing_changed(browser, p
     assert browser.text("[aria-label=Snooze] option:checked") == "Ended 1 Mar 2026"
     browser.page.locator("[aria-label=Snooze]").select_option(label="Wake it")
     browser.wait("document.querySelector('[aria-label=Snooze]').selectedOptions[0].text === 'No'")
-    browser.press("q")
-    browser.wait("document.querySelector('.chips .choice')")
+    to_queue(browser)
     assert same not in browser.run(HREFS)
 
 
@@ -1103,15 +1109,13 @@ def test_a_decision_that_the_run_applied_is_not_pending(browser, tmp_path):
 
 
 def test_notes_of_a_served_run_stand_beside_its_decisions(browser, served, tmp_path):
-    browser.size(1440, 900)
-    browser.page.goto(f"{served.address}#/c/{FIRST}")
+    served_at(browser, served, f"#/c/{FIRST}")
     browser.wait("document.querySelector('.work')")
     browser.click("button:has-text('Take it')")
     browser.wait("document.querySelector('[aria-label=Owner]').value === 'Ada Cole'")
-    kept = json.loads((tmp_path / "d.csv.workbench.json").read_text())["clusters"][FIRST]
+    kept = json_of(tmp_path / "d.csv.workbench.json")["clusters"][FIRST]
     assert (kept["owner"], kept["status"]) == ("Ada Cole", "open")
-    browser.press("q")
-    browser.wait("document.querySelector('.chips .choice')")
+    to_queue(browser)
     browser.click(".chips a:has-text('Mine 1')")
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
 
@@ -1353,15 +1357,14 @@ def test_every_view_is_in_the_window_beside_the_switch_of_runs(browser, stream):
 
 
 def test_alerts_are_acknowledged_and_lead_to_the_cluster(browser, stream, tmp_path):
-    browser.size(1440, 900)
-    browser.page.goto(f"{stream.address}#/alerts")
+    served_at(browser, stream, "#/alerts")
     browser.wait("document.querySelectorAll('tbody tr').length === 2")
     assert browser.text("nav a[aria-current]") == "Alerts 2"
-    assert any('<img src=x onerror="alert(1)">' in text for text in in_view(browser, "tbody tr"))
+    assert mentions(in_view(browser, "tbody tr"), '<img src=x onerror="alert(1)">')
     browser.click("tr:has-text('+1888') button:has-text('Acknowledge')")
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
     assert browser.text("nav a[aria-current]") == "Alerts 1"
-    seen = json.loads((tmp_path / "d.csv.workbench.json").read_text())["acknowledged"]
+    seen = json_of(tmp_path / "d.csv.workbench.json")["acknowledged"]
     assert list(seen) == [f"a-{0:032x}"]
     browser.page.locator("select[aria-label='Not acknowledged']").select_option("all")
     browser.wait("document.querySelectorAll('tbody tr').length === 2")
@@ -1390,8 +1393,7 @@ def test_the_button_for_the_next_run_shows_how_far_it_is(browser, served):
             self.states[:] = [half] * 6 + [{"state": "failed", "percent": 40, "line": "disk full"}]
 
     served.next_run = Stub()
-    browser.size(1440, 900)
-    browser.page.goto(f"{served.address}#/decisions")
+    served_at(browser, served, "#/decisions")
     browser.wait("document.querySelector('h1')?.textContent === 'Decisions'")
     browser.click("button:has-text('Run again with these decisions')")
     browser.wait("document.querySelector('progress').value === 40")
@@ -1494,9 +1496,9 @@ def test_the_page_derives_handovers_and_doubts_as_python_does(browser, page, mad
 def test_hostile_text_is_spelled_out_and_long_text_cut(browser, hostile_page):
     opened(browser, hostile_page, "#/clusters")
     names = browser.texts("td.name, th.name")
-    assert any("<script>alert(1)</script>" in name for name in names)
-    assert any("U+202E" in name for name in names)
-    assert any(r"\`+alert(1)+`${alert(1)}$`{" in name for name in names)
+    assert mentions(names, "<script>alert(1)</script>")
+    assert mentions(names, "U+202E")
+    assert mentions(names, r"\`+alert(1)+`${alert(1)}$`{")
     assert max(map(len, names)) < 400
     long = next(href for href in browser.run(HREFS) if "xxxx" in href)
     browser.run("location.hash = arguments[0]", long)

@@ -34,13 +34,18 @@ from tests.support.real_data import real
 from tests.support.run_pipeline import (
     EXAMPLES,
     NOW,
+    by_key,
     call,
+    callbacks,
     checked_manifest,
+    column,
     command,
     complaint,
     jsonl,
     read,
     run,
+    simulated,
+    table_rows,
     tables,
 )
 from transforms.extract import allowlist
@@ -63,7 +68,7 @@ def files_of(output, names=None):
 def text_of(output):
     """Everything that a run's files say, as one text."""
     contents = [repr(table.to_pylist()) for table in tables(output).values()]
-    contents.append(repr(read(output, NARRATIVES).to_pylist()))
+    contents.append(repr(table_rows(output, NARRATIVES)))
     contents.append((output / "manifest.json").read_text(encoding="utf-8"))
     pieces = sorted((output / "report" / "data").iterdir())
     # Not the script itself: among letters of base64 stand three by chance.
@@ -210,10 +215,8 @@ SEEN_IN_EVERY_WORLD = "8882804331"
 def world(tmp_path_factory):
     """(folder of a simulated world, folder of its run)."""
     folder = tmp_path_factory.mktemp("world")
-    simulate(World(complaints=1500), folder / "world")
-    legit = folder / "world/legitimate.csv"
-    inputs = {kind: folder / "world" / kind for kind in ("complaints", "calls")}
-    run(folder / "run", *inputs_of(inputs), "--known-legitimate", legit)
+    inputs = simulated(folder / "world", complaints=1500)
+    run(folder / "run", *inputs, "--known-legitimate", folder / "world/legitimate.csv")
     return folder / "world", folder / "run"
 
 
@@ -249,8 +252,8 @@ def test_no_victims_number_is_in_any_file(world):
 
 def test_nobody_known_legitimate_is_a_member(world):
     folder, output = world
-    members = set(read(output, MEMBERS)["entity_id"].to_pylist())
-    entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
+    members = set(column(output, MEMBERS, "entity_id"))
+    entities = by_key(output, ENTITIES)
     assert not [
         entity_id for entity_id in allowlist.shipped_allowlist().entity_ids if entity_id in members
     ]
@@ -265,9 +268,9 @@ def test_nobody_known_legitimate_is_a_member(world):
 
 def holds_together(output):
     """Check what must be true of the tables of every run."""
-    entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
-    members = read(output, MEMBERS).to_pylist()
-    clusters = {row["cluster_id"]: row for row in read(output, CLUSTERS).to_pylist()}
+    entities = by_key(output, ENTITIES)
+    members = table_rows(output, MEMBERS)
+    clusters = by_key(output, CLUSTERS)
     cluster_of = {row["entity_id"]: row["cluster_id"] for row in members}
     assert len(cluster_of) == len(members)
     in_graph = {Status.INFRASTRUCTURE, Status.CONTESTED}
@@ -277,7 +280,7 @@ def holds_together(output):
     assert Counter(cluster_of.values()) == {
         cluster_id: row["size"] for cluster_id, row in clusters.items()
     }
-    for link in read(output, LINKS).to_pylist():
+    for link in table_rows(output, LINKS):
         ends = link["entity_a"], link["entity_b"]
         assert ends[0] < ends[1]
         assert set(ends) <= entities.keys()
@@ -285,10 +288,10 @@ def holds_together(output):
         together = where[0] is not None and where[0] == where[1]
         assert link["accepted"] == (together and link["strength"] == Strength.HARD)
         assert link["reason"]
-    for mention in read(output, MENTIONS).to_pylist():
+    for mention in table_rows(output, MENTIONS):
         assert entities[mention["entity_id"]]["status"] != Status.VICTIM_SIDE
         assert mention["role"] != "victim"
-    for supplier in read(output, SUPPLIERS).to_pylist():
+    for supplier in table_rows(output, SUPPLIERS):
         assert supplier["kind"] in SUPPLIER_KINDS
         assert supplier["cluster_id"] in clusters
     return entities, clusters
@@ -315,7 +318,7 @@ VICTIM, OTHER_VICTIM, SUSPECT = "+12024561414", "+12027621401", "+18882223344"
 
 
 def test_records_made_to_leak_a_victim_do_not(tmp_path):
-    callback = [{"raw": SUSPECT, "role": "callback"}]
+    callback = callbacks(SUSPECT)
     rows = [
         complaint(1, phone_numbers=[*callback, {"raw": VICTIM, "role": "Victim"}]),
         complaint(2, phone_numbers=[{"raw": "(202) 456-1414", "role": "caller_id"}]),
@@ -377,7 +380,7 @@ STATED_WORDS = {
 
 
 def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path):
-    callback = [{"raw": SUSPECT, "role": "callback"}]
+    callback = callbacks(SUSPECT)
     accepted = [
         complaint(n, phone_numbers=callback, narrative=words)
         for n, words in enumerate(STATED_WORDS)
@@ -388,8 +391,8 @@ def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path)
     output = tmp_path / "run"
     manifest = run(output, "--complaints", jsonl(tmp_path / "all.jsonl", [*accepted, *refused]))
     assert manifest["counts"]["complaints"]["rejected"] == len(STATED_WORDS)
-    kept = read(output, NARRATIVES)["narrative"].to_pylist()
-    raw = read(output, REJECTS)["raw"].to_pylist()
+    kept = column(output, NARRATIVES, "narrative")
+    raw = column(output, REJECTS, "raw")
     assert len(kept) == len(raw) == len(STATED_WORDS)
     assert all(text.startswith(("my ", "mi ")) for text in kept)
     everything = text_of(output)
@@ -407,7 +410,7 @@ def test_whom_a_link_was_sent_to_is_nobody_to_name(tmp_path):
     output = tmp_path / "run"
     run(output, "--complaints", jsonl(tmp_path / "all.jsonl", rows))
     assert "quillfeather" not in text_of(output)
-    assert read(output, MEMBERS)["entity_id"].to_pylist() == ["domain:evil-refund.support"]
+    assert column(output, MEMBERS, "entity_id") == ["domain:evil-refund.support"]
 
 
 def test_messy_input_reconciles(tmp_path):
@@ -425,7 +428,7 @@ def test_messy_input_reconciles(tmp_path):
         json.dumps(complaint(4, loss_amount="9" * 20, loss_currency="USD")),
         json.dumps(complaint(5, received_at="2024-02-30T00:00:00Z")),
         json.dumps(complaint(6, surprise=1, channel="pigeon")),
-        json.dumps(complaint(7, phone_numbers=[{"raw": "not a number", "role": "callback"}])),
+        json.dumps(complaint(7, phone_numbers=callbacks("not a number"))),
         json.dumps(complaint(8, phone_numbers="+18882223344")),
         "\x00\x00\x00",
     ]
@@ -434,7 +437,7 @@ def test_messy_input_reconciles(tmp_path):
     manifest = run(tmp_path / "run", "--complaints", reports)
     count = manifest["counts"]["complaints"]
     assert (count["read"], count["accepted"], count["duplicates"]) == (17, 4, 3)
-    rejects = read(tmp_path / "run", REJECTS).to_pylist()
+    rejects = table_rows(tmp_path / "run", REJECTS)
     assert [row["position"] for row in rejects] == sorted({row["position"] for row in rejects})
     assert manifest["tallies"]["complaint_unknown_fields"] == {"surprise": 1}
     assert manifest["tallies"]["complaint_words_coerced"] == {

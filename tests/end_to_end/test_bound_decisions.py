@@ -13,9 +13,21 @@ from pipelines import cli
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
 from tests.support.examples import draws
-from tests.support.run_pipeline import NOW, complaint, jsonl, read, run
-
-HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+from tests.support.run_pipeline import (
+    NOW,
+    by_key,
+    callbacks,
+    cluster_by_entity,
+    column,
+    complaint,
+    files_below,
+    jsonl,
+    manifest_of,
+    refusal_of,
+    run,
+    table_rows,
+    write_decisions,
+)
 
 RING = ["+18885550101", "+18885550102", "+18885550103"]
 
@@ -29,7 +41,7 @@ def named(number, *phones, day=1, month=3, **fields):
         number,
         victim_id=f"v{number}",
         received_at=f"2024-{month:02d}-{day:02d}T09:30:00Z",
-        phone_numbers=[{"raw": number, "role": "callback"} for number in phones],
+        phone_numbers=callbacks(*phones),
         **fields,
     )
 
@@ -39,22 +51,13 @@ def first_day():
     return [named(number, *RING) for number in range(4)]
 
 
-def decisions(path, *rows):
-    path.write_text(HEADER + "".join(f"{row}\n" for row in rows), encoding="utf-8")
-    return path
-
-
 def bound(folder):
-    return {decision["decision_id"]: decision for decision in read(folder, DECISIONS).to_pylist()}
+    return by_key(folder, DECISIONS)
 
 
 def status_of(folder, phone):
-    cluster = {
-        member["entity_id"]: member["cluster_id"] for member in read(folder, MEMBERS).to_pylist()
-    }
-    rows = {
-        cluster["cluster_id"]: cluster["status"] for cluster in read(folder, CLUSTERS).to_pylist()
-    }
+    cluster = cluster_by_entity(folder)
+    rows = {cluster["cluster_id"]: cluster["status"] for cluster in table_rows(folder, CLUSTERS)}
     return rows[cluster[f"phone:{phone}"]]
 
 
@@ -66,7 +69,7 @@ def ids(*phones):
 def days(tmp_path_factory):
     """Three daily runs: decided on after the first, with a liar's complaints before each other."""
     folder = tmp_path_factory.mktemp("days")
-    file = decisions(
+    file = write_decisions(
         folder / "d.csv",
         f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},",
         f"d2,review,{RING[1]},,anna,seen,{DECIDED_AT},",
@@ -90,7 +93,7 @@ def test_a_new_decision_is_bound_to_what_the_previous_run_shows_and_stays_so(day
     second, third = bound(folder / "2"), bound(folder / "3")
     assert second["d1"]["members"] == third["d1"]["members"] == ids(*RING)
     assert second["d2"]["members"] == third["d2"]["members"] == ids(RING[1])
-    before = json.loads((folder / "1" / MANIFEST_NAME).read_bytes())["run_id"]
+    before = manifest_of(folder / "1")["run_id"]
     for decision in (second["d1"], third["d1"]):
         assert decision["run_id"] == before
         assert decision["members_digest"] == sha256("\n".join(ids(*RING)).encode()).hexdigest()
@@ -100,12 +103,9 @@ def test_a_new_decision_is_bound_to_what_the_previous_run_shows_and_stays_so(day
             == datetime(2024, 3, 1, 9, 30, tzinfo=UTC)
         )
         assert decision["in_force"]
-    late = {member["entity_id"] for member in read(folder / "3", MEMBERS).to_pylist()}
+    late = set(column(folder / "3", MEMBERS, "entity_id"))
     assert {f"phone:{LATE}", f"phone:{BACKDATED}"} <= late
-    tallies = [
-        json.loads((folder / day / MANIFEST_NAME).read_bytes())["tallies"]["decisions"]
-        for day in ("2", "3")
-    ]
+    tallies = [manifest_of(folder / day)["tallies"]["decisions"] for day in ("2", "3")]
     assert (tallies[0]["bound_to_previous"], tallies[1]["bound_before"]) == (3, 3)
 
 
@@ -134,14 +134,14 @@ def test_a_victims_own_identifier_stands_in_the_decision_file_alone(days):
 
 def test_a_changed_row_is_bound_anew(days, tmp_path):
     folder, inputs = days
-    file = decisions(tmp_path / "d.csv", f"d1,confirm,{RING[0]},,anna,checked,{DECIDED_AT},")
+    file = write_decisions(tmp_path / "d.csv", f"d1,confirm,{RING[0]},,anna,checked,{DECIDED_AT},")
     run(tmp_path / "run", *inputs[:2], "--decisions", file, "--previous", folder / "2")
     assert bound(tmp_path / "run")["d1"]["members"] == ids(*RING, BACKDATED)
 
 
 def test_one_that_has_expired_or_is_set_aside_keeps_its_binding(days, tmp_path, capfd):
     folder, inputs = days
-    file = decisions(
+    file = write_decisions(
         tmp_path / "d.csv",
         f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},2024-03-04T00:00:00Z",
         f"d2,review,{RING[1]},,anna,seen,{DECIDED_AT},",
@@ -194,7 +194,7 @@ KINDS = (
 def decided(days, tmp_path_factory):
     """Decisions on the first day, and the run after, without any more records."""
     folder, (first, _) = tmp_path_factory.mktemp("decided"), days
-    file = decisions(folder / "d.csv", *KINDS)
+    file = write_decisions(folder / "d.csv", *KINDS)
     flags = ["--decisions", file, "--now", "2024-03-28T00:00:00Z", "--previous", first / "1"]
     run(folder / "2", "--complaints", first / "1.jsonl", *flags)
     return folder, flags
@@ -209,19 +209,16 @@ def test_no_record_changes_what_a_decision_covers_or_does(decided, tmp_path_fact
     run(place / "run", "--complaints", more, *given_)
     assert bound(place / "run") == bound(folder / "2")
     assert status_of(place / "run", RING[0]) == "confirmed"
-    cluster_of = {
-        member["entity_id"]: member["cluster_id"]
-        for member in read(place / "run", MEMBERS).to_pylist()
-    }
+    cluster_of = cluster_by_entity(place / "run")
     assert cluster_of[f"phone:{RING[0]}"] != cluster_of.get(f"phone:{STRANGER}")
     assert f"phone:{LATE}" not in cluster_of
-    for entity in read(place / "run", ENTITIES).to_pylist():
+    for entity in table_rows(place / "run", ENTITIES):
         if entity["value"] == LATE:
             assert entity["status"] == "suppressed"
 
 
 def test_decisions_expire_by_the_clock_and_never_by_a_record(tmp_path):
-    file = decisions(
+    file = write_decisions(
         tmp_path / "d.csv",
         f"d1,legitimate,{RING[0]},,anna,a bank,{DECIDED_AT},2024-06-01T00:00:00Z",
     )
@@ -235,7 +232,7 @@ def test_decisions_expire_by_the_clock_and_never_by_a_record(tmp_path):
         ("both", [*given_, "--as-of", "2024-05-31T00:00:00Z", "--now", NOW], False),
     ):
         manifest = run(tmp_path / name, *flags)
-        members = {member["entity_id"] for member in read(tmp_path / name, MEMBERS).to_pylist()}
+        members = set(column(tmp_path / name, MEMBERS, "entity_id"))
         assert (f"phone:{RING[0]}" in members) == there, name
         told = {"before": "2024-05-31T23:59:59", "after": "2024-06-01T00:00:00"}
         assert (
@@ -246,7 +243,7 @@ def test_decisions_expire_by_the_clock_and_never_by_a_record(tmp_path):
 
 
 def test_now_replays_a_run_byte_for_byte(tmp_path, monkeypatch):
-    file = decisions(tmp_path / "d.csv", f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},")
+    file = write_decisions(tmp_path / "d.csv", f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},")
     given_ = ["--complaints", jsonl(tmp_path / "r.jsonl", first_day()), "--decisions", file]
     moment = datetime(2025, 5, 5, 5, 5, 5, tzinfo=UTC)
     monkeypatch.setattr("pipelines.batch.plan.current_time", lambda: moment)
@@ -254,26 +251,17 @@ def test_now_replays_a_run_byte_for_byte(tmp_path, monkeypatch):
     monkeypatch.undo()
     run(tmp_path / "now", *given_, "--now", moment.isoformat())
     run(tmp_path / "later", *given_, "--now", "2026-05-05T05:05:05Z")
-    files = {
-        name: {
-            str(path.relative_to(tmp_path / name)): path.read_bytes()
-            for path in sorted((tmp_path / name).rglob("*"))
-            if path.is_file()
-        }
-        for name in ("clock", "now", "later")
-    }
+    files = {name: files_below(tmp_path / name) for name in ("clock", "now", "later")}
     assert files["clock"] == files["now"] != files["later"]
     manifests = [json.loads(files[name][MANIFEST_NAME]) for name in ("now", "later")]
     assert manifests[0]["run_id"] == manifests[1]["run_id"]
 
 
-def test_decisions_of_a_previous_run_that_were_changed_are_not_bound_anew(days, tmp_path, capsys):
+def test_decisions_of_a_previous_run_that_were_changed_are_not_bound_anew(days, tmp_path):
     folder, inputs = days
     shutil.copytree(folder / "2", tmp_path / "2")
     (file,) = (tmp_path / "2" / DECISIONS.name).iterdir()
     pq.write_table(pq.read_table(file).slice(0, 0), file)
     words = ["batch", *map(str, inputs), "--output", str(tmp_path / "3")]
-    assert cli.main([*words, "--previous", str(tmp_path / "2")]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
+    said = refusal_of(*words, "--previous", str(tmp_path / "2"))
     assert "is not what the run wrote" in said

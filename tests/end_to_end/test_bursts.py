@@ -1,17 +1,26 @@
 """Fifty pseudonyms with one text in one minute: what they add is one person's."""
 
-import json
 from random import Random
 
 import pyarrow.compute as pc
 import pytest
 
-from pipelines import key_store
 from reports import tables
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
-from tests.end_to_end.test_thin_joins import HEADER, NOW, WORDS, assert_two, numbers, told, words
+from tests.end_to_end.test_thin_joins import NOW, WORDS, assert_two, numbers, told, words
 from tests.support.exchange_world import ringtrace
-from tests.support.run_pipeline import complaint, jsonl, run
+from tests.support.run_pipeline import (
+    callbacks,
+    column,
+    complaint,
+    execute,
+    json_of,
+    jsonl,
+    keys_in,
+    run,
+    table_rows,
+    write_decisions,
+)
 from tests.support.script_texts import SCRIPT, own
 
 TEXT = (
@@ -55,7 +64,7 @@ class Burst:
                     "received_at": f"2026-04-21T10:30:{number % 60:02d}Z",
                     "victim_id": f"fake-{self.index}-{number}",
                     "narrative": self.text,
-                    "phone_numbers": [{"raw": raw, "role": "callback"} for raw in self.numbers],
+                    "phone_numbers": callbacks(*self.numbers),
                     "claimed_brand": "Amazon",
                 }
                 | fields
@@ -84,16 +93,15 @@ def make(tmp_path_factory):
         run(folder / name, "--complaints", path, "--now", "2026-04-22T00:00:00Z", *flags)
         return folder / name
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+    with keys_in(folder / "home"):
         yield make
 
 
 def cluster_of(run_folder, number):
-    members = tables.read_table(run_folder, MEMBERS).to_pylist()
+    members = table_rows(run_folder, MEMBERS)
     (member,) = [row for row in members if row["entity_id"] == f"phone:{number}"]
     where = pc.field("cluster_id") == member["cluster_id"]
-    (row,) = tables.read_table(run_folder, CLUSTERS, where=where).to_pylist()
+    (row,) = table_rows(run_folder, CLUSTERS, where)
     return row, member
 
 
@@ -221,7 +229,7 @@ QUOTED = 4
 def beside(number, burst, place):
     """The field of a burst that names a ring's number beside one of its own."""
     raws = [number, burst.numbers[place]]
-    return {"phone_numbers": [{"raw": raw, "role": "callback"} for raw in raws]}
+    return {"phone_numbers": callbacks(*raws)}
 
 
 def all_rows():
@@ -291,7 +299,7 @@ def leaving(run_folder, folder):
     exported = ""
     for kind in ("csv", "graphml", "gexf"):
         out = folder / f"all.{kind}"
-        assert ringtrace("export", run_folder, "--all", "--format", kind, "--output", out) == 0
+        execute("export", run_folder, "--all", "--format", kind, "--output", out)
         exported += out.read_text(encoding="utf-8-sig")
     flags = ["exchange", "offer", run_folder, "--from", "amazon", "--to", "microsoft"]
     ringtrace(*flags, "--output", folder / "offer", *NOW)
@@ -339,7 +347,7 @@ def test_a_burst_beside_a_ring_adds_no_core_member_and_takes_none_away(run_folde
     _, member = cluster_of(run_folder, BURSTS["beside"].numbers[0])
     assert member["tier"] == "verify"
     core = pc.field("tier") == "core"
-    rows = tables.read_table(run_folder, MEMBERS, where=core).to_pylist()
+    rows = table_rows(run_folder, MEMBERS, core)
     for ring in (0, RINGS["beside"]):
         cluster, _ = cluster_of(run_folder, numbers(ring)[1])
         names = {row["entity_id"] for row in rows if row["cluster_id"] == cluster["cluster_id"]}
@@ -408,8 +416,7 @@ def test_a_burst_is_the_same_in_any_order(run_folder, world):
 def decided(path, *rows):
     """A file of decisions, each as its kind and its entities."""
     lines = [f"D-{n},{row},Ada,looked at,{NOW[1]}," for n, row in enumerate(rows)]
-    path.write_text("\n".join([HEADER, *lines]) + "\n")
-    return "--decisions", path
+    return "--decisions", write_decisions(path, *lines)
 
 
 def assert_first_alone_leaves(run_folder, burst, texts):
@@ -471,8 +478,8 @@ def test_a_days_burst_welds_no_rings_beside_which_it_names_them(make, tmp_path):
         "--output",
         out,
     ]
-    assert ringtrace(*flags, *NOW) == 0
-    offered = json.loads((out / "offer.json").read_text())["entities"]
+    execute(*flags, *NOW)
+    offered = json_of(out / "offer.json")["entities"]
     assert_two({row["entity_id"]: row["cluster"] for row in offered})
 
 
@@ -534,7 +541,7 @@ def hubs(make, tmp_path_factory):
 
 def account_of(run_folder, lie):
     where = pc.field("entity_id") == ACCOUNTS[lie].entity
-    (row,) = tables.read_table(run_folder, ENTITIES, where=where).to_pylist()
+    (row,) = table_rows(run_folder, ENTITIES, where)
     return row["status"], row["reason"]
 
 
@@ -552,4 +559,4 @@ def test_an_analyst_outweighs_what_makes_a_hub(hubs):
         assert account_of(hubs, kind)[0] == status
         assert "hub" not in account_of(hubs, kind)[1]
     linked = ACCOUNTS["must_link"].entity
-    assert linked in tables.read_table(hubs, MEMBERS)["entity_id"].to_pylist()
+    assert linked in column(hubs, MEMBERS, "entity_id")

@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.simulate.generate import simulate
-from pipelines.simulate.world import World
 from schemas.tables import CAMPAIGNS, CLUSTERS, ENTITIES, LINKS, MEMBERS, SUPPLIERS
-from tests.support.leaks import decoded_layers
+from tests.support.leaks import decoded_layers, layers_below
 from tests.support.real_data import real
-from tests.support.run_pipeline import read, ringtrace, run
+from tests.support.run_pipeline import (
+    cluster_by_entity,
+    column,
+    confirm_all,
+    execute,
+    read,
+    run,
+    simulated,
+    table_rows,
+)
 
 FORMATS = ("graphml", "gexf", "csv", "stix", "misp", "case")
 
@@ -31,7 +38,7 @@ def test_the_script_of_ten_numbers_is_the_first_lead_and_says_that_it_is_only_ra
     path = real("robocall_transcripts/transcripts.csv")
     run(tmp_path / "run", "--complaints", path)
     campaigns = sorted(
-        read(tmp_path / "run", CAMPAIGNS).to_pylist(), key=lambda campaign: campaign["rank"]
+        table_rows(tmp_path / "run", CAMPAIGNS), key=lambda campaign: campaign["rank"]
     )
     assert {
         entity_id for member in campaigns[0]["members"] for entity_id in member["entity_ids"]
@@ -46,27 +53,17 @@ def test_the_script_of_ten_numbers_is_the_first_lead_and_says_that_it_is_only_ra
 def finished(tmp_path_factory):
     """A run of a simulated world, in which an analyst confirmed every operation."""
     folder = tmp_path_factory.mktemp("campaigns")
-    simulate(World(seed=5, complaints=600, operations=14), folder / "world")
-    inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
-    decisions = folder / "decisions.csv"
-    with decisions.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(
-            "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
-        )
-        for number, operated in enumerate(csv.DictReader((folder / "world/truth.csv").open())):
-            if "#" not in operated["entity_id"]:
-                row = [f"C-{number}", "confirm", operated["entity_id"], "", "ann", "seen"]
-                rows.writerow([*row, "2026-03-20T00:00:00Z", ""])
+    inputs = simulated(folder / "world", seed=5, complaints=600, operations=14)
+    truth = csv.DictReader((folder / "world/truth.csv").open())
+    ids = [row["entity_id"] for row in truth if "#" not in row["entity_id"]]
+    decisions = confirm_all(folder / "decisions.csv", ids, "2026-03-20T00:00:00Z")
     run(folder / "run", *inputs, "--decisions", decisions)
     return folder / "run"
 
 
 def test_members_are_clusters_of_the_run_and_their_identifiers(finished):
-    cluster_of = {
-        member["entity_id"]: member["cluster_id"] for member in read(finished, MEMBERS).to_pylist()
-    }
-    campaigns = read(finished, CAMPAIGNS).to_pylist()
+    cluster_of = cluster_by_entity(finished)
+    campaigns = table_rows(finished, CAMPAIGNS)
     assert len(campaigns) > 5
     assert sorted(campaign["rank"] for campaign in campaigns) == list(range(1, len(campaigns) + 1))
     assert {campaign["basis"] for campaign in campaigns} >= {"simulated"}
@@ -101,25 +98,19 @@ def test_a_probability_is_stated_of_simulated_worlds_alone(finished, tmp_path):
 
 
 def words_of(path: Path) -> bytes:
-    return b"\n".join(
-        layer
-        for file in sorted(path.rglob("*") if path.is_dir() else [path])
-        if file.is_file()
-        for layer in decoded_layers(file.name, file.read_bytes())
-    )
+    file = decoded_layers(path.name, path.read_bytes()) if path.is_file() else ()
+    return b"\n".join([*file, *(layer for _, layer in layers_below(path))])
 
 
-def test_no_lead_is_in_an_export_or_a_copy_for_outsiders(finished, tmp_path, capsys):
-    ids = [
-        campaign_id.encode() for campaign_id in read(finished, CAMPAIGNS)["campaign_id"].to_pylist()
-    ]
+def test_no_lead_is_in_an_export_or_a_copy_for_outsiders(finished, tmp_path):
+    ids = [campaign_id.encode() for campaign_id in column(finished, CAMPAIGNS, "campaign_id")]
     made = []
     for name in FORMATS:
         out = tmp_path / name
-        assert ringtrace("export", finished, "--all", "--format", name, "--output", out) == 0
+        execute("export", finished, "--all", "--format", name, "--output", out)
         made.append(out)
     out = tmp_path / "copy"
-    assert ringtrace("report", finished, "--redact", "--output", out) == 0
+    execute("report", finished, "--redact", "--output", out)
     own = words_of(finished / "report")
     assert [campaign_id for campaign_id in ids if campaign_id in own]
     for path in (*made, out):
@@ -127,7 +118,6 @@ def test_no_lead_is_in_an_export_or_a_copy_for_outsiders(finished, tmp_path, cap
         assert len(content) > 1000
         assert not [campaign_id for campaign_id in ids if campaign_id in content], path.name
         assert b"block:+" not in content
-    capsys.readouterr()
 
 
 def test_no_other_table_changes_with_what_is_shared(finished, tmp_path, monkeypatch):

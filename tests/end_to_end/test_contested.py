@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import stat
 
@@ -20,12 +19,22 @@ from schemas.tables import (
     MENTIONS,
     NARRATIVES,
 )
-from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import call, complaint, jsonl, read, ringtrace, run
-
-HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"
+from tests.support.run_pipeline import (
+    by_key,
+    call,
+    complaint,
+    inbox,
+    jsonl,
+    manifest_of,
+    read,
+    ringtrace,
+    run,
+    table_rows,
+    watch_once,
+    write_decisions,
+)
 
 SHIPPED = {path.read_bytes() for path in (ROOT / "reports/assets").iterdir() if path.is_file()}
 """Files that a run copies: they hold no value of its records."""
@@ -184,11 +193,11 @@ def batch(folder, name, complaints, *flags):
 
 
 def members(output):
-    return {row["entity_id"]: row for row in read(output, MEMBERS).to_pylist()}
+    return by_key(output, MEMBERS)
 
 
 def entities(output):
-    return {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
+    return by_key(output, ENTITIES)
 
 
 def named(output, number, complaints):
@@ -204,7 +213,7 @@ def named(output, number, complaints):
 
 def hidden(output):
     """The contested identifiers of a run, by value."""
-    return {row["value"]: row for row in read(output, CONTESTED).to_pylist()}
+    return {row["value"]: row for row in table_rows(output, CONTESTED)}
 
 
 def assert_nowhere(output, *values):
@@ -223,8 +232,7 @@ def assert_nowhere(output, *values):
 def decide(file, *rows):
     """Writes decisions, each as its id, its kind and its identifiers."""
     lines = [f"{row},ann,checked,2024-04-01T00:00:00Z," for row in rows]
-    file.write_text("\n".join([HEADER, *lines]) + "\n")
-    return "--decisions", file
+    return "--decisions", write_decisions(file, *lines)
 
 
 @pytest.fixture(scope="module")
@@ -281,13 +289,13 @@ def test_one_reporter_hides_a_rings_number_and_changes_nothing_else(lie, honest,
     ties = [
         {
             (*sorted((rename(row["entity_a"]), rename(row["entity_b"]))), row["reporters"])
-            for row in read(output, LINKS).to_pylist()
+            for row in table_rows(output, LINKS)
             if row["accepted"] and {row["entity_a"], row["entity_b"]} & {*before, *after}
         }
         for output in (honest, lied)
     ]
     assert ties[0] == ties[1] != set()
-    mentioned = [row for row in read(lied, MENTIONS).to_pylist() if row["entity_id"] == shown]
+    mentioned = [row for row in table_rows(lied, MENTIONS) if row["entity_id"] == shown]
     theirs = {row["complaint_id"] for row in ring.reports()}
     assert {row["record_id"] for row in mentioned} >= theirs
     assert {row["raw"] for row in mentioned} == {None}
@@ -300,7 +308,7 @@ def test_what_is_contested_or_a_victims_stands_in_no_file_and_everybody_hears_of
     modes = [stat.S_IMODE(each.stat().st_mode) for each in (path.parent.parent, path.parent, path)]
     assert modes == [0o700, 0o700, 0o600]
     assert pq.read_schema(path).equals(CONTESTED.schema)
-    manifest = json.loads((lied / "manifest.json").read_bytes())
+    manifest = manifest_of(lied)
     assert [alarm["code"] for alarm in manifest["alarms"]] == ["contested_identifiers"]
     assert ringtrace("health", lied) == 1
     assert capfd.readouterr().out.startswith(f"contested_identifiers: {len(contested)} ")
@@ -342,7 +350,7 @@ def test_a_rejected_row_states_nothing_of_others(honest, lied):
     (reject,) = pq.read_table(lied / "rejects").to_pylist()
     assert REJECTED.number[2:] not in reject["raw"]
     assert any(REJECTED.number[2:] in row["narrative"]
-               for row in read(lied, NARRATIVES).to_pylist())  # fmt: skip
+               for row in table_rows(lied, NARRATIVES))  # fmt: skip
 
 
 def test_a_near_miss_of_a_contested_number_stays_a_near_miss(honest, lied):
@@ -367,7 +375,7 @@ def test_the_same_records_contest_the_same_in_any_order(world, lied, tmp_path, c
     flags = ["--sources", world / "sources.csv", "--calls", world / "calls.jsonl"]
     second = run(tmp_path / "run", "--complaints", path, *flags)
     said = "".join(capfd.readouterr())
-    first = json.loads((lied / "manifest.json").read_bytes())
+    first = manifest_of(lied)
     assert hidden(lied) == hidden(tmp_path / "run")
     outputs = [
         {each["name"]: each["sha256"] for each in manifest["outputs"]
@@ -382,14 +390,12 @@ def test_the_same_records_contest_the_same_in_any_order(world, lied, tmp_path, c
 
 def test_a_stream_holds_the_same_and_raises_no_alert_about_it(world, lied, tmp_path):
     rows = honest_rows()
-    watched, output = tmp_path / "in", tmp_path / "out"
-    for kind in ("complaints", "calls"):
-        (watched / kind).mkdir(parents=True)
+    watched, output = inbox(tmp_path / "in"), tmp_path / "out"
     jsonl(watched / "calls" / "0.jsonl", [CALL])
     flags = ["--alert-records", "2", "--alert-hours", "900", "--sources", world / "sources.csv"]
     for number, part in enumerate(([*rows[::2], *lying_rows()], rows[1::2])):
         jsonl(watched / "complaints" / f"{number}.jsonl", part)
-        last = stream(watched, output, *flags)
+        last = watch_once(watched, output, *flags)
     for table in (ENTITIES, MEMBERS, LINKS, CONTESTED):
         assert read(last, table).to_pylist() == read(lied, table).to_pylist()
     alerts = "".join(path.read_text() for path in (output / "alerts").iterdir())
@@ -451,7 +457,7 @@ def test_a_decision_shows_no_number_that_every_record_calls_a_victims(role, deci
 
 def test_links_that_analysts_forbid_and_disputes_hold_for_contested_numbers(decided):
     by_id, shown = members(decided), hidden(decided)
-    clusters = {row["cluster_id"]: row for row in read(decided, CLUSTERS).to_pylist()}
+    clusters = by_key(decided, CLUSTERS)
     forbidden, disputed = (
         by_id[shown[ring.number]["entity_id"]]["cluster_id"] for ring in (FORBIDDEN, DISPUTED)
     )
@@ -538,7 +544,7 @@ def days(tmp_path_factory):
 
 def covered(output):
     """The members that the decisions of a run cover, by decision id."""
-    return {row["decision_id"]: row["members"] for row in read(output, DECISIONS).to_pylist()}
+    return {row["decision_id"]: row["members"] for row in table_rows(output, DECISIONS)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -591,7 +597,7 @@ def test_no_day_shows_what_is_contested_and_everybody_hears_of_it(days, capfd):
     for name in ("second", "busy", "silent", "quiet", "claimed", "again", "back", "settled"):
         contested = hidden(days / name)
         assert_nowhere(days / name, *contested)
-        manifest = json.loads((days / name / "manifest.json").read_bytes())
+        manifest = manifest_of(days / name)
         assert [alarm["code"] for alarm in manifest["alarms"]] == ["contested_identifiers"]
         capfd.readouterr()
         assert ringtrace("health", days / name) == 1

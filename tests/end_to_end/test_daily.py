@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import checked_manifest, complaint, jsonl
+from tests.support.run_pipeline import callbacks, checked_manifest, complaint, jsonl
 
 SCRIPT = ROOT / "deploy" / "daily.sh"
 
@@ -17,7 +17,7 @@ SCRIPT = ROOT / "deploy" / "daily.sh"
 def daily(tmp_path):
     """Runs the script for a day, as a scheduler does."""
     (tmp_path / "input" / "complaints").mkdir(parents=True)
-    number = [{"raw": "+18882223344", "role": "callback"}]
+    number = callbacks("+18882223344")
     for name, numbers, day in (("a", [1], 1), ("b", [2, 3], 1), ("c", [4], 3)):
         moment = f"2026-03-0{day}T09:00:00Z"
         rows = [complaint(n, phone_numbers=number, received_at=moment) for n in numbers]

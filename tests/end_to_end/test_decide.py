@@ -12,7 +12,16 @@ from pipelines.commands import decide as decide_command
 from schemas.decision import DECISION
 from schemas.tables import CONTESTED, DECISIONS, MEMBERS
 from tests.end_to_end.test_bound_decisions import LATE, RING, STRANGER, bound, first_day, ids, named
-from tests.support.run_pipeline import jsonl, read, run
+from tests.support.run_pipeline import (
+    column,
+    error_of,
+    execute,
+    jsonl,
+    manifest_of,
+    refusal_of,
+    run,
+    table_rows,
+)
 from transforms.decisions import members_digest
 from transforms.decisions_file import parse_decisions, with_decision_added
 
@@ -40,10 +49,9 @@ def parsed(file):
     return parse_decisions(file.read_text(encoding="utf-8"), file.name)
 
 
-def test_a_decision_is_bound_and_the_next_run_takes_it(world, tmp_path, capsys):
+def test_a_decision_is_bound_and_the_next_run_takes_it(world, tmp_path):
     file = tmp_path / "d.csv"
-    assert decide(world, file, "confirm", "(888) 555-0101") == 0
-    shown = capsys.readouterr().out
+    shown = execute(decide, world, file, "confirm", "(888) 555-0101").out
     assert "confirm covers 3 identifiers" in shown
     assert all(entity_id in shown for entity_id in ids(*RING))
     (decision,) = parsed(file)
@@ -55,7 +63,7 @@ def test_a_decision_is_bound_and_the_next_run_takes_it(world, tmp_path, capsys):
     assert bound(tmp_path / "run")[decision.decision_id]["members"] == ids(*RING)
     assert bound(tmp_path / "run")[decision.decision_id]["run_id"] == decision.run_id
     assert manifest["tallies"]["decisions"]["bound_in_file"] == 1
-    assert f"phone:{LATE}" in read(tmp_path / "run", MEMBERS)["entity_id"].to_pylist()
+    assert f"phone:{LATE}" in column(tmp_path / "run", MEMBERS, "entity_id")
 
 
 @pytest.mark.parametrize("name", ["d.csv", "d.jsonl"])
@@ -81,15 +89,14 @@ def test_rows_typed_by_hand_stay_as_they_are(world, tmp_path, name):
     assert third.expires_at.isoformat() == "2024-05-01T00:00:00+00:00"
 
 
-def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, tmp_path, capsys):
+def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, tmp_path):
     file = tmp_path / "d.csv"
-    assert decide(world, file, "victim_owned", STRANGER) == 0
-    shown = capsys.readouterr().out
+    shown = execute(decide, world, file, "victim_owned", STRANGER).out
     assert "phone:withheld-" in shown
     assert STRANGER[2:] not in shown
     assert file.read_text(encoding="utf-8").count(STRANGER) == 1
     run(tmp_path / "run", "--complaints", world / "2.jsonl", "--decisions", file)
-    assert STRANGER[2:] not in repr(read(tmp_path / "run", DECISIONS).to_pylist())
+    assert STRANGER[2:] not in repr(table_rows(tmp_path / "run", DECISIONS))
 
 
 @pytest.mark.parametrize(
@@ -104,62 +111,50 @@ def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, t
         (["victim_owned", STRANGER, "--reason", "owner of 888-555-0160"], "reason"),
     ],
 )
-def test_what_cannot_be_decided_is_one_line_and_changes_nothing(
-    world, tmp_path, capsys, words, says
-):
+def test_what_cannot_be_decided_is_one_line_and_changes_nothing(world, tmp_path, words, says):
     file = tmp_path / "d.csv"
     assert decide(world, file, "cannot_link", RING[0], STRANGER) == 0
     assert decide(world, file, "dispute", RING[2]) == 0
     before = file.read_bytes()
-    capsys.readouterr()
     who = [*WHO]
     for flag in ("--author", "--reason", "--now"):
         if flag in words:
             del who[who.index(flag) : who.index(flag) + 2]
-    assert decide(world, file, *words, who=who) == 2
-    error = capsys.readouterr().err
+    error = refusal_of(decide, world, file, *words, who=who)
     assert says in error
-    assert error.count("\n") == 1
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["d.csv"]
 
 
 @pytest.mark.parametrize("kind", ["legitimate", "victim_owned", "dispute"])
-def test_an_innocent_is_taken_out_of_a_confirmed_cluster(world, tmp_path, capsys, kind):
+def test_an_innocent_is_taken_out_of_a_confirmed_cluster(world, tmp_path, kind):
     file = tmp_path / "d.csv"
     assert decide(world, file, "confirm", RING[0]) == 0
-    capsys.readouterr()
     later = [*WHO[:-1], "2024-03-03T00:00:00Z"]
-    assert decide(world, file, kind, RING[0], who=later) == 0
-    said = capsys.readouterr().out
+    said = execute(decide, world, file, kind, RING[0], who=later).out
     assert f"takes back confirm-20240302-1 (confirm by {WHO[1]}, on 3 identifiers)" in said
     run(tmp_path / "run", "--complaints", world / "2.jsonl", "--decisions", file)
-    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    manifest = manifest_of(tmp_path / "run")
     assert manifest["tallies"]["decisions"]["taken_back"] == 1
     assert not [alarm for alarm in manifest["alarms"] if alarm["code"] == "decisions_contradict"]
-    assert {row["in_force"] for row in read(tmp_path / "run", DECISIONS).to_pylist()} == {
-        True,
-        False,
-    }
-    assert "reviewed" not in read(tmp_path / "run", MEMBERS)["review"].to_pylist()
+    assert set(column(tmp_path / "run", DECISIONS, "in_force")) == {True, False}
+    assert "reviewed" not in column(tmp_path / "run", MEMBERS, "review")
 
 
 @pytest.mark.parametrize("name", ["x" * 5_000, "x\0y"])
-def test_a_name_that_no_file_can_have_is_one_line(world, capsys, name):
-    assert decide(world, name, "confirm", RING[0]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+def test_a_name_that_no_file_can_have_is_one_line(world, name):
+    assert refusal_of(decide, world, name, "confirm", RING[0]).count("\n") == 1
 
 
-def test_a_confirm_says_how_many_stay_unreviewed(tmp_path, capsys):
+def test_a_confirm_says_how_many_stay_unreviewed(tmp_path):
     rows = [*first_day(), named(90, *RING, "+18885550199", month=2)]
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "1.jsonl", rows))
-    assert decide(tmp_path, tmp_path / "d.csv", "confirm", RING[0]) == 0
-    said = capsys.readouterr().out
+    said = execute(decide, tmp_path, tmp_path / "d.csv", "confirm", RING[0]).out
     assert "1 of its cluster, to be verified or later than the decision, stays unreviewed" in said
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_what_another_wrote_meanwhile_is_not_lost(world, tmp_path, capsys, monkeypatch, there):
+def test_what_another_wrote_meanwhile_is_not_lost(world, tmp_path, monkeypatch, there):
     file = tmp_path / "d.csv"
     if there:
         assert decide(world, file, "suspect_held", RING[1]) == 0
@@ -170,9 +165,9 @@ def test_what_another_wrote_meanwhile_is_not_lost(world, tmp_path, capsys, monke
         return with_decision_added(text, decision)
 
     monkeypatch.setattr("pipelines.commands.decide.with_decision_added", meanwhile)
-    capsys.readouterr()
-    assert decide(world, file, "suspect_held", RING[0]) == 2
-    assert "was changed meanwhile; run this again" in capsys.readouterr().err
+    assert "was changed meanwhile; run this again" in error_of(
+        decide, world, file, "suspect_held", RING[0]
+    )
     assert [decision.entity_a for decision in parsed(file)] == ids(*RING[1 if there else 2 :])
     assert decide(world, file, "suspect_held", RING[0]) == 0
     assert {decision.entity_a for decision in parsed(file)} == set(
@@ -190,7 +185,7 @@ def contested(tmp_path_factory):
     rows = [named(n, MOBILE, RING[0]) for n in range(2)]
     rows.append(named(2) | {"phone_numbers": [{"raw": MOBILE, "role": "victim"}]})
     run(folder / "run", "--complaints", jsonl(folder / "1.jsonl", rows))
-    (row,) = read(folder / "run", CONTESTED).to_pylist()
+    (row,) = table_rows(folder / "run", CONTESTED)
     assert row["value"] == MOBILE
     return folder, row["entity_id"]
 
@@ -199,8 +194,7 @@ def contested(tmp_path_factory):
 def test_who_holds_what_is_contested_is_decided_without_showing_it(contested, tmp_path, capsys, by):
     folder, stands = contested
     file = tmp_path / "d.csv"
-    assert decide(folder, file, "confirm", stands) == 2
-    said = capsys.readouterr().err
+    said = error_of(decide, folder, file, "confirm", stands)
     assert "is contested" in said
     assert decide(folder, file, "suspect_held", MOBILE if by == "value" else stands) == 0
     said += capsys.readouterr().out
@@ -209,25 +203,27 @@ def test_who_holds_what_is_contested_is_decided_without_showing_it(contested, tm
     (decision,) = parsed(file)
     assert (decision.entity_a, decision.members) == (f"phone:{MOBILE}", (f"phone:{MOBILE}",))
     run(tmp_path / "run", "--complaints", folder / "1.jsonl", "--decisions", file)
-    assert f"phone:{MOBILE}" in read(tmp_path / "run", MEMBERS)["entity_id"].to_pylist()
+    assert f"phone:{MOBILE}" in column(tmp_path / "run", MEMBERS, "entity_id")
     # Where it is not in force, the number is contested again and stands nowhere but in private/.
     after = ["--decisions", file, "--as-of", "2024-03-02T00:00:00Z"]
     run(tmp_path / "before", "--complaints", folder / "1.jsonl", *after)
-    (row,) = read(tmp_path / "before", DECISIONS).to_pylist()
+    (row,) = table_rows(tmp_path / "before", DECISIONS)
     assert not row["in_force"]
     assert MOBILE[2:] not in repr(row)
 
 
-def test_a_dry_run_says_what_it_would_cover_and_writes_nothing(world, tmp_path, capsys):
+def test_a_dry_run_says_what_it_would_cover_and_writes_nothing(world, tmp_path):
     file = tmp_path / "d.csv"
-    assert decide(world, file, "confirm", RING[0], "--dry-run") == 0
-    assert "confirm covers 3 identifiers" in capsys.readouterr().out
+    assert (
+        "confirm covers 3 identifiers"
+        in execute(decide, world, file, "confirm", RING[0], "--dry-run").out
+    )
     assert not file.exists()
 
 
 def kept(world, file, *kinds, run_id=None):
     """A file as the workbench of a run downloads it."""
-    shown = json.loads((world / "run" / "manifest.json").read_text())["run_id"]
+    shown = manifest_of(world / "run")["run_id"]
     rows = [
         {
             "decision_id": f"{kind}-20240302-w1",
@@ -254,11 +250,10 @@ def from_file(world, file, source, *words):
     return cli.main(["decide", str(world / "run"), *flags, *words])
 
 
-def test_decisions_of_a_browser_are_recorded_as_their_author_shows_them(world, tmp_path, capsys):
+def test_decisions_of_a_browser_are_recorded_as_their_author_shows_them(world, tmp_path):
     file = tmp_path / "d.csv"
     made = [("confirm", f"phone:{RING[0]}"), ("review", f"phone:{STRANGER}")]
-    assert from_file(world, file, kept(world, tmp_path / "k.csv", *made)) == 0
-    shown = capsys.readouterr().out
+    shown = execute(from_file, world, file, kept(world, tmp_path / "k.csv", *made)).out
     assert "confirm covers 3 identifiers" in shown and "review covers 1 identifier" in shown
     confirm, review = parsed(file)
     assert (confirm.author, confirm.reason) == ("Ada Cole", "read in the workbench")
@@ -267,21 +262,19 @@ def test_decisions_of_a_browser_are_recorded_as_their_author_shows_them(world, t
     assert f"{confirm.decided_at:%Y-%m-%d}" == "2024-03-02"
 
 
-def test_decisions_of_another_run_or_of_what_is_not_there_are_refused(world, tmp_path, capsys):
+def test_decisions_of_another_run_or_of_what_is_not_there_are_refused(world, tmp_path):
     file = tmp_path / "d.csv"
     ring = ("confirm", f"phone:{RING[0]}")
     foreign = kept(world, tmp_path / "other.csv", ring, run_id="run-other")
-    assert from_file(world, file, foreign) == 2
-    assert "was made on run-other" in capsys.readouterr().err
+    assert "was made on run-other" in error_of(from_file, world, file, foreign)
     unknown = kept(world, tmp_path / "unknown.csv", ring, ("review", "phone:+12125550199"))
     assert from_file(world, file, unknown) == 2
     assert not file.exists()
     assert from_file(world, file, foreign, "--reason", "x") == 2
-    assert decide(world, file, "confirm", who=["--author", "A"]) == 2
-    assert "or --from FILE" in capsys.readouterr().err
+    assert "or --from FILE" in error_of(decide, world, file, "confirm", who=["--author", "A"])
 
 
-def test_of_two_that_write_at_once_none_is_lost(world, tmp_path, monkeypatch, capsys):
+def test_of_two_that_write_at_once_none_is_lost(world, tmp_path, monkeypatch):
     file = tmp_path / "d.csv"
     assert decide(world, file, "confirm", RING[0]) == 0
     statuses, others = [], []

@@ -1,9 +1,16 @@
 """`--decisions`: what analysts decide binds the run, and shows."""
 
-from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
-from tests.support.run_pipeline import complaint, jsonl, read, run
-
-HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+from schemas.tables import CLUSTERS, ENTITIES, LINKS
+from tests.support.run_pipeline import (
+    callbacks,
+    cluster_by_entity,
+    complaint,
+    jsonl,
+    read,
+    run,
+    table_rows,
+    write_decisions,
+)
 
 PHONES = [f"+1888555010{digit}" for digit in range(8)]
 
@@ -14,30 +21,24 @@ def rows():
         yield complaint(
             number,
             victim_id=f"v{number}",
-            phone_numbers=[
-                {"raw": PHONES[number_of], "role": "callback"} for number_of in sorted({a, b})
-            ],
+            phone_numbers=callbacks(*(PHONES[place] for place in sorted({a, b}))),
         )
 
 
 def decided(tmp_path, *decisions, flags=()):
-    file = tmp_path / "decisions.csv"
     lines = [
         f"d{n},{decision},anna,because,2024-03-02T00:00:00Z,"
         for n, decision in enumerate(decisions)
     ]
-    file.write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
+    file = write_decisions(tmp_path / "decisions.csv", *lines)
     complaints = jsonl(tmp_path / "rows.jsonl", rows())
     manifest = run(tmp_path / "run", "--complaints", complaints, "--decisions", file, *flags)
-    members = read(tmp_path / "run", MEMBERS).to_pylist()
-    return manifest, tmp_path / "run", {row["entity_id"]: row["cluster_id"] for row in members}
+    return manifest, tmp_path / "run", cluster_by_entity(tmp_path / "run")
 
 
 def entity(folder, number):
     return next(
-        row
-        for row in read(folder, ENTITIES).to_pylist()
-        if row["entity_id"] == f"phone:{PHONES[number]}"
+        row for row in table_rows(folder, ENTITIES) if row["entity_id"] == f"phone:{PHONES[number]}"
     )
 
 
@@ -55,13 +56,11 @@ def test_each_kind_binds_and_shows(tmp_path):
     )
     assert cluster(members, 0) == cluster(members, 1) == cluster(members, 4)
     assert cluster(members, 2) != cluster(members, 3)
-    status = {row["cluster_id"]: row["status"] for row in read(folder, CLUSTERS).to_pylist()}
+    status = {row["cluster_id"]: row["status"] for row in table_rows(folder, CLUSTERS)}
     assert status[cluster(members, 0)] == "confirmed"
     assert status[cluster(members, 2)] == "disputed"
     assert status[cluster(members, 3)] == "candidate"
-    links = {
-        (row["entity_a"][-1], row["entity_b"][-1]): row for row in read(folder, LINKS).to_pylist()
-    }
+    links = {(row["entity_a"][-1], row["entity_b"][-1]): row for row in table_rows(folder, LINKS)}
     assert not links["2", "3"]["accepted"]
     assert "kept apart by cannot_link decision d1 by anna: because" in links["2", "3"]["reason"]
     assert links["0", "1"]["accepted"]
@@ -87,7 +86,7 @@ def test_legitimate_is_suppressed_with_the_reason(tmp_path):
     assert cluster(members, 1) is not None
     assert not any(
         f"phone:{PHONES[0]}" in (row["entity_a"], row["entity_b"])
-        for row in read(folder, LINKS).to_pylist()
+        for row in table_rows(folder, LINKS)
     )
 
 
@@ -102,9 +101,8 @@ def test_a_contradiction_is_an_alarm_and_welds_nothing(tmp_path):
 
 
 def test_a_decision_is_not_known_before_it_was_made(tmp_path):
-    file = tmp_path / "d.csv"
     line = f"d1,must_link,{PHONES[0]},{PHONES[2]},anna,because,2024-03-05T00:00:00Z,"
-    file.write_text(f"{HEADER}{line}2024-03-09T00:00:00Z\n", encoding="utf-8")
+    file = write_decisions(tmp_path / "d.csv", f"{line}2024-03-09T00:00:00Z")
     inputs = ["--complaints", jsonl(tmp_path / "rows.jsonl", rows()), "--decisions", file]
     for as_of, tally in (
         ("2024-03-04T00:00:00Z", "decided_later"),

@@ -20,18 +20,17 @@ from pipelines.options import UsageError
 from schemas.manifest import SIMULATED_NAME
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import EXAMPLES, read, ringtrace
+from tests.support.run_pipeline import (
+    EXAMPLES,
+    by_key,
+    execute,
+    files_below,
+    read,
+    refusal_of,
+    ringtrace,
+)
 
 DATA = ROOT / "pipelines" / "demo_data"
-
-
-def files_of(folder):
-    """The content of every file below a folder."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +55,16 @@ def test_a_checkout_has_the_records_in_examples():
     for name in ("ftc_dnc_excerpt.csv", "ftc_foia_irs_excerpt.csv", "two-companies"):
         assert (EXAMPLES / name).resolve().is_relative_to(DATA)
     assert len(list(EXAMPLES.glob("*.csv"))) == 3
-    assert demo.bundled_records() == files_of(DATA)
+    assert demo.bundled_records() == files_below(DATA)
 
 
 def test_the_recorded_command_makes_the_two_companies(tmp_path):
-    assert ringtrace("simulate", tmp_path / "world", *demo.SIMULATED.split()) == 0
+    execute("simulate", tmp_path / "world", *demo.SIMULATED.split())
     (tmp_path / "world" / SIMULATED_NAME).unlink()  # the demo reads them as it would real ones
-    assert files_of(tmp_path / "world") == files_of(DATA / "two-companies")
+    assert files_below(tmp_path / "world") == files_below(DATA / "two-companies")
     readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert f"ringtrace simulate OUT {demo.SIMULATED}" in readme
-    assert sum(map(len, files_of(tmp_path / "world").values())) < 400_000
+    assert sum(map(len, files_below(tmp_path / "world").values())) < 400_000
 
 
 def test_it_prints_what_the_ftc_records_show(shown):
@@ -87,9 +86,7 @@ def test_only_both_companies_together_see_the_largest_ring(shown):
         for name in ("two-companies", "amazon", "microsoft")
         for members in [read(here / name, MEMBERS)]
     }
-    clusters = {
-        row["cluster_id"]: row for row in read(here / "two-companies", CLUSTERS).to_pylist()
-    }
+    clusters = by_key(here / "two-companies", CLUSTERS)
     several = [row for row in clusters.values() if row["size"] > 1]
     assert 3 <= len(several) == sum(row["orgs"] == ["amazon", "microsoft"] for row in several)
     largest = max(several, key=lambda row: row["size"])
@@ -139,15 +136,14 @@ def test_the_commands_that_it_prints_work(shown, monkeypatch, capsys):
     assert ringtrace("verify", "here-referral") == 0
 
 
-def test_an_earlier_demo_is_replaced_only_if_asked(shown, capsys):
+def test_an_earlier_demo_is_replaced_only_if_asked(shown):
     folder, _ = shown
     here, records = folder / "here", demo.bundled_records()
-    before = files_of(here)
-    assert ringtrace("demo", here) == 2
-    assert capsys.readouterr().err == (
+    before = files_below(here)
+    assert refusal_of("demo", here) == (
         f"{here}: contains an earlier demo; give --overwrite, or another folder\n"
     )
-    assert files_of(here) == before
+    assert files_below(here) == before
     demo.check_folder(here, records, overwrite=True)
     for left in (".ftc.lock", ".ftc.staging-0"):  # of a demo that was killed
         (here / left).touch()
@@ -187,13 +183,12 @@ def no_run(folder):
         (no_run, "has amazon in it, which no demo wrote"),
     ],
 )
-def test_what_is_not_a_demo_is_left_alone(make, message, tmp_path, capsys):
+def test_what_is_not_a_demo_is_left_alone(make, message, tmp_path):
     folder = tmp_path / "above" / "given"
     folder.parent.mkdir()
     make(folder)
-    before = files_of(tmp_path)
-    assert ringtrace("demo", folder, "--overwrite") == 2
-    printed = capsys.readouterr()
+    before = files_below(tmp_path)
+    printed = execute("demo", folder, "--overwrite", status=2)
     assert message in printed.err
     assert (printed.err.count("\n"), printed.out) == (1, "")
-    assert files_of(tmp_path) == before
+    assert files_below(tmp_path) == before

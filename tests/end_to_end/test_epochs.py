@@ -6,7 +6,18 @@ import json
 import pytest
 
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
-from tests.support.run_pipeline import cluster_by_entity, complaint, jsonl, read, ringtrace, run
+from tests.support.run_pipeline import (
+    by_key,
+    callbacks,
+    cluster_by_entity,
+    column,
+    complaint,
+    execute,
+    jsonl,
+    run,
+    table_rows,
+    write_decisions,
+)
 
 NUMBER, ALICE, BOB = "+18885550100", "+18885550111", "+18885550122"
 
@@ -15,10 +26,7 @@ SECOND = f"phone:{NUMBER}#2"
 
 def complaint_naming(number, when, *raws):
     return complaint(
-        number,
-        received_at=when,
-        victim_id=f"v{number}",
-        phone_numbers=[{"raw": raw, "role": "callback"} for raw in raws],
+        number, received_at=when, victim_id=f"v{number}", phone_numbers=callbacks(*raws)
     )
 
 
@@ -53,14 +61,12 @@ def test_two_holders_are_two_clusters(world):
         != cluster_of[SECOND]
         == cluster_of[f"phone:{BOB}"]
     )
-    row = {entity["entity_id"]: entity for entity in read(world / "run", ENTITIES).to_pylist()}[
-        SECOND
-    ]
+    row = by_key(world / "run", ENTITIES)[SECOND]
     assert (row["value"], row["epoch"], row["complaints"]) == (NUMBER, 2, 4)
     assert "seen again after 149 days" in row["reason"]
-    ends = {(link["entity_a"], link["entity_b"]) for link in read(world / "run", LINKS).to_pylist()}
+    ends = {(link["entity_a"], link["entity_b"]) for link in table_rows(world / "run", LINKS)}
     assert ends == {(f"phone:{NUMBER}", f"phone:{ALICE}"), (SECOND, f"phone:{BOB}")}
-    assert read(world / "run", MENTIONS)["entity_id"].to_pylist().count(SECOND) == 4
+    assert column(world / "run", MENTIONS, "entity_id").count(SECOND) == 4
 
 
 def test_other_evidence_ties_them_again(world, tmp_path):
@@ -107,7 +113,7 @@ def test_a_dispute_and_a_cannot_link_hold_for_every_epoch(world, tmp_path, entit
     cluster_of = cluster_by_entity(tmp_path / "run")
     status = {
         cluster["cluster_id"]: cluster["status"]
-        for cluster in read(tmp_path / "run", CLUSTERS).to_pylist()
+        for cluster in table_rows(tmp_path / "run", CLUSTERS)
     }
     assert {status[cluster_of[f"phone:{NUMBER}"]], status[cluster_of[SECOND]]} == {"disputed"}
     assert cluster_of[SECOND] != cluster_of[f"phone:{BOB}"]
@@ -124,7 +130,7 @@ def test_decisions_on_pairs_name_an_epoch(world, tmp_path):
     cluster_of = cluster_by_entity(tmp_path / "two")
     status = {
         cluster["cluster_id"]: cluster["status"]
-        for cluster in read(tmp_path / "two", CLUSTERS).to_pylist()
+        for cluster in table_rows(tmp_path / "two", CLUSTERS)
     }
     assert status[cluster_of[f"phone:{NUMBER}"]] == "confirmed"
     assert status[cluster_of[SECOND]] == "candidate"
@@ -136,20 +142,21 @@ def test_lineage_keeps_the_first_and_bears_the_second(world, tmp_path):
     old, new = cluster_by_entity(tmp_path / "old"), cluster_by_entity(tmp_path / "new")
     assert new[f"phone:{NUMBER}"] == old[f"phone:{NUMBER}"]
     events = {
-        event["cluster_id"]: event["event"] for event in read(tmp_path / "new", LINEAGE).to_pylist()
+        event["cluster_id"]: event["event"] for event in table_rows(tmp_path / "new", LINEAGE)
     }
     assert events == {old[f"phone:{NUMBER}"]: "unchanged", new[SECOND]: "born"}
 
 
-def test_explain_names_the_other_holder(world, capsys):
+def test_explain_names_the_other_holder(world):
     for written, twin in ((NUMBER, SECOND), (SECOND, f"phone:{NUMBER}")):
-        assert ringtrace("explain", world / "run", written) == 0
-        assert f"apart from {twin}: the same identifier" in capsys.readouterr().out
-    assert ringtrace("explain", world / "run", NUMBER, SECOND) == 0
-    assert "No evidence path" in capsys.readouterr().out
+        assert (
+            f"apart from {twin}: the same identifier"
+            in execute("explain", world / "run", written).out
+        )
+    assert "No evidence path" in execute("explain", world / "run", NUMBER, SECOND).out
 
 
-def test_harm_is_counted_in_every_epoch(world, tmp_path, capsys):
+def test_harm_is_counted_in_every_epoch(world, tmp_path):
     for name, header in (("truth", "operation"), ("victims", "reason")):
         with (tmp_path / name).open("w", newline="") as file:
             csv.writer(file).writerows([("entity_id", header), (f"phone:{NUMBER}", "x")])
@@ -159,8 +166,9 @@ def test_harm_is_counted_in_every_epoch(world, tmp_path, capsys):
         "--known-legitimate",
         str(tmp_path / "victims"),
     ]
-    assert ringtrace("evaluate", world / "run", tmp_path / "truth", *told_by, "--json") == 0
-    report = json.loads(capsys.readouterr().out)
+    report = json.loads(
+        execute("evaluate", world / "run", tmp_path / "truth", *told_by, "--json").out
+    )
     assert (report["victim_side"], report["known_legitimate"]) == (2, 2)
 
 
@@ -176,13 +184,13 @@ def test_no_liar_moves_a_bound_decision_to_another_epoch(tmp_path, cells):
     run(tmp_path / "one", "--complaints", honest)
     flags = ["--decisions", file, "--author", "Ann", "--reason", "seen"]
     named = f"phone:{NUMBER}"
-    assert ringtrace("decide", tmp_path / "one", *cells, named, *map(str, flags)) == 0
+    execute("decide", tmp_path / "one", *cells, named, *map(str, flags))
 
     def reviewed(folder):
-        days = {row["entity_id"]: row["first_used"] for row in read(folder, ENTITIES).to_pylist()}
+        days = {row["entity_id"]: row["first_used"] for row in table_rows(folder, ENTITIES)}
         return {
             (row["entity_id"], days[row["entity_id"]].year)
-            for row in read(folder, MEMBERS).to_pylist()
+            for row in table_rows(folder, MEMBERS)
             if row["review"] == "reviewed"
         }
 
@@ -195,7 +203,7 @@ def test_no_liar_moves_a_bound_decision_to_another_epoch(tmp_path, cells):
     run(tmp_path / "four", "--complaints", honest, "--decisions", file, "--previous",
         tmp_path / "three")  # fmt: skip
     assert reviewed(tmp_path / "four") == reviewed(tmp_path / "two")
-    (row,) = read(tmp_path / "four", DECISIONS).to_pylist()
+    (row,) = table_rows(tmp_path / "four", DECISIONS)
     assert dict(zip(row["members"], row["used"], strict=True))[named] == "2024-06-02/2024-06-05"
 
 
@@ -212,7 +220,7 @@ def test_one_liar_renames_no_epoch(world, tmp_path):
     for entity_id in before:
         together = {peer for peer in before if before[peer] == before[entity_id]}
         assert {peer for peer in before if after[peer] == after[entity_id]} == together
-    tiers = {member["entity_id"]: member for member in read(tmp_path / "run", MEMBERS).to_pylist()}
+    tiers = by_key(tmp_path / "run", MEMBERS)
     alone = [
         entity_id
         for entity_id in tiers
@@ -242,9 +250,7 @@ def test_numbers_of_the_previous_run_are_kept(tmp_path):
         cluster_by_entity(tmp_path / "alone")[f"phone:{BOB}"]
         == cluster_by_entity(tmp_path / "alone")[f"phone:{NUMBER}"]
     )
-    row = {entity["entity_id"]: entity for entity in read(tmp_path / "new", ENTITIES).to_pylist()}[
-        SECOND
-    ]
+    row = by_key(tmp_path / "new", ENTITIES)[SECOND]
     used = [f"{row[name]:%Y-%m-%d}" for name in ("first_used", "last_used")]
     assert used == ["2024-06-01", "2024-06-04"]
 
@@ -259,16 +265,16 @@ def test_numbers_are_kept_over_a_run_in_which_it_is_contested(tmp_path):
         flags = ["--complaints", jsonl(tmp_path / f"{name}.jsonl", records)]
         run(tmp_path / name, *flags, *known)
         known = ["--previous", tmp_path / name]
-    (tmp_path / "d.csv").write_text(
-        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-        f"s1,suspect_held,phone:{NUMBER},,ann,checked,2024-07-01T00:00:00Z,\n"
-        f"s2,suspect_held,{SECOND},,ann,checked,2024-07-01T00:00:00Z,\n"
+    file = write_decisions(
+        tmp_path / "d.csv",
+        f"s1,suspect_held,phone:{NUMBER},,ann,checked,2024-07-01T00:00:00Z,",
+        f"s2,suspect_held,{SECOND},,ann,checked,2024-07-01T00:00:00Z,",
     )
-    run(tmp_path / "d", *flags, *known, "--decisions", tmp_path / "d.csv")
+    run(tmp_path / "d", *flags, *known, "--decisions", file)
     before, after = cluster_by_entity(tmp_path / "b"), cluster_by_entity(tmp_path / "d")
     assert before == after
     assert after[f"phone:{NUMBER}"] == after[f"phone:{BOB}"]
-    bound = {row["decision_id"]: row for row in read(tmp_path / "d", DECISIONS).to_pylist()}
+    bound = by_key(tmp_path / "d", DECISIONS)
     assert [bound[decision_id]["members"] for decision_id in ("s1", "s2")] == [
         [f"phone:{NUMBER}"],
         [SECOND],

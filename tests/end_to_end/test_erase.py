@@ -1,12 +1,10 @@
 """Erased records are gone from the next run, a stream's state and private stores, by search."""
 
-import io
 import json
 import re
 import shutil
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from pipelines import key_store, ledger
@@ -15,15 +13,22 @@ from reports import signing
 from reports.run import Run, private_table
 from reports.run_summary import check_accounting
 from schemas.tables import CONTESTED, NARRATIVES, VICTIMS
-from tests.support.leaks import decoded_layers, leak_forms, number_forms
+from tests.support.leaks import layers_below, leak_forms, number_forms
 from tests.support.run_pipeline import (
     call,
+    callbacks,
     checked_manifest,
     complaint,
+    execute,
     jsonl,
+    keys_in,
+    manifest_of,
     read,
+    refusal_naming,
     ringtrace,
     run,
+    use_keys,
+    watch_once,
 )
 from transforms.private_files import MAGIC
 from transforms.reporters import shipped_source_rules
@@ -68,8 +73,10 @@ OTHERS = [
         victim_id=f"v{number}",
         received_at=f"2024-03-0{number}T09:30:00Z",
         narrative=words,
-        phone_numbers=[{"raw": raw, "role": "callback"} for raw in (SHARED, OTHER)]
-        + [{"raw": f"+1202456143{number}", "role": "victim"}],
+        phone_numbers=[
+            *callbacks(SHARED, OTHER),
+            {"raw": f"+1202456143{number}", "role": "victim"},
+        ],
     )
     for number, words in enumerate(
         (
@@ -96,23 +103,12 @@ def erase(*words):
     return ringtrace("erase", "--record", "amazon/zq-7700123-erase", *words, *WHO)
 
 
-def layers(path):
-    content = path.read_bytes()
-    yield from decoded_layers(path.name, content)
-    if path.suffix == ".state":
-        file = io.BytesIO(content)
-        while file.tell() < len(content) - 16:  # a digest ends it
-            yield str(pa.ipc.open_stream(file).read_all().to_pylist()).encode()
-
-
 def hits(*folders):
     """The files below folders that have anything of the person, and what."""
     return sorted(
         f"{path}: {secret!r}"
         for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        for layer in layers(path)
+        for path, layer in layers_below(folder)
         for secret in SECRETS
         if secret in layer.lower()
     )
@@ -120,7 +116,7 @@ def hits(*folders):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     return tmp_path / "home"
 
 
@@ -141,8 +137,7 @@ def inbox(tmp_path):
 def finished(tmp_path_factory):
     """A run of both kinds of records, and its key."""
     folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+    with keys_in(folder / "home"):
         batch(fill(folder / "inbox"), folder / "one")
     return folder
 
@@ -162,25 +157,21 @@ def rows(folder, table):
     return read(folder, table).num_rows
 
 
-def test_the_next_run_and_the_private_stores_have_nothing_of_it(
-    home, inbox, first, tmp_path, capsys
-):
+def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, first, tmp_path):
     two, three = tmp_path / "two", tmp_path / "three"
     before = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
     assert {line.partition(": b")[2] for line in hits(first)} >= {"'lullaby'", "'zq-7700123-erase'"}
     assert (rows(first, NARRATIVES), rows(first, VICTIMS)) == (4, 5)
     lone = rows(first, CONTESTED)
     assert lone == 1, "the mailbox that one reporter alone names"
-    capsys.readouterr()
-    assert erase("--run", first) == 0
-    said = capsys.readouterr().out
+    said = execute(erase, "--run", first).out
     assert "1 narrative, 1 contested value, 1 entry of the register" in said
     assert "complaints/ (1), calls/ (1), mentions/" in said
     assert "--previous" in said
     assert "next tick" in said
     assert (rows(first, NARRATIVES), rows(first, CONTESTED), rows(first, VICTIMS)) == (3, 0, 4)
     checked_manifest(first)
-    assert ringtrace("health", first) == 0
+    execute("health", first)
     sealed = [path for path in before if "private" not in path.parts]
     assert not [path for path in sealed if path.read_bytes() != before[path]]
 
@@ -196,8 +187,7 @@ def test_the_next_run_and_the_private_stores_have_nothing_of_it(
     batch(inbox, three, "--previous", two)
     assert hits(three) == []
     again = (home / "erased.jsonl").read_bytes()
-    assert erase("--run", two) == 0
-    assert "before already" in capsys.readouterr().out
+    assert "before already" in execute(erase, "--run", two).out
     assert (home / "erased.jsonl").read_bytes() == again
     assert json.loads(again)["author"] == "Ada Cole"
 
@@ -228,10 +218,10 @@ def test_a_number_that_others_name_too_stays_withheld(home, inbox, tmp_path):
 
 
 def test_sealed_private_files_elsewhere_are_sealed_again(home, inbox, tmp_path):
-    assert ringtrace("keys", "make", "--private") == 0
+    execute("keys", "make", "--private")
     sealed, apart = tmp_path / "one", tmp_path / "apart"
     words = ["--complaints", inbox / "complaints", "--calls", inbox / "calls", "--output"]
-    assert ringtrace("batch", *words, sealed, "--private-output", apart) == 0
+    execute("batch", *words, sealed, "--private-output", apart)
     assert erase("--run", sealed) == 0
     files = [path for path in apart.rglob("*") if path.is_file()]
     assert apart / "private/manifest.json" in files
@@ -241,12 +231,7 @@ def test_sealed_private_files_elsewhere_are_sealed_again(home, inbox, tmp_path):
     finished, key = Run.open(sealed), key_store.private_key()
     left = private_table(finished, NARRATIVES, ["complaint_id"], key)["complaint_id"]
     assert sorted(left.to_pylist()) == ["c1", "c2", "c3"]
-    assert ringtrace("batch", *words, tmp_path / "two", "--previous", sealed) == 0
-
-
-def stream(inbox, output, *flags):
-    words = ["--watch", inbox, "--output", output, "--stop-after-idle", "1", "--tick-interval", "1"]
-    return ringtrace("stream", *words, *flags)
+    execute("batch", *words, tmp_path / "two", "--previous", sealed)
 
 
 def newest_snapshot(output):
@@ -255,22 +240,22 @@ def newest_snapshot(output):
 
 def test_a_stream_drops_it_at_its_next_tick(home, inbox, tmp_path):
     output = tmp_path / "live"
-    assert stream(inbox, output) == 0
+    watch_once(inbox, output)
     assert hits(output / STATE_FOLDER)
     old = newest_snapshot(output)
     assert erase() == 0
-    assert stream(inbox, output) == 0
+    watch_once(inbox, output)
     new = newest_snapshot(output)
     assert new != old
     assert hits(output / STATE_FOLDER, new) == []
-    manifest = json.loads((new / "manifest.json").read_bytes())
+    manifest = manifest_of(new)
     assert manifest["tallies"]["live"]["erased"] == 2
     assert manifest["counts"]["complaints"]["accepted"] == 3
     # It comes again, and is left out again.
     jsonl(inbox / "complaints" / "again.jsonl", PERSON)
-    assert stream(inbox, output) == 0
+    watch_once(inbox, output)
     assert hits(output / STATE_FOLDER, newest_snapshot(output)) == []
-    manifest = json.loads((newest_snapshot(output) / "manifest.json").read_bytes())
+    manifest = manifest_of(newest_snapshot(output))
     assert manifest["tallies"]["live"]["erased"] == 3
     assert rows(newest_snapshot(output), VICTIMS) == 4
 
@@ -295,9 +280,9 @@ def test_the_state_is_that_of_a_stream_that_never_saw_it(home, tmp_path):
         jsonl(folder / "b.jsonl", [*others, kept])
         if name == "all":
             jsonl(folder / "a.jsonl", [person])
-            assert stream(folder.parent, tmp_path / "live-all") == 0
+            watch_once(folder.parent, tmp_path / "live-all")
             assert erase() == 0
-        assert stream(folder.parent, tmp_path / f"live-{name}") == 0
+        watch_once(folder.parent, tmp_path / f"live-{name}")
         output, rules = str(tmp_path / f"live-{name}"), shipped_source_rules()
         settled = StreamState(output, RETENTION_DAYS, rules).alive.settled(RETENTION_DAYS)
         states.append([sorted(map(repr, part.to_pylist())) for part in settled])
@@ -320,25 +305,14 @@ def test_a_rejected_row_of_it_is_left_out_too(home, tmp_path):
     assert hits(tmp_path / "one") == []
 
 
-def refused(capsys, words, *named):
-    capsys.readouterr()
-    assert ringtrace(*words) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1, error
-    for word in named:
-        assert str(word) in error, error
-
-
-def test_a_list_of_erasures_without_its_key_or_changed_stops_a_run(
-    home, inbox, first, tmp_path, capsys
-):
+def test_a_list_of_erasures_without_its_key_or_changed_stops_a_run(home, inbox, first, tmp_path):
     right = ["erase", "--record", "amazon/zq-7700123-erase", *WHO]
-    assert ringtrace(*right) == 0
+    execute(*right)
     (home / "register.key").unlink()
     flags = ["--complaints", inbox / "complaints", "--output", tmp_path / "x", "--no-register"]
-    refused(capsys, ["batch", *flags], "erased.jsonl", "--register-key")
+    refusal_naming(["batch", *flags], "erased.jsonl", "--register-key")
     (home / "erased.jsonl").write_text("{}\n")
-    refused(capsys, ["batch", *flags], "line 1", "was changed")
+    refusal_naming(["batch", *flags], "line 1", "was changed")
     assert not Path(tmp_path, "x").exists()
 
 
@@ -354,33 +328,29 @@ def issued(home, tmp_path):
             received_at=f"2024-03-0{number}T09:30:00Z",
             victim_id=f"v{number}",
             narrative=OTHERS[(number - 1) % 3]["narrative"] if number < 4 else WORDS,
-            phone_numbers=[
-                {"raw": raw, "role": "callback"}
-                for raw in ((SHARED, OTHER) if number < 4 else (SHARED,))
-            ],
+            phone_numbers=callbacks(*((SHARED, OTHER) if number < 4 else (SHARED,))),
         )
         for number in range(1, 5)
-    ] + [complaint(9, victim_id="v9", phone_numbers=[{"raw": ALONE, "role": "callback"}])]
+    ] + [complaint(9, victim_id="v9", phone_numbers=callbacks(ALONE))]
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
     words = ["exchange", "offer", tmp_path / "run", "--to", "microsoft"]
-    assert ringtrace(*words, "--output", tmp_path / "offer", "--now", "2024-04-01T00:00:00Z") == 0
+    execute(*words, "--output", tmp_path / "offer", "--now", "2024-04-01T00:00:00Z")
     return tmp_path
 
 
-def test_a_record_that_left_is_on_hold_until_it_is_corrected(issued, home, capsys):
+def test_a_record_that_left_is_on_hold_until_it_is_corrected(issued, home):
     (entry,) = ledger.read_ledger(None)
     held = ["erase", "--record", "amazon/c4", *WHO]
-    refused(capsys, held, "1 offer", "--run")
+    refusal_naming(held, "1 offer", "--run")
     of_run = [*held, "--run", issued / "run"]
-    refused(capsys, of_run, "legal hold", entry.issue_id, "microsoft", "--despite-hold")
+    refusal_naming(of_run, "legal hold", entry.issue_id, "microsoft", "--despite-hold")
     despite = [*of_run, "--despite-hold", entry.issue_id]
-    refused(capsys, despite, "--output")
+    refusal_naming(despite, "--output")
     assert not (home / "erased.jsonl").exists()
     sealed = (issued / "offer" / "offer.json").read_bytes()
     narratives = rows(issued / "run", NARRATIVES)
 
-    assert ringtrace(*despite, "--output", issued / "fix") == 0
-    assert f"corrects {entry.issue_id}" in capsys.readouterr().out
+    assert f"corrects {entry.issue_id}" in execute(*despite, "--output", issued / "fix").out
     content = (issued / "fix" / "microsoft" / "correction.json").read_bytes()
     signature = (issued / "fix" / "microsoft" / "correction.json.sig").read_bytes()
     assert signing.verify_detached(content, signature, key_store.own_public_keys())
@@ -390,5 +360,5 @@ def test_a_record_that_left_is_on_hold_until_it_is_corrected(issued, home, capsy
     assert (issued / "offer" / "offer.json").read_bytes() == sealed
     assert rows(issued / "run", NARRATIVES) == narratives - 1
     # It holds no longer, and a record that nothing cites never was held.
-    assert ringtrace(*of_run) == 0
-    assert ringtrace("erase", "--record", "amazon/c9", "--run", issued / "run", *WHO) == 0
+    execute(*of_run)
+    execute("erase", "--record", "amazon/c9", "--run", issued / "run", *WHO)

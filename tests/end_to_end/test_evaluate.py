@@ -17,7 +17,15 @@ from schemas.entity import ENTITY
 from schemas.enums import Review, Tier
 from schemas.extras import install_command
 from tests.support.examples import draws
-from tests.support.run_pipeline import complaint, jsonl, ringtrace, run as batch
+from tests.support.run_pipeline import (
+    callbacks,
+    complaint,
+    execute,
+    jsonl,
+    refusal_of,
+    ringtrace,
+    run as batch,
+)
 from transforms.clustering_metrics import SPLINK_THRESHOLD, baseline_clusterings, match_probability
 from transforms.extract import allowlist
 
@@ -152,18 +160,18 @@ def call(*arguments):
     return ringtrace("evaluate", *map(str, arguments))
 
 
-def test_prints_plain_lines(run_folder, capsys):
-    assert call(run_folder / "run", run_folder / "truth.csv") == 0
-    assert "B-cubed F1\t1.0000\n" in capsys.readouterr().out
+def test_prints_plain_lines(run_folder):
+    assert "B-cubed F1\t1.0000\n" in execute(call, run_folder / "run", run_folder / "truth.csv").out
 
 
-def test_prints_json(run_folder, capsys):
+def test_prints_json(run_folder):
     victims = run_folder / "victims.csv"
     victims.write_text("entity_id,reason\nphone:+18005550101,own\n")
     files = ["--victims", victims, "--innocents", victims, "--known-legitimate", victims]
     files += ["--near-misses", victims]
-    assert call(run_folder / "run", run_folder / "truth.csv", "--json", *files) == 0
-    report = json.loads(capsys.readouterr().out)
+    report = json.loads(
+        execute(call, run_folder / "run", run_folder / "truth.csv", "--json", *files).out
+    )
     assert report["agreement"]["bcubed"]["f1"] == 1
     assert report["victim_side"] == report["known_legitimate"] == report["innocent"] == 1
     assert report["near_miss"] == 1
@@ -179,14 +187,12 @@ def test_prints_json(run_folder, capsys):
         ("run bad.csv", "entity_id,operation\na,b\na,c\n", "a is in two operations"),
     ],
 )
-def test_refusals_are_one_line(run_folder, capsys, paths, text, message):
+def test_refusals_are_one_line(run_folder, paths, text, message):
     run, truth = paths.split()
     if text is not None:
         (run_folder / truth).write_text(text)
-    assert call(run_folder / run, run_folder / truth) == 2
-    error = capsys.readouterr().err
+    error = refusal_of(call, run_folder / run, run_folder / truth)
     assert message in error
-    assert error.count("\n") == 1
 
 
 def test_baselines_and_survival_are_reported(tmp_path, capfd):
@@ -194,7 +200,7 @@ def test_baselines_and_survival_are_reported(tmp_path, capfd):
         complaint(
             n,
             victim_id=f"v{n}",
-            phone_numbers=[{"raw": "+1 888 555 0100", "role": "callback"}],
+            phone_numbers=callbacks("+1 888 555 0100"),
             emails=["pay@amzn-refund.support"],
         )
         for n in range(3)
@@ -217,7 +223,7 @@ def test_baselines_and_survival_are_reported(tmp_path, capfd):
     assert "  of these with the same id\t1" in text
 
 
-def test_without_the_package_splink_says_what_to_install(run_folder, capsys, monkeypatch):
+def test_without_the_package_splink_says_what_to_install(run_folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "splink", None)
     printed = ["evaluate", str(run_folder / "run"), str(run_folder / "truth.csv"), "--splink"]
     links = pa.Table.from_pylist([], LINK)
@@ -225,8 +231,7 @@ def test_without_the_package_splink_says_what_to_install(run_folder, capsys, mon
     for name, table in (("links", links), ("entities", entities)):
         (run_folder / "run" / name).mkdir()
         pq.write_table(table, run_folder / "run" / name / "part-0.parquet")
-    assert main(printed) == 2
-    assert capsys.readouterr().err == f"--splink needs Splink: {install_command('splink')}\n"
+    assert refusal_of(*printed) == f"--splink needs Splink: {install_command('splink')}\n"
 
 
 @given(
@@ -254,7 +259,7 @@ def test_hubs_are_judged(tmp_path, capfd):
         raws = [f"+188855501{10 * ring + number // 4 % 3:02}", f"+188855501{10 * ring + 5:02}"]
         if number % 5 == 0:
             raws.append("+18885550199")
-        named = [{"raw": raw, "role": "callback"} for raw in raws]
+        named = callbacks(*raws)
         rows.append(complaint(number, victim_id=f"v{number}", phone_numbers=named))
     run = tmp_path / "run"
     batch(run, "--complaints", jsonl(tmp_path / "rows.jsonl", rows))

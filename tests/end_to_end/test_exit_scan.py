@@ -12,7 +12,17 @@ from pipelines import cli
 from reports import pieces, workbench
 from schemas.tables import HELD_FOLDER
 from tests.support.examples import some
-from tests.support.run_pipeline import call, complaint, jsonl, ringtrace, run
+from tests.support.run_pipeline import (
+    call,
+    callbacks,
+    complaint,
+    error_of,
+    execute,
+    jsonl,
+    refusal_of,
+    run,
+    write_decisions,
+)
 from transforms.redact import records
 from transforms.write import job_pool
 
@@ -77,10 +87,9 @@ def clean(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "run")
 
 
-def health(folder, capsys):
-    capsys.readouterr()
-    status = ringtrace("health", folder)
-    return status, capsys.readouterr().out
+def health(folder):
+    texts = execute("health", folder, status=None)
+    return texts.status, texts.out
 
 
 def names_a_victim(text):
@@ -88,9 +97,9 @@ def names_a_victim(text):
     return any(piece in text for piece in ("456-2131", "4562131", "41111111"))
 
 
-def test_a_run_without_a_leak_holds_nothing_back(clean, capsys):
+def test_a_run_without_a_leak_holds_nothing_back(clean):
     assert not (clean / HELD_FOLDER).exists()
-    assert health(clean, capsys) == (0, "well\n")
+    assert health(clean) == (0, "well\n")
 
 
 KINDS = (PIECE, "/data/run", "/data/clusters", TABLE)
@@ -118,22 +127,21 @@ def test_a_file_of_a_run_with_a_victims_value_is_held_back(tmp_path, monkeypatch
         assert stat.S_IMODE((tmp_path / "run" / name).stat().st_mode) == 0o600
     assert "warning: held back: " in said and "1 withheld value" in said
     assert not names_a_victim(said)
-    status, told = health(tmp_path / "run", capsys)
+    status, told = health(tmp_path / "run")
     assert status == 1 and told.count("held: ") == len(held) and not names_a_victim(told)
 
 
 @pytest.mark.parametrize("value", [NUMBER, CARD])
 def test_a_piece_of_the_workbench_with_a_victims_value_is_held_back(
-    clean, tmp_path, monkeypatch, capsys, value
+    clean, tmp_path, monkeypatch, value
 ):
     words = ["report", str(clean), "--output"]
-    assert ringtrace(*words, tmp_path / "clean") == 0
+    execute(*words, tmp_path / "clean")
     encode = pieces.encode_piece
     leaking = lambda name, facts, *rest: encode(name, facts | {"more": value}, *rest)  # noqa: E731
     for module in (pieces, workbench):
         monkeypatch.setattr(module, "encode_piece", leaking)
-    assert ringtrace(*words, tmp_path / "page") == 2
-    said = capsys.readouterr().err
+    said = error_of(*words, tmp_path / "page")
     assert "held back" in said and not names_a_victim(said)
     assert not list((tmp_path / "page" / "report" / "data").iterdir())
     assert (tmp_path / "page" / "report" / "index.html").exists()
@@ -169,10 +177,9 @@ def test_what_is_contested_is_a_leak_until_a_decision_publishes_it(tmp_path, mon
         for number, role in enumerate(("victim", "callback", "victim", "callback"))
     ]
     inputs_of_run = "--complaints", jsonl(tmp_path / "complaints.jsonl", rows)
-    decisions = tmp_path / "decisions.csv"
-    decisions.write_text(
-        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-        "D-1,suspect_held,phone:+12024562131,,Ann,the ring's own,2026-05-01T00:00:00Z,\n"
+    decisions = write_decisions(
+        tmp_path / "decisions.csv",
+        "D-1,suspect_held,phone:+12024562131,,Ann,the ring's own,2026-05-01T00:00:00Z,",
     )
     planted(monkeypatch, {PIECE: VICTIM})
     run(tmp_path / "one", *inputs_of_run, status=1)
@@ -187,18 +194,17 @@ def test_a_suspects_own_values_are_no_leak(tmp_path, monkeypatch):
     run(tmp_path / "run", *inputs(tmp_path))
 
 
-def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monkeypatch, capsys):
+def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monkeypatch):
     planted(monkeypatch, {PIECE: f"\n{VICTIM}"})
     out = clean.with_name("out")
-    assert ringtrace("report", clean, "--redact", "--output", out) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "held back" in said and "1 withheld value" in said
+    said = refusal_of("report", clean, "--redact", "--output", out)
+    assert "held back" in said and "1 withheld value" in said
     assert not names_a_victim(said)
     there = [path.name for path in out.rglob("*") if path.is_file()]
     assert "index.html" in there and not [name for name in there if name.startswith("part-")]
     held = [path for path in (clean / HELD_FOLDER).rglob("*") if path.is_file()]
     assert held and {stat.S_IMODE(path.stat().st_mode) for path in held} == {0o600}
-    status, told = health(clean, capsys)
+    status, told = health(clean)
     assert status == 1 and told.count("held: ") == len(held)
 
 
@@ -217,7 +223,7 @@ def test_what_is_within_an_address_that_is_shown_is_no_leak(tmp_path):
             number,
             victim_id=f"v{number}",
             narrative=f"They told me to call {SUSPECT}. " + ("My card is " + form) * (number == 1),
-            phone_numbers=[{"raw": SUSPECT, "role": "callback"}],
+            phone_numbers=callbacks(SUSPECT),
             urls=[f"https://form.jotform.com/{form}"],
         )
         for number in range(1, 4)
@@ -260,7 +266,7 @@ def test_a_liar_holds_nothing_back_by_an_id_or_a_day_that_pages_show(tmp_path):
             complaint_id=f"CO1234{number}1",
             victim_id=f"v{number}",
             narrative=f"They told me to call {SUSPECT}. " + LIES * (number == 3),
-            phone_numbers=[{"raw": SUSPECT, "role": "callback"}],
+            phone_numbers=callbacks(SUSPECT),
             urls=["https://amzn-help-desk.com/a"],
         )
         for number in range(1, 4)

@@ -15,9 +15,19 @@ from case_utils.case_validate import validate as case_validate
 from pymisp import MISPEvent
 from pymisp.tools import feed_meta_generator
 
-from reports import tables
 from schemas.tables import MEMBERS
-from tests.support.run_pipeline import complaint, jsonl, ringtrace, run
+from tests.support.run_pipeline import (
+    callbacks,
+    complaint,
+    error_of,
+    execute,
+    json_of,
+    jsonl,
+    manifest_of,
+    run,
+    table_rows,
+    write_decisions,
+)
 
 REVIEWED = ("stix", "misp", "misp-feed", "gse", "case")
 
@@ -32,7 +42,7 @@ def reports_on(ring, reporters, first=0):
             first + number,
             received_at=f"2026-03-{1 + number:02d}T09:30:00Z",
             victim_id=f"{ring}{number}",
-            phone_numbers=[{"raw": number, "role": "callback"} for number in RINGS[ring]],
+            phone_numbers=callbacks(*RINGS[ring]),
         )
         for number in range(reporters)
     ]
@@ -42,26 +52,22 @@ def reports_on(ring, reporters, first=0):
 def finished(tmp_path_factory):
     """A run of two rings, of which an analyst confirmed the first, and of one reporter's number."""
     folder = tmp_path_factory.mktemp("export")
-    alone = complaint(
-        90, victim_id="x", phone_numbers=[{"raw": "888-555-0199", "role": "callback"}]
-    )
+    alone = complaint(90, victim_id="x", phone_numbers=callbacks("888-555-0199"))
     records = jsonl(
         folder / "complaints.jsonl", [*reports_on("a", 4), *reports_on("b", 3, 10), alone]
     )
-    decisions = folder / "decisions.csv"
-    decisions.write_text(
-        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-        "C-1,confirm,phone:+18885550123,,ann,rang it,2026-03-20T00:00:00Z,\n"
+    decisions = write_decisions(
+        folder / "decisions.csv",
+        "C-1,confirm,phone:+18885550123,,ann,rang it,2026-03-20T00:00:00Z,",
     )
     flags = ["--decisions", decisions, "--now", "2026-04-21T00:00:00Z"]
     run(folder / "run", "--complaints", records, *flags)
     return folder / "run"
 
 
-def exported(finished, tmp_path, capsys, *words):
+def exported(finished, tmp_path, *words):
     out = tmp_path / "out"
-    assert ringtrace("export", finished, *words, "--output", out) == 0
-    return out, capsys.readouterr().out
+    return out, execute("export", finished, *words, "--output", out).out
 
 
 def feed_files(path):
@@ -95,21 +101,19 @@ def values_in(path, form):
 
 
 def members_of(finished, **wanted):
-    rows = tables.read_table(finished, MEMBERS).to_pylist()
+    rows = table_rows(finished, MEMBERS)
     return {row["entity_id"] for row in rows if all(row[name] == it for name, it in wanted.items())}
 
 
 def cluster_of(finished, entity_id):
-    rows = tables.read_table(finished, MEMBERS).to_pylist()
+    rows = table_rows(finished, MEMBERS)
     return next(row["cluster_id"] for row in rows if row["entity_id"] == entity_id)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_all_that_may_leave_is_in_one_file_and_the_rest_is_counted(
-    finished, tmp_path, capsys, form
-):
+def test_all_that_may_leave_is_in_one_file_and_the_rest_is_counted(finished, tmp_path, form):
     wanted = {"tier": "core"} | ({"review": "reviewed"} if form in REVIEWED else {})
-    out, said = exported(finished, tmp_path, capsys, "--all", "--format", form)
+    out, said = exported(finished, tmp_path, "--all", "--format", form)
     core, every = members_of(finished, **wanted), members_of(finished)
     assert len(core) == (2 if form in REVIEWED else 4) and len(every) == 5
     assert values_in(out, form) == core
@@ -117,9 +121,9 @@ def test_all_that_may_leave_is_in_one_file_and_the_rest_is_counted(
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
-def test_an_event_of_one_cluster_says_what_it_is(finished, tmp_path, capsys):
+def test_an_event_of_one_cluster_says_what_it_is(finished, tmp_path):
     cluster_id = cluster_of(finished, "phone:+18885550123")
-    out, _ = exported(finished, tmp_path, capsys, "--cluster", cluster_id, "--format", "misp")
+    out, _ = exported(finished, tmp_path, "--cluster", cluster_id, "--format", "misp")
     event = MISPEvent()
     event.load(out.read_text(encoding="utf-8"))
     assert {attribute.value for attribute in event.attributes} == {"+18885550123", "+18775550188"}
@@ -127,8 +131,8 @@ def test_an_event_of_one_cluster_says_what_it_is(finished, tmp_path, capsys):
     assert [tag.name for tag in event.tags] == ["tlp:amber"]
 
 
-def test_a_feed_is_what_misps_own_generator_makes_of_its_events(finished, tmp_path, capsys):
-    out, _ = exported(finished, tmp_path, capsys, "--all", "--format", "misp-feed")
+def test_a_feed_is_what_misps_own_generator_makes_of_its_events(finished, tmp_path):
+    out, _ = exported(finished, tmp_path, "--all", "--format", "misp-feed")
     files = feed_files(out)
     folder = tmp_path / "feed"
     folder.mkdir()
@@ -137,7 +141,7 @@ def test_a_feed_is_what_misps_own_generator_makes_of_its_events(finished, tmp_pa
     (event,) = [name for name in files if name not in ("manifest.json", "hashes.csv")]
     assert json.loads(files[event])["Event"]["uuid"] == event.removesuffix(".json")
     feed_meta_generator(folder)
-    made = json.loads((folder / "manifest.json").read_bytes())
+    made = manifest_of(folder)
     ours = json.loads(files["manifest.json"])
     assert made.keys() == ours.keys()
     for uuid, listed in made.items():
@@ -151,14 +155,14 @@ def test_a_feed_is_what_misps_own_generator_makes_of_its_events(finished, tmp_pa
     run(again, "--complaints", finished.parent / "complaints.jsonl", "--decisions",
         finished.parent / "decisions.csv", "--now", "2026-04-22T00:00:00Z")  # fmt: skip
     words = ["export", str(again), "--all", "--format", "misp-feed", "--output"]
-    assert ringtrace(*words, tmp_path / "next") == 0
+    execute(*words, tmp_path / "next")
     assert feed_files(tmp_path / "next").keys() == files.keys()
 
 
-def test_signals_have_the_fields_that_the_exchange_documents(finished, tmp_path, capsys):
+def test_signals_have_the_fields_that_the_exchange_documents(finished, tmp_path):
     """As globalsignalexchange.org/docs has them, "Sending Signals", read on 2026-11-28."""
-    out, _ = exported(finished, tmp_path, capsys, "--all", "--format", "gse")
-    signals = json.loads(out.read_bytes())
+    out, _ = exported(finished, tmp_path, "--all", "--format", "gse")
+    signals = json_of(out)
     assert {signal["signal"] for signal in signals} == {"+18885550123", "+18775550188"}
     for signal in signals:
         assert signal.keys() - {"signal_type"} == {
@@ -173,14 +177,14 @@ def test_signals_have_the_fields_that_the_exchange_documents(finished, tmp_path,
         }  # fmt: skip
 
 
-def test_a_bundle_of_all_clusters_is_valid_case(finished, tmp_path, capsys):
-    out, _ = exported(finished, tmp_path, capsys, "--all", "--format", "case")
+def test_a_bundle_of_all_clusters_is_valid_case(finished, tmp_path):
+    out, _ = exported(finished, tmp_path, "--all", "--format", "case")
     said = case_validate(str(out.rename(out.with_name("all.jsonld"))))
     assert said.conforms, said.text
 
 
-def test_for_ones_own_use_verify_members_are_in_it_and_marked(finished, tmp_path, capsys):
-    out, said = exported(finished, tmp_path, capsys, "--all", "--format", "csv", "--include-verify")
+def test_for_ones_own_use_verify_members_are_in_it_and_marked(finished, tmp_path):
+    out, said = exported(finished, tmp_path, "--all", "--format", "csv", "--include-verify")
     rows = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig"))))
     assert {row["entity_id"] for row in rows} == members_of(finished)
     assert {row["tier"] for row in rows} == {"core", "verify"}
@@ -194,18 +198,18 @@ def test_for_ones_own_use_verify_members_are_in_it_and_marked(finished, tmp_path
         (["--cluster", "phone:+18885550145", "--format", "stix"], "no member that may leave as"),
     ],
 )
-def test_wrong_usage_is_one_line_and_nothing_is_written(finished, tmp_path, capsys, words, why):
+def test_wrong_usage_is_one_line_and_nothing_is_written(finished, tmp_path, words, why):
     out = tmp_path / "out"
     words = [words[0], cluster_of(finished, words[1]), *words[2:]]
-    assert ringtrace("export", finished, *words, "--output", out) == 2
-    said = capsys.readouterr().err
+    said = error_of("export", finished, *words, "--output", out)
     assert why in said and "Traceback" not in said
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_exists_is_kept(finished, tmp_path, capsys):
+def test_a_file_that_exists_is_kept(finished, tmp_path):
     out = tmp_path / "out"
     out.write_text("mine")
-    assert ringtrace("export", finished, "--all", "--format", "csv", "--output", out) == 2
-    assert "exists; name a new file" in capsys.readouterr().err
+    assert "exists; name a new file" in error_of(
+        "export", finished, "--all", "--format", "csv", "--output", out
+    )
     assert out.read_text() == "mine"

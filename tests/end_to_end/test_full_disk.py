@@ -1,6 +1,5 @@
 """A disk that is full at any step leaves a run or a package with its record, or neither."""
 
-import json
 import sys
 from datetime import UTC, datetime
 from functools import partial
@@ -9,7 +8,7 @@ import apache_beam as beam
 import pytest
 
 import ringtrace as rt
-from pipelines import key_store, ledger, runner
+from pipelines import ledger, runner
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import AcceptedOffers, SignedFile
 from pipelines.options import LOCAL_RUNNER
@@ -18,8 +17,8 @@ from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME
 from schemas.offer import Revocation
 from schemas.tables import NARRATIVES
 from tests.support.full_disk import FullDisk
-from tests.support.run_pipeline import read
-from tests.support.small_ring import PART, SmallRing, ringtrace
+from tests.support.run_pipeline import manifest_of, read, ringtrace, use_keys
+from tests.support.small_ring import PART, SmallRing
 from transforms.manifest import RunSettings, check_private
 from transforms.private_files import PrivateStore
 from transforms.write import PublishRun, staging_folder, write_output_file
@@ -27,7 +26,7 @@ from transforms.write import PublishRun, staging_folder, write_output_file
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     return tmp_path / "home"
 
 
@@ -73,7 +72,7 @@ def day_of(folder):
     if not (folder / "run").exists():
         assert taken == AcceptedOffers() and not (folder / "apart").exists()
         return None
-    manifest = json.loads((folder / "run" / MANIFEST_NAME).read_bytes())
+    manifest = manifest_of(folder / "run")
     day = manifest["options"]["day"]
     assert taken.sha256 == str(day)
     assert (folder / "apart/private/part").read_bytes() == b"%d" % day

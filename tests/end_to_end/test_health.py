@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.commands.health import find_problems
 from tests.support.report_tables import manifest
-from tests.support.run_pipeline import ringtrace
+from tests.support.run_pipeline import error_of, execute
 
 
 def counted(read=1000, rejected=0, alarms=(), late=0):
@@ -36,16 +36,16 @@ def test_thresholds(now, before, codes):
     assert [line.partition(":")[0] for line in find_problems(now, before)] == codes
 
 
-def test_the_command(tmp_path, capsys):
+def test_the_command(tmp_path):
     for name, facts in {"well": counted(), "ill": counted(rejected=50)}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(json.dumps(facts))
-    assert ringtrace("health", tmp_path / "well") == 0
-    said = capsys.readouterr()
+    said = execute("health", tmp_path / "well")
     assert said.out == "well\n"
     assert "well: is unsigned: nobody can tell who wrote its digests" in said.err
-    assert ringtrace("health", tmp_path / "ill", "--previous", tmp_path / "well") == 1
-    assert capsys.readouterr().out == "rejected: 50 of 1000 complaints (5.0%); see rejects/\n"
-    assert ringtrace("health", tmp_path / "ill", "--rejected-share", "0.1") == 0
-    assert ringtrace("health", tmp_path / "none") == 2
-    assert "not a finished run" in capsys.readouterr().err
+    assert (
+        execute("health", tmp_path / "ill", "--previous", tmp_path / "well", status=1).out
+        == "rejected: 50 of 1000 complaints (5.0%); see rejects/\n"
+    )
+    execute("health", tmp_path / "ill", "--rejected-share", "0.1")
+    assert "not a finished run" in error_of("health", tmp_path / "none")

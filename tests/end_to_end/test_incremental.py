@@ -9,21 +9,26 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.batch.__main__ import main
-from pipelines.simulate.generate import simulate
-from pipelines.simulate.world import World
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, SIGNATURE_NAME
 from schemas.tables import ALL_TABLES, COMPONENTS
-from tests.support.run_pipeline import checked_manifest, read, run, three_quarters
+from tests.support.run_pipeline import (
+    checked_manifest,
+    column,
+    json_of,
+    manifest_of,
+    read,
+    run,
+    simulated,
+    three_quarters,
+)
 
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory):
     """(flags of the second run, the first run, the second four days later, its manifest)."""
     folder = tmp_path_factory.mktemp("days")
-    simulate(World(seed=25, complaints=200, operations=10), folder / "world")
-    world = folder / "world"
-    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
-    day = three_quarters(world)
+    inputs = simulated(folder / "world", seed=25, complaints=200, operations=10)
+    day = three_quarters(folder / "world")
     run(folder / "first", *inputs, "--as-of", day.isoformat())
     after = [*inputs, "--as-of", (day + timedelta(days=4)).isoformat()]
     manifest = run(folder / "second", *after, "--previous", folder / "first")
@@ -45,7 +50,7 @@ def put_manifest(folder, manifest):
     """Writes the manifest of an unsigned run, and binds that of its private files to it."""
     content = json.dumps(manifest).encode()
     (folder / MANIFEST_NAME).write_bytes(content)
-    private = json.loads((folder / PRIVATE_MANIFEST).read_bytes())
+    private = json_of(folder / PRIVATE_MANIFEST)
     private["manifest_sha256"] = hashlib.sha256(content).hexdigest()
     (folder / PRIVATE_MANIFEST).write_text(json.dumps(private))
     for name in (SIGNATURE_NAME, PRIVATE_SIGNATURE):
@@ -54,7 +59,7 @@ def put_manifest(folder, manifest):
 
 def relisted(folder):
     """A forger's manifest, which has the digest of what is there."""
-    manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    manifest = manifest_of(folder)
     for line in manifest["outputs"]:
         if line["name"].startswith(f"{COMPONENTS.name}/"):
             content = (folder / line["name"]).read_bytes()
@@ -66,9 +71,7 @@ def test_most_components_of_a_day_are_taken_over(days):
     _, first, second, manifest = days
     told = manifest["tallies"]["islands"]
     assert told["taken_over"] > told["clustered"] > 0
-    before, now = (
-        set(read(folder, COMPONENTS)["fingerprint"].to_pylist()) for folder in (first, second)
-    )
+    before, now = (set(column(folder, COMPONENTS, "fingerprint")) for folder in (first, second))
     assert told == {"taken_over": len(now & before), "clustered": len(now - before)}
     assert checked_manifest(first)["tallies"]["islands"] == {"clustered": len(before)}
     assert not any(alarm["code"] == "islands_refused" for alarm in manifest["alarms"])
@@ -77,7 +80,7 @@ def test_most_components_of_a_day_are_taken_over(days):
 def without(folder):
     """As a run of an earlier version, which wrote none."""
     shutil.rmtree(folder / COMPONENTS.name)
-    manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    manifest = manifest_of(folder)
     kept = [
         file for file in manifest["outputs"] if not file["name"].startswith(f"{COMPONENTS.name}/")
     ]

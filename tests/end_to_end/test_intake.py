@@ -1,13 +1,12 @@
 """A folder of hostile files is accounted for to the row, in a batch and in a stream."""
 
-import json
 from collections import Counter, defaultdict
 
 import pyarrow.dataset as ds
 import pytest
 
 from tests.support.hostile_corpus import CORPUS, READ, SKIPPED, UNREADABLE, write_corpus
-from tests.support.run_pipeline import ringtrace, run
+from tests.support.run_pipeline import manifest_of, ringtrace, run
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +91,7 @@ def test_in_a_stream(world, tmp_path, capfd):
         if status == UNREADABLE
     }
     snapshot = max((output / "snapshots").iterdir())
-    entries = json.loads((snapshot / "manifest.json").read_bytes())["entries"]
+    entries = manifest_of(snapshot)["entries"]
     listed = {line["name"]: (line["status"], line["reason"]) for line in entries["listed"]}
     assert listed == {
         f"complaints/{name}": reason for name, reason in expected_entries(others).items()

@@ -7,7 +7,6 @@ import os
 import pyarrow.dataset as ds
 import pytest
 
-from pipelines.cli import main
 from tests.end_to_end.test_victim_data import places_of
 from tests.support.examples import LONG
 from tests.support.mails import (
@@ -19,7 +18,7 @@ from tests.support.mails import (
     report,
     scam_mail,
 )
-from tests.support.run_pipeline import run
+from tests.support.run_pipeline import run, watch_once
 
 pytest.importorskip("pypdfium2")
 pytest.importorskip("zxingcpp")
@@ -84,9 +83,7 @@ def test_every_message_is_accounted_for(batch, folder):
 
 
 def test_a_stream_makes_the_same_of_it(batch, folder, tmp_path):
-    flags = ["--stop-after-idle", "1", "--tick-interval", "1", "--no-register"]
-    assert main(["stream", "--watch", str(folder.parent), "--output", str(tmp_path), *flags]) == 0
-    snapshot = max((tmp_path / "snapshots").iterdir())
+    snapshot = watch_once(folder.parent, tmp_path, "--no-register")
     for name in ("entities", "links", "members"):
         assert rows(snapshot / name)
         assert rows(snapshot / name) == rows(batch[0] / name)

@@ -11,7 +11,6 @@ import jsonschema
 import pytest
 
 from pipelines import cli
-from pipelines.run_folder import latest_snapshot
 from pipelines.streaming.watch_sources import WatchedFolder, positions_from_json, positions_to_json
 from pipelines.user_files import read_maps
 from reports import tables
@@ -19,7 +18,7 @@ from reports.run import Run
 from reports.run_summary import listed_entities, places_and_flows
 from schemas.mapping import map_schema
 from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, REJECTS
-from tests.support.run_pipeline import ringtrace
+from tests.support.run_pipeline import error_of, execute, refusal_of, ringtrace, watch_once
 from tests.support.workbook import write_workbook
 from transforms.read import ReadOptions, plan_input_files, read_shard, scan_file
 
@@ -78,9 +77,9 @@ def folder(tmp_path_factory):
 def run(folder):
     """The run of the two commands."""
     path = str(folder / "in" / "complaints" / "nw.csv")
-    assert ringtrace("map", path, "--output", folder / "nw.toml") == 0
+    execute("map", path, "--output", folder / "nw.toml")
     words = ["batch", "--complaints", path, "--map", str(folder / "nw.toml"), *NOW]
-    assert ringtrace(*words, "--output", folder / "run") == 0
+    execute(*words, "--output", folder / "run")
     return folder / "run"
 
 
@@ -97,11 +96,9 @@ def test_two_commands_lead_from_an_unknown_export_to_a_report(run, folder):
     assert not any("+34" in entity_id or "secreta" in entity_id for entity_id in members)
 
 
-def test_nothing_of_the_victims_is_in_what_is_shown_or_written(run, folder, capsys):
+def test_nothing_of_the_victims_is_in_what_is_shown_or_written(run, folder):
     path = str(folder / "in" / "complaints" / "nw.csv")
-    capsys.readouterr()
-    assert ringtrace("map", path) == 0
-    printed = "".join(capsys.readouterr())
+    printed = "".join(execute("map", path)[:2])
     text = printed + (folder / "nw.toml").read_text()
     (reject,) = tables.read_table(str(run), REJECTS, ["raw", "code"]).to_pylist()
     rows = tables.read_table(str(run), COMPLAINTS, None).to_pylist()
@@ -112,10 +109,8 @@ def test_nothing_of_the_victims_is_in_what_is_shown_or_written(run, folder, caps
 
 
 def test_a_stream_reads_the_same_by_the_map(run, folder):
-    words = ["stream", "--watch", str(folder / "in"), "--map", str(folder / "nw.toml")]
-    more = ["--stop-after-idle", "1", "--tick-interval", "1", "--no-register"]
-    assert ringtrace(*words, *more, "--output", folder / "stream") == 0
-    snapshot = Run.open(latest_snapshot(str(folder / "stream")))
+    flags = ["--map", folder / "nw.toml", "--no-register"]
+    snapshot = Run.open(watch_once(folder / "in", folder / "stream", *flags))
     assert snapshot.manifest["counts"]["complaints"]["accepted"] == 59
     reading = ReadOptions(maps=read_maps([str(folder / "nw.toml")]))
     watched = WatchedFolder(str(folder / "in"), reading).poll({}, final=True).shards
@@ -167,16 +162,16 @@ def test_the_sheets_of_a_workbook_that_are_not_read_are_said_and_counted(tmp_pat
 
 
 def test_a_reject_can_be_corrected_and_read_again_by_the_map(run, folder):
-    assert ringtrace("rejects", run, "--output", folder / "fix") == 0
+    execute("rejects", run, "--output", folder / "fix")
     (path,) = (folder / "fix" / "complaints").iterdir()
     path.write_text(path.read_text().replace("ayer", "29/06/2026 11:00"))
     words = ["batch", "--complaints", str(path), "--map", str(folder / "nw.toml"), *NOW]
-    assert ringtrace(*words, "--output", folder / "again") == 0
+    execute(*words, "--output", folder / "again")
     (row,) = tables.read_table(str(folder / "again"), COMPLAINTS, ["complaint_id"]).to_pylist()
     assert row == {"complaint_id": "NW-1030"}
 
 
-def test_the_run_says_by_which_map_and_zone_it_was_read(run, folder, capsys):
+def test_the_run_says_by_which_map_and_zone_it_was_read(run, folder):
     options = Run.open(str(run)).manifest["options"]
     assert [by["name"] for by in options["maps"]] == ["nw.toml"]
     assert options["assumed_utc"] == ["nw.toml"]
@@ -234,9 +229,9 @@ def read_by_map(tmp_path, data, *more):
     for number, content in enumerate((data, *more)):
         (tmp_path / f"{number}.csv").write_bytes(content)
     by = str(tmp_path / "map.toml")
-    assert ringtrace("map", tmp_path / "0.csv", "--output", by, "--source-org", "acme") == 0
+    execute("map", tmp_path / "0.csv", "--output", by, "--source-org", "acme")
     words = ["batch", "--complaints", str(tmp_path / "*.csv"), "--map", by, *NOW]
-    assert ringtrace(*words, "--output", tmp_path / "run") == 0
+    execute(*words, "--output", tmp_path / "run")
     run = Run.open(str(tmp_path / "run"))
     rows = tables.read_table(str(tmp_path / "run"), COMPLAINTS, None).to_pylist()
     return run.manifest["counts"]["complaints"], {row["complaint_id"]: row for row in rows}
@@ -302,11 +297,10 @@ RECORDS = {row[0]: dict(zip(COLUMNS[1:], row[1:], strict=True)) for row in ROWS}
         ("a.csv", text_of([COLUMNS, *(["1", *row] for row in ROWS)]).encode(), "have 5 cells"),
     ],
 )
-def test_what_cannot_be_mapped_is_named(tmp_path, capsys, name, data, says):
+def test_what_cannot_be_mapped_is_named(tmp_path, name, data, says):
     (tmp_path / name).write_bytes(data)
-    assert ringtrace("map", tmp_path / name) == 2
-    error = capsys.readouterr().err
-    assert says in error and error.count("\n") == 1
+    error = refusal_of("map", tmp_path / name)
+    assert says in error
 
 
 def test_numbers_without_a_name_are_known_by_how_they_are_written(tmp_path, capsys):
@@ -332,31 +326,29 @@ def test_numbers_without_a_name_are_known_by_how_they_are_written(tmp_path, caps
     assert "whose 'fields.customfield_10042' is" in capsys.readouterr().out
 
 
-def test_numbers_that_a_spreadsheet_rounded_are_named(tmp_path, capsys):
+def test_numbers_that_a_spreadsheet_rounded_are_named(tmp_path):
     table = [[*COLUMNS, "Phone Number"], *([*row, "1.88856E+10"] for row in ROWS)]
     (tmp_path / "in.csv").write_text(text_of(table))
-    assert ringtrace("map", tmp_path / "in.csv") == 0
-    assert "a spreadsheet rounded its numbers" in capsys.readouterr().out
+    assert "a spreadsheet rounded its numbers" in execute("map", tmp_path / "in.csv").out
 
 
-def test_times_of_day_alone_are_no_time(tmp_path, capsys):
+def test_times_of_day_alone_are_no_time(tmp_path):
     by = tmp_path / "map.toml"
     by.write_text(
         'version = 1\nkind = "call"\n[file]\nformat = "csv"\n[columns]\nT = "started_at"\n'
         '[times]\nT = "time-of-day"\n'
     )
     words = ["batch", "--calls", str(tmp_path), "--map", str(by), "--output", str(tmp_path / "r")]
-    assert cli.main(words) == 2
-    assert "times have no date" in capsys.readouterr().err
+    assert "times have no date" in error_of(*words)
 
 
-def _guessed(tmp_path, capsys, header, rows):
+def _guessed(tmp_path, header, rows):
     """The map that is guessed for rows, and what the command says."""
     path = tmp_path / "tickets.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([header, *rows])
-    assert ringtrace("map", path, "--output", tmp_path / "t.toml") == 0
-    return tomllib.loads((tmp_path / "t.toml").read_text()), capsys.readouterr().out
+    said = execute("map", path, "--output", tmp_path / "t.toml").out
+    return tomllib.loads((tmp_path / "t.toml").read_text()), said
 
 
 DESK = ["Ticket ID", "Created at", "Description", "Amount lost", "Scam website", "Scam site host"]
@@ -369,9 +361,9 @@ def _ticket(n, lost="499", site="amzn-refund.support"):
     return [f"T-{n}", day, f"{STORY} {n}", lost, site, "hosting.example"]
 
 
-def test_a_ticket_that_was_exported_twice_keeps_the_numbers_of_tickets(tmp_path, capsys):
+def test_a_ticket_that_was_exported_twice_keeps_the_numbers_of_tickets(tmp_path):
     tickets = [_ticket(n) for n in range(30)]
-    guessed, said = _guessed(tmp_path, capsys, DESK, [*tickets, tickets[3], tickets[3]])
+    guessed, said = _guessed(tmp_path, DESK, [*tickets, tickets[3], tickets[3]])
     assert guessed["columns"]["Ticket ID"] == "complaint_id" and "CHECK complaint_id" not in said
     changed = [
         *tickets[3][:2],
@@ -379,31 +371,30 @@ def test_a_ticket_that_was_exported_twice_keeps_the_numbers_of_tickets(tmp_path,
         *tickets[3][3:],
     ]
     (tmp_path / "t.toml").unlink()
-    guessed, said = _guessed(tmp_path, capsys, DESK, [*tickets, changed])
+    guessed, said = _guessed(tmp_path, DESK, [*tickets, changed])
     assert guessed["columns"]["Ticket ID"] == "ignore" and "CHECK complaint_id" in said
 
 
-def test_a_site_of_the_scammer_is_read_without_a_scheme(tmp_path, capsys):
+def test_a_site_of_the_scammer_is_read_without_a_scheme(tmp_path):
     sites = ["amzn-refund.support", "don't remember", "https://win-help.example/x", ""]
     rows = [_ticket(n, site=sites[n % 4]) for n in range(40)]
-    guessed, said = _guessed(tmp_path, capsys, DESK, rows)
+    guessed, said = _guessed(tmp_path, DESK, rows)
     assert guessed["columns"]["Scam website"] == "url"
     assert (
         guessed["columns"]["Scam site host"] == "ignore" and "'Scam site host': is not read" in said
     )
 
 
-def test_amounts_without_a_currency_are_pointed_out_and_those_with_one_keep_it(tmp_path, capsys):
+def test_amounts_without_a_currency_are_pointed_out_and_those_with_one_keep_it(tmp_path):
     losses = ["$499.00", "CAD 500", "C$20", "1,250.00", "80 euros", "USD 2,000", "0", "n/a"]
     rows = [_ticket(n, lost=losses[n % 8]) for n in range(40)]
-    guessed, said = _guessed(tmp_path, capsys, DESK, rows)
+    guessed, said = _guessed(tmp_path, DESK, rows)
     assert "constants" not in guessed or "loss_currency" not in guessed["constants"]
     assert "CHECK loss_currency: no column has it, and amounts of 'Amount lost'" in said
 
     path, by = tmp_path / "tickets.csv", tmp_path / "t.toml"
     words = ["batch", "--complaints", str(path), "--map", str(by), *NOW, "--output"]
-    assert ringtrace(*words, tmp_path / "bare") == 0
-    assert "10 losses without a currency, in no total" in capsys.readouterr().err
+    assert "10 losses without a currency, in no total" in execute(*words, tmp_path / "bare").err
     run = Run.open(tmp_path / "bare")
     sums = places_and_flows(run, listed_entities(run))["losses"]
     assert sums == [
@@ -411,8 +402,7 @@ def test_amounts_without_a_currency_are_pointed_out_and_those_with_one_keep_it(t
     ]  # fmt: skip
 
     by.write_text(by.read_text() + '\n[constants]\nloss_currency = "USD"\n')
-    assert ringtrace(*words, tmp_path / "usd") == 0
-    assert "without a currency" not in capsys.readouterr().err
+    assert "without a currency" not in execute(*words, tmp_path / "usd").err
     rows = tables.read_table(Run.open(tmp_path / "usd"), COMPLAINTS).to_pylist()
     assert {(row["loss_currency"], int(row["loss_amount"])) for row in rows
             if row["loss_amount"]} == {("USD", 499), ("CAD", 500), ("CAD", 20), ("USD", 1250),
@@ -420,7 +410,7 @@ def test_amounts_without_a_currency_are_pointed_out_and_those_with_one_keep_it(t
 
 
 @pytest.mark.parametrize("odd", ["£50", "EUR 50"])
-def test_one_amount_in_another_currency_makes_no_constant(tmp_path, capsys, odd):
+def test_one_amount_in_another_currency_makes_no_constant(tmp_path, odd):
     rows = [_ticket(n, lost=odd if n == 7 else "$80") for n in range(40)]
-    guessed, _ = _guessed(tmp_path, capsys, DESK, rows)
+    guessed, _ = _guessed(tmp_path, DESK, rows)
     assert "loss_currency" not in guessed.get("constants", {})

@@ -1,6 +1,5 @@
 """The notebook of the public API runs from top to bottom, in a folder like the one it is in."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from time import perf_counter
 import pytest
 
 from tests.support.real_data import ROOT
+from tests.support.run_pipeline import json_of
 
 NOTEBOOK = ROOT / "examples/ringtrace.ipynb"
 
@@ -27,7 +27,7 @@ print(names["run"].folder, names["rings"].num_rows)
 
 @pytest.fixture
 def notebook():
-    return json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    return json_of(NOTEBOOK)
 
 
 def test_the_notebook_is_kept_without_outputs(notebook):

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from schemas.enums import Role, Status
 from schemas.tables import CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
-from tests.end_to_end.streaming.test_watch import stream
-from tests.support.run_pipeline import call, complaint, jsonl, read, run
+from tests.support.run_pipeline import (
+    by_key,
+    call,
+    column,
+    complaint,
+    inbox,
+    jsonl,
+    read,
+    run,
+    table_rows,
+    watch_once,
+)
 
 PHONE, SITE = "phone:+12025550143", "domain:x1.z13.web.core.windows.net"
 
@@ -20,18 +30,17 @@ THREE = [*BOTH, complaint(3, victim_id="v3", urls=[f"https://{SITE[7:]}/?tel={PH
 
 def test_a_snapshot_of_a_stream_is_the_batch_run_whoever_comes_last(tmp_path):
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", THREE))
-    entities = {row["entity_id"]: row for row in read(tmp_path / "run", ENTITIES).to_pylist()}
+    entities = by_key(tmp_path / "run", ENTITIES)
     assert (entities[PHONE]["status"], entities[PHONE]["reporters"]) == (Status.INFRASTRUCTURE, 3)
-    members = {row["entity_id"]: row for row in read(tmp_path / "run", MEMBERS).to_pylist()}
+    members = by_key(tmp_path / "run", MEMBERS)
     assert members[PHONE]["cluster_id"] == members[SITE]["cluster_id"]
-    mentions = read(tmp_path / "run", MENTIONS).to_pylist()
+    mentions = table_rows(tmp_path / "run", MENTIONS)
     assert {row["role"] for row in mentions if row["entity_id"] == PHONE} == {Role.CALLBACK}
-    watched = tmp_path / "in"
-    (watched / "complaints").mkdir(parents=True)
+    watched = inbox(tmp_path / "in")
     for number, row in enumerate(THREE):
         jsonl(watched / "complaints" / f"{number}.jsonl", [row])
-        last = stream(watched, tmp_path / "live")
-        assert (PHONE in read(last, ENTITIES)["entity_id"].to_pylist()) == bool(number)
+        last = watch_once(watched, tmp_path / "live")
+        assert (PHONE in column(last, ENTITIES, "entity_id")) == bool(number)
     for table in (ENTITIES, MEMBERS, LINKS, CONTESTED):
         assert read(last, table).to_pylist() == read(tmp_path / "run", table).to_pylist()
 
@@ -40,4 +49,4 @@ def test_the_victims_side_of_a_call_stays_theirs(tmp_path):
     theirs = call(1, victim_id="v3", direction="inbound", called_number=PHONE[6:])
     calls = ["--calls", jsonl(tmp_path / "calls.jsonl", [theirs])]
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", BOTH), *calls)
-    assert PHONE not in read(tmp_path / "run", ENTITIES)["entity_id"].to_pylist()
+    assert PHONE not in column(tmp_path / "run", ENTITIES, "entity_id")

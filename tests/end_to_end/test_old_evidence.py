@@ -15,7 +15,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from schemas.tables import MEMBERS
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import read, ringtrace
+from tests.support.run_pipeline import column, error_of, execute, ringtrace, use_keys
 
 CLUSTER, RING = "c-1a6720e6f82fabd8", "phone:+18882223344"
 
@@ -24,7 +24,7 @@ LACKS = ("is unsigned", "has no tiers and no reviews")
 
 @pytest.fixture
 def old(tmp_path, monkeypatch):
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     with tarfile.open(ROOT / "tests/support/version_0_1.tar.xz") as file:
         file.extractall(tmp_path / "old", filter="data")
     return tmp_path / "old"
@@ -61,11 +61,11 @@ def test_a_run_is_opened_and_built_on(old, tmp_path, capsys):
         assert ringtrace(*words) == 0, (name, capsys.readouterr().err)
         error = capsys.readouterr().err
         assert [error.count(lack) for lack in LACKS] == [1, 1], (name, error)
-    assert set(read(out / "next", MEMBERS)["cluster_id"].to_pylist()) == {CLUSTER}
+    assert set(column(out / "next", MEMBERS, "cluster_id")) == {CLUSTER}
     assert ringtrace("verify", out / "package") == 0
-    capsys.readouterr()
-    assert ringtrace("exchange", "offer", old / "run", "--to", "x", "--output", out / "offer") == 2
-    assert "4 to be verified before use" in capsys.readouterr().err
+    assert "4 to be verified before use" in error_of(
+        "exchange", "offer", old / "run", "--to", "x", "--output", out / "offer"
+    )
     assert ringtrace("health", old / "run") == 0
     assert all(lack in capsys.readouterr().err for lack in LACKS[:1])
     finished = rt.open_run(old / "run")
@@ -74,27 +74,29 @@ def test_a_run_is_opened_and_built_on(old, tmp_path, capsys):
     assert set(finished.table("members")["reporters"].to_pylist()) == {0}
 
 
-def test_a_changed_run_is_refused_as_any_other(old, tmp_path, capsys):
+def test_a_changed_run_is_refused_as_any_other(old, tmp_path):
     with next((old / "run/members").iterdir()).open("ab") as file:
         file.write(b"x")
     words = ["batch", *inputs(old), "--previous", old / "run", "--output", tmp_path / "next"]
-    assert ringtrace(*words) == 2
-    assert "members/part-00000-of-00001.parquet: is not what" in capsys.readouterr().err
+    assert "members/part-00000-of-00001.parquet: is not what" in error_of(*words)
 
 
-def test_a_package_is_verified(old, capsys):
-    assert ringtrace("verify", old / "package", "--key", old / "amazon.pem") == 0
-    assert "28 files are as they were sealed" in capsys.readouterr().out
+def test_a_package_is_verified(old):
+    assert (
+        "28 files are as they were sealed"
+        in execute("verify", old / "package", "--key", old / "amazon.pem").out
+    )
     page = old / "package/data/referral.html"
     page.write_bytes(page.read_bytes().replace(b"888", b"889"))
-    assert ringtrace("verify", old / "package", "--key", old / "amazon.pem") == 1
-    assert "data/referral.html" in capsys.readouterr().out
+    assert (
+        "data/referral.html"
+        in execute("verify", old / "package", "--key", old / "amazon.pem", status=1).out
+    )
 
 
-def test_an_offer_is_taken(old, capsys):
+def test_an_offer_is_taken(old):
     key_store.trust("amazon", key_store.public_key(old / "amazon.pem"))
-    assert ringtrace("exchange", "show", old / "offer") == 0
-    assert "offer of amazon to microsoft" in capsys.readouterr().out
+    assert "offer of amazon to microsoft" in execute("exchange", "show", old / "offer").out
     now = datetime(2024, 5, 2, tzinfo=UTC)
     taken = signed_files.accept_offers([str(old / "offer")], "microsoft", {"microsoft"}, now)
     assert [Path(offer.path).name for offer in taken.offers] == ["offer.json"]

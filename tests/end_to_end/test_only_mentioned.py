@@ -7,9 +7,21 @@ import pytest
 from schemas.entity import is_withheld
 from schemas.enums import Status
 from schemas.tables import CONTESTED, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
-from tests.end_to_end.streaming.test_watch import stream
-from tests.support.leaks import decoded_layers, leak_forms, number_forms
-from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, ringtrace, run
+from tests.support.leaks import layers_below, leak_forms, number_forms
+from tests.support.run_pipeline import (
+    by_key,
+    callbacks,
+    checked_manifest,
+    column,
+    complaint,
+    execute,
+    inbox,
+    jsonl,
+    read,
+    run,
+    table_rows,
+    watch_once,
+)
 
 RING, SITE, PHONE, MAIL, TAG = (
     "+18885550121",
@@ -34,7 +46,7 @@ def reports(*more):
 
 
 def values(folder):
-    return {row["entity_id"]: row for row in read(folder, ENTITIES).to_pylist()}
+    return by_key(folder, ENTITIES)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +59,8 @@ def output(tmp_path_factory):
 def test_no_file_of_a_run_shows_it(output):
     forms = {form for written in number_forms(PHONE, "US") for form in leak_forms(written)}
     forms |= leak_forms(MAIL) | leak_forms(TAG)
-    for path in sorted(output.rglob("*")):
-        if path.is_file():
-            for layer in decoded_layers(path.name, path.read_bytes()):
-                assert not [form for form in forms if form in layer], path
+    for path, layer in layers_below(output):
+        assert not [form for form in forms if form in layer], path
 
 
 def test_it_is_counted_under_a_withheld_id(output):
@@ -60,14 +70,14 @@ def test_it_is_counted_under_a_withheld_id(output):
         assert (row["status"], row["value"], row["line_type"], row["complaints"]) == (
             Status.UNCORROBORATED, None, None, 1,
         )  # fmt: skip
-    mentions = [row for row in read(output, MENTIONS).to_pylist() if row["entity_id"] in hidden]
+    mentions = [row for row in table_rows(output, MENTIONS) if row["entity_id"] in hidden]
     assert {row["record_id"] for row in mentions} == {"c1"}
     assert {row["raw"] for row in mentions} == {None}
-    assert not hidden.keys() & set(read(output, MEMBERS)["entity_id"].to_pylist())
+    assert not hidden.keys() & set(column(output, MEMBERS, "entity_id"))
 
 
 def test_a_record_that_shows_a_suspect_using_it_shows_it(tmp_path):
-    used = complaint(3, victim_id="v3", phone_numbers=[{"raw": PHONE, "role": "callback"}])
+    used = complaint(3, victim_id="v3", phone_numbers=callbacks(PHONE))
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", reports(used)))
     entity = values(tmp_path / "run")[f"phone:{PHONE}"]
     assert (entity["status"], entity["complaints"]) == (Status.INFRASTRUCTURE, 2)
@@ -101,21 +111,19 @@ def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withhel
         None,
         1,
     )
-    members = {row["entity_id"]: row for row in read(output, MEMBERS).to_pylist()}
+    members = by_key(output, MEMBERS)
     assert members[entity["entity_id"]]["cluster_id"] == members[f"phone:{RING}"]["cluster_id"]
-    for path in sorted(output.rglob("*")):
-        if path.is_file() and CONTESTED.name not in str(path):
-            for layer in decoded_layers(path.name, path.read_bytes()):
-                assert not [form for form in leak_forms(DESK) if form in layer], path
-
+    for path, layer in layers_below(output):
+        if CONTESTED.name not in str(path):
+            assert not [form for form in leak_forms(DESK) if form in layer], path
     # Its owner can look it up, and decide; nobody is alarmed.
-    (kept,) = read(output, CONTESTED).to_pylist()
+    (kept,) = table_rows(output, CONTESTED)
     assert (kept["entity_id"], kept["value"]) == (entity["entity_id"], DESK)
     assert (kept["suspect_reporters"], kept["victim_reporters"]) == (1, 0)
     assert not checked_manifest(output)["alarms"]
     decisions = str(tmp_path / "decisions.csv")
     words = ["--author", "Ada", "--reason", "we wrote to it", "--decisions", decisions]
-    assert ringtrace("decide", output, *words, "suspect_held", entity["entity_id"]) == 0
+    execute("decide", output, *words, "suspect_held", entity["entity_id"])
     more = ["--decisions", decisions, "--previous", str(output)]
     run(tmp_path / "decided", "--complaints", rows, *more)
     assert f"email:{DESK}" in values(tmp_path / "decided")
@@ -125,17 +133,16 @@ def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withhel
     both = jsonl(tmp_path / "both.jsonl", reports(ASKED, later))
     run(tmp_path / "next", "--complaints", both, "--previous", str(output))
     assert values(tmp_path / "next")[f"email:{DESK}"]["status"] == Status.INFRASTRUCTURE
-    lineage = read(tmp_path / "next", LINEAGE).to_pylist()
+    lineage = table_rows(tmp_path / "next", LINEAGE)
     assert {row["event"] for row in lineage} <= {"unchanged", "grew"}
 
 
 def test_a_snapshot_of_a_stream_is_equal(asked, tmp_path):
     _, output = asked
-    watched = tmp_path / "in"
-    (watched / "complaints").mkdir(parents=True)
+    watched = inbox(tmp_path / "in")
     first, *others = reports(ASKED)
     for name, rows in (("a", [first]), ("b", others)):
         jsonl(watched / "complaints" / f"{name}.jsonl", rows)
-        last = stream(watched, tmp_path / "live")
+        last = watch_once(watched, tmp_path / "live")
     for table in (ENTITIES, MEMBERS, LINKS, CONTESTED):
         assert read(last, table).to_pylist() == read(output, table).to_pylist()

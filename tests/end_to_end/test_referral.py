@@ -25,7 +25,23 @@ from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, HELD_FOLDER, MEMBERS,
 from tests.support.examples import LONG, some
 from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import sheet, write_recipient
-from tests.support.run_pipeline import command, complaint, jsonl, read, ringtrace, run
+from tests.support.run_pipeline import (
+    by_key,
+    column,
+    command,
+    complaint,
+    confirm_all,
+    error_of,
+    execute,
+    files_below,
+    json_of,
+    jsonl,
+    manifest_of,
+    read,
+    ringtrace,
+    run,
+    table_rows,
+)
 from tests.unit.reports.export.test_stix import problems
 
 
@@ -36,7 +52,7 @@ class Office:
         self.folder = folder
         self.world, self.run = folder / "world", folder / "run"
         sizes = ["--complaints", "260", "--operations", "4", "--days", "90", "--seed", "5"]
-        assert ringtrace("simulate", self.world, *sizes) == 0
+        execute("simulate", self.world, *sizes)
         with (self.world / "truth.csv").open() as file:
             rows = list(csv.DictReader(file))
         operations = {}
@@ -44,24 +60,23 @@ class Office:
             if row["entity_id"].startswith(("phone:", "account:", "remote:")):
                 operations.setdefault(row["operation"], []).append(row["entity_id"])
         confirmed, disputed = sorted(operations)[:2]
-        lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
-        why = "seen by both; Jo at 212 555 0188"
-        lines += [
-            f"C-{n},confirm,{phone},,Priya Rao,{why},2026-06-01T00:00:00Z,"
-            for n, phone in enumerate(sorted(operations[confirmed]))
-        ]
-        lines += [
-            f"D-{n},dispute,{entity_id},,Tom Lee,a customer wrote in,2026-06-01T00:00:00Z,"
-            for n, entity_id in enumerate(sorted(operations[disputed]))
-        ]
-        self.decisions = folder / "decisions.csv"
-        self.decisions.write_text("\n".join(lines) + "\n")
+        self.decisions = confirm_all(
+            folder / "decisions.csv",
+            operations[confirmed],
+            "2026-06-01T00:00:00Z",
+            "seen by both; Jo at 212 555 0188",
+        )
+        with self.decisions.open("a") as file:
+            file.writelines(
+                f"D-{n},dispute,{entity_id},,Tom Lee,a customer wrote in,2026-06-01T00:00:00Z,\n"
+                for n, entity_id in enumerate(sorted(operations[disputed]))
+            )
         self.inputs = ["--complaints", self.world / "complaints", "--calls", self.world / "calls"]
         run(self.run, *self.inputs, "--decisions", self.decisions)
 
     def cluster(self, status):
         where = pc.field("status") == status
-        rows = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
+        rows = table_rows(self.run, CLUSTERS, where)
         return max(rows, key=lambda cluster: (cluster["size"], cluster["cluster_id"]))
 
     def named(self):
@@ -90,21 +105,13 @@ def exhibit(package, number):
     return sheet(package, "exhibits", number)
 
 
-def everything(package):
-    return {
-        str(path.relative_to(package)): path.read_bytes()
-        for path in sorted(package.rglob("*"))
-        if path.is_file()
-    }
-
-
 SITE, CITED = "amzn-refund-desk.com", "consumer-notes.org"
 
 
 def test_a_click_id_is_in_the_request_to_its_platform_alone(rings, tmp_path):
     """An ad led two victims each to the site of a ring."""
     package, made = rings.package(tmp_path, "clicks"), rings.run
-    files = everything(package)
+    files = files_below(package)
     requests = {
         "data/requests/ad-platform-google-ads.txt": {"gclid=Cj0-click-1", "gclid=Cj0-click-2"},
         "data/requests/ad-platform-microsoft-advertising.txt": {
@@ -114,7 +121,7 @@ def test_a_click_id_is_in_the_request_to_its_platform_alone(rings, tmp_path):
     asked = {name: files[name].decode() for name in files if "/ad-platform-" in name}
     assert {name: set(re.findall(r"\S+=\S+", text)) for name, text in asked.items()} == requests
     assert all(text.count(f"led to {SITE}") == 2 for text in asked.values())
-    files |= {str(path): path.read_bytes() for path in made.rglob("*") if path.is_file()}
+    files |= files_below(made)
     for name, content in files.items():
         for layer in decoded_layers(name, content):
             assert name in requests or b"Cj0-click" not in layer, name
@@ -125,38 +132,32 @@ CONFIRMATIONS = ("data/package.json", "data/referral.html", "data/referral.pdf",
 
 
 def test_words_that_an_analyst_typed_name_nobody_else(office):
-    reasons = read(office.run, ENTITIES)["reason"].to_pylist()
+    reasons = column(office.run, ENTITIES, "reason")
     assert any("seen by both" in reason for reason in reasons)
-    for name, content in everything(office.package).items():
+    for name, content in files_below(office.package).items():
         for layer in decoded_layers(name, content):
             assert b"555 0188" not in layer, name
             assert b"seen by both" not in layer or name in CONFIRMATIONS, name
 
 
-def test_a_package_verifies_with_nothing_but_the_public_key(office, tmp_path, monkeypatch, capsys):
+def test_a_package_verifies_with_nothing_but_the_public_key(office, tmp_path, monkeypatch):
     public = tmp_path / "pub.pem"
-    assert ringtrace("keys", "export", "--output", public) == 0
-    capsys.readouterr()
+    execute("keys", "export", "--output", public)
     monkeypatch.setenv("RINGTRACE_HOME", str(tmp_path / "nobody"))
-    assert ringtrace("verify", office.package, "--key", public) == 0
-    told = capsys.readouterr().out
+    told = execute("verify", office.package, "--key", public).out
     assert "holds: " in told and office.cluster("confirmed")["cluster_id"] in told
 
 
-def test_another_key_is_not_enough(office, tmp_path, monkeypatch, capsys):
+def test_another_key_is_not_enough(office, tmp_path, monkeypatch):
     monkeypatch.setenv("RINGTRACE_HOME", str(tmp_path / "other"))
     public = str(tmp_path / "o.pem")
-    assert ringtrace("keys", "make") == 0
-    assert ringtrace("keys", "export", "--output", public) == 0
-    capsys.readouterr()
-    assert ringtrace("verify", office.package, "--key", public) == 1
-    told = capsys.readouterr().out
+    execute("keys", "make")
+    execute("keys", "export", "--output", public)
+    told = execute("verify", office.package, "--key", public, status=1).out
     assert "does not hold" in told and "not trusted" in told
 
 
-def test_a_package_that_names_a_victim_is_held_back_and_in_no_ledger(
-    office, tmp_path, monkeypatch, capsys
-):
+def test_a_package_that_names_a_victim_is_held_back_and_in_no_ledger(office, tmp_path, monkeypatch):
     make, number = referral.package_files, victims_number(office)
 
     def leaking(*arguments):
@@ -166,14 +167,11 @@ def test_a_package_that_names_a_victim_is_held_back_and_in_no_ledger(
     monkeypatch.setattr(referral, "package_files", leaking)
     book = tmp_path / "issued.jsonl"
     more = ["--decisions", office.decisions, *office.override, "--ledger", book]
-    capsys.readouterr()
     try:
-        assert office.referral(tmp_path / "package", *more) == 2
-        said = capsys.readouterr().err
+        said = error_of(office.referral, tmp_path / "package", *more)
         assert "data/referral.html names 1 withheld value;" in said and number not in said
         assert not (tmp_path / "package").exists() and not book.exists()
-        assert ringtrace("health", office.run) == 1
-        assert "data/referral.html" in capsys.readouterr().out
+        assert "data/referral.html" in execute("health", office.run, status=1).out
     finally:
         shutil.rmtree(office.run / HELD_FOLDER, ignore_errors=True)
 
@@ -182,7 +180,7 @@ def victims_number(office):
     """The number of a victim that the run withheld."""
     with (office.world / "victims.csv").open() as file:
         ids = [row["entity_id"] for row in csv.DictReader(file)]
-    shown = set(read(office.run, ENTITIES)["entity_id"].to_pylist())
+    shown = set(column(office.run, ENTITIES, "entity_id"))
     return next(
         entity_id[6:]
         for entity_id in ids
@@ -193,14 +191,11 @@ def victims_number(office):
 def test_the_same_run_gives_the_same_package_byte_for_byte(office, tmp_path):
     words = [office.run, "--cluster", office.cluster("confirmed")["cluster_id"], *office.inputs]
     words += ["--decisions", office.decisions, *office.override, "--recipient", "us-fbi-ic3"]
-    words += [
-        "--now",
-        json.loads((office.package / "seal.json").read_bytes())["package"]["sealed_at"],
-    ]
+    words += ["--now", json_of(office.package / "seal.json")["package"]["sealed_at"]]
     told = command("referral", *words, "--output", tmp_path / "again", PYTHONHASHSEED="7")
     assert told.returncode == 0, told.stderr
-    assert everything(tmp_path / "again") == everything(office.package)
-    assert everything(counsel(tmp_path / "again")) == everything(counsel(office.package))
+    assert files_below(tmp_path / "again") == files_below(office.package)
+    assert files_below(counsel(tmp_path / "again")) == files_below(counsel(office.package))
 
 
 def test_others_validators_accept_it(office):
@@ -219,16 +214,13 @@ def test_others_validators_accept_it(office):
     path = office.package / "data/cluster.case.jsonld"
     said = case_validate(str(path))
     assert said.conforms, said.text
-    (whole,) = json.loads(path.read_text())["@graph"]
+    (whole,) = json_of(path)["@graph"]
     kinds = Counter(node["@type"] for node in whole["core:object"])
     assert kinds["investigation:ProvenanceRecord"] == members
 
 
 def test_every_exhibit_row_points_into_the_raw_files(office):
-    digests = {
-        source["name"]: source["sha256"]
-        for source in json.loads((office.run / "manifest.json").read_bytes())["inputs"]
-    }
+    digests = {source["name"]: source["sha256"] for source in manifest_of(office.run)["inputs"]}
     records = {row["row"]: row for row in exhibit(office.package, 1)}
     lines = {name: (office.world / name).read_text().splitlines() for name in digests}
     for row in records.values():
@@ -244,28 +236,28 @@ def test_every_exhibit_row_points_into_the_raw_files(office):
 
 def test_losses_reconcile_to_the_cent(office):
     where = pc.field("entity_id").isin(office.named().combine_chunks())
-    naming = tables.read_table(office.run, MENTIONS, ["source_org", "record_id"], where).to_pylist()
+    naming = table_rows(office.run, MENTIONS, where)
     ids = {(row["source_org"], row["record_id"]) for row in naming}
     told = Counter()
-    for row in tables.read_table(office.run, COMPLAINTS).to_pylist():
+    for row in table_rows(office.run, COMPLAINTS):
         if (row["source_org"], row["complaint_id"]) in ids and row["loss_currency"]:
             told[row["loss_currency"]] += row["loss_amount"]
     rows = Counter()
     for row in exhibit(office.package, 5):
         rows[row["currency"]] += Decimal(row["amount"])
     assert told and rows == told
-    facts = json.loads((office.package / "data/package.json").read_bytes())
+    facts = json_of(office.package / "data/package.json")
     assert {currency: Decimal(amount) for currency, amount in facts["losses"].items()} == told
 
 
 def test_no_byte_of_a_victim_is_in_it(office):
     members = set(
-        tables.read_table(
+        column(
             office.run,
             MEMBERS,
-            ["entity_id"],
+            "entity_id",
             pc.field("cluster_id") == office.cluster("confirmed")["cluster_id"],
-        )["entity_id"].to_pylist()
+        )
     )
     with (office.world / "victims.csv").open() as file:
         secrets = {row["entity_id"].partition(":")[2] for row in csv.DictReader(file)}
@@ -287,7 +279,7 @@ def test_no_byte_of_a_victim_is_in_it(office):
                 secrets.update(raw for raw in own if f"phone:{raw}" not in members)
     secrets = {secret.encode() for secret in secrets if secret and len(secret) > 4}
     assert len(secrets) > 500
-    files = everything(office.package) | everything(counsel(office.package))
+    files = files_below(office.package) | files_below(counsel(office.package))
     for path, content in files.items():
         leaked = [secret for secret in secrets if secret in content]
         assert not leaked, (path, leaked[:3])
@@ -310,7 +302,7 @@ def test_notes_to_counsel_are_in_a_bag_of_their_own(office):
         words = (office.package / name).read_text()
         assert not [word for word in TO_COUNSEL if word.lower() in words.lower()], name
     memo = (counsel(office.package) / "data/memo.html").read_text()
-    facts = json.loads((counsel(office.package) / "data/counsel.json").read_bytes())
+    facts = json_of(counsel(office.package) / "data/counsel.json")
     assert "Priya Rao" in memo and "seen by both" in memo and "never legal advice" in memo
     assert facts["override"] is None or ("Ada Cole" in memo and "counsel agreed" in memo)
 
@@ -334,7 +326,7 @@ def checked(package, public):
 )
 def test_whoever_receives_a_package_can_check_it_with_openssl(office, tmp_path, recipient):
     public, package = tmp_path / "amazon.pem", tmp_path / "in" / "p"
-    assert ringtrace("keys", "export", "--output", public) == 0
+    execute("keys", "export", "--output", public)
     package.parent.mkdir()
     if recipient is None:
         shutil.copytree(counsel(office.package), package)
@@ -365,21 +357,17 @@ def test_a_pdf_says_when_it_was_made(office, tmp_path):
         assert known["CreationDate"] == known["ModDate"] == "D:20260602000000+00'00'"
 
 
-def test_counsels_bag_names_the_rest_by_value_and_its_seal_the_package(office, capsys):
+def test_counsels_bag_names_the_rest_by_value_and_its_seal_the_package(office):
     folder = counsel(office.package)
-    capsys.readouterr()
-    assert ringtrace("verify", folder) == 0
-    assert "/counsel" in capsys.readouterr().out
+    assert "/counsel" in execute("verify", folder).out
     assert bagit.Bag(str(folder)).validate()
     with (folder / "data/annex-to-verify.csv").open(encoding="utf-8-sig") as file:
         annex = {row["identifier"] for row in csv.DictReader(file)}
     here = pc.field("cluster_id") == office.cluster("confirmed")["cluster_id"]
-    members = set(
-        tables.read_table(office.run, MEMBERS, ["entity_id"], here)["entity_id"].to_pylist()
-    )
+    members = set(column(office.run, MEMBERS, "entity_id", here))
     assert annex and annex == members - set(office.named().to_pylist())
     package = office.package / "seal.json"
-    about = json.loads((folder / "seal.json").read_bytes())["package"]["about"]
+    about = json_of(folder / "seal.json")["package"]["about"]
     assert about == hashlib.sha256(package.read_bytes()).hexdigest()
 
 
@@ -421,10 +409,10 @@ def test_a_recipient_of_ones_own_is_a_folder(office, tmp_path):
     write_recipient(tmp_path / "own/recipients/xx-fraud")
     own = ["--reference", tmp_path / "own"]
     assert office.referral(tmp_path / "p", *office.override, *own, recipient="xx-fraud") == 0
-    assert ringtrace("verify", tmp_path / "p") == 0
+    execute("verify", tmp_path / "p")
     made = {path.name for path in (tmp_path / "p/data/certificates").iterdir()}
     assert made == {"hash-report.csv", "us-fre-902.txt", "xx-oath.txt"}
-    facts = json.loads((tmp_path / "p/data/package.json").read_bytes())
+    facts = json_of(tmp_path / "p/data/package.json")
     assert "recipients/xx-fraud/xx-oath.txt" in facts["reference_files"]
     assert "Fraud Office, Exampland" in (tmp_path / "p/data/referral.html").read_text()
 
@@ -442,15 +430,13 @@ def test_a_dispute_is_refused_whoever_answers_for_it(office, tmp_path, capsys):
         assert not (tmp_path / "p").exists()
 
 
-def test_a_member_that_must_be_verified_is_named_by_override_alone(office, tmp_path, capsys):
+def test_a_member_that_must_be_verified_is_named_by_override_alone(office, tmp_path):
     here = pc.field("cluster_id") == office.cluster("confirmed")["cluster_id"]
     verify = here & (pc.field("tier") == "verify")
-    left_out = tables.read_table(office.run, MEMBERS, ["entity_id"], verify)[
-        "entity_id"
-    ].to_pylist()
+    left_out = column(office.run, MEMBERS, "entity_id", verify)
     assert left_out
     verified, value = left_out[0], left_out[0].rpartition(":")[2].encode()
-    for path, content in everything(office.package).items():
+    for path, content in files_below(office.package).items():
         assert value not in content, path
     assert (
         office.referral(
@@ -460,22 +446,23 @@ def test_a_member_that_must_be_verified_is_named_by_override_alone(office, tmp_p
     )
     page = (tmp_path / "p/data/referral.html").read_text()
     assert value.decode() in page and "seen at the raid" in page and "Ada Cole" in page
-    facts = json.loads((tmp_path / "p/data/package.json").read_bytes())
+    facts = json_of(tmp_path / "p/data/package.json")
     assert facts["included"] == {verified: {"by": "Ada Cole", "reason": "seen at the raid"}}
-    capsys.readouterr()
-    assert office.referral(tmp_path / "q", "--include", f"{verified}=", *office.override) == 2
-    assert "give a reason" in capsys.readouterr().err
+    assert "give a reason" in error_of(
+        office.referral, tmp_path / "q", "--include", f"{verified}=", *office.override
+    )
 
 
-def test_inputs_that_changed_are_refused(office, tmp_path, capsys):
+def test_inputs_that_changed_are_refused(office, tmp_path):
     shutil.copytree(office.world, tmp_path / "world")
     path = tmp_path / "world/complaints/amazon.jsonl"
     path.write_bytes(path.read_bytes() + b"\n")
     words = ["--complaints", tmp_path / "world/complaints", "--calls", tmp_path / "world/calls"]
     cluster_id = office.cluster("confirmed")["cluster_id"]
     whole = [office.run, "--cluster", cluster_id, "--recipient", "in-cbi", *words]
-    assert ringtrace("referral", *map(str, whole), "--output", tmp_path / "p") == 2
-    assert "is not what the run read" in capsys.readouterr().err
+    assert "is not what the run read" in error_of(
+        "referral", *map(str, whole), "--output", tmp_path / "p"
+    )
 
 
 def test_a_later_referral_says_what_changed(office, tmp_path):
@@ -483,15 +470,15 @@ def test_a_later_referral_says_what_changed(office, tmp_path):
     later = tmp_path / "later"
     when = ["--as-of", "2030-01-01T00:00:00Z"]
     assert office.referral(later, *flags, *when, "--supersedes", office.package) == 0
-    facts = json.loads((later / "data/package.json").read_bytes())
+    facts = json_of(later / "data/package.json")
     assert facts["supersedes"] is not None
     changes = (later / "data/changes.csv").read_text()
     assert "as of" in changes and "2030-01-01" in changes
     assert "Supersedes." in (later / "data/referral.html").read_text()
-    assert ringtrace("verify", later) == 0
+    execute("verify", later)
 
 
-def test_losses_are_converted_only_by_a_dated_rate(office, tmp_path, capsys):
+def test_losses_are_converted_only_by_a_dated_rate(office, tmp_path):
     rates = tmp_path / "rates.csv"
     currencies = [loss["currency"] for loss in office.cluster("confirmed")["losses"]]
     rows = [
@@ -502,15 +489,6 @@ def test_losses_are_converted_only_by_a_dated_rate(office, tmp_path, capsys):
     rates.write_text("date,from,to,rate,source\n" + "\n".join(rows) + "\n")
     assert office.referral(tmp_path / "p", *office.override, "--rates", rates) == 0
     assert "ECB reference rates" in (tmp_path / "p/data/referral.html").read_text()
-    rates.write_text("date,from,to,rate,source\n2025-04-30,USD,EUR,0,ECB\n")
-    assert office.referral(tmp_path / "q", *office.override, "--rates", rates) == 2
-    assert "row 2, rate" in capsys.readouterr().err
-
-
-def test_narratives_are_quoted_only_on_request_and_masked(office, tmp_path):
-    assert not list((office.package / "data/exhibits").glob("11-*"))
-    assert office.referral(tmp_path / "p", *office.override, "--excerpts") == 0
-    assert exhibit(tmp_path / "p", 11)
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
@@ -637,19 +615,14 @@ class Rings:
     def __init__(self, folder, plain=False):
         folder.mkdir()
         rows = jsonl(folder / "rows.jsonl", ring_rows(plain))
-        decisions = folder / "decisions.csv"
-        lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
-        lines += [
-            f"C-{number},confirm,phone:+1{number},,Priya Rao,seen,2026-06-01T00:00:00Z,"
-            for number in NUMBERS
-        ]
-        decisions.write_text("\n".join(lines) + "\n")
+        phones = [f"phone:+1{number}" for number in NUMBERS]
+        decisions = confirm_all(folder / "decisions.csv", phones, "2026-06-01T00:00:00Z")
         self.flags, self.run = ["--complaints", rows, "--decisions", decisions], folder / "run"
         run(self.run, *self.flags)
 
     def package(self, folder, name, recipient="us-fbi-ic3"):
         number = NUMBERS[list(STATED).index(name)]
-        members = {row["entity_id"]: row for row in read(self.run, MEMBERS).to_pylist()}
+        members = by_key(self.run, MEMBERS)
         words = ["referral", self.run, "--cluster", members[f"phone:+1{number}"]["cluster_id"]]
         words += [*self.flags, "--recipient", recipient, "--output", folder / "package"]
         words += ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
@@ -666,7 +639,7 @@ def naming(folder, value):
     """The files of a folder that hold a value, in any of their layers."""
     return {
         path
-        for path, content in everything(folder).items()
+        for path, content in files_below(folder).items()
         if any(value in layer for layer in decoded_layers(path, content))
     }
 

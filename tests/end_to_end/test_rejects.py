@@ -10,7 +10,7 @@ import pytest
 from pipelines.commands import rejects
 from schemas.reject import REJECT, Code
 from tests.support.real_data import real
-from tests.support.run_pipeline import EXAMPLES, call, complaint, jsonl, ringtrace, run
+from tests.support.run_pipeline import EXAMPLES, call, complaint, execute, json_of, jsonl, run
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
 
@@ -75,7 +75,7 @@ def test_a_corrected_row_of_each_layout_is_accepted(tmp_path):
     output, out = tmp_path / "run", tmp_path / "out"
     manifest = run(output, "--complaints", folder, "--calls", calls, status=1)
     assert manifest["counts"]["complaints"]["rejected"] == 9
-    assert ringtrace("rejects", output, "--output", out) == 0
+    execute("rejects", output, "--output", out)
 
     reasons = why(out)
     assert len(reasons) == 10
@@ -103,14 +103,14 @@ def test_a_corrected_row_of_each_layout_is_accepted(tmp_path):
 
 @pytest.mark.real
 def test_the_fcc_export_comes_back_as_the_array_that_it_was(tmp_path):
-    source = json.loads(real("fcc/fcc_unwanted_calls_2rows.json").read_text())
+    source = json_of(real("fcc/fcc_unwanted_calls_2rows.json"))
     rows = [
         reject(format="fcc", raw=json.dumps(record, indent=1), raw_bytes=1, position=n)
         for n, record in enumerate(source, 1)
     ]
     assert rejects.write_rejects(stored(rows), tmp_path / "out") == 2
     path = tmp_path / "out/complaints/a.json"
-    assert json.loads(path.read_text()) == source
+    assert json_of(path) == source
     (file,) = plan_input_files([str(path)], [], ReadOptions())
     assert file.format == "fcc"
     assert [line_of(tmp_path / "out", row) for row in why(tmp_path / "out")] == [b"{", b"{"]
@@ -183,7 +183,7 @@ def test_a_short_row_below_a_long_header_names_it_not_and_cannot_be_corrected(tm
     whole = "1,acme,2026-06-01," + ",".join(f"{n:08}" for n in range(300))
     (tmp_path / "a.csv").write_text(f"{header}\n1\n{whole}\n")
     run(tmp_path / "out", "--complaints", tmp_path / "a.csv", "--no-register", status=1)
-    assert ringtrace("rejects", tmp_path / "out", "--output", tmp_path / "mend") == 0
+    execute("rejects", tmp_path / "out", "--output", tmp_path / "mend")
     short, long = sorted(why(tmp_path / "mend"), key=lambda row: row["position"])
     assert (short["position"], short["file"], short["code"]) == ("2", "", "broken_csv")
     assert (long["position"], long["line"], long["code"]) == ("3", "2", "bad_timestamp")

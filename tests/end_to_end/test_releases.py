@@ -4,7 +4,6 @@
 `stream_state_8.tar.xz` the stream alone, made by commit 234358a0 before the first release.
 """
 
-import json
 import shutil
 import tarfile
 from dataclasses import dataclass
@@ -16,18 +15,27 @@ from pathlib import Path
 import pytest
 
 import ringtrace as rt
-from pipelines import key_store
 from pipelines.progress import Progress
 from pipelines.streaming.options import parse
 from pipelines.streaming.state_folder import StreamState
 from pipelines.streaming.watch import Watch
 from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.joint import CONTRIBUTORS
-from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CLUSTERS, DECISIONS
 from tests.end_to_end.streaming.test_watch import files_of
 from tests.support.make_release_fixture import ALERTS, RELEASES
-from tests.support.run_pipeline import NOW, cluster_by_entity, read, ringtrace
+from tests.support.run_pipeline import (
+    NOW,
+    cluster_by_entity,
+    column,
+    execute,
+    json_of,
+    keys_in,
+    manifest_of,
+    ringtrace,
+    table_rows,
+    use_keys,
+)
 from transforms.read.files import ReadOptions
 from transforms.reporters import shipped_source_rules
 from transforms.stream.state import RETENTION_DAYS
@@ -66,9 +74,8 @@ class Release:
 @pytest.fixture(scope="module", params=ARCHIVES, ids=lambda path: path.name.removesuffix(".tar.xz"))
 def release(request, tmp_path_factory):
     folder = unpacked(request.param, tmp_path_factory.mktemp("release"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "amazon" / "home"))
-        yield Release(folder, **json.loads((folder / "release.json").read_text()))
+    with keys_in(folder / "amazon" / "home"):
+        yield Release(folder, **json_of(folder / "release.json"))
 
 
 def test_this_version_has_its_archive():
@@ -76,7 +83,7 @@ def test_this_version_has_its_archive():
 
 
 @pytest.mark.parametrize("name", ["run", "joint"])
-def test_a_run_is_opened_and_shown(release, tmp_path, capsys, name):
+def test_a_run_is_opened_and_shown(release, tmp_path, name):
     opened = release / name
     assert rt.open_run(opened).notes == ()
     for words in (
@@ -84,29 +91,28 @@ def test_a_run_is_opened_and_shown(release, tmp_path, capsys, name):
         ["explain", opened, release.identifier],
         ["rejects", opened, "--output", tmp_path / "rejects"],
     ):
-        assert ringtrace(*words) == 0
-        assert "unsigned" not in capsys.readouterr().err
+        assert "unsigned" not in execute(*words).err
     assert (tmp_path / "shown" / "report" / "index.html").exists()
 
 
 def test_a_run_is_followed_and_its_decisions_are_read(release, tmp_path):
     decisions = shutil.copy2(release / "decisions.csv", tmp_path)
     more = ["review", release.identifier, "--author", "A", "--reason", "R", "--now", release.now]
-    assert ringtrace("decide", release / "run", *more, "--decisions", decisions) == 0
+    execute("decide", release / "run", *more, "--decisions", decisions)
     follow = ["--previous", release / "run", "--decisions", decisions, "--now", release.now]
-    assert ringtrace("batch", *release.inputs, *follow, "--output", tmp_path / "next") == 0
+    execute("batch", *release.inputs, *follow, "--output", tmp_path / "next")
     assert cluster_by_entity(tmp_path / "next")[release.identifier] == release.cluster
-    (cluster,) = read(tmp_path / "next", CLUSTERS).to_pylist()
+    (cluster,) = table_rows(tmp_path / "next", CLUSTERS)
     assert cluster["status"] == "confirmed"
-    (confirmed,) = read(release / "run", DECISIONS).to_pylist()
-    bound = {row["kind"]: row["members"] for row in read(tmp_path / "next", DECISIONS).to_pylist()}
+    (confirmed,) = table_rows(release / "run", DECISIONS)
+    bound = {row["kind"]: row["members"] for row in table_rows(tmp_path / "next", DECISIONS)}
     assert set(bound) == {"confirm", "review"}
     assert bound["confirm"] == confirmed["members"]
 
 
 @pytest.mark.parametrize("name", ["package", "package-counsel"])
 def test_a_package_is_verified(release, tmp_path, name):
-    assert ringtrace("verify", release / name) == 0
+    execute("verify", release / name)
     changed = tmp_path / name
     shutil.copytree(release / name, changed)
     with next((changed / "data").glob("*.html")).open("ab") as page:
@@ -117,8 +123,8 @@ def test_a_package_is_verified(release, tmp_path, name):
 def test_an_offer_is_joined(release, tmp_path):
     words = [release / "run", release / "offer", "--decisions", release / "decisions.csv"]
     words += ["--previous", release / "joint", "--now", release.now]
-    assert ringtrace("exchange", "join", *words, "--output", tmp_path / "joint") == 0
-    contributors = read(tmp_path / "joint", CONTRIBUTORS)["contributor"].to_pylist()
+    execute("exchange", "join", *words, "--output", tmp_path / "joint")
+    contributors = column(tmp_path / "joint", CONTRIBUTORS, "contributor")
     assert set(contributors) == {"amazon", "microsoft"}
     kept = cluster_by_entity(release / "joint")[release.identifier]
     assert cluster_by_entity(tmp_path / "joint")[release.identifier] == kept
@@ -132,7 +138,7 @@ def tick_of(folder: Path, output: Path) -> tuple[dict[str, bytes], int]:
     before = StreamState(str(output), RETENTION_DAYS, shipped_source_rules()).positions
     live.tick(WatchedFolder(str(folder), ReadOptions()).poll(before, final=True), snapshot=True)
     (snapshot,) = (output / "snapshots").iterdir()
-    tallies = json.loads((snapshot / MANIFEST_NAME).read_bytes())["tallies"]
+    tallies = manifest_of(snapshot)["tallies"]
     return files_of(snapshot), tallies.get("live", {}).get("duplicates", 0)
 
 
@@ -152,7 +158,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.mark.parametrize("archive", [BEFORE_RELEASES, *ARCHIVES], ids=lambda path: path.name)
 def test_a_stream_goes_on(undisturbed, tmp_path, monkeypatch, archive):
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     folder = unpacked(archive, tmp_path) / "stream"
     with (folder / "in" / "complaints" / "grows.jsonl").open("ab") as file:
         file.write((folder / "rest.jsonl").read_bytes())

@@ -1,6 +1,5 @@
 """`ringtrace report`, and the report of a run that follows another under analysts' decisions."""
 
-import csv
 import json
 import shutil
 import statistics
@@ -12,15 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli
-from pipelines.simulate.generate import simulate
-from pipelines.simulate.world import World
 from reports.figures import WIDE
-from schemas.decision import DECISION, DecisionKind
+from schemas.decision import DecisionKind
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS, NARRATIVES, REJECTS
 from tests.support.leaks import decoded_layers
-from tests.support.run_pipeline import read, ringtrace, run
+from tests.support.run_pipeline import (
+    column,
+    execute,
+    manifest_of,
+    read,
+    refusal_of,
+    run,
+    simulated,
+    table_rows,
+    write_decisions,
+)
 from tests.support.written_report import parts, piece, rows
 
 AUTHOR = "Dr Fischer-Lindqvist"
@@ -32,8 +39,7 @@ REASON = "as record amazon CO000000007 says"
 def days(tmp_path_factory):
     """Yesterday's run, today's run under five decisions, and what each decided on."""
     folder = tmp_path_factory.mktemp("days")
-    simulate(World(seed=5, complaints=700, operations=14), folder / "world")
-    inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
+    inputs = simulated(folder / "world", seed=5, complaints=700, operations=14)
     received = sorted(
         datetime.fromisoformat(json.loads(line)["received_at"])
         for path in (folder / "world" / "complaints").iterdir()
@@ -51,23 +57,20 @@ def days(tmp_path_factory):
     )
     entities[DecisionKind.MUST_LINK] = (by_size[-5][0], by_size[-6][0])
     paired = (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
-    with (folder / "decisions.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(DECISION.names)
-        for number, (kind, (a, b)) in enumerate(entities.items()):
-            second = b if kind in paired else ""
-            why = f"{REASON} ({kind})"
-            table.writerow(
-                [f"D-{number}", kind, a, second, AUTHOR, why, "2025-01-01T00:00:00Z", ""]
-            )
-    decided = ["--decisions", folder / "decisions.csv", "--previous", folder / "first"]
+    typed = [
+        f'D-{n},{kind},"{a}","{b if kind in paired else ""}",{AUTHOR},{REASON} ({kind}),'
+        "2025-01-01T00:00:00Z,"
+        for n, (kind, (a, b)) in enumerate(entities.items())
+    ]
+    file = write_decisions(folder / "decisions.csv", *typed)
+    decided = ["--decisions", file, "--previous", folder / "first"]
     run(folder / "second", *inputs, *decided)
     return folder / "first", folder / "second", entities
 
 
 def clusters_of(folder):
     clusters = {}
-    for row in read(folder, MEMBERS).to_pylist():
+    for row in table_rows(folder, MEMBERS):
         clusters.setdefault(row["cluster_id"], []).append(row["entity_id"])
     return clusters
 
@@ -110,7 +113,7 @@ def test_a_run_says_what_changed_since_the_run_that_it_follows(days):
     first, second, _ = days
     files = data_of(second)
     told = piece(files, "run")
-    assert told["previous"] == json.loads((first / MANIFEST_NAME).read_bytes())["run_id"]
+    assert told["previous"] == manifest_of(first)["run_id"]
     assert told["compared"]
     before = [row["before"] for row in rows(piece(files, "clusters")) if row["before"]]
     assert len(before) > 5
@@ -148,16 +151,15 @@ def test_a_figure_keeps_its_positions_from_day_to_day(days):
 
 
 def test_a_copy_for_a_reader_outside_holds_no_record_and_nothing_that_analysts_wrote(
-    days, tmp_path, capsys
+    days, tmp_path
 ):
     _, second, _ = days
     out = tmp_path / "copy"
-    assert ringtrace("report", second, "--redact", "--output", out) == 0
-    assert capsys.readouterr().out == f"{out}/report/index.html\n"
-    records = {
-        row["complaint_id"]: row["narrative"] for row in read(second, NARRATIVES).to_pylist()
-    }
-    calls = read(second, CALLS)["call_id"].to_pylist()
+    assert (
+        execute("report", second, "--redact", "--output", out).out == f"{out}/report/index.html\n"
+    )
+    records = {row["complaint_id"]: row["narrative"] for row in table_rows(second, NARRATIVES)}
+    calls = column(second, CALLS, "call_id")
     assert len(records) > 300
     files = [path for path in sorted(out.rglob("*")) if path.is_file()]
     assert not (out / MANIFEST_NAME).exists()
@@ -208,14 +210,13 @@ def test_a_run_has_few_files_and_its_report_is_smaller_than_its_tables(days):
     }
 
 
-def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
+def test_the_report_is_shown_and_opened(days, monkeypatch):
     _, second, _ = days
     opened = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
-    assert ringtrace("report", second) == 0
-    assert capsys.readouterr().out == f"{second}/report/index.html\n"
+    assert execute("report", second).out == f"{second}/report/index.html\n"
     assert opened == []
-    assert ringtrace("report", second, "--open") == 0
+    execute("report", second, "--open")
     assert opened == [(second / "report" / "index.html").as_uri()]
 
 
@@ -226,14 +227,12 @@ def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
         (["BARE"], "has no report/index.html; write one with --output DIR"),
     ],
 )
-def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, message):
+def test_a_mistake_gives_one_line(days, tmp_path, words, message):
     _, second, _ = days
     names = {"URL": second.resolve().as_uri(), "BARE": tmp_path}
     (tmp_path / MANIFEST_NAME).write_bytes((second / MANIFEST_NAME).read_bytes())
-    assert cli.main(["report", *(str(names.get(word, word)) for word in words)]) == 2
-    error = capsys.readouterr().err
+    error = refusal_of("report", *(str(names.get(word, word)) for word in words))
     assert message in error
-    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -250,7 +249,7 @@ def test_a_snapshot_without_records_is_refused_in_one_line(days, tmp_path, capsy
     gone = tuple(f"{table.name}/" for table in (COMPLAINTS, CALLS, MENTIONS, REJECTS))
     for folder in (*gone, "private"):
         shutil.rmtree(snapshot / folder)
-    manifest = json.loads((snapshot / MANIFEST_NAME).read_bytes())
+    manifest = manifest_of(snapshot)
     manifest["outputs"] = [
         file for file in manifest["outputs"] if not file["name"].startswith(gone)
     ]

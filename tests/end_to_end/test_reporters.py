@@ -6,7 +6,16 @@ import pytest
 from pipelines.exchange.offer import evidence_of_run
 from reports.run import Run
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
-from tests.support.run_pipeline import call, complaint, jsonl, read, run
+from tests.support.run_pipeline import (
+    by_key,
+    call,
+    callbacks,
+    column,
+    complaint,
+    jsonl,
+    run,
+    table_rows,
+)
 
 WORDS = (
     "man accent laptop hours talking mother telephone bought drove shop cards codes window close "
@@ -18,7 +27,7 @@ RING = ("+1 888 555 0101", "+1 888 555 0102")
 
 def rows(victims, start=1, numbers=RING, day=1):
     """Complaints of these victims, each of which names the same numbers to call back."""
-    phones = [{"raw": number, "role": "callback"} for number in numbers]
+    phones = callbacks(*numbers)
     for number, victim in enumerate(victims, start):
         fields = {"received_at": f"2024-03-{day:02}T09:30:00Z", "narrative": own_words(number)}
         yield complaint(number, phone_numbers=phones, victim_id=victim, **fields)
@@ -31,7 +40,7 @@ def own_words(number):
 
 
 def members(folder):
-    return {row["entity_id"]: row for row in read(folder, MEMBERS).to_pylist()}
+    return by_key(folder, MEMBERS)
 
 
 def test_one_person_counts_once_however_many_complaints_he_files(tmp_path):
@@ -39,9 +48,9 @@ def test_one_person_counts_once_however_many_complaints_he_files(tmp_path):
     run(tmp_path / "run", "--complaints", path)
     for member in members(tmp_path / "run").values():
         assert (member["reporters"], member["robustness"], member["tier"]) == (1, 1, "verify")
-    (cluster,) = read(tmp_path / "run", CLUSTERS).to_pylist()
+    (cluster,) = table_rows(tmp_path / "run", CLUSTERS)
     assert (cluster["complaints"], cluster["reporters"]) == (30, 1)
-    (link,) = read(tmp_path / "run", LINKS).to_pylist()
+    (link,) = table_rows(tmp_path / "run", LINKS)
     assert (link["records"], link["reporters"], link["weight"]) == (30, 1, 1)
 
 
@@ -77,7 +86,7 @@ def test_rows_without_a_pseudonym_count_by_their_source(tmp_path, rule, reporter
         flags += ["--sources", tmp_path / "sources.csv"]
     manifest = run(tmp_path / "run", *flags)
     assert manifest["options"]["sources"].get("amazon") == rule
-    assert {row["reporters"] for row in read(tmp_path / "run", ENTITIES).to_pylist()} == {reporters}
+    assert set(column(tmp_path / "run", ENTITIES, "reporters")) == {reporters}
 
 
 @pytest.mark.parametrize("rule", [None, "per_day", "each_row"])

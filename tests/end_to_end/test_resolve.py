@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from pipelines import key_store
-from reports import signing, tables
+from reports import signing
 from reports.evidence_number import (
     cluster_thing,
     evidence_number,
@@ -20,10 +20,22 @@ from reports.evidence_number import (
 )
 from reports.export.stix import NUMBERS
 from reports.referral import seal
-from schemas.decision import DECISION
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.exchange_world import ringtrace
-from tests.support.run_pipeline import complaint, jsonl, run as batch
+from tests.support.run_pipeline import (
+    callbacks,
+    column,
+    complaint,
+    error_of,
+    execute,
+    json_of,
+    jsonl,
+    refusal_of,
+    run as batch,
+    table_rows,
+    use_keys,
+    write_decisions,
+)
 
 ONE, TWO, OTHER, FOURTH = "+18885550100", "+18885550122", "+18885550133", "+18885550144"
 
@@ -46,13 +58,11 @@ legal_name = "{org}.com, Inc."
 
 
 def decisions(path, *rows):
-    lines = [",".join(DECISION.names)]
-    lines += [
+    lines = [
         f"D-{n},{kind},phone:{a},{b and f'phone:{b}'},Ada,checked,2024-04-02T00:00:00Z,"
         for n, (kind, a, b) in enumerate(rows)
     ]
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return write_decisions(path, *lines)
 
 
 def records(org):
@@ -66,7 +76,7 @@ def records(org):
             received_at=f"2024-03-{number + 1:02d}T09:30:00Z",
             victim_id=f"{org}-v{number}",
             narrative=f"{NARRATIVES[number % 6]} {org} {number}",
-            phone_numbers=[{"raw": raw, "role": "callback"} for raw in pair],
+            phone_numbers=callbacks(*pair),
         )
         for number, pair in enumerate(pairs)
     ]
@@ -81,13 +91,13 @@ class Office:
         self.act()
         self.rows = jsonl(folder / "rows.jsonl", records(org))
         self.run = self.made("run", ("confirm", ONE, ""))
-        (self.cluster,) = tables.read_table(self.run, CLUSTERS)["cluster_id"].to_pylist()
+        (self.cluster,) = column(self.run, CLUSTERS, "cluster_id")
         (folder / "case.toml").write_text(CASE.format(org=org, number=f"{org}-2024-17"))
         self.package = folder / "package"
         assert self.referral(self.run, self.package) == 0
 
     def act(self):
-        self.patch.setenv(key_store.HOME_VARIABLE, str(self.folder / "home"))
+        use_keys(self.patch, self.folder / "home")
 
     def made(self, name, *decided, previous=None):
         file = decisions(self.folder / f"{name}.csv", *decided)
@@ -123,10 +133,8 @@ def amazon(offices):
     return offices[0]
 
 
-def told(capsys, *words, status=0):
-    capsys.readouterr()
-    assert ringtrace("resolve", *words) == status
-    return capsys.readouterr().out
+def told(*words, status=0):
+    return execute("resolve", *words, status=status).out
 
 
 def test_every_exhibit_row_page_letter_and_object_has_its_number(amazon, tmp_path):
@@ -173,8 +181,8 @@ def test_the_code_on_the_cover_reads_as_the_number(amazon, tmp_path):
     assert code.text == amazon.number(cluster_thing(amazon.cluster))
 
 
-def test_an_identifier_a_record_a_link_a_letter_and_a_cluster_are_told(amazon, capsys):
-    said = told(capsys, amazon.number(f"phone:{ONE}"), amazon.package, amazon.run)
+def test_an_identifier_a_record_a_link_a_letter_and_a_cluster_are_told(amazon):
+    said = told(amazon.number(f"phone:{ONE}"), amazon.package, amazon.run)
     assert f"is the identifier phone:{ONE}, as amazon numbers it" in said
     # A letter prints it and is another thing.
     assert "requests/" in said and said.count(" numbers it") == 1
@@ -182,85 +190,83 @@ def test_an_identifier_a_record_a_link_a_letter_and_a_cluster_are_told(amazon, c
     assert f"in the cluster {amazon.cluster}, core, reviewed" in said
     assert "issued to us-fbi-ic3 on 2024-05-01: package-" in said
     record = amazon.number(record_thing("complaint", "amazon", "a0"))
-    assert "is the complaint amazon/a0" in told(capsys, record, amazon.package)
+    assert "is the complaint amazon/a0" in told(record, amazon.package)
     letter = sorted((amazon.package / "data/requests").glob("*.txt"))[0].name
     subject = letter_thing(amazon.cluster, f"requests/{letter}")
-    assert f"is the letter requests/{letter}" in told(
-        capsys, amazon.number(subject), amazon.package
-    )
+    assert f"is the letter requests/{letter}" in told(amazon.number(subject), amazon.package)
     rows = csv.DictReader(io.StringIO(amazon.text("exhibits/04-links.csv")))
     link = next(iter(rows))
-    assert "is the link of phone:" in told(capsys, link["evidence_number"], amazon.package)
+    assert "is the link of phone:" in told(link["evidence_number"], amazon.package)
     cluster = amazon.number(cluster_thing(amazon.cluster))
-    said = told(capsys, cluster.lower(), amazon.package, amazon.run)
+    said = told(cluster.lower(), amazon.package, amazon.run)
     assert f"is the cluster {amazon.cluster}" in said and f"is {amazon.cluster} (4 of them)" in said
 
 
-def test_what_took_the_place_of_a_package_is_named_beside_it(amazon, capsys, tmp_path):
+def test_what_took_the_place_of_a_package_is_named_beside_it(amazon, tmp_path):
     later = tmp_path / "later"
     more = ["--supersedes", amazon.package]
     assert amazon.referral(amazon.run, later, *more, now="2024-06-01T00:00:00Z") == 0
     first, second = (
         line
-        for line in told(capsys, amazon.number(f"phone:{ONE}"), amazon.package).splitlines()
+        for line in told(amazon.number(f"phone:{ONE}"), amazon.package).splitlines()
         if "issued to us-fbi-ic3" in line
     )
     assert second.strip().startswith("issued to us-fbi-ic3 on 2024-06-01: package-")
     assert first.endswith(f", superseded on 2024-06-01 by {second.split(': ')[-1]}")
 
 
-def test_a_run_alone_knows_its_own_numbers(amazon, capsys):
-    said = told(capsys, amazon.number(f"phone:{TWO}"), amazon.run)
+def test_a_run_alone_knows_its_own_numbers(amazon):
+    said = told(amazon.number(f"phone:{TWO}"), amazon.run)
     assert f"is the identifier phone:{TWO}, as amazon numbers it" in said
     unknown = evidence_number("amazon", "phone:+18885550199")
-    assert "nothing that was given knows it" in told(capsys, unknown, amazon.run, status=1)
+    assert "nothing that was given knows it" in told(unknown, amazon.run, status=1)
 
 
-def test_a_split_names_both_and_what_left_says_so(amazon, capsys):
+def test_a_split_names_both_and_what_left_says_so(amazon):
     apart = [("cannot_link", a, b) for a in (ONE, TWO) for b in (OTHER, FOURTH)]
     later = amazon.made("split", *apart, previous=amazon.run)
-    now = tables.read_table(later, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    now = table_rows(later, MEMBERS)
     clusters = {row["cluster_id"] for row in now}
     assert len(clusters) > 1
     number = amazon.number(cluster_thing(amazon.cluster))
-    said = told(capsys, number, amazon.package, later)
+    said = told(number, amazon.package, later)
     assert "split: its members are in" in said and all(
         cluster_id in said for cluster_id in clusters
     )
     assert f"split, {amazon.cluster} to" in said
     gone = amazon.made("gone", ("legitimate", ONE, ""), previous=amazon.run)
-    said = told(capsys, amazon.number(f"phone:{ONE}"), amazon.package, gone)
+    said = told(amazon.number(f"phone:{ONE}"), amazon.package, gone)
     assert "in no cluster; suppressed: " in said
 
 
-def test_a_merge_keeps_both_numbers(amazon, capsys):
+def test_a_merge_keeps_both_numbers(amazon):
     apart = [("cannot_link", a, b) for a in (ONE, TWO) for b in (OTHER, FOURTH)]
     before = amazon.made("two", *apart)
-    names = tables.read_table(before, CLUSTERS)["cluster_id"].to_pylist()
+    names = column(before, CLUSTERS, "cluster_id")
     after = amazon.made("one", ("confirm", ONE, ""), previous=before)
-    (whole,) = tables.read_table(after, CLUSTERS)["cluster_id"].to_pylist()
+    (whole,) = column(after, CLUSTERS, "cluster_id")
     assert len(names) > 1
     for cluster_id in names:
         number = amazon.number(cluster_thing(cluster_id))
-        said = told(capsys, number, before, after)
+        said = told(number, before, after)
         assert f"is the cluster {cluster_id}" in said and whole in said
 
 
-def test_aliases_and_case_numbers_lead_to_the_number(amazon, capsys, tmp_path):
+def test_aliases_and_case_numbers_lead_to_the_number(amazon, tmp_path):
     number = amazon.number(f"phone:{ONE}")
     file = tmp_path / "aliases.csv"
     file.write_text(
         "number,system,id,url,who,when\n"
         f"{number},salesforce,5003x00002AbC,https://crm.example/5003x,Ada,2024-05-02\n"
     )
-    said = told(capsys, "5003X00002abc", amazon.package, "--aliases", file)
+    said = told("5003X00002abc", amazon.package, "--aliases", file)
     assert said.startswith(number) and f"phone:{ONE}" in said
     assert "alias: salesforce 5003x00002AbC (https://crm.example/5003x, Ada, 2024-05-02)" in said
-    said = told(capsys, "AMAZON-2024-17", amazon.package)
+    said = told("AMAZON-2024-17", amazon.package)
     assert said.startswith(amazon.number(cluster_thing(amazon.cluster)))
 
 
-def test_links_of_a_number_are_a_linkset(amazon, capsys, tmp_path):
+def test_links_of_a_number_are_a_linkset(amazon, tmp_path):
     number = amazon.number(f"phone:{ONE}")
     file = tmp_path / "aliases.csv"
     file.write_text(
@@ -269,7 +275,7 @@ def test_links_of_a_number_are_a_linkset(amazon, capsys, tmp_path):
         f"{number},paper,17,\n"
     )
     base = "https://numbers.example/rt"
-    said = told(capsys, number, amazon.package, "--aliases", file, "--linkset", base)
+    said = told(number, amazon.package, "--aliases", file, "--linkset", base)
     (links,) = json.loads(said)["linkset"]
     assert links["anchor"] == f"{base}/{number}"
     assert links["related"] == [{"href": "https://crm.example/5003x", "title": "salesforce 5003x"}]
@@ -281,37 +287,38 @@ def test_links_of_a_number_are_a_linkset(amazon, capsys, tmp_path):
         assert all(re.match(r"https://|file:///", link["href"]) for link in links[relation])
 
 
-def test_an_address_that_is_none_is_refused(amazon, capsys, tmp_path):
+def test_an_address_that_is_none_is_refused(amazon, tmp_path):
     number = amazon.number(f"phone:{ONE}")
-    assert ringtrace("resolve", number, amazon.package, "--linkset", "javascript:x") == 2
-    assert "is no address; give one such as" in capsys.readouterr().err
+    assert "is no address; give one such as" in error_of(
+        "resolve", number, amazon.package, "--linkset", "javascript:x"
+    )
     file = tmp_path / "aliases.csv"
     file.write_text(f"number,system,id,url\n{number},crm,1,javascript:alert(1)\n")
-    assert ringtrace("resolve", number, amazon.package, "--aliases", file) == 2
-    assert "line 2, url: is no address of the web" in capsys.readouterr().err
+    assert "line 2, url: is no address of the web" in error_of(
+        "resolve", number, amazon.package, "--aliases", file
+    )
 
 
 @pytest.mark.parametrize("written", ["RT-MC55-B7NH-86", "nothing of ours"])
-def test_what_is_wrong_is_refused_in_one_line(amazon, capsys, written):
-    assert ringtrace("resolve", written, amazon.package) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and written in said
+def test_what_is_wrong_is_refused_in_one_line(amazon, written):
+    said = refusal_of("resolve", written, amazon.package)
+    assert written in said
 
 
-def test_a_wrong_line_of_aliases_is_named(amazon, capsys, tmp_path):
+def test_a_wrong_line_of_aliases_is_named(amazon, tmp_path):
     file = tmp_path / "aliases.csv"
     file.write_text("number,system,id\nRT-MC55-B7NH-86,crm,1\n")
-    assert ringtrace("resolve", "x", amazon.package, "--aliases", file) == 2
-    assert "aliases.csv, line 2, number: its check characters" in capsys.readouterr().err
+    assert "aliases.csv, line 2, number: its check characters" in error_of(
+        "resolve", "x", amazon.package, "--aliases", file
+    )
 
 
-def test_an_altered_package_tells_nothing(amazon, capsys, tmp_path):
+def test_an_altered_package_tells_nothing(amazon, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(amazon.package, copy)
     with (copy / "data/exhibits/02-identifiers.csv").open("a") as file:
         file.write("99,RT-MC55-B7NH-68,phone:+18005550199\n")
-    assert ringtrace("resolve", "RT-MC55-B7NH-68", copy) == 2
-    assert "is no valid package" in capsys.readouterr().err
+    assert "is no valid package" in error_of("resolve", "RT-MC55-B7NH-68", copy)
 
 
 THEIRS = {"evidence_numbers": {"issuer": "microsoft"}}
@@ -332,28 +339,28 @@ THEIRS = {"evidence_numbers": {"issuer": "microsoft"}}
         "[" * 100_000 + "]" * 100_000,
     ],
 )
-def test_a_partners_package_of_another_form_is_one_line(amazon, capsys, tmp_path, change):
+def test_a_partners_package_of_another_form_is_one_line(amazon, tmp_path, change):
     folder = tmp_path / "sealed"
     shutil.copytree(amazon.package, folder)
-    facts = json.loads((folder / "data/package.json").read_bytes())
+    facts = json_of(folder / "data/package.json")
     text = change if isinstance(change, str) else json.dumps(facts | change)
     (folder / "data/package.json").write_text(text)
     _sealed_by_microsoft(folder)
-    assert ringtrace("resolve", "RT-MC55-B7NH-68", folder) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and ("has no evidence" in said or "for another" in said)
+    said = refusal_of("resolve", "RT-MC55-B7NH-68", folder)
+    assert "has no evidence" in said or "for another" in said
 
 
-def test_a_partners_case_number_is_no_formula(amazon, capsys, tmp_path):
+def test_a_partners_case_number_is_no_formula(amazon, tmp_path):
     folder = tmp_path / "sealed"
     shutil.copytree(amazon.package, folder)
-    facts = json.loads((folder / "data/package.json").read_bytes())
+    facts = json_of(folder / "data/package.json")
     facts |= {"reference": '=HYPERLINK("https://x.example")', "case_numbers": {}}
     facts["evidence_numbers"]["issuer"] = "microsoft"
     (folder / "data/package.json").write_text(json.dumps(facts))
     _sealed_by_microsoft(folder)
-    assert ringtrace("exchange", "schedule", folder, amazon.package) == 0
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    rows = list(
+        csv.DictReader(io.StringIO(execute("exchange", "schedule", folder, amazon.package).out))
+    )
     assert rows and {row["case_numbers_a"] for row in rows} == {'\'=HYPERLINK("https://x.example")'}
 
 
@@ -366,7 +373,7 @@ def _sealed_by_microsoft(folder):
     }
     key = signing.make_signing_key()
     key_store.trust("microsoft", key.public_key())
-    before = json.loads((folder / seal.SEAL_FILE).read_bytes())["package"]
+    before = json_of(folder / seal.SEAL_FILE)["package"]
     named = {"issuer": "microsoft", "key_id": signing.key_id(key.public_key())}
     made = seal.make_seal(files, before | named)
     (folder / seal.SEAL_FILE).write_bytes(made)
@@ -374,18 +381,20 @@ def _sealed_by_microsoft(folder):
     (folder / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(made))
 
 
-def test_two_companies_packages_are_laid_side_by_side(offices, amazon, capsys, tmp_path):
+def test_two_companies_packages_are_laid_side_by_side(offices, amazon, tmp_path):
     microsoft = offices[1]
     microsoft.act()
     exported = tmp_path / "microsoft.pem"
-    assert ringtrace("keys", "export", "--output", exported) == 0
+    execute("keys", "export", "--output", exported)
     fingerprint = signing.key_id(key_store.own_public_keys()[0])
     amazon.act()
     words = ["keys", "trust", "microsoft", exported, "--fingerprint", fingerprint]
-    assert ringtrace(*words) == 0
-    capsys.readouterr()
-    assert ringtrace("exchange", "schedule", amazon.package, microsoft.package) == 0
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    execute(*words)
+    rows = list(
+        csv.DictReader(
+            io.StringIO(execute("exchange", "schedule", amazon.package, microsoft.package).out)
+        )
+    )
     assert {row["identifier"] for row in rows} == {
         f"phone:{number}" for number in (ONE, TWO, OTHER, FOURTH)
     }

@@ -11,12 +11,19 @@ import time
 import pytest
 
 from pipelines import run_folder
-from pipelines.batch import pipeline
 from pipelines.batch.__main__ import main
 from pipelines.options import UsageError
 from tests.support.examples import some
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import checked_manifest, command, complaint, jsonl, run
+from tests.support.run_pipeline import (
+    checked_manifest,
+    command,
+    complaint,
+    jsonl,
+    refusal_naming,
+    refusal_of,
+    run,
+)
 
 SECRET = "+12024561414"
 
@@ -38,15 +45,6 @@ def one_line(done, *words):
     return line
 
 
-def refused(capsys, arguments, *words):
-    capsys.readouterr()
-    assert main(list(map(str, arguments))) == 2
-    printed = capsys.readouterr()
-    (line,) = printed.err.splitlines()
-    for word in words:
-        assert word in line
-
-
 @pytest.mark.parametrize("module", ["pipelines.cli", "pipelines.batch"])
 def test_wrong_usage_in_a_process_of_its_own(tmp_path, module):
     words = ["batch"] if module == "pipelines.cli" else []
@@ -57,39 +55,39 @@ def test_wrong_usage_in_a_process_of_its_own(tmp_path, module):
     one_line(command(*words, "--nonsense", module=module), "--help")
 
 
-def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
+def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, reports):
     words = ["--complaints", reports, "--output", tmp_path / "run"]
-    refused(capsys, [*words, "--runner=DataflowRunner"], "Beam options")
+    refusal_naming(["batch", *words, "--runner=DataflowRunner"], "Beam options")
     assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
 
 
 @pytest.mark.parametrize("option", ["--output", "--private-output"])
-def test_a_store_that_cannot_be_reached_is_one_line(tmp_path, capsys, reports, option, monkeypatch):
+def test_a_store_that_cannot_be_reached_is_one_line(tmp_path, reports, option, monkeypatch):
     def refuse(_):
         raise ValueError("Must provide one of client or options")
 
     monkeypatch.setattr(run_folder.FileSystems, "exists", refuse)
     words = ["--complaints", reports, "--output", tmp_path / "run", option, "s3://bucket/run"]
-    assert main([str(word) for word in words]) == 2
-    printed = capsys.readouterr().err
-    assert len(printed.splitlines()) == 1
+    printed = refusal_of(main, [str(word) for word in words])
     assert "cannot be looked at (Must provide" in printed
     assert not (tmp_path / "run").exists()
 
 
-def test_an_output_that_holds_something_is_kept(tmp_path, capsys, reports):
+def test_an_output_that_holds_something_is_kept(tmp_path, reports):
     output = tmp_path / "run"
     output.mkdir()
     (output / "thesis.txt").write_text("mine")
     for flags in ([], ["--overwrite"]):
-        refused(capsys, ["--complaints", reports, "--output", output, *flags], "is not a run")
+        refusal_naming(
+            ["batch", "--complaints", reports, "--output", output, *flags], "is not a run"
+        )
     assert [path.name for path in output.iterdir()] == ["thesis.txt"]
 
 
-def test_a_run_is_replaced_only_with_overwrite(tmp_path, capsys, reports):
+def test_a_run_is_replaced_only_with_overwrite(tmp_path, reports):
     output = tmp_path / "run"
     first = run(output, "--complaints", reports)
-    refused(capsys, ["--complaints", reports, "--output", output], "--overwrite")
+    refusal_naming(["batch", "--complaints", reports, "--output", output], "--overwrite")
     assert checked_manifest(output) == first
     more = jsonl(tmp_path / "more.jsonl", [complaint(9)])
     second = run(output, "--complaints", reports, more, "--overwrite")
@@ -178,16 +176,6 @@ def test_a_failure_tells_where_and_no_data(tmp_path, reports, flags):
     printed = done.stdout + done.stderr
     assert "ringtrace: failed: " in printed
     assert not any(word in printed for word in ("8882223344", "2024561414", "secret", "Traceback"))
-    assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
-
-
-def test_debug_shows_the_failure(tmp_path, reports, monkeypatch):
-    def poisoned(rows, own):
-        raise ValueError(f"cannot read {rows.num_rows} rows")
-
-    monkeypatch.setattr(pipeline, "redact_mentions", poisoned)
-    with pytest.raises(Exception, match="cannot read"):
-        main(["--complaints", str(reports), "--output", str(tmp_path / "run"), "--debug"])
     assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
 
 

@@ -2,7 +2,7 @@
 
 from schemas.tables import CLUSTERS, MEMBERS, SUPPLIERS
 from tests.support.made_up_evidence import mentions_of
-from tests.support.run_pipeline import complaint, jsonl, read, run
+from tests.support.run_pipeline import callbacks, column, complaint, jsonl, read, run, table_rows
 from tests.support.script_texts import SCRIPT, complaints, find_families, own
 from transforms.call_scripts import script_matches
 from transforms.extract.fingerprints import fingerprint_rows
@@ -15,7 +15,7 @@ def world(narrative):
         ring = number % 2
         before = f"{own(number)} {own(number + 12, 1 + number // 2)}"
         raws = (f"+1888555010{ring}", f"+1888555010{ring + 2}")
-        numbers = [{"raw": raw, "role": "callback"} for raw in raws]
+        numbers = callbacks(*raws)
         rows.append(
             complaint(number, victim_id=f"v{number}", phone_numbers=numbers)
             | ({"narrative": f"{before} {SCRIPT} {own(number)}"} if narrative else {})
@@ -29,7 +29,7 @@ def test_a_script_names_its_clusters_and_joins_none(tmp_path):
     run(without, "--complaints", jsonl(tmp_path / "b.jsonl", world(False)))
     assert read(with_script, MEMBERS).equals(read(without, MEMBERS))
     assert read(with_script, CLUSTERS).num_rows == 2
-    suppliers = read(with_script, SUPPLIERS).to_pylist()
+    suppliers = table_rows(with_script, SUPPLIERS)
     assert {supplier["kind"] for supplier in suppliers} == {"script"}
     assert [supplier["clusters"] for supplier in suppliers] == [2, 2]
     assert [supplier["records"] for supplier in suppliers] == [6, 6]
@@ -44,4 +44,4 @@ def test_partitions_find_what_one_place_finds(tmp_path):
     mentions = mentions_of(script_matches(rows, find_families(rows)))
     expected = set(mentions["entity_id"].to_pylist())
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
-    assert set(read(tmp_path / "run", SUPPLIERS)["entity_id"].to_pylist()) == expected
+    assert set(column(tmp_path / "run", SUPPLIERS, "entity_id")) == expected

@@ -4,10 +4,10 @@ from itertools import combinations
 
 import pytest
 
-from pipelines import key_store
 from reports import tables
 from schemas.tables import ALL_TABLES, CLUSTERS
-from tests.end_to_end.test_thin_joins import LATER, Office, numbers, ringtrace, told
+from tests.end_to_end.test_thin_joins import LATER, Office, numbers, told
+from tests.support.run_pipeline import execute, keys_in, table_rows
 
 SHOPS = [f"+1877421{n:04d}" for n in range(2013, 2103, 10)]
 
@@ -37,8 +37,7 @@ def rings():
 @pytest.fixture(scope="module")
 def offices(tmp_path_factory):
     """Returns a function that makes an office of rows and a first run of it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
+    with keys_in(tmp_path_factory.mktemp("home")):
 
         def make(rows):
             office = Office(tmp_path_factory.mktemp("office"), rows)
@@ -68,9 +67,7 @@ def wrong(offices):
 
 def ranks(made):
     """The priority of each cluster of several, by the ring whose numbers it has."""
-    clusters = [
-        cluster for cluster in tables.read_table(made, CLUSTERS).to_pylist() if cluster["size"] > 1
-    ]
+    clusters = [cluster for cluster in table_rows(made, CLUSTERS) if cluster["size"] > 1]
     assert len(clusters) == 2
     return {cluster["name"].split()[0][:8]: cluster["priority"] for cluster in clusters}
 
@@ -78,14 +75,12 @@ def ranks(made):
 WEB, EMAIL = (number[0][:8] for number in (numbers(0), numbers(1)))
 
 
-def test_what_a_source_that_was_wrong_sends_ranks_lower(before, wrong, capsys):
+def test_what_a_source_that_was_wrong_sends_ranks_lower(before, wrong):
     assert before[WEB] > before[EMAIL]
     *_, made = wrong
     after = ranks(made)
     assert after[WEB] < after[EMAIL] == before[EMAIL]
-    capsys.readouterr()
-    assert ringtrace("explain", made, numbers(0)[0]) == 0
-    said = capsys.readouterr().out
+    said = execute("explain", made, numbers(0)[0]).out
     line = "of 9 reporters of amazon by web on whom decisions bear, 0 were right (precision"
     assert line in said and "each counts as 0.50 in ranks" in said
 

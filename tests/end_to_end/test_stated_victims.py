@@ -10,8 +10,16 @@ import pytest
 
 from schemas.enums import Status
 from schemas.tables import CONTESTED, ENTITIES
-from tests.end_to_end.streaming.test_watch import stream
-from tests.support.run_pipeline import call, complaint, jsonl, read, run
+from tests.support.run_pipeline import (
+    by_key,
+    call,
+    complaint,
+    inbox,
+    jsonl,
+    run,
+    table_rows,
+    watch_once,
+)
 
 REPLACED, REFUSED, CALLED, INSIDE = "2024561411", "2024561412", "2024561413", "2024561416"
 
@@ -67,7 +75,7 @@ def assert_withheld(output):
     text = "".join(c for c in text_below(output) if c.isdigit())
     for number in (REPLACED, CALLED, INSIDE):
         assert number not in text, number
-    entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
+    entities = by_key(output, ENTITIES)
     for number in (SUSPECT, f"+1{REFUSED}"):
         assert entities[f"phone:{number}"]["status"] == Status.INFRASTRUCTURE
     assert "domain:evil-help.com" in entities
@@ -79,7 +87,7 @@ def assert_withheld(output):
     }
     kinds = sorted(row["kind"] for row in contested.values())
     assert kinds == ["account", "domain", "email", "phone", "phone"]
-    private = read(output, CONTESTED).to_pylist()
+    private = table_rows(output, CONTESTED)
     assert {row["entity_id"] for row in private} == contested.keys()
     phones = {row["value"] for row in private if row["kind"] == "phone"}
     assert phones == {f"+1{CALLED}", f"+1{REPLACED}"}
@@ -97,19 +105,17 @@ def test_numbers_of_replaced_and_refused_rows_are_withheld(tmp_path):
 
 @pytest.mark.parametrize("first", ["stated", "named"])
 def test_a_stream_withholds_them_in_any_order(first, tmp_path):
-    watched, output = tmp_path / "in", tmp_path / "out"
-    for name in ("complaints", "calls"):
-        (watched / name).mkdir(parents=True)
+    watched, output = inbox(tmp_path / "in"), tmp_path / "out"
     stated, named = reports()[:4], reports()[4:]
     parts = [stated, named] if first == "stated" else [named, stated]
     jsonl(watched / "complaints" / "0.jsonl", parts[0])
     if first == "stated":
         jsonl(watched / "calls" / "0.jsonl", calls())
-    stream(watched, output)
+    watch_once(watched, output)
     jsonl(watched / "complaints" / "1.jsonl", parts[1])
     if first == "named":
         jsonl(watched / "calls" / "0.jsonl", calls())
-    last = stream(watched, output)
+    last = watch_once(watched, output)
     assert_withheld(last)
     for folder in ("alerts", "rejects"):
         text = text_below(output / folder)

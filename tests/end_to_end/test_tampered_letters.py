@@ -24,7 +24,18 @@ from tests.end_to_end.test_bound_decisions import RING, first_day
 from tests.support import fuzz_readers
 from tests.support.examples import LONG
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
-from tests.support.run_pipeline import jsonl, ringtrace, run
+from tests.support.run_pipeline import (
+    error_of,
+    execute,
+    json_of,
+    jsonl,
+    keys_in,
+    refusal_of,
+    ringtrace,
+    run,
+    use_keys,
+    write_decisions,
+)
 from transforms.decisions import members_digest
 
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
@@ -39,7 +50,7 @@ PEMS = {"microsoft": THEIRS, "ftc": OTHER, "amazon": KEY}
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """Keys of one's own, and those of three partners."""
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     key_store.own_key()
     for org, key in PEMS.items():
         key_store.trust(org, key.public_key())
@@ -71,7 +82,7 @@ def flip(path):
 
 def resealed(folder, key, **facts):
     """The seal with other facts, signed by a key."""
-    whole = json.loads((folder / seal.SEAL_FILE).read_bytes())
+    whole = json_of(folder / seal.SEAL_FILE)
     whole["package"] |= facts
     content = (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
     (folder / seal.SEAL_FILE).write_bytes(content)
@@ -152,16 +163,14 @@ PACKAGES = {
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_a_package(home, files, tmp_path, capsys, name):
+def test_a_package(home, files, tmp_path, name):
     folder = written(tmp_path / "package", files)
-    assert ringtrace("verify", folder) == 0
-    said = capsys.readouterr().out
+    said = execute("verify", folder).out
     assert f"signed by    {signing.key_id(KEY.public_key())}, amazon, whose key you trust" in said
     assert "recipient    us-fbi-ic3" in said
     tamper, says = PACKAGES[name]
     tamper(folder)
-    assert ringtrace("verify", folder) == 1
-    said = capsys.readouterr().out
+    said = execute("verify", folder, status=1).out
     assert says in said, said
     assert said.endswith("does not hold\n")
 
@@ -295,30 +304,30 @@ def test_ones_own_offer_is_refused_as_that(home, tmp_path):
         accept(tmp_path / "offer")
 
 
-def test_an_own_key_that_is_trusted_by_name_shows_what_it_signed(home, tmp_path, capsys):
+def test_an_own_key_that_is_trusted_by_name_shows_what_it_signed(home, tmp_path):
     own = key_store.own_key()
     key_store.trust("apple", own.public_key())
     signed(tmp_path / "offer", "offer.json", replace(OFFER, sender="apple"), own)
-    assert ringtrace("exchange", "show", tmp_path / "offer") == 0
-    assert "your own key" in capsys.readouterr().out
+    assert "your own key" in execute("exchange", "show", tmp_path / "offer").out
 
 
-def test_what_the_key_of_before_signed_can_still_be_taken_back(home, tmp_path, capsys):
+def test_what_the_key_of_before_signed_can_still_be_taken_back(home, tmp_path):
     own = key_store.own_key()
     signed(tmp_path / "offer", "offer.json", replace(OFFER, sender="apple"), own)
-    assert ringtrace("keys", "rotate", "--from", "apple", "--output", tmp_path / "list") == 0
-    assert ringtrace("exchange", "show", tmp_path / "offer") == 0
-    assert "VOID" not in capsys.readouterr().out
-    assert ringtrace("exchange", "revoke", tmp_path / "offer", "--output", tmp_path / "back") == 0
-    revocation = json.loads((tmp_path / "back" / "revocation.json").read_bytes())
+    execute("keys", "rotate", "--from", "apple", "--output", tmp_path / "list")
+    assert "VOID" not in execute("exchange", "show", tmp_path / "offer").out
+    execute("exchange", "revoke", tmp_path / "offer", "--output", tmp_path / "back")
+    revocation = json_of(tmp_path / "back" / "revocation.json")
     assert revocation["key_id"] == signing.key_id(key_store.own_key().public_key())
 
 
-def test_what_a_void_key_signed_is_shown_as_void(home, tmp_path, capsys):
+def test_what_a_void_key_signed_is_shown_as_void(home, tmp_path):
     signed(tmp_path / "letter", "correction.json", LETTERS["correction"])
     key_store.distrust("microsoft", None, NOW)
-    assert ringtrace("exchange", "show", tmp_path / "letter") == 0
-    assert "VOID: it was signed by a key that is void from 2026-06-02" in capsys.readouterr().out
+    assert (
+        "VOID: it was signed by a key that is void from 2026-06-02"
+        in execute("exchange", "show", tmp_path / "letter").out
+    )
 
 
 def test_an_offer_of_before_keys_were_named_is_taken(home, tmp_path):
@@ -405,28 +414,24 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_correction_or_a_list_of_keys(home, tmp_path, capsys, name):
+def test_a_correction_or_a_list_of_keys(home, tmp_path, name):
     tamper, command, says = OTHERS[name]
     tamper(tmp_path / "letter")
-    capsys.readouterr()
     clock = AT if command is IMPORT else []
-    assert ringtrace(*command, tmp_path / "letter", *clock) == 2
-    error = capsys.readouterr().err
+    error = refusal_of(*command, tmp_path / "letter", *clock)
     assert says in error
-    assert error.count("\n") == 1
 
 
-def test_a_key_that_a_stolen_one_announced_is_void_with_it(home, tmp_path, capsys):
+def test_a_key_that_a_stolen_one_announced_is_void_with_it(home, tmp_path):
     signed(tmp_path / "keys", "keys.json", key_list(listed(THEIRS), listed(STRANGER)))
-    assert ringtrace(*IMPORT, tmp_path / "keys", *AT) == 0
+    execute(*IMPORT, tmp_path / "keys", *AT)
     new = signing.key_id(STRANGER.public_key())
     assert new in map(signing.key_id, key_store.trusted("microsoft"))
     key_store.distrust("microsoft", signing.key_id(THEIRS.public_key()), NOW - timedelta(days=1))
     assert key_store.validity("microsoft", new).revoked_since == NOW
     # It announces no other, and what was taken out here is not brought back by a list.
     signed(tmp_path / "more", "keys.json", key_list(listed(signing.make_signing_key())), STRANGER)
-    assert ringtrace(*IMPORT, tmp_path / "more", *AT) == 2
-    assert "void from" in capsys.readouterr().err
+    assert "void from" in error_of(*IMPORT, tmp_path / "more", *AT)
 
 
 # Decisions.
@@ -435,8 +440,7 @@ def test_a_key_that_a_stolen_one_announced_is_void_with_it(home, tmp_path, capsy
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("decisions")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+    with keys_in(folder / "home"):
         run(folder / "run", "--complaints", jsonl(folder / "1.jsonl", first_day()))
     return folder / "run"
 
@@ -449,10 +453,9 @@ def decide(world, file, kind, entity, author="Ada Cole", *more):
 @pytest.fixture
 def decided(home, world, tmp_path):
     """A decisions file: a typed row, and three that are signed."""
-    file = tmp_path / "d.csv"
-    file.write_text(
-        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-        f"T-1,dispute,{RING[2]},,Tom,not sure,2024-03-01T00:00:00Z,2024-03-01T12:00:00Z\n"
+    file = write_decisions(
+        tmp_path / "d.csv",
+        f"T-1,dispute,{RING[2]},,Tom,not sure,2024-03-01T00:00:00Z,2024-03-01T12:00:00Z",
     )
     for kind, phone in (("review", RING[0]), ("suspect_held", RING[1]), ("review", RING[1])):
         assert decide(world, file, kind, phone) == 0
@@ -524,15 +527,12 @@ DECISIONS = {
 
 
 @pytest.mark.parametrize("name", DECISIONS)
-def test_a_decisions_file(decided, world, capsys, name):
+def test_a_decisions_file(decided, world, name):
     change, says = DECISIONS[name]
     changed(decided, change)
-    capsys.readouterr()
-    assert decide(world, decided, "review", RING[2]) == 2
-    error = capsys.readouterr().err
+    error = refusal_of(decide, world, decided, "review", RING[2])
     assert says in error, error
     assert str(decided) in error
-    assert error.count("\n") == 1
 
 
 COPIES = {
@@ -542,11 +542,9 @@ COPIES = {
 }
 
 
-def test_a_cut_copy_is_noticed_where_the_run_before_knows_the_chain(
-    decided, world, home, tmp_path, capsys
-):
+def test_a_cut_copy_is_noticed_where_the_run_before_knows_the_chain(decided, world, home, tmp_path):
     rows = ["--complaints", world.parent / "1.jsonl", "--now", "2024-03-03T00:00:00Z"]
-    assert ringtrace("batch", *rows, "--decisions", decided, "--output", tmp_path / "run") == 0
+    execute("batch", *rows, "--decisions", decided, "--output", tmp_path / "run")
     for case in (*COPIES, "no file"):
         # Another store has no note of the last row, and the copy has another name.
         (home / "decisions.json").unlink()
@@ -557,49 +555,51 @@ def test_a_cut_copy_is_noticed_where_the_run_before_knows_the_chain(
             copy.write_bytes(decided.read_bytes())
             changed(copy, COPIES[case])
             more = ["--decisions", copy]
-        capsys.readouterr()
         again = ["--output", folder / "again", "--previous", tmp_path / "run"]
-        assert ringtrace("batch", *rows, *more, *again) == 2
-        error = capsys.readouterr().err
+        error = refusal_of("batch", *rows, *more, *again)
         lost = "review-20240302-2" if more and case != "all cut off" else "review-20240302-1"
         assert f"lacks {lost} (review by Ada Cole), which {tmp_path / 'run'} has" in error
-        assert error.count("\n") == 1 and not (folder / "again").exists()
+        assert not (folder / "again").exists()
         # It can be begun anew where nothing knows it, and what is decided says so.
         if LONG or case in ("the last signature", "no file"):
-            assert ringtrace("batch", *rows, *more, *again[:2]) == 0
-        assert decide(tmp_path / "run", folder / "new.csv", "legitimate", RING[0]) == 0
-        assert "lacks review-20240302-1" in capsys.readouterr().err
+            execute("batch", *rows, *more, *again[:2])
+        assert (
+            "lacks review-20240302-1"
+            in execute(decide, tmp_path / "run", folder / "new.csv", "legitimate", RING[0]).err
+        )
 
 
-def test_a_typed_row_may_change_and_is_counted(decided, world, capsys):
+def test_a_typed_row_may_change_and_is_counted(decided, world):
     changed(decided, edit(0, reason="surely not"))
-    capsys.readouterr()
-    assert decide(world, decided, "suspect_held", RING[0]) == 0
-    said = capsys.readouterr().out
+    said = execute(decide, world, decided, "suspect_held", RING[0]).out
     signer = signing.key_id(key_store.own_key().public_key())
     assert f"signed by {signer}" in said
     assert f"not signed by a known key: 1 of the decisions in {decided}" in said
 
 
-def test_policy_refuses_what_was_typed(decided, world, home, capsys):
+def test_policy_refuses_what_was_typed(decided, world, home):
     (home / "policy.toml").write_text("require_signed_decisions = true\n")
-    assert decide(world, decided, "suspect_held", RING[0]) == 2
-    assert "T-1 is signed by no key that is known here" in capsys.readouterr().err
+    assert "T-1 is signed by no key that is known here" in error_of(
+        decide, world, decided, "suspect_held", RING[0]
+    )
 
 
-def test_two_people_confirm(home, world, tmp_path, capsys, monkeypatch):
+def test_two_people_confirm(home, world, tmp_path, monkeypatch):
     (home / "policy.toml").write_text('two_people = ["confirm"]\n')
     file = tmp_path / "d.csv"
-    assert decide(world, file, "confirm", RING[0]) == 0
-    assert "without effect yet: waits for the decision of a second" in capsys.readouterr().out
+    assert (
+        "without effect yet: waits for the decision of a second"
+        in execute(decide, world, file, "confirm", RING[0]).out
+    )
     # Neither the same person again, nor another name with the same key, is a second one.
-    assert decide(world, file, "confirm", RING[0], "Tom Lee") == 0
-    assert "without effect yet" in capsys.readouterr().out
+    assert "without effect yet" in execute(decide, world, file, "confirm", RING[0], "Tom Lee").out
     pem = tmp_path / "tom.pem"
     pem.write_bytes(signing.private_pem(KEY))
     pem.chmod(0o600)
-    assert decide(world, file, "confirm", RING[0], "Tom Lee", "--key", pem) == 0
-    assert "without effect" not in capsys.readouterr().out
+    assert (
+        "without effect"
+        not in execute(decide, world, file, "confirm", RING[0], "Tom Lee", "--key", pem).out
+    )
 
 
 def test_two_people_answer_for_an_override(home, tmp_path):
@@ -620,9 +620,7 @@ def test_two_people_answer_for_an_override(home, tmp_path):
             who_answers("Ada Cole", second, str(path) if path else None)
 
 
-def test_what_a_void_key_accused_has_no_effect_and_what_it_protects_stays(
-    home, world, tmp_path, capsys
-):
+def test_what_a_void_key_accused_has_no_effect_and_what_it_protects_stays(home, world, tmp_path):
     file, pem = tmp_path / "d.csv", tmp_path / "theirs.pem"
     pem.write_bytes(signing.private_pem(KEY))
     pem.chmod(0o600)
@@ -691,18 +689,17 @@ def test_a_consent_by_a_key_that_is_void_releases_nothing(home, tmp_path):
         "phone:+18885550101\u202e",
     ],
 )
-def test_what_a_partner_sends_to_be_consented_to_is_ids_or_refused(home, tmp_path, capsys, content):
+def test_what_a_partner_sends_to_be_consented_to_is_ids_or_refused(home, tmp_path, content):
     (tmp_path / "package.json").write_text(content)
     words = ["exchange", "consent", tmp_path / "package.json", "--to", "amazon"]
     words += ["--from", "microsoft", "--recipient", "in-cbi", "--expires", "2099-01-01T00:00:00Z"]
-    assert ringtrace(*words, "--output", tmp_path / "out") == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "package.json: " in said and "give ids such as" in said
+    said = refusal_of(*words, "--output", tmp_path / "out")
+    assert "package.json: " in said and "give ids such as" in said
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["offer.json", "revocation.json"])
-def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, capsys, name):
+def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, name):
     os.mkfifo(tmp_path / name)
     for place in (tmp_path, tmp_path / name):
         with pytest.raises(UsageError, match=r"no regular file|No such file"):
@@ -712,11 +709,10 @@ def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, capsys, 
         signed_files.read_signed(str(tmp_path / "zero"), signed_files.OFFER_FILES)
 
 
-def test_no_partner_takes_the_name_of_a_hub(home, tmp_path, capsys):
+def test_no_partner_takes_the_name_of_a_hub(home, tmp_path):
     path = signed_files.feed_key_path("acx")
     write_whole(path, signing.private_pem(signing.make_signing_key()))
     (tmp_path / "acx.pem").write_bytes(signing.public_pem(fuzz_readers.KEY.public_key()))
     words = ["--fingerprint", signing.key_id(fuzz_readers.KEY.public_key())]
-    assert ringtrace("keys", "trust", "acx", tmp_path / "acx.pem", *words) == 2
-    assert "is the name of a hub" in capsys.readouterr().err
+    assert "is the name of a hub" in error_of("keys", "trust", "acx", tmp_path / "acx.pem", *words)
     assert key_store.trusted("acx") == []

@@ -14,7 +14,17 @@ from pipelines import key_store
 from reports import signing
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, SIGNATURE_NAME
 from tests.support.examples import some
-from tests.support.small_ring import NOW, PART, RING, SmallRing, ringtrace
+from tests.support.run_pipeline import (
+    error_of,
+    execute,
+    files_below,
+    json_of,
+    keys_in,
+    manifest_of,
+    ringtrace,
+    use_keys,
+)
+from tests.support.small_ring import NOW, PART, RING, SmallRing
 
 
 def clear(path):
@@ -26,8 +36,7 @@ def clear(path):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tampered")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+    with keys_in(folder / "home"):
         yield SmallRing(folder)
 
 
@@ -50,7 +59,7 @@ def rewritten(path, column, value):
 def forged(run, name, change):
     """Changes a table, and gives the manifest the digest of what is there now, as an insider."""
     change(run / name)
-    manifest = json.loads((run / MANIFEST_NAME).read_bytes())
+    manifest = manifest_of(run)
     content = (run / name).read_bytes()
     for line in manifest["outputs"]:
         if line["name"] == name:
@@ -128,7 +137,7 @@ def a_pipe(run, _):
 
 
 def edited_manifest(run, _):
-    manifest = json.loads((run / MANIFEST_NAME).read_bytes())
+    manifest = manifest_of(run)
     manifest["counts"]["complaints"]["accepted"] += 1
     (run / MANIFEST_NAME).write_text(json.dumps(manifest))
     return f"{MANIFEST_NAME}: was altered after it was signed"
@@ -199,7 +208,7 @@ def no_private_manifest(run, _):
 def private_insider(run, _):
     path = run / f"private/narratives/{PART}"
     rewritten(path, "narrative", "nothing happened")
-    listing = json.loads((run / PRIVATE_MANIFEST).read_bytes())
+    listing = json_of(run / PRIVATE_MANIFEST)
     for line in listing["files"]:
         if line["name"] == f"private/narratives/{PART}":
             line |= {
@@ -280,8 +289,7 @@ def test_what_is_as_it_was_written_is_taken_in_silence(world, run, tmp_path, cap
         assert ringtrace(*words) == 0, (name, capsys.readouterr().err)
         assert "signed" not in capsys.readouterr().err
         clear(tmp_path / "out")
-    assert ringtrace("health", run) == 0
-    assert "is signed with your own key" in capsys.readouterr().err
+    assert "is signed with your own key" in execute("health", run).err
     assert "unsigned" not in repr(rt.open_run(run))
 
 
@@ -298,14 +306,13 @@ def test_an_unsigned_run_is_taken_and_every_command_says_it_once(world, run, tmp
         assert ringtrace(*words) == 0, name
         assert capsys.readouterr().err.count(f"{run}: is unsigned") == 1, name
         clear(tmp_path / "out")
-    assert ringtrace("health", run) == 0
-    assert "is unsigned" in capsys.readouterr().err
+    assert "is unsigned" in execute("health", run).err
     assert "unsigned" in repr(rt.open_run(run))
 
 
 def test_a_partners_signature_is_taken_and_said(world, run, tmp_path, capsys, monkeypatch):
     home = shutil.copytree(world.folder / "home", tmp_path / "home")
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    use_keys(monkeypatch, home)
     key = key_store.own_key().public_key()
     (home / "own.pem").unlink()
     assert ringtrace("keys", "make") == 0
@@ -315,42 +322,36 @@ def test_a_partners_signature_is_taken_and_said(world, run, tmp_path, capsys, mo
     assert (
         f"is signed by the key {signing.key_id(key)}, which is neither" in capsys.readouterr().err
     )
-    assert ringtrace("health", run) == 1
-    assert "unknown_key: " in capsys.readouterr().out
+    assert "unknown_key: " in execute("health", run, status=1).out
     key_store.trust("microsoft", key)
-    assert ringtrace(*words) == 0
-    assert "is signed by microsoft, with the key" in capsys.readouterr().err
+    assert "is signed by microsoft, with the key" in execute(*words).err
 
 
-def test_whoever_reads_a_changed_table_hears_of_it(world, run, capsys):
+def test_whoever_reads_a_changed_table_hears_of_it(world, run):
     finished = rt.open_run(run)
     assert finished.table("links").num_rows
     says = review(run, world)
     with pytest.raises(rt.AlteredRunError, match=says):
         finished.table("members")
     assert finished.table("entities").num_rows, "which is as it was"
-    assert ringtrace("explain", run, RING) == 2
-    assert says in capsys.readouterr().err
+    assert says in error_of("explain", run, RING)
 
 
 def test_a_run_and_its_manifest_are_the_same_with_a_key_and_without(world, tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(world.folder / "home/register.key", home)
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    use_keys(monkeypatch, home)
     words = [*world.inputs, "--decisions", world.decisions, "--now", NOW]
-    assert ringtrace("batch", *words, "--output", tmp_path / "run") == 0
-    ours, theirs = (
-        {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
-        for folder in (tmp_path / "run", world.run)
-    )
+    execute("batch", *words, "--output", tmp_path / "run")
+    ours, theirs = map(files_below, (tmp_path / "run", world.run))
     assert theirs.keys() - ours.keys() == {SIGNATURE_NAME, PRIVATE_SIGNATURE}
     assert all(theirs[name] == content for name, content in ours.items())
 
 
 def test_a_void_key_vouches_for_no_run(world, run, tmp_path, capsys, monkeypatch):
     home = shutil.copytree(world.folder / "home", tmp_path / "home")
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    use_keys(monkeypatch, home)
     key = key_store.own_key().public_key()
     (home / "own.pem").unlink()
     assert ringtrace("keys", "make") == 0
@@ -363,5 +364,4 @@ def test_a_void_key_vouches_for_no_run(world, run, tmp_path, capsys, monkeypatch
         clear(tmp_path / "out")
     says = f"is signed by the key {signing.key_id(key)}, which is void from 2024-01-01"
     assert says in capsys.readouterr().err
-    assert ringtrace("health", run) == 1
-    assert f"unknown_key: {says}" in capsys.readouterr().out
+    assert f"unknown_key: {says}" in execute("health", run, status=1).out

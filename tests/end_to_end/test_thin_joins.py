@@ -7,11 +7,21 @@ from itertools import combinations
 import pyarrow.compute as pc
 import pytest
 
-from pipelines import key_store
 from reports import tables
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.exchange_world import ringtrace
-from tests.support.run_pipeline import complaint, jsonl, run
+from tests.support.run_pipeline import (
+    callbacks,
+    column,
+    complaint,
+    execute,
+    json_of,
+    jsonl,
+    run,
+    table_rows,
+    use_keys,
+    write_decisions,
+)
 
 WELDERS = 7
 
@@ -23,7 +33,6 @@ WORDS = (
 
 NOW = ["--now", "2026-06-01T00:00:00Z"]
 
-HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"
 
 LATER = "2026-05-01T00:00:00Z"
 
@@ -49,7 +58,7 @@ def told(number, named, who):
         received_at=day(number),
         victim_id=who,
         narrative=words(number),
-        phone_numbers=[{"raw": raw, "role": "callback"} for raw in named],
+        phone_numbers=callbacks(*named),
         claimed_brand="Amazon",
     )
 
@@ -92,13 +101,11 @@ class Office:
         return self.folder / name
 
     def typed(self, *rows):
-        self.decisions.write_text("\n".join([HEADER, *rows]) + "\n")
+        write_decisions(self.decisions, *rows)
 
-    def decide(self, made, *words, capsys):
+    def decide(self, made, *words):
         flags = ["--decisions", self.decisions, "--author", "Ada", "--reason", "looked at"]
-        capsys.readouterr()
-        assert ringtrace("decide", made, *flags, *words, "--now", LATER) == 0
-        return capsys.readouterr().out
+        return execute("decide", made, *flags, *words, "--now", LATER).out
 
     def referral(self, made, name):
         (cluster,) = clusters(made)
@@ -113,18 +120,18 @@ class Office:
     def offer(self, made, name):
         out = self.folder / name
         words = ["exchange", "offer", made, "--from", "amazon", "--to", "microsoft"]
-        assert ringtrace(*words, "--output", out, *NOW) == 0
-        offer = json.loads((out / "offer.json").read_text())
+        execute(*words, "--output", out, *NOW)
+        offer = json_of(out / "offer.json")
         return {entity["entity_id"]: entity["cluster"] for entity in offer["entities"]}
 
 
 def clusters(made):
-    return tables.read_table(made, CLUSTERS, where=pc.field("size") > 1).to_pylist()
+    return table_rows(made, CLUSTERS, pc.field("size") > 1)
 
 
 @pytest.fixture
 def office(tmp_path, monkeypatch):
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     return lambda rows: Office(tmp_path, rows)
 
 
@@ -133,7 +140,7 @@ def welded(tmp_path_factory):
     """Returns an office in a folder of its own, and its first run: two rings and who weld them."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("home")
-        patch.setenv(key_store.HOME_VARIABLE, str(home))
+        use_keys(patch, home)
         rows = [*rings(), *welds()]
         first = Office(tmp_path_factory.mktemp("welded"), rows).batch("first")
         yield lambda: (Office(tmp_path_factory.mktemp("office"), rows), first)
@@ -160,7 +167,7 @@ def assert_two(offered):
     assert clusters_of[0] and clusters_of[1] and clusters_of[0].isdisjoint(clusters_of[1])
 
 
-def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(welded, typed, capsys):
+def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(welded, typed):
     made, first = welded()
     (cluster,) = clusters(first)
     assert cluster["size"] == 8
@@ -172,8 +179,7 @@ def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(welded, typed,
     made, confirmed = typed
     (cluster,) = clusters(confirmed)
     assert cluster["status"] == "confirmed" and "thin" in cluster["flags"]
-    assert made.referral(confirmed, "package-1") == 1
-    assert "thin_join" in capsys.readouterr().err
+    assert "thin_join" in execute(made.referral, confirmed, "package-1", status=1).err
     assert not (made.folder / "package-1").exists()
     assert made.stix(confirmed, "stix-1.json") == 2
     assert_two(made.offer(confirmed, "offer-2"))
@@ -184,24 +190,23 @@ def pairs(ring, count=10):
     return [told(10 * ring + n, numbers(ring)[:2], f"ring{ring}-v{n}") for n in range(count)]
 
 
-def test_a_weld_of_two_numbers_each_leaves_in_nothing_either(office, capsys):
+def test_a_weld_of_two_numbers_each_leaves_in_nothing_either(office):
     both = [*numbers(0)[:2], *numbers(1)[:2]]
     lies = [told(20 + n, both, f"welder-{n}") for n in range(WELDERS)]
     made = office([*pairs(0), *pairs(1)])
     first = made.batch("first")
     for ring in (0, 1):
-        made.decide(first, "confirm", numbers(ring)[0], capsys=capsys)
+        made.decide(first, "confirm", numbers(ring)[0])
     jsonl(made.complaints, [*pairs(0), *pairs(1), *lies])
     welded = made.batch("welded", "--previous", first)
     (cluster,) = clusters(welded)
     assert (cluster["size"], cluster["weakest_cut"]) == (4, None) and "thin" in cluster["flags"]
     assert len(cluster["thin_side"]) == 2
-    assert made.referral(welded, "package") == 1
-    assert "thin_join" in capsys.readouterr().err
+    assert "thin_join" in execute(made.referral, welded, "package", status=1).err
     assert made.stix(welded, "stix.json") == 2
     assert_two(made.offer(welded, "offer"))
     # An analyst who was shown the join vouches for it.
-    shown = made.decide(welded, "confirm", numbers(0)[1], capsys=capsys)
+    shown = made.decide(welded, "confirm", numbers(0)[1])
     assert f"if {WELDERS} reporters are wrong" in shown
     (cluster,) = clusters(made.batch("confirmed", "--previous", welded))
     assert "thin" not in cluster["flags"]
@@ -215,11 +220,11 @@ def test_a_pair_that_few_report_is_no_ring_beside_another(office):
         assert "thin" not in cluster["flags"]
 
 
-def test_two_who_invent_three_numbers_hold_a_ring_back_until_an_analyst_parts_them(office, capsys):
+def test_two_who_invent_three_numbers_hold_a_ring_back_until_an_analyst_parts_them(office):
     ring = [told(n, numbers(0)[n % 2 :][:3], f"v{n}") for n in range(20)]
     made = office(ring)
     first = made.batch("first")
-    made.decide(first, "confirm", numbers(0)[1], capsys=capsys)
+    made.decide(first, "confirm", numbers(0)[1])
     invented = numbers(1)[:3]
     lies = [told(30 + 3 * n, [numbers(0)[1], *invented], f"liar-{n}") for n in range(2)]
     jsonl(made.complaints, [*ring, *lies])
@@ -229,38 +234,37 @@ def test_two_who_invent_three_numbers_hold_a_ring_back_until_an_analyst_parts_th
     assert cluster["thin_side"] == [f"phone:{number}" for number in invented]
     assert made.stix(held, "held.json") == 2
     for number in invented:
-        made.decide(held, "cannot_link", numbers(0)[1], number, capsys=capsys)
+        made.decide(held, "cannot_link", numbers(0)[1], number)
     parted = made.batch("parted", "--previous", held)
     assert not any("thin" in cluster["flags"] for cluster in clusters(parted))
     assert made.stix(parted, "parted.json") == 0
 
 
-def test_a_confirm_of_before_the_weld_does_not_vouch_for_it(office, capsys):
+def test_a_confirm_of_before_the_weld_does_not_vouch_for_it(office):
     made = office(rings())
     first = made.batch("first")
     for number, ring in enumerate((0, 1)):
-        made.decide(first, "confirm", numbers(ring)[number], capsys=capsys)
+        made.decide(first, "confirm", numbers(ring)[number])
     jsonl(made.complaints, [*rings(), *welds()])
     welded = made.batch("welded", "--previous", first)
     (cluster,) = clusters(welded)
     assert cluster["status"] == "confirmed" and "thin" in cluster["flags"]
     sides = {entity_id.partition(":")[2] for entity_id in cluster["thin_side"]}
     assert sides in (set(numbers(0)), set(numbers(1)))
-    assert made.referral(welded, "package") == 1
-    assert "thin_join" in capsys.readouterr().err
+    assert "thin_join" in execute(made.referral, welded, "package", status=1).err
     assert made.stix(welded, "stix.json") == 2
     assert_two(made.offer(welded, "offer"))
 
 
 @pytest.mark.parametrize("kind", ["confirm", "must_link"])
-def test_it_leaves_once_somebody_was_shown_the_join(welded, kind, capsys):
+def test_it_leaves_once_somebody_was_shown_the_join(welded, kind):
     made, first = welded()
     (cluster,) = clusters(first)
     on_side = cluster["thin_side"][0]
-    members = tables.read_table(first, MEMBERS)["entity_id"].to_pylist()
+    members = column(first, MEMBERS, "entity_id")
     opposite = next(entity_id for entity_id in members if entity_id not in cluster["thin_side"])
     words = {"confirm": ["confirm", on_side], "must_link": ["must_link", on_side, opposite]}[kind]
-    text = made.decide(first, *words, capsys=capsys)
+    text = made.decide(first, *words)
     assert "Falls into two if" in text and "a thin join" in text
     assert f"this {kind} vouches for it" in text
     assert "reporter 1: amazon|c" in text
@@ -284,22 +288,19 @@ def test_a_confirm_that_was_typed_before_the_first_run_vouches_for_no_join(typed
         assert "thin" in cluster["flags"]
         assert made.stix(made_run, "stix.json") == 2
     reviewed = pc.field("review") == "reviewed"
-    names = tables.read_table(third, MEMBERS, ["entity_id"], reviewed)["entity_id"].to_pylist()
+    names = column(third, MEMBERS, "entity_id", reviewed)
     assert names == [f"phone:{numbers(0)[0]}"]
 
 
-def test_explain_names_the_records_that_bear_a_join(welded, capsys):
+def test_explain_names_the_records_that_bear_a_join(welded):
     _, made = welded()
     (cluster,) = clusters(made)
-    capsys.readouterr()
-    assert ringtrace("explain", made, numbers(0)[0], "--json") == 0
-    cluster_told = json.loads(capsys.readouterr().out)["cluster"]
+    cluster_told = json.loads(execute("explain", made, numbers(0)[0], "--json").out)["cluster"]
     thin = next(cut for cut in cluster_told["cuts"] if cut["thin"])
     assert thin["reporters"] == cluster["weakest_cut"] == len(thin["borne_by"])
     records = {record for records_of in thin["borne_by"] for record in records_of}
     assert records <= {f"amazon|c{number}" for number in range(40)}
-    assert ringtrace("explain", made, numbers(0)[0]) == 0
-    assert "Falls into two if" in capsys.readouterr().out
+    assert "Falls into two if" in execute("explain", made, numbers(0)[0]).out
 
 
 def test_what_many_bear_is_not_thin(office):

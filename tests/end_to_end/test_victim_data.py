@@ -29,7 +29,7 @@ from pipelines import cli
 from reports.referral.case_records import permitted_words
 from tests.support.leaks import decoded_layers
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import jsonl, run
+from tests.support.run_pipeline import callbacks, jsonl, run
 from tests.support.victim_data import RING_NUMBERS, RING_SITE, placements
 
 OWNER_ONLY = {"private", "rejects", "state"}
@@ -177,7 +177,7 @@ def stream(rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("live")
     known = {"complaint_id": "k1", "source_org": "amazon", "received_at": "2024-02-28T09:30:00Z"}
     known |= {"urls": [f"https://{RING_SITE}/"], "victim_country": "US"}
-    called = [known | {"phone_numbers": [{"raw": RING_NUMBERS[0], "role": "callback"}]}]
+    called = [known | {"phone_numbers": callbacks(RING_NUMBERS[0])}]
     run(folder / "known", "--complaints", jsonl(folder / "known.jsonl", called))
     words = ["--watch", rows.parent.parent, "--output", folder / "stream" / "live"]
     words += ["--previous", folder / "known", "--tick-interval", 1, "--stop-after-idle", 1]

@@ -20,7 +20,22 @@ from schemas.enums import Status
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from schemas.tables import CONTESTED, ENTITIES, VICTIMS
 from tests.support.examples import some
-from tests.support.run_pipeline import complaint, jsonl, read, ringtrace, run
+from tests.support.run_pipeline import (
+    callbacks,
+    complaint,
+    execute,
+    json_of,
+    jsonl,
+    keys_in,
+    manifest_of,
+    refusal_naming,
+    ringtrace,
+    run,
+    table_rows,
+    use_keys,
+    watch_once,
+    write_decisions,
+)
 from transforms.erasure import RegisterKey
 from transforms.victim_register import RegisterSource, read_lookup
 
@@ -33,7 +48,7 @@ DAY_1 = [
     complaint(1, victim_id="v1", phone_numbers=[
         {"raw": VICTIM, "role": "victim"}, {"raw": SUSPECT, "role": "callback"}
     ]),
-    complaint(2, victim_id="v2", phone_numbers=[{"raw": SUSPECT, "role": "callback"}]),
+    complaint(2, victim_id="v2", phone_numbers=callbacks(SUSPECT)),
 ]  # fmt: skip
 
 DAY_2 = [
@@ -42,7 +57,7 @@ DAY_2 = [
         victim_id=f"w{number}",
         received_at=f"2024-03-0{2 + number % 5}T09:30:00Z",
         narrative=words,
-        phone_numbers=[{"raw": raw, "role": "callback"} for raw in (VICTIM, SUSPECT, OTHER)],
+        phone_numbers=callbacks(VICTIM, SUSPECT, OTHER),
         emails=[{"address": f"jo.{PLAIN}@evil.support", "role": "reply_to"}],
     )
     for number, words in enumerate(
@@ -78,8 +93,7 @@ def office(tmp_path_factory):
     folder = tmp_path_factory.mktemp("office")
     for name, records in (("1", DAY_1), ("2", DAY_2), ("later", LATER)):
         jsonl(folder / f"{name}.jsonl", records)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+    with keys_in(folder / "home"):
         run(folder / "one", "--complaints", folder / "1.jsonl")
         second(folder, "two", "--previous", folder / "one")
         # Without the register the victim's number is a suspect's.
@@ -92,7 +106,7 @@ def office(tmp_path_factory):
 def days(office, tmp_path, monkeypatch):
     """A copy of the office, so that a test may change its runs and its keys."""
     shutil.copytree(office, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     return tmp_path
 
 
@@ -106,7 +120,7 @@ def entries(folder):
 
 
 def status(folder):
-    return {entity["entity_id"]: entity["status"] for entity in read(folder, ENTITIES).to_pylist()}
+    return {entity["entity_id"]: entity["status"] for entity in table_rows(folder, ENTITIES)}
 
 
 def content(folder):
@@ -125,17 +139,6 @@ def content(folder):
 def shapes(secret):
     """The secret as it could stand in a text."""
     return secret, secret.hex().encode(), repr(secret).encode()
-
-
-def refused(capsys, words, *named):
-    """Asserts that a command line is refused in one line that names each of `named`."""
-    capsys.readouterr()
-    assert ringtrace(*words) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1, error
-    for word in named:
-        assert str(word) in error, error
-    return error
 
 
 # -- later runs ----------------------------------------------------------------------------------
@@ -178,10 +181,9 @@ def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days):
 
 
 def test_a_decision_that_it_is_a_suspects_takes_its_entry_out(days):
-    decisions = days / "decisions.csv"
-    decisions.write_text(
-        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-        f"D-1,suspect_held,{VICTIM},,Ada Cole,the subscriber denies it,2024-03-20T00:00:00Z,\n"
+    decisions = write_decisions(
+        days / "decisions.csv",
+        f"D-1,suspect_held,{VICTIM},,Ada Cole,the subscriber denies it,2024-03-20T00:00:00Z,",
     )
     decided = second(days, "decided", "--previous", days / "one", "--decisions", decisions)
     assert status(decided)[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
@@ -193,18 +195,14 @@ def test_a_decision_that_it_is_a_suspects_takes_its_entry_out(days):
 
 
 def test_a_stream_raises_no_alert_about_it(days):
-    from pipelines.streaming.__main__ import main
-
     (days / "in" / "complaints").mkdir(parents=True)
     shutil.copy(days / "2.jsonl", days / "in" / "complaints" / "2.jsonl")
     named = {}
     # An alert of the other number, which each of the same records names, shows what is prevented.
     for name, flags in some([("out", []), ("without", ["--no-register"])]):
-        words = ["--watch", days / "in", "--output", days / name, "--stop-after-idle", 1]
-        words += ["--tick-interval", 1, "--alert-records", 3, "--alert-hours", 168]
-        words += ["--previous", days / "one", *flags]
-        assert main([*map(str, words)]) == 0
-        alerts = [json.loads(path.read_text()) for path in (days / name / "alerts").glob("*.jsonl")]
+        words = ["--alert-records", 3, "--alert-hours", 168, "--previous", days / "one", *flags]
+        watch_once(days / "in", days / name, *words)
+        alerts = [json_of(path) for path in (days / name / "alerts").glob("*.jsonl")]
         named[name] = json.dumps(alerts)
     assert VICTIM in named.get("without", VICTIM), "an alert that the register prevents"
     assert OTHER in named["out"]
@@ -236,7 +234,7 @@ def offer_of(*entity_ids):
 @pytest.fixture
 def offered(days, monkeypatch):
     """A partner's signed offer that names one's victim, also inside an address."""
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(days / "partner"))
+    use_keys(monkeypatch, days / "partner")
     key, folder = key_store.own_key(), days / "offer"
     named = (f"phone:{VICTIM}", f"phone:{SUSPECT}", f"phone:{OTHER}")
     offer = offer_of(*named, f"email:jo.1-{PLAIN}@evil.support", f"url:t.example/00{VICTIM[1:]}")
@@ -244,7 +242,7 @@ def offered(days, monkeypatch):
     (folder / "offer.json").write_bytes(signing.canonical_json(offer))
     sealed = signing.sign_detached(signing.canonical_json(offer), key)
     (folder / "offer.json.sig").write_bytes(sealed)
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(days / "home"))
+    use_keys(monkeypatch, days / "home")
     key_store.trust("microsoft", key.public_key())
     return folder
 
@@ -252,15 +250,13 @@ def offered(days, monkeypatch):
 JOIN_AT = ["--now", "2024-04-02T00:00:00Z"]
 
 
-def test_a_join_refuses_ones_own_victims_and_counts_them(days, offered, capsys):
+def test_a_join_refuses_ones_own_victims_and_counts_them(days, offered):
     words = ["exchange", "join", days / "one", offered, "--output", days / "joint", *JOIN_AT]
-    assert ringtrace(*words) == 0
-    assert "microsoft names 3 identifiers of your own victims: left out" in capsys.readouterr().out
-    (alarm,) = json.loads((days / "joint" / "manifest.json").read_text())["alarms"]
+    assert "microsoft names 3 identifiers of your own victims: left out" in execute(*words).out
+    (alarm,) = manifest_of(days / "joint")["alarms"]
     assert alarm["code"] == "offered_victims"
     assert alarm["message"].startswith("3 identifiers that offers name are your own victims'")
     assert ringtrace("health", days / "joint") == 1
-    capsys.readouterr()
     statuses = status(days / "joint")
     assert statuses[f"phone:{OTHER}"] == Status.INFRASTRUCTURE
     assert PLAIN not in "".join(statuses)
@@ -268,28 +264,26 @@ def test_a_join_refuses_ones_own_victims_and_counts_them(days, offered, capsys):
     assert entries(days / "joint") == entries(days / "one")
 
 
-def test_a_join_refuses_by_the_register_of_previous_and_by_others(days, offered, capsys):
+def test_a_join_refuses_by_the_register_of_previous_and_by_others(days, offered):
     register = days / "later" / VICTIMS.name
     for n, flags in enumerate((["--previous", days / "later"], ["--register", register])):
         joint = days / f"joint-{n}"
         words = ["exchange", "join", days / "one", offered, "--output", joint, *JOIN_AT, *flags]
-        assert ringtrace(*words) == 0
-        assert "4 identifiers of your own victims" in capsys.readouterr().out
+        assert "4 identifiers of your own victims" in execute(*words).out
         assert f"phone:{OTHER}" not in status(joint)
         assert len(entries(joint)) == 2
 
 
-def test_a_join_takes_nothing_by_value_that_is_contested_in_ones_own_run(days, offered, capsys):
+def test_a_join_takes_nothing_by_value_that_is_contested_in_ones_own_run(days, offered):
     both = jsonl(days / "both.jsonl", [*DAY_1, *DAY_2])
     run(days / "contested", "--complaints", both)
     assert entries(days / "contested") == []
     words = ["exchange", "join", days / "contested", offered, "--output", days / "joint", *JOIN_AT]
-    assert ringtrace(*words) == 0
-    assert "contested in your run: left out" in capsys.readouterr().out
+    assert "contested in your run: left out" in execute(*words).out
     statuses = status(days / "joint")
     assert f"phone:{VICTIM}" not in statuses
     assert Status.CONTESTED in statuses.values()
-    alarms = [json.loads((days / name / "manifest.json").read_text())["alarms"]
+    alarms = [manifest_of(days / name)["alarms"]
               for name in ("contested", "joint")]  # fmt: skip
     assert alarms[0] == alarms[1] != []
 
@@ -299,7 +293,7 @@ def test_an_offer_names_none_that_a_later_run_knows_as_a_victims(days):
     known = ["--register", days / "one" / VICTIMS.name]
     named = {}
     for name, flags in (("before", []), ("after", known)):
-        assert ringtrace(*words, "--output", days / name, *flags) == 0
+        execute(*words, "--output", days / name, *flags)
         named[name] = (days / name / "offer.json").read_text()
     assert VICTIM in named["before"]
     assert PLAIN not in named["after"]
@@ -375,21 +369,20 @@ def test_only_its_owner_can_read_the_key_and_the_register(days, home):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_health_tells_of_a_register_that_others_can_read_and_of_one_that_is_gone(days, capsys):
-    assert ringtrace("health", days / "one") == 0
+def test_health_tells_of_a_register_that_others_can_read_and_of_one_that_is_gone(days):
+    execute("health", days / "one")
     (file,) = (days / "one" / VICTIMS.name).iterdir()
     file.chmod(0o644)
-    capsys.readouterr()
-    assert ringtrace("health", days / "one") == 1
-    assert "others can read private/victims/" in capsys.readouterr().out
+    assert "others can read private/victims/" in execute("health", days / "one", status=1).out
     file.unlink()
-    assert ringtrace("health", days / "one") == 1
-    assert "is gone" in capsys.readouterr().out
-    assert ringtrace("health", days / "without", "--previous", days / "one") == 1
-    assert "keeps none" in capsys.readouterr().out
+    assert "is gone" in execute("health", days / "one", status=1).out
+    assert (
+        "keeps none"
+        in execute("health", days / "without", "--previous", days / "one", status=1).out
+    )
 
 
-def test_another_key_is_one_line(days, home, offered, capsys):
+def test_another_key_is_one_line(days, home, offered):
     (home / "register.key").rename(days / "old.key")
     (home / "register.key").write_bytes(bytes(range(32)))
     (home / "register.key").chmod(0o600)
@@ -403,21 +396,21 @@ def test_another_key_is_one_line(days, home, offered, capsys):
         [*batch, "--previous", days / "one"],
         [*stream, "--previous", days / "one"],
     ):
-        error = refused(capsys, words, "--register-key FILE", "--no-register")
+        error = refusal_naming(words, "--register-key FILE", "--no-register")
         assert bytes(range(32)).hex() not in error
         assert not (days / "x").exists()
     (home / "register.key").unlink()
-    refused(capsys, joined, "none is here")
-    assert ringtrace(*joined, "--register-key", days / "old.key") == 0
+    refusal_naming(joined, "none is here")
+    execute(*joined, "--register-key", days / "old.key")
     words = [*batch[:-1], days / "y", "--previous", days / "one"]
-    assert ringtrace(*words, "--register-key", days / "old.key") == 0
+    execute(*words, "--register-key", days / "old.key")
     assert status(days / "y")[f"phone:{SUSPECT}"] == Status.INFRASTRUCTURE
     assert f"phone:{VICTIM}" not in status(days / "y")
 
 
 def test_a_run_without_a_key_store_works_and_keeps_none(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "file" / "home"))
+    use_keys(monkeypatch, tmp_path / "file" / "home")
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "1.jsonl", DAY_1))
     assert "no victim register" in capsys.readouterr().err
     assert not (tmp_path / "run" / VICTIMS.name).exists()

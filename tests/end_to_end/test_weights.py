@@ -4,10 +4,9 @@ import re
 
 import pytest
 
-from pipelines.batch.__main__ import main
 from schemas.tables import CLUSTERS
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import complaint, jsonl, read, run
+from tests.support.run_pipeline import complaint, jsonl, run, table_rows
 
 SHIPPED = (ROOT / "transforms" / "data" / "priority.toml").read_text(encoding="utf-8")
 
@@ -26,7 +25,7 @@ def test_recency_is_seen_from_the_clock(tmp_path):
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows()), *NOW)
     recency = {
         row["name"][-1]: part["value"]
-        for row in read(tmp_path / "run", CLUSTERS).to_pylist()
+        for row in table_rows(tmp_path / "run", CLUSTERS)
         for part in row["priority_parts"]
         if part["part"] == "recency"
     }
@@ -40,17 +39,6 @@ def test_a_file_of_weights_ranks(tmp_path):
     file.write_text(f"{alone}[scale]{rest}", encoding="utf-8")
     complaints = jsonl(tmp_path / "rows.jsonl", rows())
     manifest = run(tmp_path / "run", "--complaints", complaints, "--priority-weights", file, *NOW)
-    priority = {
-        row["name"][-1]: row["priority"] for row in read(tmp_path / "run", CLUSTERS).to_pylist()
-    }
+    priority = {row["name"][-1]: row["priority"] for row in table_rows(tmp_path / "run", CLUSTERS)}
     assert priority == pytest.approx({"1": 25, "2": 50, "3": 100})
     assert manifest["options"]["priority_weights"]["name"] == "mine.toml"
-
-
-def test_a_bad_file_is_refused_in_one_line(tmp_path, capsys):
-    file = tmp_path / "mine.toml"
-    file.write_text(SHIPPED.replace("victims = 30", "victims = -1"))
-    complaints = jsonl(tmp_path / "rows.jsonl", rows())
-    flags = ["--complaints", complaints, "--priority-weights", file, "--output", tmp_path / "run"]
-    assert main([str(word) for word in flags]) == 2
-    assert capsys.readouterr().err == (f"{file}: [weights] victims: out of range; give 0 or more\n")

@@ -1,6 +1,5 @@
 """The lines that a run writes: how far it is, what it used, and why it did not use the rest."""
 
-import json
 import logging
 import os
 import pty
@@ -12,14 +11,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipelines.cli import main
 from pipelines.progress import BUNDLE_LOGGER, Progress, batch_steps, step_of_record
 from pipelines.run_folder import NUMBER_REASONS, REJECT_REASONS, WITHHELD, unread_numbers
 from reports.run import Run
 from schemas.reject import Code
 from schemas.tables import COMPLAINTS
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import call, complaint, jsonl, run
+from tests.support.run_pipeline import call, complaint, json_of, jsonl, run, watch_once
 
 VICTIM = "(202) 456-1414"
 
@@ -122,10 +120,8 @@ def test_a_stream_ends_with_what_it_used_and_refused(tmp_path, capsys):
         [complaint(1), complaint(1), complaint(2), complaint(3, received_at="x")],
     )
     output = tmp_path / "out"
-    flags = ["--watch", str(tmp_path / "in"), "--output", str(output), "--stop-after-idle", "1"]
-    assert main(["stream", *flags]) == 0
+    snapshot = watch_once(tmp_path / "in", output)
     shown = lines(capsys)
-    snapshot = max((output / "snapshots").iterdir())
     assert "2 complaints and 0 calls used" in shown
     assert "0 clusters of two or more" in shown
     assert f"1 rejected row in {output}/rejects: 1 with a time that cannot be read" in shown
@@ -136,8 +132,7 @@ def test_a_stream_ends_with_what_it_used_and_refused(tmp_path, capsys):
 def test_a_stream_without_a_record_says_so(tmp_path, capsys):
     (tmp_path / "in/complaints").mkdir(parents=True)
     output = tmp_path / "out"
-    flags = ["--watch", str(tmp_path / "in"), "--output", str(output), "--stop-after-idle", "1"]
-    assert main(["stream", *flags]) == 0
+    watch_once(tmp_path / "in", output)
     assert f"no snapshot is in {output}/snapshots: no record was read" in lines(capsys)
 
 
@@ -203,4 +198,4 @@ def test_a_terminal_shows_the_share_of_the_work_and_a_pipe_whole_lines(tmp_path)
     assert not in_pipe.stdout
     assert all(line.startswith("ringtrace: ") for line in in_pipe.stderr.splitlines())
     assert all(line.isprintable() for line in in_pipe.stderr.splitlines())
-    assert json.loads((tmp_path / "two/manifest.json").read_bytes())["counts"]["complaints"]["read"]
+    assert json_of(tmp_path / "two/manifest.json")["counts"]["complaints"]["read"]

@@ -5,20 +5,31 @@ import json
 import threading
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
 
-from pipelines import key_store
-from pipelines.streaming.__main__ import main as stream
 from pipelines.user_files import lone_mailboxes
-from reports import tables
 from reports.run import Run
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.exchange_world import Company, ringtrace, trust_key
-from tests.support.leaks import decoded_layers, number_forms
-from tests.support.run_pipeline import call, complaint, jsonl, run
+from tests.support.leaks import decoded_layers, layers_below, number_forms
+from tests.support.run_pipeline import (
+    by_key,
+    call,
+    callbacks,
+    complaint,
+    confirm_all,
+    execute,
+    inbox,
+    json_of,
+    jsonl,
+    run,
+    table_rows,
+    use_keys,
+    watch_once,
+    write_decisions,
+)
 
 RING, SECOND, PAYEE = "(888) 555-0123", "(877) 555-0188", "refund.desk@okbank"
 
@@ -28,7 +39,6 @@ STRANGERS = {MAIL, *number_forms(MOBILE, "US"), *number_forms(SLIP, "US")}
 
 RINGS = {*number_forms(RING, "US")}
 
-CONFIRMED = "2026-03-20T00:00:00Z"
 
 AS_OF = ["--as-of", "2026-04-20T00:00:00Z"]
 
@@ -57,7 +67,7 @@ def honest(org):
             received_at=day(2 * number),
             victim_id=f"v{number}",
             narrative=TOLD[number],
-            phone_numbers=[{"raw": number, "role": "callback"} for number in (RING, SECOND)],
+            phone_numbers=callbacks(RING, SECOND),
             payments=[{"method": "upi", "payee": PAYEE, "amount": "90.00", "currency": "USD"}],
             loss_amount="90.00",
             loss_currency="USD",
@@ -76,10 +86,7 @@ def lies(org):
             received_at=day(30 + number % 9),
             victim_id="liar",
             narrative=f"They said to write to {MAIL} or call {MOBILE}. {TOLD[number % 6]} {number}",
-            phone_numbers=[
-                {"raw": number, "role": "callback"}
-                for number in (RING, SECOND, MOBILE, *([SLIP] if number % 2 else []))
-            ],
+            phone_numbers=callbacks(RING, SECOND, MOBILE, *([SLIP] if number % 2 else [])),
             emails=[MAIL],
             payments=[{"method": f"to {MAIL}", "payee": PAYEE, "amount": "1", "currency": "USD"}],
             claimed_brand=f"Jane of {MAIL}",
@@ -106,13 +113,7 @@ def calls(org):
 def office(tmp_path_factory):
     """Two companies that the liar lies to, the runs of both, and a confirmation of before."""
     folder = tmp_path_factory.mktemp("office")
-    decisions = folder / "decisions.csv"
-    with decisions.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(
-            "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
-        )
-        rows.writerow(["C-1", "confirm", "+18885550123", "", "ann", "rang it", CONFIRMED, ""])
+    decisions = confirm_all(folder / "decisions.csv", ["+18885550123"], "2026-03-20T00:00:00Z")
     companies = {}
     for org in ("amazon", "microsoft"):
         made = folder / org
@@ -128,29 +129,19 @@ def office(tmp_path_factory):
 
 
 def act_as(monkeypatch, company):
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
+    use_keys(monkeypatch, company.home)
 
 
 def files_naming(folder, values):
     """The files below a folder in which one of the values stands, in any layer."""
     wanted = [value.encode() for value in values if len(value) > 6]
-    return sorted(
-        str(path.relative_to(folder))
-        for path in Path(folder).rglob("*")
-        if path.is_file()
-        and any(
-            value in layer
-            for layer in decoded_layers(path.name, path.read_bytes())
-            for value in wanted
-        )
-    )
+    layers = layers_below(folder)
+    naming = {path for path, layer in layers if any(value in layer for value in wanted)}
+    return sorted(str(path.relative_to(folder)) for path in naming)
 
 
 def member_rows(company):
-    return {
-        member["entity_id"]: member
-        for member in tables.read_table(company.run, MEMBERS).to_pylist()
-    }
+    return by_key(company.run, MEMBERS)
 
 
 def test_the_liar_is_in_the_cluster_and_in_the_runs_own_pages(office):
@@ -175,7 +166,7 @@ def test_an_export(office, tmp_path, form, scope):
     ring = member_rows(office[0]["amazon"])["phone:+18885550123"]["cluster_id"]
     which = ["--all"] if scope == "all" else ["--cluster", ring]
     words = ["export", run_folder, *which, "--format", form, "--output", tmp_path / "out"]
-    assert ringtrace(*words) == 0
+    execute(*words)
     assert files_naming(tmp_path, STRANGERS) == []
     assert files_naming(tmp_path, RINGS) == ["out"]
 
@@ -183,7 +174,7 @@ def test_an_export(office, tmp_path, form, scope):
 def test_ones_own_export_names_all_and_marks_them(office, tmp_path):
     company = office[0]["amazon"]
     flags = ["--all", "--format", "csv", "--output", tmp_path / "own.csv", "--include-verify"]
-    assert ringtrace("export", company.run, *flags) == 0
+    execute("export", company.run, *flags)
     rows = list(csv.DictReader((tmp_path / "own.csv").open(encoding="utf-8-sig")))
     assert {row["entity_id"]: row["tier"] for row in rows} == {
         name: member["tier"] for name, member in member_rows(company).items()
@@ -192,7 +183,7 @@ def test_ones_own_export_names_all_and_marks_them(office, tmp_path):
 
 def test_the_redacted_report(office, tmp_path):
     company = office[0]["amazon"]
-    assert ringtrace("report", company.run, "--redact", "--output", tmp_path / "out") == 0
+    execute("report", company.run, "--redact", "--output", tmp_path / "out")
     assert files_naming(tmp_path / "out", STRANGERS) == []
     assert "report/data/part-0.js" in files_naming(tmp_path / "out", RINGS)
 
@@ -203,10 +194,9 @@ def offer(office, monkeypatch, folder, sender="microsoft", to="amazon", *flags):
     return ringtrace(*words, *NOW, *flags)
 
 
-def test_an_offer_and_what_is_joined_of_it(office, monkeypatch, tmp_path, capsys):
+def test_an_offer_and_what_is_joined_of_it(office, monkeypatch, tmp_path):
     companies, decisions = office
-    assert offer(office, monkeypatch, tmp_path / "offer") == 0
-    told = capsys.readouterr().out
+    told = execute(offer, office, monkeypatch, tmp_path / "offer").out
     assert "to be verified before use" in told and "nothing leaves" in told
     assert files_naming(tmp_path / "offer", STRANGERS) == []
     assert files_naming(tmp_path / "offer", RINGS) == ["offer.json"]
@@ -215,12 +205,9 @@ def test_an_offer_and_what_is_joined_of_it(office, monkeypatch, tmp_path, capsys
     run(clean, "--complaints", jsonl(tmp_path / "c.jsonl", honest("amazon")), *AS_OF)
     act_as(monkeypatch, companies["amazon"])
     flags = ["--output", tmp_path / "joint", "--decisions", decisions, *NOW]
-    assert ringtrace("exchange", "join", clean, tmp_path / "offer", *flags) == 0
+    execute("exchange", "join", clean, tmp_path / "offer", *flags)
     assert files_naming(tmp_path / "joint", STRANGERS) == []
-    joined = {
-        member["entity_id"]: member
-        for member in tables.read_table(tmp_path / "joint", MEMBERS).to_pylist()
-    }
+    joined = by_key(tmp_path / "joint", MEMBERS)
     assert joined["phone:+18885550123"]["tier"] == "core"
     assert joined["phone:+18885550123"]["reporters"] > 6
 
@@ -232,7 +219,7 @@ def test_an_offer_without_any_review_stands_on_three_accounts(office, monkeypatc
     run(bare, *files, "--calls", companies["microsoft"].calls, *AS_OF)
     act_as(monkeypatch, companies["microsoft"])
     words = ["exchange", "offer", bare, "--to", "amazon", "--output", tmp_path / "offer", *NOW]
-    assert ringtrace(*words) == 0
+    execute(*words)
     assert files_naming(tmp_path / "offer", STRANGERS) == []
     assert files_naming(tmp_path / "offer", RINGS) == ["offer.json"]
 
@@ -246,13 +233,13 @@ def test_a_referral_with_its_requests_stix_and_misp(office, monkeypatch, tmp_pat
     words += ["--complaints", company.complaints, "--calls", company.calls]
     words += ["--decisions", decisions, "--excerpts", "--output", tmp_path / "package"]
     agreed = ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
-    assert ringtrace(*words, *agreed) == 0
+    execute(*words, *agreed)
     assert files_naming(tmp_path / "package", STRANGERS) == []
     named = files_naming(tmp_path / "package", RINGS)
     for way in ("cluster.stix.json", "cluster.misp.json", "cluster.graphml", "referral.html"):
         assert f"data/{way}" in named
     assert any(name.startswith("data/requests/") for name in named)
-    facts = json.loads((tmp_path / "package/data/package.json").read_bytes())
+    facts = json_of(tmp_path / "package/data/package.json")
     rows = member_rows(company)
     assert facts["members_left_out"] == sum(
         row["cluster_id"] == ring and (row["tier"], row["review"]) != ("core", "reviewed")
@@ -261,26 +248,23 @@ def test_a_referral_with_its_requests_stix_and_misp(office, monkeypatch, tmp_pat
     assert facts["victims"] <= 7
 
 
-def test_a_cluster_of_lies_is_refused_whoever_answers(office, monkeypatch, tmp_path, capsys):
+def test_a_cluster_of_lies_is_refused_whoever_answers(office, monkeypatch, tmp_path):
     companies, _ = office
     lied = tmp_path / "lies.jsonl"
     jsonl(
         lied, [report | {"phone_numbers": report["phone_numbers"][2:]} for report in lies("amazon")]
     )
-    confirm = tmp_path / "decisions.csv"
-    confirm.write_text(
-        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-        "C-1,confirm,+12125550147,,ann,looks bad,2026-04-15T00:00:00Z,\n"
+    confirm = write_decisions(
+        tmp_path / "decisions.csv", "C-1,confirm,+12125550147,,ann,looks bad,2026-04-15T00:00:00Z,"
     )
     run(tmp_path / "run", "--complaints", lied, "--decisions", confirm, *AS_OF)
     where = pc.field("status") == "confirmed"
-    (row,) = tables.read_table(tmp_path / "run", CLUSTERS, where=where).to_pylist()
+    (row,) = table_rows(tmp_path / "run", CLUSTERS, where)
     act_as(monkeypatch, companies["amazon"])
     words = ["referral", tmp_path / "run", "--cluster", row["cluster_id"], "--complaints", lied]
     words += ["--recipient", "in-cbi", "--output", tmp_path / "package"]
     agreed = ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
-    assert ringtrace(*words, *agreed) == 1
-    assert "nothing_reviewed" in capsys.readouterr().err
+    assert "nothing_reviewed" in execute(*words, *agreed, status=1).err
     assert not (tmp_path / "package").exists()
 
 
@@ -298,9 +282,7 @@ def test_alerts_to_a_webhook(office, tmp_path):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    watched, output = tmp_path / "in", tmp_path / "out"
-    for name in ("complaints", "calls"):
-        (watched / name).mkdir(parents=True)
+    watched, output = inbox(tmp_path / "in"), tmp_path / "out"
     # Six more people in one day cross the threshold; forty complaints of one person do not.
     today = [
         report | {"received_at": f"2026-04-08T{10 + n:02d}:00:00Z", "complaint_id": f"t{n}",
@@ -310,10 +292,9 @@ def test_alerts_to_a_webhook(office, tmp_path):
     known = tmp_path / "known"
     run(known, "--complaints", jsonl(tmp_path / "c.jsonl", honest("amazon")), *AS_OF)
     jsonl(watched / "complaints" / "a.jsonl", [*honest("amazon"), *lies("amazon"), *today])
-    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--tick-interval", 1]
-    words += ["--previous", known, "--webhook", f"http://127.0.0.1:{server.server_port}/"]
+    webhook = f"http://127.0.0.1:{server.server_port}/"
     try:
-        assert stream([*map(str, words)]) == 0
+        watch_once(watched, output, "--previous", known, "--webhook", webhook)
     finally:
         server.shutdown()
     posted = b"\n".join(bodies).decode()
@@ -343,8 +324,7 @@ def test_what_one_call_or_a_field_of_the_input_names_is_in_no_copy_that_leaves(t
     ]
     rows = [report | {f"Jane Roe {place}": 1} for place, report in enumerate(honest("amazon"))]
     inputs = ["--complaints", jsonl(tmp_path / "c.jsonl", rows)]
-    decisions = tmp_path / "zq-decided-by-jane-roe.csv"
-    decisions.write_text("decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n")
+    decisions = write_decisions(tmp_path / "zq-decided-by-jane-roe.csv")
     inputs += ["--calls", jsonl(tmp_path / "k.jsonl", calls), "--decisions", decisions]
     run(tmp_path / "run", *inputs, *AS_OF)
     ringtrace("report", tmp_path / "run", "--redact", "--output", tmp_path / "copy")

@@ -1,7 +1,5 @@
 """Parts that the tests of pipelines on an engine share."""
 
-from pathlib import Path
-
 from pipelines import flink_options
 
 
@@ -14,9 +12,3 @@ def stream_flags(address: str) -> list[str]:
     """Beam options of a stream that is sent to a job server."""
     flags = engine_flags(address)
     return [*flags, "--streaming", *flink_options.stream_flags(flags)]
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, by name."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

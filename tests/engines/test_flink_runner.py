@@ -2,11 +2,10 @@
 
 import pytest
 
-from tests.engines.batch import files_of
 from tests.engines.cache import MissingEngineError
 from tests.engines.flink_jar import flink_jar
 from tests.engines.servers import STACK
-from tests.support.run_pipeline import EXAMPLES, run
+from tests.support.run_pipeline import EXAMPLES, files_below, run
 
 
 @pytest.fixture
@@ -25,6 +24,6 @@ def test_a_batch_run_by_flink_runner_equals_one_here(tmp_path, jar, monkeypatch)
     run(tmp_path / "here", *flags)
     flink = ["--runner=FlinkRunner", "--flink_master=[local]", f"--flink_job_server_jar={jar}"]
     run(tmp_path / "flink", *flags, *flink)
-    expected, made = files_of(tmp_path / "here"), files_of(tmp_path / "flink")
+    expected, made = files_below(tmp_path / "here"), files_below(tmp_path / "flink")
     assert sorted(made) == sorted(expected)
     assert [name for name, content in made.items() if content != expected[name]] == []

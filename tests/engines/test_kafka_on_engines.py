@@ -75,6 +75,19 @@ def alerts_sent(kafka, topic):
     return {key.decode(): json.loads(value) for key, value in read_all(kafka, topic)}
 
 
+RAISED = {("threshold", "phone:+18555550106"), ("several_orgs", "phone:+18445550107")}
+"""The alerts of the records of the tests."""
+
+
+def live(kafka, beam_kafka, topic, folder):
+    """The words of a stream from a topic, whose alerts go to a topic."""
+    return [
+        *("--kafka-servers", kafka, "--kafka-complaints", topic, "--tick-interval", 5),
+        *("--kafka-alerts", f"{topic}-alerts", "--kafka-expansion", beam_kafka),
+        *("--output", folder / "out"),
+    ]
+
+
 def streamed(words, engine, enough):
     """Run a stream on an engine until it has raised enough."""
     flags = stream_flags(engine)
@@ -95,23 +108,10 @@ def test_alerts_of_a_topic_are_in_a_topic_once(kafka, beam_kafka, engine, topic,
     rows = [*KNOWN, *NEW, *NEW, *INNOCENT]
     send(kafka, f"{topic}-calls", [line(row) for row in CALLS])
     send(kafka, topic, [line(row, row["source_org"]) for row in rows])
-    expected = {("threshold", "phone:+18555550106"), ("several_orgs", "phone:+18445550107")}
-    words = [
-        *("--kafka-servers", kafka, "--kafka-complaints", topic),
-        *("--kafka-calls", f"{topic}-calls"),
-        *(
-            "--kafka-alerts",
-            f"{topic}-alerts",
-            "--kafka-expansion",
-            beam_kafka,
-            "--tick-interval",
-            5,
-        ),
-        *("--output", tmp_path / "out"),
-    ]
-    streamed(words, engine, lambda: len(read_all(kafka, f"{topic}-alerts")) >= len(expected))
+    words = [*live(kafka, beam_kafka, topic, tmp_path), "--kafka-calls", f"{topic}-calls"]
+    streamed(words, engine, lambda: len(read_all(kafka, f"{topic}-alerts")) >= len(RAISED))
     sent = alerts_sent(kafka, f"{topic}-alerts")
-    assert kinds_of(sent) == expected
+    assert kinds_of(sent) == RAISED
     assert all(key == alert["alert_id"] for key, alert in sent.items())
     assert len(read_all(kafka, f"{topic}-alerts")) == len(sent)
 
@@ -122,17 +122,8 @@ def test_avro_values_of_a_topic_raise_the_same_alerts_and_what_is_none_is_reject
     (tmp_path / "complaint.avsc").write_text(json.dumps(SCHEMA))
     send(kafka, topic, [(b"k", b"\0no Avro"), *map(avro, [*KNOWN, *NEW, *INNOCENT])])
     words = [
-        *("--kafka-servers", kafka, "--kafka-complaints", topic, "--encoding"),
-        *("avro-confluent", "--avro-schema", tmp_path / "complaint.avsc"),
-        *(
-            "--kafka-alerts",
-            f"{topic}-alerts",
-            "--kafka-expansion",
-            beam_kafka,
-            "--tick-interval",
-            5,
-        ),
-        *("--output", tmp_path / "out"),
+        *live(kafka, beam_kafka, topic, tmp_path),
+        *("--encoding", "avro-confluent", "--avro-schema", tmp_path / "complaint.avsc"),
     ]
 
     def enough():
@@ -140,10 +131,7 @@ def test_avro_values_of_a_topic_raise_the_same_alerts_and_what_is_none_is_reject
         return rejects and len(read_all(kafka, f"{topic}-alerts")) >= 2
 
     streamed(words, engine, enough)
-    assert kinds_of(alerts_sent(kafka, f"{topic}-alerts")) == {
-        ("threshold", "phone:+18555550106"),
-        ("several_orgs", "phone:+18445550107"),
-    }
+    assert kinds_of(alerts_sent(kafka, f"{topic}-alerts")) == RAISED
     (reject,) = ds.dataset(tmp_path / "out" / "rejects").to_table().to_pylist()
     assert reject["source"].startswith(f"kafka:{topic}:")
     assert reject["code"] == Code.BAD_ENCODING

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pytest
 
 from pipelines import key_store
 from reports import signing, tables
@@ -15,7 +14,15 @@ from schemas.entity import is_withheld
 from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
 from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS
-from tests.support.run_pipeline import ringtrace
+from tests.support.run_pipeline import (
+    column,
+    confirm_all,
+    execute,
+    keys_in,
+    ringtrace,
+    table_rows,
+    use_keys,
+)
 
 CLOCK = "2026-05-02T00:00:00Z"
 """The clock of the runs of the world."""
@@ -47,15 +54,14 @@ class World:
 
 def trust_key(company: Company, partner: Company) -> None:
     """Lets a company trust the key of a partner, as two people agree over the telephone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(partner.home))
+    with keys_in(partner.home) as patch:
         key = key_store.own_key().public_key()
-        patch.setenv(key_store.HOME_VARIABLE, str(company.home))
+        use_keys(patch, company.home)
         pem = company.home / "theirs.pem"
         company.home.mkdir(exist_ok=True)
         pem.write_bytes(signing.public_pem(key))
         mark = ["--fingerprint", signing.key_id(key)]
-        assert ringtrace("keys", "trust", partner.org, pem, *mark) == 0
+        execute("keys", "trust", partner.org, pem, *mark)
 
 
 def rows(path: Path) -> list[dict]:
@@ -68,16 +74,10 @@ def reviewed_run(company: Company, folder: Path) -> Path:
     wanted = pc.field("cluster_id").isin(clusters["cluster_id"].combine_chunks())
     members = tables.read_table(company.run, MEMBERS, ["entity_id", "cluster_id"], wanted)
     first = {row["cluster_id"]: row["entity_id"] for row in members.to_pylist()}
-    lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
-    lines += [
-        f'C-{n},confirm,"{entity_id}",,Priya Rao,rang them,2026-04-01T00:00:00Z,'
-        for n, entity_id in enumerate(sorted(first.values()))
-    ]
-    decisions = folder / "decisions.csv"
-    decisions.write_text("\n".join(lines) + "\n")
+    decisions = confirm_all(folder / "decisions.csv", first.values(), "2026-04-01T00:00:00Z")
     files = ["--complaints", company.complaints, "--calls", company.calls]
     seen = ["--previous", company.run, "--decisions", decisions]
-    assert ringtrace("batch", *files, *seen, "--output", folder / "reviewed", "--now", CLOCK) == 0
+    execute("batch", *files, *seen, "--output", folder / "reviewed", "--now", CLOCK)
     return folder / "reviewed"
 
 
@@ -94,14 +94,14 @@ class Joint:
     def __init__(self, world, first, patch, folder):
         self.world, self.run, self.package = world, folder / "run", folder / "package"
         self.folder, self.home, self.offer = folder, folder / "home", folder / "offer"
-        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
+        use_keys(patch, world.microsoft.home)
         words = ["exchange", "offer", world.microsoft.run, "--to", "amazon"]
-        assert ringtrace(*words, "--output", self.offer, "--now", ISSUED) == 0
+        execute(*words, "--output", self.offer, "--now", ISSUED)
         self.home.mkdir()
         for name in ("register.key", "own.pem"):
             shutil.copy2(world.amazon.home / name, self.home)
         trust_key(dataclasses.replace(world.amazon, home=self.home), world.microsoft)
-        patch.setenv(key_store.HOME_VARIABLE, str(self.home))
+        use_keys(patch, self.home)
         who = tables.read_table(first, CONTRIBUTORS, ["entity_id", "cluster_id", "contributor"])
         by = {}
         for row in who.to_pylist():
@@ -109,23 +109,17 @@ class Joint:
             ids.append(row["entity_id"])
         both = [cluster for cluster in by.values() if set(cluster) == {"amazon", "microsoft"}]
         largest = max(both, key=lambda cluster: sum(map(len, cluster.values())))
-        ids = sorted({entity for seen in largest.values() for entity in seen})
-        decisions = folder / "decisions.csv"
+        ids = {entity for seen in largest.values() for entity in seen}
         # The analyst saw all but the calls since the last complaint.
         newest = pc.max(tables.read_table(first, COMPLAINTS, ["received_at"])["received_at"])
         when = f"{newest.as_py():%Y-%m-%dT%H:%M:%SZ}"
-        lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
-        lines += [
-            f"C-{n},confirm,{entity},,Priya Rao,seen by both,{when},"
-            for n, entity in enumerate(ids)
-            if "#" not in entity and not is_withheld(entity)
-        ]
-        decisions.write_text("\n".join(lines) + "\n")
+        ids = [entity for entity in ids if "#" not in entity and not is_withheld(entity)]
+        decisions = confirm_all(folder / "decisions.csv", ids, when, "seen by both")
         words = ["exchange", "join", world.amazon.run, self.offer, "--now", NOW]
         seen = ["--previous", first, "--decisions", decisions]
-        assert ringtrace(*words, *seen, "--output", self.run) == 0
+        execute(*words, *seen, "--output", self.run)
         where = pc.field("status") == "confirmed"
-        confirmed = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
+        confirmed = table_rows(self.run, CLUSTERS, where)
         self.cluster = max(confirmed, key=lambda row: (row["size"], row["cluster_id"]))
         assert self.referral(self.package, *AGREED) == 0
 
@@ -133,7 +127,7 @@ class Joint:
         """The same runs, with keys and a ledger that a module may change."""
         twin = copy.copy(self)
         twin.patch, twin.home = patch, shutil.copytree(self.home, folder / "home")
-        patch.setenv(key_store.HOME_VARIABLE, str(twin.home))
+        use_keys(patch, twin.home)
         return twin
 
     def referral(self, output, *more):
@@ -153,9 +147,7 @@ def victims(company, run, named):
     where = pc.field("entity_id").isin(pa.array(sorted(named))) & (
         pc.field("source_org") == company.org
     )
-    named_in = tables.read_table(
-        run, MENTIONS, ["record_kind", "record_id", "role"], where
-    ).to_pylist()
+    named_in = table_rows(run, MENTIONS, where)
     raw = {row["complaint_id"]: row for row in rows(company.complaints)}
     raw |= {row["call_id"]: row for row in rows(company.calls)}
     ids = {row["record_id"] for row in named_in if row["role"] in HARD_ROLES}
@@ -179,7 +171,7 @@ class Counted(Joint):
         self.folder, self.package, world = folder, folder / "package", joint.world
         cluster_id = self.cluster["cluster_id"]
         here = pc.field("cluster_id") == cluster_id
-        members = tables.read_table(self.run, MEMBERS, ["entity_id"], here)["entity_id"].to_pylist()
+        members = column(self.run, MEMBERS, "entity_id", here)
         theirs = here & (pc.field("contributor") == "microsoft")
         offered = tables.read_table(self.run, CONTRIBUTORS, ["entity_id"], theirs)["entity_id"]
         self.own = victims(world.amazon, self.run, members)
@@ -212,7 +204,7 @@ class Counted(Joint):
 
     def at(self, org):
         home = self.home if org == "amazon" else self.world.microsoft.home
-        self.patch.setenv(key_store.HOME_VARIABLE, str(home))
+        use_keys(self.patch, home)
         return ["--from", org, *AT]
 
     def letter(self, move, *words, out, org="amazon", status=0):

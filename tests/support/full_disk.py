@@ -12,7 +12,7 @@ RENAMES = ((Path, "rename"), (Path, "replace"))
 
 
 class FullDisk:
-    """Counts what writes or renames, and refuses the `at`-th: from there on no write has room."""
+    """Counts what writes or renames, and refuses the `fail_at`-th: from then no write has room."""
 
     def __init__(self, patch, fail_at=10**9):
         self.count, self.at = 0, fail_at

@@ -11,8 +11,7 @@ from unittest import mock
 
 from pipelines import key_store
 from reports import signing
-from schemas.decision import DECISION
-from tests.support.run_pipeline import ringtrace
+from tests.support.run_pipeline import Printed, confirm_all, execute, json_of
 
 ORGS = ("amazon", "google", "microsoft")
 
@@ -33,22 +32,30 @@ class HubWorld:
     def run(self, org: str) -> Path:
         return self.folder / f"run-{org}"
 
-    def at(self, org: str, *words: object) -> int:
+    def at(self, org: str, *words: object, status: int | None = 0) -> Printed:
         """Runs a command with the keys of an organisation."""
         with mock.patch.dict(os.environ, {key_store.HOME_VARIABLE: str(self.home(org))}):
-            return ringtrace(*words)
+            return execute(*words, status=status)
 
-    def do(self, org: str, word: str, *words: object, day: int = 1, month: int = 6) -> int:
+    def do(
+        self,
+        org: str,
+        word: str,
+        *words: object,
+        day: int = 1,
+        month: int = 6,
+        status: int | None = 0,
+    ) -> Printed:
         """Runs a command of the hub on a day of 2026, or today, which is day 0."""
         when = ["--now", f"2026-{month:02}-{day:02}T10:00:00Z"] if day else []
         target = [self.run(org), self.hub] if word == "publish" else [self.hub]
-        return self.at(org, "exchange", "hub", word, *target, *words, *when)
+        return self.at(org, "exchange", "hub", word, *target, *words, *when, status=status)
 
     def pem(self, org: str) -> Path:
         return self.folder / f"{org}.pem"
 
     def record(self, org: str) -> dict:
-        return json.loads((self.home(org) / "hubs" / "acx.json").read_bytes())
+        return json_of(self.home(org) / "hubs" / "acx.json")
 
     def copy(self, folder: Path) -> HubWorld:
         """Copies keys and hub to another folder, and names the same runs."""
@@ -64,19 +71,19 @@ class HubWorld:
 def make_hub(world: HubWorld, day: int = 1, *charter: object) -> None:
     """Makes the keys, and the hub of three members on 1 June 2026, or today, which is day 0."""
     for org in (*ORGS, HOST):
-        assert world.at(org, "keys", "export", "--output", world.pem(org)) == 0
+        world.at(org, "keys", "export", "--output", world.pem(org))
     host = signing.key_id(signing.read_public_key(world.pem(HOST).read_bytes(), "host"))
     for org in ORGS:
         words = ["keys", "trust", HOST, world.pem(HOST), "--fingerprint", host]
-        assert world.at(org, *words) == 0
-    assert world.do(HOST, "init", "--name", "acx", "--from", HOST, *charter, day=day) == 0
+        world.at(org, *words)
+    world.do(HOST, "init", "--name", "acx", "--from", HOST, *charter, day=day)
     add = ["--add", "amazon", "--pem", world.pem("amazon")]
-    assert world.do(HOST, "members", *add, day=day) == 0
+    world.do(HOST, "members", *add, day=day)
     add = ["--add", "google", "--pem", world.pem("google")]
-    assert world.do("amazon", "members", *add, day=day) == 0
+    world.do("amazon", "members", *add, day=day)
     agree(world, HOST, day)
     add = ["--add", "microsoft", "--pem", world.pem("microsoft")]
-    assert world.do("amazon", "members", *add, day=day) == 0
+    world.do("amazon", "members", *add, day=day)
     agree(world, "google", day)
 
 
@@ -86,14 +93,14 @@ def newest_list(world: HubWorld) -> str:
 
 
 def agree(world: HubWorld, org: str, day: int = 1) -> None:
-    assert world.do(org, "members", "--sign", newest_list(world), day=day) == 0
+    world.do(org, "members", "--sign", newest_list(world), day=day)
 
 
 def make_world(folder: Path) -> HubWorld:
     """Simulates one world, of which each organisation has a third of the complaints."""
     world = HubWorld(folder)
     made = "--complaints 700 --operations 6 --seed 7".split()
-    assert ringtrace("simulate", folder / "in", *made) == 0
+    execute("simulate", folder / "in", *made)
     moved = set()
     for kind in ("complaints", "calls"):
         rows = {org: [] for org in ORGS}
@@ -114,16 +121,11 @@ def make_world(folder: Path) -> HubWorld:
         moved.discard(None)
     truth = (folder / "in" / "truth.csv").read_text().splitlines()[1:]
     ids = sorted({row.partition(",")[0] for row in truth if "#" not in row})
-    rows = [
-        f"C-{n},confirm,{entity_id},,Ada Cole,seen,2026-05-20T00:00:00Z,"
-        for n, entity_id in enumerate(ids)
-    ]
-    decisions = folder / "decisions.csv"
-    decisions.write_text("\n".join([",".join(DECISION.names), *rows]) + "\n")
+    decisions = confirm_all(folder / "decisions.csv", ids, "2026-05-20T00:00:00Z")
     for org in ORGS:
         files = ["--complaints", folder / "records" / "complaints" / f"{org}.jsonl"]
         files += ["--calls", folder / "records" / "calls" / f"{org}.jsonl"]
         words = ["batch", *files, "--decisions", decisions, "--output", world.run(org)]
-        assert world.at(org, *words) == 0
+        world.at(org, *words)
     make_hub(world)
     return world

@@ -9,6 +9,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
@@ -67,6 +68,14 @@ def values_in(whole: bytes, values: Iterable[str]) -> set[str]:
         there |= {end for end in ends if int.from_bytes(end) in seen}
     likely = (form for form in value_of if form[-8:] in there)
     return {value_of[form] for form in likely if form in whole}
+
+
+def layers_below(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yields the layers of each file below a folder, with its path."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            for layer in decoded_layers(path.name, path.read_bytes()):
+                yield path, layer
 
 
 def decoded_layers(name: str, content: bytes) -> Iterator[bytes]:

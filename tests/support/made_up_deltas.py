@@ -57,6 +57,8 @@ def contents_of(delta: Delta) -> set[tuple]:
         (ids[line["row"]], *line["values"], *line["words"])
         for line in delta.fingerprints.to_pylist()
     ]
-    assert [print_[0] for print_ in prints] == delta.fingerprints["complaint_id"].to_pylist()
+    assert [fingerprint[0] for fingerprint in prints] == delta.fingerprints[
+        "complaint_id"
+    ].to_pylist()
     people = {tuple(line.values()) for line in delta.phrases.to_pylist()}
     return times | {(ids[row], entity) for row, entity in pairs} | set(prints) | people

@@ -17,14 +17,13 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import ringtrace as rt
 from pipelines import cli, key_store
 from reports import signing
 from schemas.tables import MEMBERS
-from tests.support.run_pipeline import call, complaint, jsonl, read
+from tests.support.run_pipeline import call, complaint, jsonl, keys_in, read, use_keys
 from tests.support.script_texts import SCRIPT
 
 RELEASES = Path(__file__).with_name("releases")
@@ -129,11 +128,10 @@ def make_fixture(folder: Path) -> None:
         path.mkdir()
     keys = {org: own_keys(path / "home", org) for org, path in orgs.items()}
     own, partner = orgs["amazon"], orgs["microsoft"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(partner / "home"))
+    with keys_in(partner / "home") as patch:
         to = ["--to", "amazon", "--output", own / "offer", *OFFERED]
         ringtrace("exchange", "offer", make_run(partner, "microsoft"), *to)
-        patch.setenv(key_store.HOME_VARIABLE, str(own / "home"))
+        use_keys(patch, own / "home")
         key_store.trust("microsoft", keys["microsoft"].public_key())
         run = make_run(own, "amazon")
         decisions = ["--decisions", own / "decisions.csv"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow.compute as pc
 
 from schemas.tables import CLUSTERS
-from tests.support.run_pipeline import call, complaint, jsonl, read, ringtrace
+from tests.support.run_pipeline import call, complaint, execute, jsonl, read, write_decisions
 
 RING = "phone:+18882223344"
 
@@ -43,18 +43,17 @@ class SmallRing:
         self.calls = jsonl(folder / "calls.jsonl", calls)
         self.inbox = folder / "inbox"
         (self.inbox / "complaints").mkdir(parents=True)
-        self.decisions = folder / "decisions.csv"
-        self.decisions.write_text(
-            "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-            f"D1,confirm,{RING},,Priya Rao,rang them,2024-03-20T00:00:00Z,\n"
+        self.decisions = write_decisions(
+            folder / "decisions.csv",
+            f"D1,confirm,{RING},,Priya Rao,rang them,2024-03-20T00:00:00Z,",
         )
         self.inputs = ["--complaints", self.complaints, "--calls", self.calls]
         fewer = jsonl(folder / "fewer.jsonl", records[1:])
-        assert ringtrace("keys", "make") == 0
+        execute("keys", "make")
         for name, rows in (("run", self.complaints), ("other", fewer)):
             words = ["batch", "--complaints", rows, "--calls", self.calls]
             more = ["--decisions", self.decisions, "--now", NOW, "--output", folder / name]
-            assert ringtrace(*words, *more) == 0
+            execute(*words, *more)
         self.run, self.other = folder / "run", folder / "other"
         (cluster,) = read(self.run, CLUSTERS).filter(pc.field("status") == "confirmed").to_pylist()
         self.cluster = cluster["cluster_id"]

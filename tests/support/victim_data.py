@@ -18,6 +18,8 @@ import phonenumbers as pn
 from stdnum import verhoeff
 from stdnum.gb import nhs
 
+from tests.support.run_pipeline import callbacks
+
 COUNTRY = {
     "en": "US", "es": "ES", "de": "DE", "fr": "FR", "it": "IT", "pt": "BR", "nl": "NL", "hi": "IN",
 }  # fmt: skip
@@ -239,7 +241,7 @@ def _row(number: int, language: str, **fields: Any) -> dict[str, Any]:
         "victim_country": COUNTRY[language],
         "channel": "phone_inbound",
         "claimed_brand": "Amazon",
-        "phone_numbers": [{"raw": RING_NUMBERS[number % 3], "role": "callback"}],
+        "phone_numbers": callbacks(RING_NUMBERS[number % 3]),
         "urls": [f"https://{RING_SITE}/"],
         "narrative": "They said that my order was on hold.",
     } | fields

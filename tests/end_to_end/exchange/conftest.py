@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines import key_store
 from schemas.manifest import SIMULATED_NAME
 from tests.support.exchange_world import (
     CLOCK,
@@ -14,16 +13,16 @@ from tests.support.exchange_world import (
     Joint,
     World,
     reviewed_run,
-    ringtrace,
     trust_key,
 )
+from tests.support.run_pipeline import execute, keys_in, use_keys
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     made = "--complaints 900 --operations 8 --seed 7".split()
-    assert ringtrace("simulate", folder / "in", *made) == 0
+    execute("simulate", folder / "in", *made)
     (folder / "in" / SIMULATED_NAME).unlink()  # a join does not know that a world is simulated
     companies = []
     for org in ("amazon", "microsoft"):
@@ -35,9 +34,8 @@ def world(tmp_path_factory):
             run=folder / org,
         )
         files = ["--complaints", company.complaints, "--calls", company.calls]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(key_store.HOME_VARIABLE, str(company.home))
-            assert ringtrace("batch", *files, "--output", company.run, "--now", CLOCK) == 0
+        with keys_in(company.home):
+            execute("batch", *files, "--output", company.run, "--now", CLOCK)
         companies.append(company)
     whole = World(folder / "in", *companies)
     trust_key(whole.amazon, whole.microsoft)
@@ -50,7 +48,7 @@ def act_as(monkeypatch):
     """Act as a company: its keys are one's own."""
 
     def become(company: Company) -> None:
-        monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
+        use_keys(monkeypatch, company.home)
 
     return become
 
@@ -63,7 +61,7 @@ def offered(world, act_as, tmp_path):
         act_as(world.microsoft)
         flags = {"--to": "amazon", "--output": tmp_path / name, "--now": ISSUED} | changes
         words = [word for flag in flags.items() for word in flag]
-        assert ringtrace("exchange", "offer", world.microsoft.run, *words) == 0
+        execute("exchange", "offer", world.microsoft.run, *words)
         return tmp_path / name
 
     return make
@@ -73,14 +71,13 @@ def offered(world, act_as, tmp_path):
 def joined(world, tmp_path_factory):
     """Amazon's run joined with microsoft's offer of what it reviewed, each with their own keys."""
     folder = tmp_path_factory.mktemp("joined")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
+    with keys_in(world.microsoft.home) as patch:
         made = ["--to", "amazon", "--output", folder / "offer", "--now", "2026-05-01T00:00:00Z"]
         theirs = reviewed_run(world.microsoft, folder)
-        assert ringtrace("exchange", "offer", theirs, *made) == 0
-        patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
+        execute("exchange", "offer", theirs, *made)
+        use_keys(patch, world.amazon.home)
         words = [world.amazon.run, folder / "offer", "--output", folder / "run", "--now", CLOCK]
-        assert ringtrace("exchange", "join", *words) == 0
+        execute("exchange", "join", *words)
     return folder
 
 

@@ -1,7 +1,6 @@
 """Three organisations and a host: what one publishes, the others join, until it is taken back."""
 
 import base64
-import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -30,6 +29,7 @@ from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.support.full_disk import FullDisk
 from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_hub, make_world, newest_list
 from tests.support.leaks import number_forms, values_in
+from tests.support.run_pipeline import column, json_of, manifest_of, table_rows
 from tests.support.taxii_server import running
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
@@ -45,7 +45,7 @@ def filled(made, tmp_path_factory):
     """The hub on 2 June, when the host has collected what all three published."""
     world = made.copy(tmp_path_factory.mktemp("filled"))
     for org in ORGS:
-        assert world.do(org, "publish", day=2) == 0
+        world.do(org, "publish", day=2)
     collect(world, 2)
     return world
 
@@ -65,8 +65,8 @@ def pulled(filled, tmp_path_factory):
     """The hub of 2 June, whose feed amazon pulled and joined on 3 June; `told` says so."""
     world = filled.copy(tmp_path_factory.mktemp("pulled"))
     feed = pull(world, "amazon")
-    with (world.folder / "told").open("w") as told, contextlib.redirect_stdout(told):
-        assert join(world, "amazon", feed, world.folder / "joint") == 0
+    told = join(world, "amazon", feed, world.folder / "joint").out
+    (world.folder / "told").write_text(told)
     return world
 
 
@@ -90,15 +90,19 @@ def another_hub(made, folder, *words):
     return world
 
 
-def pull(world: HubWorld, org: str, day: int = 3, name: str = "", month: int = 6):
+def pulled_aside(world: HubWorld, org: str, day: int = 3, name: str = "", month: int = 6):
+    """A feed that an organisation pulls, and what the command says."""
     folder = world.folder / (name or f"feed-{org}-{month}-{day}")
-    assert world.do(org, "pull", "--output", folder, day=day, month=month) == 0
-    return folder
+    return folder, world.do(org, "pull", "--output", folder, day=day, month=month).out
+
+
+def pull(*words, **more):
+    return pulled_aside(*words, **more)[0]
 
 
 def collect(world: HubWorld, day: int, month: int = 6):
-    """Lets the host take the letters of a day."""
-    assert world.do(HOST, "collect", day=day, month=month) == 0
+    """Lets the host take the letters of a day; returns what it says."""
+    return world.do(HOST, "collect", day=day, month=month).out
 
 
 def entries(feed):
@@ -107,10 +111,20 @@ def entries(feed):
         return [row for row in csv.DictReader(lines) if row["role"] != "dispute"]
 
 
+def of_others(rows):
+    return [row for row in rows if row["contributor"] != "own"]
+
+
+def identifiers(rows):
+    return {row["entity_id"] for row in rows}
+
+
+def entry_ids(feed):
+    return {row["entry"] for row in entries(feed)}
+
+
 def offered(feed):
-    return {
-        entity["entity_id"] for entity in json.loads((feed / "offer.json").read_bytes())["entities"]
-    }
+    return identifiers(json_of(feed / "offer.json")["entities"])
 
 
 def own_entry(world, org, others=False):
@@ -124,19 +138,13 @@ def own_entry(world, org, others=False):
     )
 
 
-def refusal(capsys):
-    """The one line of an error."""
-    *_, last = capsys.readouterr().err.strip().splitlines()
-    return last
-
-
-def join(world, org, feed, output, day=3):
+def join(world, org, feed, output, day=3, status=0):
     when = f"2026-06-{day:02}T12:00:00Z"
     words = ["exchange", "join", world.run(org), feed, "--now", when]
     words += ["--decisions", world.folder / "decisions.csv"]
     if not (world.folder / "decisions.csv").exists():
         shutil.copy2(world.run(org).resolve().parent / "decisions.csv", world.folder)
-    return world.at(org, *words, "--output", output)
+    return world.at(org, *words, "--output", output, status=status)
 
 
 def from_hub(run):
@@ -150,7 +158,7 @@ def test_what_two_publish_is_evidence_in_the_join_of_the_third(joined):
     rows = entries(feed)
     assert len({row["contributor"] for row in rows}) == 3  # own, and two tokens
     own = {row["entity_id"] for row in rows if row["contributor"] == "own"}
-    others = {row["entity_id"] for row in rows if row["contributor"] != "own"}
+    others = identifiers(of_others(rows))
     assert offered(feed) == others and own - others
     seen = from_hub(world.folder / "joint")
     assert len(seen) > 10 and seen <= {without_epoch(entity_id) for entity_id in others}
@@ -163,7 +171,7 @@ def test_nothing_but_reviewed_core_of_confirmed_clusters_is_published(world):
     from schemas.tables import CLUSTERS, MEMBERS
 
     for org in ORGS:
-        members = tables.read_table(world.run(org), MEMBERS).to_pylist()
+        members = table_rows(world.run(org), MEMBERS)
         clusters = tables.read_table(world.run(org), CLUSTERS, ["cluster_id", "status"])
         status = {cluster["cluster_id"]: cluster["status"] for cluster in clusters.to_pylist()}
         thin = set(pa.array(thin_clusters(world.run(org))).to_pylist())
@@ -176,21 +184,18 @@ def test_nothing_but_reviewed_core_of_confirmed_clusters_is_published(world):
         assert published and published <= may
 
 
-def test_what_one_of_two_takes_back_makes_earlier_feeds_void(world, capsys):
-    rows = [row for row in entries(pull(world, "amazon")) if row["contributor"] != "own"]
+def test_what_one_of_two_takes_back_makes_earlier_feeds_void(world):
+    rows = of_others(entries(pull(world, "amazon")))
     names = Counter(row["entity_id"] for row in rows)
     entry = next(row["entry"] for row in rows if names[row["entity_id"]] == 2
                  and row["entry"] in world.record("google")["own"])  # fmt: skip
-    assert world.do("google", "withdraw", entry, day=3) == 0
+    world.do("google", "withdraw", entry, day=3)
     collect(world, 3)
-    capsys.readouterr()
-    pull(world, "amazon", day=4)
-    assert "taken back since: 1 earlier feed, " in capsys.readouterr().out
-    pull(world, "amazon", day=5)
-    assert "taken back" not in capsys.readouterr().out
+    assert "taken back since: 1 earlier feed, " in pulled_aside(world, "amazon", day=4)[1]
+    assert "taken back" not in pulled_aside(world, "amazon", day=5)[1]
 
 
-def test_a_record_of_a_version_before_has_identifiers_that_others_claim(world, capsys):
+def test_a_record_of_a_version_before_has_identifiers_that_others_claim(world):
     feed = pull(world, "amazon")
     claims = defaultdict(list)
     for row in entries(feed):
@@ -202,17 +207,15 @@ def test_a_record_of_a_version_before_has_identifiers_that_others_claim(world, c
                        record["feeds"].items()}  # fmt: skip
     path.write_bytes(signing.canonical_json(record))
     owner = next(org for org in ORGS[1:] if entry in world.record(org)["own"])
-    assert world.do(owner, "withdraw", entry, day=3) == 0
+    world.do(owner, "withdraw", entry, day=3)
     collect(world, 3)
-    capsys.readouterr()
-    pull(world, "amazon", day=4)
-    assert "taken back since: 1 earlier feed, " in capsys.readouterr().out
+    assert "taken back since: 1 earlier feed, " in pulled_aside(world, "amazon", day=4)[1]
 
 
-def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path, capsys):
+def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path):
     """By it two tokens are one contributor's; what the second one claimed is there as before."""
     world = another_hub(made, tmp_path, 1, "--epoch-days", 10)
-    assert world.do("google", "publish", day=2) == 0
+    world.do("google", "publish", day=2)
     collect(world, 2)
     of_actor = defaultdict(dict)
     for row in entries(pull(world, "google", day=3)):
@@ -224,48 +227,45 @@ def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path, capsy
     unchanged = next(claimed for claimed in of_actor.values() if claimed is not changed)
     victims = tmp_path / "victims.csv"
     victims.write_text(f"phone,email,country\n{without_epoch(phone)[6:]},,US\n")
-    assert world.do("google", "publish", "--victims", victims, day=4) == 0
+    world.do("google", "publish", "--victims", victims, day=4)
     collect(world, 4)
-    assert world.do("google", "withdraw", *unchanged.values(), day=5) == 0
+    world.do("google", "withdraw", *unchanged.values(), day=5)
     collect(world, 5)
-    assert world.do("google", "publish", "--victims", victims, day=12) == 0
+    world.do("google", "publish", "--victims", victims, day=12)
     collect(world, 12)
     tokens = {row["contributor"] for row in entries(pull(world, "amazon", day=13))}
     assert len(tokens) == 2
-    assert world.do("google", "publish", day=14) == 0
+    world.do("google", "publish", day=14)
     collect(world, 14)
-    capsys.readouterr()
-    pull(world, "amazon", day=15)
-    assert "taken back" not in capsys.readouterr().out
+    assert "taken back" not in pulled_aside(world, "amazon", day=15)[1]
 
 
-def test_what_was_published_is_withdrawn_without_the_record_of_it(world, capsys):
+def test_what_was_published_is_withdrawn_without_the_record_of_it(world):
     """By whoever lost the record; and by nobody else."""
     entry, entity = own_entry(world, "microsoft")
     (world.home("microsoft") / "hubs" / "acx.json").unlink()
-    assert world.do("microsoft", "withdraw", entity, day=3) == 2
-    assert "withdrawn by the ids of its entries" in refusal(capsys)
-    assert world.do("microsoft", "withdraw", entry, day=3) == 0
-    assert "you did not publish it from here" in capsys.readouterr().out
+    assert (
+        "withdrawn by the ids of its entries"
+        in world.do("microsoft", "withdraw", entity, day=3, status=2).err
+    )
+    assert "you did not publish it from here" in world.do("microsoft", "withdraw", entry, day=3).out
     foreign, _ = own_entry(world, "google")
-    assert world.do("amazon", "withdraw", foreign, day=3) == 0
-    capsys.readouterr()
-    assert world.do(HOST, "collect", day=3) == 1
-    assert f"withdraws {foreign}, which is no entry of amazon" in capsys.readouterr().out
-    names = {row["entry"] for row in entries(pull(world, "amazon", day=4))}
+    world.do("amazon", "withdraw", foreign, day=3)
+    assert (
+        f"withdraws {foreign}, which is no entry of amazon"
+        in world.do(HOST, "collect", day=3, status=1).out
+    )
+    names = entry_ids(pull(world, "amazon", day=4))
     assert entry not in names and foreign in names
     # What it claims again is refused as long as it is there, and it is told so.
     (world.home("microsoft") / "hubs" / "acx.json").unlink()
-    capsys.readouterr()
-    assert world.do("microsoft", "publish", day=4) == 0
-    assert "of which no record is beside your keys" in capsys.readouterr().out
-    assert world.do(HOST, "collect", day=4) == 1
-    assert "claims what the entry" in capsys.readouterr().out
+    assert "of which no record is beside your keys" in world.do("microsoft", "publish", day=4).out
+    assert "claims what the entry" in world.do(HOST, "collect", day=4, status=1).out
 
 
-def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
+def test_a_dispute_freezes_an_entry_until_it_is_answered(world):
     entry, entity = own_entry(world, "google", others=True)
-    assert world.do("google", "dispute", entry, day=3) == 0
+    world.do("google", "dispute", entry, day=3)
     collect(world, 3)
     assert entity not in offered(pull(world, "google", day=4))
     owner = next(org for org in ORGS if entry in world.record(org)["own"])
@@ -273,31 +273,31 @@ def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
         dispute = next(row["entry"] for row in csv.DictReader(lines) if row["role"] == "dispute")
     # Nobody but the contributor answers.
     third = next(org for org in ORGS if org not in (owner, "google"))
-    assert world.do(third, "dispute", dispute, "--answer", day=4) == 2
-    assert "no dispute of an entry of yours" in refusal(capsys)
-    assert world.do(owner, "dispute", dispute, "--answer", day=4) == 0
+    assert (
+        "no dispute of an entry of yours"
+        in world.do(third, "dispute", dispute, "--answer", day=4, status=2).err
+    )
+    world.do(owner, "dispute", dispute, "--answer", day=4)
     collect(world, 4)
     assert entity in offered(pull(world, "google", day=5))
     # The same member does not freeze it a second time; an appeal does.
-    assert world.do("google", "dispute", entry, day=5) == 0
-    assert world.do(HOST, "dispute", entry, "--appeal", "shop-114", day=5) == 0
-    capsys.readouterr()
-    assert world.do(HOST, "collect", day=5) == 1
-    assert f"disputes {entry} a second time" in capsys.readouterr().out
+    world.do("google", "dispute", entry, day=5)
+    world.do(HOST, "dispute", entry, "--appeal", "shop-114", day=5)
+    assert f"disputes {entry} a second time" in world.do(HOST, "collect", day=5, status=1).out
     assert entity not in offered(pull(world, third, day=6))
     # Without an answer it is out.
     collect(world, 20)
     feed = pull(world, third, day=21)
-    assert entry not in {row["entry"] for row in entries(feed)}
+    assert entry not in entry_ids(feed)
 
 
-def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
+def test_a_members_appeal_for_somebody_freezes_an_entry_too(world):
     entry, entity = own_entry(world, "google", others=True)
-    assert world.do("google", "dispute", entry, "--appeal", "shop-114", day=3) == 0
+    world.do("google", "dispute", entry, "--appeal", "shop-114", day=3)
     collect(world, 3)
-    capsys.readouterr()
-    assert world.do("google", "log", day=4) == 0
-    assert re.search(r"lines; entries: .*1 frozen.*; 1 open dispute\n", capsys.readouterr().out)
+    assert re.search(
+        r"lines; entries: .*1 frozen.*; 1 open dispute\n", world.do("google", "log", day=4).out
+    )
     owner = next(org for org in ORGS if entry in world.record(org)["own"])
     feed = pull(world, owner, day=4)
     with (feed / "entries.csv").open() as lines:
@@ -307,24 +307,21 @@ def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
     line = (world.hub / "log" / "2026-06-03.jsonl").read_bytes()
     assert b'"appeal":"shop-114"' in line and b"google" not in line
     assert entity not in offered(pull(world, "google", day=4))
-    assert world.do(owner, "dispute", row["entry"], "--answer", day=4) == 0
+    world.do(owner, "dispute", row["entry"], "--answer", day=4)
     collect(world, 4)
     assert entity in offered(pull(world, "google", day=5))
 
 
-def test_two_letters_of_one_second_are_both_taken_and_neither_twice(world, capsys):
-    rows = [row for row in entries(pull(world, "google")) if row["contributor"] != "own"]
+def test_two_letters_of_one_second_are_both_taken_and_neither_twice(world):
+    rows = of_others(entries(pull(world, "google")))
     for row in rows[:2]:
-        assert world.do("google", "dispute", row["entry"], day=3) == 0
+        world.do("google", "dispute", row["entry"], day=3)
     kept = [shutil.copy2(path, world.folder) for path in sealed(world)]
-    collect(world, 3)
-    assert "2 letters, 2 lines" in capsys.readouterr().out
+    assert "2 letters, 2 lines" in collect(world, 3)
     for path in kept:
         shutil.copy2(path, world.hub / "inbox")
-    assert world.do("google", "dispute", rows[2]["entry"], day=3) == 0
-    capsys.readouterr()
-    assert world.do(HOST, "collect", day=4) == 1
-    said = capsys.readouterr().out
+    world.do("google", "dispute", rows[2]["entry"], day=3)
+    said = world.do(HOST, "collect", day=4, status=1).out
     assert "1 letter, 1 line;" in said and said.count("it was replayed") == 2
 
 
@@ -334,7 +331,7 @@ def test_times_of_files_say_a_day_and_no_more(empty):
     for hour, org in ((7, "microsoft"), (9, "amazon"), (23, "google")):
         when = ["--now", f"2026-06-02T{hour:02}:{hour + 10}:00Z"]
         words = ["exchange", "hub", "publish", world.run(org), world.hub]
-        assert world.at(org, *words, *when) == 0
+        world.at(org, *words, *when)
     midnight = datetime(2026, 6, 2, tzinfo=UTC).timestamp()
     assert {path.stat().st_mtime for path in sealed(world)} == {midnight}
     assert len({path.stat().st_mode for path in sealed(world)}) == 1
@@ -365,40 +362,37 @@ def snapshot_of(world):
         ("amazon", "pull", ["--output", "feed"]),
     ],
 )
-def test_a_full_disk_at_any_write_leaves_the_hub_as_it_was(
-    empty, monkeypatch, capsys, org, word, words
-):
+def test_a_full_disk_at_any_write_leaves_the_hub_as_it_was(empty, monkeypatch, org, word, words):
     world = empty
     others = ORGS if word == "collect" else ("amazon", "google")
     for publisher in others:
-        assert world.do(publisher, "publish", day=2) == 0
+        world.do(publisher, "publish", day=2)
     if word != "collect":
         collect(world, 2)
-        assert world.do("amazon", "withdraw", "--all", day=3) == 0
+        world.do("amazon", "withdraw", "--all", day=3)
     words = [world.folder / word if word == "feed" else word for word in words]
     before = snapshot_of(world)
     failed = 0
     for step in range(1, 100):
-        capsys.readouterr()
         with monkeypatch.context() as patch:
             full = FullDisk(patch, step)
-            status = world.do(org, word, *words, day=3)
-        if status == 0 and full.count < step:
+            done = world.do(org, word, *words, day=3, status=None)
+        if done.status == 0 and full.count < step:
             break
-        assert status in (1, 2), step
-        assert "No space left on device" in refusal(capsys)
+        assert done.status in (1, 2), step
+        assert "No space left on device" in done.err
         assert snapshot_of(world) == before, step
         assert not (world.folder / "feed" / "offer.json").exists()
         failed += 1
     assert failed > 3
-    assert world.do("google", "log", day=4) == 0
+    world.do("google", "log", day=4)
     if word == "collect":
         assert len(entries(pull(world, "amazon", day=4))) > 20
 
 
-def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, capsys):
+def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world):
     entry, entity = own_entry(world, "microsoft")
-    assert world.do("amazon", "dispute", entry, day=3) == 0
+    world.do("amazon", "dispute", entry, day=3)
     collect(world, 3)
     _, gone = next(
         (name, entity_id) for name, (entity_id, _) in world.record("microsoft")["own"].items()
@@ -408,21 +402,21 @@ def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, cap
     decisions = world.folder / "more.csv"
     row = f"L-1,legitimate,{gone},,Ada Cole,asked them,2026-06-03T00:00:00Z,"
     decisions.write_text((source / "decisions.csv").read_text() + row + "\n")
-    capsys.readouterr()
     words = ["health", world.run("microsoft"), "--decisions", decisions]
-    assert world.at("microsoft", *words, "--now", "2026-06-04T00:00:00Z") == 1
-    assert "run ringtrace exchange hub withdraw" in capsys.readouterr().out
+    assert (
+        "run ringtrace exchange hub withdraw"
+        in world.at("microsoft", *words, "--now", "2026-06-04T00:00:00Z", status=1).out
+    )
     files = ["--complaints", source / "records" / "complaints" / "microsoft.jsonl"]
     files += ["--calls", source / "records" / "calls" / "microsoft.jsonl"]
     run = world.folder / "corrected"
     words = ["batch", *files, "--decisions", decisions, "--output", run]
-    assert world.at("microsoft", *words, "--now", "2026-06-04T00:00:00Z") == 0
+    world.at("microsoft", *words, "--now", "2026-06-04T00:00:00Z")
     words = ["exchange", "hub", "publish", run, world.hub, "--now", "2026-06-04T10:00:00Z"]
-    assert world.at("microsoft", *words) == 0
-    assert "renews" in capsys.readouterr().out
+    assert "renews" in world.at("microsoft", *words).out
     collect(world, 4)
     rows = entries(pull(world, "amazon", day=5))
-    assert gone not in {row["entity_id"] for row in rows if row["contributor"] != "own"} or (
+    assert gone not in identifiers(of_others(rows)) or (
         gone in {row["entity_id"] for row in rows if row["status"] == "live"}
     )
     frozen = [row for row in rows if row["entity_id"] == entity]
@@ -433,17 +427,16 @@ def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, cap
         if name in {row["entry"] for row in rows}
     }
     words = ["health", run, "--decisions", decisions, "--now", "2026-06-05T00:00:00Z"]
-    world.at("microsoft", *words)
-    assert "exchange hub withdraw" not in capsys.readouterr().out
+    assert "exchange hub withdraw" not in world.at("microsoft", *words, status=None).out
 
 
 def sealed(world):
     return sorted((world.hub / "inbox").glob("*.sealed"))
 
 
-def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world, capsys):
+def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world):
     entry, entity = own_entry(world, "microsoft")
-    assert world.do("microsoft", "withdraw", entity, day=3) == 0
+    world.do("microsoft", "withdraw", entity, day=3)
     letter = shutil.copy2(sealed(world)[0], world.folder / "kept.sealed")
     collect(world, 3)
     # A member of another folder's list, whose key the host's list does not have.
@@ -453,24 +446,22 @@ def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world, capsys
     (forked.home("google") / "own.pem").unlink()
     for path in (forked.home("google") / "hubs").iterdir():
         path.unlink()
-    assert forked.at("google", "keys", "export", "--output", forked.folder / "new.pem") == 0
+    forked.at("google", "keys", "export", "--output", forked.folder / "new.pem")
     add = ["--add", "google", "--pem", forked.folder / "new.pem"]
-    assert forked.do("amazon", "members", *add, day=4) == 0
+    forked.do("amazon", "members", *add, day=4)
     agree(forked, "microsoft", day=4)
-    assert forked.do("google", "publish", day=4) == 0
+    forked.do("google", "publish", day=4)
     shutil.copy2(sealed(forked)[0], world.hub / "inbox")
     shutil.copy2(letter, world.hub / "inbox" / f"{'a' * 32}.sealed")
     (world.hub / "inbox" / f"{'b' * 32}.sealed").write_bytes(b"x" * 5_000)
     (world.hub / "inbox" / f"{'c' * 32}.sealed").write_bytes(letter.read_bytes()[:-1] + b"?")
-    assert world.do("amazon", "withdraw", "--all", day=4) == 0
-    capsys.readouterr()
-    assert world.do(HOST, "collect", day=4) == 1
-    said = capsys.readouterr().out
+    world.do("amazon", "withdraw", "--all", day=4)
+    said = world.do(HOST, "collect", day=4, status=1).out
     assert "1 letter," in said and "no member has it" in said
     assert f"{'a' * 32}.sealed: of microsoft" in said and "it was replayed" in said
     assert said.count("is not sealed to this hub's key, or was altered") == 2
     assert not sealed(world) and len(list((world.hub / "refused").iterdir())) == 4
-    assert entry not in {row["entry"] for row in entries(pull(world, "google", day=5))}
+    assert entry not in entry_ids(pull(world, "google", day=5))
 
 
 def lines_of(world):
@@ -535,53 +526,56 @@ def lose_list(world):
         (lose_list, "of the last head is missing, or lacks signatures"),
     ],
 )
-def test_a_changed_hub_is_refused_and_says_which_file(world, capsys, change, named):
+def test_a_changed_hub_is_refused_and_says_which_file(world, change, named):
     pull(world, "amazon")
     change(world)
-    capsys.readouterr()
-    assert world.do("amazon", "pull", "--output", world.folder / "new", day=4) == 2
-    assert named in refusal(capsys)
+    assert (
+        named in world.do("amazon", "pull", "--output", world.folder / "new", day=4, status=2).err
+    )
     assert not (world.folder / "new").exists()
 
 
-def test_a_host_that_signs_two_logs_is_found_by_comparing_heads(world, capsys):
+def test_a_host_that_signs_two_logs_is_found_by_comparing_heads(world):
     (world.folder / "two").mkdir()
     forked = world.copy(world.folder / "two")
-    assert world.do("amazon", "withdraw", "--all", day=3) == 0
+    world.do("amazon", "withdraw", "--all", day=3)
     collect(world, 3)
     collect(forked, 3)
     head = "heads/2026-06-03.json"
     earlier = ["--head", world.hub / "heads" / "2026-06-02.json"]
-    assert world.do("google", "log", *earlier, day=4) == 0
-    assert "continues the head of 2026-06-02, by " in capsys.readouterr().out
-    assert forked.do("google", "log", "--head", world.hub / head, day=4) == 2
-    assert "the host signed two logs" in refusal(capsys)
+    assert "continues the head of 2026-06-02, by " in world.do("google", "log", *earlier, day=4).out
+    assert (
+        "the host signed two logs"
+        in forked.do("google", "log", "--head", world.hub / head, day=4, status=2).err
+    )
 
 
-def test_a_token_is_opened_by_the_host_alone_and_every_member_reads_so(world, capsys):
+def test_a_token_is_opened_by_the_host_alone_and_every_member_reads_so(world):
     rows = entries(pull(world, "amazon"))
     entry, token = next((row["entry"], row["contributor"]) for row in rows
                         if row["contributor"] != "own")  # fmt: skip
     why = ["--open-token", token, "--reason", "order 12/2026"]
-    assert world.do("amazon", "log", *why, day=3) == 2
-    assert "ask its host isac, which alone can do this" in refusal(capsys)
-    assert world.do(HOST, "log", *why, day=3) == 0
+    assert (
+        "ask its host isac, which alone can do this"
+        in world.do("amazon", "log", *why, day=3, status=2).err
+    )
     owner = next(org for org in ORGS if entry in world.record(org)["own"])
-    assert f"{token} is {owner};" in capsys.readouterr().out
-    assert world.do("google", "log", day=4) == 0
-    assert f'token {token} was opened on 2026-06-03: "order 12/2026"' in capsys.readouterr().out
-    assert world.do(HOST, "collect", day=3) == 2
-    assert "run it again tomorrow" in refusal(capsys)
+    assert f"{token} is {owner};" in world.do(HOST, "log", *why, day=3).out
+    assert (
+        f'token {token} was opened on 2026-06-03: "order 12/2026"'
+        in world.do("google", "log", day=4).out
+    )
+    assert "run it again tomorrow" in world.do(HOST, "collect", day=3, status=2).err
 
 
 def test_entries_die_without_renewal_sooner_for_kinds_with_short_lives(world):
     before = entries(pull(world, "amazon", day=3))
     for day in (15, 28):
-        assert world.do("google", "publish", day=day) == 0
+        world.do("google", "publish", day=day)
         collect(world, day)
     # 45 days after 2 June a phone number is out, unless it was renewed; an account is not.
     collect(world, 20, month=7)
-    after = {row["entry"] for row in entries(pull(world, "amazon", day=21, month=7))}
+    after = entry_ids(pull(world, "amazon", day=21, month=7))
     renewed = set(world.record("google")["own"])
     for row in before:
         short = row["entity_id"].startswith("phone:")
@@ -619,13 +613,13 @@ def test_no_value_of_a_victim_and_no_record_is_in_any_byte(empty):
     world = empty
     values = victims_values(world)
     for org in ORGS:
-        assert world.do(org, "publish", day=2) == 0
+        world.do(org, "publish", day=2)
     secret = (world.home(HOST) / "hubs" / "acx.key").read_bytes()[:32]
     hub = hashlib.sha256((world.hub / "hub.json").read_bytes()).hexdigest()
     parts = [part for path in sealed(world) for part in open_letter(path.read_bytes(), secret, hub)]
     collect(world, 2)
     entry, _ = own_entry(world, "google", others=True)
-    assert world.do("google", "dispute", entry, day=3) == 0
+    world.do("google", "dispute", entry, day=3)
     parts += [
         part for path in sealed(world) for part in open_letter(path.read_bytes(), secret, hub)
     ]
@@ -639,8 +633,8 @@ def test_no_value_of_a_victim_and_no_record_is_in_any_byte(empty):
 
 
 def test_the_log_names_no_contributor(world):
-    keys = {member["key_id"] for member in json.loads(
-        max((world.hub / "members").glob("*.json")).read_bytes())["members"]}  # fmt: skip
+    listed = json_of(max((world.hub / "members").glob("*.json")))["members"]
+    keys = {member["key_id"] for member in listed}
     for folder in ("log", "heads", "inbox"):
         for path in (world.hub / folder).rglob("*"):
             content = path.read_bytes()
@@ -650,38 +644,38 @@ def test_the_log_names_no_contributor(world):
         open_letter(b"x" * 100, b"\1" * 32, "0" * 64)
 
 
-def test_who_may_change_the_list_of_members(empty, capsys):
+def test_who_may_change_the_list_of_members(empty):
     pem = ["--pem", empty.pem(HOST)]
-    assert empty.do("amazon", "members", "--add", HOST, *pem) == 2
-    assert "names the host isac as a member" in refusal(capsys)
-    assert empty.do("amazon", "members", "--expel", "microsoft") == 0
-    first = capsys.readouterr().out
+    assert (
+        "names the host isac as a member"
+        in empty.do("amazon", "members", "--add", HOST, *pem, status=2).err
+    )
+    first = empty.do("amazon", "members", "--expel", "microsoft").out
     assert first.count("waiting") == 1 and "has amazon" in first
-    assert empty.do(HOST, "members", "--sign", first.split("waiting: ")[1][:16]) == 0
-    assert "waiting" in capsys.readouterr().out  # the host is no member
+    # The host is no member.
+    assert "waiting" in empty.do(HOST, "members", "--sign", first.split("waiting: ")[1][:16]).out
     collect(empty, 2)
-    assert empty.do("microsoft", "publish", day=3) == 0
+    empty.do("microsoft", "publish", day=3)
 
 
-def test_a_list_that_another_overtook_waits_for_nobody(empty, capsys):
-    assert empty.do("amazon", "members", "--expel", "microsoft") == 0
-    late = capsys.readouterr().out.split("waiting: ")[1][:16]
-    assert empty.do("amazon", "members", "--leave", "amazon") == 0
-    both = capsys.readouterr().out
+def test_a_list_that_another_overtook_waits_for_nobody(empty):
+    late = empty.do("amazon", "members", "--expel", "microsoft").out.split("waiting: ")[1][:16]
+    both = empty.do("amazon", "members", "--leave", "amazon").out
     (first,) = {piece[:16] for piece in both.split("waiting: ")[1:]} - {late}
-    assert empty.do("microsoft", "members", "--sign", first) == 0
-    shown = capsys.readouterr().out
+    shown = empty.do("microsoft", "members", "--sign", first).out
     assert "waiting" not in shown
     assert f"overtaken: {late}: another list came first" in shown
-    assert empty.do("microsoft", "members", "--sign", late) == 2
-    assert "another list came first; make the change again" in refusal(capsys)
+    assert (
+        "another list came first; make the change again"
+        in empty.do("microsoft", "members", "--sign", late, status=2).err
+    )
 
 
-def test_a_member_signs_no_file_that_is_no_next_list_of_members(empty, capsys):
+def test_a_member_signs_no_file_that_is_no_next_list_of_members(empty):
     """Its signature of what somebody put there would be that of an offer, or of a letter."""
     folder = empty.hub / "members"
-    listed = json.loads(max(folder.glob("*.json")).read_bytes())
-    charter = json.loads((empty.hub / "hub.json").read_bytes())
+    listed = json_of(max(folder.glob("*.json")))
+    charter = json_of(empty.hub / "hub.json")
     # What could be another's offer, a list of another hub, and one that follows from none.
     for content in (
         {"format": "ringtrace-offer", "sender": "google", "recipient": "amazon"},
@@ -691,45 +685,38 @@ def test_a_member_signs_no_file_that_is_no_next_list_of_members(empty, capsys):
         data = signing.canonical_json(content)
         digest = hashlib.sha256(data).hexdigest()[:16]
         (folder / f"00009-{digest}.json").write_bytes(data)
-        capsys.readouterr()
-        assert empty.do("google", "members", "--sign", digest) == 2
-        said = refusal(capsys)
+        said = empty.do("google", "members", "--sign", digest, status=2).err
         assert "cannot be signed" in said or "no list of that digest waits" in said
     assert not list(folder.glob("00009-*.sig"))
 
 
 @pytest.mark.parametrize("junk", [b"junk", b"x" * 2_000_000, None])
-def test_a_file_that_is_no_signature_counts_as_none(empty, capsys, junk):
+def test_a_file_that_is_no_signature_counts_as_none(empty, junk):
     """Whoever can write to the folder can put it there, under any member's name."""
     folder = empty.hub / "members"
-    assert empty.do("amazon", "members", "--expel", "microsoft") == 0
+    empty.do("amazon", "members", "--expel", "microsoft")
     (listed,) = folder.glob(f"*-{newest_list(empty)}*.json")
-    rows = json.loads(listed.read_bytes())["members"]
+    rows = json_of(listed)["members"]
     key_id = next(member["key_id"] for member in rows if member["org"] == "microsoft")
     path = folder / f"{listed.stem}.{key_id[:16]}.sig"
     path.symlink_to("/nowhere") if junk is None else path.write_bytes(junk)
-    capsys.readouterr()
-    assert empty.do("google", "members") == 0
-    said = capsys.readouterr().out
+    said = empty.do("google", "members").out
     assert "waiting" in said and path.name in said
-    assert empty.do("google", "members", "--sign", newest_list(empty)) == 0
-    assert "waiting" not in capsys.readouterr().out
+    assert "waiting" not in empty.do("google", "members", "--sign", newest_list(empty)).out
 
 
 @pytest.mark.parametrize("bound", [{"MAX_DAY_BYTES": 4}, {"MAX_LETTERS": 1}], ids=str)
-def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, capsys, bound):
-    rows = [row for row in entries(pull(world, "google")) if row["contributor"] != "own"]
+def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, bound):
+    rows = of_others(entries(pull(world, "google")))
     for org, count in (("google", 3), ("amazon", 1)):
         for row in rows[:count]:
             if row["entry"] not in world.record(org)["own"]:
-                assert world.do(org, "dispute", row["entry"], day=3) == 0
+                world.do(org, "dispute", row["entry"], day=3)
     waiting = len(sealed(world))
     for name, most in bound.items():
         monkeypatch.setattr(hub_host, name, most)
     for day in range(3, 3 + waiting):
-        capsys.readouterr()
-        collect(world, day)
-        said = capsys.readouterr().out
+        said = collect(world, day)
         left = len(sealed(world))
         assert "1 letter, 1 line" in said and left == waiting - (day - 2)
         assert not left or f"since this one is full: {left} letter" in said
@@ -737,24 +724,25 @@ def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, caps
     assert {statuses[row["entry"]] for row in rows[:3]} == {"frozen"}
 
 
-def test_each_member_decides_for_itself(world, capsys):
+def test_each_member_decides_for_itself(world):
     whole = offered(pull(world, "amazon"))
     rows = entries(pull(world, "amazon", name="rows"))
-    token = next(row["contributor"] for row in rows if row["contributor"] != "own")
+    token = of_others(rows)[0]["contributor"]
     words = ["--without", token, "--output", world.folder / "without"]
-    assert world.do("amazon", "pull", *words, day=4) == 0
+    world.do("amazon", "pull", *words, day=4)
     others = {row["entity_id"] for row in rows if row["contributor"] not in ("own", token)}
     assert offered(world.folder / "without") == others < whole
     words = ["--min-count", 2, "--output", world.folder / "both"]
-    assert world.do("amazon", "pull", *words, day=5) == 0
+    world.do("amazon", "pull", *words, day=5)
     theirs = {row["entity_id"] for row in rows if row["contributor"] == token}
     assert offered(world.folder / "both") == theirs & others
     # Who takes the hub's key out takes all of it out.
-    assert world.at("amazon", "keys", "distrust", "acx") == 0
-    capsys.readouterr()
-    assert join(world, "amazon", world.folder / "both", world.folder / "joint", day=5) == 2
-    assert world.do("amazon", "pull", "--output", world.folder / "again", day=6) == 2
-    assert "trust it again to use the hub" in refusal(capsys)
+    world.at("amazon", "keys", "distrust", "acx")
+    join(world, "amazon", world.folder / "both", world.folder / "joint", day=5, status=2)
+    assert (
+        "trust it again to use the hub"
+        in world.do("amazon", "pull", "--output", world.folder / "again", day=6, status=2).err
+    )
 
 
 def senders(run):
@@ -763,13 +751,13 @@ def senders(run):
 
 
 def partners(run):
-    return json.loads((run / "manifest.json").read_bytes())["options"]["senders"]
+    return manifest_of(run)["options"]["senders"]
 
 
-def test_each_contributor_bears_and_has_a_record_of_its_own(joined, pulled, capsys):
+def test_each_contributor_bears_and_has_a_record_of_its_own(joined, pulled):
     world = joined
     feed = entries(world.folder / "feed-amazon-6-3")
-    rows = [row for row in feed if row["contributor"] != "own"]
+    rows = of_others(feed)
     names = Counter(row["entity_id"] for row in rows)
     tokens = sorted({row["contributor"] for row in rows})
     told = (pulled.folder / "told").read_text()
@@ -794,91 +782,91 @@ def test_each_contributor_bears_and_has_a_record_of_its_own(joined, pulled, caps
     path.write_text(decided + "\n".join(lines) + "\n")
     # Of two pulls within a second the last one is taken.
     first, last = world.folder / "first", world.folder / "last"
-    assert world.do("amazon", "pull", "--without", tokens[0], "--output", first, day=4) == 0
-    assert world.do("amazon", "pull", "--output", last, day=4) == 0
-    capsys.readouterr()
-    assert join(world, "amazon", first, world.folder / "refused", day=4) == 2
-    assert "is older than the offer of" in refusal(capsys)
-    assert join(world, "amazon", last, world.folder / "again", day=4) == 0
+    world.do("amazon", "pull", "--without", tokens[0], "--output", first, day=4)
+    world.do("amazon", "pull", "--output", last, day=4)
+    assert (
+        "is older than the offer of"
+        in join(world, "amazon", first, world.folder / "refused", day=4, status=2).err
+    )
+    join(world, "amazon", last, world.folder / "again", day=4)
     after = senders(world.folder / "again")
     assert after[tokens[1][:8]] == before[tokens[1][:8]]
     assert after[tokens[0][:8]]["wrong"] == len(wrong)
     assert after[tokens[0][:8]]["people"] == before[tokens[0][:8]]["people"]
 
 
-def test_nobody_else_can_say_that_it_is_many(world, capsys):
+def test_nobody_else_can_say_that_it_is_many(world):
     """A partner's own feed would bear as many people as the contributors that it makes up."""
-    value = json.loads((pull(world, "amazon") / "offer.json").read_bytes())
+    value = json_of(pull(world, "amazon") / "offer.json")
     key, folder = signing.make_signing_key(), world.folder / "made-up"
     pem = world.folder / "contoso.pem"
     pem.write_bytes(signing.public_pem(key.public_key()))
     mark = ["--fingerprint", signing.key_id(key.public_key())]
-    assert world.at("amazon", "keys", "trust", "contoso", pem, *mark) == 0
+    world.at("amazon", "keys", "trust", "contoso", pem, *mark)
     value |= {"sender": "contoso", "key_id": signing.key_id(key.public_key())}
     folder.mkdir()
     (folder / "offer.json").write_bytes(signing.canonical_json(value))
     signature = signing.sign_detached((folder / "offer.json").read_bytes(), key)
     (folder / "offer.json.sig").write_bytes(signature)
-    capsys.readouterr()
-    assert join(world, "amazon", folder, world.folder / "joint") == 2
-    assert "is a feed of contoso that was not made with your keys" in refusal(capsys)
+    assert (
+        "is a feed of contoso that was not made with your keys"
+        in join(world, "amazon", folder, world.folder / "joint", status=2).err
+    )
     assert not (world.folder / "joint").exists()
 
 
-def test_contributors_are_left_out_by_the_digits_that_a_join_prints(world, capsys):
+def test_contributors_are_left_out_by_the_digits_that_a_join_prints(world):
     rows = entries(pull(world, "amazon"))
-    token = next(row["contributor"] for row in rows if row["contributor"] != "own")
+    token = of_others(rows)[0]["contributor"]
     words = ["--output", world.folder / "without", "--without"]
     for wrong in (token[:7], "f" * 32, "own", "", rows[0]["actor"]):
-        capsys.readouterr()
-        assert world.do("amazon", "pull", *words, wrong, day=4) == 2
-        assert "is no entry or token of" in refusal(capsys)
-    assert world.do("amazon", "pull", *words, token[:8], day=4) == 0
+        assert (
+            "is no entry or token of"
+            in world.do("amazon", "pull", *words, wrong, day=4, status=2).err
+        )
+    world.do("amazon", "pull", *words, token[:8], day=4)
     others = {row["entity_id"] for row in rows if row["contributor"] not in ("own", token)}
     assert offered(world.folder / "without") == others
 
 
-def test_each_day_has_a_head_and_a_day_without_says_so(world, capsys):
-    collect(world, 3)
-    assert "0 letters, 0 lines" in capsys.readouterr().out
+def test_each_day_has_a_head_and_a_day_without_says_so(world):
+    assert "0 letters, 0 lines" in collect(world, 3)
     assert (world.hub / "heads" / "2026-06-03.json").exists()
     assert not (world.hub / "log" / "2026-06-03.jsonl").exists()
-    assert world.do("amazon", "log", day=3) == 0
-    said = capsys.readouterr().out
+    said = world.do("amazon", "log", day=3).out
     assert "heads: 2, each continues the one before, since 2026-06-02" in said
     assert "no head" not in said and "days old" not in said
-    collect(world, 7)
-    assert "nothing was collected on 3 days since 2026-06-03" in capsys.readouterr().out
+    assert "nothing was collected on 3 days since 2026-06-03" in collect(world, 7)
     head = ["--head", world.hub / "heads" / "2026-06-03.json"]
-    assert world.do("amazon", "log", *head, day=8) == 0
-    said = capsys.readouterr().out
+    said = world.do("amazon", "log", *head, day=8).out
     assert "no head of 2026-06-04, 2026-06-05, 2026-06-06: the host collected nothing" in said
     assert "heads: 3, each" in said and "continues the head of 2026-06-03" in said
     # An old copy is one that somebody may keep back.
-    pull(world, "amazon", day=9)
-    assert "days ago" not in capsys.readouterr().out
-    pull(world, "amazon", day=10)
-    assert "the last head is of 2026-06-07, 3 days ago" in capsys.readouterr().out
-    assert world.do("amazon", "log", day=10) == 0
-    assert "the last head is 3 days old" in capsys.readouterr().out
+    assert "days ago" not in pulled_aside(world, "amazon", day=9)[1]
+    said = pulled_aside(world, "amazon", day=10)[1]
+    assert "the last head is of 2026-06-07, 3 days ago" in said
+    assert "the last head is 3 days old" in world.do("amazon", "log", day=10).out
 
 
-def test_what_a_hub_says_goes_no_further_than_its_charter(joined, capsys, monkeypatch):
+def test_what_a_hub_says_goes_no_further_than_its_charter(joined, monkeypatch):
     now = datetime(2026, 6, 4, 10, tzinfo=UTC)
     monkeypatch.setattr("pipelines.commands.export.current_time", lambda: now)
     world, joint = joined, joined.folder / "joint"
     words = ["--all", "--output", world.folder / "gse.json", "--format", "gse"]
-    assert world.at("amazon", "export", joint, *words) == 2
-    assert "joined with what acx marked TLP:AMBER+STRICT" in refusal(capsys)
+    assert (
+        "joined with what acx marked TLP:AMBER+STRICT"
+        in world.at("amazon", "export", joint, *words, status=2).err
+    )
     assert not (world.folder / "gse.json").exists()
-    assert world.at("amazon", "export", world.run("amazon"), *words) == 0
+    world.at("amazon", "export", world.run("amazon"), *words)
     for form in ("stix", "misp", "case"):
         for run, level in ((joint, "AMBER+STRICT"), (world.run("amazon"), "AMBER")):
             path = world.folder / f"{form}-{level}"
             words = ["--all", "--output", path, "--format", form]
-            capsys.readouterr()
-            assert world.at("amazon", "export", run, *words) == 0
-            told = "acx: TLP:AMBER+STRICT binds this file too" in capsys.readouterr().out
+            told = (
+                "acx: TLP:AMBER+STRICT binds this file too"
+                in world.at("amazon", "export", run, *words).out
+            )
             content = path.read_text().upper()
             assert told == ("TLP:AMBER+STRICT" in content) == (level == "AMBER+STRICT")
     # Nor can one agree for it by the key that signs its feeds here.
@@ -889,35 +877,36 @@ def test_what_a_hub_says_goes_no_further_than_its_charter(joined, capsys, monkey
     key = ["--key", world.home("amazon") / "hubs" / "acx.pem"]
     consent = world.folder / "consent"
     words = ["exchange", "consent", ids, *who, *key, *when, "--output", consent]
-    assert world.at("amazon", *words) == 0
+    world.at("amazon", *words)
     cluster = tables.read_table(joint, CLUSTERS, ["cluster_id"])["cluster_id"][0].as_py()
     records = world.run("amazon").resolve().parent / "records" / "complaints" / "amazon.jsonl"
     words = ["referral", joint, "--cluster", cluster, "--recipient", "in-cbi"]
     words += ["--complaints", records, "--consent", consent, "--output", world.folder / "case"]
-    capsys.readouterr()
-    assert world.at("amazon", *words, "--now", "2026-06-04T11:00:00Z") == 2
-    assert "your own key for the feeds of acx" in refusal(capsys)
+    assert (
+        "your own key for the feeds of acx"
+        in world.at("amazon", *words, "--now", "2026-06-04T11:00:00Z", status=2).err
+    )
     assert not (world.folder / "case").exists()
 
 
 def test_a_streams_snapshot_is_joined_with_a_feed_and_an_offer_as_a_run_is(
-    made, tmp_path, capsys, monkeypatch
+    made, tmp_path, monkeypatch
 ):
     policy = dataclasses.replace(batch_join.custody_policy(), most_people_of_sender=1)
     monkeypatch.setattr(batch_join, "custody_policy", lambda: policy)
     # A stream has the clock of the machine, and so has its hub.
     world = another_hub(made, tmp_path, 0)
     for org in ("google", "microsoft"):
-        assert world.do(org, "publish", day=0) == 0
+        world.do(org, "publish", day=0)
     collect(world, 0)
     feed = pull(world, "amazon", day=0)
     assert len(offered(feed)) > 10
     offer, partner = tmp_path / "offer", world.pem("microsoft")
     words = ["exchange", "offer", world.run("microsoft"), "--to", "amazon", "--output", offer]
-    assert world.at("microsoft", *words) == 0
+    world.at("microsoft", *words)
     key_id = signing.key_id(signing.read_public_key(partner.read_bytes(), "microsoft"))
     words = ["keys", "trust", "microsoft", partner, "--fingerprint", key_id]
-    assert world.at("amazon", *words) == 0
+    world.at("amazon", *words)
     both = ["--offer", feed, "--offer", offer]
     source, watched, output = made.folder / "records", tmp_path / "in", tmp_path / "out"
     for kind in ("complaints", "calls"):
@@ -926,13 +915,13 @@ def test_a_streams_snapshot_is_joined_with_a_feed_and_an_offer_as_a_run_is(
     words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--tick-interval", 1]
     days = ["--retention", *(f"{kind}=36500" for kind in EntityKind)]
     decided = ["--decisions", made.folder / "decisions.csv"]
-    assert world.at("amazon", "stream", *words, *days, *decided, *both) == 0
+    world.at("amazon", "stream", *words, *days, *decided, *both)
     (joint,) = (output / "joint").iterdir()
-    manifest = json.loads((joint / "manifest.json").read_bytes())
+    manifest = manifest_of(joint)
     files = ["--complaints", source / "complaints" / "amazon.jsonl"]
     files += ["--calls", source / "calls" / "amazon.jsonl", "--now", manifest["clock"]]
     run = tmp_path / "run"
-    assert world.at("amazon", "batch", *files, *decided, "--output", run, *both) == 0
+    world.at("amazon", "batch", *files, *decided, "--output", run, *both)
     for table in (ENTITIES, LINKS, CLUSTERS, MEMBERS, CONTRIBUTORS, UNION_LINKS, OFFERED_CLUSTERS):
         pair = [tables.read_table(folder, table) for folder in (joint, tmp_path / "run-joint")]
         assert pair[0].num_rows and pair[0].equals(pair[1]), table.name
@@ -941,86 +930,88 @@ def test_a_streams_snapshot_is_joined_with_a_feed_and_an_offer_as_a_run_is(
     assert told[0] == told[1] and told[0]["microsoft"]["most_people"]
     # What others say raises no alert, and is in no snapshot of one's own.
     snapshot = output / "snapshots" / joint.name
-    assert manifest["clock"] == json.loads((snapshot / "manifest.json").read_bytes())["clock"]
-    orgs = tables.read_table(snapshot, ENTITIES, ["orgs"])["orgs"].to_pylist()
+    assert manifest["clock"] == manifest_of(snapshot)["clock"]
+    orgs = column(snapshot, ENTITIES, "orgs")
     assert {org for row in orgs for org in row} == {"amazon"}
     members = [tables.read_table(folder, MEMBERS).num_rows for folder in (joint, snapshot)]
     assert members[0] > members[1]
     # An offer that is damaged later stops no stream, and joins nothing.
     (offer / "offer.json").write_bytes((offer / "offer.json").read_bytes()[:-1])
-    capsys.readouterr()
-    assert world.at("amazon", "stream", *words, *days, *decided, "--offer", offer) == 2
-    assert "altered" in capsys.readouterr().err
+    assert (
+        "altered"
+        in world.at("amazon", "stream", *words, *days, *decided, "--offer", offer, status=2).err
+    )
     shutil.rmtree(offer)
-    assert world.at("amazon", "stream", *words, *days, *decided) == 0
+    world.at("amazon", "stream", *words, *days, *decided)
     assert len(list((output / "snapshots").iterdir())) == 2
     assert [path.name for path in (output / "joint").iterdir()] == [joint.name]
 
 
-def test_a_stream_on_an_engine_takes_no_feed_and_says_so(pulled, tmp_path, capsys):
+def test_a_stream_on_an_engine_takes_no_feed_and_says_so(pulled, tmp_path):
     feed = pulled.folder / "feed-amazon-6-3"
     engine = ["--kafka-servers", "b:9092", "--kafka-complaints", "c", "--kafka-calls", "k"]
     engine += ["--output", tmp_path / "no", "--runner=FlinkRunner", "--offer", feed]
-    assert pulled.at("amazon", "stream", *engine) == 2
-    assert "--offer: not with --runner, since nobody joins" in refusal(capsys)
+    assert (
+        "--offer: not with --runner, since nobody joins"
+        in pulled.at("amazon", "stream", *engine, status=2).err
+    )
     assert not (tmp_path / "no").exists()
 
 
-def test_three_organisations_from_the_first_claim_to_an_expulsion(joined, capsys):
+def test_three_organisations_from_the_first_claim_to_an_expulsion(joined):
     """All of it in one log: what each step takes away is out of the next join of everybody."""
     world, old = joined, joined.folder / "feed-amazon-6-3"
     first = shutil.copytree(world.hub / "heads", world.folder / "heads")
     # Withdrawn by one, disputed at another, and both are out at the third.
     withdrawn, gone = own_entry(world, "microsoft")
     disputed, frozen = own_entry(world, "google")
-    assert world.do("microsoft", "withdraw", gone, day=3) == 0
-    assert world.do("amazon", "dispute", disputed, day=3) == 0
+    world.do("microsoft", "withdraw", gone, day=3)
+    world.do("amazon", "dispute", disputed, day=3)
     collect(world, 3)
     feed = pull(world, "amazon", day=4)
     assert offered(old) - offered(feed) == {gone, frozen}
-    assert join(world, "amazon", feed, world.folder / "two", day=4) == 0
+    join(world, "amazon", feed, world.folder / "two", day=4)
     assert from_hub(world.folder / "joint") >= from_hub(world.folder / "two")
     assert {without_epoch(gone), without_epoch(frozen)}.isdisjoint(from_hub(world.folder / "two"))
     log = b"".join(path.read_bytes() for path in (world.hub / "log").iterdir())
     assert gone.encode() not in log and withdrawn.encode() in log
     # The old feed is no way around it, and what rested on it is void.
-    capsys.readouterr()
-    assert join(world, "amazon", old, world.folder / "again", day=4) == 0
-    assert "revoked; its evidence is left out" in capsys.readouterr().err
+    assert (
+        "revoked; its evidence is left out"
+        in join(world, "amazon", old, world.folder / "again", day=4).err
+    )
     assert not from_hub(world.folder / "again")
-    assert world.at("amazon", "health", world.folder / "joint") == 1
-    assert "revoked" in capsys.readouterr().out
-    assert world.do("google", "log", day=4) == 0
+    assert "revoked" in world.at("amazon", "health", world.folder / "joint", status=1).out
+    world.do("google", "log", day=4)
     # Corrected: claimed again by another publication, under another id.
-    assert world.do("microsoft", "publish", day=5) == 0
+    world.do("microsoft", "publish", day=5)
     collect(world, 5)
     rows = entries(pull(world, "amazon", day=6))
     (again,) = [row for row in rows if row["entity_id"] == gone]
     assert again["entry"] != withdrawn and again["status"] == "live"
     # Expelled: what google said is out, the dispute of it too.
     theirs = set(world.record("google")["own"])
-    assert world.do("amazon", "members", "--expel", "google", day=6) == 0
+    world.do("amazon", "members", "--expel", "google", day=6)
     agree(world, "microsoft", day=6)
     collect(world, 6)
     feed = pull(world, "amazon", day=7)
     rows = entries(feed)
     assert rows and theirs.isdisjoint(row["entry"] for row in rows)
-    assert join(world, "amazon", feed, world.folder / "three", day=7) == 0
+    join(world, "amazon", feed, world.folder / "three", day=7)
     left = {without_epoch(row["entity_id"]) for row in rows if row["contributor"] != "own"}
     assert from_hub(world.folder / "three") <= left
     content = b"".join(path.read_bytes() for path in (world.hub / "log").iterdir())
     assert frozen.encode() not in content
-    capsys.readouterr()
     head = ["--head", first / "2026-06-02.json"]
-    assert world.do("microsoft", "log", *head, day=7) == 0
-    assert "continues the head of 2026-06-02, by " in capsys.readouterr().out
+    assert "continues the head of 2026-06-02, by " in world.do("microsoft", "log", *head, day=7).out
 
 
-def test_a_hub_of_a_host_that_is_not_trusted_is_refused(world, capsys):
-    assert world.at("google", "keys", "distrust", HOST) == 0
-    capsys.readouterr()
-    assert world.do("google", "pull", "--output", world.folder / "feed", day=3) == 2
-    assert "hub.json: " in refusal(capsys)
+def test_a_hub_of_a_host_that_is_not_trusted_is_refused(world):
+    world.at("google", "keys", "distrust", HOST)
+    assert (
+        "hub.json: "
+        in world.do("google", "pull", "--output", world.folder / "feed", day=3, status=2).err
+    )
 
 
 # -- TAXII 2.1 -----------------------------------------------------------------------------------
@@ -1034,16 +1025,17 @@ def taxii(tmp_path, monkeypatch):
         yield server
 
 
-def over(world, server, org, word, *words, day):
+def over(world, server, org, word, *words, day, status=0):
     """Runs a command of the hub with a collection for HUB."""
     target = [world.run(org), server.url] if word == "publish" else [server.url]
     when = f"2026-06-{day:02}T10:00:00Z"
-    return world.at(org, "exchange", "hub", word, *target, *words, "--now", when)
+    words = [*target, *words, "--now", when]
+    return world.at(org, "exchange", "hub", word, *words, status=status)
 
 
 def sync(world, server, day):
     when = ["--now", f"2026-06-{day:02}T11:00:00Z"]
-    assert world.at(HOST, "exchange", "hub", "sync", world.hub, server.url, *when) == 0
+    return world.at(HOST, "exchange", "hub", "sync", world.hub, server.url, *when)
 
 
 def carry(world, server, day):
@@ -1061,33 +1053,34 @@ def of_type(server, *types):
     return [version for version in newest.values() if version["type"] in types]
 
 
-def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii, capsys):
+def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii):
     world = empty
     sync(world, taxii, day=1)
     for org in ORGS:
-        assert over(world, taxii, org, "publish", day=2) == 0
+        over(world, taxii, org, "publish", day=2)
     assert len(of_type(taxii, "artifact")) == 3 and not sealed(world)
     sync(world, taxii, day=2)
     assert len(sealed(world)) == 3 and not of_type(taxii, "artifact")
     collect(world, 2)
     sync(world, taxii, day=2)
-    assert world.do("amazon", "pull", "--output", world.folder / "folder", day=3) == 0
+    world.do("amazon", "pull", "--output", world.folder / "folder", day=3)
     (world.folder / "two").mkdir()
     second = world.copy(world.folder / "two")
     words = ["--output", second.folder / "taxii"]
-    assert over(second, taxii, "amazon", "pull", *words, day=3) == 0
+    over(second, taxii, "amazon", "pull", *words, day=3)
     assert files_of(world.folder / "folder") == files_of(second.folder / "taxii")
     assert offered(world.folder / "folder")
-    capsys.readouterr()
-    assert over(world, taxii, "google", "log", day=3) == 0
-    assert taxii.url.rstrip("/") in capsys.readouterr().out
+    assert taxii.url.rstrip("/") in over(world, taxii, "google", "log", day=3).out
     # A member's change of the list, and another's agreement, go the same way.
-    assert over(world, taxii, "amazon", "members", "--expel", "google", day=3) == 0
-    waiting = capsys.readouterr().out.split("waiting: ")[1][:16]
-    assert over(world, taxii, "microsoft", "members", "--sign", waiting, day=3) == 0
+    waiting = over(world, taxii, "amazon", "members", "--expel", "google", day=3).out.split(
+        "waiting: "
+    )[1][:16]
+    over(world, taxii, "microsoft", "members", "--sign", waiting, day=3)
     carry(world, taxii, day=3)
-    assert over(world, taxii, "google", "pull", "--output", world.folder / "x", day=4) == 2
-    assert "is no member's" in refusal(capsys)
+    assert (
+        "is no member's"
+        in over(world, taxii, "google", "pull", "--output", world.folder / "x", day=4, status=2).err
+    )
 
 
 def files_of(folder):
@@ -1098,7 +1091,7 @@ def test_nothing_of_a_victim_is_in_what_a_server_keeps(empty, taxii):
     world = empty
     sync(world, taxii, day=1)
     for org in ORGS:
-        assert over(world, taxii, org, "publish", day=2) == 0
+        over(world, taxii, org, "publish", day=2)
     secret = (world.home(HOST) / "hubs" / "acx.key").read_bytes()[:32]
     hub = hashlib.sha256((world.hub / "hub.json").read_bytes()).hexdigest()
     letters = [base64.b64decode(artifact["payload_bin"]) for artifact in of_type(taxii, "artifact")]
@@ -1137,13 +1130,13 @@ def test_a_new_claim_after_a_withdrawal_has_new_ids_and_the_old_value_is_gone(
               ]}  # fmt: skip
     assert stix2.parse(json.dumps(bundle), allow_custom=True)
     # A dispute freezes it: it is there, with no confidence; an answer gives it back.
-    assert over(world, taxii, "amazon", "dispute", entry, day=3) == 0
+    over(world, taxii, "amazon", "dispute", entry, day=3)
     carry(world, taxii, day=3)
     (frozen,) = [
         version for version in of_type(taxii, "observed-data") if version["id"] == old["id"]
     ]
     assert frozen["confidence"] == 0 and "disputed" in frozen["labels"]
-    assert over(world, taxii, "microsoft", "withdraw", entity, day=4) == 0
+    over(world, taxii, "microsoft", "withdraw", entity, day=4)
     carry(world, taxii, day=4)
     (gone,) = [version for version in of_type(taxii, "observed-data") if version["id"] == old["id"]]
     assert gone["revoked"] is True
@@ -1153,7 +1146,7 @@ def test_a_new_claim_after_a_withdrawal_has_new_ids_and_the_old_value_is_gone(
     assert value.encode() not in content and observable["id"].encode() not in content
     # Claimed again, it is another entry, and the revoked object stays revoked.
     for day, word in ((5, "publish"),):
-        assert over(world, taxii, "microsoft", word, day=day) == 0
+        over(world, taxii, "microsoft", word, day=day)
     carry(world, taxii, day=5)
     now = {version["id"]: version for version in of_type(taxii, "observed-data")}
     assert now[old["id"]]["revoked"] is True
@@ -1161,23 +1154,23 @@ def test_a_new_claim_after_a_withdrawal_has_new_ids_and_the_old_value_is_gone(
     assert new["id"] not in before and "revoked" not in new
 
 
-def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii, capsys):
+def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii):
     sync(world, taxii, day=2)
-    assert over(world, taxii, "amazon", "pull", "--output", world.folder / "a", day=3) == 0
+    over(world, taxii, "amazon", "pull", "--output", world.folder / "a", day=3)
     (note,) = [
         version for version in taxii.stored if version.get("abstract") == "log/2026-06-02.jsonl"
     ]
     lines = base64.b64decode(note["content"]).splitlines(keepends=True)
     good = note["content"]
-    capsys.readouterr()
     for content, named in (
         (b"".join(lines[1:]), "is not what the host signed: the log was changed"),
         (b"".join([lines[0], *lines]), "has a line twice"),
         (b"", "is not what the host signed"),
     ):
         note["content"] = base64.b64encode(content).decode()
-        assert over(world, taxii, "amazon", "pull", "--output", world.folder / "b", day=4) == 2
-        said = refusal(capsys)
+        said = over(
+            world, taxii, "amazon", "pull", "--output", world.folder / "b", day=4, status=2
+        ).err
         assert named in said and f"{taxii.url}log/2026-06-02.jsonl" in said
     note["content"] = good
     # Notes that are no file of the hub are left alone, and so is a path that leads elsewhere.
@@ -1185,11 +1178,13 @@ def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii, caps
         made = taxii_module.note_of(path, b"x", NOON, None)
         taxii.stored.append(made)
     taxii.stored.append(note | {"id": f"note--{uuid.uuid4()}", "content": "eA=="})
-    assert over(world, taxii, "amazon", "pull", "--output", world.folder / "c", day=4) == 0
+    over(world, taxii, "amazon", "pull", "--output", world.folder / "c", day=4)
     assert not (world.home("amazon") / "escape").exists()
     # The host alone takes letters out, and what is no letter stays out.
-    assert world.at("amazon", "exchange", "hub", "sync", world.hub, taxii.url) == 2
-    assert "which alone can do this" in refusal(capsys)
+    assert (
+        "which alone can do this"
+        in world.at("amazon", "exchange", "hub", "sync", world.hub, taxii.url, status=2).err
+    )
     for words, named in (
         (["collect", taxii.url], "the host does this in its folder"),
         (["init", taxii.url, "--name", "b", "--from", "isac"], "the host does this in its folder"),
@@ -1197,11 +1192,10 @@ def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii, caps
         (["pull", "https://u:p@example.com/collections/x/", "--output", "y"], "is no collection"),
         (["pull", taxii.url.replace("0f1e", "0f1f"), "--output", "y"], "404"),
     ):
-        assert world.at("amazon", "exchange", "hub", *words) == 2
-        assert named in refusal(capsys)
+        assert named in world.at("amazon", "exchange", "hub", *words, status=2).err
 
 
-def test_what_is_no_letter_keeps_none_from_the_host(empty, taxii, monkeypatch, capsys):
+def test_what_is_no_letter_keeps_none_from_the_host(empty, taxii, monkeypatch):
     world = empty
     sync(world, taxii, day=1)
     for number in range(3):
@@ -1209,11 +1203,9 @@ def test_what_is_no_letter_keeps_none_from_the_host(empty, taxii, monkeypatch, c
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("RINGTRACE_HOME", str(world.home("google")))
             taxii_module.Collection(taxii.url).add([made])
-    assert over(world, taxii, "amazon", "publish", day=2) == 0
+    over(world, taxii, "amazon", "publish", day=2)
     monkeypatch.setattr(taxii_module, "MAX_LETTERS", 2)
-    capsys.readouterr()
-    sync(world, taxii, day=2)
-    assert "1 letter and" in capsys.readouterr().out and len(sealed(world)) == 1
+    assert "1 letter and" in sync(world, taxii, day=2).out and len(sealed(world)) == 1
 
 
 @pytest.mark.parametrize(
@@ -1221,7 +1213,7 @@ def test_what_is_no_letter_keeps_none_from_the_host(empty, taxii, monkeypatch, c
     [[], None, 7, {"objects": 3}, {"objects": [[], 7, {"id": 5}]}, {"more": True, "next": "x"},
      {"objects": [{"id": "note--1", "type": "note", "created": 5, "modified": "now"}]}],
 )  # fmt: skip
-def test_an_answer_of_another_shape_is_one_line(world, taxii, monkeypatch, capsys, answer):
+def test_an_answer_of_another_shape_is_one_line(world, taxii, monkeypatch, answer):
     from taxii2client.v21 import Collection
 
     monkeypatch.setattr(Collection, "get_objects", lambda *_, **__: answer)
@@ -1229,16 +1221,19 @@ def test_an_answer_of_another_shape_is_one_line(world, taxii, monkeypatch, capsy
     words = ["pull", taxii.url, "--output", world.folder / "x"]
     for more in (words, ["sync", world.hub, taxii.url]):
         org = HOST if more[0] == "sync" else "amazon"
-        capsys.readouterr()
-        status = world.at(org, "exchange", "hub", *more, "--now", "2026-06-04T00:00:00Z")
-        said = capsys.readouterr().err
+        whole = ["exchange", "hub", *more, "--now", "2026-06-04T00:00:00Z"]
+        done = world.at(org, *whole, status=None)
         # What is no object of a hub is as if it were not there.
-        assert (status, said.count("\n")) == (2, 1) or (org == HOST and status == 0), said
+        assert (done.status, done.err.count("\n")) == (2, 1) or (org == HOST and done.status == 0)
     assert not (world.folder / "x").exists()
 
 
-def test_without_the_library_one_line_says_what_to_install(world, monkeypatch, capsys):
+def test_without_the_library_one_line_says_what_to_install(world, monkeypatch):
     monkeypatch.setitem(sys.modules, "taxii2client.v21", None)
     url = "https://example.com/root/collections/x/"
-    assert world.at("amazon", "exchange", "hub", "pull", url, "--output", world.folder / "x") == 2
-    assert refusal(capsys) == f"{url}: TAXII needs taxii2-client; {install_command('taxii')}"
+    assert (
+        world.at(
+            "amazon", "exchange", "hub", "pull", url, "--output", world.folder / "x", status=2
+        ).err
+        == f"{url}: TAXII needs taxii2-client; {install_command('taxii')}\n"
+    )

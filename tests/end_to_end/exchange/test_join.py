@@ -18,13 +18,20 @@ from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from schemas.tables import ALL_TABLES, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
-from tests.support.exchange_world import CLOCK, ISSUED, NOW, ringtrace, rows
+from tests.support.exchange_world import CLOCK, ISSUED, NOW, rows
 from tests.support.run_pipeline import (
     checked_manifest,
     cluster_by_entity,
+    column,
+    error_of,
+    execute,
     jsonl,
     read,
+    refusal_of,
     run as batch,
+    table_rows,
+    use_keys,
+    write_decisions,
 )
 from tests.support.written_report import parts, piece
 from transforms.extract import allowlist
@@ -74,7 +81,7 @@ def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
     assert score["joint"].bcubed.precision > 0.9
 
 
-def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
+def test_a_run_comes_out_that_every_command_can_read(world, joined):
     manifest = checked_manifest(joined / "run")
     (told,) = manifest["options"]["offers"]
     assert told["sender"] == "microsoft"
@@ -82,29 +89,26 @@ def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
     assert [source["name"] for source in manifest["inputs"] if source["kind"] == "offer"] == [
         f"offer-microsoft-{told['sha256'][:12]}.json"
     ]
-    both = read(joined / "run", LINKS).to_pylist()
+    both = table_rows(joined / "run", LINKS)
     link = max(
         (row for row in both if row["accepted"] and len(row["orgs"]) == 2),
         key=lambda row: row["weight"],
     )
-    capsys.readouterr()
     words = ["explain", joined / "run", link["entity_a"], link["entity_b"], "--json"]
-    assert ringtrace(*words) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(execute(*words).out)
     parts = [part for step in told["path"]["links"] for part in step["parts"]]
     assert {part["record"].partition("|")[0] for part in parts} == {"amazon", "microsoft"}
     assert sum(part["share"] for part in parts if part["counted"]) == pytest.approx(link["weight"])
-    assert ringtrace("report", joined / "run") == 0
+    execute("report", joined / "run")
 
 
-def test_explain_dates_what_an_offer_counts_to_the_week_and_says_what_was_called(joined, capsys):
+def test_explain_dates_what_an_offer_counts_to_the_week_and_says_what_was_called(joined):
     offer = offer_of(joined / "offer")
     called = {without_epoch(offer.entities[place].entity_id) for place in offer.called}
-    both = read(joined / "run", LINKS).to_pylist()
+    both = table_rows(joined / "run", LINKS)
     of_offer = [row for row in both if row["accepted"] and "microsoft" in row["orgs"]]
     link = next(row for row in of_offer if without_epoch(row["entity_b"]) in called)
-    assert ringtrace("explain", joined / "run", link["entity_a"], link["entity_b"]) == 0
-    told = capsys.readouterr().out
+    told = execute("explain", joined / "run", link["entity_a"], link["entity_b"]).out
     assert re.search(
         r"record microsoft\|offer-\S+ \(in the week of \d+ \w{3} \d{4}\), victim", told
     )
@@ -120,7 +124,7 @@ def test_every_member_says_who_saw_it(world, joined):
         cluster_by_entity(world.amazon.run),
         {entity.entity_id: entity for entity in offer.entities},
     )
-    told = read(joined / "run", CONTRIBUTORS).to_pylist()
+    told = table_rows(joined / "run", CONTRIBUTORS)
     seen = defaultdict(set)
     for row in told:
         seen[row["entity_id"]].add(row["contributor"])
@@ -146,22 +150,20 @@ def test_what_only_the_union_reveals_is_listed_and_nothing_else(world, joined):
         cluster_by_entity(world.amazon.run),
         {entity.entity_id: entity.cluster for entity in offer_of(joined / "offer").entities},
     ]
-    seen = {
-        entity["entity_id"]: entity["orgs"] for entity in read(joined / "run", ENTITIES).to_pylist()
-    }
+    seen = {entity["entity_id"]: entity["orgs"] for entity in table_rows(joined / "run", ENTITIES)}
     placed = [
         {entity_id: known(view, entity_id) for entity_id, orgs in seen.items() if org in orgs}
         for org, view in zip(("amazon", "microsoft"), views, strict=True)
     ]
     joint = cluster_by_entity(joined / "run")
-    listed = read(joined / "run", UNION_LINKS).to_pylist()
+    listed = table_rows(joined / "run", UNION_LINKS)
 
     def together(a, b):
         return any(view.get(a) is not None and view[a] == view.get(b) for view in placed)
 
     accepted = [
         (link["entity_a"], link["entity_b"])
-        for link in read(joined / "run", LINKS).to_pylist()
+        for link in table_rows(joined / "run", LINKS)
         if link["accepted"]
     ]
     links = {(row["entity_a"], row["entity_b"]) for row in listed if row["kind"] == "link"}
@@ -180,7 +182,7 @@ def test_what_only_the_union_reveals_is_listed_and_nothing_else(world, joined):
 
 def test_the_offers_own_words_on_its_clusters_are_kept_beside(joined):
     offer = offer_of(joined / "offer")
-    told = {row["part"]: row for row in read(joined / "run", OFFERED_CLUSTERS).to_pylist()}
+    told = {row["part"]: row for row in table_rows(joined / "run", OFFERED_CLUSTERS)}
     assert len(told) == len(offer.clusters)
     for cluster in offer.clusters:
         row = told[str(cluster.number)]
@@ -195,14 +197,14 @@ def test_ids_and_lineage_go_on(world, joined):
     kept = set(own.values()) & set(joint.values())
     assert len(kept) > len(set(own.values())) / 2
     events = defaultdict(set)
-    for row in read(joined / "run", LINEAGE).to_pylist():
+    for row in table_rows(joined / "run", LINEAGE):
         events[row["event"]].add(row["cluster_id"])
     assert events["merged"]
     assert events["unchanged"] | events["grew"]
     assert set(joint.values()) - kept <= events["born"] | events["split"] | events["merged"]
 
 
-def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, act_as, tmp_path, capsys):
+def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, act_as, tmp_path):
     """The next day's run beside the one before, whose ids both of its runs go on with."""
     act_as(world.amazon)
     before = tmp_path / "run"
@@ -210,8 +212,7 @@ def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, act_as, tmp_
     (tmp_path / "run-joint").symlink_to(joined / "run")
     words = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
     words += ["--previous", before, "--offer", joined / "offer", "--now", CLOCK]
-    assert ringtrace("batch", *words, "--output", tmp_path / "next") == 0
-    told = capsys.readouterr().out
+    told = execute("batch", *words, "--output", tmp_path / "next").out
     assert "single identifiers among them" in told and "seen by several organisations" in told
     for run, earlier in (("next", world.amazon.run), ("next-joint", joined / "run")):
         checked_manifest(tmp_path / run)
@@ -232,27 +233,24 @@ def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, act_as, tmp_
         assert read(tmp_path / "next-joint", table).equals(read(joined / "run", table)), table.name
 
 
-def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, act_as, tmp_path, capsys):
+def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, act_as, tmp_path):
     records = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:40])
     words = ["batch", "--complaints", records, "--output", tmp_path / "run", "--now", NOW]
     offer, foreign = offered(), offered("other", **{"--to": "ftc"})
     altered = offered("altered")
     (altered / "offer.json").write_bytes((altered / "offer.json").read_bytes()[:-1])
     act_as(world.amazon)
-    capsys.readouterr()
     for flags, word in (
         (["--offer", altered], "altered"),
         (["--offer", tmp_path / "absent"], "No such file"),
         (["--offer", offer, "--offer", foreign], f"but {offer / 'offer.json'} is for amazon"),
         (["--offer", offer, "--no-wait"], "leave --no-wait out"),
     ):
-        assert ringtrace(*words, *flags) == 2
-        said = capsys.readouterr().err
-        assert word in said and said.count("\n") == 1
+        said = refusal_of(*words, *flags)
+        assert word in said
         assert not (tmp_path / "run").exists() and not (tmp_path / "run-joint").exists()
     # Whose records are in the run is known at its end: it stands, and is not joined.
-    assert ringtrace(*words, "--offer", foreign) == 2
-    assert "is for ftc, of whom" in capsys.readouterr().err
+    assert "is for ftc, of whom" in error_of(*words, "--offer", foreign)
     assert (tmp_path / "run" / "manifest.json").exists()
     assert not (tmp_path / "run-joint").exists()
 
@@ -260,13 +258,11 @@ def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, act_as
 # -- what is refused -----------------------------------------------------------------------------
 
 
-def refused(world, capsys, tmp_path, offers, word, *flags):
+def refused(world, tmp_path, offers, word, *flags):
     """One line that names a file, exit status 2, and nothing written."""
     output = tmp_path / "refused"
     words = [world.amazon.run, *offers, "--output", output, "--now", NOW, *flags]
-    capsys.readouterr()
-    assert ringtrace("exchange", "join", *words) == 2
-    said = capsys.readouterr()
+    said = execute("exchange", "join", *words, status=2)
     assert word in said.err
     assert said.err.count("\n") == 1
     assert said.out == ""
@@ -281,12 +277,10 @@ def signed(folder, content, key):
     return folder
 
 
-def left_out(world, capsys, run, offers, whys, *flags):
+def left_out(world, run, offers, whys, *flags):
     """The join is done without the offers, which terminal and manifest say."""
     words = [world.amazon.run, *offers, "--output", run, "--now", CLOCK, *flags]
-    capsys.readouterr()
-    assert ringtrace("exchange", "join", *words) == 0
-    said = capsys.readouterr().err
+    said = execute("exchange", "join", *words).err
     assert all(f"{why}; its evidence is left out\n" in said for why in whys)
     options = checked_manifest(run)["options"]
     assert options["offers"] == []
@@ -295,82 +289,79 @@ def left_out(world, capsys, run, offers, whys, *flags):
 
 
 def test_what_is_void_is_left_out_and_the_join_goes_on(
-    world, joined, offered, act_as, tmp_path, monkeypatch, capsys
+    world, joined, offered, act_as, tmp_path, monkeypatch
 ):
     late = offered("late", **{"--now": "2026-01-01T00:00:00Z"})
     offer = offered("offer", **{"--now": "2026-05-01T12:00:00Z"})
     words = [offer, "--output", tmp_path / "revocation", "--now", CLOCK]
-    assert ringtrace("exchange", "revoke", *words) == 0
+    execute("exchange", "revoke", *words)
     act_as(world.amazon)
-    assert ringtrace("exchange", "revoke", offer, "--output", tmp_path / "no") == 2
-    assert "not trusted" in capsys.readouterr().err
+    assert "not trusted" in error_of("exchange", "revoke", offer, "--output", tmp_path / "no")
     home = shutil.copytree(world.amazon.home, tmp_path / "home")
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    use_keys(monkeypatch, home)
     # Without any evidence of others the run is one's own, to the byte.
     alone, offers = tmp_path / "alone", [late, offer, tmp_path / "revocation"]
-    left_out(world, capsys, alone, offers, ["expired at 2026-01-31T00:00:00Z", "revoked"])
+    left_out(world, alone, offers, ["expired at 2026-01-31T00:00:00Z", "revoked"])
     for table in ALL_TABLES:
         if table is not LINEAGE:
             name = f"{table.name}/part-00000-of-00001.parquet"
             assert (alone / name).read_bytes() == (world.amazon.run / name).read_bytes(), name
     # The revocation stays, and what an earlier join took of the sender is out again.
     run = tmp_path / "run"
-    left_out(world, capsys, run, [offer], ["revoked"], "--previous", joined / "run")
+    left_out(world, run, [offer], ["revoked"], "--previous", joined / "run")
     same = [table for table in ALL_TABLES if table not in (LINEAGE, CLUSTERS, MEMBERS)]
     for table in (*same, MENTIONS):
         if table.name not in ("suppliers", "campaigns"):  # they name clusters, by the joint ids
             assert read(run, table).equals(read(world.amazon.run, table)), table.name
     assert partition(cluster_by_entity(run)) == partition(cluster_by_entity(world.amazon.run))
-    assert "split" in read(run, LINEAGE)["event"].to_pylist()
+    assert "split" in column(run, LINEAGE, "event")
     # What is void must still be signed, and whole.
     (late / "offer.json").write_bytes((late / "offer.json").read_bytes()[:-1])
-    refused(world, capsys, tmp_path, [late], "altered")
+    refused(world, tmp_path, [late], "altered")
 
 
-def test_two_of_one_sender(world, offered, act_as, tmp_path, capsys):
+def test_two_of_one_sender(world, offered, act_as, tmp_path):
     offers = offered("first"), offered("second", **{"--now": "2026-06-01T01:00:00Z"})
     act_as(world.amazon)
-    refused(world, capsys, tmp_path, offers, "give the newest alone")
+    refused(world, tmp_path, offers, "give the newest alone")
 
 
 def test_an_older_one_is_not_taken_after_a_newer(
-    world, joined, offered, act_as, tmp_path, monkeypatch, capsys
+    world, joined, offered, act_as, tmp_path, monkeypatch
 ):
     """The run of `joined` took the offer of May: one of April comes too late."""
     older = offered("older", **{"--now": "2026-04-30T00:00:00Z"})
     twin = offered("twin", **{"--now": "2026-05-01T00:00:00Z"})
     act_as(world.amazon)
     flags = ["--now", "2026-05-03T00:00:00Z"]
-    refused(world, capsys, tmp_path, [older], "is older than the offer of 2026-05-01", *flags)
+    refused(world, tmp_path, [older], "is older than the offer of 2026-05-01", *flags)
     (world.amazon.home / "offers" / "microsoft.json").write_text("{")
-    refused(world, capsys, tmp_path, [twin], "cannot be read", *flags)
+    refused(world, tmp_path, [twin], "cannot be read", *flags)
     (world.amazon.home / "offers" / "microsoft.json").unlink()
 
 
-def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, act_as, tmp_path, capsys):
+def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, act_as, tmp_path):
     act_as(world.amazon)
     flags = ["--output", tmp_path / "out"]
-    assert ringtrace("exchange", "join", joined / "run", *flags) == 2
-    assert "is joined already" in capsys.readouterr().err
-    assert ringtrace("exchange", "offer", joined / "run", "--to", "ftc", *flags) == 2
-    assert "offer from your own run alone" in capsys.readouterr().err
+    assert "is joined already" in error_of("exchange", "join", joined / "run", *flags)
+    assert "offer from your own run alone" in error_of(
+        "exchange", "offer", joined / "run", "--to", "ftc", *flags
+    )
     assert not (tmp_path / "out").exists()
 
 
 def test_what_bound_the_run_must_be_given_again_and_its_own_records_count_once(
-    world, act_as, tmp_path, capsys
+    world, act_as, tmp_path
 ):
     act_as(world.microsoft)
     made = ["--to", "microsoft", "--from", "amazon", "--output", tmp_path / "mine"]
     made += ["--register-key", world.amazon.home / "register.key"]
-    assert ringtrace("exchange", "offer", world.amazon.run, *made, "--now", NOW) == 0
+    execute("exchange", "offer", world.amazon.run, *made, "--now", NOW)
     key_store.trust("amazon", key_store.own_key().public_key())
     listed = tmp_path / "bank.csv"
     listed.write_text("entity_id,reason\n+18005551234,a bank\n")
-    decided = tmp_path / "decided.csv"
-    decided.write_text(
-        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-        "d1,dispute,+18005551234,,ann,unclear,2025-01-01T00:00:00Z,\n"
+    decided = write_decisions(
+        tmp_path / "decided.csv", "d1,dispute,+18005551234,,ann,unclear,2025-01-01T00:00:00Z,"
     )
     files = [
         jsonl(tmp_path / f"{company.org}.jsonl", rows(company.complaints)[:40])
@@ -384,9 +375,7 @@ def test_what_bound_the_run_must_be_given_again_and_its_own_records_count_once(
         (lists, f"was made with --decisions {decided.name}; give it"),
         ([*lists, *decisions], "would count twice"),
     ):
-        capsys.readouterr()
-        assert ringtrace("exchange", "join", *words, *flags, "--output", tmp_path / "out") == 2
-        assert word in capsys.readouterr().err
+        assert word in error_of("exchange", "join", *words, *flags, "--output", tmp_path / "out")
         assert not (tmp_path / "out").exists()
     key_store.distrust("amazon", None)
 
@@ -408,7 +397,7 @@ PAGES = ["domain:co.uk", "domain:login.amazon.com", "domain:s3.amazonaws.com", "
 
 
 def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
-    world, offered, act_as, tmp_path, capsys, monkeypatch
+    world, offered, act_as, tmp_path, monkeypatch
 ):
     """A known line, a victim's number and hostile texts, by a partner whose key is trusted."""
     value = offer_of(offered())
@@ -439,12 +428,10 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     for number, handle in enumerate(MARKUP):
         bad = sent(f"bad{number}", *named, handle)
         words = [run, bad, "--output", tmp_path / "joint", "--now", NOW]
-        assert ringtrace("exchange", "join", *words) == 2
-        said = capsys.readouterr().err
+        said = error_of("exchange", "join", *words)
         assert said.endswith("].entity_id is invalid\n") and handle not in said
     words = [run, folder, "--output", tmp_path / "joint", "--now", NOW, "--victims", mine]
-    assert ringtrace("exchange", "join", *words) == 0
-    said = capsys.readouterr().out
+    said = execute("exchange", "join", *words).out
     assert "microsoft names 2 identifiers of your own victims: left out" in said
     joint = cluster_by_entity(tmp_path / "joint")
     assert BRAND_LINE not in joint
@@ -454,8 +441,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     assert f"email:{VICTIM_IN_ADDRESS}" not in joint
     assert "phone:+18775550199" in joint
     status = {
-        entity["entity_id"]: entity["status"]
-        for entity in read(tmp_path / "joint", ENTITIES).to_pylist()
+        entity["entity_id"]: entity["status"] for entity in table_rows(tmp_path / "joint", ENTITIES)
     }
     assert status[BRAND_LINE] == "suppressed"
     assert victim not in status
@@ -464,7 +450,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     )
     out = tmp_path / "all.csv"
     words = ["export", tmp_path / "joint", "--all", "--format", "csv", "--include-verify"]
-    assert ringtrace(*words, "--output", out) == 0
+    execute(*words, "--output", out)
     assert HOSTILE[1] in out.read_text()
     (world.amazon.home / "offers" / "microsoft.json").unlink()
 
@@ -494,8 +480,8 @@ def test_the_report_shows_who_saw_what_and_what_only_the_union_reveals(joined):
     }
     whole = piece(files, "run")["joint"]
     assert [offer["sender"] for offer in whole["offers"] if not offer["why"]]
-    union = read(joined / "run", UNION_LINKS).to_pylist()
-    offered = read(joined / "run", OFFERED_CLUSTERS).to_pylist()
+    union = table_rows(joined / "run", UNION_LINKS)
+    offered = table_rows(joined / "run", OFFERED_CLUSTERS)
     assert "shared" in {row["kind"] for row in union}
     clusters = parts(files)
     for revealed in union:
@@ -507,6 +493,6 @@ def test_the_report_shows_who_saw_what_and_what_only_the_union_reveals(joined):
         for row in offered:
             if revealed["cluster_id"] in row["cluster_ids"]:
                 assert row["tlp"] in [each["tlp"] for each in told["offered"]]
-    for row in read(joined / "run", CONTRIBUTORS).to_pylist():
+    for row in table_rows(joined / "run", CONTRIBUTORS):
         saw = dict(clusters[row["cluster_id"]]["joint"]["saw"])[row["entity_id"]]
         assert row["contributor"] in [org for org, _, _ in saw]

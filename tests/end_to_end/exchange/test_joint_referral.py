@@ -12,26 +12,22 @@ from pipelines.exchange.signed_files import void_offers
 from reports.run import Run
 from tests.support.exchange_world import AGREED, ISSUED, NOW, ringtrace, rows
 from tests.support.made_up_case import sheet
+from tests.support.run_pipeline import error_of, execute, json_of, use_keys
 from tests.unit.reports.export.test_stix import problems
 
 
-def test_what_was_received_under_a_marking_is_not_passed_on_unasked(joint, tmp_path, capsys):
-    assert joint.referral(tmp_path / "p") == 1
-    said = capsys.readouterr().err
+def test_what_was_received_under_a_marking_is_not_passed_on_unasked(joint, tmp_path):
+    said = execute(joint.referral, tmp_path / "p", status=1).err
     assert "handling: the offer of microsoft is TLP:AMBER+STRICT" in said
     _, asked = said.split("a consent of microsoft must list what it saw of those to name:\n")
     listed = {line.strip() for line in asked.splitlines() if line.startswith("    ")}
-    offered = {
-        entity["entity_id"]
-        for entity in json.loads((joint.offer / "offer.json").read_bytes())["entities"]
-    }
-    members = json.loads((joint.package / "data/package.json").read_bytes())["members"]
+    offered = {entity["entity_id"] for entity in json_of(joint.offer / "offer.json")["entities"]}
+    members = json_of(joint.package / "data/package.json")["members"]
     assert listed == offered & {entity_id.partition("#")[0] for entity_id in members} and listed
 
 
-def test_the_package_holds_and_says_who_agreed(joint, capsys):
-    assert ringtrace("verify", joint.package) == 0
-    assert "holds: " in capsys.readouterr().out
+def test_the_package_holds_and_says_who_agreed(joint):
+    assert "holds: " in execute("verify", joint.package).out
     page = (joint.package / "data/referral.html").read_text()
     assert "TLP:AMBER+STRICT" in page and "agreed" not in page
     # Nobody counted the victims that both know.
@@ -43,25 +39,21 @@ def test_the_package_holds_and_says_who_agreed(joint, capsys):
     assert problems((joint.package / "data/cluster.stix.json").read_bytes()) == []
 
 
-def test_a_partners_consent_releases_the_members_that_it_lists(
-    joint, tmp_path, monkeypatch, capsys
-):
-    ids = sorted(json.loads((joint.package / "data/package.json").read_bytes())["members"])
+def test_a_partners_consent_releases_the_members_that_it_lists(joint, tmp_path, monkeypatch):
+    ids = sorted(json_of(joint.package / "data/package.json")["members"])
     for name, members in (("all", ids), ("some", ids[:3])):
         (tmp_path / f"{name}.txt").write_text("\n".join(members) + "\n")
 
     def consent(name, *changed, output):
-        monkeypatch.setenv(key_store.HOME_VARIABLE, str(joint.world.microsoft.home))
+        use_keys(monkeypatch, joint.world.microsoft.home)
         words = ["exchange", "consent", tmp_path / f"{name}.txt", "--to", "amazon"]
         words += ["--from", "microsoft", "--expires", "2026-06-30T00:00:00Z", "--now", ISSUED]
-        assert ringtrace(*words, "--output", tmp_path / output, *changed) == 0
+        execute(*words, "--output", tmp_path / output, *changed)
         monkeypatch.undo()
         return ["--consent", tmp_path / output]
 
     def said(status, *flags):
-        capsys.readouterr()
-        assert joint.referral(tmp_path / "p", *flags) == status
-        return capsys.readouterr().err
+        return execute(joint.referral, tmp_path / "p", *flags, status=status).err
 
     cbi = ["--recipient", "in-cbi"]
     refused = said(1, *consent("some", *cbi, output="1"))
@@ -83,51 +75,53 @@ def test_a_partners_consent_releases_the_members_that_it_lists(
     assert (tmp_path / "p/data/consents/01-consent.json").read_bytes() == letter
     assert "consents/" in (tmp_path / "p/data/README.txt").read_text()
     assert "consents/" not in (joint.package / "data/README.txt").read_text()
-    assert ringtrace("verify", tmp_path / "p") == 0
-    assert_revoked(joint, tmp_path, monkeypatch, capsys, said, agreed)
+    execute("verify", tmp_path / "p")
+    assert_revoked(joint, tmp_path, monkeypatch, said, agreed)
 
 
-def assert_revoked(joint, tmp_path, monkeypatch, capsys, said, flags):
+def assert_revoked(joint, tmp_path, monkeypatch, said, flags):
     """The sender of a consent takes it back: what was made with it is due for a correction."""
     home = shutil.copytree(key_store.home(), tmp_path / "home")
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(joint.world.microsoft.home))
+    use_keys(monkeypatch, joint.world.microsoft.home)
     revoke = ["exchange", "revoke", tmp_path / "2", "--now", NOW]
-    assert ringtrace(*revoke, "--output", tmp_path / "revoked") == 0
-    assert "revokes the consent of 2026-06-01" in capsys.readouterr().out
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    assert (
+        "revokes the consent of 2026-06-01"
+        in execute(*revoke, "--output", tmp_path / "revoked").out
+    )
+    use_keys(monkeypatch, home)
     issue = ledger.read_ledger(None)[-1].issue_id
-    assert f"{issue} " not in health(joint, capsys)
+    assert f"{issue} " not in health(joint)
     for name in ("", "-counsel"):
         (tmp_path / f"p{name}").rename(tmp_path / f"sent{name}")
     assert "was revoked by microsoft" in said(2, *flags, "--consent", tmp_path / "revoked")
     assert "was revoked by microsoft" in said(2, *flags)
-    told = health(joint, capsys)
+    told = health(joint)
     assert f"correction: {issue} " in told
     assert "(was made with a consent of microsoft, which revoked it)" in told
-    assert ringtrace("verify", tmp_path / "sent") == 1
-    assert "with a consent of microsoft, which revoked it" in capsys.readouterr().out
+    assert (
+        "with a consent of microsoft, which revoked it"
+        in execute("verify", tmp_path / "sent", status=1).out
+    )
     flags = ["--decisions", joint.offer.parent / "decisions.csv", "--now", NOW]
-    assert ringtrace("correct", joint.run, *flags, "--output", tmp_path / "out") == 0
-    assert f"{issue} " not in health(joint, capsys)
+    execute("correct", joint.run, *flags, "--output", tmp_path / "out")
+    assert f"{issue} " not in health(joint)
 
 
-def health(joint, capsys):
-    capsys.readouterr()
-    assert ringtrace("health", joint.run, "--now", NOW) in (0, 1)
-    return capsys.readouterr().out
+def health(joint):
+    return execute("health", joint.run, "--now", NOW, status=None).out
 
 
 def test_the_strictest_marking_binds_every_file(joint):
-    facts = json.loads((joint.package / "data/package.json").read_bytes())
+    facts = json_of(joint.package / "data/package.json")
     assert facts["tlp"] == "amber+strict"
-    first = json.loads((joint.package / "data/cluster.stix.json").read_bytes())["objects"][0]
+    first = json_of(joint.package / "data/cluster.stix.json")["objects"][0]
     assert first["name"] == "TLP:AMBER+STRICT"
-    event = json.loads((joint.package / "data/cluster.misp.json").read_bytes())["Event"]
+    event = json_of(joint.package / "data/cluster.misp.json")["Event"]
     assert event["Tag"] == [{"name": "tlp:amber+strict"}]
 
 
 def test_rows_point_into_ones_own_files_and_into_the_offer(joint):
-    offer = json.loads((joint.offer / "offer.json").read_bytes())
+    offer = json_of(joint.offer / "offer.json")
     orgs, own = set(), joint.world.amazon.complaints
     named = {}
     for row in sheet(joint.package, "exhibits", 3):
@@ -166,17 +160,20 @@ def test_the_offers_own_counts_stand_beside(joint):
 
 def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
     late = ["--now", "2026-07-01T00:00:00Z"]
-    assert joint.referral(tmp_path / "p", *AGREED, *late) == 1
-    said = capsys.readouterr().err
+    said = execute(joint.referral, tmp_path / "p", *AGREED, *late, status=1).err
     assert "void_offer: the offer of microsoft in it is void (expired at 2026-07-01" in said
     assert "override" not in said
     (pem,) = (key_store.home() / "trusted/microsoft").glob("*.pem")
     pem.rename(tmp_path / "microsoft.pem")
     try:
-        assert joint.referral(tmp_path / "p", *AGREED) == 1
-        assert "is void (signed by a key that is no longer trusted)" in capsys.readouterr().err
-        assert ringtrace("health", joint.run, "--now", NOW) == 1
-        assert "the offer of microsoft is signed by a key that" in capsys.readouterr().out
+        assert (
+            "is void (signed by a key that is no longer trusted)"
+            in execute(joint.referral, tmp_path / "p", *AGREED, status=1).err
+        )
+        assert (
+            "the offer of microsoft is signed by a key that"
+            in execute("health", joint.run, "--now", NOW, status=1).out
+        )
     finally:
         (tmp_path / "microsoft.pem").rename(pem)
     now = datetime(2026, 6, 9, tzinfo=UTC)
@@ -184,11 +181,14 @@ def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
         key_store.distrust("microsoft", None, datetime(2026, 6, 3, tzinfo=UTC))
         assert void_offers(Run.open(joint.run), now) == {}, "the join was made before"
         key_store.distrust("microsoft", None, datetime(2026, 6, 2, tzinfo=UTC))
-        assert joint.referral(tmp_path / "p", *AGREED) == 1
-        assert "(signed by a key that is void from 2026-06-02T00:00" in capsys.readouterr().err
+        assert (
+            "(signed by a key that is void from 2026-06-02T00:00"
+            in execute(joint.referral, tmp_path / "p", *AGREED, status=1).err
+        )
         who = ["--author", "Ada", "--reason", "seen", "--now", NOW, "--decisions", tmp_path / "d"]
-        assert ringtrace("decide", joint.run, "review", "+18885550123", *who) == 2
-        assert "an offer in it is void (signed by a key" in capsys.readouterr().err
+        assert "an offer in it is void (signed by a key" in error_of(
+            "decide", joint.run, "review", "+18885550123", *who
+        )
     finally:
         pem.with_suffix(".json").unlink()
     record = key_store.home() / "offers/microsoft.json"
@@ -200,8 +200,7 @@ def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
     asks += [joint.run, "--cluster", "c-0", "--offer", joint.offer, "--to", "microsoft"]
     asks += ["--from", "amazon", "--output", tmp_path / "x.csv", "--now", NOW]
     try:
-        assert joint.referral(tmp_path / "p", *AGREED) == 1
-        assert "is void (revoked)" in capsys.readouterr().err
+        assert "is void (revoked)" in execute(joint.referral, tmp_path / "p", *AGREED, status=1).err
         for words in (leaves, asks):
             assert ringtrace(*words) == 2, words
             assert "microsoft in it is void (revoked); join without" in capsys.readouterr().err

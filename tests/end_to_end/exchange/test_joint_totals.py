@@ -6,18 +6,19 @@ import json
 from pipelines import key_store
 from reports import signing
 from tests.support.exchange_world import AGREED, NOW, SHARED, ringtrace
+from tests.support.run_pipeline import execute, json_of, refusal_of
 from tests.support.written_report import parts
 
 
 def test_only_victims_of_the_cluster_are_compared(counted):
-    told = json.loads((counted.result / "result.json").read_bytes())
+    told = json_of(counted.result / "result.json")
     assert len(counted.own) > 2 * SHARED and len(counted.other) > SHARED
     assert told["shared"] == SHARED
 
 
 def test_the_referral_prints_the_count_and_doubles_nobody(counted):
     package = counted.package
-    facts = json.loads((package / "data/package.json").read_bytes())
+    facts = json_of(package / "data/package.json")
     # The count is about all victims of the cluster, the total about those of the named members.
     total, most = (
         counted.cluster["victims"],
@@ -36,7 +37,7 @@ def test_the_referral_prints_the_count_and_doubles_nobody(counted):
         assert (package / f"data/overlaps/01-{name}").read_bytes() == (
             counted.result / name
         ).read_bytes()
-    assert ringtrace("verify", package) == 0
+    execute("verify", package)
 
 
 def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
@@ -76,8 +77,7 @@ def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
     refused(b"garbage", signing.sign_detached(b"garbage", key), "is not JSON")
     refused(b"x" * 5_000_000, signature, "altered")
     both = ["--overlap", counted.result, counted.result]
-    assert counted.referral(tmp_path / "p", *AGREED, *both) == 2
-    assert "twice" in capsys.readouterr().err
+    assert "twice" in refusal_of(counted.referral, tmp_path / "p", *AGREED, *both)
     assert counted.referral(tmp_path / "p", *AGREED, "--overlap", tmp_path / "absent") == 2
 
 
@@ -110,7 +110,7 @@ def test_a_joint_run_tells_it_on_the_clusters_page(counted, tmp_path):
     counted.at("amazon")
     words = ["exchange", "join", counted.world.amazon.run, counted.offer, "--now", NOW]
     words += ["--decisions", counted.run.parent / "decisions.csv", "--overlap", counted.result]
-    assert ringtrace(*words, "--output", tmp_path / "run") == 0
+    execute(*words, "--output", tmp_path / "run")
     data = tmp_path / "run/report/data"
     clusters = parts({f"report/data/{path.name}": path.read_bytes() for path in data.iterdir()})
     counts = {

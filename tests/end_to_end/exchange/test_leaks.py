@@ -16,7 +16,7 @@ from schemas.tables import CAMPAIGNS
 from tests.support.exchange_world import rows
 from tests.support.leaks import decoded_layers, leak_forms, number_forms, values_in
 from tests.support.made_up_case import case_of, package_of, rows as made_up_rows
-from tests.support.run_pipeline import read
+from tests.support.run_pipeline import column, files_below
 
 
 def _words(content):
@@ -36,10 +36,9 @@ def test_nothing_of_a_victim_or_a_record_and_no_campaign_is_in_what_is_sent(coun
     """Every file that leaves either company in a joint referral."""
     folders = [counted.package, counted.offer, *(counted.folder / name for name in "123")]
     files = {
-        str(path): path.read_bytes()
+        f"{folder}/{name}": content
         for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        for name, content in files_below(folder).items()
     }
     numbers = set()
     for file in counted.files:
@@ -53,7 +52,7 @@ def test_nothing_of_a_victim_or_a_record_and_no_campaign_is_in_what_is_sent(coun
     names |= {row["complaint_id"] for row in rows(world.microsoft.complaints)}
     names -= {row["complaint_id"] for row in rows(world.amazon.complaints)} | {None, ""}
     runs = (counted.run, world.amazon.run, world.microsoft.run)
-    campaigns = {value for run in runs for value in read(run, CAMPAIGNS)["campaign_id"].to_pylist()}
+    campaigns = {value for run in runs for value in column(run, CAMPAIGNS, "campaign_id")}
     assert len(numbers) > 700 and len(names) > 500 and len(campaigns) > 5 and len(files) > 40
     assert values_in(b"\n".join(layers_of(files)), numbers | names | campaigns) == set()
 

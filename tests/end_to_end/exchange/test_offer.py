@@ -20,13 +20,27 @@ from schemas.joint import CONTRIBUTORS
 from schemas.tables import CLUSTERS, ENTITIES, HELD_FOLDER, MEMBERS, MENTIONS
 from tests.support.exchange_world import ISSUED, ringtrace, rows, trust_key
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import complaint, jsonl, run as batch
+from tests.support.run_pipeline import (
+    by_key,
+    callbacks,
+    column,
+    complaint,
+    error_of,
+    execute,
+    json_of,
+    jsonl,
+    keys_in,
+    refusal_of,
+    run as batch,
+    table_rows,
+    use_keys,
+)
 
 DOC = (ROOT / "docs" / "exchange.md").read_text(encoding="utf-8")
 
 
 def offer_of(folder):
-    return json.loads((folder / "offer.json").read_bytes())
+    return json_of(folder / "offer.json")
 
 
 def forbidden(company):
@@ -93,7 +107,7 @@ def test_no_byte_comes_from_a_victim_or_a_record(world, offered):
 
 
 def test_an_offer_that_names_victims_is_held_back_and_in_no_ledger(
-    world, act_as, tmp_path, monkeypatch, capsys
+    world, act_as, tmp_path, monkeypatch
 ):
     act_as(world.microsoft)
     make = signing.canonical_json
@@ -102,14 +116,11 @@ def test_an_offer_that_names_victims_is_held_back_and_in_no_ledger(
     monkeypatch.setattr(signing, "canonical_json", lambda value: make(value) + leak)
     book = tmp_path / "issued.jsonl"
     words = ["--to", "amazon", "--output", tmp_path / "offer", "--now", ISSUED, "--ledger", book]
-    capsys.readouterr()
     try:
-        assert ringtrace("exchange", "offer", world.microsoft.run, *words) == 2
-        said = capsys.readouterr().err
+        said = error_of("exchange", "offer", world.microsoft.run, *words)
         assert re.search(r"offer\.json names [1-9]\d* withheld values;", said)
         assert not (tmp_path / "offer").exists() and not book.exists()
-        assert ringtrace("health", world.microsoft.run) == 1
-        assert "held: " in capsys.readouterr().out
+        assert "held: " in execute("health", world.microsoft.run, status=1).out
     finally:
         shutil.rmtree(world.microsoft.run / HELD_FOLDER, ignore_errors=True)
 
@@ -138,14 +149,8 @@ def test_every_field_that_leaves_is_in_the_table_and_every_row_of_the_table_leav
 
 def test_only_sure_infrastructure_leaves(world, offered):
     rules = shipped_policy()
-    entities = {
-        entity["entity_id"]: entity
-        for entity in tables.read_table(world.microsoft.run, ENTITIES).to_pylist()
-    }
-    members = {
-        member["entity_id"]: member
-        for member in tables.read_table(world.microsoft.run, MEMBERS).to_pylist()
-    }
+    entities = by_key(world.microsoft.run, ENTITIES)
+    members = by_key(world.microsoft.run, MEMBERS)
     offer = offer_of(offered())
     assert len(offer["entities"]) > 20
     for entity in offer["entities"]:
@@ -225,14 +230,14 @@ TOLD = [
 
 
 def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    use_keys(monkeypatch, tmp_path / "home")
     reports = [
         complaint(
             number,
             victim_id=f"victim{number}",
             received_at=f"2024-03-0{number + 1}T09:30:00Z",
             narrative=TOLD[number],
-            phone_numbers=[{"raw": "(877) 242-7372", "role": "callback"}],
+            phone_numbers=callbacks("(877) 242-7372"),
             emails=[
                 {"address": f"{name}@scam-help.support", "role": "reply_to"}
                 for name in ("victim3", "desk")
@@ -272,24 +277,23 @@ def replying(world, tmp_path_factory):
     folder = tmp_path_factory.mktemp("replying")
     trust_key(world.microsoft, world.amazon)
     taken = world.microsoft.home / "offers" / "amazon.json"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
+    with keys_in(world.amazon.home) as patch:
         to = ["--to", "microsoft", "--now", ISSUED, "--output", folder / "theirs"]
-        assert ringtrace("exchange", "offer", world.amazon.run, *to) == 0
-        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
+        execute("exchange", "offer", world.amazon.run, *to)
+        use_keys(patch, world.microsoft.home)
         later = ISSUED.replace("T00", "T01")
         join = ["exchange", "join", world.microsoft.run, folder / "theirs", "--now", later]
-        assert ringtrace(*join, "--output", folder / "unreviewed") == 0
+        execute(*join, "--output", folder / "unreviewed")
         decide_all(folder / "unreviewed", folder / "decisions.csv", later)
         decided = ["--decisions", folder / "decisions.csv", "--previous", folder / "unreviewed"]
-        assert ringtrace(*join, *decided, "--output", folder / "joint") == 0
+        execute(*join, *decided, "--output", folder / "joint")
     yield folder
     taken.unlink()
 
 
 def decide_all(run, path, when):
     """Confirms every cluster but the largest, which is disputed."""
-    members = tables.read_table(run, MEMBERS).to_pylist()
+    members = table_rows(run, MEMBERS)
     first = {member["cluster_id"]: member["entity_id"] for member in reversed(members)}
     disputed = max(
         first,
@@ -319,26 +323,26 @@ def test_a_reply_returns_what_is_reviewed_core_in_the_union_and_nothing_else(
     before = ids_of(offered("plain"))
     assert ids_of(offered("nobody-looked", **{"--joint": replying / "unreviewed"})) == before
     after = ids_of(offered("reply", **{"--joint": joint}))
-    clusters = tables.read_table(joint, CLUSTERS, ["cluster_id", "status"]).to_pylist()
+    clusters = table_rows(joint, CLUSTERS)
     disputed = {cluster["cluster_id"] for cluster in clusters if cluster["status"] == "disputed"}
     assert len(disputed) == 1
     reviewed_core = {
         member["entity_id"]
-        for member in tables.read_table(joint, MEMBERS).to_pylist()
+        for member in table_rows(joint, MEMBERS)
         if member["tier"] == "core"
         and member["review"] == "reviewed"
         and member["cluster_id"] not in disputed
     }
-    own = set(tables.read_table(world.microsoft.run, MEMBERS)["entity_id"].to_pylist())
+    own = set(column(world.microsoft.run, MEMBERS, "entity_id"))
     assert before < after
     # What they named may be of another epoch than what is reviewed.
-    seen = tables.read_table(joint, CONTRIBUTORS).to_pylist()
+    seen = table_rows(joint, CONTRIBUTORS)
     named = {row["entity_id"] for row in seen if row["contributor"] == "amazon"}
     assert after - before == (named & reviewed_core & own) - before
     assert after - before <= ids_of(replying / "theirs")
     verify = {
         member["entity_id"]
-        for member in tables.read_table(world.microsoft.run, MEMBERS).to_pylist()
+        for member in table_rows(world.microsoft.run, MEMBERS)
         if member["tier"] == "verify"
     }
     assert verify & after  # one person here, and many there
@@ -351,7 +355,7 @@ def test_one_liar_adds_nothing_to_a_reply_that_could_not_leave_without_the_lie(
     joint = replying / "joint"
     could_leave = {
         member["entity_id"]
-        for member in tables.read_table(joint, MEMBERS).to_pylist()
+        for member in table_rows(joint, MEMBERS)
         if member["tier"] == "core" and member["review"] == "reviewed"
     }
     phones = [
@@ -364,26 +368,23 @@ def test_one_liar_adds_nothing_to_a_reply_that_could_not_leave_without_the_lie(
             source_org="microsoft",
             victim_id="liar",
             received_at=f"2025-02-{1 + n % 28:02d}T09:30:00Z",
-            phone_numbers=[
-                {"raw": number, "role": "callback"}
-                for number in (phone.partition(":")[2].partition("#")[0], stranger)
-            ],
+            phone_numbers=callbacks(phone.partition(":")[2].partition("#")[0], stranger),
         )
         for n, phone in enumerate(sorted(phones))
     ]
     files = ["--complaints", world.microsoft.complaints, jsonl(tmp_path / "lies.jsonl", lies)]
     files += ["--calls", world.microsoft.calls]
     lied = tmp_path / "lied"
-    assert ringtrace("batch", *files, "--output", lied) == 0
+    execute("batch", *files, "--output", lied)
     later = ISSUED.replace("T00", "T02")
     join = ["exchange", "join", lied, replying / "theirs", "--previous", joint, "--now", later]
     join += ["--decisions", replying / "decisions.csv", "--output", tmp_path / "again"]
-    assert ringtrace(*join) == 0
-    own = {member["entity_id"] for member in tables.read_table(lied, MEMBERS).to_pylist()}
+    execute(*join)
+    own = set(column(lied, MEMBERS, "entity_id"))
     assert f"phone:{stranger}" in own
     reply = ["exchange", "offer", lied, "--to", "amazon", "--now", later]
-    assert ringtrace(*reply, "--output", tmp_path / "plain") == 0
-    assert ringtrace(*reply, "--joint", tmp_path / "again", "--output", tmp_path / "reply") == 0
+    execute(*reply, "--output", tmp_path / "plain")
+    execute(*reply, "--joint", tmp_path / "again", "--output", tmp_path / "reply")
     returned = ids_of(tmp_path / "reply") - ids_of(tmp_path / "plain")
     assert returned
     assert returned <= could_leave
@@ -394,7 +395,7 @@ def test_a_reply_to_an_offer_that_its_sender_took_back_is_taken_back(
     world, replying, tmp_path, monkeypatch, capsys
 ):
     home = shutil.copytree(world.microsoft.home, tmp_path / "home")
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    use_keys(monkeypatch, home)
     to = ["--to", "amazon", "--now", ISSUED.replace("T00", "T02")]
     offer = ["exchange", "offer", world.microsoft.run, *to]
     assert ringtrace(*offer, "--output", tmp_path / "plain") == 0
@@ -408,21 +409,19 @@ def test_a_reply_to_an_offer_that_its_sender_took_back_is_taken_back(
     before = signed_files.accepted_before("amazon")  # as a join with the revocation records it
     sha256 = hashlib.sha256((replying / "theirs/offer.json").read_bytes()).hexdigest()
     signed_files.save_accepted("amazon", replace(before, revoked=before.revoked | {sha256}))
-    capsys.readouterr()
-    assert ringtrace("health", *words) == 1
-    said = capsys.readouterr().out
+    said = execute("health", *words, status=1).out
     assert f"correction: {answered.issue_id} " in said and "whose offer amazon revoked" in said
     assert plain.issue_id not in said  # before the disputes of the joint run are in force
     decided = ["--decisions", replying / "decisions.csv"]
     assert ringtrace("correct", *words, *decided, "--output", tmp_path / "out") == 0
-    revocation = json.loads((tmp_path / "out/amazon/revocation.json").read_bytes())
+    revocation = json_of(tmp_path / "out/amazon/revocation.json")
     assert answered.sha256 in revocation["offers"]
     assert ringtrace("correct", *words, *decided, "--output", tmp_path / "more") == 0
     assert not (tmp_path / "more").exists()
 
 
 def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
-    world, joined, act_as, replying, tmp_path, capsys
+    world, joined, act_as, replying, tmp_path
 ):
     act_as(world.microsoft)
     joint = replying / "joint"
@@ -431,11 +430,8 @@ def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
 
     def refused(folder, word, run=world.microsoft.run, **changes):
         flags = [word for name, value in (to | changes).items() for word in (f"--{name}", value)]
-        capsys.readouterr()
-        assert ringtrace("exchange", "offer", run, *reply, "--joint", folder, *flags) == 2
-        said = capsys.readouterr().err
+        said = refusal_of("exchange", "offer", run, *reply, "--joint", folder, *flags)
         assert word in said
-        assert said.count("\n") == 1
         assert not (tmp_path / "reply").exists()
 
     refused(tmp_path / "absent", "absent")
@@ -454,17 +450,15 @@ def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
     refused(joint, "a key that is no longer trusted")
     (tmp_path / "amazon.pem").rename(pem)
     words = ["--joint", joint, "--to", "amazon", "--now", to["now"]]
-    assert ringtrace("exchange", "offer", world.microsoft.run, *reply, *words) == 0
+    execute("exchange", "offer", world.microsoft.run, *reply, *words)
 
 
-def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, act_as, tmp_path, capsys):
+def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, act_as, tmp_path):
     folder = offered()
     offer = offer_of(folder)
     for company in (world.microsoft, world.amazon):
         act_as(company)
-        capsys.readouterr()
-        assert ringtrace("exchange", "show", folder) == 0
-        told = capsys.readouterr().out
+        told = execute("exchange", "show", folder).out
         assert "offer of microsoft to amazon, TLP:AMBER+STRICT" in told
         assert all(entity["entity_id"] in told for entity in offer["entities"])
         assert told.isprintable() or set(told) - {"\n"} <= {c for c in told if c.isprintable()}
@@ -473,5 +467,4 @@ def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, act_as, tm
                 assert f"{seen['country']} {seen['victims']}" in told
     path = folder / "offer.json"
     path.write_bytes(path.read_bytes().replace(b'"US"', b'"GB"', 1))
-    assert ringtrace("exchange", "show", folder) == 2
-    assert "altered" in capsys.readouterr().err
+    assert "altered" in error_of("exchange", "show", folder)

@@ -8,9 +8,9 @@ import pytest
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import EntryKind, outstanding, read_ledger
-from reports import tables
 from schemas.tables import CLUSTERS, DECISIONS, MEMBERS
 from tests.support.exchange_world import NOW, ringtrace
+from tests.support.run_pipeline import error_of, execute, table_rows, use_keys
 
 LATER = "2026-06-04T00:00:00Z"
 
@@ -22,15 +22,15 @@ def made(world, joint, tmp_path_factory):
     The decision is in `signed.csv`, the own run in `own`.
     """
     joint.folder = folder = tmp_path_factory.mktemp("void")
-    shown = tables.read_table(joint.run, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    shown = table_rows(joint.run, MEMBERS)
     inside = joint.cluster["cluster_id"]
     member = min(row["entity_id"] for row in shown if row["cluster_id"] == inside)
     who = ["--author", "Ada", "--reason", "seen", "--now", LATER]
     decided = ["--decisions", folder / "signed.csv"]
-    assert ringtrace("decide", joint.run, "confirm", member, *who, *decided) == 0
+    execute("decide", joint.run, "confirm", member, *who, *decided)
     files = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
     own = ["--now", "2026-06-05T00:00:00Z", "--output", folder / "own"]
-    assert ringtrace("batch", *files, *decided, "--previous", joint.run, *own) == 0
+    execute("batch", *files, *decided, "--previous", joint.run, *own)
     return joint
 
 
@@ -38,7 +38,7 @@ def made(world, joint, tmp_path_factory):
 def distrusted(made, tmp_path, monkeypatch):
     """Takes microsoft's key out of a copy of the keys, of which the ledger is a part."""
     home = shutil.copytree(key_store.home(), tmp_path / "home")
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    use_keys(monkeypatch, home)
 
     def distrust(*words):
         return ringtrace("keys", "distrust", "microsoft", *words)
@@ -54,9 +54,8 @@ def test_the_ledger_has_every_join_and_what_an_issue_rests_on(made):
     assert package.run_id == joins[-1].run_id and package.run_id in package.built_on
 
 
-def test_distrust_lists_what_it_voids_and_what_to_do(made, distrusted, capsys):
-    assert distrusted("--decisions", made.folder / "signed.csv") == 0
-    said = capsys.readouterr().out
+def test_distrust_lists_what_it_voids_and_what_to_do(made, distrusted):
+    said = execute(distrusted, "--decisions", made.folder / "signed.csv").out
     (package,) = [issue for issue in read_ledger(None) if issue.kind == EntryKind.PACKAGE]
     joins = [issue for issue in read_ledger(None) if issue.kind == EntryKind.JOIN]
     for issue in joins:
@@ -69,54 +68,50 @@ def test_distrust_lists_what_it_voids_and_what_to_do(made, distrusted, capsys):
     assert "(confirm, Ada) in " in said and f"made on {joins[-1].run_id}" in said
 
 
-def test_from_a_moment_on_it_voids_what_was_made_then(made, distrusted, capsys):
-    assert distrusted("--since", "2026-06-03T00:00:00Z") == 0
-    assert "void: " not in capsys.readouterr().out
-    assert ringtrace("verify", made.package) == 0
-    assert distrusted("--since", "2026-06-02T00:00:00Z") == 0
-    assert "void: package-" in capsys.readouterr().out
+def test_from_a_moment_on_it_voids_what_was_made_then(made, distrusted):
+    assert "void: " not in execute(distrusted, "--since", "2026-06-03T00:00:00Z").out
+    execute("verify", made.package)
+    assert "void: package-" in execute(distrusted, "--since", "2026-06-02T00:00:00Z").out
 
 
-def test_a_changed_ledger_keeps_no_key_trusted(made, distrusted, capsys):
+def test_a_changed_ledger_keeps_no_key_trusted(made, distrusted):
     path = key_store.home() / "issued.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"kind":"join"', b'"kind":"jest"'))
-    assert distrusted() == 1
-    assert "the ledger was changed" in capsys.readouterr().err
+    assert "the ledger was changed" in execute(distrusted, status=1).err
     assert key_store.trusted("microsoft") == []
 
 
-def test_verify_says_that_a_package_rests_on_a_void_join(made, distrusted, capsys):
-    assert ringtrace("verify", made.package) == 0
+def test_verify_says_that_a_package_rests_on_a_void_join(made, distrusted):
+    execute("verify", made.package)
     assert distrusted() == 0
-    capsys.readouterr()
-    assert ringtrace("verify", made.package) == 1
-    said = capsys.readouterr().out
+    said = execute("verify", made.package, status=1).out
     assert "WRONG" in said and "which is void: the offer of microsoft in it is signed by" in said
 
 
-def test_a_correction_takes_all_of_it_back_once(made, distrusted, tmp_path, capsys):
+def test_a_correction_takes_all_of_it_back_once(made, distrusted, tmp_path):
     words = [world_run(made), "--decisions", made.folder / "signed.csv"]
-    assert ringtrace("correct", *words, "--output", tmp_path / "none") == 0
-    assert "nothing that was issued" in capsys.readouterr().out
+    assert (
+        "nothing that was issued" in execute("correct", *words, "--output", tmp_path / "none").out
+    )
     assert distrusted() == 0
-    capsys.readouterr()
-    assert ringtrace("health", *words) == 1
-    assert "(rests on a void join); run ringtrace correct" in capsys.readouterr().out
-    assert ringtrace("correct", *words, "--output", tmp_path / "out") == 0
+    assert (
+        "(rests on a void join); run ringtrace correct" in execute("health", *words, status=1).out
+    )
+    execute("correct", *words, "--output", tmp_path / "out")
     (package,) = [issue for issue in read_ledger(None) if issue.kind == EntryKind.PACKAGE]
     (taken,) = [issue for issue in read_ledger(None) if issue.kind == EntryKind.CORRECTION]
     assert taken.bare == package.bare and (tmp_path / "out/in-cbi/correction.json").is_file()
-    capsys.readouterr()
-    assert ringtrace("correct", *words, "--output", tmp_path / "again") == 0
-    assert "nothing that was issued" in capsys.readouterr().out
+    assert (
+        "nothing that was issued" in execute("correct", *words, "--output", tmp_path / "again").out
+    )
 
 
 def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
-    made, tmp_path, monkeypatch, capsys
+    made, tmp_path, monkeypatch
 ):
     """Decisions on the join hold: the offer was revoked, and nobody else could sign it."""
     home = shutil.copytree(key_store.home(), tmp_path / "home")
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    use_keys(monkeypatch, home)
     entries = read_ledger(None)
     (package,) = [issue for issue in entries if issue.kind == EntryKind.PACKAGE]
     before = signed_files.accepted_before("microsoft")
@@ -124,14 +119,15 @@ def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
         package.sha256
     }
     signed_files.save_accepted("microsoft", replace(before, revoked=before.revoked | offers))
-    assert ringtrace("verify", made.package) == 1
-    assert f"of the join {package.run_id}, whose offer microsoft revoked" in capsys.readouterr().out
+    assert (
+        f"of the join {package.run_id}, whose offer microsoft revoked"
+        in execute("verify", made.package, status=1).out
+    )
     words = [world_run(made), "--decisions", made.folder / "signed.csv"]
-    assert ringtrace("health", *words) == 1
-    said = capsys.readouterr().out
+    said = execute("health", *words, status=1).out
     assert f"correction: {package.issue_id} " in said and "void_join: " not in said
     leaves = ["export", made.folder / "own", "--format", "csv", "--all"]
-    assert ringtrace(*leaves, "--output", tmp_path / "x.csv") == 0
+    execute(*leaves, "--output", tmp_path / "x.csv")
     revoked = signed_files.revoked_letters()
     new = replace(package, sha256="9" * 64, run_id="other", supersedes=package.sha256)
     assert outstanding([*entries, new], (), {}, revoked) == []
@@ -139,7 +135,7 @@ def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
         package,
         new,
     ]
-    assert ringtrace("correct", *words, "--output", tmp_path / "out") == 0
+    execute("correct", *words, "--output", tmp_path / "out")
     assert (tmp_path / "out/in-cbi/correction.json").is_file()
     assert outstanding(read_ledger(None), (), {}, revoked) == []
 
@@ -160,29 +156,36 @@ def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
         assert not (tmp_path / str(number)).exists()
     again = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
     again += ["--decisions", made.folder / "signed.csv", "--previous", made.run]
-    assert ringtrace("batch", *again, "--output", tmp_path / "again") == 0
-    said = capsys.readouterr().err
+    said = execute("batch", *again, "--output", tmp_path / "again").err
     assert "was made on a join that is void" in said
     assert f"--previous {made.run}: the offer of microsoft in it is signed by" in said
-    rows = tables.read_table(tmp_path / "again", DECISIONS).to_pylist()
+    rows = table_rows(tmp_path / "again", DECISIONS)
     assert [row["in_force"] for row in rows] == [False]
-    assert ringtrace("health", own) == 1
-    assert "void_join: it rests on the join " in capsys.readouterr().out
+    assert "void_join: it rests on the join " in execute("health", own, status=1).out
     here = confirmed_member(own)
     for words in (["explain", own, here], ["report", own, "--output", tmp_path / "report"]):
-        assert ringtrace(*words) == 0
-        assert f"{own}: rests on the join " in capsys.readouterr().err
+        assert f"{own}: rests on the join " in execute(*words).err
     who = ["--author", "Ada", "--reason", "seen", "--decisions", tmp_path / "d.csv"]
-    assert ringtrace("decide", own, "confirm", here, *who) == 2
-    assert "rests on the join " in capsys.readouterr().err
+    assert "rests on the join " in error_of("decide", own, "confirm", here, *who)
     assert ringtrace("decide", own, "victim_owned", here, *who) == 0
-    assert ringtrace("exchange", "join", own, "--output", tmp_path / "join", "--now", NOW,
-                     "--decisions", made.folder / "signed.csv") == 0  # fmt: skip
-    assert f"{own}: rests on the join " in capsys.readouterr().err
+    assert (
+        f"{own}: rests on the join "
+        in execute(
+            "exchange",
+            "join",
+            own,
+            "--output",
+            tmp_path / "join",
+            "--now",
+            NOW,
+            "--decisions",
+            made.folder / "signed.csv",
+        ).err
+    )
 
 
 def confirmed_member(run):
-    rows = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    rows = table_rows(run, MEMBERS)
     return min(row["entity_id"] for row in rows if row["cluster_id"] == confirmed(run))
 
 
@@ -192,5 +195,5 @@ def world_run(made):
 
 def confirmed(run):
     """The cluster that the decision confirmed."""
-    rows = tables.read_table(run, CLUSTERS, ["cluster_id", "status"]).to_pylist()
+    rows = table_rows(run, CLUSTERS)
     return next(row["cluster_id"] for row in rows if row["status"] == "confirmed")

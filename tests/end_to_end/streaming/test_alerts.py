@@ -18,7 +18,19 @@ import requests
 from pipelines.streaming.__main__ import main
 from schemas.tables import HELD_FOLDER
 from tests.support.examples import LONG
-from tests.support.run_pipeline import call, cluster_by_entity, complaint, jsonl, run
+from tests.support.run_pipeline import (
+    call,
+    callbacks,
+    cluster_by_entity,
+    complaint,
+    execute,
+    inbox,
+    jsonl,
+    refusal_of,
+    run,
+    watch_once,
+    write_decisions,
+)
 from transforms.alerts import raise_alerts as sinks
 
 IRS = "800-829-1040"  # on the shipped list
@@ -32,8 +44,8 @@ def moment(day: int, hour: int = 9) -> str:
     return f"2026-03-{day:02d}T{hour:02d}:00:00Z"
 
 
-def report(number: int, *callbacks: str, day: int, org: str = "amazon", **more):
-    numbers = [{"raw": number, "role": "callback"} for number in callbacks]
+def report(number: int, *raws: str, day: int, org: str = "amazon", **more):
+    numbers = callbacks(*raws)
     return complaint(
         number,
         source_org=org,
@@ -78,18 +90,7 @@ CALLS = [
 
 def stream(watched: Path, output: Path, *flags: object) -> dict[str, dict]:
     """Watch until idle; the alerts by id."""
-    words = [
-        "--watch",
-        watched,
-        "--output",
-        output,
-        "--stop-after-idle",
-        1,
-        "--tick-interval",
-        1,
-        *flags,
-    ]
-    assert main([*map(str, words)]) == 0
+    watch_once(watched, output, *flags)
     return alerts_in(output)
 
 
@@ -110,22 +111,16 @@ def known(tmp_path_factory):
     return folder / "run"
 
 
-def folders(base: Path) -> Path:
-    for name in ("complaints", "calls"):
-        (base / "in" / name).mkdir(parents=True)
-    return base / "in"
-
-
 @pytest.fixture
 def watched(tmp_path):
-    return folders(tmp_path)
+    return inbox(tmp_path / "in")
 
 
 @pytest.fixture(scope="module")
 def told(known, tmp_path_factory):
     """The output of a stream over all of them, the alerts of its first tick, and their files."""
     folder = tmp_path_factory.mktemp("told")
-    watched, output = folders(folder), folder / "out"
+    watched, output = inbox(folder / "in"), folder / "out"
     jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *NEW, *INNOCENT, *SUDDEN])
     jsonl(watched / "calls" / "a.jsonl", CALLS)
     alerts = stream(watched, output, "--previous", known)
@@ -158,7 +153,7 @@ def test_each_alert_is_raised_and_nobody_innocent_is_named(known, told):
     assert not re.search(r"\bv\d", text)
 
 
-def test_an_alert_that_names_a_victim_is_held_back(watched, tmp_path, monkeypatch, capsys):
+def test_an_alert_that_names_a_victim_is_held_back(watched, tmp_path, monkeypatch):
     lines = sinks.alert_lines
 
     def leaking(alerts):
@@ -169,8 +164,7 @@ def test_an_alert_that_names_a_victim_is_held_back(watched, tmp_path, monkeypatc
     own = report(81, day=9, others=[{"raw": "202-555-0149", "role": "victim"}])
     jsonl(watched / "complaints" / "a.jsonl", [*NEW, own])
     words = ["--watch", watched, "--output", tmp_path / "out", "--stop-after-idle", 1]
-    assert main([*map(str, words), "--tick-interval", "1"]) == 1
-    said = capsys.readouterr().err
+    said = execute(main, [*map(str, words), "--tick-interval", "1"], status=1).err
     assert "1 alert held back" in said and "0149" not in said
     assert kinds_of(alerts_in(tmp_path / "out")) == {("several_orgs", "phone:+18445550107")}
     (path,) = (tmp_path / "out" / HELD_FOLDER / "alerts").iterdir()
@@ -197,10 +191,9 @@ def test_clusters_that_would_merge_and_a_referred_one_that_wakes(known, watched,
     assert a != b
     referred = tmp_path / "referred.csv"
     referred.write_text(f"cluster_id,referred_at\n{a},{moment(7)}\n")
-    decisions = tmp_path / "decisions.csv"
-    decisions.write_text(
-        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-        f"d1,must_link,+18885550101,+18775550103,ann,same voice,{moment(5)},\n"
+    decisions = write_decisions(
+        tmp_path / "decisions.csv",
+        f"d1,must_link,+18885550101,+18775550103,ann,same voice,{moment(5)},",
     )
     across = [report(n, OLD["A"][0], OLD["B"][0], day=8) for n in range(20, 26)]
     jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *across])
@@ -222,14 +215,12 @@ def test_clusters_that_would_merge_and_a_referred_one_that_wakes(known, watched,
         ("cluster_id,referred_at\nc-00000000000000aa,2026-03-01\n", "with a zone"),
     ],
 )
-def test_a_wrong_file_of_referrals_is_one_line(content, problem, watched, tmp_path, capsys):
+def test_a_wrong_file_of_referrals_is_one_line(content, problem, watched, tmp_path):
     path = tmp_path / "referred.csv"
     path.write_text(content)
     words = ["--watch", str(watched), "--output", str(tmp_path / "o"), "--referred", str(path)]
-    assert main(words) == 2
-    error = capsys.readouterr().err
+    error = refusal_of(main, words)
     assert problem in error
-    assert len(error.splitlines()) == 1
 
 
 def forked(words: list[str]) -> tuple[int, TextIO]:
@@ -268,7 +259,7 @@ def test_killed_at_any_moment_no_alert_is_lost_or_doubled(known, told, watched, 
 
 
 def test_what_a_webhook_does_not_take_is_said_and_owed_while_it_is_raised(
-    watched, tmp_path, monkeypatch, capsys
+    watched, tmp_path, monkeypatch
 ):
     answers, asked = [503], []
 
@@ -282,16 +273,15 @@ def test_what_a_webhook_does_not_take_is_said_and_owed_while_it_is_raised(
     words = ["--watch", watched, "--output", tmp_path / "out", "--stop-after-idle", 1]
     words = [*map(str, words), "--tick-interval", "1", "--webhook", "http://localhost:1/"]
     jsonl(watched / "complaints" / "a.jsonl", NEW[3:8])
-    assert main(words) == 1
-    said = capsys.readouterr().err
+    said = execute(main, words, status=1).err
     assert said.count("warning: the webhook has not accepted 1 alert: sent again later") == 1
     assert "has not accepted 1 alerts" in said
     (alert,) = alerts_in(tmp_path / "out")
     jsonl(watched / "complaints" / "b.jsonl", [report(90, "(833) 555-0108", day=25)])
     asked.clear()
-    assert main(words) == 0  # it is old news, which nobody sends any more
+    # It is old news, which nobody sends any more.
     assert "warning: 1 alert that the webhook has not accepted, raised no more" in (
-        capsys.readouterr().err
+        execute(main, words).err
     )
     fresh = [report(n, "(833) 555-0109", day=25) for n in range(5)]
     jsonl(watched / "complaints" / "c.jsonl", fresh)

@@ -19,13 +19,12 @@ from tests.end_to_end.test_bound_decisions import (
     LATE,
     RING,
     bound,
-    decisions,
     first_day,
     ids,
     named,
     status_of,
 )
-from tests.support.run_pipeline import jsonl, read
+from tests.support.run_pipeline import column, inbox, jsonl, table_rows, write_decisions
 from transforms.read.files import ReadOptions
 
 START = datetime(2024, 3, 2, 13, tzinfo=UTC).timestamp()
@@ -38,14 +37,13 @@ class Stream:
 
     def __init__(self, folder):
         self.folder, self.file, self.ticks = folder, folder / "d.csv", 0
-        for kind in ("complaints", "calls"):
-            (folder / "in" / kind).mkdir(parents=True)
+        inbox(folder / "in")
         self.says, self.positions = StringIO(), {}
         self.start()
 
     def start(self):
         if not self.file.exists():
-            decisions(self.file, CONFIRM)
+            write_decisions(self.file, CONFIRM)
         flags = ["--watch", self.folder / "in", "--output", self.folder / "out"]
         options = parse([*map(str, flags), "--decisions", str(self.file)])
         self.watch = Watch(options, Progress(self.says), lambda: START + self.ticks)
@@ -74,7 +72,7 @@ def test_a_decision_is_bound_at_its_first_tick_and_stays_so_over_a_restart(strea
     stream.start()
     last = stream.tick(*(named(n, *RING, LATE) for n in range(30, 34)))
     assert bound(last)["d1"] == bound(first)["d1"]
-    review = {member["entity_id"]: member["review"] for member in read(last, MEMBERS).to_pylist()}
+    review = {member["entity_id"]: member["review"] for member in table_rows(last, MEMBERS)}
     assert review == {
         **dict.fromkeys(ids(*RING), "reviewed"),
         **dict.fromkeys(ids(BACKDATED, LATE), "unreviewed"),
@@ -85,7 +83,7 @@ def test_a_changed_file_is_taken_at_the_next_tick_and_a_broken_one_changes_nothi
     first = stream.tick(*first_day())
     assert status_of(first, RING[0]) == "confirmed"
     assert not stream.watch.decisions.changed()
-    decisions(stream.file, CONFIRM, f"d2,dispute,{RING[1]},,tom,mine,{DECIDED_AT},")
+    write_decisions(stream.file, CONFIRM, f"d2,dispute,{RING[1]},,tom,mine,{DECIDED_AT},")
     assert stream.watch.decisions.changed()
     second = stream.tick()
     assert status_of(second, RING[0]) == "disputed"
@@ -100,7 +98,7 @@ def test_a_changed_file_is_taken_at_the_next_tick_and_a_broken_one_changes_nothi
     assert len(said) == 1
     assert f"{stream.file}, row 2" in said[0]
     assert "the decisions of before stay in force" in said[0]
-    decisions(stream.file, f"{CONFIRM}2024-03-02T13:00:06Z")
+    write_decisions(stream.file, f"{CONFIRM}2024-03-02T13:00:06Z")
     assert status_of(stream.tick(), RING[0]) == "confirmed"
     assert status_of(stream.tick(), RING[0]) == "candidate"  # it expires by the tick's clock
 
@@ -112,12 +110,12 @@ def test_a_stream_misses_a_row_that_was_signed_also_after_a_restart(stream):
         made = ["decide", first, kind, phone, "--decisions", stream.file, *who]
         assert cli.main([str(word) for word in made]) == 0
     second = stream.tick()
-    assert f"phone:{RING[2]}" not in read(second, MEMBERS)["entity_id"].to_pylist()
+    assert f"phone:{RING[2]}" not in column(second, MEMBERS, "entity_id")
     (key_store.home() / "decisions.json").unlink()  # another store has no note of the last row
     stream.file.unlink()
-    decisions(stream.file, CONFIRM)
+    write_decisions(stream.file, CONFIRM)
     third = stream.tick()
-    assert f"phone:{RING[2]}" not in read(third, MEMBERS)["entity_id"].to_pylist()
+    assert f"phone:{RING[2]}" not in column(third, MEMBERS, "entity_id")
     assert "lacks confirm-20240302-1 (confirm by Ada)" in stream.says.getvalue()
     with pytest.raises(UsageError, match="lacks confirm-20240302-1"):
         stream.start()

@@ -12,8 +12,6 @@ import pyarrow.dataset as ds
 import pytest
 
 from pipelines.progress import Progress
-from pipelines.simulate.generate import simulate
-from pipelines.simulate.world import World
 from pipelines.streaming.options import parse
 from pipelines.streaming.state_folder import StreamState
 from pipelines.streaming.watch import Watch
@@ -22,7 +20,7 @@ from schemas.manifest import SIMULATED_NAME
 from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
 from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
 from tests.support.examples import LONG, some
-from tests.support.run_pipeline import NOW, complaint, jsonl, run
+from tests.support.run_pipeline import NOW, callbacks, complaint, inbox, jsonl, run, simulated
 from transforms.read.files import ReadOptions
 from transforms.reporters import shipped_source_rules
 from transforms.stream.state import RETENTION_DAYS, longest_retention
@@ -48,9 +46,7 @@ def ticks_over(parts, output, *flags, restarts=2):
     Each so many ticks it `restarts`. The last is at `NOW`, the clock of the batch runs.
     """
     last = datetime.fromisoformat(NOW).timestamp()
-    watched = output / "in"
-    for kind in ("complaints", "calls"):
-        (watched / kind).mkdir(parents=True)
+    watched = inbox(output / "in")
     options = parse(["--watch", str(watched), "--output", str(output / "out"), *flags])
     positions, sizes, stream, now = {}, [], None, [last]
     for number, (complaints, calls) in enumerate(parts, 1):
@@ -126,10 +122,9 @@ TIPPED = some([5, 7])
 def tipped(request, tmp_path_factory):
     """The rows of a world, and its batch run's files: others than those without scripts."""
     folder = tmp_path_factory.mktemp("tipped")
-    simulate(World(seed=request.param, complaints=110, operations=4), folder / "world")
+    flags = simulated(folder / "world", seed=request.param, complaints=110, operations=4)
     (folder / "world" / SIMULATED_NAME).unlink()  # a stream does not know
     paths = [folder / "world" / kind for kind in ("complaints", "calls")]
-    flags = ["--complaints", paths[0], "--calls", paths[1]]
     run(folder / "run", *flags)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pipelines.wiring.Scripts", NoScripts)
@@ -178,5 +173,5 @@ def named_on(day, step, number):
     return complaint(
         1000 * step + number,
         received_at=(START + timedelta(days=day)).isoformat(),
-        phone_numbers=[{"raw": f"+188820{step}{number:04d}", "role": "callback"}],
+        phone_numbers=callbacks(f"+188820{step}{number:04d}"),
     )

@@ -10,13 +10,11 @@ from threading import Event, Thread
 import pyarrow.dataset as ds
 import pytest
 
-from pipelines.simulate.generate import simulate
-from pipelines.simulate.world import World
 from pipelines.streaming import watch
 from pipelines.streaming.__main__ import main
 from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.enums import EntityKind
-from schemas.manifest import MANIFEST_NAME, SIMULATED_NAME
+from schemas.manifest import SIMULATED_NAME
 from schemas.tables import (
     CAMPAIGNS,
     CLUSTERS,
@@ -29,7 +27,17 @@ from schemas.tables import (
     SUPPLIERS,
     Table,
 )
-from tests.support.run_pipeline import complaint, jsonl, run
+from tests.support.run_pipeline import (
+    callbacks,
+    complaint,
+    inbox,
+    jsonl,
+    manifest_of,
+    refusal_of,
+    run,
+    simulated,
+    watch_once,
+)
 
 SNAPSHOT = (ENTITIES, LINKS, CLUSTERS, MEMBERS, SUPPLIERS, CAMPAIGNS, LINEAGE, DECISIONS)
 
@@ -37,23 +45,6 @@ UNRANKED = [table for table in SNAPSHOT if table is not CLUSTERS]
 """Tables in which nothing depends on the clock."""
 
 FOR_EVER = ["--retention", *(f"{kind}=36500" for kind in EntityKind)]
-
-
-def stream(watched: Path, output: Path, *flags: object) -> Path:
-    """Watch until idle, in this process; returns the newest snapshot."""
-    words = [
-        "--watch",
-        watched,
-        "--output",
-        output,
-        "--stop-after-idle",
-        1,
-        "--tick-interval",
-        1,
-        *flags,
-    ]
-    assert main([*map(str, words)]) == 0
-    return sorted((output / "snapshots").iterdir())[-1]
 
 
 def files_of(folder: Path, *tables: Table) -> dict[str, bytes]:
@@ -64,23 +55,20 @@ def files_of(folder: Path, *tables: Table) -> dict[str, bytes]:
 
 def batch_like(snapshot: Path, output: Path, *flags: object) -> dict[str, bytes]:
     """The tables of the batch run at the clock of a snapshot."""
-    clock = json.loads((snapshot / MANIFEST_NAME).read_bytes())["clock"]
+    clock = manifest_of(snapshot)["clock"]
     run(output, *flags, "--now", clock, "--overwrite")
     return files_of(output)
 
 
 @pytest.fixture
 def watched(tmp_path):
-    for name in ("complaints", "calls"):
-        (tmp_path / "in" / name).mkdir(parents=True)
-    return tmp_path / "in"
+    return inbox(tmp_path / "in")
 
 
 def test_restarts_order_and_duplicates_do_not_show_in_the_snapshot(watched, tmp_path):
-    simulate(World(seed=5, complaints=40, operations=3), tmp_path / "world")
+    inputs = simulated(tmp_path / "world", seed=5, complaints=40, operations=3)
     (tmp_path / "world" / SIMULATED_NAME).unlink()  # a stream does not know
     whole = tmp_path / "batch"
-    inputs = ["--complaints", tmp_path / "world/complaints", "--calls", tmp_path / "world/calls"]
     chance = random.Random(2)
     for kind in ("complaints", "calls"):
         paths = sorted((tmp_path / "world" / kind).iterdir())
@@ -89,14 +77,14 @@ def test_restarts_order_and_duplicates_do_not_show_in_the_snapshot(watched, tmp_
         half = len(rows) // 2
         jsonl(watched / kind / "first.jsonl", rows[:half])
         jsonl(tmp_path / f"{kind}.jsonl", rows[half - 5 :])  # five of them a second time
-    stream(watched, tmp_path / "out", *FOR_EVER)
+    watch_once(watched, tmp_path / "out", *FOR_EVER)
     for kind in ("complaints", "calls"):
         (watched / kind / "first.jsonl").unlink()  # what was picked up is not needed any more
         (tmp_path / f"{kind}.jsonl").rename(watched / kind / "second.jsonl")
-    last = stream(watched, tmp_path / "out", *FOR_EVER)
-    manifest = json.loads((last / MANIFEST_NAME).read_text())
+    last = watch_once(watched, tmp_path / "out", *FOR_EVER)
+    manifest = manifest_of(last)
     assert manifest["tallies"]["live"]["duplicates"] >= 10
-    again = stream(watched, tmp_path / "out", *FOR_EVER)  # nothing came
+    again = watch_once(watched, tmp_path / "out", *FOR_EVER)  # nothing came
     assert files_of(again) == batch_like(again, whole, *inputs)
     assert files_of(again, *UNRANKED) == files_of(last, *UNRANKED)
     left = sorted(path.name for path in (tmp_path / "out" / "state").iterdir())
@@ -116,7 +104,7 @@ def test_a_stream_goes_on_from_tick_to_tick(watched, tmp_path):
 
     feeding = Thread(target=feed)
     feeding.start()
-    last = stream(watched, output, "--stop-after-idle", 5, "--snapshot-interval", 1)
+    last = watch_once(watched, output, "--stop-after-idle", 5, "--snapshot-interval", 1)
     feeding.join()
     everything = jsonl(tmp_path / "all.jsonl", rows)
     assert len(list((output / "snapshots").iterdir())) >= 3
@@ -162,9 +150,9 @@ def test_a_folder_that_goes_away_is_said_and_read_on_when_it_is_back(watched, tm
 
     feeding = Thread(target=feed)
     feeding.start()
-    last = stream(watched, output, "--stop-after-idle", 5)
+    last = watch_once(watched, output, "--stop-after-idle", 5)
     feeding.join()
-    counts = json.loads((last / MANIFEST_NAME).read_text())["counts"]["complaints"]
+    counts = manifest_of(last)["counts"]["complaints"]
     assert (counts["accepted"], counts["rejected"]) == (4, 0)
     printed = [line for line in capsys.readouterr().err.splitlines() if f"{watched}: is" in line]
     assert [line.partition(": is ")[2] for line in printed] == [
@@ -174,14 +162,14 @@ def test_a_folder_that_goes_away_is_said_and_read_on_when_it_is_back(watched, tm
 
 
 def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
-    good = complaint(1, phone_numbers=[{"raw": "(888) 555-0123", "role": "callback"}])
+    good = complaint(1, phone_numbers=callbacks("(888) 555-0123"))
     victim = complaint(2, phone_numbers=[{"raw": "+12025550147", "role": "victim"}])
     late = complaint(3, received_at="2079-01-01T00:00:00Z")
     path = jsonl(watched / "complaints" / "a.jsonl", [good, victim, late])
     with path.open("ab") as file:
         file.write(b'{"complaint_id": \xff}\n{"narrative": "call 202-555-0147", "x": \n')
     output = tmp_path / "out"
-    last = stream(watched, output)
+    last = watch_once(watched, output)
     rows = ds.dataset(output / "rejects", schema=REJECTS.schema).to_table().to_pylist()
     codes = {(row["position"], row["code"]) for row in rows}
     assert codes == {(3, "in_future"), (4, "bad_encoding"), (5, "broken_json")}
@@ -190,17 +178,15 @@ def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
         "phone:+18885550123"
     ]
     (watched / "complaints" / "a.jsonl").touch()  # read again: nothing is there twice
-    again = stream(watched, output)
+    again = watch_once(watched, output)
     assert ds.dataset(output / "rejects").to_table().num_rows == 3
     assert files_of(again, *UNRANKED) == files_of(last, *UNRANKED)
 
 
-def test_wrong_usage_is_one_line(watched, tmp_path, capsys):
+def test_wrong_usage_is_one_line(watched, tmp_path):
     for words, message in (
         (["--watch", tmp_path, "--output", tmp_path / "o"], "has no folder complaints or calls"),
         (["--watch", watched, "--output", "gs://bucket/o"], "writes to a disk"),
     ):
-        assert main([*map(str, words)]) == 2
-        error = capsys.readouterr().err
+        error = refusal_of(main, [*map(str, words)])
         assert message in error
-        assert len(error.splitlines()) == 1

@@ -10,18 +10,9 @@ from pipelines.streaming.__main__ import main
 from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import engine_plan, queue_source, stream_read_options
+from tests.engines.dataflow.test_dry_run import IMAGE, JOB
 
 pytestmark = pytest.mark.dataflow
-
-IMAGE = "europe-docker.pkg.dev/made-up/images/ringtrace:1"
-
-JOB = [
-    "--runner=DataflowRunner",
-    "--dry_run=True",
-    "--project=made-up",
-    "--region=europe-west1",
-    "--temp_location=gs://made-up/temp",
-]
 
 NAMES = {"complaints": "subscriptions", "calls": "subscriptions", "alerts": "topics"}
 
