@@ -33,7 +33,7 @@ from transforms.arrow_util import (
 )
 from transforms.casts import true_mask
 from transforms.decode.escapes import Span, plain_in_place
-from transforms.decode.readings import whole_span
+from transforms.decode.readings import whole_spans
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
@@ -359,7 +359,7 @@ def _find_numbers(
             found = list(find_in_words(written, patterns))
         else:
             hits = find_in_digits(form.digits, form.places, patterns)
-            found = [whole_span(written, *span) for span in hits]
+            found = list(whole_spans(written, hits))
         if found:
             spans.setdefault(form.text, []).extend(found)
     return spans

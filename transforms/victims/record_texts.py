@@ -286,6 +286,7 @@ def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
     joined = [
         (form // FORMS, digits)
         for form, pieces in chains
+        if sum(map(len, pieces)) >= MIN_DIGITS
         for digits in _joined(pieces, in_words=form % FORMS > OPENED)
     ]
     texts, written = zip(*joined, strict=True) if joined else ((), ())
