@@ -251,10 +251,10 @@ def find_digits(texts: pa.Array) -> DigitRuns:
     is_plain = true_mask(pc.is_valid(texts))
     is_plain[odd] = False
     plain = _runs_of_plain(texts, np.flatnonzero(is_plain))
-    found = [*_runs_of_odd(texts, odd), *_runs_of_words(texts, np.union1d(special, odd))]
-    if not found:
+    others = [*_runs_of_odd(texts, odd), *_runs_of_words(texts, np.union1d(special, odd))]
+    if not others:
         return plain
-    form, start, digits, joint = zip(*found, strict=True)
+    form, start, digits, joint = zip(*others, strict=True)
     runs = DigitRuns(
         np.concatenate([plain.form, form]),
         np.concatenate([plain.start, start]),
