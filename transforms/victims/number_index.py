@@ -101,8 +101,8 @@ def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int
     spans: dict[int, list[tuple[int, int]]] = {}
     rows, digits = find_victim_digits(texts, own)
     written = texts.take(pa.array(rows)).to_pylist()
-    for row, text, one in zip(rows.tolist(), written, digits.to_pylist(), strict=True):
-        patterns = identifier_matcher.identifier_patterns([one])
+    for row, text, number in zip(rows.tolist(), written, digits.to_pylist(), strict=True):
+        patterns = identifier_matcher.identifier_patterns([number])
         spans.setdefault(row, []).extend(identifier_matcher.find_identifiers(text, patterns))
         spans[row].extend(identifier_matcher.find_in_words(text, patterns))
     return spans
