@@ -171,9 +171,9 @@ class _FindPairs(beam.DoFn):
     def process(
         self, rows: pa.RecordBatch, known: Any = None, more: Any = None
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        given = (one for one in (known, more) if one is not None)
-        found = shared_pairs(rows, self._step(rows, *given))
-        yield from split_by_partition(found, (found["a"].to_numpy() >> 40) % self._partitions)
+        batches = (batch for batch in (known, more) if batch is not None)
+        pairs = shared_pairs(rows, self._step(rows, *batches))
+        yield from split_by_partition(pairs, (pairs["a"].to_numpy() >> 40) % self._partitions)
 
 
 def own_fingerprints(rows: pa.RecordBatch) -> Pairs:
@@ -189,8 +189,8 @@ def adjacent_fingerprints(rows: pa.RecordBatch, shared: Batches, share: float = 
     """
     flat = fingerprints.flatten_fingerprints(rows)
     values, victims = _victims_of(pair_count_table(shared))
-    at, kept = sorted_lookup(values, flat.value)
-    row, value, size = flat.row[kept], flat.value[kept], victims[at[kept]]
+    place, kept = sorted_lookup(values, flat.value)
+    row, value, size = flat.row[kept], flat.value[kept], victims[place[kept]]
     joined = np.flatnonzero((row[1:] == row[:-1]) & _may_join(size[1:], size[:-1], share))
     return row[joined], value[joined], value[joined + 1]
 
@@ -200,26 +200,26 @@ def passages_of_texts(rows: pa.RecordBatch, passage: Batches) -> Pairs:
 
     Of a text with more than `MAX_PASSAGES` the smallest are taken, which are the same in all texts.
     """
-    row, of = _passages_by_text(fingerprints.flatten_fingerprints(rows), passage[0])
+    row, passages = _passages_by_text(fingerprints.flatten_fingerprints(rows), passage[0])
     compared = np.arange(len(row)) - np.searchsorted(row, row) < MAX_PASSAGES
-    return row[compared], of[compared], of[compared]
+    return row[compared], passages[compared], passages[compared]
 
 
 def co_occurring_passages(
     rows: pa.RecordBatch, passage: Batches, heard: Batches, share: float = MIN_SHARE
 ) -> Pairs:
     """Pairs the passages of each text, given what `passages_of_texts` was, and found."""
-    row, of, _ = passages_of_texts(rows, passage)
+    row, passages, _ = passages_of_texts(rows, passage)
     names, victims = _victims_of(pair_count_table(heard))
-    at, kept = sorted_lookup(names, of)
-    row, of, size = row[kept], of[kept], victims[at[kept]]
-    parts = [(row[:0], of[:0], of[:0])]
+    place, kept = sorted_lookup(names, passages)
+    row, passages, size = row[kept], passages[kept], victims[place[kept]]
+    parts = [(row[:0], passages[:0], passages[:0])]
     for step in range(1, MAX_PASSAGES):
         same = row[step:] == row[:-step]
         if not same.any():
             break
-        one = np.flatnonzero(same & _may_join(size[step:], size[:-step], share))
-        parts.append((row[one], of[one], of[one + step]))
+        joined = np.flatnonzero(same & _may_join(size[step:], size[:-step], share))
+        parts.append((row[joined], passages[joined], passages[joined + step]))
     all_rows, a, b = (np.concatenate(column) for column in zip(*parts, strict=True))
     return all_rows, a, b
 
@@ -228,8 +228,8 @@ def shared_pairs(rows: pa.RecordBatch, pairs: Pairs) -> pa.RecordBatch:
     """Turns pairs in FINGERPRINT_ROW rows into SHARED_PAIR rows."""
     row, a, b = pairs
     who = [rows[name].to_numpy()[row] for name in ("victim", "teller")]
-    at = rows["observed_at"].cast(pa.int64()).to_numpy()[row]
-    columns = [pa.array(one) for one in (a, b, *who, at)]
+    moment = rows["observed_at"].cast(pa.int64()).to_numpy()[row]
+    columns = [pa.array(column) for column in (a, b, *who, moment)]
     return pa.RecordBatch.from_arrays(columns, schema=SHARED_PAIR)
 
 
@@ -239,7 +239,7 @@ def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
     Returns:
         PAIR_COUNT rows of the pairs that `MIN_VICTIMS` victims have.
     """
-    a, b, victim, teller, at = (pairs[name].to_numpy() for name in SHARED_PAIR.names)
+    a, b, victim, teller, moment = (pairs[name].to_numpy() for name in SHARED_PAIR.names)
     if not len(a):
         return pa.RecordBatch.from_arrays([pa.array([], pa.int64())] * 5, schema=PAIR_COUNT)
     # One number a pair: to sort by one takes a fifth of what sorting by four does.
@@ -247,20 +247,20 @@ def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
     key = mix_hashes(pair, victim)
     order = np.argsort(key)
     start = group_starts(pair[order], victim[order])
-    first = np.minimum.reduceat(at[order], start)  # a victim's first time
+    first = np.minimum.reduceat(moment[order], start)  # a victim's first time
     named = np.logical_or.reduceat((victim == teller)[order], start)
-    one = order[start]
-    known = key[one[named]]
-    by_pair = np.argsort(pair[one])
-    one, first, named = one[by_pair], first[by_pair], named[by_pair]
-    begin = group_starts(pair[one])
-    victims = np.diff(begin, append=len(one))
+    firsts = order[start]
+    known = key[firsts[named]]
+    by_pair = np.argsort(pair[firsts])
+    firsts, first, named = firsts[by_pair], first[by_pair], named[by_pair]
+    begin = group_starts(pair[firsts])
+    victims = np.diff(begin, append=len(firsts))
     tellers = np.add.reduceat(named.astype(np.int64), begin)
-    tellers += _unnamed_tellers(pair, victim, teller, known, pair[one[begin]])
+    tellers += _unnamed_tellers(pair, victim, teller, known, pair[firsts[begin]])
     kept = victims >= MIN_VICTIMS
     columns = [
-        a[one[begin]][kept],
-        b[one[begin]][kept],
+        a[firsts[begin]][kept],
+        b[firsts[begin]][kept],
         victims[kept],
         tellers[kept],
         _second_smallest(first, begin, victims)[kept],
@@ -302,13 +302,13 @@ def assemble_families(
     Returns:
         FAMILY rows.
     """
-    value, of = passage["value"].to_numpy(), passage["passage"].to_numpy()
-    names = np.unique(of)
+    value, passages = passage["value"].to_numpy(), passage["passage"].to_numpy()
+    names = np.unique(passages)
     a, b = (np.searchsorted(names, both[name].to_numpy()) for name in ("a", "b"))
     size = np.zeros(len(names), np.int64)
     size[np.searchsorted(names, heard["a"].to_numpy())] = heard["victims"].to_numpy()
     strong = both["victims"].to_numpy() >= share * np.maximum(size[a], size[b])
-    label = component_labels(len(names), a[strong], b[strong])[np.searchsorted(names, of)]
+    label = component_labels(len(names), a[strong], b[strong])[np.searchsorted(names, passages)]
     order = np.argsort(shared["a"].to_numpy())
     since, tellers = (shared[name].to_numpy()[order] for name in ("since", "tellers"))
     eldest = stable_order(label, since, value)
@@ -316,7 +316,7 @@ def assemble_families(
     named = np.zeros(len(names), np.int64)
     named[label[first]] = value[first]
     columns = [value, named[label], tellers]
-    return pa.RecordBatch.from_arrays([pa.array(one) for one in columns], schema=FAMILY)
+    return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=FAMILY)
 
 
 def pair_count_table(batches: list[pa.RecordBatch]) -> pa.Table:
@@ -344,37 +344,37 @@ def script_matches(
         known: PHRASE rows of what is widely shared, for rows without words; what is not in it is a
             gap.
     """
-    found = match_families(rows, family)
+    matches = match_families(rows, family)
     wide = _widely_shared(family)
     if known is None:
         _, is_wide = sorted_lookup(wide, fingerprints.flatten_list(rows, "values"))
         known = fingerprints.phrases(rows, np.flatnonzero(is_wide))
         where = [
-            pa.array(fingerprints.flatten_list(rows, name)[found.order[at]], pa.int32())
-            for name, at in (("starts", found.first), ("ends", found.last))
+            pa.array(fingerprints.flatten_list(rows, name)[matches.order[numbers]], pa.int32())
+            for name, numbers in (("starts", matches.first), ("ends", matches.last))
         ]
     else:
-        where = [pa.nulls(len(found.row), pa.int32())] * 2
-    return _evidence(rows, found, where, visible_wording(rows, found, wide, known))
+        where = [pa.nulls(len(matches.row), pa.int32())] * 2
+    return _evidence(rows, matches, where, visible_wording(rows, matches, wide, known))
 
 
 def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatches:
     """Finds the families of FINGERPRINT_ROW rows, by row and family, given the FAMILY rows."""
     flat = fingerprints.flatten_fingerprints(rows)
-    at, is_known = sorted_lookup(family["value"].to_numpy(), flat.value)
+    place, is_known = sorted_lookup(family["value"].to_numpy(), flat.value)
     known = np.flatnonzero(is_known)
-    of = family["family"].to_numpy()[at[known]]
-    by_family = stable_order(flat.row[known], of)  # stable: by place within
-    order, of = known[by_family], of[by_family]
+    families = family["family"].to_numpy()[place[known]]
+    by_family = stable_order(flat.row[known], families)  # stable: by place within
+    order, families = known[by_family], families[by_family]
     row, word = flat.row[order], fingerprints.flatten_list(rows, "words")[order]
-    first = group_starts(row, of)
+    first = group_starts(row, families)
     last = np.append(first[1:], len(row))[: len(first)] - 1
     step = np.minimum(np.diff(word, append=0), fingerprints.SHINGLE)
     step[last] = fingerprints.SHINGLE
     words = np.add.reduceat(step, first) if len(first) else np.empty(0, np.int64)
     long = words >= fingerprints.MIN_WORDS
     first, last = first[long], last[long]
-    return FamilyMatches(row[first], of[first], words[long], first, last, order)
+    return FamilyMatches(row[first], families[first], words[long], first, last, order)
 
 
 def script_places(rows: pa.RecordBatch, found: FamilyMatches) -> pa.Array:
@@ -396,7 +396,7 @@ def script_places(rows: pa.RecordBatch, found: FamilyMatches) -> pa.Array:
     least, widest = WHOLE_TEXT_SHARES
     whole = (covered >= least * words) & (end - begin >= widest * words)
     place = pc.binary_join_element_wise(
-        *(pa.array(one).cast(pa.string()) for one in (first, last)), "-"
+        *(pa.array(words_at).cast(pa.string()) for words_at in (first, last)), "-"
     )
     place = pc.binary_join_element_wise("words:", place, "")
     return pc.if_else(pa.array(whole[found.row]), WHOLE_TEXT, place)
@@ -416,11 +416,13 @@ def visible_wording(
     size = word[found.last] + fingerprints.SHINGLE - word[found.first]
     starts = np.concatenate([[0], np.cumsum(size)])
     counts = found.last - found.first + 1
-    of = np.repeat(np.arange(len(counts)), counts)
-    at = np.arange(len(of)) + np.repeat(found.first - np.cumsum(counts) + counts, counts)
-    place = starts[of] + word[at] - word[found.first][of]
-    _, is_wide = sorted_lookup(wide, value[at])
-    which = np.where(is_wide, place_or_minus_one(known["value"].to_numpy(), value[at]), -1)
+    passage = np.repeat(np.arange(len(counts)), counts)
+    fingerprint = np.arange(len(passage)) + np.repeat(
+        found.first - np.cumsum(counts) + counts, counts
+    )
+    place = starts[passage] + word[fingerprint] - word[found.first][passage]
+    _, is_wide = sorted_lookup(wide, value[fingerprint])
+    which = np.where(is_wide, place_or_minus_one(known["value"].to_numpy(), value[fingerprint]), -1)
     split = pc.list_flatten(pc.split_pattern(known["words"], " ")).dictionary_encode()
     numbers = split.indices.to_numpy().reshape(-1, fingerprints.SHINGLE)
     number = np.full(starts[-1], -1)
@@ -443,19 +445,19 @@ def _victims_of(counted: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     return counted["a"].to_numpy()[order], counted["victims"].to_numpy()[order]
 
 
-def _may_join(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+def _may_join(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
     """Checks whether so many victims of either can have both that `share` of the more have."""
-    return np.minimum(one, other) >= share * np.maximum(one, other)
+    return np.minimum(first, second) >= share * np.maximum(first, second)
 
 
 def _passages_by_text(
     flat: fingerprints.FlatFingerprints, passage: pa.RecordBatch
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns (row, passage), sorted and each once."""
-    at, known = sorted_lookup(passage["value"].to_numpy(), flat.value)
+    place, known = sorted_lookup(passage["value"].to_numpy(), flat.value)
     names, number = np.unique(passage["passage"].to_numpy(), return_inverse=True)
     count = max(len(names), 1)
-    key = sorted_unique(flat.row[known] * count + number[at[known]])
+    key = sorted_unique(flat.row[known] * count + number[place[known]])
     return key // count, names[key % count]
 
 
@@ -466,8 +468,8 @@ def _unnamed_tellers(
     rows = np.flatnonzero(victim != teller)
     who, first = np.unique(mix_hashes(pair[rows], teller[rows]), return_index=True)
     _, is_known = sorted_lookup(known, who)
-    at = np.searchsorted(pairs, pair[rows[first[~is_known]]])
-    return np.bincount(at, minlength=len(pairs))
+    place = np.searchsorted(pairs, pair[rows[first[~is_known]]])
+    return np.bincount(place, minlength=len(pairs))
 
 
 def _second_smallest(values: np.ndarray, begin: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -495,7 +497,7 @@ def _evidence(
         "observed_at": rows["observed_at"],
         "group_id": pc.binary_join_element_wise(org, ids, "|"),
     }
-    families = [f"{EntityKind.SCRIPT}:{one:016x}" for one in found.family.tolist()]
+    families = [f"{EntityKind.SCRIPT}:{family:016x}" for family in found.family.tolist()]
     mentions = {
         ROW: pa.array(found.row),
         "how": script_places(rows, found),
@@ -528,10 +530,10 @@ def _families(
 def _match(
     rows: pa.RecordBatch, family: Batches, known: pa.RecordBatch | None = None
 ) -> Iterator[pa.RecordBatch]:
-    found = script_matches(rows, family[0], known)
-    if found.num_rows:
-        yield found
+    evidence = script_matches(rows, family[0], known)
+    if evidence.num_rows:
+        yield evidence
 
 
 def _lists(*known: beam.PCollection) -> list[beam.pvalue.AsList]:
-    return [beam.pvalue.AsList(one) for one in known]
+    return [beam.pvalue.AsList(collection) for collection in known]

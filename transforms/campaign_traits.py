@@ -87,8 +87,11 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
 
     What is contested is left out: it may be a victim's.
     """
-    listed, of = pc.list_flatten(evidence[MENTIONS]), pc.list_parent_indices(evidence[MENTIONS])
-    names = [one.name for one in listed.type]
+    listed, parents = (
+        pc.list_flatten(evidence[MENTIONS]),
+        pc.list_parent_indices(evidence[MENTIONS]),
+    )
+    names = [field.name for field in listed.type]
     items = {name: listed.field(names.index(name)) for name in ("entity_id", "kind", "role")}
     status = listed.field(names.index("status")) if "status" in names else None
     is_thing = pc.is_in(items["kind"], pa.array(list(map(str, THINGS))))
@@ -98,17 +101,17 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
         is_thing = pc.and_(is_thing, pc.invert(suppressed))
         shown = pc.fill_null(pc.equal(status, str(Status.INFRASTRUCTURE)), False)
         may_be_member = pc.and_(may_be_member, shown)
-    things, members = (np.flatnonzero(true_mask(one)) for one in (is_thing, may_be_member))
+    things, members = (np.flatnonzero(true_mask(mask)) for mask in (is_thing, may_be_member))
     ids = items["entity_id"].take(pa.array(members))
     cluster = clusters_of(assigned_rows(assignment, hash_text(ids)))
     inside = cluster != NO_CLUSTER
     members, cluster, ids = members[inside], cluster[inside], ids.filter(pa.array(inside))
-    record = of.to_numpy()
+    record = parents.to_numpy()
     scripts = things[true_mask(pc.equal(items["kind"], str(EntityKind.SCRIPT)))[things]]
     seen = _records(evidence, listed.take(pa.array(scripts)), record[scripts])
 
-    thing = seen.take(pa.array(record[things]))
-    thing = thing.append_column("thing", items["entity_id"].take(pa.array(things)))
+    used = seen.take(pa.array(record[things]))
+    used = used.append_column("thing", items["entity_id"].take(pa.array(things)))
     member = pa.table(
         {
             "group": seen["group"].take(pa.array(record[members])),
@@ -117,7 +120,7 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
         }
     )
     member_once = aggregate(member, ["group", "cluster"], [("entity_id", "min")])
-    beside = thing.join(member_once, "group", join_type="inner", use_threads=False)
+    beside = used.join(member_once, "group", join_type="inner", use_threads=False)
 
     kinds, roles = (items[name].take(pa.array(members)) for name in ("kind", "role"))
     number = pc.and_(pc.equal(kinds, str(EntityKind.PHONE)), are_hard(roles))
@@ -127,11 +130,11 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
     blocks = blocks.filter(number)
     blocks = blocks.append_column("thing", _blocks(blocks["entity_id"]))
     key = ["thing", "cluster", "entity_id", "reporter", "text"]
-    every = pa.concat_tables([one.select([*key, "at", "filed"]) for one in (beside, blocks)])
+    every = pa.concat_tables([table.select([*key, "at", "filed"]) for table in (beside, blocks)])
     spans = [("at", "min"), ("at", "max"), ("filed", "min")]
-    found = every.group_by(key, use_threads=False).aggregate(spans)
+    uses = every.group_by(key, use_threads=False).aggregate(spans)
     columns = [*key, "at_min", "at_max", "filed_min"]
-    return found.select(columns).rename_columns(USE.names).cast(USE)
+    return uses.select(columns).rename_columns(USE.names).cast(USE)
 
 
 def trait_rows(uses: pa.Table) -> pa.Table:
@@ -140,26 +143,26 @@ def trait_rows(uses: pa.Table) -> pa.Table:
         return TRAIT.empty_table()
     uses = with_column(uses, "reporter", pa.array(_bounded(uses)))
     uses = _attested_numbers(uses)
-    thing = uses["thing"].combine_chunks().dictionary_encode()
+    coded = uses["thing"].combine_chunks().dictionary_encode()
     cluster, reporter, first, last = (
         uses[name].to_numpy() for name in ("cluster", "reporter", "first", "last")
     )
-    of = np.lexsort((cluster, thing.indices.to_numpy()))
-    starts = group_starts(thing.indices.to_numpy()[of], cluster[of])
-    trait = np.empty(len(of), np.int64)
-    trait[of] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(of)))
+    order = np.lexsort((cluster, coded.indices.to_numpy()))
+    starts = group_starts(coded.indices.to_numpy()[order], cluster[order])
+    trait = np.empty(len(order), np.int64)
+    trait[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
     ids = uses["entity_id"].combine_chunks()
     named, _ = _distinct_lists(trait, hash_text(ids), MOST_LISTED)
     shown, counted = _distinct_lists(trait, reporter, MOST_REPORTERS)
-    rows = of[starts]
+    rows = order[starts]
     columns = {
-        "thing": thing.take(pa.array(rows)).cast(pa.string()),
+        "thing": coded.take(pa.array(rows)).cast(pa.string()),
         "cluster": cluster[rows],
         "entity_ids": with_items(named, ids.take(named.flatten())),
         "reporters": with_items(shown, pa.array(reporter).take(shown.flatten())),
         "counted": counted,
-        "first": np.minimum.reduceat(first[of], starts),
-        "last": np.maximum.reduceat(last[of], starts),
+        "first": np.minimum.reduceat(first[order], starts),
+        "last": np.maximum.reduceat(last[order], starts),
     }
     return pa.table(columns, schema=TRAIT)
 
@@ -194,16 +197,16 @@ def _records(evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray) -> pa.
     known = keys.is_valid().to_numpy(zero_copy_only=False)
     org = hash_text(evidence["source_org"]) & ~np.int64(1)
     reporter = np.where(known, reporter_hashes(pc.fill_null(keys, "")), org)
-    at = np.flatnonzero(known & complaint)
-    reporter = _first_by_group(group, at, reporter[at], reporter)
+    rows = np.flatnonzero(known & complaint)
+    reporter = _first_by_group(group, rows, reporter[rows], reporter)
     text = _texts(evidence, scripts, of, group)
     lost = sorted_unique(group[true_mask(has_loss(evidence["loss_amount"]))])
     named = (reporter & 1).astype(bool)
     text = np.where(complaint & named & ~np.isin(group, lost), text, 0)
     moments = evidence["observed_at"].cast(pa.int64())
     filed = pc.coalesce(evidence["filed_at"], evidence["observed_at"]).cast(pa.int64()).to_numpy()
-    at = np.flatnonzero(evidence["filed_at"].is_valid().to_numpy(zero_copy_only=False))
-    filed = _first_by_group(group, at, filed[at], filed)
+    rows = np.flatnonzero(evidence["filed_at"].is_valid().to_numpy(zero_copy_only=False))
+    filed = _first_by_group(group, rows, filed[rows], filed)
     columns = {"group": group, "reporter": reporter, "text": text, "at": moments, "filed": filed}
     return pa.table(columns)
 
@@ -216,7 +219,7 @@ def _texts(
     That is the first of the narrative's `shared_text`, or `WORDLESS`; 0 for any other. Only for a
     pseudonym who states no loss does it bound anything.
     """
-    names = [one.name for one in scripts.type]
+    names = [field.name for field in scripts.type]
     ids, how = (scripts.field(names.index(name)) for name in ("entity_id", "how"))
     orgs = evidence["source_org"].take(pa.array(of))
     text = shared_text(ids, pc.fill_null(how, ""))
@@ -238,9 +241,9 @@ def _first_by_group(
     order = np.lexsort((values, group[at]))
     known, values = group[at][order], values[order]
     starts = group_starts(known)
-    place, found = sorted_lookup(known[starts], group)
+    place, known_group = sorted_lookup(known[starts], group)
     filled = otherwise.copy()
-    filled[found] = values[starts][place[found]]
+    filled[known_group] = values[starts][place[known_group]]
     return filled
 
 
@@ -263,7 +266,7 @@ def _bounded(uses: pa.Table) -> np.ndarray:
     texts = list(zip(coded[rows].tolist(), text[rows].tolist(), strict=True))
     people = reporter[rows].tolist()
     firsts = first_of_spans(zip(texts, filed[rows].tolist(), people, strict=True))
-    counted[rows] = [firsts[one] for one in zip(texts, people, strict=True)]
+    counted[rows] = [firsts[witness] for witness in zip(texts, people, strict=True)]
     return counted
 
 
@@ -276,8 +279,8 @@ def _attested_numbers(uses: pa.Table) -> pa.Table:
     numbers = pc.value_counts(counts["thing"])
     several = numbers.field("values").filter(pc.greater(numbers.field("counts"), 1))
     shared = counts.filter(pc.is_in(counts["thing"], several.cast(pa.string())))
-    reporters = dict(zip(*(one.to_pylist() for one in shared.columns[1:]), strict=True))
+    reporters = dict(zip(*(column.to_pylist() for column in shared.columns[1:]), strict=True))
     wrong = near_misses(reporters)
-    kept = [one for one in reporters if one not in wrong]
+    kept = [number for number in reporters if number not in wrong]
     known = pc.is_in(uses["entity_id"], pa.array(kept, pa.string()))
     return uses.filter(pc.or_(pc.invert(is_block), known))

@@ -117,10 +117,13 @@ def shipped_models() -> Models:
     tables = load_reference_data(MODELS_FILE)
 
     def model(name: str) -> PairModel:
-        one = tables[name]
-        weights = tuple(float(one["weights"][key]) for key in ("intercept", *FEATURES))
-        given = [one.get("table", {}).get(key) for key in ("mean", "probability")]
-        return PairModel(weights, None if given[0] is None else (tuple(given[0]), tuple(given[1])))
+        table = tables[name]
+        weights = tuple(float(table["weights"][key]) for key in ("intercept", *FEATURES))
+        calibration = [table.get("table", {}).get(key) for key in ("mean", "probability")]
+        return PairModel(
+            weights,
+            None if calibration[0] is None else (tuple(calibration[0]), tuple(calibration[1])),
+        )
 
     return Models(model("with_calls"), model("without_calls"))
 
@@ -195,7 +198,7 @@ class Shared:
     @cached_property
     def kind(self) -> np.ndarray:
         """The kind of the thing of each trait."""
-        kinds = np.array([one.partition(":")[0] for one in self.names] or [""])
+        kinds = np.array([name.partition(":")[0] for name in self.names] or [""])
         return kinds[self.thing]
 
     @cached_property
@@ -225,9 +228,9 @@ class Shared:
                 break
             keys.append(self._pair_keys(of[:-step][same], of[step:][same]))
             counts.append(worth[step:][same])
-        found, place = np.unique(np.concatenate(keys), return_inverse=True)
-        shared = np.bincount(place, np.concatenate(counts), len(found))
-        return self._pair_of(found[shared >= 2] if more else found)
+        pairs, place = np.unique(np.concatenate(keys), return_inverse=True)
+        shared = np.bincount(place, np.concatenate(counts), len(pairs))
+        return self._pair_of(pairs[shared >= 2] if more else pairs)
 
     def features(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Returns the `FEATURES` of pairs, a row each."""
@@ -248,7 +251,7 @@ class Shared:
         features = self.features(a, b)
         known = self.in_calls[a] & self.in_calls[b]
         with_calls, without = (
-            one.probability(features) for one in (models.with_calls, models.without_calls)
+            model.probability(features) for model in (models.with_calls, models.without_calls)
         )
         return np.where(known, with_calls, without)
 
@@ -280,7 +283,7 @@ def campaign_rows(
     """
     models = models or shipped_models()
     shared = Shared.from_traits(traits)
-    found: dict[str, dict[str, Any]] = {}
+    campaigns: dict[str, dict[str, Any]] = {}
     worth: dict[str, float] = {}
     groups = candidate_groups(shared, models)
     for nodes, mean in zip(groups, pair_means(shared, models, groups), strict=True):
@@ -290,23 +293,23 @@ def campaign_rows(
         name = row["campaign_id"]
         value = math.sqrt(mean) * math.log2(1 + row["other_reporters"])
         if value > worth.get(name, 0.0):
-            found[name], worth[name] = row, value
-    order = sorted(found, key=lambda one: (-worth[one], one))
-    rows = [found[one] | {"rank": rank} for rank, one in enumerate(order, 1)]
+            campaigns[name], worth[name] = row, value
+    order = sorted(campaigns, key=lambda name: (-worth[name], name))
+    rows = [campaigns[name] | {"rank": rank} for rank, name in enumerate(order, 1)]
     return table_of_rows(rows, CAMPAIGN)
 
 
 def candidate_groups(shared: Shared, models: Models) -> list[list[int]]:
     """Returns the groups of clusters that may be a campaign each, every one once."""
     groups = [*linked_groups(shared, models), *groups_of_things(shared)]
-    return [list(one) for one in dict.fromkeys(tuple(sorted(nodes)) for nodes in groups)]
+    return [list(members) for members in dict.fromkeys(tuple(sorted(nodes)) for nodes in groups)]
 
 
 def pair_means(shared: Shared, models: Models, groups: Sequence[Sequence[int]]) -> Sequence[float]:
     """Returns the mean probability of the pairs of each group, of a large one those of a sample."""
     if not groups:
         return []
-    nodes = [np.array(one)[:: -(-len(one) // MOST_SAMPLED)] for one in groups]
+    nodes = [np.array(group)[:: -(-len(group) // MOST_SAMPLED)] for group in groups]
     a, b, size = _all_pairs(nodes)
     likely = shared.probability(models, a, b)
     return (np.add.reduceat(likely, np.cumsum(size) - size) / size).tolist()
@@ -324,17 +327,17 @@ def linked_groups(shared: Shared, models: Models) -> list[list[int]]:
     for least in PAIR_PROBABILITIES:
         tied = (likely >= least) & np.isin(a, nodes) & np.isin(b, nodes)
         parts = _connected(len(shared.cluster), a[tied], b[tied])
-        few += [one for one in parts if len(one) <= MOST_TOGETHER]
-        many = [one for one in parts if len(one) > MOST_TOGETHER]
+        few += [part for part in parts if len(part) <= MOST_TOGETHER]
+        many = [part for part in parts if len(part) > MOST_TOGETHER]
         nodes = np.concatenate([np.empty(0, np.int64), *many])
     if not few:
         return []
     left, right, size = _all_pairs(few)
     means = np.split(shared.probability(models, left, right), np.cumsum(size)[:-1])
     return [
-        one[those].tolist()
-        for one, of in zip(few, means, strict=True)
-        for those in average_linkage(of, len(one), PAIR_PROBABILITIES[0])
+        part[members].tolist()
+        for part, likely_of_part in zip(few, means, strict=True)
+        for members in average_linkage(likely_of_part, len(part), PAIR_PROBABILITIES[0])
     ]
 
 
@@ -354,11 +357,11 @@ def average_linkage(likely: np.ndarray, count: int, least: float) -> list[list[i
     mean = np.full((count, count), -1.0)
     left, right = np.triu_indices(count, 1)
     mean[left, right] = mean[right, left] = likely
-    size, groups = np.ones(count), [[one] for one in range(count)]
+    size, groups = np.ones(count), [[number] for number in range(count)]
     while True:
         a, b = divmod(int(mean.argmax()), count)
         if mean[a, b] < least:
-            return [sorted(one) for one in groups if len(one) > 1]
+            return [sorted(group) for group in groups if len(group) > 1]
         joined = (size[a] * mean[a] + size[b] * mean[b]) / (size[a] + size[b])
         joined[[a, b]] = -1
         mean[a] = mean[:, a] = np.where(mean[a] < 0, -1, joined)
@@ -375,25 +378,25 @@ def groups_of_things(shared: Shared) -> list[list[int]]:
     most = max(COMMON_CLUSTERS, COMMON_SHARE * len(shared.cluster))
     users: defaultdict[int, set[int]] = defaultdict(set)
     of_calls = np.isin(shared.kind, list(map(str, CALL_THINGS)))
-    for of, thing in zip(shared.of[~of_calls], shared.thing[~of_calls], strict=True):
-        users[int(thing)].add(int(of))
-    chosen = [one for one in users.values() if 1 < len(one) <= most]
-    found: list[set[int]] = []
-    at: defaultdict[int, set[int]] = defaultdict(set)
+    for cluster, shared_thing in zip(shared.of[~of_calls], shared.thing[~of_calls], strict=True):
+        users[int(shared_thing)].add(int(cluster))
+    chosen = [clusters for clusters in users.values() if 1 < len(clusters) <= most]
+    groups: list[set[int]] = []
+    groups_of_cluster: defaultdict[int, set[int]] = defaultdict(set)
     for one in sorted(chosen, key=lambda one: (-len(one), min(one))):
-        near = sorted({number for node in one for number in at[node]})
+        near = sorted({number for node in one for number in groups_of_cluster[node]})
         like = [
             number
             for number in near
-            if 2 * len(one & found[number]) > max(len(one), len(found[number]))
+            if 2 * len(one & groups[number]) > max(len(one), len(groups[number]))
         ]
-        number = like[0] if like else len(found)
+        number = like[0] if like else len(groups)
         if not like:
-            found.append(set())
-        found[number] |= one
+            groups.append(set())
+        groups[number] |= one
         for node in one:
-            at[node].add(number)
-    return [sorted(one) for one in found]
+            groups_of_cluster[node].add(number)
+    return [sorted(group) for group in groups]
 
 
 def _campaign(
@@ -404,16 +407,16 @@ def _campaign(
     `mean` is the mean probability of its pairs.
     """
     rows = shared.traits_of(nodes)
-    _, thing, users = np.unique(shared.thing[rows], return_inverse=True, return_counts=True)
-    rows = rows[users[thing] > 1]
+    _, coded, users = np.unique(shared.thing[rows], return_inverse=True, return_counts=True)
+    rows = rows[users[coded] > 1]
     if not len(rows):
         return None
     witnesses, by = _items(shared.reporters, rows)
     witness = witnesses.to_numpy()
-    of, things = shared.of[rows][by], shared.thing[rows][by]
-    of_node, reporters = _distinct_by(of, witness)
+    clusters_of_traits, things = shared.of[rows][by], shared.thing[rows][by]
+    of_node, reporters = _distinct_by(clusters_of_traits, witness)
     best = of_node[np.lexsort((of_node, shared.first[of_node], -reporters))][0]
-    others = len(np.unique(witness[of != best]))
+    others = len(np.unique(witness[clusters_of_traits != best]))
     if others < OTHER_REPORTERS:
         return None
     probability = None
@@ -426,11 +429,11 @@ def _campaign(
     of_thing, shown = _distinct_by(things, witness)
     members = np.bincount(shared.thing[rows], minlength=len(shared.names))[of_thing]
     in_order = np.lexsort((of_thing, -members)).tolist()
-    named, at = _items(shared.entity_ids, rows)
+    named, trait = _items(shared.entity_ids, rows)
     ids: defaultdict[int, set[str]] = defaultdict(set)
-    for node, one in zip(shared.of[rows][at].tolist(), named.to_pylist(), strict=True):
-        ids[node].add(one)
-    clusters = {one: cluster_id(int(shared.cluster[one])) for one in of_node.tolist()}
+    for node, entity_id in zip(shared.of[rows][trait].tolist(), named.to_pylist(), strict=True):
+        ids[node].add(entity_id)
+    clusters = {node: cluster_id(int(shared.cluster[node])) for node in of_node.tolist()}
     name = f"{shared.names[of_thing[in_order[0]]]}|{clusters[int(eldest)]}".encode()
     return {
         "campaign_id": f"campaign-{blake2b(name, digest_size=8).hexdigest()}",
@@ -438,11 +441,11 @@ def _campaign(
         "probability": probability,
         "members": [
             {
-                "cluster_id": clusters[one],
-                "entity_ids": sorted(ids[one])[: campaign_traits.MOST_LISTED],
+                "cluster_id": clusters[node],
+                "entity_ids": sorted(ids[node])[: campaign_traits.MOST_LISTED],
                 "reporters": count,
             }
-            for one, count in zip(of_node.tolist(), reporters.tolist(), strict=True)
+            for node, count in zip(of_node.tolist(), reporters.tolist(), strict=True)
         ],
         "shared": [
             {
@@ -474,12 +477,12 @@ def _distinct_by(group: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
 
 def _all_pairs(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns all pairs within groups of two or more, group by group, and their number in each."""
-    places = [np.triu_indices(len(one), 1) for one in groups]
+    places = [np.triu_indices(len(group), 1) for group in groups]
     a, b = (
-        np.concatenate([one[at[side]] for one, at in zip(groups, places, strict=True)])
+        np.concatenate([group[pairs[side]] for group, pairs in zip(groups, places, strict=True)])
         for side in (0, 1)
     )
-    return a, b, np.array([len(at[0]) for at in places])
+    return a, b, np.array([len(pairs[0]) for pairs in places])
 
 
 def _connected(count: int, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
@@ -487,4 +490,4 @@ def _connected(count: int, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
     label = component_labels(count, a, b)
     order = np.argsort(label, kind="stable")
     parts = np.split(order, group_starts(label[order])[1:])
-    return [one for one in parts if len(one) > 1]
+    return [part for part in parts if len(part) > 1]

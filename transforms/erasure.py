@@ -48,7 +48,7 @@ class RegisterKey:
     def heads(self, texts: Iterable[str]) -> Array:
         """Returns the first 64 bits of the hash of each text, as `macs` has it."""
         hashed = (hmac.digest(self.secret, text.encode(), "sha256") for text in texts)
-        return np.frombuffer(b"".join(one[:8] for one in hashed), ">i8").astype(np.int64)
+        return np.frombuffer(b"".join(digest[:8] for digest in hashed), ">i8").astype(np.int64)
 
     def record_macs(self, records: Iterable[str | None]) -> Iterator[bytes]:
         """Yields the keyed hash of each record key, nothing for null.
@@ -57,8 +57,8 @@ class RegisterKey:
         three times as long.
         """
         own = hmac.digest(self.secret, b"ringtrace records", "sha256")
-        for one in records:
-            name = (one or "").encode()
+        for record in records:
+            name = (record or "").encode()
             yield hashlib.blake2b(name, key=own, digest_size=RECORD_MAC_BYTES).digest()
 
 
@@ -92,7 +92,7 @@ class ErasureList:
     def contain(self, names: pa.Array) -> Array:
         """Masks record keys, as `record_key` makes them, that were erased."""
         macs = self.key.record_macs(names.to_pylist())
-        return np.fromiter((one in self.macs for one in macs), bool, len(names))
+        return np.fromiter((mac in self.macs for mac in macs), bool, len(names))
 
     def of_rows(self, rows: pa.RecordBatch | pa.Table, kind: RecordKind) -> Array:
         """Masks COMPLAINT or CALL rows, loose ones too; a call is erased with its complaint."""
@@ -102,15 +102,16 @@ class ErasureList:
             return self.contains(kind, orgs, complaints)
         gone = self.contains(kind, orgs, trim_text(rows["call_id"]))
         named = np.flatnonzero(true_mask(pc.is_valid(complaints)))
-        of = [one.take(pa.array(named)) for one in (orgs, complaints)]
-        gone[named] |= self.contains(RecordKind.COMPLAINT, *of)
+        keys = [one.take(pa.array(named)) for one in (orgs, complaints)]
+        gone[named] |= self.contains(RecordKind.COMPLAINT, *keys)
         return gone
 
     def shorten(self, entries: pa.Table) -> pa.Table:
         """Returns VICTIM_ENTRY rows without those that rest on erased records alone."""
         left = [
-            one and " ".join(mac for mac in one.split() if bytes.fromhex(mac) not in self.macs)
-            for one in entries["records"].to_pylist()
+            listed
+            and " ".join(mac for mac in listed.split() if bytes.fromhex(mac) not in self.macs)
+            for listed in entries["records"].to_pylist()
         ]
         kept = with_column(entries, "records", pa.array(left, pa.string()))
         return kept.filter(pc.fill_null(pc.not_equal(kept["records"], ""), True))

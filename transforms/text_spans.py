@@ -24,9 +24,6 @@ FEW_TEXTS = 24
 FEW_BYTES = 4_096
 """The same, of all texts together, in `may_match`."""
 
-_FEW_SHORT_TEXTS = 200
-"""The same for texts of a few words, in `match_mask`."""
-
 _BEGIN, _END = 0xFE, 0xFF
 """Bytes that no UTF-8 contains: they mark where a match begins and ends."""
 
@@ -73,14 +70,6 @@ def find_rare_spans(texts: pa.Array, pattern: str) -> Spans:
     return spans._replace(rows=rows[spans.rows])
 
 
-def match_mask(texts: pa.Array, pattern: str) -> Array:
-    """Tells for each text, all ASCII and without nulls, whether a pattern occurs in it."""
-    if len(texts) < _FEW_SHORT_TEXTS:
-        search = compile_ascii(pattern).search
-        return np.array([search(text) is not None for text in texts.to_pylist()], bool)
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
-
-
 def may_match(texts: pa.Array, hint: str) -> list[bool]:
     """Tells for each text whether a hint, RE2, matches, or for few short texts that it may."""
     few = len(texts) < FEW_TEXTS and texts.nbytes < FEW_BYTES
@@ -95,8 +84,8 @@ def compile_ascii(pattern: str) -> re.Pattern[str]:
 
 def string_buffers(texts: pa.Array) -> tuple[Array, Array]:
     """Returns the offsets (one more than rows, from 0) and the bytes of a string column."""
-    _, at, data = texts.buffers()
-    offsets = np.frombuffer(at, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    _, places, data = texts.buffers()
+    offsets = np.frombuffer(places, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     offsets = offsets.astype(np.int64)
     if data is None or not len(offsets):
         return np.zeros(len(texts) + 1, np.int64), np.zeros(0, np.uint8)
@@ -106,15 +95,16 @@ def string_buffers(texts: pa.Array) -> tuple[Array, Array]:
 def string_array(offsets: Array, data: Array) -> pa.Array:
     """Makes a string column of its offsets (one more than rows) and its bytes, which it shares."""
     shared = pa.py_buffer(np.ascontiguousarray(data))
-    at = pa.py_buffer(offsets.astype(np.int32))
-    return pa.StringArray.from_buffers(len(offsets) - 1, at, shared)
+    places = pa.py_buffer(offsets.astype(np.int32))
+    return pa.StringArray.from_buffers(len(offsets) - 1, places, shared)
 
 
-def slice_spans(texts: pa.Array, at: Spans) -> pa.Array:
+def slice_spans(texts: pa.Array, spans: Spans) -> pa.Array:
     """Returns the text at each span, clipped to its row and to whole characters."""
     offsets, data = string_buffers(texts)
-    first = offsets[at.rows] + np.maximum(at.starts, 0)
-    last = np.maximum(np.minimum(offsets[at.rows] + at.ends, offsets[at.rows + 1]), first)
+    begin, end = offsets[spans.rows], offsets[spans.rows + 1]
+    first = begin + np.maximum(spans.starts, 0)
+    last = np.maximum(np.minimum(begin + spans.ends, end), first)
     first, last = _to_character(first, data, 1), _to_character(last, data, -1)
     return slice_bytes(data, first, np.maximum(first, last))
 
@@ -145,12 +135,12 @@ def _byte_offsets(texts: pa.Array, rows: Array, points: Array) -> Array:
     return characters[np.searchsorted(characters, starts) + points] - starts
 
 
-def _to_character(at: Array, data: Array, step: int) -> Array:
+def _to_character(places: Array, data: Array, step: int) -> Array:
     """Moves byte offsets by steps to where a character begins, or the data ends."""
     for _ in range(3):
-        inside = at < len(data)
-        within = inside & ((data[np.where(inside, at, 0)] & 0xC0) == 0x80)
+        inside = places < len(data)
+        within = inside & ((data[np.where(inside, places, 0)] & 0xC0) == 0x80)
         if not within.any():
             break
-        at = at + step * within
-    return at
+        places = places + step * within
+    return places

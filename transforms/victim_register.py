@@ -47,7 +47,7 @@ from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_d
 from transforms.victims.stated_numbers import chosen_names
 
 REGISTER_CHANGE = pa.schema(
-    [*(pa.field(one.name, one.type) for one in VICTIM_ENTRY), ("leaves", pa.bool_())]
+    [*(pa.field(column.name, column.type) for column in VICTIM_ENTRY), ("leaves", pa.bool_())]
 )
 """An entry, or with `leaves` the end of one: only its `mac` counts then."""
 
@@ -124,9 +124,9 @@ class Hashes(NamedTuple):
     def look_up(self, macs: pa.Array) -> Array:
         """Returns the reporters of the entry of each hash, 0 where there is none."""
         places, there = sorted_lookup(self.heads, _heads(macs))
-        found = np.zeros(len(macs), np.int64)
-        found[there] = self.reporters[places[there]]
-        return found
+        counts = np.zeros(len(macs), np.int64)
+        counts[there] = self.reporters[places[there]]
+        return counts
 
     def without(self, macs: pa.Array) -> Hashes:
         """Returns the others."""
@@ -150,17 +150,17 @@ class VictimRegister:
 
         They are distinct bare ids.
         """
-        found = np.zeros(len(entity_ids), np.int64)
+        counts = np.zeros(len(entity_ids), np.int64)
         if len(self.ids.heads):
             kinds = pc.replace_substring_regex(entity_ids, r":.*$", "")
             rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
-            found[rows] = self.ids.look_up(key.macs(entity_ids.take(pa.array(rows)).to_pylist()))
+            counts[rows] = self.ids.look_up(key.macs(entity_ids.take(pa.array(rows)).to_pylist()))
         if len(self.digits.heads):
             rows, names = chosen_names(entity_ids)
-            at, digits = candidate_digits(find_digits(names))
-            np.maximum.at(found, rows[at], self.reporters_of_digits(digits, key))
-        there = np.flatnonzero(found)
-        columns = [entity_ids.take(pa.array(there)), pa.array(found[there])]
+            of_name, digits = candidate_digits(find_digits(names))
+            np.maximum.at(counts, rows[of_name], self.reporters_of_digits(digits, key))
+        there = np.flatnonzero(counts)
+        columns = [entity_ids.take(pa.array(there)), pa.array(counts[there])]
         return pa.table(columns, schema=REGISTERED)
 
     def without(self, entity_ids: Iterable[str], key: RegisterKey) -> VictimRegister:
@@ -175,13 +175,13 @@ class VictimRegister:
         """Returns the reporters of the number that is dialed with some digits, for each of them."""
         distinct = candidates.dictionary_encode()
         texts = distinct.dictionary.to_pylist()
-        found = np.zeros(len(texts), np.int64)
+        counts = np.zeros(len(texts), np.int64)
         for hashes, read_as in ((self.ids, international_ids), (self.digits, national_digits)):
-            readings = [(row, one) for row, text in enumerate(texts) for one in read_as(text)]
+            readings = [(row, form) for row, text in enumerate(texts) for form in read_as(text)]
             if readings:
                 rows, ids = zip(*readings, strict=True)
-                np.maximum.at(found, np.array(rows), hashes.look_up(key.macs(ids)))
-        return found[distinct.indices.to_numpy()]
+                np.maximum.at(counts, np.array(rows), hashes.look_up(key.macs(ids)))
+        return counts[distinct.indices.to_numpy()]
 
 
 def make_lookup(entries: Iterable[pa.RecordBatch]) -> VictimRegister:
@@ -233,14 +233,14 @@ def register_changes(
 def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
     """Returns entries of the papers that COMPLAINT_READ rows name, as REGISTER_CHANGE rows."""
     texts = record_texts(records, COMPLAINT_TEXTS)
-    at, spans = texts.of_column(records["private"])
-    of = true_mask(pc.equal(spans.field("what"), PAPER))
-    places = (spans.field(name).to_numpy()[of].tolist() for name in ("start", "end"))
-    written = texts.texts.take(pa.array(at[of])).to_pylist()
+    of_text, spans = texts.of_column(records["private"])
+    is_paper = true_mask(pc.equal(spans.field("what"), PAPER))
+    places = (spans.field(name).to_numpy()[is_paper].tolist() for name in ("start", "end"))
+    written = texts.texts.take(pa.array(of_text[is_paper])).to_pylist()
     keys = [text_key(text[a:b]) for text, a, b in zip(written, *places, strict=True)]
-    kept = np.array([one is not None for one in keys], bool)
-    values = [one for one in keys if one is not None]
-    rows = pa.array(texts.rows[at[of]][kept])
+    kept = np.array([value is not None for value in keys], bool)
+    values = [value for value in keys if value is not None]
+    rows = pa.array(texts.rows[of_text[is_paper]][kept])
     orgs, ids = (records[name].take(rows) for name in ("source_org", "complaint_id"))
     names = pc.binary_join_element_wise(str(RecordKind.COMPLAINT), orgs, ids, "|").to_pylist()
     entries = {
@@ -250,7 +250,7 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
         "reporters": pa.repeat(1, len(values)),
         "first_seen": records["received_at"].take(rows),
         "key_id": pa.repeat(key.key_id, len(values)),
-        "records": pa.array([one.hex() for one in key.record_macs(names)], pa.string()),
+        "records": pa.array([mac.hex() for mac in key.record_macs(names)], pa.string()),
         "leaves": pa.repeat(pa.scalar(False), len(values)),
     }
     return pa.table(entries).select(REGISTER_CHANGE.names).cast(REGISTER_CHANGE)
@@ -301,7 +301,7 @@ def entries_of_ids(entity_ids: Iterable[str], key: RegisterKey) -> pa.RecordBatc
     columns = {
         "mac": key.macs(ids),
         "digits_mac": _text_macs(ids, key),
-        "kind": pa.array([one.partition(":")[0] for one in ids], pa.string()),
+        "kind": pa.array([entity_id.partition(":")[0] for entity_id in ids], pa.string()),
         "reporters": pa.array([1] * len(ids), pa.int64()),
     }
     return pa.RecordBatch.from_pydict(columns)
@@ -417,16 +417,19 @@ def _read_entries(
     """
     with FileSystems.open(path) as file:
         try:
-            found = pq.ParquetFile(open_private(file, path, VICTIMS, private))
-            there = {*found.schema_arrow.names, _SINCE_ERASURES}
+            parquet = pq.ParquetFile(open_private(file, path, VICTIMS, private))
+            there = {*parquet.schema_arrow.names, _SINCE_ERASURES}
             if not set(VICTIM_ENTRY.names) <= there:
                 raise RegisterError(f"{path}: is no victim register; give private/victims of a run")
             names = list(dict.fromkeys(columns))
             schema = pa.schema([VICTIM_ENTRY.field(name) for name in names])
-            for batch in found.iter_batches(columns=names):
+            for batch in parquet.iter_batches(columns=names):
                 absent = pa.nulls(batch.num_rows)
-                given = [batch[n] if n in batch.schema.names else absent for n in names]
-                columns = [one.cast(of.type) for one, of in zip(given, schema, strict=True)]
+                read = [batch[n] if n in batch.schema.names else absent for n in names]
+                columns = [
+                    column.cast(column_type.type)
+                    for column, column_type in zip(read, schema, strict=True)
+                ]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
         except pa.ArrowException:
             raise RegisterError(
@@ -440,21 +443,21 @@ def _records_of(ids: pa.Array, activity: pa.Table, key: RegisterKey) -> pa.Array
     counts = pc.add(rows["complaints"], rows["calls"]).to_pylist()
     columns = (rows[name].to_pylist() for name in ("entity_id", "records", "place"))
     places: dict[str, set[str] | None] = {}
-    for one, listed, place, count in zip(*columns, counts, strict=True):
+    for entity_id, listed, place, count in zip(*columns, counts, strict=True):
         # Where nobody calls it a victim's, the one record is known by its place.
         alone = [place[_PLACE_TIME:].rsplit("|", 2)[0]] if count == 1 else None
-        known, more = places.setdefault(one, set()), listed or alone
+        known, more = places.setdefault(entity_id, set()), listed or alone
         whole = None if known is None or more is None else known.union(more)
-        places[one] = None if whole is None or len(whole) > MOST_RECORDS else whole
-    named = [places.get(one) or () for one in ids.to_pylist()]
+        places[entity_id] = None if whole is None or len(whole) > MOST_RECORDS else whole
+    named = [places.get(entity_id) or () for entity_id in ids.to_pylist()]
     hashed = key.record_macs(chain.from_iterable(named))
-    listed = (sorted(mac.hex() for mac in islice(hashed, len(one))) for one in named)
-    return pa.array([" ".join(one) or None for one in listed], pa.string())
+    listed = (sorted(mac.hex() for mac in islice(hashed, len(keys))) for keys in named)
+    return pa.array([" ".join(macs) or None for macs in listed], pa.string())
 
 
 def _merge_records(parts: list[str | None]) -> str | None:
     """Returns `records` of an entry that several files have."""
-    macs = {mac for one in parts if one is not None for mac in one.split()}
+    macs = {mac for part in parts if part is not None for mac in part.split()}
     many = None in parts or len(macs) > MOST_RECORDS
     return None if many else " ".join(sorted(macs))
 
@@ -482,9 +485,9 @@ def _trunk_prefixes() -> tuple[str, ...]:
 
 def _text_macs(entity_ids: Iterable[str], key: RegisterKey) -> pa.Array:
     """Hashes the national digits of phone numbers, and other values in one piece; null for none."""
-    texts = [text_of_id(one) for one in entity_ids]
-    hashed = iter(key.macs(one for one in texts if one).to_pylist())
-    return pa.array([next(hashed) if one else None for one in texts], pa.string())
+    texts = [text_of_id(entity_id) for entity_id in entity_ids]
+    hashed = iter(key.macs(text for text in texts if text).to_pylist())
+    return pa.array([next(hashed) if text else None for text in texts], pa.string())
 
 
 def text_of_id(entity_id: str) -> str | None:
@@ -516,7 +519,9 @@ def _heads(macs: pa.Array) -> Array:
 def _merge_hashes(parts: Iterable[Hashes]) -> Hashes:
     """Sorts hashes, each once, with the most reporters of each."""
     none = Hashes(np.empty(0, np.int64), np.empty(0, np.int64))
-    heads, reporters = (np.concatenate(one) for one in zip(none, *parts, strict=True))
+    heads, reporters = (
+        np.concatenate(parts_of_column) for parts_of_column in zip(none, *parts, strict=True)
+    )
     distinct, place = np.unique(heads, return_inverse=True)
     most = np.zeros(len(distinct), np.int64)
     np.maximum.at(most, place, reporters)

@@ -286,7 +286,7 @@ def _digit_words_hint() -> str:
     return (
         rf"(?i)(?:(?:^|[^A-Za-z])(?:{words})|[0-9]){near}(?:{words})"
         rf"|(?:^|[^A-Za-z])(?:{words}){near}[0-9]|(?:{words}){{3}}"
-        rf"|[0-9]{near}(?:{'|'.join(sorted(_GROUP_WORDS))}){near}[0-9]"
+        rf"|[0-9]{near}(?:{'|'.join(sorted(_GROUP_WORDS - {'e'}))}){near}[0-9]"
         r"|[0-9][-.]?[OIl]{1,4}[-.]?[0-9]|[0-9]<[a-z/!]|=3[0-9]=3[0-9]|[0-9]=2[089de][0-9(=]"
     )
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from string import ascii_letters, digits
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -55,10 +55,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9+_-]{10,}")
 
 _MAY_OPEN = re.compile(r"[A-Z]|(?:[2-7][0-9a-f]){7}")
 """Signs that every such token has: in Base64 a capital stands for a number or an @."""
-
-_TOKEN_SIGNS = frozenset("+-_").union(ascii_letters, digits)
-
-_LEAST_TOKEN = 10
 
 _HEX = re.compile(r"(?:[2-7][0-9A-Fa-f]){7,}")
 
@@ -157,17 +153,18 @@ def plain_forms(text: str) -> tuple[str, ...]:
     return (plain,) if read == plain else (plain, read)
 
 
-def whole_span(text: str, start: int, end: int) -> Span:
-    """Widens a span to the escape that it ends in, and to the token that it begins in."""
-    end = end_of_escape(text, end)
-    first, last = start, start
-    while first and text[first - 1] in _TOKEN_SIGNS:
-        first -= 1
-    while last < len(text) and text[last] in _TOKEN_SIGNS:
-        last += 1
-    if last - first >= _LEAST_TOKEN and last >= end and _open(text[first:last]):
-        return first, last
-    return start, end
+def whole_spans(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Widens spans to the escapes that they end in, and to the tokens that they begin in."""
+    every = list(spans)
+    tokens = [token.span() for token in _TOKEN.finditer(text) if _open(token[0])] if every else []
+    starts = [start for start, _ in tokens]
+    for start, end in every:
+        end_of_all = end_of_escape(text, end)
+        number = bisect_right(starts, start) - 1
+        if number >= 0 and start < tokens[number][1]:
+            yield tokens[number][0], max(end_of_all, tokens[number][1])
+        else:
+            yield start, end_of_all
 
 
 def opened_ids(ids: pa.Array) -> pa.Array:

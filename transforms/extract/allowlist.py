@@ -106,19 +106,19 @@ class KnownLegitimate:
             pc.index_in(entity_ids, value_set=pa.array(self.entity_ids, pa.string())),
         )
         registries = {
-            one.removeprefix(REGISTRY_PREFIX): why
-            for one, why in zip(self.entity_ids, self.why, strict=True)
-            if one.startswith(REGISTRY_PREFIX)
+            entity_id.removeprefix(REGISTRY_PREFIX): why
+            for entity_id, why in zip(self.entity_ids, self.why, strict=True)
+            if entity_id.startswith(REGISTRY_PREFIX)
         }
 
         def of_site(host: str) -> str | None:
-            above = (registries[one] for one in _and_parents(host) if one in registries)
+            above = (registries[name] for name in _and_parents(host) if name in registries)
             site = self._site(host)
             return next(above, None) or (site.reason if site else None)
 
         def of_mailbox(host: str) -> str | None:
-            own = (one for one in _and_parents(host) if self._has_only_own_mail(one))
-            return next((f"mailbox at {one}" for one in own), None)
+            own = (name for name in _and_parents(host) if self._has_only_own_mail(name))
+            return next((f"mailbox at {name}" for name in own), None)
 
         return pc.coalesce(
             listed,
@@ -191,10 +191,10 @@ def canonical_entity_id(text: str) -> str:
         return f"domain:{_canonical_domain(value)}"
     if kind == EntityKind.EMAIL:
         local, _, host = value.rpartition("@")
-        at = domain.canonical_host(host)
-        if not local or at is None or domain.registrable_domain(at) is None:
+        canonical = domain.canonical_host(host)
+        if not local or canonical is None or domain.registrable_domain(canonical) is None:
             raise LegitimateListError(f"{value!r} is not an e-mail address; write name@example.org")
-        return f"email:{local.lower()}@{at}"
+        return f"email:{local.lower()}@{canonical}"
     read = _read_value(kind, value)
     return f"{kind}:{read}" if read else text
 

@@ -206,7 +206,7 @@ def evidence_of(
         "victim_country": records["victim_country"],
         "victim_key": pc.binary_join_element_wise(org, records["victim_id"], "|"),
     }
-    constant = pa.schema([one for one in EVIDENCE if one.name != MENTIONS])
+    constant = pa.schema([column for column in EVIDENCE if column.name != MENTIONS])
     rows = fill_columns(len(records), columns, constant)
     return implode(rows, EVIDENCE.field(MENTIONS), mentions)
 
@@ -231,7 +231,7 @@ class Extract(beam.PTransform):
 
 def _extract(batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules) -> Iterator[Any]:
     is_call = kind is RecordKind.CALL
-    found = extract_calls(batch) if is_call else extract_complaints(batch, rules)
-    for name, rows in zip(OUTPUTS, found, strict=True):
+    extracted = extract_calls(batch) if is_call else extract_complaints(batch, rules)
+    for name, rows in zip(OUTPUTS, extracted, strict=True):
         if rows.num_rows or name != FINGERPRINTS:
             yield beam.pvalue.TaggedOutput(name, rows)

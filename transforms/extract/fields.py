@@ -71,7 +71,7 @@ def complaint_mentions(
     What is the number of a paper is no mention.
     """
     numbers = numbers or identifier_matcher.complaint_numbers(batch)
-    found = [
+    parts = [
         *_number_fields(numbers),
         mention.drafts_from_matches(
             chain(
@@ -88,7 +88,7 @@ def complaint_mentions(
             find_papers(batch["narrative"]) if papers is None else papers,
         ),
     ]
-    return _with_entity_ids(reconcile(_concat(found), numbers.own()))
+    return _with_entity_ids(reconcile(_concat(parts), numbers.own()))
 
 
 def call_mentions(
@@ -101,9 +101,9 @@ def call_mentions(
     `readings` are those of their numbers, where they have been read already.
     """
     readings = readings or identifier_matcher.call_readings(batch)
-    found = [*_call_numbers(batch, readings), *_signalling(batch)]
+    parts = [*_call_numbers(batch, readings), *_signalling(batch)]
     own = identifier_matcher.victim_sides(batch, identifier_matcher.e164_columns(readings))
-    return _with_entity_ids(reconcile(_concat(found), own))
+    return _with_entity_ids(reconcile(_concat(parts), own))
 
 
 def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows: int) -> pa.Array:
@@ -111,32 +111,32 @@ def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows:
     filled = pc.not_equal(pc.utf8_trim_whitespace(numbers.raw), "")
     unread = pc.and_(filled, pc.is_null(numbers.e164))
     maybe = _may_be_several(numbers)
-    at = [
+    unreadable = [
         row
         for row, raw, region, several in zip(
-            *(one.filter(unread).to_pylist() for one in (numbers.rows, numbers.raw)),
-            *(one.filter(unread).to_pylist() for one in (numbers.regions, maybe)),
+            *(column.filter(unread).to_pylist() for column in (numbers.rows, numbers.raw)),
+            *(column.filter(unread).to_pylist() for column in (numbers.regions, maybe)),
             strict=True,
         )
         if not (several and _several_numbers(raw, region))
     ]
-    return pa.array(np.bincount(np.array(at, np.int64), minlength=rows).astype(np.int32))
+    return pa.array(np.bincount(np.array(unreadable, np.int64), minlength=rows).astype(np.int32))
 
 
-def _without_papers(found: pa.RecordBatch, papers: Papers) -> pa.RecordBatch:
+def _without_papers(mentions: pa.RecordBatch, papers: Papers) -> pa.RecordBatch:
     """Drops the mentions in narratives that are within a paper's number."""
     rows, starts, ends = papers
     if not len(rows):
-        return found
-    row, start, end = (found[name].to_numpy() for name in ("row", "start", "end"))
+        return mentions
+    row, start, end = (mentions[name].to_numpy() for name in ("row", "start", "end"))
     some = np.flatnonzero(np.isin(row, rows))
     within = [
-        np.any((rows == row[at]) & (starts <= start[at]) & (end[at] <= ends))
-        for at in some.tolist()
+        np.any((rows == row[place]) & (starts <= start[place]) & (end[place] <= ends))
+        for place in some.tolist()
     ]
-    kept = np.ones(len(found), bool)
+    kept = np.ones(len(mentions), bool)
     kept[some[np.array(within, bool)]] = False
-    return found.filter(pa.array(kept))
+    return mentions.filter(pa.array(kept))
 
 
 def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:
@@ -146,18 +146,18 @@ def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:
 
 def _number_fields(numbers: identifier_matcher.ComplaintNumbers) -> Iterator[pa.RecordBatch]:
     listed, rows, regions, readings = numbers
-    raws, given = numbers.raw, listed.field("role")
-    roles = pc.if_else(pc.is_in(given, _ROLES), given, Role.MENTIONED.value)
+    raws, stated = numbers.raw, listed.field("role")
+    roles = pc.if_else(pc.is_in(stated, _ROLES), stated, Role.MENTIONED.value)
     fields = mention.item_field_names("phone_numbers", listed)
     yield mention.drafts_from_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
     maybe = _may_be_several(numbers)
     columns = (rows, fields, raws, regions, roles)
     yield mention.drafts_from_matches(
-        (row, name, raw, one, role, SEVERAL_CONFIDENCE, True)
+        (row, name, raw, match, role, SEVERAL_CONFIDENCE, True)
         for row, name, raw, region, role in zip(
             *(column.filter(maybe).to_pylist() for column in columns), strict=True
         )
-        for one in (_several_numbers(raw, region) if raw else ())
+        for match in (_several_numbers(raw, region) if raw else ())
     )
 
 
@@ -188,9 +188,9 @@ def _email_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     for row, place, text in zip(
         addresses.rows, addresses.places, addresses.values.to_pylist(), strict=True
     ):
-        given = roles[row] and roles[row][place]
+        stated = roles[row] and roles[row][place]
         for match in _email_matches(text) if text else ():
-            role = _EMAIL_ROLES.get(given) or narrative.sender_role(match.value)
+            role = _EMAIL_ROLES.get(stated) or narrative.sender_role(match.value)
             role = match.role if match.role is Role.VICTIM else role
             yield row, f"emails[{place}]", text, match, role, FIELD_CONFIDENCE, True
 
@@ -250,10 +250,10 @@ def _calls_own(narrative: pa.StringScalar, account: Match) -> bool:
 
 
 def _pairs(
-    of: ListItems, first: str, second: str
+    items: ListItems, first: str, second: str
 ) -> Iterator[tuple[int, int, str | None, str | None]]:
-    values = of.field(first).to_pylist(), of.field(second).to_pylist()
-    yield from zip(of.rows, of.places, *values, strict=True)
+    values = items.field(first).to_pylist(), items.field(second).to_pylist()
+    yield from zip(items.rows, items.places, *values, strict=True)
 
 
 def _call_numbers(
@@ -319,6 +319,6 @@ def _concat(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
     )
 
 
-def _with_entity_ids(found: pa.RecordBatch) -> pa.RecordBatch:
-    ids = pc.binary_join_element_wise(found["kind"], found["value"], ":")
-    return found.append_column("entity_id", ids)
+def _with_entity_ids(mentions: pa.RecordBatch) -> pa.RecordBatch:
+    ids = pc.binary_join_element_wise(mentions["kind"], mentions["value"], ":")
+    return mentions.append_column("entity_id", ids)

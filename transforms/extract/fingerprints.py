@@ -105,7 +105,7 @@ class Tokens:
     def hashes(self) -> np.ndarray:
         """xxh3-64 of each word, as uint64."""
         digest = xxhash.xxh3_64_intdigest
-        known = [digest(one.encode()) for one in self.spellings.to_pylist()]
+        known = [digest(spelling.encode()) for spelling in self.spellings.to_pylist()]
         return np.array(known, np.uint64)[self.word]
 
 
@@ -146,12 +146,12 @@ def fingerprints(words: Tokens) -> Fingerprints:
 def fingerprint_rows(complaints: pa.RecordBatch) -> pa.RecordBatch:
     """Turns COMPLAINT_ACCEPTED rows with a fingerprint into FINGERPRINT_ROW_WITH_WORDS rows."""
     tokens = tokenize(complaints["narrative"])
-    found = fingerprints(tokens)
-    bounds = np.searchsorted(found.text, np.arange(complaints.num_rows + 1)).astype(np.int32)
-    last = found.word + SHINGLE - 1
-    within = (found.word - tokens.bounds[found.text]).astype(np.int32)
-    places = {"starts": tokens.start[found.word], "ends": tokens.end[last]}
-    lists = {"values": found.value, "words": within, **places}
+    winnowed = fingerprints(tokens)
+    bounds = np.searchsorted(winnowed.text, np.arange(complaints.num_rows + 1)).astype(np.int32)
+    last = winnowed.word + SHINGLE - 1
+    within = (winnowed.word - tokens.bounds[winnowed.text]).astype(np.int32)
+    places = {"starts": tokens.start[winnowed.word], "ends": tokens.end[last]}
+    lists = {"values": winnowed.value, "words": within, **places}
     named = pc.is_valid(complaints["victim_id"]).to_numpy(zero_copy_only=False)
     key = hash_columns(complaints, ["source_org", "victim_id"])
     record = hash_columns(complaints, ["source_org", "complaint_id"])
@@ -161,8 +161,8 @@ def fingerprint_rows(complaints: pa.RecordBatch) -> pa.RecordBatch:
         "victim": pa.array(np.where(named, key, record)),
         "teller": pa.array(np.where(named, key, text)),
     }
-    for name, one in lists.items():
-        made[name] = pa.ListArray.from_arrays(pa.array(bounds), pa.array(one))
+    for name, values in lists.items():
+        made[name] = pa.ListArray.from_arrays(pa.array(bounds), pa.array(values))
     spellings = tokens.spellings.take(pa.array(tokens.word))
     made["spellings"] = pa.ListArray.from_arrays(pa.array(tokens.bounds), spellings)
     names = FINGERPRINT_ROW_WITH_WORDS.names
@@ -197,13 +197,13 @@ def phrases(rows: pa.RecordBatch, which: np.ndarray) -> pa.RecordBatch:
     `which` are their numbers in `flatten_fingerprints`.
     """
     flat = flatten_fingerprints(rows)
-    at = which[stable_order(flat.value[which])]
-    at = at[group_starts(flat.value[at])]
+    firsts = which[stable_order(flat.value[which])]
+    firsts = firsts[group_starts(flat.value[firsts])]
     spellings = pc.list_flatten(rows["spellings"])
     bounds = np.append(0, np.cumsum(pc.list_value_length(rows["spellings"])))
-    begin = bounds[flat.row[at]] + flatten_list(rows, "words")[at]
+    begin = bounds[flat.row[firsts]] + flatten_list(rows, "words")[firsts]
     each = [spellings.take(pa.array(begin + step)) for step in range(SHINGLE)]
-    columns = [pa.array(flat.value[at]), pc.binary_join_element_wise(*each, " ")]
+    columns = [pa.array(flat.value[firsts]), pc.binary_join_element_wise(*each, " ")]
     return pa.RecordBatch.from_arrays(columns, schema=PHRASE)
 
 
@@ -226,7 +226,7 @@ def tokenize(texts: pa.Array) -> Tokens:
             else:
                 ends[-1] = match.end()
         bounds.append(len(words))
-    columns = (np.array(one, np.int32) for one in (words, starts, ends, bounds))
+    columns = (np.array(column, np.int32) for column in (words, starts, ends, bounds))
     return Tokens(pa.array(spellings, pa.string()), *columns)
 
 
@@ -235,7 +235,7 @@ def words_with_places(text: str | None) -> list[tuple[str, int, int]]:
     tokens = tokenize(pa.array([text], pa.string()))
     words = tokens.spellings.take(pa.array(tokens.word)).to_pylist()
     places = zip(words, tokens.start.tolist(), tokens.end.tolist(), strict=True)
-    return [one for one in places if one[0] != NUMBER]
+    return [word for word in places if word[0] != NUMBER]
 
 
 def normalize_word(word: str) -> str:
@@ -265,6 +265,6 @@ def _smallest_of_windows(first: np.ndarray, last: np.ndarray, value: np.ndarray)
     start = start[(start + WINDOW - 1 <= last) | (start == first)]
     best = start
     for step in range(1, WINDOW):
-        at = np.minimum(start + step, last[start])
-        best = np.where(value[at] <= value[best], at, best)
+        place = np.minimum(start + step, last[start])
+        best = np.where(value[place] <= value[best], place, best)
     return best

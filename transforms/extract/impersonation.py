@@ -96,7 +96,7 @@ def techniques_of(what: str, name: str) -> list[Technique]:
     """Returns what `data/fraud_techniques.toml` calls a `lure`, a `role` or a payment `method`."""
     listed = load_reference_data("fraud_techniques.toml")
     ids = listed[what].get(name, {}).get("techniques", ())
-    return [Technique(one, listed["names"][one]) for one in ids]
+    return [Technique(technique, listed["names"][technique]) for technique in ids]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def find_impersonation(
     brands are one, are looked for.
     """
     first, back = distinct_rows((narrative,))
-    passes = [one for one in _passes() if impersonation_rules()[one[0]].what in aspects]
+    passes = [numbers for numbers in _passes() if impersonation_rules()[numbers[0]].what in aspects]
     spans = _find_rules(narrative.take(pa.array(first)), passes)
     rows, source = repeat_for_duplicates(spans.at.rows, back, len(first))
     brands = canonical_brands(claimed)
@@ -199,40 +199,40 @@ class _RuleSpans:
 def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _RuleSpans:
     """Finds where the rules of some passes match."""
     words = fold_column(texts, SEARCH_LIMIT)
-    found = [_find_rules_of_pass(words, numbers) for numbers in passes]
-    at = Spans(*(np.concatenate(column) for column in zip(*(p for p, _ in found), strict=True)))
-    rule = np.concatenate([numbers for _, numbers in found])
-    order = np.lexsort((at.starts, rule, at.rows))
-    at, rule = at.select(order), rule[order]
-    first = group_changes(at.rows, rule)
+    parts = [_find_rules_of_pass(words, numbers) for numbers in passes]
+    spans = Spans(*(np.concatenate(column) for column in zip(*(p for p, _ in parts), strict=True)))
+    rule = np.concatenate([numbers for _, numbers in parts])
+    order = np.lexsort((spans.starts, rule, spans.rows))
+    spans, rule = spans.select(order), rule[order]
+    first = group_changes(spans.rows, rule)
     kept = np.arange(len(rule)) - np.flatnonzero(first)[np.cumsum(first) - 1] < _MOST
-    at, rule = at.select(kept), rule[kept]
-    later = np.where(_are_callers(words, at, rule), -1, rule)
-    order = np.lexsort((at.starts, later, at.rows))
-    return _RuleSpans(at.select(order), rule[order])
+    spans, rule = spans.select(kept), rule[kept]
+    later = np.where(_are_callers(words, spans, rule), -1, rule)
+    order = np.lexsort((spans.starts, later, spans.rows))
+    return _RuleSpans(spans.select(order), rule[order])
 
 
 def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Spans, Array]:
     """Finds where the rules of one pass match, and the rule of each."""
     # Most texts name a brand, and few of them tell any one of the others.
     find = find_spans if impersonation_rules()[numbers[0]].what == BRAND else find_rare_spans
-    at = find(words, _pattern(numbers))
+    spans = find(words, _pattern(numbers))
     if len(numbers) == 1:
-        return at, np.full(len(at.rows), numbers[0])
+        return spans, np.full(len(spans.rows), numbers[0])
     tell_apart = _pattern_with_groups(numbers)
 
     def rule_of(written: str) -> int:
         match = tell_apart.match(written)
         return numbers[0] if match is None else int(str(match.lastgroup)[1:])
 
-    rule = map_distinct(slice_spans(words, at), rule_of, pa.int64()).to_numpy()
+    rule = map_distinct(slice_spans(words, spans), rule_of, pa.int64()).to_numpy()
     goods = np.zeros(len(rule), bool)
     for number in numbers:
         if apart := impersonation_rules()[number].apart:
             mine = np.flatnonzero(rule == number)
-            behind = Spans(at.rows[mine], at.ends[mine], at.ends[mine] + _GOODS_REACH)
+            behind = Spans(spans.rows[mine], spans.ends[mine], spans.ends[mine] + _GOODS_REACH)
             goods[mine] = _match_at_start(slice_spans(words, behind), rf"\W{{1,3}}(?:{apart})\b")
-    return at.select(~goods), rule[~goods]
+    return spans.select(~goods), rule[~goods]
 
 
 def _match_at_start(texts: pa.Array, pattern: str) -> Array:
@@ -243,7 +243,7 @@ def _match_at_start(texts: pa.Array, pattern: str) -> Array:
 
 def _are_callers(words: pa.Array, at: Spans, rule: Array) -> Array:
     """Checks which places name a brand that the caller claims to be, where a text names several."""
-    last = sum(one.what == BRAND for one in impersonation_rules())
+    last = sum(known.what == BRAND for known in impersonation_rules())
     named = np.flatnonzero(rule < last)
     _, back, count = np.unique(at.rows[named], return_inverse=True, return_counts=True)
     several = named[count[back] > 1] if len(named) else named
@@ -322,11 +322,11 @@ def _passes() -> tuple[tuple[int, ...], ...]:
 
     Two brands never share a word, and neither do two gift cards; lures may overlap.
     """
-    of = {
-        what: [i for i, rule in enumerate(impersonation_rules()) if rule.what == what]
-        for what in IMPERSONATION_ASPECTS
+    numbers = {
+        aspect: [i for i, rule in enumerate(impersonation_rules()) if rule.what == aspect]
+        for aspect in IMPERSONATION_ASPECTS
     }
-    return (tuple(of[BRAND]), tuple(of[GIFT_CARD]), *((lure,) for lure in of[LURE]))
+    return (tuple(numbers[BRAND]), tuple(numbers[GIFT_CARD]), *((lure,) for lure in numbers[LURE]))
 
 
 @cache

@@ -114,20 +114,20 @@ def drafts_from_matches(placed: Iterable[PlacedMatch]) -> pa.RecordBatch:
         return pa.RecordBatch.from_pylist([], MENTION_DRAFT)
     # To turn tuples with zip makes an iterator of each, which the garbage collector goes through.
     rows, fields, texts, matches, roles, confidence, stated = (
-        list(map(itemgetter(at), rows_of_matches)) for at in range(len(rows_of_matches[0]))
+        list(map(itemgetter(field), rows_of_matches)) for field in range(len(rows_of_matches[0]))
     )
     columns: dict[str, object] = {
-        name: list(map(itemgetter(at), matches)) for at, name in enumerate(Match._fields)
+        name: list(map(itemgetter(place), matches)) for place, name in enumerate(Match._fields)
     }
     columns |= {
         "row": rows,
         "field": fields,
-        "raw": [text[one.start : one.end] for text, one in zip(texts, matches, strict=True)],
+        "raw": [text[match.start : match.end] for text, match in zip(texts, matches, strict=True)],
         "role": roles,
         "stated": stated,
         "confidence": np.array(confidence) * np.array(columns.pop("plausibility")),
     }
-    arrays = [pa.array(columns[one.name], one.type) for one in MENTION_DRAFT]
+    arrays = [pa.array(columns[field.name], field.type) for field in MENTION_DRAFT]
     return pa.RecordBatch.from_arrays(arrays, schema=MENTION_DRAFT)
 
 
@@ -150,7 +150,7 @@ def drafts_from_numbers(
         confidence: That of a field of this sort; a reading's own lowers it.
     """
     read = pc.is_valid(pc.struct_field(readings, "e164"))
-    given = {
+    every = {
         "row": rows, "raw": raw, "role": role,
         "end": pc.utf8_length(raw),
         "value": pc.struct_field(readings, "e164"),
@@ -162,7 +162,7 @@ def drafts_from_numbers(
             for name in ("region", "line_type", "how", "also_read_as", "extension")
         },
     }  # fmt: skip
-    columns: dict[str, pa.Array | object] = {n: column.filter(read) for n, column in given.items()}
+    columns: dict[str, pa.Array | object] = {n: column.filter(read) for n, column in every.items()}
     columns["field"] = field.filter(read) if isinstance(field, pa.Array) else field
     columns |= {"start": 0, "kind": EntityKind.PHONE.value, "stated": True}
     return fill_columns(pc.sum(read).as_py() or 0, columns, MENTION_DRAFT)
@@ -241,7 +241,7 @@ def _are_no_statements(drafts: pa.RecordBatch, group: Array, role: Array, in_wor
 
     `group` numbers the identifiers, `in_words` masks what a narrative states.
     """
-    found = _has_carried(drafts, *MAYBE_NUMBERS)
+    mask = _has_carried(drafts, *MAYBE_NUMBERS)
     written = _has_carried(drafts, Carried.WRITTEN)
     shown = written | _has_carried(drafts, Carried.FREE)
     if shown.any():
@@ -251,25 +251,27 @@ def _are_no_statements(drafts: pa.RecordBatch, group: Array, role: Array, in_wor
         is_number = ~in_link & (in_words | ~is_number)
         displayed[group[is_number & (role == _CALLER_ID)]] = True
         cited[group[in_words & (role == _MENTIONED)]] = True
-        found |= written & displayed[group]
-        found |= _in_links_to(drafts, shown, cited[group] & _are_sites(drafts))
-    return found
+        mask |= written & displayed[group]
+        mask |= _in_links_to(drafts, shown, cited[group] & _are_sites(drafts))
+    return mask
 
 
 def _in_links_to(drafts: pa.RecordBatch, numbers: Array, sites: Array) -> Array:
     """Masks those of `numbers` that are in a link to one of `sites`, both masks of drafts."""
-    found = np.zeros(len(drafts), bool)
-    at = np.flatnonzero(sites)
+    mask = np.zeros(len(drafts), bool)
+    places = np.flatnonzero(sites)
     rows, starts, ends = (drafts[name].to_numpy() for name in ("row", "start", "end"))
     fields = drafts["field"].dictionary_encode().indices.to_numpy()
-    for one in np.flatnonzero(numbers).tolist():
-        beside = (rows[at] == rows[one]) & (fields[at] == fields[one])
-        found[one] = np.any(beside & (starts[at] <= starts[one]) & (ends[at] >= ends[one]))
-    return found
+    for number in np.flatnonzero(numbers).tolist():
+        beside = (rows[places] == rows[number]) & (fields[places] == fields[number])
+        mask[number] = np.any(
+            beside & (starts[places] <= starts[number]) & (ends[places] >= ends[number])
+        )
+    return mask
 
 
 def _are_sites(drafts: pa.RecordBatch) -> Array:
-    kinds = pa.array([str(one) for one in (EntityKind.DOMAIN, EntityKind.URL, EntityKind.IP)])
+    kinds = pa.array([str(kind) for kind in (EntityKind.DOMAIN, EntityKind.URL, EntityKind.IP)])
     return pc.is_in(drafts["kind"], kinds).to_numpy(zero_copy_only=False)
 
 
@@ -296,9 +298,9 @@ def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifier
     rows = np.unique(values.rows[maybe])
     of_row: dict[int, tuple[list[str], list[str]]] = {row: ([], []) for row in rows.tolist()}
     written = np.arange(len(wanted.rows)) < len(own.rows)
-    for at in np.flatnonzero(np.isin(wanted.rows, rows)).tolist():
-        entities, as_written = of_row[int(wanted.rows[at])]
-        (as_written if written[at] else entities).append(wanted.identifiers[at].as_py())
+    for place in np.flatnonzero(np.isin(wanted.rows, rows)).tolist():
+        entities, as_written = of_row[int(wanted.rows[place])]
+        (as_written if written[place] else entities).append(wanted.identifiers[place].as_py())
     patterns = {row: identifier_patterns(*both) for row, both in of_row.items()}
     texts = values.identifiers.take(pa.array(maybe)).to_pylist()
     contains[maybe] = [

@@ -164,12 +164,14 @@ def load_finders() -> tuple[LoadedFinder, ...]:
     """Imports the finders of the registry, in its order; those of what is left come last."""
     loaded = []
     for row in KINDS:
-        for one in row.finders:
-            module = import_module(f"transforms.extract.kinds.{one.module}")
+        for finder in row.finders:
+            module = import_module(f"transforms.extract.kinds.{finder.module}")
             loaded.append(
-                LoadedFinder(module.HINT, module.find, one.rare, one.leftover, one.regional)
+                LoadedFinder(
+                    module.HINT, module.find, finder.rare, finder.leftover, finder.regional
+                )
             )
-    return tuple(sorted(loaded, key=lambda one: one.leftover))
+    return tuple(sorted(loaded, key=lambda finder: finder.leftover))
 
 
 def find_in_narratives(text: pa.Array, region: pa.Array, narrative_by: pa.Array) -> pa.RecordBatch:
@@ -246,7 +248,7 @@ def quotes_suspect(before: str, following: str, *, introduced: bool = True) -> b
         return _ATTRIBUTED.search(following) is not None
     if not introduced:
         return False
-    ends = [one.end() for one in speech_cues("introduced").finditer(before)]
+    ends = [introduction.end() for introduction in speech_cues("introduced").finditer(before)]
     return bool(ends) and not _is_over(before, ends[-1])
 
 
@@ -327,14 +329,14 @@ def cues_over_lines(family: EntityKind) -> tuple[CueRule, ...]:
 
 
 @cache
-def speech_cues(what: str) -> re.Pattern[str]:
+def speech_cues(sort: str) -> re.Pattern[str]:
     """Returns the words of one sort that tell who speaks.
 
     Those that introduce what a suspect says (`introduced`) or the victim said (`own`), or by which
     the victim speaks again (`narrator`).
     """
     rules = load_reference_data("cues.toml")["speech"]
-    phrases = [phrase for rule in rules if rule["what"] == what for phrase in rule["phrases"]]
+    phrases = [phrase for rule in rules if rule["what"] == sort for phrase in rule["phrases"]]
     return re.compile(rf"(?:(?<!\w)|(?=\n))(?:{_either(phrases)})")
 
 
@@ -365,7 +367,7 @@ def _find_in_distinct(
     rows = np.union1d(numbers["row"].to_numpy(), np.fromiter(matches, np.int64))
     roles = _NarrativeRoles(words, suspect_speaks, _spans_by_row(rows.tolist(), numbers, matches))
     others = mention.drafts_from_matches(
-        roles.place(row, one) for row, in_row in matches.items() for one in in_row
+        roles.place(row, match) for row, in_row in matches.items() for match in in_row
     )
     called = [
         roles.infer(row, start, end, BY_KIND[EntityKind.PHONE], line_type=line_type)[0]
@@ -374,7 +376,7 @@ def _find_in_distinct(
         )
     ]
     both = [others, _number_drafts(numbers, called)]
-    columns = [pa.concat_arrays([one[name] for one in both]) for name in MENTION_DRAFT.names]
+    columns = [pa.concat_arrays([batch[name] for batch in both]) for name in MENTION_DRAFT.names]
     order = np.argsort(columns[0].to_numpy(), kind="stable")
     return pa.RecordBatch.from_arrays(columns, schema=MENTION_DRAFT).take(pa.array(order))
 
@@ -383,10 +385,10 @@ def _spans_by_row(
     rows: Sequence[int], numbers: pa.RecordBatch, matches: Mapping[int, list[Match]]
 ) -> dict[int, list[Span]]:
     """Returns where the identifiers of each row stand, in order."""
-    spans = {row: [(one.start, one.end) for one in matches.get(row, ())] for row in rows}
+    spans = {row: [(match.start, match.end) for match in matches.get(row, ())] for row in rows}
     for row, start, end in zip(*(numbers[name].to_pylist() for name in _PLACE), strict=True):
         spans[row].append((start, end))
-    return {row: sorted(found) for row, found in spans.items()}
+    return {row: sorted(places) for row, places in spans.items()}
 
 
 def _matches_by_row(
@@ -395,15 +397,15 @@ def _matches_by_row(
     """Runs each finder over the texts that have its hint."""
     finders = load_finders()
     # RE2 looks for all rare hints together as fast as for one of them.
-    any_rare = "|".join(f"(?:{one.hint})" for one in finders if one.rare)
+    any_rare = "|".join(f"(?:{finder.hint})" for finder in finders if finder.rare)
     with_rare = np.array(_rows_with(texts, any_rare), np.int64)
     few = texts.take(pa.array(with_rare))
     matches: dict[int, list[Match]] = {}
     for hint, find_in, rare, leftover, regional in finders:
         for row in with_rare[_rows_with(few, hint)] if rare else _rows_with(texts, hint):
             in_row = matches.setdefault(int(row), [])
-            found = find_in(words[row], regions[row]) if regional else find_in(words[row])
-            in_row.extend(_without_overlaps(found, list(in_row)) if leftover else found)
+            in_text = find_in(words[row], regions[row]) if regional else find_in(words[row])
+            in_row.extend(_without_overlaps(in_text, list(in_row)) if leftover else in_text)
     return matches
 
 
@@ -472,8 +474,8 @@ class _NarrativeRoles:
         Those before another identifier are of that one, unless both are in one list.
         """
         spans, since = self._spans[row], start
-        for at in range(bisect_left(spans, (start,)) - 1, -1, -1):
-            begin, end = spans[at]
+        for number in range(bisect_left(spans, (start,)) - 1, -1, -1):
+            begin, end = spans[number]
             if end <= max(0, start - CUE_REACH):
                 break
             if end <= since:
@@ -528,10 +530,10 @@ def _are_free(numbers: pa.RecordBatch, matches: dict[int, list[Match]]) -> np.nd
     """Checks which numbers share no character with what finders found; a relay's domain apart."""
     free = np.ones(len(numbers), bool)
     rows = numbers["row"].to_numpy()
-    at = np.flatnonzero(np.isin(rows, list(matches)))
-    columns = (numbers[name].take(pa.array(at)).to_pylist() for name in _PLACE)
+    near = np.flatnonzero(np.isin(rows, list(matches)))
+    columns = (numbers[name].take(pa.array(near)).to_pylist() for name in _PLACE)
     taken: dict[int, bytearray] = {}
-    for place, row, start, end in zip(at.tolist(), *columns, strict=True):
+    for place, row, start, end in zip(near.tolist(), *columns, strict=True):
         if row not in taken:
             taken[row] = _taken_characters(matches[row])
         free[place] = not any(taken[row][start:end])
@@ -541,12 +543,12 @@ def _are_free(numbers: pa.RecordBatch, matches: dict[int, list[Match]]) -> np.nd
 def _without_overlaps(candidates: Iterable[Match], matches: Iterable[Match]) -> Iterator[Match]:
     """Yields the candidates that share no character with the matches, a relay's domain apart."""
     taken = _taken_characters(matches)
-    return (one for one in candidates if not any(taken[one.start : one.end]))
+    return (match for match in candidates if not any(taken[match.start : match.end]))
 
 
 def _taken_characters(matches: Iterable[Match]) -> bytearray:
     """Marks each character that a match has, a relay's domain apart."""
-    spans = [(one.start, one.end) for one in matches if one.role is not Role.OPERATOR]
+    spans = [(match.start, match.end) for match in matches if match.role is not Role.OPERATOR]
     taken = bytearray(max((end for _, end in spans), default=0))
     for start, end in spans:
         taken[start:end] = b"\1" * (end - start)
@@ -613,10 +615,12 @@ def _open_quotation(before: str) -> int | None:
     """Returns where a quotation begins that is not closed, or None."""
     opened = None
     for mark in _QUOTE_MARK.finditer(before):
-        at = mark.start()
-        opens = not before[at - 1 : at].strip(" \n(>-") and before[at + 1 : at + 2] != ""
+        place = mark.start()
+        opens = (
+            not before[place - 1 : place].strip(" \n(>-") and before[place + 1 : place + 2] != ""
+        )
         if mark[0] in "„«" or (opened is None and opens):
-            opened = at
+            opened = place
         elif opened is not None:
             opened = None
     return opened
@@ -650,7 +654,7 @@ def _cue_rules(rule: Mapping[str, Any]) -> Iterator[CueRule]:
     cue = Cue[rule["cue"].upper()]
     whole = [_with_parts(phrase) for phrase in rule["phrases"]]
     for last in (True, False):
-        phrases = [one for one in whole if one.endswith("$") == last]
+        phrases = [phrase for phrase in whole if phrase.endswith("$") == last]
         if phrases:
             yield CueRule(cue, re.compile(rf"(?<!\w)(?:{_either(phrases)})(?!\w)"), last)
 

@@ -277,8 +277,8 @@ _TWO_ADDRESSES = 500
 """Characters within which a second address ends."""
 
 
-def _cue(what: str) -> re.Pattern[str]:
-    pattern = rf" {_KIND}(?:\pL{{1,12}} )?{what}{_IS}"
+def _cue(words: str) -> re.Pattern[str]:
+    pattern = rf" {_KIND}(?:\pL{{1,12}} )?{words}{_IS}"
     return re.compile(pattern.replace(r"\pL", _LETTER))
 
 
@@ -320,43 +320,47 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
         (_searched_for_papers(texts), PAPER_HINTS, paper_spans),
         (own, SELF_IDENTIFIED_HINTS, _own_contacts),
     )
-    found = [
-        (where[row], start, end, *(what or [OTHER_PRIVATE]))
+    places = [
+        (where[row], start, end, *(sort or [OTHER_PRIVATE]))
         for where, hints, find in finders
         for row, spans in find_by_row(texts.texts.take(pa.array(where)), hints, find).items()
-        for start, end, *what in spans
+        for start, end, *sort in spans
     ]
-    columns = [[one[place] for one in found] for place in range(4)]
+    columns = [[one[place] for one in places] for place in range(4)]
     spans = [pa.array(column) for column in columns[1:]]
     return texts.to_column(np.array(columns[0], np.int64), spans, PRIVATE, len(transcribed))
 
 
 def papers_in_narratives(texts: RecordTexts, private: pa.ListArray) -> Papers:
     """Returns the row, start and end of each PAPER that `find_private` found in a narrative."""
-    at, spans = texts.of_column(private)
-    of = true_mask(pc.equal(spans.field("what"), PAPER)) & np.isin(at, texts.of_field("narrative"))
-    starts, ends = (spans.field(name).to_numpy()[of] for name in ("start", "end"))
-    return texts.rows[at[of]], starts, ends
+    numbers, spans = texts.of_column(private)
+    is_paper = true_mask(pc.equal(spans.field("what"), PAPER)) & np.isin(
+        numbers, texts.of_field("narrative")
+    )
+    starts, ends = (spans.field(name).to_numpy()[is_paper] for name in ("start", "end"))
+    return texts.rows[numbers[is_paper]], starts, ends
 
 
 def find_papers(narratives: pa.Array) -> Papers:
     """Returns the row, start and end of each PAPER in narratives or null."""
-    found = find_by_row(cut_to_search_limit(narratives), PAPER_HINTS, paper_spans)
-    every = [(row, *span[:2]) for row, spans in found.items() for span in spans if span[2] == PAPER]
+    by_row = find_by_row(cut_to_search_limit(narratives), PAPER_HINTS, paper_spans)
+    every = [
+        (row, *span[:2]) for row, spans in by_row.items() for span in spans if span[2] == PAPER
+    ]
     rows, starts, ends = np.array(every, np.int64).reshape(-1, 3).T
     return rows, starts, ends
 
 
 def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
     """Masks what `paper_spans` finds in strings or null that are `searched`: as long, or null."""
-    found = find_by_row(searched, PAPER_HINTS, paper_spans)
-    return mask_rows(texts, {row: [one[:2] for one in those] for row, those in found.items()})
+    by_row = find_by_row(searched, PAPER_HINTS, paper_spans)
+    return mask_rows(texts, {row: [span[:2] for span in papers] for row, papers in by_row.items()})
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
     """Masks, in strings or null, contacts that their writers call their own."""
-    found = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
-    spans = {row: [(start, end) for start, end, _ in those] for row, those in found.items()}
+    by_row = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
+    spans = {row: [(start, end) for start, end, _ in contacts] for row, contacts in by_row.items()}
     return mask_rows(texts, spans, mask_spans_fully)
 
 
@@ -367,12 +371,12 @@ def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
         text: The words. A name in them stays: nothing tells whose it is.
         shown: Ids of entities that are shown anyway.
     """
-    values = [one.partition(":")[2].lower() for one in shown]
+    values = [entity_id.partition(":")[2].lower() for entity_id in shown]
     spans = [
         (start, end)
         for start, end in contact_spans(text)
         if not any(
-            one.endswith((text[start:end].lower(), _digits(text[start:end]))) for one in values
+            value.endswith((text[start:end].lower(), _digits(text[start:end]))) for value in values
         )
     ]
     return mask_rows(pa.array([text]), {0: spans}, mask_spans_fully)[0].as_py() if spans else text
@@ -385,11 +389,11 @@ def mask_file_name(name: str) -> str:
     and subject: nothing tells whose it is.
     """
     numbers = (
-        one.span()
-        for one in _NUMBER_OF_FILE.finditer(name)
-        if not _STAMP.fullmatch("".join(filter(str.isdecimal, one[0])))
+        digits.span()
+        for digits in _NUMBER_OF_FILE.finditer(name)
+        if not _STAMP.fullmatch("".join(filter(str.isdecimal, digits[0])))
     )
-    addresses = (one.span() for one in _PLAIN_ADDRESS.finditer(name))
+    addresses = (address.span() for address in _PLAIN_ADDRESS.finditer(name))
     masked = mask_spans_fully(name, sorted((*numbers, *addresses)))
     mail = _NAME_OF_MAIL.match(name)
     end = mail.end() if mail else 0
@@ -402,9 +406,9 @@ def paper_spans(text: str) -> Iterator[Private]:
     Digits of other scripts and full width, and web escapes, are read as what they stand for.
     """
     read, places = _as_read(text)
-    for start, end, what in _papers_as_read(read):
+    for start, end, sort in _papers_as_read(read):
         last = places[end] if end < len(read) else len(text)
-        yield places[start], last, what
+        yield places[start], last, sort
 
 
 def contact_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -423,7 +427,7 @@ def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
         if _ISSUED.match(_digits(card["card"])) and _passes("luhn", card["card"])
     ]
     # Four groups of an account in ten pass the check of a card.
-    accounts = [(one.start, one.end) for one in iban.find(text)] if cards else []
+    accounts = [(account.start, account.end) for account in iban.find(text)] if cards else []
     for start, end in cards:
         if not any(first <= start and end <= last for first, last in accounts):
             yield start, end
@@ -436,7 +440,7 @@ def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
 def _searched_for_papers(texts: RecordTexts) -> Array:
     """Returns the texts that may name a paper: ids are the organisation's own, or operators'."""
     fields = ((name, part) for name, part, _ in texts.parts if name not in _OF_IDS)
-    return np.concatenate([texts.of_field(*one) for one in fields])
+    return np.concatenate([texts.of_field(*field) for field in fields])
 
 
 def self_identified(text: str) -> Iterator[Contact]:
@@ -445,11 +449,11 @@ def self_identified(text: str) -> Iterator[Contact]:
     for own in _OWN.finditer(low):
         if own[0] == "our" and _BID.search(low, max(0, own.start() - 10), own.start()):
             continue
-        for cue, form, what in _FORMS:
+        for cue, form, sort in _FORMS:
             named = cue.match(low, own.end())
             value = form.match(low, named.end()) if named else None
             if value and any(map(str.isalnum, value[0])):
-                yield *value.span(), what
+                yield *value.span(), sort
                 if form is _ADDRESS:
                     yield from _second_address(low, *value.span())
 
@@ -457,10 +461,10 @@ def self_identified(text: str) -> Iterator[Contact]:
 def _own_contacts(text: str) -> Iterator[Contact]:
     """Yields what `self_identified` does, without what is in words of the suspect's."""
     low = lower_in_place(text)
-    for start, end, what in self_identified(text):
+    for start, end, sort in self_identified(text):
         before, behind = low[max(0, start - REACH) : start], low[end : end + REACH_AFTER]
         if not quotes_suspect(before, behind):
-            yield start, end, what
+            yield start, end, sort
 
 
 def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
@@ -497,12 +501,12 @@ def _papers_as_read(text: str) -> Iterator[Private]:
         if not any(word in low for word in kind.words):
             continue
         for named in kind.label.finditer(text):
-            found = kind.after.match(text, named.end())
-            if found is None or _OTHER_LABEL.search(found["gap"]):
+            match = kind.after.match(text, named.end())
+            if match is None or _OTHER_LABEL.search(match["gap"]):
                 begin = max(0, named.start() - _FAR)
-                found = kind.before.search(text, begin, named.start())
-            if found and _passes(kind.check, found["number"]):
-                yield *found.span("number"), kind.what
+                match = kind.before.search(text, begin, named.start())
+            if match and _passes(kind.check, match["number"]):
+                yield *match.span("number"), kind.what
 
 
 @cache
@@ -519,7 +523,7 @@ def _papers() -> list[_Paper]:
             rf"(?P<gap>[^\d\n]{{0,{far}}}?){number}",
             rf"{number},? (?:is|was|as|for|being|es|era|ist|war|est) (?:his|her|your|{_MINE}) \Z",
         )
-        compiled = (re.compile(one, re.IGNORECASE) for one in patterns)
+        compiled = (re.compile(pattern, re.IGNORECASE) for pattern in patterns)
         papers.append(_Paper(row.get("what", PAPER), row["words"], check, *compiled))
     return papers
 

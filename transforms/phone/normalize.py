@@ -281,10 +281,10 @@ def _normalize_lettered(text: str, plain: str, region: str | None) -> Reading:
         reading = _most_plausible(looks, region, ReadingMethod.LOOK_ALIKE)
         if not reading.e164 or not _may_be_vanity(plain):
             return reading
-        other = _most_plausible(text, region, ReadingMethod.VANITY)
-        if not other.e164:
+        spelled = _most_plausible(text, region, ReadingMethod.VANITY)
+        if not spelled.e164:
             return reading
-        return Reading(reason="ambiguous", also_read_as=f"{reading.e164} {other.e164}")
+        return Reading(reason="ambiguous", also_read_as=f"{reading.e164} {spelled.e164}")
     if not _may_be_vanity(plain):
         return Reading(reason="not_a_number")
     return _most_plausible(text, region, ReadingMethod.VANITY)
@@ -312,12 +312,16 @@ def _under_another_plan(text: str, home: _Parsed | str) -> Reading | None:
     valid = not isinstance(home, str) and home.valid
     bare = not isinstance(home, str) and valid and _lacks_trunk_prefix(home.number, text)
     toll_free = _TOLL_FREE.fullmatch(text) is not None
-    if (toll_free or bare) and _SHAPED.fullmatch(text) and _is_valid(other := _parse(text, "US")):
+    if (
+        (toll_free or bare)
+        and _SHAPED.fullmatch(text)
+        and _is_valid(american := _parse(text, "US"))
+    ):
         if not valid:
-            return _to_reading(other, "US", ReadingMethod.FOREIGN)
+            return _to_reading(american, "US", ReadingMethod.FOREIGN)
         if bare and _SURE.fullmatch(text):
-            return _to_reading(other, "US", ReadingMethod.FOREIGN, also=_e164_of(home))
-        return _ambiguous(other, home)
+            return _to_reading(american, "US", ReadingMethod.FOREIGN, also=_e164_of(home))
+        return _ambiguous(american, home)
     if (
         bare
         and country_code_pattern().match(text)
@@ -327,8 +331,8 @@ def _under_another_plan(text: str, home: _Parsed | str) -> Reading | None:
     return None
 
 
-def _ambiguous(one: _Parsed | str, other: _Parsed | str) -> Reading:
-    return Reading(reason="ambiguous", also_read_as=f"{_e164_of(one)} {_e164_of(other)}")
+def _ambiguous(first: _Parsed | str, second: _Parsed | str) -> Reading:
+    return Reading(reason="ambiguous", also_read_as=f"{_e164_of(first)} {_e164_of(second)}")
 
 
 def _to_reading(

@@ -123,7 +123,7 @@ def _numbers_in_run(tokens: list[re.Match[str]]) -> Iterator[SpokenNumber]:
     if not words and len(tokens) > _MAX_DIGITS:
         return
     # Languages that know the same of the words find as much, and the first of them counts.
-    languages = {frozenset(words & _WORDS[one]): one for one in reversed(_WORDS)}
+    languages = {frozenset(words & _WORDS[language]): language for language in reversed(_WORDS)}
     for language in sorted(languages.values(), key=[*_WORDS].index):
         parts = [part for part in _parts(tokens, language) if _is_number(part)]
         if _size(parts) > _size(best):

@@ -99,7 +99,7 @@ def recognizer_version() -> str:
     Raises:
         MissingNamesLibraryError: where it is not installed.
     """
-    if any(find_spec(one) is None for one in _MODULES):
+    if any(find_spec(module) is None for module in _MODULES):
         raise MissingNamesLibraryError(install_command("names"))
     return f"{PACKAGE} {version(PACKAGE)}"
 
@@ -108,8 +108,10 @@ def mask_names(complaints: pa.RecordBatch) -> pa.RecordBatch:
     """Masks names and postal addresses in the narratives of COMPLAINT rows."""
     narratives = complaints["narrative"]
     texts = pc.unique(narratives).to_pylist()
-    found = {text: spans for text in texts if text and (spans := list(name_spans(text)))}
-    by_row = {row: found[text] for row, text in enumerate(narratives.to_pylist()) if text in found}
+    by_text = {text: spans for text in texts if text and (spans := list(name_spans(text)))}
+    by_row = {
+        row: by_text[text] for row, text in enumerate(narratives.to_pylist()) if text in by_text
+    }
     return with_column(complaints, "narrative", mask_rows(narratives, by_row, mask_spans_fully))
 
 
@@ -128,7 +130,7 @@ def name_spans(text: str) -> Iterator[Span]:
 
 def _span_of(text: str, run: list[Word]) -> Iterator[Span]:
     """Yields the span of words beside each other, if it is a name or a postal address."""
-    groups = {one.group for one in run}
+    groups = {word.group for word in run}
     if NAME in groups:
         surname = _SURNAME.match(text, run[-1].end) if len(run) == 1 else None
         yield run[0].start, surname.end() if surname else run[-1].end
@@ -139,17 +141,17 @@ def _span_of(text: str, run: list[Word]) -> Iterator[Span]:
 
 def _words(text: str) -> list[Word]:
     """Returns the words of a text that are of a group, in order; each is one word whole."""
-    found: dict[Span, dict[str, float]] = {}
+    by_span: dict[Span, dict[str, float]] = {}
     for start, end in _windows(text):
         for first, last, shares in _recognizer().read(text[start:end]):
             for word in _WORD.finditer(text, start, end):
                 if word.start() < start + last and start + first < word.end():
-                    best = found.setdefault(word.span(), {})
+                    best = by_span.setdefault(word.span(), {})
                     for group, share in shares.items():
                         best[group] = max(best.get(group, 0), share)
     words = []
-    for (start, end), shares in sorted(found.items()):
-        group = max(shares, key=lambda one: shares[one])
+    for (start, end), shares in sorted(by_span.items()):
+        group = max(shares, key=lambda name: shares[name])
         if shares[group] >= LEAST:
             words.append(Word(start, end, group))
     return words
@@ -180,9 +182,9 @@ class _Recognizer:
         places = list(spec.submodule_search_locations or ()) if spec else []
         folder = Path(places[0], "models", "rampart")
         labels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"]
-        groups = [_GROUPS.get(labels[str(at)].partition("-")[2]) for at in range(len(labels))]
+        groups = [_GROUPS.get(labels[str(label)].partition("-")[2]) for label in range(len(labels))]
         self._columns = {
-            group: [at for at, one in enumerate(groups) if one == group]
+            group: [label for label, label_group in enumerate(groups) if label_group == group]
             for group in dict.fromkeys(_GROUPS.values())
         }
         self._tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -203,15 +205,17 @@ class _Recognizer:
                 yield start + middle, end + middle, shares
             return
         ids = np.array([read.ids], np.int64)
-        given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        given["token_type_ids"] = np.zeros_like(ids)
-        (scores,) = self._session.run(None, given)
+        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        inputs["token_type_ids"] = np.zeros_like(ids)
+        (scores,) = self._session.run(None, inputs)
         shares = np.exp(scores[0] - scores[0].max(axis=-1, keepdims=True))
         shares /= shares.sum(axis=-1, keepdims=True)
-        by_group = {group: shares[:, at].sum(axis=-1) for group, at in self._columns.items()}
-        for at, (start, end) in enumerate(read.offsets):
+        by_group = {
+            group: shares[:, places].sum(axis=-1) for group, places in self._columns.items()
+        }
+        for token, (start, end) in enumerate(read.offsets):
             if end > start:
-                yield start, end, {name: float(share[at]) for name, share in by_group.items()}
+                yield start, end, {name: float(share[token]) for name, share in by_group.items()}
 
 
 @cache

@@ -33,7 +33,7 @@ from transforms.arrow_util import (
 )
 from transforms.casts import true_mask
 from transforms.decode.escapes import Span, plain_in_place
-from transforms.decode.readings import whole_span
+from transforms.decode.readings import whole_spans
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
@@ -220,8 +220,8 @@ def withhold_from_complaints(
 def _victims_addresses(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> Iterator[int]:
     """Yields the texts of `emails` that their complaint gives the role `victim`."""
     addresses, roles = list_items(batch["emails"]), list_items(batch["email_roles"])
-    given = zip(roles.rows, roles.places, roles.values.to_pylist(), strict=True)
-    theirs = {(row, place) for row, place, role in given if role == Role.VICTIM}
+    listed = zip(roles.rows, roles.places, roles.values.to_pylist(), strict=True)
+    theirs = {(row, place) for row, place, role in listed if role == Role.VICTIM}
     places = zip(addresses.rows, addresses.places, strict=True)
     for number, place in zip(texts.of_field("emails").tolist(), places, strict=True):
         if place in theirs and texts.texts[number].is_valid:
@@ -339,8 +339,8 @@ def find_wanted(
     for number in np.flatnonzero(np.isin(texts.rows, list(wanted.lettered)) & long).tolist():
         _, patterns = wanted.patterns(int(texts.rows[number]))
         written = texts.texts[number].as_py()[:SEARCH_LIMIT]
-        if found := list(find_identifiers(written, patterns)):
-            spans.setdefault(number, []).extend(found)
+        if hits := list(find_identifiers(written, patterns)):
+            spans.setdefault(number, []).extend(hits)
     return spans
 
 
@@ -356,12 +356,12 @@ def _find_numbers(
         patterns, _ = wanted.patterns(rows[form.text])
         written = texts.texts[form.text].as_py()
         if form.in_words:
-            found = list(find_in_words(written, patterns))
+            places = list(find_in_words(written, patterns))
         else:
             hits = find_in_digits(form.digits, form.places, patterns)
-            found = [whole_span(written, *span) for span in hits]
-        if found:
-            spans.setdefault(form.text, []).extend(found)
+            places = list(whole_spans(written, hits))
+        if places:
+            spans.setdefault(form.text, []).extend(places)
     return spans
 
 

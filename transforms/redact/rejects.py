@@ -116,8 +116,10 @@ def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the victims' numbers that REJECT rows state, as `STATED_NUMBER`, best effort."""
     rows = zip(rejects["raw"].to_pylist(), rejects["record_kind"].to_pylist(), strict=True)
     distinct = dict.fromkeys(rows)  # a file of broken rows has millions of the same
-    found = [one for text, kind in distinct if text for one in _numbers_stated_in(text, kind)]
-    stated = pa.array([one for one in found if one.startswith("+")], pa.string())
+    numbers = [
+        number for text, kind in distinct if text for number in _numbers_stated_in(text, kind)
+    ]
+    stated = pa.array([number for number in numbers if number.startswith("+")], pa.string())
     return stated_numbers_batch(stated, pa.nulls(len(stated), pa.int64()))
 
 
@@ -146,7 +148,10 @@ def _mask_distinct(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     rows = rejects.filter(pc.is_valid(column))
     decoded = list(map(decode_json_escapes, written))
     texts = [reading.text for reading in decoded]
-    headers = {one: _header_of_format(one) for one in rows["format"].unique().to_pylist()}
+    headers = {
+        written_as: _header_of_format(written_as)
+        for written_as in rows["format"].unique().to_pylist()
+    }
     bad_ids = pc.is_in(rows["code"], _BAD_ID).to_pylist()
     named = [
         [
@@ -208,7 +213,7 @@ def _mask_gift_card_codes(texts: Sequence[str]) -> list[str]:
     """Masks the codes of gift cards, each where one quoted text of a row contains it."""
     parts = [text.split('"') for text in texts]
     kept = iter(mask_gift_card_codes(pa.array(chain.from_iterable(parts), pa.string())).to_pylist())
-    return ['"'.join(islice(kept, len(one))) for one in parts]
+    return ['"'.join(islice(kept, len(quoted))) for quoted in parts]
 
 
 def _numbers_stated_in(text: str, kind: str) -> Iterator[str]:
@@ -277,13 +282,13 @@ def _victim_spans_in_narratives(
     rows, begins, parts = zip(*pieces, strict=True)
     regions = [_victim_country(texts[row]) or _DEFAULT_COUNTRY for row in rows]
     nowhere = pa.nulls(len(parts), pa.string())
-    found = narrative.find_in_narratives(pa.array(parts), pa.array(regions), nowhere)
-    found = found.filter(pc.equal(found["role"], Role.VICTIM.value))
+    drafts = narrative.find_in_narratives(pa.array(parts), pa.array(regions), nowhere)
+    drafts = drafts.filter(pc.equal(drafts["role"], Role.VICTIM.value))
     spans: dict[int, list[VictimSpan]] = {}
     names = ("row", "start", "end", "kind", "value")
-    for at, start, end, kind, value in zip(*(found[n].to_pylist() for n in names), strict=True):
-        begin = begins[at]
-        spans.setdefault(rows[at], []).append((begin + start, begin + end, f"{kind}:{value}"))
+    for piece, start, end, kind, value in zip(*(drafts[n].to_pylist() for n in names), strict=True):
+        begin = begins[piece]
+        spans.setdefault(rows[piece], []).append((begin + start, begin + end, f"{kind}:{value}"))
     return spans
 
 
@@ -293,12 +298,14 @@ def _victim_spans_in_fields(text: str, *, bad_id: bool = False) -> Iterator[Vict
     `bad_id`: the row was rejected for such an id, which may be any cell of a row of CSV.
     """
     ids = [*_ID.finditer(text), *(_CELL.finditer(text) if bad_id and text[:1] != "{" else ())]
-    contacts = [one for one in ids if _CONTACT_ID.search(one["value"])]
-    contacts += [one for one in _ORG.finditer(text) if may_hold_contact(one["value"])]
-    own = [one for span in _with_victim_role_spans(text) for one in _ADDRESS.finditer(text, *span)]
+    contacts = [field for field in ids if _CONTACT_ID.search(field["value"])]
+    contacts += [field for field in _ORG.finditer(text) if may_hold_contact(field["value"])]
+    own = [
+        field for span in _with_victim_role_spans(text) for field in _ADDRESS.finditer(text, *span)
+    ]
     every = _ANY_ADDRESS.finditer(text) if _ROLES_WITH_VICTIM.search(text) else ()
-    for one in (*_VICTIM_FIELD.finditer(text), *contacts, *own, *every):
-        yield *one.span("value"), _entity_of(one["value"].strip())
+    for field in (*_VICTIM_FIELD.finditer(text), *contacts, *own, *every):
+        yield *field.span("value"), _entity_of(field["value"].strip())
 
 
 def _header_of_format(written: str) -> tuple[str, ...]:
@@ -321,32 +328,34 @@ def _victim_spans_in_columns(text: str, header: Sequence[str]) -> Iterator[Victi
     So are the addresses of a row one of whose roles is the victim's. Missing or extra commas may
     have moved a cell by as many columns: then every cell that it may be is taken.
     """
-    named = [at for at, name in enumerate(header) if _VICTIM_FIELD_NAME.fullmatch(name)]
-    ids = [at for at, name in enumerate(header) if _ID_COLUMN.fullmatch(name)]
-    orgs = {at for at, name in enumerate(header) if name.lower() == "source_org"}
-    roles = [at for at, name in enumerate(header) if name.lower() == "email_roles"]
+    named = [place for place, name in enumerate(header) if _VICTIM_FIELD_NAME.fullmatch(name)]
+    ids = [place for place, name in enumerate(header) if _ID_COLUMN.fullmatch(name)]
+    orgs = {place for place, name in enumerate(header) if name.lower() == "source_org"}
+    roles = [place for place, name in enumerate(header) if name.lower() == "email_roles"]
     if not named and not ids and not orgs and not roles:
         return
     cells = list(locate_cells(text))
     moved = len(cells) - len(header)
-    stated = [cells[at][2] for at in _possible_cells(roles, moved) if at < len(cells)]
-    if any(Role.VICTIM in one.lower() for one in stated):
-        named += [at for at, name in enumerate(header) if name.lower() == "emails"]
+    stated = [cells[place][2] for place in _possible_cells(roles, moved) if place < len(cells)]
+    if any(Role.VICTIM in role.lower() for role in stated):
+        named += [place for place, name in enumerate(header) if name.lower() == "emails"]
     theirs, orgs = _possible_cells(named, moved), _possible_cells(sorted(orgs), moved)
-    for at in sorted(theirs | orgs | _possible_cells(ids, moved)):
-        if at < len(cells):
-            start, end, cell = cells[at]
+    for place in sorted(theirs | orgs | _possible_cells(ids, moved)):
+        if place < len(cells):
+            start, end, cell = cells[place]
             value = cell.strip()
-            strange = at in orgs and may_hold_contact(value) and not _MOMENT.match(value)
-            if value and (at in theirs or strange or _CONTACT_ID.search(value)):
-                for one in value.split(";"):
-                    yield start, end, _entity_of(one.strip())
+            strange = place in orgs and may_hold_contact(value) and not _MOMENT.match(value)
+            if value and (place in theirs or strange or _CONTACT_ID.search(value)):
+                for part in value.split(";"):
+                    yield start, end, _entity_of(part.strip())
 
 
 def _possible_cells(columns: Sequence[int], moved: int) -> set[int]:
     """Returns the places that columns' cells may have in a row with `moved` cells too many."""
     first, last = min(moved, 0), max(moved, 0)
-    return {one for at in columns for one in range(max(at + first, 0), at + last + 1)}
+    return {
+        place for column in columns for place in range(max(column + first, 0), column + last + 1)
+    }
 
 
 def _entity_of(value: str) -> str:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
-from itertools import product
+from functools import cache, lru_cache
+from itertools import chain, product
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +24,9 @@ from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
 from transforms.arrow_util import Array, ListItems, list_items
-from transforms.decode.escapes import plain_in_place
+from transforms.decode.escapes import Span, plain_in_place
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
-from transforms.decode.readings import TOKEN_HINT, plain_forms, whole_span
+from transforms.decode.readings import TOKEN_HINT, plain_forms, whole_spans
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
 from transforms.text_util import (
@@ -48,9 +47,6 @@ answered may be a bank's line that malware on the victim's phone diverts: it is 
 
 MIN_IDENTIFIER_LENGTH = 6
 """Characters of the shortest identifier that is looked for outside its own field."""
-
-LONG_TEXT = 1_000
-"""Characters of a text from which on patterns are looked for with numpy."""
 
 _WIDEST_GAP = 12
 """Characters between two digits of one written number: 'dash', brackets, '&amp;#0052;'."""
@@ -144,27 +140,26 @@ def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = 
         patterns.update(_number_patterns(text[:SEARCH_LIMIT]))
         if _SPELLED.search(text[:_LONGEST_SPELLED]):
             patterns.add(Pattern(_compact(text[:_LONGEST_SPELLED])))
-    return frozenset(one for one in patterns if len(one.text) >= MIN_IDENTIFIER_LENGTH)
+    return frozenset(form for form in patterns if len(form.text) >= MIN_IDENTIFIER_LENGTH)
 
 
-def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]:
+def find_identifiers(text: str, patterns: Patterns) -> Iterator[Span]:
     """Yields start and end, in code points, of every place where a pattern is written."""
     forms = plain_forms(text)
     numbers = frozenset(pattern for pattern in patterns if pattern.text.isdecimal())
     searched = [(_Characters.of(form, str.isdecimal, _WIDEST_GAP), numbers) for form in forms]
     if words := patterns - numbers:
         searched += [(characters, words) for characters in _words(*forms)]
-    for characters, wanted in searched:
-        for span in characters.find(wanted):
-            yield whole_span(text, *span)
+    every = (characters.find(wanted) for characters, wanted in searched)
+    yield from whole_spans(text, chain.from_iterable(every))
 
 
-def find_in_digits(digits: str, places: list[int], numbers: Patterns) -> Iterator[tuple[int, int]]:
+def find_in_digits(digits: str, places: list[int], numbers: Patterns) -> Iterator[Span]:
     """Yields the same of patterns of digits, given all digits of a text and the place of each."""
     yield from _Characters(digits, places, _WIDEST_GAP).find(numbers)
 
 
-def find_in_words(text: str, numbers: Patterns) -> Iterator[tuple[int, int]]:
+def find_in_words(text: str, numbers: Patterns) -> Iterator[Span]:
     """Yields the same where words stand for the digits: whole words, from the first to the last."""
     for words in read_digits(text):
         ends = {word.start: word.end for word in words}
@@ -178,7 +173,7 @@ def contains_identifier(value: str, patterns: Patterns) -> bool:
     """Tells whether a pattern is contained in another identifier's canonical value."""
     if value[:1] == "+" and value[1:].isdecimal():
         return any(pattern.text in value and not pattern.alone for pattern in patterns)
-    numbers = frozenset(one for one in patterns if one.text.isdecimal())
+    numbers = frozenset(pattern for pattern in patterns if pattern.text.isdecimal())
     return any(find_identifiers(value, patterns)) or any(find_in_words(value, numbers))
 
 
@@ -194,7 +189,7 @@ def may_contain_identifier(values: RowIdentifiers, wanted: RowIdentifiers) -> Ar
     hidden = pc.match_substring_regex(values.identifiers, _HIDES_DIGITS).to_pylist()
     digits = pc.replace_substring_regex(values.identifiers, "[^0-9]+", "").to_pylist()
     maybe = (
-        any(odd or one in written for one in endings.get(row, ()))
+        any(odd or ending in written for ending in endings.get(row, ()))
         for row, odd, written in zip(values.rows.tolist(), hidden, digits, strict=True)
     )
     return np.fromiter(maybe, bool, len(digits))
@@ -218,7 +213,7 @@ def plain_country_codes() -> frozenset[str]:
     codes = set()
     for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():
         plans = [PhoneMetadata.metadata_for_region_or_calling_code(code, r) for r in regions]
-        formats = [one.format for plan in plans if plan for one in plan.number_format if one.format]
+        formats = [form.format or "" for plan in plans if plan for form in plan.number_format]
         if not any(re.search(r"\d", re.sub(r"\\\d", "", text)) for text in formats):
             codes.add(str(code))
     return frozenset(codes)
@@ -226,17 +221,17 @@ def plain_country_codes() -> frozenset[str]:
 
 def account_names(identifiers: Iterable[str]) -> Patterns:
     """Returns the names before the sign of addresses, where they are like no other's."""
-    names = (_compact(one.rpartition(":")[2].rpartition("@")[0]) for one in identifiers)
-    return frozenset(Pattern(one) for one in names if _NAME_OF_ONE.fullmatch(one))
+    names = (_compact(name.rpartition(":")[2].rpartition("@")[0]) for name in identifiers)
+    return frozenset(Pattern(name) for name in names if _NAME_OF_ONE.fullmatch(name))
 
 
 def _glued_addresses(value: str) -> Iterator[str]:
     """Yields an address with words for its signs that nothing parts: 'janeATwebDOTde'."""
     local, sign, host = value.rpartition("@")
     if sign:
-        names, labels = ([*map(_compact, one.split("."))] for one in (local, host))
-        for at, dot in product(map(_compact, _GLUED_AT), map(_compact, _GLUED_DOT)):
-            behind = at + dot.join(labels)
+        names, labels = ([*map(_compact, part.split("."))] for part in (local, host))
+        for sign_word, dot in product(map(_compact, _GLUED_AT), map(_compact, _GLUED_DOT)):
+            behind = sign_word + dot.join(labels)
             yield "".join(names) + behind
             yield dot.join(names) + behind
 
@@ -271,71 +266,39 @@ def _patterns_of_number(written: str) -> Iterator[Pattern]:
         yield Pattern(national[-_LOCAL_DIGITS:], alone=True)
 
 
-@dataclass(frozen=True)
-class _Characters:
+class _Characters(NamedTuple):
     """The characters of a text that count, their places, and how far apart they may be."""
 
     text: str
-    at: list[int]
+    places: list[int]
     widest: int
 
     @classmethod
     def of(cls, low: str, counts: Callable[[str], bool], widest: int) -> _Characters:
         """Selects the characters that count of a text made by `plain_in_place`."""
-        at = [i for i, c in enumerate(low) if counts(c)]
-        return cls("".join([low[i] for i in at]), at, widest)
+        places = [place for place, character in enumerate(low) if counts(character)]
+        return cls("".join([low[place] for place in places]), places, widest)
 
-    def find(self, patterns: Patterns) -> Iterator[tuple[int, int]]:
-        """Yields where patterns are; places of one that overlap may come as one."""
-        find = self._find_in_long_text if len(self.text) > LONG_TEXT else self._find
+    def find(self, patterns: Patterns) -> Iterator[Span]:
+        """Yields where patterns are."""
+        places = self.places
         for pattern in patterns:
-            if pattern.text in self.text:
-                yield from find(pattern)
+            first = self.text.find(pattern.text)
+            while first >= 0:
+                last = first + len(pattern.text) - 1
+                close = places[last] - places[first] == last - first or all(
+                    places[i + 1] - places[i] <= self.widest + 1 for i in range(first, last)
+                )
+                if close and (not pattern.alone or self._is_apart(first, last)):
+                    yield places[first], places[last] + 1
+                first = self.text.find(pattern.text, first + 1)
 
-    def _find(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
-        at = self.at
-        first = self.text.find(pattern.text)
-        while first >= 0:
-            last = first + len(pattern.text) - 1
-            close = at[last] - at[first] == last - first or all(
-                at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last)
-            )
-            if close and (not pattern.alone or _is_apart(at, first, last)):
-                yield at[first], at[last] + 1
-            first = self.text.find(pattern.text, first + 1)
-
-    def _find_in_long_text(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
-        """Yields the same in time that stays linear where every character may begin the pattern."""
-        code, at, wide = self._columns
-        size = len(pattern.text)
-        count = max(0, len(code) - size + 1)
-        here = np.ones(count, bool)
-        for place, character in enumerate(pattern.text):
-            here &= code[place : place + count] == ord(character)
-        first = np.flatnonzero(here)
-        last = first + size - 1
-        kept = wide[last] == wide[first]
-        if pattern.alone:
-            far = np.diff(at, prepend=-_APART - 1, append=at[-1] + _APART + 1) > _APART
-            kept &= far[first] & far[last + 1]
-        starts, ends = at[first[kept]], at[last[kept]] + 1
-        apart = np.append(True, starts[1:] > ends[:-1])[: len(starts)]
-        final = np.append(apart[1:], True)[: len(starts)]
-        yield from zip(starts[apart].tolist(), ends[final].tolist(), strict=True)
-
-    @cached_property
-    def _columns(self) -> tuple[Array, Array, Array]:
-        """Code points, their places, and how many gaps before each are too wide."""
-        code = np.frombuffer(self.text.encode("utf-32-le"), np.uint32)
-        at = np.array(self.at)
-        return code, at, np.cumsum(np.diff(at, prepend=at[0]) > self.widest + 1)
-
-
-def _is_apart(at: list[int], first: int, last: int) -> bool:
-    """Tells whether a short number is no part of a longer one."""
-    before = first == 0 or at[first] - at[first - 1] > _APART
-    after = last + 1 == len(at) or at[last + 1] - at[last] > _APART
-    return before and after
+    def _is_apart(self, first: int, last: int) -> bool:
+        """Tells whether a short number is no part of a longer one."""
+        places = self.places
+        before = first == 0 or places[first] - places[first - 1] > _APART
+        after = last + 1 == len(places) or places[last + 1] - places[last] > _APART
+        return before and after
 
 
 def _words(plain: str, *decoded: str) -> Iterator[_Characters]:

@@ -101,8 +101,8 @@ def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int
     spans: dict[int, list[tuple[int, int]]] = {}
     rows, digits = find_victim_digits(texts, own)
     written = texts.take(pa.array(rows)).to_pylist()
-    for row, text, one in zip(rows.tolist(), written, digits.to_pylist(), strict=True):
-        patterns = identifier_matcher.identifier_patterns([one])
+    for row, text, number in zip(rows.tolist(), written, digits.to_pylist(), strict=True):
+        patterns = identifier_matcher.identifier_patterns([number])
         spans.setdefault(row, []).extend(identifier_matcher.find_identifiers(text, patterns))
         spans[row].extend(identifier_matcher.find_in_words(text, patterns))
     return spans
@@ -139,7 +139,7 @@ def dial_formats(e164: str) -> list[str]:
         at_home = "".join(_RUN.findall(formatted))
     abroad = [f"{prefix}{code}{national}" for prefix in IDD_PREFIXES]
     dialed = (national, "0" + national, at_home, *abroad)
-    return [e164, *(one for one in dialed if MIN_DIGITS <= len(one) <= MAX_DIGITS)]
+    return [e164, *(number for number in dialed if MIN_DIGITS <= len(number) <= MAX_DIGITS)]
 
 
 _Waiting = tuple[Array, list[Array], int]
@@ -172,7 +172,7 @@ class UnionOfHashes(beam.CombineFn):
 
     def merge_accumulators(self, parts: Iterable[_Waiting]) -> _Waiting:
         """Merges the hashes of all parts."""
-        arrays = [one for known, waiting, _ in parts for one in (known, *waiting)]
+        arrays = [hashes for known, waiting, _ in parts for hashes in (known, *waiting)]
         return _sorted_unique(np.concatenate(arrays, axis=-1)), [], 0
 
     def extract_output(self, accumulator: _Waiting) -> Array:
@@ -229,8 +229,8 @@ def _sorted_unique(hashes: Array) -> Array:
 def _dial_formats_by_row(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the `dial_formats` of phone numbers' ids, and the row that each is of."""
     numbers = pc.utf8_slice_codeunits(entity_ids, len(_PHONE), None).to_pylist()
-    formats = [dial_formats(one) for one in numbers]
-    rows = np.repeat(np.arange(len(formats)), [len(one) for one in formats])
+    formats = [dial_formats(number) for number in numbers]
+    rows = np.repeat(np.arange(len(formats)), [len(listed) for listed in formats])
     return rows, pa.array(chain.from_iterable(formats), pa.string())
 
 

@@ -10,8 +10,7 @@ what parts them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +20,10 @@ import pyarrow.compute as pc
 from schemas.complaint import DIGITS
 from transforms.arrow_util import Array, list_items
 from transforms.casts import true_mask
-from transforms.decode.escapes import WEB_ESCAPE, Reading, Span
+from transforms.decode.escapes import WEB_ESCAPE, Span
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import OPENED, TOKEN_HINT, has_token, readings_of_digits
+from transforms.text_spans import ALPHANUMERIC_BYTES, string_array, string_buffers
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
 MIN_DIGITS = 7
@@ -51,9 +51,6 @@ _GAP = 5
 """Characters between two close runs, none of them a letter."""
 
 _RUN = re.compile(r"\d+", re.ASCII)
-
-_ENOUGH = rf"(?:[0-9][^0-9]*){{{MIN_IDENTIFIER_LENGTH}}}"
-"""RE2: digits enough for an identifier."""
 
 _CLOSE = re.compile(rf"[\W_]{{1,{_GAP}}}", re.ASCII)
 
@@ -187,7 +184,7 @@ class DigitRuns(NamedTuple):
 
 
 class DigitForm(NamedTuple):
-    """All digits of a text in one form, and the place of each in the text.
+    """All digits of a text in one form, and the place and digits of its runs.
 
     `in_words`: words are read as digits.
     """
@@ -195,32 +192,34 @@ class DigitForm(NamedTuple):
     text: int
     in_words: bool
     digits: str
-    places: list[int]
+    runs: list[tuple[int, str]]
+
+    @property
+    def places(self) -> list[int]:
+        """The place of each digit in the text."""
+        return [place for start, digits in self.runs for place in range(start, start + len(digits))]
 
     def without(self, spans: Collection[Span]) -> DigitForm:
         """Returns the digits that stand in no span."""
         if not spans:
             return self
         kept = [
-            (digit, place)
-            for digit, place in zip(self.digits, self.places, strict=True)
+            (place, digit)
+            for place, digit in zip(self.places, self.digits, strict=True)
             if not any(start <= place < end for start, end in spans)
         ]
-        digits = "".join(digit for digit, _ in kept)
-        return self._replace(digits=digits, places=[place for _, place in kept])
+        return self._replace(digits="".join(digit for _, digit in kept), runs=kept)
 
 
 def digit_forms(runs: DigitRuns) -> list[DigitForm]:
     """Returns the digits of runs, form by form."""
-    forms: dict[int, tuple[list[str], list[int]]] = {}
-    columns = runs.form.tolist(), runs.start.tolist(), runs.digits.to_pylist()
-    for form, start, digits in zip(*columns, strict=True):
-        parts, places = forms.setdefault(form, ([], []))
-        parts.append(digits)
-        places.extend(range(start, start + len(digits)))
+    rows = zip(runs.form.tolist(), runs.start.tolist(), runs.digits.to_pylist(), strict=True)
+    forms: dict[int, list[tuple[int, str]]] = {}
+    for form, *run in rows:
+        forms.setdefault(form, []).append(tuple(run))
     return [
-        DigitForm(form // FORMS, form % FORMS > OPENED, "".join(parts), places)
-        for form, (parts, places) in forms.items()
+        DigitForm(form // FORMS, form % FORMS > OPENED, "".join([run[1] for run in parts]), parts)
+        for form, parts in forms.items()
     ]
 
 
@@ -249,16 +248,20 @@ def find_digits(texts: pa.Array) -> DigitRuns:
     coded = _rows_with(texts, TOKEN_HINT)
     opened = [has_token(text) for text in texts.take(pa.array(coded)).to_pylist()]
     odd = np.union1d(odd, coded[np.array(opened, bool)])
-    plain = np.setdiff1d(_rows_with(texts, _ENOUGH), odd)
-    runs = [
-        *_runs_of_forms(texts, plain, lambda text: [(0, Reading(text, range(len(text))))]),
-        *_runs_of_forms(texts, odd, readings_of_digits),
-        *_runs_of_words(texts, np.union1d(special, odd)),
-    ]
-    runs.sort(key=itemgetter(0))
-    form, start, digits, joint = zip(*runs, strict=True) if runs else [()] * 4
-    forms, starts, joints = (np.array(column, np.int64) for column in (form, start, joint))
-    return DigitRuns(forms, starts, pa.array(digits, pa.string()), joints)
+    is_plain = true_mask(pc.is_valid(texts))
+    is_plain[odd] = False
+    plain = _runs_of_plain(texts, np.flatnonzero(is_plain))
+    others = [*_runs_of_odd(texts, odd), *_runs_of_words(texts, np.union1d(special, odd))]
+    if not others:
+        return plain
+    form, start, digits, joint = zip(*others, strict=True)
+    runs = DigitRuns(
+        np.concatenate([plain.form, form]),
+        np.concatenate([plain.start, start]),
+        pa.concat_arrays([plain.digits, pa.array(digits, pa.string())]),
+        np.concatenate([plain.joint, joint]),
+    )
+    return runs.take(np.argsort(runs.form, kind="stable"))
 
 
 def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
@@ -266,22 +269,34 @@ def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
 
     Of each the text, and its digits: `MIN_DIGITS` to `MAX_DIGITS`.
     """
-    candidates: list[tuple[int, str]] = []
-    form, pieces = -1, list[str]()
-    rows = zip(runs.form.tolist(), runs.digits.to_pylist(), runs.joint.tolist(), strict=True)
-    for number, digits, joint in (*rows, (-1, "", APART)):
-        if joint == APART or number != form:
-            candidates += ((form // FORMS, one) for one in _joined(pieces, form % FORMS > OPENED))
-            form, pieces = number, [digits]
+    apart = runs.joint == APART  # as the first run of a form always is
+    alone = apart & np.append(apart[1:], True)[: len(apart)]
+    sizes = pc.binary_length(runs.digits).to_numpy()
+    single = runs.take(np.flatnonzero(alone & (sizes >= MIN_DIGITS) & (sizes <= MAX_DIGITS)))
+    some = runs.take(np.flatnonzero(~alone))
+    chains: list[tuple[int, list[str]]] = []
+    rows = zip(some.form.tolist(), some.digits.to_pylist(), some.joint.tolist(), strict=True)
+    for form, digits, joint in rows:
+        if joint == APART:
+            chains.append((form, [digits]))
         elif joint == CLOSE:
-            pieces.append(digits)
+            chains[-1][1].append(digits)
         else:
-            pieces[-1] += digits
-    texts, digits_ = zip(*candidates, strict=True) if candidates else ((), ())
-    return np.array(texts, np.int64), pa.array(digits_, pa.string())
+            chains[-1][1][-1] += digits
+    joined = [
+        (form // FORMS, digits)
+        for form, pieces in chains
+        if sum(map(len, pieces)) >= MIN_DIGITS
+        for digits in _joined(pieces, in_words=form % FORMS > OPENED)
+    ]
+    texts, written = zip(*joined, strict=True) if joined else ((), ())
+    return (
+        np.concatenate([single.form // FORMS, np.array(texts, np.int64)]),
+        pa.concat_arrays([single.digits, pa.array(written, pa.string())]),
+    )
 
 
-def _joined(pieces: Sequence[str], in_words: bool) -> Iterator[str]:
+def _joined(pieces: Sequence[str], *, in_words: bool) -> Iterator[str]:
     """Yields the candidates of close runs; one of many pieces begins or ends with them."""
     beside = _MAX_BESIDE if in_words else 0
     for first in range(len(pieces)):
@@ -301,16 +316,37 @@ def _rows_with(texts: pa.Array, pattern: str) -> Array:
     return np.flatnonzero(true_mask(pc.match_substring_regex(texts, pattern)))
 
 
+def _runs_of_plain(texts: pa.Array, rows: Array) -> DigitRuns:
+    """Finds the runs in some of the texts, which have one form."""
+    offsets, data = string_buffers(texts.take(pa.array(rows)))
+    place = np.flatnonzero(data - ord("0") < len("0123456789"))
+    counts = np.diff(np.searchsorted(place, offsets))
+    enough = np.repeat(counts >= MIN_IDENTIFIER_LENGTH, counts)
+    place, text = place[enough], np.repeat(np.arange(len(rows)), counts)[enough]
+    firsts = np.flatnonzero((np.diff(place, prepend=-2) > 1) | (np.diff(text, prepend=-1) > 0))
+    text, starts = text[firsts], place[firsts]
+    ends = np.append(0, place[np.append(firsts[1:], len(place))[: len(firsts)] - 1] + 1)
+    ends = ends[: len(firsts)]  # of the run before each
+    inner = np.flatnonzero((data & 0xC0) == 0x80)  # bytes that no character begins with
+    before = (np.searchsorted(inner, bytes_) for bytes_ in (starts, ends, offsets[text]))
+    start, behind, begin = map(np.subtract, (starts, ends, offsets[text]), before)
+    gap = start - behind
+    close = (np.diff(text, prepend=-1) == 0) & (gap <= _GAP)
+    for step in range(1, 1 + int((starts - ends)[close].max(initial=0))):
+        inside = np.flatnonzero(close & (starts - ends >= step))
+        close[inside] = ~ALPHANUMERIC_BYTES[data[starts[inside] - step]]
+    digits = string_array(np.append(firsts, len(place)), data[place])
+    return DigitRuns(rows[text] * FORMS, start - begin, digits, np.where(close, CLOSE, APART))
+
+
 _Run = tuple[int, int, str, int]
 """A row of `DigitRuns`."""
 
 
-def _runs_of_forms(
-    texts: pa.Array, rows: Array, read: Callable[[str], Iterable[tuple[int, Reading]]]
-) -> Iterator[_Run]:
-    """Yields the runs in the forms of some of the texts."""
+def _runs_of_odd(texts: pa.Array, rows: Array) -> Iterator[_Run]:
+    """Yields the runs in every form of some of the texts."""
     for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
-        for form, reading in read(text):
+        for form, reading in readings_of_digits(text):
             for run in _runs_of_form(*reading):
                 yield row * FORMS + form, *run
 
@@ -335,14 +371,10 @@ def _runs_of_form(text: str, places: Sequence[int]) -> Iterator[tuple[int, str, 
     if sum(run.end() - run.start() for run in runs) < MIN_IDENTIFIER_LENGTH:
         return
     before = None
-    in_place = isinstance(places, range)
     for run in runs:
         close = before is not None and _CLOSE.fullmatch(text, before, run.start())
         joint, first = CLOSE if close else APART, run.start()
         before = run.end()
-        if in_place:
-            yield first, run[0], joint
-            continue
         for behind in range(first + 1, before + 1):
             if behind == before or places[behind] != places[behind - 1] + 1:
                 yield places[first], text[first:behind], joint

@@ -167,34 +167,36 @@ def assign_victim_roles(
         return evidence, _no_claims()
     mentions = explode(evidence, MENTIONS)
     ids = mentions["entity_id"].dictionary_encode()
-    at, who = _claims_on(ids.dictionary, claims)
-    if not len(at):
+    claimed, who = _claims_on(ids.dictionary, claims)
+    if not len(claimed):
         return evidence, _no_claims()
     named = pc.if_else(pa.array(who == NOBODY_NAMED), pa.scalar(None, pa.int64()), pa.array(who))
-    found = pa.RecordBatch.from_arrays([ids.dictionary.take(pa.array(at)), named], schema=CLAIM)
+    rows_of_claims = pa.RecordBatch.from_arrays(
+        [ids.dictionary.take(pa.array(claimed)), named], schema=CLAIM
+    )
     entity = ids.indices.to_numpy()
-    rows = np.flatnonzero(np.isin(entity, at))
+    rows = np.flatnonzero(np.isin(entity, claimed))
     keys = evidence["reporter_key"].take(mentions[ROW].take(pa.array(rows)))
     one_person = ~true_mask(is_of_many(keys))
     reporter = hash_text(keys)
-    said = set(zip(at.tolist(), who.tolist(), strict=True))
+    said = set(zip(claimed.tolist(), who.tolist(), strict=True))
     pairs = zip(entity[rows].tolist(), reporter.tolist(), strict=True)
     theirs = np.zeros(mentions.num_rows, bool)
     theirs[rows] = one_person & np.fromiter((pair in said for pair in pairs), bool, len(rows))
     role = pc.if_else(pa.array(theirs), Role.VICTIM.value, mentions["role"])
     mentions = with_column(mentions, "role", role)
-    return implode(evidence, EVIDENCE.field(MENTIONS), mentions), found
+    return implode(evidence, EVIDENCE.field(MENTIONS), mentions), rows_of_claims
 
 
 def _claims_on(entity_ids: pa.Array, claims: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the places of ids that are called a victim's, and by whom, each pair once."""
     numbers = np.flatnonzero(pc.starts_with(entity_ids, _PHONE))
     e164 = pc.utf8_slice_codeunits(entity_ids.take(pa.array(numbers)), len(_PHONE))
-    at, who = who_claims(hash_text(e164), claims)
+    places, who = who_claims(hash_text(e164), claims)
     words, names = chosen_names(entity_ids)
     inside, digits = find_victim_digits(names, claims[0])
     within, others = who_claims(hash_text(digits), claims)
-    pairs = np.stack([np.append(numbers[at], words[inside[within]]), np.append(who, others)])
+    pairs = np.stack([np.append(numbers[places], words[inside[within]]), np.append(who, others)])
     return tuple(np.unique(pairs, axis=1))
 
 
@@ -222,23 +224,23 @@ def hide_withheld_words(mentions: pa.Table, withheld: pa.Table) -> pa.Table:
     if not len(withheld):
         return mentions
     ids: dict[tuple[str, ...], set[str]] = {}
-    for *record, one in zip(
+    for *record, entity_id in zip(
         *(withheld[n].to_pylist() for n in (*_RECORD, "entity_id")), strict=True
     ):
-        ids.setdefault(tuple(record), set()).add(one)
+        ids.setdefault(tuple(record), set()).add(entity_id)
     near = np.flatnonzero(
         true_mask(pc.is_in(mentions["record_id"], withheld["record_id"].unique()))
     )
     some = mentions.take(pa.array(near))
     patterns: dict[tuple[str, ...], Patterns] = {}
     spans: dict[int, list[tuple[int, int]]] = {}
-    for at, text, *record in zip(
+    for row, text, *record in zip(
         near.tolist(), some["raw"].to_pylist(), *(some[n].to_pylist() for n in _RECORD), strict=True
     ):
         if text and (own := ids.get(key := tuple(record))):
             if key not in patterns:
                 patterns[key] = identifier_patterns(own) | account_names(own)
-            spans[at] = list(find_identifiers(text, patterns[key]))
+            spans[row] = list(find_identifiers(text, patterns[key]))
     return with_column(mentions, "raw", mask_rows(mentions["raw"].combine_chunks(), spans))
 
 
@@ -258,7 +260,7 @@ class AssignVictimRoles(beam.PTransform):
 
 
 def _assign_victim_roles(evidence: pa.RecordBatch, claims: np.ndarray) -> Iterator[Any]:
-    assigned, found = assign_victim_roles(evidence, claims)
+    assigned, claimed = assign_victim_roles(evidence, claims)
     yield assigned
-    if found.num_rows:
-        yield beam.pvalue.TaggedOutput(CLAIMS, found)
+    if claimed.num_rows:
+        yield beam.pvalue.TaggedOutput(CLAIMS, claimed)

@@ -45,12 +45,12 @@ def find(text: str) -> Iterator[Match]:
             continue
         name = min(near, key=lambda n: _gap(n.span("name"), badge.span("id")))
         who = re.sub(r"[^\w]+", "-", name["name"].lower()).strip("-")
-        what = re.sub(r"[^a-z0-9]", "", badge["id"].lower())
+        number = re.sub(r"[^a-z0-9]", "", badge["id"].lower())
         start = min(name.start("name"), badge.start("id"))
         end = max(name.end("name"), badge.end("id"))
-        yield Match(start, end, EntityKind.HANDLE, f"agent:{who}:{what}", Role.MENTIONED)
+        yield Match(start, end, EntityKind.HANDLE, f"agent:{who}:{number}", Role.MENTIONED)
 
 
-def _gap(one: tuple[int, int], other: tuple[int, int]) -> int:
+def _gap(first: tuple[int, int], second: tuple[int, int]) -> int:
     """Returns the characters between two stretches of a text."""
-    return max(one[0], other[0]) - min(one[1], other[1])
+    return max(first[0], second[0]) - min(first[1], second[1])

@@ -51,7 +51,7 @@ def find(text: str) -> Iterator[Match]:
     for match in _IFSC.finditer(text):
         reach = max(0, match.start() - _IFSC_REACH), match.end() + _IFSC_REACH
         accounts = list(_INDIAN_ACCOUNT.finditer(text, *reach))
-        if len({one["account"] for one in accounts}) == 1:
+        if len({account["account"] for account in accounts}) == 1:
             value = f"ifsc:{match[0].upper()}:{accounts[0]['account']}"
             ends = match.span(), accounts[0].span("account")
             yield _account(min(ends)[0], max(ends)[1], value)

@@ -106,8 +106,8 @@ def public_suffixes() -> frozenset[str]:
 
 def is_on_hosting_platform(host: str) -> bool:
     """Checks whether a host is a customer's of a platform on the Public Suffix List, as web.app."""
-    found = _split_host(host)
-    return found.is_private and "." in found.suffix and bool(found.domain)
+    parts = _split_host(host)
+    return parts.is_private and "." in parts.suffix and bool(parts.domain)
 
 
 def canonical_ip(text: str) -> str | None:
@@ -219,7 +219,7 @@ def impersonated_brand(domain: str, chosen: str | None = None) -> str | None:
         if name == look and _OWN_SUFFIX.fullmatch(ending):
             return None
         if _is_brand_and_lures(shown, look) or any(
-            _is_homoglyph(one, shown, look) for one in skeletons
+            _is_homoglyph(skeleton, shown, look) for skeleton in skeletons
         ):
             return brand
     return _typosquatted_brand(shown)
@@ -231,7 +231,7 @@ def _typosquatted_brand(shown: str) -> str | None:
     for word in words:
         if len(word) <= _SHORT:
             continue
-        others = [one for one in words if one != word]
+        others = [beside for beside in words if beside != word]
         if not all(map(_is_lure, others)):
             continue
         for look, brand in _looks():
@@ -249,8 +249,8 @@ def _is_brand_and_lures(shown: str, look: str) -> bool:
         return all(_is_lure(word) for word in words if word != look)
     if len(look) <= _SHORT:
         return False
-    before, found, after = shown.replace("-", "").partition(look)
-    return bool(found) and _is_lure(before) and _is_lure(after)
+    before, name, after = shown.replace("-", "").partition(look)
+    return bool(name) and _is_lure(before) and _is_lure(after)
 
 
 def _is_homoglyph(skeleton: str, shown: str, look: str) -> bool:
@@ -309,10 +309,10 @@ def _skeletons(shown: str) -> set[str]:
     """Returns the name as it looks in Latin letters, with and without `_PAIRS`."""
     plain = unicodedata.normalize("NFKD", shown.lower())
     plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_confusable())
-    found = {plain, plain.replace("l", "i"), plain.replace("i", "l")}
+    skeletons = {plain, plain.replace("l", "i"), plain.replace("i", "l")}
     for pair, letter in _PAIRS:
-        found |= {one.replace(pair, letter) for one in list(found)}
-    return found | {shown}
+        skeletons |= {skeleton.replace(pair, letter) for skeleton in list(skeletons)}
+    return skeletons | {shown}
 
 
 def _decode_punycode(name: str) -> str:

@@ -53,10 +53,10 @@ def drop_gift_card_payees(payments: pa.Array) -> pa.Array:
     )
     if not pc.any(by_card).as_py():
         return payments
-    names = [one.name for one in payments.type]
+    names = [field.name for field in payments.type]
     columns = [pc.struct_field(payments, name) for name in names]
-    at = names.index("payee")
-    columns[at] = pc.if_else(by_card, pa.scalar(None, pa.string()), columns[at])
+    payee = names.index("payee")
+    columns[payee] = pc.if_else(by_card, pa.scalar(None, pa.string()), columns[payee])
     return pa.StructArray.from_arrays(columns, fields=list(payments.type))
 
 

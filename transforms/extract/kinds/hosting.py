@@ -97,11 +97,11 @@ def parse_link(host: str, rest: str = "") -> Link | None:
     A port and a fragment, which say nothing of the holder, are left out.
     """
     try:
-        found = can_ada.parse(f"http://{host}{rest}")
+        url = can_ada.parse(f"http://{host}{rest}")
     except (ValueError, TypeError, UnicodeError):
         return None
-    path = "/".join(filter(None, map(_in_one_spelling, found.pathname.split("/"))))
-    return Link(found.hostname, path, found.search.removeprefix("?"))
+    path = "/".join(filter(None, map(_in_one_spelling, url.pathname.split("/"))))
+    return Link(url.hostname, path, url.search.removeprefix("?"))
 
 
 @lru_cache(maxsize=domain.REMEMBERED)
@@ -259,9 +259,9 @@ def _rules_ending(end: str) -> Sequence[_Rule]:
     """Compiles the rules for hosts with these last two labels, and those for any."""
     written = _rules_as_written()
     rules = [
-        _compile_rule(*one) for key in dict.fromkeys((end, "")) for one in written.get(key, ())
+        _compile_rule(*link) for key in dict.fromkeys((end, "")) for link in written.get(key, ())
     ]
-    return sorted(rules, key=lambda one: one.rank, reverse=True)
+    return sorted(rules, key=lambda rule: rule.rank, reverse=True)
 
 
 @cache
@@ -287,7 +287,7 @@ def _redirects_ending(end: str) -> Sequence[tuple[_Rule, str | None]]:
     """Compiles the rules of links that wrap others, for hosts with these last two labels."""
     written = _redirects_as_written()[end]
     rules = [(_compile_rule(link, name, frozenset()), code) for link, name, code in written]
-    return sorted(rules, key=lambda one: one[0].rank, reverse=True)
+    return sorted(rules, key=lambda row: row[0].rank, reverse=True)
 
 
 @cache
@@ -316,8 +316,8 @@ def _compile_rule(written: str, platform: str, own: frozenset[str]) -> _Rule:
     host = before + r"\.".join(hosts)
     outer = [r"\.".join(hosts[n:]) for n in range((holder or 0) + 1, len(labels) - 1)]
     around = [host] if holder is None else [_BELOW + outer[0], *outer[1:]]
-    parents = [] if holder is None else [one for one in outer if "[^.]" not in one]
-    path = parts["path"] and "/".join(_pattern(one, "[^/]") for one in parts["path"].split("/"))
+    parents = [] if holder is None else [parent for parent in outer if "[^.]" not in parent]
+    path = parts["path"] and "/".join(_pattern(part, "[^/]") for part in parts["path"].split("/"))
     return _Rule(
         platform,
         own,
@@ -358,7 +358,7 @@ def _platforms_of_suffixes() -> Mapping[str, str]:
 def _platform_of_suffix(suffix: str) -> str:
     """Returns the platform of a private suffix; the suffix itself where the file names none."""
     outer = (suffix.split(".", n)[-1] for n in range(suffix.count(".") + 1))
-    named = (_platforms_of_suffixes().get(one) for one in outer)
+    named = (_platforms_of_suffixes().get(name) for name in outer)
     return next(filter(None, named), suffix)
 
 
@@ -366,5 +366,5 @@ def _platform_of_suffix(suffix: str) -> str:
 def _parents() -> frozenset[str]:
     """Returns the domains that have a private suffix below them, and are none themselves."""
     labels = [suffix.lstrip("!").split(".") for suffix in domain.private_suffixes()]
-    above = {".".join(one[n:]) for one in labels for n in range(1, len(one) - 1)}
+    above = {".".join(parts[n:]) for parts in labels for n in range(1, len(parts) - 1)}
     return frozenset(above - domain.public_suffixes())

@@ -53,10 +53,10 @@ def from_field(method: str | None, payee: str | None, region: str | None) -> Mat
         return None
     text = digits_to_ascii(payee[:MAX_LENGTH]).strip()
     how = re.sub(r"[\W_]", "", (method or "")[:MAX_LENGTH].lower())
-    found = _iban(text) or _wallet(text) or _by_method(how, text, region)
-    if found is None:
+    entity = _iban(text) or _wallet(text) or _by_method(how, text, region)
+    if entity is None:
         return None
-    kind, value = found
+    kind, value = entity
     return Match(0, len(payee), kind, value, Role.PAYEE)
 
 

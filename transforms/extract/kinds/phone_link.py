@@ -135,7 +135,9 @@ def _key(before: str) -> str:
 
 @cache
 def _keys() -> dict[str, frozenset[str]]:
-    return {of: frozenset(keys) for of, keys in load_reference_data("link_keys.toml").items()}
+    return {
+        holder: frozenset(keys) for holder, keys in load_reference_data("link_keys.toml").items()
+    }
 
 
 def _is_of_other(key: str) -> bool:
@@ -160,13 +162,13 @@ def _numbers_in_part(
     plain = _PLUS_FOR_SPACE.sub(" ", part).replace("_", " ")
     if not _DIGITS.search(plain):
         return
-    found = phone_find.find_numbers_in_text(plain, region)
-    if not found and _TOLL_FREE_NANP.search(plain):
-        found = [
-            one
-            for one in phone_find.find_numbers_in_text(plain, "US")
-            if one[1].line_type == "toll_free"
+    numbers = phone_find.find_numbers_in_text(plain, region)
+    if not numbers and _TOLL_FREE_NANP.search(plain):
+        numbers = [
+            number
+            for number in phone_find.find_numbers_in_text(plain, "US")
+            if number[1].line_type == "toll_free"
         ]
-    for span, reading in found:
+    for span, reading in numbers:
         written = plain[span.start : span.end]
         yield reading, not _BARE_OR_OTHER.fullmatch(written), plain[: span.start]

@@ -105,12 +105,12 @@ def _ids(text: str) -> Iterator[tuple[str, re.Match[str]]]:
 def _named(low: str) -> Iterator[tuple[int, int, str]]:
     """Yields where products are named: start, end, and the product."""
     for name in _PRODUCTS["names"]["written"]:
-        at = low.find(name)
-        while at >= 0:
-            end = at + len(name)
-            if not (at and low[at - 1].isalnum()) and not low[end : end + 1].isalnum():
-                yield at, end, name.replace(" ", "")
-            at = low.find(name, end)
+        start = low.find(name)
+        while start >= 0:
+            end = start + len(name)
+            if not (start and low[start - 1].isalnum()) and not low[end : end + 1].isalnum():
+                yield start, end, name.replace(" ", "")
+            start = low.find(name, end)
 
 
 def _value(tool: str, session: str) -> str | None:

@@ -83,7 +83,7 @@ def _sites(text: str, start: int, end: int) -> Iterator[Match]:
 def _mail(text: str, match: re.Match[str]) -> Match | None:
     local = _to_signs(match["local"]).strip(".").lower()
     before = text[max(0, match.start() - _BEFORE) : match.start()]
-    named = any(not one.isalpha() for one in local) or _MAIL_WORDS.search(before)
+    named = any(not sign.isalpha() for sign in local) or _MAIL_WORDS.search(before)
     if _WORD_SIGN.fullmatch(match["sign"]) and not named:
         return None
     host = _host(match["host"])

@@ -188,9 +188,9 @@ def _without_scheme(text: str, start: int, end: int, region: str | None) -> Iter
         if not _plausible(text, match):
             continue
         link = match["rest"] or domain.refang(match["host"]) != match["host"]
-        for found in _named_by(text, match, region):
-            is_site = found.kind is not EntityKind.PHONE
-            yield found if link or not is_site else found._replace(role=Role.MENTIONED)
+        for named in _named_by(text, match, region):
+            is_site = named.kind is not EntityKind.PHONE
+            yield named if link or not is_site else named._replace(role=Role.MENTIONED)
 
 
 def _named_by(text: str, match: re.Match[str], region: str | None) -> Iterator[Match]:
@@ -210,14 +210,14 @@ def _named_by(text: str, match: re.Match[str], region: str | None) -> Iterator[M
 
 def _word_start(text: str, dot: int) -> int:
     """Returns the start of the word before a dot."""
-    at = dot
+    start = dot
     while (
-        at > 0
-        and dot - at < domain.LONGEST_HOST
-        and (text[at - 1].isalnum() or text[at - 1] in "-_.@+%")
+        start > 0
+        and dot - start < domain.LONGEST_HOST
+        and (text[start - 1].isalnum() or text[start - 1] in "-_.@+%")
     ):
-        at -= 1
-    return at
+        start -= 1
+    return start
 
 
 def _plausible(text: str, match: re.Match[str]) -> bool:

@@ -15,7 +15,7 @@ from transforms.decode.readings import (
     open_tokens,
     opened_ids,
     plain_forms,
-    whole_span,
+    whole_spans,
 )
 from transforms.erasure import RegisterKey
 from transforms.exit_scan import WithheldValues, count_in_text
@@ -171,7 +171,7 @@ def test_readings_keep_their_places(text, start):
     assert all(len(form) == len(text) for form in plain_forms(text))
     end = min(len(text), start + 3)
     if start < end:
-        first, last = whole_span(text, start, end)
+        ((first, last),) = whole_spans(text, [(start, end)])
         assert 0 <= first <= start and end <= last <= len(text)
 
 
@@ -184,10 +184,10 @@ def test_tokens_are_opened_to_a_depth():
 
 
 def test_opening_takes_linear_time():
-    text = coded(coded("ab@" * 400_000))
+    text = coded(coded("ab@" * 40_000))
     begin = time.process_time()
     open_tokens(text)
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 1
 
 
 def test_an_id_that_encodes_a_contact_is_read():
