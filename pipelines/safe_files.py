@@ -101,7 +101,11 @@ def locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # Who held it took the file away as it ended: this would be a lock on nothing.
-            if beside.exists() and os.path.samestat(os.fstat(descriptor), beside.stat()):
+            try:
+                ours = os.path.samestat(os.fstat(descriptor), beside.stat())
+            except FileNotFoundError:
+                ours = False
+            if ours:
                 try:
                     yield
                 finally:

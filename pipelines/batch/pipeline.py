@@ -17,6 +17,7 @@ from apache_beam.pvalue import AsIter, AsSingleton
 from pipelines.options import Row
 from pipelines.wiring import (
     FOLLOWS_NONE,
+    KINDS,
     Graph,
     PreviousRun,
     RunPlan,
@@ -113,7 +114,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     redacted = {
         name: {"records": records.read[name], "withheld": clustered.withheld}
         | f"Withhold from {name}" >> RedactRecords(kind, victim_numbers)
-        for name, kind in ((COMPLAINTS, RecordKind.COMPLAINT), (CALLS, RecordKind.CALL))
+        for name, kind in KINDS.items()
     }  # COMPLAINT, CALL
     if plan.mask_names:
         redacted[COMPLAINTS] |= "Mask names" >> beam.Map(mask_names)  # COMPLAINT
