@@ -22,8 +22,8 @@ def test_axe_finds_nothing(browser, page):
     found = Axe().run(browser.page, options=options).response
     assert found["passes"], "no rule was applied"
     violations = [
-        (one["id"], one["impact"], [node["target"] for node in one["nodes"][:3]])
-        for one in found["violations"]
+        (violation["id"], violation["impact"], [node["target"] for node in violation["nodes"][:3]])
+        for violation in found["violations"]
     ]
     assert violations == []
 

@@ -220,8 +220,8 @@ def test_the_first_screen_has_what_changed_and_why_with_the_numbers(browser, pag
     assert "+18885550000" in rows[0] and "reporters (was" in rows[0]
     hrefs = browser.run(HREFS)
     assert len(hrefs) == len(browser.texts("tbody tr"))
-    assert all(one.startswith("#/c/c-") for one in hrefs)
-    assert any("Merged from 1 cluster" in one for one in rows)
+    assert all(href.startswith("#/c/c-") for href in hrefs)
+    assert any("Merged from 1 cluster" in row for row in rows)
     assert in_view(browser, ".fact a") and "seen by several" in browser.text(".facts")
 
 
@@ -431,8 +431,8 @@ def test_the_health_of_a_run_adds_up_and_says_how_it_was_made(browser, page):
     told = browser.text("main")
     assert "adds up" in told and "Leads" not in told
     assert "Clusters are leads, not proof" in told
-    for one in ("SHA-256", "contract version", "Rejects", "Records over time"):
-        assert one in told
+    for name in ("SHA-256", "contract version", "Rejects", "Records over time"):
+        assert name in told
     browser.run("location.hash = '#/suppressed'")
     browser.wait("document.querySelector('h1').textContent === 'Suppressed'")
     assert "known legitimate" in browser.text("tbody")
@@ -653,7 +653,7 @@ def test_the_graph_is_walked_kept_and_moved_by_keys(browser, page):
 def test_a_path_is_asked_for_in_any_form(browser, page):
     opened_graph(browser, page, f"&id={quote(PHONE)}")
     names = browser.run(f"return {CY}.nodes().map((one) => one.data('member')?.id ?? '')")
-    other = [one for one in names if one.startswith("phone:")][5]
+    other = [name for name in names if name.startswith("phone:")][5]
     browser.wait("document.querySelector('[aria-label=\"Path to\"]')")
     assert in_view(browser, ".between form button") == ["Show the path"]
     browser.type("[aria-label='Path to']", f"({other[8:11]}) {other[11:14]}-{other[14:]}")
@@ -1078,7 +1078,7 @@ def test_a_decision_that_the_run_applied_is_not_pending(browser, tmp_path):
     run = write_run(tmp_path / "run", rows)
     page = written(tmp_path, run, whole | {"outputs": listed(run)})
     opened(browser, page)
-    made = [row | {"decision_id": one, "cluster": FIRST, "members": []} for one in ("D-1", "D-2")]
+    made = [row | {"decision_id": name, "cluster": FIRST, "members": []} for name in ("D-1", "D-2")]
     keep = "localStorage.setItem('ringtrace run-made-up', JSON.stringify({ made: arguments[0] }))"
     for number, tags in ((1, 0), (2, 1)):
         browser.run(keep, made[:number])
@@ -1154,8 +1154,8 @@ def test_places_have_a_map_and_open_the_clusters_of_a_country(browser, page, cop
         "Germany DE400",
     ]
     assert "Singapore 3" in browser.text("figcaption")
-    for one in ("carrier-7", "TG-1", "UPI @okbank", "USD", "Callback numbers"):
-        assert one in browser.text("main"), one
+    for name in ("carrier-7", "TG-1", "UPI @okbank", "USD", "Callback numbers"):
+        assert name in browser.text("main"), name
     germany = browser.page.locator(".world a[aria-label^='Germany']")
     box = germany.bounding_box()
     germany.click(position={"x": box["width"] * 0.45, "y": box["height"] * 0.22})  # beside circles
@@ -1231,7 +1231,7 @@ def test_the_map_zooms_to_a_country_by_keys_and_back_leads_to_the_world(browser,
     assert browser.run("return document.activeElement.textContent") == "Germany"
     assert browser.text(".choice[aria-current]") == "Germany"
     circles = drawn_circles(browser)
-    assert [one.partition(",")[0] for one in circles] == [
+    assert [circle.partition(",")[0] for circle in circles] == [
         *("Bavaria", "Berlin", "North Rhine-Westphalia")
     ]
     bavaria, berlin, _ = circles.values()
@@ -1267,7 +1267,7 @@ def test_a_withheld_region_has_no_number_and_no_size(browser, held_page):
         "Texas, United States: at least 411 complaints, some are withheld (small counts)" in circles
     )
     # Singapore's 3 hide Germany's 400, or they would be the rest; and those all of its regions.
-    hidden = [one for one in circles if one.endswith(": withheld, small count")]
+    hidden = [circle for circle in circles if circle.endswith(": withheld, small count")]
     assert hidden == [
         "Hawaii, United States: withheld, small count",
         "Berlin, Germany: withheld, small count",
@@ -1283,8 +1283,8 @@ def test_a_withheld_region_has_no_number_and_no_size(browser, held_page):
     german = drawn_circles(browser)
     assert list(german) == hidden[1:]
     assert in_view(browser, ".map-area tbody tr") == [
-        f"{one}Withheld (small counts)"
-        for one in ("Berlin BE", "Bavaria BY", "North Rhine-Westphalia NW")
+        f"{name}Withheld (small counts)"
+        for name in ("Berlin BE", "Bavaria BY", "North Rhine-Westphalia NW")
     ]
     opened(browser, held_page, "#/places?map=US")
     browser.wait("document.querySelector('.choice[aria-current]').textContent === 'United States'")
@@ -1407,9 +1407,9 @@ def places(ids):
     for view in VIEWS:
         yield f"#/{view}"
     yield "#/places?map=DE"
-    for one in ids:
+    for entity_id in ids:
         for tab in TABS:
-            yield f"#/c/{one}{f'?tab={tab}' if tab else ''}"
+            yield f"#/c/{entity_id}{f'?tab={tab}' if tab else ''}"
 
 
 def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, page, hostile_page):
@@ -1479,9 +1479,9 @@ def test_the_page_derives_handovers_and_doubts_as_python_does(browser, page, mad
 def test_hostile_text_is_spelled_out_and_long_text_cut(browser, hostile_page):
     opened(browser, hostile_page, "#/clusters")
     names = browser.texts("td.name, th.name")
-    assert any("<script>alert(1)</script>" in one for one in names)
-    assert any("U+202E" in one for one in names)
-    assert any(r"\`+alert(1)+`${alert(1)}$`{" in one for one in names)
+    assert any("<script>alert(1)</script>" in name for name in names)
+    assert any("U+202E" in name for name in names)
+    assert any(r"\`+alert(1)+`${alert(1)}$`{" in name for name in names)
     assert max(map(len, names)) < 400
     long = next(one for one in browser.run(HREFS) if "xxxx" in one)
     browser.run("location.hash = arguments[0]", long)

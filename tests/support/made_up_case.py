@@ -70,7 +70,7 @@ def rows(ids=tuple(IDS), roles=tuple(ROLES), **changed):
             member(one, "c-1", role=role, review="reviewed")
             for one, role in zip(ids, roles, strict=True)
         ],
-        "entities": [entity(one, complaints=3, victims=3) for one in ids],
+        "entities": [entity(entity_id, complaints=3, victims=3) for entity_id in ids],
         "links": [link(a, b, record_ids=["amazon|A-0"]) for a, b in pairs],
         "lineage": [lineage("c-1")],
         "suppliers": [supplier("trunk:acme-4", "c-1")],
@@ -157,7 +157,10 @@ def write_language(folder, change=str):
         "language.toml": (home / "en/language.toml").read_text(),
         "messages.toml": "\n".join(messages),
         "texts.toml": "\n".join(
-            ["[texts]", *(f"{json.dumps(one)} = {json.dumps(change(one))}" for one in texts)]
+            [
+                "[texts]",
+                *(f"{json.dumps(sample)} = {json.dumps(change(sample))}" for sample in texts),
+            ]
         ),
     }
     return written(folder, {name: text.encode() for name, text in made.items()})

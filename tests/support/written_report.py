@@ -59,9 +59,11 @@ def parts(files: dict[str, bytes]) -> dict[str, dict]:
             facts = {"left_out": 0, "lineage": [], "scripts": [], "joint": None} | whole["facts"][
                 at
             ]
-            for one in facts["scripts"]:
-                one["template"] = whole["words"][one["template"]][0][0]
-                one["variants"] = [[whole["words"][of], count] for of, count in one["variants"]]
+            for script in facts["scripts"]:
+                script["template"] = whole["words"][script["template"]][0][0]
+                script["variants"] = [
+                    [whole["words"][of], count] for of, count in script["variants"]
+                ]
             found[cluster_id] = facts | {of: rows[at] for of, rows in read.items()}
     return found
 
