@@ -343,10 +343,7 @@ def link_tables(
 
 
 def _no_links(names: Sequence[str], places: Sequence[str], ids: Sequence[str]) -> pa.Table:
-    more = [
-        *((entity_id, pa.string()) for entity_id in ids),
-        *((place, pa.int64()) for place in places),
-    ]
+    more = [*((end, pa.string()) for end in ids), *((place, pa.int64()) for place in places)]
     return pa.schema([*(LINKS.schema.field(name) for name in names), *more]).empty_table()
 
 

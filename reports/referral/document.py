@@ -32,7 +32,7 @@ from reports.referral.blocks import (
     numbered_sections,
 )
 from reports.referral.case import Case
-from reports.referral.exhibits import Exhibit
+from reports.referral.exhibits import Exhibit, quoted
 from reports.referral.language import organisation_name
 from reports.referral.method import form_section, method_section, money_section, nexus_section
 from reports.referral.sections import (
@@ -473,7 +473,7 @@ def _excerpts(case: Case) -> list[Block]:
                     excerpt.record_kind, excerpt.source_org, excerpt.record_id
                 ].number
             ),
-            plain(f"{excerpt.before or ''}{excerpt.raw or ''}{excerpt.after or ''}", 300),
+            plain(quoted(excerpt), 300),
         )
         for excerpt in case.excerpts[:EXCERPT_LIMIT]
     ]

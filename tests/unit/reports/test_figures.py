@@ -42,7 +42,7 @@ def ring(nodes):
 def test_places_stay_where_members_only_go():
     before = layout_positions(NODES, ring(NODES))
     after = layout_positions(NODES[:9], ring(NODES[:9]), before)
-    assert after == {one: before[one] for one in NODES[:9]}
+    assert after == {node: before[node] for node in NODES[:9]}
 
 
 def test_a_newcomer_stands_by_its_neighbour_and_moves_the_others_little():
@@ -50,7 +50,7 @@ def test_a_newcomer_stands_by_its_neighbour_and_moves_the_others_little():
     edges = [*ring(NODES[:10]), (NODES[3], NODES[10], 1.0)]
     after = layout_positions(NODES[:11], edges, before)
     assert max(moved(before, {one: after[one] for one in before}).values()) < 0.1
-    apart = {one: math.dist(after[one], after[NODES[10]]) for one in NODES[:10]}
+    apart = {node: math.dist(after[node], after[NODES[10]]) for node in NODES[:10]}
     assert min(apart, key=apart.get) == NODES[3]
     assert all(0 <= axis <= 1 for point in after.values() for axis in point)
     assert after == layout_positions(NODES[:11], edges[::-1], dict(reversed(before.items())))
@@ -101,7 +101,7 @@ def test_few_members_lie_as_many_do(monkeypatch):
     monkeypatch.setattr(figures, "FEW_MEMBERS", 0)
     many = layout_positions(names, edges)
     assert many.keys() == few.keys()
-    assert all(np.allclose(few[one], many[one], atol=1e-6) for one in names)
+    assert all(np.allclose(few[name], many[name], atol=1e-6) for name in names)
 
 
 def test_clusters_lie_together_as_each_does_alone():

@@ -54,7 +54,10 @@ def test_the_parts_of_every_hard_link_make_its_weight(small):
         if row["records"] == len(row["record_ids"]):  # which has the soft ones, too
             assert {part.record for part in parts} <= set(row["record_ids"])
         for part in parts:
-            assert {one["entity_id"] for one in part.mentions} == {row["entity_a"], row["entity_b"]}
+            assert {mention["entity_id"] for mention in part.mentions} == {
+                row["entity_a"],
+                row["entity_b"],
+            }
 
 
 def test_one_function_weighs_clusters_links_and_explanations(small, tmp_path):
@@ -126,7 +129,7 @@ def as_graph(links):
     graph = nx.Graph()
     graph.add_nodes_from(NAMES)
     graph.add_weighted_edges_from(
-        (one["entity_a"], one["entity_b"], one["weight"]) for one in links
+        (link["entity_a"], link["entity_b"], link["weight"]) for link in links
     )
     return graph
 
@@ -198,7 +201,7 @@ def dressed(value, signs, zeros):
         return value
     count = signs.count("#") - zeros
     digits = iter("0" * zeros + "".join(filter(str.isdigit, value))[-count:])
-    return "".join(next(digits) if one == "#" else one for one in signs)
+    return "".join(next(digits) if sign == "#" else sign for sign in signs)
 
 
 def test_a_number_in_other_signs_leaves_no_text():
@@ -227,7 +230,7 @@ def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
         (*(int(starts[at]) + end % sizes[at] for end in ends), accepted, orgs)
         for at, ends, accepted, orgs in rows
     ]
-    inside = [one for one in inside if one[0] != one[1]]
+    inside = [link for link in inside if link[0] != link[1]]
     schema = pa.schema(
         [
             ("row_a", pa.int64()),
@@ -237,7 +240,7 @@ def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
         ]
     )
     table = pa.Table.from_pylist(
-        [dict(zip(schema.names, one, strict=True)) for one in inside], schema
+        [dict(zip(schema.names, link, strict=True)) for link in inside], schema
     )
     expected = {}
     for at, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
@@ -251,7 +254,7 @@ def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
                 if accepted and org in (None, *orgs) and a in members
             )
             sizes = sorted(map(len, nx.connected_components(graph)), reverse=True)
-            return [one for one in sizes if one > 1]
+            return [size for size in sizes if size > 1]
 
         by_org = {org: parts_of(org) for org in ("amazon", "google", "microsoft")}
         whole = [stop - start]

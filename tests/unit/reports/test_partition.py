@@ -40,7 +40,7 @@ def tangled():
     chance = random.Random(5)
     rows, whole = world(12)
     ids = [one["entity_id"] for one in rows["members"]]
-    clusters = [one["cluster_id"] for one in rows["clusters"]]
+    clusters = [cluster["cluster_id"] for cluster in rows["clusters"]]
     again = f"{ids[0]}#2"
     rows["entities"] += [entity(again), entity("orig_id:forged", status="uncorroborated")]
     rows["members"].append(member(again, clusters[5]))
@@ -71,7 +71,9 @@ def tangled():
                 mention(ids[n], record, field="narrative", start=10, end=13, raw="pay"),
                 mention(chance.choice(ids), record, field="urls"),
             ]
-    numbers = [one.removeprefix("phone:") for one in ids if one.startswith("phone:")]
+    numbers = [
+        entity_id.removeprefix("phone:") for entity_id in ids if entity_id.startswith("phone:")
+    ]
     rows["calls"] = [
         call(f"k-{n}", suspect_number=number, carrier=f"Carrier {n % 5}" if n % 4 else None)
         for n, number in enumerate([*numbers, "+15550000000"])
@@ -88,7 +90,7 @@ def facts(source, ids):
 def test_a_group_is_gathered_as_from_the_whole_run(tmp_path, size):
     rows, _ = tangled()
     run = write_run(tmp_path / "run", rows, 3)
-    ids = [one["cluster_id"] for one in rows["clusters"]][:9]
+    ids = [cluster["cluster_id"] for cluster in rows["clusters"]][:9]
     groups = [ids[start : start + size] for start in range(0, len(ids), size)]
     folders = partition_run(run, groups, str(tmp_path))
     shown = set()
@@ -114,7 +116,7 @@ def test_a_part_has_the_positions_of_the_run_before(tmp_path):
     nodes = pa.table(columns, schema=NODE_POSITIONS.schema)
     pq.write_table(nodes, tmp_path / "nodes.parquet")
     before = positions_dataset(str(tmp_path / "nodes.parquet"))
-    groups = [[one["cluster_id"]] for one in rows["clusters"]]
+    groups = [[cluster["cluster_id"]] for cluster in rows["clusters"]]
     found = {}
     for folder in partition_run(run, groups, str(tmp_path), before):
         found |= read_positions(folder, None, pa.array(ids)).of_entity

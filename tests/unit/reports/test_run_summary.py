@@ -165,10 +165,10 @@ def test_small_counts_of_places_cannot_be_computed_and_a_copy_has_no_regions(tmp
     found = places_of(run, 5)
     # One hidden count alone would be the sum less the others.
     assert found["countries"] == [("US", 9), ("DE", None), ("SG", None)]
-    assert {one[2] for one in found["regions"]} == {None}
+    assert {region[2] for region in found["regions"]} == {None}
     copy = places_of(run, 5, redact=True)
     assert copy["regions"] == []
-    assert [one[0] for one in copy["institutions"]] == ["Bank code 50010517"]
+    assert [institution[0] for institution in copy["institutions"]] == ["Bank code 50010517"]
 
 
 def regions_run(folder, regions, country="US"):
@@ -182,7 +182,7 @@ def regions_run(folder, regions, country="US"):
 
 
 def circles(found):
-    return {(one[0], one[1]): tuple(one[5:]) for one in found["circles"]}
+    return {(circle[0], circle[1]): tuple(circle[5:]) for circle in found["circles"]}
 
 
 def test_spellings_of_a_region_are_one_circle_and_unknown_ones_are_counted(tmp_path):
@@ -253,8 +253,11 @@ WRITTEN = st.sampled_from(["TX", "Texas", "texas ", "Utah", "UT", "Atlantis", "_
 @given(st.lists(st.tuples(st.sampled_from(["US", "DE", ""]), WRITTEN, st.none() | st.integers(1))))
 def test_the_map_has_every_count_that_the_table_may_show_once(rows):
     found = map_regions(rows)
-    sums = [*(one[5] for one in found["circles"]), *(one[1] for one in found["unmapped"])]
+    sums = [*(circle[5] for circle in found["circles"]), *(one[1] for one in found["unmapped"])]
     assert sum(filter(None, sums)) == sum(count or 0 for _, _, count in rows)
-    hidden = [*(not one[6] for one in found["circles"]), *(not one[2] for one in found["unmapped"])]
+    hidden = [
+        *(not circle[6] for circle in found["circles"]),
+        *(not one[2] for one in found["unmapped"]),
+    ]
     assert any(hidden) == any(count is None for _, _, count in rows)
     assert found == map_regions(sorted(rows, key=repr))

@@ -116,7 +116,7 @@ MOMENTS = [
 def test_times_are_iso_8601():
     column = pa.chunked_array([MOMENTS[:1], MOMENTS[1:]], TIMESTAMP)
     assert flatten_column(column).equals(pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ"))
-    seconds = [None if one is None else f"{one:%Y-%m-%dT%H:%M:%SZ}" for one in MOMENTS]
+    seconds = [None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in MOMENTS]
     assert flatten_column_to_seconds(column).to_pylist() == seconds
 
 
@@ -133,7 +133,7 @@ def test_a_piece_has_the_texts_of_its_rows_alone(column, start, count):
     numbers, rows = Numbers(), slice(start, start + count)
     put = Texts.of(pa.array(column, pa.string())).put(rows, numbers)
     codes = numbers.lists[put["n"]].tolist()
-    assert [put["t"][one - 1] if one else None for one in codes] == column[rows]
+    assert [put["t"][code - 1] if code else None for code in codes] == column[rows]
     assert sorted(put["t"]) == sorted({one for one in column[rows] if one})
 
 

@@ -59,16 +59,16 @@ def test_counts_and_times_are_written_as_people_say_them():
 @pytest.mark.parametrize(
     ("country", "written", "code"),
     [
-        *(("US", one, "TX") for one in ("tx", "texas ", "US-TX", "Tex.", "ＴＥＸＡＳ")),
-        *(("US", one, "DC") for one in ("D.C.", "Washington, D.C.")),
-        *(("US", one, None) for one in ("Bayern", "US", "", " - ", "Tx x")),
+        *(("US", name, "TX") for name in ("tx", "texas ", "US-TX", "Tex.", "ＴＥＸＡＳ")),
+        *(("US", name, "DC") for name in ("D.C.", "Washington, D.C.")),
+        *(("US", name, None) for name in ("Bayern", "US", "", " - ", "Tx x")),
         ("US", "Washington", "WA"),
         ("CA", "CA", None),
         ("CA", "QUEBEC", "QC"),
         ("AU", "N.S.W.", "NSW"),
         ("DE", "Bavaria", "BY"),
-        *(("DE", one, "TH") for one in ("Thüringen", "Thu\u0308ringen", "THUERINGEN")),
-        *(("ES", one, "CT") for one in ("CATALUNA", "Barcelona")),
+        *(("DE", name, "TH") for name in ("Thüringen", "Thu\u0308ringen", "THUERINGEN")),
+        *(("ES", name, "CT") for name in ("CATALUNA", "Barcelona")),
         ("GB", "Greater London", "LDN"),
         ("GB", "Kent", "SE"),
         # Areas of postcodes, in another part of England than the region that is abbreviated so.
@@ -94,13 +94,13 @@ def test_a_text_of_a_million_characters_is_no_region():
 
 @given(st.sampled_from(["US", "CA", "AU", "GB", "DE", "ES", "FR", ""]), st.text(max_size=90))
 def test_any_text_is_a_region_of_its_country_or_none(country, written):
-    known = {one[1] for one in region_atlas()["regions"] if one[0] == country}
+    known = {region[1] for region in region_atlas()["regions"] if region[0] == country}
     assert recognize_region(country, written) in known | {None}
 
 
 def test_each_region_is_known_by_its_name():
     regions = region_atlas()["regions"]
-    counts = Counter(one[0] for one in regions)
+    counts = Counter(region[0] for region in regions)
     assert counts == {"US": 56, "CA": 13, "AU": 8, "GB": 13, "DE": 16, "ES": 19}
     for country, code, name, *_ in regions:
         assert recognize_region(country, name) == code

@@ -159,8 +159,8 @@ def test_what_only_the_union_reveals_is_with_its_cluster(tmp_path):
     union = {"cluster_id": "c-1", "kind": "link", "entity_a": ACCOUNT, "entity_b": PHONE}
     union |= {"shared": [], "shared_in_all": 0}
     saw = [
-        {"entity_id": PHONE, "cluster_id": "c-1", "contributor": one, "part": "1"}
-        for one in ("amazon", "microsoft")
+        {"entity_id": PHONE, "cluster_id": "c-1", "contributor": name, "part": "1"}
+        for name in ("amazon", "microsoft")
     ]
     for table, made in ((CONTRIBUTORS, saw), (UNION_LINKS, [union]), (OFFERED_CLUSTERS, [])):
         (run / table.name).mkdir()

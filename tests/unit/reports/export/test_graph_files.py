@@ -98,7 +98,9 @@ def test_the_whole_graph_is_the_same_in_every_format(plain_run, plain_files):
         if kind == "graphml":
             graph = nx.relabel_nodes(graph, nx.get_node_attributes(graph, "label"))
         assert set(graph.nodes) == set(opened.graph.nodes)
-        assert {frozenset(one) for one in graph.edges} == {frozenset(e) for e in opened.graph.edges}
+        assert {frozenset(edge) for edge in graph.edges} == {
+            frozenset(e) for e in opened.graph.edges
+        }
         one = edges.to_pylist()[0]
         kept = graph.edges[one["source"], one["target"]]
         assert (kept["weight"], kept["accepted"]) == (one["weight"], one["accepted"])

@@ -8,7 +8,7 @@ from tests.support.report_tables import world, write_run
 
 def members_as_text(export):
     for facts in export.batch.facts:
-        yield [f"{one['entity_id']}\n".encode() for one in facts.members]
+        yield [f"{member['entity_id']}\n".encode() for member in facts.members]
 
 
 TOY = ExportFormat(
@@ -27,9 +27,9 @@ def test_a_row_adds_a_format_of_every_cluster_and_of_all(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "EXPORT_FORMATS", (*EXPORT_FORMATS, TOY))
     form = leaving_formats()["toy"]
     export = registry.RunExport(run, run.run_id, run.moment)
-    named = {one["cluster_id"]: set() for one in rows["clusters"]}
-    for one in rows["members"]:
-        named[one["cluster_id"]].add(one["entity_id"])
+    named = {cluster["cluster_id"]: set() for cluster in rows["clusters"]}
+    for member in rows["members"]:
+        named[member["cluster_id"]].add(member["entity_id"])
     for cluster_id, members in named.items():
         assert set(export.cluster(cluster_id, form).decode().split()) == members
     whole = b"".join(export.whole(form)).decode().split()
@@ -38,9 +38,9 @@ def test_a_row_adds_a_format_of_every_cluster_and_of_all(tmp_path, monkeypatch):
 
 def test_names_of_formats_and_files_are_distinct():
     for values in (
-        [one.code for one in EXPORT_FORMATS],
-        [one.name for one in EXPORT_FORMATS],
-        [one.suffix for one in EXPORT_FORMATS],
+        [form.code for form in EXPORT_FORMATS],
+        [form.name for form in EXPORT_FORMATS],
+        [form.suffix for form in EXPORT_FORMATS],
     ):
         assert len(set(values)) == len(values)
-    assert all(one.write_graph or one.join_clusters for one in EXPORT_FORMATS)
+    assert all(form.write_graph or form.join_clusters for form in EXPORT_FORMATS)

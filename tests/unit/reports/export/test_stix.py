@@ -88,9 +88,11 @@ def every_kind(folder, kinds=EVERY_KIND, roles=None, **changed):
     ids = sorted(kinds)
     rows = {
         "clusters": [cluster("c-1", size=len(ids), **changed)],
-        "members": [member(one, "c-1", **(roles or {}).get(one, {})) for one in ids],
-        "entities": [entity(one) for one in ids],
-        "links": [link(ids[0], one) for one in ids[1:]],
+        "members": [
+            member(entity_id, "c-1", **(roles or {}).get(entity_id, {})) for entity_id in ids
+        ],
+        "entities": [entity(entity_id) for entity_id in ids],
+        "links": [link(ids[0], entity_id) for entity_id in ids[1:]],
         "lineage": [lineage("c-1")],
         "suppliers": [supplier("trunk:acme-4", "c-1")],
     }
@@ -213,8 +215,13 @@ def clusters(draw):
     counts = {"calls": draw(st.integers(0, 9)), **seen()}
     row = cluster("c-1", size=len(ids), complaints=draw(COUNTS), confidence=draw(share), **counts)
     row |= {"name": draw(st.text(min_size=1, max_size=99)), "brands": draw(st.lists(st.text()))}
-    members = [entity(one, **seen()) | member(one, "c-1", confidence=draw(share)) for one in ids]
-    inside = [link(ids[0], one, accepted=draw(st.booleans()), **seen()) for one in ids[1:]]
+    members = [
+        entity(entity_id, **seen()) | member(entity_id, "c-1", confidence=draw(share))
+        for entity_id in ids
+    ]
+    inside = [
+        link(ids[0], entity_id, accepted=draw(st.booleans()), **seen()) for entity_id in ids[1:]
+    ]
     return ClusterFacts(row=row, members=members, inside=inside)
 
 
@@ -257,8 +264,8 @@ def test_requests_to_sentinel_hold_what_it_takes(tmp_path):
     found = RunExport(run, "run-1", MOMENT)
     form = leaving_formats()["sentinel"]
     lines = b"".join(found.whole(form)).splitlines()
-    bodies = [json.loads(one) for one in lines]
-    objects = [one for body in bodies for one in body["stixobjects"]]
+    bodies = [json.loads(line) for line in lines]
+    objects = [value for body in bodies for value in body["stixobjects"]]
     assert all(len(body["stixobjects"]) <= stix.SENTINEL_OBJECTS for body in bodies)
     assert {body["sourcesystem"] for body in bodies} == {"ringtrace"}
     assert {one["type"] for one in objects} <= set(stix.SENTINEL_TYPES)
@@ -304,7 +311,7 @@ def test_entries_of_a_hub_are_valid_and_withdrawn_ones_say_nothing_of_it(entity_
         text = json.dumps(bundle | {"objects": [*common, *objects]})
         stix2.parse(text, allow_custom=True)
         found = validate_string(text, ValidationOptions(version="2.1"))
-        assert found.is_valid, [str(one) for one in found.errors]
+        assert found.is_valid, [str(error) for error in found.errors]
     # Of ids that stay nobody guesses the value: those of another identifier are the same.
     other = stix.entry_stix(hub, entry_of("domain:other.example"), day, "TLP:AMBER", disputed=False)
     assert {one["id"] for one in gone} <= {one["id"] for one in other}

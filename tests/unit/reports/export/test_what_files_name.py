@@ -30,7 +30,7 @@ PHONE, ACCOUNT = "phone:+18885550123", "account:upi:refund@okbank"
 
 STRANGERS = ("email:jane.roe@gmail.com", "phone:+12125550188", "phone:+18885550132")
 
-VALUES = [one.partition(":")[2] for one in STRANGERS]
+VALUES = [stranger.partition(":")[2] for stranger in STRANGERS]
 
 ALONE = "phone:+13125550177"
 
@@ -134,8 +134,8 @@ def test_exports_name_core_members_and_count_the_rest(tmp_path):
     files = export_files(run, whole, CLUSTERS)
     assert naming(files, [*VALUES, "+13125550177", "call_jane_roe"]) == []
     assert naming(files, ["+18885550123"]) == sorted(
-        f"{one}.{form.suffix}"
-        for one in ("all", "c-1")
+        f"{name}.{form.suffix}"
+        for name in ("all", "c-1")
         for form in EXPORT_FORMATS
         if not form.kinds or "phone" in form.kinds
     )
@@ -147,8 +147,8 @@ def test_exports_name_core_members_and_count_the_rest(tmp_path):
     assert b"<description>2 identifiers are left out" in files["c-2.gexf"]
     assert len(nx.read_gexf(io.BytesIO(files["c-2.gexf"]))) == 0
     rows = list(csv.DictReader(io.StringIO(files["c-1.csv"].decode("utf-8-sig"))))
-    assert [one["entity_id"] for one in rows] == [PHONE, ACCOUNT, ""]
-    assert [one["review"] for one in rows] == ["reviewed", "unreviewed", ""]
+    assert [row["entity_id"] for row in rows] == [PHONE, ACCOUNT, ""]
+    assert [row["review"] for row in rows] == ["reviewed", "unreviewed", ""]
     assert "1 identifier is left out" in rows[-1]["reason"]
     # The run's own report and tables of its graph name all.
     own = report_files(run, whole)
@@ -166,15 +166,15 @@ def test_stix_and_misp_name_those_alone_that_were_reviewed(tmp_path):
         assert f"{left_out} of the identifiers are left out" in note
         event = MISPEvent()
         event.load(files[f"{name}.misp.json"].decode())
-        assert [one.value for one in event.attributes] == values
-        assert not any(one.to_ids for one in event.attributes)
+        assert [attribute.value for attribute in event.attributes] == values
+        assert not any(attribute.to_ids for attribute in event.attributes)
         assert f"{left_out} identifier{'' if left_out == 1 else 's'} left out" in event.info
 
 
 def test_ones_own_files_name_all_and_mark_each(tmp_path):
     files = export_files(*liars_run(tmp_path / "r"), CLUSTERS, include_verify=True)
     rows = list(csv.DictReader(io.StringIO(files["c-1.csv"].decode("utf-8-sig"))))
-    assert {one["entity_id"]: one["tier"] for one in rows} == {
+    assert {row["entity_id"]: row["tier"] for row in rows} == {
         STRANGERS[0]: "verify",
         PHONE: "core",
         ACCOUNT: "core",

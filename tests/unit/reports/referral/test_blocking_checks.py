@@ -11,8 +11,8 @@ from transforms.extract import allowlist
 def facts_of(folder, ids, links, status="confirmed"):
     tables = {
         "clusters": [cluster("c-1", status=status, size=len(ids))],
-        "members": [member(one, "c-1", review="reviewed") for one in ids],
-        "entities": [entity(one) for one in ids],
+        "members": [member(entity_id, "c-1", review="reviewed") for entity_id in ids],
+        "entities": [entity(entity_id) for entity_id in ids],
         "links": [link(a, b) for a, b in links],
         "lineage": [lineage("c-1")],
     }
@@ -41,7 +41,7 @@ def test_what_a_decision_alone_puts_beside_the_others_is_refused_and_names_who_d
     made = {"kind": "must_link", "decision_id": "m-1", "author": "Eve"}
     ends = [{"entity_a": C, "entity_b": D}, {"entity_a": C, "entity_b": "phone:+1"}]
     facts = facts_of(tmp_path, [A, B, C, D, E, F], [*RING, (D, E), (E, F), (D, F)])
-    (one,) = obstacles(facts, decided=[made | one for one in ends])
+    (one,) = obstacles(facts, decided=[made | end for end in ends])
     assert one.code == "no_link" and one.answerable
     assert "no record links 3 of the 6 members to name to the others" in one.text
     assert one.text.count("m-1 by Eve") == 1

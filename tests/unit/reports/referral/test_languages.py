@@ -93,7 +93,7 @@ def texts_of(files):
     }
     rows = csv.DictReader(io.StringIO(files[DICTIONARY].decode("utf-8-sig")))
     letters[DICTIONARY] = "\n".join(
-        f"{one['exhibit']} {one['type']} {one['meaning']}" for one in rows
+        f"{row['exhibit']} {row['type']} {row['meaning']}" for row in rows
     )
     parts = r"https?://\S+|[\w./-]*[./][\w./-]+|\S*@\S+|RT-\S+|\b[a-f0-9]{16,}\b|`[^`]*`|--\w+"
     parts += r"|\b(phone|account|domain|remote|email):\S*|\bGB\d\d\w+"
@@ -193,14 +193,14 @@ def test_days_sums_plurals_and_pages_are_of_the_language(tmp_path, code, words):
     assert "[U+" not in text
     if code == "cn-psb":
         text = re.sub(r"\s", "", text)
-    for one in words:
-        assert one in text, one
+    for word in words:
+        assert word in text, word
 
 
 @pytest.mark.parametrize("code", ["cn-psb", "sg-spf"])
 def test_a_statute_says_where_its_text_was_read_if_not_at_its_source(tmp_path, code):
     chosen = reference.load_reference(code)
-    elsewhere = [one["read_at"] for one in chosen.offences if one.get("read_at")]
+    elsewhere = [offence["read_at"] for offence in chosen.offences if offence.get("read_at")]
     page = package_of(full_case(tmp_path / "run", chosen))["data/referral.html"].decode()
     assert elsewhere and all(one in page for one in elsewhere)
 

@@ -272,7 +272,11 @@ def test_only_reviewed_core_members_are_named_and_the_rest_is_counted(tmp_path):
     ):
         assert naming({path: files[f"data/{path}"]}, "+18885550123") == [path]
     requests = {path: one for path, one in files.items() if "/requests/" in path}
-    assert len(naming(requests, *(one.rpartition(":")[2] for one in IDS))) == len(requests) > 3
+    assert (
+        len(naming(requests, *(entity_id.rpartition(":")[2] for entity_id in IDS)))
+        == len(requests)
+        > 3
+    )
 
 
 def test_a_member_is_named_by_override_with_who_answers_and_why(tmp_path):
@@ -306,5 +310,7 @@ def test_members_that_only_a_left_out_one_ties_stop_it(tmp_path):
         one for one in tables["links"] if middle in (one["entity_a"], one["entity_b"])
     ]
     case = case_of(tmp_path / "run", tables)
-    assert [(one.code, one.answerable) for one in case.obstacles] == [("tie_left_out", True)]
+    assert [(obstacle.code, obstacle.answerable) for obstacle in case.obstacles] == [
+        ("tie_left_out", True)
+    ]
     assert case.tied_by_left_out == 3

@@ -26,7 +26,7 @@ def test_no_period_is_no_end():
 
 def test_every_member_is_asked_about_once(tmp_path):
     case = case_of(tmp_path / "run", rows())
-    asked = [one.member["entity_id"] for group in case.groups for one in group.members]
+    asked = [member.member["entity_id"] for group in case.groups for member in group.members]
     assert sorted(asked) == sorted(IDS)
     named = {group.provider.name for group in case.groups}
     assert "AnyDesk Software GmbH" in named and "Google LLC (Gmail)" in named
@@ -44,14 +44,14 @@ def test_letters_are_in_the_order_of_clock_and_confidence(tmp_path):
     for one, confidence in zip(tables["members"], (0.7, 0.9, 0.6, 0.8, 0.95), strict=True):
         one["confidence"] = confidence
     case = case_of(tmp_path / "run", tables)
-    found = [(one.priority(case.moment), one.confidence) for one in case.groups]
+    found = [(group.priority(case.moment), group.confidence) for group in case.groups]
     order = [(PRIORITIES.index(priority), -confidence) for priority, confidence in found]
     assert order == sorted(order) and found[0] == ("at once", 0.95)
 
 
 def test_an_account_that_was_paid_of_late_comes_at_once(tmp_path):
     case = case_of(tmp_path / "run", rows())
-    (bank,) = (one for one in case.groups if one.provider.kind == "bank")
+    (bank,) = (group for group in case.groups if group.provider.kind == "bank")
     paid = bank.members[0].member["last_seen"]
     assert bank.priority(paid + timedelta(days=3)) == "at once"
     assert bank.priority(paid + timedelta(days=60)) == "in turn"
@@ -60,8 +60,8 @@ def test_an_account_that_was_paid_of_late_comes_at_once(tmp_path):
 def test_a_request_names_its_identifiers_and_no_victim(tmp_path):
     drafts = letters(case_of(tmp_path / "run", rows()))
     whole = "\n".join(drafts.values())
-    for one in IDS:
-        assert whole.count(f". {english().identifier(one)}\n") == 1
+    for entity_id in IDS:
+        assert whole.count(f". {english().identifier(entity_id)}\n") == 1
     assert "FOR COMPLETION AND SIGNATURE" in whole and "v-1" not in whole and "A-1" not in whole
 
 
@@ -86,7 +86,7 @@ def test_no_letter_shows_one_institution_anothers_accounts(tmp_path):
     roles = ["payee"] * 5 + ["callback"] * 2 + ["lure_site"] * 4 + ["payee"] * 2
     drafts = letters(case_of(tmp_path / "run", rows(SEPARATE, roles)))
     values = [one.rpartition(":")[2] for one in SEPARATE]
-    named = {path: [one for one in values if one in text] for path, text in drafts.items()}
+    named = {path: [value for value in values if value in text] for path, text in drafts.items()}
     assert sorted(map(len, named.values())) == [1] * len(SEPARATE)
     whole = "\n".join(drafts.values())
     assert "1. ABA 026010090, account 62022802552\n" in whole
@@ -111,7 +111,7 @@ def test_a_letter_goes_to_who_keeps_the_records(tmp_path, entity_id, to):
     (group,) = (
         one
         for one in case.groups
-        if entity_id in (each.member["entity_id"] for each in one.members)
+        if entity_id in (member.member["entity_id"] for member in one.members)
     )
     assert group.provider.name.startswith(to)
     assert bool(group.provider.doubt) == ("to be confirmed" in to)
@@ -121,4 +121,4 @@ def test_epochs_of_a_number_are_one_providers(tmp_path):
     ids = [*IDS, f"{IDS[0]}#2"]
     case = case_of(tmp_path / "run", rows(ids, [*ROLES, "callback"]))
     (group,) = (g for g in case.groups if any(IDS[0] == h.member["entity_id"] for h in g.members))
-    assert {one.member["entity_id"] for one in group.members} == {IDS[0], f"{IDS[0]}#2"}
+    assert {member.member["entity_id"] for member in group.members} == {IDS[0], f"{IDS[0]}#2"}

@@ -41,8 +41,8 @@ def test_a_known_root():
 def test_a_seal_lists_every_file_and_can_be_read_again():
     package, entries = seal.parse_seal(seal.make_seal(FILES, {"reference": "r"}))
     assert package["reference"] == "r"
-    assert [one["path"] for one in entries] == sorted(FILES)
-    assert [len(one["chunks"]) for one in entries] == [1, 3, 0]
+    assert [entry["path"] for entry in entries] == sorted(FILES)
+    assert [len(entry["chunks"]) for entry in entries] == [1, 3, 0]
 
 
 @pytest.mark.parametrize(

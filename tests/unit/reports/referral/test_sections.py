@@ -39,7 +39,8 @@ def with_script(people):
     tables["mentions"] += [mention(IDS[0], f"B-{n}") for n in range(3)]
     ids = ["A-0", "A-1", "A-2", "B-0", "B-1", "B-2"][:people]
     tables["mentions"] += [
-        mention(SCRIPT, one, role="signalling", field="narrative", raw=WORDS) for one in ids
+        mention(SCRIPT, record_id, role="signalling", field="narrative", raw=WORDS)
+        for record_id in ids
     ]
     return tables
 
@@ -119,7 +120,7 @@ def test_a_thin_leaf_makes_no_mule_of_what_it_hangs_on(tmp_path):
 def test_what_two_established_identifiers_hang_on_is_said(tmp_path):
     tables = rows()
     middle, others = IDS[0], IDS[1:]
-    pairs = [(middle, one) for one in others] + [(others[0], others[1]), (others[2], others[3])]
+    pairs = [(middle, other) for other in others] + [(others[0], others[1]), (others[2], others[3])]
     tables["links"] = [link(a, b) for a, b in pairs]
     case = case_of(tmp_path / "run", tables)
     number = case.number[middle]
@@ -238,9 +239,11 @@ def test_dates_of_an_offer_are_said_to_be_of_the_week(tmp_path):
     assert page.count("Records of Microsoft are dated to the week alone") == 3
     letters = [text.decode() for path, text in files.items() if path.startswith("data/requests/")]
     # An institution learns it of what it keeps, and not whose records those are.
-    by_week = [one for one in letters if "can stand for its whole week" in one]
+    by_week = [letter for letter in letters if "can stand for its whole week" in letter]
     assert len(by_week) == 1 and "+18885550123" in by_week[0]
-    assert not [one for one in letters if "Microsoft" in one or "dated to the week" in one]
+    assert not [
+        letter for letter in letters if "Microsoft" in letter or "dated to the week" in letter
+    ]
     alone = package_of(case_of(tmp_path / "alone", rows()))
     assert not [path for path, text in alone.items() if b"dated to the week" in text]
 

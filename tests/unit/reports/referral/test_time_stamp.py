@@ -92,7 +92,7 @@ def roots(authority):
 def checked(package, token, given):
     (package / seal.TOKEN_FILE).write_bytes(token)
     result = verify_package(package, [KEY.public_key()], given)
-    return result, [(one.path, one.what) for one in result.findings]
+    return result, [(finding.path, finding.what) for finding in result.findings]
 
 
 def test_it_holds_by_its_authority_and_only_by_that(authority, package, token, tmp_path):
@@ -135,7 +135,7 @@ def test_an_altered_one_and_one_of_another_seal(authority, package, token):
 def test_one_that_was_asked_for_must_be_there(authority, package):
     (package / seal.TOKEN_FILE).unlink(missing_ok=True)
     result = verify_package(package, [KEY.public_key()], roots(authority))
-    assert [one.path for one in result.findings] == [seal.TOKEN_FILE]
+    assert [finding.path for finding in result.findings] == [seal.TOKEN_FILE]
 
 
 def test_the_command_prints_it(authority, package, token, tmp_path, capsys):

@@ -27,7 +27,7 @@ def package(files, tmp_path):
 
 
 def found(folder, keys=(PUBLIC,)):
-    return {(one.path, one.what) for one in verify_package(folder, keys).findings}
+    return {(finding.path, finding.what) for finding in verify_package(folder, keys).findings}
 
 
 def paths(folder):
@@ -45,7 +45,7 @@ def test_a_package_as_it_was_made_holds(package, files):
 @settings(draws(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_altered_byte_is_named_with_its_place(package, files, data):
-    name = data.draw(st.sampled_from(sorted(one for one in files if files[one])))
+    name = data.draw(st.sampled_from(sorted(file for file in files if files[file])))
     at = data.draw(st.integers(0, len(files[name]) - 1))
     flip = data.draw(st.integers(1, 255))
     content = bytearray(files[name])
@@ -62,7 +62,7 @@ def test_any_altered_byte_is_named_with_its_place(package, files, data):
         start, end = (int(word) for word in one.what.split(" bytes ")[1].split(" to "))
         assert start <= at <= end < len(content) and end - start < seal.CHUNK
     elif name != seal.QUERY_FILE:
-        assert {one.path for one in result.findings} & {
+        assert {finding.path for finding in result.findings} & {
             seal.SEAL_FILE,
             seal.SIGNATURE_FILE,
             seal.QUERY_FILE,
@@ -147,7 +147,7 @@ def test_a_manifest_that_names_a_path_outside_opens_nothing(package, tmp_path):
     (tmp_path / "x").write_bytes(b"secret")
     whole = json.loads((package / seal.SEAL_FILE).read_bytes())
     whole["files"].insert(0, seal.seal_entry("../x", b"secret"))
-    whole["files"].sort(key=lambda one: one["path"])
+    whole["files"].sort(key=lambda file: file["path"])
     whole["merkle_root"] = seal.merkle_root(whole["files"])
     forged = json.dumps(whole).encode()
     (package / seal.SEAL_FILE).write_bytes(forged)
@@ -170,7 +170,7 @@ def test_a_package_made_anew_with_another_key_does_not_hold(package):
     (package / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(forged))
     result = verify_package(package, [PUBLIC])
     assert not result.holds and result.signer is None
-    assert [one.path for one in result.findings] == [seal.SEAL_FILE]
+    assert [finding.path for finding in result.findings] == [seal.SEAL_FILE]
     assert verify_package(package, [other.public_key()]).holds
 
 
@@ -182,7 +182,7 @@ def test_a_partner_signs_for_itself_alone(files, package):
     of = {"amazon": [stranger], "microsoft": [PUBLIC]}
     result = verify_package(package, [], (), of)
     assert not result.holds and result.signer is None
-    assert [one.what for one in result.findings] == [
+    assert [finding.what for finding in result.findings] == [
         "is signed by microsoft, which it does not name as its issuer"
     ]
     assert not verify_package(package, [], (), {}).holds
@@ -206,7 +206,9 @@ def test_a_seal_that_names_another_key_than_signed_it_does_not_hold(package, fil
     (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(again, KEY))
     (package / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(again))
     result = verify_package(package, [PUBLIC])
-    assert [one.what for one in result.findings] == ["is signed by another key than it names"]
+    assert [finding.what for finding in result.findings] == [
+        "is signed by another key than it names"
+    ]
     assert not result.holds
 
 
@@ -234,7 +236,7 @@ def test_a_signature_file_that_says_the_same_in_other_bytes_is_named(package):
     for again in (whole + b" ", whole[:end] + bytes([other]) + whole[end + 1 :]):
         path.write_bytes(again)
         result = verify_package(package, [PUBLIC])
-        assert [one.path for one in result.findings] == [seal.SIGNATURE_FILE]
+        assert [finding.path for finding in result.findings] == [seal.SIGNATURE_FILE]
         assert not result.holds
 
 
