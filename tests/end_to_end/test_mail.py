@@ -43,7 +43,7 @@ def mails():
     inner = scam_mail(f"Hi {OTHERS[0]}, call {NUMBER}", To=OTHERS[0], number=3)
     said = f"Help.\n\n-----Original Message-----\nFrom: a@x.example\n\n{OTHERS[1]}: call {NUMBER}"
     quoted = scam_mail(said, From=OTHERS[1], Reply_To=OTHERS[1], To="phish@acme.example", number=4)
-    return [bytes(one) for one in (plain, kin, report(inner), quoted)]
+    return [bytes(message) for message in (plain, kin, report(inner), quoted)]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,9 @@ def test_a_stream_makes_the_same_of_it(batch, folder, tmp_path):
 def test_the_number_to_call_is_found_and_no_victims_address_is_shown(batch):
     output, _ = batch
     number = "18885550177"
-    assert "mentions" in {one for those in places_of(output, [number]).values() for one in those}
+    assert "mentions" in {
+        field for fields in places_of(output, [number]).values() for field in fields
+    }
     assert not places_of(output, [VICTIM, *OTHERS])
     assert set(places_of(output, [VICTIM, *OTHERS], owners=True)) <= {VICTIM}
 

@@ -89,12 +89,12 @@ def test_two_commands_lead_from_an_unknown_export_to_a_report(run, folder):
     assert (run / "report" / "index.html").exists()
     counts = Run.open(str(run)).manifest["counts"]["complaints"]
     assert (counts["accepted"], counts["rejected"], counts["read"]) == (59, 1, 60)
-    found = tables.read_table(str(run), ENTITIES, ["entity_id", "status"]).to_pylist()
-    status = {one["entity_id"]: one["status"] for one in found}
+    rows = tables.read_table(str(run), ENTITIES, ["entity_id", "status"]).to_pylist()
+    status = {row["entity_id"]: row["status"] for row in rows}
     assert status["domain:amzn-refund.support"] == "infrastructure"
     assert {"phone:+18885550123", "phone:+18775550144"} <= status.keys()
     members = tables.read_table(str(run), MEMBERS, ["entity_id"])["entity_id"].to_pylist()
-    assert not any("+34" in one or "secreta" in one for one in members)
+    assert not any("+34" in member or "secreta" in member for member in members)
 
 
 def test_nothing_of_the_victims_is_in_what_is_shown_or_written(run, folder, capsys):
@@ -107,8 +107,8 @@ def test_nothing_of_the_victims_is_in_what_is_shown_or_written(run, folder, caps
     rows = tables.read_table(str(run), COMPLAINTS, None).to_pylist()
     text += json.dumps([reject, rows], default=str)
     assert reject["code"] == "bad_timestamp"
-    for one in ("+34", "Clienta", "secreta", "Secreta", "28001"):
-        assert one not in text
+    for name in ("+34", "Clienta", "secreta", "Secreta", "28001"):
+        assert name not in text
 
 
 def test_a_stream_reads_the_same_by_the_map(run, folder):
@@ -122,7 +122,12 @@ def test_a_stream_reads_the_same_by_the_map(run, folder):
     (file,) = plan_input_files([str(folder / "in" / "complaints")], [], reading)
     _, planned = scan_file(file)
     stream, batch = (
-        [row for one in shards for _, rows in read_shard(one, reading) for row in rows.to_pylist()]
+        [
+            row
+            for shard in shards
+            for _, rows in read_shard(shard, reading)
+            for row in rows.to_pylist()
+        ]
         for shards in (watched, planned)
     )
     assert len(batch) == 60
@@ -136,10 +141,10 @@ def test_the_sheets_of_a_workbook_that_are_not_read_are_said_and_counted(tmp_pat
     pytest.importorskip("python_calamine")
     head = ["Case", "When", "Told to call"]
     rows = {"June": [head, ["A1", "2026-06-01T10:00:00Z", "+1 888 555 0101"]]}
-    other = [head if sheet else ["code", "meaning"], ["A2", "2026-05-01T10:00:00Z"]]
+    second_table = [head if sheet else ["code", "meaning"], ["A2", "2026-05-01T10:00:00Z"]]
     (tmp_path / "in" / "complaints").mkdir(parents=True)
     book = tmp_path / "in" / "complaints" / "a.xlsx"
-    write_workbook(book, {"May": other, "Notes": [["x"]], **rows})
+    write_workbook(book, {"May": second_table, "Notes": [["x"]], **rows})
     (tmp_path / "m.toml").write_text(
         'version = 1\nkind = "complaint"\nsource_org = "acme"\n[file]\nformat = "xlsx"\n'
         f'sheet = "{sheet}"\n[columns]\nCase = "complaint_id"\nWhen = "received_at"\n'
@@ -178,10 +183,10 @@ def test_the_run_says_by_which_map_and_zone_it_was_read(run, folder, capsys):
 
 
 def test_a_map_obeys_its_schema(run, folder):
-    given = tomllib.loads((folder / "nw.toml").read_text())
-    jsonschema.Draft202012Validator(map_schema()).validate(given)
+    settings = tomllib.loads((folder / "nw.toml").read_text())
+    jsonschema.Draft202012Validator(map_schema()).validate(settings)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.Draft202012Validator(map_schema()).validate(given | {"colour": "red"})
+        jsonschema.Draft202012Validator(map_schema()).validate(settings | {"colour": "red"})
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,7 @@ def test_a_map_obeys_its_schema(run, folder):
 def test_wrong_usage_is_one_line(run, folder, capsys, words, says):
     places = {"in": folder / "in", "map": folder / "nw.toml", "new": folder / "new"}
     capsys.readouterr()
-    assert cli.main([one.format_map(places) for one in words]) == 2
+    assert cli.main([word.format_map(places) for word in words]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and says in error
     assert not (folder / "new").exists()
@@ -226,21 +231,21 @@ def zipped(name, text):
 
 def read_by_map(tmp_path, data, *more):
     """The complaints of a run by the guessed map of the first file."""
-    for at, one in enumerate((data, *more)):
-        (tmp_path / f"{at}.csv").write_bytes(one)
+    for number, content in enumerate((data, *more)):
+        (tmp_path / f"{number}.csv").write_bytes(content)
     by = str(tmp_path / "map.toml")
     assert ringtrace("map", tmp_path / "0.csv", "--output", by, "--source-org", "acme") == 0
     words = ["batch", "--complaints", str(tmp_path / "*.csv"), "--map", by, *NOW]
     assert ringtrace(*words, "--output", tmp_path / "run") == 0
     run = Run.open(str(tmp_path / "run"))
     rows = tables.read_table(str(tmp_path / "run"), COMPLAINTS, None).to_pylist()
-    return run.manifest["counts"]["complaints"], {one["complaint_id"]: one for one in rows}
+    return run.manifest["counts"]["complaints"], {row["complaint_id"]: row for row in rows}
 
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_date_and_a_time_of_day_in_two_columns_are_one_time(tmp_path, swapped):
     order = [0, 2, 1, 3] if swapped else [0, 1, 2, 3]
-    table = [[row[at] for at in order] for row in [COLUMNS, *ROWS]]
+    table = [[row[place] for place in order] for row in [COLUMNS, *ROWS]]
     counts, rows = read_by_map(tmp_path, text_of(table).encode())
     assert counts["accepted"] == 40
     assert rows["R13"]["received_at"].isoformat() == "2026-06-14T14:13:00+00:00"
@@ -269,7 +274,7 @@ def test_titles_above_the_header_row_are_no_records(tmp_path, above, capsys):
     counts, rows = read_by_map(tmp_path, first, more, none)
     assert (counts["read"], counts["accepted"]) == (40, 40)
     assert rows.keys() == {row[0] for row in ROWS}
-    count = len([one for one in above if one])
+    count = len([cell for cell in above if cell])
     assert f"{count} row{'s' * (count > 1)} above the names" in capsys.readouterr().out
 
 
@@ -366,33 +371,36 @@ def _ticket(n, lost="499", site="amzn-refund.support"):
 
 def test_a_ticket_that_was_exported_twice_keeps_the_numbers_of_tickets(tmp_path, capsys):
     tickets = [_ticket(n) for n in range(30)]
-    found, said = _guessed(tmp_path, capsys, DESK, [*tickets, tickets[3], tickets[3]])
-    assert found["columns"]["Ticket ID"] == "complaint_id" and "CHECK complaint_id" not in said
-    other = [
+    guessed_map, said = _guessed(tmp_path, capsys, DESK, [*tickets, tickets[3], tickets[3]])
+    assert (
+        guessed_map["columns"]["Ticket ID"] == "complaint_id" and "CHECK complaint_id" not in said
+    )
+    more_tickets = [
         *tickets[3][:2],
         "another comment on this ticket, in words of its own",
         *tickets[3][3:],
     ]
     (tmp_path / "t.toml").unlink()
-    found, said = _guessed(tmp_path, capsys, DESK, [*tickets, other])
-    assert found["columns"]["Ticket ID"] == "ignore" and "CHECK complaint_id" in said
+    guessed_map, said = _guessed(tmp_path, capsys, DESK, [*tickets, more_tickets])
+    assert guessed_map["columns"]["Ticket ID"] == "ignore" and "CHECK complaint_id" in said
 
 
 def test_a_site_of_the_scammer_is_read_without_a_scheme(tmp_path, capsys):
     sites = ["amzn-refund.support", "don't remember", "https://win-help.example/x", ""]
     rows = [_ticket(n, site=sites[n % 4]) for n in range(40)]
-    found, said = _guessed(tmp_path, capsys, DESK, rows)
-    assert found["columns"]["Scam website"] == "url"
+    guessed_map, said = _guessed(tmp_path, capsys, DESK, rows)
+    assert guessed_map["columns"]["Scam website"] == "url"
     assert (
-        found["columns"]["Scam site host"] == "ignore" and "'Scam site host': is not read" in said
+        guessed_map["columns"]["Scam site host"] == "ignore"
+        and "'Scam site host': is not read" in said
     )
 
 
 def test_amounts_without_a_currency_are_pointed_out_and_those_with_one_keep_it(tmp_path, capsys):
     losses = ["$499.00", "CAD 500", "C$20", "1,250.00", "80 euros", "USD 2,000", "0", "n/a"]
     rows = [_ticket(n, lost=losses[n % 8]) for n in range(40)]
-    found, said = _guessed(tmp_path, capsys, DESK, rows)
-    assert "constants" not in found or "loss_currency" not in found["constants"]
+    guessed_map, said = _guessed(tmp_path, capsys, DESK, rows)
+    assert "constants" not in guessed_map or "loss_currency" not in guessed_map["constants"]
     assert "CHECK loss_currency: no column has it, and amounts of 'Amount lost'" in said
 
     path, by = tmp_path / "tickets.csv", tmp_path / "t.toml"
@@ -409,13 +417,13 @@ def test_amounts_without_a_currency_are_pointed_out_and_those_with_one_keep_it(t
     assert ringtrace(*words, tmp_path / "usd") == 0
     assert "without a currency" not in capsys.readouterr().err
     rows = tables.read_table(Run.open(tmp_path / "usd"), COMPLAINTS).to_pylist()
-    assert {(one["loss_currency"], int(one["loss_amount"])) for one in rows
-            if one["loss_amount"]} == {("USD", 499), ("CAD", 500), ("CAD", 20), ("USD", 1250),
+    assert {(row["loss_currency"], int(row["loss_amount"])) for row in rows
+            if row["loss_amount"]} == {("USD", 499), ("CAD", 500), ("CAD", 20), ("USD", 1250),
                                        ("EUR", 80), ("USD", 2000)}  # fmt: skip
 
 
 @pytest.mark.parametrize("odd", ["£50", "EUR 50"])
 def test_one_amount_in_another_currency_makes_no_constant(tmp_path, capsys, odd):
     rows = [_ticket(n, lost=odd if n == 7 else "$80") for n in range(40)]
-    found, _ = _guessed(tmp_path, capsys, DESK, rows)
-    assert "loss_currency" not in found.get("constants", {})
+    guessed_map, _ = _guessed(tmp_path, capsys, DESK, rows)
+    assert "loss_currency" not in guessed_map.get("constants", {})

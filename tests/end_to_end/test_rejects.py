@@ -41,8 +41,8 @@ def reject(**fields):
 
 def stored(rows):
     """Rows of rejects/ in the order of its key."""
-    whole = [{name: one.get(name) for name in REJECT.names} for one in rows]
-    return sorted(whole, key=lambda one: (one["source"], one["position"]))
+    whole = [{name: row.get(name) for name in REJECT.names} for row in rows]
+    return sorted(whole, key=lambda row: (row["source"], row["position"]))
 
 
 def correct(folder, *pairs):
@@ -58,22 +58,22 @@ def test_a_corrected_row_of_each_layout_is_accepted(tmp_path):
     late, sound = "2024-03-01 half past nine", "2024-03-01T09:30:00Z"
     narrative = 'said "hello",\nthen = hung up'
     rows = [complaint(n, received_at=late, narrative=narrative) for n in range(8)]
-    given = tmp_path / "given"
-    given.mkdir()
-    jsonl(given / "lines.jsonl", rows[:2])
-    (given / "array.json").write_text(json.dumps(rows[2:4], indent=2))
-    pq.write_table(pa.Table.from_pylist(rows[4:6]), given / "rows.parquet")
-    with (given / "cells.csv").open("w", newline="") as file:
+    inputs = tmp_path / "given"
+    inputs.mkdir()
+    jsonl(inputs / "lines.jsonl", rows[:2])
+    (inputs / "array.json").write_text(json.dumps(rows[2:4], indent=2))
+    pq.write_table(pa.Table.from_pylist(rows[4:6]), inputs / "rows.parquet")
+    with (inputs / "cells.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows[6:])
     header, first, *_ = (EXAMPLES / "ftc_dnc_excerpt.csv").read_text().splitlines()
     day = first.split(",")[1].split(" ")[0]
-    (given / "dnc.csv").write_text(f"{header}\n{first.replace(day, 'someday', 1)}\n")
+    (inputs / "dnc.csv").write_text(f"{header}\n{first.replace(day, 'someday', 1)}\n")
     calls = jsonl(tmp_path / "calls.jsonl", [call(1, started_at=late), call(2)])
 
     output, out = tmp_path / "run", tmp_path / "out"
-    manifest = run(output, "--complaints", given, "--calls", calls, status=1)
+    manifest = run(output, "--complaints", inputs, "--calls", calls, status=1)
     assert manifest["counts"]["complaints"]["rejected"] == 9
     assert ringtrace("rejects", output, "--output", out) == 0
 
@@ -105,24 +105,24 @@ def test_a_corrected_row_of_each_layout_is_accepted(tmp_path):
 def test_the_fcc_export_comes_back_as_the_array_that_it_was(tmp_path):
     source = json.loads(real("fcc/fcc_unwanted_calls_2rows.json").read_text())
     rows = [
-        reject(format="fcc", raw=json.dumps(one, indent=1), raw_bytes=1, position=n)
-        for n, one in enumerate(source, 1)
+        reject(format="fcc", raw=json.dumps(ticket, indent=1), raw_bytes=1, position=n)
+        for n, ticket in enumerate(source, 1)
     ]
     assert rejects.write_rejects(stored(rows), tmp_path / "out") == 2
     path = tmp_path / "out/complaints/a.json"
     assert json.loads(path.read_text()) == source
-    (found,) = plan_input_files([str(path)], [], ReadOptions())
-    assert found.format == "fcc"
+    (planned,) = plan_input_files([str(path)], [], ReadOptions())
+    assert planned.format == "fcc"
     assert [line_of(tmp_path / "out", row) for row in why(tmp_path / "out")] == [b"{", b"{"]
 
 
 @pytest.mark.parametrize("name", ["ftc_dnc", "ftc_foia_irs", "ftc_point_of_no_entry"])
 def test_every_csv_comes_back_under_a_header_that_is_recognized(tmp_path, name):
-    (given,) = plan_input_files([str(EXAMPLES / f"{name}_excerpt.csv")], [], ReadOptions())
-    row = reject(format=given.format, raw="a,b", raw_bytes=3)
+    (planned,) = plan_input_files([str(EXAMPLES / f"{name}_excerpt.csv")], [], ReadOptions())
+    row = reject(format=planned.format, raw="a,b", raw_bytes=3)
     assert rejects.write_rejects(stored([row]), tmp_path / "out") == 1
-    (found,) = plan_input_files([str(tmp_path / "out/complaints/a.csv")], [], ReadOptions())
-    assert (found.format, found.has_header) == (given.format, True)
+    (again,) = plan_input_files([str(tmp_path / "out/complaints/a.csv")], [], ReadOptions())
+    assert (again.format, again.has_header) == (planned.format, True)
 
 
 def test_bytes_that_are_not_utf_8_come_back_as_they_were(tmp_path):

@@ -93,33 +93,54 @@ def not_before(when):
 
 
 PACKAGES = {
-    "a byte": (lambda one: flip(one / STIX), f"{STIX}: was altered somewhere in bytes 4096"),
+    "a byte": (
+        lambda package: flip(package / STIX),
+        f"{STIX}: was altered somewhere in bytes 4096",
+    ),
     "cut": (
-        lambda one: (one / BAG).write_bytes((one / BAG).read_bytes()[:-3]),
+        lambda package: (package / BAG).write_bytes((package / BAG).read_bytes()[:-3]),
         "ends 3 bytes early",
     ),
-    "emptied": (lambda one: (one / BAG).write_bytes(b""), f"{BAG}: is empty: all of its"),
-    "removed": (lambda one: (one / BAG).unlink(), f"{BAG}: is missing ("),
-    "added": (lambda one: (one / "data/x.csv").write_text("x"), "data/x.csv: was added (1 bytes)"),
-    "folder": (lambda one: (one / "data/new").mkdir(), "data/new: is an empty folder"),
-    "deep": (lambda one: (one / "/".join("d" * 40)).mkdir(parents=True), "deeper than any of a"),
-    "link": (lambda one: (one / "x").symlink_to(one / BAG), "x: is a symbolic link"),
-    "seal": (lambda one: flip(one / seal.SEAL_FILE), "seal.json: was altered after it was signed"),
-    "no seal": (lambda one: (one / seal.SEAL_FILE).unlink(), "seal.json: is missing"),
-    "emptied seal": (lambda one: (one / seal.SEAL_FILE).write_bytes(b""), "seal.json: is empty"),
-    "not signed": (lambda one: (one / seal.SIGNATURE_FILE).unlink(), "seal.json.sig: is missing"),
+    "emptied": (lambda package: (package / BAG).write_bytes(b""), f"{BAG}: is empty: all of its"),
+    "removed": (lambda package: (package / BAG).unlink(), f"{BAG}: is missing ("),
+    "added": (
+        lambda package: (package / "data/x.csv").write_text("x"),
+        "data/x.csv: was added (1 bytes)",
+    ),
+    "folder": (lambda package: (package / "data/new").mkdir(), "data/new: is an empty folder"),
+    "deep": (
+        lambda package: (package / "/".join("d" * 40)).mkdir(parents=True),
+        "deeper than any of a",
+    ),
+    "link": (lambda package: (package / "x").symlink_to(package / BAG), "x: is a symbolic link"),
+    "seal": (
+        lambda package: flip(package / seal.SEAL_FILE),
+        "seal.json: was altered after it was signed",
+    ),
+    "no seal": (lambda package: (package / seal.SEAL_FILE).unlink(), "seal.json: is missing"),
+    "emptied seal": (
+        lambda package: (package / seal.SEAL_FILE).write_bytes(b""),
+        "seal.json: is empty",
+    ),
+    "not signed": (
+        lambda package: (package / seal.SIGNATURE_FILE).unlink(),
+        "seal.json.sig: is missing",
+    ),
     "emptied signature": (
-        lambda one: (one / seal.SIGNATURE_FILE).write_bytes(b""),
+        lambda package: (package / seal.SIGNATURE_FILE).write_bytes(b""),
         "seal.json.sig: is empty: the package is not signed",
     ),
-    "emptied query": (lambda one: (one / seal.QUERY_FILE).write_bytes(b""), "tsq: is empty"),
+    "emptied query": (
+        lambda package: (package / seal.QUERY_FILE).write_bytes(b""),
+        "tsq: is empty",
+    ),
     "another partner": (
-        lambda one: resealed(one, THEIRS),
+        lambda package: resealed(package, THEIRS),
         "is signed by microsoft, which it does not name as its issuer",
     ),
-    "a stranger": (lambda one: resealed(one, STRANGER), "which is not trusted"),
+    "a stranger": (lambda package: resealed(package, STRANGER), "which is not trusted"),
     "another key named": (
-        lambda one: resealed(one, KEY, key_id="0" * 64),
+        lambda package: resealed(package, KEY, key_id="0" * 64),
         "is signed by another key than it names",
     ),
     "void": (void_since(NOW), "is signed by a key that is void from 2026-06-02T00:00Z on"),
@@ -129,7 +150,7 @@ PACKAGES = {
         "was signed before its key was valid, from 2024-05-02",
     ),
     "sealed at no time": (
-        lambda one: resealed(one, KEY, sealed_at="0001-01-01T00:00:00+23:00"),
+        lambda package: resealed(package, KEY, sealed_at="0001-01-01T00:00:00+23:00"),
         "names no time at which it was sealed",
     ),
 }
@@ -166,7 +187,9 @@ OFFER = fuzz_readers.offer()
 
 
 def accept(*folders, now=NOW):
-    return signed_files.accept_offers([str(one) for one in folders], "amazon", {"amazon"}, now)
+    return signed_files.accept_offers(
+        [str(folder) for folder in folders], "amazon", {"amazon"}, now
+    )
 
 
 def altered(folder):
@@ -305,8 +328,8 @@ def test_what_a_void_key_signed_is_shown_as_void(home, tmp_path, capsys):
 
 def test_an_offer_of_before_keys_were_named_is_taken(home, tmp_path):
     signed(tmp_path / "offer", "offer.json", signing.canonical_json(OFFER))
-    (one,) = accept(tmp_path / "offer").offers
-    assert one.content.key_id is None
+    (accepted,) = accept(tmp_path / "offer").offers
+    assert accepted.content.key_id is None
 
 
 # Corrections and lists of keys.
@@ -324,7 +347,9 @@ def listed(key, *, name=None, **times):
 
 def key_list(*keys):
     return KeyList(
-        "microsoft", fuzz_readers.ISSUED, tuple(sorted(keys, key=lambda one: one.key_id))
+        "microsoft",
+        fuzz_readers.ISSUED,
+        tuple(sorted(keys, key=lambda named_key: named_key.key_id)),
     )
 
 
@@ -443,46 +468,44 @@ def decided(home, world, tmp_path):
 
 def changed(file, change):
     """The file with its rows, as cells by column, changed."""
-    found = list(csv.DictReader(io.StringIO(file.read_text())))
-    columns = list(found[0])
-    found = change(found) or found
+    rows = list(csv.DictReader(io.StringIO(file.read_text())))
+    columns = list(rows[0])
+    rows = change(rows) or rows
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(found)
+    writer.writerows(rows)
     file.write_text(out.getvalue())
 
 
 def edit(row, **cells):
-    return lambda found: found[row].update(cells)
+    return lambda rows: rows[row].update(cells)
 
 
-def other_members(found):
+def other_members(rows):
     members = [f"phone:{RING[2]}"]
-    found[1].update(
-        members=json.dumps(members), members_digest=members_digest(members), used='[""]'
-    )
+    rows[1].update(members=json.dumps(members), members_digest=members_digest(members), used='[""]')
 
 
-def swap_signatures(found):
-    one, other = found[2], found[3]
-    one["signature"], other["signature"] = other["signature"], one["signature"]
+def swap_signatures(rows):
+    first, second = rows[2], rows[3]
+    first["signature"], second["signature"] = second["signature"], first["signature"]
 
 
 def strip(row):
     return edit(row, previous="", key_id="", signature="")
 
 
-def swap(one, other):
-    def change(found):
-        found[one], found[other] = found[other], found[one]
+def swap(first, second):
+    def change(rows):
+        rows[first], rows[second] = rows[second], rows[first]
 
     return change
 
 
 def remove(row):
-    def change(found):
-        del found[row]
+    def change(rows):
+        del rows[row]
 
     return change
 
@@ -522,7 +545,7 @@ def test_a_decisions_file(decided, world, capsys, name):
 COPIES = {
     "the last cut off": remove(3),
     "the last signature": strip(3),
-    "all cut off": lambda found: found[:1],
+    "all cut off": lambda rows: rows[:1],
 }
 
 
@@ -588,15 +611,15 @@ def test_two_people_confirm(home, world, tmp_path, capsys, monkeypatch):
 
 def test_two_people_answer_for_an_override(home, tmp_path):
     (home / "policy.toml").write_text('two_people = ["override"]\n')
-    own, other, stranger = (tmp_path / f"{name}.pem" for name in ("own", "other", "stranger"))
-    for path, key in ((own, key_store.own_key()), (other, KEY), (stranger, STRANGER)):
+    own, partner, stranger = (tmp_path / f"{name}.pem" for name in ("own", "other", "stranger"))
+    for path, key in ((own, key_store.own_key()), (partner, KEY), (stranger, STRANGER)):
         path.write_bytes(signing.private_pem(key))
         path.chmod(0o600)
-    assert who_answers("Ada Cole", "Tom Lee", str(other)) == "Ada Cole and Tom Lee"
+    assert who_answers("Ada Cole", "Tom Lee", str(partner)) == "Ada Cole and Tom Lee"
     for second, path, says in (
         (None, None, "your policy asks for two people"),
         ("Tom Lee", None, "go together"),
-        ("ada  COLE", other, "another person than the author"),
+        ("ada  COLE", partner, "another person than the author"),
         ("Tom Lee", own, "is no other key that you trust"),
         ("Tom Lee", stranger, "is no other key that you trust"),
     ):
@@ -637,21 +660,21 @@ def test_a_megabyte_of_any_file_is_read_in_time():
         for kind in ("call", "complaint")
     ]
     ids = sorted(f"domain:{n:06d}.example" for n in range(9_000))
-    entities = [replace(OFFER.entities[0], entity_id=one) for one in ids]
+    entities = [replace(OFFER.entities[0], entity_id=entity_id) for entity_id in ids]
     large = replace(
         OFFER,
         entities=tuple(entities),
-        evidence=tuple(sorted(evidence, key=lambda one: (one.week, one.kind))),
+        evidence=tuple(sorted(evidence, key=lambda counted: (counted.week, counted.kind))),
         clusters=(replace(OFFER.clusters[0], countries=(), elsewhere=None, losses=()),),
     )
     content = signing.letter_bytes(large, fuzz_readers.KEY)
     assert len(content) > 900_000
-    for one in fuzz_readers.specimens():
+    for specimen in fuzz_readers.specimens():
         for mutant in (content, b"[" * 2**20, b"[1," * 2**18, b'{"a":' * 2**17, b"9" * 2**20):
             before = time.process_time()
-            with suppress(*one.errors):
-                one.read(mutant, signing.sign_detached(mutant, fuzz_readers.KEY))
-            assert time.process_time() - before < 20, one.name
+            with suppress(*specimen.errors):
+                specimen.read(mutant, signing.sign_detached(mutant, fuzz_readers.KEY))
+            assert time.process_time() - before < 20, specimen.name
 
 
 def test_a_consent_by_a_key_that_is_void_releases_nothing(home, tmp_path):
@@ -688,9 +711,9 @@ def test_what_a_partner_sends_to_be_consented_to_is_ids_or_refused(home, tmp_pat
 @pytest.mark.parametrize("name", ["offer.json", "revocation.json"])
 def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, capsys, name):
     os.mkfifo(tmp_path / name)
-    for given in (tmp_path, tmp_path / name):
+    for path in (tmp_path, tmp_path / name):
         with pytest.raises(UsageError, match=r"no regular file|No such file"):
-            signed_files.read_signed(str(given), signed_files.OFFER_FILES)
+            signed_files.read_signed(str(path), signed_files.OFFER_FILES)
     (tmp_path / "zero").symlink_to("/dev/zero")
     with pytest.raises(UsageError, match="no regular file"):
         signed_files.read_signed(str(tmp_path / "zero"), signed_files.OFFER_FILES)

@@ -27,18 +27,18 @@ def world(tmp_path_factory):
     (folder / "in" / SIMULATED_NAME).unlink()  # a join does not know that a world is simulated
     companies = []
     for org in ("amazon", "microsoft"):
-        one = Company(
+        company = Company(
             org=org,
             home=folder / f"home-{org}",
             complaints=folder / "in" / "complaints" / f"{org}.jsonl",
             calls=folder / "in" / "calls" / f"{org}.jsonl",
             run=folder / org,
         )
-        files = ["--complaints", one.complaints, "--calls", one.calls]
+        files = ["--complaints", company.complaints, "--calls", company.calls]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(key_store.HOME_VARIABLE, str(one.home))
-            assert ringtrace("batch", *files, "--output", one.run, "--now", CLOCK) == 0
-        companies.append(one)
+            patch.setenv(key_store.HOME_VARIABLE, str(company.home))
+            assert ringtrace("batch", *files, "--output", company.run, "--now", CLOCK) == 0
+        companies.append(company)
     whole = World(folder / "in", *companies)
     trust_key(whole.amazon, whole.microsoft)
     trust_key(whole.microsoft, whole.amazon)

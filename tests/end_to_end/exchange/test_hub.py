@@ -104,21 +104,23 @@ def collect(world: HubWorld, day: int, month: int = 6):
 def entries(feed):
     """The rows of entries.csv, disputes left out."""
     with (feed / "entries.csv").open() as lines:
-        return [one for one in csv.DictReader(lines) if one["role"] != "dispute"]
+        return [row for row in csv.DictReader(lines) if row["role"] != "dispute"]
 
 
 def offered(feed):
-    return {one["entity_id"] for one in json.loads((feed / "offer.json").read_bytes())["entities"]}
+    return {
+        entity["entity_id"] for entity in json.loads((feed / "offer.json").read_bytes())["entities"]
+    }
 
 
 def own_entry(world, org, others=False):
     """An entry that the organisation alone names: its id and identifier."""
     rows = entries(pull(world, org, name=f"look-{org}"))
-    names = Counter(one["entity_id"] for one in rows)
+    names = Counter(row["entity_id"] for row in rows)
     return next(
-        (one["entry"], one["entity_id"])
-        for one in rows
-        if (one["contributor"] == "own") != others and names[one["entity_id"]] == 1
+        (row["entry"], row["entity_id"])
+        for row in rows
+        if (row["contributor"] == "own") != others and names[row["entity_id"]] == 1
     )
 
 
@@ -140,18 +142,18 @@ def join(world, org, feed, output, day=3):
 def from_hub(run):
     where = pc.field("source_org") == "acx"
     rows = tables.read_table(run, MENTIONS, ["entity_id"], where)
-    return {without_epoch(one) for one in rows["entity_id"].to_pylist()}
+    return {without_epoch(row) for row in rows["entity_id"].to_pylist()}
 
 
 def test_what_two_publish_is_evidence_in_the_join_of_the_third(joined):
     world, feed = joined, joined.folder / "feed-amazon-6-3"
     rows = entries(feed)
-    assert len({one["contributor"] for one in rows}) == 3  # own, and two tokens
-    own = {one["entity_id"] for one in rows if one["contributor"] == "own"}
-    others = {one["entity_id"] for one in rows if one["contributor"] != "own"}
+    assert len({row["contributor"] for row in rows}) == 3  # own, and two tokens
+    own = {row["entity_id"] for row in rows if row["contributor"] == "own"}
+    others = {row["entity_id"] for row in rows if row["contributor"] != "own"}
     assert offered(feed) == others and own - others
     seen = from_hub(world.folder / "joint")
-    assert len(seen) > 10 and seen <= {without_epoch(one) for one in others}
+    assert len(seen) > 10 and seen <= {without_epoch(entity) for entity in others}
 
 
 def test_nothing_but_reviewed_core_of_confirmed_clusters_is_published(world):
@@ -163,20 +165,20 @@ def test_nothing_but_reviewed_core_of_confirmed_clusters_is_published(world):
     for org in ORGS:
         members = tables.read_table(world.run(org), MEMBERS).to_pylist()
         clusters = tables.read_table(world.run(org), CLUSTERS, ["cluster_id", "status"])
-        status = {one["cluster_id"]: one["status"] for one in clusters.to_pylist()}
+        status = {cluster["cluster_id"]: cluster["status"] for cluster in clusters.to_pylist()}
         thin = set(pa.array(thin_clusters(world.run(org))).to_pylist())
-        confirmed = {one for one, what in status.items() if what == "confirmed"} - thin
-        may = {one["entity_id"] for one in members if is_reviewed_core(one)
-               and one["cluster_id"] in confirmed}  # fmt: skip
+        confirmed = {entity for entity, state in status.items() if state == "confirmed"} - thin
+        may = {member["entity_id"] for member in members if is_reviewed_core(member)
+               and member["cluster_id"] in confirmed}  # fmt: skip
         published = {entity for entity, _ in world.record(org)["own"].values()}
         assert published and published <= may
 
 
 def test_what_one_of_two_takes_back_makes_earlier_feeds_void(world, capsys):
-    rows = [one for one in entries(pull(world, "amazon")) if one["contributor"] != "own"]
-    names = Counter(one["entity_id"] for one in rows)
-    entry = next(one["entry"] for one in rows if names[one["entity_id"]] == 2
-                 and one["entry"] in world.record("google")["own"])  # fmt: skip
+    rows = [row for row in entries(pull(world, "amazon")) if row["contributor"] != "own"]
+    names = Counter(row["entity_id"] for row in rows)
+    entry = next(row["entry"] for row in rows if names[row["entity_id"]] == 2
+                 and row["entry"] in world.record("google")["own"])  # fmt: skip
     assert world.do("google", "withdraw", entry, day=3) == 0
     collect(world, 3)
     capsys.readouterr()
@@ -188,11 +190,11 @@ def test_what_one_of_two_takes_back_makes_earlier_feeds_void(world, capsys):
 
 def test_a_record_of_a_version_before_has_identifiers_that_others_claim(world, capsys):
     feed = pull(world, "amazon")
-    of = defaultdict(list)
-    for one in entries(feed):
-        of[one["entity_id"]].append((one["contributor"] == "own", one["entry"]))
-    entry = next(those[0][1] for those in map(sorted, of.values())
-                 if [own for own, _ in those] == [False, True])  # fmt: skip
+    by_actor = defaultdict(list)
+    for row in entries(feed):
+        by_actor[row["entity_id"]].append((row["contributor"] == "own", row["entry"]))
+    entry = next(names[0][1] for names in map(sorted, by_actor.values())
+                 if [own for own, _ in names] == [False, True])  # fmt: skip
     path, record = world.home("amazon") / "hubs" / "acx.json", world.record("amazon")
     record["feeds"] = {sha: [ends, *sorted(offered(feed))] for sha, (ends, *_) in
                        record["feeds"].items()}  # fmt: skip
@@ -211,22 +213,22 @@ def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path, capsy
     assert world.do("google", "publish", day=2) == 0
     collect(world, 2)
     of_actor = defaultdict(dict)
-    for one in entries(pull(world, "google", day=3)):
-        of_actor[one["actor"]][one["entity_id"]] = one["entry"]
+    for row in entries(pull(world, "google", day=3)):
+        of_actor[row["actor"]][row["entity_id"]] = row["entry"]
     phone, changed = next(
-        (name, those) for those in of_actor.values() if len(those) > 1
-        for name in those if name.startswith("phone:")
+        (name, names) for names in of_actor.values() if len(names) > 1
+        for name in names if name.startswith("phone:")
     )  # fmt: skip
-    other = next(those for those in of_actor.values() if those is not changed)
+    another_actor = next(names for names in of_actor.values() if names is not changed)
     victims = tmp_path / "victims.csv"
     victims.write_text(f"phone,email,country\n{without_epoch(phone)[6:]},,US\n")
     assert world.do("google", "publish", "--victims", victims, day=4) == 0
     collect(world, 4)
-    assert world.do("google", "withdraw", *other.values(), day=5) == 0
+    assert world.do("google", "withdraw", *another_actor.values(), day=5) == 0
     collect(world, 5)
     assert world.do("google", "publish", "--victims", victims, day=12) == 0
     collect(world, 12)
-    tokens = {one["contributor"] for one in entries(pull(world, "amazon", day=13))}
+    tokens = {row["contributor"] for row in entries(pull(world, "amazon", day=13))}
     assert len(tokens) == 2
     assert world.do("google", "publish", day=14) == 0
     collect(world, 14)
@@ -243,13 +245,13 @@ def test_what_was_published_is_withdrawn_without_the_record_of_it(world, capsys)
     assert "withdrawn by the ids of its entries" in refusal(capsys)
     assert world.do("microsoft", "withdraw", entry, day=3) == 0
     assert "you did not publish it from here" in capsys.readouterr().out
-    other, _ = own_entry(world, "google")
-    assert world.do("amazon", "withdraw", other, day=3) == 0
+    foreign, _ = own_entry(world, "google")
+    assert world.do("amazon", "withdraw", foreign, day=3) == 0
     capsys.readouterr()
     assert world.do(HOST, "collect", day=3) == 1
-    assert f"withdraws {other}, which is no entry of amazon" in capsys.readouterr().out
-    names = {one["entry"] for one in entries(pull(world, "amazon", day=4))}
-    assert entry not in names and other in names
+    assert f"withdraws {foreign}, which is no entry of amazon" in capsys.readouterr().out
+    names = {row["entry"] for row in entries(pull(world, "amazon", day=4))}
+    assert entry not in names and foreign in names
     # What it claims again is refused as long as it is there, and it is told so.
     (world.home("microsoft") / "hubs" / "acx.json").unlink()
     capsys.readouterr()
@@ -266,10 +268,10 @@ def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
     assert entity not in offered(pull(world, "google", day=4))
     owner = next(org for org in ORGS if entry in world.record(org)["own"])
     with (pull(world, owner, day=4) / "entries.csv").open() as lines:
-        dispute = next(one["entry"] for one in csv.DictReader(lines) if one["role"] == "dispute")
+        dispute = next(row["entry"] for row in csv.DictReader(lines) if row["role"] == "dispute")
     # Nobody but the contributor answers.
-    other = next(org for org in ORGS if org not in (owner, "google"))
-    assert world.do(other, "dispute", dispute, "--answer", day=4) == 2
+    third = next(org for org in ORGS if org not in (owner, "google"))
+    assert world.do(third, "dispute", dispute, "--answer", day=4) == 2
     assert "no dispute of an entry of yours" in refusal(capsys)
     assert world.do(owner, "dispute", dispute, "--answer", day=4) == 0
     collect(world, 4)
@@ -280,11 +282,11 @@ def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
     capsys.readouterr()
     assert world.do(HOST, "collect", day=5) == 1
     assert f"disputes {entry} a second time" in capsys.readouterr().out
-    assert entity not in offered(pull(world, other, day=6))
+    assert entity not in offered(pull(world, third, day=6))
     # Without an answer it is out.
     collect(world, 20)
-    feed = pull(world, other, day=21)
-    assert entry not in {one["entry"] for one in entries(feed)}
+    feed = pull(world, third, day=21)
+    assert entry not in {row["entry"] for row in entries(feed)}
 
 
 def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
@@ -297,7 +299,7 @@ def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
     owner = next(org for org in ORGS if entry in world.record(org)["own"])
     feed = pull(world, owner, day=4)
     with (feed / "entries.csv").open() as lines:
-        (row,) = [one for one in csv.DictReader(lines) if one["role"] == "dispute"]
+        (row,) = [row for row in csv.DictReader(lines) if row["role"] == "dispute"]
     # By whose hand it came shows as a token, for whom by the reference.
     assert row["contributor"] == "shop-114" and row["entity_id"] == entity
     line = (world.hub / "log" / "2026-06-03.jsonl").read_bytes()
@@ -309,14 +311,14 @@ def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
 
 
 def test_two_letters_of_one_second_are_both_taken_and_neither_twice(world, capsys):
-    rows = [one for one in entries(pull(world, "google")) if one["contributor"] != "own"]
-    for one in rows[:2]:
-        assert world.do("google", "dispute", one["entry"], day=3) == 0
-    kept = [shutil.copy2(one, world.folder) for one in sealed(world)]
+    rows = [row for row in entries(pull(world, "google")) if row["contributor"] != "own"]
+    for row in rows[:2]:
+        assert world.do("google", "dispute", row["entry"], day=3) == 0
+    kept = [shutil.copy2(path, world.folder) for path in sealed(world)]
     collect(world, 3)
     assert "2 letters, 2 lines" in capsys.readouterr().out
-    for one in kept:
-        shutil.copy2(one, world.hub / "inbox")
+    for row in kept:
+        shutil.copy2(row, world.hub / "inbox")
     assert world.do("google", "dispute", rows[2]["entry"], day=3) == 0
     capsys.readouterr()
     assert world.do(HOST, "collect", day=4) == 1
@@ -332,11 +334,11 @@ def test_times_of_files_say_a_day_and_no_more(empty):
         words = ["exchange", "hub", "publish", world.run(org), world.hub]
         assert world.at(org, *words, *when) == 0
     midnight = datetime(2026, 6, 2, tzinfo=UTC).timestamp()
-    assert {one.stat().st_mtime for one in sealed(world)} == {midnight}
-    assert len({one.stat().st_mode for one in sealed(world)}) == 1
+    assert {path.stat().st_mtime for path in sealed(world)} == {midnight}
+    assert len({path.stat().st_mode for path in sealed(world)}) == 1
     collect(world, 2)
     for folder in ("log", "heads"):
-        assert {one.stat().st_mtime for one in (world.hub / folder).iterdir()} == {midnight}
+        assert {path.stat().st_mtime for path in (world.hub / folder).iterdir()} == {midnight}
     lines = (world.hub / "log" / "2026-06-02.jsonl").read_text()
     assert not re.search(r"\dT\d\d:", lines)
 
@@ -366,12 +368,12 @@ def test_a_full_disk_at_any_write_leaves_the_hub_as_it_was(
 ):
     world = empty
     others = ORGS if word == "collect" else ("amazon", "google")
-    for one in others:
-        assert world.do(one, "publish", day=2) == 0
+    for name in others:
+        assert world.do(name, "publish", day=2) == 0
     if word != "collect":
         collect(world, 2)
         assert world.do("amazon", "withdraw", "--all", day=3) == 0
-    words = [world.folder / one if one == "feed" else one for one in words]
+    words = [world.folder / part if part == "feed" else part for part in words]
     before = snapshot_of(world)
     failed = 0
     for step in range(1, 100):
@@ -397,8 +399,8 @@ def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, cap
     assert world.do("amazon", "dispute", entry, day=3) == 0
     collect(world, 3)
     _, gone = next(
-        (name, one) for name, (one, _) in world.record("microsoft")["own"].items()
-        if one != entity and "#" not in one
+        (name, own_name) for name, (own_name, _) in world.record("microsoft")["own"].items()
+        if own_name != entity and "#" not in own_name
     )  # fmt: skip
     source = world.run("microsoft").resolve().parent
     decisions = world.folder / "more.csv"
@@ -418,15 +420,15 @@ def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, cap
     assert "renews" in capsys.readouterr().out
     collect(world, 4)
     rows = entries(pull(world, "amazon", day=5))
-    assert gone not in {one["entity_id"] for one in rows if one["contributor"] != "own"} or (
-        gone in {one["entity_id"] for one in rows if one["status"] == "live"}
-    )
-    frozen = [one for one in rows if one["entity_id"] == entity]
-    assert [one["status"] for one in frozen] == ["frozen"]
+    assert gone not in {
+        entry_row["entity_id"] for entry_row in rows if entry_row["contributor"] != "own"
+    } or (gone in {entry_row["entity_id"] for entry_row in rows if entry_row["status"] == "live"})
+    frozen = [entry_row for entry_row in rows if entry_row["entity_id"] == entity]
+    assert [row["status"] for row in frozen] == ["frozen"]
     assert gone not in {
         entity
         for name, (entity, _) in world.record("microsoft")["own"].items()
-        if name in {one["entry"] for one in rows}
+        if name in {entry_row["entry"] for entry_row in rows}
     }
     words = ["health", run, "--decisions", decisions, "--now", "2026-06-05T00:00:00Z"]
     world.at("microsoft", *words)
@@ -443,16 +445,20 @@ def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world, capsys
     letter = shutil.copy2(sealed(world)[0], world.folder / "kept.sealed")
     collect(world, 3)
     # A member of another folder's list, whose key the host's list does not have.
-    other = world.copy(world.folder / "other") if (world.folder / "other").mkdir() is None else None
-    (other.home("google") / "own.pem").unlink()
-    for path in (other.home("google") / "hubs").iterdir():
+    second_copy = (
+        world.copy(world.folder / "other") if (world.folder / "other").mkdir() is None else None
+    )
+    (second_copy.home("google") / "own.pem").unlink()
+    for path in (second_copy.home("google") / "hubs").iterdir():
         path.unlink()
-    assert other.at("google", "keys", "export", "--output", other.folder / "new.pem") == 0
-    add = ["--add", "google", "--pem", other.folder / "new.pem"]
-    assert other.do("amazon", "members", *add, day=4) == 0
-    agree(other, "microsoft", day=4)
-    assert other.do("google", "publish", day=4) == 0
-    shutil.copy2(sealed(other)[0], world.hub / "inbox")
+    assert (
+        second_copy.at("google", "keys", "export", "--output", second_copy.folder / "new.pem") == 0
+    )
+    add = ["--add", "google", "--pem", second_copy.folder / "new.pem"]
+    assert second_copy.do("amazon", "members", *add, day=4) == 0
+    agree(second_copy, "microsoft", day=4)
+    assert second_copy.do("google", "publish", day=4) == 0
+    shutil.copy2(sealed(second_copy)[0], world.hub / "inbox")
     shutil.copy2(letter, world.hub / "inbox" / f"{'a' * 32}.sealed")
     (world.hub / "inbox" / f"{'b' * 32}.sealed").write_bytes(b"x" * 5_000)
     (world.hub / "inbox" / f"{'c' * 32}.sealed").write_bytes(letter.read_bytes()[:-1] + b"?")
@@ -464,7 +470,7 @@ def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world, capsys
     assert f"{'a' * 32}.sealed: of microsoft" in said and "it was replayed" in said
     assert said.count("is not sealed to this hub's key, or was altered") == 2
     assert not sealed(world) and len(list((world.hub / "refused").iterdir())) == 4
-    assert entry not in {one["entry"] for one in entries(pull(world, "google", day=5))}
+    assert entry not in {row["entry"] for row in entries(pull(world, "google", day=5))}
 
 
 def lines_of(world):
@@ -474,8 +480,8 @@ def lines_of(world):
 
 def change_line(world):
     path, lines = lines_of(world)
-    at = next(n for n, line in enumerate(lines) if b'"entity_id"' in line)
-    lines[at] = lines[at].replace(b'"reporters":', b'"reporters":1')
+    place = next(n for n, line in enumerate(lines) if b'"entity_id"' in line)
+    lines[place] = lines[place].replace(b'"reporters":', b'"reporters":1')
     path.write_bytes(b"".join(lines))
 
 
@@ -498,8 +504,8 @@ def erase_line(world):
 
 
 def cut_days(world):
-    for one in world.hub.glob("heads/2026-06-02*"):
-        one.unlink()
+    for path in world.hub.glob("heads/2026-06-02*"):
+        path.unlink()
 
 
 def change_head(world):
@@ -540,22 +546,22 @@ def test_a_changed_hub_is_refused_and_says_which_file(world, capsys, change, nam
 
 def test_a_host_that_signs_two_logs_is_found_by_comparing_heads(world, capsys):
     (world.folder / "two").mkdir()
-    other = world.copy(world.folder / "two")
+    second_copy = world.copy(world.folder / "two")
     assert world.do("amazon", "withdraw", "--all", day=3) == 0
     collect(world, 3)
-    collect(other, 3)
+    collect(second_copy, 3)
     head = "heads/2026-06-03.json"
     earlier = ["--head", world.hub / "heads" / "2026-06-02.json"]
     assert world.do("google", "log", *earlier, day=4) == 0
     assert "continues the head of 2026-06-02, by " in capsys.readouterr().out
-    assert other.do("google", "log", "--head", world.hub / head, day=4) == 2
+    assert second_copy.do("google", "log", "--head", world.hub / head, day=4) == 2
     assert "the host signed two logs" in refusal(capsys)
 
 
 def test_a_token_is_opened_by_the_host_alone_and_every_member_reads_so(world, capsys):
     rows = entries(pull(world, "amazon"))
-    entry, token = next((one["entry"], one["contributor"]) for one in rows
-                        if one["contributor"] != "own")  # fmt: skip
+    entry, token = next((row["entry"], row["contributor"]) for row in rows
+                        if row["contributor"] != "own")  # fmt: skip
     why = ["--open-token", token, "--reason", "order 12/2026"]
     assert world.do("amazon", "log", *why, day=3) == 2
     assert "ask its host isac, which alone can do this" in refusal(capsys)
@@ -575,12 +581,12 @@ def test_entries_die_without_renewal_sooner_for_kinds_with_short_lives(world):
         collect(world, day)
     # 45 days after 2 June a phone number is out, unless it was renewed; an account is not.
     collect(world, 20, month=7)
-    after = {one["entry"] for one in entries(pull(world, "amazon", day=21, month=7))}
+    after = {row["entry"] for row in entries(pull(world, "amazon", day=21, month=7))}
     renewed = set(world.record("google")["own"])
-    for one in before:
-        short = one["entity_id"].startswith("phone:")
-        assert (one["entry"] in after) == (not short or one["entry"] in renewed), one
-    assert any(one["entity_id"].startswith("phone:") and one["entry"] in renewed for one in before)
+    for row in before:
+        short = row["entity_id"].startswith("phone:")
+        assert (row["entry"] in after) == (not short or row["entry"] in renewed), row
+    assert any(row["entity_id"].startswith("phone:") and row["entry"] in renewed for row in before)
 
 
 def victims_values(world):
@@ -594,17 +600,17 @@ def victims_values(world):
             country = row.get("victim_country") or "US"
             for name in {"calling_number", "called_number"} - {suspect}:
                 numbers |= {(row[name], country)} if row.get(name) else set()
-            for one in row.get("phone_numbers") or ():
-                numbers |= {(one["raw"], country)} if one.get("role") == "victim" else set()
-            for one in row.get("emails") or ():
-                if isinstance(one, dict) and one.get("role") == "victim":
-                    values.add(one["address"])
+            for number in row.get("phone_numbers") or ():
+                numbers |= {(number["raw"], country)} if number.get("role") == "victim" else set()
+            for email in row.get("emails") or ():
+                if isinstance(email, dict) and email.get("role") == "victim":
+                    values.add(email["address"])
     for raw, country in numbers:
         try:
             values |= number_forms(raw, country)
         except Exception:
             values.add(raw)
-    values = {one for one in values if one and len(one) >= 5}
+    values = {value for value in values if value and len(value) >= 5}
     assert len(values) > 2_000 and len(numbers) > 50
     return values
 
@@ -616,22 +622,24 @@ def test_no_value_of_a_victim_and_no_record_is_in_any_byte(empty):
         assert world.do(org, "publish", day=2) == 0
     secret = (world.home(HOST) / "hubs" / "acx.key").read_bytes()[:32]
     hub = hashlib.sha256((world.hub / "hub.json").read_bytes()).hexdigest()
-    parts = [part for one in sealed(world) for part in open_letter(one.read_bytes(), secret, hub)]
+    parts = [part for path in sealed(world) for part in open_letter(path.read_bytes(), secret, hub)]
     collect(world, 2)
     entry, _ = own_entry(world, "google", others=True)
     assert world.do("google", "dispute", entry, day=3) == 0
-    parts += [part for one in sealed(world) for part in open_letter(one.read_bytes(), secret, hub)]
+    parts += [
+        part for path in sealed(world) for part in open_letter(path.read_bytes(), secret, hub)
+    ]
     collect(world, 3)
     files = [*world.hub.rglob("*"), *(world.folder / "look-google").rglob("*")]
     # What is sealed was opened above.
-    files = [one for one in files if one.is_file() and one.suffix != ".sealed"]
-    whole = b"\n".join([*parts, *(one.read_bytes() for one in files)])
+    files = [file for file in files if file.is_file() and file.suffix != ".sealed"]
+    whole = b"\n".join([*parts, *(file.read_bytes() for file in files)])
     assert len(parts) == 8 and entry.encode() in whole
     assert values_in(whole, values | {"google"}) == {"google"}
 
 
 def test_the_log_names_no_contributor(world):
-    keys = {one["key_id"] for one in json.loads(
+    keys = {member["key_id"] for member in json.loads(
         max((world.hub / "members").glob("*.json")).read_bytes())["members"]}  # fmt: skip
     for folder in ("log", "heads", "inbox"):
         for path in (world.hub / folder).rglob("*"):
@@ -660,7 +668,7 @@ def test_a_list_that_another_overtook_waits_for_nobody(empty, capsys):
     late = capsys.readouterr().out.split("waiting: ")[1][:16]
     assert empty.do("amazon", "members", "--leave", "amazon") == 0
     both = capsys.readouterr().out
-    (first,) = {one[:16] for one in both.split("waiting: ")[1:]} - {late}
+    (first,) = {shown[:16] for shown in both.split("waiting: ")[1:]} - {late}
     assert empty.do("microsoft", "members", "--sign", first) == 0
     shown = capsys.readouterr().out
     assert "waiting" not in shown
@@ -697,7 +705,7 @@ def test_a_file_that_is_no_signature_counts_as_none(empty, capsys, junk):
     assert empty.do("amazon", "members", "--expel", "microsoft") == 0
     (listed,) = folder.glob(f"*-{newest_list(empty)}*.json")
     rows = json.loads(listed.read_bytes())["members"]
-    key_id = next(one["key_id"] for one in rows if one["org"] == "microsoft")
+    key_id = next(row["key_id"] for row in rows if row["org"] == "microsoft")
     path = folder / f"{listed.stem}.{key_id[:16]}.sig"
     path.symlink_to("/nowhere") if junk is None else path.write_bytes(junk)
     capsys.readouterr()
@@ -710,11 +718,11 @@ def test_a_file_that_is_no_signature_counts_as_none(empty, capsys, junk):
 
 @pytest.mark.parametrize("bound", [{"MAX_DAY_BYTES": 4}, {"MAX_LETTERS": 1}], ids=str)
 def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, capsys, bound):
-    rows = [one for one in entries(pull(world, "google")) if one["contributor"] != "own"]
+    rows = [row for row in entries(pull(world, "google")) if row["contributor"] != "own"]
     for org, count in (("google", 3), ("amazon", 1)):
-        for one in rows[:count]:
-            if one["entry"] not in world.record(org)["own"]:
-                assert world.do(org, "dispute", one["entry"], day=3) == 0
+        for row in rows[:count]:
+            if row["entry"] not in world.record(org)["own"]:
+                assert world.do(org, "dispute", row["entry"], day=3) == 0
     waiting = len(sealed(world))
     for name, most in bound.items():
         monkeypatch.setattr(hub_host, name, most)
@@ -725,21 +733,21 @@ def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, caps
         left = len(sealed(world))
         assert "1 letter, 1 line" in said and left == waiting - (day - 2)
         assert not left or f"since this one is full: {left} letter" in said
-    statuses = {one["entry"]: one["status"] for one in entries(pull(world, "microsoft", day=8))}
-    assert {statuses[one["entry"]] for one in rows[:3]} == {"frozen"}
+    statuses = {row["entry"]: row["status"] for row in entries(pull(world, "microsoft", day=8))}
+    assert {statuses[row["entry"]] for row in rows[:3]} == {"frozen"}
 
 
 def test_each_member_decides_for_itself(world, capsys):
     whole = offered(pull(world, "amazon"))
     rows = entries(pull(world, "amazon", name="rows"))
-    token = next(one["contributor"] for one in rows if one["contributor"] != "own")
+    token = next(row["contributor"] for row in rows if row["contributor"] != "own")
     words = ["--without", token, "--output", world.folder / "without"]
     assert world.do("amazon", "pull", *words, day=4) == 0
-    others = {one["entity_id"] for one in rows if one["contributor"] not in ("own", token)}
+    others = {row["entity_id"] for row in rows if row["contributor"] not in ("own", token)}
     assert offered(world.folder / "without") == others < whole
     words = ["--min-count", 2, "--output", world.folder / "both"]
     assert world.do("amazon", "pull", *words, day=5) == 0
-    theirs = {one["entity_id"] for one in rows if one["contributor"] == token}
+    theirs = {row["entity_id"] for row in rows if row["contributor"] == token}
     assert offered(world.folder / "both") == theirs & others
     # Who takes the hub's key out takes all of it out.
     assert world.at("amazon", "keys", "distrust", "acx") == 0
@@ -761,24 +769,26 @@ def partners(run):
 def test_each_contributor_bears_and_has_a_record_of_its_own(joined, pulled, capsys):
     world = joined
     feed = entries(world.folder / "feed-amazon-6-3")
-    rows = [one for one in feed if one["contributor"] != "own"]
-    names = Counter(one["entity_id"] for one in rows)
-    tokens = sorted({one["contributor"] for one in rows})
+    rows = [row for row in feed if row["contributor"] != "own"]
+    names = Counter(row["entity_id"] for row in rows)
+    tokens = sorted({row["contributor"] for row in rows})
     told = (pulled.folder / "told").read_text()
     assert "acx: counts" in told and "people, by 2 contributors" in told
     for token in tokens:
         assert f"    {token[:8]}: counts " in told and token not in told
     assert not any(f"{org}:" in told for org in ("google", "microsoft"))
     before = senders(world.folder / "joint")
-    assert list(before) == [one[:8] for one in tokens]
-    assert {one["most_people"] for one in before.values()} == {8}
-    assert all(one["people"] and one["right"] and not one["wrong"] for one in before.values())
+    assert list(before) == [full_token[:8] for full_token in tokens]
+    assert {count["most_people"] for count in before.values()} == {8}
+    assert all(
+        count["people"] and count["right"] and not count["wrong"] for count in before.values()
+    )
     # What proves wrong of one lowers nobody else.
-    wrong = [one["entity_id"] for one in rows
-             if one["contributor"] == tokens[0] and names[one["entity_id"]] == 1]  # fmt: skip
+    wrong = [row["entity_id"] for row in rows
+             if row["contributor"] == tokens[0] and names[row["entity_id"]] == 1]  # fmt: skip
     assert wrong
-    lines = [f"L-{n},legitimate,{one},,Ada Cole,asked,2026-06-03T00:00:00Z,"
-             for n, one in enumerate(wrong)]  # fmt: skip
+    lines = [f"L-{n},legitimate,{entity_id},,Ada Cole,asked,2026-06-03T00:00:00Z,"
+             for n, entity_id in enumerate(wrong)]  # fmt: skip
     path = world.folder / "decisions.csv"
     decided = (pulled.folder / "decisions.csv").read_text()
     path.write_text(decided + "\n".join(lines) + "\n")
@@ -817,14 +827,14 @@ def test_nobody_else_can_say_that_it_is_many(world, capsys):
 
 def test_contributors_are_left_out_by_the_digits_that_a_join_prints(world, capsys):
     rows = entries(pull(world, "amazon"))
-    token = next(one["contributor"] for one in rows if one["contributor"] != "own")
+    token = next(row["contributor"] for row in rows if row["contributor"] != "own")
     words = ["--output", world.folder / "without", "--without"]
     for wrong in (token[:7], "f" * 32, "own", "", rows[0]["actor"]):
         capsys.readouterr()
         assert world.do("amazon", "pull", *words, wrong, day=4) == 2
         assert "is no entry or token of" in refusal(capsys)
     assert world.do("amazon", "pull", *words, token[:8], day=4) == 0
-    others = {one["entity_id"] for one in rows if one["contributor"] not in ("own", token)}
+    others = {row["entity_id"] for row in rows if row["contributor"] not in ("own", token)}
     assert offered(world.folder / "without") == others
 
 
@@ -924,17 +934,17 @@ def test_a_streams_snapshot_is_joined_with_a_feed_and_an_offer_as_a_run_is(
     run = tmp_path / "run"
     assert world.at("amazon", "batch", *files, *decided, "--output", run, *both) == 0
     for table in (ENTITIES, LINKS, CLUSTERS, MEMBERS, CONTRIBUTORS, UNION_LINKS, OFFERED_CLUSTERS):
-        found = [tables.read_table(one, table) for one in (joint, tmp_path / "run-joint")]
-        assert found[0].num_rows and found[0].equals(found[1]), table.name
+        both_tables = [tables.read_table(run, table) for run in (joint, tmp_path / "run-joint")]
+        assert both_tables[0].num_rows and both_tables[0].equals(both_tables[1]), table.name
     assert len(senders(joint)) == 2 and senders(joint) == senders(tmp_path / "run-joint")
-    told = [partners(one) for one in (joint, tmp_path / "run-joint")]
+    told = [partners(run) for run in (joint, tmp_path / "run-joint")]
     assert told[0] == told[1] and told[0]["microsoft"]["most_people"]
     # What others say raises no alert, and is in no snapshot of one's own.
     snapshot = output / "snapshots" / joint.name
     assert manifest["clock"] == json.loads((snapshot / "manifest.json").read_bytes())["clock"]
     orgs = tables.read_table(snapshot, ENTITIES, ["orgs"])["orgs"].to_pylist()
     assert {org for row in orgs for org in row} == {"amazon"}
-    members = [tables.read_table(one, MEMBERS).num_rows for one in (joint, snapshot)]
+    members = [tables.read_table(run, MEMBERS).num_rows for run in (joint, snapshot)]
     assert members[0] > members[1]
     # An offer that is damaged later stops no stream, and joins nothing.
     (offer / "offer.json").write_bytes((offer / "offer.json").read_bytes()[:-1])
@@ -944,7 +954,7 @@ def test_a_streams_snapshot_is_joined_with_a_feed_and_an_offer_as_a_run_is(
     shutil.rmtree(offer)
     assert world.at("amazon", "stream", *words, *days, *decided) == 0
     assert len(list((output / "snapshots").iterdir())) == 2
-    assert [one.name for one in (output / "joint").iterdir()] == [joint.name]
+    assert [path.name for path in (output / "joint").iterdir()] == [joint.name]
 
 
 def test_a_stream_on_an_engine_takes_no_feed_and_says_so(pulled, tmp_path, capsys):
@@ -985,7 +995,7 @@ def test_three_organisations_from_the_first_claim_to_an_expulsion(joined, capsys
     assert world.do("microsoft", "publish", day=5) == 0
     collect(world, 5)
     rows = entries(pull(world, "amazon", day=6))
-    (again,) = [one for one in rows if one["entity_id"] == gone]
+    (again,) = [row for row in rows if row["entity_id"] == gone]
     assert again["entry"] != withdrawn and again["status"] == "live"
     # Expelled: what google said is out, the dispute of it too.
     theirs = set(world.record("google")["own"])
@@ -994,11 +1004,11 @@ def test_three_organisations_from_the_first_claim_to_an_expulsion(joined, capsys
     collect(world, 6)
     feed = pull(world, "amazon", day=7)
     rows = entries(feed)
-    assert rows and theirs.isdisjoint(one["entry"] for one in rows)
+    assert rows and theirs.isdisjoint(row["entry"] for row in rows)
     assert join(world, "amazon", feed, world.folder / "three", day=7) == 0
-    left = {without_epoch(one["entity_id"]) for one in rows if one["contributor"] != "own"}
+    left = {without_epoch(row["entity_id"]) for row in rows if row["contributor"] != "own"}
     assert from_hub(world.folder / "three") <= left
-    content = b"".join(one.read_bytes() for one in (world.hub / "log").iterdir())
+    content = b"".join(path.read_bytes() for path in (world.hub / "log").iterdir())
     assert frozen.encode() not in content
     capsys.readouterr()
     head = ["--head", first / "2026-06-02.json"]
@@ -1046,9 +1056,9 @@ def carry(world, server, day):
 def of_type(server, *types):
     """The newest version of each object."""
     newest = {}
-    for one in sorted(server.stored, key=lambda one: one.get("modified", "")):
-        newest[one["id"]] = one
-    return [one for one in newest.values() if one["type"] in types]
+    for stix in sorted(server.stored, key=lambda stix: stix.get("modified", "")):
+        newest[stix["id"]] = stix
+    return [stix for stix in newest.values() if stix["type"] in types]
 
 
 def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii, capsys):
@@ -1063,10 +1073,10 @@ def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii, capsys):
     sync(world, taxii, day=2)
     assert world.do("amazon", "pull", "--output", world.folder / "folder", day=3) == 0
     (world.folder / "two").mkdir()
-    other = world.copy(world.folder / "two")
-    words = ["--output", other.folder / "taxii"]
-    assert over(other, taxii, "amazon", "pull", *words, day=3) == 0
-    assert files_of(world.folder / "folder") == files_of(other.folder / "taxii")
+    second_copy = world.copy(world.folder / "two")
+    words = ["--output", second_copy.folder / "taxii"]
+    assert over(second_copy, taxii, "amazon", "pull", *words, day=3) == 0
+    assert files_of(world.folder / "folder") == files_of(second_copy.folder / "taxii")
     assert offered(world.folder / "folder")
     capsys.readouterr()
     assert over(world, taxii, "google", "log", day=3) == 0
@@ -1081,7 +1091,7 @@ def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii, capsys):
 
 
 def files_of(folder):
-    return {one.name: one.read_bytes() for one in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_nothing_of_a_victim_is_in_what_a_server_keeps(empty, taxii):
@@ -1091,17 +1101,17 @@ def test_nothing_of_a_victim_is_in_what_a_server_keeps(empty, taxii):
         assert over(world, taxii, org, "publish", day=2) == 0
     secret = (world.home(HOST) / "hubs" / "acx.key").read_bytes()[:32]
     hub = hashlib.sha256((world.hub / "hub.json").read_bytes()).hexdigest()
-    letters = [base64.b64decode(one["payload_bin"]) for one in of_type(taxii, "artifact")]
-    parts = [part for one in letters for part in open_letter(one, secret, hub)]
+    letters = [base64.b64decode(stix["payload_bin"]) for stix in of_type(taxii, "artifact")]
+    parts = [part for letter in letters for part in open_letter(letter, secret, hub)]
     # A letter has no time there, and whatever a member puts there has that of a day.
-    assert all({"created", "modified"}.isdisjoint(one) for one in of_type(taxii, "artifact"))
+    assert all({"created", "modified"}.isdisjoint(stix) for stix in of_type(taxii, "artifact"))
     carry(world, taxii, day=2)
-    parts += [base64.b64decode(one["content"]) for one in of_type(taxii, "note")]
-    parts.append(json.dumps([one for one in taxii.stored if one["type"] != "note"]).encode())
+    parts += [base64.b64decode(stix["content"]) for stix in of_type(taxii, "note")]
+    parts.append(json.dumps([stix for stix in taxii.stored if stix["type"] != "note"]).encode())
     assert len(of_type(taxii, "observed-data")) > 20
     assert values_in(b"\n".join(parts), victims_values(world) | {"google"}) == {"google"}
     # Members are named in their letters and the list of members, and in no entry.
-    shown = json.dumps([one for one in taxii.stored if one["type"] != "note"])
+    shown = json.dumps([stix for stix in taxii.stored if stix["type"] != "note"])
     assert not any(f'"{org}"' in shown for org in ORGS)
 
 
@@ -1110,43 +1120,43 @@ def test_a_new_claim_after_a_withdrawal_has_new_ids_and_the_old_value_is_gone(
 ):
     entry, entity = own_entry(world, "microsoft")
     sync(world, taxii, day=2)
-    before = {one["id"]: one for one in of_type(taxii, "observed-data", "indicator")}
+    before = {stix["id"]: stix for stix in of_type(taxii, "observed-data", "indicator")}
     observable = stix_observable(entity)
-    (old,) = [one for one in before.values() if observable["id"] in one.get("object_refs", ())]
-    assert not any("revoked" in one for one in before.values())
+    (old,) = [stix for stix in before.values() if observable["id"] in stix.get("object_refs", ())]
+    assert not any("revoked" in stix for stix in before.values())
     bundle = {"type": "bundle", "id": f"bundle--{uuid.uuid4()}",
               "objects": [
-                  {name: value for name, value in one.items() if name != "_date_added"}
-                  for one in taxii.stored if one["type"] != "note"
+                  {name: value for name, value in stix.items() if name != "_date_added"}
+                  for stix in taxii.stored if stix["type"] != "note"
               ]}  # fmt: skip
     assert stix2.parse(json.dumps(bundle), allow_custom=True)
     # A dispute freezes it: it is there, with no confidence; an answer gives it back.
     assert over(world, taxii, "amazon", "dispute", entry, day=3) == 0
     carry(world, taxii, day=3)
-    (frozen,) = [one for one in of_type(taxii, "observed-data") if one["id"] == old["id"]]
+    (frozen,) = [stix for stix in of_type(taxii, "observed-data") if stix["id"] == old["id"]]
     assert frozen["confidence"] == 0 and "disputed" in frozen["labels"]
     assert over(world, taxii, "microsoft", "withdraw", entity, day=4) == 0
     carry(world, taxii, day=4)
-    (gone,) = [one for one in of_type(taxii, "observed-data") if one["id"] == old["id"]]
+    (gone,) = [stix for stix in of_type(taxii, "observed-data") if stix["id"] == old["id"]]
     assert gone["revoked"] is True
     content = json.dumps(taxii.stored).encode()
-    content += b"".join(base64.b64decode(one["content"]) for one in of_type(taxii, "note"))
+    content += b"".join(base64.b64decode(stix["content"]) for stix in of_type(taxii, "note"))
     value = without_epoch(entity).rpartition(":")[2]
     assert value.encode() not in content and observable["id"].encode() not in content
     # Claimed again, it is another entry, and the revoked object stays revoked.
     for day, word in ((5, "publish"),):
         assert over(world, taxii, "microsoft", word, day=day) == 0
     carry(world, taxii, day=5)
-    now = {one["id"]: one for one in of_type(taxii, "observed-data")}
+    now = {stix["id"]: stix for stix in of_type(taxii, "observed-data")}
     assert now[old["id"]]["revoked"] is True
-    (new,) = [one for one in now.values() if observable["id"] in one["object_refs"]]
+    (new,) = [stix for stix in now.values() if observable["id"] in stix["object_refs"]]
     assert new["id"] not in before and "revoked" not in new
 
 
 def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii, capsys):
     sync(world, taxii, day=2)
     assert over(world, taxii, "amazon", "pull", "--output", world.folder / "a", day=3) == 0
-    (note,) = [one for one in taxii.stored if one.get("abstract") == "log/2026-06-02.jsonl"]
+    (note,) = [stix for stix in taxii.stored if stix.get("abstract") == "log/2026-06-02.jsonl"]
     lines = base64.b64decode(note["content"]).splitlines(keepends=True)
     good = note["content"]
     capsys.readouterr()

@@ -37,13 +37,13 @@ def offer_of(folder):
 
 def known(view, entity_id):
     """The form in a view of an id of the joint run, whose epochs are counted anew."""
-    those = [one for one in view if without_epoch(one) == without_epoch(entity_id)]
-    return view.get(those[0] if len(those) == 1 else entity_id)
+    epochs = [known_id for known_id in view if without_epoch(known_id) == without_epoch(entity_id)]
+    return view.get(epochs[0] if len(epochs) == 1 else entity_id)
 
 
-def partition(of):
+def partition(labels):
     parts = defaultdict(set)
-    for entity_id, cluster in of.items():
+    for entity_id, cluster in labels.items():
         parts[cluster].add(entity_id)
     return {frozenset(part) for part in parts.values()}
 
@@ -62,10 +62,10 @@ def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
         ("microsoft", world.microsoft.run),
         ("joint", joined / "run"),
     ):
-        found = evaluate.evaluate(evaluate.read_members(run), truth, known, victims, innocents)
-        assert (found.known_legitimate, found.victim_side) == (0, 0)
-        innocent[name] = found.innocent
-        score[name] = found.agreement
+        scores = evaluate.evaluate(evaluate.read_members(run), truth, known, victims, innocents)
+        assert (scores.known_legitimate, scores.victim_side) == (0, 0)
+        innocent[name] = scores.innocent
+        score[name] = scores.agreement
     # A line that no list names can be taken for a scammer's; joining must not add to those.
     assert innocent["joint"] <= innocent["amazon"] + innocent["microsoft"]
     for alone in ("amazon", "microsoft"):
@@ -84,14 +84,14 @@ def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
     ]
     both = read(joined / "run", LINKS).to_pylist()
     link = max(
-        (one for one in both if one["accepted"] and len(one["orgs"]) == 2),
-        key=lambda one: one["weight"],
+        (link for link in both if link["accepted"] and len(link["orgs"]) == 2),
+        key=lambda link: link["weight"],
     )
     capsys.readouterr()
     words = ["explain", joined / "run", link["entity_a"], link["entity_b"], "--json"]
     assert ringtrace(*words) == 0
     told = json.loads(capsys.readouterr().out)
-    parts = [part for one in told["path"]["links"] for part in one["parts"]]
+    parts = [part for step in told["path"]["links"] for part in step["parts"]]
     assert {part["record"].partition("|")[0] for part in parts} == {"amazon", "microsoft"}
     assert sum(part["share"] for part in parts if part["counted"]) == pytest.approx(link["weight"])
     assert ringtrace("report", joined / "run") == 0
@@ -99,10 +99,10 @@ def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
 
 def test_explain_dates_what_an_offer_counts_to_the_week_and_says_what_was_called(joined, capsys):
     offer = offer_of(joined / "offer")
-    called = {without_epoch(offer.entities[at].entity_id) for at in offer.called}
+    called = {without_epoch(offer.entities[place].entity_id) for place in offer.called}
     both = read(joined / "run", LINKS).to_pylist()
-    of_offer = [one for one in both if one["accepted"] and "microsoft" in one["orgs"]]
-    link = next(one for one in of_offer if without_epoch(one["entity_b"]) in called)
+    of_offer = [link for link in both if link["accepted"] and "microsoft" in link["orgs"]]
+    link = next(link for link in of_offer if without_epoch(link["entity_b"]) in called)
     assert ringtrace("explain", joined / "run", link["entity_a"], link["entity_b"]) == 0
     told = capsys.readouterr().out
     assert re.search(
@@ -116,34 +116,39 @@ def test_explain_dates_what_an_offer_counts_to_the_week_and_says_what_was_called
 
 def test_every_member_says_who_saw_it(world, joined):
     offer = offer_of(joined / "offer")
-    own, said = cluster_by_entity(world.amazon.run), {one.entity_id: one for one in offer.entities}
+    own, said = (
+        cluster_by_entity(world.amazon.run),
+        {entity.entity_id: entity for entity in offer.entities},
+    )
     told = read(joined / "run", CONTRIBUTORS).to_pylist()
     seen = defaultdict(set)
-    for one in told:
-        seen[one["entity_id"]].add(one["contributor"])
-        if one["contributor"] == "amazon":
-            assert one["part"] == known(own, one["entity_id"])
+    for line in told:
+        seen[line["entity_id"]].add(line["contributor"])
+        if line["contributor"] == "amazon":
+            assert line["part"] == known(own, line["entity_id"])
         else:
-            assert one["part"] == str(known(said, one["entity_id"]).cluster)
+            assert line["part"] == str(known(said, line["entity_id"]).cluster)
     joint = cluster_by_entity(joined / "run")
     assert set(seen) == set(joint)
     for entity_id, orgs in seen.items():
         assert "microsoft" not in orgs or known(said, entity_id) is not None
-    theirs = {without_epoch(one) for one, orgs in seen.items() if "microsoft" in orgs}
-    assert theirs == {without_epoch(one) for one in said} & {without_epoch(one) for one in joint}
+    theirs = {without_epoch(entity) for entity, orgs in seen.items() if "microsoft" in orgs}
+    assert theirs == {without_epoch(entity) for entity in said} & {
+        without_epoch(entity) for entity in joint
+    }
     assert {frozenset(orgs) for orgs in seen.values()} == {
-        frozenset(one) for one in (["amazon"], ["microsoft"], ["amazon", "microsoft"])
+        frozenset(orgs) for orgs in (["amazon"], ["microsoft"], ["amazon", "microsoft"])
     }
 
 
 def test_what_only_the_union_reveals_is_listed_and_nothing_else(world, joined):
     views = [
         cluster_by_entity(world.amazon.run),
-        {one.entity_id: one.cluster for one in offer_of(joined / "offer").entities},
+        {entity.entity_id: entity.cluster for entity in offer_of(joined / "offer").entities},
     ]
-    seen = {one["entity_id"]: one["orgs"] for one in read(joined / "run", ENTITIES).to_pylist()}
+    seen = {row["entity_id"]: row["orgs"] for row in read(joined / "run", ENTITIES).to_pylist()}
     placed = [
-        {one: known(view, one) for one, orgs in seen.items() if org in orgs}
+        {entity: known(view, entity) for entity, orgs in seen.items() if org in orgs}
         for org, view in zip(("amazon", "microsoft"), views, strict=True)
     ]
     joint = cluster_by_entity(joined / "run")
@@ -153,32 +158,32 @@ def test_what_only_the_union_reveals_is_listed_and_nothing_else(world, joined):
         return any(view.get(a) is not None and view[a] == view.get(b) for view in placed)
 
     accepted = [
-        (one["entity_a"], one["entity_b"])
-        for one in read(joined / "run", LINKS).to_pylist()
-        if one["accepted"]
+        (row["entity_a"], row["entity_b"])
+        for row in read(joined / "run", LINKS).to_pylist()
+        if row["accepted"]
     ]
-    links = {(one["entity_a"], one["entity_b"]) for one in listed if one["kind"] == "link"}
+    links = {(row["entity_a"], row["entity_b"]) for row in listed if row["kind"] == "link"}
     assert links == {pair for pair in accepted if not together(*pair)}
-    shared = [one for one in listed if one["kind"] == "shared"]
+    shared = [row for row in listed if row["kind"] == "shared"]
     assert shared
-    for one in shared:
-        a = {e for e, part in placed[0].items() if part == one["part_a"] and e in joint}
-        b = {e for e, part in placed[1].items() if str(part) == one["part_b"] and e in joint}
-        inside = {e for e, cluster in joint.items() if cluster == one["cluster_id"]}
-        assert len(a & b & inside) == one["shared_in_all"]
-        assert set(one["shared"]) <= a & b & inside
+    for row in shared:
+        a = {e for e, part in placed[0].items() if part == row["part_a"] and e in joint}
+        b = {e for e, part in placed[1].items() if str(part) == row["part_b"] and e in joint}
+        inside = {e for e, cluster in joint.items() if cluster == row["cluster_id"]}
+        assert len(a & b & inside) == row["shared_in_all"]
+        assert set(row["shared"]) <= a & b & inside
         assert (a - b) & inside
         assert (b - a) & inside
 
 
 def test_the_offers_own_words_on_its_clusters_are_kept_beside(joined):
     offer = offer_of(joined / "offer")
-    told = {one["part"]: one for one in read(joined / "run", OFFERED_CLUSTERS).to_pylist()}
+    told = {row["part"]: row for row in read(joined / "run", OFFERED_CLUSTERS).to_pylist()}
     assert len(told) == len(offer.clusters)
-    for one in offer.clusters:
-        row = told[str(one.number)]
+    for cluster in offer.clusters:
+        row = told[str(cluster.number)]
         assert [(c["country"], c["victims"]) for c in row["countries"]] == [
-            (c.country, c.victims) for c in one.countries
+            (c.country, c.victims) for c in cluster.countries
         ]
         assert row["tlp"] == offer.tlp
 
@@ -188,8 +193,8 @@ def test_ids_and_lineage_go_on(world, joined):
     kept = set(own.values()) & set(joint.values())
     assert len(kept) > len(set(own.values())) / 2
     events = defaultdict(set)
-    for one in read(joined / "run", LINEAGE).to_pylist():
-        events[one["event"]].add(one["cluster_id"])
+    for row in read(joined / "run", LINEAGE).to_pylist():
+        events[row["event"]].add(row["cluster_id"])
     assert events["merged"]
     assert events["unchanged"] | events["grew"]
     assert set(joint.values()) - kept <= events["born"] | events["split"] | events["merged"]
@@ -228,7 +233,7 @@ def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, at, tmp_path
 def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tmp_path, capsys):
     records = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:40])
     words = ["batch", "--complaints", records, "--output", tmp_path / "run", "--now", NOW]
-    offer, other = offered(), offered("other", **{"--to": "ftc"})
+    offer, another_offer = offered(), offered("other", **{"--to": "ftc"})
     altered = offered("altered")
     (altered / "offer.json").write_bytes((altered / "offer.json").read_bytes()[:-1])
     at(world.amazon)
@@ -236,7 +241,7 @@ def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tm
     for flags, word in (
         (["--offer", altered], "altered"),
         (["--offer", tmp_path / "absent"], "No such file"),
-        (["--offer", offer, "--offer", other], f"but {offer / 'offer.json'} is for amazon"),
+        (["--offer", offer, "--offer", another_offer], f"but {offer / 'offer.json'} is for amazon"),
         (["--offer", offer, "--no-wait"], "leave --no-wait out"),
     ):
         assert ringtrace(*words, *flags) == 2
@@ -244,7 +249,7 @@ def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tm
         assert word in said and said.count("\n") == 1
         assert not (tmp_path / "run").exists() and not (tmp_path / "run-joint").exists()
     # Whose records are in the run is known at its end: it stands, and is not joined.
-    assert ringtrace(*words, "--offer", other) == 2
+    assert ringtrace(*words, "--offer", another_offer) == 2
     assert "is for ftc, of whom" in capsys.readouterr().err
     assert (tmp_path / "run" / "manifest.json").exists()
     assert not (tmp_path / "run-joint").exists()
@@ -413,10 +418,12 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
         ids = sorted(ids)
         offer = dataclasses.replace(
             value,
-            entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
+            entities=tuple(OfferedEntity(entity_id, "callback", 99, 1) for entity_id in ids),
             evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2026-W09"),),
             clusters=(OfferedCluster((CountryCount("US", 9),), 0, (), 1),),
-            called=tuple(place for place, one in enumerate(ids) if one.startswith("phone:")),
+            called=tuple(
+                place for place, entity_id in enumerate(ids) if entity_id.startswith("phone:")
+            ),
         )
         at(world.microsoft)
         folder = signed(tmp_path / name, signing.canonical_json(offer), key_store.own_key())
@@ -427,12 +434,12 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     mine = tmp_path / "victims.csv"
     mine.write_text("phone,country\n(202) 555-0173,US\n")
     run = world.amazon.run
-    for number, one in enumerate(MARKUP):
-        bad = sent(f"bad{number}", *named, one)
+    for number, markup in enumerate(MARKUP):
+        bad = sent(f"bad{number}", *named, markup)
         words = [run, bad, "--output", tmp_path / "joint", "--now", NOW]
         assert ringtrace("exchange", "join", *words) == 2
         said = capsys.readouterr().err
-        assert said.endswith("].entity_id is invalid\n") and one not in said
+        assert said.endswith("].entity_id is invalid\n") and markup not in said
     words = [run, folder, "--output", tmp_path / "joint", "--now", NOW, "--victims", mine]
     assert ringtrace("exchange", "join", *words) == 0
     said = capsys.readouterr().out
@@ -445,7 +452,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     assert f"email:{VICTIM_IN_ADDRESS}" not in joint
     assert "phone:+18775550199" in joint
     status = {
-        one["entity_id"]: one["status"] for one in read(tmp_path / "joint", ENTITIES).to_pylist()
+        row["entity_id"]: row["status"] for row in read(tmp_path / "joint", ENTITIES).to_pylist()
     }
     assert status[BRAND_LINE] == "suppressed"
     assert victim not in status
@@ -483,10 +490,10 @@ def test_the_report_shows_who_saw_what_and_what_only_the_union_reveals(joined):
         for path in (joined / "run/report/data").iterdir()
     }
     whole = piece(files, "run")["joint"]
-    assert [one["sender"] for one in whole["offers"] if not one["why"]]
+    assert [offer["sender"] for offer in whole["offers"] if not offer["why"]]
     union = read(joined / "run", UNION_LINKS).to_pylist()
     offered = read(joined / "run", OFFERED_CLUSTERS).to_pylist()
-    assert "shared" in {one["kind"] for one in union}
+    assert "shared" in {row["kind"] for row in union}
     clusters = parts(files)
     for one in union:
         told = clusters[one["cluster_id"]]["joint"]

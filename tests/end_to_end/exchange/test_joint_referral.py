@@ -20,13 +20,13 @@ def test_what_was_received_under_a_marking_is_not_passed_on_unasked(joint, tmp_p
     said = capsys.readouterr().err
     assert "handling: the offer of microsoft is TLP:AMBER+STRICT" in said
     _, asked = said.split("a consent of microsoft must list what it saw of those to name:\n")
-    listed = {one.strip() for one in asked.splitlines() if one.startswith("    ")}
+    listed = {line.strip() for line in asked.splitlines() if line.startswith("    ")}
     offered = {
-        one["entity_id"]
-        for one in json.loads((joint.offer / "offer.json").read_bytes())["entities"]
+        entity["entity_id"]
+        for entity in json.loads((joint.offer / "offer.json").read_bytes())["entities"]
     }
     members = json.loads((joint.package / "data/package.json").read_bytes())["members"]
-    assert listed == offered & {one.partition("#")[0] for one in members} and listed
+    assert listed == offered & {member.partition("#")[0] for member in members} and listed
 
 
 def test_the_package_holds_and_says_who_agreed(joint, capsys):
@@ -66,17 +66,17 @@ def test_a_partners_consent_releases_the_members_that_it_lists(
     cbi = ["--recipient", "in-cbi"]
     refused = said(1, *consent("some", *cbi, output="1"))
     assert "does not cover" in refused and f"\n    {ids[0]}\n" not in refused
-    given = consent("all", *cbi, output="2")
-    assert "handling" not in said(1, *given)
+    consented = consent("all", *cbi, output="2")
+    assert "handling" not in said(1, *consented)
     assert "not to in-cbi" in said(2, *consent("all", "--recipient", "us-fbi-ic3", output="3"))
     late = ["--now", "2026-07-01T00:00:00Z"]
-    assert "is in force from" in said(2, *given, *late)
+    assert "is in force from" in said(2, *consented, *late)
     path = tmp_path / "2/consent.json"
     letter = path.read_bytes()
     path.write_bytes(letter.replace(b"2026-06-30", b"2027-06-30"))
-    assert "altered" in said(2, *given)
+    assert "altered" in said(2, *consented)
     path.write_bytes(letter)
-    said(0, *given, "--override-by", "Ada Cole", "--override-reason", "one bridge, looked at")
+    said(0, *consented, "--override-by", "Ada Cole", "--override-reason", "one bridge, looked at")
     page = (tmp_path / "p/data/referral.html").read_text()
     assert "Released with Microsoft&#39;s consent of 1 June 2026" in page
     assert "brands that the callers claimed, by those to Amazon: " in page
@@ -84,7 +84,7 @@ def test_a_partners_consent_releases_the_members_that_it_lists(
     assert "consents/" in (tmp_path / "p/data/README.txt").read_text()
     assert "consents/" not in (joint.package / "data/README.txt").read_text()
     assert ringtrace("verify", tmp_path / "p") == 0
-    assert_revoked(joint, tmp_path, monkeypatch, capsys, said, given)
+    assert_revoked(joint, tmp_path, monkeypatch, capsys, said, consented)
 
 
 def assert_revoked(joint, tmp_path, monkeypatch, capsys, said, given):
@@ -101,9 +101,9 @@ def assert_revoked(joint, tmp_path, monkeypatch, capsys, said, given):
         (tmp_path / f"p{name}").rename(tmp_path / f"sent{name}")
     assert "was revoked by microsoft" in said(2, *given, "--consent", tmp_path / "revoked")
     assert "was revoked by microsoft" in said(2, *given)
-    found = health(joint, capsys)
-    assert f"correction: {issue} " in found
-    assert "(was made with a consent of microsoft, which revoked it)" in found
+    report = health(joint, capsys)
+    assert f"correction: {issue} " in report
+    assert "(was made with a consent of microsoft, which revoked it)" in report
     assert ringtrace("verify", tmp_path / "sent") == 1
     assert "with a consent of microsoft, which revoked it" in capsys.readouterr().out
     given = ["--decisions", joint.offer.parent / "decisions.csv", "--now", NOW]
@@ -134,29 +134,29 @@ def test_rows_point_into_ones_own_files_and_into_the_offer(joint):
         named.setdefault(row["record"], set()).add(row["identifier"].partition("#")[0])
     for row in sheet(joint.package, "exhibits", 1):
         orgs.add(row["organisation"])
-        at = int(row["position"]) - 1
+        place = int(row["position"]) - 1
         if row["organisation"] == "microsoft":
-            counted = offer["evidence"][at]
-            told = {offer["entities"][one]["entity_id"] for one in counted["entities"]}
-            assert named[row["row"]] <= {one.partition("#")[0] for one in told}
+            counted = offer["evidence"][place]
+            told = {offer["entities"][entity]["entity_id"] for entity in counted["entities"]}
+            assert named[row["row"]] <= {text.partition("#")[0] for text in told}
             assert row["file"].startswith("offer-microsoft-")
         else:
             source = joint.world.amazon.calls if row["kind"] == "call" else own
-            assert rows(source)[at][f"{row['kind']}_id"] == row["record_id"]
+            assert rows(source)[place][f"{row['kind']}_id"] == row["record_id"]
     assert orgs == {"amazon", "microsoft"}
 
 
 def test_no_byte_of_the_partners_victims_is_in_it(joint):
     victims = {row["victim_id"] for row in rows(joint.world.microsoft.complaints)}
     ids = {row["complaint_id"] for row in rows(joint.world.microsoft.complaints)}
-    secrets = {one.encode() for one in victims | ids if one}
+    secrets = {secret.encode() for secret in victims | ids if secret}
     own = {row["complaint_id"].encode() for row in rows(joint.world.amazon.complaints)}
     secrets -= own
     assert len(secrets) > 100
     for path in joint.package.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
-            assert not [one for one in secrets if one in content], path
+            assert not [secret for secret in secrets if secret in content], path
 
 
 def test_the_offers_own_counts_stand_beside(joint):

@@ -63,12 +63,12 @@ def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
         content = signing.canonical_json(value | changes)
         return content, signing.sign_detached(content, key)
 
-    other = {"agreed": "all", "entities": [], "offer": None}
+    request = {"agreed": "all", "entities": [], "offer": None}
     refused(whole.replace(b'"shared":9', b'"shared":8'), signature, "altered")
     refused(whole, signing.sign_detached(whole, signing.make_signing_key()), "not trusted")
     refused(*again(shared=8), "is not a count made here")
     refused(*again(shared=3), "shared")
-    refused(*again(about=other), "is about all victims")
+    refused(*again(about=request), "is about all victims")
     refused(*again(about=value["about"] | {"offer": "0" * 64}), "not joined with")
     refused(*again(recipient="fcc"), "not joined with")
     refused(whole, signature, "another cluster", cluster_id="c-0")
@@ -101,7 +101,7 @@ def test_the_letters_of_a_cluster_hold_nothing_of_a_victim_nor_the_clusters_id(c
         ids = {row["victim_id"] for row in csv.DictReader(file)}
     for path in (counted.folder / name for name in ("1/request.json", "2/answer.json")):
         content = path.read_bytes()
-        assert not [one for one in ids if one.encode() in content]
+        assert not [entity_id for entity_id in ids if entity_id.encode() in content]
         assert b"202555" not in content
         assert counted.cluster["cluster_id"][2:].encode() not in content
 
@@ -112,10 +112,10 @@ def test_a_joint_run_tells_it_on_the_clusters_page(counted, tmp_path):
     words += ["--decisions", counted.run.parent / "decisions.csv", "--overlap", counted.result]
     assert ringtrace(*words, "--output", tmp_path / "run") == 0
     data = tmp_path / "run/report/data"
-    found = parts({f"report/data/{path.name}": path.read_bytes() for path in data.iterdir()})
-    counts = {one: facts["joint"]["overlaps"] for one, facts in found.items() if facts["joint"]}
+    pieces = parts({f"report/data/{path.name}": path.read_bytes() for path in data.iterdir()})
+    counts = {name: facts["joint"]["overlaps"] for name, facts in pieces.items() if facts["joint"]}
     (overlap,) = counts.pop(counted.cluster["cluster_id"])
     assert overlap["shared"] == SHARED and not any(counts.values())
-    assert found[counted.cluster["cluster_id"]]["joint"]["both"] == SHARED
+    assert pieces[counted.cluster["cluster_id"]]["joint"]["both"] == SHARED
     wrong = [*words[:-2], "--overlap", tmp_path, "--output", tmp_path / "no"]
     assert ringtrace(*wrong) == 2 and not (tmp_path / "no").exists()

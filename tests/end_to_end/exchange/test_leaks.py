@@ -73,5 +73,5 @@ def test_a_value_that_is_there_would_be_found(tmp_path, name):
         pq.write_table(pa.table({"a": [secret] * 9}), file, compression="zstd")
         content = file.getvalue()
     else:
-        content = next(one for one in leak_forms(secret) if len(one) == 32)
+        content = next(form for form in leak_forms(secret) if len(form) == 32)
     assert values_in(b"\n".join(layers_of({f"f.{name}": content})), {secret}) == {secret}

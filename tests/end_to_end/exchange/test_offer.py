@@ -53,16 +53,16 @@ def test_no_byte_comes_from_a_victim_or_a_record(world, offered):
     kinds = {kind for kind, value in values if value}
     assert kinds == {"complaint_id", "call_id", "victim_id", "victim number", "narrative"}
     ids = {value for kind, value in values if value and kind.endswith("_id")}
-    assert not [one for one in ids if one in text]
+    assert not [entity_id for entity_id in ids if entity_id in text]
     words = {
         " ".join(window)
         for kind, value in values
         if kind == "narrative" and value
         for said in [value.split()]
-        for window in (said[at : at + 3] for at in range(len(said) - 2))
+        for window in (said[start : start + 3] for start in range(len(said) - 2))
     }
     assert len(words) > 1000
-    assert not [one for one in words if one in text]
+    assert not [word for word in words if word in text]
     # Their raw forms are given with the victim's country, which the simulator writes.
     raws = {
         (country, value)
@@ -72,8 +72,12 @@ def test_no_byte_comes_from_a_victim_or_a_record(world, offered):
     }
     # In another country's reading a victim's number can be the scammer's: only their own count.
     own = {re.sub(r"\D", "", value) for _, value in raws} - {""}
-    ours = [re.sub(r"\D", "", one["entity_id"]) for one in of_text(text)["entities"]]
-    assert not [one for one in own if len(one) >= 7 and any(one in digits for digits in ours)]
+    ours = [re.sub(r"\D", "", entity["entity_id"]) for entity in of_text(text)["entities"]]
+    assert not [
+        digits_shown
+        for digits_shown in own
+        if len(digits_shown) >= 7 and any(digits_shown in digits for digits in ours)
+    ]
     digests = {
         form
         for value in ids | own
@@ -87,7 +91,7 @@ def test_no_byte_comes_from_a_victim_or_a_record(world, offered):
             str(xxhash.xxh3_64_intdigest(raw)),
         )
     }
-    assert not [one for one in digests if one in text]
+    assert not [digest for digest in digests if digest in text]
 
 
 def test_an_offer_that_names_victims_is_held_back_and_in_no_ledger(
@@ -119,11 +123,11 @@ def of_text(text):
 def paths(value, here=""):
     """Every path of an offer, lists without their places."""
     if isinstance(value, dict):
-        for name, one in value.items():
-            yield from paths(one, f"{here}.{name}".lstrip("."))
+        for name, inner in value.items():
+            yield from paths(inner, f"{here}.{name}".lstrip("."))
     elif isinstance(value, list):
-        for one in value:
-            yield from paths(one, f"{here}[]")
+        for inner in value:
+            yield from paths(inner, f"{here}[]")
     else:
         yield here
 
@@ -137,34 +141,34 @@ def test_every_field_that_leaves_is_in_the_table_and_every_row_of_the_table_leav
 def test_only_sure_infrastructure_leaves(world, offered):
     rules = shipped_policy()
     entities = {
-        one["entity_id"]: one
-        for one in tables.read_table(world.microsoft.run, ENTITIES).to_pylist()
+        row["entity_id"]: row
+        for row in tables.read_table(world.microsoft.run, ENTITIES).to_pylist()
     }
     members = {
-        one["entity_id"]: one for one in tables.read_table(world.microsoft.run, MEMBERS).to_pylist()
+        row["entity_id"]: row for row in tables.read_table(world.microsoft.run, MEMBERS).to_pylist()
     }
     offer = of(offered())
     assert len(offer["entities"]) > 20
-    for one in offer["entities"]:
-        entity_id = one["entity_id"]
+    for entity in offer["entities"]:
+        entity_id = entity["entity_id"]
         assert entities[entity_id]["status"] == "infrastructure"
         assert members[entity_id]["confidence"] >= rules.confidence_floor
         assert entity_id.partition(":")[0] in rules.kinds
     stayed = {"victim_side", "suppressed", "uncorroborated"}
-    assert {one["status"] for one in entities.values()} >= stayed
+    assert {entity["status"] for entity in entities.values()} >= stayed
     text = json.dumps(offer)
-    for entity_id, one in entities.items():
-        if one["status"] in stayed and len(one["value"] or "") > 6:
+    for entity_id, entity in entities.items():
+        if entity["status"] in stayed and len(entity["value"] or "") > 6:
             assert json.dumps(entity_id) not in text
     # Nor a cluster's id: it is a digest of a member that need not be on offer.
-    assert not [one for one in members.values() if one["cluster_id"][2:] in text]
+    assert not [member for member in members.values() if member["cluster_id"][2:] in text]
 
 
 def test_the_same_run_gives_the_same_bytes_and_they_are_canonical(offered):
-    one, other = offered("one"), offered("other")
+    first, second = offered("one"), offered("other")
     for name in ("offer.json", "offer.json.sig"):
-        assert (one / name).read_bytes() == (other / name).read_bytes()
-    content = (one / "offer.json").read_bytes()
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    content = (first / "offer.json").read_bytes()
     assert signing.canonical_json(json.loads(content)) == content
 
 
@@ -190,7 +194,7 @@ def test_victims_by_country_are_those_of_the_records_and_none_under_k(world, off
     hard = {"callback", "payee", "operator", "lure_site", "sender"}
     complaints = {row["complaint_id"]: row for row in rows(world.microsoft.complaints)}
     calls = {row["call_id"]: row for row in rows(world.microsoft.calls)}
-    cluster_of = {one["entity_id"]: one["cluster"] for one in offer["entities"]}
+    cluster_of = {entity["entity_id"]: entity["cluster"] for entity in offer["entities"]}
     countries = {}
     for row in mentions.to_pylist():
         cluster = cluster_of.get(row["entity_id"])
@@ -201,7 +205,7 @@ def test_victims_by_country_are_those_of_the_records_and_none_under_k(world, off
         who = record.get("victim_id") or piece
         countries.setdefault(cluster, {}).setdefault(who, set()).add(row["victim_country"])
     for one in offer["clusters"]:
-        counted = [min(c for c in those if c) for those in countries[one["number"]].values()]
+        counted = [min(c for c in counts if c) for counts in countries[one["number"]].values()]
         for shown in one["countries"]:
             assert shown["victims"] == counted.count(shown["country"]) >= k
         if one["elsewhere"] is not None:
@@ -239,19 +243,21 @@ def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, caps
     batch(tmp_path / "run", "--complaints", jsonl(tmp_path / "c.jsonl", reports))
     flags = ["--to", "microsoft", "--output", tmp_path / "offer"]
     assert ringtrace("exchange", "offer", tmp_path / "run", *flags) == 0
-    ids = {one["entity_id"] for one in of(tmp_path / "offer")["entities"]}
+    ids = {entity["entity_id"] for entity in of(tmp_path / "offer")["entities"]}
     assert "email:desk@scam-help.support" in ids
     assert "email:victim3@scam-help.support" not in ids
     assert "holds an id" in capsys.readouterr().out
 
 
 def test_own_victims_stay_whatever_a_record_says(world, offered, tmp_path):
-    before = {one["entity_id"] for one in of(offered("before"))["entities"]}
-    phone = min(one for one in before if one.startswith("phone:"))
-    email = min(one for one in before if one.startswith("email:"))
+    before = {entity["entity_id"] for entity in of(offered("before"))["entities"]}
+    phone = min(entity_id for entity_id in before if entity_id.startswith("phone:"))
+    email = min(entity_id for entity_id in before if entity_id.startswith("email:"))
     listed = tmp_path / "victims.csv"
     listed.write_text(f"phone,email\n{phone[6:].partition('#')[0]},{email[6:].partition('#')[0]}\n")
-    after = {one["entity_id"] for one in of(offered("after", **{"--victims": listed}))["entities"]}
+    after = {
+        entity["entity_id"] for entity in of(offered("after", **{"--victims": listed}))["entities"]
+    }
     assert before - after == {phone, email}
 
 
@@ -282,8 +288,10 @@ def replying(world, tmp_path_factory):
 def decide_all(run, path, when):
     """Confirms every cluster but the largest, which is disputed."""
     members = tables.read_table(run, MEMBERS).to_pylist()
-    first = {one["cluster_id"]: one["entity_id"] for one in reversed(members)}
-    disputed = max(first, key=lambda one: (sum(row["cluster_id"] == one for row in members), one))
+    first = {member["cluster_id"]: member["entity_id"] for member in reversed(members)}
+    disputed = max(
+        first, key=lambda cluster: (sum(row["cluster_id"] == cluster for row in members), cluster)
+    )
     with path.open("w", newline="") as file:
         out = csv.writer(file)
         out.writerow(
@@ -295,7 +303,7 @@ def decide_all(run, path, when):
 
 
 def ids_of(folder):
-    return {one["entity_id"] for one in of(folder)["entities"]}
+    return {entity["entity_id"] for entity in of(folder)["entities"]}
 
 
 def test_a_reply_returns_what_is_reviewed_core_in_the_union_and_nothing_else(
@@ -306,26 +314,26 @@ def test_a_reply_returns_what_is_reviewed_core_in_the_union_and_nothing_else(
     assert ids_of(offered("nobody-looked", **{"--joint": replying / "unreviewed"})) == before
     after = ids_of(offered("reply", **{"--joint": joint}))
     clusters = tables.read_table(joint, CLUSTERS, ["cluster_id", "status"]).to_pylist()
-    disputed = {one["cluster_id"] for one in clusters if one["status"] == "disputed"}
+    disputed = {cluster["cluster_id"] for cluster in clusters if cluster["status"] == "disputed"}
     assert len(disputed) == 1
     reviewed_core = {
-        one["entity_id"]
-        for one in tables.read_table(joint, MEMBERS).to_pylist()
-        if one["tier"] == "core"
-        and one["review"] == "reviewed"
-        and one["cluster_id"] not in disputed
+        row["entity_id"]
+        for row in tables.read_table(joint, MEMBERS).to_pylist()
+        if row["tier"] == "core"
+        and row["review"] == "reviewed"
+        and row["cluster_id"] not in disputed
     }
     own = set(tables.read_table(world.microsoft.run, MEMBERS)["entity_id"].to_pylist())
     assert before < after
     # What they named may be of another epoch than what is reviewed.
     seen = tables.read_table(joint, CONTRIBUTORS).to_pylist()
-    named = {one["entity_id"] for one in seen if one["contributor"] == "amazon"}
+    named = {row["entity_id"] for row in seen if row["contributor"] == "amazon"}
     assert after - before == (named & reviewed_core & own) - before
     assert after - before <= ids_of(replying / "theirs")
     verify = {
-        one["entity_id"]
-        for one in tables.read_table(world.microsoft.run, MEMBERS).to_pylist()
-        if one["tier"] == "verify"
+        row["entity_id"]
+        for row in tables.read_table(world.microsoft.run, MEMBERS).to_pylist()
+        if row["tier"] == "verify"
     }
     assert verify & after  # one person here, and many there
 
@@ -336,11 +344,13 @@ def test_one_liar_adds_nothing_to_a_reply_that_could_not_leave_without_the_lie(
     at(world.microsoft)
     joint = replying / "joint"
     could_leave = {
-        one["entity_id"]
-        for one in tables.read_table(joint, MEMBERS).to_pylist()
-        if one["tier"] == "core" and one["review"] == "reviewed"
+        row["entity_id"]
+        for row in tables.read_table(joint, MEMBERS).to_pylist()
+        if row["tier"] == "core" and row["review"] == "reviewed"
     }
-    phones = [one for one in ids_of(replying / "theirs") if one.startswith("phone:+")]
+    phones = [
+        entity_id for entity_id in ids_of(replying / "theirs") if entity_id.startswith("phone:+")
+    ]
     stranger = "+12125550147"
     lies = [
         complaint(
@@ -363,7 +373,7 @@ def test_one_liar_adds_nothing_to_a_reply_that_could_not_leave_without_the_lie(
     join = ["exchange", "join", lied, replying / "theirs", "--previous", joint, "--now", later]
     join += ["--decisions", replying / "decisions.csv", "--output", tmp_path / "again"]
     assert ringtrace(*join) == 0
-    own = {one["entity_id"] for one in tables.read_table(lied, MEMBERS).to_pylist()}
+    own = {row["entity_id"] for row in tables.read_table(lied, MEMBERS).to_pylist()}
     assert f"phone:{stranger}" in own
     reply = ["exchange", "offer", lied, "--to", "amazon", "--now", later]
     assert ringtrace(*reply, "--output", tmp_path / "plain") == 0
@@ -384,24 +394,26 @@ def test_a_reply_to_an_offer_that_its_sender_took_back_is_taken_back(
     assert ringtrace(*offer, "--output", tmp_path / "plain") == 0
     reply = [*offer, "--joint", replying / "joint", "--output", tmp_path / "reply"]
     assert ringtrace(*reply) == 0
-    *_, plain, answered = (one for one in ledger.read_ledger(None) if one.kind == "offer")
-    given = [world.microsoft.run, "--now", ISSUED.replace("T00", "T05")]
+    *_, plain, answered = (
+        entry_line for entry_line in ledger.read_ledger(None) if entry_line.kind == "offer"
+    )
+    options = [world.microsoft.run, "--now", ISSUED.replace("T00", "T05")]
     capsys.readouterr()
-    ringtrace("health", *given)
+    ringtrace("health", *options)
     assert "correction: " not in capsys.readouterr().out
     before = signed_files.accepted_before("amazon")  # as a join with the revocation records it
     sha256 = hashlib.sha256((replying / "theirs/offer.json").read_bytes()).hexdigest()
     signed_files.save_accepted("amazon", replace(before, revoked=before.revoked | {sha256}))
     capsys.readouterr()
-    assert ringtrace("health", *given) == 1
+    assert ringtrace("health", *options) == 1
     said = capsys.readouterr().out
     assert f"correction: {answered.issue_id} " in said and "whose offer amazon revoked" in said
     assert plain.issue_id not in said  # before the disputes of the joint run are in force
     decided = ["--decisions", replying / "decisions.csv"]
-    assert ringtrace("correct", *given, *decided, "--output", tmp_path / "out") == 0
+    assert ringtrace("correct", *options, *decided, "--output", tmp_path / "out") == 0
     revocation = json.loads((tmp_path / "out/amazon/revocation.json").read_bytes())
     assert answered.sha256 in revocation["offers"]
-    assert ringtrace("correct", *given, *decided, "--output", tmp_path / "more") == 0
+    assert ringtrace("correct", *options, *decided, "--output", tmp_path / "more") == 0
     assert not (tmp_path / "more").exists()
 
 
@@ -450,10 +462,10 @@ def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, at, tmp_pa
         assert ringtrace("exchange", "show", folder) == 0
         told = capsys.readouterr().out
         assert "offer of microsoft to amazon, TLP:AMBER+STRICT" in told
-        assert all(one["entity_id"] in told for one in offer["entities"])
+        assert all(entity["entity_id"] in told for entity in offer["entities"])
         assert told.isprintable() or set(told) - {"\n"} <= {c for c in told if c.isprintable()}
-        for one in offer["clusters"]:
-            for seen in one["countries"]:
+        for cluster in offer["clusters"]:
+            for seen in cluster["countries"]:
                 assert f"{seen['country']} {seen['victims']}" in told
     path = folder / "offer.json"
     path.write_bytes(path.read_bytes().replace(b'"US"', b'"GB"', 1))

@@ -18,14 +18,16 @@ AT = "2026-06-02T00:00:00Z"
 def parties(tmp_path, monkeypatch):
     """Two organisations that trust each other's keys, and a way to act as either."""
     none = tmp_path / "none"
-    one, other = (Company(org, tmp_path / org, none, none, none) for org in ("amazon", "microsoft"))
-    trust_key(one, other)
-    trust_key(other, one)
+    first, second = (
+        Company(org, tmp_path / org, none, none, none) for org in ("amazon", "microsoft")
+    )
+    trust_key(first, second)
+    trust_key(second, first)
 
     def act_as(company):
         monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
 
-    return one, other, act_as
+    return first, second, act_as
 
 
 def people(path, numbers):

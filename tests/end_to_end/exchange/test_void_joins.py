@@ -47,20 +47,22 @@ def distrusted(made, tmp_path, monkeypatch):
 
 
 def test_the_ledger_has_every_join_and_what_an_issue_rests_on(made):
-    joins = [one for one in read_ledger(None) if one.kind == EntryKind.JOIN]
-    assert {one.recipient for one in joins} == {"microsoft"}
+    joins = [line for line in read_ledger(None) if line.kind == EntryKind.JOIN]
+    assert {join.recipient for join in joins} == {"microsoft"}
     assert joins[-1].reference == str(made.run)
-    (package,) = [one for one in read_ledger(None) if one.kind == EntryKind.PACKAGE]
+    (package,) = [line for line in read_ledger(None) if line.kind == EntryKind.PACKAGE]
     assert package.run_id == joins[-1].run_id and package.run_id in package.built_on
 
 
 def test_distrust_lists_what_it_voids_and_what_to_do(made, distrusted, capsys):
     assert distrusted("--decisions", made.folder / "signed.csv") == 0
     said = capsys.readouterr().out
-    (package,) = [one for one in read_ledger(None) if one.kind == EntryKind.PACKAGE]
-    joins = [one for one in read_ledger(None) if one.kind == EntryKind.JOIN]
-    for one in joins:
-        assert f"void: the join {one.run_id} of {one.at} in {one.reference}: make it again" in said
+    (package,) = [line for line in read_ledger(None) if line.kind == EntryKind.PACKAGE]
+    joins = [line for line in read_ledger(None) if line.kind == EntryKind.JOIN]
+    for join in joins:
+        assert (
+            f"void: the join {join.run_id} of {join.at} in {join.reference}: make it again" in said
+        )
     assert f"void: {package.issue_id} of {package.at} to in-cbi, reference " in said
     assert "run ringtrace correct" in said
     assert "(confirm, Ada) in " in said and f"made on {joins[-1].run_id}" in said
@@ -92,19 +94,19 @@ def test_verify_says_that_a_package_rests_on_a_void_join(made, distrusted, capsy
 
 
 def test_a_correction_takes_all_of_it_back_once(made, distrusted, tmp_path, capsys):
-    given = [world_run(made), "--decisions", made.folder / "signed.csv"]
-    assert ringtrace("correct", *given, "--output", tmp_path / "none") == 0
+    options = [world_run(made), "--decisions", made.folder / "signed.csv"]
+    assert ringtrace("correct", *options, "--output", tmp_path / "none") == 0
     assert "nothing that was issued" in capsys.readouterr().out
     assert distrusted() == 0
     capsys.readouterr()
-    assert ringtrace("health", *given) == 1
+    assert ringtrace("health", *options) == 1
     assert "(rests on a void join); run ringtrace correct" in capsys.readouterr().out
-    assert ringtrace("correct", *given, "--output", tmp_path / "out") == 0
-    (package,) = [one for one in read_ledger(None) if one.kind == EntryKind.PACKAGE]
-    (taken,) = [one for one in read_ledger(None) if one.kind == EntryKind.CORRECTION]
+    assert ringtrace("correct", *options, "--output", tmp_path / "out") == 0
+    (package,) = [line for line in read_ledger(None) if line.kind == EntryKind.PACKAGE]
+    (taken,) = [line for line in read_ledger(None) if line.kind == EntryKind.CORRECTION]
     assert taken.bare == package.bare and (tmp_path / "out/in-cbi/correction.json").is_file()
     capsys.readouterr()
-    assert ringtrace("correct", *given, "--output", tmp_path / "again") == 0
+    assert ringtrace("correct", *options, "--output", tmp_path / "again") == 0
     assert "nothing that was issued" in capsys.readouterr().out
 
 
@@ -115,14 +117,14 @@ def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
     home = shutil.copytree(key_store.home(), tmp_path / "home")
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
     entries = read_ledger(None)
-    (package,) = [one for one in entries if one.kind == EntryKind.PACKAGE]
+    (package,) = [row for row in entries if row.kind == EntryKind.PACKAGE]
     before = signed_files.accepted_before("microsoft")
-    offers = {one.sha256 for one in entries if one.run_id == package.run_id} - {package.sha256}
+    offers = {row.sha256 for row in entries if row.run_id == package.run_id} - {package.sha256}
     signed_files.save_accepted("microsoft", replace(before, revoked=before.revoked | offers))
     assert ringtrace("verify", made.package) == 1
     assert f"of the join {package.run_id}, whose offer microsoft revoked" in capsys.readouterr().out
-    given = [world_run(made), "--decisions", made.folder / "signed.csv"]
-    assert ringtrace("health", *given) == 1
+    options = [world_run(made), "--decisions", made.folder / "signed.csv"]
+    assert ringtrace("health", *options) == 1
     said = capsys.readouterr().out
     assert f"correction: {package.issue_id} " in said and "void_join: " not in said
     leaves = ["export", made.folder / "own", "--format", "csv", "--all"]
@@ -130,11 +132,11 @@ def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
     revoked = signed_files.revoked_letters()
     new = replace(package, sha256="9" * 64, run_id="other", supersedes=package.sha256)
     assert outstanding([*entries, new], (), {}, revoked) == []
-    assert [one.entry for one in outstanding([*entries, new], package.bare, {}, revoked)] == [
+    assert [issue.entry for issue in outstanding([*entries, new], package.bare, {}, revoked)] == [
         package,
         new,
     ]
-    assert ringtrace("correct", *given, "--output", tmp_path / "out") == 0
+    assert ringtrace("correct", *options, "--output", tmp_path / "out") == 0
     assert (tmp_path / "out/in-cbi/correction.json").is_file()
     assert outstanding(read_ledger(None), (), {}, revoked) == []
 
@@ -149,10 +151,10 @@ def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
     case += ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
     assert distrusted() == 0
     capsys.readouterr()
-    for at, words in enumerate((leaves, offers, case)):
-        assert ringtrace(*words, "--output", tmp_path / str(at)) == 2, words
+    for number, words in enumerate((leaves, offers, case)):
+        assert ringtrace(*words, "--output", tmp_path / str(number)) == 2, words
         assert "rests on the join " in capsys.readouterr().err
-        assert not (tmp_path / str(at)).exists()
+        assert not (tmp_path / str(number)).exists()
     again = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
     again += ["--decisions", made.folder / "signed.csv", "--previous", made.run]
     assert ringtrace("batch", *again, "--output", tmp_path / "again") == 0
@@ -160,7 +162,7 @@ def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
     assert "was made on a join that is void" in said
     assert f"--previous {made.run}: the offer of microsoft in it is signed by" in said
     rows = tables.read_table(tmp_path / "again", DECISIONS).to_pylist()
-    assert [one["in_force"] for one in rows] == [False]
+    assert [row["in_force"] for row in rows] == [False]
     assert ringtrace("health", own) == 1
     assert "void_join: it rests on the join " in capsys.readouterr().out
     here = confirmed_member(own)
@@ -178,7 +180,7 @@ def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
 
 def confirmed_member(run):
     rows = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
-    return min(one["entity_id"] for one in rows if one["cluster_id"] == confirmed(run))
+    return min(row["entity_id"] for row in rows if row["cluster_id"] == confirmed(run))
 
 
 def world_run(made):
@@ -188,4 +190,4 @@ def world_run(made):
 def confirmed(run):
     """The cluster that the decision confirmed."""
     rows = tables.read_table(run, CLUSTERS, ["cluster_id", "status"]).to_pylist()
-    return next(one["cluster_id"] for one in rows if one["status"] == "confirmed")
+    return next(row["cluster_id"] for row in rows if row["status"] == "confirmed")
