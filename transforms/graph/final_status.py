@@ -57,39 +57,39 @@ RETURNED_REASON = (
 
 
 def finalize_entities(
-    found: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
+    entities: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows where in a cluster."""
-    assigned = assigned_rows(assignment, hash_text(found["entity_id"]))
-    contested = true_mask(pc.equal(found["status"], Status.CONTESTED))
-    in_graph = true_mask(pc.is_in(found["status"], pa.array(IN_GRAPH)))
+    assigned = assigned_rows(assignment, hash_text(entities["entity_id"]))
+    contested = true_mask(pc.equal(entities["status"], Status.CONTESTED))
+    in_graph = true_mask(pc.is_in(entities["status"], pa.array(IN_GRAPH)))
     hub = true_mask(assigned["hub"]) & in_graph
-    status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), found["status"])
-    reason = found["reason"].to_pylist()
+    status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), entities["status"])
+    reason = entities["reason"].to_pylist()
     for row in np.flatnonzero(hub).tolist():
         spread, people = (assigned[name][row].as_py() for name in ("spread", "tying_reporters"))
         why = f"hub: {spread:.0%} of its links go outside its main cluster; "
-        why += f"linked by {people} reporters, seen in {found['complaints'][row]} complaints"
+        why += f"linked by {people} reporters, seen in {entities['complaints'][row]} complaints"
         reason[row] = f"{reason[row]}; {why}" if contested[row] else why
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
         reason[row] += f"; {RETURNED_REASON}"
     # The words of a decision may name what is withheld.
-    shown = ~true_mask(are_withheld(found["entity_id"]))
-    _add_decisions(reason, found["known_as"], shown, decided)
-    columns = {name: found[name] for name in ENTITY.names} | {
+    shown = ~true_mask(are_withheld(entities["entity_id"]))
+    _add_decisions(reason, entities["known_as"], shown, decided)
+    columns = {name: entities[name] for name in ENTITY.names} | {
         "status": status,
         "reason": pa.array(reason, pa.string()),
     }
-    entities = batch_of_columns(columns, ENTITY)
+    final = batch_of_columns(columns, ENTITY)
     columns |= {
         "cluster_id": cluster_ids(clusters_of(assigned)),
-        "role": found["role"],
+        "role": entities["role"],
         **{name: pc.fill_null(assigned[name], 0) for name in TIE_COUNTS},
         "doubted": pc.fill_null(assigned["doubted"], False),
-        "known_as": found["known_as"],
+        "known_as": entities["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)
-    return entities, members.filter(pa.array(in_graph & ~hub))
+    return final, members.filter(pa.array(in_graph & ~hub))
 
 
 def finalize_links(
@@ -101,7 +101,7 @@ def finalize_links(
     its ends, or separates their clusters. A soft link describes, and is never accepted.
     """
     ends = [assigned_rows(assignment, hash_text(links[end])) for end in ("entity_a", "entity_b")]
-    cluster_a, cluster_b = (clusters_of(one) for one in ends)
+    cluster_a, cluster_b = (clusters_of(end) for end in ends)
     is_hub, doubted = (
         true_mask(ends[0][mark]) | true_mask(ends[1][mark]) for mark in ("hub", "doubted")
     )
@@ -148,11 +148,13 @@ def _add_decisions(
 ) -> None:
     """Adds the decisions on each entity of a mask; a legitimate one is the reason already."""
     named = pa.array(sorted(decided.by_entity()), pa.string())
-    at = true_mask(pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named)))
-    for row in np.flatnonzero(at & rows).tolist():
-        for one in decided.about(entity_ids[row].as_py()):
-            if one.kind is not DecisionKind.LEGITIMATE:
-                reason[row] += f"; {one.kind} {one.describe()}"
+    is_named = true_mask(
+        pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named))
+    )
+    for row in np.flatnonzero(is_named & rows).tolist():
+        for decision in decided.about(entity_ids[row].as_py()):
+            if decision.kind is not DecisionKind.LEGITIMATE:
+                reason[row] += f"; {decision.kind} {decision.describe()}"
 
 
 def _explain_cannot_links(
@@ -167,12 +169,15 @@ def _explain_cannot_links(
     cannot = decided.of(DecisionKind.CANNOT_LINK)
     near, far = (
         clusters_of(assigned_rows(assignment, hash_text(pa.array(ids, pa.string()))))
-        for ids in ([one.entity_a for one in cannot], [one.entity_b for one in cannot])
+        for ids in (
+            [decision.entity_a for decision in cannot],
+            [decision.entity_b for decision in cannot],
+        )
     )
-    for one, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
+    for decision, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
         for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
-            reason[row] = f"the two clusters are kept apart by cannot_link {one.describe()}"
+            reason[row] = f"the two clusters are kept apart by cannot_link {decision.describe()}"
 
 
 def _explain_must_links(
@@ -180,8 +185,11 @@ def _explain_must_links(
 ) -> None:
     """Names the must_link decision on the two ends of a link."""
     must = {
-        (min(one.entity_a, one.entity_b or ""), max(one.entity_a, one.entity_b or "")): one
-        for one in decided.of(DecisionKind.MUST_LINK)
+        (
+            min(decision.entity_a, decision.entity_b or ""),
+            max(decision.entity_a, decision.entity_b or ""),
+        ): decision
+        for decision in decided.of(DecisionKind.MUST_LINK)
     }
     if not must:
         return
@@ -189,6 +197,6 @@ def _explain_must_links(
         pc.is_in(links["entity_a"], pa.array(sorted({a for a, _ in must}), pa.string()))
     )
     for row in np.flatnonzero(first).tolist():
-        one = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
-        if one is not None:
-            reason[row] = f"{reason[row]}; must_link {one.describe()}"
+        decision = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
+        if decision is not None:
+            reason[row] = f"{reason[row]}; must_link {decision.describe()}"
