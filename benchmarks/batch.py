@@ -188,31 +188,31 @@ def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
 
 def steps(stages: Stages, samples: Sequence[tuple[float, int]]) -> list[Step]:
     """Returns the steps of a run in the order in which they began, with the peak of its samples."""
-    found: dict[str, Step] = {}
+    by_name: dict[str, Step] = {}
     for (clock, cpu, name), (until, cpu_then, _) in pairwise(stages):
-        step = found.setdefault(name, Step(name))
+        step = by_name.setdefault(name, Step(name))
         step.cpu += cpu_then - cpu
         sizes = (size for when, size in samples if clock <= when < until)
         step.peak = max(step.peak, max(sizes, default=0))
-    return list(found.values())
+    return list(by_name.values())
 
 
-def step_table(found: dict[int, Observed]) -> Iterator[str]:
+def step_table(runs: dict[int, Observed]) -> Iterator[str]:
     """Yields lines of Markdown: MiB at the peak of each step, CPU seconds, MiB shuffled."""
-    yield "| step | " + " | ".join(f"{n:,}: MiB | CPU s" for n in found) + " |"
-    yield "|---" * (1 + 2 * len(found)) + "|"
-    by_name = {n: {one.name: one for one in run.steps} for n, run in found.items()}
-    for name in dict.fromkeys(one.name for run in found.values() for one in run.steps):
-        cells = [by_name[n].get(name, Step(name)) for n in found]
-        both = " | ".join(f"{one.peak / 2**20:,.0f} | {one.cpu:,.1f}" for one in cells)
+    yield "| step | " + " | ".join(f"{n:,}: MiB | CPU s" for n in runs) + " |"
+    yield "|---" * (1 + 2 * len(runs)) + "|"
+    by_name = {n: {step.name: step for step in run.steps} for n, run in runs.items()}
+    for name in dict.fromkeys(step.name for run in runs.values() for step in run.steps):
+        cells = [by_name[n].get(name, Step(name)) for n in runs]
+        both = " | ".join(f"{step.peak / 2**20:,.0f} | {step.cpu:,.1f}" for step in cells)
         yield f"| {name} | {both} |"
     before = [
-        max(one.peak for one in run.steps if one.name != REPORT) / 2**20 for run in found.values()
+        max(step.peak for step in run.steps if step.name != REPORT) / 2**20 for run in runs.values()
     ]
-    yield "| before the report | " + " | ".join(f"{one:,.0f} | " for one in before) + " |"
-    whole = [f"{run.used.peak:,.0f} | {run.used.cpu:,.1f}" for run in found.values()]
+    yield "| before the report | " + " | ".join(f"{peak:,.0f} | " for peak in before) + " |"
+    whole = [f"{run.used.peak:,.0f} | {run.used.cpu:,.1f}" for run in runs.values()]
     yield "| all, the report's processes too | " + " | ".join(whole) + " |"
-    for n, run in found.items():
+    for n, run in runs.items():
         yield f"\n{n:,}: MiB encoded " + ", ".join(
             f"{name} {size / 2**20:,.1f}" for name, size in run.encoded.most_common()
         )
@@ -246,12 +246,12 @@ def record_costs(size: int, folder: Path) -> Iterator[str]:
 def shares(stages: Stages) -> dict[tuple[str, int], float]:
     """Returns the share of a run's time that each stage of each step takes."""
     begun: Counter[str] = Counter()
-    found: dict[tuple[str, int], float] = {}
+    share_of: dict[tuple[str, int], float] = {}
     whole = stages[-1][0] - stages[0][0]
     for (since, _, step), (until, _, _) in pairwise(stages):
-        found[step, begun[step]] = (until - since) / whole
+        share_of[step, begun[step]] = (until - since) / whole
         begun[step] += 1
-    return found
+    return share_of
 
 
 def step_rows(runs: Sequence[Stages]) -> Iterator[str]:
@@ -259,7 +259,7 @@ def step_rows(runs: Sequence[Stages]) -> Iterator[str]:
     of_runs = [shares(stages) for stages in runs]
     by_step: dict[str, list[int]] = {}
     for step, number in of_runs[0]:
-        mean = sum(one.get((step, number), 0.0) for one in of_runs) / len(runs)
+        mean = sum(run_shares.get((step, number), 0.0) for run_shares in of_runs) / len(runs)
         by_step.setdefault(step, []).append(round(mean * 1000))
     for step, stages in by_step.items():
         known = batch_steps().get(step)
@@ -277,10 +277,10 @@ def shown(stages: Stages, moment: float) -> str:
     return f"{work.line(moment * whole)} (true: {moment:.0%}, {about((1 - moment) * whole)})"
 
 
-def stage_lines(found: dict[int, Observed]) -> Iterator[str]:
+def stage_lines(observed: dict[int, Observed]) -> Iterator[str]:
     """Yields batch_steps.toml, the stages of each run, and what it would have shown."""
-    yield from step_rows([run.stages for run in found.values()])
-    for size, run in found.items():
+    yield from step_rows([run.stages for run in observed.values()])
+    for size, run in observed.items():
         first = run.stages[0][0]
         yield f"{size:,} complaints, {run.stages[-1][0] - first:.0f} s"
         yield from (f"  {shown(run.stages, moment)}" for moment in MOMENTS)
@@ -301,20 +301,20 @@ def sample(folder: Path, out: Path) -> None:
 
 def samples_by_module(stacks: Iterable[str]) -> Counter[str]:
     """Counts samples by who was at work, from py-spy's raw stacks: `frame;frame;... count`."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for line in stacks:
         stack, _, count = line.rpartition(" ")
-        found[_at_work(stack.split(";"))] += int(count)
-    return found
+        counts[_at_work(stack.split(";"))] += int(count)
+    return counts
 
 
 def share_within(stacks: Iterable[str], pattern: re.Pattern[str]) -> float:
     """Returns the share of samples with a frame, such as `name (path:line)`, that matches."""
-    found = Counter[bool]()
+    counts = Counter[bool]()
     for line in stacks:
         stack, _, count = line.rpartition(" ")
-        found[any(map(pattern.search, stack.split(";")))] += int(count)
-    return found[True] / found.total()
+        counts[any(map(pattern.search, stack.split(";")))] += int(count)
+    return counts[True] / counts.total()
 
 
 def _at_work(frames: list[str]) -> str:
@@ -334,16 +334,16 @@ def _layer(module: str) -> str:
     return f"{package}/{rest[0]}" if package == "transforms" and len(rest) > 1 else package
 
 
-def module_table(found: Counter[str]) -> Iterator[str]:
+def module_table(counts: Counter[str]) -> Iterator[str]:
     """Yields lines of Markdown: the shares of the layers, and the largest ones of modules."""
     layers: Counter[str] = Counter()
-    for module, count in found.items():
+    for module, count in counts.items():
         layers[_layer(module)] += count
-    for title, counted in (("layer", layers), ("module", found)):
+    for title, counted in (("layer", layers), ("module", counts)):
         yield f"| {title} | share of CPU |"
         yield "|---|---|"
         for name, count in counted.most_common(MODULES_SHOWN):
-            yield f"| {name} | {count / found.total():.1%} |"
+            yield f"| {name} | {count / counts.total():.1%} |"
         yield ""
 
 
@@ -361,11 +361,11 @@ def print_modules(size: int, within: re.Pattern[str] | None) -> None:
         print("\n".join(module_table(samples_by_module(stacks))))
 
 
-def _pattern(given: str) -> re.Pattern[str]:
+def _pattern(text: str) -> re.Pattern[str]:
     try:
-        return re.compile(given)
+        return re.compile(text)
     except re.error as error:
-        raise argparse.ArgumentTypeError(f"{given!r} is no pattern: {error}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is no pattern: {error}") from None
 
 
 def _parser() -> measured.Parser:
@@ -388,32 +388,32 @@ def _parser() -> measured.Parser:
 def main(words: list[str] | None = None) -> None:
     """Measures each world and prints the table that was asked for."""
     parser = _parser()
-    given = parser.parse_args(words)
-    report = not given.no_report
-    if given.one:
-        sys.exit(one_run(*given.one, report=report))
-    if given.within and not given.by_module:
+    options = parser.parse_args(words)
+    report = not options.no_report
+    if options.one:
+        sys.exit(one_run(*options.one, report=report))
+    if options.within and not options.by_module:
         parser.error("--within goes with --by-module")
-    if given.no_report and (given.by_module or given.record):
+    if options.no_report and (options.by_module or options.record):
         parser.error("--no-report is of costs by step")
-    if given.by_module:
-        for size in given.sizes:
-            print_modules(size, given.within)
+    if options.by_module:
+        for size in options.sizes:
+            print_modules(size, options.within)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        if given.record:
+        if options.record:
             print("| | fixed | a complaint | a call |\n|---|---|---|---|")
-            for size in given.sizes:
+            for size in options.sizes:
                 print("\n".join(record_costs(size, Path(scratch))))
             return
-        found: dict[int, Observed] = {}
-        for size in given.sizes:
-            found[size] = observe(world(size), Path(scratch, "run"), report=report)
-            used = found[size].used
+        runs: dict[int, Observed] = {}
+        for size in options.sizes:
+            runs[size] = observe(world(size), Path(scratch, "run"), report=report)
+            used = runs[size].used
             print(f"{size:,}: {used.wall:,.0f} s, {used.peak:,.0f} MiB", flush=True)
-    print("\n".join(stage_lines(found) if given.stages else step_table(found)))
-    for less, more in pairwise(given.sizes):
-        slope = (found[more].used.peak - found[less].used.peak) * 2**20 / (more - less)
+    print("\n".join(stage_lines(runs) if options.stages else step_table(runs)))
+    for less, more in pairwise(options.sizes):
+        slope = (runs[more].used.peak - runs[less].used.peak) * 2**20 / (more - less)
         print(f"from {less:,} to {more:,}: {slope:,.0f} bytes a complaint")
 
 

@@ -71,7 +71,10 @@ class SimulatedRun:
         for entity_id, cluster in measured.cluster_by_entity(self.folder).items():
             owner = self.owners.get(without_epoch(entity_id), f"nobody: {entity_id}")
             counts[cluster][owner] += 1
-        return {one: min(count, key=lambda of: (-count[of], of)) for one, count in counts.items()}
+        return {
+            cluster: min(count, key=lambda operation: (-count[operation], operation))
+            for cluster, count in counts.items()
+        }
 
     def shared(self) -> Shared:
         """Returns what its clusters share, from its tables."""
@@ -88,7 +91,9 @@ class SimulatedRun:
         return Shared.from_traits(trait_rows(uses))
 
 
-def simulated_run(kind: str, complaints: int, operations: int, seed: int, at: Path) -> SimulatedRun:
+def simulated_run(
+    kind: str, complaints: int, operations: int, seed: int, place: Path
+) -> SimulatedRun:
     """Simulates a world and runs it below `at`.
 
     Raises:
@@ -96,19 +101,21 @@ def simulated_run(kind: str, complaints: int, operations: int, seed: int, at: Pa
     """
     world = World(seed=seed, complaints=complaints, operations=operations, **KINDS[kind])
     options = world_options(kind, complaints, operations, seed)
-    folder, run = measured.simulate_and_run(at, *options)
+    folder, run = measured.simulate_and_run(place, *options)
     plan = plan_rings(Random(seed), world, narratives.SCRIPTS)
     truth = measured.read_pairs(folder / "truth.csv")
-    if any(plan.owners.get(one) != owner for one, owner in truth.items()):
+    if any(plan.owners.get(entity_id) != owner for entity_id, owner in truth.items()):
         raise RuntimeError(f"seed {seed}: the simulator no longer draws its plan first")
-    owners = {one: owner for one, owner in plan.owners.items() if one not in plan.shared}
+    owners = {
+        entity_id: owner for entity_id, owner in plan.owners.items() if entity_id not in plan.shared
+    }
     return SimulatedRun(run, owners)
 
 
 def same_operation(clusters: Sequence[str], owner: Mapping[str, str]) -> float:
     """Returns the share of pairs of clusters that are of one operation."""
-    counts = Counter(owner[one] for one in clusters).values()
-    pairs = sum(one * (one - 1) for one in counts)
+    counts = Counter(owner[number] for number in clusters).values()
+    pairs = sum(number * (number - 1) for number in counts)
     return pairs / (len(clusters) * (len(clusters) - 1))
 
 
@@ -123,9 +130,9 @@ def fit_logistic(features: np.ndarray, same: np.ndarray) -> tuple[float, ...]:
         slope = rows.T @ (likely - same) + penalty @ weights
         bend = (rows * (likely * (1 - likely))[:, None]).T @ rows + penalty
         weights -= np.linalg.solve(bend, slope)
-    found = np.zeros(1 + features.shape[1])
-    found[np.concatenate([[True], varies])] = weights
-    return tuple(np.round(found, 3).tolist())
+    weight_of = np.zeros(1 + features.shape[1])
+    weight_of[np.concatenate([[True], varies])] = weights
+    return tuple(np.round(weight_of, 3).tolist())
 
 
 def fit_isotonic(mean: np.ndarray, share: np.ndarray) -> tuple[tuple[float, ...], ...]:
@@ -195,12 +202,15 @@ def print_reliability(runs: Iterable[tuple[str, SimulatedRun]]) -> None:
     for name, run in runs:
         owner = run.owner_by_cluster()
         rows = ds.dataset(run.folder / "campaigns").to_table().to_pylist()
-        found = [
-            (one["probability"], same_operation([of["cluster_id"] for of in one["members"]], owner))
-            for one in rows
+        leads = [
+            (
+                lead["probability"],
+                same_operation([member["cluster_id"] for member in lead["members"]], owner),
+            )
+            for lead in rows
         ]
-        stated = np.array([one for one in found if one[0] is not None]).reshape(-1, 2)
-        ranked = [share for likely, share in found if likely is None]
+        stated = np.array([lead for lead in leads if lead[0] is not None]).reshape(-1, 2)
+        ranked = [share for likely, share in leads if likely is None]
         every += [(likely, share) for likely, share in stated]
         cells = [name, f"{len(owner):,}", len(rows), len(stated), *_brier(stated)]
         cells.append(f"{np.mean(ranked):.3f}" if ranked else "-")
@@ -231,8 +241,8 @@ def main(words: list[str] | None = None) -> None:
     parser = measured.Parser("benchmarks.campaigns", __doc__)
     parser.add_argument("seeds", metavar="SEED", type=int, nargs="*")
     parser.add_argument("--fit", action="store_true", help="print the models of other worlds")
-    given = parser.parse_args(words)
-    seeds = given.seeds or (FITTED if given.fit else HELD_OUT)
+    options = parser.parse_args(words)
+    seeds = options.seeds or (FITTED if options.fit else HELD_OUT)
     with tempfile.TemporaryDirectory() as folder:
         runs = (
             (
@@ -245,7 +255,7 @@ def main(words: list[str] | None = None) -> None:
             for complaints, operations in SIZES
             for seed in seeds
         )
-        if given.fit:
+        if options.fit:
             print(fit(runs), end="")
         else:
             print_reliability(runs)

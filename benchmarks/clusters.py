@@ -74,26 +74,34 @@ def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
     ]
     lists += ["--known-legitimate", world / "legitimate.csv", "--baselines", "--json"]
     command = measured.python("pipelines.cli", "evaluate", run, world / "truth.csv", *lists)
-    found: dict[str, Any] = json.loads(measured.run(command).output)
-    return found | {"tenants": _score_of_tenants(run, world / "truth.csv")}
+    scores: dict[str, Any] = json.loads(measured.run(command).output)
+    return scores | {"tenants": _score_of_tenants(run, world / "truth.csv")}
 
 
 def _score_of_tenants(run: Path, truth: Path) -> float:
     operations = measured.read_pairs(truth)
-    sites = {one: one.partition(":")[2] for one in operations if one.startswith(("domain", "url"))}
-    tenants = {one: operations[one] for one, site in sites.items() if hosting.platform_of(site)}
+    sites = {
+        entity_id: entity_id.partition(":")[2]
+        for entity_id in operations
+        if entity_id.startswith(("domain", "url"))
+    }
+    tenants = {
+        entity_id: operations[entity_id]
+        for entity_id, site in sites.items()
+        if hosting.platform_of(site)
+    }
     return measured.bcubed_f1(measured.cluster_by_entity(run), tenants)
 
 
-def cells(found: dict[str, Any]) -> Iterator[str]:
+def cells(scores: dict[str, Any]) -> Iterator[str]:
     """Yields the cells of a line, in the order of `HEADS`."""
-    score, tiers = found["agreement"]["bcubed"], found["tiers"]
+    score, tiers = scores["agreement"]["bcubed"], scores["tiers"]
     core, harm, costs = tiers["core"], tiers["core_harm"], tiers["costs"]
     yield from (f"{score[name]:.4f}" for name in ("f1", "precision", "recall"))
-    yield f"{found['tenants']:.4f}"
-    yield from (str(found[name]) for name in ("known_legitimate", "victim_side", "innocent"))
-    yield from (f"{found['baselines'][name]['bcubed']['f1']:.3f}" for name in BASELINES)
-    yield f"{found['hubs']['precision']:.2f}, {found['hubs']['recall']:.2f}"
+    yield f"{scores['tenants']:.4f}"
+    yield from (str(scores[name]) for name in ("known_legitimate", "victim_side", "innocent"))
+    yield from (f"{scores['baselines'][name]['bcubed']['f1']:.3f}" for name in BASELINES)
+    yield f"{scores['hubs']['precision']:.2f}, {scores['hubs']['recall']:.2f}"
     yield from (f"{core[name]:.4f}" for name in ("precision", "recall", "bcubed_recall"))
     names = ("known_legitimate", "victim_side", "innocent", "near_miss")
     yield from (str(harm[name]) for name in names)
@@ -123,8 +131,8 @@ def main(words: list[str] | None = None) -> None:
         for seed in given.seeds or (1001,):
             with tempfile.TemporaryDirectory() as folder:
                 options = world_options(kind, complaints, operations, seed)
-                found = evaluation(options, Path(folder))
-                line = (kind, f"{complaints:,}", str(operations), str(seed), *cells(found))
+                scores = evaluation(options, Path(folder))
+                line = (kind, f"{complaints:,}", str(operations), str(seed), *cells(scores))
                 print("| " + " | ".join(line) + " |", flush=True)
 
 

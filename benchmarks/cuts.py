@@ -69,10 +69,10 @@ def one_run(folder: Path, output: Path, notes: Path) -> int:
         def run(*arguments: Any) -> Any:
             begun = time.process_time()
             with mock.patch.object(cuts, "weakest_cut", plain):  # which thin_join calls
-                found = search(*arguments)
+                cut = search(*arguments)
             with notes.open("a") as file:  # forks of the run write there, too
                 file.write(f"{time.process_time() - begun}\n")
-            return found
+            return cut
 
         return run
 

@@ -132,18 +132,18 @@ def _hub(number: int) -> bytes:
 
 
 def _many_numbers(number: int) -> bytes:
-    numbers = [{"raw": _phone(number * 20 + one), "role": "callback"} for one in range(20)]
+    numbers = [{"raw": _phone(number * 20 + place), "role": "callback"} for place in range(20)]
     return complaint(number, phone_numbers=numbers)
 
 
 def _next_numbers(number: int) -> bytes:
     """Returns a complaint of few numbers that count up, which pack best."""
-    at = 2_002_000_000 + number * 6
-    return complaint(number, phone_numbers=[{"raw": f"+1{at + one}"} for one in range(6)])
+    first = 2_002_000_000 + number * 6
+    return complaint(number, phone_numbers=[{"raw": f"+1{first + place}"} for place in range(6)])
 
 
 def _chain(number: int) -> bytes:
-    numbers = [{"raw": _phone(number + one), "role": "callback"} for one in range(2)]
+    numbers = [{"raw": _phone(number + place), "role": "callback"} for place in range(2)]
     return complaint(number, phone_numbers=numbers)
 
 
@@ -164,7 +164,7 @@ def _csv(row: Callable[[int], str], header: str) -> Make:
             file.write(header + "\n")
             number = 0
             while file.tell() < size:
-                file.write("".join(row(number + one) + "\n" for one in range(1_000)))
+                file.write("".join(row(number + place) + "\n" for place in range(1_000)))
                 number += 1_000
 
     return write
@@ -185,16 +185,16 @@ def _table(columns: Callable[[int], dict[str, pa.Array]], **options: object) -> 
 
 def _needed(rows: int) -> dict[str, pa.Array]:
     return {
-        "complaint_id": pa.array([f"c{one}" for one in range(rows)]),
+        "complaint_id": pa.array([f"c{row}" for row in range(rows)]),
         "source_org": pa.array(["a"] * rows),
         "received_at": pa.array([_TIME] * rows),
     }
 
 
 def _wide_dictionary(rows: int) -> dict[str, pa.Array]:
-    text = pa.array([f"{one} Call {_phone(one)} now. " * 12 for one in range(2_000)])
-    at = pa.array([one % 2_000 for one in range(rows)], pa.int32())
-    return _needed(rows) | {"narrative": pa.DictionaryArray.from_arrays(at, text)}
+    text = pa.array([f"{place} Call {_phone(place)} now. " * 12 for place in range(2_000)])
+    codes = pa.array([place % 2_000 for place in range(rows)], pa.int32())
+    return _needed(rows) | {"narrative": pa.DictionaryArray.from_arrays(codes, text)}
 
 
 def _same_text(rows: int) -> dict[str, pa.Array]:
@@ -202,7 +202,7 @@ def _same_text(rows: int) -> dict[str, pa.Array]:
 
 
 def _many_columns(rows: int) -> dict[str, pa.Array]:
-    return _needed(rows) | {f"c{one}": pa.nulls(rows, pa.string()) for one in range(2_000)}
+    return _needed(rows) | {f"c{column}": pa.nulls(rows, pa.string()) for column in range(2_000)}
 
 
 def _sheet(cells: Callable[[int], str], dimension: str = "A1:D9") -> Make:
@@ -251,12 +251,12 @@ def _sheet_row(number: int) -> str:
             f"Call {_phone(number)} now, they said to me then ok",
         ]
     )
-    cells = "".join(_cell(f"{'ABCD'[at]}{number}", one) for at, one in enumerate(texts))
+    cells = "".join(_cell(f"{'ABCD'[column]}{number}", text) for column, text in enumerate(texts))
     return f'<row r="{number}">{cells}</row>'
 
 
 def _long_row(number: int) -> str:
-    cells = "".join(_cell(f"{'ABCD'[at]}{number}", "x" * 30_000) for at in range(4))
+    cells = "".join(_cell(f"{'ABCD'[column]}{number}", "x" * 30_000) for column in range(4))
     return f'<row r="{number}">{cells}</row>'
 
 
@@ -539,12 +539,12 @@ def cases() -> Iterator[Case]:
         yield Case(f"mapped/{name}", FILES[name], name, (*mapped, "--source-org", "a"))
     for option, flags in READERS.items():
         for name, make in LISTS.items():
-            given = (*BATCH, "--complaints", "{tiny}", *flags, "{file}")
-            yield Case(f"{option}/{name}", make, "a.list", given)
+            command = (*BATCH, "--complaints", "{tiny}", *flags, "{file}")
+            yield Case(f"{option}/{name}", make, "a.list", command)
     for option in ("", "--victims", "--innocents", "--hubs"):
         for name in ("rows", "truth", "line", "quote", "commas", "header", "nul"):
-            given = ("evaluate", "{run}", *(("{truth}", option) if option else ()), "{file}")
-            yield Case(f"evaluate{option}/{name}", LISTS[name], "a.list", given)
+            command = ("evaluate", "{run}", *(("{truth}", option) if option else ()), "{file}")
+            yield Case(f"evaluate{option}/{name}", LISTS[name], "a.list", command)
     ends = ("--stop-after-idle", "1", "--tick-interval", "1")
     stream = ("stream", "--watch", "{folder}", "--output", "{out}", "--no-register", *ends)
     for name, make in FILES.items():
@@ -563,7 +563,7 @@ def _codes(out: Path) -> str:
     if not rejects.is_dir():
         return ""
     codes = ds.dataset(rejects, format="parquet").to_table(columns=["code"])["code"].value_counts()
-    return " ".join(f"{one['values']}={one['counts']}" for one in codes.to_pylist())
+    return " ".join(f"{row['values']}={row['counts']}" for row in codes.to_pylist())
 
 
 def main(words: list[str] | None = None) -> None:
@@ -645,7 +645,7 @@ def _print(
     memory = cost.peak - floor.peak
     over = (rate > SECONDS_A_MEGABYTE, memory > MEMORY, cost.status not in (0, 1, 2))
     words = ("TIME ", "MEMORY ", "DIED ")
-    mark = "".join(word for word, one in zip(words, over, strict=True) if one)
+    mark = "".join(word for word, is_over in zip(words, over, strict=True) if is_over)
     print(
         f"{name:40} {size:8.2f} MB {rate:7.2f} s/MB {memory:7.0f} MiB exit {cost.status:3} "
         f"{mark}{_codes(out)} | {cost.error[-110:] if cost.status else ''}",

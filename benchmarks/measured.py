@@ -152,10 +152,10 @@ def _tree(root: int) -> list[int]:
         except OSError:
             continue
         children.setdefault(int(fields[1]), []).append(int(folder.name))
-    found = [root]
-    for one in found:
-        found.extend(children.get(one, ()))
-    return found
+    processes = [root]
+    for process in processes:
+        processes.extend(children.get(process, ()))
+    return processes
 
 
 def _resident(pid: int) -> int:
@@ -198,5 +198,5 @@ def bcubed_f1(clusters: Mapping[str, str], truth: Mapping[str, str]) -> float:
     from transforms.clustering_metrics import compare_clusterings  # loads Beam
 
     ids = sorted(truth)
-    found = np.array([clusters.get(one, f"alone {one}") for one in ids])
-    return compare_clusterings(np.array([truth[one] for one in ids]), found).bcubed.f1
+    labels = np.array([clusters.get(entity_id, f"alone {entity_id}") for entity_id in ids])
+    return compare_clusterings(np.array([truth[entity_id] for entity_id in ids]), labels).bcubed.f1

@@ -201,19 +201,19 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--no-report", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args(words)
-    if given.one:
-        sys.exit(one_run(*given.one, report=not given.no_report))
-    if given.share:
+    options = parser.parse_args(words)
+    if options.one:
+        sys.exit(one_run(*options.one, report=not options.no_report))
+    if options.share:
         print(
             "| complaints | CPU, s | without | share | report | share "
             "| MiB | without | files | MB | others, MB |"
         )
         print("|---" * 11 + "|")
-        for complaints in given.share:
+        for complaints in options.share:
             print(share(complaints), flush=True)
         return
-    opened(given.clusters)
+    opened(options.clusters)
 
 
 def opened(clusters: int) -> None:

@@ -98,7 +98,7 @@ def folder(work: Path) -> Iterator[tuple[list[str], Send]]:
 
 
 def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
-    write(b"".join(one + b"\n" for one in rows))
+    write(b"".join(row + b"\n" for row in rows))
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
         send(address, "complaints", [])
         send(address, "complaints", [(None, row(-1, "amazon", callback(0)))])
         flags = ["--kafka-servers", address, "--kafka-complaints", "complaints"]
-        yield flags, lambda rows: send(address, "complaints", [(None, one) for one in rows])
+        yield flags, lambda rows: send(address, "complaints", [(None, line) for line in rows])
 
 
 @contextmanager
@@ -121,8 +121,8 @@ def on_prism(work: Path) -> Iterator[tuple[list[str], Send]]:
     from tests.engines import servers
 
     (work / "prism").mkdir()
-    with servers.prism(work / "prism") as address, on_engine(work, address) as found:
-        yield found
+    with servers.prism(work / "prism") as address, on_engine(work, address) as flags_and_send:
+        yield flags_and_send
 
 
 @contextmanager
@@ -134,9 +134,9 @@ def on_flink(work: Path) -> Iterator[tuple[list[str], Send]]:
     kept = f"--state_backend_storage_path=file://{work}/checkpoints"
     with (
         servers.flink(work / "flink") as address,
-        on_engine(work, address, "--state_backend=filesystem", kept) as found,
+        on_engine(work, address, "--state_backend=filesystem", kept) as flags_and_send,
     ):
-        yield found
+        yield flags_and_send
 
 
 @contextmanager
@@ -159,16 +159,16 @@ def used(process: int) -> tuple[float, float]:
 def counted(stream: int) -> list[int]:
     """The stream's process, and those of an engine that this process has started."""
     me = str(os.getpid())
-    found = [stream]
+    processes = [stream]
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
             command = (path / "cmdline").read_text()
         except OSError:
             continue  # it has ended
-        if parent == me and any(one in command for one in ENGINES):
-            found.append(int(path.name))
-    return found
+        if parent == me and any(word in command for word in ENGINES):
+            processes.append(int(path.name))
+    return processes
 
 
 def is_flink(process: int) -> bool:
@@ -181,12 +181,12 @@ def checkpoint(work: Path) -> float:
     while True:
         with suppress(FileNotFoundError):  # Flink has replaced it meanwhile
             whole = (work / "checkpoints").glob("*/chk-*/_metadata")
-            found = {path.stat().st_mtime: path for path in whole}
-            if not found:
+            by_time = {path.stat().st_mtime: path for path in whole}
+            if not by_time:
                 return 0.0
-            newest = found[max(found)]
+            newest = by_time[max(by_time)]
             files = [*newest.parent.iterdir(), *newest.parents[1].glob("shared/*")]
-            return sum(one.stat().st_size for one in files) / 2**20
+            return sum(file.stat().st_size for file in files) / 2**20
 
 
 def quarters(values: list[float]) -> str:
@@ -196,12 +196,12 @@ def quarters(values: list[float]) -> str:
 
 def alert_times(output: Path) -> dict[str, float]:
     """Returns the time of the alert for each number that both organisations report."""
-    found = {}
+    times = {}
     for path in (output / "alerts").glob("a-*.jsonl"):
         alert = json.loads(path.read_bytes())
         if alert["kind"] == "several_orgs":
-            found[alert["entity_id"].removeprefix("phone:")] = path.stat().st_mtime
-    return found
+            times[alert["entity_id"].removeprefix("phone:")] = path.stat().st_mtime
+    return times
 
 
 def last_log_line(output: Path) -> str:
@@ -256,7 +256,7 @@ def replay(work: Path, options: argparse.Namespace) -> None:
             whens = [moments[-1] + timedelta(seconds=step * n / count) for n in range(count)]
             moments.append(moments[-1] + timedelta(seconds=step))
             numbers, named = range(tick * count, (tick + 1) * count), map(callback, places)
-            send([row(*one) for one in zip(numbers, orgs, named, whens, strict=True)])
+            send([row(*fields) for fields in zip(numbers, orgs, named, whens, strict=True)])
             before = time.process_time()
             news = feed.poll(news.positions, final=True)
             stream.tick(news, snapshot=tick == ticks - 1)

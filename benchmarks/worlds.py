@@ -101,13 +101,13 @@ def write_oddly(record: dict[str, Any]) -> None:
                 record[end] = _fresh(rng, country) if forged else _separated(rng, record[end])
         return
     narrative = record.get("narrative") or ""
-    for one in record.get("phone_numbers") or ():
-        written = one["raw"]
-        if one["role"] == "caller_id" and rng.random() < FRESH:
-            one["raw"] = _fresh(rng, country)
+    for number in record.get("phone_numbers") or ():
+        written = number["raw"]
+        if number["role"] == "caller_id" and rng.random() < FRESH:
+            number["raw"] = _fresh(rng, country)
         else:
-            one["raw"] = rng.choice(_STYLES)(rng, written)
-        narrative = narrative.replace(written, one["raw"])
+            number["raw"] = rng.choice(_STYLES)(rng, written)
+        narrative = narrative.replace(written, number["raw"])
     shown = rng.choice(_STYLES)(rng, _fresh(rng, country))
     record["narrative"] = f"{narrative} The display also showed {shown}.".lstrip()
 
@@ -179,7 +179,9 @@ def simulated(complaints: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     folder = world(complaints)
     batches = list(accepted([f"{folder}/complaints"], [f"{folder}/calls"]))
     whole = (
-        pa.Table.from_batches([batch for of, batch in batches if of is kind]).combine_chunks()
+        pa.Table.from_batches(
+            [batch for batch_kind, batch in batches if batch_kind is kind]
+        ).combine_chunks()
         for kind in (RecordKind.COMPLAINT, RecordKind.CALL)
     )
     of_complaints, of_calls = (table.to_batches()[0] for table in whole)

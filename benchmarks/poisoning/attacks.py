@@ -63,29 +63,34 @@ class Target:
         before = Tables.read(run)
         reported = {row["entity_id"]: row["complaints"] for row in read_rows(run, "entities")}
         groups = [
-            tuple(sorted(ids, key=lambda one: (-reported[one], one)))
+            tuple(sorted(ids, key=lambda entity_id: (-reported[entity_id], entity_id)))
             for ids in before.core_groups().values()
-            if any(one.startswith("phone:") for one in ids)
+            if any(entity_id.startswith("phone:") for entity_id in ids)
         ]
-        numbers = [next(one for one in ids if one.startswith("phone:")) for ids in groups[:4]]
+        numbers = [
+            next(entity_id for entity_id in ids if entity_id.startswith("phone:"))
+            for ids in groups[:4]
+        ]
         confirmed = {before.cluster(ids[0]) for ids in groups[:2]}
         doubtful = [
-            one
-            for one in sorted(before.members)
-            if before.cluster(one) in confirmed and not before.is_core(one)
+            entity_id
+            for entity_id in sorted(before.members)
+            if before.cluster(entity_id) in confirmed and not before.is_core(entity_id)
         ]
         return Target(before, tuple(groups[:4]), tuple(doubtful), numbers[2], numbers[3])
 
     @property
     def number(self) -> str:
         """The number of the largest cluster that most people report."""
-        return next(one for one in self.known[0] if one.startswith("phone:"))
+        return next(entity_id for entity_id in self.known[0] if entity_id.startswith("phone:"))
 
     @property
     def account(self) -> str:
         """The account of the second cluster that most people report, or what else is no number."""
-        others = [one for one in self.known[1] if not one.startswith("phone:")]
-        return next((one for one in others if one.startswith("account:")), others[0])
+        others = [entity_id for entity_id in self.known[1] if not entity_id.startswith("phone:")]
+        return next(
+            (entity_id for entity_id in others if entity_id.startswith("account:")), others[0]
+        )
 
 
 Forge = Callable[[Target, Budget, Forgery], None]
@@ -94,10 +99,10 @@ Forge = Callable[[Target, Budget, Forgery], None]
 def second_doubtful(target: Target, budget: Budget, made: Forgery) -> None:
     """Names what one honest person named beside two of its ring, as a second one would."""
     for who, n in budget.numbered():
-        for one in target.doubtful[n :: budget.each]:
-            home = target.before.cluster(one)
+        for member in target.doubtful[n :: budget.each]:
+            home = target.before.cluster(member)
             ring = next(ids for ids in target.known if target.before.cluster(ids[0]) == home)
-            made.complain(who, [one, *some(ring, n, 1)])
+            made.complain(who, [member, *some(ring, n, 1)])
 
 
 def claim_number(target: Target, budget: Budget, made: Forgery) -> None:
@@ -138,7 +143,7 @@ def hang_on_invented(target: Target, budget: Budget, made: Forgery) -> None:
 
 def name_everywhere(target: Target, budget: Budget, made: Forgery) -> None:
     """Names the ring's number beside those of all others, so that it looks like a hub."""
-    others = [one for ids in target.known[1:] for one in ids]
+    others = [member for ids in target.known[1:] for member in ids]
     made_of = made.rng.sample(others, len(others))
     for who, n in budget.numbered():
         made.complain(who, [target.number, made_of[(n + 7 * who) % len(made_of)]])
@@ -160,14 +165,14 @@ def weld(target: Target, budget: Budget, made: Forgery) -> None:
 
 def make_hub(target: Target, budget: Budget, made: Forgery) -> None:
     """Names the ring's own account, or what it has in its place, beside all other rings."""
-    others = [one for ids in target.known[2:] for one in ids]
+    others = [member for ids in target.known[2:] for member in ids]
     for who, n in budget.numbered():
         made.complain(who, [target.account, *some(others, budget.each * who + n, 1)])
 
 
 def make_hub_in_a_minute(target: Target, budget: Budget, made: Forgery) -> None:
     """Does the same in one minute, with one text."""
-    others = [one for ids in target.known[2:] for one in ids]
+    others = [member for ids in target.known[2:] for member in ids]
     for who, n in budget.numbered():
         named = [target.account, *some(others, budget.each * who + n, 1)]
         made.complain(who, named, **IN_A_MINUTE)

@@ -67,8 +67,8 @@ class Case:
     def promoted(self) -> bool:
         """Returns whether a package names what it would not name without the lies."""
         return any(
-            self.after.may_leave(one) and not self.control.may_leave(one)
-            for one in self.target.doubtful
+            self.after.may_leave(member) and not self.control.may_leave(member)
+            for member in self.target.doubtful
         )
 
     def erased(self) -> bool:
@@ -85,8 +85,8 @@ class Case:
     def suspended(self) -> bool:
         """Returns whether a member of the second ring no longer leaves."""
         return any(
-            self.control.may_leave(one) and not self.after.may_leave(one)
-            for one in self.target.known[1]
+            self.control.may_leave(member) and not self.after.may_leave(member)
+            for member in self.target.known[1]
         )
 
     def merged(self) -> bool:
@@ -108,21 +108,21 @@ class Case:
     def weld_in_package(self) -> bool:
         """Returns whether a package names core members of two confirmed rings as one ring's."""
         return any(
-            self.after.may_leave(one)
-            and self.after.may_leave(other)
-            and self.after.cluster(one) == self.after.cluster(other)
-            and self.control.cluster(one) != self.control.cluster(other)
-            for one, other in product(*self.target.known[:2])
+            self.after.may_leave(near)
+            and self.after.may_leave(far)
+            and self.after.cluster(near) == self.after.cluster(far)
+            and self.control.cluster(near) != self.control.cluster(far)
+            for near, far in product(*self.target.known[:2])
         )
 
     def weld_in_offer(self) -> bool:
         """Returns whether an offer names members of two confirmed rings as one ring's."""
         offered = self.after.offered
         return any(
-            one in offered
-            and offered[one] == offered.get(other)
-            and self.control.cluster(one) != self.control.cluster(other)
-            for one, other in product(*self.target.known[:2])
+            near in offered
+            and offered[near] == offered.get(far)
+            and self.control.cluster(near) != self.control.cluster(far)
+            for near, far in product(*self.target.known[:2])
         )
 
     def hubbed(self) -> bool:
@@ -146,12 +146,12 @@ class Case:
         """
         aimed = {*self.target.known[0], self.target.disputed}
         return any(
-            (first := without_epoch(one)) in aimed
-            and one != first
-            and self.after.is_core(one)
-            and not self.control.is_core(one)
+            (first := without_epoch(member)) in aimed
+            and member != first
+            and self.after.is_core(member)
+            and not self.control.is_core(member)
             and row.get("reporters", inf) >= self.control.members.get(first, {}).get("reporters", 0)
-            for one, row in self.after.members.items()
+            for member, row in self.after.members.items()
         )
 
     def dispute_lapsed(self) -> bool:
@@ -161,23 +161,23 @@ class Case:
         """
         clusters = (
             row["cluster_id"]
-            for one, row in self.after.members.items()
-            if one == self.target.disputed
-            or (without_epoch(one) == self.target.disputed and self.after.is_core(one))
+            for member, row in self.after.members.items()
+            if member == self.target.disputed
+            or (without_epoch(member) == self.target.disputed and self.after.is_core(member))
         )
-        return any(self.after.clusters[one] != "disputed" for one in clusters)
+        return any(self.after.clusters[cluster] != "disputed" for cluster in clusters)
 
     def legitimate_lapsed(self) -> bool:
         """Returns whether a number that an analyst declared legitimate is a member again."""
-        return any(without_epoch(one) == self.target.legitimate for one in self.after.members)
+        return any(without_epoch(member) == self.target.legitimate for member in self.after.members)
 
     def _pairs_of_two(self) -> Iterator[tuple[bool, bool]]:
         """Yields whether two are together, without and with the lies, of two confirmed rings."""
-        for one, other in product(*self.target.known[:2]):
-            if self.after.is_core(one) and self.after.is_core(other):
+        for near, far in product(*self.target.known[:2]):
+            if self.after.is_core(near) and self.after.is_core(far):
                 yield (
-                    self.control.cluster(one) == self.control.cluster(other),
-                    self.after.cluster(one) == self.after.cluster(other),
+                    self.control.cluster(near) == self.control.cluster(far),
+                    self.after.cluster(near) == self.after.cluster(far),
                 )
 
     def _pairs(self, least: int = 0) -> Iterator[tuple[bool, bool]]:
@@ -187,14 +187,14 @@ class Case:
         """
         control, after = self.control, self.after
         core = [
-            one
-            for one, row in control.members.items()
-            if control.is_core(one) and after.is_core(one) and row["robustness"] >= least
+            near
+            for near, row in control.members.items()
+            if control.is_core(near) and after.is_core(near) and row["robustness"] >= least
         ]
-        for one, other in combinations(core, 2):
+        for near, far in combinations(core, 2):
             yield (
-                control.cluster(one) == control.cluster(other),
-                after.cluster(one) == after.cluster(other),
+                control.cluster(near) == control.cluster(far),
+                after.cluster(near) == after.cluster(far),
             )
 
 
@@ -256,8 +256,10 @@ def prepare(place: Path, seed: int) -> None:
     with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
         rows = csv.writer(out)
         rows.writerow(DECISION)
-        for number, (kind, one, expires) in enumerate(decided):
-            rows.writerow([number, kind, one, "", "analyst", "seen", END.isoformat(), expires])
+        for number, (kind, entity_id, expires) in enumerate(decided):
+            rows.writerow(
+                [number, kind, entity_id, "", "analyst", "seen", END.isoformat(), expires]
+            )
     batch(place, "control", previous="first")
 
 
@@ -266,7 +268,7 @@ def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, li
     home = place / str(seed)
     target, control = _target(home / "first"), read_tables(home / "control")
     made = Forgery(Random(f"{seed} {attack} {budget}"))
-    next(one for one in ATTACKS if one.__name__ == attack)(target, budget, made)
+    next(forge for forge in ATTACKS if forge.__name__ == attack)(target, budget, made)
     with tempfile.TemporaryDirectory(dir=home) as folder:
         run = batch(home, f"{folder}/run", previous="first", lies=made.write(Path(folder)))
         after = Tables.read(run, offered(home, run) if attack == weld.__name__ else None)
@@ -274,7 +276,7 @@ def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, li
     return {
         harm.name: alarms
         for harm in HARMS
-        if attack in {one.__name__ for one in harm.attacks} and harm.judge(case)
+        if attack in {forge.__name__ for forge in harm.attacks} and harm.judge(case)
     }
 
 
@@ -301,13 +303,13 @@ def measure(pool: Executor, place: Path, *, full: bool) -> dict[str, Outcome]:
         futures = [(n, s, pool.submit(attempt, place, s, n, budget)) for n, s in jobs]
         for name, seed, future in futures:
             for harm, alarms in future.result().items():
-                found = outcomes[harm]
-                if found.budget in (None, budget):
-                    found.budget = budget
-                    found.seeds.add(seed)
-                    found.attacks.add(name)
-                    found.alarms.update(alarms)
-        done = [name for name, found in outcomes.items() if found.budget == budget]
+                outcome = outcomes[harm]
+                if outcome.budget in (None, budget):
+                    outcome.budget = budget
+                    outcome.seeds.add(seed)
+                    outcome.attacks.add(name)
+                    outcome.alarms.update(alarms)
+        done = [name for name, outcome in outcomes.items() if outcome.budget == budget]
         sys.stderr.write(f"{budget}: {'; '.join(done) or 'nothing'}\n")
     return outcomes
 
@@ -318,14 +320,15 @@ def table_lines(outcomes: Mapping[str, Outcome], *, full: bool) -> Iterator[str]
     yield "| harm | least that did it | in worlds | by | new alarms |"
     yield "|---|---|---|---|---|"
     for harm in HARMS:
-        found = outcomes[harm.name]
-        if found.budget is None:
+        outcome = outcomes[harm.name]
+        if outcome.budget is None:
             most = tried(harm.attacks[0], full=full)[-1]
             yield f"| {harm.name} | nothing up to {most} | 0 of {tries} | | |"
             continue
-        how = ", ".join(sorted(found.attacks)).replace("_", " ")
-        alarms = ", ".join(sorted(found.alarms)) or "none"
-        yield f"| {harm.name} | {found.budget} | {len(found.seeds)} of {tries} | {how} | {alarms} |"
+        how = ", ".join(sorted(outcome.attacks)).replace("_", " ")
+        alarms = ", ".join(sorted(outcome.alarms)) or "none"
+        worlds = f"{len(outcome.seeds)} of {tries}"
+        yield f"| {harm.name} | {outcome.budget} | {worlds} | {how} | {alarms} |"
 
 
 @cache

@@ -133,25 +133,25 @@ def member_rows(
     alone = len(members) == 1
     standing = standings(members, most)
     rows: list[Row] = []
-    for one in members:
-        entity_id, how = one["entity_id"], standing[one["entity_id"]]
-        sure = entity_id in reviewed and one["status"] != Status.CONTESTED
-        weight = one["reporters"] if alone else tie[entity_id]
+    for member in members:
+        entity_id, how = member["entity_id"], standing[member["entity_id"]]
+        sure = entity_id in reviewed and member["status"] != Status.CONTESTED
+        weight = member["reporters"] if alone else tie[entity_id]
         weight = min(weight, (most or {}).get(entity_id, weight))
         rows.append(
             {
                 "entity_id": entity_id,
                 "cluster_id": cluster_id,
-                "role": one["role"],
+                "role": member["role"],
                 "confidence": link_probability(weight),
                 "bridge": entity_id in cut_vertices,
-                "reporters": one["reporters"],
+                "reporters": member["reporters"],
                 "robustness": how.robustness,
                 "tier": how.tier,
                 "review": Review.REVIEWED if sure else Review.UNREVIEWED,
                 "near_miss_of": how.near_miss_of,
-                "first_used": one.get("first_used"),
-                "last_used": one.get("last_used"),
+                "first_used": member.get("first_used"),
+                "last_used": member.get("last_used"),
             }
         )
     return rows
@@ -172,17 +172,17 @@ def cluster_status(
         confirmed: Entity ids that a confirm covers.
         disputed: Ids without epochs that a dispute covers.
     """
-    ids = [one["known_as"] for one in members]
+    ids = [member["known_as"] for member in members]
     alone = len(members) == 1
     firm = [
-        one["known_as"]
-        for one in members
-        if one["reporters"] >= CORE_ROBUSTNESS
-        and (alone or one["tying_reporters"] >= CORE_ROBUSTNESS)
+        member["known_as"]
+        for member in members
+        if member["reporters"] >= CORE_ROBUSTNESS
+        and (alone or member["tying_reporters"] >= CORE_ROBUSTNESS)
     ]
-    if any(without_epoch(one) in disputed for one in firm or ids):
+    if any(without_epoch(entity_id) in disputed for entity_id in firm or ids):
         return DISPUTED
-    return CONFIRMED if any(one in confirmed for one in ids) else CANDIDATE
+    return CONFIRMED if any(entity_id in confirmed for entity_id in ids) else CANDIDATE
 
 
 def cluster_row(
@@ -248,36 +248,50 @@ def summarize(
     reviewed, seen_by_author = decided.reviewed(), decided.reviewed_as_shown()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds, sources)
     ways = cuts.WAY.empty_table() if ways is None else ways
-    alike = {one: facts.alike for one, facts in records_of.items()}
-    brief = {one: facts.brief for one, facts in records_of.items() if facts.brief}
+    alike = {cluster_id: facts.alike for cluster_id, facts in records_of.items()}
+    brief = {cluster_id: facts.brief for cluster_id, facts in records_of.items() if facts.brief}
     masks = _masks(by_cluster, alike | brief, ways, crowds)
-    alike_masks = _masks({one: by_cluster[one] for one in brief}, alike, ways, crowds)
+    alike_masks = _masks(
+        {cluster_id: by_cluster[cluster_id] for cluster_id in brief}, alike, ways, crowds
+    )
     clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
     core_of: dict[str, dict[str, bool]] = {}
-    for cluster_id, those in sorted(by_cluster.items()):
-        ids = [one["entity_id"] for one in those]
-        known = {one["known_as"]: one["entity_id"] for one in those}
+    for cluster_id, rows_of_cluster in sorted(by_cluster.items()):
+        ids = [member["entity_id"] for member in rows_of_cluster]
+        known = {member["known_as"]: member["entity_id"] for member in rows_of_cluster}
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
-        tie = _bounded_ties(those, cohesion.tie, beside)
+        tie = _bounded_ties(rows_of_cluster, cohesion.tie, beside)
         seen = records_of[cluster_id]
         most = _bounds(sorted(ids), seen, seen.counted_as, masks.get(cluster_id, []))
         if seen.brief and not seen_by_author.isdisjoint(ids):
             of_alike = _bounds(sorted(ids), seen, seen.alike, alike_masks.get(cluster_id, []))
-            most = {one: bound for one, bound in most.items() if one not in seen_by_author}
-            most |= {one: bound for one, bound in of_alike.items() if one in seen_by_author}
-        rows = member_rows(cluster_id, those, cohesion.cut_vertices, tie, reviewed, most)
-        status = cluster_status(those, confirmed, disputed)
-        certainty = [one["confidence"] for one in rows]
-        cluster = cluster_row(cluster_id, those, seen, cohesion.bridges, certainty, status)
+            most = {
+                entity_id: bound
+                for entity_id, bound in most.items()
+                if entity_id not in seen_by_author
+            }
+            most |= {
+                entity_id: bound
+                for entity_id, bound in of_alike.items()
+                if entity_id in seen_by_author
+            }
+        rows = member_rows(cluster_id, rows_of_cluster, cohesion.cut_vertices, tie, reviewed, most)
+        status = cluster_status(rows_of_cluster, confirmed, disputed)
+        certainty = [member["confidence"] for member in rows]
+        cluster = cluster_row(
+            cluster_id, rows_of_cluster, seen, cohesion.bridges, certainty, status
+        )
         when = decided.when or seen.last_seen
         moments = seen.complaint_times, seen.people
-        parts = priority.priority_parts(cluster | seen.ranked_by, those, moments, when, by)
+        parts = priority.priority_parts(
+            cluster | seen.ranked_by, rows_of_cluster, moments, when, by
+        )
         ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
         clusters.append(cluster | ranked)
         all_members.extend(rows)
-        core_of[cluster_id] = {one["entity_id"]: one["tier"] is Tier.CORE for one in rows}
+        core_of[cluster_id] = {member["entity_id"]: member["tier"] is Tier.CORE for member in rows}
     cut_columns = _cuts(by_cluster, core_of, masks, decided)
     for row in clusters:
         row.update(cut_columns[row["cluster_id"]])
@@ -290,7 +304,7 @@ def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterat
     members = decided.suspects_and_others()
     if not any(members):
         return
-    suspects, others = (pa.array(sorted(one), pa.string()) for one in members)
+    suspects, others = (pa.array(sorted(ids_of), pa.string()) for ids_of in members)
     shown = explode(evidence, MENTIONS, ("source_org", "channel", "record_kind", "reporter_key"))
     ids = without_epochs(shown["entity_id"])
     wrong = pc.is_in(ids, others)
@@ -320,7 +334,7 @@ def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords
     counts: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for row in people.to_pylist():
         counts[row["source_org"], row["channel"]][row["sign"] > 0] += 1
-    return {source: SourceRecord(*those) for source, those in sorted(counts.items())}
+    return {source: SourceRecord(*signs_of) for source, signs_of in sorted(counts.items())}
 
 
 def _masks(
@@ -331,11 +345,13 @@ def _masks(
 ) -> dict[str, list[int]]:
     """Returns `reporter_masks` of the clusters that may have cuts or bursts."""
     ids = {
-        one: sorted(row["entity_id"] for row in those)
-        for one, those in members.items()
-        if len(those) >= 2 * cuts.PAIR_SIDE or (len(those) > 1 and counted_as[one])
+        cluster_id: sorted(row["entity_id"] for row in rows)
+        for cluster_id, rows in members.items()
+        if len(rows) >= 2 * cuts.PAIR_SIDE or (len(rows) > 1 and counted_as[cluster_id])
     }
-    return cuts.reporter_masks(ways, ids, {one: counted_as[one] for one in ids}, crowds)
+    return cuts.reporter_masks(
+        ways, ids, {cluster_id: counted_as[cluster_id] for cluster_id in ids}, crowds
+    )
 
 
 def _bounds(
@@ -350,7 +366,9 @@ def _bounds(
     if len(ids) == 1:
         bounded = records.bearing - len(counted_as) + len(set(counted_as.values()))
         return dict.fromkeys(ids, max(bounded, 1))
-    return {one: max(sum(mask >> at & 1 for mask in masks), 1) for at, one in enumerate(ids)}
+    return {
+        member: max(sum(mask >> place & 1 for mask in masks), 1) for place, member in enumerate(ids)
+    }
 
 
 def _source_flags(records: ClusterFacts) -> Iterator[ClusterFlag]:
@@ -381,27 +399,27 @@ def _cuts(
         decided: The decisions, of which some vouch for a join.
     """
     sought = {
-        cluster_id: sorted(those)
-        for cluster_id, those in core.items()
-        if sum(those.values()) >= 2 * cuts.PAIR_SIDE
+        cluster_id: sorted(is_core_of)
+        for cluster_id, is_core_of in core.items()
+        if sum(is_core_of.values()) >= 2 * cuts.PAIR_SIDE
     }
     vouched: defaultdict[str, list[int]] = defaultdict(list)
-    for number, one in enumerate(cuts.vouched_sets(decided)):
-        for entity_id in one:
+    for number, together in enumerate(cuts.vouched_sets(decided)):
+        for entity_id in together:
             vouched[entity_id].append(number)
-    found = {one: _cut_columns([], None, None) for one in members}
+    columns = {cluster_id: _cut_columns([], None, None) for cluster_id in members}
     for cluster_id, ids in sought.items():
-        is_core = [core[cluster_id][one] for one in ids]
+        is_core = [core[cluster_id][entity_id] for entity_id in ids]
         cut = cuts.weakest_cut(masks[cluster_id], is_core)
-        place = {one: at for at, one in enumerate(ids)}
+        place = {entity_id: number_in_cluster for number_in_cluster, entity_id in enumerate(ids)}
         sets: defaultdict[int, list[int]] = defaultdict(list)
         for row in members[cluster_id]:
             for number in vouched.get(row["known_as"], ()):
                 sets[number].append(place[row["entity_id"]])
-        same = [pair for one in sets.values() for pair in pairwise(one)]
+        same = [pair for together in sets.values() for pair in pairwise(together)]
         thin = cuts.thin_join(cut, masks[cluster_id], is_core, same)
-        found[cluster_id] = _cut_columns(ids, cut, thin)
-    return found
+        columns[cluster_id] = _cut_columns(ids, cut, thin)
+    return columns
 
 
 def _cut_columns(ids: Sequence[str], cut: cuts.Cut | None, thin: cuts.Cut | None) -> dict[str, Any]:
@@ -422,15 +440,15 @@ def _bounded_ties(
 
     What analysts and epochs give (`beside`) is added.
     """
-    given: defaultdict[str, float] = defaultdict(float)
+    added: defaultdict[str, float] = defaultdict(float)
     for link in beside:
         for end in _ends(link):
-            given[end] += link["weight"]
+            added[end] += link["weight"]
     bounded = {}
-    for one in members:
-        entity_id, reporters = one["entity_id"], float(one["reporters"])
-        of_records = tie[entity_id] - given[entity_id]
-        bounded[entity_id] = min(of_records, reporters) + given[entity_id]
+    for member in members:
+        entity_id, reporters = member["entity_id"], float(member["reporters"])
+        of_records = tie[entity_id] - added[entity_id]
+        bounded[entity_id] = min(of_records, reporters) + added[entity_id]
     return bounded
 
 
@@ -438,14 +456,14 @@ def split_by_cluster(
     tables: Sequence[pa.Table], rows: int = ROWS_AT_A_TIME
 ) -> Iterator[list[pa.Table]]:
     """Yields parts of the tables, each of the same whole clusters and of about `rows` rows."""
-    ids = pa.concat_arrays([one["cluster_id"].combine_chunks() for one in tables]).unique()
-    at = [pc.index_in(one["cluster_id"], ids).to_numpy() for one in tables]
-    ends = np.cumsum(sum(np.bincount(one, minlength=len(ids)) for one in at))
+    ids = pa.concat_arrays([table["cluster_id"].combine_chunks() for table in tables]).unique()
+    numbers_of = [pc.index_in(table["cluster_id"], ids).to_numpy() for table in tables]
+    ends = np.cumsum(sum(np.bincount(numbers, minlength=len(ids)) for numbers in numbers_of))
     part = (ends - 1) // rows
-    orders = [np.argsort(one, kind="stable") for one in at]
-    parts = [part[one[order]] for one, order in zip(at, orders, strict=True)]
+    orders = [np.argsort(numbers, kind="stable") for numbers in numbers_of]
+    parts = [part[numbers[order]] for numbers, order in zip(numbers_of, orders, strict=True)]
     for number in np.unique(part):
-        bounds = [np.searchsorted(one, [number, number + 1]) for one in parts]
+        bounds = [np.searchsorted(numbers, [number, number + 1]) for numbers in parts]
         yield [
             table.take(pa.array(order[start:end]))
             for table, order, (start, end) in zip(tables, orders, bounds, strict=True)
@@ -493,9 +511,9 @@ def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
 def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
     """Names a cluster after its best-attested identifier and the brand most often claimed."""
     named = [
-        (-one["reporters"], one["first_seen"], one["entity_id"], str(one["value"]))
-        for one in members
-        if one["value"] is not None
+        (-member["reporters"], member["first_seen"], member["entity_id"], str(member["value"]))
+        for member in members
+        if member["value"] is not None
     ]
     best = min(named)[-1] if named else "contested"
     return f"{best} ({brands[0]})" if brands else best
@@ -512,12 +530,12 @@ def _must_links(must: Sequence[tuple[str, str]], members: Mapping[str, str]) -> 
 
 def _epoch_links(members: Sequence[str]) -> list[Row]:
     """Returns the epochs of one identifier inside a cluster, each linked to the next."""
-    if not any("#" in one for one in members):
+    if not any("#" in near for near in members):
         return []
-    ordered = sorted((without_epoch(one), epoch_number(one), one) for one in members)
+    ordered = sorted((without_epoch(near), epoch_number(near), near) for near in members)
     return [
-        {"entity_a": one, "entity_b": other, "weight": EPOCH_WEIGHT}
-        for (bare, _, one), (same, _, other) in pairwise(ordered)
+        {"entity_a": near, "entity_b": far, "weight": EPOCH_WEIGHT}
+        for (bare, _, near), (same, _, far) in pairwise(ordered)
         if bare == same
     ]
 
@@ -540,9 +558,9 @@ def _summaries(
     weights: priority.PriorityWeights,
     crowds: Crowds,
 ) -> Iterator[Any]:
-    for those, tied, added, named in split_by_cluster((members, links, totals, ways)):
+    for rows, tied, added, named in split_by_cluster((members, links, totals, ways)):
         clusters, all_members = summarize(
-            those, tied, added, decided, weights, named, crowds, sources
+            rows, tied, added, decided, weights, named, crowds, sources
         )
         yield from batches_of(clusters)
         yield from tagged_batches(MEMBERS, all_members)

@@ -218,24 +218,24 @@ def determine_status(
     activity, called = ownership.call_carried(activity, pa.concat_arrays(map(pc.unique, claimed)))
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
-    at = pc.index_in(bare, owners["entity_id"].combine_chunks())
+    place = pc.index_in(bare, owners["entity_id"].combine_chunks())
     for name in ownership.OWNERS:
-        counted = counted.append_column(name, pc.fill_null(owners[name].take(at), 0))
+        counted = counted.append_column(name, pc.fill_null(owners[name].take(place), 0))
     said = ownership.claimed_by(bare, registered, before)
     shown = ownership.shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(shown))
-    found = ownership.judge(counted, known, settled, said)
-    status = pa.array([status for status, _ in found], pa.string())
+    verdicts = ownership.judge(counted, known, settled, said)
+    status = pa.array([status for status, _ in verdicts], pa.string())
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     named = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     used = bare.filter(pa.array(epochal | (named & ~settled.names_victim(bare))))
     starts = epochs.find_epoch_starts(two_of_each_crowd(activity), used, lives, previous)
     if len(starts.ids):
-        counted, found = _split_by_epoch(activity, counted, found, starts)
-    found = ownership.settle_suspects(counted, found, settled)
-    status = pa.array([status for status, _ in found], pa.string())
-    facts = [facts for _, facts in found]
+        counted, verdicts = _split_by_epoch(activity, counted, verdicts, starts)
+    verdicts = ownership.settle_suspects(counted, verdicts, settled)
+    status = pa.array([status for status, _ in verdicts], pa.string())
+    facts = [facts for _, facts in verdicts]
     contested = pc.equal(status, Status.CONTESTED)
     unclaimed = pa.array(ownership.are_unclaimed(counted, status))
     for row in np.flatnonzero(unclaimed).tolist():
@@ -258,7 +258,7 @@ def determine_status(
 def _split_by_epoch(
     activity: pa.Table,
     counted: pa.Table,
-    found: list[ownership.Verdict],
+    verdicts: list[ownership.Verdict],
     starts: epochs.EpochStarts,
 ) -> tuple[pa.Table, list[ownership.Verdict]]:
     """Replaces the sums and the status of identifiers by those of each of their epochs.
@@ -268,15 +268,15 @@ def _split_by_epoch(
     bare = counted["entity_id"].combine_chunks()
     lasts = pc.invert(pc.is_in(bare, starts.ids))
     by_epoch = _sum_by_entity(_by_epoch(activity, starts))
-    of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
+    whole_row = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
     by_epoch = by_epoch.drop_columns(["place", "named_by"])
     for name in ("place", "named_by", "shown_before", *ownership.OWNERS):
-        by_epoch = by_epoch.append_column(name, counted[name].take(of))
-    wholes = [found[row] for row in of.to_pylist()]
-    found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
-    found += ownership.judge_epochs(by_epoch, wholes, starts.reasons)
+        by_epoch = by_epoch.append_column(name, counted[name].take(whole_row))
+    wholes = [verdicts[row] for row in whole_row.to_pylist()]
+    verdicts = [verdicts[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
+    verdicts += ownership.judge_epochs(by_epoch, wholes, starts.reasons)
     counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
-    return counted.combine_chunks(), found
+    return counted.combine_chunks(), verdicts
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -294,15 +294,17 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     statuses = statuses.take(pc.sort_indices(keys, sort_keys=order))
     ids, begins = statuses["entity_id"].combine_chunks(), statuses["begins"].combine_chunks()
     named = evidence["entity_id"].combine_chunks()
-    at = pc.index_in(named, ids)  # the first row of each
-    if at.null_count:
+    first_row = pc.index_in(named, ids)  # the first row of each
+    if first_row.null_count:
         raise ValueError("evidence of an identifier that has no status")
-    row = at.to_numpy().astype(np.int64)
+    row = first_row.to_numpy().astype(np.int64)
     later = np.flatnonzero(true_mask(pc.is_valid(begins)))
     if len(later):
-        of = pc.index_in(ids.take(pa.array(later)), ids).to_numpy()
+        first_of_later = pc.index_in(ids.take(pa.array(later)), ids).to_numpy()
         day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
-        row = row + intervals_passed(row, day, of, begins.take(pa.array(later)).to_numpy())
+        row = row + intervals_passed(
+            row, day, first_of_later, begins.take(pa.array(later)).to_numpy()
+        )
     number = statuses["epoch"].combine_chunks().to_numpy()[row]
     if (number > 1).any():
         evidence = with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
@@ -388,8 +390,8 @@ class ClassifyEvidence(beam.PTransform):
             partitions=partitions,
         )
         beside = (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
-        found = {name: statuses[name] for name in beside}
-        return found | {MAIN: annotated[MAIN], WITHHELD_ROWS: annotated[WITHHELD_ROWS]}
+        classified = {name: statuses[name] for name in beside}
+        return classified | {MAIN: annotated[MAIN], WITHHELD_ROWS: annotated[WITHHELD_ROWS]}
 
 
 def _sum_activity(evidence: pa.Table, *, place: Place) -> Iterator[Any]:
@@ -421,7 +423,7 @@ def _determine_status(
         register = register.without(decided.protected(DecisionKind.SUSPECT_HELD), key)
         registered = register.find(ids, key)
     registered = pa.concat_tables([registered, with_decided_number(ids, settled, registered)])
-    found = determine_status(
+    statuses = determine_status(
         added,
         decided.add_to(known),
         lives,
@@ -433,13 +435,13 @@ def _determine_status(
     own = pa.concat_tables(
         [added.filter(pc.greater(added["own"], 0)).select(["entity_id"]), claims.select([0])]
     )
-    carried = ownership.still_contested(before, found.statuses, own, settled)
+    carried = ownership.still_contested(before, statuses.statuses, own, settled)
     if key is not None:
-        owners, leaving = victims_and_others(added, claims, found, registered, decided)
+        owners, leaving = victims_and_others(added, claims, statuses, registered, decided)
         yield from tagged_batches(REGISTER_ROWS, register_changes(added, owners, leaving, key))
-    yield from batches_of(found.statuses)
-    contested = pa.concat_tables([found.contested, carried])
-    yield from tagged_batches(CLASSIFIED_ENTITIES, found.entities)
+    yield from batches_of(statuses.statuses)
+    contested = pa.concat_tables([statuses.contested, carried])
+    yield from tagged_batches(CLASSIFIED_ENTITIES, statuses.entities)
     yield from tagged_batches(CONTESTED_ROWS, contested)
     claimed = contested.filter(pc.greater(contested["victim_reporters"], 0))
     count = len(pc.unique(ownership.contested_ids(claimed)))
@@ -449,7 +451,7 @@ def _determine_status(
 def victims_and_others(
     activity: pa.Table,
     claims: pa.Table,
-    found: Statuses,
+    statuses: Statuses,
     registered: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
 ) -> tuple[pa.Table, list[str]]:
@@ -461,7 +463,7 @@ def victims_and_others(
     Args:
         activity: ACTIVITY rows.
         claims: CLAIM rows of these entities.
-        found: their statuses.
+        statuses: What was found of them.
         registered: REGISTERED rows: those that are in the register of earlier runs.
         decided: The decisions.
 
@@ -469,12 +471,12 @@ def victims_and_others(
         Those that are a victim's by these records or by decision (`entity_id`, `own_by`), and the
         bare ids of those whose entry ends.
     """
-    of_status = found.statuses["status"]
+    of_status = statuses.statuses["status"]
     victims, *used = (
-        pc.unique(found.statuses["entity_id"].filter(pc.equal(of_status, str(one))))
-        for one in (Status.VICTIM_SIDE, Status.INFRASTRUCTURE, Status.UNCORROBORATED)
+        pc.unique(statuses.statuses["entity_id"].filter(pc.equal(of_status, str(status))))
+        for status in (Status.VICTIM_SIDE, Status.INFRASTRUCTURE, Status.UNCORROBORATED)
     )
-    contested = pc.unique(ownership.contested_ids(found.contested))
+    contested = pc.unique(ownership.contested_ids(statuses.contested))
     victims = victims.filter(pc.invert(pc.is_in(victims, contested)))
     hidden = pa.concat_arrays([victims, contested])
     _, owners = ownership.take_sides(
@@ -516,9 +518,9 @@ def with_decided_number(ids: pa.Array, settled: ownership.Settled, but: pa.Table
         return NOT_REGISTERED
     decided = pa.array(sorted(settled.victims), pa.string())
     numbers = hash_dial_formats(pa.record_batch({"entity_id": decided}))
-    found = contain_victims_number(ids, numbers)
+    contains = contain_victims_number(ids, numbers)
     known = pa.chunked_array([decided, *but["entity_id"].chunks], pa.string())
-    named = ids.filter(pa.array(found & ~true_mask(pc.is_in(ids, known))))
+    named = ids.filter(pa.array(contains & ~true_mask(pc.is_in(ids, known))))
     return pa.table([named, pa.array([1] * len(named), pa.int64())], schema=REGISTERED)
 
 
@@ -526,9 +528,9 @@ def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
     mentions = explode(evidence, MENTIONS, _PLACED).drop_columns(["status"])
     classified, withheld = annotate_mentions(pa.Table.from_batches([mentions]), statuses)
     classified = hide_withheld_words(classified, withheld)
-    found = implode(evidence, CLASSIFIED.field(MENTIONS), classified)
-    if found.num_rows:
-        yield found
+    batch = implode(evidence, CLASSIFIED.field(MENTIONS), classified)
+    if batch.num_rows:
+        yield batch
     yield from tagged_batches(WITHHELD_ROWS, withheld)
 
 
@@ -555,9 +557,9 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     sums += [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
     added = add_people(aggregate(activity, "entity_id", sums), activity, people)
     roles = roles_by_reporter(activity)
-    at = pc.index_in(added["entity_id"], roles["entity_id"].combine_chunks()).combine_chunks()
+    place = pc.index_in(added["entity_id"], roles["entity_id"].combine_chunks()).combine_chunks()
     for name in ROLE_COUNTS:
-        added = added.append_column(name, roles[name].combine_chunks().take(at))
+        added = added.append_column(name, roles[name].combine_chunks().take(place))
     return added
 
 

@@ -63,41 +63,41 @@ _OF_LINKS = tuple(
 
 
 def finalize_entities(
-    found: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
+    entities: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows where in a cluster."""
-    assigned = assigned_rows(assignment, hash_text(found["entity_id"]))
-    contested = true_mask(pc.equal(found["status"], Status.CONTESTED))
-    in_graph = true_mask(pc.is_in(found["status"], pa.array(IN_GRAPH)))
+    assigned = assigned_rows(assignment, hash_text(entities["entity_id"]))
+    contested = true_mask(pc.equal(entities["status"], Status.CONTESTED))
+    in_graph = true_mask(pc.is_in(entities["status"], pa.array(IN_GRAPH)))
     hub = true_mask(assigned["hub"]) & in_graph
-    status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), found["status"])
+    status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), entities["status"])
     facts: dict[int, Facts] = {}
     for row in np.flatnonzero(hub).tolist():
         spread, people = (assigned[name][row].as_py() for name in ("spread", "tying_reporters"))
-        before = facts_of(found["facts"][row].as_py()) if contested[row] else ()
-        facts[row] = (*before, fact("hub", spread, people, found["complaints"][row]))
+        before = facts_of(entities["facts"][row].as_py()) if contested[row] else ()
+        facts[row] = (*before, fact("hub", spread, people, entities["complaints"][row]))
     more = defaultdict[int, list[Fact]](list)
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
         more[row].append(fact("returned"))
     # The words of a decision may name what is withheld.
-    shown = ~true_mask(are_withheld(found["entity_id"]))
-    for row, about in _decisions_on(found["known_as"], shown, decided):
+    shown = ~true_mask(are_withheld(entities["entity_id"]))
+    for row, about in _decisions_on(entities["known_as"], shown, decided):
         more[row].append(about.as_fact("decided"))
     for row, added in more.items():
-        facts[row] = (facts.get(row) or facts_of(found["facts"][row].as_py())) + tuple(added)
-    reason, said = _replaced(found, facts)
-    columns = {name: found[name] for name in ENTITY.names}
+        facts[row] = (facts.get(row) or facts_of(entities["facts"][row].as_py())) + tuple(added)
+    reason, said = _replaced(entities, facts)
+    columns = {name: entities[name] for name in ENTITY.names}
     columns |= {"status": status, "reason": reason, "facts": said}
-    entities = batch_of_columns(columns, ENTITY)
+    final = batch_of_columns(columns, ENTITY)
     columns |= {
         "cluster_id": cluster_ids(clusters_of(assigned)),
-        "role": found["role"],
+        "role": entities["role"],
         **{name: pc.fill_null(assigned[name], 0) for name in TIE_COUNTS},
         "doubted": pc.fill_null(assigned["doubted"], False),
-        "known_as": found["known_as"],
+        "known_as": entities["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)
-    return entities, members.filter(pa.array(in_graph & ~hub))
+    return final, members.filter(pa.array(in_graph & ~hub))
 
 
 def finalize_links(
@@ -109,7 +109,7 @@ def finalize_links(
     its ends, or separates their clusters. A soft link describes, and is never accepted.
     """
     ends = [assigned_rows(assignment, hash_text(links[end])) for end in ("entity_a", "entity_b")]
-    cluster_a, cluster_b = (clusters_of(one) for one in ends)
+    cluster_a, cluster_b = (clusters_of(end) for end in ends)
     is_hub, doubted = (
         true_mask(ends[0][mark]) | true_mask(ends[1][mark]) for mark in ("hub", "doubted")
     )
@@ -184,9 +184,12 @@ def _cannot_links(
     cannot = decided.of(DecisionKind.CANNOT_LINK)
     near, far = (
         clusters_of(assigned_rows(assignment, hash_text(pa.array(ids, pa.string()))))
-        for ids in ([one.entity_a for one in cannot], [one.entity_b for one in cannot])
+        for ids in (
+            [decision.entity_a for decision in cannot],
+            [decision.entity_b for decision in cannot],
+        )
     )
-    for one, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
+    for decision, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
         for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
             yield row, one
@@ -195,8 +198,11 @@ def _cannot_links(
 def _must_links(links: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[tuple[int, Decision]]:
     """Yields the must_link decisions on the two ends of links."""
     must = {
-        (min(one.entity_a, one.entity_b or ""), max(one.entity_a, one.entity_b or "")): one
-        for one in decided.of(DecisionKind.MUST_LINK)
+        (
+            min(decision.entity_a, decision.entity_b or ""),
+            max(decision.entity_a, decision.entity_b or ""),
+        ): decision
+        for decision in decided.of(DecisionKind.MUST_LINK)
     }
     if not must:
         return

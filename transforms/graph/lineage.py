@@ -67,8 +67,8 @@ def cluster_overlaps(
         previous["node"].to_numpy(), node, assume_unique=True, return_indices=True
     )
     pairs = np.stack([previous["cluster"].to_numpy()[before], cluster[now]])
-    found, shared = np.unique(pairs, axis=1, return_counts=True)
-    return list(zip(*found.tolist(), shared.tolist(), strict=True))
+    distinct, shared = np.unique(pairs, axis=1, return_counts=True)
+    return list(zip(*distinct.tolist(), shared.tolist(), strict=True))
 
 
 def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
@@ -81,18 +81,18 @@ def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
     before, now = _sizes(previous["cluster"].to_numpy()), _sizes(members_of)
     common = cluster_overlaps(previous, node, members_of)
     names: dict[int, int] = {}
-    given: set[int] = set()
+    taken_over: set[int] = set()
     for *_, p, c in sorted((-shared, before[p] + now[c], p, c) for p, c, shared in common):
-        if c not in names and p not in given:
+        if c not in names and p not in taken_over:
             names[c] = p
-            given.add(p)
+            taken_over.add(p)
     cluster = assignment["cluster"].to_numpy()
     own, taken = np.unique(cluster), set(before)
-    for one in own.tolist():
-        if one not in names:
-            names[one] = _unused_id(one, taken)
-            taken.add(names[one])
-    renamed = np.array([names[one] for one in own.tolist()], np.int64)
+    for number in own.tolist():
+        if number not in names:
+            names[number] = _unused_id(number, taken)
+            taken.add(names[number])
+    renamed = np.array([names[number] for number in own.tolist()], np.int64)
     return with_column(assignment, "cluster", pa.array(renamed[np.searchsorted(own, cluster)]))
 
 
@@ -106,44 +106,44 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     A member that is in no cluster now, such as a hub, makes no event; `members_gone` counts it, so
     that a cluster that shrank differs from one that is unchanged.
     """
-    node, cluster = _members(assignment)
-    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(cluster)
+    node, cluster_of = _members(assignment)
+    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(cluster_of)
     sources: defaultdict[int, list[int]] = defaultdict(list)
     targets: defaultdict[int, list[int]] = defaultdict(list)
     shared, stayed = Counter[int](), Counter[int]()
-    for p, c, count in cluster_overlaps(previous, node, cluster):
+    for p, c, count in cluster_overlaps(previous, node, cluster_of):
         sources[c].append(p)
         targets[p].append(c)
         shared[c] += count
         stayed[c] += count if p == c else 0
     events: list[tuple[int, LineageEvent, list[int], list[int]]] = []
-    for one, size in now.items():
-        came = sources[one]
+    for cluster, size in now.items():
+        came = sources[cluster]
         torn = [p for p in came if len(targets[p]) > 1]
         if not came:
-            events.append((one, LineageEvent.BORN, [], [one]))
+            events.append((cluster, LineageEvent.BORN, [], [cluster]))
         if len(came) > 1:
-            events.append((one, LineageEvent.MERGED, came, [one]))
+            events.append((cluster, LineageEvent.MERGED, came, [cluster]))
         if torn:
             went = sorted({c for p in torn for c in targets[p]})
-            events.append((one, LineageEvent.SPLIT, torn, went))
+            events.append((cluster, LineageEvent.SPLIT, torn, went))
         if len(came) == 1 and not torn:
-            event = LineageEvent.GREW if size > shared[one] else LineageEvent.UNCHANGED
-            events.append((one, event, came, [one]))
-    gone = (one for one in before if one not in now)
-    events += [(one, LineageEvent.ENDED, [one], targets[one]) for one in gone]
+            event = LineageEvent.GREW if size > shared[cluster] else LineageEvent.UNCHANGED
+            events.append((cluster, event, came, [cluster]))
+    gone = (cluster for cluster in before if cluster not in now)
+    events += [(cluster, LineageEvent.ENDED, [cluster], targets[cluster]) for cluster in gone]
     rows = [
         {
-            "cluster_id": cluster_id(one),
+            "cluster_id": cluster_id(cluster),
             "event": str(event),
             "from_ids": sorted(map(cluster_id, came)),
             "to_ids": sorted(map(cluster_id, went)),
-            "members_new": now.get(one, 0) - shared[one],
-            "members_gone": before.get(one, 0) - stayed[one],
+            "members_new": now.get(cluster, 0) - shared[cluster],
+            "members_gone": before.get(cluster, 0) - stayed[cluster],
             "on_one_reporter": False,
             "rests_on": [],
         }
-        for one, event, came, went in events
+        for cluster, event, came, went in events
     ]
     return table_of_rows(rows, LINEAGE)
 
@@ -152,19 +152,19 @@ def changed_members(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     """Returns CHANGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave."""
     node, cluster = _members(assignment)
     order = np.argsort(previous["node"].to_numpy())
-    at, there = sorted_lookup(previous["node"].to_numpy()[order], node)
-    before = np.append(previous["cluster"].to_numpy()[order], 0)[np.where(there, at, -1)]
+    place, there = sorted_lookup(previous["node"].to_numpy()[order], node)
+    before = np.append(previous["cluster"].to_numpy()[order], 0)[np.where(there, place, -1)]
     changed = ~there | (before != cluster)
-    _, of, size = np.unique(cluster, return_inverse=True, return_counts=True)
-    columns = [pa.array(node[changed]), pa.array((size[of] == 1)[changed])]
+    _, number, size = np.unique(cluster, return_inverse=True, return_counts=True)
+    columns = [pa.array(node[changed]), pa.array((size[number] == 1)[changed])]
     return pa.table(columns, schema=CHANGE)
 
 
 def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.Table:
     """Returns WEAK_CHANGE rows of the MEMBERSHIP rows that are in CHANGE rows."""
-    at, there = sorted_lookup(changed["node"].to_numpy(), hash_text(members["entity_id"]))
+    place, there = sorted_lookup(changed["node"].to_numpy(), hash_text(members["entity_id"]))
     alone = np.append(changed["alone"].to_numpy(zero_copy_only=False), False)
-    alone = alone[np.where(there, at, -1)]
+    alone = alone[np.where(there, place, -1)]
     reporters = members["reporters"].to_numpy()
     tied = np.where(alone, reporters, members["link_reporters"].to_numpy())
     weak = pa.array(there & (np.minimum(reporters, tied) < CORE_ROBUSTNESS))
@@ -176,9 +176,9 @@ def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     """Returns CHANGE_RECORD rows of the CLASSIFIED rows that show what one reporter alone does."""
     mentions = explode(mentions, MENTIONS, ["group_id"])
     shown = weak.filter(weak["shown_by_one"])
-    at = pc.index_in(mentions["entity_id"], shown["entity_id"].combine_chunks())
-    rows = pc.and_(pc.is_valid(at), are_hard(mentions["role"]))
-    clusters = shown["cluster_id"].take(at.filter(rows)).combine_chunks()
+    place = pc.index_in(mentions["entity_id"], shown["entity_id"].combine_chunks())
+    rows = pc.and_(pc.is_valid(place), are_hard(mentions["role"]))
+    clusters = shown["cluster_id"].take(place.filter(rows)).combine_chunks()
     return pa.table([clusters, mentions["group_id"].filter(rows)], schema=CHANGE_RECORD)
 
 
@@ -187,15 +187,15 @@ def records_that_tie(links: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     tied = weak.filter(pc.invert(weak["shown_by_one"]))
     ids = tied["entity_id"].combine_chunks()
     alone = pc.and_(links["accepted"], pc.less(links["reporters"], CORE_ROBUSTNESS))
-    found = []
+    parts = []
     for end in ("entity_a", "entity_b"):
-        at = pc.index_in(links[end], ids)
-        rows = pc.and_(pc.is_valid(at), alone)
+        place = pc.index_in(links[end], ids)
+        rows = pc.and_(pc.is_valid(place), alone)
         records = links["record_ids"].filter(rows)
-        clusters = tied["cluster_id"].take(at.filter(rows)).combine_chunks()
+        clusters = tied["cluster_id"].take(place.filter(rows)).combine_chunks()
         columns = [clusters.take(pc.list_parent_indices(records)), pc.list_flatten(records)]
-        found.append(pa.table(columns, schema=CHANGE_RECORD))
-    return pa.concat_tables(found)
+        parts.append(pa.table(columns, schema=CHANGE_RECORD))
+    return pa.concat_tables(parts)
 
 
 def name_records(events: pa.RecordBatch, weak: pa.Table, records: pa.Table) -> pa.Table:
@@ -206,9 +206,9 @@ def name_records(events: pa.RecordBatch, weak: pa.Table, records: pa.Table) -> p
     alone = set(weak["cluster_id"].to_pylist())
     rows = []
     for row in events.to_pylist():
-        one = row["cluster_id"]
-        if one in alone and row["event"] != LineageEvent.ENDED:
-            named = sorted(by_cluster.get(one, ()))[:RECORDS_NAMED]
+        cluster = row["cluster_id"]
+        if cluster in alone and row["event"] != LineageEvent.ENDED:
+            named = sorted(by_cluster.get(cluster, ()))[:RECORDS_NAMED]
             row |= {"on_one_reporter": True, "rests_on": named}
         rows.append(row)
     return table_of_rows(rows, LINEAGE)
@@ -256,7 +256,7 @@ def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
         pa.table(
             {
                 "node": hash_text(ids),
-                "cluster": [cluster_number(one) for one in rows["cluster_id"].to_pylist()],
+                "cluster": [cluster_number(text) for text in rows["cluster_id"].to_pylist()],
                 "entity_id": without_epochs(ids),
                 "epoch": id_epochs(ids),
                 "first_day": _days(rows["first_used"]) if used else never,
@@ -337,8 +337,8 @@ def _sizes(cluster: np.ndarray) -> dict[int, int]:
 
 def _unused_id(own: int, taken: set[int]) -> int:
     """Returns the id, or the first of those made from it that no cluster has had."""
-    found, turn = own, 0
-    while found in taken:
+    unused, turn = own, 0
+    while unused in taken:
         turn += 1
-        found = int(hash_text(pa.array([f"{cluster_id(own)}|{turn}"]))[0])
-    return found
+        unused = int(hash_text(pa.array([f"{cluster_id(own)}|{turn}"]))[0])
+    return unused

@@ -129,9 +129,9 @@ def priority_parts(
     ]
 
 
-def total_priority(of: Iterable[Row]) -> float:
+def total_priority(parts: Iterable[Row]) -> float:
     """Returns the priority that the parts make, 0 to 100."""
-    return min(math.fsum(one["points"] for one in of), 100.0)
+    return min(math.fsum(part["points"] for part in parts), 100.0)
 
 
 def _check_table(
@@ -176,8 +176,8 @@ def _growth(
 def _jurisdiction_share(members: Iterable[Row], jurisdiction: Mapping[str, float]) -> float:
     """Returns the mean, over callback numbers, of how far legal process reaches there; else 0."""
     reached = [
-        jurisdiction.get(one["region"] or DEFAULT_REGION, jurisdiction[DEFAULT_REGION])
-        for one in members
-        if one["kind"] == str(EntityKind.PHONE) and one["role"] == str(Role.CALLBACK)
+        jurisdiction.get(member["region"] or DEFAULT_REGION, jurisdiction[DEFAULT_REGION])
+        for member in members
+        if member["kind"] == str(EntityKind.PHONE) and member["role"] == str(Role.CALLBACK)
     ]
     return math.fsum(reached) / len(reached) if reached else 0.0

@@ -46,7 +46,7 @@ class SupplierCounts:
     @cached_property
     def _all_kinds(self) -> tuple[csr_array, np.ndarray]:
         """The matrices beside each other, and the number of each column's kind."""
-        widths = [one.shape[1] for one in self.kinds]
+        widths = [matrix.shape[1] for matrix in self.kinds]
         return hstack(self.kinds, format="csr"), np.repeat(np.arange(len(widths)), widths)
 
     def sum_by_label(self, label: np.ndarray) -> SupplierSums:
@@ -107,28 +107,28 @@ class SupplierSums:
             return np.zeros(len(a))
         # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
         sizes = np.diff(pieces.counts.indptr)[a]
-        of = concat_ranges(pieces.counts.indptr[a], sizes)
-        row, column = np.repeat(np.arange(len(a)), sizes), pieces.counts.indices[of]
-        at, both = sorted_lookup(self._cells, b[row] * width + column)
-        row, column, one = row[both], column[both], pieces.counts.data[of[both]]
-        other = counts.data[at[both]] - own[row] * one
-        left = other > 0
-        row, column, one, other = row[left], column[left], one[left], other[left]
+        cell = concat_ranges(pieces.counts.indptr[a], sizes)
+        row, column = np.repeat(np.arange(len(a)), sizes), pieces.counts.indices[cell]
+        place, both = sorted_lookup(self._cells, b[row] * width + column)
+        row, column, here = row[both], column[both], pieces.counts.data[cell[both]]
+        elsewhere = counts.data[place[both]] - own[row] * here
+        left = elsewhere > 0
+        row, column, here, elsewhere = row[left], column[left], here[left], elsewhere[left]
         total = np.bincount(counts.indices, counts.data, width)
         of_kind = np.bincount(kind, total, kinds)
         prior = CONCENTRATION * (total / np.where(of_kind > 0, of_kind, 1)[kind])
         from scipy.special import gammaln
 
         alpha = prior[column]
-        term = gammaln(alpha + one + other) + gammaln(prior)[column]
-        term -= gammaln(alpha + one) + gammaln(alpha + other)
-        found = np.zeros(size)
-        found += np.bincount(row * kinds + kind[column], term, size)
+        term = gammaln(alpha + here + elsewhere) + gammaln(prior)[column]
+        term -= gammaln(alpha + here) + gammaln(alpha + elsewhere)
+        factor = np.zeros(size)
+        factor += np.bincount(row * kinds + kind[column], term, size)
         first, second = first[known], second[known]
         whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
         whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)
-        found[known] += whole
-        return sum(found.reshape(-1, kinds).T, np.zeros(len(a)))
+        factor[known] += whole
+        return sum(factor.reshape(-1, kinds).T, np.zeros(len(a)))
 
 
 def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
@@ -149,14 +149,16 @@ def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
 
 def supplier_counts_by_node(rows: pa.Table, node: np.ndarray) -> SupplierCounts:
     """Counts the reporters of SUPPLIER_USE rows over the sorted hashes `node`; drops others."""
-    at, known = sorted_lookup(node, rows["node"].to_numpy())
+    row, known = sorted_lookup(node, rows["node"].to_numpy())
     kind = rows["kind"].to_numpy()[known]
     supplier, counts = (rows[name].to_numpy()[known] for name in ("supplier", "reporters"))
-    at = at[known]
-    found = []
+    row = row[known]
+    matrices = []
     for place in np.unique(kind):
-        of = kind == place
-        names, column = np.unique(supplier[of], return_inverse=True)
+        of_kind = kind == place
+        names, column = np.unique(supplier[of_kind], return_inverse=True)
         shape = (len(node), len(names))
-        found.append(csr_array((counts[of].astype(np.float64), (at[of], column)), shape=shape))
-    return SupplierCounts(tuple(found))
+        matrices.append(
+            csr_array((counts[of_kind].astype(np.float64), (row[of_kind], column)), shape=shape)
+        )
+    return SupplierCounts(tuple(matrices))
