@@ -192,7 +192,7 @@ def _cannot_links(
     for decision, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
         for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
-            yield row, one
+            yield row, decision
 
 
 def _must_links(links: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[tuple[int, Decision]]:
