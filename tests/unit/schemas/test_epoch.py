@@ -13,14 +13,14 @@ IDS = st.sampled_from(
 
 @given(IDS, st.integers(1, 400))
 def test_there_and_back(entity_id, epoch):
-    one = with_epoch(entity_id, epoch)
-    assert (without_epoch(one), epoch_number(one)) == (entity_id, epoch)
-    assert without_epochs(pa.array([one, entity_id, None])).to_pylist() == [
+    numbered = with_epoch(entity_id, epoch)
+    assert (without_epoch(numbered), epoch_number(numbered)) == (entity_id, epoch)
+    assert without_epochs(pa.array([numbered, entity_id, None])).to_pylist() == [
         entity_id,
         entity_id,
         None,
     ]
-    assert id_epochs(pa.array([one, entity_id])).to_pylist() == [epoch, 1]
+    assert id_epochs(pa.array([numbered, entity_id])).to_pylist() == [epoch, 1]
 
 
 @pytest.mark.parametrize(

@@ -32,15 +32,15 @@ EXPORTED = contract_docs.json_schemas()
 
 
 def all_fields(fields: list[pa.Field]) -> list[pa.Field]:
-    found = []
+    wrong = []
     for one in fields:
         kind = one.type
         while pa.types.is_list(kind):
             kind = kind.value_type
-        found.append(one)
+        wrong.append(one)
         if pa.types.is_struct(kind):
-            found += all_fields(list(kind.fields))
-    return found
+            wrong += all_fields(list(kind.fields))
+    return wrong
 
 
 def example(schema: dict) -> object:
@@ -51,7 +51,7 @@ def example(schema: dict) -> object:
         return example(schema["anyOf"][-1])
     kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
     if kind == "object":
-        return {name: example(one) for name, one in schema["properties"].items()}
+        return {name: example(part) for name, part in schema["properties"].items()}
     if kind == "array":
         return [example(schema["items"])]
     plain = {"string": "2026-03-01T08:30:00Z", "integer": 1, "number": 1.5, "boolean": True}
@@ -90,16 +90,16 @@ def test_json_schema_is_valid_and_tells_right_from_wrong(name):
     Draft202012Validator.check_schema(schema)
     right = example(schema)
     assert is_valid(name, right)
-    assert is_valid(name, {one: right[one] for one in schema["required"]})
+    assert is_valid(name, {field: right[field] for field in schema["required"]})
     assert is_valid(name, right | {"a_field_of_tomorrow": 1})
-    for one in schema["required"]:
-        assert not is_valid(name, {k: v for k, v in right.items() if k != one})
-        assert not is_valid(name, right | {one: None})
-    for one, of in schema["properties"].items():
-        assert is_valid(name, right | {one: None}) == (one not in schema["required"])
-        assert not is_valid(name, right | {one: {"not": ["this"]}})
-        if "enum" in of:
-            assert not is_valid(name, right | {one: "no such value"})
+    for column in schema["required"]:
+        assert not is_valid(name, {k: v for k, v in right.items() if k != column})
+        assert not is_valid(name, right | {column: None})
+    for column, schema_part in schema["properties"].items():
+        assert is_valid(name, right | {column: None}) == (column not in schema["required"])
+        assert not is_valid(name, right | {column: {"not": ["this"]}})
+        if "enum" in schema_part:
+            assert not is_valid(name, right | {column: "no such value"})
 
 
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.name)
@@ -116,18 +116,18 @@ def test_the_command_writes_what_is_published(tmp_path):
     (tmp_path / "schemas").mkdir()
     words = [sys.executable, "-m", "schemas.contract_docs", str(tmp_path)]
     subprocess.run(words, check=True, cwd=ROOT)
-    written = {one.relative_to(tmp_path) for one in tmp_path.rglob("*.*")}
+    written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*.*")}
     docs = ROOT / "docs"
-    published = {one.relative_to(docs) for one in (docs / "schemas").rglob("*.json")}
+    published = {path.relative_to(docs) for path in (docs / "schemas").rglob("*.json")}
     assert written == published | {Path("data-contract.md")}
-    for one in written:
-        assert (tmp_path / one).read_bytes() == (docs / one).read_bytes(), one
+    for path in written:
+        assert (tmp_path / path).read_bytes() == (docs / path).read_bytes(), path
 
 
 def test_schemas_import_only_themselves_pyarrow_and_the_standard_library():
     allowed = set(sys.stdlib_module_names) | {"schemas", "pyarrow"}
     for path in (ROOT / "schemas").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             assert {name.partition(".")[0] for name in names} <= allowed, path.name

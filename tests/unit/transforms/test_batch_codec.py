@@ -27,11 +27,11 @@ def test_a_batch_that_beam_pickles_is_encoded_too():
     rows = batch([("the same text again and again", "x")] * 5_000)
     few = rows.slice(10, 2)
     with_metadata = rows.replace_schema_metadata({"about": "x"}).slice(0, 0)
-    for one, least in ((rows, rows.nbytes / 5), (few, 2_000), (with_metadata, 2_000)):
-        pickled = pickle.dumps(one)
+    for original, least in ((rows, rows.nbytes / 5), (few, 2_000), (with_metadata, 2_000)):
+        pickled = pickle.dumps(original)
         assert len(pickled) < least
         back = pickle.loads(pickled)  # noqa: S301
-        assert back.equals(one, check_metadata=True)
+        assert back.equals(original, check_metadata=True)
 
 
 def test_while_spilling_encoded_batches_pickle_as_references(tmp_path):
@@ -40,14 +40,14 @@ def test_while_spilling_encoded_batches_pickle_as_references(tmp_path):
     plain = pickle.dumps(encode_batch(many, SCHEMA))
     with SpillFile(str(tmp_path)).spilling():
         few, many = few.slice(0), many.slice(0)
-        pickles = [pickle.dumps(encode_batch(one, SCHEMA)) for one in (many, few, many)]
+        pickles = [pickle.dumps(encode_batch(rows, SCHEMA)) for rows in (many, few, many)]
         assert len(pickles[0]) < 300 < len(plain)
-        back = [pickle.loads(one) for one in pickles]  # noqa: S301
-        assert [isinstance(one.content, SpillRef) for one in back] == [True, False, True]
+        back = [pickle.loads(pickled) for pickled in pickles]  # noqa: S301
+        assert [isinstance(encoded.content, SpillRef) for encoded in back] == [True, False, True]
         # A runner pickles again what it only passes on.
-        again = [pickle.loads(pickle.dumps(one)) for one in back]  # noqa: S301
+        again = [pickle.loads(pickle.dumps(encoded)) for encoded in back]  # noqa: S301
         assert again == back
-        assert [decode_batch(one, SCHEMA) for one in again] == [many, few, many]
+        assert [decode_batch(encoded, SCHEMA) for encoded in again] == [many, few, many]
         sent = pickle.dumps(many)
         assert len(sent) < 2_000
         assert pickle.loads(sent) == many  # noqa: S301
@@ -69,13 +69,13 @@ def test_while_spilling_large_arrays_lie_in_the_file(tmp_path):
     odd = np.array(["x" * 10] * 200_000, object)
     with SpillFile(str(tmp_path)).spilling():
         assert len(pickle.dumps(large)) < 1000
-        found, again, other = pickle.loads(pickle.dumps((large, turned, odd), 5))  # noqa: S301
+        first, again, last = pickle.loads(pickle.dumps((large, turned, odd), 5))  # noqa: S301
         small = pickle.loads(pickle.dumps(large[:, :9]))  # noqa: S301
-    assert np.array_equal(found, large)
+    assert np.array_equal(first, large)
     assert np.array_equal(again, turned)
     assert np.array_equal(small, large[:, :9])
-    assert other.tolist() == odd.tolist()
-    found[0, 0] = 7
+    assert last.tolist() == odd.tolist()
+    first[0, 0] = 7
     assert large[0, 0] == 0
     assert len(pickle.dumps(large)) > large.nbytes
 
@@ -91,7 +91,7 @@ def test_a_spilled_array_is_an_error_in_another_process(tmp_path):
 
 def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
     array, own = np.arange(1 << 18), batch([("in the parent" * 99, None)] * 3_000)
-    other = batch([("in the fork" * 99, None)] * 3_000)
+    forked = batch([("in the fork" * 99, None)] * 3_000)
     with SpillFile(str(tmp_path)).spilling():
         spilled = pickle.dumps(array)
         source, sink = os.pipe()
@@ -100,7 +100,7 @@ def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
             status = 1
             try:
                 assert np.array_equal(pickle.loads(spilled), array)  # noqa: S301
-                os.write(sink, pickle.dumps((other, array[::-1])))
+                os.write(sink, pickle.dumps((forked, array[::-1])))
                 status = 0
             finally:
                 os._exit(status)
@@ -109,7 +109,7 @@ def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
         sent = os.read(source, 1 << 16)
         assert len(sent) < 2_000
         sent_batch, sent_array = pickle.loads(sent)  # noqa: S301
-        assert sent_batch == other
+        assert sent_batch == forked
         assert np.array_equal(sent_array, array[::-1])
         assert pickle.loads(kept) == own  # noqa: S301
     os.close(source)

@@ -115,7 +115,7 @@ def amount_of(written):
 
 
 AMOUNTS = st.one_of(
-    texts().filter(lambda one: one is not None and one.strip()),
+    texts().filter(lambda text: text is not None and text.strip()),
     st.decimals(allow_nan=False, allow_infinity=False).map(str),
     st.decimals(0, 10**14, places=2).map(str),
     st.decimals(0, 1, places=20).map(str),
@@ -129,7 +129,7 @@ def test_amounts_are_what_decimal_reads(values):
     typed, bad = casts.parse_amounts(text_array([*values, None, " "]))
     expected = [amount_of(value) for value in values]
     assert typed.to_pylist() == [*expected, None, None]
-    assert bad.tolist() == [one is None for one in expected] + [False, False]
+    assert bad.tolist() == [value is None for value in expected] + [False, False]
 
 
 @given(st.lists(st.one_of(texts(), st.floats().map(str)), max_size=6))

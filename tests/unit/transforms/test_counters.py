@@ -28,13 +28,13 @@ def test_counters_of_a_run_equal_its_manifest(tmp_path):
     build(pipeline, make_plan(options, "token"))
     result = pipeline.run()
     result.wait_until_finish()
-    found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
-    shown = {one.key.metric.name: one.committed for one in found}
+    counters = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+    shown = {counter.key.metric.name: counter.committed for counter in counters}
     manifest = checked_manifest(tmp_path / "run")
     counts = {
-        f"{kind}_{what}": count
+        f"{kind}_{outcome}": count
         for kind, line in manifest["counts"].items()
-        for what, count in line.items()
+        for outcome, count in line.items()
     }
     assert counts["complaints_rejected"] == counts["complaints_duplicates"] == 1
     assert {name: shown.get(name, 0) for name in counts} == counts

@@ -51,13 +51,13 @@ def as_csv(*rows):
 
 
 def test_csv_and_json_lines_say_the_same():
-    (one,) = parse_decisions(as_csv({}), "d.csv")
-    assert one.entity_a == "phone:+18885550101"
-    assert one.entity_b == "domain:amzn-refund.support"
-    assert one.decided_at == WHEN
-    assert one.expires_at is None
-    assert parse_decisions(json.dumps(ROW | {"expires_at": None}), "d.jsonl") == (one,)
-    assert parse_decisions("\ufeff" + as_csv({}), "d.csv") == (one,)
+    (parsed,) = parse_decisions(as_csv({}), "d.csv")
+    assert parsed.entity_a == "phone:+18885550101"
+    assert parsed.entity_b == "domain:amzn-refund.support"
+    assert parsed.decided_at == WHEN
+    assert parsed.expires_at is None
+    assert parse_decisions(json.dumps(ROW | {"expires_at": None}), "d.jsonl") == (parsed,)
+    assert parse_decisions("\ufeff" + as_csv({}), "d.csv") == (parsed,)
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_a_file_that_is_none_is_refused(text):
 
 
 def decision(name, kind, a, b=None, **more):
-    given = {"author": "anna", "reason": "r", "decided_at": WHEN, "expires_at": None} | more
-    return Decision(decision_id=name, kind=DecisionKind(kind), entity_a=a, entity_b=b, **given)
+    fields = {"author": "anna", "reason": "r", "decided_at": WHEN, "expires_at": None} | more
+    return Decision(decision_id=name, kind=DecisionKind(kind), entity_a=a, entity_b=b, **fields)
 
 
 def test_expired_and_later_decisions_have_no_say():
     ends = WHEN + timedelta(days=10)
-    one = decision("d1", "confirm", "a", expires_at=ends)
+    confirmed = decision("d1", "confirm", "a", expires_at=ends)
     for as_of, newest, binding, expired, later in (
         (None, ends - timedelta(seconds=1), 1, 0, 0),
         (None, ends, 0, 1, 0),
@@ -119,12 +119,12 @@ def test_expired_and_later_decisions_have_no_say():
         (WHEN, ends, 1, 0, 0),
         (WHEN - timedelta(days=1), ends, 0, 0, 1),
     ):
-        found = decisions_in_force([one], as_of, newest)
-        assert (len(found.binding), found.expired, found.later) == (binding, expired, later)
+        decided = decisions_in_force([confirmed], as_of, newest)
+        assert (len(decided.binding), decided.expired, decided.later) == (binding, expired, later)
 
 
 def test_contradictions_are_reported_and_the_safer_one_holds():
-    found = decisions_in_force(
+    decided = decisions_in_force(
         [
             decision("d1", "must_link", "a", "b"),
             decision("d2", "must_link", "b", "c"),
@@ -138,8 +138,8 @@ def test_contradictions_are_reported_and_the_safer_one_holds():
         None,
         None,
     )
-    assert [one.decision_id for one in found.binding] == ["d3", "d4", "d6", "d7"]
-    assert found.contradictions == (
+    assert [binding.decision_id for binding in decided.binding] == ["d3", "d4", "d6", "d7"]
+    assert decided.contradictions == (
         "cannot_link d3 against must_link d1, d2",
         "dispute d6 against confirm d5",
         "legitimate d7 against must_link d8",
@@ -149,9 +149,9 @@ def test_contradictions_are_reported_and_the_safer_one_holds():
 @pytest.mark.parametrize(
     ("safer", "weaker"),
     [
-        *(("legitimate", one) for one in ("confirm", "review", "must_link", "suspect_held")),
-        *(("victim_owned", one) for one in ("confirm", "review", "must_link", "suspect_held")),
-        *(("dispute", one) for one in ("confirm", "review")),
+        *(("legitimate", name) for name in ("confirm", "review", "must_link", "suspect_held")),
+        *(("victim_owned", name) for name in ("confirm", "review", "must_link", "suspect_held")),
+        *(("dispute", name) for name in ("confirm", "review")),
         ("cannot_link", "must_link"),
     ],
 )
@@ -159,7 +159,7 @@ def test_contradictions_are_reported_and_the_safer_one_holds():
 def test_what_protects_an_identifier_outweighs_what_names_it_in_every_epoch(
     safer, weaker, near, far
 ):
-    found = decisions_in_force(
+    decided = decisions_in_force(
         [
             decision("d1", safer, near, "domain:x" if safer == "cannot_link" else None),
             decision("d2", weaker, far, "domain:x" if weaker == "must_link" else None),
@@ -167,9 +167,9 @@ def test_what_protects_an_identifier_outweighs_what_names_it_in_every_epoch(
         None,
         WHEN,
     )
-    assert [one.decision_id for one in found.binding] == ["d1"]
-    assert found.contradictions == (f"{safer} d1 against {weaker} d2",)
-    assert [one.decision_id for one in found.without_effect] == ["d2"]
+    assert [binding.decision_id for binding in decided.binding] == ["d1"]
+    assert decided.contradictions == (f"{safer} d1 against {weaker} d2",)
+    assert [ineffective.decision_id for ineffective in decided.without_effect] == ["d2"]
 
 
 @pytest.mark.parametrize(
@@ -180,18 +180,18 @@ def test_what_protects_an_identifier_outweighs_what_names_it_in_every_epoch(
     [("legitimate", "confirm"), ("dispute", "review"), ("cannot_link", "must_link")],
 )
 def test_what_somebody_signed_later_takes_back_and_is_no_alarm(safer, weaker, days, key, alarm):
-    other = "domain:x" if safer == "cannot_link" else None
+    second_end = "domain:x" if safer == "cannot_link" else None
     known = RowSignature("", key, "", known=True) if key else None
     back = decision(
-        "d1", safer, "phone:1", other, decided_at=WHEN + timedelta(days=days), signature=known
+        "d1", safer, "phone:1", second_end, decided_at=WHEN + timedelta(days=days), signature=known
     )
-    typed = decision("d0", safer, "phone:1", other, decided_at=WHEN + timedelta(days=9))
-    accuses = decision("d2", weaker, "phone:1", other)
-    found = decisions_in_force([back, accuses, typed], None, WHEN)
-    assert {one.decision_id for one in found.binding} == {"d0", "d1"}
-    assert dict(found.set_aside).keys() == {"d2"}
-    assert bool(found.contradictions) == alarm
-    assert dict(found.counters()).get(("decisions", "taken_back")) == (None if alarm else 1)
+    typed = decision("d0", safer, "phone:1", second_end, decided_at=WHEN + timedelta(days=9))
+    accuses = decision("d2", weaker, "phone:1", second_end)
+    decided = decisions_in_force([back, accuses, typed], None, WHEN)
+    assert {binding.decision_id for binding in decided.binding} == {"d0", "d1"}
+    assert dict(decided.set_aside).keys() == {"d2"}
+    assert bool(decided.contradictions) == alarm
+    assert dict(decided.counters()).get(("decisions", "taken_back")) == (None if alarm else 1)
 
 
 def test_what_does_not_contradict_stays_in_force():
@@ -199,9 +199,9 @@ def test_what_does_not_contradict_stays_in_force():
     both = [decision(f"d{n}", kind, "phone:1") for n, kind in enumerate(kinds)]
     both.append(decision("e1", "suspect_held", "phone:2"))
     both.append(decision("e2", "confirm", "phone:2"))
-    found = decisions_in_force(both, None, WHEN)
-    assert len(found.binding) == len(both)
-    assert not found.contradictions
+    decided = decisions_in_force(both, None, WHEN)
+    assert len(decided.binding) == len(both)
+    assert not decided.contradictions
 
 
 def shown(*rows, verify=()):
@@ -243,38 +243,38 @@ SPAN = (WHEN - timedelta(days=2), WHEN + timedelta(days=1))
     ],
 )
 def test_a_decision_is_bound_to_what_was_there_when_it_was_made(kind, ends, covered):
-    one = decision("d1", kind, *ends)
-    (bound_,) = bind([one], CLUSTER, SPAN, "run-1", BoundBy.PREVIOUS)
-    assert bound_.members == covered
-    assert bound_.digest == members_digest(covered)
-    assert (bound_.run_id, bound_.interval) == ("run-1", SPAN)
-    assert bind([bound_], CLUSTER.slice(0, 1), None, "run-2", BoundBy.HERE) == (bound_,)
+    made = decision("d1", kind, *ends)
+    (bound,) = bind([made], CLUSTER, SPAN, "run-1", BoundBy.PREVIOUS)
+    assert bound.members == covered
+    assert bound.digest == members_digest(covered)
+    assert (bound.run_id, bound.interval) == ("run-1", SPAN)
+    assert bind([bound], CLUSTER.slice(0, 1), None, "run-2", BoundBy.HERE) == (bound,)
 
 
 def test_a_confirm_covers_core_members_and_the_one_that_it_names():
     cluster = shown(("a:1", "c", -2), ("a:2", "c", -1), ("a:3", "c", -1), verify=("a:2", "a:3"))
     made = [decision("d1", "confirm", "a:1"), decision("d2", "confirm", "a:2")]
-    covered = [one.members for one in bind(made, cluster, SPAN, "run-1", BoundBy.PREVIOUS)]
+    covered = [bound.members for bound in bind(made, cluster, SPAN, "run-1", BoundBy.PREVIOUS)]
     assert covered == [("a:1",), ("a:1", "a:2")]
 
 
 def test_a_binding_is_taken_over_from_the_table_if_what_was_written_is_the_same():
-    one = decision("d1", "confirm", "a:1")
+    confirmed = decision("d1", "confirm", "a:1")
     owned = decision("d2", "victim_owned", "phone:+12025550147")
-    made = bind([one, owned], CLUSTER, SPAN, "run-1", BoundBy.PREVIOUS)
+    made = bind([confirmed, owned], CLUSTER, SPAN, "run-1", BoundBy.PREVIOUS)
     rows = bound_rows(decisions_in_force(made, None, WHEN))
     assert "2025550147" not in repr(rows.to_pylist())
-    again = taken_over([one, owned], rows)
+    again = taken_over([confirmed, owned], rows)
     assert [(each.members, each.run_id, each.interval) for each in again] == [
         (each.members, each.run_id, each.interval) for each in made
     ]
     for changed in ({"reason": "s"}, {"entity_a": "a:2"}, {"decided_at": SPAN[0]}):
-        (other,) = taken_over([dataclasses.replace(one, **changed)], rows)
-        assert other.members is None
+        (changed_decision,) = taken_over([dataclasses.replace(confirmed, **changed)], rows)
+        assert changed_decision.members is None
     # What a later run withholds stands there no more, and is still the same row.
     hidden = bound_rows(decisions_in_force(made, None, WHEN), withheld=["a:1"])
     assert "a:1" not in repr(hidden.to_pylist())
-    (less, _) = taken_over([one, owned], hidden)
+    (less, _) = taken_over([confirmed, owned], hidden)
     assert "a:2" in less.members
     assert "a:1" not in less.members
     assert [each.entity_id for each in made[0].used] == ["a:1", "a:2"]
@@ -288,12 +288,14 @@ def test_only_what_is_in_force_and_not_disputed_is_reviewed():
         decision("d2", "review", "phone:1"),
         decision("d3", "dispute", "phone:1#2"),
     ]
-    found = decisions_in_force(made[:2], None, WHEN).bound_to(CLUSTER, SPAN)
-    assert found.reviewed() == {"a:1", "a:2", "phone:1"}
-    assert found.disputed() == frozenset()
-    found = decisions_in_force(made, None, WHEN).bound_to(CLUSTER, SPAN)
-    assert found.reviewed() == {"a:1", "a:2"}
-    assert "phone:1" in {without_epoch(one) for one in found.protected(DecisionKind.DISPUTE)}
+    decided = decisions_in_force(made[:2], None, WHEN).bound_to(CLUSTER, SPAN)
+    assert decided.reviewed() == {"a:1", "a:2", "phone:1"}
+    assert decided.disputed() == frozenset()
+    decided = decisions_in_force(made, None, WHEN).bound_to(CLUSTER, SPAN)
+    assert decided.reviewed() == {"a:1", "a:2"}
+    assert "phone:1" in {
+        without_epoch(entity) for entity in decided.protected(DecisionKind.DISPUTE)
+    }
 
 
 BOUND = {"members": '["a:1"]', "members_digest": members_digest(["a:1"])}
@@ -323,7 +325,7 @@ names = st.sampled_from("abcdef")
 
 links = st.lists(
     st.tuples(st.sampled_from(("must_link", "cannot_link")), names, names).filter(
-        lambda one: one[1] != one[2]
+        lambda drawn_pair: drawn_pair[1] != drawn_pair[2]
     ),
     max_size=8,
 )
@@ -331,19 +333,19 @@ links = st.lists(
 
 @given(links, st.randoms())
 def test_what_binds_never_contradicts_itself(drawn, random):
-    given_ = [decision(f"d{n}", *one) for n, one in enumerate(drawn)]
-    found = decisions_in_force(given_, None, None)
-    graph = nx.Graph(found.pairs(DecisionKind.MUST_LINK))
-    cannot = found.pairs(DecisionKind.CANNOT_LINK)
+    given_ = [decision(f"d{n}", *fields) for n, fields in enumerate(drawn)]
+    decided = decisions_in_force(given_, None, None)
+    graph = nx.Graph(decided.pairs(DecisionKind.MUST_LINK))
+    cannot = decided.pairs(DecisionKind.CANNOT_LINK)
     assert not any(a in graph and b in graph and nx.has_path(graph, a, b) for a, b in cannot)
     whole = nx.Graph([(a, b) for kind, a, b in drawn if kind == "must_link"])
     torn = any(
         kind == "cannot_link" and a in whole and b in whole and nx.has_path(whole, a, b)
         for kind, a, b in drawn
     )
-    assert bool(found.contradictions) == torn
+    assert bool(decided.contradictions) == torn
     random.shuffle(given_)
-    assert decisions_in_force(given_, None, None) == found
+    assert decisions_in_force(given_, None, None) == decided
 
 
 @st.composite
@@ -351,7 +353,7 @@ def bound(draw):
     nodes = draw(st.integers(2, 8))
     groups = draw(st.lists(st.sets(st.integers(0, nodes - 1), min_size=2, max_size=4), max_size=12))
     pair = st.tuples(st.integers(0, nodes - 1), st.integers(0, nodes - 1))
-    pairs = draw(st.lists(pair.filter(lambda one: one[0] != one[1]), max_size=5))
+    pairs = draw(st.lists(pair.filter(lambda ends: ends[0] != ends[1]), max_size=5))
     must, cannot = [], []
     for number, (a, b) in enumerate(pairs):
         graph = nx.Graph(must)

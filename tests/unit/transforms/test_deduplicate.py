@@ -13,7 +13,7 @@ from schemas.enums import RecordKind
 from tests.support.made_up_records import RECEIVED, calls, complaints, number
 from transforms.deduplicate import unique_records
 
-ORIGINS = {one.name for one in ORIGIN}
+ORIGINS = {field.name for field in ORIGIN}
 
 
 @st.composite
@@ -49,12 +49,18 @@ def expected(table, id_field, rank):
 def test_the_latest_complaint_then_the_smallest_content(rows, random):
     table = pa.Table.from_batches([complaints(*rows)], COMPLAINT_ACCEPTED)
     kept, replaced = unique_records(table, RecordKind.COMPLAINT)
-    found = sorted(kept.to_pylist(), key=repr)
-    assert found == expected(table, "complaint_id", lambda row: (-row["received_at"].timestamp(),))
-    assert sorted([*found, *replaced.to_pylist()], key=repr) == sorted(table.to_pylist(), key=repr)
+    rows_kept = sorted(kept.to_pylist(), key=repr)
+    assert rows_kept == expected(
+        table, "complaint_id", lambda row: (-row["received_at"].timestamp(),)
+    )
+    assert sorted([*rows_kept, *replaced.to_pylist()], key=repr) == sorted(
+        table.to_pylist(), key=repr
+    )
     random.shuffle(rows)
     shuffled = pa.Table.from_batches([complaints(*rows)], COMPLAINT_ACCEPTED)
-    assert sorted(unique_records(shuffled, RecordKind.COMPLAINT)[0].to_pylist(), key=repr) == found
+    assert (
+        sorted(unique_records(shuffled, RecordKind.COMPLAINT)[0].to_pylist(), key=repr) == rows_kept
+    )
 
 
 @st.composite

@@ -36,8 +36,8 @@ RUN = RunSettings("/aside", "/run", {"ringtrace": "1"}, {"shards": 1})
 
 def add_up(*counters):
     total = {}
-    for one in counters:
-        for key, count in one:
+    for counter in counters:
+        for key, count in counter:
             total[key] = total.get(key, 0) + count
     return total
 
@@ -74,7 +74,7 @@ def test_rows_are_counted_by_file_and_kind():
             reject("a", "complaint", "validate", "bad_amount"),
             reject("a", "call", "read", "broken_json"),
         ],
-        pa.schema([one.with_nullable(True) for one in REJECT]),
+        pa.schema([field.with_nullable(True) for field in REJECT]),
     )
     counters = add_up(
         count_read(loose("a", "a", "b"), "complaint"),
@@ -123,7 +123,7 @@ def test_a_giant_cluster_is_an_alarm_however_clusters_are_batched(sizes, alarmed
     together = add_up(count_members(clusters(*sizes)))
     apart = add_up(*(count_members(clusters(*sizes).slice(n, 1)) for n in range(len(sizes))))
     for counters in (together, apart):
-        assert [one["code"] for one in find_alarms(counters)] == ["giant_cluster"] * alarmed
+        assert [alarm["code"] for alarm in find_alarms(counters)] == ["giant_cluster"] * alarmed
     assert find_alarms(together) == find_alarms(apart)
 
 
@@ -154,13 +154,13 @@ def line(name):
 def test_the_manifest_does_not_depend_on_any_order():
     outputs = [{"name": name, "bytes": 1, "sha256": "0", "rows": 0} for name in "yx"]
     counters = {("links", "b"): 1, ("links", "a"): 2, ("complaint_rows", "q"): 9, ("links", "c"): 0}
-    one = build_manifest(RUN, [line("q"), line("p")], outputs, counters)
+    manifest = build_manifest(RUN, [line("q"), line("p")], outputs, counters)
     turned = dict(reversed(counters.items()))
-    other = build_manifest(RUN, [line("p"), line("q")], outputs[::-1], turned)
-    assert one == other
-    assert [each["name"] for each in one["inputs"]] == ["p", "q"]
-    assert one["tallies"] == {"links": {"a": 2, "b": 1}}
-    assert "/aside" not in repr(one)
+    reordered = build_manifest(RUN, [line("p"), line("q")], outputs[::-1], turned)
+    assert manifest == reordered
+    assert [each["name"] for each in manifest["inputs"]] == ["p", "q"]
+    assert manifest["tallies"] == {"links": {"a": 2, "b": 1}}
+    assert "/aside" not in repr(manifest)
 
 
 def test_the_run_id_tells_inputs_options_and_versions_apart():

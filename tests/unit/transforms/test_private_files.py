@@ -96,7 +96,7 @@ def test_a_manifest_leads_nowhere_else(monkeypatch):
     # Arrow asks for a store that does not answer for a quarter of an hour.
     monkeypatch.setattr(module, "read_private_manifest", lambda _: None)
     names = ["private/contested/part-00000-of-00001.parquet", "private/contested/../../x.parquet"]
-    manifest = {"private": [{"name": one, "rows": 2} for one in (*names, "/etc/passwd")]}
+    manifest = {"private": [{"name": name, "rows": 2} for name in (*names, "/etc/passwd")]}
     assert private_files("run/", manifest, CONTESTED) == {f"run/{names[0]}": 2}
     manifest["private_output"] = "gs://closed/run"
     assert private_files("run", manifest, CONTESTED) == {f"gs://closed/run/{names[0]}": 2}

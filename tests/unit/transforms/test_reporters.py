@@ -53,9 +53,9 @@ def test_two_rows_have_one_reporter_exactly_where_the_rule_says_so(rows):
             return org, "pseudonym", victim
         return (org, number) if org == "each" else (org, "day", time.date())
 
-    for one in range(len(rows)):
-        for other in range(one):
-            assert (keys[one] == keys[other]) == (who(one) == who(other))
+    for row in range(len(rows)):
+        for earlier in range(row):
+            assert (keys[row] == keys[earlier]) == (who(row) == who(earlier))
 
 
 def test_mails_without_a_rule_are_one_reporter_whatever_day_they_say():

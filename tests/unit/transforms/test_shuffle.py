@@ -35,7 +35,7 @@ def test_every_row_is_in_exactly_one_partition(rows, partitions):
     assert sorted(n for _, part in parts for n in part["n"].to_pylist()) == list(range(len(rows)))
     numbers = [partition for partition, _ in parts]
     assert numbers == sorted(set(numbers))
-    assert all(0 <= one < partitions and part.num_rows for one, part in parts)
+    assert all(0 <= number < partitions and part.num_rows for number, part in parts)
 
 
 @given(ROWS, ROWS, st.integers(0, 30))
@@ -51,7 +51,7 @@ def test_equal_keys_share_a_partition_whatever_batch_they_are_in(rows, others, a
 def test_hashes_are_a_function_of_the_text_alone(rows):
     whole = hash_columns(batch(rows), ("a", "b")).tolist()
     assert whole == [int(hash_columns(batch([row]), ("a", "b"))[0]) for row in rows]
-    assert all(0 <= one < 1 << 63 for one in whole)
+    assert all(0 <= number < 1 << 63 for number in whole)
     distinct = {(a or "", b or "") for a, b in rows}
     assert len(set(whole)) >= len({pair for pair in distinct if all(pair)})
 

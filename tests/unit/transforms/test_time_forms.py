@@ -15,7 +15,7 @@ from transforms.times import TimeFormError, parse_zone, time_of_form
 ZONES = st.sampled_from(["UTC", "Europe/Madrid", "America/New_York", "Asia/Kolkata", "+05:30"])
 
 MOMENTS = st.datetimes(datetime(1990, 1, 2), datetime(2099, 12, 30)).map(
-    lambda one: one.replace(microsecond=0)
+    lambda moment: moment.replace(microsecond=0)
 )
 
 
@@ -51,10 +51,10 @@ def test_a_local_time_is_read_in_its_zone(form, moment, zone, data):
 @given(moment=MOMENTS, minutes=st.integers(-14 * 60, 14 * 60), zone=ZONES)
 def test_a_time_that_names_its_zone_is_read_in_it(moment, minutes, zone):
     aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    other = parse_zone(zone)
+    again = parse_zone(zone)
     for form in (TimeForm.ISO, TimeForm.ISO_LOCAL):
-        assert time_of_form(aware.isoformat(), form, other) == aware
-    assert time_of_form(format_datetime(aware), TimeForm.RFC_5322, other) == aware
+        assert time_of_form(aware.isoformat(), form, again) == aware
+    assert time_of_form(format_datetime(aware), TimeForm.RFC_5322, again) == aware
 
 
 @given(moment=MOMENTS, zone=ZONES)
@@ -63,13 +63,17 @@ def test_an_epoch_has_no_zone(moment, zone):
     seconds = int(aware.timestamp())
     if not seconds:
         return
-    other = parse_zone(zone)
-    assert time_of_form(str(seconds), TimeForm.EPOCH_SECONDS, other) == aware
-    assert time_of_form(f"{seconds}000", TimeForm.EPOCH_MILLISECONDS, other) == aware
-    assert time_of_form(f"{seconds}000000", TimeForm.EPOCH_MICROSECONDS, other) == aware
+    zone_info = parse_zone(zone)
+    assert time_of_form(str(seconds), TimeForm.EPOCH_SECONDS, zone_info) == aware
+    assert time_of_form(f"{seconds}000", TimeForm.EPOCH_MILLISECONDS, zone_info) == aware
+    assert time_of_form(f"{seconds}000000", TimeForm.EPOCH_MICROSECONDS, zone_info) == aware
 
 
-MONTHS = [(at, one) for at, of in enumerate(word_lists()["dates"]["months"], 1) for one in of]
+MONTHS = [
+    (month, name)
+    for month, names in enumerate(word_lists()["dates"]["months"], 1)
+    for name in names
+]
 
 AROUND = [
     ("{d} {m} {y}", ""),
@@ -95,16 +99,16 @@ AROUND = [
 def test_months_are_read_in_seven_languages(moment, named, around, cut):
     month, name = named
     moment = moment.replace(month=month, day=min(moment.day, 28), second=0)
-    if len({at for at, one in MONTHS if one.startswith(name[:cut])}) > 1:
+    if len({month for month, month_name in MONTHS if month_name.startswith(name[:cut])}) > 1:
         cut = None  # juin and juillet
-    for one in (
+    for written in (
         name[:cut],
         name[:cut].title(),
         name.replace("marz", "März").replace("aout", "août"),
     ):
         date, clock = around
         text = (date + clock).format(
-            d=moment.day, m=one, y=moment.year, H=f"{moment:%H}", M=f"{moment:%M}"
+            d=moment.day, m=written, y=moment.year, H=f"{moment:%H}", M=f"{moment:%M}"
         )
         read = time_of_form(text, TimeForm.MONTH_NAME, parse_zone("Europe/Madrid"))
         expected = moment if clock else moment.replace(hour=0, minute=0)
@@ -129,9 +133,9 @@ def test_what_is_no_month_or_day_is_no_time(text):
 
 NAMED_ZONES = [
     (country, name, meant)
-    for one in word_lists()["zones"]
-    for country in one["countries"] or [None, "US", "DE"]
-    for name, meant in one["names"].items()
+    for zone in word_lists()["zones"]
+    for country in zone["countries"] or [None, "US", "DE"]
+    for name, meant in zone["names"].items()
 ]
 
 
@@ -150,7 +154,7 @@ def test_the_name_of_a_zone_is_read_by_its_country(moment, named):
         assert time_of_form(text, form, UTC, country) == expected - seconds, text
 
 
-@pytest.mark.parametrize("zone", [one for one in sorted(available_timezones()) if "/" in one])
+@pytest.mark.parametrize("zone", [name for name in sorted(available_timezones()) if "/" in name])
 def test_a_zone_reads_the_names_that_are_its_own(zone):
     """The table agrees with the tz database, whatever the country."""
     own = parse_zone(zone)

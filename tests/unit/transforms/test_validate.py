@@ -115,7 +115,7 @@ def test_a_word_that_is_shown_as_it_is_holds_no_number_and_no_address(name, kept
     assert (payment["method"], payment["currency"]) == (kept, kept)
     dropped = int(kept != name)
     fields = ("remote_access[].tool", "payments[].method", "payments[].currency", *row)
-    assert {coerced[one] for one in fields if one != "remote_access"} == {dropped}
+    assert {coerced[field] for field in fields if field != "remote_access"} == {dropped}
 
 
 UNKNOWN = st.sampled_from([*word_lists()["unknown"]["words"], "N/A", "#N/A", "-", "??", "—", "NaN"])
@@ -138,7 +138,7 @@ def test_what_is_said_to_be_unknown_is_absent_and_loses_no_report(word, upper, b
     assert not rejects.num_rows
     (row,) = accepted.to_pylist()
     names = ("loss_amount", "loss_currency", "occurred_at", "victim_country")
-    assert [row[one] for one in names] == [None] * 4
+    assert [row[name] for name in names] == [None] * 4
     assert row["payments"][0]["amount"] is None
     assert {*names, "payments[].amount", "payments[].paid_at"} == {*coerced}
     needed = pa.RecordBatch.from_pylist([complaint(received_at=word)], COMPLAINT_LOOSE)
@@ -168,12 +168,12 @@ def test_one_bad_row_of_each_kind_among_good_ones(faults, sound, schema, validat
     batch = pa.RecordBatch.from_pylist(rows, schema)
     accepted, rejects, _ = validate(batch, AS_OF, CLOCK)
     assert accepted["position"].to_pylist() == list(range(1, 2 * len(faults), 2))
-    found = [
-        (one["position"], one["code"], one["field"].partition("[")[0], one["raw"])
-        for one in rejects.to_pylist()
+    codes = [
+        (reject["position"], reject["code"], reject["field"].partition("[")[0], reject["raw"])
+        for reject in rejects.to_pylist()
     ]
-    assert found == expected
-    assert {one["stage"] for one in rejects.to_pylist()} == {Stage.VALIDATE}
+    assert codes == expected
+    assert {reject["stage"] for reject in rejects.to_pylist()} == {Stage.VALIDATE}
 
 
 READ_BY_READERS = {
@@ -210,11 +210,11 @@ def check_rows_alone_and_together(rows, loose, schema, validate):
     accepted.validate(full=True)
     rejects.validate(full=True)
     assert accepted.num_rows + rejects.num_rows == len(rows)
-    for one in schema:
-        assert one.nullable or accepted[one.name].null_count == 0
+    for field in schema:
+        assert field.nullable or accepted[field.name].null_count == 0
     alone = [validate(batch.slice(row, 1), AS_OF) for row in range(len(rows))]
-    assert [row for one in alone for row in one[0].to_pylist()] == accepted.to_pylist()
-    assert [row for one in alone for row in one[1].to_pylist()] == rejects.to_pylist()
+    assert [row for outcome in alone for row in outcome[0].to_pylist()] == accepted.to_pylist()
+    assert [row for outcome in alone for row in outcome[1].to_pylist()] == rejects.to_pylist()
 
 
 @draws(60)
@@ -250,7 +250,10 @@ def test_a_role_in_capitals_is_still_the_victims():
     numbers = [{"raw": "+12025550143", "role": "Victim"}, {"raw": "+18885550123", "role": None}]
     batch = pa.RecordBatch.from_pylist([complaint(phone_numbers=numbers)], COMPLAINT_LOOSE)
     accepted, _, _ = validate_complaints(batch)
-    assert [one["role"] for one in accepted["phone_numbers"][0].as_py()] == ["victim", "mentioned"]
+    assert [number["role"] for number in accepted["phone_numbers"][0].as_py()] == [
+        "victim",
+        "mentioned",
+    ]
 
 
 def test_strange_words_of_open_vocabularies_are_counted_not_refused():
@@ -266,7 +269,10 @@ def test_strange_words_of_open_vocabularies_are_counted_not_refused():
 
 def test_lists_stay_with_their_rows():
     first = [{"raw": "1", "role": "callback"}, {"raw": "2", "role": None}]
-    rows = [complaint(phone_numbers=one) for one in (None, first, [], None, first[:1])]
+    rows = [complaint(phone_numbers=numbers) for numbers in (None, first, [], None, first[:1])]
     accepted, _, _ = validate_complaints(pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE))
-    raws = [[one["raw"] for one in those or []] for those in accepted["phone_numbers"].to_pylist()]
+    raws = [
+        [number["raw"] for number in numbers or []]
+        for numbers in accepted["phone_numbers"].to_pylist()
+    ]
     assert raws == [[], ["1", "2"], [], [], ["1"]]

@@ -54,23 +54,23 @@ class Log:
     def claim(self, org, *ties, day=0, replaces=(), role="callback", only=(), week="2026-W11"):
         """An actor with ties of (identifiers, people); returns its id."""
         when = START + timedelta(day)
-        whose, actor = token(org, when), new_id()
-        ids = sorted({*only, *(one for named, _ in ties for one in named)})
-        names = {one: new_id() for one in ids}
+        owner, actor = token(org, when), new_id()
+        ids = sorted({*only, *(place for named, _ in ties for place in named)})
+        names = {claimed: new_id() for claimed in ids}
         lines = [
             LoggedEntry(actor, when.isoformat(), HubEntry(
-                names[one], one, role, "core", 90, 5, "2026-W10", "2026-W12", "analyst"),
-                new_id(), whose)
-            for one in ids
+                names[claimed], claimed, role, "core", 90, 5, "2026-W10", "2026-W12", "analyst"),
+                new_id(), owner)
+            for claimed in ids
         ]  # fmt: skip
-        shown = sorted((tuple(sorted(names[one] for one in named)), n) for named, n in ties)
+        shown = sorted((tuple(sorted(names[place] for place in named)), n) for named, n in ties)
         made = tuple(HubTie(named, number, week) for named, number in shown)
-        lines.append(LoggedActor(actor, when.isoformat(), replaces, made, whose))
+        lines.append(LoggedActor(actor, when.isoformat(), replaces, made, owner))
         self.lines.setdefault(when, []).extend(map(log_line, lines))
         return actor
 
     def feed(self, recipient="amazon", day=200, **choice):
-        charter = replace(CHARTER, lives=tuple(replace(one, days=366) for one in CHARTER.lives))
+        charter = replace(CHARTER, lives=tuple(replace(live, days=366) for live in CHARTER.lives))
         log = HubLog(charter)
         for when, lines in sorted(self.lines.items()):
             log.add_day(when.isoformat(), b"".join(line + b"\n" for line in sorted(lines)))
@@ -81,25 +81,23 @@ class Log:
 
 def bearing(feed, *others, own=(), wrong=()):
     """The people who bear each tie in a join, where identifiers of some tokens proved wrong."""
-    offers = [AcceptedOffer(one, f"{n:064x}") for n, one in enumerate((feed, *others))]
+    offers = [AcceptedOffer(offered, f"{n:064x}") for n, offered in enumerate((feed, *others))]
     most = {
-        who: people_that_count(8, 0, 100 if any(who.endswith(one) for one in wrong) else 0)
-        for one in offers
-        for who in one.claims()
+        who: people_that_count(8, 0, 100 if any(who.endswith(name) for name in wrong) else 0)
+        for offer in offers
+        for who in offer.claims()
     }
     return tie_reporters(offers, most, own)
 
 
 def offer_of(sender, named, people, *more):
     """An ordinary offer: people who report some identifiers together."""
-    ids = sorted({*named, *(each for those, _ in more for each in those)})
-    rows = sorted(
-        (tuple(sorted(map(ids.index, those))), n) for those, n in ((named, people), *more)
-    )
+    ids = sorted({*named, *(each for tied, _ in more for each in tied)})
+    rows = sorted((tuple(sorted(map(ids.index, tied))), n) for tied, n in ((named, people), *more))
     return Offer(
         sender, "amazon", "2026-12-01T00:00:00Z", "2026-12-30T00:00:00Z", "TLP:AMBER",
-        Terms(75, 5, 2, 1000), tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
-        tuple(OfferedEvidence(those, "complaint", n, "2026-W11") for those, n in rows),
+        Terms(75, 5, 2, 1000), tuple(OfferedEntity(each, "callback", 99, 1) for each in ids),
+        tuple(OfferedEvidence(places, "complaint", n, "2026-W11") for places, n in rows),
         (OfferedCluster((), None, (), 1),),
     )  # fmt: skip
 
@@ -120,17 +118,17 @@ def test_who_claims_more_than_a_feed_can_have_takes_nothing_from_others():
     log = Log()
     log.claim("contoso", ((A, B), 10))
     many = [f"phone:+1888555{n:04}" for n in range(200, 240)]
-    log.claim("google", *(((A, one), 1_000_000) for one in many))
+    log.claim("google", *(((A, claimed), 1_000_000) for claimed in many))
     counted = bearing(log.feed())
     assert counted[A, B] == 8
-    assert sum(one.reports for one in log.feed().evidence) == MAX_PEOPLE
+    assert sum(row.reports for row in log.feed().evidence) == MAX_PEOPLE
     assert len(counted) == 1 + 10
 
 
 def test_a_liar_adds_no_more_to_a_tie_by_naming_others_beside_it():
     log = Log()
     more = [f"phone:+1888555{n:04}" for n in range(200, 215)]
-    log.claim("google", *(((A, B, one), 50) for one in more))
+    log.claim("google", *(((A, B, claimed), 50) for claimed in more))
     assert bearing(log.feed())[A, B] == 8
     log.claim("contoso", ((A, B), 3))
     assert bearing(log.feed())[A, B] == 11
@@ -172,7 +170,7 @@ def test_who_replaces_what_another_token_claimed_is_one_contributor():
     log.claim("google", ((f"{A}#2", C), 10), day=182)
     feed = log.feed()
     # One is of both epochs, so that the other, of the first and the third, is not the same.
-    assert [one.token for one in feed.contributors] == sorted(
+    assert [contributor.token for contributor in feed.contributors] == sorted(
         [token("contoso", START), token("google", START), token("google", START + timedelta(182))]
     )
     assert bearing(feed) == {(A, B): 16, (A, C): 16}
@@ -207,9 +205,9 @@ def test_a_member_with_an_offer_of_its_own_counts_once():
     # Nor does one count twice whose records are in the run, or of two hubs.
     assert bearing(feed, own=["google"]) == {(A, B): 3}
     assert bearing(feed, own=["ftc"]) == {(A, B): 11}
-    other = replace(feed, sender="ecx")
-    assert bearing(feed, other) == {(A, B): 11}
-    assert bearing(feed, replace(other, members=("contoso", "ftc"))) == {(A, B): 11 + 3}
+    renamed = replace(feed, sender="ecx")
+    assert bearing(feed, renamed) == {(A, B): 11}
+    assert bearing(feed, replace(renamed, members=("contoso", "ftc"))) == {(A, B): 11 + 3}
 
 
 def test_what_is_ones_own_is_left_out_with_all_that_the_same_contributor_claims():
@@ -229,7 +227,7 @@ def test_the_role_of_an_identifier_is_that_of_most_contributors():
     log.claim("google", ((A, B), 1000), role="payee")
     log.claim("contoso", ((A, B), 2))
     log.claim("fabrikam", ((A, B), 2))
-    assert {one.role for one in log.feed().entities} == {"callback"}
+    assert {entity.role for entity in log.feed().entities} == {"callback"}
 
 
 def test_a_feed_says_no_more_of_who_contributed_than_the_log():

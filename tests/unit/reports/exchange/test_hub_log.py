@@ -77,13 +77,13 @@ def test_a_proof_of_consistency_holds_for_what_grew_and_for_nothing_else(size, d
     proof = consistency_proof(leaves, first)
     assert is_consistent(first, size, roots[first - 1], roots[-1], proof)
     if first < size:
-        at = data.draw(st.integers(0, first - 1))
-        changed = [*leaves[:at], merkle_leaf(b"another"), *leaves[at + 1 :]]
-        other = merkle_tree_hash(changed)
+        place = data.draw(st.integers(0, first - 1))
+        changed = [*leaves[:place], merkle_leaf(b"another"), *leaves[place + 1 :]]
+        altered = merkle_tree_hash(changed)
         assert not is_consistent(
-            first, size, roots[first - 1], other, consistency_proof(changed, first)
+            first, size, roots[first - 1], altered, consistency_proof(changed, first)
         )
-        assert not is_consistent(first, size, roots[first - 1], other, proof)
+        assert not is_consistent(first, size, roots[first - 1], altered, proof)
 
 
 people = st.lists(
@@ -94,7 +94,7 @@ people = st.lists(
 @draws(300)
 @given(people, st.integers(3, 7))
 def test_ties_count_nobody_twice_and_no_less_than_two(reports, k):
-    rows = [(named, number, f"2026-W{10 + at}") for at, (named, number) in enumerate(reports)]
+    rows = [(named, number, f"2026-W{10 + week}") for week, (named, number) in enumerate(reports)]
     ties = shown_ties(rows, k)
     assert sum(number for _, number, _ in ties) <= sum(number for _, number in reports)
     for named, number, _ in ties:
@@ -115,11 +115,11 @@ def letter(org, rng, actors):
     made = []
     for _ in range(actors):
         entries = tuple(sorted((entry() for _ in range(rng.randrange(1, 9))),
-                               key=lambda one: one.entity_id))  # fmt: skip
-        named = tuple(sorted(one.entry for one in entries))
+                               key=lambda line: line.entity_id))  # fmt: skip
+        named = tuple(sorted(claim.entry for claim in entries))
         ties = (HubTie(named, 5, "2026-W11"),)
         made.append(HubActor(secrets.token_hex(16), entries, ties, ()))
-    made.sort(key=lambda one: one.actor)
+    made.sort(key=lambda line: line.actor)
     return HubLetter(HUB, org, "2026-06-02T10:00:00Z", tuple(made), (), (), (), ())
 
 
@@ -137,7 +137,7 @@ def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
 
     def features(content):
         counts = Counter(content)
-        return [counts[n] for n in range(256)] + [8 * one for one in content[:256]]
+        return [counts[n] for n in range(256)] + [8 * byte for byte in content[:256]]
 
     known = {org: [features(sealed(org)) for _ in range(12)] for org in ("amazon", "google")}
     middle = {org: [sum(each) / len(each) for each in zip(*rows, strict=True)]
@@ -148,8 +148,8 @@ def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
         content = sealed(org)
         assert len(content) == SEALED_SIZES[0]
         seen = features(content)
-        distance = {one: sum((a - b) ** 2 for a, b in zip(seen, row, strict=True))
-                    for one, row in middle.items()}  # fmt: skip
+        distance = {name: sum((a - b) ** 2 for a, b in zip(seen, row, strict=True))
+                    for name, row in middle.items()}  # fmt: skip
         right += min(distance, key=distance.get) == org
     assert 9 <= right <= 31  # of 40: outside by chance once in 3,000 times
     content, signature = open_letter(sealed("google"), opens.private_bytes_raw(), HUB)
@@ -158,8 +158,8 @@ def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
 
 def lines_of(letters, secret=SECRET):
     day = Day(empty_hub(), secret, DAY)
-    for org, one in letters:
-        day.add(org, one)
+    for org, sent_letter in letters:
+        day.add(org, sent_letter)
     return sorted(day.lines)
 
 
@@ -173,7 +173,7 @@ def test_the_order_and_size_of_letters_do_not_show_in_the_lines_of_a_day():
         rng.shuffle(letters)
         lines = lines_of(letters, secret)
         tokens = {org: contributor_token(secret, CHARTER, org, DAY) for org in ORGS}
-        first = {token: min(at for at, line in enumerate(lines) if token.encode() in line)
+        first = {token: min(place for place, line in enumerate(lines) if token.encode() in line)
                  for token in tokens.values()}  # fmt: skip
         # The first to write is guessed to be the first in the log, or of the smallest token.
         right["place"] += min(first, key=first.get) == tokens[letters[0][0]]
@@ -201,8 +201,8 @@ def test_nobody_claims_an_identifier_twice_whatever_the_epoch():
     claimed = first.actors[0].entries[0].entity_id
 
     def again(replaces=()):
-        one = replace(entry(), entity_id=claimed)
-        actors = (HubActor(secrets.token_hex(16), (one,), (), replaces),)
+        again = replace(entry(), entity_id=claimed)
+        actors = (HubActor(secrets.token_hex(16), (again,), (), replaces),)
         return replace(first, actors=actors)
 
     for days in (1, 91, 181):
@@ -252,10 +252,10 @@ def nothing(org, when=DAY, **parts):
 
 def claimed(hub, actors=1):
     """Lets google claim; returns the ids of its entries."""
-    one, day = letter("google", random.Random(5), actors), day_of(hub)
-    day.add("google", one)
+    taken, day = letter("google", random.Random(5), actors), day_of(hub)
+    day.add("google", taken)
     close(hub, day)
-    return sorted(entry.entry for actor in one.actors for entry in actor.entries)
+    return sorted(entry.entry for actor in taken.actors for entry in actor.entries)
 
 
 def test_two_letters_that_renew_or_answer_the_same_are_one_line():
@@ -290,9 +290,9 @@ def test_many_letters_of_a_day_freeze_no_more_than_one():
     names = claimed(hub, actors=60)
     day = day_of(hub, 1)
 
-    def disputes(those):
-        made = sorted((HubDispute(secrets.token_hex(16), one, "") for one in those),
-                      key=lambda one: one.dispute)  # fmt: skip
+    def disputes(names):
+        made = sorted((HubDispute(secrets.token_hex(16), name, "") for name in names),
+                      key=lambda dispute: dispute.dispute)  # fmt: skip
         return nothing("amazon", disputes=tuple(made))
 
     day.add("amazon", disputes(names[:90]))
@@ -335,7 +335,9 @@ def test_what_was_renewed_or_answered_in_time_lives_however_late_the_host_collec
     hub = empty_hub()
     renewed, disputed, late = claimed(hub, actors=1), claimed(hub), claimed(hub)
     day = day_of(hub, 1)
-    wanted = [HubDispute(f"{at:032x}", those[0], "") for at, those in enumerate((disputed, late))]
+    wanted = [
+        HubDispute(f"{number:032x}", named[0], "") for number, named in enumerate((disputed, late))
+    ]
     day.add("amazon", nothing("amazon", disputes=tuple(wanted)))
     close(hub, day)
     # Phones live 45 days, and a dispute waits 14.
@@ -362,35 +364,35 @@ def test_what_a_host_signs_ends_no_command_with_a_traceback():
         parse_hub_file(HubHead, signing.canonical_json(replace(head, day="9999-12-31")))
 
 
-def sent(one):
-    return parse_hub_file(HubLetter, signing.letter_bytes(one, make_signing_key()))
+def sent(content):
+    return parse_hub_file(HubLetter, signing.letter_bytes(content, make_signing_key()))
 
 
 def test_a_letter_that_a_log_cannot_hold_is_none():
-    one = letter("google", random.Random(8), 2)
-    assert sent(one).actors == one.actors
+    taken = letter("google", random.Random(8), 2)
+    assert sent(taken).actors == taken.actors
     # One id of an actor and an entry: the log would have it twice.
-    first, second = one.actors
+    first, second = taken.actors
     twice = replace(first, actor=second.entries[0].entry)
     with pytest.raises(OfferError, match="actors"):
-        sent(replace(one, actors=tuple(sorted((twice, second), key=lambda each: each.actor))))
+        sent(replace(taken, actors=tuple(sorted((twice, second), key=lambda each: each.actor))))
     # A line of more than a megabyte.
     entries = tuple(entry() for _ in range(20))
     names = sorted(each.entry for each in entries)
     many = [*itertools.combinations(names, 16)][:4000]
-    ties = tuple(HubTie(those, 2, "2026-W11") for those in sorted(many))
+    ties = tuple(HubTie(named, 2, "2026-W11") for named in sorted(many))
     with pytest.raises(OfferError, match="more ties"):
-        sent(replace(one, actors=(HubActor(secrets.token_hex(16), entries, ties, ()),)))
+        sent(replace(taken, actors=(HubActor(secrets.token_hex(16), entries, ties, ()),)))
     # A week to come, of which a feed would be refused.
     ahead = replace(first.ties[0], week="2026-W30")
     with pytest.raises(OfferError, match="ties"):
-        sent(replace(one, actors=(replace(first, ties=(ahead,)),)))
+        sent(replace(taken, actors=(replace(first, ties=(ahead,)),)))
 
 
 def test_an_entry_is_ended_by_its_own_line_alone_and_once():
     hub = empty_hub()
     first, *others = claimed(hub)
-    own, other = (hub.log.entries[name].leaf for name in (first, others[0]))
+    own, foreign = (hub.log.entries[name].leaf for name in (first, others[0]))
 
     def left(*ends):
         log = deepcopy(hub.log)
@@ -399,6 +401,6 @@ def test_an_entry_is_ended_by_its_own_line_alone_and_once():
         return log.entries.keys()
 
     assert left((first, own)) == set(others)
-    for ends in [(first, other)], [("0" * 32, other)], [(first, own), (first, other)]:
+    for ends in [(first, foreign)], [("0" * 32, foreign)], [(first, own), (first, foreign)]:
         with pytest.raises(OfferError, match="not its line"):
             left(*ends)

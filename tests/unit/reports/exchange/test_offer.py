@@ -82,10 +82,14 @@ def offer(
 
 
 def counts(made):
-    ids = [one.entity_id for one in made.entities]
+    ids = [entity.entity_id for entity in made.entities]
     return [
-        (one.week, "".join("ABCD"[(A, B, C, D).index(ids[at])] for at in one.entities), one.reports)
-        for one in made.evidence
+        (
+            row.week,
+            "".join("ABCD"[(A, B, C, D).index(ids[place])] for place in row.entities),
+            row.reports,
+        )
+        for row in made.evidence
     ]
 
 
@@ -98,7 +102,7 @@ def test_an_address_that_no_recipient_reads_does_not_have_the_offer_refused(lett
     odd = f"email:help{letter}desk@evil.example"
     reports = [(1, "v1", 2, [A, odd]), (2, "v2", 9, [A, odd]), (3, "v3", 16, [A, odd])]
     made, left = offer(evidence(*reports), {A: "c-1", odd: "c-1"})
-    assert [one.entity_id for one in made.entities] == [A]
+    assert [entity.entity_id for entity in made.entities] == [A]
     assert left.reasons["kind that does not leave"] == 1
     assert parse_offer(canonical_json(made), "amazon") == made
 
@@ -123,7 +127,7 @@ def test_nobody_is_said_to_have_named_anything_in_a_week_in_which_they_did_not()
     again = f"{B}#2"
     rows = evidence((1, "v1", 2, [A, B]), (2, "v1", 28, [A, again]), (3, "v2", 28, [A, again]))
     made, _ = offer(rows, {A: "c-1", B: "c-1", again: "c-1"})
-    assert [(one.week, one.entities) for one in made.evidence] == [
+    assert [(row.week, row.entities) for row in made.evidence] == [
         ("2026-W10", (0, 1)),
         ("2026-W13", (0, 2)),
     ]
@@ -152,18 +156,18 @@ def test_the_reports_of_one_person_do_not_add_up_to_a_list():
     many = {f"phone:+1888555{n:04d}": "c-1" for n in range(200, 230)}
     ids = list(many)
     made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 4, ids[12:20])), many)
-    assert [len(one.entities) for one in made.evidence] == [min(20, MAX_HARD_ENTITIES)]
+    assert [len(row.entities) for row in made.evidence] == [min(20, MAX_HARD_ENTITIES)]
     made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 4, ids[12:])), many)
-    assert [len(one.entities) for one in made.evidence] == [18]
-    assert sum(one.reports for one in made.evidence) == 1
+    assert [len(row.entities) for row in made.evidence] == [18]
+    assert sum(row.reports for row in made.evidence) == 1
 
 
 def test_an_offer_tells_which_numbers_a_call_record_confirms():
     rows = evidence((1, "v1", 2, [A, B]), (2, "v2", 9, [A, B]), (3, "v3", 9, [C, D]))
     calls = evidence((1, "v1", 2, [B]), record_kind="call")
     made, _ = offer(pa.concat_tables([rows, calls]))
-    assert [made.entities[at].entity_id for at in made.called] == [B]
-    assert [one for one in offer_lines(made) if "call record" in one] == [
+    assert [made.entities[place].entity_id for place in made.called] == [B]
+    assert [line for line in offer_lines(made) if "call record" in line] == [
         f"  {B}  callback  0.90  in a call record"
     ]
     assert counts(made) == [("2026-W10", "AB", 1), ("2026-W11", "AB", 1), ("2026-W11", "CD", 1)]
@@ -188,7 +192,7 @@ def test_a_report_that_copies_a_list_is_no_evidence():
         evidence((1, "v1", 2, list(many)), *((2 + n, f"w{n}", 2, [e]) for n, e in enumerate(many))),
         many,
     )
-    assert max(len(one.entities) for one in made.evidence) == 1
+    assert max(len(row.entities) for row in made.evidence) == 1
 
 
 @pytest.mark.parametrize(
@@ -204,9 +208,9 @@ def test_a_report_that_copies_a_list_is_no_evidence():
 )
 def test_what_must_not_leave_stays_and_is_counted(changes, reason):
     made, left = offer(evidence(*ALL), **changes)
-    assert [one.entity_id for one in made.entities] == [A, B]
+    assert [entity.entity_id for entity in made.entities] == [A, B]
     assert left.reasons == {reason: 2}
-    assert [one.number for one in made.clusters] == [1]
+    assert [cluster.number for cluster in made.clusters] == [1]
     assert C not in repr(made)
 
 
@@ -227,7 +231,7 @@ def test_what_is_unsure_or_not_wanted_stays(changes, reason):
 
 def test_a_victims_epoch_is_the_victims_too():
     made, _ = offer(evidence((1, "v1", 2, [f"{A}#2", B])), {f"{A}#2": "c-1", B: "c-1"}, private=[A])
-    assert [one.entity_id for one in made.entities] == [B]
+    assert [entity.entity_id for entity in made.entities] == [B]
 
 
 def test_soft_roles_are_no_evidence_of_holding():
@@ -250,7 +254,7 @@ def test_what_the_recipient_offered_is_returned_with_ones_own_counts_of_it():
     rows = evidence((1, "v1", 2, [A, B]), (2, "v2", 2, [C, D]))
     rules, weak = replace(RULES, least_reports=2), {"tier": "verify", "confidence": 0.4} | CORE
     made, left = offer(rows, rules=rules, returned=[A, B, "phone:+18005550199"], **weak)
-    assert [one.entity_id for one in made.entities] == [A, B]
+    assert [entity.entity_id for entity in made.entities] == [A, B]
     assert made.terms.confidence_floor == 40
     assert counts(made) == [("2026-W10", "AB", 1)]
     assert left.reasons == {"to be verified before use": 2}
@@ -289,7 +293,7 @@ def test_what_must_not_leave_is_not_returned_either(changes, reason):
 )
 def test_an_unreviewed_one_leaves_by_three_accounts_in_own_words(reports, words, leaves):
     made, left = offer(evidence(*reports), {A: "c-1", B: "c-1"}, words=words, **CORE)
-    assert [one.entity_id for one in made.entities] == ([A] if leaves else [])
+    assert [entity.entity_id for entity in made.entities] == ([A] if leaves else [])
     assert left.clusters == (0 if leaves else 1)
     asks_more, _ = offer(
         evidence(*reports),
@@ -307,7 +311,7 @@ def test_a_single_identifier_leaves_after_a_review_alone():
     assert alone.entities == ()
     assert left.reasons == {"not reviewed, and linked to no other": 1}
     reviewed, _ = offer(evidence(*THREE), {A: "c-1"}, words=TOLD)
-    assert [one.entity_id for one in reviewed.entities] == [A]
+    assert [entity.entity_id for entity in reviewed.entities] == [A]
 
 
 def test_where_no_words_remain_a_call_of_ones_own_is_needed():
@@ -321,7 +325,7 @@ def test_where_no_words_remain_a_call_of_ones_own_is_needed():
         words=TOLD | {"amazon|r3": frozenset()},
         **CORE,
     )
-    assert [one.entity_id for one in with_call.entities] == [A]
+    assert [entity.entity_id for entity in with_call.entities] == [A]
 
 
 NOTICE = "Anybody who had such a call should ring the town's tip line at {} and give no details"
@@ -336,25 +340,29 @@ def test_a_notice_that_three_copied_is_no_account_of_what_stands_in_it(own):
         "I hung up at once but somebody from our church paid them with cards from a drugstore.",
         "They kept me on the line for four hours while it rained and the bank was about to close.",
     )
-    texts = [f"{one} {NOTICE.format('(888) 555-0123')}." for one in beginnings]
+    texts = [f"{beginning} {NOTICE.format('(888) 555-0123')}." for beginning in beginnings]
     if own:
-        texts = [f"I had to ring (888) 555-0123, it was bad. {one}" for one in beginnings]
+        texts = [
+            f"I had to ring (888) 555-0123, it was bad. {beginning}" for beginning in beginnings
+        ]
     mentions = pa.Table.from_pylist(
         [
             dict(
                 zip(
-                    NARRATIVE_MENTION, ("amazon", f"r{n}", "narrative", at, at + 14, A), strict=True
+                    NARRATIVE_MENTION,
+                    ("amazon", f"r{n}", "narrative", start, start + 14, A),
+                    strict=True,
                 )
             )
             for n, text in enumerate(texts, 1)
-            for at in [text.index("(888)")]
+            for start in [text.index("(888)")]
         ],
         pa.schema([MENTION.field(n) for n in NARRATIVE_MENTION]),
     )
     told = {"source_org": ["amazon"] * 3, "complaint_id": ["r1", "r2", "r3"], "narrative": texts}
     words = own_words(pa.table(told), mentions)
     made, _ = offer(evidence(*THREE), {A: "c-1", B: "c-1"}, words=words, **CORE)
-    assert [one.entity_id for one in made.entities] == ([A] if own else [])
+    assert [entity.entity_id for entity in made.entities] == ([A] if own else [])
 
 
 ACCOUNTS = st.lists(
@@ -363,7 +371,7 @@ ACCOUNTS = st.lists(
         st.sampled_from("abcde"),
         st.integers(1, 4).map(lambda day: date(2026, 3, day)),
         st.sampled_from(
-            [frozenset(range(at, at + 4)) for at in (0, 1, 2, 3, 4, 8)] + [frozenset()]
+            [frozenset(range(start, start + 4)) for start in (0, 1, 2, 3, 4, 8)] + [frozenset()]
         ),
         st.booleans(),
     ),
@@ -371,16 +379,16 @@ ACCOUNTS = st.lists(
 )
 
 
-def are_apart(one, other):
-    if one.reporter == other.reporter or one.day == other.day:
+def are_apart(first, second):
+    if first.reporter == second.reporter or first.day == second.day:
         return False
-    shorter = min(len(one.words), len(other.words))
-    return not shorter or len(one.words & other.words) < 0.5 * shorter
+    shorter = min(len(first.words), len(second.words))
+    return not shorter or len(first.words & second.words) < 0.5 * shorter
 
 
 @given(ACCOUNTS, ACCOUNTS)
 def test_three_accounts_are_found_where_there_are_three(accounts, more):
-    known = [one for one in accounts if one.words or one.called]
+    known = [account for account in accounts if account.words or account.called]
     there_are = any(
         all(are_apart(*two) for two in combinations(three, 2)) for three in combinations(known, 3)
     )
@@ -395,8 +403,10 @@ def test_one_reporter_adds_no_account_but_one(accounts, days):
         Account("liar", date(2026, 4, day), frozenset(range(9 * n, 9 * n + 5)))
         for n, day in enumerate(days)
     ]
-    two = [one for one in accounts if one.reporter in "ab"]
-    assert not three_own_accounts([*flood, *(one for one in two if one.reporter == "a")])
+    two = [account for account in accounts if account.reporter in "ab"]
+    assert not three_own_accounts(
+        [*flood, *(account for account in two if account.reporter == "a")]
+    )
 
 
 def test_own_words_are_what_remains_without_numbers_identifiers_and_scripts():
@@ -407,8 +417,8 @@ def test_own_words_are_what_remains_without_numbers_identifiers_and_scripts():
     mentions = pa.Table.from_pylist(
         [
             {"source_org": "amazon", "record_id": "r1", "field": "narrative"}
-            | {"start": a, "end": b, "entity_id": one}
-            for a, b, one in ((0, script, "script:1"), (number, number + 14, A))
+            | {"start": a, "end": b, "entity_id": entity_id}
+            for a, b, entity_id in ((0, script, "script:1"), (number, number + 14, A))
         ],
         pa.schema([MENTION.field(n) for n in NARRATIVE_MENTION]),
     )
@@ -424,9 +434,9 @@ def test_own_words_are_what_remains_without_numbers_identifiers_and_scripts():
             ],
         }
     )
-    found = own_words(plain, mentions)
-    assert found["amazon|r1"] == found["amazon|r2"] != frozenset()
-    assert found["amazon|r3"] == found["amazon|r4"] == frozenset()
+    quoted = own_words(plain, mentions)
+    assert quoted["amazon|r1"] == quoted["amazon|r2"] != frozenset()
+    assert quoted["amazon|r3"] == quoted["amazon|r4"] == frozenset()
     # A script that stands somewhere, and it is not known where, leaves nothing.
     nowhere = mentions.set_column(3, mentions.schema.field("start"), pa.nulls(2, pa.int32()))
     assert own_words(plain, nowhere)["amazon|r1"] == frozenset()

@@ -197,11 +197,11 @@ LONG = "domain:" + "a" * 10_000
 )
 def test_a_wrong_field_is_named(path, value, word):
     whole = plain()
-    at, *_ = [whole]
-    *way, last = [int(one) if one.isdigit() else one for one in path.split(".")]
+    node, *_ = [whole]
+    *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     for step in way:
-        at = at[step]
-    at[last] = value
+        node = node[step]
+    node[last] = value
     content = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     said = refused(content, word)
     assert "etc" not in said
@@ -259,9 +259,9 @@ def test_any_value_anywhere_is_refused_or_read_as_it_is(data):
 
 
 def leaves(value):
-    for step, one in list(value.items() if isinstance(value, dict) else enumerate(value)):
-        if isinstance(one, dict | list) and one:
-            yield from leaves(one)
+    for step, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        if isinstance(inner, dict | list) and inner:
+            yield from leaves(inner)
         yield value, step
 
 
@@ -287,14 +287,14 @@ def test_totals_that_cannot_be_are_refused():
         return signing.canonical_json(dataclasses.replace(OFFER, **fields))
 
     (cluster,) = OFFER.clusters
-    assert sum(one.reports for one in OFFER.evidence) == 16
+    assert sum(row.reports for row in OFFER.evidence) == 16
     for elsewhere in (8, 10**9):
         clusters = (dataclasses.replace(cluster, elsewhere=elsewhere),)
         refused(changed(clusters=clusters), "more victims in clusters")
     many = dataclasses.replace(OFFER.evidence[0], reports=read_offer.MAX_PEOPLE)
     refused(changed(evidence=(many, OFFER.evidence[1])), "not plausible")
     refused(changed(expires_at="2027-06-03T00:00:00Z"), "expires_at")
-    offers = tuple(f"{at:064x}" for at in range(read_offer.MAX_REVOKED + 1))
+    offers = tuple(f"{number:064x}" for number in range(read_offer.MAX_REVOKED + 1))
     refused(signing.canonical_json(dataclasses.replace(REVOKED, offers=offers)), "offers")
     assert read_offer.parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")
 
@@ -315,7 +315,7 @@ def test_totals_that_cannot_be_are_refused():
 )
 def test_ids_as_a_run_has_them_are_read(entity_id):
     both = OFFER.entities[1], dataclasses.replace(OFFER.entities[0], entity_id=entity_id)
-    ids = tuple(sorted(both, key=lambda one: one.entity_id))
+    ids = tuple(sorted(both, key=lambda entity: entity.entity_id))
     offer = dataclasses.replace(OFFER, entities=ids, called=None)
     assert read_offer.parse_offer(signing.canonical_json(offer), "microsoft") == offer
 
@@ -333,6 +333,6 @@ def test_ids_as_a_run_has_them_are_read(entity_id):
 )
 def test_no_text_passes_as_an_id(entity_id):
     both = OFFER.entities[1], dataclasses.replace(OFFER.entities[0], entity_id=entity_id)
-    ids = tuple(sorted(both, key=lambda one: one.entity_id))
+    ids = tuple(sorted(both, key=lambda entity: entity.entity_id))
     offer = dataclasses.replace(OFFER, entities=ids, called=None)
     refused(signing.canonical_json(offer), "entity_id")

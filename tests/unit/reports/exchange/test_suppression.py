@@ -18,7 +18,7 @@ COUNTRIES = ("AU", "CA", "DE", "US")
 
 def key(table, k):
     seen = disclose_counts(table, k)
-    return tuple((one.country, one.victims) for one in seen.countries), seen.elsewhere
+    return tuple((country.country, country.victims) for country in seen.countries), seen.elsewhere
 
 
 @pytest.mark.parametrize("k", [3, 4])
@@ -35,13 +35,13 @@ def test_whoever_knows_the_rule_and_tries_every_table_learns_no_hidden_count(k):
             # The attacker knows the total too: the evidence adds up to it.
             tables[key(table, k), sum(counts) + unknown].append(counts)
     hidden = 0
-    for ((countries, elsewhere), total), those in tables.items():
+    for ((countries, elsewhere), total), tables_alike in tables.items():
         named = {country for country, _ in countries}
-        possible = np.array(those)
-        for at, country in enumerate(COUNTRIES[:3]):
+        possible = np.array(tables_alike)
+        for place, country in enumerate(COUNTRIES[:3]):
             if country in named or total > world:
                 continue
-            low, high = possible[:, at].min(), possible[:, at].max()
+            low, high = possible[:, place].min(), possible[:, place].max()
             if elsewhere is None:
                 # Nothing is shown, and nothing is known but the total.
                 assert (low, high) == (0, min(total, most))
@@ -61,15 +61,15 @@ def test_linear_programming_bounds_every_hidden_cell_wider_than_k(table, k):
     seen = disclose_counts(table, k)
     if seen.elsewhere is None:
         return
-    named = {one.country: one.victims for one in seen.countries}
+    named = {country.country: country.victims for country in seen.countries}
     hidden = sorted(c for c, n in table.items() if n and c is not None and c not in named)
     if not hidden:
         return
     unknowns = [*hidden, None]
     ones = np.ones((1, len(unknowns)))
-    for at in range(len(hidden)):
+    for start in range(len(hidden)):
         goal = np.zeros(len(unknowns))
-        goal[at] = 1
+        goal[start] = 1
         low, high = (
             sign * linprog(sign * goal, A_eq=ones, b_eq=[seen.elsewhere]).fun for sign in (1, -1)
         )
@@ -81,16 +81,18 @@ def test_what_is_shown_is_true(table, k):
     seen = disclose_counts(table, k)
     if seen == NOTHING_DISCLOSED:
         return
-    for one in seen.countries:
-        assert one.victims == table[one.country] >= k
-    assert sum(one.victims for one in seen.countries) + seen.elsewhere == sum(table.values())
+    for country in seen.countries:
+        assert country.victims == table[country.country] >= k
+    assert sum(country.victims for country in seen.countries) + seen.elsewhere == sum(
+        table.values()
+    )
     assert seen.elsewhere == 0 or seen.elsewhere >= k
 
 
 @given(tables, st.integers(3, 9))
 def test_nothing_small_is_hidden_for_nothing(table, k):
     if sum(table.values()) >= 2 * k and all(n == 0 or n >= k for n in table.values()):
-        named = {one.country for one in disclose_counts(table, k).countries}
+        named = {country.country for country in disclose_counts(table, k).countries}
         assert named == {c for c, n in table.items() if n and c is not None}
 
 
@@ -100,13 +102,13 @@ WIDE = disclose_counts({"US": 30, "CA": 20}, 5)
 
 
 def amounts(*texts):
-    return [Decimal(one) for one in texts]
+    return [Decimal(text) for text in texts]
 
 
 def test_losses_are_rounded_and_want_k_victims():
     stated = {"USD": amounts("1000.55", "900", "800", "700", "600"), "CAD": amounts("9000") * 4}
-    (one,) = offer.disclose_losses(stated, WIDE, RULES)
-    assert (one.currency, one.amount) == ("USD", 4000)
+    (loss,) = offer.disclose_losses(stated, WIDE, RULES)
+    assert (loss.currency, loss.amount) == ("USD", 4000)
 
 
 def test_a_sum_that_is_one_victims_is_not_shown():
@@ -116,7 +118,7 @@ def test_a_sum_that_is_one_victims_is_not_shown():
 def test_a_currency_does_not_betray_a_hidden_country():
     hidden = disclose_counts({"US": 30, "CA": 8, "DE": 2}, 5)
     stated = {"USD": amounts("900") * 9, "CAD": amounts("900") * 8, "EUR": amounts("900") * 8}
-    assert [one.currency for one in offer.disclose_losses(stated, hidden, RULES)] == ["USD"]
+    assert [loss.currency for loss in offer.disclose_losses(stated, hidden, RULES)] == ["USD"]
     assert offer.disclose_losses(stated, NOTHING_DISCLOSED, RULES) == ()
 
 
@@ -127,7 +129,7 @@ def test_a_currency_does_not_betray_a_hidden_country():
 def test_a_total_is_shown_where_the_split_is_withheld_and_enough_are_left(elsewhere, stated, shown):
     hidden = offer.DisclosedCounts((), elsewhere)
     by = {"USD": amounts("900") * stated, "CAD": amounts("900") * (stated - 1)}
-    assert [one.currency for one in offer.disclose_losses(by, hidden, RULES)] == shown
+    assert [loss.currency for loss in offer.disclose_losses(by, hidden, RULES)] == shown
 
 
 @pytest.mark.parametrize(

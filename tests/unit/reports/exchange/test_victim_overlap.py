@@ -126,16 +126,16 @@ def test_no_bit_tells_padding_from_the_tags_of_people():
     secret = victim_overlap.new_secret()
     _, tags = victim_overlap.answer_points(secret, SESSION, [], people(1))
     assert len(tags) == MIN_SET_SIZE  # all but one are padding
-    for at in range(8 * TAG_BYTES):
-        assert 0.35 < sum(tag[at // 8] >> at % 8 & 1 for tag in tags) / len(tags) < 0.65
+    for start in range(8 * TAG_BYTES):
+        assert 0.35 < sum(tag[start // 8] >> start % 8 & 1 for tag in tags) / len(tags) < 0.65
 
 
 def spread(elements):
     """Facts of a list of elements that could tell one size from another."""
-    numbers = [int.from_bytes(one, "big") for one in elements]
+    numbers = [int.from_bytes(element, "big") for element in elements]
     gaps = sorted(b - a for a, b in pairwise(numbers))
     places = range(8 * len(elements[0]))
-    bits = [sum(one[at // 8] >> at % 8 & 1 for one in elements) for at in places]
+    bits = [sum(element[place // 8] >> place % 8 & 1 for element in elements) for place in places]
     return [gaps[0], gaps[len(gaps) // 2], gaps[-1], *bits]
 
 
@@ -159,8 +159,8 @@ def test_who_guesses_a_size_is_right_no_more_often_than_by_chance(monkeypatch, s
         low, high = (sorted(row[fact] for row in rows[:20]) for rows in (few, many))
         middle = (low[10] + high[10]) / 2
         sign = 1 if high[10] > low[10] else -1
-        found = [sum(sign * (row[fact] - middle) > 0 for row in rows[:20]) for rows in (many, few)]
-        best.append((found[0] + 20 - found[1], fact, middle, sign))
+        above = [sum(sign * (row[fact] - middle) > 0 for row in rows[:20]) for rows in (many, few)]
+        best.append((above[0] + 20 - above[1], fact, middle, sign))
     _, fact, middle, sign = max(best)
     hits = sum(sign * (row[fact] - middle) > 0 for row in many[20:])
     hits += sum(sign * (row[fact] - middle) <= 0 for row in few[20:])

@@ -105,22 +105,25 @@ def fcc_cells(ticket):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(FCC_TICKETS, min_size=1, max_size=5, unique_by=lambda one: one["id"]), st.randoms())
+@given(
+    st.lists(FCC_TICKETS, min_size=1, max_size=5, unique_by=lambda ticket: ticket["id"]),
+    st.randoms(),
+)
 def test_both_exports_of_the_fcc_give_the_same_records(tmp_path, tickets, random):
     order = random.sample(range(len(fcc_complaints.HEADER)), len(fcc_complaints.HEADER))
-    lines = [[fcc_complaints.HEADER[at] for at in order]]
-    lines += [[fcc_cells(one)[at] for at in order] for one in tickets]
+    lines = [[fcc_complaints.HEADER[place] for place in order]]
+    lines += [[fcc_cells(ticket)[place] for place in order] for ticket in tickets]
     text = "\ufeff" + "\r\n".join(",".join(cells) for cells in lines)
     from_csv, _ = read_file(written(tmp_path, text))
     from_json, _ = read_file(
-        written(tmp_path, json.dumps([fcc_json(one) for one in tickets]), "a.json")
+        written(tmp_path, json.dumps([fcc_json(ticket) for ticket in tickets]), "a.json")
     )
     assert from_csv["rejects"] == from_json["rejects"] == []
     own = {"raw": None, "source": None, "format": None, "position": None}
-    rows = [[row | own for row in one["complaints"]] for one in (from_csv, from_json)]
+    rows = [[row | own for row in tables["complaints"]] for tables in (from_csv, from_json)]
     assert rows[0] == rows[1]
     assert len(rows[0]) == len(tickets)
-    assert [row["complaint_id"] for row in rows[0]] == [one["id"] for one in tickets]
+    assert [row["complaint_id"] for row in rows[0]] == [ticket["id"] for ticket in tickets]
 
 
 @pytest.mark.parametrize(
@@ -142,10 +145,10 @@ def test_foia_with_an_extension_column(tmp_path):
     header = [f" {name}" for name in FOIA_HEADER_WITH_EXTENSION]
     row = ["1", "05/28/2014", "A", "ID", "Caf\u00e9", "989", "9414313", "5", "Phone", "9043"]
     text = join_cells(header) + "\n" + join_cells(row)
-    found, _ = read_file(written(tmp_path, text.encode("mac_roman")))
-    (one,) = found["complaints"]
-    assert one["phone_numbers"] == [{"raw": "9899414313 ext. 5", "role": "caller_id"}]
-    assert one["claimed_brand"] == "Caf\u00e9"
+    tables, _ = read_file(written(tmp_path, text.encode("mac_roman")))
+    (complaint,) = tables["complaints"]
+    assert complaint["phone_numbers"] == [{"raw": "9899414313 ext. 5", "role": "caller_id"}]
+    assert complaint["claimed_brand"] == "Caf\u00e9"
 
 
 def test_contract_csv(tmp_path):
@@ -160,18 +163,20 @@ def test_contract_csv(tmp_path):
         + "5,x,t,,,,\xff\n"
         + "6,x,\0,,,,\n"
     )
-    found, _ = read_file(written(tmp_path, text.encode("latin-1")))
-    (row,) = found["complaints"]
+    tables, _ = read_file(written(tmp_path, text.encode("latin-1")))
+    (row,) = tables["complaints"]
     assert row["phone_numbers"] == [{"raw": "1", "role": "callback"}]
     assert (row["loss_amount"], row["urls"], row["unknown"]) == ("0.10", None, ["note"])
-    assert [(one["position"], one["code"], one["field"]) for one in found["rejects"]] == [
+    assert [
+        (reject["position"], reject["code"], reject["field"]) for reject in tables["rejects"]
+    ] == [
         (3, "broken_json", "phone_numbers"),
         (4, "wrong_type", "urls"),
         (5, "broken_csv", None),
         (6, "bad_encoding", None),
         (7, "broken_csv", None),
     ]
-    latin = found["rejects"][3]
+    latin = tables["rejects"][3]
     assert decode_raw(latin["raw"], latin["raw_encoding"]) == b"5,x,t,,,,\xff"
 
 
@@ -228,9 +233,11 @@ def test_parquet_text_that_is_not_utf8_is_one_reject(tmp_path):
     fine = ["1", "2", "3"]
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"complaint_id": bad, "source_org": fine, "received_at": fine}), path)
-    found, _ = read_file(path)
-    assert [row["complaint_id"] for row in found["complaints"]] == ["1", "3"]
-    assert [(one["position"], one["code"]) for one in found["rejects"]] == [(2, "bad_encoding")]
+    tables, _ = read_file(path)
+    assert [row["complaint_id"] for row in tables["complaints"]] == ["1", "3"]
+    assert [(reject["position"], reject["code"]) for reject in tables["rejects"]] == [
+        (2, "bad_encoding")
+    ]
 
 
 @pytest.mark.parametrize("number", ["NaN", "0.1", "1e300"])
@@ -256,6 +263,6 @@ def test_a_cut_between_bytes_of_a_character_stays_utf8():
 
 def test_json_array_of_the_contract(tmp_path):
     rows = [{"complaint_id": str(n), "source_org": "x"} for n in range(5)]
-    found, _ = read_file(written(tmp_path, json.dumps(rows, indent=1)))
-    assert [row["complaint_id"] for row in found["complaints"]] == list("01234")
-    assert [row["position"] for row in found["complaints"]] == [1, 2, 3, 4, 5]
+    tables, _ = read_file(written(tmp_path, json.dumps(rows, indent=1)))
+    assert [row["complaint_id"] for row in tables["complaints"]] == list("01234")
+    assert [row["position"] for row in tables["complaints"]] == [1, 2, 3, 4, 5]

@@ -16,8 +16,8 @@ ROWS = [
 DATA = ("\n".join(ROWS) + "\n").encode()
 
 
-def ids(found):
-    return [row["complaint_id"] for row in found["complaints"]]
+def ids(tables):
+    return [row["complaint_id"] for row in tables["complaints"]]
 
 
 @pytest.mark.parametrize("name", COMPRESS)
@@ -25,9 +25,9 @@ def test_several_members_are_one_stream(tmp_path, name):
     half = len(DATA) // 2
     path = tmp_path / "rows"
     path.write_bytes(COMPRESS[name](DATA[:half]) + COMPRESS[name](DATA[half:]))
-    found, shards = read_file(path)
-    assert ids(found) == [str(n) for n in range(20_000)]
-    assert not found["rejects"]
+    tables, shards = read_file(path)
+    assert ids(tables) == [str(n) for n in range(20_000)]
+    assert not tables["rejects"]
     assert len(shards) == 1
 
 
@@ -38,10 +38,10 @@ def test_a_cut_file_keeps_every_whole_row(tmp_path, name, part):
     packed = COMPRESS[name](DATA)
     path = tmp_path / "rows"
     path.write_bytes(packed[: int(len(packed) * part)])
-    found, _ = read_file(path)
-    count = len(found["complaints"])
-    assert ids(found) == [str(n) for n in range(count)]
-    (reject,) = found["rejects"]
+    tables, _ = read_file(path)
+    count = len(tables["complaints"])
+    assert ids(tables) == [str(n) for n in range(count)]
+    (reject,) = tables["rejects"]
     assert reject["code"] == "truncated_file"
     assert reject["position"] == count + 1
     assert ROWS[count].startswith(reject["raw"])
@@ -51,31 +51,31 @@ def test_every_byte_that_gzip_gives_is_used(tmp_path):
     packed = gzip.compress(DATA)
     path = tmp_path / "rows.gz"
     path.write_bytes(packed[: len(packed) // 2])
-    given = zlib.decompressobj(wbits=31).decompress(packed[: len(packed) // 2])
-    found, _ = read_file(path)
-    assert len(found["complaints"]) == given.count(b"\n")
+    part = zlib.decompressobj(wbits=31).decompress(packed[: len(packed) // 2])
+    tables, _ = read_file(path)
+    assert len(tables["complaints"]) == part.count(b"\n")
 
 
 @pytest.mark.parametrize("size", [10, 3])
 def test_a_file_cut_within_its_first_bytes(tmp_path, size):
     path = tmp_path / "rows.gz"
     path.write_bytes(gzip.compress(DATA)[:size])
-    found, _ = read_file(path)
-    assert [row["code"] for row in found["rejects"]] == ["truncated_file"]
+    tables, _ = read_file(path)
+    assert [row["code"] for row in tables["rejects"]] == ["truncated_file"]
 
 
 def test_a_corrupt_file_ends_in_one_reject(tmp_path):
     path = tmp_path / "rows.gz"
     path.write_bytes(gzip.compress(DATA) + b"garbage")
-    found, _ = read_file(path)
-    assert len(found["complaints"]) == 20_000
-    assert [row["code"] for row in found["rejects"]] == ["unreadable_file"]
+    tables, _ = read_file(path)
+    assert len(tables["complaints"]) == 20_000
+    assert [row["code"] for row in tables["rejects"]] == ["unreadable_file"]
 
 
 @pytest.mark.parametrize("name", COMPRESS)
 def test_an_empty_file_inside(tmp_path, name):
     path = tmp_path / "rows"
     path.write_bytes(COMPRESS[name](b""))
-    found, shards = read_file(path)
-    assert found == {"complaints": [], "calls": [], "rejects": []}
+    tables, shards = read_file(path)
+    assert tables == {"complaints": [], "calls": [], "rejects": []}
     assert shards == []

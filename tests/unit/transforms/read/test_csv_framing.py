@@ -29,7 +29,7 @@ def test_what_is_joined_splits_again(cells):
     joined = join_cells(cells)
     assert split_cells(joined) == cells
     if joined.strip():
-        assert [one.data.decode() for one in cut(joined)] == [joined.removesuffix("\n")]
+        assert [record.data.decode() for record in cut(joined)] == [joined.removesuffix("\n")]
 
 
 @given(text)
@@ -48,8 +48,8 @@ def test_a_line_that_the_strict_csv_module_reads_alone_is_a_record(line):
     except csv.Error:
         cells = []
     if cells and row.strip():
-        (found,) = cut(row)
-        assert found.fault is None
+        (record,) = cut(row)
+        assert record.fault is None
         assert [split_cells(row)] == cells
 
 
@@ -57,15 +57,17 @@ def test_a_line_that_the_strict_csv_module_reads_alone_is_a_record(line):
 def test_a_stray_quote_costs_its_own_row(values, data):
     """Good rows before and behind it are read, whatever cell of it the quote stands in."""
     good = [f'{n},"{value}",US' for n, value in enumerate(values)]
-    at = data.draw(st.integers(0, len(good)))
+    broken_line = data.draw(st.integers(0, len(good)))
     cells = ["bad", "text", "US"]
     place = data.draw(st.integers(0, 2))
     cells[place] = data.draw(st.sampled_from(['"', '"x', '"x"y', '"x" ', '"""']))
-    rows = [*good[:at], ",".join(cells), *good[at:]]
-    found = cut("\n".join(rows) + "\n")
-    kept = [one.data.decode() for one in found if one.fault is None]
+    rows = [*good[:broken_line], ",".join(cells), *good[broken_line:]]
+    records = cut("\n".join(rows) + "\n")
+    kept = [record.data.decode() for record in records if record.fault is None]
     assert kept == good
-    assert [one.position for one in found if one.fault == Code.BROKEN_CSV] == [at + 1]
+    assert [record.position for record in records if record.fault == Code.BROKEN_CSV] == [
+        broken_line + 1
+    ]
 
 
 @given(text)
@@ -80,12 +82,12 @@ def test_a_cell_stands_at_its_place_and_only_quotes_and_commas_between(row):
 
 @given(text)
 def test_every_line_is_in_one_record(data):
-    found = cut(data)
-    lengths = [1 + one.data.count(b"\n") for one in found]
-    starts = [one.position for one in found]
+    records = cut(data)
+    lengths = [1 + record.data.count(b"\n") for record in records]
+    starts = [record.position for record in records]
     for start, length, following in zip(starts, lengths, starts[1:], strict=False):
         assert start + length <= following
-    kept = [line for one in found for line in one.data.split(b"\n")]
+    kept = [line for record in records for line in record.data.split(b"\n")]
     given_lines = [line for line in data.encode().split(b"\n") if line.strip()]
     assert [line for line in kept if line.strip()] == given_lines
 
@@ -99,7 +101,7 @@ def test_a_quoted_cell_may_hold_lines_up_to_the_limit():
 
 def test_quotes_that_never_close_cost_linear_time():
     started = time.perf_counter()
-    found = cut('a","\n' * 20_000)
-    assert all(one.fault == Code.BROKEN_CSV for one in found)
-    assert len(found) == 20_000
+    records = cut('a","\n' * 20_000)
+    assert all(record.fault == Code.BROKEN_CSV for record in records)
+    assert len(records) == 20_000
     assert time.perf_counter() - started < 5

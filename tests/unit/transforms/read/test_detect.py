@@ -155,7 +155,7 @@ def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
     (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
 
     def names(*patterns):
-        return [str(Path(one.path).relative_to(tmp_path)) for one in match_files(patterns)]
+        return [str(Path(file.path).relative_to(tmp_path)) for file in match_files(patterns)]
 
     root = str(tmp_path)
     everything = ["a.csv", "s/[x]/c.csv", "s/b.csv"]
@@ -185,8 +185,8 @@ def make_fifo(path):
 
 
 def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(str(path))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
 
 
 def make_dangling_link(path):
@@ -219,12 +219,12 @@ def test_what_is_in_a_folder_and_cannot_be_read_is_refused_by_name(tmp_path, mak
     (folder / "a.csv").write_bytes(b"x")
     odd = folder / "s"
     make(odd / "b.csv")
-    for given in (folder, odd):
+    for path in (folder, odd):
         with pytest.raises(InputError, match=problem) as refused:
-            match_files([str(given)])
+            match_files([str(path)])
         assert refused.value.path == str(odd / "b.csv")
     (odd / "b.csv").rename(odd / ".b.csv")
-    assert [Path(one.path).name for one in match_files([str(folder)])] == ["a.csv"]
+    assert [Path(file.path).name for file in match_files([str(folder)])] == ["a.csv"]
 
 
 @pytest.mark.parametrize("make", [make_fifo, make_socket])
@@ -252,8 +252,8 @@ def test_a_folder_that_cannot_be_listed_is_refused(tmp_path, monkeypatch):
 
 
 def test_labels_are_the_shortest_unique_tails():
-    found = shortest_labels(["/a/x/1.csv", "/a/y/1.csv", "/a/2.csv", "/b/a/2.csv"])
-    assert found == {
+    labels = shortest_labels(["/a/x/1.csv", "/a/y/1.csv", "/a/2.csv", "/b/a/2.csv"])
+    assert labels == {
         "/a/x/1.csv": "x/1.csv",
         "/a/y/1.csv": "y/1.csv",
         "/a/2.csv": "/a/2.csv",
@@ -267,7 +267,7 @@ def test_no_field_of_the_message_comes_from_a_row(tmp_path):
 
 
 WRITTEN = {
-    "indented": lambda rows: "\n".join(json.dumps(one, indent=1) for one in rows),
+    "indented": lambda rows: "\n".join(json.dumps(row, indent=1) for row in rows),
     "joined": lambda rows: "".join(map(json.dumps, rows)),
     "nested": lambda rows: json.dumps({"data": {"items": rows}}, indent=1),
 }
@@ -276,8 +276,8 @@ WRITTEN = {
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
 def test_objects_that_are_not_one_on_a_line_are_one_error(tmp_path, write):
     # Each line of them was a reject of its own.
-    one = {"complaint_id": "1", "source_org": "a", "received_at": "2024-01-01T00:00:00Z"}
-    rows = [one | {"x": [{}]}] * 3
+    complaint = {"complaint_id": "1", "source_org": "a", "received_at": "2024-01-01T00:00:00Z"}
+    rows = [complaint | {"x": [{}]}] * 3
     path = tmp_path / "a.json"
     path.write_text(write(rows))
     with pytest.raises(InputError, match="JSON objects that are not one on a line; write each on"):

@@ -30,9 +30,12 @@ def written(separator=",", end="\r\n"):
 
 
 def texts(path, **options):
-    found, _ = read_file(path, **options)
-    assert not found["rejects"]
-    return [(one["complaint_id"], one["narrative"], one["urls"]) for one in found["complaints"]]
+    tables, _ = read_file(path, **options)
+    assert not tables["rejects"]
+    return [
+        (complaint["complaint_id"], complaint["narrative"], complaint["urls"])
+        for complaint in tables["complaints"]
+    ]
 
 
 def dialect(path):
@@ -62,7 +65,7 @@ def test_every_separator_in_every_encoding(tmp_path, separator, name, encoding, 
     path.write_bytes(written(separator).encode(encoding))
     assert texts(path) == EXPECTED
     assert texts(path, shard_bytes=50) == EXPECTED
-    assert dialect(path) == ", ".join(one for one in (name, words) if one)
+    assert dialect(path) == ", ".join(word for word in (name, words) if word)
     (tmp_path / "b.gz").write_bytes(gzip.compress(path.read_bytes()))
     assert texts(tmp_path / "b.gz") == EXPECTED
 
@@ -92,9 +95,9 @@ def test_a_broken_row_of_a_dialect_is_kept_as_it_was(tmp_path):
     path = tmp_path / "a.csv"
     broken = '4;acme;2026-01-01T00:00:00Z;"open, "never;x'
     path.write_text(written(";") + broken + "\n5;acme;x,y\n", encoding="utf-8")
-    found, _ = read_file(path)
-    assert len(found["complaints"]) == 3
-    first, second = found["rejects"]
+    tables, _ = read_file(path)
+    assert len(tables["complaints"]) == 3
+    first, second = tables["rejects"]
     assert (first["raw"], first["code"], first["position"]) == (broken, "broken_csv", 6)
     assert (second["raw"], second["code"]) == ('5,acme,"x,y"', "broken_csv")
 
@@ -103,9 +106,9 @@ def test_half_a_character_is_one_reject(tmp_path):
     path = tmp_path / "a.csv"
     lines = written(end="\n").encode("utf-16-le").split(",plain".encode("utf-16-le"))
     path.write_bytes(b"\xff\xfe" + lines[0] + b",\0\x00\xd8" + lines[1])
-    found, _ = read_file(path)
-    assert [one["complaint_id"] for one in found["complaints"]] == ["1", "2"]
-    assert [one["code"] for one in found["rejects"]] == ["bad_encoding"]
+    tables, _ = read_file(path)
+    assert [complaint["complaint_id"] for complaint in tables["complaints"]] == ["1", "2"]
+    assert [reject["code"] for reject in tables["rejects"]] == ["bad_encoding"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_items_of_json_are_texts_or_objects_with_a_role():
 @pytest.mark.parametrize("value", ["a@b.com", [1], [{"address": 1}], [{"address": "a", "role": 2}]])
 def test_other_items_of_json_are_refused(value):
     _, rejects = read_json(value)
-    assert [one.code for one in rejects] == [Code.WRONG_TYPE]
+    assert [reject.code for reject in rejects] == [Code.WRONG_TYPE]
 
 
 def test_unknown_parts_of_an_item_are_counted():
@@ -54,7 +54,7 @@ def test_unknown_parts_of_an_item_are_counted():
 
 
 def test_a_column_of_parquet_is_of_texts_or_of_structs():
-    both = [one if isinstance(one, dict) else {"address": one} for one in ITEMS]
+    both = [item if isinstance(item, dict) else {"address": item} for item in ITEMS]
     rows = pa.RecordBatch.from_pylist([{"complaint_id": "1", "emails": both}])
     assert input_contract.misfit_columns(rows.schema, RecordKind.COMPLAINT) == []
     file = InputFile("a.parquet", "a", RecordKind.COMPLAINT, "parquet", "none", 0)
@@ -81,7 +81,7 @@ def test_a_role_that_is_not_known_or_not_of_one_address_refuses_the_row(emails, 
     assert accepted.schema == COMPLAINT_ACCEPTED
     assert rejects["code"].to_pylist() == ([code] if code else [])
     if not code:
-        expected = [roles and [one.lower() for one in roles]]
+        expected = [roles and [role.lower() for role in roles]]
         assert accepted["email_roles"].to_pylist() == expected
 
 
@@ -120,5 +120,5 @@ def test_a_rejected_row_hides_the_victims_address(text):
 def test_a_cards_number_as_payee_is_the_victims():
     paid = {"method": "card", "payee": "4111 1111 1111 1111", "amount": None, "currency": None}
     account = paid | {"method": "bank", "payee": "4111 1111 1111 1112"}
-    rows = [{"payments": [one]} for one in (paid, account)]
+    rows = [{"payments": [payment]} for payment in (paid, account)]
     assert complaint_mentions(complaints(*rows))["role"].to_pylist() == [Role.VICTIM, Role.PAYEE]

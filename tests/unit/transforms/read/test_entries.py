@@ -35,21 +35,21 @@ SKIPPED = {"empty": 1, "hidden": 2, "manifest": 1, "media": 1, "not_data": 2, "s
 
 
 def survey(*patterns, **options):
-    return survey_inputs([str(one) for one in patterns], [], ReadOptions(), **options)
+    return survey_inputs([str(pattern) for pattern in patterns], [], ReadOptions(), **options)
 
 
 def test_every_entry_of_a_folder_is_accounted_for(folder):
-    found = survey(folder)
-    assert [one.label for one in found.files] == ["a.jsonl", "empty.csv"]
-    assert found.entries["read"] == 1
-    assert found.entries["skipped"] == SKIPPED
-    assert found.entries["unreadable"] == 0
+    inputs = survey(folder)
+    assert [file.label for file in inputs.files] == ["a.jsonl", "empty.csv"]
+    assert inputs.entries["read"] == 1
+    assert inputs.entries["skipped"] == SKIPPED
+    assert inputs.entries["unreadable"] == 0
     below = [path for path in folder.rglob("*") if not path.is_dir()]
-    assert len(below) == 1 + len(found.entries["listed"])
-    reasons = {one["name"]: one["reason"] for one in found.entries["listed"]}
+    assert len(below) == 1 + len(inputs.entries["listed"])
+    reasons = {entry["name"]: entry["reason"] for entry in inputs.entries["listed"]}
     assert reasons["_hold/b.jsonl"] == "hidden"
     assert reasons["again.jsonl"] == "same_file"
-    assert json.loads(json.dumps(found.entries)) == found.entries
+    assert json.loads(json.dumps(inputs.entries)) == inputs.entries
 
 
 def odd_entries(base):
@@ -77,12 +77,12 @@ def test_an_unreadable_entry_fails_unless_it_is_to_be_left_out(folder):
     with pytest.raises(InputError) as refused:
         survey(folder)
     assert refused.value.entries == len(expected)
-    found = survey(folder, skip_unreadable=True)
-    assert [one.label for one in found.files] == ["a.jsonl", "empty.csv"]
-    assert found.entries["unreadable"] == len(expected)
-    first = found.entries["listed"][: len(expected)]
-    assert {one["name"]: one["reason"] for one in first} == expected
-    assert found.entries["skipped"] == SKIPPED
+    inputs = survey(folder, skip_unreadable=True)
+    assert [file.label for file in inputs.files] == ["a.jsonl", "empty.csv"]
+    assert inputs.entries["unreadable"] == len(expected)
+    first = inputs.entries["listed"][: len(expected)]
+    assert {entry["name"]: entry["reason"] for entry in first} == expected
+    assert inputs.entries["skipped"] == SKIPPED
 
 
 def test_where_nothing_else_is_left_it_fails_all_the_same(tmp_path):
@@ -97,9 +97,9 @@ def test_where_nothing_else_is_left_it_fails_all_the_same(tmp_path):
 def test_a_pattern_says_which_folders_it_does_not_mean(folder):
     (folder / "2026").mkdir()
     jsonl(folder / "2026/d.jsonl", [complaint(4)])
-    found = survey(folder / "*")
-    assert [one.label for one in found.files] == ["a.jsonl", "empty.csv"]
-    listed = {one["name"]: one["reason"] for one in found.entries["listed"]}
+    inputs = survey(folder / "*")
+    assert [file.label for file in inputs.files] == ["a.jsonl", "empty.csv"]
+    listed = {entry["name"]: entry["reason"] for entry in inputs.entries["listed"]}
     assert listed["2026"] == SkipReason.FOLDER
     assert len(survey(folder / "**").files) == len(survey(folder).files) == 3
 

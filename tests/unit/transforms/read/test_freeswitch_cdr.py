@@ -111,7 +111,7 @@ def test_start_times(times, wanted):
 
 def test_rows_pass_validation_or_are_rejected_with_a_code():
     values = [leg(), leg(VARIABLES | {"start_uepoch": "soon"}), leg(VARIABLES | {"billsec": "x"})]
-    lines = [json.dumps(one).encode() for one in values]
+    lines = [json.dumps(value).encode() for value in values]
     records = [Record(n, line, len(line)) for n, line in enumerate(lines, 1)]
     accepted, rejects, _ = validate_calls(read_legs(ORIGIN, records, ReadOptions())[0])
     assert accepted["position"].to_pylist() == [1]
@@ -141,10 +141,10 @@ def test_an_escape_breaks_no_json():
 
 
 def test_a_reject_shows_no_number():
-    found = parse({"variables": [leg()["variables"]], "callflow": []})
-    assert found.size == len(found.raw)
-    assert json.loads(found.raw)
-    shown = mask_rejected_text(found.raw.decode(), "call")
+    parsed = parse({"variables": [leg()["variables"]], "callflow": []})
+    assert parsed.size == len(parsed.raw)
+    assert json.loads(parsed.raw)
+    shown = mask_rejected_text(parsed.raw.decode(), "call")
     assert "2025550143" not in shown
     assert "8885550123" not in shown
 
@@ -179,12 +179,12 @@ def test_files_of_one_object_of_lines_and_of_an_array(tmp_path, pack, joint, cou
     path = tmp_path / "a.cdr.json"
     rows = [json.dumps(leg(VARIABLES | {"uuid": str(n)})).encode() for n in range(count)]
     path.write_bytes(pack(joint(rows)))
-    found, _ = read_file(path, calls=True)
-    assert [row["call_id"] for row in found["calls"]] == [str(n) for n in range(count)]
-    assert {row["format"] for row in found["calls"]} == {"freeswitch"}
-    assert found["rejects"] == []
+    tables, _ = read_file(path, calls=True)
+    assert [row["call_id"] for row in tables["calls"]] == [str(n) for n in range(count)]
+    assert {row["format"] for row in tables["calls"]} == {"freeswitch"}
+    assert tables["rejects"] == []
     named, _ = read_file(path, calls=True, calls_format="freeswitch", shard_bytes=50)
-    assert named == found
+    assert named == tables
 
 
 def test_as_complaints_they_are_refused(tmp_path):

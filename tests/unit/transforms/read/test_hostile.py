@@ -33,8 +33,8 @@ def test_flipped_cut_and_spliced_bytes(tmp_path, name):
     for round_ in range(60):
         data = bytearray(SAMPLES[name])
         for _ in range(chance.randrange(1, 6)):
-            at = chance.randrange(len(data))
-            data[at : at + chance.randrange(3)] = chance.choice(
+            place = chance.randrange(len(data))
+            data[place : place + chance.randrange(3)] = chance.choice(
                 [b"\0", b'"', b"{", b"]", b"\xff", b"\n", b",", b"\\ud800", b"\x00\xfe", b""]
             )
         stored = bytes(data[: chance.randrange(1, len(data))] if round_ % 3 == 0 else data)
@@ -60,9 +60,9 @@ def test_a_row_of_fifty_megabytes_costs_one_reject(tmp_path):
         % random.Random(1).randbytes(25 << 20).hex().encode()
     )
     path.write_bytes(gzip.compress(row + large + row, 1))
-    found, _ = read_file(path)
-    assert [one["position"] for one in found["complaints"]] == [1, 3]
-    (reject,) = found["rejects"]
+    tables, _ = read_file(path)
+    assert [complaint["position"] for complaint in tables["complaints"]] == [1, 3]
+    (reject,) = tables["rejects"]
     assert (reject["position"], reject["code"]) == (2, "row_too_large")
     assert reject["raw_bytes"] == len(large) - 1
     assert len(reject["raw"]) == 65_536
@@ -73,8 +73,8 @@ def test_no_row_of_a_call_log_is_lost_to_a_lone_quote(tmp_path):
     row += ",2017-06-20 09:49:22,,,10,0,BUSY,,1.0,"
     path = tmp_path / "a.csv"
     path.write_text("\n".join([row, '"' + row, row, row]))
-    found, _ = read_file(path, calls=True)
-    assert [one["position"] for one in found["calls"]] == [1, 3, 4]
-    assert [one["code"] for one in found["rejects"]] == ["broken_csv"]
-    assert {one["trunk"] for one in found["calls"]} == {"trunk"}
+    tables, _ = read_file(path, calls=True)
+    assert [call["position"] for call in tables["calls"]] == [1, 3, 4]
+    assert [reject["code"] for reject in tables["rejects"]] == ["broken_csv"]
+    assert {call["trunk"] for call in tables["calls"]} == {"trunk"}
     assert len(asterisk_cdr.HEADER) == 18

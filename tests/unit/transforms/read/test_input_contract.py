@@ -134,7 +134,9 @@ def test_source_org_is_for_rows_that_name_none():
 
 
 def test_calls_take_durations_as_text_or_number():
-    lines = [b'{"call_id":"1","duration_seconds":%s}' % one for one in (b"1.50", b'"x"', b"3")]
+    lines = [
+        b'{"call_id":"1","duration_seconds":%s}' % number for number in (b"1.50", b'"x"', b"3")
+    ]
     rows, _ = read(*lines, kind=RecordKind.CALL)
     assert [row["duration_seconds"] for row in rows] == ["1.50", "x", "3"]
 
@@ -170,11 +172,15 @@ def test_any_bytes_are_one_row_or_one_reject(data):
 def test_the_fast_parser_agrees_with_the_exact_one(value):
     text = json.dumps(value)
 
-    def plain(one):
-        if isinstance(one, dict):
-            return {key: plain(inner) for key, inner in one.items()}
-        if isinstance(one, list):
-            return [plain(inner) for inner in one]
-        return one if one is None or isinstance(one, bool) or type(one) is str else float(one)
+    def plain(value):
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [plain(inner) for inner in value]
+        return (
+            value
+            if value is None or isinstance(value, bool) or type(value) is str
+            else float(value)
+        )
 
     assert repr(plain(parse_json(text.encode()))) == repr(plain(parse_exact_json(text.encode())))

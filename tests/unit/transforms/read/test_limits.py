@@ -71,9 +71,9 @@ def test_memory_and_time_are_bounded(tmp_path):
         timeout=500,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    memory, found = json.loads(done.stdout.splitlines()[-1])
+    memory, counts = json.loads(done.stdout.splitlines()[-1])
     assert memory < 1 << 30
-    for path, (seconds, codes) in found.items():
+    for path, (seconds, codes) in counts.items():
         name = path.rpartition("/")[2]
         megabytes = max(0.25, (tmp_path / name).stat().st_size / 1e6)
         assert seconds < 20 * megabytes, name
@@ -89,9 +89,9 @@ def test_a_run_of_nuls_costs_itself_alone(tmp_path, place):
     rows = {"before": gap + ROW * 2, "between": ROW + gap + ROW, "after": ROW * 2 + gap}
     path = tmp_path / "a.jsonl"
     path.write_bytes(rows[place])
-    found, _ = read_file(path)
-    assert len(found["complaints"]) == 2
-    assert [one["code"] for one in found["rejects"]] == ["broken_json"]
+    tables, _ = read_file(path)
+    assert len(tables["complaints"]) == 2
+    assert [reject["code"] for reject in tables["rejects"]] == ["broken_json"]
 
 
 def rows_of(path):
@@ -168,11 +168,11 @@ def test_calls_that_pack_well_are_read_whole_and_rows_of_many_identifiers_are_no
     dense = b"".join(
         ROW.replace(b'"1"', b'"%d","urls":%s' % (n, json.dumps(urls).encode()))
         for n in range(2_000)
-        for urls in [[f"http://a{n}-{one}.example/" for one in range(50)]]
+        for urls in [[f"http://a{n}-{number}.example/" for number in range(50)]]
     )
     path.write_bytes(gzip.compress(dense))
     assert len(dense) / path.stat().st_size < 24
-    found = rows_of(path)
-    assert found["over_limit"] == found["rejects"] == 1
+    rows = rows_of(path)
+    assert rows["over_limit"] == rows["rejects"] == 1
     path.write_bytes(dense)
     assert rows_of(path) == {"complaints": 2_000}

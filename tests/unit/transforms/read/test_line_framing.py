@@ -13,17 +13,17 @@ pieces = st.lists(st.binary(max_size=6).map(lambda b: b.replace(b"\0", b"\n")), 
 
 def split(blocks):
     whole = b"".join(blocks).removeprefix(b"\xef\xbb\xbf")
-    found = whole.split(b"\n")
-    return [line.removesuffix(b"\r") for line in (found if found[-1] else found[:-1])]
+    lines = whole.split(b"\n")
+    return [line.removesuffix(b"\r") for line in (lines if lines[-1] else lines[:-1])]
 
 
 @given(pieces)
 @example([b"\xef\xbb\xbf"])
 def test_as_bytes_split_does(blocks):
-    found = list(physical_lines(blocks))
-    assert [line.data for line in found] == split(blocks)
-    assert [line.position for line in found] == list(range(1, len(found) + 1))
-    assert all(line.size == len(line.data) and line.fault is None for line in found)
+    lines = list(physical_lines(blocks))
+    assert [line.data for line in lines] == split(blocks)
+    assert [line.position for line in lines] == list(range(1, len(lines) + 1))
+    assert all(line.size == len(line.data) and line.fault is None for line in lines)
 
 
 @given(pieces)
@@ -35,8 +35,8 @@ def test_offsets_point_at_the_lines(blocks):
 
 def test_a_byte_order_mark_is_dropped_from_line_one_only():
     mark = b"\xef\xbb\xbf"
-    found = list(physical_lines([mark + b"a\n" + mark + b"b\n"]))
-    assert [line.data for line in found] == [b"a", mark + b"b"]
+    lines = list(physical_lines([mark + b"a\n" + mark + b"b\n"]))
+    assert [line.data for line in lines] == [b"a", mark + b"b"]
     assert [line.data for line in physical_lines([mark + b"a"], first_line=7)] == [mark + b"a"]
 
 
@@ -48,11 +48,11 @@ def test_a_line_of_the_greatest_length_is_kept(end):
 
 def test_a_longer_line_is_not_kept():
     block = b"x" * (1 << 20)
-    found = list(physical_lines([b"a\n", *[block] * 50, b"\nb\n"]))
-    assert [line.data for line in found if not line.fault] == [b"a", b"b"]
-    (large,) = (line for line in found if line.fault)
+    lines = list(physical_lines([b"a\n", *[block] * 50, b"\nb\n"]))
+    assert [line.data for line in lines if not line.fault] == [b"a", b"b"]
+    (large,) = (line for line in lines if line.fault)
     assert (large.fault, large.size, len(large.data)) == (Code.ROW_TOO_LARGE, 50 << 20, KEPT_BYTES)
-    assert [line.position for line in found] == [1, 2, 3]
+    assert [line.position for line in lines] == [1, 2, 3]
 
 
 def test_a_damaged_stream_ends_in_one_fault():

@@ -36,8 +36,8 @@ PAGE = """<html><head><title>No</title><style>p {}</style></head><body><p>Dear c
 def rows_of(tmp_path, data, **options):
     path = tmp_path / "a.eml"
     path.write_bytes(data if isinstance(data, bytes) else bytes(data))
-    found, _ = read_file(path, **options)
-    return found["complaints"], found["rejects"]
+    tables, _ = read_file(path, **options)
+    return tables["complaints"], tables["rejects"]
 
 
 def row_of(tmp_path, data):
@@ -69,8 +69,8 @@ def test_an_invoice_with_a_pdf_and_qr_codes(tmp_path):
         "cases@renewal-desk.support": "reply_to",
     }
     words = ("Invoice INV-1", "888) 555-0142", "Total 399.00", "888-555-0177", "888 555 0188")
-    at = [row["narrative"].index(one) for one in words]
-    assert at == sorted(at)
+    places = [row["narrative"].index(word) for word in words]
+    assert places == sorted(places)
     assert "0000" not in row["narrative"]
     assert row["unknown"] is None
     accepted, _, _ = validate_complaints(pa.RecordBatch.from_pylist([row], COMPLAINT_LOOSE))
@@ -89,12 +89,14 @@ def test_a_mailbox(tmp_path, pack):
     mails = [bytes(scam_mail(text, number=n)) for n in range(3)]
     data = mailbox(*mails)
     rows, rejects = rows_of(tmp_path, pack(data), source_org="acme")
-    starts = [at for at, one in enumerate(data.splitlines(), 1) if one.startswith(b"From - ")]
-    assert [one["position"] for one in rows] == starts
+    starts = [
+        number for number, line in enumerate(data.splitlines(), 1) if line.startswith(b"From - ")
+    ]
+    assert [row["position"] for row in rows] == starts
     assert not rejects
-    assert len({one["complaint_id"] for one in rows}) == 3
-    assert {one["source_org"] for one in rows} == {"acme"}
-    assert all(text in one["narrative"] for one in rows)
+    assert len({row["complaint_id"] for row in rows}) == 3
+    assert {row["source_org"] for row in rows} == {"acme"}
+    assert all(text in row["narrative"] for row in rows)
     alone = row_of(tmp_path, mails[0].replace(b"\n", b"\r\n"))
     assert alone["complaint_id"] == rows[0]["complaint_id"]
 
@@ -102,14 +104,14 @@ def test_a_mailbox(tmp_path, pack):
 def test_a_message_that_says_it_is_another_is_not(tmp_path):
     mails = [bytes(scam_mail(text, Message_ID="<1@a>")) for text in ("One.", "Two.")]
     rows, _ = rows_of(tmp_path, mailbox(*mails))
-    assert len({one["complaint_id"] for one in rows}) == 2
+    assert len({row["complaint_id"] for row in rows}) == 2
 
 
 def test_a_report_with_a_mail_attached(tmp_path):
     inner = scam_mail(To="Jane <jane.second@aol.com>", Delivered_To="jane.third@aol.com")
     row = row_of(tmp_path, report(inner, "My own words, 202 555 0143"))
     roles = dict(zip(row["emails"], row["email_roles"], strict=True))
-    assert {one for one, role in roles.items() if role != "victim"} == {
+    assert {address for address, role in roles.items() if role != "victim"} == {
         "billing@renewal-desk.support",
         "cases@renewal-desk.support",
     }
@@ -207,7 +209,9 @@ def test_a_hostile_message_is_read_in_time_and_what_is_over_a_bound_counted(tmp_
     rows, rejects = rows_of(tmp_path, data)
     assert time.process_time() - started < 20 * max(1, len(data) >> 20)
     if name == "attached":
-        assert [(one["code"], VICTIM in one["raw"]) for one in rejects] == [("bad_value", True)]
+        assert [(reject["code"], VICTIM in reject["raw"]) for reject in rejects] == [
+            ("bad_value", True)
+        ]
         return
     (row,) = rows
     assert name == "nested" or SAID.decode().strip()[:20] in row["narrative"]
@@ -229,8 +233,8 @@ def test_rejects_hold_fields_and_not_the_message(tmp_path):
     large = HEAD + b"\n" + b"x" * (5 << 20) + b"\n" + b"y" * (5 << 20)
     good = HEAD + b"\n" + SAID
     rows, rejects = rows_of(tmp_path, mailbox(good, large, empty, good))
-    found = [(one["position"], one.get("code")) for one in (*rows, *rejects)]
-    assert found == [(1, None), (26, None), (10, "row_too_large"), (20, "bad_value")]
+    codes = [(row["position"], row.get("code")) for row in (*rows, *rejects)]
+    assert codes == [(1, None), (26, None), (10, "row_too_large"), (20, "bad_value")]
     assert rejects[0]["raw"] == ""
     assert '"role":"victim"' in rejects[1]["raw"]
 
@@ -239,7 +243,7 @@ def test_a_mailbox_that_was_cut_short(tmp_path):
     packed = COMPRESS["gzip"](mailbox(*(bytes(scam_mail(number=n)) for n in range(100))))
     rows, rejects = rows_of(tmp_path, packed[:-200])
     assert 50 < len(rows) < 100
-    assert [one["code"] for one in rejects] == ["truncated_file"]
+    assert [reject["code"] for reject in rejects] == ["truncated_file"]
 
 
 @pytest.mark.parametrize(

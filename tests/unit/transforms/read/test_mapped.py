@@ -60,8 +60,8 @@ def csv_text(rows, delimiter):
     return "".join(delimiter.join(row) + "\r\n" for row in quoted)
 
 
-def check(found):
-    first, second = found["complaints"]
+def check(tables):
+    first, second = tables["complaints"]
     assert first["phone_numbers"] == [
         {"raw": "888-555-0100", "role": "callback"},
         {"raw": "877 555 0101", "role": "callback"},
@@ -72,9 +72,9 @@ def check(found):
     assert second["phone_numbers"] == [{"raw": "8885550102", "role": "callback"}]
     assert second["narrative"] == "line one\nline two"
     assert first["source_org"] == "acme"
-    (reject,) = found["rejects"]
+    (reject,) = tables["rejects"]
     assert (reject["code"], reject["field"]) == ("bad_timestamp", "received_at")
-    for row in (*found["complaints"], reject):
+    for row in (*tables["complaints"], reject):
         raw = row["raw"] if isinstance(row["raw"], str) else row["raw"].decode()
         assert "Ada" not in raw and "Max" not in raw and "Eve" not in raw
         assert "0101" not in raw.replace("877 555 0101", "") and "0103" not in raw
@@ -86,8 +86,8 @@ def test_csv_of_any_delimiter(tmp_path, delimiter, shard_bytes):
     path = tmp_path / "a.csv"
     path.write_text(csv_text(ROWS, delimiter))
     by = a_map(f"format = 'csv'\ndelimiter = {json.dumps(delimiter)}")
-    found, shards = read_file(path, maps=(by,), shard_bytes=shard_bytes)
-    check(found)
+    tables, shards = read_file(path, maps=(by,), shard_bytes=shard_bytes)
+    check(tables)
     assert len(shards) > 1 or shard_bytes > 1
 
 
@@ -110,13 +110,13 @@ def test_what_a_payment_states_has_columns_of_its_own(tmp_path):
 "Paid" = "month-first"
 """
     head = f'{HEAD}timezone = "Asia/Kolkata"\n'
-    found, _ = read_file(path, maps=(a_map(columns=columns, head=head),))
-    (row,) = found["complaints"]
+    tables, _ = read_file(path, maps=(a_map(columns=columns, head=head),))
+    (row,) = tables["complaints"]
     (payment,) = row["payments"]
     # A day alone stays one, whatever the zone.
     assert payment["paid_at"] == "2026-05-31"
     assert payment["beneficiary_name"] == "Jane Doe"
-    (reject,) = found["rejects"]
+    (reject,) = tables["rejects"]
     assert (reject["code"], reject["field"]) == ("bad_timestamp", "payment.paid_at")
 
 
@@ -199,12 +199,12 @@ def test_parquet_of_values_that_python_lacks_loses_no_row(tmp_path, text, time):
     table |= {"Home phone": pa.nulls(2, pa.string()), "Scammer": TEXT_COLUMNS[text]}
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table(table), path)
-    found, _ = read_file(path, maps=(a_map("format = 'parquet'"),))
-    assert len(found["complaints"]) + len(found["rejects"]) == 2
-    (number,) = found["complaints"][0]["phone_numbers"]
+    tables, _ = read_file(path, maps=(a_map("format = 'parquet'"),))
+    assert len(tables["complaints"]) + len(tables["rejects"]) == 2
+    (number,) = tables["complaints"][0]["phone_numbers"]
     assert number["raw"].removesuffix(".0") == "8885550100"
-    assert all(one["field"] == "received_at" for one in found["rejects"])
-    assert found["complaints"][0]["received_at"].startswith("2026-06-0")
+    assert all(reject["field"] == "received_at" for reject in tables["rejects"])
+    assert tables["complaints"][0]["received_at"].startswith("2026-06-0")
 
 
 def test_parquet_with_a_name_twice_is_refused(tmp_path):
@@ -232,9 +232,9 @@ def test_no_sheet_that_the_map_fits_is_lost(tmp_path):
     with pytest.raises(InputError, match=r"fits 2 of its sheets \('May', 'June'\); save each"):
         read_file(path, maps=(a_map("format = 'xlsx'"),))
     by = a_map("format = 'xlsx'\nsheet = 'June'")
-    assert [one["complaint_id"] for one in read_file(path, maps=(by,))[0]["complaints"]] == [
-        "June1"
-    ]
+    assert [
+        complaint["complaint_id"] for complaint in read_file(path, maps=(by,))[0]["complaints"]
+    ] == ["June1"]
 
 
 CASES = [ROWS[0], *([f"A{n}", "2026-06-01", *ROWS[1][2:]] for n in range(3))]
@@ -243,9 +243,11 @@ CASES = [ROWS[0], *([f"A{n}", "2026-06-01", *ROWS[1][2:]] for n in range(3))]
 def test_a_guess_names_its_sheet_and_those_that_it_leaves(tmp_path):
     path = tmp_path / "a.xlsx"
     write_workbook(path, {"Words": [["code", "meaning"], ["1", "x"]], "Cases": CASES})
-    found = guessed(path)
-    assert found.by.file.sheet == "Cases"
-    assert any(one.startswith("sheet: 'Cases' is read, and not 'Words'") for one in found.unsure)
+    draft = guessed(path)
+    assert draft.by.file.sheet == "Cases"
+    assert any(
+        doubt.startswith("sheet: 'Cases' is read, and not 'Words'") for doubt in draft.unsure
+    )
     write_workbook(path, {"Notes": [["x"]], "Cases": CASES})
     assert not guessed(path).by.file.sheet
 
@@ -253,7 +255,7 @@ def test_a_guess_names_its_sheet_and_those_that_it_leaves(tmp_path):
 def change_workbook(path, change):
     """Writes a workbook again with its parts, by name, as `change` leaves them, in that order."""
     with zipfile.ZipFile(path) as book:
-        parts = {one: book.read(one).decode() for one in book.namelist()}
+        parts = {name: book.read(name).decode() for name in book.namelist()}
     with zipfile.ZipFile(path, "w") as book:
         for name, text in change(parts).items():
             book.writestr(name, text)
@@ -266,7 +268,7 @@ def test_a_workbook_may_have_its_parts_in_any_order(tmp_path):
     for first in ("docProps/app.xml", "_rels/.rels", "xl/worksheets/s1.xml", "xl/workbook.xml"):
         change_workbook(path, lambda parts, first=first: {first: parts.get(first, "<x/>")} | parts)
         change_workbook(
-            path, lambda parts: dict(sorted(parts.items(), key=lambda one: "[" in one[0]))
+            path, lambda parts: dict(sorted(parts.items(), key=lambda part: "[" in part[0]))
         )
         sample_file(str(path))
         with pytest.raises(InputError, match="an Excel file; make a map"):
@@ -288,9 +290,9 @@ def test_a_hidden_sheet_is_not_guessed_at(tmp_path):
             }
         ),
     )
-    found = guessed(path)
-    assert found.by.file.sheet == "Cases"
-    assert any(one.startswith("sheet: 'Cases' is read, and not 'Old'") for one in found.unsure)
+    draft = guessed(path)
+    assert draft.by.file.sheet == "Cases"
+    assert any(doubt.startswith("sheet: 'Cases' is read, and not 'Old'") for doubt in draft.unsure)
 
 
 def test_days_since_1904_are_never_read_as_days_since_1900(tmp_path):
@@ -327,7 +329,7 @@ def test_an_open_document_is_named(tmp_path):
     path = tmp_path / "a.ods"
     with zipfile.ZipFile(path, "w") as book:
         book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-    for read in (read_file, lambda one: sample_file(str(one))):
+    for read in (read_file, lambda unread: sample_file(str(unread))):
         with pytest.raises(InputError, match="OpenDocument is not supported; save it as xlsx"):
             read(path)
 
@@ -374,8 +376,8 @@ def test_a_record_with_a_broken_time_is_not_skipped_as_a_line_of_types(tmp_path)
     for line, rejected in (("DATE,TEXT", 0), ("yesterday,call +1 888 555 0123", 1)):
         path = tmp_path / "a.csv"
         path.write_text(f"When,Text\n{line}\n2026-06-01,a\n")
-        found = read_file(path, maps=(by,))[0]
-        assert (len(found["complaints"]), len(found["rejects"])) == (1, rejected)
+        tables = read_file(path, maps=(by,))[0]
+        assert (len(tables["complaints"]), len(tables["rejects"])) == (1, rejected)
 
 
 def test_a_row_without_an_id_gets_one_of_its_content(tmp_path):
@@ -398,9 +400,9 @@ def test_a_word_that_is_not_in_the_map_names_no_side(tmp_path):
         '[words.direction]\nin = "inbound"\nout = "unknown"\n',
         "m",
     )
-    for one in (by, replace(by, constants={"direction": "outbound"})):
-        found, _ = read_file(path, calls=True, maps=(one,), calls_direction="inbound")
-        assert [row["direction"] for row in found["calls"]] == ["inbound", "unmapped", None]
+    for same_map in (by, replace(by, constants={"direction": "outbound"})):
+        tables, _ = read_file(path, calls=True, maps=(same_map,), calls_direction="inbound")
+        assert [row["direction"] for row in tables["calls"]] == ["inbound", "unmapped", None]
 
 
 def test_the_zone_of_the_command_outweighs_that_of_the_map(tmp_path):
@@ -450,11 +452,11 @@ def test_amounts(tmp_path, decimal, text, amount):
 )
 def test_amounts_of_whole_thousands_are_no_fractions(tmp_path, amounts, decimal, asks):
     path = tmp_path / "a.csv"
-    rows = [f"A{n};2026-06-1{n};{one}\n" for n, one in enumerate(amounts)]
+    rows = [f"A{n};2026-06-1{n};{amount}\n" for n, amount in enumerate(amounts)]
     path.write_text("Case;Created;Loss\n" + "".join(rows))
-    found = guessed(path)
-    assert found.by.decimal == decimal
-    assert any(one.startswith("decimal:") for one in found.unsure) == asks
+    draft = guessed(path)
+    assert draft.by.decimal == decimal
+    assert any(doubt.startswith("decimal:") for doubt in draft.unsure) == asks
 
 
 @pytest.mark.parametrize(
@@ -469,13 +471,15 @@ def test_amounts_of_whole_thousands_are_no_fractions(tmp_path, amounts, decimal,
 )
 def test_a_year_of_two_digits_is_no_day(tmp_path, dates, form, read):
     path = tmp_path / "a.csv"
-    rows = [f"A{n};{one};x\n" for n, one in enumerate(dates)]
+    rows = [f"A{n};{day};x\n" for n, day in enumerate(dates)]
     path.write_text("Case;Created;Text\n" + "".join(rows))
     by = guessed(path).by
     assert by.times == {"Created": form}
-    found, _ = read_file(path, maps=(by,))
-    assert len(found["complaints"]) == read
-    assert [one["field"] for one in found["rejects"]] == ["received_at"] * (len(dates) - read)
+    tables, _ = read_file(path, maps=(by,))
+    assert len(tables["complaints"]) == read
+    assert [reject["field"] for reject in tables["rejects"]] == ["received_at"] * (
+        len(dates) - read
+    )
 
 
 @pytest.mark.parametrize("word", ["Victim phone", "unknown", "-"])
@@ -506,10 +510,12 @@ def test_the_encoding_of_a_file_is_guessed_and_asked(tmp_path, encoding):
     path.write_bytes(f"Case;Created;Text {text[-4:]}\n{''.join(rows)}".encode(encoding))
     guess = guessed(path)
     assert guess.by.file.encoding == encoding
-    asked = any(one.startswith("encoding:") for one in guess.unsure)
+    asked = any(doubt.startswith("encoding:") for doubt in guess.unsure)
     assert asked == (encoding not in ("cp1252", "mac_roman"))
-    found, _ = read_file(path, maps=(guess.by,))
-    assert [one["narrative"] for one in found["complaints"]] == [f"a b c d e f g h {text}"] * 9
+    tables, _ = read_file(path, maps=(guess.by,))
+    assert [complaint["narrative"] for complaint in tables["complaints"]] == [
+        f"a b c d e f g h {text}"
+    ] * 9
     assert f"Text {text[-4:]}" in guess.by.columns
 
 
@@ -519,9 +525,9 @@ def test_a_row_that_is_no_utf_8_does_not_change_the_others(tmp_path):
     bad = b"A;2026-06-11;;caf\xe9\n"
     path.write_bytes(b"Case;Created;Scammer phone;Text\n" + bad + "".join(rows).encode())
     by = guessed(path).by
-    found, _ = read_file(path, maps=(by,))
-    assert [one["code"] for one in found["rejects"]] == ["bad_encoding"]
-    numbers = [one["phone_numbers"][0]["raw"] for one in found["complaints"]]
+    tables, _ = read_file(path, maps=(by,))
+    assert [reject["code"] for reject in tables["rejects"]] == ["bad_encoding"]
+    numbers = [complaint["phone_numbers"][0]["raw"] for complaint in tables["complaints"]]
     assert numbers == ["+1 888\u2011555\u20110100"] * 9
 
 
@@ -534,9 +540,9 @@ def test_names_that_are_there_twice_below_merged_cells_are_parted(tmp_path, merg
     write_workbook(path, {"Cases": [groups, header, *([f"A{n}", *row] for n in range(3))]})
     guess = guessed(path)
     by = parse_map(write_map(guess.by, guess.notes, guess.unsure), "m.toml")
-    found, _ = read_file(path, maps=(by,))
-    assert len(found["complaints"]) == 3
-    numbers = {one["raw"]: one["role"] for one in found["complaints"][0]["phone_numbers"]}
+    tables, _ = read_file(path, maps=(by,))
+    assert len(tables["complaints"]) == 3
+    numbers = {number["raw"]: number["role"] for number in tables["complaints"][0]["phone_numbers"]}
     suspects = "caller_id" if merged else "victim"  # whose they are cannot be told
     assert numbers == {"8885550100": suspects, "2025550101": "victim"}
 
@@ -547,7 +553,7 @@ def test_a_name_that_is_there_twice_names_no_suspect(tmp_path):
     path.write_text("Case,Created,Scammer phone,Scammer phone\n" + "".join(rows))
     guess = guessed(path)
     assert guess.by.columns["Scammer phone"] == ("phone.victim",)
-    assert any("'Scammer phone'" in one for one in guess.unsure)
+    assert any("'Scammer phone'" in doubt for doubt in guess.unsure)
 
 
 @pytest.mark.parametrize("between", [" / ", "; ", " and ", "", "\n"])
@@ -556,8 +562,8 @@ def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
     rows = [f'A{n},2026-06-1{n},"+18885550100{between}+1 877 555 0101"\n' for n in range(3)]
     path.write_text("Case,Created,Scammer phone\n" + "".join(rows))
     by = guessed(path).by
-    found, _ = read_file(path, maps=(by,))
-    numbers = [one["raw"] for one in found["complaints"][0]["phone_numbers"]]
+    tables, _ = read_file(path, maps=(by,))
+    numbers = [number["raw"] for number in tables["complaints"][0]["phone_numbers"]]
     assert numbers == ["+18885550100", "+1 877 555 0101"]
 
 
@@ -575,36 +581,38 @@ EXTENSIONS = [" x123", " ext. 4", "#22", ", extension 7", ";ext=5", " Durchwahl 
 @pytest.mark.parametrize("name", ["Scammer callback number", "Victim phone"])
 def test_numbers_with_extensions_are_guessed(tmp_path, name):
     path = tmp_path / "a.csv"
-    cells = [f"888-555-01{n:02}{one}" for n, one in enumerate(EXTENSIONS)]
-    rows = [f'A{n},2026-03-01T09:00Z,"{one}",x\n' for n, one in enumerate(cells)]
+    cells = [f"888-555-01{n:02}{extension}" for n, extension in enumerate(EXTENSIONS)]
+    rows = [f'A{n},2026-03-01T09:00Z,"{cell}",x\n' for n, cell in enumerate(cells)]
     path.write_text(f"Case,Date filed,{name},Text\n" + "".join(rows))
     by = guessed(path).by
     role = "callback" if name.startswith("Scammer") else "victim"
     assert by.columns[name] == (f"phone.{role}",)
-    found = [one["phone_numbers"] for one in read_file(path, maps=(by,))[0]["complaints"]]
-    assert found == [[{"raw": one, "role": role}] for one in cells]
+    numbers = [
+        complaint["phone_numbers"] for complaint in read_file(path, maps=(by,))[0]["complaints"]
+    ]
+    assert numbers == [[{"raw": cell, "role": role}] for cell in cells]
 
 
 def test_numbers_among_words_are_a_victims_and_never_unsaid(tmp_path):
     path = tmp_path / "a.csv"
     words = ["home 202-555-01{}", "202 555 01{} (after six)", "cell: (202) 555-01{}"] * 3
     rows = [
-        f"A{n},2026-03-01T09:00Z,{one.format(10 + n)},call 888-555-01{10 + n},x\n"
-        for n, one in enumerate(words)
+        f"A{n},2026-03-01T09:00Z,{cell.format(10 + n)},call 888-555-01{10 + n},x\n"
+        for n, cell in enumerate(words)
     ]
     path.write_text("Case,Date filed,Customer phone,Scammer phone,Text\n" + "".join(rows))
-    found = guessed(path)
-    assert found.by.columns["Customer phone"] == ("phone.victim",)
-    assert found.by.columns["Scammer phone"] == ("ignore",)
-    assert any(one.startswith("'Scammer phone': is not read") for one in found.unsure)
+    draft = guessed(path)
+    assert draft.by.columns["Customer phone"] == ("phone.victim",)
+    assert draft.by.columns["Scammer phone"] == ("ignore",)
+    assert any(doubt.startswith("'Scammer phone': is not read") for doubt in draft.unsure)
 
 
 def test_a_guess_names_a_column_of_losses_that_it_does_not_read(tmp_path):
     path = tmp_path / "a.csv"
     rows = [f"A{n},2026-03-01T09:00Z,two hundred or so,x\n" for n in range(3)]
     path.write_text("Case,Date filed,Loss amount,Text\n" + "".join(rows))
-    found = guessed(path)
-    assert any(one.startswith("'Loss amount': is not read") for one in found.unsure)
+    draft = guessed(path)
+    assert any(doubt.startswith("'Loss amount': is not read") for doubt in draft.unsure)
 
 
 def test_numbers_that_became_floats_are_of_a_country_too(tmp_path):
@@ -628,29 +636,31 @@ ODD_TIMES = [
 def test_times_of_zones_months_and_spreadsheets_are_guessed(tmp_path, written, form, asks, hours):
     path = tmp_path / "a.csv"
     numbers = ("(202) 555-0101", "(888) 555-0102")
-    rows = [f'A{n},"{one}",{numbers[n]},x\n' for n, one in enumerate(written)]
+    rows = [f'A{n},"{moment}",{numbers[n]},x\n' for n, moment in enumerate(written)]
     path.write_text("Case,Date filed,Victim phone,Text\n" + "".join(rows))
-    found = guessed(path)
-    assert found.by.times == {"Date filed": form}
-    assert bool(asks) == any(one.startswith("times: ") and asks in one for one in found.unsure)
-    names_none = any("name no zone" in one for one in found.unsure)
+    draft = guessed(path)
+    assert draft.by.times == {"Date filed": form}
+    assert bool(asks) == any(
+        doubt.startswith("times: ") and asks in doubt for doubt in draft.unsure
+    )
+    names_none = any("name no zone" in doubt for doubt in draft.unsure)
     assert names_none == (form == "excel-serial" or "Uhr" in written[0])
-    rows = read_file(path, maps=(found.by,))[0]["complaints"]
-    assert [datetime.fromisoformat(one["received_at"]).hour for one in rows] == hours
+    rows = read_file(path, maps=(draft.by,))[0]["complaints"]
+    assert [datetime.fromisoformat(row["received_at"]).hour for row in rows] == hours
 
 
 def test_names_of_zones_that_are_others_elsewhere_are_asked_and_refused(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\nA2,2026-03-02 09:00Z,x\n")
-    found = guessed(path)
-    assert any(one.startswith("timezone: 'Date filed' names zones") for one in found.unsure)
-    read = read_file(path, maps=(found.by,))[0]
+    draft = guessed(path)
+    assert any(doubt.startswith("timezone: 'Date filed' names zones") for doubt in draft.unsure)
+    read = read_file(path, maps=(draft.by,))[0]
     assert len(read["complaints"]) == 1
     (reject,) = read["rejects"]
     assert (reject["code"], reject["field"]) == ("bad_timestamp", "received_at")
     assert "another elsewhere" in reject["message"]
     there = guess_map(sample_file(str(path)), "a.csv", "acme", "Asia/Kolkata")
-    assert not any("elsewhere" in one for one in there.unsure)
+    assert not any("elsewhere" in doubt for doubt in there.unsure)
     first, _ = read_file(path, maps=(there.by,))[0]["complaints"]
     assert first["received_at"] == "2026-03-01T03:30:00+00:00"
 
@@ -658,7 +668,7 @@ def test_names_of_zones_that_are_others_elsewhere_are_asked_and_refused(tmp_path
 def test_losses_that_are_not_known_hide_no_column_of_losses(tmp_path):
     path = tmp_path / "a.csv"
     losses = ["N/A", "unknown", "-", "not sure", "$1,500.00"]
-    rows = [f'A{n},2026-03-01T09:00Z,"{one}",unknown,x\n' for n, one in enumerate(losses)]
+    rows = [f'A{n},2026-03-01T09:00Z,"{loss}",unknown,x\n' for n, loss in enumerate(losses)]
     path.write_text("Case,Date filed,Loss amount,Occurred at,Text\n" + "".join(rows))
     by = guessed(path).by
     assert by.columns["Loss amount"] == ("loss_amount",)
@@ -666,7 +676,10 @@ def test_losses_that_are_not_known_hide_no_column_of_losses(tmp_path):
     by = replace(by, times={**by.times, "Occurred at": "iso"})
     read = read_file(path, maps=(by,))[0]
     assert not read["rejects"]
-    assert [one["loss_amount"] for one in read["complaints"]] == [*losses[:4], "1500.00"]
+    assert [complaint["loss_amount"] for complaint in read["complaints"]] == [
+        *losses[:4],
+        "1500.00",
+    ]
 
 
 def test_times_of_no_form_are_named(tmp_path):
@@ -677,7 +690,7 @@ def test_times_of_no_form_are_named(tmp_path):
 
 
 def titled(above, header, *rows):
-    return "".join(",".join(one) + "\n" for one in ([above], header, *rows))
+    return "".join(",".join(row) + "\n" for row in ([above], header, *rows))
 
 
 def a_titled_map():
@@ -692,12 +705,12 @@ def test_a_header_row_in_another_order_gives_columns_by_their_names(tmp_path, mo
     header = ["Scammer", "When", "Home phone", *more, "Case", "Text"]
     row = ["8885550100", "2026-06-01", "2025550101", *more, "A1", "x"]
     path.write_text(titled("Report of May", header, row))
-    (found,) = read_file(path, maps=(a_titled_map(),))[0]["complaints"]
-    assert found["phone_numbers"] == [
+    (complaint,) = read_file(path, maps=(a_titled_map(),))[0]["complaints"]
+    assert complaint["phone_numbers"] == [
         {"raw": "8885550100", "role": "callback"},
         {"raw": "2025550101", "role": "victim"},
     ]
-    assert found["complaint_id"] == "A1"
+    assert complaint["complaint_id"] == "A1"
 
 
 @pytest.mark.parametrize("renamed", ["scammer", "Number of the suspect"])
@@ -713,9 +726,14 @@ def test_a_header_row_without_a_column_that_is_read_fits_no_map(tmp_path, rename
 def test_rows_where_the_titles_were_in_another_file_are_not_skipped(tmp_path):
     path = tmp_path / "a.csv"
     rows = [[f"A{n}", "2026-06-01", "2025550101", "8885550100", "x"] for n in range(4)]
-    path.write_text("".join(",".join(one) + "\n" for one in rows))
-    found, _ = read_file(path, maps=(a_titled_map(),))
-    assert [one["complaint_id"] for one in found["complaints"]] == ["A0", "A1", "A2", "A3"]
+    path.write_text("".join(",".join(row) + "\n" for row in rows))
+    tables, _ = read_file(path, maps=(a_titled_map(),))
+    assert [complaint["complaint_id"] for complaint in tables["complaints"]] == [
+        "A0",
+        "A1",
+        "A2",
+        "A3",
+    ]
 
 
 def test_a_file_that_the_map_does_not_fit_is_read_as_any_other(tmp_path):
@@ -724,10 +742,10 @@ def test_a_file_that_the_map_does_not_fit_is_read_as_any_other(tmp_path):
     (tmp_path / "b.csv").write_text("Case,When\n1,2026-06-01\n")
     (tmp_path / "c.csv").write_text(csv_text(ROWS, ","))
     paths, options = (
-        [str(tmp_path / one) for one in ("a.jsonl", "c.csv")],
+        [str(tmp_path / name) for name in ("a.jsonl", "c.csv")],
         ReadOptions(maps=(a_map(),)),
     )
-    assert [one.format for one in plan_input_files(paths, [], options)] == ["jsonl", "map-csv"]
+    assert [file.format for file in plan_input_files(paths, [], options)] == ["jsonl", "map-csv"]
     with pytest.raises(InputError, match=r"m.toml: a map that fits none of the complaint files"):
         plan_input_files(paths[:1], [], options)
     with pytest.raises(InputError, match=r"lacks columns that m.toml reads \(Home phone, Scammer"):
@@ -761,12 +779,12 @@ OF_EVERY_TARGET = ReadOptions(
         st.binary(max_size=60),
         st.text(max_size=60).map(str.encode),
         st.tuples(st.text(max_size=20), st.text(max_size=20), st.text(max_size=30)).map(
-            lambda one: ",".join(one).encode("utf-8", "replace")
+            lambda cells: ",".join(cells).encode("utf-8", "replace")
         ),
         st.dictionaries(
             st.sampled_from(["Case", "When", "Scammer", "x"]),
             st.recursive(st.none() | st.text() | st.integers() | st.floats(), st.lists),
-        ).map(lambda one: json.dumps(one).encode()),
+        ).map(lambda rows: json.dumps(rows).encode()),
     ),
 )
 def test_any_record_is_one_row_or_one_reject(name, data):
@@ -790,9 +808,9 @@ def test_without_a_map_rows_of_one_are_rejects():
 def test_an_array_in_an_object_is_found_whatever_the_blocks(before, rows, size):
     before.pop("rows", None)
     text = json.dumps({**before, "rows": rows, "after": [{"rows": [1]}]}).encode()
-    blocks = [text[at : at + size] for at in range(0, len(text), size)]
-    found = array_elements(array_blocks(blocks, "rows"))
-    assert [json.loads(one.data) for one in found] == rows
+    blocks = [text[start : start + size] for start in range(0, len(text), size)]
+    elements = array_elements(array_blocks(blocks, "rows"))
+    assert [json.loads(row.data) for row in elements] == rows
 
 
 HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -804,15 +822,17 @@ HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size
     word=HOSTILE.map(str.strip).map(str.casefold),
 )
 def test_a_map_survives_being_written_and_read(names, note, word):
-    of = parse_map(
+    record_map = parse_map(
         HEAD + '[file]\nformat = "csv"\n[columns]\nt = "received_at"\n[times]\nt = "day-first"\n',
         "m",
     )
-    columns = {"t": ("received_at",)} | {one: ("narrative",) for one in names if one != "t"}
-    of = type(of)(**{**vars(of), "columns": columns, "words": {"channel": {word: "sms"}}})
-    text = write_map(of, dict.fromkeys(names, note), [note])
+    columns = {"t": ("received_at",)} | {name: ("narrative",) for name in names if name != "t"}
+    record_map = type(record_map)(
+        **{**vars(record_map), "columns": columns, "words": {"channel": {word: "sms"}}}
+    )
+    text = write_map(record_map, dict.fromkeys(names, note), [note])
     assert text.replace("\n", "").isprintable()
-    assert parse_map(text, "m") == of
+    assert parse_map(text, "m") == record_map
 
 
 @pytest.mark.parametrize(
@@ -844,10 +864,10 @@ def test_a_map_that_cannot_be_used_says_what_to_do(change, problem):
     assert str(error.value).startswith(f"m.toml: {problem}") and "; " in str(error.value)
 
 
-def guess(tmp_path, text, name="acme_cases.csv", **given):
+def guess(tmp_path, text, name="acme_cases.csv", **wanted):
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    options = {"org": None, "zone": None, "kind": None} | given
+    options = {"org": None, "zone": None, "kind": None} | wanted
     return guess_map(sample_file(str(path)), str(path), **options)
 
 
@@ -892,19 +912,19 @@ TEXT = "I was told to call the number because of a virus on the computer"
 )
 def test_a_number_is_a_suspects_only_where_its_name_says_so(tmp_path, column, target):
     rows = [f"{n},2026-06-{n + 1:02}T00:00:00Z,+1 202 555 01{n:02},{TEXT}" for n in range(20)]
-    found = guess(tmp_path, f"id,created,{column},description\n" + "\n".join(rows))
-    assert found.by.columns[column] == (target,)
+    draft = guess(tmp_path, f"id,created,{column},description\n" + "\n".join(rows))
+    assert draft.by.columns[column] == (target,)
 
 
 def test_a_caller_id_beside_the_victims_number_is_the_callers(tmp_path):
     rows = [f"{n},2026-06-02T00:00Z,+1 202 555 01{n:02},+1 888 555 0100,{TEXT}" for n in range(20)]
     head = "id,created,Customer phone,Caller ID number,description\n"
-    found = guess(tmp_path, head + "\n".join(rows))
-    assert found.by.columns["Caller ID number"] == ("phone.caller_id",)
-    assert any("'Caller ID number' is read as who called" in one for one in found.unsure)
+    draft = guess(tmp_path, head + "\n".join(rows))
+    assert draft.by.columns["Caller ID number"] == ("phone.caller_id",)
+    assert any("'Caller ID number' is read as who called" in doubt for doubt in draft.unsure)
     rows[7] = rows[7].replace("+1 888 555 0100", "+1 202 555 0107")
-    found = guess(tmp_path, head + "\n".join(rows))
-    assert found.by.columns["Caller ID number"] == ("phone.victim",)
+    draft = guess(tmp_path, head + "\n".join(rows))
+    assert draft.by.columns["Caller ID number"] == ("phone.victim",)
 
 
 def test_a_caller_id_that_any_other_column_has_too_is_withheld(tmp_path):
@@ -913,16 +933,16 @@ def test_a_caller_id_that_any_other_column_has_too_is_withheld(tmp_path):
         f"{n},2026-06-02T00:00Z,+1 305 555 01{n:02},{own[n]},{own[n]},{TEXT}" for n in range(20)
     ]
     head = "id,created,Customer phone,CLI,Alt phone,description\n"
-    found = guess(tmp_path, head + "\n".join(rows))
-    assert found.by.columns["CLI"] == ("phone.victim",)
+    draft = guess(tmp_path, head + "\n".join(rows))
+    assert draft.by.columns["CLI"] == ("phone.victim",)
 
 
 def test_a_suspects_number_that_is_the_victims_too_is_withheld(tmp_path):
     own = [f"+1 202 555 01{n:02}" for n in range(20)]
     rows = [f"{n},2026-06-02T00:00Z,{own[n]},{own[n]},{TEXT}" for n in range(20)]
-    found = guess(tmp_path, "id,created,Customer phone,Scam phone,description\n" + "\n".join(rows))
-    assert found.by.columns["Scam phone"] == ("phone.victim",)
-    assert any("whose 'Scam phone' is cannot be told" in one for one in found.unsure)
+    draft = guess(tmp_path, "id,created,Customer phone,Scam phone,description\n" + "\n".join(rows))
+    assert draft.by.columns["Scam phone"] == ("phone.victim",)
+    assert any("whose 'Scam phone' is cannot be told" in doubt for doubt in draft.unsure)
 
 
 @pytest.mark.parametrize(
@@ -939,26 +959,26 @@ def test_the_country_of_numbers_is_guessed_only_where_they_fit_one(
     tmp_path, numbers, country, said
 ):
     rows = [f"{n},2026-06-02T00:00Z,{numbers[n % 2]},{TEXT}" for n in range(20)]
-    found = guess(tmp_path, "id,created,Customer phone,description\n" + "\n".join(rows))
-    assert found.by.columns["Customer phone"] == ("phone.victim",)
-    assert found.by.constants.get("victim_country") == country
-    assert any(said in one for one in found.unsure)
+    draft = guess(tmp_path, "id,created,Customer phone,description\n" + "\n".join(rows))
+    assert draft.by.columns["Customer phone"] == ("phone.victim",)
+    assert draft.by.constants.get("victim_country") == country
+    assert any(said in doubt for doubt in draft.unsure)
 
 
 def test_addresses_of_nobody_in_particular_are_withheld_and_said(tmp_path):
     rows = [f"{n},2026-06-02T00:00Z,a{n}@mail.example,{TEXT}" for n in range(20)]
-    found = guess(tmp_path, "id,created,sender,description\n" + "\n".join(rows))
-    assert found.by.columns["sender"] == ("email.victim",)
-    assert any("'sender': whose addresses" in one for one in found.unsure)
+    draft = guess(tmp_path, "id,created,sender,description\n" + "\n".join(rows))
+    assert draft.by.columns["sender"] == ("email.victim",)
+    assert any("'sender': whose addresses" in doubt for doubt in draft.unsure)
 
 
 def test_epochs_by_an_unknown_name_are_times_and_said(tmp_path):
     rows = [f"{n};49301234567;4989123456{n:02};{1767225600000 + n};12" for n in range(20)]
     head = "sip_call_id;a_rufnummer;b_rufnummer;anfang_ms;dauer\n"
-    found = guess(tmp_path, head + "\n".join(rows))
-    assert found.by.kind == "call"
-    assert found.by.times == {"anfang_ms": "epoch-milliseconds"}
-    assert any("'anfang_ms' has times" in one for one in found.unsure)
+    draft = guess(tmp_path, head + "\n".join(rows))
+    assert draft.by.kind == "call"
+    assert draft.by.times == {"anfang_ms": "epoch-milliseconds"}
+    assert any("'anfang_ms' has times" in doubt for doubt in draft.unsure)
 
 
 @pytest.mark.parametrize(
@@ -977,77 +997,81 @@ def test_epochs_by_an_unknown_name_are_times_and_said(tmp_path):
 )
 def test_the_form_of_times_is_found(tmp_path, values, form):
     rows = [f'{n},"{values[n % len(values)]}",{TEXT}' for n in range(20)]
-    found = guess(tmp_path, "id,created at,description\n" + "\n".join(rows))
-    assert found.by.times == {"created at": form}
+    draft = guess(tmp_path, "id,created at,description\n" + "\n".join(rows))
+    assert draft.by.times == {"created at": form}
 
 
 def test_names_and_addresses_are_not_read(tmp_path):
     head = "id,created,Customer name,Street address,City,E-mail,Account holder name,description"
     row = ",2026-06-01T00:00Z,Ada Byron,1 Main St,Paris,a@b.example,Ada Byron,"
-    found = guess(tmp_path, head + "\n" + "\n".join(f"{n}{row}{TEXT}" for n in range(9)))
-    for one in ("Customer name", "Street address", "City", "Account holder name"):
-        assert found.by.columns[one] == ("ignore",)
-    assert found.by.columns["E-mail"] == ("email.victim",)
+    draft = guess(tmp_path, head + "\n" + "\n".join(f"{n}{row}{TEXT}" for n in range(9)))
+    for name in ("Customer name", "Street address", "City", "Account holder name"):
+        assert draft.by.columns[name] == ("ignore",)
+    assert draft.by.columns["E-mail"] == ("email.victim",)
 
 
 def test_accounts_and_remote_ids_that_are_not_read_are_named(tmp_path):
     head = "id,created,phone,Where it went,Paid to,Remote ID,Case size,Ref\n"
     row = "R{0},2026-06-{1:02d}T10:00:00Z,+1 202 555 01{1:02d},DE89 3704 0044 0532 0130 00,"
     rows = [row.format(n, n) + f"x{n}@okbank,12345678{n},{n},QX{n}" for n in range(1, 10)]
-    found = guess(tmp_path, head + "\n".join(rows))
-    unread = {one.split("'")[1]: one for one in found.unsure if "it may be the victim's own" in one}
+    draft = guess(tmp_path, head + "\n".join(rows))
+    unread = {
+        doubt.split("'")[1]: doubt
+        for doubt in draft.unsure
+        if "it may be the victim's own" in doubt
+    }
     assert (
         {"Where it went", "Remote ID"} <= unread.keys() <= {"Where it went", "Remote ID", "Paid to"}
     )
     assert "write payment.payee" in unread["Where it went"]
     assert "write remote_access.PRODUCT" in unread["Remote ID"]
-    assert {found.by.columns[one] for one in unread} == {("ignore",)}
+    assert {draft.by.columns[name] for name in unread} == {("ignore",)}
 
 
 def test_what_may_be_the_victims_own_is_not_read(tmp_path):
     head = "id,created,Website,IBAN,AnyDesk ID,description"
     row = ",2026-06-01T00:00Z,https://shop.example/1,ES9121000418450200051332,123456789,"
-    found = guess(tmp_path, head + "\n" + "\n".join(f"{n}{row}{TEXT}" for n in range(9)))
-    assert {found.by.columns[one] for one in ("Website", "IBAN", "AnyDesk ID")} == {("ignore",)}
-    assert sum(one in " ".join(found.unsure) for one in ("Website", "IBAN", "AnyDesk ID")) == 3
-    found = guess(
+    draft = guess(tmp_path, head + "\n" + "\n".join(f"{n}{row}{TEXT}" for n in range(9)))
+    assert {draft.by.columns[name] for name in ("Website", "IBAN", "AnyDesk ID")} == {("ignore",)}
+    assert sum(name in " ".join(draft.unsure) for name in ("Website", "IBAN", "AnyDesk ID")) == 3
+    draft = guess(
         tmp_path,
         head.replace("Website", "Scam website").replace("IBAN", "Fraudster IBAN")
         + "\n"
         + "\n".join(f"{n}{row}{TEXT}" for n in range(9)),
     )
-    assert found.by.columns["Scam website"] == ("url",)
-    assert found.by.columns["Fraudster IBAN"] == ("payment.payee",)
+    assert draft.by.columns["Scam website"] == ("url",)
+    assert draft.by.columns["Fraudster IBAN"] == ("payment.payee",)
 
 
 def test_calls_name_nobody_until_a_person_says_who(tmp_path):
     rows = [f"c{n},2026-06-01T00:00Z,+1202555010{n},+18885550100,inbound,{n}" for n in range(9)]
-    found = guess(tmp_path, "call id,start time,from,to,direction,duration\n" + "\n".join(rows))
-    assert found.by.kind is RecordKind.CALL
-    assert found.by.words == {"direction": {"inbound": "unknown"}}
-    assert "direction" not in found.by.constants
-    assert any(one.startswith("direction:") for one in found.unsure)
+    draft = guess(tmp_path, "call id,start time,from,to,direction,duration\n" + "\n".join(rows))
+    assert draft.by.kind is RecordKind.CALL
+    assert draft.by.words == {"direction": {"inbound": "unknown"}}
+    assert "direction" not in draft.by.constants
+    assert any(doubt.startswith("direction:") for doubt in draft.unsure)
 
 
 @pytest.mark.parametrize("hidden", ["Calling number", "Called number", "Source", "To"])
 def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(tmp_path, hidden):
     """The victim's would be the suspect's as soon as a person says that the caller is it."""
     pairs = [("Calling number", "Called number"), ("Source", "Destination"), ("From", "To")]
-    (names,) = [one for one in pairs if hidden in one]
+    (names,) = [pair for pair in pairs if hidden in pair]
     rows = [
         [
-            "anonymous" if one == hidden and n else f"+1 202 555 01{n}{at}"
-            for at, one in enumerate(names)
+            "anonymous" if name == hidden and n else f"+1 202 555 01{n}{side}"
+            for side, name in enumerate(names)
         ]
         for n in range(1, 6)
     ]
     path = tmp_path / "calls.csv"
     head = f"Call ID,Start time,Duration,{','.join(names)}\n"
-    lines = (f"K{n},2026-03-01T10:00Z,{n},{','.join(one)}\n" for n, one in enumerate(rows))
+    lines = (f"K{n},2026-03-01T10:00Z,{n},{','.join(cells)}\n" for n, cells in enumerate(rows))
     path.write_text(head + "".join(lines))
     by = guessed(path, RecordKind.CALL).by
     fields = dict(zip(names, ("calling_number", "called_number"), strict=True))
-    shown = next(one for one in names if one != hidden)
+    shown = next(name for name in names if name != hidden)
     assert by.columns[shown] == (fields[shown],)
     assert by.columns[hidden] in ((fields[hidden],), ("ignore",))
 
@@ -1059,9 +1083,9 @@ def test_records_inside_of_a_record_are_asked_about(tmp_path):
         {"case": f"A{n}", "scammer_phone": f"+1 888 555 010{n}", "text": "x"} for n in range(3)
     ]
     rows = [{"date": f"2026-03-0{n}T09:00Z", "complaints": inner} for n in range(1, 4)]
-    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    found = guessed(path)
-    assert any(one.startswith("rows: 'complaints' has several objects") for one in found.unsure)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    draft = guessed(path)
+    assert any(doubt.startswith("rows: 'complaints' has several objects") for doubt in draft.unsure)
 
 
 def test_a_sure_guess_asks_nothing(tmp_path):
@@ -1088,11 +1112,11 @@ def test_a_sure_guess_asks_nothing(tmp_path):
 )
 def test_a_hostile_file_is_guessed_at_or_one_error(tmp_path, text):
     try:
-        found = guess(tmp_path, text)
+        draft = guess(tmp_path, text)
     except InputError as error:
         assert "; " in str(error)
     else:
-        written = write_map(found.by, found.notes, found.unsure)
+        written = write_map(draft.by, draft.notes, draft.unsure)
         assert written.replace("\n", "").isprintable()
         parse_map(written, "m")
 
@@ -1115,15 +1139,15 @@ def test_an_id_of_somebody_is_no_id_of_the_record(tmp_path):
     # As ids, the second report of one customer would be a duplicate of the first.
     assert by.columns["Customer ID"] == ("victim_id",)
     assert by.columns["Suspect UPI Id"] == ("payment.payee",)
-    assert not any("complaint_id" in of for of in by.columns.values())
+    assert not any("complaint_id" in targets for targets in by.columns.values())
 
 
 @pytest.mark.parametrize(("first", "asks"), [(0, True), (1, True), (7001, False)])
 def test_ids_that_count_the_rows_are_asked_about(tmp_path, first, asks):
     rows = [f"{first + n},2026-06-02T00:00Z,{TEXT}" for n in range(20)]
-    found = guess(tmp_path, "id,created,description\n" + "\n".join(rows))
-    assert found.by.columns["id"] == ("complaint_id",)
-    assert any("counts the rows" in one for one in found.unsure) is asks
+    draft = guess(tmp_path, "id,created,description\n" + "\n".join(rows))
+    assert draft.by.columns["id"] == ("complaint_id",)
+    assert any("counts the rows" in doubt for doubt in draft.unsure) is asks
 
 
 @pytest.mark.parametrize(
@@ -1153,13 +1177,13 @@ def test_both_sides_of_a_call_are_taken_by_their_words(tmp_path):
         }
         for n, (to, by) in enumerate(sides)
     ]
-    found = guess(tmp_path, json.dumps(calls), name="calls.json").by
-    assert found.columns["to.phoneNumber"] == ("called_number",)
-    assert found.columns["from.phoneNumber"] == ("calling_number",)
+    draft_map = guess(tmp_path, json.dumps(calls), name="calls.json").by
+    assert draft_map.columns["to.phoneNumber"] == ("called_number",)
+    assert draft_map.columns["from.phoneNumber"] == ("calling_number",)
     rows = [f"2026-06-02T00:00:0{n}Z,{to},{by},9" for n, (to, by) in enumerate(sides)]
-    found = guess(tmp_path, "Start time,B Number,A Number,Duration\n" + "\n".join(rows)).by
-    assert found.columns["A Number"] == ("calling_number",)
-    assert found.columns["B Number"] == ("called_number",)
+    draft_map = guess(tmp_path, "Start time,B Number,A Number,Duration\n" + "\n".join(rows)).by
+    assert draft_map.columns["A Number"] == ("calling_number",)
+    assert draft_map.columns["B Number"] == ("called_number",)
 
 
 @pytest.mark.parametrize("names", [("Source", "Destination"), ("caller", "receiver_number")])
@@ -1167,7 +1191,7 @@ def test_sides_of_a_call_in_mere_digits_are_numbers(tmp_path, names):
     rows = [f"2026-06-02T00:00:0{n}Z,202555010{n},312555010{n},9" for n in range(9)]
     head = f"Start time,{','.join(names)},Duration\n"
     by = guess(tmp_path, head + "\n".join(rows)).by
-    assert [by.columns[one] for one in names] == [("calling_number",), ("called_number",)]
+    assert [by.columns[name] for name in names] == [("calling_number",), ("called_number",)]
 
 
 def test_a_duration_is_no_time_of_day(tmp_path):
@@ -1197,8 +1221,8 @@ def test_losses_with_any_sign_of_currency_are_read(tmp_path, amount):
     rows = [f'{n}A;2026-06-02T00:00Z;{TEXT};"{amount}"' for n in range(9)]
     path = tmp_path / "acme_cases.csv"
     by = guess(tmp_path, "case id;created;description;amount (x)\n" + "\n".join(rows)).by
-    found, _ = read_file(path, maps=(by,))
-    assert {float(row["loss_amount"]) for row in found["complaints"]} == {1250}
+    tables, _ = read_file(path, maps=(by,))
+    assert {float(row["loss_amount"]) for row in tables["complaints"]} == {1250}
 
 
 def test_a_suspects_site_without_a_scheme_is_a_link(tmp_path):
@@ -1229,14 +1253,14 @@ def test_several_payees_in_a_cell_are_payments_each(tmp_path, cell, payees):
 [times]
 "When" = "iso-local"
 """
-    found, _ = read_file(path, maps=(a_map(columns=columns),))
-    (row,) = found["complaints"]
+    tables, _ = read_file(path, maps=(a_map(columns=columns),))
+    (row,) = tables["complaints"]
     payments = row["payments"]
     assert len(payments) == (payees if isinstance(payees, int) else len(payees))
     if isinstance(payees, list):
-        assert [one["payee"] for one in payments] == payees
+        assert [payment["payee"] for payment in payments] == payees
     # How much each was paid is not known where there are several.
-    assert all((one["amount"] is None) == (len(payments) > 1) for one in payments)
+    assert all((payment["amount"] is None) == (len(payments) > 1) for payment in payments)
 
 
 @pytest.mark.parametrize(
@@ -1253,8 +1277,8 @@ def test_several_links_in_a_cell_are_read(tmp_path, cell, count):
     columns = (
         COLUMNS.split('"Name"', maxsplit=1)[0] + '"Site" = "url"\n[times]\n"When" = "iso-local"\n'
     )
-    found, _ = read_file(path, maps=(a_map(columns=columns),))
-    assert len(found["complaints"][0]["urls"]) == count
+    tables, _ = read_file(path, maps=(a_map(columns=columns),))
+    assert len(tables["complaints"][0]["urls"]) == count
 
 
 @pytest.mark.parametrize("start", ["<?xml version='1.0'?>\n<smses>", "BEGIN:VCARD\nVERSION:3.0"])
@@ -1285,14 +1309,14 @@ def test_a_separator_that_ends_each_row_loses_none(tmp_path, above, end):
     # So a carrier writes them: names of 9 columns above rows of 10 cells.
     path = tmp_path / "acme_cases.csv"
     text = above + "\n".join([INTERCEPTED, *intercepted(end)]) + "\n"
-    found = guess(tmp_path, text)
-    by = found.by
+    draft = guess(tmp_path, text)
+    by = draft.by
     assert by.columns["Target /A PARTY NUMBER"] == ("calling_number",)
     assert by.columns["B PARTY NUMBER"] == ("called_number",)
     assert by.columns["Call Time"] == ("started_at",)  # and not when it ended
-    assert {by.columns[one] for one in ("Call End Time", "IMEI", "Cell ID")} == {("ignore",)}
+    assert {by.columns[name] for name in ("Call End Time", "IMEI", "Cell ID")} == {("ignore",)}
     # Whoever called, the line is named first: as a caller it may be the victim's.
-    assert any("has one number, whoever called" in one for one in found.unsure)
+    assert any("has one number, whoever called" in doubt for doubt in draft.unsure)
     read, _ = read_file(path, calls=True, maps=(by,))
     assert len(read["calls"]) == 10 and not read["rejects"]
     path.write_text(path.read_text() + intercepted(",more")[0] + "\n")
@@ -1326,8 +1350,8 @@ def test_the_questions_of_a_form_are_names_of_columns(tmp_path):
         f"Amazon,refund.example,5/{n}/2026,(202) 555-010{n % 10}"
         for n in range(10, 20)
     ]
-    found = guess(tmp_path, head + "\n".join(rows)).by.columns
-    assert [targets[0] for targets in found.values()] == [
+    draft_map = guess(tmp_path, head + "\n".join(rows)).by.columns
+    assert [targets[0] for targets in draft_map.values()] == [
         "received_at",
         "phone.victim",
         "phone.caller_id",
@@ -1356,8 +1380,8 @@ def test_rows_that_are_shifted_by_an_unnamed_column_are_never_read(tmp_path):
     head = "case id,received at,scammer phone,victim phone,notes\n"
     with pytest.raises(InputError):
         guess(tmp_path, head + "\n".join(rows))
-    by = guess(tmp_path, head + "\n".join(one.split(",", 1)[1] for one in rows)).by
+    by = guess(tmp_path, head + "\n".join(row.split(",", 1)[1] for row in rows)).by
     path = tmp_path / "shifted.csv"
     path.write_text(head + "\n".join(rows) + "\n")
-    found, _ = read_file(path, maps=(by,))
-    assert not found["complaints"] and len(found["rejects"]) == len(rows)
+    tables, _ = read_file(path, maps=(by,))
+    assert not tables["complaints"] and len(tables["rejects"]) == len(rows)

@@ -25,16 +25,18 @@ def test_rows_rejects_and_digests(tmp_path):
     options = ReadOptions()
     files = tuple(plan_input_files([str(complaints), str(empty)], [str(calls)], options))
     with beam.Pipeline("FnApiRunner") as pipeline:
-        found = pipeline | ReadRecords(files, options, shard_bytes=20)
+        outputs = pipeline | ReadRecords(files, options, shard_bytes=20)
         wanted = {
             "complaints": [("a.jsonl", 1), ("a.jsonl", 3), ("a.jsonl", 4)],
             "calls": [("b.jsonl", 1)],
             "rejects": [("a.jsonl", 2)],
         }
         for name, rows in wanted.items():
-            read = found[name] | f"Rows {name}" >> beam.FlatMap(positions)
+            read = outputs[name] | f"Rows {name}" >> beam.FlatMap(positions)
             assert_that(read, equal_to(rows), label=name)
-        sizes = found["digests"] | beam.Map(lambda one: (one["label"], one["kind"], one["bytes"]))
+        sizes = outputs["digests"] | beam.Map(
+            lambda digest: (digest["label"], digest["kind"], digest["bytes"])
+        )
         assert_that(
             sizes,
             equal_to(

@@ -21,10 +21,10 @@ def one_number(row):
 @pytest.mark.parametrize("shard_bytes", [16 << 20, 50_000])
 def test_do_not_call(shard_bytes):
     path = real("ftc_dnc/dnc_complaint_numbers_2019-12-16.csv")
-    found, shards = read_file(path, shard_bytes=shard_bytes)
-    rows = found["complaints"]
+    tables, shards = read_file(path, shard_bytes=shard_bytes)
+    rows = tables["complaints"]
     assert len(rows) == 20_532
-    assert not found["rejects"]
+    assert not tables["rejects"]
     assert [row["position"] for row in rows] == list(range(2, 20_534))
     assert sum(not row["phone_numbers"] for row in rows) == 861
     assert len(rows) - len({row["complaint_id"] for row in rows}) == 24
@@ -34,14 +34,14 @@ def test_do_not_call(shard_bytes):
     assert (len(shards) > 1) == (shard_bytes < 10**6)
     with Path(path).open(newline="", encoding="utf-8") as file:
         raw = [line["Company_Phone_Number"] for line in csv.DictReader(file)]
-    assert [one_number(row) for row in rows] == [[one] if one else [] for one in raw]
+    assert [one_number(row) for row in rows] == [[number] if number else [] for number in raw]
 
 
 def test_foia():
-    found, _ = read_file(real("ftc_foia/FTC_5114-71014.csv"))
-    rows = found["complaints"]
+    tables, _ = read_file(real("ftc_foia/FTC_5114-71014.csv"))
+    rows = tables["complaints"]
     assert len(rows) == 7_982
-    assert not found["rejects"]
+    assert not tables["rejects"]
     by_id = {row["complaint_id"]: row for row in rows}
     assert len(by_id) == 7_982
     assert one_number(by_id["46230729"]) == ["8763866740", "5096719014"]
@@ -55,8 +55,8 @@ def test_foia():
 
 
 def test_fcc():
-    found, _ = read_file(real("fcc/fcc_unwanted_calls_2rows.json"))
-    first, second = found["complaints"]
+    tables, _ = read_file(real("fcc/fcc_unwanted_calls_2rows.json"))
+    first, second = tables["complaints"]
     assert first["received_at"] == "2021-08-12T13:17:00Z"
     assert second["occurred_at"] == "2022-03-25T18:53:00Z"
     assert first["phone_numbers"] == [
@@ -68,17 +68,17 @@ def test_fcc():
 
 
 def test_transcripts():
-    found, _ = read_file(real("robocall_transcripts/transcripts.csv"))
-    rows = found["complaints"]
+    tables, _ = read_file(real("robocall_transcripts/transcripts.csv"))
+    rows = tables["complaints"]
     assert len(rows) == len({row["complaint_id"] for row in rows}) == 568
-    assert not found["rejects"]
+    assert not tables["rejects"]
     assert sum(row["unknown"] == ["campaign_id"] for row in rows) == 301
     assert Counter(row["language"] for row in rows) == {"en": 563, "zh": 5}
 
 
 def test_call_records():
-    found, _ = read_file(real("cdr/cdr.csv"), calls=True, calls_direction="inbound")
-    rows = found["calls"]
+    tables, _ = read_file(real("cdr/cdr.csv"), calls=True, calls_direction="inbound")
+    rows = tables["calls"]
     assert len(rows) == 218
     assert len({row["call_id"] for row in rows}) == 174
     assert {row["direction"] for row in rows} == {"inbound"}
@@ -87,13 +87,13 @@ def test_call_records():
 
 
 def test_passports():
-    found, _ = read_file(real("passports/passports_decoded.jsonl"), calls=True)
-    assert len(found["calls"]) + len(found["rejects"]) == 16
-    assert {row["code"] for row in found["rejects"]} == {"broken_token"}
-    assert len(found["rejects"]) == 4  # spc-tokens
-    numbers = [row["calling_number"] for row in found["calls"]]
+    tables, _ = read_file(real("passports/passports_decoded.jsonl"), calls=True)
+    assert len(tables["calls"]) + len(tables["rejects"]) == 16
+    assert {row["code"] for row in tables["rejects"]} == {"broken_token"}
+    assert len(tables["rejects"]) == 4  # spc-tokens
+    numbers = [row["calling_number"] for row in tables["calls"]]
     assert "+16841333538" in numbers  # orig.tn as a list
     assert "01256789999" in numbers  # orig as a string of JSON, a national number
     assert "Bob" in numbers
-    ids = Counter(row["call_id"] for row in found["calls"])
+    ids = Counter(row["call_id"] for row in tables["calls"])
     assert sorted(ids.values())[-1] == 2  # one token with and without parameters

@@ -16,8 +16,8 @@ from transforms.read.framing import Origin, Record
 
 def test_every_adapter_of_a_module_is_listed_once():
     modules = (
-        importlib.import_module(f"{adapters.__name__}.{one.name}")
-        for one in pkgutil.iter_modules(adapters.__path__)
+        importlib.import_module(f"{adapters.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(adapters.__path__)
     )
     made = {
         value.name: value
@@ -25,11 +25,11 @@ def test_every_adapter_of_a_module_is_listed_once():
         for value in vars(module).values()
         if isinstance(value, Adapter)
     }
-    assert made == {one.name: one for one in ADAPTERS}
+    assert made == {adapter.name: adapter for adapter in ADAPTERS}
     assert len(made) == len(ADAPTERS)
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.name)
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
 def test_an_adapter_is_whole(adapter):
     assert adapter.needed_columns <= set(adapter.header)
     assert len(set(adapter.header)) == len(adapter.header)
@@ -42,7 +42,7 @@ def test_an_adapter_is_whole(adapter):
     assert (adapter.row_objects is not None) == (adapter.layout == Layout.PARQUET)
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.name)
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
 @pytest.mark.parametrize("kind", RecordKind)
 @pytest.mark.parametrize("header", ["", ":a,b", ":a,a"])
 @pytest.mark.parametrize(

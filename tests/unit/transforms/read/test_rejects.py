@@ -37,13 +37,13 @@ def test_each_row_is_read_by_its_own_adapter(tmp_path):
         one(11, "parquet", b'{"complaint_id":"p"}'),
         one(12, "", b"x"),
     ]
-    found = fed_back(tmp_path, rejects)
-    rows = {row["position"]: row for row in found["complaints"]}
+    tables = fed_back(tmp_path, rejects)
+    rows = {row["position"]: row for row in tables["complaints"]}
     assert set(rows) == {1, 2, 3, 4, 5, 11}
     assert rows[3]["claimed_brand"] == "Caf\u00e9"
     assert (rows[4]["complaint_id"], rows[4]["received_at"]) == ("9", "t")
     assert rows[5]["complaint_id"] == "7"
-    assert {row["position"]: row["code"] for row in found["rejects"]} == {
+    assert {row["position"]: row["code"] for row in tables["rejects"]} == {
         7: "bad_value",
         8: "bad_value",
         9: "row_too_large",
@@ -70,6 +70,6 @@ def test_rows_that_reading_rejects_can_be_fixed_and_read(tmp_path):
 def test_messages_hold_nothing_from_the_row(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"complaint_id":"1"}\n{"complaint_id":["secret"]}\n{"secret\n["secret"]\n')
-    found, _ = read_file(path)
-    assert len(found["rejects"]) == 3
-    assert not any("secret" in row["message"] for row in found["rejects"])
+    tables, _ = read_file(path)
+    assert len(tables["rejects"]) == 3
+    assert not any("secret" in row["message"] for row in tables["rejects"])

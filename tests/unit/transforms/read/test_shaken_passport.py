@@ -148,13 +148,13 @@ def test_a_diverted_number_is_the_victims_and_a_name_is_kept_as_a_brand():
     ]
     records = [Record(i, line.encode(), len(line)) for i, line in enumerate(lines)]
     accepted = validate_calls(read_passports(ORIGIN, records, ReadOptions())[0])[0]
-    found = call_evidence(accepted)
-    roles = {(one["field"], one["role"]) for one in mentions_of(found).to_pylist()}
+    evidence = call_evidence(accepted)
+    roles = {(mention["field"], mention["role"]) for mention in mentions_of(evidence).to_pylist()}
     assert ("diverted_from", "victim") in roles
     assert stated_victim_numbers(accepted, RecordKind.CALL)["entity_id"].to_pylist() == [
         "phone:+12155550131", "phone:+12155550141",
     ]  # fmt: skip
-    brand = {one["record_id"]: one["brand"] for one in found.to_pylist()}
+    brand = {row["record_id"]: row["brand"] for row in evidence.to_pylist()}
     kept = withhold_from_calls(extract_calls(accepted).records)
     assert kept["brand"].to_pylist() == ["amazon", None]
     assert list(brand.values()) == ["amazon", None]
@@ -179,15 +179,15 @@ def test_a_number_dialed_by_a_victim_and_answered_by_another_is_only_mentioned()
          "diverted_from": "+18885550123"},
         {"direction": None, "calling_number": "+12155550131", "diverted_from": "+18885550123"},
     )  # fmt: skip
-    found = [(one["value"], one["role"]) for one in mentioned_numbers(batch)]
-    assert found == [
+    numbers = [(number["value"], number["role"]) for number in mentioned_numbers(batch)]
+    assert numbers == [
         ("+12155550131", "victim"), ("+18882223344", "callback"), ("+18885550123", "mentioned"),
     ]  # fmt: skip
 
 
 def mentioned_numbers(batch):
     rows = call_mentions(batch).to_pylist()
-    return [one | {"value": one["entity_id"].removeprefix("phone:")} for one in rows]
+    return [row | {"value": row["entity_id"].removeprefix("phone:")} for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -228,12 +228,12 @@ def test_signatures_are_checked_only_with_keys():
         spki = serialization.PublicFormat.SubjectPublicKeyInfo
         return key, key.public_key().public_bytes(serialization.Encoding.PEM, spki).decode()
 
-    (key, pem), (_, other) = pair(), pair()
+    (key, pem), (_, another_key) = pair(), pair()
     signed = token().rpartition(".")[0]
     r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
     raw = base64.urlsafe_b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).rstrip(b"=")
     whole = f"{signed}.{raw.decode()}"
-    assert only(whole, passport_keys=(other, pem))["attestation"] == "A"
-    assert only(whole, passport_keys=(other,)) == "broken_token"
+    assert only(whole, passport_keys=(another_key, pem))["attestation"] == "A"
+    assert only(whole, passport_keys=(another_key,)) == "broken_token"
     assert only(token(), passport_keys=(pem,)) == "broken_token"
     assert only(token())["attestation"] == "A"
