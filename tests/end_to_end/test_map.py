@@ -229,7 +229,7 @@ def read_by_map(tmp_path, data, *more):
     for number, content in enumerate((data, *more)):
         (tmp_path / f"{number}.csv").write_bytes(content)
     by = str(tmp_path / "map.toml")
-    execute("map", tmp_path / "0.csv", "--output", by, "--source-org", "acme")
+    assert ringtrace("map", tmp_path / "0.csv", "--output", by, "--source-org", "acme") == 0
     words = ["batch", "--complaints", str(tmp_path / "*.csv"), "--map", by, *NOW]
     execute(*words, "--output", tmp_path / "run")
     run = Run.open(str(tmp_path / "run"))
