@@ -41,7 +41,7 @@ Column = tuple[str, str, str]
 Event = tuple[datetime, str, str, CaseRecord]
 
 ExhibitRow = tuple[str, CaseRecord, tuple[object, ...]]
-"""What a row is about, its source, and its cells but for those of `SOURCE_COLUMNS`."""
+"""A row: the thing it is about, its source, and its cells but for those of `SOURCE_COLUMNS`."""
 
 SOURCE_COLUMNS: tuple[Column, ...] = (
     ("record", "row of Exhibit 1", "The source record; of several, the earliest."),
