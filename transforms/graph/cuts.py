@@ -56,6 +56,9 @@ THIN_SHARE = 0.5
 MOST_PROVEN_MEMBERS = 100
 """Members up to which all sides of `CUT_SIDE` core members are compared at once."""
 
+FEWEST_FOR_PROOF = 4
+"""Reporters of each member below whom such a proof is not tried: it would hardly succeed."""
+
 MOST_CUT_STEPS = 80_000
 """Steps, of about a microsecond, of the search for the cut of a cluster."""
 
@@ -204,10 +207,10 @@ def weakest_cut(
     steps = MOST_CUT_STEPS // 10 if compared else MOST_CUT_STEPS
     steps *= len(core) <= robustness.MOST_EXACT_MEMBERS
     a_level = STEPS_A_ROW * sum(map(len, times))
-    # No more reporters tie all core members than name one of them.
+    # No more reporters tie all core members than name one; up to 8 each count is tried anyway.
     degree = _reporters_by_member(times)
     least = min(degree[member] for member in core_members)
-    part = _merge_tied(times, _join(joined, _tied(ties, least)), least)
+    part = _merge_tied(times, _join(joined, _tied(ties, least)), least) if least > 8 else joined
     if len({part[member] for member in core_members}) > 1:
         least = 0
     for level in _levels(least, len(named) + 1):
@@ -523,7 +526,9 @@ def _weakest_small_side(
     Returns:
         The reporters of its cut and the side, or None where that is not proven.
     """
-    n, width = matrix.shape[1], matrix.sum(axis=1)
+    n, width, degree = matrix.shape[1], matrix.sum(axis=1), matrix.sum(axis=0)
+    if degree.min() < FEWEST_FOR_PROOF:
+        return None
     tied, beside, reach, pairs = np.zeros((4, n, n))
     for people in np.unique(width):
         rows = matrix[width == people]
@@ -536,7 +541,6 @@ def _weakest_small_side(
     expansion = np.linalg.eigvalsh(np.diag(tied.sum(axis=1)) - tied)[1]
     if expansion < 1:
         return None  # Far too small for any proof.
-    degree = matrix.sum(axis=0)
     reach = np.sort(beside + reach, axis=1)[:, ::-1]
     can_leave = (np.cumsum(reach, axis=1) > degree[:, None]).sum(axis=0)
     larger = [s for s in range(size + 1, n // 2 + 1) if can_leave[s - 2] >= s - size]
