@@ -30,7 +30,10 @@ from tests.support.report_tables import entity, told, write_run
             f"used by the scammer in 4 records; {LEFT_OUT}",
         ),
         (
-            [fact("used", 1), *(fact("decided", "review", one, "a.roe", "x") for one in "ab")],
+            [
+                fact("used", 1),
+                *(fact("decided", "review", decision_id, "a.roe", "x") for decision_id in "ab"),
+            ],
             f"used by the scammer in 1 record; {LEFT_OUT}",
         ),
         (
@@ -68,8 +71,8 @@ def test_alarms_do_not_name_decisions():
         "code": "decisions_contradict",
         "message": "cannot_link A-1 against must_link A-2",
     }
-    found = disclosure_control.redact_alarms([giant, contradiction])
-    assert found == [giant, {"code": "decisions_contradict", "message": LEFT_OUT}]
+    redacted = disclosure_control.redact_alarms([giant, contradiction])
+    assert redacted == [giant, {"code": "decisions_contradict", "message": LEFT_OUT}]
 
 
 COUNTS = st.lists(st.integers(0, 30), max_size=8)
@@ -79,10 +82,10 @@ COUNTS = st.lists(st.integers(0, 30), max_size=8)
 def test_no_small_count_is_shown_or_can_be_had_from_the_sum(counts, floor):
     shown = suppress_small_counts(counts, floor)
     assert all(a in (b, None) for a, b in zip(shown, counts, strict=True))
-    assert not [one for one in shown if one is not None and 0 < one < floor]
+    assert not [count for count in shown if count is not None and 0 < count < floor]
     hidden = [count for count, seen in zip(counts, shown, strict=True) if seen is None]
     if len(hidden) == 1:
-        assert not [one for one in counts if one and one >= floor]
+        assert not [count for count in counts if count and count >= floor]
 
 
 def test_examples():

@@ -16,29 +16,34 @@ NAMES = st.text(min_size=1, max_size=40)
 
 
 @given(NAMES, NAMES)
-def test_a_number_is_read_as_it_is_printed_said_or_typed(issuer, thing):
-    number = evidence_number(issuer, thing)
-    assert number == evidence_number(issuer, thing) and set(number[3:]) <= {*ALPHABET, "-"}
+def test_a_number_is_read_as_it_is_printed_said_or_typed(issuer, subject):
+    number = evidence_number(issuer, subject)
+    assert number == evidence_number(issuer, subject) and set(number[3:]) <= {*ALPHABET, "-"}
     for typed in (number, number.lower(), f" {number} ", number.replace("-", "")):
         assert parse_evidence_number(typed) == number
-    assert evidence_number(f"{issuer}x", thing) != number != evidence_number(issuer, f"{thing}x")
+    assert (
+        evidence_number(f"{issuer}x", subject) != number != evidence_number(issuer, f"{subject}x")
+    )
 
 
 @given(NAMES, st.data())
-def test_a_wrong_character_or_two_swapped_are_refused(thing, data):
-    number = evidence_number("amazon", thing)
+def test_a_wrong_character_or_two_swapped_are_refused(subject, data):
+    number = evidence_number("amazon", subject)
     letters = number.replace("-", "")[2:]
-    at = data.draw(st.integers(0, 9))
-    other = data.draw(st.sampled_from([one for one in WRITTEN if one != letters[at]]))
-    wrong = [letters[:at] + other + letters[at + 1 :], letters[:at] + letters[at + 1 :]]
+    position = data.draw(st.integers(0, 9))
+    wrong_sign = data.draw(st.sampled_from([sign for sign in WRITTEN if sign != letters[position]]))
+    wrong = [
+        letters[:position] + wrong_sign + letters[position + 1 :],
+        letters[:position] + letters[position + 1 :],
+    ]
     swapped = [
         letters[:n] + letters[n + 1] + letters[n] + letters[n + 2 :]
         for n in range(9)
         if letters[n] != letters[n + 1]
     ]
-    for one in (*wrong, *swapped):
+    for typed in (*wrong, *swapped):
         with pytest.raises(EvidenceNumberError, match="check characters"):
-            parse_evidence_number(f"RT-{one[:4]}-{one[4:8]}-{one[8:]}")
+            parse_evidence_number(f"RT-{typed[:4]}-{typed[4:8]}-{typed[8:]}")
 
 
 @pytest.mark.parametrize("text", ["", "5003x00002AbCdE", "case 12", "+18885550123", "RTX-4090"])

@@ -32,7 +32,9 @@ def test_places_are_inside_and_do_not_depend_on_order(pairs, chance):
 
 
 def moved(old, new):
-    return {one: max(abs(a - b) for a, b in zip(old[one], new[one], strict=True)) for one in old}
+    return {
+        node: max(abs(a - b) for a, b in zip(old[node], new[node], strict=True)) for node in old
+    }
 
 
 def ring(nodes):
@@ -49,7 +51,7 @@ def test_a_newcomer_stands_by_its_neighbour_and_moves_the_others_little():
     before = layout_positions(NODES[:10], ring(NODES[:10]))
     edges = [*ring(NODES[:10]), (NODES[3], NODES[10], 1.0)]
     after = layout_positions(NODES[:11], edges, before)
-    assert max(moved(before, {one: after[one] for one in before}).values()) < 0.1
+    assert max(moved(before, {node: after[node] for node in before}).values()) < 0.1
     apart = {node: math.dist(after[node], after[NODES[10]]) for node in NODES[:10]}
     assert min(apart, key=apart.get) == NODES[3]
     assert all(0 <= axis <= 1 for point in after.values() for axis in point)
@@ -62,7 +64,7 @@ def test_a_picture_of_mostly_new_members_is_made_anew():
 
 
 def test_of_two_pictures_that_merge_the_larger_is_kept():
-    known = {one: ("c-a" if n < 5 else "c-b", (n / 9, 0.5)) for n, one in enumerate(NODES[:9])}
+    known = {node: ("c-a" if n < 5 else "c-b", (n / 9, 0.5)) for n, node in enumerate(NODES[:9])}
     assert set(NodePositions(known).of(NODES)) == set(NODES[:5])
     assert NodePositions().of(NODES) == {}
 
@@ -70,11 +72,13 @@ def test_of_two_pictures_that_merge_the_larger_is_kept():
 def test_parts_stand_beside_each_other():
     placed = layout_positions(NODES, [*ring(NODES[:6]), *ring(NODES[6:11])])
     boxes = [
-        [(min(axis), max(axis)) for axis in zip(*(placed[one] for one in part), strict=True)]
+        [(min(axis), max(axis)) for axis in zip(*(placed[node] for node in part), strict=True)]
         for part in (NODES[:6], NODES[6:11], NODES[11:])
     ]
     for a, b in itertools.combinations(boxes, 2):
-        assert any(one[1] < other[0] or other[1] < one[0] for one, other in zip(a, b, strict=True))
+        assert any(
+            first[1] < second[0] or second[1] < first[0] for first, second in zip(a, b, strict=True)
+        )
 
 
 def test_a_layout_works_in_one_thread_whatever_it_loads():
@@ -112,17 +116,17 @@ def test_clusters_lie_together_as_each_does_alone():
         members += [f"phone:+1{size:03d}{n:07d}" for n in range(size)]
         starts.append(len(members))
         pairs = [(n, chance.randrange(n)) for n in range(1, size) if (size, n) != (7, 4)]
-        of = len(starts) - 2
-        links += [(of, first + a, first + b, 1.0 + a % 4, True) for a, b in pairs]
+        cluster = len(starts) - 2
+        links += [(cluster, first + a, first + b, 1.0 + a % 4, True) for a, b in pairs]
     names = ("of", "row_a", "row_b", "weight", "accepted")
     columns = dict(zip(names, map(pa.array, zip(*links, strict=True)), strict=True))
     table = pa.table({"entity_id": members})
-    found = layout_clusters(table, np.array(starts), pa.table(columns), NodePositions())
-    for of, (start, end) in enumerate(itertools.pairwise(starts)):
-        edges = [(members[a], members[b], w) for at, a, b, w, _ in links if at == of]
+    positions = layout_clusters(table, np.array(starts), pa.table(columns), NodePositions())
+    for cluster, (start, end) in enumerate(itertools.pairwise(starts)):
+        edges = [(members[a], members[b], w) for owner, a, b, w, _ in links if owner == cluster]
         alone = layout_positions(members[start:end], edges)
         if end - start == 1:
-            assert np.isnan(found[start]).all()
+            assert np.isnan(positions[start]).all()
             continue
-        both = [(alone[one], found[at]) for at, one in enumerate(members[start:end], start)]
-        assert all(np.allclose(one, other, atol=0.02) for one, other in both), of
+        both = [(alone[node], positions[row]) for row, node in enumerate(members[start:end], start)]
+        assert all(np.allclose(expected, placed, atol=0.02) for expected, placed in both), cluster

@@ -62,27 +62,29 @@ def test_the_parts_of_every_hard_link_make_its_weight(small):
 
 def test_one_function_weighs_clusters_links_and_explanations(small, tmp_path):
     """A record that names more than two ties a thousandth: clusters, links and reasons follow."""
-    other = tmp_path / "run"
+    other_run = tmp_path / "run"
     world = small.parent / "world"
 
     def only_pairs(named, whole=1):
         return np.where(np.asarray(named) == 2, whole, whole / 1000)
 
     with mock.patch("transforms.graph.link_weights.pair_weight", only_pairs):
-        run(other, "--complaints", world / "complaints", "--calls", world / "calls")
-        links = tables.read_table(other, LINKS, where=pc.field("strength") == Strength.HARD)
+        run(other_run, "--complaints", world / "complaints", "--calls", world / "calls")
+        links = tables.read_table(other_run, LINKS, where=pc.field("strength") == Strength.HARD)
         rows = links.to_pylist()
         pieces = gather_evidence(
-            other, {row[end] for row in rows for end in ("entity_a", "entity_b")}
+            other_run, {row[end] for row in rows for end in ("entity_a", "entity_b")}
         )
         for row in rows:
             parts = pieces.parts(row["entity_a"], row["entity_b"])
             weight = sum(part.share for part in parts if part.counted)
             assert weight == pytest.approx(row["weight"])
             assert all(part.share == part.people / 1000 for part in parts if part.k > 2)
-    weights = [tables.read_table(folder, LINKS)["weight"] for folder in (small, other)]
+    weights = [tables.read_table(folder, LINKS)["weight"] for folder in (small, other_run)]
     assert pc.sum(weights[1]).as_py() < pc.sum(weights[0]).as_py()
-    sizes = [tables.read_table(folder, MEMBERS)["cluster_id"].unique() for folder in (small, other)]
+    sizes = [
+        tables.read_table(folder, MEMBERS)["cluster_id"].unique() for folder in (small, other_run)
+    ]
     assert len(sizes[1]) > len(sizes[0])
 
 
@@ -91,22 +93,28 @@ def test_samples_do_not_depend_on_the_batches_that_mentions_come_in(small, per_o
     ids = tables.read_table(small, MEMBERS, ["entity_id"])["entity_id"].combine_chunks()[::2]
     named = tables.read_table(small, MENTIONS, ["entity_id"])["entity_id"].unique()
     scripts = named.filter(pc.starts_with(named, "script:")).to_pylist()
-    found = []
+    gathered = []
     for size in (5, 1 << 20):
         with mock.patch.dict("reports.tables._ONE_BY_ONE", batch_size=size):
-            found.append(read_records(str(small), ids, per_org, scripts))
-    cut, whole = found
+            gathered.append(read_records(str(small), ids, per_org, scripts))
+    cut, whole = gathered
     assert cut.sample.equals(whole.sample)
     assert cut.rows.tolist() == whole.rows.tolist()
     assert cut.wordings.combine_chunks().equals(whole.wordings.combine_chunks())
     assert bool(scripts) == bool(whole.wordings.num_rows)
     naming = [
-        set(zip(one.naming_rows.tolist(), *(x.to_pylist() for x in one.naming), strict=True))
-        for one in found
+        set(
+            zip(
+                evidence.naming_rows.tolist(),
+                *(x.to_pylist() for x in evidence.naming),
+                strict=True,
+            )
+        )
+        for evidence in gathered
     ]
     assert naming[0] == naming[1]
     for name in ("days", "roles"):
-        both = [getattr(one, name).put(slice(0, len(ids)), Numbers()) for one in found]
+        both = [getattr(evidence, name).put(slice(0, len(ids)), Numbers()) for evidence in gathered]
         assert both[0] == both[1]
     per_member = np.bincount(whole.rows, minlength=1)
     assert per_org or not whole.sample.num_rows
@@ -141,22 +149,22 @@ def test_the_path_is_the_likeliest_of_all(links, random):
         math.prod(1 - 2 ** -graph[u][v]["weight"] for u, v in itertools.pairwise(path))
         for path in nx.all_simple_paths(graph, "a", "f")
     ]
-    found = strongest_path(links, "a", "f")
-    assert bool(found) == bool(likely)
-    if found:
-        assert math.isclose(path_likelihood(found), max(likely))
-        at = "a"
-        for link in found:
-            assert at in (link["entity_a"], link["entity_b"])
-            at = link["entity_b"] if link["entity_a"] == at else link["entity_a"]
-        assert at == "f"
+    path = strongest_path(links, "a", "f")
+    assert bool(path) == bool(likely)
+    if path:
+        assert math.isclose(path_likelihood(path), max(likely))
+        node = "a"
+        for link in path:
+            assert node in (link["entity_a"], link["entity_b"])
+            node = link["entity_b"] if link["entity_a"] == node else link["entity_a"]
+        assert node == "f"
     random.shuffle(links)
-    assert strongest_path(links, "a", "f") == found
+    assert strongest_path(links, "a", "f") == path
 
 
 @given(graphs())
 def test_cuts_are_the_bridges(links):
-    bridges = {tuple(sorted(one)) for one in nx.bridges(as_graph(links))}
+    bridges = {tuple(sorted(bridge)) for bridge in nx.bridges(as_graph(links))}
     for link in links:
         parts = split_at_bridge(NAMES, links, link)
         ends = (link["entity_a"], link["entity_b"])
@@ -181,17 +189,17 @@ WRITTEN = [
 
 @given(st.lists(st.tuples(st.sampled_from(WRITTEN), st.integers(0, len(NUMBERS) - 1))))
 def test_what_was_read_follows_from_signs_and_the_identifier(rows):
-    raw = pa.chunked_array([pa.array([one for one, _ in rows], pa.string())])
-    members = np.array([at for _, at in rows], np.int64)
+    raw = pa.chunked_array([pa.array([text for text, _ in rows], pa.string())])
+    members = np.array([member for _, member in rows], np.int64)
     columns = raw_columns(raw, members, pa.array(NUMBERS, pa.string()))
     numbers = Numbers()
-    made = {name: one.put(slice(0, len(rows)), numbers) for name, one in columns.items()}
-    lists = [one.tolist() for one in numbers.lists]
-    found = {name: values(one, lists) for name, one in made.items()}
-    for at, (written, member) in enumerate(rows):
-        signs = found["signs"][at]
-        zeros = int(found["zeros"][at])
-        read = found["raw"][at] if signs is None else dressed(NUMBERS[member], signs, zeros)
+    made = {name: column.put(slice(0, len(rows)), numbers) for name, column in columns.items()}
+    lists = [array.tolist() for array in numbers.lists]
+    read_lists = {name: values(column, lists) for name, column in made.items()}
+    for row, (written, member) in enumerate(rows):
+        signs = read_lists["signs"][row]
+        zeros = int(read_lists["zeros"][row])
+        read = read_lists["raw"][row] if signs is None else dressed(NUMBERS[member], signs, zeros)
         assert read == written
 
 
@@ -227,8 +235,8 @@ LINKS_OF_ORGS = st.lists(
 def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
     starts = np.append(0, np.cumsum(sizes))
     inside = [
-        (*(int(starts[at]) + end % sizes[at] for end in ends), accepted, orgs)
-        for at, ends, accepted, orgs in rows
+        (*(int(starts[cluster]) + end % sizes[cluster] for end in ends), accepted, orgs)
+        for cluster, ends, accepted, orgs in rows
     ]
     inside = [link for link in inside if link[0] != link[1]]
     schema = pa.schema(
@@ -243,7 +251,7 @@ def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
         [dict(zip(schema.names, link, strict=True)) for link in inside], schema
     )
     expected = {}
-    for at, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
+    for cluster, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
 
         def parts_of(org=None, members=range(start, stop)):
             graph = nx.Graph()
@@ -259,5 +267,5 @@ def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
         by_org = {org: parts_of(org) for org in ("amazon", "google", "microsoft")}
         whole = [stop - start]
         if parts_of() == whole and whole not in by_org.values():
-            expected[at] = {org: parts for org, parts in by_org.items() if parts}
+            expected[cluster] = {org: parts for org, parts in by_org.items() if parts}
     assert parts_by_org(table, starts) == expected

@@ -39,13 +39,13 @@ def tangled():
     """A world whose clusters share suppliers, scripts, records, carriers and links."""
     chance = random.Random(5)
     rows, whole = world(12)
-    ids = [one["entity_id"] for one in rows["members"]]
+    ids = [row["entity_id"] for row in rows["members"]]
     clusters = [cluster["cluster_id"] for cluster in rows["clusters"]]
     again = f"{ids[0]}#2"
     rows["entities"] += [entity(again), entity("orig_id:forged", status="uncorroborated")]
     rows["members"].append(member(again, clusters[5]))
     rows["clusters"][5]["size"] += 1
-    pairs = {(one["entity_a"], one["entity_b"]) for one in rows["links"]}
+    pairs = {(row["entity_a"], row["entity_b"]) for row in rows["links"]}
     for strength in ("hard", "soft"):
         for _ in range(60):
             a, b = sorted(chance.sample(ids, 2))
@@ -53,8 +53,8 @@ def tangled():
                 pairs.add((a, b))
                 rows["links"].append(link(a, b, accepted=False, strength=strength))
     for n, cluster_id in enumerate(clusters):
-        for other in chance.sample(range(9), 8):
-            named = f"trunk:t-{other}"
+        for trunk in chance.sample(range(9), 8):
+            named = f"trunk:t-{trunk}"
             rows["suppliers"].append(supplier(named, cluster_id, records=chance.randrange(4)))
             ends = sorted((chance.choice(ids), named))
             if tuple(ends) not in pairs:
@@ -82,7 +82,7 @@ def tangled():
 
 
 def facts(source, ids):
-    return {one.row["cluster_id"]: one for one in gather_facts(source, ids)}
+    return {cluster.row["cluster_id"]: cluster for cluster in gather_facts(source, ids)}
 
 
 @pytest.mark.slow
@@ -97,31 +97,31 @@ def test_a_group_is_gathered_as_from_the_whole_run(tmp_path, size):
     for folder, group in zip(folders, groups, strict=True):
         part, whole = facts(folder, group), facts(run, group)
         for cluster_id in group:
-            for one in fields(part[cluster_id]):
-                if found := getattr(whole[cluster_id], one.name):
-                    shown.add(one.name)
-                assert getattr(part[cluster_id], one.name) == found, one.name
+            for field in fields(part[cluster_id]):
+                if value := getattr(whole[cluster_id], field.name):
+                    shown.add(field.name)
+                assert getattr(part[cluster_id], field.name) == value, field.name
         assert tables.count_rows(folder, LINKS) < tables.count_rows(run, LINKS)
     # Nothing is left out of a run's own facts.
-    assert shown == {one.name for one in fields(whole[cluster_id])} - {"left_out"}
+    assert shown == {field.name for field in fields(whole[cluster_id])} - {"left_out"}
 
 
 def test_a_part_has_the_positions_of_the_run_before(tmp_path):
     rows, _ = world(4)
     run = write_run(tmp_path / "run", rows)
-    ids = [one["entity_id"] for one in rows["members"]]
-    positions = {one: ("c-before", (n / 100, 0.5)) for n, one in enumerate(ids[::2])}
+    ids = [row["entity_id"] for row in rows["members"]]
+    positions = {entity_id: ("c-before", (n / 100, 0.5)) for n, entity_id in enumerate(ids[::2])}
     columns = [list(positions), ["c-before"] * len(positions)]
     columns += [[point[axis] for _, point in positions.values()] for axis in (0, 1)]
     nodes = pa.table(columns, schema=NODE_POSITIONS.schema)
     pq.write_table(nodes, tmp_path / "nodes.parquet")
     before = positions_dataset(str(tmp_path / "nodes.parquet"))
     groups = [[cluster["cluster_id"]] for cluster in rows["clusters"]]
-    found = {}
+    placed = {}
     for folder in partition_run(run, groups, str(tmp_path), before):
-        found |= read_positions(folder, None, pa.array(ids)).of_entity
+        placed |= read_positions(folder, None, pa.array(ids)).of_entity
     path = str(tmp_path / "nodes.parquet")
-    assert found == positions == read_positions("run", path, pa.array(ids)).of_entity
+    assert placed == positions == read_positions("run", path, pa.array(ids)).of_entity
 
 
 def tangled_run(folder):
@@ -167,7 +167,7 @@ def test_scratch_files_are_beside_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))  # no such folder
     with local_job_pool(str(out), 1) as pool:
         workbench.write_workbench(Run(str(run), whole), pool)
-    assert "report/index.html" in {one["name"] for one in pool.written}
+    assert "report/index.html" in {file["name"] for file in pool.written}
 
 
 def test_rows_come_in_order_whatever_file_they_are_in(tmp_path):
@@ -179,12 +179,12 @@ def test_rows_come_in_order_whatever_file_they_are_in(tmp_path):
         folder = tmp_path / str(files)
         (folder / "links").mkdir(parents=True)
         shard = [chance.randrange(files) for _ in range(whole.num_rows)]
-        for one in range(files):
-            part = whole.filter(pa.array([at == one for at in shard]))
-            pq.write_table(part, folder / "links" / f"{one}.parquet", row_group_size=7)
-        found = list(tables.read_in_key_order(folder, LINKS, columns))
-        assert len(found) > 5
-        assert pa.concat_tables(found).to_pylist() == whole.select(columns).to_pylist()
+        for number in range(files):
+            part = whole.filter(pa.array([file == number for file in shard]))
+            pq.write_table(part, folder / "links" / f"{number}.parquet", row_group_size=7)
+        batches = list(tables.read_in_key_order(folder, LINKS, columns))
+        assert len(batches) > 5
+        assert pa.concat_tables(batches).to_pylist() == whole.select(columns).to_pylist()
 
 
 def test_rows_are_as_arrow_has_them():

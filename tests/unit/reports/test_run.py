@@ -33,7 +33,7 @@ def test_a_notebook_gets_arrow_pandas_and_networkx(tmp_path, monkeypatch):
     assert list(frame.loc[[PHONE, SITE], "complaints"]) == [4, 1]
     assert run.table("members")["cluster_id"].to_pylist() == ["c-2", "c-1", "c-1"]
     assert run.table(MEMBERS, ["entity_id"]).column_names == ["entity_id"]
-    assert [one.num_rows for one in run.batches("members", ["entity_id"])] == [3]
+    assert [batch.num_rows for batch in run.batches("members", ["entity_id"])] == [3]
     assert run.graph.nodes[PHONE]["complaints"] == 4
     assert run.graph.edges[PHONE, OTHER]["accepted"]
     assert sorted(run.cluster("c-1")) == [PHONE, OTHER]

@@ -45,13 +45,13 @@ def expected_records(rows: list[dict]) -> dict[str, list[OrgRecords]]:
     grouped = defaultdict(list)
     for row in rows:
         grouped[row["entity_id"], row["source_org"]].append(row)
-    found = defaultdict(list)
+    sightings = defaultdict(list)
     for (entity_id, org), group in sorted(grouped.items()):
         by_kind = defaultdict(set)
         for row in group:
             by_kind[row["record_kind"]].add(row["record_id"])
         times = [row["observed_at"] for row in group]
-        found[entity_id].append(
+        sightings[entity_id].append(
             OrgRecords(
                 org=org,
                 complaints=len(by_kind["complaint"]),
@@ -61,7 +61,7 @@ def expected_records(rows: list[dict]) -> dict[str, list[OrgRecords]]:
                 last_seen=max(times),
             )
         )
-    return found
+    return sightings
 
 
 @given(mentions, st.integers(1, 3), st.sampled_from([2, 7, 1 << 20]), st.integers(0, 1))
@@ -71,19 +71,20 @@ def test_each_record_counts_once_for_the_organisation_that_holds_it(
 ):
     expected = expected_records(rows)
     entities = [
-        entity(one, orgs=[seen.org for seen in sightings]) for one, sightings in expected.items()
+        entity(entity_id, orgs=[seen.org for seen in sightings])
+        for entity_id, sightings in expected.items()
     ]
     run = write_run(
         tmp_path_factory.mktemp("run") / "r", {"mentions": rows, "entities": entities}, files
     )
-    found, total = shared_ids(run, listed_entities(run), limit=10)
-    several = {one for one, of_orgs in expected.items() if len(of_orgs) > 1}
-    assert total == len(found) and set(found) == several
+    shared, total = shared_ids(run, listed_entities(run), limit=10)
+    several = {entity_id for entity_id, of_orgs in expected.items() if len(of_orgs) > 1}
+    assert total == len(shared) and set(shared) == several
     with mock.patch.dict("reports.tables._ONE_BY_ONE", batch_size=size):
-        counts = OrgCounts(np.isin(IDS, found))
+        counts = OrgCounts(np.isin(IDS, shared))
         read_records(str(run), pa.array(IDS), per_org, count=counts.add)
     by_org = {IDS[place]: of_orgs for place, of_orgs in counts.by_place().items()}
-    assert by_org == {one: expected[one] for one in several}
+    assert by_org == {entity_id: expected[entity_id] for entity_id in several}
 
 
 def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
@@ -99,9 +100,12 @@ def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
     }
     run = write_run(tmp_path / "r", rows)
     ids, total = shared_ids(run, listed_entities(run), limit=2)
-    found = shared_entities(run, ids, {})
-    of = [(rows["members"][at]["tier"], rows["members"][at]["robustness"]) for at in (1, 0)]
-    assert found == [[IDS[1], "c-1", *of[0], []], [IDS[0], "c-0", *of[1], []]]
+    shared = shared_entities(run, ids, {})
+    standing = [
+        (rows["members"][number]["tier"], rows["members"][number]["robustness"])
+        for number in (1, 0)
+    ]
+    assert shared == [[IDS[1], "c-1", *standing[0], []], [IDS[0], "c-0", *standing[1], []]]
     assert total == 3
 
 
@@ -110,9 +114,9 @@ def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
     rows = {"complaints": [complaint(f"A-{n}", received_at=day) for n, day in enumerate(days)]}
     run = write_run(tmp_path / "r", rows)
     for step in (1, 7):
-        found = record_trend(run, step)
-        assert (found["step"], found["earlier"], sum(found["complaints"])) == (step, 1, 2)
-        after = date.fromisoformat(found["start"]) + timedelta(len(found["complaints"]) * step)
+        trend = record_trend(run, step)
+        assert (trend["step"], trend["earlier"], sum(trend["complaints"])) == (step, 1, 2)
+        after = date.fromisoformat(trend["start"]) + timedelta(len(trend["complaints"]) * step)
         assert after == date(2026, 3, 11)
 
 
@@ -148,13 +152,13 @@ def places_run(folder):
 
 
 def test_places_count_where_victims_are_and_where_numbers_and_money_lead(tmp_path):
-    found = places_of(places_run(tmp_path / "run"))
-    assert found["countries"] == [("US", 9), ("DE", 6), ("SG", 2)] and found["unknown"] == 1
-    assert found["regions"][:2] == [("DE", "Berlin", 6), ("US", "Ohio", 6)]
-    assert found["callbacks"] == [("US", 1, 4)]
-    assert (found["carriers"], found["trunks"]) == ([("acme", 3)], [("TG-1", 3)])
-    assert found["losses"] == [("USD", "189.00", 18)]
-    assert found["institutions"] == [
+    places = places_of(places_run(tmp_path / "run"))
+    assert places["countries"] == [("US", 9), ("DE", 6), ("SG", 2)] and places["unknown"] == 1
+    assert places["regions"][:2] == [("DE", "Berlin", 6), ("US", "Ohio", 6)]
+    assert places["callbacks"] == [("US", 1, 4)]
+    assert (places["carriers"], places["trunks"]) == ([("acme", 3)], [("TG-1", 3)])
+    assert places["losses"] == [("USD", "189.00", 18)]
+    assert places["institutions"] == [
         ("Bank code 50010517", "DE", 1, 3),
         ("UPI @okbank", "IN", 1, 1),
     ]
@@ -162,10 +166,10 @@ def test_places_count_where_victims_are_and_where_numbers_and_money_lead(tmp_pat
 
 def test_small_counts_of_places_cannot_be_computed_and_a_copy_has_no_regions(tmp_path):
     run = places_run(tmp_path / "run")
-    found = places_of(run, 5)
+    places = places_of(run, 5)
     # One hidden count alone would be the sum less the others.
-    assert found["countries"] == [("US", 9), ("DE", None), ("SG", None)]
-    assert {region[2] for region in found["regions"]} == {None}
+    assert places["countries"] == [("US", 9), ("DE", None), ("SG", None)]
+    assert {region[2] for region in places["regions"]} == {None}
     copy = places_of(run, 5, redact=True)
     assert copy["regions"] == []
     assert [institution[0] for institution in copy["institutions"]] == ["Bank code 50010517"]
@@ -173,7 +177,7 @@ def test_small_counts_of_places_cannot_be_computed_and_a_copy_has_no_regions(tmp
 
 def regions_run(folder, regions, country="US"):
     """A run of complaints from one country, by region as written."""
-    written = [one for one, number in regions.items() for _ in range(number)]
+    written = [region for region, number in regions.items() for _ in range(number)]
     rows = [
         complaint(f"A-{n}", victim_country=country, victim_region=region)
         for n, region in enumerate(written)
@@ -181,19 +185,19 @@ def regions_run(folder, regions, country="US"):
     return write_run(folder, {"complaints": rows})
 
 
-def circles(found):
-    return {(circle[0], circle[1]): tuple(circle[5:]) for circle in found["circles"]}
+def circles(places):
+    return {(circle[0], circle[1]): tuple(circle[5:]) for circle in places["circles"]}
 
 
 def test_spellings_of_a_region_are_one_circle_and_unknown_ones_are_counted(tmp_path):
-    found = places_of(
+    places = places_of(
         regions_run(tmp_path / "r", {"TX": 4, "Texas": 2, "texas ": 1, "Utah": 3, "Atlantis": 2})
     )
-    assert circles(found) == {("US", "TX"): (7, True), ("US", "UT"): (3, True)}
-    assert found["circles"][0][:5] == ["US", "TX", "Texas", 406.2, 264.3]
-    assert found["unmapped"] == [["US", 2, True]]
-    assert [*found["views"]] == ["US"]
-    assert ("US", "texas ", 1) in found["regions"]
+    assert circles(places) == {("US", "TX"): (7, True), ("US", "UT"): (3, True)}
+    assert places["circles"][0][:5] == ["US", "TX", "Texas", 406.2, 264.3]
+    assert places["unmapped"] == [["US", 2, True]]
+    assert [*places["views"]] == ["US"]
+    assert ("US", "texas ", 1) in places["regions"]
     nowhere = places_of(regions_run(tmp_path / "n", {"TX": 4}, country=None))
     assert (nowhere["circles"], nowhere["views"]) == ([], {})
     assert nowhere["unmapped"] == [["", 4, True]]
@@ -202,10 +206,10 @@ def test_spellings_of_a_region_are_one_circle_and_unknown_ones_are_counted(tmp_p
 
 def test_a_circle_counts_regions_beyond_the_rows_of_the_table(tmp_path):
     many = {f"Nowhere {n}": 5 for n in range(PLACE_LIMIT)}
-    found = places_of(regions_run(tmp_path / "r", many | {"TX": 1}))
-    assert len(found["regions"]) == PLACE_LIMIT
-    assert circles(found) == {("US", "TX"): (1, True)}
-    assert found["unmapped"] == [["US", 5 * PLACE_LIMIT, True]]
+    places = places_of(regions_run(tmp_path / "r", many | {"TX": 1}))
+    assert len(places["regions"]) == PLACE_LIMIT
+    assert circles(places) == {("US", "TX"): (1, True)}
+    assert places["unmapped"] == [["US", 5 * PLACE_LIMIT, True]]
 
 
 def test_what_few_write_as_a_region_may_be_an_address_and_is_not_listed(tmp_path):
@@ -223,24 +227,25 @@ def test_no_circle_tells_a_small_count_of_a_spelling(tmp_path):
         {"texas ": 4, "OH": 1, "Utah": 4, "UT": 1, "Lemuria": 1},
         {"texas ": 3, "OH": 3, "Utah": 2, "UT": 1, "Lemuria": 2},
     ]
-    found = [
-        places_of(regions_run(tmp_path / str(n), shown | one), 5) for n, one in enumerate(hidden)
+    shown_places = [
+        places_of(regions_run(tmp_path / str(n), shown | counts), 5)
+        for n, counts in enumerate(hidden)
     ]
     # The same table and the same total of the country: then the map must be the same too.
-    assert found[0] == found[1] == found[2]
-    assert circles(found[0]) == {
+    assert shown_places[0] == shown_places[1] == shown_places[2]
+    assert circles(shown_places[0]) == {
         ("US", "TX"): (15, False),
         ("US", "OH"): (7, False),
         ("US", "UT"): (None, False),
     }
-    assert found[0]["unmapped"] == [["US", 8, False]]
+    assert shown_places[0]["unmapped"] == [["US", 8, False]]
 
 
 def test_what_is_hidden_with_its_country_has_circles_without_a_count(tmp_path):
     run = places_run(tmp_path / "run")
-    found = places_of(run, 5)
-    assert {one[5:] for one in map(tuple, found["circles"])} == {(None, False)}
-    assert {one[:2] for one in map(tuple, found["circles"])} == {
+    places = places_of(run, 5)
+    assert {circle[5:] for circle in map(tuple, places["circles"])} == {(None, False)}
+    assert {circle[:2] for circle in map(tuple, places["circles"])} == {
         *(("US", "OH"), ("US", "UT"), ("DE", "BE"))
     }
     copy = places_of(run, 5, redact=True)
@@ -252,12 +257,12 @@ WRITTEN = st.sampled_from(["TX", "Texas", "texas ", "Utah", "UT", "Atlantis", "_
 
 @given(st.lists(st.tuples(st.sampled_from(["US", "DE", ""]), WRITTEN, st.none() | st.integers(1))))
 def test_the_map_has_every_count_that_the_table_may_show_once(rows):
-    found = map_regions(rows)
-    sums = [*(circle[5] for circle in found["circles"]), *(one[1] for one in found["unmapped"])]
+    regions = map_regions(rows)
+    sums = [*(circle[5] for circle in regions["circles"]), *(row[1] for row in regions["unmapped"])]
     assert sum(filter(None, sums)) == sum(count or 0 for _, _, count in rows)
     hidden = [
-        *(not circle[6] for circle in found["circles"]),
-        *(not one[2] for one in found["unmapped"]),
+        *(not circle[6] for circle in regions["circles"]),
+        *(not row[2] for row in regions["unmapped"]),
     ]
     assert any(hidden) == any(count is None for _, _, count in rows)
-    assert found == map_regions(sorted(rows, key=repr))
+    assert regions == map_regions(sorted(rows, key=repr))

@@ -26,8 +26,8 @@ def run_of(folder):
 
 
 def test_every_accepted_complaint_is_found_by_its_id(tmp_path):
-    found = searched(run_of(tmp_path), ["c-1"])
-    expected = zip(found["records"], found["record_clusters"], strict=True)
+    index = searched(run_of(tmp_path), ["c-1"])
+    expected = zip(index["records"], index["record_clusters"], strict=True)
     assert list(expected) == [("a-1", 0), ("a-2", None), ("a-3", None)]
 
 
@@ -39,7 +39,7 @@ def several(folder, records):
     """A run in which each of several numbers of two clusters is named by some records."""
     members = [f"phone:+1888555{n:04d}" for n in range(4)]
     rows = {
-        "entities": [entity(one) for one in members],
+        "entities": [entity(entity_id) for entity_id in members],
         "members": [member(name, f"c-{n % 2}") for n, name in enumerate(members)],
         "mentions": [
             mention(members[n], f"a-{record}") for record, named in records for n in sorted(named)
@@ -65,12 +65,12 @@ def test_as_many_records_as_there_is_room_for_are_those_that_come_first(tmp_path
             "transforms.write.parquet_files", ROW_GROUP_ROWS=size, READ_ROWS=1, MERGE_ROWS=size
         ),
     ):
-        found = searched(run, ["c-0", "c-1"])
-    shown = list(zip(found["records"], found["record_clusters"], strict=True))
+        index = searched(run, ["c-0", "c-1"])
+    shown = list(zip(index["records"], index["record_clusters"], strict=True))
     assert shown == expected[:limit]
-    assert found["more_records"] == max(len(expected) - limit, 0)
+    assert index["more_records"] == max(len(expected) - limit, 0)
 
 
 def test_nothing_is_found_of_nothing(tmp_path):
-    found = searched(several(tmp_path, []), ["c-0", "c-1"])
-    assert (found["records"], found["more_records"]) == ([], 0)
+    index = searched(several(tmp_path, []), ["c-0", "c-1"])
+    assert (index["records"], index["more_records"]) == ([], 0)

@@ -43,12 +43,12 @@ def test_top_rows_and_counts_agree_with_plain_python(tmp_path_factory, rows, fil
     kept = [row for row in rows if row["status"] != Status.VICTIM_SIDE]
     ranked = sorted(kept, key=lambda r: (-r["complaints"], -r["calls"], r["entity_id"]))
 
-    found = tables.top_rows(run, ENTITIES, ORDER, limit, columns=("reason",), where=hidden)
-    assert found["entity_id"].to_pylist() == [row["entity_id"] for row in ranked[:limit]]
-    assert found.column_names == ["complaints", "calls", "entity_id", "reason"]
+    table = tables.top_rows(run, ENTITIES, ORDER, limit, columns=("reason",), where=hidden)
+    assert table["entity_id"].to_pylist() == [row["entity_id"] for row in ranked[:limit]]
+    assert table.column_names == ["complaints", "calls", "entity_id", "reason"]
 
     counted = tables.count_by(run, ENTITIES, ("kind", "status"), hidden).to_pylist()
-    assert {(one["kind"], one["status"]): one["rows"] for one in counted} == Counter(
+    assert {(row["kind"], row["status"]): row["rows"] for row in counted} == Counter(
         (row["kind"], row["status"]) for row in kept
     )
     assert tables.count_rows(run, ENTITIES, hidden) == len(kept)
@@ -77,16 +77,16 @@ COLUMN = st.lists(st.none() | st.text("abü#:😀", max_size=3))
 
 
 def expected_places(ids, column):
-    known = {one: place for place, one in enumerate(ids)}
-    return [known.get(one, -1) for one in column]
+    known = {entity_id: place for place, entity_id in enumerate(ids)}
+    return [known.get(entity_id, -1) for entity_id in column]
 
 
 @given(IDS, COLUMN)
 def test_places_are_those_of_a_dict(ids, column):
-    found = IdIndex(pa.array(ids, pa.string()))
-    assert found.places(pa.array(column, pa.string())).tolist() == expected_places(ids, column)
+    index = IdIndex(pa.array(ids, pa.string()))
+    assert index.places(pa.array(column, pa.string())).tolist() == expected_places(ids, column)
     halves = pa.chunked_array([column[:2], column[2:]], pa.string())
-    assert found.places(halves).tolist() == expected_places(ids, column)
+    assert index.places(halves).tolist() == expected_places(ids, column)
 
 
 FILLING = [f"m{n:03d}" for n in range(200)]
@@ -101,8 +101,8 @@ def test_ids_with_the_same_hash_are_distinguished(ids, column, hashes):
     ids, column = [*ids, *FILLING], ["!", *column, "😁"]
     index = IdIndex(pa.chunked_array([ids], pa.string()))
     with mock.patch.object(tables.xxhash, "xxh3_64_intdigest", few_hashes):
-        found = index.places(pa.array(column, pa.string()))
-    assert found.tolist() == expected_places(ids, column)
+        places = index.places(pa.array(column, pa.string()))
+    assert places.tolist() == expected_places(ids, column)
 
 
 MOMENTS = [
@@ -123,9 +123,9 @@ def test_times_are_iso_8601():
 def test_lists_are_joined_and_others_stay():
     lists = pa.chunked_array([[["a", "b"], [], None, ["c"]]], pa.list_(pa.string()))
     numbers = pa.chunked_array([[1.5, None]])
-    for one in (flatten_column, flatten_column_to_seconds):
-        assert one(lists).to_pylist() == ["a; b", "", None, "c"]
-        assert one(numbers) is numbers
+    for flatten in (flatten_column, flatten_column_to_seconds):
+        assert flatten(lists).to_pylist() == ["a; b", "", None, "c"]
+        assert flatten(numbers) is numbers
 
 
 @given(st.lists(st.sampled_from([None, "a", "b", "c"])), st.integers(0, 9), st.integers(0, 9))
@@ -134,7 +134,7 @@ def test_a_piece_has_the_texts_of_its_rows_alone(column, start, count):
     put = Texts.of(pa.array(column, pa.string())).put(rows, numbers)
     codes = numbers.lists[put["n"]].tolist()
     assert [put["t"][code - 1] if code else None for code in codes] == column[rows]
-    assert sorted(put["t"]) == sorted({one for one in column[rows] if one})
+    assert sorted(put["t"]) == sorted({value for value in column[rows] if value})
 
 
 @given(st.lists(st.sampled_from(["a", "b", "z"]), min_size=1))
@@ -160,6 +160,6 @@ def test_columns_of_few_values_say_the_same_as_dictionaries(tmp_path, files):
     assert coded.cast(plain.schema).equals(plain)
     for name in ("source_org", "field"):
         known = plain[name].to_pylist()
-        differs = [at == 0 or known[at - 1] != one for at, one in enumerate(known)]
-        both = [tables.changes(one[name].fill_null("")).tolist() for one in (plain, coded)]
+        differs = [row == 0 or known[row - 1] != value for row, value in enumerate(known)]
+        both = [tables.changes(table[name].fill_null("")).tolist() for table in (plain, coded)]
         assert both[0] == differs == both[1]

@@ -51,8 +51,12 @@ def test_unknown_is_a_dash():
 
 
 def test_counts_and_times_are_written_as_people_say_them():
-    assert [quantity(one, "call") for one in (0, 1, 5020)] == ["0 calls", "1 call", "5,020 calls"]
-    assert [quantity(one, "person", "people") for one in (1, 2)] == ["1 person", "2 people"]
+    assert [quantity(number, "call") for number in (0, 1, 5020)] == [
+        "0 calls",
+        "1 call",
+        "5,020 calls",
+    ]
+    assert [quantity(number, "person", "people") for number in (1, 2)] == ["1 person", "2 people"]
     assert readable_time(datetime(2025, 6, 9, 7, 3, 59, tzinfo=UTC)) == "9 Jun 2025, 07:03 UTC"
 
 

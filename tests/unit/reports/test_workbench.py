@@ -86,12 +86,12 @@ def small_run(folder, **options):
 
 def test_same_tables_same_bytes_however_they_are_cut(tmp_path):
     made, whole = world(40)
-    found = [
+    written = [
         report_files(write_run(tmp_path / str(cut), made, cut), json.loads(json.dumps(whole)))
         for cut in (1, 3)
     ]
-    assert found[0] == found[1]
-    assert {"report/index.html", "report/data/run.js", "report/data/part-0.js"} <= found[0].keys()
+    assert written[0] == written[1]
+    assert {"report/index.html", "report/data/run.js", "report/data/part-0.js"} <= written[0].keys()
 
 
 def test_files_are_few_and_every_cluster_is_in_one(tmp_path):
@@ -101,9 +101,9 @@ def test_files_are_few_and_every_cluster_is_in_one(tmp_path):
     listed = [*rows(piece(files, "clusters")), *rows(piece(files, "singles"))]
     assert len(listed) == 400
     told = parts(files)
-    for one in listed:
-        assert one["id"] in piece(files, f"part-{one['part']}")["clusters"]
-        assert len(told[one["id"]]["members"]) == one["size"]
+    for cluster_row in listed:
+        assert cluster_row["id"] in piece(files, f"part-{cluster_row['part']}")["clusters"]
+        assert len(told[cluster_row["id"]]["members"]) == cluster_row["size"]
 
 
 def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
@@ -168,7 +168,7 @@ def test_what_only_the_union_reveals_is_with_its_cluster(tmp_path):
     files = report_files(run, whole)
     told = piece(files, "run")["joint"]
     assert (told["links"], told["merged"]) == (1, 0)
-    assert [one["sender"] for one in told["offers"]] == ["microsoft"]
+    assert [offer["sender"] for offer in told["offers"]] == ["microsoft"]
     part = parts(files)["c-1"]["joint"]
     assert part["links"] == [[ACCOUNT, PHONE]]
     assert part["saw"] == [[PHONE, [["amazon", "1", None], ["microsoft", "1", None]]]]
@@ -179,7 +179,7 @@ def test_small_counts_are_hidden(tmp_path):
     countries = [{"country": "US", "complaints": 90}, {"country": "GB", "complaints": 2}]
     made["clusters"][0]["countries"] = countries
     files = report_files(write_run(tmp_path / "r", made), whole, suppress_below=5)
-    listed = {one["id"]: one for one in rows(piece(files, "clusters"))}
+    listed = {cluster_row["id"]: cluster_row for cluster_row in rows(piece(files, "clusters"))}
     assert listed[made["clusters"][0]["cluster_id"]]["countries"] == [["US", None], ["GB", None]]
 
 
@@ -188,8 +188,8 @@ def test_a_piece_that_names_a_withheld_value_is_found(tmp_path):
     values = WithheldValues(key, read_lookup_of(key, ["phone:+12125550188"]))
     leak = encode_piece("part-0", {"clusters": {"c-1": "call 212-555-0188"}})
     harmless = encode_piece("part-1", {"at": "2025-02-05T01:08:08Z", "n": [212, 555, 188]})
-    found = count_withheld([("leak", leak), ("harmless", harmless)], values, texts_of_data)
-    assert found == {"leak": 1}
+    withheld = count_withheld([("leak", leak), ("harmless", harmless)], values, texts_of_data)
+    assert withheld == {"leak": 1}
     for sign in ("<", "`", "${", "\x1b", "\n", "\\", '"'):
         behind = encode_piece("part-0", {"said": [f"call{sign}2125550188{sign}now"]})
         assert count_withheld([("leak", behind)], values, texts_of_data) == {"leak": 1}, sign
@@ -207,10 +207,13 @@ def test_hostile_text_is_data_and_ids_are_whole(tmp_path):
     for name, content in files.items():
         if "/data/" in name:
             assert re.fullmatch(PIECE, content)
-    whole = b"".join(layer for name, one in files.items() for layer in decoded_layers(name, one))
+    whole = b"".join(
+        layer for name, content in files.items() for layer in decoded_layers(name, content)
+    )
     assert b"SECRET ROW" not in whole
     assert len(HOSTILE[-1]) == 1_000_000
-    assert max(len(one) for one in files.values()) < 20_000_000  # an id is whole in each table
+    # An id is whole in each table.
+    assert max(len(content) for content in files.values()) < 20_000_000
 
 
 @given(st.text('`${}\\a"\u2028\n0', max_size=12), st.integers(0, 9))

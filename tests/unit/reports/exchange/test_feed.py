@@ -236,7 +236,7 @@ def test_a_feed_says_no_more_of_who_contributed_than_the_log():
         log.claim(org, ((A, B), 10), only=(C,))
     content = signing.canonical_json(log.feed())
     tokens = {token(org, START) for org in MEMBERS[1:]}
-    assert all(one.encode() in content for one in tokens)
+    assert all(member_token.encode() in content for member_token in tokens)
     # Members are in it as a list alone, whatever the order of their tokens.
     assert content.count(b'"google"') == content.count(b'"contoso"') == 1
     assert b'"members":["adatum","contoso","fabrikam","google","microsoft"]' in content

@@ -55,7 +55,9 @@ def test_every_cluster_can_be_exported_in_every_format(plain_run, plain_files):
         assert nx.read_graphml(io.BytesIO(files[f"{stem}.graphml"])).number_of_nodes() == members
         assert nx.read_gexf(io.BytesIO(files[f"{stem}.gexf"])).number_of_nodes() == members
         assert files[f"{stem}.csv"].count(b"\r\n") == members + 1
-        kinds = [one["type"] for one in json.loads(files[f"{stem}.stix.json"])["objects"]]
+        kinds = [
+            stix_object["type"] for stix_object in json.loads(files[f"{stem}.stix.json"])["objects"]
+        ]
         assert kinds.count("observed-data") == members
         event = json.loads(files[f"{stem}.misp.json"])["Event"]
         assert len(event["Attribute"]) == members
@@ -80,30 +82,30 @@ def test_networkx_opens_the_graphs(files_of_two, kind):
             if name.endswith(kind):
                 graph = getattr(nx, f"read_{kind}")(io.BytesIO(data))
                 assert graph.number_of_nodes() >= 1
-                assert all("kind" in one for _, one in graph.nodes(data=True)), name
+                assert all("kind" in attributes for _, attributes in graph.nodes(data=True)), name
 
 
 def test_the_whole_graph_is_the_same_in_every_format(plain_run, plain_files):
     run, rows, whole = plain_run
-    found = report_files(run, whole) | plain_files
+    files = report_files(run, whole) | plain_files
     opened = Run.open(run)
-    nodes = pq.read_table(io.BytesIO(found["graph/nodes.parquet"]))
-    edges = pq.read_table(io.BytesIO(found["graph/edges.parquet"]))
+    nodes = pq.read_table(io.BytesIO(files["graph/nodes.parquet"]))
+    edges = pq.read_table(io.BytesIO(files["graph/edges.parquet"]))
     assert nodes.num_rows == opened.graph.number_of_nodes()
     for name in ("first_seen", "last_seen"):
         assert nodes.schema.field(name).type == edges.schema.field(name).type == TIMESTAMP
     assert edges.num_rows == opened.graph.number_of_edges() > 50
     for kind in ("graphml", "gexf"):
-        graph = getattr(nx, f"read_{kind}")(io.BytesIO(found[f"all.{kind}"]))
+        graph = getattr(nx, f"read_{kind}")(io.BytesIO(files[f"all.{kind}"]))
         if kind == "graphml":
             graph = nx.relabel_nodes(graph, nx.get_node_attributes(graph, "label"))
         assert set(graph.nodes) == set(opened.graph.nodes)
         assert {frozenset(edge) for edge in graph.edges} == {
             frozenset(e) for e in opened.graph.edges
         }
-        one = edges.to_pylist()[0]
-        kept = graph.edges[one["source"], one["target"]]
-        assert (kept["weight"], kept["accepted"]) == (one["weight"], one["accepted"])
+        edge = edges.to_pylist()[0]
+        kept = graph.edges[edge["source"], edge["target"]]
+        assert (kept["weight"], kept["accepted"]) == (edge["weight"], edge["accepted"])
     members = opened.cluster("c-00000000")
     assert len(members) == 72
     with pytest.raises(KeyError, match="no cluster"):

@@ -71,8 +71,8 @@ def problems(bundle: bytes) -> list[str]:
     options = ValidationOptions(
         strict=True, version="2.1", disabled="uuid-check", enforce_refs=True
     )
-    found = validate_string(bundle.decode(), options)
-    return [str(one) for one in [*found.errors, *found.warnings]]
+    result = validate_string(bundle.decode(), options)
+    return [str(problem) for problem in [*result.errors, *result.warnings]]
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +113,13 @@ def test_every_kind_of_member_is_strictly_valid(tmp_path):
     made = stix.stix_bundle(facts, MOMENT, "run-1")
     assert problems(made) == []
     assert again(made) == cut(made.decode())
-    kinds = [one["type"] for one in json.loads(made)["objects"]]
-    assert {one: kinds.count(one) for one in set(EVERY_KIND.values())} == {
-        one: list(EVERY_KIND.values()).count(one) for one in set(EVERY_KIND.values())
+    kinds = [stix_object["type"] for stix_object in json.loads(made)["objects"]]
+    assert {kind: kinds.count(kind) for kind in set(EVERY_KIND.values())} == {
+        kind: list(EVERY_KIND.values()).count(kind) for kind in set(EVERY_KIND.values())
     }
-    indicators = [one for one in json.loads(made)["objects"] if is_indicating(one)]
+    indicators = [
+        stix_object for stix_object in json.loads(made)["objects"] if is_indicating(stix_object)
+    ]
     ties = 2 * len(EVERY_KIND) - 1 + kinds.count("attack-pattern") + len(indicators)
     assert kinds.count("relationship") == ties
     assert b"trunk" not in made and b"acme" not in made
@@ -147,16 +149,18 @@ def test_the_marking_is_the_published_one_for_every_level(tmp_path):
         assert problems(made) == []
         objects = json.loads(made)["objects"]
         assert objects[0] == tlp_marking(level)
-        assert all(one["object_marking_refs"] == [objects[0]["id"]] for one in objects[1:])
+        assert all(
+            stix_object["object_marking_refs"] == [objects[0]["id"]] for stix_object in objects[1:]
+        )
 
 
 def test_another_run_gives_other_objects_but_the_same_observables(tmp_path):
     facts = every_kind(tmp_path / "run")
-    one, other = (
+    first_ids, second_ids = (
         {each["id"] for each in json.loads(stix.stix_bundle(facts, MOMENT, run))["objects"]}
         for run in ("run-1", "run-2")
     )
-    shared = {each.partition("--")[0] for each in one & other}
+    shared = {each.partition("--")[0] for each in first_ids & second_ids}
     assert shared == {*EVERY_KIND.values(), "identity", "marking-definition"}
 
 
@@ -173,10 +177,10 @@ def test_only_accepted_links_are_exported(run):
     (facts,) = facts_of(run, [cluster_id])
     facts.inside[0]["accepted"] = False
     ties = [
-        one
-        for one in json.loads(stix.stix_bundle(facts, MOMENT, "run-1"))["objects"]
-        if one.get("relationship_type") == "related-to"
-        and "attack-pattern" not in one["target_ref"]
+        relationship
+        for relationship in json.loads(stix.stix_bundle(facts, MOMENT, "run-1"))["objects"]
+        if relationship.get("relationship_type") == "related-to"
+        and "attack-pattern" not in relationship["target_ref"]
     ]
     assert len(ties) == len(facts.inside) - 1
 
@@ -186,14 +190,20 @@ def test_roles_of_members_have_the_common_names_of_what_they_show(tmp_path):
     roles = {phone: {"role": "callback"}, session: {"role": "operator"}}
     facts = every_kind(tmp_path / "run", roles, roles)
     objects = json.loads(stix.stix_bundle(facts, MOMENT, "run-1"))["objects"]
-    patterns = {one["id"]: one for one in objects if one["type"] == "attack-pattern"}
-    assert sorted((one["name"], *one["external_references"]) for one in patterns.values()) == [
+    patterns = {
+        pattern["id"]: pattern for pattern in objects if pattern["type"] == "attack-pattern"
+    }
+    assert sorted(
+        (pattern["name"], *pattern["external_references"]) for pattern in patterns.values()
+    ) == [
         ("Phishing for Information", {"source_name": "mitre-attack", "external_id": "T1598"}),
         ("Remote Access Tools", {"source_name": "mitre-attack", "external_id": "T1219"}),
     ]
-    tied = [one for one in objects if one.get("target_ref") in patterns]
-    assert {one["source_ref"].partition("--")[0] for one in tied} == {"infrastructure"}
-    assert len({one["description"] for one in tied}) == 2
+    tied = [relationship for relationship in objects if relationship.get("target_ref") in patterns]
+    assert {relationship["source_ref"].partition("--")[0] for relationship in tied} == {
+        "infrastructure"
+    }
+    assert len({relationship["description"] for relationship in tied}) == 2
 
 
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
@@ -237,45 +247,51 @@ def test_every_cluster_is_strictly_valid(facts, moment):
 def test_indicators_are_of_what_a_pattern_can_name_and_indicate_a_technique(tmp_path):
     facts = every_kind(tmp_path / "run")
     objects = json.loads(stix.stix_bundle(facts, MOMENT, "run-1"))["objects"]
-    by_id = {one["id"]: one for one in objects}
-    shown = {one["name"]: one for one in objects if one["type"] == "indicator"}
-    assert set(shown) == {one for one in EVERY_KIND if one.startswith(("domain", "url", "email"))}
+    by_id = {stix_object["id"]: stix_object for stix_object in objects}
+    shown = {
+        indicator["name"]: indicator for indicator in objects if indicator["type"] == "indicator"
+    }
+    assert set(shown) == {
+        entity_id for entity_id in EVERY_KIND if entity_id.startswith(("domain", "url", "email"))
+    }
     assert shown["domain:amzn-refund.support"]["pattern"] == (
         "[domain-name:value = 'amzn-refund.support']"
     )
-    assert {by_id[one["target_ref"]]["type"] for one in objects if is_indicating(one)} <= {
-        "attack-pattern"
-    }
+    assert {
+        by_id[relationship["target_ref"]]["type"]
+        for relationship in objects
+        if is_indicating(relationship)
+    } <= {"attack-pattern"}
     # A domain that lapsed can be another's in 80 days; a platform must not block that one.
-    (last,) = (one["last_seen"] for one in facts.members if one["entity_id"].startswith("domain"))
+    (last,) = (row["last_seen"] for row in facts.members if row["entity_id"].startswith("domain"))
     ends = datetime.fromisoformat(shown["domain:amzn-refund.support"]["valid_until"])
     assert ends == last + timedelta(days=80)
 
 
-def is_indicating(one):
-    return one["type"] == "relationship" and one["relationship_type"] == "indicates"
+def is_indicating(stix_object):
+    return stix_object["type"] == "relationship" and stix_object["relationship_type"] == "indicates"
 
 
 def test_requests_to_sentinel_hold_what_it_takes(tmp_path):
     rows = world(6)[0]
-    rows["members"] = [one | {"review": "reviewed"} for one in rows["members"]]
+    rows["members"] = [row | {"review": "reviewed"} for row in rows["members"]]
     run = write_run(tmp_path / "run", rows)
     members = pq.read_table(run / "members")["entity_id"].to_pylist()
-    found = RunExport(run, "run-1", MOMENT)
+    export = RunExport(run, "run-1", MOMENT)
     form = leaving_formats()["sentinel"]
-    lines = b"".join(found.whole(form)).splitlines()
+    lines = b"".join(export.whole(form)).splitlines()
     bodies = [json.loads(line) for line in lines]
     objects = [value for body in bodies for value in body["stixobjects"]]
     assert all(len(body["stixobjects"]) <= stix.SENTINEL_OBJECTS for body in bodies)
     assert {body["sourcesystem"] for body in bodies} == {"ringtrace"}
-    assert {one["type"] for one in objects} <= set(stix.SENTINEL_TYPES)
-    ids = {one["id"] for one in objects}
-    for one in objects:
-        if one["type"] == "relationship":
-            assert {one["source_ref"], one["target_ref"]} <= ids
-    named = {one["name"] for one in objects if one["type"] == "indicator"}
+    assert {stix_object["type"] for stix_object in objects} <= set(stix.SENTINEL_TYPES)
+    ids = {stix_object["id"] for stix_object in objects}
+    for stix_object in objects:
+        if stix_object["type"] == "relationship":
+            assert {stix_object["source_ref"], stix_object["target_ref"]} <= ids
+    named = {indicator["name"] for indicator in objects if indicator["type"] == "indicator"}
     assert named and named <= set(members)
-    assert len(named) == found.counts(form)[0]
+    assert len(named) == export.counts(form)[0]
 
 
 def test_a_bundle_that_is_to_be_sealed_is_checked(tmp_path):
@@ -300,20 +316,26 @@ def entry_of(entity_id, role="callback"):
     return HubEntry("ab" * 16, entity_id, role, "core", 90, 5, "2026-W10", "2026-W12", "analyst")
 
 
-@pytest.mark.parametrize("entity_id", [one for one in EVERY_KIND if not one.startswith("ip:")])
+@pytest.mark.parametrize(
+    "entity_id", [entity_id for entity_id in EVERY_KIND if not entity_id.startswith("ip:")]
+)
 def test_entries_of_a_hub_are_valid_and_withdrawn_ones_say_nothing_of_it(entity_id):
     hub, day = "0" * 64, date(2026, 3, 20)
     made = [*stix.entry_stix(hub, entry_of(entity_id), day, "TLP:AMBER", disputed=False)]
     common = stix.hub_stix(hub, "acx", "TLP:AMBER")
-    gone = [stix.withdrawn_stix(one) for one in made if "created" in one]
+    gone = [stix.withdrawn_stix(stix_object) for stix_object in made if "created" in stix_object]
     for objects in (made, gone):
         bundle = {"type": "bundle", "id": f"bundle--{'0' * 8}-0000-4000-8000-{'0' * 12}"}
         text = json.dumps(bundle | {"objects": [*common, *objects]})
         stix2.parse(text, allow_custom=True)
-        found = validate_string(text, ValidationOptions(version="2.1"))
-        assert found.is_valid, [str(error) for error in found.errors]
+        result = validate_string(text, ValidationOptions(version="2.1"))
+        assert result.is_valid, [str(error) for error in result.errors]
     # Of ids that stay nobody guesses the value: those of another identifier are the same.
-    other = stix.entry_stix(hub, entry_of("domain:other.example"), day, "TLP:AMBER", disputed=False)
-    assert {one["id"] for one in gone} <= {one["id"] for one in other}
+    other_objects = stix.entry_stix(
+        hub, entry_of("domain:other.example"), day, "TLP:AMBER", disputed=False
+    )
+    assert {stix_object["id"] for stix_object in gone} <= {
+        stix_object["id"] for stix_object in other_objects
+    }
     value = entity_id.partition(":")[2]
     assert value not in json.dumps(gone) and stix_observable(entity_id)["id"] not in str(gone)

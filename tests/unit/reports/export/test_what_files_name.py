@@ -141,7 +141,10 @@ def test_exports_name_core_members_and_count_the_rest(tmp_path):
     )
     graph = nx.read_graphml(io.BytesIO(files["c-1.graphml"]))
     assert graph.graph["members_left_out"] == 1
-    marked = {one["label"]: (one["tier"], one["review"]) for _, one in graph.nodes(data=True)}
+    marked = {
+        attributes["label"]: (attributes["tier"], attributes["review"])
+        for _, attributes in graph.nodes(data=True)
+    }
     assert marked == {PHONE: ("core", "reviewed"), ACCOUNT: ("core", "unreviewed")}
     assert nx.read_graphml(io.BytesIO(files["all.graphml"])).graph["members_left_out"] == 4
     assert b"<description>2 identifiers are left out" in files["c-2.gexf"]
@@ -159,10 +162,12 @@ def test_stix_and_misp_name_those_alone_that_were_reviewed(tmp_path):
     files = export_files(*liars_run(tmp_path / "r"), CLUSTERS)
     for name, values, left_out in (("c-1", ["+18885550123"], 2), ("c-2", [], 2), ("c-4", [], 1)):
         bundle = json.loads(files[f"{name}.stix.json"])["objects"]
-        seen = [one for one in bundle if one["type"] == "observed-data"]
-        assert [one["value"] for one in bundle if "value" in one] == values
+        seen = [stix_object for stix_object in bundle if stix_object["type"] == "observed-data"]
+        assert [stix_object["value"] for stix_object in bundle if "value" in stix_object] == values
         assert len(seen) == len(values)
-        (note,) = (one["content"] for one in bundle if one["type"] == "note")
+        (note,) = (
+            stix_object["content"] for stix_object in bundle if stix_object["type"] == "note"
+        )
         assert f"{left_out} of the identifiers are left out" in note
         event = MISPEvent()
         event.load(files[f"{name}.misp.json"].decode())
@@ -183,7 +188,7 @@ def test_ones_own_files_name_all_and_mark_each(tmp_path):
         read = getattr(nx, f"read_{kind}")
         graph = read(io.BytesIO(files[f"all.{kind}"]))
         assert (
-            sorted(one["tier"] for _, one in graph.nodes(data=True))
+            sorted(attributes["tier"] for _, attributes in graph.nodes(data=True))
             == ["core"] * 3 + ["verify"] * 4
         )
     # An analyst's own export names nobody unreviewed in a format for others' platforms.
@@ -202,21 +207,19 @@ def test_a_redacted_copy_names_core_members_alone(tmp_path):
         assert name in seen
     told = piece(files, "run")
     assert told["redacted"] and not {"decisions", "contested"} & told.keys()
-    found = parts(files)
-    assert {one: facts["left_out"] for one, facts in found.items() if facts["left_out"]} == {
-        "c-1": 1,
-        "c-2": 2,
-        "c-3": 1,
-    }
-    assert [one["review"] for one in found["c-1"]["members"]] == ["reviewed", "unreviewed"]
+    clusters = parts(files)
+    assert {
+        cluster_id: facts["left_out"] for cluster_id, facts in clusters.items() if facts["left_out"]
+    } == {"c-1": 1, "c-2": 2, "c-3": 1}
+    assert [row["review"] for row in clusters["c-1"]["members"]] == ["reviewed", "unreviewed"]
     table = pq.read_table(io.BytesIO(files["graph/edges.parquet"]))
     assert table["target"].to_pylist() == [PHONE]
 
 
 @pytest.mark.parametrize("redact", [False, True])
 def test_a_report_says_how_well_each_member_is_attested(tmp_path, redact):
-    found = parts(report_files(*liars_run(tmp_path / "r"), redact=redact))
-    members = {one["id"]: one for facts in found.values() for one in facts["members"]}
+    clusters = parts(report_files(*liars_run(tmp_path / "r"), redact=redact))
+    members = {row["id"]: row for facts in clusters.values() for row in facts["members"]}
     told = ("tier", "review", "reporters", "robustness")
     assert [members[PHONE][name] for name in told] == ["core", "reviewed", 4, 3]
     assert (STRANGERS[0] in members) is (not redact)

@@ -19,13 +19,13 @@ def facts_of(folder, ids, links, status="confirmed"):
     return gather_facts(write_run(folder / "run", tables), ["c-1"])[0]
 
 
-def obstacles(facts, **given):
+def obstacles(facts, **options):
     policy = {"bridge_side": 2, "small_cluster": 3}
-    return blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), policy, **given)
+    return blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), policy, **options)
 
 
 def codes(facts):
-    return [one.code for one in obstacles(facts)]
+    return [obstacle.code for obstacle in obstacles(facts)]
 
 
 A, B, C, D, E, F = (f"phone:+1888555010{n}" for n in range(6))
@@ -41,10 +41,10 @@ def test_what_a_decision_alone_puts_beside_the_others_is_refused_and_names_who_d
     made = {"kind": "must_link", "decision_id": "m-1", "author": "Eve"}
     ends = [{"entity_a": C, "entity_b": D}, {"entity_a": C, "entity_b": "phone:+1"}]
     facts = facts_of(tmp_path, [A, B, C, D, E, F], [*RING, (D, E), (E, F), (D, F)])
-    (one,) = obstacles(facts, decided=[made | end for end in ends])
-    assert one.code == "no_link" and one.answerable
-    assert "no record links 3 of the 6 members to name to the others" in one.text
-    assert one.text.count("m-1 by Eve") == 1
+    (obstacle,) = obstacles(facts, decided=[made | end for end in ends])
+    assert obstacle.code == "no_link" and obstacle.answerable
+    assert "no record links 3 of the 6 members to name to the others" in obstacle.text
+    assert obstacle.text.count("m-1 by Eve") == 1
     lone = facts_of(tmp_path / "lone", [A, B, C, D], RING)
     assert codes(lone) == ["no_link"]
     assert codes(facts_of(tmp_path / "epochs", [A, B, C, f"{A}#2"], RING)) == []
@@ -53,14 +53,14 @@ def test_what_a_decision_alone_puts_beside_the_others_is_refused_and_names_who_d
 @pytest.mark.parametrize("status", ["candidate", "anything"])
 def test_without_a_confirmation_nobody_can_answer(tmp_path, status):
     facts = facts_of(tmp_path, [A, B, C], RING, status)
-    (one,) = obstacles(facts)
-    assert one.code == "not_confirmed" and not one.answerable
+    (obstacle,) = obstacles(facts)
+    assert obstacle.code == "not_confirmed" and not obstacle.answerable
 
 
 def test_what_is_disputed_never_leaves_whoever_answers(tmp_path):
     facts = facts_of(tmp_path, [A, B, C], RING, "disputed")
-    (one,) = obstacles(facts)
-    assert one.code == "disputed" and not one.answerable
+    (obstacle,) = obstacles(facts)
+    assert obstacle.code == "disputed" and not obstacle.answerable
 
 
 @pytest.mark.parametrize("known", ["phone:+18882804331", "domain:amazon.com"])
@@ -84,11 +84,11 @@ def test_two_parts_on_one_link_are_refused_and_a_loose_end_is_not(tmp_path):
 def test_links_that_were_not_accepted_hold_nothing(tmp_path):
     facts = facts_of(tmp_path, [A, B, C, D], [*RING, (C, D), (A, D)])
     assert blocking_checks.find_bridges(facts) == []
-    next(one for one in facts.inside if {one["entity_a"], one["entity_b"]} == {A, D})[
+    next(row for row in facts.inside if {row["entity_a"], row["entity_b"]} == {A, D})[
         "accepted"
     ] = False
-    (one,) = blocking_checks.find_bridges(facts)
-    assert one.side == [D]
+    (bridge,) = blocking_checks.find_bridges(facts)
+    assert bridge.side == [D]
 
 
 def test_a_void_offer_stops_it_whoever_answers(tmp_path):
@@ -97,5 +97,5 @@ def test_a_void_offer_stops_it_whoever_answers(tmp_path):
     facts = case_of(tmp_path / "run", rows()).facts
     offered = [{"contributor": "fcc", "tlp": "TLP:GREEN", "offer": digest} for digest in "ab"]
     partners = blocking_checks.PartnerEvidence(offered, void={"a": "revoked"})
-    (one,) = obstacles(facts, partners=partners)
-    assert one.code == "void_offer" and not one.answerable and "fcc" in one.text
+    (obstacle,) = obstacles(facts, partners=partners)
+    assert obstacle.code == "void_offer" and not obstacle.answerable and "fcc" in obstacle.text

@@ -111,17 +111,17 @@ def test_no_sentence_is_in_the_code(tmp_path):
     text = (home / "recipient.toml").read_text()
     (home / "recipient.toml").write_text(f'language = "zz"\nnexus = "Exampland"\n{text}')
     kept = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{\w+\}|[A-Za-z]")
-    change = lambda text: kept.sub(lambda one: one[0] if one[0][0] == "{" else "ж", text)  # noqa: E731
+    change = lambda text: kept.sub(lambda match: match[0] if match[0][0] == "{" else "ж", text)  # noqa: E731
     write_language(tmp_path / "own/languages/zz", change)
     chosen = reference.load_reference("xx-fraud", str(tmp_path / "own"))
     of_recipient = " ".join(
         [*map(str, chosen.recipient.values()), str(chosen.offences), str(chosen.scale)]
     )
     months = chosen.language.form["months"]
-    known = {one.lower() for one in [*NAMES, *months, *re.findall(r"\w+", of_recipient)]}
+    known = {word.lower() for word in [*NAMES, *months, *re.findall(r"\w+", of_recipient)]}
     for path, text in texts_of(package_of(full_case(tmp_path / "run", chosen))).items():
-        found = re.findall(r"[A-Za-z][A-Za-z-]{2,}", text)
-        assert not {one for one in found if one.lower() not in known}, path
+        words = re.findall(r"[A-Za-z][A-Za-z-]{2,}", text)
+        assert not {word for word in words if word.lower() not in known}, path
 
 
 ENGLISH = frozenset(
@@ -161,7 +161,9 @@ def test_no_english_is_left_in_a_document(tmp_path, code):
 
 @pytest.mark.parametrize("code", LANGUAGES.values())
 def test_every_sentence_of_a_language_is_translated(code):
-    recipient = next(one for one, language in LANGUAGES.items() if language == code)
+    recipient = next(
+        recipient_code for recipient_code, language in LANGUAGES.items() if language == code
+    )
     language, english = reference.load_reference(recipient).language, reference.english()
     same = [
         key
@@ -169,7 +171,7 @@ def test_every_sentence_of_a_language_is_translated(code):
         if forms[0] == english.messages[key][0]
         and re.search(r"[a-z]{3}", re.sub(r"\{\w+\}", "", forms[0]))
     ]
-    assert {english.messages[one][0] for one in same} <= SAME
+    assert {english.messages[message][0] for message in same} <= SAME
 
 
 SAME = {"WhatsApp", "Telegram", "Zelle", "PayPal", "Wallet", "wallet", "Domain", "domain"} | {
@@ -202,7 +204,7 @@ def test_a_statute_says_where_its_text_was_read_if_not_at_its_source(tmp_path, c
     chosen = reference.load_reference(code)
     elsewhere = [offence["read_at"] for offence in chosen.offences if offence.get("read_at")]
     page = package_of(full_case(tmp_path / "run", chosen))["data/referral.html"].decode()
-    assert elsewhere and all(one in page for one in elsewhere)
+    assert elsewhere and all(read_at in page for read_at in elsewhere)
 
 
 def own_language(folder, *changes):

@@ -41,8 +41,8 @@ MORE_EVIL = [*EVIL_ANYWHERE, "@SUM(1+1)*cmd|' /C calc'!A0"]
 def test_hostile_texts_stay_text_in_every_file(tmp_path, evil):
     ids = [f"handle:telegram:{evil}", *IDS[1:]]
     tables = rows(ids, name=evil, brands=[evil], orgs=["amazon", evil])
-    for one in tables["links"]:
-        one["reason"] = evil
+    for link_row in tables["links"]:
+        link_row["reason"] = evil
     override = blocking_checks.Override(evil, evil)
     files = package_of(case_of(tmp_path / "run", tables, override=override))
     assert bagit.Bag(str(written(tmp_path / "bag", files))).validate()
@@ -63,15 +63,15 @@ def test_hostile_texts_stay_text_in_every_file(tmp_path, evil):
 def test_the_page_asks_nothing_of_the_network_and_runs_nothing(plain_files):
     page = Page(plain_files["data/referral.html"].decode())
     policies = [
-        one["content"]
-        for tag, one in page.elements
-        if tag == "meta" and one.get("http-equiv") == "Content-Security-Policy"
+        attributes["content"]
+        for tag, attributes in page.elements
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
     ]
     assert len(policies) == 1 and policies[0].startswith("default-src 'none'; style-src 'sha256-")
     assert not {tag for tag, _ in page.elements} & {"script", "img", "link", "iframe", "object"}
-    assert not any("src" in one or "style" in one for _, one in page.elements)
-    links = [one["href"] for tag, one in page.elements if tag == "a"]
-    assert links and all(one.startswith("#") for one in links)
+    assert not any("src" in attributes or "style" in attributes for _, attributes in page.elements)
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    assert links and all(target.startswith("#") for target in links)
 
 
 def test_the_same_case_gives_the_same_bytes_and_key_and_time_change_the_seal_alone(
@@ -81,8 +81,8 @@ def test_the_same_case_gives_the_same_bytes_and_key_and_time_change_the_seal_alo
     assert package_of(case) == files
     key = signing.make_signing_key()
     for sealer in (SEALER._replace(key=key), SEALER._replace(when="2024-05-02T00:00:00Z")):
-        other = package.package_files(case, {"ringtrace": "0"}, sealer)
-        assert {path for path in files if files[path] != other[path]} == {
+        other_files = package.package_files(case, {"ringtrace": "0"}, sealer)
+        assert {path for path in files if files[path] != other_files[path]} == {
             "seal.json",
             "seal.json.sig",
             "seal.json.tsq",
@@ -120,8 +120,8 @@ def test_caller_ids_alone_are_counted_and_named_nowhere(tmp_path):
 
 def test_the_exculpatory_section_names_thin_evidence(tmp_path):
     tables = rows()
-    for one in tables["mentions"]:
-        one["confidence"] = 0.4
+    for row in tables["mentions"]:
+        row["confidence"] = 0.4
     tables["entities"][0]["complaints"] = 1
     page = package_of(case_of(tmp_path / "run", tables))["data/referral.html"].decode()
     assert f"{len(IDS)} identifiers were only ever read with doubt" in page
@@ -183,7 +183,7 @@ STRANGER, UNREVIEWED, OUTSIDE = (
 )
 
 
-def liars_case(folder, **given):
+def liars_case(folder, **options):
     """A case in whose cluster one complaint put a stranger, and where one member is unreviewed."""
     tables = rows(
         complaints=4, victims=4, name="jane.roe@gmail.com (call_jane)", brands=["call_jane"]
@@ -237,7 +237,7 @@ def liars_case(folder, **given):
         mention(IDS[0], "A-1", also_read_as="+18885550132", field="narrative", start=0, end=9),
     ]
     tables["clusters"][0] |= {"complaints": 5, "victims": 4}
-    return case_of(folder, tables, excerpts=partial(kept_narratives, folder), **given)
+    return case_of(folder, tables, excerpts=partial(kept_narratives, folder), **options)
 
 
 def naming(files, *words):
@@ -271,7 +271,7 @@ def test_only_reviewed_core_members_are_named_and_the_rest_is_counted(tmp_path):
         "exhibits/02-identifiers.csv",
     ):
         assert naming({path: files[f"data/{path}"]}, "+18885550123") == [path]
-    requests = {path: one for path, one in files.items() if "/requests/" in path}
+    requests = {path: content for path, content in files.items() if "/requests/" in path}
     assert (
         len(naming(requests, *(entity_id.rpartition(":")[2] for entity_id in IDS)))
         == len(requests)
@@ -296,8 +296,8 @@ def test_a_member_is_named_by_override_with_who_answers_and_why(tmp_path):
 
 def test_a_cluster_of_nobody_to_name_is_refused_whoever_answers(tmp_path):
     tables = rows()
-    for one in tables["members"]:
-        one["review"] = "unreviewed"
+    for row in tables["members"]:
+        row["review"] = "unreviewed"
     (stop,) = case_of(tmp_path / "run", tables).obstacles
     assert stop.code == "nothing_reviewed" and not stop.answerable
 
@@ -307,7 +307,7 @@ def test_members_that_only_a_left_out_one_ties_stop_it(tmp_path):
     middle = tables["members"][0]["entity_id"]
     tables["members"][0]["review"] = "unreviewed"
     tables["links"] = [
-        one for one in tables["links"] if middle in (one["entity_a"], one["entity_b"])
+        row for row in tables["links"] if middle in (row["entity_a"], row["entity_b"])
     ]
     case = case_of(tmp_path / "run", tables)
     assert [(obstacle.code, obstacle.answerable) for obstacle in case.obstacles] == [

@@ -36,9 +36,9 @@ def test_ten_recipients_ship_at_least():
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_recipient_has_offences_asks_and_its_certificates(code):
-    one = reference.load_reference(code)
-    assert one.offences and one.recipient["asks"]
-    assert list(one.certificates) == one.recipient["certificates"]
+    chosen = reference.load_reference(code)
+    assert chosen.offences and chosen.recipient["asks"]
+    assert list(chosen.certificates) == chosen.recipient["certificates"]
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -47,7 +47,7 @@ def test_the_digest_of_every_file_is_recorded(code):
     home = files("reports.referral")
     assert {f"recipients/{code}/{name}.toml" for name in ("recipient", "offences")} < set(digests)
     assert set(reference.SHARED_FILES) < set(digests)
-    assert any(re.fullmatch(r"languages/[\w-]+/messages.toml", one) for one in digests)
+    assert any(re.fullmatch(r"languages/[\w-]+/messages.toml", path) for path in digests)
     for name, digest in digests.items():
         file = home / name if "/" in name else home / "data" / name
         assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
@@ -55,8 +55,14 @@ def test_the_digest_of_every_file_is_recorded(code):
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_row_has_a_public_source_and_a_day(code):
-    one = reference.load_reference(code)
-    for row in [one.recipient, *one.offences, *one.clocks, *one.providers, one.scale]:
+    chosen = reference.load_reference(code)
+    for row in [
+        chosen.recipient,
+        *chosen.offences,
+        *chosen.clocks,
+        *chosen.providers,
+        chosen.scale,
+    ]:
         assert re.fullmatch(r"https://\S+", row["source"])
         assert re.fullmatch(r"20\d\d-\d\d-\d\d", row["date"])
 
@@ -76,8 +82,8 @@ def test_every_known_element_is_one_that_the_package_speaks_to(tmp_path):
     ],
 )
 def test_words_of_icd_203(share, word):
-    one = reference.load_reference("us-fbi-ic3")
-    assert one.likelihood_wording(share).startswith(f"{word} (")
+    chosen = reference.load_reference("us-fbi-ic3")
+    assert chosen.likelihood_wording(share).startswith(f"{word} (")
 
 
 @pytest.mark.parametrize(
@@ -88,10 +94,10 @@ def test_words_of_the_phia_yardstick_and_its_gaps(share, word):
 
 
 def test_the_clock_of_a_country_goes_before_the_general_one():
-    one = reference.load_reference("us-fbi-ic3")
-    assert one.retention_clock("carrier", "US")["months"] == 18
-    assert one.retention_clock("carrier", "FR")["country"] == "*"
-    assert one.retention_clock("no such class", "US")["preserve"] == "ask at once"
+    chosen = reference.load_reference("us-fbi-ic3")
+    assert chosen.retention_clock("carrier", "US")["months"] == 18
+    assert chosen.retention_clock("carrier", "FR")["country"] == "*"
+    assert chosen.retention_clock("no such class", "US")["preserve"] == "ask at once"
 
 
 POLICY = """tlp = "red"
@@ -273,7 +279,7 @@ def test_another_authoritys_case_number_stays_in_the_house(tmp_path):
     case = case_of(tmp_path, rows(), recipient="in-cbi", file=file)
     files = package_of(case)
     assert "CCU-114" in files["data/referral.html"].decode()
-    assert not [one for one, content in files.items() if b"I-2026-9" in content]
+    assert not [path for path, content in files.items() if b"I-2026-9" in content]
     memo = str(counsel.counsel_payload(case, files, "", {})[0])
     assert "Case numbers that stay here" in memo and "us-fbi-ic3" in memo
 
@@ -386,7 +392,7 @@ def test_a_letter_in_chinese_has_its_letters_in_the_pdf(tmp_path, monkeypatch):
     words = ["pdffonts", str(tmp_path / "a.pdf")]
     told = subprocess.run(words, capture_output=True, check=True, text=True).stdout
     fonts = [line for line in told.splitlines() if "NotoSansSC" in line]
-    assert fonts and all("yes yes" in one for one in fonts), "embedded, as subsets"
+    assert fonts and all("yes yes" in line for line in fonts), "embedded, as subsets"
     assert b"NotoSansSC" in files["data/referral.pdf"], "the whole document is in its language"
     font = {"package": "no_such_package", "file": "another.ttf", "extra": "chinese"}
     monkeypatch.setitem(case.language.form, "font", font)

@@ -16,8 +16,8 @@ MOMENT = datetime(2024, 8, 31, 12, tzinfo=UTC)
     [({"months": 6}, (2025, 2, 28)), ({"months": 4}, (2024, 12, 31)), ({"days": 7}, (2024, 9, 7))],
 )
 def test_clocks_run_by_the_calendar(clock, end):
-    found = retention_end(MOMENT, clock)
-    assert (found.year, found.month, found.day) == end
+    kept_until = retention_end(MOMENT, clock)
+    assert (kept_until.year, kept_until.month, kept_until.day) == end
 
 
 def test_no_period_is_no_end():
@@ -36,17 +36,21 @@ def test_every_member_is_asked_about_once(tmp_path):
 def letters(case):
     """The letters of a case by path, without those to ad platforms."""
     files = package_of(case)
-    return {path: one.decode() for path, one in files.items() if path.startswith("data/requests/")}
+    return {
+        path: content.decode()
+        for path, content in files.items()
+        if path.startswith("data/requests/")
+    }
 
 
 def test_letters_are_in_the_order_of_clock_and_confidence(tmp_path):
     tables = rows()
-    for one, confidence in zip(tables["members"], (0.7, 0.9, 0.6, 0.8, 0.95), strict=True):
-        one["confidence"] = confidence
+    for row, confidence in zip(tables["members"], (0.7, 0.9, 0.6, 0.8, 0.95), strict=True):
+        row["confidence"] = confidence
     case = case_of(tmp_path / "run", tables)
-    found = [(group.priority(case.moment), group.confidence) for group in case.groups]
-    order = [(PRIORITIES.index(priority), -confidence) for priority, confidence in found]
-    assert order == sorted(order) and found[0] == ("at once", 0.95)
+    ranked = [(group.priority(case.moment), group.confidence) for group in case.groups]
+    order = [(PRIORITIES.index(priority), -confidence) for priority, confidence in ranked]
+    assert order == sorted(order) and ranked[0] == ("at once", 0.95)
 
 
 def test_an_account_that_was_paid_of_late_comes_at_once(tmp_path):
@@ -85,7 +89,7 @@ SEPARATE = [
 def test_no_letter_shows_one_institution_anothers_accounts(tmp_path):
     roles = ["payee"] * 5 + ["callback"] * 2 + ["lure_site"] * 4 + ["payee"] * 2
     drafts = letters(case_of(tmp_path / "run", rows(SEPARATE, roles)))
-    values = [one.rpartition(":")[2] for one in SEPARATE]
+    values = [entity_id.rpartition(":")[2] for entity_id in SEPARATE]
     named = {path: [value for value in values if value in text] for path, text in drafts.items()}
     assert sorted(map(len, named.values())) == [1] * len(SEPARATE)
     whole = "\n".join(drafts.values())
@@ -109,9 +113,9 @@ def test_no_letter_shows_one_institution_anothers_accounts(tmp_path):
 def test_a_letter_goes_to_who_keeps_the_records(tmp_path, entity_id, to):
     case = case_of(tmp_path / "run", rows([*IDS[:4], entity_id], ROLES))
     (group,) = (
-        one
-        for one in case.groups
-        if entity_id in (member.member["entity_id"] for member in one.members)
+        group
+        for group in case.groups
+        if entity_id in (member.member["entity_id"] for member in group.members)
     )
     assert group.provider.name.startswith(to)
     assert bool(group.provider.doubt) == ("to be confirmed" in to)

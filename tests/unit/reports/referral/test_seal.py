@@ -27,14 +27,14 @@ def tree_hash(leaves):
 
 @given(st.lists(st.binary(max_size=5), max_size=70))
 def test_the_root_is_that_of_rfc_6962(data):
-    assert seal.merkle_tree_hash([seal.merkle_leaf(one) for one in data]) == tree_hash(data)
+    assert seal.merkle_tree_hash([seal.merkle_leaf(content) for content in data]) == tree_hash(data)
 
 
 def test_a_known_root():
     """Of the test vectors of Certificate Transparency: one empty leaf, and the first two."""
-    one = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    empty_root = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     two = "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
-    assert seal.merkle_tree_hash([seal.merkle_leaf(b"")]).hex() == one
+    assert seal.merkle_tree_hash([seal.merkle_leaf(b"")]).hex() == empty_root
     assert seal.merkle_tree_hash([seal.merkle_leaf(b""), seal.merkle_leaf(b"\0")]).hex() == two
 
 

@@ -120,7 +120,10 @@ def test_a_thin_leaf_makes_no_mule_of_what_it_hangs_on(tmp_path):
 def test_what_two_established_identifiers_hang_on_is_said(tmp_path):
     tables = rows()
     middle, others = IDS[0], IDS[1:]
-    pairs = [(middle, other) for other in others] + [(others[0], others[1]), (others[2], others[3])]
+    pairs = [(middle, neighbour) for neighbour in others] + [
+        (others[0], others[1]),
+        (others[2], others[3]),
+    ]
     tables["links"] = [link(a, b) for a, b in pairs]
     case = case_of(tmp_path / "run", tables)
     number = case.number[middle]
@@ -202,7 +205,7 @@ def test_totals_of_two_organisations_say_which_are_one_sided(tmp_path):
     ]
 
 
-def joint_case(folder, **given):
+def joint_case(folder, **options):
     """A case of Amazon's with an offer of Microsoft's, whose evidence counts seven people."""
     tables = rows()
     for row in (tables["members"][0], tables["entities"][0]):
@@ -216,7 +219,7 @@ def joint_case(folder, **given):
     records = replace(case.records, offered=[offered])
     row = case.row | {"victims": 10}
     records = replace(records, facts=replace(case.facts, row=row))
-    return replace(case, records=records, cluster_victims=10, **given)
+    return replace(case, records=records, cluster_victims=10, **options)
 
 
 def test_the_table_of_organisations_adds_up_and_agrees_with_the_summary(tmp_path):
@@ -264,7 +267,8 @@ def test_a_cluster_larger_than_the_timeline_can_be_referred(tmp_path):
 def test_a_senders_address_is_no_caller_id(tmp_path):
     tables = rows()
     tables["mentions"] += [
-        mention(one, "A-0", role="caller_id", field="emails[0]") for one in (IDS[0], IDS[4])
+        mention(entity_id, "A-0", role="caller_id", field="emails[0]")
+        for entity_id in (IDS[0], IDS[4])
     ]
     case = case_of(tmp_path / "run", tables)
     page = page_of(case)
@@ -311,10 +315,10 @@ def test_a_handover_says_both_days_and_how_near_they_are(tmp_path):
     tables["mentions"] += [
         mention(after, f"A-{n}", observed_at=START + timedelta(days=n)) for n in (1, 2)
     ]
-    for one, first, last in ((IDS[0], 0, 1), (after, 1, 2)):
+    for entity_id, first, last in ((IDS[0], 0, 1), (after, 1, 2)):
         for name in ("members", "entities"):
             for row in tables[name]:
-                if row["entity_id"] == one:
+                if row["entity_id"] == entity_id:
                     row["first_seen"] = START + timedelta(days=first)
                     row["last_seen"] = START + timedelta(days=last, hours=3)
     case = case_of(tmp_path / "run", tables)
@@ -355,14 +359,14 @@ def test_nothing_leaves_the_page_and_no_number_or_day_is_broken(tmp_path, code):
     text = ""
     for page in pages:
         words = page.get_textpage()
-        right = max(words.get_rect(at)[2] for at in range(words.count_rects()))
+        right = max(words.get_rect(number)[2] for number in range(words.count_rects()))
         assert right <= page.get_width() - pdf.MARGIN + 8
         text += words.get_text_range()
         words.close()
     pages.close()
     table = text.partition(long.rpartition(":")[2])[2][:2_000]
     assert case.number_of(long) in table
-    member = next(one for one in case.facts.members if one["entity_id"] == long)
+    member = next(row for row in case.facts.members if row["entity_id"] == long)
     assert f"{member['first_seen']:%Y-%m-%d}" in table
 
 
@@ -387,8 +391,8 @@ def test_an_identifier_is_said_as_its_keeper_says_it(entity_id, words):
 
 def test_nobody_is_said_to_pose_as_anybody_where_no_record_says_so(tmp_path):
     tables = rows()
-    for one in tables["complaints"]:
-        one["impersonation"] = None
+    for row in tables["complaints"]:
+        row["impersonation"] = None
     page = page_of(case_of(tmp_path / "run", tables))
     assert "No record names a brand that callers posed as" in page
     assert "Impersonation" not in page and "Pretext" not in page
@@ -402,7 +406,9 @@ def test_the_bundle_counts_as_the_document_does(tmp_path):
     tables["entities"].append(entity(LEAF))
     tables["mentions"].append(mention(LEAF, "A-9"))
     bundle = json.loads(package_of(case_of(tmp_path / "run", tables))["data/cluster.stix.json"])
-    (about,) = [one for one in bundle["objects"] if one["type"] == "infrastructure"]
+    (about,) = [
+        stix_object for stix_object in bundle["objects"] if stix_object["type"] == "infrastructure"
+    ]
     # The fourth complaint names the one that is left out alone.
     assert "3 complaints and 0 calls report" in about["description"]
     assert f"named here: {len(IDS)}." in about["description"]

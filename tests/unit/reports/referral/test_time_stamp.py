@@ -89,20 +89,20 @@ def roots(authority):
     return seal.load_authorities(authority.root.read_bytes())
 
 
-def checked(package, token, given):
+def checked(package, token, certificates):
     (package / seal.TOKEN_FILE).write_bytes(token)
-    result = verify_package(package, [KEY.public_key()], given)
+    result = verify_package(package, [KEY.public_key()], certificates)
     return result, [(finding.path, finding.what) for finding in result.findings]
 
 
 def test_it_holds_by_its_authority_and_only_by_that(authority, package, token, tmp_path):
-    result, found = checked(package, token, roots(authority))
-    assert result.holds and found == []
+    result, findings = checked(package, token, roots(authority))
+    assert result.holds and findings == []
     assert result.time_stamp.checked and result.time_stamp.by == "CN=Stamps"
     assert result.time_stamp.text.endswith("its signature and certificates hold")
-    result, found = checked(package, token, roots(Authority(tmp_path / "other")))
-    ((path, what),) = found
-    assert path == seal.TOKEN_FILE and "is not valid by the given authority" in what
+    result, findings = checked(package, token, roots(Authority(tmp_path / "other")))
+    ((path, problem),) = findings
+    assert path == seal.TOKEN_FILE and "is not valid by the given authority" in problem
 
 
 def test_without_an_authority_the_text_states_that_nothing_was_checked(package, token):
@@ -113,23 +113,23 @@ def test_without_an_authority_the_text_states_that_nothing_was_checked(package, 
 
 
 def test_an_altered_one_and_one_of_another_seal(authority, package, token):
-    other = authority.stamp(seal.time_stamp_query(b"another seal"))
-    for given in ([], roots(authority)):
-        assert checked(package, other, given)[1] == [
+    other_stamp = authority.stamp(seal.time_stamp_query(b"another seal"))
+    for certificates in ([], roots(authority)):
+        assert checked(package, other_stamp, certificates)[1] == [
             (seal.TOKEN_FILE, "is not a time stamp of this seal")
         ]
-        assert checked(package, b"0...", given)[1] == [(seal.TOKEN_FILE, UNREADABLE)]
+        assert checked(package, b"0...", certificates)[1] == [(seal.TOKEN_FILE, UNREADABLE)]
         empty = "is empty: there is no time stamp in it"
-        assert checked(package, b"", given)[1] == [(seal.TOKEN_FILE, empty)]
-    for at in range(0, len(token), 97):
+        assert checked(package, b"", certificates)[1] == [(seal.TOKEN_FILE, empty)]
+    for position in range(0, len(token), 97):
         broken = bytearray(token)
-        broken[at] ^= 0x10
+        broken[position] ^= 0x10
         try:
-            result, found = checked(package, bytes(broken), roots(authority))
+            result, findings = checked(package, bytes(broken), roots(authority))
         except Exception as error:
-            pytest.fail(f"byte {at}: {error!r}")
+            pytest.fail(f"byte {position}: {error!r}")
         # What nobody signed and nobody reads may differ: the text of a status, a spare certificate.
-        assert found or result.time_stamp.by == "CN=Stamps"
+        assert findings or result.time_stamp.by == "CN=Stamps"
 
 
 def test_one_that_was_asked_for_must_be_there(authority, package):
@@ -154,8 +154,8 @@ def test_the_command_prints_it(authority, package, token, tmp_path, capsys):
 
 def test_without_the_package_nothing_is_claimed(package, token, monkeypatch):
     monkeypatch.setitem(sys.modules, "rfc3161_client", None)
-    result, found = checked(package, token, [])
-    assert found == [] and not result.time_stamp.checked
+    result, findings = checked(package, token, [])
+    assert findings == [] and not result.time_stamp.checked
     assert f"was not checked: {install_command('referral')}" in result.time_stamp.text
     assert checked(package, b"0...", [])[1] == [
         (seal.TOKEN_FILE, "is not a time stamp of this seal")

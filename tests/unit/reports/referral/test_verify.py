@@ -46,10 +46,10 @@ def test_a_package_as_it_was_made_holds(package, files):
 @given(data=st.data())
 def test_any_altered_byte_is_named_with_its_place(package, files, data):
     name = data.draw(st.sampled_from(sorted(file for file in files if files[file])))
-    at = data.draw(st.integers(0, len(files[name]) - 1))
+    position = data.draw(st.integers(0, len(files[name]) - 1))
     flip = data.draw(st.integers(1, 255))
     content = bytearray(files[name])
-    content[at] ^= flip
+    content[position] ^= flip
     (package / name).write_bytes(content)
     try:
         result = verify_package(package, [PUBLIC])
@@ -57,10 +57,10 @@ def test_any_altered_byte_is_named_with_its_place(package, files, data):
         (package / name).write_bytes(files[name])
     assert not result.holds
     if name not in seal.UNSEALED:
-        (one,) = result.findings
-        assert one.path == name
-        start, end = (int(word) for word in one.what.split(" bytes ")[1].split(" to "))
-        assert start <= at <= end < len(content) and end - start < seal.CHUNK
+        (finding,) = result.findings
+        assert finding.path == name
+        start, end = (int(word) for word in finding.what.split(" bytes ")[1].split(" to "))
+        assert start <= position <= end < len(content) and end - start < seal.CHUNK
     elif name != seal.QUERY_FILE:
         assert {finding.path for finding in result.findings} & {
             seal.SEAL_FILE,
@@ -72,8 +72,8 @@ def test_any_altered_byte_is_named_with_its_place(package, files, data):
 def test_neighbouring_places_are_one_range_and_distant_ones_two(package, files):
     path = "data/cluster.stix.json"
     content = bytearray(files[path])
-    for at in (0, 4_096, 5_000, 12_288):
-        content[at] ^= 1
+    for position in (0, 4_096, 5_000, 12_288):
+        content[position] ^= 1
     (package / path).write_bytes(content)
     assert found(package) == {
         (path, "was altered somewhere in bytes 0 to 8191"),
@@ -121,7 +121,7 @@ def test_a_file_swapped_for_a_link_is_not_followed(package, files, tmp_path):
     (package / "bagit.txt").symlink_to(outside)
     told = found(package)
     assert ("bagit.txt", "is a symbolic link, which no package has; it was not followed") in told
-    assert any(path == "bagit.txt" and "missing" in what for path, what in told)
+    assert any(path == "bagit.txt" and "missing" in problem for path, problem in told)
 
 
 def test_a_folder_swapped_for_a_link_is_not_followed(package, tmp_path):
@@ -157,30 +157,30 @@ def test_a_manifest_that_names_a_path_outside_opens_nothing(package, tmp_path):
 
 
 def test_a_package_made_anew_with_another_key_does_not_hold(package):
-    other = signing.make_signing_key()
+    other_key = signing.make_signing_key()
     path = package / "data/README.txt"
     path.write_bytes(path.read_bytes().replace(b"A lead, not proof.", b"Proof."))
     names = sorted(p for p in package.rglob("*") if p.is_file())
     content = {str(p.relative_to(package)): p.read_bytes() for p in names}
     forged = seal.make_seal(
-        {name: one for name, one in content.items() if name not in seal.UNSEALED}, {}
+        {name: data for name, data in content.items() if name not in seal.UNSEALED}, {}
     )
     (package / seal.SEAL_FILE).write_bytes(forged)
-    (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(forged, other))
+    (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(forged, other_key))
     (package / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(forged))
     result = verify_package(package, [PUBLIC])
     assert not result.holds and result.signer is None
     assert [finding.path for finding in result.findings] == [seal.SEAL_FILE]
-    assert verify_package(package, [other.public_key()]).holds
+    assert verify_package(package, [other_key.public_key()]).holds
 
 
 def test_a_partner_signs_for_itself_alone(files, package):
     """Whoever is trusted can sign what it issued, and nobody else's package."""
     stranger = signing.make_signing_key().public_key()
-    of = {"amazon": [PUBLIC], "microsoft": [stranger]}
-    assert verify_package(package, [], (), of).holds
-    of = {"amazon": [stranger], "microsoft": [PUBLIC]}
-    result = verify_package(package, [], (), of)
+    trusted = {"amazon": [PUBLIC], "microsoft": [stranger]}
+    assert verify_package(package, [], (), trusted).holds
+    trusted = {"amazon": [stranger], "microsoft": [PUBLIC]}
+    result = verify_package(package, [], (), trusted)
     assert not result.holds and result.signer is None
     assert [finding.what for finding in result.findings] == [
         "is signed by microsoft, which it does not name as its issuer"
@@ -190,7 +190,7 @@ def test_a_partner_signs_for_itself_alone(files, package):
 
 @pytest.mark.parametrize("facts", [{}, {"issuer": None}, {"issuer": ["amazon"]}])
 def test_a_package_that_names_no_issuer_holds_by_a_given_key_alone(package, files, facts):
-    unsealed = {name: one for name, one in files.items() if name not in seal.UNSEALED}
+    unsealed = {name: content for name, content in files.items() if name not in seal.UNSEALED}
     again = seal.make_seal(unsealed, facts)
     (package / seal.SEAL_FILE).write_bytes(again)
     (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(again, KEY))
@@ -200,7 +200,7 @@ def test_a_package_that_names_no_issuer_holds_by_a_given_key_alone(package, file
 
 
 def test_a_seal_that_names_another_key_than_signed_it_does_not_hold(package, files):
-    unsealed = {name: one for name, one in files.items() if name not in seal.UNSEALED}
+    unsealed = {name: content for name, content in files.items() if name not in seal.UNSEALED}
     again = seal.make_seal(unsealed, {"issuer": "amazon", "key_id": "0" * 64})
     (package / seal.SEAL_FILE).write_bytes(again)
     (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(again, KEY))
@@ -232,8 +232,8 @@ def test_a_signature_file_that_says_the_same_in_other_bytes_is_named(package):
     letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     end = whole.index(b'=="') - 1
     # The last letter before the padding has four bits that no reader of base64 looks at.
-    other = letters[letters.index(whole[end]) ^ 1]
-    for again in (whole + b" ", whole[:end] + bytes([other]) + whole[end + 1 :]):
+    letter = letters[letters.index(whole[end]) ^ 1]
+    for again in (whole + b" ", whole[:end] + bytes([letter]) + whole[end + 1 :]):
         path.write_bytes(again)
         result = verify_package(package, [PUBLIC])
         assert [finding.path for finding in result.findings] == [seal.SIGNATURE_FILE]
