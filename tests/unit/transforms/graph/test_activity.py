@@ -46,13 +46,15 @@ def test_a_number_in_many_calls_is_a_row_for_each_reporter_and_day():
 )
 def test_a_copied_list_tells_of_no_line(named, reported_by):
     ids = [HOT, *(f"phone:+1888555{1000 + n}" for n in range(named - 1))]
-    listed = [piece(one, Role.CALLBACK, "c1", victim_key="amazon|v1") for one in [*ids, *ids]]
+    listed = [
+        piece(entity_id, Role.CALLBACK, "c1", victim_key="amazon|v1") for entity_id in [*ids, *ids]
+    ]
     heard = [piece("domain:x.top", Role.CALLER_ID, "c1", victim_key="amazon|v1")]
     alone = [piece(HOT, Role.CALLBACK, "c2", victim_key="amazon|v2")]
-    found = determine_status(
+    entities = determine_status(
         sum_activity(evidence([*listed, *heard, *alone])), NOBODY, NO_LIFETIMES
     ).entities
-    (line,) = found.filter(pc.equal(found["entity_id"], HOT)).to_pylist()
+    (line,) = entities.filter(pc.equal(entities["entity_id"], HOT)).to_pylist()
     assert (line["reporters"], line["reported_by"]) == (2, reported_by)
 
 
@@ -67,9 +69,9 @@ def test_records_counted_apart_are_judged_as_if_together(rows, shares):
     added = pa.concat_tables([sum_activity(part, share) for share, part in enumerate(parts)])
     assert added.schema == ACTIVITY
     whole, verdicts, hidden = determine_status(sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES)
-    found, told, also_hidden = determine_status(added, NOBODY, NO_LIFETIMES)
+    entities, told, also_hidden = determine_status(added, NOBODY, NO_LIFETIMES)
     key = [("entity_id", "ascending")]
-    assert found.sort_by(key).equals(whole.sort_by(key))
+    assert entities.sort_by(key).equals(whole.sort_by(key))
     assert also_hidden.sort_by(key).equals(hidden.sort_by(key))
     seen = []
     for share, part in enumerate(parts):

@@ -57,23 +57,23 @@ def clustered(rows):
 @draws(50)
 @given(records(), st.randoms())
 def test_exactly_the_infrastructure_is_assigned_in_any_order(rows, random):
-    result, found = clustered(rows)
+    result, assigned = clustered(rows)
     infrastructure = [
         row for row in result.entities.to_pylist() if row["status"] == Status.INFRASTRUCTURE
     ]
     nodes = hash_text(pa.array([row["entity_id"] for row in infrastructure], pa.string()))
-    assert found["node"].to_pylist() == sorted(nodes.tolist())
-    assert set(found["cluster"].to_pylist()) <= set(nodes.tolist())
+    assert assigned["node"].to_pylist() == sorted(nodes.tolist())
+    assert set(assigned["cluster"].to_pylist()) <= set(nodes.tolist())
     first_seen = dict(
         zip(nodes.tolist(), (row["first_seen"] for row in infrastructure), strict=True)
     )
     members = {}
-    for row in found.to_pylist():
+    for row in assigned.to_pylist():
         members.setdefault(row["cluster"], []).append(row["node"])
-    for anchor, those in members.items():
-        assert anchor == min(those, key=lambda node: (first_seen[node], node))
+    for anchor, grouped in members.items():
+        assert anchor == min(grouped, key=lambda node: (first_seen[node], node))
     random.shuffle(rows)
-    assert clustered(rows)[1] == found
+    assert clustered(rows)[1] == assigned
 
 
 def rings(count):
@@ -87,10 +87,10 @@ def rings(count):
 
 @pytest.mark.parametrize("count", [1, 2, 5, 30])
 def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(count):
-    _, found = clustered(rings(count))
+    _, assigned = clustered(rings(count))
     second = hash_text(pa.array([f"phone:+1888{ring:03d}0001" for ring in range(count)]))
-    assert sorted(found["cluster"].to_pylist()) == sorted(second.tolist() * 3)
-    assert not any(found["hub"].to_pylist())
+    assert sorted(assigned["cluster"].to_pylist()) == sorted(second.tolist() * 3)
+    assert not any(assigned["hub"].to_pylist())
 
 
 def test_one_reporter_makes_no_hub_however_many_complaints_he_files():
@@ -100,12 +100,12 @@ def test_one_reporter_makes_no_hub_however_many_complaints_he_files():
         for m in range(8)
         for n in range(3)
     ]
-    one = "phone:+18880000000"
+    number = "phone:+18880000000"
     lies = [
         piece(entity, Role.CALLBACK, f"lie{ring}-{n}", victim_key="amazon|liar")
         for ring in range(1, 30)
         for n in range(3)
-        for entity in (one, f"phone:+1888{ring:03d}{n:04d}")
+        for entity in (number, f"phone:+1888{ring:03d}{n:04d}")
     ]
     _, before = clustered(honest)
     _, after = clustered(honest + lies)
@@ -113,8 +113,8 @@ def test_one_reporter_makes_no_hub_however_many_complaints_he_files():
 
 
 def test_hashes_that_collide_stop_the_run():
-    one = {"node": 7, "bare": 7, "first_seen": DAY, "reporters": 1, "reported_by": 1}
-    nodes = pa.Table.from_pylist([one | {"phone": False, "private": False}] * 2, NODE)
+    row = {"node": 7, "bare": 7, "first_seen": DAY, "reporters": 1, "reported_by": 1}
+    nodes = pa.Table.from_pylist([row | {"phone": False, "private": False}] * 2, NODE)
     with pytest.raises(ValueError, match="share a 63-bit hash"):
         assign_clusters(
             nodes, INCIDENCE.empty_table(), SUPPLIER_USE.empty_table(), VICTIM_REACH.empty_table()
@@ -128,18 +128,18 @@ def private_line(*records, calls=()):
         ("phone:+18885550100", "account:iban:DE1", "domain:a.support"),
     )
     told = [
-        piece(one, Role.PAYEE, f"c{record}", line_type="toll_free")
+        piece(entity_id, Role.PAYEE, f"c{record}", line_type="toll_free")
         for record in range(6)
-        for one in ring
+        for entity_id in ring
     ]
     told += [piece(line, Role.CALLBACK, record, line_type="fixed_line") for record in records]
     told += [
         piece(line, Role.CALLBACK, f"k{record}", group_id=f"amazon|{record}") for record in calls
     ]
-    _, found = clustered(told)
+    _, assigned = clustered(told)
     node = int(hash_text(pa.array([line]))[0])
-    row = next(row for row in found.to_pylist() if row["node"] == node)
-    return len(set(found["cluster"].to_pylist())) == 1, row["doubted"]
+    row = next(row for row in assigned.to_pylist() if row["node"] == node)
+    return len(set(assigned["cluster"].to_pylist())) == 1, row["doubted"]
 
 
 def test_a_private_line_is_no_member_on_one_victims_word():
@@ -156,7 +156,7 @@ def test_a_tick_takes_over_what_the_one_before_met():
     """The same rows at the next tick need no search, and give the same."""
     result, alone = clustered(rings(4))
     shown = hard_evidence(result.mentions)
-    given = {
+    inputs = {
         "entities": result.entities.combine_chunks().to_batches(),
         "named": incidences(hard_evidence(result.mentions), MAX_HARD_ENTITIES)
         .combine_chunks()
@@ -169,17 +169,17 @@ def test_a_tick_takes_over_what_the_one_before_met():
     }
     pipeline = beam.Pipeline()
     start = pipeline | beam.Impulse()
-    rows = {name: start | name >> beam.FlatMap(_these, batches) for name, batches in given.items()}
+    rows = {name: start | name >> beam.FlatMap(_these, batches) for name, batches in inputs.items()}
     decided = start | "Decided" >> beam.FlatMap(_these, [NO_DECISIONS])
-    found = rows | AssignClusters(AsSingleton(decided), start)
+    outputs = rows | AssignClusters(AsSingleton(decided), start)
     heard = {name: _ReceivedCounters() for name in (MAIN, COMPONENTS, COUNTERS, CACHE_COUNTERS)}
-    for name, one in heard.items():
-        _ = found[name] | f"Hear {name}" >> beam.ParDo(one)
+    for name, receiver in heard.items():
+        _ = outputs[name] | f"Hear {name}" >> beam.ParDo(receiver)
     steps = LocalExecutor(pipeline)
     ticks = []
     for _ in range(2):
         steps.run(b"")
-        ticks.append({name: one.taken() for name, one in heard.items()})
+        ticks.append({name: receiver.taken() for name, receiver in heard.items()})
     first, second = ticks
     assert first[MAIN] == second[MAIN] == [alone]
     assert first[COMPONENTS] == second[COMPONENTS]
@@ -203,5 +203,5 @@ class _ReceivedCounters(beam.DoFn):
         self._values.append(value)
 
     def taken(self):
-        found, self._values = self._values, []
-        return found
+        values, self._values = self._values, []
+        return values

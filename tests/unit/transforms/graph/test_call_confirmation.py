@@ -37,23 +37,23 @@ def test_every_reporter_counts_once(drawn, random):
             called.add(row["entity_id"])
     names = sorted({entity for entity, _ in country})
     node = np.sort(hash_text(pa.array(names, pa.string())))
-    found = victim_reach(hard_evidence(classified(rows)))
-    by = countries_by_node(found, node).sum(axis=1)
-    confirmed = call_confirmed_by_node(found, node)
-    many = Counter(one for one, _ in country)
+    reach = victim_reach(hard_evidence(classified(rows)))
+    by = countries_by_node(reach, node).sum(axis=1)
+    confirmed = call_confirmed_by_node(reach, node)
+    many = Counter(entity_id for entity_id, _ in country)
     for name in names:
-        at = int(np.searchsorted(node, hash_text(pa.array([name]))[0]))
-        assert (by[at], confirmed[at]) == (many[name], name in called)
-    assert countries_by_node(found, node).shape[1] <= 2
+        place = int(np.searchsorted(node, hash_text(pa.array([name]))[0]))
+        assert (by[place], confirmed[place]) == (many[name], name in called)
+    assert countries_by_node(reach, node).shape[1] <= 2
     random.shuffle(rows)
     order = [("node", "ascending"), ("reporter", "ascending")]
-    assert victim_reach(hard_evidence(classified(rows))).sort_by(order) == found.sort_by(order)
+    assert victim_reach(hard_evidence(classified(rows))).sort_by(order) == reach.sort_by(order)
 
 
 def test_a_country_that_is_not_known_tells_nothing():
     rows = [piece("phone:+18885550100", Role.CALLBACK, victim_country=None)]
-    found = victim_reach(hard_evidence(classified(rows)))
-    assert found["country"].to_pylist() == [None]
+    reach = victim_reach(hard_evidence(classified(rows)))
+    assert reach["country"].to_pylist() == [None]
     node = hash_text(pa.array(["phone:+18885550100"]))
-    assert countries_by_node(found, node).shape == (1, 0)
-    assert countries_by_node(found, node[:0]).shape == (0, 0)
+    assert countries_by_node(reach, node).shape == (1, 0)
+    assert countries_by_node(reach, node[:0]).shape == (0, 0)

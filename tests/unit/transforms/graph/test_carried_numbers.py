@@ -37,11 +37,11 @@ def classify(rows, known=NOBODY, **more):
 
 def use(rows, **more):
     """Its status, who shows it used, and its roles in records."""
-    found = classify(rows, **more)
-    (one,) = [row for row in found.entities.to_pylist() if row["known_as"] == PHONE]
-    mentions = found.mentions.to_pylist()
+    result = classify(rows, **more)
+    (entity,) = [row for row in result.entities.to_pylist() if row["known_as"] == PHONE]
+    mentions = result.mentions.to_pylist()
     roles = [row["role"] for row in mentions if row["kind"] == "phone"]
-    return one["status"], one["reporters"], roles
+    return entity["status"], entity["reporters"], roles
 
 
 BOTH = [carried("v1"), carried("v2")]

@@ -62,22 +62,22 @@ def pieces(members, links):
 @given(connected(), st.randoms())
 def test_weak_points_are_those_whose_removal_splits(graph, random):
     members, links = graph
-    found = cluster_cohesion(members, links)
-    for one in members:
-        rest = [other for other in members if other != one]
-        left = [link for link in links if one not in (link["entity_a"], link["entity_b"])]
-        assert (one in found.cut_vertices) == (len(pieces(rest, left)) > 1)
-        tied = [link["weight"] for link in links if one in (link["entity_a"], link["entity_b"])]
-        assert found.tie[one] == pytest.approx(sum(tied))
+    cohesion = cluster_cohesion(members, links)
+    for member in members:
+        rest = [node for node in members if node != member]
+        left = [link for link in links if member not in (link["entity_a"], link["entity_b"])]
+        assert (member in cohesion.cut_vertices) == (len(pieces(rest, left)) > 1)
+        tied = [link["weight"] for link in links if member in (link["entity_a"], link["entity_b"])]
+        assert cohesion.tie[member] == pytest.approx(sum(tied))
     bridges = []
     for link in links:
-        parts = pieces(members, [other for other in links if other is not link])
+        parts = pieces(members, [other_link for other_link in links if other_link is not link])
         if len(parts) > 1:
             bridges.append(link | {"smaller_side": min(map(len, parts))})
     bridges.sort(key=lambda link: (link["weight"], link["entity_a"], link["entity_b"]))
-    assert list(found.bridges) == bridges[:REPORTED_BRIDGES]
+    assert list(cohesion.bridges) == bridges[:REPORTED_BRIDGES]
     random.shuffle(links)
-    assert cluster_cohesion(random.sample(members, len(members)), links) == found
+    assert cluster_cohesion(random.sample(members, len(members)), links) == cohesion
 
 
 def membership(entity, cluster="c-1", **fields):
@@ -109,11 +109,11 @@ def membership(entity, cluster="c-1", **fields):
 )
 def test_no_liars_ties_elsewhere_end_a_dispute(shown, tying, counted, disputed):
     """Those who tie a member here count for a dispute, however many tie it elsewhere."""
-    one = membership(
+    first = membership(
         "phone:+18885550101", reporters=shown, tying_reporters=tying, link_reporters=counted
     )
-    other = membership("phone:+18885550122", reporters=5, tying_reporters=4, link_reporters=4)
-    status = cluster_status([one, other], frozenset(), {one["known_as"]})
+    second = membership("phone:+18885550122", reporters=5, tying_reporters=4, link_reporters=4)
+    status = cluster_status([first, second], frozenset(), {first["known_as"]})
     assert status == (DISPUTED if disputed else CANDIDATE)
 
 
@@ -122,8 +122,8 @@ def test_no_liars_ties_elsewhere_end_a_dispute(shown, tying, counted, disputed):
     [(2, False, Tier.CORE), (2, True, Tier.VERIFY), (3, True, Tier.CORE), (1, False, Tier.VERIFY)],
 )
 def test_a_line_that_too_few_tie_is_no_better_attested_alone(shown, doubted, tier):
-    one = membership("phone:+12025550101", reporters=shown, doubted=doubted)
-    assert standings([one])[one["entity_id"]].tier == tier
+    row = membership("phone:+12025550101", reporters=shown, doubted=doubted)
+    assert standings([row])[row["entity_id"]].tier == tier
 
 
 def test_a_near_miss_keeps_its_dispute():
@@ -159,14 +159,14 @@ def totals_of(records, cuts=()):
     """CLUSTER_TOTAL rows of records that are cut into shares at some places."""
     places = [0, *sorted(cuts), records.num_rows]
     shares = [records.slice(start, end - start) for start, end in pairwise(places)]
-    return pa.concat_tables([sum_cluster_records(one) for one in shares])
+    return pa.concat_tables([sum_cluster_records(share) for share in shares])
 
 
 def tables(graph, rows, cuts=()):
     members, links = graph
     numbered = [row | {"cluster_id": "c-1", "record_id": f"r{n}"} for n, row in enumerate(rows)]
     return (
-        pa.Table.from_pylist([membership(one) for one in members], MEMBERSHIP),
+        pa.Table.from_pylist([membership(member) for member in members], MEMBERSHIP),
         pa.Table.from_pylist([link | {"cluster_id": "c-1"} for link in links], CLUSTER_LINK),
         totals_of(pa.Table.from_pylist(numbered, CLUSTER_RECORD), cuts),
     )
@@ -203,24 +203,24 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
     clusters, members = summarize(*given_tables)
     assert clusters.schema.equals(CLUSTER)
     assert members.schema.equals(MEMBER)
-    (one,) = clusters.to_pylist()
+    (cluster,) = clusters.to_pylist()
     complaints = [row for row in rows if row["record_kind"] == "complaint"]
-    assert (one["size"], one["complaints"]) == (len(graph[0]), len(complaints))
-    assert one["calls"] == len(rows) - len(complaints)
+    assert (cluster["size"], cluster["complaints"]) == (len(graph[0]), len(complaints))
+    assert cluster["calls"] == len(rows) - len(complaints)
     who = {row["reporter_key"] for row in rows}
-    assert one["reporters"] == len(who)
-    assert one["victims"] == len({name for name in who if NO_PSEUDONYM not in name})
-    assert one["orgs"] == sorted({row["source_org"] for row in rows})
-    assert one["first_seen"] == min(row["observed_at"] for row in rows)
-    assert one["last_seen"] == max(row["observed_at"] for row in rows)
-    told = {each["country"]: each["complaints"] for each in one["countries"]}
+    assert cluster["reporters"] == len(who)
+    assert cluster["victims"] == len({name for name in who if NO_PSEUDONYM not in name})
+    assert cluster["orgs"] == sorted({row["source_org"] for row in rows})
+    assert cluster["first_seen"] == min(row["observed_at"] for row in rows)
+    assert cluster["last_seen"] == max(row["observed_at"] for row in rows)
+    told = {each["country"]: each["complaints"] for each in cluster["countries"]}
     countries = [row["victim_country"] for row in complaints if row["victim_country"]]
     assert told == {country: countries.count(country) for country in set(countries)}
     brands = defaultdict(set)
     for row in rows:
         brands[row["brand"]].add(row["reporter_key"])
     brands.pop(None, None)
-    assert one["brands"] == sorted(brands, key=lambda name: (-len(brands[name]), name))
+    assert cluster["brands"] == sorted(brands, key=lambda name: (-len(brands[name]), name))
     with localcontext(prec=60):
         for currency in ("EUR", "USD"):
             stated = [
@@ -228,15 +228,17 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
                 for row in complaints
                 if row["loss_amount"] is not None and row["loss_currency"] == currency
             ]
-            losses = [each for each in one["losses"] if each["currency"] == currency]
+            losses = [each for each in cluster["losses"] if each["currency"] == currency]
             assert losses == (
                 [{"currency": currency, "amount": sum(stated), "complaints": len(stated)}]
                 if stated
                 else []
             )
-    assert 0 <= one["priority"] <= 100
-    assert sum(each["points"] for each in one["priority_parts"]) == pytest.approx(one["priority"])
-    assert 0 <= one["confidence"] <= 1
+    assert 0 <= cluster["priority"] <= 100
+    assert sum(each["points"] for each in cluster["priority_parts"]) == pytest.approx(
+        cluster["priority"]
+    )
+    assert 0 <= cluster["confidence"] <= 1
     complaint_times = cluster_facts(given_tables[2])["c-1"].complaint_times
     firsts = {}
     for row in complaints:
@@ -261,10 +263,10 @@ def losses(amounts):
             "record_kind": "complaint",
             "source_org": "amazon",
             "observed_at": DAY,
-            "loss_amount": one,
+            "loss_amount": amount,
             "loss_currency": "USD",
         }
-        for one in amounts
+        for amount in amounts
     ]
     return cluster_facts(sum_cluster_records(pa.Table.from_pylist(rows, CLUSTER_RECORD)))[
         "c-1"
@@ -312,7 +314,7 @@ def test_one_liar_moves_no_rank():
         cluster_facts(totals_of(pa.Table.from_pylist(rows, CLUSTER_RECORD)))["c-1"]
         for rows in (honest, honest + lied)
     )
-    assert next(iter(sorted(after.brands, key=lambda one: -after.brands[one]))) == "irs"
+    assert next(iter(sorted(after.brands, key=lambda brand: -after.brands[brand]))) == "irs"
     assert before.ranked_by["losses"][0]["amount"] == 100
     assert after.ranked_by["losses"][0]["amount"] == 300
     assert after.ranked_by["orgs"] == before.ranked_by["orgs"] == ["amazon"]
@@ -348,15 +350,15 @@ def test_clusters_come_whole_and_a_few_at_a_time(named, rows):
     ]
     seen, parts = set(), list(split_by_cluster(given_tables, rows))
     for part in parts:
-        clusters = set().union(*(one["cluster_id"].to_pylist() for one in part))
+        clusters = set().union(*(table["cluster_id"].to_pylist() for table in part))
         assert not clusters & seen
         seen |= clusters
-        assert len(clusters) == 1 or sum(one.num_rows for one in part) < 2 * rows + max(
-            sum(ids.count(one) for ids in named) for one in clusters
+        assert len(clusters) == 1 or sum(table.num_rows for table in part) < 2 * rows + max(
+            sum(ids.count(cluster_id) for ids in named) for cluster_id in clusters
         )
     for which, ids in enumerate(named):
-        found = [row for part in parts for row in part[which].to_pylist()]
-        assert sorted((row["row"], row["cluster_id"]) for row in found) == list(enumerate(ids))
+        kept = [row for part in parts for row in part[which].to_pylist()]
+        assert sorted((row["row"], row["cluster_id"]) for row in kept) == list(enumerate(ids))
 
 
 @given(st.integers(1, 2000), st.integers(1, 50))

@@ -15,10 +15,10 @@ A, B = {0, 1, 2}, {3, 4, 5}
 
 
 def cluster(groups, nodes, days=None, victims=None, suppliers=None):
-    found = evidence(groups, nodes, victims, days)
-    held = np.bincount(found.node, minlength=nodes)
+    told = evidence(groups, nodes, victims, days)
+    held = np.bincount(told.node, minlength=nodes)
     suppliers = suppliers or no_suppliers(nodes)
-    return detect_communities(found, suppliers, held, no_lines(nodes), no_epochs())
+    return detect_communities(told, suppliers, held, no_lines(nodes), no_epochs())
 
 
 def test_a_shared_payee_is_one_call_center():
@@ -55,9 +55,9 @@ def test_one_record_cannot_join_whatever_its_width_and_time(data):
 @pytest.mark.parametrize("wide", [{0, 1, 4, 5, 6, 7, 8}, {0, 1, 2, 3, 4, 5, 8}])
 def test_a_wide_record_makes_no_hubs_of_a_small_ring(wide):
     rings = [{0, 1, 2, 3}, {4, 5, 6, 7}]
-    found = cluster(rings * 5 + [wide], 11, [0] * 10 + [30])
-    assert not found.hub.any()
-    assert {frozenset(ring) for ring in rings} <= {part - {8} for part in parts(found.label)}
+    clustered = cluster(rings * 5 + [wide], 11, [0] * 10 + [30])
+    assert not clustered.hub.any()
+    assert {frozenset(ring) for ring in rings} <= {part - {8} for part in parts(clustered.label)}
 
 
 def test_a_lone_identifier_seen_once_attaches():
@@ -105,18 +105,18 @@ def test_a_hub_seen_with_everybody_is_set_aside(rate, rings):
         for ring in range(rings):
             named = set((rng.choice(5, 2, replace=False) + 5 * ring).tolist())
             groups.append(named | {hub} if rng.random() < rate else named)
-    found = cluster(groups, hub + 1)
-    assert np.flatnonzero(found.hub).tolist() == [hub]
-    assert len(parts(found.label)) == rings + 1
-    assert found.spread[hub] > 0.5
+    clustered = cluster(groups, hub + 1)
+    assert np.flatnonzero(clustered.hub).tolist() == [hub]
+    assert len(parts(clustered.label)) == rings + 1
+    assert clustered.spread[hub] > 0.5
 
 
 @pytest.mark.parametrize("leaves", [3, 12, 40])
 def test_the_middle_of_a_star_is_no_hub(leaves):
     """A payee whom every number of a ring names: without it they are nobody's."""
-    found = cluster([{n, leaves} for n in range(leaves)] * 8, leaves + 1)
-    assert not found.hub.any()
-    assert len(parts(found.label)) == 1
+    clustered = cluster([{n, leaves} for n in range(leaves)] * 8, leaves + 1)
+    assert not clustered.hub.any()
+    assert len(parts(clustered.label)) == 1
 
 
 def test_a_number_hands_over_to_the_next():
@@ -136,8 +136,10 @@ def test_suppliers_that_agree_let_one_record_tell_a_handover():
     unlike[3:6] = [0, 9, 0, 0, 0, 0, 0, 0]
 
     def together(*kinds):
-        found = cluster(groups, 12, days, suppliers=SupplierCounts(tuple(map(csr_array, kinds))))
-        return found.label[0] == found.label[3]
+        clustered = cluster(
+            groups, 12, days, suppliers=SupplierCounts(tuple(map(csr_array, kinds)))
+        )
+        return clustered.label[0] == clustered.label[3]
 
     assert together(alike, alike)
     assert not together(alike)  # one kind alone: every eighth customer has that trunk
@@ -163,16 +165,16 @@ def test_order_of_the_rows_does_not_matter(rng):
         for group in range(80)
         for node in rng.sample(range(30), rng.randint(1, 4))
     ]
-    found = []
+    results = []
     for _ in range(2):
         rng.shuffle(rows)
         evidence = incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), np.arange(30))
         held = np.bincount(evidence.node, minlength=30)
-        found.append(
+        results.append(
             detect_communities(evidence, no_suppliers(30), held, no_lines(30), no_epochs())
         )
-    assert found[0].label.tolist() == found[1].label.tolist()
-    assert found[0].hub.tolist() == found[1].hub.tolist()
+    assert results[0].label.tolist() == results[1].label.tolist()
+    assert results[0].hub.tolist() == results[1].hub.tolist()
 
 
 def test_a_loose_end_does_not_follow_where_suppliers_disagree():
@@ -201,8 +203,8 @@ def test_a_few_records_that_mislead_make_no_hub_of_what_one_ring_holds():
 @example([1, 2, 6])
 def test_a_half_of_the_ties_is_exactly_that(beside):
     most = max(beside)
-    one, other = range(1, most + 1), range(most + 1, 2 * most + 1)
-    groups = [{0, *side[:count]} for count in beside for side in (one, other)]
+    left, right = range(1, most + 1), range(most + 1, 2 * most + 1)
+    groups = [{0, *side[:count]} for count in beside for side in (left, right)]
     label = np.array([0, *[1] * most, *[most + 1] * most])
     graph = cluster_ties(evidence(groups, len(label)), np.arange(len(label)))
     spread, weight = recipe.spread_by_node(graph, label)

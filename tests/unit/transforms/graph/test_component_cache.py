@@ -30,12 +30,12 @@ HASHES = np.sort(np.random.default_rng(5).integers(0, 2**62, 40))
 @st.composite
 def records(draw):
     """Records over 40 nodes, most of them within blocks of eight."""
-    found = []
+    groups = []
     for _ in range(draw(st.integers(1, 40))):
         block = draw(st.integers(0, 4)) * 8
         ends = draw(st.sets(st.integers(block, block + 7), min_size=2, max_size=4))
-        found.append(ends | draw(st.sets(st.integers(0, 39), max_size=draw(st.integers(0, 1)))))
-    return found
+        groups.append(ends | draw(st.sets(st.integers(0, 39), max_size=draw(st.integers(0, 1)))))
+    return groups
 
 
 def graph_of(groups, nodes=40):
@@ -50,9 +50,9 @@ def test_what_an_earlier_day_found_changes_nothing(groups, data, fine):
     ComponentSearch(HASHES, day).find_communities(graph_of(first), fine)
     stored = cache_entries(cache_rows(day.used))
     with_it, without = ComponentCache(stored), ComponentCache()
-    found = ComponentSearch(HASHES, with_it).find_communities(graph_of(groups), fine)
+    labels = ComponentSearch(HASHES, with_it).find_communities(graph_of(groups), fine)
     assert (
-        found.tolist()
+        labels.tolist()
         == ComponentSearch(HASHES, without).find_communities(graph_of(groups), fine).tolist()
     )
     assert sorted(cache_rows(with_it.used).to_pylist(), key=str) == sorted(
@@ -70,8 +70,8 @@ def test_a_component_gets_the_same_communities_alone(groups, fine):
     tied = graph_of(groups)
     plain = nx.Graph(zip(tied.a.tolist(), tied.b.tolist(), strict=True))
     for island in map(sorted, nx.connected_components(plain)):
-        number = {node: at for at, node in enumerate(island)}
-        inside = [{number[one] for one in group} for group in groups if group & set(island)]
+        number = {node: place for place, node in enumerate(island)}
+        inside = [{number[node] for node in group} for group in groups if group & set(island)]
         alone = ComponentSearch(HASHES[island]).find_communities(
             graph_of(inside, len(island)), fine
         )
@@ -142,16 +142,18 @@ def test_a_file_that_is_not_what_was_written_is_not_read(tmp_path):
     cache = ComponentCache()
     ComponentSearch(HASHES, cache).find_communities(graph_of(GROUPS), 0.1)
     rows = cache_rows(cache.used)
-    whole, cut, other, empty = (tmp_path / name for name in ("whole", "cut", "other", "empty"))
+    whole, cut, without_quality, empty = (
+        tmp_path / name for name in ("whole", "cut", "other", "empty")
+    )
     pq.write_table(rows, whole)
     cut.write_bytes(whole.read_bytes()[:-9])
-    pq.write_table(rows.drop_columns("quality"), other)
+    pq.write_table(rows.drop_columns("quality"), without_quality)
     empty.write_bytes(b"")
-    digests = {one: hashlib.sha256(one.read_bytes()).hexdigest() for one in tmp_path.iterdir()}
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()}
     assert read_component_file(str(whole), digests[whole]).equals(rows)
     assert read_component_file(str(cut), digests[whole]) is None
     assert read_component_file(str(tmp_path / "none"), digests[whole]) is None
-    for forged in (cut, other, empty):
+    for forged in (cut, without_quality, empty):
         assert read_component_file(str(forged), digests[forged]) is None
 
 
@@ -159,6 +161,6 @@ def test_other_hashes_or_another_resolution_give_other_fingerprints():
     cache = ComponentCache()
     ComponentSearch(HASHES, cache).find_communities(graph_of(GROUPS), 0.1)
     for hashes, fine in ((HASHES + 1, 0.1), (HASHES, 0.2)):
-        other = ComponentCache(cache.used)
-        ComponentSearch(hashes, other).find_communities(graph_of(GROUPS), fine)
-        assert not other.taken_over
+        other_cache = ComponentCache(cache.used)
+        ComponentSearch(hashes, other_cache).find_communities(graph_of(GROUPS), fine)
+        assert not other_cache.taken_over

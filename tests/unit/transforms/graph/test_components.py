@@ -27,7 +27,7 @@ def test_components_are_those_of_networkx(graph, random):
     oracle = nx.Graph()
     oracle.add_nodes_from(range(nodes))
     oracle.add_edges_from(edges)
-    expected = {node: min(those) for those in nx.connected_components(oracle) for node in those}
+    expected = {node: min(part) for part in nx.connected_components(oracle) for node in part}
     assert label(nodes, edges) == [expected[node] for node in range(nodes)]
     random.shuffle(edges)
     turned = [(b, a) if random.random() < 0.5 else (a, b) for a, b in edges]
@@ -46,12 +46,12 @@ def test_the_largest_component_counts_entities_not_records(pairs):
     columns.append(columns[-2])
     graph = nx.Graph([(("record", group), node) for group, node in pairs])
     parts = [
-        [one for one in part if not isinstance(one, tuple)]
+        [node for node in part if not isinstance(node, tuple)]
         for part in nx.connected_components(graph)
     ]
     counts = (sum(map(len, parts)), len(parts), max(map(len, parts), default=0))
     names = ("entities", "components", "largest")
-    found = dict(component_counters(pa.table(columns, schema=INCIDENCE)))
-    assert found == {
+    counters = dict(component_counters(pa.table(columns, schema=INCIDENCE)))
+    assert counters == {
         ("components", name): count for name, count in zip(names, counts, strict=True) if pairs
     }

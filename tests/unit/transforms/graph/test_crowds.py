@@ -55,19 +55,23 @@ OFFERED = st.tuples(
 def rows_of(own, offered, *, expand):
     """Evidence of both, and the crowds in it: a row each, or one for each person."""
     rows, people = [], {}
-    for at, (named, who, week) in enumerate(own):
+    for place, (named, who, week) in enumerate(own):
         filed = {"victim_key": f"amazon|v{who}", "observed_at": DAY + week * WEEK}
-        rows += [piece(one, role_of(one), f"c{at}", **filed) for one in sorted(named)]
-    for at, (named, count, week, call) in enumerate(offered):
+        rows += [
+            piece(entity_id, role_of(entity_id), f"c{place}", **filed)
+            for entity_id in sorted(named)
+        ]
+    for place, (named, count, week, call) in enumerate(offered):
         for number in range(count if expand else 1):
-            record = f"offer-{at}-{number + 1}"
+            record = f"offer-{place}-{number + 1}"
             key = f"microsoft|{record}"
             group = f"microsoft|call|{record}" if call else key
             if not expand:
                 people[key] = count
-            for one in sorted(named):
-                row = piece(one, role_of(one), record, source_org="microsoft", victim_key=key,
-                            observed_at=DAY + week * WEEK, victim_country=None)  # fmt: skip
+            for entity_id in sorted(named):
+                row = piece(entity_id, role_of(entity_id), record, source_org="microsoft",
+                            victim_key=key, observed_at=DAY + week * WEEK,
+                            victim_country=None)  # fmt: skip
                 rows.append(row | {"record_kind": "call" if call else "complaint",
                                    "group_id": group})  # fmt: skip
     return evidence(rows), Crowds.of(people) if people else NO_CROWDS
@@ -80,11 +84,11 @@ def role_of(entity):
 
 def tables_of(mentions, crowds):
     """ENTITY, LINK, CLUSTER and MEMBER rows, as a joint run over this evidence writes them."""
-    found = classify_evidence(mentions, NOBODY, shipped_lifetimes(), crowds=crowds)
-    pairs = sum_pairs(pair_entities(found.mentions)[0], crowds)
+    result = classify_evidence(mentions, NOBODY, shipped_lifetimes(), crowds=crowds)
+    pairs = sum_pairs(pair_entities(result.mentions)[0], crowds)
     links = build_links(pairs, crowds).combine_chunks()
-    batches = found.entities.combine_chunks().to_batches()
-    shown = hard_evidence(found.mentions)
+    batches = result.entities.combine_chunks().to_batches()
+    shown = hard_evidence(result.mentions)
     assignment = assign_clusters(
         pa.Table.from_batches(map(entity_nodes, batches), NODE),
         incidences(shown, MAX_HARD_ENTITIES),
@@ -92,27 +96,29 @@ def tables_of(mentions, crowds):
         victim_reach(shown),
         crowds=crowds,
     )
-    final = [finalize_entities(one, assignment) for one in batches]
-    linked = [finalize_links(one, assignment) for one in links.to_batches()]
-    totals = sum_cluster_records(cluster_records(found.mentions, assignment)[0], crowds)
+    final = [finalize_entities(batch, assignment) for batch in batches]
+    linked = [finalize_links(batch, assignment) for batch in links.to_batches()]
+    totals = sum_cluster_records(cluster_records(result.mentions, assignment)[0], crowds)
     clusters, members = summarize(
-        pa.Table.from_batches([one for _, one in final], MEMBERSHIP),
-        pa.Table.from_batches([one for _, one in linked], CLUSTER_LINK),
+        pa.Table.from_batches([batch for _, batch in final], MEMBERSHIP),
+        pa.Table.from_batches([batch for _, batch in linked], CLUSTER_LINK),
         totals,
         crowds=crowds,
     )
-    entities = [row for one, _ in final for row in one.to_pylist()]
-    links = [row | {"record_ids": None} for one, _ in linked for row in one.to_pylist()]
-    found = entities, links, clusters.to_pylist(), members.to_pylist()
-    for one in found[2]:
+    entities = [row for batch, _ in final for row in batch.to_pylist()]
+    links = [row | {"record_ids": None} for batch, _ in linked for row in batch.to_pylist()]
+    result = entities, links, clusters.to_pylist(), members.to_pylist()
+    for cluster in result[2]:
         # People whom an offer counts have a week and no hour: only rows of them could be a burst.
-        one["flags"] = [flag for flag in one["flags"] if flag != ClusterFlag.BURST]
-    return [sorted(one, key=key_of) for one in found]
+        cluster["flags"] = [flag for flag in cluster["flags"] if flag != ClusterFlag.BURST]
+    return [sorted(table, key=key_of) for table in result]
 
 
 def key_of(row):
     """The ids of a row, by which tables are written in order."""
-    return [row[one] for one in ("entity_id", "entity_a", "entity_b", "cluster_id") if one in row]
+    return [
+        row[name] for name in ("entity_id", "entity_a", "entity_b", "cluster_id") if name in row
+    ]
 
 
 @pytest.mark.slow
@@ -124,7 +130,7 @@ def test_weights_give_the_tables_that_rows_give(own, offered):
         by_rows = tables_of(*rows_of(own, offered, expand=True))
     by_weights = tables_of(*rows_of(own, offered, expand=False))
     for rows, weighted in zip(by_rows, by_weights, strict=True):
-        assert weighted == [approximately(one) for one in rows]
+        assert weighted == [approximately(row) for row in rows]
 
 
 def approximately(row):
@@ -132,8 +138,8 @@ def approximately(row):
     if isinstance(row, float):
         return pytest.approx(row, rel=1e-9)
     if isinstance(row, dict):
-        return {name: approximately(one) for name, one in row.items()}
-    return [approximately(one) for one in row] if isinstance(row, list) else row
+        return {name: approximately(value) for name, value in row.items()}
+    return [approximately(value) for value in row] if isinstance(row, list) else row
 
 
 def test_ten_million_cost_what_one_costs():
@@ -142,10 +148,10 @@ def test_ten_million_cost_what_one_costs():
     mentions, crowds = rows_of([], offered, expand=False)
     entities, links, (cluster,), _ = tables_of(mentions, crowds)
     assert mentions.num_rows == 4
-    assert [one["reporters"] for one in links] == [10_000_000, 9_999_999]
+    assert [link["reporters"] for link in links] == [10_000_000, 9_999_999]
     assert (cluster["complaints"], cluster["calls"]) == (10_000_000, 9_999_999)
     assert cluster["reporters"] == cluster["victims"] == 19_999_999
-    assert max(one["complaints"] for one in entities) == 10_000_000
+    assert max(entity["complaints"] for entity in entities) == 10_000_000
 
 
 def test_a_crowd_is_several_at_the_last_moment():
@@ -154,9 +160,9 @@ def test_a_crowd_is_several_at_the_last_moment():
     for count in (1, 2):
         mentions, crowds = rows_of([({IDS[0]}, 0, 0), ({IDS[0]}, 1, 0)],
                                    [({IDS[0]}, count, 1, False)], expand=False)  # fmt: skip
-        found = classify_evidence(mentions, NOBODY, crowds=crowds)
-        batches = found.entities.combine_chunks().to_batches()
-        shown = hard_evidence(found.mentions)
+        result = classify_evidence(mentions, NOBODY, crowds=crowds)
+        batches = result.entities.combine_chunks().to_batches()
+        shown = hard_evidence(result.mentions)
         assignment = assign_clusters(
             pa.Table.from_batches(map(entity_nodes, batches), NODE),
             incidences(shown, MAX_HARD_ENTITIES),
@@ -164,7 +170,7 @@ def test_a_crowd_is_several_at_the_last_moment():
             victim_reach(shown),
             crowds=crowds,
         )
-        records = cluster_records(found.mentions, assignment)[0]
+        records = cluster_records(result.mentions, assignment)[0]
         (facts,) = cluster_facts(sum_cluster_records(records, crowds), crowds).values()
         moments.append(facts.ranked_by["last_seen"])
     assert moments == [DAY, DAY + WEEK]

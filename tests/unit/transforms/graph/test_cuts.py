@@ -35,20 +35,20 @@ def clusters(draw):
     core = draw(st.lists(st.booleans(), min_size=6, max_size=MEMBERS))
     core = [True] * draw(st.integers(4, 6)) + core[:2]
     members = st.integers(0, len(core) - 1)
-    near = members.map(lambda one: {one, (one + 1) % len(core)})
-    hub = members.map(lambda one: {0, one})
+    near = members.map(lambda member: {member, (member + 1) % len(core)})
+    hub = members.map(lambda member: {0, member})
     free = st.sets(members, min_size=2, max_size=4)
     kind = draw(st.sampled_from([near, hub, free, near | free, hub | near]))
     named = draw(st.lists(kind, min_size=1, max_size=24))
-    return [sum(1 << one for one in those) for those in named], core
+    return [sum(1 << member for member in group) for group in named], core
 
 
 def crossing(named, side):
     return sum(1 for mask in named if mask & side and mask & ~side)
 
 
-def subsets(those):
-    return chain.from_iterable(combinations(those, size) for size in range(len(those) + 1))
+def subsets(members):
+    return chain.from_iterable(combinations(members, size) for size in range(len(members) + 1))
 
 
 def least_by_networkx(named, core, same=()):
@@ -56,20 +56,20 @@ def least_by_networkx(named, core, same=()):
     graph = nx.DiGraph()
     for reporter, mask in enumerate(named):
         graph.add_edge(("in", reporter), ("out", reporter), capacity=1)
-        for one in range(len(core)):
-            if mask >> one & 1:
-                graph.add_edge(one, ("in", reporter))
-                graph.add_edge(("out", reporter), one)
+        for member in range(len(core)):
+            if mask >> member & 1:
+                graph.add_edge(member, ("in", reporter))
+                graph.add_edge(("out", reporter), member)
     for a, b in same:
         graph.add_edge(a, b)
         graph.add_edge(b, a)
-    every = [one for one, is_core in enumerate(core) if is_core]
+    every = [member for member, is_core in enumerate(core) if is_core]
     best = None
     for size in range(CUT_SIDE, len(every) - CUT_SIDE + 1):
         for side in combinations(every, size):
             whole = graph.copy()
-            whole.add_edges_from(("source", one) for one in side)
-            whole.add_edges_from((one, "sink") for one in every if one not in side)
+            whole.add_edges_from(("source", member) for member in side)
+            whole.add_edges_from((member, "sink") for member in every if member not in side)
             try:
                 value = nx.maximum_flow_value(whole, "source", "sink")
             except nx.NetworkXUnbounded:
@@ -89,7 +89,7 @@ def test_a_cut_is_the_smallest_of_all_that_leave_core_members_on_both_sides(clus
         return
     assert cut.exact
     assert crossing(named, cut.side) == least
-    on_side = sum(core[one] for one in range(len(core)) if cut.side >> one & 1)
+    on_side = sum(core[member] for member in range(len(core)) if cut.side >> member & 1)
     assert CUT_SIDE <= on_side <= sum(core) - on_side
     pair = data.draw(st.lists(st.integers(0, len(core) - 1), min_size=2, max_size=2, unique=True))
     left = weakest_cut(named, core, [pair])
@@ -100,10 +100,12 @@ def test_a_cut_is_the_smallest_of_all_that_leave_core_members_on_both_sides(clus
 @given(clusters())
 def test_no_cut_between_tied_members_has_fewer_reporters(cluster):
     named, core = cluster
-    times = Counter(tuple(one for one in range(len(core)) if mask >> one & 1) for mask in named)
+    times = Counter(
+        tuple(member for member in range(len(core)) if mask >> member & 1) for mask in named
+    )
     for a, b, reporters in cuts._ties(times, range(len(core))):
-        others = [one for one in range(len(core)) if one not in (a, b)]
-        sides = (sum(1 << one for one in (a, *some)) for some in subsets(others))
+        others = [member for member in range(len(core)) if member not in (a, b)]
+        sides = (sum(1 << member for member in (a, *some)) for some in subsets(others))
         assert reporters <= min(crossing(named, side) for side in sides)
 
 
@@ -134,11 +136,11 @@ def rings(records, welders, each=4):
     """Two rings whose records name two members each, and reporters who name one of both."""
     pairs = list(combinations(range(each), 2))
     named = [
-        sum(1 << ring * each + one for one in pairs[at % len(pairs)])
+        sum(1 << ring * each + member for member in pairs[number % len(pairs)])
         for ring in (0, 1)
-        for at in range(records)
+        for number in range(records)
     ]
-    named += [1 << at % each | 1 << each + (at + 1) % each for at in range(welders)]
+    named += [1 << number % each | 1 << each + (number + 1) % each for number in range(welders)]
     return sorted(named), [True] * 2 * each
 
 
@@ -158,8 +160,8 @@ def test_a_weld_is_thin_up_to_seven_reporters_and_to_half_of_the_smaller_side():
 def test_two_rings_that_one_member_alone_joins_are_parted_however_many_name_it():
     """All victims of two rings paid one mule: ten reporters a side bear a join of one account."""
     mule = 1 << 6
-    first = [mule | 1 << at % 3 | 1 << (at + 1) % 3 for at in range(10)]
-    second = [mule | 1 << 3 + at % 3 | 1 << 3 + (at + 1) % 3 for at in range(10)]
+    first = [mule | 1 << victim % 3 | 1 << (victim + 1) % 3 for victim in range(10)]
+    second = [mule | 1 << 3 + victim % 3 | 1 << 3 + (victim + 1) % 3 for victim in range(10)]
     named, core = [*first, *second], [True] * 7
     cut = weakest_cut(named, core)
     assert cut is not None and cut.reporters == 10 and not cut.thin
@@ -176,32 +178,32 @@ def test_two_rings_that_one_member_alone_joins_are_parted_however_many_name_it()
 
 
 @given(
-    st.tuples(*(st.integers(0, at) for at in range(8))),
+    st.tuples(*(st.integers(0, position) for position in range(8))),
     st.lists(st.sets(st.integers(0, 8), min_size=2, max_size=3), max_size=6),
 )
 def test_one_member_joins_where_the_cluster_falls_apart_without_it(tree, more):
-    each = [*({at + 1, beside} for at, beside in enumerate(tree)), *more]
-    graph = nx.Graph((one, -1 - row) for row, those in enumerate(each) for one in those)
+    each = [*({place + 1, beside} for place, beside in enumerate(tree)), *more]
+    graph = nx.Graph((member, -1 - row) for row, group in enumerate(each) for member in group)
 
     def second_largest(without):
         rest = nx.connected_components(graph.subgraph(set(graph) - {without}))
-        return sorted([0, *(sum(one >= 0 for one in side) for side in rest)])[-2]
+        return sorted([0, *(sum(node >= 0 for node in side) for side in rest)])[-2]
 
-    named = [sum(1 << one for one in those) for those in each]
+    named = [sum(1 << member for member in group) for group in each]
     with mock.patch.object(cuts, "weakest_cut", lambda *_: None):
         join = thin_join(None, named, [True] * 9, [])
-    assert (join is not None) == any(second_largest(one) >= CUT_SIDE for one in range(9))
+    assert (join is not None) == any(second_largest(member) >= CUT_SIDE for member in range(9))
 
 
 def test_each_of_three_welded_pairs_is_a_part_of_its_own():
     """Of two joins of two a side the run shows one; an offer must not name the other two as one."""
     pairs = [0b11, 0b1100, 0b110000]
-    named = [one for one in pairs for _ in range(10)] + [0b101] * 2 + [0b10100] * 2
+    named = [pair for pair in pairs for _ in range(10)] + [0b101] * 2 + [0b10100] * 2
     core = [True] * 6
-    found = thin_join(weakest_cut(named, core), named, core, [])
-    assert found is not None and found.side in pairs
-    for side in (found.side, 0):
-        first, second, third = (thin_parts(named, core, [], side)[at] for at in (0, 2, 4))
+    join = thin_join(weakest_cut(named, core), named, core, [])
+    assert join is not None and join.side in pairs
+    for side in (join.side, 0):
+        first, second, third = (thin_parts(named, core, [], side)[member] for member in (0, 2, 4))
         assert len({first, second, third}) == 3
     # What an analyst vouches for stays together.
     assert len(set(thin_parts(named, core, [(0, 2)]))) == 2
@@ -209,7 +211,7 @@ def test_each_of_three_welded_pairs_is_a_part_of_its_own():
 
 def test_a_large_cluster_has_a_lower_bound_in_little_time():
     members = robustness.MOST_EXACT_MEMBERS + 100
-    row = [1 << one | 1 << one + 1 for one in range(members - 1) for _ in range(5)]
+    row = [1 << member | 1 << member + 1 for member in range(members - 1) for _ in range(5)]
     cut = weakest_cut(sorted(row), [True] * members)
     assert (cut.reporters, cut.exact, cut.thin) == (5, False, True)
 
@@ -235,7 +237,8 @@ def test_the_cut_of_a_cluster_that_is_named_evenly_is_the_smallest_of_all(cluste
     named, core = cluster
     cut = weakest_cut(named, core, core_a_side=a_side)
     size = [
-        sum(core[at] for at in range(len(core)) if side >> at & 1) for side in range(1 << len(core))
+        sum(core[member] for member in range(len(core)) if side >> member & 1)
+        for side in range(1 << len(core))
     ]
     every = (1 << len(core)) - 1
     both = [side for side in range(every) if min(size[side], size[every & ~side]) >= a_side]
@@ -247,7 +250,8 @@ def test_the_cut_of_a_cluster_that_is_named_evenly_is_the_smallest_of_all(cluste
 def test_a_ring_with_many_reporters_has_an_exact_cut_and_is_proven_so():
     random = Random(1)
     named = [
-        sum(1 << at for at in random.sample(range(46), random.randint(2, 5))) for _ in range(500)
+        sum(1 << member for member in random.sample(range(46), random.randint(2, 5)))
+        for _ in range(500)
     ]
     with mock.patch.object(cuts, "_CutSearch", side_effect=AssertionError("not proven")):
         cut = weakest_cut(named, [True] * 46)
@@ -258,7 +262,8 @@ def test_a_cluster_of_500_members_and_5000_reporters_has_a_bound_in_little_time(
     """It takes 0.1 s on a quiet machine; without the bound on steps, seconds."""
     random = Random(1)
     named = [
-        sum(1 << at for at in random.sample(range(500), random.randint(2, 5))) for _ in range(5000)
+        sum(1 << member for member in random.sample(range(500), random.randint(2, 5)))
+        for _ in range(5000)
     ]
     begun = time.process_time()
     cut = weakest_cut(named, [True] * 500)
@@ -292,7 +297,7 @@ def test_reporters_count_by_what_one_piece_of_evidence_names_beside_others():
     ]
     cluster, group, reporter, node = zip(*rows, strict=True)
     columns = [cluster, group, reporter, hash_text(pa.array(node))]
-    ways = pa.Table.from_arrays([pa.array(one) for one in columns], schema=WAY)
+    ways = pa.Table.from_arrays([pa.array(column) for column in columns], schema=WAY)
     order = np.random.default_rng(1).permutation(len(rows))
     for table in (ways, ways.take(order)):
         assert reporter_masks(table, ids) == {"c-1": [0b011, 0b111], "c-2": [0b11]}

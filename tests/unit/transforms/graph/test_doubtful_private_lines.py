@@ -21,9 +21,9 @@ NOBODY = np.zeros(NODES, np.int64)
 def evidence(groups, victims):
     rows = [
         {"group": group, "node": node, "reporter": victims[group], "observed_at": DAY}
-        for group, those in enumerate(groups)
-        if len(those) > 1
-        for node in those
+        for group, nodes in enumerate(groups)
+        if len(nodes) > 1
+        for node in nodes
     ]
     return incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), np.arange(NODES))
 
@@ -57,24 +57,26 @@ def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
 
     left = set(range(NODES))
 
-    def witnesses(one, most=NODES, *, anywhere=False):
+    def witnesses(line, most=NODES, *, anywhere=False):
         return {
             victims[number]
-            for number, those in enumerate(groups)
-            if one in those
-            and len(those & phones) <= most
-            and any(o != one and (anywhere or label[o] == label[one]) and o in left for o in those)
+            for number, nodes in enumerate(groups)
+            if line in nodes
+            and len(nodes & phones) <= most
+            and any(
+                o != line and (anywhere or label[o] == label[line]) and o in left for o in nodes
+            )
         }
 
-    def goes(one):
-        near, all_who_name_it = witnesses(one), witnesses(one, anywhere=True)
-        sole = witnesses(one, most=1)
-        enough = len(near) + (alone[one] if sole else 0) >= MIN_REPORTERS
+    def goes(line):
+        near, all_who_name_it = witnesses(line), witnesses(line, anywhere=True)
+        sole = witnesses(line, most=1)
+        enough = len(near) + (alone[line] if sole else 0) >= MIN_REPORTERS
         return not enough or 2 * len(near) <= len(all_who_name_it)
 
     # Round by round: what goes does not come back when those who spoke against it go too.
-    judged = [one for one in sorted(private) if (label == label[one]).sum() > 1]
-    while out := {one for one in judged if one in left and goes(one)}:
+    judged = [line for line in sorted(private) if (label == label[line]).sum() > 1]
+    while out := {line for line in judged if line in left and goes(line)}:
         left -= out
     assert set(np.flatnonzero(gone)) == set(range(NODES)) - left
 
@@ -93,7 +95,7 @@ def test_a_line_that_only_stands_beside_other_numbers_is_doubted():
     """Two victims accuse a business, each beside the ring's own toll-free number."""
     groups = [{0, 1, 2}, {0, 1, 2}, {0, 2}, {0, 2}]
     label = np.array([0, 0, 0, *range(3, NODES)])
-    phone, private = (np.isin(np.arange(NODES), those) for those in ([0, 1], [1]))
+    phone, private = (np.isin(np.arange(NODES), nodes) for nodes in ([0, 1], [1]))
     doubt = doubtful_private_lines(
         evidence(groups, [1, 2, 3, 4]), label, PhoneLines(phone, private, NOBODY)
     )
@@ -122,11 +124,11 @@ def test_a_line_that_as_many_name_elsewhere_is_doubted():
 def test_who_names_a_line_alone_bears_out_one_who_names_no_other_phone():
     label, line = np.array([0, 0, 0, *range(3, NODES)]), np.arange(NODES) == 1
     phone = np.isin(np.arange(NODES), [1, 2])
-    for other, doubts in ((0, False), (2, True)):
-        told = evidence([{other, 1}, {0, 2}, {0, 2}], [1, 2, 3])
+    for neighbour, doubts in ((0, False), (2, True)):
+        told = evidence([{neighbour, 1}, {0, 2}, {0, 2}], [1, 2, 3])
         for alone, doubt in ((1, True), (2, doubts)):
-            found = doubtful_private_lines(told, label, PhoneLines(phone, line, line * alone))
-            assert found.tolist() == (line & doubt).tolist()
+            doubted = doubtful_private_lines(told, label, PhoneLines(phone, line, line * alone))
+            assert doubted.tolist() == (line & doubt).tolist()
 
 
 @given(
@@ -134,6 +136,6 @@ def test_who_names_a_line_alone_bears_out_one_who_names_no_other_phone():
     st.lists(st.integers(0, 4), min_size=12, max_size=12),
 )
 def test_victims_are_counted_once_a_node(groups, victims):
-    found = reporters_by_node(evidence(groups, victims))
+    counts = reporters_by_node(evidence(groups, victims))
     for node in range(NODES):
-        assert found[node] == len({victims[g] for g, those in enumerate(groups) if node in those})
+        assert counts[node] == len({victims[g] for g, nodes in enumerate(groups) if node in nodes})

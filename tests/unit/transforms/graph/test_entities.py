@@ -23,8 +23,8 @@ ROLES = (*PHONE_ROLES, Role.VICTIM)
 
 
 def only(result):
-    (one,) = result.entities.to_pylist()
-    return one
+    (entity,) = result.entities.to_pylist()
+    return entity
 
 
 def records_of(entity, records, role, field="narrative"):
@@ -78,8 +78,8 @@ def unclaimed_of(rows, status):
         roles[row["entity_id"]].add(row["role"])
     return {
         entity
-        for entity, those in roles.items()
-        if those == {Role.MENTIONED}
+        for entity, own_roles in roles.items()
+        if own_roles == {Role.MENTIONED}
         and status[entity] == Status.UNCORROBORATED
         and entity.partition(":")[0] not in (*SUPPLIER_KINDS, "domain", "url")
     }
@@ -104,34 +104,37 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
     result = classify_evidence(evidence(rows), known)
     status = naive_status(rows, known)
     victims, contested = (
-        {entity for entity, one in status.items() if one == wanted}
+        {entity for entity, own_status in status.items() if own_status == wanted}
         for wanted in (Status.VICTIM_SIDE, Status.CONTESTED)
     )
     unclaimed = unclaimed_of(rows, status)
     hidden = victims | contested | unclaimed
 
-    shown = {one["known_as"]: one for one in result.entities.to_pylist()}
+    shown = {row["known_as"]: row for row in result.entities.to_pylist()}
     assert shown.keys() == status.keys()
     values = {}
-    for entity, one in shown.items():
+    for entity, entity_row in shown.items():
         mine = [row for row in rows if row["entity_id"] == entity]
         value = None if entity in hidden else entity.partition(":")[2]
-        assert (one["status"], one["value"]) == (status[entity], value)
-        assert (one["entity_id"] == entity) == (entity not in hidden)
-        assert (one["line"] is None) == (one["line_type"] is None) or entity in hidden
+        assert (entity_row["status"], entity_row["value"]) == (status[entity], value)
+        assert (entity_row["entity_id"] == entity) == (entity not in hidden)
+        assert (entity_row["line"] is None) == (entity_row["line_type"] is None) or entity in hidden
         kinds = defaultdict(set)
         for row in mine:
             kinds[row["record_kind"]].add((row["source_org"], row["record_id"]))
-        assert (one["complaints"], one["calls"]) == (len(kinds["complaint"]), len(kinds["call"]))
-        assert one["victims"] == len({row["victim_key"] for row in mine} - {None})
-        assert one["orgs"] == sorted({row["source_org"] for row in mine})
-        assert one["first_seen"] == min(row["observed_at"] for row in mine)
-        assert one["last_seen"] == max(row["observed_at"] for row in mine)
+        assert (entity_row["complaints"], entity_row["calls"]) == (
+            len(kinds["complaint"]),
+            len(kinds["call"]),
+        )
+        assert entity_row["victims"] == len({row["victim_key"] for row in mine} - {None})
+        assert entity_row["orgs"] == sorted({row["source_org"] for row in mine})
+        assert entity_row["first_seen"] == min(row["observed_at"] for row in mine)
+        assert entity_row["last_seen"] == max(row["observed_at"] for row in mine)
         users, _ = sides(rows, entity)
-        assert one["reporters"] == one["reported_by"] == len(users)
+        assert entity_row["reporters"] == entity_row["reported_by"] == len(users)
         if entity in contested:
             counts = len(users), owners_counted(rows, entity)
-            values[one["entity_id"]] = (entity.partition(":")[2], *counts)
+            values[entity_row["entity_id"]] = (entity.partition(":")[2], *counts)
 
     written = result.entities.drop(["known_as"]).to_pylist() + result.mentions.to_pylist()
     assert not any(entity.partition(":")[2] in repr(written) for entity in hidden)
@@ -164,9 +167,9 @@ def test_what_is_only_mentioned_is_withheld_where_a_private_person_may_hold_it(l
     mentions = records_of(PHONES[0], [f"c{n}" for n in range(30)], Role.MENTIONED)
     for row in mentions:
         row["line_type"] = line
-    one = only(classify_evidence(evidence(mentions), NOBODY))
-    assert is_withheld(one["entity_id"]) == (line != "toll_free")
-    assert one["status"] == Status.UNCORROBORATED
+    entity = only(classify_evidence(evidence(mentions), NOBODY))
+    assert is_withheld(entity["entity_id"]) == (line != "toll_free")
+    assert entity["status"] == Status.UNCORROBORATED
 
     shown = (*HARD_ROLES, Role.CALLER_ID)
     for role in shown:
@@ -188,8 +191,8 @@ def test_what_is_only_mentioned_is_withheld_where_a_private_person_may_hold_it(l
     ],
 )
 def test_which_kinds_are_withheld_while_they_are_only_mentioned(entity, hidden):
-    one = only(classify_evidence(evidence(records_of(entity, ["c1"], Role.MENTIONED)), NOBODY))
-    assert is_withheld(one["entity_id"]) == hidden
+    row = only(classify_evidence(evidence(records_of(entity, ["c1"], Role.MENTIONED)), NOBODY))
+    assert is_withheld(row["entity_id"]) == hidden
 
 
 @pytest.mark.parametrize("field", ["phone_numbers[0]", "narrative"])
@@ -197,21 +200,21 @@ def test_one_statement_contests_what_any_number_of_others_show(field):
     rows = records_of(PHONES[0], [f"c{n}" for n in range(50)], Role.CALLBACK)
     rows += records_of(PHONES[0], ["c99"], Role.VICTIM, field)
     result = classify_evidence(evidence(rows), NOBODY)
-    one = only(result)
-    assert (one["status"], one["reporters"], one["value"]) == (Status.CONTESTED, 50, None)
-    assert one["reason"] == (
+    entity = only(result)
+    assert (entity["status"], entity["reporters"], entity["value"]) == (Status.CONTESTED, 50, None)
+    assert entity["reason"] == (
         "contested: 1 reporter calls it a victim's own, 50 show a suspect using it"
     )
     (hidden,) = result.contested.to_pylist()
     assert hidden == {
-        "entity_id": one["entity_id"],
+        "entity_id": entity["entity_id"],
         "kind": "phone",
         "value": PHONES[0].partition(":")[2],
         "suspect_reporters": 50,
         "victim_reporters": 1,
-        "first_seen": one["first_seen"],
+        "first_seen": entity["first_seen"],
     }
-    assert set(result.mentions["entity_id"].to_pylist()) == {one["entity_id"]}
+    assert set(result.mentions["entity_id"].to_pylist()) == {entity["entity_id"]}
     assert result.mentions["raw"].null_count == result.mentions.num_rows == 50
 
 
@@ -344,7 +347,7 @@ def test_two_victims_get_two_withheld_ids():
     rows += records_of(PHONES[1], ["c1"], Role.VICTIM, "phone_numbers[1]")
     ids = classify_evidence(evidence(rows), NOBODY).entities["entity_id"].to_pylist()
     assert len(set(ids)) == 2
-    assert all(one.startswith("phone:withheld-") for one in ids)
+    assert all(entity_id.startswith("phone:withheld-") for entity_id in ids)
 
 
 def test_the_platform_of_a_tenant_is_named_unless_it_is_a_victims_own():
@@ -371,8 +374,12 @@ def test_what_an_earlier_run_withheld_stays_contested(epoch):
     """A join reads the withheld ids of a run's own tables, and has no value for them."""
     shown = f"phone:withheld-0123456789abcdef{epoch}"
     result = classify_evidence(evidence(records_of(shown, ["c1", "c2"], Role.CALLBACK)), NOBODY)
-    one = only(result)
-    assert (one["status"], one["entity_id"], one["value"]) == (Status.CONTESTED, shown, None)
+    entity = only(result)
+    assert (entity["status"], entity["entity_id"], entity["value"]) == (
+        Status.CONTESTED,
+        shown,
+        None,
+    )
     assert result.mentions["entity_id"].to_pylist() == [shown] * 2
     assert result.contested.num_rows == 0
 

@@ -79,10 +79,14 @@ def parts_of(held, life):
             parts[sum(cut <= day_of(row) for cut, *_ in cuts)].append(row)
         return parts
 
-    for at, (_, left_out, before) in enumerate(cuts):
-        sides = [{*map(who_of, in_parts()[at + n])} - {left_out} for n in (0, 1)]
+    for place, (_, left_out, before) in enumerate(cuts):
+        sides = [{*map(who_of, in_parts()[place + n])} - {left_out} for n in (0, 1)]
         if left_out and len(sides[0]) < 2 <= len(sides[1]):
-            cuts[at] = (min(day_of(row) for row in held if day_of(row) > before), left_out, before)
+            cuts[place] = (
+                min(day_of(row) for row in held if day_of(row) > before),
+                left_out,
+                before,
+            )
     parts = in_parts()
     return [parts[number] for number in sorted(parts) if parts[number]]
 
@@ -114,19 +118,21 @@ def epochs_of(rows, previous=None, lives=LIVES):
     """The starts that are found, and the id of each row."""
     ids = pa.array(sorted({row["entity_id"] for row in rows}), pa.string())
     seen = pa.Table.from_pylist(rows, EVIDENCE_MENTION)
-    found = find_epoch_starts(sum_activity(seen), ids, lives, previous)
+    starts = find_epoch_starts(sum_activity(seen), ids, lives, previous)
     days = np.array([day_of(row) for row in rows], np.int64)
-    turn = found.epoch_numbers(seen["entity_id"].combine_chunks(), days)
-    return found, [with_epoch(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
+    turn = starts.epoch_numbers(seen["entity_id"].combine_chunks(), days)
+    return starts, [with_epoch(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
 
 
 @draws(300)
 @given(ROWS)
 def test_epochs_by_the_rule(rows):
-    found, told = epochs_of(rows)
+    starts, told = epochs_of(rows)
     assert told == naive(rows)
-    assert set(found.ids.to_pylist()) == {
-        without_epoch(one) for one in (*found.reasons, *told) if epoch_number(one) > 1
+    assert set(starts.ids.to_pylist()) == {
+        without_epoch(entity_id)
+        for entity_id in (*starts.reasons, *told)
+        if epoch_number(entity_id) > 1
     }
 
 
@@ -137,7 +143,7 @@ def used(day, who, role=Role.CALLBACK):
 
 
 def numbers(rows, previous=None):
-    return [epoch_number(one) for one in epochs_of(rows, previous)[1]]
+    return [epoch_number(entity_id) for entity_id in epochs_of(rows, previous)[1]]
 
 
 def previous(*spans):
@@ -179,8 +185,8 @@ def test_no_single_reporter_parts_what_holds_together_without_any_one(days, lied
     """
     rows = [used(day, who) for day, who in days]
     for day, who in days:
-        others = [other for other, name in days if name != who]
-        far = all(abs(other - day) > LIVES["phone"] for other in others)
+        others = [other_day for other_day, name in days if name != who]
+        far = all(abs(other_day - day) > LIVES["phone"] for other_day in others)
         assume(not far or day not in lied)
     for left_out in {None, *map(who_of, rows)}:
         rest = sorted(day_of(row) for row in rows if who_of(row) != left_out)
@@ -250,17 +256,17 @@ def test_entities_are_counted_by_epoch_in_any_order(rows, random):
     result = classify_evidence(evidence(rows), NOBODY, LIVES)
     held = {row["entity_id"] for row in rows if row["role"] in HARD_ROLES}
     ids = [
-        one if row["entity_id"] in held else row["entity_id"]
-        for row, one in zip(rows, naive(rows), strict=True)
+        known_as if row["entity_id"] in held else row["entity_id"]
+        for row, known_as in zip(rows, naive(rows), strict=True)
     ]
     told = {row["entity_id"]: row for row in result.entities.to_pylist()}
     assert set(told) == set(ids)
-    for one, row in told.items():
-        mine = [seen for seen, name in zip(rows, ids, strict=True) if name == one]
+    for entity_id, row in told.items():
+        mine = [seen for seen, name in zip(rows, ids, strict=True) if name == entity_id]
         assert row["complaints"] == len(mine)
         assert row["first_seen"] == min(seen["observed_at"] for seen in mine)
-        assert row["value"] == without_epoch(one).partition(":")[2]
-        assert row["epoch"] == epoch_number(one)
+        assert row["value"] == without_epoch(entity_id).partition(":")[2]
+        assert row["epoch"] == epoch_number(entity_id)
         if row["epoch"] > 1:
             assert "seen again after" in row["reason"] or "from its other use" in row["reason"]
     random.shuffle(rows)
@@ -310,8 +316,8 @@ def test_a_decision_that_a_suspect_holds_it_is_about_one_epoch(decided):
     by = DecisionsInForce(binding=(decision(DecisionKind.SUSPECT_HELD, decided),))
     result = classify_evidence(evidence(rows), NOBODY, LIVES, decided=by)
     status = {row["known_as"]: row["status"] for row in result.entities.to_pylist()}
-    (other,) = {PHONE, f"{PHONE}#2"} - {decided}
-    assert status == {decided: Status.INFRASTRUCTURE, other: Status.CONTESTED}
+    (undecided,) = {PHONE, f"{PHONE}#2"} - {decided}
+    assert status == {decided: Status.INFRASTRUCTURE, undecided: Status.CONTESTED}
 
 
 def test_a_decision_that_a_victim_owns_it_holds_for_every_epoch():
@@ -348,8 +354,10 @@ def test_each_kind_is_passed_on_after_its_own_life(entity, days):
             piece(entity, Role.CALLBACK, f"c{n}", observed_at=DAY + n * gap, kind=kind)
             for n, kind in enumerate([entity.partition(":")[0]] * 2)
         ]
-        found = classify_evidence(evidence(rows), NOBODY, shipped_lifetimes()).entities["entity_id"]
-        return sorted(found.to_pylist())
+        entity_ids = classify_evidence(evidence(rows), NOBODY, shipped_lifetimes()).entities[
+            "entity_id"
+        ]
+        return sorted(entity_ids.to_pylist())
 
     life = timedelta(days=days if days is not None else 10_000)
     assert ids(life) == [entity]

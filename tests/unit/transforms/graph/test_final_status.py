@@ -80,7 +80,7 @@ CLUSTERS = st.dictionaries(
 def test_every_infrastructure_entity_is_a_member_or_a_hub(clusters):
     statuses = dict.fromkeys(clusters, Status.INFRASTRUCTURE)
     statuses |= {PHONES[0]: Status.UNCORROBORATED, SUPPLIERS[0]: Status.UNCORROBORATED}
-    nodes = {one: where for one, where in clusters.items() if one != PHONES[0]}
+    nodes = {entity_id: where for entity_id, where in clusters.items() if entity_id != PHONES[0]}
     entities, members = finalize_entities(found(statuses), assignment(nodes))
     rows = {row["entity_id"]: row for row in entities.to_pylist()}
     in_cluster = dict(
@@ -113,7 +113,7 @@ def test_every_infrastructure_entity_is_a_member_or_a_hub(clusters):
     ),
 )
 def test_a_link_is_accepted_exactly_if_hard_and_inside_one_cluster(clusters, ends):
-    links = pa.RecordBatch.from_pylist([link(*one) for one in ends], LINK)
+    links = pa.RecordBatch.from_pylist([link(*pair) for pair in ends], LINK)
     decided, inside = finalize_links(links, assignment(clusters))
     accepted = []
     for row in decided.to_pylist():
@@ -124,8 +124,8 @@ def test_a_link_is_accepted_exactly_if_hard_and_inside_one_cluster(clusters, end
         assert row["reason"].startswith("soft") == (row["strength"] == Strength.SOFT)
         if row["accepted"]:
             accepted.append((row["entity_a"], row["entity_b"], where[0][0]))
-    assert inside["entity_a"].to_pylist() == [one[0] for one in accepted]
-    assert inside["cluster_id"] == cluster_ids(np.array([one[2] for one in accepted], np.int64))
+    assert inside["entity_a"].to_pylist() == [row[0] for row in accepted]
+    assert inside["cluster_id"] == cluster_ids(np.array([row[2] for row in accepted], np.int64))
 
 
 def test_an_empty_assignment_decides_nothing():
@@ -154,5 +154,8 @@ def test_what_came_back_to_the_same_hands_says_so():
     rows = found(dict.fromkeys(ids, Status.INFRASTRUCTURE))
     entities, members = finalize_entities(rows, assignment(clusters, returned={ids[1]}))
     told = dict(zip(*(entities[name].to_pylist() for name in ("entity_id", "reason")), strict=True))
-    assert [told[one].endswith(fact("returned").sentence()) for one in ids] == [False, True]
+    assert [told[entity_id].endswith(fact("returned").sentence()) for entity_id in ids] == [
+        False,
+        True,
+    ]
     assert members.num_rows == 2

@@ -57,17 +57,17 @@ def naive(groups, label):
 
 @given(GROUPS, LABELS)
 def test_ties_are_what_their_definition_says(groups, label):
-    found = cluster_ties(
+    ties = cluster_ties(
         evidence([nodes for nodes, _ in groups], 7, [v for _, v in groups]), np.array(label)
     )
     got = {
         (a, b): (weight, victims, apart)
         for a, b, weight, victims, apart in zip(
-            found.a.tolist(),
-            found.b.tolist(),
-            found.weight.tolist(),
-            found.reporters.tolist(),
-            found.independent.tolist(),
+            ties.a.tolist(),
+            ties.b.tolist(),
+            ties.weight.tolist(),
+            ties.reporters.tolist(),
+            ties.independent.tolist(),
             strict=True,
         )
     }
@@ -80,25 +80,25 @@ def test_ties_are_what_their_definition_says(groups, label):
 
 
 def test_all_records_of_one_reporter_are_worth_one():
-    flood = [{0, other} for other in range(1, 7)]
-    found = cluster_ties(evidence([{0, 1}, *flood], 7, [0, *[1] * 6]), np.arange(7))
-    worth = np.bincount(found.a, found.weight, 7)
+    flood = [{0, node} for node in range(1, 7)]
+    ties = cluster_ties(evidence([{0, 1}, *flood], 7, [0, *[1] * 6]), np.arange(7))
+    worth = np.bincount(ties.a, ties.weight, 7)
     np.testing.assert_allclose(worth[0], 2)
 
 
 def test_each_record_of_k_nodes_gives_each_node_one_records_worth():
-    found = cluster_ties(evidence([{0, 1, 2, 3}], 4), np.arange(4))
-    worth = np.bincount(found.a, found.weight, 4) + np.bincount(found.b, found.weight, 4)
+    ties = cluster_ties(evidence([{0, 1, 2, 3}], 4), np.arange(4))
+    worth = np.bincount(ties.a, ties.weight, 4) + np.bincount(ties.b, ties.weight, 4)
     np.testing.assert_allclose(worth, 1)
 
 
 def test_a_tie_through_one_of_several_members_hangs_on_it():
     label = np.array([0, 0, 2, 2])
-    found = cluster_ties(evidence([{0, 2}, {0, 3}, {0, 2}], 4), label)
-    assert found.weight.tolist() == [3]
-    assert found.independent.tolist() == [0]
-    found = cluster_ties(evidence([{0, 2}, {1, 3}, {0, 2}], 4), label)
-    assert found.independent.tolist() == [1]
+    ties = cluster_ties(evidence([{0, 2}, {0, 3}, {0, 2}], 4), label)
+    assert ties.weight.tolist() == [3]
+    assert ties.independent.tolist() == [0]
+    ties = cluster_ties(evidence([{0, 2}, {1, 3}, {0, 2}], 4), label)
+    assert ties.independent.tolist() == [1]
 
 
 def row(entity, group, role=Role.CALLBACK, status=Status.INFRASTRUCTURE, victim=None, day=1):
@@ -128,10 +128,10 @@ def test_only_what_a_suspect_must_hold_counts():
         row("phone:+5", "alone"),
         *(row(f"phone:+{n}", "wide") for n in range(10, 14)),
     ]
-    found = incidences(hard_evidence(pa.Table.from_pylist(rows, CLASSIFIED_MENTION)), widest=3)
-    assert set(found["node"].to_pylist()) == set(hash_text(pa.array(["phone:+1", "phone:+2"])))
-    assert len(set(found["group"].to_pylist())) == 1
-    assert {time.day for time in found["observed_at"].to_pylist()} == {2}
+    incidence = incidences(hard_evidence(pa.Table.from_pylist(rows, CLASSIFIED_MENTION)), widest=3)
+    assert set(incidence["node"].to_pylist()) == set(hash_text(pa.array(["phone:+1", "phone:+2"])))
+    assert len(set(incidence["group"].to_pylist())) == 1
+    assert {time.day for time in incidence["observed_at"].to_pylist()} == {2}
 
 
 def test_numbering_drops_what_is_no_node():
@@ -149,33 +149,33 @@ def test_numbering_drops_what_is_no_node():
         },
         schema=INCIDENCE,
     )
-    found = incidence_from_rows(rows, node)
-    assert found.nodes == 2
-    assert sorted(found.group.tolist()) == [0, 1]
-    assert found.day.tolist() == [0.0, 1.0]
+    incidence = incidence_from_rows(rows, node)
+    assert incidence.nodes == 2
+    assert sorted(incidence.group.tolist()) == [0, 1]
+    assert incidence.day.tolist() == [0.0, 1.0]
 
 
 MOMENTS = st.lists(st.integers(0, 6), max_size=8)
 
 
 def counted(copies):
-    return len(set(first_of_spans(("text", at, who) for at, who in copies).values()))
+    return len(set(first_of_spans(("text", moment, who) for moment, who in copies).values()))
 
 
 @given(MOMENTS)
 def test_who_sent_one_copy_each_are_as_many_as_the_fewest_spans_that_hold_them(moments):
-    copies = [(at * BURST_SPAN // 2, who) for who, at in enumerate(moments)]
+    copies = [(moment * BURST_SPAN // 2, who) for who, moment in enumerate(moments)]
     spans, end = 0, -1
-    for at, _ in sorted(copies):
-        if at > end:
-            spans, end = spans + 1, at + BURST_SPAN
+    for moment, _ in sorted(copies):
+        if moment > end:
+            spans, end = spans + 1, moment + BURST_SPAN
     assert counted(copies) == spans
 
 
 @given(MOMENTS, st.lists(st.tuples(st.integers(0, 6), st.integers(100, 102)), max_size=8))
 def test_no_copy_that_is_added_lowers_what_others_count(moments, added):
-    copies = [(at * BURST_SPAN // 2, who) for who, at in enumerate(moments)]
-    lies = [(at * BURST_SPAN // 2, who) for at, who in added]
+    copies = [(moment * BURST_SPAN // 2, who) for who, moment in enumerate(moments)]
+    lies = [(moment * BURST_SPAN // 2, who) for moment, who in added]
     both = counted([*copies, *lies])
     assert counted(copies) <= both <= len({who for _, who in [*copies, *lies]})
 
@@ -186,12 +186,15 @@ CAME = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6)), max_size=12)
 @given(CAME, st.sampled_from([{}, {1: 0, 0: 0}, {3: 2, 2: 2, 4: 2}]), st.integers(0, 4))
 def test_those_of_a_day_are_the_most_whose_first_complaints_one_span_holds(came, alike, span):
     first = {}
-    for at, who in sorted(came):
-        first.setdefault(alike.get(who, who), at)
+    for moment, who in sorted(came):
+        first.setdefault(alike.get(who, who), moment)
     most = max(
-        (sum(start <= at <= start + span for at in first.values()) for start in first.values()),
+        (
+            sum(start <= moment <= start + span for moment in first.values())
+            for start in first.values()
+        ),
         default=0,
     )
-    found = most_at_first(sorted(came), alike, span)
-    assert len(found) == len(set(found)) == most
-    assert not found or max(map(first.get, found)) - min(map(first.get, found)) <= span
+    people = most_at_first(sorted(came), alike, span)
+    assert len(people) == len(set(people)) == most
+    assert not people or max(map(first.get, people)) - min(map(first.get, people)) <= span

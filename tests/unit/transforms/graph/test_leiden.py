@@ -26,7 +26,7 @@ def test_leiden_finds_cliques_and_is_repeatable():
 
 def test_leiden_is_about_as_good_as_networkx_louvain():
     graph = nx.gnm_random_graph(60, 200, seed=3)
-    found = cluster_ties(evidence([set(edge) for edge in graph.edges], 60), np.arange(60))
-    ours = nx.community.modularity(graph, parts(find_communities(found, 60, 1.0)))
+    ties = cluster_ties(evidence([set(edge) for edge in graph.edges], 60), np.arange(60))
+    ours = nx.community.modularity(graph, parts(find_communities(ties, 60, 1.0)))
     theirs = nx.community.modularity(graph, nx.community.louvain_communities(graph, seed=1))
     assert ours > theirs - 0.03

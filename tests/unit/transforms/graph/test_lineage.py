@@ -48,16 +48,16 @@ def members(assignment):
     return {row["node"]: row["cluster"] for row in rows}
 
 
-def previous(those):
-    rows = [{"node": node, "cluster": cluster} for node, cluster in sorted(those.items())]
+def previous(cluster_of):
+    rows = [{"node": node, "cluster": cluster} for node, cluster in sorted(cluster_of.items())]
     return pa.Table.from_pylist(rows, PREVIOUS)
 
 
-def parts(those):
-    found = defaultdict(set)
-    for node, cluster in those.items():
-        found[cluster].add(node)
-    return dict(found)
+def parts(cluster_of):
+    by_cluster = defaultdict(set)
+    for node, cluster in cluster_of.items():
+        by_cluster[cluster].add(node)
+    return dict(by_cluster)
 
 
 runs = st.tuples(LABELS, LABELS, st.sets(st.integers(0, 11), max_size=2))
@@ -71,8 +71,8 @@ def test_the_partition_is_kept_and_no_old_id_is_given_to_a_stranger(drawn):
     kept = keep_ids(fresh, previous(earlier))
     old, new = parts(earlier), parts(members(kept))
     assert sorted(map(sorted, new.values())) == sorted(map(sorted, parts(members(fresh)).values()))
-    for one in set(old) & set(new):
-        assert old[one] & new[one]
+    for cluster in set(old) & set(new):
+        assert old[cluster] & new[cluster]
     assert kept["node"].equals(fresh["node"])
     assert kept["hub"].equals(fresh["hub"])
 
@@ -84,11 +84,11 @@ def test_ids_are_the_greedy_matching_by_overlap(drawn):
     kept = keep_ids(assigned(now, hubs), previous(earlier))
     old, new = parts(earlier), parts(members(kept))
     # In a greedy matching no two clusters left unmatched share more than what blocked them.
-    for p, those in old.items():
+    for p, old_members in old.items():
         for c, these in new.items():
-            shared = len(those & these)
+            shared = len(old_members & these)
             if shared and p != c:
-                better_p = len(those & new[p]) if p in new else 0
+                better_p = len(old_members & new[p]) if p in new else 0
                 better_c = len(old[c] & these) if c in old else 0
                 assert max(better_p, better_c) >= shared
 
@@ -105,28 +105,28 @@ def test_events_reconcile_with_members(drawn):
     for row in events.to_pylist():
         assert row["event"] not in by_cluster[row["cluster_id"]]
         by_cluster[row["cluster_id"]][row["event"]] = row
-    assert set(by_cluster) == {cluster_id(one) for one in set(old) | set(new)}
+    assert set(by_cluster) == {cluster_id(number) for number in set(old) | set(new)}
     for text, told in by_cluster.items():
-        one = cluster_number(text)
+        number = cluster_number(text)
         for row in told.values():
-            assert row["members_new"] == len(new.get(one, set()) - set(earlier))
-            assert row["members_gone"] == len(old.get(one, set()) - new.get(one, set()))
-        if one not in new:
+            assert row["members_new"] == len(new.get(number, set()) - set(earlier))
+            assert row["members_gone"] == len(old.get(number, set()) - new.get(number, set()))
+        if number not in new:
             assert set(told) == {LineageEvent.ENDED}
-            went = {cluster_id(later[node]) for node in old[one] if node in later}
+            went = {cluster_id(later[node]) for node in old[number] if node in later}
             assert told[LineageEvent.ENDED]["to_ids"] == sorted(went)
             continue
-        came = {earlier[node] for node in new[one] if node in earlier}
-        torn = {p for p in came if {later[node] for node in old[p] if node in later} != {one}}
+        came = {earlier[node] for node in new[number] if node in earlier}
+        torn = {p for p in came if {later[node] for node in old[p] if node in later} != {number}}
         assert (LineageEvent.BORN in told) == (not came)
         assert (LineageEvent.MERGED in told) == (len(came) > 1)
         assert (LineageEvent.SPLIT in told) == bool(torn)
         simple = len(came) == 1 and not torn
-        gained = bool(new[one] - set(earlier))
+        gained = bool(new[number] - set(earlier))
         assert (LineageEvent.GREW in told) == (simple and gained)
         assert (LineageEvent.UNCHANGED in told) == (simple and not gained)
         if simple:
-            assert came == {one}
+            assert came == {number}
         if LineageEvent.MERGED in told:
             assert told["merged"]["from_ids"] == sorted(map(cluster_id, came))
             assert told["merged"]["to_ids"] == [text]
@@ -158,23 +158,23 @@ def world_of_changes(drawn):
     """MEMBERSHIP, CHANGE, CLASSIFIED and LINK rows of five members, of which some changed."""
     shown, tied, changed, alone, mentions, ties = drawn
     membership = [
-        {"entity_id": one, "cluster_id": f"c-{n % 2}", "reporters": shown[n]}
+        {"entity_id": entity_id, "cluster_id": f"c-{n % 2}", "reporters": shown[n]}
         | {"link_reporters": tied[n]}
-        for n, one in enumerate(IDS)
+        for n, entity_id in enumerate(IDS)
     ]
     nodes = sorted((int(hash_text(pa.array([IDS[n]]))[0]), n in alone) for n in changed)
     records = [
-        {"entity_id": IDS[n], "role": role, "group_id": f"amazon|m{at}"}
-        for at, (n, role) in enumerate(mentions)
+        {"entity_id": IDS[n], "role": role, "group_id": f"amazon|m{number}"}
+        for number, (n, role) in enumerate(mentions)
     ]
     links = [
         {"entity_a": IDS[a], "entity_b": IDS[b], "accepted": accepted, "reporters": reporters}
-        | {"record_ids": [f"amazon|l{at}"]}
-        for at, (a, b, accepted, reporters) in enumerate(ties)
+        | {"record_ids": [f"amazon|l{number}"]}
+        for number, (a, b, accepted, reporters) in enumerate(ties)
     ]
     return (
         pa.RecordBatch.from_pylist(membership, MEMBERSHIP),
-        pa.Table.from_pylist([{"node": n, "alone": one} for n, one in nodes], CHANGE),
+        pa.Table.from_pylist([{"node": n, "alone": is_alone} for n, is_alone in nodes], CHANGE),
         listed(classified(records), CLASSIFIED),
         pa.RecordBatch.from_pylist(links, LINK),
     )
@@ -199,9 +199,14 @@ def test_what_rests_on_one_reporter_names_that_reporters_records(drawn):
     weak = weak_changes(membership, change)
     records = pa.concat_tables([records_that_show(classified, weak), records_that_tie(links, weak)])
     events = [
-        {"cluster_id": one, "event": event, "from_ids": [], "to_ids": []}
+        {"cluster_id": cluster, "event": event, "from_ids": [], "to_ids": []}
         | {"on_one_reporter": False, "rests_on": []}
-        for one, event in (("c-0", "grew"), ("c-1", "merged"), ("c-1", "split"), ("c-0", "ended"))
+        for cluster, event in (
+            ("c-0", "grew"),
+            ("c-1", "merged"),
+            ("c-1", "split"),
+            ("c-0", "ended"),
+        )
     ]
     told = name_records(pa.RecordBatch.from_pylist(events, LINEAGE), weak, records).to_pylist()
     weakest = {n: shown[n] if n in alone else min(shown[n], tied[n]) for n in changed}
@@ -209,13 +214,13 @@ def test_what_rests_on_one_reporter_names_that_reporters_records(drawn):
         mine = {n for n in changed if weakest[n] < 2 and f"c-{n % 2}" == row["cluster_id"]}
         mine = set() if row["event"] == "ended" else mine
         named = {
-            f"amazon|m{at}"
-            for at, (n, role) in enumerate(mentions)
+            f"amazon|m{number}"
+            for number, (n, role) in enumerate(mentions)
             if n in mine and shown[n] < 2 and role == "callback"
         }
         named |= {
-            f"amazon|l{at}"
-            for at, (a, b, accepted, reporters) in enumerate(ties)
+            f"amazon|l{number}"
+            for number, (a, b, accepted, reporters) in enumerate(ties)
             if accepted and reporters < 2 and any(n in mine and shown[n] >= 2 for n in (a, b))
         }
         assert row["on_one_reporter"] == bool(mine)

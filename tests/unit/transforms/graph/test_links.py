@@ -20,20 +20,20 @@ def naive_pairs(rows):
     for row in rows:
         if row["status"] != Status.SUPPRESSED:
             groups[row["group_id"]].append(row)
-    found = []
-    for group, those in groups.items():
-        hard = {row["entity_id"] for row in those if row["role"] in HARD_ROLES}
-        named = sorted({row["entity_id"] for row in those})
+    pairs = []
+    for group, mentions in groups.items():
+        hard = {row["entity_id"] for row in mentions if row["role"] in HARD_ROLES}
+        named = sorted({row["entity_id"] for row in mentions})
         if len(hard) > MAX_HARD_ENTITIES or len(named) > 3 * MAX_HARD_ENTITIES:
             continue
-        calls = {row["record_id"] for row in those if row["record_kind"] == "call"}
+        calls = {row["record_id"] for row in mentions if row["record_kind"] == "call"}
         facts = {
             "group_id": group,
-            "complaint": any(row["record_kind"] == "complaint" for row in those),
+            "complaint": any(row["record_kind"] == "complaint" for row in mentions),
             "calls": len(calls),
-            "reporter_key": min(row["reporter_key"] for row in those),
-            "source_org": min(row["source_org"] for row in those),
-            "observed_at": min(row["observed_at"] for row in those),
+            "reporter_key": min(row["reporter_key"] for row in mentions),
+            "source_org": min(row["source_org"] for row in mentions),
+            "observed_at": min(row["observed_at"] for row in mentions),
         }
         for a, b in combinations(named, 2):
             sides = [(a in hard, kind_of(a)), (b in hard, kind_of(b))]
@@ -45,40 +45,42 @@ def naive_pairs(rows):
             if lone and not both:
                 continue
             micros = MILLION // (len(hard) - 1 if both else len(named) - 1)
-            found.append({"entity_a": a, "entity_b": b, "hard": both, "micros": micros} | facts)
-    return found
+            pairs.append({"entity_a": a, "entity_b": b, "hard": both, "micros": micros} | facts)
+    return pairs
 
 
 def kind_of(entity):
     return entity.partition(":")[0]
 
 
-def naive_links(found):
+def naive_links(pairs):
     by_pair = defaultdict(list)
-    for one in found:
-        by_pair[one["entity_a"], one["entity_b"]].append(one)
+    for row in pairs:
+        by_pair[row["entity_a"], row["entity_b"]].append(row)
     links = []
-    for (a, b), those in sorted(by_pair.items()):
-        telling = [one for one in those if one["hard"]] or those
+    for (a, b), rows in sorted(by_pair.items()):
+        telling = [row for row in rows if row["hard"]] or rows
         worth = defaultdict(int)
-        for one in telling:
-            who = one["reporter_key"]
-            worth[who] = max(worth[who], one["micros"])
-        groups = sorted({one["group_id"] for one in those})
-        reporters = {one["reporter_key"] for one in those}
+        for row in telling:
+            who = row["reporter_key"]
+            worth[who] = max(worth[who], row["micros"])
+        groups = sorted({row["group_id"] for row in rows})
+        reporters = {row["reporter_key"] for row in rows}
         links.append(
             {
                 "entity_a": a,
                 "entity_b": b,
                 "weight": sum(worth.values()) / MILLION,
-                "complaints": sum(one["complaint"] for one in those),
-                "calls": sum(one["calls"] for one in those),
-                "victims": len({one for one in reporters if NO_PSEUDONYM not in one}),
+                "complaints": sum(row["complaint"] for row in rows),
+                "calls": sum(row["calls"] for row in rows),
+                "victims": len(
+                    {reporter for reporter in reporters if NO_PSEUDONYM not in reporter}
+                ),
                 "reporters": len(reporters),
-                "orgs": sorted({one["source_org"] for one in those}),
-                "first_seen": min(one["observed_at"] for one in those),
-                "last_seen": max(one["observed_at"] for one in those),
-                "strength": Strength.HARD if any(one["hard"] for one in those) else Strength.SOFT,
+                "orgs": sorted({row["source_org"] for row in rows}),
+                "first_seen": min(row["observed_at"] for row in rows),
+                "last_seen": max(row["observed_at"] for row in rows),
+                "strength": Strength.HARD if any(row["hard"] for row in rows) else Strength.SOFT,
                 "record_ids": groups[:10],
                 "records": len(groups),
                 "accepted": False,
@@ -106,11 +108,11 @@ SUPPRESSED = st.sets(st.sampled_from(PHONES), max_size=2)
 @given(records(), SUPPRESSED)
 def test_pairs_and_links_are_those_of_the_rules(rows, suppressed):
     rows = with_statuses(rows, suppressed)
-    found, too_wide = pair_entities(classified(rows))
+    pairs, too_wide = pair_entities(classified(rows))
     assert too_wide == 0
     expected = naive_pairs(rows)
-    assert by_pair(found) == by_pair(pa.Table.from_pylist(expected, PAIR))
-    assert by_pair(build_links(sum_pairs(found))) == naive_links(expected)
+    assert by_pair(pairs) == by_pair(pa.Table.from_pylist(expected, PAIR))
+    assert by_pair(build_links(sum_pairs(pairs))) == naive_links(expected)
 
 
 @draws(50)
@@ -130,7 +132,7 @@ def test_any_shares_of_the_records_add_up_to_the_same_links(rows, shares, random
     rows = with_statuses(rows, set())
     share = {row["group_id"]: random.randrange(shares) for row in rows}
     parts = [[row for row in rows if share[row["group_id"]] == n] for n in range(shares)]
-    added = pa.concat_tables([sum_pairs(pair_entities(classified(those))[0]) for those in parts])
+    added = pa.concat_tables([sum_pairs(pair_entities(classified(part))[0]) for part in parts])
     turned = added.take(pa.array(random.sample(range(added.num_rows), added.num_rows), pa.int64()))
     assert by_pair(build_links(turned)) == naive_links(naive_pairs(rows))
 
@@ -150,9 +152,9 @@ def test_a_pair_of_many_calls_travels_as_its_reporters():
 @draws(50)
 @given(records(roles=(Role.CALLER_ID, Role.MENTIONED)))
 def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
-    found, _ = pair_entities(classified(with_statuses(rows, set())))
-    assert not any(found["hard"].to_pylist())
-    assert set(build_links(sum_pairs(found))["strength"].to_pylist()) <= {Strength.SOFT}
+    pairs, _ = pair_entities(classified(with_statuses(rows, set())))
+    assert not any(pairs["hard"].to_pylist())
+    assert set(build_links(sum_pairs(pairs))["strength"].to_pylist()) <= {Strength.SOFT}
 
 
 @draws(50)
@@ -160,7 +162,7 @@ def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
 def test_suppressed_entities_link_nothing_and_carry_nothing(rows, suppressed):
     rows = with_statuses(rows, suppressed)
     left = [row for row in rows if row["entity_id"] not in suppressed]
-    with_them, without = (links_of(those) for those in (rows, left))
+    with_them, without = (links_of(mentions) for mentions in (rows, left))
     assert by_pair(with_them) == by_pair(without)
 
 
@@ -179,19 +181,19 @@ def test_a_record_of_k_entities_gives_each_of_them_one_records_worth(k):
 
 def test_a_copied_list_is_counted_and_links_nothing():
     rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(MAX_HARD_ENTITIES + 1)]
-    found, too_wide = pair_entities(classified(rows))
-    assert (found.num_rows, too_wide) == (0, 1)
+    pairs, too_wide = pair_entities(classified(rows))
+    assert (pairs.num_rows, too_wide) == (0, 1)
     rows = [
         piece(f"phone:+1888555{n:04d}", Role.MENTIONED) for n in range(3 * MAX_HARD_ENTITIES + 1)
     ]
-    found, too_wide = pair_entities(classified(rows))
-    assert (found.num_rows, too_wide) == (0, 1)
+    pairs, too_wide = pair_entities(classified(rows))
+    assert (pairs.num_rows, too_wide) == (0, 1)
 
 
-def weight_of(*those):
+def weight_of(*reports):
     rows = [
         piece(entity, Role.CALLBACK, record, victim_key=who)
-        for record, who in those
+        for record, who in reports
         for entity in PHONES[:2]
     ]
     (link,) = links_of(rows).to_pylist()
@@ -227,5 +229,5 @@ def test_a_call_and_its_complaint_are_one_piece_of_evidence():
 
 
 def test_nothing_in_nothing_out():
-    found, too_wide = pair_entities(classified([]))
-    assert (found.num_rows, too_wide, build_links(sum_pairs(found)).num_rows) == (0, 0, 0)
+    pairs, too_wide = pair_entities(classified([]))
+    assert (pairs.num_rows, too_wide, build_links(sum_pairs(pairs)).num_rows) == (0, 0, 0)

@@ -24,10 +24,10 @@ def suppliers(stray):
     return SupplierCounts((csr_array(records),) * 2)
 
 
-def settled(groups, of, label=LABEL, piece=None):
+def settled(groups, supplier_counts, label=LABEL, piece=None):
     label = np.append(label, np.arange(len(label), 20))
     piece = np.arange(20) if piece is None else piece
-    return move_misplaced_pieces(evidence(groups, 20), of, label, piece)
+    return move_misplaced_pieces(evidence(groups, 20), supplier_counts, label, piece)
 
 
 TIED_TO_BOTH = [set(A)] * 4 + [set(B)] * 4 + [{0, STRAY}, {3, STRAY}]
@@ -39,8 +39,8 @@ def test_a_misplaced_piece_moves_to_the_cluster_of_its_suppliers():
 
 
 def test_a_piece_stays_where_suppliers_agree_or_are_unknown():
-    for of in (suppliers(0), no_suppliers(20)):
-        label = settled(TIED_TO_BOTH, of)
+    for supplier_counts in (suppliers(0), no_suppliers(20)):
+        label = settled(TIED_TO_BOTH, supplier_counts)
         assert label[STRAY] == label[0] != label[3]
 
 
@@ -63,5 +63,5 @@ def test_many_ties_outweigh_suppliers():
 )
 def test_the_order_does_not_matter(groups, stray, order):
     shuffled = [groups[place] for place in order if place < len(groups)]
-    first, second = (settled(one, suppliers(stray)) for one in (groups, shuffled))
+    first, second = (settled(records, suppliers(stray)) for records in (groups, shuffled))
     assert parts(first) == parts(second)

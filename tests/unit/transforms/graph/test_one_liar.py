@@ -61,11 +61,11 @@ EXAMPLES = 60
 
 def members_of(rows, decided=None):
     """The MEMBER rows by entity id, as a run over this evidence writes them."""
-    found = classify_evidence(evidence(rows), NOBODY, LIVES)
-    mentions = found.mentions
+    result = classify_evidence(evidence(rows), NOBODY, LIVES)
+    mentions = result.mentions
     links = build_links(sum_pairs(pair_entities(mentions)[0])).combine_chunks()
-    nodes = [entity_nodes(one) for one in found.entities.combine_chunks().to_batches()]
-    uses = [supplier_use(one) for one in links.to_batches()]
+    nodes = [entity_nodes(batch) for batch in result.entities.combine_chunks().to_batches()]
+    uses = [supplier_use(batch) for batch in links.to_batches()]
     decisions = () if decided is None else (decided,)
     assignment = assign_clusters(
         pa.Table.from_batches(nodes, NODE),
@@ -76,7 +76,7 @@ def members_of(rows, decided=None):
     )
     members = [
         finalize_entities(batch, assignment, *decisions)[1]
-        for batch in found.entities.combine_chunks().to_batches()
+        for batch in result.entities.combine_chunks().to_batches()
     ]
     inside = [finalize_links(batch, assignment, *decisions)[1] for batch in links.to_batches()]
     totals = sum_cluster_records(cluster_records(mentions, assignment)[0])
@@ -86,12 +86,16 @@ def members_of(rows, decided=None):
         totals,
         *decisions,
     )
-    return {one["entity_id"]: one for one in rows.to_pylist()}
+    return {member["entity_id"]: member for member in rows.to_pylist()}
 
 
 def core(members):
     """The core members, each with its cluster."""
-    return {one: row["cluster_id"] for one, row in members.items() if row["tier"] == str(Tier.CORE)}
+    return {
+        entity_id: row["cluster_id"]
+        for entity_id, row in members.items()
+        if row["tier"] == str(Tier.CORE)
+    }
 
 
 def hard_role(entity):
@@ -137,7 +141,7 @@ def honest(draw):
         who = f"h{draw(st.integers(0, 5))}"
         named = draw(st.lists(st.sampled_from(ids), min_size=1, max_size=4, unique=True))
         soft = draw(st.booleans()) and draw(st.booleans())
-        roles = [Role.CALLER_ID if soft else hard_role(one) for one in named]
+        roles = [Role.CALLER_ID if soft else hard_role(entity_id) for entity_id in named]
         pairs = list(zip(named, roles, strict=True))
         rows += record(who, number, pairs, day=draw(st.integers(0, 20)))
     return rows
@@ -159,7 +163,7 @@ def rings(draw, least=3):
             together = [[group[draw(st.integers(0, n - 1))], group[n]] for n in range(1, size)]
         for part, tied in enumerate(together):
             for number in range(draw(st.integers(least, least + 2))):
-                named = [(one, hard_role(one)) for one in tied]
+                named = [(entity_id, hard_role(entity_id)) for entity_id in tied]
                 rows += record(f"h{ring}-{part}-{number}", 0, named, day=draw(st.integers(0, 20)))
     return rows
 
@@ -183,13 +187,15 @@ def confirmed(members):
 
 def leaving(members):
     """The members that may leave: core and reviewed."""
-    reviewed = (one for one, row in members.items() if row["review"] == str(Review.REVIEWED))
+    reviewed = (
+        entity_id for entity_id, row in members.items() if row["review"] == str(Review.REVIEWED)
+    )
     return core(members).keys() & set(reviewed)
 
 
 def near_misses(members):
     """The members that are near misses."""
-    return {one for one, row in members.items() if row["near_miss_of"] is not None}
+    return {entity_id for entity_id, row in members.items() if row["near_miss_of"] is not None}
 
 
 @pytest.mark.slow
@@ -197,8 +203,8 @@ def near_misses(members):
 @given(honest(), lies())
 def test_a_liar_adds_no_core_member_that_no_honest_reporter_shows(rows, lied):
     before, after = core(members_of(rows)), core(members_of(rows + lied))
-    for one in after.keys() - before.keys():
-        assert len(honest_reporters(rows, one)) >= CORE_ROBUSTNESS - 1
+    for entity_id in after.keys() - before.keys():
+        assert len(honest_reporters(rows, entity_id)) >= CORE_ROBUSTNESS - 1
 
 
 @pytest.mark.slow
@@ -207,9 +213,9 @@ def test_a_liar_adds_no_core_member_that_no_honest_reporter_shows(rows, lied):
 def test_a_liar_adds_nothing_to_what_may_leave_that_no_analyst_saw(rows, lied):
     decided = confirmed(members_of(rows))
     before, after = members_of(rows, decided), members_of(rows + lied, decided)
-    for one in leaving(after) - leaving(before):
-        assert one in before
-        assert len(honest_reporters(rows, one)) >= CORE_ROBUSTNESS - 1
+    for entity_id in leaving(after) - leaving(before):
+        assert entity_id in before
+        assert len(honest_reporters(rows, entity_id)) >= CORE_ROBUSTNESS - 1
 
 
 @pytest.mark.slow
@@ -227,12 +233,12 @@ def test_a_liar_moves_nothing_that_three_reporters_tie(rows, lied):
 
     # He regroups none of it.
     before, after = core(members), core(lied_members)
-    for one, other in combinations(sorted(before.keys() & after.keys()), 2):
-        assert (before[one] == before[other]) == (after[one] == after[other])
+    for first, second in combinations(sorted(before.keys() & after.keys()), 2):
+        assert (before[first] == before[second]) == (after[first] == after[second])
 
     # He takes away only what he calls a victim's own: else a core member that others are with
     # stays one, but for a near miss at its threshold.
     claimed = {row["entity_id"] for row in lied if row["role"] == Role.VICTIM}
     size = Counter(before.values())
-    for one in before.keys() - claimed - near_misses(lied_members):
-        assert one in after or size[before[one]] == 1
+    for entity_id in before.keys() - claimed - near_misses(lied_members):
+        assert entity_id in after or size[before[entity_id]] == 1

@@ -33,12 +33,12 @@ WHEN = DAY + timedelta(days=7)
 
 
 def points(members=(NUMBER,), complaint_times=SEEN, when=WHEN, by=None, **fields):
-    moments = np.array([one.timestamp() * 1_000_000 for one in complaint_times], np.int64)
-    found = priority_parts(
+    moments = np.array([moment.timestamp() * 1_000_000 for moment in complaint_times], np.int64)
+    parts = priority_parts(
         BASE | fields, members, (moments, np.ones_like(moments)), when, by or shipped_weights()
     )
-    assert [one["part"] for one in found] == list(PRIORITY_PARTS)
-    return total_priority(found), {one["part"]: one for one in found}
+    assert [part["part"] for part in parts] == list(PRIORITY_PARTS)
+    return total_priority(parts), {part["part"]: part for part in parts}
 
 
 @given(
@@ -53,12 +53,12 @@ def test_the_points_add_up_and_stay_in_bounds(victims, lost, orgs, sure, days, w
     by = type(shipped_weights())(**{**vars(shipped_weights()), "weights": weights})
     losses = [{"currency": "USD", "amount": lost, "complaints": 1}]
     when = DAY + timedelta(days=days)
-    priority, of = points(
+    priority, parts = points(
         victims=victims, losses=losses, orgs=orgs, confidence=sure, when=when, by=by
     )
     assert 0 <= priority <= 100
-    assert sum(one["points"] for one in of.values()) == pytest.approx(priority)
-    assert all(0 <= one["value"] <= 1 for one in of.values())
+    assert sum(part["points"] for part in parts.values()) == pytest.approx(priority)
+    assert all(0 <= part["value"] <= 1 for part in parts.values())
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_each_part_moves_it_alone(part, more):
     low, before = points(members=few)
     high, after = points(**({"members": few} | more))
     assert high > low
-    assert [one for one in PRIORITY_PARTS if before[one] != after[one]] == [part]
+    assert [name for name in PRIORITY_PARTS if before[name] != after[name]] == [part]
 
 
 def test_runs_of_one_day_agree_in_whatever_order_losses_come():
@@ -126,9 +126,9 @@ default = 0
 
 def test_weights_can_be_changed():
     only_victims = parse_weights(GOOD, "w.toml")
-    priority, of = points(by=only_victims, reporters=10)
+    priority, parts = points(by=only_victims, reporters=10)
     assert priority == 100
-    assert of["victims"]["points"] == 100
+    assert parts["victims"]["points"] == 100
 
 
 @pytest.mark.parametrize(

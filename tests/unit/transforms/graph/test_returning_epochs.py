@@ -32,9 +32,9 @@ def suppliers(loose):
     return SupplierCounts((csr_array(records),) * 3)
 
 
-def followed(pairs, of, label=LABEL):
+def followed(pairs, supplier_counts, label=LABEL):
     before, after = np.array(pairs, np.int64).reshape(-1, 2).T
-    return rejoin_epochs(evidence(GROUPS, NODES), of, label, EpochPairs(before, after))
+    return rejoin_epochs(evidence(GROUPS, NODES), supplier_counts, label, EpochPairs(before, after))
 
 
 def test_a_loose_end_follows_where_suppliers_agree_either_way_in_time():
@@ -45,8 +45,8 @@ def test_a_loose_end_follows_where_suppliers_agree_either_way_in_time():
 
 
 def test_it_stays_alone_where_they_say_nothing_or_disagree():
-    for of in (suppliers(1), no_suppliers(NODES)):
-        label, returned = followed([(0, LOOSE)], of)
+    for supplier_counts in (suppliers(1), no_suppliers(NODES)):
+        label, returned = followed([(0, LOOSE)], supplier_counts)
         assert (label == LABEL).all()
         assert not returned.any()
 
@@ -70,8 +70,8 @@ def test_a_loose_end_between_two_follows_the_likelier_and_welds_nothing():
 
 
 def test_epochs_follow_each_other_in_time():
-    found = pairs_of([7, 8, 7, 9, 7], [5, 1, 2, 3, 9], [2, 1, 3, 1, 2])
-    assert found == {(2, 0), (0, 4)}
+    pairs = pairs_of([7, 8, 7, 9, 7], [5, 1, 2, 3, 9], [2, 1, 3, 1, 2])
+    assert pairs == {(2, 0), (0, 4)}
     # Where one reporter alone dates each, they are still one after the other.
     assert pairs_of([7, 7, 7], [1, 2, 3], [1, 1, 1]) == {(0, 1), (1, 2)}
 
@@ -83,8 +83,8 @@ def test_an_epoch_of_one_reporter_lies_between_no_others():
 
 
 def pairs_of(bare, first_seen, reporters):
-    found = epoch_pairs(np.array(bare), np.array(first_seen), np.array(reporters))
-    return set(zip(found.before.tolist(), found.after.tolist(), strict=True))
+    pairs = epoch_pairs(np.array(bare), np.array(first_seen), np.array(reporters))
+    return set(zip(pairs.before.tolist(), pairs.after.tolist(), strict=True))
 
 
 @draws(60)

@@ -35,9 +35,9 @@ def tying(groups, reporters, label, node, *, inside):
     """The reporters who name a node beside another of its cluster, or all who name it."""
     return {
         reporters[number]
-        for number, those in enumerate(groups)
-        if node in those
-        and (not inside or any(o != node and label[o] == label[node] for o in those))
+        for number, nodes in enumerate(groups)
+        if node in nodes
+        and (not inside or any(o != node and label[o] == label[node] for o in nodes))
     }
 
 
@@ -45,7 +45,7 @@ def tying(groups, reporters, label, node, *, inside):
 def test_reporters_of_a_members_links_are_those_who_name_it_beside_others(groups, who, label):
     label = np.array(label)
     given_evidence = evidence(groups, NODES, who[: len(groups)])
-    found, tying_it = link_reporters(
+    counts, tying_it = link_reporters(
         given_evidence, no_suppliers(NODES), label, np.zeros(NODES, bool)
     )
     main = in_main_part(given_evidence, no_suppliers(NODES), label)
@@ -55,30 +55,30 @@ def test_reporters_of_a_members_links_are_those_who_name_it_beside_others(groups
         single = not main[node] or 2 * len(near) <= len(everybody)
         assert tying_it[node] == len(near)
         if single:
-            assert found[node] == min(len(near), 1)
+            assert counts[node] == min(len(near), 1)
         else:
-            assert min(len(near), CORE_ROBUSTNESS) <= found[node] <= len(near)
+            assert min(len(near), CORE_ROBUSTNESS) <= counts[node] <= len(near)
 
 
-def fewest_that_part(groups, who, label, one, other):
+def fewest_that_part(groups, who, label, first, second):
     """The size of the smallest set of reporters whose removal leaves no way between two nodes.
 
     A reporter ties all that they name of a cluster.
     """
     names = {}
-    for those, reporter in zip(groups, who, strict=False):
-        near = {node for node in those if label[node] == label[one]}
+    for nodes, reporter in zip(groups, who, strict=False):
+        near = {node for node in nodes if label[node] == label[first]}
         if len(near) > 1:
             names.setdefault(reporter, set()).update(near)
     for size in range(len(names) + 1):
         for gone in combinations(names, size):
-            reached, grows = {one}, True
+            reached, grows = {first}, True
             while grows:
                 more = reached.union(
-                    *(those for who, those in names.items() if who not in gone and those & reached)
+                    *(nodes for who, nodes in names.items() if who not in gone and nodes & reached)
                 )
                 grows, reached = more != reached, more
-            if other not in reached:
+            if second not in reached:
                 return size
     return len(names) + 1
 
@@ -92,41 +92,41 @@ def test_a_cut_is_the_fewest_reporters_without_whom_a_member_is_parted(
     monkeypatch.setattr(robustness, "SURE_LEVELS", levels)
     label, exact = np.array(label), np.array(exact)
     given_evidence = evidence(groups, NODES, who[: len(groups)])
-    inside = [len(tying(groups, who, label, one, inside=True)) for one in range(NODES)]
-    found = cut_reporters(given_evidence, label, np.array(inside), exact)
+    inside = [len(tying(groups, who, label, node, inside=True)) for node in range(NODES)]
+    counts = cut_reporters(given_evidence, label, np.array(inside), exact)
     for cluster in set(label.tolist()):
-        best, *others = sorted(np.flatnonzero(label == cluster), key=lambda one: -inside[one])
-        for one in others:
-            parts = fewest_that_part(groups, who, label, one, best)
+        best, *others = sorted(np.flatnonzero(label == cluster), key=lambda node: -inside[node])
+        for node in others:
+            parts = fewest_that_part(groups, who, label, node, best)
             # Two or fewer that tie it are decided by the main part: the bound is enough there.
-            if exact[one] or inside[one] > CORE_ROBUSTNESS:
-                assert found[one] == min(parts, inside[one])
+            if exact[node] or inside[node] > CORE_ROBUSTNESS:
+                assert counts[node] == min(parts, inside[node])
             else:
-                assert found[one] <= parts
-        assert found[best] == max((found[one] for one in others), default=0)
+                assert counts[node] <= parts
+        assert counts[best] == max((counts[node] for node in others), default=0)
 
 
 def test_a_cut_counts_the_reporters_who_join_two_halves():
     """Five people tie each half, and two the halves: no member of the smaller rests on more."""
     halves = [{0, 1, 2}] * 6 + [{3, 4, 5}] * 5 + [{2, 3}] * 2
     label = np.zeros(NODES, int)
-    found, inside = link_reporters(
+    counts, inside = link_reporters(
         evidence(halves, NODES), no_suppliers(NODES), label, np.zeros(NODES, bool)
     )
     assert inside.tolist() == [6, 6, 8, 7, 5, 5, 0]
-    assert found.tolist() == [6, 6, 6, 2, 2, 2, 0]
+    assert counts.tolist() == [6, 6, 6, 2, 2, 2, 0]
 
 
 def test_a_large_cluster_has_a_lower_bound():
     """Of more members than are worth a flow, what reporters of pairs alone prove."""
     many = 2 * robustness.MOST_EXACT_MEMBERS
-    chain = [{one, one + 1} for one in range(many - 1) for _ in range(6)]
+    chain = [{node, node + 1} for node in range(many - 1) for _ in range(6)]
     label = np.zeros(many, int)
-    found, inside = link_reporters(
+    counts, inside = link_reporters(
         evidence(chain, many), no_suppliers(many), label, np.zeros(many, bool)
     )
     assert set(inside.tolist()) == {6, 12}
-    assert set(found.tolist()) == {max(robustness.SURE_LEVELS)}
+    assert set(counts.tolist()) == {max(robustness.SURE_LEVELS)}
 
 
 def test_a_private_line_needs_one_reporter_more():
@@ -150,14 +150,14 @@ def test_the_main_part_holds_together_without_any_one_reporter(groups, who, labe
     """Of a part of two or more, no reporter's records are all that ties it."""
     label = np.array(label)
     main = in_main_part(evidence(groups, NODES, who[: len(groups)]), no_suppliers(NODES), label)
-    left = [those for those, one in zip(groups, who, strict=False) if one != gone]
+    left = [nodes for nodes, reporter in zip(groups, who, strict=False) if reporter != gone]
     for cluster in set(label.tolist()):
         members = {n for n in range(NODES) if label[n] == cluster and main[n]}
         if len(members) < 2:
             continue
-        parts = [{one} for one in members]
-        for those in left:
-            near = [part for part in parts if part & those]
+        parts = [{node} for node in members]
+        for nodes in left:
+            near = [part for part in parts if part & nodes]
             if len(near) > 1:
                 parts = [part for part in parts if part not in near] + [set().union(*near)]
         assert len(parts) == 1
@@ -169,28 +169,28 @@ def test_one_more_reporter_makes_no_member_of_one_reporter_core(groups, who, lab
     label = np.array(label)
     reporters = [*who[: len(groups)], *[9] * len(lies)]
     lied = evidence([*groups, *lies], NODES, reporters)
-    found, _ = link_reporters(lied, no_suppliers(NODES), label, np.zeros(NODES, bool))
+    counts, _ = link_reporters(lied, no_suppliers(NODES), label, np.zeros(NODES, bool))
     for node in range(NODES):
         if not tying(groups, who, label, node, inside=True):
-            assert found[node] < CORE_ROBUSTNESS
+            assert counts[node] < CORE_ROBUSTNESS
 
 
 DIGITS = st.text("0123456789", min_size=4, max_size=4)
 
 
-@given(st.dictionaries(DIGITS.map(lambda one: f"phone:+1888555{one}"), st.integers(0, 12)))
+@given(st.dictionaries(DIGITS.map(lambda digits: f"phone:+1888555{digits}"), st.integers(0, 12)))
 def test_a_near_miss_is_one_digit_or_a_swap_from_a_better_attested_one(reporters):
-    found = near_misses(reporters)
+    misses = near_misses(reporters)
 
-    def near(one, other):
-        off = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    def near(first, second):
+        off = [(a, b) for a, b in zip(first, second, strict=True) if a != b]
         return len(off) == 1 or (len(off) == 2 and off[0] == off[1][::-1])
 
-    for one, other in combinations(sorted(reporters), 2):
-        for less, more in ((one, other), (other, one)):
+    for first, second in combinations(sorted(reporters), 2):
+        for less, more in ((first, second), (second, first)):
             if near(less, more) and reporters[more] >= NEAR_MISS_RATIO * reporters[less]:
-                assert reporters[found[less]] >= reporters[more]
-    for less, more in found.items():
+                assert reporters[misses[less]] >= reporters[more]
+    for less, more in misses.items():
         assert near(less, more)
         assert reporters[more] >= NEAR_MISS_RATIO * reporters[less]
 
@@ -207,9 +207,9 @@ def test_core_needs_two_reporters_and_no_better_number():
     shown = {"phone:+18885550123": (9, 9), "phone:+18885550124": (3, 3), "domain:a.top": (2, 1)}
     shown |= {"domain:b.top": (1, 4), "domain:c.top": (2, 2)}
     members = [
-        {"entity_id": one, "known_as": one, "status": "infrastructure"}
+        {"entity_id": entity_id, "known_as": entity_id, "status": "infrastructure"}
         | {"reporters": reporters, "link_reporters": tying, "doubted": False}
-        for one, (reporters, tying) in shown.items()
+        for entity_id, (reporters, tying) in shown.items()
     ]
     assert core_members(members) == {"phone:+18885550123", "domain:c.top"}
     assert core_members([members[2]]) == {"domain:a.top"}

@@ -37,7 +37,8 @@ def offer(*rows):
     return AcceptedOffer(
         Offer(
             "contoso", "amazon", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z", "TLP:AMBER",
-            Terms(75, 5, 2, 1000), tuple(OfferedEntity(one, "callback", 99, 1) for one in IDS),
+            Terms(75, 5, 2, 1000),
+            tuple(OfferedEntity(entity_id, "callback", 99, 1) for entity_id in IDS),
             tuple(evidence), (OfferedCluster((), None, (), 1),),
         ),
         "0" * 64,
@@ -100,7 +101,7 @@ def decided(kind, *members):
 def test_a_number_that_the_senders_call_records_confirm_is_in_a_call_and_in_no_record_more():
     taken = offer(((0, 1), 50, 10), ((0, 2), 4, 12))
     told = replace(taken, offer=replace(taken.offer, called=(1, 2)))
-    rows, before = (pa.Table.from_batches(evidence_of_offer(one)) for one in (told, taken))
+    rows, before = (pa.Table.from_batches(evidence_of_offer(offered)) for offered in (told, taken))
     assert rows.drop_columns("field").equals(before.drop_columns("field"))
     assert people_counted(rows).to_pylist() == people_counted(before).to_pylist() == [50, 50, 4, 4]
     node = np.sort(hash_text(pa.array(IDS)))
@@ -141,11 +142,18 @@ def test_the_interval_is_wilsons(right, wrong, low, high):
 def masks(taken, most):
     """The people who bear a join of the first two identifiers in a join of the offer."""
     rows = [
-        ("c-1", at, int(hash_text(pa.array([key]))[0]), int(hash_text(pa.array([IDS[one]]))[0]))
-        for at, (row, _, key) in enumerate(taken.records())
-        for one in row.entities
+        (
+            "c-1",
+            number,
+            int(hash_text(pa.array([key]))[0]),
+            int(hash_text(pa.array([IDS[place]]))[0]),
+        )
+        for number, (row, _, key) in enumerate(taken.records())
+        for place in row.entities
     ]
-    ways = pa.Table.from_arrays([pa.array(one) for one in zip(*rows, strict=True)], schema=WAY)
+    ways = pa.Table.from_arrays(
+        [pa.array(column) for column in zip(*rows, strict=True)], schema=WAY
+    )
     return reporter_masks(ways, {"c-1": IDS}, crowds=crowds_of_offers([taken], most))["c-1"]
 
 

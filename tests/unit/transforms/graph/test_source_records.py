@@ -18,25 +18,27 @@ TRIAL = st.fixed_dictionaries(
         "reporter": st.integers(1, 6),
         "identifier": st.integers(1, 8),
     }
-).map(lambda one: one | {"wrong": one["identifier"] > 4})
+).map(lambda trial: trial | {"wrong": trial["identifier"] > 4})
 
 
 def records(rows, pieces=1):
-    cut = [rows[at::pieces] for at in range(pieces)]
-    return source_records(None, [pa.RecordBatch.from_pylist(one, SOURCE_TRIAL) for one in cut])
+    cut = [rows[start::pieces] for start in range(pieces)]
+    return source_records(None, [pa.RecordBatch.from_pylist(part, SOURCE_TRIAL) for part in cut])
 
 
 @given(st.lists(TRIAL), st.lists(TRIAL), st.integers(1, 3))
 def test_a_reporter_is_one_trial_whatever_he_files(rows, lies, pieces):
-    lies = [one | {"reporter": 7} for one in lies]
+    lies = [trial | {"reporter": 7} for trial in lies]
     before, after = records(rows), records(rows + lies, pieces)
     assert records(rows[::-1], pieces) == before
     for source in {*before, *after}:
-        one, other = (of.get(source, SourceRecord(0, 0)) for of in (before, after))
-        assert 0 <= other.right - one.right <= 1 and 0 <= other.wrong - one.wrong <= 1
-        assert (other.right - one.right) + (other.wrong - one.wrong) <= 1
-        if not one.wrong:
-            assert other.weight == 1
+        earlier, later = (
+            by_source.get(source, SourceRecord(0, 0)) for by_source in (before, after)
+        )
+        assert 0 <= later.right - earlier.right <= 1 and 0 <= later.wrong - earlier.wrong <= 1
+        assert (later.right - earlier.right) + (later.wrong - earlier.wrong) <= 1
+        if not earlier.wrong:
+            assert later.weight == 1
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
@@ -61,9 +63,9 @@ RECORD = st.fixed_dictionaries(
 
 @given(st.lists(RECORD, min_size=1, max_size=9), RECORD)
 def test_no_record_more_lowers_a_cluster(rows, more):
-    def ranked_by(those):
+    def ranked_by(filed):
         every = pa.Table.from_pylist(
-            [one | {"record_id": f"r{n}"} for n, one in enumerate(those)], CLUSTER_RECORD
+            [row | {"record_id": f"r{n}"} for n, row in enumerate(filed)], CLUSTER_RECORD
         )
         doubted = {("amazon", "web"): SourceRecord(0, 9), ("amazon", "unknown"): SourceRecord(9, 9)}
         facts = cluster_facts(totals_of(every), sources=doubted)["c-1"]

@@ -23,17 +23,17 @@ RECORDS = st.lists(st.lists(st.integers(0, 6), min_size=4, max_size=4), min_size
 
 def marginal(counts, frequency):
     """Log probability of records spread over suppliers, the spread unknown."""
-    alpha = [CONCENTRATION * one for one in frequency]
+    alpha = [CONCENTRATION * share for share in frequency]
     told = lgamma(sum(alpha)) - lgamma(sum(alpha) + sum(counts))
     return told + sum(
         lgamma(a + c) - lgamma(a) for a, c in zip(alpha, counts, strict=True) if a > 0
     )
 
 
-def factor(one, other, frequency):
-    both = [a + b for a, b in zip(one, other, strict=True)]
+def factor(first, second, frequency):
+    both = [a + b for a, b in zip(first, second, strict=True)]
     return (
-        marginal(both, frequency) - marginal(one, frequency) - marginal(other, frequency)
+        marginal(both, frequency) - marginal(first, frequency) - marginal(second, frequency)
         if sum(frequency)
         else 0.0
     )
@@ -44,13 +44,15 @@ def test_the_factor_by_definition(first, second):
     label = np.array([0, 0, 2, 3, 3])
     a, b = np.array([0, 0, 2]), np.array([2, 3, 3])
     kinds = [np.array(first, float), np.array(second, float)]
-    found = SupplierCounts(tuple(csr_array(one) for one in kinds)).log_bayes_factor(label, a, b)
+    factors = SupplierCounts(tuple(csr_array(counts) for counts in kinds)).log_bayes_factor(
+        label, a, b
+    )
     expected = np.zeros(3)
     for records in kinds:
         frequency = records.sum(axis=0) / max(records.sum(), 1)
         by = {n: RECORD_WEIGHT * records[label == n].sum(axis=0) for n in (0, 2, 3)}
         expected += [factor(by[x], by[y], frequency) for x, y in zip(a, b, strict=True)]
-    assert found == pytest.approx(expected, abs=1e-9)
+    assert factors == pytest.approx(expected, abs=1e-9)
 
 
 @given(RECORDS)
@@ -60,12 +62,12 @@ def test_a_piece_is_compared_with_the_rest_of_its_own_cluster(rows):
     piece, label = np.arange(5), np.array([0, 0, 0, 3, 3])
     own = np.array([True, False])
     pieces = suppliers.sum_by_label(piece)
-    found = suppliers.sum_by_label(label).piece_log_bayes_factor(
+    factors = suppliers.sum_by_label(label).piece_log_bayes_factor(
         pieces, np.array([0, 0]), np.array([0, 3]), own
     )
     without = np.array([0, 1, 1, 3, 3])
     expected = suppliers.log_bayes_factor(without, np.array([0, 0]), np.array([1, 3]))
-    assert found == pytest.approx(expected, abs=1e-9)
+    assert factors == pytest.approx(expected, abs=1e-9)
 
 
 def test_without_suppliers_there_is_no_evidence():
@@ -96,7 +98,7 @@ def test_suppliers_are_read_from_soft_links_of_either_order():
         {"entity_a": "phone:+1", "entity_b": "trunk:y", "reporters": 2, "strength": Strength.SOFT},
         {"entity_a": "phone:+1", "entity_b": "phone:+2", "reporters": 9, "strength": Strength.HARD},
     ]
-    found = supplier_use(pa.RecordBatch.from_pylist([dict(row) for row in rows], LINK)).to_pylist()
-    kinds = {SUPPLIER_KINDS[row["kind"]].value: row["reporters"] for row in found}
+    uses = supplier_use(pa.RecordBatch.from_pylist([dict(row) for row in rows], LINK)).to_pylist()
+    kinds = {SUPPLIER_KINDS[row["kind"]].value: row["reporters"] for row in uses}
     assert kinds == {"carrier": 3, "trunk": 2}
-    assert len({row["node"] for row in found}) == 1
+    assert len({row["node"] for row in uses}) == 1

@@ -24,15 +24,15 @@ def name(cluster):
 @given(records(), CLUSTERS, st.sets(st.sampled_from(SUPPLIERS), max_size=1))
 def test_records_and_supplies(rows, clusters, suppressed):
     rows = with_statuses(rows, suppressed)
-    found, supplies = cluster_records(classified(rows), assignment(clusters))
+    cluster_rows, supplies = cluster_records(classified(rows), assignment(clusters))
     expected = {
         (name(clusters[row["entity_id"]][0]), *(row.get(c) for c in CLUSTER_RECORD.names[1:]))
         for row in rows
         if row["entity_id"] in clusters
     }
-    assert sorted(map(repr, (tuple(row.values()) for row in found.to_pylist()))) == sorted(
-        repr(tuple(pa.scalar(v, f.type).as_py() for v, f in zip(one, CLUSTER_RECORD, strict=True)))
-        for one in expected
+    assert sorted(map(repr, (tuple(row.values()) for row in cluster_rows.to_pylist()))) == sorted(
+        repr(tuple(pa.scalar(v, f.type).as_py() for v, f in zip(row, CLUSTER_RECORD, strict=True)))
+        for row in expected
     )
     groups = defaultdict(set)
     for row in rows:
@@ -64,11 +64,11 @@ def test_suppliers_are_counted_by_cluster(supplies):
         }
         for entity, cluster, group in supplies
     ]
-    found = supplier_rows(pa.Table.from_pylist(rows, SUPPLY)).to_pylist()
+    listed = supplier_rows(pa.Table.from_pylist(rows, SUPPLY)).to_pylist()
     expected = {(entity, cluster) for entity, cluster, _ in supplies}
-    assert {(row["entity_id"], row["cluster_id"]) for row in found} == expected
-    assert len(found) == len(expected)
-    for row in found:
-        mine = [one for one in supplies if one[0] == row["entity_id"]]
+    assert {(row["entity_id"], row["cluster_id"]) for row in listed} == expected
+    assert len(listed) == len(expected)
+    for row in listed:
+        mine = [supply for supply in supplies if supply[0] == row["entity_id"]]
         assert row["clusters"] == len({cluster for _, cluster, _ in mine})
         assert row["records"] == len({g for _, cluster, g in mine if cluster == row["cluster_id"]})
