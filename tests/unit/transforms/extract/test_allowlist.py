@@ -111,8 +111,8 @@ def test_not_known(entity_id):
 
 def test_every_listed_id_is_found_in_place_and_nulls_stay():
     ids = [*KNOWN.entity_ids, None, "phone:+18885550123"]
-    found = reasons(KNOWN, *ids)
-    assert found == [*KNOWN.why, None, None]
+    why = reasons(KNOWN, *ids)
+    assert why == [*KNOWN.why, None, None]
     assert reasons(KNOWN) == []
 
 

@@ -18,14 +18,14 @@ NOTHING = np.empty(0, np.int64)
 
 
 def test_each_mention_has_the_brand_and_loss_of_its_own_record():
-    one = {"phone_numbers": [number("+18882223344", "callback")], "claimed_brand": "Amazon"}
+    record = {"phone_numbers": [number("+18882223344", "callback")], "claimed_brand": "Amazon"}
     rows = [
-        one | {"loss_amount": Decimal("12.50"), "loss_currency": "USD"},
+        record | {"loss_amount": Decimal("12.50"), "loss_currency": "USD"},
         {"claimed_brand": "Microsoft"},
-        one | {"claimed_brand": "I.R.S.", "source_org": "ftc", "complaint_id": "c0"},
+        record | {"claimed_brand": "I.R.S.", "source_org": "ftc", "complaint_id": "c0"},
     ]
-    found = complaint_evidence(complaints(*rows))
-    assert found.schema.equals(EVIDENCE)
+    mentions = complaint_evidence(complaints(*rows))
+    assert mentions.schema.equals(EVIDENCE)
     scam = [
         (
             row["source_org"],
@@ -34,7 +34,7 @@ def test_each_mention_has_the_brand_and_loss_of_its_own_record():
             row["loss_amount"],
             row["loss_currency"],
         )
-        for row in found.to_pylist()
+        for row in mentions.to_pylist()
     ]
     assert scam == [
         ("amazon", "c0", "amazon", Decimal("12.50"), "USD"),
@@ -74,17 +74,17 @@ def test_a_claim_with_a_number_or_an_address_in_it_is_no_brand(claim, brand):
 
 
 def test_a_call_says_nothing_of_brand_or_loss():
-    found = call_evidence(calls({"direction": "inbound", "calling_number": "+18882223344"}))
-    assert found.schema.equals(EVIDENCE)
-    assert found.select(["brand", "loss_amount"]).to_pylist() == [
+    mentions = call_evidence(calls({"direction": "inbound", "calling_number": "+18882223344"}))
+    assert mentions.schema.equals(EVIDENCE)
+    assert mentions.select(["brand", "loss_amount"]).to_pylist() == [
         {"brand": None, "loss_amount": None}
     ]
 
 
 def shown(*rows, own=NOTHING):
-    found = redact_mentions(listed(classified(list(rows)), CLASSIFIED), own)
-    assert found.schema.equals(MENTION)
-    return found.to_pylist()
+    mentions = redact_mentions(listed(classified(list(rows)), CLASSIFIED), own)
+    assert mentions.schema.equals(MENTION)
+    return mentions.to_pylist()
 
 
 def test_readings_as_the_victims_are_not_shown():

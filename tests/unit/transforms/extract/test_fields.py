@@ -118,7 +118,7 @@ def test_a_number_said_to_be_genuine_is_no_callback():
 )
 def test_a_number_said_to_be_genuine_is_mentioned_although_a_field_calls_it_back(text, role):
     batch = complaints({"narrative": text.format(A), "phone_numbers": [number(A, "callback")]})
-    assert {one for _, one, _ in seen(batch)} == {role}
+    assert {read_role for _, read_role, _ in seen(batch)} == {role}
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,10 @@ def test_a_number_said_to_be_genuine_is_mentioned_although_a_field_calls_it_back
     ],
 )  # fmt: skip
 def test_words_before_another_identifier_make_no_suspects(text, second):
-    found = {one: role for one, role, _ in seen(complaints({"narrative": text.format(A, B)}))}
-    assert found == {ID_A: "callback", ID_B: second}
+    roles = {
+        entity_id: role for entity_id, role, _ in seen(complaints({"narrative": text.format(A, B)}))
+    }
+    assert roles == {ID_A: "callback", ID_B: second}
 
 
 @pytest.mark.parametrize(
@@ -154,12 +156,12 @@ def test_words_before_another_identifier_make_no_suspects(text, second):
 def test_a_site_that_the_victim_cites_is_mentioned_although_a_field_has_it(text, role):
     link = "https://harborview-gazette.com/news"
     batch = complaints({"narrative": text.format(link), "urls": [link]})
-    assert {one for _, one, _ in seen(batch)} == {role}
+    assert {read_role for _, read_role, _ in seen(batch)} == {role}
 
 
 def test_what_is_introduced_ends_with_its_quotation():
     text = f'The voicemail said: "my number is {A}, call today". My number is {C}.'
-    assert [one[:2] for one in seen(complaints({"narrative": text}))] == [
+    assert [mention[:2] for mention in seen(complaints({"narrative": text}))] == [
         (ID_A, "callback"),
         (ID_C, "victim"),
     ]
@@ -175,14 +177,16 @@ def test_what_is_introduced_ends_with_its_quotation():
     ],
 )
 def test_what_may_be_the_victims_words_again_is_mentioned(text, role):
-    assert [one[:2] for one in seen(complaints({"narrative": text.format(C)}))] == [(ID_C, role)]
+    assert [mention[:2] for mention in seen(complaints({"narrative": text.format(C)}))] == [
+        (ID_C, role)
+    ]
     toll_free = complaints({"narrative": text.format(A)})
-    assert [one[:2] for one in seen(toll_free)] == [(ID_A, "callback")]
+    assert [mention[:2] for mention in seen(toll_free)] == [(ID_A, "callback")]
 
 
 def test_a_name_in_a_link_says_nothing_of_its_number():
     text = "They sent me to https://refund-desk.help/pay?phone=+18885550123 and I paid."
-    roles = {one: role for one, role, _ in seen(complaints({"narrative": text}))}
+    roles = {entity_id: role for entity_id, role, _ in seen(complaints({"narrative": text}))}
     assert roles == {"domain:refund-desk.help": "lure_site", ID_A: "callback"}
 
 
@@ -210,7 +214,7 @@ def test_words_beside_a_link_say_nothing_of_bare_digits_in_it(words, key):
 def test_bare_digits_of_a_link_are_whose_the_words_say(words, role):
     link = f"https://refund-desk.help/?phone={C.replace('-', '')}"
     batch = complaints({"narrative": words, "urls": [link]})
-    assert {one for named, one, _ in seen(batch) if named == ID_C} == {role}
+    assert {read_role for named, read_role, _ in seen(batch) if named == ID_C} == {role}
 
 
 LOOKED_UP = f"https://who-was-that.info/n/{C}"
@@ -229,7 +233,9 @@ LOOKED_UP = f"https://who-was-that.info/n/{C}"
     ],
 )
 def test_a_page_that_a_callers_number_was_looked_up_on_does_not_want_it_called(record, role):
-    assert {one for named, one, _ in seen(complaints(record)) if named == ID_C} == {role}
+    assert {read_role for named, read_role, _ in seen(complaints(record)) if named == ID_C} == {
+        role
+    }
 
 
 def test_a_toll_free_line_in_a_lures_link_is_called_though_it_also_rang():
@@ -310,8 +316,8 @@ def test_a_slice_gives_the_mentions_of_its_rows():
     )
     whole = complaint_mentions(batch)
     part = complaint_mentions(batch.slice(1))
-    assert [one | {"row": one["row"] + 1} for one in part.to_pylist()] == [
-        one for one in whole.to_pylist() if one["row"]
+    assert [mention | {"row": mention["row"] + 1} for mention in part.to_pylist()] == [
+        mention for mention in whole.to_pylist() if mention["row"]
     ]
     assert len(complaint_mentions(batch.slice(3))) == 0
     assert unread_counts(batch.slice(1)).to_pylist() == [0, 1]
@@ -391,7 +397,7 @@ def test_signalling_of_a_call_that_the_suspect_may_not_have_made_is_the_victims(
     ],
 )
 def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(text, role):
-    assert [one for _, one, _ in seen(complaints({"narrative": text}))] == [role]
+    assert [read_role for _, read_role, _ in seen(complaints({"narrative": text}))] == [role]
 
 
 @pytest.mark.parametrize(
@@ -415,8 +421,8 @@ def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(te
 )
 def test_a_payee_that_is_a_card_a_paper_or_called_ones_own_is_the_victims(method, payee, role):
     paid = {"method": method, "payee": payee}
-    found = seen(complaints({"payments": [paid], "victim_country": "US"}))
-    assert [one for _, one, _ in found] == [role]
+    mentions = seen(complaints({"payments": [paid], "victim_country": "US"}))
+    assert [read_role for _, read_role, _ in mentions] == [role]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def by_definition(values):
     kept = set()
     for start in range(max(len(values) - WINDOW + 1, 1)):
         window = values[start : start + WINDOW]
-        kept.add(max(start + i for i, one in enumerate(window) if one == min(window)))
+        kept.add(max(start + i for i, value in enumerate(window) if value == min(window)))
     return sorted(kept)
 
 
@@ -42,13 +42,13 @@ def shingles(text):
 @given(TEXTS)
 def test_the_smallest_of_every_window_is_kept(texts):
     tokens = tokenize(texts)
-    found = fingerprints(tokens)
+    kept = fingerprints(tokens)
     for number, text in enumerate(texts):
-        mine = found.text == number
+        mine = kept.text == number
         values = shingles(text)
         places = by_definition(values)
-        assert (found.word[mine] - tokens.bounds[number]).tolist() == places
-        assert found.value[mine].tolist() == [values[place] for place in places]
+        assert (kept.word[mine] - tokens.bounds[number]).tolist() == places
+        assert kept.value[mine].tolist() == [values[place] for place in places]
 
 
 AROUND = st.tuples(*[st.lists(st.sampled_from("uvwxyz"), max_size=5) for _ in range(4)])
@@ -62,6 +62,6 @@ def test_a_shared_passage_shares_a_fingerprint(passage, around):
         " ".join([*around[0], *passage, *around[1]]),
         " ".join([*around[2], *passage, *around[3]]),
     ]
-    found = fingerprints(tokenize(texts))
-    first, second = (set(found.value[found.text == number].tolist()) for number in (0, 1))
+    kept = fingerprints(tokenize(texts))
+    first, second = (set(kept.value[kept.text == number].tolist()) for number in (0, 1))
     assert first & second

@@ -14,7 +14,7 @@ WHAT = ("lure", "role", "method")
 
 def test_every_lure_role_and_method_has_a_row():
     assert LISTED["lure"].keys() == {
-        one["name"] for one in load_reference_data("lures.toml")["lure"]
+        lure["name"] for lure in load_reference_data("lures.toml")["lure"]
     }
     assert LISTED["role"].keys() == set(Role)
     known = {"bank", "upi", "crypto", "gift_card", "cash", "cashapp"}
@@ -22,16 +22,21 @@ def test_every_lure_role_and_method_has_a_row():
 
 
 def test_a_row_has_techniques_or_the_reason_why_it_has_none():
-    for what in WHAT:
-        for name, row in LISTED[what].items():
+    for section in WHAT:
+        for name, row in LISTED[section].items():
             assert bool(row["techniques"]) != bool(row.get("reason")), name
             assert row.keys() <= {"techniques", "reason"}
 
 
 def test_every_id_is_in_the_snapshot_and_every_name_is_used():
-    used = {one for what in WHAT for row in LISTED[what].values() for one in row["techniques"]}
+    used = {
+        technique
+        for section in WHAT
+        for row in LISTED[section].values()
+        for technique in row["techniques"]
+    }
     assert used == LISTED["names"].keys()
-    assert all(re.fullmatch(r"[FT]1\d{3}(\.\d{3})?", one) for one in used)
+    assert all(re.fullmatch(r"[FT]1\d{3}(\.\d{3})?", technique) for technique in used)
 
 
 def test_a_technique_says_whose_it_is():

@@ -100,10 +100,10 @@ def test_a_megabyte_of_mixed_pieces():
 
 
 @pytest.mark.parametrize(
-    "finder", load_finders(), ids=lambda one: one.find.__module__.rpartition(".")[2]
+    "finder", load_finders(), ids=lambda finder: finder.find.__module__.rpartition(".")[2]
 )
 def test_long_nonsense_behind_what_a_hint_matches(finder):
-    hinted = pc.match_substring_regex(pa.array([one * 3 for one in PIECES]), finder.hint)
+    hinted = pc.match_substring_regex(pa.array([piece * 3 for piece in PIECES]), finder.hint)
     pieces = list(itertools.compress(PIECES, hinted.to_pylist()))
     assert pieces, "no piece holds a match of its HINT: add one to PIECES"
     for piece, tail in itertools.product(pieces[:8], TAILS):
@@ -127,10 +127,10 @@ def seconds(read: Callable[[str], object], text: str) -> float:
 def reference() -> float:
     """Measure how much slower than idle a machine is: a busy one gives a process less of a core."""
     started = time.process_time()
-    found = 0
+    length = 0
     for counted in range(20_000):
-        found += len(str(counted))
-    assert found
+        length += len(str(counted))
+    assert length
     return (time.process_time() - started) / IDLE
 
 
@@ -140,8 +140,8 @@ def test_no_text_raises(text):
     for read in READERS:
         read(text)
     for finder in load_finders():
-        for found in finder.find(text):
-            assert 0 <= found.start < found.end <= len(text)
+        for match in finder.find(text):
+            assert 0 <= match.start < match.end <= len(text)
     for run in spoken.find_spoken_numbers(text):
         assert len(run.plain) == len(run.starts) == len(run.ends)
         assert run.ends[-1] <= len(text)
@@ -170,9 +170,9 @@ METHODS = ("bank", "upi", "crypto", "solana", "zelle", "paypal", "cashapp", "tel
 def test_no_identifier_with_an_odd_letter_raises(value, data):
     """Nor one of the lengths at which a kind is decoded."""
     for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(value) - 1))
+        position = data.draw(st.integers(0, len(value) - 1))
         odd = data.draw(st.sampled_from(ODD))
-        value = value[:at] + odd + value[at + data.draw(st.integers(0, 1)) :]
+        value = value[:position] + odd + value[position + data.draw(st.integers(0, 1)) :]
     for method in METHODS:
         payment_account.from_field(method, value, "US")
     for tool in ("anydesk", "teamviewer", "other"):

@@ -15,12 +15,12 @@ from transforms.redact.records import withhold_from_complaints
 
 def impersonation_in(text: str, claimed: str | None = None) -> list[tuple[str, str, str]]:
     """The brands that are found, with the words that say so."""
-    found = impersonation.find_impersonation(pa.array([claimed], pa.string()), pa.array([text]))
-    assert found.type == IMPERSONATION
+    spans = impersonation.find_impersonation(pa.array([claimed], pa.string()), pa.array([text]))
+    assert spans.type == IMPERSONATION
     return [
-        (one["what"], one["name"], (text if one["field"] == "narrative" else claimed or "")[
-            one["start"] : one["end"]])
-        for one in found.to_pylist()[0]
+        (span["what"], span["name"], (text if span["field"] == "narrative" else claimed or "")[
+            span["start"] : span["end"]])
+        for span in spans.to_pylist()[0]
     ]  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def _brand_in(text: str) -> str | None:
 def test_five_languages(text, brand, lure):
     named = _brand_in(text)
     assert named == brand
-    assert lure in {name for what, name, _ in impersonation_in(text) if what == impersonation.LURE}
+    assert lure in {name for kind, name, _ in impersonation_in(text) if kind == impersonation.LURE}
 
 
 def test_the_matched_words_are_the_reason():
@@ -69,7 +69,7 @@ def test_the_matched_words_are_the_reason():
 
 def test_a_brand_that_the_victim_called_comes_last():
     text = "I called Amazon about it. The caller said he was from Microsoft."
-    assert [name for what, name, _ in impersonation_in(text) if what == "brand"] == [
+    assert [name for kind, name, _ in impersonation_in(text) if kind == "brand"] == [
         "microsoft",
         "amazon",
     ]
@@ -77,7 +77,7 @@ def test_a_brand_that_the_victim_called_comes_last():
 
 def test_a_gift_card_is_found_without_its_code():
     text = "read me the codes of two Google Play cards, XKCD-1234-5678"
-    cards = [words for what, _, words in impersonation_in(text) if what == impersonation.GIFT_CARD]
+    cards = [words for kind, _, words in impersonation_in(text) if kind == impersonation.GIFT_CARD]
     assert cards == ["Google Play cards"]
 
 
@@ -106,7 +106,7 @@ def test_it_is_kept_with_the_complaint():
         {"narrative": "Amazon called from 888-555-0123", "claimed_brand": "Apple"}
     )
     kept = withhold_from_complaints(batch, victims([()]))["impersonation"].to_pylist()[0]
-    assert [(one["name"], one["field"], one["start"]) for one in kept] == [
+    assert [(span["name"], span["field"], span["start"]) for span in kept] == [
         ("apple", "claimed_brand", 0),
         ("amazon", "narrative", 0),
     ]

@@ -65,9 +65,11 @@ def test_no_row_is_on_the_list_that_is_kept_by_hand():
     assert not domain.known_sites().keys() & domain.legitimate_domains().keys()
     assert not domain.known_sites().keys() & allowlist.freemail_hosts()
     registries = tuple(
-        f".{one.removeprefix('*.')}" for one in domain.legitimate_domains() if one[0] == "*"
+        f".{pattern.removeprefix('*.')}"
+        for pattern in domain.legitimate_domains()
+        if pattern[0] == "*"
     )
-    assert not [one for one in domain.known_sites() if one.endswith(registries)]
+    assert not [host for host in domain.known_sites() if host.endswith(registries)]
 
 
 def test_a_users_list_may_have_the_same_rows():
@@ -76,15 +78,17 @@ def test_a_users_list_may_have_the_same_rows():
 
 
 def test_sites_and_their_own_mail_are_known():
-    assert None not in reasons(*(f"domain:{one}" for one in CITED))
+    assert None not in reasons(*(f"domain:{host}" for host in CITED))
     assert reasons("email:alerts@mail.unionbankph.com", "domain:evil.nytimes.com.example") == [
         "mailbox at unionbankph.com",
         None,
     ]
     student = next(
-        one for one, site in domain.known_sites().items() if site.category == "education"
+        host for host, site in domain.known_sites().items() if site.category == "education"
     )
-    carrier = next(one for one, site in domain.known_sites().items() if site.category == "carrier")
+    carrier = next(
+        host for host, site in domain.known_sites().items() if site.category == "carrier"
+    )
     assert reasons(f"email:a@{student}", f"email:a@{carrier}") == [None, None]
     assert None not in reasons(f"domain:{student}", f"domain:{carrier}")
     assert reasons("domain:stanford.edu", "email:a@stanford.edu") == [
@@ -105,7 +109,9 @@ def test_only_a_list_that_ships_has_them():
 def without_lists(monkeypatch):
     """Leaves of the lists only what says how a link or a mailbox is read."""
     kept = {"freemail", "carrier", "shortener", "messenger", "platform"}
-    rest = {one: of for one, of in domain.legitimate_domains().items() if of in kept}
+    rest = {
+        host: category for host, category in domain.legitimate_domains().items() if category in kept
+    }
     monkeypatch.setattr(domain, "known_sites", dict)
     monkeypatch.setattr(domain, "legitimate_domains", lambda: rest)
     domain.impersonated_brand.cache_clear()
@@ -122,8 +128,8 @@ def test_readings_of_the_labelled_texts_do_not_rest_on_the_lists(without_lists):
 @pytest.mark.parametrize("text", SENTENCES)
 def test_a_cited_site_is_only_mentioned_without_any_list(without_lists, text, site):
     label = parse_label(f"en US victim | {text.format('{d.mentioned|' + site + '}')}")
-    (found,) = read_texts([label])
-    assert (found.labelled, found.read) == (OTHER, OTHER)
+    (outcome,) = read_texts([label])
+    assert (outcome.labelled, outcome.read) == (OTHER, OTHER)
 
 
 @pytest.fixture
@@ -143,7 +149,7 @@ def inputs(tmp_path):
     folder = "pymispwarninglists/data/misp-warninglists/lists"
     _write_wheel(
         tmp_path / compiler.MISP,
-        {f"{folder}/{one}/list.json": json.dumps({"list": lists.get(one, [])}) for one in names},
+        {f"{folder}/{name}/list.json": json.dumps({"list": lists.get(name, [])}) for name in names},
     )
     items = {
         "Q9": ["https://www.big-shop.com/en/"],
@@ -152,9 +158,10 @@ def inputs(tmp_path):
         "Q12": ["https://free-mail.org/"],
         "Q13": ["https://old-bank.com/branches/here"],
     }
-    tags = [{"tags": {"brand:wikidata": one}} for one in items]
+    tags = [{"tags": {"brand:wikidata": wikidata_id}} for wikidata_id in items]
     about = {
-        one: {"label": f"Shop, {one}", "officialWebsites": sites} for one, sites in items.items()
+        wikidata_id: {"label": f"Shop, {wikidata_id}", "officialWebsites": sites}
+        for wikidata_id, sites in items.items()
     }
     with tarfile.open(tmp_path / compiler.NSI, "w:gz") as package:
         _add(package, "nsi.min.json", {"nsi": {"brands/shop/clothes": {"items": tags}}})
@@ -169,7 +176,7 @@ def inputs(tmp_path):
 
 
 def test_what_is_compiled_is_visited_of_one_holder_and_sourced(inputs):
-    digests = {one: sha256((inputs / one).read_bytes()).hexdigest() for one in compiler.INPUTS}
+    digests = {file: sha256((inputs / file).read_bytes()).hexdigest() for file in compiler.INPUTS}
     made = compiler.compile_sites(inputs, digests)
     assert made == compiler.compile_sites(inputs, digests)
     rows = [tuple(row.values()) for row in csv.DictReader(made.decode().splitlines())]

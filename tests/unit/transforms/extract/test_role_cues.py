@@ -28,7 +28,9 @@ def test_every_rule_has_its_place():
         for phrase in rule["phrases"]
         for part in re.findall("<([A-Z]+)>", phrase)
     }
-    used |= {part for one in rules["parts"].values() for part in re.findall("<([A-Z]+)>", one)}
+    used |= {
+        part for pattern in rules["parts"].values() for part in re.findall("<([A-Z]+)>", pattern)
+    }
     assert used == set(rules["parts"])
 
 
@@ -38,7 +40,7 @@ def test_rules_are_in_lower_case():
     after = [rule for kind in EntityKind for rule in narrative.trailing_cues(kind)]
     spoken = [rule for kind in narrative.leading_cues() for rule in narrative.suspect_cues(kind)]
     lines = [rule for kind in EntityKind for rule in narrative.cues_over_lines(kind)]
-    speech = [(what, narrative.speech_cues(what)) for what in ("introduced", "narrator", "own")]
+    speech = [(kind, narrative.speech_cues(kind)) for kind in ("introduced", "narrator", "own")]
     quoted = narrative.quoted_speech_cues().items()
     for rule in (*before, *after, *spoken, *lines, *speech, *quoted):
         letters = re.sub(r"\\[A-Za-z]", "", rule[1].pattern)
@@ -229,15 +231,15 @@ OWN = [
 @pytest.mark.parametrize("words", OWN)
 def test_a_number_at_which_the_victim_wants_to_be_called_back_is_their_own(words):
     text = f"i was scammed. {words} 415-672-0123. then i hung up"
-    at = text.index("415")
-    assert role_in_text(text, at, at + 12) == Role.VICTIM
+    start = text.index("415")
+    assert role_in_text(text, start, start + 12) == Role.VICTIM
 
 
 @pytest.mark.parametrize("mark", ["(you)", "(me)", "(victim)"])
 def test_a_number_that_a_screen_marks_as_the_victims_is_their_own(mark):
     text = f"whatsapp: call 415-672-0123 {mark}: ok"
-    at = text.index("415")
-    assert role_in_text(text, at, at + 12) == Role.VICTIM
+    start = text.index("415")
+    assert role_in_text(text, start, start + 12) == Role.VICTIM
 
 
 @pytest.mark.parametrize(
@@ -251,5 +253,5 @@ def test_a_number_that_a_screen_marks_as_the_victims_is_their_own(mark):
 )
 def test_a_callback_number_of_the_callers_is_theirs(words):
     text = f"i was scammed. {words} 415-672-0123. then i hung up"
-    at = text.index("415")
-    assert role_in_text(text, at, at + 12) == Role.CALLBACK
+    start = text.index("415")
+    assert role_in_text(text, start, start + 12) == Role.CALLBACK

@@ -17,9 +17,9 @@ from transforms.phone.find import find_numbers_in_text
 NUMBER = "888-555-0123"
 
 
-def role(text: str, what: str = NUMBER, kind: EntityKind = EntityKind.PHONE, **speaks: bool):
-    start = text.index(what)
-    return role_in_text(text, start, start + len(what), kind, **speaks)
+def role(text: str, identifier: str = NUMBER, kind: EntityKind = EntityKind.PHONE, **speaks: bool):
+    start = text.index(identifier)
+    return role_in_text(text, start, start + len(identifier), kind, **speaks)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_a_number_said_to_be_genuine_is_only_mentioned(text):
     ],
 )
 def test_who_answers_and_knows_nothing_of_it_is_nobodys_callback(text):
-    found = role(text.format(NUMBER))
-    assert found is (Role.CALLBACK if ". I got" in text else Role.MENTIONED)
+    read_role = role(text.format(NUMBER))
+    assert read_role is (Role.CALLBACK if ". I got" in text else Role.MENTIONED)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_in_a_transcript_the_speaker_is_the_suspect(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "what", "expected"),
+    ("text", "kind", "identifier", "expected"),
     [
         ("my email is a@b.com", EntityKind.EMAIL, "a@b.com", Role.VICTIM),
         ("they emailed me at a@b.com", EntityKind.EMAIL, "a@b.com", Role.VICTIM),
@@ -201,16 +201,16 @@ def test_in_a_transcript_the_speaker_is_the_suspect(text):
         ("my son pointed me to x.com", EntityKind.DOMAIN, "x.com", Role.MENTIONED),
     ],
 )
-def test_other_kinds(text, kind, what, expected):
-    assert role(text, what, kind) is expected
+def test_other_kinds(text, kind, identifier, expected):
+    assert role(text, identifier, kind) is expected
 
 
 @given(st.text(max_size=300), st.data(), st.sampled_from(list(EntityKind)), st.booleans())
 def test_never_raises(text, data, kind, speaks):
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    found = role_in_text(text, start, end, kind, suspect_speaks=speaks)
-    assert found is None or found in Role
+    read_role = role_in_text(text, start, end, kind, suspect_speaks=speaks)
+    assert read_role is None or read_role in Role
 
 
 @pytest.mark.real

@@ -10,18 +10,18 @@ from transforms.extract.fingerprints import NUMBER, tokenize
 
 def tokens(*texts):
     """The words of each text, with start and end."""
-    found = tokenize(pa.array(texts, pa.string()))
-    words = found.spellings.take(pa.array(found.word)).to_pylist()
-    assert found.hashes().tolist() == [xxh3_64_intdigest(word.encode()) for word in words]
-    every = list(zip(words, found.start.tolist(), found.end.tolist(), strict=True))
-    bounds = found.bounds.tolist()
+    tokenized = tokenize(pa.array(texts, pa.string()))
+    words = tokenized.spellings.take(pa.array(tokenized.word)).to_pylist()
+    assert tokenized.hashes().tolist() == [xxh3_64_intdigest(word.encode()) for word in words]
+    every = list(zip(words, tokenized.start.tolist(), tokenized.end.tolist(), strict=True))
+    bounds = tokenized.bounds.tolist()
     assert len(bounds) == len(texts) + 1
     return [every[a:b] for a, b in pairwise(bounds)]
 
 
 def words_of(text):
-    (found,) = tokens(text)
-    return [word for word, _, _ in found]
+    (words,) = tokens(text)
+    return [word for word, _, _ in words]
 
 
 def test_numbers_are_one_word_whoever_wrote_them():
@@ -49,6 +49,8 @@ def test_a_column_is_read_as_its_texts_are(texts):
 
 
 def test_neighbours_do_not_run_into_each_other():
-    first, second, *_, one, two = tokens("call 1", "2 now", "don", "'t", "", None, "one", "two")
+    first, second, *_, spelled_one, two = tokens(
+        "call 1", "2 now", "don", "'t", "", None, "one", "two"
+    )
     assert [first[-1], second[0]] == [(NUMBER, 5, 6), (NUMBER, 0, 1)]
-    assert [one, two] == [[(NUMBER, 0, 3)]] * 2
+    assert [spelled_one, two] == [[(NUMBER, 0, 3)]] * 2

@@ -42,8 +42,8 @@ TRACKED = "utm_source=x&gclid=Cj0KCQ&fbclid=IwAR0&msclkid=a1"
 
 
 def entity(link: str) -> str | None:
-    found = [one.entity_id for one in url.from_field(link) if one.kind in ("domain", "url")]
-    return found[0] if found else None
+    ids = [match.entity_id for match in url.from_field(link) if match.kind in ("domain", "url")]
+    return ids[0] if ids else None
 
 
 def reread(entity_id: str) -> hosting.Tenant | None:
@@ -69,11 +69,11 @@ def written(rule: str, which: int) -> str:
 @pytest.mark.parametrize("platform", {name: None for name, _ in RULES})
 def test_tenants_of_every_rule(platform):
     for rule in (link for name, link in RULES if name == platform):
-        one, other = (entity(f"https://{written(rule, which)}") for which in (0, 1))
-        assert one and other and one != other, rule
-        assert reread(one) == hosting.Tenant(one.partition(":")[2], platform, reread(one).name), (
-            rule
-        )
+        first, second = (entity(f"https://{written(rule, which)}") for which in (0, 1))
+        assert first and second and first != second, rule
+        assert reread(first) == hosting.Tenant(
+            first.partition(":")[2], platform, reread(first).name
+        ), rule
         host, _, rest = written(rule, 0).partition("/")
         host, question, query = host.partition("?") if "?" in host else (host, "", "")
         encoded = re.sub("[bq]", lambda c: f"%{ord(c[0]):02x}", rest.partition("?")[0])
@@ -90,7 +90,7 @@ def test_tenants_of_every_rule(platform):
             f" \thttps://{host}{again} ",
             *([] if "?" in again else [f"https://{host}{again}/", f"https://{host}/{encoded}"]),
         ):
-            assert entity(link) == one, (rule, link)
+            assert entity(link) == first, (rule, link)
 
 
 @pytest.mark.parametrize("platform", {name: None for name, _ in RULES})
@@ -108,12 +108,14 @@ def test_nobody_is_named_by_what_tenants_share(platform):
             fixed = ".".join(written(".".join(labels[holder[0] + 1 :]), 0).split("."))
             shared = [fixed] if size > 1 and "*" not in labels[holder[0] + 1] else []
             shared += [] if parts[-2:] == fixed.split(".") else [".".join(parts[-2:])]
-        for one in shared:
-            named = entity(f"https://{one}/")
-            assert named != whole, (rule, one)
+        for shared_host in shared:
+            named = entity(f"https://{shared_host}/")
+            assert named != whole, (rule, shared_host)
             if named is not None:
                 # A host of a platform that has a tenant's form, as `maps.app.goo.gl` has.
-                assert domain.is_on_hosting_platform(one) or hosting.platform_of(named[7:]), rule
+                assert domain.is_on_hosting_platform(shared_host) or hosting.platform_of(
+                    named[7:]
+                ), rule
 
 
 def test_the_private_part_of_the_list():
@@ -121,8 +123,8 @@ def test_the_private_part_of_the_list():
         if suffix.startswith("!"):
             continue
         base = suffix.replace("*.", "zq7.")
-        one, other = (entity(f"https://{name}.{base}/x") for name in ("zqone7", "zqtwo8"))
-        assert one and other and one != other, suffix
+        first, second = (entity(f"https://{name}.{base}/x") for name in ("zqone7", "zqtwo8"))
+        assert first and second and first != second, suffix
         labels = suffix.split(".")
         for n in range(suffix.startswith("*."), len(labels) - 1):
             assert entity(f"https://{'.'.join(labels[n:])}/") is None, suffix
@@ -185,7 +187,7 @@ def test_a_messengers_link_in_a_field_names_its_handle():
     code = "a1B2" * 8
     links = ["https://t.me/Scam_Mer/12", "chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
              f"https://signal.me/#eu/{code}"]  # fmt: skip
-    assert [[one.entity_id for one in url.from_field(link)] for link in links] == [
+    assert [[match.entity_id for match in url.from_field(link)] for link in links] == [
         ["handle:telegram:scam_mer"],
         ["handle:whatsapp:AbCdEfGhIjKlMnOpQrStUv"],
         [f"handle:signal:eu/{code}"],
@@ -222,17 +224,17 @@ def test_a_messengers_link_in_a_field_names_its_handle():
     ],
 )
 def test_the_host_that_a_browser_opens(link, host):
-    found = [one.entity_id for one in url.from_field(link) if one.kind != "phone"]
-    assert (found[0] if found else None) == host
+    hosts = [match.entity_id for match in url.from_field(link) if match.kind != "phone"]
+    assert (hosts[0] if hosts else None) == host
 
 
 @given(st.text(max_size=80), st.sampled_from([written(rule, 0) for _, rule in RULES]))
 def test_an_identifier_is_its_own(text, link):
     for written_link in (f"https://{text}", f"{link}{text}", f"{link}/{text}", f"{link}?{text}"):
-        for one in url.from_field(written_link):
-            if one.kind in ("url", "domain"):
-                assert reread(one.entity_id).value == one.value
-                assert re.fullmatch(r"[!-~]+", one.value)
+        for match in url.from_field(written_link):
+            if match.kind in ("url", "domain"):
+                assert reread(match.entity_id).value == match.value
+                assert re.fullmatch(r"[!-~]+", match.value)
 
 
 def test_time_grows_with_the_text():
@@ -297,7 +299,7 @@ def test_a_link_that_wraps_another_is_of_whom_the_other_is(code, rule):
     ):
         link = wrapped(code, rule, target)
         assert entity(link) == expected
-        assert {one.entity_id for one in url.find(f"I opened {link} then")} >= {expected}
+        assert {match.entity_id for match in url.find(f"I opened {link} then")} >= {expected}
 
 
 @pytest.mark.parametrize(("code", "rule"), REDIRECTS)
@@ -305,8 +307,8 @@ def test_whoever_wraps_a_link_is_nobodys_site(code, rule):
     host = re.split("[/?]", rule)[0].replace("*", "zq")
     known = shipped_allowlist()
     for link in (f"https://{host}/", f"https://{host}/s/AbC-1", wrapped(code, rule, "%%")):
-        if found := entity(link):
-            assert known.reasons(pa.array([found])).to_pylist() != [None]
+        if entity_id := entity(link):
+            assert known.reasons(pa.array([entity_id])).to_pylist() != [None]
 
 
 def test_wrappers_in_wrappers_are_taken_off():

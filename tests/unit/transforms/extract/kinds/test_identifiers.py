@@ -22,8 +22,8 @@ from transforms.extract.kinds import (
 from transforms.extract.narrative import load_finders
 
 
-def ids(found) -> list[str]:
-    return [one.entity_id for one in found]
+def ids(matches) -> list[str]:
+    return [match.entity_id for match in matches]
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def ids(found) -> list[str]:
     ],
 )
 def test_url_field(text, expected):
-    found = next(url.from_field(text), None)
-    assert (found and found.entity_id) == expected
-    if found:
-        assert found.role is Role.LURE_SITE
+    match = next(url.from_field(text), None)
+    assert (match and match.entity_id) == expected
+    if match:
+        assert match.role is Role.LURE_SITE
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_emails(text, expected):
     ],
 )  # fmt: skip
 def test_remote_access_field(tool, session, expected):
-    found = remote_access.from_field(tool, session)
-    assert (found and found.entity_id) == expected
+    match = remote_access.from_field(tool, session)
+    assert (match and match.entity_id) == expected
 
 
 def test_remote_access_in_text():
@@ -169,17 +169,17 @@ def test_remote_access_in_text():
     ],
 )  # fmt: skip
 def test_payee_field(method, payee, expected):
-    found = payment_account.from_field(method, payee, "US")
-    assert (found and found.entity_id) == expected
-    if found:
-        assert found.role is Role.PAYEE
+    match = payment_account.from_field(method, payee, "US")
+    assert (match and match.entity_id) == expected
+    if match:
+        assert match.role is Role.PAYEE
 
 
 def payees(text):
     """Identifiers of payees, by the finders of the registry."""
     kinds = (EntityKind.ACCOUNT, EntityKind.WALLET, EntityKind.HANDLE)
-    found = (one for finder in load_finders() for one in finder.find(text))
-    return [one for one in found if one.kind in kinds]
+    matches = (match for finder in load_finders() for match in finder.find(text))
+    return [match for match in matches if match.kind in kinds]
 
 
 def test_payees_in_text():
@@ -266,7 +266,7 @@ def test_no_text_breaks_the_reading_of_addresses(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("Cash App $scammer", ["handle:cashapp:$scammer"]),
         ("open cash.app/$Refund-Desk now", ["handle:cashapp:$refund-desk"]),
@@ -283,9 +283,9 @@ def test_no_text_breaks_the_reading_of_addresses(text):
         ("Venmo told me, and later on Twitter, which is another thing, @AmazonHelp answered", []),
     ],
 )
-def test_tags_of_payment_apps(text, found):
-    handles = [one for one in ids(payees(text)) if one.startswith("handle:")]
-    assert handles == found
+def test_tags_of_payment_apps(text, expected):
+    handles = [entity_id for entity_id in ids(payees(text)) if entity_id.startswith("handle:")]
+    assert handles == expected
 
 
 @pytest.mark.real
@@ -315,8 +315,8 @@ def test_real_wallets():
 @given(st.text(max_size=200))
 def test_finders_take_any_text_and_slice_it(text):
     for finder in load_finders():
-        for found in finder.find(text):
-            assert 0 <= found.start < found.end <= len(text)
+        for match in finder.find(text):
+            assert 0 <= match.start < match.end <= len(text)
     payment_account.from_field("bank", text, "US")
     list(url.from_field(text))
     remote_access.from_field("anydesk", text)
@@ -348,8 +348,8 @@ def test_private_addresses_are_nobodys():
 )  # fmt: skip
 def test_accounts_and_handles_in_text(text, expected):
     assert ids(payees(text)) == expected
-    for one in payees(text):
-        assert one.role is Role.MENTIONED
+    for match in payees(text):
+        assert match.role is Role.MENTIONED
 
 
 @pytest.mark.real
@@ -391,8 +391,8 @@ def test_agents(text, expected):
     ],
 )
 def test_look_alikes_and_short_links(link, expected, how):
-    found = next(url.from_field(link))
-    assert (found.entity_id, found.how) == (expected, how)
+    match = next(url.from_field(link))
+    assert (match.entity_id, match.how) == (expected, how)
 
 
 def test_a_relay_on_the_operators_own_domain():

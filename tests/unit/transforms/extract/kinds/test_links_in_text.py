@@ -9,8 +9,10 @@ from transforms.extract import narrative
 
 
 def named(text):
-    found = narrative.find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
-    return list(zip(found["kind"].to_pylist(), found["value"].to_pylist(), strict=True))
+    mentions = narrative.find_in_narratives(
+        pa.array([text]), pa.array(["US"]), pa.array(["amazon"])
+    )
+    return list(zip(mentions["kind"].to_pylist(), mentions["value"].to_pylist(), strict=True))
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_imitations(domain, brand):
 
 
 def test_every_innocent_domain_has_a_source():
-    assert all(one["source"] for one in load_reference_data("look_alikes.toml")["innocent"])
+    assert all(row["source"] for row in load_reference_data("look_alikes.toml")["innocent"])
 
 
 @given(st.sampled_from(["amazon", "norton", "paypal"]), st.text("abcdefghijk", min_size=4))

@@ -18,8 +18,8 @@ WRITTEN = ("1-800-654-0175", "+1 800 654 0175", "+18006540175", "(800) 654-0175"
 
 
 def carried(link, region="US"):
-    found = [one for one in url.from_field(link, region) if one.kind == "phone"]
-    return [(one.value, str(one.role)) for one in found]
+    matches = [match for match in url.from_field(link, region) if match.kind == "phone"]
+    return [(match.value, str(match.role)) for match in matches]
 
 
 @given(
@@ -88,7 +88,7 @@ def test_role_of_a_number_in_a_link(link, region, numbers):
     ],
 )
 def test_links_to_a_chat(text, role):
-    assert [str(one.role) for one in phone_link.find(text)] == [role]
+    assert [str(match.role) for match in phone_link.find(text)] == [role]
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ KEYS = ["gclid", "MSCLKID", "fbclid", "gbraid", "wbraid", "ttclid", "twclid", "d
 )  # fmt: skip
 def test_a_click_id_ties_nothing_and_is_masked(key, click, link, sign):
     tracked = f"{link}{sign}{key}={click}"
-    sites = [one.entity_id for one in url.from_field(tracked) if one.kind != "phone"]
-    assert sites == [one.entity_id for one in url.from_field(link)]
+    sites = [match.entity_id for match in url.from_field(tracked) if match.kind != "phone"]
+    assert sites == [match.entity_id for match in url.from_field(link)]
     shown = email.mask_link_addresses(pa.array([tracked]))[0].as_py()
     assert shown.startswith(f"{link}{sign}{key}=") and not any(
         map(str.isalnum, shown[-len(click) :])

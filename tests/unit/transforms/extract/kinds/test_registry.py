@@ -52,30 +52,30 @@ def test_a_scheme_without_a_row_has_that_of_its_kind():
 
 def test_each_finder_is_loaded_once_and_what_is_left_comes_last():
     assert len(load_finders()) == sum(len(row.finders) for row in KINDS)
-    leftover = [one.leftover for one in load_finders()]
+    leftover = [finder.leftover for finder in load_finders()]
     assert leftover == sorted(leftover)
 
 
 def test_every_module_that_finds_is_in_a_row():
-    modules = {one.name for one in pkgutil.iter_modules(kinds.__path__)}
+    modules = {module.name for module in pkgutil.iter_modules(kinds.__path__)}
     finding = {
-        one
-        for one in modules
-        if {"HINT", "find"} <= vars(import_module(f"{kinds.__name__}.{one}")).keys()
+        module
+        for module in modules
+        if {"HINT", "find"} <= vars(import_module(f"{kinds.__name__}.{module}")).keys()
     }
     assert finding == {finder.module for row in KINDS for finder in row.finders}
 
 
 def test_data_names_kinds_that_have_a_row():
-    lives = [one.partition(":") for one in load_reference_data("lives.toml")]
+    lives = [name.partition(":") for name in load_reference_data("lives.toml")]
     assert all(lookup_kind(kind, scheme) for kind, _, scheme in lives)
     for kind in {kind for kind, *_ in lives}:
         assert epoch_number(f"{kind}:x#2") == 2
 
 
 def test_every_class_of_provider_has_a_clock():
-    listed = {one["class"] for one in referral_data("providers.toml")["provider"]}
-    clocks = {one["provider"] for one in referral_data("retention.toml")["clock"]}
+    listed = {provider["class"] for provider in referral_data("providers.toml")["provider"]}
+    clocks = {clock["provider"] for clock in referral_data("retention.toml")["clock"]}
     assert listed | {row.provider for row in KINDS if row.provider} <= clocks
 
 

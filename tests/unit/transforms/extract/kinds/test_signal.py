@@ -14,9 +14,9 @@ CODE = "x7Qj2mT-9aB_kLp0" * 4
 
 
 def mentions(text):
-    found = find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
+    table = find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
     names = ("kind", "value", "role")
-    return list(zip(*(found[name].to_pylist() for name in names), strict=True))
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def mentions(text):
     ],
 )
 def test_what_is_found(text, expected):
-    assert [one.entity_id for one in messenger.find(text)] == expected
+    assert [match.entity_id for match in messenger.find(text)] == expected
 
 
 def test_a_link_is_no_site_and_no_second_number():
-    assert [one[:2] for one in mentions("open https://signal.me/#p/+18885550123")] == [
+    assert [mention[:2] for mention in mentions("open https://signal.me/#p/+18885550123")] == [
         ("phone", "+18885550123")
     ]
 

@@ -12,12 +12,14 @@ from transforms.extract.kinds import email, obfuscated_phone, spelled_out, url
 
 
 def named(text):
-    found = narrative.find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
+    mentions = narrative.find_in_narratives(
+        pa.array([text]), pa.array(["US"]), pa.array(["amazon"])
+    )
     for value, start, end in zip(
-        *(found[c].to_pylist() for c in ("raw", "start", "end")), strict=True
+        *(mentions[c].to_pylist() for c in ("raw", "start", "end")), strict=True
     ):
         assert text[start:end] == value
-    return list(zip(found["kind"].to_pylist(), found["value"].to_pylist(), strict=True))
+    return list(zip(mentions["kind"].to_pylist(), mentions["value"].to_pylist(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -46,15 +48,17 @@ def test_what_is_spelled_out(text, wanted):
 
 def test_a_victims_address_in_words_is_the_victims_own():
     texts = pa.array(["My email is jane at gmail dot com.", "My email is jane@gmail.com."])
-    found = narrative.find_in_narratives(texts, pa.array(["US"] * 2), pa.array(["amazon"] * 2))
-    assert found["role"].to_pylist() == [Role.VICTIM.value] * 2
-    assert found["value"].to_pylist() == ["jane@gmail.com"] * 2
+    mentions = narrative.find_in_narratives(texts, pa.array(["US"] * 2), pa.array(["amazon"] * 2))
+    assert mentions["role"].to_pylist() == [Role.VICTIM.value] * 2
+    assert mentions["value"].to_pylist() == ["jane@gmail.com"] * 2
 
 
 def test_a_victims_site_in_words_before_an_address_is_the_victims_own():
     text = "My website is janes-bakery dot com, his email is ms_help7 at outlook dot com."
-    found = narrative.find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
-    roles = dict(zip(found["value"].to_pylist(), found["role"].to_pylist(), strict=True))
+    mentions = narrative.find_in_narratives(
+        pa.array([text]), pa.array(["US"]), pa.array(["amazon"])
+    )
+    roles = dict(zip(mentions["value"].to_pylist(), mentions["role"].to_pylist(), strict=True))
     assert roles["janes-bakery.com"] == Role.VICTIM.value
     assert roles["ms_help7@outlook.com"] != Role.VICTIM.value
 
@@ -109,14 +113,14 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_what_is_found_reads_as_if_it_were_written_in_signs(text):
-    for one in spelled_out.find(text):
-        assert 0 <= one.start < one.end <= len(text)
-        again = email.find(one.value) if one.kind == "email" else url.from_field(one.value)
-        assert [other.value for other in again] == [one.value]
+    for match in spelled_out.find(text):
+        assert 0 <= match.start < match.end <= len(text)
+        again = email.find(match.value) if match.kind == "email" else url.from_field(match.value)
+        assert [reread.value for reread in again] == [match.value]
 
 
 @given(st.text("180-. ()ABC", max_size=24))
 def test_a_spelled_number_is_one_of_its_code(text):
-    for one in obfuscated_phone.vanity_numbers(text):
-        assert one.value.startswith("+18")
-        assert len(one.value) == 12
+    for match in obfuscated_phone.vanity_numbers(text):
+        assert match.value.startswith("+18")
+        assert len(match.value) == 12
