@@ -14,8 +14,8 @@ from transforms.batch_codec import EncodedBatch, SpillFile, SpillRef, decode_bat
 
 
 @given(ROWS, st.integers(0, 30))
-def test_what_is_encoded_comes_out_equal_and_without_its_neighbours(rows, at):
-    part = batch(rows).slice(at)
+def test_what_is_encoded_comes_out_equal_and_without_its_neighbours(rows, start):
+    part = batch(rows).slice(start)
     encoded = encode_batch(part, SCHEMA)
     assert decode_batch(encoded, SCHEMA) == part
     among_large = batch(rows + [("z" * 50_000, None)] * 20).slice(0, len(rows))

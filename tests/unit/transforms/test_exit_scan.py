@@ -191,17 +191,19 @@ SAID = [*HITS, *ESCAPED, *SHOWN, *HARMLESS, *WITHIN]
 
 @given(st.lists(st.lists(st.sampled_from(SAID), max_size=8), min_size=1, max_size=4))
 def test_leaving_out_what_a_run_shows_changes_no_count(texts):
-    files = [(f"part-{at}", encode_piece("part-0", {"t": one})) for at, one in enumerate(texts)]
-    files += [(f"table-{at}", parquet(one)) for at, one in enumerate(texts)]
-    files += [(f"page-{at}", "\n".join(one).encode()) for at, one in enumerate(texts)]
-    known = without_ids(VALUES, [one.partition("#")[0] for one in SHOWN])
+    files = [
+        (f"part-{number}", encode_piece("part-0", {"t": said})) for number, said in enumerate(texts)
+    ]
+    files += [(f"table-{number}", parquet(said)) for number, said in enumerate(texts)]
+    files += [(f"page-{number}", "\n".join(said).encode()) for number, said in enumerate(texts)]
+    known = without_ids(VALUES, [entity_id.partition("#")[0] for entity_id in SHOWN])
     expected = count_withheld(files, known, texts_of_data)
     with mock.patch.object(exit_scan, "MANY_TEXTS", 0):
-        found = count_withheld(files, replace(known, shown=lambda: pa.array(SHOWN)), texts_of_data)
-    assert found == expected
-    for at, one in enumerate(texts):
-        bad = set(one) - {*SHOWN, *HARMLESS}
-        assert bool(bad) == (f"part-{at}" in found)
+        counts = count_withheld(files, replace(known, shown=lambda: pa.array(SHOWN)), texts_of_data)
+    assert counts == expected
+    for number, said in enumerate(texts):
+        bad = set(said) - {*SHOWN, *HARMLESS}
+        assert bool(bad) == (f"part-{number}" in counts)
 
 
 def parquet(texts):
@@ -232,7 +234,7 @@ def test_texts_of_every_row_group_and_depth_of_a_table_are_searched():
         texts = ["a", None, "b"]
         texts[row] = "202-456-2131"
         table = pa.table({"text": texts, "list": [["c"], ["d"], None]})
-        deep = pa.table({"list": pa.array([[one] for one in texts], pa.list_(pa.string()))})
+        deep = pa.table({"list": pa.array([[text] for text in texts], pa.list_(pa.string()))})
         coded = table.set_column(0, "text", table["text"].dictionary_encode())
         numbers = table.add_column(0, "number", pa.array([1, 2, 3]))
         dotted = numbers.rename_columns(["number", "a.text", "list"])

@@ -16,10 +16,10 @@ from transforms.extract.fingerprints import FINGERPRINT_ROW, fingerprint_rows
 def families(texts, victims=()):
     """The families that each text holds."""
     rows = fingerprint_rows(complaints(texts, victims))
-    found = match_families(rows, find_families(rows))
+    matches = match_families(rows, find_families(rows))
     ids = rows["complaint_id"].to_pylist()
     by_text = {f"c{number:04}": set() for number in range(len(texts))}
-    for row, family in zip(found.row.tolist(), found.family.tolist(), strict=True):
+    for row, family in zip(matches.row.tolist(), matches.family.tolist(), strict=True):
         by_text[ids[row]].add(family)
     return list(by_text.values())
 
@@ -27,31 +27,31 @@ def families(texts, victims=()):
 def test_fragments_that_start_and_stop_anywhere_are_one_family():
     words = SCRIPT.split()
     cuts = [(0, 20), (5, 30), (8, 26), (0, 30), (12, 30), (3, 22)]
-    found = families([" ".join(words[a:b]) for a, b in cuts])
-    assert all(len(one) == 1 for one in found)
-    assert len(set.union(*found)) == 1
+    by_text = families([" ".join(words[a:b]) for a, b in cuts])
+    assert all(len(text_families) == 1 for text_families in by_text)
+    assert len(set.union(*by_text)) == 1
 
 
 def test_slots_may_differ():
-    texts = [SCRIPT.replace("a phone", thing) for thing in ("a laptop", "two tickets", "a phone")]
-    found = families([text for text in texts for _ in range(3)])
-    assert set.intersection(*found)
+    texts = [SCRIPT.replace("a phone", goods) for goods in ("a laptop", "two tickets", "a phone")]
+    by_text = families([text for text in texts for _ in range(3)])
+    assert set.intersection(*by_text)
 
 
 def test_two_scripts_are_two_families():
-    found = families([SCRIPT] * 3 + [OTHER] * 3)
-    assert len(set.union(*found)) == 2
-    assert not found[0] & found[3]
+    by_text = families([SCRIPT] * 3 + [OTHER] * 3)
+    assert len(set.union(*by_text)) == 2
+    assert not by_text[0] & by_text[3]
 
 
 def test_a_phrase_that_everybody_uses_joins_nothing():
     phrase = "please help me get my money back before it is too late for my family and me"
     texts = [f"{script} {phrase}" for script in (SCRIPT, OTHER, own(1, 8) * 2) for _ in range(4)]
-    found = families(texts)
-    common = set.intersection(*found)
+    by_text = families(texts)
+    common = set.intersection(*by_text)
     assert len(common) == 1
-    assert len(found[0] - common) == 1
-    assert found[0] - common != found[4] - common
+    assert len(by_text[0] - common) == 1
+    assert by_text[0] - common != by_text[4] - common
 
 
 def test_one_victim_alone_has_no_family():
@@ -112,11 +112,11 @@ def test_pairs_are_counted_as_sets_would(rows):
     )
     expected = []
     for a, b in sorted({row[:2] for row in rows}):
-        those = [row[2:] for row in rows if row[:2] == (a, b)]
-        victims = {victim for victim, _, _ in those}
-        firsts = sorted(min(at for v, _, at in those if v == who) for who in victims)
+        tellings = [row[2:] for row in rows if row[:2] == (a, b)]
+        victims = {victim for victim, _, _ in tellings}
+        firsts = sorted(min(moment for v, _, moment in tellings if v == who) for who in victims)
         if len(victims) > 1:
-            tellers = {teller for _, teller, _ in those}
+            tellers = {teller for _, teller, _ in tellings}
             expected.append((a, b, len(victims), len(tellers), firsts[1]))
-    found = count_pairs(pairs).to_pylist()
-    assert sorted(tuple(row[name] for name in PAIR_COUNT.names) for row in found) == expected
+    counted = count_pairs(pairs).to_pylist()
+    assert sorted(tuple(row[name] for name in PAIR_COUNT.names) for row in counted) == expected

@@ -26,15 +26,15 @@ def test_offsets_hold_the_script():
     texts = [
         f"{own(number)}. \u201c{SCRIPT.capitalize()}!\u201d {own(number)}" for number in range(6)
     ]
-    found = evidence(texts)
-    assert len(found) == 6
-    for one in found:
-        number = int(one["record_id"][1:])
-        assert texts[number][one["start"] : one["end"]].lower() == SCRIPT
-        assert one["raw"] == SCRIPT.replace("1", "#")
-        assert (one["field"], one["role"]) == ("narrative", Role.SIGNALLING)
-        assert one["group_id"] == f"amazon|{one['record_id']}"
-        assert one["victim_key"] == f"amazon|v{number}"
+    mentions = evidence(texts)
+    assert len(mentions) == 6
+    for mention in mentions:
+        number = int(mention["record_id"][1:])
+        assert texts[number][mention["start"] : mention["end"]].lower() == SCRIPT
+        assert mention["raw"] == SCRIPT.replace("1", "#")
+        assert (mention["field"], mention["role"]) == ("narrative", Role.SIGNALLING)
+        assert mention["group_id"] == f"amazon|{mention['record_id']}"
+        assert mention["victim_key"] == f"amazon|v{number}"
 
 
 SECRET = "my name is jane doe of 12 elm street and my number is 212 555 0123"
@@ -42,19 +42,21 @@ SECRET = "my name is jane doe of 12 elm street and my number is 212 555 0123"
 
 def test_what_few_share_is_a_gap():
     by_few = [f"{SCRIPT} {SECRET} {SCRIPT}" for _ in range(MIN_TELLERS - 1)]
-    found = evidence(by_few + [f"{SCRIPT} {SCRIPT}"] * MIN_TELLERS)
-    assert found
-    for one in found:
-        assert GAP in one["raw"] or "jane" not in one["raw"]
-        assert "jane" not in one["raw"]
-        assert "elm" not in one["raw"]
+    mentions = evidence(by_few + [f"{SCRIPT} {SCRIPT}"] * MIN_TELLERS)
+    assert mentions
+    for mention in mentions:
+        assert GAP in mention["raw"] or "jane" not in mention["raw"]
+        assert "jane" not in mention["raw"]
+        assert "elm" not in mention["raw"]
 
 
 def test_one_person_who_writes_often_shows_nothing():
     text = f"{SCRIPT} {SECRET}"
-    found = evidence([text] * 9, [None] * 9)  # no pseudonym: equal narratives are one teller's
-    assert [one["raw"] for one in found] == [GAP] * 9
-    assert [one["raw"] for one in evidence([text] * 9, ["v1"] * 5 + ["v2"] * 4)] == [GAP] * 9
+    mentions = evidence([text] * 9, [None] * 9)  # no pseudonym: equal narratives are one teller's
+    assert [mention["raw"] for mention in mentions] == [GAP] * 9
+    assert [mention["raw"] for mention in evidence([text] * 9, ["v1"] * 5 + ["v2"] * 4)] == [
+        GAP
+    ] * 9
 
 
 @draws(60)
@@ -63,8 +65,8 @@ def test_every_word_shown_was_written_by_enough(cuts):
     """Also for texts that share parts of a script and of each other's words."""
     words = SCRIPT.replace("1", "#").split()
     texts = [" ".join([*words[a : a + n], own(who), *words[a : a + n]]) for a, n, who in cuts]
-    for one in evidence(texts):
-        for word in one["raw"].split():
+    for mention in evidence(texts):
+        for word in mention["raw"].split():
             assert word == GAP or sum(word in text.split() for text in texts) >= MIN_TELLERS
 
 
@@ -89,5 +91,5 @@ def test_digits_are_never_shown():
     texts = [
         f"{SCRIPT} call 888 555 0123 or pay 499 dollars to me today please now" for _ in range(9)
     ]
-    for one in evidence(texts):
-        assert not any(letter.isdigit() for letter in one["raw"])
+    for mention in evidence(texts):
+        assert not any(letter.isdigit() for letter in mention["raw"])

@@ -39,9 +39,9 @@ def test_every_row_is_in_exactly_one_partition(rows, partitions):
 
 
 @given(ROWS, ROWS, st.integers(0, 30))
-def test_equal_keys_share_a_partition_whatever_batch_they_are_in(rows, others, at):
+def test_equal_keys_share_a_partition_whatever_batch_they_are_in(rows, others, start):
     owner = {}
-    for whole in (batch(rows), batch(rows).slice(at), batch(others + rows)):
+    for whole in (batch(rows), batch(rows).slice(start), batch(others + rows)):
         for partition, part in split_by_key(whole, ("a", "b")):
             for key in zip(part["a"].to_pylist(), part["b"].to_pylist(), strict=True):
                 assert owner.setdefault(key, partition) == partition

@@ -36,9 +36,9 @@ def test_finds_what_python_finds(copies, find, texts, pattern):
     if pattern.startswith(r"\b") or "W" in pattern:
         texts = [text and fold_text(text) for text in texts]
     many = pa.array(texts * copies, pa.string())
-    found = find(many, pattern)
-    assert list(zip(*(c.tolist() for c in found), strict=True)) == by_hand(texts * copies, pattern)
-    words = slice_spans(many, found).to_pylist()
+    spans = find(many, pattern)
+    assert list(zip(*(c.tolist() for c in spans), strict=True)) == by_hand(texts * copies, pattern)
+    words = slice_spans(many, spans).to_pylist()
     encoded = [(text or "").encode() for text in texts * copies]
     assert words == [
         encoded[row][s:e].decode() for row, s, e in by_hand(texts * copies, pattern)
@@ -86,8 +86,8 @@ def test_columns_find_the_impersonation_of_each_text(texts):
     columns = impersonation.find_impersonation(nothing, marked).to_pylist()
     told = impersonation.find_impersonation(nothing, marked, (impersonation.BRAND,))
     brands = impersonation.infer_brands(nothing, told).to_pylist()
-    for text, found, brand in list(zip(marked.to_pylist(), columns, brands, strict=True))[:8]:
-        one = pa.array([text])
-        assert impersonation.find_impersonation(nothing[:1], one).to_pylist()[0] == found
-        named = [x["name"] for x in found if x["what"] == impersonation.BRAND]
+    for text, spans, brand in list(zip(marked.to_pylist(), columns, brands, strict=True))[:8]:
+        alone = pa.array([text])
+        assert impersonation.find_impersonation(nothing[:1], alone).to_pylist()[0] == spans
+        named = [x["name"] for x in spans if x["what"] == impersonation.BRAND]
         assert brand == (named[0] if named else None)

@@ -45,8 +45,10 @@ def mac(text):
 def changes(rows, registered=NOT_REGISTERED, decided=NO_DECISIONS):
     """The changes of the register by some evidence, in one partition."""
     activity = sum_activity(evidence(rows))
-    found = determine_status(activity, NOBODY, NO_LIFETIMES, Earlier(registered), decided=decided)
-    kept = victims_and_others(activity, NO_CLAIMS, found, registered, decided)
+    statuses = determine_status(
+        activity, NOBODY, NO_LIFETIMES, Earlier(registered), decided=decided
+    )
+    kept = victims_and_others(activity, NO_CLAIMS, statuses, registered, decided)
     return register_changes(activity, *kept, KEY)
 
 
@@ -63,10 +65,10 @@ def shown_by(count, number=NUMBER):
 
 
 def status_of(rows, registered=NOT_REGISTERED):
-    (one,) = determine_status(
+    (entity,) = determine_status(
         sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES, Earlier(registered)
     ).entities.to_pylist()
-    return one["status"], one["value"]
+    return entity["status"], entity["value"]
 
 
 @pytest.mark.slow
@@ -77,7 +79,9 @@ def test_it_does_not_depend_on_the_order_nor_on_how_entities_are_shared_out(rows
     shuffled = rng.sample(rows, len(rows))
     assert register(shuffled).equals(whole)
     ids = sorted({row["entity_id"] for row in rows})
-    parts = [changes([row for row in shuffled if row["entity_id"] == one]) for one in ids]
+    parts = [
+        changes([row for row in shuffled if row["entity_id"] == entity_id]) for entity_id in ids
+    ]
     assert merge_changes(pa.concat_tables([*parts, changes([])])).sort_by("mac").equals(whole)
 
 
@@ -88,17 +92,17 @@ def test_an_entry_is_the_keyed_hash_and_counts_who_said_so(rows):
     statuses = determine_status(activity, NOBODY, NO_LIFETIMES).statuses
     withheld = pc.equal(statuses["status"], str(Status.VICTIM_SIDE))
     ids = set(statuses["entity_id"].filter(withheld).to_pylist())
-    found = {row["mac"]: row for row in register(rows).to_pylist()}
-    assert set(found) == {mac(one) for one in ids}
-    for one in ids:
-        entry = found[mac(one)]
-        every = [row for row in rows if row["entity_id"] == one]
+    entries = {row["mac"]: row for row in register(rows).to_pylist()}
+    assert set(entries) == {mac(entity_id) for entity_id in ids}
+    for entity_id in ids:
+        entry = entries[mac(entity_id)]
+        every = [row for row in rows if row["entity_id"] == entity_id]
         own = [row for row in every if row["role"] == Role.VICTIM]
         named = {row["reporter_key"] for row in own if row["victim_key"]}
         assert len(named) <= entry["reporters"] <= max(1, len({r["reporter_key"] for r in own}))
         assert entry["first_seen"] == min(row["observed_at"] for row in every)
         assert entry["kind"] == "phone"
-        assert entry["digits_mac"] == mac(f"digits:{one.removeprefix('phone:+1')}")
+        assert entry["digits_mac"] == mac(f"digits:{entity_id.removeprefix('phone:+1')}")
 
 
 def test_what_earlier_runs_know_counts_as_said_today_by_as_many():
@@ -113,13 +117,13 @@ def test_what_todays_records_contest_leaves_and_what_the_register_alone_does_sta
     leaves = {True: [mac(NUMBER)], False: []}
     claim = piece(NUMBER, Role.VICTIM, "c9", victim_key="amazon|v9")
     for rows, left in (([*shown_by(1), claim], True), (shown_by(1), False)):
-        found = changes(rows, in_register(NUMBER))
-        assert found.filter(found["leaves"])["mac"].to_pylist() == leaves[left]
+        changed = changes(rows, in_register(NUMBER))
+        assert changed.filter(changed["leaves"])["mac"].to_pylist() == leaves[left]
     # A line that no private person can hold, shown by three times as many, is a suspect's.
     business = "phone:+18885550100"
-    rows = [one | {"line_type": "toll_free"} for one in shown_by(3, business)]
-    found = changes(rows, in_register(business))
-    assert found.filter(found["leaves"])["mac"].to_pylist() == [mac(business)]
+    rows = [row | {"line_type": "toll_free"} for row in shown_by(3, business)]
+    changed = changes(rows, in_register(business))
+    assert changed.filter(changed["leaves"])["mac"].to_pylist() == [mac(business)]
 
 
 def test_what_analysts_decide_to_be_a_victims_enters():
@@ -128,20 +132,20 @@ def test_what_analysts_decide_to_be_a_victims_enters():
     )
     decided = DecisionsInForce(binding=(decision,))
     kept = merge_changes(changes(shown_by(4), decided=decided)).to_pylist()
-    assert [(one["mac"], one["reporters"]) for one in kept] == [(mac(NUMBER), 1)]
+    assert [(row["mac"], row["reporters"]) for row in kept] == [(mac(NUMBER), 1)]
 
 
 def test_a_lookup_finds_every_entry_of_many_and_nothing_else():
     rng = random.Random(1)
     numbers = [f"phone:+1{rng.randrange(2_000_000_000, 9_999_999_999)}" for _ in range(2_000)]
     entries = [
-        {"mac": mac(one), "digits_mac": None, "kind": "phone", "reporters": 1 + n % 5,
+        {"mac": mac(entity_id), "digits_mac": None, "kind": "phone", "reporters": 1 + n % 5,
          "first_seen": 0, "key_id": KEY.key_id}
-        for n, one in enumerate(numbers[:1_000])
+        for n, entity_id in enumerate(numbers[:1_000])
     ]  # fmt: skip
     halves = pa.Table.from_pylist(entries, VICTIM_ENTRY).to_batches(max_chunksize=300)
-    found = make_lookup(halves).find(pa.array(numbers), KEY).to_pylist()
-    assert found == [
-        {"entity_id": one, "reporters": row["reporters"]}
-        for one, row in zip(numbers[:1_000], entries, strict=True)
+    matches = make_lookup(halves).find(pa.array(numbers), KEY).to_pylist()
+    assert matches == [
+        {"entity_id": entity_id, "reporters": row["reporters"]}
+        for entity_id, row in zip(numbers[:1_000], entries, strict=True)
     ]

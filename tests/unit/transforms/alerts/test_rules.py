@@ -185,9 +185,14 @@ def test_a_burst_of_a_minute_is_flagged_whatever_days_its_complaints_state():
     came = [DAY_OF_EVIDENCE + timedelta(days=2, seconds=n) for n in range(6)]
     rows = [
         piece(
-            number, Role.CALLBACK, f"c{n}", observed_at=one, filed_at=at, victim_key=f"amazon|{n}"
+            number,
+            Role.CALLBACK,
+            f"c{n}",
+            observed_at=observed,
+            filed_at=filed,
+            victim_key=f"amazon|{n}",
         )
-        for n, (one, at) in enumerate(zip(stated, came, strict=True))
+        for n, (observed, filed) in enumerate(zip(stated, came, strict=True))
     ]
     (mentions,) = hard_mentions(by_record(evidence(rows)).combine_chunks().to_batches()[0])
     assert sorted(mentions["filed_at"].to_pylist()) == came

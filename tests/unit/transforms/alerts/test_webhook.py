@@ -215,8 +215,8 @@ def test_of_a_burst_it_is_told_reviewed_identifiers_alone(hook, tmp_path):
     histories = [history(*hours, **more) for hours in ((0, 0, 1, 2, 3), (0, 30, 60, 90, 120))]
     alerts = [alert for line in histories for alert in joined_cluster_alerts(line, AlertRules())]
     assert [alert["flags"] for alert in alerts] == [["burst", "one_source"], ["one_source"]]
-    for number, one in enumerate(alerts):
-        batch = pa.RecordBatch.from_pylist([one | {"alert_id": str(number)}], ALERT)
+    for number, alert in enumerate(alerts):
+        batch = pa.RecordBatch.from_pylist([alert | {"alert_id": str(number)}], ALERT)
         list(post_alerts(batch, url, str(tmp_path), owe=False))
     burst, steady = (json.loads(body) for _, body in asked)
     assert (burst["entity_id"], burst["tied_to"], burst["core"]) == (None, [also], [also])

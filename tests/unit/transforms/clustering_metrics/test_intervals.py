@@ -19,14 +19,14 @@ LABELS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, m
 @given(LABELS, st.randoms())
 def test_intervals_depend_on_no_order_and_no_names(pairs, random):
     truth, predicted = np.array(pairs).T
-    found = bootstrap_intervals(truth, predicted)
-    for low, high in (found.bcubed, found.pairwise):
+    intervals = bootstrap_intervals(truth, predicted)
+    for low, high in (intervals.bcubed, intervals.pairwise):
         assert 0 <= low <= high <= 1
     random.shuffle(pairs)
     truth, predicted = np.array(pairs).T
     again = bootstrap_intervals(7 - truth, predicted + 3)
-    assert again.bcubed == pytest.approx(found.bcubed)
-    assert again.pairwise == pytest.approx(found.pairwise)
+    assert again.bcubed == pytest.approx(intervals.bcubed)
+    assert again.pairwise == pytest.approx(intervals.pairwise)
 
 
 def test_the_interval_holds_the_score_and_narrows_with_more_clusters():
@@ -47,9 +47,9 @@ def test_baselines_on_two_rings_that_a_hub_welds():
     spokes = [(n, 100) for n in range(MAX_LINKS + 1)]
     a, b = np.array(sorted(rings + spokes)).T
     weight = np.where(b == 100, 0.5, 2.0)
-    found = dict(baseline_clusterings(a, b, weight, 101))
-    assert found["components"][0] == found["components"][3]
+    clusterings = dict(baseline_clusterings(a, b, weight, 101))
+    assert clusterings["components"][0] == clusterings["components"][3]
     for name in (f"components, at most {MAX_LINKS} links", "components of likely pairs, as Splink"):
-        assert len(set(found[name][:3])) == 1
-        assert found[name][0] != found[name][3]
-    assert all(len(label) == 101 for label in found.values())
+        assert len(set(clusterings[name][:3])) == 1
+        assert clusterings[name][0] != clusterings[name][3]
+    assert all(len(label) == 101 for label in clusterings.values())

@@ -111,8 +111,8 @@ def test_the_recipient_in_a_bounce_address_is_masked_and_found(address):
 def test_a_bounce_address_is_its_recipients(address):
     (match,) = email.find(f"it came from {address} today")
     assert (match.value, str(match.role)) == (address, "victim")
-    (other,) = email.find("it came from a=b@mail-host.com")
-    assert str(other.role) == "sender"
+    (sender,) = email.find("it came from a=b@mail-host.com")
+    assert str(sender.role) == "sender"
 
 
 SAID = (
@@ -204,5 +204,5 @@ def test_records_with_bounce_addresses_name_no_sender():
     from transforms.extract.fields import complaint_mentions
 
     rows = read_complaints({"emails": [BOUNCES[0]], "narrative": f"It came from {BOUNCES[1]}"})
-    found = complaint_mentions(rows)
-    assert set(found["role"].to_pylist()) == {"victim"}
+    mentions = complaint_mentions(rows)
+    assert set(mentions["role"].to_pylist()) == {"victim"}

@@ -83,8 +83,8 @@ def test_it_gives_what_beams_runner_gives(numbers):
         results.append(gathered(numbers, 2, packs=True))
     assert all(sorted(result) == sorted(results[0]) for result in results)
     with beam.Pipeline(runner="FnApiRunner") as there:
-        found = there | beam.Create(numbers) | "Steps" >> Whole()
-        assert_that(found, equal_to(results[0]))
+        outputs = there | beam.Create(numbers) | "Steps" >> Whole()
+        assert_that(outputs, equal_to(results[0]))
 
 
 def gathered(numbers, processes, packs):
@@ -166,8 +166,8 @@ class Stateful(beam.DoFn):
 
 
 class Timed(beam.DoFn):
-    def process(self, value, at=beam.DoFn.TimestampParam):
-        yield at
+    def process(self, value, timestamp=beam.DoFn.TimestampParam):
+        yield timestamp
 
 
 class Bundled(beam.DoFn):

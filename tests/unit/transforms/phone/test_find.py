@@ -98,9 +98,9 @@ def test_finds_what_the_matcher_misses(text, number, raw):
     ],
 )
 def test_two_numbers_that_share_their_area_code(text):
-    found = find_numbers_in_text(text, "DE")
-    assert [one.e164 for _, one in found] == ["+4930901820", "+4930901821"]
-    assert [text[span.start : span.end] for span, _ in found][1] == "901821"
+    read = find_numbers_in_text(text, "DE")
+    assert [number.e164 for _, number in read] == ["+4930901820", "+4930901821"]
+    assert [text[span.start : span.end] for span, _ in read][1] == "901821"
     field = "030/901820/901821"
     assert normalize_number(field, "DE").reason in MAY_BE_TEXT_REASONS
 
@@ -117,7 +117,7 @@ def test_two_numbers_that_share_their_area_code(text):
 )
 def test_prices_and_amounts(text, region, expected):
     """An amount that is read as a number names somebody who has nothing to do with it."""
-    assert [one.e164 for _, one in find_numbers_in_text(text, region)] == expected
+    assert [number.e164 for _, number in find_numbers_in_text(text, region)] == expected
 
 
 def test_a_number_in_digits_and_in_words_is_found_twice():
@@ -176,9 +176,9 @@ def test_finds_what_the_matcher_finds_at_the_same_place(example, form, before, a
     region, number = example
     text = " ".join([*before, pn.format_number(number, form), *after])
     oracle = [(m.start, m.end) for m in pn.PhoneNumberMatcher(text, region)]
-    found = find_numbers_in_text(text, region)
-    assert [tuple(span) for span, _ in found] == oracle
-    assert all(r.e164 == pn.format_number(number, pn.PhoneNumberFormat.E164) for _, r in found)
+    read = find_numbers_in_text(text, region)
+    assert [tuple(span) for span, _ in read] == oracle
+    assert all(r.e164 == pn.format_number(number, pn.PhoneNumberFormat.E164) for _, r in read)
 
 
 @given(st.text(alphabet="0123456789+-(). /x,\n#ab", max_size=80))
@@ -211,9 +211,9 @@ def test_agrees_with_libphonenumbers_own_cases():
         if case["leniency"] != "VALID" or not case["same_in_both"]:
             continue
         region = None if case["region"] in ("ZZ", None) else case["region"]
-        found = [(s.start, s.end, r.e164) for s, r in find_numbers_in_text(case["text"], region)]
+        read = [(s.start, s.end, r.e164) for s, r in find_numbers_in_text(case["text"], region)]
         wanted = [(m["start"], m["end"], m["e164"]) for m in case["expected_real_metadata"]]
-        assert found == wanted, case["text"]
+        assert read == wanted, case["text"]
 
 
 @pytest.mark.real
@@ -265,13 +265,13 @@ def alone(texts, regions):
 def found(texts, regions):
     hits = find_numbers(pa.array(texts, pa.string()), pa.array(regions, pa.string()))
     assert hits.schema.equals(FOUND_NUMBER)
-    return [tuple(one.values()) for one in hits.to_pylist()]
+    return [tuple(row.values()) for row in hits.to_pylist()]
 
 
 def agree(texts, regions):
     ours, theirs = found(texts, regions), alone(texts, regions)
-    assert [one[:-1] for one in ours] == [one[:-1] for one in theirs]
-    assert [one[-1] for one in ours] == pytest.approx([one[-1] for one in theirs])
+    assert [row[:-1] for row in ours] == [row[:-1] for row in theirs]
+    assert [row[-1] for row in ours] == pytest.approx([row[-1] for row in theirs])
 
 
 @pytest.mark.slow
@@ -283,8 +283,8 @@ def test_columns_find_what_each_text_contains(seed):
     for _ in range(MANY):
         parts = rng.choices(AROUND, k=rng.randint(0, 6))
         for _ in range(rng.randint(1, 3)):
-            one = rng.choice(NUMBERS) if rng.random() < 0.6 else draw(rng, KNOWN)[0]
-            parts.insert(rng.randint(0, len(parts)), one)
+            written = rng.choice(NUMBERS) if rng.random() < 0.6 else draw(rng, KNOWN)[0]
+            parts.insert(rng.randint(0, len(parts)), written)
         texts.append((rng.choice(("", " "))).join(parts))
     agree(texts, rng.choices(REGIONS, k=len(texts)))
 
@@ -309,7 +309,7 @@ def test_the_candidates_of_most_texts_are_not_read_one_by_one(monkeypatch):
 def test_repeated_and_null_texts():
     text = "call 866-212-7251 or +44 20 7946 0018"
     hits = found([text, None, "nothing", text], ["US", "US", "US", None])
-    assert [(one[0], one[4]) for one in hits] == [
+    assert [(hit[0], hit[4]) for hit in hits] == [
         (0, "+18662127251"), (0, "+442079460018"), (3, "+442079460018")]  # fmt: skip
     assert found([None], [None]) == found([], []) == []
 

@@ -19,8 +19,8 @@ READ = [
 
 @pytest.mark.parametrize(("text", "number", "raw"), READ)
 def test_numbers_with_letters_for_digits(text, number, raw):
-    (one,) = obfuscated_phone.look_alike_numbers(text)
-    assert (one.value, text[one.start : one.end], one.how) == (number, raw, "look_alike")
+    (match,) = obfuscated_phone.look_alike_numbers(text)
+    assert (match.value, text[match.start : match.end], match.how) == (number, raw, "look_alike")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_may_be_something_else_is_none(text):
 
 @given(st.text(st.sampled_from("+1(8OoIl|SBZ) -.a#@0259"), max_size=60))
 def test_what_is_found_stands_in_the_text_and_is_hinted_at(text):
-    for one in obfuscated_phone.look_alike_numbers(text):
-        assert 0 <= one.start < one.end <= len(text)
-        assert one.value.startswith("+")
+    for match in obfuscated_phone.look_alike_numbers(text):
+        assert 0 <= match.start < match.end <= len(text)
+        assert match.value.startswith("+")
         assert re.search(obfuscated_phone.LOOK_ALIKE_HINT, text)

@@ -34,8 +34,8 @@ def test_every_regions_examples_of_every_type_in_every_format():
             plain = read_plain(text, region)
             if plain and plain.line_type:
                 read += 1
-                found = (plain.e164, plain.region, plain.line_type, plain.national)
-                assert found == wanted, (text, region)
+                read_number = (plain.e164, plain.region, plain.line_type, plain.national)
+                assert read_number == wanted, (text, region)
             assert not (plain and not plain.line_type and wanted), (text, region)
     assert read > 1_000
 
@@ -70,9 +70,9 @@ def test_a_column_is_read_as_its_numbers_are_one_by_one(seed):
     rng = Random(seed)
     texts, regions = zip(*[draw(rng, KNOWN) for _ in range(40)], strict=True)
     read = normalize.normalize_numbers(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
-    for text, region, one in zip(texts, regions, read, strict=True):
+    for text, region, number in zip(texts, regions, read, strict=True):
         alone = normalize.normalize_number(text, region)
-        assert one == pytest.approx(alone._asdict()), (text, region)
+        assert number == pytest.approx(alone._asdict()), (text, region)
 
 
 SIGNED = st.tuples(
@@ -93,9 +93,9 @@ def test_signed_and_invalid_numbers_are_refused_as_they_are_one_by_one(written, 
     invalid = [("+1" + str(rng.randrange(10**10)).zfill(10), rng.choice(COMMON)) for _ in range(20)]
     texts, regions = zip(*written, *invalid, strict=True)
     read = normalize.normalize_numbers(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
-    for text, region, one in zip(texts, regions, read, strict=True):
+    for text, region, number in zip(texts, regions, read, strict=True):
         alone = normalize.normalize_number(text, region)
-        assert one == pytest.approx(alone._asdict()), (text, region)
+        assert number == pytest.approx(alone._asdict()), (text, region)
 
 
 @pytest.mark.parametrize("written", ["+1 421 818 {}", "(+1) 421-818-{}", "421-818-{}", "0421818{}"])

@@ -86,7 +86,7 @@ def test_a_role_that_is_not_known_or_not_of_one_address_refuses_the_row(emails, 
 
 
 @pytest.mark.parametrize(
-    ("address", "given", "role"),
+    ("address", "stated_role", "role"),
     [
         ("alerts@bankofthewest.com", None, Role.CALLER_ID),
         ("alerts@bankofthewest.com", "sender", Role.CALLER_ID),
@@ -98,10 +98,10 @@ def test_a_role_that_is_not_known_or_not_of_one_address_refuses_the_row(emails, 
         ("x@gmail.com", "victim", Role.VICTIM),
     ],
 )
-def test_a_shown_address_at_a_domain_of_ones_own_is_soft(address, given, role):
-    row = {"emails": [address], "email_roles": given and [given]}
+def test_a_shown_address_at_a_domain_of_ones_own_is_soft(address, stated_role, role):
+    row = {"emails": [address], "email_roles": stated_role and [stated_role]}
     assert complaint_mentions(complaints(row))["role"].to_pylist() == [role]
-    assert given is None or given in EMAIL_ROLES
+    assert stated_role is None or stated_role in EMAIL_ROLES
 
 
 @pytest.mark.parametrize(

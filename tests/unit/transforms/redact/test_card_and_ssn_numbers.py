@@ -56,10 +56,10 @@ def test_other_numbers_stay(text):
 @pytest.mark.slow
 @given(st.text(st.sampled_from("0123456789 -ssnSINninoQC\n"), max_size=60))
 def test_the_hint_matches_every_text_with_a_number(text):
-    found = list(card_and_ssn_spans(text))
-    assert all(0 <= start < end <= len(text) for start, end in found)
+    spans = list(card_and_ssn_spans(text))
+    assert all(0 <= start < end <= len(text) for start, end in spans)
     (kept,) = shown(text)
-    assert all(not one.isdigit() for start, end in found for one in kept[start:end])
+    assert all(not sign.isdigit() for start, end in spans for sign in kept[start:end])
 
 
 STUCK = ["4111111111111111", "4111 1111 1111 1111", "078-05-1120", "378282246310005"]

@@ -61,14 +61,15 @@ def test_a_text_of_more_tokens_than_the_model_takes_is_read_in_parts():
 
 def test_only_narratives_change():
     rows = [
-        {"source_org": "a", "complaint_id": str(at), "claimed_brand": "Jane Porter"} for at in "abc"
+        {"source_org": "a", "complaint_id": str(record_id), "claimed_brand": "Jane Porter"}
+        for record_id in "abc"
     ]
     rows[0]["narrative"] = rows[2]["narrative"] = TEXT
     rows[1]["narrative"] = None
     fields = {name: [row.get(name) for row in rows] for name in COMPLAINT.names}
     batch = pa.RecordBatch.from_arrays(
-        [pa.array(fields[one.name], one.type) for one in COMPLAINT], schema=pa.schema(
-            [pa.field(one.name, one.type) for one in COMPLAINT])
+        [pa.array(fields[field.name], field.type) for field in COMPLAINT], schema=pa.schema(
+            [pa.field(field.name, field.type) for field in COMPLAINT])
     )  # fmt: skip
     after = redact.mask_names(batch)
     assert after["narrative"].to_pylist() == [MASKED, None, MASKED]
@@ -80,8 +81,8 @@ def test_only_narratives_change():
 def test_most_labelled_names_and_addresses_are_masked_and_little_else():
     """As docs/benchmarks.md has it; another processor may read a few of them otherwise."""
     every = readings.load_names()
-    for texts in (every, [one for one in every if one.held_out]):
-        found = readings.score_names(texts)
-        assert found.share("v", readings.WHOLE) > 0.85
-        assert found.share("a", readings.WHOLE) > 0.83
-        assert found.precision() > 0.85
+    for texts in (every, [text for text in every if text.held_out]):
+        score = readings.score_names(texts)
+        assert score.share("v", readings.WHOLE) > 0.85
+        assert score.share("a", readings.WHOLE) > 0.83
+        assert score.precision() > 0.85

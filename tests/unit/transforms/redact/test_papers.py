@@ -181,12 +181,12 @@ def test_a_paper_is_no_mention_and_in_none():
         "https://evil-help.com/pay?card=4111111111111111"
     )
     batch = complaints({"narrative": text, "victim_country": "US"})
-    found = complaint_mentions(batch).to_pylist()
-    assert {one["kind"] for one in found} == {"remote", "domain"}
+    mentions = complaint_mentions(batch).to_pylist()
+    assert {mention["kind"] for mention in mentions} == {"remote", "domain"}
     from transforms.extract.evidence import complaint_evidence
 
     raw = redact_mentions(complaint_evidence(batch), NO_NUMBERS)["raw"].to_pylist()
-    assert not [one for one in raw if "4111" in one]
+    assert not [written for written in raw if "4111" in written]
 
 
 NUMBERS = st.lists(st.sampled_from("0123456789 -.９&#52;%20").map(str), max_size=24).map("".join)
@@ -203,10 +203,10 @@ WORDS = st.sampled_from(
 @given(st.lists(st.one_of(NUMBERS, WORDS, st.sampled_from([CARD, AADHAAR, NHS])), max_size=9))
 def test_the_hint_matches_every_text_with_a_paper(words):
     text = " ".join(words)
-    found = list(sensitive_text.paper_spans(text))
-    assert all(0 <= start < end <= len(text) for start, end, _ in found)
+    spans = list(sensitive_text.paper_spans(text))
+    assert all(0 <= start < end <= len(text) for start, end, _ in spans)
     hinted = find_by_row(pa.array([text]), sensitive_text.PAPER_HINTS, lambda _: [1])
-    assert hinted or not found
+    assert hinted or not spans
 
 
 LUCKY = [

@@ -245,8 +245,8 @@ def test_a_number_is_found_as_people_say_it(padding):
         narrative = "#".join(parts).replace(spoken, "#" * (len(spoken) - 2))
         masked.append({"narrative": narrative, "urls": [link.format("#" * len(in_link))]})
     batch = complaints(*rows, *rows)
-    own, other = {f"phone:{VICTIM}"}, {"phone:+14156667778"}
-    kept = withhold_from_complaints(batch, victims([own] * len(rows) + [other] * len(rows)))
+    own, unrelated = {f"phone:{VICTIM}"}, {"phone:+14156667778"}
+    kept = withhold_from_complaints(batch, victims([own] * len(rows) + [unrelated] * len(rows)))
     assert kept.select(["narrative", "urls"]).to_pylist() == masked + rows
 
 
@@ -359,8 +359,8 @@ def test_spans_of_the_narrative_are_masked_whole():
 
 
 def test_each_row_keeps_its_own_text():
-    own, other = "my number is 202_456_2131 ok", "they called 202-456-1414"
-    batch = complaints({"narrative": own}, {"narrative": "nothing"}, {"narrative": other})
+    own, theirs = "my number is 202_456_2131 ok", "they called 202-456-1414"
+    batch = complaints({"narrative": own}, {"narrative": "nothing"}, {"narrative": theirs})
     kept = withhold_from_complaints(batch, victims([(), (), ()]), {2: [(12, 24)]})
     assert kept["narrative"].to_pylist() == [
         "my number is ###_###_#### ok", "nothing", "they called ###-###-####",
@@ -370,11 +370,11 @@ def test_each_row_keeps_its_own_text():
 
 def test_what_is_called_ones_own_ends_where_a_withheld_identifier_begins():
     text = "my number is 202-456-1414, 888-222-3344 called"
-    both, one = (
+    both, first_alone = (
         "my number is ###-###-####, ###-###-#### called",
         f"my number is ###-###-####{text[25:]}",
     )
-    for spans, shown in (({}, both), ({0: [(13, 25)]}, one)):
+    for spans, shown in (({}, both), ({0: [(13, 25)]}, first_alone)):
         kept = withhold_from_complaints(complaints({"narrative": text}), victims([()]), spans)
         assert kept["narrative"].to_pylist() == [shown]
 
@@ -390,8 +390,8 @@ def test_a_number_is_taken_out_as_its_field_spells_it():
     batch = complaints(
         {"narrative": "mine: 800flowers1", "phone_numbers": [number("800-FLOWERS1", "victim")]}
     )
-    (one,) = withhold_from_complaints(batch, victims([()])).to_pylist()
-    assert one["narrative"] == "mine: ###########"
+    (row,) = withhold_from_complaints(batch, victims([()])).to_pylist()
+    assert row["narrative"] == "mine: ###########"
 
 
 def test_a_slice_is_withheld_alike():

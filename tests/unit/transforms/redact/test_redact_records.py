@@ -34,9 +34,9 @@ OWN = hash_dial_formats(withheld("c0").to_batches()[0])
 
 def kept(batch, hidden, own=NOTHING):
     keep = redact_calls if "call_id" in batch.schema.names else redact_complaints
-    (one,) = keep(pa.Table.from_batches([batch]), hidden, own)
-    assert one.schema.equals(CALL if keep is redact_calls else COMPLAINT)
-    return one.to_pylist()
+    (table,) = keep(pa.Table.from_batches([batch]), hidden, own)
+    assert table.schema.equals(CALL if keep is redact_calls else COMPLAINT)
+    return table.to_pylist()
 
 
 def digits_of(rows):
@@ -49,7 +49,7 @@ def test_withheld_identifiers_are_masked():
         {"narrative": "I saw 202.456.1414 and 888-222-3344"},
     )
     first, second = kept(batch, withheld("c0", "c1"))
-    assert [one["raw"] for one in first["phone_numbers"]] == [SUSPECT]
+    assert [phone_number["raw"] for phone_number in first["phone_numbers"]] == [SUSPECT]
     assert first["numbers_withheld"] == 1
     assert second["narrative"] == "I saw ###.###.#### and 888-222-3344"
 
@@ -148,38 +148,38 @@ def test_an_account_of_digits_of_another_kind_is_masked(payee):
 
 def test_a_spoofed_victims_number_is_no_suspect():
     batch = calls({"direction": "inbound", "calling_number": VICTIM, "called_number": SUSPECT})
-    (one,) = kept(batch, withheld("k0"))
-    assert (one["suspect_number"], one["suspect_role"]) == (None, "caller_id")
-    assert "8882223344" not in digits_of([one])
+    (row,) = kept(batch, withheld("k0"))
+    assert (row["suspect_number"], row["suspect_role"]) == (None, "caller_id")
+    assert "8882223344" not in digits_of([row])
 
 
 @pytest.mark.parametrize("name", ["trunk", "carrier", "orig_id", "victim_id", "complaint_id"])
 def test_victims_are_masked_in_signalling_fields(name):
     batch = calls({"direction": "inbound", "calling_number": SUSPECT, name: f"x-{VICTIM[1:]}-y"})
-    (one,) = kept(batch, withheld(), OWN)
-    assert "2024561414" not in digits_of([one])
-    assert one["suspect_number"] == SUSPECT
+    (row,) = kept(batch, withheld(), OWN)
+    assert "2024561414" not in digits_of([row])
+    assert row["suspect_number"] == SUSPECT
 
 
 @pytest.mark.parametrize("direction", ["inbound", "outbound", None])
 def test_signalling_is_kept_where_the_suspect_called(direction):
     """The address and the carrier of who called are the victim's where the victim did."""
     signalling = {"orig_id": "o1", "carrier": "Home Tel", "trunk": "t1", "source_ip": "192.0.2.7"}
-    (one,) = kept(calls({"direction": direction} | signalling), withheld())
-    shown = {name: one[name] for name in signalling}
+    (row,) = kept(calls({"direction": direction} | signalling), withheld())
+    shown = {name: row[name] for name in signalling}
     assert shown == (signalling if direction == "inbound" else dict.fromkeys(signalling))
 
 
 def test_records_of_the_other_kind_with_the_same_id_are_not_confused():
     batch = complaints({"complaint_id": "k0", "phone_numbers": [number(VICTIM, "caller_id")]})
-    (one,) = kept(batch, withheld("k0"))
-    assert [each["raw"] for each in one["phone_numbers"]] == [VICTIM]
+    (row,) = kept(batch, withheld("k0"))
+    assert [each["raw"] for each in row["phone_numbers"]] == [VICTIM]
 
 
 def test_a_record_that_is_there_twice_hides_it_both_times():
     batch = complaints(*[{"complaint_id": "c0", "urls": [f"https://x.example/{VICTIM}"]}] * 2)
-    for one in kept(batch, withheld("c1", "c0")):
-        assert "2024561414" not in digits_of([one])
+    for row in kept(batch, withheld("c1", "c0")):
+        assert "2024561414" not in digits_of([row])
 
 
 def test_nothing_in_nothing_out():

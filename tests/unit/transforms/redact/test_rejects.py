@@ -18,7 +18,9 @@ NOTHING = np.empty(0, np.int64)
 def rejects(*raws, kind="complaint"):
     origin = Origin("f", "jsonl", kind)
     records = [Record(n, raw.encode(), len(raw)) for n, raw in enumerate(raws, 1)]
-    return rejects_batch([make_reject(origin, one, Code.BROKEN_JSON, "broken") for one in records])
+    return rejects_batch(
+        [make_reject(origin, record, Code.BROKEN_JSON, "broken") for record in records]
+    )
 
 
 def test_a_number_stated_elsewhere_is_masked_at_the_same_length():

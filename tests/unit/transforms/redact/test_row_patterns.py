@@ -68,7 +68,7 @@ def found(texts, wanted, rows):
     column = pa.array(texts, pa.string())
     of_rows = RecordTexts(np.array(rows, np.int64), column, [("text", None, len(texts))])
     spans = find_wanted(of_rows, digit_forms(find_digits(column)), wanted)
-    return [places(spans.get(at, ())) for at in range(len(texts))]
+    return [places(spans.get(row, ())) for row in range(len(texts))]
 
 
 def places(spans):
@@ -78,16 +78,16 @@ def places(spans):
 @given(st.lists(st.tuples(TEXTS, WANTED), max_size=8))
 def test_finds_what_a_search_of_every_text_finds(rows):
     texts = [text for text, _ in rows]
-    wanted = row_patterns([those for _, those in rows])
+    wanted = row_patterns([identifiers for _, identifiers in rows])
     every = [
-        places(find_identifiers(text, identifier_patterns(*those)) if text else ())
-        for text, those in rows
+        places(find_identifiers(text, identifier_patterns(*identifiers)) if text else ())
+        for text, identifiers in rows
     ]
     forwards = found(texts, wanted, range(len(rows)))
     assert all(map(set.issubset, every, forwards))
-    for text, one, other in zip(texts, every, forwards, strict=True):
+    for text, by_text, by_row in zip(texts, every, forwards, strict=True):
         # Digits that only NFKC makes of other characters are found besides.
-        assert one == other or not text.isascii()
+        assert by_text == by_row or not text.isascii()
     assert found(texts[::-1], wanted, range(len(rows))[::-1]) == forwards[::-1]
 
 
@@ -118,4 +118,4 @@ def test_every_form_of_a_number_has_its_last_digits_last():
     for number in filter(None, examples):
         e164 = pn.format_number(number, pn.PhoneNumberFormat.E164)
         end = e164[1:][-MIN_IDENTIFIER_LENGTH:]
-        assert all(one.text.endswith(end) for one in identifier_patterns([e164], [e164]))
+        assert all(pattern.text.endswith(end) for pattern in identifier_patterns([e164], [e164]))

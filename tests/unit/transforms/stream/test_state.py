@@ -128,9 +128,9 @@ def seen(events, days=None):
     return {
         second: {
             name: sum(values) if name in ("duplicates", "expired") else sorted(values)
-            for name, values in one.items()
+            for name, values in tables.items()
         }
-        for second, one in ticks.items()
+        for second, tables in ticks.items()
     }
 
 
@@ -180,8 +180,8 @@ def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
         events += [accepted(event), Tick(10 + day, snapshot=False)]
     ticks = seen(events, days)
     for day in days_of_records:
-        alive = [f"c{one}" for one in days_of_records if day - 90 <= one <= day]
-        spoken = [f"c{one}" for one in days_of_records if day - 30 <= one <= day]
+        alive = [f"c{other_day}" for other_day in days_of_records if day - 90 <= other_day <= day]
+        spoken = [f"c{other_day}" for other_day in days_of_records if day - 30 <= other_day <= day]
         assert ticks[10 + day][RECORDS] == sorted(alive)
         assert ticks[10 + day][FINGERPRINTS] == sorted(spoken)
         assert ticks[10 + day]["expired"] == days_of_records.index(day) + 1 - len(alive)
@@ -189,8 +189,10 @@ def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
 
 def test_an_alert_is_raised_at_one_tick_alone():
     (alert,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
-    (other,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "ftc"]), AlertRules())
-    batches = [pa.RecordBatch.from_pylist(rows, ALERT) for rows in ([alert, alert], [alert, other])]
+    (other_alert,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "ftc"]), AlertRules())
+    batches = [
+        pa.RecordBatch.from_pylist(rows, ALERT) for rows in ([alert, alert], [alert, other_alert])
+    ]
     pipeline = make_pipeline(["--runner=BundleBasedDirectRunner"])
     stream = TestStream()
     for second, batch in zip((10, 20), batches, strict=True):
@@ -201,7 +203,7 @@ def test_an_alert_is_raised_at_one_tick_alone():
         pipeline | stream.advance_watermark_to_infinity() | tick_windows() | DropRepeatedAlerts()
     )
     ids = raised | beam.FlatMap(lambda batch: batch["alert_id"].to_pylist())
-    assert sorted(collected(pipeline, ids)) == sorted([alert["alert_id"], other["alert_id"]])
+    assert sorted(collected(pipeline, ids)) == sorted([alert["alert_id"], other_alert["alert_id"]])
 
 
 def test_ticks_by_the_clock_skip_what_was_slept_through(monkeypatch):

@@ -25,6 +25,6 @@ def test_a_hostile_text_is_searched_in_linear_time():
 def test_only_letters_and_digits_of_spans_are_masked(text, places):
     masked = mask_spans(text, places)
     assert len(masked) == len(text)
-    for at, (before, after) in enumerate(zip(text, masked, strict=True)):
-        inside = any(start <= at < end for start, end in places)
+    for position, (before, after) in enumerate(zip(text, masked, strict=True)):
+        inside = any(start <= position < end for start, end in places)
         assert after == ("#" if inside and before.isalnum() else before)

@@ -68,20 +68,20 @@ def test_no_contained_identifier_is_missed(case, as_written):
     own = RowIdentifiers(
         np.array([r for r, _ in victims], int), pa.array([v for _, v in victims], pa.string())
     )
-    of = RowIdentifiers(
+    identifiers = RowIdentifiers(
         np.array([r for r, _ in values], int), pa.array([v for _, v in values], pa.string())
     )
-    maybe = may_contain_identifier(of, own)
-    for at, (row, value) in enumerate(values):
-        theirs = [text for other, text in victims if other == row]
+    maybe = may_contain_identifier(identifiers, own)
+    for place, (row, value) in enumerate(values):
+        theirs = [text for victim_row, text in victims if victim_row == row]
         wanted = identifier_patterns((), theirs) if as_written else identifier_patterns(theirs)
-        assert maybe[at] or not contains_identifier(value, wanted)
+        assert maybe[place] or not contains_identifier(value, wanted)
 
 
 def test_other_peoples_numbers_are_ruled_out():
     """Otherwise the test would save nothing."""
     own = RowIdentifiers(np.array([0, 1]), pa.array(["+14156667777", "anydesk:123456789"]))
-    of = RowIdentifiers(
+    identifiers = RowIdentifiers(
         np.array([0, 1, 2]), pa.array(["+18885550123", "+14156667777", "+14156667777"])
     )
-    assert not may_contain_identifier(of, own).any()
+    assert not may_contain_identifier(identifiers, own).any()

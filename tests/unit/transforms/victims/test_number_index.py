@@ -29,8 +29,8 @@ FORMATS = (
 
 def forms_of(*numbers):
     rows = [
-        {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": f"phone:{one}"}
-        for one in numbers
+        {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": f"phone:{number}"}
+        for number in numbers
     ]
     return hash_dial_formats(pa.RecordBatch.from_pylist(rows, WITHHELD))
 
@@ -42,7 +42,7 @@ def found(text, own):
 def ways(number):
     parsed = pn.parse(number)
     national = pn.national_significant_number(parsed)
-    yield from (pn.format_number(parsed, one) for one in FORMATS)
+    yield from (pn.format_number(parsed, form) for form in FORMATS)
     yield from (national, f"0{national}", f"00{number[1:]}", f"011 {number[1:]}", f"+{number[1:]}")
     yield from (
         f"https://evil.example/?phone={number[1:]}&x=1",
@@ -84,8 +84,8 @@ def test_without_victims_and_without_text():
 
 def test_other_kinds_of_identifier_have_no_dial_formats():
     rows = [
-        {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": one}
-        for one in ("email:2025550143@sms.example", "remote:anydesk:123456789")
+        {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": entity_id}
+        for entity_id in ("email:2025550143@sms.example", "remote:anydesk:123456789")
     ]
     assert len(hash_dial_formats(pa.RecordBatch.from_pylist(rows, WITHHELD))) == 0
 
@@ -131,17 +131,21 @@ def test_columns_have_the_candidates_of_their_texts(texts):
     rows, digits = record_texts.candidate_digits(
         record_texts.find_digits(pa.array(["", *texts], pa.string()).slice(1))
     )
-    found = set(zip(rows.tolist(), digits.to_pylist(), strict=True))
-    every = {(row, one) for row, text in enumerate(texts) for one in candidates_of(text or "")}
-    assert every <= found
+    candidates = set(zip(rows.tolist(), digits.to_pylist(), strict=True))
+    every = {
+        (row, candidate)
+        for row, text in enumerate(texts)
+        for candidate in candidates_of(text or "")
+    }
+    assert every <= candidates
     # As it is written a text may have others where NFKC makes digits of other characters.
-    assert all((texts[row] or "").isascii() is False for row, _ in found - every)
+    assert all((texts[row] or "").isascii() is False for row, _ in candidates - every)
 
 
 @given(st.lists(st.lists(st.none() | TEXTS | CODED.map("".join), max_size=3), max_size=6))
 def test_digits_that_travel_with_their_records_are_those_of_their_texts(lists):
     schema = pa.schema([("urls", pa.list_(pa.string())), ("language", pa.string())])
-    rows = [{"urls": one, "language": "1234567"} for one in lists]
+    rows = [{"urls": urls, "language": "1234567"} for urls in lists]
     batch = pa.RecordBatch.from_pylist(rows, schema)
     texts = record_texts.record_texts(batch, ("language", "urls"))
     digits = record_texts.find_digits(texts.texts)
@@ -160,7 +164,7 @@ def test_digits_that_travel_with_their_records_are_those_of_their_texts(lists):
 @pytest.mark.parametrize("text", ["?t=%2B1%20202%20555%200123", "202&#45;555&#45;0123"])
 def test_a_web_encoded_number_is_found(text):
     own = forms_of("+12025550123")
-    assert "2025550123" in {one[-10:] for one in found(text, own)}
+    assert "2025550123" in {digits[-10:] for digits in found(text, own)}
 
 
 @draws(50)
@@ -169,10 +173,10 @@ def test_the_union_has_each_hash_once(parts):
     union = UnionOfHashes(few=40)
     arrays = [np.array(part, np.int64) for part in parts]
     halves = [union.create_accumulator(), union.create_accumulator()]
-    for at, one in enumerate(arrays):
-        halves[at % 2] = union.add_input(halves[at % 2], one)
-    found = union.extract_output(union.merge_accumulators(halves))
-    assert found.tolist() == sorted({form for part in parts for form in part})
+    for place, array in enumerate(arrays):
+        halves[place % 2] = union.add_input(halves[place % 2], array)
+    merged = union.extract_output(union.merge_accumulators(halves))
+    assert merged.tolist() == sorted({form for part in parts for form in part})
     assert union.extract_output(halves[0]).tolist() == sorted(
         {form for part in parts[::2] for form in part}
     )

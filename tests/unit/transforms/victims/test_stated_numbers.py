@@ -24,7 +24,9 @@ OTHERS = "+12025550144"
 
 R1, R2 = "amazon|v1", "amazon|v2"
 
-IDS = {who: int(one) for who, one in zip((R1, R2), hash_text(pa.array([R1, R2])), strict=True)}
+IDS = {
+    who: int(hashed) for who, hashed in zip((R1, R2), hash_text(pa.array([R1, R2])), strict=True)
+}
 
 
 def stated_batch(*stated):
@@ -51,8 +53,8 @@ def test_only_numbers_of_fields_are_stated():
     ]
     two = {"calling_number": "+18882223344", "called_number": VICTIM}
     for direction, wanted in (("inbound", VICTIM), ("outbound", "+18882223344"), (None, None)):
-        found = stated_victim_numbers(calls(two | {"direction": direction}), RecordKind.CALL)
-        assert found["entity_id"].to_pylist() == ([f"phone:{wanted}"] if wanted else [])
+        stated = stated_victim_numbers(calls(two | {"direction": direction}), RecordKind.CALL)
+        assert stated["entity_id"].to_pylist() == ([f"phone:{wanted}"] if wanted else [])
 
 
 @pytest.mark.parametrize(
@@ -98,10 +100,10 @@ def test_a_reporters_statement_holds_in_all_records_of_that_reporter_alone():
 
 def test_calls_without_a_pseudonym_name_no_reporter():
     unnamed = {"calling_number": "+18882223344", "called_number": VICTIM, "direction": "inbound"}
-    found = stated_victim_numbers(calls(unnamed, unnamed | {"victim_id": "v1"}), RecordKind.CALL)
-    assert set(found["reporter"].to_pylist()) == {None, int(hash_text(pa.array([found_key()]))[0])}
+    stated = stated_victim_numbers(calls(unnamed, unnamed | {"victim_id": "v1"}), RecordKind.CALL)
+    assert set(stated["reporter"].to_pylist()) == {None, int(hash_text(pa.array([found_key()]))[0])}
     _, claims = assign_victim_roles(
-        rows_of(piece(f"phone:{VICTIM}", Role.CALLBACK)), hash_claims(found)
+        rows_of(piece(f"phone:{VICTIM}", Role.CALLBACK)), hash_claims(stated)
     )
     assert claims["reporter"].null_count == 1
 
@@ -116,8 +118,8 @@ def test_claims_of_any_number_of_batches_are_the_same():
     together = hash_claims(stated_batch(*stated))
     union = UnionOfHashes(few=1, pairs=True)
     parts = [union.create_accumulator(), union.create_accumulator()]
-    for place, one in enumerate([*stated, stated[0]]):
-        arriving = hash_claims(stated_batch(one))
+    for place, claim in enumerate([*stated, stated[0]]):
+        arriving = hash_claims(stated_batch(claim))
         parts[place % 2] = union.add_input(parts[place % 2], arriving)
     merged = union.extract_output(union.merge_accumulators(parts))
     assert merged.tolist() == together.tolist()

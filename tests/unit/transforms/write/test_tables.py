@@ -28,11 +28,11 @@ def read(content):
 def test_the_same_rows_in_any_order_are_the_same_bytes(table, data):
     rows = data.draw(rows_of(table))
     content = parquet_bytes(pa.Table.from_pylist(rows, table.schema), table).to_pybytes()
-    found = read(content)
-    assert [field.metadata for field in found.schema] == [field.metadata for field in table.schema]
-    assert found.schema.names == table.schema.names
-    found = found.cast(table.schema)
-    assert sorted(map(repr, found.to_pylist())) == sorted(
+    reread = read(content)
+    assert [field.metadata for field in reread.schema] == [field.metadata for field in table.schema]
+    assert reread.schema.names == table.schema.names
+    reread = reread.cast(table.schema)
+    assert sorted(map(repr, reread.to_pylist())) == sorted(
         map(repr, pa.Table.from_pylist(rows, table.schema).to_pylist())
     )
     shuffled = pa.Table.from_pylist(data.draw(st.permutations(rows)), table.schema)
