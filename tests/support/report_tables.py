@@ -68,7 +68,9 @@ def told(*facts) -> dict:
     """The reason of a row as a sentence and as facts."""
     return {
         "reason": reason_of(facts),
-        "facts": [{"code": one.code, "arguments": list(one.arguments)} for one in facts],
+        "facts": [
+            {"code": row_fact.code, "arguments": list(row_fact.arguments)} for row_fact in facts
+        ],
     }
 
 

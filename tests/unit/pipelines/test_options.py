@@ -180,9 +180,9 @@ def test_what_one_worker_does_in_a_stream_has_no_such_option():
         parse_stream(["--watch", "in", "--output", "out", "--partitions=4"])
 
 
-def flags(size, compression="none", given=()):
+def flags(size, compression="none", given_flags=()):
     file = InputFile("f", "f", RecordKind.CALL, "jsonl", compression, size)
-    return dict(flag.split("=") for flag in flags_for_size([file], given))
+    return dict(flag.split("=") for flag in flags_for_size([file], given_flags))
 
 
 def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():
@@ -192,5 +192,5 @@ def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():
     assert flags(32 * 2**20 * 100)["--partitions"] == "101"
     assert flags(32 * 2**20 * 100, "zstd")["--partitions"] == "801"
     assert flags(10**30)["--partitions"] == "65536"
-    assert "--partitions" not in flags(10**12, given=["--partitions=2"])
-    assert "--partitions" not in flags(10**12, given=["--partitions", "2"])
+    assert "--partitions" not in flags(10**12, given_flags=["--partitions=2"])
+    assert "--partitions" not in flags(10**12, given_flags=["--partitions", "2"])

@@ -90,33 +90,33 @@ def test_what_is_not_imported_can_be_again(monkeypatch):
     assert __import__("this")
 
 
-def of_function(one, two=2, *rest, key=None):
-    return one, two, rest, key
+def of_function(first, two=2, *rest, key=None):
+    return first, two, rest, key
 
 
 class Methods:
-    def method(self, one, two=2):
-        return one, two
+    def method(self, first, two=2):
+        return first, two
 
     @classmethod
-    def of_class(cls, one=1):
-        return one
+    def of_class(cls, first=1):
+        return first
 
-    def __call__(self, one, two=3):
-        return one, two
+    def __call__(self, first, two=3):
+        return first, two
 
 
 @pytest.mark.parametrize(
-    "given",
+    "function",
     [of_function, Methods().method, Methods.method, Methods.of_class, Methods(), str.strip, len],
 )
-def test_a_signature_that_is_kept_is_as_beam_reads_it(given):
-    parameters = inspect.signature(given).parameters.values()
+def test_a_signature_that_is_kept_is_as_beam_reads_it(function):
+    parameters = inspect.signature(function).parameters.values()
     plain = [
         parameter for parameter in parameters if parameter.kind <= parameter.POSITIONAL_OR_KEYWORD
     ]
     for _ in range(2):
-        names, defaults = arguments_and_defaults(given)
+        names, defaults = arguments_and_defaults(function)
         assert names == [parameter.name for parameter in plain]
         assert defaults == [
             parameter.default for parameter in plain if parameter.default is not parameter.empty

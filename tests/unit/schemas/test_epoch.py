@@ -24,10 +24,10 @@ def test_there_and_back(entity_id, epoch):
 
 
 @pytest.mark.parametrize(
-    "one",
+    "entity_id",
     ["url:https://a.example/#2", "script:0#2", "phone:+1#1", "phone:+1#0", "phone:+1#02", "x#3"],
 )
-def test_what_is_no_epoch_is_left(one):
-    assert (without_epoch(one), epoch_number(one)) == (one, 1)
-    assert without_epochs(pa.array([one])).to_pylist() == [one]
-    assert id_epochs(pa.array([one])).to_pylist() == [1]
+def test_what_is_no_epoch_is_left(entity_id):
+    assert (without_epoch(entity_id), epoch_number(entity_id)) == (entity_id, 1)
+    assert without_epochs(pa.array([entity_id])).to_pylist() == [entity_id]
+    assert id_epochs(pa.array([entity_id])).to_pylist() == [1]

@@ -33,11 +33,11 @@ EXPORTED = contract_docs.json_schemas()
 
 def all_fields(fields: list[pa.Field]) -> list[pa.Field]:
     wrong = []
-    for one in fields:
-        kind = one.type
+    for column in fields:
+        kind = column.type
         while pa.types.is_list(kind):
             kind = kind.value_type
-        wrong.append(one)
+        wrong.append(column)
         if pa.types.is_struct(kind):
             wrong += all_fields(list(kind.fields))
     return wrong
@@ -65,14 +65,14 @@ def is_valid(name: str, value: object) -> bool:
 @pytest.mark.parametrize("name", [*PUBLISHED, *INSIDE])
 def test_every_field_has_a_meaning(name):
     fields = all_fields(list((PUBLISHED | INSIDE)[name]))
-    assert [one.name for one in fields if not field.field_doc(one)] == []
+    assert [column.name for column in fields if not field.field_doc(column)] == []
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_field_is_on_the_page(name):
     page = contract_docs.contract_table(PUBLISHED[name])
     assert page.count("\n") == 2 + len(all_fields(list(PUBLISHED[name])))
-    assert all(field.field_doc(one) in page for one in all_fields(list(PUBLISHED[name])))
+    assert all(field.field_doc(column) in page for column in all_fields(list(PUBLISHED[name])))
 
 
 @pytest.mark.parametrize("name", contract_docs.EXCHANGE_FILES)

@@ -420,14 +420,14 @@ def test_without_an_agent_it_is_one_line(home, monkeypatch, capsys):
     assert "ssh-agent" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", ["trusted/microsoft", "pem", "json", "policy.toml"])
-def test_what_others_can_write_is_not_believed(home, theirs, capsys, what):
+@pytest.mark.parametrize("file", ["trusted/microsoft", "pem", "json", "policy.toml"])
+def test_what_others_can_write_is_not_believed(home, theirs, capsys, file):
     path, signer = theirs
     assert keys("trust", "microsoft", path, "--fingerprint", signer, "--not-after", at(1)) == 0
     (home / "policy.toml").write_text("longest_offer_days = 7\n")
-    target = home / what
-    if what in ("pem", "json"):
-        target = home / "trusted" / "microsoft" / f"{signer}.{what}"
+    target = home / file
+    if file in ("pem", "json"):
+        target = home / "trusted" / "microsoft" / f"{signer}.{file}"
     target.chmod(0o777 if target.is_dir() else 0o666)
     with pytest.raises(UsageError, match="others than its owner can write"):
         key_store.trusted("microsoft")
@@ -467,7 +467,7 @@ def test_a_write_that_fails_leaves_what_was_there(home, monkeypatch):
     with pytest.raises(UsageError, match="No space left"):
         write_whole(path, b"after")
     assert path.read_bytes() == b"before"
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_what_was_built_before_a_key_was_void_stays(theirs):
@@ -526,12 +526,12 @@ def test_a_given_secret_of_the_register_is_the_one_that_counts(tmp_path, registe
 
 
 @pytest.mark.parametrize(
-    ("given", "files", "named"),
+    ("register_key", "files", "named"),
     [("secret", [], "--register-key,"), (None, ["victims"], "--register,")],
 )
-def test_no_register_goes_with_no_other_option_of_it(given, files, named):
+def test_no_register_goes_with_no_other_option_of_it(register_key, files, named):
     with pytest.raises(UsageError, match=f"leave out {named}"):
-        key_store.register_source(given, use=False, files=files)
+        key_store.register_source(register_key, use=False, files=files)
     assert key_store.register_source(None, use=False) is None
 
 

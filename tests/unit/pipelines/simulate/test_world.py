@@ -65,11 +65,11 @@ def stated(complaint):
                 continue
             yield f"phone:{phonenumbers.format_number(parsed, 0)}"
     for payment in complaint.get("payments", []):
-        found = payment_account.from_field(payment["method"], payment["payee"], region)
-        yield f"{found.kind}:{found.value}"
+        account = payment_account.from_field(payment["method"], payment["payee"], region)
+        yield f"{account.kind}:{account.value}"
     for session in complaint.get("remote_access", []):
-        found = remote_access.from_field(session["tool"], session["id"])
-        yield f"{found.kind}:{found.value}"
+        account = remote_access.from_field(session["tool"], session["id"])
+        yield f"{account.kind}:{account.value}"
     for written in complaint.get("urls", []):
         yield from (match.entity_id for match in url.from_field(written, region))
     for email in complaint.get("emails", []):

@@ -33,9 +33,9 @@ def watched(tmp_path):
     return tmp_path / "complaints", WatchedFolder(str(tmp_path), ReadOptions(), clock, clock), clock
 
 
-def put(path, content, at):
+def put(path, content, modified):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    os.utime(path, (at, at))
+    os.utime(path, (modified, modified))
 
 
 def lines(*numbers):

@@ -59,12 +59,14 @@ class KilledError(BaseException):
     st.integers(0, 8),
     st.sampled_from(["written in part", "written", "renamed", "rename", "unlink"]),
 )
-def test_killed_at_any_moment_it_is_the_state_of_a_whole_tick(tmp_path_factory, ticks, at, where):
+def test_killed_at_any_moment_it_is_the_state_of_a_whole_tick(
+    tmp_path_factory, ticks, moment, where
+):
     output = str(tmp_path_factory.mktemp("out"))
     state, wanted = StreamState(output, RETENTION_DAYS), {}
     wanted[0] = shown(state)
     for number, (records, day) in enumerate(ticks):
-        if number == at % len(ticks):
+        if number == moment % len(ticks):
             with pytest.MonkeyPatch.context() as patched:
                 killed_at(patched, where)
                 with suppress(KilledError):
