@@ -40,7 +40,9 @@ RUNS = (
 def main(words: list[str] | None = None) -> None:
     """Runs them; exits with 1 where one failed, after the others."""
     width = max(map(len, COMMANDS))
-    listed = "\n".join(f"benchmarks.{name:{width}}  {what}" for name, what in COMMANDS.items())
+    listed = "\n".join(
+        f"benchmarks.{name:{width}}  {purpose}" for name, purpose in COMMANDS.items()
+    )
     about = f"With no argument, runs: {', '.join(RUNS)}."
     Parser("benchmarks", about, epilog=listed).parse_args(words)
     failed = []

@@ -81,20 +81,22 @@ class SimulatedRun:
         rows = ds.dataset(self.folder / "members").to_table(columns=["entity_id", "cluster_id"])
         node = hash_text(rows["entity_id"])
         order = np.argsort(node)
-        number = np.array([cluster_number(one) for one in rows["cluster_id"].to_pylist()])
-        columns = {one.name: pa.nulls(len(node), one.type) for one in ASSIGNMENT}
+        number = np.array(
+            [cluster_number(cluster_id) for cluster_id in rows["cluster_id"].to_pylist()]
+        )
+        columns = {field.name: pa.nulls(len(node), field.type) for field in ASSIGNMENT}
         columns |= {"node": pa.array(node[order]), "cluster": pa.array(number[order])}
         columns["hub"] = pa.repeat(pa.scalar(value=False), len(node))
         assignment = pa.RecordBatch.from_pydict(columns, schema=ASSIGNMENT)
         evidence = own_evidence(Run.open(self.folder))
-        uses = pa.concat_tables([campaign_uses(one, assignment) for one in evidence])
+        uses = pa.concat_tables([campaign_uses(batch, assignment) for batch in evidence])
         return Shared.from_traits(trait_rows(uses))
 
 
 def simulated_run(
     kind: str, complaints: int, operations: int, seed: int, place: Path
 ) -> SimulatedRun:
-    """Simulates a world and runs it below `at`.
+    """Simulates a world and runs it below `place`.
 
     Raises:
         RuntimeError: if the plan is not that of the world's truth.
@@ -144,12 +146,12 @@ def fit_isotonic(mean: np.ndarray, share: np.ndarray) -> tuple[tuple[float, ...]
         steps.append([mean[rows].sum(), share[rows].sum(), len(rows)])
         while len(steps) > 1 and steps[-2][1] / steps[-2][2] >= steps[-1][1] / steps[-1][2]:
             last = steps.pop()
-            steps[-1] = [one + other for one, other in zip(steps[-1], last, strict=True)]
+            steps[-1] = [earlier + later for earlier, later in zip(steps[-1], last, strict=True)]
     knots = [
-        (round(float(one / count), 4), min(round(float(other / count), 4), SUREST))
-        for one, other, count in steps
+        (round(float(mean_sum / count), 4), min(round(float(share_sum / count), 4), SUREST))
+        for mean_sum, share_sum, count in steps
     ]
-    return tuple(one for one, _ in knots), tuple(other for _, other in knots)
+    return tuple(mean_knot for mean_knot, _ in knots), tuple(share_knot for _, share_knot in knots)
 
 
 def fit(runs: Iterable[tuple[str, SimulatedRun]]) -> str:
@@ -158,7 +160,7 @@ def fit(runs: Iterable[tuple[str, SimulatedRun]]) -> str:
     kept: list[tuple[Shared, np.ndarray]] = []
     for _, run in runs:
         owner, shared = run.owner_by_cluster(), run.shared()
-        names = np.array([owner[f"c-{one:016x}"] for one in shared.cluster.tolist()])
+        names = np.array([owner[f"c-{number:016x}"] for number in shared.cluster.tolist()])
         a, b = shared.pairs()
         features, same = shared.features(a, b), (names[a] == names[b]).astype(float)
         known = shared.in_calls[a] & shared.in_calls[b]
@@ -168,8 +170,10 @@ def fit(runs: Iterable[tuple[str, SimulatedRun]]) -> str:
         parts[False].append((blind, same))
         kept.append((shared, names))
     with_calls, without = (
-        PairModel(fit_logistic(*(np.concatenate(one) for one in zip(*parts[of], strict=True))))
-        for of in (True, False)
+        PairModel(
+            fit_logistic(*(np.concatenate(part) for part in zip(*parts[in_calls], strict=True)))
+        )
+        for in_calls in (True, False)
     )
     models = Models(with_calls, without)
     means, shares = [], []
@@ -179,17 +183,18 @@ def fit(runs: Iterable[tuple[str, SimulatedRun]]) -> str:
             if shared.in_calls[nodes].all():
                 means.append(mean)
                 members = names[nodes].tolist()
-                shares.append(same_operation(members, {one: one for one in members}))
+                shares.append(same_operation(members, {member: member for member in members}))
     table = fit_isotonic(np.array(means), np.array(shares))
     lines = []
     for name, model in (("with_calls", with_calls), ("without_calls", without)):
         lines += [f"[{name}.weights]"]
-        of = zip(("intercept", *FEATURES), model.weights, strict=True)
-        lines += [f"{key} = {value}" for key, value in of]
+        weights = zip(("intercept", *FEATURES), model.weights, strict=True)
+        lines += [f"{key} = {value}" for key, value in weights]
         lines.append("")
     lines += ["[with_calls.table]"]
     lines += [
-        f"{key} = {list(one)}" for key, one in zip(("mean", "probability"), table, strict=True)
+        f"{key} = {list(values)}"
+        for key, values in zip(("mean", "probability"), table, strict=True)
     ]
     return "\n".join(lines) + "\n"
 

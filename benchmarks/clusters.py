@@ -116,8 +116,8 @@ def main(words: list[str] | None = None) -> None:
         "--size", metavar="N", type=int, nargs=2, help="complaints and operations of each world"
     )
     parser.add_argument("--worlds", nargs="+", choices=KINDS, default=list(KINDS))
-    given = parser.parse_args(words)
-    worlds = [(kind, *given.size) for kind in given.worlds] if given.size else LISTED
+    arguments = parser.parse_args(words)
+    worlds = [(kind, *arguments.size) for kind in arguments.worlds] if arguments.size else LISTED
     print(
         "B-cubed scores. Harm: known-legitimate (cited sites, forged senders) and victims' own"
         " identifiers, in any cluster; innocents: of all in shared clusters, of the core in any;"
@@ -126,9 +126,9 @@ def main(words: list[str] | None = None) -> None:
     print("| world | complaints | rings | seed | " + " | ".join(HEADS) + " |")
     print("|---" * (len(HEADS) + 4) + "|")
     for kind, complaints, operations in worlds:
-        if kind not in given.worlds:
+        if kind not in arguments.worlds:
             continue
-        for seed in given.seeds or (1001,):
+        for seed in arguments.seeds or (1001,):
             with tempfile.TemporaryDirectory() as folder:
                 options = world_options(kind, complaints, operations, seed)
                 scores = evaluation(options, Path(folder))

@@ -108,45 +108,45 @@ def join_first_offer(folder: Path, microsoft: Path) -> Path:
     """Joins Amazon's first offer, and again with an analyst's decisions; returns the second."""
     own, joint = folder / "microsoft-reviewed", folder / "microsoft-joint"
     later = AT.replace("T00", "T01")
-    given = [own, folder / "first-offer", "--decisions", folder / "microsoft.csv", "--now", later]
-    ringtrace(microsoft, "exchange", "join", *given, "--output", joint)
-    confirm(joint, folder / "microsoft.csv", at=later)
+    words = [own, folder / "first-offer", "--decisions", folder / "microsoft.csv", "--now", later]
+    ringtrace(microsoft, "exchange", "join", *words, "--output", joint)
+    confirm(joint, folder / "microsoft.csv", moment=later)
     reviewed = folder / "microsoft-joint-reviewed"
-    ringtrace(microsoft, "exchange", "join", *given, "--previous", joint, "--output", reviewed)
+    ringtrace(microsoft, "exchange", "join", *words, "--previous", joint, "--output", reviewed)
     return reviewed
 
 
-def trust(one: Path, other: Path, org: str) -> None:
-    """Makes the keys in `one` trust those of `org` in `other`."""
-    pem = one / f"{org}.pem"
-    ringtrace(other, "keys", "export", "--output", pem)
-    mark = ringtrace(other, "keys").split()[1]
-    ringtrace(one, "keys", "trust", org, pem, "--fingerprint", mark)
+def trust(home: Path, issuer: Path, org: str) -> None:
+    """Makes the keys in `home` trust those of `org` in `issuer`."""
+    pem = home / f"{org}.pem"
+    ringtrace(issuer, "keys", "export", "--output", pem)
+    mark = ringtrace(issuer, "keys").split()[1]
+    ringtrace(home, "keys", "trust", org, pem, "--fingerprint", mark)
 
 
 def batch(folder: Path, org: str, name: str = "", *options: object) -> None:
     """Runs the records of an organisation, or of all for `pooled`."""
-    of = "*" if org == "pooled" else org
-    files = ["--complaints", folder / f"in/complaints/{of}.jsonl"]
-    files += ["--calls", folder / f"in/calls/{of}.jsonl"]
+    source = "*" if org == "pooled" else org
+    files = ["--complaints", folder / f"in/complaints/{source}.jsonl"]
+    files += ["--calls", folder / f"in/calls/{source}.jsonl"]
     home = folder / f"home-{org if org in ORGS else ORGS[0]}"
     ringtrace(home, "batch", *files, "--output", folder / (name or org), *options)
 
 
-def confirm(run: Path, path: Path, least: int = 2, at: str = AT) -> None:
+def confirm(run: Path, path: Path, least: int = 2, moment: str = AT) -> None:
     """Writes the decisions of an analyst who confirms every cluster of `least` or more in `run`."""
     members = evaluate.read_members(run)
     sizes = Counter(members["cluster_id"].to_pylist())
     first: dict[str, str] = {}
-    for one in sorted(members.to_pylist(), key=lambda row: (row["tier"], row["entity_id"])):
-        first.setdefault(one["cluster_id"], one["entity_id"])
+    for member in sorted(members.to_pylist(), key=lambda row: (row["tier"], row["entity_id"])):
+        first.setdefault(member["cluster_id"], member["entity_id"])
     with path.open("w", newline="", encoding="utf-8") as out:
         rows = csv.writer(out)
         rows.writerow(_DECISION)
-        for cluster, one in sorted(first.items()):
+        for cluster, entity_id in sorted(first.items()):
             if sizes[cluster] >= least:
                 name = f"{run.name} {cluster}"  # an id of an earlier run would keep its members
-                rows.writerow([name, "confirm", one, "", "analyst", "looked at", at, ""])
+                rows.writerow([name, "confirm", entity_id, "", "analyst", "looked at", moment, ""])
 
 
 def harm_lists(folder: Path) -> evaluate.HarmLists:
@@ -160,7 +160,7 @@ def print_scores(folder: Path, *names: str) -> dict[str, float]:
     """Prints the quality of each run, a line each; returns their B-cubed F1."""
     lists, scores = harm_lists(folder), {}
     for name in names:
-        found = evaluate.evaluate(
+        quality = evaluate.evaluate(
             evaluate.read_members(folder / name),
             evaluate.read_truth(folder / "in" / "truth.csv"),
             lists.known,
@@ -168,12 +168,12 @@ def print_scores(folder: Path, *names: str) -> dict[str, float]:
             lists.innocents,
             lists.near_misses,
         )
-        score = found.agreement.bcubed
+        score = quality.agreement.bcubed
         scores[name] = score.f1
-        harms = (found.known_legitimate, found.victim_side, found.innocent, found.near_miss)
+        harms = (quality.known_legitimate, quality.victim_side, quality.innocent, quality.near_miss)
         core = ""
-        if found.tiers:
-            core = f"\tcore {found.tiers.core.precision:.3f}, {found.tiers.core.recall:.2f}"
+        if quality.tiers:
+            core = f"\tcore {quality.tiers.core.precision:.3f}, {quality.tiers.core.recall:.2f}"
         print(f"{name}\tF1 {score.f1:.2f}\tprecision {score.precision:.2f}"
               f"\trecall {score.recall:.2f}{core}\tharms {harms}", flush=True)  # fmt: skip
     return scores
@@ -184,19 +184,19 @@ def print_offer(folder: Path, offer: Path, runs: list[Path]) -> None:
 
     What an analyst reviewed in any of the runs is reviewed.
     """
-    ids = pa.array([one["entity_id"] for one in json.loads(offer.read_bytes())["entities"]])
+    ids = pa.array([entity["entity_id"] for entity in json.loads(offer.read_bytes())["entities"]])
     truth = evaluate.read_truth(folder / "in" / "truth.csv")
     members = [evaluate.read_members(run) for run in runs]
-    left = [one.filter(pc.is_in(one["entity_id"], value_set=ids)) for one in members]
+    left = [table.filter(pc.is_in(table["entity_id"], value_set=ids)) for table in members]
     harm = harm_lists(folder).count(left[0])
     reviewed = {
         row["entity_id"]
-        for one in left
-        for row in one.to_pylist()
+        for table in left
+        for row in table.to_pylist()
         if row["review"] == str(Review.REVIEWED)
     }
     unreviewed = len(set(ids.to_pylist()) - reviewed)
-    true = sum(one in truth for one in ids.to_pylist())
+    true = sum(entity_id in truth for entity_id in ids.to_pylist())
     print(f"  left\t{len(ids)} of {members[0].num_rows} members, {true} in the truth\tharms "
           f"{(harm.known_legitimate, harm.victim_side, harm.innocent, harm.near_miss)}"
           f"\tunreviewed {unreviewed}", flush=True)  # fmt: skip
@@ -229,17 +229,17 @@ def main(words: list[str] | None = None) -> None:
     """Prints both worlds, or how long counting shared victims takes."""
     parser = measured.Parser("benchmarks.exchange", __doc__)
     parser.add_argument("--overlap", metavar="PEOPLE", type=int, help="count shared victims alone")
-    given = parser.parse_args(words)
-    if given.overlap:
-        print_overlap(given.overlap)
+    options = parser.parse_args(words)
+    if options.overlap:
+        print_overlap(options.overlap)
         return
     for complaints, seeds in WORLDS.items():
-        found: dict[str, list[float]] = {}
+        f1_scores: dict[str, list[float]] = {}
         for seed in seeds:
             with tempfile.TemporaryDirectory() as place:
                 for name, score in print_ways(Path(place), complaints, seed).items():
-                    found.setdefault(name, []).append(score)
-        for name, scores in found.items():
+                    f1_scores.setdefault(name, []).append(score)
+        for name, scores in f1_scores.items():
             mean = f"F1 {fmean(scores):.2f}, mean of {len(scores)}"
             print(f"{complaints}\t{name}\t{mean}", flush=True)
 

@@ -340,9 +340,9 @@ ROWS: dict[str, Callable[[int], bytes]] = {
     "orgs": lambda n: complaint(n, source_org=f"o{n}"),
     "words_random": lambda n: complaint(n, narrative=_words(n, 400)),
     "scripts": lambda n: complaint(n, narrative=_words(n % 50, 200) + " " + _words(n % 47, 200)),
-    "urls": lambda n: complaint(n, urls=[f"http://a{n}-{one}.com/x" for one in range(300)]),
+    "urls": lambda n: complaint(n, urls=[f"http://a{n}-{number}.com/x" for number in range(300)]),
     "url_long": lambda n: complaint(n, urls=["http://" + f"a{n}." * 4_000 + "com"]),
-    "emails": lambda n: complaint(n, emails=[f"a{n}-{one}@b.com" for one in range(300)]),
+    "emails": lambda n: complaint(n, emails=[f"a{n}-{number}@b.com" for number in range(300)]),
     "phones": lambda n: complaint(
         n, phone_numbers=[{"raw": _phone(n * 300 + o), "role": "callback"} for o in range(300)]
     ),

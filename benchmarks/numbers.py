@@ -74,8 +74,10 @@ def columns() -> Iterator[tuple[str, pa.Array, pa.Array]]:
         batches = [batch for _, batch in accepted(*files, options)]
         if complaint:
             parts = [(list_items(b["phone_numbers"]), b["victim_country"]) for b in batches]
-            raw = pa.concat_arrays([one.field("raw") for one, _ in parts])
-            region = [country.take(pa.array(one.rows, pa.int64())) for one, country in parts]
+            raw = pa.concat_arrays([numbers.field("raw") for numbers, _ in parts])
+            region = [
+                country.take(pa.array(numbers.rows, pa.int64())) for numbers, country in parts
+            ]
             yield f"{name}, phone_numbers", raw, pa.concat_arrays(region)
             continue
         for side in ("calling_number", "called_number"):
@@ -192,7 +194,7 @@ def _agreement() -> None:
         if ours.e164 != wanted:
             different += 1
             rows.append((case["input"], region, wanted, ours.e164 or ours.reason))
-    found = missed = 0
+    cases = missed = 0
     for case in _cases("matcher_cases_small.jsonl"):
         if case["leniency"] != "VALID":
             continue
@@ -200,12 +202,13 @@ def _agreement() -> None:
         hits = [
             (s.start, s.end, r.e164) for s, r in find.find_numbers_in_text(case["text"], region)
         ]
-        found += 1
+        cases += 1
         missed += hits != [
-            (one["start"], one["end"], one["e164"]) for one in case["expected_real_metadata"]
+            (expected["start"], expected["end"], expected["e164"])
+            for expected in case["expected_real_metadata"]
         ]
-    print(f"Parse: {parsed} cases, {parsed - different} agree. Matcher at VALID: {found} cases,")
-    print(f"{found - missed} agree. What differs, and why ours is better:\n")
+    print(f"Parse: {parsed} cases, {parsed - different} agree. Matcher at VALID: {cases} cases,")
+    print(f"{cases - missed} agree. What differs, and why ours is better:\n")
     print("| input | region | libphonenumber | ringtrace | why |")
     print("|---|---|---|---|---|")
     for text, region, wanted, reading in rows:
@@ -290,10 +293,10 @@ def texts(narrative: pa.Array, region: pa.Array) -> tuple[float, float]:
     )
 
 
-def _line(what: str, count: int, theirs: float | None, ours: float) -> None:
+def _line(label: str, count: int, theirs: float | None, ours: float) -> None:
     rate = f"{count / theirs:,.0f}" if theirs else ""
     ratio = f"{theirs / ours:.1f}" if theirs else ""
-    print(f"| {what} | {count:,} | {rate} | {count / ours:,.0f} | {ratio} |")
+    print(f"| {label} | {count:,} | {rate} | {count / ours:,.0f} | {ratio} |")
 
 
 def speed() -> None:
@@ -322,11 +325,11 @@ def speed() -> None:
         with path.open(newline="", encoding="utf-8") as file:
             spoken = pa.array([row["transcript"] for row in csv.DictReader(file)])
         _line("transcripts", len(spoken), *texts(spoken, pa.array(["US"] * len(spoken))))
-    for what, records, work in (
+    for label, records, work in (
         ("complaints, all identifiers", complaints, complaint_mentions),
         ("calls, all identifiers", calls, call_mentions),
     ):
-        _line(what, len(records), None, seconds(partial(work, records)))
+        _line(label, len(records), None, seconds(partial(work, records)))
 
 
 def main(words: list[str] | None = None) -> None:

@@ -139,36 +139,44 @@ def read_texts(texts: Sequence[LabelledText]) -> list[Outcome]:
     """Reads the texts as narratives, and compares with the labels."""
     rows = [
         {
-            "complaint_id": str(at),
+            "complaint_id": str(row),
             "source_org": "labels",
             "received_at": 0,
             "source": "",
-            "position": at,
+            "position": row,
             "format": "",
-            "victim_country": one.country,
-            "narrative": one.text,
-            "narrative_by": one.by,
+            "victim_country": text.country,
+            "narrative": text.text,
+            "narrative_by": text.by,
         }
-        for at, one in enumerate(texts)
+        for row, text in enumerate(texts)
     ]
     batch = pa.RecordBatch.from_pylist(rows, COMPLAINT_ACCEPTED)
-    found: dict[int, list[dict[str, object]]] = {}
+    mentions: dict[int, list[dict[str, object]]] = {}
     for mention in complaint_mentions(batch).to_pylist():
-        found.setdefault(mention["row"], []).append(mention)
-    return [one for at, text in enumerate(texts) for one in _compare(text, found.get(at, []))]
+        mentions.setdefault(mention["row"], []).append(mention)
+    return [
+        outcome
+        for row, text in enumerate(texts)
+        for outcome in _compare(text, mentions.get(row, []))
+    ]
 
 
-def scores(outcomes: Sequence[Outcome], whose: str) -> tuple[int, float, float]:
+def scores(outcomes: Sequence[Outcome], party: str) -> tuple[int, float, float]:
     """Returns the number of labels of one holder, and precision and recall of readings of it."""
-    labelled = sum(one.labelled == whose for one in outcomes)
-    read = sum(one.read == whose for one in outcomes)
-    right = sum(one.labelled == one.read == whose for one in outcomes)
+    labelled = sum(outcome.labelled == party for outcome in outcomes)
+    read = sum(outcome.read == party for outcome in outcomes)
+    right = sum(outcome.labelled == outcome.read == party for outcome in outcomes)
     return labelled, right / read if read else 1.0, right / labelled if labelled else 1.0
 
 
 def named_innocents(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Returns the victims' and others' identifiers that were read as the suspect's."""
-    return [one for one in outcomes if one.read == SUSPECT and one.labelled in (VICTIM, OTHER)]
+    return [
+        outcome
+        for outcome in outcomes
+        if outcome.read == SUSPECT and outcome.labelled in (VICTIM, OTHER)
+    ]
 
 
 class NamedText(NamedTuple):
@@ -194,7 +202,7 @@ class NameScores(NamedTuple):
 
     def share(self, letter: str, *parts: str) -> float:
         """Returns the share of the labels of a letter that were masked so far."""
-        count = sum(number for (one, _), number in self.labels.items() if one == letter)
+        count = sum(number for (label, _), number in self.labels.items() if label == letter)
         return sum(self.labels[letter, part] for part in parts) / count
 
     def precision(self) -> float:
@@ -204,7 +212,7 @@ class NameScores(NamedTuple):
 
 def load_names(path: Path = NAMES) -> list[NamedText]:
     """Reads the texts with labelled names and addresses."""
-    found = []
+    texts = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
@@ -216,8 +224,8 @@ def load_names(path: Path = NAMES) -> list[NamedText]:
             text += mark["raw"]
             done = mark.end()
         language, _, held = head.partition(" ")
-        found.append(NamedText(language, text + marked[done:], tuple(labels), bool(held)))
-    return found
+        texts.append(NamedText(language, text + marked[done:], tuple(labels), bool(held)))
+    return texts
 
 
 def score_names(texts: Sequence[NamedText]) -> NameScores:
@@ -226,17 +234,23 @@ def score_names(texts: Sequence[NamedText]) -> NameScores:
 
     labels: Counter[tuple[str, str]] = Counter()
     right = wrong = changed = 0
-    for one in texts:
-        masked = {at for start, end in name_spans(one.text) for at in range(start, end)}
-        labelled = {at for _, start, end in one.labels for at in range(start, end)}
-        for letter, start, end in one.labels:
-            those = [at in masked for at in range(start, end) if one.text[at].isalnum()]
-            labels[letter, WHOLE if all(those) else PART if any(those) else MISSED] += 1
-        words = [word.start() for word in re.finditer(r"\w+", one.text) if word.start() in masked]
-        right += sum(at in labelled for at in words)
-        wrong += sum(at not in labelled for at in words)
-        changed += bool(words and not one.labels)
-    return NameScores(labels, right, wrong, changed, sum(not one.labels for one in texts))
+    for text in texts:
+        masked = {
+            position for start, end in name_spans(text.text) for position in range(start, end)
+        }
+        labelled = {position for _, start, end in text.labels for position in range(start, end)}
+        for letter, start, end in text.labels:
+            in_mask = [
+                position in masked
+                for position in range(start, end)
+                if text.text[position].isalnum()
+            ]
+            labels[letter, WHOLE if all(in_mask) else PART if any(in_mask) else MISSED] += 1
+        words = [word.start() for word in re.finditer(r"\w+", text.text) if word.start() in masked]
+        right += sum(position in labelled for position in words)
+        wrong += sum(position not in labelled for position in words)
+        changed += bool(words and not text.labels)
+    return NameScores(labels, right, wrong, changed, sum(not text.labels for text in texts))
 
 
 def print_names() -> None:
@@ -259,30 +273,33 @@ def print_names() -> None:
     )
     print("| language | names | addresses | in part | suspects' names | right words | traps |")
     print("|---|---|---|---|---|---|---|")
-    languages = sorted({one.language for one in texts})
+    languages = sorted({text.language for text in texts})
     for name in (*languages, "all", HELD_OUT):
-        of = [
-            one
-            for one in texts
-            if name in (one.language, "all") or (name == HELD_OUT and one.held_out)
+        chosen = [
+            text
+            for text in texts
+            if name in (text.language, "all") or (name == HELD_OUT and text.held_out)
         ]
-        found = score_names(of)
+        figures = score_names(chosen)
         print(
-            f"| {name} | {found.share('v', WHOLE):.2f} | {found.share('a', WHOLE):.2f} | "
-            f"{found.share('a', PART):.2f} | {found.share('s', WHOLE):.2f} | "
-            f"{found.precision():.2f} | {found.changed} of {found.unlabelled} |"
+            f"| {name} | {figures.share('v', WHOLE):.2f} | {figures.share('a', WHOLE):.2f} | "
+            f"{figures.share('a', PART):.2f} | {figures.share('s', WHOLE):.2f} | "
+            f"{figures.precision():.2f} | {figures.changed} of {figures.unlabelled} |"
         )
-    letters = sum(len(one.text) for one in texts)
+    letters = sum(len(text.text) for text in texts)
     print(f"\n{spent / letters * 1e6:.0f} ms of CPU for 1,000 characters")
 
 
 def _print_misses(outcomes: Sequence[Outcome]) -> None:
-    counted = Counter((one.labelled, one.read) for one in outcomes)
+    counted = Counter((outcome.labelled, outcome.read) for outcome in outcomes)
     print(dict(counted))
-    for one in outcomes:
-        if one.labelled != one.read:
-            text = one.text.text.replace("\n", "⏎")
-            print(f"{one.labelled} read {one.read}: {one.written}\n    {one.text.by}: {text}")
+    for outcome in outcomes:
+        if outcome.labelled != outcome.read:
+            text = outcome.text.text.replace("\n", "⏎")
+            print(
+                f"{outcome.labelled} read {outcome.read}: {outcome.written}\n"
+                f"    {outcome.text.by}: {text}"
+            )
 
 
 def parse_label(line: str) -> LabelledText:
@@ -308,15 +325,19 @@ def _compare(text: LabelledText, mentions: list[dict[str, object]]) -> Iterator[
     known = set()
     for label in text.labels:
         kinds = next(kinds for kinds in KINDS.values() if kinds[0] is label.kind)
-        there = [one for one in mentions if one["kind"] in kinds and _overlaps(label, one)]
+        there = [
+            mention
+            for mention in mentions
+            if mention["kind"] in kinds and _overlaps(label, mention)
+        ]
         read = holder(str(there[0]["role"])) if there else UNREAD
-        known |= {(one["kind"], one["value"]) for one in there}
+        known |= {(mention["kind"], mention["value"]) for mention in there}
         written = text.text[label.start : label.end]
         yield Outcome(label.kind, holder(label.role), read, text, written)
-    for one in mentions:
-        if (one["kind"], one["value"]) not in known:
-            read = holder(str(one["role"]))
-            yield Outcome(EntityKind(str(one["kind"])), UNREAD, read, text, str(one["raw"]))
+    for mention in mentions:
+        if (mention["kind"], mention["value"]) not in known:
+            read = holder(str(mention["role"]))
+            yield Outcome(EntityKind(str(mention["kind"])), UNREAD, read, text, str(mention["raw"]))
 
 
 def _overlaps(label: Label, mention: dict[str, object]) -> bool:
@@ -353,10 +374,10 @@ def families_by_record(rows: pa.RecordBatch, share: float = MIN_SHARE) -> dict[s
 
 def _print_line(name: str, campaigns: np.ndarray, scripts: np.ndarray, label: np.ndarray) -> None:
     cells = []
-    for of in (campaigns, scripts):
-        agreed = compare_clusterings(of, label)
+    for truth in (campaigns, scripts):
+        agreed = compare_clusterings(truth, label)
         cells += [agreed.bcubed.f1, agreed.pairwise.precision, agreed.pairwise.recall]
-    print(f"{name:<34}" + "".join(f"{one:>8.3f}" for one in cells))
+    print(f"{name:<34}" + "".join(f"{cell:>8.3f}" for cell in cells))
 
 
 def print_scripts() -> None:
@@ -367,25 +388,25 @@ def print_scripts() -> None:
     rows = fingerprint_rows(complaints)
     ids, tokens = complaints["complaint_id"].to_pylist(), tokenize(complaints["narrative"])
     exact = {
-        one: " ".join(tokens.spellings.take(pa.array(tokens.word[a:b])).to_pylist())
-        for one, (a, b) in zip(ids, pairwise(tokens.bounds.tolist()), strict=True)
+        complaint_id: " ".join(tokens.spellings.take(pa.array(tokens.word[a:b])).to_pylist())
+        for complaint_id, (a, b) in zip(ids, pairwise(tokens.bounds.tolist()), strict=True)
     }
-    alone = {one: f"alone {one}" for one in files}
+    alone = {file: f"alone {file}" for file in files}
     print(f"{len(files)} labelled transcripts of {len(ids)}; B-cubed F1, pair precision and recall")
     print(f"{'':<34}{'recording':>24}{'script':>24}")
     print(f"{'':<34}" + f"{'F1':>8}{'prec':>8}{'recall':>8}" * 2)
-    _print_line("equal texts", campaigns, scripts, np.array([exact[one] for one in files]))
+    _print_line("equal texts", campaigns, scripts, np.array([exact[file] for file in files]))
     ours = alone | families_by_record(rows)
-    _print_line("script families", campaigns, scripts, np.array([ours[one] for one in files]))
+    _print_line("script families", campaigns, scripts, np.array([ours[file] for file in files]))
     for share in SCRIPT_SHARES:
         ours = alone | families_by_record(rows, share)
         name = f"  with call_scripts.MIN_SHARE at {share}"
-        _print_line(name, campaigns, scripts, np.array([ours[one] for one in files]))
+        _print_line(name, campaigns, scripts, np.array([ours[file] for file in files]))
     _print_line("the script truth itself", campaigns, scripts, scripts)
     labels = {}
     for share in FOLDED_SHARES:
         ours = alone | families_by_record(rows, share)
-        labels[share] = np.array([ours[one] for one in files])
+        labels[share] = np.array([ours[file] for file in files])
     for name, folds in (("campaign", campaigns), ("script", scripts)):
         score, chosen = cross_validate(labels, scripts, folds)
         shares = ", ".join(f"{share} for {count}" for share, count in sorted(chosen.items()))
@@ -412,14 +433,14 @@ def cross_validate(
     pair recall the pairs that have one of them.
     """
     same = truth[:, None] == truth[None, :]
-    together = {share: one[:, None] == one[None, :] for share, one in labels.items()}
+    together = {share: label[:, None] == label[None, :] for share, label in labels.items()}
     precision, recall, pairs = np.zeros(len(truth)), np.zeros(len(truth)), np.zeros((2, len(truth)))
     chosen: Counter[float] = Counter()
     for fold in np.unique(folds):
         rest, inside = folds != fold, folds == fold
         f1 = {
-            share: compare_clusterings(truth[rest], one[rest]).bcubed.f1
-            for share, one in labels.items()
+            share: compare_clusterings(truth[rest], label[rest]).bcubed.f1
+            for share, label in labels.items()
         }
         best = min(labels, key=lambda share: (-f1[share], share))
         chosen[best] += 1
@@ -435,13 +456,13 @@ class FoundScore(NamedTuple):
     """Transcripts that have something, were found to have it, and both."""
 
     labelled: int
-    found: int
+    recognized: int
     right: int
 
     @property
     def precision(self) -> float:
         """Share of what was found that is right."""
-        return self.right / self.found if self.found else 1.0
+        return self.right / self.recognized if self.recognized else 1.0
 
     @property
     def recall(self) -> float:
@@ -452,10 +473,10 @@ class FoundScore(NamedTuple):
 def impersonation_scores() -> dict[tuple[str, str], FoundScore]:
     """Returns the scores by (brand or lure, name), and by (brand or lure, "all")."""
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for what, wanted, found in _judged():
-        for names, kind in ((wanted, "labelled"), (found, "found"), (wanted & found, "right")):
+    for claim, wanted, named in _judged():
+        for names, kind in ((wanted, "labelled"), (named, "found"), (wanted & named, "right")):
             for name in (*names, *(["all"] * len(names))):
-                counts.setdefault((what, name), Counter())[kind] += 1
+                counts.setdefault((claim, name), Counter())[kind] += 1
     return {
         key: FoundScore(count["labelled"], count["found"], count["right"])
         for key, count in sorted(counts.items())
@@ -469,10 +490,10 @@ def _judged() -> Iterator[tuple[str, set[str], set[str]]]:
     nothing = pa.nulls(len(texts), pa.string())
     claims = impersonation.find_impersonation(nothing, texts)
     named = impersonation.infer_brands(nothing, claims).to_pylist()
-    for row, brand, found in zip(known, named, claims.to_pylist(), strict=True):
+    for row, brand, claimed in zip(known, named, claims.to_pylist(), strict=True):
         label = labels[row["campaign_id"]]
         yield "brand", {label["brand"]} - {""}, {brand} - {None}
-        lures = {one["name"] for one in found if one["what"] == impersonation.LURE}
+        lures = {claim["name"] for claim in claimed if claim["what"] == impersonation.LURE}
         yield "lure", set(label["lures"].split("|")) - {""}, lures
 
 
@@ -485,9 +506,9 @@ def print_impersonation() -> None:
     """Prints a Markdown table of brands and lures."""
     print("| | name | labelled | found | right | precision | recall |")
     print("|---|---|---|---|---|---|---|")
-    for (what, name), score in impersonation_scores().items():
+    for (claim, name), score in impersonation_scores().items():
         print(
-            f"| {what} | {name} | {score.labelled} | {score.found} | {score.right} "
+            f"| {claim} | {name} | {score.labelled} | {score.recognized} | {score.right} "
             f"| {score.precision:.2f} | {score.recall:.2f} |"
         )
 
@@ -497,21 +518,21 @@ def print_readings(*, misses: bool) -> None:
     texts = load_labels()
     outcomes = read_texts(texts)
     parts: dict[str, list[Outcome]] = {"tuned on": [], HELD_OUT: []}
-    for one in outcomes:
-        parts[HELD_OUT if one.text.held_out else "tuned on"].append(one)
-    print(f"{len(texts)} texts, {sum(len(one.labels) for one in texts)} labelled readings\n")
+    for outcome in outcomes:
+        parts[HELD_OUT if outcome.text.held_out else "tuned on"].append(outcome)
+    print(f"{len(texts)} texts, {sum(len(text.labels) for text in texts)} labelled readings\n")
     print("| kind | holder | tuned on | precision | recall | held out | precision | recall |")
     print("|---|---|---|---|---|---|---|---|")
-    kinds = sorted({one.kind for one in outcomes})
+    kinds = sorted({outcome.kind for outcome in outcomes})
     for kind in (*kinds, "all"):
-        for whose in (SUSPECT, DISPLAYED, VICTIM, OTHER):
+        for party in (SUSPECT, DISPLAYED, VICTIM, OTHER):
             cells = [
-                scores([one for one in part if kind in (one.kind, "all")], whose)
+                scores([outcome for outcome in part if kind in (outcome.kind, "all")], party)
                 for part in parts.values()
             ]
             if any(count for count, _, _ in cells):
                 figures = " | ".join(f"{n} | {p:.2f} | {r:.2f}" for n, p, r in cells)
-                print(f"| {kind} | {whose} | {figures} |")
+                print(f"| {kind} | {party} | {figures} |")
     for name, part in parts.items():
         print(f"\n{name}: {len(named_innocents(part))} of victims or others read as the suspect's")
     if misses:
@@ -534,13 +555,13 @@ def main(words: list[str] | None = None) -> None:
     which.add_argument("--names", action="store_true", help="of names and addresses, masked")
     which.add_argument("--transcripts", action="store_true", help="of scripts, brands and lures")
     which.add_argument("--misses", action="store_true", help="of readings, with what was missed")
-    given = parser.parse_args(words)
-    if given.names:
+    options = parser.parse_args(words)
+    if options.names:
         print_names()
-    elif given.transcripts:
+    elif options.transcripts:
         print_transcripts()
     else:
-        print_readings(misses=given.misses)
+        print_readings(misses=options.misses)
 
 
 if __name__ == "__main__":

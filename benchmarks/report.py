@@ -147,7 +147,7 @@ def opening(page: Path, cluster_id: str) -> list[tuple[str, float]]:
     finally:
         browser.close()
     names = ("queue drawn", "first search answered", "cluster of 500 drawn", "its graph drawn")
-    medians = [sorted(one)[OPENINGS // 2] for one in zip(*taken, strict=True)]
+    medians = [sorted(times)[OPENINGS // 2] for times in zip(*taken, strict=True)]
     return list(zip(names, medians, strict=True))
 
 
@@ -176,14 +176,14 @@ def share(complaints: int) -> str:
                 words = ["--one", folder, output, *(() if report else ("--no-report",))]
                 command = measured.python("benchmarks.report", *words)
                 used[report].append(measured.run(command, one_processor=True))
-        files = [one for one in Path(scratch, "run-True").rglob("*") if one.is_file()]
+        files = [file for file in Path(scratch, "run-True").rglob("*") if file.is_file()]
         sizes = {True: 0, False: 0}
-        for one in files:
-            top = one.relative_to(scratch).parts[1]
-            sizes[top in ("report", "graph")] += one.stat().st_size
-    within = [float(one.output.split("write_report")[1].split()[0]) for one in used[True]]
-    cpu = {report: sum(one.cpu for one in runs) / 2 for report, runs in used.items()}
-    peak = {report: max(one.peak for one in runs) for report, runs in used.items()}
+        for file in files:
+            top = file.relative_to(scratch).parts[1]
+            sizes[top in ("report", "graph")] += file.stat().st_size
+    within = [float(run.output.split("write_report")[1].split()[0]) for run in used[True]]
+    cpu = {report: sum(run.cpu for run in runs) / 2 for report, runs in used.items()}
+    peak = {report: max(run.peak for run in runs) for report, runs in used.items()}
     return (
         f"| {complaints:,} | {cpu[True]:.1f} | {cpu[False]:.1f} | {1 - cpu[False] / cpu[True]:.1%} "
         f"| {sum(within) / 2:.2f} | {sum(within) / 2 / cpu[True]:.1%} "

@@ -287,8 +287,8 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     warm_up(process, send, output)
     begun = time.time()
     processes = counted(process.pid)
-    holders = [one for one in processes if one == process.pid or is_flink(one)]
-    before = sum(used(one)[0] for one in processes)
+    holders = [pid for pid in processes if pid == process.pid or is_flink(pid)]
+    before = sum(used(pid)[0] for pid in processes)
     while (now := time.time()) < begun + options.minutes * 60:
         if process.poll() is not None:
             sys.exit(f"the stream ended with {process.returncode}: {last_log_line(output)}")
@@ -305,18 +305,18 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
             rows += [row(number, "amazon", probe), row(number + 1, "microsoft", probe)]
             number += 2
             asked[probe] = now
-            memory.append(sum(used(one)[1] for one in holders))
+            memory.append(sum(used(pid)[1] for pid in holders))
             kept.append(checkpoint(output.parent))
         send(rows)
         time.sleep(max(0.0, 1 - (time.time() - now)))
-    cpu = sum(used(one)[0] for one in processes) - before
+    cpu = sum(used(pid)[0] for pid in processes) - before
     minutes = (time.time() - begun) / 60
     until = time.time() + DRAIN_SECONDS
     while not asked.keys() <= (raised := alert_times(output)).keys() and time.time() < until:
         time.sleep(1)
     process.terminate()
     process.wait()
-    late = sorted(raised[one] - asked[one] for one in asked if one in raised)
+    late = sorted(raised[probe] - asked[probe] for probe in asked if probe in raised)
     p99 = late[min(len(late) - 1, int(0.99 * len(late)))]
     print(f"minutes {minutes:.1f}, complaints {number}, CPU s {cpu:.0f}")
     print(f"complaints per CPU second {number / cpu:.1f}")

@@ -193,9 +193,9 @@ def _gather(
     here = pc.field("cluster_id").isin(ids)
     clusters = tables.to_dicts(tables.read_table(run, CLUSTERS, where=here))
     rows = {row["cluster_id"]: row for row in clusters}
-    members, of = read_members(run, here, ids)
-    links = link_tables(run, members, of, suppliers)
-    of_members = tables.dicts_by_group(members, of, len(ids))
+    members, cluster_of = read_members(run, here, ids)
+    links = link_tables(run, members, cluster_of, suppliers)
+    of_members = tables.dicts_by_group(members, cluster_of, len(ids))
     inside = _cut(links.inside, len(ids))
     facts = [
         ClusterFacts(row=rows[cluster_id], members=of_members[place], inside=inside[place])
@@ -237,12 +237,14 @@ def _mention_counts(
     for batch in tables.table_batches(run, MENTIONS, columns, where):
         people = people_counted(batch)
         day = pc.cast(batch["observed_at"], pa.date32(), safe=False).cast(pa.int32())
-        for found, column in ((days, pc.add(day, _EPOCH_DAY)), (roles, batch["role"])):
+        for counts, column in ((days, pc.add(day, _EPOCH_DAY)), (roles, batch["role"])):
             pairs = pa.table({"id": batch["entity_id"], "of": column, "people": people})
             counted = pairs.group_by(["id", "of"]).aggregate([("people", "sum")])
-            for entity_id, of, count in zip(*(one.to_pylist() for one in counted), strict=True):
-                known = found[entity_id]
-                known[of] = known.get(of, 0) + count  # `+=` runs a function for each new one
+            for entity_id, value, count in zip(
+                *(column.to_pylist() for column in counted), strict=True
+            ):
+                known = counts[entity_id]
+                known[value] = known.get(value, 0) + count  # `+=` runs a function for each new one
     return days, roles
 
 
@@ -252,13 +254,13 @@ def read_carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
     numbers = pc.utf8_slice_codeunits(without_epochs(phones), len(PHONE_PREFIX))
     where = pc.field("suspect_number").isin(numbers) & pc.field("carrier").is_valid()
     columns = ["suspect_number", "carrier"]
-    found: dict[str, set[str]] = defaultdict(set)
+    carriers: dict[str, set[str]] = defaultdict(set)
     for batch in tables.table_batches(run, CALLS, columns, where):
         pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
         for number, carrier in zip(*(column.to_pylist() for column in pairs.columns), strict=True):
-            found[number].add(carrier)
+            carriers[number].add(carrier)
     both = zip(phones.to_pylist(), numbers.to_pylist(), strict=True)
-    return {one: sorted(found[number]) for one, number in both if number in found}
+    return {phone: sorted(carriers[number]) for phone, number in both if number in carriers}
 
 
 @dataclass(frozen=True)
@@ -277,7 +279,7 @@ class LinkTables:
 def link_tables(
     run: RunFolder,
     members: pa.Table,
-    of: IntArray,
+    cluster_of: IntArray,
     suppliers: pa.Array,
     of_inside: Sequence[str] = tuple(LINKS.schema.names),
     of_near: Sequence[str] = tuple(LINKS.schema.names),
@@ -288,17 +290,17 @@ def link_tables(
     Args:
         run: the run.
         members: their members, with columns `entity_id` and `cluster_id`.
-        of: the place of each member's cluster, from 0.
+        cluster_of: the place of each member's cluster, from 0.
         suppliers: ids of those whose links to members are read as soft links.
         of_inside: columns of links between members.
         of_near: columns of links to other clusters.
         of_soft: columns of links to suppliers.
     """
     known, drawn = IdIndex(members["entity_id"].combine_chunks()), IdIndex(suppliers)
-    places = np.append(of, -1)
+    places = np.append(cluster_of, -1)
     inside = [_no_links(of_inside, ("row_a", "row_b", _OF), ())]
     near, soft = (
-        [_no_links(one, (_OF, "row", _NTH), ("here", "there"))] for one in (of_near, of_soft)
+        [_no_links(names, (_OF, "row", _NTH), ("here", "there"))] for names in (of_near, of_soft)
     )
     wanted = {*_ENDS, "strength", *of_inside, *of_near, *of_soft}
     columns = [name for name in LINKS.schema.names if name in wanted]
@@ -323,21 +325,21 @@ def link_tables(
             outside = across & (mine >= 0)
             to_supplier = outside & ~hard
             if to_supplier.any():
-                at = np.flatnonzero(to_supplier)
-                to_supplier[at] = drawn.places(ends[there].take(pa.array(at))) >= 0
-            for found, chosen, names in (
+                positions = np.flatnonzero(to_supplier)
+                to_supplier[positions] = drawn.places(ends[there].take(pa.array(positions))) >= 0
+            for links, chosen, names in (
                 (near, outside & hard, of_near),
                 (soft, to_supplier, of_soft),
             ):
                 more = {"here": ends[here], "there": ends[there], _OF: pa.array(mine)}
                 more |= {"row": pa.array(rows[here]), _NTH: pa.array(nth)}
-                found.append(_chosen(batch.select(names), chosen, more))
+                links.append(_chosen(batch.select(names), chosen, more))
     crossing = pa.concat_tables(near)
-    cluster_of = _cluster_of(run, crossing["there"], members)
-    crossing = crossing.append_column("cluster_id", cluster_of)
+    cluster_ids = _cluster_of(run, crossing["there"], members)
+    crossing = crossing.append_column("cluster_id", cluster_ids)
     return LinkTables(
         _ranked(pa.concat_tables(inside)),
-        _ranked(crossing.filter(pc.is_valid(cluster_of))),
+        _ranked(crossing.filter(pc.is_valid(cluster_ids))),
         _ranked(pa.concat_tables(soft)),
     )
 
@@ -366,15 +368,15 @@ def _cluster_of(run: RunFolder, ids: pa.ChunkedArray, members: pa.Table) -> pa.C
 
 def _chosen(rows: pa.Table, wanted: NDArray[np.bool_], more: dict[str, pa.Array]) -> pa.Table:
     """Returns the wanted rows, with more columns."""
-    at = pa.array(np.flatnonzero(wanted))
-    chosen = rows.take(at)
+    positions = pa.array(np.flatnonzero(wanted))
+    chosen = rows.take(positions)
     for name, column in more.items():
-        chosen = chosen.append_column(name, column.take(at))
+        chosen = chosen.append_column(name, column.take(positions))
     return tables.decoded(chosen)
 
 
 def _cut(rows: pa.Table, clusters: int) -> list[list[Row]]:
-    plain = rows.drop_columns([one for one in (_OF, *_ROWS) if one in rows.column_names])
+    plain = rows.drop_columns([name for name in (_OF, *_ROWS) if name in rows.column_names])
     return tables.dicts_by_group(plain, rows[_OF].to_numpy(), clusters)
 
 
@@ -416,8 +418,8 @@ def sample_readings(
     read = [Reading(*row) for row in zip(*columns, strict=True)]
     if narratives is None:
         return read
-    found = _narratives(narratives, read)
-    return [_quoted(one, found) for one in read]
+    texts = _narratives(narratives, read)
+    return [_quoted(reading, texts) for reading in read]
 
 
 def _sample(run: RunFolder, where: pc.Expression, per_org: int) -> pa.Table:
@@ -452,18 +454,18 @@ def _first_records(pool: pa.Table, per_org: int) -> pa.Array:
 def _narratives(narratives: NarrativeReader, read: Iterable[Reading]) -> dict[tuple[str, str], str]:
     """Reads the narratives in which something was read, by organisation and complaint id."""
     wanted = {
-        (one.source_org, one.record_id)
-        for one in read
-        if one.field == NARRATIVE and one.record_kind == RecordKind.COMPLAINT
+        (reading.source_org, reading.record_id)
+        for reading in read
+        if reading.field == NARRATIVE and reading.record_kind == RecordKind.COMPLAINT
     }
     ids = pa.array(sorted({record_id for _, record_id in wanted}), pa.string())
-    found = {}
+    texts = {}
     for batch in narratives(ids):
         columns = (batch[name].to_pylist() for name in NARRATIVES.schema.names)
         for org, complaint_id, narrative in zip(*columns, strict=True):
             if (org, complaint_id) in wanted:
-                found[org, complaint_id] = narrative
-    return found
+                texts[org, complaint_id] = narrative
+    return texts
 
 
 def _quoted(reading: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:
@@ -484,9 +486,9 @@ def quoted_around(rows: pa.Table, narratives: NarrativeReader) -> tuple[pa.Array
         Reading(*row)
         for row in zip(*(rows[name].to_pylist() for name in EVIDENCE_COLUMNS), strict=True)
     ]
-    found = _narratives(narratives, read)
-    quoted = [_quoted(one, found) for one in read]
-    before, after = ([getattr(one, name) for one in quoted] for name in ("before", "after"))
+    texts = _narratives(narratives, read)
+    quoted = [_quoted(reading, texts) for reading in read]
+    before, after = ([getattr(reading, name) for reading in quoted] for name in ("before", "after"))
     return pa.array(before, pa.string()), pa.array(after, pa.string())
 
 
@@ -526,11 +528,11 @@ def script_wordings(
     names = members["entity_id"].combine_chunks()
     where = pc.field("entity_id").isin(names)
     where &= pc.field("record_id").isin(mentions["record_id"].unique())
-    found = tables.table_batches(run, MENTIONS, [*RECORD, "entity_id"], where)
-    schema = pa.schema([MENTIONS.schema.field(one) for one in (*RECORD, "entity_id")])
-    naming = pa.Table.from_batches(found, schema)
-    of = members["cluster_id"].take(pc.index_in(naming["entity_id"], names))
-    return count_wordings(mentions, naming.select(RECORD).append_column("cluster_id", of))
+    batches = tables.table_batches(run, MENTIONS, [*RECORD, "entity_id"], where)
+    schema = pa.schema([MENTIONS.schema.field(name) for name in (*RECORD, "entity_id")])
+    naming = pa.Table.from_batches(batches, schema)
+    clusters = members["cluster_id"].take(pc.index_in(naming["entity_id"], names))
+    return count_wordings(mentions, naming.select(RECORD).append_column("cluster_id", clusters))
 
 
 def script_mentions(run: RunFolder, scripts: Iterable[str]) -> pa.Table:
@@ -539,8 +541,8 @@ def script_mentions(run: RunFolder, scripts: Iterable[str]) -> pa.Table:
     if not len(ids):
         return with_words([])
     where = pc.field("entity_id").isin(ids)
-    found = tables.table_batches(run, MENTIONS, _WORDED, where)
-    return with_words([pa.Table.from_batches([one]) for one in found])
+    batches = tables.table_batches(run, MENTIONS, _WORDED, where)
+    return with_words([pa.Table.from_batches([batch]) for batch in batches])
 
 
 def with_words(parts: Sequence[pa.Table]) -> pa.Table:
@@ -568,27 +570,27 @@ def count_wordings(mentions: pa.Table, naming: pa.Table) -> dict[str, WordingCou
         for column in (naming["cluster_id"], mentions["entity_id"], mentions["raw"])
     )
     pairs = sorted_unique(records * len(clusters.dictionary) + clusters.indices.to_numpy())
-    records, of = np.divmod(pairs, max(len(clusters.dictionary), 1))
+    records, cluster = np.divmod(pairs, max(len(clusters.dictionary), 1))
     order = np.argsort(known, kind="stable")
     low, high = (np.searchsorted(known[order], records, side) for side in ("left", "right"))
-    at = order[concat_ranges(low, high - low)]
-    sizes = [max(len(one.dictionary), 1) for one in (scripts, raws)]
-    keys = np.repeat(of, high - low) * sizes[0] + scripts.indices.to_numpy()[at]
-    keys = np.sort(keys * sizes[1] + raws.indices.to_numpy()[at])
+    positions = order[concat_ranges(low, high - low)]
+    sizes = [max(len(column.dictionary), 1) for column in (scripts, raws)]
+    keys = np.repeat(cluster, high - low) * sizes[0] + scripts.indices.to_numpy()[positions]
+    keys = np.sort(keys * sizes[1] + raws.indices.to_numpy()[positions])
     starts = np.flatnonzero(group_changes(keys))
     counts = np.diff(np.append(starts, len(keys)))
     rest, of_raw = np.divmod(keys[starts], sizes[1])
     counted = [*np.divmod(rest, sizes[0]), of_raw]
-    names = [one.dictionary.to_pylist() for one in (clusters, scripts, raws)]
-    found: dict[str, WordingCounts] = defaultdict(lambda: defaultdict(Counter))
+    names = [column.dictionary.to_pylist() for column in (clusters, scripts, raws)]
+    wordings: dict[str, WordingCounts] = defaultdict(lambda: defaultdict(Counter))
     for cluster_id, script, raw, count in np.column_stack([*counted, counts]).tolist():
-        found[names[0][cluster_id]][names[1][script]][names[2][raw]] = count
-    return found
+        wordings[names[0][cluster_id]][names[1][script]][names[2][raw]] = count
+    return wordings
 
 
 def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> list[Script]:
     """Returns the scripts among suppliers, their wordings compared with the template."""
-    found = []
+    scripts = []
     for supplier in suppliers:
         if supplier["kind"] != EntityKind.SCRIPT:
             continue
@@ -598,7 +600,7 @@ def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> li
         variants = [
             Variant(_compared(template, raw), count, raw) for raw, count in order[:VARIANT_LIMIT]
         ]
-        found.append(
+        scripts.append(
             Script(
                 entity_id=supplier["entity_id"],
                 template=template,
@@ -608,7 +610,7 @@ def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> li
                 more=max(len(order) - VARIANT_LIMIT, 0),
             )
         )
-    return found
+    return scripts
 
 
 @lru_cache(maxsize=1_024)
@@ -617,16 +619,22 @@ def _compared(template: str, wording: str) -> Pieces:
     words, others = wording.split(), template.split()
     least = min(len(words), len(others))
     pairs = zip(words, others, strict=False)
-    start = next((at for at, (one, other) in enumerate(pairs) if one != other), least)
+    start = next(
+        (position for position, (word, template_word) in enumerate(pairs) if word != template_word),
+        least,
+    )
     pairs = zip(reversed(words[start:]), reversed(others[start:]), strict=False)
-    end = next((at for at, (one, other) in enumerate(pairs) if one != other), least - start)
+    end = next(
+        (position for position, (word, template_word) in enumerate(pairs) if word != template_word),
+        least - start,
+    )
     # Most wordings differ in one place alone: what surrounds it needs no alignment.
     middle, rest = words[start : len(words) - end], others[start : len(others) - end]
     pieces = [(words[:start], False)]
     if middle and rest:
-        found = difflib.SequenceMatcher(None, rest, middle, autojunk=False).get_opcodes()
-        pieces += [(middle[a:b], tag != "equal") for tag, _, _, a, b in found]
+        opcodes = difflib.SequenceMatcher(None, rest, middle, autojunk=False).get_opcodes()
+        pieces += [(middle[a:b], tag != "equal") for tag, _, _, a, b in opcodes]
     else:
         pieces.append((middle, True))
     pieces.append((words[len(words) - end :], False))
-    return tuple((" ".join(one), differs) for one, differs in pieces if one)
+    return tuple((" ".join(piece), differs) for piece, differs in pieces if piece)

@@ -119,7 +119,7 @@ def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
             bridge for bridge in whole.row["weakest_bridges"] or [] if _has_both_ends(bridge, ids)
         ],
         **{
-            name: [one for one in whole.row.get(name) or [] if one in ids]
+            name: [entity_id for entity_id in whole.row.get(name) or [] if entity_id in ids]
             for name in ("weakest_side", "thin_side")
         },
     }
@@ -146,7 +146,7 @@ def keep_batch_members(whole: ClusterBatch, may_leave: Callable[[Row], bool]) ->
     both = pc.and_(*(pc.is_in(whole.inside[end], column) for end in ("entity_a", "entity_b")))
     return replace(
         whole,
-        facts=[keep_members(one, ids) for one in whole.facts],
+        facts=[keep_members(facts, ids) for facts in whole.facts],
         members=whole.members.filter(pc.is_in(whole.members["entity_id"], column)),
         inside=whole.inside.filter(both),
     )
@@ -168,15 +168,15 @@ def core_names(run: RunFolder) -> dict[str, str]:
         for row in tables.to_dicts(batch):
             cluster = cluster_of[row["entity_id"]]
             best[cluster] = min((best.get(cluster, row), row), key=_seniority)
-    found = {}
+    names = {}
     for batch in tables.table_batches(run, CLUSTERS, ["cluster_id", "brands"]):
         for row in tables.to_dicts(batch):
             cluster = row["cluster_id"]
             members_kept = [best[cluster]] if cluster in best else []
-            found[cluster] = (
+            names[cluster] = (
                 _name(members_kept, listed_brands(row["brands"])) or f"cluster {cluster}"
             )
-    return found
+    return names
 
 
 def _has_both_ends(link: Row, ids: Collection[str]) -> bool:
@@ -204,7 +204,7 @@ def listed_brands(brands: Sequence[str] | None) -> list[str]:
 
 @cache
 def _brand_names() -> frozenset[str]:
-    return frozenset(one.name for one in impersonation_rules() if one.what == BRAND)
+    return frozenset(rule.name for rule in impersonation_rules() if rule.aspect == BRAND)
 
 
 def _seniority(member: Row) -> tuple[int, datetime, str]:
@@ -264,22 +264,22 @@ def _redact_rows(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-def redact_alarms(found: Iterable[Alarm]) -> list[Alarm]:
+def redact_alarms(alarms: Iterable[Alarm]) -> list[Alarm]:
     """Returns alarms without the names of decisions."""
     left_out = Alarm(code=_OF_DECISIONS, message=LEFT_OUT)
-    return [left_out if one["code"] == _OF_DECISIONS else one for one in found]
+    return [left_out if alarm["code"] == _OF_DECISIONS else alarm for alarm in alarms]
 
 
 def redact_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a run's options with the digests of its files, without their names."""
-    return {name: _without_names(one) for name, one in options.items()}
+    return {name: _without_names(value) for name, value in options.items()}
 
 
 def _without_names(value: Any) -> Any:
     if isinstance(value, list):
-        return [_without_names(one) for one in value]
+        return [_without_names(part) for part in value]
     if isinstance(value, dict) and "sha256" in value:
-        return {key: one for key, one in value.items() if key != "name"}
+        return {key: part for key, part in value.items() if key != "name"}
     return value
 
 
@@ -324,7 +324,7 @@ def sum_shown_counts(counts: Iterable[int | None]) -> tuple[int | None, bool]:
     It is made of what is shown alone, so that it tells nothing of what is hidden.
     """
     every = list(counts)
-    shown = [one for one in every if one is not None]
+    shown = [count for count in every if count is not None]
     return (sum(shown) if shown else None), len(shown) == len(every)
 
 

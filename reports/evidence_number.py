@@ -29,15 +29,15 @@ class EvidenceNumberError(ValueError):
     """An evidence number that is written wrongly; the message says how."""
 
 
-def evidence_number(issuer: str, thing: str) -> str:
+def evidence_number(issuer: str, referent: str) -> str:
     """Returns the number of a thing of an issuer.
 
     Args:
         issuer: slug of the organisation, or several joined by `+`.
-        thing: an entity id, or what `record_thing` and its like return.
+        referent: an entity id, or what `record_thing` and its like return.
     """
     for attempt in count():
-        named = "\n".join(("ringtrace evidence number", issuer, thing, str(attempt)))
+        named = "\n".join(("ringtrace evidence number", issuer, referent, str(attempt)))
         bits = int.from_bytes(hashlib.sha256(named.encode()).digest()[:5])
         body = "".join(ALPHABET[bits >> shift & 31] for shift in range(35, -1, -5))
         check = _check_characters(body)
@@ -53,10 +53,10 @@ def parse_evidence_number(text: str) -> str | None:
         EvidenceNumberError: if it looks like one and a character is wrong, or two are swapped.
     """
     written = re.sub(r"\s", "", text).upper()
-    found = _FORM.fullmatch(written)
-    if found and _sum(found[1] + found[2] + found[3]) % _MODULUS == 1:
-        return f"RT-{found[1]}-{found[2]}-{found[3]}"
-    if found or _LOOKS_LIKE.match(text.strip()) or re.match(r"RT-", written):
+    match = _FORM.fullmatch(written)
+    if match and _sum(match[1] + match[2] + match[3]) % _MODULUS == 1:
+        return f"RT-{match[1]}-{match[2]}-{match[3]}"
+    if match or _LOOKS_LIKE.match(text.strip()) or re.match(r"RT-", written):
         raise EvidenceNumberError(
             "its check characters do not fit: a character is wrong, missing or in another's place; "
             "read it again: its form is RT-7K3M-9QDX-4F, without I, L, O and U"
@@ -69,9 +69,9 @@ def record_thing(kind: str, org: str, record_id: str) -> str:
     return f"record|{kind}|{org}|{record_id}"
 
 
-def link_thing(one: str, other: str) -> str:
+def link_thing(entity_a: str, entity_b: str) -> str:
     """Returns the link of two identifiers as a thing."""
-    return f"link|{min(one, other)}|{max(one, other)}"
+    return f"link|{min(entity_a, entity_b)}|{max(entity_a, entity_b)}"
 
 
 def cluster_thing(cluster_id: str) -> str:

@@ -94,17 +94,20 @@ def find_entity(run: RunFolder, written: str) -> str:
     candidates = pa.array(
         sorted({text, *_as_every_kind(text), *_extracted_ids(text, _countries(run))}), pa.string()
     )
-    found = _existing_ids(run, pc.field("entity_id").isin(candidates))
-    if not found:
+    existing = _existing_ids(run, pc.field("entity_id").isin(candidates))
+    if not existing:
         # An id without its scheme, such as a remote-access id without its tool.
         bare = ":" + "".join(text.split())
-        found = (
+        existing = (
             _existing_ids(run, pc.ends_with(pc.field("entity_id"), bare)) if len(bare) > 1 else []
         )
-    if text in found:
+    if text in existing:
         return text
-    for kind in (*_SPECIFIC, *(other for other in EntityKind if other not in _SPECIFIC)):
-        of_kind = [one for one in found if one.startswith(f"{kind}:")]
+    for kind in (
+        *_SPECIFIC,
+        *(general_kind for general_kind in EntityKind if general_kind not in _SPECIFIC),
+    ):
+        of_kind = [entity_id for entity_id in existing if entity_id.startswith(f"{kind}:")]
         if len(of_kind) == 1:
             return of_kind[0]
         if of_kind:
@@ -127,10 +130,12 @@ def _as_every_kind(text: str) -> list[str]:
 def _countries(run: RunFolder) -> list[str | None]:
     """Returns the victims' countries; the last is None, for numbers that need none."""
     try:
-        found = tables.count_by(run, COMPLAINTS, ("victim_country",))["victim_country"].to_pylist()
+        countries = tables.count_by(run, COMPLAINTS, ("victim_country",))[
+            "victim_country"
+        ].to_pylist()
     except FileNotFoundError:  # a stream's snapshot keeps no records
-        found = []
-    return [*(one for one in found if one is not None), None]
+        countries = []
+    return [*(country for country in countries if country is not None), None]
 
 
 def _extracted_ids(text: str, countries: list[str | None]) -> list[str]:
@@ -165,29 +170,29 @@ def explain(
 
     With `narratives` the newest words around `a` are quoted.
     """
-    found: dict[str, Any] = {"entity": describe_entity(run, a)}
+    explanation: dict[str, Any] = {"entity": describe_entity(run, a)}
     own = _links_of(run, [a])
-    cluster_id = (found["entity"]["member"] or {}).get("cluster_id")
+    cluster_id = (explanation["entity"]["member"] or {}).get("cluster_id")
     accepted = sorted((link for link in own if link["accepted"]), key=_heaviest)[:LINK_LIMIT]
     rejected = sorted((link for link in own if not link["accepted"]), key=_hard_and_heaviest)
     path = _path(run, a, b) if b is not None else []
     evidence = (
         gather_evidence(run, {a, *_all_ends([*accepted, *path])}) if accepted or path else None
     )
-    found["held_by"] = [_link(link, evidence) for link in accepted] if evidence else []
-    found["rejected"] = [_rejected(run, link, a) for link in rejected[:LINK_LIMIT]]
-    found["rejected_in_all"] = len(rejected)
-    found["cluster"] = _cluster(run, cluster_id) if cluster_id else None
-    found |= _doubted(entity_doubts(found["entity"], accepted))
-    found["excerpts"] = _excerpts(run, a, narratives) if narratives else None
+    explanation["held_by"] = [_link(link, evidence) for link in accepted] if evidence else []
+    explanation["rejected"] = [_rejected(run, link, a) for link in rejected[:LINK_LIMIT]]
+    explanation["rejected_in_all"] = len(rejected)
+    explanation["cluster"] = _cluster(run, cluster_id) if cluster_id else None
+    explanation |= _doubted(entity_doubts(explanation["entity"], accepted))
+    explanation["excerpts"] = _excerpts(run, a, narratives) if narratives else None
     if b is not None:
-        found["other"] = describe_entity(run, b)
-        found["path"] = {
+        explanation["other"] = describe_entity(run, b)
+        explanation["path"] = {
             "likelihood": path_likelihood(path) if path else 0.0,
             "accepted": bool(path) and all(link["accepted"] for link in path),
             "links": [_link(link, evidence) for link in path] if evidence else [],
         }
-    return found
+    return explanation
 
 
 def _excerpts(run: RunFolder, entity_id: str, narratives: NarrativeReader) -> list[Row]:
@@ -195,15 +200,15 @@ def _excerpts(run: RunFolder, entity_id: str, narratives: NarrativeReader) -> li
     read = sample_readings(run, pa.array([entity_id], pa.string()), narratives)
     return [
         {
-            "source_org": one.source_org,
-            "record_id": one.record_id,
-            "observed_at": one.observed_at.isoformat(),
-            "before": one.before,
-            "raw": one.raw,
-            "after": one.after,
+            "source_org": reading.source_org,
+            "record_id": reading.record_id,
+            "observed_at": reading.observed_at.isoformat(),
+            "before": reading.before,
+            "raw": reading.raw,
+            "after": reading.after,
         }
-        for one in read
-        if one.before is not None
+        for reading in read
+        if reading.before is not None
     ]
 
 
@@ -227,10 +232,14 @@ def describe_entity(run: RunFolder, entity_id: str) -> dict[str, Any]:
 
 def _epochs(run: RunFolder, entity_id: str) -> list[str]:
     """Returns the ids of other epochs of the same identifier: those of other holders, maybe."""
-    one = without_epoch(entity_id)
-    same = (pc.field("entity_id") == one) | pc.starts_with(pc.field("entity_id"), f"{one}#")
+    identifier = without_epoch(entity_id)
+    same = (pc.field("entity_id") == identifier) | pc.starts_with(
+        pc.field("entity_id"), f"{identifier}#"
+    )
     ids = tables.read_table(run, ENTITIES, ["entity_id"], same)["entity_id"].to_pylist()
-    return sorted(other for other in ids if other != entity_id and without_epoch(other) == one)
+    return sorted(
+        epoch for epoch in ids if epoch != entity_id and without_epoch(epoch) == identifier
+    )
 
 
 def _heaviest(link: Row) -> tuple[float, str, str]:
@@ -259,8 +268,8 @@ def _members(run: RunFolder, cluster_id: str) -> list[str]:
 
 def _cluster_of(run: RunFolder, entity_id: str) -> str | None:
     where = pc.field("entity_id") == entity_id
-    found = tables.read_table(run, MEMBERS, ["cluster_id"], where)["cluster_id"].to_pylist()
-    return found[0] if found else None
+    clusters = tables.read_table(run, MEMBERS, ["cluster_id"], where)["cluster_id"].to_pylist()
+    return clusters[0] if clusters else None
 
 
 def _path(run: RunFolder, a: str, b: str) -> list[Row]:
@@ -268,7 +277,9 @@ def _path(run: RunFolder, a: str, b: str) -> list[Row]:
 
     Links are those of a, b and the members of their clusters, and those one step away.
     """
-    clusters = {one for one in (_cluster_of(run, a), _cluster_of(run, b)) if one}
+    clusters = {
+        cluster_id for cluster_id in (_cluster_of(run, a), _cluster_of(run, b)) if cluster_id
+    }
     near = {a, b}.union(*(_members(run, cluster) for cluster in clusters))
     links = _links_of(run, near)
     wider = _links_of(run, near | _all_ends(links)) if len(clusters) != 1 else links
@@ -333,22 +344,22 @@ def describe_cuts(run: RunFolder, row: Row) -> list[dict[str, Any]]:
         return []
     members = frozenset(_members(run, row["cluster_id"]))
     evidence = gather_evidence(run, members)
-    found = []
+    cuts = []
     for name, side in sides.items():
         weakest = name == "weakest_side" or side == row["weakest_side"]
         bearers = _bearers(evidence, members, frozenset(side))
-        found.append(
+        cuts.append(
             {
                 "reporters": row["weakest_cut"] if weakest else len(bearers),
                 "at_least": weakest and ClusterFlag.CUT_AT_LEAST in (row["flags"] or ()),
                 "thin": name == "thin_side" and is_thin(row),
-                "falls_into": [_side(run, sorted(one)) for one in (side, members - set(side))],
+                "falls_into": [_side(run, sorted(part)) for part in (side, members - set(side))],
                 "side": sorted(side),
                 "others": sorted(members - set(side)),
                 "borne_by": bearers,
             }
         )
-    return found
+    return cuts
 
 
 def _bearers(evidence: Evidence, members: frozenset[str], side: frozenset[str]) -> list[list[str]]:
@@ -359,13 +370,13 @@ def _bearers(evidence: Evidence, members: frozenset[str], side: frozenset[str]) 
         named = hard & members
         if len(named) > 1 and len(hard) <= MAX_HARD_ENTITIES:
             shown[evidence.victims.get(record, record)][record] = frozenset(named)
-    found = []
+    bearers = []
     for records in shown.values():
         every = frozenset().union(*records.values())
         if every & side and every - side:
-            both = [one for one, named in records.items() if named & side and named - side]
-            found.append(sorted(both or records)[:RECORDS_OF_BEARER])
-    return sorted(found)
+            both = [record for record, named in records.items() if named & side and named - side]
+            bearers.append(sorted(both or records)[:RECORDS_OF_BEARER])
+    return sorted(bearers)
 
 
 def _inside(run: RunFolder, members: list[str]) -> list[Row]:
@@ -434,7 +445,7 @@ def _entity(entity: Row) -> Iterator[str]:
     yield _safe(entity["entity_id"], 300)
     status = "" if entity["facts"][0]["code"] in CONTESTED else f"{entity['status']}: "
     yield f"  {status}{_safe(entity['reason'], 500)}"
-    place = ", ".join(one for one in (entity["region"], entity["line_type"]) if one)
+    place = ", ".join(part for part in (entity["region"], entity["line_type"]) if part)
     yield (
         f"  {quantity(entity['complaints'], 'complaint')}, {quantity(entity['calls'], 'call')}, "
         f"{quantity(entity['victims'], 'known victim')}, "
@@ -455,7 +466,7 @@ def _entity(entity: Row) -> Iterator[str]:
             f"{member['confidence']:.3f}"
             + (", without which the cluster falls apart" if member["bridge"] else "")
         )
-        yield from (f"  {_safe(one, 300)}" for one in attestation_lines(member))
+        yield from (f"  {_safe(line, 300)}" for line in attestation_lines(member))
     else:
         yield "  in no cluster"
 
@@ -474,10 +485,10 @@ def _path_lines(row: Row) -> Iterator[str]:
         f"Strongest evidence path: {quantity(len(path['links']), 'link')}, likelihood "
         f"{path['likelihood']:.3f} ({sort})"
     )
-    at = row["entity"]["entity_id"]
+    entity_id = row["entity"]["entity_id"]
     for link in path["links"]:
-        yield from _link_lines(link, at)
-        at = link["entity_b"] if link["entity_a"] == at else link["entity_a"]
+        yield from _link_lines(link, entity_id)
+        entity_id = link["entity_b"] if link["entity_a"] == entity_id else link["entity_a"]
 
 
 def _link_lines(link: Row, near: str) -> Iterator[str]:
@@ -515,16 +526,18 @@ def _when(part: Row) -> str:
 
 
 def _reading(row: Row) -> str:
-    what = f"{_safe(row['entity_id'])} as {row['role']}"
+    reading = f"{_safe(row['entity_id'])} as {row['role']}"
     if row["field"] in OFFERED:
         called = "" if row["field"] == OFFER_FIELD else ", whose sender has a call record of it"
-        return f"{what}, counted by the offer{called} ({row['confidence']:.2f})"
+        return f"{reading}, counted by the offer{called} ({row['confidence']:.2f})"
     call = row["record_kind"] != "complaint"
     record = f"{row['record_kind']} {row['record_id']} " if call else ""
     offsets = "" if row["start"] is None else f" {row['start']}-{row['end']}"
     place = f"{record}{row['field'] or 'record'}{offsets}"
     also = f", or {row['also_read_as']}" if row["also_read_as"] else ""
-    return f'{what} in {_safe(place)}: "{_safe(row["raw"] or "")}" ({row["confidence"]:.2f}{also})'
+    return (
+        f'{reading} in {_safe(place)}: "{_safe(row["raw"] or "")}" ({row["confidence"]:.2f}{also})'
+    )
 
 
 def _doubts(doubts: list[str], indent: str) -> Iterator[str]:
@@ -549,13 +562,13 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
         yield f"  flags: {', '.join(cluster['flags'])}"
     for cut in cluster["cuts"]:
         yield from cut_lines(cut)
-    for one in cluster["sources"]:
-        source = f"{_safe(one['source_org'])} by {_safe(one['channel'])}"
-        decided = quantity(one["right"] + one["wrong"], "reporter")
+    for tally in cluster["sources"]:
+        source = f"{_safe(tally['source_org'])} by {_safe(tally['channel'])}"
+        decided = quantity(tally["right"] + tally["wrong"], "reporter")
         yield (
             f"  of {decided} of {source} on whom decisions bear, "
-            f"{one['right']} were right (precision {one['low']:.2f} to {one['high']:.2f}); each "
-            f"counts as {one['weight']:.2f} in ranks"
+            f"{tally['right']} were right (precision {tally['low']:.2f} to {tally['high']:.2f}); "
+            f"each counts as {tally['weight']:.2f} in ranks"
         )
     if cluster["weakest_bridges"]:
         yield "Weakest links"
@@ -601,5 +614,8 @@ def _moment(written: str) -> str:
 
 def _safe(text: str, limit: int = RAW_LIMIT) -> str:
     """Returns the text cut, with what a terminal would obey or hide spelled out (UTS 39)."""
-    shown = "".join(one if one.isprintable() else f"<U+{ord(one):04X}>" for one in text[:limit])
+    shown = "".join(
+        character if character.isprintable() else f"<U+{ord(character):04X}>"
+        for character in text[:limit]
+    )
     return shown if len(text) <= limit else f"{shown}..."

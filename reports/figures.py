@@ -131,8 +131,8 @@ def _distances(
 ) -> tuple[Array, list[list[int]]]:
     """Returns shortest path lengths, infinite between parts, and the parts as sorted indices."""
     use_one_thread()
-    at = {name: place for place, name in enumerate(names)}
-    lengths = {(at[a], at[b]): _length(weight) for a, b, weight in edges}
+    place_of = {name: place for place, name in enumerate(names)}
+    lengths = {(place_of[a], place_of[b]): _length(weight) for a, b, weight in edges}
     ends = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int32).T
     distances = _shortest_paths(len(names), ends, np.array(list(lengths.values())))
     parts: list[list[int]] = []
@@ -188,7 +188,7 @@ def _first(names: list[str], distances: Array, part: list[int]) -> Array:
     if len(part) == 1:
         return np.zeros((1, 2))
     wanted = distances[np.ix_(part, part)]
-    pulls = _pulls([names[one] for one in part])
+    pulls = _pulls([names[member] for member in part])
     return _laid_out(wanted[None], pulls[None], np.array([len(part)]))[0]
 
 
@@ -224,7 +224,7 @@ def _settled(
     solve = np.linalg.inv(laplacian).astype(np.float32)
     drawn = (weights * np.where(np.isfinite(wanted), wanted, 0)).astype(np.float32)
     back = None if anchor is None else (hold @ anchor).astype(np.float32)
-    places, found = start.astype(np.float32), np.empty(start.shape)
+    places, settled = start.astype(np.float32), np.empty(start.shape)
     left, moving = np.arange(len(start)), np.ones(len(start), np.bool_)
     pulls = np.empty_like(drawn)
     for turn in range(ITERATIONS):
@@ -236,15 +236,15 @@ def _settled(
         last = turn == ITERATIONS - 1
         places = moved if last else places + RELAXED * (moved - places)
         ends = moving & ((steps < SETTLED * unit) | last)
-        found[left[ends]] = moved[ends]
+        settled[left[ends]] = moved[ends]
         moving &= ~ends
         if moving.mean() < _STILL_MOVING:
-            places, solve, drawn = (one[moving] for one in (places, solve, drawn))
+            places, solve, drawn = (array[moving] for array in (places, solve, drawn))
             back = None if back is None else back[moving]
             left, moving = left[moving], moving[moving]
             if not len(left):
                 break
-    return found
+    return settled
 
 
 def _pulled(drawn: Array, places: Array, room: Array) -> Array:
@@ -260,9 +260,9 @@ def _pulled(drawn: Array, places: Array, room: Array) -> Array:
     return np.divide(drawn, room, out=room)
 
 
-def _apart(one: Array, other: Array) -> Array:
+def _apart(points: Array, others: Array) -> Array:
     """Returns distances; scipy.spatial is slow to load."""
-    return np.asarray(np.linalg.norm(one[:, None] - other, axis=-1))
+    return np.asarray(np.linalg.norm(points[:, None] - others, axis=-1))
 
 
 def _weights(wanted: Array) -> Array:
@@ -284,8 +284,8 @@ def _scaled(distances: Array, pulls: Array, sizes: NDArray[np.int64]) -> Array:
     across = rows[:, :, None] * there[:, None, :]
     products = (across + across.swapaxes(1, 2) - squared - whole) / 2
     base: Array = pulls
-    for at in range(1, POWERS + 1):  # all eigenvectors would take four times as long
-        base = np.linalg.qr(products @ base)[0] if at % 5 == 0 else products @ base
+    for power in range(1, POWERS + 1):  # all eigenvectors would take four times as long
+        base = np.linalg.qr(products @ base)[0] if power % 5 == 0 else products @ base
     values, vectors = np.linalg.eigh(base.swapaxes(1, 2) @ products @ base)
     plane = base @ vectors * np.sqrt(np.maximum(values[:, None], 1e-9))
     # The rotation that brings members nearest to where their ids say (orthogonal Procrustes).
@@ -319,8 +319,8 @@ def _relaid(names: list[str], distances: Array, known: Mapping[str, Point]) -> A
         return places
     places[:, 0] *= WIDE
     unit = _unit(places[old], distances[np.ix_(old, old)])
-    for one in np.flatnonzero(~old):
-        places[one] = _beside(places, distances[one], unit, _pull(names[one]))
+    for member in np.flatnonzero(~old):
+        places[member] = _beside(places, distances[member], unit, _pull(names[member]))
     wanted = distances * unit
     hold = np.diag(np.where(old, HOLD * np.maximum(_weights(wanted).sum(1), 1e-9), 0))
     # A new part without a path to an old member would drift, so it is held where it begins.
@@ -360,18 +360,18 @@ def _in_rows(parts: Sequence[tuple[list[int], Array]], size: int) -> Array:
     """Lays parts in rows as words are, each in a box as large as its members need."""
     places = np.empty((size, 2))
     if len(parts) == 1:
-        part, found = parts[0]
-        places[part] = _fitted(found, WIDE, 1.0, 0.0) / (WIDE, 1)
+        part, layout = parts[0]
+        places[part] = _fitted(layout, WIDE, 1.0, 0.0) / (WIDE, 1)
         return places
     sides = [math.sqrt(len(part)) + 1 if len(part) > 1 else 1.0 for part, _ in parts]
     corners, width, height = min(
         (_shelves(sides, width) for width in np.linspace(max(sides), sum(sides), 40)),
-        key=lambda one: max(one[1] / WIDE, one[2]),
+        key=lambda shelving: max(shelving[1] / WIDE, shelving[2]),
     )
     scale = max(width / WIDE, height)
     shift = ((scale * WIDE - width) / 2, (scale - height) / 2)
-    for (part, found), side, corner in zip(parts, sides, corners, strict=True):
-        places[part] = (_fitted(found, side, side, 0.5) + corner + shift) / (scale * WIDE, scale)
+    for (part, layout), side, corner in zip(parts, sides, corners, strict=True):
+        places[part] = (_fitted(layout, side, side, 0.5) + corner + shift) / (scale * WIDE, scale)
     return places
 
 
@@ -412,7 +412,7 @@ def layout_clusters(
     use_one_thread()
     ids = members["entity_id"].to_pylist()
     graphs = _Graphs.of(ids, starts, inside)
-    found = np.full((len(ids), 2), np.nan)
+    points = np.full((len(ids), 2), np.nan)
     together: dict[int, list[int]] = defaultdict(list)
     alone: list[int] = []
     for place, size in enumerate(graphs.sizes.tolist()):
@@ -423,15 +423,15 @@ def layout_clusters(
             together[-(-size // _SIZE_STEP) * _SIZE_STEP].append(place)
     for size, places in together.items():
         room = max(_CELLS_AT_ONCE // size**2, 1)
-        for at in range(0, len(places), room):
-            alone += graphs.lay_out(np.array(places[at : at + room]), size, found)
+        for start in range(0, len(places), room):
+            alone += graphs.lay_out(np.array(places[start : start + room]), size, points)
     for place in sorted(alone):
         laid = layout_positions(
             graphs.names(place), graphs.edges(place), before.of(graphs.names(place))
         )
         first = graphs.starts[place]
-        found[first : first + len(laid)] = [laid[one] for one in graphs.names(place)]
-    return found
+        points[first : first + len(laid)] = [laid[name] for name in graphs.names(place)]
+    return points
 
 
 @dataclass(frozen=True)
@@ -457,12 +457,12 @@ class _Graphs:
     @classmethod
     def of(cls, ids: list[str], starts: NDArray[np.int64], inside: pa.Table) -> _Graphs:
         sizes = np.minimum(np.diff(starts), DRAWN_MEMBERS)
-        of = inside["of"].to_numpy()
+        cluster_of = inside["of"].to_numpy()
         ends = np.column_stack(
-            [inside[name].to_numpy() - starts[of] for name in ("row_a", "row_b")]
+            [inside[name].to_numpy() - starts[cluster_of] for name in ("row_a", "row_b")]
         )
-        drawn = np.asarray(inside["accepted"], np.bool_) & (ends < sizes[of, None]).all(1)
-        bounds = group_offsets(of[drawn], len(sizes))
+        drawn = np.asarray(inside["accepted"], np.bool_) & (ends < sizes[cluster_of, None]).all(1)
+        bounds = group_offsets(cluster_of[drawn], len(sizes))
         weights = inside["weight"].to_numpy()[drawn]
         return cls(ids, starts[:-1], sizes, bounds, ends[drawn], weights)
 
@@ -477,15 +477,15 @@ class _Graphs:
         pairs = zip(self.ends[mine].tolist(), self.weights[mine].tolist(), strict=True)
         return [(names[a], names[b], weight) for (a, b), weight in pairs]
 
-    def lay_out(self, which: NDArray[np.int64], room: int, found: Array) -> list[int]:
+    def lay_out(self, which: NDArray[np.int64], room: int, points: Array) -> list[int]:
         """Lays out graphs of up to `room` members; returns those that are not connected."""
         counts = np.diff(self.bounds)[which]
         edges = concat_ranges(self.bounds[which], counts)
-        of = np.repeat(np.arange(len(which)), counts)
+        graph = np.repeat(np.arange(len(which)), counts)
         distances = np.full((len(which), room, room), np.inf)
-        one, other = self.ends[edges].T
+        first, second = self.ends[edges].T
         lengths = 0.5 + 0.5 / (1 + np.log1p(np.maximum(self.weights[edges], 0)))
-        distances[of, one, other] = distances[of, other, one] = lengths
+        distances[graph, first, second] = distances[graph, second, first] = lengths
         there = np.arange(room) < self.sizes[which][:, None]
         distances = np.where(there[:, :, None] & there[:, None, :], _shorten(distances), 0)
         whole = np.isfinite(distances).all((1, 2))
@@ -499,7 +499,7 @@ class _Graphs:
             least = np.where(there[:, :, None], laid, np.inf).min(1, keepdims=True)
             span = np.where(there[:, :, None], laid, -np.inf).max(1, keepdims=True) - least
             share = np.where(span > _POINT, (laid - least) / np.maximum(span, _POINT), 0.5)
-            found[rows] = share[there]
+            points[rows] = share[there]
         return left
 
 
@@ -549,14 +549,14 @@ def graph_figure(facts: ClusterFacts, positions: Mapping[str, Point]) -> GraphFi
     most = max((member["complaints"] + member["calls"] for member in members), default=0)
     crowd = max(math.sqrt(60 / max(len(members), 60)), 0.45)
     nodes = [_member(member, positions[member["entity_id"]], most, crowd) for member in members]
-    at = {one.entity_id: place for place, one in enumerate(nodes)}
+    place_of = {node.entity_id: place for place, node in enumerate(nodes)}
     links = [
         link
         for link in facts.inside
-        if link["accepted"] and link["entity_a"] in at and link["entity_b"] in at
+        if link["accepted"] and link["entity_a"] in place_of and link["entity_b"] in place_of
     ]
     lines = [
-        Line(at[link["entity_a"]], at[link["entity_b"]], _width(link["weight"]))
+        Line(place_of[link["entity_a"]], place_of[link["entity_b"]], _width(link["weight"]))
         for link in links[:DRAWN_LINES]
     ]
     return GraphFigure(nodes, lines)
@@ -614,26 +614,29 @@ def build_timeline(facts: ClusterFacts, most: int) -> Timeline:
     shown = _first_rows(facts, most)
     if not shown:  # all members are left out of this copy
         return Timeline([], [], [], AXIS_HEIGHT)
-    start = min(one["first_seen"] for one in shown).date()
-    end = max(one["last_seen"] for one in shown).date() + timedelta(days=1)
+    start = min(member["first_seen"] for member in shown).date()
+    end = max(member["last_seen"] for member in shown).date() + timedelta(days=1)
     scale = (TIMELINE_WIDTH - LABEL_WIDTH) / max((end - start).days, 1)
 
     def x(moment: datetime, after: int = 0) -> float:
         return round(LABEL_WIDTH + ((moment.date() - start).days + after) * scale, 1)
 
-    place = {one["entity_id"]: AXIS_HEIGHT + n * ROW_HEIGHT for n, one in enumerate(shown)}
+    place = {member["entity_id"]: AXIS_HEIGHT + n * ROW_HEIGHT for n, member in enumerate(shown)}
     middle = ROW_HEIGHT // 2
     return Timeline(
-        lives=[_life(one, place[one["entity_id"]], x(one["first_seen"]), scale) for one in shown],
+        lives=[
+            _life(member, place[member["entity_id"]], x(member["first_seen"]), scale)
+            for member in shown
+        ],
         ticks=_ticks(start, end, scale),
         handovers=[
             (
-                x(one.last_seen, 1),
-                place[one.before] + middle,
-                x(one.first_seen),
-                place[one.after] + middle,
+                x(handover.last_seen, 1),
+                place[handover.before] + middle,
+                x(handover.first_seen),
+                place[handover.after] + middle,
             )
-            for one in find_handovers(facts, most)
+            for handover in find_handovers(facts, most)
         ],
         height=AXIS_HEIGHT + len(shown) * ROW_HEIGHT + 4,
     )
@@ -681,15 +684,15 @@ def find_handovers(facts: ClusterFacts, most: int = ROW_LIMIT) -> list[Handover]
         of_kind.append(after)
     gave: set[str] = set()
     took: set[str] = set()
-    found = []
+    handovers = []
     for _, before, after in sorted(pairs, key=lambda pair: pair[0]):
         if before["entity_id"] in gave or after["entity_id"] in took:
             continue
         gave.add(before["entity_id"])
         took.add(after["entity_id"])
         ends = before["entity_id"], after["entity_id"]
-        found.append(Handover(*ends, before["last_seen"], after["first_seen"]))
-    return sorted(found, key=lambda one: (one.first_seen, one.after))
+        handovers.append(Handover(*ends, before["last_seen"], after["first_seen"]))
+    return sorted(handovers, key=lambda handover: (handover.first_seen, handover.after))
 
 
 def _follows(before: Row, after: Row) -> bool:

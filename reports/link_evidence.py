@@ -86,15 +86,15 @@ def precision_of_sources(run: RunFolder, orgs: Sequence[str]) -> list[dict[str, 
     the share that is right; in ranks each counts as `weight` of a reporter. The sources with the
     surest precision are first.
     """
-    found = []
+    rows = []
     manifest = getattr(run, "manifest", None) or {}
-    for (org, channel), one in counted_sources(manifest.get("tallies", {})).items():
+    for (org, channel), tally in counted_sources(manifest.get("tallies", {})).items():
         if org in orgs:
-            low, high = precision_interval(one.right, one.wrong)
-            counts = {"right": one.right, "wrong": one.wrong}
+            low, high = precision_interval(tally.right, tally.wrong)
+            counts = {"right": tally.right, "wrong": tally.wrong}
             row = {"source_org": org, "channel": channel, **counts, "low": low, "high": high}
-            found.append(row | {"weight": one.weight})
-    return sorted(found, key=lambda one: (-one["low"], one["source_org"], one["channel"]))
+            rows.append(row | {"weight": tally.weight})
+    return sorted(rows, key=lambda row: (-row["low"], row["source_org"], row["channel"]))
 
 
 def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list[int]]]:
@@ -124,16 +124,21 @@ def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list
     _, labels = connected_components(graph, directed=False)
     _, firsts, sizes = np.unique(labels, return_index=True, return_counts=True)
     layer, member = np.divmod(nodes[firsts], max(starts[-1], 1))
-    of = np.searchsorted(starts, member, "right") - 1
-    is_whole = sizes == np.diff(starts)[of]
-    union_only = np.setdiff1d(of[is_whole & (layer == 0)], of[is_whole & (layer > 0)])
-    mine = np.flatnonzero(np.isin(of, union_only) & (layer > 0))
-    mine = mine[np.lexsort((-sizes[mine], layer[mine], of[mine]))]
-    names, found = orgs.dictionary.to_pylist(), dict[int, dict[str, list[int]]]()
-    for place, one, size in zip(of[mine], layer[mine], sizes[mine], strict=True):
-        found.setdefault(int(place), {}).setdefault(names[one - 1], []).append(int(size))
+    cluster_of = np.searchsorted(starts, member, "right") - 1
+    is_whole = sizes == np.diff(starts)[cluster_of]
+    union_only = np.setdiff1d(
+        cluster_of[is_whole & (layer == 0)], cluster_of[is_whole & (layer > 0)]
+    )
+    mine = np.flatnonzero(np.isin(cluster_of, union_only) & (layer > 0))
+    mine = mine[np.lexsort((-sizes[mine], layer[mine], cluster_of[mine]))]
+    names, parts = orgs.dictionary.to_pylist(), dict[int, dict[str, list[int]]]()
+    for place, number, size in zip(cluster_of[mine], layer[mine], sizes[mine], strict=True):
+        parts.setdefault(int(place), {}).setdefault(names[number - 1], []).append(int(size))
     first = slice(FIRST_PARTS)
-    return {at: {org: of[first] for org, of in by.items()} for at, by in found.items()}
+    return {
+        place: {org: org_sizes[first] for org, org_sizes in by.items()}
+        for place, by in parts.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -175,13 +180,13 @@ class Evidence:
 
     def parts(self, a: str, b: str) -> list[EvidenceRecord]:
         """Returns the records of a link, heaviest first; hard ones alone if there are any."""
-        found = [part for record in self.mentions if (part := self._record(record, a, b))]
-        if any(part.hard for part in found):
-            found = [part for part in found if part.hard]
-        found.sort(key=_heaviest_first)
+        records = [part for record in self.mentions if (part := self._record(record, a, b))]
+        if any(part.hard for part in records):
+            records = [part for part in records if part.hard]
+        records.sort(key=_heaviest_first)
         victims: set[str] = set()
         parts = []
-        for part in found:
+        for part in records:
             parts.append(replace(part, counted=part.victim not in victims))
             victims.add(part.victim)
         return parts
@@ -255,8 +260,8 @@ def _whole(run: RunFolder, shared: set[tuple[str, str]]) -> Evidence:
     record_ids = pa.array(sorted(here.union(ids)), pa.string())
     mentions: defaultdict[str, list[Row]] = defaultdict(list)
     victims: dict[str, str] = {}
-    found = tables.read_table(run, MENTIONS, where=pc.field("record_id").isin(record_ids))
-    rows = found.append_column("people", people_counted(found)).to_pylist()
+    table = tables.read_table(run, MENTIONS, where=pc.field("record_id").isin(record_ids))
+    rows = table.append_column("people", people_counted(table)).to_pylist()
     for row in rows:
         evidence_id, record_id = _evidence_key(row, calls)
         if (evidence_id, record_id) in shared:
@@ -303,10 +308,10 @@ def _records(run: RunFolder, table: Table, by: str, ids: list[str]) -> dict[Reco
 def _linking(run: RunFolder, groups: Iterable[list[Row]]) -> frozenset[str]:
     ids = pa.array(sorted({row["entity_id"] for rows in groups for row in rows}), pa.string())
     where = pc.field("entity_id").isin(ids)
-    found = tables.read_table(run, ENTITIES, ["entity_id", "status", "facts"], where)
-    known = have_facts(found["facts"], (*KNOWN_LEGITIMATE, EARLIER_VERSION))
-    left_out = pc.and_(known, pc.equal(found["status"], Status.SUPPRESSED))
-    return frozenset(found["entity_id"].filter(pc.invert(left_out)).to_pylist())
+    entities = tables.read_table(run, ENTITIES, ["entity_id", "status", "facts"], where)
+    known = have_facts(entities["facts"], (*KNOWN_LEGITIMATE, EARLIER_VERSION))
+    left_out = pc.and_(known, pc.equal(entities["status"], Status.SUPPRESSED))
+    return frozenset(entities["entity_id"].filter(pc.invert(left_out)).to_pylist())
 
 
 def evidence_rows(parts: Iterable[EvidenceRecord]) -> Iterator[Row]:
@@ -334,23 +339,23 @@ def link_doubts(link: Row, parts: Sequence[EvidenceRecord]) -> list[Fact]:
     """Lists what would have to be wrong for a link to be wrong, the least first."""
     counted = [part for part in parts if part.counted]
     people = sum(part.people for part in counted)
-    found: list[Fact] = []
+    doubts: list[Fact] = []
     if people == 1:
-        found.append(fact("one_reporter", counted[0].record))
+        doubts.append(fact("one_reporter", counted[0].record))
     elif counted:
-        found.append(fact("all_reporters", people))
+        doubts.append(fact("all_reporters", people))
     if len(link["orgs"]) == 1:
-        found.append(fact("one_organisation", link["orgs"][0]))
+        doubts.append(fact("one_organisation", link["orgs"][0]))
     if parts and all(part.k > 2 for part in parts):
-        found.append(fact("never_alone", min(part.k for part in parts)))
+        doubts.append(fact("never_alone", min(part.k for part in parts)))
     if link["strength"] == Strength.SOFT:
-        found.append(fact("soft_end"))
-    found += _unsure_readings(counted)
+        doubts.append(fact("soft_end"))
+    doubts += _unsure_readings(counted)
     gap = _longest_gap([part.observed_at for part in parts])
     phones = [end for end in _ends(link) if end.startswith(PHONE_PREFIX)]
     if phones and gap >= REASSIGNED_DAYS:
-        found.append(fact("long_silence", gap, " or ".join(phones)))
-    return found
+        doubts.append(fact("long_silence", gap, " or ".join(phones)))
+    return doubts
 
 
 def _unsure_readings(parts: Sequence[EvidenceRecord]) -> Iterator[Fact]:
@@ -382,20 +387,20 @@ def entity_doubts(entity: Row, accepted: Sequence[Row]) -> list[Fact]:
         entity: a row of entities/ with its `roles` and its row of members/ as `member`.
         accepted: its accepted links.
     """
-    found: list[Fact] = []
+    doubts: list[Fact] = []
     member = entity["member"]
     if member is None:
-        return found
+        return doubts
     if entity["kind"] == EntityKind.PHONE and Role.CALLER_ID in entity["roles"]:
-        found.append(fact("caller_id_too"))
+        doubts.append(fact("caller_id_too"))
     if entity["complaints"] + entity["calls"] == 1:
-        found.append(fact("one_record"))
+        doubts.append(fact("one_record"))
     if len(accepted) == 1:
-        (other,) = set(_ends(accepted[0])) - {entity["entity_id"]}
-        found.append(fact("one_link", other))
+        (neighbour,) = set(_ends(accepted[0])) - {entity["entity_id"]}
+        doubts.append(fact("one_link", neighbour))
     if member["bridge"]:
-        found.append(fact("bridge"))
-    return found
+        doubts.append(fact("bridge"))
+    return doubts
 
 
 def strongest_path(links: Iterable[Row], a: str, b: str) -> list[Row]:
@@ -484,18 +489,18 @@ def read_records(
     one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
     Mentions of `scripts` are read along; `count` is given all with the place of each one's member.
     """
-    found, known = _Read(len(ids), per_org), IdIndex(ids)
+    records, known = _Read(len(ids), per_org), IdIndex(ids)
     asked = IdIndex(pa.array(scripts, pa.string()))
     wordings: list[pa.Table] = []
     for batch in tables.read_in_key_order(run, MENTIONS, _READ, coded=_CODED):
         new = changes(batch["entity_id"])
-        of, distinct = np.cumsum(new) - 1, batch["entity_id"].filter(pa.array(new))
-        at = known.places(distinct)[of]
-        found.add(batch, at)
-        count(batch, at)
+        entity_of, distinct = np.cumsum(new) - 1, batch["entity_id"].filter(pa.array(new))
+        member_of = known.places(distinct)[entity_of]
+        records.add(batch, member_of)
+        count(batch, member_of)
         if len(asked) and ((script := asked.places(distinct)) >= 0).any():
-            wordings.append(decoded(batch.filter(pa.array(script[of] >= 0))))
-    return found.records(with_words(wordings))
+            wordings.append(decoded(batch.filter(pa.array(script[entity_of] >= 0))))
+    return records.records(with_words(wordings))
 
 
 class _Read:
@@ -512,60 +517,62 @@ class _Read:
         self._samples, self._samples_of = list[pa.Table](), [np.empty(0, np.int64)]
         self._open, self._open_at = none, -1
 
-    def add(self, rows: pa.Table, at: IntArray) -> None:
+    def add(self, rows: pa.Table, member_of: IntArray) -> None:
         """Adds rows with the place of the member of each, -1 for none."""
-        here, at = np.flatnonzero(at >= 0), at[at >= 0]
+        here, member_of = np.flatnonzero(member_of >= 0), member_of[member_of >= 0]
         if not len(here):
             return
         keys = rows.select(_KEYS)
         keys = keys if len(here) == rows.num_rows else keys.take(pa.array(here))
-        self._count(keys, at)
+        self._count(keys, member_of)
         if not self._per_org:
             return
         if not self._samples:
             self._open = rows.slice(0, 0)
-        more = int(np.append(at != self._open_at, True).argmax())
+        more = int(np.append(member_of != self._open_at, True).argmax())
         if more:
             begun = pa.concat_tables([self._open, rows.take(pa.array(here[:more]))])
             self._open = self._open.slice(0, 0)
             every = np.arange(begun.num_rows)
             self._sample(begun, begun.select(_KEYS), every, np.full(len(every), self._open_at))
         if more < len(here):
-            self._sample(rows, keys.slice(more), here[more:], at[more:])
+            self._sample(rows, keys.slice(more), here[more:], member_of[more:])
 
-    def _count(self, rows: pa.Table, at: IntArray) -> None:
+    def _count(self, rows: pa.Table, member_of: IntArray) -> None:
         people = np.asarray(people_counted(rows))
         day = np.asarray(rows["observed_at"].cast(pa.int64())) // (SECONDS_A_DAY * 1_000_000)
         role = rows["role"].combine_chunks().dictionary_encode()
         numbers = [
-            self._roles.setdefault(one, len(self._roles)) for one in role.dictionary.to_pylist()
+            self._roles.setdefault(name, len(self._roles)) for name in role.dictionary.to_pylist()
         ]
-        self._days.add(at, day, people)
-        self._roles_of.add(at, np.array(numbers, np.int64)[role.indices.to_numpy()], people)
+        self._days.add(member_of, day, people)
+        self._roles_of.add(member_of, np.array(numbers, np.int64)[role.indices.to_numpy()], people)
 
-    def _sample(self, rows: pa.Table, keys: pa.Table, here: IntArray, at: IntArray) -> None:
+    def _sample(self, rows: pa.Table, keys: pa.Table, here: IntArray, member_of: IntArray) -> None:
         """Samples the rows that are `here`, which have these keys and members."""
-        new_group = group_changes(at) | changes(keys["source_org"])
+        new_group = group_changes(member_of) | changes(keys["source_org"])
         new_record = new_group | changes(keys["record_kind"]) | changes(keys["record_id"])
         starts = np.flatnonzero(new_record)
         self._naming.append(decoded(keys.select(RECORD).take(pa.array(starts))))
-        self._naming_rows.append(at[starts])
+        self._naming_rows.append(member_of[starts])
         in_narrative = np.asarray(pc.fill_null(pc.equal(keys["field"], NARRATIVE), False), np.int64)
         score = (in_narrative << 62) + np.asarray(keys["observed_at"].cast(pa.int64()))
         best = np.maximum.reduceat(score, starts)
-        lengths = np.diff(np.append(starts, len(at)))
-        places = np.where(score == np.repeat(best, lengths), np.arange(len(at)), len(at))
+        lengths = np.diff(np.append(starts, len(member_of)))
+        places = np.where(
+            score == np.repeat(best, lengths), np.arange(len(member_of)), len(member_of)
+        )
         group = np.cumsum(new_group)[starts] - 1
         many = np.flatnonzero((np.bincount(group) > self._per_org)[group])
         order = many[np.lexsort((-best[many], group[many]))]
         sampled = np.ones(len(starts), np.bool_)
         sampled[order] = first_of_groups(group[order], int(group[-1]) + 1, self._per_org)
         chosen = np.sort(np.minimum.reduceat(places, starts)[sampled])
-        sample, of = rows.take(pa.array(here[chosen])), at[chosen]
-        whole = int((of == of[-1]).argmax())
+        sample, sample_of = rows.take(pa.array(here[chosen])), member_of[chosen]
+        whole = int((sample_of == sample_of[-1]).argmax())
         self._samples += [self._open, sample.slice(0, whole)]
-        self._samples_of += [np.full(self._open.num_rows, self._open_at), of[:whole]]
-        self._open, self._open_at = sample.slice(whole), int(of[-1])
+        self._samples_of += [np.full(self._open.num_rows, self._open_at), sample_of[:whole]]
+        self._open, self._open_at = sample.slice(whole), int(sample_of[-1])
 
     def records(self, wordings: pa.Table) -> Records:
         """Returns all that was read."""
@@ -575,17 +582,17 @@ class _Read:
         of_days: dict[str, Column] = {"day": Whole(steps), "count": Whole(count)}
         days = Lists(group_offsets(member, self._members), of_days)
         ordered = sorted(self._roles)
-        rank = np.array([ordered.index(one) for one in self._roles], np.int64)
+        rank = np.array([ordered.index(name) for name in self._roles], np.int64)
         member, role, count = self._roles_of.sums(rank)
         texts = Texts(pa.array(ordered, pa.string()), role + 1)
         of_roles: dict[str, Column] = {"role": texts, "count": Whole(count)}
-        at = np.concatenate([*self._samples_of, np.full(self._open.num_rows, self._open_at)])
-        order = np.argsort(at, kind="stable")
+        sample_of = np.concatenate([*self._samples_of, np.full(self._open.num_rows, self._open_at)])
+        order = np.argsort(sample_of, kind="stable")
         return Records(
             days,
             Lists(group_offsets(member, self._members), of_roles),
             pa.concat_tables([*self._samples, self._open]).combine_chunks().take(order),
-            at[order],
+            sample_of[order],
             pa.concat_tables(self._naming),
             np.concatenate(self._naming_rows),
             wordings,
@@ -599,9 +606,9 @@ class _Counts:
         none = np.empty(0, np.int64)
         self._parts = [(none, none)]
 
-    def add(self, one: IntArray, other: IntArray, counts: IntArray) -> None:
+    def add(self, member: IntArray, value: IntArray, counts: IntArray) -> None:
         """Adds counts of pairs."""
-        self._parts.append(_summed((one << 32) + other, counts))
+        self._parts.append(_summed((member << 32) + value, counts))
 
     def sums(self, rank: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
         """Returns the pairs in order, and the sum of each; `rank` orders the second numbers."""
@@ -632,7 +639,10 @@ def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> di
         values: of the members.
     """
     coded = raw.combine_chunks().dictionary_encode()
-    texts, at = coded.dictionary, pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()
+    texts, positions = (
+        coded.dictionary,
+        pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy(),
+    )
     offsets, letters = string_buffers(pc.fill_null(texts, ""))
     signs = string_array(offsets, np.where(_IS_DIGIT[letters], np.uint8(ord("#")), letters))
     odd = np.append(0, np.cumsum(~_OF_A_NUMBER[letters]))
@@ -642,17 +652,17 @@ def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> di
     _, own = _number_in(values, np.ones(len(values), np.bool_))
     powers = 10 ** np.arange(19)
     size = np.searchsorted(powers, written, "right")
-    size_of, number = (np.append(one, 0)[at] for one in (size, written))
+    size_of, number = (np.append(column, 0)[positions] for column in (size, written))
     follows = (size_of >= _LEAST_DIGITS) & (own[members] % powers[size_of] == number)
-    same = pc.fill_null(pc.index_in(values, texts), -1).to_numpy()[members] == at
+    same = pc.fill_null(pc.index_in(values, texts), -1).to_numpy()[members] == positions
     shown = pa.concat_arrays([signs, pa.array(["="])])
-    codes = np.where(same, len(signs) + 1, np.where(follows, at + 1, 0))
+    codes = np.where(same, len(signs) + 1, np.where(follows, positions + 1, 0))
     dressed, plain = Texts.of(shown), Texts.of(texts)
-    placed = same | follows | (at == len(texts))
+    placed = same | follows | (positions == len(texts))
     return {
-        "raw": Texts(plain.values, np.where(placed, 0, at + 1)),
+        "raw": Texts(plain.values, np.where(placed, 0, positions + 1)),
         "signs": Texts(dressed.values, np.append(0, dressed.codes)[codes]),
-        "zeros": Whole(np.where(follows & ~same, np.append(count - size, 0)[at], 0)),
+        "zeros": Whole(np.where(follows & ~same, np.append(count - size, 0)[positions], 0)),
     }
 
 

@@ -72,7 +72,7 @@ def partition_run(
     `before` are the node positions of an earlier run; a part has those of its members.
     """
     clusters = _GroupOf(
-        pa.array([one for group in groups for one in group], pa.string()),
+        pa.array([cluster_id for group in groups for cluster_id in group], pa.string()),
         np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
     )
     cut = _Cut(
@@ -171,25 +171,25 @@ class _GroupsOf:
         """Returns the rows of a batch whose id is wanted, once for each group."""
         places = self._known.places(batch[column])
         rows = np.flatnonzero(places >= 0)
-        of = places[rows]
-        counts = self.starts[of + 1] - self.starts[of]
+        id_places = places[rows]
+        counts = self.starts[id_places + 1] - self.starts[id_places]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        groups = self.wanted_by[np.repeat(self.starts[of], counts) + within]
+        groups = self.wanted_by[np.repeat(self.starts[id_places], counts) + within]
         return batch.take(pa.array(np.repeat(rows, counts))), groups
 
     def wanted(self, column: pa.Array, groups: Groups) -> NDArray[np.bool_]:
         """Returns whether each id is wanted by the group beside it."""
         size = int(self.wanted_by.max(initial=0)) + 2
-        of = np.repeat(np.arange(len(self.ids)), np.diff(self.starts))
+        id_places = np.repeat(np.arange(len(self.ids)), np.diff(self.starts))
         places = self._known.places(column)
-        return np.isin(places * size + groups, of * size + self.wanted_by) & (groups >= 0)
+        return np.isin(places * size + groups, id_places * size + self.wanted_by) & (groups >= 0)
 
 
 def _pairs(ids: pa.Array, groups: Groups) -> pa.Table:
     """Returns ids with the groups that want them, each once."""
     kept = groups >= 0
-    found = pa.table([ids.filter(pa.array(kept)), groups[kept]], schema=_PAIR)
-    return found.group_by(_PAIR.names).aggregate([])
+    pairs = pa.table([ids.filter(pa.array(kept)), groups[kept]], schema=_PAIR)
+    return pairs.group_by(_PAIR.names).aggregate([])
 
 
 def _by(run: RunFolder, table: Table, column: str, ids: _GroupOf) -> Iterator[GroupedRows]:
@@ -211,8 +211,8 @@ class _Suppliers:
         self.scripts = ids.filter(pc.and_(script, pa.array(groups >= 0))).unique()
         own = rows.filter(pa.array(groups >= 0))
         drawn = _firsts(own, "cluster_id", "entity_id", DRAWN_SUPPLIERS)
-        at = clusters.groups(drawn["cluster_id"].combine_chunks())
-        self.drawn = _GroupsOf.of([_pairs(drawn["entity_id"].combine_chunks(), at)])
+        drawn_groups = clusters.groups(drawn["cluster_id"].combine_chunks())
+        self.drawn = _GroupsOf.of([_pairs(drawn["entity_id"].combine_chunks(), drawn_groups)])
         self._first = _firsts(rows, "entity_id", "cluster_id", OTHERS_LIMIT + 1)
 
     def parts(self, run: RunFolder) -> Iterator[GroupedRows]:
@@ -231,13 +231,13 @@ class _Suppliers:
             yield whole, np.where(mine, -1, groups)
 
 
-def _firsts(rows: pa.Table, of: str, then: str, limit: int) -> pa.Table:
-    """Returns the first `limit` rows of each `of`, by most records, then by `then`."""
-    order = [(of, "ascending"), ("records", "descending"), (then, "ascending")]
+def _firsts(rows: pa.Table, group_column: str, then: str, limit: int) -> pa.Table:
+    """Returns the first `limit` rows of each `group_column`, by most records, then by `then`."""
+    order = [(group_column, "ascending"), ("records", "descending"), (then, "ascending")]
     rows = rows.sort_by(order).combine_chunks()
     if not rows.num_rows:
         return rows
-    places = rows[of].combine_chunks().dictionary_encode().indices.to_numpy()
+    places = rows[group_column].combine_chunks().dictionary_encode().indices.to_numpy()
     starts = np.searchsorted(places, np.arange(places[-1] + 1))
     return rows.filter(pa.array(np.arange(len(places)) - starts[places] < limit))
 
@@ -260,15 +260,15 @@ class _Links:
             a, b = batch["entity_a"], batch["entity_b"]
             of_a, of_b = self._members.groups(a), self._members.groups(b)
             hard = pc.equal(batch["strength"], Strength.HARD).to_numpy(zero_copy_only=False)
-            one = (of_a >= 0) & (hard | (of_a == of_b) | self._drawn.wanted(b, of_a))
-            other = (of_b >= 0) & (of_a != of_b) & (hard | self._drawn.wanted(a, of_b))
-            at = np.concatenate([np.flatnonzero(one), np.flatnonzero(other)])
-            groups = np.concatenate([of_a[one], of_b[other]])
-            order = np.argsort(at, kind="stable")
-            yield batch.take(pa.array(at[order])), groups[order]
+            by_a = (of_a >= 0) & (hard | (of_a == of_b) | self._drawn.wanted(b, of_a))
+            by_b = (of_b >= 0) & (of_a != of_b) & (hard | self._drawn.wanted(a, of_b))
+            positions = np.concatenate([np.flatnonzero(by_a), np.flatnonzero(by_b)])
+            groups = np.concatenate([of_a[by_a], of_b[by_b]])
+            order = np.argsort(positions, kind="stable")
+            yield batch.take(pa.array(positions[order])), groups[order]
             for ends, of_ends, mine in (
-                (b, of_b, np.where(one, of_a, -1)),
-                (a, of_a, np.where(other, of_b, -1)),
+                (b, of_b, np.where(by_a, of_a, -1)),
+                (a, of_a, np.where(by_b, of_b, -1)),
             ):
                 out = np.flatnonzero((mine >= 0) & (of_ends != mine))
                 known = self._known.places(ends.take(pa.array(out)))
@@ -310,7 +310,7 @@ def _complaints(run: RunFolder, naming: _GroupsOf) -> Iterator[GroupedRows]:
 def _carriers(run: RunFolder, members: _GroupOf) -> Iterator[GroupedRows]:
     """Yields the carriers that handed over calls of members' numbers, each once."""
     phones = members.ids.filter(pc.starts_with(members.ids, PHONE_PREFIX))
-    numbers = [without_epoch(one).removeprefix(PHONE_PREFIX) for one in phones.to_pylist()]
+    numbers = [without_epoch(phone).removeprefix(PHONE_PREFIX) for phone in phones.to_pylist()]
     wanted = _GroupsOf.of([_pairs(pa.array(numbers, pa.string()), members.groups(phones))])
     pairs = pa.schema([CALLS.schema.field(name) for name in _CARRIED]).empty_table()
     carried = pc.field("carrier").is_valid()
@@ -342,7 +342,9 @@ class NodePositions:
             if entity_id in self.of_entity:
                 cluster_id, place = self.of_entity[entity_id]
                 pictures[cluster_id][entity_id] = place
-        return min(pictures.items(), key=lambda one: (-len(one[1]), one[0]), default=("", {}))[1]
+        return min(
+            pictures.items(), key=lambda picture: (-len(picture[1]), picture[0]), default=("", {})
+        )[1]
 
 
 def positions_dataset(path: str) -> ds.Dataset | None:

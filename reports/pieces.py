@@ -182,10 +182,11 @@ class Job:
         value = {
             "clusters": self.clusters[clusters],
             "facts": [
-                _put_facts(self.facts.get(one, {}), words) for one in self.clusters[clusters]
+                _put_facts(self.facts.get(cluster_id, {}), words)
+                for cluster_id in self.clusters[clusters]
             ],
             "words": [pieces for _, pieces in words.values()],
-            "tables": {name: one.put(clusters, numbers) for name, one in self.tables.items()},
+            "tables": {name: table.put(clusters, numbers) for name, table in self.tables.items()},
         }
         return encode_piece(name, value, numbers)
 
@@ -203,22 +204,28 @@ def gather_job(
     """
     ids = pa.array(clusters, pa.string())
     here = pc.field("cluster_id").isin(ids)
-    every, of = read_members(source, here, ids)
+    every, cluster_of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here & context.suppliers, ids)
     more = ("facts",) if context.redact else ()
     links = link_tables(
-        source, every, of, suppliers.drawn, (*_OF_INSIDE, *more), (*_OF_NEAR, *more), _OF_SOFT
+        source,
+        every,
+        cluster_of,
+        suppliers.drawn,
+        (*_OF_INSIDE, *more),
+        (*_OF_NEAR, *more),
+        _OF_SOFT,
     )
-    starts = group_offsets(of, len(ids))
+    starts = group_offsets(cluster_of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
     points = figures.layout_clusters(every, starts, links.inside, earlier)
-    kept = np.ones(len(of), bool)
+    kept = np.ones(len(cluster_of), bool)
     if context.redact:
         # A redacted copy leaves members out after the layout, so that the others stay in place.
         kept = disclosure_control.may_leave(every)
     members = every.filter(pa.array(kept)).combine_chunks()
     row_of = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
-    mine = of[kept]
+    mine = cluster_of[kept]
     cut = _Cut(len(ids), group_offsets(mine, len(ids)), row_of, kept, context.redact)
     names = members["entity_id"].combine_chunks()
     scripts = {} if context.redact else suppliers.scripts()
@@ -249,11 +256,11 @@ def gather_job(
         if left_out:
             facts[clusters[place]]["left_out"] = int(left_out)
     positions = positions_table(members, points[kept])
-    first, _ = distinct_rows([naming[one].combine_chunks() for one in (*_KEY, "of")])
+    first, _ = distinct_rows([naming[name].combine_chunks() for name in (*_KEY, "of")])
     once = naming.take(first)
-    found = pa.table([*once.select(_KEY), ids.take(once["of"])], schema=NAMING)
+    pairs = pa.table([*once.select(_KEY), ids.take(once["of"])], schema=NAMING)
     by_orgs = {names[place].as_py(): rows for place, rows in seen.by_place().items()}
-    return Job(list(clusters), facts, tables_of, positions, found, union_only, by_orgs)
+    return Job(list(clusters), facts, tables_of, positions, pairs, union_only, by_orgs)
 
 
 @dataclass(frozen=True)
@@ -274,9 +281,9 @@ class _Cut:
     kept: BoolArray
     redact: bool
 
-    def place(self, rows: IntArray, of: IntArray) -> IntArray:
+    def place(self, rows: IntArray, cluster_of: IntArray) -> IntArray:
         """Returns the places of kept members within their clusters."""
-        return self.row_of[rows] - self.starts[of]
+        return self.row_of[rows] - self.starts[cluster_of]
 
     def reasons(self, rows: pa.Table) -> Texts:
         """Returns reasons, without what analysts wrote where the copy leaves."""
@@ -298,19 +305,19 @@ def _member_columns(
 ) -> dict[str, Column]:
     texts = {
         "id": "entity_id",
-        **{one: one for one in "kind role tier review status region".split()},
+        **{name: name for name in "kind role tier review status region".split()},
         "near": "near_miss_of",
         "line": "line_type",
         "host": "hosted_by",
     }
     whole = "reporters robustness bridge complaints calls".split()
-    found: dict[str, Column] = {
-        name: Texts.of(members[one], ANY_LENGTH) for name, one in texts.items()
+    columns: dict[str, Column] = {
+        name: Texts.of(members[column], ANY_LENGTH) for name, column in texts.items()
     }
-    found |= {name: Whole.of(members[name].cast(pa.int64())) for name in whole}
+    columns |= {name: Whole.of(members[name].cast(pa.int64())) for name in whole}
     reasons = cut.reasons(members)
-    x, y = (np.rint(np.nan_to_num(one * 1e4, nan=_NOWHERE)) for one in points.T)
-    return found | {
+    x, y = (np.rint(np.nan_to_num(axis * 1e4, nan=_NOWHERE)) for axis in points.T)
+    return columns | {
         "orgs": Texts.of_lists(members["orgs"]),
         "first": Times.of(members["first_seen"]),
         "last": Times.of(members["last_seen"]),
@@ -327,12 +334,12 @@ def _member_columns(
 
 def _carriers(source: str, ids: pa.Array, cut: _Cut) -> Texts:
     """Returns up to twelve carriers, an organisation's own text, of each member, as a list."""
-    found = {} if cut.redact else read_carriers(source, ids)
-    rows = pc.index_in(pa.array(list(found), pa.string()), ids).to_numpy(zero_copy_only=False)
-    first = [tuple(one[:12]) for one in found.values()]
-    known = {one: number for number, one in enumerate(sorted({(), *first}), 1)}
+    carriers = {} if cut.redact else read_carriers(source, ids)
+    rows = pc.index_in(pa.array(list(carriers), pa.string()), ids).to_numpy(zero_copy_only=False)
+    first = [tuple(names[:12]) for names in carriers.values()]
+    known = {names: number for number, names in enumerate(sorted({(), *first}), 1)}
     codes = np.ones(len(ids), np.int64)
-    codes[rows.astype(np.int64)] = [known[one] for one in first]
+    codes[rows.astype(np.int64)] = [known[names] for names in first]
     return Texts(pa.array(list(known), pa.list_(pa.string())), codes)
 
 
@@ -343,14 +350,14 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
     both = cut.kept[a] & cut.kept[b]
     if not both.all():
         rows, a, b = rows.filter(pa.array(both)), a[both], b[both]
-    of = rows["of"].to_numpy()
-    first = first_of_groups(of, cut.count, LINK_LIMIT)
+    cluster_of = rows["of"].to_numpy()
+    first = first_of_groups(cluster_of, cut.count, LINK_LIMIT)
     others = ~first
-    ends = {"a": cut.place(a, of), "b": cut.place(b, of)}
+    ends = {"a": cut.place(a, cluster_of), "b": cut.place(b, cluster_of)}
     accepted = np.asarray(rows["accepted"], np.int64)
     shown = rows.filter(pa.array(first)) if others.any() else rows
     ids = shown["record_ids"].combine_chunks()
-    firsts = {name: Whole(one[first]) for name, one in ends.items()}
+    firsts = {name: Whole(places[first]) for name, places in ends.items()}
     columns: dict[str, Column] = {
         **firsts,
         "accepted": Whole(accepted[first]),
@@ -368,16 +375,19 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
         cut_ids = pc.extract_regex(
             named.values, r"(?s)^(?P<org>(?:[^|]*\|)?(?:call\|)?)(?P<id>.*)$"
         )
-        parts = {one: Texts.of(pc.struct_field(cut_ids, one)) for one in ("org", "id")}
+        parts = {part: Texts.of(pc.struct_field(cut_ids, part)) for part in ("org", "id")}
         columns["ids"] = Lists(
             starts.astype(np.int64) - starts[0],
-            {name: Texts(one.values, one.codes[named.codes - 1]) for name, one in parts.items()},
+            {
+                name: Texts(texts.values, texts.codes[named.codes - 1])
+                for name, texts in parts.items()
+            },
         )
-    ties: dict[str, Column] = {name: Whole(one[others]) for name, one in ends.items()}
+    ties: dict[str, Column] = {name: Whole(places[others]) for name, places in ends.items()}
     ties["accepted"] = Whole(accepted[others])
     return {
-        "links": Lists(group_offsets(of[first], cut.count), columns),
-        "ties": Lists(group_offsets(of[others], cut.count), ties),
+        "links": Lists(group_offsets(cluster_of[first], cut.count), columns),
+        "ties": Lists(group_offsets(cluster_of[others], cut.count), ties),
         **_near_rows(links.near, cut),
     }
 
@@ -385,12 +395,12 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
 def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
     """Returns links to other clusters, and how many there are; outside the end there is hidden."""
     rows = near.filter(pa.array(cut.kept[near["row"].to_numpy()]))
-    of = rows["of"].to_numpy()
-    first = first_of_groups(of, cut.count, NEAR_LIMIT)
+    cluster_of = rows["of"].to_numpy()
+    first = first_of_groups(cluster_of, cut.count, NEAR_LIMIT)
     shown = rows.filter(pa.array(first))
     there = shown["there"]
     if cut.redact:
-        hidden = [disclosure_control.hide_other_end(one) for one in there.to_pylist()]
+        hidden = [disclosure_control.hide_other_end(end) for end in there.to_pylist()]
         there = pa.array(hidden, pa.string())
     columns: dict[str, Column] = {
         "a": Whole(cut.place(shown["row"].to_numpy(), shown["of"].to_numpy())),
@@ -400,10 +410,10 @@ def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
         **{name: Whole.of(shown[name]) for name in "complaints calls reporters".split()},
         "reason": cut.reasons(shown),
     }
-    each, total = np.arange(cut.count + 1), np.diff(group_offsets(of, cut.count))
+    each, total = np.arange(cut.count + 1), np.diff(group_offsets(cluster_of, cut.count))
     counts: dict[str, Column] = {"near": Whole(total)}
     return {
-        "near": Lists(group_offsets(of[first], cut.count), columns),
+        "near": Lists(group_offsets(cluster_of[first], cut.count), columns),
         "counts": Lists(each, counts),
     }
 
@@ -412,56 +422,58 @@ def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
 class _Suppliers:
     """Suppliers of clusters, most records first, with the first clusters that each serves.
 
-    `of` has the place of the cluster of each row. Scripts are among them.
+    `cluster_of` has the place of the cluster of each row. Scripts are among them.
     """
 
     table: pa.Table
-    of: IntArray
+    cluster_of: IntArray
     served: Texts
 
     @classmethod
     def read(cls, source: str, here: pc.Expression, ids: pa.Array) -> _Suppliers:
-        found = tables.read_table(source, SUPPLIERS, where=here)
-        of = pc.index_in(found["cluster_id"], ids).to_numpy().astype(np.int64)
+        table = tables.read_table(source, SUPPLIERS, where=here)
+        cluster_of = pc.index_in(table["cluster_id"], ids).to_numpy().astype(np.int64)
         # Rows come by id, which decides among equals.
-        order = np.lexsort((-found["records"].to_numpy(), of))
-        rows, of = found.take(order).combine_chunks(), of[order]
+        order = np.lexsort((-table["records"].to_numpy(), cluster_of))
+        rows, cluster_of = table.take(order).combine_chunks(), cluster_of[order]
         named = rows["entity_id"].combine_chunks().dictionary_encode()
         wanted = pc.field("entity_id").isin(named.dictionary)
         columns = ["entity_id", "cluster_id", "records"]
         every = tables.read_table(source, SUPPLIERS, columns, wanted)
-        at = pc.index_in(every["entity_id"], named.dictionary).to_numpy().astype(np.int64)
-        order = np.lexsort((-every["records"].to_numpy(), at))
-        at = at[order]
-        first = first_of_groups(at, len(named.dictionary), OTHERS_LIMIT + 1)
-        starts = group_offsets(at[first], len(named.dictionary))
+        supplier_of = pc.index_in(every["entity_id"], named.dictionary).to_numpy().astype(np.int64)
+        order = np.lexsort((-every["records"].to_numpy(), supplier_of))
+        supplier_of = supplier_of[order]
+        first = first_of_groups(supplier_of, len(named.dictionary), OTHERS_LIMIT + 1)
+        starts = group_offsets(supplier_of[first], len(named.dictionary))
         serves = every["cluster_id"].combine_chunks().take(order[first])
         lists = pa.ListArray.from_arrays(pa.array(starts, pa.int32()), serves)
-        return cls(rows, of, Texts(lists, named.indices.to_numpy().astype(np.int64) + 1))
+        return cls(rows, cluster_of, Texts(lists, named.indices.to_numpy().astype(np.int64) + 1))
 
     @property
     def drawn(self) -> pa.Array:
         """Returns the ids of those whose links are drawn."""
-        first = first_of_groups(self.of, int(self.of.max(initial=-1)) + 1, DRAWN_SUPPLIERS)
+        first = first_of_groups(
+            self.cluster_of, int(self.cluster_of.max(initial=-1)) + 1, DRAWN_SUPPLIERS
+        )
         return self.table["entity_id"].filter(pa.array(first)).combine_chunks().unique()
 
     def scripts(self) -> Mapping[str, list[Json]]:
         """Returns the rows of those that are scripts, by cluster."""
-        found: defaultdict[str, list[Json]] = defaultdict(list)
+        scripts: defaultdict[str, list[Json]] = defaultdict(list)
         chosen = self.table.filter(pc.equal(self.table["kind"], EntityKind.SCRIPT))
         for row in tables.to_dicts(chosen):
-            found[row["cluster_id"]].append(row)
-        return found
+            scripts[row["cluster_id"]].append(row)
+        return scripts
 
     def rows(self, soft: pa.Table, cut: _Cut) -> Lists:
         """Returns the first of each cluster, of the most used ones also the links to members."""
         plain = np.asarray(pc.not_equal(self.table["kind"], EntityKind.SCRIPT), np.bool_)
-        drawn = first_of_groups(self.of, cut.count, DRAWN_SUPPLIERS)
-        at, of = np.flatnonzero(plain), self.of[plain]
-        first = first_of_groups(of, cut.count, SUPPLIER_LIMIT)
-        chosen = at[first]
-        table, mine = self.table.take(chosen), self.of[chosen]
-        more = np.bincount(of[~first], minlength=cut.count)
+        drawn = first_of_groups(self.cluster_of, cut.count, DRAWN_SUPPLIERS)
+        positions, cluster_of = np.flatnonzero(plain), self.cluster_of[plain]
+        first = first_of_groups(cluster_of, cut.count, SUPPLIER_LIMIT)
+        chosen = positions[first]
+        table, mine = self.table.take(chosen), self.cluster_of[chosen]
+        more = np.bincount(cluster_of[~first], minlength=cut.count)
         starts = group_offsets(mine, cut.count)
         last = np.zeros(len(chosen), np.int64)
         last[starts[1:][np.diff(starts) > 0] - 1] = more[np.diff(starts) > 0]
@@ -503,16 +515,18 @@ def _soft_pairs(soft: pa.Table, cut: _Cut) -> _SoftPairs:
     rows = soft.filter(pa.array(cut.kept[soft["row"].to_numpy()]))
     first = first_of_groups(rows["of"].to_numpy(), cut.count, SOFT_LIMIT)
     rows = rows.filter(pa.array(first))
-    of = rows["of"].to_numpy()
+    cluster_of = rows["of"].to_numpy()
     ids = rows["there"].combine_chunks().unique()
-    places = cut.place(rows["row"].to_numpy(), of)
-    return _SoftPairs(ids, _keys(rows["there"], of, ids), places, rows["records"].to_numpy())
+    places = cut.place(rows["row"].to_numpy(), cluster_of)
+    return _SoftPairs(
+        ids, _keys(rows["there"], cluster_of, ids), places, rows["records"].to_numpy()
+    )
 
 
-def _keys(names: pa.ChunkedArray, of: IntArray, ids: pa.Array) -> IntArray:
+def _keys(names: pa.ChunkedArray, cluster_of: IntArray, ids: pa.Array) -> IntArray:
     """Returns a number for each pair of a supplier and a cluster, -1 for one not in `ids`."""
-    at = pc.fill_null(pc.index_in(names, ids), -1).to_numpy().astype(np.int64)
-    return np.where(at >= 0, of * max(len(ids), 1) + at, -1)
+    places = pc.fill_null(pc.index_in(names, ids), -1).to_numpy().astype(np.int64)
+    return np.where(places >= 0, cluster_of * max(len(ids), 1) + places, -1)
 
 
 def _reading_rows(
@@ -520,12 +534,12 @@ def _reading_rows(
 ) -> Lists:
     """Returns the sample of records, and the words around each where the run keeps them."""
     rows = read.sample
-    of = np.searchsorted(cut.starts, read.rows, "right") - 1
+    cluster_of = np.searchsorted(cut.starts, read.rows, "right") - 1
     columns: dict[str, Column] = raw_columns(rows["raw"], read.rows, values) | {
-        "a": Whole(read.rows - cut.starts[of]),
+        "a": Whole(read.rows - cut.starts[cluster_of]),
         **{
-            name: Texts.of(rows[one])
-            for name, one in {
+            name: Texts.of(rows[column])
+            for name, column in {
                 "org": "source_org",
                 "kind": "record_kind",
                 "id": "record_id",
@@ -540,7 +554,7 @@ def _reading_rows(
     if context.narratives and rows.num_rows:
         before, after = quoted_around(rows, partial(tables.kept_narratives, source))
         columns |= {"before": Texts.of(before), "after": Texts.of(after)}
-    return Lists(group_offsets(of, cut.count), columns)
+    return Lists(group_offsets(cluster_of, cut.count), columns)
 
 
 def _cluster_rows(
@@ -548,8 +562,8 @@ def _cluster_rows(
 ) -> dict[str, Lists]:
     """Returns what the priority of each cluster is made of, and its weakest bridges."""
     columns = ["cluster_id", "priority_parts", "weakest_bridges"]
-    found = tables.read_table(source, CLUSTERS, columns, here)
-    rows = found.take(pc.index_in(ids, found["cluster_id"].combine_chunks()))
+    table = tables.read_table(source, CLUSTERS, columns, here)
+    rows = table.take(pc.index_in(ids, table["cluster_id"].combine_chunks()))
     starts, parts = list_items(rows["priority_parts"])
     priority: dict[str, Column] = {
         "part": Texts.of(pc.struct_field(parts, "part")),
@@ -558,11 +572,11 @@ def _cluster_rows(
             for name in ("value", "weight", "points")
         },
     }
-    at, bridges = list_items(rows["weakest_bridges"])
+    bounds, bridges = list_items(rows["weakest_bridges"])
     ends = [pc.struct_field(bridges, name) for name in ("entity_a", "entity_b")]
     if cut.redact:
         both = np.asarray(pc.and_(*(pc.is_in(end, names) for end in ends)), np.bool_)
-        at = np.append(0, np.cumsum(both))[at]
+        bounds = np.append(0, np.cumsum(both))[bounds]
         bridges = bridges.filter(pa.array(both))
         ends = [end.filter(pa.array(both)) for end in ends]
     weak: dict[str, Column] = {
@@ -571,14 +585,14 @@ def _cluster_rows(
         "weight": Whole.of(pc.struct_field(bridges, "weight"), 1_000),
         "side": Whole.of(pc.struct_field(bridges, "smaller_side")),
     }
-    return {"parts": Lists(starts, priority), "bridges": Lists(at, weak)}
+    return {"parts": Lists(starts, priority), "bridges": Lists(bounds, weak)}
 
 
 def _facts(
     source: str, here: pc.Expression, members: pa.Table, context: PartContext
 ) -> defaultdict[str, Json]:
     """Returns what few clusters have, or one of each: lineage, weak cuts, partners."""
-    found: defaultdict[str, Json] = defaultdict(dict)
+    by_cluster: defaultdict[str, Json] = defaultdict(dict)
     redact = context.redact
     kept = set()
     if redact:
@@ -591,16 +605,16 @@ def _facts(
             name: [each for each in row[name] or [] if not redact or each in kept]
             for name in ("weakest_side", "thin_side")
         }
-        found[row["cluster_id"]]["cut"] = named(row, "flags weakest_cut") | sides
+        by_cluster[row["cluster_id"]]["cut"] = named(row, "flags weakest_cut") | sides
     changes = "event from_ids to_ids members_new members_gone on_one_reporter"
     for row in tables.to_dicts(tables.read_table(source, LINEAGE, where=here)):
-        facts = found[row["cluster_id"]]
+        facts = by_cluster[row["cluster_id"]]
         facts.setdefault("lineage", []).append(picked(row, changes))
         if row["rests_on"] and not redact:
             facts.setdefault("rests_on", []).extend(row["rests_on"])
     for cluster_id in context.joint.parts if context.joint else ():
-        found[cluster_id]["joint"] = _joint(context.joint, cluster_id)
-    return found
+        by_cluster[cluster_id]["joint"] = _joint(context.joint, cluster_id)
+    return by_cluster
 
 
 def _put_facts(facts: Json, words: Words) -> Json:
@@ -611,17 +625,17 @@ def _put_facts(facts: Json, words: Words) -> Json:
 
     scripts = [
         {
-            "entity_id": one.entity_id,
-            "records": one.records,
-            "clusters": one.clusters,
-            "more": one.more,
-            "template": put(one, one.template, ((one.template, False),)),
+            "entity_id": script.entity_id,
+            "records": script.records,
+            "clusters": script.clusters,
+            "more": script.more,
+            "template": put(script, script.template, ((script.template, False),)),
             "variants": [
-                [put(one, variant.wording, variant.pieces), variant.records]
-                for variant in one.variants
+                [put(script, variant.wording, variant.pieces), variant.records]
+                for variant in script.variants
             ],
         }
-        for one in facts.get("scripts", [])
+        for script in facts.get("scripts", [])
     ]
     return facts | ({"scripts": scripts} if scripts else {})
 
@@ -662,11 +676,11 @@ def search_index(
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], kept)
     ids = pa.array(cluster_ids, pa.string())
     none = (_SEARCHED.empty_table(), 0)
-    found = none if naming is None else _record_clusters(run, naming, ids, scratch)
+    searched = none if naming is None else _record_clusters(run, naming, ids, scratch)
     return {
         "ids": _plain(members["entity_id"], ID_LIMIT),
         "clusters": pc.index_in(members["cluster_id"], ids).to_pylist(),
-    } | _search_columns(*found)
+    } | _search_columns(*searched)
 
 
 def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
@@ -674,7 +688,7 @@ def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
     offsets, signs = string_buffers(column.combine_chunks())
     if np.diff(offsets).max(initial=0) <= limit and ((signs >= 32) & (signs < 127)).all():
         return list(column.to_pylist())
-    return [text.plain(one, limit) for one in column.to_pylist()]
+    return [text.plain(value, limit) for value in column.to_pylist()]
 
 
 def _search_columns(shown: pa.Table, total: int) -> dict[str, object]:
@@ -697,8 +711,8 @@ def _record_clusters(
     """
     with TemporaryFile(dir=scratch) as file:
         rows = ExternalSorter(_FOUND, file)
-        at = pc.index_in(naming["cluster_id"], ids)
-        known = pa.table([*(naming[name] for name in _KEY), at], schema=_SEARCHED)
+        clusters = pc.index_in(naming["cluster_id"], ids)
+        known = pa.table([*(naming[name] for name in _KEY), clusters], schema=_SEARCHED)
         for batch in known.to_batches():
             rows.add(batch)
         for batch in tables.table_batches(run, COMPLAINTS, ["source_org", "complaint_id"]):

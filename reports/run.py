@@ -214,7 +214,7 @@ class Run(os.PathLike[str]):
     def check_all(self) -> None:
         """Compares the files of all tables and the private ones; errors as `check`."""
         check_tables(self.folder, self.manifest, BUILT_ON)
-        self._checked.update(one.name for one in BUILT_ON)
+        self._checked.update(table.name for table in BUILT_ON)
 
     @cached_property
     def _checked(self) -> set[str]:
@@ -257,18 +257,18 @@ class Run(os.PathLike[str]):
             ValueError: if `where` is not about the columns of the table.
             FileNotFoundError: if the run is a snapshot of a stream, and keeps no such table.
         """
-        found = _contract(table)
-        names = _checked_columns(found, columns)
-        return tables.read_table(self, found, names, _checked_filter(found, where))
+        contract = _contract(table)
+        names = _checked_columns(contract, columns)
+        return tables.read_table(self, contract, names, _checked_filter(contract, where))
 
     def batches(
         self, table: str | Table, columns: Sequence[str], where: pc.Expression | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Reads a table that may not fit in memory, in batches; arguments and errors as `table`."""
-        found = _contract(table)
-        names = _checked_columns(found, columns)
-        names = found.schema.names if names is None else names
-        return tables.table_batches(self, found, names, _checked_filter(found, where))
+        contract = _contract(table)
+        names = _checked_columns(contract, columns)
+        names = contract.schema.names if names is None else names
+        return tables.table_batches(self, contract, names, _checked_filter(contract, where))
 
     def frame(self, table: str | Table) -> Any:
         """Reads a table as a pandas DataFrame; errors as `table`.
@@ -303,7 +303,11 @@ class Run(os.PathLike[str]):
         """
         if not isinstance(cluster_id, str):
             raise TypeError(f"give the id of a cluster as text, not {type(cluster_id).__name__}")
-        members = [one for one, of in self.graph.nodes(data="cluster") if of == cluster_id]
+        members = [
+            entity_id
+            for entity_id, cluster in self.graph.nodes(data="cluster")
+            if cluster == cluster_id
+        ]
         if not members:
             raise KeyError(
                 f"{self.folder} has no cluster {_quoted(cluster_id)}{self._hint(cluster_id)}"
@@ -322,11 +326,11 @@ class Run(os.PathLike[str]):
         """
         from reports.explain import QUERY_LIMIT, explanation_lines, find_entity
 
-        for given in (entity,) if other is None else (entity, other):
-            if not isinstance(given, str):
-                raise TypeError(f"give an identifier as text, not {type(given).__name__}")
-            if not given.strip() or len(given) > QUERY_LIMIT:
-                raise ValueError(f"give an identifier, not a text of {len(given):,} characters")
+        for text in (entity,) if other is None else (entity, other):
+            if not isinstance(text, str):
+                raise TypeError(f"give an identifier as text, not {type(text).__name__}")
+            if not text.strip() or len(text) > QUERY_LIMIT:
+                raise ValueError(f"give an identifier, not a text of {len(text):,} characters")
         a = find_entity(self, entity)
         b = find_entity(self, other) if other is not None else None
         if a == b:
@@ -339,10 +343,10 @@ class Run(os.PathLike[str]):
     def __repr__(self) -> str:
         return f"<Run {self.run_id} in {self.folder}{'' if self.is_signed else ', unsigned'}>"
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Run):
+    def __eq__(self, value: object) -> bool:
+        if not isinstance(value, Run):
             return NotImplemented
-        return self._identity() == other._identity()
+        return self._identity() == value._identity()
 
     def __hash__(self) -> int:
         return hash(self._identity())
@@ -357,8 +361,12 @@ class Run(os.PathLike[str]):
         """Returns what may have been meant by the id of no cluster."""
         known = set(self.table(CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist())
         if cluster_id in self.graph:
-            of = self.graph.nodes[cluster_id].get("cluster")
-            return f": it is an identifier, of cluster {of!r}" if of else ": it is an identifier"
+            cluster = self.graph.nodes[cluster_id].get("cluster")
+            return (
+                f": it is an identifier, of cluster {cluster!r}"
+                if cluster
+                else ": it is an identifier"
+            )
         near = get_close_matches(cluster_id, known, n=1) if len(known) < MANY_CLUSTERS else []
         if near:
             return f"; did you mean {near[0]!r}?"
@@ -428,17 +436,17 @@ def _private_narratives(run: Run, key: PrivateKey | None, ids: pa.Array) -> Iter
 
 
 def explain_to_owner(
-    run: Run, entity_id: str, other: str | None, key: PrivateKey | None
+    run: Run, entity_id: str, other_id: str | None, key: PrivateKey | None
 ) -> dict[str, Any]:
     """Explains as `reports.explain`, with words of narratives, or why there are none."""
     from reports.explain import explain
 
     reader = narrative_reader(run, key)
     try:
-        found = explain(run, entity_id, other, reader)
+        explanation = explain(run, entity_id, other_id, reader)
     except PrivateFileError as error:
-        return explain(run, entity_id, other) | {"no_excerpts": str(error)}
-    return found if reader else found | {"no_excerpts": NO_NARRATIVES}
+        return explain(run, entity_id, other_id) | {"no_excerpts": str(error)}
+    return explanation if reader else explanation | {"no_excerpts": NO_NARRATIVES}
 
 
 def _lists(lines: object, kind: type) -> bool:
@@ -473,15 +481,17 @@ def _signed_by(path: str, content: bytes, keys: Keys) -> tuple[str | None, str |
     signature = _read_if_there(beside, LONGEST_SIGNATURE)
     if signature is None:
         return None, None
-    known = {org: {signing.key_id(one): one for one in those} for org, those in keys().items()}
-    trusted = [one for those in known.values() for one in those.values()]
+    known = {
+        org: {signing.key_id(key): key for key in org_keys} for org, org_keys in keys().items()
+    }
+    trusted = [key for org_keys in known.values() for key in org_keys.values()]
     try:
         key_id = signing.verify_detached(content, signature, trusted)
     except signing.UnknownKeyError as error:
         return error.key_id, None
     except signing.SignatureError as error:
         raise AlteredRunError(f"{path}: {error}; {REMEDY}") from None
-    return key_id, next(org for org, those in known.items() if key_id in those)
+    return key_id, next(org for org, org_keys in known.items() if key_id in org_keys)
 
 
 def _notes(run: Run) -> Iterator[str]:
@@ -498,7 +508,7 @@ def _notes(run: Run) -> Iterator[str]:
     if private and has_private_manifest(run):
         if custody.key_id is not None and custody.private_key_id is None:
             yield f"has an unsigned {PRIVATE_MANIFEST}: who wrote its private files is not known"
-    elif private and any(has_private(run, one) for one in PRIVATE_TABLES):
+    elif private and any(has_private(run, table) for table in PRIVATE_TABLES):
         yield "has no digests of its private files: it was made before there were any"
     if not _has_tiers(run):
         yield "has no tiers and no reviews: it was made before there were any, and none is core"
@@ -511,7 +521,7 @@ def has_private_manifest(run: Run) -> bool:
 
 def _has_tiers(run: Run) -> bool:
     """Returns whether members/ has tiers, as far as its first file says."""
-    first = next((one["name"] for one in files_of(run.manifest, MEMBERS)), None)
+    first = next((file["name"] for file in files_of(run.manifest, MEMBERS)), None)
     if first is None:
         return True
     try:
@@ -521,10 +531,10 @@ def _has_tiers(run: Run) -> bool:
         return True
 
 
-def _path(given: object) -> str:
-    path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+def _path(folder: object) -> str:
+    path = os.fspath(folder) if isinstance(folder, str | os.PathLike) else None
     if not isinstance(path, str):
-        raise TypeError(f"give the folder of a run as text or a Path, not {type(given).__name__}")
+        raise TypeError(f"give the folder of a run as text or a Path, not {type(folder).__name__}")
     if not path:
         raise RunError("give the folder of a run, not an empty text")
     return path
@@ -588,8 +598,8 @@ def _nearest(name: object, known: Iterable[str]) -> str:
     return f"{meant} {', '.join(known)}"
 
 
-def _quoted(given: object) -> str:
-    return f"{given!r:.80}"
+def _quoted(value: object) -> str:
+    return f"{value!r:.80}"
 
 
 def _of(table: Table, names: Sequence[str]) -> pa.Schema:

@@ -105,12 +105,12 @@ def record_trend(run: RunFolder, step: int = 1) -> Row:
 
 
 def _days(run: RunFolder, table: Table, column: str) -> Counter[date]:
-    found: Counter[date] = Counter()
+    counts: Counter[date] = Counter()
     for batch in tables.table_batches(run, table, [column]):
         days = pc.cast(batch[column], pa.date32(), safe=False)
-        for one in days.drop_null().value_counts().to_pylist():
-            found[one["values"]] += one["counts"]
-    return found
+        for day in days.drop_null().value_counts().to_pylist():
+            counts[day["values"]] += day["counts"]
+    return counts
 
 
 def _known_most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
@@ -178,18 +178,18 @@ def _regions(
     Regions of a country whose own count is hidden are hidden too.
     """
     rows = tables.count_by(run, COMPLAINTS, [VICTIM_COUNTRY, "victim_region"]).to_pylist()
-    of: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    by_country: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     for row in rows:
-        of[row[VICTIM_COUNTRY] or ""].append((row["victim_region"] or "", row["rows"]))
-    found: list[tuple[str, str, int | None]] = []
-    for country, counts in of.items():
+        by_country[row[VICTIM_COUNTRY] or ""].append((row["victim_region"] or "", row["rows"]))
+    regions: list[tuple[str, str, int | None]] = []
+    for country, counts in by_country.items():
         shown = suppress_small_counts([count for _, count in counts], floor)
         hidden = bool(country) and countries.get(country) is None
         named = zip(counts, shown, strict=True)
-        found += [
+        regions += [
             (country, region, None if hidden else count) for (region, _), count in named if region
         ]
-    return sorted(found, key=lambda one: (-(one[2] or 0), one[0], one[1]))
+    return sorted(regions, key=lambda region: (-(region[2] or 0), region[0], region[1]))
 
 
 def _is_region(country: str, region: str, count: int | None) -> bool:
@@ -208,12 +208,12 @@ def map_regions(rows: Iterable[tuple[str, str, int | None]]) -> dict[str, Any]:
     for country, region, count in rows:
         counts[country, recognize_region(country, region) or ""].append(count)
     sums = [(*key, *sum_shown_counts(every)) for key, every in counts.items()]
-    sums.sort(key=lambda one: (-(one[2] or 0), one[0], one[1]))
-    known = {(one[0], one[1]): one for one in region_atlas()["regions"]}
-    circles = [[*known[one[:2]], *one[2:]] for one in sums if one[1]]
+    sums.sort(key=lambda row: (-(row[2] or 0), row[0], row[1]))
+    known = {(region[0], region[1]): region for region in region_atlas()["regions"]}
+    circles = [[*known[row[:2]], *row[2:]] for row in sums if row[1]]
     return {
         "circles": circles,
-        "unmapped": [[one[0], *one[2:]] for one in sums if not one[1]],
+        "unmapped": [[row[0], *row[2:]] for row in sums if not row[1]],
         "views": {circle[0]: region_atlas()["views"][circle[0]] for circle in circles},
     }
 
@@ -239,8 +239,8 @@ def _callback_countries(run: RunFolder, used: pa.Table) -> list[tuple[str, int, 
         [("complaints", "sum"), ([], "count_all")]
     )
     counts = zip(*(sums[column_name].to_pylist() for column_name in sums.column_names), strict=True)
-    found = [(name or "", number, complaints) for name, complaints, number in counts]
-    return sorted(found, key=lambda one: -one[1])
+    countries = [(name or "", number, complaints) for name, complaints, number in counts]
+    return sorted(countries, key=lambda row: -row[1])
 
 
 def _institutions(used: pa.Table) -> list[tuple[str, str, int, int]]:
@@ -254,7 +254,9 @@ def _institutions(used: pa.Table) -> list[tuple[str, str, int, int]]:
             held_at = institution_of(without_epoch(entity_id))
             accounts[held_at] += 1
             complaints[held_at] += count
-    order = sorted(accounts.items(), key=lambda one: (-complaints[one[0]], one[0]))
+    order = sorted(
+        accounts.items(), key=lambda institution: (-complaints[institution[0]], institution[0])
+    )
     return [(*name, count, complaints[name]) for name, count in order[:PLACE_LIMIT]]
 
 
@@ -291,10 +293,10 @@ def _losses_by_currency(run: RunFolder, floor: int) -> list[tuple[str, str | Non
     for batch in tables.table_batches(run, COMPLAINTS, ["loss_currency", "loss_amount"], stated):
         grouped = pa.Table.from_batches([batch]).group_by("loss_currency")
         summed = grouped.aggregate([("loss_amount", "sum"), ([], "count_all")])
-        for one in summed.to_pylist():
-            amounts[one["loss_currency"] or ""] += one["loss_amount_sum"]
-            counts[one["loss_currency"] or ""] += one["count_all"]
-    order = sorted(counts.most_common(), key=lambda one: not one[0])
+        for total in summed.to_pylist():
+            amounts[total["loss_currency"] or ""] += total["loss_amount_sum"]
+            counts[total["loss_currency"] or ""] += total["count_all"]
+    order = sorted(counts.most_common(), key=lambda counted: not counted[0])
     shown = suppress_small_counts([count for _, count in order], floor)
     return [
         (name, None if count is None else f"{amounts[name]:.2f}" if name else "", count)
@@ -316,7 +318,7 @@ def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) ->
     by_field = [
         _breakdown(title, _counts(run, COMPLAINTS, column), limit) for column, title in _FIELDS
     ]
-    brands, lures = (_breakdown(title, stated[what], limit) for what, title in _IMPERSONATION)
+    brands, lures = (_breakdown(title, stated[kind], limit) for kind, title in _IMPERSONATION)
     lures["notes"] = {
         name: ", ".join(f"{technique.id} {technique.name}" for technique in techniques)
         for name, _ in lures["rows"]
@@ -342,29 +344,32 @@ def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Row:
 
 
 def _other_brands_as_one(counts: Mapping[str | None, int]) -> Counter[str | None]:
-    found: Counter[str | None] = Counter()
+    merged: Counter[str | None] = Counter()
     for name, count in counts.items():
-        found[name if name is None or listed_brands([name]) else _OTHER_BRAND] += count
-    return found
+        merged[name if name is None or listed_brands([name]) else _OTHER_BRAND] += count
+    return merged
 
 
 def _impersonation_counts(run: RunFolder) -> dict[str, Counter[str | None]]:
     """Counts complaints by what they state of the impersonation, each name once a complaint."""
-    found: dict[str, Counter[str | None]] = {what: Counter() for what, _ in _IMPERSONATION}
+    stated_counts: dict[str, Counter[str | None]] = {kind: Counter() for kind, _ in _IMPERSONATION}
     for batch in tables.table_batches(run, COMPLAINTS, ["impersonation"]):
         stated = batch["impersonation"]
         flat = pc.list_flatten(stated)
-        what, name = (flat.field(one).dictionary_encode() for one in ("what", "name"))
-        whats, names = ([*one.dictionary.to_pylist(), None] for one in (what, name))
-        codes = [pc.fill_null(one.indices, len(one.dictionary)).to_numpy() for one in (what, name)]
+        kind, name = (flat.field(field).dictionary_encode() for field in ("what", "name"))
+        whats, names = ([*column.dictionary.to_pylist(), None] for column in (kind, name))
+        codes = [
+            pc.fill_null(column.indices, len(column.dictionary)).to_numpy()
+            for column in (kind, name)
+        ]
         kinds = len(whats) * len(names)
         rows = pc.list_parent_indices(stated).to_numpy().astype(np.int64)
         once = sorted_unique(rows * kinds + codes[0] * len(names) + codes[1])
         counts = np.bincount(once % kinds, minlength=kinds)
-        for at in np.flatnonzero(counts).tolist():
-            if (stated_of := found.get(whats[at // len(names)] or "")) is not None:
-                stated_of[names[at % len(names)]] += int(counts[at])
-    return found
+        for pair in np.flatnonzero(counts).tolist():
+            if (stated_of := stated_counts.get(whats[pair // len(names)] or "")) is not None:
+                stated_of[names[pair % len(names)]] += int(counts[pair])
+    return stated_counts
 
 
 def check_accounting(run: Run) -> list[Row]:
@@ -397,9 +402,9 @@ def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> 
 def rejects_by_code(run: RunFolder, limit: int) -> tuple[list[dict[str, Any]], int]:
     """Counts rejects by kind, stage, code and field, most first; and the groups past `limit`."""
     by = ("record_kind", "stage", "code", "field")
-    found = tables.count_by(run, REJECTS, by)
+    counted = tables.count_by(run, REJECTS, by)
     order = [("rows", "descending"), *((name, "ascending") for name in by)]
-    groups = found.sort_by(order).to_pylist()
+    groups = counted.sort_by(order).to_pylist()
     return groups[:limit], max(len(groups) - limit, 0)
 
 
@@ -437,10 +442,10 @@ def shared_ids(
     """
     counts = pc.list_value_length(entities["orgs"]).cast(pa.int64())
     used = pc.equal(entities["status"], Status.INFRASTRUCTURE)
-    found = entities.append_column("organisations", counts)
-    found = found.filter(pc.and_(used, pc.greater(counts, 1)))
-    shown = found.filter(pc.is_in(found["entity_id"], core_ids(run))) if core_only else found
-    return shown.sort_by(list(_ORDER))["entity_id"][:limit].to_pylist(), found.num_rows
+    shared = entities.append_column("organisations", counts)
+    shared = shared.filter(pc.and_(used, pc.greater(counts, 1)))
+    shown = shared.filter(pc.is_in(shared["entity_id"], core_ids(run))) if core_only else shared
+    return shown.sort_by(list(_ORDER))["entity_id"][:limit].to_pylist(), shared.num_rows
 
 
 def shared_entities(
@@ -482,13 +487,13 @@ class OrgCounts:
         self._found = dict[tuple[int, str], _OrgSums]()
         self._last: tuple[Any, ...] | None = None
 
-    def add(self, mentions: pa.Table, at: IntArray) -> None:
+    def add(self, mentions: pa.Table, places: IntArray) -> None:
         """Adds mentions with the place of the entity of each, -1 for none."""
-        wanted = self._wanted[at]
-        rows, at = mentions.select(_ORG_COLUMNS).filter(pa.array(wanted)), at[wanted]
-        if not len(at):
+        wanted = self._wanted[places]
+        rows, places = mentions.select(_ORG_COLUMNS).filter(pa.array(wanted)), places[wanted]
+        if not len(places):
             return
-        new_group = group_changes(at) | tables.changes(rows["source_org"])
+        new_group = group_changes(places) | tables.changes(rows["source_org"])
         new_record = new_group.copy()
         for name in ("record_kind", "record_id"):
             new_record |= tables.changes(rows[name])
@@ -503,13 +508,16 @@ class OrgCounts:
         roles: defaultdict[int, set[str]] = defaultdict(set)
         names = role.dictionary.to_pylist()
         pairs = sorted_unique(group * len(names) + role.indices.to_numpy())
-        for one, name in zip(*divmod(pairs, len(names)), strict=True):
-            roles[int(one)].add(names[name])
-        sums = [np.add.reduceat(np.where(of, people, 0), starts) for of in (filed, ~filed)]
+        for group_number, name in zip(*divmod(pairs, len(names)), strict=True):
+            roles[int(group_number)].add(names[name])
+        sums = [np.add.reduceat(np.where(chosen, people, 0), starts) for chosen in (filed, ~filed)]
         spans = [fold.reduceat(seen, starts) for fold in (np.minimum, np.maximum)]
         orgs = rows["source_org"].take(pa.array(starts)).to_pylist()
         lines = zip(
-            at[starts].tolist(), orgs, *(one.tolist() for one in (*sums, *spans)), strict=True
+            places[starts].tolist(),
+            orgs,
+            *(column.tolist() for column in (*sums, *spans)),
+            strict=True,
         )
         for number, (place, org, complaints, calls, first, until) in enumerate(lines):
             sum_ = self._found.setdefault((place, org), _OrgSums(first=first))
@@ -521,9 +529,11 @@ class OrgCounts:
     def by_place(self) -> dict[int, list[OrgRecords]]:
         """Returns what was counted of each entity."""
         ordered: defaultdict[int, list[OrgRecords]] = defaultdict(list)
-        for (place, org), one in sorted(self._found.items(), key=lambda item: item[0]):
-            moments = map(moment_of, (one.first, one.last))
-            of_org = OrgRecords(org, one.complaints, one.calls, sorted(one.roles), *moments)
+        for (place, org), org_sums in sorted(self._found.items(), key=lambda item: item[0]):
+            moments = map(moment_of, (org_sums.first, org_sums.last))
+            of_org = OrgRecords(
+                org, org_sums.complaints, org_sums.calls, sorted(org_sums.roles), *moments
+            )
             ordered[place].append(of_org)
         return dict(ordered)
 

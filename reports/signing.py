@@ -228,7 +228,7 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
         WrongSignatureError: if the content or the signature was altered.
     """
     signer, raw = _fields(signature)
-    key = {key_id(one): one for one in trusted}.get(signer)
+    key = {key_id(trusted_key): trusted_key for trusted_key in trusted}.get(signer)
     if key is None:
         raise UnknownKeyError(signer)
     try:
@@ -281,9 +281,9 @@ def canonical_json(value: Any) -> bytes:
     """
     whole = dataclasses.is_dataclass(value) and not isinstance(value, type)
     plain = dataclasses.asdict(value) if whole else value
-    for one in dataclasses.fields(value) if whole else ():
-        if one.default is None and plain[one.name] is None:
-            del plain[one.name]
+    for field in dataclasses.fields(value) if whole else ():
+        if field.default is None and plain[field.name] is None:
+            del plain[field.name]
     return json.dumps(
         plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
@@ -321,7 +321,7 @@ def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
     if not isinstance(value, Mapping):
         raise NotCanonicalError(f"{where or 'it'} is not an object")
     hints = _hints(kind)
-    optional = {one.name for one in dataclasses.fields(kind) if one.default is None}  # type: ignore[arg-type]
+    optional = {field.name for field in dataclasses.fields(kind) if field.default is None}  # type: ignore[arg-type]
     for name in sorted((set(value) ^ set(hints)) - (optional - set(value))):
         # The name of an unknown field is hostile text: it is not repeated.
         problem = "has an unknown field" if name in value else f"has no {name}"
@@ -354,7 +354,9 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
         (item, *_) = get_args(hint)
         if not isinstance(value, list):
             raise NotCanonicalError(f"{where} is not a list")
-        return tuple(_typed(item, one, f"{where}[{at}]") for at, one in enumerate(value))
+        return tuple(
+            _typed(item, member, f"{where}[{position}]") for position, member in enumerate(value)
+        )
     if isinstance(hint, UnionType):
         return None if value is None else _typed(get_args(hint)[0], value, where)
     if dataclasses.is_dataclass(hint):
@@ -407,10 +409,10 @@ class MerkleTree:
         """Returns the root in hex."""
         if not self._whole:
             return merkle_tree_hash([]).hex()
-        found = self._whole[-1]
-        for one in reversed(self._whole[:-1]):
-            found = _node(one, found)
-        return found.hex()
+        digest = self._whole[-1]
+        for subtree in reversed(self._whole[:-1]):
+            digest = _node(subtree, digest)
+        return digest.hex()
 
 
 def _node(left: bytes, right: bytes) -> bytes:
@@ -442,18 +444,18 @@ def is_consistent(
     path = [*([first_root] if first & (first - 1) == 0 else []), *proof]
     if first > second or not path:
         return False
-    one, other = first - 1, second - 1
-    while one & 1:
-        one, other = one >> 1, other >> 1
+    first_node, second_node = first - 1, second - 1
+    while first_node & 1:
+        first_node, second_node = first_node >> 1, second_node >> 1
     old = new = path[0]
     for step in path[1:]:
-        if other == 0:
+        if second_node == 0:
             return False
-        if one & 1 or one == other:
+        if first_node & 1 or first_node == second_node:
             old, new = _node(step, old), _node(step, new)
-            while one and not one & 1:
-                one, other = one >> 1, other >> 1
+            while first_node and not first_node & 1:
+                first_node, second_node = first_node >> 1, second_node >> 1
         else:
             new = _node(new, step)
-        one, other = one >> 1, other >> 1
-    return other == 0 and (old, new) == (first_root, second_root)
+        first_node, second_node = first_node >> 1, second_node >> 1
+    return second_node == 0 and (old, new) == (first_root, second_root)

@@ -106,9 +106,9 @@ def table_dataset(run: RunFolder, table: Table, coded: Sequence[str] = ()) -> ds
         options = ds.ParquetReadOptions(dictionary_columns=set(coded))
         form = ds.ParquetFileFormat(options, _PARQUET.default_fragment_scan_options)
         for name in coded:
-            one = schema.field(name)
-            kind = pa.dictionary(pa.int32(), one.type)
-            schema = schema.set(schema.get_field_index(name), one.with_type(kind))
+            field = schema.field(name)
+            kind = pa.dictionary(pa.int32(), field.type)
+            schema = schema.set(schema.get_field_index(name), field.with_type(kind))
     try:
         return ds.dataset(f"{whole}/{table.name}", schema=schema, format=form)
     except FileNotFoundError:
@@ -126,13 +126,13 @@ def table_batches(
     Raises:
         TableError: for a file that is no Parquet of this contract.
     """
-    found = table_dataset(run, table, CODED.get(table.name, ()))
+    dataset = table_dataset(run, table, CODED.get(table.name, ()))
     waiting: list[pa.RecordBatch] = []
     with readable(run, table):
-        for batch in found.to_batches(columns=list(columns), filter=where, **_ONE_BY_ONE):
+        for batch in dataset.to_batches(columns=list(columns), filter=where, **_ONE_BY_ONE):
             if batch.num_rows:
                 waiting.append(_filled(decoded(batch)))
-            if sum(one.num_rows for one in waiting) >= LEAST_BATCH_ROWS:
+            if sum(part.num_rows for part in waiting) >= LEAST_BATCH_ROWS:
                 yield _joined(waiting)
                 waiting = []
     if waiting:
@@ -151,15 +151,15 @@ def readable(run: RunFolder, table: Table) -> Iterator[None]:
 
 def _filled(rows: Rows) -> Rows:
     """Returns rows with what a required column of a later version says at least, where it lacks."""
-    for at, one in enumerate(rows.schema):
-        if one.name in ADDED_LATER and rows.num_rows and rows.column(at).null_count:
-            least = pa.array([ADDED_LATER[one.name]] * rows.num_rows, one.type)
-            rows = rows.set_column(at, one, least)
+    for position, column in enumerate(rows.schema):
+        if column.name in ADDED_LATER and rows.num_rows and rows.column(position).null_count:
+            least = pa.array([ADDED_LATER[column.name]] * rows.num_rows, column.type)
+            rows = rows.set_column(position, column, least)
     return rows
 
 
-def _joined(found: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pa.concat_batches(found) if len(found) > 1 else found[0]
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.concat_batches(batches) if len(batches) > 1 else batches[0]
 
 
 def read_table(
@@ -177,10 +177,10 @@ def read_table(
     order = [(name, "ascending") for name in table.key if name in names]
     dataset = table_dataset(run, table, CODED.get(table.name, ()))
     with readable(run, table):
-        found = decoded(dataset.to_table(columns=names, filter=where, **_ONE_BY_ONE))
-        found.validate(full=True)  # Parquet says UTF-8, and nobody checks it on reading
-    found = _filled(found)
-    return found.sort_by(order) if order else found
+        rows = decoded(dataset.to_table(columns=names, filter=where, **_ONE_BY_ONE))
+        rows.validate(full=True)  # Parquet says UTF-8, and nobody checks it on reading
+    rows = _filled(rows)
+    return rows.sort_by(order) if order else rows
 
 
 def kept_narratives(run: RunFolder, ids: pa.Array) -> Iterator[pa.RecordBatch]:
@@ -203,16 +203,16 @@ def column_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
         return column.to_pylist()
     known = column.unique()
     since = known.cast(pa.int64()).cast(pa.duration("us"))
-    found = since.to_numpy(zero_copy_only=False).tolist()
-    moments = [None if one is None else EPOCH + one for one in found]
+    durations = since.to_numpy(zero_copy_only=False).tolist()
+    moments = [None if duration is None else EPOCH + duration for duration in durations]
     return [moments[place] for place in pc.index_in(column, known).to_pylist()]
 
 
-def dicts_by_group(table: pa.Table, of: IntArray, count: int) -> list[list[dict[str, Any]]]:
-    """Returns rows as dicts, a list for each of `count` groups; `of` has the groups, ascending."""
-    found = to_dicts(table)
-    bounds = group_offsets(of, count).tolist()
-    return [found[start:end] for start, end in pairwise(bounds)]
+def dicts_by_group(table: pa.Table, group_of: IntArray, count: int) -> list[list[dict[str, Any]]]:
+    """Returns rows as dicts, a list for each of `count` groups; `group_of` has them, ascending."""
+    rows = to_dicts(table)
+    bounds = group_offsets(group_of, count).tolist()
+    return [rows[start:end] for start, end in pairwise(bounds)]
 
 
 def read_in_key_order(
@@ -240,15 +240,17 @@ def _merged(
         for file in files
     ]
     if len(readers) == 1:
-        yield from (pa.Table.from_batches([_filled(one)]) for one in readers[0] if one.num_rows)
+        yield from (
+            pa.Table.from_batches([_filled(batch)]) for batch in readers[0] if batch.num_rows
+        )
         return
     order = [(name, "ascending") for name in table.key]
     waiting = pa.schema([table.schema.field(name) for name in columns]).empty_table()
     ends = dict.fromkeys(range(len(readers)), "")
     while ends:
         least = min(ends.values())
-        for place in [one for one, end in ends.items() if end == least]:
-            batch = next((one for one in readers[place] if one.num_rows), None)
+        for place in [reader for reader, end in ends.items() if end == least]:
+            batch = next((part for part in readers[place] if part.num_rows), None)
             if batch is None:
                 del ends[place]
                 continue
@@ -263,10 +265,12 @@ def _merged(
 
 def decoded(rows: Rows) -> Rows:
     """Returns rows without dictionaries, which those of `coded` columns are."""
-    for at, one in enumerate(rows.schema):
-        if pa.types.is_dictionary(one.type):
-            plain = one.type.value_type
-            rows = rows.set_column(at, one.with_type(plain), rows.column(at).cast(plain))
+    for position, column in enumerate(rows.schema):
+        if pa.types.is_dictionary(column.type):
+            plain = column.type.value_type
+            rows = rows.set_column(
+                position, column.with_type(plain), rows.column(position).cast(plain)
+            )
     return rows
 
 
@@ -378,8 +382,8 @@ class IdIndex:
         """Returns the place of each value among the ids; -1 for null or an unknown one."""
         if pa.types.is_dictionary(column.type):
             coded = _whole(column)
-            found = np.append(self.places(coded.dictionary), -1)
-            return found[pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()]
+            places = np.append(self.places(coded.dictionary), -1)
+            return places[pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()]
         ends = pc.min_max(column)
         if not ends["min"].is_valid or not len(self):
             return np.full(len(column), -1, np.int64)
@@ -404,23 +408,23 @@ class IdIndex:
 
     def _in_order(self, column: pa.Array, start: int, stop: int) -> NDArray[np.int64]:
         """Returns the place of each value in the order of ids, if it is between these."""
-        found = pc.index_in(column, self._sorted.slice(start, stop - start))
-        return pc.fill_null(pc.add(found.cast(pa.int64()), start), -1).to_numpy()
+        positions = pc.index_in(column, self._sorted.slice(start, stop - start))
+        return pc.fill_null(pc.add(positions.cast(pa.int64()), start), -1).to_numpy()
 
     def _by_hash(self, column: pa.Array) -> NDArray[np.int64]:
         encoded = column.dictionary_encode()
-        values, (hashes, at) = encoded.dictionary, self._hashes
+        values, (hashes, positions) = encoded.dictionary, self._hashes
         wanted = _hashed(values)
         near, is_known = sorted_lookup(hashes, wanted)
-        found = np.where(is_known, at[near], -1)
-        known = np.flatnonzero(found >= 0)
-        same = pc.equal(values.take(pa.array(known)), self._sorted.take(pa.array(found[known])))
+        places = np.where(is_known, positions[near], -1)
+        known = np.flatnonzero(places >= 0)
+        same = pc.equal(values.take(pa.array(known)), self._sorted.take(pa.array(places[known])))
         # Two texts can have one hash.
-        other = known[~same.to_numpy(zero_copy_only=False)]
-        if len(other):
-            found[other] = self._in_order(values.take(pa.array(other)), 0, len(self))
+        mismatched = known[~same.to_numpy(zero_copy_only=False)]
+        if len(mismatched):
+            places[mismatched] = self._in_order(values.take(pa.array(mismatched)), 0, len(self))
         indices = pc.fill_null(encoded.indices, len(values)).to_numpy()
-        return np.append(found, -1)[indices]
+        return np.append(places, -1)[indices]
 
     @cached_property
     def _hashes(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
@@ -480,8 +484,8 @@ class Whole:
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray, scale: int = 1) -> Whole:
         """Makes it of numbers, rounded to a fraction of one; null as 0."""
-        found = np.asarray(pc.fill_null(column, 0))
-        return cls(np.rint(found * scale).astype(np.int64) if scale != 1 else found, scale)
+        values = np.asarray(pc.fill_null(column, 0))
+        return cls(np.rint(values * scale).astype(np.int64) if scale != 1 else values, scale)
 
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as `Column` says."""
@@ -553,20 +557,21 @@ class Lists:
     """Lists of the rows of other columns: `starts` has where each begins, and the end."""
 
     starts: IntArray
-    of: Mapping[str, Column]
+    columns: Mapping[str, Column]
 
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as `Column` says."""
         starts = self.starts[rows.start : rows.stop + 1]
         inner = slice(int(starts[0]), int(starts[-1]))
-        of = {name: one.put(inner, numbers) for name, one in self.of.items()}
-        return {"counts": numbers.put(np.diff(starts)), "of": of}
+        columns = {name: column.put(inner, numbers) for name, column in self.columns.items()}
+        return {"counts": numbers.put(np.diff(starts)), "of": columns}
 
 
 def picked(row: Mapping[str, Any], names: str) -> list[Any]:
     """Returns the values of some columns, as pieces have them."""
     return [
-        one if type(one) in _AS_IT_IS else plain_value(one) for one in map(row.get, _split(names))
+        value if type(value) in _AS_IT_IS else plain_value(value)
+        for value in map(row.get, _split(names))
     ]
 
 

@@ -82,13 +82,13 @@ def number(value: int) -> Markup:
 def region_atlas() -> dict[str, Any]:
     """Reads the regions that the map knows (tools/world_outline.py)."""
     text = files("reports").joinpath("assets", "regions.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    atlas: dict[str, Any] = json.loads(text)
+    return atlas
 
 
 def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """Returns counts with their names, the largest first, equal ones by name."""
-    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
 
 
 REGION_LENGTH = 60
@@ -98,10 +98,10 @@ REGION_LENGTH = 60
 def region_key(text: str) -> str:
     """Returns the letters and digits of a name of a region, without case and accents."""
     folded = unicodedata.normalize("NFKD", text if len(text) <= REGION_LENGTH else "").casefold()
-    return "".join(one for one in folded if one.isalnum())
+    return "".join(character for character in folded if character.isalnum())
 
 
 def recognize_region(country: str, text: str) -> str | None:
     """Returns the code of a region by its name or code, as organisations write them."""
-    found: str | None = region_atlas()["keys"].get(country, {}).get(region_key(text))
-    return found
+    code: str | None = region_atlas()["keys"].get(country, {}).get(region_key(text))
+    return code

@@ -145,19 +145,19 @@ def write_workbench(
     narratives = not redact and keeps_narratives(run)
     suppliers = disclosure_control.suppliers_shown(run, redact=redact)
     context = PartContext(redact, suppress_below, narratives, suppliers, joint, shared)
-    part_of = {one: place for place, group in enumerate(groups) for one in group}
+    part_of = {cluster_id: place for place, group in enumerate(groups) for cluster_id in group}
     first: list[partial[Any]] = [
         partial(_lists, run, entities, previous, part_of, len(groups), context)
     ]
     if graph:
         first.append(partial(_edges, run, redact=redact))
     jobs = chain(first, _cluster_jobs(run, pool.scratch, groups, sizes, context, before))
-    found = [one for one in pool.run(jobs, seconds) if one is not None]
+    parts = [part for part in pool.run(jobs, seconds) if part is not None]
     none = NODE_POSITIONS.schema.empty_table()
-    positions = pa.concat_tables([none, *(one.positions for one in found)])
-    naming = pa.concat_tables([NAMING.empty_table(), *(one.naming for one in found)])
-    union_only = [one for each in found for one in each.union_only]
-    by_org = {name: rows for each in found for name, rows in each.by_org.items()}
+    positions = pa.concat_tables([none, *(part.positions for part in parts)])
+    naming = pa.concat_tables([NAMING.empty_table(), *(part.naming for part in parts)])
+    union_only = [cluster_id for each in parts for cluster_id in each.union_only]
+    by_org = {name: rows for each in parts for name, rows in each.by_org.items()}
     rows = run_summary.shared_entities(run, shared[0], by_org)
     last: list[partial[None]] = [
         partial(_search, run, None if redact else naming, pool.scratch),
@@ -175,8 +175,8 @@ def _cluster_sizes(run: RunFolder) -> dict[str, int]:
     order = [("priority", "descending"), ("complaints", "descending"), ("cluster_id", "ascending")]
     rows = tables.read_table(run, CLUSTERS, ["cluster_id", "size", "priority", "complaints"])
     ids, sizes = (rows.sort_by(order)[name].to_pylist() for name in ("cluster_id", "size"))
-    found = dict(zip(ids, sizes, strict=True))
-    return dict(sorted(found.items(), key=lambda one: one[1] == 1))
+    size_of = dict(zip(ids, sizes, strict=True))
+    return dict(sorted(size_of.items(), key=lambda cluster: cluster[1] == 1))
 
 
 def group_clusters(sizes: Mapping[str, int]) -> list[list[str]]:
@@ -187,11 +187,11 @@ def group_clusters(sizes: Mapping[str, int]) -> list[list[str]]:
     most = max(MEMBERS_OF_PART, sum(sizes.values()) // MOST_PARTS + 1)
     groups: list[list[str]] = []
     room = 0
-    for one, size in sizes.items():
+    for cluster_id, size in sizes.items():
         if size > room:
             groups.append([])
             room = most
-        groups[-1].append(one)
+        groups[-1].append(cluster_id)
         room -= size
     return groups
 
@@ -205,7 +205,7 @@ def batch_groups(groups: Sequence[list[str]], sizes: Mapping[str, int]) -> list[
     batches: list[list[list[str]]] = []
     room = 0
     for group in groups:
-        members = sum(sizes[one] for one in group)
+        members = sum(sizes[cluster_id] for cluster_id in group)
         if members > room:
             batches.append([])
             room = most
@@ -224,15 +224,18 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
         token: what the page of a server sends along with what it asks; none from a disk.
     """
     folder = files("reports").joinpath("assets")
-    found = {name: folder.joinpath(name).read_bytes() for name in STATIC}
+    contents = {name: folder.joinpath(name).read_bytes() for name in STATIC}
     kinds = {
         str(row.kind): [row.noun, row.nouns, row.colour, row.shape] for row in BY_KIND.values()
     }
     words = {"kinds": kinds, "facts": {code: form.sentence for code, form in FACTS.items()}}
-    page = found["index.html"]
+    page = contents["index.html"]
     for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():
         page = page.replace(name.encode(), escape(value).encode(), 1)
-    return found | {"index.html": page, "workbench.css": found["workbench.css"] + _kind_styles()}
+    return contents | {
+        "index.html": page,
+        "workbench.css": contents["workbench.css"] + _kind_styles(),
+    }
 
 
 def _kind_styles() -> bytes:
@@ -255,14 +258,18 @@ def _cluster_jobs(
     sources = [run.folder] * len(batches)
     if len(batches) > 1:
         positions = None if before is None else positions_dataset(before)
-        clusters = [[one for group in parts for one in group] for parts in batches]
+        clusters = [[cluster_id for group in parts for cluster_id in group] for parts in batches]
         sources, before = partition_run(run.folder, clusters, scratch, positions), None
         release_memory()
     joint, place = context.joint, 0
     for parts, source in zip(batches, sources, strict=True):
         # What travels to a worker is about its own clusters alone.
-        own = (one for group in parts for one in group)
-        mine = {one: joint.parts[one] for one in own if one in joint.parts} if joint else {}
+        own = (cluster_id for group in parts for cluster_id in group)
+        mine = (
+            {cluster_id: joint.parts[cluster_id] for cluster_id in own if cluster_id in joint.parts}
+            if joint
+            else {}
+        )
         own_context = replace(context, joint=joint and replace(joint, parts=mine))
         yield partial(_parts, source, place, parts, before, own_context)
         place += len(parts)
@@ -286,10 +293,12 @@ def _parts(
     put: PutFile,
 ) -> _Whole:
     """Writes all that is known of some clusters, a piece for each group from `place` on."""
-    job = gather_job(source, [one for group in groups for one in group], before, context)
+    job = gather_job(
+        source, [cluster_id for group in groups for cluster_id in group], before, context
+    )
     start = 0
-    for at, group in enumerate(groups, place):
-        name = f"part-{at}"
+    for number, group in enumerate(groups, place):
+        name = f"part-{number}"
         put(f"report/data/{name}.js", [job.piece(name, start, start + len(group))])
         start += len(group)
     return _Whole(job.positions, job.naming, job.union_only, job.by_org)
@@ -339,20 +348,20 @@ def _lists(
 
 def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> None:
     ids = tables.read_table(run, CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist()
-    found: Any = search_index(run, ids, naming, scratch)
+    index: Any = search_index(run, ids, naming, scratch)
     whole = (
         ("search", ("ids", "clusters")),
         ("records", ("record_orgs", "records", "record_clusters")),
     )
     counts = {}
     for name, columns in whole:
-        starts = range(0, len(found[columns[0]]), SEARCHED_OF_PIECE)
+        starts = range(0, len(index[columns[0]]), SEARCHED_OF_PIECE)
         counts[name] = len(starts)
         for place, start in enumerate(starts):
-            part = {column: found[column][start : start + SEARCHED_OF_PIECE] for column in columns}
+            part = {column: index[column][start : start + SEARCHED_OF_PIECE] for column in columns}
             _put_piece(f"{name}-{place}", part, put)
-    of = {"orgs": found["orgs"], "more_records": found["more_records"], "of": ids}
-    _put_piece("found", of | counts, put)
+    searched = {"orgs": index["orgs"], "more_records": index["more_records"], "of": ids}
+    _put_piece("found", searched | counts, put)
 
 
 def cluster_rows(
@@ -366,9 +375,9 @@ def cluster_rows(
     order = [("priority", "descending"), ("complaints", "descending"), ("cluster_id", "ascending")]
     attested = _attested(run, contested["entity_id"].combine_chunks())
     lineage: defaultdict[str, list[Json]] = defaultdict(list)
-    for one in tables.to_dicts(tables.read_table(run, LINEAGE).sort_by("event")):
-        if one["event"] != LineageEvent.ENDED:
-            lineage[one["cluster_id"]].append(one)
+    for change in tables.to_dicts(tables.read_table(run, LINEAGE).sort_by("event")):
+        if change["event"] != LineageEvent.ENDED:
+            lineage[change["cluster_id"]].append(change)
     earlier = _earlier(previous)
     names = disclosure_control.core_names(run) if context.redact else {}
     for row in tables.to_dicts(tables.read_table(run, CLUSTERS, _LISTED).sort_by(order)):
@@ -392,11 +401,11 @@ def cluster_rows(
             row["orgs"],
             [plain_value(brand) for brand in brands[:12]],
             *picked(row, "first_seen last_seen confidence status"),
-            " ".join(one["event"] for one in events),
+            " ".join(event["event"] for event in events),
             came_from,
             *(event.get(name) or 0 for name in ("members_new", "members_gone")),
             bool(event.get("on_one_reporter")),
-            [earlier[one] for one in came_from if one in earlier],
+            [earlier[cluster_id] for cluster_id in came_from if cluster_id in earlier],
             row["flags"] or [],
             row["weakest_cut"],
             part_of.get(cluster_id, -1),
@@ -405,17 +414,17 @@ def cluster_rows(
 
 def _attested(run: RunFolder, contested: pa.Array) -> defaultdict[str, Counter[str]]:
     """Counts the members of each cluster that are core, core and unreviewed, and contested."""
-    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     by = ["cluster_id", "tier", "review"]
     for row in tables.count_by(run, MEMBERS, by).to_pylist():
         if row["tier"] == "core":
-            found[row["cluster_id"]]["core"] += row["rows"]
+            counts[row["cluster_id"]]["core"] += row["rows"]
             if row["review"] == "unreviewed":
-                found[row["cluster_id"]]["unreviewed"] += row["rows"]
+                counts[row["cluster_id"]]["unreviewed"] += row["rows"]
     where = pc.field("entity_id").isin(contested)
     for row in tables.count_by(run, MEMBERS, ["cluster_id"], where).to_pylist():
-        found[row["cluster_id"]]["contested"] += row["rows"]
-    return found
+        counts[row["cluster_id"]]["contested"] += row["rows"]
+    return counts
 
 
 def _earlier(previous: RunFolder | None) -> dict[str, Json]:
@@ -459,7 +468,7 @@ def run_piece(
         "clock": manifest.get("clock"),
         "contract": manifest["contract_version"],
         "versions": dict(manifest["versions"]),
-        "options": {name: str(one)[:500] for name, one in options.items()},
+        "options": {name: str(value)[:500] for name, value in options.items()},
         "redacted": redact,
         "suppress_below": context.suppress_below,
         "previous": earlier and earlier.run_id,
@@ -473,9 +482,9 @@ def run_piece(
         "alarms": disclosure_control.redact_alarms(alarms) if redact else alarms,
         "accounts": run_summary.check_accounting(run),
         "inputs": [
-            {name: one.get(name) for name in ("kind", "format", "rows", "bytes", "sha256")}
-            | {"name": f"file {number}" if redact else mask_file_name(one["name"])}
-            for number, one in enumerate(manifest["inputs"][:LISTED_LIMIT], 1)
+            {name: input_file.get(name) for name in ("kind", "format", "rows", "bytes", "sha256")}
+            | {"name": f"file {number}" if redact else mask_file_name(input_file["name"])}
+            for number, input_file in enumerate(manifest["inputs"][:LISTED_LIMIT], 1)
         ],
         "rejects": rejects,
         "more_rejects": more_rejects,
@@ -511,7 +520,7 @@ def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
 def _joint_run(joint: Joint) -> Json:
     about = "sender issued_at tlp expires_at sha256 why"
     return {
-        "offers": [named(one, about) for one in [*joint.offers, *joint.left_out]],
+        "offers": [named(offer, about) for offer in [*joint.offers, *joint.left_out]],
         "links": joint.links,
         "merged": joint.merged,
     }
@@ -540,15 +549,15 @@ def _all_suppliers(run: RunFolder, shown: pc.Expression) -> Json:
     serves = rows["cluster_id"].take(pa.array(order)).to_pylist()
     kinds = rows["kind"].take(pa.array(order[starts[:-1]])).to_pylist()
     names = ids.dictionary.to_pylist()
-    found = [
+    listed = [
         [
-            *(plain_value(one[at]) for one in (names, kinds)),
-            *(int(one[at]) for one in (clusters, sums)),
-            serves[starts[at] : min(starts[at + 1], starts[at] + OTHERS_LIMIT)],
+            *(plain_value(column[place]) for column in (names, kinds)),
+            *(int(column[place]) for column in (clusters, sums)),
+            serves[starts[place] : min(starts[place + 1], starts[place] + OTHERS_LIMIT)],
         ]
-        for at in best.tolist()
+        for place in best.tolist()
     ]
-    return {"rows": found, "total": len(names)}
+    return {"rows": listed, "total": len(names)}
 
 
 def _campaigns(run: RunFolder) -> Json:
@@ -559,29 +568,32 @@ def _campaigns(run: RunFolder) -> Json:
     except FileNotFoundError:
         return {"rows": [], "total": 0}
     first = sorted(rows, key=lambda row: row["rank"])[:LISTED_LIMIT]
-    found = [
+    listed = [
         [
-            one["campaign_id"],
-            *picked(one, columns),
-            [picked(member, "cluster_id entity_ids reporters") for member in one["members"]],
-            [picked(shared, "thing members reporters") for shared in one["shared"][:OTHERS_LIMIT]],
+            campaign["campaign_id"],
+            *picked(campaign, columns),
+            [picked(member, "cluster_id entity_ids reporters") for member in campaign["members"]],
+            [
+                picked(shared, "thing members reporters")
+                for shared in campaign["shared"][:OTHERS_LIMIT]
+            ],
         ]
-        for one in first
+        for campaign in first
     ]
-    return {"rows": found, "total": len(rows)}
+    return {"rows": listed, "total": len(rows)}
 
 
-def _contested_rows(run: RunFolder, found: pa.Table) -> Json:
+def _contested_rows(run: RunFolder, contested: pa.Table) -> Json:
     """Returns contested identifiers, by their withheld ids."""
     columns = "entity_id reason complaints calls first_seen last_seen"
-    where = pc.field("entity_id").isin(found["entity_id"].combine_chunks())
+    where = pc.field("entity_id").isin(contested["entity_id"].combine_chunks())
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], where)
-    of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
+    cluster_of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
     rows = [
-        [of.get(row["entity_id"]), *picked(row, columns)]
-        for row in tables.to_dicts(found.slice(0, LISTED_LIMIT))
+        [cluster_of.get(row["entity_id"]), *picked(row, columns)]
+        for row in tables.to_dicts(contested.slice(0, LISTED_LIMIT))
     ]
-    return {"rows": rows, "total": found.num_rows}
+    return {"rows": rows, "total": contested.num_rows}
 
 
 def _decisions(run: Run) -> list[Json]:
@@ -600,11 +612,13 @@ def _reporters(row: Json) -> int:
 
 
 def _losses(row: Json) -> list[tuple[str, str, int]]:
-    found = sorted(row["losses"] or [], key=lambda loss: (-loss["complaints"], loss["currency"]))
-    return [(one["currency"], f"{one['amount'] or 0:.2f}", one["complaints"]) for one in found]
+    losses = sorted(row["losses"] or [], key=lambda loss: (-loss["complaints"], loss["currency"]))
+    return [(loss["currency"], f"{loss['amount'] or 0:.2f}", loss["complaints"]) for loss in losses]
 
 
 def _countries(row: Json, floor: int) -> list[tuple[str, int | None]]:
-    found = row["countries"] or []
-    counts = disclosure_control.suppress_small_counts([one["complaints"] for one in found], floor)
-    return [(one["country"], count) for one, count in zip(found, counts, strict=True)]
+    countries = row["countries"] or []
+    counts = disclosure_control.suppress_small_counts(
+        [country["complaints"] for country in countries], floor
+    )
+    return [(country["country"], count) for country, count in zip(countries, counts, strict=True)]

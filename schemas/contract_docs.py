@@ -372,8 +372,8 @@ def _json_type(name: str, hint: Any) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        given = " ".join(sys.argv[1:]) or "no folder"
-        sys.stderr.write(f"python -m schemas.contract_docs: {given}: give the folder docs\n")
+        arguments = " ".join(sys.argv[1:]) or "no folder"
+        sys.stderr.write(f"python -m schemas.contract_docs: {arguments}: give the folder docs\n")
         sys.exit(2)
     write_markdown(f"{sys.argv[1]}/data-contract.md")
     write_schemas(f"{sys.argv[1]}/schemas")

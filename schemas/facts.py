@@ -31,7 +31,7 @@ class Argument(Enum):
 class Counted(NamedTuple):
     """A count, with the words that follow one and those that follow any other number."""
 
-    one: str
+    singular: str
     more: str
 
 
@@ -279,5 +279,5 @@ def _decision_values(
 
 def _written(kind: Argument | Counted, value: str) -> str:
     if isinstance(kind, Counted):
-        return f"{value} {kind.one if value == '1' else kind.more}"
+        return f"{value} {kind.singular if value == '1' else kind.more}"
     return f"{float(value):.0%}" if kind is Argument.SHARE else value

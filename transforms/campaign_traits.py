@@ -180,7 +180,7 @@ def _distinct_lists(
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(kept)), counts
 
 
-def _records(evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray) -> pa.Table:
+def _records(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: np.ndarray) -> pa.Table:
     """Returns the group, reporter, text and time of each row of CLASSIFIED.
 
     A complaint's calls have its reporter. All calls of an organisation without a pseudonym have
@@ -189,7 +189,7 @@ def _records(evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray) -> pa.
     Args:
         evidence: The rows.
         scripts: The mentions of scripts in them.
-        of: The row of each of these.
+        script_rows: The row of each of these.
     """
     group = hash_text(evidence["group_id"])
     complaint = true_mask(pc.equal(evidence["record_kind"], str(RecordKind.COMPLAINT)))
@@ -199,7 +199,7 @@ def _records(evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray) -> pa.
     reporter = np.where(known, reporter_hashes(pc.fill_null(keys, "")), org)
     rows = np.flatnonzero(known & complaint)
     reporter = _first_by_group(group, rows, reporter[rows], reporter)
-    text = _texts(evidence, scripts, of, group)
+    text = _texts(evidence, scripts, script_rows, group)
     lost = sorted_unique(group[true_mask(has_loss(evidence["loss_amount"]))])
     named = (reporter & 1).astype(bool)
     text = np.where(complaint & named & ~np.isin(group, lost), text, 0)
@@ -212,7 +212,7 @@ def _records(evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray) -> pa.
 
 
 def _texts(
-    evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray, group: np.ndarray
+    evidence: pa.RecordBatch, scripts: pa.Array, script_rows: np.ndarray, group: np.ndarray
 ) -> np.ndarray:
     """Returns, for each row, a hash of the organisation and the text that its complaint has.
 
@@ -221,25 +221,25 @@ def _texts(
     """
     names = [field.name for field in scripts.type]
     ids, how = (scripts.field(names.index(name)) for name in ("entity_id", "how"))
-    orgs = evidence["source_org"].take(pa.array(of))
+    orgs = evidence["source_org"].take(pa.array(script_rows))
     text = shared_text(ids, pc.fill_null(how, ""))
     texts = hash_text(pc.binary_join_element_wise(orgs, text, "|"))
     few = np.flatnonzero(true_mask(pc.fill_null(evidence["wordless"], False)))
     orgs = evidence["source_org"].take(pa.array(few))
     texts = np.append(texts, hash_text(pc.binary_join_element_wise(orgs, WORDLESS, "|")))
-    of = np.append(of, few)
-    return _first_by_group(group, of, texts, np.zeros(len(group), np.int64))
+    script_rows = np.append(script_rows, few)
+    return _first_by_group(group, script_rows, texts, np.zeros(len(group), np.int64))
 
 
 def _first_by_group(
-    group: np.ndarray, at: np.ndarray, values: np.ndarray, otherwise: np.ndarray
+    group: np.ndarray, rows: np.ndarray, values: np.ndarray, otherwise: np.ndarray
 ) -> np.ndarray:
-    """Returns, for each row, the smallest of the `values` of its group, which stand in rows `at`.
+    """Returns, for each row, the smallest of the `values` of its group, which stand in `rows`.
 
     In a group that has none it is what the row has `otherwise`.
     """
-    order = np.lexsort((values, group[at]))
-    known, values = group[at][order], values[order]
+    order = np.lexsort((values, group[rows]))
+    known, values = group[rows][order], values[order]
     starts = group_starts(known)
     place, known_group = sorted_lookup(known[starts], group)
     filled = otherwise.copy()

@@ -163,7 +163,7 @@ class Shared:
         cluster: The number of each cluster that uses a thing, ascending; the rest counts these.
         first: When each cluster was first seen beside one, and `last` when last.
         names: The id of each thing, sorted.
-        of: The cluster of each trait, and `thing` its thing; traits are sorted by both.
+        cluster_of: The cluster of each trait, and `thing_of` its thing; traits are sorted by both.
         counted: Its reporters; `reporters` their hashes, as in TRAIT.
         entity_ids: Of each trait, as in TRAIT.
     """
@@ -172,8 +172,8 @@ class Shared:
     first: np.ndarray
     last: np.ndarray
     names: Sequence[str]
-    of: np.ndarray
-    thing: np.ndarray
+    cluster_of: np.ndarray
+    thing_of: np.ndarray
     counted: np.ndarray
     since: np.ndarray
     until: np.ndarray
@@ -184,33 +184,44 @@ class Shared:
     def from_traits(cls, traits: pa.Table) -> Shared:
         """Returns what TRAIT rows say, whatever their order."""
         traits = traits.sort_by([("cluster", "ascending"), ("thing", "ascending")])
-        cluster, of = np.unique(traits["cluster"].to_numpy(), return_inverse=True)
+        cluster, cluster_of = np.unique(traits["cluster"].to_numpy(), return_inverse=True)
         names = sorted(traits["thing"].unique().to_pylist())
-        thing = pc.index_in(traits["thing"].combine_chunks(), pa.array(names, pa.string()))
+        thing_of = pc.index_in(traits["thing"].combine_chunks(), pa.array(names, pa.string()))
         since, until = (traits[name].to_numpy() for name in ("first", "last"))
-        starts = group_starts(of)
-        first = np.minimum.reduceat(since, starts) if len(of) else since
-        last = np.maximum.reduceat(until, starts) if len(of) else until
+        starts = group_starts(cluster_of)
+        first = np.minimum.reduceat(since, starts) if len(cluster_of) else since
+        last = np.maximum.reduceat(until, starts) if len(cluster_of) else until
         lists = (traits[name].combine_chunks() for name in ("reporters", "entity_ids"))
         counted = traits["counted"].to_numpy()
-        return cls(cluster, first, last, names, of, thing.to_numpy(), counted, since, until, *lists)
+        return cls(
+            cluster,
+            first,
+            last,
+            names,
+            cluster_of,
+            thing_of.to_numpy(),
+            counted,
+            since,
+            until,
+            *lists,
+        )
 
     @cached_property
     def kind(self) -> np.ndarray:
         """The kind of the thing of each trait."""
         kinds = np.array([name.partition(":")[0] for name in self.names] or [""])
-        return kinds[self.thing]
+        return kinds[self.thing_of]
 
     @cached_property
     def in_calls(self) -> np.ndarray:
         """Masks the clusters whose trunks or origination ids call records show."""
         mask = np.zeros(len(self.cluster), bool)
-        mask[self.of[np.isin(self.kind, list(map(str, CALL_THINGS)))]] = True
+        mask[self.cluster_of[np.isin(self.kind, list(map(str, CALL_THINGS)))]] = True
         return mask
 
     def traits_of(self, nodes: Sequence[int]) -> np.ndarray:
         """Returns the rows of the traits of clusters."""
-        starts, ends = (np.searchsorted(self.of, nodes, side) for side in ("left", "right"))
+        starts, ends = (np.searchsorted(self.cluster_of, nodes, side) for side in ("left", "right"))
         return concat_ranges(starts, ends - starts)
 
     def pairs(self, *, more: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -218,15 +229,15 @@ class Shared:
 
         With `more` those that share one script and nothing else are left out.
         """
-        order = np.lexsort((self.of, self.since, self.thing))
-        of, thing = self.of[order], self.thing[order]
+        order = np.lexsort((self.cluster_of, self.since, self.thing_of))
+        cluster_of, thing_of = self.cluster_of[order], self.thing_of[order]
         worth = np.where(self.kind[order] == str(EntityKind.SCRIPT), 1, 2)
         keys, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for step in range(1, NEIGHBOURS + 1):
-            same = thing[step:] == thing[:-step]
+            same = thing_of[step:] == thing_of[:-step]
             if not same.any():
                 break
-            keys.append(self._pair_keys(of[:-step][same], of[step:][same]))
+            keys.append(self._pair_keys(cluster_of[:-step][same], cluster_of[step:][same]))
             counts.append(worth[step:][same])
         pairs, place = np.unique(np.concatenate(keys), return_inverse=True)
         shared = np.bincount(place, np.concatenate(counts), len(pairs))
@@ -236,11 +247,11 @@ class Shared:
         """Returns the `FEATURES` of pairs, a row each."""
         columns = [self._log_bayes_factor(str(kind), a, b) for kind in campaign_traits.THINGS]
         blocks = np.flatnonzero(self.kind == campaign_traits.BLOCK)
-        blocks = blocks[np.argsort(self.thing[blocks], kind="stable")]
-        starts = group_starts(self.thing[blocks])
+        blocks = blocks[np.argsort(self.thing_of[blocks], kind="stable")]
+        starts = group_starts(self.thing_of[blocks])
         sizes = np.diff(starts, append=len(blocks))
         left, right, _ = pairs_within_groups(starts, sizes)
-        together = self._pair_keys(self.of[blocks[left]], self.of[blocks[right]])
+        together = self._pair_keys(self.cluster_of[blocks[left]], self.cluster_of[blocks[right]])
         columns.append(np.isin(self._pair_keys(a, b), together).astype(float))
         gap = np.maximum(self.first[a], self.first[b]) - np.minimum(self.last[a], self.last[b])
         columns.append(np.log1p(np.maximum(gap, 0) / MICROSECONDS_A_DAY))
@@ -260,10 +271,12 @@ class Shared:
         rows = self.kind == kind
         if not rows.any() or not len(a):
             return np.zeros(len(a))
-        _, column = np.unique(self.thing[rows], return_inverse=True)
+        _, column = np.unique(self.thing_of[rows], return_inverse=True)
         counted = self.counted[rows].astype(float)
         shape = (len(self.cluster), int(column.max()) + 1)
-        counts = SupplierCounts((csr_array((counted, (self.of[rows], column)), shape=shape),))
+        counts = SupplierCounts(
+            (csr_array((counted, (self.cluster_of[rows], column)), shape=shape),)
+        )
         factor = counts.log_bayes_factor(np.arange(len(self.cluster)), a, b)
         return np.sign(factor) * np.log1p(np.abs(factor))
 
@@ -378,23 +391,25 @@ def groups_of_things(shared: Shared) -> list[list[int]]:
     most = max(COMMON_CLUSTERS, COMMON_SHARE * len(shared.cluster))
     users: defaultdict[int, set[int]] = defaultdict(set)
     of_calls = np.isin(shared.kind, list(map(str, CALL_THINGS)))
-    for cluster, shared_thing in zip(shared.of[~of_calls], shared.thing[~of_calls], strict=True):
+    for cluster, shared_thing in zip(
+        shared.cluster_of[~of_calls], shared.thing_of[~of_calls], strict=True
+    ):
         users[int(shared_thing)].add(int(cluster))
     chosen = [clusters for clusters in users.values() if 1 < len(clusters) <= most]
     groups: list[set[int]] = []
     groups_of_cluster: defaultdict[int, set[int]] = defaultdict(set)
-    for one in sorted(chosen, key=lambda one: (-len(one), min(one))):
-        near = sorted({number for node in one for number in groups_of_cluster[node]})
+    for group in sorted(chosen, key=lambda group: (-len(group), min(group))):
+        near = sorted({number for node in group for number in groups_of_cluster[node]})
         like = [
             number
             for number in near
-            if 2 * len(one & groups[number]) > max(len(one), len(groups[number]))
+            if 2 * len(group & groups[number]) > max(len(group), len(groups[number]))
         ]
         number = like[0] if like else len(groups)
         if not like:
             groups.append(set())
-        groups[number] |= one
-        for node in one:
+        groups[number] |= group
+        for node in group:
             groups_of_cluster[node].add(number)
     return [sorted(group) for group in groups]
 
@@ -407,13 +422,13 @@ def _campaign(
     `mean` is the mean probability of its pairs.
     """
     rows = shared.traits_of(nodes)
-    _, coded, users = np.unique(shared.thing[rows], return_inverse=True, return_counts=True)
+    _, coded, users = np.unique(shared.thing_of[rows], return_inverse=True, return_counts=True)
     rows = rows[users[coded] > 1]
     if not len(rows):
         return None
     witnesses, by = _items(shared.reporters, rows)
     witness = witnesses.to_numpy()
-    clusters_of_traits, things = shared.of[rows][by], shared.thing[rows][by]
+    clusters_of_traits, things = shared.cluster_of[rows][by], shared.thing_of[rows][by]
     of_node, reporters = _distinct_by(clusters_of_traits, witness)
     best = of_node[np.lexsort((of_node, shared.first[of_node], -reporters))][0]
     others = len(np.unique(witness[clusters_of_traits != best]))
@@ -427,11 +442,13 @@ def _campaign(
         probability = probability if simulated else None
     eldest = of_node[np.lexsort((of_node, shared.first[of_node]))][0]
     of_thing, shown = _distinct_by(things, witness)
-    members = np.bincount(shared.thing[rows], minlength=len(shared.names))[of_thing]
+    members = np.bincount(shared.thing_of[rows], minlength=len(shared.names))[of_thing]
     in_order = np.lexsort((of_thing, -members)).tolist()
     named, trait = _items(shared.entity_ids, rows)
     ids: defaultdict[int, set[str]] = defaultdict(set)
-    for node, entity_id in zip(shared.of[rows][trait].tolist(), named.to_pylist(), strict=True):
+    for node, entity_id in zip(
+        shared.cluster_of[rows][trait].tolist(), named.to_pylist(), strict=True
+    ):
         ids[node].add(entity_id)
     clusters = {node: cluster_id(int(shared.cluster[node])) for node in of_node.tolist()}
     name = f"{shared.names[of_thing[in_order[0]]]}|{clusters[int(eldest)]}".encode()

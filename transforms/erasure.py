@@ -102,7 +102,7 @@ class ErasureList:
             return self.contains(kind, orgs, complaints)
         gone = self.contains(kind, orgs, trim_text(rows["call_id"]))
         named = np.flatnonzero(true_mask(pc.is_valid(complaints)))
-        keys = [one.take(pa.array(named)) for one in (orgs, complaints)]
+        keys = [column.take(pa.array(named)) for column in (orgs, complaints)]
         gone[named] |= self.contains(RecordKind.COMPLAINT, *keys)
         return gone
 

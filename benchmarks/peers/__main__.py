@@ -55,7 +55,7 @@ WAYS = (
 class Line:
     """One program on one world; `note` says what else there is to know of it."""
 
-    what: str
+    program: str
     size: int
     wall: float
     cpu: float
@@ -72,9 +72,12 @@ def whole_runs(size: int, kind: str, folder: Path, *, report: bool) -> Iterator[
     for name, with_report, one_processor in WAYS:
         if with_report and not report:
             continue
-        found = observe(files, folder / "run", report=with_report, one_processor=one_processor)
-        used, f1 = found.used, measured.bcubed_f1(measured.cluster_by_entity(folder / "run"), truth)
-        note, shuffled = f"B-cubed F1 {f1:.3f}", found.shuffled
+        observed = observe(files, folder / "run", report=with_report, one_processor=one_processor)
+        used, f1 = (
+            observed.used,
+            measured.bcubed_f1(measured.cluster_by_entity(folder / "run"), truth),
+        )
+        note, shuffled = f"B-cubed F1 {f1:.3f}", observed.shuffled
         yield Line(name, size, used.wall, used.cpu, used.peak, note, kind, shuffled)
     script = python("benchmarks.peers.script", files, folder / "script")
     used = measured.run(script, one_processor=True)
@@ -92,8 +95,8 @@ def empty_run() -> Line:
         nothing = Path(folder) / "nothing.jsonl"
         nothing.touch()
         words = ["--complaints", nothing, "--output", Path(folder) / "run"]
-        found = measured.run(python("pipelines.cli", "batch", *words))
-    return Line("ringtrace, no rows", 0, found.wall, found.cpu, found.peak, "starts and ends")
+        run = measured.run(python("pipelines.cli", "batch", *words))
+    return Line("ringtrace, no rows", 0, run.wall, run.cpu, run.peak, "starts and ends")
 
 
 def components(size: int, kind: str, folder: Path) -> Iterator[Line]:
@@ -106,15 +109,15 @@ def components(size: int, kind: str, folder: Path) -> Iterator[Line]:
             continue
         out = folder / f"{peer}.parquet"
         try:
-            found = measured.run(python("benchmarks.peers.programs", peer, graph, out))
+            run = measured.run(python("benchmarks.peers.programs", peer, graph, out))
         except measured.CommandFailedError as error:
             print(f"{peer} could not run: {str(error).splitlines()[-1][:200]}")
             continue
-        own = json.loads(found.output.splitlines()[-1])
+        own = json.loads(run.output.splitlines()[-1])
         note = f"{count:,} edges"
         if peer != "networkx" and not same_partition(folder / "networkx.parquet", out):
             note += ", NOT the same components as networkx"
-        yield Line(f"components: {peer}", size, own["wall"], own["cpu"], found.peak, note, kind)
+        yield Line(f"components: {peer}", size, own["wall"], own["cpu"], run.peak, note, kind)
 
 
 def write_edges(run: Path, target: Path) -> int:
@@ -131,9 +134,9 @@ def write_edges(run: Path, target: Path) -> int:
     return pairs.num_rows
 
 
-def same_partition(one: Path, other: Path) -> bool:
+def same_partition(left: Path, right: Path) -> bool:
     """Returns whether two files of `node` and `label` part the same nodes in the same way."""
-    first, second = (_labels(path) for path in (one, other))
+    first, second = (_labels(path) for path in (left, right))
     if not np.array_equal(first[0], second[0]):
         return False
     pairs = np.unique(np.stack([first[1], second[1]]), axis=1)
@@ -156,21 +159,21 @@ def show(lines: list[Line]) -> Iterator[str]:
         "| peak MiB | MiB shuffled | grows as | |"
     )
     yield "|---" * 11 + "|"
-    script = {(one.world, one.size): one for one in lines if one.what == "script"}
+    script = {(line.world, line.size): line for line in lines if line.program == "script"}
     before: dict[tuple[str, str], Line] = {}
-    for one in lines:
-        last = before.get((one.what, one.world))
-        grows = f"n^{_exponent(last, one):.2f}" if last else ""
-        before[one.what, one.world] = one
-        whole = ":" not in one.what and (one.world, one.size) in script
+    for line in lines:
+        last = before.get((line.program, line.world))
+        grows = f"n^{_exponent(last, line):.2f}" if last else ""
+        before[line.program, line.world] = line
+        whole = ":" not in line.program and (line.world, line.size) in script
         wall = cpu = ""
         if whole:
-            beside = script[one.world, one.size]
-            wall, cpu = f"{one.wall / beside.wall:.2f}", f"{one.cpu / beside.cpu:.2f}"
-        shuffled = "" if one.shuffled is None else f"{one.shuffled / 2**20:,.0f}"
+            beside = script[line.world, line.size]
+            wall, cpu = f"{line.wall / beside.wall:.2f}", f"{line.cpu / beside.cpu:.2f}"
+        shuffled = "" if line.shuffled is None else f"{line.shuffled / 2**20:,.0f}"
         yield (
-            f"| {one.what} | {one.world} | {one.size:,} | {one.wall:.1f} | {wall} | {one.cpu:.1f} "
-            f"| {cpu} | {one.peak:,.0f} | {shuffled} | {grows} | {one.note} |"
+            f"| {line.program} | {line.world} | {line.size:,} | {line.wall:.1f} | {wall} "
+            f"| {line.cpu:.1f} | {cpu} | {line.peak:,.0f} | {shuffled} | {grows} | {line.note} |"
         )
 
 
@@ -198,7 +201,7 @@ def main(words: list[str] | None = None) -> None:
         try:
             for line in whole_runs(size, kind, folder, report=not asked.no_report):
                 lines.append(line)
-                print(f"{line.what}, {kind}, {size:,}: {line.cpu:.1f} s of CPU", flush=True)
+                print(f"{line.program}, {kind}, {size:,}: {line.cpu:.1f} s of CPU", flush=True)
             if not asked.no_components:
                 lines.extend(components(size, kind, folder))
         finally:

@@ -48,8 +48,8 @@ def by_scipy(edges: Path, out: Path) -> None:
     """Labels components with scipy.sparse.csgraph.connected_components."""
     table = pq.read_table(edges)
     ends = np.concatenate([table["a"].to_numpy(), table["b"].to_numpy()])
-    node, at = np.unique(ends, return_inverse=True)
-    label = scipy_labels(at[: table.num_rows], at[table.num_rows :], len(node))
+    node, place = np.unique(ends, return_inverse=True)
+    label = scipy_labels(place[: table.num_rows], place[table.num_rows :], len(node))
     pq.write_table(pa.table({"node": node, "label": label}), out)
 
 
@@ -61,7 +61,7 @@ def by_splink(edges: Path, out: Path) -> None:
 
     table = pq.read_table(edges)
     node = np.unique(np.concatenate([table["a"].to_numpy(), table["b"].to_numpy()]))
-    found = cluster_pairwise_predictions_at_threshold(
+    clusters = cluster_pairwise_predictions_at_threshold(
         pa.table({"node": node}),
         table,
         db_api=DuckDBAPI(connection=duckdb.connect()),
@@ -69,7 +69,7 @@ def by_splink(edges: Path, out: Path) -> None:
         edge_id_column_name_left="a",
         edge_id_column_name_right="b",
     )
-    found.to_parquet(str(out), overwrite=True)
+    clusters.to_parquet(str(out), overwrite=True)
 
 
 COMPONENTS: dict[str, Callable[[Path, Path], None]] = {
@@ -121,12 +121,12 @@ def read_and_group(world: Path) -> np.ndarray:
     record = [complaints["complaint_id"].take(row), calls["call_id"], calls["call_id"]]
     raw = [pc.struct_field(numbers, "raw"), calls["calling_number"], calls["called_number"]]
     region = [complaints["victim_country"].take(row), *(calls["victim_country"],) * 2]
-    columns = [pa.chunked_array([c for one in kind for c in one.chunks]) for kind in
+    columns = [pa.chunked_array([c for column in kind for c in column.chunks]) for kind in
                (record, raw, region)]  # fmt: skip
     e164 = normalize(columns[1], columns[2])
     named = pc.is_valid(e164)
-    ends = [pc.filter(one, named) for one in (columns[0].combine_chunks(), e164)]
-    records, phones = (one.dictionary_encode() for one in ends)
+    ends = [pc.filter(column, named) for column in (columns[0].combine_chunks(), e164)]
+    records, phones = (column.dictionary_encode() for column in ends)
     a, b = records.indices.to_numpy(), phones.indices.to_numpy() + len(records.dictionary)
     size = len(records.dictionary) + len(phones.dictionary)
     return scipy_labels(a, b, size)
@@ -141,7 +141,7 @@ def floor(world: Path, run: Path, out: Path) -> Callable[[], None]:
 
     out.mkdir(parents=True, exist_ok=True)
     tables = {
-        one.name: ds.dataset(run / one.name).to_table().combine_chunks() for one in ALL_TABLES
+        table.name: ds.dataset(run / table.name).to_table().combine_chunks() for table in ALL_TABLES
     }
     scipy_labels(np.zeros(1, int), np.zeros(1, int), 1)  # loads scipy, which does not count
 
@@ -161,7 +161,7 @@ def floor(world: Path, run: Path, out: Path) -> Callable[[], None]:
 
 def _cpu() -> float:
     mine, others = (
-        resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
     return mine.ru_utime + mine.ru_stime + others.ru_utime + others.ru_stime
 
@@ -174,9 +174,9 @@ def main() -> None:
         below = names.add_parser(name)
         for place in ("world", "run", "out") if name == "floor" else ("edges", "out"):
             below.add_argument(place, metavar=place.upper(), type=Path)
-    given = vars(parser.parse_args())
-    name = given.pop("name")
-    work = floor(**given) if name == "floor" else partial(COMPONENTS[name], **given)
+    arguments = vars(parser.parse_args())
+    name = arguments.pop("name")
+    work = floor(**arguments) if name == "floor" else partial(COMPONENTS[name], **arguments)
     wall, cpu = time.perf_counter(), _cpu()
     work()
     print(json.dumps({"wall": time.perf_counter() - wall, "cpu": _cpu() - cpu}))

@@ -58,35 +58,35 @@ def site(url: str) -> str | None:
 def named(complaint: dict[str, Any]) -> Iterator[str | None]:
     """The identifiers that a complaint names and a scammer may hold."""
     region = complaint.get("victim_country")
-    for one in complaint.get("phone_numbers") or ():
-        if one["role"] not in ("victim", "caller_id"):
-            yield phone(one["raw"], region)
+    for number in complaint.get("phone_numbers") or ():
+        if number["role"] not in ("victim", "caller_id"):
+            yield phone(number["raw"], region)
     yield from map(site, complaint.get("urls") or ())
-    for one in complaint.get("emails") or ():
-        if one["role"] in ("sender", "reply_to"):
-            yield f"email:{one['address'].lower()}"
-    for one in complaint.get("remote_access") or ():
-        yield f"remote:{one['tool']}:{re.sub(r'[^0-9]', '', one['id'])}"
-    for one in complaint.get("payments") or ():
-        yield f"account:{re.sub(r'[^A-Za-z0-9@]', '', one['payee'])}"
+    for mail in complaint.get("emails") or ():
+        if mail["role"] in ("sender", "reply_to"):
+            yield f"email:{mail['address'].lower()}"
+    for session in complaint.get("remote_access") or ():
+        yield f"remote:{session['tool']}:{re.sub(r'[^0-9]', '', session['id'])}"
+    for payment in complaint.get("payments") or ():
+        yield f"account:{re.sub(r'[^A-Za-z0-9@]', '', payment['payee'])}"
     text = complaint.get("narrative") or ""
     for match in phonenumbers.PhoneNumberMatcher(text, region):
         yield phone(match.raw_string, region)
-    yield from (f"email:{one.lower()}" for one in EMAIL.findall(text))
+    yield from (f"email:{email.lower()}" for email in EMAIL.findall(text))
     yield from map(site, URL.findall(text))
 
 
 def graph(world: Path) -> nx.Graph:
     """Records and the identifiers that they name."""
     together = nx.Graph()
-    for one in rows(world / "complaints"):
-        record = f"record:{one['source_org']}:{one['complaint_id']}"
-        together.add_edges_from((record, entity) for entity in named(one) if entity)
-    for one in rows(world / "calls"):
-        about = one.get("complaint_id") or one["call_id"]
-        record = f"record:{one['source_org']}:{about}"
-        if one.get("direction") == "outbound":
-            entity = phone(one.get("called_number") or "", one.get("victim_country"))
+    for complaint in rows(world / "complaints"):
+        record = f"record:{complaint['source_org']}:{complaint['complaint_id']}"
+        together.add_edges_from((record, entity) for entity in named(complaint) if entity)
+    for call in rows(world / "calls"):
+        about = call.get("complaint_id") or call["call_id"]
+        record = f"record:{call['source_org']}:{about}"
+        if call.get("direction") == "outbound":
+            entity = phone(call.get("called_number") or "", call.get("victim_country"))
             if entity:
                 together.add_edge(record, entity)
     return together

@@ -31,7 +31,7 @@ class Budget:
 
 BUDGETS = {
     False: tuple(
-        Budget(*one) for one in ((1, 1), (1, 10), (2, 1), (3, 1), (3, 10), (8, 1), (12, 1))
+        Budget(*budget) for budget in ((1, 1), (1, 10), (2, 1), (3, 1), (3, 10), (8, 1), (12, 1))
     ),
     True: tuple(
         Budget(reporters, each) for reporters in (1, 2, 3, 4, 5, 6, 8, 10, 12) for each in (1, 10)

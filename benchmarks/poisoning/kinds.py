@@ -97,17 +97,21 @@ class Known:
         """Chooses the largest clusters, and of each kind the core member most people report."""
         before = Tables.read(run)
         columns = ds.dataset(run / "entities").to_table(columns=["entity_id", "line_type"])
-        line = dict(zip(*(one.to_pylist() for one in columns.columns), strict=True))
+        line = dict(zip(*(column.to_pylist() for column in columns.columns), strict=True))
         groups = [tuple(ids) for ids in before.core_groups().values()][: len(STRANGERS)]
         core = sorted(
-            (one for one in before.members if before.is_core(one) and "#" not in one),
-            key=lambda one: (-before.members[one]["reporters"], one),
+            (
+                entity_id
+                for entity_id in before.members
+                if before.is_core(entity_id) and "#" not in entity_id
+            ),
+            key=lambda entity_id: (-before.members[entity_id]["reporters"], entity_id),
         )
         own: dict[str, str] = {}
-        for one in core:
-            kind = one.partition(":")[0]
-            free = "toll-free" if line[one] in BUSINESS_LINES else "private"
-            own.setdefault(f"phone, {free}" if kind == "phone" else kind, one)
+        for entity_id in core:
+            kind = entity_id.partition(":")[0]
+            free = "toll-free" if line[entity_id] in BUSINESS_LINES else "private"
+            own.setdefault(f"phone, {free}" if kind == "phone" else kind, entity_id)
         return Known(tuple(groups), own)
 
     def beside(self, number: int, start: int) -> list[str]:
@@ -123,42 +127,42 @@ class Cell:
 
     def text(self, outcomes: tuple[str, ...]) -> str:
         """Returns the numbers in the order of the outcomes, a dash where none came about."""
-        return " · ".join(str(self.least.get(one, "–")) for one in outcomes)
+        return " · ".join(str(self.least.get(outcome, "–")) for outcome in outcomes)
 
 
 def alone(_: Known, count: int, made: Forgery) -> None:
     """Names each stranger alone, every liar on a day and in words of their own."""
-    for kind, one in STRANGERS.items():
+    for kind, stranger in STRANGERS.items():
         for who in range(count):
-            made.complain(f"{kind} {who}", [one])
+            made.complain(f"{kind} {who}", [stranger])
 
 
 def in_a_minute(_: Known, count: int, made: Forgery) -> None:
     """Names each stranger alone, all liars in one minute and with one text."""
-    for kind, one in STRANGERS.items():
+    for kind, stranger in STRANGERS.items():
         for who in range(count):
-            made.complain(f"{kind} {who}", [one], **IN_A_MINUTE)
+            made.complain(f"{kind} {who}", [stranger], **IN_A_MINUTE)
 
 
 def beside(known: Known, count: int, made: Forgery) -> None:
     """Names each stranger beside two identifiers of a ring."""
-    for number, (kind, one) in enumerate(STRANGERS.items()):
+    for number, (kind, stranger) in enumerate(STRANGERS.items()):
         for who in range(count):
-            made.complain(f"{kind} {who}", [one, *known.beside(number, who)])
+            made.complain(f"{kind} {who}", [stranger, *known.beside(number, who)])
 
 
 def with_calls(known: Known, count: int, made: Forgery) -> None:
     """Names each stranger's number beside a ring, and calls it."""
-    for number, (kind, one) in enumerate(STRANGERS.items()):
+    for number, (kind, stranger) in enumerate(STRANGERS.items()):
         for who in range(count if kind.startswith("phone") else 0):
-            made.complain(f"{kind} {who}", [one, *known.beside(number, who)])
-            made.call(one)
+            made.complain(f"{kind} {who}", [stranger, *known.beside(number, who)])
+            made.call(stranger)
 
 
 def called_a_victims(known: Known, count: int, made: Forgery) -> None:
     """Calls a ring's own identifier of each kind the reporter's."""
-    for kind, one in known.own.items():
-        _, _, value = one.partition(":")
+    for kind, entity_id in known.own.items():
+        _, _, value = entity_id.partition(":")
         for who in range(count):
             fields: dict[str, Any]
             if kind.startswith("phone"):
@@ -216,10 +220,10 @@ def attempt(place: Path, seed: int, means: str, count: int) -> dict[str, set[str
             run = batch(home, f"{name}/run", previous="first", lies=made.write(folder))
             after = Tables.read(run, None if forge is called_a_victims else offered(home, run))
     if forge is called_a_victims:
-        return {kind: _hidden(one, control, after) for kind, one in known.own.items()}
+        return {kind: _hidden(entity_id, control, after) for kind, entity_id in known.own.items()}
     return {
-        kind: _reached(one, known.rings[number % len(known.rings)], after, "beside" in means)
-        for number, (kind, one) in enumerate(STRANGERS.items())
+        kind: _reached(stranger, known.rings[number % len(known.rings)], after, "beside" in means)
+        for number, (kind, stranger) in enumerate(STRANGERS.items())
     }
 
 
@@ -228,12 +232,12 @@ def measure(pool: Executor, place: Path, *, full: bool) -> dict[tuple[str, str],
     seeds = range(FIRST_SEED, FIRST_SEED + TRIES[full])
     list(pool.map(prepare, [place / str(seed) for seed in seeds], seeds))
     jobs = [(seed, means, count) for count in REPORTERS[full] for means in MEANS for seed in seeds]
-    futures = [(one, pool.submit(attempt, place, *one)) for one in jobs]
+    futures = [(job, pool.submit(attempt, place, *job)) for job in jobs]
     cells = {(kind, means): Cell() for kind in STRANGERS for means in MEANS}
     for (_, means, count), future in futures:
         for kind, outcomes in future.result().items():
-            for one in outcomes:
-                cells[kind, means].least.setdefault(one, count)
+            for outcome in outcomes:
+                cells[kind, means].least.setdefault(outcome, count)
     return cells
 
 
@@ -252,26 +256,26 @@ def table_lines(cells: Mapping[tuple[str, str], Cell], *, full: bool) -> Iterato
         yield f"| {kind} | " + " | ".join(texts) + " |"
 
 
-def _reached(one: str, ring: tuple[str, ...], after: Tables, beside_ring: bool) -> set[str]:
+def _reached(stranger: str, ring: tuple[str, ...], after: Tables, beside_ring: bool) -> set[str]:
     """Returns what a stranger reached: beside a ring, a cluster means one with a member of it."""
-    home = after.cluster(one)
+    home = after.cluster(stranger)
     inside = home in map(after.cluster, ring) if beside_ring else home is not None
-    found = {
+    reached = {
         "cluster": home is not None and inside,
-        "core": after.is_core(one),
-        "offer": one in after.offered,
-        "package": after.may_leave(one),
+        "core": after.is_core(stranger),
+        "offer": stranger in after.offered,
+        "package": after.may_leave(stranger),
     }
-    return {name for name, came in found.items() if came}
+    return {name for name, came in reached.items() if came}
 
 
-def _hidden(one: str, control: Tables, after: Tables) -> set[str]:
-    found = set()
-    if control.is_core(one) and not after.is_core(one):
-        found.add("stopped")
-    if one not in after.members and not after.alarms - control.alarms:
-        found.add("gone")
-    return found
+def _hidden(entity_id: str, control: Tables, after: Tables) -> set[str]:
+    outcomes = set()
+    if control.is_core(entity_id) and not after.is_core(entity_id):
+        outcomes.add("stopped")
+    if entity_id not in after.members and not after.alarms - control.alarms:
+        outcomes.add("gone")
+    return outcomes
 
 
 def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) -> Path:
@@ -279,16 +283,18 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
     # Offers are accepted in the order of their days, for good: each try has keys of its own.
     shutil.copytree(home / "keys", folder / "keys")
     named = [
-        [one, *([] if alone else known.beside(number, 0))]
-        for number, one in enumerate(STRANGERS.values())
+        [stranger, *([] if alone else known.beside(number, 0))]
+        for number, stranger in enumerate(STRANGERS.values())
     ]
-    ids = sorted({one for those in named for one in those})
-    place = {one: at for at, one in enumerate(ids)}
-    cluster = {one: number for number, those in enumerate(named, 1) for one in those}
+    ids = sorted({entity_id for group in named for entity_id in group})
+    place = {entity_id: position for position, entity_id in enumerate(ids)}
+    cluster = {entity_id: number for number, group in enumerate(named, 1) for entity_id in group}
     week = iso_week(END - timedelta(days=7))
-    evidence = sorted(tuple(sorted(place[one] for one in those)) for those in named)
+    evidence = sorted(tuple(sorted(place[entity_id] for entity_id in group)) for group in named)
     numbers = sorted(set(cluster.values()))
-    phones = tuple(at for at, one in enumerate(ids) if one.startswith("phone:"))
+    phones = tuple(
+        position for position, entity_id in enumerate(ids) if entity_id.startswith("phone:")
+    )
     offer = Offer(
         sender=PARTNER,
         recipient="amazon",
@@ -297,10 +303,13 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
         tlp=str(Tlp.AMBER),
         terms=Terms(confidence_floor=75, k=5, least_reports=2, loss_unit=1000),
         entities=tuple(
-            OfferedEntity(one, as_role(one), 99, numbers.index(cluster[one]) + 1) for one in ids
+            OfferedEntity(entity_id, as_role(entity_id), 99, numbers.index(cluster[entity_id]) + 1)
+            for entity_id in ids
         ),
-        evidence=tuple(OfferedEvidence(those, "complaint", count, week) for those in evidence),
-        clusters=tuple(OfferedCluster((), None, (), at) for at in range(1, len(numbers) + 1)),
+        evidence=tuple(OfferedEvidence(places, "complaint", count, week) for places in evidence),
+        clusters=tuple(
+            OfferedCluster((), None, (), number) for number in range(1, len(numbers) + 1)
+        ),
         called=phones if count > 1 else None,  # no call of one person alone is offered
     )
     os.environ[key_store.HOME_VARIABLE] = str(home / "partner" / "keys")

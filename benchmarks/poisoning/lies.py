@@ -109,10 +109,10 @@ class Tables:
     def core_groups(self) -> dict[str, list[str]]:
         """Returns the core members of each cluster that has two or more, the largest first."""
         groups: defaultdict[str, list[str]] = defaultdict(list)
-        for one in sorted(self.members):
-            if self.is_core(one):
-                groups[self.members[one]["cluster_id"]].append(one)
-        several = [(of, ids) for of, ids in groups.items() if len(ids) > 1]
+        for entity_id in sorted(self.members):
+            if self.is_core(entity_id):
+                groups[self.members[entity_id]["cluster_id"]].append(entity_id)
+        several = [(cluster_id, ids) for cluster_id, ids in groups.items() if len(ids) > 1]
         return dict(sorted(several, key=lambda pair: (-len(pair[1]), pair[0])))
 
 
@@ -138,8 +138,8 @@ class Forgery:
             "claimed_brand": "Amazon",
             "narrative": " ".join(self.rng.choices(_WORDS, k=40)),
         }
-        for one in entity_ids:
-            name, value = as_field(one)
+        for entity_id in entity_ids:
+            name, value = as_field(entity_id)
             row.setdefault(name, []).append(value)
         self.complaints.append(row | fields)
 
@@ -163,13 +163,13 @@ class Forgery:
 
     def write(self, folder: Path) -> dict[str, list[str]]:
         """Writes the records; returns the files by kind, those of none left out."""
-        found = {}
+        files = {}
         for kind, rows in (("complaints", self.complaints), ("calls", self.calls)):
             if rows:
                 path = folder / f"{kind}.jsonl"
                 path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-                found[kind] = [str(path)]
-        return found
+                files[kind] = [str(path)]
+        return files
 
 
 def batch(
@@ -198,7 +198,7 @@ def offered(home: Path, run: Path) -> dict[str, int]:
     words = ["exchange", "offer", run, "--from", "amazon", "--to", "microsoft", "--output", out]
     ringtrace_command(home, *words, "--now", NOW.isoformat())
     offer = json.loads((out / "offer.json").read_bytes())
-    return {one["entity_id"]: one["cluster"] for one in offer["entities"]}
+    return {entity["entity_id"]: entity["cluster"] for entity in offer["entities"]}
 
 
 def ringtrace_command(home: Path, *words: object) -> str:

@@ -359,7 +359,7 @@ def known_legitimate_of_run(run: Run) -> KnownLegitimate:
     }
     ids = tuple(sorted(known))
     return KnownLegitimate(
-        ids, tuple(known[one].sentence() for one in ids), frozenset(), facts=known
+        ids, tuple(known[entity_id].sentence() for entity_id in ids), frozenset(), facts=known
     )
 
 

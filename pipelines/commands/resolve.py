@@ -63,7 +63,7 @@ class Holding:
     """
 
     path: str
-    what: str
+    title: str
     issuer: str
     cluster_id: str = ""
     members: Sequence[str] = ()
@@ -148,7 +148,7 @@ def _print_linkset(
         files = {
             (
                 Path(holding.path).resolve() / "data" / place.partition(" row ")[0]
-            ).as_uri(): holding.what
+            ).as_uri(): holding.title
             for holding in held
             for place in holding.printed.get(number, ())
         }
@@ -234,9 +234,9 @@ def _lines(
         if number in holding.about and number not in holding.things():
             yield f"is {holding.about[number]}, as {plain(holding.issuer, 80)} numbers it"
         if places := holding.printed.get(number):
-            yield f"printed in {holding.path} ({holding.what}): {'; '.join(_by_file(places))}"
+            yield f"printed in {holding.path} ({holding.title}): {'; '.join(_by_file(places))}"
         elif number in holding.things():
-            yield f"in {holding.path} ({holding.what})"
+            yield f"in {holding.path} ({holding.title})"
     for referent in things:
         members = sorted(_members(referent, held, finished))
         for each in finished:

@@ -80,7 +80,7 @@ def run(arguments: Namespace) -> int:
     say(f"signed by    {by or 'no key that counts here'}")
     say(f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}")
     for finding in result.findings[:FINDINGS_LIMIT]:
-        say(f"WRONG  {_printable(finding.path)}: {finding.what}")
+        say(f"WRONG  {_printable(finding.path)}: {finding.problem}")
     if len(result.findings) > FINDINGS_LIMIT:
         say(f"WRONG  and {len(result.findings) - FINDINGS_LIMIT} more")
     if result.holds:

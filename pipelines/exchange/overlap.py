@@ -432,10 +432,10 @@ def victims_of_members(run: tables.RunFolder, members: Collection[str], org: str
     """Returns pseudonyms of the victims of an organisation's own records that name a member."""
     own = pc.field("source_org") == org
     named = pc.field("entity_id").isin(pa.array(sorted(members), pa.string()))
-    found = tables.read_table(run, MENTIONS, ["record_kind", "record_id"], own & named)
+    mentions = tables.read_table(run, MENTIONS, ["record_kind", "record_id"], own & named)
     people: set[str] = set()
     for kind, table, key in (("complaint", COMPLAINTS, "complaint_id"), ("call", CALLS, "call_id")):
-        ids = found.filter(pc.equal(found["record_kind"], kind))["record_id"].combine_chunks()
+        ids = mentions.filter(pc.equal(mentions["record_kind"], kind))["record_id"].combine_chunks()
         rows = tables.read_table(run, table, [key, "victim_id"], own & pc.field(key).isin(ids))
         people |= set(rows["victim_id"].to_pylist())
     return people - {None}

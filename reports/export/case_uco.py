@@ -65,7 +65,10 @@ def case_bundle(
     """
     key = (run_id, facts.row["cluster_id"])
     members = [_member(member, key) for member in facts.members]
-    ids = {one["entity_id"]: made["@id"] for one, made in zip(facts.members, members, strict=True)}
+    ids = {
+        member["entity_id"]: made["@id"]
+        for member, made in zip(facts.members, members, strict=True)
+    }
     numbers = number_of or (lambda _: "")
     records = [
         _provenance(member, ids[member["entity_id"]], key, numbers(member["entity_id"]))
@@ -80,7 +83,9 @@ def case_bundle(
     cluster = numbers(cluster_thing(facts.row["cluster_id"]))
     references = [("ringtrace", facts.row["cluster_id"]), ("ringtrace run", run_id)]
     references += [("ringtrace evidence number", cluster)] if cluster else []
-    references += [(f"case number of {org}", one) for org, one in sorted((cases or {}).items())]
+    references += [
+        (f"case number of {org}", case_number) for org, case_number in sorted((cases or {}).items())
+    ]
     left = f" {facts.left_out} of its identifiers are left out." if facts.left_out else ""
     whole = {
         **_node("investigation", "Investigation", key, "investigation"),
@@ -97,7 +102,7 @@ def case_bundle(
             for name, value in references
         ],
         "investigation:investigationForm": "suspicious-activity",
-        "core:object": [{"@id": one["@id"]} for one in objects],
+        "core:object": [{"@id": node["@id"]} for node in objects],
     }
     bundle = {
         **_node("core", "Bundle", key, "bundle"),

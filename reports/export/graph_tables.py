@@ -112,10 +112,12 @@ def left_out_note(count: int) -> str:
     """Says how many members a file leaves out, and why; an empty text for none."""
     if not count:
         return ""
-    what = f"{quantity(count, 'identifier')} {'is' if count == 1 else 'are'}"
+    subject = f"{quantity(count, 'identifier')} {'is' if count == 1 else 'are'}"
     they, each, be = ("it", "it", "is") if count == 1 else ("they", "each", "are")
     few = f"fewer than two people reported or tied {each} independently"
-    return f"{what} left out: to be verified before use, since {few}, or {they} {be} nearly another"
+    return (
+        f"{subject} left out: to be verified before use, since {few}, or {they} {be} nearly another"
+    )
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,11 @@ class GraphExport:
         ):
             within = known.places(every["entity_id"]) >= 0
             entities = tables.decoded(every.filter(pa.array(within)))
-            at = member_index.indices(entities["entity_id"])
-            columns = {name: members[name].take(at) for name in _OF_MEMBERS} | {
+            member_rows = member_index.indices(entities["entity_id"])
+            columns = {name: members[name].take(member_rows) for name in _OF_MEMBERS} | {
                 "id": entities["entity_id"],
-                "cluster": members["cluster_id"].take(at),
-                "role": pc.fill_null(members["role"].take(at), supplier),
+                "cluster": members["cluster_id"].take(member_rows),
+                "role": pc.fill_null(members["role"].take(member_rows), supplier),
             }
             yield self._with_flat_columns(NODE_SCHEMA, columns, entities)
 
@@ -189,11 +191,11 @@ class GraphExport:
         if self.timed:
             columns |= {name: rows[name] for name in TIMES}
             schema = with_times(schema)
-        found = {
+        flat = {
             name: columns[name] if name in columns else flatten_column(rows[name])
             for name in schema.names
         }
-        return pa.table(found, schema=schema)
+        return pa.table(flat, schema=schema)
 
 
 _MEMBER_COLUMNS = {"id": "entity_id", "cluster": "cluster_id"}
@@ -296,7 +298,7 @@ VALUE_LIMIT = 1_000
 _PLAIN = f"^[ !#-%'-;=?-~]{{0,{VALUE_LIMIT}}}$"
 """Text that XML takes as it is: printable ASCII without &, <, > and the quote."""
 
-_ODD = np.array([not re.fullmatch(_PLAIN, chr(one)) for one in range(256)])
+_ODD = np.array([not re.fullmatch(_PLAIN, chr(byte)) for byte in range(256)])
 """For each byte, whether such text never has it."""
 
 
@@ -311,13 +313,15 @@ def graphml_document(
     yield _graphml_head(left_out)
     ids = [pa.array([], _STRING)]
     before = 0
-    for one in _batches(nodes):
-        ids.append(one["id"])
-        yield text_bytes(_graphml_nodes(one, np.arange(before, before := before + one.num_rows)))
+    for batch in _batches(nodes):
+        ids.append(batch["id"])
+        yield text_bytes(
+            _graphml_nodes(batch, np.arange(before, before := before + batch.num_rows))
+        )
     known = IdIndex(pa.concat_arrays(ids))
     numbers = pc.cast(pa.array(np.arange(before)), _STRING)
-    for one in _batches(edges):
-        yield text_bytes(_graphml_edges(one, known, numbers))
+    for batch in _batches(edges):
+        yield text_bytes(_graphml_edges(batch, known, numbers))
     yield _GRAPHML_END
 
 
@@ -326,12 +330,12 @@ def gexf_document(
 ) -> Iterator[bytes | memoryview]:
     """Yields a GEXF document (gexf.net, 1.2), in pieces, with positions if nodes have them."""
     yield _gexf_head(left_out)
-    for one in _batches(nodes):
-        yield text_bytes(_gexf_nodes(one))
+    for batch in _batches(nodes):
+        yield text_bytes(_gexf_nodes(batch))
     yield _GEXF_EDGES
     before = 0
-    for one in _batches(edges):
-        yield text_bytes(_gexf_edges(one, np.arange(before, before := before + one.num_rows)))
+    for batch in _batches(edges):
+        yield text_bytes(_gexf_edges(batch, np.arange(before, before := before + batch.num_rows)))
     yield _GEXF_END
 
 
@@ -498,7 +502,7 @@ def xml_values(column: pa.Array) -> pa.Array:
     """Returns values as XML has them."""
     if pa.types.is_floating(column.type):  # shortest digits, as Python and XML Schema have them
         known = column.dictionary_encode()
-        shown = [str(one) for one in known.dictionary.to_pylist()]
+        shown = [str(value) for value in known.dictionary.to_pylist()]
         return pa.array(shown, pa.string()).take(known.indices)
     if not pa.types.is_string(column.type):
         return pc.cast(column, pa.string())
@@ -506,7 +510,7 @@ def xml_values(column: pa.Array) -> pa.Array:
     if longest <= VALUE_LIMIT and not _ODD[_letters(column)].any():
         return column
     odd = pc.fill_null(pc.invert(pc.match_substring_regex(column, _PLAIN)), False)
-    escaped = [_escaped(one) for one in column.filter(odd).to_pylist()]
+    escaped = [_escaped(value) for value in column.filter(odd).to_pylist()]
     return pc.replace_with_mask(column, odd, pa.array(escaped, pa.string()))
 
 

@@ -48,7 +48,7 @@ def misp_event(
     """
     stamp = str(int(moment.timestamp()))
     key = (run_id, facts.row["cluster_id"])
-    org = ", ".join(plain(one, 60) for one in facts.row["orgs"])
+    org = ", ".join(plain(slug, 60) for slug in facts.row["orgs"])
     left_out = f"; {quantity(facts.left_out, 'identifier')} left out" if facts.left_out else ""
     made = {
         "uuid": _uuid("misp-event", *key),
@@ -102,8 +102,8 @@ def join_feed(files: Iterable[bytes]) -> Iterator[bytes]:
     leaves sees it.
     """
     events: dict[str, bytes] = {}
-    for one in files:
-        for event in _events_in(one):
+    for part in files:
+        for event in _events_in(part):
             events[json.loads(event)["Event"]["uuid"]] = event
     manifest: dict[str, Row] = {}
     hashes: list[str] = []
@@ -118,8 +118,8 @@ def join_feed(files: Iterable[bytes]) -> Iterator[bytes]:
             "threat_level_id": int(event["threat_level_id"]),
             "timestamp": int(event["timestamp"]),
         }
-        for one in event["Attribute"]:
-            digest = hashlib.md5(one["value"].encode(), usedforsecurity=False).hexdigest()
+        for attribute in event["Attribute"]:
+            digest = hashlib.md5(attribute["value"].encode(), usedforsecurity=False).hexdigest()
             hashes.append(f"{digest},{uuid}\n")
     shown = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
     made = {"manifest.json": shown.encode() + b"\n", "hashes.csv": "".join(hashes).encode()}

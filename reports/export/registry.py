@@ -208,9 +208,9 @@ class RunExport:
             raise TypeError(f"{form.code}: has no file of the graph, and joins none of clusters")
         rows = tables.read_table(self.run, MEMBERS, ["cluster_id"], self._leaving(form))
         counts = rows["cluster_id"].value_counts()
-        ids, sizes = (counts.field(at).to_pylist() for at in (0, 1))
+        ids, sizes = (counts.field(column).to_pylist() for column in (0, 1))
         groups = _groups(sorted(zip(ids, sizes, strict=True)))
-        return form.join_clusters(one for group in groups for one in self._files(group, form))
+        return form.join_clusters(file for group in groups for file in self._files(group, form))
 
     def counts(self, form: ExportFormat, cluster_id: str | None = None) -> tuple[int, int]:
         """Counts the members of one cluster, or of all, that are in a file, and the others."""
@@ -245,11 +245,11 @@ def _groups(sizes: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
     """Yields ids in groups of about `MEMBERS_AT_A_TIME` members, in their order."""
     group: list[str] = []
     members = 0
-    for one, size in sizes:
+    for cluster_id, size in sizes:
         if group and members + size > MEMBERS_AT_A_TIME:
             yield group
             group, members = [], 0
-        group.append(one)
+        group.append(cluster_id)
         members += size
     if group:
         yield group

@@ -142,13 +142,15 @@ def stix_bundle(
     made = times | marked | {"created_by_ref": author["id"], "lang": "en"}
     key = BundleKey(run_id, facts.row["cluster_id"], made, number_of)
     orgs = [_organisation(org) for org in facts.row["orgs"]]
-    people = [one | marked | times for one in (author, *orgs)]
-    observables = {one["entity_id"]: stix_observable(one["entity_id"]) for one in facts.members}
+    people = [identity | marked | times for identity in (author, *orgs)]
+    observables = {
+        member["entity_id"]: stix_observable(member["entity_id"]) for member in facts.members
+    }
     # Two epochs of a number are one observable.
-    distinct = {one["id"]: one for one in observables.values()}.values()
-    refs = {entity_id: one["id"] for entity_id, one in observables.items()}
+    distinct = {observable["id"]: observable for observable in observables.values()}.values()
+    refs = {entity_id: observable["id"] for entity_id, observable in observables.items()}
     infrastructure = _infrastructure(facts, key)
-    observed = [_observed(one, refs, key) for one in facts.members]
+    observed = [_observed(member, refs, key) for member in facts.members]
     ties = [
         *(
             _member(member, infrastructure["id"], seen["id"], key)
@@ -165,7 +167,7 @@ def stix_bundle(
     indicators = list(_indicators(facts, key))
     note = _note(facts, infrastructure["id"], key)
     own = [infrastructure, *observed, *ties, *patterns, *indicators, sighting, note]
-    content = [*people, *(one | marked for one in distinct), *own]
+    content = [*people, *(observable | marked for observable in distinct), *own]
     whole = [tlp_object, *content, _grouping(facts, content, key)]
     return _written(stix_id("bundle", key.run_id, key.cluster_id, tlp), whole)
 
@@ -187,14 +189,20 @@ def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:
     """
     for (bundle,) in cluster_stix(export):
         objects = orjson.loads(bundle)["objects"]
-        kept = [one for kind in SENTINEL_TYPES for one in objects if one["type"] == kind]
-        ids = {one["id"] for one in kept}
-        whole = [
-            one
-            for one in kept
-            if one["type"] != "relationship" or {one["source_ref"], one["target_ref"]} <= ids
+        kept = [
+            stix_object
+            for kind in SENTINEL_TYPES
+            for stix_object in objects
+            if stix_object["type"] == kind
         ]
-        shows = any(one["type"] == "indicator" for one in whole)
+        ids = {stix_object["id"] for stix_object in kept}
+        whole = [
+            stix_object
+            for stix_object in kept
+            if stix_object["type"] != "relationship"
+            or {stix_object["source_ref"], stix_object["target_ref"]} <= ids
+        ]
+        shows = any(stix_object["type"] == "indicator" for stix_object in whole)
         starts = range(0, len(whole), SENTINEL_OBJECTS) if shows else ()
         yield [_request(whole[start : start + SENTINEL_OBJECTS]) for start in starts]
 
@@ -213,14 +221,16 @@ def join_bundles(bundles: Iterable[bytes]) -> Iterator[bytes]:
     """Yields one bundle of the objects of several, each once."""
     ids: list[str] = []
     objects: dict[str, StixObject] = {}
-    for one in map(orjson.loads, bundles):
-        ids.append(one["id"])
-        objects |= {each["id"]: each for each in one["objects"] if each["id"] not in objects}
+    for bundle in map(orjson.loads, bundles):
+        ids.append(bundle["id"])
+        objects |= {each["id"]: each for each in bundle["objects"] if each["id"] not in objects}
     yield _written(stix_id("bundle", *ids), list(objects.values()))
 
 
 def _written(bundle_id: str, objects: list[StixObject]) -> bytes:
-    lines = b",\n".join(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in objects)
+    lines = b",\n".join(
+        orjson.dumps(stix_object, option=orjson.OPT_SORT_KEYS) for stix_object in objects
+    )
     return b'{"id":"%s","objects":[\n%s\n],"type":"bundle"}\n' % (bundle_id.encode(), lines)
 
 
@@ -234,12 +244,12 @@ class BundleKey(NamedTuple):
 
 
 def _object(
-    kind: str, key: BundleKey, *parts: str, thing: str | None = None, **properties: Any
+    kind: str, key: BundleKey, *parts: str, referent: str | None = None, **properties: Any
 ) -> StixObject:
-    """Makes an object on a `thing` of the cluster, by default on the cluster itself."""
+    """Makes an object on a `referent` of the cluster, by default on the cluster itself."""
     references = list(properties.pop("external_references", ()))
     if key.number_of is not None:
-        number = key.number_of(thing or cluster_thing(key.cluster_id))
+        number = key.number_of(referent or cluster_thing(key.cluster_id))
         references.append({"source_name": NUMBERS, "external_id": number})
     return {
         "type": kind,
@@ -313,7 +323,7 @@ def _observed(member: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
         "observed-data",
         key,
         entity_id,
-        thing=entity_id,
+        referent=entity_id,
         first_observed=stix_timestamp(member["first_seen"]),
         last_observed=stix_timestamp(member["last_seen"]),
         number_observed=min(member["complaints"] + member["calls"], MAX_COUNT),
@@ -327,7 +337,7 @@ def _member(member: Row, infrastructure: str, observed: str, key: BundleKey) -> 
         key,
         "consists-of",
         member["entity_id"],
-        thing=member["entity_id"],
+        referent=member["entity_id"],
         relationship_type="consists-of",
         source_ref=infrastructure,
         target_ref=observed,
@@ -347,7 +357,7 @@ def _link(link: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
         "related-to",
         a,
         b,
-        thing=link_thing(a, b),
+        referent=link_thing(a, b),
         relationship_type="related-to",
         source_ref=refs[a],
         target_ref=refs[b],
@@ -405,7 +415,7 @@ def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
                 "indicates",
                 entity_id,
                 technique.id,
-                thing=entity_id,
+                referent=entity_id,
                 relationship_type="indicates",
                 source_ref=indicator["id"],
                 target_ref=stix_id("attack-pattern", key.run_id, key.cluster_id, technique.id),
@@ -430,7 +440,7 @@ def _indicator(
         "indicator",
         key,
         *parts,
-        thing=entity_id,
+        referent=entity_id,
         name=plain(entity_id, 300),
         description="A lead, not proof: for a search or a warning, not to block by itself.",
         indicator_types=["anomalous-activity"],
@@ -452,7 +462,7 @@ def _seen_by_orgs(
 ) -> StixObject:
     seen: StixObject = {}
     if observed:
-        seen["observed_data_refs"] = [one["id"] for one in observed]
+        seen["observed_data_refs"] = [stix_object["id"] for stix_object in observed]
     return _object(
         "sighting",
         key,
@@ -485,7 +495,7 @@ def _grouping(facts: ClusterFacts, content: list[StixObject], key: BundleKey) ->
         key,
         name=plain(facts.row["name"]),
         context="suspicious-activity",
-        object_refs=[one["id"] for one in content],
+        object_refs=[stix_object["id"] for stix_object in content],
     )
 
 

@@ -87,7 +87,7 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows(
-        [harmless(one) if isinstance(one, str) else one for one in row] for row in rows
+        [harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
     )
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
@@ -131,12 +131,12 @@ def cluster_signals(export: ClusterExport) -> Iterator[list[bytes]]:
 def join_signals(files: Iterable[bytes]) -> Iterator[bytes]:
     """Yields all signals of several files as one, each once: epochs of a number are one."""
     signals: dict[bytes, dict[str, Any]] = {}
-    for one in chain.from_iterable(map(orjson.loads, files)):
-        key = orjson.dumps((one["extra_data"]["kind"], one["signal"]))
+    for signal in chain.from_iterable(map(orjson.loads, files)):
+        key = orjson.dumps((signal["extra_data"]["kind"], signal["signal"]))
         known = signals.get(key)
-        if known is None or one["report_date"] > known["report_date"]:
-            signals[key] = one
-    yield _array([orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in signals.values()])
+        if known is None or signal["report_date"] > known["report_date"]:
+            signals[key] = signal
+    yield _array([orjson.dumps(signal, option=orjson.OPT_SORT_KEYS) for signal in signals.values()])
 
 
 def _array(rows: Sequence[bytes]) -> bytes:
@@ -178,8 +178,8 @@ def nodes_parquet(graph: GraphExport, positions: pa.Table) -> Iterator[memoryvie
     ids, schema = positions["id"].combine_chunks(), with_times(POSITIONED_SCHEMA)
 
     def positioned(nodes: pa.Table) -> pa.Table:
-        at = pc.index_in(nodes["id"], ids)
-        axes = [positions[axis].take(at) for axis in ("x", "y")]
+        rows = pc.index_in(nodes["id"], ids)
+        axes = [positions[axis].take(rows) for axis in ("x", "y")]
         return pa.table([*nodes.columns, *axes], schema=schema)
 
     yield _parquet(map(positioned, graph.nodes()), schema)

@@ -121,16 +121,18 @@ def find_bridges(facts: ClusterFacts) -> list[Bridge]:
     """Returns the links without which the cluster falls apart, those of the largest part first."""
     graph = nx.Graph()
     graph.add_nodes_from(member["entity_id"] for member in facts.members)
-    accepted = {(one["entity_a"], one["entity_b"]): one for one in facts.inside if one["accepted"]}
+    accepted = {
+        (link["entity_a"], link["entity_b"]): link for link in facts.inside if link["accepted"]
+    }
     graph.add_edges_from(accepted)
-    found = []
+    bridges = []
     for a, b in nx.bridges(graph):
         graph.remove_edge(a, b)
         sides = [sorted(nx.node_connected_component(graph, end)) for end in (a, b)]
         graph.add_edge(a, b)
         link = accepted.get((a, b)) or accepted[b, a]
-        found.append(Bridge(link, min(sides, key=_smaller)))
-    return sorted(found, key=_gravest)
+        bridges.append(Bridge(link, min(sides, key=_smaller)))
+    return sorted(bridges, key=_gravest)
 
 
 def _status(facts: ClusterFacts) -> Iterator[Obstacle]:
@@ -178,7 +180,7 @@ def _void(partners: PartnerEvidence) -> Iterator[Obstacle]:
     """Yields an obstacle for each offer that was revoked or has expired."""
     void = partners.void
     contributors = {
-        one["offer"]: one["contributor"] for one in partners.offered if one["offer"] in void
+        offer["offer"]: offer["contributor"] for offer in partners.offered if offer["offer"] in void
     }
     for offer, who in sorted(contributors.items()):
         yield Obstacle(
@@ -203,14 +205,14 @@ def _legitimate(facts: ClusterFacts, known: KnownLegitimate) -> Iterator[Obstacl
 
 def _bridges(facts: ClusterFacts, least: int) -> Iterator[Obstacle]:
     """Yields an obstacle for each bridge to a part of `least` members; the package names others."""
-    for one in find_bridges(facts):
-        if len(one.side) >= least:
+    for bridge in find_bridges(facts):
+        if len(bridge.side) >= least:
             yield Obstacle(
                 "single_bridge",
-                f"{len(one.side)} of its {len(facts.members)} members hang on the one link between "
-                f"{one.link['entity_a']} and {one.link['entity_b']} (complaints: "
-                f"{one.link['complaints']}, calls: {one.link['calls']}): find other evidence, or "
-                "cut it with a cannot_link decision",
+                f"{len(bridge.side)} of its {len(facts.members)} members hang on the one link "
+                f"between {bridge.link['entity_a']} and {bridge.link['entity_b']} (complaints: "
+                f"{bridge.link['complaints']}, calls: {bridge.link['calls']}): find other "
+                "evidence, or cut it with a cannot_link decision",
             )
 
 
@@ -235,14 +237,14 @@ def find_separating(facts: ClusterFacts, number: Mapping[str, int]) -> list[tupl
     graph.add_edges_from(
         (link["entity_a"], link["entity_b"]) for link in facts.inside if link["accepted"]
     )
-    found = []
+    separating = []
     for entity_id in nx.articulation_points(graph):
         rest = graph.copy()
         rest.remove_node(entity_id)
-        sizes = sorted(len(one) for one in nx.connected_components(rest))
+        sizes = sorted(len(part) for part in nx.connected_components(rest))
         if parted := sum(size for size in sizes[:-1] if size > 1):
-            found.append((entity_id, parted))
-    return sorted(found, key=lambda one: (-one[1], number[one[0]]))
+            separating.append((entity_id, parted))
+    return sorted(separating, key=lambda separator: (-separator[1], number[separator[0]]))
 
 
 def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
@@ -255,7 +257,7 @@ def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
     whole.add_edges_from(_accepted(facts))
     apart = 0
     for part in nx.connected_components(whole):
-        sizes = [len(one) for one in nx.connected_components(graph.subgraph(part))]
+        sizes = [len(piece) for piece in nx.connected_components(graph.subgraph(part))]
         apart += sum(sizes) - max(sizes, default=0)
     return apart
 
@@ -268,9 +270,10 @@ def _unlinked(
         return
     ids = {member["entity_id"] for member in facts.members}
     joins = [
-        f"{one['decision_id']} by {one['author']}"
-        for one in decided
-        if one["kind"] == DecisionKind.MUST_LINK and {one["entity_a"], one["entity_b"]} <= ids
+        f"{decision['decision_id']} by {decision['author']}"
+        for decision in decided
+        if decision["kind"] == DecisionKind.MUST_LINK
+        and {decision["entity_a"], decision["entity_b"]} <= ids
     ]
     by = f", but what was decided does: {', '.join(joins[:5])}" if joins else ""
     yield Obstacle(
@@ -286,8 +289,8 @@ def find_unlinked(facts: ClusterFacts, named: ClusterFacts) -> list[str]:
     Epochs of one identifier tie each other.
     """
     graph = nx.Graph(_accepted(facts))
-    for one in facts.members:
-        graph.add_edge(one["entity_id"], without_epoch(one["entity_id"]))
+    for member in facts.members:
+        graph.add_edge(member["entity_id"], without_epoch(member["entity_id"]))
     ids = {member["entity_id"] for member in named.members}
     parts = sorted((sorted(ids & part) for part in nx.connected_components(graph)), key=len)
     return sorted(each for part in parts[:-1] for each in part)
@@ -308,7 +311,7 @@ def _handling(partners: PartnerEvidence) -> Iterator[Obstacle]:
                     f"the consent of {who} does not cover {uncovered} of the members to name that "
                     f"it saw: ask {who} for a new one",
                 )
-        elif not {tlp_level(one) for one in tlp} <= set(SHAREABLE_TLP):
+        elif not {tlp_level(level) for level in tlp} <= set(SHAREABLE_TLP):
             yield Obstacle(
                 "handling",
                 f"the offer of {who} is {', '.join(sorted(tlp))}, which does not let it go to "

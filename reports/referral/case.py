@@ -230,9 +230,9 @@ class Case(Filing):
     run_key_id: str | None
     earlier: EarlierReferral | None = None
 
-    def number_of(self, thing: str) -> str:
+    def number_of(self, referent: str) -> str:
         """Returns the evidence number of a thing, as `reports.evidence_number` names it."""
-        return evidence_number(self.issuer, thing)
+        return evidence_number(self.issuer, referent)
 
     @property
     def language(self) -> Language:
@@ -338,7 +338,7 @@ class Case(Filing):
         if self.dominant is not None:
             country, most = self.dominant.country, self.dominant.victims
             return self.say("countries.dominant", country=country, most=most)
-        named = ", ".join(one.country for one in self.disclosed.countries)
+        named = ", ".join(count.country for count in self.disclosed.countries)
         if not named:
             return self.say("countries.withheld")
         if self.disclosed.elsewhere:
@@ -396,13 +396,13 @@ class Case(Filing):
         Five pseudonyms can put anybody's name there, which no mask finds.
         """
         least = self.reference.policy["suppress_below"]
-        found = [
-            ScriptText(permitted_words(one.template), people)
-            for one in compare_scripts(self.facts.suppliers, self.facts.scripts)
-            if (people := self.supplier_people.get(one.entity_id, 0)) >= least
-            and len(re.findall(r"[^\W\d_]{2,}", one.template)) >= SCRIPT_WORDS
+        scripts = [
+            ScriptText(permitted_words(script.template), people)
+            for script in compare_scripts(self.facts.suppliers, self.facts.scripts)
+            if (people := self.supplier_people.get(script.entity_id, 0)) >= least
+            and len(re.findall(r"[^\W\d_]{2,}", script.template)) >= SCRIPT_WORDS
         ]
-        return sorted(found, key=lambda one: (-one.people, one.words))
+        return sorted(scripts, key=lambda script: (-script.people, script.words))
 
     @property
     def own_side(self) -> Side:
@@ -421,16 +421,16 @@ class Case(Filing):
     @property
     def other_sides(self) -> list[tuple[str, Side]]:
         """The figures of each organisation whose offer is in it, all its parts of the cluster."""
-        found = []
+        sides = []
         for sender in sorted(self.senders):
             rows = [offer for offer in self.records.offered if offer["contributor"] == sender]
             countries: Counter[str] = Counter()
             losses: Counter[str] = Counter()
-            for one in rows:
+            for offer in rows:
                 countries.update(
-                    {country["country"]: country["victims"] for country in one["countries"] or ()}
+                    {country["country"]: country["victims"] for country in offer["countries"] or ()}
                 )
-                losses.update({loss["currency"]: loss["amount"] for loss in one["losses"] or ()})
+                losses.update({loss["currency"]: loss["amount"] for loss in offer["losses"] or ()})
             side = Side(
                 victims=sum(row["victims_known"] or 0 for row in rows),
                 most=sum(
@@ -441,38 +441,38 @@ class Case(Filing):
                 complete=all(row["victims_known"] is not None for row in rows),
                 withheld=not all(row["losses"] for row in rows),
             )
-            found.append((organisation_name(sender), side))
-        return found
+            sides.append((organisation_name(sender), side))
+        return sides
 
     @property
     def countries_together(self) -> dict[str, int]:
         """Lower bounds of victims by country, of all organisations, without those shared."""
         sides = [self.own_side, *(side for _, side in self.other_sides)]
         twice = sum(overlap.at_most for overlap in self.shared)
-        found = {}
-        for country in sorted({one for side in sides for one in side.countries}):
-            of = [side.countries.get(country, 0) for side in sides]
-            found[country] = max(sum(of) - twice, *of)
-        return found
+        counts = {}
+        for country in sorted({code for side in sides for code in side.countries}):
+            victims = [side.countries.get(country, 0) for side in sides]
+            counts[country] = max(sum(victims) - twice, *victims)
+        return counts
 
     @property
     def losses_together(self) -> list[str]:
         """Losses by currency of all organisations; what one alone states is marked."""
         sides = [(self.language.join(self.own_names), self.own_side), *self.other_sides]
-        found = []
+        losses = []
         for currency in sorted({loss for _, side in sides for loss in side.losses}):
-            of = [(name, side) for name, side in sides if currency in side.losses]
-            total = exact_sum(side.losses[currency] for _, side in of)
-            bound = self.joint and (len(of) > 1 or any(side.withheld for _, side in sides))
+            stated = [(name, side) for name, side in sides if currency in side.losses]
+            total = exact_sum(side.losses[currency] for _, side in stated)
+            bound = self.joint and (len(stated) > 1 or any(side.withheld for _, side in sides))
             words = self.language.sum_of(currency, total)
             if bound:
                 words = self.say("general.at_least", what=words)
             if self.joint:
-                who = self.language.join([name for name, _ in of])
-                key = "joint.alone" if len(of) == 1 else "joint.both"
+                who = self.language.join([name for name, _ in stated])
+                key = "joint.alone" if len(stated) == 1 else "joint.both"
                 words = self.say(key, sum=words, who=who)
-            found.append(words)
-        return found
+            losses.append(words)
+        return losses
 
     @property
     def brands(self) -> str:
@@ -505,9 +505,12 @@ class Case(Filing):
 
     def sender(self, slug: str) -> str:
         """Returns an organisation by its legal name, with address and contact, or blanks."""
-        of = self.file.organisation(slug)
-        legal = plain(of.get("legal_name", ""), 160).strip()
-        parts = [legal or f"{organisation_name(slug)}, {BLANK}", plain(of.get("address", ""), 200)]
+        organisation = self.file.organisation(slug)
+        legal = plain(organisation.get("legal_name", ""), 160).strip()
+        parts = [
+            legal or f"{organisation_name(slug)}, {BLANK}",
+            plain(organisation.get("address", ""), 200),
+        ]
         contact = plain(self.file.person(slug, "contact"), 200) or BLANK
         named = ", ".join(part for part in parts if part.strip())
         return self.say("cover.sender", named=named.removesuffix("."), contact=contact)
@@ -519,8 +522,8 @@ class Case(Filing):
         One that another authority gave is its own: that it has a case is not for this one to read.
         """
         known = {*self.row["orgs"], self.reference.recipient["code"]}
-        given = self.file.values.get("case_numbers", {})
-        return {who: given[who] for who in sorted(given) if who in known}
+        numbers = self.file.values.get("case_numbers", {})
+        return {who: numbers[who] for who in sorted(numbers) if who in known}
 
     @property
     def case_numbers(self) -> str:
@@ -542,7 +545,7 @@ class Case(Filing):
     @property
     def blanks(self) -> list[str]:
         """The blanks that are left to fill, since the case file does not say them."""
-        given = self.file.values | {"case_numbers": self.numbers_of_case}
+        values = self.file.values | {"case_numbers": self.numbers_of_case}
         missing = [
             text
             for name, text in (
@@ -551,15 +554,15 @@ class Case(Filing):
                 ("narrative", "counsel's own account of the case"),
                 ("case_numbers", "case numbers"),
             )
-            if not given.get(name)
+            if not values.get(name)
         ]
         for slug in self.row["orgs"]:
             who = organisation_name(slug)
-            of = self.file.organisation(slug)
+            organisation = self.file.organisation(slug)
             missing += [
                 f"the {text} of {who}"
                 for name, text in (("legal_name", "legal name"), ("address", "address"))
-                if not of.get(name, "").strip()
+                if not organisation.get(name, "").strip()
             ]
             missing += [
                 f"the {part} of {who}"
@@ -626,7 +629,7 @@ def build_case(
         unlinked=find_unlinked(whole, facts),
         groups=group_by_provider(facts, reference, clock),
         handovers=find_handovers(facts),
-        number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
+        number={entity_id: position for position, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
         left_out=[member for member in whole.members if member["entity_id"] not in records.keys_of],
         excerpts=read_excerpts(run, members, narratives) if narratives else [],
@@ -644,8 +647,8 @@ def clock_of(
     was confirmed a year after its records has a year less to be asked for.
     """
     days = [confirmation.day for confirmation in confirmations]
-    if isinstance(given := file.values.get("date"), date):
-        days.append(given)
+    if isinstance(stated := file.values.get("date"), date):
+        days.append(stated)
     times = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
     return max([records.moment, *times])
 
@@ -662,7 +665,7 @@ def dominant_country(
     unit, total = 2 * k, sum(victims.values())
     if not named or seen.countries or seen.elsewhere is None:
         return None
-    country = max(named, key=lambda one: (named[one], one))
+    country = max(named, key=lambda code: (named[code], code))
     bound = min(named[country], total - unit) // unit * unit
     return CountryCount(country, bound) if 2 * bound > total else None
 

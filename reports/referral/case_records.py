@@ -154,7 +154,7 @@ def member_record_keys(run: RunFolder, cluster_id: str) -> set[RecordKey]:
     """
     if not tables.count_rows(run, CLUSTERS, pc.field("cluster_id") == cluster_id):
         raise UnknownClusterError(f"has no cluster {cluster_id[:80]!r}; see its clusters/")
-    return {record_key(one) for one in _member_mentions(run, _facts(run, cluster_id))}
+    return {record_key(mention) for mention in _member_mentions(run, _facts(run, cluster_id))}
 
 
 def collect_case_records(
@@ -169,7 +169,7 @@ def collect_case_records(
     mentions = _member_mentions(run, facts)
     observed_at = {record_key(mention): mention["observed_at"] for mention in mentions}
     counted = {record_key(mention): mention["people"] for mention in mentions}
-    ordered = [key for _, key in sorted((at, key) for key, at in observed_at.items())]
+    ordered = [key for _, key in sorted((moment, key) for key, moment in observed_at.items())]
     complaints = _rows(run, COMPLAINTS, "complaint_id", [k for k in ordered if k[0] != "call"])
     calls = _rows(run, CALLS, "call_id", [k for k in ordered if k[0] == "call"])
     # What an offer counts has no record here: nothing more is known of it.
@@ -178,8 +178,8 @@ def collect_case_records(
     members = {member["entity_id"] for member in facts.members}
     people = _numbered_people(rows)
     keys_of: dict[str, set[RecordKey]] = defaultdict(set)
-    for one in mentions:
-        keys_of[one["entity_id"]].add(record_key(one))
+    for mention in mentions:
+        keys_of[mention["entity_id"]].add(record_key(mention))
     by_key = {
         key: CaseRecord(
             number=number,
@@ -219,21 +219,21 @@ def _facts(run: RunFolder, cluster_id: str) -> ClusterFacts:
 def _member_mentions(run: RunFolder, facts: ClusterFacts) -> list[Row]:
     """Returns the rows of mentions/ of the members, by the table's key, with their `people`."""
     ids = pa.array(sorted(member["entity_id"] for member in facts.members), pa.string())
-    found = tables.read_table(run, MENTIONS, where=pc.field("entity_id").isin(ids))
-    return found.append_column("people", people_counted(found)).to_pylist()
+    mentions = tables.read_table(run, MENTIONS, where=pc.field("entity_id").isin(ids))
+    return mentions.append_column("people", people_counted(mentions)).to_pylist()
 
 
 def _rows(run: RunFolder, table: Any, id_field: str, keys: list[RecordKey]) -> dict[RecordKey, Row]:
     ids = pa.array(sorted({record for _, _, record in keys}), pa.string())
     by_id = {(org, record): (kind, org, record) for kind, org, record in keys}
     rows = tables.read_table(run, table, where=pc.field(id_field).isin(ids)).to_pylist()
-    return {by_id[of]: row for row in rows if (of := (row["source_org"], row[id_field])) in by_id}
+    return {by_id[key]: row for row in rows if (key := (row["source_org"], row[id_field])) in by_id}
 
 
-def _stated(row: Row, what: str) -> tuple[str, ...]:
+def _stated(row: Row, kind: str) -> tuple[str, ...]:
     """Returns the lures or brands that a complaint tells of, each once."""
-    found = row.get("impersonation") or []
-    return tuple(sorted({one["name"] for one in found if one["what"] == what}))
+    claims = row.get("impersonation") or []
+    return tuple(sorted({claim["name"] for claim in claims if claim["what"] == kind}))
 
 
 def _payments(
@@ -254,10 +254,10 @@ def _payments(
             or mention["entity_id"] not in members
         ):
             continue
-        at = int(field.removeprefix("payments[").partition("]")[0])
-        if at < len(listed):
-            besides = stated[at] if at < len(stated) else StatedPayment()
-            paid.append(listed[at] | {"payee": mention["entity_id"], "stated": besides})
+        position = int(field.removeprefix("payments[").partition("]")[0])
+        if position < len(listed):
+            besides = stated[position] if position < len(stated) else StatedPayment()
+            paid.append(listed[position] | {"payee": mention["entity_id"], "stated": besides})
     return paid
 
 
@@ -279,19 +279,19 @@ def time_paid(record: CaseRecord, payment: Row) -> tuple[str, datetime] | None:
     return (shown, moment) if moment <= record.observed_at + timedelta(days=1) else None
 
 
-def agreed_names(records: Iterable[CaseRecord], what: str) -> set[tuple[str, str]]:
+def agreed_names(records: Iterable[CaseRecord], name_field: str) -> set[tuple[str, str]]:
     """Returns payees with a name, folded, that the complaints of two people or more give each.
 
-    It is that of the beneficiary or of the bank (`what` of StatedPayment): free text, where one
-    liar could put a person.
+    It is that of the beneficiary or of the bank (`name_field` of StatedPayment): free text, where
+    one liar could put a person.
     """
     people: dict[tuple[str, str], set[int]] = defaultdict(set)
     for record in records:
         for payment in record.payments:
-            name = folded_name(getattr(payment["stated"], what))
+            name = folded_name(getattr(payment["stated"], name_field))
             if name and record.victim is not None:
                 people[payment["payee"], name].add(record.victim)
-    return {key for key, those in people.items() if len(those) > 1}
+    return {key for key, victims in people.items() if len(victims) > 1}
 
 
 def folded_name(name: str | None) -> str:
@@ -315,7 +315,7 @@ def _victims_by_country(records: Iterable[CaseRecord]) -> dict[str | None, int]:
     for record in records:
         if record.victim is not None:
             victims[record.country].add(record.victim)
-    return {country: len(those) for country, those in victims.items()}
+    return {country: len(pseudonyms) for country, pseudonyms in victims.items()}
 
 
 def _losses_by_country(records: Iterable[CaseRecord]) -> dict[str, dict[str, Decimal]]:
@@ -323,8 +323,8 @@ def _losses_by_country(records: Iterable[CaseRecord]) -> dict[str, dict[str, Dec
     losses: dict[str, dict[str, Decimal]] = defaultdict(dict)
     for record in records:
         if record.loss is not None and record.currency is not None:
-            of = losses[record.country or "unknown"]
-            of[record.currency] = of.get(record.currency, Decimal(0)) + record.loss
+            amounts = losses[record.country or "unknown"]
+            amounts[record.currency] = amounts.get(record.currency, Decimal(0)) + record.loss
     return dict(sorted(losses.items()))
 
 
@@ -333,15 +333,17 @@ def keep_case_members(records: CaseRecords, kept: Collection[str]) -> CaseRecord
 
     Other members are counted (`ClusterFacts.left_out`).
     """
-    keys_of = {one: keys for one, keys in records.keys_of.items() if one in kept}
+    keys_of = {entity_id: keys for entity_id, keys in records.keys_of.items() if entity_id in kept}
     kept_ids = frozenset(kept)
     named = {key for keys in keys_of.values() for key in keys}
-    kept_records = [one for key, one in records.by_key.items() if key in named]
+    kept_records = [record for key, record in records.by_key.items() if key in named]
     by_key = {
-        one.key: replace(
-            one, number=number, payments=[paid for paid in one.payments if paid["payee"] in kept]
+        record.key: replace(
+            record,
+            number=number,
+            payments=[paid for paid in record.payments if paid["payee"] in kept],
         )
-        for number, one in enumerate(kept_records, 1)
+        for number, record in enumerate(kept_records, 1)
     }
     return replace(
         records,
@@ -360,20 +362,20 @@ def _with_own_counts(
 ) -> ClusterFacts:
     """Returns a cluster whose row counts these records, and the members that are left."""
     kinds: Counter[str] = Counter()
-    for one in by_key.values():
-        kinds[one.key[0]] += one.people
+    for record in by_key.values():
+        kinds[record.key[0]] += record.people
     # People whom an offer counts have no pseudonyms: each counts as another person.
     senders = {offer["contributor"] for offer in records.offered}
-    people = {one.victim for one in by_key.values()} - {None}
-    offered = sum(one.people for one in by_key.values() if one.key[1] in senders)
+    people = {record.victim for record in by_key.values()} - {None}
+    offered = sum(record.people for record in by_key.values() if record.key[1] in senders)
     members = facts.members
-    posed_as = {brand for one in by_key.values() for brand in one.brands}
+    posed_as = {brand for record in by_key.values() for brand in record.brands}
     row = facts.row | {
         "complaints": kinds[RecordKind.COMPLAINT],
         "calls": kinds[RecordKind.CALL],
         "victims": len(people) + offered,
         "orgs": sorted({org for member in members for org in member["orgs"]}),
-        "brands": [one for one in facts.row["brands"] if one in posed_as],
+        "brands": [brand for brand in facts.row["brands"] if brand in posed_as],
     }
     if members:
         row["first_seen"] = min(member["first_seen"] for member in members)
@@ -418,9 +420,9 @@ def find_not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
     columns = ["entity_id", *RECORD]
     named: Counter[str] = Counter()
     for batch in tables.table_batches(run, MENTIONS, columns, pc.field("record_id").isin(ids)):
-        for one in batch.to_pylist():
-            if record_key(one) in records.by_key and one["entity_id"] not in members:
-                named[one["entity_id"]] += 1
+        for mention in batch.to_pylist():
+            if record_key(mention) in records.by_key and mention["entity_id"] not in members:
+                named[mention["entity_id"]] += 1
     ids = pa.array(sorted(named), pa.string())
     rows = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(ids))
     shown = suppressed_shown(rows, redact=True).to_pylist()
@@ -448,20 +450,20 @@ def find_supplier_records(
     people: dict[str, set[object]] = defaultdict(set)
     first: dict[str, CaseRecord] = {}
     for batch in tables.table_batches(run, MENTIONS, ["entity_id", *RECORD], where):
-        for one in batch.to_pylist():
-            record = records.by_key.get(record_key(one))
+        for mention in batch.to_pylist():
+            record = records.by_key.get(record_key(mention))
             if record is None:
                 continue
-            earlier = first.setdefault(one["entity_id"], record)
+            earlier = first.setdefault(mention["entity_id"], record)
             if record.number < earlier.number:
-                first[one["entity_id"]] = record
+                first[mention["entity_id"]] = record
             who: object = record.key if record.key[1] in senders else record.victim
             if who is not None:
-                people[one["entity_id"]].add(who)
-    found = {one: len(those) for one, those in people.items()}
+                people[mention["entity_id"]].add(who)
+    counts = {entity_id: len(victims) for entity_id, victims in people.items()}
     for link in records.facts.soft:
-        found[link["there"]] = max(found.get(link["there"], 0), link["reporters"])
-    return found, first
+        counts[link["there"]] = max(counts.get(link["there"], 0), link["reporters"])
+    return counts, first
 
 
 def _most_named(row: Row) -> tuple[int, str]:
@@ -487,27 +489,29 @@ def permitted_words(text: str) -> str:
     about is not among them.
     """
     return _PERHAPS_PRIVATE.sub(
-        lambda one: one[0] if _AMOUNT.fullmatch(one[0]) else re.sub(r"\w", MASK, one[0]), text
+        lambda match: match[0] if _AMOUNT.fullmatch(match[0]) else re.sub(r"\w", MASK, match[0]),
+        text,
     )
 
 
 def read_excerpts(run: RunFolder, members: pa.Array, narratives: NarrativeReader) -> list[Reading]:
     """Reads the words around members, without any other identifier that is or may be in them."""
-    found = [
-        one
-        for one in sample_readings(run, members, narratives)
-        if one.before is not None or one.after is not None
+    readings = [
+        reading
+        for reading in sample_readings(run, members, narratives)
+        if reading.before is not None or reading.after is not None
     ]
-    ids = pa.array(sorted({one.record_id for one in found}), pa.string())
+    ids = pa.array(sorted({reading.record_id for reading in readings}), pa.string())
     where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
     where &= ~pc.field("entity_id").isin(members) & (pc.field("kind") != EntityKind.SCRIPT)
     spans: dict[RecordKey, list[tuple[int, int]]] = defaultdict(list)
     for batch in tables.table_batches(run, MENTIONS, [*RECORD, "start", "end"], where):
-        for one in batch.to_pylist():
-            if one["start"] is not None:
-                spans[record_key(one)].append((one["start"], one["end"]))
+        for mention in batch.to_pylist():
+            if mention["start"] is not None:
+                spans[record_key(mention)].append((mention["start"], mention["end"]))
     return [
-        _without_spans(one, spans[one.record_kind, one.source_org, one.record_id]) for one in found
+        _without_spans(reading, spans[reading.record_kind, reading.source_org, reading.record_id])
+        for reading in readings
     ]
 
 
@@ -524,8 +528,8 @@ def _masked(words: str, start: int, spans: Sequence[tuple[int, int]]) -> str:
     """Masks the characters of spans in words that begin at `start` of the narrative."""
     letters = list(words)
     for first, last in spans:
-        for at in range(max(first - start, 0), min(last - start, len(letters))):
-            letters[at] = MASK
+        for position in range(max(first - start, 0), min(last - start, len(letters))):
+            letters[position] = MASK
     return "".join(letters)
 
 
@@ -588,20 +592,22 @@ def reconciled_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
     Raises:
         UnreconciledError: if they are not what clusters/ says, or what countries add up to.
     """
-    found = stated_totals(records)
+    totals = stated_totals(records)
     of_clusters = {
         loss["currency"]: (loss["amount"], loss["complaints"])
         for loss in records.facts.row["losses"] or []
     }
     by_country = {
-        currency: exact_sum(of.get(currency, Decimal(0)) for of in records.losses.values())
-        for currency in found
+        currency: exact_sum(
+            amounts.get(currency, Decimal(0)) for amounts in records.losses.values()
+        )
+        for currency in totals
     }
-    if found != of_clusters or by_country != {
-        currency: amount for currency, (amount, _) in found.items()
+    if totals != of_clusters or by_country != {
+        currency: amount for currency, (amount, _) in totals.items()
     }:
         raise UnreconciledError("the losses of the records are not those of the run's clusters/")
-    return found
+    return totals
 
 
 def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:
@@ -613,21 +619,21 @@ def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     if tuple(reader.fieldnames or ()) != RATE_COLUMNS:
         raise ExchangeRatesError(f"{name}: the first line must be {','.join(RATE_COLUMNS)}")
-    found: dict[str, ExchangeRate] = {}
+    rates: dict[str, ExchangeRate] = {}
     try:
         for row in reader:
             place = f"{name}, row {reader.line_num}"
             currency, rate = _exchange_rate(row, place)
-            if currency in found:
+            if currency in rates:
                 raise ExchangeRatesError(
                     f"{place}, from: {currency} has a rate already; give one rate each"
                 )
-            found[currency] = rate
+            rates[currency] = rate
     except csv.Error as error:
         raise ExchangeRatesError(f"{name}, row {reader.line_num}: {error}") from None
-    if len({one.to for one in found.values()}) > 1:
+    if len({rate.to for rate in rates.values()}) > 1:
         raise ExchangeRatesError(f"{name}: the rates are to several currencies; convert to one")
-    return found
+    return rates
 
 
 def _exchange_rate(row: Mapping[str, str | None], place: str) -> tuple[str, ExchangeRate]:

@@ -169,9 +169,9 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
 
 def _papers(case: Case, package: Mapping[str, bytes]) -> list[str]:
     """Lists the papers of a package that somebody has to check, complete, print or sign."""
-    letters = [one for one in package if one.startswith("data/requests/")]
+    letters = [path for path in package if path.startswith("data/requests/")]
     forms = sorted(
-        one for one in package if one.startswith("data/certificates/") and one.endswith(".txt")
+        path for path in package if path.startswith("data/certificates/") and path.endswith(".txt")
     )
     papers = [
         f"{english().count('letter', len(letters))} to providers: for the authority to "
@@ -197,7 +197,7 @@ def _papers(case: Case, package: Mapping[str, bytes]) -> list[str]:
     papers += _unquoted(case)
     if "data/letter.html" in package and "data/letter.pdf" not in package:
         papers.append("letter.html: to be printed from a browser; the PDF's fonts lack its script.")
-    exhibits = sum(1 for one in package if EXHIBIT.fullmatch(one))
+    exhibits = sum(1 for path in package if EXHIBIT.fullmatch(path))
     papers.append(
         f"The PDF is to be read to its end by whoever signs it, with exhibits 1 to {exhibits}."
     )
@@ -225,10 +225,15 @@ def _unchecked(case: Case) -> list[Block]:
     rows += [(f"Words for likelihood: {_as_written(reference.scale, 'name')}", reference.scale)]
     rows += [("Policy of the package", reference.policy)]
     used = {group.clock["rule"]: group.clock for group in case.groups}
-    rows += [(f"Retention: {_as_written(one, 'rule')}", one) for one in used.values()]
+    rows += [(f"Retention: {_as_written(clock, 'rule')}", clock) for clock in used.values()]
     cells = [
-        (plain(what, 200), _source(one), one["date"], plain(one.get("checked_by"), 80) or "nobody")
-        for what, one in rows
+        (
+            plain(name, 200),
+            _source(source),
+            source["date"],
+            plain(source.get("checked_by"), 80) or "nobody",
+        )
+        for name, source in rows
     ]
     return [
         Notice(
@@ -263,22 +268,24 @@ def _source(row: Row) -> str:
 def _doubts(case: Case) -> list[Block]:
     """Lists what would have to be wrong for a membership to be wrong, member by member."""
     rows = []
-    for one in case.facts.members:
-        entity_id = one["entity_id"]
+    for member_row in case.facts.members:
+        entity_id = member_row["entity_id"]
         links = [
             link
             for link in case.facts.inside
             if link["accepted"] and entity_id in (link["entity_a"], link["entity_b"])
         ]
         # Whether the whole falls apart without one depends on members that are not named here.
-        member = one | {"bridge": False}
-        asked = one | {"member": member, "roles": case.facts.roles.get(entity_id, {})}
-        found = [doubt.sentence() for doubt in entity_doubts(asked, links)]
-        if one["robustness"] < 3:
-            found.append(f"its place rests on {english().count('person', one['robustness'])}")
-        if found:
+        member = member_row | {"bridge": False}
+        asked = member_row | {"member": member, "roles": case.facts.roles.get(entity_id, {})}
+        doubts = [doubt.sentence() for doubt in entity_doubts(asked, links)]
+        if member_row["robustness"] < 3:
+            doubts.append(
+                f"its place rests on {english().count('person', member_row['robustness'])}"
+            )
+        if doubts:
             rows.append(
-                (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(found), 400))
+                (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(doubts), 400))
             )
     alarms = [plain(alarm["message"], 300) for alarm in case.manifest["alarms"]]
     return [
@@ -367,8 +374,8 @@ def _not_accused(case: Case) -> list[Block]:
     if not left:
         return []
     rows = [
-        (plain(one["entity_id"], 60), str(one["named"]), plain(one["reason"]))
-        for one in left[:ROW_LIMIT]
+        (plain(identifier["entity_id"], 60), str(identifier["named"]), plain(identifier["reason"]))
+        for identifier in left[:ROW_LIMIT]
     ]
     return [
         Grid(
@@ -383,10 +390,10 @@ def _not_accused(case: Case) -> list[Block]:
 
 
 def _decisions(case: Case) -> list[Block]:
-    given = case.manifest["options"].get("decisions")
+    decisions = case.manifest["options"].get("decisions")
     file = "no decisions file"
-    if isinstance(given, dict):
-        file = f"{plain(given.get('name'))}, SHA-256 {given.get('sha256')}"
+    if isinstance(decisions, dict):
+        file = f"{plain(decisions.get('name'))}, SHA-256 {decisions.get('sha256')}"
     rows = [
         (
             confirmation.decision_id,
@@ -433,7 +440,12 @@ def _making(case: Case, versions: Mapping[str, str]) -> list[Block]:
                 ("Run", f"{manifest['run_id']}, {signer}"),
                 ("Cluster", row["cluster_id"]),
                 ("Counts withheld below", f"{policy['suppress_below']} victims"),
-                ("Versions", ", ".join(f"{one} {of}" for one, of in sorted(versions.items()))),
+                (
+                    "Versions",
+                    ", ".join(
+                        f"{package} {version}" for package, version in sorted(versions.items())
+                    ),
+                ),
             ],
             (0.3, 0.7),
         )
@@ -441,7 +453,7 @@ def _making(case: Case, versions: Mapping[str, str]) -> list[Block]:
 
 
 def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> bytes:
-    found = {
+    facts = {
         "format": "ringtrace-counsel",
         "version": 1,
         "reference": case.code,
@@ -468,4 +480,4 @@ def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> bytes:
         "to_verify": [member["entity_id"] for member in case.left_out],
         "versions": dict(versions),
     }
-    return (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -264,8 +264,8 @@ def elements_matrix(case: Case) -> list[Block]:
     for offence in case.reference.offences:
         rows = []
         for element in offence["elements"]:
-            one = evidence[element["holds"]]
-            rows.append((element["text"], one.text, one.exhibits, one.missing))
+            basis = evidence[element["holds"]]
+            rows.append((element["text"], basis.text, basis.exhibits, basis.missing))
         note = f" {offence['note']}" if offence["note"] else ""
         blocks.append(
             Grid(
@@ -290,7 +290,7 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
     paid = sum(len(record.payments) for record in case.records.in_order)
     links = sum(1 for link in case.facts.inside if link["accepted"])
     none = case.say("general.none")
-    found: dict[str, tuple[str, Mapping[str, object]]] = {
+    elements: dict[str, tuple[str, Mapping[str, object]]] = {
         "scheme": (
             "1, 3",
             {
@@ -324,7 +324,7 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
         name: ElementEvidence(
             case.say(f"evidence.{name}", **values), exhibits, case.say(f"evidence.{name}_missing")
         )
-        for name, (exhibits, values) in found.items()
+        for name, (exhibits, values) in elements.items()
     }
 
 
@@ -388,12 +388,13 @@ def _requests(case: Case) -> list[Block]:
 def _provider_rows(case: Case) -> Iterator[tuple[int, int, str, int, str, datetime | None, str]]:
     """Yields runs of letters to providers of one name: numbers, members, priority, clock."""
     for (name, priority), run in groupby(
-        enumerate(case.groups, 1), lambda one: (one[1].provider.name, one[1].priority(case.clock))
+        enumerate(case.groups, 1),
+        lambda letter: (letter[1].provider.name, letter[1].priority(case.clock)),
     ):
         letters = list(run)
         groups = [group for _, group in letters]
         ends = [group.next_expiry for group in groups]
-        end = None if None in ends else min(one for one in ends if one is not None)
+        end = None if None in ends else min(expiry for expiry in ends if expiry is not None)
         members = sum(len(group.members) for group in groups)
         yield letters[0][0], letters[-1][0], name, members, priority, end, groups[0].clock["rule"]
 
@@ -403,13 +404,13 @@ def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
     number = case.language.number
     rows = [
         (
-            str(one.number),
-            one.title,
-            one.path.removeprefix("data/"),
-            number(len(one.rows)),
-            one.about,
+            str(exhibit.number),
+            exhibit.title,
+            exhibit.path.removeprefix("data/"),
+            number(len(exhibit.rows)),
+            exhibit.about,
         )
-        for one in made
+        for exhibit in made
     ]
     inputs = [
         (

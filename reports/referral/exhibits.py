@@ -140,7 +140,7 @@ def _exhibit(
     title, about = (case.say(f"exhibits.{slug}.{part}", **values) for part in ("title", "about"))
     sourced = list(rows)
     cells = [(*cells, *source_cells(record)) for _, record, cells in sourced]
-    things = [thing for thing, _, _ in sourced]
+    things = [referent for referent, _, _ in sourced]
     return Exhibit(number, slug, title, f"{about}{more}", columns, cells, things)
 
 
@@ -148,7 +148,9 @@ def exhibit_csv(case: Case, exhibit: Exhibit) -> bytes:
     """Writes an exhibit as CSV; texts that a spreadsheet would run start with an apostrophe."""
     header = [name for name, _, _ in exhibit.whole]
     named = zip(exhibit.things, exhibit.rows, strict=True)
-    rows = ((at, case.number_of(thing), *row) for at, (thing, row) in enumerate(named, 1))
+    rows = (
+        (number, case.number_of(referent), *row) for number, (referent, row) in enumerate(named, 1)
+    )
     return tabular.csv_bytes(header, rows)
 
 
@@ -157,14 +159,14 @@ def data_dictionary(case: Case, made: Sequence[Exhibit]) -> bytes:
     say, translate = case.say, case.language.translate
     rows = [
         (
-            say("general.exhibit", number=one.number),
-            one.path.removeprefix("data/"),
+            say("general.exhibit", number=exhibit.number),
+            exhibit.path.removeprefix("data/"),
             name,
             translate(kind),
             translate(meaning),
         )
-        for one in made
-        for name, kind, meaning in one.whole
+        for exhibit in made
+        for name, kind, meaning in exhibit.whole
     ]
     return tabular.csv_bytes(("exhibit", "file", "column", "type", "meaning"), rows)
 
@@ -294,8 +296,8 @@ def _mentions(case: Case) -> Exhibit:
 
 def _other_reading(case: Case, mention: Row) -> str | None:
     """Returns the other reading of a number; another's number is not named."""
-    other = mention["also_read_as"]
-    return other if other is None or f"phone:{other}" in case.number else "another number"
+    reading = mention["also_read_as"]
+    return reading if reading is None or f"phone:{reading}" in case.number else "another number"
 
 
 _LINK_COLUMNS: tuple[Column, ...] = (
@@ -323,7 +325,7 @@ def _accepted_links(case: Case) -> Exhibit:
     return _exhibit(case, 4, "links", _LINK_COLUMNS, rows)
 
 
-def _link_row(case: Case, link: Row, thing: str) -> ExhibitRow:
+def _link_row(case: Case, link: Row, referent: str) -> ExhibitRow:
     counted = "entity_a entity_b complaints calls victims reporters".split()
     cells = (
         *(link[name] for name in counted),
@@ -333,7 +335,7 @@ def _link_row(case: Case, link: Row, thing: str) -> ExhibitRow:
         round(link["weight"], 6),
         link["reason"],
     )
-    return thing, _earliest(case, link), cells
+    return referent, _earliest(case, link), cells
 
 
 def _earliest(case: Case, link: Row) -> CaseRecord:
@@ -342,14 +344,14 @@ def _earliest(case: Case, link: Row) -> CaseRecord:
     Evidence can be a complaint that names one end and its call that names the other
     (`links.record_ids` is then `org|complaint_id`).
     """
-    records, of = case.records.by_key, case.records.keys_of
-    found = of.get(link["entity_a"], set()) & of.get(link["entity_b"], set())
-    if not found:
-        ours = of.get(link["entity_a"], set()) | of.get(link["entity_b"], set())
+    records, keys_of = case.records.by_key, case.records.keys_of
+    keys = keys_of.get(link["entity_a"], set()) & keys_of.get(link["entity_b"], set())
+    if not keys:
+        ours = keys_of.get(link["entity_a"], set()) | keys_of.get(link["entity_b"], set())
         named = {record_id.partition("|")[0::2] for record_id in link["record_ids"]}
-        found = {key for key in ours if key[1:] in named or (key[1], f"call|{key[2]}") in named}
-        found = found or ours
-    return min((records[key] for key in found), key=attrgetter("number"))
+        keys = {key for key in ours if key[1:] in named or (key[1], f"call|{key[2]}") in named}
+        keys = keys or ours
+    return min((records[key] for key in keys), key=attrgetter("number"))
 
 
 def _losses(case: Case) -> Exhibit:
@@ -402,22 +404,22 @@ def currency_word(said: str | None) -> str | None:
     return None if not said else said if re.fullmatch(r"[A-Za-z]{2,6}", said) else "other"
 
 
-def stated_payment(given: Mapping[str, str | None], country: str | None) -> StatedPayment:
+def stated_payment(payment: Mapping[str, str | None], country: str | None) -> StatedPayment:
     """Returns what may be shown of a payment: nothing that may be somebody's number or address."""
-    status = (given.get("status") or "").strip().lower()
-    reference = (given.get("reference") or "").strip()
+    status = (payment.get("status") or "").strip().lower()
+    reference = (payment.get("reference") or "").strip()
     may_be_a_persons = any(
         is_phone_number(text, region)
         for text, region in ((reference, country), (f"+{reference}", None))
     )
     papers = mask_papers(pa.array([reference]), pa.array([reference]))[0].as_py() != reference
     return StatedPayment(
-        paid_at=(given.get("paid_at") or "").strip() or None,
+        paid_at=(payment.get("paid_at") or "").strip() or None,
         reference=_codes_alone(reference)
         if _REFERENCE.fullmatch(reference) and not may_be_a_persons and not papers
         else None,
-        beneficiary_name=_shown_name(given.get("beneficiary_name")),
-        beneficiary_bank=_shown_name(given.get("beneficiary_bank")),
+        beneficiary_name=_shown_name(payment.get("beneficiary_name")),
+        beneficiary_bank=_shown_name(payment.get("beneficiary_bank")),
         status=status if status in tuple(PaymentStatus) else None,
     )
 
@@ -429,8 +431,8 @@ def _codes_alone(reference: str) -> str | None:
     return "".join(shown) if any(map(_CODE.fullmatch, parts)) else None
 
 
-def _shown_name(given: str | None) -> str | None:
-    name = " ".join((given or "").split())
+def _shown_name(text: str | None) -> str | None:
+    name = " ".join((text or "").split())
     shown = name.isprintable() and 1 < len(name) <= LONGEST_NAME and not may_hold_contact(name)
     return name if shown else None
 
@@ -480,18 +482,18 @@ def _chronology(case: Case) -> Exhibit:
 
 def _events(case: Case) -> Iterator[Event]:
     last: dict[str, CaseRecord] = {}
-    for one in case.records.mentions:
-        record = case.records.of_mention(one)
-        known = last.get(one["entity_id"])
+    for mention in case.records.mentions:
+        record = case.records.of_mention(mention)
+        known = last.get(mention["entity_id"])
         if known is None or known.number < record.number:
-            last[one["entity_id"]] = record
-    for one in case.facts.members:
-        entity_id = one["entity_id"]
-        yield one["first_seen"], "first seen", entity_id, case.records.first_record(entity_id)
-        yield one["last_seen"], "last seen", entity_id, last[entity_id]
+            last[mention["entity_id"]] = record
+    for member in case.facts.members:
+        entity_id = member["entity_id"]
+        yield member["first_seen"], "first seen", entity_id, case.records.first_record(entity_id)
+        yield member["last_seen"], "last seen", entity_id, last[entity_id]
     for turn in case.handovers:
-        what = f"takes over from {turn.before}, last seen {format_utc(turn.last_seen)}"
-        yield turn.first_seen, what, turn.after, case.records.first_record(turn.after)
+        event = f"takes over from {turn.before}, last seen {format_utc(turn.last_seen)}"
+        yield turn.first_seen, event, turn.after, case.records.first_record(turn.after)
 
 
 def _retention_clocks(case: Case) -> Exhibit:

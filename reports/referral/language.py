@@ -148,15 +148,15 @@ class Language:
         form = forms[min(self.plural(n), len(forms) - 1) if isinstance(n, int) else 0]
         return form.format_map(
             {
-                name: self.number(one) if isinstance(one, int) else one
-                for name, one in values.items()
+                name: self.number(value) if isinstance(value, int) else value
+                for name, value in values.items()
             }
         )
 
     def word(self, table: str, name: str, default: str | None = None) -> str:
         """Returns the word for a name of a table of messages; else the default, or the name."""
-        found = self.messages.get(f"{table}.{name}")
-        return found[0] if found else name if default is None else default
+        forms = self.messages.get(f"{table}.{name}")
+        return forms[0] if forms else name if default is None else default
 
     def points(self, table: str) -> list[str]:
         """Returns the messages of a table, in the order of their names."""
@@ -212,8 +212,8 @@ class Language:
 
     def days(self, first: datetime, last: datetime) -> str:
         """Writes a span of days, both ends included."""
-        one, other = self.day(first), self.day(last)
-        return one if one == other else self.span(one, other)
+        start, end = self.day(first), self.day(last)
+        return start if start == end else self.span(start, end)
 
     def span(self, first: object, last: object) -> str:
         """Joins two ends of a span."""
@@ -279,9 +279,9 @@ def make_language(
     if len(form["months"]) != MONTHS:
         raise LanguageError("language.toml, months: give twelve")
     for name, wanted in _PATTERNS.items():
-        if (given := _values_of("language.toml", name, form[name])) != wanted:
+        if (present := _values_of("language.toml", name, form[name])) != wanted:
             raise LanguageError(
-                f"language.toml, {name}: has the values {_braces(given)} and needs "
+                f"language.toml, {name}: has the values {_braces(present)} and needs "
                 f"{_braces(wanted)}"
             )
     try:
@@ -290,7 +290,9 @@ def make_language(
         raise LanguageError(f"messages.toml: not TOML: {error}") from None
     if code == ENGLISH:
         kinds = {f"kinds.{kind}": [row.noun] for kind, row in BY_KIND.items()}
-        cautions = {f"cautions.{one}": [row.caution] for one, row in BY_KIND.items() if row.caution}
+        cautions = {
+            f"cautions.{kind}": [row.caution] for kind, row in BY_KIND.items() if row.caution
+        }
         facts = {
             f"facts.{code}": [Fact(code).sentence()]
             for code, form in FACTS.items()
@@ -299,10 +301,10 @@ def make_language(
         flat = kinds | cautions | facts | flat
     if measure is not None:
         _compare(flat, measure.messages)
-    for key, those in flat.items():
-        if len(those) not in (1, forms):
+    for key, plurals in flat.items():
+        if len(plurals) not in (1, forms):
             raise LanguageError(
-                f"messages.toml, {key}: has {len(those)} plural forms; the plural of "
+                f"messages.toml, {key}: has {len(plurals)} plural forms; the plural of "
                 f"language.toml chooses between {forms}"
             )
     return Language(code, form, flat, texts, templates, plural)
@@ -321,12 +323,12 @@ def _plural(expression: str) -> tuple[Callable[[int], int], int]:
 
 def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
     """Yields the messages of nested tables by the names joined with dots."""
-    for name, one in tree.items():
+    for name, node in tree.items():
         key = f"{prefix}{name}"
-        if isinstance(one, dict):
-            yield from _flattened(one, f"{key}.")
+        if isinstance(node, dict):
+            yield from _flattened(node, f"{key}.")
             continue
-        forms = one if isinstance(one, list) else [one]
+        forms = node if isinstance(node, list) else [node]
         if not forms or not all(isinstance(form, str) for form in forms):
             raise LanguageError(f"messages.toml, {key}: is neither a text nor a list of texts")
         for each in forms:
@@ -336,18 +338,19 @@ def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 def _compare(own: Mapping[str, Sequence[str]], known: Mapping[str, Sequence[str]]) -> None:
     """Raises LanguageError naming what differs from the messages of the measure."""
-    if missing := [one for one in known if one not in own]:
+    if missing := [key for key in known if key not in own]:
         raise LanguageError(f"messages.toml: is incomplete; it has no {', no '.join(missing)}")
-    if unknown := [one for one in own if one not in known]:
+    if unknown := [key for key in own if key not in known]:
         raise LanguageError(f"messages.toml: no such messages {', '.join(unknown)}")
     for key, forms in known.items():
-        wanted, given = (
-            {name for each in those for name in _values_of("messages.toml", key, each)}
-            for those in (forms, own[key])
+        wanted, present = (
+            {name for each in plurals for name in _values_of("messages.toml", key, each)}
+            for plurals in (forms, own[key])
         )
-        if wanted != given:
+        if wanted != present:
             raise LanguageError(
-                f"messages.toml, {key}: has the values {_braces(given)} and needs {_braces(wanted)}"
+                f"messages.toml, {key}: has the values {_braces(present)} and needs "
+                f"{_braces(wanted)}"
             )
 
 
@@ -387,7 +390,7 @@ def checked_template(
     file: Traversable,
     text: str,
     values: Mapping[str, Any],
-    what: str,
+    kind: str,
     environment: SandboxedEnvironment = _TEMPLATES,
 ) -> Template:
     """Returns a template that was rendered once with all the names that it can use.
@@ -400,7 +403,7 @@ def checked_template(
         template.render(values)
     except (TemplateError, TypeError) as error:
         why = " ".join(str(error).split())
-        raise ReferenceFileError(f"{file}: {why}; a {what} can name {', '.join(values)}") from None
+        raise ReferenceFileError(f"{file}: {why}; a {kind} can name {', '.join(values)}") from None
     return template
 
 

@@ -50,7 +50,7 @@ SCRIPT_LIMIT = 6
 def method_section(case: Case) -> list[Block]:
     """Tells how the fraud goes, from its records: a victim's journey, and what callers read out."""
     own = [record for record in case.records.in_order if record.key[1] in case.own_organisations]
-    complaints = [one for one in own if one.key[0] == RecordKind.COMPLAINT]
+    complaints = [record for record in own if record.key[0] == RecordKind.COMPLAINT]
     steps = [
         _contact(case, Counter(complaint.channel for complaint in complaints if complaint.channel)),
         _story(case, Counter(story for complaint in complaints for story in complaint.stories)),
@@ -79,28 +79,29 @@ def _story(case: Case, stories: Mapping[str, int]) -> str:
 
 def _counted(case: Case, counts: Mapping[str, int], table: str) -> str:
     """Returns what a table of words knows, most often first, with counts of complaints."""
-    found: Counter[str] = Counter()
+    words: Counter[str] = Counter()
     for name, count in counts.items():
         if word := case.language.word(table, name, ""):
-            found[word] += count
-    return case.language.join(_ranked(case, found))
+            words[word] += count
+    return case.language.join(_ranked(case, words))
 
 
-def _ranked(case: Case, found: Mapping[str, int]) -> list[str]:
-    return [case.say("method.counted", word=word, count=count) for word, count in most_first(found)]
+def _ranked(case: Case, counts: Mapping[str, int]) -> list[str]:
+    return [
+        case.say("method.counted", word=word, count=count) for word, count in most_first(counts)
+    ]
 
 
 def _steps_by_role(case: Case) -> list[str]:
     records: dict[str, set[RecordKey]] = defaultdict(set)
-    for one in case.records.mentions:
-        records[one["role"]].add(case.records.of_mention(one).key)
+    for mention in case.records.mentions:
+        records[mention["role"]].add(case.records.of_mention(mention).key)
     people = {
-        role: sum(case.records.by_key[key].people for key in those)
-        for role, those in records.items()
+        role: sum(case.records.by_key[key].people for key in keys) for role, keys in records.items()
     }
     ids = defaultdict(list)
-    for one in case.facts.members:
-        ids[one["role"]].append(one["entity_id"])
+    for member in case.facts.members:
+        ids[member["role"]].append(member["entity_id"])
     return [
         case.say(
             f"method.{role}",
@@ -134,8 +135,8 @@ def _scripts(case: Case) -> list[Block]:
     if not case.scripts:
         return []
     rows = [
-        (str(number), plain(one.words, 600), str(one.people))
-        for number, one in enumerate(case.scripts[:SCRIPT_LIMIT], 1)
+        (str(number), plain(script.words, 600), str(script.people))
+        for number, script in enumerate(case.scripts[:SCRIPT_LIMIT], 1)
     ]
     least = case.reference.policy["suppress_below"]
     return [
@@ -160,12 +161,14 @@ def money_section(case: Case) -> list[Block]:
                 paid[payment["payee"]][plain(payment["currency"], 8)].append(payment["amount"])
     rows = []
     for group in case.groups:
-        members = [one.member for one in group.members if one.member["role"] == Role.PAYEE]
+        members = [
+            retained.member for retained in group.members if retained.member["role"] == Role.PAYEE
+        ]
         for member in members:
             payee = member["entity_id"]
             amounts = "; ".join(
-                case.language.sum_of(currency, exact_sum(of))
-                for currency, of in sorted(paid[payee].items())
+                case.language.sum_of(currency, exact_sum(sums))
+                for currency, sums in sorted(paid[payee].items())
             )
             rows.append(
                 (
@@ -258,31 +261,33 @@ def form_tables(case: Case) -> list[FormTable]:
     form = case.reference.form
     if form is None:
         return []
-    found = []
-    for one in form["form"]:
-        labels = [field["label"] for field in one["fields"]]
-        values = [field["value"] for field in one["fields"]]
-        if one["rows"] == "case":
+    filled = []
+    for table in form["form"]:
+        labels = [field["label"] for field in table["fields"]]
+        values = [field["value"] for field in table["fields"]]
+        if table["rows"] == "case":
             entries = case_values(case)
             rows = [[label, entries[value]] for label, value in zip(labels, values, strict=True)]
-            found.append(
-                FormTable(one["title"], [*case.heads("form", "field", "entry")], rows, frozenset())
+            filled.append(
+                FormTable(
+                    table["title"], [*case.heads("form", "field", "entry")], rows, frozenset()
+                )
             )
             continue
         of_rows = (
-            _payment_values(case, one.get("within_hours"))
-            if one["rows"] == "payments"
+            _payment_values(case, table.get("within_hours"))
+            if table["rows"] == "payments"
             else _identifier_values(case)
         )
         rows = [[entries[value] for value in values] for entries in of_rows]
         blank = frozenset(
-            at
-            for at, value in enumerate(values)
+            position
+            for position, value in enumerate(values)
             if value == BLANK_VALUE
-            or (value in STATED_VALUES and all(row[at] == BLANK for row in rows))
+            or (value in STATED_VALUES and all(row[position] == BLANK for row in rows))
         )
-        found.append(FormTable(one["title"], labels, rows, blank))
-    return found
+        filled.append(FormTable(table["title"], labels, rows, blank))
+    return filled
 
 
 def form_section(case: Case) -> list[Block]:
@@ -290,21 +295,21 @@ def form_section(case: Case) -> list[Block]:
     blocks: list[Block] = []
     if agreed_names(case.records.in_order, "beneficiary_name"):
         blocks.append(Text(case.say("form.names")))
-    for one in form_tables(case):
-        if not one.rows:
-            blocks.append(Text(case.say("form.empty", title=one.title)))
+    for table in form_tables(case):
+        if not table.rows:
+            blocks.append(Text(case.say("form.empty", title=table.title)))
             continue
-        kept = [at for at in range(len(one.header)) if at not in one.blank]
-        if one.blank:
-            labels = case.language.join([one.header[at] for at in sorted(one.blank)])
-            words = case.say("form.blank", title=one.title, n=len(one.blank), labels=labels)
+        kept = [column for column in range(len(table.header)) if column not in table.blank]
+        if table.blank:
+            labels = case.language.join([table.header[column] for column in sorted(table.blank)])
+            words = case.say("form.blank", title=table.title, n=len(table.blank), labels=labels)
             blocks.append(Text(words))
         blocks += [
             Grid(
-                case.say("form.caption", title=one.title),
-                [one.header[at] for at in part],
-                [[plain(row[at], 400) for at in part] for row in one.rows[:FORM_ROWS]],
-                _widths([one.header, *one.rows], part),
+                case.say("form.caption", title=table.title),
+                [table.header[column] for column in part],
+                [[plain(row[column], 400) for column in part] for row in table.rows[:FORM_ROWS]],
+                _widths([table.header, *table.rows], part),
             )
             for part in _parts(kept)
         ]
@@ -317,7 +322,7 @@ def _parts(kept: Sequence[int]) -> list[list[int]]:
         return [list(kept)]
     first, *others = kept
     size = -(-len(others) // -(-len(others) // (FORM_COLUMNS - 1)))
-    return [[first, *others[at : at + size]] for at in range(0, len(others), size)]
+    return [[first, *others[start : start + size]] for start in range(0, len(others), size)]
 
 
 def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
@@ -325,12 +330,12 @@ def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
     if len(kept) == 2:
         return [0.32, 0.68]
     room = []
-    for at in kept:
-        header, *cells = [row[at] for row in rows]
-        word = max(len(each) for one in (header, *cells) for each in one.split() or [""])
+    for column in kept:
+        header, *cells = [row[column] for row in rows]
+        word = max(len(each) for cell in (header, *cells) for each in cell.split() or [""])
         short = min(max(map(len, cells), default=0), SHORT_CELL)
         room.append(min(max(word + 2, short), LONG_WORD))
-    return [one / sum(room) for one in room]
+    return [width / sum(room) for width in room]
 
 
 def case_values(case: Case) -> dict[str, str]:
@@ -348,7 +353,9 @@ def case_values(case: Case) -> dict[str, str]:
         return "; ".join(each for kind in kinds for each in listed[kind]) or none
 
     bound = number(victims_at_most(row["victims"], case.cluster_victims, case.shared))
-    losses = [case.language.sum_of(one, amount) for one, (amount, _) in case.totals.items()]
+    losses = [
+        case.language.sum_of(currency, amount) for currency, (amount, _) in case.totals.items()
+    ]
     return {
         BLANK_VALUE: BLANK,
         "reference": plain(case.code, 200),
@@ -367,9 +374,13 @@ def case_values(case: Case) -> dict[str, str]:
         "victims": say("general.at_most", what=bound) if case.joint else bound,
         "losses": "; ".join(case.losses_together if case.joint else losses) or none_stated,
         "brands": case.brands or none_stated,
-        "channels": _counted(case, Counter(one.channel for one in own if one.channel), "channels")
+        "channels": _counted(
+            case, Counter(record.channel for record in own if record.channel), "channels"
+        )
         or not_known,
-        "stories": _counted(case, Counter(story for one in own for story in one.stories), "stories")
+        "stories": _counted(
+            case, Counter(story for record in own for story in record.stories), "stories"
+        )
         or not_known,
         "scripts": " / ".join(script.words for script in case.scripts[:SCRIPT_LIMIT])
         or say("general.none_quoted"),
@@ -398,9 +409,9 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
             stated, payee = payment["stated"], payment["payee"]
             name, bank = (
                 text
-                if (text := getattr(stated, what)) and (payee, folded_name(text)) in names
+                if (text := getattr(stated, field)) and (payee, folded_name(text)) in names
                 else None
-                for what, names in shown.items()
+                for field, names in shown.items()
             )
             provider = case.provider_of[payment["payee"]]
             amount = payment["amount"]
@@ -432,7 +443,7 @@ def _shown_names(case: Case) -> dict[str, set[tuple[str, str]]]:
     """Returns the names that forms show, folded, with their payees, by what they are of."""
     core = _reviewed_core(case)
     return {
-        name: {one for one in agreed_names(case.records.in_order, name) if one[0] in core}
+        name: {key for key in agreed_names(case.records.in_order, name) if key[0] in core}
         for name in ("beneficiary_name", "beneficiary_bank")
     }
 
@@ -444,16 +455,16 @@ def withheld_names(case: Case) -> list[int]:
         record.number
         for record in case.records.in_order
         if any(
-            (text := getattr(payment["stated"], what))
+            (text := getattr(payment["stated"], field))
             and (payment["payee"], folded_name(text)) not in names
             for payment in record.payments
-            for what, names in shown.items()
+            for field, names in shown.items()
         )
     ]
 
 
-def _as_stated(case: Case, what: str | None) -> str:
-    return case.say("form.stated", what=plain(what, 120)) if what else BLANK
+def _as_stated(case: Case, text: str | None) -> str:
+    return case.say("form.stated", what=plain(text, 120)) if text else BLANK
 
 
 def _identifier_values(case: Case) -> Iterator[dict[str, str]]:
@@ -476,8 +487,8 @@ def _identifier_values(case: Case) -> Iterator[dict[str, str]]:
 def form_files(case: Case) -> dict[str, bytes]:
     """Returns the recipient's form as CSV, a file for each table, by path."""
     return {
-        f"data/forms/{number:02d}-{one.slug}.csv": tabular.csv_bytes(one.header, one.rows)
-        for number, one in enumerate(form_tables(case), 1)
+        f"data/forms/{number:02d}-{table.slug}.csv": tabular.csv_bytes(table.header, table.rows)
+        for number, table in enumerate(form_tables(case), 1)
     }
 
 

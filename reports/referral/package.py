@@ -139,24 +139,26 @@ def package_identifiers(case: Case, files: Mapping[str, bytes]) -> dict[str, tup
     The files themselves are searched for every identifier that the case knows, accused or not.
     """
     facts = case.facts
-    known = {one["entity_id"] for one in (*facts.members, *facts.suppliers)}
-    known |= {one["entity_id"] for one in case.not_accused.suppressed}
-    known |= {one[end] for one in (*facts.near, *facts.soft) for end in ("here", "there")}
+    known = {row["entity_id"] for row in (*facts.members, *facts.suppliers)}
+    known |= {row["entity_id"] for row in case.not_accused.suppressed}
+    known |= {link[end] for link in (*facts.near, *facts.soft) for end in ("here", "there")}
     texts = {
         path: content.decode("utf-8", "replace")
         for path, content in files.items()
         if path.startswith("data/") and path not in _PICTURED
     }
-    found = {}
-    for one in sorted(known):
-        whole = without_epoch(one)
+    naming = {}
+    for entity_id in sorted(known):
+        whole = without_epoch(entity_id)
         if not any(_names(text, whole) for text in texts.values()):
             continue
         value = whole.rpartition(":")[2]
         short = value if len(value) >= _SHORTEST_VALUE else whole
         named = {path for path, text in texts.items() if _names(text, short)}
-        found[one] = tuple(sorted(named | {p for p, like in _PICTURED.items() if like in named}))
-    return found
+        naming[entity_id] = tuple(
+            sorted(named | {p for p, like in _PICTURED.items() if like in named})
+        )
+    return naming
 
 
 def _names(text: str, wanted: str) -> bool:
@@ -256,12 +258,12 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         "reference_files": case.reference.digests,
         "rates": {
             currency: {
-                "day": f"{one.day}",
-                "to": one.to,
-                "rate": str(one.rate),
-                "source": one.source,
+                "day": f"{rate.day}",
+                "to": rate.to,
+                "rate": str(rate.rate),
+                "source": rate.source,
             }
-            for currency, one in sorted(case.rates.items())
+            for currency, rate in sorted(case.rates.items())
         },
         "excerpts": bool(case.excerpts),
         "supersedes": case.earlier.seal_sha256 if case.earlier else None,
@@ -269,15 +271,15 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def encode_facts(found: dict[str, Any]) -> bytes:
+def encode_facts(facts: dict[str, Any]) -> bytes:
     """Writes facts as JSON, sorted."""
-    return (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def compared_facts(found: Mapping[str, Any]) -> dict[str, Any]:
+def compared_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Returns of a package's facts those that `fact_differences` compares."""
     names = (*_COMPARED, "cluster_id", "losses", "members", "organisations")
-    return {name: found[name] for name in names if name in found}
+    return {name: facts[name] for name in names if name in facts}
 
 
 def fact_differences(
@@ -285,58 +287,72 @@ def fact_differences(
 ) -> list[tuple[str, str, str]]:
     """Returns the changes from one referral's facts to the next: (what, before, now)."""
     say = language.say
-    found = [
+    changes = [
         (say(f"changes.facts.{name}"), str(before.get(name)), str(now.get(name)))
         for name in _COMPARED
         if before.get(name) != now.get(name)
     ]
     lost, none = before.get("losses") or {}, say("changes.no_loss")
-    found += [
-        (say("changes.loss", currency=one), lost.get(one, none), now["losses"].get(one, none))
-        for one in sorted(lost.keys() | now["losses"].keys())
-        if lost.get(one) != now["losses"].get(one)
+    changes += [
+        (
+            say("changes.loss", currency=currency),
+            lost.get(currency, none),
+            now["losses"].get(currency, none),
+        )
+        for currency in sorted(lost.keys() | now["losses"].keys())
+        if lost.get(currency) != now["losses"].get(currency)
     ]
     was, are = before.get("members") or {}, now["members"]
-    new = {one: language.word("role_words", are[one]["role"]) for one in are.keys() - was.keys()}
-    found += [
+    new = {
+        entity_id: language.word("role_words", are[entity_id]["role"])
+        for entity_id in are.keys() - was.keys()
+    }
+    changes += [
         (
-            say("changes.member", member=one),
+            say("changes.member", member=entity_id),
             say("changes.not_in_it"),
             say("changes.added", role=role),
         )
-        for one, role in sorted(new.items())
+        for entity_id, role in sorted(new.items())
     ]
-    found += [
-        (say("changes.member", member=one), say("changes.in_it"), say("changes.removed"))
-        for one in sorted(was.keys() - are.keys())
+    changes += [
+        (say("changes.member", member=entity_id), say("changes.in_it"), say("changes.removed"))
+        for entity_id in sorted(was.keys() - are.keys())
     ]
-    found += [
-        (say(f"changes.{name}", member=one), str(was[one].get(name)), str(are[one][name]))
-        for one in sorted(are.keys() & was.keys())
+    changes += [
+        (
+            say(f"changes.{name}", member=entity_id),
+            str(was[entity_id].get(name)),
+            str(are[entity_id][name]),
+        )
+        for entity_id in sorted(are.keys() & was.keys())
         for name in ("role", "likelihood")
-        if was[one].get(name) != are[one][name]
+        if was[entity_id].get(name) != are[entity_id][name]
     ]
     orgs = (before.get("organisations") or [], now["organisations"])
     if orgs[0] != orgs[1]:
-        found.append((say("changes.facts.organisations"), ", ".join(orgs[0]), ", ".join(orgs[1])))
-    return found
+        changes.append((say("changes.facts.organisations"), ", ".join(orgs[0]), ", ".join(orgs[1])))
+    return changes
 
 
 def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     made = exhibits.make_exhibits(case)
     # Machines read the operation's name, and not that of the member of most complaints.
     facts = replace(case.facts, row=case.row | {"name": case.subject})
-    records = {one.path: exhibits.exhibit_csv(case, one) for one in made}
+    records = {exhibit.path: exhibits.exhibit_csv(case, exhibit) for exhibit in made}
     records["data/exhibits/data-dictionary.csv"] = exhibits.data_dictionary(case, made)
     records |= _rendered("referral", referral_document(case, made))
     records["data/cluster.stix.json"] = stix.check_with_stix2(
         stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp, case.number_of)
     )
-    named = {one: f"No. {at}, {case.number_of(one)}" for one, at in case.number.items()}
+    named = {
+        entity_id: f"No. {number}, {case.number_of(entity_id)}"
+        for entity_id, number in case.number.items()
+    }
     records["data/cluster.misp.json"] = misp.misp_event(
         case.facts, case.moment, case.manifest["run_id"], case.title, case.tlp, named
     )
-    cases = {plain(who, 60): one for who, one in case.numbers_of_case.items()}
+    cases = {plain(who, 60): case_number for who, case_number in case.numbers_of_case.items()}
     records["data/cluster.case.jsonld"] = case_uco.case_bundle(
         case.facts,
         case.moment,
@@ -352,7 +368,10 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
             ("what", "before", "now"), case.earlier.changes
         )
     records |= _letters(case) | form_files(case)
-    titles = [f"{one.number}. {one.title}, {one.path.removeprefix('data/')}" for one in made]
+    titles = [
+        f"{exhibit.number}. {exhibit.title}, {exhibit.path.removeprefix('data/')}"
+        for exhibit in made
+    ]
     if letter := letter_document(case, titles):
         records |= _rendered("letter", letter)
     parts = {record.split("/")[1] for record in records}
@@ -424,7 +443,7 @@ def _letters(case: Case) -> dict[str, bytes]:
         ("consents", "consent", case.releases),
     )
     for folder, name, letters in kinds:
-        for number, one in enumerate(letters, 1):
+        for number, letter in enumerate(letters, 1):
             path = f"data/{folder}/{number:02d}-{name}.json"
-            made |= {path: one.letter, f"{path}.sig": one.signature}
+            made |= {path: letter.letter, f"{path}.sig": letter.signature}
     return made

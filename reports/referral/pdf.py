@@ -154,10 +154,10 @@ def _register(name: str, package: str, file: str) -> None:
     from reportlab.pdfbase.ttfonts import TTFont
 
     if name not in pdfmetrics.getRegisteredFontNames():
-        found = find_spec(package)
-        if found is None or found.origin is None:
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
             raise ModuleNotFoundError(name=package)
-        path = Path(found.origin).parent / file
+        path = Path(spec.origin).parent / file
         pdfmetrics.registerFont(TTFont(name, str(path), shapable=name == PROSE))
 
 
@@ -196,8 +196,8 @@ def _page_maker(document: Document) -> Any:
     class Pages(Canvas):
         """Keeps each page until the last one is there."""
 
-        def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, **named | {"initialFontName": PROSE})
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named | {"initialFontName": PROSE})
             self.setViewerPreference("DisplayDocTitle", "true")
             self._doc._timeStamp.YMDhms = document.made.timetuple()[:6]  # else the year 2000
             self.pages: list[dict[str, Any]] = []
@@ -224,7 +224,7 @@ def _draw_frame(canvas: Any, document: Document, number: str) -> None:
     canvas.setFont(BOLD, 12)
     for y in (height - 40, 24):
         canvas.drawRightString(width - MARGIN - INSET, y, f"TLP:{document.tlp.upper()}")
-    named = "   ".join(one for one in (document.code[:90], document.number, number) if one)
+    named = "   ".join(part for part in (document.code[:90], document.number, number) if part)
     for y, words in ((height - 40, document.kind), (24, named)):
         canvas.setFont(_font_of(words), 8)
         canvas.drawString(MARGIN + INSET, y, words)
@@ -461,12 +461,15 @@ def _grid(block: Grid, width: float, language: Language) -> list[Any]:
     if headed:
         rows.append(
             [
-                _paragraph(paragraph_markup(cell, BOLD), "right" if at in block.numbers else "head")
-                for at, cell in enumerate(block.header)
+                _paragraph(
+                    paragraph_markup(cell, BOLD), "right" if column in block.numbers else "head"
+                )
+                for column, cell in enumerate(block.header)
             ]
         )
     rows.extend(
-        [_cell(block, at, cell, headed=headed) for at, cell in enumerate(row)] for row in block.rows
+        [_cell(block, column, cell, headed=headed) for column, cell in enumerate(row)]
+        for row in block.rows
     )
     if not block.rows:
         none = _paragraph(paragraph_markup(language.say("general.none"), PROSE), "cell")
@@ -496,12 +499,12 @@ def _grid(block: Grid, width: float, language: Language) -> list[Any]:
     return [CondPageBreak(TABLE_START), caption, table]
 
 
-def _cell(block: Grid, at: int, cell: str, *, headed: bool) -> Any:
-    if not headed and at == 0:
+def _cell(block: Grid, column: int, cell: str, *, headed: bool) -> Any:
+    if not headed and column == 0:
         return _paragraph(paragraph_markup(cell, BOLD), "head")
-    if at in block.ids:
+    if column in block.ids:
         return _paragraph(paragraph_markup(cell, MONO, 1_200), "id")
-    style = "number" if at in block.numbers else "cell"
+    style = "number" if column in block.numbers else "cell"
     return _paragraph(paragraph_markup(cell, PROSE, 1_200), style)
 
 
@@ -544,9 +547,9 @@ def _chart_drawing(block: Chart, width: float) -> Any:
                 drawing.add(text)
     for line, entries in enumerate(reversed(legends)):
         y = 6 + LEGEND_LINE * line
-        for at, style, words, font in entries:
-            drawing.add(Circle(at, y, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
-            drawing.add(String(at + 6, y - 2.5, words, fontName=font, fontSize=7.5))
+        for left, style, words, font in entries:
+            drawing.add(Circle(left, y, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
+            drawing.add(String(left + 6, y - 2.5, words, fontName=font, fontSize=7.5))
     return drawing
 
 
@@ -555,13 +558,13 @@ def _legend_lines(block: Chart, width: float) -> list[list[tuple[float, str, str
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
     lines: list[list[tuple[float, str, str, str]]] = [[]]
-    at = 4.0
+    left = 4.0
     for style, meaning in block.legend:
         words, font = paragraph_words(meaning, PROSE), _font_of(meaning)
         room = 15 + stringWidth(words, font, 7.5)
-        if lines[-1] and at + room > width:
+        if lines[-1] and left + room > width:
             lines.append([])
-            at = 4.0
-        lines[-1].append((at, style, words, font))
-        at += room
+            left = 4.0
+        lines[-1].append((left, style, words, font))
+        left += room
     return lines

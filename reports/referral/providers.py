@@ -35,7 +35,7 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 class Provider:
     """A provider: `kind` is a class of retention.toml, `country` ISO 3166-1 or None.
 
-    Where the institution is not known, it is one for each identifier, `of`: two could be at two
+    Where the institution is not known, it is one for each `identifier`: two could be at two
     institutions, and a letter must show none another's. `doubt` says why a register's name for it
     is not taken, for counsel. `file` is its name in English, for the names of files.
     """
@@ -44,7 +44,7 @@ class Provider:
     kind: str
     country: str | None
     found_by: str
-    of: str = ""
+    identifier: str = ""
     doubt: str = ""
     file: str = ""
 
@@ -121,23 +121,25 @@ def group_by_provider(
     by_provider: dict[Provider, list[Row]] = defaultdict(list)
     for member in facts.members:
         by_provider[provider_of(member, facts, reference)].append(member)
-    found = []
+    groups = []
     for provider, members in by_provider.items():
         clock = reference.retention_clock(provider.kind, provider.country)
         retained = [
             RetainedMember(
-                one, retention_end(one["first_seen"], clock), retention_end(one["last_seen"], clock)
+                member,
+                retention_end(member["first_seen"], clock),
+                retention_end(member["last_seen"], clock),
             )
-            for one in members
+            for member in members
         ]
-        found.append(ProviderGroup(provider, clock, sorted(retained, key=_soonest)))
+        groups.append(ProviderGroup(provider, clock, sorted(retained, key=_soonest)))
 
     def urgency(group: ProviderGroup) -> tuple[int, float, datetime, str, str]:
         priority = PRIORITIES.index(group.priority(moment))
         expiry, first = group.next_expiry or _LONG_AGO, group.members[0].member["entity_id"]
         return priority, -round(group.confidence, 2), expiry, group.provider.name, first
 
-    return sorted(found, key=urgency)
+    return sorted(groups, key=urgency)
 
 
 def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provider:
@@ -159,12 +161,12 @@ def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provi
             return _bank(made, value)
         case "wallet":
             chain = value.partition(":")[0].upper()
-            return made("wallet", "wallet", None, "chain", of=bare, chain=chain)
+            return made("wallet", "wallet", None, "chain", identifier=bare, chain=chain)
         case "remote-access" | "messenger" as provider_class:
             service = value.partition(":")[0]
             unknown = made("host", provider_class, None, "service", domain=service)
             return made.listed(kind, service) or unknown
-    return made("unknown", "carrier", None, "nothing", of=bare)
+    return made("unknown", "carrier", None, "nothing", identifier=bare)
 
 
 @dataclass(frozen=True)
@@ -181,14 +183,16 @@ class _Maker:
         country: str | None,
         found_by: str,
         *,
-        of: str = "",
+        identifier: str = "",
         doubt: str = "",
         **values: str,
     ) -> Provider:
         """Returns a provider by the names of its messages."""
-        words, file = (one.say(f"providers.{name}", **values) for one in (self.language, english()))
+        words, file = (
+            language.say(f"providers.{name}", **values) for language in (self.language, english())
+        )
         return Provider(
-            words, kind, country, self.language.say(f"found_by.{found_by}"), of, doubt, file
+            words, kind, country, self.language.say(f"found_by.{found_by}"), identifier, doubt, file
         )
 
     def listed(self, kind: str, match: str) -> Provider | None:
@@ -226,12 +230,12 @@ def _carrier(made: _Maker, member: Row, carriers: Sequence[str]) -> Provider:
     where = made.region(region)
     if member["line_type"] == "toll_free":
         who = "resp_org" if region in NANP else "toll_free"
-        return made(who, "carrier", region, "number_plan", of=bare, region=where)
+        return made(who, "carrier", region, "number_plan", identifier=bare, region=where)
     if len(carriers) == 1:
         name = carriers[0]
         return made("named", "carrier", region, "call_records", carrier=name, region=where)
     who = "voip" if member["line_type"] == "voip" else "carrier"
-    return made(who, "carrier", region, "number_plan", of=bare, region=where)
+    return made(who, "carrier", region, "number_plan", identifier=bare, region=where)
 
 
 def _mail(made: _Maker, domain: str, address: str) -> Provider:
@@ -288,7 +292,7 @@ def _bank_of_iban(made: _Maker, text: str) -> Provider:
         iban = IBAN(text)
     except SchwiftyException:
         why = "its check digits do not match: it may be misread"
-        return made("iban", "bank", country, "iban", of=text, doubt=why, place=country)
+        return made("iban", "bank", country, "iban", identifier=text, doubt=why, place=country)
     name = iban.bank_name or ""
     doubt = "" if name else "its code is in no register at hand"
     if _NO_ACCOUNTS.search(name):

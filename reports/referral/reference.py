@@ -289,7 +289,7 @@ class Reference:
         """The sections of its document, in order; one on nexus where the recipient asks for it."""
         chosen = self.recipient.get("sections", SECTIONS)
         without = () if "nexus" in self.recipient else ("nexus",)
-        return [one for one in chosen if one not in without]
+        return [section for section in chosen if section not in without]
 
     def likelihood_wording(self, share: float) -> str:
         """Returns the estimative word for a likelihood from 0 to 1, with the range of the word.
@@ -297,7 +297,7 @@ class Reference:
         Between two ranges it is the lower word: no score is called more than it is.
         """
         below = [word for word in self.scale["words"] if word["low"] < 100 * share]
-        best = max(below or self.scale["words"][:1], key=lambda one: float(one["low"]))
+        best = max(below or self.scale["words"][:1], key=lambda word: float(word["low"]))
         return f"{best['word']} ({best['low']}–{best['high']} %)"
 
     def retention_clock(self, provider: str, country: str | None) -> Row:
@@ -325,16 +325,16 @@ class CaseFile:
 
     def organisation(self, slug: str) -> Row:
         """Returns what it says of an organisation; nothing where it does not name it."""
-        for one in self.values.get("organisation", ()):
-            if one["slug"] == slug:
-                return dict(one)
+        for organisation in self.values.get("organisation", ()):
+            if organisation["slug"] == slug:
+                return dict(organisation)
         return {}
 
     def person(self, slug: str, part: str) -> str:
         """Returns an organisation's contact, custodian or signatory in words, or nothing."""
-        found = self.organisation(slug).get(part, {})
-        parts = [found.get(name, "").strip() for name in ("name", "title", "email", "phone")]
-        return ", ".join(one for one in parts if one)
+        person = self.organisation(slug).get(part, {})
+        parts = [person.get(name, "").strip() for name in ("name", "title", "email", "phone")]
+        return ", ".join(field for field in parts if field)
 
 
 def load_case_file(text: str, name: str, organisations: Iterable[str]) -> CaseFile:
@@ -350,15 +350,16 @@ def load_case_file(text: str, name: str, organisations: Iterable[str]) -> CaseFi
             f"{name}: is empty; give {', '.join(_CASE_FIELDS)}, or some of them"
         )
     known, seen = sorted(organisations), set()
-    for number, one in enumerate(values.get("organisation", ()), 1):
+    for number, organisation in enumerate(values.get("organisation", ()), 1):
         place = f"{name}, organisation {number}, slug"
-        if one["slug"] not in known:
+        if organisation["slug"] not in known:
             raise ReferenceFileError(
-                f"{place}: {one['slug'][:60]!r} is not in this case; known are {', '.join(known)}"
+                f"{place}: {organisation['slug'][:60]!r} is not in this case; known are "
+                f"{', '.join(known)}"
             )
-        if one["slug"] in seen:
-            raise ReferenceFileError(f"{place}: {one['slug']} is there twice; give one")
-        seen.add(one["slug"])
+        if organisation["slug"] in seen:
+            raise ReferenceFileError(f"{place}: {organisation['slug']} is there twice; give one")
+        seen.add(organisation["slug"])
     return CaseFile(values)
 
 
@@ -423,7 +424,7 @@ def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
     wanted = [*LANGUAGE_FILES, *TEMPLATES]
     if code == ENGLISH:
         wanted.remove("texts.toml")
-    if missing := [one for one in wanted if not (home / one).is_file()]:
+    if missing := [file for file in wanted if not (home / file).is_file()]:
         raise ReferenceFileError(f"{home}: is incomplete; it has no {', no '.join(missing)}")
     form = source.recipient_table("language.toml")
     check_font(home / "language.toml", form.get("font"))
@@ -439,7 +440,11 @@ def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
         )
     except LanguageError as error:
         raise ReferenceFileError(f"{home}/{error}") from None
-    if missing := [] if code == ENGLISH else [one for one in _shared_texts() if one not in texts]:
+    if (
+        missing := []
+        if code == ENGLISH
+        else [text for text in _shared_texts() if text not in texts]
+    ):
         raise ReferenceFileError(
             f"{home / 'texts.toml'}: is incomplete; it has no {', no '.join(map(repr, missing))}"
         )
@@ -508,7 +513,7 @@ class _Files:
         names = [f"{name}.txt" for name in recipient["certificates"]]
         annexes = [ANNEXES[annex] for annex in recipient.get("annexes", ())]
         here = {
-            one.name: one for one in _entries(self.home) if one.name.endswith((".toml", ".txt"))
+            path.name: path for path in _entries(self.home) if path.name.endswith((".toml", ".txt"))
         }
         for name, file in here.items():
             unused = name in ANNEXES.values() and name not in annexes
@@ -529,7 +534,11 @@ class _Files:
             elif name in self.shared:
                 text = self._text(self.shared[name], name)
             else:
-                known = [one[:-4] for one in (*here, *self.shared) if one.endswith(".txt")]
+                known = [
+                    file_name[:-4]
+                    for file_name in (*here, *self.shared)
+                    if file_name.endswith(".txt")
+                ]
                 raise self._unknown("certificates", "certificate", name[:-4], known)
             templates[name[:-4]] = _template(here.get(name) or self.shared[name], text)
         return templates
@@ -537,7 +546,11 @@ class _Files:
     def check_complete(self, recipient: Row) -> None:
         """Raises ReferenceFileError naming all that a recipient's folder lacks."""
         wanted = [ANNEXES[annex] for annex in recipient.get("annexes", ())]
-        missing = [one for one in ("offences.toml", *wanted) if not (self.home / one).is_file()]
+        missing = [
+            file_name
+            for file_name in ("offences.toml", *wanted)
+            if not (self.home / file_name).is_file()
+        ]
         chosen = recipient.get("sections", SECTIONS)
         missing += [f"section {section}" for section in NEEDED_SECTIONS if section not in chosen]
         if "form" in recipient.get("sections", ()) and "fields.toml" not in wanted:
@@ -552,10 +565,10 @@ class _Files:
         if "fields" not in recipient.get("annexes", ()):
             return None
         form = self.recipient_table("fields.toml")
-        for number, one in enumerate(form["form"], 1):
-            for at, each in enumerate(one["fields"], 1):
-                place = f"{self.home / 'fields.toml'}, form {number}, fields {at}, value"
-                _check(place, FORM_VALUES[one["rows"]], each["value"])
+        for number, table in enumerate(form["form"], 1):
+            for position, each in enumerate(table["fields"], 1):
+                place = f"{self.home / 'fields.toml'}, form {number}, fields {position}, value"
+                _check(place, FORM_VALUES[table["rows"]], each["value"])
         return form
 
     def letter(self, recipient: Row) -> Template | None:
@@ -566,10 +579,10 @@ class _Files:
         return _template(file, self._text(file, f"{self.prefix}letter.txt"), LETTER_FIELDS)
 
     def _unknown(
-        self, field: str, what: str, name: str, known: Iterable[str]
+        self, field: str, kind: str, name: str, known: Iterable[str]
     ) -> ReferenceFileError:
         return ReferenceFileError(
-            f"{self.home / 'recipient.toml'}, {field}: no such {what} {name!r}; known are "
+            f"{self.home / 'recipient.toml'}, {field}: no such {kind} {name!r}; known are "
             f"{', '.join(sorted(known))}"
         )
 
@@ -591,19 +604,19 @@ def _entries(folder: Traversable) -> list[Traversable]:
     """Lists what is in a folder, but for hidden files."""
     if not folder.is_dir():
         return []
-    return [one for one in folder.iterdir() if one.name[0] not in "._"]
+    return [path for path in folder.iterdir() if path.name[0] not in "._"]
 
 
 def _shared_files(own: Path | None) -> dict[str, Traversable]:
     """Returns the shared files by name, one's own before shipped ones."""
     folders = [_shipped("data"), *([own] if own else [])]
-    return {one.name: one for folder in folders for one in _entries(folder) if one.is_file()}
+    return {path.name: path for folder in folders for path in _entries(folder) if path.is_file()}
 
 
 def _folders(kind: str, own: Path | None) -> dict[str, Traversable]:
     """Returns folders of recipients or languages by code, one's own before a shipped one."""
     folders = [_shipped(kind), *([own / kind] if own else [])]
-    return {one.name: one for folder in folders for one in _entries(folder) if one.is_dir()}
+    return {path.name: path for folder in folders for path in _entries(folder) if path.is_dir()}
 
 
 def _check_own_folder(own: Path) -> None:
@@ -615,18 +628,18 @@ def _check_own_folder(own: Path) -> None:
     if not own.is_dir():
         raise ReferenceFileError(f"{own}: is not a folder; give one of {takes}")
     used = False
-    for one in _entries(own):
-        ours = one.name in FOLDERS if one.is_dir() else one.name in SHARED_FILES
-        if not ours and (one.is_dir() or one.name.endswith(".toml")):
-            raise ReferenceFileError(f"{one}: is not known; a reference folder has {takes}")
-        used |= ours or one.name.endswith(".txt")
+    for path in _entries(own):
+        ours = path.name in FOLDERS if path.is_dir() else path.name in SHARED_FILES
+        if not ours and (path.is_dir() or path.name.endswith(".toml")):
+            raise ReferenceFileError(f"{path}: is not known; a reference folder has {takes}")
+        used |= ours or path.name.endswith(".txt")
     if not used:
         raise ReferenceFileError(f"{own}: has no reference file; it can have {takes}")
     for kind, code in FOLDERS.items():
-        for one in _entries(own / kind):
-            if not one.is_dir() or not code.fullmatch(one.name):
+        for path in _entries(own / kind):
+            if not path.is_dir() or not code.fullmatch(path.name):
                 raise ReferenceFileError(
-                    f"{one}: is not a {kind.removesuffix('s')}; name its folder with lower-case "
+                    f"{path}: is not a {kind.removesuffix('s')}; name its folder with lower-case "
                     "letters, digits and hyphens"
                 )
 
@@ -641,8 +654,8 @@ def _check_time_zone(file: Traversable, name: str) -> None:
 
 
 def _template(file: Traversable, text: str, names: Sequence[str] = CERTIFICATE_FIELDS) -> Template:
-    what = "certificate" if names is CERTIFICATE_FIELDS else "letter"
-    return checked_template(file, text, dict.fromkeys(names, ""), what)
+    kind = "certificate" if names is CERTIFICATE_FIELDS else "letter"
+    return checked_template(file, text, dict.fromkeys(names, ""), kind)
 
 
 def _parsed(file: Traversable, text: str) -> Row:
@@ -669,8 +682,8 @@ def _check(place: str, schema: Any, value: Any) -> None:
             raise ReferenceFileError(
                 f"{place}: is not a list of {'texts' if schema == [str] else 'tables'}"
             )
-        for number, one in enumerate(value, 1):
-            _check(f"{place} {number}", schema[0], one)
+        for number, row in enumerate(value, 1):
+            _check(f"{place} {number}", schema[0], row)
     elif isinstance(schema, tuple):
         if value not in schema:
             raise ReferenceFileError(
@@ -683,13 +696,13 @@ def _check(place: str, schema: Any, value: Any) -> None:
 def _check_table(place: str, schema: Mapping[str, Any], value: Any) -> None:
     if not isinstance(value, dict):
         raise ReferenceFileError(f"{place}: is not a table")
-    fields = {name.removesuffix("?"): of for name, of in schema.items()}
-    for name, one in value.items():
+    fields = {name.removesuffix("?"): field_schema for name, field_schema in schema.items()}
+    for name, field_value in value.items():
         if name not in fields and _ANY_NAME not in fields:
             raise ReferenceFileError(
                 f"{place}: no such field {name!r}; known are {', '.join(fields)}"
             )
-        _check(f"{place}, {name}", fields.get(name, fields.get(_ANY_NAME)), one)
+        _check(f"{place}, {name}", fields.get(name, fields.get(_ANY_NAME)), field_value)
     needed = [name for name in schema if not name.endswith("?") and name != _ANY_NAME]
     for name in needed:
         if name not in value:

@@ -25,11 +25,11 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 def request_drafts(case: Case) -> dict[str, bytes]:
     """Drafts a request to each provider, by path in the package, in the order of priority."""
-    found = {}
-    for at, group in enumerate(case.groups, 1):
-        path = f"requests/{at:02d}-{_slug(group.provider.kind, group.provider.file)}.txt"
-        found[f"data/{path}"] = _draft(case, group, _letter_number(case, path))
-    return found
+    drafts = {}
+    for number, group in enumerate(case.groups, 1):
+        path = f"requests/{number:02d}-{_slug(group.provider.kind, group.provider.file)}.txt"
+        drafts[f"data/{path}"] = _draft(case, group, _letter_number(case, path))
+    return drafts
 
 
 def _letter_number(case: Case, path: str) -> str:
@@ -41,8 +41,10 @@ def ad_platform_drafts(case: Case) -> dict[str, bytes]:
 
     Such an id was given to one visitor: it is in the request to its platform, and nowhere else.
     """
-    members = {without_epoch(one): number for one, number in reversed(case.number.items())}
-    found: dict[str, list[dict[str, Any]]] = {}
+    members = {
+        without_epoch(entity_id): number for entity_id, number in reversed(case.number.items())
+    }
+    clicks_of: dict[str, list[dict[str, Any]]] = {}
     for record in case.records.in_order:
         for click in record.source.clicks:
             if click.entity_id in members:
@@ -54,9 +56,9 @@ def ad_platform_drafts(case: Case) -> dict[str, bytes]:
                     "record": record.number,
                     "seen": format_utc(record.observed_at),
                 }
-                found.setdefault(click.platform, []).append(shown)
+                clicks_of.setdefault(click.platform, []).append(shown)
     made = {}
-    for name, clicks in sorted(found.items()):
+    for name, clicks in sorted(clicks_of.items()):
         path = f"requests/ad-platform-{_slug('', name)}.txt"
         text = case.language.templates["ad_request.txt"].render(
             platform=name,
@@ -102,17 +104,17 @@ def _weeks(case: Case, group: ProviderGroup) -> str:
 
 
 def _member_fields(case: Case, retained: RetainedMember) -> dict[str, Any]:
-    one, language = retained.member, case.language
+    member, language = retained.member, case.language
     return {
-        "words": plain(language.identifier(one["entity_id"]), 300),
-        "number": case.number[one["entity_id"]],
-        "evidence_number": case.number_of(one["entity_id"]),
-        "role": language.say(f"role_words.{one['role']}"),
-        "first": format_utc(one["first_seen"]),
-        "last": format_utc(one["last_seen"]),
-        "people": language.count("person", one["reporters"]),
-        "records": language.records(one),
-        "paid": _paid(case, one["entity_id"]),
+        "words": plain(language.identifier(member["entity_id"]), 300),
+        "number": case.number[member["entity_id"]],
+        "evidence_number": case.number_of(member["entity_id"]),
+        "role": language.say(f"role_words.{member['role']}"),
+        "first": format_utc(member["first_seen"]),
+        "last": format_utc(member["last_seen"]),
+        "people": language.count("person", member["reporters"]),
+        "records": language.records(member),
+        "paid": _paid(case, member["entity_id"]),
         "first_until": _day(language, retained.first_until),
         "last_until": _day(language, retained.last_until),
     }
@@ -120,21 +122,24 @@ def _member_fields(case: Case, retained: RetainedMember) -> dict[str, Any]:
 
 def _paid(case: Case, payee: str) -> str:
     """Sums up the payments to a member that complaints itemize; nothing where there are none."""
-    found = [
+    payments = [
         (record, payment)
         for record in case.records.in_order
         for payment in record.payments
         if payment["payee"] == payee
     ]
     amounts: dict[str, list[Decimal]] = defaultdict(list)
-    for _, each in found:
+    for _, each in payments:
         if each["amount"] is not None and each["currency"]:
             amounts[plain(each["currency"], 8)].append(each["amount"])
     if not amounts:
         return ""
-    sums = [case.language.sum_of(one, exact_sum(of)) for one, of in sorted(amounts.items())]
-    times = [record.observed_at for record, _ in found]
-    days = sorted(paid[0][:10] for record, each in found if (paid := time_paid(record, each)))
+    sums = [
+        case.language.sum_of(currency, exact_sum(paid_amounts))
+        for currency, paid_amounts in sorted(amounts.items())
+    ]
+    times = [record.observed_at for record, _ in payments]
+    days = sorted(paid[0][:10] for record, each in payments if (paid := time_paid(record, each)))
     paid_on = (
         case.language.say("letters.paid_on", days=case.language.span(days[0], days[-1]))
         if days
@@ -142,7 +147,7 @@ def _paid(case: Case, payee: str) -> str:
     )
     words = case.language.say(
         "letters.paid",
-        payments=case.language.count("payment_short", len(found)),
+        payments=case.language.count("payment_short", len(payments)),
         sums="; ".join(sums),
         first=format_utc(min(times)),
         last=format_utc(max(times)),

@@ -68,7 +68,7 @@ class SealError(ValueError):
 
 def seal_entry(path: str, content: bytes) -> SealEntry:
     """Returns the entry of one file in the seal."""
-    chunks = [content[at : at + CHUNK] for at in range(0, len(content), CHUNK)]
+    chunks = [content[start : start + CHUNK] for start in range(0, len(content), CHUNK)]
     return {
         "path": path,
         "bytes": len(content),
@@ -118,8 +118,8 @@ def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
     entries, package = whole.get("files"), whole.get("package")
     if not isinstance(entries, list) or not isinstance(package, dict):
         raise SealError("does not list its files")
-    for one in entries:
-        _check(one)
+    for file in entries:
+        _check(file)
     paths = [entry["path"] for entry in entries]
     if paths != sorted(set(paths)):
         raise SealError("lists its files twice or out of order")
@@ -128,10 +128,10 @@ def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
     return package | {"merkle_root": whole["merkle_root"]}, entries
 
 
-def _check(one: Any) -> None:
-    if not isinstance(one, dict) or set(one) != {"path", "bytes", "sha256", "chunks"}:
+def _check(file: Any) -> None:
+    if not isinstance(file, dict) or set(file) != {"path", "bytes", "sha256", "chunks"}:
         raise SealError("has an invalid entry")
-    path, size, chunks = one["path"], one["bytes"], one["chunks"]
+    path, size, chunks = file["path"], file["bytes"], file["chunks"]
     if not isinstance(path, str) or len(path) > 255 or not _PATH.fullmatch(path):
         raise SealError(f"names a path that is not allowed in a package: {str(path)[:80]!a}")
     if path in UNSEALED:
@@ -139,7 +139,9 @@ def _check(one: Any) -> None:
     sound = isinstance(size, int) and not isinstance(size, bool) and isinstance(chunks, list)
     if not sound or size < 0 or len(chunks) != -(-size // CHUNK):
         raise SealError(f"has an entry that does not add up: {path}")
-    if not all(isinstance(one, str) and _HEX.fullmatch(one) for one in (one["sha256"], *chunks)):
+    if not all(
+        isinstance(digest, str) and _HEX.fullmatch(digest) for digest in (file["sha256"], *chunks)
+    ):
         raise SealError(f"has an entry with an invalid digest: {path}")
 
 
@@ -248,9 +250,9 @@ def _signer(response: Any) -> str:
         (signer.issuer, signer.serial_number) for signer in response.signed_data.signer_infos
     }
     for der in response.signed_data.certificates:
-        one = x509.load_der_x509_certificate(der)
-        if (one.issuer, one.serial_number) in signers:
-            return one.subject.rfc4514_string()[:200]
+        certificate = x509.load_der_x509_certificate(der)
+        if (certificate.issuer, certificate.serial_number) in signers:
+            return certificate.subject.rfc4514_string()[:200]
     return "a certificate that it does not hold"
 
 
@@ -268,7 +270,7 @@ class Finding:
     """One thing that is not as sealed."""
 
     path: str
-    what: str
+    problem: str
 
 
 @dataclass
@@ -353,8 +355,8 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
     waiting, seen = [""], 0
     while waiting:
         inside = waiting.pop()
-        with os.scandir(folder / inside) as found:
-            entries = sorted(found, key=attrgetter("name"))
+        with os.scandir(folder / inside) as scan:
+            entries = sorted(scan, key=attrgetter("name"))
         if inside and not entries:
             yield inside.rstrip("/"), "is an empty folder, which no package has"
         for entry in entries:
@@ -404,12 +406,14 @@ def _signature(
         signer = signing.verify_detached(content, signature, [*keys, *of_issuer])
     except UnknownKeyError as error:
         others = [
-            org for org, those in by_organisation.items() if error.key_id in map(key_id, those)
+            org
+            for org, org_keys in by_organisation.items()
+            if error.key_id in map(key_id, org_keys)
         ]
         why = str(error)
         if others:
             why = f"is signed by {others[0]}, which it does not name as its issuer"
-        theirs = [key for other in others for key in by_organisation[other]]
+        theirs = [key for org in others for key in by_organisation[org]]
         try:
             # An altered seal may name no issuer any more.
             signing.verify_detached(content, signature, theirs)

@@ -64,21 +64,21 @@ def infrastructure_section(case: Case) -> list[Block]:
     shown = 0
     for role, count in most_first(roles):
         rows = []
-        for one in facts.members:
-            if one["role"] != role or shown >= MEMBER_LIMIT:
+        for member in facts.members:
+            if member["role"] != role or shown >= MEMBER_LIMIT:
                 continue
             shown += 1
             rows.append(
                 (
-                    str(case.number[one["entity_id"]]),
-                    plain(case.identifier(one["entity_id"]), 80),
-                    case.number_of(one["entity_id"]),
-                    str(one["reporters"]),
-                    str(one["complaints"]),
-                    str(one["calls"]),
-                    f"{one['first_seen']:%Y-%m-%d}",
-                    f"{one['last_seen']:%Y-%m-%d}",
-                    case.reference.likelihood_wording(one["confidence"]),
+                    str(case.number[member["entity_id"]]),
+                    plain(case.identifier(member["entity_id"]), 80),
+                    case.number_of(member["entity_id"]),
+                    str(member["reporters"]),
+                    str(member["complaints"]),
+                    str(member["calls"]),
+                    f"{member['first_seen']:%Y-%m-%d}",
+                    f"{member['last_seen']:%Y-%m-%d}",
+                    case.reference.likelihood_wording(member["confidence"]),
                 )
             )
         if rows:
@@ -196,8 +196,8 @@ def _more_victims(case: Case) -> list[Block]:
     if most <= case.row["complaints"]:
         return []
     own = [record for record in case.records.in_order if record.victim is not None]
-    complained = {one.victim for one in own if one.key[0] == RecordKind.COMPLAINT}
-    alone = len({one.victim for one in own} - complained)
+    complained = {record.victim for record in own if record.key[0] == RecordKind.COMPLAINT}
+    alone = len({record.victim for record in own} - complained)
     offered = sum(
         record.people
         for record in case.records.in_order
@@ -289,29 +289,31 @@ def _month_chart(case: Case, months: Mapping[str, Counter[str]], new: Mapping[st
     none: Counter[str] = Counter()
     first, last = min(months), max(months)
     every = [
-        f"{at // 12:04d}-{at % 12 + 1:02d}"
-        for at in range(_month_number(first), _month_number(last) + 1)
+        f"{number // 12:04d}-{number % 12 + 1:02d}"
+        for number in range(_month_number(first), _month_number(last) + 1)
     ]
     width, height, left = 900.0, 190.0, 10.0
     step = min((width - 2 * left) / len(every), 160.0)
     counts = {
-        month: (of["complaint"], of["call"], new.get(month, 0))
+        month: (bars["complaint"], bars["call"], new.get(month, 0))
         for month in every
-        for of in (months.get(month, none),)
+        for bars in (months.get(month, none),)
     }
-    most = max(count for of in counts.values() for count in of) or 1
+    most = max(count for bars in counts.values() for count in bars) or 1
     bar, floor = step * 0.26, height - 26
     shapes: list[Shape] = [Line(left, floor, left + step * len(every), floor, 1.0, "grid")]
-    for at, (month, of) in enumerate(counts.items()):
-        x = left + at * step
-        for place, (style, count) in enumerate(zip(("complaint", "call", "new"), of, strict=True)):
+    for column, (month, bars) in enumerate(counts.items()):
+        x = left + column * step
+        for place, (style, count) in enumerate(
+            zip(("complaint", "call", "new"), bars, strict=True)
+        ):
             tall = round((floor - 20) * count / most, 1)
             start = round(x + step * 0.08 + place * bar, 1)
             shapes.append(Bar(start, round(floor - tall, 1), round(bar * 0.9, 1), tall, style))
             if count and len(every) <= MONTHS_COUNTED:
                 middle = round(start + bar * 0.45, 1)
                 shapes.append(Label(middle, round(floor - tall - 4, 1), str(count), "middle"))
-        if at % -(-len(every) // 14) == 0:
+        if column % -(-len(every) // 14) == 0:
             shapes.append(Label(round(x + step * 0.45, 1), height - 9, month, "middle"))
     return Chart(
         caption=case.say("charts.months"),
@@ -365,15 +367,15 @@ def _by_jurisdiction(case: Case) -> list[Sequence[str]]:
 
     Where no country is shown, "elsewhere" would be all of it, the largest country's too.
     """
-    shown = [one.country for one in case.disclosed.countries]
+    shown = [disclosed.country for disclosed in case.disclosed.countries]
     money, elsewhere = case.language.money, case.say("victims_section.elsewhere")
-    rest = [of for country, of in case.records.losses.items() if country not in shown]
+    rest = [losses for country, losses in case.records.losses.items() if country not in shown]
     rows: list[Sequence[str]] = []
     for country in shown:
         for currency, amount in sorted(case.records.losses.get(country, {}).items()):
             rows.append((country, currency, money(amount)))
     for currency in case.totals:
-        amounts = [of[currency] for of in rest if currency in of]
+        amounts = [losses[currency] for losses in rest if currency in losses]
         if amounts and shown:
             rows.append((elsewhere, currency, money(exact_sum(amounts))))
     for currency, (amount, count) in case.totals.items():
@@ -473,8 +475,10 @@ def _listed(case: Case, figures: Mapping[str, Decimal | int], *, bound: bool) ->
     """Returns counts by country or amounts by currency as a text."""
     language = case.language
     words = ", ".join(
-        language.sum_of(name, one) if isinstance(one, Decimal) else f"{name} {language.number(one)}"
-        for name, one in sorted(figures.items())
+        language.sum_of(name, figure)
+        if isinstance(figure, Decimal)
+        else f"{name} {language.number(figure)}"
+        for name, figure in sorted(figures.items())
     )
     return case.say("general.at_least", what=words) if bound and words else words
 
@@ -506,8 +510,8 @@ def _shared(case: Case) -> list[Block]:
     ]
 
 
-def _heaviest(one: dict[str, object]) -> tuple[float, str, str]:
-    return -float(str(one["weight"])), str(one["entity_a"]), str(one["entity_b"])
+def _heaviest(link: dict[str, object]) -> tuple[float, str, str]:
+    return -float(str(link["weight"])), str(link["entity_a"]), str(link["entity_b"])
 
 
 def _link_chart(case: Case) -> Chart:
@@ -530,7 +534,7 @@ def _link_chart(case: Case) -> Chart:
         width=WIDTH,
         height=HEIGHT,
         shapes=shapes,
-        legend=_kind_legend(case, dict.fromkeys(one.kind for one in nodes)),
+        legend=_kind_legend(case, dict.fromkeys(node.kind for node in nodes)),
     )
 
 
@@ -549,7 +553,7 @@ def exculpatory_section(case: Case) -> list[Block]:
 
 def _spoofing(case: Case) -> list[Block]:
     roles = case.facts.roles
-    numbers = [one for one in case.number if one.startswith("phone:")]
+    numbers = [entity_id for entity_id in case.number if entity_id.startswith("phone:")]
     both = [number for number in numbers if "caller_id" in roles.get(number, ())]
     alone = case.not_accused.caller_ids
     seen = (
@@ -573,8 +577,8 @@ def _recycled(case: Case) -> list[Block]:
         days = sorted(case.facts.days.get(entity_id, {}))
         gap = max((b - a for a, b in pairwise(days)), default=0)
         if entity_id.startswith("phone:") and gap >= REASSIGNED_DAYS:
-            at = next((a, b) for a, b in pairwise(days) if b - a == gap)
-            ends = (str(date.fromordinal(one)) for one in at)
+            silence = next((a, b) for a, b in pairwise(days) if b - a == gap)
+            ends = (str(date.fromordinal(day)) for day in silence)
             rows.append((str(case.number[entity_id]), plain(entity_id), *ends, str(gap)))
     rule, silent = case.say("exculpatory.recycled"), case.silent_since
     many, numbers = len(silent), case.numbered(silent)
@@ -626,18 +630,18 @@ def _weak_points(case: Case) -> list[Block]:
     say, numbered = case.say, case.numbered
     points = []
     wide = [bridge for bridge in case.bridges if len(bridge.side) > 1]
-    ends = {one.link[end] for one in wide for end in ("entity_a", "entity_b")}
-    for one in wide:
-        a, b = (str(case.number[one.link[end]]) for end in ("entity_a", "entity_b"))
+    ends = {bridge.link[end] for bridge in wide for end in ("entity_a", "entity_b")}
+    for bridge in wide:
+        a, b = (str(case.number[bridge.link[end]]) for end in ("entity_a", "entity_b"))
         points.append(
             say(
                 "exculpatory.bridge",
-                side=len(one.side),
+                side=len(bridge.side),
                 identifiers=case.language.count("identifier", len(case.number)),
-                numbers=numbered(one.side),
+                numbers=numbered(bridge.side),
                 a=a,
                 b=b,
-                seen=case.language.records(one.link, "call"),
+                seen=case.language.records(bridge.link, "call"),
             )
         )
     points += [
@@ -671,11 +675,11 @@ def _weak_points(case: Case) -> list[Block]:
 
 
 def _near_misses(case: Case) -> list[Block]:
-    of = sorted({member["near_miss_of"] for member in case.left_out} & case.number.keys())
-    if not of:
+    resembled = sorted({member["near_miss_of"] for member in case.left_out} & case.number.keys())
+    if not resembled:
         return []
     count = sum(member["near_miss_of"] in case.number for member in case.left_out)
-    return [Text(case.say("exculpatory.near_misses", n=count, numbers=case.numbered(of)))]
+    return [Text(case.say("exculpatory.near_misses", n=count, numbers=case.numbered(resembled)))]
 
 
 def _innocent(case: Case) -> list[Block]:

@@ -85,14 +85,18 @@ class KnownLegitimate:
     with_sites: bool = False
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
-    def merged(self, other: Self) -> KnownLegitimate:
-        """Merges both lists; where both have an id, `other` gives the reason."""
+    def merged(self, added: Self) -> KnownLegitimate:
+        """Merges both lists; where both have an id, `added` gives the reason."""
         rows = dict(zip(self.entity_ids, self.why, strict=True))
-        rows |= dict(zip(other.entity_ids, other.why, strict=True))
-        both = make_allowlist(rows, self.mail_hosts | other.mail_hosts)
-        facts = {one: why for one, why in self.facts.items() if one not in other.entity_ids}
+        rows |= dict(zip(added.entity_ids, added.why, strict=True))
+        both = make_allowlist(rows, self.mail_hosts | added.mail_hosts)
+        facts = {
+            entity_id: why
+            for entity_id, why in self.facts.items()
+            if entity_id not in added.entity_ids
+        }
         return replace(
-            both, with_sites=self.with_sites or other.with_sites, facts=facts | dict(other.facts)
+            both, with_sites=self.with_sites or added.with_sites, facts=facts | dict(added.facts)
         )
 
     def fact(self, entity_id: str, reason: str) -> Fact:

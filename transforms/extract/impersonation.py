@@ -92,10 +92,10 @@ class Technique(NamedTuple):
         return "mitre-attack" if self.id.startswith("T") else "mitre-f3"
 
 
-def techniques_of(what: str, name: str) -> list[Technique]:
+def techniques_of(table: str, name: str) -> list[Technique]:
     """Returns what `data/fraud_techniques.toml` calls a `lure`, a `role` or a payment `method`."""
     listed = load_reference_data("fraud_techniques.toml")
-    ids = listed[what].get(name, {}).get("techniques", ())
+    ids = listed[table].get(name, {}).get("techniques", ())
     return [Technique(technique, listed["names"][technique]) for technique in ids]
 
 
@@ -106,7 +106,7 @@ class ImpersonationRule:
     The pattern is one for RE2 and Python on folded text, and holds between borders of words.
     """
 
-    what: str
+    aspect: str
     name: str
     pattern: str
     apart: str = ""
@@ -128,12 +128,14 @@ def find_impersonation(
     brands are one, are looked for.
     """
     first, back = distinct_rows((narrative,))
-    passes = [numbers for numbers in _passes() if impersonation_rules()[numbers[0]].what in aspects]
+    passes = [
+        numbers for numbers in _passes() if impersonation_rules()[numbers[0]].aspect in aspects
+    ]
     spans = _find_rules(narrative.take(pa.array(first)), passes)
-    rows, source = repeat_for_duplicates(spans.at.rows, back, len(first))
+    rows, source = repeat_for_duplicates(spans.places.rows, back, len(first))
     brands = canonical_brands(claimed)
     known = pa.array(
-        [rule.name for rule in impersonation_rules() if rule.what == BRAND], pa.string()
+        [rule.name for rule in impersonation_rules() if rule.aspect == BRAND], pa.string()
     )
     is_claimed = pc.is_in(brands, known).to_numpy(zero_copy_only=False)
 
@@ -149,12 +151,12 @@ def find_impersonation(
     rule[others] = spans.rules[source]
     places_ = np.zeros((2, total), np.int32)
     places_[1, own] = pc.utf8_length(claimed).filter(pa.array(is_claimed)).to_numpy()
-    places_[:, others] = spans.at.starts[source], spans.at.ends[source]
+    places_[:, others] = spans.places.starts[source], spans.places.ends[source]
     field = np.where(others, 1, 0)
     picked = pa.array(rule)
     columns = [
-        pa.array([one.what for one in impersonation_rules()]).take(picked),
-        pa.array([one.name for one in impersonation_rules()]).take(picked),
+        pa.array([known.aspect for known in impersonation_rules()]).take(picked),
+        pa.array([known.name for known in impersonation_rules()]).take(picked),
         pa.array(["claimed_brand", "narrative"]).take(pa.array(field)),
         *map(pa.array, places_),
     ]
@@ -192,7 +194,7 @@ def known_brands(claimed: pa.Array) -> pa.Array:
 class _RuleSpans:
     """Spans of rules by text: brands of callers by place, then by rule and place."""
 
-    at: Spans
+    places: Spans
     rules: Array
 
 
@@ -215,7 +217,7 @@ def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _RuleSpan
 def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Spans, Array]:
     """Finds where the rules of one pass match, and the rule of each."""
     # Most texts name a brand, and few of them tell any one of the others.
-    find = find_spans if impersonation_rules()[numbers[0]].what == BRAND else find_rare_spans
+    find = find_spans if impersonation_rules()[numbers[0]].aspect == BRAND else find_rare_spans
     spans = find(words, _pattern(numbers))
     if len(numbers) == 1:
         return spans, np.full(len(spans.rows), numbers[0])
@@ -241,13 +243,13 @@ def _match_at_start(texts: pa.Array, pattern: str) -> Array:
     return true_mask(map_distinct(texts, lambda text: match(text) is not None, _BOOL))
 
 
-def _are_callers(words: pa.Array, at: Spans, rule: Array) -> Array:
+def _are_callers(words: pa.Array, places: Spans, rule: Array) -> Array:
     """Checks which places name a brand that the caller claims to be, where a text names several."""
-    last = sum(known.what == BRAND for known in impersonation_rules())
+    last = sum(known.aspect == BRAND for known in impersonation_rules())
     named = np.flatnonzero(rule < last)
-    _, back, count = np.unique(at.rows[named], return_inverse=True, return_counts=True)
+    _, back, count = np.unique(places.rows[named], return_inverse=True, return_counts=True)
     several = named[count[back] > 1] if len(named) else named
-    before = Spans(at.rows[several], at.starts[several] - _REACH, at.starts[several])
+    before = Spans(places.rows[several], places.starts[several] - _REACH, places.starts[several])
     are_callers = np.zeros(len(rule), bool)
     are_callers[several] = true_mask(map_distinct(slice_spans(words, before), _is_caller, _BOOL))
     return are_callers
@@ -323,7 +325,7 @@ def _passes() -> tuple[tuple[int, ...], ...]:
     Two brands never share a word, and neither do two gift cards; lures may overlap.
     """
     numbers = {
-        aspect: [i for i, rule in enumerate(impersonation_rules()) if rule.what == aspect]
+        aspect: [i for i, rule in enumerate(impersonation_rules()) if rule.aspect == aspect]
         for aspect in IMPERSONATION_ASPECTS
     }
     return (tuple(numbers[BRAND]), tuple(numbers[GIFT_CARD]), *((lure,) for lure in numbers[LURE]))

@@ -190,9 +190,9 @@ def find_in_narratives(text: pa.Array, region: pa.Array, narrative_by: pa.Array)
     """
     speaks = pc.fill_null(pc.equal(narrative_by, Speaker.SUSPECT), False)
     first, back = distinct_rows((text, region, speaks))
-    at = pa.array(first)
-    texts = pc.utf8_slice_codeunits(pc.fill_null(text.take(at), ""), 0, SEARCH_LIMIT)
-    drafts = _find_in_distinct(texts, region.take(at), speaks.take(at).to_pylist())
+    positions = pa.array(first)
+    texts = pc.utf8_slice_codeunits(pc.fill_null(text.take(positions), ""), 0, SEARCH_LIMIT)
+    drafts = _find_in_distinct(texts, region.take(positions), speaks.take(positions).to_pylist())
     rows, places = repeat_for_duplicates(drafts["row"].to_numpy(), back, len(first))
     return with_column(drafts.take(pa.array(places)), "row", pa.array(rows, pa.int32()))
 

@@ -116,7 +116,7 @@ class _Paper(NamedTuple):
     Of the `words` a text has one, and the number passes the `check`, if there is one.
     """
 
-    what: str
+    sort: str
     words: list[str]
     check: str | None
     label: re.Pattern[str]
@@ -326,7 +326,7 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
         for row, spans in find_by_row(texts.texts.take(pa.array(where)), hints, find).items()
         for start, end, *sort in spans
     ]
-    columns = [[one[place] for one in places] for place in range(4)]
+    columns = [[span[place] for span in places] for place in range(4)]
     spans = [pa.array(column) for column in columns[1:]]
     return texts.to_column(np.array(columns[0], np.int64), spans, PRIVATE, len(transcribed))
 
@@ -506,7 +506,7 @@ def _papers_as_read(text: str) -> Iterator[Private]:
                 begin = max(0, named.start() - _FAR)
                 match = kind.before.search(text, begin, named.start())
             if match and _passes(kind.check, match["number"]):
-                yield *match.span("number"), kind.what
+                yield *match.span("number"), kind.sort
 
 
 @cache

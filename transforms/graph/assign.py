@@ -95,9 +95,9 @@ NO_CLUSTER = -1
 NodePairs = Sequence[tuple[int, int]]
 
 
-def entity_nodes(found: pa.RecordBatch) -> pa.RecordBatch:
+def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
     """Converts CLASSIFIED_ENTITY rows to NODE rows of those that are in the graph."""
-    kept = found.filter(pc.is_in(found["status"], pa.array(incidence.IN_GRAPH)))
+    kept = entities.filter(pc.is_in(entities["status"], pa.array(incidence.IN_GRAPH)))
     business = pc.is_in(kept["line"], pa.array(BUSINESS_LINES))
     phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
     columns = [
@@ -179,7 +179,7 @@ def assign_clusters(
 
 
 def apply_constraints(
-    found: CommunityResult, evidence: incidence.Incidence, must: NodePairs, cannot: NodePairs
+    communities: CommunityResult, evidence: incidence.Incidence, must: NodePairs, cannot: NodePairs
 ) -> CommunityResult:
     """Joins every pair of node numbers of `must`, and separates every pair of `cannot`.
 
@@ -190,12 +190,14 @@ def apply_constraints(
     contradict each other.
     """
     if not must and not cannot:
-        return found
-    hub = found.hub.copy()
+        return communities
+    hub = communities.hub.copy()
     ends = np.array(must, np.int64).reshape(-1, 2)
     hub[ends] = False
-    label = component_labels(len(found.label), found.label[ends[:, 0]], found.label[ends[:, 1]])
-    label = leiden.smallest_members(label[found.label])
+    label = component_labels(
+        len(communities.label), communities.label[ends[:, 0]], communities.label[ends[:, 1]]
+    )
+    label = leiden.smallest_members(label[communities.label])
     graph = (
         incidence.cluster_ties(evidence.without(hub), np.arange(evidence.nodes)) if cannot else None
     )
@@ -205,7 +207,9 @@ def apply_constraints(
             label[away] = label.max() + 1
     alone = np.bincount(label, minlength=len(label))[label] == 1
     label = leiden.smallest_members(label)
-    return CommunityResult(label, hub, found.spread, found.doubted & alone, found.returned & ~alone)
+    return CommunityResult(
+        label, hub, communities.spread, communities.doubted & alone, communities.returned & ~alone
+    )
 
 
 def cluster_id(number: int) -> str:
@@ -328,10 +332,10 @@ def _epoch_pairs(
 
     Of two epochs of one identifier these two alone are meant.
     """
-    exact = [one for one in pairs if without_epoch(one[0]) == without_epoch(one[1])]
+    exact = [pair for pair in pairs if without_epoch(pair[0]) == without_epoch(pair[1])]
     places = set(_node_pairs(exact, node))
     for pair in pairs:
-        near, far = hash_text(pa.array([without_epoch(one) for one in pair], pa.string()))
+        near, far = hash_text(pa.array([without_epoch(end) for end in pair], pa.string()))
         if near != far:
             ends = (np.flatnonzero(bare == near), np.flatnonzero(bare == far))
             places |= {(a, b) for a in ends[0].tolist() for b in ends[1].tolist()}

@@ -377,7 +377,7 @@ def _doubts(
     Who reports it through several sources counts as through the best of them, in full with a call,
     and those of a burst who count as one as the best of these: no record lowers a count.
     """
-    weights = {source: one.weight for source, one in sources.items() if one.weight < 1}
+    weights = {source: tally.weight for source, tally in sources.items() if tally.weight < 1}
     if not weights:
         return
     best: defaultdict[str, dict[int, tuple[float, int]]] = defaultdict(dict)
@@ -388,11 +388,13 @@ def _doubts(
         call = kind == RecordKind.CALL
         weight = 1.0 if call else weights.get((org, channel or NO_CHANNEL), 1.0)
         alike = facts_of[cluster].counted_as
-        for one in who:
-            counted = alike.get(one >> 1, one >> 1)
-            best[cluster][counted] = max(best[cluster].get(counted, (0.0, one)), (weight, one))
+        for reporter in who:
+            counted = alike.get(reporter >> 1, reporter >> 1)
+            best[cluster][counted] = max(
+                best[cluster].get(counted, (0.0, reporter)), (weight, reporter)
+            )
     for cluster, counts in best.items():
-        hashes = np.array([one for _, one in counts.values()], np.int64)
+        hashes = np.array([reporter for _, reporter in counts.values()], np.int64)
         people = crowds.people_of(hashes).tolist()
         doubts = ((1 - weight) * n for (weight, _), n in zip(counts.values(), people, strict=True))
         yield cluster, math.fsum(doubts)
@@ -498,14 +500,17 @@ def _bursts(
 class _Copy(NamedTuple):
     """A complaint of a one-off reporter: its time, organisation, script (or none: "") and row."""
 
-    at: int
+    moment: int
     org: str
     script: str
     row: int
 
 
 def _within_hours(copies: Sequence[_Copy]) -> bool:
-    return max(copy.at for copy in copies) - min(copy.at for copy in copies) <= incidence.BURST_SPAN
+    return (
+        max(copy.moment for copy in copies) - min(copy.moment for copy in copies)
+        <= incidence.BURST_SPAN
+    )
 
 
 def _bounded(
@@ -513,7 +518,7 @@ def _bounded(
 ) -> tuple[dict[int, int], int]:
     """Returns `alike` and `burst` of one-off reporters; masks the rows of those who add nothing."""
     copied = {who: copies for who, copies in alone.items() if all(copy.script for copy in copies)}
-    every = ((copy[1:3], copy.at, who) for who, copies in copied.items() for copy in copies)
+    every = ((copy[1:3], copy.moment, who) for who, copies in copied.items() for copy in copies)
     spans = [span for by_text in incidence.spans_of_copies(every).values() for span in by_text]
     alike: dict[int, int] = {}
     for who, first in incidence.first_of_each(spans).items():
@@ -521,7 +526,7 @@ def _bounded(
             alike[who >> 1] = alike[first >> 1] = first >> 1
             once[[copy.row for copy in alone[who]]] = False
     one_off = (copies[0] for copies in alone.values() if _within_hours(copies))
-    return alike, most_within((copy.org, copy.at) for copy in one_off)
+    return alike, most_within((copy.org, copy.moment) for copy in one_off)
 
 
 def _brief_by_cluster(

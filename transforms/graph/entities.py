@@ -586,19 +586,19 @@ def _status_by_share(
     several = pc.is_in(wanted["entity_id"], starts.ids)
     # Nearly all have one epoch, and are looked up without a join.
     once = wanted.filter(pc.invert(several))
-    at = pc.index_in(once["entity_id"], ids).combine_chunks()
+    positions = pc.index_in(once["entity_id"], ids).combine_chunks()
     never = pa.nulls(once.num_rows, pa.int32())
     first = pa.repeat(pa.scalar(1, pa.int64()), once.num_rows)
-    found = [once["entity_id"], once["share"], never, first]
-    found += [one.take(at) for one in columns.values()]
-    rows = pa.table(found, schema=ENTITY_STATUS)
+    status_columns = [once["entity_id"], once["share"], never, first]
+    status_columns += [column.take(positions) for column in columns.values()]
+    rows = pa.table(status_columns, schema=ENTITY_STATUS)
     if not len(starts.ids):
         return rows
     bare = starts.ids.take(pa.array(starts.entity))
     place = pc.index_in(with_epochs(bare, pa.array(starts.number)), ids)
     begins = pa.array(starts.day, mask=starts.day == BEFORE_ANY_DAY)
     intervals = {"entity_id": bare, "begins": begins, "epoch": pa.array(starts.number)}
-    intervals |= {name: one.take(place) for name, one in columns.items()}
+    intervals |= {name: column.take(place) for name, column in columns.items()}
     joined = wanted.filter(several).join(
         pa.table(intervals), "entity_id", join_type="inner", use_threads=False
     )

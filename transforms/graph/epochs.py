@@ -84,11 +84,11 @@ class EpochStarts:
 
     def epoch_numbers(self, entity_ids: pa.Array, days: np.ndarray) -> np.ndarray:
         """Returns the number of the epoch of its identifier that each row is in."""
-        at = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
-        number = np.ones(len(at), np.int64)
-        marked = np.flatnonzero(at >= 0)
+        positions = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
+        number = np.ones(len(positions), np.int64)
+        marked = np.flatnonzero(positions >= 0)
         places = np.searchsorted(
-            _places(self.entity, self.day), _places(at[marked], days[marked]), "right"
+            _places(self.entity, self.day), _places(positions[marked], days[marked]), "right"
         )
         number[marked] = self.number[places - 1]
         return number
@@ -127,29 +127,29 @@ def find_epoch_starts(
     """
     kinds = sorted(lives, key=len, reverse=True)
     lapses = pc.match_substring_regex(entity_ids, f"^({'|'.join(kinds)}):") if kinds else None
-    those = entity_ids.filter(lapses) if lapses is not None else entity_ids[:0]
-    rows = _days_of_use(activity, those)
-    life = np.array([_lifetime(one, kinds, lives) for one in those.to_pylist()])
-    before = _previous_epochs(previous, those)
+    lapsing = entity_ids.filter(lapses) if lapses is not None else entity_ids[:0]
+    rows = _days_of_use(activity, lapsing)
+    life = np.array([_lifetime(entity_id, kinds, lives) for entity_id in lapsing.to_pylist()])
+    before = _previous_epochs(previous, lapsing)
     several = set(np.flatnonzero(_may_have_several(rows, life)).tolist())
     ids: list[str] = []
     places: list[tuple[int, int, int]] = []
     reasons: dict[str, Fact] = {}
-    offsets = group_offsets(rows.entity, len(those))
-    for of in sorted({*several, *before}):
-        mine = rows.where(slice(offsets[of], offsets[of + 1]))
-        if of not in several and _goes_on(mine, before[of], float(life[of])):
+    offsets = group_offsets(rows.entity, len(lapsing))
+    for place in sorted({*several, *before}):
+        mine = rows.where(slice(offsets[place], offsets[place + 1]))
+        if place not in several and _goes_on(mine, before[place], float(life[place])):
             continue
-        found = _epochs(mine, float(life[of]))
-        numbers = _numbers(found, before.get(of, ()), float(life[of]))
+        epochs = _epochs(mine, float(life[place]))
+        numbers = _numbers(epochs, before.get(place, ()), float(life[place]))
         if numbers == [1]:
             continue
-        entity_id = those[of].as_py()
-        starts, why = _placed(entity_id, found, numbers)
-        places += [(len(ids), *one) for one in starts]
+        entity_id = lapsing[place].as_py()
+        starts, why = _placed(entity_id, epochs, numbers)
+        places += [(len(ids), *start) for start in starts]
         reasons |= why
         ids.append(entity_id)
-    entity, day, number = (np.array(places, np.int64).reshape(-1, 3).T[at] for at in range(3))
+    entity, day, number = (np.array(places, np.int64).reshape(-1, 3).T[axis] for axis in range(3))
     return EpochStarts(pa.array(ids, pa.string()), entity, day, number, reasons)
 
 
@@ -163,7 +163,7 @@ def with_decided_epochs(previous: pa.Table, used: Iterable[DaysOfUse]) -> pa.Tab
         {"entity_id": bare, "epoch": number, "first_day": first, "last_day": last}
         for entity_id, *days in used
         for bare, number in [(without_epoch(entity_id), epoch_number(entity_id))]
-        for first, last in [((one - _FIRST_DAY).days for one in days)]
+        for first, last in [((day - _FIRST_DAY).days for day in days)]
         if (bare, number) not in known
     ]
     return pa.concat_tables([previous, pa.Table.from_pylist(rows, PREVIOUS)])
@@ -181,7 +181,7 @@ def under_own_ids(
         for batch in contested
         for row in batch.select(["entity_id", "known_as"]).to_pylist()
     }
-    ids = [shown.get(one, one) for one in previous["entity_id"].to_pylist()]
+    ids = [shown.get(entity_id, entity_id) for entity_id in previous["entity_id"].to_pylist()]
     yield with_column(previous, "entity_id", pa.array(ids, pa.string()))
 
 
@@ -198,7 +198,7 @@ class _Days:
     def where(self, rows: slice | np.ndarray) -> _Days:
         """Returns some of the rows."""
         fields = (self.entity, self.day, self.reporter, self.first, self.last)
-        return _Days(*(one[rows] for one in fields))
+        return _Days(*(column[rows] for column in fields))
 
 
 @dataclass(frozen=True)
@@ -209,16 +209,18 @@ class _Epoch:
     corroborated: bool
 
 
-def _days_of_use(activity: pa.Table, those: pa.Array) -> _Days:
+def _days_of_use(activity: pa.Table, lapsing: pa.Array) -> _Days:
     rows = activity.filter(pc.and_(pc.greater(activity["held"], 0),
-                                   pc.is_in(activity["entity_id"], those)))  # fmt: skip
-    columns = [pc.index_in(rows["entity_id"], those), pc.fill_null(rows["reporter"], NOBODY)]
-    at, reporter = (one.combine_chunks().to_numpy(zero_copy_only=False) for one in columns)
+                                   pc.is_in(activity["entity_id"], lapsing)))  # fmt: skip
+    columns = [pc.index_in(rows["entity_id"], lapsing), pc.fill_null(rows["reporter"], NOBODY)]
+    entity, reporter = (
+        column.combine_chunks().to_numpy(zero_copy_only=False) for column in columns
+    )
     day, first, last = (
         rows[name].cast(pa.int64()).to_numpy() for name in ("day", "first_held", "last_held")
     )
-    order = np.lexsort((reporter, day, at))
-    days = _Days(at.astype(np.int64), day, reporter, first, last).where(order)
+    order = np.lexsort((reporter, day, entity))
+    days = _Days(entity.astype(np.int64), day, reporter, first, last).where(order)
     starts = group_starts(days.entity, days.day, days.reporter)
     if not len(starts):
         return days
@@ -248,29 +250,29 @@ def _may_have_several(rows: _Days, life: np.ndarray) -> np.ndarray:
 def _epochs(days: _Days, life: float) -> list[_Epoch]:
     """Returns the epochs of one identifier in the order of time."""
     gaps = [(after, False, before, NOBODY) for before, after in _gaps(days, life)]
-    for one in _bridging(days, life):
-        without = _gaps(days.where(days.reporter != one), life)
-        gaps += [(after, True, before, one) for before, after in without]
+    for reporter in _bridging(days, life):
+        without = _gaps(days.where(days.reporter != reporter), life)
+        gaps += [(after, True, before, reporter) for before, after in without]
     cuts: list[int] = []
     bridged: list[tuple[int, int, int]] = []
-    for after, is_bridged, before, one in sorted(gaps):
+    for after, is_bridged, before, reporter in sorted(gaps):
         if not cuts or cuts[-1] <= before:
             if is_bridged:
-                bridged.append((len(cuts), before, one))
+                bridged.append((len(cuts), before, reporter))
             cuts.append(after)
-    for at, before, one in bridged:
-        others = days.where(days.reporter != one)
+    for cut, before, reporter in bridged:
+        others = days.where(days.reporter != reporter)
         part = np.searchsorted(np.array(cuts, np.int64), others.day, "right")
-        ahead, behind = (len(np.unique(others.reporter[part == n])) for n in (at, at + 1))
+        ahead, behind = (len(np.unique(others.reporter[part == n])) for n in (cut, cut + 1))
         if ahead < CORROBORATED <= behind:
-            cuts[at] = int(days.day[np.searchsorted(days.day, before, "right")])
+            cuts[cut] = int(days.day[np.searchsorted(days.day, before, "right")])
     part = np.searchsorted(np.array(cuts, np.int64), days.day, "right")
-    found = []
+    epochs = []
     for number in np.unique(part).tolist():
         mine = days.where(part == number)
         several = len(np.unique(mine.reporter)) >= CORROBORATED
-        found.append(_Epoch((int(mine.day[0]), int(mine.day[-1])), several))
-    return found
+        epochs.append(_Epoch((int(mine.day[0]), int(mine.day[-1])), several))
+    return epochs
 
 
 def _gaps(days: _Days, life: float) -> list[Span]:
@@ -294,78 +296,84 @@ def _bridging(days: _Days, life: float) -> list[int]:
     return np.unique(days.reporter[starts][1:-1][gap > life]).tolist()
 
 
-def _numbers(found: Sequence[_Epoch], before: Iterable[tuple[int, Span]], life: float) -> list[int]:
+def _numbers(
+    epochs: Sequence[_Epoch], before: Iterable[tuple[int, Span]], life: float
+) -> list[int]:
     """Returns the number of each epoch: of the previous one that it goes on with, or a new one."""
     known = sorted(before)
     near = sorted(
-        (-_overlap(one.span, span), number, at)
-        for at, one in enumerate(found)
+        (-_overlap(epoch.span, span), number, position)
+        for position, epoch in enumerate(epochs)
         for number, span in known
-        if _overlap(one.span, span) >= -life
+        if _overlap(epoch.span, span) >= -life
     )
-    given: dict[int, int] = {}
-    for _, number, at in near:
-        if at not in given and number not in given.values():
-            given[at] = number
+    numbers: dict[int, int] = {}
+    for _, number, position in near:
+        if position not in numbers and number not in numbers.values():
+            numbers[position] = number
     following = max((number for number, _ in known), default=0)
-    for at in sorted(range(len(found)), key=lambda at: (not found[at].corroborated, at)):
-        if at not in given:
+    for position in sorted(
+        range(len(epochs)), key=lambda position: (not epochs[position].corroborated, position)
+    ):
+        if position not in numbers:
             following += 1
-            given[at] = following
-    return [given[at] for at in range(len(found))]
+            numbers[position] = following
+    return [numbers[position] for position in range(len(epochs))]
 
 
-def _overlap(one: Span, other: Span) -> int:
+def _overlap(first: Span, second: Span) -> int:
     """Returns the days that two spans share; below zero, those between them."""
-    return min(one[1], other[1]) - max(one[0], other[0])
+    return min(first[1], second[1]) - max(first[0], second[0])
 
 
 def _placed(
-    entity_id: str, found: Sequence[_Epoch], numbers: Sequence[int]
+    entity_id: str, epochs: Sequence[_Epoch], numbers: Sequence[int]
 ) -> tuple[list[tuple[int, int]], dict[str, Fact]]:
     """Returns from which day on an identifier is in which epoch, and why each is one of its own.
 
     The reasons are by the id of the epoch; the earliest has none.
     """
-    several = any(one.corroborated for one in found)
-    lasting = [at for at, one in enumerate(found) if one.corroborated or not several]
+    several = any(epoch.corroborated for epoch in epochs)
+    lasting = [
+        position for position, epoch in enumerate(epochs) if epoch.corroborated or not several
+    ]
     starts = {BEFORE_ANY_DAY: numbers[lasting[0]]}
     reasons = {}
-    for before, at in pairwise(lasting):
-        starts[found[at].span[0]] = numbers[at]
-        gap = -_overlap(found[before].span, found[at].span)
-        reasons[with_epoch(entity_id, numbers[at])] = fact("seen_again", gap)
-    for at in sorted(set(range(len(found))) - set(lasting)):
-        first, last = found[at].span
-        around = max((one for one in lasting if one < at), default=lasting[0])
-        starts[first] = numbers[at]
+    for before, position in pairwise(lasting):
+        starts[epochs[position].span[0]] = numbers[position]
+        gap = -_overlap(epochs[before].span, epochs[position].span)
+        reasons[with_epoch(entity_id, numbers[position])] = fact("seen_again", gap)
+    for position in sorted(set(range(len(epochs))) - set(lasting)):
+        first, last = epochs[position].span
+        around = max((earlier for earlier in lasting if earlier < position), default=lasting[0])
+        starts[first] = numbers[position]
         starts.setdefault(last + 1, numbers[around])
-        away = min(-_overlap(found[at].span, found[other].span) for other in lasting)
-        reasons[with_epoch(entity_id, numbers[at])] = fact("dated_by_one", away)
+        away = min(-_overlap(epochs[position].span, epochs[near].span) for near in lasting)
+        reasons[with_epoch(entity_id, numbers[position])] = fact("dated_by_one", away)
     return sorted(starts.items()), reasons
 
 
 def _previous_epochs(
-    previous: pa.Table | None, those: pa.Array
+    previous: pa.Table | None, lapsing: pa.Array
 ) -> dict[int, list[tuple[int, Span]]]:
-    """Returns the numbers and spans of epochs of the previous run, by place in `those`."""
-    found: dict[int, list[tuple[int, Span]]] = {}
+    """Returns the numbers and spans of epochs of the previous run, by place in `lapsing`."""
+    epochs: dict[int, list[tuple[int, Span]]] = {}
     if previous is None:
-        return found
-    rows = previous.filter(pc.and_(pc.is_in(previous["entity_id"], those),
+        return epochs
+    rows = previous.filter(pc.and_(pc.is_in(previous["entity_id"], lapsing),
                                    pc.is_valid(previous["first_day"])))  # fmt: skip
-    at = pc.index_in(rows["entity_id"], those)
-    columns = [at, *(rows[name] for name in ("epoch", "first_day", "last_day"))]
-    for place, number, first, last in zip(*(one.to_pylist() for one in columns), strict=True):
-        found.setdefault(place, []).append((number, (first, last)))
-    return found
+    positions = pc.index_in(rows["entity_id"], lapsing)
+    columns = [positions, *(rows[name] for name in ("epoch", "first_day", "last_day"))]
+    for place, number, first, last in zip(*(column.to_pylist() for column in columns), strict=True):
+        epochs.setdefault(place, []).append((number, (first, last)))
+    return epochs
 
 
 def _goes_on(days: _Days, before: Sequence[tuple[int, Span]], life: float) -> bool:
     """Returns whether days of one epoch, if any, go on with the first of the previous run alone."""
     used = [(int(days.day[0]), int(days.day[-1]))] if len(days.day) else []
     return all(
-        number == 1 and _overlap(span, one) >= -life for one in used for number, span in before
+        number == 1 and _overlap(span, own) >= -life for own in used for number, span in before
     )
 
 

@@ -126,7 +126,7 @@ def finalize_links(
     for row, about in _must_links(links, decided):
         before = facts.get(row) or (_OF_LINKS[which[row]],)
         facts[row] = (*before, about.as_fact("decided"))
-    reason, said = reasons_and_facts([(one,) for one in _OF_LINKS])
+    reason, said = reasons_and_facts([(link_fact,) for link_fact in _OF_LINKS])
     columns = {"reason": reason.take(pa.array(which)), "facts": said.take(pa.array(which))}
     reason, said = _replaced(columns, facts)
     final = with_column(links, "accepted", pa.array(accepted))
@@ -166,11 +166,13 @@ def _decisions_on(
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the decisions on each entity of a mask; a legitimate one is the reason already."""
     named = pa.array(sorted(decided.by_entity()), pa.string())
-    at = true_mask(pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named)))
-    for row in np.flatnonzero(at & rows).tolist():
-        for one in decided.about(entity_ids[row].as_py()):
-            if one.kind is not DecisionKind.LEGITIMATE:
-                yield row, one
+    is_named = true_mask(
+        pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named))
+    )
+    for row in np.flatnonzero(is_named & rows).tolist():
+        for decision in decided.about(entity_ids[row].as_py()):
+            if decision.kind is not DecisionKind.LEGITIMATE:
+                yield row, decision
 
 
 def _cannot_links(
@@ -210,6 +212,6 @@ def _must_links(links: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[tu
         pc.is_in(links["entity_a"], pa.array(sorted({a for a, _ in must}), pa.string()))
     )
     for row in np.flatnonzero(first).tolist():
-        one = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
-        if one is not None:
-            yield row, one
+        decision = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
+        if decision is not None:
+            yield row, decision

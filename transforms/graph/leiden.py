@@ -158,10 +158,10 @@ class ComponentCache:
         """Returns the communities of the component with this fingerprint, if they are cached."""
         return self.used.get(key) or self.known.get(key)
 
-    def add(self, key: str, found: ComponentCommunities, *, taken_over: bool) -> None:
+    def add(self, key: str, communities: ComponentCommunities, *, taken_over: bool) -> None:
         """Stores the communities of a component, and counts it the first time."""
         if key not in self.used:
-            self.used[key] = found
+            self.used[key] = communities
             self.taken_over += taken_over
             self.clustered += not taken_over
             self.refused += not taken_over and key in self.known

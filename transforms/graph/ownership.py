@@ -63,7 +63,7 @@ HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
 NO_CLAIMS = CLAIM.empty_table()
 
 CONTESTED_BEFORE = pa.schema(
-    [("known_as", pa.string()), *((one.name, one.type) for one in CONTESTED)]
+    [("known_as", pa.string()), *((field.name, field.type) for field in CONTESTED)]
 )
 """A CONTESTED row of an earlier run, with the own id, without an epoch, of what it is about."""
 
@@ -87,10 +87,10 @@ class Settled:
     def by(cls, decided: DecisionsInForce) -> Settled:
         """Takes what is decided; of several decisions on one entity, the first by id."""
         suspects, victims = (
-            {one.entity_a: one for one in reversed(decided.of(kind))}
+            {decision.entity_a: decision for decision in reversed(decided.of(kind))}
             for kind in (DecisionKind.SUSPECT_HELD, DecisionKind.VICTIM_OWNED)
         )
-        return cls(suspects, {without_epoch(one): why for one, why in victims.items()})
+        return cls(suspects, {without_epoch(entity_id): why for entity_id, why in victims.items()})
 
     def names_suspect(self, entity_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
         """Masks the ids without epochs of which an epoch is decided to be a suspect's."""
@@ -137,22 +137,22 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
     of_owner = np.zeros(activity.num_rows, bool)
     if owners.num_rows:
         ids = pc.unique(owners["entity_id"])
-        at = pc.fill_null(pc.index_in(activity["entity_id"], ids), -1).to_numpy()
+        positions = pc.fill_null(pc.index_in(activity["entity_id"], ids), -1).to_numpy()
         named = owners.filter(pc.is_valid(owners["reporter"]))
         known = true_mask(pc.is_valid(activity["victim"]))
         known &= true_mask(pc.is_valid(activity["reporter"]))
-        rows = np.flatnonzero((at >= 0) & known)
+        rows = np.flatnonzero((positions >= 0) & known)
         # Hashes become their places among those of the owners, so that a pair is one number.
         reporters = sorted_unique(named["reporter"].to_numpy())
         owner = np.searchsorted(reporters, named["reporter"].to_numpy())
         pairs = pc.index_in(named["entity_id"], ids).to_numpy() * len(reporters) + owner
         reporter = activity["reporter"].take(pa.array(rows)).to_numpy()
         place, there = sorted_lookup(reporters, reporter)
-        of_owner[rows] = there & np.isin(at[rows] * len(reporters) + place, pairs)
+        of_owner[rows] = there & np.isin(positions[rows] * len(reporters) + place, pairs)
     counted = aggregate(owners, "entity_id", [([], "count_all")])
     in_field = aggregate(stated, "entity_id", [([], "count_all")]).combine_chunks()
-    at = pc.index_in(counted["entity_id"], in_field["entity_id"].combine_chunks())
-    sure = pc.fill_null(in_field["count_all"].take(at), 0)
+    positions = pc.index_in(counted["entity_id"], in_field["entity_id"].combine_chunks())
+    sure = pc.fill_null(in_field["count_all"].take(positions), 0)
     bounded = pc.min_element_wise(counted["count_all"], pc.add(sure, MOST_IN_WORDS))
     columns = (counted["entity_id"], bounded, counted["count_all"])
     counts = pa.table(columns, ["entity_id", *OWNERS])
@@ -208,7 +208,7 @@ def judge(
         settled: What analysts decided.
         registered: How many reporters called each a victim's in earlier runs.
     """
-    found = judge_use(counted)
+    verdicts = judge_use(counted)
     ids = counted["entity_id"].combine_chunks()
     legitimate, supplier = known.reasons(ids), is_supplier(counted)
     # Of most nobody says more than that it is used.
@@ -217,19 +217,19 @@ def judge(
     rows = np.flatnonzero(said)
     names = "entity_id kind line_type own held shown reporters shown_before".split()
     facts = counted.select([*names, *OWNERS]).take(pa.array(rows)).to_pylist()
-    for row, one in zip(rows.tolist(), facts, strict=True):
+    for row, counts in zip(rows.tolist(), facts, strict=True):
         reason, before = legitimate[row].as_py(), int(registered[row])
         if reason is not None:
-            found[row] = (Status.SUPPRESSED, (known.fact(one["entity_id"], reason),))
-        elif one["entity_id"] in settled.victims:
-            why = settled.victims[one["entity_id"]]
+            verdicts[row] = (Status.SUPPRESSED, (known.fact(counts["entity_id"], reason),))
+        elif counts["entity_id"] in settled.victims:
+            why = settled.victims[counts["entity_id"]]
             because = why.as_fact("decided_victims", with_reason=False)
-            found[row] = (Status.VICTIM_SIDE, (because,))
-        elif is_withheld(one["entity_id"]) and one["shown"] and not supplier[row]:
-            found[row] = (Status.CONTESTED, (fact("withheld_before"),))
-        elif one["own_by"] or before:
-            found[row] = _judge_claimed(one, before, supplier[row]) or found[row]
-    return found
+            verdicts[row] = (Status.VICTIM_SIDE, (because,))
+        elif is_withheld(counts["entity_id"]) and counts["shown"] and not supplier[row]:
+            verdicts[row] = (Status.CONTESTED, (fact("withheld_before"),))
+        elif counts["own_by"] or before:
+            verdicts[row] = _judge_claimed(counts, before, supplier[row]) or verdicts[row]
+    return verdicts
 
 
 def _judge_claimed(counted: Mapping[str, Any], before: int, supplier: bool) -> Verdict | None:
@@ -340,7 +340,7 @@ def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInF
         known[row["known_as"]] = max(known.get(row["known_as"], 0), row["suspect_reporters"] or 1)
     if not known:
         return np.zeros(len(ids), np.int64)
-    return np.array([known.get(one, 0) for one in ids.to_pylist()], np.int64)
+    return np.array([known.get(entity_id, 0) for entity_id in ids.to_pylist()], np.int64)
 
 
 def judge_epochs(
@@ -353,43 +353,48 @@ def judge_epochs(
         wholes: Of the identifier that each is an epoch of.
         apart: Why an epoch is one of its own, by its id.
     """
-    found = []
+    verdicts = []
     ids = counted["entity_id"].to_pylist()
-    for one, whole, used in zip(ids, wholes, judge_use(counted), strict=True):
+    for entity_id, whole, used in zip(ids, wholes, judge_use(counted), strict=True):
         status, reason = whole if whole[0] in HIDDEN else used
-        found.append((status, (*reason, apart[one]) if one in apart else reason))
-    return found
+        verdicts.append((status, (*reason, apart[entity_id]) if entity_id in apart else reason))
+    return verdicts
 
 
-def settle_suspects(counted: pa.Table, found: Sequence[Verdict], settled: Settled) -> list[Verdict]:
+def settle_suspects(
+    counted: pa.Table, verdicts: Sequence[Verdict], settled: Settled
+) -> list[Verdict]:
     """Returns the verdicts on epochs with what analysts decided to be a suspect's.
 
     What is known to be legitimate, a victim's by decision, or a supplier's stays so, and so does
     what every record calls a victim's: nothing shows a suspect near it.
     """
-    ids, settling = counted["entity_id"], list(found)
+    ids, settling = counted["entity_id"], list(verdicts)
     named = is_among(ids, settled.suspects) & ~is_supplier(counted)
     records, own = pc.add(counted["complaints"], counted["calls"]), counted["own"]
     named &= true_mask(pc.greater(records, own))
     for row in np.flatnonzero(named).tolist():
-        one = ids[row].as_py()
-        if found[row][0] != Status.SUPPRESSED and without_epoch(one) not in settled.victims:
-            why = settled.suspects[one].as_fact("decided_suspects")
+        entity_id = ids[row].as_py()
+        if (
+            verdicts[row][0] != Status.SUPPRESSED
+            and without_epoch(entity_id) not in settled.victims
+        ):
+            why = settled.suspects[entity_id].as_fact("decided_suspects")
             settling[row] = (Status.INFRASTRUCTURE, (why,))
     return settling
 
 
 def judge_use(counted: pa.Table) -> list[Verdict]:
     """Judges each row by its use alone, as if no one called it a victim's."""
-    found: list[Verdict] = []
+    verdicts: list[Verdict] = []
     for supplier, records in zip(is_supplier(counted), counted["shown"].to_pylist(), strict=True):
         if supplier:
-            found.append((Status.UNCORROBORATED, (fact("shared"),)))
+            verdicts.append((Status.UNCORROBORATED, (fact("shared"),)))
         elif records:
-            found.append((Status.INFRASTRUCTURE, (fact("used", records),)))
+            verdicts.append((Status.INFRASTRUCTURE, (fact("used", records),)))
         else:
-            found.append((Status.UNCORROBORATED, (fact("forgeable"),)))
-    return found
+            verdicts.append((Status.UNCORROBORATED, (fact("forgeable"),)))
+    return verdicts
 
 
 def outweighs(reporters: int, others: int) -> bool:
@@ -407,8 +412,8 @@ def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> np.n
     columns = [contested["known_as"], contested["victim_reporters"]]
     rows = pa.concat_tables([registered, pa.table(columns, schema=registered.schema)])
     most = aggregate(rows, "entity_id", [("reporters", "max")])
-    at = pc.index_in(ids, most["entity_id"].combine_chunks())
-    return pc.fill_null(most["reporters"].combine_chunks().take(at), 0).to_numpy()
+    positions = pc.index_in(ids, most["entity_id"].combine_chunks())
+    return pc.fill_null(most["reporters"].combine_chunks().take(positions), 0).to_numpy()
 
 
 def contested_ids(contested: pa.Table) -> pa.ChunkedArray:
@@ -434,8 +439,8 @@ def still_contested(
     answered = statuses["entity_id"].filter(pc.invert(open_))
     ids = before["known_as"]
     gone = settled.names_victim(ids) | settled.names_suspect(ids)
-    for those in (answered, own["entity_id"]):
-        gone |= true_mask(pc.is_in(ids, pc.unique(those)))
+    for column in (answered, own["entity_id"]):
+        gone |= true_mask(pc.is_in(ids, pc.unique(column)))
     return before.filter(pa.array(~gone)).select(CONTESTED.names).cast(CONTESTED)
 
 
@@ -479,9 +484,9 @@ class ReadContested(beam.DoFn):
             yield from self._known
 
 
-def is_among(ids: pa.Array | pa.ChunkedArray, those: Iterable[str]) -> np.ndarray:
+def is_among(ids: pa.Array | pa.ChunkedArray, wanted: Iterable[str]) -> np.ndarray:
     """Masks the ids that are among those."""
-    return true_mask(pc.is_in(ids, pa.array(sorted(those), pa.string())))
+    return true_mask(pc.is_in(ids, pa.array(sorted(wanted), pa.string())))
 
 
 def _pairs(evidence: pa.Table) -> pa.ChunkedArray:

@@ -134,8 +134,8 @@ def from_field(text: str, region: str | None = None) -> Iterator[Match]:
         find_handles = _MESSENGERS.get(match["host"].lower().removeprefix("www."))
         handles = [*find_handles(plain)][:1] if find_handles else []
         start = text.find(body)
-        for one in handles or _named_by(plain, match, region):
-            yield one._replace(start=start, end=start + len(body))
+        for handle in handles or _named_by(plain, match, region):
+            yield handle._replace(start=start, end=start + len(body))
 
 
 def find(text: str, region: str | None = None) -> Iterator[Match]:

@@ -92,7 +92,7 @@ def roots(authority):
 def checked(package, token, certificates):
     (package / seal.TOKEN_FILE).write_bytes(token)
     result = verify_package(package, [KEY.public_key()], certificates)
-    return result, [(finding.path, finding.what) for finding in result.findings]
+    return result, [(finding.path, finding.problem) for finding in result.findings]
 
 
 def test_it_holds_by_its_authority_and_only_by_that(authority, package, token, tmp_path):

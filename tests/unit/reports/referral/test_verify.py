@@ -27,7 +27,7 @@ def package(files, tmp_path):
 
 
 def found(folder, keys=(PUBLIC,)):
-    return {(finding.path, finding.what) for finding in verify_package(folder, keys).findings}
+    return {(finding.path, finding.problem) for finding in verify_package(folder, keys).findings}
 
 
 def paths(folder):
@@ -59,7 +59,7 @@ def test_any_altered_byte_is_named_with_its_place(package, files, data):
     if name not in seal.UNSEALED:
         (finding,) = result.findings
         assert finding.path == name
-        start, end = (int(word) for word in finding.what.split(" bytes ")[1].split(" to "))
+        start, end = (int(word) for word in finding.problem.split(" bytes ")[1].split(" to "))
         assert start <= position <= end < len(content) and end - start < seal.CHUNK
     elif name != seal.QUERY_FILE:
         assert {finding.path for finding in result.findings} & {
@@ -182,7 +182,7 @@ def test_a_partner_signs_for_itself_alone(files, package):
     trusted = {"amazon": [stranger], "microsoft": [PUBLIC]}
     result = verify_package(package, [], (), trusted)
     assert not result.holds and result.signer is None
-    assert [finding.what for finding in result.findings] == [
+    assert [finding.problem for finding in result.findings] == [
         "is signed by microsoft, which it does not name as its issuer"
     ]
     assert not verify_package(package, [], (), {}).holds
@@ -206,7 +206,7 @@ def test_a_seal_that_names_another_key_than_signed_it_does_not_hold(package, fil
     (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(again, KEY))
     (package / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(again))
     result = verify_package(package, [PUBLIC])
-    assert [finding.what for finding in result.findings] == [
+    assert [finding.problem for finding in result.findings] == [
         "is signed by another key than it names"
     ]
     assert not result.holds
