@@ -26,12 +26,11 @@ OLD_OPTIONS = frozenset(
 EMPTY = frozenset("one those of at other another found given what thing whose".split())
 """Names that say nothing of the value."""
 
-CLEAN = (
-    "tests/browser/", "tests/end_to_end/", "tests/engines/", "tests/support/", "tests/conftest.py",
-    "tests/unit/benchmarks/", "tests/unit/tools/", "tests/unit/test_", "deploy",
-    "examples", "setup.py",
-)  # fmt: skip
-"""The beginnings of paths of modules without an empty name. It goes once it covers all of them."""
+PUBLISHED = {
+    ("schemas/offer.py", "what"), ("pipelines/ledger.py", "at"), ("reports/run.py", "other"),
+    ("transforms/clustering_metrics.py", "found"),
+}  # fmt: skip
+"""(module, name) of keys of files, and of a parameter of the public interface."""
 
 ALLOWED: frozenset[tuple[str, str]] = frozenset()
 """(module, name) that a later rewrite of the file takes away. It may only shrink."""
@@ -91,8 +90,7 @@ def test_variables_and_parameters_say_what_the_value_is(package):
     empty = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
         for path in modules(package)
-        if str(path.relative_to(ROOT)).startswith(CLEAN)
         for line, name in variables_in(path)
-        if name in EMPTY
+        if name in EMPTY and (str(path.relative_to(ROOT)), name) not in PUBLISHED
     ]
     assert empty == []

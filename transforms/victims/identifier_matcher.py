@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
-from itertools import chain, product
+from itertools import accumulate, chain, pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -282,16 +282,23 @@ class _Characters(NamedTuple):
     def find(self, patterns: Patterns) -> Iterator[Span]:
         """Yields where patterns are."""
         places = self.places
+        gaps: list[int] = []
         for pattern in patterns:
             first = self.text.find(pattern.text)
             while first >= 0:
                 last = first + len(pattern.text) - 1
-                close = places[last] - places[first] == last - first or all(
-                    places[i + 1] - places[i] <= self.widest + 1 for i in range(first, last)
-                )
+                close = places[last] - places[first] == last - first
+                if not close:
+                    gaps = gaps or self._wide_gaps()
+                    close = gaps[first] == gaps[last]
                 if close and (not pattern.alone or self._is_apart(first, last)):
                     yield places[first], places[last] + 1
                 first = self.text.find(pattern.text, first + 1)
+
+    def _wide_gaps(self) -> list[int]:
+        """Counts the gaps before each character that are too wide within a pattern."""
+        wide = (after - before > self.widest + 1 for before, after in pairwise(self.places))
+        return [*accumulate(wide, initial=0)]
 
     def _is_apart(self, first: int, last: int) -> bool:
         """Tells whether a short number is no part of a longer one."""

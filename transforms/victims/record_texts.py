@@ -299,14 +299,16 @@ def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
 def _joined(pieces: Sequence[str], *, in_words: bool) -> Iterator[str]:
     """Yields the candidates of close runs; one of many pieces begins or ends with them."""
     beside = _MAX_BESIDE if in_words else 0
-    for first in range(len(pieces)):
+    count = len(pieces)
+    for first in range(count):
+        near_edge = first <= beside or count - first <= MAX_DIGITS + beside
         digits = ""
-        for last in range(first, len(pieces)):
+        for last in range(first, count if near_edge else first + _MAX_PIECES):
             digits += pieces[last]
             if len(digits) > MAX_DIGITS:
                 break
             few = last - first < _MAX_PIECES
-            at_edge = first <= beside or last >= len(pieces) - 1 - beside
+            at_edge = first <= beside or last >= count - 1 - beside
             if len(digits) >= MIN_DIGITS and (few or at_edge):
                 yield digits
 
