@@ -145,7 +145,7 @@ def fill(words, output, made):
         filled[2:] = members.to_pylist()[:2]
     if words[0] == "referral":
         where = pc.field("status") == "confirmed"
-        confirmed = table_rows(source, CLUSTERS, where)
+        confirmed = table_rows(Path(source), CLUSTERS, where)
         # One that falls apart without a single link would be refused.
         firm = (
             cluster

@@ -663,8 +663,8 @@ class Place:
         return [word.format_map(self.names) for word in words]
 
     def content(self):
-        """All files and folders, and when each was last written."""
-        return {path: path.stat().st_mtime_ns for path in self.folder.rglob("*")}
+        """All files and folders, and when each file was last written: locks come and go."""
+        return {path: path.is_file() and path.stat().st_mtime_ns for path in self.folder.rglob("*")}
 
 
 @pytest.fixture(scope="module")
