@@ -136,7 +136,7 @@ def write_alerts_to_pubsub(topic: str) -> beam.PTransform:
         lambda alerts: [
             PubsubMessage(line.rstrip(), {ID_ATTRIBUTE: name}) for name, line in alert_lines(alerts)
         ]
-    )
+    ).with_output_types(PubsubMessage)
     return "Messages" >> messages | WriteToPubSub(topic, with_attributes=True)
 
 
