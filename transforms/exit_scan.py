@@ -171,8 +171,8 @@ def withheld_by_run(
     Args:
         folder: of the run, finished or about to be.
         manifest: its own.
-        source: its register and those of others, and their key; None without a key: then only what
-            is contested is known.
+        source: The victim registers that it reads, and their key. Without a key it is None, and
+            contested identifiers alone are known.
         private: where its private files are, and the key that opens them.
     """
     known = source or RegisterSource(RegisterKey(secrets.token_bytes(32)))

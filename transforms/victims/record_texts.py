@@ -1,10 +1,9 @@
 """Takes the texts of records apart, and their digits: numbers are looked for by value in these.
 
-A text is read in several forms: as it is written, with digits of any script as those of ASCII; with
-compatible characters (NFKC) as those that they stand for; both with web escapes decoded; and with
-tokens opened (`decode.readings`). Two more forms are what words for digits stand for
-(`decode.number_words`). Runs of digits go with their place in the text as it is written, and with
-what parts them.
+A text is read in several forms. The first is as it is written, with the digits of any script in
+ASCII; the second has compatible characters (NFKC) replaced. Both are read again with web escapes
+decoded and tokens opened (`decode.readings`). Words for digits give two more forms
+(`decode.number_words`). A run of digits keeps its place in the written text, and what parts it.
 """
 
 from __future__ import annotations

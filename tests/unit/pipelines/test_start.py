@@ -34,8 +34,9 @@ def functions():
     for name, module in [*sys.modules.items()]:
         if name.startswith("apache_beam"):
             yield from (((name, key), value) for key, value in vars(module).items())
-            for one in filter(lambda one: isinstance(one, type), [*vars(module).values()]):
-                yield from (((name, one.__name__, key), value) for key, value in vars(one).items())
+            for owner in [value for value in vars(module).values() if isinstance(value, type)]:
+                for key, value in vars(owner).items():
+                    yield (name, owner.__name__, key), value
 
 def callables():
     return {key: value for key, value in functions() if callable(value)}

@@ -38,13 +38,13 @@ class IdentifierKind:
 
     Attributes:
         kind: The namespace of its ids.
-        noun: What a report calls one of them.
-        nouns: What it calls several.
+        noun: Its name in reports, in the singular.
+        nouns: The same in the plural.
         hard_role: Its role where the words beside it say that the scammer wants it used; None where
             words do not tell, and the role is the finder's.
         personal: Whether a private person can hold it, as victims do: what is only mentioned is
             then shown under a withheld id. Whose site it is, anybody may ask.
-        retention_days: Days for which a mention counts in a stream, behind its newest record.
+        retention_days: How long a stream counts a mention, in days before its newest record.
         caution: What speaks for the innocence of its holder, for the exculpatory section; empty
             for suppliers, who are nobody's to denounce.
         offered: Whether a policy may let it leave in an exchange.

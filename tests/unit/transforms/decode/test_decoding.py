@@ -1,4 +1,4 @@
-"""What texts encode is read alike by finders, masks and the search of what leaves."""
+"""Finders, masks and the search of what leaves read encoded texts alike."""
 
 import base64
 import time
