@@ -108,6 +108,11 @@ def read_plainly(text: str) -> str:
     return compatible.encode("utf-8", "replace").decode()
 
 
+def span_as_written(text: str, reading: Reading, start: int, end: int) -> Span:
+    """Returns where a text has what its decoded reading has from `start` to `end`, not empty."""
+    return reading.places[start], end_of_escape(text, reading.places[end - 1] + 1)
+
+
 def end_of_escape(text: str, end: int) -> int:
     """Returns where a span ends whose last character may be the first of a web escape."""
     escape = _WEB_ESCAPE_RE.match(text, end - 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -44,11 +45,14 @@ TOKEN_HINT = (
 Three digits are one of few groups of four letters in Base64, and so are they in hex.
 """
 
-_ID_HINT = (
-    rf"{TOKEN_HINT}|[%&\\]|[^\x00-\x7f]|[A-Za-z0-9](?:Q[A-P]|[EUk0][A-D]|[BFJNRVZdhlptx159]A)"
-    r"[A-Za-z0-9]{3}|(?:[2-7][0-9A-Fa-f]){2}40(?:[2-7][0-9A-Fa-f]){3}"
+ADDRESS_TOKEN_HINT = (
+    r"[A-Za-z0-9](?:Q[A-P]|[EUk0][A-D]|[BFJNRVZdhlptx159]A)[A-Za-z0-9]{3}"
+    r"|(?:[2-7][0-9A-Fa-f]){2}40(?:[2-7][0-9A-Fa-f]){3}"
 )
-"""RE2: without a match of this, an id encodes no contact: the rest is an @ in Base64 and in hex."""
+"""RE2: without a match of this, a text has no token of an address: an @ in Base64 and in hex."""
+
+_ID_HINT = rf"{TOKEN_HINT}|{ADDRESS_TOKEN_HINT}|[%&\\]|[^\x00-\x7f]"
+"""RE2: without a match of this, an id encodes no contact."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9+_-]{10,}")
 """Base64, in which no letter stands for others: a long s is an s where case is ignored."""
@@ -130,7 +134,7 @@ def open_tokens(text: str, layers: int = MOST_LAYERS) -> Reading:
     return Reading("".join((*parts, text[done:])), [*places, *rest])
 
 
-def tokens_with_address(text: str, start: int, end: int) -> Iterator[Span]:
+def tokens_with_address(text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[Span]:
     """Yields the tokens between two places that hold an e-mail address."""
     for token in _TOKEN.finditer(text, start, end):
         if (opened := _open(token[0])) and _ADDRESS.search(opened.text):

@@ -26,6 +26,7 @@ from transforms.decode.escapes import (
     decode_web_escapes,
     lower_in_place,
 )
+from transforms.decode.readings import ADDRESS_TOKEN_HINT, tokens_with_address
 from transforms.extract.kinds import email, gift_card, iban
 from transforms.extract.narrative import REACH, REACH_AFTER, quotes_suspect
 from transforms.masks import MASK, find_by_row, mask_rows, mask_spans_fully
@@ -315,6 +316,7 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
     own = narratives[~transcribed[texts.rows[narratives]]]
     finders: tuple[tuple[Array, tuple[str, ...], Callable[[str], Iterator[Any]]], ...] = (
         (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
+        (narratives, (ADDRESS_TOKEN_HINT,), tokens_with_address),
         (narratives, gift_card.HINTS, gift_card.find_codes),
         (texts.of_field("claimed_brand"), CONTACT_HINTS, contact_spans),
         (_searched_for_papers(texts), PAPER_HINTS, paper_spans),

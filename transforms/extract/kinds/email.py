@@ -13,11 +13,14 @@ import pyarrow as pa
 
 from schemas.enums import EntityKind, Role
 from transforms import masks, text_util
+from transforms.decode.escapes import decode_web_escapes, span_as_written
 from transforms.decode.readings import is_bounce_address, tokens_with_address
 from transforms.extract.kinds import domain
 from transforms.extract.mention import Match
 
-HINT = r"(?i)@|＠|[\[({]\s?at\s?[\])}]"
+_ESCAPED_AT = r"%(?:25)*40|&(?:amp;)*(?:#0*64|#x0*40|commat)\b|\\(?:u00|x)40"
+
+HINT = rf"(?i)@|＠|[\[({{]\s?at\s?[\])}}]|{_ESCAPED_AT}"
 """RE2: without a match of this, a text holds no e-mail address."""
 
 MAX_LOCAL = 64
@@ -39,11 +42,11 @@ _MAX_URL = 2_048
 _BREAKS = " \t\r\n<>\"'"
 """Characters that end a web address."""
 
-_LINK_AT = r"(?:@|＠|﹫|[\[({]at[\])}]|%(?:25)*40|&#64;|&#x40;|&commat;)"
+_LINK_AT = r"(?:@|＠|﹫|[\[({]at[\])}])"
 
-_LINK_DOT = r"(?:\.|[\[({](?:\.|dot)[\])}]|%(?:25)*2e|&#46;|&#x2e;|&period;)"
+_LINK_DOT = r"(?:\.|[\[({](?:\.|dot)[\])}])"
 
-_BETWEEN = r"(?:[_+-]|%(?:25)*20)"
+_BETWEEN = "[ _+-]"
 
 _SAID_AT = rf"{_BETWEEN}(?:{text_util.HIDDEN_AT_WORDS}){_BETWEEN}"
 
@@ -69,7 +72,8 @@ _PERSON = (
 _FILLED = rf"[?&;#](?:{_PERSON})(?:=|%3d)"
 
 LINK_HINTS = (
-    rf"(?i)[/?#][^\s<>\"']*(?:{_LINK_AT}|{_SAID_AT}|[0-9]{{7}})|{_TOKEN_HINT}|{_CLICK}|{_FILLED}",
+    rf"(?i)[/?#][^\s<>\"']*(?:{_LINK_AT}|{_ESCAPED_AT}|(?:[_+-]|%(?:25)*20)(?:"
+    rf"{text_util.HIDDEN_AT_WORDS})(?:[_+-]|%(?:25)*20)|[0-9]{{7}})|{_TOKEN_HINT}|{_CLICK}|{_FILLED}",
 )
 """RE2: without a match of this, a text holds no such address, id or number."""
 
@@ -115,8 +119,9 @@ def find(text: str) -> Iterator[Match]:
     name is a trick to hide the host (RFC 3986), and what follows the host is whom it was sent to.
     The role is the sender's until context says more.
     """
-    for match in _addresses(text):
-        start = match.start()
+    read = decode_web_escapes(text)
+    for match in _addresses(read.text):
+        start, end = span_as_written(text, read, *match.span())
         if is_in_url(text, start) or _SIP.search(text[max(0, start - _SIP_REACH) : start]):
             continue
         host = domain.canonical_host(match["host"])
@@ -126,7 +131,7 @@ def find(text: str) -> Iterator[Match]:
         if local:
             # Whom a bounce address names is whom the mail was sent to.
             role = Role.VICTIM if is_bounce_address(local) else Role.SENDER
-            yield Match(*match.span(), EntityKind.EMAIL, f"{local}@{host}", role)
+            yield Match(start, end, EntityKind.EMAIL, f"{local}@{host}", role)
 
 
 def is_in_url(text: str, place: int) -> bool:
@@ -175,6 +180,9 @@ def link_address_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def addresses_carried(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yields start and end of every address in the path, query and fragment of a link."""
-    for address in _ADDRESS.finditer(text, start, end):
-        yield address.span()
+    link = text[start:end]
+    read = decode_web_escapes(link)
+    for address in _ADDRESS.finditer(read.text):
+        first, last = span_as_written(link, read, *address.span())
+        yield start + first, start + last
     yield from tokens_with_address(text, start, end)

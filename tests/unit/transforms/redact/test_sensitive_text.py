@@ -73,6 +73,21 @@ def test_other_text_stays(text):
     assert sensitive_text.mask_self_identified(pa.array([text])).to_pylist() == [text]
 
 
+@pytest.mark.parametrize(
+    ("token", "masked"),
+    [
+        ("amFuZUBob21lLm9yZw==", "##################=="),
+        (b"jane@home.org".hex(), "#" * 26),
+        ("eyJhbGciOiJIUzI1NiJ9.amFuZUBob21lLm9yZw", "eyJhbGciOiJIUzI1NiJ9.##################"),
+        ("bm8gYWRkcmVzcyBoZXJl", "bm8gYWRkcmVzcyBoZXJl"),
+    ],
+)
+def test_an_address_within_a_token_is_masked_in_every_narrative(token, masked):
+    told = complaints({"narrative": f"The page showed {token} to me"})
+    kept = withhold_from_complaints(told, victims([()]))
+    assert kept["narrative"].to_pylist() == [f"The page showed {masked} to me"]
+
+
 def test_in_a_transcript_the_number_is_the_callers():
     narrative = "my number is two oh two four five six twenty one oh seven"
     rows = [{"narrative": narrative, "narrative_by": by} for by in ("victim", "suspect")]

@@ -98,6 +98,8 @@ def test_links_that_call_a_phone(link, number):
     [
         ("A.B+c@Evil.COM", ["email:a.b+c@evil.com"]),
         ("a[at]evil[dot]com", ["email:a@evil.com"]),
+        ("a%40evil.com b&#64;evil&period;com", ["email:a@evil.com", "email:b@evil.com"]),
+        (r"\x61\u0040evil.com", ["email:a@evil.com"]),
         ("a@bücher.de.", ["email:a@xn--bcher-kva.de"]),
         ("name@okhdfcbank", []),
         ("a@b", []),

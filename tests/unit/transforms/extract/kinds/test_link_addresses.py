@@ -16,6 +16,7 @@ HIDDEN = [
         "https://evil.example/?e=##################&x",
     ),
     ("hxxps://evil[.]example/#jane&#64;home.org", "hxxps://evil[.]example/#####&###;####.###"),
+    (r"evil.example/?e=jane\u0040home\x2eorg&x=1", r"evil.example/?e=####\#########\######&x=1"),
     ("https://evil.example/p?phone=12025550143&x", "https://evil.example/p?phone=###########&x"),
     (
         "https://evil.example/#iban=GB29NWBK60161331926819",

@@ -26,6 +26,7 @@ def named(text):
     ("text", "wanted"),
     [
         ("mail help.desk (at) gmail dot com.", [("email", "help.desk@gmail.com")]),
+        ("mail help&#46;desk%40gmail.com.", [("email", "help.desk@gmail.com")]),
         ("email help desk at gmail dot com", [("email", "desk@gmail.com")]),
         ("his e-mail is jane dot doe at gmail dot com", [("email", "jane.doe@gmail.com")]),
         ("ms_help7 at outlook dot com wrote", [("email", "ms_help7@outlook.com")]),
