@@ -216,11 +216,13 @@ def _ids_of_others(
 ) -> pa.Array:
     """Returns ids of records but those that are a number which the same record withholds."""
     leaks = np.zeros(len(ids), bool)
-    for row in np.flatnonzero(pc.match_substring_regex(ids, _NUMBER)).tolist():
-        hits = _registered([*forms_of_token(ids[row].as_py())], source.key, register)
-        if hits:
+    rows = np.flatnonzero(pc.match_substring_regex(ids, _NUMBER)).tolist()
+    forms = {row: frozenset(forms_of_token(ids[row].as_py())) for row in rows}
+    hits = _registered(list(frozenset(chain.from_iterable(forms.values()))), source.key, register)
+    for row, row_forms in forms.items():
+        if hits_of_row := hits & row_forms:
             (own,) = source.key.record_macs([record_key(kind, orgs[row].as_py(), ids[row].as_py())])
-            leaks[row] = own in records_naming(source, hits)
+            leaks[row] = own in records_naming(source, hits_of_row)
     return ids.filter(pa.array(~leaks))
 
 

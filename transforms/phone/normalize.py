@@ -191,9 +191,10 @@ def normalize_numbers(raw: pa.Array, region: pa.Array) -> pa.StructArray:
     readings = [
         normalize_number(text, where or None) for text, where in zip(*distinct, strict=True)
     ]
+    fields = zip(*readings, strict=True) if readings else [()] * len(Reading._fields)
     columns = [
-        pa.array([reading[place] for reading in readings], kind.type).take(pa.array(back))
-        for place, kind in enumerate(READING_TYPE)
+        pa.array(values, kind.type).take(pa.array(back))
+        for values, kind in zip(fields, READING_TYPE, strict=True)
     ]
     return pa.StructArray.from_arrays(columns, fields=list(READING_TYPE))
 
@@ -202,7 +203,7 @@ def normalize_number(raw: str, region: str | None) -> Reading:
     """Normalizes one number under a region (ISO 3166-1 alpha-2), or refuses it; never raises."""
     if len(raw) > 4 * _MAX_LENGTH:
         return Reading(reason="too_long")
-    text = _INVISIBLE.sub("", raw).strip()
+    text = (raw if raw.isascii() else _INVISIBLE.sub("", raw)).strip()
     if len(text) > _MAX_LENGTH:
         return Reading(reason="too_long")
     return _normalize_cached(text, region) if text else Reading(reason="empty")

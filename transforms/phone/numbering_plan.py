@@ -97,8 +97,8 @@ class Plan:
         size = len(digits)
         if size not in self._kinds:
             self._kinds[size] = self._kinds_of_length(size)
-        match = self._kinds[size].fullmatch(digits)
-        if match is None or not self.is_general(digits):
+        match = self._kinds[size].match(digits)
+        if match is None:
             return ""
         kind = str(match.lastgroup)
         if kind == FIXED and (self.same or self._is_mobile(digits)):
@@ -110,11 +110,12 @@ class Plan:
         return {}
 
     def _kinds_of_length(self, size: int) -> re.Pattern[str]:
-        """Returns a pattern with a group for each line type, in their order."""
+        """Returns a pattern of general numbers with a group for each line type, in their order."""
         rows = [("", self.general), *self.types.items()]
         fits = {kind for kind, row in rows if not row.lengths or size in row.lengths}
         groups = (f"(?P<{kind}>{row.pattern.pattern})" for kind, row in rows[1:] if kind in fits)
-        return _compiled("|".join(groups) if "" in fits else None)
+        general = rf"(?=(?:{self.general.pattern.pattern})\Z)"
+        return _compiled(rf"{general}(?:{'|'.join(groups)})\Z" if "" in fits else None)
 
     def _is_mobile(self, digits: str) -> bool:
         pattern, lengths = self.types[MOBILE]
