@@ -30,7 +30,9 @@ from transforms.graph.cluster_facts import (
     BURST_REPORTERS,
     CLUSTER_TOTAL,
     ClusterFacts,
+    Row,
     cluster_facts,
+    rows_by_cluster,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.incidence import are_hard
@@ -46,8 +48,6 @@ from transforms.reporters import (
     SourceRecords,
 )
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, table_of, tagged_batches
-
-Row = Mapping[str, Any]
 
 Graph = dict[str, dict[str, float]]
 """The weight of each edge, by both its nodes."""
@@ -242,11 +242,11 @@ def summarize(
         CLUSTER rows and MEMBER rows.
     """
     by = weights or priority.shipped_weights()
-    by_cluster = _rows_by_cluster(members)
+    by_cluster = rows_by_cluster(members)
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed, seen_by_author = decided.reviewed(), decided.reviewed_as_shown()
-    links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds, sources)
+    links_of, records_of = rows_by_cluster(links), cluster_facts(totals, crowds, sources)
     ways = cuts.WAY.empty_table() if ways is None else ways
     alike = {cluster_id: facts.alike for cluster_id, facts in records_of.items()}
     brief = {cluster_id: facts.brief for cluster_id, facts in records_of.items() if facts.brief}
@@ -284,9 +284,8 @@ def summarize(
             cluster_id, rows_of_cluster, seen, cohesion.bridges, certainty, status
         )
         when = decided.when or seen.last_seen
-        moments = seen.complaint_times, seen.people
         parts = priority.priority_parts(
-            cluster | seen.ranked_by, rows_of_cluster, moments, when, by
+            cluster | seen.ranked_by, rows_of_cluster, seen.complaint_times, when, by
         )
         ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
         clusters.append(cluster | ranked)
@@ -538,13 +537,6 @@ def _epoch_links(members: Sequence[str]) -> list[Row]:
         for (bare, _, near), (same, _, far) in pairwise(ordered)
         if bare == same
     ]
-
-
-def _rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {}
-    for row in table.to_pylist():
-        rows.setdefault(row["cluster_id"], []).append(row)
-    return rows
 
 
 def _summaries(
