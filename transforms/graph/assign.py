@@ -231,9 +231,9 @@ def cluster_number(text: str) -> int:
 
 def cluster_ids(clusters: np.ndarray) -> pa.Array:
     """Returns the ids of clusters, null for NO_CLUSTER."""
-    return pa.array(
-        [cluster_id(number) if number >= 0 else None for number in clusters.tolist()], pa.string()
-    )
+    distinct, number = np.unique(clusters, return_inverse=True)
+    ids = [cluster_id(cluster) if cluster != NO_CLUSTER else None for cluster in distinct.tolist()]
+    return pa.array(ids, pa.string()).take(pa.array(number))
 
 
 def assigned_rows(assignment: pa.RecordBatch, nodes: np.ndarray) -> pa.RecordBatch:

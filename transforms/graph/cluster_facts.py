@@ -30,7 +30,7 @@ from transforms.arrow_util import aggregate, explode, hash_text, with_column
 from transforms.erasure import record_keys
 from transforms.extract.fingerprints import GAP
 from transforms.graph import incidence
-from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
+from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
 from transforms.graph.link_weights import reporter_hashes
 from transforms.reporters import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
@@ -171,11 +171,9 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     """Converts mentions of CLASSIFIED, of whole groups, to CLUSTER_RECORD and SUPPLY rows."""
     if evidence.num_rows == 0:
         return CLUSTER_RECORD.empty_table(), SUPPLY.empty_table()
-    cluster = clusters_of(assigned_rows(assignment, hash_text(evidence["entity_id"])))
-    member = cluster != NO_CLUSTER
-    distinct, number = np.unique(cluster[member], return_inverse=True)
-    rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))
-    rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(number)))
+    ids = cluster_ids(clusters_of(assigned_rows(assignment, hash_text(evidence["entity_id"]))))
+    rows = evidence.select(_RECORD_COLUMNS).append_column("cluster_id", ids)
+    rows = rows.filter(pc.is_valid(ids))
     script = incidence.script_texts(evidence)
     script = pa.table({"of": record_keys(script), "script": script["text"]})
     script = aggregate(script, "of", [("script", "min")])

@@ -116,12 +116,11 @@ def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
 
 
 def member_rows(
-    cluster_id: str,
     members: Sequence[Row],
-    cut_vertices: Container[str],
+    cohesion: Cohesion,
     tie: Mapping[str, float],
     reviewed: Container[str],
-    most: Mapping[str, int] | None = None,
+    most: Mapping[str, int],
 ) -> list[Row]:
     """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
@@ -130,28 +129,22 @@ def member_rows(
     member in a hard role. A contested member always needs a check. `most` bounds the reporters that
     some members rest on: those of a burst with one text count as one.
     """
-    alone = len(members) == 1
     standing = standings(members, most)
     rows: list[Row] = []
     for member in members:
         entity_id, how = member["entity_id"], standing[member["entity_id"]]
         sure = entity_id in reviewed and member["status"] != Status.CONTESTED
-        weight = member["reporters"] if alone else tie[entity_id]
-        weight = min(weight, (most or {}).get(entity_id, weight))
+        weight = tie[entity_id] if len(members) > 1 else member["reporters"]
+        copied = ("entity_id", "cluster_id", "role", "reporters", "first_used", "last_used")
         rows.append(
-            {
-                "entity_id": entity_id,
-                "cluster_id": cluster_id,
-                "role": member["role"],
-                "confidence": link_probability(weight),
-                "bridge": entity_id in cut_vertices,
-                "reporters": member["reporters"],
+            {name: member[name] for name in copied}
+            | {
+                "confidence": link_probability(min(weight, most.get(entity_id, weight))),
+                "bridge": entity_id in cohesion.cut_vertices,
                 "robustness": how.robustness,
                 "tier": how.tier,
                 "review": Review.REVIEWED if sure else Review.UNREVIEWED,
                 "near_miss_of": how.near_miss_of,
-                "first_used": member.get("first_used"),
-                "last_used": member.get("last_used"),
             }
         )
     return rows
@@ -185,40 +178,25 @@ def cluster_status(
     return CONFIRMED if any(entity_id in confirmed for entity_id in ids) else CANDIDATE
 
 
-def cluster_row(
-    cluster_id: str,
-    members: Sequence[Row],
-    records: ClusterFacts,
-    bridges: Sequence[Row],
-    certainty: Sequence[float],
-    status: str,
-) -> dict[str, Any]:
-    """Returns a CLUSTER row without its priority; `certainty` is the confidence of each member."""
+def cluster_row(members: Sequence[Row], records: ClusterFacts) -> dict[str, Any]:
+    """Returns the columns of a CLUSTER row that members and records give."""
     brands = [brand for brand, _ in sorted(records.brands.items(), key=_most_first)]
-    sure = math.fsum(certainty) / len(certainty)
-    return {
-        "cluster_id": cluster_id,
+    copied = (
+        "complaints", "calls", "victims", "reporters", "orgs", "first_seen", "last_seen"
+    )  # fmt: skip
+    return {name: getattr(records, name) for name in copied} | {
+        "cluster_id": members[0]["cluster_id"],
         "name": _name(members, brands),
         "size": len(members),
-        "complaints": records.complaints,
-        "calls": records.calls,
-        "victims": records.victims,
-        "reporters": records.reporters,
         "countries": [
             {"country": country, "complaints": count}
             for country, count in sorted(records.countries.items(), key=_most_first)
         ],
-        "orgs": records.orgs,
         "brands": brands,
         "losses": [
             {"currency": currency, "amount": amount, "complaints": count}
             for currency, (amount, count) in sorted(records.losses.items())
         ],
-        "first_seen": records.first_seen,
-        "last_seen": records.last_seen,
-        "status": status,
-        "confidence": sure,
-        "weakest_bridges": list(bridges),
     }
 
 
@@ -246,55 +224,51 @@ def summarize(
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed, seen_by_author = decided.reviewed(), decided.reviewed_as_shown()
+    vouched = cuts.sets_by_member(cuts.vouched_sets(decided))
     links_of, records_of = rows_by_cluster(links), cluster_facts(totals, crowds, sources)
-    ways = cuts.WAY.empty_table() if ways is None else ways
-    alike = {cluster_id: facts.alike for cluster_id, facts in records_of.items()}
-    brief = {cluster_id: facts.brief for cluster_id, facts in records_of.items() if facts.brief}
-    masks = _masks(by_cluster, alike | brief, ways, crowds)
-    alike_masks = _masks(
-        {cluster_id: by_cluster[cluster_id] for cluster_id in brief}, alike, ways, crowds
-    )
+    ids_of = {
+        cluster_id: sorted(row["entity_id"] for row in rows)
+        for cluster_id, rows in by_cluster.items()
+    }
+    named_of = cuts.members_named(cuts.WAY.empty_table() if ways is None else ways, ids_of)
     clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
-    core_of: dict[str, dict[str, bool]] = {}
-    for cluster_id, rows_of_cluster in sorted(by_cluster.items()):
-        ids = [member["entity_id"] for member in rows_of_cluster]
-        known = {member["known_as"]: member["entity_id"] for member in rows_of_cluster}
+    for cluster_id, mine in sorted(by_cluster.items()):
+        ids, seen, named = ids_of[cluster_id], records_of[cluster_id], named_of[cluster_id]
+        known = {member["known_as"]: member["entity_id"] for member in mine}
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
-        tie = _bounded_ties(rows_of_cluster, cohesion.tie, beside)
-        seen = records_of[cluster_id]
-        most = _bounds(sorted(ids), seen, seen.counted_as, masks.get(cluster_id, []))
+        masks = cuts.reporter_masks(named, seen.counted_as, crowds)
+        most = _bounds(ids, seen, seen.counted_as, masks)
         if seen.brief and not seen_by_author.isdisjoint(ids):
-            of_alike = _bounds(sorted(ids), seen, seen.alike, alike_masks.get(cluster_id, []))
+            alike = _bounds(ids, seen, seen.alike, cuts.reporter_masks(named, seen.alike, crowds))
             most = {
-                entity_id: bound
-                for entity_id, bound in most.items()
-                if entity_id not in seen_by_author
+                entity_id: bounds[entity_id]
+                for entity_id in ids
+                for bounds in [alike if entity_id in seen_by_author else most]
+                if entity_id in bounds
             }
-            most |= {
-                entity_id: bound
-                for entity_id, bound in of_alike.items()
-                if entity_id in seen_by_author
-            }
-        rows = member_rows(cluster_id, rows_of_cluster, cohesion.cut_vertices, tie, reviewed, most)
-        status = cluster_status(rows_of_cluster, confirmed, disputed)
-        certainty = [member["confidence"] for member in rows]
-        cluster = cluster_row(
-            cluster_id, rows_of_cluster, seen, cohesion.bridges, certainty, status
+        rows = member_rows(
+            mine, cohesion, _bounded_ties(mine, cohesion.tie, beside), reviewed, most
         )
-        when = decided.when or seen.last_seen
+        cluster = cluster_row(mine, seen) | {
+            "status": cluster_status(mine, confirmed, disputed),
+            "confidence": math.fsum(row["confidence"] for row in rows) / len(rows),
+            "weakest_bridges": list(cohesion.bridges),
+        }
         parts = priority.priority_parts(
-            cluster | seen.ranked_by, rows_of_cluster, seen.complaint_times, when, by
+            cluster | seen.ranked_by, mine, seen.complaint_times, decided.when or seen.last_seen, by
         )
-        ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
-        clusters.append(cluster | ranked)
+        cluster |= {"priority": priority.total_priority(parts), "priority_parts": parts}
+        place = {entity_id: number for number, entity_id in enumerate(ids)}
+        same = cuts.pairs_together(
+            vouched, {known_as: place[entity_id] for known_as, entity_id in known.items()}
+        )
+        core = {row["entity_id"] for row in rows if row["tier"] is Tier.CORE}
+        cluster |= _cut_columns(ids, [entity_id in core for entity_id in ids], masks, same)
+        cluster["flags"] = sorted([*cluster["flags"], *_source_flags(seen)])
+        clusters.append(cluster)
         all_members.extend(rows)
-        core_of[cluster_id] = {member["entity_id"]: member["tier"] is Tier.CORE for member in rows}
-    cut_columns = _cuts(by_cluster, core_of, masks, decided)
-    for row in clusters:
-        row.update(cut_columns[row["cluster_id"]])
-        row["flags"] = sorted([*row["flags"], *_source_flags(records_of[row["cluster_id"]])])
     return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
 
 
@@ -336,23 +310,6 @@ def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords
     return {source: SourceRecord(*signs_of) for source, signs_of in sorted(counts.items())}
 
 
-def _masks(
-    members: Mapping[str, Sequence[Row]],
-    counted_as: Mapping[str, Mapping[int, int]],
-    ways: pa.Table,
-    crowds: Crowds,
-) -> dict[str, list[int]]:
-    """Returns `reporter_masks` of the clusters that may have cuts or bursts."""
-    ids = {
-        cluster_id: sorted(row["entity_id"] for row in rows)
-        for cluster_id, rows in members.items()
-        if len(rows) >= 2 * cuts.PAIR_SIDE or (len(rows) > 1 and counted_as[cluster_id])
-    }
-    return cuts.reporter_masks(
-        ways, ids, {cluster_id: counted_as[cluster_id] for cluster_id in ids}, crowds
-    )
-
-
 def _bounds(
     ids: Sequence[str], records: ClusterFacts, counted_as: Mapping[int, int], masks: Sequence[int]
 ) -> dict[str, int]:
@@ -383,46 +340,21 @@ def _source_flags(records: ClusterFacts) -> Iterator[ClusterFlag]:
         yield ClusterFlag.ONE_REPORTER
 
 
-def _cuts(
-    members: Mapping[str, Sequence[Row]],
-    core: Mapping[str, Mapping[str, bool]],
-    masks: Mapping[str, Sequence[int]],
-    decided: DecisionsInForce,
-) -> dict[str, dict[str, Any]]:
-    """Returns, by cluster, the columns of CLUSTER rows on its cuts.
+def _cut_columns(
+    ids: Sequence[str], core: Sequence[bool], masks: Sequence[int], same: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """Returns the columns of the weakest cut of a cluster and of its thin join, if any.
 
     Args:
-        members: MEMBERSHIP rows by cluster.
-        core: Whether each member is core, by cluster.
-        masks: Whom reporters name, by cluster.
-        decided: The decisions, of which some vouch for a join.
+        ids: The members.
+        core: Whether each is core.
+        masks: Whom reporters name.
+        same: Pairs of members that analysts vouch for.
     """
-    sought = {
-        cluster_id: sorted(is_core_of)
-        for cluster_id, is_core_of in core.items()
-        if sum(is_core_of.values()) >= 2 * cuts.PAIR_SIDE
-    }
-    vouched: defaultdict[str, list[int]] = defaultdict(list)
-    for number, together in enumerate(cuts.vouched_sets(decided)):
-        for entity_id in together:
-            vouched[entity_id].append(number)
-    columns = {cluster_id: _cut_columns([], None, None) for cluster_id in members}
-    for cluster_id, ids in sought.items():
-        is_core = [core[cluster_id][entity_id] for entity_id in ids]
-        cut = cuts.weakest_cut(masks[cluster_id], is_core)
-        place = {entity_id: number_in_cluster for number_in_cluster, entity_id in enumerate(ids)}
-        sets: defaultdict[int, list[int]] = defaultdict(list)
-        for row in members[cluster_id]:
-            for number in vouched.get(row["known_as"], ()):
-                sets[number].append(place[row["entity_id"]])
-        same = [pair for together in sets.values() for pair in pairwise(together)]
-        thin = cuts.thin_join(cut, masks[cluster_id], is_core, same)
-        columns[cluster_id] = _cut_columns(ids, cut, thin)
-    return columns
-
-
-def _cut_columns(ids: Sequence[str], cut: cuts.Cut | None, thin: cuts.Cut | None) -> dict[str, Any]:
-    """Returns the columns of the weakest cut of a cluster and of its thin join, if any."""
+    cut = thin = None
+    if sum(core) >= 2 * cuts.PAIR_SIDE:
+        cut = cuts.weakest_cut(masks, core)
+        thin = cuts.thin_join(cut, masks, core, same)
     flags = [ClusterFlag.CUT_AT_LEAST] if cut and not cut.exact else []
     return {
         "flags": [*flags, *([ClusterFlag.THIN] if thin else [])],

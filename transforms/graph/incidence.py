@@ -22,7 +22,6 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
     aggregate,
     component_labels,
-    concat_ranges,
     group_changes,
     group_starts,
     hash_text,
@@ -369,7 +368,9 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     first, second, number = pairs_within_groups(starts, sizes)
     share = link_weights.pair_weight(sizes, evidence.worth()[group[starts]])[number]
     a, b, reporter = cluster[first], cluster[second], evidence.reporter[group[first]]
-    once = _largest_share(a * (len(label) + 1) + b, reporter, share, group[first])
+    # Pairs of smaller groups, whose share is larger, come first: of a reporter these are kept.
+    order = stable_order(a * (len(label) + 1) + b, reporter)
+    once = order[group_starts(a[order], b[order], reporter[order])]
     new = group_changes(a[once], b[once])
     pair, number = np.flatnonzero(new), np.cumsum(new) - 1
     weight = np.bincount(number, share[once], minlength=len(pair))
@@ -447,27 +448,6 @@ def call_confirmed_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
     confirmed = np.zeros(len(node), bool)
     confirmed[place[known & rows["call_confirmed"].to_numpy(zero_copy_only=False)]] = True
     return confirmed
-
-
-def _largest_share(
-    pair: np.ndarray, reporter: np.ndarray, share: np.ndarray, group: np.ndarray
-) -> np.ndarray:
-    """Returns, by pair and reporter, the row of the largest share (ties: the smallest group)."""
-    by_pair = stable_order(pair)
-    number = np.cumsum(group_changes(pair[by_pair])) - 1
-    key = number * (int(reporter.max(initial=0)) + 1) + reporter[by_pair]
-    by_key = stable_order(key)
-    order = by_pair[by_key]
-    starts = group_starts(key[by_key])
-    sizes = np.diff(starts, append=len(order))
-    once = order[starts]
-    # Few report a pair twice: only their rows are compared.
-    many = np.flatnonzero(sizes > 1)
-    run = np.repeat(many, sizes[many])
-    rows = order[concat_ranges(starts[many], sizes[many])]
-    best = np.lexsort((group[rows], -share[rows], run))
-    once[many] = rows[best[group_starts(run[best])]]
-    return once
 
 
 def component_counters(named: pa.Table) -> Iterator[CounterValue]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -216,22 +217,18 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
         if kind in NEAR_MISS_KINDS:
             for pattern in _patterns(value):
                 alike[f"{kind}:{pattern}"].append(entity_id)
-    like: dict[str, str] = {}
+    like: dict[str, tuple[int, str]] = {}
     for pattern, ids in alike.items():
         if len(ids) < 2:
             continue
-        best_first = sorted(ids, key=lambda entity_id: (-reporters[entity_id], entity_id))
-        for entity_id in ids:
-            for better in best_first:
-                if reporters[better] < NEAR_MISS_RATIO * reporters[entity_id]:
-                    break
-                if not _is_near(entity_id, better, pattern):
-                    continue
-                rank = (-reporters[better], better)
-                if entity_id not in like or rank < (-reporters[like[entity_id]], like[entity_id]):
-                    like[entity_id] = better
-                break
-    return like
+        fewest = min(reporters[entity_id] for entity_id in ids)
+        many = [better for better in ids if reporters[better] >= NEAR_MISS_RATIO * fewest]
+        for better, entity_id in product(many, ids):
+            enough = reporters[better] >= NEAR_MISS_RATIO * reporters[entity_id]
+            if enough and _is_near(entity_id, better, pattern):
+                rank = -reporters[better], better
+                like[entity_id] = min(like.get(entity_id, rank), rank)
+    return {entity_id: better for entity_id, (_, better) in like.items()}
 
 
 def standings(
@@ -442,13 +439,12 @@ def _edges(
 
 def _patterns(value: str) -> list[str]:
     """Lists what a value has in common with those that differ by one digit, or by a swap."""
-    digits = [match.start() for match in re.finditer(r"\d", value)]
-    one_off = [f"{value[:position]}{_ANY_DIGIT}{value[position + 1 :]}" for position in digits]
-    shape = re.sub(r"\d", _ANY_DIGIT, value)
-    return [
-        *one_off,
-        f"{_SAME_DIGITS}{shape}{''.join(sorted(value[position] for position in digits))}",
+    one_off = [
+        f"{value[: digit.start()]}{_ANY_DIGIT}{value[digit.end() :]}"
+        for digit in re.finditer(r"\d", value)
     ]
+    shape, digits = re.sub(r"\d", _ANY_DIGIT, value), sorted(re.findall(r"\d", value))
+    return [*one_off, f"{_SAME_DIGITS}{shape}{''.join(digits)}"]
 
 
 def _is_near(entity_id: str, better: str, pattern: str) -> bool:
