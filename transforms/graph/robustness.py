@@ -354,8 +354,6 @@ def _flows(
         goals: Where they end.
         enough: The count at which to stop.
     """
-    from scipy.sparse.csgraph import maximum_flow
-
     from_core = np.zeros(int(way.max(initial=-1)) + 1, bool)
     from_core[way[core[node]]] = True
     way, node = way[~core[node]], node[~core[node]]
@@ -370,71 +368,56 @@ def _flows(
         sizes = (ends - starts)[some]
         row, copy = concat_ranges(starts[some], sizes), np.repeat(np.arange(len(some)), sizes)
         goal = node[row] == goals[some][copy]
-        through = np.minimum(people[way[row]], enough)
-        a, b, lets = _edges(copy, way[row], node[row], through, from_core[way[row]], goal)
-        # What the core has shown already is not sought again, nor more than is enough.
-        stop, lets = np.arange(len(some)) + 2, np.append(lets, enough - counts[some])
-        a, b = np.append(a, stop), np.append(b, np.ones_like(stop))
-        vertices = int(max(a.max(), b.max())) + 1
-        graph = csr_array((lets.astype(np.int32), (a, b)), shape=(vertices, vertices))
-        counts[some] -= maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
+        counts[some] = _flow_by_copy(copy, way[row], node[row], from_core, goal, people, enough)
     return counts
 
 
-def _edges(
+def _flow_by_copy(
     copy: np.ndarray,
     way: np.ndarray,
     node: np.ndarray,
-    lets: np.ndarray,
-    first: np.ndarray,
+    from_core: np.ndarray,
     goal: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the edges of copies of graphs, and how many each lets through.
+    people: np.ndarray,
+    enough: int,
+) -> np.ndarray:
+    """Returns the flow from the core to the goal of each copy of a graph, at most `enough`.
 
-    They go from vertex 0 to the goal of copy n, vertex n + 2.
-
-    A reporter is two vertices with an edge between them, since it is who is removed: one vertex
-    where the core or the goal is named, as no shortest way enters or leaves it elsewhere, and none
-    where two ends are left. Who names both the core and the goal is left out.
+    A reporter is two vertices with an edge between them, since it is who is removed. The core is
+    vertex 0, and vertex 1 is where all goals lead to.
 
     Args:
         copy: The copy that each row is in, ascending.
         way: The reporters, ascending in each copy.
         node: Whom they name, without the core.
-        lets: How many the reporter of each row lets through.
-        first: Masks the rows of reporters who name the core.
+        from_core: Masks the reporters who name the core.
         goal: Masks the rows of goals.
+        people: As of `_flows`.
+        enough: As of `_flows`.
     """
+    from scipy.sparse.csgraph import maximum_flow
+
     new = group_changes(copy, way)
-    number, stop, first, lets = np.cumsum(new) - 1, copy[new] + 2, first[new], lets[new]
-    last = np.bincount(number, goal) > 0
-    left = ~goal & ~(first & last)[number]
-    number, inner = number[left], ~(first | last)
-    named = np.bincount(number, minlength=len(stop))
-    hub = named > 1 + inner
-    key = copy[left] * (int(node.max()) + 1) + node[left]
-    names, vertex = np.unique(key, return_inverse=True)
-    vertex += int(stop[-1]) + 1
-    into = int(stop[-1]) + len(names) + np.cumsum(hub)
-    away = into + inner * int(hub.sum())
-    pair = vertex[(inner & (named == 2))[number]].reshape(-1, 2)
-    begins, ends = (vertex[(ends_here & ~hub)[number]] for ends_here in (first, last))
-    enters, leaves = (hub & ~first)[number], (hub & ~last)[number]
-    begin, end = (number[(ends_here & ~hub)[number]] for ends_here in (first, last))
-    both = lets[inner & (named == 2)]
+    lets, number = np.minimum(people[way[new]], enough), np.cumsum(new) - 1
+    _, vertex = np.unique(copy * (int(node.max()) + 1) + node, return_inverse=True)
+    vertex += 2 * len(lets) + 2
+    # Nothing comes back to the core, or leaves the goal: who names one needs one vertex less.
+    first, last = from_core[way[new]], np.bincount(number, goal) > 0
+    into = np.where(first, 0, 2 + np.arange(len(lets)))
+    away = 2 + len(lets) + np.arange(len(lets))
+    away[number[goal]] = vertex[goal]
+    enters, leaves = ~first[number], ~last[number]
+    stop = vertex[goal][group_starts(copy[goal])]
     edges = (
-        (np.zeros_like(begins), begins, lets[begin]),
-        (ends, stop[end], lets[end]),
-        (pair[:, 0], pair[:, 1], both),
-        (pair[:, 1], pair[:, 0], both),
-        (np.zeros_like(into[hub & first]), into[hub & first], lets[hub & first]),
-        (into[hub & last], stop[hub & last], lets[hub & last]),
-        (into[hub & inner], away[hub & inner], lets[hub & inner]),
+        (into, away, lets),
         (vertex[enters], into[number[enters]], lets[number[enters]]),
         (away[number[leaves]], vertex[leaves], lets[number[leaves]]),
+        (stop, np.ones_like(stop), np.full_like(stop, enough)),
     )
     a, b, through = map(np.concatenate, zip(*edges, strict=True))
-    return a, b, through
+    size = int(vertex.max()) + 1
+    graph = csr_array((through.astype(np.int32), (a, b)), shape=(size, size))
+    return -maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
 
 
 def _patterns(value: str) -> list[str]:
