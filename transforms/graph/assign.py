@@ -22,6 +22,7 @@ from schemas.entity import without_epoch, without_epochs
 from schemas.enums import EntityKind
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    Array,
     component_labels,
     group_starts,
     hash_text,
@@ -229,20 +230,20 @@ def cluster_number(text: str) -> int:
     return number
 
 
-def cluster_ids(clusters: np.ndarray) -> pa.Array:
+def cluster_ids(clusters: Array) -> pa.Array:
     """Returns the ids of clusters, null for NO_CLUSTER."""
     distinct, number = np.unique(clusters, return_inverse=True)
     ids = [cluster_id(cluster) if cluster != NO_CLUSTER else None for cluster in distinct.tolist()]
-    return pa.array(ids, pa.string()).take(pa.array(number))
+    return pa.array(ids, pa.string()).take(number)
 
 
-def assigned_rows(assignment: pa.RecordBatch, nodes: np.ndarray) -> pa.RecordBatch:
+def assigned_rows(assignment: pa.RecordBatch, nodes: Array) -> pa.RecordBatch:
     """Returns the ASSIGNMENT row of each node, null where it is not assigned."""
     place, known = sorted_lookup(assignment["node"].to_numpy(), nodes)
     return assignment.take(pa.array(place, mask=~known))
 
 
-def clusters_of(assigned: pa.RecordBatch) -> np.ndarray:
+def clusters_of(assigned: pa.RecordBatch) -> Array:
     """Returns the cluster of each of `assigned_rows`, NO_CLUSTER where it is in none."""
     inside = pc.if_else(assigned["hub"], NO_CLUSTER, assigned["cluster"])
     return pc.fill_null(inside, NO_CLUSTER).to_numpy()
@@ -314,7 +315,7 @@ class _AssignClusters(beam.DoFn):
             yield beam.pvalue.TaggedOutput(CACHE_COUNTERS, counter)
 
 
-def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:
+def _node_pairs(pairs: Sequence[tuple[str, str]], node: Array) -> list[tuple[int, int]]:
     """Converts pairs of entity ids to places in the sorted hashes `node`; drops unknown ones."""
     ends = hash_text(pa.array([entity_id for pair in pairs for entity_id in pair], pa.string()))
     place, known = sorted_lookup(node, ends)
@@ -326,7 +327,7 @@ def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tupl
 
 
 def _epoch_pairs(
-    pairs: Sequence[tuple[str, str]], node: np.ndarray, bare: np.ndarray
+    pairs: Sequence[tuple[str, str]], node: Array, bare: Array
 ) -> list[tuple[int, int]]:
     """Converts pairs of entity ids to places of all their epochs; `bare` hashes ids without one.
 
@@ -342,7 +343,7 @@ def _epoch_pairs(
     return sorted(places)
 
 
-def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:
+def _as_known(rows: pa.Table, shown: Array, known: Array) -> pa.Table:
     """Returns rows with the hash that each `node` is known as; `shown` are their hashes so far."""
     contested = np.flatnonzero(shown != known)
     if not len(contested):
@@ -354,7 +355,7 @@ def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:
     return with_column(rows, "node", pa.array(node))
 
 
-def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.ndarray:
+def _anchors(node: Array, first_seen: Array, label: Array) -> Array:
     """Returns, per node, the hash of its cluster's anchor; of those seen first, the first node."""
     order = np.lexsort((first_seen, label))
     firsts = order[group_starts(label[order])]
@@ -363,9 +364,7 @@ def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.
     return anchor_of[label]
 
 
-def _cut_side(
-    graph: incidence.Ties, label: np.ndarray, must: NodePairs, a: int, b: int
-) -> list[int]:
+def _cut_side(graph: incidence.Ties, label: Array, must: NodePairs, a: int, b: int) -> list[int]:
     """Returns the nodes that go with b when it is cut from a."""
     import networkx as nx
 

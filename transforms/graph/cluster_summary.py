@@ -396,7 +396,7 @@ def split_by_cluster(
     for number in np.unique(part):
         bounds = [np.searchsorted(numbers, [number, number + 1]) for numbers in parts]
         yield [
-            table.take(pa.array(order[start:end]))
+            table.take(order[start:end])
             for table, order, (start, end) in zip(tables, orders, bounds, strict=True)
         ]
 

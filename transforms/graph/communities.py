@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.arrow_util import Array
 from transforms.graph import link_weights, refinement
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, sum_by_pair
 from transforms.graph.leiden import (
@@ -59,17 +60,17 @@ class CommunityResult:
     community for the sake of their other epoch (both: `transforms.graph.refinement`).
     """
 
-    label: np.ndarray
-    hub: np.ndarray
-    spread: np.ndarray
-    doubted: np.ndarray
-    returned: np.ndarray
+    label: Array
+    hub: Array
+    spread: Array
+    doubted: Array
+    returned: Array
 
 
 def detect_communities(
     evidence: Incidence,
     suppliers: SupplierCounts,
-    reporters: np.ndarray,
+    reporters: Array,
     lines: refinement.PhoneLines,
     pairs: refinement.EpochPairs,
     search: ComponentSearch | None = None,
@@ -139,7 +140,7 @@ def detect_communities(
     return CommunityResult(smallest_members(alone), hub, spread, doubt, returned & ~hub & ~doubt)
 
 
-def dominant_nodes(graph: Ties, nodes: int) -> np.ndarray:
+def dominant_nodes(graph: Ties, nodes: int) -> Array:
     """Masks the nodes with so large a share of all ties that they could join everything.
 
     A node that most records name would make one community of all, and belong to it entirely. So
@@ -151,9 +152,7 @@ def dominant_nodes(graph: Ties, nodes: int) -> np.ndarray:
     return broad & (total >= SUSPECT_SHARE * graph.weight.sum())
 
 
-def spread_by_node(
-    graph: Ties, label: np.ndarray, counts: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def spread_by_node(graph: Ties, label: Array, counts: Array | None = None) -> tuple[Array, Array]:
     """Returns, per node, the share of its ties outside its main community, and all its ties.
 
     The main community is the one that has most of its ties. With a mask `counts`, only ties to
@@ -171,7 +170,7 @@ def spread_by_node(
     return spread, total / link_weights.PARTS_PER_RECORD
 
 
-def spread_log_likelihood(spread: np.ndarray, weight: np.ndarray, misled: float) -> np.ndarray:
+def spread_log_likelihood(spread: Array, weight: Array, misled: float) -> Array:
     """Returns the log-likelihood ratio, in nats, of each node's spread against misleading ties.
 
     Of a binomial count, with `misled` the share of all ties that mislead; 0 where no more of a
@@ -186,10 +185,10 @@ def _move_pieces(
     evidence: Incidence,
     suppliers: SupplierCounts,
     graph: Ties,
-    label: np.ndarray,
+    label: Array,
     fine: float,
     search: ComponentSearch,
-) -> np.ndarray:
+) -> Array:
     """Moves pieces of communities, coarse ones first and single nodes last, where they fit."""
     for scale in PIECE_SCALES:
         inside = graph.where(label[graph.a] == label[graph.b])

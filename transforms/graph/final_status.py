@@ -15,7 +15,7 @@ from schemas.decision import DecisionKind
 from schemas.entity import ENTITY, are_withheld, without_epochs
 from schemas.enums import Status, Strength
 from schemas.facts import Fact, Facts, fact, facts_of, reasons_and_facts
-from transforms.arrow_util import batch_of_columns, hash_text, with_column
+from transforms.arrow_util import Array, batch_of_columns, hash_text, with_column
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
@@ -70,7 +70,7 @@ def finalize_entities(
     contested = true_mask(pc.equal(entities["status"], Status.CONTESTED))
     in_graph = true_mask(pc.is_in(entities["status"], pa.array(IN_GRAPH)))
     hub = true_mask(assigned["hub"]) & in_graph
-    status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), entities["status"])
+    status = pc.if_else(hub & ~contested, str(Status.SUPPRESSED), entities["status"])
     facts: dict[int, Facts] = {}
     for row in np.flatnonzero(hub).tolist():
         spread, people = (assigned[name][row].as_py() for name in ("spread", "tying_reporters"))
@@ -97,7 +97,7 @@ def finalize_entities(
         "known_as": entities["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)
-    return final, members.filter(pa.array(in_graph & ~hub))
+    return final, members.filter(in_graph & ~hub)
 
 
 def finalize_links(
@@ -127,12 +127,12 @@ def finalize_links(
         before = facts.get(row) or (_OF_LINKS[which[row]],)
         facts[row] = (*before, about.as_fact("decided"))
     reason, said = reasons_and_facts([(link_fact,) for link_fact in _OF_LINKS])
-    columns = {"reason": reason.take(pa.array(which)), "facts": said.take(pa.array(which))}
+    columns = {"reason": reason.take(which), "facts": said.take(which)}
     reason, said = _replaced(columns, facts)
     final = with_column(links, "accepted", pa.array(accepted))
     final = with_column(with_column(final, "reason", reason), "facts", said)
     inside = final.append_column("cluster_id", cluster_ids(cluster_a))
-    inside = inside.filter(pa.array(accepted)).select(CLUSTER_LINK.names)
+    inside = inside.filter(accepted).select(CLUSTER_LINK.names)
     return final, inside.cast(CLUSTER_LINK)
 
 
@@ -157,12 +157,12 @@ def _replaced(
     place[list(facts)] = len(place) + np.arange(len(facts))
     more = zip(("reason", "facts"), reasons_and_facts(list(facts.values())), strict=True)
     whole = (pa.concat_arrays([columns[name], added]) for name, added in more)
-    reason, said = (column.take(pa.array(place)) for column in whole)
+    reason, said = (column.take(place) for column in whole)
     return reason, said
 
 
 def _decisions_on(
-    entity_ids: pa.Array, rows: np.ndarray, decided: DecisionsInForce
+    entity_ids: pa.Array, rows: Array, decided: DecisionsInForce
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the decisions on each entity of a mask; a legitimate one is the reason already."""
     named = pa.array(sorted(decided.by_entity()), pa.string())
@@ -176,9 +176,9 @@ def _decisions_on(
 
 
 def _cannot_links(
-    cluster_a: np.ndarray,
-    cluster_b: np.ndarray,
-    hard: np.ndarray,
+    cluster_a: Array,
+    cluster_b: Array,
+    hard: Array,
     assignment: pa.RecordBatch,
     decided: DecisionsInForce,
 ) -> Iterator[tuple[int, Decision]]:

@@ -20,6 +20,7 @@ from scipy.sparse import csr_array
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    Array,
     aggregate,
     component_labels,
     group_changes,
@@ -101,20 +102,20 @@ class Incidence:
     `people` is per reporter how many it stands for, or None where each is one.
     """
 
-    group: np.ndarray
-    node: np.ndarray
-    reporter: np.ndarray
-    day: np.ndarray
+    group: Array
+    node: Array
+    reporter: Array
+    day: Array
     nodes: int
-    people: np.ndarray | None = None
+    people: Array | None = None
 
-    def count(self, number: np.ndarray, reporter: np.ndarray, numbers: int) -> np.ndarray:
+    def count(self, number: Array, reporter: Array, numbers: int) -> Array:
         """Counts the people that reporters, each given once a number, stand for, by number."""
         if self.people is None:
             return np.bincount(number, minlength=numbers)
         return sum_by_group(number, self.people[reporter], numbers)
 
-    def worth(self) -> np.ndarray:
+    def worth(self) -> Array:
         """Returns the records' worth of each group: those of one person add up to one.
 
         One person can name anything beside anything, any number of times.
@@ -122,7 +123,7 @@ class Incidence:
         people = 1 if self.people is None else self.people[self.reporter]
         return people / np.bincount(self.reporter, minlength=1)[self.reporter]
 
-    def without(self, gone: np.ndarray) -> Incidence:
+    def without(self, gone: Array) -> Incidence:
         """Returns the evidence without the nodes of a mask, nor groups that then name one node."""
         kept = ~gone[self.node]
         group, node = self.group[kept], self.node[kept]
@@ -141,13 +142,13 @@ class Ties:
     depends on.
     """
 
-    a: np.ndarray
-    b: np.ndarray
-    weight: np.ndarray
-    reporters: np.ndarray
-    independent: np.ndarray
+    a: Array
+    b: Array
+    weight: Array
+    reporters: Array
+    independent: Array
 
-    def where(self, kept: np.ndarray) -> Ties:
+    def where(self, kept: Array) -> Ties:
         """Returns the ties of a mask."""
         columns = (self.a, self.b, self.weight, self.reporters, self.independent)
         return Ties(*(column[kept] for column in columns))
@@ -254,7 +255,7 @@ def group_reporters(groups: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(groups["reporter_key"], unnamed)
 
 
-def bound_bursts(named: pa.Table) -> tuple[pa.Table, np.ndarray]:
+def bound_bursts(named: pa.Table) -> tuple[pa.Table, Array]:
     """Gives the copies of a text that one organisation gets within hours to few reporters.
 
     However many pseudonyms send one text, they are as many reporters as spans of `BURST_HOURS` hold
@@ -268,7 +269,7 @@ def bound_bursts(named: pa.Table) -> tuple[pa.Table, np.ndarray]:
     """
     rows = np.flatnonzero(true_mask(pc.is_valid(named["copied"])))
     names = ("copied", "copied_at", "reporter")
-    parts = [named[name].take(pa.array(rows)).cast(pa.int64()).to_pylist() for name in names]
+    parts = [named[name].take(rows).cast(pa.int64()).to_pylist() for name in names]
     firsts = first_of_spans(zip(*parts, strict=True))
     reporter = named["reporter"].to_numpy().copy()
     changed = np.zeros(len(reporter), bool)
@@ -340,14 +341,14 @@ def most_at_first(
     return list(first)[begin : begin + int(within[begin])]
 
 
-def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CROWDS) -> Incidence:
+def incidence_from_rows(rows: pa.Table, node: Array, crowds: Crowds = NO_CROWDS) -> Incidence:
     """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others.
 
     Crowds count as many people as they bear, and are left out where they bear none.
     """
     place, known = sorted_lookup(node, rows["node"].to_numpy())
     known &= crowds.bearing_of(rows["reporter"].to_numpy()) > 0
-    rows, place = rows.filter(pa.array(known)), place[known]
+    rows, place = rows.filter(known), place[known]
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = stable_order(group, place)
     hashes, reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)
@@ -356,7 +357,7 @@ def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CR
     return Incidence(group[order], place[order], reporter, day, len(node), people)
 
 
-def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
+def cluster_ties(evidence: Incidence, label: Array) -> Ties:
     """Sums the ties between the clusters of a labelling of the nodes.
 
     All records of a reporter together are worth one, and of them only the one of the largest share
@@ -383,9 +384,7 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     return Ties(a[once][pair], b[once][pair], weight, reporters, weight - dependent)
 
 
-def sum_by_pair(
-    first: np.ndarray, second: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sum_by_pair(first: Array, second: Array, weight: Array) -> tuple[Array, Array, Array]:
     """Adds up the weight of equal pairs: returns each pair once, sorted, and its weight."""
     order = stable_order(first, second)
     first, second = first[order], second[order]
@@ -394,9 +393,7 @@ def sum_by_pair(
     return first[changes], second[changes], total
 
 
-def group_clusters(
-    evidence: Incidence, label: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def group_clusters(evidence: Incidence, label: Array) -> tuple[Array, Array, Array]:
     """Lists the clusters that each group names.
 
     Returns:
@@ -426,14 +423,14 @@ def victim_reach(shown: pa.Table) -> pa.Table:
     return pa.table(columns, schema=VICTIM_REACH)
 
 
-def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
+def countries_by_node(rows: pa.Table, node: Array) -> csr_array:
     """Counts the reporters of VICTIM_REACH rows by sorted hash `node` and country.
 
     A reporter counts once for a node, in the country of the smallest hash; other nodes are dropped.
     """
     rows = rows.filter(pc.is_valid(rows["country"]))
     place, known = sorted_lookup(node, rows["node"].to_numpy())
-    place, rows = place[known], rows.filter(pa.array(known))
+    place, rows = place[known], rows.filter(known)
     reporter, country = rows["reporter"].to_numpy(), rows["country"].to_numpy()
     order = stable_order(place, reporter, country)
     order = order[group_starts(place[order], reporter[order])]
@@ -442,7 +439,7 @@ def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
     return csr_array(counts, shape=(len(node), len(names)))
 
 
-def call_confirmed_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
+def call_confirmed_by_node(rows: pa.Table, node: Array) -> Array:
     """Masks the sorted hashes `node` that a call record of VICTIM_REACH rows confirms."""
     place, known = sorted_lookup(node, rows["node"].to_numpy())
     confirmed = np.zeros(len(node), bool)

@@ -29,7 +29,7 @@ from apache_beam.io.filesystems import FileSystems
 from scipy.sparse import coo_array, csr_array
 
 from schemas.cluster import COMPONENT
-from transforms.arrow_util import component_labels, group_offsets, stable_order
+from transforms.arrow_util import Array, component_labels, group_offsets, stable_order
 from transforms.graph.incidence import Ties
 from transforms.manifest import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, CounterValue
 from transforms.shuffle import MAIN, batches_of
@@ -56,7 +56,7 @@ FileDigest = tuple[str, str]
 """The path of a file and the SHA-256 that the manifest of its run gives it, in hex."""
 
 
-def find_communities(graph: Ties, nodes: int, resolution: float) -> np.ndarray:
+def find_communities(graph: Ties, nodes: int, resolution: float) -> Array:
     """Labels each node with the smallest member of its community, by modularity.
 
     Traag, Waltman and van Eck, Scientific Reports 9, 5233 (2019). The same for the same graph: the
@@ -70,8 +70,8 @@ def find_communities(graph: Ties, nodes: int, resolution: float) -> np.ndarray:
 
 
 def find_csr_communities(
-    pointers: np.ndarray, columns: np.ndarray, weight: np.ndarray, resolution: float
-) -> np.ndarray:
+    pointers: Array, columns: Array, weight: Array, resolution: float
+) -> Array:
     """Numbers the communities of a symmetric matrix of ties in CSR form, a number per row."""
     nodes = len(pointers) - 1
     _, communities = graspologic_native.leiden_csr(
@@ -90,18 +90,18 @@ def find_csr_communities(
     return label
 
 
-def _matrix(a: np.ndarray, b: np.ndarray, weight: np.ndarray, size: int) -> csr_array:
+def _matrix(a: Array, b: Array, weight: Array, size: int) -> csr_array:
     ends = np.concatenate([a, b]), np.concatenate([b, a])
     return coo_array((np.tile(weight, 2), ends), shape=(size, size)).tocsr()
 
 
-def smallest_members(label: np.ndarray) -> np.ndarray:
+def smallest_members(label: Array) -> Array:
     """Relabels each part of a partition with its smallest member."""
     _, first, part = np.unique(label, return_index=True, return_inverse=True)
     return first[part]
 
 
-def fitted_resolution(graph: Ties, label: np.ndarray) -> float | None:
+def fitted_resolution(graph: Ties, label: Array) -> float | None:
     """Returns the resolution at which modularity is the likelihood of a partition, or None.
 
     Newman, Phys. Rev. E 94, 052315 (2016), equation 15: with the rates of ties inside and between
@@ -139,7 +139,7 @@ class ComponentCommunities:
     `quality` is the modularity times the weight of all ties.
     """
 
-    part: np.ndarray
+    part: Array
     quality: float
 
 
@@ -175,10 +175,10 @@ class ComponentCache:
 class ComponentSearch:
     """Finds communities in graphs over nodes with these ascending hashes, each component once."""
 
-    node: np.ndarray
+    node: Array
     cache: ComponentCache = field(default_factory=ComponentCache)
 
-    def find_communities(self, graph: Ties, density: float) -> np.ndarray:
+    def find_communities(self, graph: Ties, density: float) -> Array:
         """Labels each node with the smallest member of its community, by modularity."""
         label = np.arange(len(self.node))
         if not len(graph.a):
@@ -216,12 +216,12 @@ class ComponentSplit:
     `first_tie[i + 1]`, between the places `a` < `b`, in sorted order.
     """
 
-    node: np.ndarray
-    first: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    weight: np.ndarray
-    first_tie: np.ndarray
+    node: Array
+    first: Array
+    a: Array
+    b: Array
+    weight: Array
+    first_tie: Array
 
     @classmethod
     def from_ties(cls, graph: Ties) -> ComponentSplit:
@@ -257,7 +257,7 @@ class ComponentSplit:
         """The weight of ties between places, in both directions."""
         return _matrix(self.a, self.b, self.weight, len(self.node))
 
-    def pair_communities(self, density: float) -> np.ndarray:
+    def pair_communities(self, density: float) -> Array:
         """Returns, per place, the first of its community in components of one tie; else itself.
 
         The two nodes of such a component are together where modularity is better for it.
@@ -268,7 +268,7 @@ class ComponentSplit:
         part[self.b[together]] = self.a[together]
         return part
 
-    def fingerprints(self, hashes: np.ndarray, density: float) -> Iterator[tuple[int, str]]:
+    def fingerprints(self, hashes: Array, density: float) -> Iterator[tuple[int, str]]:
         """Yields each component of several ties with its fingerprint.
 
         Only components of the same communities share one. `hashes` are those of all nodes, in
@@ -287,7 +287,7 @@ class ComponentSplit:
                 digest.update(column[rows].tobytes())
             yield component, digest.hexdigest()
 
-    def search(self, component: int, density: float) -> np.ndarray:
+    def search(self, component: int, density: float) -> Array:
         """Returns, per place of one component, the first of its community."""
         places = self.places(component)
         rows = self.matrix.indptr[places.start : places.stop + 1].astype(np.int64)
@@ -300,7 +300,7 @@ class ComponentSplit:
         )
         return places.start + smallest_members(label)
 
-    def quality(self, part: np.ndarray, density: float) -> np.ndarray:
+    def quality(self, part: Array, density: float) -> Array:
         """Returns, per component, the modularity of its communities times the weight of all ties.
 
         Newman and Girvan, Phys. Rev. E 69, 026113 (2004), with a resolution.

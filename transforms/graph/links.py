@@ -77,13 +77,13 @@ def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
     micros = pair_micros(np.where(both, hard_sizes[group], counts[group]))
     ids = named["entity_id"].combine_chunks().dictionary_encode()
     columns = {
-        "entity_a": ids.take(pa.array(first)),
-        "entity_b": ids.take(pa.array(second)),
+        "entity_a": ids.take(first),
+        "entity_b": ids.take(second),
         "hard": both,
         "micros": pa.array(micros, pa.int32()),
     }
     encoded = groups.select(PAIR.names[4:]).cast(pa.schema(list(PAIR)[4:]))
-    columns |= dict(zip(PAIR.names[4:], encoded.take(pa.array(group)).columns, strict=True))
+    columns |= dict(zip(PAIR.names[4:], encoded.take(group).columns, strict=True))
     too_wide = int(((hard_sizes > MAX_HARD_ENTITIES) | (counts > 3 * MAX_HARD_ENTITIES)).sum())
     return pa.table(columns, schema=PAIR), too_wide
 

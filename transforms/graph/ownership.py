@@ -23,7 +23,7 @@ from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, 
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow_util import aggregate, each_once, sorted_lookup, sorted_unique, with_column
+from transforms.arrow_util import Array, aggregate, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate, is_freemail
@@ -92,11 +92,11 @@ class Settled:
         )
         return cls(suspects, {without_epoch(entity_id): why for entity_id, why in victims.items()})
 
-    def names_suspect(self, entity_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    def names_suspect(self, entity_ids: pa.Array | pa.ChunkedArray) -> Array:
         """Masks the ids without epochs of which an epoch is decided to be a suspect's."""
         return is_among(entity_ids, map(without_epoch, self.suspects))
 
-    def names_victim(self, entity_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    def names_victim(self, entity_ids: pa.Array | pa.ChunkedArray) -> Array:
         """Masks the ids without epochs that are decided to be a victim's."""
         return is_among(entity_ids, self.victims)
 
@@ -128,35 +128,29 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
         alone (`own_by`). All that have no name count as one. Without a pseudonym a record speaks
         for itself alone: others of that day may be somebody else's.
     """
-    mine = activity.filter(pc.greater(activity["own"], 0))
-    stated = mine.filter(pc.greater(mine["stated"], 0)).select(CLAIM.names).cast(CLAIM)
-    others = claims.filter(pc.is_in(claims["entity_id"], pc.unique(activity["entity_id"])))
-    stated = each_once(pa.concat_tables([stated, others]), CLAIM)
-    mine = mine.select(CLAIM.names).cast(CLAIM)
-    owners = each_once(pa.concat_tables([mine, stated]), CLAIM).combine_chunks()
-    of_owner = np.zeros(activity.num_rows, bool)
-    if owners.num_rows:
-        ids = pc.unique(owners["entity_id"])
-        positions = pc.fill_null(pc.index_in(activity["entity_id"], ids), -1).to_numpy()
-        named = owners.filter(pc.is_valid(owners["reporter"]))
-        known = true_mask(pc.is_valid(activity["victim"]))
-        known &= true_mask(pc.is_valid(activity["reporter"]))
-        rows = np.flatnonzero((positions >= 0) & known)
-        # Hashes become their places among those of the owners, so that a pair is one number.
-        reporters = sorted_unique(named["reporter"].to_numpy())
-        owner = np.searchsorted(reporters, named["reporter"].to_numpy())
-        pairs = pc.index_in(named["entity_id"], ids).to_numpy() * len(reporters) + owner
-        reporter = activity["reporter"].take(pa.array(rows)).to_numpy()
-        place, there = sorted_lookup(reporters, reporter)
-        of_owner[rows] = there & np.isin(positions[rows] * len(reporters) + place, pairs)
-    counted = aggregate(owners, "entity_id", [([], "count_all")])
-    in_field = aggregate(stated, "entity_id", [([], "count_all")]).combine_chunks()
-    positions = pc.index_in(counted["entity_id"], in_field["entity_id"].combine_chunks())
-    sure = pc.fill_null(in_field["count_all"].take(positions), 0)
-    bounded = pc.min_element_wise(counted["count_all"], pc.add(sure, MOST_IN_WORDS))
-    columns = (counted["entity_id"], bounded, counted["count_all"])
-    counts = pa.table(columns, ["entity_id", *OWNERS])
-    return activity.append_column("of_owner", pa.array(of_owner)), counts
+    own = activity.filter(pc.greater(activity["own"], 0))
+    ids = pc.unique(activity["entity_id"])
+    others = claims.filter(pc.is_in(claims["entity_id"], ids))
+    stated = pc.greater(own["stated"], 0).cast(pa.int64())
+    said = pa.concat_tables(
+        [
+            own.select(CLAIM.names).cast(CLAIM).append_column("stated", stated),
+            others.append_column("stated", pa.repeat(1, others.num_rows)),
+        ]
+    )
+    owners = aggregate(said, CLAIM.names, [("stated", "max")])
+    known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
+    known = pc.and_(known, pc.is_in(activity["entity_id"], owners["entity_id"].combine_chunks()))
+    rows = activity.select(CLAIM.names).filter(known)
+    pairs, of_owner = set(_tuples(owners.select(CLAIM.names))), np.zeros(len(known), bool)
+    of_owner[true_mask(known)] = [pair in pairs for pair in _tuples(rows)]
+    counts = aggregate(owners, "entity_id", [([], "count_all"), ("stated", "sum")])
+    bounded = pc.min_element_wise(counts["count_all"], pc.add(counts["stated"], MOST_IN_WORDS))
+    columns = (counts["entity_id"], bounded, counts["count_all"])
+    return (
+        activity.append_column("of_owner", pa.array(of_owner)),
+        pa.table(columns, ["entity_id", *OWNERS]),
+    )
 
 
 def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Array]:
@@ -177,14 +171,14 @@ def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Ar
     if not carried.any():
         return activity, pa.array([], pa.string())
     known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
-    shown = activity.filter(pc.and_(pa.array(carried), known))
+    shown = activity.filter(pc.and_(carried, known))
     counts = aggregate(shown, ["entity_id", "source_org"], [("reporter", "count_distinct")])
     enough = counts.filter(pc.greater_equal(counts["reporter"], CARRIED_BY))
     displayed = pc.greater(activity[f"as_{Role.CALLER_ID}"], 0)
     doubtful = pc.unique(activity["entity_id"].filter(displayed))
     called = pc.unique(enough["entity_id"])
     called = called.filter(pc.invert(pc.or_(pc.is_in(called, doubtful), pc.is_in(called, claimed))))
-    rows = pc.and_(pa.array(carried), pc.is_in(activity["entity_id"], called))
+    rows = pc.and_(carried, pc.is_in(activity["entity_id"], called))
     for name in ("held", "reported", f"as_{Role.CALLBACK}"):
         added = pc.add(activity[name], activity["carried"])
         activity = with_column(activity, name, pc.if_else(rows, added, activity[name]))
@@ -195,7 +189,7 @@ def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Ar
 
 
 def judge(
-    counted: pa.Table, known: KnownLegitimate, settled: Settled, registered: np.ndarray
+    counted: pa.Table, known: KnownLegitimate, settled: Settled, registered: Array
 ) -> list[Verdict]:
     """Judges each identifier, over all of its epochs.
 
@@ -216,7 +210,7 @@ def judge(
     said |= true_mask(pc.is_valid(legitimate)) | (true_mask(are_withheld(ids)) & ~supplier)
     rows = np.flatnonzero(said)
     names = "entity_id kind line_type own held shown reporters shown_before".split()
-    facts = counted.select([*names, *OWNERS]).take(pa.array(rows)).to_pylist()
+    facts = counted.select([*names, *OWNERS]).take(rows).to_pylist()
     for row, counts in zip(rows.tolist(), facts, strict=True):
         reason, before = legitimate[row].as_py(), int(registered[row])
         if reason is not None:
@@ -260,7 +254,7 @@ def _judge_claimed(counted: Mapping[str, Any], before: int, supplier: bool) -> V
     return Status.CONTESTED, (fact("contested", victims, suspects),)
 
 
-def are_open(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarray:
+def are_open(counted: pa.Table, status: pa.Array, settled: Settled) -> Array:
     """Masks what is contested though nobody shows a suspect using it in this run.
 
     It is a victim's in the tables, since nothing here ties it to anything, and stays contested:
@@ -280,7 +274,7 @@ def are_open(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarra
     return left & (counted["own_by"].to_numpy() < settling)
 
 
-def are_unclaimed(counted: pa.Table, status: pa.Array) -> np.ndarray:
+def are_unclaimed(counted: pa.Table, status: pa.Array) -> Array:
     """Masks what records mention alone, and a private person may hold: it may be a victim's.
 
     It is shown under a withheld id until a record, or a decision, says that a suspect uses it. What
@@ -305,7 +299,7 @@ def are_unclaimed(counted: pa.Table, status: pa.Array) -> np.ndarray:
     return masked
 
 
-def are_named_by_one(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarray:
+def are_named_by_one(counted: pa.Table, status: pa.Array, settled: Settled) -> Array:
     """Masks the mailboxes at freemail hosts that a suspect uses by the word of one reporter alone.
 
     In a complaint it may be the victim's own, whatever its role. It keeps its place in the graph.
@@ -324,7 +318,7 @@ def are_named_by_one(counted: pa.Table, status: pa.Array, settled: Settled) -> n
     return alone
 
 
-def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInForce) -> np.ndarray:
+def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInForce) -> Array:
     """Returns how many showed a suspect using each bare id in earlier runs, as far as is known.
 
     That is known of what was contested, and of what a decision is bound to: there, one did.
@@ -334,13 +328,9 @@ def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInF
         before: CONTESTED_BEFORE rows.
         decided: The decisions.
     """
-    known = dict.fromkeys(map(without_epoch, decided.bound_members()), 1)
-    rows = before.select(["known_as", "suspect_reporters"]).to_pylist()
-    for row in rows:
-        known[row["known_as"]] = max(known.get(row["known_as"], 0), row["suspect_reporters"] or 1)
-    if not known:
-        return np.zeros(len(ids), np.int64)
-    return np.array([known.get(entity_id, 0) for entity_id in ids.to_pylist()], np.int64)
+    bound = [(without_epoch(entity_id), 1) for entity_id in decided.bound_members()]
+    rows = _tuples(before.select(["known_as", "suspect_reporters"]))
+    return _most_by_id(ids, [*bound, *((entity_id, count or 1) for entity_id, count in rows)])
 
 
 def judge_epochs(
@@ -402,18 +392,15 @@ def outweighs(reporters: int, others: int) -> bool:
     return reporters >= max(FEWEST_TO_SETTLE, CONTEST_RATIO * others)
 
 
-def is_supplier(counted: pa.Table) -> np.ndarray:
+def is_supplier(counted: pa.Table) -> Array:
     """Masks the identifiers that a supplier's customers share."""
     return true_mask(pc.is_in(counted["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS])))
 
 
-def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> np.ndarray:
+def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> Array:
     """Returns how many called each bare id a victim's, by REGISTERED and CONTESTED_BEFORE rows."""
-    columns = [contested["known_as"], contested["victim_reporters"]]
-    rows = pa.concat_tables([registered, pa.table(columns, schema=registered.schema)])
-    most = aggregate(rows, "entity_id", [("reporters", "max")])
-    positions = pc.index_in(ids, most["entity_id"].combine_chunks())
-    return pc.fill_null(most["reporters"].combine_chunks().take(positions), 0).to_numpy()
+    rows = _tuples(contested.select(["known_as", "victim_reporters"]))
+    return _most_by_id(ids, [*_tuples(registered), *rows])
 
 
 def contested_ids(contested: pa.Table) -> pa.ChunkedArray:
@@ -441,7 +428,7 @@ def still_contested(
     gone = settled.names_victim(ids) | settled.names_suspect(ids)
     for column in (answered, own["entity_id"]):
         gone |= true_mask(pc.is_in(ids, pc.unique(column)))
-    return before.filter(pa.array(~gone)).select(CONTESTED.names).cast(CONTESTED)
+    return before.filter(~gone).select(CONTESTED.names).cast(CONTESTED)
 
 
 def read_contested(folder: str, key: PrivateKey | None = None) -> Iterator[pa.RecordBatch]:
@@ -484,10 +471,22 @@ class ReadContested(beam.DoFn):
             yield from self._known
 
 
-def is_among(ids: pa.Array | pa.ChunkedArray, wanted: Iterable[str]) -> np.ndarray:
+def is_among(ids: pa.Array | pa.ChunkedArray, wanted: Iterable[str]) -> Array:
     """Masks the ids that are among those."""
     return true_mask(pc.is_in(ids, pa.array(sorted(wanted), pa.string())))
 
 
 def _pairs(evidence: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(evidence["group_id"], evidence["entity_id"], "\x1f")
+
+
+def _most_by_id(ids: pa.Array, counts: Iterable[tuple[str, int]]) -> Array:
+    """Returns the largest count of each id, 0 where it has none."""
+    most: dict[str, int] = {}
+    for entity_id, count in counts:
+        most[entity_id] = max(most.get(entity_id, 0), count)
+    return np.array([most.get(entity_id, 0) for entity_id in ids.to_pylist()], np.int64)
+
+
+def _tuples(rows: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))

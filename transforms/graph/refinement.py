@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.arrow_util import component_labels, group_starts, sorted_unique, sum_by_group
+from transforms.arrow_util import Array, component_labels, group_starts, sorted_unique, sum_by_group
 from transforms.graph import epochs
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
@@ -93,8 +93,8 @@ BUSINESS_LINES = ("toll_free", "premium_rate", "shared_cost", "uan")
 class EpochPairs:
     """Nodes that are one identifier before and after a gap; of several gaps each."""
 
-    before: np.ndarray
-    after: np.ndarray
+    before: Array
+    after: Array
 
 
 @dataclass(frozen=True)
@@ -104,18 +104,16 @@ class PhoneLines:
     `alone` counts the reporters who name a node and tie it to nothing.
     """
 
-    phone: np.ndarray
-    private: np.ndarray
-    alone: np.ndarray
+    phone: Array
+    private: Array
+    alone: Array
 
-    def without(self, gone: np.ndarray) -> PhoneLines:
+    def without(self, gone: Array) -> PhoneLines:
         """Returns the same without the private lines of a mask."""
         return PhoneLines(self.phone, self.private & ~gone, self.alone)
 
 
-def merge_communities(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
-) -> np.ndarray:
+def merge_communities(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
     """Merges communities until none asks for it; `evidence` has no group that names one node.
 
     Two merge where the reporters who name both are more than chance and noise explain, and either
@@ -142,9 +140,7 @@ def merge_communities(
     return smallest_members(label)
 
 
-def attach_loose_ends(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
-) -> np.ndarray:
+def attach_loose_ends(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
     """Attaches the loose ends of components with at most one established community.
 
     In those no two call centers can be confused; in any other a loose end may depend on the very
@@ -168,7 +164,7 @@ def attach_loose_ends(
         label = joined[label]
 
 
-def follow_strongest_ties(between: Ties, loose: np.ndarray) -> np.ndarray | None:
+def follow_strongest_ties(between: Ties, loose: Array) -> Array | None:
     """Joins each loose cluster to that of its strongest tie (ties: the smallest); one round.
 
     Returns:
@@ -184,8 +180,8 @@ def follow_strongest_ties(between: Ties, loose: np.ndarray) -> np.ndarray | None
 
 
 def move_misplaced_pieces(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray, piece: np.ndarray
-) -> np.ndarray:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array, piece: Array
+) -> Array:
     """Moves the pieces, a refinement of `label`, to the clusters where they fit best.
 
     A victim of two call centers can tie a piece of one to the other by the only record that the
@@ -201,7 +197,7 @@ def move_misplaced_pieces(
     return label
 
 
-def epoch_pairs(bare: np.ndarray, first_seen: np.ndarray, reporters: np.ndarray) -> EpochPairs:
+def epoch_pairs(bare: Array, first_seen: Array, reporters: Array) -> EpochPairs:
     """Pairs the nodes of equal `bare`, the hash of the id without its epoch, by time first seen.
 
     An epoch of one reporter is paired with that of several before it, or else with the first, and
@@ -222,8 +218,8 @@ def epoch_pairs(bare: np.ndarray, first_seen: np.ndarray, reporters: np.ndarray)
 
 
 def rejoin_epochs(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray, pairs: EpochPairs
-) -> tuple[np.ndarray, np.ndarray]:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array, pairs: EpochPairs
+) -> tuple[Array, Array]:
     """Lets loose communities follow the established ones of their other epochs.
 
     What came back after its lifetime is mostly another holder's: how often it is the same one's is
@@ -251,7 +247,7 @@ def rejoin_epochs(
     return smallest_members(goal[label]), goal[label] != label
 
 
-def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneLines) -> np.ndarray:
+def doubtful_private_lines(evidence: Incidence, label: Array, lines: PhoneLines) -> Array:
     """Masks the private lines that too few reporters tie to their communities.
 
     One mistyped digit, or malice, puts a stranger's number where a call-back number should be. A
@@ -279,7 +275,7 @@ def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneL
         gone |= more
 
 
-def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarray:
+def established_communities(evidence: Incidence, label: Array) -> Array:
     """Masks the labels of communities that stay connected without any one reporter."""
     labels = int(label.max(initial=0)) + 1
     pair = sorted_unique(evidence.reporter[evidence.group] * evidence.nodes + evidence.node)
@@ -293,14 +289,14 @@ def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarra
     return inside - (size - 1) >= ESTABLISHED_SPARE_TIES
 
 
-def beside_own_cluster(evidence: Incidence, label: np.ndarray) -> np.ndarray:
+def beside_own_cluster(evidence: Incidence, label: Array) -> Array:
     """Masks the evidence's rows that name another member of their cluster in the same group."""
     key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
     _, number, named = np.unique(key, return_inverse=True, return_counts=True)
     return named[number] > 1
 
 
-def count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
+def count_reporters(evidence: Incidence, rows: Array) -> Array:
     """Counts, per node, the reporters of a mask over the evidence's rows."""
     reporter = evidence.reporter[evidence.group[rows]]
     pair = sorted_unique(reporter * evidence.nodes + evidence.node[rows])
@@ -308,7 +304,7 @@ def count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
     return evidence.count(node, who, evidence.nodes)
 
 
-def same_owner_probability(bayes_factor: np.ndarray) -> np.ndarray:
+def same_owner_probability(bayes_factor: Array) -> Array:
     """Returns the probability that each tie is inside one call center, by its log Bayes factor.
 
     How many ties are is estimated from the ties themselves, by expectation and maximization
@@ -323,7 +319,7 @@ def same_owner_probability(bayes_factor: np.ndarray) -> np.ndarray:
     return rate * odds / (rate * odds + 1 - rate)
 
 
-def reporters_by_node(evidence: Incidence) -> np.ndarray:
+def reporters_by_node(evidence: Incidence) -> Array:
     """Counts, per node, the reporters who name it."""
     return count_reporters(evidence, np.ones(len(evidence.node), bool))
 
@@ -335,16 +331,16 @@ class _Activity:
     `up_to` counts those before each row of `key`, and all of them at the end.
     """
 
-    key: np.ndarray
-    up_to: np.ndarray
+    key: Array
+    up_to: Array
     origin: float
     span: float
-    first: np.ndarray
-    last: np.ndarray
-    reporters: np.ndarray
+    first: Array
+    last: Array
+    reporters: Array
 
     @classmethod
-    def of(cls, evidence: Incidence, label: np.ndarray) -> _Activity:
+    def of(cls, evidence: Incidence, label: Array) -> _Activity:
         group, cluster, _ = group_clusters(evidence, label)
         reporter, day = evidence.reporter[group], evidence.day[group]
         key = cluster * (int(reporter.max(initial=0)) + 1) + reporter
@@ -364,20 +360,20 @@ class _Activity:
         reporters = sum_by_group(cluster, people, len(label))
         return cls(key[order], up_to, origin, span, first, last, reporters)
 
-    def shared(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def shared(self, a: Array, b: Array) -> Array:
         """Counts reporters of the less active of a and b while both were active; at least 1."""
         start = np.maximum(self.first[a], self.first[b]) - SLACK_DAYS
         end = np.minimum(self.last[a], self.last[b]) + SLACK_DAYS
         return np.maximum(np.minimum(self._within(a, start, end), self._within(b, start, end)), 1)
 
-    def _within(self, cluster: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    def _within(self, cluster: Array, start: Array, end: Array) -> Array:
         low = cluster * self.span + np.clip(start - self.origin, 0, self.span - 1)
         high = cluster * self.span + np.clip(end - self.origin, 0, self.span - 1)
         until, since = np.searchsorted(self.key, high, "right"), np.searchsorted(self.key, low)
         return self.up_to[until] - self.up_to[since]
 
 
-def _merge_scores(between: Ties, active: _Activity, bayes_factor: np.ndarray) -> np.ndarray:
+def _merge_scores(between: Ties, active: _Activity, bayes_factor: Array) -> Array:
     """Scores how strongly each tie asks for a merge; 0 where it must not merge."""
     weight = between.weight
     outward = np.bincount(between.a, weight, len(active.reporters))
@@ -405,7 +401,7 @@ def _merge_scores(between: Ties, active: _Activity, bayes_factor: np.ndarray) ->
     return np.where(independent | handover | follows, surprise + share, 0)
 
 
-def _mutual_best(between: Ties, score: np.ndarray, labels: int) -> np.ndarray:
+def _mutual_best(between: Ties, score: Array, labels: int) -> Array:
     """Returns the partner of each label: of two that prefer each other, the smaller number."""
     asks = score > 0
     a, b, s = between.a[asks], between.b[asks], score[asks]
@@ -422,12 +418,8 @@ def _mutual_best(between: Ties, score: np.ndarray, labels: int) -> np.ndarray:
 
 
 def _move_once(
-    between: Ties,
-    counts: SupplierSums,
-    suppliers: SupplierCounts,
-    label: np.ndarray,
-    piece: np.ndarray,
-) -> np.ndarray:
+    between: Ties, counts: SupplierSums, suppliers: SupplierCounts, label: Array, piece: Array
+) -> Array:
     """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
     mover = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]

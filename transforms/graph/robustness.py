@@ -21,6 +21,7 @@ from scipy.sparse import csr_array
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Status, Tier
 from transforms.arrow_util import (
+    Array,
     component_labels,
     concat_ranges,
     group_changes,
@@ -83,8 +84,8 @@ class Standing(NamedTuple):
 
 
 def link_reporters(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray, private: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array, private: Array
+) -> tuple[Array, Array]:
     """Counts, per node, the reporters who tie it to the rest of its cluster.
 
     Args:
@@ -110,9 +111,7 @@ def link_reporters(
     return np.minimum(counted, bound), inside
 
 
-def cut_reporters(
-    evidence: Incidence, label: np.ndarray, tying: np.ndarray, exact: np.ndarray
-) -> np.ndarray:
+def cut_reporters(evidence: Incidence, label: Array, tying: Array, exact: Array) -> Array:
     """Counts, per node, the fewest reporters without whom its cluster falls apart around it.
 
     That is the smallest set of reporters whose removal parts it from the node of its cluster that
@@ -155,8 +154,8 @@ def cut_reporters(
 
 
 def separate_established_parts(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
-) -> np.ndarray:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array
+) -> Array:
     """Separates the established parts of a cluster that a single reporter joined.
 
     One person who names members of two rings together must not make one of them. Suppliers that
@@ -187,7 +186,7 @@ def separate_established_parts(
         parts = joined[parts]
 
 
-def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:
+def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
     """Masks the nodes in the main part of their clusters: what no single reporter holds together.
 
     Two parts of a cluster are one where two reporters tie them, or one does and the suppliers of
@@ -272,11 +271,11 @@ def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 def _parts(
     evidence: Incidence,
-    label: np.ndarray,
+    label: Array,
     least: int,
     suppliers: SupplierCounts | None = None,
-    part: np.ndarray | None = None,
-) -> np.ndarray:
+    part: Array | None = None,
+) -> Array:
     """Returns the part of its cluster that each node is in, as the smallest node in it.
 
     Two parts are one where `least` reporters tie them, so that fewer cannot part what is in one;
@@ -306,7 +305,7 @@ def _parts(
     return part
 
 
-def _best_by_label(label: np.ndarray, tying: np.ndarray) -> np.ndarray:
+def _best_by_label(label: Array, tying: Array) -> Array:
     """Returns, by label, the node that most reporters tie (ties: the smallest); 0 where none."""
     order = stable_order(label, -tying)
     first = order[group_starts(label[order])]
@@ -315,9 +314,7 @@ def _best_by_label(label: np.ndarray, tying: np.ndarray) -> np.ndarray:
     return best
 
 
-def _ways(
-    evidence: Incidence, label: np.ndarray, open_: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ways(evidence: Incidence, label: Array, open_: Array) -> tuple[Array, Array, Array]:
     """Returns the ways through the clusters of open nodes: each reporter of one, and whom he names.
 
     Rows are distinct and ordered by way, ways by cluster; the last array has the people of each.
@@ -333,14 +330,8 @@ def _ways(
 
 
 def _flows(
-    way: np.ndarray,
-    node: np.ndarray,
-    people: np.ndarray,
-    core: np.ndarray,
-    label: np.ndarray,
-    goals: np.ndarray,
-    enough: int,
-) -> np.ndarray:
+    way: Array, node: Array, people: Array, core: Array, label: Array, goals: Array, enough: int
+) -> Array:
     """Counts the ways from the core of its cluster to each goal that share no reporter.
 
     Each goal has a copy of the graph of its cluster, for a flow takes less time than to begin one.
@@ -373,14 +364,8 @@ def _flows(
 
 
 def _flow_by_copy(
-    copy: np.ndarray,
-    way: np.ndarray,
-    node: np.ndarray,
-    from_core: np.ndarray,
-    goal: np.ndarray,
-    people: np.ndarray,
-    enough: int,
-) -> np.ndarray:
+    copy: Array, way: Array, node: Array, from_core: Array, goal: Array, people: Array, enough: int
+) -> Array:
     """Returns the flow from the core to the goal of each copy of a graph, at most `enough`.
 
     A reporter is two vertices with an edge between them, since it is who is removed. The core is
