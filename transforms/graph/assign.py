@@ -7,8 +7,9 @@ What comes out is the assignment, the one small table that all later steps look 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import apache_beam as beam
@@ -24,7 +25,7 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
     Array,
     component_labels,
-    group_starts,
+    first_rows,
     hash_text,
     sorted_lookup,
     with_column,
@@ -93,7 +94,7 @@ a hub to anything, `link_reporters` those of them that its robustness counts
 NO_CLUSTER = -1
 """Stands for the cluster of a node that is in none."""
 
-NodePairs = Sequence[tuple[int, int]]
+NodePairs = Collection[tuple[int, int]]
 
 
 def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
@@ -193,7 +194,7 @@ def apply_constraints(
     if not must and not cannot:
         return communities
     hub = communities.hub.copy()
-    ends = np.array(must, np.int64).reshape(-1, 2)
+    ends = np.array([*must], np.int64).reshape(-1, 2)
     hub[ends] = False
     label = component_labels(
         len(communities.label), communities.label[ends[:, 0]], communities.label[ends[:, 1]]
@@ -315,32 +316,25 @@ class _AssignClusters(beam.DoFn):
             yield beam.pvalue.TaggedOutput(CACHE_COUNTERS, counter)
 
 
-def _node_pairs(pairs: Sequence[tuple[str, str]], node: Array) -> list[tuple[int, int]]:
-    """Converts pairs of entity ids to places in the sorted hashes `node`; drops unknown ones."""
-    ends = hash_text(pa.array([entity_id for pair in pairs for entity_id in pair], pa.string()))
-    place, known = sorted_lookup(node, ends)
-    return [
-        (int(place[i]), int(place[i + 1]))
-        for i in range(0, len(place), 2)
-        if known[i] and known[i + 1]
-    ]
+def _node_pairs(pairs: Iterable[tuple[str, str]], node: Array) -> set[tuple[int, int]]:
+    """Converts pairs of ids to all places of their hashes in `node`; drops unknown ones."""
+    ends = (hash_text(pa.array(pair, pa.string())) for pair in pairs)
+    places = ([np.flatnonzero(node == end).tolist() for end in both] for both in ends)
+    return {pair for near, far in places for pair in product(near, far)}
 
 
 def _epoch_pairs(
-    pairs: Sequence[tuple[str, str]], node: Array, bare: Array
-) -> list[tuple[int, int]]:
+    pairs: Iterable[tuple[str, str]], node: Array, bare: Array
+) -> set[tuple[int, int]]:
     """Converts pairs of entity ids to places of all their epochs; `bare` hashes ids without one.
 
     Of two epochs of one identifier these two alone are meant.
     """
-    exact = [pair for pair in pairs if without_epoch(pair[0]) == without_epoch(pair[1])]
-    places = set(_node_pairs(exact, node))
+    places = set()
     for pair in pairs:
-        near, far = hash_text(pa.array([without_epoch(end) for end in pair], pa.string()))
-        if near != far:
-            ends = (np.flatnonzero(bare == near), np.flatnonzero(bare == far))
-            places |= {(a, b) for a in ends[0].tolist() for b in ends[1].tolist()}
-    return sorted(places)
+        near, far = map(without_epoch, pair)
+        places |= _node_pairs([pair], node) if near == far else _node_pairs([(near, far)], bare)
+    return places
 
 
 def _as_known(rows: pa.Table, shown: Array, known: Array) -> pa.Table:
@@ -357,8 +351,7 @@ def _as_known(rows: pa.Table, shown: Array, known: Array) -> pa.Table:
 
 def _anchors(node: Array, first_seen: Array, label: Array) -> Array:
     """Returns, per node, the hash of its cluster's anchor; of those seen first, the first node."""
-    order = np.lexsort((first_seen, label))
-    firsts = order[group_starts(label[order])]
+    firsts = first_rows(label, first_seen)
     anchor_of = np.empty(len(node), np.int64)
     anchor_of[label[firsts]] = node[firsts]
     return anchor_of[label]

@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.cluster import SUPPLIER
-from schemas.enums import SUPPLIER_KINDS, EntityKind, RecordKind, Status
+from schemas.enums import EntityKind, RecordKind, Status
 from schemas.field import AMOUNT, TIMESTAMP, moment_of
 from schemas.mention import MENTIONS
-from transforms.arrow_util import aggregate, explode, hash_text, with_column
+from transforms.arrow_util import aggregate, column_of_keys, explode, hash_text, with_column
 from transforms.erasure import record_keys
 from transforms.extract.fingerprints import GAP
 from transforms.graph import incidence
@@ -73,22 +73,18 @@ SUPPLY = pa.schema(
 `template` is the wording of a script in that record, in the words that many share.
 """
 
+_CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
+
+_OF_COMPLAINTS = ("victim_country", "channel", "filed_at", "loss_amount", "loss_currency", "script")
+
 CLUSTER_TOTAL = pa.schema(
     [
-        ("cluster_id", pa.string()),
-        ("record_kind", pa.string()),
-        ("source_org", pa.string()),
-        ("brand", pa.string()),
+        *map(CLUSTER_RECORD.field, _CALLS_KEY),
         ("records", pa.int64()),
         ("first_seen", TIMESTAMP),
         ("last_seen", TIMESTAMP),
         ("reporters", pa.list_(pa.int64())),
-        ("victim_country", pa.string()),
-        ("channel", pa.string()),
-        ("filed_at", TIMESTAMP),
-        ("loss_amount", AMOUNT),
-        ("loss_currency", pa.string()),
-        ("script", pa.string()),
+        *map(CLUSTER_RECORD.field, _OF_COMPLAINTS),
     ]
 )
 """A complaint that names a member of a cluster, or all calls of one share of the records that do.
@@ -106,8 +102,6 @@ BRIEF_WORTH = 2
 _RECORD_COLUMNS = ["group_id", *CLUSTER_RECORD.names[1:-1]]
 
 SUPPLIES = "supplies"
-
-_CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
 
 CORROBORATED = 2
 """Reporters of an organisation that counts in a cluster's rank."""
@@ -177,8 +171,7 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     script = incidence.script_texts(evidence)
     script = pa.table({"of": record_keys(script), "script": script["text"]})
     script = aggregate(script, "of", [("script", "min")])
-    place = pc.index_in(record_keys(rows), script["of"].combine_chunks())
-    text = script["script"].combine_chunks().take(place)
+    text = column_of_keys(record_keys(rows), script, "of", "script")
     few = pc.if_else(pc.fill_null(rows["wordless"], False), incidence.WORDLESS, None)
     rows = rows.append_column("script", pc.coalesce(text, few.cast(pa.string())))
     records = rows.select(CLUSTER_RECORD.names)
@@ -193,8 +186,7 @@ def supplier_rows(supplies: pa.Table) -> pa.Table:
     named = ["entity_id", "kind", "status"]
     pairs = aggregate(supplies, [*named, "cluster_id"], [("group_id", "count_distinct")])
     reach = aggregate(pairs, "entity_id", [([], "count_all")])
-    place = pc.index_in(pairs["entity_id"], reach["entity_id"].combine_chunks())
-    clusters = reach["count_all"].combine_chunks().take(place.combine_chunks())
+    clusters = column_of_keys(pairs["entity_id"], reach, "entity_id", "count_all")
     pairs = pairs.rename_columns({"group_id": "records"}).append_column("clusters", clusters)
     pairs = pairs.append_column("template", _templates(supplies, pairs["entity_id"]))
     return pairs.select(SUPPLIER.names).cast(SUPPLIER)
@@ -235,7 +227,7 @@ def sum_cluster_records(records: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Tab
             ("observed_at", "min"),
             ("observed_at", "max"),
             ("reporter", "distinct", pc.CountOptions(mode="only_valid")),
-            *((name, "min") for name in CLUSTER_TOTAL.names[-6:]),
+            *((name, "min") for name in _OF_COMPLAINTS),
         ]
     )
     columns = added.drop_columns("complaint").columns
@@ -289,10 +281,8 @@ def most_within(moments: Iterable[tuple[str, int]]) -> int:
 
 
 def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
-    kinds = pa.array([str(kind) for kind in SUPPLIER_KINDS])
-    is_supplier = pc.and_(
-        pc.is_in(evidence["kind"], kinds), pc.not_equal(evidence["status"], Status.SUPPRESSED)
-    )
+    used = pc.not_equal(evidence["status"], Status.SUPPRESSED)
+    is_supplier = pc.and_(incidence.are_suppliers(evidence["kind"]), used)
     columns = ["group_id", "entity_id", "kind", "status"]
     suppliers = evidence.filter(is_supplier)
     script = pc.equal(suppliers["kind"], EntityKind.SCRIPT)
@@ -313,9 +303,7 @@ def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
     templates = templates.append_column("words", words).sort_by(
         [("entity_id", "ascending"), ("words", "descending"), ("template", "ascending")]
     )
-    # index_in finds the first row of an entity, which is its best.
-    place = pc.index_in(entity_ids, templates["entity_id"].combine_chunks())
-    return templates["template"].combine_chunks().take(place.combine_chunks())
+    return column_of_keys(entity_ids, templates, "entity_id", "template")  # the first is the best
 
 
 def _added_up(

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +22,11 @@ import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
-from transforms.arrow_util import aggregate, concat_ranges, hash_text
+from transforms.arrow_util import aggregate, hash_text
 from transforms.decisions import DecisionsInForce
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
-from transforms.graph.incidence import are_hard, group_reporters
+from transforms.graph.incidence import are_hard, incidences
 from transforms.graph.weak_points import find_weak_points
 from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import batches_of
@@ -105,7 +105,7 @@ def members_named(
     """Returns the members of each cluster that a reporter names beside others, as a mask.
 
     Args:
-        ways: WAY rows of whole clusters.
+        ways: WAY or INCIDENCE rows of whole clusters.
         members: The ids of the members of some clusters, as they are shown, by cluster.
 
     Returns:
@@ -387,23 +387,12 @@ def thin_parts(
 
 
 def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
-    """Converts EVIDENCE_MENTION rows, of whole groups, to WAY rows of MEMBER rows."""
-    known = members["entity_id"].combine_chunks()
-    rows = evidence.filter(
-        pc.and_(are_hard(evidence["role"]), pc.is_in(evidence["entity_id"], known))
-    )
-    sums = [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
-    whole = aggregate(rows, "group_id", sums)
-    whole = whole.filter(pc.less_equal(whole["entity_id"], link_weights.MAX_HARD_ENTITIES))
-    place = pc.index_in(rows["group_id"], whole["group_id"].combine_chunks())
-    rows, place = rows.filter(pc.is_valid(place)), pc.drop_null(place)
-    columns = [
-        members["cluster_id"].take(pc.index_in(rows["entity_id"], known)),
-        hash_text(rows["group_id"]),
-        hash_text(group_reporters(whole).take(place)),
-        hash_text(rows["entity_id"]),
-    ]
-    return pa.table(columns, schema=WAY)
+    """Converts EVIDENCE_MENTION rows, of whole groups, to INCIDENCE rows of MEMBER rows."""
+    member = pc.is_in(evidence["entity_id"], members["entity_id"])
+    rows = evidence.filter(pc.and_(are_hard(evidence["role"]), member))
+    smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]
+    shown = aggregate(rows, ["group_id", "entity_id"], smallest)
+    return incidences(shown, link_weights.MAX_HARD_ENTITIES)
 
 
 def _vouched_in_table(decisions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -549,15 +538,9 @@ def _weakest_small_side(
 
     # A bound for each side, from pairs alone: few sides must be counted.
     overlap = beside + pairs
-    sides = np.array(core)[:, None]
-    last, fewest = np.arange(len(core)), degree[core]
-    for _ in range(size - 1):
-        more = len(core) - 1 - last
-        last = concat_ranges(last + 1, more)
-        new = np.array(core)[last]
-        sides, fewest = np.repeat(sides, more, axis=0), np.repeat(fewest, more)
-        fewest += degree[new] - overlap[sides, new[:, None]].sum(axis=1)
-        sides = np.column_stack([sides, new])
+    sides = np.array([*combinations(core, size)])
+    near, far = np.triu_indices(size, 1)
+    fewest = degree[sides].sum(axis=1) - overlap[sides[:, near], sides[:, far]].sum(axis=1)
     weakest, side = bound - 1e-6 * bound, None
     while fewest[row := int(fewest.argmin())] < weakest:
         inside = matrix[:, sides[row]].sum(axis=1)

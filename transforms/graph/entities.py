@@ -35,6 +35,7 @@ from schemas.field import INTEGER, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
     aggregate,
+    column_of_keys,
     each_once,
     explode,
     implode,
@@ -199,16 +200,16 @@ def determine_status(
     """
     activity, owners = ownership.take_sides(with_people(activity, crowds), claims)
     if activity.num_rows == 0:
-        nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
-        return Statuses(*(schema.empty_table() for schema in nothing), owners)
+        nothing = CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
+        return Statuses(*nothing, CONTESTED.empty_table(), owners)
     settled = ownership.Settled.by(decided)
     claimed = (owners["entity_id"], registered["entity_id"], before["known_as"])
     activity, called = ownership.call_carried(activity, pa.concat_arrays(map(pc.unique, claimed)))
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
-    place = pc.index_in(bare, owners["entity_id"].combine_chunks())
     for name in ownership.OWNERS:
-        counted = counted.append_column(name, pc.fill_null(owners[name].take(place), 0))
+        said_by = column_of_keys(bare, owners, "entity_id", name)
+        counted = counted.append_column(name, pc.fill_null(said_by, 0))
     said = ownership.claimed_by(bare, registered, before)
     shown = ownership.shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(shown))
@@ -465,7 +466,7 @@ def victims_and_others(
     named = owners["entity_id"].combine_chunks()
     by_decision = ownership.Settled.by(decided).names_victim(victims)
     kept = victims.filter(by_decision | true_mask(pc.is_in(victims, named)))
-    own_by = owners["own_by"].take(pc.index_in(kept, named))
+    own_by = column_of_keys(kept, owners, "entity_id", "own_by")
     shown = pa.concat_arrays(used)
     leaving = [
         *contested.filter(pc.is_in(contested, named)).to_pylist(),
@@ -541,10 +542,9 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
         count_people(activity, "victim", ("victims",)),
         count_people(named, "reporter", ("named_by", *REPORTER_COUNTS.values())),
     ):
-        place = pc.index_in(added["entity_id"], counts["entity_id"].combine_chunks())
         for name in counts.column_names[1:]:
-            people = pc.fill_null(counts[name].take(place), 0)
-            added = added.append_column(name, people)
+            people = column_of_keys(added["entity_id"], counts, "entity_id", name)
+            added = added.append_column(name, pc.fill_null(people, 0))
     return added
 
 

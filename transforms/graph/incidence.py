@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
-from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
+from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind, RecordKind, Status
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
     Array,
     aggregate,
+    column_of_keys,
     component_labels,
     group_changes,
     group_starts,
@@ -159,6 +160,11 @@ def are_hard(roles: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.is_in(roles, pa.array([str(role) for role in HARD_ROLES]))
 
 
+def are_suppliers(kinds: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Masks the kinds of identifiers that a supplier's customers share."""
+    return pc.is_in(kinds, pa.array([str(kind) for kind in SUPPLIER_KINDS]))
+
+
 def hard_evidence(evidence: pa.Table) -> pa.Table:
     """Converts mentions of CLASSIFIED, of whole groups, to a row of each group and what it shows.
 
@@ -206,8 +212,8 @@ def copied_texts(evidence: pa.Table) -> pa.Table:
     texts = aggregate(with_column(rows, "text", text), "group_id", [("text", "min")])
     # A script's mention stands in a row of its own, without what the complaint's has.
     filed = aggregate(evidence, "group_id", [("filed_at", "min"), ("observed_at", "min")])
-    place = pc.index_in(texts["group_id"], filed["group_id"].combine_chunks())
-    filed_at = pc.coalesce(filed["filed_at"], filed["observed_at"]).take(place)
+    filed = with_column(filed, "filed_at", pc.coalesce(filed["filed_at"], filed["observed_at"]))
+    filed_at = column_of_keys(texts["group_id"], filed, "group_id", "filed_at")
     texts = texts.append_column("filed_at", filed_at).select(COPY.names).cast(COPY)
     call = pc.equal(evidence["record_kind"], RecordKind.CALL)
     excluded = evidence.filter(pc.or_(call, has_loss(evidence["loss_amount"])))["group_id"]

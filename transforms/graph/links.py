@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import SUPPLIER_KINDS, RecordKind, Status
+from schemas.enums import RecordKind, Status
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, explode, pairs_within_groups, with_column
 from transforms.erasure import record_keys
@@ -124,7 +124,7 @@ def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
 def _entities_by_group(evidence: pa.Table) -> pa.Table:
     """Returns each (group, entity) once, whether it is hard there, and whether a supplier's."""
     hard = incidence.are_hard(evidence["role"])
-    supplier = pc.is_in(evidence["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS]))
+    supplier = incidence.are_suppliers(evidence["kind"])
     table = evidence.select(["group_id", "entity_id"])
     table = table.append_column("hard", hard).append_column("supplier", supplier)
     return aggregate(table, ["group_id", "entity_id"], [("hard", "any"), ("supplier", "any")])

@@ -20,7 +20,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
 from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, without_epochs
-from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
+from schemas.enums import EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
 from schemas.tables import CONTESTED as CONTESTED_TABLE
 from transforms.arrow_util import Array, aggregate, with_column
@@ -30,6 +30,7 @@ from transforms.extract.allowlist import KnownLegitimate, is_freemail
 from transforms.extract.kinds.registry import KINDS
 from transforms.graph.activity import ROLE_COUNTS
 from transforms.graph.epochs import CORROBORATED
+from transforms.graph.incidence import are_suppliers
 from transforms.graph.refinement import BUSINESS_LINES
 from transforms.manifest import check_private, read_manifest, read_or_keep
 from transforms.private_files import PrivateKey, open_private, private_files
@@ -204,7 +205,7 @@ def judge(
     """
     verdicts = judge_use(counted)
     ids = counted["entity_id"].combine_chunks()
-    legitimate, supplier = known.reasons(ids), is_supplier(counted)
+    legitimate, supplier = known.reasons(ids), true_mask(are_suppliers(counted["kind"]))
     # Of most nobody says more than that it is used.
     said = (counted["own_by"].to_numpy() > 0) | (registered > 0) | settled.names_victim(ids)
     said |= true_mask(pc.is_valid(legitimate)) | (true_mask(are_withheld(ids)) & ~supplier)
@@ -270,7 +271,9 @@ def are_open(counted: pa.Table, status: pa.Array, settled: Settled) -> Array:
     settling = np.maximum(FEWEST_TO_SETTLE, CONTEST_RATIO * against)
     bare = without_epochs(counted["entity_id"])
     left = (shown_before > 0) & ~settled.names_victim(bare) & ~settled.names_suspect(bare)
-    left &= ~is_supplier(counted) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
+    left &= ~true_mask(are_suppliers(counted["kind"])) & true_mask(
+        pc.equal(status, Status.VICTIM_SIDE)
+    )
     return left & (counted["own_by"].to_numpy() < settling)
 
 
@@ -360,7 +363,7 @@ def settle_suspects(
     what every record calls a victim's: nothing shows a suspect near it.
     """
     ids, settling = counted["entity_id"], list(verdicts)
-    named = is_among(ids, settled.suspects) & ~is_supplier(counted)
+    named = is_among(ids, settled.suspects) & ~true_mask(are_suppliers(counted["kind"]))
     records, own = pc.add(counted["complaints"], counted["calls"]), counted["own"]
     named &= true_mask(pc.greater(records, own))
     for row in np.flatnonzero(named).tolist():
@@ -377,7 +380,9 @@ def settle_suspects(
 def judge_use(counted: pa.Table) -> list[Verdict]:
     """Judges each row by its use alone, as if no one called it a victim's."""
     verdicts: list[Verdict] = []
-    for supplier, records in zip(is_supplier(counted), counted["shown"].to_pylist(), strict=True):
+    for supplier, records in zip(
+        true_mask(are_suppliers(counted["kind"])), counted["shown"].to_pylist(), strict=True
+    ):
         if supplier:
             verdicts.append((Status.UNCORROBORATED, (fact("shared"),)))
         elif records:
@@ -390,11 +395,6 @@ def judge_use(counted: pa.Table) -> list[Verdict]:
 def outweighs(reporters: int, others: int) -> bool:
     """Tells whether so many reporters settle who holds an identifier against those others."""
     return reporters >= max(FEWEST_TO_SETTLE, CONTEST_RATIO * others)
-
-
-def is_supplier(counted: pa.Table) -> Array:
-    """Masks the identifiers that a supplier's customers share."""
-    return true_mask(pc.is_in(counted["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS])))
 
 
 def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> Array:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.arrow_util import Array, component_labels, group_starts, sorted_unique, sum_by_group
+from transforms.arrow_util import (
+    Array,
+    component_labels,
+    first_rows,
+    group_starts,
+    sorted_unique,
+    sum_by_group,
+)
 from transforms.graph import epochs
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
@@ -240,8 +247,7 @@ def rejoin_epochs(
     follows = np.flatnonzero(
         (near != far) & ~firm[near] & firm[far] & (sure >= SAME_OWNER_PROBABILITY)
     )
-    order = follows[np.lexsort((far[follows], -sure[follows], near[follows]))]
-    order = order[group_starts(near[order])]
+    order = follows[first_rows(near[follows], -sure[follows], far[follows])]
     goal = np.arange(len(label))
     goal[near[order]] = far[order]
     return smallest_members(goal[label]), goal[label] != label
@@ -406,10 +412,8 @@ def _mutual_best(between: Ties, score: Array, labels: int) -> Array:
     asks = score > 0
     a, b, s = between.a[asks], between.b[asks], score[asks]
     source, target = np.concatenate([a, b]), np.concatenate([b, a])
-    order = np.lexsort((target, -np.concatenate([s, s]), source))
-    source, target = source[order], target[order]
+    first = first_rows(source, -np.concatenate([s, s]), target)
     best = np.full(labels, -1)
-    first = group_starts(source)
     best[source[first]] = target[first]
     partner = np.arange(labels)
     mutual = np.flatnonzero((best >= 0) & (best[np.maximum(best, 0)] == np.arange(labels)))
@@ -430,8 +434,7 @@ def _move_once(
     staying = np.full(len(label), np.inf)
     staying[mover[own]] = score[own]
     goal = label.copy()
-    order = np.lexsort((there, -score, mover))
-    best = order[group_starts(mover[order])]
+    best = first_rows(mover, -score, there)
     better = best[(score[best] > staying[mover[best]] + MOVE_MARGIN) & ~own[best]]
     goal[mover[better]] = there[better]
     out = mover[own & (score < -MOVE_MARGIN)]

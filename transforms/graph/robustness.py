@@ -24,11 +24,11 @@ from transforms.arrow_util import (
     Array,
     component_labels,
     concat_ranges,
+    first_rows,
     group_changes,
     group_starts,
     pairs_within_groups,
     sorted_unique,
-    stable_order,
     sum_by_group,
 )
 from transforms.graph.incidence import Incidence, cluster_ties
@@ -195,9 +195,8 @@ def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: Array) -
     part = _parts(evidence, label, CORE_ROBUSTNESS, suppliers)
     size = np.bincount(part, minlength=len(label))
     numbers = np.unique(part)
-    order = np.lexsort((numbers, -size[numbers], label[numbers]))
     main = np.zeros(len(label), bool)
-    main[numbers[order][group_starts(label[numbers][order])]] = True
+    main[numbers[first_rows(label[numbers], -size[numbers])]] = True
     return main[part]
 
 
@@ -307,9 +306,7 @@ def _parts(
 
 def _best_by_label(label: Array, tying: Array) -> Array:
     """Returns, by label, the node that most reporters tie (ties: the smallest); 0 where none."""
-    order = stable_order(label, -tying)
-    first = order[group_starts(label[order])]
-    best = np.zeros(len(label), np.int64)
+    first, best = first_rows(label, -tying), np.zeros(len(label), np.int64)
     best[label[first]] = first
     return best
 
