@@ -83,6 +83,8 @@ victim's and they are few; null elsewhere.
 _TIME_DIGITS = 20
 """Width of a time in microseconds, so that its text sorts as it does."""
 
+_LATEST = np.iinfo(np.int64).max
+
 _KEY = ("entity_id", "victim_key", "reporter_key", "source_org")
 
 _SUMMED = ("record_kind", "field", "start", "carried", "kind", "region", "line_type")
@@ -137,7 +139,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "reporter": pa.array(hash_text(texts[2].dictionary)).take(reporter),
         "source_org": texts[3].dictionary.take(org),
         "day": day[starts].astype(np.int32),
-        "place": _first_places(rows, records.take(record), seen, key, once),
+        "place": _first_places(rows, records.take(record), seen, key),
         "records": _record_lists(owned[codes[0][starts]], of_key, listed),
     }
     for name in ("kind", "region", "line_type"):
@@ -181,40 +183,24 @@ def count_people(activity: pa.Table, by: str, names: Sequence[str]) -> pa.Table:
 
 def _times(seen: Array, hard: Array, starts: Array) -> dict[str, pa.Array]:
     """Returns the first and last time of each key, in any role and in a hard one."""
-    never = ~np.logical_or.reduceat(hard, starts)
-    first = np.minimum.reduceat(np.where(hard, seen, np.iinfo(np.int64).max), starts)
-    last = np.maximum.reduceat(np.where(hard, seen, np.iinfo(np.int64).min), starts)
-    times = {
-        "first_seen": pa.array(np.minimum.reduceat(seen, starts)),
-        "last_seen": pa.array(np.maximum.reduceat(seen, starts)),
-        "first_held": pa.array(first, mask=never),
-        "last_held": pa.array(last, mask=never),
-    }
-    return {name: moments.cast(TIMESTAMP) for name, moments in times.items()}
+    times = {}
+    for name, rows in (("seen", np.ones_like(hard)), ("held", hard)):
+        never = ~np.logical_or.reduceat(rows, starts)
+        for end, extreme, last in (("first", np.minimum, _LATEST), ("last", np.maximum, -_LATEST)):
+            moments = extreme.reduceat(np.where(rows, seen, last), starts)
+            times[f"{end}_{name}"] = pa.array(moments, mask=never).cast(TIMESTAMP)
+    return times
 
 
-def _first_places(
-    mentions: pa.RecordBatch, records: pa.Array, seen: Array, key: Array, once: Array
-) -> pa.Array:
-    """Returns the smallest place of each key, among the rows that were seen first.
-
-    At `once` begin the rows of each record of a key, which have one time.
-    """
+def _first_places(mentions: pa.RecordBatch, records: pa.Array, seen: Array, key: Array) -> pa.Array:
+    """Returns the smallest place of each key, among the rows that were seen first."""
     earliest = np.minimum.reduceat(seen, group_starts(key))[key]
-    number = np.repeat(np.arange(len(once)), np.diff(once, append=len(key)))
-    rows = pa.array(np.flatnonzero(seen == earliest))
-    number, key = number[rows], key[rows]
-    rest = pc.binary_join_element_wise(
-        pc.fill_null(mentions["field"].take(rows), ""),
-        pc.fill_null(mentions["start"].take(rows).cast(pa.string()), ""),
-        "|",
-    )
-    # What begins with the same record differs in the rest alone: few texts to be compared.
-    smallest = pa.array(_smallest(rest, number))
-    rows = rows.take(smallest)
-    times = pc.utf8_lpad(pa.array(seen).take(rows).cast(pa.string()), _TIME_DIGITS, "0")
-    places = pc.binary_join_element_wise(times, records.take(rows), rest.take(smallest), "|")
-    return places.take(_smallest(places, key[smallest]))
+    rows = np.flatnonzero(seen == earliest)
+    times = pc.utf8_lpad(pa.array(seen[rows]).cast(pa.string()), _TIME_DIGITS, "0")
+    field, start = (mentions[name].take(rows).cast(pa.string()) for name in ("field", "start"))
+    where = (pc.fill_null(field, ""), pc.fill_null(start, ""))
+    places = pc.binary_join_element_wise(times, records.take(rows), *where, "|")
+    return places.take(_smallest(places, key[rows]))
 
 
 def settle_carried(mentions: pa.Table) -> pa.Table:

@@ -152,8 +152,8 @@ def assign_clusters(
     named, copied = incidence.bound_bursts(named)
     evidence = incidence.incidence_from_rows(named, node, crowds)
     tying = reporters_by_node(evidence)
-    place, known = sorted_lookup(node, named["node"].to_numpy()[copied])
-    copies = np.bincount(place[known], minlength=len(node))
+    _, place = incidence.rows_of_nodes(named, node, copied)
+    copies = np.bincount(place, minlength=len(node))
     alone = nodes["reported_by"].to_numpy() - tying - copies
     lines = PhoneLines(
         nodes["phone"].to_numpy(),
@@ -200,11 +200,9 @@ def apply_constraints(
         len(communities.label), communities.label[ends[:, 0]], communities.label[ends[:, 1]]
     )
     label = leiden.smallest_members(label[communities.label])
-    graph = (
-        incidence.cluster_ties(evidence.without(hub), np.arange(evidence.nodes)) if cannot else None
-    )
+    graph = incidence.cluster_ties(evidence.without(hub), np.arange(evidence.nodes))
     for a, b in sorted(cannot):
-        if graph is not None and label[a] == label[b]:
+        if label[a] == label[b]:
             away = _cut_side(graph, label, must, a, b)
             label[away] = label.max() + 1
     alone = np.bincount(label, minlength=len(label))[label] == 1

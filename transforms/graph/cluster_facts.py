@@ -17,7 +17,6 @@ from decimal import Decimal, localcontext
 from heapq import nlargest
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +32,7 @@ from transforms.graph import incidence
 from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
 from transforms.graph.link_weights import reporter_hashes
 from transforms.reporters import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
-from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
+from transforms.shuffle import batches_of, tagged_batches
 
 CLUSTER_RECORD = pa.schema(
     [
@@ -202,16 +201,6 @@ def sum_records(
     yield from tagged_batches(SUPPLIES, supplies)
 
 
-@dataclass(eq=False)
-class SummarizeSuppliers(beam.PTransform):
-    """Converts SUPPLY batches to SUPPLIER batches."""
-
-    def expand(self, supplies: beam.PCollection) -> beam.PCollection:
-        """Brings each supplier together; see `supplier_rows`."""
-        keyed = {"supplies": KeyedInput(SUPPLY, ("entity_id",))}
-        return {"supplies": supplies} | PerPartition(keyed, supplier_rows)
-
-
 def sum_cluster_records(records: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Converts CLUSTER_RECORD rows, each record once, to CLUSTER_TOTAL rows."""
     keys, nobody = records["reporter_key"], pa.scalar(None, pa.int64())
@@ -315,12 +304,15 @@ def _added_up(
     """Returns the counts of one cluster; `people` and `bearing` are those of crowds."""
     reporters = {who for row in rows for who in row["reporters"]}
     counted = {who: people.get(who >> 1, 1) for who in reporters}
+    records = Counter[str]()
+    for row in rows:
+        records[row["record_kind"]] += row["records"]
     facts = ClusterFacts(
         moment_of(min(row["first_seen"] for row in rows)),
         moment_of(max(row["last_seen"] for row in rows)),
         sorted({row["source_org"] for row in rows}),
-        complaints=sum(row["records"] for row in complaints),
-        calls=sum(row["records"] for row in rows) - sum(row["records"] for row in complaints),
+        complaints=records[RecordKind.COMPLAINT],
+        calls=records[RecordKind.CALL],
         victims=sum(count for who, count in counted.items() if who & 1),
         reporters=sum(counted.values()),
         bearing=sum(bearing.get(who >> 1, 1) for who in reporters),

@@ -22,7 +22,14 @@ from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch, without_epochs
 from schemas.enums import RecordKind, Review, Status, Tier
 from schemas.mention import MENTIONS
-from transforms.arrow_util import aggregate, each_once, explode, hash_text, table_of_rows
+from transforms.arrow_util import (
+    aggregate,
+    each_once,
+    explode,
+    hash_text,
+    table_of_rows,
+    with_column,
+)
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import cuts, priority
 from transforms.graph.cluster_facts import (
@@ -105,13 +112,13 @@ def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
     tie = {node: math.fsum(weights.values()) for node, weights in graph.items()}
     if sum(map(len, graph.values())) > 2 * MAX_BRIDGE_LINKS:
         return Cohesion(frozenset(), (), tie)
-    weak = find_weak_points(graph, dict.fromkeys(graph, 1))
+    points, bridges = find_weak_points(graph, dict.fromkeys(graph, 1))
     weakest = sorted(
-        (graph[a][b], min(a, b), max(a, b), min(sides)) for (a, b), sides in weak.bridges.items()
+        (graph[a][b], min(a, b), max(a, b), min(sides)) for (a, b), sides in bridges.items()
     )
     names = ("weight", "entity_a", "entity_b", "smaller_side")
     rows = (dict(zip(names, bridge, strict=True)) for bridge in weakest[:REPORTED_BRIDGES])
-    return Cohesion(frozenset(weak.points), tuple(rows), tie)
+    return Cohesion(frozenset(points), tuple(rows), tie)
 
 
 def member_rows(
@@ -223,7 +230,7 @@ def summarize(
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed, seen_by_author = decided.reviewed(), decided.reviewed_as_shown()
-    vouched = cuts.sets_by_member(cuts.vouched_sets(decided))
+    vouched = cuts.sets_by_member(cuts.vouched_sets(map(vars, decided.binding)))
     links_of, records_of = rows_by_cluster(links), cluster_facts(totals, crowds, sources)
     ids_of = {
         cluster_id: sorted(row["entity_id"] for row in rows)
@@ -273,26 +280,24 @@ def summarize(
 
 def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[pa.RecordBatch]:
     """Yields SOURCE_TRIAL rows of the complaints of a CLASSIFIED batch, each once."""
-    members = decided.suspects_and_others()
-    if not any(members):
+    suspects, others = decided.suspects_and_others()
+    either, wrong = (pa.array(sorted(ids), pa.string()) for ids in (suspects | others, others))
+    if not len(either):
         return
-    suspects, others = (pa.array(sorted(ids_of), pa.string()) for ids_of in members)
     shown = explode(evidence, MENTIONS, ("source_org", "channel", "record_kind", "reporter_key"))
-    ids = without_epochs(shown["entity_id"])
-    wrong = pc.is_in(ids, others)
-    decided_on = pc.or_(pc.is_in(ids, suspects), wrong)
+    shown = with_column(shown, "entity_id", without_epochs(shown["entity_id"]))
     complaint = pc.equal(shown["record_kind"], str(RecordKind.COMPLAINT))
-    counts = pc.and_(pc.and_(decided_on, are_hard(shown["role"])), complaint)
+    counts = pc.and_(complaint, pc.is_valid(shown["reporter_key"]))
+    counts = pc.and_(counts, pc.is_in(shown["entity_id"], either))
+    rows = shown.filter(pc.and_(counts, are_hard(shown["role"])))
     columns = {
-        "source_org": shown["source_org"],
-        "channel": pc.fill_null(shown["channel"], NO_CHANNEL),
-        "reporter": reporter_hashes(pc.fill_null(shown["reporter_key"], "")),
-        "identifier": hash_text(ids),
-        "wrong": wrong,
+        "source_org": rows["source_org"],
+        "channel": pc.fill_null(rows["channel"], NO_CHANNEL),
+        "reporter": reporter_hashes(rows["reporter_key"]),
+        "identifier": hash_text(rows["entity_id"]),
+        "wrong": pc.is_in(rows["entity_id"], wrong),
     }
-    counts = pc.and_(counts, pc.is_valid(shown["reporter_key"]))
-    rows = pa.table(columns, SOURCE_TRIAL).filter(counts)
-    yield from batches_of(each_once(rows, SOURCE_TRIAL))
+    yield from batches_of(each_once(pa.table(columns, SOURCE_TRIAL), SOURCE_TRIAL))
 
 
 def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords:
@@ -374,12 +379,11 @@ def _bounded_ties(
     for link in beside:
         for end in _ends(link):
             added[end] += link["weight"]
-    bounded = {}
-    for member in members:
-        entity_id, reporters = member["entity_id"], float(member["reporters"])
-        of_records = tie[entity_id] - added[entity_id]
-        bounded[entity_id] = min(of_records, reporters) + added[entity_id]
-    return bounded
+    reporters = {member["entity_id"]: float(member["reporters"]) for member in members}
+    return {
+        entity_id: min(tie[entity_id] - added[entity_id], most) + added[entity_id]
+        for entity_id, most in reporters.items()
+    }
 
 
 def split_by_cluster(
@@ -393,34 +397,24 @@ def split_by_cluster(
         yield [table.filter(pc.is_in(table["cluster_id"], ids)) for table in tables]
 
 
-@dataclass(eq=False)
-class SummarizeClusters(beam.PTransform):
-    """Summarizes clusters; outputs MAIN (CLUSTER) and MEMBERS (MEMBER).
+def summaries(
+    decided: beam.pvalue.AsSingleton,
+    sources: beam.pvalue.AsSingleton,
+    weights: priority.PriorityWeights,
+    crowds: Crowds = NO_CROWDS,
+) -> PerPartition:
+    """Returns the step that brings all of a cluster together and summarizes it.
 
-    Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`) and
-    WAY (`ways`) batches. `decided` is the one DecisionsInForce, `sources` the one SourceRecords.
+    Its input is a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`)
+    and WAY (`ways`) batches; it outputs MAIN (CLUSTER) and MEMBERS (MEMBER). `decided` is the one
+    DecisionsInForce, `sources` the one SourceRecords.
     """
-
-    decided: beam.pvalue.AsSingleton
-    sources: beam.pvalue.AsSingleton
-    weights: priority.PriorityWeights
-    crowds: Crowds = NO_CROWDS
-
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
-        """Brings all of a cluster together; see `summarize`."""
-        key = ("cluster_id",)
-        keyed = {
-            "members": KeyedInput(MEMBERSHIP, key),
-            "links": KeyedInput(CLUSTER_LINK, key),
-            "records": KeyedInput(CLUSTER_TOTAL, key),
-            "ways": KeyedInput(cuts.WAY, key),
-        }
-        return inputs | PerPartition(
-            keyed,
-            partial(_summaries, weights=self.weights, crowds=self.crowds),
-            (MEMBERS,),
-            (self.decided, self.sources),
-        )
+    schemas = {
+        "members": MEMBERSHIP, "links": CLUSTER_LINK, "records": CLUSTER_TOTAL, "ways": cuts.WAY
+    }  # fmt: skip
+    keyed = {name: KeyedInput(schema, ("cluster_id",)) for name, schema in schemas.items()}
+    work = partial(_summaries, weights=weights, crowds=crowds)
+    return PerPartition(keyed, work, (MEMBERS,), (decided, sources))
 
 
 def _ends(link: Row) -> tuple[str, str]:
@@ -453,8 +447,6 @@ def _must_links(must: Sequence[tuple[str, str]], members: Mapping[str, str]) -> 
 
 def _epoch_links(members: Sequence[str]) -> list[Row]:
     """Returns the epochs of one identifier inside a cluster, each linked to the next."""
-    if not any("#" in near for near in members):
-        return []
     ordered = sorted((without_epoch(near), epoch_number(near), near) for near in members)
     return [
         {"entity_a": near, "entity_b": far, "weight": EPOCH_WEIGHT}

@@ -8,7 +8,7 @@ handover in time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -135,7 +135,9 @@ def detect_communities(
         )
     label = separate_established_parts(left, suppliers, label)
     label, returned = refinement.rejoin_epochs(left, suppliers, label, pairs)
-    doubt = refinement.doubtful_private_lines(left, label, lines.without(hub))
+    doubt = refinement.doubtful_private_lines(
+        left, label, replace(lines, private=lines.private & ~hub)
+    )
     alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)
     return CommunityResult(smallest_members(alone), hub, spread, doubt, returned & ~hub & ~doubt)
 

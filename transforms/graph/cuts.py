@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
 from transforms.arrow_util import aggregate, hash_text
-from transforms.decisions import DecisionsInForce
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
+from transforms.graph.cluster_facts import rows_by_cluster
 from transforms.graph.incidence import are_hard, incidences
 from transforms.graph.weak_points import find_weak_points
 from transforms.reporters import NO_CROWDS, Crowds
@@ -153,16 +153,17 @@ def reporter_masks(
     )
 
 
-def vouched_sets(decided: DecisionsInForce) -> Iterator[tuple[str, ...]]:
+def vouched_sets(decisions: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
     """Yields the sets of entities that an analyst who was shown them says belong together.
 
     These are the two of a must_link, and all that a confirm covers, but not one that was bound to
-    the run at hand: nobody was shown that.
+    the run at hand: nobody was shown that. `decisions` are those in force.
     """
-    yield from decided.pairs(DecisionKind.MUST_LINK)
-    for decision in decided.of(DecisionKind.CONFIRM):
-        if decision.run_id is not None:
-            yield decision.members or ()
+    for decision in decisions:
+        if decision["kind"] == DecisionKind.MUST_LINK:
+            yield decision["entity_a"], decision["entity_b"]
+        if decision["kind"] == DecisionKind.CONFIRM and decision["run_id"] is not None:
+            yield decision["members"] or ()
 
 
 def sets_by_member(sets: Iterable[Iterable[str]]) -> dict[str, list[int]]:
@@ -268,23 +269,19 @@ def parts_of_thin_clusters(
         evidence: EVIDENCE_MENTION rows of whole groups.
         decisions: BOUND_DECISION rows.
     """
-    names = pa.array(list(thin), pa.string())
-    rows = members.filter(pc.is_in(members["cluster_id"], names))
-    ids: defaultdict[str, list[str]] = defaultdict(list)
-    core = {}
-    for row in rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id").to_pylist():
-        ids[row["cluster_id"]].append(row["entity_id"])
-        core[row["entity_id"]] = row["tier"] == Tier.CORE
-    named = members_named(_ways_of_evidence(evidence, members), ids)
-    vouched = sets_by_member(_vouched_in_table(decisions))
+    rows = members.filter(pc.is_in(members["cluster_id"], pa.array(list(thin), pa.string())))
+    rows_of = rows_by_cluster(rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id"))
+    ids_of = {cluster: [row["entity_id"] for row in mine] for cluster, mine in rows_of.items()}
+    named = members_named(_ways_of_evidence(evidence, members), ids_of)
+    vouched = sets_by_member(vouched_sets(row for row in decisions if row["in_force"]))
     part_of: dict[str, int] = {}
-    for cluster_id, entity_ids in ids.items():
-        place = {entity_id: member for member, entity_id in enumerate(entity_ids)}
+    for cluster_id, ids in ids_of.items():
+        place = {entity_id: member for member, entity_id in enumerate(ids)}
         side = sum(1 << place[entity_id] for entity_id in thin[cluster_id] if entity_id in place)
-        is_core = [core[entity_id] for entity_id in entity_ids]
+        core = [row["tier"] == Tier.CORE for row in rows_of[cluster_id]]
         same = pairs_together(vouched, place)
-        parts = thin_parts(reporter_masks(named[cluster_id], {}), is_core, same, side)
-        part_of |= dict(zip(entity_ids, parts, strict=True))
+        parts = thin_parts(reporter_masks(named[cluster_id], {}), core, same, side)
+        part_of |= dict(zip(ids, parts, strict=True))
     return part_of
 
 
@@ -335,10 +332,8 @@ def _hinged_join(
         for member in _bits(mask):
             graph[member].append(-1 - row)
             graph[-1 - row].append(member)
-    weak = find_weak_points(graph, dict(enumerate(map(int, core))))
-    hinges = [
-        node for node, sizes in weak.points.items() if node >= 0 and sorted(sizes)[-2] >= CUT_SIDE
-    ]
+    points, _ = find_weak_points(graph, dict(enumerate(map(int, core))))
+    hinges = [node for node, sizes in points.items() if node >= 0 and sorted(sizes)[-2] >= CUT_SIDE]
     if not hinges:
         return None
     hinge = min(hinges)
@@ -393,15 +388,6 @@ def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
     smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]
     shown = aggregate(rows, ["group_id", "entity_id"], smallest)
     return incidences(shown, link_weights.MAX_HARD_ENTITIES)
-
-
-def _vouched_in_table(decisions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """Yields `vouched_sets` of the rows of decisions/ of a run."""
-    for row in decisions:
-        if row["in_force"] and row["kind"] == DecisionKind.MUST_LINK:
-            yield row["entity_a"], row["entity_b"]
-        if row["in_force"] and row["kind"] == DecisionKind.CONFIRM and row["run_id"] is not None:
-            yield tuple(row["members"] or ())
 
 
 class _TooManyStepsError(Exception):

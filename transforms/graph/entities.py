@@ -27,6 +27,7 @@ from schemas.entity import (
     id_epochs,
     with_epochs,
     withheld_ids,
+    without_epoch,
     without_epochs,
 )
 from schemas.enums import Role, Status
@@ -60,7 +61,7 @@ from transforms.graph.activity import (
     two_of_each_crowd,
     with_people,
 )
-from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
+from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.manifest import CONTESTED_IDENTIFIERS
 from transforms.reporters import NO_CROWDS, Crowds, with_reporters_of_complaints
@@ -146,6 +147,9 @@ _COUNTED = (*_PLACED, "group_id", "victim_key", "reporter_key")
 
 REGISTER_ROWS, CONTESTED_ROWS, COUNTERS = "register", "contested_ids", "counters"
 
+_OF_IDENTIFIERS = (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
+"""Outputs beside statuses of what determines these."""
+
 GROUP_KEY = ("group_id",)
 
 _TEXTS = ("raw", "also_read_as", "extension")
@@ -176,7 +180,7 @@ def determine_status(
     *,
     registered: pa.Table = NOT_REGISTERED,
     before: pa.Table = ownership.NOT_CONTESTED,
-    previous: pa.Table | None = None,
+    previous: pa.Table = epochs.NOTHING_BEFORE,
     claims: pa.Table = ownership.NO_CLAIMS,
     decided: DecisionsInForce = NO_DECISIONS,
     crowds: Crowds = NO_CROWDS,
@@ -213,29 +217,39 @@ def determine_status(
     said = ownership.claimed_by(bare, registered, before)
     shown = ownership.shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(shown))
-    verdicts = ownership.judge(counted, known, settled, said)
-    status = pa.array([status for status, _ in verdicts], pa.string())
+    rows = counted.select(ownership.JUDGED).to_pylist()
+    columns = rows, known.reasons(bare).to_pylist(), said.tolist()
+    verdicts = [
+        ownership.judge(row, reason, claims_before, known, settled)
+        for row, reason, claims_before in zip(*columns, strict=True)
+    ]
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
-    epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
-    named = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
-    used = bare.filter(epochal | (named & ~settled.names_victim(bare)))
+    held = settled.held.difference(settled.victims)
+    used = [
+        row["entity_id"]
+        for row, (status, _) in zip(rows, verdicts, strict=True)
+        if status in IN_GRAPH or (status == Status.VICTIM_SIDE and row["entity_id"] in held)
+    ]
+    used = pa.array(used, pa.string())
     starts = epochs.find_epoch_starts(two_of_each_crowd(activity), used, lives, previous)
     if len(starts.ids):
         counted, verdicts = _split_by_epoch(activity, counted, verdicts, starts)
-    verdicts = ownership.settle_suspects(counted, verdicts, settled)
+    rows = counted.select(ownership.JUDGED).to_pylist()
+    marks, facts = [], []
+    for place, row in enumerate(rows):
+        status, why = verdicts[place] = ownership.settle_suspect(row, verdicts[place], settled)
+        unclaimed = ownership.is_unclaimed(row, status)
+        alone = ownership.is_named_by_one(row, status, settled)
+        marks.append((unclaimed, alone, ownership.is_open(row, status, settled)))
+        more = (fact("named_by_one"),) if alone else ()
+        facts.append((fact("only_mentioned"),) if unclaimed else why + more)
+    unclaimed, alone, open_ = np.array(marks, bool).T
     status = pa.array([status for status, _ in verdicts], pa.string())
-    facts = [facts for _, facts in verdicts]
     contested = pc.equal(status, Status.CONTESTED)
-    unclaimed = ownership.are_unclaimed(counted, status)
-    for row in np.flatnonzero(unclaimed).tolist():
-        facts[row] = (fact("only_mentioned"),)
-    alone = ownership.are_named_by_one(counted, status, settled)
-    for row in np.flatnonzero(alone).tolist():
-        facts[row] += (fact("named_by_one"),)
     shown_else = pc.or_(unclaimed, alone)
     hidden = pc.or_(pc.is_in(status, pa.array(ownership.HIDDEN)), shown_else)
     entities = _entities(counted, status, facts, main_roles(counted), hidden)
-    still = pc.or_(contested, ownership.are_open(counted, status, settled))
+    still = pc.or_(contested, open_)
     in_tables = pc.or_(contested, shown_else)
     shown_as = pc.if_else(in_tables, entities["entity_id"], pa.scalar(None, pa.string()))
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
@@ -255,16 +269,20 @@ def _split_by_epoch(
 
     Who names an identifier, calls it a victim's or showed it before counts for each epoch of it.
     """
-    bare = counted["entity_id"].combine_chunks()
+    bare = counted["entity_id"]
+    whole = dict(zip(bare.to_pylist(), verdicts, strict=True))
     lasts = pc.invert(pc.is_in(bare, starts.ids))
+    verdicts = [whole[entity_id] for entity_id in bare.filter(lasts).to_pylist()]
     by_epoch = _sum_by_entity(_by_epoch(activity, starts))
-    whole_row = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
     by_epoch = by_epoch.drop_columns(["place", "named_by"])
+    ids = without_epochs(by_epoch["entity_id"])
     for name in ("place", "named_by", "shown_before", *ownership.OWNERS):
-        by_epoch = by_epoch.append_column(name, counted[name].take(whole_row))
-    wholes = [verdicts[row] for row in whole_row.to_pylist()]
-    verdicts = [verdicts[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
-    verdicts += ownership.judge_epochs(by_epoch, wholes, starts.reasons)
+        column = column_of_keys(ids, counted, "entity_id", name)
+        by_epoch = by_epoch.append_column(name, column)
+    for row in by_epoch.select(ownership.JUDGED).to_pylist():
+        apart = starts.reasons.get(row["entity_id"])
+        verdict = whole[without_epoch(row["entity_id"])]
+        verdicts.append(ownership.judge_epoch(row, verdict, apart))
     counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
     return counted.combine_chunks(), verdicts
 
@@ -279,30 +297,25 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
         ValueError: if an identifier has no status.
     """
     since = pc.fill_null(statuses["begins"], BEFORE_ANY_DAY)
-    keys = statuses.select(["entity_id"]).append_column("since", since)
     order = [("entity_id", "ascending"), ("since", "ascending")]
-    statuses = statuses.take(pc.sort_indices(keys, sort_keys=order))
-    ids, begins = statuses["entity_id"].combine_chunks(), statuses["begins"].combine_chunks()
-    named = evidence["entity_id"].combine_chunks()
-    first_row = pc.index_in(named, ids)  # the first row of each
-    if first_row.null_count:
+    statuses = statuses.append_column("since", since).sort_by(order).combine_chunks()
+    ids, named = statuses["entity_id"], evidence["entity_id"].combine_chunks()
+    entity = pc.index_in(named, ids)  # the first row of each
+    if entity.null_count:
         raise ValueError("evidence of an identifier that has no status")
-    row = first_row.to_numpy().astype(np.int64)
-    later = np.flatnonzero(true_mask(pc.is_valid(begins)))
-    if len(later):
-        first_of_later = pc.index_in(ids.take(later), ids).to_numpy()
-        day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
-        row = row + intervals_passed(row, day, first_of_later, begins.take(later).to_numpy())
-    number = statuses["epoch"].combine_chunks().to_numpy()[row]
+    starting, begins = pc.index_in(ids, ids).to_numpy(), statuses["since"].to_numpy()
+    day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
+    row = epochs.last_starts(starting, begins, entity.to_numpy(), day)
+    statuses = statuses.take(row).combine_chunks()
+    number = statuses["epoch"].to_numpy()
     if (number > 1).any():
         evidence = with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
     carried = pc.is_valid(evidence["carried"])
     if pc.any(carried).as_py():
-        called = pc.and_(carried, statuses["called"].combine_chunks().take(row))
+        called = pc.and_(carried, statuses["called"])
         role = pc.if_else(called, Role.CALLBACK.value, evidence["role"])
         evidence = with_column(evidence, "role", role)
-    status = statuses["status"].combine_chunks().take(row)
-    shown_as = statuses["shown_as"].combine_chunks().take(row)
+    status, shown_as = statuses["status"], statuses["shown_as"].combine_chunks()
     theirs = pc.equal(status, Status.VICTIM_SIDE)
     hidden = evidence.filter(pc.or_(theirs, pc.is_valid(shown_as)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
@@ -342,19 +355,16 @@ class ClassifyEvidence(beam.PTransform):
             (ACTIVITIES,),
             partitions=partitions,
         )
-        by_entity = {
-            "added": added[ACTIVITIES],
-            "claims": inputs["claims"],
-            "before": inputs["before"],
-            "previous": inputs["previous"],
+        keyed = {
+            "added": KeyedInput(ACTIVITY, ("entity_id",)),
+            "claims": KeyedInput(CLAIM, ("entity_id",)),
+            "before": KeyedInput(ownership.CONTESTED_BEFORE, ("known_as",)),
+            "previous": KeyedInput(PREVIOUS, ("entity_id",)),
         }
+        parts = {**inputs, "added": added[ACTIVITIES]}
+        by_entity = {name: parts[name] for name in keyed}
         statuses = by_entity | "Status" >> PerPartition(
-            {
-                "added": KeyedInput(ACTIVITY, ("entity_id",)),
-                "claims": KeyedInput(CLAIM, ("entity_id",)),
-                "before": KeyedInput(ownership.CONTESTED_BEFORE, ("known_as",)),
-                "previous": KeyedInput(PREVIOUS, ("entity_id",)),
-            },
+            keyed,
             partial(
                 _determine_status,
                 known=self.known,
@@ -362,7 +372,7 @@ class ClassifyEvidence(beam.PTransform):
                 key=self.register.key if self.register else None,
                 crowds=self.crowds,
             ),
-            (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS),
+            _OF_IDENTIFIERS,
             (self.decided, self.register.known) if self.register else self.decided,
         )
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
@@ -377,8 +387,7 @@ class ClassifyEvidence(beam.PTransform):
             (WITHHELD_ROWS,),
             partitions=partitions,
         )
-        beside = (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
-        classified = {name: statuses[name] for name in beside}
+        classified = {name: statuses[name] for name in _OF_IDENTIFIERS}
         return classified | {MAIN: annotated[MAIN], WITHHELD_ROWS: annotated[WITHHELD_ROWS]}
 
 
@@ -464,8 +473,8 @@ def victims_and_others(
     victims = victims.filter(pc.invert(pc.is_in(victims, contested)))
     owners = statuses.owners
     named = owners["entity_id"].combine_chunks()
-    by_decision = ownership.Settled.by(decided).names_victim(victims)
-    kept = victims.filter(by_decision | true_mask(pc.is_in(victims, named)))
+    decided_on = pa.array([*ownership.Settled.by(decided).victims], pa.string())
+    kept = victims.filter(pc.or_(pc.is_in(victims, decided_on), pc.is_in(victims, named)))
     own_by = column_of_keys(kept, owners, "entity_id", "own_by")
     shown = pa.concat_arrays(used)
     leaving = [
@@ -599,18 +608,14 @@ def _entities(
     values = pc.replace_substring_regex(without_epochs(ids), r"^[^:]*:", "")
     nothing = pa.scalar(None, pa.string())
     reason, facts_column = reasons_and_facts(facts)
-    columns = {
+    copied = (
+        "first_seen last_seen complaints calls victims region line_type reporters reported_by"
+    ).split()
+    columns = {name: counted[name] for name in copied} | {
         "entity_id": pc.replace_with_mask(ids, hidden, withheld),
         "kind": kinds,
-        "value": pc.if_else(hidden, nothing, values),
-        "first_seen": counted["first_seen"],
-        "last_seen": counted["last_seen"],
-        "complaints": counted["complaints"],
-        "calls": counted["calls"],
-        "victims": counted["victims"],
+        "value": values,
         "orgs": pa.array(map(sorted, counted["source_org"].to_pylist())),
-        "region": pc.if_else(hidden, nothing, counted["region"].combine_chunks()),
-        "line_type": pc.if_else(hidden, nothing, counted["line_type"].combine_chunks()),
         "status": status,
         "reason": reason,
         "facts": facts_column,
@@ -619,11 +624,11 @@ def _entities(
         "last_used": counted["last_held"],
         "hosted_by": platforms_of(kinds, pc.if_else(hidden, nothing, values)),
         "role": pc.if_else(said, str(Role.MENTIONED), roles),
-        "reporters": counted["reporters"],
-        "reported_by": counted["reported_by"],
         "known_as": ids,
         "line": counted["line_type"],
     }
+    for name in ("value", "region", "line_type"):
+        columns[name] = pc.if_else(hidden, nothing, columns[name])
     return table_of_columns(columns, CLASSIFIED_ENTITY)
 
 

@@ -55,6 +55,8 @@ PREVIOUS = pa.schema(
 1970), which are null where the run did not say.
 """
 
+NOTHING_BEFORE = PREVIOUS.empty_table()
+
 _FIRST_DAY = date(1970, 1, 1)
 
 BEFORE_ANY_DAY = -(1 << 31)
@@ -91,20 +93,18 @@ class EpochStarts:
         positions = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
         number = np.ones(len(positions), np.int64)
         marked = np.flatnonzero(positions >= 0)
-        places = np.searchsorted(
-            _places(self.entity, self.day), _places(positions[marked], days[marked]), "right"
-        )
-        number[marked] = self.number[places - 1]
+        rows = last_starts(self.entity, self.day, positions[marked], days[marked])
+        number[marked] = self.number[rows]
         return number
 
 
-def intervals_passed(entity: Array, day: Array, starting: Array, start: Array) -> Array:
-    """Counts the starts of its entity that each row is at or behind.
+def last_starts(starting: Array, start: Array, entity: Array, day: Array) -> Array:
+    """Returns the row of the last start of its entity that each row is at or behind.
 
-    The entities `starting` have a start at each `start`, both sorted by entity and day.
+    The entities `starting` have a start at each `start`, both sorted by entity and day; each of
+    `entity` has one before any day.
     """
-    until = np.searchsorted(_places(starting, start), _places(entity, day), "right")
-    return until - np.searchsorted(starting, entity, "left")
+    return np.searchsorted(_places(starting, start), _places(entity, day), "right") - 1
 
 
 def shipped_lifetimes() -> Lifetimes:
@@ -113,7 +113,7 @@ def shipped_lifetimes() -> Lifetimes:
 
 
 def find_epoch_starts(
-    activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes, previous: pa.Table | None = None
+    activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes, previous: pa.Table = NOTHING_BEFORE
 ) -> EpochStarts:
     """Finds where epochs of `entity_ids` begin, in ACTIVITY rows of whole entities.
 
@@ -344,19 +344,13 @@ def _placed(
     return sorted(starts.items()), reasons
 
 
-def _previous_epochs(
-    previous: pa.Table | None, lapsing: pa.Array
-) -> dict[int, list[tuple[int, Span]]]:
+def _previous_epochs(previous: pa.Table, lapsing: pa.Array) -> dict[int, list[tuple[int, Span]]]:
     """Returns the numbers and spans of epochs of the previous run, by place in `lapsing`."""
     epochs: dict[int, list[tuple[int, Span]]] = {}
-    if previous is None:
-        return epochs
-    rows = previous.filter(pc.and_(pc.is_in(previous["entity_id"], lapsing),
-                                   pc.is_valid(previous["first_day"])))  # fmt: skip
-    positions = pc.index_in(rows["entity_id"], lapsing)
-    columns = [positions, *(rows[name] for name in ("epoch", "first_day", "last_day"))]
+    columns = [pc.index_in(previous["entity_id"], lapsing), *previous.columns[3:]]
     for place, number, first, last in zip(*(column.to_pylist() for column in columns), strict=True):
-        epochs.setdefault(place, []).append((number, (first, last)))
+        if place is not None and first is not None:
+            epochs.setdefault(place, []).append((number, (first, last)))
     return epochs
 
 

@@ -183,15 +183,9 @@ def _cannot_links(
     decided: DecisionsInForce,
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the cannot_link decisions that separate the two clusters of hard links."""
-    cannot = decided.of(DecisionKind.CANNOT_LINK)
-    near, far = (
-        clusters_of(assigned_rows(assignment, hash_text(pa.array(ids, pa.string()))))
-        for ids in (
-            [decision.entity_a for decision in cannot],
-            [decision.entity_b for decision in cannot],
-        )
-    )
-    for decision, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
+    for decision in decided.of(DecisionKind.CANNOT_LINK):
+        ends = hash_text(pa.array([decision.entity_a, decision.entity_b], pa.string()))
+        a, b = clusters_of(assigned_rows(assignment, ends))
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
         for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
             yield row, decision
@@ -199,19 +193,8 @@ def _cannot_links(
 
 def _must_links(links: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[tuple[int, Decision]]:
     """Yields the must_link decisions on the two ends of links."""
-    must = {
-        (
-            min(decision.entity_a, decision.entity_b or ""),
-            max(decision.entity_a, decision.entity_b or ""),
-        ): decision
-        for decision in decided.of(DecisionKind.MUST_LINK)
-    }
-    if not must:
-        return
-    first = true_mask(
-        pc.is_in(links["entity_a"], pa.array(sorted({a for a, _ in must}), pa.string()))
-    )
-    for row in np.flatnonzero(first).tolist():
-        decision = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
-        if decision is not None:
-            yield row, decision
+    must = {tuple(sorted(each.entities)): each for each in decided.of(DecisionKind.MUST_LINK)}
+    ends = (links[end].to_pylist() for end in ("entity_a", "entity_b"))
+    for row, pair in enumerate(zip(*ends, strict=True) if must else ()):
+        if pair in must:
+            yield row, must[pair]

@@ -151,8 +151,7 @@ class Ties:
 
     def where(self, kept: Array) -> Ties:
         """Returns the ties of a mask."""
-        columns = (self.a, self.b, self.weight, self.reporters, self.independent)
-        return Ties(*(column[kept] for column in columns))
+        return Ties(*(column[kept] for column in vars(self).values()))
 
 
 def are_hard(roles: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -240,7 +239,7 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
     copy = copied.take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
     text = copy["text"]
     text = pc.if_else(is_pseudonym(keys), text, pa.scalar(None, pa.string()))
-    hashed = pa.array(hash_text(text), mask=pc.is_null(text).to_numpy(zero_copy_only=False))
+    hashed = pc.if_else(pc.is_valid(text), hash_text(text), pa.scalar(None, pa.int64()))
     columns = [
         hash_text(named["group_id"]),
         hash_text(named["entity_id"]),
@@ -347,14 +346,19 @@ def most_at_first(
     return list(first)[begin : begin + int(within[begin])]
 
 
+def rows_of_nodes(rows: pa.Table, node: Array, wanted: Any) -> tuple[pa.Table, Array]:
+    """Returns the rows of a mask that are about sorted hashes, and the place of each in these."""
+    rows = rows.filter(wanted)
+    place, known = sorted_lookup(node, rows["node"].to_numpy())
+    return rows.filter(known), place[known]
+
+
 def incidence_from_rows(rows: pa.Table, node: Array, crowds: Crowds = NO_CROWDS) -> Incidence:
     """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others.
 
     Crowds count as many people as they bear, and are left out where they bear none.
     """
-    place, known = sorted_lookup(node, rows["node"].to_numpy())
-    known &= crowds.bearing_of(rows["reporter"].to_numpy()) > 0
-    rows, place = rows.filter(known), place[known]
+    rows, place = rows_of_nodes(rows, node, crowds.bearing_of(rows["reporter"].to_numpy()) > 0)
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = stable_order(group, place)
     hashes, reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)
@@ -423,8 +427,8 @@ def victim_reach(shown: pa.Table) -> pa.Table:
     rows = shown.append_column("reporter", pa.array(hash_text(group_reporters(shown))))
     sums = [("victim_country", "min"), ("called", "any")]
     counted = aggregate(rows, ["entity_id", "reporter"], sums)
-    country = counted["victim_country"].combine_chunks()
-    hashed = pa.array(hash_text(country), mask=pc.is_null(country).to_numpy(zero_copy_only=False))
+    country = counted["victim_country"]
+    hashed = pc.if_else(pc.is_valid(country), hash_text(country), pa.scalar(None, pa.int64()))
     columns = [hash_text(counted["entity_id"]), counted["reporter"], hashed, counted["called"]]
     return pa.table(columns, schema=VICTIM_REACH)
 
@@ -434,9 +438,7 @@ def countries_by_node(rows: pa.Table, node: Array) -> csr_array:
 
     A reporter counts once for a node, in the country of the smallest hash; other nodes are dropped.
     """
-    rows = rows.filter(pc.is_valid(rows["country"]))
-    place, known = sorted_lookup(node, rows["node"].to_numpy())
-    place, rows = place[known], rows.filter(known)
+    rows, place = rows_of_nodes(rows, node, pc.is_valid(rows["country"]))
     reporter, country = rows["reporter"].to_numpy(), rows["country"].to_numpy()
     order = stable_order(place, reporter, country)
     order = order[group_starts(place[order], reporter[order])]
@@ -447,9 +449,8 @@ def countries_by_node(rows: pa.Table, node: Array) -> csr_array:
 
 def call_confirmed_by_node(rows: pa.Table, node: Array) -> Array:
     """Masks the sorted hashes `node` that a call record of VICTIM_REACH rows confirms."""
-    place, known = sorted_lookup(node, rows["node"].to_numpy())
     confirmed = np.zeros(len(node), bool)
-    confirmed[place[known & rows["call_confirmed"].to_numpy(zero_copy_only=False)]] = True
+    confirmed[rows_of_nodes(rows, node, rows["call_confirmed"])[1]] = True
     return confirmed
 
 

@@ -164,14 +164,15 @@ def build_links(sums: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
         "entity_a": ids_a.take(keys // len(ids_b)),
         "entity_b": ids_b.take(keys % len(ids_b)),
         "weight": np.bincount(pair_of, people * weight, count) / MILLION,
-        "complaints": sum_by_group(pair, sums["complaints"].to_numpy(), count),
-        "calls": sum_by_group(pair, sums["calls"].to_numpy(), count),
+        **{
+            name: sum_by_group(pair, sums[name].to_numpy(), count)
+            for name in ("complaints", "calls", "records")
+        },
         "victims": sum_by_group(pair_of, people * (who & 1), count),
         "reporters": sum_by_group(pair_of, people, count),
         "orgs": _smallest(pair, sums["source_org"].combine_chunks(), count, most=sums.num_rows),
         "strength": np.where(is_hard, str(Strength.HARD), str(Strength.SOFT)),
         "record_ids": _smallest(pair_of_group, groups.flatten(), count),
-        "records": sum_by_group(pair, sums["records"].to_numpy(), count),
         "accepted": np.zeros(count, bool),
         "reason": pa.repeat("", count),
         "facts": pa.repeat(pa.scalar([], FACT_LIST), count),

@@ -8,6 +8,7 @@ set apart: naming a stranger is the worst that can be done here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -115,10 +116,6 @@ class PhoneLines:
     private: Array
     alone: Array
 
-    def without(self, gone: Array) -> PhoneLines:
-        """Returns the same without the private lines of a mask."""
-        return PhoneLines(self.phone, self.private & ~gone, self.alone)
-
 
 def merge_communities(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
     """Merges communities until none asks for it; `evidence` has no group that names one node.
@@ -210,18 +207,19 @@ def epoch_pairs(bare: Array, first_seen: Array, reporters: Array) -> EpochPairs:
     An epoch of one reporter is paired with that of several before it, or else with the first, and
     lies between no others: what one person dates bridges nothing.
     """
-    order = np.lexsort((first_seen, bare))
-    bare_id, place = bare[order], np.arange(len(order))
-    firm = reporters[order] >= epochs.CORROBORATED
-    firm |= ~np.isin(bare_id, bare_id[firm])
-    earlier = np.append(-1, np.maximum.accumulate(np.where(firm, place, -1)))[:-1]
-    later = np.minimum.accumulate(np.where(firm, place, len(order))[::-1])[::-1]
-    follows = (earlier >= 0) & (bare_id[earlier] == bare_id)
-    leads = ~firm & ~follows
-    return EpochPairs(
-        order[np.concatenate([earlier[follows], place[leads]])],
-        order[np.concatenate([place[follows], later[leads]])],
-    )
+    follows: list[tuple[int, int]] = []
+    leads: list[tuple[int, int]] = []
+    for _, group in groupby(np.lexsort((first_seen, bare)).tolist(), bare.__getitem__):
+        nodes = list(group)
+        firm = [node for node in nodes if reporters[node] >= epochs.CORROBORATED] or nodes
+        earlier = None
+        for node in nodes:
+            if earlier is not None:
+                follows.append((earlier, node))
+            elif node not in firm:
+                leads.append((node, firm[0]))
+            earlier = node if node in firm else earlier
+    return EpochPairs(*np.array([*follows, *leads], np.int64).reshape(-1, 2).T)
 
 
 def rejoin_epochs(

@@ -18,6 +18,7 @@ from scipy.sparse import csr_array, hstack
 
 from schemas.enums import SUPPLIER_KINDS, Strength
 from transforms.arrow_util import Array, concat_ranges, hash_text, sorted_lookup
+from transforms.graph.incidence import rows_of_nodes
 
 CONCENTRATION = 2.0
 """Suppliers of a kind that a customer spreads its calls over, about."""
@@ -147,15 +148,14 @@ def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
 
 def supplier_counts_by_node(rows: pa.Table, node: Array) -> SupplierCounts:
     """Counts the reporters of SUPPLIER_USE rows over the sorted hashes `node`; drops others."""
-    row, known = sorted_lookup(node, rows["node"].to_numpy())
-    kind = rows["kind"].to_numpy()[known]
-    supplier, counts = (rows[name].to_numpy()[known] for name in ("supplier", "reporters"))
-    row = row[known]
+    rows, row = rows_of_nodes(rows, node, np.ones(rows.num_rows, bool))
+    names = ("kind", "supplier", "reporters")
+    kind, supplier, counts = (rows[name].to_numpy() for name in names)
     matrices = []
     for place in np.unique(kind):
         of_kind = kind == place
-        names, column = np.unique(supplier[of_kind], return_inverse=True)
-        shape = (len(node), len(names))
+        distinct, column = np.unique(supplier[of_kind], return_inverse=True)
+        shape = (len(node), len(distinct))
         matrices.append(
             csr_array((counts[of_kind].astype(np.float64), (row[of_kind], column)), shape=shape)
         )
