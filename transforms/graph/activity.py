@@ -209,9 +209,6 @@ def settle_carried(mentions: pa.Table) -> pa.Table:
     That is what is only mentioned, in no copied list.
     """
     carried = pc.and_(pc.is_valid(mentions["carried"]), pc.equal(mentions["role"], Role.MENTIONED))
-    if not pc.any(carried).as_py():
-        nothing = pa.nulls(mentions.num_rows, pa.string())
-        return with_column(mentions, "carried", nothing)
     shown = true_mask(pc.or_(carried, are_hard(mentions["role"])))
     entity = text_codes(mentions["entity_id"].combine_chunks().dictionary_encode())
     kept = pc.and_(carried, _in_narrow_groups(mentions, entity, shown))

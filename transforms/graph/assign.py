@@ -103,16 +103,16 @@ def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
     business = pc.is_in(kept["line"], pa.array(BUSINESS_LINES))
     phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
     columns = [
-        pa.array(hash_text(kept["entity_id"])),
-        pa.array(hash_text(kept["known_as"])),
-        pa.array(hash_text(without_epochs(kept["known_as"]))),
+        hash_text(kept["entity_id"]),
+        hash_text(kept["known_as"]),
+        hash_text(without_epochs(kept["known_as"])),
         kept["first_seen"],
         kept["reporters"],
         phone,
         pc.and_(phone, pc.invert(business)),
         kept["reported_by"],
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=NODE)
+    return pa.record_batch(columns, NODE)
 
 
 def assign_clusters(
@@ -175,9 +175,7 @@ def assign_clusters(
     tied = counted, np.where(result.hub, tying, inside)
     columns = (shown, anchor, result.hub, result.spread, result.doubted, result.returned, *tied)
     by_node = np.argsort(shown)
-    return pa.RecordBatch.from_arrays(
-        [pa.array(rows[by_node]) for rows in columns], schema=ASSIGNMENT
-    )
+    return pa.record_batch([rows[by_node] for rows in columns], ASSIGNMENT)
 
 
 def apply_constraints(

@@ -325,17 +325,17 @@ def _added_up(
     for row in complaints:
         if row["victim_country"] is not None:
             facts.countries[row["victim_country"]] += row["records"]
-    for currency, amounts in _losses(complaints).items():
-        facts.losses[currency] = _exact_sum(amount for amount, _ in amounts), len(amounts)
+    for currency, lost in _losses(complaints).items():
+        facts.losses[currency] = _exact_sum(row["loss_amount"] for row in lost), len(lost)
     return facts
 
 
-def _losses(complaints: Iterable[Row]) -> dict[str, list[tuple[Decimal, list[int]]]]:
-    """Returns the stated losses by currency, each with its reporter, if any."""
-    losses: defaultdict[str, list[tuple[Decimal, list[int]]]] = defaultdict(list)
+def _losses(complaints: Iterable[Row]) -> dict[str, list[Row]]:
+    """Returns the rows that state a loss, by currency."""
+    losses: defaultdict[str, list[Row]] = defaultdict(list)
     for row in complaints:
         if row["loss_amount"] is not None and row["loss_currency"]:
-            losses[row["loss_currency"]].append((row["loss_amount"], row["reporters"]))
+            losses[row["loss_currency"]].append(row)
     return losses
 
 
@@ -357,20 +357,19 @@ def _bound_bursts(
     """
     alone = _without_losses(rows, people)
     copies = (
-        (copy[:2], copy[2], who)
+        ((org, script), time, who)
         for who, sent in alone.items()
-        if all(text for _, text, _ in sent)
-        for copy in sent
+        if all(script for *_, script in sent)
+        for time, org, script in sent
     )
     spans = [span for by_text in incidence.spans_of_copies(copies).values() for span in by_text]
     for who, first in incidence.first_of_each(spans).items():
         if first != who:
             facts.alike[who >> 1] = facts.alike[first >> 1] = first >> 1
-    times = {who: [(time, org) for org, _, time in sent] for who, sent in alone.items()}
     one_off = (
-        min(sent) for sent in times.values() if max(sent)[0] - min(sent)[0] <= incidence.BURST_SPAN
+        min(sent) for sent in alone.values() if max(sent)[0] - min(sent)[0] <= incidence.BURST_SPAN
     )
-    facts.burst = most_within((org, time) for time, org in one_off)
+    facts.burst = most_within((org, time) for time, org, _ in one_off)
     facts.bounded = facts.reporters - len(facts.alike) + len(set(facts.alike.values()))
     facts.ranked_by["reporters"] = facts.bounded
     came = sorted(
@@ -389,12 +388,12 @@ def _bound_bursts(
 
 def _without_losses(
     rows: Iterable[Row], people: Mapping[int, int]
-) -> dict[int, list[tuple[str, str, int]]]:
+) -> dict[int, list[tuple[int, str, str]]]:
     """Returns the complaints of reporters, but of crowds, who have no call and no loss there.
 
-    Of each the organisation, the script of a pseudonym (or ""), and the time.
+    Of each the time, the organisation, and the script of a pseudonym (or "").
     """
-    sent: defaultdict[int, list[tuple[str, str, int]]] = defaultdict(list)
+    sent: defaultdict[int, list[tuple[int, str, str]]] = defaultdict(list)
     others = set()
     for row in rows:
         lost = row["loss_amount"] is not None and row["loss_amount"] > 0
@@ -402,7 +401,7 @@ def _without_losses(
             if lost or row["record_kind"] != RecordKind.COMPLAINT or who >> 1 in people:
                 others.add(who)
             script = (who & 1 and row["script"]) or ""
-            sent[who].append((row["source_org"], script, row["filed_at"]))
+            sent[who].append((row["filed_at"], row["source_org"], script))
     return {who: copies for who, copies in sent.items() if who not in others}
 
 
@@ -439,11 +438,11 @@ def _rank(
         for org, named in members_of.items()
         if sum(people.get(who >> 1, 1) for who in named) >= CORROBORATED
     ]
-    for currency, amounts in _losses(complaints).items():
+    for currency, stated in _losses(complaints).items():
         lost: defaultdict[int, list[Decimal]] = defaultdict(list)
-        for amount, reporters in amounts:
-            for who in reporters:
-                lost[facts.counts_as(who)].append(amount)
+        for row in stated:
+            for who in row["reporters"]:
+                lost[facts.counts_as(who)].append(row["loss_amount"])
         sums = sorted(map(_exact_sum, lost.values()))
         if sums:
             loss = {"currency": currency, "amount": _exact_sum(sums[:-1])}

@@ -359,9 +359,10 @@ def _cut_columns(
     if sum(core) >= 2 * cuts.PAIR_SIDE:
         cut = cuts.weakest_cut(masks, core)
         thin = cuts.thin_join(cut, masks, core, same)
-    flags = [ClusterFlag.CUT_AT_LEAST] if cut and not cut.exact else []
+    at_least = cut is not None and not cut.exact
+    flags = (ClusterFlag.CUT_AT_LEAST, at_least), (ClusterFlag.THIN, thin is not None)
     return {
-        "flags": [*flags, *([ClusterFlag.THIN] if thin else [])],
+        "flags": [flag for flag, holds in flags if holds],
         "weakest_cut": cut.reporters if cut else None,
         "weakest_side": cut.members(ids) if cut else None,
         "thin_side": thin.members(ids) if thin else None,

@@ -148,7 +148,7 @@ def dominant_nodes(graph: Ties, nodes: int) -> Array:
     A node that most records name would make one community of all, and belong to it entirely. So
     these are left out until it is seen where their ties go.
     """
-    ends, weight = np.concatenate([graph.a, graph.b]), np.concatenate([graph.weight] * 2)
+    ends, weight = np.concatenate([graph.a, graph.b]), np.tile(graph.weight, 2)
     total = np.bincount(ends, weight, nodes)
     broad = np.bincount(ends, minlength=nodes) >= SUSPECT_TIES
     return broad & (total >= SUSPECT_SHARE * graph.weight.sum())
@@ -161,7 +161,7 @@ def spread_by_node(graph: Ties, label: Array, counts: Array | None = None) -> tu
     these nodes count. The share is exact, since a half decides who is a hub.
     """
     node, far = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
-    weight = np.rint(link_weights.PARTS_PER_RECORD * np.concatenate([graph.weight, graph.weight]))
+    weight = np.rint(link_weights.PARTS_PER_RECORD * np.tile(graph.weight, 2))
     if counts is not None:
         node, far, weight = node[counts[far]], far[counts[far]], weight[counts[far]]
     total = np.bincount(node, weight, len(label))

@@ -189,7 +189,7 @@ def pairs_together(
 def weakest_cut(
     named: Sequence[int],
     core: Sequence[bool],
-    same: Iterable[tuple[int, int]] = (),
+    same: Sequence[tuple[int, int]] = (),
     core_a_side: int = CUT_SIDE,
 ) -> Cut | None:
     """Finds the fewest reporters without whom a cluster falls into two sides of core members.
@@ -212,13 +212,13 @@ def weakest_cut(
     """
     if sum(core) < 2 * core_a_side:
         return None
-    pairs, core_members = list(same), [place for place, is_core in enumerate(core) if is_core]
-    if not pairs and len(core) <= MOST_PROVEN_MEMBERS:
+    core_members = [place for place, is_core in enumerate(core) if is_core]
+    if not same and len(core) <= MOST_PROVEN_MEMBERS:
         small = _weakest_small_side(_matrix(named, len(core)), core_members, core_a_side)
         if small is not None:
-            return _measured_cut(named, core, *small, exact=True)
+            return _measured_cut(named, core, *small, True)
     times = Counter(mask for mask in named if mask & (mask - 1))
-    joined = _join(range(len(core)), pairs)
+    joined = _join(range(len(core)), same)
     ties = _ties(times, joined)
     compared = len(core) <= MOST_COMPARED_MEMBERS
     steps = MOST_CUT_STEPS // 10 if compared else MOST_CUT_STEPS
@@ -245,11 +245,11 @@ def weakest_cut(
             except _TooManyStepsError:
                 if compared:
                     cut = _weakest_of_all(times, core, joined, core_a_side)
-                    return cut and _measured_cut(named, core, *cut, exact=True)
+                    return cut and _measured_cut(named, core, *cut, True)
                 side, exact = search.all & ~search.root, False
             if side is not None:
                 members = search.members(side)
-                return _measured_cut(named, core, search.level, members, exact=exact)
+                return _measured_cut(named, core, search.level, members, exact)
             steps = search.steps
         least = level
     return None
@@ -286,7 +286,7 @@ def parts_of_thin_clusters(
 
 
 def thin_join(
-    cut: Cut | None, named: Sequence[int], core: Sequence[bool], same: Iterable[tuple[int, int]]
+    cut: Cut | None, named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]]
 ) -> Cut | None:
     """Returns the join of a cluster that is thin and that nobody vouches for, if there is one.
 
@@ -300,25 +300,20 @@ def thin_join(
         core: As of `weakest_cut`.
         same: Pairs of members that an analyst says belong together.
     """
-    pairs = list(same)
-    if cut is not None and any(cut.side >> a & 1 != cut.side >> b & 1 for a, b in pairs):
-        cut = weakest_cut(named, core, pairs)
+    if cut is not None and any(cut.side >> a & 1 != cut.side >> b & 1 for a, b in same):
+        cut = weakest_cut(named, core, same)
     if cut is not None and (cut.thin or not cut.exact):
         return cut if cut.thin else None
-    pair = weakest_cut(named, core, pairs, PAIR_SIDE)
+    pair = weakest_cut(named, core, same, PAIR_SIDE)
     if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS:
         return pair
-    if (
-        not pairs
-        and cut is not None
-        and cut.reporters > _matrix(named, len(core)).sum(axis=0).max()
-    ):
+    if not same and cut is not None and cut.reporters > _matrix(named, len(core)).sum(axis=0).max():
         return None  # All who bear the cut of a member alone name it.
-    return _hinged_join(named, core, pairs)
+    return _hinged_join(named, core, same)
 
 
 def _hinged_join(
-    named: Sequence[int], core: Sequence[bool], same: Iterable[tuple[int, int]]
+    named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]]
 ) -> Cut | None:
     """Finds a join that one member alone makes, such as a mule's account that two rings share.
 
@@ -332,7 +327,7 @@ def _hinged_join(
         for member in _bits(mask):
             graph[member].append(-1 - row)
             graph[-1 - row].append(member)
-    points, _ = find_weak_points(graph, dict(enumerate(map(int, core))))
+    points, _ = find_weak_points(graph, dict(enumerate(core)))
     hinges = [node for node, sizes in points.items() if node >= 0 and sorted(sizes)[-2] >= CUT_SIDE]
     if not hinges:
         return None
@@ -342,7 +337,8 @@ def _hinged_join(
     sides = Counter[int]()
     for member, part in enumerate(parts):
         sides[part] += 1 << member
-    sized = ((_core_in(core, side), [*_bits(side)], side) for side in sides.values())
+    core_members = _core_mask(core)
+    sized = (((side & core_members).bit_count(), [*_bits(side)], side) for side in sides.values())
     *_, side = min(sized_side for sized_side in sized if sized_side[0] >= CUT_SIDE)
     bearers = sum(1 for mask in named if mask >> hinge & 1 and mask & side)
     return Cut(bearers, side, sum(1 for mask in named if mask & side), exact=True)
@@ -401,9 +397,8 @@ def _bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
-def _core_in(core: Sequence[bool], side: int) -> int:
-    """Counts the core members of a side."""
-    return sum(core[member] for member in _bits(side))
+def _core_mask(core: Sequence[bool]) -> int:
+    return sum(is_core << member for member, is_core in enumerate(core))
 
 
 def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -558,11 +553,12 @@ def _weakest_of_all(
 
 
 def _measured_cut(
-    named: Sequence[int], core: Sequence[bool], reporters: int, side: int, *, exact: bool
+    named: Sequence[int], core: Sequence[bool], reporters: int, side: int, exact: bool
 ) -> Cut:
     """Returns a cut, by the side with fewer core members."""
     halves = side, (1 << len(core)) - 1 & ~side
-    fewer = min(halves, key=lambda half: (_core_in(core, half), half))
+    core_members = _core_mask(core)
+    fewer = min(halves, key=lambda half: ((half & core_members).bit_count(), half))
     of_side = min(sum(1 for mask in named if mask & half) for half in halves)
     return Cut(reporters, fewer, of_side, exact)
 
@@ -595,9 +591,8 @@ class _CutSearch:
         steps: int,
     ) -> None:
         self.least, self.level, self.steps = core_a_side, 0, steps
-        self.weight, self.whole = Counter[int](), Counter[int]()
+        self.core, self.whole = _core_mask(core), Counter[int]()
         for member, place in enumerate(part):
-            self.weight[place] += core[member]
             self.whole[place] += 1 << member
         masks = ([_parts_of(mask, part)] * count for mask, count in times.items())
         self.named = [mask for same in masks for mask in same if mask & (mask - 1)]
@@ -606,10 +601,10 @@ class _CutSearch:
             for place in _bits(mask):
                 self.reporters_of[place].append(reporter)
         self.all, self.total = sum(1 << place for place in self.whole), sum(core)
-        self.cores = [place for place, weight in sorted(self.weight.items()) if weight]
+        self.cores = [place for place, whole in sorted(self.whole.items()) if whole & self.core]
         best = max(
             self.cores,
-            key=lambda place: (self.weight[place], len(self.reporters_of[place]), -place),
+            key=lambda place: (self._core(1 << place), len(self.reporters_of[place]), -place),
         )
         self.root = 1 << best
         self.flows = {place: _Flow() for place in self.cores if place != best}
@@ -625,17 +620,18 @@ class _CutSearch:
             self.level = level
             self._spend(0)
             self.tried.clear()
-            near = {}
-            sides = []
+            near: dict[int, _Flow] = {}
+            sides: list[int] = []
             for place, flow in self.flows.items():
                 reached = self._raise(flow, 1 << place, self.root)
                 if flow.count <= level:
                     near[place] = flow
-                    sides.append(self._side(flow, self.root, reached))
-            whole = [side for side in sides if side is not None]
-            if whole:
+                    side = self._side(flow, self.root, reached)
+                    if side is not None:
+                        sides.append(side)
+            if sides:
                 return max(
-                    whole, key=lambda side: min(self._core(side), self._core(~side & self.all))
+                    sides, key=lambda side: min(self._core(side), self._core(~side & self.all))
                 )
             for place, flow in near.items():
                 side = self._with_more(1 << place, self.root, flow, near)
@@ -649,7 +645,7 @@ class _CutSearch:
             raise _TooManyStepsError
 
     def _core(self, side: int) -> int:
-        return sum(self.weight[place] for place in _bits(side))
+        return (self.members(side) & self.core).bit_count()
 
     def _side(self, flow: _Flow, sinks: int, reached: int) -> int | None:
         """Returns the larger side of the sources that a flow leaves, else the smaller, if one does.

@@ -273,8 +273,11 @@ def _split_by_epoch(
     whole = dict(zip(bare.to_pylist(), verdicts, strict=True))
     lasts = pc.invert(pc.is_in(bare, starts.ids))
     verdicts = [whole[entity_id] for entity_id in bare.filter(lasts).to_pylist()]
-    by_epoch = _sum_by_entity(_by_epoch(activity, starts))
-    by_epoch = by_epoch.drop_columns(["place", "named_by"])
+    several = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
+    ids = several["entity_id"].combine_chunks()
+    number = starts.epoch_numbers(ids, several["day"].to_numpy())
+    several = with_column(several, "entity_id", with_epochs(ids, pa.array(number)))
+    by_epoch = _sum_by_entity(several).drop_columns(["place", "named_by"])
     ids = without_epochs(by_epoch["entity_id"])
     for name in ("place", "named_by", "shown_before", *ownership.OWNERS):
         column = column_of_keys(ids, counted, "entity_id", name)
@@ -557,14 +560,6 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     return added
 
 
-def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
-    """Selects the activity of identifiers that have several epochs, under the ids of these."""
-    rows = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
-    ids = rows["entity_id"].combine_chunks()
-    number = starts.epoch_numbers(ids, rows["day"].to_numpy())
-    return with_column(rows, "entity_id", with_epochs(ids, pa.array(number)))
-
-
 def _status_by_share(
     activity: pa.Table,
     entity_ids: pa.ChunkedArray,
@@ -669,8 +664,6 @@ def _withheld(own: pa.Table) -> pa.Table:
 def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
     """Returns CLASSIFIED rows in which what has a withheld id shows nothing else."""
     hidden = pc.is_valid(shown_as)
-    if not pc.any(hidden).as_py():
-        return classified
     classified = with_column(
         classified, "entity_id", pc.coalesce(shown_as, classified["entity_id"].combine_chunks())
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 from schemas.decision import DecisionKind
 from schemas.entity import ENTITY, are_withheld, without_epochs
 from schemas.enums import Status, Strength
-from schemas.facts import Fact, Facts, fact, facts_of, reasons_and_facts
+from schemas.facts import Facts, fact, facts_of, reasons_and_facts
 from transforms.arrow_util import Array, batch_of_columns, hash_text, with_column
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
@@ -72,19 +71,20 @@ def finalize_entities(
     hub = true_mask(assigned["hub"]) & in_graph
     status = pc.if_else(hub & ~contested, str(Status.SUPPRESSED), entities["status"])
     facts: dict[int, Facts] = {}
+
+    def known(row: int) -> Facts:
+        return facts.get(row) or facts_of(entities["facts"][row].as_py())
+
     for row in np.flatnonzero(hub).tolist():
         spread, people = (assigned[name][row].as_py() for name in ("spread", "tying_reporters"))
-        before = facts_of(entities["facts"][row].as_py()) if contested[row] else ()
+        before = known(row) if contested[row] else ()
         facts[row] = (*before, fact("hub", spread, people, entities["complaints"][row]))
-    more = defaultdict[int, list[Fact]](list)
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
-        more[row].append(fact("returned"))
+        facts[row] = (*known(row), fact("returned"))
     # The words of a decision may name what is withheld.
     shown = ~true_mask(are_withheld(entities["entity_id"]))
     for row, about in _decisions_on(entities["known_as"], shown, decided):
-        more[row].append(about.as_fact("decided"))
-    for row, added in more.items():
-        facts[row] = (facts.get(row) or facts_of(entities["facts"][row].as_py())) + tuple(added)
+        facts[row] = (*known(row), about.as_fact("decided"))
     reason, said = _replaced(entities, facts)
     columns = {name: entities[name] for name in ENTITY.names}
     columns |= {"status": status, "reason": reason, "facts": said}

@@ -237,9 +237,8 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
     named, place = shown.filter(pc.is_valid(place)), pc.drop_null(place)
     keys = group_reporters(sizes)
     copy = copied.take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
-    text = copy["text"]
-    text = pc.if_else(is_pseudonym(keys), text, pa.scalar(None, pa.string()))
-    hashed = pc.if_else(pc.is_valid(text), hash_text(text), pa.scalar(None, pa.int64()))
+    copied_by = pc.and_(is_pseudonym(keys), pc.is_valid(copy["text"]))
+    hashed = pc.if_else(copied_by, hash_text(copy["text"]), pa.scalar(None, pa.int64()))
     columns = [
         hash_text(named["group_id"]),
         hash_text(named["entity_id"]),

@@ -158,10 +158,6 @@ class ComponentCache:
     taken_over: int = 0
     refused: int = 0
 
-    def get(self, key: str) -> ComponentCommunities | None:
-        """Returns the communities of the component with this fingerprint, if they are cached."""
-        return self.used.get(key) or self.known.get(key)
-
     def add(self, key: str, communities: ComponentCommunities, *, taken_over: bool) -> None:
         """Stores the communities of a component, and counts it the first time."""
         if key not in self.used:
@@ -188,7 +184,8 @@ class ComponentSearch:
         keys = dict(split.fingerprints(self.node, density))
         claimed = {}
         for component, key in keys.items():
-            known, places = self.cache.get(key), split.places(component)
+            known = self.cache.used.get(key) or self.cache.known.get(key)
+            places = split.places(component)
             if known is not None and len(known.part) == places.stop - places.start:
                 part[places] = places.start + known.part
                 claimed[component] = known.quality

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,7 +23,7 @@ from schemas.cluster import LINEAGE
 from schemas.entity import id_epochs, without_epochs
 from schemas.enums import LineageEvent
 from schemas.mention import MENTIONS
-from transforms.arrow_util import explode, hash_text, sorted_lookup, table_of_rows, with_column
+from transforms.arrow_util import column_of_keys, explode, hash_text, table_of_rows, with_column
 from transforms.graph.assign import cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
@@ -144,13 +143,13 @@ def changed_members(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
 
 def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.Table:
     """Returns WEAK_CHANGE rows of the MEMBERSHIP rows that are in CHANGE rows."""
-    place, there = sorted_lookup(changed["node"].to_numpy(), hash_text(members["entity_id"]))
-    alone = np.append(changed["alone"].to_numpy(zero_copy_only=False), False)
-    alone = alone[np.where(there, place, -1)]
-    reporters = members["reporters"].to_numpy()
-    tied = np.where(alone, reporters, members["link_reporters"].to_numpy())
-    weak = pa.array(there & (np.minimum(reporters, tied) < CORE_ROBUSTNESS))
-    columns = [members["entity_id"], members["cluster_id"], pa.array(reporters < CORE_ROBUSTNESS)]
+    # Null where it did not change.
+    alone = column_of_keys(hash_text(members["entity_id"]), changed, "node", "alone")
+    reporters = members["reporters"]
+    tied = pc.if_else(alone, reporters, members["link_reporters"])
+    weak = pc.less(pc.min_element_wise(reporters, tied, skip_nulls=False), CORE_ROBUSTNESS)
+    shown_by_one = pc.less(reporters, CORE_ROBUSTNESS)
+    columns = [members["entity_id"], members["cluster_id"], shown_by_one]
     return pa.table(columns, schema=WEAK_CHANGE).filter(weak)
 
 
@@ -158,25 +157,23 @@ def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     """Returns CHANGE_RECORD rows of the CLASSIFIED rows that show what one reporter alone does."""
     mentions = explode(mentions, MENTIONS, ["group_id"])
     shown = weak.filter(weak["shown_by_one"])
-    place = pc.index_in(mentions["entity_id"], shown["entity_id"].combine_chunks())
-    rows = pc.and_(pc.is_valid(place), are_hard(mentions["role"]))
-    clusters = shown["cluster_id"].take(place.filter(rows)).combine_chunks()
-    return pa.table([clusters, mentions["group_id"].filter(rows)], schema=CHANGE_RECORD)
+    clusters = column_of_keys(mentions["entity_id"], shown, "entity_id", "cluster_id")
+    rows = pc.and_(pc.is_valid(clusters), are_hard(mentions["role"]))
+    columns = [clusters.filter(rows), mentions["group_id"].filter(rows)]
+    return pa.table(columns, schema=CHANGE_RECORD)
 
 
 def records_that_tie(links: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     """Returns CHANGE_RECORD rows of the accepted LINK rows of one reporter that tie a change."""
     tied = weak.filter(pc.invert(weak["shown_by_one"]))
-    ids = tied["entity_id"].combine_chunks()
     alone = pc.and_(links["accepted"], pc.less(links["reporters"], CORE_ROBUSTNESS))
     parts = []
     for end in ("entity_a", "entity_b"):
-        place = pc.index_in(links[end], ids)
-        rows = pc.and_(pc.is_valid(place), alone)
+        clusters = column_of_keys(links[end], tied, "entity_id", "cluster_id")
+        rows = pc.and_(pc.is_valid(clusters), alone)
         records = links["record_ids"].filter(rows)
-        clusters = tied["cluster_id"].take(place.filter(rows)).combine_chunks()
-        columns = [clusters.take(pc.list_parent_indices(records)), pc.list_flatten(records)]
-        parts.append(pa.table(columns, schema=CHANGE_RECORD))
+        clusters = clusters.filter(rows).take(pc.list_parent_indices(records))
+        parts.append(pa.table([clusters, pc.list_flatten(records)], schema=CHANGE_RECORD))
     return pa.concat_tables(parts)
 
 

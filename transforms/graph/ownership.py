@@ -119,10 +119,7 @@ def settle_roles(evidence: pa.Table) -> pa.Table:
     The calls of a complaint have no reporter but its own: they do not contradict it.
     """
     own = evidence.filter(pc.equal(evidence["role"], Role.VICTIM))
-    if not own.num_rows:
-        return evidence
-    said = pc.unique(_pairs(own))
-    theirs = pc.is_in(_pairs(evidence), said)
+    theirs = pc.is_in(_pairs(evidence), _pairs(own))
     role = pc.if_else(theirs, Role.VICTIM.value, evidence["role"])
     return with_column(evidence, "role", role)
 
@@ -179,9 +176,7 @@ def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Ar
     Returns:
         The rows, and the bare ids of what was counted as called.
     """
-    carried = true_mask(pc.greater(activity["carried"], 0))
-    if not carried.any():
-        return activity, pa.array([], pa.string())
+    carried = pc.greater(activity["carried"], 0)
     known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
     shown = activity.filter(pc.and_(carried, known))
     counts = aggregate(shown, ["entity_id", "source_org"], [("reporter", "count_distinct")])

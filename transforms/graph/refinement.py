@@ -12,14 +12,7 @@ from itertools import groupby
 
 import numpy as np
 
-from transforms.arrow_util import (
-    Array,
-    component_labels,
-    first_rows,
-    group_starts,
-    sorted_unique,
-    sum_by_group,
-)
+from transforms.arrow_util import Array, component_labels, first_rows, sorted_unique, sum_by_group
 from transforms.graph import epochs
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
@@ -347,11 +340,8 @@ class _Activity:
     def of(cls, evidence: Incidence, label: Array) -> _Activity:
         group, cluster, _ = group_clusters(evidence, label)
         reporter, day = evidence.reporter[group], evidence.day[group]
-        key = cluster * (int(reporter.max(initial=0)) + 1) + reporter
-        order = np.argsort(key)
-        starts = group_starts(key[order])
-        once = order[starts]
-        cluster, day = cluster[once], np.minimum.reduceat(day[order], starts)
+        once = first_rows(cluster * (int(reporter.max(initial=0)) + 1) + reporter, day)
+        cluster, day = cluster[once], day[once]
         people = evidence.count(np.arange(len(once)), reporter[once], len(once))
         first, last = np.full(len(label), np.inf), np.full(len(label), -np.inf)
         np.minimum.at(first, cluster, day)
@@ -410,7 +400,7 @@ def _mutual_best(between: Ties, score: Array, labels: int) -> Array:
     asks = score > 0
     a, b, s = between.a[asks], between.b[asks], score[asks]
     source, target = np.concatenate([a, b]), np.concatenate([b, a])
-    first = first_rows(source, -np.concatenate([s, s]), target)
+    first = first_rows(source, -np.tile(s, 2), target)
     best = np.full(labels, -1)
     best[source[first]] = target[first]
     partner = np.arange(labels)
@@ -425,7 +415,7 @@ def _move_once(
     """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
     mover = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
-    mover, there, weight = sum_by_pair(mover, there, np.concatenate([between.weight] * 2))
+    mover, there, weight = sum_by_pair(mover, there, np.tile(between.weight, 2))
     own = there == label[mover]
     factor = suppliers.sum_by_label(label).piece_log_bayes_factor(counts, mover, there, own)
     score = TIE_NATS * weight + factor

@@ -128,10 +128,12 @@ def cut_reporters(evidence: Incidence, label: Array, tying: Array, exact: Array)
     Returns:
         The number, at most `tying`; in clusters of more than `MOST_EXACT_MEMBERS` a lower bound.
     """
-    best = _best_by_label(label, tying)[label]
+    best, first = np.zeros(len(label), np.int64), first_rows(label, -tying)
+    best[label[first]] = first
+    best = best[label]
     counts = np.zeros(len(label), np.int64)
     part = None
-    for least in sorted(SURE_LEVELS, reverse=True):
+    for least in reversed(SURE_LEVELS):
         part = _parts(evidence, label, least, part=part)
         counts = np.maximum(counts, np.where(part == part[best], np.minimum(tying, least), 0))
     size = np.bincount(label, minlength=len(label))[label]
@@ -210,7 +212,7 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
         The id that each near miss is like: the one of most reporters (ties: the smallest id).
     """
     alike: defaultdict[str, list[str]] = defaultdict(list)
-    for entity_id in reporters if len(reporters) > 1 else ():
+    for entity_id in reporters:
         kind, _, value = without_epoch(entity_id).partition(":")
         if kind in NEAR_MISS_KINDS:
             for pattern in _patterns(value):
@@ -304,20 +306,12 @@ def _parts(
     return part
 
 
-def _best_by_label(label: Array, tying: Array) -> Array:
-    """Returns, by label, the node that most reporters tie (ties: the smallest); 0 where none."""
-    first, best = first_rows(label, -tying), np.zeros(len(label), np.int64)
-    best[label[first]] = first
-    return best
-
-
 def _ways(evidence: Incidence, label: Array, open_: Array) -> tuple[Array, Array, Array]:
     """Returns the ways through the clusters of open nodes: each reporter of one, and whom he names.
 
     Rows are distinct and ordered by way, ways by cluster; the last array has the people of each.
     """
-    rows = np.flatnonzero(np.isin(label[evidence.node], label[open_]))
-    rows = rows[beside_own_cluster(evidence, label)[rows]]
+    rows = np.isin(label[evidence.node], label[open_]) & beside_own_cluster(evidence, label)
     node, reporter = evidence.node[rows], evidence.reporter[evidence.group[rows]]
     reporters = int(reporter.max(initial=0)) + 1
     ways, way = np.unique(label[node] * reporters + reporter, return_inverse=True)

@@ -133,17 +133,13 @@ class SupplierSums:
 def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
     """Converts LINK rows, soft ones with a supplier at one end, to SUPPLIER_USE rows."""
     soft = links.filter(pc.equal(links["strength"], Strength.SOFT))
-    near = pa.concat_arrays([soft["entity_a"], soft["entity_b"]])
-    far = pa.concat_arrays([soft["entity_b"], soft["entity_a"]])
+    ends = soft["entity_a"], soft["entity_b"]
+    near, far = pa.concat_arrays(ends), pa.concat_arrays(ends[::-1])
     kind = pc.index_in(pc.replace_substring_regex(far, ":.*", ""), pa.array(_KINDS))
-    used = pc.is_valid(kind)
-    columns = [
-        pa.array(hash_text(near.filter(used))),
-        pa.array(hash_text(far.filter(used))),
-        kind.filter(used).cast(pa.int8()),
-        pa.concat_arrays([soft["reporters"]] * 2).filter(used),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=SUPPLIER_USE)
+    used, reporters = pc.is_valid(kind), pa.concat_arrays([soft["reporters"]] * 2)
+    near, far, kind, reporters = (rows.filter(used) for rows in (near, far, kind, reporters))
+    columns = [hash_text(near), hash_text(far), kind.cast(pa.int8()), reporters]
+    return pa.record_batch(columns, SUPPLIER_USE)
 
 
 def supplier_counts_by_node(rows: pa.Table, node: Array) -> SupplierCounts:
