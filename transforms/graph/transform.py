@@ -110,9 +110,10 @@ def find_clusters(
     """
     decided = beam.pvalue.AsSingleton(in_force)
     follows = "previous" in inputs
-    lacks = [name for name in _MAY_LACK if name not in inputs]
-    nothing = {name: start | f"No {name}" >> beam.FlatMap(lambda _: ()) for name in lacks}
-    inputs = {**inputs, **nothing}
+    inputs = {
+        name: inputs[name] if name in inputs else start | f"No {name}" >> beam.FlatMap(lambda _: ())
+        for name in (*inputs, *_MAY_LACK)
+    }
     previous, components = inputs["previous"], inputs["components"]
     to_classify = {name: inputs[name] for name in ("evidence", CLAIMS, "before")}
     to_classify["previous"] = previous | "Under own ids" >> beam.FlatMap(
