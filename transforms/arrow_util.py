@@ -269,6 +269,12 @@ def group_starts(*columns: Array) -> Array:
     return np.flatnonzero(group_changes(*columns))
 
 
+def first_rows(group: Array, *ranks: Array) -> Array:
+    """Returns the row of each group that comes first by some ranks; of equal ones the first."""
+    order = np.lexsort((*reversed(ranks), group))
+    return order[group_starts(group[order])]
+
+
 def group_offsets(group: Array, count: int) -> Array:
     """Returns the row at which each of `count` groups begins in sorted numbers, then the end."""
     return np.searchsorted(group, np.arange(count + 1))
@@ -291,6 +297,11 @@ def aggregate(
 def each_once(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Returns the distinct rows of the columns of a schema."""
     return aggregate(rows, schema.names).select(schema.names).cast(schema)
+
+
+def column_of_keys(keys: Any, rows: pa.Table, key: str, name: str) -> Any:
+    """Returns the value of a column in the first row of each key, null where there is none."""
+    return rows[name].combine_chunks().take(pc.index_in(keys, rows[key]))
 
 
 def pairs_within_groups(starts: Array, sizes: Array) -> tuple[Array, Array, Array]:

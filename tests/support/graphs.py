@@ -12,7 +12,7 @@ from transforms.decisions import Decision
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph import epochs
 from transforms.graph.activity import settle_carried, sum_activity
-from transforms.graph.entities import NO_LIFETIMES, Earlier, annotate_mentions, determine_status
+from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
 from transforms.graph.incidence import Incidence
 from transforms.graph.ownership import settle_roles
 from transforms.graph.refinement import EpochPairs, PhoneLines
@@ -34,11 +34,10 @@ def classify_evidence(
 ) -> ClassifiedEvidence:
     """Classifies all EVIDENCE_MENTION rows of some entities at once; see `determine_status`.
 
-    `more` are arguments of that, and fields of `Earlier`.
+    `more` are arguments of that.
     """
     evidence = settle_carried(settle_roles(evidence))
-    earlier = Earlier(**{name: more.pop(name) for name in Earlier._fields if name in more})
-    result = determine_status(sum_activity(evidence), known, lives, earlier, **more)
+    result = determine_status(sum_activity(evidence), known, lives, **more)
     mentions, withheld = annotate_mentions(evidence, result.statuses)
     return ClassifiedEvidence(result.entities, mentions, withheld, result.contested)
 

@@ -6,7 +6,7 @@ day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from schemas.enums import HARD_ROLES, RecordKind, Role
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    Array,
     aggregate,
     group_changes,
     group_starts,
@@ -82,6 +83,8 @@ victim's and they are few; null elsewhere.
 _TIME_DIGITS = 20
 """Width of a time in microseconds, so that its text sorts as it does."""
 
+_LATEST = np.iinfo(np.int64).max
+
 _KEY = ("entity_id", "victim_key", "reporter_key", "source_org")
 
 _SUMMED = ("record_kind", "field", "start", "carried", "kind", "region", "line_type")
@@ -103,7 +106,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
 
     # The rows of a key come to lie together, and in them those of a record.
     order = stable_order(*codes[:-1], seen // MICROSECONDS_A_DAY, codes[-1])
-    rows = one_batch(mentions.select(_SUMMED).take(pa.array(order)))
+    rows = one_batch(mentions.select(_SUMMED).take(order))
     *codes, record = (column[order] for column in codes)
     role, narrow, seen = role[order], narrow[order], seen[order]
     day = seen // MICROSECONDS_A_DAY
@@ -128,7 +131,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         pa.array(column[starts], mask=column[starts] < 0) for column in codes
     )
     records, owned = texts[-1].dictionary, np.bincount(codes[0], own) > 0
-    listed = records.take(pa.array(record[once]))
+    listed = records.take(record[once])
     columns |= {
         "entity_id": texts[0].dictionary.take(entity),
         "share": np.full(len(starts), share, np.int32),
@@ -136,11 +139,11 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "reporter": pa.array(hash_text(texts[2].dictionary)).take(reporter),
         "source_org": texts[3].dictionary.take(org),
         "day": day[starts].astype(np.int32),
-        "place": _first_places(rows, records.take(pa.array(record)), seen, key, once),
+        "place": _first_places(rows, records.take(record), seen, key),
         "records": _record_lists(owned[codes[0][starts]], of_key, listed),
     }
     for name in ("kind", "region", "line_type"):
-        columns[name] = rows[name].take(pa.array(_smallest(rows[name], key)))
+        columns[name] = rows[name].take(_smallest(rows[name], key))
     return table_of_columns(columns, ACTIVITY)
 
 
@@ -164,73 +167,40 @@ def two_of_each_crowd(activity: pa.Table) -> pa.Table:
     return pa.concat_tables([activity, with_column(several, "reporter", others)])
 
 
-def add_people(counted: pa.Table, activity: pa.Table, names: Iterable[str]) -> pa.Table:
-    """Adds to counts of reporters, by entity, the people that stand behind one.
+def count_people(activity: pa.Table, by: str, names: Sequence[str]) -> pa.Table:
+    """Counts, by entity, the people of whose rows one is above 0 in each of some columns.
 
     Args:
-        counted: The counts, in columns of these names.
-        activity: Rows of `with_people` with a column of each name, null where none counts.
-        names: Those of the columns. Each reporter of several people has one row an entity.
+        activity: Rows of `with_people`, with these columns.
+        by: The column that says who is who; all rows without one are of one person.
+        names: The columns.
     """
-    several = activity.filter(pc.greater(activity["people"], 1))
-    if not several.num_rows:
-        return counted
-    more = pc.subtract(several["people"], 1)
-    columns = {name: pc.if_else(pc.is_valid(several[name]), more, 0) for name in names}
-    rows = pa.table({"entity_id": several["entity_id"], **columns})
-    added = aggregate(rows, "entity_id", [(name, "sum") for name in columns])
-    place = pc.index_in(counted["entity_id"], added["entity_id"].combine_chunks()).combine_chunks()
-    for name in columns:
-        extra = pc.fill_null(added[name].combine_chunks().take(place), 0)
-        counted = with_column(counted, name, pc.add(counted[name], extra))
-    return counted
+    most = aggregate(activity, ["entity_id", by], [(name, "max") for name in (*names, "people")])
+    once = {name: pc.if_else(pc.greater(most[name], 0), most["people"], 0) for name in names}
+    rows = pa.table({"entity_id": most["entity_id"], **once})
+    return aggregate(rows, "entity_id", [(name, "sum") for name in names])
 
 
-def roles_by_reporter(activity: pa.Table) -> pa.Table:
-    """Counts, by entity and role, the reporters who give it; all without one count as one."""
-    most = [(name, "max") for name in (*ROLE_COUNTS, "people")]
-    counts = aggregate(activity, ["entity_id", "reporter"], most)
-    once = {n: pc.if_else(pc.greater(counts[n], 0), counts["people"], 0) for n in ROLE_COUNTS}
-    rows = pa.table({"entity_id": counts["entity_id"], **once})
-    return aggregate(rows, "entity_id", [(name, "sum") for name in ROLE_COUNTS])
-
-
-def _times(seen: np.ndarray, hard: np.ndarray, starts: np.ndarray) -> dict[str, pa.Array]:
+def _times(seen: Array, hard: Array, starts: Array) -> dict[str, pa.Array]:
     """Returns the first and last time of each key, in any role and in a hard one."""
-    never = ~np.logical_or.reduceat(hard, starts)
-    first = np.minimum.reduceat(np.where(hard, seen, np.iinfo(np.int64).max), starts)
-    last = np.maximum.reduceat(np.where(hard, seen, np.iinfo(np.int64).min), starts)
-    times = {
-        "first_seen": pa.array(np.minimum.reduceat(seen, starts)),
-        "last_seen": pa.array(np.maximum.reduceat(seen, starts)),
-        "first_held": pa.array(first, mask=never),
-        "last_held": pa.array(last, mask=never),
-    }
-    return {name: moments.cast(TIMESTAMP) for name, moments in times.items()}
+    times = {}
+    for name, rows in (("seen", np.ones_like(hard)), ("held", hard)):
+        never = ~np.logical_or.reduceat(rows, starts)
+        for end, extreme, last in (("first", np.minimum, _LATEST), ("last", np.maximum, -_LATEST)):
+            moments = extreme.reduceat(np.where(rows, seen, last), starts)
+            times[f"{end}_{name}"] = pa.array(moments, mask=never).cast(TIMESTAMP)
+    return times
 
 
-def _first_places(
-    mentions: pa.RecordBatch, records: pa.Array, seen: np.ndarray, key: np.ndarray, once: np.ndarray
-) -> pa.Array:
-    """Returns the smallest place of each key, among the rows that were seen first.
-
-    At `once` begin the rows of each record of a key, which have one time.
-    """
+def _first_places(mentions: pa.RecordBatch, records: pa.Array, seen: Array, key: Array) -> pa.Array:
+    """Returns the smallest place of each key, among the rows that were seen first."""
     earliest = np.minimum.reduceat(seen, group_starts(key))[key]
-    number = np.repeat(np.arange(len(once)), np.diff(once, append=len(key)))
-    rows = pa.array(np.flatnonzero(seen == earliest))
-    number, key = number[rows], key[rows]
-    rest = pc.binary_join_element_wise(
-        pc.fill_null(mentions["field"].take(rows), ""),
-        pc.fill_null(mentions["start"].take(rows).cast(pa.string()), ""),
-        "|",
-    )
-    # What begins with the same record differs in the rest alone: few texts to be compared.
-    smallest = pa.array(_smallest(rest, number))
-    rows = rows.take(smallest)
-    times = pc.utf8_lpad(pa.array(seen).take(rows).cast(pa.string()), _TIME_DIGITS, "0")
-    places = pc.binary_join_element_wise(times, records.take(rows), rest.take(smallest), "|")
-    return places.take(pa.array(_smallest(places, key[smallest])))
+    rows = np.flatnonzero(seen == earliest)
+    times = pc.utf8_lpad(pa.array(seen[rows]).cast(pa.string()), _TIME_DIGITS, "0")
+    field, start = (mentions[name].take(rows).cast(pa.string()) for name in ("field", "start"))
+    where = (pc.fill_null(field, ""), pc.fill_null(start, ""))
+    places = pc.binary_join_element_wise(times, records.take(rows), *where, "|")
+    return places.take(_smallest(places, key[rows]))
 
 
 def settle_carried(mentions: pa.Table) -> pa.Table:
@@ -239,26 +209,23 @@ def settle_carried(mentions: pa.Table) -> pa.Table:
     That is what is only mentioned, in no copied list.
     """
     carried = pc.and_(pc.is_valid(mentions["carried"]), pc.equal(mentions["role"], Role.MENTIONED))
-    if not pc.any(carried).as_py():
-        nothing = pa.nulls(mentions.num_rows, pa.string())
-        return with_column(mentions, "carried", nothing)
     shown = true_mask(pc.or_(carried, are_hard(mentions["role"])))
     entity = text_codes(mentions["entity_id"].combine_chunks().dictionary_encode())
-    kept = pc.and_(carried, pa.array(_in_narrow_groups(mentions, entity, shown)))
+    kept = pc.and_(carried, _in_narrow_groups(mentions, entity, shown))
     kept = pc.if_else(kept, mentions["carried"], pa.scalar(None, pa.string()))
     return with_column(mentions, "carried", kept)
 
 
-def _record_lists(owned: np.ndarray, starts: np.ndarray, records: pa.Array) -> pa.Array:
+def _record_lists(owned: Array, starts: Array, records: pa.Array) -> pa.Array:
     """Lists the records of each key that is owned, which begin at `starts`; null for many."""
     sizes = np.diff(starts, append=len(records))
     few = owned & (sizes <= MOST_RECORDS)
     ends = np.append(0, np.cumsum(np.where(few, sizes, 0)))
-    named = records.filter(pa.array(np.repeat(few, sizes)))
+    named = records.filter(np.repeat(few, sizes))
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), named, mask=pa.array(~few))
 
 
-def _smallest(texts: pa.Array, group: np.ndarray) -> np.ndarray:
+def _smallest(texts: pa.Array, group: Array) -> Array:
     """Returns, of the rows of each group, one with the smallest text; of null only if all are.
 
     Rows are in an order by group.
@@ -267,7 +234,7 @@ def _smallest(texts: pa.Array, group: np.ndarray) -> np.ndarray:
     sizes = np.diff(starts, append=len(group))
     # Most have one row: only the others are compared.
     rows = np.flatnonzero(np.repeat(sizes > 1, sizes))
-    rank, _ = rank_texts(texts.take(pa.array(rows)))
+    rank, _ = rank_texts(texts.take(rows))
     rows = rows[stable_order(group[rows], rank)]
     starts[sizes > 1] = rows[group_starts(group[rows])]
     return starts
@@ -279,10 +246,10 @@ def main_roles(counted: pa.Table) -> pa.Array:
     ranked = counts * _IS_HARD
     soft = ~(ranked > 0).any(axis=1)
     ranked[soft] = counts[soft]
-    return pa.array(ROLES, pa.string()).take(pa.array(ranked.argmax(axis=1)))
+    return pa.array(ROLES, pa.string()).take(ranked.argmax(axis=1))
 
 
-def _in_narrow_groups(mentions: pa.Table, entity: np.ndarray, hard: np.ndarray) -> np.ndarray:
+def _in_narrow_groups(mentions: pa.Table, entity: Array, hard: Array) -> Array:
     """Masks mentions whose piece of evidence shows at most `MAX_HARD_ENTITIES` in a hard role."""
     group = mentions["group_id"].combine_chunks().dictionary_encode()
     group_number, groups = group.indices.to_numpy(), len(group.dictionary)

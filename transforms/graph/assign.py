@@ -7,8 +7,9 @@ What comes out is the assignment, the one small table that all later steps look 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import apache_beam as beam
@@ -22,8 +23,9 @@ from schemas.entity import without_epoch, without_epochs
 from schemas.enums import EntityKind
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    Array,
     component_labels,
-    group_starts,
+    first_rows,
     hash_text,
     sorted_lookup,
     with_column,
@@ -92,7 +94,7 @@ a hub to anything, `link_reporters` those of them that its robustness counts
 NO_CLUSTER = -1
 """Stands for the cluster of a node that is in none."""
 
-NodePairs = Sequence[tuple[int, int]]
+NodePairs = Collection[tuple[int, int]]
 
 
 def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
@@ -101,16 +103,16 @@ def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
     business = pc.is_in(kept["line"], pa.array(BUSINESS_LINES))
     phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
     columns = [
-        pa.array(hash_text(kept["entity_id"])),
-        pa.array(hash_text(kept["known_as"])),
-        pa.array(hash_text(without_epochs(kept["known_as"]))),
+        hash_text(kept["entity_id"]),
+        hash_text(kept["known_as"]),
+        hash_text(without_epochs(kept["known_as"])),
         kept["first_seen"],
         kept["reporters"],
         phone,
         pc.and_(phone, pc.invert(business)),
         kept["reported_by"],
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=NODE)
+    return pa.record_batch(columns, NODE)
 
 
 def assign_clusters(
@@ -150,8 +152,8 @@ def assign_clusters(
     named, copied = incidence.bound_bursts(named)
     evidence = incidence.incidence_from_rows(named, node, crowds)
     tying = reporters_by_node(evidence)
-    place, known = sorted_lookup(node, named["node"].to_numpy()[copied])
-    copies = np.bincount(place[known], minlength=len(node))
+    _, place = incidence.rows_of_nodes(named, node, copied)
+    copies = np.bincount(place, minlength=len(node))
     alone = nodes["reported_by"].to_numpy() - tying - copies
     lines = PhoneLines(
         nodes["phone"].to_numpy(),
@@ -173,9 +175,7 @@ def assign_clusters(
     tied = counted, np.where(result.hub, tying, inside)
     columns = (shown, anchor, result.hub, result.spread, result.doubted, result.returned, *tied)
     by_node = np.argsort(shown)
-    return pa.RecordBatch.from_arrays(
-        [pa.array(rows[by_node]) for rows in columns], schema=ASSIGNMENT
-    )
+    return pa.record_batch([rows[by_node] for rows in columns], ASSIGNMENT)
 
 
 def apply_constraints(
@@ -192,17 +192,15 @@ def apply_constraints(
     if not must and not cannot:
         return communities
     hub = communities.hub.copy()
-    ends = np.array(must, np.int64).reshape(-1, 2)
+    ends = np.array([*must], np.int64).reshape(-1, 2)
     hub[ends] = False
     label = component_labels(
         len(communities.label), communities.label[ends[:, 0]], communities.label[ends[:, 1]]
     )
     label = leiden.smallest_members(label[communities.label])
-    graph = (
-        incidence.cluster_ties(evidence.without(hub), np.arange(evidence.nodes)) if cannot else None
-    )
+    graph = incidence.cluster_ties(evidence.without(hub), np.arange(evidence.nodes))
     for a, b in sorted(cannot):
-        if graph is not None and label[a] == label[b]:
+        if label[a] == label[b]:
             away = _cut_side(graph, label, must, a, b)
             label[away] = label.max() + 1
     alone = np.bincount(label, minlength=len(label))[label] == 1
@@ -229,20 +227,20 @@ def cluster_number(text: str) -> int:
     return number
 
 
-def cluster_ids(clusters: np.ndarray) -> pa.Array:
+def cluster_ids(clusters: Array) -> pa.Array:
     """Returns the ids of clusters, null for NO_CLUSTER."""
-    return pa.array(
-        [cluster_id(number) if number >= 0 else None for number in clusters.tolist()], pa.string()
-    )
+    distinct, number = np.unique(clusters, return_inverse=True)
+    ids = [cluster_id(cluster) if cluster != NO_CLUSTER else None for cluster in distinct.tolist()]
+    return pa.array(ids, pa.string()).take(number)
 
 
-def assigned_rows(assignment: pa.RecordBatch, nodes: np.ndarray) -> pa.RecordBatch:
+def assigned_rows(assignment: pa.RecordBatch, nodes: Array) -> pa.RecordBatch:
     """Returns the ASSIGNMENT row of each node, null where it is not assigned."""
     place, known = sorted_lookup(assignment["node"].to_numpy(), nodes)
     return assignment.take(pa.array(place, mask=~known))
 
 
-def clusters_of(assigned: pa.RecordBatch) -> np.ndarray:
+def clusters_of(assigned: pa.RecordBatch) -> Array:
     """Returns the cluster of each of `assigned_rows`, NO_CLUSTER where it is in none."""
     inside = pc.if_else(assigned["hub"], NO_CLUSTER, assigned["cluster"])
     return pc.fill_null(inside, NO_CLUSTER).to_numpy()
@@ -314,35 +312,28 @@ class _AssignClusters(beam.DoFn):
             yield beam.pvalue.TaggedOutput(CACHE_COUNTERS, counter)
 
 
-def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:
-    """Converts pairs of entity ids to places in the sorted hashes `node`; drops unknown ones."""
-    ends = hash_text(pa.array([entity_id for pair in pairs for entity_id in pair], pa.string()))
-    place, known = sorted_lookup(node, ends)
-    return [
-        (int(place[i]), int(place[i + 1]))
-        for i in range(0, len(place), 2)
-        if known[i] and known[i + 1]
-    ]
+def _node_pairs(pairs: Iterable[tuple[str, str]], node: Array) -> set[tuple[int, int]]:
+    """Converts pairs of ids to all places of their hashes in `node`; drops unknown ones."""
+    ends = (hash_text(pa.array(pair, pa.string())) for pair in pairs)
+    places = ([np.flatnonzero(node == end).tolist() for end in both] for both in ends)
+    return {pair for near, far in places for pair in product(near, far)}
 
 
 def _epoch_pairs(
-    pairs: Sequence[tuple[str, str]], node: np.ndarray, bare: np.ndarray
-) -> list[tuple[int, int]]:
+    pairs: Iterable[tuple[str, str]], node: Array, bare: Array
+) -> set[tuple[int, int]]:
     """Converts pairs of entity ids to places of all their epochs; `bare` hashes ids without one.
 
     Of two epochs of one identifier these two alone are meant.
     """
-    exact = [pair for pair in pairs if without_epoch(pair[0]) == without_epoch(pair[1])]
-    places = set(_node_pairs(exact, node))
+    places = set()
     for pair in pairs:
-        near, far = hash_text(pa.array([without_epoch(end) for end in pair], pa.string()))
-        if near != far:
-            ends = (np.flatnonzero(bare == near), np.flatnonzero(bare == far))
-            places |= {(a, b) for a in ends[0].tolist() for b in ends[1].tolist()}
-    return sorted(places)
+        near, far = map(without_epoch, pair)
+        places |= _node_pairs([pair], node) if near == far else _node_pairs([(near, far)], bare)
+    return places
 
 
-def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:
+def _as_known(rows: pa.Table, shown: Array, known: Array) -> pa.Table:
     """Returns rows with the hash that each `node` is known as; `shown` are their hashes so far."""
     contested = np.flatnonzero(shown != known)
     if not len(contested):
@@ -354,18 +345,15 @@ def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:
     return with_column(rows, "node", pa.array(node))
 
 
-def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.ndarray:
+def _anchors(node: Array, first_seen: Array, label: Array) -> Array:
     """Returns, per node, the hash of its cluster's anchor; of those seen first, the first node."""
-    order = np.lexsort((first_seen, label))
-    firsts = order[group_starts(label[order])]
+    firsts = first_rows(label, first_seen)
     anchor_of = np.empty(len(node), np.int64)
     anchor_of[label[firsts]] = node[firsts]
     return anchor_of[label]
 
 
-def _cut_side(
-    graph: incidence.Ties, label: np.ndarray, must: NodePairs, a: int, b: int
-) -> list[int]:
+def _cut_side(graph: incidence.Ties, label: Array, must: NodePairs, a: int, b: int) -> list[int]:
     """Returns the nodes that go with b when it is cut from a."""
     import networkx as nx
 

@@ -10,11 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,14 +22,23 @@ from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch, without_epochs
 from schemas.enums import RecordKind, Review, Status, Tier
 from schemas.mention import MENTIONS
-from transforms.arrow_util import aggregate, each_once, explode, hash_text, table_of_rows
+from transforms.arrow_util import (
+    aggregate,
+    each_once,
+    explode,
+    hash_text,
+    table_of_rows,
+    with_column,
+)
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import cuts, priority
 from transforms.graph.cluster_facts import (
     BURST_REPORTERS,
     CLUSTER_TOTAL,
     ClusterFacts,
+    Row,
     cluster_facts,
+    rows_by_cluster,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.incidence import are_hard
@@ -46,8 +54,6 @@ from transforms.reporters import (
     SourceRecords,
 )
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, table_of, tagged_batches
-
-Row = Mapping[str, Any]
 
 Graph = dict[str, dict[str, float]]
 """The weight of each edge, by both its nodes."""
@@ -106,22 +112,21 @@ def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
     tie = {node: math.fsum(weights.values()) for node, weights in graph.items()}
     if sum(map(len, graph.values())) > 2 * MAX_BRIDGE_LINKS:
         return Cohesion(frozenset(), (), tie)
-    weak = find_weak_points(graph, dict.fromkeys(graph, 1))
+    points, bridges = find_weak_points(graph, dict.fromkeys(graph, 1))
     weakest = sorted(
-        (graph[a][b], min(a, b), max(a, b), min(sides)) for (a, b), sides in weak.bridges.items()
+        (graph[a][b], min(a, b), max(a, b), min(sides)) for (a, b), sides in bridges.items()
     )
     names = ("weight", "entity_a", "entity_b", "smaller_side")
     rows = (dict(zip(names, bridge, strict=True)) for bridge in weakest[:REPORTED_BRIDGES])
-    return Cohesion(frozenset(weak.points), tuple(rows), tie)
+    return Cohesion(frozenset(points), tuple(rows), tie)
 
 
 def member_rows(
-    cluster_id: str,
     members: Sequence[Row],
-    cut_vertices: Container[str],
+    cohesion: Cohesion,
     tie: Mapping[str, float],
     reviewed: Container[str],
-    most: Mapping[str, int] | None = None,
+    most: Mapping[str, int],
 ) -> list[Row]:
     """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
@@ -130,28 +135,22 @@ def member_rows(
     member in a hard role. A contested member always needs a check. `most` bounds the reporters that
     some members rest on: those of a burst with one text count as one.
     """
-    alone = len(members) == 1
     standing = standings(members, most)
     rows: list[Row] = []
     for member in members:
         entity_id, how = member["entity_id"], standing[member["entity_id"]]
         sure = entity_id in reviewed and member["status"] != Status.CONTESTED
-        weight = member["reporters"] if alone else tie[entity_id]
-        weight = min(weight, (most or {}).get(entity_id, weight))
+        weight = tie[entity_id] if len(members) > 1 else member["reporters"]
+        copied = ("entity_id", "cluster_id", "role", "reporters", "first_used", "last_used")
         rows.append(
-            {
-                "entity_id": entity_id,
-                "cluster_id": cluster_id,
-                "role": member["role"],
-                "confidence": link_probability(weight),
-                "bridge": entity_id in cut_vertices,
-                "reporters": member["reporters"],
+            {name: member[name] for name in copied}
+            | {
+                "confidence": link_probability(min(weight, most.get(entity_id, weight))),
+                "bridge": entity_id in cohesion.cut_vertices,
                 "robustness": how.robustness,
                 "tier": how.tier,
                 "review": Review.REVIEWED if sure else Review.UNREVIEWED,
                 "near_miss_of": how.near_miss_of,
-                "first_used": member.get("first_used"),
-                "last_used": member.get("last_used"),
             }
         )
     return rows
@@ -185,40 +184,25 @@ def cluster_status(
     return CONFIRMED if any(entity_id in confirmed for entity_id in ids) else CANDIDATE
 
 
-def cluster_row(
-    cluster_id: str,
-    members: Sequence[Row],
-    records: ClusterFacts,
-    bridges: Sequence[Row],
-    certainty: Sequence[float],
-    status: str,
-) -> dict[str, Any]:
-    """Returns a CLUSTER row without its priority; `certainty` is the confidence of each member."""
+def cluster_row(members: Sequence[Row], records: ClusterFacts) -> dict[str, Any]:
+    """Returns the columns of a CLUSTER row that members and records give."""
     brands = [brand for brand, _ in sorted(records.brands.items(), key=_most_first)]
-    sure = math.fsum(certainty) / len(certainty)
-    return {
-        "cluster_id": cluster_id,
+    copied = (
+        "complaints", "calls", "victims", "reporters", "orgs", "first_seen", "last_seen"
+    )  # fmt: skip
+    return {name: getattr(records, name) for name in copied} | {
+        "cluster_id": members[0]["cluster_id"],
         "name": _name(members, brands),
         "size": len(members),
-        "complaints": records.complaints,
-        "calls": records.calls,
-        "victims": records.victims,
-        "reporters": records.reporters,
         "countries": [
             {"country": country, "complaints": count}
             for country, count in sorted(records.countries.items(), key=_most_first)
         ],
-        "orgs": records.orgs,
         "brands": brands,
         "losses": [
             {"currency": currency, "amount": amount, "complaints": count}
             for currency, (amount, count) in sorted(records.losses.items())
         ],
-        "first_seen": records.first_seen,
-        "last_seen": records.last_seen,
-        "status": status,
-        "confidence": sure,
-        "weakest_bridges": list(bridges),
     }
 
 
@@ -242,85 +226,78 @@ def summarize(
         CLUSTER rows and MEMBER rows.
     """
     by = weights or priority.shipped_weights()
-    by_cluster = _rows_by_cluster(members)
+    by_cluster = rows_by_cluster(members)
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed, seen_by_author = decided.reviewed(), decided.reviewed_as_shown()
-    links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds, sources)
-    ways = cuts.WAY.empty_table() if ways is None else ways
-    alike = {cluster_id: facts.alike for cluster_id, facts in records_of.items()}
-    brief = {cluster_id: facts.brief for cluster_id, facts in records_of.items() if facts.brief}
-    masks = _masks(by_cluster, alike | brief, ways, crowds)
-    alike_masks = _masks(
-        {cluster_id: by_cluster[cluster_id] for cluster_id in brief}, alike, ways, crowds
-    )
+    vouched = cuts.sets_by_member(cuts.vouched_sets(map(vars, decided.binding)))
+    links_of, records_of = rows_by_cluster(links), cluster_facts(totals, crowds, sources)
+    ids_of = {
+        cluster_id: sorted(row["entity_id"] for row in rows)
+        for cluster_id, rows in by_cluster.items()
+    }
+    named_of = cuts.members_named(cuts.WAY.empty_table() if ways is None else ways, ids_of)
     clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
-    core_of: dict[str, dict[str, bool]] = {}
-    for cluster_id, rows_of_cluster in sorted(by_cluster.items()):
-        ids = [member["entity_id"] for member in rows_of_cluster]
-        known = {member["known_as"]: member["entity_id"] for member in rows_of_cluster}
+    for cluster_id, mine in sorted(by_cluster.items()):
+        ids, seen, named = ids_of[cluster_id], records_of[cluster_id], named_of[cluster_id]
+        known = {member["known_as"]: member["entity_id"] for member in mine}
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
-        tie = _bounded_ties(rows_of_cluster, cohesion.tie, beside)
-        seen = records_of[cluster_id]
-        most = _bounds(sorted(ids), seen, seen.counted_as, masks.get(cluster_id, []))
+        masks = cuts.reporter_masks(named, seen.counted_as, crowds)
+        most = _bounds(ids, seen, seen.counted_as, masks)
         if seen.brief and not seen_by_author.isdisjoint(ids):
-            of_alike = _bounds(sorted(ids), seen, seen.alike, alike_masks.get(cluster_id, []))
+            alike = _bounds(ids, seen, seen.alike, cuts.reporter_masks(named, seen.alike, crowds))
             most = {
-                entity_id: bound
-                for entity_id, bound in most.items()
-                if entity_id not in seen_by_author
+                entity_id: bounds[entity_id]
+                for entity_id in ids
+                for bounds in [alike if entity_id in seen_by_author else most]
+                if entity_id in bounds
             }
-            most |= {
-                entity_id: bound
-                for entity_id, bound in of_alike.items()
-                if entity_id in seen_by_author
-            }
-        rows = member_rows(cluster_id, rows_of_cluster, cohesion.cut_vertices, tie, reviewed, most)
-        status = cluster_status(rows_of_cluster, confirmed, disputed)
-        certainty = [member["confidence"] for member in rows]
-        cluster = cluster_row(
-            cluster_id, rows_of_cluster, seen, cohesion.bridges, certainty, status
+        rows = member_rows(
+            mine, cohesion, _bounded_ties(mine, cohesion.tie, beside), reviewed, most
         )
-        when = decided.when or seen.last_seen
-        moments = seen.complaint_times, seen.people
+        cluster = cluster_row(mine, seen) | {
+            "status": cluster_status(mine, confirmed, disputed),
+            "confidence": math.fsum(row["confidence"] for row in rows) / len(rows),
+            "weakest_bridges": list(cohesion.bridges),
+        }
         parts = priority.priority_parts(
-            cluster | seen.ranked_by, rows_of_cluster, moments, when, by
+            cluster | seen.ranked_by, mine, seen.complaint_times, decided.when or seen.last_seen, by
         )
-        ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
-        clusters.append(cluster | ranked)
+        cluster |= {"priority": priority.total_priority(parts), "priority_parts": parts}
+        place = {entity_id: number for number, entity_id in enumerate(ids)}
+        same = cuts.pairs_together(
+            vouched, {known_as: place[entity_id] for known_as, entity_id in known.items()}
+        )
+        core = {row["entity_id"] for row in rows if row["tier"] is Tier.CORE}
+        cluster |= _cut_columns(ids, [entity_id in core for entity_id in ids], masks, same)
+        cluster["flags"] = sorted([*cluster["flags"], *_source_flags(seen)])
+        clusters.append(cluster)
         all_members.extend(rows)
-        core_of[cluster_id] = {member["entity_id"]: member["tier"] is Tier.CORE for member in rows}
-    cut_columns = _cuts(by_cluster, core_of, masks, decided)
-    for row in clusters:
-        row.update(cut_columns[row["cluster_id"]])
-        row["flags"] = sorted([*row["flags"], *_source_flags(records_of[row["cluster_id"]])])
     return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
 
 
 def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[pa.RecordBatch]:
     """Yields SOURCE_TRIAL rows of the complaints of a CLASSIFIED batch, each once."""
-    members = decided.suspects_and_others()
-    if not any(members):
+    suspects, others = decided.suspects_and_others()
+    either, wrong = (pa.array(sorted(ids), pa.string()) for ids in (suspects | others, others))
+    if not len(either):
         return
-    suspects, others = (pa.array(sorted(ids_of), pa.string()) for ids_of in members)
     shown = explode(evidence, MENTIONS, ("source_org", "channel", "record_kind", "reporter_key"))
-    ids = without_epochs(shown["entity_id"])
-    wrong = pc.is_in(ids, others)
-    decided_on = pc.or_(pc.is_in(ids, suspects), wrong)
+    shown = with_column(shown, "entity_id", without_epochs(shown["entity_id"]))
     complaint = pc.equal(shown["record_kind"], str(RecordKind.COMPLAINT))
-    counts = pc.and_(pc.and_(decided_on, are_hard(shown["role"])), complaint)
+    counts = pc.and_(complaint, pc.is_valid(shown["reporter_key"]))
+    counts = pc.and_(counts, pc.is_in(shown["entity_id"], either))
+    rows = shown.filter(pc.and_(counts, are_hard(shown["role"])))
     columns = {
-        "source_org": shown["source_org"],
-        "channel": pc.fill_null(shown["channel"], NO_CHANNEL),
-        "reporter": reporter_hashes(pc.fill_null(shown["reporter_key"], "")),
-        "identifier": hash_text(ids),
-        "wrong": wrong,
+        "source_org": rows["source_org"],
+        "channel": pc.fill_null(rows["channel"], NO_CHANNEL),
+        "reporter": reporter_hashes(rows["reporter_key"]),
+        "identifier": hash_text(rows["entity_id"]),
+        "wrong": pc.is_in(rows["entity_id"], wrong),
     }
-    counts = pc.and_(counts, pc.is_valid(shown["reporter_key"]))
-    rows = pa.table(columns, SOURCE_TRIAL).filter(counts)
-    yield from batches_of(each_once(rows, SOURCE_TRIAL))
+    yield from batches_of(each_once(pa.table(columns, SOURCE_TRIAL), SOURCE_TRIAL))
 
 
 def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords:
@@ -335,23 +312,6 @@ def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords
     for row in people.to_pylist():
         counts[row["source_org"], row["channel"]][row["sign"] > 0] += 1
     return {source: SourceRecord(*signs_of) for source, signs_of in sorted(counts.items())}
-
-
-def _masks(
-    members: Mapping[str, Sequence[Row]],
-    counted_as: Mapping[str, Mapping[int, int]],
-    ways: pa.Table,
-    crowds: Crowds,
-) -> dict[str, list[int]]:
-    """Returns `reporter_masks` of the clusters that may have cuts or bursts."""
-    ids = {
-        cluster_id: sorted(row["entity_id"] for row in rows)
-        for cluster_id, rows in members.items()
-        if len(rows) >= 2 * cuts.PAIR_SIDE or (len(rows) > 1 and counted_as[cluster_id])
-    }
-    return cuts.reporter_masks(
-        ways, ids, {cluster_id: counted_as[cluster_id] for cluster_id in ids}, crowds
-    )
 
 
 def _bounds(
@@ -384,49 +344,25 @@ def _source_flags(records: ClusterFacts) -> Iterator[ClusterFlag]:
         yield ClusterFlag.ONE_REPORTER
 
 
-def _cuts(
-    members: Mapping[str, Sequence[Row]],
-    core: Mapping[str, Mapping[str, bool]],
-    masks: Mapping[str, Sequence[int]],
-    decided: DecisionsInForce,
-) -> dict[str, dict[str, Any]]:
-    """Returns, by cluster, the columns of CLUSTER rows on its cuts.
+def _cut_columns(
+    ids: Sequence[str], core: Sequence[bool], masks: Sequence[int], same: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """Returns the columns of the weakest cut of a cluster and of its thin join, if any.
 
     Args:
-        members: MEMBERSHIP rows by cluster.
-        core: Whether each member is core, by cluster.
-        masks: Whom reporters name, by cluster.
-        decided: The decisions, of which some vouch for a join.
+        ids: The members.
+        core: Whether each is core.
+        masks: Whom reporters name.
+        same: Pairs of members that analysts vouch for.
     """
-    sought = {
-        cluster_id: sorted(is_core_of)
-        for cluster_id, is_core_of in core.items()
-        if sum(is_core_of.values()) >= 2 * cuts.PAIR_SIDE
-    }
-    vouched: defaultdict[str, list[int]] = defaultdict(list)
-    for number, together in enumerate(cuts.vouched_sets(decided)):
-        for entity_id in together:
-            vouched[entity_id].append(number)
-    columns = {cluster_id: _cut_columns([], None, None) for cluster_id in members}
-    for cluster_id, ids in sought.items():
-        is_core = [core[cluster_id][entity_id] for entity_id in ids]
-        cut = cuts.weakest_cut(masks[cluster_id], is_core)
-        place = {entity_id: number_in_cluster for number_in_cluster, entity_id in enumerate(ids)}
-        sets: defaultdict[int, list[int]] = defaultdict(list)
-        for row in members[cluster_id]:
-            for number in vouched.get(row["known_as"], ()):
-                sets[number].append(place[row["entity_id"]])
-        same = [pair for together in sets.values() for pair in pairwise(together)]
-        thin = cuts.thin_join(cut, masks[cluster_id], is_core, same)
-        columns[cluster_id] = _cut_columns(ids, cut, thin)
-    return columns
-
-
-def _cut_columns(ids: Sequence[str], cut: cuts.Cut | None, thin: cuts.Cut | None) -> dict[str, Any]:
-    """Returns the columns of the weakest cut of a cluster and of its thin join, if any."""
-    flags = [ClusterFlag.CUT_AT_LEAST] if cut and not cut.exact else []
+    cut = thin = None
+    if sum(core) >= 2 * cuts.PAIR_SIDE:
+        cut = cuts.weakest_cut(masks, core)
+        thin = cuts.thin_join(cut, masks, core, same)
+    at_least = cut is not None and not cut.exact
+    flags = (ClusterFlag.CUT_AT_LEAST, at_least), (ClusterFlag.THIN, thin is not None)
     return {
-        "flags": [*flags, *([ClusterFlag.THIN] if thin else [])],
+        "flags": [flag for flag, holds in flags if holds],
         "weakest_cut": cut.reporters if cut else None,
         "weakest_side": cut.members(ids) if cut else None,
         "thin_side": thin.members(ids) if thin else None,
@@ -444,60 +380,42 @@ def _bounded_ties(
     for link in beside:
         for end in _ends(link):
             added[end] += link["weight"]
-    bounded = {}
-    for member in members:
-        entity_id, reporters = member["entity_id"], float(member["reporters"])
-        of_records = tie[entity_id] - added[entity_id]
-        bounded[entity_id] = min(of_records, reporters) + added[entity_id]
-    return bounded
+    reporters = {member["entity_id"]: float(member["reporters"]) for member in members}
+    return {
+        entity_id: min(tie[entity_id] - added[entity_id], most) + added[entity_id]
+        for entity_id, most in reporters.items()
+    }
 
 
 def split_by_cluster(
     tables: Sequence[pa.Table], rows: int = ROWS_AT_A_TIME
 ) -> Iterator[list[pa.Table]]:
     """Yields parts of the tables, each of the same whole clusters and of about `rows` rows."""
-    ids = pa.concat_arrays([table["cluster_id"].combine_chunks() for table in tables]).unique()
-    numbers_of = [pc.index_in(table["cluster_id"], ids).to_numpy() for table in tables]
-    ends = np.cumsum(sum(np.bincount(numbers, minlength=len(ids)) for numbers in numbers_of))
-    part = (ends - 1) // rows
-    orders = [np.argsort(numbers, kind="stable") for numbers in numbers_of]
-    parts = [part[numbers[order]] for numbers, order in zip(numbers_of, orders, strict=True)]
-    for number in np.unique(part):
-        bounds = [np.searchsorted(numbers, [number, number + 1]) for numbers in parts]
-        yield [
-            table.take(pa.array(order[start:end]))
-            for table, order, (start, end) in zip(tables, orders, bounds, strict=True)
-        ]
+    sizes = Counter(row for table in tables for row in table["cluster_id"].to_pylist())
+    ends = zip(sizes, accumulate(sizes.values()), strict=True)
+    for _, part in groupby(ends, lambda end: (end[1] - 1) // rows):
+        ids = pa.array([cluster_id for cluster_id, _ in part], pa.string())
+        yield [table.filter(pc.is_in(table["cluster_id"], ids)) for table in tables]
 
 
-@dataclass(eq=False)
-class SummarizeClusters(beam.PTransform):
-    """Summarizes clusters; outputs MAIN (CLUSTER) and MEMBERS (MEMBER).
+def summaries(
+    decided: beam.pvalue.AsSingleton,
+    sources: beam.pvalue.AsSingleton,
+    weights: priority.PriorityWeights,
+    crowds: Crowds = NO_CROWDS,
+) -> PerPartition:
+    """Returns the step that brings all of a cluster together and summarizes it.
 
-    Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`) and
-    WAY (`ways`) batches. `decided` is the one DecisionsInForce, `sources` the one SourceRecords.
+    Its input is a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`)
+    and WAY (`ways`) batches; it outputs MAIN (CLUSTER) and MEMBERS (MEMBER). `decided` is the one
+    DecisionsInForce, `sources` the one SourceRecords.
     """
-
-    decided: beam.pvalue.AsSingleton
-    sources: beam.pvalue.AsSingleton
-    weights: priority.PriorityWeights
-    crowds: Crowds = NO_CROWDS
-
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
-        """Brings all of a cluster together; see `summarize`."""
-        key = ("cluster_id",)
-        keyed = {
-            "members": KeyedInput(MEMBERSHIP, key),
-            "links": KeyedInput(CLUSTER_LINK, key),
-            "records": KeyedInput(CLUSTER_TOTAL, key),
-            "ways": KeyedInput(cuts.WAY, key),
-        }
-        return inputs | PerPartition(
-            keyed,
-            partial(_summaries, weights=self.weights, crowds=self.crowds),
-            (MEMBERS,),
-            (self.decided, self.sources),
-        )
+    schemas = {
+        "members": MEMBERSHIP, "links": CLUSTER_LINK, "records": CLUSTER_TOTAL, "ways": cuts.WAY
+    }  # fmt: skip
+    keyed = {name: KeyedInput(schema, ("cluster_id",)) for name, schema in schemas.items()}
+    work = partial(_summaries, weights=weights, crowds=crowds)
+    return PerPartition(keyed, work, (MEMBERS,), (decided, sources))
 
 
 def _ends(link: Row) -> tuple[str, str]:
@@ -530,21 +448,12 @@ def _must_links(must: Sequence[tuple[str, str]], members: Mapping[str, str]) -> 
 
 def _epoch_links(members: Sequence[str]) -> list[Row]:
     """Returns the epochs of one identifier inside a cluster, each linked to the next."""
-    if not any("#" in near for near in members):
-        return []
     ordered = sorted((without_epoch(near), epoch_number(near), near) for near in members)
     return [
         {"entity_a": near, "entity_b": far, "weight": EPOCH_WEIGHT}
         for (bare, _, near), (same, _, far) in pairwise(ordered)
         if bare == same
     ]
-
-
-def _rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {}
-    for row in table.to_pylist():
-        rows.setdefault(row["cluster_id"], []).append(row)
-    return rows
 
 
 def _summaries(

@@ -8,10 +8,11 @@ handover in time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from transforms.arrow_util import Array
 from transforms.graph import link_weights, refinement
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, sum_by_pair
 from transforms.graph.leiden import (
@@ -59,17 +60,17 @@ class CommunityResult:
     community for the sake of their other epoch (both: `transforms.graph.refinement`).
     """
 
-    label: np.ndarray
-    hub: np.ndarray
-    spread: np.ndarray
-    doubted: np.ndarray
-    returned: np.ndarray
+    label: Array
+    hub: Array
+    spread: Array
+    doubted: Array
+    returned: Array
 
 
 def detect_communities(
     evidence: Incidence,
     suppliers: SupplierCounts,
-    reporters: np.ndarray,
+    reporters: Array,
     lines: refinement.PhoneLines,
     pairs: refinement.EpochPairs,
     search: ComponentSearch | None = None,
@@ -134,33 +135,33 @@ def detect_communities(
         )
     label = separate_established_parts(left, suppliers, label)
     label, returned = refinement.rejoin_epochs(left, suppliers, label, pairs)
-    doubt = refinement.doubtful_private_lines(left, label, lines.without(hub))
+    doubt = refinement.doubtful_private_lines(
+        left, label, replace(lines, private=lines.private & ~hub)
+    )
     alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)
     return CommunityResult(smallest_members(alone), hub, spread, doubt, returned & ~hub & ~doubt)
 
 
-def dominant_nodes(graph: Ties, nodes: int) -> np.ndarray:
+def dominant_nodes(graph: Ties, nodes: int) -> Array:
     """Masks the nodes with so large a share of all ties that they could join everything.
 
     A node that most records name would make one community of all, and belong to it entirely. So
     these are left out until it is seen where their ties go.
     """
-    ends, weight = np.concatenate([graph.a, graph.b]), np.concatenate([graph.weight] * 2)
+    ends, weight = np.concatenate([graph.a, graph.b]), np.tile(graph.weight, 2)
     total = np.bincount(ends, weight, nodes)
     broad = np.bincount(ends, minlength=nodes) >= SUSPECT_TIES
     return broad & (total >= SUSPECT_SHARE * graph.weight.sum())
 
 
-def spread_by_node(
-    graph: Ties, label: np.ndarray, counts: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def spread_by_node(graph: Ties, label: Array, counts: Array | None = None) -> tuple[Array, Array]:
     """Returns, per node, the share of its ties outside its main community, and all its ties.
 
     The main community is the one that has most of its ties. With a mask `counts`, only ties to
     these nodes count. The share is exact, since a half decides who is a hub.
     """
     node, far = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
-    weight = np.rint(link_weights.PARTS_PER_RECORD * np.concatenate([graph.weight, graph.weight]))
+    weight = np.rint(link_weights.PARTS_PER_RECORD * np.tile(graph.weight, 2))
     if counts is not None:
         node, far, weight = node[counts[far]], far[counts[far]], weight[counts[far]]
     total = np.bincount(node, weight, len(label))
@@ -171,7 +172,7 @@ def spread_by_node(
     return spread, total / link_weights.PARTS_PER_RECORD
 
 
-def spread_log_likelihood(spread: np.ndarray, weight: np.ndarray, misled: float) -> np.ndarray:
+def spread_log_likelihood(spread: Array, weight: Array, misled: float) -> Array:
     """Returns the log-likelihood ratio, in nats, of each node's spread against misleading ties.
 
     Of a binomial count, with `misled` the share of all ties that mislead; 0 where no more of a
@@ -186,10 +187,10 @@ def _move_pieces(
     evidence: Incidence,
     suppliers: SupplierCounts,
     graph: Ties,
-    label: np.ndarray,
+    label: Array,
     fine: float,
     search: ComponentSearch,
-) -> np.ndarray:
+) -> Array:
     """Moves pieces of communities, coarse ones first and single nodes last, where they fit."""
     for scale in PIECE_SCALES:
         inside = graph.where(label[graph.a] == label[graph.b])

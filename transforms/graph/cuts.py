@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +22,11 @@ import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
-from transforms.arrow_util import aggregate, concat_ranges, hash_text, sorted_lookup, sorted_unique
-from transforms.decisions import DecisionsInForce
+from transforms.arrow_util import aggregate, hash_text
 from transforms.graph import link_weights, robustness
-from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
-from transforms.graph.incidence import are_hard, group_reporters
+from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
+from transforms.graph.cluster_facts import rows_by_cluster
+from transforms.graph.incidence import are_hard, incidences
 from transforms.graph.weak_points import find_weak_points
 from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import batches_of
@@ -94,86 +94,102 @@ class Cut(NamedTuple):
 
 def cluster_ways(named: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Yields the INCIDENCE rows of members of clusters as WAY rows."""
-    cluster = clusters_of(assigned_rows(assignment, named["node"].to_numpy()))
-    inside = cluster != NO_CLUSTER
-    distinct, number = np.unique(cluster[inside], return_inverse=True)
-    rows = named.filter(pa.array(inside))
-    ids = cluster_ids(distinct).take(pa.array(number))
-    columns = [ids, *(rows[name] for name in WAY.names[1:])]
-    yield from batches_of(pa.Table.from_arrays(columns, schema=WAY))
+    ids = cluster_ids(clusters_of(assigned_rows(assignment, named["node"].to_numpy())))
+    columns = [ids, *(named[name] for name in WAY.names[1:])]
+    yield from batches_of(pa.table(columns, schema=WAY).filter(pc.is_valid(ids)))
+
+
+def members_named(
+    ways: pa.Table, members: Mapping[str, Sequence[str]]
+) -> dict[str, dict[int, int]]:
+    """Returns the members of each cluster that a reporter names beside others, as a mask.
+
+    Args:
+        ways: WAY or INCIDENCE rows of whole clusters.
+        members: The ids of the members of some clusters, as they are shown, by cluster.
+
+    Returns:
+        By cluster, the masks by the hash of a reporter without its last bit.
+    """
+    places = {
+        node: (cluster_id, 1 << member)
+        for cluster_id, ids in members.items()
+        for member, node in enumerate(hash_text(pa.array(ids, pa.string())).tolist())
+    }
+    pieces: defaultdict[tuple[str, int, int], int] = defaultdict(int)
+    columns = (ways[name].to_pylist() for name in ("group", "reporter", "node"))
+    for group, reporter, node in zip(*columns, strict=True):
+        if node in places:
+            cluster_id, member = places[node]
+            pieces[cluster_id, group, reporter >> 1] |= member
+    named: dict[str, dict[int, int]] = {cluster_id: defaultdict(int) for cluster_id in members}
+    for (cluster_id, _, who), mask in pieces.items():
+        if mask & (mask - 1):
+            named[cluster_id][who] |= mask
+    return named
 
 
 def reporter_masks(
-    ways: pa.Table,
-    members: Mapping[str, Sequence[str]],
-    alike: Mapping[str, Mapping[int, int]] | None = None,
-    crowds: Crowds = NO_CROWDS,
-) -> dict[str, list[int]]:
-    """Returns, by cluster, the members that each of its reporters names beside others, as masks.
+    named: Mapping[int, int], alike: Mapping[int, int], crowds: Crowds = NO_CROWDS
+) -> list[int]:
+    """Returns a mask of `members_named` for each person who counts in a cut.
 
     Of people whom an offer counts alike those who bear a tie have a mask each, and no more than
     `THIN_REPORTERS`: a claim of thousands, which costs nothing, bears no more of a join, nor does
     one that is made anew for each of many weeks.
 
     Args:
-        ways: WAY rows of whole clusters.
-        members: The ids of the members of some clusters, as they are shown, by cluster.
-        alike: By cluster, reporters who count as one, as `ClusterFacts` has them.
+        named: The masks of one cluster, by reporter.
+        alike: Reporters who count as one, as `ClusterFacts` has them.
         crowds: Reporters that stand for several people.
     """
-    every = [
-        (place, member, entity_id)
-        for place, ids in enumerate(members.values())
-        for member, entity_id in enumerate(ids)
-    ]
-    cluster, member = (np.array([named[part] for named in every], np.int64) for part in (0, 1))
-    hashes = hash_text(pa.array([entity_id for *_, entity_id in every], pa.string()))
-    order = np.argsort(hashes)
-    places, known = sorted_lookup(hashes[order], ways["node"].to_numpy())
-    row = order[places[known]]
-    group, reporter = (ways[name].to_numpy()[known] for name in ("group", "reporter"))
-    _, group = np.unique(group, return_inverse=True)
-    _, times, named = np.unique(
-        group * len(members) + cluster[row], return_inverse=True, return_counts=True
+    counted: defaultdict[int, int] = defaultdict(int)
+    for who, mask in named.items():
+        counted[alike.get(who, who)] |= mask
+    bearing = crowds.bearing_of(np.array([*counted], np.int64) << 1)
+    people = np.minimum(bearing, THIN_REPORTERS).tolist()
+    return sorted(
+        mask for mask, count in zip(counted.values(), people, strict=True) for _ in range(count)
     )
-    beside = named[times] > 1
-    row, reporter = row[beside], reporter[beside] >> 1
-    for place, cluster_id in enumerate(members):
-        if same := (alike or {}).get(cluster_id):
-            here = np.flatnonzero(cluster[row] == place)
-            reporter[here] = [same.get(who, who) for who in reporter[here].tolist()]
-    distinct, reporter = np.unique(reporter, return_inverse=True)
-    people = np.minimum(crowds.bearing_of(distinct << 1), THIN_REPORTERS).tolist()
-    once = sorted_unique(reporter * max(len(every), 1) + row)
-    masks: defaultdict[tuple[int, int], int] = defaultdict(int)
-    for who, number in zip(
-        *(part.tolist() for part in np.divmod(once, max(len(every), 1))), strict=True
-    ):
-        masks[int(cluster[number]), who] |= 1 << int(member[number])
-    ids = list(members)
-    by_cluster: dict[str, list[int]] = {cluster_id: [] for cluster_id in ids}
-    for (place, who), mask in masks.items():
-        by_cluster[ids[place]] += [mask] * people[who]
-    return {cluster_id: sorted(named_by) for cluster_id, named_by in by_cluster.items()}
 
 
-def vouched_sets(decided: DecisionsInForce) -> list[tuple[str, ...]]:
-    """Returns the sets of entities that an analyst who was shown them says belong together.
+def vouched_sets(decisions: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
+    """Yields the sets of entities that an analyst who was shown them says belong together.
 
     These are the two of a must_link, and all that a confirm covers, but not one that was bound to
-    the run at hand: nobody was shown that.
+    the run at hand: nobody was shown that. `decisions` are those in force.
     """
-    confirmed = decided.of(DecisionKind.CONFIRM)
-    return [
-        *decided.pairs(DecisionKind.MUST_LINK),
-        *(decision.members or () for decision in confirmed if decision.run_id is not None),
-    ]
+    for decision in decisions:
+        if decision["kind"] == DecisionKind.MUST_LINK:
+            yield decision["entity_a"], decision["entity_b"]
+        if decision["kind"] == DecisionKind.CONFIRM and decision["run_id"] is not None:
+            yield decision["members"] or ()
+
+
+def sets_by_member(sets: Iterable[Iterable[str]]) -> dict[str, list[int]]:
+    """Returns the numbers of the sets that each entity is in."""
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
+    for number, together in enumerate(sets):
+        for entity_id in together:
+            numbers[entity_id].append(number)
+    return numbers
+
+
+def pairs_together(
+    vouched: Mapping[str, Sequence[int]], places: Mapping[str, int]
+) -> list[tuple[int, int]]:
+    """Returns pairs of members, by place, that join those of each set of `sets_by_member`."""
+    sets: defaultdict[int, list[int]] = defaultdict(list)
+    for entity_id, place in places.items():
+        for number in vouched.get(entity_id, ()):
+            sets[number].append(place)
+    return [pair for together in sets.values() for pair in pairwise(together)]
 
 
 def weakest_cut(
     named: Sequence[int],
     core: Sequence[bool],
-    same: Iterable[tuple[int, int]] = (),
+    same: Sequence[tuple[int, int]] = (),
     core_a_side: int = CUT_SIDE,
 ) -> Cut | None:
     """Finds the fewest reporters without whom a cluster falls into two sides of core members.
@@ -196,38 +212,44 @@ def weakest_cut(
     """
     if sum(core) < 2 * core_a_side:
         return None
-    pairs, core_members = list(same), [place for place, is_core in enumerate(core) if is_core]
-    if not pairs and len(core) <= MOST_PROVEN_MEMBERS:
+    core_members = [place for place, is_core in enumerate(core) if is_core]
+    if not same and len(core) <= MOST_PROVEN_MEMBERS:
         small = _weakest_small_side(_matrix(named, len(core)), core_members, core_a_side)
         if small is not None:
-            return _measured_cut(named, core, *small, exact=True)
-    times, joined = _times(named), _join(list(range(len(core))), pairs)
+            return _measured_cut(named, core, *small, True)
+    times = Counter(mask for mask in named if mask & (mask - 1))
+    joined = _join(range(len(core)), same)
     ties = _ties(times, joined)
     compared = len(core) <= MOST_COMPARED_MEMBERS
     steps = MOST_CUT_STEPS // 10 if compared else MOST_CUT_STEPS
     steps *= len(core) <= robustness.MOST_EXACT_MEMBERS
-    a_level = STEPS_A_ROW * sum(map(len, times))
+    a_level = STEPS_A_ROW * sum(mask.bit_count() for mask in times)
+
+    def merged(level: int) -> list[int] | None:
+        """Returns the parts that `level` reporters tie, if core members are in several."""
+        part = _merge_tied(times, joined, ties, level)
+        return part if len({part[member] for member in core_members}) > 1 else None
+
     # No more reporters tie all core members than name one; up to 8 each count is tried anyway.
-    degree = _reporters_by_member(times)
+    degree = Counter(member for mask in times.elements() for member in _bits(mask))
     least = min(degree[member] for member in core_members)
-    part = _merge_tied(times, _join(joined, _tied(ties, least)), least) if least > 8 else joined
-    if len({part[member] for member in core_members}) > 1:
+    if least <= 8 or merged(least):
         least = 0
-    for level in _levels(least, len(named) + 1):
-        part = _merge_tied(times, _join(joined, _tied(ties, level)), level)
+    while least <= len(named):
+        level = min(least + 1 + least // 8, len(named) + 1)
         steps -= a_level
-        if len({part[member] for member in core_members}) > 1:
+        if part := merged(level):
             search = _CutSearch(times, core, part, core_a_side, steps)
             try:
-                side = search.find(range(least, level))
+                side, exact = search.find(range(least, level)), True
             except _TooManyStepsError:
                 if compared:
                     cut = _weakest_of_all(times, core, joined, core_a_side)
-                    return cut and _measured_cut(named, core, *cut, exact=True)
-                side = search.members(search.all & ~search.root)
-                return _measured_cut(named, core, search.level, side, exact=False)
+                    return cut and _measured_cut(named, core, *cut, True)
+                side, exact = search.all & ~search.root, False
             if side is not None:
-                return _measured_cut(named, core, search.level, search.members(side), exact=True)
+                members = search.members(side)
+                return _measured_cut(named, core, search.level, members, exact)
             steps = search.steps
         least = level
     return None
@@ -247,30 +269,24 @@ def parts_of_thin_clusters(
         evidence: EVIDENCE_MENTION rows of whole groups.
         decisions: BOUND_DECISION rows.
     """
-    names = pa.array(list(thin), pa.string())
-    rows = members.filter(pc.is_in(members["cluster_id"], names))
-    ids: defaultdict[str, list[str]] = defaultdict(list)
-    core = {}
-    for row in rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id").to_pylist():
-        ids[row["cluster_id"]].append(row["entity_id"])
-        core[row["entity_id"]] = row["tier"] == Tier.CORE
-    masks = reporter_masks(_ways_of_evidence(evidence, members), ids)
-    vouched = list(_vouched_in_table(decisions))
+    rows = members.filter(pc.is_in(members["cluster_id"], pa.array(list(thin), pa.string())))
+    rows_of = rows_by_cluster(rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id"))
+    ids_of = {cluster: [row["entity_id"] for row in mine] for cluster, mine in rows_of.items()}
+    named = members_named(_ways_of_evidence(evidence, members), ids_of)
+    vouched = sets_by_member(vouched_sets(row for row in decisions if row["in_force"]))
     part_of: dict[str, int] = {}
-    for cluster_id, entity_ids in ids.items():
-        place = {entity_id: member for member, entity_id in enumerate(entity_ids)}
-        sets = ([place[entity_id] for entity_id in each if entity_id in place] for each in vouched)
-        same = [pair for together in sets for pair in pairwise(together)]
+    for cluster_id, ids in ids_of.items():
+        place = {entity_id: member for member, entity_id in enumerate(ids)}
         side = sum(1 << place[entity_id] for entity_id in thin[cluster_id] if entity_id in place)
-        parts = thin_parts(
-            masks[cluster_id], [core[entity_id] for entity_id in entity_ids], same, side
-        )
-        part_of |= dict(zip(entity_ids, parts, strict=True))
+        core = [row["tier"] == Tier.CORE for row in rows_of[cluster_id]]
+        same = pairs_together(vouched, place)
+        parts = thin_parts(reporter_masks(named[cluster_id], {}), core, same, side)
+        part_of |= dict(zip(ids, parts, strict=True))
     return part_of
 
 
 def thin_join(
-    cut: Cut | None, named: Sequence[int], core: Sequence[bool], same: Iterable[tuple[int, int]]
+    cut: Cut | None, named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]]
 ) -> Cut | None:
     """Returns the join of a cluster that is thin and that nobody vouches for, if there is one.
 
@@ -284,56 +300,46 @@ def thin_join(
         core: As of `weakest_cut`.
         same: Pairs of members that an analyst says belong together.
     """
-    pairs = list(same)
-    if cut is not None and any(cut.side >> a & 1 != cut.side >> b & 1 for a, b in pairs):
-        cut = weakest_cut(named, core, pairs)
+    if cut is not None and any(cut.side >> a & 1 != cut.side >> b & 1 for a, b in same):
+        cut = weakest_cut(named, core, same)
     if cut is not None and (cut.thin or not cut.exact):
         return cut if cut.thin else None
-    pair = weakest_cut(named, core, pairs, PAIR_SIDE)
+    pair = weakest_cut(named, core, same, PAIR_SIDE)
     if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS:
         return pair
-    if (
-        not pairs
-        and cut is not None
-        and cut.reporters > _matrix(named, len(core)).sum(axis=0).max()
-    ):
+    if not same and cut is not None and cut.reporters > _matrix(named, len(core)).sum(axis=0).max():
         return None  # All who bear the cut of a member alone name it.
-    return _hinged_join(named, core, pairs)
+    return _hinged_join(named, core, same)
 
 
 def _hinged_join(
-    named: Sequence[int], core: Sequence[bool], same: Iterable[tuple[int, int]]
+    named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]]
 ) -> Cut | None:
     """Finds a join that one member alone makes, such as a mule's account that two rings share.
 
     Without it the cluster falls into sides with `CUT_SIDE` core members each. It is on the side
     with more of them.
     """
+    rows = {*named, *(1 << a | 1 << b for a, b in same)}
     # Members are nodes from 0 on, those who name them, and the pairs, nodes below 0.
     graph: defaultdict[int, list[int]] = defaultdict(list)
-    for row, mask in enumerate({*named, *(1 << a | 1 << b for a, b in same)}):
+    for row, mask in enumerate(rows):
         for member in _bits(mask):
             graph[member].append(-1 - row)
             graph[-1 - row].append(member)
-    weak = find_weak_points(graph, dict(enumerate(map(int, core))))
-    hinges = [
-        node for node, sizes in weak.points.items() if node >= 0 and sorted(sizes)[-2] >= CUT_SIDE
-    ]
+    points, _ = find_weak_points(graph, dict(enumerate(core)))
+    hinges = [node for node, sizes in points.items() if node >= 0 and sorted(sizes)[-2] >= CUT_SIDE]
     if not hinges:
         return None
     hinge = min(hinges)
-    sides = _join(
-        list(range(len(core))),
-        ((a, b) for row in graph if row < 0 for a, b in pairwise(set(graph[row]) - {hinge})),
-    )
-    masks = Counter[int]()
-    for member, side in enumerate(sides):
-        masks[side] += (member != hinge) << member
-    sized = sorted(
-        (sum(core[member] for member in _bits(mask)), [*_bits(mask)], mask)
-        for mask in masks.values()
-    )
-    side = next(mask for size, _, mask in sized if size >= CUT_SIDE)
+    beside = (mask & ~(1 << hinge) for mask in rows)
+    parts = _join(range(len(core)), (pair for mask in beside for pair in pairwise(_bits(mask))))
+    sides = Counter[int]()
+    for member, part in enumerate(parts):
+        sides[part] += 1 << member
+    core_members = _core_mask(core)
+    sized = (((side & core_members).bit_count(), [*_bits(side)], side) for side in sides.values())
+    *_, side = min(sized_side for sized_side in sized if sized_side[0] >= CUT_SIDE)
     bearers = sum(1 for mask in named if mask >> hinge & 1 and mask & side)
     return Cut(bearers, side, sum(1 for mask in named if mask & side), exact=True)
 
@@ -372,32 +378,12 @@ def thin_parts(
 
 
 def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
-    """Converts EVIDENCE_MENTION rows, of whole groups, to WAY rows of MEMBER rows."""
-    known = members["entity_id"].combine_chunks()
-    rows = evidence.filter(
-        pc.and_(are_hard(evidence["role"]), pc.is_in(evidence["entity_id"], known))
-    )
-    sums = [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
-    whole = aggregate(rows, "group_id", sums)
-    whole = whole.filter(pc.less_equal(whole["entity_id"], link_weights.MAX_HARD_ENTITIES))
-    place = pc.index_in(rows["group_id"], whole["group_id"].combine_chunks())
-    rows, place = rows.filter(pc.is_valid(place)), pc.drop_null(place)
-    columns = [
-        members["cluster_id"].take(pc.index_in(rows["entity_id"], known)),
-        hash_text(rows["group_id"]),
-        hash_text(group_reporters(whole).take(place)),
-        hash_text(rows["entity_id"]),
-    ]
-    return pa.table(columns, schema=WAY)
-
-
-def _vouched_in_table(decisions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """Yields `vouched_sets` of the rows of decisions/ of a run."""
-    for row in decisions:
-        if row["in_force"] and row["kind"] == DecisionKind.MUST_LINK:
-            yield row["entity_a"], row["entity_b"]
-        if row["in_force"] and row["kind"] == DecisionKind.CONFIRM and row["run_id"] is not None:
-            yield tuple(row["members"] or ())
+    """Converts EVIDENCE_MENTION rows, of whole groups, to INCIDENCE rows of MEMBER rows."""
+    member = pc.is_in(evidence["entity_id"], members["entity_id"])
+    rows = evidence.filter(pc.and_(are_hard(evidence["role"]), member))
+    smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]
+    shown = aggregate(rows, ["group_id", "entity_id"], smallest)
+    return incidences(shown, link_weights.MAX_HARD_ENTITIES)
 
 
 class _TooManyStepsError(Exception):
@@ -409,6 +395,10 @@ def _bits(mask: int) -> Iterator[int]:
         low = mask & -mask
         yield low.bit_length() - 1
         mask ^= low
+
+
+def _core_mask(core: Sequence[bool]) -> int:
+    return sum(is_core << member for member, is_core in enumerate(core))
 
 
 def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -434,29 +424,12 @@ def _matrix(named: Iterable[int], members: int) -> np.ndarray:
     return np.unpackbits(bits, axis=1, count=members, bitorder="little").astype(float)
 
 
-def _times(named: Iterable[int]) -> dict[tuple[int, ...], int]:
-    """Counts the reporters who name the same members, of those who name several."""
-    several = Counter(mask for mask in named if mask & (mask - 1))
-    return {tuple(_bits(mask)): count for mask, count in several.items()}
+def _parts_of(mask: int, part: Sequence[int]) -> int:
+    """Returns the parts of the members of a mask, as a mask of the members that stand for them."""
+    return sum({1 << part[member] for member in _bits(mask)})
 
 
-def _reporters_by_member(times: Mapping[tuple[int, ...], int]) -> Counter[int]:
-    """Counts the reporters of each member."""
-    degree: Counter[int] = Counter()
-    for members, count in times.items():
-        for member in members:
-            degree[member] += count
-    return degree
-
-
-def _levels(level: int, most: int) -> Iterator[int]:
-    """Yields the counts of reporters by which parts are merged before a cut of fewer is sought."""
-    while level < most:
-        level = min(level + 1 + level // 8, most)
-        yield level
-
-
-def _ties(times: Mapping[tuple[int, ...], int], part: Sequence[int]) -> list[tuple[int, int, int]]:
+def _ties(times: Mapping[int, int], part: Sequence[int]) -> list[tuple[int, int, int]]:
     """Returns pairs of parts, each with a lower bound of the reporters of a cut between the two.
 
     Parts are taken one by one, always the one that most reporters name beside those taken. No cut
@@ -464,23 +437,22 @@ def _ties(times: Mapping[tuple[int, ...], int], part: Sequence[int]) -> list[tup
     Nagamochi and Ibaraki 1992; where reporters name more than two, Klimmek and Wagner 1996).
 
     Args:
-        times: How many reporters name the same members, by these.
+        times: How many reporters name the same members, by the mask of these.
         part: The part of each member, as a member of it.
     """
-    beside: Counter[frozenset[int]] = Counter()
-    for members, count in times.items():
-        beside[frozenset([part[member] for member in members])] += count
-    beside_of: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
+    beside = Counter[int]()
+    for mask, count in times.items():
+        beside[_parts_of(mask, part)] += count
+    beside_of: defaultdict[int, list[int]] = defaultdict(list)
     for parts in beside:
-        if len(parts) > 1:
-            for place in parts:
-                beside_of[place].append(parts)
+        for place in _bits(parts):
+            beside_of[place].append(parts)
     by = dict.fromkeys(sorted(set(part)), 0)
     queue = [(0, place) for place in by]
     ties, before = [], -1
     while queue:
         count, place = heappop(queue)
-        if place not in by or -count != by[place]:
+        if -count != by.get(place):
             continue
         del by[place]
         if count:
@@ -488,21 +460,20 @@ def _ties(times: Mapping[tuple[int, ...], int], part: Sequence[int]) -> list[tup
         before = place
         for parts in beside_of[place]:
             reporters = beside.pop(parts, 0)
-            for near in parts & by.keys() if reporters else ():
-                by[near] += reporters
-                heappush(queue, (-by[near], near))
+            for near in _bits(parts) if reporters else ():
+                if near in by:
+                    by[near] += reporters
+                    heappush(queue, (-by[near], near))
     return ties
 
 
-def _tied(ties: Iterable[tuple[int, int, int]], least: int) -> list[tuple[int, int]]:
-    """Returns the pairs that at least so many reporters tie."""
-    return [(a, b) for a, b, reporters in ties if reporters >= least]
-
-
-def _merge_tied(times: Mapping[tuple[int, ...], int], part: list[int], least: int) -> list[int]:
+def _merge_tied(
+    times: Mapping[int, int], part: list[int], ties: Iterable[tuple[int, int, int]], least: int
+) -> list[int]:
     """Merges parts that no cut of fewer than `least` reporters parts, as far as `_ties` finds."""
-    while tied := _tied(_ties(times, part), least):
+    while tied := [(a, b) for a, b, reporters in ties if reporters >= least]:
         part = _join(part, tied)
+        ties = _ties(times, part)
     return part
 
 
@@ -548,15 +519,9 @@ def _weakest_small_side(
 
     # A bound for each side, from pairs alone: few sides must be counted.
     overlap = beside + pairs
-    sides = np.array(core)[:, None]
-    last, fewest = np.arange(len(core)), degree[core]
-    for _ in range(size - 1):
-        more = len(core) - 1 - last
-        last = concat_ranges(last + 1, more)
-        new = np.array(core)[last]
-        sides, fewest = np.repeat(sides, more, axis=0), np.repeat(fewest, more)
-        fewest += degree[new] - overlap[sides, new[:, None]].sum(axis=1)
-        sides = np.column_stack([sides, new])
+    sides = np.array([*combinations(core, size)])
+    near, far = np.triu_indices(size, 1)
+    fewest = degree[sides].sum(axis=1) - overlap[sides[:, near], sides[:, far]].sum(axis=1)
     weakest, side = bound - 1e-6 * bound, None
     while fewest[row := int(fewest.argmin())] < weakest:
         inside = matrix[:, sides[row]].sum(axis=1)
@@ -567,7 +532,7 @@ def _weakest_small_side(
 
 
 def _weakest_of_all(
-    times: Mapping[tuple[int, ...], int], core: Sequence[bool], part: Sequence[int], size: int
+    times: Mapping[int, int], core: Sequence[bool], part: Sequence[int], size: int
 ) -> tuple[int, int] | None:
     """Compares all cuts between parts; returns the reporters of the weakest and a side, if any."""
     sides = np.arange(1 << len(core) - 1)
@@ -580,20 +545,21 @@ def _weakest_of_all(
         return None
     sides, on_side = sides[kept], on_side[kept]
     reporters = np.zeros(len(sides), np.int64)
-    for members, count in times.items():
-        named = on_side[:, members].sum(axis=1)
-        reporters += count * ((named > 0) & (named < len(members)))
+    for mask, count in times.items():
+        named = sides & mask
+        reporters += count * ((named > 0) & (named < mask))
     best = int(reporters.argmin())
     return int(reporters[best]), int(sides[best])
 
 
 def _measured_cut(
-    named: Sequence[int], core: Sequence[bool], reporters: int, side: int, *, exact: bool
+    named: Sequence[int], core: Sequence[bool], reporters: int, side: int, exact: bool
 ) -> Cut:
     """Returns a cut, by the side with fewer core members."""
-    away = (1 << len(core)) - 1 & ~side
-    fewer = min(side, away, key=lambda mask: (sum(core[member] for member in _bits(mask)), mask))
-    of_side = min(sum(1 for mask in named if mask & half) for half in (side, away))
+    halves = side, (1 << len(core)) - 1 & ~side
+    core_members = _core_mask(core)
+    fewer = min(halves, key=lambda half: ((half & core_members).bit_count(), half))
+    of_side = min(sum(1 for mask in named if mask & half) for half in halves)
     return Cut(reporters, fewer, of_side, exact)
 
 
@@ -612,42 +578,35 @@ class _Flow:
 class _CutSearch:
     """The search for a cut between parts of one cluster.
 
-    Parts are numbered from 0, masks are over them; `whole` has the mask of the members of each.
-    The best attested part, `root`, is never on the side that is sought.
+    A member stands for its part: masks are over these, and `whole` has the mask of all members of
+    each part. The best attested part, `root`, is never on the side that is sought.
     """
 
     def __init__(
         self,
-        times: Mapping[tuple[int, ...], int],
+        times: Mapping[int, int],
         core: Sequence[bool],
         part: Sequence[int],
         core_a_side: int,
         steps: int,
     ) -> None:
-        self.least = core_a_side
-        number = {first: place for place, first in enumerate(sorted(set(part)))}
-        of_member = [number[first] for first in part]
-        self.weight, self.whole = [0] * len(number), [0] * len(number)
-        for member, place in enumerate(of_member):
-            self.weight[place] += core[member]
-            self.whole[place] |= 1 << member
-        masks = [
-            mask
-            for members, count in times.items()
-            for mask in [sum({1 << of_member[member] for member in members})] * count
-        ]
-        self.named = [mask for mask in masks if mask & (mask - 1)]
-        self.reporters_of: list[list[int]] = [[] for _ in number]
+        self.least, self.level, self.steps = core_a_side, 0, steps
+        self.core, self.whole = _core_mask(core), Counter[int]()
+        for member, place in enumerate(part):
+            self.whole[place] += 1 << member
+        masks = ([_parts_of(mask, part)] * count for mask, count in times.items())
+        self.named = [mask for same in masks for mask in same if mask & (mask - 1)]
+        self.reporters_of: defaultdict[int, list[int]] = defaultdict(list)
         for reporter, mask in enumerate(self.named):
             for place in _bits(mask):
                 self.reporters_of[place].append(reporter)
-        self.all, self.total = (1 << len(number)) - 1, sum(core)
-        self.cores = [place for place, weight in enumerate(self.weight) if weight]
+        self.all, self.total = sum(1 << place for place in self.whole), sum(core)
+        self.cores = [place for place, whole in sorted(self.whole.items()) if whole & self.core]
         best = max(
             self.cores,
-            key=lambda place: (self.weight[place], len(self.reporters_of[place]), -place),
+            key=lambda place: (self._core(1 << place), len(self.reporters_of[place]), -place),
         )
-        self.root, self.level, self.steps = 1 << best, 0, steps
+        self.root = 1 << best
         self.flows = {place: _Flow() for place in self.cores if place != best}
         self.tried: set[tuple[int, int]] = set()
 
@@ -661,20 +620,21 @@ class _CutSearch:
             self.level = level
             self._spend(0)
             self.tried.clear()
-            near = {}
-            sides = []
+            near: dict[int, _Flow] = {}
+            sides: list[int] = []
             for place, flow in self.flows.items():
                 reached = self._raise(flow, 1 << place, self.root)
                 if flow.count <= level:
                     near[place] = flow
-                    sides.append(self._side(flow, self.root, reached))
-            whole = [side for side in sides if side is not None]
-            if whole:
+                    side = self._side(flow, self.root, reached)
+                    if side is not None:
+                        sides.append(side)
+            if sides:
                 return max(
-                    whole, key=lambda side: min(self._core(side), self._core(~side & self.all))
+                    sides, key=lambda side: min(self._core(side), self._core(~side & self.all))
                 )
             for place, flow in near.items():
-                side = self._with_more_sources(1 << place, flow, near)
+                side = self._with_more(1 << place, self.root, flow, near)
                 if side is not None:
                     return side
         return None
@@ -685,7 +645,7 @@ class _CutSearch:
             raise _TooManyStepsError
 
     def _core(self, side: int) -> int:
-        return sum(self.weight[place] for place in _bits(side))
+        return (self.members(side) & self.core).bit_count()
 
     def _side(self, flow: _Flow, sinks: int, reached: int) -> int | None:
         """Returns the larger side of the sources that a flow leaves, else the smaller, if one does.
@@ -697,47 +657,30 @@ class _CutSearch:
                 return side
         return None
 
-    def _with_more_sources(
-        self, sources: int, flow: _Flow, near: Mapping[int, _Flow]
+    def _with_more(
+        self, sources: int, sinks: int, flow: _Flow, near: Mapping[int, _Flow]
     ) -> int | None:
-        """Adds parts in `near` to sources of too few core members."""
-        if self._core(sources) >= self.least:
-            return self._with_more_sinks(sources, self.root, flow)
-        smallest = min(its_flow.count for its_flow in near.values())
-        for place, its_flow in near.items():
-            more = sources | 1 << place
-            self._spend(1)
-            if more == sources or (more, self.root) in self.tried:
-                continue
-            if flow.enters.keys().isdisjoint(its_flow.enters):
-                # Their flow is the sum. So is that of a third one, or it shares with one of them.
-                third = smallest if self._core(more) < self.least else 0
-                if flow.count + its_flow.count + third > self.level:
-                    continue
-            self.tried.add((more, self.root))
-            both = flow.copy()
-            reached = self._raise(both, more, self.root)
-            if both.count <= self.level:
-                side = self._side(both, self.root, reached)
-                side = self._with_more_sources(more, both, near) if side is None else side
-                if side is not None:
-                    return side
-        return None
-
-    def _with_more_sinks(self, sources: int, sinks: int, flow: _Flow) -> int | None:
-        """Adds parts to sinks of too few core members."""
-        if self._core(sinks) >= self.least:
+        """Adds parts in `near` to sources of too few core members, then any to such sinks."""
+        few = self._core(sources) < self.least
+        if not few and self._core(sinks) >= self.least:
             return None
-        for place in self.cores:
-            more = sinks | 1 << place
-            if more == sinks or 1 << place & sources or (sources, more) in self.tried:
+        smallest = min(its_flow.count for its_flow in near.values())
+        for place in near if few else self.cores:
+            self._spend(1)
+            more = (sources | 1 << place, sinks) if few else (sources, sinks | 1 << place)
+            if (sources | sinks) >> place & 1 or more in self.tried:
                 continue
-            self.tried.add((sources, more))
+            if few and flow.enters.keys().isdisjoint(near[place].enters):
+                # Their flow is the sum. So is that of a third one, or it shares with one of them.
+                third = smallest if self._core(more[0]) < self.least else 0
+                if flow.count + near[place].count + third > self.level:
+                    continue
+            self.tried.add(more)
             both = flow.copy()
-            reached = self._raise(both, sources, more)
+            reached = self._raise(both, *more)
             if both.count <= self.level:
-                side = self._side(both, more, reached)
-                side = self._with_more_sinks(sources, more, both) if side is None else side
+                side = self._side(both, more[1], reached)
+                side = self._with_more(*more, both, near) if side is None else side
                 if side is not None:
                     return side
         return None
@@ -749,23 +692,18 @@ class _CutSearch:
         reporter by any part that is named and out by any other, back where the flow came in, or
         on from where it went out.
         """
-        named, reporters_of, enters, leaves = (
-            self.named,
-            self.reporters_of,
-            flow.enters,
-            flow.leaves,
-        )
+        named, enters = self.named, flow.enters
         while flow.count <= self.level:
             reached, queue = sources, list(_bits(sources))
             came: dict[int, tuple[int, int]] = {}
             done: set[int] = set()
             goal = -1
             for place in queue:
-                for reporter in reporters_of[place]:
+                for reporter in self.reporters_of[place]:
                     if reporter in done:
                         continue
                     entry = enters.get(reporter, -1)
-                    if entry < 0 or leaves[reporter] == place:
+                    if entry < 0 or flow.leaves[reporter] == place:
                         new = named[reporter] & ~reached
                         done.add(reporter)
                     else:

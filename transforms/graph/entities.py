@@ -27,6 +27,7 @@ from schemas.entity import (
     id_epochs,
     with_epochs,
     withheld_ids,
+    without_epoch,
     without_epochs,
 )
 from schemas.enums import Role, Status
@@ -35,6 +36,7 @@ from schemas.field import INTEGER, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
     aggregate,
+    column_of_keys,
     each_once,
     explode,
     implode,
@@ -52,15 +54,14 @@ from transforms.graph.activity import (
     ACTIVITY,
     RECORD_COUNTS,
     ROLE_COUNTS,
-    add_people,
+    count_people,
     main_roles,
-    roles_by_reporter,
     settle_carried,
     sum_activity,
     two_of_each_crowd,
     with_people,
 )
-from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
+from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.manifest import CONTESTED_IDENTIFIERS
 from transforms.reporters import NO_CROWDS, Crowds, with_reporters_of_complaints
@@ -133,8 +134,8 @@ spelled out or obfuscated there is recognized by its place alone.
 NO_LIFETIMES: epochs.Lifetimes = {}
 """Lifetimes for which no identifier ever lapses."""
 
-REPORTER_COUNTS = {"reporters": "held", "reported_by": "reported"}
-"""Counts of reporters, and the column of ACTIVITY whose records each is about."""
+REPORTER_COUNTS = {"held": "reporters", "reported": "reported_by"}
+"""Columns of ACTIVITY that count records, and the counts of reporters of these."""
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
@@ -145,6 +146,9 @@ _COUNTED = (*_PLACED, "group_id", "victim_key", "reporter_key")
 """Columns of a record by which its mentions are added up."""
 
 REGISTER_ROWS, CONTESTED_ROWS, COUNTERS = "register", "contested_ids", "counters"
+
+_OF_IDENTIFIERS = (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
+"""Outputs beside statuses of what determines these."""
 
 GROUP_KEY = ("group_id",)
 
@@ -161,33 +165,22 @@ class RegisterUse:
 
 
 class Statuses(NamedTuple):
-    """Rows of CLASSIFIED_ENTITY, ENTITY_STATUS and CONTESTED."""
+    """Rows of CLASSIFIED_ENTITY, ENTITY_STATUS and CONTESTED, and the owners of `take_sides`."""
 
     entities: pa.Table
     statuses: pa.Table
     contested: pa.Table
-
-
-class Earlier(NamedTuple):
-    """Findings of earlier runs on some identifiers."""
-
-    registered: pa.Table = NOT_REGISTERED
-    """REGISTERED: who called them a victim's."""
-    before: pa.Table = ownership.NOT_CONTESTED
-    """CONTESTED_BEFORE."""
-    previous: pa.Table | None = None
-    """PREVIOUS, whose epochs keep their numbers."""
-
-
-NO_EARLIER_RUNS = Earlier()
+    owners: pa.Table
 
 
 def determine_status(
     activity: pa.Table,
     known: KnownLegitimate,
     lives: epochs.Lifetimes = NO_LIFETIMES,
-    earlier: Earlier = NO_EARLIER_RUNS,
     *,
+    registered: pa.Table = NOT_REGISTERED,
+    before: pa.Table = ownership.NOT_CONTESTED,
+    previous: pa.Table = epochs.NOTHING_BEFORE,
     claims: pa.Table = ownership.NO_CLAIMS,
     decided: DecisionsInForce = NO_DECISIONS,
     crowds: Crowds = NO_CROWDS,
@@ -196,63 +189,74 @@ def determine_status(
 
     See `transforms.graph.ownership` for who comes first. A status that is the victim's or contested
     holds for all epochs of an identifier, unless analysts decided on one of them; the epochs of the
-    rest are separated by `lives`. What is registered of `earlier` runs counts as said today, by as
-    many.
+    rest are separated by `lives`. What is registered counts as said today, by as many.
 
     Args:
         activity: ACTIVITY rows.
         known: The known-legitimate list.
         lives: From which gaps on an identifier may have another holder.
-        earlier: What earlier runs found.
+        registered: REGISTERED rows of these identifiers.
+        before: CONTESTED_BEFORE rows of these.
+        previous: PREVIOUS rows, whose epochs keep their numbers.
         claims: CLAIM rows of these identifiers.
         decided: The decisions; their bound members were shown in earlier runs.
         crowds: The reporters that stand for several people.
     """
-    if activity.num_rows == 0:
-        nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
-        return Statuses(*(schema.empty_table() for schema in nothing))
-    registered, before, previous = earlier
-    settled = ownership.Settled.by(decided)
     activity, owners = ownership.take_sides(with_people(activity, crowds), claims)
+    if activity.num_rows == 0:
+        nothing = CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
+        return Statuses(*nothing, CONTESTED.empty_table(), owners)
+    settled = ownership.Settled.by(decided)
     claimed = (owners["entity_id"], registered["entity_id"], before["known_as"])
     activity, called = ownership.call_carried(activity, pa.concat_arrays(map(pc.unique, claimed)))
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
-    place = pc.index_in(bare, owners["entity_id"].combine_chunks())
     for name in ownership.OWNERS:
-        counted = counted.append_column(name, pc.fill_null(owners[name].take(place), 0))
+        said_by = column_of_keys(bare, owners, "entity_id", name)
+        counted = counted.append_column(name, pc.fill_null(said_by, 0))
     said = ownership.claimed_by(bare, registered, before)
     shown = ownership.shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(shown))
-    verdicts = ownership.judge(counted, known, settled, said)
-    status = pa.array([status for status, _ in verdicts], pa.string())
+    rows = counted.select(ownership.JUDGED).to_pylist()
+    columns = rows, known.reasons(bare).to_pylist(), said.tolist()
+    verdicts = [
+        ownership.judge(row, reason, claims_before, known, settled)
+        for row, reason, claims_before in zip(*columns, strict=True)
+    ]
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
-    epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
-    named = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
-    used = bare.filter(pa.array(epochal | (named & ~settled.names_victim(bare))))
+    held = settled.held.difference(settled.victims)
+    used = [
+        row["entity_id"]
+        for row, (status, _) in zip(rows, verdicts, strict=True)
+        if status in IN_GRAPH or (status == Status.VICTIM_SIDE and row["entity_id"] in held)
+    ]
+    used = pa.array(used, pa.string())
     starts = epochs.find_epoch_starts(two_of_each_crowd(activity), used, lives, previous)
     if len(starts.ids):
         counted, verdicts = _split_by_epoch(activity, counted, verdicts, starts)
-    verdicts = ownership.settle_suspects(counted, verdicts, settled)
+    rows = counted.select(ownership.JUDGED).to_pylist()
+    marks, facts = [], []
+    for place, row in enumerate(rows):
+        status, why = verdicts[place] = ownership.settle_suspect(row, verdicts[place], settled)
+        unclaimed = ownership.is_unclaimed(row, status)
+        alone = ownership.is_named_by_one(row, status, settled)
+        marks.append((unclaimed, alone, ownership.is_open(row, status, settled)))
+        more = (fact("named_by_one"),) if alone else ()
+        facts.append((fact("only_mentioned"),) if unclaimed else why + more)
+    unclaimed, alone, open_ = np.array(marks, bool).T
     status = pa.array([status for status, _ in verdicts], pa.string())
-    facts = [facts for _, facts in verdicts]
     contested = pc.equal(status, Status.CONTESTED)
-    unclaimed = pa.array(ownership.are_unclaimed(counted, status))
-    for row in np.flatnonzero(unclaimed).tolist():
-        facts[row] = (fact("only_mentioned"),)
-    alone = pa.array(ownership.are_named_by_one(counted, status, settled))
-    for row in np.flatnonzero(alone).tolist():
-        facts[row] += (fact("named_by_one"),)
     shown_else = pc.or_(unclaimed, alone)
     hidden = pc.or_(pc.is_in(status, pa.array(ownership.HIDDEN)), shown_else)
     entities = _entities(counted, status, facts, main_roles(counted), hidden)
-    still = pc.or_(contested, pa.array(ownership.are_open(counted, status, settled)))
+    still = pc.or_(contested, open_)
     in_tables = pc.or_(contested, shown_else)
     shown_as = pc.if_else(in_tables, entities["entity_id"], pa.scalar(None, pa.string()))
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
     columns["called"] = pc.is_in(without_epochs(counted["entity_id"]), called).combine_chunks()
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
-    return Statuses(entities, statuses, _contested(entities, counted, pc.or_(still, alone)))
+    contested = _contested(entities, counted, pc.or_(still, alone))
+    return Statuses(entities, statuses, contested, owners)
 
 
 def _split_by_epoch(
@@ -265,16 +269,23 @@ def _split_by_epoch(
 
     Who names an identifier, calls it a victim's or showed it before counts for each epoch of it.
     """
-    bare = counted["entity_id"].combine_chunks()
+    bare = counted["entity_id"]
+    whole = dict(zip(bare.to_pylist(), verdicts, strict=True))
     lasts = pc.invert(pc.is_in(bare, starts.ids))
-    by_epoch = _sum_by_entity(_by_epoch(activity, starts))
-    whole_row = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
-    by_epoch = by_epoch.drop_columns(["place", "named_by"])
+    verdicts = [whole[entity_id] for entity_id in bare.filter(lasts).to_pylist()]
+    several = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
+    ids = several["entity_id"].combine_chunks()
+    number = starts.epoch_numbers(ids, several["day"].to_numpy())
+    several = with_column(several, "entity_id", with_epochs(ids, pa.array(number)))
+    by_epoch = _sum_by_entity(several).drop_columns(["place", "named_by"])
+    ids = without_epochs(by_epoch["entity_id"])
     for name in ("place", "named_by", "shown_before", *ownership.OWNERS):
-        by_epoch = by_epoch.append_column(name, counted[name].take(whole_row))
-    wholes = [verdicts[row] for row in whole_row.to_pylist()]
-    verdicts = [verdicts[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
-    verdicts += ownership.judge_epochs(by_epoch, wholes, starts.reasons)
+        column = column_of_keys(ids, counted, "entity_id", name)
+        by_epoch = by_epoch.append_column(name, column)
+    for row in by_epoch.select(ownership.JUDGED).to_pylist():
+        apart = starts.reasons.get(row["entity_id"])
+        verdict = whole[without_epoch(row["entity_id"])]
+        verdicts.append(ownership.judge_epoch(row, verdict, apart))
     counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
     return counted.combine_chunks(), verdicts
 
@@ -289,32 +300,25 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
         ValueError: if an identifier has no status.
     """
     since = pc.fill_null(statuses["begins"], BEFORE_ANY_DAY)
-    keys = statuses.select(["entity_id"]).append_column("since", since)
     order = [("entity_id", "ascending"), ("since", "ascending")]
-    statuses = statuses.take(pc.sort_indices(keys, sort_keys=order))
-    ids, begins = statuses["entity_id"].combine_chunks(), statuses["begins"].combine_chunks()
-    named = evidence["entity_id"].combine_chunks()
-    first_row = pc.index_in(named, ids)  # the first row of each
-    if first_row.null_count:
+    statuses = statuses.append_column("since", since).sort_by(order).combine_chunks()
+    ids, named = statuses["entity_id"], evidence["entity_id"].combine_chunks()
+    entity = pc.index_in(named, ids)  # the first row of each
+    if entity.null_count:
         raise ValueError("evidence of an identifier that has no status")
-    row = first_row.to_numpy().astype(np.int64)
-    later = np.flatnonzero(true_mask(pc.is_valid(begins)))
-    if len(later):
-        first_of_later = pc.index_in(ids.take(pa.array(later)), ids).to_numpy()
-        day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
-        row = row + intervals_passed(
-            row, day, first_of_later, begins.take(pa.array(later)).to_numpy()
-        )
-    number = statuses["epoch"].combine_chunks().to_numpy()[row]
+    starting, begins = pc.index_in(ids, ids).to_numpy(), statuses["since"].to_numpy()
+    day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
+    row = epochs.last_starts(starting, begins, entity.to_numpy(), day)
+    statuses = statuses.take(row).combine_chunks()
+    number = statuses["epoch"].to_numpy()
     if (number > 1).any():
         evidence = with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
     carried = pc.is_valid(evidence["carried"])
     if pc.any(carried).as_py():
-        called = pc.and_(carried, statuses["called"].combine_chunks().take(pa.array(row)))
+        called = pc.and_(carried, statuses["called"])
         role = pc.if_else(called, Role.CALLBACK.value, evidence["role"])
         evidence = with_column(evidence, "role", role)
-    status = statuses["status"].combine_chunks().take(pa.array(row))
-    shown_as = statuses["shown_as"].combine_chunks().take(pa.array(row))
+    status, shown_as = statuses["status"], statuses["shown_as"].combine_chunks()
     theirs = pc.equal(status, Status.VICTIM_SIDE)
     hidden = evidence.filter(pc.or_(theirs, pc.is_valid(shown_as)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
@@ -354,19 +358,16 @@ class ClassifyEvidence(beam.PTransform):
             (ACTIVITIES,),
             partitions=partitions,
         )
-        by_entity = {
-            "added": added[ACTIVITIES],
-            "claims": inputs["claims"],
-            "before": inputs["before"],
-            "previous": inputs["previous"],
+        keyed = {
+            "added": KeyedInput(ACTIVITY, ("entity_id",)),
+            "claims": KeyedInput(CLAIM, ("entity_id",)),
+            "before": KeyedInput(ownership.CONTESTED_BEFORE, ("known_as",)),
+            "previous": KeyedInput(PREVIOUS, ("entity_id",)),
         }
+        parts = {**inputs, "added": added[ACTIVITIES]}
+        by_entity = {name: parts[name] for name in keyed}
         statuses = by_entity | "Status" >> PerPartition(
-            {
-                "added": KeyedInput(ACTIVITY, ("entity_id",)),
-                "claims": KeyedInput(CLAIM, ("entity_id",)),
-                "before": KeyedInput(ownership.CONTESTED_BEFORE, ("known_as",)),
-                "previous": KeyedInput(PREVIOUS, ("entity_id",)),
-            },
+            keyed,
             partial(
                 _determine_status,
                 known=self.known,
@@ -374,7 +375,7 @@ class ClassifyEvidence(beam.PTransform):
                 key=self.register.key if self.register else None,
                 crowds=self.crowds,
             ),
-            (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS),
+            _OF_IDENTIFIERS,
             (self.decided, self.register.known) if self.register else self.decided,
         )
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
@@ -389,8 +390,7 @@ class ClassifyEvidence(beam.PTransform):
             (WITHHELD_ROWS,),
             partitions=partitions,
         )
-        beside = (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
-        classified = {name: statuses[name] for name in beside}
+        classified = {name: statuses[name] for name in _OF_IDENTIFIERS}
         return classified | {MAIN: annotated[MAIN], WITHHELD_ROWS: annotated[WITHHELD_ROWS]}
 
 
@@ -427,7 +427,9 @@ def _determine_status(
         added,
         decided.add_to(known),
         lives,
-        Earlier(registered, before, epochs.with_decided_epochs(previous, decided.days_of_use())),
+        registered=registered,
+        before=before,
+        previous=epochs.with_decided_epochs(previous, decided.days_of_use()),
         claims=claims,
         decided=decided,
         crowds=crowds,
@@ -437,7 +439,7 @@ def _determine_status(
     )
     carried = ownership.still_contested(before, statuses.statuses, own, settled)
     if key is not None:
-        owners, leaving = victims_and_others(added, claims, statuses, registered, decided)
+        owners, leaving = victims_and_others(statuses, registered, decided)
         yield from tagged_batches(REGISTER_ROWS, register_changes(added, owners, leaving, key))
     yield from batches_of(statuses.statuses)
     contested = pa.concat_tables([statuses.contested, carried])
@@ -449,11 +451,7 @@ def _determine_status(
 
 
 def victims_and_others(
-    activity: pa.Table,
-    claims: pa.Table,
-    statuses: Statuses,
-    registered: pa.Table,
-    decided: DecisionsInForce = NO_DECISIONS,
+    statuses: Statuses, registered: pa.Table, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.Table, list[str]]:
     """Tells what the register keeps and what leaves it, by the status of whole entities.
 
@@ -461,8 +459,6 @@ def victims_and_others(
     does, the entry stays, or the next run without these records would name a victim.
 
     Args:
-        activity: ACTIVITY rows.
-        claims: CLAIM rows of these entities.
         statuses: What was found of them.
         registered: REGISTERED rows: those that are in the register of earlier runs.
         decided: The decisions.
@@ -478,14 +474,11 @@ def victims_and_others(
     )
     contested = pc.unique(ownership.contested_ids(statuses.contested))
     victims = victims.filter(pc.invert(pc.is_in(victims, contested)))
-    hidden = pa.concat_arrays([victims, contested])
-    _, owners = ownership.take_sides(
-        activity.filter(pc.is_in(activity["entity_id"], hidden)), claims
-    )
+    owners = statuses.owners
     named = owners["entity_id"].combine_chunks()
-    by_decision = ownership.Settled.by(decided).names_victim(victims)
-    kept = victims.filter(pa.array(by_decision | true_mask(pc.is_in(victims, named))))
-    own_by = owners["own_by"].take(pc.index_in(kept, named))
+    decided_on = pa.array([*ownership.Settled.by(decided).victims], pa.string())
+    kept = victims.filter(pc.or_(pc.is_in(victims, decided_on), pc.is_in(victims, named)))
+    own_by = column_of_keys(kept, owners, "entity_id", "own_by")
     shown = pa.concat_arrays(used)
     leaving = [
         *contested.filter(pc.is_in(contested, named)).to_pylist(),
@@ -520,7 +513,7 @@ def with_decided_number(ids: pa.Array, settled: ownership.Settled, but: pa.Table
     numbers = hash_dial_formats(pa.record_batch({"entity_id": decided}))
     contains = contain_victims_number(ids, numbers)
     known = pa.chunked_array([decided, *but["entity_id"].chunks], pa.string())
-    named = ids.filter(pa.array(contains & ~true_mask(pc.is_in(ids, known))))
+    named = ids.filter(contains & ~true_mask(pc.is_in(ids, known)))
     return pa.table([named, pa.array([1] * len(named), pa.int64())], schema=REGISTERED)
 
 
@@ -542,33 +535,29 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     reporters who give it: no number of records of one of them decides.
     """
     smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
-    nobody = pa.scalar(None, activity["reporter"].type)
     of_others = pc.invert(activity["of_owner"])
-    activity = activity.append_column("named_by", activity["reporter"])
-    for name, count in REPORTER_COUNTS.items():
-        shows = pc.and_(of_others, pc.greater(activity[count], 0))
-        activity = activity.append_column(name, pc.if_else(shows, activity["reporter"], nobody))
-    shown = pc.if_else(of_others, activity["held"], pa.scalar(0, pa.int32()))
-    activity = activity.append_column("shown", shown)
-    people = ("victim", "named_by", *REPORTER_COUNTS)
+    for name in ("held", "reported"):
+        shows = pc.if_else(of_others, activity[name], pa.scalar(0, pa.int32()))
+        activity = activity.append_column(REPORTER_COUNTS[name], shows)
+    for name, who in (("named_by", "reporter"), ("victims", "victim")):
+        activity = activity.append_column(name, pc.is_valid(activity[who]).cast(pa.int32()))
     sums = [(name, "min") for name in smallest]
     sums += [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
-    sums += [(name, "count_distinct") for name in people]
-    sums += [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
-    added = add_people(aggregate(activity, "entity_id", sums), activity, people)
-    roles = roles_by_reporter(activity)
-    place = pc.index_in(added["entity_id"], roles["entity_id"].combine_chunks()).combine_chunks()
-    for name in ROLE_COUNTS:
-        added = added.append_column(name, roles[name].combine_chunks().take(place))
+    added = aggregate(
+        activity.append_column("shown", activity["reporters"]),
+        "entity_id",
+        [*sums, *((name, "sum") for name in (*RECORD_COUNTS, "shown"))],
+    )
+    named = activity.filter(pc.is_valid(activity["reporter"]))
+    for counts in (
+        count_people(activity, "reporter", ROLE_COUNTS),
+        count_people(activity, "victim", ("victims",)),
+        count_people(named, "reporter", ("named_by", *REPORTER_COUNTS.values())),
+    ):
+        for name in counts.column_names[1:]:
+            people = column_of_keys(added["entity_id"], counts, "entity_id", name)
+            added = added.append_column(name, pc.fill_null(people, 0))
     return added
-
-
-def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
-    """Selects the activity of identifiers that have several epochs, under the ids of these."""
-    rows = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
-    ids = rows["entity_id"].combine_chunks()
-    number = starts.epoch_numbers(ids, rows["day"].to_numpy())
-    return with_column(rows, "entity_id", with_epochs(ids, pa.array(number)))
 
 
 def _status_by_share(
@@ -582,27 +571,20 @@ def _status_by_share(
     `columns` are `status`, `shown_as` and `called` of the entities.
     """
     wanted = aggregate(activity, ["entity_id", "share"])
-    ids = entity_ids.combine_chunks()
-    several = pc.is_in(wanted["entity_id"], starts.ids)
-    # Nearly all have one epoch, and are looked up without a join.
-    once = wanted.filter(pc.invert(several))
-    positions = pc.index_in(once["entity_id"], ids).combine_chunks()
-    never = pa.nulls(once.num_rows, pa.int32())
-    first = pa.repeat(pa.scalar(1, pa.int64()), once.num_rows)
-    status_columns = [once["entity_id"], once["share"], never, first]
-    status_columns += [column.take(positions) for column in columns.values()]
-    rows = pa.table(status_columns, schema=ENTITY_STATUS)
-    if not len(starts.ids):
-        return rows
-    bare = starts.ids.take(pa.array(starts.entity))
-    place = pc.index_in(with_epochs(bare, pa.array(starts.number)), ids)
-    begins = pa.array(starts.day, mask=starts.day == BEFORE_ANY_DAY)
-    intervals = {"entity_id": bare, "begins": begins, "epoch": pa.array(starts.number)}
-    intervals |= {name: column.take(place) for name, column in columns.items()}
-    joined = wanted.filter(several).join(
-        pa.table(intervals), "entity_id", join_type="inner", use_threads=False
-    )
-    return pa.concat_tables([rows, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
+    every = pc.unique(wanted["entity_id"])
+    once = every.filter(pc.invert(pc.is_in(every, starts.ids)))
+    bare = pa.concat_arrays([once, starts.ids.take(starts.entity)])
+    begins = np.append(np.full(len(once), BEFORE_ANY_DAY), starts.day)
+    number = pa.array(np.append(np.ones(len(once), np.int64), starts.number))
+    place = pc.index_in(with_epochs(bare, number), entity_ids.combine_chunks())
+    rows = {
+        "entity_id": bare,
+        "begins": pa.array(begins, mask=begins == BEFORE_ANY_DAY),
+        "epoch": number,
+        **{name: column.take(place) for name, column in columns.items()},
+    }
+    joined = wanted.join(pa.table(rows), "entity_id", join_type="inner", use_threads=False)
+    return joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)
 
 
 def _entities(
@@ -621,18 +603,14 @@ def _entities(
     values = pc.replace_substring_regex(without_epochs(ids), r"^[^:]*:", "")
     nothing = pa.scalar(None, pa.string())
     reason, facts_column = reasons_and_facts(facts)
-    columns = {
+    copied = (
+        "first_seen last_seen complaints calls victims region line_type reporters reported_by"
+    ).split()
+    columns = {name: counted[name] for name in copied} | {
         "entity_id": pc.replace_with_mask(ids, hidden, withheld),
         "kind": kinds,
-        "value": pc.if_else(hidden, nothing, values),
-        "first_seen": counted["first_seen"],
-        "last_seen": counted["last_seen"],
-        "complaints": counted["complaints"],
-        "calls": counted["calls"],
-        "victims": counted["victim"],
+        "value": values,
         "orgs": pa.array(map(sorted, counted["source_org"].to_pylist())),
-        "region": pc.if_else(hidden, nothing, counted["region"].combine_chunks()),
-        "line_type": pc.if_else(hidden, nothing, counted["line_type"].combine_chunks()),
         "status": status,
         "reason": reason,
         "facts": facts_column,
@@ -641,11 +619,11 @@ def _entities(
         "last_used": counted["last_held"],
         "hosted_by": platforms_of(kinds, pc.if_else(hidden, nothing, values)),
         "role": pc.if_else(said, str(Role.MENTIONED), roles),
-        "reporters": counted["reporters"],
-        "reported_by": counted["reported_by"],
         "known_as": ids,
         "line": counted["line_type"],
     }
+    for name in ("value", "region", "line_type"):
+        columns[name] = pc.if_else(hidden, nothing, columns[name])
     return table_of_columns(columns, CLASSIFIED_ENTITY)
 
 
@@ -686,8 +664,6 @@ def _withheld(own: pa.Table) -> pa.Table:
 def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
     """Returns CLASSIFIED rows in which what has a withheld id shows nothing else."""
     hidden = pc.is_valid(shown_as)
-    if not pc.any(hidden).as_py():
-        return classified
     classified = with_column(
         classified, "entity_id", pc.coalesce(shown_as, classified["entity_id"].combine_chunks())
     )

@@ -14,10 +14,14 @@ one that a decision is bound to the number under which the decision names it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +29,7 @@ import pyarrow.compute as pc
 
 from schemas.entity import epoch_number, with_epoch, without_epoch
 from schemas.facts import Fact, fact
-from transforms.arrow_util import group_offsets, group_starts, with_column
+from transforms.arrow_util import Array, aggregate, with_column
 from transforms.decisions import DaysOfUse
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.text_util import load_reference_data
@@ -50,6 +54,8 @@ PREVIOUS = pa.schema(
 `entity_id` is the bare id, `epoch` its number, in use from `first_day` to `last_day` (UTC, since
 1970), which are null where the run did not say.
 """
+
+NOTHING_BEFORE = PREVIOUS.empty_table()
 
 _FIRST_DAY = date(1970, 1, 1)
 
@@ -77,32 +83,28 @@ class EpochStarts:
     """
 
     ids: pa.Array
-    entity: np.ndarray
-    day: np.ndarray
-    number: np.ndarray
+    entity: Array
+    day: Array
+    number: Array
     reasons: Mapping[str, Fact]
 
-    def epoch_numbers(self, entity_ids: pa.Array, days: np.ndarray) -> np.ndarray:
+    def epoch_numbers(self, entity_ids: pa.Array, days: Array) -> Array:
         """Returns the number of the epoch of its identifier that each row is in."""
         positions = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
         number = np.ones(len(positions), np.int64)
         marked = np.flatnonzero(positions >= 0)
-        places = np.searchsorted(
-            _places(self.entity, self.day), _places(positions[marked], days[marked]), "right"
-        )
-        number[marked] = self.number[places - 1]
+        rows = last_starts(self.entity, self.day, positions[marked], days[marked])
+        number[marked] = self.number[rows]
         return number
 
 
-def intervals_passed(
-    entity: np.ndarray, day: np.ndarray, starting: np.ndarray, start: np.ndarray
-) -> np.ndarray:
-    """Counts the starts of its entity that each row is at or behind.
+def last_starts(starting: Array, start: Array, entity: Array, day: Array) -> Array:
+    """Returns the row of the last start of its entity that each row is at or behind.
 
-    The entities `starting` have a start at each `start`, both sorted by entity and day.
+    The entities `starting` have a start at each `start`, both sorted by entity and day; each of
+    `entity` has one before any day.
     """
-    until = np.searchsorted(_places(starting, start), _places(entity, day), "right")
-    return until - np.searchsorted(starting, entity, "left")
+    return np.searchsorted(_places(starting, start), _places(entity, day), "right") - 1
 
 
 def shipped_lifetimes() -> Lifetimes:
@@ -111,7 +113,7 @@ def shipped_lifetimes() -> Lifetimes:
 
 
 def find_epoch_starts(
-    activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes, previous: pa.Table | None = None
+    activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes, previous: pa.Table = NOTHING_BEFORE
 ) -> EpochStarts:
     """Finds where epochs of `entity_ids` begin, in ACTIVITY rows of whole entities.
 
@@ -125,24 +127,19 @@ def find_epoch_starts(
         lives: lifetimes by kind.
         previous: PREVIOUS rows, whose numbers are kept.
     """
-    kinds = sorted(lives, key=len, reverse=True)
-    lapses = pc.match_substring_regex(entity_ids, f"^({'|'.join(kinds)}):") if kinds else None
-    lapsing = entity_ids.filter(lapses) if lapses is not None else entity_ids[:0]
-    rows = _days_of_use(activity, lapsing)
-    life = np.array([_lifetime(entity_id, kinds, lives) for entity_id in lapsing.to_pylist()])
+    kinds = "|".join(sorted(lives, key=len, reverse=True))
+    kind = pc.struct_field(pc.extract_regex(entity_ids, f"^(?P<kind>{kinds}):"), "kind")
+    lapsing = entity_ids.filter(pc.is_valid(kind))
+    life_of = [lives[name] for name in pc.drop_null(kind).to_pylist()]
     before = _previous_epochs(previous, lapsing)
-    several = set(np.flatnonzero(_may_have_several(rows, life)).tolist())
+    days_of = _days_of_use(activity, lapsing, np.array(life_of), list(before))
     ids: list[str] = []
     places: list[tuple[int, int, int]] = []
     reasons: dict[str, Fact] = {}
-    offsets = group_offsets(rows.entity, len(lapsing))
-    for place in sorted({*several, *before}):
-        mine = rows.where(slice(offsets[place], offsets[place + 1]))
-        if place not in several and _goes_on(mine, before[place], float(life[place])):
-            continue
-        epochs = _epochs(mine, float(life[place]))
-        numbers = _numbers(epochs, before.get(place, ()), float(life[place]))
-        if numbers == [1]:
+    for place in sorted({*days_of, *before}):
+        epochs = _epochs(days_of[place], life_of[place])
+        numbers = _numbers(epochs, before.get(place, ()), life_of[place])
+        if not epochs or numbers == [1]:
             continue
         entity_id = lapsing[place].as_py()
         starts, why = _placed(entity_id, epochs, numbers)
@@ -185,20 +182,13 @@ def under_own_ids(
     yield with_column(previous, "entity_id", pa.array(ids, pa.string()))
 
 
-@dataclass(frozen=True)
-class _Days:
-    """Days on which reporters show the use of identifiers, sorted by entity, day and reporter."""
+class _Day(NamedTuple):
+    """A day on which a reporter shows the use of an identifier, and its first and last time."""
 
-    entity: np.ndarray
-    day: np.ndarray
-    reporter: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
-
-    def where(self, rows: slice | np.ndarray) -> _Days:
-        """Returns some of the rows."""
-        fields = (self.entity, self.day, self.reporter, self.first, self.last)
-        return _Days(*(column[rows] for column in fields))
+    day: int
+    reporter: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
@@ -209,50 +199,41 @@ class _Epoch:
     corroborated: bool
 
 
-def _days_of_use(activity: pa.Table, lapsing: pa.Array) -> _Days:
-    rows = activity.filter(pc.and_(pc.greater(activity["held"], 0),
-                                   pc.is_in(activity["entity_id"], lapsing)))  # fmt: skip
-    columns = [pc.index_in(rows["entity_id"], lapsing), pc.fill_null(rows["reporter"], NOBODY)]
-    entity, reporter = (
-        column.combine_chunks().to_numpy(zero_copy_only=False) for column in columns
-    )
-    day, first, last = (
-        rows[name].cast(pa.int64()).to_numpy() for name in ("day", "first_held", "last_held")
-    )
-    order = np.lexsort((reporter, day, entity))
-    days = _Days(entity.astype(np.int64), day, reporter, first, last).where(order)
-    starts = group_starts(days.entity, days.day, days.reporter)
-    if not len(starts):
-        return days
-    once = days.where(starts)
-    first = np.minimum.reduceat(days.first, starts)
-    return _Days(once.entity, once.day, once.reporter, first,
-                 np.maximum.reduceat(days.last, starts))  # fmt: skip
+def _days_of_use(
+    activity: pa.Table, lapsing: pa.Array, life: Array, wanted: Sequence[int]
+) -> defaultdict[int, list[_Day]]:
+    """Returns the days of use, in their order, by place in `lapsing`.
+
+    Of those alone that are `wanted`, or in use for longer than they may be without a gap.
+    """
+    held = activity.filter(pc.greater(activity["held"], 0))
+    number = pc.index_in(held["entity_id"], lapsing)
+    rows = held.append_column("number", number).filter(pc.is_valid(number))
+    times = [("first_held", "min"), ("last_held", "max")]
+    spans = aggregate(rows, "number", times)
+    first, last = (spans[name].cast(pa.int64()).to_numpy() for name, _ in times)
+    numbers = spans["number"].to_numpy()
+    long = (last - first) / MICROSECONDS_A_DAY > life[numbers]
+    kept = pa.array(numbers[long | np.isin(numbers, wanted)])
+    rows = rows.filter(pc.is_in(rows["number"], kept))
+    days = aggregate(rows, ["number", "day", "reporter"], times)
+    reporters = pc.fill_null(days["reporter"], NOBODY)
+    columns = (days["day"], reporters, *(days[name].cast(pa.int64()) for name, _ in times))
+    values = zip(*(column.to_pylist() for column in (days["number"], *columns)), strict=True)
+    days_of: defaultdict[int, list[_Day]] = defaultdict(list)
+    for place, *day in values:
+        days_of[place].append(_Day(*day))
+    for mine in days_of.values():
+        mine.sort()
+    return days_of
 
 
-def _may_have_several(rows: _Days, life: np.ndarray) -> np.ndarray:
-    """Masks the entities with a gap that is too long, at least without one reporter's days."""
-    mask = np.zeros(len(life), bool)
-    if not len(rows.entity):
-        return mask
-    days = group_starts(rows.entity, rows.day)
-    stretches = group_starts(rows.entity, rows.reporter)
-    for starts, apart in ((days, 1), (stretches, 2)):
-        first = np.minimum.reduceat(rows.first, starts)
-        last = np.maximum.reduceat(rows.last, starts)
-        entity = rows.entity[starts]
-        gap = (first[apart:] - last[:-apart]) / MICROSECONDS_A_DAY
-        same = entity[apart:] == entity[:-apart]
-        mask[entity[apart:][same & (gap > life[entity[apart:]])]] = True
-    return mask
-
-
-def _epochs(days: _Days, life: float) -> list[_Epoch]:
+def _epochs(days: Sequence[_Day], life: float) -> list[_Epoch]:
     """Returns the epochs of one identifier in the order of time."""
     gaps = [(after, False, before, NOBODY) for before, after in _gaps(days, life)]
     for reporter in _bridging(days, life):
-        without = _gaps(days.where(days.reporter != reporter), life)
-        gaps += [(after, True, before, reporter) for before, after in without]
+        others = [day for day in days if day.reporter != reporter]
+        gaps += [(after, True, before, reporter) for before, after in _gaps(others, life)]
     cuts: list[int] = []
     bridged: list[tuple[int, int, int]] = []
     for after, is_bridged, before, reporter in sorted(gaps):
@@ -261,39 +242,49 @@ def _epochs(days: _Days, life: float) -> list[_Epoch]:
                 bridged.append((len(cuts), before, reporter))
             cuts.append(after)
     for cut, before, reporter in bridged:
-        others = days.where(days.reporter != reporter)
-        part = np.searchsorted(np.array(cuts, np.int64), others.day, "right")
-        ahead, behind = (len(np.unique(others.reporter[part == n])) for n in (cut, cut + 1))
+        by_part: defaultdict[int, set[int]] = defaultdict(set)
+        for day in days:
+            by_part[bisect_right(cuts, day.day)].add(day.reporter)
+        ahead, behind = (len(by_part[part] - {reporter}) for part in (cut, cut + 1))
         if ahead < CORROBORATED <= behind:
-            cuts[cut] = int(days.day[np.searchsorted(days.day, before, "right")])
-    part = np.searchsorted(np.array(cuts, np.int64), days.day, "right")
+            cuts[cut] = next(day.day for day in days if day.day > before)
     epochs = []
-    for number in np.unique(part).tolist():
-        mine = days.where(part == number)
-        several = len(np.unique(mine.reporter)) >= CORROBORATED
-        epochs.append(_Epoch((int(mine.day[0]), int(mine.day[-1])), several))
+    for _, group in groupby(days, lambda day: bisect_right(cuts, day.day)):
+        mine = list(group)
+        several = len({day.reporter for day in mine}) >= CORROBORATED
+        epochs.append(_Epoch((mine[0].day, mine[-1].day), several))
     return epochs
 
 
-def _gaps(days: _Days, life: float) -> list[Span]:
+def _runs(days: Iterable[_Day], name: str) -> list[_Day]:
+    """Joins the days in a row that have one day, or one reporter."""
+    runs = (list(group) for _, group in groupby(days, attrgetter(name)))
+    return [
+        run[0]._replace(first=min(day.first for day in run), last=max(day.last for day in run))
+        for run in runs
+    ]
+
+
+def _gaps(days: Sequence[_Day], life: float) -> list[Span]:
     """Returns the days before and after each gap that is too long."""
-    starts = group_starts(days.day)
-    if len(starts) < 2:
-        return []
-    first = np.minimum.reduceat(days.first, starts)
-    last = np.maximum.reduceat(days.last, starts)
-    day = days.day[starts]
-    long = np.flatnonzero((first[1:] - last[:-1]) / MICROSECONDS_A_DAY > life)
-    return list(zip(day[long].tolist(), day[long + 1].tolist(), strict=True))
+    return [
+        (before.day, after.day)
+        for before, after in pairwise(_runs(days, "day"))
+        if (after.first - before.last) / MICROSECONDS_A_DAY > life
+    ]
 
 
-def _bridging(days: _Days, life: float) -> list[int]:
+def _bridging(days: Sequence[_Day], life: float) -> list[int]:
     """Returns the reporters whose days stand alone in what would be too long a gap."""
-    starts = group_starts(days.reporter)
-    first = np.minimum.reduceat(days.first, starts)
-    last = np.maximum.reduceat(days.last, starts)
-    gap = (first[2:] - last[:-2]) / MICROSECONDS_A_DAY
-    return np.unique(days.reporter[starts][1:-1][gap > life]).tolist()
+    runs = _runs(days, "reporter")
+    between = zip(runs, runs[1:], runs[2:], strict=False)
+    return sorted(
+        {
+            alone.reporter
+            for before, alone, after in between
+            if (after.first - before.last) / MICROSECONDS_A_DAY > life
+        }
+    )
 
 
 def _numbers(
@@ -353,34 +344,16 @@ def _placed(
     return sorted(starts.items()), reasons
 
 
-def _previous_epochs(
-    previous: pa.Table | None, lapsing: pa.Array
-) -> dict[int, list[tuple[int, Span]]]:
+def _previous_epochs(previous: pa.Table, lapsing: pa.Array) -> dict[int, list[tuple[int, Span]]]:
     """Returns the numbers and spans of epochs of the previous run, by place in `lapsing`."""
     epochs: dict[int, list[tuple[int, Span]]] = {}
-    if previous is None:
-        return epochs
-    rows = previous.filter(pc.and_(pc.is_in(previous["entity_id"], lapsing),
-                                   pc.is_valid(previous["first_day"])))  # fmt: skip
-    positions = pc.index_in(rows["entity_id"], lapsing)
-    columns = [positions, *(rows[name] for name in ("epoch", "first_day", "last_day"))]
+    columns = [pc.index_in(previous["entity_id"], lapsing), *previous.columns[3:]]
     for place, number, first, last in zip(*(column.to_pylist() for column in columns), strict=True):
-        epochs.setdefault(place, []).append((number, (first, last)))
+        if place is not None and first is not None:
+            epochs.setdefault(place, []).append((number, (first, last)))
     return epochs
 
 
-def _goes_on(days: _Days, before: Sequence[tuple[int, Span]], life: float) -> bool:
-    """Returns whether days of one epoch, if any, go on with the first of the previous run alone."""
-    used = [(int(days.day[0]), int(days.day[-1]))] if len(days.day) else []
-    return all(
-        number == 1 and _overlap(span, own) >= -life for own in used for number, span in before
-    )
-
-
-def _places(entity: np.ndarray, day: np.ndarray) -> np.ndarray:
+def _places(entity: Array, day: Array) -> Array:
     """Returns one number for each entity and day, in their order."""
     return entity.astype(np.int64) * (1 << 33) + (day.astype(np.int64) - BEFORE_ANY_DAY)
-
-
-def _lifetime(entity_id: str, kinds: list[str], lives: Lifetimes) -> float:
-    return next(lives[kind] for kind in kinds if entity_id.startswith(f"{kind}:"))

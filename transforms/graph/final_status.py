@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,8 +13,8 @@ import pyarrow.compute as pc
 from schemas.decision import DecisionKind
 from schemas.entity import ENTITY, are_withheld, without_epochs
 from schemas.enums import Status, Strength
-from schemas.facts import Fact, Facts, fact, facts_of, reasons_and_facts
-from transforms.arrow_util import batch_of_columns, hash_text, with_column
+from schemas.facts import Facts, fact, facts_of, reasons_and_facts
+from transforms.arrow_util import Array, batch_of_columns, hash_text, with_column
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
@@ -70,21 +69,22 @@ def finalize_entities(
     contested = true_mask(pc.equal(entities["status"], Status.CONTESTED))
     in_graph = true_mask(pc.is_in(entities["status"], pa.array(IN_GRAPH)))
     hub = true_mask(assigned["hub"]) & in_graph
-    status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), entities["status"])
+    status = pc.if_else(hub & ~contested, str(Status.SUPPRESSED), entities["status"])
     facts: dict[int, Facts] = {}
+
+    def known(row: int) -> Facts:
+        return facts.get(row) or facts_of(entities["facts"][row].as_py())
+
     for row in np.flatnonzero(hub).tolist():
         spread, people = (assigned[name][row].as_py() for name in ("spread", "tying_reporters"))
-        before = facts_of(entities["facts"][row].as_py()) if contested[row] else ()
+        before = known(row) if contested[row] else ()
         facts[row] = (*before, fact("hub", spread, people, entities["complaints"][row]))
-    more = defaultdict[int, list[Fact]](list)
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
-        more[row].append(fact("returned"))
+        facts[row] = (*known(row), fact("returned"))
     # The words of a decision may name what is withheld.
     shown = ~true_mask(are_withheld(entities["entity_id"]))
     for row, about in _decisions_on(entities["known_as"], shown, decided):
-        more[row].append(about.as_fact("decided"))
-    for row, added in more.items():
-        facts[row] = (facts.get(row) or facts_of(entities["facts"][row].as_py())) + tuple(added)
+        facts[row] = (*known(row), about.as_fact("decided"))
     reason, said = _replaced(entities, facts)
     columns = {name: entities[name] for name in ENTITY.names}
     columns |= {"status": status, "reason": reason, "facts": said}
@@ -97,7 +97,7 @@ def finalize_entities(
         "known_as": entities["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)
-    return final, members.filter(pa.array(in_graph & ~hub))
+    return final, members.filter(in_graph & ~hub)
 
 
 def finalize_links(
@@ -127,12 +127,12 @@ def finalize_links(
         before = facts.get(row) or (_OF_LINKS[which[row]],)
         facts[row] = (*before, about.as_fact("decided"))
     reason, said = reasons_and_facts([(link_fact,) for link_fact in _OF_LINKS])
-    columns = {"reason": reason.take(pa.array(which)), "facts": said.take(pa.array(which))}
+    columns = {"reason": reason.take(which), "facts": said.take(which)}
     reason, said = _replaced(columns, facts)
     final = with_column(links, "accepted", pa.array(accepted))
     final = with_column(with_column(final, "reason", reason), "facts", said)
     inside = final.append_column("cluster_id", cluster_ids(cluster_a))
-    inside = inside.filter(pa.array(accepted)).select(CLUSTER_LINK.names)
+    inside = inside.filter(accepted).select(CLUSTER_LINK.names)
     return final, inside.cast(CLUSTER_LINK)
 
 
@@ -157,12 +157,12 @@ def _replaced(
     place[list(facts)] = len(place) + np.arange(len(facts))
     more = zip(("reason", "facts"), reasons_and_facts(list(facts.values())), strict=True)
     whole = (pa.concat_arrays([columns[name], added]) for name, added in more)
-    reason, said = (column.take(pa.array(place)) for column in whole)
+    reason, said = (column.take(place) for column in whole)
     return reason, said
 
 
 def _decisions_on(
-    entity_ids: pa.Array, rows: np.ndarray, decided: DecisionsInForce
+    entity_ids: pa.Array, rows: Array, decided: DecisionsInForce
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the decisions on each entity of a mask; a legitimate one is the reason already."""
     named = pa.array(sorted(decided.by_entity()), pa.string())
@@ -176,22 +176,16 @@ def _decisions_on(
 
 
 def _cannot_links(
-    cluster_a: np.ndarray,
-    cluster_b: np.ndarray,
-    hard: np.ndarray,
+    cluster_a: Array,
+    cluster_b: Array,
+    hard: Array,
     assignment: pa.RecordBatch,
     decided: DecisionsInForce,
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the cannot_link decisions that separate the two clusters of hard links."""
-    cannot = decided.of(DecisionKind.CANNOT_LINK)
-    near, far = (
-        clusters_of(assigned_rows(assignment, hash_text(pa.array(ids, pa.string()))))
-        for ids in (
-            [decision.entity_a for decision in cannot],
-            [decision.entity_b for decision in cannot],
-        )
-    )
-    for decision, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
+    for decision in decided.of(DecisionKind.CANNOT_LINK):
+        ends = hash_text(pa.array([decision.entity_a, decision.entity_b], pa.string()))
+        a, b = clusters_of(assigned_rows(assignment, ends))
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
         for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
             yield row, decision
@@ -199,19 +193,8 @@ def _cannot_links(
 
 def _must_links(links: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[tuple[int, Decision]]:
     """Yields the must_link decisions on the two ends of links."""
-    must = {
-        (
-            min(decision.entity_a, decision.entity_b or ""),
-            max(decision.entity_a, decision.entity_b or ""),
-        ): decision
-        for decision in decided.of(DecisionKind.MUST_LINK)
-    }
-    if not must:
-        return
-    first = true_mask(
-        pc.is_in(links["entity_a"], pa.array(sorted({a for a, _ in must}), pa.string()))
-    )
-    for row in np.flatnonzero(first).tolist():
-        decision = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
-        if decision is not None:
-            yield row, decision
+    must = {tuple(sorted(each.entities)): each for each in decided.of(DecisionKind.MUST_LINK)}
+    ends = (links[end].to_pylist() for end in ("entity_a", "entity_b"))
+    for row, pair in enumerate(zip(*ends, strict=True) if must else ()):
+        if pair in must:
+            yield row, must[pair]

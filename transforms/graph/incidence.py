@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
-from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
+from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind, RecordKind, Status
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    Array,
     aggregate,
+    column_of_keys,
     component_labels,
-    concat_ranges,
     group_changes,
     group_starts,
     hash_text,
@@ -102,20 +103,20 @@ class Incidence:
     `people` is per reporter how many it stands for, or None where each is one.
     """
 
-    group: np.ndarray
-    node: np.ndarray
-    reporter: np.ndarray
-    day: np.ndarray
+    group: Array
+    node: Array
+    reporter: Array
+    day: Array
     nodes: int
-    people: np.ndarray | None = None
+    people: Array | None = None
 
-    def count(self, number: np.ndarray, reporter: np.ndarray, numbers: int) -> np.ndarray:
+    def count(self, number: Array, reporter: Array, numbers: int) -> Array:
         """Counts the people that reporters, each given once a number, stand for, by number."""
         if self.people is None:
             return np.bincount(number, minlength=numbers)
         return sum_by_group(number, self.people[reporter], numbers)
 
-    def worth(self) -> np.ndarray:
+    def worth(self) -> Array:
         """Returns the records' worth of each group: those of one person add up to one.
 
         One person can name anything beside anything, any number of times.
@@ -123,7 +124,7 @@ class Incidence:
         people = 1 if self.people is None else self.people[self.reporter]
         return people / np.bincount(self.reporter, minlength=1)[self.reporter]
 
-    def without(self, gone: np.ndarray) -> Incidence:
+    def without(self, gone: Array) -> Incidence:
         """Returns the evidence without the nodes of a mask, nor groups that then name one node."""
         kept = ~gone[self.node]
         group, node = self.group[kept], self.node[kept]
@@ -142,21 +143,25 @@ class Ties:
     depends on.
     """
 
-    a: np.ndarray
-    b: np.ndarray
-    weight: np.ndarray
-    reporters: np.ndarray
-    independent: np.ndarray
+    a: Array
+    b: Array
+    weight: Array
+    reporters: Array
+    independent: Array
 
-    def where(self, kept: np.ndarray) -> Ties:
+    def where(self, kept: Array) -> Ties:
         """Returns the ties of a mask."""
-        columns = (self.a, self.b, self.weight, self.reporters, self.independent)
-        return Ties(*(column[kept] for column in columns))
+        return Ties(*(column[kept] for column in vars(self).values()))
 
 
 def are_hard(roles: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Masks the roles that a scammer must really hold."""
     return pc.is_in(roles, pa.array([str(role) for role in HARD_ROLES]))
+
+
+def are_suppliers(kinds: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Masks the kinds of identifiers that a supplier's customers share."""
+    return pc.is_in(kinds, pa.array([str(kind) for kind in SUPPLIER_KINDS]))
 
 
 def hard_evidence(evidence: pa.Table) -> pa.Table:
@@ -206,8 +211,8 @@ def copied_texts(evidence: pa.Table) -> pa.Table:
     texts = aggregate(with_column(rows, "text", text), "group_id", [("text", "min")])
     # A script's mention stands in a row of its own, without what the complaint's has.
     filed = aggregate(evidence, "group_id", [("filed_at", "min"), ("observed_at", "min")])
-    place = pc.index_in(texts["group_id"], filed["group_id"].combine_chunks())
-    filed_at = pc.coalesce(filed["filed_at"], filed["observed_at"]).take(place)
+    filed = with_column(filed, "filed_at", pc.coalesce(filed["filed_at"], filed["observed_at"]))
+    filed_at = column_of_keys(texts["group_id"], filed, "group_id", "filed_at")
     texts = texts.append_column("filed_at", filed_at).select(COPY.names).cast(COPY)
     call = pc.equal(evidence["record_kind"], RecordKind.CALL)
     excluded = evidence.filter(pc.or_(call, has_loss(evidence["loss_amount"])))["group_id"]
@@ -232,9 +237,8 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
     named, place = shown.filter(pc.is_valid(place)), pc.drop_null(place)
     keys = group_reporters(sizes)
     copy = copied.take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
-    text = copy["text"]
-    text = pc.if_else(is_pseudonym(keys), text, pa.scalar(None, pa.string()))
-    hashed = pa.array(hash_text(text), mask=pc.is_null(text).to_numpy(zero_copy_only=False))
+    copied_by = pc.and_(is_pseudonym(keys), pc.is_valid(copy["text"]))
+    hashed = pc.if_else(copied_by, hash_text(copy["text"]), pa.scalar(None, pa.int64()))
     columns = [
         hash_text(named["group_id"]),
         hash_text(named["entity_id"]),
@@ -255,7 +259,7 @@ def group_reporters(groups: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(groups["reporter_key"], unnamed)
 
 
-def bound_bursts(named: pa.Table) -> tuple[pa.Table, np.ndarray]:
+def bound_bursts(named: pa.Table) -> tuple[pa.Table, Array]:
     """Gives the copies of a text that one organisation gets within hours to few reporters.
 
     However many pseudonyms send one text, they are as many reporters as spans of `BURST_HOURS` hold
@@ -269,7 +273,7 @@ def bound_bursts(named: pa.Table) -> tuple[pa.Table, np.ndarray]:
     """
     rows = np.flatnonzero(true_mask(pc.is_valid(named["copied"])))
     names = ("copied", "copied_at", "reporter")
-    parts = [named[name].take(pa.array(rows)).cast(pa.int64()).to_pylist() for name in names]
+    parts = [named[name].take(rows).cast(pa.int64()).to_pylist() for name in names]
     firsts = first_of_spans(zip(*parts, strict=True))
     reporter = named["reporter"].to_numpy().copy()
     changed = np.zeros(len(reporter), bool)
@@ -341,14 +345,19 @@ def most_at_first(
     return list(first)[begin : begin + int(within[begin])]
 
 
-def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CROWDS) -> Incidence:
+def rows_of_nodes(rows: pa.Table, node: Array, wanted: Any) -> tuple[pa.Table, Array]:
+    """Returns the rows of a mask that are about sorted hashes, and the place of each in these."""
+    rows = rows.filter(wanted)
+    place, known = sorted_lookup(node, rows["node"].to_numpy())
+    return rows.filter(known), place[known]
+
+
+def incidence_from_rows(rows: pa.Table, node: Array, crowds: Crowds = NO_CROWDS) -> Incidence:
     """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others.
 
     Crowds count as many people as they bear, and are left out where they bear none.
     """
-    place, known = sorted_lookup(node, rows["node"].to_numpy())
-    known &= crowds.bearing_of(rows["reporter"].to_numpy()) > 0
-    rows, place = rows.filter(pa.array(known)), place[known]
+    rows, place = rows_of_nodes(rows, node, crowds.bearing_of(rows["reporter"].to_numpy()) > 0)
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = stable_order(group, place)
     hashes, reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)
@@ -357,7 +366,7 @@ def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CR
     return Incidence(group[order], place[order], reporter, day, len(node), people)
 
 
-def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
+def cluster_ties(evidence: Incidence, label: Array) -> Ties:
     """Sums the ties between the clusters of a labelling of the nodes.
 
     All records of a reporter together are worth one, and of them only the one of the largest share
@@ -369,7 +378,9 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     first, second, number = pairs_within_groups(starts, sizes)
     share = link_weights.pair_weight(sizes, evidence.worth()[group[starts]])[number]
     a, b, reporter = cluster[first], cluster[second], evidence.reporter[group[first]]
-    once = _largest_share(a * (len(label) + 1) + b, reporter, share, group[first])
+    # Pairs of smaller groups, whose share is larger, come first: of a reporter these are kept.
+    order = stable_order(a * (len(label) + 1) + b, reporter)
+    once = order[group_starts(a[order], b[order], reporter[order])]
     new = group_changes(a[once], b[once])
     pair, number = np.flatnonzero(new), np.cumsum(new) - 1
     weight = np.bincount(number, share[once], minlength=len(pair))
@@ -382,9 +393,7 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     return Ties(a[once][pair], b[once][pair], weight, reporters, weight - dependent)
 
 
-def sum_by_pair(
-    first: np.ndarray, second: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sum_by_pair(first: Array, second: Array, weight: Array) -> tuple[Array, Array, Array]:
     """Adds up the weight of equal pairs: returns each pair once, sorted, and its weight."""
     order = stable_order(first, second)
     first, second = first[order], second[order]
@@ -393,9 +402,7 @@ def sum_by_pair(
     return first[changes], second[changes], total
 
 
-def group_clusters(
-    evidence: Incidence, label: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def group_clusters(evidence: Incidence, label: Array) -> tuple[Array, Array, Array]:
     """Lists the clusters that each group names.
 
     Returns:
@@ -419,20 +426,18 @@ def victim_reach(shown: pa.Table) -> pa.Table:
     rows = shown.append_column("reporter", pa.array(hash_text(group_reporters(shown))))
     sums = [("victim_country", "min"), ("called", "any")]
     counted = aggregate(rows, ["entity_id", "reporter"], sums)
-    country = counted["victim_country"].combine_chunks()
-    hashed = pa.array(hash_text(country), mask=pc.is_null(country).to_numpy(zero_copy_only=False))
+    country = counted["victim_country"]
+    hashed = pc.if_else(pc.is_valid(country), hash_text(country), pa.scalar(None, pa.int64()))
     columns = [hash_text(counted["entity_id"]), counted["reporter"], hashed, counted["called"]]
     return pa.table(columns, schema=VICTIM_REACH)
 
 
-def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
+def countries_by_node(rows: pa.Table, node: Array) -> csr_array:
     """Counts the reporters of VICTIM_REACH rows by sorted hash `node` and country.
 
     A reporter counts once for a node, in the country of the smallest hash; other nodes are dropped.
     """
-    rows = rows.filter(pc.is_valid(rows["country"]))
-    place, known = sorted_lookup(node, rows["node"].to_numpy())
-    place, rows = place[known], rows.filter(pa.array(known))
+    rows, place = rows_of_nodes(rows, node, pc.is_valid(rows["country"]))
     reporter, country = rows["reporter"].to_numpy(), rows["country"].to_numpy()
     order = stable_order(place, reporter, country)
     order = order[group_starts(place[order], reporter[order])]
@@ -441,33 +446,11 @@ def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
     return csr_array(counts, shape=(len(node), len(names)))
 
 
-def call_confirmed_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
+def call_confirmed_by_node(rows: pa.Table, node: Array) -> Array:
     """Masks the sorted hashes `node` that a call record of VICTIM_REACH rows confirms."""
-    place, known = sorted_lookup(node, rows["node"].to_numpy())
     confirmed = np.zeros(len(node), bool)
-    confirmed[place[known & rows["call_confirmed"].to_numpy(zero_copy_only=False)]] = True
+    confirmed[rows_of_nodes(rows, node, rows["call_confirmed"])[1]] = True
     return confirmed
-
-
-def _largest_share(
-    pair: np.ndarray, reporter: np.ndarray, share: np.ndarray, group: np.ndarray
-) -> np.ndarray:
-    """Returns, by pair and reporter, the row of the largest share (ties: the smallest group)."""
-    by_pair = stable_order(pair)
-    number = np.cumsum(group_changes(pair[by_pair])) - 1
-    key = number * (int(reporter.max(initial=0)) + 1) + reporter[by_pair]
-    by_key = stable_order(key)
-    order = by_pair[by_key]
-    starts = group_starts(key[by_key])
-    sizes = np.diff(starts, append=len(order))
-    once = order[starts]
-    # Few report a pair twice: only their rows are compared.
-    many = np.flatnonzero(sizes > 1)
-    run = np.repeat(many, sizes[many])
-    rows = order[concat_ranges(starts[many], sizes[many])]
-    best = np.lexsort((group[rows], -share[rows], run))
-    once[many] = rows[best[group_starts(run[best])]]
-    return once
 
 
 def component_counters(named: pa.Table) -> Iterator[CounterValue]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -25,10 +26,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 
 from schemas.cluster import COMPONENT
-from transforms.arrow_util import group_offsets, stable_order
+from transforms.arrow_util import Array, component_labels, group_offsets, stable_order
 from transforms.graph.incidence import Ties
 from transforms.manifest import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, CounterValue
 from transforms.shuffle import MAIN, batches_of
@@ -55,7 +56,7 @@ FileDigest = tuple[str, str]
 """The path of a file and the SHA-256 that the manifest of its run gives it, in hex."""
 
 
-def find_communities(graph: Ties, nodes: int, resolution: float) -> np.ndarray:
+def find_communities(graph: Ties, nodes: int, resolution: float) -> Array:
     """Labels each node with the smallest member of its community, by modularity.
 
     Traag, Waltman and van Eck, Scientific Reports 9, 5233 (2019). The same for the same graph: the
@@ -63,16 +64,14 @@ def find_communities(graph: Ties, nodes: int, resolution: float) -> np.ndarray:
     """
     label = np.arange(nodes)
     if len(graph.a):
-        ends = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
-        weight = np.concatenate([graph.weight, graph.weight])
-        matrix = coo_array((weight, ends), shape=(nodes, nodes)).tocsr()
+        matrix = _matrix(graph.a, graph.b, graph.weight, nodes)
         label = find_csr_communities(matrix.indptr, matrix.indices, matrix.data, resolution)
     return smallest_members(label)
 
 
 def find_csr_communities(
-    pointers: np.ndarray, columns: np.ndarray, weight: np.ndarray, resolution: float
-) -> np.ndarray:
+    pointers: Array, columns: Array, weight: Array, resolution: float
+) -> Array:
     """Numbers the communities of a symmetric matrix of ties in CSR form, a number per row."""
     nodes = len(pointers) - 1
     _, communities = graspologic_native.leiden_csr(
@@ -91,13 +90,18 @@ def find_csr_communities(
     return label
 
 
-def smallest_members(label: np.ndarray) -> np.ndarray:
+def _matrix(a: Array, b: Array, weight: Array, size: int) -> csr_array:
+    ends = np.concatenate([a, b]), np.concatenate([b, a])
+    return coo_array((np.tile(weight, 2), ends), shape=(size, size)).tocsr()
+
+
+def smallest_members(label: Array) -> Array:
     """Relabels each part of a partition with its smallest member."""
     _, first, part = np.unique(label, return_index=True, return_inverse=True)
     return first[part]
 
 
-def fitted_resolution(graph: Ties, label: np.ndarray) -> float | None:
+def fitted_resolution(graph: Ties, label: Array) -> float | None:
     """Returns the resolution at which modularity is the likelihood of a partition, or None.
 
     Newman, Phys. Rev. E 94, 052315 (2016), equation 15: with the rates of ties inside and between
@@ -135,7 +139,7 @@ class ComponentCommunities:
     `quality` is the modularity times the weight of all ties.
     """
 
-    part: np.ndarray
+    part: Array
     quality: float
 
 
@@ -154,10 +158,6 @@ class ComponentCache:
     taken_over: int = 0
     refused: int = 0
 
-    def get(self, key: str) -> ComponentCommunities | None:
-        """Returns the communities of the component with this fingerprint, if they are cached."""
-        return self.used.get(key) or self.known.get(key)
-
     def add(self, key: str, communities: ComponentCommunities, *, taken_over: bool) -> None:
         """Stores the communities of a component, and counts it the first time."""
         if key not in self.used:
@@ -171,10 +171,10 @@ class ComponentCache:
 class ComponentSearch:
     """Finds communities in graphs over nodes with these ascending hashes, each component once."""
 
-    node: np.ndarray
+    node: Array
     cache: ComponentCache = field(default_factory=ComponentCache)
 
-    def find_communities(self, graph: Ties, density: float) -> np.ndarray:
+    def find_communities(self, graph: Ties, density: float) -> Array:
         """Labels each node with the smallest member of its community, by modularity."""
         label = np.arange(len(self.node))
         if not len(graph.a):
@@ -182,31 +182,26 @@ class ComponentSearch:
         split = ComponentSplit.from_ties(graph)
         part = split.pair_communities(density)
         keys = dict(split.fingerprints(self.node, density))
-        cached = self._fill_from_cache(split, keys, density, part)
-        split.search([component for component in keys if component not in cached], density, part)
+        claimed = {}
+        for component, key in keys.items():
+            known = self.cache.used.get(key) or self.cache.known.get(key)
+            places = split.places(component)
+            if known is not None and len(known.part) == places.stop - places.start:
+                part[places] = places.start + known.part
+                claimed[component] = known.quality
+        quality = split.quality(part, density)
+        searched = {component for component in keys if claimed.get(component) != quality[component]}
+        for component in searched:
+            part[split.places(component)] = split.search(component, density)
         quality = split.quality(part, density)
         for component, key in keys.items():
             places = split.places(component)
             communities = ComponentCommunities(
                 part[places] - places.start, float(quality[component])
             )
-            self.cache.add(key, communities, taken_over=component in cached)
+            self.cache.add(key, communities, taken_over=component not in searched)
         label[split.node] = split.node[part]
         return smallest_members(label)
-
-    def _fill_from_cache(
-        self, split: ComponentSplit, keys: Mapping[int, str], density: float, part: np.ndarray
-    ) -> set[int]:
-        """Writes cached communities into `part`; returns the components for which they hold."""
-        claimed = {}
-        for component, key in keys.items():
-            cached = self.cache.get(key)
-            places = split.places(component)
-            if cached is not None and len(cached.part) == places.stop - places.start:
-                part[places] = places.start + cached.part
-                claimed[component] = cached.quality
-        quality = split.quality(part, density)
-        return {component for component, claim in claimed.items() if claim == quality[component]}
 
 
 @dataclass(frozen=True)
@@ -218,23 +213,20 @@ class ComponentSplit:
     `first_tie[i + 1]`, between the places `a` < `b`, in sorted order.
     """
 
-    node: np.ndarray
-    first: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    weight: np.ndarray
-    first_tie: np.ndarray
+    node: Array
+    first: Array
+    a: Array
+    b: Array
+    weight: Array
+    first_tie: Array
 
     @classmethod
     def from_ties(cls, graph: Ties) -> ComponentSplit:
         """Splits ties, of which there must be one at least."""
-        from scipy.sparse.csgraph import connected_components
-
         tied, ends = np.unique(np.concatenate([graph.a, graph.b]), return_inverse=True)
         a, b = np.split(ends, 2)
-        count, component = connected_components(
-            coo_array((np.ones(len(a)), (a, b)), shape=(len(tied), len(tied))), directed=False
-        )
+        _, component = np.unique(component_labels(len(tied), a, b), return_inverse=True)
+        count = int(component.max()) + 1
         order = stable_order(component)
         place = np.empty(len(tied), np.int64)
         place[order] = np.arange(len(tied))
@@ -253,7 +245,16 @@ class ComponentSplit:
         """Returns the places of one component."""
         return slice(int(self.first[component]), int(self.first[component + 1]))
 
-    def pair_communities(self, density: float) -> np.ndarray:
+    def ties(self, component: int) -> slice:
+        """Returns the ties of one component."""
+        return slice(int(self.first_tie[component]), int(self.first_tie[component + 1]))
+
+    @cached_property
+    def matrix(self) -> csr_array:
+        """The weight of ties between places, in both directions."""
+        return _matrix(self.a, self.b, self.weight, len(self.node))
+
+    def pair_communities(self, density: float) -> Array:
         """Returns, per place, the first of its community in components of one tie; else itself.
 
         The two nodes of such a component are together where modularity is better for it.
@@ -264,62 +265,39 @@ class ComponentSplit:
         part[self.b[together]] = self.a[together]
         return part
 
-    def fingerprints(self, hashes: np.ndarray, density: float) -> Iterator[tuple[int, str]]:
+    def fingerprints(self, hashes: Array, density: float) -> Iterator[tuple[int, str]]:
         """Yields each component of several ties with its fingerprint.
 
         Only components of the same communities share one. `hashes` are those of all nodes, in
         ascending order, by which they are known in other graphs too.
         """
         start = np.repeat(self.first[:-1], np.diff(self.first_tie))
-        ends = np.stack([self.a - start, self.b - start], axis=1)
-        members, tied, weight = (
-            memoryview(column.astype(kind).tobytes())
-            for column, kind in ((hashes[self.node], "<i8"), (ends, "<i4"), (self.weight, "<f8"))
-        )
-        bounds = zip(
-            self.first[:-1].tolist(),
-            self.first[1:].tolist(),
-            self.first_tie[:-1].tolist(),
-            self.first_tie[1:].tolist(),
-            strict=True,
-        )
-        for component, (start_place, end, tie, last) in enumerate(bounds):
-            if last - tie > 1:
-                digest = hashlib.blake2b(digest_size=FINGERPRINT_BYTES)
-                digest.update(struct.pack("<qqd", end - start_place, last - tie, density))
-                digest.update(SEARCH_METHOD)
-                digest.update(members[8 * start_place : 8 * end])
-                digest.update(tied[8 * tie : 8 * last])
-                digest.update(weight[8 * tie : 8 * last])
-                yield component, digest.hexdigest()
+        members, weight = hashes[self.node].astype("<i8"), self.weight.astype("<f8")
+        ends = np.stack([self.a - start, self.b - start], axis=1).astype("<i4")
+        for component in np.flatnonzero(np.diff(self.first_tie) > 1).tolist():
+            places, ties = self.places(component), self.ties(component)
+            sizes = places.stop - places.start, ties.stop - ties.start
+            head = struct.pack("<qqd", *sizes, density)
+            digest = hashlib.blake2b(head, digest_size=FINGERPRINT_BYTES)
+            digest.update(SEARCH_METHOD)
+            for column, rows in ((members, places), (ends, ties), (weight, ties)):
+                digest.update(column[rows].tobytes())
+            yield component, digest.hexdigest()
 
-    def search(self, components: Iterable[int], density: float, part: np.ndarray) -> None:
-        """Searches components, writing the first of its community into the `part` of each place."""
-        chosen = np.fromiter(components, np.int64)
-        if not len(chosen):
-            return
-        mask = np.zeros(len(self.first) - 1, bool)
-        mask[chosen] = True
-        ties = np.repeat(mask, np.diff(self.first_tie))
-        a, b, weight = self.a[ties], self.b[ties], self.weight[ties]
-        both = np.concatenate([a, b]), np.concatenate([b, a])
-        size = len(self.node)
-        matrix = coo_array((np.tile(weight, 2), both), shape=(size, size)).tocsr()
-        pointers, columns = matrix.indptr.astype(np.int64), matrix.indices
-        for component in chosen.tolist():
-            places = self.places(component)
-            tied = slice(self.first_tie[component], self.first_tie[component + 1])
-            rows = pointers[places.start : places.stop + 1]
-            inside = slice(rows[0], rows[-1])
-            label = find_csr_communities(
-                rows - rows[0],
-                columns[inside] - places.start,
-                matrix.data[inside],
-                density * float(self.weight[tied].sum()),
-            )
-            part[places] = places.start + smallest_members(label)
+    def search(self, component: int, density: float) -> Array:
+        """Returns, per place of one component, the first of its community."""
+        places = self.places(component)
+        rows = self.matrix.indptr[places.start : places.stop + 1].astype(np.int64)
+        inside = slice(rows[0], rows[-1])
+        label = find_csr_communities(
+            rows - rows[0],
+            self.matrix.indices[inside] - places.start,
+            self.matrix.data[inside],
+            density * float(self.weight[self.ties(component)].sum()),
+        )
+        return places.start + smallest_members(label)
 
-    def quality(self, part: np.ndarray, density: float) -> np.ndarray:
+    def quality(self, part: Array, density: float) -> Array:
         """Returns, per component, the modularity of its communities times the weight of all ties.
 
         Newman and Girvan, Phys. Rev. E 69, 026113 (2004), with a resolution.
@@ -335,26 +313,21 @@ class ComponentSplit:
 
 def cache_rows(used: Mapping[str, ComponentCommunities]) -> pa.Table:
     """Converts the cache entries that a run used to COMPONENT rows."""
-    parts = [cached.part for cached in used.values()]
-    ends = np.cumsum([0, *(len(cached) for cached in parts)])
-    joined = np.concatenate([np.empty(0, np.int64), *parts])
-    columns = [
-        pa.array(list(used), pa.string()),
-        pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(joined, pa.int32())),
-        pa.array([cached.quality for cached in used.values()], pa.float64()),
+    rows = [
+        {"fingerprint": key, "parts": known.part.tolist(), "quality": known.quality}
+        for key, known in used.items()
     ]
-    return pa.table(columns, schema=COMPONENT)
+    return pa.Table.from_pylist(rows, COMPONENT)
 
 
 def cache_entries(rows: pa.Table) -> dict[str, ComponentCommunities]:
     """Reads COMPONENT rows, without those whose `parts` are no places of first members."""
     entries = {}
-    columns = (rows["fingerprint"].to_pylist(), rows["parts"], rows["quality"].to_pylist())
-    for key, parts, quality in zip(*columns, strict=True):
-        part = parts.values.to_numpy(zero_copy_only=False).astype(np.int64)
-        place = np.arange(len(part))
-        if (part >= 0).all() and (part <= place).all() and (part[part] == part).all():
-            entries[key] = ComponentCommunities(part, quality)
+    for row in rows.to_pylist():
+        part = np.array(row["parts"], np.int64)
+        places = (part >= 0) & (part <= np.arange(len(part)))
+        if places.all() and (part[part] == part).all():
+            entries[row["fingerprint"]] = ComponentCommunities(part, row["quality"])
     return entries
 
 

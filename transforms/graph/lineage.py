@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,7 +23,7 @@ from schemas.cluster import LINEAGE
 from schemas.entity import id_epochs, without_epochs
 from schemas.enums import LineageEvent
 from schemas.mention import MENTIONS
-from transforms.arrow_util import explode, hash_text, sorted_lookup, table_of_rows, with_column
+from transforms.arrow_util import column_of_keys, explode, hash_text, table_of_rows, with_column
 from transforms.graph.assign import cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
@@ -55,45 +54,27 @@ RECORDS_NAMED = 10
 EVENTS, COUNTERS, CHANGES = "events", "counters", "changes"
 
 
-def cluster_overlaps(
-    previous: pa.Table, node: np.ndarray, cluster: np.ndarray
-) -> list[tuple[int, int, int]]:
-    """Counts shared members of PREVIOUS rows and current (node, cluster) rows; nodes are unique.
-
-    Returns:
-        Previous and current cluster of each pair that shares members, sorted, and how many.
-    """
-    _, before, now = np.intersect1d(
-        previous["node"].to_numpy(), node, assume_unique=True, return_indices=True
-    )
-    pairs = np.stack([previous["cluster"].to_numpy()[before], cluster[now]])
-    distinct, shared = np.unique(pairs, axis=1, return_counts=True)
-    return list(zip(*distinct.tolist(), shared.tolist(), strict=True))
-
-
 def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
     """Renames the clusters of ASSIGNMENT rows after those of PREVIOUS rows.
 
     Of equal overlaps, the pair that leaves least over goes first, then the smaller ids. A cluster
     that follows none keeps its own id, unless a previous cluster had that: then it gets another.
     """
-    node, members_of = _members(assignment)
-    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(members_of)
-    common = cluster_overlaps(previous, node, members_of)
+    before, now = _cluster_of(previous), _cluster_of(assignment)
+    sizes_before, sizes = Counter(before.values()), Counter(now.values())
+    common = _overlaps(before, now)
     names: dict[int, int] = {}
     taken_over: set[int] = set()
-    for *_, p, c in sorted((-shared, before[p] + now[c], p, c) for p, c, shared in common):
+    for *_, p, c in sorted((-shared, sizes_before[p] + sizes[c], p, c) for p, c, shared in common):
         if c not in names and p not in taken_over:
             names[c] = p
             taken_over.add(p)
-    cluster = assignment["cluster"].to_numpy()
-    own, taken = np.unique(cluster), set(before)
-    for number in own.tolist():
-        if number not in names:
-            names[number] = _unused_id(number, taken)
-            taken.add(names[number])
-    renamed = np.array([names[number] for number in own.tolist()], np.int64)
-    return with_column(assignment, "cluster", pa.array(renamed[np.searchsorted(own, cluster)]))
+    clusters, taken = assignment["cluster"].to_pylist(), set(sizes_before)
+    for number in sorted(set(clusters).difference(names)):
+        names[number] = _unused_id(number, taken)
+        taken.add(names[number])
+    renamed = pa.array([names[number] for number in clusters], pa.int64())
+    return with_column(assignment, "cluster", renamed)
 
 
 def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
@@ -106,18 +87,18 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     A member that is in no cluster now, such as a hub, makes no event; `members_gone` counts it, so
     that a cluster that shrank differs from one that is unchanged.
     """
-    node, cluster_of = _members(assignment)
-    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(cluster_of)
+    cluster_before, cluster_now = _cluster_of(previous), _cluster_of(assignment)
+    before, now = Counter(cluster_before.values()), Counter(cluster_now.values())
     sources: defaultdict[int, list[int]] = defaultdict(list)
     targets: defaultdict[int, list[int]] = defaultdict(list)
     shared, stayed = Counter[int](), Counter[int]()
-    for p, c, count in cluster_overlaps(previous, node, cluster_of):
+    for p, c, count in _overlaps(cluster_before, cluster_now):
         sources[c].append(p)
         targets[p].append(c)
         shared[c] += count
         stayed[c] += count if p == c else 0
     events: list[tuple[int, LineageEvent, list[int], list[int]]] = []
-    for cluster, size in now.items():
+    for cluster, size in sorted(now.items()):
         came = sources[cluster]
         torn = [p for p in came if len(targets[p]) > 1]
         if not came:
@@ -130,7 +111,7 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
         if len(came) == 1 and not torn:
             event = LineageEvent.GREW if size > shared[cluster] else LineageEvent.UNCHANGED
             events.append((cluster, event, came, [cluster]))
-    gone = (cluster for cluster in before if cluster not in now)
+    gone = sorted(before.keys() - now)
     events += [(cluster, LineageEvent.ENDED, [cluster], targets[cluster]) for cluster in gone]
     rows = [
         {
@@ -138,8 +119,8 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
             "event": str(event),
             "from_ids": sorted(map(cluster_id, came)),
             "to_ids": sorted(map(cluster_id, went)),
-            "members_new": now.get(cluster, 0) - shared[cluster],
-            "members_gone": before.get(cluster, 0) - stayed[cluster],
+            "members_new": now[cluster] - shared[cluster],
+            "members_gone": before[cluster] - stayed[cluster],
             "on_one_reporter": False,
             "rests_on": [],
         }
@@ -150,25 +131,25 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
 
 def changed_members(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     """Returns CHANGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave."""
-    node, cluster = _members(assignment)
-    order = np.argsort(previous["node"].to_numpy())
-    place, there = sorted_lookup(previous["node"].to_numpy()[order], node)
-    before = np.append(previous["cluster"].to_numpy()[order], 0)[np.where(there, place, -1)]
-    changed = ~there | (before != cluster)
-    _, number, size = np.unique(cluster, return_inverse=True, return_counts=True)
-    columns = [pa.array(node[changed]), pa.array((size[number] == 1)[changed])]
-    return pa.table(columns, schema=CHANGE)
+    before, now = _cluster_of(previous), _cluster_of(assignment)
+    sizes = Counter(now.values())
+    rows = [
+        {"node": node, "alone": sizes[cluster] == 1}
+        for node, cluster in sorted(now.items())
+        if before.get(node) != cluster
+    ]
+    return pa.Table.from_pylist(rows, CHANGE)
 
 
 def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.Table:
     """Returns WEAK_CHANGE rows of the MEMBERSHIP rows that are in CHANGE rows."""
-    place, there = sorted_lookup(changed["node"].to_numpy(), hash_text(members["entity_id"]))
-    alone = np.append(changed["alone"].to_numpy(zero_copy_only=False), False)
-    alone = alone[np.where(there, place, -1)]
-    reporters = members["reporters"].to_numpy()
-    tied = np.where(alone, reporters, members["link_reporters"].to_numpy())
-    weak = pa.array(there & (np.minimum(reporters, tied) < CORE_ROBUSTNESS))
-    columns = [members["entity_id"], members["cluster_id"], pa.array(reporters < CORE_ROBUSTNESS)]
+    # Null where it did not change.
+    alone = column_of_keys(hash_text(members["entity_id"]), changed, "node", "alone")
+    reporters = members["reporters"]
+    tied = pc.if_else(alone, reporters, members["link_reporters"])
+    weak = pc.less(pc.min_element_wise(reporters, tied, skip_nulls=False), CORE_ROBUSTNESS)
+    shown_by_one = pc.less(reporters, CORE_ROBUSTNESS)
+    columns = [members["entity_id"], members["cluster_id"], shown_by_one]
     return pa.table(columns, schema=WEAK_CHANGE).filter(weak)
 
 
@@ -176,25 +157,23 @@ def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     """Returns CHANGE_RECORD rows of the CLASSIFIED rows that show what one reporter alone does."""
     mentions = explode(mentions, MENTIONS, ["group_id"])
     shown = weak.filter(weak["shown_by_one"])
-    place = pc.index_in(mentions["entity_id"], shown["entity_id"].combine_chunks())
-    rows = pc.and_(pc.is_valid(place), are_hard(mentions["role"]))
-    clusters = shown["cluster_id"].take(place.filter(rows)).combine_chunks()
-    return pa.table([clusters, mentions["group_id"].filter(rows)], schema=CHANGE_RECORD)
+    clusters = column_of_keys(mentions["entity_id"], shown, "entity_id", "cluster_id")
+    rows = pc.and_(pc.is_valid(clusters), are_hard(mentions["role"]))
+    columns = [clusters.filter(rows), mentions["group_id"].filter(rows)]
+    return pa.table(columns, schema=CHANGE_RECORD)
 
 
 def records_that_tie(links: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     """Returns CHANGE_RECORD rows of the accepted LINK rows of one reporter that tie a change."""
     tied = weak.filter(pc.invert(weak["shown_by_one"]))
-    ids = tied["entity_id"].combine_chunks()
     alone = pc.and_(links["accepted"], pc.less(links["reporters"], CORE_ROBUSTNESS))
     parts = []
     for end in ("entity_a", "entity_b"):
-        place = pc.index_in(links[end], ids)
-        rows = pc.and_(pc.is_valid(place), alone)
+        clusters = column_of_keys(links[end], tied, "entity_id", "cluster_id")
+        rows = pc.and_(pc.is_valid(clusters), alone)
         records = links["record_ids"].filter(rows)
-        clusters = tied["cluster_id"].take(place.filter(rows)).combine_chunks()
-        columns = [clusters.take(pc.list_parent_indices(records)), pc.list_flatten(records)]
-        parts.append(pa.table(columns, schema=CHANGE_RECORD))
+        clusters = clusters.filter(rows).take(pc.list_parent_indices(records))
+        parts.append(pa.table([clusters, pc.list_flatten(records)], schema=CHANGE_RECORD))
     return pa.concat_tables(parts)
 
 
@@ -221,12 +200,11 @@ def changes_since_previous(
     group = "since_previous"
     for event in events["event"].to_pylist():
         yield (group, f"clusters_{event}"), 1
-    node, cluster = _members(assignment)
-    before = previous["cluster"].to_numpy()
-    yield (group, "ids_kept"), len(np.intersect1d(before, cluster))
-    stayed = len(np.intersect1d(previous["node"].to_numpy(), node))
-    yield (group, "members_new"), len(node) - stayed
-    yield (group, "members_gone"), previous.num_rows - stayed
+    before, now = _cluster_of(previous), _cluster_of(assignment)
+    stayed = len(before.keys() & now)
+    yield (group, "ids_kept"), len(set(before.values()).intersection(now.values()))
+    yield (group, "members_new"), len(now) - stayed
+    yield (group, "members_gone"), len(before) - stayed
 
 
 @dataclass(eq=False)
@@ -324,15 +302,20 @@ def _rows(
     yield from batches_of(work(batch, *tables))
 
 
-def _members(assignment: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the members of clusters and their clusters: a hub is in none."""
-    members = assignment.filter(pc.invert(assignment["hub"]))
-    return members["node"].to_numpy(), members["cluster"].to_numpy()
+def _cluster_of(rows: pa.Table | pa.RecordBatch) -> dict[int, int]:
+    """Returns the cluster of each member of PREVIOUS or ASSIGNMENT rows: a hub is in none."""
+    if "hub" in rows.schema.names:
+        rows = rows.filter(pc.invert(rows["hub"]))
+    return dict(zip(rows["node"].to_pylist(), rows["cluster"].to_pylist(), strict=True))
 
 
-def _sizes(cluster: np.ndarray) -> dict[int, int]:
-    ids, counts = np.unique(cluster, return_counts=True)
-    return dict(zip(ids.tolist(), counts.tolist(), strict=True))
+def _overlaps(before: Mapping[int, int], now: Mapping[int, int]) -> list[tuple[int, int, int]]:
+    """Returns the previous and the current cluster of each pair that shares members, and how many.
+
+    Pairs are sorted.
+    """
+    shared = Counter((before[node], cluster) for node, cluster in now.items() if node in before)
+    return [(p, c, count) for (p, c), count in sorted(shared.items())]
 
 
 def _unused_id(own: int, taken: set[int]) -> int:

@@ -20,6 +20,7 @@ from schemas.enums import Strength
 from schemas.facts import FACT_LIST
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    Array,
     group_offsets,
     group_starts,
     hash_text,
@@ -124,7 +125,7 @@ def sum_pairs(pairs: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     hashed, people = hashes[text_codes(reporter)], crowds.people_of(hashes)[text_codes(reporter)]
     pair, who, most = _most_by_reporter(number, hashed, pairs["micros"].to_numpy())
     offsets = pa.array(group_offsets(pair, count), pa.int32())
-    columns = {name: pairs[name].take(pa.array(first)) for name in PAIR_SUM.names[:4]}
+    columns = {name: pairs[name].take(first) for name in PAIR_SUM.names[:4]}
     columns |= {
         "records": sum_by_group(number, people, count),
         "complaints": sum_by_group(number, people * pairs["complaint"].to_numpy(), count),
@@ -160,17 +161,18 @@ def build_links(sums: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     pair_of_group = pair[groups.value_parent_indices().to_numpy()]
     seen = (sums[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen"))
     columns = {
-        "entity_a": ids_a.take(pa.array(keys // len(ids_b))),
-        "entity_b": ids_b.take(pa.array(keys % len(ids_b))),
+        "entity_a": ids_a.take(keys // len(ids_b)),
+        "entity_b": ids_b.take(keys % len(ids_b)),
         "weight": np.bincount(pair_of, people * weight, count) / MILLION,
-        "complaints": sum_by_group(pair, sums["complaints"].to_numpy(), count),
-        "calls": sum_by_group(pair, sums["calls"].to_numpy(), count),
+        **{
+            name: sum_by_group(pair, sums[name].to_numpy(), count)
+            for name in ("complaints", "calls", "records")
+        },
         "victims": sum_by_group(pair_of, people * (who & 1), count),
         "reporters": sum_by_group(pair_of, people, count),
         "orgs": _smallest(pair, sums["source_org"].combine_chunks(), count, most=sums.num_rows),
         "strength": np.where(is_hard, str(Strength.HARD), str(Strength.SOFT)),
         "record_ids": _smallest(pair_of_group, groups.flatten(), count),
-        "records": sum_by_group(pair, sums["records"].to_numpy(), count),
         "accepted": np.zeros(count, bool),
         "reason": pa.repeat("", count),
         "facts": pa.repeat(pa.scalar([], FACT_LIST), count),
@@ -179,22 +181,20 @@ def build_links(sums: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     return table_of_columns(columns, LINK)
 
 
-def reporter_hashes(keys: pa.Array) -> np.ndarray:
+def reporter_hashes(keys: pa.Array) -> Array:
     """Hashes the keys of reporters; the last bit tells whether one is a pseudonym."""
     named = is_pseudonym(keys).to_numpy(zero_copy_only=False)
     return (hash_text(keys) & ~np.int64(1)) | named.astype(np.int64)
 
 
-def _extremes(pair: np.ndarray, first: np.ndarray, last: np.ndarray) -> list[np.ndarray]:
+def _extremes(pair: Array, first: Array, last: Array) -> list[Array]:
     """Returns the earliest first and the latest last time of each pair."""
     order = stable_order(pair)
     starts = group_starts(pair[order])
     return [np.minimum.reduceat(first[order], starts), np.maximum.reduceat(last[order], starts)]
 
 
-def _most_by_reporter(
-    pair: np.ndarray, reporter: np.ndarray, micros: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _most_by_reporter(pair: Array, reporter: Array, micros: Array) -> tuple[Array, Array, Array]:
     """Returns each (pair, reporter) once, sorted, with the most millionths."""
     order = stable_order(pair, reporter)
     pair, reporter, micros = pair[order], reporter[order], micros[order]
@@ -202,13 +202,11 @@ def _most_by_reporter(
     return pair[starts], reporter[starts], np.maximum.reduceat(micros, starts)
 
 
-def _smallest(
-    pair: np.ndarray, texts: pa.Array, count: int, most: int = SAMPLE_RECORDS
-) -> pa.Array:
+def _smallest(pair: Array, texts: pa.Array, count: int, most: int = SAMPLE_RECORDS) -> pa.Array:
     """Returns a list of the smallest `most` distinct texts of each of `count` pairs, sorted."""
     code, names = rank_texts(texts)
     key = sorted_unique(pair * len(names) + code)
     number, code = np.divmod(key, max(len(names), 1))
     kept = np.arange(len(number)) - group_offsets(number, count)[number] < most
     offsets = pa.array(group_offsets(number[kept], count), pa.int32())
-    return pa.ListArray.from_arrays(offsets, names.take(pa.array(code[kept])))
+    return pa.ListArray.from_arrays(offsets, names.take(code[kept]))

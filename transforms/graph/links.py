@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import SUPPLIER_KINDS, RecordKind, Status
+from schemas.enums import RecordKind, Status
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, explode, pairs_within_groups, with_column
 from transforms.erasure import record_keys
@@ -77,13 +77,13 @@ def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
     micros = pair_micros(np.where(both, hard_sizes[group], counts[group]))
     ids = named["entity_id"].combine_chunks().dictionary_encode()
     columns = {
-        "entity_a": ids.take(pa.array(first)),
-        "entity_b": ids.take(pa.array(second)),
+        "entity_a": ids.take(first),
+        "entity_b": ids.take(second),
         "hard": both,
         "micros": pa.array(micros, pa.int32()),
     }
     encoded = groups.select(PAIR.names[4:]).cast(pa.schema(list(PAIR)[4:]))
-    columns |= dict(zip(PAIR.names[4:], encoded.take(pa.array(group)).columns, strict=True))
+    columns |= dict(zip(PAIR.names[4:], encoded.take(group).columns, strict=True))
     too_wide = int(((hard_sizes > MAX_HARD_ENTITIES) | (counts > 3 * MAX_HARD_ENTITIES)).sum())
     return pa.table(columns, schema=PAIR), too_wide
 
@@ -124,7 +124,7 @@ def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
 def _entities_by_group(evidence: pa.Table) -> pa.Table:
     """Returns each (group, entity) once, whether it is hard there, and whether a supplier's."""
     hard = incidence.are_hard(evidence["role"])
-    supplier = pc.is_in(evidence["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS]))
+    supplier = incidence.are_suppliers(evidence["kind"])
     table = evidence.select(["group_id", "entity_id"])
     table = table.append_column("hard", hard).append_column("supplier", supplier)
     return aggregate(table, ["group_id", "entity_id"], [("hard", "any"), ("supplier", "any")])

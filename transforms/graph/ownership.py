@@ -7,7 +7,7 @@ neither erase a ring's number nor name a victim. Who is on both sides counts on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
-from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, without_epochs
+from schemas.entity import CONTESTED, is_withheld, without_epoch
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow_util import aggregate, each_once, sorted_lookup, sorted_unique, with_column
+from transforms.arrow_util import Array, aggregate, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate, is_freemail
@@ -57,6 +57,21 @@ All are counted where others would settle that it is a suspect's.
 CARRIED_BY = 2
 """Reporters of one organisation in whose links the digits of a phone make it a callback."""
 
+JUDGED = (
+    *("entity_id", "kind", "line_type", "complaints", "calls", "own", "held", "shown"),
+    *("reporters", "named_by", "shown_before", *OWNERS, *ROLE_COUNTS),
+)
+"""Columns of sums by entity or epoch that say who holds one."""
+
+_AS_MENTIONED = f"as_{Role.MENTIONED}"
+
+_SUPPLIERS = frozenset(map(str, SUPPLIER_KINDS))
+
+_PERSONAL = frozenset(str(row.kind) for row in KINDS if row.scheme is None and row.personal)
+
+_PUBLIC = tuple(f"{row.kind}:{row.scheme}:" for row in KINDS if row.scheme and not row.personal)
+"""Beginnings of the ids of schemes that no private person holds."""
+
 HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
 """Statuses of what is always shown under a withheld id."""
 
@@ -69,6 +84,8 @@ CONTESTED_BEFORE = pa.schema(
 
 NOT_CONTESTED = CONTESTED_BEFORE.empty_table()
 
+Row = Mapping[str, Any]
+
 Verdict = tuple[str, Facts]
 """The status of an identifier, and the facts that are the reason."""
 
@@ -77,10 +94,12 @@ Verdict = tuple[str, Facts]
 class Settled:
     """The identifiers whose holder analysts decided on: the decisions by entity id.
 
-    `suspects` are one epoch each, with its mark; `victims` hold for every epoch.
+    `suspects` are one epoch each, with its mark, and `held` their ids without it; `victims` hold
+    for every epoch.
     """
 
     suspects: Mapping[str, Decision]
+    held: frozenset[str]
     victims: Mapping[str, Decision]
 
     @classmethod
@@ -90,15 +109,8 @@ class Settled:
             {decision.entity_a: decision for decision in reversed(decided.of(kind))}
             for kind in (DecisionKind.SUSPECT_HELD, DecisionKind.VICTIM_OWNED)
         )
-        return cls(suspects, {without_epoch(entity_id): why for entity_id, why in victims.items()})
-
-    def names_suspect(self, entity_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
-        """Masks the ids without epochs of which an epoch is decided to be a suspect's."""
-        return is_among(entity_ids, map(without_epoch, self.suspects))
-
-    def names_victim(self, entity_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
-        """Masks the ids without epochs that are decided to be a victim's."""
-        return is_among(entity_ids, self.victims)
+        theirs = {without_epoch(entity_id): why for entity_id, why in victims.items()}
+        return cls(suspects, frozenset(map(without_epoch, suspects)), theirs)
 
 
 def settle_roles(evidence: pa.Table) -> pa.Table:
@@ -107,10 +119,7 @@ def settle_roles(evidence: pa.Table) -> pa.Table:
     The calls of a complaint have no reporter but its own: they do not contradict it.
     """
     own = evidence.filter(pc.equal(evidence["role"], Role.VICTIM))
-    if not own.num_rows:
-        return evidence
-    said = pc.unique(_pairs(own))
-    theirs = pc.is_in(_pairs(evidence), said)
+    theirs = pc.is_in(_pairs(evidence), _pairs(own))
     role = pc.if_else(theirs, Role.VICTIM.value, evidence["role"])
     return with_column(evidence, "role", role)
 
@@ -128,35 +137,29 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
         alone (`own_by`). All that have no name count as one. Without a pseudonym a record speaks
         for itself alone: others of that day may be somebody else's.
     """
-    mine = activity.filter(pc.greater(activity["own"], 0))
-    stated = mine.filter(pc.greater(mine["stated"], 0)).select(CLAIM.names).cast(CLAIM)
-    others = claims.filter(pc.is_in(claims["entity_id"], pc.unique(activity["entity_id"])))
-    stated = each_once(pa.concat_tables([stated, others]), CLAIM)
-    mine = mine.select(CLAIM.names).cast(CLAIM)
-    owners = each_once(pa.concat_tables([mine, stated]), CLAIM).combine_chunks()
-    of_owner = np.zeros(activity.num_rows, bool)
-    if owners.num_rows:
-        ids = pc.unique(owners["entity_id"])
-        positions = pc.fill_null(pc.index_in(activity["entity_id"], ids), -1).to_numpy()
-        named = owners.filter(pc.is_valid(owners["reporter"]))
-        known = true_mask(pc.is_valid(activity["victim"]))
-        known &= true_mask(pc.is_valid(activity["reporter"]))
-        rows = np.flatnonzero((positions >= 0) & known)
-        # Hashes become their places among those of the owners, so that a pair is one number.
-        reporters = sorted_unique(named["reporter"].to_numpy())
-        owner = np.searchsorted(reporters, named["reporter"].to_numpy())
-        pairs = pc.index_in(named["entity_id"], ids).to_numpy() * len(reporters) + owner
-        reporter = activity["reporter"].take(pa.array(rows)).to_numpy()
-        place, there = sorted_lookup(reporters, reporter)
-        of_owner[rows] = there & np.isin(positions[rows] * len(reporters) + place, pairs)
-    counted = aggregate(owners, "entity_id", [([], "count_all")])
-    in_field = aggregate(stated, "entity_id", [([], "count_all")]).combine_chunks()
-    positions = pc.index_in(counted["entity_id"], in_field["entity_id"].combine_chunks())
-    sure = pc.fill_null(in_field["count_all"].take(positions), 0)
-    bounded = pc.min_element_wise(counted["count_all"], pc.add(sure, MOST_IN_WORDS))
-    columns = (counted["entity_id"], bounded, counted["count_all"])
-    counts = pa.table(columns, ["entity_id", *OWNERS])
-    return activity.append_column("of_owner", pa.array(of_owner)), counts
+    own = activity.filter(pc.greater(activity["own"], 0))
+    ids = pc.unique(activity["entity_id"])
+    others = claims.filter(pc.is_in(claims["entity_id"], ids))
+    stated = pc.greater(own["stated"], 0).cast(pa.int64())
+    said = pa.concat_tables(
+        [
+            own.select(CLAIM.names).cast(CLAIM).append_column("stated", stated),
+            others.append_column("stated", pa.repeat(1, others.num_rows)),
+        ]
+    )
+    owners = aggregate(said, CLAIM.names, [("stated", "max")])
+    known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
+    known = pc.and_(known, pc.is_in(activity["entity_id"], owners["entity_id"].combine_chunks()))
+    rows = activity.select(CLAIM.names).filter(known)
+    pairs, of_owner = set(_tuples(owners.select(CLAIM.names))), np.zeros(len(known), bool)
+    of_owner[true_mask(known)] = [pair in pairs for pair in _tuples(rows)]
+    counts = aggregate(owners, "entity_id", [([], "count_all"), ("stated", "sum")])
+    bounded = pc.min_element_wise(counts["count_all"], pc.add(counts["stated"], MOST_IN_WORDS))
+    columns = (counts["entity_id"], bounded, counts["count_all"])
+    return (
+        activity.append_column("of_owner", pa.array(of_owner)),
+        pa.table(columns, ["entity_id", *OWNERS]),
+    )
 
 
 def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Array]:
@@ -173,18 +176,16 @@ def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Ar
     Returns:
         The rows, and the bare ids of what was counted as called.
     """
-    carried = true_mask(pc.greater(activity["carried"], 0))
-    if not carried.any():
-        return activity, pa.array([], pa.string())
+    carried = pc.greater(activity["carried"], 0)
     known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
-    shown = activity.filter(pc.and_(pa.array(carried), known))
+    shown = activity.filter(pc.and_(carried, known))
     counts = aggregate(shown, ["entity_id", "source_org"], [("reporter", "count_distinct")])
     enough = counts.filter(pc.greater_equal(counts["reporter"], CARRIED_BY))
     displayed = pc.greater(activity[f"as_{Role.CALLER_ID}"], 0)
     doubtful = pc.unique(activity["entity_id"].filter(displayed))
     called = pc.unique(enough["entity_id"])
     called = called.filter(pc.invert(pc.or_(pc.is_in(called, doubtful), pc.is_in(called, claimed))))
-    rows = pc.and_(pa.array(carried), pc.is_in(activity["entity_id"], called))
+    rows = pc.and_(carried, pc.is_in(activity["entity_id"], called))
     for name in ("held", "reported", f"as_{Role.CALLBACK}"):
         added = pc.add(activity[name], activity["carried"])
         activity = with_column(activity, name, pc.if_else(rows, added, activity[name]))
@@ -195,44 +196,33 @@ def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Ar
 
 
 def judge(
-    counted: pa.Table, known: KnownLegitimate, settled: Settled, registered: np.ndarray
-) -> list[Verdict]:
-    """Judges each identifier, over all of its epochs.
+    row: Row, reason: str | None, before: int, known: KnownLegitimate, settled: Settled
+) -> Verdict:
+    """Judges an identifier, over all of its epochs.
 
     Known-legitimate comes first: a published line is no secret, even where a record calls it the
     victim's. Then what analysts decided to be a victim's, then the victim, then the suspect.
 
     Args:
-        counted: Sums by entity without epochs, with OWNERS and `shown_before`.
+        row: Its sums, as `JUDGED` has them.
+        reason: Why it is known to be legitimate, if it is.
+        before: How many reporters called it a victim's in earlier runs.
         known: The known-legitimate list.
         settled: What analysts decided.
-        registered: How many reporters called each a victim's in earlier runs.
     """
-    verdicts = judge_use(counted)
-    ids = counted["entity_id"].combine_chunks()
-    legitimate, supplier = known.reasons(ids), is_supplier(counted)
-    # Of most nobody says more than that it is used.
-    said = (counted["own_by"].to_numpy() > 0) | (registered > 0) | settled.names_victim(ids)
-    said |= true_mask(pc.is_valid(legitimate)) | (true_mask(are_withheld(ids)) & ~supplier)
-    rows = np.flatnonzero(said)
-    names = "entity_id kind line_type own held shown reporters shown_before".split()
-    facts = counted.select([*names, *OWNERS]).take(pa.array(rows)).to_pylist()
-    for row, counts in zip(rows.tolist(), facts, strict=True):
-        reason, before = legitimate[row].as_py(), int(registered[row])
-        if reason is not None:
-            verdicts[row] = (Status.SUPPRESSED, (known.fact(counts["entity_id"], reason),))
-        elif counts["entity_id"] in settled.victims:
-            why = settled.victims[counts["entity_id"]]
-            because = why.as_fact("decided_victims", with_reason=False)
-            verdicts[row] = (Status.VICTIM_SIDE, (because,))
-        elif is_withheld(counts["entity_id"]) and counts["shown"] and not supplier[row]:
-            verdicts[row] = (Status.CONTESTED, (fact("withheld_before"),))
-        elif counts["own_by"] or before:
-            verdicts[row] = _judge_claimed(counts, before, supplier[row]) or verdicts[row]
-    return verdicts
+    entity_id, supplier = row["entity_id"], row["kind"] in _SUPPLIERS
+    if reason is not None:
+        return Status.SUPPRESSED, (known.fact(entity_id, reason),)
+    if entity_id in settled.victims:
+        why = settled.victims[entity_id].as_fact("decided_victims", with_reason=False)
+        return Status.VICTIM_SIDE, (why,)
+    if row["shown"] and not supplier and is_withheld(entity_id):
+        return Status.CONTESTED, (fact("withheld_before"),)
+    claimed = _judge_claimed(row, before, supplier) if row["own_by"] or before else None
+    return claimed or _judge_use(row)
 
 
-def _judge_claimed(counted: Mapping[str, Any], before: int, supplier: bool) -> Verdict | None:
+def _judge_claimed(counted: Row, before: int, supplier: bool) -> Verdict | None:
     """Judges what somebody calls a victim's; None where it is clearly a suspect's.
 
     Args:
@@ -260,71 +250,54 @@ def _judge_claimed(counted: Mapping[str, Any], before: int, supplier: bool) -> V
     return Status.CONTESTED, (fact("contested", victims, suspects),)
 
 
-def are_open(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarray:
-    """Masks what is contested though nobody shows a suspect using it in this run.
+def is_open(row: Row, status: str, settled: Settled) -> bool:
+    """Tells what is contested though nobody shows a suspect using it in this run.
 
     It is a victim's in the tables, since nothing here ties it to anything, and stays contested:
     one who claims what others showed before must not erase it.
-
-    Args:
-        counted: Sums by entity or epoch, with `own_by` and `shown_before`.
-        status: The status of each.
-        settled: What analysts decided.
     """
-    shown_before = counted["shown_before"].to_numpy()
-    against = np.maximum(counted["reporters"].to_numpy(), shown_before)
-    settling = np.maximum(FEWEST_TO_SETTLE, CONTEST_RATIO * against)
-    bare = without_epochs(counted["entity_id"])
-    left = (shown_before > 0) & ~settled.names_victim(bare) & ~settled.names_suspect(bare)
-    left &= ~is_supplier(counted) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
-    return left & (counted["own_by"].to_numpy() < settling)
+    bare = without_epoch(row["entity_id"])
+    return (
+        status == Status.VICTIM_SIDE
+        and row["shown_before"] > 0
+        and row["kind"] not in _SUPPLIERS
+        and bare not in settled.victims
+        and bare not in settled.held
+        and not outweighs(row["own_by"], max(row["reporters"], row["shown_before"]))
+    )
 
 
-def are_unclaimed(counted: pa.Table, status: pa.Array) -> np.ndarray:
-    """Masks what records mention alone, and a private person may hold: it may be a victim's.
+def is_unclaimed(row: Row, status: str) -> bool:
+    """Tells what records mention alone, and a private person may hold: it may be a victim's.
 
     It is shown under a withheld id until a record, or a decision, says that a suspect uses it. What
     a record says was shown as a caller's is not masked, nor are sites, and lines of businesses.
-
-    Args:
-        counted: Sums by entity or epoch.
-        status: The status of each.
     """
-    ids, kinds = counted["entity_id"], counted["kind"]
-    personal, public = (
-        [str(row.kind) for row in KINDS if row.scheme is None and row.personal],
-        [f"{row.kind}:{row.scheme}:" for row in KINDS if row.scheme and not row.personal],
+    return (
+        status == Status.UNCORROBORATED
+        and row["kind"] in _PERSONAL
+        and row["line_type"] not in BUSINESS_LINES
+        and not row["entity_id"].startswith(_PUBLIC)
+        and not any(row[name] for name in ROLE_COUNTS if name != _AS_MENTIONED)
     )
-    maybe = pc.and_(pc.equal(status, Status.UNCORROBORATED), pc.is_in(kinds, pa.array(personal)))
-    masked = true_mask(maybe) & ~true_mask(pc.is_in(counted["line_type"], pa.array(BUSINESS_LINES)))
-    for name in ROLE_COUNTS:
-        if name != f"as_{Role.MENTIONED}":
-            masked &= counted[name].to_numpy() == 0
-    for prefix in public:
-        masked &= ~true_mask(pc.starts_with(ids, prefix))
-    return masked
 
 
-def are_named_by_one(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarray:
-    """Masks the mailboxes at freemail hosts that a suspect uses by the word of one reporter alone.
+def is_named_by_one(row: Row, status: str, settled: Settled) -> bool:
+    """Tells a mailbox at a freemail host that a suspect uses by the word of one reporter alone.
 
     In a complaint it may be the victim's own, whatever its role. It keeps its place in the graph.
-
-    Args:
-        counted: Sums by entity or epoch, with `named_by`.
-        status: The status of each.
-        settled: What analysts decided.
     """
-    ids = counted["entity_id"]
-    alone = true_mask(pc.equal(counted["kind"], str(EntityKind.EMAIL)))
-    alone &= true_mask(pc.equal(status, Status.INFRASTRUCTURE))
-    alone &= (counted["named_by"].to_numpy() < CORROBORATED) & ~is_among(ids, settled.suspects)
-    for row in np.flatnonzero(alone).tolist():
-        alone[row] = is_freemail(without_epoch(ids[row].as_py()).partition(":")[2])
-    return alone
+    entity_id = row["entity_id"]
+    return (
+        row["kind"] == EntityKind.EMAIL
+        and status == Status.INFRASTRUCTURE
+        and row["named_by"] < CORROBORATED
+        and entity_id not in settled.suspects
+        and is_freemail(without_epoch(entity_id).partition(":")[2])
+    )
 
 
-def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInForce) -> np.ndarray:
+def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInForce) -> Array:
     """Returns how many showed a suspect using each bare id in earlier runs, as far as is known.
 
     That is known of what was contested, and of what a decision is bound to: there, one did.
@@ -334,67 +307,45 @@ def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInF
         before: CONTESTED_BEFORE rows.
         decided: The decisions.
     """
-    known = dict.fromkeys(map(without_epoch, decided.bound_members()), 1)
-    rows = before.select(["known_as", "suspect_reporters"]).to_pylist()
-    for row in rows:
-        known[row["known_as"]] = max(known.get(row["known_as"], 0), row["suspect_reporters"] or 1)
-    if not known:
-        return np.zeros(len(ids), np.int64)
-    return np.array([known.get(entity_id, 0) for entity_id in ids.to_pylist()], np.int64)
+    bound = [(without_epoch(entity_id), 1) for entity_id in decided.bound_members()]
+    rows = _tuples(before.select(["known_as", "suspect_reporters"]))
+    return _most_by_id(ids, [*bound, *((entity_id, count or 1) for entity_id, count in rows)])
 
 
-def judge_epochs(
-    counted: pa.Table, wholes: Sequence[Verdict], apart: Mapping[str, Fact]
-) -> list[Verdict]:
-    """Judges epochs of identifiers.
+def judge_epoch(row: Row, whole: Verdict, apart: Fact | None) -> Verdict:
+    """Judges an epoch: as its identifier is judged (`whole`), or else by its own use.
 
-    Args:
-        counted: Sums by epoch.
-        wholes: Of the identifier that each is an epoch of.
-        apart: Why an epoch is one of its own, by its id.
+    `apart` says why it is one of its own.
     """
-    verdicts = []
-    ids = counted["entity_id"].to_pylist()
-    for entity_id, whole, used in zip(ids, wholes, judge_use(counted), strict=True):
-        status, reason = whole if whole[0] in HIDDEN else used
-        verdicts.append((status, (*reason, apart[entity_id]) if entity_id in apart else reason))
-    return verdicts
+    status, reason = whole if whole[0] in HIDDEN else _judge_use(row)
+    return status, reason if apart is None else (*reason, apart)
 
 
-def settle_suspects(
-    counted: pa.Table, verdicts: Sequence[Verdict], settled: Settled
-) -> list[Verdict]:
-    """Returns the verdicts on epochs with what analysts decided to be a suspect's.
+def settle_suspect(row: Row, verdict: Verdict, settled: Settled) -> Verdict:
+    """Returns the verdict on an epoch, or what analysts decided, if that is a suspect's.
 
     What is known to be legitimate, a victim's by decision, or a supplier's stays so, and so does
     what every record calls a victim's: nothing shows a suspect near it.
     """
-    ids, settling = counted["entity_id"], list(verdicts)
-    named = is_among(ids, settled.suspects) & ~is_supplier(counted)
-    records, own = pc.add(counted["complaints"], counted["calls"]), counted["own"]
-    named &= true_mask(pc.greater(records, own))
-    for row in np.flatnonzero(named).tolist():
-        entity_id = ids[row].as_py()
-        if (
-            verdicts[row][0] != Status.SUPPRESSED
-            and without_epoch(entity_id) not in settled.victims
-        ):
-            why = settled.suspects[entity_id].as_fact("decided_suspects")
-            settling[row] = (Status.INFRASTRUCTURE, (why,))
-    return settling
+    entity_id = row["entity_id"]
+    if (
+        entity_id in settled.suspects
+        and verdict[0] != Status.SUPPRESSED
+        and without_epoch(entity_id) not in settled.victims
+        and row["kind"] not in _SUPPLIERS
+        and row["complaints"] + row["calls"] > row["own"]
+    ):
+        return Status.INFRASTRUCTURE, (settled.suspects[entity_id].as_fact("decided_suspects"),)
+    return verdict
 
 
-def judge_use(counted: pa.Table) -> list[Verdict]:
-    """Judges each row by its use alone, as if no one called it a victim's."""
-    verdicts: list[Verdict] = []
-    for supplier, records in zip(is_supplier(counted), counted["shown"].to_pylist(), strict=True):
-        if supplier:
-            verdicts.append((Status.UNCORROBORATED, (fact("shared"),)))
-        elif records:
-            verdicts.append((Status.INFRASTRUCTURE, (fact("used", records),)))
-        else:
-            verdicts.append((Status.UNCORROBORATED, (fact("forgeable"),)))
-    return verdicts
+def _judge_use(row: Row) -> Verdict:
+    """Judges by use alone, as if no one called it a victim's."""
+    if row["kind"] in _SUPPLIERS:
+        return Status.UNCORROBORATED, (fact("shared"),)
+    if row["shown"]:
+        return Status.INFRASTRUCTURE, (fact("used", row["shown"]),)
+    return Status.UNCORROBORATED, (fact("forgeable"),)
 
 
 def outweighs(reporters: int, others: int) -> bool:
@@ -402,18 +353,10 @@ def outweighs(reporters: int, others: int) -> bool:
     return reporters >= max(FEWEST_TO_SETTLE, CONTEST_RATIO * others)
 
 
-def is_supplier(counted: pa.Table) -> np.ndarray:
-    """Masks the identifiers that a supplier's customers share."""
-    return true_mask(pc.is_in(counted["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS])))
-
-
-def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> np.ndarray:
+def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> Array:
     """Returns how many called each bare id a victim's, by REGISTERED and CONTESTED_BEFORE rows."""
-    columns = [contested["known_as"], contested["victim_reporters"]]
-    rows = pa.concat_tables([registered, pa.table(columns, schema=registered.schema)])
-    most = aggregate(rows, "entity_id", [("reporters", "max")])
-    positions = pc.index_in(ids, most["entity_id"].combine_chunks())
-    return pc.fill_null(most["reporters"].combine_chunks().take(positions), 0).to_numpy()
+    rows = _tuples(contested.select(["known_as", "victim_reporters"]))
+    return _most_by_id(ids, [*_tuples(registered), *rows])
 
 
 def contested_ids(contested: pa.Table) -> pa.ChunkedArray:
@@ -435,13 +378,11 @@ def still_contested(
         own: ids that records of this run call a victim's, `entity_id`.
         settled: What analysts decided.
     """
-    open_ = pc.equal(statuses["status"], Status.VICTIM_SIDE)
-    answered = statuses["entity_id"].filter(pc.invert(open_))
-    ids = before["known_as"]
-    gone = settled.names_victim(ids) | settled.names_suspect(ids)
-    for column in (answered, own["entity_id"]):
-        gone |= true_mask(pc.is_in(ids, pc.unique(column)))
-    return before.filter(pa.array(~gone)).select(CONTESTED.names).cast(CONTESTED)
+    answered = statuses.filter(pc.not_equal(statuses["status"], Status.VICTIM_SIDE))
+    columns = answered["entity_id"], own["entity_id"]
+    gone = set(settled.held).union(settled.victims, *(column.to_pylist() for column in columns))
+    still = pc.invert(pc.is_in(before["known_as"], pa.array([*gone], pa.string())))
+    return before.filter(still).select(CONTESTED.names).cast(CONTESTED)
 
 
 def read_contested(folder: str, key: PrivateKey | None = None) -> Iterator[pa.RecordBatch]:
@@ -484,10 +425,17 @@ class ReadContested(beam.DoFn):
             yield from self._known
 
 
-def is_among(ids: pa.Array | pa.ChunkedArray, wanted: Iterable[str]) -> np.ndarray:
-    """Masks the ids that are among those."""
-    return true_mask(pc.is_in(ids, pa.array(sorted(wanted), pa.string())))
-
-
 def _pairs(evidence: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(evidence["group_id"], evidence["entity_id"], "\x1f")
+
+
+def _most_by_id(ids: pa.Array, counts: Iterable[tuple[str, int]]) -> Array:
+    """Returns the largest count of each id, 0 where it has none."""
+    most: dict[str, int] = {}
+    for entity_id, count in counts:
+        most[entity_id] = max(most.get(entity_id, 0), count)
+    return np.array([most.get(entity_id, 0) for entity_id in ids.to_pylist()], np.int64)
+
+
+def _tuples(rows: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))

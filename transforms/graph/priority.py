@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from schemas.enums import EntityKind, Role
 from schemas.field import microseconds_of
 from schemas.mapping import parse_toml
@@ -91,17 +88,17 @@ def parse_weights(text: str, name: str) -> PriorityWeights:
 def priority_parts(
     cluster: Row,
     members: Iterable[Row],
-    complaint_times: tuple[NDArray[np.int64], NDArray[np.int64]],
+    complaint_times: Mapping[int, int],
     when: datetime,
     by: PriorityWeights,
 ) -> list[Row]:
     """Returns the parts of a cluster's priority, in the order of `PRIORITY_PARTS`.
 
     `cluster` has reporters and confidence, and losses, orgs and last_seen as no reporter alone
-    moves them (`ranked_by` of a summary's facts). `members` are MEMBERSHIP rows, `complaint_times`,
-    one a reporter, are in microseconds since 1970, beside the people of each. Recency and growth
-    count whole days, in UTC, back from the day of `when`. A part is a dict of part, value, weight
-    and points; points add up to the priority, 0 to 100.
+    moves them (`ranked_by` of a summary's facts). `members` are MEMBERSHIP rows, `complaint_times`
+    counts people by the time of their first complaint, in microseconds since 1970. Recency and
+    growth count whole days, in UTC, back from the day of `when`. A part is a dict of part, value,
+    weight and points; points add up to the priority, 0 to 100.
     """
     scale = by.scale
     lost = math.fsum(
@@ -158,19 +155,17 @@ def _log_share(value: float, full: float) -> float:
     return min(math.log1p(value) / math.log1p(full), 1.0)
 
 
-def _growth(
-    complaint_times: tuple[NDArray[np.int64], NDArray[np.int64]], when: datetime, span: timedelta
-) -> float:
+def _growth(complaint_times: Mapping[int, int], when: datetime, span: timedelta) -> float:
     """Complaints of the last span against those of it and the span before; 0 where there are none.
 
     One is added to the whole, so that a single complaint is not growth in full.
     """
     midnight = datetime.combine(when.date() + timedelta(days=1), time(), UTC)
-    end, ago = microseconds_of(midnight), span // timedelta(microseconds=1)
-    moments, people = complaint_times
-    late = int(people[moments >= end - ago].sum())
-    before = int(people[(moments >= end - 2 * ago) & (moments < end - ago)].sum())
-    return late / (late + before + 1)
+    late, both = (
+        sum(people for moment, people in complaint_times.items() if moment >= start)
+        for start in (microseconds_of(midnight - span), microseconds_of(midnight - 2 * span))
+    )
+    return late / (both + 1)
 
 
 def _jurisdiction_share(members: Iterable[Row], jurisdiction: Mapping[str, float]) -> float:

@@ -8,10 +8,11 @@ set apart: naming a stranger is the worst that can be done here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
-from transforms.arrow_util import component_labels, group_starts, sorted_unique, sum_by_group
+from transforms.arrow_util import Array, component_labels, first_rows, sorted_unique, sum_by_group
 from transforms.graph import epochs
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
@@ -93,8 +94,8 @@ BUSINESS_LINES = ("toll_free", "premium_rate", "shared_cost", "uan")
 class EpochPairs:
     """Nodes that are one identifier before and after a gap; of several gaps each."""
 
-    before: np.ndarray
-    after: np.ndarray
+    before: Array
+    after: Array
 
 
 @dataclass(frozen=True)
@@ -104,18 +105,12 @@ class PhoneLines:
     `alone` counts the reporters who name a node and tie it to nothing.
     """
 
-    phone: np.ndarray
-    private: np.ndarray
-    alone: np.ndarray
-
-    def without(self, gone: np.ndarray) -> PhoneLines:
-        """Returns the same without the private lines of a mask."""
-        return PhoneLines(self.phone, self.private & ~gone, self.alone)
+    phone: Array
+    private: Array
+    alone: Array
 
 
-def merge_communities(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
-) -> np.ndarray:
+def merge_communities(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
     """Merges communities until none asks for it; `evidence` has no group that names one node.
 
     Two merge where the reporters who name both are more than chance and noise explain, and either
@@ -142,9 +137,7 @@ def merge_communities(
     return smallest_members(label)
 
 
-def attach_loose_ends(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
-) -> np.ndarray:
+def attach_loose_ends(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
     """Attaches the loose ends of components with at most one established community.
 
     In those no two call centers can be confused; in any other a loose end may depend on the very
@@ -168,7 +161,7 @@ def attach_loose_ends(
         label = joined[label]
 
 
-def follow_strongest_ties(between: Ties, loose: np.ndarray) -> np.ndarray | None:
+def follow_strongest_ties(between: Ties, loose: Array) -> Array | None:
     """Joins each loose cluster to that of its strongest tie (ties: the smallest); one round.
 
     Returns:
@@ -184,8 +177,8 @@ def follow_strongest_ties(between: Ties, loose: np.ndarray) -> np.ndarray | None
 
 
 def move_misplaced_pieces(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray, piece: np.ndarray
-) -> np.ndarray:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array, piece: Array
+) -> Array:
     """Moves the pieces, a refinement of `label`, to the clusters where they fit best.
 
     A victim of two call centers can tie a piece of one to the other by the only record that the
@@ -201,29 +194,30 @@ def move_misplaced_pieces(
     return label
 
 
-def epoch_pairs(bare: np.ndarray, first_seen: np.ndarray, reporters: np.ndarray) -> EpochPairs:
+def epoch_pairs(bare: Array, first_seen: Array, reporters: Array) -> EpochPairs:
     """Pairs the nodes of equal `bare`, the hash of the id without its epoch, by time first seen.
 
     An epoch of one reporter is paired with that of several before it, or else with the first, and
     lies between no others: what one person dates bridges nothing.
     """
-    order = np.lexsort((first_seen, bare))
-    bare_id, place = bare[order], np.arange(len(order))
-    firm = reporters[order] >= epochs.CORROBORATED
-    firm |= ~np.isin(bare_id, bare_id[firm])
-    earlier = np.append(-1, np.maximum.accumulate(np.where(firm, place, -1)))[:-1]
-    later = np.minimum.accumulate(np.where(firm, place, len(order))[::-1])[::-1]
-    follows = (earlier >= 0) & (bare_id[earlier] == bare_id)
-    leads = ~firm & ~follows
-    return EpochPairs(
-        order[np.concatenate([earlier[follows], place[leads]])],
-        order[np.concatenate([place[follows], later[leads]])],
-    )
+    follows: list[tuple[int, int]] = []
+    leads: list[tuple[int, int]] = []
+    for _, group in groupby(np.lexsort((first_seen, bare)).tolist(), bare.__getitem__):
+        nodes = list(group)
+        firm = [node for node in nodes if reporters[node] >= epochs.CORROBORATED] or nodes
+        earlier = None
+        for node in nodes:
+            if earlier is not None:
+                follows.append((earlier, node))
+            elif node not in firm:
+                leads.append((node, firm[0]))
+            earlier = node if node in firm else earlier
+    return EpochPairs(*np.array([*follows, *leads], np.int64).reshape(-1, 2).T)
 
 
 def rejoin_epochs(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray, pairs: EpochPairs
-) -> tuple[np.ndarray, np.ndarray]:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array, pairs: EpochPairs
+) -> tuple[Array, Array]:
     """Lets loose communities follow the established ones of their other epochs.
 
     What came back after its lifetime is mostly another holder's: how often it is the same one's is
@@ -244,14 +238,13 @@ def rejoin_epochs(
     follows = np.flatnonzero(
         (near != far) & ~firm[near] & firm[far] & (sure >= SAME_OWNER_PROBABILITY)
     )
-    order = follows[np.lexsort((far[follows], -sure[follows], near[follows]))]
-    order = order[group_starts(near[order])]
+    order = follows[first_rows(near[follows], -sure[follows], far[follows])]
     goal = np.arange(len(label))
     goal[near[order]] = far[order]
     return smallest_members(goal[label]), goal[label] != label
 
 
-def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneLines) -> np.ndarray:
+def doubtful_private_lines(evidence: Incidence, label: Array, lines: PhoneLines) -> Array:
     """Masks the private lines that too few reporters tie to their communities.
 
     One mistyped digit, or malice, puts a stranger's number where a call-back number should be. A
@@ -279,7 +272,7 @@ def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneL
         gone |= more
 
 
-def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarray:
+def established_communities(evidence: Incidence, label: Array) -> Array:
     """Masks the labels of communities that stay connected without any one reporter."""
     labels = int(label.max(initial=0)) + 1
     pair = sorted_unique(evidence.reporter[evidence.group] * evidence.nodes + evidence.node)
@@ -293,14 +286,14 @@ def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarra
     return inside - (size - 1) >= ESTABLISHED_SPARE_TIES
 
 
-def beside_own_cluster(evidence: Incidence, label: np.ndarray) -> np.ndarray:
+def beside_own_cluster(evidence: Incidence, label: Array) -> Array:
     """Masks the evidence's rows that name another member of their cluster in the same group."""
     key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
     _, number, named = np.unique(key, return_inverse=True, return_counts=True)
     return named[number] > 1
 
 
-def count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
+def count_reporters(evidence: Incidence, rows: Array) -> Array:
     """Counts, per node, the reporters of a mask over the evidence's rows."""
     reporter = evidence.reporter[evidence.group[rows]]
     pair = sorted_unique(reporter * evidence.nodes + evidence.node[rows])
@@ -308,7 +301,7 @@ def count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
     return evidence.count(node, who, evidence.nodes)
 
 
-def same_owner_probability(bayes_factor: np.ndarray) -> np.ndarray:
+def same_owner_probability(bayes_factor: Array) -> Array:
     """Returns the probability that each tie is inside one call center, by its log Bayes factor.
 
     How many ties are is estimated from the ties themselves, by expectation and maximization
@@ -323,7 +316,7 @@ def same_owner_probability(bayes_factor: np.ndarray) -> np.ndarray:
     return rate * odds / (rate * odds + 1 - rate)
 
 
-def reporters_by_node(evidence: Incidence) -> np.ndarray:
+def reporters_by_node(evidence: Incidence) -> Array:
     """Counts, per node, the reporters who name it."""
     return count_reporters(evidence, np.ones(len(evidence.node), bool))
 
@@ -335,23 +328,20 @@ class _Activity:
     `up_to` counts those before each row of `key`, and all of them at the end.
     """
 
-    key: np.ndarray
-    up_to: np.ndarray
+    key: Array
+    up_to: Array
     origin: float
     span: float
-    first: np.ndarray
-    last: np.ndarray
-    reporters: np.ndarray
+    first: Array
+    last: Array
+    reporters: Array
 
     @classmethod
-    def of(cls, evidence: Incidence, label: np.ndarray) -> _Activity:
+    def of(cls, evidence: Incidence, label: Array) -> _Activity:
         group, cluster, _ = group_clusters(evidence, label)
         reporter, day = evidence.reporter[group], evidence.day[group]
-        key = cluster * (int(reporter.max(initial=0)) + 1) + reporter
-        order = np.argsort(key)
-        starts = group_starts(key[order])
-        once = order[starts]
-        cluster, day = cluster[once], np.minimum.reduceat(day[order], starts)
+        once = first_rows(cluster * (int(reporter.max(initial=0)) + 1) + reporter, day)
+        cluster, day = cluster[once], day[once]
         people = evidence.count(np.arange(len(once)), reporter[once], len(once))
         first, last = np.full(len(label), np.inf), np.full(len(label), -np.inf)
         np.minimum.at(first, cluster, day)
@@ -364,20 +354,20 @@ class _Activity:
         reporters = sum_by_group(cluster, people, len(label))
         return cls(key[order], up_to, origin, span, first, last, reporters)
 
-    def shared(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def shared(self, a: Array, b: Array) -> Array:
         """Counts reporters of the less active of a and b while both were active; at least 1."""
         start = np.maximum(self.first[a], self.first[b]) - SLACK_DAYS
         end = np.minimum(self.last[a], self.last[b]) + SLACK_DAYS
         return np.maximum(np.minimum(self._within(a, start, end), self._within(b, start, end)), 1)
 
-    def _within(self, cluster: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    def _within(self, cluster: Array, start: Array, end: Array) -> Array:
         low = cluster * self.span + np.clip(start - self.origin, 0, self.span - 1)
         high = cluster * self.span + np.clip(end - self.origin, 0, self.span - 1)
         until, since = np.searchsorted(self.key, high, "right"), np.searchsorted(self.key, low)
         return self.up_to[until] - self.up_to[since]
 
 
-def _merge_scores(between: Ties, active: _Activity, bayes_factor: np.ndarray) -> np.ndarray:
+def _merge_scores(between: Ties, active: _Activity, bayes_factor: Array) -> Array:
     """Scores how strongly each tie asks for a merge; 0 where it must not merge."""
     weight = between.weight
     outward = np.bincount(between.a, weight, len(active.reporters))
@@ -405,15 +395,13 @@ def _merge_scores(between: Ties, active: _Activity, bayes_factor: np.ndarray) ->
     return np.where(independent | handover | follows, surprise + share, 0)
 
 
-def _mutual_best(between: Ties, score: np.ndarray, labels: int) -> np.ndarray:
+def _mutual_best(between: Ties, score: Array, labels: int) -> Array:
     """Returns the partner of each label: of two that prefer each other, the smaller number."""
     asks = score > 0
     a, b, s = between.a[asks], between.b[asks], score[asks]
     source, target = np.concatenate([a, b]), np.concatenate([b, a])
-    order = np.lexsort((target, -np.concatenate([s, s]), source))
-    source, target = source[order], target[order]
+    first = first_rows(source, -np.tile(s, 2), target)
     best = np.full(labels, -1)
-    first = group_starts(source)
     best[source[first]] = target[first]
     partner = np.arange(labels)
     mutual = np.flatnonzero((best >= 0) & (best[np.maximum(best, 0)] == np.arange(labels)))
@@ -422,24 +410,19 @@ def _mutual_best(between: Ties, score: np.ndarray, labels: int) -> np.ndarray:
 
 
 def _move_once(
-    between: Ties,
-    counts: SupplierSums,
-    suppliers: SupplierCounts,
-    label: np.ndarray,
-    piece: np.ndarray,
-) -> np.ndarray:
+    between: Ties, counts: SupplierSums, suppliers: SupplierCounts, label: Array, piece: Array
+) -> Array:
     """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
     mover = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
-    mover, there, weight = sum_by_pair(mover, there, np.concatenate([between.weight] * 2))
+    mover, there, weight = sum_by_pair(mover, there, np.tile(between.weight, 2))
     own = there == label[mover]
     factor = suppliers.sum_by_label(label).piece_log_bayes_factor(counts, mover, there, own)
     score = TIE_NATS * weight + factor
     staying = np.full(len(label), np.inf)
     staying[mover[own]] = score[own]
     goal = label.copy()
-    order = np.lexsort((there, -score, mover))
-    best = order[group_starts(mover[order])]
+    best = first_rows(mover, -score, there)
     better = best[(score[best] > staying[mover[best]] + MOVE_MARGIN) & ~own[best]]
     goal[mover[better]] = there[better]
     out = mover[own & (score < -MOVE_MARGIN)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,13 +21,14 @@ from scipy.sparse import csr_array
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Status, Tier
 from transforms.arrow_util import (
+    Array,
     component_labels,
     concat_ranges,
+    first_rows,
     group_changes,
     group_starts,
     pairs_within_groups,
     sorted_unique,
-    stable_order,
     sum_by_group,
 )
 from transforms.graph.incidence import Incidence, cluster_ties
@@ -82,8 +84,8 @@ class Standing(NamedTuple):
 
 
 def link_reporters(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray, private: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array, private: Array
+) -> tuple[Array, Array]:
     """Counts, per node, the reporters who tie it to the rest of its cluster.
 
     Args:
@@ -109,9 +111,7 @@ def link_reporters(
     return np.minimum(counted, bound), inside
 
 
-def cut_reporters(
-    evidence: Incidence, label: np.ndarray, tying: np.ndarray, exact: np.ndarray
-) -> np.ndarray:
+def cut_reporters(evidence: Incidence, label: Array, tying: Array, exact: Array) -> Array:
     """Counts, per node, the fewest reporters without whom its cluster falls apart around it.
 
     That is the smallest set of reporters whose removal parts it from the node of its cluster that
@@ -128,10 +128,12 @@ def cut_reporters(
     Returns:
         The number, at most `tying`; in clusters of more than `MOST_EXACT_MEMBERS` a lower bound.
     """
-    best = _best_by_label(label, tying)[label]
+    best, first = np.zeros(len(label), np.int64), first_rows(label, -tying)
+    best[label[first]] = first
+    best = best[label]
     counts = np.zeros(len(label), np.int64)
     part = None
-    for least in sorted(SURE_LEVELS, reverse=True):
+    for least in reversed(SURE_LEVELS):
         part = _parts(evidence, label, least, part=part)
         counts = np.maximum(counts, np.where(part == part[best], np.minimum(tying, least), 0))
     size = np.bincount(label, minlength=len(label))[label]
@@ -154,8 +156,8 @@ def cut_reporters(
 
 
 def separate_established_parts(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
-) -> np.ndarray:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array
+) -> Array:
     """Separates the established parts of a cluster that a single reporter joined.
 
     One person who names members of two rings together must not make one of them. Suppliers that
@@ -186,7 +188,7 @@ def separate_established_parts(
         parts = joined[parts]
 
 
-def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:
+def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
     """Masks the nodes in the main part of their clusters: what no single reporter holds together.
 
     Two parts of a cluster are one where two reporters tie them, or one does and the suppliers of
@@ -195,9 +197,8 @@ def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarr
     part = _parts(evidence, label, CORE_ROBUSTNESS, suppliers)
     size = np.bincount(part, minlength=len(label))
     numbers = np.unique(part)
-    order = np.lexsort((numbers, -size[numbers], label[numbers]))
     main = np.zeros(len(label), bool)
-    main[numbers[order][group_starts(label[numbers][order])]] = True
+    main[numbers[first_rows(label[numbers], -size[numbers])]] = True
     return main[part]
 
 
@@ -211,27 +212,23 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
         The id that each near miss is like: the one of most reporters (ties: the smallest id).
     """
     alike: defaultdict[str, list[str]] = defaultdict(list)
-    for entity_id in reporters if len(reporters) > 1 else ():
+    for entity_id in reporters:
         kind, _, value = without_epoch(entity_id).partition(":")
         if kind in NEAR_MISS_KINDS:
             for pattern in _patterns(value):
                 alike[f"{kind}:{pattern}"].append(entity_id)
-    like: dict[str, str] = {}
+    like: dict[str, tuple[int, str]] = {}
     for pattern, ids in alike.items():
         if len(ids) < 2:
             continue
-        best_first = sorted(ids, key=lambda entity_id: (-reporters[entity_id], entity_id))
-        for entity_id in ids:
-            for better in best_first:
-                if reporters[better] < NEAR_MISS_RATIO * reporters[entity_id]:
-                    break
-                if not _is_near(entity_id, better, pattern):
-                    continue
-                rank = (-reporters[better], better)
-                if entity_id not in like or rank < (-reporters[like[entity_id]], like[entity_id]):
-                    like[entity_id] = better
-                break
-    return like
+        fewest = min(reporters[entity_id] for entity_id in ids)
+        many = [better for better in ids if reporters[better] >= NEAR_MISS_RATIO * fewest]
+        for better, entity_id in product(many, ids):
+            enough = reporters[better] >= NEAR_MISS_RATIO * reporters[entity_id]
+            if enough and _is_near(entity_id, better, pattern):
+                rank = -reporters[better], better
+                like[entity_id] = min(like.get(entity_id, rank), rank)
+    return {entity_id: better for entity_id, (_, better) in like.items()}
 
 
 def standings(
@@ -275,11 +272,11 @@ def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 def _parts(
     evidence: Incidence,
-    label: np.ndarray,
+    label: Array,
     least: int,
     suppliers: SupplierCounts | None = None,
-    part: np.ndarray | None = None,
-) -> np.ndarray:
+    part: Array | None = None,
+) -> Array:
     """Returns the part of its cluster that each node is in, as the smallest node in it.
 
     Two parts are one where `least` reporters tie them, so that fewer cannot part what is in one;
@@ -309,24 +306,12 @@ def _parts(
     return part
 
 
-def _best_by_label(label: np.ndarray, tying: np.ndarray) -> np.ndarray:
-    """Returns, by label, the node that most reporters tie (ties: the smallest); 0 where none."""
-    order = stable_order(label, -tying)
-    first = order[group_starts(label[order])]
-    best = np.zeros(len(label), np.int64)
-    best[label[first]] = first
-    return best
-
-
-def _ways(
-    evidence: Incidence, label: np.ndarray, open_: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ways(evidence: Incidence, label: Array, open_: Array) -> tuple[Array, Array, Array]:
     """Returns the ways through the clusters of open nodes: each reporter of one, and whom he names.
 
     Rows are distinct and ordered by way, ways by cluster; the last array has the people of each.
     """
-    rows = np.flatnonzero(np.isin(label[evidence.node], label[open_]))
-    rows = rows[beside_own_cluster(evidence, label)[rows]]
+    rows = np.isin(label[evidence.node], label[open_]) & beside_own_cluster(evidence, label)
     node, reporter = evidence.node[rows], evidence.reporter[evidence.group[rows]]
     reporters = int(reporter.max(initial=0)) + 1
     ways, way = np.unique(label[node] * reporters + reporter, return_inverse=True)
@@ -336,14 +321,8 @@ def _ways(
 
 
 def _flows(
-    way: np.ndarray,
-    node: np.ndarray,
-    people: np.ndarray,
-    core: np.ndarray,
-    label: np.ndarray,
-    goals: np.ndarray,
-    enough: int,
-) -> np.ndarray:
+    way: Array, node: Array, people: Array, core: Array, label: Array, goals: Array, enough: int
+) -> Array:
     """Counts the ways from the core of its cluster to each goal that share no reporter.
 
     Each goal has a copy of the graph of its cluster, for a flow takes less time than to begin one.
@@ -357,8 +336,6 @@ def _flows(
         goals: Where they end.
         enough: The count at which to stop.
     """
-    from scipy.sparse.csgraph import maximum_flow
-
     from_core = np.zeros(int(way.max(initial=-1)) + 1, bool)
     from_core[way[core[node]]] = True
     way, node = way[~core[node]], node[~core[node]]
@@ -373,82 +350,60 @@ def _flows(
         sizes = (ends - starts)[some]
         row, copy = concat_ranges(starts[some], sizes), np.repeat(np.arange(len(some)), sizes)
         goal = node[row] == goals[some][copy]
-        through = np.minimum(people[way[row]], enough)
-        a, b, lets = _edges(copy, way[row], node[row], through, from_core[way[row]], goal)
-        # What the core has shown already is not sought again, nor more than is enough.
-        stop, lets = np.arange(len(some)) + 2, np.append(lets, enough - counts[some])
-        a, b = np.append(a, stop), np.append(b, np.ones_like(stop))
-        vertices = int(max(a.max(), b.max())) + 1
-        graph = csr_array((lets.astype(np.int32), (a, b)), shape=(vertices, vertices))
-        counts[some] -= maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
+        counts[some] = _flow_by_copy(copy, way[row], node[row], from_core, goal, people, enough)
     return counts
 
 
-def _edges(
-    copy: np.ndarray,
-    way: np.ndarray,
-    node: np.ndarray,
-    lets: np.ndarray,
-    first: np.ndarray,
-    goal: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the edges of copies of graphs, and how many each lets through.
+def _flow_by_copy(
+    copy: Array, way: Array, node: Array, from_core: Array, goal: Array, people: Array, enough: int
+) -> Array:
+    """Returns the flow from the core to the goal of each copy of a graph, at most `enough`.
 
-    They go from vertex 0 to the goal of copy n, vertex n + 2.
-
-    A reporter is two vertices with an edge between them, since it is who is removed: one vertex
-    where the core or the goal is named, as no shortest way enters or leaves it elsewhere, and none
-    where two ends are left. Who names both the core and the goal is left out.
+    A reporter is two vertices with an edge between them, since it is who is removed. The core is
+    vertex 0, and vertex 1 is where all goals lead to.
 
     Args:
         copy: The copy that each row is in, ascending.
         way: The reporters, ascending in each copy.
         node: Whom they name, without the core.
-        lets: How many the reporter of each row lets through.
-        first: Masks the rows of reporters who name the core.
+        from_core: Masks the reporters who name the core.
         goal: Masks the rows of goals.
+        people: As of `_flows`.
+        enough: As of `_flows`.
     """
+    from scipy.sparse.csgraph import maximum_flow
+
     new = group_changes(copy, way)
-    number, stop, first, lets = np.cumsum(new) - 1, copy[new] + 2, first[new], lets[new]
-    last = np.bincount(number, goal) > 0
-    left = ~goal & ~(first & last)[number]
-    number, inner = number[left], ~(first | last)
-    named = np.bincount(number, minlength=len(stop))
-    hub = named > 1 + inner
-    key = copy[left] * (int(node.max()) + 1) + node[left]
-    names, vertex = np.unique(key, return_inverse=True)
-    vertex += int(stop[-1]) + 1
-    into = int(stop[-1]) + len(names) + np.cumsum(hub)
-    away = into + inner * int(hub.sum())
-    pair = vertex[(inner & (named == 2))[number]].reshape(-1, 2)
-    begins, ends = (vertex[(ends_here & ~hub)[number]] for ends_here in (first, last))
-    enters, leaves = (hub & ~first)[number], (hub & ~last)[number]
-    begin, end = (number[(ends_here & ~hub)[number]] for ends_here in (first, last))
-    both = lets[inner & (named == 2)]
+    lets, number = np.minimum(people[way[new]], enough), np.cumsum(new) - 1
+    _, vertex = np.unique(copy * (int(node.max()) + 1) + node, return_inverse=True)
+    vertex += 2 * len(lets) + 2
+    # Nothing comes back to the core, or leaves the goal: who names one needs one vertex less.
+    first, last = from_core[way[new]], np.bincount(number, goal) > 0
+    into = np.where(first, 0, 2 + np.arange(len(lets)))
+    away = 2 + len(lets) + np.arange(len(lets))
+    away[number[goal]] = vertex[goal]
+    enters, leaves = ~first[number], ~last[number]
+    stop = vertex[goal][group_starts(copy[goal])]
     edges = (
-        (np.zeros_like(begins), begins, lets[begin]),
-        (ends, stop[end], lets[end]),
-        (pair[:, 0], pair[:, 1], both),
-        (pair[:, 1], pair[:, 0], both),
-        (np.zeros_like(into[hub & first]), into[hub & first], lets[hub & first]),
-        (into[hub & last], stop[hub & last], lets[hub & last]),
-        (into[hub & inner], away[hub & inner], lets[hub & inner]),
+        (into, away, lets),
         (vertex[enters], into[number[enters]], lets[number[enters]]),
         (away[number[leaves]], vertex[leaves], lets[number[leaves]]),
+        (stop, np.ones_like(stop), np.full_like(stop, enough)),
     )
     a, b, through = map(np.concatenate, zip(*edges, strict=True))
-    return a, b, through
+    size = int(vertex.max()) + 1
+    graph = csr_array((through.astype(np.int32), (a, b)), shape=(size, size))
+    return -maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
 
 
 def _patterns(value: str) -> list[str]:
     """Lists what a value has in common with those that differ by one digit, or by a swap."""
-    digits = [match.start() for match in re.finditer(r"\d", value)]
-    one_off = [f"{value[:position]}{_ANY_DIGIT}{value[position + 1 :]}" for position in digits]
-    shape = re.sub(r"\d", _ANY_DIGIT, value)
-    return [
-        *one_off,
-        f"{_SAME_DIGITS}{shape}{''.join(sorted(value[position] for position in digits))}",
+    one_off = [
+        f"{value[: digit.start()]}{_ANY_DIGIT}{value[digit.end() :]}"
+        for digit in re.finditer(r"\d", value)
     ]
+    shape, digits = re.sub(r"\d", _ANY_DIGIT, value), sorted(re.findall(r"\d", value))
+    return [*one_off, f"{_SAME_DIGITS}{shape}{''.join(digits)}"]
 
 
 def _is_near(entity_id: str, better: str, pattern: str) -> bool:

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_array, hstack
 
 from schemas.enums import SUPPLIER_KINDS, Strength
-from transforms.arrow_util import concat_ranges, hash_text, sorted_lookup
+from transforms.arrow_util import Array, concat_ranges, hash_text, sorted_lookup
+from transforms.graph.incidence import rows_of_nodes
 
 CONCENTRATION = 2.0
 """Suppliers of a kind that a customer spreads its calls over, about."""
@@ -44,18 +45,18 @@ class SupplierCounts:
     kinds: tuple[csr_array, ...]
 
     @cached_property
-    def _all_kinds(self) -> tuple[csr_array, np.ndarray]:
+    def _all_kinds(self) -> tuple[csr_array, Array]:
         """The matrices beside each other, and the number of each column's kind."""
         widths = [matrix.shape[1] for matrix in self.kinds]
         return hstack(self.kinds, format="csr"), np.repeat(np.arange(len(widths)), widths)
 
-    def sum_by_label(self, label: np.ndarray) -> SupplierSums:
+    def sum_by_label(self, label: Array) -> SupplierSums:
         """Adds up the rows of each label, each reporter of a node as `RECORD_WEIGHT`."""
         nodes, (counts, kind) = len(label), self._all_kinds
         adds = csr_array((np.ones(nodes), (label, np.arange(nodes))), shape=(nodes, nodes))
         return SupplierSums((adds @ counts * RECORD_WEIGHT).sorted_indices(), kind)
 
-    def log_bayes_factor(self, label: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def log_bayes_factor(self, label: Array, a: Array, b: Array) -> Array:
         """Returns, for pairs of clusters, the log-odds in nats that they are one customer.
 
         The sum over kinds of the log Bayes factor of one customer against two, of whom each
@@ -72,10 +73,10 @@ class SupplierSums:
     """Reporters by label (rows) and supplier of any kind (columns), and each column's kind."""
 
     counts: csr_array
-    kind: np.ndarray
+    kind: Array
 
     @cached_property
-    def _cells(self) -> np.ndarray:
+    def _cells(self) -> Array:
         """The places of the counts, ascending: row by row, in the order of the columns."""
         rows, columns = self.counts.shape
         return np.repeat(np.arange(rows) * columns, np.diff(self.counts.indptr)) + (
@@ -83,16 +84,14 @@ class SupplierSums:
         )
 
     @cached_property
-    def _by_kind(self) -> np.ndarray:
+    def _by_kind(self) -> Array:
         """The sums of each row over the suppliers of each kind."""
         rows, kinds = self.counts.shape[0], int(self.kind.max(initial=0)) + 1
         row = np.repeat(np.arange(rows) * kinds, np.diff(self.counts.indptr))
         of_kind = row + self.kind[self.counts.indices]
         return np.bincount(of_kind, self.counts.data, rows * kinds).reshape(-1, kinds)
 
-    def piece_log_bayes_factor(
-        self, pieces: SupplierSums, a: np.ndarray, b: np.ndarray, own: np.ndarray
-    ) -> np.ndarray:
+    def piece_log_bayes_factor(self, pieces: SupplierSums, a: Array, b: Array, own: Array) -> Array:
         """Returns what `SupplierCounts.log_bayes_factor` does for pieces a and clusters b.
 
         Where b is the piece's `own` cluster, the piece is compared with the rest of it.
@@ -134,30 +133,25 @@ class SupplierSums:
 def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
     """Converts LINK rows, soft ones with a supplier at one end, to SUPPLIER_USE rows."""
     soft = links.filter(pc.equal(links["strength"], Strength.SOFT))
-    near = pa.concat_arrays([soft["entity_a"], soft["entity_b"]])
-    far = pa.concat_arrays([soft["entity_b"], soft["entity_a"]])
+    ends = soft["entity_a"], soft["entity_b"]
+    near, far = pa.concat_arrays(ends), pa.concat_arrays(ends[::-1])
     kind = pc.index_in(pc.replace_substring_regex(far, ":.*", ""), pa.array(_KINDS))
-    used = pc.is_valid(kind)
-    columns = [
-        pa.array(hash_text(near.filter(used))),
-        pa.array(hash_text(far.filter(used))),
-        kind.filter(used).cast(pa.int8()),
-        pa.concat_arrays([soft["reporters"]] * 2).filter(used),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=SUPPLIER_USE)
+    used, reporters = pc.is_valid(kind), pa.concat_arrays([soft["reporters"]] * 2)
+    near, far, kind, reporters = (rows.filter(used) for rows in (near, far, kind, reporters))
+    columns = [hash_text(near), hash_text(far), kind.cast(pa.int8()), reporters]
+    return pa.record_batch(columns, SUPPLIER_USE)
 
 
-def supplier_counts_by_node(rows: pa.Table, node: np.ndarray) -> SupplierCounts:
+def supplier_counts_by_node(rows: pa.Table, node: Array) -> SupplierCounts:
     """Counts the reporters of SUPPLIER_USE rows over the sorted hashes `node`; drops others."""
-    row, known = sorted_lookup(node, rows["node"].to_numpy())
-    kind = rows["kind"].to_numpy()[known]
-    supplier, counts = (rows[name].to_numpy()[known] for name in ("supplier", "reporters"))
-    row = row[known]
+    rows, row = rows_of_nodes(rows, node, np.ones(rows.num_rows, bool))
+    names = ("kind", "supplier", "reporters")
+    kind, supplier, counts = (rows[name].to_numpy() for name in names)
     matrices = []
     for place in np.unique(kind):
         of_kind = kind == place
-        names, column = np.unique(supplier[of_kind], return_inverse=True)
-        shape = (len(node), len(names))
+        distinct, column = np.unique(supplier[of_kind], return_inverse=True)
+        shape = (len(node), len(distinct))
         matrices.append(
             csr_array((counts[of_kind].astype(np.float64), (row[of_kind], column)), shape=shape)
         )

@@ -12,13 +12,8 @@ from transforms.decisions import BindDecisions
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph import entities
 from transforms.graph.assign import CACHE_COUNTERS, COMPONENTS, AssignClusters
-from transforms.graph.cluster_facts import SUPPLIES, SummarizeSuppliers, sum_records
-from transforms.graph.cluster_summary import (
-    MEMBERS,
-    SummarizeClusters,
-    source_records,
-    source_trials,
-)
+from transforms.graph.cluster_facts import SUPPLIES, SUPPLY, sum_records, supplier_rows
+from transforms.graph.cluster_summary import MEMBERS, source_records, source_trials, summaries
 from transforms.graph.cuts import cluster_ways
 from transforms.graph.epochs import under_own_ids
 from transforms.graph.final_status import (
@@ -33,7 +28,7 @@ from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
 from transforms.reporters import NO_CROWDS, Crowds, count_sources
-from transforms.shuffle import MAIN, Place
+from transforms.shuffle import MAIN, KeyedInput, PerPartition, Place
 from transforms.victims.stated_numbers import CLAIMS
 
 _MAY_LACK = ("before", CLAIMS, "components", "previous")
@@ -115,9 +110,10 @@ def find_clusters(
     """
     decided = beam.pvalue.AsSingleton(in_force)
     follows = "previous" in inputs
-    lacks = [name for name in _MAY_LACK if name not in inputs]
-    nothing = {name: start | f"No {name}" >> beam.FlatMap(lambda _: ()) for name in lacks}
-    inputs = {**inputs, **nothing}
+    inputs = {
+        name: inputs[name] if name in inputs else start | f"No {name}" >> beam.FlatMap(lambda _: ())
+        for name in (*inputs, *_MAY_LACK)
+    }
     previous, components = inputs["previous"], inputs["components"]
     to_classify = {name: inputs[name] for name in ("evidence", CLAIMS, "before")}
     to_classify["previous"] = previous | "Under own ids" >> beam.FlatMap(
@@ -212,12 +208,16 @@ def summarize_clusters(
         "links": clustered.cluster_links,
         "records": records[MAIN],
         "ways": clustered.ways,
-    } | "Summarise" >> SummarizeClusters(
+    } | "Summarise" >> summaries(
         decided, beam.pvalue.AsSingleton(sources), weights, clustered.crowds
     )  # CLUSTER, MEMBER
+    supplies = {"supplies": KeyedInput(SUPPLY, ("entity_id",))}
+    suppliers = {"supplies": records[SUPPLIES]} | "Suppliers" >> PerPartition(
+        supplies, supplier_rows
+    )
     return SummarizedWindow(
         clusters=clusters[MAIN],
         members=clusters[MEMBERS],
-        suppliers=records[SUPPLIES] | "Suppliers" >> SummarizeSuppliers(),
+        suppliers=suppliers,
         counters=sources | "Count sources" >> beam.FlatMap(count_sources),
     )

@@ -8,33 +8,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
 
 
-@dataclass
-class WeakPoints(Generic[Node]):
-    """The weights of the sides that each articulation point parts, and of those of each bridge.
-
-    Bridges are pairs of a node and the one before it in the search.
-    """
-
-    points: dict[Node, list[int]] = field(default_factory=dict)
-    bridges: dict[tuple[Node, Node], list[int]] = field(default_factory=dict)
-
-
 def find_weak_points(
     graph: Mapping[Node, Collection[Node]], weight: Mapping[Node, int]
-) -> WeakPoints[Node]:
+) -> tuple[dict[Node, list[int]], dict[tuple[Node, Node], list[int]]]:
     """Finds the articulation points and bridges of a graph.
 
     Args:
         graph: The neighbours of each node.
         weight: What each node counts for on a side; 0 where it is not there.
+
+    Returns:
+        The weights of the sides that each point parts, and of those of each bridge, a pair of a
+        node and the one before it in the search.
     """
-    weak = WeakPoints[Node]()
+    points: dict[Node, list[int]] = {}
+    bridges: dict[tuple[Node, Node], list[int]] = {}
     number: dict[Node, int] = {}
     for root in graph:
         if root in number:
@@ -53,13 +46,13 @@ def find_weak_points(
             if low[node] >= number[parent]:
                 apart[parent].append(size[node])
             if low[node] > number[parent]:
-                weak.bridges[node, parent] = [size[node], total - size[node]]
+                bridges[node, parent] = [size[node], total - size[node]]
         for node, sides in apart.items():
             if node != root:
                 sides.append(total - sum(sides) - weight.get(node, 0))
             if len(sides) > 1:
-                weak.points[node] = sides
-    return weak
+                points[node] = sides
+    return points, bridges
 
 
 def _search(graph: Mapping[Node, Collection[Node]], root: Node) -> dict[Node, Node]:

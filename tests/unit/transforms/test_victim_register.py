@@ -19,8 +19,7 @@ from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.erasure import RegisterKey
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.activity import sum_activity
-from transforms.graph.entities import NO_LIFETIMES, Earlier, determine_status, victims_and_others
-from transforms.graph.ownership import NO_CLAIMS
+from transforms.graph.entities import NO_LIFETIMES, determine_status, victims_and_others
 from transforms.victim_register import (
     NOT_REGISTERED,
     REGISTERED,
@@ -46,9 +45,9 @@ def changes(rows, registered=NOT_REGISTERED, decided=NO_DECISIONS):
     """The changes of the register by some evidence, in one partition."""
     activity = sum_activity(evidence(rows))
     statuses = determine_status(
-        activity, NOBODY, NO_LIFETIMES, Earlier(registered), decided=decided
+        activity, NOBODY, NO_LIFETIMES, registered=registered, decided=decided
     )
-    kept = victims_and_others(activity, NO_CLAIMS, statuses, registered, decided)
+    kept = victims_and_others(statuses, registered, decided)
     return register_changes(activity, *kept, KEY)
 
 
@@ -66,7 +65,7 @@ def shown_by(count, number=NUMBER):
 
 def status_of(rows, registered=NOT_REGISTERED):
     (entity,) = determine_status(
-        sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES, Earlier(registered)
+        sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES, registered=registered
     ).entities.to_pylist()
     return entity["status"], entity["value"]
 

@@ -68,8 +68,10 @@ def test_records_counted_apart_are_judged_as_if_together(rows, shares):
     parts = [pa.Table.from_pylist(some, EVIDENCE_MENTION) for some in of_share]
     added = pa.concat_tables([sum_activity(part, share) for share, part in enumerate(parts)])
     assert added.schema == ACTIVITY
-    whole, verdicts, hidden = determine_status(sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES)
-    entities, told, also_hidden = determine_status(added, NOBODY, NO_LIFETIMES)
+    whole, verdicts, hidden, _ = determine_status(
+        sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES
+    )
+    entities, told, also_hidden, _ = determine_status(added, NOBODY, NO_LIFETIMES)
     key = [("entity_id", "ascending")]
     assert entities.sort_by(key).equals(whole.sort_by(key))
     assert also_hidden.sort_by(key).equals(hidden.sort_by(key))

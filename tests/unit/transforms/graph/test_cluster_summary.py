@@ -244,7 +244,7 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
     for row in complaints:
         time = pa.scalar(row["observed_at"], pa.timestamp("us", "UTC")).value
         firsts[row["reporter_key"]] = min(time, firsts.get(row["reporter_key"], time))
-    assert sorted(complaint_times.tolist()) == sorted(firsts.values())
+    assert sorted(complaint_times.elements()) == sorted(firsts.values())
     ranked_by = cluster_facts(given_tables[2])["c-1"].ranked_by
     wanted = ranked_without_one(rows)
     losses = {each["currency"]: each["amount"] for each in ranked_by["losses"]}
@@ -285,6 +285,9 @@ def test_the_most_that_can_be_lost_fits_for_a_million_complaints():
     rows = CLUSTER_TOTAL.empty_table().to_pydict() | {
         "cluster_id": pa.repeat("c-1", 1_000_000),
         "record_kind": pa.repeat("complaint", 1_000_000),
+        "source_org": pa.repeat("amazon", 1_000_000),
+        "records": pa.repeat(1, 1_000_000),
+        "reporters": pa.repeat(pa.scalar([], pa.list_(pa.int64())), 1_000_000),
         "loss_amount": pa.repeat(most, 1_000_000),
         "loss_currency": pa.repeat("USD", 1_000_000),
     }

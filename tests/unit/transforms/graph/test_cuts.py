@@ -20,6 +20,7 @@ from transforms.graph.cuts import (
     THIN_REPORTERS,
     WAY,
     Cut,
+    members_named,
     reporter_masks,
     thin_join,
     thin_parts,
@@ -100,10 +101,7 @@ def test_a_cut_is_the_smallest_of_all_that_leave_core_members_on_both_sides(clus
 @given(clusters())
 def test_no_cut_between_tied_members_has_fewer_reporters(cluster):
     named, core = cluster
-    times = Counter(
-        tuple(member for member in range(len(core)) if mask >> member & 1) for mask in named
-    )
-    for a, b, reporters in cuts._ties(times, range(len(core))):
+    for a, b, reporters in cuts._ties(Counter(named), range(len(core))):
         others = [member for member in range(len(core)) if member not in (a, b)]
         sides = (sum(1 << member for member in (a, *some)) for some in subsets(others))
         assert reporters <= min(crossing(named, side) for side in sides)
@@ -300,4 +298,6 @@ def test_reporters_count_by_what_one_piece_of_evidence_names_beside_others():
     ways = pa.Table.from_arrays([pa.array(column) for column in columns], schema=WAY)
     order = np.random.default_rng(1).permutation(len(rows))
     for table in (ways, ways.take(order)):
-        assert reporter_masks(table, ids) == {"c-1": [0b011, 0b111], "c-2": [0b11]}
+        named = members_named(table, ids)
+        assert reporter_masks(named["c-1"], {}) == [0b011, 0b111]
+        assert reporter_masks(named["c-2"], {}) == [0b11]

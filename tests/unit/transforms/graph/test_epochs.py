@@ -20,7 +20,7 @@ from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.decisions import DecisionsInForce
 from transforms.extract import allowlist
 from transforms.graph.activity import sum_activity
-from transforms.graph.epochs import PREVIOUS, find_epoch_starts, shipped_lifetimes
+from transforms.graph.epochs import NOTHING_BEFORE, PREVIOUS, find_epoch_starts, shipped_lifetimes
 
 PHONE, MAIL, BANK = "phone:+18885550100", "email:a@b.example", "account:iban:DE02120300000000202051"
 
@@ -114,7 +114,7 @@ def naive(rows):
     return [ids[row["record_id"], row["entity_id"]] for row in rows]
 
 
-def epochs_of(rows, previous=None, lives=LIVES):
+def epochs_of(rows, previous=NOTHING_BEFORE, lives=LIVES):
     """The starts that are found, and the id of each row."""
     ids = pa.array(sorted({row["entity_id"] for row in rows}), pa.string())
     seen = pa.Table.from_pylist(rows, EVIDENCE_MENTION)

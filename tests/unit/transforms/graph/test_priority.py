@@ -1,12 +1,13 @@
 """Priority: its parts add up, each moves it the right way, and the file says how much."""
 
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 
-import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from schemas.field import microseconds_of
 from tests.support.made_up_evidence import DAY
 from transforms.graph.priority import (
     PRIORITY_PARTS,
@@ -33,10 +34,8 @@ WHEN = DAY + timedelta(days=7)
 
 
 def points(members=(NUMBER,), complaint_times=SEEN, when=WHEN, by=None, **fields):
-    moments = np.array([moment.timestamp() * 1_000_000 for moment in complaint_times], np.int64)
-    parts = priority_parts(
-        BASE | fields, members, (moments, np.ones_like(moments)), when, by or shipped_weights()
-    )
+    moments = Counter(microseconds_of(moment) for moment in complaint_times)
+    parts = priority_parts(BASE | fields, members, moments, when, by or shipped_weights())
     assert [part["part"] for part in parts] == list(PRIORITY_PARTS)
     return total_priority(parts), {part["part"]: part for part in parts}
 

@@ -12,7 +12,7 @@ from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence,
 from tests.support.ties import tie_reporters
 from transforms.arrow_util import hash_text
 from transforms.decisions import Decision
-from transforms.graph.cuts import WAY, reporter_masks
+from transforms.graph.cuts import WAY, members_named, reporter_masks
 from transforms.graph.incidence import call_confirmed_by_node, hard_evidence, victim_reach
 from transforms.joint import (
     AcceptedOffer,
@@ -154,7 +154,8 @@ def masks(taken, most):
     ways = pa.Table.from_arrays(
         [pa.array(column) for column in zip(*rows, strict=True)], schema=WAY
     )
-    return reporter_masks(ways, {"c-1": IDS}, crowds=crowds_of_offers([taken], most))["c-1"]
+    named = members_named(ways, {"c-1": IDS})["c-1"]
+    return reporter_masks(named, {}, crowds_of_offers([taken], most))
 
 
 def test_a_sender_who_claims_a_join_anew_each_week_bears_no_more_of_it():
