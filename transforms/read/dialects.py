@@ -1,7 +1,7 @@
 """Dialects of text files: the bytes and the separator that a company's program writes.
 
 All are brought to one form, UTF-8 with commas: adapters and rejects know no other. An array of
-JSON may stand inside of an object. Of the first rows, `Column` says what a column has.
+JSON may stand inside of an object.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
-from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat, TimeForm
+from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
 from schemas.reject import Code
-from transforms import casts, times
 from transforms.read.files import InputError, InputFile, decompressed_blocks
 from transforms.read.framing import (
     MAX_ROW_BYTES,
@@ -357,112 +355,3 @@ def cut_blank_ends(rows: Sequence[list[str]]) -> list[list[str]]:
     shifted = counts_rows([row[0].strip() for row in rows if len(row) == width])
     cuts_all = names > 1 and not any(len(row) == width for row in cut)
     return cut if cuts_all and not shifted else [*rows]
-
-
-SURE, MOST = 0.95, 0.8
-"""Shares of the values of a column that must be of one sort."""
-
-FORMATTED = re.compile(r"[+() .-]")
-"""A sign by which a telephone number is more than digits."""
-
-EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[A-Za-z]{2,24}")
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#@-]{0,127}")
-
-MOST_NUMBERS = 1_000
-"""Numbers of a column that are looked at, and of all columns to tell their country."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a sample: its name in plain words, and the texts in it."""
-
-    name: str
-    words: str
-    texts: tuple[str, ...]
-    rows: int
-
-    def share(self, fits: Callable[[str], object]) -> float:
-        """Returns the share of the texts that fit."""
-        return sum(1 for text in self.texts if fits(text)) / len(self.texts) if self.texts else 0.0
-
-    def named(self, *keys: str) -> int:
-        """Returns how well a phrase of columns.toml at some keys fits the name.
-
-        That is its number of words, and more where it is the whole name.
-        """
-        best, words = 0, casts.word_lists()
-        for key in keys:
-            words = words[key]
-        for phrase in map(_without_articles, words):
-            if f" {phrase} " in f" {self.words} ":
-                best = max(best, len(phrase.split()) + (10 if phrase == self.words else 0))
-        return best
-
-    @cached_property
-    def time_forms(self) -> tuple[TimeForm, ...]:
-        """The forms by which nearly all texts are times."""
-        texts = self.texts[:100]
-        return tuple(form for form in TimeForm if texts and times.time_share(texts, form) >= MOST)
-
-    @property
-    def is_nameless(self) -> bool:
-        """True for a column of a table without a header row."""
-        return self.name.startswith("column ") and self.name[7:].isdecimal()
-
-    @cached_property
-    def looks_dialed(self) -> bool:
-        """True for what is written as telephone numbers are, and is no date."""
-        fits = (FORMATTED.search, casts.is_phone_shaped)
-        shaped = all(self.share(fit) >= MOST for fit in fits)
-        return shaped and not self.time_forms and self.share(casts.is_ip_address) < 0.5
-
-    @cached_property
-    def is_prose(self) -> bool:
-        """True for words of people, which numbers and links may be among."""
-        return self.share(casts.is_prose) >= 0.3
-
-    @cached_property
-    def is_id(self) -> bool:
-        """True where each row has a short text of its own."""
-        distinct = len(set(self.texts))
-        return (
-            distinct == len(self.texts)
-            and len(self.texts) >= self.rows * SURE
-            and self.share(_ID.fullmatch) >= SURE
-            and self.share(EMAIL.fullmatch) < 0.05
-        )
-
-    @property
-    def is_calendar(self) -> bool:
-        """True for times that are no mere numbers."""
-        return any(not form.startswith(("epoch", "excel")) for form in self.time_forms)
-
-    @property
-    def is_pseudonym(self) -> bool:
-        """True for what may be the pseudonym of a person: short, and no way to reach one."""
-        return (
-            self.share(lambda text: len(text) <= 64 and bool(_ID.fullmatch(text))) >= SURE
-            and self.share(EMAIL.fullmatch) == 0
-            and self.share(lambda text: text.startswith("+")) == 0
-        )
-
-    def numbers(self, region: str | None) -> float:
-        """Returns the share of the texts that are valid telephone numbers."""
-        texts = self.texts[:MOST_NUMBERS]
-        return sum(casts.is_phone_number(text, region) for text in texts) / max(1, len(texts))
-
-
-def column_of(name: str, rows: Sequence[Mapping[str, Sequence[str]]]) -> Column:
-    """Returns a column of the rows of a sample; what says that nothing is known is no text."""
-    cells = (text for row in rows for text in row.get(name, ()))
-    texts = tuple(
-        part for cell in cells if not casts.says_unknown(cell) for part in casts.phone_parts(cell)
-    )
-    return Column(name, _without_articles(casts.plain_words(name)), texts, len(rows))
-
-
-@cache
-def _without_articles(words: str) -> str:
-    articles = casts.word_lists()["marks"]["articles"]
-    return " ".join(part for part in words.split() if part not in articles) or words
