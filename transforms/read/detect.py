@@ -1,28 +1,22 @@
 """Detection: the format of each input file, by the first of its bytes.
 
-A file that no adapter recognizes is taken as the input contract, in one of its layouts. Long, since
-the sample by which a map is guessed is told from the same first bytes, by the same signs.
+A file that no adapter recognizes is taken as the input contract, in one of its layouts.
 """
 
 from __future__ import annotations
 
 import codecs
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
-import pyarrow as pa
-
 from schemas.enums import RecordKind
 from schemas.extras import install_command
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
-from schemas.mapping import FileForm, FileFormat, RecordMap
 from transforms.read import dialects, framing
-from transforms.read.adapters import base, input_contract, mapped
+from transforms.read.adapters import input_contract, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY, REJECTED_ROWS
 from transforms.read.entries import (
@@ -43,12 +37,7 @@ from transforms.read.files import (
     shortest_labels,
 )
 from transforms.read.framing import Origin, Record, physical_lines, split_cells
-from transforms.read.parquet_limits import (
-    MAX_COLUMNS,
-    DamagedParquetError,
-    parquet_batches,
-    parquet_schema,
-)
+from transforms.read.parquet_limits import MAX_COLUMNS, parquet_schema
 
 HEAD_BYTES = 64 * 1024
 
@@ -59,22 +48,9 @@ _OPTION = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
 
 _OTHER_KIND = {RecordKind.COMPLAINT: RecordKind.CALL, RecordKind.CALL: RecordKind.COMPLAINT}
 
-SAMPLE_BYTES = 4 * 1024 * 1024
-"""Most of a file that is looked at, but for xlsx and Parquet."""
+NOT_ONE_A_LINE = "JSON objects that are not one on a line"
 
-_NOT_ONE_A_LINE = "JSON objects that are not one on a line"
-
-_ONE_A_LINE = "write each on a line of its own, in UTF-8, as jq -c . does; or make an array of them"
-
-_TYPES = re.compile(
-    r"(?:(?:INTEGER|BIGINT|UNIQUEIDENTIFIER|(?:VAR|N)?CHAR\(\d+\)|[A-Z]{4,20})\s?)+"
-)
-"""A row of the types of SQL, as some exports have below the header."""
-
-_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})  # text has next to none
-
-_DATA_CELL = re.compile(r"[\d\s().+/:,-]*\d[\d\s().+/:,-]*|[^\s@]+@[^\s@]+\.[a-z]{2,24}")
-"""A cell that no header row has: a number, a time, an e-mail address."""
+ONE_A_LINE = "write each on a line of its own, in UTF-8, as jq -c . does; or make an array of them"
 
 
 @dataclass(frozen=True)
@@ -162,7 +138,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     Raises:
         InputError: if it cannot be opened, or has no format that `options` let it have.
     """
-    file, data, damaged = _read_start(file, HEAD_BYTES)
+    file, data, damaged = read_start(file, HEAD_BYTES)
     is_parquet = data.startswith(b"PAR1")
     wanted = options.format_for(file.kind)
     misfit = ""
@@ -197,7 +173,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     return file
 
 
-def _read_start(file: InputFile, size: int) -> tuple[InputFile, bytes, bool]:
+def read_start(file: InputFile, size: int) -> tuple[InputFile, bytes, bool]:
     """Returns a file with its compression and encoding, its first bytes, and if it is damaged."""
     try:
         start = next(raw_blocks(file.path, 0, HEAD_BYTES), b"")
@@ -319,7 +295,7 @@ def _recognize_text(
     if adapter := _adapter_by("detect_head", data.lstrip()):
         return replace(file, format=adapter.name)
     if dialects.is_indented_object(data):
-        raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
+        raise InputError(file.path, NOT_ONE_A_LINE, ONE_A_LINE)
     whole = file.size <= HEAD_BYTES and file.compression == "none"
     rows = _filled_lines(data)
     if not whole and len(rows) > 1:
@@ -333,7 +309,7 @@ def _recognize_text(
     if recognized is not None:
         return recognized
     if rows and dialects.are_joined_objects(rows[0].data):
-        raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
+        raise InputError(file.path, NOT_ONE_A_LINE, ONE_A_LINE)
     if first != b"{":
         raise UnrecognizedError("unknown format")
     return replace(file, format=input_contract.LINES_ADAPTER.name)
@@ -432,222 +408,3 @@ def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) 
         )
     if len(set(names)) < len(names):
         raise InputError(file.path, "two columns have the same name", "rename one")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The first rows of a file: its form, the origin of its records, and what they hold.
-
-    `unsure` is what a map by it should say, a line each.
-    """
-
-    form: FileForm
-    origin: str
-    columns: tuple[str, ...]
-    rows: tuple[mapped.Row, ...]
-    records: tuple[Record, ...]
-    unsure: tuple[str, ...] = ()
-
-
-def sample_file(path: str) -> Sample:
-    """Reads the form and the first rows of a file.
-
-    Raises:
-        InputError: if it is no CSV, JSON, Parquet or xlsx with rows.
-    """
-    file = InputFile(path, path, RecordKind.COMPLAINT, "", "none", 0)
-    _, head, _ = _read_start(file, SAMPLE_BYTES)
-    if framing.is_workbook(head):
-        return _sample_sheet(path)
-    if head.startswith(b"PAR1"):
-        return _sample_parquet(path)
-    head = head.removeprefix(codecs.BOM_UTF8)
-    if not head.strip():
-        raise InputError(path, "has no rows", "give a file with records")
-    refuse_foreign(path, head, "")
-    if (len(head) - len(head.translate(None, _CONTROLS))) * 100 > len(head):
-        raise InputError(path, "not text in UTF-8", "save it as CSV in UTF-8")
-    if len(head) == SAMPLE_BYTES and b"\n" in head:
-        head = head[: head.rindex(b"\n") + 1]
-    if head.lstrip()[:1] in (b"[", b"{"):
-        return _sample_objects(path, head)
-    form, records, unsure = dialects.guess_dialect(path, head)
-    return replace(_sample_cells(path, form, records, "map-csv"), unsure=unsure)
-
-
-def _sample_sheet(path: str) -> Sample:
-    """Returns the sample of the largest table that is shown of an xlsx, named if of several."""
-    tables = framing.sheet_tables(path)
-    sheet = max(tables, key=tables.__getitem__) if len(tables) > 1 else ""
-    records: list[Record] = []
-    left = SAMPLE_BYTES
-    for record in islice(framing.sheet_records(path, sheet), dialects.SAMPLE_ROWS + 1):
-        left -= len(record.data)
-        if records and left < 0:
-            break
-        records.append(record)
-    sample = _sample_cells(path, FileForm(FileFormat.XLSX, sheet=sheet), records, "map-xlsx")
-    unread = [repr(name[:60]) for name in tables if sheet and name != sheet]
-    if not unread:
-        return sample
-    note = (
-        f"sheet: {sheet[:60]!r} is read, and not {', '.join(unread[:5])}; save a sheet with more "
-        "records as a file of its own"
-    )
-    return replace(sample, unsure=(note,))
-
-
-def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -> Sample:
-    broken = any(record.fault for record in records)
-    records = [record for record in records if not record.fault]
-    if not records:
-        if form.format is FileFormat.XLSX:
-            next(framing.sheet_rows(path, form.sheet), None)  # raises what is wrong
-        raise InputError(path, "has no rows", "give a file with records")
-    delimiter = form.delimiter
-    texts = [record.data.decode(form.encoding, "replace") for record in records]
-    split = dialects.cut_blank_ends([framing.split_delimited(text, delimiter) for text in texts])
-    if titles := _titles(split):
-        columns = mapped.distinct_names(split[titles], split[titles - 1])
-        form = replace(form, names=columns, skip=titles + 1)
-        split, records = split[titles + 1 :], records[titles + 1 :]
-    elif not _is_header(split[0]):
-        columns = mapped.column_names([""] * len(split[0]))
-        form = replace(form, names=columns)
-    else:
-        columns = mapped.column_names(split[0])
-        typed = len(split) > 1 and _TYPES.fullmatch(" ".join(filter(None, split[1]))) is not None
-        form = replace(form, skip=int(typed))
-        split, records = split[1 + typed :], records[1 + typed :]
-    if len(columns) > dialects.MOST_COLUMNS:
-        raise InputError(path, f"has {len(columns)} columns", "leave out those of no use")
-    whole = [pair for pair in zip(split, records, strict=True) if len(pair[0]) == len(columns)]
-    rows = [
-        mapped.row_of(zip(columns, map(mapped.unwrapped, cells), strict=True)) for cells, _ in whole
-    ]
-    if split and not rows:
-        problem = f"its rows have {len(split[0])} cells, and the row of their names {len(columns)}"
-        raise InputError(path, problem, "give each row a cell a name")
-    if broken and not any(rows):
-        problem = "in each row a quote is never closed, or text follows a closing one"
-        raise InputError(path, problem, 'write quotes inside of cells twice: ""')
-    header = framing.join_cells(columns, delimiter)
-    kept = tuple(record for _, record in whole)
-    return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), kept))
-
-
-def _is_header(cells: Sequence[str]) -> bool:
-    """Returns whether less than a third of the cells of a row are data."""
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    return sum(bool(_DATA_CELL.fullmatch(cell)) for cell in filled) * 3 < len(filled)
-
-
-def _titles(rows: Sequence[Sequence[str]]) -> int:
-    """Counts the rows above a header row, which fill less than half the columns; 0 of no header."""
-    width, _ = Counter(map(len, rows)).most_common(1)[0]
-    for number, cells in enumerate(rows[: mapped.MOST_TITLES]):
-        filled = sum(bool(cell.strip()) for cell in cells)
-        if len(cells) == width and filled * 2 >= width:
-            data = any(
-                _DATA_CELL.fullmatch(cell.strip()) or len(cell.split()) > 8 for cell in cells
-            )
-            return 0 if data else number
-    return 0
-
-
-def _checked(path: str, sample: Sample) -> Sample:
-    if not any(sample.rows):
-        raise InputError(path, "has no rows", "give a file with records")
-    return sample
-
-
-def _sample_parquet(path: str) -> Sample:
-    try:
-        _, batch = next(parquet_batches(path, RecordKind.CALL, 0, None, 1), (1, None))
-    except (OSError, pa.ArrowException, DamagedParquetError):
-        raise InputError(path, "damaged Parquet", "export the file again") from None
-    if batch is None or not batch.num_rows:
-        raise InputError(path, "has no rows", "give a file with records")
-    if len({*batch.schema.names}) < batch.num_columns:
-        raise InputError(path, "two columns have the same name", "rename one")
-    sample = batch.slice(0, dialects.SAMPLE_ROWS)
-    rows = base.batch_records(sample, 1, mapped.row_objects)
-    records = [row for row in rows if not row.fault]
-    return _sample_of_objects(path, FileForm(FileFormat.PARQUET), records, "map-parquet")
-
-
-def _sample_objects(path: str, head: bytes) -> Sample:
-    if head.lstrip()[:1] == b"[":
-        records = list(islice(framing.array_elements([head]), dialects.SAMPLE_ROWS))
-        return _sample_of_objects(path, FileForm(FileFormat.JSON), records, "map-json")
-    lines = _filled_lines(head)[: dialects.SAMPLE_ROWS]
-    rows = _rows_key(head, len(lines))
-    if rows:
-        blocks = dialects.array_blocks([head], rows)
-        records = list(islice(framing.array_elements(blocks), dialects.SAMPLE_ROWS))
-        return _sample_of_objects(path, FileForm(FileFormat.JSON, rows=rows), records, "map-json")
-    return _sample_of_objects(path, FileForm(FileFormat.JSONL), lines, "map-json")
-
-
-def _rows_key(head: bytes, lines: int) -> str:
-    """Returns the dotted key of the first array of objects, where a file is one JSON object."""
-    first = head.split(b"\n", 1)[0]
-    try:
-        value = framing.parse_exact_json(first)
-    except framing.BadRecordError:
-        value = None
-    if value is not None and lines > 1:
-        return ""
-    key = dialects.first_array(head)
-    if isinstance(value, dict) and key and "." not in key:
-        inner = value.get(key)
-        if not isinstance(inner, list) or len(value) > 12:
-            return ""  # one record that has a list
-    return key
-
-
-def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], name: str) -> Sample:
-    rows: list[mapped.Row] = []
-    kept: list[Record] = []
-    columns, lists = dict[str, None](), dict[str, None]()
-    for record in records:
-        if record.data.count(b",") > framing.MAX_COMMAS:
-            continue
-        try:
-            value = framing.parse_exact_json(record.data)
-        except framing.BadRecordError:
-            continue
-        if not isinstance(value, dict):
-            continue
-        inner = [part.keys() for part in value.values() if isinstance(part, dict)]
-        if len(records) == 1 and len(inner) >= 3 and all(keys == inner[0] for keys in inner):
-            raise InputError(path, "its records are keyed by their ids", "make an array of them")
-        lists |= dict.fromkeys(mapped.object_lists(value))
-        row = mapped.row_of(mapped.flatten(value))
-        columns |= dict.fromkeys(row)
-        rows.append(row)
-        kept.append(record)
-    if not rows and any(record.data.lstrip()[:1] == b"{" for record in records):
-        raise InputError(path, _NOT_ONE_A_LINE, _ONE_A_LINE)
-    asks = tuple(
-        f"rows: {key[:60]!r} has several objects a row, read as one; write each on a line if it "
-        "is a record"
-        for key in lists
-    )
-    names = tuple(islice(columns, dialects.MOST_COLUMNS))
-    return _checked(path, Sample(form, name, names, tuple(rows), tuple(kept), asks))
-
-
-def preview(sample: Sample, by: RecordMap) -> list[tuple[dict[str, Any] | None, str]]:
-    """Returns the first five rows as read, the victim's own masked, or why they are rejects."""
-    origin = Origin("sample", sample.origin, by.kind)
-    options = ReadOptions(maps=(by,))
-    shown: list[tuple[dict[str, Any] | None, str]] = []
-    for record in sample.records[:5]:
-        rows, rejects = mapped.read(origin, [record], options)
-        if rejects:
-            shown.append((None, rejects[0].message))
-        else:
-            row = rows.drop_columns(["source", "position", "format", "raw"]).to_pylist()[0]
-            shown.append(({key: value for key, value in row.items() if value is not None}, ""))
-    return shown

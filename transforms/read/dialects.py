@@ -308,31 +308,29 @@ def text_encoding(head: bytes) -> tuple[str, bool]:
     return "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "cp1252", False
 
 
-def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record], tuple[str, ...]]:
-    """Returns the delimiter by which most rows are equally wide, the records, and what to ask."""
+def guess_dialect(path: str, head: bytes) -> tuple[FileForm, tuple[str, ...]]:
+    """Returns the delimiter by which most rows are equally wide, and what to ask."""
     encoding, sure = text_encoding(head)
-    best: tuple[float, FileForm, list[Record]] | None = None
+    scores: dict[str, float] = {}
     for delimiter in DELIMITERS:
-        records = list(islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1))
+        records = islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1)
         widths = [
             len(split_delimited(record.data.decode(encoding, "replace"), delimiter))
-            for record in [record for record in records if not record.fault][:200]
+            for record in islice((record for record in records if not record.fault), 200)
         ]
         width, rows = Counter(widths).most_common(1)[0] if widths else (0, 0)
-        if not 2 <= width <= MOST_COLUMNS:
-            continue
-        score = rows / len(widths) + min(width, 50) / 1000
-        form = FileForm(FileFormat.CSV, delimiter=delimiter, encoding=encoding)
-        if best is None or score > best[0]:
-            best = score, form, records
-    if best is None:
+        if 2 <= width <= MOST_COLUMNS:
+            scores[delimiter] = rows / len(widths) + min(width, 50) / 1000
+    if not scores:
         remedy = "give CSV, JSON, Parquet or xlsx with two columns or more"
         raise InputError(path, "no table that can be recognized", remedy)
     ask = (
         f"encoding: no UTF-8, read as {encoding}; where words are wrong, write another encoding in "
         "[file], or save the file as UTF-8"
     )
-    return best[1], best[2], () if sure else (ask,)
+    best = max(scores, key=scores.__getitem__)
+    form = FileForm(FileFormat.CSV, delimiter=best, encoding=encoding)
+    return form, () if sure else (ask,)
 
 
 def counts_rows(ids: Sequence[str]) -> bool:

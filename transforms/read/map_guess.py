@@ -17,7 +17,6 @@ from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts, times
 from transforms.casts import number_digits, plain_words, word_lists
-from transforms.read.detect import Sample
 from transforms.read.dialects import counts_rows
 from transforms.read.files import InputError
 from transforms.read.sample_columns import (
@@ -29,6 +28,7 @@ from transforms.read.sample_columns import (
     Column,
     columns_of,
 )
+from transforms.read.samples import Sample
 
 _IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
 

@@ -76,9 +76,7 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
     if form.format is mapping.FileFormat.PARQUET:
         if not head.startswith(b"PAR1") or file.compression != "none":
             raise MisfitError("is not Parquet")
-        names = parquet_schema(file.path).names
-        if len(set(names)) < len(names):
-            raise InputError(file.path, "two columns have the same name", "rename one")
+        names = parquet_names(file.path)
         _check_columns({name.partition(".")[0] for name in by.read_columns}, names, by)
         return replace(file, format=PARQUET_ADAPTER.name)
     if form.format is mapping.FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
@@ -97,6 +95,21 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
     header, has_header, skip = _table_columns(_first_rows(file, head, form), by)
     form = replace(form, skip=skip)
     return replace(file, format=name, header=header, has_header=has_header, form=form)
+
+
+def file_of_form(file: InputFile, form: mapping.FileForm) -> InputFile:
+    """Returns a file as it is read where its form is this one, whatever it holds."""
+    in_array = form.format is mapping.FileFormat.JSON
+    name = "json" if form.format is mapping.FileFormat.JSONL else form.format
+    return replace(file, format=f"map-{name}", in_array=in_array, form=form)
+
+
+def parquet_names(path: str) -> list[str]:
+    """Returns the columns of a Parquet file. Raises InputError where two have one name."""
+    names = parquet_schema(path).names
+    if len(set(names)) < len(names):
+        raise InputError(path, "two columns have the same name", "rename one")
+    return list(names)
 
 
 def _fitting_sheet(file: InputFile, by: mapping.RecordMap, tables: Collection[str]) -> str:

@@ -111,17 +111,23 @@ def parse_records(origin: Origin, records: Sequence[Record], options: ReadOption
     return batch, rejects + refused
 
 
-def parse_batch(
-    file: InputFile, batch: pa.RecordBatch, first: int, options: ReadOptions
-) -> Iterator[base.Parsed]:
-    """Parses a batch of a Parquet file that begins with row `first` of the file."""
+def group_rows(
+    file: InputFile, batch: pa.RecordBatch | None, first: int
+) -> Iterator[tuple[Origin, list[Record]]]:
+    """Yields the rows of a batch of a Parquet file that begins with row `first` of the file.
+
+    No batch stands for one row that is too large.
+    """
     objects = ADAPTERS_BY_NAME[file.format].row_objects
-    if objects is not None:
-        records = base.batch_records(batch, first, lambda rows: objects(rows, file.kind))
-        yield parse_records(file_origin(file), records, options)
-        return
-    for origin, records in _rejected_records(file.label, file.kind, batch, first):
-        yield parse_records(origin, records, options)
+    if batch is None:
+        yield file_origin(file), [Record(first, b"", 0, Code.ROW_TOO_LARGE)]
+    elif objects is not None:
+        yield (
+            file_origin(file),
+            base.batch_records(batch, first, lambda rows: objects(rows, file.kind)),
+        )
+    else:
+        yield from _rejected_records(file.label, file.kind, batch, first)
 
 
 def _parse_whole(
