@@ -24,7 +24,7 @@ from schemas.cluster import ALERT, ALERT_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.enums import EMAIL_ROLES
 from schemas.facts import FACTS, Argument, Counted
-from schemas.field import TEXT, allowed_values, field_doc, optional, required
+from schemas.field import TEXT, allowed_values, contract, field_doc, optional, required
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import map_schema
 from schemas.offer import (
@@ -110,10 +110,10 @@ What `reason` of entities/ and links/ says in words, `facts` says as codes, whos
 texts in the order of this table. A copy that leaves has no arguments of the type `analyst`.
 """
 
-_EMAIL_WITH_ROLE = [
-    required("address", "The address, possibly defanged.", TEXT),
-    optional("role", "The part it plays.", TEXT, values=EMAIL_ROLES),
-]
+_EMAIL_WITH_ROLE = contract(
+    required(TEXT, address="The address, possibly defanged."),
+    optional(EMAIL_ROLES, role="The part it plays."),
+)
 """An item of a complaint's e-mail addresses that has a role."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

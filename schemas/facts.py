@@ -181,8 +181,8 @@ FACTS: Mapping[str, Form] = {
 """Every fact by its code; the table of docs/data-contract.md is made of it."""
 
 FACT_LIST = list_of(
-    optional("code", "What it says; see the vocabulary of facts."),
-    optional("arguments", "Its arguments, in the order given there.", TEXTS),
+    optional(code="What it says; see the vocabulary of facts."),
+    optional(TEXTS, arguments="Its arguments, in the order given there."),
 )
 """The column of tables that has facts."""
 
