@@ -110,8 +110,6 @@ CLUSTER = contract(
 )
 """clusters/: one row a cluster; a cluster of one is a cluster."""
 
-CLUSTER_KEY = ("cluster_id",)
-
 MEMBER = contract(
     required(entity_id="The member.", cluster_id="Its one cluster."),
     required(Role, role="Its most frequent role."),
@@ -136,8 +134,6 @@ MEMBER = contract(
 )
 """members/: which entity is in which cluster."""
 
-MEMBER_KEY = ("entity_id",)
-
 SUPPLIER = contract(
     required(entity_id="The shared soft entity."),
     required(EntityKind, kind="Its namespace."),
@@ -151,8 +147,6 @@ SUPPLIER = contract(
     optional(template="A script's words that many victims heard alike; … for others."),
 )
 """suppliers/: a soft entity (trunk, orig_id, carrier, script, ip) and each cluster it serves."""
-
-SUPPLIER_KEY = ("entity_id", "cluster_id")
 
 
 class CampaignBasis(StrEnum):
@@ -214,8 +208,6 @@ CAMPAIGN = contract(
 )
 """campaigns/: leads of this run, for its owner alone. No cluster, and nothing that leaves."""
 
-CAMPAIGN_KEY = ("campaign_id",)
-
 LINEAGE = contract(
     required(cluster_id="The cluster."),
     required(LineageEvent, event="What happened."),
@@ -233,8 +225,6 @@ LINEAGE = contract(
 )
 """lineage/: what became of each cluster since the previous run."""
 
-LINEAGE_KEY = ("cluster_id", "event")
-
 COMPONENT = contract(
     required(
         TEXT,
@@ -247,8 +237,6 @@ COMPONENT = contract(
     required(NUMBER, quality="Modularity times the weight of all ties."),
 )
 """islands/: what a later run need not search again; it adds nothing to members/."""
-
-COMPONENT_KEY = ("fingerprint",)
 
 LINK = contract(
     required(entity_a="The smaller id of the two.", entity_b="The larger id of the two."),
@@ -274,8 +262,6 @@ LINK = contract(
     required(FACT_LIST, facts="The same as codes with arguments."),
 )
 """links/: every pair of entities that some record names together."""
-
-LINK_KEY = ("entity_a", "entity_b")
 
 
 class AlertKind(StrEnum):

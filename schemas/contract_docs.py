@@ -139,44 +139,40 @@ _PATTERNS = {
 }
 
 
+_TYPED = (
+    "Manifest RecordCounts Counts InputFile InputEntries InputEntry OutputFile PrivateFile "
+    "PrivateManifest Alarm"
+).split()
+"""The parts of a manifest, in the order of the page."""
+
+
 def markdown_page() -> str:
     """Returns the whole page."""
-    parts = [_INTRODUCTION, "## Input: complaint\n"]
-    parts += [
-        f"Key: {key_text(COMPLAINT_KEY)}.\n",
-        contract_table(COMPLAINT_INPUT),
-        "## Input: call\n",
+    of_alert = "One line of JSON in a file of its own. "
+    parts = [
+        _INTRODUCTION,
+        _contract("Input: complaint", "", COMPLAINT_KEY, COMPLAINT_INPUT),
+        _contract("Input: call", "", CALL_KEY, CALL_INPUT),
+        *(
+            _contract(f"Output: {table.name}/", f"{_ABOUT[table.name]} ", table.key, table.schema)
+            for table in (*ALL_TABLES, *PRIVATE_TABLES)
+        ),
+        f"## Output: {MANIFEST_NAME}\n",
+        *(_typed(getattr(manifest, name)) for name in _TYPED),
+        _contract("Stream: alert", of_alert, ALERT_KEY, ALERT),
+        "## Vocabularies\n",
+        *map(_vocabulary, _VOCABULARIES),
+        "## Facts\n",
+        _ABOUT_FACTS,
+        _facts(),
     ]
-    parts += [f"Key: {key_text(CALL_KEY)}.\n", contract_table(CALL_INPUT)]
-    for table in (*ALL_TABLES, *PRIVATE_TABLES):
-        parts += [
-            f"## Output: {table.name}/\n",
-            _ABOUT[table.name] + f" Key: {key_text(table.key)}.\n",
-        ]
-        parts.append(contract_table(table.schema))
-    parts.append(f"## Output: {MANIFEST_NAME}\n")
-    typed = (
-        "Manifest",
-        "RecordCounts",
-        "Counts",
-        "InputFile",
-        "InputEntries",
-        "InputEntry",
-        "OutputFile",
-        "PrivateFile",
-        "PrivateManifest",
-        "Alarm",
-    )
-    parts += [_typed(getattr(manifest, name)) for name in typed]
-    parts.append("## Stream: alert\n")
-    parts += [
-        f"One line of JSON in a file of its own. Key: {key_text(ALERT_KEY)}.\n",
-        contract_table(ALERT),
-    ]
-    parts.append("## Vocabularies\n")
-    parts += [_vocabulary(words) for words in _VOCABULARIES]
-    parts += ["## Facts\n", _ABOUT_FACTS, _facts()]
     return "\n".join(parts)
+
+
+def _contract(title: str, about: str, key: tuple[str, ...], schema: pa.Schema) -> str:
+    """Writes what a contract is, the columns that make a row unique, and its fields."""
+    columns = ", ".join(f"`{name}`" for name in key)
+    return f"## {title}\n\n{about}Key: {columns}.\n\n{contract_table(schema)}"
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
@@ -197,19 +193,6 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         }
         for name, schema in objects.items()
     }
-
-
-def write_markdown(path: str) -> None:
-    """Writes `markdown_page()` to `path`."""
-    Path(path).write_text(markdown_page(), encoding="utf-8")
-
-
-def write_schemas(folder: str) -> None:
-    """Writes `json_schemas()` below `folder`, one JSON file a contract."""
-    for name, schema in json_schemas().items():
-        path = Path(folder, f"{name}.schema.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -250,11 +233,6 @@ def contract_table(schema: pa.Schema) -> str:
     """Writes the fields of one contract as a Markdown table."""
     header = ("field", "type", "required", "meaning", "allowed values")
     return markdown_table(header, field_rows(list(schema)))
-
-
-def key_text(columns: tuple[str, ...]) -> str:
-    """Writes the columns that make a row unique as text."""
-    return ", ".join(f"`{name}`" for name in columns)
 
 
 def type_schema(kind: pa.DataType) -> dict[str, Any]:
@@ -375,5 +353,9 @@ if __name__ == "__main__":
         arguments = " ".join(sys.argv[1:]) or "no folder"
         sys.stderr.write(f"python -m schemas.contract_docs: {arguments}: give the folder docs\n")
         sys.exit(2)
-    write_markdown(f"{sys.argv[1]}/data-contract.md")
-    write_schemas(f"{sys.argv[1]}/schemas")
+    docs = Path(sys.argv[1])
+    (docs / "data-contract.md").write_text(markdown_page(), encoding="utf-8")
+    for name, schema in json_schemas().items():
+        path = docs / "schemas" / f"{name}.schema.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")

@@ -120,8 +120,6 @@ BOUND_DECISION = contract(
 A later run with this one as --previous takes the binding over.
 """
 
-BOUND_DECISION_KEY = ("decision_id",)
-
 
 def members_digest(members: Iterable[str]) -> str:
     """Returns the SHA-256 of the ids of a cluster's members, sorted and one a line, in hex.

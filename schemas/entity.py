@@ -6,6 +6,7 @@ Reads and writes epochs in entity ids: `phone:+18885550123`, after a long gap th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,9 +94,6 @@ _TURN = r"[2-9]|[1-9]\d+"
 _MARK = rf"^({_KINDS}:.*)#({_TURN})$"
 """No id of these kinds ends so by itself: none of them ends in digits after a `#`."""
 
-_NUMBERED = rf"^{_KINDS}:.*#(?P<number>{_TURN})$"
-
-
 _WITHHELD = r"^[a-z_]+:withheld-[0-9a-f]{16}$"
 
 
@@ -117,9 +115,7 @@ def is_withheld(entity_id: str) -> bool:
 def are_withheld(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Applies `is_withheld` to a column of ids."""
     maybe = pc.match_substring(column, ":withheld-")
-    if not pc.any(maybe).as_py():
-        return maybe
-    return pc.match_substring_regex(without_epochs(column), _WITHHELD)
+    return _change_signed(column, ":withheld-", is_withheld, maybe)
 
 
 def without_epoch(entity_id: str) -> str:
@@ -146,19 +142,26 @@ def with_epochs(column: pa.Array, epochs: pa.Array) -> pa.Array:
 
 def without_epochs(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Applies `without_epoch` to a column of ids."""
-    if isinstance(column, pa.ChunkedArray):
-        return pa.chunked_array([without_epochs(chunk) for chunk in column.chunks], column.type)
-    # Few have one, and to search each for a pattern takes long.
-    maybe = pc.fill_null(pc.match_substring(column, "#"), False)
-    return pc.replace_with_mask(
-        column, maybe, pc.replace_substring_regex(column.filter(maybe), _MARK, r"\1")
-    )
+    return _change_signed(column, "#", without_epoch, column)
 
 
 def id_epochs(column: pa.Array) -> pa.Array:
     """Applies `epoch_number` to a column of ids."""
-    maybe = pc.fill_null(pc.match_substring(column, "#"), False)
-    matched = pc.struct_field(pc.extract_regex(column.filter(maybe), _NUMBERED), "number")
-    numbers = pc.fill_null(pc.cast(matched, INTEGER), 1)
-    first = pa.repeat(pa.scalar(1, INTEGER), len(column))
-    return pc.replace_with_mask(first, maybe, numbers)
+    return _change_signed(column, "#", epoch_number, pa.repeat(pa.scalar(1, INTEGER), len(column)))
+
+
+def _change_signed(
+    column: pa.Array | pa.ChunkedArray,
+    sign: str,
+    change: Callable[[str], object],
+    otherwise: pa.Array | pa.ChunkedArray,
+) -> pa.Array | pa.ChunkedArray:
+    """Applies a function to the ids with a sign, which few have; others have another value."""
+    ids, values = (
+        part.combine_chunks() if isinstance(part, pa.ChunkedArray) else part
+        for part in (column, otherwise)
+    )
+    signed = pc.fill_null(pc.match_substring(ids, sign), False)
+    changed = pa.array(map(change, ids.filter(signed).to_pylist()), values.type)
+    whole = pc.replace_with_mask(values, signed, changed)
+    return pa.chunked_array([whole]) if isinstance(column, pa.ChunkedArray) else whole

@@ -70,8 +70,6 @@ STATUS = optional(Status, status="Status of the entity.")
 MENTION = contract(_READ, _RECORD, _PLACE)
 """mentions/: where every identifier was read. Victim-side readings are not in it."""
 
-MENTION_KEY = ("entity_id", "source_org", "record_kind", "record_id", "field", "start")
-
 MENTIONS = "mentions"
 """The column of EVIDENCE and CLASSIFIED that lists the mentions of a record."""
 

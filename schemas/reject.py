@@ -53,5 +53,3 @@ REJECT = contract(
     required(message="Reason for people; holds nothing from the row."),
 )
 """rejects/: what was refused; can be corrected and fed back in."""
-
-REJECT_KEY = ("source", "position", "code")

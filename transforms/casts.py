@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import COUNTRIES, CURRENCIES
-from schemas.field import AMOUNT, FLAG, INTEGER, TEXT, TIMESTAMP
+from schemas.field import AMOUNT, INTEGER, TEXT, TIMESTAMP
 from transforms.arrow_util import map_distinct
 from transforms.text_util import load_reference_data
 
@@ -73,10 +73,7 @@ def parse_timestamps(column: pa.Array) -> Checked:
 
 def parse_amounts(column: pa.Array) -> Checked:
     """Parses exact decimals from 0 to below `AMOUNT_LIMIT`, of at most AMOUNT's 18 places."""
-    plain = trim_text(column)
-    if true_mask(pc.invert(pc.match_substring_regex(plain, r"^\d{1,13}(\.\d{1,18})?$"))).any():
-        return _parse_distinct(plain, AMOUNT, _one_amount)
-    return pc.cast(plain, AMOUNT), np.zeros(len(column), bool)
+    return _parse_distinct(trim_text(column), AMOUNT, _one_amount)
 
 
 def parse_durations(column: pa.Array) -> Checked:
@@ -107,11 +104,6 @@ def impossible_dates(column: pa.Array) -> np.ndarray:
     return true_mask(pc.or_(early, pc.greater_equal(column, pa.scalar(LATEST_DATE, TIMESTAMP))))
 
 
-def unknown_words(column: pa.Array) -> np.ndarray:
-    """Returns a mask of the texts that say that nothing is known."""
-    return true_mask(map_distinct(column, says_unknown, FLAG))
-
-
 def trim_text(column: pa.Array) -> pa.Array:
     """Trims a column of surrounding blanks; empty text becomes null."""
     trimmed = pc.utf8_trim_whitespace(column)
@@ -125,18 +117,15 @@ def true_mask(condition: pa.Array) -> np.ndarray:
 
 def _parse_distinct(column: pa.Array, kind: pa.DataType, read: Callable[[str], object]) -> Checked:
     """Applies `read` to each distinct text once; a ValueError or the like marks it bad."""
-    encoded = pc.dictionary_encode(column)
-    read_values: list[object] = []
-    bad: list[bool] = []
-    for value in encoded.dictionary.to_pylist():
+
+    def read_or_null(text: str) -> object:
         try:
-            read_values.append(read(value))
-            bad.append(False)
-        except (ValueError, InvalidOperation, Inexact, OverflowError):
-            read_values.append(None)
-            bad.append(True)
-    typed = pa.array(read_values, kind).take(encoded.indices)
-    return typed, true_mask(pa.array(bad, FLAG).take(encoded.indices))
+            return read(text)
+        except (ValueError, ArithmeticError):
+            return None
+
+    typed = map_distinct(column, read_or_null, kind)
+    return typed, true_mask(pc.and_(pc.is_valid(column), pc.is_null(typed)))
 
 
 def _one_timestamp(value: str) -> object:

@@ -201,7 +201,7 @@ class BatchChecks:
         """Returns a typed column and its bad rows, without those that say "unknown"."""
         if not bad.any():
             return typed, bad
-        unknown = bad & casts.unknown_words(texts)
+        unknown = bad & casts.true_mask(map_distinct(texts, casts.says_unknown, pa.bool_()))
         if unknown.any():
             self.coerced[name] += int(unknown.sum())
             typed = pc.if_else(pa.array(unknown), pa.scalar(None, typed.type), typed)
