@@ -36,7 +36,7 @@ from transforms.read.files import (
     refuse_foreign,
     shortest_labels,
 )
-from transforms.read.framing import Origin, Record, physical_lines, split_cells
+from transforms.read.framing import Origin, Record, physical_lines
 from transforms.read.parquet_limits import MAX_COLUMNS, parquet_schema
 
 HEAD_BYTES = 64 * 1024
@@ -90,43 +90,38 @@ def survey_inputs(
     entries: list[Entry] = []
     problems: list[InputError] = []
     for kind, listing in listed.items():
-        unreadable, skipped = list(listing.unreadable), list(listing.skipped)
-        recognized, left_out = [], []
+        others, recognized, left_out = list(listing.others), [], []
         for metadata in listing.files:
             path, name = metadata.path, listing.names[metadata.path]
             file = InputFile(path, labels[path], kind, "", "none", metadata.size_in_bytes)
             try:
                 file = recognize_file(file, options)
             except InputError as error:
-                if reason := skip_reason(path):
-                    skipped.append((name, reason))
-                    left_out.append((name, error))
-                else:
-                    unreadable.append((name, error))
+                left_out.append(error)
+                others.append((name, skip_reason(path) or error))
                 continue
             recognized.append(file)
             entries += sheet_entries(name, kind, file.unread_sheets)
             if file.format == EMPTY.name:
-                skipped.append((name, SkipReason.EMPTY))
+                others.append((name, SkipReason.EMPTY))
+        unreadable = [why for _, why in others if isinstance(why, InputError)]
         if not recognized and (refused := unreadable + left_out):
-            raise refused[0][1]
-        problems += [error for _, error in unreadable]
+            raise refused[0]
+        problems += unreadable
         files += recognized
-        entries += [Entry(name, kind, EntryStatus.SKIPPED, reason) for name, reason in skipped]
         entries += [
-            Entry(name, kind, EntryStatus.UNREADABLE, error.problem) for name, error in unreadable
+            Entry(name, kind, EntryStatus.UNREADABLE, why.problem)
+            if isinstance(why, InputError)
+            else Entry(name, kind, EntryStatus.SKIPPED, why)
+            for name, why in others
         ]
     if problems and not skip_unreadable:
         first = problems[0]
         raise InputError(first.path, first.problem, first.remedy, len(problems))
     filled = [file for file in files if file.format != EMPTY.name]
     for by in options.maps:
-        fits = [
-            file.form or file.format == REJECTED_ROWS.name
-            for file in filled
-            if file.kind is by.kind
-        ]
-        if fits and not any(fits):
+        of_kind = [file for file in filled if file.kind is by.kind]
+        if of_kind and not any(file.form or file.format == REJECTED_ROWS.name for file in of_kind):
             problem = f"a map that fits none of the {by.kind} files"
             raise InputError(by.name, problem, "give files of its form, or leave the map out")
     return InputSurvey(files, summarize_entries(len(filled), entries))
@@ -169,7 +164,9 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, problem, "name its format, or leave the option out")
     if file.kind not in adapter.kinds:
         raise _wrong_kind(file, adapter.description)
-    _check_modules(file, adapter)
+    if missing := [module for module in adapter.needed_modules if find_spec(module) is None]:
+        remedy = f"{install_command(adapter.name)}, or leave it out"
+        raise InputError(file.path, f"needs {', '.join(missing)} to be read", remedy)
     return file
 
 
@@ -184,13 +181,6 @@ def read_start(file: InputFile, size: int) -> tuple[InputFile, bytes, bool]:
     if not data.startswith(b"PAR1"):
         file, data = dialects.recode_head(file, data)
     return file, data, damaged
-
-
-def _check_modules(file: InputFile, adapter: Adapter) -> None:
-    """Raises InputError for a format whose extra is not installed."""
-    if missing := [module for module in adapter.needed_modules if find_spec(module) is None]:
-        remedy = f"{install_command(adapter.name)}, or leave it out"
-        raise InputError(file.path, f"needs {', '.join(missing)} to be read", remedy)
 
 
 def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
@@ -300,11 +290,11 @@ def _recognize_text(
     rows = _filled_lines(data)
     if not whole and len(rows) > 1:
         rows.pop()
+    by_line = (_adapter_by("detect_line", row.data) for row in rows[:100])
     recognized = (
         _recognize_objects(file, rows, in_array=False)
-        or _recognize_lines(file, rows)
-        or _recognize_csv(file, rows, options)
-        or _recognize_dialect(file, rows, options)
+        or next((replace(file, format=adapter.name) for adapter in by_line if adapter), None)
+        or _recognize_table(file, b"\n".join(row.data for row in rows), options)
     )
     if recognized is not None:
         return recognized
@@ -341,40 +331,33 @@ def _filled_lines(data: bytes) -> list[Record]:
     return [line for line in physical_lines([data]) if line.data.strip()]
 
 
-def _recognize_lines(file: InputFile, rows: Sequence[Record]) -> InputFile | None:
-    for row in rows[:100]:
-        if adapter := _adapter_by("detect_line", row.data):
-            return replace(file, format=adapter.name)
-    return None
-
-
-def _recognize_dialect(
-    file: InputFile, rows: Sequence[Record], options: ReadOptions
-) -> InputFile | None:
-    """Recognizes CSV with another separator than the comma, by a header row that it parts."""
-    if rows and dialects.is_separator_line(rows[0].data):
-        rows = rows[1:]
+def _recognize_table(file: InputFile, text: bytes, options: ReadOptions) -> InputFile | None:
+    """Recognizes CSV, with another separator than the comma by a header row that it parts."""
+    if table := _recognize_csv(file, text, options):
+        return table
+    first, _, below = text.partition(b"\n")
+    text = below if dialects.is_separator_line(first) else text
     for separator in (",", *dialects.SEPARATORS):
-        swapped = [*dialects.swap_separators(rows, separator)]
-        table = _recognize_csv(replace(file, separator=separator), swapped, options)
+        table = _recognize_csv(replace(file, separator=separator), text, options)
         if table is not None and table.has_header and len(table.header) > 1:
-            swap = str.maketrans("," + separator, separator + ",")
-            return replace(table, header=tuple(cell.translate(swap) for cell in table.header))
+            return table
     return None
 
 
-def _recognize_csv(
-    file: InputFile, rows: Sequence[Record], options: ReadOptions
-) -> InputFile | None:
+def _recognize_csv(file: InputFile, text: bytes, options: ReadOptions) -> InputFile | None:
     """Recognizes CSV by any of its first records, where it has no header row, or by its header."""
-    records = list(islice(framing.csv_records(rows), 20))
-    for record in records:
-        cells = split_cells(record.data.decode(_HEADER_ENCODING)) if not record.fault else []
+    records = list(islice(framing.delimited_records([text], file.separator), 20))
+    rows = [
+        framing.split_delimited(record.data.decode(_HEADER_ENCODING), file.separator)
+        for record in records
+        if not record.fault
+    ]
+    for cells in rows:
         if adapter := _adapter_by("detect_cells", cells):
             return replace(file, format=adapter.name, header=adapter.header[: len(cells)])
     if not records or records[0].fault or b"\0" in records[0].data:
         return None
-    cells = [cell.strip() for cell in split_cells(records[0].data.decode(_HEADER_ENCODING))]
+    cells = [cell.strip() for cell in rows[0]]
     if len(cells) > MAX_COLUMNS:
         remedy = "export the columns of the contract alone"
         raise InputError(file.path, f"not read: more than {MAX_COLUMNS:,} columns", remedy)

@@ -54,14 +54,6 @@ _BETWEEN_LETTERS = _LETTERS | {"\u2019"}
 """Characters that prose has inside a word."""
 
 
-def swap_separators(lines: Iterable[Record], separator: str) -> Iterable[Record]:
-    """Swaps a separator and the comma in lines, so that `csv_records` can frame them."""
-    if separator == ",":
-        return lines
-    swap = bytes.maketrans(f"{separator},".encode(), f",{separator}".encode())
-    return (line._replace(data=line.data.translate(swap)) for line in lines)
-
-
 def is_separator_line(line: bytes) -> bool:
     """Returns whether a line is the one by which Excel is told the separator: `sep=;`."""
     return len(line) == 5 and line[:4].lower() == b"sep="
@@ -74,13 +66,8 @@ def narrow_encoding(head: bytes) -> str:
     letters of nearly all that stand inside words, and the other does not. None is certain
     where the text may be of two bytes a character.
     """
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        signs = b"".join(_SIGN.findall(head))
-    else:
-        return "utf-8"
-    if len(signs) < _LEAST_SIGNS or east_asian_encoding(head):
+    signs = b"".join(_SIGN.findall(head))
+    if _is_utf8(head) or len(signs) < _LEAST_SIGNS or east_asian_encoding(head):
         return "utf-8"
     shares = {
         name: sum(sign in _BETWEEN_LETTERS for sign in signs.decode(name, "replace")) / len(signs)
@@ -263,10 +250,11 @@ _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)("?)|[\[\]{}:]', re.DOTALL)
 
 
 def _is_utf8(text: bytes) -> bool:
+    """Returns whether text is UTF-8, be its last character cut."""
     try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        return error.start >= len(text) - 3 and error.reason == "unexpected end of data"
+        codecs.getincrementaldecoder("utf-8")().decode(text)
+    except UnicodeDecodeError:
+        return False
     return True
 
 
@@ -303,9 +291,8 @@ def text_encoding(head: bytes) -> tuple[str, bool]:
         return DEFAULT_ENCODING, True
     if (narrow := narrow_encoding(head)) != DEFAULT_ENCODING:
         return narrow, True
-    if east_asian := east_asian_encoding(head):
-        return east_asian, False
-    return "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "cp1252", False
+    western = "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "cp1252"
+    return east_asian_encoding(head) or western, False
 
 
 def guess_dialect(path: str, head: bytes) -> tuple[FileForm, tuple[str, ...]]:

@@ -263,16 +263,16 @@ class _Guesser:
         """Takes the one column that has the times of day of a column of mere dates."""
         if not date.is_calendar or date.share(times.names_time_of_day) > 1 - SURE:
             return
-        clocks = [
-            column
+        scores = {  # when a call began, not when it ended
+            column: (
+                not column.named("marks", "changed"),
+                len({*column.words.split()} & {*date.words.split()}),
+            )
             for column in self._free()
             if column.share(times.is_time_of_day) >= SURE
             and not column.named("call", "duration_seconds")
-        ]
-        began = [clock for clock in clocks if not clock.named("marks", "changed")]
-        clocks = began or clocks  # when a call began, not when it ended
-        shared = [len({*clock.words.split()} & {*date.words.split()}) for clock in clocks]
-        best = [column for column, n in zip(clocks, shared, strict=True) if n == max(shared)]
+        }
+        best = [column for column, score in scores.items() if score == max(scores.values())]
         if len(best) == 1:
             best[0].targets = (field,)
             self._times[best[0]] = TimeForm.TIME_OF_DAY

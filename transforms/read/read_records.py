@@ -6,7 +6,7 @@ A shard is a part of a file that is read by itself; the digest is of the whole f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -83,9 +83,10 @@ def scan_file(
     kind = file_layout(file)
     starts: list[tuple[int, int]] = []
     if file.can_be_cut and kind == Layout.LINES:
-        starts = list(_line_starts(blocks, shard_bytes))
+        starts = list(_record_starts(physical_lines(blocks), shard_bytes))
     elif file.can_be_cut and kind == Layout.CSV:
-        starts = list(_record_starts(blocks, shard_bytes, file.delimiter))
+        records = framing.delimited_records(blocks, file.delimiter)
+        starts = list(_record_starts(records, shard_bytes))
     elif kind in (Layout.PARQUET, Layout.REJECTS):
         starts = _row_group_starts(file, shard_bytes)
     elif kind != Layout.EMPTY:
@@ -99,31 +100,11 @@ def scan_file(
     return (digest.hexdigest(), size), shards
 
 
-def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yields offset and line of the first line, and of the first one after each `shard_bytes`."""
-    yield 0, 1
-    offset, line, wanted = 0, 1, shard_bytes
-    for block in blocks:
-        start = 0
-        while wanted - 1 < offset + len(block):
-            end = block.find(b"\n", max(wanted - 1 - offset, start))
-            if end < 0:
-                break
-            line += block.count(b"\n", start, end + 1)
-            start = end + 1
-            yield offset + start, line
-            wanted = offset + start + shard_bytes
-        line += block.count(b"\n", start)
-        offset += len(block)
-
-
-def _record_starts(
-    blocks: Iterator[bytes], shard_bytes: int, delimiter: str
-) -> Iterator[tuple[int, int]]:
-    """Yields the same of CSV records, by the splitter that reading uses."""
+def _record_starts(records: Iterable[Record], shard_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yields offset and line of the first record, and of the first after each `shard_bytes`."""
     yield 0, 1
     wanted = shard_bytes
-    for record in framing.delimited_records(blocks, delimiter):
+    for record in records:
         if record.offset >= wanted:
             yield record.offset, record.position
             wanted = record.offset + shard_bytes
@@ -198,8 +179,8 @@ def read_shard(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Rec
         for origin, records in shard_records(shard):
             yield from _tagged(shard.file.kind, *parse_records(origin, records, options))
     except DamagedParquetError as error:
-        record = Record(error.row, b"", 0)
-        damage = make_reject(file_origin(shard.file), record, error.code, error.message)
+        row, code, message = error.args
+        damage = make_reject(file_origin(shard.file), Record(row, b"", 0), code, message)
         yield REJECTS, rejects_batch([damage])
 
 

@@ -72,15 +72,16 @@ def preview(path: str, by: RecordMap) -> list[tuple[dict[str, Any] | None, str]]
     """
     options = ReadOptions(maps=(by,))
     file = recognize_file(_unknown_file(path, by.kind), options)
-    origin, records = next(shard_records(Shard(file, 0, None, 1)))
+    groups = shard_records(Shard(file, 0, None, 1))
+    first = islice(((origin, record) for origin, group in groups for record in group), 5)
     shown: list[tuple[dict[str, Any] | None, str]] = []
-    for record in records[:5]:
+    for origin, record in first:
         rows, rejects = parse_records(origin, [record], options)
-        row = {} if rejects else rows.to_pylist()[0]
-        kept = {key: value for key, value in row.items() if value is not None}
-        for name in ("source", "position", "format", "raw"):
-            kept.pop(name, None)
-        shown.append((None, rejects[0].message) if rejects else (kept, ""))
+        if rejects:
+            shown.append((None, rejects[0].message))
+        else:
+            row = rows.drop_columns(["source", "position", "format", "raw"]).to_pylist()[0]
+            shown.append(({key: value for key, value in row.items() if value is not None}, ""))
     return shown
 
 

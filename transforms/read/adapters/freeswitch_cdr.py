@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.enums import RecordKind
@@ -18,7 +18,7 @@ from schemas.reject import Code
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import BadRecordError, Origin, Record
-from transforms.times import TimeFormError, time_of_form
+from transforms.times import time_or_error
 
 _ESCAPE = re.compile(rb"%(?!22|25|5[Cc]|7[Ff])[2-7][0-9A-Fa-f]")
 """Printable ASCII that may stand unescaped in a JSON string; '%' itself must stay encoded."""
@@ -76,12 +76,9 @@ def _started_at(variables: Mapping[str, Any]) -> str | None:
     """
     for name, form in _START_TIMES.items():
         written = _first_text(variables.get(name))
-        try:
-            time = time_of_form(written, form, UTC) if written else None
-        except TimeFormError:
-            return written
+        time = time_or_error(written, form, UTC) if written else None
         if time:
-            return time.isoformat()
+            return time.isoformat() if isinstance(time, datetime) else written
     return None
 
 
