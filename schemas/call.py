@@ -6,50 +6,55 @@ import pyarrow as pa
 
 from schemas.complaint import LOOSE_EXTRA, ORIGIN
 from schemas.enums import Attestation, Direction
-from schemas.field import NUMBER, TEXT, TIMESTAMP, optional, required
+from schemas.field import NUMBER, TEXT, TIMESTAMP, contract, optional, required
 
 
-def _fields(timestamp: pa.DataType, duration: pa.DataType) -> list[pa.Field]:
-    return [
-        required("call_id", "Unique within source_org."),
-        required("source_org", "Slug of the reporting organisation."),
-        required("started_at", "When the call started.", timestamp),
-        optional("duration_seconds", "Length of the call in seconds.", duration),
-        optional("direction", "Who called whom.", values=Direction),
-        optional("calling_number", "The calling number as recorded."),
-        optional("called_number", "The called number as recorded."),
-        optional("victim_id", "The organisation's own pseudonym."),
-        optional("victim_country", "ISO 3166-1 alpha-2; default region of the numbers."),
-        optional("attestation", "SHAKEN level, if signed.", values=Attestation),
-        optional("orig_id", "SHAKEN origination id (RFC 8588)."),
-        optional("carrier", "Carrier that handed the call over."),
-        optional("trunk", "Trunk group it came in on."),
-        optional("source_ip", "IP address that signalled it."),
-        optional("complaint_id", "The complaint it belongs to, where known."),
-        optional("caller_name", "Name shown with the call (CNAM; nam of RFC 9795)."),
-        optional("diverted_from", "Number called before a diversion (div of RFC 8946)."),
-    ]
+def _fields(timestamp: pa.DataType, duration: pa.DataType) -> pa.Schema:
+    return contract(
+        required(
+            call_id="Unique within source_org.", source_org="Slug of the reporting organisation."
+        ),
+        required(timestamp, started_at="When the call started."),
+        optional(duration, duration_seconds="Length of the call in seconds."),
+        optional(Direction, direction="Who called whom."),
+        optional(
+            calling_number="The calling number as recorded.",
+            called_number="The called number as recorded.",
+            victim_id="The organisation's own pseudonym.",
+            victim_country="ISO 3166-1 alpha-2; default region of the numbers.",
+        ),
+        optional(Attestation, attestation="SHAKEN level, if signed."),
+        optional(
+            orig_id="SHAKEN origination id (RFC 8588).",
+            carrier="Carrier that handed the call over.",
+            trunk="Trunk group it came in on.",
+            source_ip="IP address that signalled it.",
+            complaint_id="The complaint it belongs to, where known.",
+            caller_name="Name shown with the call (CNAM; nam of RFC 9795).",
+            diverted_from="Number called before a diversion (div of RFC 8946).",
+        ),
+    )
 
 
-CALL_INPUT = pa.schema(_fields(TIMESTAMP, NUMBER))
+CALL_INPUT = _fields(TIMESTAMP, NUMBER)
 """The input contract: the fields of one call record."""
 
-CALL_LOOSE = pa.schema([f.with_nullable(True) for f in _fields(TEXT, TEXT)] + LOOSE_EXTRA)
+CALL_LOOSE = contract((f.with_nullable(True) for f in _fields(TEXT, TEXT)), LOOSE_EXTRA)
 """Rows of every reader: the contract's fields, all still text, plus their origin."""
 
-CALL_ACCEPTED = pa.schema(list(CALL_INPUT) + ORIGIN)
+CALL_ACCEPTED = contract(CALL_INPUT, ORIGIN)
 """Validated rows inside the pipeline, before the victim's number is taken out."""
 
 _NOT_KEPT = {"calling_number", "called_number", "diverted_from", "caller_name"}
 """Numbers, of which one side is the victim's; and a name, which may be an innocent's."""
 
-CALL = pa.schema(
-    [f for f in CALL_INPUT if f.name not in _NOT_KEPT]
-    + [
-        optional("suspect_number", "The suspect's number, E.164 where it can be read."),
-        optional("suspect_role", "caller_id (inbound) or callback (outbound)."),
-        optional("brand", "Brand that the name shown claims, if it is a known one."),
-    ]
+CALL = contract(
+    (f for f in CALL_INPUT if f.name not in _NOT_KEPT),
+    optional(
+        suspect_number="The suspect's number, E.164 where it can be read.",
+        suspect_role="caller_id (inbound) or callback (outbound).",
+        brand="Brand that the name shown claims, if it is a known one.",
+    ),
 )
 """calls/: accepted rows; the victim's side of the call is in no output."""
 
@@ -60,7 +65,7 @@ E164_COLUMNS = {
 }
 """The columns of a call's numbers, and those of what was read in them."""
 
-CALL_READ = pa.schema([*CALL_ACCEPTED, *((name, TEXT) for name in E164_COLUMNS.values())])
+CALL_READ = contract(CALL_ACCEPTED, ((name, TEXT) for name in E164_COLUMNS.values()))
 """Accepted rows with the E.164 of each of their numbers, null for one that could not be read."""
 
 CALL_KEY = ("source_org", "call_id")

@@ -18,13 +18,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
-from schemas import CONTRACT_VERSION, enums, manifest
+from schemas import CONTRACT_VERSION, data_of, enums, manifest
 from schemas.call import CALL_INPUT, CALL_KEY
 from schemas.cluster import ALERT, ALERT_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.enums import EMAIL_ROLES
 from schemas.facts import FACTS, Argument, Counted
-from schemas.field import TEXT, allowed_values, field_doc, optional, required
+from schemas.field import TEXT, allowed_values, contract, field_doc, optional, required
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import map_schema
 from schemas.offer import (
@@ -46,28 +46,6 @@ from schemas.offer import (
 from schemas.reject import Code
 from schemas.tables import ALL_TABLES, PRIVATE_TABLES
 
-_ABOUT = {
-    "complaints": "Accepted complaints, without the victim's own numbers.",
-    "calls": "Accepted calls, without the victim's side.",
-    "mentions": "Where every identifier was read, except those marked as a victim's own.",
-    "entities": "Every identifier, over all records that name it, whatever its status.",
-    "links": "Every pair of identifiers that some record names together.",
-    "clusters": "One row for each cluster, including clusters of one identifier.",
-    "members": "The cluster of each identifier that is in one.",
-    "suppliers": "Each shared soft identifier with each cluster that it serves.",
-    "campaigns": "Leads to clusters that may be one operation's, for the run's owner alone; no "
-    "cluster, and nothing that is exported.",
-    "lineage": "Changes of each cluster since the previous run.",
-    "islands": "Connected components that a later run with `--previous` need not cluster again.",
-    "decisions": "Analysts' decisions, each bound to the members that it covers.",
-    "private/narratives": "The words of accepted complaints, for the run's owner alone.",
-    "private/contested": "What is contested, or a mailbox that one reporter alone names, by value, "
-    "for the run's owner alone.",
-    "private/victims": "The victim register: what a run withholds, as keyed hashes, for its owner "
-    "alone.",
-    "rejects": "Rejected rows, each with the reason; they can be corrected and imported again.",
-}
-
 _VOCABULARIES: tuple[type[StrEnum], ...] = (
     enums.EntityKind,
     enums.Status,
@@ -77,43 +55,10 @@ _VOCABULARIES: tuple[type[StrEnum], ...] = (
     Code,
 )
 
-_INTRODUCTION = f"""\
-# Data contract, version {CONTRACT_VERSION}
-
-For whoever delivers data to ringtrace or reads its tables: every field of the input and of the
-output. `python -m schemas.contract_docs docs` writes this page from the Arrow schemas in
-`schemas/`. The same contracts as JSON Schema (draft 2020-12) are in `docs/schemas/`. Later versions
-add to the contracts and never break them.
-
-**Input** is JSON Lines (also `.gz`, `.zst`), a JSON array, Parquet, or CSV with one column for each
-field, where a list is written as JSON and an empty cell is a missing value
-([other formats](operations.md#formats-it-reads) are converted). A field that is not in the
-contract is counted and left out; it is not an error. A row that breaks the contract is rejected
-with a reason and kept in `rejects/`. A time is ISO 8601 with a zone, or an Arrow timestamp. An
-amount is a JSON number or a string of digits.
-
-**Output** is one folder for each run. It contains a folder of Parquet files (zstd) for each table,
-sorted by its key, and `{MANIFEST_NAME}`, which is written last. The same records give the same
-tables, byte for byte, in any order, cut into any files, on any runner; by another clock
-(`clock` of the manifest, `--now`), priorities and what has expired differ.
-
-An **entity id** is `kind:value` or `kind:scheme:value`: `phone:+18885550123`,
-`domain:amzn-refund.support` (the registrable domain), `domain:x.z13.web.core.windows.net` (the
-tenant of a hosting platform), `url:sites.google.com/view/x` (where the tenant is a path or a
-parameter, or cannot be read: host, and path or parameter up to the tenant), `email:x@y.example`,
-`remote:anydesk:123456789`, `account:iban:GB29...`, `account:upi:name@bank`, `wallet:btc:...`,
-`handle:telegram:name`.
-"""
-
-_ABOUT_FACTS = """\
-What `reason` of entities/ and links/ says in words, `facts` says as codes, whose arguments are
-texts in the order of this table. A copy that leaves has no arguments of the type `analyst`.
-"""
-
-_EMAIL_WITH_ROLE = [
-    required("address", "The address, possibly defanged.", TEXT),
-    optional("role", "The part it plays.", TEXT, values=EMAIL_ROLES),
-]
+_EMAIL_WITH_ROLE = contract(
+    required(TEXT, address="The address, possibly defanged."),
+    optional(EMAIL_ROLES, role="The part it plays."),
+)
 """An item of a complaint's e-mail addresses that has a role."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -139,44 +84,42 @@ _PATTERNS = {
 }
 
 
+_TYPED = (
+    "Manifest RecordCounts Counts InputFile InputEntries InputEntry OutputFile PrivateFile "
+    "PrivateManifest Alarm"
+).split()
+"""The parts of a manifest, in the order of the page."""
+
+
 def markdown_page() -> str:
     """Returns the whole page."""
-    parts = [_INTRODUCTION, "## Input: complaint\n"]
-    parts += [
-        f"Key: {key_text(COMPLAINT_KEY)}.\n",
-        contract_table(COMPLAINT_INPUT),
-        "## Input: call\n",
+    words = data_of("contract_page.toml")
+    about = words["tables"]
+    of_alert = "One line of JSON in a file of its own. "
+    parts = [
+        words["introduction"].format(version=CONTRACT_VERSION, manifest=MANIFEST_NAME),
+        _contract("Input: complaint", "", COMPLAINT_KEY, COMPLAINT_INPUT),
+        _contract("Input: call", "", CALL_KEY, CALL_INPUT),
+        *(
+            _contract(f"Output: {table.name}/", f"{about[table.name]} ", table.key, table.schema)
+            for table in (*ALL_TABLES, *PRIVATE_TABLES)
+        ),
+        f"## Output: {MANIFEST_NAME}\n",
+        *(_typed(getattr(manifest, name)) for name in _TYPED),
+        _contract("Stream: alert", of_alert, ALERT_KEY, ALERT),
+        "## Vocabularies\n",
+        *map(_vocabulary, _VOCABULARIES),
+        "## Facts\n",
+        words["facts"],
+        _facts(),
     ]
-    parts += [f"Key: {key_text(CALL_KEY)}.\n", contract_table(CALL_INPUT)]
-    for table in (*ALL_TABLES, *PRIVATE_TABLES):
-        parts += [
-            f"## Output: {table.name}/\n",
-            _ABOUT[table.name] + f" Key: {key_text(table.key)}.\n",
-        ]
-        parts.append(contract_table(table.schema))
-    parts.append(f"## Output: {MANIFEST_NAME}\n")
-    typed = (
-        "Manifest",
-        "RecordCounts",
-        "Counts",
-        "InputFile",
-        "InputEntries",
-        "InputEntry",
-        "OutputFile",
-        "PrivateFile",
-        "PrivateManifest",
-        "Alarm",
-    )
-    parts += [_typed(getattr(manifest, name)) for name in typed]
-    parts.append("## Stream: alert\n")
-    parts += [
-        f"One line of JSON in a file of its own. Key: {key_text(ALERT_KEY)}.\n",
-        contract_table(ALERT),
-    ]
-    parts.append("## Vocabularies\n")
-    parts += [_vocabulary(words) for words in _VOCABULARIES]
-    parts += ["## Facts\n", _ABOUT_FACTS, _facts()]
     return "\n".join(parts)
+
+
+def _contract(title: str, about: str, key: tuple[str, ...], schema: pa.Schema) -> str:
+    """Writes what a contract is, the columns that make a row unique, and its fields."""
+    columns = ", ".join(f"`{name}`" for name in key)
+    return f"## {title}\n\n{about}Key: {columns}.\n\n{contract_table(schema)}"
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
@@ -197,19 +140,6 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         }
         for name, schema in objects.items()
     }
-
-
-def write_markdown(path: str) -> None:
-    """Writes `markdown_page()` to `path`."""
-    Path(path).write_text(markdown_page(), encoding="utf-8")
-
-
-def write_schemas(folder: str) -> None:
-    """Writes `json_schemas()` below `folder`, one JSON file a contract."""
-    for name, schema in json_schemas().items():
-        path = Path(folder, f"{name}.schema.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -250,11 +180,6 @@ def contract_table(schema: pa.Schema) -> str:
     """Writes the fields of one contract as a Markdown table."""
     header = ("field", "type", "required", "meaning", "allowed values")
     return markdown_table(header, field_rows(list(schema)))
-
-
-def key_text(columns: tuple[str, ...]) -> str:
-    """Writes the columns that make a row unique as text."""
-    return ", ".join(f"`{name}`" for name in columns)
 
 
 def type_schema(kind: pa.DataType) -> dict[str, Any]:
@@ -304,19 +229,18 @@ def dataclass_schema(kind: type[Any]) -> dict[str, Any]:
     One that is None by default may be absent, as it is in files of before there was one.
     """
     hints = get_type_hints(kind)
-    properties = {name: _json_type(name, hint) for name, hint in hints.items()}
-    absent = [member.name for member in dataclasses.fields(kind) if member.default is None]
+    properties: dict[str, Any] = {}
     for member in dataclasses.fields(kind):
-        if member.name in _FIXED:
-            properties[member.name] = {"const": member.default}
-    for name in absent:
-        properties[name] = _json_type(name, get_args(hints[name])[0])
-    about = (kind.__doc__ or "").strip().partition("\n")[0]
+        hint = hints[member.name]
+        stated = get_args(hint)[0] if member.default is None else hint
+        fixed = {"const": member.default} if member.name in _FIXED else None
+        properties[member.name] = fixed or _json_type(member.name, stated)
+    always = [each.name for each in dataclasses.fields(kind) if each.default is not None]
     return {
         "type": "object",
-        "description": about,
+        "description": (kind.__doc__ or "").strip().partition("\n")[0],
         "properties": properties,
-        "required": sorted(properties.keys() - absent),
+        "required": sorted(always),
         "additionalProperties": False,
     }
 
@@ -375,5 +299,9 @@ if __name__ == "__main__":
         arguments = " ".join(sys.argv[1:]) or "no folder"
         sys.stderr.write(f"python -m schemas.contract_docs: {arguments}: give the folder docs\n")
         sys.exit(2)
-    write_markdown(f"{sys.argv[1]}/data-contract.md")
-    write_schemas(f"{sys.argv[1]}/schemas")
+    docs = Path(sys.argv[1])
+    (docs / "data-contract.md").write_text(markdown_page(), encoding="utf-8")
+    for name, schema in json_schemas().items():
+        path = docs / "schemas" / f"{name}.schema.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")

@@ -6,9 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
 
-import pyarrow as pa
-
-from schemas.field import FLAG, TEXTS, TIMESTAMP, optional, required
+from schemas.field import FLAG, TEXTS, TIMESTAMP, contract, optional, required
 
 
 class DecisionKind(StrEnum):
@@ -55,40 +53,36 @@ PROTECTING_DECISIONS = (
 )
 """Kinds that keep something from being named; they hold for every epoch of an identifier."""
 
-DECISION = pa.schema(
-    [
-        required("decision_id", "Unique in its file."),
-        required("kind", "What is decided.", values=DecisionKind),
-        required("entity_a", "Entity id, E.164 number, domain or e-mail."),
-        optional("entity_b", "The other one, for must_link and cannot_link alone."),
-        required("author", "Who decided."),
-        required("reason", "Why; it is shown beside what it changed."),
-        required("decided_at", "When; not in force before.", TIMESTAMP),
-        optional("expires_at", "From when it is no longer in force.", TIMESTAMP),
-    ]
+DECISION = contract(
+    required(decision_id="Unique in its file."),
+    required(DecisionKind, kind="What is decided."),
+    required(entity_a="Entity id, E.164 number, domain or e-mail."),
+    optional(entity_b="The other one, for must_link and cannot_link alone."),
+    required(author="Who decided.", reason="Why; it is shown beside what it changed."),
+    required(TIMESTAMP, decided_at="When; not in force before."),
+    optional(TIMESTAMP, expires_at="From when it is no longer in force."),
 )
 """One row of a decisions file, CSV or JSON Lines."""
 
-BINDING = pa.schema(
-    [
-        required(
-            "members",
-            "Entity ids that it covers, sorted: those of then, and none that came later. A "
-            "victim's own is withheld.",
-            TEXTS,
-        ),
-        required("members_digest", "SHA-256 of the members, one a line, in hexadecimal."),
-        optional(
-            "used",
-            "For each member, the first and the last day (UTC) on which records of that run show a "
-            "suspect using it, such as 2024-01-05/2024-03-09; empty where none does, and for a "
-            "victim's own. It tells the epochs of an identifier apart in later runs.",
-            TEXTS,
-        ),
-        optional("run_id", "The run that showed these members; null for this run."),
-        optional("bound_from", "First record of that run; null where it had none.", TIMESTAMP),
-        optional("bound_to", "Last record of that run; null where it had none.", TIMESTAMP),
-    ]
+BINDING = contract(
+    required(
+        TEXTS,
+        members="Entity ids that it covers, sorted: those of then, and none that came later. A "
+        "victim's own is withheld.",
+    ),
+    required(members_digest="SHA-256 of the members, one a line, in hexadecimal."),
+    optional(
+        TEXTS,
+        used="For each member, the first and the last day (UTC) on which records of that run show "
+        "a suspect using it, such as 2024-01-05/2024-03-09; empty where none does, and for a "
+        "victim's own. It tells the epochs of an identifier apart in later runs.",
+    ),
+    optional(run_id="The run that showed these members; null for this run."),
+    optional(
+        TIMESTAMP,
+        bound_from="First record of that run; null where it had none.",
+        bound_to="Last record of that run; null where it had none.",
+    ),
 )
 """The facts that a decision is bound to.
 
@@ -96,41 +90,35 @@ A row of a decisions file that `ringtrace decide` wrote has these columns too: `
 are then lists in JSON, also in CSV.
 """
 
-CHAIN = pa.schema(
-    [
-        optional("previous", "SHA-256 of the signed row before it, empty for the first one."),
-        optional("key_id", "Fingerprint of the key that signed the row."),
-        optional("signature", "Its Ed25519 signature of all the others, in base64."),
-    ]
+CHAIN = contract(
+    optional(
+        previous="SHA-256 of the signed row before it, empty for the first one.",
+        key_id="Fingerprint of the key that signed the row.",
+        signature="Its Ed25519 signature of all the others, in base64.",
+    )
 )
 """The columns by which the rows that `ringtrace decide` wrote are signed and chained.
 
 A row that was typed has none of them. One row that was edited, removed or moved breaks the chain.
 """
 
-BOUND_DECISION = pa.schema(
-    [
-        *DECISION,
-        *BINDING,
-        optional(
-            "signed_by",
-            "Fingerprint of the key that signed the row in its file; null for a row that was "
-            "typed, or signed by a key that was not known or is void.",
-        ),
-        required(
-            "in_force",
-            "False for one that has expired, that another one sets aside, or that was made later "
-            "than --as-of.",
-            FLAG,
-        ),
-    ]
+BOUND_DECISION = contract(
+    DECISION,
+    BINDING,
+    optional(
+        signed_by="Fingerprint of the key that signed the row in its file; null for a row that was "
+        "typed, or signed by a key that was not known or is void."
+    ),
+    required(
+        FLAG,
+        in_force="False for one that has expired, that another one sets aside, or that was made "
+        "later than --as-of.",
+    ),
 )
 """decisions/: analysts' decisions, each bound to the facts that it was made on.
 
 A later run with this one as --previous takes the binding over.
 """
-
-BOUND_DECISION_KEY = ("decision_id",)
 
 
 def members_digest(members: Iterable[str]) -> str:

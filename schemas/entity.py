@@ -6,50 +6,58 @@ Reads and writes epochs in entity ids: `phone:+18885550123`, after a long gap th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, Status
 from schemas.facts import FACT_LIST
-from schemas.field import INTEGER, TEXT, TEXTS, TIMESTAMP, optional, required
+from schemas.field import INTEGER, TEXT, TEXTS, TIMESTAMP, contract, optional, required
 
-ENTITY = pa.schema(
-    [
-        required("entity_id", "Canonical id; withheld where it may be a victim's."),
-        required("kind", "Namespace of the id.", values=EntityKind),
-        optional("value", "The id without its namespace and epoch; null when withheld."),
-        required("first_seen", "Earliest record that names it.", TIMESTAMP),
-        required("last_seen", "Latest record that names it.", TIMESTAMP),
-        required("complaints", "Complaints that name it.", INTEGER),
-        required("calls", "Calls that name it.", INTEGER),
-        required("victims", "Distinct victims among those records.", INTEGER),
-        required("orgs", "Organisations that saw it, sorted.", TEXTS),
-        optional("region", "Region of a phone number."),
-        optional("line_type", "Line type of a phone number."),
-        required("status", "What may be said of it.", values=Status),
-        required("reason", "Why it has that status."),
-        required("facts", "The same as codes with arguments.", FACT_LIST),
-        required("reporters", "Distinct reporters who show a suspect using it.", INTEGER),
-        optional("epoch", "1, or its place among the holders of what was passed on.", INTEGER),
-        optional("first_used", "Earliest record that shows a suspect using it.", TIMESTAMP),
-        optional("last_used", "Latest record that shows a suspect using it.", TIMESTAMP),
-        optional("hosted_by", "Platform whose tenant a domain or web address is."),
-    ]
+ENTITY = contract(
+    required(entity_id="Canonical id; withheld where it may be a victim's."),
+    required(EntityKind, kind="Namespace of the id."),
+    optional(value="The id without its namespace and epoch; null when withheld."),
+    required(
+        TIMESTAMP,
+        first_seen="Earliest record that names it.",
+        last_seen="Latest record that names it.",
+    ),
+    required(
+        INTEGER,
+        complaints="Complaints that name it.",
+        calls="Calls that name it.",
+        victims="Distinct victims among those records.",
+    ),
+    required(TEXTS, orgs="Organisations that saw it, sorted."),
+    optional(region="Region of a phone number.", line_type="Line type of a phone number."),
+    required(Status, status="What may be said of it."),
+    required(reason="Why it has that status."),
+    required(FACT_LIST, facts="The same as codes with arguments."),
+    required(INTEGER, reporters="Distinct reporters who show a suspect using it."),
+    optional(INTEGER, epoch="1, or its place among the holders of what was passed on."),
+    optional(
+        TIMESTAMP,
+        first_used="Earliest record that shows a suspect using it.",
+        last_used="Latest record that shows a suspect using it.",
+    ),
+    optional(hosted_by="Platform whose tenant a domain or web address is."),
 )
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""
 
 ENTITY_KEY = ("entity_id",)
 
-CONTESTED = pa.schema(
-    [
-        required("entity_id", "The withheld id that stands in all tables."),
-        required("kind", "Namespace of the id.", values=EntityKind),
-        required("value", "What it stands for, without namespace and epoch."),
-        required("suspect_reporters", "Reporters who show a suspect using it.", INTEGER),
-        required("victim_reporters", "Reporters who call it a victim's own.", INTEGER),
-        required("first_seen", "Earliest record that names it.", TIMESTAMP),
-    ]
+CONTESTED = contract(
+    required(entity_id="The withheld id that stands in all tables."),
+    required(EntityKind, kind="Namespace of the id."),
+    required(value="What it stands for, without namespace and epoch."),
+    required(
+        INTEGER,
+        suspect_reporters="Reporters who show a suspect using it.",
+        victim_reporters="Reporters who call it a victim's own.",
+    ),
+    required(TIMESTAMP, first_seen="Earliest record that names it."),
 )
 """private/contested/: what the withheld ids of contested identifiers stand for.
 
@@ -60,24 +68,20 @@ nobody who calls it a victim's.
 
 CONTESTED_KEY = ("entity_id",)
 
-VICTIM_ENTRY = pa.schema(
-    [
-        required("mac", "HMAC-SHA256 of the id under the organisation's secret, in hex."),
-        optional(
-            "digits_mac",
-            "The same of a phone number's national digits, or of the "
-            "letters and digits of another value.",
-        ),
-        required("kind", "Namespace of the id.", values=(*EntityKind, "paper")),
-        required("reporters", "Distinct reporters who call it a victim's.", INTEGER),
-        required("first_seen", "Earliest record that names it.", TIMESTAMP),
-        required("key_id", "Names the secret and says nothing of it."),
-        optional(
-            "records",
-            "Keyed hashes of the records that name it, sorted, with blanks "
-            "between; null where they are many or not known.",
-        ),
-    ]
+VICTIM_ENTRY = contract(
+    required(mac="HMAC-SHA256 of the id under the organisation's secret, in hex."),
+    optional(
+        digits_mac="The same of a phone number's national digits, or of the "
+        "letters and digits of another value."
+    ),
+    required((*EntityKind, "paper"), kind="Namespace of the id."),
+    required(INTEGER, reporters="Distinct reporters who call it a victim's."),
+    required(TIMESTAMP, first_seen="Earliest record that names it."),
+    required(key_id="Names the secret and says nothing of it."),
+    optional(
+        records="Keyed hashes of the records that name it, sorted, with blanks "
+        "between; null where they are many or not known."
+    ),
 )
 """private/victims/: the victim register, the identifiers that a run withholds as keyed hashes."""
 
@@ -89,9 +93,6 @@ _TURN = r"[2-9]|[1-9]\d+"
 
 _MARK = rf"^({_KINDS}:.*)#({_TURN})$"
 """No id of these kinds ends so by itself: none of them ends in digits after a `#`."""
-
-_NUMBERED = rf"^{_KINDS}:.*#(?P<number>{_TURN})$"
-
 
 _WITHHELD = r"^[a-z_]+:withheld-[0-9a-f]{16}$"
 
@@ -114,9 +115,7 @@ def is_withheld(entity_id: str) -> bool:
 def are_withheld(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Applies `is_withheld` to a column of ids."""
     maybe = pc.match_substring(column, ":withheld-")
-    if not pc.any(maybe).as_py():
-        return maybe
-    return pc.match_substring_regex(without_epochs(column), _WITHHELD)
+    return _change_signed(column, ":withheld-", is_withheld, maybe)
 
 
 def without_epoch(entity_id: str) -> str:
@@ -143,19 +142,26 @@ def with_epochs(column: pa.Array, epochs: pa.Array) -> pa.Array:
 
 def without_epochs(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Applies `without_epoch` to a column of ids."""
-    if isinstance(column, pa.ChunkedArray):
-        return pa.chunked_array([without_epochs(chunk) for chunk in column.chunks], column.type)
-    # Few have one, and to search each for a pattern takes long.
-    maybe = pc.fill_null(pc.match_substring(column, "#"), False)
-    return pc.replace_with_mask(
-        column, maybe, pc.replace_substring_regex(column.filter(maybe), _MARK, r"\1")
-    )
+    return _change_signed(column, "#", without_epoch, column)
 
 
 def id_epochs(column: pa.Array) -> pa.Array:
     """Applies `epoch_number` to a column of ids."""
-    maybe = pc.fill_null(pc.match_substring(column, "#"), False)
-    matched = pc.struct_field(pc.extract_regex(column.filter(maybe), _NUMBERED), "number")
-    numbers = pc.fill_null(pc.cast(matched, INTEGER), 1)
-    first = pa.repeat(pa.scalar(1, INTEGER), len(column))
-    return pc.replace_with_mask(first, maybe, numbers)
+    return _change_signed(column, "#", epoch_number, pa.repeat(pa.scalar(1, INTEGER), len(column)))
+
+
+def _change_signed(
+    column: pa.Array | pa.ChunkedArray,
+    sign: str,
+    change: Callable[[str], object],
+    otherwise: pa.Array | pa.ChunkedArray,
+) -> pa.Array | pa.ChunkedArray:
+    """Applies a function to the ids with a sign, which few have; others have another value."""
+    ids, values = (
+        part.combine_chunks() if isinstance(part, pa.ChunkedArray) else part
+        for part in (column, otherwise)
+    )
+    signed = pc.fill_null(pc.match_substring(ids, sign), False)
+    changed = pa.array(map(change, ids.filter(signed).to_pylist()), values.type)
+    whole = pc.replace_with_mask(values, signed, changed)
+    return pa.chunked_array([whole]) if isinstance(column, pa.ChunkedArray) else whole

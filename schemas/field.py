@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
 
 import pyarrow as pa
 
@@ -30,26 +32,31 @@ def microseconds_of(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def optional(
-    name: str, doc: str, kind: pa.DataType = TEXT, *, values: Iterable[str] = ()
-) -> pa.Field:
-    """Makes a field whose documentation, and closed set of values if any, are in the schema."""
-    metadata = {"doc": doc}
-    if values:
-        metadata["values"] = "|".join(values)
-    return pa.field(name, kind, metadata=metadata)
+def optional(kind: pa.DataType | Iterable[str] = TEXT, /, **meanings: str) -> list[pa.Field]:
+    """Makes fields of one type, or of text of a closed set of values, by what each of them means.
+
+    Meanings and values are in the schema.
+    """
+    values = {} if isinstance(kind, pa.DataType) else {"values": "|".join(kind)}
+    return [
+        pa.field(name, TEXT if values else kind, metadata={"doc": meaning, **values})
+        for name, meaning in meanings.items()
+    ]
 
 
-def required(
-    name: str, doc: str, kind: pa.DataType = TEXT, *, values: Iterable[str] = ()
-) -> pa.Field:
-    """Makes the same field without nulls."""
-    return optional(name, doc, kind, values=values).with_nullable(False)
+def required(kind: pa.DataType | Iterable[str] = TEXT, /, **meanings: str) -> list[pa.Field]:
+    """Makes the same fields without nulls."""
+    return [field.with_nullable(False) for field in optional(kind, **meanings)]
 
 
-def list_of(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.DataType:
+def contract(*parts: Iterable[Any]) -> pa.Schema:
+    """Makes a schema of fields, in their order."""
+    return pa.schema([*chain(*parts)])
+
+
+def list_of(*parts: Iterable[Any]) -> pa.DataType:
     """Returns the type of a list of records with these fields."""
-    return pa.list_(pa.struct(list(fields)))
+    return pa.list_(pa.struct([*chain(*parts)]))
 
 
 def field_doc(field: pa.Field) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -53,7 +53,7 @@ MOST_BYTES = 1024 * 1024
 _MOST_DOTS = 1_000
 """Dots in a line of TOML."""
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
 
 class FileFormat(StrEnum):
@@ -172,19 +172,19 @@ class FileForm:
         format: The format.
         delimiter: Between the cells of CSV.
         encoding: Of CSV.
-        names: The columns of CSV or xlsx without a header row.
-        skip: Rows of CSV or xlsx that are no records: below the header row, or at the top.
         rows: The dotted key of the array of records in a JSON object; empty for an array.
         sheet: The sheet of xlsx; empty for the first with two rows and columns.
+        skip: Rows of CSV or xlsx that are no records: below the header row, or at the top.
+        names: The columns of CSV or xlsx without a header row.
     """
 
     format: FileFormat
     delimiter: str = DEFAULT_DELIMITER
     encoding: str = DEFAULT_ENCODING
-    names: tuple[str, ...] = ()
-    skip: int = 0
     rows: str = ""
     sheet: str = ""
+    skip: int = 0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -255,158 +255,102 @@ def parse_map(text: str, name: str) -> RecordMap:
         values = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise MapError(f"{name}: not TOML: {error}; write one with `ringtrace map`") from None
-    reader = _Reader(name)
-    reader.known("", values, _MAP_KEYS)
-    if values.get("version") != MAP_VERSION:
-        raise reader.error("version", f"is not {MAP_VERSION}", "write one with `ringtrace map`")
-    kind = RecordKind(reader.choice("kind", values.get("kind"), tuple(RecordKind)))
-    form = _file_form(reader, values.get("file"))
-    columns = _columns(reader, values.get("columns"), kind)
-    times = {
-        column: TimeForm(reader.choice(f"times.{column}", form, tuple(TimeForm)))
-        for column, form in reader.table("times", values.get("times", {})).items()
+    for fault in _faults(values):
+        raise MapError(f"{name}: {fault}")
+    kind, form = RecordKind(values["kind"]), values["file"]
+    columns = {
+        column: tuple(targets) if isinstance(targets, list) else (targets,)
+        for column, targets in values["columns"].items()
     }
-    for column, targets in columns.items():
-        if not {*TIME_FIELDS, PAID_AT}.isdisjoint(targets):
-            times.setdefault(column, TimeForm.ISO)
-    forms = (times[name] for name, targets in columns.items() if TIME_FIELD[kind] in targets)
+    times = {
+        column: TimeForm.ISO
+        for column, targets in columns.items()
+        if not {*TIME_FIELDS, PAID_AT}.isdisjoint(targets)
+    }
+    times |= {column: TimeForm(stated) for column, stated in values.get("times", {}).items()}
+    forms = [times[column] for column, targets in columns.items() if TIME_FIELD[kind] in targets]
+    if not forms:
+        remedy = f'read one as "{TIME_FIELD[kind]}", which a {kind} must have'
+        raise MapError(f"{name}: columns give no time; {remedy}")
     if all(form is TimeForm.TIME_OF_DAY for form in forms):
-        raise reader.error("times", "have no date", "name the column that has it, too")
-    org = values.get("source_org")
-    if org is not None and not (isinstance(org, str) and _SLUG.fullmatch(org)):
-        raise reader.error("source_org", "is not a slug", "write it as acme or acme-bank")
-    zone = values.get("timezone")
-    if zone is not None:
-        zone = reader.text("timezone", zone)
+        raise MapError(f"{name}: times have no date; name the column that has it, too")
+    typed = {"format": FileFormat(form["format"]), "names": tuple(form.get("names", ()))}
     return RecordMap(
         name=name,
         kind=kind,
-        file=form,
+        file=FileForm(**form | typed),
         columns=columns,
         times=times,
-        source_org=org,
-        timezone=zone,
-        decimal=reader.choice("decimal", values.get("decimal", DEFAULT_DECIMAL), (".", ",")),
-        constants=_constants(reader, values.get("constants", {}), kind),
-        words=_words(reader, values.get("words", {})),
+        words={
+            field: {word.strip().casefold(): meaning for word, meaning in words.items()}
+            for field, words in values.get("words", {}).items()
+        },
+        **{key: values[key] for key in _TAKEN_OVER if key in values},
     )
 
 
-_MAP_KEYS = "version kind source_org timezone decimal file columns times constants words".split()
-
-_FILE_KEYS = "format delimiter encoding names skip rows sheet".split()
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Checks of the values of a map, with errors that name its file and the key."""
-
-    file: str
-
-    def error(self, key: str, problem: str, remedy: str) -> MapError:
-        return MapError(f"{self.file}: {key} {problem}; {remedy}")
-
-    def known(self, inside: str, table: Mapping[str, Any], keys: Collection[str]) -> None:
-        for key in table:
-            if key not in keys:
-                place = f"{inside}{key[:80]}"
-                raise self.error(place, "is no key of a map", f"use {', '.join(keys)}")
-
-    def table(self, key: str, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.error(key, "is not a table", f"write it as [{key}]")
-        return value
-
-    def text(self, key: str, value: Any) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise self.error(key, "is not text", "write it in quotes")
-        return value
-
-    def choice(self, key: str, value: Any, known: Collection[str]) -> str:
-        if isinstance(value, str) and value in known:
-            return value
-        few = ", ".join(repr(str(choice)).strip("'") for choice in known)
-        remedy = f"use {few if len(known) < 60 else 'a code'}"
-        raise self.error(key[:120], "is not one of its values", remedy)
+_TAKEN_OVER = ("source_org", "timezone", "decimal", "constants")
+"""Keys of a map whose values `RecordMap` has as they are."""
 
 
-def _file_form(reader: _Reader, value: Any) -> FileForm:
-    settings = reader.table("file", value)
-    reader.known("file.", settings, _FILE_KEYS)
-    names = settings.get("names", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise reader.error("file.names", "is not a list of names", 'write ["first", "second"]')
-    if len(set(names)) < len(names):
-        raise reader.error("file.names", "has a name twice", "give each column its own")
-    skip = settings.get("skip", 0)
-    if not isinstance(skip, int) or isinstance(skip, bool) or not 0 <= skip <= 1000:
-        raise reader.error("file.skip", "is not a number of rows", "use one from 0 to 1000")
-    for key in ("rows", "sheet"):
-        if not isinstance(settings.get(key, ""), str):
-            raise reader.error(f"file.{key}", "is not text", "write it in quotes")
-    if settings.get("delimiter") == "|" and settings.get("encoding") in EAST_ASIAN:
-        raise reader.error("file.delimiter", "may be half a character", "save the file as UTF-8")
-    return FileForm(
-        format=FileFormat(reader.choice("file.format", settings.get("format"), tuple(FileFormat))),
-        delimiter=reader.choice(
-            "file.delimiter", settings.get("delimiter", DEFAULT_DELIMITER), DELIMITERS
-        ),
-        encoding=reader.choice(
-            "file.encoding", settings.get("encoding", DEFAULT_ENCODING), ENCODINGS
-        ),
-        names=tuple(names),
-        skip=skip,
-        rows=settings.get("rows", ""),
-        sheet=settings.get("sheet", ""),
-    )
-
-
-def _columns(reader: _Reader, value: Any, kind: RecordKind) -> dict[str, tuple[str, ...]]:
-    known = (IGNORE, *TARGETS[kind])
-    columns: dict[str, tuple[str, ...]] = {}
-    for column, stated in reader.table("columns", value).items():
+def _faults(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what is wrong with the values of a map, and what to do."""
+    if values.get("version") != MAP_VERSION:
+        yield f"version is not {MAP_VERSION}; write one with `ringtrace map`"
+    kinds = [kind for kind in RecordKind if kind == values.get("kind")] or [*RecordKind]
+    yield from _misfits("", values, map_schema(kinds))
+    form, known = values["file"], (IGNORE, *TARGETS[kinds[0]])
+    if form.get("delimiter") == "|" and form.get("encoding") in EAST_ASIAN:
+        yield "file.delimiter may be half a character; save the file as UTF-8"
+    for column, stated in values["columns"].items():
         targets = stated if isinstance(stated, list) else [stated]
-        key = f"columns.{column[:80]}"
         if not targets or (IGNORE in targets and len(targets) > 1):
-            raise reader.error(key, "has no target", f'write one, or "{IGNORE}"')
+            yield f'columns.{column[:80]} has no target; write one, or "{IGNORE}"'
         for target in targets:
-            if target not in known and not (kind is RecordKind.COMPLAINT and _is_remote(target)):
-                remedy = f"use {', '.join(known)}"
-                raise reader.error(key, f"is not read as anything of a {kind}", remedy)
-        columns[column] = tuple(targets)
-    if not any(TIME_FIELD[kind] in targets for targets in columns.values()):
-        remedy = f'read one as "{TIME_FIELD[kind]}", which a {kind} must have'
-        raise reader.error("columns", "give no time", remedy)
-    return columns
+            of_remote = isinstance(target, str) and _REMOTE.fullmatch(target)
+            if target not in known and not (of_remote and kinds == [RecordKind.COMPLAINT]):
+                said = f"is not read as anything of a {kinds[0]}; use {', '.join(known)}"
+                yield f"columns.{column[:80]} {said}"
 
 
-def _is_remote(target: object) -> bool:
-    return isinstance(target, str) and _REMOTE.fullmatch(target) is not None
+_TYPES: Mapping[str, tuple[type, str]] = {
+    "object": (dict, "is not a table; write it as [{key}]"),
+    "string": (str, "is not text; write it in quotes"),
+    "integer": (int, "is not a number of rows; use one from 0 to 1000"),
+    "array": (list, 'is not a list of names; write ["first", "second"]'),
+}
+"""Types of JSON Schema, and what to say of a value that is of another."""
 
 
-def _constants(reader: _Reader, value: Any, kind: RecordKind) -> dict[str, str]:
-    constants = reader.table("constants", value)
-    reader.known(
-        "constants.", constants, [field for field in SCALARS[kind] if field not in _NO_CONSTANT]
-    )
-    for name, constant in constants.items():
-        reader.text(f"constants.{name}", constant)
-        if name in WORD_VALUES:
-            reader.choice(f"constants.{name}", constant, WORD_VALUES[name])
-    return constants
-
-
-def _words(reader: _Reader, value: Any) -> dict[str, dict[str, str]]:
-    words: dict[str, dict[str, str]] = {}
-    tables = reader.table("words", value)
-    reader.known("words.", tables, WORD_VALUES)
-    for name, meanings in tables.items():
-        known = (UNKNOWN, *WORD_VALUES[name])
-        words[name] = {
-            word.strip().casefold(): reader.choice(f"words.{name}.{word[:80]}", meaning, known)
-            for word, meaning in reader.table(f"words.{name}", meanings).items()
-        }
-    return words
+def _misfits(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
+    """Yields where a value breaks its part of the schema of a map; null is what is not there."""
+    if choices := schema.get("enum"):
+        if value not in choices:
+            few = ", ".join(repr(str(choice)).strip("'") for choice in choices)
+            yield f"{key} is not one of its values; use {few if len(choices) < 60 else 'a code'}"
+        return
+    if "type" not in schema:
+        return  # what `_faults` looks at
+    kind, says = _TYPES[schema["type"]]
+    is_blank = "minLength" in schema and not str(value).strip()
+    if type(value) is not kind or is_blank or (kind is int and not 0 <= value <= schema["maximum"]):
+        yield f"{key} {says.format(key=key)}"
+    elif "pattern" in schema and not re.fullmatch(schema["pattern"], value):
+        yield f"{key} is not a slug; write it as acme or acme-bank"
+    elif kind is list:
+        for part in value:
+            yield from _misfits(key, part, schema["items"])
+        if len({*value}) < len(value):
+            yield f"{key} has a name twice; give each column its own"
+    elif kind is dict:
+        parts = schema.get("properties", {})
+        for name in dict.fromkeys([*value, *schema.get("required", ())]):
+            place = f"{key}.{name[:80]}" if key else name[:80]
+            part = parts.get(name) or schema["additionalProperties"]
+            if part:
+                yield from _misfits(place, value.get(name), part)
+            else:
+                yield f"{place} is no key of a map; use {', '.join(parts)}"
 
 
 def write_map(by: RecordMap, notes: Mapping[str, str], unsure: Sequence[str] = ()) -> str:
@@ -431,15 +375,18 @@ def write_map(by: RecordMap, notes: Mapping[str, str], unsure: Sequence[str] = (
         *([f"decimal = {_quoted(by.decimal)}"] if by.decimal != DEFAULT_DECIMAL else []),
         "",
         "[file]",
-        *_file_lines(by.file),
+        *(
+            f"{key} = {_written(value)}"
+            for key, value in vars(by.file).items()
+            if value != getattr(FileForm, key, None)
+        ),
         "",
         "[columns]",
         f'# "{IGNORE}", or one or a list of: {", ".join(TARGETS[by.kind])}'
         + (f", {REMOTE_PREFIX}anydesk" if by.kind is RecordKind.COMPLAINT else ""),
     ]
     for column, targets in by.columns.items():
-        value = [_quoted(target) for target in targets]
-        written = value[0] if len(value) == 1 else f"[{', '.join(value)}]"
+        written = _written(targets if len(targets) > 1 else targets[0])
         note = f"  {_comment(notes[column])}" if notes.get(column) else ""
         lines.append(f"{_quoted(column)} = {written}{note}")
     if by.times:
@@ -462,15 +409,10 @@ def write_map(by: RecordMap, notes: Mapping[str, str], unsure: Sequence[str] = (
     return "\n".join(lines) + "\n"
 
 
-def _file_lines(form: FileForm) -> Iterable[str]:
-    yield f"format = {_quoted(form.format)}"
-    for key in ("delimiter", "encoding", "rows", "sheet"):
-        if getattr(form, key) != getattr(FileForm, key):
-            yield f"{key} = {_quoted(getattr(form, key))}"
-    if form.skip:
-        yield f"skip = {form.skip}"
-    if form.names:
-        yield f"names = [{', '.join(map(_quoted, form.names))}]"
+def _written(value: str | int | Sequence[str]) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return _quoted(value) if isinstance(value, str) else f"[{', '.join(map(_quoted, value))}]"
 
 
 def _quoted(text: str) -> str:
@@ -489,18 +431,22 @@ def _comment(text: str) -> str:
     return "# " + "".join(sign if sign.isprintable() else f"<U+{ord(sign):04X}>" for sign in text)
 
 
-def map_schema() -> dict[str, Any]:
-    """Returns the JSON Schema of a map."""
+def map_schema(kinds: Sequence[RecordKind] = tuple(RecordKind)) -> dict[str, Any]:
+    """Returns the JSON Schema of a map of one of these kinds of records."""
 
     def words(values: Collection[str]) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {"enum": [*sorted(values), UNKNOWN]}}
 
-    targets = sorted({IGNORE, *TARGETS[RecordKind.COMPLAINT], *TARGETS[RecordKind.CALL]})
+    targets = sorted({IGNORE, *(target for kind in kinds for target in TARGETS[kind])})
     remote = {"type": "string", "pattern": r"^remote_access\.[A-Za-z0-9_-]{1,64}$"}
     target = {"anyOf": [{"enum": targets}, remote]}
-    constants = sorted({name for kind in RecordKind for name in SCALARS[kind]} - _NO_CONSTANT)
-    named: dict[str, Any] = {constant: {"type": "string", "minLength": 1} for constant in constants}
-    named |= {name: {"enum": sorted(values)} for name, values in WORD_VALUES.items()}
+    constants = sorted({name for kind in kinds for name in SCALARS[kind]} - _NO_CONSTANT)
+    named: dict[str, Any] = {
+        name: {"enum": sorted(WORD_VALUES[name])}
+        if name in WORD_VALUES
+        else {"type": "string", "minLength": 1}
+        for name in constants
+    }
     text = {"type": "string"}
     form = {
         "format": {"enum": list(FileFormat)},
@@ -514,7 +460,7 @@ def map_schema() -> dict[str, Any]:
     properties = {
         "version": {"const": MAP_VERSION},
         "kind": {"enum": list(RecordKind)},
-        "source_org": {"type": "string", "pattern": f"^{_SLUG.pattern}$"},
+        "source_org": {"type": "string", "pattern": _SLUG},
         "timezone": {"type": "string", "description": "Zone of times that name none, else UTC."},
         "decimal": {"enum": [".", ","]},
         "file": _closed(form, ["format"]),

@@ -5,66 +5,70 @@ from __future__ import annotations
 import pyarrow as pa
 
 from schemas.enums import EntityKind, RecordKind, Role, Status
-from schemas.field import AMOUNT, FLAG, TIMESTAMP, list_of, optional, required
+from schemas.field import AMOUNT, FLAG, TIMESTAMP, contract, list_of, optional, required
 
-_READ = [
-    required("entity_id", "Canonical id, such as phone:+18885550123."),
-    required("kind", "Namespace of the id.", values=EntityKind),
-    required("role", "Part it plays in the record.", values=Role),
-]
-
-_RECORD = [
-    required("source_org", "Organisation of the record."),
-    required("record_kind", "Complaint or call.", values=RecordKind),
-    required("record_id", "complaint_id or call_id."),
-    required("observed_at", "When the record saw it.", TIMESTAMP),
-    optional("victim_country", "Country of the victim, if known."),
-]
-
-_PLACE = [
-    optional("field", "Field it was read from, such as narrative or urls[0]."),
-    optional("start", "First character in that field, counted in code points.", pa.int32()),
-    optional("end", "Character after the last one.", pa.int32()),
-    optional("raw", "The text that was read."),
-    required("confidence", "That the reading is right, 0 to 1.", pa.float32()),
-    optional(
-        "how",
-        "How a phone number was read; look_alike:BRAND for a domain that imitates one; whole_text "
-        "for a script where known scripts are nearly all that the narrative says, else words:B-E, "
-        "from which word to before which it stands.",
-    ),
-    optional("also_read_as", "A less plausible reading of the same text, E.164."),
-    optional("extension", "Extension written behind a phone number."),
-]
-
-_PHONE = [
-    optional("region", "Region of a phone number, ISO 3166-1 alpha-2."),
-    optional("line_type", "Line type of a phone number."),
-]
-
-_CARRIED = optional(
-    "carried", "`named`: bare digits in a lure's link, under a key that names a phone."
+_READ = contract(
+    required(entity_id="Canonical id, such as phone:+18885550123."),
+    required(EntityKind, kind="Namespace of the id."),
+    required(Role, role="Part it plays in the record."),
 )
 
-_EVIDENCE = [
-    required("group_id", "Record that is one piece of evidence."),
-    optional("victim_key", "Pseudonym that counts victims; never leaves."),
-    optional("reporter_key", "Who states the record; never leaves."),
-    optional("channel", "Channel of a complaint, by which its source is known."),
-    optional("filed_at", "When a complaint came, whatever date it states.", TIMESTAMP),
-    optional("wordless", "Whether a narrative is too short to be anyone's own.", FLAG),
-    optional("brand", "Brand that the record says the caller claimed."),
-    optional("loss_amount", "Loss that the complaint states.", AMOUNT),
-    optional("loss_currency", "ISO 4217 code of loss_amount."),
-]
+_RECORD = contract(
+    required(source_org="Organisation of the record."),
+    required(RecordKind, record_kind="Complaint or call."),
+    required(record_id="complaint_id or call_id."),
+    required(TIMESTAMP, observed_at="When the record saw it."),
+    optional(victim_country="Country of the victim, if known."),
+)
 
-STATUS = optional("status", "Status of the entity.", values=Status)
+_PLACE = contract(
+    optional(field="Field it was read from, such as narrative or urls[0]."),
+    optional(
+        pa.int32(),
+        start="First character in that field, counted in code points.",
+        end="Character after the last one.",
+    ),
+    optional(raw="The text that was read."),
+    required(pa.float32(), confidence="That the reading is right, 0 to 1."),
+    optional(
+        how="How a phone number was read; look_alike:BRAND for a domain that imitates one; "
+        "whole_text for a script where known scripts are nearly all that the narrative says, else "
+        "words:B-E, from which word to before which it stands.",
+        also_read_as="A less plausible reading of the same text, E.164.",
+        extension="Extension written behind a phone number.",
+    ),
+)
+
+_PHONE = contract(
+    optional(
+        region="Region of a phone number, ISO 3166-1 alpha-2.",
+        line_type="Line type of a phone number.",
+    )
+)
+
+_CARRIED = optional(
+    carried="`named`: bare digits in a lure's link, under a key that names a phone."
+)
+
+_EVIDENCE = contract(
+    required(group_id="Record that is one piece of evidence."),
+    optional(
+        victim_key="Pseudonym that counts victims; never leaves.",
+        reporter_key="Who states the record; never leaves.",
+        channel="Channel of a complaint, by which its source is known.",
+    ),
+    optional(TIMESTAMP, filed_at="When a complaint came, whatever date it states."),
+    optional(FLAG, wordless="Whether a narrative is too short to be anyone's own."),
+    optional(brand="Brand that the record says the caller claimed."),
+    optional(AMOUNT, loss_amount="Loss that the complaint states."),
+    optional(loss_currency="ISO 4217 code of loss_amount."),
+)
+
+STATUS = optional(Status, status="Status of the entity.")
 """The field of mentions that CLASSIFIED has more than EVIDENCE."""
 
-MENTION = pa.schema([*_READ, *_RECORD, *_PLACE])
+MENTION = contract(_READ, _RECORD, _PLACE)
 """mentions/: where every identifier was read. Victim-side readings are not in it."""
-
-MENTION_KEY = ("entity_id", "source_org", "record_kind", "record_id", "field", "start")
 
 MENTIONS = "mentions"
 """The column of EVIDENCE and CLASSIFIED that lists the mentions of a record."""
@@ -72,16 +76,13 @@ MENTIONS = "mentions"
 ROW = "row"
 """The column of a mention's row in these, where it stands alone."""
 
-EVIDENCE = pa.schema(
-    [
-        *_RECORD,
-        *_EVIDENCE,
-        optional(
-            MENTIONS,
-            "The identifiers read in it, victim-side ones too.",
-            list_of(*_READ, *_PLACE, *_PHONE, _CARRIED),
-        ),
-    ]
+EVIDENCE = contract(
+    _RECORD,
+    _EVIDENCE,
+    optional(
+        list_of(_READ, _PLACE, _PHONE, _CARRIED),
+        **{MENTIONS: "The identifiers read in it, victim-side ones too."},
+    ),
 )
 """A record with what it says of itself and of the scam, and its mentions.
 
@@ -89,16 +90,12 @@ EVIDENCE = pa.schema(
 `org|call|call_id` for a call on its own. A record can have several rows.
 """
 
-CLASSIFIED = pa.schema(
-    [
-        *_RECORD,
-        *_EVIDENCE,
-        optional(
-            MENTIONS, "The identifiers read in it.", list_of(*_READ, *_PLACE, _CARRIED, STATUS)
-        ),
-    ]
+CLASSIFIED = contract(
+    _RECORD,
+    _EVIDENCE,
+    optional(list_of(_READ, _PLACE, _CARRIED, STATUS), **{MENTIONS: "The identifiers read in it."}),
 )
 """EVIDENCE with what may be said of each entity."""
 
-EVIDENCE_MENTION = pa.schema([*MENTION, *_EVIDENCE, *_PHONE, _CARRIED])
+EVIDENCE_MENTION = contract(MENTION, _EVIDENCE, _PHONE, _CARRIED)
 """A mention of EVIDENCE with what its record says."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import pyarrow as pa
-
 from schemas.complaint import ORIGIN
 from schemas.enums import RecordKind, Stage
-from schemas.field import INTEGER, optional, required
+from schemas.field import INTEGER, contract, optional, required
 
 RAW_LIMIT = 65_536
 """Bytes of a rejected row that are kept; the position finds the rest in its source."""
@@ -40,23 +38,18 @@ class Code(StrEnum):
     IN_FUTURE = "in_future"
 
 
-REJECT = pa.schema(
-    [
-        *ORIGIN,
-        required("record_kind", "Complaint or call.", values=RecordKind),
-        optional("raw", "The row as read, cut at 64 KiB, victim's numbers masked."),
-        required(
-            "raw_encoding",
-            "latin-1 where the row is not UTF-8: each character is then one byte.",
-            values=("utf-8", "latin-1"),
-        ),
-        required("raw_bytes", "Length of the row before the cut.", INTEGER),
-        required("stage", "Step that refused it.", values=Stage),
-        required("code", "Reason as a code.", values=Code),
-        optional("field", "Field at fault, if one is."),
-        required("message", "Reason for people; holds nothing from the row."),
-    ]
+REJECT = contract(
+    ORIGIN,
+    required(RecordKind, record_kind="Complaint or call."),
+    optional(raw="The row as read, cut at 64 KiB, victim's numbers masked."),
+    required(
+        ("utf-8", "latin-1"),
+        raw_encoding="latin-1 where the row is not UTF-8: each character is then one byte.",
+    ),
+    required(INTEGER, raw_bytes="Length of the row before the cut."),
+    required(Stage, stage="Step that refused it."),
+    required(Code, code="Reason as a code."),
+    optional(field="Field at fault, if one is."),
+    required(message="Reason for people; holds nothing from the row."),
 )
 """rejects/: what was refused; can be corrected and fed back in."""
-
-REJECT_KEY = ("source", "position", "code")

@@ -34,27 +34,31 @@ COMPLAINTS = Table("complaints", complaint.COMPLAINT, complaint.COMPLAINT_KEY)
 
 CALLS = Table("calls", call.CALL, call.CALL_KEY)
 
-MENTIONS = Table("mentions", mention.MENTION, mention.MENTION_KEY)
+MENTIONS = Table(
+    "mentions",
+    mention.MENTION,
+    ("entity_id", "source_org", "record_kind", "record_id", "field", "start"),
+)
 
 ENTITIES = Table("entities", ENTITY, ENTITY_KEY)
 
-LINKS = Table("links", cluster.LINK, cluster.LINK_KEY)
+LINKS = Table("links", cluster.LINK, ("entity_a", "entity_b"))
 
-CLUSTERS = Table("clusters", cluster.CLUSTER, cluster.CLUSTER_KEY)
+CLUSTERS = Table("clusters", cluster.CLUSTER, ("cluster_id",))
 
-MEMBERS = Table("members", cluster.MEMBER, cluster.MEMBER_KEY)
+MEMBERS = Table("members", cluster.MEMBER, ("entity_id",))
 
-SUPPLIERS = Table("suppliers", cluster.SUPPLIER, cluster.SUPPLIER_KEY)
+SUPPLIERS = Table("suppliers", cluster.SUPPLIER, ("entity_id", "cluster_id"))
 
-CAMPAIGNS = Table("campaigns", cluster.CAMPAIGN, cluster.CAMPAIGN_KEY)
+CAMPAIGNS = Table("campaigns", cluster.CAMPAIGN, ("campaign_id",))
 
-LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
+LINEAGE = Table("lineage", cluster.LINEAGE, ("cluster_id", "event"))
 
-COMPONENTS = Table("islands", cluster.COMPONENT, cluster.COMPONENT_KEY)
+COMPONENTS = Table("islands", cluster.COMPONENT, ("fingerprint",))
 
-DECISIONS = Table("decisions", decision.BOUND_DECISION, decision.BOUND_DECISION_KEY)
+DECISIONS = Table("decisions", decision.BOUND_DECISION, ("decision_id",))
 
-REJECTS = Table("rejects", reject.REJECT, reject.REJECT_KEY)
+REJECTS = Table("rejects", reject.REJECT, ("source", "position", "code"))
 
 ALL_TABLES = (
     COMPLAINTS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -375,7 +375,7 @@ def batch_of_columns(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Record
 
 
 def _checked(kind: Any, columns: Mapping[str, Any], schema: pa.Schema) -> Any:
-    _check_columns(columns.keys(), columns.keys(), schema)
+    _check_names(columns.keys(), schema)
     rows = kind.from_pydict(dict(columns), schema=schema)
     empty = [
         field.name
@@ -395,27 +395,20 @@ def table_of_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
     Raises:
         ValueError: naming columns that are missing or unknown, or required and have nulls.
     """
-    return table_of_columns(_columns_of_rows(rows, schema), schema)
+    names = set(schema.names)
+    for row in rows:
+        if row.keys() != names:
+            _check_names(row.keys(), schema)
+    return table_of_columns({name: [row[name] for row in rows] for name in names}, schema)
 
 
 def batch_of_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
     """Makes a batch as `table_of_rows` makes a table."""
-    return batch_of_columns(_columns_of_rows(rows, schema), schema)
+    return one_batch(table_of_rows(rows, schema))
 
 
-def _columns_of_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> dict[str, list[Any]]:
-    names = schema.names
-    try:
-        columns = {name: [row[name] for row in rows] for name in names}
-    except KeyError:
-        columns = {}
-    if not columns or any(len(row) != len(names) for row in rows):
-        _check_columns(set().union(*rows), set(names).intersection(*rows), schema)
-    return columns
-
-
-def _check_columns(some: Iterable[str], every: Iterable[str], schema: pa.Schema) -> None:
-    """Raises unless the names that some rows have and those that all have are the schema's."""
-    missing, unknown = set(schema.names) - set(every), set(some) - set(schema.names)
+def _check_names(names: AbstractSet[str], schema: pa.Schema) -> None:
+    """Raises ValueError unless names are those of a schema."""
+    missing, unknown = set(schema.names) - names, names - set(schema.names)
     if missing or unknown:
         raise ValueError(f"columns missing: {sorted(missing)}; unknown: {sorted(unknown)}")

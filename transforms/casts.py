@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -20,8 +21,8 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import COUNTRIES, CURRENCIES
-from schemas.field import AMOUNT, FLAG, INTEGER, TEXT, TIMESTAMP
+from schemas.enums import ALPHA_2, COUNTRIES, CURRENCIES
+from schemas.field import AMOUNT, INTEGER, TEXT, TIMESTAMP
 from transforms.arrow_util import map_distinct
 from transforms.text_util import load_reference_data
 
@@ -43,16 +44,6 @@ _EXTENSION = re.compile(
 )
 """An extension behind a number."""
 
-_REGIONS = "US GB CA AU IN DE FR ES IT NL BR MX IE SG JP CN".split()
-"""Regions under which national numbers are tried."""
-
-_UNPREFIXED = dict.fromkeys(("GB", "AU", "DE", "FR", "NL", "JP", "IE"), "") | {
-    "IN": "6789",
-    "CN": "1",
-    "IT": "3",
-}
-"""Regions whose national numbers are written with a zero in front, but for those that begin so."""
-
 _ABROAD = ("+", "00", "sip:+", "tel:+")
 """Beginnings of a number that names its country."""
 
@@ -73,10 +64,7 @@ def parse_timestamps(column: pa.Array) -> Checked:
 
 def parse_amounts(column: pa.Array) -> Checked:
     """Parses exact decimals from 0 to below `AMOUNT_LIMIT`, of at most AMOUNT's 18 places."""
-    plain = trim_text(column)
-    if true_mask(pc.invert(pc.match_substring_regex(plain, r"^\d{1,13}(\.\d{1,18})?$"))).any():
-        return _parse_distinct(plain, AMOUNT, _one_amount)
-    return pc.cast(plain, AMOUNT), np.zeros(len(column), bool)
+    return _parse_distinct(trim_text(column), AMOUNT, _one_amount)
 
 
 def parse_durations(column: pa.Array) -> Checked:
@@ -107,11 +95,6 @@ def impossible_dates(column: pa.Array) -> np.ndarray:
     return true_mask(pc.or_(early, pc.greater_equal(column, pa.scalar(LATEST_DATE, TIMESTAMP))))
 
 
-def unknown_words(column: pa.Array) -> np.ndarray:
-    """Returns a mask of the texts that say that nothing is known."""
-    return true_mask(map_distinct(column, says_unknown, FLAG))
-
-
 def trim_text(column: pa.Array) -> pa.Array:
     """Trims a column of surrounding blanks; empty text becomes null."""
     trimmed = pc.utf8_trim_whitespace(column)
@@ -125,18 +108,15 @@ def true_mask(condition: pa.Array) -> np.ndarray:
 
 def _parse_distinct(column: pa.Array, kind: pa.DataType, read: Callable[[str], object]) -> Checked:
     """Applies `read` to each distinct text once; a ValueError or the like marks it bad."""
-    encoded = pc.dictionary_encode(column)
-    read_values: list[object] = []
-    bad: list[bool] = []
-    for value in encoded.dictionary.to_pylist():
+
+    def read_or_null(text: str) -> object:
         try:
-            read_values.append(read(value))
-            bad.append(False)
-        except (ValueError, InvalidOperation, Inexact, OverflowError):
-            read_values.append(None)
-            bad.append(True)
-    typed = pa.array(read_values, kind).take(encoded.indices)
-    return typed, true_mask(pa.array(bad, FLAG).take(encoded.indices))
+            return read(text)
+        except (ValueError, ArithmeticError):
+            return None
+
+    typed = map_distinct(column, read_or_null, kind)
+    return typed, true_mask(pc.and_(pc.is_valid(column), pc.is_null(typed)))
 
 
 def _one_timestamp(value: str) -> object:
@@ -200,21 +180,21 @@ def _countries() -> dict[str, str]:
     from phonenumbers.geodata.locale import LOCALE_DATA
 
     lists = word_lists()["countries"]
-    codes = dict(pair.split(":") for pair in lists["alpha3"].split())
-    known: dict[str, str] = {}
-    english: dict[str, str] = {}
-    two_countries = set()
-    for code, names in LOCALE_DATA.items():
-        if code not in COUNTRIES:
-            continue
-        english[plain_words(names["aa"])] = code
-        for name in {plain_words(named) for named in names.values() if not named.startswith("*")}:
-            if known.setdefault(name, code) != code:
-                two_countries.add(name)
-    known = {name: code for name, code in known.items() if name not in two_countries} | english
-    known |= {alpha3.casefold(): alpha2 for alpha3, alpha2 in codes.items()}
-    known |= {code.casefold(): code for code in COUNTRIES}
-    return known | {plain_words(name): code for name, code in lists["names"].items()}
+    names = {code: names for code, names in LOCALE_DATA.items() if code in COUNTRIES}
+    named = {
+        (plain_words(name), code)
+        for code, by_language in names.items()
+        for name in by_language.values()
+        if not name.startswith("*")
+    }
+    countries = Counter(name for name, _ in named)
+    return (
+        {name: code for name, code in named if countries[name] == 1}
+        | {plain_words(by_language["aa"]): code for code, by_language in names.items()}
+        | {alpha_3.casefold(): alpha_2 for alpha_3, alpha_2 in ALPHA_2.items()}
+        | {code.casefold(): code for code in COUNTRIES}
+        | {plain_words(name): code for name, code in lists["names"].items()}
+    )
 
 
 def country_code(name: str) -> str | None:
@@ -266,13 +246,14 @@ def number_regions(numbers: Collection[str]) -> list[str]:
     texts = [number for number in numbers if not number.startswith(_ABROAD)]
     if not texts:
         return []
-    counts = {region: sum(_is_national(text, region) for text in texts) for region in _REGIONS}
+    regions = word_lists()["countries"]["tried"].split()
+    counts = {region: sum(_is_national(text, region) for text in texts) for region in regions}
     best = max(counts.values())
     if best < _MOST * len(texts):
         return []
     if counts["US"] >= _SURE * len(texts):
         return ["US"]  # of three numbers of ten digits at random, one is valid there
-    fit = [region for region in _REGIONS if counts[region] >= _MOST * best]
+    fit = [region for region in regions if counts[region] >= _MOST * best]
     fit.sort(key=lambda region: -counts[region])
     first = {_country_code(region): region for region in reversed(fit)}
     fit = [region for region in fit if region in first.values()]
@@ -288,8 +269,9 @@ def number_regions(numbers: Collection[str]) -> list[str]:
 def _is_national(text: str, region: str) -> bool:
     """Returns whether a number that names no country is one of a region, as it is written there."""
     digits = re.sub(r"\D", "", text)
-    begins = ("0", *_UNPREFIXED.get(region, ""), *[_country_code(region)] * (len(digits) > 10))
-    as_written = region not in _UNPREFIXED or digits.startswith(begins)
+    unprefixed = word_lists()["countries"]["unprefixed"]
+    begins = ("0", *unprefixed.get(region, ""), *[_country_code(region)] * (len(digits) > 10))
+    as_written = region not in unprefixed or digits.startswith(begins)
     return as_written and is_phone_number(text, region)
 
 
@@ -389,27 +371,17 @@ def plain_amount(text: str, decimal: str) -> str:
     return f"-{plain}" if "-" in text[: amount.start(1)] or text.startswith("(") else plain
 
 
-_CURRENCY_SIGNS = {
-    "€": "EUR", "EURO": "EUR", "EUROS": "EUR", "£": "GBP", "₹": "INR", "US$": "USD", "C$": "CAD",
-    "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "R$": "BRL",
-    "MX$": "MXN", "ZŁ": "PLN", "₺": "TRY", "₽": "RUB", "₪": "ILS", "₩": "KRW", "₱": "PHP",
-}  # fmt: skip
-"""Signs and words of one currency alone: $ and ¥ are of several."""
-
-_CODE_OR_WORD = {"all", "top", "try"}
-"""Codes of currencies that are English words where they are not in capitals."""
-
-
 def amount_currency(text: str) -> str | None:
     """Returns the currency that an amount names beside its number; null if none or several."""
     amount = _AMOUNT.fullmatch(text)
     words = re.findall(r"[^\W\d]*[^\w\s.,:;()+-]|[^\W\d]+", text) if amount else ()
+    lists = word_lists()["currencies"]
     known = set()
     for word in words:
         code = word.upper().rstrip("$")
-        if currency := _CURRENCY_SIGNS.get(word.upper()):
+        if currency := lists["signs"].get(word.upper()):
             known.add(currency)
-        elif code in CURRENCIES and (word not in _CODE_OR_WORD):
+        elif code in CURRENCIES and word not in lists["words"]:
             known.add(code)
     return known.pop() if len(known) == 1 else None
 
@@ -438,9 +410,9 @@ _POINT_OF_THOUSANDS = re.compile(r"\D{0,4}[1-9]\d{0,2}(?:\.\d{3})+\D{0,4}")
 
 def count_decimal_signs(texts: Collection[str]) -> tuple[int, int, int]:
     """Counts the amounts with a decimal comma, a decimal point, and points as in 1.500."""
-    commas = sum(1 for text in texts if _DECIMAL_COMMA.search(text))
-    points = sum(1 for text in texts if _DECIMAL_POINT.search(text))
-    return commas, points, sum(1 for text in texts if _POINT_OF_THOUSANDS.fullmatch(text))
+    signs = (_DECIMAL_COMMA.search, _DECIMAL_POINT.search, _POINT_OF_THOUSANDS.fullmatch)
+    commas, points, thousands = (sum(map(bool, map(sign, texts))) for sign in signs)
+    return commas, points, thousands
 
 
 _SEVERAL = re.compile(

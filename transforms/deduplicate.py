@@ -16,7 +16,7 @@ import xxhash
 from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY, ORIGIN
 from schemas.enums import RecordKind
-from transforms.arrow_util import hash_columns
+from transforms.arrow_util import distinct_rows, hash_columns
 from transforms.counters import KIND_PLURAL
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
@@ -80,8 +80,8 @@ def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, s
     ranking = [(name, "ascending") for name in key] + order
     ranking += [(name, "ascending") for name in ("content", "source", "position")]
     ranked = pc.sort_indices(rivals, sort_keys=ranking).to_numpy()
-    keys = rivals.select(list(key)).take(pa.array(ranked)).to_pylist()
-    first = [i == 0 or keys[i] != keys[i - 1] for i in range(len(keys))]
+    ids = rivals.select(list(key)).take(pa.array(ranked)).combine_chunks()
+    first, _ = distinct_rows([column.chunk(0) for column in ids.columns])
     return np.sort(np.concatenate([np.flatnonzero(~repeated), candidates[ranked[first]]]))
 
 

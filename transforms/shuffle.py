@@ -161,53 +161,48 @@ def tagged_batches(name: str, table: pa.Table) -> Iterator[Any]:
     return (beam.pvalue.TaggedOutput(name, batch) for batch in batches_of(table))
 
 
+@dataclass(eq=False)
 class Pure(beam.DoFn):
     """Applies a function of an element and side inputs that gives the same for the same.
 
     Unlike `beam.FlatMap` it promises so, and a runner may give again what it gave.
     """
 
-    def __init__(self, work: Callable[..., Iterable[Any]]) -> None:
-        self._work = work
+    work: Callable[..., Any]
 
     def process(self, element: Any, side: Any = None) -> Iterable[Any]:
         """Applies the function."""
-        return self._work(element) if side is None else self._work(element, side)
+        made: Iterable[Any] = self.work(element) if side is None else self.work(element, side)
+        return made
 
 
+@dataclass(eq=False)
 class _Split(beam.DoFn):
-    def __init__(self, keyed: KeyedInput, which: int, partitions: int) -> None:
-        self._keyed = keyed
-        self._which = which
-        self._partitions = partitions
+    keyed: KeyedInput
+    which: int
+    partitions: int
 
     def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, _TaggedBatch]]:
-        for partition, rows in self._keyed.split(batch, self._partitions):
+        for partition, rows in self.keyed.split(batch, self.partitions):
             # One partition is one process, mostly: what must travel all the same is encoded then.
-            alone = self._partitions == 1
-            yield (
-                partition,
-                (self._which, rows if alone else encode_batch(rows, self._keyed.schema)),
-            )
+            alone = self.partitions == 1
+            yield partition, (self.which, rows if alone else encode_batch(rows, self.keyed.schema))
 
 
+@dataclass(eq=False)
 class _Apply(Pure):
-    def __init__(
-        self, work: Callable[..., pa.Table | Iterable[Any]], schemas: Sequence[pa.Schema]
-    ) -> None:
-        super().__init__(work)
-        self._schemas = schemas
+    schemas: Sequence[pa.Schema]
 
     def process(
         self, keyed: tuple[int, Iterable[_TaggedBatch]], side: Any = None, second: Any = None
     ) -> Iterable[Any]:
-        batches: list[list[pa.RecordBatch]] = [[] for _ in self._schemas]
+        batches: list[list[pa.RecordBatch]] = [[] for _ in self.schemas]
         for which, rows in keyed[1]:
             whole = rows if isinstance(rows, pa.RecordBatch) else None
-            batches[which].append(whole or decode_batch(rows, self._schemas[which]))
+            batches[which].append(whole or decode_batch(rows, self.schemas[which]))
         tables = [
-            table_of(parts, schema) for parts, schema in zip(batches, self._schemas, strict=True)
+            table_of(parts, schema) for parts, schema in zip(batches, self.schemas, strict=True)
         ]
         batches.clear()
-        result = self._work(*tables, *(value for value in (side, second) if value is not None))
+        result = self.work(*tables, *(value for value in (side, second) if value is not None))
         return batches_of(result) if isinstance(result, pa.Table) else result

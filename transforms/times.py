@@ -156,35 +156,37 @@ def time_of_form(
         raise TimeFormError(f"not a time of the form {form}") from None
 
 
+def time_or_error(
+    text: str, form: TimeForm, zone: tzinfo, country: str | None = None
+) -> datetime | TimeFormError | None:
+    """Returns what `time_of_form` does, or the error that it raises."""
+    try:
+        return time_of_form(text, form, zone, country)
+    except TimeFormError as error:
+        return error
+
+
 def time_share(texts: Sequence[str], form: TimeForm) -> float:
     """Returns the share of texts that are possible times of a form, be they unclear or not set."""
     read = 0
-    for text in texts:
-        try:
-            time = time_of_form(text, form, UTC)
-        except TimeFormError as error:
-            read += error.unclear
-            continue
-        read += time is None or EARLIEST_DATE <= time < LATEST_DATE
+    for time in (time_or_error(text, form, UTC) for text in texts):
+        if isinstance(time, TimeFormError):
+            read += time.unclear
+        else:
+            read += time is None or EARLIEST_DATE <= time < LATEST_DATE
     return read / len(texts)
 
 
 def assumes_zone(text: str, form: TimeForm) -> bool:
     """Returns whether a time names no zone, so that its instant is another in another one."""
-    try:
-        first, later = (time_of_form(text, form, parse_zone(zone)) for zone in ("UTC", "+01:00"))
-    except TimeFormError:
-        return False
-    return first != later
+    first, later = (time_or_error(text, form, parse_zone(zone)) for zone in ("UTC", "+01:00"))
+    return first != later and not isinstance(first, TimeFormError)
 
 
 def has_unclear_zone(text: str, form: TimeForm, zone: tzinfo, country: str | None) -> bool:
     """Returns whether a time names a zone that neither a zone nor a country makes clear."""
-    try:
-        time_of_form(text, form, zone, country)
-    except TimeFormError as error:
-        return error.unclear and form is not TimeForm.UNDECIDED
-    return False
+    time = time_or_error(text, form, zone, country)
+    return isinstance(time, TimeFormError) and time.unclear and form is not TimeForm.UNDECIDED
 
 
 ends_with_zone_name = re.compile(r"\d ?(?:[AP]M )?(?!UTC?$|GMT$|Z$|[AP]M$)[A-Z]{2,5}$").search

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -58,6 +59,13 @@ _BAD_AMOUNT = "not an amount from 0 to below ten trillion, of at most 18 decimal
 
 _OUTSIDE = f"outside {casts.EARLIEST_DATE.year} to {casts.LATEST_DATE.year - 1}"
 
+_TIME = (
+    casts.parse_timestamps,
+    Code.BAD_TIMESTAMP,
+    "not an ISO 8601 time with a zone, such as 2026-01-31T09:30:00Z",
+)
+"""The parser of a time, and what to say of what is none."""
+
 _DAY = r"^\s*\d{4}-\d{2}-\d{2}\s*$"
 
 MOST_AHEAD = timedelta(days=1)
@@ -79,7 +87,8 @@ def validate_complaints(
     batch = BatchChecks(rows)
     _check_ids(batch, "complaint_id")
     _check_required_time(batch, "received_at", as_of, clock)
-    _check_timestamp(batch, "occurred_at")
+    batch.keep_known("occurred_at", *_TIME)
+    _check_possible_time(batch, "occurred_at")
     _check_victim(batch)
     batch.coerce("channel", tuple(enums.Channel), enums.Channel.OTHER)
     batch.coerce("narrative_by", tuple(enums.Speaker), None)
@@ -88,15 +97,9 @@ def validate_complaints(
     _check_email_roles(batch)
     _check_tools(batch)
     _check_payments(batch)
-    batch.keep_known(
-        "loss_amount", casts.parse_amounts(rows["loss_amount"]), Code.BAD_AMOUNT, _BAD_AMOUNT
-    )
-    batch.keep_known(
-        "loss_currency",
-        casts.parse_codes(rows["loss_currency"], enums.CURRENCIES),
-        Code.BAD_CURRENCY,
-        "not an ISO 4217 code",
-    )
+    batch.keep_known("loss_amount", casts.parse_amounts, Code.BAD_AMOUNT, _BAD_AMOUNT)
+    parse = partial(casts.parse_codes, known=enums.CURRENCIES)
+    batch.keep_known("loss_currency", parse, Code.BAD_CURRENCY, "not an ISO 4217 code")
     for name in ("victim_region", "language"):
         batch.typed[name] = _without_contacts(batch, casts.trim_text(rows[name]), name)
     batch.typed["claimed_brand"] = casts.trim_text(rows["claimed_brand"])
@@ -114,12 +117,8 @@ def validate_calls(
     _check_ids(batch, "call_id")
     _check_required_time(batch, "started_at", as_of, clock)
     _check_victim(batch)
-    batch.keep_known(
-        "duration_seconds",
-        casts.parse_durations(rows["duration_seconds"]),
-        Code.BAD_VALUE,
-        "not seconds between 0 and a week",
-    )
+    seconds = "not seconds between 0 and a week"
+    batch.keep_known("duration_seconds", casts.parse_durations, Code.BAD_VALUE, seconds)
     batch.coerce("direction", tuple(enums.Direction), None)
     _check_id_hides_no_victim(batch, "call_id", _call_own_numbers(batch))
     batch.coerce("attestation", tuple(enums.Attestation), None)
@@ -185,15 +184,21 @@ class BatchChecks:
         """Refuses the rows where a column is absent."""
         self.refuse(pc.is_null(trimmed), Code.MISSING_FIELD, name, "required, but absent")
 
-    def keep(self, name: str, checked: casts.Checked, code: Code, message: str) -> None:
-        """Takes a typed column, refusing the rows where it could not be read."""
-        self.typed[name], bad = checked
+    def keep_known(
+        self, name: str, parse: Callable[[pa.Array], casts.Checked], code: Code, message: str
+    ) -> None:
+        """Takes a typed column, refusing the rows where it could not be read.
+
+        One that says "unknown" is absent, and counted.
+        """
+        column = self.rows[name]
+        self.typed[name], bad = self.without_unknown(name, column, *parse(column))
         self.refuse(bad, code, name, message)
 
-    def keep_known(self, name: str, checked: casts.Checked, code: Code, message: str) -> None:
-        """Takes a typed column as `keep`; one that says "unknown" is absent, and counted."""
-        typed, bad = checked
-        self.keep(name, self.without_unknown(name, self.rows[name], typed, bad), code, message)
+    def count_coerced(self, name: str, coerced: np.ndarray) -> None:
+        """Counts the rows, or items, of a mask as coerced words of a field."""
+        if coerced.any():
+            self.coerced[name] += int(coerced.sum())
 
     def without_unknown(
         self, name: str, texts: pa.Array, typed: pa.Array, bad: np.ndarray
@@ -201,17 +206,14 @@ class BatchChecks:
         """Returns a typed column and its bad rows, without those that say "unknown"."""
         if not bad.any():
             return typed, bad
-        unknown = bad & casts.unknown_words(texts)
-        if unknown.any():
-            self.coerced[name] += int(unknown.sum())
-            typed = pc.if_else(pa.array(unknown), pa.scalar(None, typed.type), typed)
-        return typed, bad & ~unknown
+        unknown = bad & casts.true_mask(map_distinct(texts, casts.says_unknown, pa.bool_()))
+        self.count_coerced(name, unknown)
+        return pc.if_else(pa.array(unknown), pa.scalar(None, typed.type), typed), bad & ~unknown
 
     def coerce(self, name: str, known: tuple[str, ...], otherwise: str | None) -> None:
         """Takes a column of a closed vocabulary, counting the words outside it."""
         self.typed[name], strange = casts.parse_choices(self.rows[name], known, otherwise)
-        if strange.any():
-            self.coerced[name] += int(strange.sum())
+        self.count_coerced(name, strange)
 
     def keep_items(self, name: str, **columns: pa.Array) -> None:
         """Takes a list of a complaint's, with some fields of its items typed."""
@@ -272,7 +274,10 @@ def _check_required_time(
 ) -> None:
     """Takes the time of a record, not later than `as_of`, nor far ahead of the clock."""
     batch.require(name, casts.trim_text(batch.rows[name]))
-    _check_timestamp(batch, name, required=True)
+    parse, code, message = _TIME
+    batch.typed[name], bad = parse(batch.rows[name])
+    batch.refuse(bad, code, name, message)
+    _check_possible_time(batch, name)
     if as_of is not None:
         late = pc.greater(batch.typed[name], pa.scalar(as_of, TIMESTAMP))
         batch.refuse(late, Code.AFTER_AS_OF, name, "later than --as-of")
@@ -282,15 +287,7 @@ def _check_required_time(
         batch.refuse(ahead, Code.IN_FUTURE, name, "more than a day later than the clock")
 
 
-def _check_timestamp(batch: BatchChecks, name: str, *, required: bool = False) -> None:
-    """Takes a time."""
-    keep = batch.keep if required else batch.keep_known
-    keep(
-        name,
-        casts.parse_timestamps(batch.rows[name]),
-        Code.BAD_TIMESTAMP,
-        "not an ISO 8601 time with a zone, such as 2026-01-31T09:30:00Z",
-    )
+def _check_possible_time(batch: BatchChecks, name: str) -> None:
     batch.refuse(casts.impossible_dates(batch.typed[name]), Code.IMPOSSIBLE_DATE, name, _OUTSIDE)
 
 
@@ -303,12 +300,9 @@ def _check_victim(batch: BatchChecks) -> None:
         "victim_id",
         "looks like a number or an address; give a pseudonym instead",
     )
-    batch.keep_known(
-        "victim_country",
-        casts.parse_codes(batch.rows["victim_country"], enums.COUNTRIES),
-        Code.BAD_COUNTRY,
-        "not an ISO 3166-1 alpha-2 code (the United Kingdom is GB)",
-    )
+    parse = partial(casts.parse_codes, known=enums.COUNTRIES)
+    message = "not an ISO 3166-1 alpha-2 code (the United Kingdom is GB)"
+    batch.keep_known("victim_country", parse, Code.BAD_COUNTRY, message)
 
 
 def _check_id_hides_no_victim(
@@ -344,35 +338,34 @@ def _call_own_numbers(batch: BatchChecks) -> Iterator[tuple[np.ndarray, pa.Array
 
 
 def _check_phone_numbers(batch: BatchChecks) -> None:
-    """Takes the numbers typed into fields; an unknown role refuses the row."""
+    """Takes the numbers typed into fields."""
     lists = batch.rows["phone_numbers"]
-    items = lists.flatten()
-    roles, strange = casts.parse_choices(pc.struct_field(items, "role"), enums.NUMBER_ROLES, None)
-    # An unknown word may mean the victim: taken for a mention, it would show the victim's number.
-    batch.refuse(
-        _any_of(lists, strange),
-        Code.BAD_VALUE,
-        "phone_numbers[].role",
-        f"not one of {', '.join(enums.NUMBER_ROLES)}",
-    )
-    batch.keep_items("phone_numbers", role=pc.fill_null(roles, enums.Role.MENTIONED))
+    roles = pc.struct_field(lists.flatten(), "role")
+    known = _known_roles(batch, lists, roles, enums.NUMBER_ROLES, "phone_numbers[].role")
+    batch.keep_items("phone_numbers", role=pc.fill_null(known, enums.Role.MENTIONED))
 
 
 def _check_email_roles(batch: BatchChecks) -> None:
-    """Takes the roles of the addresses; an unknown one refuses the row, as that of a number."""
+    """Takes the roles of the addresses."""
     lists = batch.rows["email_roles"]
-    roles, strange = casts.parse_choices(lists.flatten(), enums.EMAIL_ROLES, None)
-    known = f"not one of {', '.join(enums.EMAIL_ROLES)}"
-    batch.refuse(_any_of(lists, strange), Code.BAD_VALUE, "emails[].role", known)
-    role_counts, wanted = (
-        pc.list_value_length(batch.rows[name]) for name in ("email_roles", "emails")
-    )
-    uneven = casts.true_mask(
-        pc.and_not(pc.is_valid(role_counts), pc.fill_null(pc.equal(role_counts, wanted), False))
-    )
+    roles = _known_roles(batch, lists, lists.flatten(), enums.EMAIL_ROLES, "emails[].role")
+    counts, wanted = (pc.list_value_length(batch.rows[name]) for name in ("email_roles", "emails"))
+    uneven = pc.and_not(pc.is_valid(counts), pc.fill_null(pc.equal(counts, wanted), False))
     batch.refuse(uneven, Code.BAD_VALUE, "email_roles", "not one for each of emails")
     typed = with_items(lists, roles)
     batch.typed["email_roles"] = pc.if_else(pc.is_valid(lists), typed, pa.scalar(None, typed.type))
+
+
+def _known_roles(
+    batch: BatchChecks, lists: pa.ListArray, roles: pa.Array, known: tuple[str, ...], name: str
+) -> pa.Array:
+    """Returns roles of items; an unknown one refuses its row.
+
+    It may mean the victim: taken for a mention, it would show what is the victim's own.
+    """
+    typed, strange = casts.parse_choices(roles, known, None)
+    batch.refuse(_any_of(lists, strange), Code.BAD_VALUE, name, f"not one of {', '.join(known)}")
+    return typed
 
 
 def _check_tools(batch: BatchChecks) -> None:
@@ -384,9 +377,7 @@ def _check_tools(batch: BatchChecks) -> None:
 def _without_contacts(batch: BatchChecks, words: pa.Array, name: str) -> pa.Array:
     """Returns a column of words that are shown as they are: null where one may hold a contact."""
     strange = _may_hold_contacts(words)
-    if not strange.any():
-        return words
-    batch.coerced[name] += int(strange.sum())
+    batch.count_coerced(name, strange)
     return pc.if_else(pa.array(strange), pa.scalar(None, words.type), words)
 
 
@@ -413,21 +404,16 @@ def _check_payments(batch: BatchChecks) -> None:
 def _check_stated(batch: BatchChecks, lists: pa.ListArray, paid: pa.Array) -> None:
     """Refuses rows with a payment at no time; what else it states is not worth losing a report."""
     when, status = (pc.struct_field(paid, name) for name in ("paid_at", "status"))
-    if when.null_count < len(when):
-        day = pc.match_substring_regex(when, _DAY)
-        typed, bad = casts.parse_timestamps(
-            pc.if_else(day, pc.binary_join_element_wise(when, "T00:00:00Z", ""), when)
-        )
-        name = "payments[].paid_at"
-        typed, bad = batch.without_unknown(name, when, typed, bad)
-        refused = "neither an ISO 8601 time with a zone nor a day, such as 2026-01-31"
-        batch.refuse(_any_of(lists, bad), Code.BAD_TIMESTAMP, name, refused)
-        never = casts.impossible_dates(typed)
-        batch.refuse(_any_of(lists, never), Code.IMPOSSIBLE_DATE, name, _OUTSIDE)
-    if status.null_count < len(status):
-        _, strange = casts.parse_choices(status, tuple(enums.PaymentStatus), None)
-        if strange.any():
-            batch.coerced["payments[].status"] += int(strange.sum())
+    day = pc.match_substring_regex(when, _DAY)
+    moments = pc.if_else(day, pc.binary_join_element_wise(when, "T00:00:00Z", ""), when)
+    name = "payments[].paid_at"
+    typed, bad = batch.without_unknown(name, when, *casts.parse_timestamps(moments))
+    message = "neither an ISO 8601 time with a zone nor a day, such as 2026-01-31"
+    batch.refuse(_any_of(lists, bad), Code.BAD_TIMESTAMP, name, message)
+    never = casts.impossible_dates(typed)
+    batch.refuse(_any_of(lists, never), Code.IMPOSSIBLE_DATE, name, _OUTSIDE)
+    _, strange = casts.parse_choices(status, tuple(enums.PaymentStatus), None)
+    batch.count_coerced("payments[].status", strange)
 
 
 def _any_of(lists: pa.ListArray, bad: np.ndarray) -> np.ndarray:

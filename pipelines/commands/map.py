@@ -65,6 +65,7 @@ def run(arguments: Namespace) -> int:
         guess = guess_map(sample, arguments.file, org, zone, kind)
         text = write_map(guess.by, guess.notes, guess.unsure)
         by = parse_map(text, arguments.output or arguments.file)
+        shown_rows = preview(arguments.file, by)
     except InputError as error:
         raise UsageError(str(error)) from None
     except MapError as error:
@@ -81,7 +82,7 @@ def run(arguments: Namespace) -> int:
     lines = [
         *([f"a map is not needed: this is {known}"] if known else []),
         *_reading_lines(by),
-        *_row_lines(preview(sample, by)),
+        *_row_lines(shown_rows),
         *(f"CHECK {doubt}" for doubt in guess.unsure),
         *_next_lines(arguments.file, arguments.output, by),
     ]

@@ -20,7 +20,7 @@ PHONES = tuple(f"phone:+1888555010{digit}" for digit in range(6))
 
 SUPPLIERS = ("carrier:acme", "trunk:amazon:t1")
 
-CLASSIFIED_MENTION = pa.schema([*EVIDENCE_MENTION, STATUS])
+CLASSIFIED_MENTION = pa.schema([*EVIDENCE_MENTION, *STATUS])
 """EVIDENCE_MENTION with the status of the entity."""
 
 PHONE_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED)

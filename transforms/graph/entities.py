@@ -32,7 +32,7 @@ from schemas.entity import (
 )
 from schemas.enums import Role, Status
 from schemas.facts import Facts, fact, reasons_and_facts
-from schemas.field import INTEGER, optional
+from schemas.field import INTEGER, contract, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -85,14 +85,14 @@ from transforms.victim_register import (
 from transforms.victims.number_index import hash_dial_formats
 from transforms.victims.stated_numbers import CLAIM, contain_victims_number, hide_withheld_words
 
-CLASSIFIED_ENTITY = pa.schema(
-    [
-        *ENTITY,
-        optional("role", "Role that most give it, hard ones first.", values=Role),
-        optional("reported_by", "Reporters who show it used in no copied list.", INTEGER),
-        optional("known_as", "Its own id, also where it is contested; never leaves."),
-        optional("line", "Its line type, also where it is contested; never leaves."),
-    ]
+CLASSIFIED_ENTITY = contract(
+    ENTITY,
+    optional(Role, role="Role that most give it, hard ones first."),
+    optional(INTEGER, reported_by="Reporters who show it used in no copied list."),
+    optional(
+        known_as="Its own id, also where it is contested; never leaves.",
+        line="Its line type, also where it is contested; never leaves.",
+    ),
 )
 """ENTITY with the columns that clustering needs."""
 

@@ -1,12 +1,9 @@
 from .adapters.base import Layout as Layout
 from .adapters.registry import ADAPTERS_BY_NAME as ADAPTERS_BY_NAME, file_layout as file_layout
 from .detect import (
-    Sample as Sample,
     known_format as known_format,
     plan_input_files as plan_input_files,
-    preview as preview,
     recognize_file as recognize_file,
-    sample_file as sample_file,
     survey_inputs as survey_inputs,
 )
 from .entries import (
@@ -46,3 +43,4 @@ from .rejects import (
     make_reject as make_reject,
     rejects_batch as rejects_batch,
 )
+from .samples import Sample as Sample, preview as preview, sample_file as sample_file

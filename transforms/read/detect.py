@@ -1,28 +1,22 @@
 """Detection: the format of each input file, by the first of its bytes.
 
-A file that no adapter recognizes is taken as the input contract, in one of its layouts. Long, since
-the sample by which a map is guessed is told from the same first bytes, by the same signs.
+A file that no adapter recognizes is taken as the input contract, in one of its layouts.
 """
 
 from __future__ import annotations
 
 import codecs
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
-import pyarrow as pa
-
 from schemas.enums import RecordKind
 from schemas.extras import install_command
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
-from schemas.mapping import FileForm, FileFormat, RecordMap
 from transforms.read import dialects, framing
-from transforms.read.adapters import base, input_contract, mapped
+from transforms.read.adapters import input_contract, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY, REJECTED_ROWS
 from transforms.read.entries import (
@@ -42,13 +36,8 @@ from transforms.read.files import (
     refuse_foreign,
     shortest_labels,
 )
-from transforms.read.framing import Origin, Record, physical_lines, split_cells
-from transforms.read.parquet_limits import (
-    MAX_COLUMNS,
-    DamagedParquetError,
-    parquet_batches,
-    parquet_schema,
-)
+from transforms.read.framing import Origin, Record, physical_lines
+from transforms.read.parquet_limits import MAX_COLUMNS, parquet_schema
 
 HEAD_BYTES = 64 * 1024
 
@@ -59,22 +48,9 @@ _OPTION = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
 
 _OTHER_KIND = {RecordKind.COMPLAINT: RecordKind.CALL, RecordKind.CALL: RecordKind.COMPLAINT}
 
-SAMPLE_BYTES = 4 * 1024 * 1024
-"""Most of a file that is looked at, but for xlsx and Parquet."""
+NOT_ONE_A_LINE = "JSON objects that are not one on a line"
 
-_NOT_ONE_A_LINE = "JSON objects that are not one on a line"
-
-_ONE_A_LINE = "write each on a line of its own, in UTF-8, as jq -c . does; or make an array of them"
-
-_TYPES = re.compile(
-    r"(?:(?:INTEGER|BIGINT|UNIQUEIDENTIFIER|(?:VAR|N)?CHAR\(\d+\)|[A-Z]{4,20})\s?)+"
-)
-"""A row of the types of SQL, as some exports have below the header."""
-
-_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})  # text has next to none
-
-_DATA_CELL = re.compile(r"[\d\s().+/:,-]*\d[\d\s().+/:,-]*|[^\s@]+@[^\s@]+\.[a-z]{2,24}")
-"""A cell that no header row has: a number, a time, an e-mail address."""
+ONE_A_LINE = "write each on a line of its own, in UTF-8, as jq -c . does; or make an array of them"
 
 
 @dataclass(frozen=True)
@@ -114,43 +90,38 @@ def survey_inputs(
     entries: list[Entry] = []
     problems: list[InputError] = []
     for kind, listing in listed.items():
-        unreadable, skipped = list(listing.unreadable), list(listing.skipped)
-        recognized, left_out = [], []
+        others, recognized, left_out = list(listing.others), [], []
         for metadata in listing.files:
             path, name = metadata.path, listing.names[metadata.path]
             file = InputFile(path, labels[path], kind, "", "none", metadata.size_in_bytes)
             try:
                 file = recognize_file(file, options)
             except InputError as error:
-                if reason := skip_reason(path):
-                    skipped.append((name, reason))
-                    left_out.append((name, error))
-                else:
-                    unreadable.append((name, error))
+                left_out.append(error)
+                others.append((name, skip_reason(path) or error))
                 continue
             recognized.append(file)
             entries += sheet_entries(name, kind, file.unread_sheets)
             if file.format == EMPTY.name:
-                skipped.append((name, SkipReason.EMPTY))
+                others.append((name, SkipReason.EMPTY))
+        unreadable = [why for _, why in others if isinstance(why, InputError)]
         if not recognized and (refused := unreadable + left_out):
-            raise refused[0][1]
-        problems += [error for _, error in unreadable]
+            raise refused[0]
+        problems += unreadable
         files += recognized
-        entries += [Entry(name, kind, EntryStatus.SKIPPED, reason) for name, reason in skipped]
         entries += [
-            Entry(name, kind, EntryStatus.UNREADABLE, error.problem) for name, error in unreadable
+            Entry(name, kind, EntryStatus.UNREADABLE, why.problem)
+            if isinstance(why, InputError)
+            else Entry(name, kind, EntryStatus.SKIPPED, why)
+            for name, why in others
         ]
     if problems and not skip_unreadable:
         first = problems[0]
         raise InputError(first.path, first.problem, first.remedy, len(problems))
     filled = [file for file in files if file.format != EMPTY.name]
     for by in options.maps:
-        fits = [
-            file.form or file.format == REJECTED_ROWS.name
-            for file in filled
-            if file.kind is by.kind
-        ]
-        if fits and not any(fits):
+        of_kind = [file for file in filled if file.kind is by.kind]
+        if of_kind and not any(file.form or file.format == REJECTED_ROWS.name for file in of_kind):
             problem = f"a map that fits none of the {by.kind} files"
             raise InputError(by.name, problem, "give files of its form, or leave the map out")
     return InputSurvey(files, summarize_entries(len(filled), entries))
@@ -162,7 +133,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     Raises:
         InputError: if it cannot be opened, or has no format that `options` let it have.
     """
-    file, data, damaged = _read_start(file, HEAD_BYTES)
+    file, data, damaged = read_start(file, HEAD_BYTES)
     is_parquet = data.startswith(b"PAR1")
     wanted = options.format_for(file.kind)
     misfit = ""
@@ -193,11 +164,13 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, problem, "name its format, or leave the option out")
     if file.kind not in adapter.kinds:
         raise _wrong_kind(file, adapter.description)
-    _check_modules(file, adapter)
+    if missing := [module for module in adapter.needed_modules if find_spec(module) is None]:
+        remedy = f"{install_command(adapter.name)}, or leave it out"
+        raise InputError(file.path, f"needs {', '.join(missing)} to be read", remedy)
     return file
 
 
-def _read_start(file: InputFile, size: int) -> tuple[InputFile, bytes, bool]:
+def read_start(file: InputFile, size: int) -> tuple[InputFile, bytes, bool]:
     """Returns a file with its compression and encoding, its first bytes, and if it is damaged."""
     try:
         start = next(raw_blocks(file.path, 0, HEAD_BYTES), b"")
@@ -208,13 +181,6 @@ def _read_start(file: InputFile, size: int) -> tuple[InputFile, bytes, bool]:
     if not data.startswith(b"PAR1"):
         file, data = dialects.recode_head(file, data)
     return file, data, damaged
-
-
-def _check_modules(file: InputFile, adapter: Adapter) -> None:
-    """Raises InputError for a format whose extra is not installed."""
-    if missing := [module for module in adapter.needed_modules if find_spec(module) is None]:
-        remedy = f"{install_command(adapter.name)}, or leave it out"
-        raise InputError(file.path, f"needs {', '.join(missing)} to be read", remedy)
 
 
 def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
@@ -319,21 +285,21 @@ def _recognize_text(
     if adapter := _adapter_by("detect_head", data.lstrip()):
         return replace(file, format=adapter.name)
     if dialects.is_indented_object(data):
-        raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
+        raise InputError(file.path, NOT_ONE_A_LINE, ONE_A_LINE)
     whole = file.size <= HEAD_BYTES and file.compression == "none"
     rows = _filled_lines(data)
     if not whole and len(rows) > 1:
         rows.pop()
+    by_line = (_adapter_by("detect_line", row.data) for row in rows[:100])
     recognized = (
         _recognize_objects(file, rows, in_array=False)
-        or _recognize_lines(file, rows)
-        or _recognize_csv(file, rows, options)
-        or _recognize_dialect(file, rows, options)
+        or next((replace(file, format=adapter.name) for adapter in by_line if adapter), None)
+        or _recognize_table(file, b"\n".join(row.data for row in rows), options)
     )
     if recognized is not None:
         return recognized
     if rows and dialects.are_joined_objects(rows[0].data):
-        raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
+        raise InputError(file.path, NOT_ONE_A_LINE, ONE_A_LINE)
     if first != b"{":
         raise UnrecognizedError("unknown format")
     return replace(file, format=input_contract.LINES_ADAPTER.name)
@@ -365,40 +331,33 @@ def _filled_lines(data: bytes) -> list[Record]:
     return [line for line in physical_lines([data]) if line.data.strip()]
 
 
-def _recognize_lines(file: InputFile, rows: Sequence[Record]) -> InputFile | None:
-    for row in rows[:100]:
-        if adapter := _adapter_by("detect_line", row.data):
-            return replace(file, format=adapter.name)
-    return None
-
-
-def _recognize_dialect(
-    file: InputFile, rows: Sequence[Record], options: ReadOptions
-) -> InputFile | None:
-    """Recognizes CSV with another separator than the comma, by a header row that it parts."""
-    if rows and dialects.is_separator_line(rows[0].data):
-        rows = rows[1:]
+def _recognize_table(file: InputFile, text: bytes, options: ReadOptions) -> InputFile | None:
+    """Recognizes CSV, with another separator than the comma by a header row that it parts."""
+    if table := _recognize_csv(file, text, options):
+        return table
+    first, _, below = text.partition(b"\n")
+    text = below if dialects.is_separator_line(first) else text
     for separator in (",", *dialects.SEPARATORS):
-        swapped = [*dialects.swap_separators(rows, separator)]
-        table = _recognize_csv(replace(file, separator=separator), swapped, options)
+        table = _recognize_csv(replace(file, separator=separator), text, options)
         if table is not None and table.has_header and len(table.header) > 1:
-            swap = str.maketrans("," + separator, separator + ",")
-            return replace(table, header=tuple(cell.translate(swap) for cell in table.header))
+            return table
     return None
 
 
-def _recognize_csv(
-    file: InputFile, rows: Sequence[Record], options: ReadOptions
-) -> InputFile | None:
+def _recognize_csv(file: InputFile, text: bytes, options: ReadOptions) -> InputFile | None:
     """Recognizes CSV by any of its first records, where it has no header row, or by its header."""
-    records = list(islice(framing.csv_records(rows), 20))
-    for record in records:
-        cells = split_cells(record.data.decode(_HEADER_ENCODING)) if not record.fault else []
+    records = list(islice(framing.delimited_records([text], file.separator), 20))
+    rows = [
+        framing.split_delimited(record.data.decode(_HEADER_ENCODING), file.separator)
+        for record in records
+        if not record.fault
+    ]
+    for cells in rows:
         if adapter := _adapter_by("detect_cells", cells):
             return replace(file, format=adapter.name, header=adapter.header[: len(cells)])
     if not records or records[0].fault or b"\0" in records[0].data:
         return None
-    cells = [cell.strip() for cell in split_cells(records[0].data.decode(_HEADER_ENCODING))]
+    cells = [cell.strip() for cell in rows[0]]
     if len(cells) > MAX_COLUMNS:
         remedy = "export the columns of the contract alone"
         raise InputError(file.path, f"not read: more than {MAX_COLUMNS:,} columns", remedy)
@@ -432,222 +391,3 @@ def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) 
         )
     if len(set(names)) < len(names):
         raise InputError(file.path, "two columns have the same name", "rename one")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The first rows of a file: its form, the origin of its records, and what they hold.
-
-    `unsure` is what a map by it should say, a line each.
-    """
-
-    form: FileForm
-    origin: str
-    columns: tuple[str, ...]
-    rows: tuple[mapped.Row, ...]
-    records: tuple[Record, ...]
-    unsure: tuple[str, ...] = ()
-
-
-def sample_file(path: str) -> Sample:
-    """Reads the form and the first rows of a file.
-
-    Raises:
-        InputError: if it is no CSV, JSON, Parquet or xlsx with rows.
-    """
-    file = InputFile(path, path, RecordKind.COMPLAINT, "", "none", 0)
-    _, head, _ = _read_start(file, SAMPLE_BYTES)
-    if framing.is_workbook(head):
-        return _sample_sheet(path)
-    if head.startswith(b"PAR1"):
-        return _sample_parquet(path)
-    head = head.removeprefix(codecs.BOM_UTF8)
-    if not head.strip():
-        raise InputError(path, "has no rows", "give a file with records")
-    refuse_foreign(path, head, "")
-    if (len(head) - len(head.translate(None, _CONTROLS))) * 100 > len(head):
-        raise InputError(path, "not text in UTF-8", "save it as CSV in UTF-8")
-    if len(head) == SAMPLE_BYTES and b"\n" in head:
-        head = head[: head.rindex(b"\n") + 1]
-    if head.lstrip()[:1] in (b"[", b"{"):
-        return _sample_objects(path, head)
-    form, records, unsure = dialects.guess_dialect(path, head)
-    return replace(_sample_cells(path, form, records, "map-csv"), unsure=unsure)
-
-
-def _sample_sheet(path: str) -> Sample:
-    """Returns the sample of the largest table that is shown of an xlsx, named if of several."""
-    tables = framing.sheet_tables(path)
-    sheet = max(tables, key=tables.__getitem__) if len(tables) > 1 else ""
-    records: list[Record] = []
-    left = SAMPLE_BYTES
-    for record in islice(framing.sheet_records(path, sheet), dialects.SAMPLE_ROWS + 1):
-        left -= len(record.data)
-        if records and left < 0:
-            break
-        records.append(record)
-    sample = _sample_cells(path, FileForm(FileFormat.XLSX, sheet=sheet), records, "map-xlsx")
-    unread = [repr(name[:60]) for name in tables if sheet and name != sheet]
-    if not unread:
-        return sample
-    note = (
-        f"sheet: {sheet[:60]!r} is read, and not {', '.join(unread[:5])}; save a sheet with more "
-        "records as a file of its own"
-    )
-    return replace(sample, unsure=(note,))
-
-
-def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -> Sample:
-    broken = any(record.fault for record in records)
-    records = [record for record in records if not record.fault]
-    if not records:
-        if form.format is FileFormat.XLSX:
-            next(framing.sheet_rows(path, form.sheet), None)  # raises what is wrong
-        raise InputError(path, "has no rows", "give a file with records")
-    delimiter = form.delimiter
-    texts = [record.data.decode(form.encoding, "replace") for record in records]
-    split = dialects.cut_blank_ends([framing.split_delimited(text, delimiter) for text in texts])
-    if titles := _titles(split):
-        columns = mapped.distinct_names(split[titles], split[titles - 1])
-        form = replace(form, names=columns, skip=titles + 1)
-        split, records = split[titles + 1 :], records[titles + 1 :]
-    elif not _is_header(split[0]):
-        columns = mapped.column_names([""] * len(split[0]))
-        form = replace(form, names=columns)
-    else:
-        columns = mapped.column_names(split[0])
-        typed = len(split) > 1 and _TYPES.fullmatch(" ".join(filter(None, split[1]))) is not None
-        form = replace(form, skip=int(typed))
-        split, records = split[1 + typed :], records[1 + typed :]
-    if len(columns) > dialects.MOST_COLUMNS:
-        raise InputError(path, f"has {len(columns)} columns", "leave out those of no use")
-    whole = [pair for pair in zip(split, records, strict=True) if len(pair[0]) == len(columns)]
-    rows = [
-        mapped.row_of(zip(columns, map(mapped.unwrapped, cells), strict=True)) for cells, _ in whole
-    ]
-    if split and not rows:
-        problem = f"its rows have {len(split[0])} cells, and the row of their names {len(columns)}"
-        raise InputError(path, problem, "give each row a cell a name")
-    if broken and not any(rows):
-        problem = "in each row a quote is never closed, or text follows a closing one"
-        raise InputError(path, problem, 'write quotes inside of cells twice: ""')
-    header = framing.join_cells(columns, delimiter)
-    kept = tuple(record for _, record in whole)
-    return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), kept))
-
-
-def _is_header(cells: Sequence[str]) -> bool:
-    """Returns whether less than a third of the cells of a row are data."""
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    return sum(bool(_DATA_CELL.fullmatch(cell)) for cell in filled) * 3 < len(filled)
-
-
-def _titles(rows: Sequence[Sequence[str]]) -> int:
-    """Counts the rows above a header row, which fill less than half the columns; 0 of no header."""
-    width, _ = Counter(map(len, rows)).most_common(1)[0]
-    for number, cells in enumerate(rows[: mapped.MOST_TITLES]):
-        filled = sum(bool(cell.strip()) for cell in cells)
-        if len(cells) == width and filled * 2 >= width:
-            data = any(
-                _DATA_CELL.fullmatch(cell.strip()) or len(cell.split()) > 8 for cell in cells
-            )
-            return 0 if data else number
-    return 0
-
-
-def _checked(path: str, sample: Sample) -> Sample:
-    if not any(sample.rows):
-        raise InputError(path, "has no rows", "give a file with records")
-    return sample
-
-
-def _sample_parquet(path: str) -> Sample:
-    try:
-        _, batch = next(parquet_batches(path, RecordKind.CALL, 0, None, 1), (1, None))
-    except (OSError, pa.ArrowException, DamagedParquetError):
-        raise InputError(path, "damaged Parquet", "export the file again") from None
-    if batch is None or not batch.num_rows:
-        raise InputError(path, "has no rows", "give a file with records")
-    if len({*batch.schema.names}) < batch.num_columns:
-        raise InputError(path, "two columns have the same name", "rename one")
-    sample = batch.slice(0, dialects.SAMPLE_ROWS)
-    rows = base.batch_records(sample, 1, mapped.row_objects)
-    records = [row for row in rows if not row.fault]
-    return _sample_of_objects(path, FileForm(FileFormat.PARQUET), records, "map-parquet")
-
-
-def _sample_objects(path: str, head: bytes) -> Sample:
-    if head.lstrip()[:1] == b"[":
-        records = list(islice(framing.array_elements([head]), dialects.SAMPLE_ROWS))
-        return _sample_of_objects(path, FileForm(FileFormat.JSON), records, "map-json")
-    lines = _filled_lines(head)[: dialects.SAMPLE_ROWS]
-    rows = _rows_key(head, len(lines))
-    if rows:
-        blocks = dialects.array_blocks([head], rows)
-        records = list(islice(framing.array_elements(blocks), dialects.SAMPLE_ROWS))
-        return _sample_of_objects(path, FileForm(FileFormat.JSON, rows=rows), records, "map-json")
-    return _sample_of_objects(path, FileForm(FileFormat.JSONL), lines, "map-json")
-
-
-def _rows_key(head: bytes, lines: int) -> str:
-    """Returns the dotted key of the first array of objects, where a file is one JSON object."""
-    first = head.split(b"\n", 1)[0]
-    try:
-        value = framing.parse_exact_json(first)
-    except framing.BadRecordError:
-        value = None
-    if value is not None and lines > 1:
-        return ""
-    key = dialects.first_array(head)
-    if isinstance(value, dict) and key and "." not in key:
-        inner = value.get(key)
-        if not isinstance(inner, list) or len(value) > 12:
-            return ""  # one record that has a list
-    return key
-
-
-def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], name: str) -> Sample:
-    rows: list[mapped.Row] = []
-    kept: list[Record] = []
-    columns, lists = dict[str, None](), dict[str, None]()
-    for record in records:
-        if record.data.count(b",") > framing.MAX_COMMAS:
-            continue
-        try:
-            value = framing.parse_exact_json(record.data)
-        except framing.BadRecordError:
-            continue
-        if not isinstance(value, dict):
-            continue
-        inner = [part.keys() for part in value.values() if isinstance(part, dict)]
-        if len(records) == 1 and len(inner) >= 3 and all(keys == inner[0] for keys in inner):
-            raise InputError(path, "its records are keyed by their ids", "make an array of them")
-        lists |= dict.fromkeys(mapped.object_lists(value))
-        row = mapped.row_of(mapped.flatten(value))
-        columns |= dict.fromkeys(row)
-        rows.append(row)
-        kept.append(record)
-    if not rows and any(record.data.lstrip()[:1] == b"{" for record in records):
-        raise InputError(path, _NOT_ONE_A_LINE, _ONE_A_LINE)
-    asks = tuple(
-        f"rows: {key[:60]!r} has several objects a row, read as one; write each on a line if it "
-        "is a record"
-        for key in lists
-    )
-    names = tuple(islice(columns, dialects.MOST_COLUMNS))
-    return _checked(path, Sample(form, name, names, tuple(rows), tuple(kept), asks))
-
-
-def preview(sample: Sample, by: RecordMap) -> list[tuple[dict[str, Any] | None, str]]:
-    """Returns the first five rows as read, the victim's own masked, or why they are rejects."""
-    origin = Origin("sample", sample.origin, by.kind)
-    options = ReadOptions(maps=(by,))
-    shown: list[tuple[dict[str, Any] | None, str]] = []
-    for record in sample.records[:5]:
-        rows, rejects = mapped.read(origin, [record], options)
-        if rejects:
-            shown.append((None, rejects[0].message))
-        else:
-            row = rows.drop_columns(["source", "position", "format", "raw"]).to_pylist()[0]
-            shown.append(({key: value for key, value in row.items() if value is not None}, ""))
-    return shown

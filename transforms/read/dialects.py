@@ -1,7 +1,7 @@
 """Dialects of text files: the bytes and the separator that a company's program writes.
 
 All are brought to one form, UTF-8 with commas: adapters and rejects know no other. An array of
-JSON may stand inside of an object. Of the first rows, `Column` says what a column has.
+JSON may stand inside of an object.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
-from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat, TimeForm
+from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
 from schemas.reject import Code
-from transforms import casts, times
 from transforms.read.files import InputError, InputFile, decompressed_blocks
 from transforms.read.framing import (
     MAX_ROW_BYTES,
@@ -56,14 +54,6 @@ _BETWEEN_LETTERS = _LETTERS | {"\u2019"}
 """Characters that prose has inside a word."""
 
 
-def swap_separators(lines: Iterable[Record], separator: str) -> Iterable[Record]:
-    """Swaps a separator and the comma in lines, so that `csv_records` can frame them."""
-    if separator == ",":
-        return lines
-    swap = bytes.maketrans(f"{separator},".encode(), f",{separator}".encode())
-    return (line._replace(data=line.data.translate(swap)) for line in lines)
-
-
 def is_separator_line(line: bytes) -> bool:
     """Returns whether a line is the one by which Excel is told the separator: `sep=;`."""
     return len(line) == 5 and line[:4].lower() == b"sep="
@@ -76,13 +66,8 @@ def narrow_encoding(head: bytes) -> str:
     letters of nearly all that stand inside words, and the other does not. None is certain
     where the text may be of two bytes a character.
     """
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        signs = b"".join(_SIGN.findall(head))
-    else:
-        return "utf-8"
-    if len(signs) < _LEAST_SIGNS or east_asian_encoding(head):
+    signs = b"".join(_SIGN.findall(head))
+    if _is_utf8(head) or len(signs) < _LEAST_SIGNS or east_asian_encoding(head):
         return "utf-8"
     shares = {
         name: sum(sign in _BETWEEN_LETTERS for sign in signs.decode(name, "replace")) / len(signs)
@@ -265,10 +250,11 @@ _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)("?)|[\[\]{}:]', re.DOTALL)
 
 
 def _is_utf8(text: bytes) -> bool:
+    """Returns whether text is UTF-8, be its last character cut."""
     try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        return error.start >= len(text) - 3 and error.reason == "unexpected end of data"
+        codecs.getincrementaldecoder("utf-8")().decode(text)
+    except UnicodeDecodeError:
+        return False
     return True
 
 
@@ -305,36 +291,33 @@ def text_encoding(head: bytes) -> tuple[str, bool]:
         return DEFAULT_ENCODING, True
     if (narrow := narrow_encoding(head)) != DEFAULT_ENCODING:
         return narrow, True
-    if east_asian := east_asian_encoding(head):
-        return east_asian, False
-    return "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "cp1252", False
+    western = "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "cp1252"
+    return east_asian_encoding(head) or western, False
 
 
-def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record], tuple[str, ...]]:
-    """Returns the delimiter by which most rows are equally wide, the records, and what to ask."""
+def guess_dialect(path: str, head: bytes) -> tuple[FileForm, tuple[str, ...]]:
+    """Returns the delimiter by which most rows are equally wide, and what to ask."""
     encoding, sure = text_encoding(head)
-    best: tuple[float, FileForm, list[Record]] | None = None
+    scores: dict[str, float] = {}
     for delimiter in DELIMITERS:
-        records = list(islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1))
+        records = islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1)
         widths = [
             len(split_delimited(record.data.decode(encoding, "replace"), delimiter))
-            for record in [record for record in records if not record.fault][:200]
+            for record in islice((record for record in records if not record.fault), 200)
         ]
         width, rows = Counter(widths).most_common(1)[0] if widths else (0, 0)
-        if not 2 <= width <= MOST_COLUMNS:
-            continue
-        score = rows / len(widths) + min(width, 50) / 1000
-        form = FileForm(FileFormat.CSV, delimiter=delimiter, encoding=encoding)
-        if best is None or score > best[0]:
-            best = score, form, records
-    if best is None:
+        if 2 <= width <= MOST_COLUMNS:
+            scores[delimiter] = rows / len(widths) + min(width, 50) / 1000
+    if not scores:
         remedy = "give CSV, JSON, Parquet or xlsx with two columns or more"
         raise InputError(path, "no table that can be recognized", remedy)
     ask = (
         f"encoding: no UTF-8, read as {encoding}; where words are wrong, write another encoding in "
         "[file], or save the file as UTF-8"
     )
-    return best[1], best[2], () if sure else (ask,)
+    best = max(scores, key=scores.__getitem__)
+    form = FileForm(FileFormat.CSV, delimiter=best, encoding=encoding)
+    return form, () if sure else (ask,)
 
 
 def counts_rows(ids: Sequence[str]) -> bool:
@@ -357,112 +340,3 @@ def cut_blank_ends(rows: Sequence[list[str]]) -> list[list[str]]:
     shifted = counts_rows([row[0].strip() for row in rows if len(row) == width])
     cuts_all = names > 1 and not any(len(row) == width for row in cut)
     return cut if cuts_all and not shifted else [*rows]
-
-
-SURE, MOST = 0.95, 0.8
-"""Shares of the values of a column that must be of one sort."""
-
-FORMATTED = re.compile(r"[+() .-]")
-"""A sign by which a telephone number is more than digits."""
-
-EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[A-Za-z]{2,24}")
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#@-]{0,127}")
-
-MOST_NUMBERS = 1_000
-"""Numbers of a column that are looked at, and of all columns to tell their country."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a sample: its name in plain words, and the texts in it."""
-
-    name: str
-    words: str
-    texts: tuple[str, ...]
-    rows: int
-
-    def share(self, fits: Callable[[str], object]) -> float:
-        """Returns the share of the texts that fit."""
-        return sum(1 for text in self.texts if fits(text)) / len(self.texts) if self.texts else 0.0
-
-    def named(self, *keys: str) -> int:
-        """Returns how well a phrase of columns.toml at some keys fits the name.
-
-        That is its number of words, and more where it is the whole name.
-        """
-        best, words = 0, casts.word_lists()
-        for key in keys:
-            words = words[key]
-        for phrase in map(_without_articles, words):
-            if f" {phrase} " in f" {self.words} ":
-                best = max(best, len(phrase.split()) + (10 if phrase == self.words else 0))
-        return best
-
-    @cached_property
-    def time_forms(self) -> tuple[TimeForm, ...]:
-        """The forms by which nearly all texts are times."""
-        texts = self.texts[:100]
-        return tuple(form for form in TimeForm if texts and times.time_share(texts, form) >= MOST)
-
-    @property
-    def is_nameless(self) -> bool:
-        """True for a column of a table without a header row."""
-        return self.name.startswith("column ") and self.name[7:].isdecimal()
-
-    @cached_property
-    def looks_dialed(self) -> bool:
-        """True for what is written as telephone numbers are, and is no date."""
-        fits = (FORMATTED.search, casts.is_phone_shaped)
-        shaped = all(self.share(fit) >= MOST for fit in fits)
-        return shaped and not self.time_forms and self.share(casts.is_ip_address) < 0.5
-
-    @cached_property
-    def is_prose(self) -> bool:
-        """True for words of people, which numbers and links may be among."""
-        return self.share(casts.is_prose) >= 0.3
-
-    @cached_property
-    def is_id(self) -> bool:
-        """True where each row has a short text of its own."""
-        distinct = len(set(self.texts))
-        return (
-            distinct == len(self.texts)
-            and len(self.texts) >= self.rows * SURE
-            and self.share(_ID.fullmatch) >= SURE
-            and self.share(EMAIL.fullmatch) < 0.05
-        )
-
-    @property
-    def is_calendar(self) -> bool:
-        """True for times that are no mere numbers."""
-        return any(not form.startswith(("epoch", "excel")) for form in self.time_forms)
-
-    @property
-    def is_pseudonym(self) -> bool:
-        """True for what may be the pseudonym of a person: short, and no way to reach one."""
-        return (
-            self.share(lambda text: len(text) <= 64 and bool(_ID.fullmatch(text))) >= SURE
-            and self.share(EMAIL.fullmatch) == 0
-            and self.share(lambda text: text.startswith("+")) == 0
-        )
-
-    def numbers(self, region: str | None) -> float:
-        """Returns the share of the texts that are valid telephone numbers."""
-        texts = self.texts[:MOST_NUMBERS]
-        return sum(casts.is_phone_number(text, region) for text in texts) / max(1, len(texts))
-
-
-def column_of(name: str, rows: Sequence[Mapping[str, Sequence[str]]]) -> Column:
-    """Returns a column of the rows of a sample; what says that nothing is known is no text."""
-    cells = (text for row in rows for text in row.get(name, ()))
-    texts = tuple(
-        part for cell in cells if not casts.says_unknown(cell) for part in casts.phone_parts(cell)
-    )
-    return Column(name, _without_articles(casts.plain_words(name)), texts, len(rows))
-
-
-@cache
-def _without_articles(words: str) -> str:
-    articles = casts.word_lists()["marks"]["articles"]
-    return " ".join(part for part in words.split() if part not in articles) or words

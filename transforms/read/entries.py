@@ -35,23 +35,12 @@ _COMPANIONS = re.compile(
 )
 """Names of what lies beside data and holds none. They count only where a file has no format."""
 
-_MEDIA = (
-    (0, b"\x89PNG\r\n"),
-    (0, b"\xff\xd8\xff"),
-    (0, b"GIF8"),
-    (0, b"II*\0"),
-    (0, b"MM\0*"),
-    (8, b"WEBP"),
-    (8, b"WAVE"),
-    (8, b"AVI "),
-    (0, b"ID3"),
-    (0, b"OggS"),
-    (0, b"fLaC"),
-    (4, b"ftyp"),
-    (0, b"\x7fELF"),
-    (0, b"MZ\x90\0"),
+_MEDIA = re.compile(
+    rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|II\*\0|MM\0\*|.{8}(?:WEBP|WAVE|AVI )|ID3|OggS|fLaC|.{4}ftyp"
+    rb"|\x7fELF|MZ\x90\0",
+    re.DOTALL,
 )
-"""Place and first bytes of pictures, sounds, films and programs: no table or text is in them."""
+"""First bytes of pictures, sounds, films and programs: no table or text is in them."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +55,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files that patterns mean, sorted by path, what is skipped, and what cannot be read.
+    """The files that patterns mean, sorted by path, and the names of other entries, with why.
 
     `names` gives the name of each file below its input. Local paths are absolute.
     """
 
     files: list[FileMetadata]
     names: dict[str, str]
-    skipped: list[tuple[str, SkipReason]]
-    unreadable: list[tuple[str, InputError]]
+    others: list[tuple[str, SkipReason | InputError]]
 
 
 def list_entries(patterns: Sequence[str]) -> Listing:
@@ -104,18 +92,15 @@ def list_entries(patterns: Sequence[str]) -> Listing:
             # One that a pattern means is not skipped because another one leaves it out.
             if path not in places or isinstance(places[path][1], SkipReason):
                 places[path] = name, entry
-    listing = Listing([], {}, [], [])
+    listing = Listing([], {}, [])
     known: dict[str, str] = {}
     for path, (name, entry) in sorted(places.items()):
-        if isinstance(entry, SkipReason):
-            listing.skipped.append((name, entry))
-            continue
-        if isinstance(entry, InputError):
-            listing.unreadable.append((name, entry))
+        if not isinstance(entry, FileMetadata):
+            listing.others.append((name, entry))
             continue
         target = str(Path(path).resolve()) if _is_local(path) else path
         if known.setdefault(target, path) != path:
-            listing.skipped.append((name, SkipReason.SAME_FILE))
+            listing.others.append((name, SkipReason.SAME_FILE))
         else:
             listing.files.append(entry)
             listing.names[path] = name
@@ -130,8 +115,7 @@ def skip_reason(path: str | Path) -> SkipReason | None:
         head = next(raw_blocks(str(path), 0, 16), b"")
     except OSError:
         return None
-    media = any(head.startswith(magic, place) for place, magic in _MEDIA)
-    return SkipReason.MEDIA if media else None
+    return SkipReason.MEDIA if _MEDIA.match(head) else None
 
 
 def sheet_entries(name: str, kind: RecordKind, sheets: Iterable[str]) -> list[Entry]:

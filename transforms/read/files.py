@@ -10,6 +10,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -55,7 +56,7 @@ _FREE_ROWS, _BYTES_A_ROW = 65_536, 4
 to 150, and fewer cannot tell rows apart."""
 
 _SALVAGE_BYTES = 4_096
-"""Compressed at a time, where a stream is damaged: those at fault are then taken byte by byte."""
+"""Compressed at a time, where a stream is damaged: those at fault are halved, to the one byte."""
 
 COMPRESSION_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
@@ -326,11 +327,9 @@ def _salvaged_zstd(path: str, skip: int) -> Iterator[bytes]:
         while skip:
             skip -= len(stream.read(min(skip, BLOCK_BYTES)))
         saved = bytearray()
-        try:
+        with suppress(OSError):
             while byte := stream.read(1):
                 saved += byte
-        except OSError:
-            pass
     if saved:
         yield bytes(saved)
 
@@ -341,31 +340,27 @@ def _salvaged_gzip(path: str, skip: int) -> Iterator[bytes]:
 
     def inflate(data: bytes) -> Iterator[bytes]:
         nonlocal stream
-        while data:
-            yield stream.decompress(data)
-            data = stream.unused_data
-            if stream.eof:
-                stream = zlib.decompressobj(wbits=31)
+        before = stream.copy()
+        try:
+            plain, rest = stream.decompress(data), stream.unused_data
+        except zlib.error:
+            if len(data) == 1:
+                raise
+            stream, half = before, len(data) // 2
+            yield from inflate(data[:half])
+            yield from inflate(data[half:])
+            return
+        yield plain
+        if stream.eof:
+            stream = zlib.decompressobj(wbits=31)
+            yield from inflate(rest)
 
-    for block in raw_blocks(path):
-        for start in range(0, len(block), _SALVAGE_BYTES):
-            part = block[start : start + _SALVAGE_BYTES]
-            before = stream.copy()
-            try:
-                saved = b"".join(inflate(part))
-            except zlib.error:
-                stream, saved, ended = before, b"", True
-                for byte in part:
-                    try:
-                        saved += b"".join(inflate(bytes([byte])))
-                    except zlib.error:
-                        break
-            else:
-                ended = False
-            yield saved[skip:]
-            skip = max(0, skip - len(saved))
-            if ended:
-                return
+    with suppress(zlib.error):
+        for block in raw_blocks(path):
+            for start in range(0, len(block), _SALVAGE_BYTES):
+                for saved in inflate(block[start : start + _SALVAGE_BYTES]):
+                    yield saved[skip:]
+                    skip = max(0, skip - len(saved))
 
 
 def _decompressor(path: str, compression: str) -> pa.CompressedInputStream:

@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 import zlib
 from collections import deque
@@ -153,9 +154,14 @@ def _line(position: int, data: bytes, size: int, offset: int) -> Record:
         data, size = data[3:], size - 3
     if size == len(data) and data.endswith(b"\r"):
         data, size = data[:-1], size - 1
-    if size > MAX_ROW_BYTES:
-        return Record(position, data[:KEPT_BYTES], size, Code.ROW_TOO_LARGE, offset)
-    return Record(position, data, size, None, offset)
+    return _bounded(Record(position, data, size, None, offset))
+
+
+def _bounded(record: Record) -> Record:
+    """Returns a record; of one longer than `MAX_ROW_BYTES` the first bytes, ROW_TOO_LARGE."""
+    if record.size <= MAX_ROW_BYTES:
+        return record
+    return record._replace(data=record.data[:KEPT_BYTES], fault=Code.ROW_TOO_LARGE)
 
 
 def csv_records(lines: Iterable[Record]) -> Iterator[Record]:
@@ -414,14 +420,9 @@ class _ArrayCutter:
         return Record(self.elements + 1, text[:KEPT_BYTES], len(text), fault)
 
     def _element(self, start: int, end: int) -> Iterator[Record]:
-        text = self.data[start:end].strip()
-        if not text:
-            return
-        self.elements += 1
-        if len(text) > MAX_ROW_BYTES:
-            yield Record(self.elements, text[:KEPT_BYTES], len(text), Code.ROW_TOO_LARGE)
-        else:
-            yield Record(self.elements, text, len(text))
+        if text := self.data[start:end].strip():
+            self.elements += 1
+            yield _bounded(Record(self.elements, text, len(text)))
 
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -535,31 +536,24 @@ def _sheet_lines(path: str, wanted: str, sheet: str) -> Iterator[bytes]:
     limits = (WORKBOOK_MEMORY, min(seconds, MOST_WORKBOOK_SECONDS), MAX_ROW_BYTES)
     program = [sys.executable, "-I", "-c", _SHEET_PROGRAM, *map(str, limits), wanted, sheet]
     left = most_decoded(len(data))
-    ended = False
-    with subprocess.Popen(
-        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            if process.stdin is None or process.stdout is None:
-                raise InputError(path, "cannot be read", "save the sheet as CSV")
+    with tempfile.TemporaryFile() as book:
+        book.write(data)
+        book.seek(0)
+        with subprocess.Popen(
+            program, stdin=book, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
             try:
-                process.stdin.write(data)
-                process.stdin.close()
-            except BrokenPipeError:
-                pass
-            for line in process.stdout:
-                if line == b"end\n":
-                    ended = True
-                    break
-                left -= len(line)
-                if left < 0:
-                    raise DamagedStreamError(Code.OVER_LIMIT)
-                yield line
-        finally:
-            process.kill()
-    if not ended:
-        remedy = "name a sheet that is there, or save it as CSV"
-        raise InputError(path, "no sheet of an Excel file that can be read", remedy)
+                for line in process.stdout or ():
+                    if line == b"end\n":
+                        return
+                    left -= len(line)
+                    if left < 0:
+                        raise DamagedStreamError(Code.OVER_LIMIT)
+                    yield line
+            finally:
+                process.kill()
+    remedy = "name a sheet that is there, or save it as CSV"
+    raise InputError(path, "no sheet of an Excel file that can be read", remedy)
 
 
 def sheet_records(path: str, sheet: str) -> Iterator[Record]:

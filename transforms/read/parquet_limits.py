@@ -62,12 +62,8 @@ _DEEPEST = 12
 class OverLimitError(Exception):
     """A file that would take more memory or time than any real one; says what there is too much of.
 
-    `problem` holds nothing from the file.
+    The message holds nothing from the file.
     """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
 
 
 class BrokenThriftError(Exception):
@@ -189,16 +185,10 @@ def parquet_schema(path: str) -> pa.Schema:
             schema: pa.Schema = open_parquet(stream).schema_arrow
     except OverLimitError as error:
         remedy = "export the file again, in parts"
-        raise InputError(path, f"not read: {error.problem}", remedy) from None
+        raise InputError(path, f"not read: {error}", remedy) from None
     except (OSError, pa.ArrowException):
         raise InputError(path, "damaged Parquet", "export the file again") from None
     return schema
-
-
-def share_of_rows(metadata: pq.FileMetaData, groups: list[int]) -> float:
-    """Returns the share of a file's rows that row groups have: of its limits they have as much."""
-    rows = _rows_of(metadata)
-    return sum(rows[number] for number in groups) / max(1, sum(rows))
 
 
 def _rows_of(metadata: pq.FileMetaData) -> list[int]:
@@ -345,13 +335,11 @@ def without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
 
     Views, of which Arrow can take no rows, become plain texts and bytes.
     """
-    types = batch.schema.types
-    plain = [_without_views(kind) for kind in types]
-    if plain == types and not any(map(pa.types.is_dictionary, types)):
-        return batch
     columns = [
-        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column.cast(wanted)
-        for column, wanted in zip(batch.columns, plain, strict=True)
+        column.dictionary_decode()
+        if pa.types.is_dictionary(column.type)
+        else column.cast(_without_views(column.type))
+        for column in batch.columns
     ]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
@@ -391,13 +379,7 @@ def _texts(column: pa.Array) -> Iterator[pa.Array]:
 
 
 class DamagedParquetError(Exception):
-    """A Parquet file whose pages cannot, or may not, be decoded from some row on."""
-
-    def __init__(self, row: int, code: Code, message: str) -> None:
-        super().__init__(row, code, message)
-        self.row = row
-        self.code = code
-        self.message = message
+    """A Parquet file whose pages cannot, or may not, be decoded: from which row on, and why."""
 
 
 def parquet_batches(
@@ -415,8 +397,9 @@ def parquet_batches(
             file = open_parquet(stream)
             groups = list(range(start, file.num_row_groups if end is None else end))
             rows = batch_rows(stream, file, groups, BATCH_ROWS)
-            size = stream.seek(0, os.SEEK_END)
-            share = share_of_rows(file.metadata, groups)
+            size, counts = stream.seek(0, os.SEEK_END), _rows_of(file.metadata)
+            # A part of a file has as much of its limits.
+            share = sum(counts[number] for number in groups) / max(1, sum(counts))
             left, work = share * most_decoded(size), share * most_work(size)
             for encoded in file.iter_batches(rows, row_groups=groups):
                 batch = without_dictionaries(encoded)
@@ -428,7 +411,7 @@ def parquet_batches(
                     yield first, part if part.nbytes <= BATCH_BYTES else None
                     first += part.num_rows
         except OverLimitError as error:
-            message = f"the Parquet file is not read from this row on: {error.problem}"
+            message = f"the Parquet file is not read from this row on: {error}"
             raise DamagedParquetError(first, Code.OVER_LIMIT, message) from error
         except (OSError, pa.ArrowException) as error:
             if getattr(error, "errno", None) is not None:

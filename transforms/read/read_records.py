@@ -6,7 +6,7 @@ A shard is a part of a file that is read by itself; the digest is of the whole f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -21,7 +21,7 @@ from schemas.reject import Code
 from transforms.read import framing
 from transforms.read.adapters import mail
 from transforms.read.adapters.base import Layout
-from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
+from transforms.read.adapters.registry import file_layout, file_origin, group_rows, parse_records
 from transforms.read.dialects import (
     array_blocks,
     describe,
@@ -30,7 +30,7 @@ from transforms.read.dialects import (
     text_blocks,
 )
 from transforms.read.files import InputFile, ReadOptions, most_work, open_raw, raw_blocks, work_of
-from transforms.read.framing import Record, chunk_records, physical_lines
+from transforms.read.framing import Origin, Record, chunk_records, physical_lines
 from transforms.read.parquet_limits import DamagedParquetError, open_parquet, parquet_batches
 from transforms.read.rejects import Reject, make_reject, rejects_batch
 
@@ -83,9 +83,10 @@ def scan_file(
     kind = file_layout(file)
     starts: list[tuple[int, int]] = []
     if file.can_be_cut and kind == Layout.LINES:
-        starts = list(_line_starts(blocks, shard_bytes))
+        starts = list(_record_starts(physical_lines(blocks), shard_bytes))
     elif file.can_be_cut and kind == Layout.CSV:
-        starts = list(_record_starts(blocks, shard_bytes, file.delimiter))
+        records = framing.delimited_records(blocks, file.delimiter)
+        starts = list(_record_starts(records, shard_bytes))
     elif kind in (Layout.PARQUET, Layout.REJECTS):
         starts = _row_group_starts(file, shard_bytes)
     elif kind != Layout.EMPTY:
@@ -99,31 +100,11 @@ def scan_file(
     return (digest.hexdigest(), size), shards
 
 
-def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yields offset and line of the first line, and of the first one after each `shard_bytes`."""
-    yield 0, 1
-    offset, line, wanted = 0, 1, shard_bytes
-    for block in blocks:
-        start = 0
-        while wanted - 1 < offset + len(block):
-            end = block.find(b"\n", max(wanted - 1 - offset, start))
-            if end < 0:
-                break
-            line += block.count(b"\n", start, end + 1)
-            start = end + 1
-            yield offset + start, line
-            wanted = offset + start + shard_bytes
-        line += block.count(b"\n", start)
-        offset += len(block)
-
-
-def _record_starts(
-    blocks: Iterator[bytes], shard_bytes: int, delimiter: str
-) -> Iterator[tuple[int, int]]:
-    """Yields the same of CSV records, by the splitter that reading uses."""
+def _record_starts(records: Iterable[Record], shard_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yields offset and line of the first record, and of the first after each `shard_bytes`."""
     yield 0, 1
     wanted = shard_bytes
-    for record in framing.delimited_records(blocks, delimiter):
+    for record in records:
         if record.offset >= wanted:
             yield record.offset, record.position
             wanted = record.offset + shard_bytes
@@ -194,15 +175,32 @@ def read_shard(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Rec
     Every row that is not blank is in exactly one of them, once, whatever the shards' size;
     a compressed file that is cut or corrupt gives one reject more.
     """
-    kind = file_layout(shard.file)
+    try:
+        for origin, records in shard_records(shard):
+            yield from _tagged(shard.file.kind, *parse_records(origin, records, options))
+    except DamagedParquetError as error:
+        row, code, message = error.args
+        damage = make_reject(file_origin(shard.file), Record(row, b"", 0), code, message)
+        yield REJECTS, rejects_batch([damage])
+
+
+def shard_records(shard: Shard) -> Iterator[tuple[Origin, list[Record]]]:
+    """Yields the records of a shard in bounded groups, each of one origin.
+
+    Raises:
+        DamagedParquetError: where the pages of a Parquet file cannot, or may not, be decoded.
+    """
+    file, kind = shard.file, file_layout(shard.file)
     if kind in (Layout.PARQUET, Layout.REJECTS):
-        yield from _parquet(shard, options)
+        ends = (shard.start, shard.end)
+        for first, batch in parquet_batches(file.path, file.kind, *ends, shard.first_line):
+            yield from group_rows(file, batch, first)
         return
     records = _records(shard, kind)
-    if shard.file.compression != "none" or kind == Layout.SHEET:
-        records = _limited(records, shard.file)
-    for chunk in chunk_records(plain_records(shard.file, records)):
-        yield from _tagged(shard.file.kind, *parse_records(file_origin(shard.file), chunk, options))
+    if file.compression != "none" or kind == Layout.SHEET:
+        records = _limited(records, file)
+    for chunk in chunk_records(plain_records(file, records)):
+        yield file_origin(file), chunk
 
 
 def _limited(records: Iterator[Record], file: InputFile) -> Iterator[Record]:
@@ -245,25 +243,6 @@ def _read_or_reject(shard: Shard, options: ReadOptions) -> Iterator[TaggedOutput
         record = Record(shard.first_line, b"", 0)
         gone = make_reject(file_origin(shard.file), record, Code.UNREADABLE_FILE, message)
         yield TaggedOutput(REJECTS, rejects_batch([gone]))
-
-
-def _parquet(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.RecordBatch]]:
-    file = shard.file
-    position = shard.first_line
-    ends = (shard.start, shard.end)
-    try:
-        for first, batch in parquet_batches(file.path, file.kind, *ends, position):
-            position = first + (1 if batch is None else batch.num_rows)
-            if batch is None:
-                large = Record(first, b"", 0, Code.ROW_TOO_LARGE)
-                yield from _tagged(file.kind, *parse_records(file_origin(file), [large], options))
-                continue
-            for rows, rejects in parse_batch(file, batch, first, options):
-                yield from _tagged(file.kind, rows, rejects)
-    except DamagedParquetError as error:
-        record = Record(position, b"", 0)
-        damage = make_reject(file_origin(file), record, error.code, error.message)
-        yield REJECTS, rejects_batch([damage])
 
 
 def _records(shard: Shard, kind: Layout) -> Iterator[Record]:

@@ -154,6 +154,12 @@ def checked_cells(record: Record, cells: list[str], width: int) -> list[str]:
     return cells
 
 
+def refuse_all(origin: Origin, records: Sequence[Record], message: str) -> Parsed:
+    """Returns a reject for each record: nothing reads its format."""
+    rejects = [make_reject(origin, record, Code.BAD_VALUE, message, "format") for record in records]
+    return pa.RecordBatch.from_pylist([], schema=LOOSE_SCHEMAS[origin.kind]), rejects
+
+
 def read_each(
     origin: Origin, records: Sequence[Record], read: Callable[..., T], *beside: Iterable[Any]
 ) -> tuple[list[Record], list[T], list[Reject]]:
@@ -236,11 +242,19 @@ def build_loose_batch(
 
 
 def build_from_rows(
-    origin: Origin, records: Sequence[Record], rows: Sequence[Mapping[str, str | None]]
+    origin: Origin,
+    records: Sequence[Record],
+    rows: Sequence[Mapping[str, Any]],
+    names: Iterable[str] | None = None,
 ) -> pa.RecordBatch:
-    """Builds a batch of the kind's loose schema from rows that all have the same text fields."""
-    names = rows[0] if rows else ()
-    columns = {name: pa.array([row[name] for row in rows], TEXT) for name in names}
+    """Builds a batch of the kind's loose schema from rows; a field that one lacks is null.
+
+    Without `names` all rows have the fields of the first.
+    """
+    known = names if names is not None else next(iter(rows), ())
+    fields = [LOOSE_SCHEMAS[origin.kind].field(name) for name in known]
+    whole = pa.array(rows, pa.struct(fields))
+    columns = dict(zip(known, whole.flatten(), strict=True))
     return build_loose_batch(origin, records, columns)
 
 

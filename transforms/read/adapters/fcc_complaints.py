@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence, Set as AbstractSet
+from contextlib import suppress
+from datetime import UTC
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import Channel, RecordKind, Role
+from schemas.mapping import TimeForm
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
+from transforms.times import TimeFormError, time_of_form
 
 FIELDS = {
     "id": "Ticket ID",
@@ -40,41 +45,15 @@ HEADER = tuple(FIELDS.values())
 _TYPICAL_KEYS = frozenset(("caller_id_number", "issue_type", "type_of_call_or_messge"))
 """Keys of the JSON export, which leaves out missing values: an object has at least one of them."""
 
-_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2}:\d{2})(?:\.\d{1,6})?)?Z?")
 
-_US_DATE = re.compile(
-    r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d{2}):(\d{2}) ([AP])M(?: \+0000)?)?"
-)
-
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})? ?(?:([ap])\.?m\.?)?", re.IGNORECASE)
-
-
-def _hour(hour: int, half: str | None) -> int:
-    """Converts an hour of the 12-hour clock, where `half` gives its half, to one of 24 hours."""
-    if half is None or not 1 <= hour <= 12:
-        return hour
-    return hour % 12 + (12 if half in "pP" else 0)
-
-
-def parse_clock(text: str | None) -> str | None:
-    """Rewrites `1:17 p.m.` or `6:53 pm` as `13:17:00`; None for what is no time of day."""
-    clock = _CLOCK.fullmatch(text.strip()) if text else None
-    if not clock:
-        return None
-    hour, minute = _hour(int(clock[1]), clock[3]), int(clock[2])
-    return f"{hour:02}:{minute:02}:00" if hour < 24 and minute < 60 else None
-
-
+@lru_cache(100_000)
 def parse_moment(date: str | None, time: str | None = None) -> str | None:
     """Returns the ISO 8601 time in UTC of a date of the exports; what is no date stays as it is."""
-    if date is None:
-        return None
-    if iso := _ISO_DATE.fullmatch(date):
-        return f"{iso[1]}-{iso[2]}-{iso[3]}T{parse_clock(time) or iso[4] or '00:00:00'}Z"
-    if us := _US_DATE.fullmatch(date):
-        day = f"{us[3]}-{int(us[1]):02}-{int(us[2]):02}"
-        own = f"{_hour(int(us[4]), us[7]):02}:{us[5]}:{us[6]}" if us[4] else "00:00:00"
-        return f"{day}T{parse_clock(time) or own}Z"
+    day = re.split("[T ]", date or "", maxsplit=1)[0]
+    form = TimeForm.MONTH_FIRST if "/" in day else TimeForm.ISO_LOCAL
+    for text in (f"{day} {time}", date or ""):
+        with suppress(TimeFormError):
+            return f"{time_of_form(text, form, UTC):%Y-%m-%dT%H:%M:%SZ}"
     return date
 
 
@@ -84,8 +63,7 @@ def _column(rows: base.TextRows, name: str) -> pa.Array:
 
 
 def _moments(dates: pa.Array, times: Sequence[str | None]) -> pa.Array:
-    pairs = zip(dates.to_pylist(), times, strict=True)
-    return pa.array([parse_moment(date, time) for date, time in pairs], pa.string())
+    return pa.array(map(parse_moment, dates.to_pylist(), times), pa.string())
 
 
 def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.enums import RecordKind
-from schemas.field import EPOCH
+from schemas.mapping import TimeForm
 from schemas.reject import Code
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import BadRecordError, Origin, Record
+from transforms.times import time_or_error
 
 _ESCAPE = re.compile(rb"%(?!22|25|5[Cc]|7[Ff])[2-7][0-9A-Fa-f]")
 """Printable ASCII that may stand unescaped in a JSON string; '%' itself must stay encoded."""
 
-_DIGITS = re.compile(r"[0-9]{1,20}")
-_STAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})")
-_MICROSECONDS = {"start_uepoch": 1, "start_epoch": 1_000_000}
+_START_TIMES = {
+    "start_uepoch": TimeForm.EPOCH_MICROSECONDS,
+    "start_epoch": TimeForm.EPOCH_SECONDS,
+    "start_stamp": TimeForm.ISO_LOCAL,
+}
 
 
 def read_legs(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
@@ -71,19 +74,12 @@ def _started_at(variables: Mapping[str, Any]) -> str | None:
 
     `start_stamp` has no zone, and is taken as UTC where the seconds since 1970 are missing.
     """
-    for name, unit in _MICROSECONDS.items():
+    for name, form in _START_TIMES.items():
         written = _first_text(variables.get(name))
-        if written is None or written == "0":  # 0 is a time that was not set
-            continue
-        if not _DIGITS.fullmatch(written):
-            return written
-        try:
-            return (EPOCH + timedelta(microseconds=int(written) * unit)).isoformat()
-        except OverflowError:
-            return written
-    written = _first_text(variables.get("start_stamp"))
-    stamp = _STAMP.fullmatch(written) if written else None
-    return f"{stamp[1]}T{stamp[2]}Z" if stamp else written
+        time = time_or_error(written, form, UTC) if written else None
+        if time:
+            return time.isoformat() if isinstance(time, datetime) else written
+    return None
 
 
 def _caller_profile(callflow: Any) -> Mapping[str, Any]:

@@ -29,7 +29,6 @@ from transforms.read.framing import (
     parse_json,
     require_object,
 )
-from transforms.read.rejects import Reject
 
 REQUIRED = {
     RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),
@@ -71,9 +70,6 @@ FIELDS: dict[RecordKind, dict[str, Shape]] = {
 }
 """The contract's fields of each record kind."""
 
-_Row = tuple[dict[str, Any], list[str] | None]
-"""The values of a row as their loose types take them, and the names of its unknown fields."""
-
 
 def read_records(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads loose rows; a record that is no object of the contract's types becomes a reject.
@@ -84,29 +80,30 @@ def read_records(origin: Origin, records: Sequence[Record], options: ReadOptions
     """
     shape = FIELDS[origin.kind]
 
-    def read(record: Record) -> _Row:
+    def read(record: Record) -> dict[str, Any]:
         value = require_object(parse_json(record.data))
-        return _read_object(parse_exact_json(record.data) if _inexact(value) else value, shape)
+        exact = parse_exact_json(record.data) if _inexact(value) else value
+        return _read_object(exact, shape, options)
 
-    return _build_batch(origin, options, *base.read_each(origin, records, read))
+    good, rows, rejects = base.read_each(origin, records, read)
+    return base.build_from_rows(origin, good, rows, (*shape, "unknown")), rejects
 
 
 def convert_cells(rows: base.TextRows, options: ReadOptions) -> base.Parsed:
     """Converts CSV, in which an empty cell is absent, by the same checks as JSON Lines."""
     shape, names = FIELDS[rows.origin.kind], rows.cells.schema.names
 
-    def read(_: Record, cells: Iterable[str]) -> _Row:
+    def read(_: Record, cells: Iterable[str]) -> dict[str, Any]:
         row = {
             name: _parse_list(name, cell) if isinstance(shape.get(name), list) else cell
             for name, cell in zip(names, cells, strict=True)
             if cell
         }
-        return _read_object(row, shape)
+        return _read_object(row, shape, options)
 
     cells = zip(*rows.cells.to_pydict().values(), strict=True)
-    return _build_batch(
-        rows.origin, options, *base.read_each(rows.origin, rows.records, read, cells)
-    )
+    good, values, rejects = base.read_each(rows.origin, rows.records, read, cells)
+    return base.build_from_rows(rows.origin, good, values, (*shape, "unknown")), rejects
 
 
 def _parse_list(name: str, cell: str) -> Any:
@@ -114,22 +111,6 @@ def _parse_list(name: str, cell: str) -> Any:
         return parse_exact_json(cell.encode())
     except BadRecordError as bad:
         raise BadRecordError(bad.args[0], f"{name} is not a JSON list", name) from None
-
-
-def _build_batch(
-    origin: Origin,
-    options: ReadOptions,
-    records: Sequence[Record],
-    rows: Sequence[_Row],
-    rejects: list[Reject],
-) -> base.Parsed:
-    fields = [base.LOOSE_SCHEMAS[origin.kind].field(name) for name in FIELDS[origin.kind]]
-    whole = pa.array([row for row, _ in rows], pa.struct(fields))
-    columns = {field.name: whole.field(field.name) for field in fields}
-    columns["unknown"] = pa.array([unknown for _, unknown in rows], pa.list_(pa.string()))
-    if options.source_org is not None:
-        columns["source_org"] = pc.coalesce(columns["source_org"], options.source_org)
-    return base.build_loose_batch(origin, records, columns), rejects
 
 
 def shown_names(unknown: Sequence[str]) -> list[str] | None:
@@ -150,7 +131,9 @@ def missing_columns(names: Iterable[str], kind: RecordKind, source_org: str | No
     return [name for name in REQUIRED[kind] if name not in known]
 
 
-def _read_object(row: dict[str, Any], shape: Shape) -> _Row:
+def _read_object(
+    row: dict[str, Any], shape: dict[str, Shape], options: ReadOptions
+) -> dict[str, Any]:
     """Reads the fields of a row. Raises BadRecordError for a value of another type."""
     unknown: list[str] = []
     emails = row.get("emails")
@@ -162,7 +145,10 @@ def _read_object(row: dict[str, Any], shape: Shape) -> _Row:
         roles = [pair.get("role") for pair in pairs]
         row["emails"] = [pair.get("address") for pair in pairs]
         row["email_roles"] = roles if any(roles) else None
-    return _fit(row, shape, "", unknown), shown_names(unknown)
+    fitted: dict[str, Any] = _fit(row, shape, "", unknown)
+    if fitted.get("source_org") is None:
+        fitted["source_org"] = options.source_org
+    return fitted | {"unknown": shown_names(unknown)}
 
 
 def _fit(value: Any, shape: Shape, name: str, unknown: list[str]) -> Any:

@@ -38,6 +38,7 @@ from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record, physical_lines
 from transforms.read.rejects import make_reject
 from transforms.reporters import MAIL_ID
+from transforms.text_util import load_reference_data
 
 MAX_NESTING = 10
 """Levels of parts inside parts; senders need four."""
@@ -142,18 +143,7 @@ _LONG_NUMBER = re.compile(r"&#\d{8,}")
 _FORWARD_SUBJECT = re.compile(r"\s{0,5}(?:fwd?|wg|tr|rv|enc|i)\s?:", re.IGNORECASE)
 
 _QUOTES_ANOTHER = re.compile(
-    r"""
-    ^[>*\ \t]{0,20} (?:-{2,20} | _{5,80} | begin | anfang | début) [ \t]{0,3} (?:der\ |du\ )?
-    (?:forwarded | original | weitergeleitete | urspr | message\ (?:transf|d.origine)
-       | mensaje\ (?:reenv|orig) | mensagem\ (?:encam|orig) | messaggio\ (?:inolt|orig)
-       | doorgest | oorspr)
-    | ^[>*\ \t]{0,20} (?:from|von|de|da|van) [*\ \t]{0,3} : [^\n]{1,300} \n (?:[^\n]{0,300}\n){0,3}
-    [>*\ \t]{0,20} (?:sent|date|to|subject|gesendet|datum|an|betreff|envoy.|à|objet|enviad[oa]
-       |fecha|para|asunto|assunto|inviato|data|a|oggetto|verzonden|aan|onderwerp) [*\ \t]{0,3} :
-    | ^[^\n]{5,300} (?:wrote|schrieb|escribió|a\ écrit|ha\ scritto|escreveu|schreef) [ \t]{0,3}
-    : [ \t]*$
-    """,
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
+    load_reference_data("mail.toml")["quotes_another"], re.IGNORECASE | re.MULTILINE | re.VERBOSE
 )
 """Lines with which programs begin another's message in the text of one's own."""
 
@@ -168,7 +158,7 @@ class _Mail:
     head: Message
     plain: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
-    files: list[tuple[bytes, bytes]] = field(default_factory=list)
+    files: list[tuple[str, bytes]] = field(default_factory=list)
     attached: list[bytes] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     is_notice: bool = False
@@ -324,11 +314,11 @@ def _take_leaf(mail: _Mail, kind: str, parameters: dict[str, str], payload: byte
     is_pdf = b"%PDF" in payload[:1024]
     if not is_pdf and not kind.startswith("image/"):
         return
-    name, most = (b"pdf", MAX_PDFS) if is_pdf else (b"image", MAX_IMAGES)
+    name, most = ("pdf", MAX_PDFS) if is_pdf else ("image", MAX_IMAGES)
     if sum(kind_ == name for kind_, _ in mail.files) < most:
         mail.files.append((name, payload))
     else:
-        mail.left_out[f"mail_{name.decode()}s"] += 1
+        mail.left_out[f"mail_{name}s"] += 1
 
 
 def _split(data: bytes) -> tuple[Message, bytes]:
@@ -505,7 +495,7 @@ def _body(mail: _Mail, left_out: Counter[str]) -> tuple[str, list[str]]:
 
 
 def _read_files(
-    files: Sequence[tuple[bytes, bytes]], left_out: Counter[str]
+    files: Sequence[tuple[str, bytes]], left_out: Counter[str]
 ) -> tuple[list[str], list[str]]:
     """Returns the texts of PDFs, and of QR codes in these and in images.
 
@@ -518,26 +508,28 @@ def _read_files(
     while pending and (left := ATTACHMENT_SECONDS - int(time.monotonic() - started)) > 0:
         bounds = (ATTACHMENT_MEMORY, left, MAX_PAGES, MAX_PDF_TEXT, MAX_PIXELS)
         program = [sys.executable, "-I", "-c", _PROGRAM, *map(str, bounds)]
-        stdin = b"".join(b"%s %d\n%s" % (kind, len(data), data) for kind, data in pending)
-        with subprocess.Popen(
-            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as process:
-            try:
-                made, _ = process.communicate(stdin, timeout=left)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                made, _ = process.communicate()
+        stdin = b"".join(b"%s %d\n%s" % (kind.encode(), len(data), data) for kind, data in pending)
+        try:
+            made = subprocess.run(
+                program,
+                input=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=left,
+                check=False,
+            ).stdout
+        except subprocess.TimeoutExpired as late:
+            made = late.output or b""
         lines = made.splitlines()
         for (kind, _), line in zip(pending, lines, strict=False):
             text, texts_of_codes, cut = orjson.loads(line)
             texts.append(text)
             codes += texts_of_codes
-            left_out[f"mail_{kind.decode()}s"] += bool(cut)
+            left_out[f"mail_{kind}s"] += bool(cut)
         pending = pending[len(lines) :]
         if pending:
-            left_out[f"mail_{pending.pop(0)[0].decode()}s"] += 1
-    for kind, _ in pending:
-        left_out[f"mail_{kind.decode()}s"] += 1
+            left_out[f"mail_{pending.pop(0)[0]}s"] += 1
+    left_out.update(f"mail_{kind}s" for kind, _ in pending)
     return texts, codes
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -70,24 +70,21 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
         InputError: for xlsx that cannot be read.
     """
     form = by.file
-    file = replace(file, form=form)
+    if form.format is mapping.FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
+        form = _REJECTS_OF_SHEETS
+    file = file_of_form(file, form)
     if form.format in (mapping.FileFormat.JSON, mapping.FileFormat.JSONL):
-        return _fit_objects(file, head, by)
+        _check_objects(head, by)
+        return file
     if form.format is mapping.FileFormat.PARQUET:
         if not head.startswith(b"PAR1") or file.compression != "none":
             raise MisfitError("is not Parquet")
-        names = parquet_schema(file.path).names
-        if len(set(names)) < len(names):
-            raise InputError(file.path, "two columns have the same name", "rename one")
-        _check_columns({name.partition(".")[0] for name in by.read_columns}, names, by)
-        return replace(file, format=PARQUET_ADAPTER.name)
-    if form.format is mapping.FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
-        form = _REJECTS_OF_SHEETS
-    name = (SHEET_ADAPTER if form.format is mapping.FileFormat.XLSX else CSV_ADAPTER).name
+        wanted = {name.partition(".")[0] for name in by.read_columns}
+        _check_columns(wanted, parquet_names(file.path), by)
+        return file
     if form.format is mapping.FileFormat.XLSX:
-        if mapping.TimeForm.EXCEL_SERIAL in by.times.values() and framing.counts_from_1904(
-            file.path
-        ):
+        serial = mapping.TimeForm.EXCEL_SERIAL in by.times.values()
+        if serial and framing.counts_from_1904(file.path):
             remedy = "give the cells a format of dates, and save it again"
             raise InputError(file.path, "its numbers of days begin in 1904", remedy)
         tables = framing.sheet_tables(file.path)
@@ -95,8 +92,22 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
         others = tuple(name for name in tables if form.sheet and name != form.sheet)
         file = replace(file, unread_sheets=others)
     header, has_header, skip = _table_columns(_first_rows(file, head, form), by)
-    form = replace(form, skip=skip)
-    return replace(file, format=name, header=header, has_header=has_header, form=form)
+    return replace(file, header=header, has_header=has_header, form=replace(form, skip=skip))
+
+
+def file_of_form(file: InputFile, form: mapping.FileForm) -> InputFile:
+    """Returns a file as it is read where its form is this one, whatever it holds."""
+    in_array = form.format is mapping.FileFormat.JSON
+    name = "json" if form.format is mapping.FileFormat.JSONL else form.format
+    return replace(file, format=f"map-{name}", in_array=in_array, form=form)
+
+
+def parquet_names(path: str) -> list[str]:
+    """Returns the columns of a Parquet file. Raises InputError where two have one name."""
+    names = parquet_schema(path).names
+    if len(set(names)) < len(names):
+        raise InputError(path, "two columns have the same name", "rename one")
+    return list(names)
 
 
 def _fitting_sheet(file: InputFile, by: mapping.RecordMap, tables: Collection[str]) -> str:
@@ -171,17 +182,17 @@ def _named_columns(
 
 def _first_rows(file: InputFile, head: bytes, form: mapping.FileForm) -> list[list[str] | None]:
     """Returns the cells of the first rows, null for one that is broken."""
-    most = MOST_TITLES + form.skip
-    if form.format is mapping.FileFormat.XLSX:
-        records = list(islice(framing.sheet_records(file.path, form.sheet), most))
-        if all(record.fault for record in records):
-            next(framing.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
-        return [
-            None if record.fault else framing.split_cells(record.data.decode())
-            for record in records
-        ]
+    is_sheet = form.format is mapping.FileFormat.XLSX
+    records = (
+        framing.sheet_records(file.path, form.sheet)
+        if is_sheet
+        else framing.delimited_records([head], form.delimiter)
+    )
+    first = list(islice(records, MOST_TITLES + form.skip))
+    if is_sheet and all(record.fault for record in first):
+        next(framing.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
     rows: list[list[str] | None] = []
-    for record in islice(framing.delimited_records([head], form.delimiter), most):
+    for record in first:
         try:
             rows.append(None if record.fault else _cells(record, form))
         except UnicodeDecodeError:
@@ -201,9 +212,8 @@ def _may_be_record(header: Sequence[str], cells: Sequence[str], by: mapping.Reco
         return True
     row = dict(zip(header, cells, strict=False))
     for name, form in by.times.items():
-        with suppress(times.TimeFormError):
-            if times.time_of_form(unwrapped(row.get(name, "")), form, UTC):
-                return True
+        if isinstance(times.time_or_error(unwrapped(row.get(name, "")), form, UTC), datetime):
+            return True
     return False
 
 
@@ -239,7 +249,8 @@ def _check_columns(needed: Iterable[str], names: Iterable[str], by: mapping.Reco
         raise MisfitError(f"lacks columns that {by.name} reads ({few}{more})")
 
 
-def _fit_objects(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
+def _check_objects(head: bytes, by: mapping.RecordMap) -> None:
+    """Raises MisfitError for what are no such objects, or ones without the time of a record."""
     in_array = by.file.format is mapping.FileFormat.JSON
     wanted = b"{" if not in_array or by.file.rows else b"["
     if head.lstrip()[:1] != wanted:
@@ -248,14 +259,11 @@ def _fit_objects(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFi
     records = framing.array_elements(blocks) if in_array else framing.physical_lines([head])
     keys: set[str] = set()
     for record in islice(records, 100):
-        try:
+        with suppress(BadRecordError):
             keys.update(name for name, _ in flatten(framing.parse_exact_json(record.data)))
-        except BadRecordError:
-            continue
     times = [name for name, targets in by.columns.items() if mapping.TIME_FIELD[by.kind] in targets]
     if keys.isdisjoint(times):
         _check_columns(times, keys, by)
-    return replace(file, format=JSON_ADAPTER.name, in_array=in_array)
 
 
 def row_of(cells: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -267,20 +275,33 @@ def row_of(cells: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return row
 
 
-def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yields the dotted path and the text of each value of a JSON value, none for null.
+def rebuild(value: Any, leaf: Callable[[str, str], str | None], path: str = "") -> Any:
+    """Returns a JSON value of what `leaf` makes of the dotted path and text of each value in it.
 
-    Items of a list have the path of the list; one that names itself has its name, too.
+    Null, and what is made null, is left out. Items of a list have the path of the list; one that
+    names itself has its name, too.
     """
     if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from flatten(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for item in value:
-            name, inner = _named_item(item)
-            yield from flatten(inner, f"{path}.{name}" if name else path)
-    elif value is not None and (text := _text(value)):
-        yield path, text
+        inner = {
+            key: rebuild(part, leaf, f"{path}.{key}" if path else key)
+            for key, part in value.items()
+        }
+        return {key: part for key, part in inner.items() if part is not None} or None
+    if isinstance(value, list):
+        members = []
+        for member in value:
+            name, part = _named_item(member)
+            made = rebuild(part, leaf, f"{path}.{name}" if name else path)
+            members.append({**member, "value": made} if name and made is not None else made)
+        return [member for member in members if member is not None] or None
+    return leaf(path, text) if value is not None and (text := _text(value)) else None
+
+
+def flatten(value: Any) -> list[tuple[str, str]]:
+    """Returns the dotted path and the text of each value in a JSON value, none for null."""
+    cells: list[tuple[str, str]] = []
+    rebuild(value, lambda path, text: cells.append((path, text)))
+    return cells
 
 
 def object_lists(value: Mapping[str, Any]) -> list[str]:
@@ -308,16 +329,11 @@ def _text(value: Any) -> str:
 def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads loose rows by the map of their kind; a row that breaks it becomes a reject."""
     by = options.map_for(origin.kind)
-    name, _, header = origin.format.partition(":")
-    form = by.file if by is not None else None
     if by is None:
         message = "read by a map, and none of its kind is given; give --map"
-        none = [
-            make_reject(origin, record, Code.BAD_VALUE, message, "format") for record in records
-        ]
-        return pa.RecordBatch.from_pylist([], schema=base.LOOSE_SCHEMAS[origin.kind]), none
-    if form is None or form.format is not mapping.FileFormat.CSV:
-        form = _REJECTS_OF_SHEETS
+        return base.refuse_all(origin, records, message)
+    name, _, header = origin.format.partition(":")
+    form = by.file if by.file.format is mapping.FileFormat.CSV else _REJECTS_OF_SHEETS
     reading = _Reading(origin, by, options)
     is_table = name in (CSV_ADAPTER.name, SHEET_ADAPTER.name)
     names = framing.split_delimited(header, form.delimiter) if is_table else []
@@ -339,11 +355,7 @@ def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> bas
             rejects.append(make_reject(origin, kept, *bad.args))
         else:
             good.append(record._replace(data=shown))
-    known = {*mapping.SCALARS[origin.kind], *mapping.LIST_FIELDS, "unknown"}
-    fields = [field for field in base.LOOSE_SCHEMAS[origin.kind] if field.name in known]
-    whole = pa.array(rows, pa.struct(fields))
-    columns = {field.name: whole.field(field.name) for field in fields}
-    return base.build_loose_batch(origin, good, columns), rejects
+    return base.build_from_rows(origin, good, rows), rejects
 
 
 def row_objects(batch: pa.RecordBatch, _: RecordKind | None = None) -> Iterator[dict[str, Any]]:
@@ -399,29 +411,14 @@ def _shown(text: str, targets: tuple[str, ...] | None) -> str:
 
 def _read_object(record: Record, by: mapping.RecordMap) -> tuple[Row, bytes]:
     """Returns the columns of a JSON object, and the object as a reject may show it."""
-    value = base.parse_object(record)
-    return row_of(flatten(value)), orjson.dumps(_shown_value(value, "", by) or {})
+    cells: list[tuple[str, str]] = []
 
+    def read_value(path: str, text: str) -> str | None:
+        cells.append((path, text))
+        return _shown(text, by.columns.get(path)) or None
 
-def _shown_value(value: Any, path: str, by: mapping.RecordMap) -> Any:
-    if isinstance(value, dict):
-        inner = {
-            key: _shown_value(inner, f"{path}.{key}" if path else key, by)
-            for key, inner in value.items()
-        }
-        return {key: inner for key, inner in inner.items() if inner is not None} or None
-    if isinstance(value, list):
-        items = []
-        for item in value:
-            name, inner = _named_item(item)
-            if not name:
-                items.append(_shown_value(item, path, by))
-            elif (shown := _shown_value(inner, f"{path}.{name}", by)) is not None:
-                items.append({**item, "value": shown})
-        return [item for item in items if item is not None] or None
-    if value is None or not (shown := _shown(_text(value), by.columns.get(path))):
-        return None
-    return shown
+    shown = rebuild(base.parse_object(record), read_value)
+    return row_of(cells), orjson.dumps(shown or {})
 
 
 class _Reading:
@@ -441,7 +438,10 @@ class _Reading:
         for name, targets in reversed(self._columns):
             if name in by.times:
                 self._forms |= dict.fromkeys(targets, by.times[name])
-        self._known_time = lru_cache(_MOST_TIMES)(self._read_time)
+        read_time = partial(
+            times.time_or_error, zone=self._zone, country=by.constants.get("victim_country")
+        )
+        self._known_time = lru_cache(_MOST_TIMES)(read_time)
 
     def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
         """Returns the fields of a row. Raises BadRecordError for a time that cannot be read."""
@@ -499,45 +499,36 @@ class _Reading:
             if field != mapping.TIME_FIELD[self._kind] and casts.says_unknown(text):
                 return text  # which validation counts, and leaves out
             raise BadRecordError(Code.BAD_TIMESTAMP, str(time), field)
-        return time
-
-    def _read_time(self, text: str, form: mapping.TimeForm) -> str | times.TimeFormError | None:
-        country = self._by.constants.get("victim_country")
-        try:
-            time = times.time_of_form(text, form, self._zone, country)
-        except times.TimeFormError as error:
-            return error
         return time.isoformat() if time else None
 
     def _lists(self, texts: Mapping[str, list[str]]) -> dict[str, Any]:
-        numbers = [
-            {"raw": raw, "role": target.partition(".")[2]}
-            for target in mapping.NUMBER_TARGETS
-            for text in texts[target]
-            for raw in casts.several_numbers(text)
-        ]
-        emails = [
-            (address, target.partition(".")[2])
-            for target in mapping.EMAIL_TARGETS
-            for text in texts[target]
-            for address in _BLANKS.split(text)
-            if address
-        ]
-        remote = [
-            {"tool": target.removeprefix(mapping.REMOTE_PREFIX), "id": text}
-            for target, ids in texts.items()
-            if target.startswith(mapping.REMOTE_PREFIX)
-            for text in ids
-        ]
-        urls = [link for text in texts[mapping.URL_TARGET] for link in casts.links(text)]
-        return {
-            "phone_numbers": numbers or None,
-            "urls": urls or None,
-            "emails": [address for address, _ in emails] or None,
-            "email_roles": [role for _, role in emails] or None,
-            "remote_access": remote or None,
+        def parts(
+            targets: Iterable[str], split: Callable[[str], Iterable[str]]
+        ) -> list[tuple[str, str]]:
+            return [
+                (part, target.partition(".")[2])
+                for target in targets
+                for text in texts[target]
+                for part in split(text)
+                if part
+            ]
+
+        emails = parts(mapping.EMAIL_TARGETS, _BLANKS.split)
+        of_remote = [target for target in texts if target.startswith(mapping.REMOTE_PREFIX)]
+        lists: dict[str, Any] = {
+            "phone_numbers": [
+                {"raw": raw, "role": role}
+                for raw, role in parts(mapping.NUMBER_TARGETS, casts.several_numbers)
+            ],
+            "urls": [link for link, _ in parts([mapping.URL_TARGET], casts.links)],
+            "emails": [address for address, _ in emails],
+            "email_roles": [role for _, role in emails],
+            "remote_access": [
+                {"tool": tool, "id": text} for text, tool in parts(of_remote, lambda text: [text])
+            ],
             "payments": self._payments(texts),
         }
+        return {name: values or None for name, values in lists.items()}
 
     def _payments(self, texts: Mapping[str, list[str]]) -> list[dict[str, str | None]] | None:
         """Returns a payment a payee; what was paid stands only where there is one."""

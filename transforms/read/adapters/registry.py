@@ -100,48 +100,43 @@ def parse_records(origin: Origin, records: Sequence[Record], options: ReadOption
         if record.fault
     ]
     good = [record for record in records if not record.fault] if rejects else records
-    parsed = _parse_whole(origin, good, options)
-    if parsed is None:
-        message = "no adapter of that name reads such records"
-        rejects += [
-            make_reject(origin, record, Code.BAD_VALUE, message, "format") for record in good
-        ]
-        return pa.RecordBatch.from_pylist([], schema=base.LOOSE_SCHEMAS[origin.kind]), rejects
-    batch, refused = parsed
+    batch, refused = _parse_whole(origin, good, options)
     return batch, rejects + refused
 
 
-def parse_batch(
-    file: InputFile, batch: pa.RecordBatch, first: int, options: ReadOptions
-) -> Iterator[base.Parsed]:
-    """Parses a batch of a Parquet file that begins with row `first` of the file."""
+def group_rows(
+    file: InputFile, batch: pa.RecordBatch | None, first: int
+) -> Iterator[tuple[Origin, list[Record]]]:
+    """Yields the rows of a batch of a Parquet file that begins with row `first` of the file.
+
+    No batch stands for one row that is too large.
+    """
     objects = ADAPTERS_BY_NAME[file.format].row_objects
-    if objects is not None:
-        records = base.batch_records(batch, first, lambda rows: objects(rows, file.kind))
-        yield parse_records(file_origin(file), records, options)
-        return
-    for origin, records in _rejected_records(file.label, file.kind, batch, first):
-        yield parse_records(origin, records, options)
+    if batch is None:
+        yield file_origin(file), [Record(first, b"", 0, Code.ROW_TOO_LARGE)]
+    elif objects is not None:
+        yield (
+            file_origin(file),
+            base.batch_records(batch, first, lambda rows: objects(rows, file.kind)),
+        )
+    else:
+        yield from _rejected_records(file.label, file.kind, batch, first)
 
 
-def _parse_whole(
-    origin: Origin, records: Sequence[Record], options: ReadOptions
-) -> base.Parsed | None:
-    """Parses records without a fault; None where no adapter can read any such record."""
+def _parse_whole(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
+    """Parses records without a fault; they are rejects where no adapter reads such records."""
     name, _, cells = origin.format.partition(":")
     adapter = ADAPTERS_BY_NAME.get(name)
-    if adapter is None or origin.kind not in adapter.kinds:
-        return None
-    if adapter.convert is None:
-        return adapter.read(origin, records, options) if adapter.read else None
-    header = tuple(split_cells(cells)) if cells else adapter.header
-    if not header or len(set(header)) < len(header):
-        return None
-    if adapter.read and records and all(record.data.startswith(b"{") for record in records):
-        return adapter.read(origin, records, options)
-    rows, broken = base.text_rows(origin, records, header, adapter.encoding)
-    batch, refused = adapter.convert(rows, options)
-    return batch, broken + refused
+    if adapter is not None and origin.kind in adapter.kinds:
+        header = tuple(split_cells(cells)) if cells else adapter.header
+        of_objects = records and all(record.data.startswith(b"{") for record in records)
+        if adapter.read and (adapter.convert is None or of_objects):
+            return adapter.read(origin, records, options)
+        if adapter.convert and header and len(set(header)) == len(header):
+            rows, broken = base.text_rows(origin, records, header, adapter.encoding)
+            batch, refused = adapter.convert(rows, options)
+            return batch, broken + refused
+    return base.refuse_all(origin, records, "no adapter of that name reads such records")
 
 
 def _rejected_records(

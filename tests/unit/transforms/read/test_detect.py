@@ -17,10 +17,11 @@ from transforms.read.adapters import (
     ftc_sentinel,
     ftc_transcripts,
 )
-from transforms.read.detect import plan_input_files, sample_file
+from transforms.read.detect import plan_input_files
 from transforms.read.entries import list_entries
 from transforms.read.files import InputError, ReadOptions, shortest_labels
 from transforms.read.framing import join_cells
+from transforms.read.samples import sample_file
 
 COMPLAINT = b'{"complaint_id":"1","source_org":"x","received_at":"2024-01-01T00:00:00Z"}\n'
 
@@ -142,8 +143,9 @@ def test_parquet_may_hold_any_bytes(tmp_path):
 
 def match_files(patterns):
     listing = list_entries(patterns)
-    for _, error in listing.unreadable:
-        raise error
+    for _, why in listing.others:
+        if isinstance(why, InputError):
+            raise why
     return listing.files
 
 

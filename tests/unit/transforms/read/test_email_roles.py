@@ -16,7 +16,7 @@ from tests.support.made_up_records import complaints
 from tests.unit.transforms.redact.test_rejects import rejects
 from transforms.extract.fields import complaint_mentions
 from transforms.read.adapters import input_contract
-from transforms.read.adapters.registry import parse_batch
+from transforms.read.adapters.registry import group_rows, parse_records
 from transforms.read.files import InputFile, ReadOptions
 from transforms.read.framing import Origin, Record
 from transforms.redact.rejects import mask_rejects
@@ -58,7 +58,8 @@ def test_a_column_of_parquet_is_of_texts_or_of_structs():
     rows = pa.RecordBatch.from_pylist([{"complaint_id": "1", "emails": both}])
     assert input_contract.misfit_columns(rows.schema, RecordKind.COMPLAINT) == []
     file = InputFile("a.parquet", "a", RecordKind.COMPLAINT, "parquet", "none", 0)
-    ((batch, rejects),) = parse_batch(file, rows, 1, ReadOptions())
+    ((origin, records),) = group_rows(file, rows, 1)
+    batch, rejects = parse_records(origin, records, ReadOptions())
     assert not rejects
     assert batch["emails"].to_pylist() == [ADDRESSES]
     assert batch["email_roles"].to_pylist() == [ROLES]

@@ -96,7 +96,7 @@ def test_the_profile_stands_in_for_variables():
         ({"start_epoch": "1436280728"}, "2015-07-07T14:52:08+00:00"),
         ({"start_uepoch": "0", "start_epoch": "1436280728"}, "2015-07-07T14:52:08+00:00"),
         ({"start_uepoch": 1436280728471153}, "2015-07-07T14:52:08.471153+00:00"),
-        ({"start_stamp": "2015-07-07%2016%3A52%3A08"}, "2015-07-07T16:52:08Z"),
+        ({"start_stamp": "2015-07-07%2016%3A52%3A08"}, "2015-07-07T16:52:08+00:00"),
         ({"start_stamp": "noon"}, "noon"),
         ({"start_epoch": "9" * 20}, "9" * 20),
         ({"start_epoch": True, "start_uepoch": []}, None),
