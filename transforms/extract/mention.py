@@ -125,7 +125,8 @@ def drafts_from_matches(placed: Iterable[PlacedMatch]) -> pa.RecordBatch:
         "raw": [text[match.start : match.end] for text, match in zip(texts, matches, strict=True)],
         "role": roles,
         "stated": stated,
-        "confidence": np.array(confidence) * np.array(columns.pop("plausibility")),
+        "confidence": np.array(confidence, np.float32)
+        * np.array(columns.pop("plausibility"), np.float32),
     }
     arrays = [pa.array(columns[field.name], field.type) for field in MENTION_DRAFT]
     return pa.RecordBatch.from_arrays(arrays, schema=MENTION_DRAFT)
