@@ -41,13 +41,7 @@ from transforms.erasure import RegisterKey, record_key
 from transforms.file_texts import texts_of_file
 from transforms.manifest import files_of
 from transforms.private_files import PrivateStore, open_private, private_files
-from transforms.text_spans import (
-    ALPHANUMERIC_BYTES,
-    FEW_TEXTS,
-    find_spans,
-    slice_spans,
-    string_buffers,
-)
+from transforms.text_spans import ALPHANUMERIC_BYTES, find_spans, slice_spans, string_buffers
 from transforms.victim_register import (
     LEAST_TEXT,
     TEXT,
@@ -215,10 +209,12 @@ def _ids_of_others(
     register: VictimRegister,
 ) -> pa.Array:
     """Returns ids of records but those that are a number which the same record withholds."""
+    rows = np.flatnonzero(pc.match_substring_regex(ids, _NUMBER)).tolist()
+    forms = {row: frozenset(forms_of_token(ids[row].as_py())) for row in rows}
+    known = _registered(list(frozenset().union(*forms.values())), source.key, register)
     leaks = np.zeros(len(ids), bool)
-    for row in np.flatnonzero(pc.match_substring_regex(ids, _NUMBER)).tolist():
-        hits = _registered([*forms_of_token(ids[row].as_py())], source.key, register)
-        if hits:
+    for row, of_id in forms.items():
+        if hits := known & of_id:
             (own,) = source.key.record_macs([record_key(kind, orgs[row].as_py(), ids[row].as_py())])
             leaks[row] = own in records_naming(source, hits)
     return ids.filter(pa.array(~leaks))
@@ -373,7 +369,6 @@ def _count_in_block(
     texts = every.dictionary
     if values.shown is not None and len(texts) >= MANY_TEXTS:
         texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
-    texts = pa.concat_arrays([texts, pa.array([""] * FEW_TEXTS)])  # so that RE2 reads them
     parts = [_tokens(texts), _decoded_tokens(texts), _hidden_digits(texts)]
     tokens = pa.concat_arrays([part for _, part in parts]).dictionary_encode()
     distinct = tokens.dictionary.to_pylist()
@@ -399,22 +394,20 @@ def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     spans = find_spans(texts, _TOKEN)
     offsets, data = string_buffers(texts)
     begin = offsets[spans.rows] + spans.starts
-    inner = (
-        (spans.starts > 0) & ALPHANUMERIC_BYTES[data[np.maximum(begin - 1, 0)]] if len(data) else []
-    )
+    inner = (spans.starts > 0) & ALPHANUMERIC_BYTES[data[np.maximum(begin - 1, 0)]]
     # With the letter before, the first piece of such a token is no value, and the others stay.
-    spans = spans._replace(starts=spans.starts - np.array(inner, np.int64))
+    spans = spans._replace(starts=spans.starts - inner)
     return spans.rows, slice_spans(texts, spans)
 
 
 def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the tokens around what is encoded in texts, once it is decoded, and their rows."""
     coded = np.flatnonzero(pc.match_substring_regex(texts, _MAY_BE_CODED))
-    few = pa.concat_arrays([texts.take(pa.array(coded)), pa.array([""] * FEW_TEXTS)])
+    few = texts.take(pa.array(coded))
     spans = find_spans(few, _CODED)
     written = slice_spans(few, spans).dictionary_encode()
     decoded = ["\n".join(_readings(text)) for text in written.dictionary.to_pylist()]
-    rows, tokens = _tokens(pa.array([*decoded, *[""] * FEW_TEXTS], pa.string()))
+    rows, tokens = _tokens(pa.array(decoded, pa.string()))
     of_text = pa.table({"text": pa.array(rows, pa.int32()), "token": tokens})
     of_row = pa.table({"text": written.indices, "row": coded[spans.rows]})
     both = of_text.join(of_row, "text", join_type="inner")
@@ -486,7 +479,7 @@ def _forms_shown(entity_ids: list[str], texts: list[str]) -> frozenset[str]:
 
     A form's number stands in its address.
     """
-    _, parts = _tokens(pa.array([*entity_ids, *texts, *[""] * FEW_TEXTS], pa.string()))
+    _, parts = _tokens(pa.array([*entity_ids, *texts], pa.string()))
     within = map(forms_of_token, pc.unique(parts).to_pylist())
     return frozenset(chain.from_iterable(chain(map(_forms_of_id, entity_ids), within)))
 
