@@ -24,12 +24,7 @@ from transforms.arrow_util import (
     with_column,
 )
 from transforms.phone.normalize import Reading
-from transforms.victims.identifier_matcher import (
-    RowIdentifiers,
-    contains_identifier,
-    identifier_patterns,
-    may_contain_identifier,
-)
+from transforms.victims.identifier_matcher import RowIdentifiers, RowPatterns, merge_row_identifiers
 
 MENTION_DRAFT = pa.schema(
     [
@@ -286,28 +281,12 @@ def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifier
 
     `values` is of distinct values; those of `victims` are the victim's as their record says.
     """
-    theirs = np.flatnonzero(victims)
-    stated = own.rows, values.rows[theirs]
-    wanted = RowIdentifiers(
-        np.concatenate(stated),
-        pa.concat_arrays([own.identifiers, values.identifiers.take(pa.array(theirs))]),
+    theirs, others = (
+        RowIdentifiers(values.rows[mask], values.identifiers.filter(pa.array(mask)))
+        for mask in (victims, ~victims)
     )
-    maybe = np.flatnonzero(~victims & may_contain_identifier(values, wanted))
     contains = np.zeros(len(victims), bool)
-    if not len(maybe):
-        return contains
-    rows = np.unique(values.rows[maybe])
-    of_row: dict[int, tuple[list[str], list[str]]] = {row: ([], []) for row in rows.tolist()}
-    written = np.arange(len(wanted.rows)) < len(own.rows)
-    for place in np.flatnonzero(np.isin(wanted.rows, rows)).tolist():
-        entities, as_written = of_row[int(wanted.rows[place])]
-        (as_written if written[place] else entities).append(wanted.identifiers[place].as_py())
-    patterns = {row: identifier_patterns(*both) for row, both in of_row.items()}
-    texts = values.identifiers.take(pa.array(maybe)).to_pylist()
-    contains[maybe] = [
-        contains_identifier(text, patterns[row])
-        for text, row in zip(texts, values.rows[maybe].tolist(), strict=True)
-    ]
+    contains[~victims] = RowPatterns(merge_row_identifiers(theirs), own).are_in(others)
     return contains
 
 

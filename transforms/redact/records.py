@@ -9,7 +9,6 @@ found then, and only an identifier with letters in the text itself, by its value
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -46,13 +45,11 @@ from transforms.victims import identifier_matcher, record_texts
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,
     NO_IDENTIFIERS,
-    Patterns,
     RowIdentifiers,
-    account_names,
+    RowPatterns,
     find_identifiers,
     find_in_digits,
     find_in_words,
-    identifier_patterns,
     merge_row_identifiers,
 )
 from transforms.victims.number_index import (
@@ -69,11 +66,6 @@ _SIGNALLING = ("orig_id", "carrier", "trunk", "source_ip")
 """Fields of a call that tell of whoever called: of the victim, unless the suspect did."""
 
 _WITHHELD_KEY = ("source_org", "record_id")
-
-_ID = rf"(?:^|:)\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
-
-_AS_WRITTEN = rf"^\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
-"""RE2: an identifier, or a number as written, that ends in the same digits in every form."""
 
 _ADDRESS_AS_WRITTEN = re.compile(r"[^\s<>\"'(:;,@＠]{1,64}[@＠][^\s<>\"'):;,@＠]{1,255}")
 
@@ -286,45 +278,6 @@ def withhold_from_calls(
     return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
 
 
-class RowPatterns:
-    """The patterns of identifiers, and of numbers as `written`, that are looked for in each row.
-
-    They are made when a text may contain one, and most do not: nearly all identifiers are phone
-    numbers, which end in the same digits in every form, so texts without these are skipped.
-    """
-
-    def __init__(self, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
-        self._parts = (identifiers, written)
-        self._patterns: dict[int, tuple[Patterns, Patterns]] = {}
-        self._endings: defaultdict[int, set[str]] = defaultdict(set)
-        self.lettered: set[int] = set()
-        """The rows with an identifier that has letters."""
-        for part, plain in zip(self._parts, (_ID, _AS_WRITTEN), strict=True):
-            known = pc.match_substring_regex(part.identifiers, plain)
-            is_known = true_mask(known)
-            numbers = part.identifiers.filter(known).to_pylist()
-            for row, number in zip(part.rows[is_known].tolist(), numbers, strict=True):
-                self._endings[row].add(number[-MIN_IDENTIFIER_LENGTH:])
-            for row in np.unique(part.rows[~is_known]).tolist():
-                digits, words = self.patterns(row)
-                self._endings[row].update(form.text[-MIN_IDENTIFIER_LENGTH:] for form in digits)
-                if words:
-                    self.lettered.add(row)
-
-    def patterns(self, row: int) -> tuple[Patterns, Patterns]:
-        """Returns every form of what is looked for in a row: digits, and those with letters."""
-        if row not in self._patterns:
-            every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
-            digits = frozenset(pattern for pattern in every if pattern.text.isdecimal())
-            words = every - digits | account_names(_of_row(self._parts[0], row))
-            self._patterns[row] = digits, words
-        return self._patterns[row]
-
-    def may_be_in(self, digits: str, row: int) -> bool:
-        """Tells whether digits contain the last ones of a number that is looked for in a row."""
-        return any(ending in digits for ending in self._endings.get(row, ()))
-
-
 def find_wanted(
     texts: record_texts.RecordTexts, forms: Iterable[record_texts.DigitForm], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
@@ -337,9 +290,9 @@ def find_wanted(
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
     for number in np.flatnonzero(np.isin(texts.rows, list(wanted.lettered)) & long).tolist():
-        _, patterns = wanted.patterns(int(texts.rows[number]))
+        _, words, names = wanted.patterns(int(texts.rows[number]))
         written = texts.texts[number].as_py()[:SEARCH_LIMIT]
-        if hits := list(find_identifiers(written, patterns)):
+        if hits := list(find_identifiers(written, words | names)):
             spans.setdefault(number, []).extend(hits)
     return spans
 
@@ -353,7 +306,7 @@ def _find_numbers(
     for form in forms:
         if not wanted.may_be_in(form.digits, rows[form.text]):
             continue
-        patterns, _ = wanted.patterns(rows[form.text])
+        patterns, *_ = wanted.patterns(rows[form.text])
         written = texts.texts[form.text].as_py()
         if form.in_words:
             places = list(find_in_words(written, patterns))
@@ -363,12 +316,6 @@ def _find_numbers(
         if places:
             spans.setdefault(form.text, []).extend(places)
     return spans
-
-
-def _of_row(part: RowIdentifiers, row: int) -> list[str]:
-    first, end = np.searchsorted(part.rows, (row, row + 1)).tolist()
-    identifiers: list[str] = part.identifiers[first:end].to_pylist()
-    return identifiers
 
 
 class _Withheld:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.complaint import DIGITS
-from transforms.arrow_util import Array, list_items
+from transforms.arrow_util import Array, group_starts, list_items
 from transforms.casts import true_mask
 from transforms.decode.escapes import WEB_ESCAPE, Span
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
@@ -211,15 +212,15 @@ class DigitForm(NamedTuple):
 
 
 def digit_forms(runs: DigitRuns) -> list[DigitForm]:
-    """Returns the digits of runs, form by form."""
-    rows = zip(runs.form.tolist(), runs.start.tolist(), runs.digits.to_pylist(), strict=True)
-    forms: dict[int, list[tuple[int, str]]] = {}
-    for form, *run in rows:
-        forms.setdefault(form, []).append(tuple(run))
-    return [
-        DigitForm(form // FORMS, form % FORMS > OPENED, "".join([run[1] for run in parts]), parts)
-        for form, parts in forms.items()
-    ]
+    """Returns the digits of runs, which are in the order of their forms."""
+    parts = list(zip(runs.start.tolist(), runs.digits.to_pylist(), strict=True))
+    numbers = runs.form.tolist()
+    forms = []
+    for first, end in pairwise([*group_starts(runs.form).tolist(), len(parts)]):
+        form = numbers[first]
+        digits = "".join([run[1] for run in parts[first:end]])
+        forms.append(DigitForm(form // FORMS, form % FORMS > OPENED, digits, parts[first:end]))
+    return forms
 
 
 def digits_column(runs: DigitRuns, texts: RecordTexts, count: int) -> pa.ListArray:
