@@ -350,37 +350,21 @@ def linked_groups(shared: Shared, models: Models) -> list[list[int]]:
     return [
         part[members].tolist()
         for part, likely_of_part in zip(few, means, strict=True)
-        for members in average_linkage(likely_of_part, len(part), PAIR_PROBABILITIES[0])
+        for members in _average_linkage(likely_of_part, PAIR_PROBABILITIES[0])
     ]
 
 
-def average_linkage(likely: np.ndarray, count: int, least: float) -> list[list[int]]:
-    """Groups `count` things until no two groups have a mean of `least` between them.
+def _average_linkage(likely: np.ndarray, least: float) -> list[np.ndarray]:
+    """Groups members until no two groups have a mean of `least` between them.
 
-    The two of the highest mean are joined first (Sokal and Michener, 1958); ties: the first ones.
-
-    Args:
-        likely: Of all pairs, in the order of `numpy.triu_indices`.
-        count: The things.
-        least: The least mean of the pairs between two groups that are joined.
-
-    Returns:
-        The groups of two and more.
+    The two of the highest mean are joined first (Sokal and Michener, 1958). `likely` has all pairs,
+    in the order of `numpy.triu_indices`. Returns the groups of two and more.
     """
-    mean = np.full((count, count), -1.0)
-    left, right = np.triu_indices(count, 1)
-    mean[left, right] = mean[right, left] = likely
-    size, groups = np.ones(count), [[number] for number in range(count)]
-    while True:
-        a, b = divmod(int(mean.argmax()), count)
-        if mean[a, b] < least:
-            return [sorted(group) for group in groups if len(group) > 1]
-        joined = (size[a] * mean[a] + size[b] * mean[b]) / (size[a] + size[b])
-        joined[[a, b]] = -1
-        mean[a] = mean[:, a] = np.where(mean[a] < 0, -1, joined)
-        mean[b] = mean[:, b] = -1
-        size[a] += size[b]
-        groups[a], groups[b] = groups[a] + groups[b], []
+    from scipy.cluster.hierarchy import fcluster, linkage  # late, as few runs have such groups
+
+    labels = fcluster(linkage(1 - likely, "average"), 1 - least, "distance")
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    return [members for members in groups if len(members) > 1]
 
 
 def groups_of_things(shared: Shared) -> list[list[int]]:
