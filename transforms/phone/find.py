@@ -129,9 +129,9 @@ def _spoken_in(blanked: str) -> Iterator[tuple[Span, str, ReadingMethod]]:
     """Yields numbers in words, digit by digit, and numbers apart from their area code."""
     for start, end, plain in spoken.find_numbers_with_area_code(blanked):
         yield Span(start, end), plain, ReadingMethod.REPAIRED
-    for run in spoken.find_spoken_numbers(blanked):
-        if not is_labelled_id(blanked, run.starts[0]):
-            yield Span(run.starts[0], run.ends[-1]), run.plain, ReadingMethod.SPELLED
+    for start, end, plain in spoken.find_spoken_numbers(blanked):
+        if not is_labelled_id(blanked, start):
+            yield Span(start, end), plain, ReadingMethod.SPELLED
 
 
 def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> Iterator[Span]:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from enum import StrEnum
 from functools import cache, lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import phonenumbers as pn
@@ -267,9 +268,10 @@ def _normalize_any(text: str, region: str | None) -> Reading:
     if whole := _SPREADSHEET_FLOAT.fullmatch(text):
         return _most_plausible(whole[1], region, ReadingMethod.REPAIRED)
     plain = unicodedata.normalize("NFKC", text).removeprefix("tel:")
-    words = next(spoken.find_spoken_numbers(plain), None) if _LETTER.search(plain) else None
-    if words and plain[words.starts[0] : words.ends[-1]] == plain.strip(" .,()"):
-        return _most_plausible(words.plain, region, ReadingMethod.SPELLED)
+    words = spoken.find_spoken_numbers(plain) if _LETTER.search(plain) else ()
+    for start, end, digits in islice(words, 1):
+        if plain[start:end] == plain.strip(" .,()"):
+            return _most_plausible(digits, region, ReadingMethod.SPELLED)
     if _has_letters(plain):
         return _normalize_lettered(text, plain, region)
     return _most_plausible(text, region, None)

@@ -142,9 +142,9 @@ def test_no_text_raises(text):
     for finder in load_finders():
         for match in finder.find(text):
             assert 0 <= match.start < match.end <= len(text)
-    for run in spoken.find_spoken_numbers(text):
-        assert len(run.plain) == len(run.starts) == len(run.ends)
-        assert run.ends[-1] <= len(text)
+    for start, end, plain in spoken.find_spoken_numbers(text):
+        assert plain
+        assert 0 <= start < end <= len(text)
 
 
 VALUES = (
