@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.complaint import DIGITS
-from transforms.arrow_util import Array, group_starts, list_items
+from transforms.arrow_util import Array, group_starts, list_column, list_items
 from transforms.casts import true_mask
 from transforms.decode.escapes import WEB_ESCAPE, Span
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
@@ -83,7 +83,7 @@ class RecordTexts(NamedTuple):
         raise KeyError(name)
 
     def to_column(
-        self, places: Array, columns: Sequence[Array | pa.Array], kind: pa.DataType, count: int
+        self, places: Array, columns: Iterable[Array | pa.Array], kind: pa.ListType, count: int
     ) -> pa.ListArray:
         """Makes a column of a list type, of `count` records, of what is in the texts at `places`.
 
@@ -93,14 +93,7 @@ class RecordTexts(NamedTuple):
         by_row, firsts = self._by_row(count)
         number = np.empty(len(by_row), np.int64)
         number[by_row] = np.arange(len(by_row)) - firsts[self.rows[by_row]]
-        order = np.argsort(self.rows[places], kind="stable")
-        arrays = [
-            pa.array(values).take(pa.array(order)).cast(field.type)
-            for values, field in zip((number[places], *columns), kind.value_type, strict=True)
-        ]
-        ends = np.searchsorted(self.rows[places][order], np.arange(count + 1)).astype(np.int32)
-        values = pa.StructArray.from_arrays(arrays, fields=list(kind.value_type))
-        return pa.ListArray.from_arrays(pa.array(ends), values, type=kind)
+        return list_column(self.rows[places], (number[places], *columns), kind, count)
 
     def of_column(self, column: pa.ListArray) -> tuple[Array, pa.StructArray]:
         """Returns what `to_column` was given: the text of each, and all fields."""
