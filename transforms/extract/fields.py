@@ -126,18 +126,12 @@ def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows:
 
 def _without_papers(mentions: pa.RecordBatch, papers: Papers) -> pa.RecordBatch:
     """Drops the mentions in narratives that are within a paper's number."""
-    rows, starts, ends = papers
-    if not len(rows):
-        return mentions
-    row, start, end = (mentions[name].to_numpy() for name in ("row", "start", "end"))
-    some = np.flatnonzero(np.isin(row, rows))
-    within = [
-        np.any((rows == row[place]) & (starts <= start[place]) & (end[place] <= ends))
-        for place in some.tolist()
+    columns = (mentions[name].to_pylist() for name in ("row", "start", "end"))
+    kept = [
+        not any(first <= start and end <= last for first, last in papers.get(row, ()))
+        for row, start, end in zip(*columns, strict=True)
     ]
-    kept = np.ones(len(mentions), bool)
-    kept[some[np.array(within, bool)]] = False
-    return mentions.filter(pa.array(kept))
+    return mentions.filter(pa.array(kept, pa.bool_()))
 
 
 def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:

@@ -298,12 +298,7 @@ def leading_cues() -> dict[EntityKind, tuple[CueRule, ...]]:
 @cache
 def trailing_cues(family: EntityKind) -> tuple[CueRule, ...]:
     """Returns the rules for the words right behind an identifier; the first that matches counts."""
-    rules = load_reference_data("cues.toml")["after"]
-    return tuple(
-        CueRule(Cue[rule["cue"].upper()], re.compile(f"{_SIGNS}(?:{_either(rule['phrases'])})"))
-        for rule in rules
-        if family in rule.get("kinds", (family,))
-    )
+    return tuple(_rules_of("after", family, _SIGNS))
 
 
 @cache
@@ -320,11 +315,15 @@ def suspect_cues(family: EntityKind) -> tuple[CueRule, ...]:
 @cache
 def cues_over_lines(family: EntityKind) -> tuple[CueRule, ...]:
     """Returns the rules for words that go over several lines, up to the identifier."""
-    return tuple(
-        CueRule(Cue[rule["cue"].upper()], re.compile(_either(rule["phrases"])))
-        for rule in load_reference_data("cues.toml")["whole"]
-        if family in rule["kinds"]
-    )
+    return tuple(_rules_of("whole", family))
+
+
+def _rules_of(table: str, family: EntityKind, lead: str = "") -> Iterator[CueRule]:
+    """Yields the rules of a table of the file, each with what goes before its phrases."""
+    for rule in load_reference_data("cues.toml")[table]:
+        if family in rule.get("kinds", (family,)):
+            pattern = re.compile(f"{lead}(?:{_either(rule['phrases'])})")
+            yield CueRule(Cue[rule["cue"].upper()], pattern)
 
 
 @cache

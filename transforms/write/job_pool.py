@@ -26,7 +26,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from traceback import extract_tb
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from schemas.manifest import OutputFile
 from transforms.gc_tuning import gc_paused, gc_tuned
@@ -61,25 +61,13 @@ _forks = 0
 """Processes that may work at a time where this process may fork; 0 where it may not."""
 
 
-class JobPool(Protocol):
-    """Runs jobs. `scratch` is a folder on this machine that all of them can read.
-
-    `count` jobs run at a time; `written` has a line for each file that they wrote.
-    """
-
-    scratch: str
-    count: int
-    written: list[OutputFile]
-
-    def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
-        """Runs jobs that take about `seconds` of CPU in all; yields their results in order."""
-
-
 @dataclass
 class InlinePool:
-    """Runs jobs in this process, in turn; `written` has a line for each file.
+    """Runs jobs in this process, in turn.
 
-    A job makes many objects and no cycles of them: to look for some took a fortieth of its time.
+    `scratch` is a folder on this machine that all of them can read; `written` has a line for each
+    file that they wrote; `count` jobs run at a time. A job makes many objects and no cycles of
+    them: to look for some took a fortieth of its time.
     """
 
     write: WriteFile
@@ -88,7 +76,7 @@ class InlinePool:
     count: int = 1
 
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:  # noqa: ARG002
-        """Runs jobs as `JobPool` says."""
+        """Runs jobs that take about `seconds` of CPU in all; yields their results in order."""
         for job in jobs:
             with gc_paused():
                 result = job(self._put)
@@ -111,7 +99,7 @@ class ProcessPool:
     written: list[OutputFile] = field(default_factory=list)
 
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
-        """Runs jobs as `JobPool` says.
+        """Runs jobs as `InlinePool` does.
 
         Raises JobError for what a job raised, or where a worker ended before its time.
         """
@@ -135,6 +123,9 @@ class ProcessPool:
             for worker in workers:
                 worker.end()
             threads.shutdown(wait=True)
+
+
+JobPool: TypeAlias = InlinePool | ProcessPool
 
 
 @contextmanager
