@@ -17,7 +17,7 @@ the leads, and that is all.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -177,8 +177,8 @@ class Shared:
     counted: np.ndarray
     since: np.ndarray
     until: np.ndarray
-    reporters: pa.ListArray
-    entity_ids: pa.ListArray
+    reporters: Sequence[Sequence[int]]
+    entity_ids: Sequence[Sequence[str]]
 
     @classmethod
     def from_traits(cls, traits: pa.Table) -> Shared:
@@ -191,7 +191,7 @@ class Shared:
         starts = group_starts(cluster_of)
         first = np.minimum.reduceat(since, starts) if len(cluster_of) else since
         last = np.maximum.reduceat(until, starts) if len(cluster_of) else until
-        lists = (traits[name].combine_chunks() for name in ("reporters", "entity_ids"))
+        lists = (traits[name].to_pylist() for name in ("reporters", "entity_ids"))
         counted = traits["counted"].to_numpy()
         return cls(
             cluster,
@@ -406,74 +406,54 @@ def _campaign(
     `mean` is the mean probability of its pairs.
     """
     rows = shared.traits_of(nodes)
-    _, coded, users = np.unique(shared.thing_of[rows], return_inverse=True, return_counts=True)
-    rows = rows[users[coded] > 1]
-    if not len(rows):
-        return None
-    witnesses, by = _items(shared.reporters, rows)
-    witness = witnesses.to_numpy()
-    clusters_of_traits, things = shared.cluster_of[rows][by], shared.thing_of[rows][by]
-    of_node, reporters = _distinct_by(clusters_of_traits, witness)
-    best = of_node[np.lexsort((of_node, shared.first[of_node], -reporters))][0]
-    others = len(np.unique(witness[clusters_of_traits != best]))
-    if others < OTHER_REPORTERS:
+    users = Counter(shared.thing_of[rows].tolist())
+    rows = rows[[users[number] > 1 for number in shared.thing_of[rows].tolist()]]
+    by_cluster, by_thing, ids = (defaultdict[int, set[Any]](set) for _ in range(3))
+    for row, node, number in zip(
+        rows.tolist(), shared.cluster_of[rows].tolist(), shared.thing_of[rows].tolist(), strict=True
+    ):
+        by_cluster[node].update(shared.reporters[row])
+        by_thing[number].update(shared.reporters[row])
+        ids[node].update(shared.entity_ids[row])
+    by_age = sorted(by_cluster, key=lambda node: (shared.first[node], node))
+    best = max(by_age, key=lambda node: len(by_cluster[node]), default=None)
+    others: set[int] = set().union(*(by_cluster[node] for node in by_age if node != best))
+    if len(others) < OTHER_REPORTERS:
         return None
     probability = None
-    if shared.in_calls[of_node].all():
+    if shared.in_calls[by_age].all():
         probability = round(models.with_calls.calibrated(mean), 4)
         if probability < LEAST_PROBABILITY:
             return None
         probability = probability if simulated else None
-    eldest = of_node[np.lexsort((of_node, shared.first[of_node]))][0]
-    of_thing, shown = _distinct_by(things, witness)
-    members = np.bincount(shared.thing_of[rows], minlength=len(shared.names))[of_thing]
-    in_order = np.lexsort((of_thing, -members)).tolist()
-    named, trait = _items(shared.entity_ids, rows)
-    ids: defaultdict[int, set[str]] = defaultdict(set)
-    for node, entity_id in zip(
-        shared.cluster_of[rows][trait].tolist(), named.to_pylist(), strict=True
-    ):
-        ids[node].add(entity_id)
-    clusters = {node: cluster_id(int(shared.cluster[node])) for node in of_node.tolist()}
-    name = f"{shared.names[of_thing[in_order[0]]]}|{clusters[int(eldest)]}".encode()
+    in_order = sorted(by_thing, key=lambda number: (-users[number], number))
+    clusters = {node: cluster_id(int(shared.cluster[node])) for node in sorted(by_cluster)}
+    name = f"{shared.names[in_order[0]]}|{clusters[by_age[0]]}".encode()
     return {
         "campaign_id": f"campaign-{blake2b(name, digest_size=8).hexdigest()}",
         "basis": str(CampaignBasis.RANK if probability is None else CampaignBasis.SIMULATED),
         "probability": probability,
         "members": [
             {
-                "cluster_id": clusters[node],
+                "cluster_id": cluster,
                 "entity_ids": sorted(ids[node])[: campaign_traits.MOST_LISTED],
-                "reporters": count,
+                "reporters": len(by_cluster[node]),
             }
-            for node, count in zip(of_node.tolist(), reporters.tolist(), strict=True)
+            for node, cluster in clusters.items()
         ],
         "shared": [
             {
-                "thing": shared.names[of_thing[place]],
-                "members": int(members[place]),
-                "reporters": int(shown[place]),
+                "thing": shared.names[number],
+                "members": users[number],
+                "reporters": len(by_thing[number]),
             }
-            for place in in_order
+            for number in in_order
         ],
-        "reporters": len(np.unique(witness)),
-        "other_reporters": others,
+        "reporters": len(set().union(*by_cluster.values())),
+        "other_reporters": len(others),
         "first_seen": moment_of(shared.since[rows].min()),
         "last_seen": moment_of(shared.until[rows].max()),
     }
-
-
-def _items(lists: pa.ListArray, rows: np.ndarray) -> tuple[pa.Array, np.ndarray]:
-    """Returns the items of some of the lists, and the place in `rows` that each is of."""
-    some = lists.take(pa.array(rows))
-    return pc.list_flatten(some), pc.list_parent_indices(some).to_numpy()
-
-
-def _distinct_by(group: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the groups, ascending, and how many distinct values each has."""
-    order = np.lexsort((values, group))
-    first = group_starts(group[order], values[order])
-    return np.unique(group[order][first], return_counts=True)
 
 
 def _all_pairs(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
