@@ -9,6 +9,7 @@ found then, and only an identifier with letters in the text itself, by its value
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -22,14 +23,7 @@ from schemas import complaint
 from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
-from transforms.arrow_util import (
-    Array,
-    batch_of_columns,
-    concat_ranges,
-    distinct_rows,
-    explode,
-    list_items,
-)
+from transforms.arrow_util import Array, batch_of_columns, distinct_rows, explode, list_items
 from transforms.casts import true_mask
 from transforms.decode.escapes import Span, plain_in_place
 from transforms.decode.readings import whole_spans
@@ -65,8 +59,6 @@ _CALL_TEXTS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrie
 _SIGNALLING = ("orig_id", "carrier", "trunk", "source_ip")
 """Fields of a call that tell of whoever called: of the victim, unless the suspect did."""
 
-_WITHHELD_KEY = ("source_org", "record_id")
-
 _ADDRESS_AS_WRITTEN = re.compile(r"[^\s<>\"'(:;,@＠]{1,64}[@＠][^\s<>\"'):;,@＠]{1,255}")
 
 _LEAST_OF_PAPER = 9
@@ -85,7 +77,7 @@ class RedactRecords(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Joins each record with its WITHHELD rows, and redacts it."""
-        withheld = KeyedInput(WITHHELD, _WITHHELD_KEY)
+        withheld = KeyedInput(WITHHELD, ("source_org", "record_id"))
         schema, key, redact = (
             (CALL_READ, CALL_KEY, redact_calls)
             if self.kind is RecordKind.CALL
@@ -129,15 +121,14 @@ def redact_complaints(
     record's victim are masked here too.
     """
     for batch in batches_of(complaints):
-        own = _Withheld(batch, "complaint_id", withheld)
-        hidden = own.identifiers(RecordKind.COMPLAINT)
-        yield withhold_from_complaints(batch, hidden, own.narrative_spans(), numbers)
+        own = _withheld_from(batch, "complaint_id", RecordKind.COMPLAINT, withheld)
+        yield withhold_from_complaints(batch, *own, numbers)
 
 
 def redact_calls(calls: pa.Table, withheld: pa.Table, numbers: Array) -> Iterator[pa.RecordBatch]:
     """Turns CALL_READ and WITHHELD rows of the same records into CALL rows."""
     for batch in batches_of(calls):
-        hidden = _Withheld(batch, "call_id", withheld).identifiers(RecordKind.CALL)
+        hidden, _ = _withheld_from(batch, "call_id", RecordKind.CALL, withheld)
         yield withhold_from_calls(batch, hidden, numbers)
 
 
@@ -318,38 +309,26 @@ def _find_numbers(
     return spans
 
 
-class _Withheld:
-    """The WITHHELD rows of the records of a batch: their victims' identifiers, and their places."""
-
-    def __init__(self, batch: pa.RecordBatch, id_field: str, withheld: pa.Table) -> None:
-        count = len(batch)
-        keys = [
-            pa.chunked_array([batch[of_batch], *withheld[name].chunks]).combine_chunks()
-            for of_batch, name in zip(("source_org", id_field), _WITHHELD_KEY, strict=True)
-        ]
-        _, key = distinct_rows(keys)
-        order = np.argsort(key[count:], kind="stable")
-        of_withheld = key[count:][order]
-        first, end = (np.searchsorted(of_withheld, key[:count], side) for side in ("left", "right"))
-        self._rows = np.repeat(np.arange(count), end - first)
-        self._withheld = withheld.take(pa.array(order[concat_ranges(first, end - first)]))
-
-    def identifiers(self, kind: RecordKind) -> RowIdentifiers:
-        """Returns what a batch of records of that kind must not show."""
-        of_kind = true_mask(pc.equal(self._withheld["record_kind"], str(kind)))
-        ids = self._withheld["entity_id"].combine_chunks()
-        return RowIdentifiers(self._rows[of_kind], ids.filter(pa.array(of_kind)))
-
-    def narrative_spans(self) -> dict[int, list[Span]]:
-        """Returns where the narrative of each row names them, in code points."""
-        placed = true_mask(pc.is_valid(self._withheld["start"]))
-        starts, ends = (
-            self._withheld[name].filter(pa.array(placed)).to_pylist() for name in ("start", "end")
-        )
-        spans: dict[int, list[Span]] = {}
-        for row, start, end in zip(self._rows[placed].tolist(), starts, ends, strict=True):
-            spans.setdefault(row, []).append((start, end))
-        return spans
+def _withheld_from(
+    batch: pa.RecordBatch, id_field: str, kind: RecordKind, withheld: pa.Table
+) -> tuple[RowIdentifiers, dict[int, list[Span]]]:
+    """Returns what records must not show, by WITHHELD rows, and where their narratives name it."""
+    keys = zip(batch["source_org"].to_pylist(), batch[id_field].to_pylist(), strict=True)
+    numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        numbers[key].append(row)
+    identifiers: list[tuple[int, str]] = []
+    spans: defaultdict[int, list[Span]] = defaultdict(list)
+    names = ("source_org", "record_id", "record_kind", "entity_id", "start", "end")
+    for org, record_id, of_kind, entity_id, start, end in zip(
+        *(withheld[name].to_pylist() for name in names), strict=True
+    ):
+        for row in numbers.get((org, record_id), ()):
+            if of_kind == kind:
+                identifiers.append((row, entity_id))
+            if start is not None:
+                spans[row].append((start, end))
+    return _row_identifiers(identifiers), spans
 
 
 def _victims_numbers_in(
