@@ -68,7 +68,7 @@ class Match(NamedTuple):
     end: int
     kind: EntityKind
     value: str
-    role: Role
+    role: Role = Role.MENTIONED
     region: str | None = None
     line_type: str | None = None
     plausibility: float = 1.0
@@ -87,7 +87,7 @@ PlacedMatch = tuple[int, str, str, Match, str, float, bool]
 """Row, field, text, the match in it, its role, confidence, and whether the role is stated."""
 
 
-def phone_match(start: int, end: int, reading: Reading, role: Role) -> Match:
+def phone_match(start: int, end: int, reading: Reading, role: Role = Role.MENTIONED) -> Match:
     """Returns the match of a phone number that was read."""
     return Match(
         start,

@@ -400,7 +400,7 @@ def _matches_by_row(
 def _phone_match(number: tuple[find.Span, Reading]) -> Match:
     """Returns the match of a number in a text, as mentioned."""
     (start, end), reading = number
-    return mention.phone_match(start, end, reading, Role.MENTIONED)
+    return mention.phone_match(start, end, reading)
 
 
 class _Narrative(NamedTuple):
