@@ -49,9 +49,11 @@ _ID_HINT = (
     r"[A-Za-z0-9]{3}|(?:[2-7][0-9A-Fa-f]){2}40(?:[2-7][0-9A-Fa-f]){3}"
 )
 """RE2: without a match of this, an id encodes no contact: the rest is an @ in Base64 and in hex."""
-
 _TOKEN = re.compile(r"[A-Za-z0-9+_-]{10,}")
 """Base64, in which no letter stands for others: a long s is an s where case is ignored."""
+
+_MAY_BE_ENCODED = re.compile(rf"[%&\\]|[^\x00-\x7f]|{_TOKEN.pattern}")
+"""Without a match of this, a text reads as it is written."""
 
 _MAY_OPEN = re.compile(r"[A-Z]|(?:[2-7][0-9a-f]){7}")
 """Signs that every such token has: in Base64 a capital stands for a number or an @."""
@@ -110,7 +112,7 @@ def readings_of_digits(text: str) -> Iterator[tuple[int, Reading]]:
 
 def has_token(text: str) -> bool:
     """Tells whether a text has a token of Base64 or hex that `open_tokens` opens."""
-    return any(_open(token[0]) for token in _TOKEN.finditer(text))
+    return any(True for _ in _opened_in(text))
 
 
 def open_tokens(text: str, layers: int = MOST_LAYERS) -> Reading:
@@ -118,12 +120,10 @@ def open_tokens(text: str, layers: int = MOST_LAYERS) -> Reading:
     parts: list[str] = []
     places: list[int] = []
     done = 0
-    for token in _TOKEN.finditer(text):
-        if opened := _open(token[0], layers):
-            start, end = token.span()
-            parts += (text[done:start], opened.text)
-            places += (*range(done, start), *(start + place for place in opened.places))
-            done = end
+    for (start, end), opened in _opened_in(text, layers=layers):
+        parts += (text[done:start], opened.text)
+        places += (*range(done, start), *(start + place for place in opened.places))
+        done = end
     rest = range(done, len(text))
     if not parts:
         return Reading(text, rest)
@@ -132,16 +132,21 @@ def open_tokens(text: str, layers: int = MOST_LAYERS) -> Reading:
 
 def tokens_with_address(text: str, start: int, end: int) -> Iterator[Span]:
     """Yields the tokens between two places that hold an e-mail address."""
-    for token in _TOKEN.finditer(text, start, end):
-        if (opened := _open(token[0])) and _ADDRESS.search(opened.text):
-            yield token.span()
+    return (span for span, held in _opened_in(text, start, end) if _ADDRESS.search(held.text))
 
 
 def tokens_with_number(text: str) -> Iterator[Span]:
     """Yields the tokens that hold a number."""
-    for token in _TOKEN.finditer(text):
-        if (opened := _open(token[0])) and _NUMBER.search(opened.text):
-            yield token.span()
+    return (span for span, held in _opened_in(text) if _NUMBER.search(held.text))
+
+
+def _opened_in(
+    text: str, *between: int, layers: int = MOST_LAYERS
+) -> Iterator[tuple[Span, Reading]]:
+    """Yields the tokens of a text that hold a number or an address, and what they hold."""
+    for token in _TOKEN.finditer(text, *between):
+        if opened := _open(token[0], layers):
+            yield token.span(), opened
 
 
 def plain_forms(text: str) -> tuple[str, ...]:
@@ -156,7 +161,7 @@ def plain_forms(text: str) -> tuple[str, ...]:
 def whole_spans(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     """Widens spans to the escapes that they end in, and to the tokens that they begin in."""
     every = list(spans)
-    tokens = [token.span() for token in _TOKEN.finditer(text) if _open(token[0])] if every else []
+    tokens = [span for span, _ in _opened_in(text)] if every else []
     starts = [start for start, _ in tokens]
     for start, end in every:
         end_of_all = end_of_escape(text, end)
@@ -199,7 +204,8 @@ def may_hold_contact(name: str) -> bool:
 
     Such a name may be somebody's number or address: what is shown as it is must not have one.
     """
-    plain = open_tokens(read_plainly(name)).text.lower()
+    encoded = _MAY_BE_ENCODED.search(name) is not None
+    plain = (open_tokens(read_plainly(name)).text if encoded else name).lower()
     count = sum(part.isdecimal() or is_digit_word(part) for part in _NAME_PART.findall(plain))
     return count >= _CONTACT_DIGITS or _WRITTEN_ADDRESS.search(plain) is not None
 
