@@ -143,7 +143,7 @@ def _number_fields(numbers: identifier_matcher.ComplaintNumbers) -> Iterator[pa.
     listed, rows, regions, readings = numbers
     raws, stated = numbers.raw, listed.field("role")
     roles = pc.if_else(pc.is_in(stated, _ROLES), stated, Role.MENTIONED.value)
-    fields = mention.item_field_names("phone_numbers", listed)
+    fields = pa.array([f"phone_numbers[{place}]" for place in listed.places], pa.string())
     yield mention.drafts_from_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
     maybe = _may_be_several(numbers)
     columns = (rows, fields, raws, regions, roles)

@@ -132,20 +132,20 @@ def find_impersonation(
     passes = [
         numbers for numbers in _passes() if impersonation_rules()[numbers[0]].aspect in aspects
     ]
-    spans = _find_rules(narrative.take(pa.array(first)), passes)
-    rows, source = repeat_for_duplicates(spans.places.rows, back, len(first))
+    spans, told = _find_rules(narrative.take(pa.array(first)), passes)
+    rows, source = repeat_for_duplicates(spans.rows, back, len(first))
     rules = impersonation_rules()
     known = pa.array([rule.name for rule in rules if rule.aspect == BRAND], pa.string())
     place = pc.index_in(canonical_brands(claimed), known)
     claimants = np.flatnonzero(pc.is_valid(place))
-    numbers = pa.array(np.append(place.drop_null(), spans.rules[source]))
+    numbers = pa.array(np.append(place.drop_null(), told[source]))
     lengths = pc.utf8_length(claimed).take(pa.array(claimants))
     columns = [
         pa.array([rule.aspect for rule in rules]).take(numbers),
         pa.array([rule.name for rule in rules]).take(numbers),
         np.repeat(["claimed_brand", "narrative"], [len(claimants), len(rows)]),
-        np.append(np.zeros(len(claimants), np.int64), spans.places.starts[source]),
-        np.append(lengths, spans.places.ends[source]),
+        np.append(np.zeros(len(claimants), np.int64), spans.starts[source]),
+        np.append(lengths, spans.ends[source]),
     ]
     return list_column(np.append(claimants, rows), columns, IMPERSONATION, len(claimed))
 
@@ -176,16 +176,11 @@ def known_brands(claimed: pa.Array) -> pa.Array:
     return map_distinct(claimed.cast(pa.string()), _known_brand)
 
 
-@dataclass(frozen=True)
-class _RuleSpans:
-    """Spans of rules by text: brands of callers by place, then by rule and place."""
+def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> tuple[Spans, Array]:
+    """Finds where the rules of some passes match, and the rule of each.
 
-    places: Spans
-    rules: Array
-
-
-def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _RuleSpans:
-    """Finds where the rules of some passes match."""
+    By text come brands of callers by place, then others by rule and place.
+    """
     words = fold_column(texts, SEARCH_LIMIT)
     parts = [_find_rules_of_pass(words, numbers) for numbers in passes]
     spans = Spans(*(np.concatenate(column) for column in zip(*(p for p, _ in parts), strict=True)))
@@ -197,7 +192,7 @@ def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _RuleSpan
     spans, rule = spans.select(kept), rule[kept]
     later = np.where(_are_callers(words, spans, rule), -1, rule)
     order = np.lexsort((spans.starts, later, spans.rows))
-    return _RuleSpans(spans.select(order), rule[order])
+    return spans.select(order), rule[order]
 
 
 def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Spans, Array]:

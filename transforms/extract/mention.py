@@ -16,14 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
-from transforms.arrow_util import (
-    Array,
-    ListItems,
-    distinct_rows,
-    fill_columns,
-    stable_order,
-    with_column,
-)
+from transforms.arrow_util import Array, distinct_rows, fill_columns, stable_order, with_column
 from transforms.casts import true_mask
 from transforms.phone.normalize import Reading
 from transforms.victims.identifier_matcher import RowIdentifiers, RowPatterns, merge_row_identifiers
@@ -164,13 +157,6 @@ def drafts_from_numbers(
     columns["field"] = field.filter(read) if isinstance(field, pa.Array) else field
     columns |= {"start": 0, "kind": EntityKind.PHONE.value, "stated": True}
     return fill_columns(pc.sum(read).as_py() or 0, columns, MENTION_DRAFT)
-
-
-def item_field_names(column: str, items: ListItems) -> pa.Array:
-    """Returns the field of each item of a list column, such as `urls[0]`."""
-    distinct, back = np.unique(np.array(items.places, np.int64), return_inverse=True)
-    names = pa.array([f"{column}[{place}]" for place in distinct.tolist()], pa.string())
-    return names.take(pa.array(back))
 
 
 def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
