@@ -408,7 +408,7 @@ class _Narrative(NamedTuple):
 
     text: str
     introduced: bool
-    """Whether there may be words that introduce a suspect's."""
+    """True where there may be words that introduce a suspect's."""
     suspect_speaks: bool
     spans: Sequence[Span]
 
