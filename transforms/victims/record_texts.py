@@ -244,7 +244,7 @@ def find_digits(texts: pa.Array) -> DigitRuns:
     is_plain = true_mask(pc.is_valid(texts))
     is_plain[odd] = False
     plain = _runs_of_plain(texts, np.flatnonzero(is_plain))
-    others = [*_runs_of_odd(texts, odd), *_runs_of_words(texts, np.union1d(special, odd))]
+    others = list(_runs_of_forms(texts, np.union1d(special, odd), frozenset(odd.tolist())))
     if not others:
         return plain
     form, start, digits, joint = zip(*others, strict=True)
@@ -338,17 +338,12 @@ _Run = tuple[int, int, str, int]
 """A row of `DigitRuns`."""
 
 
-def _runs_of_odd(texts: pa.Array, rows: Array) -> Iterator[_Run]:
-    """Yields the runs in every form of some of the texts."""
+def _runs_of_forms(texts: pa.Array, rows: Array, odd: Collection[int]) -> Iterator[_Run]:
+    """Yields the runs where words are read as digits, and of `odd` texts those in every form."""
     for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
-        for form, reading in readings_of_digits(text):
+        for form, reading in readings_of_digits(text) if row in odd else ():
             for run in _runs_of_form(*reading):
                 yield row * FORMS + form, *run
-
-
-def _runs_of_words(texts: pa.Array, rows: Array) -> Iterator[_Run]:
-    """Yields the runs in some of the texts where words are read as digits."""
-    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
         for form, words in enumerate(read_digits(text), row * FORMS + OPENED + 1):
             for word in words:
                 joint = CLOSE if word.joined else APART
