@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -365,28 +366,30 @@ def _count_in_block(
     names: Sequence[str], block: Texts, values: WithheldValues, harmless: set[str]
 ) -> dict[str, int]:
     """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
-    every = pa.concat_arrays([pa.array([], pa.string()), *block.texts]).dictionary_encode()
-    texts = every.dictionary
+    texts = pa.concat_arrays([pa.array([], pa.string()), *block.texts]).unique()
     if values.shown is not None and len(texts) >= MANY_TEXTS:
         texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
     parts = [_tokens(texts), _decoded_tokens(texts), _hidden_digits(texts)]
-    tokens = pa.concat_arrays([part for _, part in parts]).dictionary_encode()
-    distinct = tokens.dictionary.to_pylist()
-    new = {token: tuple(forms_of_token(token)) for token in distinct if token not in harmless}
+    tokens = pa.concat_arrays([part for _, part in parts])
+    distinct = (token for token in tokens.unique().to_pylist() if token not in harmless)
+    new = {token: tuple(forms_of_token(token)) for token in distinct}
     hits = values.among(list(dict.fromkeys(chain.from_iterable(new.values()))))
     bad = {token for token, forms in new.items() if not hits.isdisjoint(forms)} if hits else set()
     harmless.update(new.keys() - bad)
     if not bad:
         return {}
-    is_bad = np.array([token in bad for token in distinct], bool)
-    token = tokens.indices.to_numpy()
-    rows = np.concatenate([rows for rows, _ in parts])[is_bad[token]]
-    pairs = pa.table({"text": texts.take(pa.array(rows)), "token": token[is_bad[token]]})
-    files = np.repeat(np.array(block.files, np.int64), [len(texts) for texts in block.texts])
-    places = pa.table({"text": every.cast(pa.string()), "file": files})
-    both = places.join(pairs, "text", join_type="inner").group_by(["file", "token"]).aggregate([])
-    numbers, counts = np.unique(both["file"].to_numpy(), return_counts=True)
-    return {names[number]: count for number, count in zip(numbers, counts.tolist(), strict=True)}
+    is_bad = pc.is_in(tokens, pa.array(list(bad)))
+    rows = pa.array(np.concatenate([rows for rows, _ in parts])).filter(is_bad)
+    by_text: defaultdict[str, set[str]] = defaultdict(set)
+    for text, token in zip(
+        texts.take(rows).to_pylist(), tokens.filter(is_bad).to_pylist(), strict=True
+    ):
+        by_text[text].add(token)
+    by_file: defaultdict[str, set[str]] = defaultdict(set)
+    for number, lot in zip(block.files, block.texts, strict=True):
+        for text in lot.filter(pc.is_in(lot, pa.array(list(by_text)))).unique().to_pylist():
+            by_file[names[number]] |= by_text[text]
+    return {name: len(values_of_file) for name, values_of_file in by_file.items()}
 
 
 def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
