@@ -353,15 +353,13 @@ def find_papers(narratives: pa.Array) -> Papers:
 
 def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
     """Masks what `paper_spans` finds in strings or null that are `searched`: as long, or null."""
-    by_row = find_by_row(searched, PAPER_HINTS, paper_spans)
-    return mask_rows(texts, {row: [span[:2] for span in papers] for row, papers in by_row.items()})
+    return mask_rows(texts, find_by_row(searched, PAPER_HINTS, paper_spans))
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
     """Masks, in strings or null, contacts that their writers call their own."""
-    by_row = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
-    spans = {row: [(start, end) for start, end, _ in contacts] for row, contacts in by_row.items()}
-    return mask_rows(texts, spans, mask_spans_fully)
+    contacts = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
+    return mask_rows(texts, contacts, mask_spans_fully)
 
 
 def mask_contacts(text: str, shown: Collection[str] = ()) -> str:

@@ -23,7 +23,7 @@ from transforms.decode.readings import may_hold_contact, tokens_with_number
 from transforms.extract import narrative, sensitive_text
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
-from transforms.masks import MASK, mask_rows, mask_spans, mask_spans_fully
+from transforms.masks import MASK, Spans, mask_rows, mask_spans, mask_spans_fully
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
 from transforms.text_util import SEARCH_EDGE, SEARCH_LIMIT
@@ -181,16 +181,14 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
     written = set(_victim_side(text) if kind == RecordKind.CALL else _with_victim_role(text))
     spans = list(known)
     own = {entity for _, _, entity in spans}
-    text = mask_spans_fully(text, ((start, end) for start, end, _ in spans))
+    text = mask_spans_fully(text, spans)
     if len(written) + len(own) > _MOST_NUMBERS:
         return _DIGIT.sub(MASK, text)
     region = _victim_country(text)
     read = [normalize.normalize_number(number, region).e164 or number for number in written]
     hidden = find_identifiers(text, identifier_patterns(own, [*read, *written]))
-    more = (
-        tokens_with_number(text)
-        if kind == RecordKind.CALL
-        else ((start, end) for start, end, _ in sensitive_text.paper_spans(text))
+    more: Spans = (
+        tokens_with_number(text) if kind == RecordKind.CALL else sensitive_text.paper_spans(text)
     )
     return mask_spans(text, [*hidden, *more])
 
