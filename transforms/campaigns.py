@@ -117,12 +117,10 @@ def shipped_models() -> Models:
     tables = load_reference_data(MODELS_FILE)
 
     def model(name: str) -> PairModel:
-        table = tables[name]
-        weights = tuple(float(table["weights"][key]) for key in ("intercept", *FEATURES))
-        calibration = [table.get("table", {}).get(key) for key in ("mean", "probability")]
+        weights, table = tables[name]["weights"], tables[name].get("table")
         return PairModel(
-            weights,
-            None if calibration[0] is None else (tuple(calibration[0]), tuple(calibration[1])),
+            tuple(float(weights[key]) for key in ("intercept", *FEATURES)),
+            (tuple(table["mean"]), tuple(table["probability"])) if table else None,
         )
 
     return Models(model("with_calls"), model("without_calls"))

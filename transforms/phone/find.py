@@ -183,14 +183,11 @@ def _parts(text: str, chain: Span) -> Iterator[tuple[Span, list[Span]]]:
     if _MAY_BREAK.search(text, chain.start, chain.end):
         for part in _split(text, chain, _BREAK):
             pair = list(_split(text, part, _SLASH))
-            if len(pair) > 1 and all(_has_number(text, number) for number in pair):
+            digits = (sum(map(str.isdigit, text[start:end])) for start, end in pair)
+            if len(pair) > 1 and min(digits) >= MIN_DIGITS:
                 yield from ((number, []) for number in pair)
             else:
                 yield part, list(_split(text, part, _SPACE))
-
-
-def _has_number(text: str, span: Span) -> bool:
-    return sum(map(str.isdigit, text[span.start : span.end])) >= MIN_DIGITS
 
 
 def _split(text: str, span: Span, border: re.Pattern[str]) -> Iterator[Span]:
