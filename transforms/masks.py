@@ -94,15 +94,9 @@ def mask_rows(
 
 def _replace_spans(text: str, spans: Spans, replace: Callable[[str], str]) -> str:
     """Replaces what is in spans with text of its length, where they overlap once."""
-    merged: list[Span] = []
-    for start, end, *_ in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
     pieces: list[str] = []
     done = 0
-    for start, end in merged:
+    for start, end, *_ in sorted(spans):
         first, last = max(start, done), min(end, len(text))
         if first < last:
             pieces += (text[done:first], replace(text[first:last]))

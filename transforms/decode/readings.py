@@ -25,6 +25,7 @@ from transforms.decode.escapes import (
     end_of_escape,
     plain_in_place,
     read_plainly,
+    splice,
 )
 from transforms.decode.number_words import is_digit_word
 from transforms.text_util import HIDDEN_AT_WORDS, HIDDEN_DOT_WORDS
@@ -117,17 +118,7 @@ def has_token(text: str) -> bool:
 
 def open_tokens(text: str, layers: int = MOST_LAYERS) -> Reading:
     """Replaces the tokens of a text that hold a number or an address by what they hold."""
-    parts: list[str] = []
-    places: list[int] = []
-    done = 0
-    for (start, end), opened in _opened_in(text, layers=layers):
-        parts += (text[done:start], opened.text)
-        places += (*range(done, start), *(start + place for place in opened.places))
-        done = end
-    rest = range(done, len(text))
-    if not parts:
-        return Reading(text, rest)
-    return Reading("".join((*parts, text[done:])), [*places, *rest])
+    return splice(text, _opened_in(text, layers=layers))
 
 
 def tokens_with_address(text: str, start: int, end: int) -> Iterator[Span]:
