@@ -131,10 +131,13 @@ def splice(text: str, readings: Iterable[tuple[Span, Reading]]) -> Reading:
 
 def _decode(text: str, pattern: re.Pattern[str], decode: Callable[[re.Match[str]], str]) -> Reading:
     """Decodes what matches a pattern, or its group if it has one, to one character each."""
-    matches = (
-        (match.span(match.lastindex or 0), decode(match)) for match in pattern.finditer(text)
+    return splice(
+        text,
+        (
+            (match.span(match.lastindex or 0), Reading(decode(match), (0,)))
+            for match in pattern.finditer(text)
+        ),
     )
-    return splice(text, ((span, Reading(character, (0,))) for span, character in matches))
 
 
 @lru_cache(maxsize=1 << 12)
