@@ -229,11 +229,10 @@ def _recall() -> None:
     ours: Counter[str] = Counter()
     theirs: Counter[str] = Counter()
     for batch in batches:
-        hits = find.find_numbers(batch["narrative"], batch["victim_country"])
-        ours.update(hits["e164"].to_pylist())
-        pairs = zip(
-            batch["narrative"].to_pylist(), batch["victim_country"].to_pylist(), strict=True
-        )
+        narratives, regions = pc.fill_null(batch["narrative"], ""), batch["victim_country"]
+        hits = find.find_numbers(narratives, regions)
+        ours.update(str(reading.e164) for _, numbers in hits for _, reading in numbers)
+        pairs = zip(narratives.to_pylist(), regions.to_pylist(), strict=True)
         theirs.update(
             pn.format_number(match.number, pn.PhoneNumberFormat.E164)
             for text, region in pairs
@@ -289,7 +288,7 @@ def texts(narrative: pa.Array, region: pa.Array) -> tuple[float, float]:
     pairs = list(zip(narrative.to_pylist(), region.to_pylist(), strict=True))
     return (
         seconds(lambda: [list(pn.PhoneNumberMatcher(text, where)) for text, where in pairs]),
-        seconds(lambda: find.find_numbers(narrative, region)),
+        seconds(lambda: list(find.find_numbers(narrative, region))),
     )
 
 

@@ -53,6 +53,23 @@ def with_items(lists: pa.Array, values: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(ends, values)
 
 
+def list_column(
+    rows: Array, columns: Iterable[Array | pa.Array], kind: pa.ListType, count: int
+) -> pa.ListArray:
+    """Makes a column of lists of structs, of `count` rows.
+
+    `columns` are the fields of the structs, `rows` the row of each; a row's keep their order.
+    """
+    order = np.argsort(rows, kind="stable")
+    arrays = [
+        pa.array(values).take(pa.array(order)).cast(field.type)
+        for values, field in zip(columns, kind.value_type, strict=True)
+    ]
+    values = pa.StructArray.from_arrays(arrays, fields=list(kind.value_type))
+    ends = pa.array(group_offsets(rows[order], count), pa.int32())
+    return pa.ListArray.from_arrays(ends, values, type=kind)
+
+
 def explode(
     rows: pa.Table | pa.RecordBatch, lists: str, names: Iterable[str] = ()
 ) -> pa.RecordBatch:

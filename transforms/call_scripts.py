@@ -89,6 +89,8 @@ scripts', and those from their first word to their last; docs/evidence.md."""
 WHOLE_TEXT = "whole_text"
 """The `how` of a script's mention in a narrative that says no more than known scripts do."""
 
+_GAPS = (fingerprints.GAP, fingerprints.GAP)
+
 CONFIDENCE = 0.9
 """Confidence that the passage was read out from the script; docs/evidence.md."""
 
@@ -345,7 +347,7 @@ def script_matches(
             gap.
     """
     matches = match_families(rows, family)
-    wide = _widely_shared(family)
+    wide = family["value"].to_numpy()[family["tellers"].to_numpy() >= MIN_TELLERS]
     if known is None:
         _, is_wide = sorted_lookup(wide, fingerprints.flatten_list(rows, "values"))
         known = fingerprints.phrases(rows, np.flatnonzero(is_wide))
@@ -355,7 +357,8 @@ def script_matches(
         ]
     else:
         where = [pa.nulls(len(matches.row), pa.int32())] * 2
-    return _evidence(rows, matches, where, visible_wording(rows, matches, wide, known))
+    shown = known.filter(pa.array(np.isin(known["value"].to_numpy(), wide)))
+    return _evidence(rows, matches, where, visible_wording(rows, matches, shown))
 
 
 def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatches:
@@ -403,40 +406,30 @@ def script_places(rows: pa.RecordBatch, matches: FamilyMatches) -> pa.Array:
 
 
 def visible_wording(
-    rows: pa.RecordBatch, matches: FamilyMatches, wide: np.ndarray, known: pa.RecordBatch
+    rows: pa.RecordBatch, matches: FamilyMatches, shown: pa.RecordBatch
 ) -> pa.Array:
-    """Returns the words of each passage that was found, with a `GAP` for those not in `wide`.
+    """Returns the words of each passage that was found, with a `GAP` for those not in `shown`.
 
-    `known` are PHRASE rows, those of `wide` among them.
+    `shown` are PHRASE rows.
     """
-    value, word = (
-        fingerprints.flatten_list(rows, "values")[matches.order],
-        fingerprints.flatten_list(rows, "words")[matches.order],
+    values, places = (
+        fingerprints.flatten_list(rows, name)[matches.order].tolist()
+        for name in ("values", "words")
     )
-    size = word[matches.last] + fingerprints.SHINGLE - word[matches.first]
-    starts = np.concatenate([[0], np.cumsum(size)])
-    counts = matches.last - matches.first + 1
-    passage = np.repeat(np.arange(len(counts)), counts)
-    fingerprint = np.arange(len(passage)) + np.repeat(
-        matches.first - np.cumsum(counts) + counts, counts
-    )
-    place = starts[passage] + word[fingerprint] - word[matches.first][passage]
-    _, is_wide = sorted_lookup(wide, value[fingerprint])
-    which = np.where(is_wide, place_or_minus_one(known["value"].to_numpy(), value[fingerprint]), -1)
-    split = pc.list_flatten(pc.split_pattern(known["words"], " ")).dictionary_encode()
-    numbers = split.indices.to_numpy().reshape(-1, fingerprints.SHINGLE)
-    number = np.full(starts[-1], -1)
-    for step in range(fingerprints.SHINGLE):
-        number[place[which >= 0] + step] = numbers[which[which >= 0], step]
-    covered = number >= 0
-    # Of the words in a row that are not shown, the first stands for all as the gap.
-    alone = covered | np.append(True, covered[:-1])[: len(covered)]
-    alone[starts[:-1]] = True
-    number = np.where(covered, number, len(split.dictionary))[alone]
-    spellings = pa.concat_arrays([split.dictionary, pa.array([fingerprints.GAP])])
-    bounds = np.concatenate([[0], np.cumsum(alone)])[starts].astype(np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(bounds), spellings.take(pa.array(number)))
-    return pc.binary_join(lists, " ")
+    split = [words.split(" ") for words in shown["words"].to_pylist()]
+    phrases = dict(zip(shown["value"].to_pylist(), split, strict=True))
+    wordings = []
+    for first, last in zip(matches.first.tolist(), matches.last.tolist(), strict=True):
+        begin = places[first]
+        words = [fingerprints.GAP] * (places[last] + fingerprints.SHINGLE - begin)
+        for number in range(first, last + 1):
+            if phrase := phrases.get(values[number]):
+                start = places[number] - begin
+                words[start : start + fingerprints.SHINGLE] = phrase
+        # Of the words in a row that are not shown, the first stands for all as the gap.
+        pairs = zip(words, ["", *words[:-1]], strict=True)
+        wordings.append(" ".join(word for word, before in pairs if (word, before) != _GAPS))
+    return pa.array(wordings, pa.string())
 
 
 def _victims_of(counted: pa.Table) -> tuple[np.ndarray, np.ndarray]:
@@ -479,12 +472,6 @@ def _second_smallest(values: np.ndarray, begin: np.ndarray, sizes: np.ndarray) -
     twice = np.add.reduceat(least.astype(np.int64), begin) > 1
     larger = np.minimum.reduceat(np.where(least, np.iinfo(np.int64).max, values), begin)
     return np.where(twice, smallest, larger)
-
-
-def _widely_shared(family: pa.RecordBatch) -> np.ndarray:
-    """Returns the fingerprints that `MIN_TELLERS` tellers have, sorted."""
-    wide: np.ndarray = family["value"].to_numpy()[family["tellers"].to_numpy() >= MIN_TELLERS]
-    return wide
 
 
 def _evidence(

@@ -21,7 +21,6 @@ from transforms.arrow_util import (
     sorted_lookup,
     sorted_unique,
     with_column,
-    with_items,
 )
 from transforms.casts import true_mask
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, clusters_of
@@ -143,41 +142,25 @@ def trait_rows(uses: pa.Table) -> pa.Table:
         return TRAIT.empty_table()
     uses = with_column(uses, "reporter", pa.array(_bounded(uses)))
     uses = _attested_numbers(uses)
-    coded = uses["thing"].combine_chunks().dictionary_encode()
-    cluster, reporter, first, last = (
-        uses[name].to_numpy() for name in ("cluster", "reporter", "first", "last")
-    )
-    order = np.lexsort((cluster, coded.indices.to_numpy()))
-    starts = group_starts(coded.indices.to_numpy()[order], cluster[order])
-    trait = np.empty(len(order), np.int64)
-    trait[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
-    ids = uses["entity_id"].combine_chunks()
-    named, _ = _distinct_lists(trait, hash_text(ids), MOST_LISTED)
-    shown, counted = _distinct_lists(trait, reporter, MOST_REPORTERS)
-    rows = order[starts]
+    spans = [("first", "min"), ("last", "max")]
+    people = [("entity_id", "distinct"), ("reporter", "distinct")]
+    traits = uses.group_by(["thing", "cluster"], use_threads=False).aggregate([*people, *spans])
+    reporters = traits["reporter_distinct"].to_pylist()
+    names = uses["entity_id"].combine_chunks().unique()
+    hashes = dict(zip(names.to_pylist(), hash_text(names).tolist(), strict=True))
     columns = {
-        "thing": coded.take(pa.array(rows)).cast(pa.string()),
-        "cluster": cluster[rows],
-        "entity_ids": with_items(named, ids.take(named.flatten())),
-        "reporters": with_items(shown, pa.array(reporter).take(shown.flatten())),
-        "counted": counted,
-        "first": np.minimum.reduceat(first[order], starts),
-        "last": np.maximum.reduceat(last[order], starts),
+        "thing": traits["thing"],
+        "cluster": traits["cluster"],
+        "entity_ids": [
+            sorted(ids, key=hashes.__getitem__)[:MOST_LISTED]
+            for ids in traits["entity_id_distinct"].to_pylist()
+        ],
+        "reporters": [sorted(known)[:MOST_REPORTERS] for known in reporters],
+        "counted": list(map(len, reporters)),
+        "first": traits["first_min"],
+        "last": traits["last_max"],
     }
     return pa.table(columns, schema=TRAIT)
-
-
-def _distinct_lists(
-    group: np.ndarray, values: np.ndarray, most: int
-) -> tuple[pa.ListArray, np.ndarray]:
-    """Returns rows of the smallest distinct values of each group, and how many it has."""
-    order = np.lexsort((values, group))
-    order = order[group_starts(group[order], values[order])]
-    starts = group_starts(group[order])
-    counts = np.diff(starts, append=len(order))
-    kept = order[np.arange(len(order)) - np.repeat(starts, counts) < most]
-    ends = np.append(0, np.cumsum(np.minimum(counts, most)))
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(kept)), counts
 
 
 def _records(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: np.ndarray) -> pa.Table:

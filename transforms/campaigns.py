@@ -17,7 +17,7 @@ the leads, and that is all.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -117,12 +117,10 @@ def shipped_models() -> Models:
     tables = load_reference_data(MODELS_FILE)
 
     def model(name: str) -> PairModel:
-        table = tables[name]
-        weights = tuple(float(table["weights"][key]) for key in ("intercept", *FEATURES))
-        calibration = [table.get("table", {}).get(key) for key in ("mean", "probability")]
+        weights, table = tables[name]["weights"], tables[name].get("table")
         return PairModel(
-            weights,
-            None if calibration[0] is None else (tuple(calibration[0]), tuple(calibration[1])),
+            tuple(float(weights[key]) for key in ("intercept", *FEATURES)),
+            (tuple(table["mean"]), tuple(table["probability"])) if table else None,
         )
 
     return Models(model("with_calls"), model("without_calls"))
@@ -177,8 +175,8 @@ class Shared:
     counted: np.ndarray
     since: np.ndarray
     until: np.ndarray
-    reporters: pa.ListArray
-    entity_ids: pa.ListArray
+    reporters: Sequence[Sequence[int]]
+    entity_ids: Sequence[Sequence[str]]
 
     @classmethod
     def from_traits(cls, traits: pa.Table) -> Shared:
@@ -191,7 +189,7 @@ class Shared:
         starts = group_starts(cluster_of)
         first = np.minimum.reduceat(since, starts) if len(cluster_of) else since
         last = np.maximum.reduceat(until, starts) if len(cluster_of) else until
-        lists = (traits[name].combine_chunks() for name in ("reporters", "entity_ids"))
+        lists = (traits[name].to_pylist() for name in ("reporters", "entity_ids"))
         counted = traits["counted"].to_numpy()
         return cls(
             cluster,
@@ -350,37 +348,21 @@ def linked_groups(shared: Shared, models: Models) -> list[list[int]]:
     return [
         part[members].tolist()
         for part, likely_of_part in zip(few, means, strict=True)
-        for members in average_linkage(likely_of_part, len(part), PAIR_PROBABILITIES[0])
+        for members in _average_linkage(likely_of_part, PAIR_PROBABILITIES[0])
     ]
 
 
-def average_linkage(likely: np.ndarray, count: int, least: float) -> list[list[int]]:
-    """Groups `count` things until no two groups have a mean of `least` between them.
+def _average_linkage(likely: np.ndarray, least: float) -> list[np.ndarray]:
+    """Groups members until no two groups have a mean of `least` between them.
 
-    The two of the highest mean are joined first (Sokal and Michener, 1958); ties: the first ones.
-
-    Args:
-        likely: Of all pairs, in the order of `numpy.triu_indices`.
-        count: The things.
-        least: The least mean of the pairs between two groups that are joined.
-
-    Returns:
-        The groups of two and more.
+    The two of the highest mean are joined first (Sokal and Michener, 1958). `likely` has all pairs,
+    in the order of `numpy.triu_indices`. Returns the groups of two and more.
     """
-    mean = np.full((count, count), -1.0)
-    left, right = np.triu_indices(count, 1)
-    mean[left, right] = mean[right, left] = likely
-    size, groups = np.ones(count), [[number] for number in range(count)]
-    while True:
-        a, b = divmod(int(mean.argmax()), count)
-        if mean[a, b] < least:
-            return [sorted(group) for group in groups if len(group) > 1]
-        joined = (size[a] * mean[a] + size[b] * mean[b]) / (size[a] + size[b])
-        joined[[a, b]] = -1
-        mean[a] = mean[:, a] = np.where(mean[a] < 0, -1, joined)
-        mean[b] = mean[:, b] = -1
-        size[a] += size[b]
-        groups[a], groups[b] = groups[a] + groups[b], []
+    from scipy.cluster.hierarchy import fcluster, linkage  # late, as few runs have such groups
+
+    labels = fcluster(linkage(1 - likely, "average"), 1 - least, "distance")
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    return [members for members in groups if len(members) > 1]
 
 
 def groups_of_things(shared: Shared) -> list[list[int]]:
@@ -422,74 +404,54 @@ def _campaign(
     `mean` is the mean probability of its pairs.
     """
     rows = shared.traits_of(nodes)
-    _, coded, users = np.unique(shared.thing_of[rows], return_inverse=True, return_counts=True)
-    rows = rows[users[coded] > 1]
-    if not len(rows):
-        return None
-    witnesses, by = _items(shared.reporters, rows)
-    witness = witnesses.to_numpy()
-    clusters_of_traits, things = shared.cluster_of[rows][by], shared.thing_of[rows][by]
-    of_node, reporters = _distinct_by(clusters_of_traits, witness)
-    best = of_node[np.lexsort((of_node, shared.first[of_node], -reporters))][0]
-    others = len(np.unique(witness[clusters_of_traits != best]))
-    if others < OTHER_REPORTERS:
+    users = Counter(shared.thing_of[rows].tolist())
+    rows = rows[[users[number] > 1 for number in shared.thing_of[rows].tolist()]]
+    by_cluster, by_thing, ids = (defaultdict[int, set[Any]](set) for _ in range(3))
+    for row, node, number in zip(
+        rows.tolist(), shared.cluster_of[rows].tolist(), shared.thing_of[rows].tolist(), strict=True
+    ):
+        by_cluster[node].update(shared.reporters[row])
+        by_thing[number].update(shared.reporters[row])
+        ids[node].update(shared.entity_ids[row])
+    by_age = sorted(by_cluster, key=lambda node: (shared.first[node], node))
+    best = max(by_age, key=lambda node: len(by_cluster[node]), default=None)
+    others: set[int] = set().union(*(by_cluster[node] for node in by_age if node != best))
+    if len(others) < OTHER_REPORTERS:
         return None
     probability = None
-    if shared.in_calls[of_node].all():
+    if shared.in_calls[by_age].all():
         probability = round(models.with_calls.calibrated(mean), 4)
         if probability < LEAST_PROBABILITY:
             return None
         probability = probability if simulated else None
-    eldest = of_node[np.lexsort((of_node, shared.first[of_node]))][0]
-    of_thing, shown = _distinct_by(things, witness)
-    members = np.bincount(shared.thing_of[rows], minlength=len(shared.names))[of_thing]
-    in_order = np.lexsort((of_thing, -members)).tolist()
-    named, trait = _items(shared.entity_ids, rows)
-    ids: defaultdict[int, set[str]] = defaultdict(set)
-    for node, entity_id in zip(
-        shared.cluster_of[rows][trait].tolist(), named.to_pylist(), strict=True
-    ):
-        ids[node].add(entity_id)
-    clusters = {node: cluster_id(int(shared.cluster[node])) for node in of_node.tolist()}
-    name = f"{shared.names[of_thing[in_order[0]]]}|{clusters[int(eldest)]}".encode()
+    in_order = sorted(by_thing, key=lambda number: (-users[number], number))
+    clusters = {node: cluster_id(int(shared.cluster[node])) for node in sorted(by_cluster)}
+    name = f"{shared.names[in_order[0]]}|{clusters[by_age[0]]}".encode()
     return {
         "campaign_id": f"campaign-{blake2b(name, digest_size=8).hexdigest()}",
         "basis": str(CampaignBasis.RANK if probability is None else CampaignBasis.SIMULATED),
         "probability": probability,
         "members": [
             {
-                "cluster_id": clusters[node],
+                "cluster_id": cluster,
                 "entity_ids": sorted(ids[node])[: campaign_traits.MOST_LISTED],
-                "reporters": count,
+                "reporters": len(by_cluster[node]),
             }
-            for node, count in zip(of_node.tolist(), reporters.tolist(), strict=True)
+            for node, cluster in clusters.items()
         ],
         "shared": [
             {
-                "thing": shared.names[of_thing[place]],
-                "members": int(members[place]),
-                "reporters": int(shown[place]),
+                "thing": shared.names[number],
+                "members": users[number],
+                "reporters": len(by_thing[number]),
             }
-            for place in in_order
+            for number in in_order
         ],
-        "reporters": len(np.unique(witness)),
-        "other_reporters": others,
+        "reporters": len(set().union(*by_cluster.values())),
+        "other_reporters": len(others),
         "first_seen": moment_of(shared.since[rows].min()),
         "last_seen": moment_of(shared.until[rows].max()),
     }
-
-
-def _items(lists: pa.ListArray, rows: np.ndarray) -> tuple[pa.Array, np.ndarray]:
-    """Returns the items of some of the lists, and the place in `rows` that each is of."""
-    some = lists.take(pa.array(rows))
-    return pc.list_flatten(some), pc.list_parent_indices(some).to_numpy()
-
-
-def _distinct_by(group: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the groups, ascending, and how many distinct values each has."""
-    order = np.lexsort((values, group))
-    first = group_starts(group[order], values[order])
-    return np.unique(group[order][first], return_counts=True)
 
 
 def _all_pairs(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

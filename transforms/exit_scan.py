@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -41,13 +42,7 @@ from transforms.erasure import RegisterKey, record_key
 from transforms.file_texts import texts_of_file
 from transforms.manifest import files_of
 from transforms.private_files import PrivateStore, open_private, private_files
-from transforms.text_spans import (
-    ALPHANUMERIC_BYTES,
-    FEW_TEXTS,
-    find_spans,
-    slice_spans,
-    string_buffers,
-)
+from transforms.text_spans import ALPHANUMERIC_BYTES, find_spans, slice_spans, string_buffers
 from transforms.victim_register import (
     LEAST_TEXT,
     TEXT,
@@ -215,14 +210,14 @@ def _ids_of_others(
     register: VictimRegister,
 ) -> pa.Array:
     """Returns ids of records but those that are a number which the same record withholds."""
-    leaks = np.zeros(len(ids), bool)
     rows = np.flatnonzero(pc.match_substring_regex(ids, _NUMBER)).tolist()
     forms = {row: frozenset(forms_of_token(ids[row].as_py())) for row in rows}
-    hits = _registered(list(frozenset(chain.from_iterable(forms.values()))), source.key, register)
-    for row, row_forms in forms.items():
-        if hits_of_row := hits & row_forms:
+    known = _registered(list(frozenset().union(*forms.values())), source.key, register)
+    leaks = np.zeros(len(ids), bool)
+    for row, of_id in forms.items():
+        if hits := known & of_id:
             (own,) = source.key.record_macs([record_key(kind, orgs[row].as_py(), ids[row].as_py())])
-            leaks[row] = own in records_naming(source, hits_of_row)
+            leaks[row] = own in records_naming(source, hits)
     return ids.filter(pa.array(~leaks))
 
 
@@ -371,29 +366,30 @@ def _count_in_block(
     names: Sequence[str], block: Texts, values: WithheldValues, harmless: set[str]
 ) -> dict[str, int]:
     """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
-    every = pa.concat_arrays([pa.array([], pa.string()), *block.texts]).dictionary_encode()
-    texts = every.dictionary
+    texts = pa.concat_arrays([pa.array([], pa.string()), *block.texts]).unique()
     if values.shown is not None and len(texts) >= MANY_TEXTS:
         texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
-    texts = pa.concat_arrays([texts, pa.array([""] * FEW_TEXTS)])  # so that RE2 reads them
     parts = [_tokens(texts), _decoded_tokens(texts), _hidden_digits(texts)]
-    tokens = pa.concat_arrays([part for _, part in parts]).dictionary_encode()
-    distinct = tokens.dictionary.to_pylist()
-    new = {token: tuple(forms_of_token(token)) for token in distinct if token not in harmless}
+    tokens = pa.concat_arrays([part for _, part in parts])
+    distinct = (token for token in tokens.unique().to_pylist() if token not in harmless)
+    new = {token: tuple(forms_of_token(token)) for token in distinct}
     hits = values.among(list(dict.fromkeys(chain.from_iterable(new.values()))))
     bad = {token for token, forms in new.items() if not hits.isdisjoint(forms)} if hits else set()
     harmless.update(new.keys() - bad)
     if not bad:
         return {}
-    is_bad = np.array([token in bad for token in distinct], bool)
-    token = tokens.indices.to_numpy()
-    rows = np.concatenate([rows for rows, _ in parts])[is_bad[token]]
-    pairs = pa.table({"text": texts.take(pa.array(rows)), "token": token[is_bad[token]]})
-    files = np.repeat(np.array(block.files, np.int64), [len(texts) for texts in block.texts])
-    places = pa.table({"text": every.cast(pa.string()), "file": files})
-    both = places.join(pairs, "text", join_type="inner").group_by(["file", "token"]).aggregate([])
-    numbers, counts = np.unique(both["file"].to_numpy(), return_counts=True)
-    return {names[number]: count for number, count in zip(numbers, counts.tolist(), strict=True)}
+    is_bad = pc.is_in(tokens, pa.array(list(bad)))
+    rows = pa.array(np.concatenate([rows for rows, _ in parts])).filter(is_bad)
+    by_text: defaultdict[str, set[str]] = defaultdict(set)
+    for text, token in zip(
+        texts.take(rows).to_pylist(), tokens.filter(is_bad).to_pylist(), strict=True
+    ):
+        by_text[text].add(token)
+    by_file: defaultdict[str, set[str]] = defaultdict(set)
+    for number, lot in zip(block.files, block.texts, strict=True):
+        for text in lot.filter(pc.is_in(lot, pa.array(list(by_text)))).unique().to_pylist():
+            by_file[names[number]] |= by_text[text]
+    return {name: len(values_of_file) for name, values_of_file in by_file.items()}
 
 
 def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
@@ -401,22 +397,20 @@ def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     spans = find_spans(texts, _TOKEN)
     offsets, data = string_buffers(texts)
     begin = offsets[spans.rows] + spans.starts
-    inner = (
-        (spans.starts > 0) & ALPHANUMERIC_BYTES[data[np.maximum(begin - 1, 0)]] if len(data) else []
-    )
+    inner = (spans.starts > 0) & ALPHANUMERIC_BYTES[data[np.maximum(begin - 1, 0)]]
     # With the letter before, the first piece of such a token is no value, and the others stay.
-    spans = spans._replace(starts=spans.starts - np.array(inner, np.int64))
+    spans = spans._replace(starts=spans.starts - inner)
     return spans.rows, slice_spans(texts, spans)
 
 
 def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the tokens around what is encoded in texts, once it is decoded, and their rows."""
     coded = np.flatnonzero(pc.match_substring_regex(texts, _MAY_BE_CODED))
-    few = pa.concat_arrays([texts.take(pa.array(coded)), pa.array([""] * FEW_TEXTS)])
+    few = texts.take(pa.array(coded))
     spans = find_spans(few, _CODED)
     written = slice_spans(few, spans).dictionary_encode()
     decoded = ["\n".join(_readings(text)) for text in written.dictionary.to_pylist()]
-    rows, tokens = _tokens(pa.array([*decoded, *[""] * FEW_TEXTS], pa.string()))
+    rows, tokens = _tokens(pa.array(decoded, pa.string()))
     of_text = pa.table({"text": pa.array(rows, pa.int32()), "token": tokens})
     of_row = pa.table({"text": written.indices, "row": coded[spans.rows]})
     both = of_text.join(of_row, "text", join_type="inner")
@@ -488,7 +482,7 @@ def _forms_shown(entity_ids: list[str], texts: list[str]) -> frozenset[str]:
 
     A form's number stands in its address.
     """
-    _, parts = _tokens(pa.array([*entity_ids, *texts, *[""] * FEW_TEXTS], pa.string()))
+    _, parts = _tokens(pa.array([*entity_ids, *texts], pa.string()))
     within = map(forms_of_token, pc.unique(parts).to_pylist())
     return frozenset(chain.from_iterable(chain(map(_forms_of_id, entity_ids), within)))
 

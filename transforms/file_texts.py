@@ -60,7 +60,8 @@ def lines_of(content: bytes) -> pa.Array:
 
 def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
     if content[:2] == b"\x1f\x8b" and depth:
-        yield from texts_of_file(_decompressed(content), depth - 1)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            yield from texts_of_file(file.read(MOST_UNPACKED), depth - 1)
     elif content[:4] == b"PK\x03\x04" and depth:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for member in archive.infolist():
@@ -69,12 +70,7 @@ def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
     elif content[:4] == b"PAR1":
         schema = pq.read_schema(pa.BufferReader(content))
         coded = [field.name for field in schema if pa.types.is_string(field.type)]
-        read = [field.name for field in schema if not _is_numeric(field.type)]
-        # A dot in a name would be a path.
-        columns = None if any("." in name for name in schema.names) else read
-        whole = pq.read_table(
-            pa.BufferReader(content), columns=columns, use_threads=False, read_dictionary=coded
-        )
+        whole = pq.read_table(pa.BufferReader(content), use_threads=False, read_dictionary=coded)
         for column in whole.columns:
             yield from _texts_of_column(column)
     elif content[:5] == b"%PDF-":
@@ -86,16 +82,6 @@ def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
             yield lines_of(plain.decode("latin-1").encode())
     else:
         yield lines_of(content)
-
-
-def _decompressed(content: bytes) -> bytes:
-    """Returns the first `MOST_UNPACKED` bytes in a gzip file, also in one of several parts."""
-    stream = zlib.decompressobj(wbits=31)
-    plain = stream.decompress(content, MOST_UNPACKED)
-    if stream.eof and not stream.unused_data:
-        return plain
-    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-        return file.read(MOST_UNPACKED)
 
 
 def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
@@ -111,10 +97,3 @@ def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
             yield chunk.dictionary.cast(pa.string()).drop_null()
     elif pa.types.is_string(kind):
         yield pc.unique(column).drop_null()
-
-
-def _is_numeric(kind: pa.DataType) -> bool:
-    """Tells whether a column of a type has no text that `_texts_of_column` yields."""
-    types = pa.types
-    tests = (types.is_temporal, types.is_integer, types.is_floating, types.is_boolean)
-    return any(test(kind) for test in tests)

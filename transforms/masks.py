@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from transforms.decode.escapes import Span, plain_in_place
 
-Spans = Iterable[Span]
+Spans = Iterable[Span | tuple[int, int, str]]
+"""Spans; what is said of one beside its places does not matter here."""
 
 MASK = "#"
 
@@ -39,7 +40,7 @@ def mask_spans(text: str, spans: Spans) -> str:
 def mask_spans_fully(text: str, spans: Spans) -> str:
     """Masks spans, those with letters with their blanks and signs: lengths of words tell digits."""
     every = list(spans)
-    lettered = [(start, end) for start, end in every if any(map(str.isalpha, text[start:end]))]
+    lettered = [span for span in every if any(map(str.isalpha, text[span[0] : span[1]]))]
     return _replace_spans(mask_spans(text, every), lettered, lambda part: MASK * len(part))
 
 
@@ -48,7 +49,7 @@ def stuck_spans(text: str, spans: Spans) -> Iterator[Span]:
 
     A number that is stuck to another is none to any finder; once one is masked the other shows.
     """
-    for start, end in spans:
+    for start, end, *_ in spans:
         if text[max(0, start - 1) : start + 1].isalnum() and start:
             low = max(0, start - _LONGEST_REST)
             if before := _REST_BEFORE.search(text[low:start]):
@@ -93,15 +94,9 @@ def mask_rows(
 
 def _replace_spans(text: str, spans: Spans, replace: Callable[[str], str]) -> str:
     """Replaces what is in spans with text of its length, where they overlap once."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
     pieces: list[str] = []
     done = 0
-    for start, end in merged:
+    for start, end, *_ in sorted(spans):
         first, last = max(start, done), min(end, len(text))
         if first < last:
             pieces += (text[done:first], replace(text[first:last]))

@@ -5,8 +5,6 @@ A span is a row and two byte offsets within its text.
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +16,8 @@ from transforms.arrow_util import Array, concat_ranges
 ALPHANUMERIC_BYTES = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
 """Bytes that are ASCII letters or digits; an underscore parts the digits of a number in a link."""
 
-FEW_TEXTS = 24
-"""Below so many texts, compiling a pattern for RE2 costs more than Python's cached one."""
-
-FEW_BYTES = 4_096
-"""The same, of all texts together, in `may_match`."""
+_FEW_TEXTS, _FEW_BYTES = 24, 4_096
+"""Texts, and bytes of all of them, below which compiling a hint costs more than a full search."""
 
 _BEGIN, _END = 0xFE, 0xFF
 """Bytes that no UTF-8 contains: they mark where a match begins and ends."""
@@ -45,11 +40,8 @@ class Spans(NamedTuple):
 def find_spans(texts: pa.Array, pattern: str) -> Spans:
     """Finds the non-overlapping matches of a pattern in strings or null, leftmost first.
 
-    RE2 and Python must read the pattern alike on these texts (where they are not ASCII, its classes
-    must name their characters), and it must not match the empty string.
+    The pattern is RE2, and must not match the empty string.
     """
-    if len(texts) < FEW_TEXTS:
-        return _find_spans_in_python(texts, pattern)
     marked = pc.replace_substring_regex(texts, pattern, _MARKED)
     offsets, data = string_buffers(marked)
     firsts = np.flatnonzero(data == _BEGIN)
@@ -63,8 +55,6 @@ def find_spans(texts: pa.Array, pattern: str) -> Spans:
 
 def find_rare_spans(texts: pa.Array, pattern: str) -> Spans:
     """Finds what `find_spans` does, faster where few texts match: the others are only tested."""
-    if len(texts) < FEW_TEXTS:
-        return _find_spans_in_python(texts, pattern)
     rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
     spans = find_spans(texts.take(pa.array(rows)), pattern)
     return spans._replace(rows=rows[spans.rows])
@@ -72,14 +62,8 @@ def find_rare_spans(texts: pa.Array, pattern: str) -> Spans:
 
 def may_match(texts: pa.Array, hint: str) -> list[bool]:
     """Tells for each text whether a hint, RE2, matches, or for few short texts that it may."""
-    few = len(texts) < FEW_TEXTS and texts.nbytes < FEW_BYTES
+    few = len(texts) < _FEW_TEXTS and texts.nbytes < _FEW_BYTES
     return [True] * len(texts) if few else pc.match_substring_regex(texts, hint).to_pylist()
-
-
-@cache
-def compile_ascii(pattern: str) -> re.Pattern[str]:
-    """Compiles one of our own patterns for ASCII text in Python, once a process."""
-    return re.compile(pattern, re.ASCII)
 
 
 def string_buffers(texts: pa.Array) -> tuple[Array, Array]:
@@ -113,26 +97,6 @@ def slice_bytes(data: Array, starts: Array, ends: Array) -> pa.Array:
     """Returns the strings between byte offsets at which characters begin."""
     bounds = np.append(0, np.cumsum(ends - starts))
     return string_array(bounds, data[concat_ranges(starts, ends - starts)])
-
-
-def _find_spans_in_python(texts: pa.Array, pattern: str) -> Spans:
-    find = compile_ascii(pattern).finditer
-    matches = [
-        (row, *match.span())
-        for row, text in enumerate(texts.to_pylist())
-        if text
-        for match in find(text)
-    ]
-    rows, starts, ends = np.array(matches, np.int64).reshape(-1, 3).T
-    return Spans(rows, _byte_offsets(texts, rows, starts), _byte_offsets(texts, rows, ends))
-
-
-def _byte_offsets(texts: pa.Array, rows: Array, points: Array) -> Array:
-    """Converts code points of rows to byte offsets."""
-    offsets, data = string_buffers(texts)
-    characters = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))
-    starts = offsets[rows]
-    return characters[np.searchsorted(characters, starts) + points] - starts
 
 
 def _to_character(places: Array, data: Array, step: int) -> Array:

@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -405,13 +404,11 @@ class DropRepeatedAlerts(beam.PTransform):
 def alerts_to_batch(alerts: list[Alert]) -> pa.RecordBatch:
     """Makes ALERT rows, each id once: of equal ids the one raised first, then by identifier."""
     once: dict[str, Alert] = {}
-    for alert in sorted(alerts, key=_first):
+    for alert in sorted(
+        alerts, key=lambda a: (a["observed_at"], a["entity_id"] or "", a["reason"])
+    ):
         once.setdefault(alert["alert_id"], alert)
     return batch_of_rows(list(once.values()), ALERT)
-
-
-def _first(alert: Alert) -> tuple[datetime, str, str]:
-    return alert["observed_at"], alert["entity_id"] or "", alert["reason"]
 
 
 def _of_entities(

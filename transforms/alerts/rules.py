@@ -295,24 +295,23 @@ def identifier_histories(
     entity_ids = members["entity_id"].combine_chunks()
     records = _records(evidence, entity_ids)
     before, joins = _joining(members, known)
-    tied = _ties(ties, entity_ids, known)
-    core, reviewed = _core(ties, entity_ids), known.decided.reviewed()
-    linked = set(ties.filter(pc.is_valid(ties["other"]))["entity_id"].to_pylist())
+    of_entity, reviewed = _ties(ties, entity_ids, known), known.decided.reviewed()
     histories, since = [], microseconds_of(known.since(rules))
     for row, name in enumerate(entity_ids.to_pylist()):
         columns = records.get(name)
         if columns is not None and columns["times"][-1] >= since:
-            attested = frozenset(core.get(name, ()))
+            linked = [tie for tie in of_entity[name] if tie["other"] is not None]
+            core = frozenset(tie["other"] or name for tie in of_entity[name] if tie["core"])
             histories.append(
                 IdentifierHistory(
                     entity_id=name,
                     cluster_id=members["cluster_id"][row].as_py(),
                     known_cluster=cluster_id(before[row]) if before[row] != NO_CLUSTER else None,
                     joins=bool(joins[row]),
-                    ties=tied.get(name, ())[:SAMPLE_SIZE],
-                    core=attested,
-                    reviewed=attested & reviewed,
-                    alone=name not in linked,
+                    ties=[tie["other"] for tie in linked if tie["known"]][:SAMPLE_SIZE],
+                    core=core,
+                    reviewed=core & reviewed,
+                    alone=not linked,
                     **columns,
                 )
             )
@@ -507,29 +506,17 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, An
     }
 
 
-def _ties(ties: pa.Table, entity_ids: pa.Array, known: KnownClusters) -> dict[str, list[str]]:
-    """Returns the known members that each identifier is tied to, strongest first."""
-    linked = pc.and_(pc.is_in(ties["entity_id"], entity_ids), pc.is_valid(ties["other"]))
-    rows = ties.filter(linked).combine_chunks()
-    old = known.clusters_of(rows["other"].combine_chunks()) != NO_CLUSTER
+def _ties(
+    ties: pa.Table, entity_ids: pa.Array, known: KnownClusters
+) -> dict[str, list[dict[str, Any]]]:
+    """Returns the TIE rows of each identifier, strongest first, and if the other is `known`."""
     order = [("weight", "descending"), ("other", "ascending")]
-    return _others(rows.filter(pa.array(old)).sort_by(order))
-
-
-def _core(ties: pa.Table, entity_ids: pa.Array) -> dict[str, list[str]]:
-    """Returns those of each identifier and what it is tied to that are core members."""
-    rows = ties.filter(pc.and_(pc.is_in(ties["entity_id"], entity_ids), ties["core"]))
-    itself = pc.coalesce(rows["other"], rows["entity_id"])
-    return _others(rows.set_column(1, "other", itself))
-
-
-def _others(ties: pa.Table) -> dict[str, list[str]]:
-    """Returns the other ends of TIE rows by the one end, in their order."""
-    ends: defaultdict[str, list[str]] = defaultdict(list)
-    pairs = zip(ties["entity_id"].to_pylist(), ties["other"].to_pylist(), strict=True)
-    for entity_id, far in pairs:
-        ends[entity_id].append(far)
-    return ends
+    rows = ties.filter(pc.is_in(ties["entity_id"], entity_ids)).sort_by(order).combine_chunks()
+    others = rows["other"].combine_chunks()
+    of_entity: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row, cluster in zip(rows.to_pylist(), known.clusters_of(others), strict=True):
+        of_entity[row["entity_id"]].append(row | {"known": cluster != NO_CLUSTER})
+    return of_entity
 
 
 def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:

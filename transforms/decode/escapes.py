@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -119,20 +119,30 @@ def end_of_escape(text: str, end: int) -> int:
     return escape.end() if escape else end
 
 
-def _decode(text: str, pattern: re.Pattern[str], decode: Callable[[re.Match[str]], str]) -> Reading:
-    """Decodes what matches a pattern, or its group if it has one, to one character each."""
+def splice(text: str, readings: Iterable[tuple[Span, Reading]]) -> Reading:
+    """Replaces spans of a text, ascending and apart, by what they read as."""
     parts: list[str] = []
     places: list[int] = []
     done = 0
-    for match in pattern.finditer(text):
-        start, end = match.span(match.lastindex or 0)
-        parts += (text[done:start], decode(match))
-        places += range(done, start + 1)
+    for (start, end), read in readings:
+        parts += (text[done:start], read.text)
+        places += (*range(done, start), *(start + place for place in read.places))
         done = end
     rest = range(done, len(text))
     if not parts:
         return Reading(text, rest)
     return Reading("".join((*parts, text[done:])), [*places, *rest])
+
+
+def _decode(text: str, pattern: re.Pattern[str], decode: Callable[[re.Match[str]], str]) -> Reading:
+    """Decodes what matches a pattern, or its group if it has one, to one character each."""
+    return splice(
+        text,
+        (
+            (match.span(match.lastindex or 0), Reading(decode(match), (0,)))
+            for match in pattern.finditer(text)
+        ),
+    )
 
 
 @lru_cache(maxsize=1 << 12)

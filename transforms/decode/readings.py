@@ -26,6 +26,7 @@ from transforms.decode.escapes import (
     end_of_escape,
     plain_in_place,
     read_plainly,
+    splice,
 )
 from transforms.decode.number_words import is_digit_word
 from transforms.text_util import HIDDEN_AT_WORDS, HIDDEN_DOT_WORDS
@@ -56,6 +57,9 @@ _ID_HINT = rf"{TOKEN_HINT}|{ADDRESS_TOKEN_HINT}|[%&\\]|[^\x00-\x7f]"
 
 _TOKEN = re.compile(r"[A-Za-z0-9+_-]{10,}")
 """Base64, in which no letter stands for others: a long s is an s where case is ignored."""
+
+_MAY_BE_ENCODED = re.compile(rf"[%&\\]|[^\x00-\x7f]|{_TOKEN.pattern}")
+"""Without a match of this, a text reads as it is written."""
 
 _MAY_OPEN = re.compile(r"[A-Z]|(?:[2-7][0-9a-f]){7}")
 """Signs that every such token has: in Base64 a capital stands for a number or an @."""
@@ -114,38 +118,31 @@ def readings_of_digits(text: str) -> Iterator[tuple[int, Reading]]:
 
 def has_token(text: str) -> bool:
     """Tells whether a text has a token of Base64 or hex that `open_tokens` opens."""
-    return any(_open(token[0]) for token in _TOKEN.finditer(text))
+    return any(True for _ in _opened_in(text))
 
 
 def open_tokens(text: str, layers: int = MOST_LAYERS) -> Reading:
     """Replaces the tokens of a text that hold a number or an address by what they hold."""
-    parts: list[str] = []
-    places: list[int] = []
-    done = 0
-    for token in _TOKEN.finditer(text):
-        if opened := _open(token[0], layers):
-            start, end = token.span()
-            parts += (text[done:start], opened.text)
-            places += (*range(done, start), *(start + place for place in opened.places))
-            done = end
-    rest = range(done, len(text))
-    if not parts:
-        return Reading(text, rest)
-    return Reading("".join((*parts, text[done:])), [*places, *rest])
+    return splice(text, _opened_in(text, layers=layers))
 
 
 def tokens_with_address(text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[Span]:
     """Yields the tokens between two places that hold an e-mail address."""
-    for token in _TOKEN.finditer(text, start, end):
-        if (opened := _open(token[0])) and _ADDRESS.search(opened.text):
-            yield token.span()
+    return (span for span, held in _opened_in(text, start, end) if _ADDRESS.search(held.text))
 
 
 def tokens_with_number(text: str) -> Iterator[Span]:
     """Yields the tokens that hold a number."""
-    for token in _TOKEN.finditer(text):
-        if (opened := _open(token[0])) and _NUMBER.search(opened.text):
-            yield token.span()
+    return (span for span, held in _opened_in(text) if _NUMBER.search(held.text))
+
+
+def _opened_in(
+    text: str, *between: int, layers: int = MOST_LAYERS
+) -> Iterator[tuple[Span, Reading]]:
+    """Yields the tokens of a text that hold a number or an address, and what they hold."""
+    for token in _TOKEN.finditer(text, *between):
+        if opened := _open(token[0], layers):
+            yield token.span(), opened
 
 
 def plain_forms(text: str) -> tuple[str, ...]:
@@ -160,7 +157,7 @@ def plain_forms(text: str) -> tuple[str, ...]:
 def whole_spans(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     """Widens spans to the escapes that they end in, and to the tokens that they begin in."""
     every = list(spans)
-    tokens = [token.span() for token in _TOKEN.finditer(text) if _open(token[0])] if every else []
+    tokens = [span for span, _ in _opened_in(text)] if every else []
     starts = [start for start, _ in tokens]
     for start, end in every:
         end_of_all = end_of_escape(text, end)
@@ -203,7 +200,8 @@ def may_hold_contact(name: str) -> bool:
 
     Such a name may be somebody's number or address: what is shown as it is must not have one.
     """
-    plain = open_tokens(read_plainly(name)).text.lower()
+    encoded = _MAY_BE_ENCODED.search(name) is not None
+    plain = (open_tokens(read_plainly(name)).text if encoded else name).lower()
     count = sum(part.isdecimal() or is_digit_word(part) for part in _NAME_PART.findall(plain))
     return count >= _CONTACT_DIGITS or _WRITTEN_ADDRESS.search(plain) is not None
 

@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Direction, EntityKind, Role
-from transforms.arrow_util import ListItems, fill_columns, list_items, map_distinct
+from transforms.arrow_util import fill_columns, list_items, map_distinct
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
@@ -125,18 +126,12 @@ def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows:
 
 def _without_papers(mentions: pa.RecordBatch, papers: Papers) -> pa.RecordBatch:
     """Drops the mentions in narratives that are within a paper's number."""
-    rows, starts, ends = papers
-    if not len(rows):
-        return mentions
-    row, start, end = (mentions[name].to_numpy() for name in ("row", "start", "end"))
-    some = np.flatnonzero(np.isin(row, rows))
-    within = [
-        np.any((rows == row[place]) & (starts <= start[place]) & (end[place] <= ends))
-        for place in some.tolist()
+    columns = (mentions[name].to_pylist() for name in ("row", "start", "end"))
+    kept = [
+        not any(first <= start and end <= last for first, last in papers.get(row, ()))
+        for row, start, end in zip(*columns, strict=True)
     ]
-    kept = np.ones(len(mentions), bool)
-    kept[some[np.array(within, bool)]] = False
-    return mentions.filter(pa.array(kept))
+    return mentions.filter(pa.array(kept, pa.bool_()))
 
 
 def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:
@@ -148,7 +143,7 @@ def _number_fields(numbers: identifier_matcher.ComplaintNumbers) -> Iterator[pa.
     listed, rows, regions, readings = numbers
     raws, stated = numbers.raw, listed.field("role")
     roles = pc.if_else(pc.is_in(stated, _ROLES), stated, Role.MENTIONED.value)
-    fields = mention.item_field_names("phone_numbers", listed)
+    fields = pa.array([f"phone_numbers[{place}]" for place in listed.places], pa.string())
     yield mention.drafts_from_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
     maybe = _may_be_several(numbers)
     columns = (rows, fields, raws, regions, roles)
@@ -173,10 +168,17 @@ def _placed(row: int, field: str, text: str, matches: Iterable[Match]) -> Iterat
         yield row, field, text, match, match.role, FIELD_CONFIDENCE, sure
 
 
+def _listed(batch: pa.RecordBatch, name: str, *parts: str) -> Iterator[tuple[Any, ...]]:
+    """Yields the row and the place of each item of a list column, and the item or parts of it."""
+    items = list_items(batch[name])
+    columns = [items.field(part) for part in parts] or [items.values]
+    values = (column.to_pylist() for column in columns)
+    yield from zip(items.rows, items.places, *values, strict=True)
+
+
 def _url_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
-    listed = list_items(batch["urls"])
-    for row, place, text in zip(listed.rows, listed.places, listed.values.to_pylist(), strict=True):
+    for row, place, text in _listed(batch, "urls"):
         if text:
             yield from _placed(row, f"urls[{place}]", text, _url_matches(text, regions[row]))
 
@@ -184,10 +186,7 @@ def _url_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
 def _email_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     """Yields addresses: one to reply to is the sender's, one that was shown may be forged."""
     roles = batch["email_roles"].to_pylist()
-    addresses = list_items(batch["emails"])
-    for row, place, text in zip(
-        addresses.rows, addresses.places, addresses.values.to_pylist(), strict=True
-    ):
+    for row, place, text in _listed(batch, "emails"):
         stated = roles[row] and roles[row][place]
         for match in _email_matches(text) if text else ():
             role = _EMAIL_ROLES.get(stated) or narrative.sender_role(match.value)
@@ -211,15 +210,14 @@ def _email_matches(text: str) -> tuple[Match, ...]:
 
 
 def _remote_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
-    remote = list_items(batch["remote_access"])
-    for row, place, tool, session in _pairs(remote, "tool", "id"):
+    for row, place, tool, session in _listed(batch, "remote_access", "tool", "id"):
         if session and (match := remote_access.from_field(tool, session)):
             yield from _placed(row, f"remote_access[{place}].id", session, [match])
 
 
 def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
-    for row, place, method, payee in _pairs(list_items(batch["payments"]), "method", "payee"):
+    for row, place, method, payee in _listed(batch, "payments", "method", "payee"):
         if payee and (match := _payee_match(method, payee, regions[row])):
             if match.value.startswith(_UNNAMED) and _calls_own(batch["narrative"][row], match):
                 match = match._replace(role=Role.VICTIM)
@@ -247,13 +245,6 @@ def _calls_own(narrative: pa.StringScalar, account: Match) -> bool:
         return False
     digits = r"[ .-]?".join(map(re.escape, number))
     return bool(re.search(rf"{_OWN}(?<!\d){digits}(?!\d)", text, re.IGNORECASE))
-
-
-def _pairs(
-    items: ListItems, first: str, second: str
-) -> Iterator[tuple[int, int, str | None, str | None]]:
-    values = items.field(first).to_pylist(), items.field(second).to_pylist()
-    yield from zip(items.rows, items.places, *values, strict=True)
 
 
 def _call_numbers(

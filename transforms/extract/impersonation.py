@@ -23,6 +23,7 @@ from schemas.enums import IMPERSONATION_ASPECTS
 from transforms.arrow_util import (
     distinct_rows,
     group_changes,
+    list_column,
     list_items,
     map_distinct,
     repeat_for_duplicates,
@@ -131,37 +132,22 @@ def find_impersonation(
     passes = [
         numbers for numbers in _passes() if impersonation_rules()[numbers[0]].aspect in aspects
     ]
-    spans = _find_rules(narrative.take(pa.array(first)), passes)
-    rows, source = repeat_for_duplicates(spans.places.rows, back, len(first))
-    brands = canonical_brands(claimed)
-    known = pa.array(
-        [rule.name for rule in impersonation_rules() if rule.aspect == BRAND], pa.string()
-    )
-    is_claimed = pc.is_in(brands, known).to_numpy(zero_copy_only=False)
-
-    counts = np.bincount(rows, minlength=len(back)) + is_claimed
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    total = int(ends[-1])
-    own = ends[:-1][is_claimed]
-    others = np.ones(total, bool)
-    others[own] = False
-
-    rule = np.zeros(total, np.int64)
-    rule[own] = pc.index_in(brands.filter(pa.array(is_claimed)), known).to_numpy()
-    rule[others] = spans.rules[source]
-    places_ = np.zeros((2, total), np.int32)
-    places_[1, own] = pc.utf8_length(claimed).filter(pa.array(is_claimed)).to_numpy()
-    places_[:, others] = spans.places.starts[source], spans.places.ends[source]
-    field = np.where(others, 1, 0)
-    picked = pa.array(rule)
+    spans, told = _find_rules(narrative.take(pa.array(first)), passes)
+    rows, source = repeat_for_duplicates(spans.rows, back, len(first))
+    rules = impersonation_rules()
+    known = pa.array([rule.name for rule in rules if rule.aspect == BRAND], pa.string())
+    place = pc.index_in(canonical_brands(claimed), known)
+    claimants = np.flatnonzero(pc.is_valid(place))
+    numbers = pa.array(np.append(place.drop_null(), told[source]))
+    lengths = pc.utf8_length(claimed).take(pa.array(claimants))
     columns = [
-        pa.array([known.aspect for known in impersonation_rules()]).take(picked),
-        pa.array([known.name for known in impersonation_rules()]).take(picked),
-        pa.array(["claimed_brand", "narrative"]).take(pa.array(field)),
-        *map(pa.array, places_),
+        pa.array([rule.aspect for rule in rules]).take(numbers),
+        pa.array([rule.name for rule in rules]).take(numbers),
+        np.repeat(["claimed_brand", "narrative"], [len(claimants), len(rows)]),
+        np.append(np.zeros(len(claimants), np.int64), spans.starts[source]),
+        np.append(lengths, spans.ends[source]),
     ]
-    values = pa.StructArray.from_arrays(columns, fields=list(IMPERSONATION.value_type))
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
+    return list_column(np.append(claimants, rows), columns, IMPERSONATION, len(claimed))
 
 
 def infer_brands(claimed: pa.Array, claims: pa.Array) -> pa.Array:
@@ -190,16 +176,11 @@ def known_brands(claimed: pa.Array) -> pa.Array:
     return map_distinct(claimed.cast(pa.string()), _known_brand)
 
 
-@dataclass(frozen=True)
-class _RuleSpans:
-    """Spans of rules by text: brands of callers by place, then by rule and place."""
+def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> tuple[Spans, Array]:
+    """Finds where the rules of some passes match, and the rule of each.
 
-    places: Spans
-    rules: Array
-
-
-def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _RuleSpans:
-    """Finds where the rules of some passes match."""
+    By text come brands of callers by place, then others by rule and place.
+    """
     words = fold_column(texts, SEARCH_LIMIT)
     parts = [_find_rules_of_pass(words, numbers) for numbers in passes]
     spans = Spans(*(np.concatenate(column) for column in zip(*(p for p, _ in parts), strict=True)))
@@ -211,7 +192,7 @@ def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _RuleSpan
     spans, rule = spans.select(kept), rule[kept]
     later = np.where(_are_callers(words, spans, rule), -1, rule)
     order = np.lexsort((spans.starts, later, spans.rows))
-    return _RuleSpans(spans.select(order), rule[order])
+    return spans.select(order), rule[order]
 
 
 def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Spans, Array]:

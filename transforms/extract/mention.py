@@ -6,7 +6,8 @@ What a record says of one identifier in several places is reconciled. A draft be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -15,21 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
-from transforms.arrow_util import (
-    Array,
-    ListItems,
-    distinct_rows,
-    fill_columns,
-    stable_order,
-    with_column,
-)
+from transforms.arrow_util import Array, distinct_rows, fill_columns, stable_order, with_column
+from transforms.casts import true_mask
 from transforms.phone.normalize import Reading
-from transforms.victims.identifier_matcher import (
-    RowIdentifiers,
-    contains_identifier,
-    identifier_patterns,
-    may_contain_identifier,
-)
+from transforms.victims.identifier_matcher import RowIdentifiers, RowPatterns, merge_row_identifiers
 
 MENTION_DRAFT = pa.schema(
     [
@@ -71,7 +61,7 @@ class Match(NamedTuple):
     end: int
     kind: EntityKind
     value: str
-    role: Role
+    role: Role = Role.MENTIONED
     region: str | None = None
     line_type: str | None = None
     plausibility: float = 1.0
@@ -90,7 +80,7 @@ PlacedMatch = tuple[int, str, str, Match, str, float, bool]
 """Row, field, text, the match in it, its role, confidence, and whether the role is stated."""
 
 
-def phone_match(start: int, end: int, reading: Reading, role: Role) -> Match:
+def phone_match(start: int, end: int, reading: Reading, role: Role = Role.MENTIONED) -> Match:
     """Returns the match of a phone number that was read."""
     return Match(
         start,
@@ -125,7 +115,8 @@ def drafts_from_matches(placed: Iterable[PlacedMatch]) -> pa.RecordBatch:
         "raw": [text[match.start : match.end] for text, match in zip(texts, matches, strict=True)],
         "role": roles,
         "stated": stated,
-        "confidence": np.array(confidence) * np.array(columns.pop("plausibility")),
+        "confidence": np.array(confidence, np.float32)
+        * np.array(columns.pop("plausibility"), np.float32),
     }
     arrays = [pa.array(columns[field.name], field.type) for field in MENTION_DRAFT]
     return pa.RecordBatch.from_arrays(arrays, schema=MENTION_DRAFT)
@@ -168,13 +159,6 @@ def drafts_from_numbers(
     return fill_columns(pc.sum(read).as_py() or 0, columns, MENTION_DRAFT)
 
 
-def item_field_names(column: str, items: ListItems) -> pa.Array:
-    """Returns the field of each item of a list column, such as `urls[0]`."""
-    distinct, back = np.unique(np.array(items.places, np.int64), return_inverse=True)
-    names = pa.array([f"{column}[{place}]" for place in distinct.tolist()], pa.string())
-    return names.take(pa.array(back))
-
-
 def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     """Gives each identifier of a record one role; `MENTION_DRAFT` rows, by record.
 
@@ -193,26 +177,22 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     ids = pc.binary_join_element_wise(drafts["kind"], drafts["value"], ":")
     rows = drafts["row"].to_numpy().astype(np.int64)
     first, group = distinct_rows((drafts["row"], ids))
-    count = np.bincount(group)
-    role = pc.index_in(drafts["role"], _ROLES).to_numpy(zero_copy_only=False).copy()
-    in_narrative = pc.equal(drafts["field"], NARRATIVE).to_numpy(zero_copy_only=False)
-    stated = drafts["stated"].to_numpy(zero_copy_only=False)
-    carried = _are_no_statements(drafts, group, role, in_narrative & stated)
+    role = pc.index_in(drafts["role"], _ROLES).to_numpy().copy()
+    in_narrative = true_mask(pc.equal(drafts["field"], NARRATIVE))
+    stated = true_mask(drafts["stated"])
+    said = in_narrative & stated
+    carried = _are_no_statements(drafts, group, role, said)
     role[carried & (role != _VICTIM)] = _MENTIONED
 
-    victims = np.zeros(len(first), bool)
-    victims[group[role == _VICTIM]] = True
+    victims = _groups_with(role == _VICTIM, group)
     victims |= _contains_victims(
         RowIdentifiers(rows[first], drafts["value"].take(pa.array(first))), victims, own
     )
 
-    cited = np.zeros(len(first), bool)
-    cited[group[in_narrative & stated & (role == _MENTIONED)]] = True
-    role[cited[group] & ((role == _LURE_SITE) | (role == _CALLBACK))] = _MENTIONED
-    answered = np.zeros(len(first), bool)
-    for answer, known in ((_SENDER, True), (_MENTIONED, False)):
-        answered[group[in_narrative & stated & (role == answer)]] = known
-    role[answered[group] & ~in_narrative & (role == _CALLER_ID)] = _SENDER
+    cited = _groups_with(said & (role == _MENTIONED), group)[group]
+    role[cited & ((role == _LURE_SITE) | (role == _CALLBACK))] = _MENTIONED
+    answered = _groups_with(said & (role == _SENDER), group)[group] & ~cited
+    role[answered & ~in_narrative & (role == _CALLER_ID)] = _SENDER
 
     fields = np.full(len(first), len(rows))
     in_fields = np.flatnonzero(~in_narrative & ~carried)[::-1]
@@ -220,8 +200,11 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     in_field = fields < len(rows)
     follows = (in_narrative | carried) & in_field[group]
     role[follows] = role[fields[group[follows]]]
-    alone = np.flatnonzero((count > 1) & ~in_field & ~victims)
-    for members in _members(group, alone):
+    several: defaultdict[int, list[int]] = defaultdict(list)
+    alone = (np.bincount(group) > 1) & ~in_field & ~victims
+    for place in np.flatnonzero(alone[group]).tolist():
+        several[group[place]].append(place)
+    for members in several.values():
         by_words = [i for i in members if not carried[i]] or members
         role[members] = _least_harmful_role([(int(role[i]), bool(stated[i])) for i in by_words])
     role[victims[group]] = _VICTIM
@@ -236,23 +219,25 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     return settled.take(pa.array(order))
 
 
-def _are_no_statements(drafts: pa.RecordBatch, group: Array, role: Array, in_words: Array) -> Array:
+def _groups_with(mask: Array, group: Array) -> Array:
+    """Masks the groups of which a row is in a mask of rows."""
+    return np.bincount(group, mask) > 0
+
+
+def _are_no_statements(drafts: pa.RecordBatch, group: Array, role: Array, said: Array) -> Array:
     """Masks the numbers of links that have no role of their own; see `reconcile`.
 
-    `group` numbers the identifiers, `in_words` masks what a narrative states.
+    `group` numbers the identifiers, `said` masks what a narrative states.
     """
     mask = _has_carried(drafts, *MAYBE_NUMBERS)
     written = _has_carried(drafts, Carried.WRITTEN)
     shown = written | _has_carried(drafts, Carried.FREE)
     if shown.any():
-        displayed, cited = np.zeros((2, len(drafts)), bool)
-        in_link = pc.is_valid(drafts["carried"]).to_numpy(zero_copy_only=False)
-        is_number = pc.equal(drafts["field"], NARRATIVE).to_numpy(zero_copy_only=False)
-        is_number = ~in_link & (in_words | ~is_number)
-        displayed[group[is_number & (role == _CALLER_ID)]] = True
-        cited[group[in_words & (role == _MENTIONED)]] = True
-        mask |= written & displayed[group]
-        mask |= _in_links_to(drafts, shown, cited[group] & _are_sites(drafts))
+        stated = said | true_mask(pc.not_equal(drafts["field"], NARRATIVE))
+        stated &= true_mask(pc.is_null(drafts["carried"]))
+        mask |= written & _groups_with(stated & (role == _CALLER_ID), group)[group]
+        cited = _groups_with(said & (role == _MENTIONED), group)[group]
+        mask |= _in_links_to(drafts, shown, cited & _are_sites(drafts))
     return mask
 
 
@@ -272,12 +257,11 @@ def _in_links_to(drafts: pa.RecordBatch, numbers: Array, sites: Array) -> Array:
 
 def _are_sites(drafts: pa.RecordBatch) -> Array:
     kinds = pa.array([str(kind) for kind in (EntityKind.DOMAIN, EntityKind.URL, EntityKind.IP)])
-    return pc.is_in(drafts["kind"], kinds).to_numpy(zero_copy_only=False)
+    return true_mask(pc.is_in(drafts["kind"], kinds))
 
 
 def _has_carried(drafts: pa.RecordBatch, *ways: Carried) -> Array:
-    named = pc.is_in(drafts["carried"], pa.array([str(way) for way in ways], pa.string()))
-    return named.to_numpy(zero_copy_only=False)
+    return true_mask(pc.is_in(drafts["carried"], pa.array(list(map(str, ways)))))
 
 
 def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifiers) -> Array:
@@ -285,38 +269,13 @@ def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifier
 
     `values` is of distinct values; those of `victims` are the victim's as their record says.
     """
-    theirs = np.flatnonzero(victims)
-    stated = own.rows, values.rows[theirs]
-    wanted = RowIdentifiers(
-        np.concatenate(stated),
-        pa.concat_arrays([own.identifiers, values.identifiers.take(pa.array(theirs))]),
+    theirs, others = (
+        RowIdentifiers(values.rows[mask], values.identifiers.filter(pa.array(mask)))
+        for mask in (victims, ~victims)
     )
-    maybe = np.flatnonzero(~victims & may_contain_identifier(values, wanted))
     contains = np.zeros(len(victims), bool)
-    if not len(maybe):
-        return contains
-    rows = np.unique(values.rows[maybe])
-    of_row: dict[int, tuple[list[str], list[str]]] = {row: ([], []) for row in rows.tolist()}
-    written = np.arange(len(wanted.rows)) < len(own.rows)
-    for place in np.flatnonzero(np.isin(wanted.rows, rows)).tolist():
-        entities, as_written = of_row[int(wanted.rows[place])]
-        (as_written if written[place] else entities).append(wanted.identifiers[place].as_py())
-    patterns = {row: identifier_patterns(*both) for row, both in of_row.items()}
-    texts = values.identifiers.take(pa.array(maybe)).to_pylist()
-    contains[maybe] = [
-        contains_identifier(text, patterns[row])
-        for text, row in zip(texts, values.rows[maybe].tolist(), strict=True)
-    ]
+    contains[~victims] = RowPatterns(merge_row_identifiers(theirs), own).are_in(others)
     return contains
-
-
-def _members(group: np.ndarray, wanted: np.ndarray) -> Iterator[list[int]]:
-    """Yields the rows of each of the wanted groups."""
-    order = stable_order(group)
-    starts = np.searchsorted(group[order], wanted, side="left")
-    ends = np.searchsorted(group[order], wanted, side="right")
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        yield order[start:end].tolist()
 
 
 def _least_harmful_role(readings: Sequence[tuple[int, bool]]) -> int:

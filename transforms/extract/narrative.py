@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
@@ -24,14 +25,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, MAYBE_NUMBERS, EntityKind, Role, Speaker
-from transforms.arrow_util import distinct_rows, fill_columns, repeat_for_duplicates, with_column
+from transforms.arrow_util import distinct_rows, repeat_for_duplicates, with_column
 from transforms.decode.escapes import lower_in_place
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds import domain
 from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
-from transforms.extract.kinds.registry import BY_KIND, KINDS, IdentifierKind, lookup_kind
-from transforms.extract.mention import MENTION_DRAFT, NARRATIVE, Match, PlacedMatch
+from transforms.extract.kinds.registry import KINDS, IdentifierKind, lookup_kind
+from transforms.extract.mention import NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
+from transforms.phone.normalize import Reading
 from transforms.text_spans import may_match
 from transforms.text_util import SEARCH_LIMIT, fill_parts, load_reference_data
 
@@ -40,8 +42,6 @@ STATED_CONFIDENCE = 0.8
 
 MENTIONED_CONFIDENCE = 0.6
 """A reading that the text only mentions."""
-
-_PLACE = ("row", "start", "end")
 
 Span = tuple[int, ...]
 """The start and the end of an identifier."""
@@ -198,9 +198,8 @@ def find_in_narratives(text: pa.Array, region: pa.Array, narrative_by: pa.Array)
 
 
 def find_phone_numbers(text: str, region: str | None) -> Iterator[Match]:
-    """Yields the phone numbers in one text, as mentioned."""
-    for span, reading in find.find_numbers_in_text(text, region):
-        yield mention.phone_match(span.start, span.end, reading, Role.MENTIONED)
+    """Returns the phone numbers in one text, as mentioned."""
+    return map(_phone_match, find.find_numbers_in_text(text, region))
 
 
 def infer_role(
@@ -299,12 +298,7 @@ def leading_cues() -> dict[EntityKind, tuple[CueRule, ...]]:
 @cache
 def trailing_cues(family: EntityKind) -> tuple[CueRule, ...]:
     """Returns the rules for the words right behind an identifier; the first that matches counts."""
-    rules = load_reference_data("cues.toml")["after"]
-    return tuple(
-        CueRule(Cue[rule["cue"].upper()], re.compile(f"{_SIGNS}(?:{_either(rule['phrases'])})"))
-        for rule in rules
-        if family in rule.get("kinds", (family,))
-    )
+    return tuple(_rules_of("after", family, _SIGNS))
 
 
 @cache
@@ -321,11 +315,15 @@ def suspect_cues(family: EntityKind) -> tuple[CueRule, ...]:
 @cache
 def cues_over_lines(family: EntityKind) -> tuple[CueRule, ...]:
     """Returns the rules for words that go over several lines, up to the identifier."""
-    return tuple(
-        CueRule(Cue[rule["cue"].upper()], re.compile(_either(rule["phrases"])))
-        for rule in load_reference_data("cues.toml")["whole"]
-        if family in rule["kinds"]
-    )
+    return tuple(_rules_of("whole", family))
+
+
+def _rules_of(table: str, family: EntityKind, lead: str = "") -> Iterator[CueRule]:
+    """Yields the rules of a table of the file, each with what goes before its phrases."""
+    for rule in load_reference_data("cues.toml")[table]:
+        if family in rule.get("kinds", (family,)):
+            pattern = re.compile(f"{lead}(?:{_either(rule['phrases'])})")
+            yield CueRule(Cue[rule["cue"].upper()], pattern)
 
 
 @cache
@@ -361,143 +359,99 @@ def _find_in_distinct(
 ) -> pa.RecordBatch:
     """Finds every reading of each text; of two of the same characters the more specific one."""
     words = texts.to_pylist()
-    matches = _matches_by_row(texts, words, regions.to_pylist())
-    numbers = find.find_numbers(texts, regions)
-    numbers = numbers.filter(pa.array(_are_free(numbers, matches)))
-    rows = np.union1d(numbers["row"].to_numpy(), np.fromiter(matches, np.int64))
-    roles = _NarrativeRoles(words, suspect_speaks, _spans_by_row(rows.tolist(), numbers, matches))
-    others = mention.drafts_from_matches(
-        roles.place(row, match) for row, in_row in matches.items() for match in in_row
-    )
-    called = [
-        roles.infer(row, start, end, BY_KIND[EntityKind.PHONE], line_type=line_type)[0]
-        for row, start, end, line_type in zip(
-            *(numbers[c].to_pylist() for c in (*_PLACE, "line_type")), strict=True
-        )
-    ]
-    both = [others, _number_drafts(numbers, called)]
-    columns = [pa.concat_arrays([batch[name] for batch in both]) for name in MENTION_DRAFT.names]
-    order = np.argsort(columns[0].to_numpy(), kind="stable")
-    return pa.RecordBatch.from_arrays(columns, schema=MENTION_DRAFT).take(pa.array(order))
+    matches = _matches_by_row(texts, words, regions)
+    return mention.drafts_from_matches(_placed_matches(words, suspect_speaks, matches))
 
 
-def _spans_by_row(
-    rows: Sequence[int], numbers: pa.RecordBatch, matches: Mapping[int, list[Match]]
-) -> dict[int, list[Span]]:
-    """Returns where the identifiers of each row stand, in order."""
-    spans = {row: [(match.start, match.end) for match in matches.get(row, ())] for row in rows}
-    for row, start, end in zip(*(numbers[name].to_pylist() for name in _PLACE), strict=True):
-        spans[row].append((start, end))
-    return {row: sorted(places) for row, places in spans.items()}
+def _placed_matches(
+    words: Sequence[str], suspect_speaks: Sequence[bool], matches: Mapping[int, list[Match]]
+) -> Iterator[PlacedMatch]:
+    """Yields the matches of each row with the role that its text states."""
+    lower = [lower_in_place(words[row]) for row in matches]
+    introduced = may_match(pa.array(lower, pa.string()), introduction_hint())
+    for (row, in_row), low, may_quote in zip(matches.items(), lower, introduced, strict=True):
+        spans = sorted((match.start, match.end) for match in in_row)
+        narrative = _Narrative(low, may_quote, suspect_speaks[row], spans)
+        for match in in_row:
+            yield row, NARRATIVE, words[row], match, *narrative.role_of(match)
 
 
 def _matches_by_row(
-    texts: pa.Array, words: Sequence[str], regions: Sequence[str | None]
+    texts: pa.Array, words: Sequence[str], regions: pa.Array
 ) -> dict[int, list[Match]]:
-    """Runs each finder over the texts that have its hint."""
+    """Runs each finder over the texts that have its hint; returns what they find, by row."""
     finders = load_finders()
     # RE2 looks for all rare hints together as fast as for one of them.
     any_rare = "|".join(f"(?:{finder.hint})" for finder in finders if finder.rare)
     with_rare = np.array(_rows_with(texts, any_rare), np.int64)
     few = texts.take(pa.array(with_rare))
-    matches: dict[int, list[Match]] = {}
+    countries = regions.to_pylist()
+    matches: defaultdict[int, list[Match]] = defaultdict(list)
     for hint, find_in, rare, leftover, regional in finders:
-        for row in with_rare[_rows_with(few, hint)] if rare else _rows_with(texts, hint):
-            in_row = matches.setdefault(int(row), [])
-            in_text = find_in(words[row], regions[row]) if regional else find_in(words[row])
-            in_row.extend(_without_overlaps(in_text, list(in_row)) if leftover else in_text)
-    return matches
+        rows = with_rare[_rows_with(few, hint)].tolist() if rare else _rows_with(texts, hint)
+        for row in rows:
+            in_text = find_in(words[row], countries[row]) if regional else find_in(words[row])
+            matches[row] += _without_overlaps(in_text, matches[row]) if leftover else in_text
+    for row, numbers in find.find_numbers(texts, regions):
+        matches[row] += _without_overlaps(map(_phone_match, numbers), matches[row])
+    return {row: matches[row] for row in sorted(matches) if matches[row]}
 
 
-def _number_drafts(numbers: pa.RecordBatch, roles: Sequence[Role | None]) -> pa.RecordBatch:
-    """Makes `MENTION_DRAFT` rows of numbers in texts, each with the role that its text states."""
-    stated = np.array([role is not None for role in roles], bool)
-    of_role = pa.array(np.where(stated, STATED_CONFIDENCE, MENTIONED_CONFIDENCE), pa.float32())
-    columns: dict[str, pa.Array | object] = {
-        name: numbers[name] for name in numbers.schema.names if name in MENTION_DRAFT.names
-    }
-    columns |= {
-        "field": NARRATIVE,
-        "kind": EntityKind.PHONE.value,
-        "value": numbers["e164"],
-        "role": pa.array([(role or Role.MENTIONED).value for role in roles], pa.string()),
-        "stated": pa.array(stated),
-        "confidence": pc.multiply(numbers["confidence"], of_role),
-    }
-    return fill_columns(len(numbers), columns, MENTION_DRAFT)
+def _phone_match(number: tuple[find.Span, Reading]) -> Match:
+    """Returns the match of a number in a text, as mentioned."""
+    (start, end), reading = number
+    return mention.phone_match(start, end, reading)
 
 
-class _NarrativeRoles:
-    """The roles of identifiers, by the words beside them."""
+class _Narrative(NamedTuple):
+    """A text in lower case, who speaks in it, and where its identifiers stand, in order."""
 
-    def __init__(
-        self, words: Sequence[str], suspect_speaks: Sequence[bool], spans: Mapping[int, list[Span]]
-    ) -> None:
-        self._words = words
-        self._suspect_speaks = suspect_speaks
-        self._spans = spans
-        rows = list(spans)
-        self._lower = {row: lower_in_place(words[row]) for row in rows}
-        lower = pa.array(self._lower.values(), pa.string())
-        self._introduced = dict(zip(rows, may_match(lower, introduction_hint()), strict=True))
+    text: str
+    introduced: bool
+    """True where there may be words that introduce a suspect's."""
+    suspect_speaks: bool
+    spans: Sequence[Span]
 
-    def infer(
-        self,
-        row: int,
-        start: int,
-        end: int,
-        kind: IdentifierKind,
-        value: str = "",
-        line_type: str | None = None,
-    ) -> tuple[Role | None, bool]:
-        """Returns the role that the words beside a place state, and if a suspect speaks there.
+    def role_of(self, match: Match) -> tuple[Role, float, bool]:
+        """Returns the role that the text states, or else its finder's; confidence; if stated.
 
         What may be the victim's own as well, and whoever can hold it, is only mentioned.
         """
-        text = self._lower[row]
-        before, behind = text[max(0, start - REACH) : start], text[end : end + REACH_AFTER]
-        speaks = self._suspect_speaks[row] or quotes_suspect(
-            before, behind, introduced=self._introduced[row]
-        )
+        kind = lookup_kind(match.kind, match.value)
+        if kind is None or kind.hard_role is None or match.role is Role.VICTIM:
+            return match.role, MENTIONED_CONFIDENCE, True
+        start, value = match.start, match.value
+        before = self.text[max(0, start - REACH) : start]
+        behind = self.text[match.end : match.end + REACH_AFTER]
+        speaks = self.suspect_speaks or quotes_suspect(before, behind, introduced=self.introduced)
         role = infer_role(before, behind, kind, value, suspect_speaks=speaks)
-        if role in HARD_ROLES and (since := self._words_since(row, start)):
-            role = infer_role(text[since:start], behind, kind, value, suspect_speaks=speaks)
-        is_sure = self._suspect_speaks[row] or line_type in NON_GEOGRAPHIC
+        if role in HARD_ROLES and (since := self._words_since(start)):
+            role = infer_role(self.text[since:start], behind, kind, value, suspect_speaks=speaks)
+        is_sure = self.suspect_speaks or match.line_type in NON_GEOGRAPHIC
         if speaks and not is_sure and may_be_over(before):
             theirs = infer_role(before, behind, kind, value, suspect_speaks=False)
             role = Role.MENTIONED if theirs is Role.VICTIM else role
-        return role, speaks
+        if match.carried in MAYBE_NUMBERS and role not in (Role.VICTIM, Role.MENTIONED):
+            role = None  # that it is to be opened, or was shown, is said of the link
+        if role is None:
+            return _unstated_role(match, suspect_speaks=speaks), MENTIONED_CONFIDENCE, False
+        return role, STATED_CONFIDENCE, True
 
-    def _words_since(self, row: int, start: int) -> int:
+    def _words_since(self, start: int) -> int:
         """Returns where words begin that can make an identifier at `start` a suspect's, or 0.
 
         Those before another identifier are of that one, unless both are in one list.
         """
-        spans, since = self._spans[row], start
-        for number in range(bisect_left(spans, (start,)) - 1, -1, -1):
-            begin, end = spans[number]
+        since = start
+        for number in range(bisect_left(self.spans, (start,)) - 1, -1, -1):
+            begin, end = self.spans[number]
             if end <= max(0, start - CUE_REACH):
                 break
             if end <= since:
-                if not _LISTED.fullmatch(self._lower[row], end, since):
+                if not _LISTED.fullmatch(self.text, end, since):
                     return end
                 since = begin
         return 0
-
-    def place(self, row: int, match: Match) -> PlacedMatch:
-        """Gives a match of a row the role that its text states, or else the one of its finder."""
-        text = self._words[row]
-        kind = lookup_kind(match.kind, match.value)
-        if kind is None or kind.hard_role is None or match.role is Role.VICTIM:
-            return row, NARRATIVE, text, match, match.role, MENTIONED_CONFIDENCE, True
-        place = match.start, match.end, kind, match.value, match.line_type
-        role, speaks = self.infer(row, *place)
-        if match.carried in MAYBE_NUMBERS and role not in (Role.VICTIM, Role.MENTIONED):
-            role = None  # that it is to be opened, or was shown, is said of the link
-        if role is None:
-            role = _unstated_role(match, suspect_speaks=speaks)
-            return row, NARRATIVE, text, match, role, MENTIONED_CONFIDENCE, False
-        return row, NARRATIVE, text, match, role, STATED_CONFIDENCE, True
 
 
 def sender_role(address: str) -> Role:
@@ -526,33 +480,13 @@ def _unstated_role(match: Match, *, suspect_speaks: bool) -> Role:
     return match.role
 
 
-def _are_free(numbers: pa.RecordBatch, matches: dict[int, list[Match]]) -> np.ndarray:
-    """Checks which numbers share no character with what finders found; a relay's domain apart."""
-    free = np.ones(len(numbers), bool)
-    rows = numbers["row"].to_numpy()
-    near = np.flatnonzero(np.isin(rows, list(matches)))
-    columns = (numbers[name].take(pa.array(near)).to_pylist() for name in _PLACE)
-    taken: dict[int, bytearray] = {}
-    for place, row, start, end in zip(near.tolist(), *columns, strict=True):
-        if row not in taken:
-            taken[row] = _taken_characters(matches[row])
-        free[place] = not any(taken[row][start:end])
-    return free
-
-
-def _without_overlaps(candidates: Iterable[Match], matches: Iterable[Match]) -> Iterator[Match]:
-    """Yields the candidates that share no character with the matches, a relay's domain apart."""
-    taken = _taken_characters(matches)
-    return (match for match in candidates if not any(taken[match.start : match.end]))
-
-
-def _taken_characters(matches: Iterable[Match]) -> bytearray:
-    """Marks each character that a match has, a relay's domain apart."""
+def _without_overlaps(candidates: Iterable[Match], matches: Iterable[Match]) -> list[Match]:
+    """Returns the candidates that share no character with the matches, a relay's domain apart."""
     spans = [(match.start, match.end) for match in matches if match.role is not Role.OPERATOR]
     taken = bytearray(max((end for _, end in spans), default=0))
     for start, end in spans:
         taken[start:end] = b"\1" * (end - start)
-    return taken
+    return [match for match in candidates if not any(taken[match.start : match.end])]
 
 
 def _rows_with(texts: pa.Array, hint: str) -> list[int]:

@@ -8,20 +8,20 @@ every number of ten digits passes some check by chance, and may be an operator's
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PAPER, PRIVATE
 from transforms.arrow_util import Array
-from transforms.casts import true_mask
 from transforms.decode.escapes import (
     WEB_ESCAPE,
+    Span,
     compatible_in_place,
     decode_web_escapes,
     lower_in_place,
@@ -45,8 +45,8 @@ Contact = tuple[int, int, str]
 Private = tuple[int, int, str]
 """Start and end, code points, of a PAPER or of what is OTHER_PRIVATE."""
 
-Papers = tuple[Array, Array, Array]
-"""Rows, starts and ends, code points."""
+Papers = Mapping[int, Sequence[Span]]
+"""The places of papers' numbers, code points, by the row of their narrative."""
 
 _GAP = r"[ \xa0._/‐-―−\u200b-\u200d\u2060\ufeff-]"
 
@@ -334,36 +334,34 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
 
 
 def papers_in_narratives(texts: RecordTexts, private: pa.ListArray) -> Papers:
-    """Returns the row, start and end of each PAPER that `find_private` found in a narrative."""
+    """Returns the PAPERs that `find_private` found in narratives."""
     numbers, spans = texts.of_column(private)
-    is_paper = true_mask(pc.equal(spans.field("what"), PAPER)) & np.isin(
-        numbers, texts.of_field("narrative")
-    )
-    starts, ends = (spans.field(name).to_numpy()[is_paper] for name in ("start", "end"))
-    return texts.rows[numbers[is_paper]], starts, ends
+    narratives = frozenset(texts.of_field("narrative").tolist())
+    papers: defaultdict[int, list[Span]] = defaultdict(list)
+    for number, span in zip(numbers.tolist(), spans.to_pylist(), strict=True):
+        if span["what"] == PAPER and number in narratives:
+            papers[int(texts.rows[number])].append((span["start"], span["end"]))
+    return papers
 
 
 def find_papers(narratives: pa.Array) -> Papers:
-    """Returns the row, start and end of each PAPER in narratives or null."""
+    """Returns the PAPERs in narratives or null."""
     by_row = find_by_row(cut_to_search_limit(narratives), PAPER_HINTS, paper_spans)
-    every = [
-        (row, *span[:2]) for row, spans in by_row.items() for span in spans if span[2] == PAPER
-    ]
-    rows, starts, ends = np.array(every, np.int64).reshape(-1, 3).T
-    return rows, starts, ends
+    return {
+        row: [(start, end) for start, end, sort in spans if sort == PAPER]
+        for row, spans in by_row.items()
+    }
 
 
 def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
     """Masks what `paper_spans` finds in strings or null that are `searched`: as long, or null."""
-    by_row = find_by_row(searched, PAPER_HINTS, paper_spans)
-    return mask_rows(texts, {row: [span[:2] for span in papers] for row, papers in by_row.items()})
+    return mask_rows(texts, find_by_row(searched, PAPER_HINTS, paper_spans))
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
     """Masks, in strings or null, contacts that their writers call their own."""
-    by_row = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
-    spans = {row: [(start, end) for start, end, _ in contacts] for row, contacts in by_row.items()}
-    return mask_rows(texts, spans, mask_spans_fully)
+    contacts = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
+    return mask_rows(texts, contacts, mask_spans_fully)
 
 
 def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
@@ -381,7 +379,7 @@ def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
             value.endswith((text[start:end].lower(), _digits(text[start:end]))) for value in values
         )
     ]
-    return mask_rows(pa.array([text]), {0: spans}, mask_spans_fully)[0].as_py() if spans else text
+    return mask_spans_fully(text, spans)
 
 
 def mask_file_name(name: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import select
 import time
 from collections.abc import Callable
+from multiprocessing import Pipe
 from typing import Any
 
 from transforms.write import end_fork, fork, forking
@@ -21,66 +19,44 @@ class ForkFailedError(Exception):
 
 
 class Fork:
-    """A fork that does `work` and answers with what it returns, pickled.
+    """A fork that does `work` and answers with what it returns.
 
     It forks nothing itself, and ends with the thread that made it.
     """
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._begun = time.monotonic()
-        source, sink = os.pipe()
+        self._answer, sink = Pipe(duplex=False)
 
         def answer() -> None:
             with forking(1):
-                result = work()
-            with os.fdopen(sink, "wb") as file:
-                pickle.dump(result, file)
+                sink.send(work())
 
         self._pid = fork(answer)
-        os.close(sink)
-        self._answer = os.fdopen(source, "rb")
+        sink.close()
 
     def has_answered(self) -> bool:
         """Returns whether an answer has begun, or the fork has ended without any."""
-        if self._answer.closed:
-            return True
-        waiting = select.poll()
-        waiting.register(self._answer.fileno(), select.POLLIN)
-        return bool(waiting.poll(0))
+        return self._answer.closed or self._answer.poll()
 
     def take(self) -> Any:
-        """Waits for the answer.
+        """Waits for the answer; nothing is left of the fork then.
 
         Raises:
-            ForkFailedError: where there is none; nothing is left of the fork.
+            ForkFailedError: where there is none.
         """
         seconds = time.monotonic() - self._begun
-        content = _read_within(self._answer.fileno(), max(LEAST_PATIENCE, PATIENCE * seconds))
-        if content is None:
+        try:
+            if self._answer.poll(max(LEAST_PATIENCE, PATIENCE * seconds)):
+                return self._answer.recv()
+        except (EOFError, OSError):
+            raise ForkFailedError from None
+        finally:
             self.end()
-            raise ForkFailedError
-        self._answer.close()
-        _, status = os.waitpid(self._pid, 0)  # one that is killed ends its answer, too
-        if status:
-            raise ForkFailedError
-        return pickle.loads(content)  # noqa: S301 - from our own fork
+        raise ForkFailedError
 
     def end(self) -> None:
         """Ends the fork, whatever it is doing."""
         if not self._answer.closed:
             self._answer.close()
             end_fork(self._pid)
-
-
-def _read_within(pipe: int, seconds: float) -> bytes | None:
-    """Reads a pipe to its end; None if that takes longer."""
-    parts: list[bytes] = []
-    end = time.monotonic() + seconds
-    waiting = select.poll()
-    waiting.register(pipe, select.POLLIN)
-    while waiting.poll(max(end - time.monotonic(), 0) * 1000):
-        part = os.read(pipe, 1 << 20)
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-    return None

@@ -15,16 +15,14 @@ from typing import NamedTuple
 
 import phonenumbers as pn
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from transforms.arrow_util import distinct_rows, repeat_for_duplicates, with_column
 from transforms.phone import normalize, spoken
 from transforms.phone.false_positives import blank_false_positives, is_labelled_id
 from transforms.phone.normalize import Reading, ReadingMethod, confidence_of
 from transforms.phone.numbering_plan import NANP
 from transforms.phone.plain_number import SHARED_AREA, read_plain
 from transforms.text_spans import may_match
-from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit
+from transforms.text_util import SEARCH_LIMIT
 
 MIN_DIGITS, MAX_DIGITS = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""
@@ -82,17 +80,6 @@ _JOURNAL_PAGE = re.compile(r"\d{1,5}-+\d{1,5}\s{0,4}\(\d{1,4}")
 _SPOKEN_HINT = f"{spoken.SPOKEN_HINT}|{spoken.AREA_CODE_HINT}"
 """RE2: without a match of this, a text has no digits in words."""
 
-FOUND_NUMBER = pa.schema(
-    [
-        pa.field("row", pa.int32(), nullable=False),
-        pa.field("start", pa.int32(), nullable=False),
-        pa.field("end", pa.int32(), nullable=False),
-        pa.field("raw", pa.string(), nullable=False),
-        *normalize.READING_TYPE,
-    ]
-)
-"""A number in a text: row of the text, code-point offsets, the slice, and its reading."""
-
 
 class Span(NamedTuple):
     """A stretch of text, in code points."""
@@ -101,54 +88,30 @@ class Span(NamedTuple):
     end: int
 
 
-def find_numbers(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
-    """Finds every phone number in a column of texts; distinct (text, region) pairs are read once.
+def find_numbers(
+    texts: pa.Array, regions: pa.Array
+) -> Iterator[tuple[int, list[tuple[Span, Reading]]]]:
+    """Yields the rows of texts with phone numbers, and what `find_numbers_in_text` finds there.
 
     Args:
-        text: Strings or null, of which `SEARCH_LIMIT` code points are searched.
-        region: ISO 3166-1 alpha-2; where it is null, only international numbers are found.
-
-    Returns:
-        A batch of `FOUND_NUMBER`, ordered by row and start.
+        texts: Strings.
+        regions: ISO 3166-1 alpha-2; where it is null, only international numbers are found.
     """
-    first, back = distinct_rows((text, region))
-    distinct = (column.take(pa.array(first)) for column in (text, region))
-    numbers = _find_in_distinct(*distinct)
-    rows, source = repeat_for_duplicates(numbers["row"].to_numpy(), back, len(first))
-    return with_column(numbers.take(pa.array(source)), "row", pa.array(rows, pa.int32()))
+    hinted = (may_match(texts, hint) for hint in (_NUMBER_HINT, _SPOKEN_HINT))
+    columns = zip(texts.to_pylist(), regions.to_pylist(), *hinted, strict=True)
+    for row, (text, region, any_digits, any_words) in enumerate(columns):
+        if any_digits or any_words:
+            yield row, _find(text[:SEARCH_LIMIT], region, may_be_spoken=any_words)
 
 
 def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Reading]]:
-    """Finds the phone numbers in one text, with their offsets in code points."""
-    numbers = _find(text[:SEARCH_LIMIT], region, may_be_spoken=True)
-    return [(span, reading) for span, _, reading in numbers]
+    """Finds the phone numbers in one text, of which `SEARCH_LIMIT` code points are searched."""
+    return _find(text[:SEARCH_LIMIT], region, may_be_spoken=True)
 
 
-def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
-    """Finds numbers in each text."""
-    texts = pc.fill_null(cut_to_search_limit(texts), "")
-    hinted = (may_match(texts, hint) for hint in (_NUMBER_HINT, _SPOKEN_HINT))
-    columns = texts.to_pylist(), regions.to_pylist(), *hinted
-    numbers = [
-        (row, *span, raw, *reading)
-        for row, (text, region, any_digits, any_words) in enumerate(zip(*columns, strict=True))
-        if any_digits or any_words
-        for span, raw, reading in _find(text, region, may_be_spoken=any_words)
-    ]
-    fields = list(zip(*numbers, strict=True)) or [()] * len(FOUND_NUMBER)
-    return pa.RecordBatch.from_arrays(
-        [pa.array(c, f.type) for c, f in zip(fields, FOUND_NUMBER, strict=True)],
-        schema=FOUND_NUMBER,
-    )
-
-
-def _find(
-    text: str, region: str | None, *, may_be_spoken: bool
-) -> Iterator[tuple[Span, str, Reading]]:
-    """Yields the numbers of a text in order; those in words only where there is none in digits."""
+def _find(text: str, region: str | None, *, may_be_spoken: bool) -> list[tuple[Span, Reading]]:
+    """Returns the numbers of a text in order; those in words only where there is none in digits."""
     stretches = [match.span() for match in _STRETCH.finditer(text)]
-    if not (stretches or may_be_spoken):
-        return
     blanked = blank_false_positives(text, stretches) if stretches else text
     chains = islice(_chains(blanked, stretches), _MAX_CANDIDATES)
     numbers = [number for chain in chains for number in _read_chain(blanked, chain, region)]
@@ -159,17 +122,16 @@ def _find(
         if reading:
             confidence = confidence_of(how, reading.also_read_as)
             numbers.append((span, reading._replace(how=how, confidence=confidence)))
-    for span, reading in sorted(numbers, key=lambda number: number[0].start) if words else numbers:
-        yield span, text[span.start : span.end], reading
+    return sorted(numbers, key=lambda number: number[0].start)
 
 
 def _spoken_in(blanked: str) -> Iterator[tuple[Span, str, ReadingMethod]]:
     """Yields numbers in words, digit by digit, and numbers apart from their area code."""
     for start, end, plain in spoken.find_numbers_with_area_code(blanked):
         yield Span(start, end), plain, ReadingMethod.REPAIRED
-    for run in spoken.find_spoken_numbers(blanked):
-        if not is_labelled_id(blanked, run.starts[0]):
-            yield Span(run.starts[0], run.ends[-1]), run.plain, ReadingMethod.SPELLED
+    for start, end, plain in spoken.find_spoken_numbers(blanked):
+        if not is_labelled_id(blanked, start):
+            yield Span(start, end), plain, ReadingMethod.SPELLED
 
 
 def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> Iterator[Span]:
@@ -221,14 +183,11 @@ def _parts(text: str, chain: Span) -> Iterator[tuple[Span, list[Span]]]:
     if _MAY_BREAK.search(text, chain.start, chain.end):
         for part in _split(text, chain, _BREAK):
             pair = list(_split(text, part, _SLASH))
-            if len(pair) > 1 and all(_has_number(text, number) for number in pair):
+            digits = (sum(map(str.isdigit, text[start:end])) for start, end in pair)
+            if len(pair) > 1 and min(digits) >= MIN_DIGITS:
                 yield from ((number, []) for number in pair)
             else:
                 yield part, list(_split(text, part, _SPACE))
-
-
-def _has_number(text: str, span: Span) -> bool:
-    return sum(map(str.isdigit, text[span.start : span.end])) >= MIN_DIGITS
 
 
 def _split(text: str, span: Span, border: re.Pattern[str]) -> Iterator[Span]:

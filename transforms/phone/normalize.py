@@ -10,6 +10,7 @@ import re
 import unicodedata
 from enum import StrEnum
 from functools import cache, lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import phonenumbers as pn
@@ -268,9 +269,10 @@ def _normalize_any(text: str, region: str | None) -> Reading:
     if whole := _SPREADSHEET_FLOAT.fullmatch(text):
         return _most_plausible(whole[1], region, ReadingMethod.REPAIRED)
     plain = unicodedata.normalize("NFKC", text).removeprefix("tel:")
-    words = next(spoken.find_spoken_numbers(plain), None) if _LETTER.search(plain) else None
-    if words and plain[words.starts[0] : words.ends[-1]] == plain.strip(" .,()"):
-        return _most_plausible(words.plain, region, ReadingMethod.SPELLED)
+    words = spoken.find_spoken_numbers(plain) if _LETTER.search(plain) else ()
+    for start, end, digits in islice(words, 1):
+        if plain[start:end] == plain.strip(" .,()"):
+            return _most_plausible(digits, region, ReadingMethod.SPELLED)
     if _has_letters(plain):
         return _normalize_lettered(text, plain, region)
     return _most_plausible(text, region, None)
@@ -283,9 +285,7 @@ def _normalize_lettered(text: str, plain: str, region: str | None) -> Reading:
         if not reading.e164 or not _may_be_vanity(plain):
             return reading
         spelled = _most_plausible(text, region, ReadingMethod.VANITY)
-        if not spelled.e164:
-            return reading
-        return Reading(reason="ambiguous", also_read_as=f"{reading.e164} {spelled.e164}")
+        return _ambiguous(reading, spelled) if spelled.e164 else reading
     if not _may_be_vanity(plain):
         return Reading(reason="not_a_number")
     return _most_plausible(text, region, ReadingMethod.VANITY)
@@ -294,54 +294,46 @@ def _normalize_lettered(text: str, plain: str, region: str | None) -> Reading:
 def _most_plausible(text: str, region: str | None, how: ReadingMethod | None) -> Reading:
     """Reads a number by its region's plan, North America's, or after an international prefix."""
     home = _parse(text, region)
-    if region and not _is_valid(home) and (prefix := _IDD.match(text)):
+    if region and not home.valid and (prefix := _IDD.match(text)):
         abroad = _parse(f"+{text[prefix.end() :]}", None)
-        if _is_valid(abroad):
+        if abroad.valid:
             return _to_reading(abroad, region, ReadingMethod.REPAIRED)
     if region is None or pn.country_code_for_region(region) in (0, 1):
         return _to_reading(home, region, how)
     return _under_another_plan(text, home) or _to_reading(home, region, how)
 
 
-def _under_another_plan(text: str, home: _Parsed | str) -> Reading | None:
+def _under_another_plan(text: str, home: _Parsed) -> Reading | None:
     """Reads a number that is shaped like one of another plan than its region's.
 
     Where the region's plan writes it otherwise, the shape decides: what only North America groups
     so is its number; what both may have written is refused, and so is a number that begins with a
     country code without the plus. Returns None where the shape suggests no other plan.
     """
-    valid = not isinstance(home, str) and home.valid
-    bare = not isinstance(home, str) and valid and _lacks_trunk_prefix(home.number, text)
+    bare = home.valid and _lacks_trunk_prefix(home.number, text)
     toll_free = _TOLL_FREE.fullmatch(text) is not None
-    if (
-        (toll_free or bare)
-        and _SHAPED.fullmatch(text)
-        and _is_valid(american := _parse(text, "US"))
-    ):
-        if not valid:
+    if (toll_free or bare) and _SHAPED.fullmatch(text) and (american := _parse(text, "US")).valid:
+        if not home.valid:
             return _to_reading(american, "US", ReadingMethod.FOREIGN)
         if bare and _SURE.fullmatch(text):
-            return _to_reading(american, "US", ReadingMethod.FOREIGN, also=_e164_of(home))
+            return _to_reading(american, "US", ReadingMethod.FOREIGN, also=home.e164)
         return _ambiguous(american, home)
-    if (
-        bare
-        and country_code_pattern().match(text)
-        and _is_valid(abroad := _parse(f"+{text.lstrip('(')}", None))
-    ):
-        return _ambiguous(abroad, home)
+    if bare and country_code_pattern().match(text):
+        abroad = _parse(f"+{text.lstrip('(')}", None)
+        return _ambiguous(abroad, home) if abroad.valid else None
     return None
 
 
-def _ambiguous(first: _Parsed | str, second: _Parsed | str) -> Reading:
-    return Reading(reason="ambiguous", also_read_as=f"{_e164_of(first)} {_e164_of(second)}")
+def _ambiguous(first: _Parsed | Reading, second: _Parsed | Reading) -> Reading:
+    return Reading(reason="ambiguous", also_read_as=f"{first.e164} {second.e164}")
 
 
 def _to_reading(
-    parsed: _Parsed | str, region: str | None, how: ReadingMethod | None, also: str | None = None
+    parsed: _Parsed, region: str | None, how: ReadingMethod | None, also: str | None = None
 ) -> Reading:
     """Returns the reading of a valid number, else a refusal with its reason."""
-    if isinstance(parsed, str):
-        return Reading(reason=parsed)
+    if parsed.reason:
+        return Reading(reason=parsed.reason)
     number = parsed.number
     if not parsed.valid:
         return _to_refusal(number, region)
@@ -349,7 +341,7 @@ def _to_reading(
         national = number.country_code_source == pn.CountryCodeSource.FROM_DEFAULT_COUNTRY
         how = ReadingMethod.NATIONAL if national else ReadingMethod.INTERNATIONAL
     return Reading(
-        e164=pn.format_number(number, pn.PhoneNumberFormat.E164),
+        e164=parsed.e164,
         region=None if parsed.region == pn.REGION_CODE_FOR_NON_GEO_ENTITY else parsed.region,
         line_type=pn.PhoneNumberType.to_string(pn.number_type(number)).lower(),
         how=how,
@@ -372,35 +364,30 @@ def _to_refusal(number: pn.PhoneNumber, region: str | None) -> Reading:
 
 
 class _Parsed(NamedTuple):
-    """A parsed number, the region that claims it, and whether it is valid there."""
+    """A parsed number, the region that claims it, whether it is valid there; or why it is none."""
 
     number: pn.PhoneNumber
-    region: str | None
-    valid: bool
+    region: str | None = None
+    valid: bool = False
+    reason: str | None = None
+
+    @property
+    def e164(self) -> str:
+        """The number in E.164."""
+        return pn.format_number(self.number, pn.PhoneNumberFormat.E164)
 
 
-def _parse(text: str, region: str | None) -> _Parsed | str:
-    """Parses a number, or returns the reason why there is none."""
+def _parse(text: str, region: str | None) -> _Parsed:
+    """Parses a number."""
     try:
         number = pn.parse(text, region, keep_raw_input=True)
     except pn.NumberParseException as error:
-        if error.error_type == pn.NumberParseException.INVALID_COUNTRY_CODE:
-            return "invalid" if text.lstrip()[:1] in "+＋" else "no_region"
-        return _REASONS_BY_ERROR[error.error_type]
+        reason = _REASONS_BY_ERROR.get(error.error_type, "no_region")
+        invalid = reason == "no_region" and text.lstrip()[:1] in "+＋"
+        return _Parsed(pn.PhoneNumber(), reason="invalid" if invalid else reason)
     claimed = pn.region_code_for_number(number)
     valid = claimed is not None and pn.is_valid_number_for_region(number, claimed)
     return _Parsed(number, claimed, valid)
-
-
-def _is_valid(parsed: _Parsed | str) -> bool:
-    """Tells whether there is a number, of an assigned pattern."""
-    return not isinstance(parsed, str) and parsed.valid
-
-
-def _e164_of(parsed: _Parsed | str) -> str:
-    """Returns the parsed number in E.164."""
-    number = pn.PhoneNumber() if isinstance(parsed, str) else parsed.number
-    return pn.format_number(number, pn.PhoneNumberFormat.E164)
 
 
 def _lacks_trunk_prefix(number: pn.PhoneNumber, text: str) -> bool:

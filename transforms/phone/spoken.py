@@ -1,6 +1,6 @@
 """Finds numbers in words or digit by digit: 'eight five five', '855 dash 555 dot 0123'.
 
-Each becomes plain digits and punctuation with their places in the text. English, Spanish, German,
+Each becomes plain digits and punctuation with its place in the text. English, Spanish, German,
 French, and Hindi in Latin letters; a number is of one language.
 
 `decode.number_words` reads more words, to look for a number that is known.
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from transforms.decode.number_words import JOINERS, REPEATS, TABLES
 
-_ZEROS = TABLES["zeros"]
+_WITHIN = TABLES["zeros"] | JOINERS
+"""Words that stand for a zero or a sign within a number; a plus may begin it."""
 
 _DIGIT_WORDS: dict[str, dict[str, str]] = {
     language: {
@@ -54,7 +55,7 @@ _AREA_CODE = re.compile(
 _WORDS = {language: {*words, *REPEATS[language]} for language, words in _DIGIT_WORDS.items()}
 """Words that only some languages know, by language."""
 
-_KNOWN_WORDS = frozenset({*_ZEROS, *JOINERS}.union(*_WORDS.values()))
+_KNOWN_WORDS = frozenset(_WITHIN).union(*_WORDS.values())
 
 _MIN_DIGITS = 7
 """Digits of a run: fewer are a count, an age or a price."""
@@ -70,21 +71,16 @@ _TOKEN = re.compile(r"[+(]{0,2}[0-9]+\)?|[^\W\d_]+")
 _BETWEEN = re.compile(r"[\s,.()-]{0,4}")
 
 
-@dataclass(frozen=True)
-class SpokenNumber:
-    """A number in digits and punctuation, and the place in the text of each character."""
-
-    plain: str
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+SpokenNumber = tuple[int, int, str]
+"""Start and end in a text, and the number in digits and punctuation."""
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(NamedTuple):
+    """A token, or a repeat and its token, as it is read: digits, or punctuation."""
+
     start: int
     end: int
     text: str
-    """As it is read: digits, or punctuation."""
     word: bool
 
 
@@ -108,8 +104,8 @@ def find_spoken_numbers(text: str) -> Iterator[SpokenNumber]:
         yield from _numbers_in_run(run)
 
 
-def find_numbers_with_area_code(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yields numbers whose area code is apart: start, end, and the number in one piece."""
+def find_numbers_with_area_code(text: str) -> Iterator[SpokenNumber]:
+    """Yields numbers whose area code is apart, each in one piece."""
     for match in _AREA_CODE.finditer(text):
         yield match.start("area"), match.end("rest"), f"{match['area']}-{match['rest']}"
 
@@ -157,10 +153,8 @@ def _parts(tokens: list[re.Match[str]], language: str) -> Iterator[list[_Item]]:
         elif word in repeats:
             times, since = repeats[word], token.start()
             continue
-        elif word in _ZEROS and items:
-            items.append(_Item(start, token.end(), _ZEROS[word], True))
-        elif word in JOINERS and (items or JOINERS[word] == "+"):
-            items.append(_Item(start, token.end(), JOINERS[word], True))
+        elif word in _WITHIN and (items or _WITHIN[word] == "+"):
+            items.append(_Item(start, token.end(), _WITHIN[word], True))
         elif items:
             yield _trimmed(items)
             items = []
@@ -177,19 +171,10 @@ def _trimmed(items: list[_Item]) -> list[_Item]:
 
 def _to_spoken_number(items: list[_Item]) -> SpokenNumber:
     """Joins items to a number: words touch, groups of digits keep a blank between them."""
-    plain: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    grouped = False
+    plain, grouped = "", False
     for item in items:
         group = len(item.text) > 1 and item.text[-1] in "0123456789)" and not item.word
-        if plain and (group or grouped) and plain[-1][-1] not in "-. +" and item.text not in "-. +":
-            plain.append(" ")
-            starts.append(item.start)
-            ends.append(item.start)
-        for character in item.text:
-            plain.append(character)
-            starts.append(item.start)
-            ends.append(item.end)
-        grouped = group
-    return SpokenNumber("".join(plain), tuple(starts), tuple(ends))
+        if plain and (group or grouped) and plain[-1] not in "-. +" and item.text not in "-. +":
+            plain += " "
+        plain, grouped = plain + item.text, group
+    return items[0].start, items[-1].end, plain

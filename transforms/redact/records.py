@@ -23,14 +23,7 @@ from schemas import complaint
 from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
-from transforms.arrow_util import (
-    Array,
-    batch_of_columns,
-    concat_ranges,
-    distinct_rows,
-    explode,
-    list_items,
-)
+from transforms.arrow_util import Array, batch_of_columns, distinct_rows, explode, list_items
 from transforms.casts import true_mask
 from transforms.decode.escapes import Span, plain_in_place
 from transforms.decode.readings import whole_spans
@@ -46,13 +39,11 @@ from transforms.victims import identifier_matcher, record_texts
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,
     NO_IDENTIFIERS,
-    Patterns,
     RowIdentifiers,
-    account_names,
+    RowPatterns,
     find_identifiers,
     find_in_digits,
     find_in_words,
-    identifier_patterns,
     merge_row_identifiers,
 )
 from transforms.victims.number_index import (
@@ -67,13 +58,6 @@ _CALL_TEXTS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrie
 
 _SIGNALLING = ("orig_id", "carrier", "trunk", "source_ip")
 """Fields of a call that tell of whoever called: of the victim, unless the suspect did."""
-
-_WITHHELD_KEY = ("source_org", "record_id")
-
-_ID = rf"(?:^|:)\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
-
-_AS_WRITTEN = rf"^\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
-"""RE2: an identifier, or a number as written, that ends in the same digits in every form."""
 
 _ADDRESS_AS_WRITTEN = re.compile(r"[^\s<>\"'(:;,@＠]{1,64}[@＠][^\s<>\"'):;,@＠]{1,255}")
 
@@ -93,7 +77,7 @@ class RedactRecords(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Joins each record with its WITHHELD rows, and redacts it."""
-        withheld = KeyedInput(WITHHELD, _WITHHELD_KEY)
+        withheld = KeyedInput(WITHHELD, ("source_org", "record_id"))
         schema, key, redact = (
             (CALL_READ, CALL_KEY, redact_calls)
             if self.kind is RecordKind.CALL
@@ -137,15 +121,14 @@ def redact_complaints(
     record's victim are masked here too.
     """
     for batch in batches_of(complaints):
-        own = _Withheld(batch, "complaint_id", withheld)
-        hidden = own.identifiers(RecordKind.COMPLAINT)
-        yield withhold_from_complaints(batch, hidden, own.narrative_spans(), numbers)
+        own = _withheld_from(batch, "complaint_id", RecordKind.COMPLAINT, withheld)
+        yield withhold_from_complaints(batch, *own, numbers)
 
 
 def redact_calls(calls: pa.Table, withheld: pa.Table, numbers: Array) -> Iterator[pa.RecordBatch]:
     """Turns CALL_READ and WITHHELD rows of the same records into CALL rows."""
     for batch in batches_of(calls):
-        hidden = _Withheld(batch, "call_id", withheld).identifiers(RecordKind.CALL)
+        hidden, _ = _withheld_from(batch, "call_id", RecordKind.CALL, withheld)
         yield withhold_from_calls(batch, hidden, numbers)
 
 
@@ -286,45 +269,6 @@ def withhold_from_calls(
     return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
 
 
-class RowPatterns:
-    """The patterns of identifiers, and of numbers as `written`, that are looked for in each row.
-
-    They are made when a text may contain one, and most do not: nearly all identifiers are phone
-    numbers, which end in the same digits in every form, so texts without these are skipped.
-    """
-
-    def __init__(self, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
-        self._parts = (identifiers, written)
-        self._patterns: dict[int, tuple[Patterns, Patterns]] = {}
-        self._endings: defaultdict[int, set[str]] = defaultdict(set)
-        self.lettered: set[int] = set()
-        """The rows with an identifier that has letters."""
-        for part, plain in zip(self._parts, (_ID, _AS_WRITTEN), strict=True):
-            known = pc.match_substring_regex(part.identifiers, plain)
-            is_known = true_mask(known)
-            numbers = part.identifiers.filter(known).to_pylist()
-            for row, number in zip(part.rows[is_known].tolist(), numbers, strict=True):
-                self._endings[row].add(number[-MIN_IDENTIFIER_LENGTH:])
-            for row in np.unique(part.rows[~is_known]).tolist():
-                digits, words = self.patterns(row)
-                self._endings[row].update(form.text[-MIN_IDENTIFIER_LENGTH:] for form in digits)
-                if words:
-                    self.lettered.add(row)
-
-    def patterns(self, row: int) -> tuple[Patterns, Patterns]:
-        """Returns every form of what is looked for in a row: digits, and those with letters."""
-        if row not in self._patterns:
-            every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
-            digits = frozenset(pattern for pattern in every if pattern.text.isdecimal())
-            words = every - digits | account_names(_of_row(self._parts[0], row))
-            self._patterns[row] = digits, words
-        return self._patterns[row]
-
-    def may_be_in(self, digits: str, row: int) -> bool:
-        """Tells whether digits contain the last ones of a number that is looked for in a row."""
-        return any(ending in digits for ending in self._endings.get(row, ()))
-
-
 def find_wanted(
     texts: record_texts.RecordTexts, forms: Iterable[record_texts.DigitForm], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
@@ -337,9 +281,9 @@ def find_wanted(
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
     for number in np.flatnonzero(np.isin(texts.rows, list(wanted.lettered)) & long).tolist():
-        _, patterns = wanted.patterns(int(texts.rows[number]))
+        _, words, names = wanted.patterns(int(texts.rows[number]))
         written = texts.texts[number].as_py()[:SEARCH_LIMIT]
-        if hits := list(find_identifiers(written, patterns)):
+        if hits := list(find_identifiers(written, words | names)):
             spans.setdefault(number, []).extend(hits)
     return spans
 
@@ -353,7 +297,7 @@ def _find_numbers(
     for form in forms:
         if not wanted.may_be_in(form.digits, rows[form.text]):
             continue
-        patterns, _ = wanted.patterns(rows[form.text])
+        patterns, *_ = wanted.patterns(rows[form.text])
         written = texts.texts[form.text].as_py()
         if form.in_words:
             places = list(find_in_words(written, patterns))
@@ -365,44 +309,26 @@ def _find_numbers(
     return spans
 
 
-def _of_row(part: RowIdentifiers, row: int) -> list[str]:
-    first, end = np.searchsorted(part.rows, (row, row + 1)).tolist()
-    identifiers: list[str] = part.identifiers[first:end].to_pylist()
-    return identifiers
-
-
-class _Withheld:
-    """The WITHHELD rows of the records of a batch: their victims' identifiers, and their places."""
-
-    def __init__(self, batch: pa.RecordBatch, id_field: str, withheld: pa.Table) -> None:
-        count = len(batch)
-        keys = [
-            pa.chunked_array([batch[of_batch], *withheld[name].chunks]).combine_chunks()
-            for of_batch, name in zip(("source_org", id_field), _WITHHELD_KEY, strict=True)
-        ]
-        _, key = distinct_rows(keys)
-        order = np.argsort(key[count:], kind="stable")
-        of_withheld = key[count:][order]
-        first, end = (np.searchsorted(of_withheld, key[:count], side) for side in ("left", "right"))
-        self._rows = np.repeat(np.arange(count), end - first)
-        self._withheld = withheld.take(pa.array(order[concat_ranges(first, end - first)]))
-
-    def identifiers(self, kind: RecordKind) -> RowIdentifiers:
-        """Returns what a batch of records of that kind must not show."""
-        of_kind = true_mask(pc.equal(self._withheld["record_kind"], str(kind)))
-        ids = self._withheld["entity_id"].combine_chunks()
-        return RowIdentifiers(self._rows[of_kind], ids.filter(pa.array(of_kind)))
-
-    def narrative_spans(self) -> dict[int, list[Span]]:
-        """Returns where the narrative of each row names them, in code points."""
-        placed = true_mask(pc.is_valid(self._withheld["start"]))
-        starts, ends = (
-            self._withheld[name].filter(pa.array(placed)).to_pylist() for name in ("start", "end")
-        )
-        spans: dict[int, list[Span]] = {}
-        for row, start, end in zip(self._rows[placed].tolist(), starts, ends, strict=True):
-            spans.setdefault(row, []).append((start, end))
-        return spans
+def _withheld_from(
+    batch: pa.RecordBatch, id_field: str, kind: RecordKind, withheld: pa.Table
+) -> tuple[RowIdentifiers, dict[int, list[Span]]]:
+    """Returns what records must not show, by WITHHELD rows, and where their narratives name it."""
+    keys = zip(batch["source_org"].to_pylist(), batch[id_field].to_pylist(), strict=True)
+    numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        numbers[key].append(row)
+    identifiers: list[tuple[int, str]] = []
+    spans: defaultdict[int, list[Span]] = defaultdict(list)
+    names = ("source_org", "record_id", "record_kind", "entity_id", "start", "end")
+    for org, record_id, of_kind, entity_id, start, end in zip(
+        *(withheld[name].to_pylist() for name in names), strict=True
+    ):
+        for row in numbers.get((org, record_id), ()):
+            if of_kind == kind:
+                identifiers.append((row, entity_id))
+            if start is not None:
+                spans[row].append((start, end))
+    return _row_identifiers(identifiers), spans
 
 
 def _victims_numbers_in(

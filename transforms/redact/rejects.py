@@ -23,7 +23,7 @@ from transforms.decode.readings import may_hold_contact, tokens_with_number
 from transforms.extract import narrative, sensitive_text
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
-from transforms.masks import MASK, mask_rows, mask_spans, mask_spans_fully
+from transforms.masks import MASK, Spans, mask_rows, mask_spans, mask_spans_fully
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
 from transforms.text_util import SEARCH_EDGE, SEARCH_LIMIT
@@ -86,8 +86,11 @@ _WITHIN = r"(?:\s{0,5}:\s{0,5}\{[^:{}]{1,40})?"
 
 _FIELD = rf"(?:{_WHOSE}_?{_WHAT}\w{{0,20}}|victim)"
 
-_VICTIM_FIELD_NAME = re.compile(_FIELD, re.IGNORECASE)
-"""The name of a field outside the input contract that says that its value is the victim's."""
+_COLUMNS = tuple(
+    re.compile(name, re.IGNORECASE)
+    for name in (_FIELD, "(?:victim|complaint|call)_id", "source_org", "email_roles", "emails")
+)
+"""Names of columns: that say that their value is the victim's, of ids, of what else may be."""
 
 _VICTIM_FIELD = re.compile(rf"[\"']{_FIELD}{_QUOTE}{_WITHIN}{_VALUE}", re.IGNORECASE)
 
@@ -96,8 +99,6 @@ _ID = re.compile(rf"[\"'](?:victim|complaint|call)_id{_QUOTE}{_VALUE}", re.IGNOR
 _ORG = re.compile(rf"[\"']source_org{_QUOTE}{_VALUE}", re.IGNORECASE)
 
 _CELL = re.compile(r"(?:^|,)\"?(?P<value>[^,\"]{1,80})\"?(?=,|$)")
-
-_ID_COLUMN = re.compile(r"(?:victim|complaint|call)_id", re.IGNORECASE)
 
 _CONTACT_ID = re.compile(CONTACT_PATTERN)
 """An id that is a way to reach somebody."""
@@ -180,16 +181,14 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
     written = set(_victim_side(text) if kind == RecordKind.CALL else _with_victim_role(text))
     spans = list(known)
     own = {entity for _, _, entity in spans}
-    text = mask_spans_fully(text, ((start, end) for start, end, _ in spans))
+    text = mask_spans_fully(text, spans)
     if len(written) + len(own) > _MOST_NUMBERS:
         return _DIGIT.sub(MASK, text)
     region = _victim_country(text)
     read = [normalize.normalize_number(number, region).e164 or number for number in written]
     hidden = find_identifiers(text, identifier_patterns(own, [*read, *written]))
-    more = (
-        tokens_with_number(text)
-        if kind == RecordKind.CALL
-        else ((start, end) for start, end, _ in sensitive_text.paper_spans(text))
+    more: Spans = (
+        tokens_with_number(text) if kind == RecordKind.CALL else sensitive_text.paper_spans(text)
     )
     return mask_spans(text, [*hidden, *more])
 
@@ -328,23 +327,23 @@ def _victim_spans_in_columns(text: str, header: Sequence[str]) -> Iterator[Victi
     So are the addresses of a row one of whose roles is the victim's. Missing or extra commas may
     have moved a cell by as many columns: then every cell that it may be is taken.
     """
-    named = [place for place, name in enumerate(header) if _VICTIM_FIELD_NAME.fullmatch(name)]
-    ids = [place for place, name in enumerate(header) if _ID_COLUMN.fullmatch(name)]
-    orgs = {place for place, name in enumerate(header) if name.lower() == "source_org"}
-    roles = [place for place, name in enumerate(header) if name.lower() == "email_roles"]
-    if not named and not ids and not orgs and not roles:
+    named, ids, orgs, roles, emails = (
+        [place for place, name in enumerate(header) if column.fullmatch(name)]
+        for column in _COLUMNS
+    )
+    if not (named or ids or orgs or roles):
         return
     cells = list(locate_cells(text))
     moved = len(cells) - len(header)
     stated = [cells[place][2] for place in _possible_cells(roles, moved) if place < len(cells)]
     if any(Role.VICTIM in role.lower() for role in stated):
-        named += [place for place, name in enumerate(header) if name.lower() == "emails"]
-    theirs, orgs = _possible_cells(named, moved), _possible_cells(sorted(orgs), moved)
-    for place in sorted(theirs | orgs | _possible_cells(ids, moved)):
+        named += emails
+    theirs, of_orgs, of_ids = (_possible_cells(places, moved) for places in (named, orgs, ids))
+    for place in sorted(theirs | of_orgs | of_ids):
         if place < len(cells):
             start, end, cell = cells[place]
             value = cell.strip()
-            strange = place in orgs and may_hold_contact(value) and not _MOMENT.match(value)
+            strange = place in of_orgs and may_hold_contact(value) and not _MOMENT.match(value)
             if value and (place in theirs or strange or _CONTACT_ID.search(value)):
                 for part in value.split(";"):
                     yield start, end, _entity_of(part.strip())

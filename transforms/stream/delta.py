@@ -74,9 +74,6 @@ PHRASE_COUNT = pa.schema(
 )
 """One person who has a fingerprint, and its words where they are at hand."""
 
-_Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""value, victim, teller, and microseconds since the epoch."""
-
 
 def phrase_counts(texts: pa.RecordBatch) -> pa.RecordBatch:
     """Converts FINGERPRINT_ROW_WITH_WORDS rows to PHRASE_COUNT rows with all their words."""
@@ -101,20 +98,18 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     rows = rows.filter(pa.array(_times(rows) >= oldest))
     if not rows.num_rows:
         return rows
-    people = [rows[name].to_numpy() for name in ("value", "victim", "teller")]
-    columns = _once((people[0], people[1], people[2], _times(rows)))
-    value = columns[0]
+    key = PHRASE_COUNT.names[:3]
+    people = aggregate(pa.Table.from_batches([rows]), key, [("received_at", "max")])
+    people = people.sort_by([(name, "ascending") for name in key])
+    value = people["value"].to_numpy()
     sizes = np.diff(group_starts(value), append=len(value))
     many = np.repeat(sizes > 1, sizes)
-    few, wide = _newest_people(columns, np.flatnonzero(many))
+    few, wide = _newest_people(people, np.flatnonzero(many))
     kept = np.sort(np.concatenate([np.flatnonzero(~many), few]))
     known = shown_phrases([rows])
     texts = known.filter(pa.array(np.isin(known["value"].to_numpy(), wide)))
-    left = [column[kept] for column in columns]
-    words = _words_at_first(left[0], texts)
-    arrays = [pa.array(column) for column in left]
-    arrays[3] = arrays[3].cast(TIMESTAMP)
-    return pa.RecordBatch.from_arrays([*arrays, words], schema=PHRASE_COUNT)
+    left = people.take(pa.array(kept)).append_column("words", _words_at_first(value[kept], texts))
+    return one_batch(left)
 
 
 def drop_words_not_in(rows: pa.RecordBatch, known: pa.RecordBatch) -> pa.RecordBatch:
@@ -159,21 +154,15 @@ def _times(rows: pa.RecordBatch) -> np.ndarray:
     return times
 
 
-def _once(columns: _Columns) -> _Columns:
-    """Reduces to each (value, victim, teller) once, with the last time, sorted by value."""
-    order = np.lexsort((mix_hashes(columns[1], columns[2]), columns[0]))
-    value, victim, teller, when = (column[order] for column in columns)
-    begin = group_starts(value, victim, teller)
-    return value[begin], victim[begin], teller[begin], np.maximum.reduceat(when, begin)
-
-
-def _newest_people(columns: _Columns, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _newest_people(people: pa.Table, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns rows of the newest victims and tellers of each value, and the values to be shown.
 
     Of the rows `among` all, `MIN_TELLERS` of each: they decide whether as many people are alive at
     any later time.
     """
-    value, victim, teller, when = (column[among] for column in columns)
+    value, victim, teller, when = (
+        column.cast(pa.int64()).to_numpy()[among] for column in people.columns
+    )
     rows = (_newest(value, victim, teller, when), _newest(value, teller, victim, when))
     shown = [np.unique(value[numbers], return_counts=True) for numbers in rows]
     enough = [values[counts >= call_scripts.MIN_TELLERS] for values, counts in shown]

@@ -3,7 +3,7 @@
 Identifiers come in as E.164 numbers, entity ids, or numbers as written, and become patterns:
 digits, or letters and digits, without any prefix or punctuation. `find_identifiers` ignores
 whatever stands between the characters of a pattern. A false match masks a few characters too many;
-a missed one leaks a victim's number. `may_contain_identifier` rules most values out by columns.
+a missed one leaks a victim's number. `RowPatterns` rules most texts out by their digits.
 `complaint_numbers` and `call_readings` normalize the numbers of records; from them follow those
 that are or may be the victim's. Reports use all of it, whose workers load no Beam.
 """
@@ -11,6 +11,7 @@ that are or may be the victim's. Reports use all of it, whose workers load no Be
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from itertools import accumulate, chain, pairwise, product
@@ -24,6 +25,7 @@ from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
 from transforms.arrow_util import Array, ListItems, list_items
+from transforms.casts import true_mask
 from transforms.decode.escapes import Span, plain_in_place
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import TOKEN_HINT, plain_forms, whole_spans
@@ -69,9 +71,6 @@ _LONGEST_SPELLED = 40
 _LOCAL_DIGITS = 7
 """Digits of a North American subscriber number written without its area code."""
 
-_COMPARED_DIGITS = 4
-"""Last digits that `may_contain_identifier` compares, of the `MIN_IDENTIFIER_LENGTH` or more."""
-
 _SIGN_WORDS = re.compile(
     rf"(?<![^\W_])(?:at the rate(?: of)?|at (?:sign|symbol)|sign[oe]|a commercial|arobas"
     rf"|chez|{HIDDEN_AT_WORDS}|{HIDDEN_DOT_WORDS}|full stop|period"
@@ -88,8 +87,10 @@ _NAME_OF_ONE = re.compile(r"(?=\D*\d)(?=\d*\D)\w{8,64}")
 
 _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
 
-_ENDS_IN_DIGITS = re.compile(rf"(?:^\+?|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$")
-"""A number, or an identifier of digits alone: it ends in the same digits in every form."""
+_ID = rf"(?:^|:)\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
+
+_AS_WRITTEN = rf"^\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
+"""RE2: an identifier, or a number as written, that ends in the same digits in every form."""
 
 _HIDES_DIGITS = rf"[^\x00-\x7f]|[%&]|(?-i:{TOKEN_HINT})|{DIGIT_WORDS_HINT}"
 """RE2: signs in a value that may stand for digits."""
@@ -169,30 +170,68 @@ def find_in_words(text: str, numbers: Patterns) -> Iterator[Span]:
             yield start, ends[end - 1]
 
 
-def contains_identifier(value: str, patterns: Patterns) -> bool:
-    """Tells whether a pattern is contained in another identifier's canonical value."""
-    if value[:1] == "+" and value[1:].isdecimal():
-        return any(pattern.text in value and not pattern.alone for pattern in patterns)
-    numbers = frozenset(pattern for pattern in patterns if pattern.text.isdecimal())
-    return any(find_identifiers(value, patterns)) or any(find_in_words(value, numbers))
+class RowPatterns:
+    """The patterns of identifiers, and of numbers as `written`, that are looked for in each row.
 
-
-def may_contain_identifier(values: RowIdentifiers, wanted: RowIdentifiers) -> Array:
-    """Tells which values may contain (`contains_identifier`) an identifier wanted in their row.
-
-    There are no false negatives: the last digits of identifiers are compared where these are in
-    every form, and everything else may be contained.
+    They are made when a text may contain one, and most do not: nearly all identifiers are phone
+    numbers, which end in the same digits in every form, so texts without these are skipped.
     """
-    endings: dict[int, set[str]] = {}
-    for row, identifier in zip(wanted.rows.tolist(), wanted.identifiers.to_pylist(), strict=True):
-        endings.setdefault(row, set()).add(_ending(identifier))
-    hidden = pc.match_substring_regex(values.identifiers, _HIDES_DIGITS).to_pylist()
-    digits = pc.replace_substring_regex(values.identifiers, "[^0-9]+", "").to_pylist()
-    maybe = (
-        any(odd or ending in written for ending in endings.get(row, ()))
-        for row, odd, written in zip(values.rows.tolist(), hidden, digits, strict=True)
-    )
-    return np.fromiter(maybe, bool, len(digits))
+
+    def __init__(self, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
+        self._parts = (identifiers, written)
+        self._patterns: dict[int, tuple[Patterns, Patterns, Patterns]] = {}
+        self._endings: defaultdict[int, set[str]] = defaultdict(set)
+        self.lettered: set[int] = set()
+        """The rows with an identifier that has letters."""
+        for part, plain in zip(self._parts, (_ID, _AS_WRITTEN), strict=True):
+            known = pc.match_substring_regex(part.identifiers, plain)
+            is_known = true_mask(known)
+            numbers = part.identifiers.filter(known).to_pylist()
+            for row, number in zip(part.rows[is_known].tolist(), numbers, strict=True):
+                self._endings[row].add(number[-MIN_IDENTIFIER_LENGTH:])
+            for row in np.unique(part.rows[~is_known]).tolist():
+                digits, words, _ = self.patterns(row)
+                self._endings[row].update(form.text[-MIN_IDENTIFIER_LENGTH:] for form in digits)
+                if words:
+                    self.lettered.add(row)
+
+    def patterns(self, row: int) -> tuple[Patterns, Patterns, Patterns]:
+        """Returns every form of what is looked for in a row: digits, with letters, and names."""
+        if row not in self._patterns:
+            every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
+            digits = frozenset(pattern for pattern in every if pattern.text.isdecimal())
+            names = account_names(_of_row(self._parts[0], row))
+            self._patterns[row] = digits, every - digits, names
+        return self._patterns[row]
+
+    def may_be_in(self, digits: str, row: int) -> bool:
+        """Tells whether digits contain the last ones of a number that is looked for in a row."""
+        return any(ending in digits for ending in self._endings.get(row, ()))
+
+    def are_in(self, values: RowIdentifiers) -> Array:
+        """Tells which canonical values contain an identifier that is looked for in their row."""
+        hidden = pc.match_substring_regex(values.identifiers, _HIDES_DIGITS).to_pylist()
+        digits = pc.replace_substring_regex(values.identifiers, "[^0-9]+", "").to_pylist()
+        columns = values.rows.tolist(), values.identifiers.to_pylist(), hidden, digits
+        contained = [
+            (self.may_be_in(written, row) or row in self.lettered or (odd and row in self._endings))
+            and _contains(value, *self.patterns(row)[:2])
+            for row, value, odd, written in zip(*columns, strict=True)
+        ]
+        return np.array(contained, bool)
+
+
+def _contains(value: str, numbers: Patterns, words: Patterns) -> bool:
+    """Tells whether a pattern of digits or with letters is contained in a canonical value."""
+    if value[:1] == "+" and value[1:].isdecimal():
+        return any(pattern.text in value and not pattern.alone for pattern in numbers | words)
+    return any(find_identifiers(value, numbers | words)) or any(find_in_words(value, numbers))
+
+
+def _of_row(part: RowIdentifiers, row: int) -> list[str]:
+    first, end = np.searchsorted(part.rows, (row, row + 1)).tolist()
+    identifiers: list[str] = part.identifiers[first:end].to_pylist()
+    return identifiers
 
 
 def plain_country_code(e164: str) -> str | None:
@@ -322,11 +361,6 @@ def _digits(text: str) -> str:
 
 def _compact(text: str) -> str:
     return "".join(c for c in plain_in_place(text) if c.isalnum())
-
-
-def _ending(identifier: str) -> str:
-    """Returns the last digits of every form of an identifier; nothing where they are not known."""
-    return identifier[-_COMPARED_DIGITS:] if _ENDS_IN_DIGITS.search(identifier) else ""
 
 
 class ComplaintNumbers(NamedTuple):

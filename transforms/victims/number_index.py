@@ -142,10 +142,6 @@ def dial_formats(e164: str) -> list[str]:
     return [e164, *(number for number in dialed if MIN_DIGITS <= len(number) <= MAX_DIGITS)]
 
 
-_Waiting = tuple[Array, list[Array], int]
-"""Hashes sorted, those that came since, and how many these are."""
-
-
 class UnionOfHashes(beam.CombineFn):
     """Merges arrays of hashes, or of pairs in two rows, into one, sorted and distinct.
 
@@ -157,28 +153,24 @@ class UnionOfHashes(beam.CombineFn):
         self._few = few
         self.none = _NO_CLAIMS if pairs else NO_NUMBERS
 
-    def create_accumulator(self) -> _Waiting:
-        """Returns no hashes."""
-        return self.none, [], 0
+    def create_accumulator(self) -> list[Array]:
+        """Returns no hashes: those sorted in come first, those that wait behind them."""
+        return [self.none]
 
-    def add_input(self, accumulator: _Waiting, more: Array) -> _Waiting:
+    def add_input(self, accumulator: list[Array], more: Array) -> list[Array]:
         """Adds an array, and merges those that wait when they are many."""
-        known, waiting, count = accumulator
-        waiting.append(more)
-        count += more.shape[-1]
-        if count > max(known.shape[-1], self._few):
-            return _sorted_unique(np.concatenate([known, *waiting], axis=-1)), [], 0
-        return known, waiting, count
+        known, *waiting = accumulator = [*accumulator, more]
+        count = sum(array.shape[-1] for array in waiting)
+        many = count > max(known.shape[-1], self._few)
+        return [self.extract_output(accumulator)] if many else accumulator
 
-    def merge_accumulators(self, parts: Iterable[_Waiting]) -> _Waiting:
+    def merge_accumulators(self, parts: Iterable[list[Array]]) -> list[Array]:
         """Merges the hashes of all parts."""
-        arrays = [hashes for known, waiting, _ in parts for hashes in (known, *waiting)]
-        return _sorted_unique(np.concatenate(arrays, axis=-1)), [], 0
+        return [self.extract_output([*chain.from_iterable(parts)])]
 
-    def extract_output(self, accumulator: _Waiting) -> Array:
+    def extract_output(self, accumulator: list[Array]) -> Array:
         """Returns the sorted hashes."""
-        known, waiting, count = accumulator
-        return _sorted_unique(np.concatenate([known, *waiting], axis=-1)) if count else known
+        return _sorted_unique(np.concatenate(accumulator, axis=-1))
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.complaint import DIGITS
-from transforms.arrow_util import Array, list_items
+from transforms.arrow_util import Array, group_starts, list_column, list_items
 from transforms.casts import true_mask
 from transforms.decode.escapes import WEB_ESCAPE, Span
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
@@ -82,7 +83,7 @@ class RecordTexts(NamedTuple):
         raise KeyError(name)
 
     def to_column(
-        self, places: Array, columns: Sequence[Array | pa.Array], kind: pa.DataType, count: int
+        self, places: Array, columns: Iterable[Array | pa.Array], kind: pa.ListType, count: int
     ) -> pa.ListArray:
         """Makes a column of a list type, of `count` records, of what is in the texts at `places`.
 
@@ -92,14 +93,7 @@ class RecordTexts(NamedTuple):
         by_row, firsts = self._by_row(count)
         number = np.empty(len(by_row), np.int64)
         number[by_row] = np.arange(len(by_row)) - firsts[self.rows[by_row]]
-        order = np.argsort(self.rows[places], kind="stable")
-        arrays = [
-            pa.array(values).take(pa.array(order)).cast(field.type)
-            for values, field in zip((number[places], *columns), kind.value_type, strict=True)
-        ]
-        ends = np.searchsorted(self.rows[places][order], np.arange(count + 1)).astype(np.int32)
-        values = pa.StructArray.from_arrays(arrays, fields=list(kind.value_type))
-        return pa.ListArray.from_arrays(pa.array(ends), values, type=kind)
+        return list_column(self.rows[places], (number[places], *columns), kind, count)
 
     def of_column(self, column: pa.ListArray) -> tuple[Array, pa.StructArray]:
         """Returns what `to_column` was given: the text of each, and all fields."""
@@ -211,15 +205,15 @@ class DigitForm(NamedTuple):
 
 
 def digit_forms(runs: DigitRuns) -> list[DigitForm]:
-    """Returns the digits of runs, form by form."""
-    rows = zip(runs.form.tolist(), runs.start.tolist(), runs.digits.to_pylist(), strict=True)
-    forms: dict[int, list[tuple[int, str]]] = {}
-    for form, *run in rows:
-        forms.setdefault(form, []).append(tuple(run))
-    return [
-        DigitForm(form // FORMS, form % FORMS > OPENED, "".join([run[1] for run in parts]), parts)
-        for form, parts in forms.items()
-    ]
+    """Returns the digits of runs, which are in the order of their forms."""
+    parts = list(zip(runs.start.tolist(), runs.digits.to_pylist(), strict=True))
+    numbers = runs.form.tolist()
+    forms = []
+    for first, end in pairwise([*group_starts(runs.form).tolist(), len(parts)]):
+        form = numbers[first]
+        digits = "".join([run[1] for run in parts[first:end]])
+        forms.append(DigitForm(form // FORMS, form % FORMS > OPENED, digits, parts[first:end]))
+    return forms
 
 
 def digits_column(runs: DigitRuns, texts: RecordTexts, count: int) -> pa.ListArray:
@@ -250,7 +244,7 @@ def find_digits(texts: pa.Array) -> DigitRuns:
     is_plain = true_mask(pc.is_valid(texts))
     is_plain[odd] = False
     plain = _runs_of_plain(texts, np.flatnonzero(is_plain))
-    others = [*_runs_of_odd(texts, odd), *_runs_of_words(texts, np.union1d(special, odd))]
+    others = list(_runs_of_forms(texts, np.union1d(special, odd), frozenset(odd.tolist())))
     if not others:
         return plain
     form, start, digits, joint = zip(*others, strict=True)
@@ -344,17 +338,12 @@ _Run = tuple[int, int, str, int]
 """A row of `DigitRuns`."""
 
 
-def _runs_of_odd(texts: pa.Array, rows: Array) -> Iterator[_Run]:
-    """Yields the runs in every form of some of the texts."""
+def _runs_of_forms(texts: pa.Array, rows: Array, odd: Collection[int]) -> Iterator[_Run]:
+    """Yields the runs where words are read as digits, and of `odd` texts those in every form."""
     for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
-        for form, reading in readings_of_digits(text):
+        for form, reading in readings_of_digits(text) if row in odd else ():
             for run in _runs_of_form(*reading):
                 yield row * FORMS + form, *run
-
-
-def _runs_of_words(texts: pa.Array, rows: Array) -> Iterator[_Run]:
-    """Yields the runs in some of the texts where words are read as digits."""
-    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
         for form, words in enumerate(read_digits(text), row * FORMS + OPENED + 1):
             for word in words:
                 joint = CLOSE if word.joined else APART

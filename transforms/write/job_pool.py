@@ -1,9 +1,9 @@
 """Runs the jobs that write the files of a report: one after another, or in worker processes.
 
 What a job writes does not depend on where it runs, so that any number of processes gives the same
-bytes. A worker reads pickled calls from its input and writes pickled answers. It is a fork of this
-process where `forking` allows one, and elsewhere another Python, which loads no Beam. None outlives
-the run, however that ends: another Python ends with its input, a fork is killed with its parent.
+bytes. A worker gets calls and sends answers through a connection. It is a fork of this process
+where `forking` allows one, and elsewhere another Python, which loads no Beam. None outlives the
+run, however that ends: another Python ends with its connection, a fork is killed with its parent.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-import pickle
-import select
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from traceback import extract_tb
 from types import TracebackType
-from typing import IO, Any, Protocol, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from schemas.manifest import OutputFile
 from transforms.gc_tuning import gc_paused, gc_tuned
@@ -61,25 +61,13 @@ _forks = 0
 """Processes that may work at a time where this process may fork; 0 where it may not."""
 
 
-class JobPool(Protocol):
-    """Runs jobs. `scratch` is a folder on this machine that all of them can read.
-
-    `count` jobs run at a time; `written` has a line for each file that they wrote.
-    """
-
-    scratch: str
-    count: int
-    written: list[OutputFile]
-
-    def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
-        """Runs jobs that take about `seconds` of CPU in all; yields their results in order."""
-
-
 @dataclass
 class InlinePool:
-    """Runs jobs in this process, in turn; `written` has a line for each file.
+    """Runs jobs in this process, in turn.
 
-    A job makes many objects and no cycles of them: to look for some took a fortieth of its time.
+    `scratch` is a folder on this machine that all of them can read; `written` has a line for each
+    file that they wrote; `count` jobs run at a time. A job makes many objects and no cycles of
+    them: to look for some took a fortieth of its time.
     """
 
     write: WriteFile
@@ -88,7 +76,7 @@ class InlinePool:
     count: int = 1
 
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:  # noqa: ARG002
-        """Runs jobs as `JobPool` says."""
+        """Runs jobs that take about `seconds` of CPU in all; yields their results in order."""
         for job in jobs:
             with gc_paused():
                 result = job(self._put)
@@ -111,7 +99,7 @@ class ProcessPool:
     written: list[OutputFile] = field(default_factory=list)
 
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
-        """Runs jobs as `JobPool` says.
+        """Runs jobs as `InlinePool` does.
 
         Raises JobError for what a job raised, or where a worker ended before its time.
         """
@@ -135,6 +123,9 @@ class ProcessPool:
             for worker in workers:
                 worker.end()
             threads.shutdown(wait=True)
+
+
+JobPool: TypeAlias = InlinePool | ProcessPool
 
 
 @contextmanager
@@ -246,10 +237,10 @@ def _start_workers(count: int) -> list[_Worker]:
 
 
 class _Worker:
-    """A process that calls what is pickled to it, until its input ends or `kill` is called."""
+    """A process that calls what is sent to it, until the connection ends or `kill` is called."""
 
-    def __init__(self, calls: IO[bytes], answers: IO[bytes], kill: Callable[[], None]) -> None:
-        self._calls, self._answers, self._kill = calls, answers, kill
+    def __init__(self, connection: Connection, kill: Callable[[], None]) -> None:
+        self._connection, self._kill = connection, kill
 
     @classmethod
     def started(cls) -> _Worker:
@@ -258,51 +249,45 @@ class _Worker:
         Not multiprocessing, which runs the caller's main module again in each process it spawns:
         that may be Beam's worker, or a script that would start a second run.
         """
+        ours, theirs = Pipe()
+        call = f"from transforms.write.job_pool import main; main({theirs.fileno()})"
         path = os.pathsep.join(map(os.path.abspath, sys.path))
         process = subprocess.Popen(
-            [sys.executable, "-c", "from transforms.write.job_pool import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            [sys.executable, "-c", call],
+            stdin=subprocess.DEVNULL,
+            stdout=2,  # what a library prints is no output of the run
+            pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONPATH": path},
         )
-        if process.stdin is None or process.stdout is None:
-            raise JobError("a process was started without pipes")
+        theirs.close()
 
         def kill() -> None:
             process.kill()
             process.wait()
 
-        return cls(process.stdin, process.stdout, kill)
+        return cls(ours, kill)
 
     @classmethod
     def forked(cls) -> _Worker:
         """Forks this process."""
-        calls, sink = os.pipe()
-        source, answers = os.pipe()
+        ours, theirs = Pipe()
 
         def serve() -> None:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the run's, which kills us
-            os.close(sink)
-            os.close(source)
-            with os.fdopen(calls, "rb") as asked, os.fdopen(answers, "wb") as replies:
-                _serve(asked, replies)
+            ours.close()
+            _serve(theirs)
 
         pid = fork(serve)
-        os.close(calls)
-        os.close(answers)
-        return cls(os.fdopen(sink, "wb"), os.fdopen(source, "rb"), partial(end_fork, pid))
+        theirs.close()
+        return cls(ours, partial(end_fork, pid))
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Returns what `function` returns there."""
         try:
-            pickle.dump(function, self._calls)
-            self._calls.flush()
-            waiting = select.poll()
-            waiting.register(self._answers, select.POLLIN)
-            if not waiting.poll(ANSWER_SECONDS * 1000):
+            self._connection.send(function)
+            if not self._connection.poll(ANSWER_SECONDS):
                 raise JobError("a process that wrote the report hangs; run again")
-            answer = pickle.load(self._answers)  # noqa: S301 - from our own process
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError):
+            answer = self._connection.recv()
+        except (EOFError, OSError):
             raise JobError(
                 "a process that wrote the report ended early; is there enough memory?"
             ) from None
@@ -313,37 +298,27 @@ class _Worker:
     def end(self) -> None:
         """Kills the worker, whatever it is doing."""
         self._kill()
-        for pipe in (self._calls, self._answers):
-            try:
-                pipe.close()
-            except OSError:  # what was left to send to a process that is gone
-                continue
+        self._connection.close()
 
 
-def main() -> None:
-    """Answers calls in a worker until its input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the run's, which then ends our input
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+def main(handle: int) -> None:
+    """Answers calls in a worker until its connection ends."""
     with gc_tuned():
-        _serve(sys.stdin.buffer, answers)
+        _serve(Connection(handle))
 
 
-def _serve(calls: IO[bytes], answers: IO[bytes]) -> None:
-    while True:
-        try:
-            function = pickle.load(calls)  # noqa: S301 - from the process that started us
-        except EOFError:
-            return
-        try:
-            answer = function()
-        except Exception as error:
-            answer = JobFailure(type(error).__name__, _where(error.__traceback__))
-        try:
-            pickle.dump(answer, answers)
-            answers.flush()
-        except BrokenPipeError:
-            return
+def _serve(connection: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the run's, which then ends us
+    with suppress(EOFError, OSError):
+        while True:
+            connection.send(_answer(connection.recv()))
+
+
+def _answer(function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except Exception as error:
+        return JobFailure(type(error).__name__, _where(error.__traceback__))
 
 
 def _where(trace: TracebackType | None) -> str:

@@ -46,7 +46,7 @@ from transforms.manifest import (
 )
 from transforms.private_files import PrivateKey, PrivateStore, seal
 from transforms.shuffle import split_by_key
-from transforms.write.job_pool import InlinePool, JobPool, ProcessPool, local_job_pool
+from transforms.write.job_pool import InlinePool, JobPool, local_job_pool
 from transforms.write.parquet_files import (
     ROW_GROUP_ROWS,
     ExternalSorter,
@@ -433,7 +433,7 @@ def write_private_manifest(
 
 
 @contextmanager
-def _job_pool(staging: str) -> Iterator[InlinePool | ProcessPool]:
+def _job_pool(staging: str) -> Iterator[JobPool]:
     """Opens a pool of processes for a disk; one in this process, with Beam, for an object store."""
     if is_local(staging):
         Path(staging).mkdir(mode=0o700, parents=True, exist_ok=True)

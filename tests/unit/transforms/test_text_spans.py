@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
 from transforms.extract import impersonation
-from transforms.text_spans import FEW_TEXTS, find_rare_spans, find_spans, slice_spans
+from transforms.text_spans import find_rare_spans, find_spans, slice_spans
 from transforms.text_util import fold_column, fold_text
 
 PATTERNS = (r"\d+", r"\b(?:a|ab)\b", r"a(?:\W{1,3}\w+){0,4}?\W{1,3}b", r"é|\d", r"[^a]b?")
@@ -31,17 +31,16 @@ def by_hand(texts, pattern):
 
 @given(TEXTS, st.sampled_from(PATTERNS))
 @pytest.mark.parametrize("find", [find_spans, find_rare_spans])
-@pytest.mark.parametrize("copies", [1, FEW_TEXTS])
-def test_finds_what_python_finds(copies, find, texts, pattern):
+def test_finds_what_python_finds(find, texts, pattern):
     if pattern.startswith(r"\b") or "W" in pattern:
         texts = [text and fold_text(text) for text in texts]
-    many = pa.array(texts * copies, pa.string())
+    many = pa.array(texts, pa.string())
     spans = find(many, pattern)
-    assert list(zip(*(c.tolist() for c in spans), strict=True)) == by_hand(texts * copies, pattern)
+    assert list(zip(*(c.tolist() for c in spans), strict=True)) == by_hand(texts, pattern)
     words = slice_spans(many, spans).to_pylist()
-    encoded = [(text or "").encode() for text in texts * copies]
+    encoded = [(text or "").encode() for text in texts]
     assert words == [
-        encoded[row][s:e].decode() for row, s, e in by_hand(texts * copies, pattern)
+        encoded[row][s:e].decode() for row, s, e in by_hand(texts, pattern)
     ]  # fmt: skip
 
 
@@ -79,14 +78,13 @@ def test_rules_begin_and_end_with_a_word():
     )
 )
 def test_columns_find_the_impersonation_of_each_text(texts):
-    many = texts * FEW_TEXTS
-    nothing = pa.nulls(len(many), pa.string())
+    nothing = pa.nulls(len(texts), pa.string())
     # Distinct texts are read once: a mark behind each keeps the copies apart.
-    marked = pa.array([f"{text} #{i}" for i, text in enumerate(many)], pa.string())
+    marked = pa.array([f"{text} #{i}" for i, text in enumerate(texts)], pa.string())
     columns = impersonation.find_impersonation(nothing, marked).to_pylist()
     told = impersonation.find_impersonation(nothing, marked, (impersonation.BRAND,))
     brands = impersonation.infer_brands(nothing, told).to_pylist()
-    for text, spans, brand in list(zip(marked.to_pylist(), columns, brands, strict=True))[:8]:
+    for text, spans, brand in zip(marked.to_pylist(), columns, brands, strict=True):
         alone = pa.array([text])
         assert impersonation.find_impersonation(nothing[:1], alone).to_pylist()[0] == spans
         named = [x["name"] for x in spans if x["what"] == impersonation.BRAND]

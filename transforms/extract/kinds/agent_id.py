@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind
 from transforms.extract.mention import Match
 
 HINT = r"(?i)badge|employee id|agent id|officer id|dienstausweis|dienstnummer|placa|matricule"
@@ -48,7 +48,7 @@ def find(text: str) -> Iterator[Match]:
         number = re.sub(r"[^a-z0-9]", "", badge["id"].lower())
         start = min(name.start("name"), badge.start("id"))
         end = max(name.end("name"), badge.end("id"))
-        yield Match(start, end, EntityKind.HANDLE, f"agent:{who}:{number}", Role.MENTIONED)
+        yield Match(start, end, EntityKind.HANDLE, f"agent:{who}:{number}")
 
 
 def _gap(first: tuple[int, int], second: tuple[int, int]) -> int:

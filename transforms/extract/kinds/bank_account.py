@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind
 from transforms.extract.mention import Match
 
 HINT = r"(?i)routing|\baba\b|\brtn\b|sort ?code|[a-z]{4}0[a-z0-9]{6}"
@@ -68,4 +68,4 @@ def is_routing_number(text: str) -> bool:
 
 
 def _account(start: int, end: int, value: str) -> Match:
-    return Match(start, end, EntityKind.ACCOUNT, value, Role.MENTIONED)
+    return Match(start, end, EntityKind.ACCOUNT, value)

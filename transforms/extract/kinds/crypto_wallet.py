@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind
 from transforms.extract.mention import Match
 
 HINT = (
@@ -95,12 +95,12 @@ def find(text: str) -> Iterator[Match]:
     """Yields the valid addresses in one text, as mentioned."""
     for match in _ADDRESS.finditer(text):
         if value := canonical_wallet(match[0]):
-            yield Match(*match.span(), EntityKind.WALLET, value, Role.MENTIONED)
+            yield Match(*match.span(), EntityKind.WALLET, value)
     if _SOLANA_NAMED.search(text):
         for match in _SOLANA.finditer(text):
             named = _SOLANA_NAMED.search(text, max(0, match.start() - _NEAR), match.start())
             if named and canonical_wallet(match[0]) is None and is_solana_address(match[0]):
-                yield Match(*match.span(), EntityKind.WALLET, f"sol:{match[0]}", Role.MENTIONED)
+                yield Match(*match.span(), EntityKind.WALLET, f"sol:{match[0]}")
 
 
 def canonical_wallet(address: str) -> str | None:

@@ -14,8 +14,8 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import count
-from typing import NamedTuple
+from itertools import chain, count, starmap
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 import can_ada
@@ -75,10 +75,12 @@ class _Rule(NamedTuple):
     """A rule of the file.
 
     `parents` matches the hosts under which its platform rents out names, `around` those below them
-    too; `made` is the identifier, of what is captured.
+    too; `made` is the identifier, of what is captured. `code` is how a link holds the one that it
+    wraps.
     """
 
     platform: str
+    code: str | None
     own: frozenset[str]
     host: re.Pattern[str]
     parents: re.Pattern[str]
@@ -108,10 +110,7 @@ def parse_link(host: str, rest: str = "") -> Link | None:
 def opened_link(link: Link) -> Link:
     """Returns the link that opens in the end, without the wrappers that tell of it."""
     for _ in range(_DEEPEST):
-        end = _last_two_labels(link.host)
-        if end not in _redirects_as_written():
-            break
-        targets = (_wrapped_by(rule, code, link) for rule, code in _redirects_ending(end))
+        targets = (_wrapped_by(rule, link) for rule in _rules_for(link.host, "redirect"))
         inner = next(filter(None, targets), None)
         if inner is None:
             break
@@ -129,7 +128,7 @@ def tenant_of(link: Link) -> Tenant | None:
     if host is None:
         return None
     registered = domain.registrable_domain(host)
-    rules = _rules_for(host)
+    rules = _rules_for(host, "platform")
     is_covered = False
     for rule in rules:
         tenant = _apply(rule, link._replace(host=host))
@@ -197,8 +196,8 @@ def _captures(rule: _Rule, link: Link) -> dict[str, str] | None:
     return captured
 
 
-def _wrapped_by(rule: _Rule, code: str | None, link: Link) -> Link | None:
-    """Returns the link that another one tells of, in a code, if a rule reads one in it."""
+def _wrapped_by(rule: _Rule, link: Link) -> Link | None:
+    """Returns the link that another one tells of, if a rule reads one in it."""
     captured = _captures(rule, link)
     if captured is None:
         return None
@@ -207,11 +206,11 @@ def _wrapped_by(rule: _Rule, code: str | None, link: Link) -> Link | None:
         written = f"{written}?{link.query}"
     if rule.key or not re.match("https?:/", written):
         written = unquote(written)
-    if code == "proofpoint-2":
+    if rule.code == "proofpoint-2":
         written = unquote(written.translate({ord("-"): "%", ord("_"): "/"}))
-    elif code == "proofpoint-3":
+    elif rule.code == "proofpoint-3":
         written = written.rpartition("__;")[0]
-    elif code == "base64":
+    elif rule.code == "base64":
         try:
             padded = f"{written}{'=' * (-len(written) % 4)}"
             written = base64.urlsafe_b64decode(padded).decode()
@@ -244,10 +243,10 @@ def _click_id() -> re.Pattern[str]:
     return re.compile(rf"(?:[;&?]|%3F|%26)(?:{domain.click_ids()})(?:=|%3D).*", re.IGNORECASE)
 
 
-def _rules_for(host: str) -> Sequence[_Rule]:
-    """Returns the rules that may be of a host, those that say most first."""
+def _rules_for(host: str, table: str) -> Sequence[_Rule]:
+    """Returns the rules of a table that may be of a host, those that say most first."""
     end = _last_two_labels(host)
-    return _rules_ending(end if end in _rules_as_written() else "")
+    return _compiled_rules(end if end in _rules_as_written(table) else "", table)
 
 
 def _last_two_labels(host: str) -> str:
@@ -255,54 +254,32 @@ def _last_two_labels(host: str) -> str:
 
 
 @cache
-def _rules_ending(end: str) -> Sequence[_Rule]:
+def _compiled_rules(end: str, table: str) -> Sequence[_Rule]:
     """Compiles the rules for hosts with these last two labels, and those for any."""
-    written = _rules_as_written()
-    rules = [
-        _compile_rule(*link) for key in dict.fromkeys((end, "")) for link in written.get(key, ())
-    ]
-    return sorted(rules, key=lambda rule: rule.rank, reverse=True)
+    by_end = _rules_as_written(table)
+    written = chain.from_iterable(by_end.get(key, ()) for key in dict.fromkeys((end, "")))
+    return sorted(starmap(_compile_rule, written), key=lambda rule: rule.rank, reverse=True)
 
 
 @cache
-def _rules_as_written() -> Mapping[str, Sequence[tuple[str, str, frozenset[str]]]]:
-    """Returns links, platforms and names of their own, by the last two labels of hosts.
+def _rules_as_written(table: str) -> Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]:
+    """Returns links and the rows of the file that they are of, by the last two labels of hosts.
 
     Those for any are under "". A known service of short links without a rule has one here.
     """
-    by_end: dict[str, list[tuple[str, str, frozenset[str]]]] = defaultdict(list)
-    for row in load_reference_data("hosting.toml")["platform"]:
-        own = frozenset(("www", *row.get("own", ())))
+    by_end: dict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
+    for row in load_reference_data("hosting.toml")[table]:
         for written in row.get("links", ()):
             end = _last_two_labels(re.split("[/? ]", written, maxsplit=1)[0])
-            by_end["" if "{" in end else end].append((written, row["name"], own))
+            by_end["" if "{" in end else end].append((written, row))
     for host, category in domain.legitimate_domains().items():
-        if category == "shortener" and host not in by_end:
-            by_end[host].append((f"{host}/{{...}}", host, frozenset()))
+        if table == "platform" and category == "shortener" and host not in by_end:
+            by_end[host].append((f"{host}/{{...}}", {"name": host}))
     return by_end
 
 
-@cache
-def _redirects_ending(end: str) -> Sequence[tuple[_Rule, str | None]]:
-    """Compiles the rules of links that wrap others, for hosts with these last two labels."""
-    written = _redirects_as_written()[end]
-    rules = [(_compile_rule(link, name, frozenset()), code) for link, name, code in written]
-    return sorted(rules, key=lambda row: row[0].rank, reverse=True)
-
-
-@cache
-def _redirects_as_written() -> Mapping[str, Sequence[tuple[str, str, str | None]]]:
-    """Returns such links, with name and code, by the last two labels of their hosts."""
-    by_end: dict[str, list[tuple[str, str, str | None]]] = defaultdict(list)
-    for row in load_reference_data("hosting.toml")["redirect"]:
-        for link in row["links"]:
-            end = _last_two_labels(re.split("[/?]", link, maxsplit=1)[0])
-            by_end[end].append((link, row["name"], row.get("code")))
-    return by_end
-
-
-def _compile_rule(written: str, platform: str, own: frozenset[str]) -> _Rule:
-    """Compiles a rule as it stands in the file; what it calls `*` gets a name, as captures have."""
+def _compile_rule(written: str, row: Mapping[str, Any]) -> _Rule:
+    """Compiles a link of a row of the file; what it calls `*` gets a name, as captures have."""
     blank = count()
     left, _, right = written.replace("{...}", f"{{{_REST}}}").partition(" => ")
     left = re.sub(r"\*", lambda _: f"{{_{next(blank)}}}", left)
@@ -319,8 +296,9 @@ def _compile_rule(written: str, platform: str, own: frozenset[str]) -> _Rule:
     parents = [] if holder is None else [parent for parent in outer if "[^.]" not in parent]
     path = parts["path"] and "/".join(_pattern(part, "[^/]") for part in parts["path"].split("/"))
     return _Rule(
-        platform,
-        own,
+        row["name"],
+        row.get("code"),
+        frozenset(("www", *row.get("own", ()))),
         host=re.compile(host),
         parents=re.compile(re.sub(r"\?P<\w+>", "?:", "|".join(parents))),
         around=re.compile(re.sub(r"\?P<\w+>", "?:", "|".join(around))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind
 from transforms.extract.mention import Match
 
 HINT = r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}"
@@ -24,7 +24,7 @@ def find(text: str) -> Iterator[Match]:
         for written in _without_last_groups(match[0]):
             if value := canonical_iban(written):
                 end = match.start() + len(written)
-                yield Match(match.start(), end, EntityKind.ACCOUNT, value, Role.MENTIONED)
+                yield Match(match.start(), end, EntityKind.ACCOUNT, value)
                 break
 
 

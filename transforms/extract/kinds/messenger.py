@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind
 from transforms.extract.mention import Match, phone_match
 from transforms.phone import normalize
 
@@ -74,10 +74,10 @@ def find(text: str) -> Iterator[Match]:
             name = match["name"].lower()
             if name not in _NOT_NAMES:
                 value = f"telegram:{name}"
-                yield Match(*match.span("name"), EntityKind.HANDLE, value, Role.MENTIONED)
+                yield Match(*match.span("name"), EntityKind.HANDLE, value)
     for match in INVITATION.finditer(text):
         value = f"whatsapp:{match['code']}"
-        yield Match(*match.span("code"), EntityKind.HANDLE, value, Role.MENTIONED)
+        yield Match(*match.span("code"), EntityKind.HANDLE, value)
 
 
 def _on_signal(text: str) -> Iterator[Match]:
@@ -85,11 +85,11 @@ def _on_signal(text: str) -> Iterator[Match]:
     for match in _SIGNAL_LINK.finditer(text):
         if match["code"]:
             value = f"signal:eu/{match['code']}"
-            yield Match(*match.span(), EntityKind.HANDLE, value, Role.MENTIONED)
+            yield Match(*match.span(), EntityKind.HANDLE, value)
         elif (reading := normalize.normalize_number(match["phone"], None)).e164:
-            yield phone_match(*match.span(), reading, Role.MENTIONED)
+            yield phone_match(*match.span(), reading)
     for match in _USERNAME.finditer(text):
         before = text[max(0, match.start() - _REACH) : match.start()]
         if _BEFORE.search(before) or _BEHIND.match(text, match.end()):
             value = f"signal:{match['name'].lower()}"
-            yield Match(*match.span(), EntityKind.HANDLE, value, Role.MENTIONED)
+            yield Match(*match.span(), EntityKind.HANDLE, value)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schemas.enums import Role
 from transforms.extract.mention import Match, phone_match
 from transforms.phone import false_positives, normalize
 from transforms.phone.normalize import LOOK_ALIKES, VALID
@@ -65,7 +64,7 @@ def vanity_numbers(text: str) -> Iterator[Match]:
             continue
         reading = normalize.normalize_number(match[0], "US")
         if reading.e164:
-            yield phone_match(match.start(), match.end(), reading, Role.MENTIONED)
+            yield phone_match(match.start(), match.end(), reading)
 
 
 def look_alike_numbers(text: str) -> Iterator[Match]:
@@ -75,4 +74,4 @@ def look_alike_numbers(text: str) -> Iterator[Match]:
             continue
         reading = normalize.normalize_number(match[0], None if match["international"] else "US")
         if reading.e164 and reading.validity == VALID:
-            yield phone_match(match.start(), match.end(), reading, Role.MENTIONED)
+            yield phone_match(match.start(), match.end(), reading)

@@ -53,26 +53,19 @@ def from_field(method: str | None, payee: str | None, region: str | None) -> Mat
         return None
     text = digits_to_ascii(payee[:MAX_LENGTH]).strip()
     how = re.sub(r"[\W_]", "", (method or "")[:MAX_LENGTH].lower())
-    entity = _iban(text) or _wallet(text) or _by_method(how, text, region)
+    entity = _entity(how, text, region)
     if entity is None:
         return None
     kind, value = entity
     return Match(0, len(payee), kind, value, Role.PAYEE)
 
 
-def _iban(text: str) -> tuple[EntityKind, str] | None:
-    value = iban.canonical_iban(text)
-    return (EntityKind.ACCOUNT, value) if value else None
-
-
-def _wallet(text: str) -> tuple[EntityKind, str] | None:
-    bare = _COIN.sub("", text)
-    value = crypto_wallet.canonical_wallet(bare.partition("?")[0])
-    return (EntityKind.WALLET, value) if value else None
-
-
-def _by_method(how: str, text: str, region: str | None) -> tuple[EntityKind, str] | None:
-    """Reads the payee as the method of payment writes it."""
+def _entity(how: str, text: str, region: str | None) -> tuple[EntityKind, str] | None:
+    """Reads an IBAN, a wallet, or the payee as the method of payment writes it."""
+    if value := iban.canonical_iban(text):
+        return EntityKind.ACCOUNT, value
+    if value := crypto_wallet.canonical_wallet(_COIN.sub("", text).partition("?")[0]):
+        return EntityKind.WALLET, value
     if contact := _contact(how, text, region):
         return contact
     is_upi = upi.PATTERN.fullmatch(text)

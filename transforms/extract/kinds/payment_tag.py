@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind
 from transforms.extract.mention import Match
 
 HINT = r"\$[A-Za-z]|(?i)venmo|zelle|paypal\.me|paypalme"
@@ -62,4 +62,4 @@ def find(text: str) -> Iterator[Match]:
 def _mentioned(app: str, match: re.Match[str], name: str) -> Match:
     start, end = match.span("name")
     value = f"{app}:{name.lower()}"
-    return Match(start - 1, end, EntityKind.HANDLE, value, Role.MENTIONED)
+    return Match(start - 1, end, EntityKind.HANDLE, value)

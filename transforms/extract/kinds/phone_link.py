@@ -82,7 +82,7 @@ def find(text: str, region: str | None = None) -> Iterator[Match]:
         if reading.e164 is None:
             reading = normalize.normalize_number(f"+{number.lstrip('+')}", None)
         if reading.e164:
-            yield phone_match(*match.span("number"), reading, Role.MENTIONED)
+            yield phone_match(*match.span("number"), reading)
     for match in _TO_CHAT.finditer(text):
         written = unquote(match["chat"]).strip()
         reading = normalize.normalize_number(f"+{written.lstrip('+ ')}", None)
@@ -123,7 +123,7 @@ def numbers_carried(text: str, start: int, end: int, region: str | None) -> Iter
                     yield match._replace(carried=Carried.FREE if is_free else Carried.WRITTEN)
                     continue
                 is_named = key in _keys()["phone"] and not (is_shown or is_personal)
-                match = phone_match(*piece.span(), reading, Role.MENTIONED)
+                match = phone_match(*piece.span(), reading)
                 yield match._replace(carried=Carried.NAMED if is_named else Carried.BARE)
 
 

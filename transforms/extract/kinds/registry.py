@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from schemas.enums import EntityKind, Role
 
@@ -39,7 +40,6 @@ class IdentifierKind:
     Attributes:
         kind: The namespace of its ids.
         noun: Its name in reports, in the singular.
-        nouns: The same in the plural.
         hard_role: Its role where the words beside it say that the scammer wants it used; None where
             words do not tell, and the role is the finder's.
         personal: Whether a private person can hold it, as victims do: what is only mentioned is
@@ -60,7 +60,6 @@ class IdentifierKind:
 
     kind: EntityKind
     noun: str
-    nouns: str
     hard_role: Role | None
     personal: bool
     caution: str
@@ -75,11 +74,15 @@ class IdentifierKind:
     finders: tuple[Finder, ...] = ()
     scheme: str | None = None
 
+    @property
+    def nouns(self) -> str:
+        """Its name in the plural."""
+        return f"{self.noun}{'es' if self.noun.endswith('s') else 's'}"
+
 
 _EMAIL = IdentifierKind(
     EntityKind.EMAIL,
     "e-mail address",
-    "e-mail addresses",
     hard_role=Role.SENDER,
     personal=True,
     caution="A mailbox can be broken into, and a sender's address can be forged.",
@@ -95,7 +98,6 @@ _EMAIL = IdentifierKind(
 _PHONE = IdentifierKind(
     EntityKind.PHONE,
     "phone number",
-    "phone numbers",
     hard_role=Role.CALLBACK,
     personal=True,
     caution="A number can be leased by the day, forwarded, or taken over by malware; its "
@@ -112,7 +114,6 @@ _PHONE = IdentifierKind(
 _REMOTE = IdentifierKind(
     EntityKind.REMOTE,
     "remote-access id",
-    "remote-access ids",
     hard_role=Role.OPERATOR,
     personal=True,
     caution="A remote-access id is of a machine, which can be hired or broken into.",
@@ -126,7 +127,6 @@ _REMOTE = IdentifierKind(
 _ACCOUNT = IdentifierKind(
     EntityKind.ACCOUNT,
     "bank or payment account",
-    "bank or payment accounts",
     hard_role=Role.PAYEE,
     personal=True,
     caution="An account can be a money mule's, who can be a victim, or be opened in a stolen name.",
@@ -141,7 +141,6 @@ _ACCOUNT = IdentifierKind(
 _WALLET = IdentifierKind(
     EntityKind.WALLET,
     "wallet",
-    "wallets",
     hard_role=Role.PAYEE,
     personal=True,
     caution="A wallet address can be an exchange's or a payment processor's own.",
@@ -157,7 +156,6 @@ _WALLET = IdentifierKind(
 _HANDLE = IdentifierKind(
     EntityKind.HANDLE,
     "chat handle",
-    "chat handles",
     hard_role=Role.PAYEE,
     personal=True,
     caution="A chat handle can be given up and taken by somebody else.",
@@ -171,7 +169,6 @@ _HANDLE = IdentifierKind(
 _DOMAIN = IdentifierKind(
     EntityKind.DOMAIN,
     "domain",
-    "domains",
     hard_role=Role.LURE_SITE,
     personal=False,
     caution="A site can be hacked, or its name registered in a stolen identity.",
@@ -187,7 +184,6 @@ _DOMAIN = IdentifierKind(
 _SUPPLIER = IdentifierKind(
     EntityKind.SCRIPT,
     "script",
-    "scripts",
     hard_role=None,
     personal=False,
     retention_days=90,
@@ -195,59 +191,45 @@ _SUPPLIER = IdentifierKind(
     offered=False,
 )
 
+
+def _scheme(row: IdentifierKind, scheme: str, *finders: Finder, **facts: Any) -> IdentifierKind:
+    """Returns the row of a scheme: its kind's, but for its finders and some facts."""
+    return replace(row, scheme=scheme, finders=finders, **facts)
+
+
 KINDS = (
     _EMAIL,
     _PHONE,
     _REMOTE,
-    replace(
-        _ACCOUNT,
-        scheme="iban",
-        stix="bank-account",
-        misp=("iban", "Financial fraud"),
-        finders=(Finder("iban"),),
+    _scheme(
+        _ACCOUNT, "iban", Finder("iban"), stix="bank-account", misp=("iban", "Financial fraud")
     ),
-    replace(_ACCOUNT, scheme="upi", finders=(Finder("upi"),)),
+    _scheme(_ACCOUNT, "upi", Finder("upi")),
     _ACCOUNT,
     _WALLET,
-    replace(_WALLET, scheme="btc", misp=("btc", "Financial fraud"), finders=()),
-    replace(_WALLET, scheme="dash", misp=("dash", "Financial fraud"), finders=()),
-    replace(_WALLET, scheme="xmr", misp=("xmr", "Financial fraud"), finders=()),
+    *(_scheme(_WALLET, coin, misp=(coin, "Financial fraud")) for coin in ("btc", "dash", "xmr")),
     _HANDLE,
-    replace(
-        _HANDLE, scheme="signal", hard_role=Role.OPERATOR, finders=(Finder("messenger", rare=True),)
-    ),
-    replace(_HANDLE, scheme="telegram", finders=()),  # found beside the names on Signal
-    replace(_HANDLE, scheme="whatsapp", finders=()),
-    replace(
-        _HANDLE,
-        scheme="agent",
-        hard_role=None,
-        personal=False,
-        finders=(Finder("agent_id", rare=True),),
-    ),
+    _scheme(_HANDLE, "signal", Finder("messenger", rare=True), hard_role=Role.OPERATOR),
+    _scheme(_HANDLE, "telegram"),  # found beside the names on Signal
+    _scheme(_HANDLE, "whatsapp"),
+    _scheme(_HANDLE, "agent", Finder("agent_id", rare=True), hard_role=None, personal=False),
     _DOMAIN,
     replace(
         _DOMAIN,
         kind=EntityKind.URL,
         noun="web address",
-        nouns="web addresses",
         caution="A page can stand on a hacked site.",
         stix="url",
         misp=("url", "Network activity"),
         finders=(),
     ),
     replace(
-        _SUPPLIER,
-        kind=EntityKind.IP,
-        noun="IP address",
-        nouns="IP addresses",
-        hard_role=Role.LURE_SITE,
-        stix="ip-addr",
+        _SUPPLIER, kind=EntityKind.IP, noun="IP address", hard_role=Role.LURE_SITE, stix="ip-addr"
     ),
     _SUPPLIER,
-    replace(_SUPPLIER, kind=EntityKind.ORIG_ID, noun="origination id", nouns="origination ids"),
-    replace(_SUPPLIER, kind=EntityKind.TRUNK, noun="trunk", nouns="trunks"),
-    replace(_SUPPLIER, kind=EntityKind.CARRIER, noun="carrier", nouns="carriers"),
+    replace(_SUPPLIER, kind=EntityKind.ORIG_ID, noun="origination id"),
+    replace(_SUPPLIER, kind=EntityKind.TRUNK, noun="trunk"),
+    replace(_SUPPLIER, kind=EntityKind.CARRIER, noun="carrier"),
 )
 """Every kind; `url` finds domains, web addresses and IP addresses."""
 

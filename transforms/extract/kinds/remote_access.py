@@ -73,11 +73,11 @@ def find(text: str) -> Iterator[Match]:
     """
     for tool, match in _ids(text):
         if value := _value(tool, match["id"]):
-            yield Match(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
+            yield Match(*match.span("id"), EntityKind.REMOTE, value)
     low = text.lower()
     for match in _ALIAS.finditer(text) if "@ad" in low else ():
         value = f"anydesk:{match['id'].lower()}"
-        yield Match(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
+        yield Match(*match.span("id"), EntityKind.REMOTE, value)
     for match in _RELAY.finditer(text) if any(name in low for name in _RELAYS) else ():
         value = f"{_BY_HOST}:{domain.refang(match['host']).lower()}"
         yield Match(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind
 from transforms.extract.mention import Match
 
 HINT = r"[A-Za-z0-9._-]@[A-Za-z][A-Za-z0-9]+(?:[^A-Za-z0-9_.@-]|\.(?:[^A-Za-z0-9_]|$)|$)"
@@ -33,4 +33,4 @@ def find(text: str) -> Iterator[Match]:
     for match in PATTERN.finditer(text):
         if match["bank"].lower() in _BANKS:
             value = f"upi:{match[0].lower()}"
-            yield Match(*match.span(), EntityKind.ACCOUNT, value, Role.MENTIONED)
+            yield Match(*match.span(), EntityKind.ACCOUNT, value)

@@ -7,9 +7,10 @@ from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import victims
 from transforms.redact import records
-from transforms.redact.records import RowPatterns, find_wanted
+from transforms.redact.records import find_wanted
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,
+    RowPatterns,
     find_identifiers,
     identifier_patterns,
 )
