@@ -17,15 +17,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import platformdirs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -35,12 +34,15 @@ from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.safe_files import write_whole, written_once
 from reports import signing
 from reports.signing import KeyFileError, Validity
+from schemas.signed_fields import SLUG
 from schemas.tables import VICTIMS
 
 if TYPE_CHECKING:
     from transforms.erasure import ErasureList, Erasures, RegisterKey
     from transforms.private_files import PrivateKey
     from transforms.victim_register import RegisterSource
+
+Kept = TypeVar("Kept")
 
 HOME_VARIABLE = "RINGTRACE_HOME"
 
@@ -49,9 +51,6 @@ TRUSTED, OWN = "trusted", "own"
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """From when a key is void that is trusted no longer at all."""
-
-ORG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-"""An organisation's slug, as source_org has it: as the name of a folder it leads nowhere else."""
 
 
 def home() -> Path:
@@ -413,6 +412,20 @@ def register_key(key_file: str | None) -> RegisterKey:
     return RegisterKey(secret)
 
 
+def read_kept(path: Path, remedy: str, parse: Callable[[Any], Kept]) -> Kept | None:
+    """Returns what a file of JSON beside the keys says, as `parse` reads it; None without a file.
+
+    Raises:
+        UsageError: for one that was damaged: it must not be read as if there were none.
+    """
+    try:
+        return parse(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UsageError(f"{path}: cannot be read; {remedy}") from None
+
+
 def public_key(path: str | Path) -> Ed25519PublicKey:
     """Reads the public key of a PEM file.
 
@@ -431,7 +444,7 @@ def org_slug(text: str) -> str:
     Raises:
         UsageError: for any other text.
     """
-    if not ORG.fullmatch(text):
+    if not SLUG.fullmatch(text):
         raise UsageError(
             f"{text[:64]!r} is not a slug of an organisation; use lower-case letters, digits, '.', "
             "'_' and '-', 64 at most"
@@ -464,7 +477,7 @@ def trusted_orgs() -> list[str]:
     """Returns the organisations of which a key is trusted, sorted."""
     folder = home() / TRUSTED
     names = (path.name for path in folder.glob("*") if any(path.glob("*.pem")))
-    return sorted(name for name in names if ORG.fullmatch(name))
+    return sorted(name for name in names if SLUG.fullmatch(name))
 
 
 def trusted_keys() -> dict[str, list[Ed25519PublicKey]]:
@@ -558,18 +571,13 @@ def read_note(org: str | None, signer: str) -> KeyNote:
     """
     path = _note_path(org, signer)
     check_closed(path)
-    try:
-        value = json.loads(path.read_bytes())
-        times = {name: _time(value[name]) for name in value if name != "vouched_by"}
-        return KeyNote(**times, vouched_by=value.get("vouched_by"))
-    except FileNotFoundError:
-        return KeyNote()
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; restore it, or trust the key again") from None
+    return read_kept(path, "restore it, or trust the key again", _note) or KeyNote()
 
 
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+def _note(value: dict[str, str]) -> KeyNote:
+    vouched_by = value.pop("vouched_by", None)
+    times = {name: datetime.fromisoformat(text).astimezone(UTC) for name, text in value.items()}
+    return KeyNote(**times, vouched_by=vouched_by)
 
 
 def write_note(org: str | None, signer: str, note: KeyNote) -> None:

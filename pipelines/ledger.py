@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from pipelines import key_store
 from pipelines.options import FailedError, Flags, Row, UsageError, option, system_errors
 from pipelines.safe_files import locked, replaced
-from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
+from reports.signing import LetterError, canonical_json, parse_canonical_json
 from reports.text import quantity
 from schemas.entity import without_epoch
 
@@ -365,7 +365,7 @@ def _entry(line: bytes, previous: str) -> Entry | None:
         lists = {name: tuple(fields.get(name, ())) for name in ("identifiers", "built_on")}
         entry = Entry(**fields | lists)
         texts = (entry.at, entry.kind, entry.recipient, entry.sha256, *entry.identifiers)
-    except (NotCanonicalError, TypeError, KeyError, AttributeError):
+    except (LetterError, TypeError, KeyError, AttributeError):
         return None
     known = entry.kind in tuple(EntryKind) and all(isinstance(text, str) for text in texts)
     return entry if known else None

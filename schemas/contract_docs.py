@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
@@ -28,7 +28,6 @@ from schemas.field import TEXT, allowed_values, field_doc, optional, required
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import map_schema
 from schemas.offer import (
-    MAX_INTEGER,
     Answer,
     Correction,
     Feed,
@@ -44,6 +43,7 @@ from schemas.offer import (
     Tlp,
 )
 from schemas.reject import Code
+from schemas.signed_fields import MAX_INTEGER
 from schemas.tables import ALL_TABLES, PRIVATE_TABLES
 
 _ABOUT = {
@@ -359,7 +359,7 @@ def _typed(record: type) -> str:
 def _json_type(name: str, hint: Any) -> dict[str, Any]:
     if get_origin(hint) is tuple:
         return {"type": "array", "items": _json_type("", get_args(hint)[0])}
-    if isinstance(hint, UnionType):
+    if get_origin(hint) in (Union, UnionType):
         return {"anyOf": [_json_type(name, get_args(hint)[0]), {"type": "null"}]}
     if dataclasses.is_dataclass(hint):
         return dataclass_schema(hint)  # type: ignore[arg-type]

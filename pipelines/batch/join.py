@@ -39,7 +39,6 @@ from pipelines.options import (
     say,
     several,
     switch,
-    usage_errors,
 )
 from pipelines.user_files import (
     bind_to_previous,
@@ -53,7 +52,6 @@ from pipelines.user_files import (
     read_weights,
 )
 from reports import tables
-from reports.exchange import OfferError, read_letter, sender_of, signer_of
 from reports.referral import SharedVictims
 from reports.run import Run
 from reports.text import quantity
@@ -101,16 +99,15 @@ def read_shared_count(
         UsageError: for one that another key signed, that is about no cluster or another offer, or
             that was not made here.
     """
-    path, content, signature = signed_files.read_signed(name, (RESULT,))
-    with usage_errors(OfferError, before=f"{path}: "):
-        _, signer = signer_of(content, signature, {"own": [key, *key_store.own_public_keys()]})
-        result = read_letter(Result, content, sender_of(content))
+    keys = {"": [key, *key_store.own_public_keys()]}
+    read = signed_files.read_letter_file(name, (RESULT,), (Result,), keys)
+    path, result = read.path, read.content
     if result.about.offer is None:
         raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
     if (result.recipient, result.about.offer) not in offers:
         raise UsageError(f"{path}: is about an offer that this run was not joined with")
-    kept = overlap.read_state(overlap.result_state_path(result.session), path, _NOT_COUNTED)
-    if kept.get("result") != hashlib.sha256(content).hexdigest():
+    kept = overlap.recalled(f"counted-{result.session}", path, _NOT_COUNTED)
+    if kept.get("result") != read.sha256:
         raise UsageError(f"{path}: {_NOT_COUNTED}")
     shared = SharedVictims(
         organisation=result.recipient,
@@ -118,9 +115,9 @@ def read_shared_count(
         shared=result.shared,
         floor=result.floor,
         day=result.issued_at,
-        signer=signer,
-        letter=content,
-        signature=signature,
+        signer=read.key_id,
+        letter=read.letter,
+        signature=read.signature,
     )
     return SharedCount(path, shared, kept["cluster_id"], kept["members"])
 
@@ -468,7 +465,7 @@ def _joint_plan(
                 "label": f"offer-{offer.content.sender}-{offer.sha256[:12]}.json",
                 "kind": "offer",
                 "format": offer.content.format,
-                "bytes": offer.bytes,
+                "bytes": len(offer.letter),
                 "sha256": offer.sha256,
                 "rows": len(offer.content.evidence),
             }

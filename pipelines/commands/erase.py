@@ -35,6 +35,7 @@ from reports.text import quantity
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import RecordKind
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, OutputFile
+from schemas.signed_fields import SLUG
 from schemas.tables import (
     CALLS,
     COMPLAINTS,
@@ -189,7 +190,7 @@ def run(arguments: Namespace) -> int:
 
 def _record(text: str) -> Record:
     org, _, record_id = (part.strip() for part in text.partition("/"))
-    if not record_id or not key_store.ORG.fullmatch(org) or len(record_id) > LONGEST_ID:
+    if not record_id or not SLUG.fullmatch(org) or len(record_id) > LONGEST_ID:
         raise UsageError(
             f"--record {text[:80]!a}: is not a record; give ORG/ID, such as amazon/C-1001"
         )

@@ -31,23 +31,16 @@ from pipelines.options import (
     several,
     switch,
     system_errors,
-    usage_errors,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
 from pipelines.safe_files import write_whole
 from pipelines.user_files import free_folder, read_decisions
 from reports import signing
-from reports.exchange import (
-    CLOCK_TOLERANCE,
-    OfferError,
-    listed_key,
-    parse_key_list,
-    parse_moment,
-    signer_of,
-)
+from reports.exchange import CLOCK_TOLERANCE, listed_key
 from reports.text import plain
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.offer import KeyList, ListedKey
+from schemas.signed_fields import parse_moment
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
@@ -384,10 +377,9 @@ def import_keys(arguments: Namespace) -> int:
         UsageError: for a list that no valid key of the partner signed, or that is damaged.
     """
     org = key_store.org_slug(arguments.org)
-    path, content, signature = signed_files.read_signed(arguments.list, (KEY_LIST_FILE,))
-    with usage_errors(OfferError, before=f"{path}: "):
-        _, signer = signer_of(content, signature, {org: key_store.trusted(org)})
-        letter = parse_key_list(content, org)
+    keys = {org: key_store.trusted(org)}
+    read = signed_files.read_letter_file(arguments.list, (KEY_LIST_FILE,), (KeyList,), keys)
+    path, letter, signer = read.path, read.content, read.key_id
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
     issued = parse_moment(letter.issued_at)
     if issued > now + CLOCK_TOLERANCE:

@@ -43,7 +43,7 @@ from pipelines.exchange.offer import (
 )
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, values_withheld
-from pipelines.options import UsageError, WholeNumber, repeatable
+from pipelines.options import Json, UsageError, WholeNumber, option, several, switch
 from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import check_basis, free_folder, open_run, rests_on
@@ -59,7 +59,7 @@ from reports.exchange import (
     iso_week,
     make_feed,
     make_offer,
-    parse_hub_file,
+    parse_file,
     seal_letter,
 )
 from reports.run import Run
@@ -111,22 +111,24 @@ def read_record(hub: Hub) -> Record:
         UsageError: for a damaged file, another hub of this name, or a log that was changed.
     """
     path = _record_path(hub.charter.name)
-    try:
-        record = Record(**signing.parse_canonical_json(path.read_bytes()))
-        _ = record.size + 0, [value for own in record.own.values() for value in own]
-    except FileNotFoundError:
+    record = key_store.read_kept(path, "restore it from a copy", _record)
+    if record is None:
         return Record(hub.digest)
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; restore it from a copy") from None
     if record.charter != hub.digest:
         raise UsageError(
             f"{hub.path}: is another hub than the one of the name {hub.charter.name} that you know"
         )
-    if record.size > len(hub.log.leaves) or hub.log.root_at(record.size) != record.root:
+    if hub.log.root_at(record.size) != record.root:
         raise UsageError(
             f"{hub.path}: the log does not continue the {record.size} lines that you saw before: "
             "it was changed or cut; compare heads with other members"
         )
+    return record
+
+
+def _record(kept: Json) -> Record:
+    record = Record(**kept)
+    _ = record.size + 0, [value for own in record.own.values() for value in own]
     return record
 
 
@@ -145,7 +147,7 @@ class _Member:
         row = hub.member(signer)
         if row is not None:
             self.org = row.org
-        elif host and signer in map(signing.key_id, hub.host_keys):
+        elif host and signer in hub.host_ids:
             self.org = hub.charter.host
         else:
             raise UsageError(f"{hub.path}: your key {signer} is no member's; see its members")
@@ -160,7 +162,7 @@ class _Member:
     def record_saved(self) -> Iterator[None]:
         """Writes what is kept of a hub before the block, and takes it back if that fails."""
         log, path = self.hub.log, _record_path(self.hub.charter.name)
-        seen = {"charter": self.hub.digest, "size": len(log.leaves), "root": log.root()}
+        seen = {"charter": self.hub.digest, "size": log.size, "root": log.root()}
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replaced({path: signing.canonical_json(asdict(self.record) | seen)}):
             yield
@@ -175,7 +177,7 @@ class _Member:
         letter = HubLetter(self.hub.digest, self.org, utc_text(self.now), **(empty | parts))
         content = signing.letter_bytes(letter, self.key)
         with refusing(f"{self.hub.path}: your letter", "; publish less"):
-            parse_hub_file(HubLetter, content)
+            parse_file(content, "", HubLetter)
         return content
 
     def send(self, content: bytes) -> Path:
@@ -196,7 +198,7 @@ class _Member:
 
 def add_publish_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub publish`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run of your own")
+    option(parser, "run", "RUN", "folder of a finished run of your own")
     add_hub(parser)
     add_source_options(parser)
     add_ledger(parser)
@@ -319,22 +321,19 @@ def _actors_of_run(
     grouped = hard.group_by("entity_id").aggregate(
         [("reporter_key", "count_distinct"), ("observed_at", "min"), ("observed_at", "max")]
     )
-    facts = {row["entity_id"]: row for row in grouped.to_pylist()}
-    signed = _signed_members(run)
-    reporters = {entity_id: row["reporter_key_count_distinct"] for entity_id, row in facts.items()}
-    weeks = {
-        entity_id: (iso_week(row["observed_at_min"]), iso_week(row["observed_at_max"]))
-        for entity_id, row in facts.items()
+    facts = {
+        row["entity_id"]: (
+            row["reporter_key_count_distinct"],
+            iso_week(row["observed_at_min"]),
+            iso_week(row["observed_at_max"]),
+        )
+        for row in grouped.to_pylist()
     }
-    actors = actors_of_offer(offer, reporters, weeks, signed, policy.k, _new_id)
+    actors = actors_of_offer(offer, facts, _signed_members(run), policy.k)
     if others := everybody.num_rows - members.num_rows:
         why = {"not reviewed core, or of a thin cluster": others}
         left = replace(left, reasons=why | dict(left.reasons))
     return actors, left
-
-
-def _new_id() -> str:
-    return secrets.token_hex(16)
 
 
 def _signed_members(run: Run) -> frozenset[str]:
@@ -417,10 +416,8 @@ def _corrections(
 def add_withdraw_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub withdraw`."""
     add_hub(parser)
-    parser.add_argument(
-        "ids", metavar="ENTITY", nargs="*", help="ids that you published, or of their entries"
-    )
-    parser.add_argument("--all", action="store_true", help="all that you published")
+    option(parser, "ids", "ENTITY", "ids that you published, or of their entries", nargs="*")
+    switch(parser, "--all", "all that you published")
     add_ledger(parser)
 
 
@@ -479,13 +476,9 @@ def withdraw(arguments: argparse.Namespace) -> int:
 def add_dispute_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub dispute`."""
     add_hub(parser)
-    parser.add_argument("id", metavar="HEX", help="an entry, or with --answer a dispute")
-    parser.add_argument(
-        "--appeal", metavar="NAME", help="reference of somebody outside who appeals; no person's"
-    )
-    parser.add_argument(
-        "--answer", action="store_true", help="your own entry stands: answers the dispute"
-    )
+    option(parser, "id", "HEX", "an entry, or with --answer a dispute")
+    option(parser, "--appeal", "NAME", "reference of somebody outside who appeals; no person's")
+    switch(parser, "--answer", "your own entry stands: answers the dispute")
 
 
 def dispute(arguments: argparse.Namespace) -> int:
@@ -510,7 +503,7 @@ def dispute(arguments: argparse.Namespace) -> int:
         if name not in log.entries or name in own:
             raise UsageError(f"{plain(name, 64)}: is no entry of another's; see {ENTRIES_FILE}")
         appeal = key_store.org_slug(arguments.appeal) if arguments.appeal else ""
-        lodged = HubDispute(_new_id(), name, appeal)
+        lodged = HubDispute(secrets.token_hex(16), name, appeal)
         content = member.letter(disputes=(lodged,))
         summary = (
             f"disputes {name} as {lodged.dispute}: it is frozen once the host has collected it"
@@ -521,18 +514,20 @@ def dispute(arguments: argparse.Namespace) -> int:
 def add_pull_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub pull`."""
     add_hub(parser)
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder of the feed")
-    parser.add_argument(
+    option(parser, "--output", "DIR", "new folder of the feed", required=True)
+    several(
+        parser,
         "--without",
-        **repeatable("HEX"),
-        help="entries, or tokens of contributors, to leave out, by eight digits or more",
+        "HEX",
+        "entries, or tokens of contributors, to leave out, by eight digits or more",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--min-count",
+        "N",
+        "contributors that must name an identifier (default: %(default)s)",
         type=WholeNumber(1, 500),
         default=1,
-        metavar="N",
-        help="contributors that must name an identifier (default: %(default)s)",
     )
 
 
@@ -548,7 +543,7 @@ def pull(arguments: argparse.Namespace) -> int:
     name = hub.charter.name
     without = _ids_of_log(hub, arguments.without)
     choice = FeedChoice(frozenset(record.own), without, arguments.min_count)
-    members = {row.org for row in hub.members.members} if hub.members else set()
+    members = {row.org for row in hub.rows}
     offer = make_feed(hub.log, org, now, choice, members)
     key = _feed_key(name)
     content = signing.letter_bytes(offer, key)

@@ -17,7 +17,6 @@ import json
 import secrets
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,29 +29,31 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
-from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
+from pipelines.options import (
+    Row,
+    Subcommand,
+    UsageError,
+    WholeNumber,
+    add_subcommands,
+    option,
+    switch,
+    usage_errors,
+)
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
 from reports.exchange import (
-    ABOUT,
-    LEAST_FLOOR,
-    MOST_FLOOR,
     MissingOverlapLibraryError,
+    OfferError,
     answer_points,
     check_letter_addressee,
-    check_size,
     count_shared,
     decode_elements,
     encode_elements,
     evidence_reports,
     new_secret,
-    parse_moment,
-    parse_offer,
-    read_letter,
     request_points,
     ristretto255,
-    signer_of,
 )
 from reports.run import Run
 from reports.text import quantity
@@ -61,15 +62,19 @@ from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import (
     COMPARED_KINDS,
+    LEAST_FLOOR,
     MAX_SET_SIZE,
+    MOST_FLOOR,
     POINT_BYTES,
     TAG_BYTES,
     About,
     Answer,
+    Feed,
     Offer,
     Request,
     Result,
 )
+from schemas.signed_fields import SLUG, parse_moment
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS
 
 COOLDOWN = timedelta(days=7)
@@ -87,27 +92,22 @@ _NOT_ANSWERED = "counts no answer of yours"
 def add_request_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange overlap request`."""
     _declare_victims(parser)
-    parser.add_argument("--to", metavar="ORG", required=True, help="slug of the other organisation")
+    option(parser, "--to", "ORG", "slug of the other organisation", required=True)
     parser.add_argument("--by", choices=COMPARED_KINDS, required=True, help="what is compared")
-    parser.add_argument(
-        "--run", metavar="RUN", help="joint run: compare the victims of one cluster"
+    option(parser, "--run", "RUN", "joint run: compare the victims of one cluster")
+    option(parser, "--cluster", "ID", "that cluster, as the joint run names it")
+    option(parser, "--offer", "OFFER", "their offer, which the joint run took")
+    option(
+        parser, "--about", "NAME", "whose victims, as agreed (default: %(default)s)", default="all"
     )
-    parser.add_argument("--cluster", metavar="ID", help="that cluster, as the joint run names it")
-    parser.add_argument("--offer", metavar="OFFER", help="their offer, which the joint run took")
-    parser.add_argument(
-        "--about",
-        metavar="NAME",
-        default="all",
-        help="whose victims, as agreed (default: %(default)s)",
-    )
-    parser.add_argument(
+    option(
+        parser,
         "--min-count",
+        "N",
+        "smaller counts are withheld (default: %(default)s)",
         type=WholeNumber(LEAST_FLOOR, MOST_FLOOR),
         default=5,
-        metavar="N",
-        help="smaller counts are withheld (default: %(default)s)",
     )
-    _declare_party(parser)
     _declare_output(parser)
 
 
@@ -119,16 +119,16 @@ def write_request(arguments: argparse.Namespace) -> int:
     """
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    if not ABOUT.fullmatch(arguments.about):
+    if not SLUG.fullmatch(arguments.about):
         raise UsageError(
             f"--about: {arguments.about[:64]!r} is not a slug; use a-z, 0-9, '-' and '_'"
         )
-    asked = requester_values(arguments, me)
+    about, values, subject = requester_values(arguments, me)
     session, secret = secrets.token_bytes(32), new_secret()
-    points = request_points(secret, session, asked.values)
+    points = request_points(secret, session, values)
     key = key_store.own_key(arguments.key)
     request = Request(
-        about=asked.about,
+        about=about,
         by=arguments.by,
         floor=arguments.min_count,
         issued_at=utc_text(now),
@@ -143,14 +143,14 @@ def write_request(arguments: argparse.Namespace) -> int:
         "recipient": request.recipient,
         "request": digest_of(content),
         "secret": secret.hex(),
-        "subject": asked.subject,
+        "subject": subject,
         "told": _comparison(request),
         "size": request.size,
     }
-    write_state(request_state_path(request.session), state)
+    _remember(f"asked-{request.session}", state)
     path = signed_files.write_signed(folder, REQUEST, content, key)
     return say(
-        f"{path}: {len(asked.values)} distinct values, shown as {len(points)}; mail it and its "
+        f"{path}: {len(values)} distinct values, shown as {len(points)}; mail it and its "
         f".sig to {request.recipient}"
     )
 
@@ -159,18 +159,16 @@ def add_respond_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange overlap respond`."""
     _declare_letter(parser, "REQUEST")
     _declare_victims(parser)
-    parser.add_argument("--run", metavar="RUN", help="your run, if they ask about an offer of it")
-    parser.add_argument("--offer", metavar="OFFER", help="that offer, as you mailed it")
-    parser.add_argument(
-        "--ignore-cooldown", action="store_true", help="respond although a week has not passed"
-    )
-    parser.add_argument(
+    option(parser, "--run", "RUN", "your run, if they ask about an offer of it")
+    option(parser, "--offer", "OFFER", "that offer, as you mailed it")
+    switch(parser, "--ignore-cooldown", "respond although a week has not passed")
+    option(
+        parser,
         "--min-count",
+        "N",
+        "refuse a request that may show a smaller count (default: your policy's, or 3)",
         type=WholeNumber(LEAST_FLOOR, MOST_FLOOR),
-        metavar="N",
-        help="refuse a request that may show a smaller count (default: your policy's, or 3)",
     )
-    _declare_party(parser)
     _declare_output(parser)
     _declare_largest(parser)
 
@@ -184,71 +182,58 @@ def write_answer(arguments: argparse.Namespace) -> int:
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
     path, content, request = _letter(Request, arguments.letter, REQUEST, me, now)
-    with locked(answer_state_path(request.sender)):
-        return _answer_once(arguments, path, content, request, (me, now, folder))
-
-
-def _answer_once(
-    arguments: argparse.Namespace,
-    path: Path,
-    content: bytes,
-    request: Request,
-    parties: tuple[str, datetime, Path],
-) -> int:
-    """Answers a request while no other answer to its sender is under way."""
-    me, now, folder = parties
-    policy = custody_policy()
-    floor = arguments.min_count or policy.least_shared_count
-    if request.floor < floor:
-        raise UsageError(
-            f"{path}: may show a count of {request.floor}, and your least is {floor}; ask "
-            f"for a request with --min-count {floor}"
+    with locked(state_path(f"answered-{request.sender}")):
+        policy = custody_policy()
+        floor = arguments.min_count or policy.least_shared_count
+        if request.floor < floor:
+            raise UsageError(
+                f"{path}: may show a count of {request.floor}, and your least is {floor}; ask "
+                f"for a request with --min-count {floor}"
+            )
+        with refusing(path):
+            _check_size(request.size, arguments.largest)
+            points = decode_elements(request.points, POINT_BYTES, request.size)
+            before = _answers_before(request.sender)
+            most = None if arguments.ignore_cooldown else policy.overlap_answers_per_year
+            _check_answers(before, path, content, request.sender, now, most)
+            values = responder_values(arguments, request, me)
+            if len(values) < request.floor:
+                # No count of so few may be shown, and whoever asks may not run this program.
+                values = frozenset()
+            session, secret = bytes.fromhex(request.session), new_secret()
+            masked_again, tags = answer_points(secret, session, points, values)
+        key = key_store.own_key(arguments.key)
+        answer = Answer(
+            issued_at=utc_text(now),
+            points=encode_elements(masked_again),
+            recipient=request.sender,
+            request=digest_of(content),
+            sender=me,
+            session=request.session,
+            size=len(tags),
+            tags=encode_elements(tags),
         )
-    with refusing(path):
-        check_size(request.size, arguments.largest)
-        points = decode_elements(request.points, POINT_BYTES, request.size)
-        before = _answers_before(request.sender)
-        most = None if arguments.ignore_cooldown else policy.overlap_answers_per_year
-        _check_answers(before, path, content, request.sender, now, most)
-        values = responder_values(arguments, request, me)
-        if len(values) < request.floor:
-            # No count of so few may be shown, and whoever asks may not run this program.
-            values = frozenset()
-        session, secret = bytes.fromhex(request.session), new_secret()
-        masked_again, tags = answer_points(secret, session, points, values)
-    key = key_store.own_key(arguments.key)
-    answer = Answer(
-        issued_at=utc_text(now),
-        points=encode_elements(masked_again),
-        recipient=request.sender,
-        request=digest_of(content),
-        sender=me,
-        session=request.session,
-        size=len(tags),
-        tags=encode_elements(tags),
-    )
-    letter = signing.letter_bytes(answer, key)
-    # The secret is not kept: whoever answers has no more to do with it.
-    kept = {
-        "answer": digest_of(letter),
-        "at": utc_text(now),
-        "before": [*before, {"at": utc_text(now), "request": digest_of(content)}],
-        "told": _comparison(request),
-    }
-    # Recorded first: an answer that nobody recorded could be asked for again.
-    write_state(answer_state_path(request.sender), kept)
-    written = signed_files.write_signed(folder, ANSWER, letter, key)
-    shown = len(values) or f"none of yours, which are fewer than {request.floor},"
-    return say(
-        f"{written}: {request.sender} asked by {request.by} about {_about(request)}, "
-        f"{request.size} elements; you show {shown} as {len(tags)}; mail it and its .sig"
-    )
+        letter = signing.letter_bytes(answer, key)
+        # The secret is not kept: whoever answers has no more to do with it.
+        kept = {
+            "answer": digest_of(letter),
+            "at": utc_text(now),
+            "before": [*before, {"at": utc_text(now), "request": digest_of(content)}],
+            "told": _comparison(request),
+        }
+        # Recorded first: an answer that nobody recorded could be asked for again.
+        _remember(f"answered-{request.sender}", kept)
+        written = signed_files.write_signed(folder, ANSWER, letter, key)
+        shown = len(values) or f"none of yours, which are fewer than {request.floor},"
+        return say(
+            f"{written}: {request.sender} asked by {request.by} about {_about(request)}, "
+            f"{request.size} elements; you show {shown} as {len(tags)}; mail it and its .sig"
+        )
 
 
 def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange overlap compute`."""
     _declare_letter(parser, "ANSWER")
-    _declare_party(parser)
     _declare_output(parser)
     _declare_largest(parser)
 
@@ -262,11 +247,12 @@ def write_result(arguments: argparse.Namespace) -> int:
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
     path, content, answer = _letter(Answer, arguments.letter, ANSWER, me, now)
-    state = read_state(request_state_path(answer.session), path, _NOT_OPEN)
+    asked = f"asked-{answer.session}"
+    state = recalled(asked, path, _NOT_OPEN)
     if (answer.request, answer.sender) != (state["request"], state["recipient"]):
         raise UsageError(f"{path}: answers another request than yours to {state['recipient']}")
     with refusing(path):
-        check_size(answer.size, arguments.largest)
+        _check_size(answer.size, arguments.largest)
         points = decode_elements(answer.points, POINT_BYTES, state["size"])
         tags = decode_elements(answer.tags, TAG_BYTES, answer.size)
         session, secret = bytes.fromhex(answer.session), bytes.fromhex(state["secret"])
@@ -289,8 +275,8 @@ def write_result(arguments: argparse.Namespace) -> int:
     letter = signing.letter_bytes(result, key)
     written = signed_files.write_signed(folder, RESULT, letter, key)
     kept = state["subject"] | {"result": digest_of(letter)}
-    write_state(result_state_path(answer.session), kept)
-    request_state_path(answer.session).unlink()
+    _remember(f"counted-{answer.session}", kept)
+    state_path(asked).unlink()
     return say(f"{shared_count_text(result)}\n{written}: mail it and its .sig")
 
 
@@ -308,7 +294,7 @@ def show_result(arguments: argparse.Namespace) -> int:
     """
     me, now = _party_and_time(arguments)
     path, _, result = _letter(Result, arguments.letter, RESULT, me, now)
-    kept = read_state(answer_state_path(result.sender), path, _NOT_ANSWERED)
+    kept = recalled(f"answered-{result.sender}", path, _NOT_ANSWERED)
     if result.answer != kept["answer"]:
         raise UsageError(f"{path}: counts another answer than your last to {result.sender}")
     if _comparison(result) != kept["told"]:
@@ -345,17 +331,10 @@ def add_overlap_arguments(parser: argparse.ArgumentParser) -> None:
     add_subcommands(parser, SUBCOMMANDS)
 
 
-@dataclass(frozen=True)
-class RequesterValues:
-    """The subject of a request, the values of its sender, and the cluster to remember with them."""
-
-    about: About
-    values: frozenset[str]
-    subject: dict[str, Any] = field(default_factory=dict)
-
-
-def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
-    """Returns the values of the requester, by the flags of `ringtrace exchange overlap request`.
+def requester_values(
+    arguments: argparse.Namespace, me: str
+) -> tuple[About, frozenset[str], dict[str, Any]]:
+    """Returns the subject of a request, its sender's values, and the cluster to remember with them.
 
     Raises:
         UsageError: for flags, a run, an offer or a file that cannot be used.
@@ -363,7 +342,7 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
     choices = [arguments.run, arguments.cluster, arguments.offer]
     if not any(choices):
         values = _values(arguments.victims, arguments.by, None)
-        return RequesterValues(About(agreed=arguments.about, entities=(), offer=None), values)
+        return About(agreed=arguments.about, entities=(), offer=None), values, {}
     if not all(choices):
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
     joined = open_run(arguments.run, built_on=True)
@@ -393,7 +372,7 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
     values = _values(
         arguments.victims, arguments.by, victims_of_members(arguments.run, members, me)
     )
-    return RequesterValues(about, values, {"cluster_id": arguments.cluster, "members": members})
+    return about, values, {"cluster_id": arguments.cluster, "members": members}
 
 
 def responder_values(arguments: argparse.Namespace, request: Request, me: str) -> frozenset[str]:
@@ -447,76 +426,60 @@ def shared_count_text(result: Result) -> str:
     return f"shared victims: {count}"
 
 
-def request_state_path(session: str) -> Path:
-    """Returns the path of the secret of an open request."""
-    return key_store.home() / "overlap" / f"asked-{session}.json"
+def state_path(name: str) -> Path:
+    """Returns the path of something remembered: `asked-SESSION`, `counted-SESSION` ..."""
+    return key_store.home() / "overlap" / f"{name}.json"
 
 
-def result_state_path(session: str) -> Path:
-    """Returns the path of what a count was about."""
-    return key_store.home() / "overlap" / f"counted-{session}.json"
+def _remember(name: str, value: Row) -> None:
+    write_whole(state_path(name), json.dumps(value, sort_keys=True).encode())
 
 
-def answer_state_path(org: str) -> Path:
-    """Returns the path of the last answer to an organisation."""
-    return key_store.home() / "overlap" / f"answered-{org}.json"
-
-
-def write_state(path: Path, value: dict[str, Any]) -> None:
-    """Writes remembered state.
-
-    Raises:
-        UsageError: if it cannot be written.
-    """
-    write_whole(path, json.dumps(value, sort_keys=True).encode())
-
-
-def read_state(path: Path, letter: Path, missing: str) -> Any:
-    """Reads remembered state; where there is none, the error says `missing` of `letter`.
+def recalled(name: str, letter: Path, missing: str) -> Any:
+    """Returns something remembered; where there is nothing, the error says `missing` of `letter`.
 
     Raises:
         UsageError: if nothing was, or it cannot be read.
     """
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UsageError(f"{letter}: {missing}") from None
-    except (OSError, ValueError):
-        raise UsageError(f"{path}: cannot be read; make a new request") from None
+    state = key_store.read_kept(state_path(name), "make a new request", dict)
+    if state is None:
+        raise UsageError(f"{letter}: {missing}")
+    return state
 
 
 def _declare_letter(parser: argparse.ArgumentParser, metavar: str) -> None:
-    parser.add_argument("letter", metavar=metavar, help=f"folder of their {metavar.lower()}")
+    option(parser, "letter", metavar, f"folder of their {metavar.lower()}")
 
 
 def _declare_victims(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    option(
+        parser,
         "victims",
-        metavar="FILE",
-        help="CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
+        "FILE",
+        "CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
     )
 
 
 def _declare_party(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", metavar="ORG", dest="me", required=True, help="your own slug")
-    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
+    option(parser, "--from", "ORG", "your own slug", dest="me", required=True)
+    option(parser, "--now", "TIME", "the time (default: now)")
 
 
 def _declare_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
+    _declare_party(parser)
+    option(parser, "--output", "DIR", "new folder to write", required=True)
+    option(parser, "--key", "FILE", "private key to sign with (default: your own)")
 
 
 def _declare_largest(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    option(
+        parser,
         "--largest",
+        "N",
+        "refuse more elements than they can have victims: a dictionary is large "
+        "(default: %(default)s)",
         type=WholeNumber(1, MAX_SET_SIZE),
         default=MAX_SET_SIZE,
-        metavar="N",
-        help="refuse more elements than they can have victims: a dictionary is large "
-        "(default: %(default)s)",
     )
 
 
@@ -527,10 +490,8 @@ def _party_and_time(arguments: argparse.Namespace) -> tuple[str, datetime]:
         UsageError: for what is no slug, or without the library for the masks.
     """
     me = key_store.org_slug(arguments.me)
-    try:
+    with usage_errors(MissingOverlapLibraryError):
         ristretto255()
-    except MissingOverlapLibraryError as error:
-        raise UsageError(str(error)) from None
     return me, time_of(arguments)
 
 
@@ -538,30 +499,31 @@ def _letter(
     kind: type[Any], path_or_folder: str, name: str, me: str, now: datetime
 ) -> tuple[Any, ...]:
     """Reads a signed letter to `me`; returns its path, bytes and content."""
-    path, content, signature = signed_files.read_signed(path_or_folder, (name,))
-    with refusing(path):
-        org, signer = signed_files.partner_of(content, signature, key_store.trusted_keys())
-        letter = read_letter(kind, content, org)
+    read = signed_files.read_letter_file(path_or_folder, (name,), (kind,))
+    letter = read.content
+    with refusing(read.path):
         check_letter_addressee(letter, me, now)
-    signed_files.check_key(path, org, signer, letter.issued_at, now)
-    return path, content, letter
+    signed_files.check_key(read.path, read.org, read.key_id, letter.issued_at, now)
+    return read.path, read.letter, letter
+
+
+def _check_size(size: int, largest: int) -> None:
+    if size > largest:
+        raise OfferError(f"is of {size} elements; more than {largest} are not compared here")
 
 
 def _answers_before(org: str) -> list[dict[str, str]]:
     """Returns when an organisation was answered, and the SHA-256 of each request."""
-    path = answer_state_path(org)
-    if not path.exists():
-        return []
-    kept = read_state(path, path, "is gone")
-    try:
-        answers = kept.get("before") or [{"at": kept["at"], "request": ""}]
-        times = [parse_moment(answer["at"]) for answer in answers]
+
+    def answers(kept: Any) -> list[dict[str, str]]:
+        before = kept.get("before") or [{"at": kept["at"], "request": ""}]
         return [
-            {"at": utc_text(when), "request": str(answer["request"])}
-            for when, answer in zip(times, answers, strict=True)
+            {"at": utc_text(parse_moment(answer["at"])), "request": str(answer["request"])}
+            for answer in before
         ]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
+
+    remedy = "put a copy of it in its place"
+    return key_store.read_kept(state_path(f"answered-{org}"), remedy, answers) or []
 
 
 def _check_answers(
@@ -611,12 +573,7 @@ def _about(request: Request) -> str:
 
 def _members(run: str, cluster_id: str) -> list[str]:
     where = pc.field("cluster_id") == cluster_id
-    try:
-        members: list[str] = tables.read_table(run, MEMBERS, ["entity_id"], where)[
-            "entity_id"
-        ].to_pylist()
-    except FileNotFoundError:
-        raise UsageError(f"{run}: is not a finished run; give one") from None
+    members = tables.read_table(run, MEMBERS, ["entity_id"], where)["entity_id"].to_pylist()
     if not members:
         raise UsageError(f"{run}: has no cluster {cluster_id[:80]!r}; see its clusters/")
     return sorted(members)
@@ -626,28 +583,18 @@ def _offer(
     path_or_folder: str, sender: str, to: str, trusted: dict[str, list[Ed25519PublicKey]]
 ) -> tuple[Offer, str]:
     """Reads a signed offer of `sender` to `to`; returns it and its SHA-256, also if it is void."""
-    path, content, signature = signed_files.read_signed(path_or_folder, (OFFER,))
-    with refusing(path):
-        org, _ = signer_of(content, signature, trusted)
-        offer = parse_offer(content, org)
-    if not isinstance(offer, Offer) or (offer.sender, offer.recipient) != (sender, to):
-        raise UsageError(f"{path}: is not an offer of {sender} to {to}; give one")
-    return offer, digest_of(content)
+    read = signed_files.read_letter_file(path_or_folder, (OFFER,), (Offer, Feed), trusted)
+    if (read.content.sender, read.content.recipient) != (sender, to):
+        raise UsageError(f"{read.path}: is not an offer of {sender} to {to}; give one")
+    return read.content, read.sha256
 
 
 def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]:
     """Returns pseudonyms of the people whom the offer counts for any of the identifiers `ids`."""
     evidence = evidence_of_run(run)
     offered = pa.array([entity.entity_id for entity in offer.entities], pa.string())
-    held = evidence.filter(
-        pc.and_(
-            pc.equal(evidence["source_org"], me),
-            pc.and_(
-                pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))),
-                pc.is_in(evidence["entity_id"], offered),
-            ),
-        )
-    )
+    own = (pc.field("source_org") == me) & pc.field("role").isin(sorted(HARD_ROLES))
+    held = evidence.filter(own & pc.field("entity_id").isin(offered))
     return {
         report.who.partition("|")[2]
         for report in evidence_reports(held)

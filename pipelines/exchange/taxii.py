@@ -37,12 +37,13 @@ from pipelines.exchange.hub import (
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
 from pipelines.exchange.signed_files import digest_of, say, time_of
-from pipelines.options import UsageError, moment
+from pipelines.options import UsageError, option
 from pipelines.safe_files import locked
-from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
+from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
 from reports.text import plain, quantity
 from schemas.extras import install_command
+from schemas.signed_fields import day_of
 
 StixObject = dict[str, Any]
 
@@ -323,9 +324,9 @@ def _send_new(
 
 def add_sync_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub sync`."""
-    parser.add_argument("hub", metavar="HUB", help="folder of the hub")
-    parser.add_argument("url", metavar="URL", help="its TAXII collection: .../collections/ID/")
-    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
+    option(parser, "hub", "HUB", "folder of the hub")
+    option(parser, "url", "URL", "its TAXII collection: .../collections/ID/")
+    option(parser, "--now", "TIME", "the time (default: now)")
 
 
 def sync(arguments: argparse.Namespace) -> int:

@@ -11,41 +11,33 @@ Long, since whoever reads a feed must know what the log says, and who can be who
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import combinations
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, get_args
 
 from reports import signing
 from reports.exchange.read_offer import (
-    BASES,
-    ENTRY_ID,
-    LEAST,
     MAX_LINE_BYTES,
-    MAX_LINES,
     MAX_PEOPLE,
     MAX_ROWS,
-    ORG_SLUG,
-    SHA256,
     OfferError,
-    are_ids,
     check_entry,
     check_ties,
-    day_of,
     need,
-    parse_moment,
-    parses,
-    rising,
-    week_start,
 )
-from reports.signing import MerkleTree, NotCanonicalError, merkle_leaf
+from reports.signing import MerkleTree, merkle_leaf
 from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.enums import RecordKind, Tier
 from schemas.offer import (
+    BASES,
+    MAX_LINES,
+    ErasedLine,
     Feed,
     FeedContributor,
     FeedEvidence,
@@ -66,6 +58,7 @@ from schemas.offer import (
     OfferedEntity,
     Terms,
 )
+from schemas.signed_fields import LEAST, day_of, parse_moment, rising, week_start
 from transforms.reporters import Tie, ties_of
 
 Line = (
@@ -89,7 +82,7 @@ def log_line(line: Line) -> bytes:
 
 def erased_line(line: bytes) -> bytes:
     """Returns what stays of a line that is erased: the hash of its leaf."""
-    return signing.canonical_json({"erased": merkle_leaf(line).hex()})
+    return signing.canonical_json(ErasedLine(merkle_leaf(line).hex()))
 
 
 @dataclass
@@ -117,7 +110,6 @@ class HubLog:
         disputes: all of them, by id.
         answered: ids of those that were answered.
         ties: by actor.
-        leaves: hashes of all lines.
     """
 
     charter: HubCharter
@@ -125,21 +117,25 @@ class HubLog:
     disputes: dict[str, LoggedDispute] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
     ties: dict[str, LoggedActor] = field(default_factory=dict)
-    leaves: list[bytes] = field(default_factory=list)
     openings: list[LoggedOpening] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
     _ended: dict[int, str] = field(default_factory=dict)
     _erased: dict[int, str] = field(default_factory=dict)
     _tree: MerkleTree = field(default_factory=MerkleTree)
-    _roots: dict[int, str] = field(default_factory=dict)
+    _roots: dict[int, str] = field(default_factory=lambda: {0: MerkleTree().root().hex()})
+
+    @property
+    def size(self) -> int:
+        """The number of lines read so far."""
+        return self._tree.size
 
     def root(self) -> str:
         """Returns the root over all lines read so far."""
-        return self._tree.root()
+        return self._tree.root().hex()
 
     def root_at(self, size: int) -> str | None:
         """Returns the root at the end of a day after which the log had this size."""
-        return MerkleTree().root() if size == 0 else self._roots.get(size)
+        return self._roots.get(size)
 
     def add_day(self, day: str, content: bytes) -> None:
         """Reads the lines of one day.
@@ -157,40 +153,32 @@ class HubLog:
             except OfferError as error:
                 raise OfferError(f"line {number}: {error}") from None
             if line is not None:
-                read.append(([*_LINES].index(line.what), len(self.leaves) - 1, line))
+                read.append(([*_LINES].index(line.what), self.size - 1, line))
         shown = [line for line in lines if not line.startswith(b'{"erased":')]
         if not rising(shown):
             raise OfferError("has a line twice, or its lines out of order")
         for _, leaf, line in sorted(read, key=itemgetter(0, 1)):
             self._apply(leaf, line)
-        self._roots[len(self.leaves)] = self.root()
+        self._roots[self.size] = self.root()
 
     def _line(self, line: bytes, day: str) -> Line | None:
         if len(line) > MAX_LINE_BYTES:
             raise OfferError(f"is longer than {MAX_LINE_BYTES} bytes")
-        if len(self.leaves) >= MAX_LINES:
+        if self.size >= MAX_LINES:
             raise OfferError(f"the log has more than {MAX_LINES} lines")
-        try:
-            value = signing.parse_canonical_json(line)
-            if isinstance(value, dict) and set(value) == {"erased"}:
-                if not isinstance(value["erased"], str) or not SHA256.fullmatch(value["erased"]):
-                    raise OfferError("field erased is invalid")
-                self._erased[len(self.leaves)] = day
-                self._append(bytes.fromhex(value["erased"]))
-                return None
-            kind = _LINES.get(str(value.get("what"))) if isinstance(value, dict) else None
-            if kind is None:
-                raise OfferError("is no line of a log")
-            parsed: Line = signing.dataclass_from_json(kind, value)
-        except NotCanonicalError as error:
-            raise OfferError(str(error)) from None
+        value = signing.parse_canonical_json(line)
+        if isinstance(value, dict) and set(value) == {"erased"}:
+            leaf = signing.dataclass_from_json(ErasedLine, value).erased
+            self._erased[self.size] = day
+            self._tree.add(bytes.fromhex(leaf))
+            return None
+        kind = _LINES.get(str(value.get("what"))) if isinstance(value, dict) else None
+        if kind is None:
+            raise OfferError("is no line of a log")
+        parsed: Line = signing.dataclass_from_json(kind, value)
         _check_line(parsed, day)
-        self._append(merkle_leaf(line))
+        self._tree.add(merkle_leaf(line))
         return parsed
-
-    def _append(self, leaf: bytes) -> None:
-        self.leaves.append(leaf)
-        self._tree.add(leaf)
 
     def _new(self, name: str) -> None:
         if name in self._ids:
@@ -282,26 +270,17 @@ class HubLog:
 
 
 def _check_line(line: Line, day: str) -> None:
+    """Checks a line beyond the forms of its fields."""
     need(line.day == day, "day")
-    for name in ("actor", "token", "salt", "dispute"):
-        value = getattr(line, name, None)
-        empty = name == "token" and isinstance(line, LoggedDispute) and line.appeal
-        need(value is None or ENTRY_ID.fullmatch(value) or (empty and value == ""), name)
     if isinstance(line, LoggedEntry):
         check_entry(line.entry, "entry")
     elif isinstance(line, LoggedActor):
         check_ties(line.ties, "ties")
-        need(all(map(ENTRY_ID.fullmatch, line.replaces)), "replaces")
     elif isinstance(line, LoggedRenewal):
-        need(line.entries and are_ids(line.entries), "entries")
+        need(line.entries, "entries")
     elif isinstance(line, LoggedDispute):
-        need(parses(day_of, line.answer_by) and line.answer_by >= day, "answer_by")
-        need(ENTRY_ID.fullmatch(line.entry), "entry")
-        need(not line.appeal or ORG_SLUG.fullmatch(line.appeal), "appeal")
-    elif isinstance(line, LoggedEnd):
-        need(ENTRY_ID.fullmatch(line.entry), "entry")
-    elif isinstance(line, LoggedOpening):
-        need(line.reason.isprintable() and 0 < len(line.reason) <= 200, "reason")
+        need(line.token or line.appeal, "token")
+        need(line.answer_by >= day, "answer_by")
 
 
 def show_count(count: int, k: int) -> int:
@@ -609,59 +588,46 @@ def _fair_shares(wanted: Mapping[int, int], most: int) -> Counter[int]:
 
 
 def actors_of_offer(
-    offer: Offer,
-    reporters: Mapping[str, int],
-    weeks: Mapping[str, tuple[str, str]],
-    signed: frozenset[str],
-    k: int,
-    new_id: Callable[[], str],
+    offer: Offer, facts: Mapping[str, tuple[int, str, str]], signed: frozenset[str], k: int
 ) -> list[HubActor]:
     """Returns the clusters of an offer of one's own run as actors of new entries.
 
     Args:
         offer: what may leave, each person counted once for each cluster.
-        reporters: people who report an identifier.
-        weeks: the first and the last ISO 8601 week in which they do.
+        facts: people who report an identifier, and the first and last ISO 8601 week in which they
+            do.
         signed: identifiers that a signed decision confirms.
         k: of the hub.
-        new_id: makes ids.
     """
     actors = []
     for cluster in offer.clusters:
-        members = {
-            place: entity
-            for place, entity in enumerate(offer.entities)
-            if entity.cluster == cluster.number
-        }
-        entries = tuple(
-            HubEntry(
-                entry=new_id(),
+        entries = {
+            place: HubEntry(
+                entry=secrets.token_hex(16),
                 entity_id=entity.entity_id,
                 role=entity.role,
                 tier=str(Tier.CORE),
                 confidence=entity.confidence // 10 * 10,
-                reporters=show_count(reporters[entity.entity_id], k),
-                first=weeks[entity.entity_id][0],
-                last=weeks[entity.entity_id][1],
+                reporters=show_count(facts[entity.entity_id][0], k),
+                first=facts[entity.entity_id][1],
+                last=facts[entity.entity_id][2],
                 basis=BASES[entity.entity_id in signed],
             )
-            for entity in members.values()
-        )
-        name = {entry.entity_id: entry.entry for entry in entries}
-        rows = [
-            (
-                frozenset(members[place].entity_id for place in members.keys() & {*row.entities}),
-                row.reports,
-                row.week,
-            )
+            for place, entity in enumerate(offer.entities)
+            if entity.cluster == cluster.number
+        }
+        name = {entry.entity_id: entry.entry for entry in entries.values()}
+        rows = (
+            (frozenset(entries[place].entity_id for place in entries.keys() & {*row.entities}), row)
             for row in offer.evidence
-        ]
-        ties = sorted(
-            (tuple(sorted(map(name.__getitem__, named))), week, count)
-            for named, count, week in shown_ties((row for row in rows if row[0]), k)
         )
-        shown = tuple(HubTie(named, count, week) for named, week, count in ties)
-        actors.append(HubActor(new_id(), entries, shown, ()))
+        shown = shown_ties(((named, row.reports, row.week) for named, row in rows if named), k)
+        ties = (
+            HubTie(tuple(sorted(map(name.__getitem__, named))), count, week)
+            for named, count, week in shown
+        )
+        ordered = tuple(sorted(ties, key=attrgetter("entries", "week")))
+        actors.append(HubActor(secrets.token_hex(16), tuple(entries.values()), ordered, ()))
     return actors
 
 

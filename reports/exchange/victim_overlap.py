@@ -24,49 +24,25 @@ import base64
 import csv
 import hashlib
 import io
-import re
 import secrets
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import ModuleType
-from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.exchange.read_offer import (
-    CLOCK_TOLERANCE,
-    SHA256,
-    OfferError,
-    need,
-    parse_letter,
-    parse_moment,
-    parses,
-    rising,
-)
+from reports.exchange.read_offer import CLOCK_TOLERANCE, OfferError
 from schemas.extras import install_command
-from schemas.offer import (
-    COMPARED_KINDS,
-    MAX_SET_SIZE,
-    MIN_SET_SIZE,
-    TAG_BYTES,
-    Answer,
-    Request,
-    Result,
-)
+from schemas.offer import MIN_SET_SIZE, TAG_BYTES, Letter
+from schemas.signed_fields import parse_moment, rising
 from transforms.extract.kinds import domain
 from transforms.phone import normalize
 
-Letter = TypeVar("Letter", Request, Answer, Result)
-
 LETTER_VALIDITY = timedelta(days=14)
 """The longest that a letter may be under way."""
-
-ABOUT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-LEAST_FLOOR, MOST_FLOOR = 3, 1_000
 
 _TO_GROUP = b"ringtrace overlap v1 element "
 
@@ -186,14 +162,6 @@ def padded_size(count: int) -> int:
     return max(MIN_SET_SIZE, 1 << max(count - 1, 0).bit_length())
 
 
-def check_size(size: int, largest: int = MAX_SET_SIZE) -> None:
-    """Raises OfferError unless `size` is one that a set can be filled up to, and no larger."""
-    if size < MIN_SET_SIZE or size & (size - 1):
-        raise OfferError(f"has a size that is not a power of two from {MIN_SET_SIZE}")
-    if size > min(largest, MAX_SET_SIZE):
-        raise OfferError(f"is of {size} elements; more than {largest} are not compared here")
-
-
 def new_secret() -> bytes:
     """Returns a random scalar."""
     return bytes(ristretto255().crypto_core_ristretto255_scalar_random())
@@ -276,36 +244,7 @@ def decode_elements(text: str, each: int, size: int) -> list[bytes]:
     return parts
 
 
-def read_letter(kind: type[Letter], content: bytes, signed_by: str) -> Letter:
-    """Reads a signed letter of one kind, and checks every field.
-
-    Raises:
-        OfferError: naming what is wrong.
-    """
-    letter: Letter = parse_letter(content, [kind], f"is no {kind.format}")
-    if letter.sender != signed_by:
-        raise OfferError(f"is signed by {signed_by}, who is not its sender")
-    need(parses(parse_moment, letter.issued_at), "issued_at")
-    need(SHA256.fullmatch(letter.session), "session")
-    if not isinstance(letter, Result):
-        check_size(letter.size)
-    if isinstance(letter, Answer):
-        need(SHA256.fullmatch(letter.request), "request")
-        return letter
-    about = letter.about
-    need(ABOUT.fullmatch(about.agreed), "about.agreed")
-    need(about.offer is None or SHA256.fullmatch(about.offer), "about.offer")
-    need((about.offer is None) == (not about.entities), "about.entities")
-    need(rising(about.entities), "about.entities")
-    need(letter.by in COMPARED_KINDS, "by")
-    need(LEAST_FLOOR <= letter.floor <= MOST_FLOOR, "floor")
-    if isinstance(letter, Result):
-        need(SHA256.fullmatch(letter.answer), "answer")
-        need(letter.shared is None or letter.shared >= letter.floor, "shared")
-    return letter
-
-
-def check_letter_addressee(letter: Request | Answer | Result, me: str, now: datetime) -> None:
+def check_letter_addressee(letter: Letter, me: str, now: datetime) -> None:
     """Checks that a letter is for `me`, and was under way for no longer than it may be.
 
     Raises:

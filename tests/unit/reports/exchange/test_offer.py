@@ -21,10 +21,11 @@ from reports.exchange.offer import (
     shipped_policy,
     three_own_accounts,
 )
-from reports.exchange.read_offer import parse_offer
+from reports.exchange.read_offer import parse_file
 from reports.signing import canonical_json
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE_MENTION, MENTION
+from schemas.offer import Offer
 from tests.support.real_data import ROOT
 from tests.support.report_tables import member
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -104,7 +105,7 @@ def test_an_address_that_no_recipient_reads_does_not_have_the_offer_refused(lett
     made, left = offer(evidence(*reports), {A: "c-1", odd: "c-1"})
     assert [entity.entity_id for entity in made.entities] == [A]
     assert left.reasons["kind that does not leave"] == 1
-    assert parse_offer(canonical_json(made), "amazon") == made
+    assert parse_file(canonical_json(made), "amazon", Offer) == made
 
 
 def test_reports_of_the_same_things_in_one_week_are_one_count():
