@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -107,18 +108,15 @@ class WorkFile:
             UsageError: for a value that cannot be, or a file that cannot be written.
         """
         cluster_id, changes = _checked(body)
-        with locked(self.path):
-            state = self.read()
-            now = f"{current_time():%Y-%m-%dT%H:%M:%SZ}"
+        with self._changed(author) as (state, mark):
             known = state["clusters"].setdefault(cluster_id, {"notes": []})
             if len(state["clusters"]) > MOST_CLUSTERS:
                 raise UsageError(f"{self.path}: has notes on {MOST_CLUSTERS} clusters; start anew")
             if text := changes.pop("text", ""):
                 notes = known.setdefault("notes", [])
-                notes.append({"at": now, "by": author, "text": text})
+                notes.append(mark | {"text": text})
                 del notes[:-MOST_NOTES]
-            known |= changes | {"at": now, "by": author}
-            self._write(state)
+            known |= changes | mark
         return state
 
     def acknowledge(self, alert_id: str, author: str) -> Json:
@@ -129,16 +127,18 @@ class WorkFile:
         """
         if not _ALERT_FILE.fullmatch(f"{alert_id}.jsonl"):
             raise UsageError("name an alert")
-        with locked(self.path):
-            state = self.read()
-            mark = {"at": f"{current_time():%Y-%m-%dT%H:%M:%SZ}", "by": author}
+        with self._changed(author) as (state, mark):
             state["acknowledged"].setdefault(alert_id, mark)
-            self._write(state)
         return state
 
-    def _write(self, state: Json) -> None:
-        text = json.dumps(state, ensure_ascii=False, indent=1, sort_keys=True)
-        write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
+    @contextmanager
+    def _changed(self, author: str) -> Iterator[tuple[Json, Json]]:
+        """Writes what the block changes in the notes; gives them and a mark of who does so when."""
+        with locked(self.path):
+            state = self.read()
+            yield state, {"at": f"{current_time():%Y-%m-%dT%H:%M:%SZ}", "by": author}
+            text = json.dumps(state, ensure_ascii=False, indent=1, sort_keys=True)
+            write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
 
 
 def _checked(body: Row) -> tuple[str, Json]:
@@ -147,10 +147,10 @@ def _checked(body: Row) -> tuple[str, Json]:
         raise UsageError("name a cluster of the run")
     changes: Json = {}
     for name, most in (("status", 20), ("owner", MOST_NAME), ("text", MOST_NOTE)):
+        value = body.get(name, "")
+        if not isinstance(value, str) or len(value) > most:
+            raise UsageError(f"{name}: give a text of at most {most} characters")
         if name in body:
-            value = body[name]
-            if not isinstance(value, str) or len(value) > most:
-                raise UsageError(f"{name}: give a text of at most {most} characters")
             changes[name] = value.strip()
     if changes.get("status", "") not in WORK_STATES:
         raise UsageError(f"status: give one of {', '.join(WORK_STATES[1:])}")
@@ -202,20 +202,16 @@ def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
 
     Files that are none are left out, as are fields that the contract does not have.
     """
-    entries: list[os.DirEntry[str]] = []
-    with (
-        suppress(FileNotFoundError, NotADirectoryError),
-        os.scandir(Path(folder, ALERTS_FOLDER)) as inside,
-    ):
-        entries = [
-            entry for entry in inside if _ALERT_FILE.fullmatch(entry.name) and _is_plain(entry)
-        ]
-    newest = sorted(entries, key=lambda entry: -entry.stat(follow_symlinks=False).st_mtime)
+    files = [
+        path
+        for path in Path(folder, ALERTS_FOLDER).glob("*.jsonl")
+        if _ALERT_FILE.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode)
+    ]
     alerts = []
-    for entry in newest[:SHOWN_ALERTS]:
-        with suppress(OSError, ValueError, RecursionError), Path(entry.path).open("rb") as file:
+    for path in sorted(files, key=lambda path: -path.lstat().st_mtime)[:SHOWN_ALERTS]:
+        with suppress(OSError, ValueError, RecursionError), path.open("rb") as file:
             row = json.loads(file.read(MOST_ALERT_BYTES))
-            if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == entry.name:
+            if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == path.name:
                 kept = {key: value for key, value in row.items() if _is_of_alert(key, value)}
                 alerts.append(kept)
     return sorted(alerts, key=lambda alert: str(alert.get("observed_at")), reverse=True)
@@ -277,10 +273,6 @@ def _is_of_alert(name: str, value: Any) -> bool:
     if pa.types.is_list(kind):
         return isinstance(value, list) and all(isinstance(text, str) for text in value)
     return isinstance(value, int if pa.types.is_integer(kind) else str)
-
-
-def _is_plain(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file(follow_symlinks=False)
 
 
 @dataclass(eq=False)

@@ -110,6 +110,8 @@ MAX_LINES = 2_000_000
 MAX_REASON = 200
 """Characters of the reason for which a token is opened."""
 
+Reason = Annotated[str, Check(lambda text: text.isprintable() and 0 < len(text) <= MAX_REASON)]
+
 
 class Tlp(StrEnum):
     """Traffic Light Protocol 2.0 labels (FIRST, August 2022): how far an offer may travel."""
@@ -623,7 +625,7 @@ class LoggedOpening:
     """A line of the log: the host looked up whose a token is."""
 
     day: str
-    reason: Annotated[str, Check(str.isprintable), Check(lambda text: 0 < len(text) <= MAX_REASON)]
+    reason: Reason
     token: Id
     what: str = "opening"
 

@@ -141,6 +141,11 @@ class Decision:
         return (self.entity_a,) if self.entity_b is None else (self.entity_a, self.entity_b)
 
     @property
+    def bare_entities(self) -> frozenset[str]:
+        """The ids of these without epochs."""
+        return frozenset(map(without_epoch, self.entities))
+
+    @property
     def digest(self) -> str | None:
         """The digest of its members; None until it is bound."""
         return None if self.members is None else members_digest(self.members)
@@ -208,18 +213,17 @@ class DecisionsInForce:
 
     def about(self, entity_id: str) -> list[Decision]:
         """Returns the binding decisions on an epoch of an identifier, by id."""
-        by_entity = self.by_entity()
-        about = {decision.decision_id: decision for decision in by_entity.get(entity_id, [])}
-        for decision in by_entity.get(without_epoch(entity_id), []):
-            if decision.kind in PROTECTING_DECISIONS:
-                about[decision.decision_id] = decision
-        return [about[decision_id] for decision_id in sorted(about)]
+        bare = without_epoch(entity_id)
+        return [
+            decision
+            for decision in self.binding
+            if entity_id in decision.entities
+            or (decision.kind in PROTECTING_DECISIONS and bare in decision.bare_entities)
+        ]
 
     def protected(self, kind: DecisionKind) -> frozenset[str]:
         """Returns the ids without epochs of the entities that decisions of a kind are about."""
-        return frozenset(
-            without_epoch(each) for decision in self.of(kind) for each in decision.entities
-        )
+        return frozenset[str]().union(*(decision.bare_entities for decision in self.of(kind)))
 
     def disputed(self) -> frozenset[str]:
         """Returns the ids without epochs that disputes cover: their clusters as they were bound."""
@@ -324,19 +328,15 @@ def decisions_in_force(
     One made after `as_of` was not known then. Without `as_of` every decision is known.
     """
     when = as_of or clock
-
-    def is_later(decision: Decision) -> bool:
-        return as_of is not None and decision.decided_at > as_of
-
-    def is_expired(decision: Decision) -> bool:
-        ends = decision.expires_at
-        return not is_later(decision) and bool(when and ends and ends <= when)
-
-    def is_idle(decision: Decision) -> bool:
-        return decision.void is not None or is_expired(decision)
-
     ordered = sorted(decisions, key=attrgetter("decision_id"))
-    alive = [each for each in ordered if not is_later(each) and not is_idle(each)]
+    later = {each.decision_id for each in ordered if as_of and each.decided_at > as_of}
+    expired = {
+        each.decision_id
+        for each in ordered
+        if each.decision_id not in later and when and each.expires_at and each.expires_at <= when
+    }
+    gone = later | expired
+    alive = [each for each in ordered if each.void is None and each.decision_id not in gone]
     set_aside: dict[str, str] = {}
     taken_back: set[str] = set()
     for weaker, safer, text in _contradictions(alive):
@@ -344,20 +344,18 @@ def decisions_in_force(
         if safer.signed_by is not None and safer.decided_at >= weaker.decided_at:
             taken_back.add(weaker.decision_id)
     contradictions = {text for name, text in set_aside.items() if name not in taken_back}
+    binding = {each.decision_id: each for each in alive if each.decision_id not in set_aside}
     return DecisionsInForce(
         when=when,
-        binding=tuple(decision for decision in alive if decision.decision_id not in set_aside),
+        binding=tuple(binding.values()),
         contradictions=tuple(sorted(contradictions)),
-        expired=sum(map(is_expired, ordered)),
-        later=sum(map(is_later, ordered)),
+        expired=len(expired),
+        later=len(later),
         without_effect=tuple(
-            decision
-            for decision in ordered
-            if (
-                decision.members is not None
-                if is_later(decision)
-                else is_idle(decision) or decision.decision_id in set_aside
-            )
+            each
+            for each in ordered
+            if each.decision_id not in binding
+            and (each.decision_id not in later or each.members is not None)
         ),
         set_aside=tuple(sorted(set_aside.items())),
     )

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +45,9 @@ if TYPE_CHECKING:
     from transforms.decisions import Decision
 
 KEY_LIST_FILE = "keys.json"
+
+TIMES = ("not_before", "not_after", "revoked_since")
+"""Fields of a listed key and of a note that are times."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -309,12 +311,11 @@ def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
 
 def _tightened(note: KeyNote, ending: KeyNote) -> KeyNote:
     """Returns the times in which both allow a key to sign."""
-    return replace(
-        note,
-        not_before=max(filter(None, (note.not_before, ending.not_before)), default=None),
-        not_after=min(filter(None, (note.not_after, ending.not_after)), default=None),
-        revoked_since=min(filter(None, (note.revoked_since, ending.revoked_since)), default=None),
-    )
+    times = {
+        name: choose(filter(None, (getattr(note, name), getattr(ending, name))), default=None)
+        for name, choose in (("not_before", max), ("not_after", min), ("revoked_since", min))
+    }
+    return replace(note, **times)
 
 
 def _write_list(
@@ -325,20 +326,13 @@ def _write_list(
     keys: Sequence[Ed25519PublicKey],
 ) -> Path:
     """Writes the signed list of some own keys."""
-    entries = []
-    for public in keys:
+    listed = []
+    for public in sorted(keys, key=signing.key_id):
         valid = key_store.validity(None, signing.key_id(public))
-        entries.append(
-            ListedKey(
-                key_id=signing.key_id(public),
-                not_after=utc_text(valid.not_after) if valid.not_after else None,
-                not_before=utc_text(valid.not_before) if valid.not_before else None,
-                public_key=base64.b64encode(public.public_bytes_raw()).decode(),
-                revoked_since=utc_text(valid.revoked_since) if valid.revoked_since else None,
-            )
-        )
-    ordered = tuple(sorted(entries, key=attrgetter("key_id")))
-    letter = signing.letter_bytes(KeyList(sender, utc_text(now), ordered), key)
+        times = {name: (when := getattr(valid, name)) and utc_text(when) for name in TIMES}
+        raw = base64.b64encode(public.public_bytes_raw()).decode()
+        listed.append(ListedKey(key_id=signing.key_id(public), public_key=raw, **times))
+    letter = signing.letter_bytes(KeyList(sender, utc_text(now), tuple(listed)), key)
     return signed_files.write_signed(folder, KEY_LIST_FILE, letter, key)
 
 
@@ -347,9 +341,8 @@ def revoke_key(arguments: Namespace) -> int:
     folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     named = arguments.fingerprint
-    public = {
-        signing.key_id(public_key): public_key for public_key in key_store.own_public_keys()
-    }.get(named)
+    own = key_store.own_public_keys()
+    public = next((key for key in own if signing.key_id(key) == named), None)
     if public is None:
         raise UsageError(f"{named[:64]}: is no key of yours; see ringtrace keys show")
     key, path = key_store.own_key(make=False), key_store.own_path()
@@ -388,10 +381,7 @@ def import_keys(arguments: Namespace) -> int:
     known = set(map(signing.key_id, key_store.trusted(org)))
     revoked = {listed.key_id for listed in letter.keys if listed.revoked_since is not None}
     for listed in letter.keys:
-        first, last, void = map(
-            _moment, (listed.not_before, listed.not_after, listed.revoked_since)
-        )
-        said = KeyNote(first, last, void)
+        times = {name: (text := getattr(listed, name)) and parse_moment(text) for name in TIMES}
         note = key_store.read_note(org, listed.key_id)
         if listed.key_id not in known:
             if note.revoked_since is not None or listed.key_id in revoked or signer in revoked:
@@ -399,15 +389,11 @@ def import_keys(arguments: Namespace) -> int:
                 continue
             key_store.trust(org, listed_key(listed))
             note = KeyNote(vouched_by=signer, vouched_at=now)
-        key_store.write_note(org, listed.key_id, _tightened(note, said))
+        key_store.write_note(org, listed.key_id, _tightened(note, KeyNote(**times)))
         say(f"trusted  {_described(org, listed_key(listed))}")
     for line in _void_with(org, ledger.read_ledger(None), ()) if revoked else ():
         say(line)
     return 0
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else parse_moment(text)
 
 
 def _add_nothing(_parser: ArgumentParser) -> None:

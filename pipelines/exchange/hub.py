@@ -12,11 +12,11 @@ Every file comes from outside: it is bounded, and nothing of it is used before i
 
 from __future__ import annotations
 
-import argparse
 import base64
 import os
 import re
 import secrets
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -375,13 +375,13 @@ def _public(secret: bytes) -> str:
     return base64.b64encode(public.public_bytes_raw()).decode()
 
 
-def add_hub(parser: argparse.ArgumentParser) -> None:
+def add_hub(parser: ArgumentParser) -> None:
     """Declares the flags that every command of a hub takes."""
     option(parser, "hub", "HUB", "folder of the hub, or a member's URL of its TAXII collection")
     add_signing(parser, "the time")
 
 
-def add_init_arguments(parser: argparse.ArgumentParser) -> None:
+def add_init_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub init`."""
     add_hub(parser)
     option(parser, "--name", "NAME", "name of the hub", required=True)
@@ -401,7 +401,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def init_hub(arguments: argparse.Namespace) -> int:
+def init_hub(arguments: Namespace) -> int:
     """Makes a hub, as its host; returns the exit status 0.
 
     Raises:
@@ -442,7 +442,7 @@ def init_hub(arguments: argparse.Namespace) -> int:
     )
 
 
-def add_members_arguments(parser: argparse.ArgumentParser) -> None:
+def add_members_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub members`."""
     add_hub(parser)
     change = parser.add_mutually_exclusive_group()
@@ -453,7 +453,7 @@ def add_members_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--pem", "FILE", "with --add: the member's public key")
 
 
-def change_members(arguments: argparse.Namespace) -> int:
+def change_members(arguments: Namespace) -> int:
     """Shows the members, or makes or signs the next list; returns the exit status 0.
 
     Raises:
@@ -487,7 +487,7 @@ def change_members(arguments: argparse.Namespace) -> int:
 
 
 def _next_list(
-    hub: Hub, arguments: argparse.Namespace, now: datetime, key: Ed25519PrivateKey
+    hub: Hub, arguments: Namespace, now: datetime, key: Ed25519PrivateKey
 ) -> tuple[str, bytes]:
     ended = arguments.add or arguments.expel or arguments.leave
     word = "expelled" if arguments.expel else "left"

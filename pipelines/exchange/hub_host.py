@@ -7,9 +7,9 @@ hubs/NAME.letters.json    of each member the time of the last letter that was ta
 
 from __future__ import annotations
 
-import argparse
 import json
 import secrets
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -246,12 +246,12 @@ class Day:
             self.bytes += len(made) + 1
 
 
-def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
+def add_collect_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub collect`."""
     add_hub(parser)
 
 
-def collect(arguments: argparse.Namespace) -> int:
+def collect(arguments: Namespace) -> int:
     """Puts the letters of members into the log, as the host; returns 1 if some were refused.
 
     Raises:
@@ -429,7 +429,7 @@ def _erased_files(hub: Hub) -> dict[Path, bytes]:
     return changed
 
 
-def add_log_arguments(parser: argparse.ArgumentParser) -> None:
+def add_log_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub log`."""
     add_hub(parser)
     option(parser, "--head", "FILE", "an earlier head, of your own or another member's copy")
@@ -437,7 +437,7 @@ def add_log_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--reason", "TEXT", "with --open-token: why, for all members")
 
 
-def show_log(arguments: argparse.Namespace) -> int:
+def show_log(arguments: Namespace) -> int:
     """Checks the log, and prints what is in force; returns the exit status 0.
 
     Raises:
@@ -499,7 +499,7 @@ def _compare_head(hub: Hub, path: Path) -> str:
     return f"  continues the head of {head.day}"
 
 
-def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
+def _open_token(hub: Hub, arguments: Namespace, now: datetime) -> int:
     """Says whose a token is, once the log says that it was opened."""
     key_store.own_key(arguments.key, make=False)
     _, secret = host_secrets(hub)

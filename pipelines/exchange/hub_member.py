@@ -10,13 +10,13 @@ Long, since each of these commands reads the same hub against the same record of
 
 from __future__ import annotations
 
-import argparse
 import base64
 import csv
 import errno
 import io
 import re
 import secrets
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -139,7 +139,7 @@ class _Member:
         UsageError: for a hub that does not hold, or a key that is nobody's there.
     """
 
-    def __init__(self, arguments: argparse.Namespace, *, host: bool = False) -> None:
+    def __init__(self, arguments: Namespace, *, host: bool = False) -> None:
         self.now = time_of(arguments)
         self.hub = hub = open_hub(arguments.hub, self.now)
         self.key = key_store.own_key(arguments.key, make=False)
@@ -196,7 +196,7 @@ class _Member:
         return path
 
 
-def add_publish_arguments(parser: argparse.ArgumentParser) -> None:
+def add_publish_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub publish`."""
     option(parser, "run", "RUN", "folder of a finished run of your own")
     add_hub(parser)
@@ -204,7 +204,7 @@ def add_publish_arguments(parser: argparse.ArgumentParser) -> None:
     add_ledger(parser)
 
 
-def publish(arguments: argparse.Namespace) -> int:
+def publish(arguments: Namespace) -> int:
     """Sends the host what a run confirms, and what it confirms no longer; returns 0.
 
     Raises:
@@ -297,7 +297,7 @@ def _check_collected(hub: Hub, record: Record) -> None:
 
 
 def _actors_of_run(
-    run: Run, member: _Member, arguments: argparse.Namespace
+    run: Run, member: _Member, arguments: Namespace
 ) -> tuple[list[HubActor], Withheld]:
     """Returns what of a run may leave as actors: reviewed core of confirmed, not thin clusters."""
     org, now = member.org, member.now
@@ -413,7 +413,7 @@ def _corrections(
     return corrections
 
 
-def add_withdraw_arguments(parser: argparse.ArgumentParser) -> None:
+def add_withdraw_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub withdraw`."""
     add_hub(parser)
     option(parser, "ids", "ENTITY", "ids that you published, or of their entries", nargs="*")
@@ -421,7 +421,7 @@ def add_withdraw_arguments(parser: argparse.ArgumentParser) -> None:
     add_ledger(parser)
 
 
-def withdraw(arguments: argparse.Namespace) -> int:
+def withdraw(arguments: Namespace) -> int:
     """Asks the host to take own entries out; returns the exit status 0.
 
     Raises:
@@ -473,7 +473,7 @@ def withdraw(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_dispute_arguments(parser: argparse.ArgumentParser) -> None:
+def add_dispute_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub dispute`."""
     add_hub(parser)
     option(parser, "id", "HEX", "an entry, or with --answer a dispute")
@@ -481,7 +481,7 @@ def add_dispute_arguments(parser: argparse.ArgumentParser) -> None:
     switch(parser, "--answer", "your own entry stands: answers the dispute")
 
 
-def dispute(arguments: argparse.Namespace) -> int:
+def dispute(arguments: Namespace) -> int:
     """Disputes an entry of another's, or answers a dispute; returns the exit status 0.
 
     Raises:
@@ -511,7 +511,7 @@ def dispute(arguments: argparse.Namespace) -> int:
     return say(f"{member.send(content)}: {summary}")
 
 
-def add_pull_arguments(parser: argparse.ArgumentParser) -> None:
+def add_pull_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub pull`."""
     add_hub(parser)
     option(parser, "--output", "DIR", "new folder of the feed", required=True)
@@ -531,7 +531,7 @@ def add_pull_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def pull(arguments: argparse.Namespace) -> int:
+def pull(arguments: Namespace) -> int:
     """Checks the log, and writes what is in force as a feed for `join`; returns 0.
 
     Raises:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -62,7 +62,7 @@ NARRATIVE = "narrative"
 OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.json"
 
 
-def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
+def add_offer_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange offer`."""
     option(parser, "run", "RUN", "folder of a finished run")
     option(parser, "--to", "ORG", "slug of the recipient", required=True)
@@ -80,7 +80,7 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
     add_ledger(parser)
 
 
-def add_source_options(parser: argparse.ArgumentParser) -> None:
+def add_source_options(parser: ArgumentParser) -> None:
     """Declares the flags of what may leave, as `offer_source` and `offer_policy` read them."""
     option(parser, "--policy", "FILE", "TOML of what may leave (default: the shipped policy.toml)")
     option(
@@ -93,7 +93,7 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     add_register_options(parser)
 
 
-def write_offer(arguments: argparse.Namespace) -> int:
+def write_offer(arguments: Namespace) -> int:
     """Writes the offer and its signature; returns the exit status 0.
 
     Raises:
@@ -160,7 +160,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
 
 
 def offer_source(
-    run: Run, arguments: argparse.Namespace, members: pa.Table, evidence: pa.Table
+    run: Run, arguments: Namespace, members: pa.Table, evidence: pa.Table
 ) -> OfferSource:
     """Reads what an offer of a run's `members` is made from, and which are one's own victims'.
 
@@ -184,7 +184,7 @@ def offer_source(
     )
 
 
-def add_show_arguments(parser: argparse.ArgumentParser) -> None:
+def add_show_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange show`."""
     option(parser, "offer", "OFFER", "folder of an offer or a correction, yours or another's")
     option(parser, "--key", "FILE", "the private key that signed it, if not yours")
@@ -208,7 +208,7 @@ def read_known(path_or_folder: str, key: str | None = None) -> signed_files.Sign
     return read
 
 
-def show_offer(arguments: argparse.Namespace) -> int:
+def show_offer(arguments: Namespace) -> int:
     """Prints an offer or a correction as text; returns the exit status 0.
 
     Raises:
@@ -239,7 +239,7 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
         yield f"  {contributor.token}: {named}, {quantity(people[place], 'report')}"
 
 
-def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
+def add_revoke_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange revoke`."""
     option(parser, "offer", "OFFER", "folder of an offer or a consent that you made")
     option(parser, "--output", "DIR", "new folder to write", required=True)
@@ -247,7 +247,7 @@ def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
     add_ledger(parser)
 
 
-def revoke_letter(arguments: argparse.Namespace) -> int:
+def revoke_letter(arguments: Namespace) -> int:
     """Writes the revocation and its signature; returns the exit status 0.
 
     Raises:
@@ -286,7 +286,7 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
     )
 
 
-def add_consent_arguments(parser: argparse.ArgumentParser) -> None:
+def add_consent_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange consent`."""
     option(parser, "members", "FILE", "ids that may be named, one a line, or a package.json")
     option(parser, "--to", "ORG", "slug of who refers the case", required=True)
@@ -297,7 +297,7 @@ def add_consent_arguments(parser: argparse.ArgumentParser) -> None:
     add_signing(parser)
 
 
-def write_consent(arguments: argparse.Namespace) -> int:
+def write_consent(arguments: Namespace) -> int:
     """Writes a signed consent to a referral; returns the exit status 0.
 
     Raises:

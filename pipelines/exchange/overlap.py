@@ -12,10 +12,10 @@ Long, since the moves of one protocol are read together.
 
 from __future__ import annotations
 
-import argparse
 import json
 import secrets
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,7 +89,7 @@ _NOT_OPEN = "answers no request of yours that is open; each is counted once"
 _NOT_ANSWERED = "counts no answer of yours"
 
 
-def add_request_arguments(parser: argparse.ArgumentParser) -> None:
+def add_request_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange overlap request`."""
     _declare_victims(parser)
     option(parser, "--to", "ORG", "slug of the other organisation", required=True)
@@ -111,7 +111,7 @@ def add_request_arguments(parser: argparse.ArgumentParser) -> None:
     _declare_output(parser)
 
 
-def write_request(arguments: argparse.Namespace) -> int:
+def write_request(arguments: Namespace) -> int:
     """Writes the first letter; returns the exit status 0.
 
     Raises:
@@ -155,7 +155,7 @@ def write_request(arguments: argparse.Namespace) -> int:
     )
 
 
-def add_respond_arguments(parser: argparse.ArgumentParser) -> None:
+def add_respond_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange overlap respond`."""
     _declare_letter(parser, "REQUEST")
     _declare_victims(parser)
@@ -173,7 +173,7 @@ def add_respond_arguments(parser: argparse.ArgumentParser) -> None:
     _declare_largest(parser)
 
 
-def write_answer(arguments: argparse.Namespace) -> int:
+def write_answer(arguments: Namespace) -> int:
     """Writes the second letter; returns the exit status 0.
 
     Raises:
@@ -231,14 +231,14 @@ def write_answer(arguments: argparse.Namespace) -> int:
         )
 
 
-def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
+def add_compute_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange overlap compute`."""
     _declare_letter(parser, "ANSWER")
     _declare_output(parser)
     _declare_largest(parser)
 
 
-def write_result(arguments: argparse.Namespace) -> int:
+def write_result(arguments: Namespace) -> int:
     """Writes the third letter; returns the exit status 0.
 
     Raises:
@@ -280,13 +280,13 @@ def write_result(arguments: argparse.Namespace) -> int:
     return say(f"{shared_count_text(result)}\n{written}: mail it and its .sig")
 
 
-def add_show_arguments(parser: argparse.ArgumentParser) -> None:
+def add_show_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange overlap show`."""
     _declare_letter(parser, "RESULT")
     _declare_party(parser)
 
 
-def show_result(arguments: argparse.Namespace) -> int:
+def show_result(arguments: Namespace) -> int:
     """Prints the count of the third letter; returns the exit status 0.
 
     Raises:
@@ -326,14 +326,12 @@ SUBCOMMANDS = (
 """The words behind `ringtrace exchange overlap`."""
 
 
-def add_overlap_arguments(parser: argparse.ArgumentParser) -> None:
+def add_overlap_arguments(parser: ArgumentParser) -> None:
     """Declares the subcommands of `ringtrace exchange overlap`."""
     add_subcommands(parser, SUBCOMMANDS)
 
 
-def requester_values(
-    arguments: argparse.Namespace, me: str
-) -> tuple[About, frozenset[str], dict[str, Any]]:
+def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[str], dict[str, Any]]:
     """Returns the subject of a request, its sender's values, and the cluster to remember with them.
 
     Raises:
@@ -375,7 +373,7 @@ def requester_values(
     return about, values, {"cluster_id": arguments.cluster, "members": members}
 
 
-def responder_values(arguments: argparse.Namespace, request: Request, me: str) -> frozenset[str]:
+def responder_values(arguments: Namespace, request: Request, me: str) -> frozenset[str]:
     """Returns the responder's values: of those whom its offer counts, or of the whole file.
 
     Raises:
@@ -447,11 +445,11 @@ def recalled(name: str, letter: Path, missing: str) -> Any:
     return state
 
 
-def _declare_letter(parser: argparse.ArgumentParser, metavar: str) -> None:
+def _declare_letter(parser: ArgumentParser, metavar: str) -> None:
     option(parser, "letter", metavar, f"folder of their {metavar.lower()}")
 
 
-def _declare_victims(parser: argparse.ArgumentParser) -> None:
+def _declare_victims(parser: ArgumentParser) -> None:
     option(
         parser,
         "victims",
@@ -460,18 +458,18 @@ def _declare_victims(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _declare_party(parser: argparse.ArgumentParser) -> None:
+def _declare_party(parser: ArgumentParser) -> None:
     option(parser, "--from", "ORG", "your own slug", dest="me", required=True)
     option(parser, "--now", "TIME", "the time (default: now)")
 
 
-def _declare_output(parser: argparse.ArgumentParser) -> None:
+def _declare_output(parser: ArgumentParser) -> None:
     _declare_party(parser)
     option(parser, "--output", "DIR", "new folder to write", required=True)
     option(parser, "--key", "FILE", "private key to sign with (default: your own)")
 
 
-def _declare_largest(parser: argparse.ArgumentParser) -> None:
+def _declare_largest(parser: ArgumentParser) -> None:
     option(
         parser,
         "--largest",
@@ -483,7 +481,7 @@ def _declare_largest(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _party_and_time(arguments: argparse.Namespace) -> tuple[str, datetime]:
+def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
     """Returns the user's organisation and the time of the letter.
 
     Raises:

@@ -5,12 +5,12 @@ Long, since a letter of each kind is read, checked and taken back by the same ru
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 import stat
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -190,7 +190,7 @@ def refusing(place: object, then: str = "") -> AbstractContextManager[None]:
     return usage_errors(OfferError, VictimsFileError, before=f"{place}: ", after=then)
 
 
-def time_of(arguments: argparse.Namespace) -> datetime:
+def time_of(arguments: Namespace) -> datetime:
     """Returns the time of a command, to the second."""
     time: datetime = arguments.now or datetime.now(UTC)
     return time.replace(microsecond=0)

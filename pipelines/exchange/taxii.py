@@ -10,11 +10,11 @@ Members give the collection's URL for HUB. The host keeps its folder, and brings
 
 from __future__ import annotations
 
-import argparse
 import base64
 import re
 import socket
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import UTC, datetime, timedelta
@@ -252,10 +252,10 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def in_a_folder(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def in_a_folder(run: Callable[[Namespace], int]) -> Callable[[Namespace], int]:
     """Returns a command of a hub that the host runs in its folder, and nowhere else."""
 
-    def either(arguments: argparse.Namespace) -> int:
+    def either(arguments: Namespace) -> int:
         if is_collection(arguments.hub):
             raise UsageError(f"{plain(arguments.hub, 200)}: {OF_FOLDERS}")
         with _alone():
@@ -264,13 +264,13 @@ def in_a_folder(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.
     return either
 
 
-def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def over_taxii(run: Callable[[Namespace], int]) -> Callable[[Namespace], int]:
     """Returns a command of a hub that also takes the URL of a collection for HUB.
 
     It works on a copy of the files; what it adds to the copy is sent then.
     """
 
-    def either(arguments: argparse.Namespace) -> int:
+    def either(arguments: Namespace) -> int:
         url = arguments.hub
         if not is_collection(url):
             with _alone():
@@ -322,14 +322,14 @@ def _send_new(
             collection.add([note_of(path, content, midnight(now), None)])
 
 
-def add_sync_arguments(parser: argparse.ArgumentParser) -> None:
+def add_sync_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub sync`."""
     option(parser, "hub", "HUB", "folder of the hub")
     option(parser, "url", "URL", "its TAXII collection: .../collections/ID/")
     option(parser, "--now", "TIME", "the time (default: now)")
 
 
-def sync(arguments: argparse.Namespace) -> int:
+def sync(arguments: Namespace) -> int:
     """Takes letters and lists of members out of a collection, as the host, and puts the hub there.
 
     Returns the exit status 0.

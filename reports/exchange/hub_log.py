@@ -186,29 +186,29 @@ class HubLog:
         self._ids.add(name)
 
     def _apply(self, leaf: int, line: Line) -> None:
-        if isinstance(line, LoggedEntry):
-            self._new(line.entry.entry)
-            self.entries[line.entry.entry] = EntryState(line, leaf, day_of(line.day))
-        elif isinstance(line, LoggedActor):
-            self._new(line.actor)
-            self.ties[line.actor] = line
-        elif isinstance(line, LoggedRenewal):
-            for name in line.entries:
-                if name in self.entries:
+        match line:
+            case LoggedEntry(entry=entry):
+                self._new(entry.entry)
+                self.entries[entry.entry] = EntryState(line, leaf, day_of(line.day))
+            case LoggedActor(actor=actor):
+                self._new(actor)
+                self.ties[actor] = line
+            case LoggedRenewal():
+                for name in self.entries.keys() & {*line.entries}:
                     self.entries[name].since = day_of(line.day)
-        elif isinstance(line, LoggedDispute):
-            self._new(line.dispute)
-            self.disputes[line.dispute] = line
-            if line.entry in self.entries:
-                self.entries[line.entry].disputes.append(line.dispute)
-        elif isinstance(line, LoggedAnswer):
-            if line.dispute not in self.disputes:
-                raise OfferError(f"answers {line.dispute}, which is no dispute")
-            self.answered.add(line.dispute)
-        elif isinstance(line, LoggedEnd):
-            self._end(line)
-        else:
-            self.openings.append(line)
+            case LoggedDispute(dispute=dispute):
+                self._new(dispute)
+                self.disputes[dispute] = line
+                if line.entry in self.entries:
+                    self.entries[line.entry].disputes.append(dispute)
+            case LoggedAnswer(dispute=dispute):
+                if dispute not in self.disputes:
+                    raise OfferError(f"answers {dispute}, which is no dispute")
+                self.answered.add(dispute)
+            case LoggedEnd():
+                self._end(line)
+            case LoggedOpening():
+                self.openings.append(line)
 
     def _end(self, end: LoggedEnd) -> None:
         """Takes an entry out; the line of no other entry may be erased for it."""
@@ -248,8 +248,8 @@ class HubLog:
         return [dispute for dispute in disputes if dispute.dispute not in self.answered]
 
     def _life(self, state: EntryState) -> int:
-        kind = state.entity_id.partition(":")[0]
-        return next(life.days for life in self.charter.lives if life.kind == kind)
+        days = {life.kind: life.days for life in self.charter.lives}
+        return days[state.entity_id.partition(":")[0]]
 
     def needs_renewal(self, name: str, day: date) -> bool:
         """Returns whether a third of the life of an entry has passed."""
@@ -272,15 +272,16 @@ class HubLog:
 def _check_line(line: Line, day: str) -> None:
     """Checks a line beyond the forms of its fields."""
     need(line.day == day, "day")
-    if isinstance(line, LoggedEntry):
-        check_entry(line.entry, "entry")
-    elif isinstance(line, LoggedActor):
-        check_ties(line.ties, "ties")
-    elif isinstance(line, LoggedRenewal):
-        need(line.entries, "entries")
-    elif isinstance(line, LoggedDispute):
-        need(line.token or line.appeal, "token")
-        need(line.answer_by >= day, "answer_by")
+    match line:
+        case LoggedEntry():
+            check_entry(line.entry, "entry")
+        case LoggedActor():
+            check_ties(line.ties, "ties")
+        case LoggedRenewal():
+            need(line.entries, "entries")
+        case LoggedDispute():
+            need(line.token or line.appeal, "token")
+            need(line.answer_by >= day, "answer_by")
 
 
 def show_count(count: int, k: int) -> int:
@@ -357,20 +358,22 @@ class Contributors:
     """
 
     def __init__(self, log: HubLog) -> None:
-        self._of: dict[str, str] = {}
+        import networkx as nx
+
         self._epochs: defaultdict[str, set[int]] = defaultdict(set)
         self._names: defaultdict[str, set[str]] = defaultdict(set)
-        for actor in sorted(log.ties.values(), key=lambda actor: (actor.day, actor.actor)):
-            self._of.setdefault(actor.token, actor.token)
-            before = [log.ties[before].token for before in actor.replaces if before in log.ties]
-            same = set(map(self.of, [*before, actor.token]))
-            if len(same) > 1:
-                first = next(token_of for token_of in self._of if token_of in same)
-                self._of = {
-                    token: first if contributor in same else contributor
-                    for token, contributor in self._of.items()
-                }
-        self._ages = {token: place for place, token in enumerate(self._of)}
+        self._ages: dict[str, int] = {}
+        same = nx.Graph()
+        for actor in sorted(log.ties.values(), key=attrgetter("day", "actor")):
+            self._ages.setdefault(actor.token, len(self._ages))
+            same.add_node(actor.token)
+            before = (log.ties[name].token for name in actor.replaces if name in log.ties)
+            same.add_edges_from((actor.token, token) for token in before)
+        self._of = {
+            token: min(tokens, key=self._ages.__getitem__)
+            for tokens in nx.connected_components(same)
+            for token in tokens
+        }
         for actor in log.ties.values():
             epoch = epoch_of(log.charter, day_of(actor.day))
             self._epochs[self.of(actor.token)].add(epoch)
@@ -576,14 +579,12 @@ def _within_bounds(counts: Mapping[FeedRow, int]) -> Iterator[tuple[FeedRow, int
             yield row, shown
 
 
-def _fair_shares(wanted: Mapping[int, int], most: int) -> Counter[int]:
+def _fair_shares(wanted: Counter[int], most: int) -> Counter[int]:
     """Returns what each gets of `most`: who wants least first, no less than an equal share."""
     shares, left = Counter[int](), most
-    for number, (contributor, count) in enumerate(
-        sorted(wanted.items(), key=lambda pair: (pair[1], pair[0]))
-    ):
-        shares[contributor] = min(count, left // (len(wanted) - number))
-        left -= shares[contributor]
+    for number, count in sorted(wanted.items(), key=lambda pair: (pair[1], pair[0])):
+        shares[number] = min(count, left // (len(wanted) - len(shares)))
+        left -= shares[number]
     return shares
 
 

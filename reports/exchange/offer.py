@@ -471,22 +471,15 @@ def correction_lines(correction: Correction) -> Iterator[str]:
                 yield f"      in {plain(', '.join(struck.files), 2000)}"
 
 
-def _whole(low: int, high: int) -> tuple[Callable[[Any], int], str]:
-    def check(value: Any) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError
-        return value
+def _number(least: float, most: float) -> tuple[Callable[[Any], float], str]:
+    kind = type(least)
 
-    return check, f"a whole number from {low} to {high}"
-
-
-def _share(low: float, high: float) -> tuple[Callable[[Any], float], str]:
     def check(value: Any) -> float:
-        if type(value) not in (int, float) or not low <= value <= high:
+        if type(value) not in (int, kind) or not least <= value <= most:
             raise ValueError
-        return float(value)
+        return kind(value)
 
-    return check, f"a number from {low} to {high}"
+    return check, f"a {'whole ' if kind is int else ''}number from {least} to {most}"
 
 
 def _kinds(value: Any) -> tuple[str, ...]:
@@ -502,15 +495,15 @@ def _flag(value: Any) -> bool:
 
 
 _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "k": _whole(SMALLEST_K, 1000),
-    "confidence_floor": _share(0.5, 0.99),
-    "least_reports": _whole(1, 1000),
+    "k": _number(SMALLEST_K, 1000),
+    "confidence_floor": _number(0.5, 0.99),
+    "least_reports": _number(1, 1000),
     "kinds": (_kinds, f"a list of {', '.join(OFFERABLE_KINDS)}"),
     "confirmed_only": (_flag, "true or false"),
     "tlp": (Tlp, f"one of {', '.join(Tlp)}"),
-    "days_valid": _whole(1, 366),
-    "loss_unit": _whole(1, 1_000_000),
-    "loss_dominance": _share(0.1, 1.0),
+    "days_valid": _number(1, 366),
+    "loss_unit": _number(1, 1_000_000),
+    "loss_dominance": _number(0.1, 1.0),
 }
 
 
