@@ -40,6 +40,7 @@ from schemas.offer import (
     Request,
     Result,
     Revocation,
+    SignedLetter,
     Tlp,
 )
 from schemas.reject import Code
@@ -304,6 +305,8 @@ def dataclass_schema(kind: type[Any]) -> dict[str, Any]:
     One that is None by default may be absent, as it is in files of before there was one.
     """
     hints = get_type_hints(kind)
+    if issubclass(kind, SignedLetter):  # their own fields come first
+        hints |= {name: hints.pop(name) for name in ("version", "key_id")}
     properties = {name: _json_type(name, hint) for name, hint in hints.items()}
     absent = [member.name for member in dataclasses.fields(kind) if member.default is None]
     for member in dataclasses.fields(kind):

@@ -47,30 +47,6 @@ from schemas.signed_fields import (
     matching,
 )
 
-FORMAT = "ringtrace-offer"
-
-FEED = "ringtrace-feed"
-
-REVOCATION = "ringtrace-revocation"
-
-CORRECTION = "ringtrace-correction"
-
-KEY_LIST = "ringtrace-keys"
-
-REQUEST = "ringtrace-overlap-request"
-
-ANSWER = "ringtrace-overlap-answer"
-
-RESULT, CONSENT = "ringtrace-overlap-result", "ringtrace-consent"
-
-HUB, HUB_MEMBERS = "ringtrace-hub", "ringtrace-hub-members"
-
-HUB_LETTER, HUB_HEAD = "ringtrace-hub-letter", "ringtrace-hub-head"
-
-VERSION = 1
-
-OVERLAP_VERSION = 2
-
 MAX_ENTITY_ID_LENGTH = 400
 """Characters of the longest entity id that is offered or taken."""
 
@@ -124,6 +100,14 @@ class Tlp(StrEnum):
 
 
 Label = Annotated[str, among(Tlp)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedLetter:
+    """Fields of every signed file: the version of its format, and the fingerprint of its key."""
+
+    version: int = 1
+    key_id: Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -194,7 +178,7 @@ class OfferedCluster:
 
 
 @dataclass(frozen=True)
-class Offer:
+class Offer(SignedLetter):
     """One complete offer: a later one from the same sender replaces it.
 
     `called` are the places, rising, of the numbers that a call record of the sender's confirms: a
@@ -212,9 +196,7 @@ class Offer:
     evidence: tuple[OfferedEvidence, ...]
     clusters: tuple[OfferedCluster, ...]
     called: Places | None = None
-    format: str = FORMAT
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-offer"
 
 
 @dataclass(frozen=True)
@@ -243,11 +225,11 @@ class Feed(Offer):
     contributors: tuple[FeedContributor, ...]
     evidence: tuple[FeedEvidence, ...]
     members: Annotated[tuple[Slug, ...], RISING]
-    format: str = FEED
+    format: str = "ringtrace-feed"
 
 
 @dataclass(frozen=True)
-class Consent:
+class Consent(SignedLetter):
     """A sender's consent that the recipient names identifiers to one authority, in a referral.
 
     It covers `members` alone, which `digest` binds, until it expires.
@@ -260,22 +242,18 @@ class Consent:
     expires_at: Moment
     members: tuple[str, ...]
     digest: str
-    format: str = CONSENT
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-consent"
 
 
 @dataclass(frozen=True)
-class Revocation:
+class Revocation(SignedLetter):
     """The sender takes offers or consents back, named by the SHA-256 of their bytes."""
 
     sender: Slug
     recipient: Slug
     issued_at: Moment
     offers: tuple[Digest, ...]
-    format: str = REVOCATION
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-revocation"
 
 
 @dataclass(frozen=True)
@@ -305,16 +283,14 @@ class CorrectedIssue:
 
 
 @dataclass(frozen=True)
-class Correction:
+class Correction(SignedLetter):
     """The sender corrects what it issued: what was true for its recipient is so no longer."""
 
     sender: Slug
     recipient: Slug
     issued_at: Moment
     issues: tuple[CorrectedIssue, ...]
-    format: str = CORRECTION
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-correction"
 
 
 @dataclass(frozen=True)
@@ -332,15 +308,13 @@ class ListedKey:
 
 
 @dataclass(frozen=True)
-class KeyList:
+class KeyList(SignedLetter):
     """The sender's keys, as one of them says: announces a new one, ends or revokes an old one."""
 
     sender: Slug
     issued_at: Moment
     keys: tuple[ListedKey, ...]
-    format: str = KEY_LIST
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-keys"
 
 
 @dataclass(frozen=True)
@@ -366,7 +340,7 @@ class Letter:
     recipient: str
     sender: str
     session: Digest
-    version: int = OVERLAP_VERSION
+    version: int = 2
     key_id: Digest | None = None
 
 
@@ -379,7 +353,7 @@ class Request(Letter):
     floor: Floor
     points: str
     size: SetSize
-    format: str = REQUEST
+    format: str = "ringtrace-overlap-request"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -393,7 +367,7 @@ class Answer(Letter):
     request: Digest
     size: SetSize
     tags: str
-    format: str = ANSWER
+    format: str = "ringtrace-overlap-answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -409,7 +383,7 @@ class Result(Letter):
     by: Compared
     floor: Floor
     shared: int | None
-    format: str = RESULT
+    format: str = "ringtrace-overlap-result"
 
 
 @dataclass(frozen=True)
@@ -421,7 +395,7 @@ class KindLife:
 
 
 @dataclass(frozen=True)
-class HubCharter:
+class HubCharter(SignedLetter):
     """The terms of a hub, by its host: the first file of all, by whose digest the others name it.
 
     `sealing_key` is the host's X25519 key in base64. A token of a contributor is of one epoch of
@@ -439,9 +413,7 @@ class HubCharter:
     k: Annotated[int, between(3, 1000)]
     tlp: Label
     lives: tuple[KindLife, ...]
-    format: str = HUB
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-hub"
 
 
 @dataclass(frozen=True)
@@ -460,7 +432,7 @@ class HubMember:
 
 
 @dataclass(frozen=True)
-class HubMembers:
+class HubMembers(SignedLetter):
     """The whole list of members, with the SHA-256 of the list before (of the charter at first).
 
     `key_id` is of who wrote it; those who agree sign it as well.
@@ -471,9 +443,7 @@ class HubMembers:
     previous: Digest
     issued_at: Moment
     members: tuple[HubMember, ...]
-    format: str = HUB_MEMBERS
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-hub-members"
 
 
 @dataclass(frozen=True)
@@ -531,7 +501,7 @@ class HubDispute:
 
 
 @dataclass(frozen=True)
-class HubLetter:
+class HubLetter(SignedLetter):
     """A member's letter to the host, which comes sealed: whatever it says looks the same.
 
     It has new actors, the ids of own entries that are renewed or withdrawn, disputes of entries of
@@ -546,9 +516,7 @@ class HubLetter:
     withdrawals: Ids
     disputes: tuple[HubDispute, ...]
     answers: Ids
-    format: str = HUB_LETTER
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-hub-letter"
 
 
 @dataclass(frozen=True)
@@ -638,7 +606,7 @@ class ErasedLine:
 
 
 @dataclass(frozen=True)
-class HubHead:
+class HubHead(SignedLetter):
     """The state of a hub after one day: the Merkle root of its log and the list of members.
 
     `previous` is the SHA-256 of the head before, or of the charter.
@@ -650,6 +618,4 @@ class HubHead:
     root: Digest
     members: Digest
     previous: Digest
-    format: str = HUB_HEAD
-    version: int = VERSION
-    key_id: Digest | None = None
+    format: str = "ringtrace-hub-head"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,14 @@ from pipelines.exchange.signed_files import utc_text
 from pipelines.key_store import KeyNote
 from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstanding
 from pipelines.options import (
-    Subcommand,
     UsageError,
     WholeNumber,
     add_subcommands,
-    option,
+    flag,
     run_subcommand,
     say,
     several,
-    switch,
+    subcommand,
     system_errors,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
@@ -45,6 +45,20 @@ if TYPE_CHECKING:
     from transforms.decisions import Decision
 
 KEY_LIST_FILE = "keys.json"
+
+NEW_KEY = (
+    flag("--agent", "NAME", "use the Ed25519 key of ssh-agent with this comment"),
+    flag(
+        "--valid-days", "N", "days that it may sign (default: no end)", type=WholeNumber(1, 3_660)
+    ),
+)
+
+LIST = (
+    flag("--from", "ORG", "your own slug", dest="sender", required=True),
+    flag("--output", "DIR", "new folder to write", required=True),
+    flag("--now", "TIME", "when it is issued (default: now)"),
+)
+"""Flags of a new key, and of a list of keys that is written."""
 
 TIMES = ("not_before", "not_after", "revoked_since")
 """Fields of a listed key and of a note that are times."""
@@ -65,9 +79,19 @@ def run(arguments: Namespace) -> int:
     Raises:
         UsageError: for a file that cannot be used, or a fingerprint that is another key's.
     """
-    return run_subcommand(arguments, default=SHOW)
+    return run_subcommand(arguments, default=show_keys)
 
 
+@subcommand(
+    "make",
+    "make a key pair, once",
+    flag(
+        "--private",
+        "",
+        "make the key that private/ of later runs is sealed with, instead of a key pair",
+    ),
+    *NEW_KEY,
+)
 def make_key(arguments: Namespace) -> int:
     """Makes the own key pair, or the key of private files; returns the exit status 0."""
     if arguments.private:
@@ -116,6 +140,7 @@ def _agent_key(name: str) -> Ed25519PublicKey:
     return keys[0]
 
 
+@subcommand("show", "show the fingerprints of your own key and of the trusted ones")
 def show_keys(_arguments: Namespace) -> int:
     """Prints the fingerprints of the own and of the trusted keys; returns the exit status 0."""
     path = key_store.own_path()
@@ -152,6 +177,11 @@ def _described(org: str | None, key: Ed25519PublicKey) -> str:
     return "  ".join([signer, *([org] if org else []), *([", ".join(times)] if times else [])])
 
 
+@subcommand(
+    "export",
+    "write your own public key in PEM, for partners",
+    flag("--output", "FILE", "a file to write (default: print it)"),
+)
 def export_key(arguments: Namespace) -> int:
     """Writes or prints the own public key; returns the exit status 0."""
     public = key_store.own_public_key() or key_store.own_key().public_key()
@@ -165,6 +195,20 @@ def export_key(arguments: Namespace) -> int:
     return 0
 
 
+@subcommand(
+    "trust",
+    "trust a partner's public key",
+    flag("org", "ORG", "the partner's slug, as their offers name them"),
+    flag("file", "FILE", "their public key in PEM"),
+    flag(
+        "--fingerprint",
+        "HEX",
+        "what they read out to you on a line that you know is theirs",
+        required=True,
+    ),
+    flag("--not-before", "TIME", "it may sign from then on"),
+    flag("--not-after", "TIME", "it may sign until then"),
+)
 def trust_key(arguments: Namespace) -> int:
     """Trusts a partner's key whose fingerprint is the one given; returns the exit status 0."""
     org, file = arguments.org, arguments.file
@@ -188,6 +232,24 @@ def trust_key(arguments: Namespace) -> int:
     return 0
 
 
+@subcommand(
+    "distrust",
+    "trust a partner's key no longer",
+    flag("org", "ORG", "the partner's slug"),
+    flag("fingerprint", "HEX", "that key alone", nargs="?"),
+    flag(
+        "--since",
+        "TIME",
+        "void what was built on it from then on; what is older stays (default: all is void)",
+    ),
+    partial(
+        several,
+        name="--decisions",
+        metavar="FILE",
+        about="decisions, to list those that are void with it",
+    ),
+    add_ledger,
+)
 def distrust_keys(arguments: Namespace) -> int:
     """Trusts one or all keys of a partner no longer; returns the exit status 0.
 
@@ -244,6 +306,12 @@ def _void_with(
         )
 
 
+@subcommand(
+    "protect",
+    "encrypt your own private key",
+    flag("--keyring", "", "make a passphrase, and keep it in the keyring"),
+    flag("--remove", "", "take the passphrase off"),
+)
 def protect_key(arguments: Namespace) -> int:
     """Encrypts the own private key, or takes the passphrase off; returns the exit status 0."""
     if arguments.remove and arguments.keyring:
@@ -264,6 +332,19 @@ def protect_key(arguments: Namespace) -> int:
     return 0
 
 
+@subcommand(
+    "rotate",
+    "make the next key, announced by this one",
+    *NEW_KEY,
+    flag(
+        "--keep-days",
+        "N",
+        "days that the present key stays valid (default: %(default)s)",
+        type=WholeNumber(0, 366),
+        default=30,
+    ),
+    *LIST,
+)
 def rotate_key(arguments: Namespace) -> int:
     """Makes the next key pair, and announces it by the present one; returns the exit status 0.
 
@@ -336,6 +417,13 @@ def _write_list(
     return signed_files.write_signed(folder, KEY_LIST_FILE, letter, key)
 
 
+@subcommand(
+    "revoke",
+    "tell partners that a key is void",
+    flag("fingerprint", "HEX", "the key, as keys show has it"),
+    flag("--since", "TIME", "from when others may have it", required=True),
+    *LIST,
+)
 def revoke_key(arguments: Namespace) -> int:
     """Revokes an own key, and tells partners by a signed list; returns the exit status 0."""
     folder = free_folder(arguments.output)
@@ -361,6 +449,13 @@ def revoke_key(arguments: Namespace) -> int:
     return 0
 
 
+@subcommand(
+    "import",
+    "take a partner's list of keys",
+    flag("org", "ORG", "the partner's slug"),
+    flag("list", "LIST", "folder of their list of keys"),
+    flag("--now", "TIME", "the time (default: now)"),
+)
 def import_keys(arguments: Namespace) -> int:
     """Takes a partner's signed list of keys; returns the exit status 0.
 
@@ -396,119 +491,15 @@ def import_keys(arguments: Namespace) -> int:
     return 0
 
 
-def _add_nothing(_parser: ArgumentParser) -> None:
-    pass
-
-
-def _add_make_arguments(parser: ArgumentParser) -> None:
-    switch(
-        parser,
-        "--private",
-        "make the key that private/ of later runs is sealed with, instead of a key pair",
-    )
-    _declare_new_key(parser)
-
-
-def _declare_new_key(parser: ArgumentParser) -> None:
-    option(parser, "--agent", "NAME", "use the Ed25519 key of ssh-agent with this comment")
-    option(
-        parser,
-        "--valid-days",
-        "N",
-        "days that it may sign (default: no end)",
-        type=WholeNumber(1, 3_660),
-    )
-
-
-def _add_export_arguments(parser: ArgumentParser) -> None:
-    option(parser, "--output", "FILE", "a file to write (default: print it)")
-
-
-def _add_trust_arguments(parser: ArgumentParser) -> None:
-    option(parser, "org", "ORG", "the partner's slug, as their offers name them")
-    option(parser, "file", "FILE", "their public key in PEM")
-    option(
-        parser,
-        "--fingerprint",
-        "HEX",
-        "what they read out to you on a line that you know is theirs",
-        required=True,
-    )
-    option(parser, "--not-before", "TIME", "it may sign from then on")
-    option(parser, "--not-after", "TIME", "it may sign until then")
-
-
-def _add_distrust_arguments(parser: ArgumentParser) -> None:
-    option(parser, "org", "ORG", "the partner's slug")
-    option(parser, "fingerprint", "HEX", "that key alone", nargs="?")
-    option(
-        parser,
-        "--since",
-        "TIME",
-        "void what was built on it from then on; what is older stays (default: all is void)",
-    )
-    several(parser, "--decisions", "FILE", "decisions, to list those that are void with it")
-    add_ledger(parser)
-
-
-def _add_protect_arguments(parser: ArgumentParser) -> None:
-    switch(parser, "--keyring", "make a passphrase, and keep it in the keyring")
-    switch(parser, "--remove", "take the passphrase off")
-
-
-def _declare_list(parser: ArgumentParser) -> None:
-    option(parser, "--from", "ORG", "your own slug", dest="sender", required=True)
-    option(parser, "--output", "DIR", "new folder to write", required=True)
-    option(parser, "--now", "TIME", "when it is issued (default: now)")
-
-
-def _add_rotate_arguments(parser: ArgumentParser) -> None:
-    _declare_new_key(parser)
-    option(
-        parser,
-        "--keep-days",
-        "N",
-        "days that the present key stays valid (default: %(default)s)",
-        type=WholeNumber(0, 366),
-        default=30,
-    )
-    _declare_list(parser)
-
-
-def _add_revoke_arguments(parser: ArgumentParser) -> None:
-    option(parser, "fingerprint", "HEX", "the key, as keys show has it")
-    option(parser, "--since", "TIME", "from when others may have it", required=True)
-    _declare_list(parser)
-
-
-def _add_import_arguments(parser: ArgumentParser) -> None:
-    option(parser, "org", "ORG", "the partner's slug")
-    option(parser, "list", "LIST", "folder of their list of keys")
-    option(parser, "--now", "TIME", "the time (default: now)")
-
-
-SHOW = Subcommand(
-    "show", "show the fingerprints of your own key and of the trusted ones", _add_nothing, show_keys
-)
-
 SUBCOMMANDS = (
-    Subcommand("make", "make a key pair, once", _add_make_arguments, make_key),
-    SHOW,
-    Subcommand(
-        "export",
-        "write your own public key in PEM, for partners",
-        _add_export_arguments,
-        export_key,
-    ),
-    Subcommand("trust", "trust a partner's public key", _add_trust_arguments, trust_key),
-    Subcommand(
-        "distrust", "trust a partner's key no longer", _add_distrust_arguments, distrust_keys
-    ),
-    Subcommand("protect", "encrypt your own private key", _add_protect_arguments, protect_key),
-    Subcommand(
-        "rotate", "make the next key, announced by this one", _add_rotate_arguments, rotate_key
-    ),
-    Subcommand("revoke", "tell partners that a key is void", _add_revoke_arguments, revoke_key),
-    Subcommand("import", "take a partner's list of keys", _add_import_arguments, import_keys),
+    make_key,
+    show_keys,
+    export_key,
+    trust_key,
+    distrust_keys,
+    protect_key,
+    rotate_key,
+    revoke_key,
+    import_keys,
 )
 """The words behind `ringtrace keys`."""

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pipelines import key_store
 from pipelines.exchange.signed_files import check_key, digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import add_signing
-from pipelines.options import UsageError, WholeNumber, option, system_errors
+from pipelines.options import UsageError, WholeNumber, flag, option, subcommand, system_errors
 from pipelines.private_keys import read_secret_file
 from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import free_folder
@@ -381,26 +381,27 @@ def add_hub(parser: ArgumentParser) -> None:
     add_signing(parser, "the time")
 
 
-def add_init_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub init`."""
-    add_hub(parser)
-    option(parser, "--name", "NAME", "name of the hub", required=True)
-    option(parser, "--from", "ORG", "your own slug", dest="sender", required=True)
-    for flag, default, most, meaning in (
-        ("--epoch-days", 90, 366, "days until contributors get other tokens"),
-        ("--answer-days", 14, 90, "days in which a dispute must be answered"),
-        ("--feed-days", 7, 31, "days until a feed is void"),
-    ):
-        option(
-            parser,
-            flag,
+@subcommand(
+    "init",
+    "as the host: make a hub in a folder",
+    add_hub,
+    flag("--name", "NAME", "name of the hub", required=True),
+    flag("--from", "ORG", "your own slug", dest="sender", required=True),
+    *(
+        flag(
+            name,
             "N",
             f"{meaning} (default: %(default)s)",
             type=WholeNumber(1, most),
             default=default,
         )
-
-
+        for name, default, most, meaning in (
+            ("--epoch-days", 90, 366, "days until contributors get other tokens"),
+            ("--answer-days", 14, 90, "days in which a dispute must be answered"),
+            ("--feed-days", 7, 31, "days until a feed is void"),
+        )
+    ),
+)
 def init_hub(arguments: Namespace) -> int:
     """Makes a hub, as its host; returns the exit status 0.
 
@@ -442,17 +443,21 @@ def init_hub(arguments: Namespace) -> int:
     )
 
 
-def add_members_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub members`."""
-    add_hub(parser)
+def _declare_change(parser: ArgumentParser) -> None:
     change = parser.add_mutually_exclusive_group()
     option(change, "--add", "ORG", "add a member, or a new key of one")
     option(change, "--expel", "ORG", "expel a member: all its contributions are out")
     option(change, "--leave", "ORG", "take out a member that takes part no longer")
     option(change, "--sign", "HEX", "agree to a list that another made, by its digest")
-    option(parser, "--pem", "FILE", "with --add: the member's public key")
 
 
+@subcommand(
+    "members",
+    "list, add or expel members, or agree to what another member changed",
+    add_hub,
+    _declare_change,
+    flag("--pem", "FILE", "with --add: the member's public key"),
+)
 def change_members(arguments: Namespace) -> int:
     """Shows the members, or makes or signs the next list; returns the exit status 0.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from pipelines.exchange.hub import (
     read_signed_file,
 )
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of
-from pipelines.options import UsageError, option
+from pipelines.options import UsageError, flag, subcommand
 from pipelines.safe_files import replaced
 from reports import signing
 from reports.exchange import (
@@ -246,11 +246,7 @@ class Day:
             self.bytes += len(made) + 1
 
 
-def add_collect_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub collect`."""
-    add_hub(parser)
-
-
+@subcommand("collect", "as the host: put the letters of members into the log, once a day", add_hub)
 def collect(arguments: Namespace) -> int:
     """Puts the letters of members into the log, as the host; returns 1 if some were refused.
 
@@ -429,14 +425,14 @@ def _erased_files(hub: Hub) -> dict[Path, bytes]:
     return changed
 
 
-def add_log_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub log`."""
-    add_hub(parser)
-    option(parser, "--head", "FILE", "an earlier head, of your own or another member's copy")
-    option(parser, "--open-token", "HEX", "as the host: whose token this is, logged")
-    option(parser, "--reason", "TEXT", "with --open-token: why, for all members")
-
-
+@subcommand(
+    "log",
+    "check the log, and compare it with an earlier head; as the host, open a token",
+    add_hub,
+    flag("--head", "FILE", "an earlier head, of your own or another member's copy"),
+    flag("--open-token", "HEX", "as the host: whose token this is, logged"),
+    flag("--reason", "TEXT", "with --open-token: why, for all members"),
+)
 def show_log(arguments: Namespace) -> int:
     """Checks the log, and prints what is in force; returns the exit status 0.
 

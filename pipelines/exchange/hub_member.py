@@ -16,12 +16,13 @@ import errno
 import io
 import re
 import secrets
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ from pipelines.exchange.offer import (
 )
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, values_withheld
-from pipelines.options import Json, UsageError, WholeNumber, option, several, switch
+from pipelines.options import Json, UsageError, WholeNumber, flag, several, subcommand
 from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import check_basis, free_folder, open_run, rests_on
@@ -196,14 +197,14 @@ class _Member:
         return path
 
 
-def add_publish_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub publish`."""
-    option(parser, "run", "RUN", "folder of a finished run of your own")
-    add_hub(parser)
-    add_source_options(parser)
-    add_ledger(parser)
-
-
+@subcommand(
+    "publish",
+    "seal to the host what your run confirms, and withdraw what it confirms no longer",
+    flag("run", "RUN", "folder of a finished run of your own"),
+    add_hub,
+    add_source_options,
+    add_ledger,
+)
 def publish(arguments: Namespace) -> int:
     """Sends the host what a run confirms, and what it confirms no longer; returns 0.
 
@@ -413,14 +414,14 @@ def _corrections(
     return corrections
 
 
-def add_withdraw_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub withdraw`."""
-    add_hub(parser)
-    option(parser, "ids", "ENTITY", "ids that you published, or of their entries", nargs="*")
-    switch(parser, "--all", "all that you published")
-    add_ledger(parser)
-
-
+@subcommand(
+    "withdraw",
+    "take back what you published",
+    add_hub,
+    flag("ids", "ENTITY", "ids that you published, or of their entries", nargs="*"),
+    flag("--all", "", "all that you published"),
+    add_ledger,
+)
 def withdraw(arguments: Namespace) -> int:
     """Asks the host to take own entries out; returns the exit status 0.
 
@@ -473,14 +474,14 @@ def withdraw(arguments: Namespace) -> int:
     return 0
 
 
-def add_dispute_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub dispute`."""
-    add_hub(parser)
-    option(parser, "id", "HEX", "an entry, or with --answer a dispute")
-    option(parser, "--appeal", "NAME", "reference of somebody outside who appeals; no person's")
-    switch(parser, "--answer", "your own entry stands: answers the dispute")
-
-
+@subcommand(
+    "dispute",
+    "freeze another member's entry until it is answered, or answer for yours",
+    add_hub,
+    flag("id", "HEX", "an entry, or with --answer a dispute"),
+    flag("--appeal", "NAME", "reference of somebody outside who appeals; no person's"),
+    flag("--answer", "", "your own entry stands: answers the dispute"),
+)
 def dispute(arguments: Namespace) -> int:
     """Disputes an entry of another's, or answers a dispute; returns the exit status 0.
 
@@ -511,26 +512,25 @@ def dispute(arguments: Namespace) -> int:
     return say(f"{member.send(content)}: {summary}")
 
 
-def add_pull_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub pull`."""
-    add_hub(parser)
-    option(parser, "--output", "DIR", "new folder of the feed", required=True)
-    several(
-        parser,
-        "--without",
-        "HEX",
-        "entries, or tokens of contributors, to leave out, by eight digits or more",
-    )
-    option(
-        parser,
+@subcommand(
+    "pull",
+    "check what is in force, and write it as a feed for exchange join",
+    add_hub,
+    flag("--output", "DIR", "new folder of the feed", required=True),
+    partial(
+        several,
+        name="--without",
+        metavar="HEX",
+        about="entries, or tokens of contributors, to leave out, by eight digits or more",
+    ),
+    flag(
         "--min-count",
         "N",
         "contributors that must name an identifier (default: %(default)s)",
         type=WholeNumber(1, 500),
         default=1,
-    )
-
-
+    ),
+)
 def pull(arguments: Namespace) -> int:
     """Checks the log, and writes what is in force as a feed for `join`; returns 0.
 

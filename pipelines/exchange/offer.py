@@ -19,7 +19,14 @@ from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import digest_of, read_letter_file, say, time_of, utc_text
 from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
-from pipelines.options import UsageError, add_other_registers, add_register_options, option
+from pipelines.options import (
+    UsageError,
+    add_other_registers,
+    add_register_options,
+    flag,
+    option,
+    subcommand,
+)
 from pipelines.user_files import check_basis, free_folder, open_run, read_text, rests_on
 from reports import signing, tables
 from reports.disclosure_control import thin_sides
@@ -62,24 +69,6 @@ NARRATIVE = "narrative"
 OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.json"
 
 
-def add_offer_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange offer`."""
-    option(parser, "run", "RUN", "folder of a finished run")
-    option(parser, "--to", "ORG", "slug of the recipient", required=True)
-    add_own_org(parser)
-    add_source_options(parser)
-    option(
-        parser,
-        "--joint",
-        "RUN",
-        "this run joined with the recipient's offer: what they named leaves too, with your "
-        "counts of it, if it is core there and an analyst of yours reviewed it there",
-    )
-    option(parser, "--output", "DIR", "new folder to write", required=True)
-    add_signing(parser)
-    add_ledger(parser)
-
-
 def add_source_options(parser: ArgumentParser) -> None:
     """Declares the flags of what may leave, as `offer_source` and `offer_policy` read them."""
     option(parser, "--policy", "FILE", "TOML of what may leave (default: the shipped policy.toml)")
@@ -93,6 +82,23 @@ def add_source_options(parser: ArgumentParser) -> None:
     add_register_options(parser)
 
 
+@subcommand(
+    "offer",
+    "sign what may leave of a run, as one file for one organisation",
+    flag("run", "RUN", "folder of a finished run"),
+    flag("--to", "ORG", "slug of the recipient", required=True),
+    add_own_org,
+    add_source_options,
+    flag(
+        "--joint",
+        "RUN",
+        "this run joined with the recipient's offer: what they named leaves too, with your "
+        "counts of it, if it is core there and an analyst of yours reviewed it there",
+    ),
+    flag("--output", "DIR", "new folder to write", required=True),
+    add_signing,
+    add_ledger,
+)
 def write_offer(arguments: Namespace) -> int:
     """Writes the offer and its signature; returns the exit status 0.
 
@@ -184,12 +190,6 @@ def offer_source(
     )
 
 
-def add_show_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange show`."""
-    option(parser, "offer", "OFFER", "folder of an offer or a correction, yours or another's")
-    option(parser, "--key", "FILE", "the private key that signed it, if not yours")
-
-
 def read_known(path_or_folder: str, key: str | None = None) -> signed_files.SignedFile:
     """Reads an offer or a correction that a trusted key or one's own signed, whose org is empty.
 
@@ -208,6 +208,12 @@ def read_known(path_or_folder: str, key: str | None = None) -> signed_files.Sign
     return read
 
 
+@subcommand(
+    "show",
+    "print all that an offer says, and who signed it",
+    flag("offer", "OFFER", "folder of an offer or a correction, yours or another's"),
+    flag("--key", "FILE", "the private key that signed it, if not yours"),
+)
 def show_offer(arguments: Namespace) -> int:
     """Prints an offer or a correction as text; returns the exit status 0.
 
@@ -239,14 +245,14 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
         yield f"  {contributor.token}: {named}, {quantity(people[place], 'report')}"
 
 
-def add_revoke_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange revoke`."""
-    option(parser, "offer", "OFFER", "folder of an offer or a consent that you made")
-    option(parser, "--output", "DIR", "new folder to write", required=True)
-    add_signing(parser)
-    add_ledger(parser)
-
-
+@subcommand(
+    "revoke",
+    "take an offer or a consent back, so that the partner uses it no more",
+    flag("offer", "OFFER", "folder of an offer or a consent that you made"),
+    flag("--output", "DIR", "new folder to write", required=True),
+    add_signing,
+    add_ledger,
+)
 def revoke_letter(arguments: Namespace) -> int:
     """Writes the revocation and its signature; returns the exit status 0.
 
@@ -286,17 +292,17 @@ def revoke_letter(arguments: Namespace) -> int:
     )
 
 
-def add_consent_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange consent`."""
-    option(parser, "members", "FILE", "ids that may be named, one a line, or a package.json")
-    option(parser, "--to", "ORG", "slug of who refers the case", required=True)
-    option(parser, "--from", "ORG", "your own slug", dest="sender", required=True)
-    option(parser, "--recipient", "CODE", "the authority that it is referred to", required=True)
-    option(parser, "--expires", "TIME", "when it ends", required=True)
-    option(parser, "--output", "DIR", "new folder to write", required=True)
-    add_signing(parser)
-
-
+@subcommand(
+    "consent",
+    "sign that a partner may name identifiers of yours to one authority",
+    flag("members", "FILE", "ids that may be named, one a line, or a package.json"),
+    flag("--to", "ORG", "slug of who refers the case", required=True),
+    flag("--from", "ORG", "your own slug", dest="sender", required=True),
+    flag("--recipient", "CODE", "the authority that it is referred to", required=True),
+    flag("--expires", "TIME", "when it ends", required=True),
+    flag("--output", "DIR", "new folder to write", required=True),
+    add_signing,
+)
 def write_consent(arguments: Namespace) -> int:
     """Writes a signed consent to a referral; returns the exit status 0.
 

@@ -29,16 +29,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
-from pipelines.options import (
-    Row,
-    Subcommand,
-    UsageError,
-    WholeNumber,
-    add_subcommands,
-    option,
-    switch,
-    usage_errors,
-)
+from pipelines.options import Row, UsageError, WholeNumber, flag, option, subcommand, usage_errors
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
@@ -89,28 +80,53 @@ _NOT_OPEN = "answers no request of yours that is open; each is counted once"
 _NOT_ANSWERED = "counts no answer of yours"
 
 
-def add_request_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange overlap request`."""
-    _declare_victims(parser)
-    option(parser, "--to", "ORG", "slug of the other organisation", required=True)
-    parser.add_argument("--by", choices=COMPARED_KINDS, required=True, help="what is compared")
-    option(parser, "--run", "RUN", "joint run: compare the victims of one cluster")
-    option(parser, "--cluster", "ID", "that cluster, as the joint run names it")
-    option(parser, "--offer", "OFFER", "their offer, which the joint run took")
-    option(
-        parser, "--about", "NAME", "whose victims, as agreed (default: %(default)s)", default="all"
-    )
-    option(
-        parser,
+VICTIMS = flag(
+    "victims",
+    "FILE",
+    "CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
+)
+
+PARTY = (
+    flag("--from", "ORG", "your own slug", dest="me", required=True),
+    flag("--now", "TIME", "the time (default: now)"),
+)
+
+OUTPUT = (
+    *PARTY,
+    flag("--output", "DIR", "new folder to write", required=True),
+    flag("--key", "FILE", "private key to sign with (default: your own)"),
+)
+
+LARGEST = flag(
+    "--largest",
+    "N",
+    "refuse more elements than they can have victims: a dictionary is large (default: %(default)s)",
+    type=WholeNumber(1, MAX_SET_SIZE),
+    default=MAX_SET_SIZE,
+)
+
+FLOOR = WholeNumber(LEAST_FLOOR, MOST_FLOOR)
+
+
+@subcommand(
+    "request",
+    "write the first letter: your victims, masked, for the other side to mask too",
+    VICTIMS,
+    flag("--to", "ORG", "slug of the other organisation", required=True),
+    flag("--by", None, "what is compared", choices=COMPARED_KINDS, required=True),
+    flag("--run", "RUN", "joint run: compare the victims of one cluster"),
+    flag("--cluster", "ID", "that cluster, as the joint run names it"),
+    flag("--offer", "OFFER", "their offer, which the joint run took"),
+    flag("--about", "NAME", "whose victims, as agreed (default: %(default)s)", default="all"),
+    flag(
         "--min-count",
         "N",
         "smaller counts are withheld (default: %(default)s)",
-        type=WholeNumber(LEAST_FLOOR, MOST_FLOOR),
+        type=FLOOR,
         default=5,
-    )
-    _declare_output(parser)
-
-
+    ),
+    *OUTPUT,
+)
 def write_request(arguments: Namespace) -> int:
     """Writes the first letter; returns the exit status 0.
 
@@ -155,24 +171,23 @@ def write_request(arguments: Namespace) -> int:
     )
 
 
-def add_respond_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange overlap respond`."""
-    _declare_letter(parser, "REQUEST")
-    _declare_victims(parser)
-    option(parser, "--run", "RUN", "your run, if they ask about an offer of it")
-    option(parser, "--offer", "OFFER", "that offer, as you mailed it")
-    switch(parser, "--ignore-cooldown", "respond although a week has not passed")
-    option(
-        parser,
+@subcommand(
+    "respond",
+    "write the second letter: their victims masked again, and tags of yours",
+    flag("letter", "REQUEST", "folder of their request"),
+    VICTIMS,
+    flag("--run", "RUN", "your run, if they ask about an offer of it"),
+    flag("--offer", "OFFER", "that offer, as you mailed it"),
+    flag("--ignore-cooldown", "", "respond although a week has not passed"),
+    flag(
         "--min-count",
         "N",
         "refuse a request that may show a smaller count (default: your policy's, or 3)",
-        type=WholeNumber(LEAST_FLOOR, MOST_FLOOR),
-    )
-    _declare_output(parser)
-    _declare_largest(parser)
-
-
+        type=FLOOR,
+    ),
+    *OUTPUT,
+    LARGEST,
+)
 def write_answer(arguments: Namespace) -> int:
     """Writes the second letter; returns the exit status 0.
 
@@ -231,13 +246,13 @@ def write_answer(arguments: Namespace) -> int:
         )
 
 
-def add_compute_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange overlap compute`."""
-    _declare_letter(parser, "ANSWER")
-    _declare_output(parser)
-    _declare_largest(parser)
-
-
+@subcommand(
+    "compute",
+    "write the third letter: the count, for you and for them",
+    flag("letter", "ANSWER", "folder of their answer"),
+    *OUTPUT,
+    LARGEST,
+)
 def write_result(arguments: Namespace) -> int:
     """Writes the third letter; returns the exit status 0.
 
@@ -280,12 +295,12 @@ def write_result(arguments: Namespace) -> int:
     return say(f"{shared_count_text(result)}\n{written}: mail it and its .sig")
 
 
-def add_show_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange overlap show`."""
-    _declare_letter(parser, "RESULT")
-    _declare_party(parser)
-
-
+@subcommand(
+    "show",
+    "print what the third letter says",
+    flag("letter", "RESULT", "folder of their result"),
+    *PARTY,
+)
 def show_result(arguments: Namespace) -> int:
     """Prints the count of the third letter; returns the exit status 0.
 
@@ -300,35 +315,6 @@ def show_result(arguments: Namespace) -> int:
     if _comparison(result) != kept["told"]:
         raise UsageError(f"{path}: is about something else than {result.sender} asked for")
     return say(f"{result.sender} says: {shared_count_text(result)}")
-
-
-SUBCOMMANDS = (
-    Subcommand(
-        "request",
-        "write the first letter: your victims, masked, for the other side to mask too",
-        add_request_arguments,
-        write_request,
-    ),
-    Subcommand(
-        "respond",
-        "write the second letter: their victims masked again, and tags of yours",
-        add_respond_arguments,
-        write_answer,
-    ),
-    Subcommand(
-        "compute",
-        "write the third letter: the count, for you and for them",
-        add_compute_arguments,
-        write_result,
-    ),
-    Subcommand("show", "print what the third letter says", add_show_arguments, show_result),
-)
-"""The words behind `ringtrace exchange overlap`."""
-
-
-def add_overlap_arguments(parser: ArgumentParser) -> None:
-    """Declares the subcommands of `ringtrace exchange overlap`."""
-    add_subcommands(parser, SUBCOMMANDS)
 
 
 def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[str], dict[str, Any]]:
@@ -447,38 +433,6 @@ def recalled(name: str, letter: Path, missing: str) -> Any:
 
 def _declare_letter(parser: ArgumentParser, metavar: str) -> None:
     option(parser, "letter", metavar, f"folder of their {metavar.lower()}")
-
-
-def _declare_victims(parser: ArgumentParser) -> None:
-    option(
-        parser,
-        "victims",
-        "FILE",
-        "CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
-    )
-
-
-def _declare_party(parser: ArgumentParser) -> None:
-    option(parser, "--from", "ORG", "your own slug", dest="me", required=True)
-    option(parser, "--now", "TIME", "the time (default: now)")
-
-
-def _declare_output(parser: ArgumentParser) -> None:
-    _declare_party(parser)
-    option(parser, "--output", "DIR", "new folder to write", required=True)
-    option(parser, "--key", "FILE", "private key to sign with (default: your own)")
-
-
-def _declare_largest(parser: ArgumentParser) -> None:
-    option(
-        parser,
-        "--largest",
-        "N",
-        "refuse more elements than they can have victims: a dictionary is large "
-        "(default: %(default)s)",
-        type=WholeNumber(1, MAX_SET_SIZE),
-        default=MAX_SET_SIZE,
-    )
 
 
 def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
@@ -604,7 +558,7 @@ def _values(path: str, by: str, people: set[str] | None) -> frozenset[str]:
     """Reads values of the file: all, or one of each of `people`."""
     victims = signed_files.load_victims(path)
     if people is None:
-        values = victims.phones if by == "phone" else victims.emails
+        values = victims.distinct(by)
     else:
         with refusing(path):
             values = victims.of(people, by)

@@ -46,7 +46,7 @@ from reports.run import Run, private_batches
 from schemas.entity import without_epoch
 from schemas.field import TEXT
 from schemas.joint import OFFERED_CLUSTERS
-from schemas.offer import REVOCATION, Consent, Feed, Offer, Revocation
+from schemas.offer import Consent, Feed, Offer, Revocation
 from schemas.signed_fields import parse_moment
 from schemas.tables import CONTESTED
 from transforms.private_files import private_files
@@ -517,7 +517,7 @@ def ids_of_victims(entity_ids: Iterable[str], path: str | None) -> frozenset[str
     if path is None:
         return frozenset()
     known = load_victims(path)
-    return ids_naming(entity_ids, known.phones, known.entity_ids())
+    return ids_naming(entity_ids, known.distinct("phone"), known.entity_ids())
 
 
 def ids_naming(
@@ -621,7 +621,7 @@ def read_consents(
     consents = []
     for place in paths:
         path, letter, _ = read_signed(place, names)
-        if f'"format":"{REVOCATION}"'.encode() not in letter:
+        if f'"format":"{Revocation.format}"'.encode() not in letter:
             consents.append(place)
             continue
         taken = _read(place, names, None, now).content

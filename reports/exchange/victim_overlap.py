@@ -26,7 +26,7 @@ import hashlib
 import io
 import secrets
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import ModuleType
@@ -59,31 +59,25 @@ class VictimsFileError(ValueError):
 
 @dataclass(frozen=True)
 class Victims:
-    """The rows of the file: a number in E.164 and an address each, None where there is none.
+    """The rows of the file.
 
-    `ids` are the pseudonyms, or None without a column of them; `unread` counts cells that could
-    not be read.
+    Attributes:
+        ids: the pseudonyms; None without a column of them.
+        values: a number in E.164 and an address each, under `phone` and `email`; None without one.
+        unread: how many cells could not be read.
     """
 
     ids: tuple[str, ...] | None
-    numbers: tuple[str | None, ...]
-    addresses: tuple[str | None, ...]
+    values: Mapping[str, tuple[str | None, ...]]
     unread: int
 
-    @property
-    def phones(self) -> frozenset[str]:
-        """Distinct numbers."""
-        return frozenset(number for number in self.numbers if number)
-
-    @property
-    def emails(self) -> frozenset[str]:
-        """Distinct addresses."""
-        return frozenset(address for address in self.addresses if address)
+    def distinct(self, by: str) -> frozenset[str]:
+        """Returns the distinct values under a name."""
+        return frozenset(value for value in self.values[by] if value)
 
     def entity_ids(self) -> frozenset[str]:
         """Returns numbers and addresses as entity ids, which must be in nobody's cluster."""
-        ids = [f"phone:{phone}" for phone in self.phones]
-        return frozenset(ids + [f"email:{email}" for email in self.emails])
+        return frozenset(f"{by}:{value}" for by in self.values for value in self.distinct(by))
 
     def of(self, people: Collection[str], by: str) -> frozenset[str]:
         """Returns one value of each of `people` that has any, the smallest: nobody counts twice.
@@ -93,9 +87,8 @@ class Victims:
         """
         if self.ids is None:
             raise VictimsFileError("needs a column victim_id, by which victims are chosen")
-        values = self.numbers if by == "phone" else self.addresses
         least: dict[str, str] = {}
-        for person, value in zip(self.ids, values, strict=True):
+        for person, value in zip(self.ids, self.values[by], strict=True):
             if value and person in people:
                 least[person] = min(value, least.get(person, value))
         return frozenset(least.values())
@@ -139,7 +132,7 @@ def load_victim_file(text: str, name: str) -> Victims:
     numbers, bad_numbers = _numbers(columns.get("phone", blank), columns.get("country", blank))
     addresses, bad_addresses = _addresses(columns.get("email", blank))
     ids = tuple(columns["victim_id"]) if "victim_id" in columns else None
-    return Victims(ids, numbers, addresses, bad_numbers + bad_addresses)
+    return Victims(ids, {"phone": numbers, "email": addresses}, bad_numbers + bad_addresses)
 
 
 def ristretto255() -> ModuleType:
