@@ -161,14 +161,10 @@ def read_ledger(file: str | None) -> tuple[Entry, ...]:
         UsageError: if the file cannot be read, or the one that was `file` does not exist.
     """
     path = ledger_path(file)
-    try:
+    if file is None and not path.exists():
+        return ()
+    with system_errors(path, "give the ledger that offers wrote"):
         content = path.read_bytes()
-    except FileNotFoundError:
-        if file is None:
-            return ()
-        raise UsageError(f"{path}: no such ledger; name the one that offers wrote") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a ledger that can be read") from None
     return tuple(_entries(content, path))
 
 

@@ -79,16 +79,13 @@ def open_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
             return _opened[content]
         key = signing.read_private_key(content, name, lambda: _passphrase(content, name))
         if signing.is_locked(content):
-            _check_same(key, content, name)
+            named = signing.key_id(signing.public_part(content, name))
+            if named != signing.key_id(key.public_key()):
+                raise KeyFileError(
+                    f"{name}: its two halves are not one key; restore it from your backup"
+                )
             _opened[content] = key
     return key
-
-
-def _check_same(key: Ed25519PrivateKey, content: bytes, name: str) -> None:
-    """Raises KeyFileError if the public key that stands before a locked one is another's."""
-    named = signing.key_id(signing.public_part(content, name))
-    if b"PUBLIC KEY" in content and named != signing.key_id(key.public_key()):
-        raise KeyFileError(f"{name}: its two halves are not one key; restore it from your backup")
 
 
 def given_passphrase() -> bytes | None:

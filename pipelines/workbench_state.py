@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from threading import Lock, Thread
-from typing import Any
+from threading import Lock
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -291,10 +291,9 @@ class NextRun:
     config: str
     decisions: str
     more: Sequence[str] = ()
-    _process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _output: Path | None = None
-    _lines: list[str] = field(default_factory=list)
-    _percent: int = 0
+    _log: IO[bytes] = field(default_factory=tempfile.TemporaryFile, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def start(self, previous: str) -> None:
@@ -308,26 +307,14 @@ class NextRun:
                 raise UsageError("a run is under way; wait for its end")
             beside = Path(previous).resolve().parent
             self._output = beside / f"run-{current_time():%Y%m%dT%H%M%SZ}"
-            self._lines, self._percent = [], 0
+            self._log.seek(0)
+            self._log.truncate()
             words = [sys.executable, "-P", "-m", "pipelines.cli", "batch", "--config", self.config]
             words += ["--decisions", self.decisions, "--previous", previous]
             words += ["--output", str(self._output), *self.more]
             self._process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log
             )
-            Thread(target=self._follow, args=(self._process,), daemon=True).start()
-
-    def _follow(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stderr or ():
-            self._lines = [*self._lines[-20:], printable(line.strip())[:300]]
-            if share := _PERCENT.match(line):
-                self._percent = int(share[1])
-        process.wait()
 
     def status(self) -> Json:
         """Returns whether it runs, how far it is and what it says; `name` once it is done."""
@@ -336,9 +323,13 @@ class NextRun:
             return {"state": "none"}
         code = process.poll()
         state = "running" if code is None else "failed" if code else "done"
-        line = self._lines[-1].removeprefix("ringtrace: ") if self._lines else ""
+        # Read at a place of its own: the run writes on from where the file's own stands.
+        content = os.pread(self._log.fileno(), MOST_STATE_BYTES, 0).decode(errors="replace")
+        lines = content.splitlines() or [""]
+        shares = [int(share[1]) for line in lines if (share := _PERCENT.match(line))]
+        last = printable(lines[-1].strip())[:300].removeprefix("ringtrace: ")
         name = self._output.name if state == "done" and self._output else None
-        return {"state": state, "percent": self._percent, "line": line, "name": name}
+        return {"state": state, "percent": max(shares, default=0), "line": last, "name": name}
 
     @property
     def output(self) -> Path | None:

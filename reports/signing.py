@@ -20,7 +20,6 @@ import base64
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,11 +31,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from schemas.signed_fields import MAX_INTEGER
-
-SIGNATURE_FORMAT = "ringtrace-signature"
-
-SIGNATURE_VERSION = 1
+from schemas.signed_fields import MAX_INTEGER, Base64, Digest
 
 ALGORITHM = "Ed25519"
 
@@ -46,9 +41,18 @@ SIGNATURE_SUFFIX = ".sig"
 MAX_SIGNATURE_BYTES = 4_096
 """Longest signature or key file that is read."""
 
-_FIELDS = ("algorithm", "format", "key_id", "signature", "version")
-
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SignatureFile:
+    """The content of a signature file."""
+
+    key_id: Digest
+    signature: Base64
+    algorithm: str = ALGORITHM
+    format: str = "ringtrace-signature"
+    version: int = 1
 
 
 class KeyFileError(ValueError):
@@ -214,14 +218,9 @@ def _check_size(content: bytes, name: str) -> None:
 
 def sign_detached(content: bytes, key: Ed25519PrivateKey) -> bytes:
     """Returns the signature file of `content`: JSON, the same for the same content and key."""
-    fields = {
-        "algorithm": ALGORITHM,
-        "format": SIGNATURE_FORMAT,
-        "key_id": key_id(key.public_key()),
-        "signature": base64.b64encode(key.sign(content)).decode(),
-        "version": SIGNATURE_VERSION,
-    }
-    return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode()
+    signature = base64.b64encode(key.sign(content)).decode()
+    file = SignatureFile(key_id(key.public_key()), signature)
+    return (json.dumps(vars(file), indent=2, sort_keys=True) + "\n").encode()
 
 
 def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519PublicKey]) -> str:
@@ -232,7 +231,8 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
         UnknownKeyError: if it is by none of the `trusted` keys.
         WrongSignatureError: if the content or the signature was altered.
     """
-    signer, raw = _fields(signature)
+    file = _signature_file(signature)
+    signer, raw = file.key_id, base64.b64decode(file.signature)
     key = {key_id(trusted_key): trusted_key for trusted_key in trusted}.get(signer)
     if key is None:
         raise UnknownKeyError(signer)
@@ -245,34 +245,20 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
     return signer
 
 
-def _fields(signature: bytes) -> tuple[str, bytes]:
-    """Returns key id and raw signature of a signature file, which must have nothing else."""
+def _signature_file(content: bytes) -> SignatureFile:
     broken = BrokenSignatureError("has a signature file that ringtrace did not write")
-    if len(signature) > MAX_SIGNATURE_BYTES:
+    if len(content) > MAX_SIGNATURE_BYTES:
         raise broken
     try:
-        fields: Any = json.loads(signature)
+        file = dataclass_from_json(SignatureFile, json.loads(content))
     except (ValueError, RecursionError):
         raise broken from None
-    if not isinstance(fields, dict) or tuple(sorted(fields)) != _FIELDS:
-        raise broken
-    if (fields["format"], repr(fields["version"]), fields["algorithm"]) != (
-        SIGNATURE_FORMAT,
-        repr(SIGNATURE_VERSION),
-        ALGORITHM,
-    ):
+    if file != SignatureFile(file.key_id, file.signature):
         raise BrokenSignatureError(
-            f"is not signed by {ALGORITHM} in version {SIGNATURE_VERSION}, "
+            f"is not signed by {ALGORITHM} in version {SignatureFile.version}, "
             "which is all that is read here"
         )
-    signer, encoded = fields["key_id"], fields["signature"]
-    if not isinstance(signer, str) or not re.fullmatch(r"[0-9a-f]{64}", signer):
-        raise broken
-    try:
-        raw = base64.b64decode(encoded, validate=True)
-    except (ValueError, TypeError):
-        raise broken from None
-    return signer, raw
+    return file
 
 
 def canonical_json(value: Any) -> bytes:

@@ -90,9 +90,7 @@ def _is_week(text: str) -> bool:
     return parses(week_start, text) and week_start(text) >= date(2000, 1, 1)
 
 
-def _is_key(text: str) -> bool:
-    decode = partial(base64.b64decode, validate=True)
-    return parses(decode, text) and len(decode(text)) == 32
+_decode = partial(base64.b64decode, validate=True)
 
 
 RISING = Check(rising)
@@ -140,7 +138,9 @@ Day = Annotated[str, Check(lambda text: text < "3000" and parses(day_of, text))]
 Week = Annotated[str, Check(_is_week)]
 """An ISO 8601 week of this century."""
 
-KeyBytes = Annotated[str, Check(_is_key)]
+Base64 = Annotated[str, Check(partial(parses, _decode))]
+
+KeyBytes = Annotated[Base64, Check(lambda text: len(_decode(text)) == 32)]
 """The 32 bytes of a public key in base64."""
 
 HardRole = Annotated[str, among(HARD_ROLES)]

@@ -416,31 +416,27 @@ def bind(
         run_id: The run, None for the one at hand.
         bound_by: Where the binding is from.
     """
-    first: dict[str, datetime] = {}
-    core: set[str] = set()
-    cluster: dict[str, str] = {}
+    row_of: dict[str, dict[str, Any]] = {}
     members: dict[str, list[str]] = {}
-    used: dict[str, DaysOfUse] = {}
     for row in shown.to_pylist():
-        entity = row["entity_id"]
-        first[entity] = row["first_seen"]
-        if row["first_used"] is not None:
-            used[entity] = DaysOfUse(entity, row["first_used"].date(), row["last_used"].date())
-        if row["core"]:
-            core.add(entity)
-        if row["cluster_id"] is not None and entity not in cluster:
-            cluster[entity] = row["cluster_id"]
-            members.setdefault(row["cluster_id"], []).append(entity)
-    bound_decisions = []
-    for decision in decisions:
-        if decision.members is None:
-            facts = _facts(decision, cluster, members, first, core)
-            days = tuple(used[each] for each in facts if each in used)
-            bound = replace(decision, members=facts, used=days, bound_by=bound_by)
-            bound_decisions.append(replace(bound, run_id=run_id, interval=interval))
-        else:
-            bound_decisions.append(decision)
-    return tuple(bound_decisions)
+        entity, cluster_id = row["entity_id"], row["cluster_id"]
+        if entity not in row_of or row_of[entity]["cluster_id"] is None:
+            row_of[entity] = row
+            if cluster_id is not None:
+                members.setdefault(cluster_id, []).append(entity)
+
+    def bound(decision: Decision) -> Decision:
+        facts = _facts(decision, row_of, members)
+        rows = (row_of[each] for each in facts if each in row_of)
+        used = tuple(
+            DaysOfUse(row["entity_id"], row["first_used"].date(), row["last_used"].date())
+            for row in rows
+            if row["first_used"] is not None
+        )
+        binding = {"run_id": run_id, "interval": interval, "bound_by": bound_by}
+        return replace(decision, members=facts, used=used, **binding)
+
+    return tuple(each if each.members is not None else bound(each) for each in decisions)
 
 
 def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
@@ -520,22 +516,22 @@ class BindDecisions(beam.PTransform):
 
 
 def _facts(
-    decision: Decision,
-    cluster: Mapping[str, str],
-    members: Mapping[str, list[str]],
-    first: Mapping[str, datetime],
-    core: Container[str],
+    decision: Decision, row_of: Mapping[str, Mapping[str, Any]], members: Mapping[str, list[str]]
 ) -> tuple[str, ...]:
-    """Returns the entities that a decision covers, of those that were there when it was made."""
+    """Returns the entities that a decision covers, of those that were there when it was made.
+
+    `row_of` has SHOWN rows by entity, `members` the entities of each cluster.
+    """
     if decision.kind is DecisionKind.VICTIM_OWNED:
         return (stand_in_id(decision.entity_a, decision.decision_id),)
-    if decision.kind in CLUSTER_DECISIONS and decision.entity_a in cluster:
-        covered = members[cluster[decision.entity_a]]
+    own = row_of.get(decision.entity_a)
+    covered = [each for each in decision.entities if each in row_of]
+    if decision.kind in CLUSTER_DECISIONS and own and own["cluster_id"] is not None:
+        covered = members[own["cluster_id"]]
         if decision.kind is DecisionKind.CONFIRM:
-            covered = [each for each in covered if each in core or each == decision.entity_a]
-    else:
-        covered = [each for each in decision.entities if each in first]
-    return tuple(sorted(each for each in covered if first[each] <= decision.decided_at))
+            covered = [e for e in covered if row_of[e]["core"] or e == decision.entity_a]
+    made = decision.decided_at
+    return tuple(sorted(each for each in covered if row_of[each]["first_seen"] <= made))
 
 
 def _resolve(

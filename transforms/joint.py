@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,11 @@ class AcceptedOffer:
     offer: Offer
     sha256: str
 
+    @cached_property
+    def ids(self) -> list[str]:
+        """The identifiers without epochs, which are found anew: those of one identifier are one."""
+        return [without_epoch(entity.entity_id) for entity in self.offer.entities]
+
     def records(self) -> Iterator[tuple[OfferedEvidence, str, str]]:
         """Yields each row of the evidence, its record id, and the key of its reporter."""
         for row, counted in enumerate(self.offer.evidence, 1):
@@ -88,22 +94,19 @@ class AcceptedOffer:
 
     def rows_with_ties(self) -> Iterator[tuple[OfferedEvidence, list[reporters.Tie], str]]:
         """Yields each row of the evidence, what it ties, and the key of its reporter."""
-        # Epochs are found anew: those of one identifier are one.
-        ids = [without_epoch(entity.entity_id) for entity in self.offer.entities]
         for row, _, key in self.records():
-            yield row, reporters.ties_of(ids[place] for place in row.entities), key
+            yield row, reporters.ties_of(self.ids[place] for place in row.entities), key
 
     def claims(self) -> dict[str, frozenset[str]]:
         """Returns what whom claims, without epochs: the sender all, or each contributor a part.
 
         Contributors of a feed are named `sender|token`.
         """
-        ids = [without_epoch(entity.entity_id) for entity in self.offer.entities]
         if not isinstance(self.offer, Feed):
-            return {self.offer.sender: frozenset(ids)}
+            return {self.offer.sender: frozenset(self.ids)}
         return {
             f"{self.offer.sender}|{contributor.token}": frozenset(
-                ids[place] for place in contributor.entities
+                self.ids[place] for place in contributor.entities
             )
             for contributor in self.offer.contributors
         }
@@ -205,9 +208,7 @@ def middle_of_week(week: str) -> datetime:
 
 def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Yields an accepted offer as EVIDENCE_MENTION batches of about `rows` rows."""
-    offer = taken.offer
-    # Epochs are found anew, in the evidence of both sides.
-    ids = [without_epoch(entity.entity_id) for entity in offer.entities]
+    offer, ids = taken.offer, taken.ids
     regions = _phone_regions(ids)
     absent: dict[str, object] = dict.fromkeys(EVIDENCE_MENTION.names)
     pending: list[dict[str, object]] = []

@@ -17,12 +17,12 @@ import os
 import re
 import secrets
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -140,10 +140,11 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 def names_in(folder: Path, pattern: re.Pattern[str]) -> list[str]:
     """Returns the names in a folder that are of a pattern, sorted; others are left alone."""
-    if not folder.exists():
-        return []
-    with system_errors(folder, "give the folder of a hub"), os.scandir(folder) as entries:
-        names = [entry.name for entry in islice(entries, MAX_FILES + 1)]
+    with system_errors(folder, "give the folder of a hub"):
+        if not folder.exists():
+            return []
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, MAX_FILES + 1)]
     if len(names) > MAX_FILES:
         raise UsageError(f"{folder}: has more than {MAX_FILES} files; take away what is no hub's")
     return sorted(name for name in names if pattern.fullmatch(name))
@@ -164,17 +165,19 @@ def open_hub(folder: str, now: datetime) -> Hub:
     check_key(path / CHARTER, org, signer, charter.issued_at, now)
     digest = digest_of(content)
     heads = list(_heads(path, digest, {org: trusted[org]}, now))
-    lists = _Lists(path, charter, digest, trusted[org])
-    lists.follow(heads[-1][0].members if heads else digest)
+    pinned = heads[-1][0].members if heads else digest
+    members, in_force, waiting, overtaken = _lists_in_force(
+        path / "members", charter, digest, trusted[org], pinned
+    )
     return Hub(
         path=path,
         charter=charter,
         digest=digest,
         host_keys=tuple(trusted[org]),
-        members=lists.in_force,
-        members_digest=lists.latest,
-        waiting=lists.waiting,
-        overtaken=frozenset(lists.overtaken),
+        members=members,
+        members_digest=in_force,
+        waiting=waiting,
+        overtaken=overtaken,
         log=_read_log(path, charter, [head for head, _ in heads]),
         heads=tuple(heads),
     )
@@ -210,100 +213,96 @@ def _heads(
         yield head, previous
 
 
-class _Lists:
-    """The lists of members of a hub, and those that are found to follow from the charter.
+class _List(NamedTuple):
+    """A list of members: its file, and what it says."""
 
-    Attributes:
-        files: name and content of each, by its digest.
-        waiting: why a list that would follow next does not, by its digest.
-        overtaken: lists that lacked signatures until another one was signed.
-        in_force: the last list that follows, None without any; `latest` is its digest.
+    path: Path
+    content: bytes
+    members: HubMembers
+
+
+def _lists_in_force(
+    folder: Path, charter: HubCharter, digest: str, host: Sequence[Ed25519PublicKey], pinned: str
+) -> tuple[HubMembers | None, str, dict[str, str], frozenset[str]]:
+    """Goes from list to list of members up to that in force, by way of the `pinned` one.
+
+    Returns:
+        The list in force, and its digest; why lists that would follow next do not, by their
+        digests; the digests of those that lacked signatures until another one was signed.
+
+    Raises:
+        UsageError: if the pinned list is not there, or two lists follow.
     """
-
-    def __init__(
-        self, path: Path, charter: HubCharter, digest: str, host: Iterable[Ed25519PublicKey]
-    ) -> None:
-        self.folder, self.charter, self.host = path / "members", charter, list(host)
-        self.files: dict[str, tuple[str, bytes]] = {}
-        self.waiting: dict[str, str] = {}
-        self.overtaken: set[str] = set()
-        self.latest, self.in_force = digest, None
-        self._lists: dict[str, HubMembers] = {}
-        for name in names_in(self.folder, _LIST):
-            content = read_bounded(self.folder / name, MAX_MEMBERS_BYTES)
-            self.files[digest_of(content)] = name, content
-            try:
-                members = parse_file(content, "", HubMembers)
-                if members.hub != digest:
-                    raise OfferError("is of another hub")
-                self._lists[digest_of(content)] = members
-            except OfferError as error:
-                self.waiting[digest_of(content)] = f"members/{name}: {error}"
-
-    def follow(self, pinned: str) -> None:
-        """Goes from list to list up to that in force, by way of the `pinned` one.
-
-        Raises:
-            UsageError: if that one is not there, or two lists follow.
-        """
-        leading, before = {pinned}, self._lists.get(pinned)
-        while before is not None and before.previous not in leading:
-            leading.add(before.previous)
-            before = self._lists.get(before.previous)
-        passed = self.latest == pinned
-        while True:
-            next_lists = [d for d, each in self._lists.items() if each.previous == self.latest]
-            lacking = {digest: why for digest in next_lists if (why := self._lacks(digest))}
-            after = [digest for digest in next_lists if digest not in lacking]
-            if not passed and len(after) > 1:
-                after = [digest for digest in after if digest in leading]
-            if len(after) > 1:
-                named = " and ".join(self.files[digest][0] for digest in sorted(after))
-                raise UsageError(f"{self.folder}: {named} both follow; ask the members which holds")
-            if not after:
-                break
-            self.overtaken |= lacking.keys()
-            self.latest, self.in_force = after[0], self._lists[after[0]]
-            passed = passed or self.latest == pinned
-        self.waiting |= lacking
-        if not passed:
-            raise UsageError(
-                f"{self.folder}: the list {pinned[:16]} of the last head is missing, or lacks "
-                "signatures; ask the host for the whole folder"
-            )
-
-    def _lacks(self, digest: str) -> str:
-        """Returns why a list cannot follow the latest one; nothing where it can."""
-        name, content = self.files[digest]
-        rows = self.in_force.members if self.in_force else ()
-        keys = [*self.host, *(listed_key(row) for row in rows if not row.ended)]
-        signers, wrong = self._signers(name, content, keys)
-        hosts = {signing.key_id(key) for key in self.host}
-        members = self._lists[digest]
+    lists: dict[str, _List] = {}
+    waiting: dict[str, str] = {}
+    for name in names_in(folder, _LIST):
+        content = read_bounded(folder / name, MAX_MEMBERS_BYTES)
         try:
-            check_succession(self.in_force, self.latest, members, signers, self.charter, hosts)
+            members = parse_file(content, "", HubMembers)
+            if members.hub != digest:
+                raise OfferError("is of another hub")
+            lists[digest_of(content)] = _List(folder / name, content, members)
         except OfferError as error:
-            return f"members/{name}: {'; '.join([str(error), *wrong])}"
-        return ""
+            waiting[digest_of(content)] = f"members/{name}: {error}"
+    leading, before = {pinned}, lists.get(pinned)
+    while before is not None:
+        leading.add(before.members.previous)
+        before = lists.get(before.members.previous)
+    latest, in_force, overtaken = digest, None, set[str]()
+    passed = latest == pinned
+    while True:
+        after = [each for each, candidate in lists.items() if candidate.members.previous == latest]
+        lacking = {}
+        for each in after:
+            if why := _lacks(lists[each], in_force, latest, charter, host):
+                lacking[each] = why
+        after = [each for each in after if each not in lacking]
+        if not passed and len(after) > 1:
+            after = [each for each in after if each in leading]
+        if len(after) > 1:
+            named = " and ".join(lists[each].path.name for each in sorted(after))
+            raise UsageError(f"{folder}: {named} both follow; ask the members which holds")
+        if not after:
+            break
+        overtaken |= lacking.keys()
+        latest, in_force = after[0], lists[after[0]].members
+        passed = passed or latest == pinned
+    if not passed:
+        raise UsageError(
+            f"{folder}: the list {pinned[:16]} of the last head is missing, or lacks signatures; "
+            "ask the host for the whole folder"
+        )
+    return in_force, latest, waiting | lacking, frozenset(overtaken)
 
-    def _signers(
-        self, name: str, content: bytes, keys: list[Ed25519PublicKey]
-    ) -> tuple[set[str], list[str]]:
-        """Returns the keys that signed a list, and what is wrong with other files of theirs.
 
-        Such a file counts for nothing: whoever can write to the folder can put it there.
-        """
-        signers, wrong = set(), []
-        for key in keys:
-            path = self.folder / signature_name(name, signing.key_id(key))
-            if not os.path.lexists(path):
-                continue
+def _lacks(
+    candidate: _List,
+    in_force: HubMembers | None,
+    latest: str,
+    charter: HubCharter,
+    host: Sequence[Ed25519PublicKey],
+) -> str:
+    """Returns why a list cannot follow the latest one; nothing where it can.
+
+    A file that is no signature counts for nothing: whoever can write to the folder can put it
+    there.
+    """
+    rows = in_force.members if in_force else ()
+    signers, wrong = set(), []
+    for key in (*host, *(listed_key(row) for row in rows if not row.ended)):
+        path = candidate.path.with_name(signature_name(candidate.path.name, signing.key_id(key)))
+        if os.path.lexists(path):
             try:
                 signature = read_bounded(path, MAX_SMALL_BYTES)
-                signers.add(signing.verify_detached(content, signature, [key]))
+                signers.add(signing.verify_detached(candidate.content, signature, [key]))
             except (signing.SignatureError, UsageError) as error:
                 wrong.append(f"{path.name}: {error}")
-        return signers, wrong
+    hosts = set(map(signing.key_id, host))
+    try:
+        check_succession(in_force, latest, candidate.members, signers, charter, hosts)
+    except OfferError as error:
+        return f"members/{candidate.path.name}: {'; '.join([str(error), *wrong])}"
+    return ""
 
 
 def signature_name(name: str, signer: str) -> str:
@@ -339,8 +338,8 @@ def put(files: Mapping[Path, bytes], now: datetime) -> None:
         OSError: if the disk is full: all are as they were.
         UsageError: if one cannot be written.
     """
-    folder = next((file.parent for file in files), None)
-    with system_errors(folder, "give a folder to write to", but_full_disk=True):
+    first = next(iter(files), None)
+    with system_errors(first, "give a folder to write to", but_full_disk=True):
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
         with replaced(files):

@@ -132,18 +132,17 @@ class Day:
             OfferError: for something in it that cannot be so: nothing of it is taken.
         """
         log = self.hub.log
-        own = {name for name in log.entries if self.owns(org, name)}
-        of_actor = {name: log.entries[name].line.actor for name in own}
+        own = {n: state.line.actor for n, state in log.entries.items() if self.owns(org, n)}
         entries = [entry for actor in letter.actors for entry in actor.entries]
         replaced_actors = {each for actor in letter.actors for each in actor.replaces}
-        gone = {name for name, actor in of_actor.items() if actor in replaced_actors}
+        gone = {name for name, actor in own.items() if actor in replaced_actors}
         gone.update(letter.withdrawals)
         for name in (*letter.renewals, *letter.withdrawals):
             if name not in own:
                 raise OfferError(f"renews or withdraws {name}, which is no entry of {org}")
-        if not replaced_actors <= set(of_actor.values()):
+        if not replaced_actors <= set(own.values()):
             raise OfferError(f"replaces an actor that is not one of {org}")
-        left = {log.entries[name].entity_id: name for name in own - gone - self.ended}
+        left = {log.entries[name].entity_id: name for name in own.keys() - gone - self.ended}
         new = {actor.actor for actor in letter.actors} | {entry.entry for entry in entries}
         new |= {dispute.dispute for dispute in letter.disputes}
         for entry in entries:
@@ -166,8 +165,8 @@ class Day:
         }
         for actor in letter.actors:
             self._claim(org, actor, gone)
-        for each in sorted({of_actor[name] for name in letter.renewals}):
-            names = sorted(name for name in letter.renewals if of_actor[name] == each)
+        for each in sorted({own[name] for name in letter.renewals}):
+            names = sorted(name for name in letter.renewals if own[name] == each)
             self._log(LoggedRenewal(self.day, tuple(names)))
         for dispute in letter.disputes:
             self._dispute(self.token(org) if org else "", dispute)

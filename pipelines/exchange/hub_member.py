@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import base64
 import csv
-import errno
 import io
 import re
 import secrets
 from argparse import Namespace
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -44,7 +43,15 @@ from pipelines.exchange.offer import (
 )
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, values_withheld
-from pipelines.options import Json, UsageError, WholeNumber, flag, several, subcommand
+from pipelines.options import (
+    Json,
+    UsageError,
+    WholeNumber,
+    flag,
+    several,
+    subcommand,
+    system_errors,
+)
 from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import check_basis, free_folder, open_run, rests_on
@@ -67,7 +74,7 @@ from reports.run import Run
 from reports.text import plain, quantity
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES
-from schemas.offer import Feed, HubActor, HubDispute, HubLetter, HubTie
+from schemas.offer import Feed, HubActor, HubDispute, HubEntry, HubLetter, HubTie
 from schemas.tables import DECISIONS, MEMBERS
 from transforms.manifest import files_of
 
@@ -218,7 +225,11 @@ def publish(arguments: Namespace) -> int:
     member = _Member(arguments)
     hub, record, now = member.hub, member.record, member.now
     _check_collected(hub, record)
-    lost = _record_is_lost(hub, arguments.ledger)
+    # Nothing is known here of what the ledger says was published.
+    lost = not _record_path(hub.charter.name).exists() and any(
+        entry.kind == EntryKind.SUBMISSION and entry.recipient == hub.charter.name
+        for entry in ledger.read_ledger(arguments.ledger)
+    )
     confirmed, left = _actors_of_run(run, member, arguments)
     known = member.own()
     actors, stay = _compare(confirmed, hub, known, now)
@@ -271,15 +282,6 @@ def publish(arguments: Namespace) -> int:
             "then withdraw it by the ids of its entries"
         )
     return 0
-
-
-def _record_is_lost(hub: Hub, ledger_path: str | None) -> bool:
-    """Returns whether nothing is known here of what the ledger says was published."""
-    name = hub.charter.name
-    return not _record_path(name).exists() and any(
-        entry.kind == EntryKind.SUBMISSION and entry.recipient == name
-        for entry in ledger.read_ledger(ledger_path)
-    )
 
 
 def _check_collected(hub: Hub, record: Record) -> None:
@@ -341,14 +343,10 @@ def _signed_members(run: Run) -> frozenset[str]:
     """Returns the identifiers, in their epochs, that a signed decision in force confirms."""
     if not files_of(run.manifest, DECISIONS):
         return frozenset()
-    where = pc.field("in_force") & pc.field("signed_by").is_valid()
-    rows = tables.read_table(run, DECISIONS, ["members", "kind"], where).to_pylist()
-    return frozenset(
-        member
-        for row in rows
-        if row["kind"] in ("confirm", "review")
-        for member in row["members"] or ()
-    )
+    reviews = pc.field("in_force") & pc.field("kind").isin(["confirm", "review"])
+    where = reviews & pc.field("signed_by").is_valid()
+    rows = tables.read_table(run, DECISIONS, ["members"], where)["members"].to_pylist()
+    return frozenset(member for members in rows for member in members or ())
 
 
 def _compare(
@@ -358,38 +356,37 @@ def _compare(
 
     `known` are one's own entries in the log.
     """
-    by_id = {state.entity_id: state for state in known.values()}
-    logged = {name: state.entity_id for name, state in hub.log.entries.items()}
-    sizes = Counter(state.line.actor for state in known.values())
+    log = hub.log
+    actor_of = {state.entity_id: state.line.actor for state in known.values()}
+    entries_of: defaultdict[str, list[HubEntry]] = defaultdict(list)
+    for state in known.values():
+        entries_of[state.line.actor].append(state.line.entry)
     actors: list[HubActor] = []
     stay: list[str] = []
     for actor in confirmed:
-        claims = [entry for entry in actor.entries if entry.entity_id in by_id]
-        old = [by_id[entry.entity_id] for entry in claims]
-        before = sorted({state.line.actor for state in old})
-        entries = tuple(
-            replace(state.line.entry, entry=entry.entry)
-            for state, entry in zip(old, claims, strict=True)
-        )
-        statuses = {hub.log.status(state.line.entry.entry, now.date()) for state in old}
-        alive = statuses <= {"live", "frozen"}
-        same = len(before) == 1 and sizes[before[0]] == len(entries) and alive
-        there = hub.log.ties.get(before[0]) if same else None
-        known_ties = _ties(there.ties if there else (), logged)
-        own = {entry.entry: entry.entity_id for entry in actor.entries}
-        if same and entries == actor.entries and known_ties == _ties(actor.ties, own):
-            stay += [state.line.entry.entry for state in old]
+        claimed = (entry.entity_id for entry in actor.entries)
+        before = sorted({actor_of[entity_id] for entity_id in claimed if entity_id in actor_of})
+        old = entries_of[before[0]] if len(before) == 1 else []
+        alive = all(log.status(entry.entry, now.date()) in ("live", "frozen") for entry in old)
+        tied = log.ties.get(before[0]) if old else None
+        there = _claims_and_ties(old, tied.ties if tied else ())
+        if old and alive and there == _claims_and_ties(actor.entries, actor.ties):
+            stay += [entry.entry for entry in old]
         else:
             actors.append(replace(actor, replaces=tuple(before)))
     return tuple(sorted(actors, key=attrgetter("actor"))), tuple(sorted(stay))
 
 
-def _ties(ties: Iterable[HubTie], names: Mapping[str, str]) -> set[tuple[frozenset[str], int, str]]:
-    """Returns ties by the identifiers of their entries, of which `names` has those that are in."""
-    return {
+def _claims_and_ties(
+    entries: Collection[HubEntry], ties: Iterable[HubTie]
+) -> tuple[set[HubEntry], set[tuple[frozenset[str], int, str]]]:
+    """Returns the entries and ties of an actor by identifiers, without ids of entries."""
+    names = {entry.entry: entry.entity_id for entry in entries}
+    by_identifier = {
         (frozenset(names.get(name, "") for name in tie.entries), tie.reporters, tie.week)
         for tie in ties
     }
+    return {replace(entry, entry="") for entry in entries}, by_identifier
 
 
 def _corrections(
@@ -548,9 +545,9 @@ def pull(arguments: Namespace) -> int:
     key = _feed_key(name)
     content = signing.letter_bytes(offer, key)
     files = {
-        OFFER: content,
-        f"{OFFER}{signing.SIGNATURE_SUFFIX}": signing.sign_detached(content, key),
-        ENTRIES_FILE: _entries_table(hub, frozenset(record.own), now),
+        folder / OFFER: content,
+        folder / f"{OFFER}{signing.SIGNATURE_SUFFIX}": signing.sign_detached(content, key),
+        folder / ENTRIES_FILE: _entries_table(hub, frozenset(record.own), now),
     }
     before = signed_files.accepted_before(name)
     if before.issued_at > offer.issued_at:
@@ -570,21 +567,16 @@ def pull(arguments: Namespace) -> int:
         sha256=digest_of(content),
         revoked=before.revoked | taken_back,
     )
+    feeds = record.feeds | {digest_of(content): [offer.expires_at, *sorted(_claims(offer))]}
     record.feeds = {
-        sha: ids
-        for sha, ids in record.feeds.items()
-        if sha not in taken_back and ids[0] > utc_text(now)
+        sha: [ends, *claims]
+        for sha, (ends, *claims) in feeds.items()
+        if sha not in taken_back and ends > utc_text(now)
     }
-    record.feeds[digest_of(content)] = [offer.expires_at, *sorted(_claims(offer))]
-    try:
+    with system_errors(folder, "give another --output", but_full_disk=True):
         folder.mkdir(parents=True, exist_ok=True)
-        made = {folder / file_name: each for file_name, each in files.items()}
-        with replaced(made), member.record_saved():
+        with replaced(files), member.record_saved():
             signed_files.save_accepted(name, now_known)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UsageError(f"{folder}: {error.strerror}; give another --output") from None
     people = quantity(len(offer.contributors), "contributor")
     say(
         f"{folder}: {quantity(len(offer.entities), 'identifier')} by {people}, until "

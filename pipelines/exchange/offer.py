@@ -26,6 +26,7 @@ from pipelines.options import (
     flag,
     option,
     subcommand,
+    usage_errors,
 )
 from pipelines.user_files import check_basis, free_folder, open_run, read_text, rests_on
 from reports import signing, tables
@@ -476,7 +477,5 @@ def offer_policy(path: str | None) -> OfferPolicy:
     """
     if path is None:
         return shipped_policy()
-    try:
+    with usage_errors(OfferPolicyError):
         return load_policy(read_text(path), path)
-    except OfferPolicyError as error:
-        raise UsageError(str(error)) from None

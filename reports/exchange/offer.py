@@ -275,7 +275,7 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
         # A script whose place in the narrative is not known can be all of it.
         span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
         read[f"{row['source_org']}|{row['record_id']}"].append((*span, row["entity_id"]))
-    triples: dict[str | tuple[str, str], frozenset[int]] = {}
+    triples: defaultdict[str | tuple[str, str], frozenset[int]] = defaultdict(frozenset)
     for row in complaints.select(["source_org", "complaint_id", "narrative"]).to_pylist():
         piece = f"{row['source_org']}|{row['complaint_id']}"
         words = words_with_places(row["narrative"])
@@ -287,9 +287,7 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
         for first, last, entity_id in read[piece]:
             before = [word for word, _, end in words if end <= first][-NEAR_WORDS:]
             after = [word for word, start, _ in words if start >= last][:NEAR_WORDS]
-            triples[piece, entity_id] = triples.get((piece, entity_id), frozenset()) | _triples(
-                before + after
-            )
+            triples[piece, entity_id] |= _triples(before + after)
     return triples
 
 
@@ -447,7 +445,10 @@ def offer_lines(offer: Offer) -> Iterator[str]:
         when = f" from {min(seen)} to {max(seen)}" if seen else ""
         yield ""
         yield f"cluster {cluster.number}: {reports[cluster.number]} reports{when}"
-        yield f"  victims: {_victims(cluster)}"
+        victims = [f"{counted.country} {counted.victims}" for counted in cluster.countries]
+        victims.append(f"others, or country not said: {cluster.elsewhere}")
+        known = cluster.elsewhere is not None
+        yield f"  victims: {', '.join(victims) if known else 'withheld (small counts)'}"
         if cluster.losses:
             losses = ", ".join(f"{loss.amount} {loss.currency}" for loss in cluster.losses)
             yield f"  losses, rounded: {losses}"
@@ -659,28 +660,12 @@ def _clusters(
         if row["loss_amount"] is not None and row["loss_currency"]:
             sums = lost[cluster].setdefault((row["loss_currency"], who), {})
             sums[row["group_id"]] = row["loss_amount"]
-    return tuple(
-        _cluster(number, Counter(country[number].values()), lost[number], policy)
-        for number in sorted({*cluster_of.values()})
-    )
-
-
-def _cluster(
-    number: int,
-    victims: Mapping[str | None, int],
-    lost: Mapping[tuple[str, str], Mapping[str, Decimal]],
-    policy: OfferPolicy,
-) -> OfferedCluster:
-    seen = disclose_counts(victims, policy.k)
-    by_currency: defaultdict[str, list[Decimal]] = defaultdict(list)
-    for (currency, _), sums in sorted(lost.items()):
-        by_currency[currency].append(sum(sums.values(), Decimal(0)))
-    losses = disclose_losses(by_currency, seen, policy)
-    return OfferedCluster(seen.countries, seen.elsewhere, losses, number)
-
-
-def _victims(cluster: OfferedCluster) -> str:
-    if cluster.elsewhere is None:
-        return "withheld (small counts)"
-    countries = [f"{counted.country} {counted.victims}" for counted in cluster.countries]
-    return ", ".join([*countries, f"others, or country not said: {cluster.elsewhere}"])
+    clusters = []
+    for number in sorted({*cluster_of.values()}):
+        seen = disclose_counts(Counter(country[number].values()), policy.k)
+        by_currency: defaultdict[str, list[Decimal]] = defaultdict(list)
+        for (currency, _), sums in sorted(lost[number].items()):
+            by_currency[currency].append(sum(sums.values(), Decimal(0)))
+        losses = disclose_losses(by_currency, seen, policy)
+        clusters.append(OfferedCluster(seen.countries, seen.elsewhere, losses, number))
+    return tuple(clusters)

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -26,7 +27,6 @@ from schemas.offer import (
     MAX_ENTITY_ID_LENGTH,
     Correction,
     Feed,
-    FeedEvidence,
     HubActor,
     HubCharter,
     HubEntry,
@@ -39,7 +39,6 @@ from schemas.offer import (
     LoggedActor,
     Offer,
     OfferedCluster,
-    OfferedEvidence,
     Request,
     Result,
     Revocation,
@@ -232,6 +231,7 @@ def _check_keys(keys: Iterable[ListedKey | HubMember], where: str) -> None:
 
 
 def _check_offer(offer: Offer) -> None:
+    feed = isinstance(offer, Feed)
     valid = parse_moment(offer.expires_at) - parse_moment(offer.issued_at)
     need(timedelta(0) < valid <= LONGEST_VALID, "expires_at")
     for place, entity in enumerate(offer.entities):
@@ -249,17 +249,22 @@ def _check_offer(offer: Offer) -> None:
             if entity.entity_id.startswith("phone:")
         }
         need(offer.called and phones.issuperset(offer.called), "called")
-    for place, evidence in enumerate(offer.evidence):
-        _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{place}]")
-    need(rising([_evidence_order(row) for row in offer.evidence]), "evidence")
+    for place, row in enumerate(offer.evidence):
+        where = f"evidence[{place}]"
+        need(1 <= len(row.entities) <= MAX_HARD_ENTITIES, f"{where}.entities")
+        need(row.entities[-1] < len(offer.entities), f"{where}.entities")
+        begun = week_start(row.week) <= parse_moment(offer.issued_at).date()
+        need(begun, f"{where}.week")
+    order = attrgetter("week", "kind", "entities", *(["contributor"] if feed else []))
+    need(rising([order(row) for row in offer.evidence]), "evidence")
     if sum(len(row.entities) for row in offer.evidence) > MAX_ROWS:
         raise OfferError(f"names more than {MAX_ROWS} identifiers in its evidence")
     people = sum(row.reports for row in offer.evidence)  # each is counted in one row at least
     if people > MAX_PEOPLE:
         raise OfferError(f"counts {people} reports, more than {MAX_PEOPLE}: not plausible")
     named: Counter[int] = Counter()
-    for evidence in offer.evidence:
-        named.update(dict.fromkeys(evidence.entities, evidence.reports))
+    for row in offer.evidence:
+        named.update(dict.fromkeys(row.entities, row.reports))
     need(all(named[place] > 1 for place in offer.called or ()), "called")
     for place, cluster in enumerate(offer.clusters):
         _check_cluster(cluster, place + 1, offer.terms, f"clusters[{place}]")
@@ -270,11 +275,6 @@ def _check_offer(offer: Offer) -> None:
         {entity.cluster for entity in offer.entities} == {c.number for c in offer.clusters},
         "clusters",
     )
-
-
-def _evidence_order(row: OfferedEvidence) -> tuple[Any, ...]:
-    contributor = (row.contributor,) if isinstance(row, FeedEvidence) else ()
-    return row.week, row.kind, row.entities, *contributor
 
 
 def _check_feed(feed: Feed) -> None:
@@ -320,12 +320,6 @@ def _is_canonical(entity_id: str) -> bool:
     return not is_withheld(entity_id) and (
         entity_id == entity_id.lower() or not entity_id.startswith(_LOWER)
     )
-
-
-def _check_evidence(row: OfferedEvidence, entities: int, issued_at: str, where: str) -> None:
-    need(1 <= len(row.entities) <= MAX_HARD_ENTITIES, f"{where}.entities")
-    need(row.entities[-1] < entities, f"{where}.entities")
-    need(week_start(row.week) <= parse_moment(issued_at).date(), f"{where}.week")
 
 
 def _check_cluster(cluster: OfferedCluster, number: int, terms: Terms, where: str) -> None:
