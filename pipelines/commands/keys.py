@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import utc_text
+from pipelines.exchange.signed_files import time_of, utc_text
 from pipelines.key_store import KeyNote
 from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstanding
 from pipelines.options import (
@@ -266,8 +266,7 @@ def distrust_keys(arguments: Namespace) -> int:
     for key_id in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
         say(f"the key {key_id} of {arguments.org} is trusted no longer{when}")
-    for line in _void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions):
-        say(line)
+    say(*_void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions))
     return 0
 
 
@@ -356,7 +355,7 @@ def rotate_key(arguments: Namespace) -> int:
     before = signing.key_id(old.public_key())
     if key_store.validity(None, before).revoked_since is not None:
         raise UsageError(f"{before} is revoked, and announces no other; make another key by hand")
-    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    now = time_of(arguments)
     if arguments.agent is not None:
         public = _agent_key(arguments.agent)
         content = signing.public_pem(public)
@@ -434,7 +433,7 @@ def revoke_key(arguments: Namespace) -> int:
     if public is None:
         raise UsageError(f"{named[:64]}: is no key of yours; see ringtrace keys show")
     key, path = key_store.own_key(make=False), key_store.own_path()
-    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    now = time_of(arguments)
     _end_key(public, KeyNote(revoked_since=arguments.since))
     written = _write_list(folder, sender, now, key, [public])
     say(f"revoked  {_described(None, public)}")
@@ -468,7 +467,7 @@ def import_keys(arguments: Namespace) -> int:
     keys = {org: key_store.trusted(org)}
     read = signed_files.read_letter_file(arguments.list, (KEY_LIST_FILE,), (KeyList,), keys)
     path, letter, signer = read.path, read.content, read.key_id
-    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    now = time_of(arguments)
     issued = parse_moment(letter.issued_at)
     if issued > now + CLOCK_TOLERANCE:
         raise UsageError(f"{path}: was issued in the future, at {letter.issued_at}; set the clock")
@@ -486,8 +485,8 @@ def import_keys(arguments: Namespace) -> int:
             note = KeyNote(vouched_by=signer, vouched_at=now)
         key_store.write_note(org, listed.key_id, _tightened(note, KeyNote(**times)))
         say(f"trusted  {_described(org, listed_key(listed))}")
-    for line in _void_with(org, ledger.read_ledger(None), ()) if revoked else ():
-        say(line)
+    if revoked:
+        say(*_void_with(org, ledger.read_ledger(None), ()))
     return 0
 
 

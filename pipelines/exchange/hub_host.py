@@ -48,7 +48,6 @@ from reports.exchange import (
     epoch_of,
     erased_line,
     listed_key,
-    log_line,
     open_letter,
     parse_file,
     signer_of,
@@ -239,7 +238,7 @@ class Day:
         self._log(LoggedOpening(self.day, reason, token))
 
     def _log(self, line: Any) -> None:
-        made = log_line(line)
+        made = signing.canonical_json(line)
         if made not in self.lines:
             self.lines[made] = None
             self.bytes += len(made) + 1

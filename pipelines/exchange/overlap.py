@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,8 +28,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
-from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
-from pipelines.options import Row, UsageError, WholeNumber, flag, option, subcommand, usage_errors
+from pipelines.exchange.signed_files import (
+    SignedFile,
+    digest_of,
+    read_letter_file,
+    refusing,
+    say,
+    time_of,
+    utc_text,
+)
+from pipelines.options import Row, UsageError, WholeNumber, flag, subcommand, usage_errors
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
@@ -61,6 +69,7 @@ from schemas.offer import (
     About,
     Answer,
     Feed,
+    Letter,
     Offer,
     Request,
     Result,
@@ -196,7 +205,8 @@ def write_answer(arguments: Namespace) -> int:
     """
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    path, content, request = _letter(Request, arguments.letter, REQUEST, me, now)
+    read = _letter(Request, arguments.letter, REQUEST, me, now)
+    path, request = read.path, read.content
     with locked(state_path(f"answered-{request.sender}")):
         policy = custody_policy()
         floor = arguments.min_count or policy.least_shared_count
@@ -210,7 +220,7 @@ def write_answer(arguments: Namespace) -> int:
             points = decode_elements(request.points, POINT_BYTES, request.size)
             before = _answers_before(request.sender)
             most = None if arguments.ignore_cooldown else policy.overlap_answers_per_year
-            _check_answers(before, path, content, request.sender, now, most)
+            _check_answers(before, read, now, most)
             values = responder_values(arguments, request, me)
             if len(values) < request.floor:
                 # No count of so few may be shown, and whoever asks may not run this program.
@@ -222,7 +232,7 @@ def write_answer(arguments: Namespace) -> int:
             issued_at=utc_text(now),
             points=encode_elements(masked_again),
             recipient=request.sender,
-            request=digest_of(content),
+            request=read.sha256,
             sender=me,
             session=request.session,
             size=len(tags),
@@ -233,7 +243,7 @@ def write_answer(arguments: Namespace) -> int:
         kept = {
             "answer": digest_of(letter),
             "at": utc_text(now),
-            "before": [*before, {"at": utc_text(now), "request": digest_of(content)}],
+            "before": [*before, {"at": utc_text(now), "request": read.sha256}],
             "told": _comparison(request),
         }
         # Recorded first: an answer that nobody recorded could be asked for again.
@@ -261,7 +271,8 @@ def write_result(arguments: Namespace) -> int:
     """
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    path, content, answer = _letter(Answer, arguments.letter, ANSWER, me, now)
+    read = _letter(Answer, arguments.letter, ANSWER, me, now)
+    path, answer = read.path, read.content
     asked = f"asked-{answer.session}"
     state = recalled(asked, path, _NOT_OPEN)
     if (answer.request, answer.sender) != (state["request"], state["recipient"]):
@@ -276,7 +287,7 @@ def write_result(arguments: Namespace) -> int:
         Result,
         state["told"]
         | {
-            "answer": digest_of(content),
+            "answer": read.sha256,
             "format": Result.format,
             "issued_at": utc_text(now),
             "recipient": answer.sender,
@@ -308,7 +319,8 @@ def show_result(arguments: Namespace) -> int:
         UsageError: for a letter that is refused.
     """
     me, now = _party_and_time(arguments)
-    path, _, result = _letter(Result, arguments.letter, RESULT, me, now)
+    read = _letter(Result, arguments.letter, RESULT, me, now)
+    path, result = read.path, read.content
     kept = recalled(f"answered-{result.sender}", path, _NOT_ANSWERED)
     if result.answer != kept["answer"]:
         raise UsageError(f"{path}: counts another answer than your last to {result.sender}")
@@ -333,10 +345,10 @@ def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[st
     check_basis(joined)
     signed_files.check_offers(joined, time_of(arguments))
     org = key_store.org_slug(arguments.to)
-    offer, sha256 = _offer(arguments.offer, org, me, key_store.trusted_keys())
+    offer = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)
     taken: Any = joined.manifest["options"].get("offers") or []
-    if sha256 not in {offer_row["sha256"] for offer_row in taken}:
+    if offer.sha256 not in {row["sha256"] for row in taken}:
         raise UsageError(
             f"{arguments.run}: was not joined with {arguments.offer}; give the run that was"
         )
@@ -347,12 +359,12 @@ def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[st
     theirs = {(without_epoch(row["entity_id"]), row["part"]) for row in seen.to_pylist()}
     places = tuple(
         place
-        for place, entity in enumerate(offer.entities)
+        for place, entity in enumerate(offer.content.entities)
         if (without_epoch(entity.entity_id), str(entity.cluster)) in theirs
     )
     if not places:
         raise UsageError(f"{arguments.run}: {org} has no part in {arguments.cluster}")
-    about = About(agreed=arguments.about, entities=places, offer=sha256)
+    about = About(agreed=arguments.about, entities=places, offer=offer.sha256)
     values = _values(
         arguments.victims, arguments.by, victims_of_members(arguments.run, members, me)
     )
@@ -379,8 +391,9 @@ def responder_values(arguments: Namespace, request: Request, me: str) -> frozens
         )
     run = open_run(arguments.run, built_on=True)
     keys = [key_store.own_key(arguments.key, make=False).public_key(), *key_store.own_public_keys()]
-    offer, sha256 = _offer(arguments.offer, me, request.sender, {me: keys})
-    if sha256 != about.offer:
+    read = _offer(arguments.offer, me, request.sender, {me: keys})
+    offer: Offer = read.content
+    if read.sha256 != about.offer:
         raise UsageError(f"{arguments.offer}: is not the offer {about.offer[:12]} that is asked of")
     if about.entities[-1] >= len(offer.entities):
         raise UsageError(
@@ -431,10 +444,6 @@ def recalled(name: str, letter: Path, missing: str) -> Any:
     return state
 
 
-def _declare_letter(parser: ArgumentParser, metavar: str) -> None:
-    option(parser, "letter", metavar, f"folder of their {metavar.lower()}")
-
-
 def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
     """Returns the user's organisation and the time of the letter.
 
@@ -448,15 +457,14 @@ def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
 
 
 def _letter(
-    kind: type[Any], path_or_folder: str, name: str, me: str, now: datetime
-) -> tuple[Any, ...]:
-    """Reads a signed letter to `me`; returns its path, bytes and content."""
-    read = signed_files.read_letter_file(path_or_folder, (name,), (kind,))
-    letter = read.content
+    kind: type[Letter], path_or_folder: str, name: str, me: str, now: datetime
+) -> SignedFile:
+    """Reads a signed letter to `me`."""
+    read = read_letter_file(path_or_folder, (name,), (kind,))
     with refusing(read.path):
-        check_letter_addressee(letter, me, now)
-    signed_files.check_key(read.path, read.org, read.key_id, letter.issued_at, now)
-    return read.path, read.letter, letter
+        check_letter_addressee(read.content, me, now)
+    signed_files.check_key(read.path, read.org, read.key_id, read.content.issued_at, now)
+    return read
 
 
 def _check_size(size: int, largest: int) -> None:
@@ -479,25 +487,20 @@ def _answers_before(org: str) -> list[dict[str, str]]:
 
 
 def _check_answers(
-    before: list[dict[str, str]],
-    path: Path,
-    content: bytes,
-    org: str,
-    now: datetime,
-    most: int | None,
+    before: list[dict[str, str]], request: SignedFile, now: datetime, most: int | None
 ) -> None:
     """Refuses a request too soon, a second answer to one, and more than `most` in a year."""
     times = [parse_moment(answer["at"]) for answer in before]
     if most is None or not times:
         return
-    last = max(times)
+    org, last = request.org, max(times)
     if now < last + COOLDOWN:
         raise UsageError(
             f"{org} was answered at {utc_text(last)}; every answer tells it something of your "
             f"victims, so wait until {utc_text(last + COOLDOWN)}, or give --ignore-cooldown"
         )
-    if digest_of(content) in {answer["request"] for answer in before}:
-        raise UsageError(f"{path}: was answered already; ask for a new request")
+    if request.sha256 in {answer["request"] for answer in before}:
+        raise UsageError(f"{request.path}: was answered already; ask for a new request")
     recent = [time for time in times if time > now - YEAR]
     if len(recent) >= most:
         raise UsageError(
@@ -533,12 +536,12 @@ def _members(run: str, cluster_id: str) -> list[str]:
 
 def _offer(
     path_or_folder: str, sender: str, to: str, trusted: dict[str, list[Ed25519PublicKey]]
-) -> tuple[Offer, str]:
-    """Reads a signed offer of `sender` to `to`; returns it and its SHA-256, also if it is void."""
-    read = signed_files.read_letter_file(path_or_folder, (OFFER,), (Offer, Feed), trusted)
+) -> SignedFile:
+    """Reads a signed offer of `sender` to `to`, also if it is void."""
+    read = read_letter_file(path_or_folder, (OFFER,), (Offer, Feed), trusted)
     if (read.content.sender, read.content.recipient) != (sender, to):
         raise UsageError(f"{read.path}: is not an offer of {sender} to {to}; give one")
-    return read.content, read.sha256
+    return read
 
 
 def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]:

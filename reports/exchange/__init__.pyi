@@ -8,7 +8,6 @@ from .hub_log import (
     contributor_token as contributor_token,
     epoch_of as epoch_of,
     erased_line as erased_line,
-    log_line as log_line,
     make_feed as make_feed,
 )
 from .offer import (

@@ -75,11 +75,6 @@ Line = (
 _LINES: dict[str, type[Any]] = {kind.what: kind for kind in get_args(Line)}
 
 
-def log_line(line: Line) -> bytes:
-    """Returns a line of the log, without its end."""
-    return signing.canonical_json(line)
-
-
 def erased_line(line: bytes) -> bytes:
     """Returns what stays of a line that is erased: the hash of its leaf."""
     return signing.canonical_json(ErasedLine(merkle_leaf(line).hex()))

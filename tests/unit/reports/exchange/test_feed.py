@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reports import signing
-from reports.exchange import FeedChoice, HubLog, OfferError, log_line, make_feed, parse_file
+from reports.exchange import FeedChoice, HubLog, OfferError, make_feed, parse_file
 from reports.exchange.read_offer import MAX_PEOPLE
 from schemas import contract_docs
 from schemas.offer import (

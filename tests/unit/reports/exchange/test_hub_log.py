@@ -27,7 +27,7 @@ from reports.exchange import (
     parse_file,
     seal_letter,
 )
-from reports.exchange.hub_log import log_line, shown_ties
+from reports.exchange.hub_log import shown_ties
 from reports.signing import MerkleTree, make_signing_key, merkle_leaf
 from schemas.offer import (
     HubActor,
@@ -386,7 +386,7 @@ def test_an_entry_is_ended_by_its_own_line_alone_and_once():
 
     def left(*ends):
         log = deepcopy(hub.log)
-        lines = [log_line(LoggedEnd("2026-06-03", name, leaf)) for name, leaf in ends]
+        lines = [signing.canonical_json(LoggedEnd("2026-06-03", name, leaf)) for name, leaf in ends]
         log.add_day("2026-06-03", b"".join(line + b"\n" for line in sorted(lines)))
         return log.entries.keys()
 
