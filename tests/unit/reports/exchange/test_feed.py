@@ -67,7 +67,7 @@ class Log:
         shown = sorted((tuple(sorted(names[place] for place in named)), n) for named, n in ties)
         made = tuple(HubTie(named, number, week) for named, number in shown)
         lines.append(LoggedActor(actor, when.isoformat(), replaces, made, owner))
-        self.lines.setdefault(when, []).extend(map(log_line, lines))
+        self.lines.setdefault(when, []).extend(map(signing.canonical_json, lines))
         return actor
 
     def feed(self, recipient="amazon", day=200, **choice):
