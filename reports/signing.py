@@ -307,7 +307,7 @@ def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
     """
     if not isinstance(value, Mapping):
         raise LetterError(f"{where or 'it'} is not an object")
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     optional = {field.name for field in dataclasses.fields(kind) if field.default is None}  # type: ignore[arg-type]
     for name in sorted((set(value) ^ set(hints)) - (optional - set(value))):
         # The name of an unknown field is hostile text: it is not repeated.

@@ -433,8 +433,8 @@ def bind(
             for row in rows
             if row["first_used"] is not None
         )
-        binding = {"run_id": run_id, "interval": interval, "bound_by": bound_by}
-        return replace(decision, members=facts, used=used, **binding)
+        seen = replace(decision, members=facts, used=used, bound_by=bound_by)
+        return replace(seen, run_id=run_id, interval=interval)
 
     return tuple(each if each.members is not None else bound(each) for each in decisions)
 

@@ -504,7 +504,7 @@ def _signature(row: _Row) -> RowSignature | None:
         raw = b""
     if base64.b64encode(raw).decode() != texts["signature"]:
         raise row.error("signature", f"is not base64; {remedy}")
-    return RowSignature(**texts)
+    return RowSignature(texts["previous"], texts["key_id"], texts["signature"])
 
 
 def _check_victim_unnamed(decision: Decision, row: _Row) -> None:

@@ -252,7 +252,7 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
 
 def _changes(count: int, entries: Mapping[str, Any], key: RegisterKey) -> pa.Table:
     """Makes REGISTER_CHANGE rows of entries under a key that do not leave, or as `leaves` says."""
-    columns = {"key_id": key.key_id, "leaves": False} | entries
+    columns = {"key_id": key.key_id, "leaves": False, **entries}
     return pa.Table.from_batches([fill_columns(count, columns, REGISTER_CHANGE)])
 
 

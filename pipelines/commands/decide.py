@@ -251,7 +251,7 @@ def _bound(
     used = {row.decision_id for row in known}
     day = f"{asked.decided_at:%Y%m%d}"
     names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
-    ends = dict(zip(("entity_a", "entity_b"), entities, strict=False))
+    ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
     name = next(name for name in names if name not in used)
     decision = replace(asked, decision_id=name, **ends, members=None, signature=None, void=None)
     shown, interval = shown_entities(finished, named_to_bind([decision]))

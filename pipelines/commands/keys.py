@@ -21,6 +21,7 @@ from pipelines.exchange.signed_files import time_of, utc_text
 from pipelines.key_store import KeyNote
 from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstanding
 from pipelines.options import (
+    Row,
     UsageError,
     WholeNumber,
     add_subcommands,
@@ -475,7 +476,9 @@ def import_keys(arguments: Namespace) -> int:
     known = set(map(signing.key_id, key_store.trusted(org)))
     revoked = {listed.key_id for listed in letter.keys if listed.revoked_since is not None}
     for listed in letter.keys:
-        times = {name: (text := getattr(listed, name)) and parse_moment(text) for name in TIMES}
+        times: Row = {
+            name: (text := getattr(listed, name)) and parse_moment(text) for name in TIMES
+        }
         note = key_store.read_note(org, listed.key_id)
         if listed.key_id not in known:
             if note.revoked_since is not None or listed.key_id in revoked or signer in revoked:

@@ -468,9 +468,10 @@ def _log_lines(log: HubLog, day: date) -> Iterator[str]:
 def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
     """Yields how many heads there are, each of which continues the one before, and of which not."""
     yield f"  heads: {len(hub.heads)}, each continues the one before, since {hub.heads[0][0].day}"
-    days = [day_of(head.day) for head, _ in hub.heads]
-    between = (days[0] + timedelta(number) for number in range((days[-1] - days[0]).days))
-    missed = [day.isoformat() for day in between if day not in days]
+    headed = {day_of(head.day) for head, _ in hub.heads}
+    first, last = min(headed), max(headed)
+    between = (first + timedelta(number) for number in range((last - first).days))
+    missed = [day.isoformat() for day in between if day not in headed]
     if missed:
         more = f" and {len(missed) - MOST_DAYS} more" if len(missed) > MOST_DAYS else ""
         days = ", ".join(missed[-MOST_DAYS:])

@@ -567,10 +567,10 @@ def pull(arguments: Namespace) -> int:
         sha256=digest_of(content),
         revoked=before.revoked | taken_back,
     )
-    feeds = record.feeds | {digest_of(content): [offer.expires_at, *sorted(_claims(offer))]}
+    known_feeds = record.feeds | {digest_of(content): [offer.expires_at, *sorted(_claims(offer))]}
     record.feeds = {
         sha: [ends, *claims]
-        for sha, (ends, *claims) in feeds.items()
+        for sha, (ends, *claims) in known_feeds.items()
         if sha not in taken_back and ends > utc_text(now)
     }
     with system_errors(folder, "give another --output", but_full_disk=True):

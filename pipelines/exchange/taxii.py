@@ -164,7 +164,7 @@ class Collection:
             socket.setdefaulttimeout(before)
 
 
-def _is_object(stix: object) -> bool:
+def _is_object(stix: Any) -> bool:
     """Returns whether an answer is an object whose id, type and times are texts of their kind."""
     try:
         texts = [stix["id"], stix["type"]]
