@@ -476,9 +476,8 @@ def import_keys(arguments: Namespace) -> int:
     known = set(map(signing.key_id, key_store.trusted(org)))
     revoked = {listed.key_id for listed in letter.keys if listed.revoked_since is not None}
     for listed in letter.keys:
-        times: Row = {
-            name: (text := getattr(listed, name)) and parse_moment(text) for name in TIMES
-        }
+        written = {name: getattr(listed, name) for name in TIMES}
+        times: Row = {name: parse_moment(text) for name, text in written.items() if text}
         note = key_store.read_note(org, listed.key_id)
         if listed.key_id not in known:
             if note.revoked_since is not None or listed.key_id in revoked or signer in revoked:
