@@ -26,6 +26,9 @@ MAX_REPORTERS = 1_000_000
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """An organisation's, as source_org has it: as the name of a folder it leads nowhere else."""
 
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+"""The form of a time, which is in UTC."""
+
 _WEEK = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
 
 
@@ -52,7 +55,7 @@ def parse_moment(text: str) -> datetime:
         ValueError: if it is not written as YYYY-MM-DDTHH:MM:SSZ, or there is no such time.
     """
     moment = datetime.fromisoformat(text)
-    if f"{moment:%Y-%m-%dT%H:%M:%SZ}" != text:
+    if f"{moment:{MOMENT}}" != text:
         raise ValueError("not a time in UTC to the second")
     return moment
 

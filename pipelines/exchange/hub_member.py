@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -61,7 +61,6 @@ from reports.exchange import (
     Contributors,
     EntryState,
     FeedChoice,
-    Parties,
     Withheld,
     actors_of_offer,
     iso_week,
@@ -317,9 +316,8 @@ def _actors_of_run(
         confirmed_only=True,
         least_reports=max(2, policy.least_reports),
     )
-    day = utc_text(now)
-    parties = Parties(org, charter.name, day, utc_text(now + timedelta(days=policy.days_valid)))
-    offer, left = make_offer(offer_source(run, arguments, members, evidence), policy, parties)
+    source = offer_source(run, arguments, members, evidence)
+    offer, left = make_offer(source, policy, org, charter.name, now)
     hard = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     grouped = hard.group_by("entity_id").aggregate(
         [("reporter_key", "count_distinct"), ("observed_at", "min"), ("observed_at", "max")]

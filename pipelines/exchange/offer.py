@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,6 @@ from reports.exchange import (
     OfferPolicyError,
     OfferSource,
     OwnWords,
-    Parties,
     Withheld,
     correction_lines,
     load_policy,
@@ -119,9 +118,6 @@ def write_offer(arguments: Namespace) -> int:
     if sender == recipient:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
     issued = time_of(arguments)
-    parties = Parties(
-        sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
-    )
     joint = open_run(arguments.joint, built_on=True, name="--joint ") if arguments.joint else None
     members = tables.read_table(run, MEMBERS)
     from transforms.graph import parts_of_thin_clusters  # with Beam, which --help must not load
@@ -136,7 +132,7 @@ def write_offer(arguments: Namespace) -> int:
         returned=returned_members(joint, manifest["run_id"], recipient, issued),
         parts=parts,
     )
-    offer, left = make_offer(source, policy, parties)
+    offer, left = make_offer(source, policy, sender, recipient, issued)
     if not offer.entities:
         raise UsageError(
             f"{folder}: nothing in it may leave under this policy: {reasons_text(left)}"
@@ -146,7 +142,7 @@ def write_offer(arguments: Namespace) -> int:
     values = values_withheld(run, arguments.register_key, no_register=arguments.no_register)
     hold_back(run, f"offer/{recipient}", {OFFER: content}, values)
     entry = ledger.Entry(
-        at=parties.issued_at,
+        at=offer.issued_at,
         kind=ledger.EntryKind.OFFER,
         recipient=recipient,
         sha256=digest_of(content),

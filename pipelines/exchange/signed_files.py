@@ -47,7 +47,7 @@ from schemas.entity import without_epoch
 from schemas.field import TEXT
 from schemas.joint import OFFERED_CLUSTERS
 from schemas.offer import Consent, Feed, Offer, Revocation
-from schemas.signed_fields import parse_moment
+from schemas.signed_fields import MOMENT, parse_moment
 from schemas.tables import CONTESTED
 from transforms.private_files import private_files
 
@@ -198,7 +198,7 @@ def time_of(arguments: Namespace) -> datetime:
 
 def utc_text(when: datetime) -> str:
     """Returns a time as signed files have it: in UTC, with seconds."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return when.astimezone(UTC).strftime(MOMENT)
 
 
 def digest_of(content: bytes) -> str:

@@ -16,7 +16,6 @@ from .offer import (
     OfferPolicyError as OfferPolicyError,
     OfferSource as OfferSource,
     OwnWords as OwnWords,
-    Parties as Parties,
     Withheld as Withheld,
     correction_lines as correction_lines,
     evidence_reports as evidence_reports,

@@ -58,7 +58,7 @@ from schemas.offer import (
     OfferedEntity,
     Terms,
 )
-from schemas.signed_fields import LEAST, day_of, parse_moment, rising, week_start
+from schemas.signed_fields import LEAST, MOMENT, day_of, parse_moment, rising, week_start
 from transforms.reporters import Tie, ties_of
 
 Line = (
@@ -437,8 +437,8 @@ def make_feed(
     return Feed(
         sender=charter.name,
         recipient=recipient,
-        issued_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        expires_at=f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+        issued_at=f"{now:{MOMENT}}",
+        expires_at=f"{ends:{MOMENT}}",
         tlp=charter.tlp,
         terms=Terms(
             min((entity.confidence for entity in entities), default=0), charter.k, LEAST, 1

@@ -19,7 +19,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
@@ -46,6 +46,7 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
+from schemas.signed_fields import MOMENT
 from transforms.extract.fingerprints import LONGEST, words_with_places
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -113,16 +114,6 @@ class OfferPolicy:
     days_valid: int
     loss_unit: int
     loss_dominance: float
-
-
-@dataclass(frozen=True)
-class Parties:
-    """Sender, recipient and validity of an offer; times are ISO 8601 in UTC to the second."""
-
-    sender: str
-    recipient: str
-    issued_at: str
-    expires_at: str
 
 
 @dataclass(frozen=True)
@@ -229,9 +220,12 @@ def load_policy(text: str, name: str) -> OfferPolicy:
 
 
 def make_offer(
-    source: OfferSource, policy: OfferPolicy, parties: Parties
+    source: OfferSource, policy: OfferPolicy, sender: str, recipient: str, issued: datetime
 ) -> tuple[Offer, Withheld]:
-    """Makes an offer of what `policy` lets leave; returns it, and what does not leave."""
+    """Makes an offer of what `policy` lets leave; returns it, and what does not leave.
+
+    `issued` is in UTC.
+    """
     evidence = source.evidence
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     chosen, left = _chosen(replace(source, evidence=evidence), policy)
@@ -253,7 +247,10 @@ def make_offer(
     people = Counter(position for row in rows for position in row.entities * min(row.reports, 2))
     positions = sorted(place[entity_id] for entity_id in called.to_pylist())
     return Offer(
-        **vars(parties),
+        sender=sender,
+        recipient=recipient,
+        issued_at=f"{issued:{MOMENT}}",
+        expires_at=f"{issued + timedelta(days=policy.days_valid):{MOMENT}}",
         tlp=str(policy.tlp),
         terms=Terms(floor, policy.k, policy.least_reports, policy.loss_unit),
         entities=tuple(offered),

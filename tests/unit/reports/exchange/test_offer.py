@@ -14,7 +14,6 @@ from reports.exchange import offer as offers
 from reports.exchange.offer import (
     Account,
     OfferSource,
-    Parties,
     make_offer,
     offer_lines,
     own_words,
@@ -31,7 +30,7 @@ from tests.support.report_tables import member
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import OF_DAY, UNNAMED
 
-PARTIES = Parties("amazon", "microsoft", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z")
+PARTIES = ("amazon", "microsoft", datetime(2026, 6, 1, tzinfo=UTC))
 
 RULES = replace(shipped_policy(), least_reports=1, confidence_floor=0.5)
 
@@ -79,7 +78,7 @@ def offer(
         words=words or {},
         returned=frozenset(returned),
     )
-    return make_offer(source, rules, PARTIES)
+    return make_offer(source, rules, *PARTIES)
 
 
 def counts(made):
