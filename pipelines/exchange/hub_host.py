@@ -122,7 +122,7 @@ class Day:
     def owns(self, org: str, name: str) -> bool:
         """Returns whether an entry that is not out is of an organisation."""
         state = self.hub.log.entries.get(name)
-        return state is not None and state.line.token == self.token(org, day_of(state.line.day))
+        return state is not None and state.token == self.token(org, state.day)
 
     def add(self, org: str, letter: HubLetter) -> None:
         """Takes all of a letter.
@@ -131,7 +131,7 @@ class Day:
             OfferError: for something in it that cannot be so: nothing of it is taken.
         """
         log = self.hub.log
-        own = {n: state.line.actor for n, state in log.entries.items() if self.owns(org, n)}
+        own = {n: state.actor for n, state in log.entries.items() if self.owns(org, n)}
         entries = [entry for actor in letter.actors for entry in actor.entries]
         replaced_actors = {each for actor in letter.actors for each in actor.replaces}
         gone = {name for name, actor in own.items() if actor in replaced_actors}

@@ -236,7 +236,7 @@ def publish(arguments: Namespace) -> int:
     withdrawals = tuple(
         name
         for name, state in sorted(known.items())
-        if name not in stay and state.line.actor not in replaced_actors
+        if name not in stay and state.actor not in replaced_actors
     )
     renewals = tuple(name for name in stay if hub.log.needs_renewal(name, now.date()))
     if not (actors or renewals or withdrawals):
@@ -355,10 +355,10 @@ def _compare(
     `known` are one's own entries in the log.
     """
     log = hub.log
-    actor_of = {state.entity_id: state.line.actor for state in known.values()}
+    actor_of = {state.entity_id: state.actor for state in known.values()}
     entries_of: defaultdict[str, list[HubEntry]] = defaultdict(list)
     for state in known.values():
-        entries_of[state.line.actor].append(state.line.entry)
+        entries_of[state.actor].append(state.entry)
     actors: list[HubActor] = []
     stay: list[str] = []
     for actor in confirmed:
@@ -657,9 +657,15 @@ def _entries_table(hub: Hub, own: frozenset[str], now: datetime) -> bytes:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(FEED_COLUMNS)
     for name, state in sorted(hub.log.entries.items()):
-        entry, line = state.line.entry, state.line
+        entry = state.entry
         status = hub.log.status(name, now.date())
-        row = [name, "own" if name in own else line.token, line.actor, entry.entity_id, entry.role]
+        row = [
+            name,
+            "own" if name in own else state.token,
+            state.actor,
+            entry.entity_id,
+            entry.role,
+        ]
         table.writerow([*row, entry.reporters, entry.first, entry.last, entry.basis, status])
         for each in hub.log.open_disputes(name):
             row = [each.dispute, each.appeal or each.token, "", entry.entity_id, "dispute"]

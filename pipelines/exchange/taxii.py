@@ -43,7 +43,6 @@ from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
 from reports.text import plain, quantity
 from schemas.extras import install_command
-from schemas.signed_fields import day_of
 
 StixObject = dict[str, Any]
 
@@ -405,11 +404,11 @@ def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, 
     name, tlp, today = hub.charter.name, hub.charter.tlp, now.date()
     wanted = {stix["id"]: stix for stix in hub_stix(hub.digest, name, tlp)}
     shown = 0
-    for entry_id, entry in sorted(hub.log.entries.items()):
-        status, line = hub.log.status(entry_id, today), entry.line
+    for entry_id, state in sorted(hub.log.entries.items()):
+        status = hub.log.status(entry_id, today)
         if status in ("live", "frozen"):
             disputed = status == "frozen"
-            objects = entry_stix(hub.digest, line.entry, day_of(line.day), tlp, disputed=disputed)
+            objects = entry_stix(hub.digest, state.entry, state.day, tlp, disputed=disputed)
             wanted |= {stix["id"]: stix for stix in objects}
             shown += 1
     author = next(

@@ -82,9 +82,22 @@ def erased_line(line: bytes) -> bytes:
 
 @dataclass
 class EntryState:
-    """An entry that is not out: its line, the number of its leaf, and since when it lives."""
+    """An entry that is not out.
 
-    line: LoggedEntry
+    Attributes:
+        entry: as its contributor claims it.
+        actor: the actor that it is of.
+        token: of the contributor.
+        day: of its line.
+        leaf: the number of its line's leaf.
+        since: the day since when it lives.
+        disputes: their ids.
+    """
+
+    entry: HubEntry
+    actor: str
+    token: str
+    day: date
     leaf: int
     since: date
     disputes: list[str] = field(default_factory=list)
@@ -92,7 +105,7 @@ class EntryState:
     @property
     def entity_id(self) -> str:
         """The identifier that it claims."""
-        return self.line.entry.entity_id
+        return self.entry.entity_id
 
 
 @dataclass
@@ -184,7 +197,9 @@ class HubLog:
         match line:
             case LoggedEntry(entry=entry):
                 self._new(entry.entry)
-                self.entries[entry.entry] = EntryState(line, leaf, day_of(line.day))
+                day = day_of(line.day)
+                state = EntryState(entry, line.actor, line.token, day, leaf, day)
+                self.entries[entry.entry] = state
             case LoggedActor(actor=actor):
                 self._new(actor)
                 self.ties[actor] = line
@@ -373,7 +388,7 @@ class Contributors:
             epoch = epoch_of(log.charter, day_of(actor.day))
             self._epochs[self.of(actor.token)].add(epoch)
         for state in log.entries.values():
-            self._names[self.of(state.line.token)].add(state.entity_id)
+            self._names[self.of(state.token)].add(state.entity_id)
 
     def of(self, token: str) -> str:
         """Returns the oldest token of the contributor of a token."""
@@ -414,24 +429,22 @@ def make_feed(
         members: all organisations of the hub's list.
     """
     who = Contributors(log)
-    own = {who.of(log.entries[name].line.token) for name in choice.own if name in log.entries}
+    own = {who.of(log.entries[name].token) for name in choice.own if name in log.entries}
     chosen = _entries_of_feed(log, who, now, choice, own)
     kept = {entity_id: _first_of_most(states) for entity_id, states in sorted(chosen.items())}
     numbers: dict[str, int] = {}
     for state in kept.values():
-        numbers.setdefault(state.line.actor, len(numbers) + 1)
+        numbers.setdefault(state.actor, len(numbers) + 1)
     entities = tuple(
-        OfferedEntity(entity_id, state.line.entry.role, state.line.entry.confidence,
-                      numbers[state.line.actor])
+        OfferedEntity(entity_id, state.entry.role, state.entry.confidence,
+                      numbers[state.actor])
         for entity_id, state in kept.items()
     )  # fmt: skip
     place = {entity_id: place for place, entity_id in enumerate(kept)}
-    of_entry = {
-        state.line.entry.entry: entity_id for entity_id in kept for state in chosen[entity_id]
-    }
+    of_entry = {state.entry.entry: entity_id for entity_id in kept for state in chosen[entity_id]}
     named: defaultdict[str, set[int]] = defaultdict(set)
     for name, entity_id in of_entry.items():
-        named[who.of(log.entries[name].line.token)].add(place[entity_id])
+        named[who.of(log.entries[name].token)].add(place[entity_id])
     charter = log.charter
     ends = now + timedelta(days=charter.feed_days)
     return Feed(
@@ -460,23 +473,21 @@ def _entries_of_feed(
     chosen: defaultdict[str, list[EntryState]] = defaultdict(list)
     gone = {*own, *who.named(choice.without)}
     for name, state in log.entries.items():
-        if name in choice.own or name in choice.without or who.of(state.line.token) in gone:
+        if name in choice.own or name in choice.without or who.of(state.token) in gone:
             continue
         if log.status(name, now.date()) == "live":
             chosen[state.entity_id].append(state)
     return {
         entity_id: states
         for entity_id, states in chosen.items()
-        if len({who.of(state.line.token) for state in states}) >= choice.least
+        if len({who.of(state.token) for state in states}) >= choice.least
     }
 
 
 def _first_of_most(states: Sequence[EntryState]) -> EntryState:
     """Returns the first entry of an identifier with the role that most contributors give it."""
-    roles = Counter(
-        role for role, _ in {(state.line.entry.role, state.line.token) for state in states}
-    )
-    return min(states, key=lambda state: (-roles[state.line.entry.role], state.leaf))
+    roles = Counter(role for role, _ in {(state.entry.role, state.token) for state in states})
+    return min(states, key=lambda state: (-roles[state.entry.role], state.leaf))
 
 
 def _evidence_of_feed(
@@ -507,7 +518,7 @@ def _evidence_of_feed(
             places = {
                 place[of_entry[name]]
                 for name in tie.entries
-                if name in of_entry and log.entries[name].line.actor == actor.actor
+                if name in of_entry and log.entries[name].actor == actor.actor
             }
             if places and week_start(tie.week) <= day:
                 counts[tie.week, tuple(sorted(places)), contributor] += tie.reporters
