@@ -194,12 +194,10 @@ def read_known(path_or_folder: str, key: str | None = None) -> signed_files.Sign
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
     trusted = key_store.trusted_keys()
-    own = key is not None or key_store.own_path().exists()
     # Stands for one's own keys, as no slug is empty; the letter then says who sent it.
-    keys = [key_store.own_key(key, make=False).public_key()] if key else []
-    mine = {"": keys or key_store.own_public_keys()} if own else {}
+    own = [key_store.own_key(key, make=False).public_key()] if key else key_store.own_public_keys()
     names, kinds = (OFFER, CORRECTION), (Offer, Feed, Revocation, Correction)
-    read = read_letter_file(path_or_folder, names, kinds, trusted | mine)
+    read = read_letter_file(path_or_folder, names, kinds, trusted | {"": own})
     if isinstance(read.content, Revocation):
         raise UsageError(f"{read.path}: is a revocation, not an offer")
     return read
