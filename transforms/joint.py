@@ -18,7 +18,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ from schemas.field import FLAG, TEXT, TIMESTAMP
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import Feed, FeedEvidence, Offer, OfferedEvidence
-from schemas.signed_fields import MAX_INTEGER
+from schemas.signed_fields import MAX_INTEGER, week_start
 from transforms import reporters
 from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
 from transforms.erasure import RECORD_KEY, record_keys
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
 
 NAMED_MEMBERS = 10
 """Shared members that a row names, smallest first."""
-
-_MIDDLE = 4
-"""Thursday: no day of an ISO week is further from it than three, and its year is the week's."""
 
 RECORD = pa.schema(
     [
@@ -202,8 +199,8 @@ def offered_cluster_rows(
 
 def middle_of_week(week: str) -> datetime:
     """Returns the middle of an ISO 8601 week such as 2026-W09, in UTC."""
-    year, number = (int(part) for part in week.split("-W"))
-    return datetime.combine(date.fromisocalendar(year, number, _MIDDLE), time(12), UTC)
+    thursday = week_start(week) + timedelta(days=3)  # no day of the week is further from it
+    return datetime.combine(thursday, time(12), UTC)
 
 
 def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
