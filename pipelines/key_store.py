@@ -17,15 +17,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import platformdirs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -35,12 +34,15 @@ from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.safe_files import write_whole, written_once
 from reports import signing
 from reports.signing import KeyFileError, Validity
+from schemas.signed_fields import SLUG
 from schemas.tables import VICTIMS
 
 if TYPE_CHECKING:
     from transforms.erasure import ErasureList, Erasures, RegisterKey
     from transforms.private_files import PrivateKey
     from transforms.victim_register import RegisterSource
+
+Kept = TypeVar("Kept")
 
 HOME_VARIABLE = "RINGTRACE_HOME"
 
@@ -49,9 +51,6 @@ TRUSTED, OWN = "trusted", "own"
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """From when a key is void that is trusted no longer at all."""
-
-ORG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-"""An organisation's slug, as source_org has it: as the name of a folder it leads nowhere else."""
 
 
 def home() -> Path:
@@ -102,7 +101,7 @@ def own_key(key_file: str | Path | None = None, *, make: bool = True) -> Ed25519
         UsageError: if the file cannot be used, there is none and `make` is false, or it is one's
             own and has ended.
     """
-    path = Path(key_file) if key_file is not None else own_path()
+    path = Path(key_file or own_path())
     if key_file is None and make and not path.exists():
         remedy = f"set {HOME_VARIABLE} to a folder that can be written, or give --key FILE"
         with system_errors(path, remedy):
@@ -245,14 +244,15 @@ def register_source(
             named = "--register-key" if key_file is not None else "--register"
             raise UsageError(f"--no-register: leave out {named}, which it would not use")
         return None
-    from transforms.erasure import Erasures, RegisterKey
+    from transforms.erasure import Erasures
     from transforms.victim_register import RegisterSource
 
-    of_runs = [file for folder in runs for file in _files_of_run(folder)]
-    more = [file for path in files for file in _files_below(path)]
-    key_ids = {path: _key_of_register(path, rows) for path, rows in of_runs + more}
-    secret = _register_secret(key_file, make=make)
-    key = RegisterKey(secret) if secret is not None else None
+    of_runs: dict[str, int | None] = {}
+    for finished in runs:
+        of_runs |= _files_of_run(finished)
+    more = dict.fromkeys(file for path in files for file in _files_below(path))
+    key_ids = {path: _key_of_register(path, rows) for path, rows in (of_runs | more).items()}
+    key = _register_key(key_file, make=make)
     for path, key_id in key_ids.items():
         if key_id is not None and (key is None or key_id != key.key_id):
             raise UsageError(
@@ -261,7 +261,7 @@ def register_source(
             )
     if key is None:
         return None
-    paths = tuple(path for path, _ in (more if follow else of_runs + more))
+    paths = tuple(more if follow else of_runs | more)
     folder = runs[0] if follow and runs else None
     return RegisterSource(key, paths, folder, private_key(), erased or Erasures())
 
@@ -275,7 +275,7 @@ def has_register_key(key_file: str | None) -> bool:
     return key_file is not None or register_path().exists()
 
 
-def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
+def _files_of_run(folder: str) -> dict[str, int]:
     """Returns the files of the register of a finished run, with their entries as it says.
 
     Raises:
@@ -285,20 +285,20 @@ def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
     from transforms.private_files import private_files
 
     with usage_errors(RunError, after="; name a finished run of this version"):
-        return list(private_files(folder, Run.open(folder).manifest, VICTIMS).items())
+        return private_files(folder, Run.open(folder).manifest, VICTIMS)
 
 
-def _files_below(name: str) -> list[tuple[str, int | None]]:
+def _files_below(name: str) -> list[str]:
     """Returns a file of a register, or the files of a folder of one.
 
     Raises:
         UsageError: if the folder has none.
     """
     if "://" in name or not Path(name).is_dir():
-        return [(name, None)]
+        return [name]
     if not (paths := sorted(Path(name).glob("*.parquet"))):
         raise UsageError(f"{name}: has no file of a victim register; give private/victims of a run")
-    return [(str(path), None) for path in paths]
+    return [*map(str, paths)]
 
 
 def _key_of_register(path: str, rows: int | None) -> str | None:
@@ -321,12 +321,12 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
     return key_id
 
 
-def _register_secret(key_file: str | None, *, make: bool) -> bytes | None:
+def _register_key(key_file: str | None, *, make: bool) -> RegisterKey | None:
     """Reads the secret of the file `key_file`, or one's own; None where there is none to be had."""
-    from transforms.erasure import SECRET_BYTES
+    from transforms.erasure import SECRET_BYTES, RegisterKey
 
     remedy = f"make one: head -c {SECRET_BYTES} /dev/urandom > FILE && chmod 600 FILE"
-    path = Path(key_file) if key_file is not None else register_path()
+    path = Path(key_file or register_path())
     if key_file is None and not path.exists():
         if not make:
             return None
@@ -340,7 +340,7 @@ def _register_secret(key_file: str | None, *, make: bool) -> bytes | None:
                 f"ringtrace: {path}: {error.strerror}; the run keeps no victim register\n"
             )
             return None
-    return _secret(path if key_file is None else key_file, SECRET_BYTES, remedy)
+    return RegisterKey(_secret(key_file or path, SECRET_BYTES, remedy))
 
 
 def erased_path() -> Path:
@@ -366,7 +366,7 @@ def erasures(key_file: str | None) -> ErasureList | None:
     Raises:
         UsageError: for a list that cannot be read, or without the secret that it was made under.
     """
-    from transforms.erasure import RECORD_MAC_BYTES, ErasureList, RegisterKey
+    from transforms.erasure import RECORD_MAC_BYTES, ErasureList
 
     path = erased_path()
     if not path.exists():
@@ -389,8 +389,7 @@ def erasures(key_file: str | None) -> ErasureList | None:
         known.update(macs)
     if not known:
         return None
-    secret = _register_secret(key_file, make=False)
-    key = RegisterKey(secret) if secret is not None else None
+    key = _register_key(key_file, make=False)
     if key is None or names - {key.key_id}:
         raise UsageError(
             f"{path}: names erased records under the key {min(names)}, {_named(key)}; give "
@@ -405,12 +404,24 @@ def register_key(key_file: str | None) -> RegisterKey:
     Raises:
         UsageError: if there is none to be had.
     """
-    from transforms.erasure import RegisterKey
-
-    secret = _register_secret(key_file, make=True)
-    if secret is None:
+    key = _register_key(key_file, make=True)
+    if key is None:
         raise UsageError(f"{register_path()}: cannot be made; give --register-key FILE")
-    return RegisterKey(secret)
+    return key
+
+
+def read_kept(path: Path, remedy: str, parse: Callable[[Any], Kept]) -> Kept | None:
+    """Returns what a file of JSON beside the keys says, as `parse` reads it; None without a file.
+
+    Raises:
+        UsageError: for one that was damaged: it must not be read as if there were none.
+    """
+    try:
+        return parse(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UsageError(f"{path}: cannot be read; {remedy}") from None
 
 
 def public_key(path: str | Path) -> Ed25519PublicKey:
@@ -431,7 +442,7 @@ def org_slug(text: str) -> str:
     Raises:
         UsageError: for any other text.
     """
-    if not ORG.fullmatch(text):
+    if not SLUG.fullmatch(text):
         raise UsageError(
             f"{text[:64]!r} is not a slug of an organisation; use lower-case letters, digits, '.', "
             "'_' and '-', 64 at most"
@@ -464,7 +475,7 @@ def trusted_orgs() -> list[str]:
     """Returns the organisations of which a key is trusted, sorted."""
     folder = home() / TRUSTED
     names = (path.name for path in folder.glob("*") if any(path.glob("*.pem")))
-    return sorted(name for name in names if ORG.fullmatch(name))
+    return sorted(name for name in names if SLUG.fullmatch(name))
 
 
 def trusted_keys() -> dict[str, list[Ed25519PublicKey]]:
@@ -535,12 +546,9 @@ def void_reason(org: str, signer: str, when: datetime) -> str:
 
 
 @dataclass(frozen=True)
-class KeyNote:
+class KeyNote(Validity):
     """The times of a key, and the key that vouched for it in a list, if one did, and when."""
 
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    revoked_since: datetime | None = None
     vouched_by: str | None = None
     vouched_at: datetime | None = None
 
@@ -558,18 +566,13 @@ def read_note(org: str | None, signer: str) -> KeyNote:
     """
     path = _note_path(org, signer)
     check_closed(path)
-    try:
-        value = json.loads(path.read_bytes())
-        times = {name: _time(value[name]) for name in value if name != "vouched_by"}
-        return KeyNote(**times, vouched_by=value.get("vouched_by"))
-    except FileNotFoundError:
-        return KeyNote()
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; restore it, or trust the key again") from None
+    return read_kept(path, "restore it, or trust the key again", _note) or KeyNote()
 
 
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+def _note(value: dict[str, str]) -> KeyNote:
+    vouched_by = value.pop("vouched_by", None)
+    times = {name: datetime.fromisoformat(text).astimezone(UTC) for name, text in value.items()}
+    return KeyNote(**times, vouched_by=vouched_by)
 
 
 def write_note(org: str | None, signer: str, note: KeyNote) -> None:
@@ -595,4 +598,4 @@ def validity(org: str | None, signer: str) -> Validity:
         vouched_at, above = above.vouched_at, read_note(org, above.vouched_by)
         if above.revoked_since is not None and above.revoked_since <= vouched_at:
             revoked = min(filter(None, (revoked, note.vouched_at)))
-    return Validity(note.not_before, note.not_after, revoked)
+    return replace(note, revoked_since=revoked)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from pipelines import key_store
 from pipelines.options import FailedError, Flags, Row, UsageError, option, system_errors
 from pipelines.safe_files import locked, replaced
-from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
+from reports.signing import LetterError, canonical_json, parse_canonical_json
 from reports.text import quantity
 from schemas.entity import without_epoch
 
@@ -161,14 +161,10 @@ def read_ledger(file: str | None) -> tuple[Entry, ...]:
         UsageError: if the file cannot be read, or the one that was `file` does not exist.
     """
     path = ledger_path(file)
-    try:
+    if file is None and not path.exists():
+        return ()
+    with system_errors(path, "give the ledger that offers wrote"):
         content = path.read_bytes()
-    except FileNotFoundError:
-        if file is None:
-            return ()
-        raise UsageError(f"{path}: no such ledger; name the one that offers wrote") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a ledger that can be read") from None
     return tuple(_entries(content, path))
 
 
@@ -365,7 +361,7 @@ def _entry(line: bytes, previous: str) -> Entry | None:
         lists = {name: tuple(fields.get(name, ())) for name in ("identifiers", "built_on")}
         entry = Entry(**fields | lists)
         texts = (entry.at, entry.kind, entry.recipient, entry.sha256, *entry.identifiers)
-    except (NotCanonicalError, TypeError, KeyError, AttributeError):
+    except (LetterError, TypeError, KeyError, AttributeError):
         return None
     known = entry.kind in tuple(EntryKind) and all(isinstance(text, str) for text in texts)
     return entry if known else None

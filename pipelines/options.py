@@ -176,6 +176,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {names[near[0]]}?" if near else ""
 
 
+Declaration = Callable[[ArgumentParser], None]
+"""A function that declares flags."""
+
+Work = Callable[[Namespace], int]
+"""A function that does what a command is for; it returns the exit status."""
+
+
 class Subcommand(NamedTuple):
     """A word behind a command, its line in --help, its flags, and the function that does the work.
 
@@ -184,8 +191,13 @@ class Subcommand(NamedTuple):
 
     name: str
     summary: str
-    add_arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], int]
+    flags: Sequence[Declaration]
+    run: Work
+
+
+def subcommand(name: str, summary: str, *flags: Declaration) -> Callable[[Work], Subcommand]:
+    """Makes a function a subcommand."""
+    return partial(Subcommand, name, summary, flags)
 
 
 def add_subcommands(
@@ -193,14 +205,13 @@ def add_subcommands(
 ) -> None:
     """Declares subcommands; parsing puts the innermost that is chosen into `subcommand`."""
     subparsers = parser.add_subparsers(metavar="WORD", required=required)
-    for subcommand in subcommands:
-        below = subparsers.add_parser(
-            subcommand.name, help=subcommand.summary, description=subcommand.summary
-        )
+    for word in subcommands:
+        below = subparsers.add_parser(word.name, help=word.summary, description=word.summary)
         if isinstance(below, StrictParser):
             below.is_subcommand = True
-        subcommand.add_arguments(below)
-        below.set_defaults(subcommand=subcommand)
+        for declare in word.flags:
+            declare(below)
+        below.set_defaults(subcommand=word)
 
 
 def run_subcommand(arguments: Namespace, default: Subcommand | None = None) -> int:
@@ -276,7 +287,7 @@ Flags = _ActionsContainer
 """A parser, or a group of one, in which flags are declared."""
 
 
-def option(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -> None:
+def option(flags: Flags, name: str, metavar: str | None, about: str, **settings: Any) -> None:
     """Declares an option that takes a value, or an argument; a TIME is parsed."""
     if metavar == "TIME":
         settings.setdefault("type", moment)
@@ -286,6 +297,13 @@ def option(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -
 def switch(flags: Flags, name: str, about: str) -> None:
     """Declares an option without a value."""
     flags.add_argument(name, action="store_true", help=about)
+
+
+def flag(name: str, metavar: str | None, about: str, **settings: Any) -> Declaration:
+    """Returns the declaration of an option or argument, or of a switch, which has no metavar."""
+    if metavar == "":
+        return partial(switch, name=name, about=about)
+    return partial(option, name=name, metavar=metavar, about=about, **settings)
 
 
 def several(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -> None:

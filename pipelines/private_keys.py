@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipelines.options import UsageError, system_errors, usage_errors
@@ -79,16 +78,13 @@ def open_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
             return _opened[content]
         key = signing.read_private_key(content, name, lambda: _passphrase(content, name))
         if signing.is_locked(content):
-            _check_same(key, content, name)
+            named = signing.key_id(signing.public_part(content, name))
+            if named != signing.key_id(key.public_key()):
+                raise KeyFileError(
+                    f"{name}: its two halves are not one key; restore it from your backup"
+                )
             _opened[content] = key
     return key
-
-
-def _check_same(key: Ed25519PrivateKey, content: bytes, name: str) -> None:
-    """Raises KeyFileError if the public key that stands before a locked one is another's."""
-    named = signing.key_id(signing.public_part(content, name))
-    if b"PUBLIC KEY" in content and named != signing.key_id(key.public_key()):
-        raise KeyFileError(f"{name}: its two halves are not one key; restore it from your backup")
 
 
 def given_passphrase() -> bytes | None:
@@ -209,9 +205,7 @@ class AgentKey(Ed25519PrivateKey):
         """Raises UsageError: the agent gives no private key away."""
         raise UsageError("the key is in an agent, which gives it to nobody; use it there")
 
-    def private_bytes_raw(self) -> bytes:
-        """Raises UsageError: the agent gives no private key away."""
-        return self.private_bytes()
+    private_bytes_raw = private_bytes
 
     def __copy__(self) -> AgentKey:
         return self
@@ -243,8 +237,7 @@ def agent_keys() -> list[tuple[Ed25519PublicKey, str]]:
 
 
 def _blob(public: Ed25519PublicKey) -> bytes:
-    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return _text(_SSH_ED25519) + _text(raw)
+    return _text(_SSH_ED25519) + _text(public.public_bytes_raw())
 
 
 def _text(content: bytes) -> bytes:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from threading import Lock, Thread
-from typing import Any
+from threading import Lock
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -107,18 +108,15 @@ class WorkFile:
             UsageError: for a value that cannot be, or a file that cannot be written.
         """
         cluster_id, changes = _checked(body)
-        with locked(self.path):
-            state = self.read()
-            now = f"{current_time():%Y-%m-%dT%H:%M:%SZ}"
+        with self._changed(author) as (state, mark):
             known = state["clusters"].setdefault(cluster_id, {"notes": []})
             if len(state["clusters"]) > MOST_CLUSTERS:
                 raise UsageError(f"{self.path}: has notes on {MOST_CLUSTERS} clusters; start anew")
             if text := changes.pop("text", ""):
                 notes = known.setdefault("notes", [])
-                notes.append({"at": now, "by": author, "text": text})
+                notes.append(mark | {"text": text})
                 del notes[:-MOST_NOTES]
-            known |= changes | {"at": now, "by": author}
-            self._write(state)
+            known |= changes | mark
         return state
 
     def acknowledge(self, alert_id: str, author: str) -> Json:
@@ -129,16 +127,18 @@ class WorkFile:
         """
         if not _ALERT_FILE.fullmatch(f"{alert_id}.jsonl"):
             raise UsageError("name an alert")
-        with locked(self.path):
-            state = self.read()
-            mark = {"at": f"{current_time():%Y-%m-%dT%H:%M:%SZ}", "by": author}
+        with self._changed(author) as (state, mark):
             state["acknowledged"].setdefault(alert_id, mark)
-            self._write(state)
         return state
 
-    def _write(self, state: Json) -> None:
-        text = json.dumps(state, ensure_ascii=False, indent=1, sort_keys=True)
-        write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
+    @contextmanager
+    def _changed(self, author: str) -> Iterator[tuple[Json, Json]]:
+        """Writes what the block changes in the notes; gives them and a mark of who does so when."""
+        with locked(self.path):
+            state = self.read()
+            yield state, {"at": f"{current_time():%Y-%m-%dT%H:%M:%SZ}", "by": author}
+            text = json.dumps(state, ensure_ascii=False, indent=1, sort_keys=True)
+            write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
 
 
 def _checked(body: Row) -> tuple[str, Json]:
@@ -147,10 +147,10 @@ def _checked(body: Row) -> tuple[str, Json]:
         raise UsageError("name a cluster of the run")
     changes: Json = {}
     for name, most in (("status", 20), ("owner", MOST_NAME), ("text", MOST_NOTE)):
+        value = body.get(name, "")
+        if not isinstance(value, str) or len(value) > most:
+            raise UsageError(f"{name}: give a text of at most {most} characters")
         if name in body:
-            value = body[name]
-            if not isinstance(value, str) or len(value) > most:
-                raise UsageError(f"{name}: give a text of at most {most} characters")
             changes[name] = value.strip()
     if changes.get("status", "") not in WORK_STATES:
         raise UsageError(f"status: give one of {', '.join(WORK_STATES[1:])}")
@@ -202,20 +202,16 @@ def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
 
     Files that are none are left out, as are fields that the contract does not have.
     """
-    entries: list[os.DirEntry[str]] = []
-    with (
-        suppress(FileNotFoundError, NotADirectoryError),
-        os.scandir(Path(folder, ALERTS_FOLDER)) as inside,
-    ):
-        entries = [
-            entry for entry in inside if _ALERT_FILE.fullmatch(entry.name) and _is_plain(entry)
-        ]
-    newest = sorted(entries, key=lambda entry: -entry.stat(follow_symlinks=False).st_mtime)
+    files = [
+        path
+        for path in Path(folder, ALERTS_FOLDER).glob("*.jsonl")
+        if _ALERT_FILE.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode)
+    ]
     alerts = []
-    for entry in newest[:SHOWN_ALERTS]:
-        with suppress(OSError, ValueError, RecursionError), Path(entry.path).open("rb") as file:
+    for path in sorted(files, key=lambda path: -path.lstat().st_mtime)[:SHOWN_ALERTS]:
+        with suppress(OSError, ValueError, RecursionError), path.open("rb") as file:
             row = json.loads(file.read(MOST_ALERT_BYTES))
-            if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == entry.name:
+            if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == path.name:
                 kept = {key: value for key, value in row.items() if _is_of_alert(key, value)}
                 alerts.append(kept)
     return sorted(alerts, key=lambda alert: str(alert.get("observed_at")), reverse=True)
@@ -279,10 +275,6 @@ def _is_of_alert(name: str, value: Any) -> bool:
     return isinstance(value, int if pa.types.is_integer(kind) else str)
 
 
-def _is_plain(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file(follow_symlinks=False)
-
-
 @dataclass(eq=False)
 class NextRun:
     """A batch run that a button of the workbench starts, with the decisions of now.
@@ -299,10 +291,9 @@ class NextRun:
     config: str
     decisions: str
     more: Sequence[str] = ()
-    _process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _output: Path | None = None
-    _lines: list[str] = field(default_factory=list)
-    _percent: int = 0
+    _log: IO[bytes] = field(default_factory=tempfile.TemporaryFile, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def start(self, previous: str) -> None:
@@ -316,26 +307,14 @@ class NextRun:
                 raise UsageError("a run is under way; wait for its end")
             beside = Path(previous).resolve().parent
             self._output = beside / f"run-{current_time():%Y%m%dT%H%M%SZ}"
-            self._lines, self._percent = [], 0
+            self._log.seek(0)
+            self._log.truncate()
             words = [sys.executable, "-P", "-m", "pipelines.cli", "batch", "--config", self.config]
             words += ["--decisions", self.decisions, "--previous", previous]
             words += ["--output", str(self._output), *self.more]
             self._process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log
             )
-            Thread(target=self._follow, args=(self._process,), daemon=True).start()
-
-    def _follow(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stderr or ():
-            self._lines = [*self._lines[-20:], printable(line.strip())[:300]]
-            if share := _PERCENT.match(line):
-                self._percent = int(share[1])
-        process.wait()
 
     def status(self) -> Json:
         """Returns whether it runs, how far it is and what it says; `name` once it is done."""
@@ -344,9 +323,13 @@ class NextRun:
             return {"state": "none"}
         code = process.poll()
         state = "running" if code is None else "failed" if code else "done"
-        line = self._lines[-1].removeprefix("ringtrace: ") if self._lines else ""
+        # Read at a place of its own: the run writes on from where the file's own stands.
+        content = os.pread(self._log.fileno(), MOST_STATE_BYTES, 0).decode(errors="replace")
+        lines = content.splitlines() or [""]
+        shares = [int(share[1]) for line in lines if (share := _PERCENT.match(line))]
+        last = printable(lines[-1].strip())[:300].removeprefix("ringtrace: ")
         name = self._output.name if state == "done" and self._output else None
-        return {"state": state, "percent": self._percent, "line": line, "name": name}
+        return {"state": state, "percent": max(shares, default=0), "line": last, "name": name}
 
     @property
     def output(self) -> Path | None:

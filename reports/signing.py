@@ -20,22 +20,18 @@ import base64
 import dataclasses
 import hashlib
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, reduce
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from schemas.offer import MAX_INTEGER
-
-SIGNATURE_FORMAT = "ringtrace-signature"
-
-SIGNATURE_VERSION = 1
+from schemas.signed_fields import MAX_INTEGER, Base64, Digest
 
 ALGORITHM = "Ed25519"
 
@@ -45,9 +41,18 @@ SIGNATURE_SUFFIX = ".sig"
 MAX_SIGNATURE_BYTES = 4_096
 """Longest signature or key file that is read."""
 
-_FIELDS = ("algorithm", "format", "key_id", "signature", "version")
-
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SignatureFile:
+    """The content of a signature file."""
+
+    key_id: Digest
+    signature: Base64
+    algorithm: str = ALGORITHM
+    format: str = "ringtrace-signature"
+    version: int = 1
 
 
 class KeyFileError(ValueError):
@@ -81,7 +86,11 @@ class Validity:
         return None
 
 
-class SignatureError(ValueError):
+class LetterError(ValueError):
+    """An error in a file that was sent; the message follows the file's name."""
+
+
+class SignatureError(LetterError):
     """A signature that cannot be accepted; the message says why, after a file's name."""
 
 
@@ -209,14 +218,9 @@ def _check_size(content: bytes, name: str) -> None:
 
 def sign_detached(content: bytes, key: Ed25519PrivateKey) -> bytes:
     """Returns the signature file of `content`: JSON, the same for the same content and key."""
-    fields = {
-        "algorithm": ALGORITHM,
-        "format": SIGNATURE_FORMAT,
-        "key_id": key_id(key.public_key()),
-        "signature": base64.b64encode(key.sign(content)).decode(),
-        "version": SIGNATURE_VERSION,
-    }
-    return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode()
+    signature = base64.b64encode(key.sign(content)).decode()
+    file = SignatureFile(key_id(key.public_key()), signature)
+    return (json.dumps(vars(file), indent=2, sort_keys=True) + "\n").encode()
 
 
 def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519PublicKey]) -> str:
@@ -227,7 +231,8 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
         UnknownKeyError: if it is by none of the `trusted` keys.
         WrongSignatureError: if the content or the signature was altered.
     """
-    signer, raw = _fields(signature)
+    file = _signature_file(signature)
+    signer, raw = file.key_id, base64.b64decode(file.signature)
     key = {key_id(trusted_key): trusted_key for trusted_key in trusted}.get(signer)
     if key is None:
         raise UnknownKeyError(signer)
@@ -240,38 +245,20 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
     return signer
 
 
-def _fields(signature: bytes) -> tuple[str, bytes]:
-    """Returns key id and raw signature of a signature file, which must have nothing else."""
+def _signature_file(content: bytes) -> SignatureFile:
     broken = BrokenSignatureError("has a signature file that ringtrace did not write")
-    if len(signature) > MAX_SIGNATURE_BYTES:
+    if len(content) > MAX_SIGNATURE_BYTES:
         raise broken
     try:
-        fields: Any = json.loads(signature)
+        file = dataclass_from_json(SignatureFile, json.loads(content))
     except (ValueError, RecursionError):
         raise broken from None
-    if not isinstance(fields, dict) or tuple(sorted(fields)) != _FIELDS:
-        raise broken
-    if (fields["format"], repr(fields["version"]), fields["algorithm"]) != (
-        SIGNATURE_FORMAT,
-        repr(SIGNATURE_VERSION),
-        ALGORITHM,
-    ):
+    if file != SignatureFile(file.key_id, file.signature):
         raise BrokenSignatureError(
-            f"is not signed by {ALGORITHM} in version {SIGNATURE_VERSION}, "
+            f"is not signed by {ALGORITHM} in version {SignatureFile.version}, "
             "which is all that is read here"
         )
-    signer, encoded = fields["key_id"], fields["signature"]
-    if not isinstance(signer, str) or not re.fullmatch(r"[0-9a-f]{64}", signer):
-        raise broken
-    try:
-        raw = base64.b64decode(encoded, validate=True)
-    except (ValueError, TypeError):
-        raise broken from None
-    return signer, raw
-
-
-class NotCanonicalError(ValueError):
-    """Bytes that are no canonical JSON of the expected kind; says why, after a file's name."""
+    return file
 
 
 def canonical_json(value: Any) -> bytes:
@@ -298,15 +285,15 @@ def parse_canonical_json(content: bytes) -> Any:
     """Returns the value of canonical bytes.
 
     Raises:
-        NotCanonicalError: if `canonical_json` would write it otherwise.
+        LetterError: if `canonical_json` would write it otherwise.
     """
     try:
         value = json.loads(content)
         same = canonical_json(value) == content
     except (ValueError, RecursionError):
-        raise NotCanonicalError("is not JSON") from None
+        raise LetterError("is not JSON") from None
     if not same:
-        raise NotCanonicalError("is not canonical JSON: a key twice, a blank or an odd number")
+        raise LetterError("is not canonical JSON: a key twice, a blank or an odd number")
     return value
 
 
@@ -316,16 +303,16 @@ def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
     A field that is None by default may be absent, and is not null.
 
     Raises:
-        NotCanonicalError: naming the first field that is wrong.
+        LetterError: naming the first field that is wrong.
     """
     if not isinstance(value, Mapping):
-        raise NotCanonicalError(f"{where or 'it'} is not an object")
-    hints = _hints(kind)
+        raise LetterError(f"{where or 'it'} is not an object")
+    hints = _hints(kind)  # type: ignore[arg-type]
     optional = {field.name for field in dataclasses.fields(kind) if field.default is None}  # type: ignore[arg-type]
     for name in sorted((set(value) ^ set(hints)) - (optional - set(value))):
         # The name of an unknown field is hostile text: it is not repeated.
         problem = "has an unknown field" if name in value else f"has no {name}"
-        raise NotCanonicalError(f"{where or 'it'} {problem}")
+        raise LetterError(f"{where or 'it'} {problem}")
     return kind(
         **{
             name: _typed(
@@ -339,53 +326,42 @@ def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
     )
 
 
-_known_hints: dict[Any, Mapping[str, Any]] = {}
-
-
+@cache
 def _hints(kind: type[Any]) -> Mapping[str, Any]:
     """Returns the types of the fields of a dataclass, which take long to find out."""
-    if kind not in _known_hints:
-        _known_hints[kind] = get_type_hints(kind)
-    return _known_hints[kind]
+    return get_type_hints(kind, include_extras=True)
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:
-    if get_origin(hint) is tuple:
-        (item, *_) = get_args(hint)
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        value = _typed(inner[0], value, where)
+        for check in hint.__metadata__:
+            if not check.holds(value):
+                raise LetterError(f"field {where} {check.problem}")
+        return value
+    if origin is tuple:
         if not isinstance(value, list):
-            raise NotCanonicalError(f"{where} is not a list")
+            raise LetterError(f"{where} is not a list")
         return tuple(
-            _typed(item, member, f"{where}[{position}]") for position, member in enumerate(value)
+            _typed(inner[0], member, f"{where}[{position}]")
+            for position, member in enumerate(value)
         )
-    if isinstance(hint, UnionType):
-        return None if value is None else _typed(get_args(hint)[0], value, where)
+    if origin in (Union, UnionType):
+        return None if value is None else _typed(inner[0], value, where)
     if dataclasses.is_dataclass(hint):
         return dataclass_from_json(hint, value, where)  # type: ignore[arg-type]
     if hint is int:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INTEGER:
-            raise NotCanonicalError(f"{where} is not a whole number from 0 to {MAX_INTEGER}")
+            raise LetterError(f"{where} is not a whole number from 0 to {MAX_INTEGER}")
     elif not isinstance(value, str):
-        raise NotCanonicalError(f"{where} is not a text")
+        raise LetterError(f"{where} is not a text")
     return value
 
 
 def merkle_leaf(data: bytes) -> bytes:
     """Returns the hash of a leaf (RFC 6962 section 2.1)."""
     return hashlib.sha256(b"\0" + data).digest()
-
-
-def merkle_tree_hash(leaves: Sequence[bytes]) -> bytes:
-    """Returns the Merkle Tree Hash of leaf hashes (RFC 6962 section 2.1)."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    level = list(leaves)
-    while len(level) > 1:
-        # A level's odd end moves up as it is, which gives the same tree as RFC 6962's split at
-        # the largest power of two.
-        pairs = zip(level[0::2], level[1::2], strict=False)
-        above = [hashlib.sha256(b"\1" + a + b).digest() for a, b in pairs]
-        level = above + level[len(above) * 2 :]
-    return level[0]
 
 
 class MerkleTree:
@@ -397,65 +373,27 @@ class MerkleTree:
 
     def add(self, leaf: bytes) -> None:
         """Adds the hash of a leaf."""
-        self._whole.append(leaf)
-        count = self.size
+        node, count = leaf, self.size
         while count & 1:
-            right, left = self._whole.pop(), self._whole.pop()
-            self._whole.append(_node(left, right))
+            node = _node(self._whole.pop(), node)
             count >>= 1
+        self._whole.append(node)
         self.size += 1
 
-    def root(self) -> str:
-        """Returns the root in hex."""
+    def root(self) -> bytes:
+        """Returns the Merkle Tree Hash (RFC 6962 section 2.1)."""
         if not self._whole:
-            return merkle_tree_hash([]).hex()
-        digest = self._whole[-1]
-        for subtree in reversed(self._whole[:-1]):
-            digest = _node(subtree, digest)
-        return digest.hex()
+            return hashlib.sha256(b"").digest()
+        return reduce(lambda right, left: _node(left, right), reversed(self._whole))
 
 
 def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
-def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
-    """Returns the proof that the tree of the first leaves begins this one (RFC 6962, 2.1.2)."""
-
-    def below(count: int, low: int, high: int, *, whole: bool) -> list[bytes]:
-        if count == high - low:
-            return [] if whole else [merkle_tree_hash(leaves[low:high])]
-        split = 1 << ((high - low - 1).bit_length() - 1)
-        if count <= split:
-            rest = merkle_tree_hash(leaves[low + split : high])
-            return [*below(count, low, low + split, whole=whole), rest]
-        left = merkle_tree_hash(leaves[low : low + split])
-        return [*below(count - split, low + split, high, whole=False), left]
-
-    return below(first, 0, len(leaves), whole=True) if first else []
-
-
-def is_consistent(
-    first: int, second: int, first_root: bytes, second_root: bytes, proof: Sequence[bytes]
-) -> bool:
-    """Checks a proof that a tree grew from another one (RFC 9162, section 2.1.4.2)."""
-    if first in (0, second):
-        return not proof and (first == 0 or first_root == second_root)
-    path = [*([first_root] if first & (first - 1) == 0 else []), *proof]
-    if first > second or not path:
-        return False
-    first_node, second_node = first - 1, second - 1
-    while first_node & 1:
-        first_node, second_node = first_node >> 1, second_node >> 1
-    old = new = path[0]
-    for step in path[1:]:
-        if second_node == 0:
-            return False
-        if first_node & 1 or first_node == second_node:
-            old, new = _node(step, old), _node(step, new)
-            while first_node and not first_node & 1:
-                first_node, second_node = first_node >> 1, second_node >> 1
-        else:
-            new = _node(new, step)
-        first_node, second_node = first_node >> 1, second_node >> 1
-    return second_node == 0 and (old, new) == (first_root, second_root)
+def merkle_tree_hash(leaves: Iterable[bytes]) -> bytes:
+    """Returns the Merkle Tree Hash of leaf hashes."""
+    tree = MerkleTree()
+    for leaf in leaves:
+        tree.add(leaf)
+    return tree.root()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
@@ -28,7 +28,6 @@ from schemas.field import TEXT, allowed_values, contract, field_doc, optional, r
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import map_schema
 from schemas.offer import (
-    MAX_INTEGER,
     Answer,
     Correction,
     Feed,
@@ -41,9 +40,11 @@ from schemas.offer import (
     Request,
     Result,
     Revocation,
+    SignedLetter,
     Tlp,
 )
 from schemas.reject import Code
+from schemas.signed_fields import MAX_INTEGER
 from schemas.tables import ALL_TABLES, PRIVATE_TABLES
 
 _VOCABULARIES: tuple[type[StrEnum], ...] = (
@@ -230,12 +231,15 @@ def dataclass_schema(kind: type[Any]) -> dict[str, Any]:
     """
     hints = get_type_hints(kind)
     properties: dict[str, Any] = {}
-    for member in dataclasses.fields(kind):
+    members = dataclasses.fields(kind)
+    if issubclass(kind, SignedLetter):  # their own fields come first
+        members = sorted(members, key=lambda member: member.name in ("version", "key_id"))
+    for member in members:
         hint = hints[member.name]
         stated = get_args(hint)[0] if member.default is None else hint
         fixed = {"const": member.default} if member.name in _FIXED else None
         properties[member.name] = fixed or _json_type(member.name, stated)
-    always = [each.name for each in dataclasses.fields(kind) if each.default is not None]
+    always = [each.name for each in members if each.default is not None]
     return {
         "type": "object",
         "description": (kind.__doc__ or "").strip().partition("\n")[0],
@@ -283,7 +287,7 @@ def _typed(record: type) -> str:
 def _json_type(name: str, hint: Any) -> dict[str, Any]:
     if get_origin(hint) is tuple:
         return {"type": "array", "items": _json_type("", get_args(hint)[0])}
-    if isinstance(hint, UnionType):
+    if get_origin(hint) in (Union, UnionType):
         return {"anyOf": [_json_type(name, get_args(hint)[0]), {"type": "null"}]}
     if dataclasses.is_dataclass(hint):
         return dataclass_schema(hint)  # type: ignore[arg-type]

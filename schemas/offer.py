@@ -23,33 +23,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-FORMAT = "ringtrace-offer"
-
-FEED = "ringtrace-feed"
-
-REVOCATION = "ringtrace-revocation"
-
-CORRECTION = "ringtrace-correction"
-
-KEY_LIST = "ringtrace-keys"
-
-REQUEST = "ringtrace-overlap-request"
-
-ANSWER = "ringtrace-overlap-answer"
-
-RESULT, CONSENT = "ringtrace-overlap-result", "ringtrace-consent"
-
-HUB, HUB_MEMBERS = "ringtrace-hub", "ringtrace-hub-members"
-
-HUB_LETTER, HUB_HEAD = "ringtrace-hub-letter", "ringtrace-hub-head"
-
-VERSION = 1
-
-OVERLAP_VERSION = 2
-
-MAX_INTEGER = 2**53 - 1
-"""The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
+from schemas.enums import COUNTRIES, CURRENCIES, RecordKind, Tier
+from schemas.signed_fields import (
+    RISING,
+    Check,
+    Day,
+    Digest,
+    HardRole,
+    Id,
+    IdOrNone,
+    Ids,
+    KeyBytes,
+    Moment,
+    Places,
+    Reporters,
+    Slug,
+    SlugOrNone,
+    Week,
+    among,
+    between,
+    matching,
+)
 
 MAX_ENTITY_ID_LENGTH = 400
 """Characters of the longest entity id that is offered or taken."""
@@ -65,7 +61,32 @@ MIN_SET_SIZE = 1_024
 
 MAX_SET_SIZE = 2**22
 
+SetSize = Annotated[
+    int,
+    Check(
+        frozenset(1 << bits for bits in range(10, 23)).__contains__,
+        f"is not a power of two from {MIN_SET_SIZE} to {MAX_SET_SIZE}",
+    ),
+]
+
 COMPARED_KINDS = ("phone", "email")
+
+Compared = Annotated[str, among(COMPARED_KINDS)]
+
+LEAST_FLOOR, MOST_FLOOR = 3, 1_000
+"""Bounds of the count below which the victims that two share are not counted for them."""
+
+Floor = Annotated[int, between(LEAST_FLOOR, MOST_FLOOR)]
+
+BASES = ("analyst", "analyst_signed")
+
+MAX_LINES = 2_000_000
+"""Lines of a whole log."""
+
+MAX_REASON = 200
+"""Characters of the reason for which a token is opened."""
+
+Reason = Annotated[str, Check(lambda text: text.isprintable() and 0 < len(text) <= MAX_REASON)]
 
 
 class Tlp(StrEnum):
@@ -78,6 +99,17 @@ class Tlp(StrEnum):
     CLEAR = "TLP:CLEAR"
 
 
+Label = Annotated[str, among(Tlp)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedLetter:
+    """Fields of every signed file: the version of its format, and the fingerprint of its key."""
+
+    version: int = 1
+    key_id: Digest | None = None
+
+
 @dataclass(frozen=True)
 class Terms:
     """The policy under which an offer was made, as far as its reader must know it.
@@ -85,8 +117,8 @@ class Terms:
     Shares are in hundredths, since canonical JSON holds whole numbers alone.
     """
 
-    confidence_floor: int
-    k: int
+    confidence_floor: Annotated[int, between(0, 100)]
+    k: Annotated[int, between(1)]
     least_reports: int
     loss_unit: int
 
@@ -96,7 +128,7 @@ class OfferedEntity:
     """An offender's identifier: its role, its cluster, and the confidence that it belongs there."""
 
     entity_id: str
-    role: str
+    role: HardRole
     confidence: int
     cluster: int
 
@@ -110,17 +142,17 @@ class OfferedEvidence:
     for each of the sender's clusters, by all that their reports name there in one week.
     """
 
-    entities: tuple[int, ...]
-    kind: str
-    reports: int
-    week: str
+    entities: Places
+    kind: Annotated[str, among(RecordKind)]
+    reports: Annotated[int, between(1)]
+    week: Week
 
 
 @dataclass(frozen=True)
 class CountryCount:
     """Victims of one country (ISO 3166-1 alpha-2), at least k."""
 
-    country: str
+    country: Annotated[str, among(COUNTRIES)]
     victims: int
 
 
@@ -129,7 +161,7 @@ class OfferedLoss:
     """The loss that at least k victims of a cluster report, in whole units, rounded."""
 
     amount: int
-    currency: str
+    currency: Annotated[str, among(CURRENCIES)]
 
 
 @dataclass(frozen=True)
@@ -146,7 +178,7 @@ class OfferedCluster:
 
 
 @dataclass(frozen=True)
-class Offer:
+class Offer(SignedLetter):
     """One complete offer: a later one from the same sender replaces it.
 
     `called` are the places, rising, of the numbers that a call record of the sender's confirms: a
@@ -154,19 +186,17 @@ class Offer:
     where there is none, as in files of version 0.1.
     """
 
-    sender: str
-    recipient: str
-    issued_at: str
-    expires_at: str
-    tlp: str
+    sender: Slug
+    recipient: Slug
+    issued_at: Moment
+    expires_at: Moment
+    tlp: Label
     terms: Terms
     entities: tuple[OfferedEntity, ...]
     evidence: tuple[OfferedEvidence, ...]
     clusters: tuple[OfferedCluster, ...]
-    called: tuple[int, ...] | None = None
-    format: str = FORMAT
-    version: int = VERSION
-    key_id: str | None = None
+    called: Places | None = None
+    format: str = "ringtrace-offer"
 
 
 @dataclass(frozen=True)
@@ -180,8 +210,8 @@ class FeedEvidence(OfferedEvidence):
 class FeedContributor:
     """A contributor to a feed: the oldest of its tokens, and places of what it names, rising."""
 
-    entities: tuple[int, ...]
-    token: str
+    entities: Places
+    token: Id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,40 +224,36 @@ class Feed(Offer):
 
     contributors: tuple[FeedContributor, ...]
     evidence: tuple[FeedEvidence, ...]
-    members: tuple[str, ...]
-    format: str = FEED
+    members: Annotated[tuple[Slug, ...], RISING]
+    format: str = "ringtrace-feed"
 
 
 @dataclass(frozen=True)
-class Consent:
+class Consent(SignedLetter):
     """A sender's consent that the recipient names identifiers to one authority, in a referral.
 
     It covers `members` alone, which `digest` binds, until it expires.
     """
 
-    sender: str
-    recipient: str
+    sender: Slug
+    recipient: Slug
     authority: str
-    issued_at: str
-    expires_at: str
+    issued_at: Moment
+    expires_at: Moment
     members: tuple[str, ...]
     digest: str
-    format: str = CONSENT
-    version: int = VERSION
-    key_id: str | None = None
+    format: str = "ringtrace-consent"
 
 
 @dataclass(frozen=True)
-class Revocation:
+class Revocation(SignedLetter):
     """The sender takes offers or consents back, named by the SHA-256 of their bytes."""
 
-    sender: str
-    recipient: str
-    issued_at: str
-    offers: tuple[str, ...]
-    format: str = REVOCATION
-    version: int = VERSION
-    key_id: str | None = None
+    sender: Slug
+    recipient: Slug
+    issued_at: Moment
+    offers: tuple[Digest, ...]
+    format: str = "ringtrace-revocation"
 
 
 @dataclass(frozen=True)
@@ -248,25 +274,23 @@ class CorrectedIssue:
     An offer is revoked as a whole: the revocation beside the correction says so to `join`.
     """
 
-    kind: str
+    kind: Annotated[str, among(("offer", "package"))]
     issue_id: str
-    sha256: str
+    sha256: Digest
     reference: str
-    issued_at: str
+    issued_at: Moment
     strike: tuple[StruckIdentifier, ...]
 
 
 @dataclass(frozen=True)
-class Correction:
+class Correction(SignedLetter):
     """The sender corrects what it issued: what was true for its recipient is so no longer."""
 
-    sender: str
-    recipient: str
-    issued_at: str
+    sender: Slug
+    recipient: Slug
+    issued_at: Moment
     issues: tuple[CorrectedIssue, ...]
-    format: str = CORRECTION
-    version: int = VERSION
-    key_id: str | None = None
+    format: str = "ringtrace-correction"
 
 
 @dataclass(frozen=True)
@@ -276,23 +300,21 @@ class ListedKey:
     A key that is `revoked_since` a moment may be in other hands from then on.
     """
 
-    key_id: str
-    not_after: str | None
-    not_before: str | None
-    public_key: str
-    revoked_since: str | None
+    key_id: Digest
+    not_after: Moment | None
+    not_before: Moment | None
+    public_key: KeyBytes
+    revoked_since: Moment | None
 
 
 @dataclass(frozen=True)
-class KeyList:
+class KeyList(SignedLetter):
     """The sender's keys, as one of them says: announces a new one, ends or revokes an old one."""
 
-    sender: str
-    issued_at: str
+    sender: Slug
+    issued_at: Moment
     keys: tuple[ListedKey, ...]
-    format: str = KEY_LIST
-    version: int = VERSION
-    key_id: str | None = None
+    format: str = "ringtrace-keys"
 
 
 @dataclass(frozen=True)
@@ -305,21 +327,21 @@ class About:
     agreed under the name `agreed`.
     """
 
-    agreed: str
-    entities: tuple[int, ...]
-    offer: str | None
+    agreed: Slug
+    entities: Places
+    offer: Digest | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
     """Fields of every letter. `session` is 32 random bytes in hex, the requester's."""
 
-    issued_at: str
+    issued_at: Moment
     recipient: str
     sender: str
-    session: str
-    version: int = OVERLAP_VERSION
-    key_id: str | None = None
+    session: Digest
+    version: int = 2
+    key_id: Digest | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,11 +349,11 @@ class Request(Letter):
     """The first letter: the requester's victims, each masked with the requester's secret."""
 
     about: About
-    by: str
-    floor: int
+    by: Compared
+    floor: Floor
     points: str
-    size: int
-    format: str = REQUEST
+    size: SetSize
+    format: str = "ringtrace-overlap-request"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,10 +364,10 @@ class Answer(Letter):
     """
 
     points: str
-    request: str
-    size: int
+    request: Digest
+    size: SetSize
     tags: str
-    format: str = ANSWER
+    format: str = "ringtrace-overlap-answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,11 +379,11 @@ class Result(Letter):
     """
 
     about: About
-    answer: str
-    by: str
-    floor: int
+    answer: Digest
+    by: Compared
+    floor: Floor
     shared: int | None
-    format: str = RESULT
+    format: str = "ringtrace-overlap-result"
 
 
 @dataclass(frozen=True)
@@ -369,11 +391,11 @@ class KindLife:
     """The days after which an entry of a kind of identifier is out unless it is renewed."""
 
     kind: str
-    days: int
+    days: Annotated[int, between(1, 366)]
 
 
 @dataclass(frozen=True)
-class HubCharter:
+class HubCharter(SignedLetter):
     """The terms of a hub, by its host: the first file of all, by whose digest the others name it.
 
     `sealing_key` is the host's X25519 key in base64. A token of a contributor is of one epoch of
@@ -381,19 +403,17 @@ class HubCharter:
     after `feed_days`. Counts of fewer than `k` people are not shown.
     """
 
-    name: str
-    host: str
-    issued_at: str
-    sealing_key: str
-    epoch_days: int
-    answer_days: int
-    feed_days: int
-    k: int
-    tlp: str
+    name: Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,39}")]
+    host: Slug
+    issued_at: Moment
+    sealing_key: KeyBytes
+    epoch_days: Annotated[int, between(1, 366)]
+    answer_days: Annotated[int, between(1, 90)]
+    feed_days: Annotated[int, between(1, 31)]
+    k: Annotated[int, between(3, 1000)]
+    tlp: Label
     lives: tuple[KindLife, ...]
-    format: str = HUB
-    version: int = VERSION
-    key_id: str | None = None
+    format: str = "ringtrace-hub"
 
 
 @dataclass(frozen=True)
@@ -403,29 +423,27 @@ class HubMember:
     `ended` is empty, `left`, or `expelled`: then all that it contributed is out.
     """
 
-    org: str
-    key_id: str
-    public_key: str
-    since: str
-    until: str | None
-    ended: str
+    org: Slug
+    key_id: Digest
+    public_key: KeyBytes
+    since: Moment
+    until: Moment | None
+    ended: Annotated[str, among(("", "left", "expelled"))]
 
 
 @dataclass(frozen=True)
-class HubMembers:
+class HubMembers(SignedLetter):
     """The whole list of members, with the SHA-256 of the list before (of the charter at first).
 
     `key_id` is of who wrote it; those who agree sign it as well.
     """
 
-    hub: str
-    number: int
-    previous: str
-    issued_at: str
+    hub: Digest
+    number: Annotated[int, between(1, 99_999)]
+    previous: Digest
+    issued_at: Moment
     members: tuple[HubMember, ...]
-    format: str = HUB_MEMBERS
-    version: int = VERSION
-    key_id: str | None = None
+    format: str = "ringtrace-hub-members"
 
 
 @dataclass(frozen=True)
@@ -437,15 +455,15 @@ class HubEntry:
     `analyst_signed` where a key signed the decision.
     """
 
-    entry: str
+    entry: Id
     entity_id: str
-    role: str
-    tier: str
-    confidence: int
-    reporters: int
-    first: str
-    last: str
-    basis: str
+    role: HardRole
+    tier: Annotated[str, among((Tier.CORE,))]
+    confidence: Annotated[int, Check(range(0, 101, 10).__contains__)]
+    reporters: Reporters
+    first: Week
+    last: Week
+    basis: Annotated[str, among(BASES)]
 
 
 @dataclass(frozen=True)
@@ -455,19 +473,19 @@ class HubTie:
     A person is counted in one tie of an actor.
     """
 
-    entries: tuple[str, ...]
-    reporters: int
-    week: str
+    entries: Ids
+    reporters: Reporters
+    week: Week
 
 
 @dataclass(frozen=True)
 class HubActor:
     """A confirmed cluster, with new entries, and the actors of the same contributor it replaces."""
 
-    actor: str
+    actor: Id
     entries: tuple[HubEntry, ...]
     ties: tuple[HubTie, ...]
-    replaces: tuple[str, ...]
+    replaces: Ids
 
 
 @dataclass(frozen=True)
@@ -477,30 +495,28 @@ class HubDispute:
     `appeal` is the reference of somebody outside who appeals, empty where a member disputes.
     """
 
-    dispute: str
-    entry: str
-    appeal: str
+    dispute: Id
+    entry: Id
+    appeal: SlugOrNone
 
 
 @dataclass(frozen=True)
-class HubLetter:
+class HubLetter(SignedLetter):
     """A member's letter to the host, which comes sealed: whatever it says looks the same.
 
     It has new actors, the ids of own entries that are renewed or withdrawn, disputes of entries of
     others, and the ids of disputes that are answered: the own entry stands.
     """
 
-    hub: str
-    sender: str
-    issued_at: str
+    hub: Digest
+    sender: Slug
+    issued_at: Moment
     actors: tuple[HubActor, ...]
-    renewals: tuple[str, ...]
-    withdrawals: tuple[str, ...]
+    renewals: Ids
+    withdrawals: Ids
     disputes: tuple[HubDispute, ...]
-    answers: tuple[str, ...]
-    format: str = HUB_LETTER
-    version: int = VERSION
-    key_id: str | None = None
+    answers: Ids
+    format: str = "ringtrace-hub-letter"
 
 
 @dataclass(frozen=True)
@@ -511,11 +527,11 @@ class LoggedEntry:
     from trying identifiers until it fits.
     """
 
-    actor: str
+    actor: Id
     day: str
     entry: HubEntry
-    salt: str
-    token: str
+    salt: Id
+    token: Id
     what: str = "entry"
 
 
@@ -523,11 +539,11 @@ class LoggedEntry:
 class LoggedActor:
     """A line of the log: the ties between the entries of an actor."""
 
-    actor: str
+    actor: Id
     day: str
-    replaces: tuple[str, ...]
+    replaces: tuple[Id, ...]
     ties: tuple[HubTie, ...]
-    token: str
+    token: Id
     what: str = "actor"
 
 
@@ -536,7 +552,7 @@ class LoggedRenewal:
     """A line of the log: entries that live on, of one actor."""
 
     day: str
-    entries: tuple[str, ...]
+    entries: Ids
     what: str = "renewal"
 
 
@@ -545,7 +561,7 @@ class LoggedEnd:
     """A line of the log: an entry is out, and its line, the leaf of that number, is erased."""
 
     day: str
-    entry: str
+    entry: Id
     leaf: int
     what: str = "end"
 
@@ -554,12 +570,12 @@ class LoggedEnd:
 class LoggedDispute:
     """A line of the log: an entry is frozen until it is answered, and out after `answer_by`."""
 
-    answer_by: str
-    appeal: str
+    answer_by: Day
+    appeal: SlugOrNone
     day: str
-    dispute: str
-    entry: str
-    token: str
+    dispute: Id
+    entry: Id
+    token: IdOrNone
     what: str = "dispute"
 
 
@@ -568,7 +584,7 @@ class LoggedAnswer:
     """A line of the log: the contributor of a disputed entry stands by it."""
 
     day: str
-    dispute: str
+    dispute: Id
     what: str = "answer"
 
 
@@ -577,24 +593,29 @@ class LoggedOpening:
     """A line of the log: the host looked up whose a token is."""
 
     day: str
-    reason: str
-    token: str
+    reason: Reason
+    token: Id
     what: str = "opening"
 
 
 @dataclass(frozen=True)
-class HubHead:
+class ErasedLine:
+    """The rest of an erased line of the log: the digest of its leaf."""
+
+    erased: Digest
+
+
+@dataclass(frozen=True)
+class HubHead(SignedLetter):
     """The state of a hub after one day: the Merkle root of its log and the list of members.
 
     `previous` is the SHA-256 of the head before, or of the charter.
     """
 
-    hub: str
-    day: str
-    size: int
-    root: str
-    members: str
-    previous: str
-    format: str = HUB_HEAD
-    version: int = VERSION
-    key_id: str | None = None
+    hub: Digest
+    day: Day
+    size: Annotated[int, between(0, MAX_LINES)]
+    root: Digest
+    members: Digest
+    previous: Digest
+    format: str = "ringtrace-hub-head"

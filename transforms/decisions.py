@@ -141,6 +141,11 @@ class Decision:
         return (self.entity_a,) if self.entity_b is None else (self.entity_a, self.entity_b)
 
     @property
+    def bare_entities(self) -> frozenset[str]:
+        """The ids of these without epochs."""
+        return frozenset(map(without_epoch, self.entities))
+
+    @property
     def digest(self) -> str | None:
         """The digest of its members; None until it is bound."""
         return None if self.members is None else members_digest(self.members)
@@ -208,18 +213,17 @@ class DecisionsInForce:
 
     def about(self, entity_id: str) -> list[Decision]:
         """Returns the binding decisions on an epoch of an identifier, by id."""
-        by_entity = self.by_entity()
-        about = {decision.decision_id: decision for decision in by_entity.get(entity_id, [])}
-        for decision in by_entity.get(without_epoch(entity_id), []):
-            if decision.kind in PROTECTING_DECISIONS:
-                about[decision.decision_id] = decision
-        return [about[decision_id] for decision_id in sorted(about)]
+        bare = without_epoch(entity_id)
+        return [
+            decision
+            for decision in self.binding
+            if entity_id in decision.entities
+            or (decision.kind in PROTECTING_DECISIONS and bare in decision.bare_entities)
+        ]
 
     def protected(self, kind: DecisionKind) -> frozenset[str]:
         """Returns the ids without epochs of the entities that decisions of a kind are about."""
-        return frozenset(
-            without_epoch(each) for decision in self.of(kind) for each in decision.entities
-        )
+        return frozenset[str]().union(*(decision.bare_entities for decision in self.of(kind)))
 
     def disputed(self) -> frozenset[str]:
         """Returns the ids without epochs that disputes cover: their clusters as they were bound."""
@@ -324,19 +328,15 @@ def decisions_in_force(
     One made after `as_of` was not known then. Without `as_of` every decision is known.
     """
     when = as_of or clock
-
-    def is_later(decision: Decision) -> bool:
-        return as_of is not None and decision.decided_at > as_of
-
-    def is_expired(decision: Decision) -> bool:
-        ends = decision.expires_at
-        return not is_later(decision) and bool(when and ends and ends <= when)
-
-    def is_idle(decision: Decision) -> bool:
-        return decision.void is not None or is_expired(decision)
-
     ordered = sorted(decisions, key=attrgetter("decision_id"))
-    alive = [each for each in ordered if not is_later(each) and not is_idle(each)]
+    later = {each.decision_id for each in ordered if as_of and each.decided_at > as_of}
+    expired = {
+        each.decision_id
+        for each in ordered
+        if each.decision_id not in later and when and each.expires_at and each.expires_at <= when
+    }
+    gone = later | expired
+    alive = [each for each in ordered if each.void is None and each.decision_id not in gone]
     set_aside: dict[str, str] = {}
     taken_back: set[str] = set()
     for weaker, safer, text in _contradictions(alive):
@@ -344,20 +344,18 @@ def decisions_in_force(
         if safer.signed_by is not None and safer.decided_at >= weaker.decided_at:
             taken_back.add(weaker.decision_id)
     contradictions = {text for name, text in set_aside.items() if name not in taken_back}
+    binding = {each.decision_id: each for each in alive if each.decision_id not in set_aside}
     return DecisionsInForce(
         when=when,
-        binding=tuple(decision for decision in alive if decision.decision_id not in set_aside),
+        binding=tuple(binding.values()),
         contradictions=tuple(sorted(contradictions)),
-        expired=sum(map(is_expired, ordered)),
-        later=sum(map(is_later, ordered)),
+        expired=len(expired),
+        later=len(later),
         without_effect=tuple(
-            decision
-            for decision in ordered
-            if (
-                decision.members is not None
-                if is_later(decision)
-                else is_idle(decision) or decision.decision_id in set_aside
-            )
+            each
+            for each in ordered
+            if each.decision_id not in binding
+            and (each.decision_id not in later or each.members is not None)
         ),
         set_aside=tuple(sorted(set_aside.items())),
     )
@@ -418,31 +416,27 @@ def bind(
         run_id: The run, None for the one at hand.
         bound_by: Where the binding is from.
     """
-    first: dict[str, datetime] = {}
-    core: set[str] = set()
-    cluster: dict[str, str] = {}
+    row_of: dict[str, dict[str, Any]] = {}
     members: dict[str, list[str]] = {}
-    used: dict[str, DaysOfUse] = {}
     for row in shown.to_pylist():
-        entity = row["entity_id"]
-        first[entity] = row["first_seen"]
-        if row["first_used"] is not None:
-            used[entity] = DaysOfUse(entity, row["first_used"].date(), row["last_used"].date())
-        if row["core"]:
-            core.add(entity)
-        if row["cluster_id"] is not None and entity not in cluster:
-            cluster[entity] = row["cluster_id"]
-            members.setdefault(row["cluster_id"], []).append(entity)
-    bound_decisions = []
-    for decision in decisions:
-        if decision.members is None:
-            facts = _facts(decision, cluster, members, first, core)
-            days = tuple(used[each] for each in facts if each in used)
-            bound = replace(decision, members=facts, used=days, bound_by=bound_by)
-            bound_decisions.append(replace(bound, run_id=run_id, interval=interval))
-        else:
-            bound_decisions.append(decision)
-    return tuple(bound_decisions)
+        entity, cluster_id = row["entity_id"], row["cluster_id"]
+        if entity not in row_of or row_of[entity]["cluster_id"] is None:
+            row_of[entity] = row
+            if cluster_id is not None:
+                members.setdefault(cluster_id, []).append(entity)
+
+    def bound(decision: Decision) -> Decision:
+        facts = _facts(decision, row_of, members)
+        rows = (row_of[each] for each in facts if each in row_of)
+        used = tuple(
+            DaysOfUse(row["entity_id"], row["first_used"].date(), row["last_used"].date())
+            for row in rows
+            if row["first_used"] is not None
+        )
+        seen = replace(decision, members=facts, used=used, bound_by=bound_by)
+        return replace(seen, run_id=run_id, interval=interval)
+
+    return tuple(each if each.members is not None else bound(each) for each in decisions)
 
 
 def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
@@ -522,22 +516,22 @@ class BindDecisions(beam.PTransform):
 
 
 def _facts(
-    decision: Decision,
-    cluster: Mapping[str, str],
-    members: Mapping[str, list[str]],
-    first: Mapping[str, datetime],
-    core: Container[str],
+    decision: Decision, row_of: Mapping[str, Mapping[str, Any]], members: Mapping[str, list[str]]
 ) -> tuple[str, ...]:
-    """Returns the entities that a decision covers, of those that were there when it was made."""
+    """Returns the entities that a decision covers, of those that were there when it was made.
+
+    `row_of` has SHOWN rows by entity, `members` the entities of each cluster.
+    """
     if decision.kind is DecisionKind.VICTIM_OWNED:
         return (stand_in_id(decision.entity_a, decision.decision_id),)
-    if decision.kind in CLUSTER_DECISIONS and decision.entity_a in cluster:
-        covered = members[cluster[decision.entity_a]]
+    own = row_of.get(decision.entity_a)
+    covered = [each for each in decision.entities if each in row_of]
+    if decision.kind in CLUSTER_DECISIONS and own and own["cluster_id"] is not None:
+        covered = members[own["cluster_id"]]
         if decision.kind is DecisionKind.CONFIRM:
-            covered = [each for each in covered if each in core or each == decision.entity_a]
-    else:
-        covered = [each for each in decision.entities if each in first]
-    return tuple(sorted(each for each in covered if first[each] <= decision.decided_at))
+            covered = [e for e in covered if row_of[e]["core"] or e == decision.entity_a]
+    made = decision.decided_at
+    return tuple(sorted(each for each in covered if row_of[each]["first_seen"] <= made))
 
 
 def _resolve(

@@ -11,7 +11,6 @@ Long, since rows, bindings and the chain of signatures are one format.
 from __future__ import annotations
 
 import base64
-import binascii
 import csv
 import hashlib
 import io
@@ -106,7 +105,7 @@ def parse_decisions(
     decisions: dict[str, Decision] = {}
     rows: dict[str, int] = {}
     for row, values in _rows(text.removeprefix("\ufeff"), name):
-        decision = _decision(values, f"{name}, row {row}")
+        decision = _decision(_Row(values, f"{name}, row {row}"))
         if decision.decision_id in decisions:
             raise DecisionError(
                 f"{name}, row {row}, decision_id: {decision.decision_id!r} is used already; give "
@@ -401,68 +400,114 @@ def _object(content: str, place: str) -> Mapping[str, object]:
     return values
 
 
-def _decision(values: Mapping[str, object], place: str) -> Decision:
-    for unknown in sorted(set(values) - set(FILE_COLUMNS)):
+@dataclass(frozen=True)
+class _Row:
+    """The values of a row of a file by column, and its place for errors."""
+
+    values: Mapping[str, object]
+    place: str
+
+    def error(self, name: str, problem: str) -> DecisionError:
+        return DecisionError(f"{self.place}, {name}: {problem}")
+
+    def text(self, name: str) -> str | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise self.error(name, "is not text; put it in quotes")
+        if len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
+            raise self.error(name, f"is not one line of at most {MAX_VALUE_CHARACTERS} characters")
+        return value.strip() or None
+
+    def entity(self, name: str) -> str | None:
+        """Returns the canonical id, with the epoch that it names."""
+        if (text := self.text(name)) is None:
+            return None
+        try:
+            return with_epoch(canonical_entity_id(without_epoch(text)), epoch_number(text))
+        except LegitimateListError as error:
+            raise self.error(name, str(error)) from None
+
+    def moment(self, name: str) -> datetime | None:
+        if (text := self.text(name)) is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+            in_utc = moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise self.error(name, f"{text!r} is not an ISO 8601 time") from None
+        if moment.tzinfo is None:
+            raise self.error(name, f"{text!r} has no zone; add Z or an offset")
+        return in_utc
+
+    def items(self, name: str) -> Any:
+        """Returns a list, or what a text in JSON says; None where it is empty."""
+        value = self.values.get(name)
+        if not value or not isinstance(value, str):
+            return None if value == "" else value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+
+
+def _decision(row: _Row) -> Decision:
+    for unknown in sorted(set(row.values) - set(FILE_COLUMNS)):
         shown = unknown[:64] if unknown.isprintable() else ascii(unknown[:64])
-        raise DecisionError(f"{place}, {shown}: no such field; use {', '.join(DECISION.names)}")
-    texts = {name: _text(values.get(name), f"{place}, {name}") for name in DECISION.names}
+        raise row.error(shown, f"no such field; use {', '.join(DECISION.names)}")
+    texts = {field.name: row.text(field.name) or "" for field in DECISION}
     for field in DECISION:
-        if not field.nullable and texts[field.name] is None:
-            raise DecisionError(f"{place}, {field.name}: is empty; every decision needs it")
+        if not field.nullable and not texts[field.name]:
+            raise row.error(field.name, "is empty; every decision needs it")
     if texts["kind"] not in set(DecisionKind):
-        raise DecisionError(
-            f"{place}, kind: no such kind {texts['kind']!r}; use {', '.join(DecisionKind)}"
-        )
+        raise row.error("kind", f"no such kind {texts['kind']!r}; use {', '.join(DecisionKind)}")
     kind = DecisionKind(texts["kind"])
-    ends = [_entity(texts[name], f"{place}, {name}") for name in ("entity_a", "entity_b")]
-    if kind in PAIR_DECISIONS and (ends[1] is None or ends[0] == ends[1]):
-        raise DecisionError(f"{place}, entity_b: {kind} is about two entities; name the other one")
-    if kind not in PAIR_DECISIONS and ends[1] is not None:
-        raise DecisionError(f"{place}, entity_b: {kind} is about one entity; leave it empty")
-    decided = _moment(texts["decided_at"], f"{place}, decided_at")
-    expires = _moment(texts["expires_at"], f"{place}, expires_at")
+    a, b = row.entity("entity_a"), row.entity("entity_b")
+    if kind in PAIR_DECISIONS and (b is None or a == b):
+        raise row.error("entity_b", f"{kind} is about two entities; name the other one")
+    if kind not in PAIR_DECISIONS and b is not None:
+        raise row.error("entity_b", f"{kind} is about one entity; leave it empty")
+    decided, expires = row.moment("decided_at"), row.moment("expires_at")
     if expires is not None and decided is not None and expires <= decided:
-        raise DecisionError(f"{place}, expires_at: is not after decided_at; correct one of them")
+        raise row.error("expires_at", "is not after decided_at; correct one of them")
     decision = Decision(
-        decision_id=texts["decision_id"] or "",
+        decision_id=texts["decision_id"],
         kind=kind,
-        entity_a=ends[0] or "",
-        entity_b=ends[1],
-        author=texts["author"] or "",
-        reason=texts["reason"] or "",
+        entity_a=a or "",
+        entity_b=b,
+        author=texts["author"],
+        reason=texts["reason"],
         decided_at=decided or datetime.max.replace(tzinfo=UTC),
         expires_at=expires,
     )
     if kind is DecisionKind.VICTIM_OWNED:
-        _check_victim_unnamed(decision, place)
-    return _with_signature(_with_binding(decision, values, place), values, place)
+        _check_victim_unnamed(decision, row)
+    return replace(_with_binding(decision, row), signature=_signature(row))
 
 
-def _with_signature(decision: Decision, values: Mapping[str, object], place: str) -> Decision:
-    """Returns the decision with the signature that its row has, if it has one."""
+def _signature(row: _Row) -> RowSignature | None:
+    """Returns the signature that a row has, if it has one."""
     remedy = f"leave {', '.join(CHAIN.names)} empty, and the row counts as typed"
-    texts = {name: _text(values.get(name), f"{place}, {name}") or "" for name in CHAIN.names}
+    texts = {name: row.text(name) or "" for name in CHAIN.names}
     if not any(texts.values()):
-        return decision
+        return None
     for name in ("key_id", "signature"):
         if not texts[name]:
-            raise DecisionError(f"{place}, {name}: is empty in a row that was signed; {remedy}")
+            raise row.error(name, f"is empty in a row that was signed; {remedy}")
     for name in ("previous", "key_id"):
         if texts[name] and not _HEX.fullmatch(texts[name]):
-            raise DecisionError(f"{place}, {name}: is no SHA-256 in hexadecimal; {remedy}")
+            raise row.error(name, f"is no SHA-256 in hexadecimal; {remedy}")
     try:
         raw = base64.b64decode(texts["signature"], validate=True)
-        fits = base64.b64encode(raw).decode() == texts["signature"]
-    except (binascii.Error, ValueError):
-        fits = False
-    if not fits:
-        raise DecisionError(f"{place}, signature: is not base64; {remedy}")
-    return replace(
-        decision, signature=RowSignature(texts["previous"], texts["key_id"], texts["signature"])
-    )
+    except ValueError:
+        raw = b""
+    if base64.b64encode(raw).decode() != texts["signature"]:
+        raise row.error("signature", f"is not base64; {remedy}")
+    return RowSignature(texts["previous"], texts["key_id"], texts["signature"])
 
 
-def _check_victim_unnamed(decision: Decision, place: str) -> None:
+def _check_victim_unnamed(decision: Decision, row: _Row) -> None:
     """Raises DecisionError where the id, author or reason, which are shown, name the victim's."""
     value = decision.entity_a.partition(":")[2].lower()
     digits = "".join(filter(str.isdecimal, value))[-NATIONAL_DIGITS:]
@@ -470,46 +515,42 @@ def _check_victim_unnamed(decision: Decision, place: str) -> None:
         text = getattr(decision, name).lower()
         inside = len(digits) >= LEAST_DIGITS and digits in "".join(filter(str.isdecimal, text))
         if inside or value in text:
-            raise DecisionError(
-                f"{place}, {name}: names the victim's identifier, and is shown; leave it out"
-            )
+            raise row.error(name, "names the victim's identifier, and is shown; leave it out")
 
 
-def _with_binding(decision: Decision, values: Mapping[str, object], place: str) -> Decision:
+def _with_binding(decision: Decision, row: _Row) -> Decision:
     """Returns the decision with the binding that its row has, if it has one."""
     remedy = f"leave {', '.join(BINDING.names)} empty, and the next run binds it"
-    members = _members(values.get("members"), f"{place}, members", remedy)
-    texts = {
-        name: _text(values.get(name), f"{place}, {name}")
-        for name in BINDING.names
-        if name not in ("members", "used")
-    }
-    if members is None:
+    items = row.items("members")
+    texts = {name: row.text(name) for name in BINDING.names if name not in ("members", "used")}
+    if items is None:
         for name, text in texts.items():
             if text is not None:
-                raise DecisionError(f"{place}, {name}: without members it says nothing; {remedy}")
+                raise row.error(name, f"without members it says nothing; {remedy}")
         return decision
+    if not isinstance(items, list) or not all(map(_is_entity_id, items)):
+        raise row.error("members", f"is not a list of entity ids in JSON; {remedy}")
+    members = tuple(sorted(set(items)))
     if texts["members_digest"] != members_digest(members):
-        raise DecisionError(f"{place}, members_digest: is not that of the members; {remedy}")
-    start, end = (_moment(texts[name], f"{place}, {name}") for name in ("bound_from", "bound_to"))
-    interval = (start, end) if start is not None and end is not None else None
-    used = _used(values.get("used"), members, f"{place}, used")
-    bound = replace(decision, members=members, used=used, bound_by=BoundBy.FILE)
-    return replace(bound, run_id=texts["run_id"], interval=interval)
-
-
-def _used(value: object, members: tuple[str, ...], place: str) -> tuple[DaysOfUse, ...]:
-    """Returns when members were used, from a list of texts or one in JSON; nothing without."""
-    if value is None or value == "":
-        return ()
+        raise row.error("members_digest", f"is not that of the members; {remedy}")
     try:
-        items = json.loads(value) if isinstance(value, str) else value
-        return _days_of_use(members, items)
-    except (ValueError, TypeError, RecursionError):
-        raise DecisionError(
-            f"{place}: is not a list in JSON of a first and a last day for each member, such as "
-            '"2024-01-05/2024-03-09"; leave it empty'
+        days = row.items("used")
+        used = () if days is None else _days_of_use(members, days)
+    except (ValueError, TypeError):
+        raise row.error(
+            "used",
+            "is not a list in JSON of a first and a last day for each member, such as "
+            '"2024-01-05/2024-03-09"; leave it empty',
         ) from None
+    start, end = row.moment("bound_from"), row.moment("bound_to")
+    return replace(
+        decision,
+        members=members,
+        used=used,
+        bound_by=BoundBy.FILE,
+        run_id=texts["run_id"],
+        interval=(start, end) if start is not None and end is not None else None,
+    )
 
 
 def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
@@ -527,19 +568,6 @@ def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
     return tuple(sorted(days))
 
 
-def _members(value: object, place: str, remedy: str) -> tuple[str, ...] | None:
-    """Returns the members of a row: a list, or a text that is one in JSON; None without."""
-    if value is None or value == "":
-        return None
-    try:
-        items = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        items = None
-    if not isinstance(items, list) or not all(_is_entity_id(item) for item in items):
-        raise DecisionError(f"{place}: is not a list of entity ids in JSON; {remedy}")
-    return tuple(sorted(set(items)))
-
-
 def _is_entity_id(value: object) -> bool:
     return (
         isinstance(value, str)
@@ -547,41 +575,6 @@ def _is_entity_id(value: object) -> bool:
         and value.isprintable()
         and len(value) <= MAX_VALUE_CHARACTERS
     )
-
-
-def _text(value: object, place: str) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise DecisionError(f"{place}: is not text; put it in quotes")
-    if len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
-        raise DecisionError(
-            f"{place}: is not one line of at most {MAX_VALUE_CHARACTERS} characters"
-        )
-    return value.strip() or None
-
-
-def _entity(text: str | None, place: str) -> str | None:
-    """Returns the canonical id, with the epoch that it names."""
-    if text is None:
-        return None
-    try:
-        return with_epoch(canonical_entity_id(without_epoch(text)), epoch_number(text))
-    except LegitimateListError as error:
-        raise DecisionError(f"{place}: {error}") from None
-
-
-def _moment(text: str | None, place: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        in_utc = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise DecisionError(f"{place}: {text!r} is not an ISO 8601 time") from None
-    if moment.tzinfo is None:
-        raise DecisionError(f"{place}: {text!r} has no zone; add Z or an offset")
-    return in_utc
 
 
 def _is_same(decision: Decision, row: Mapping[str, Any] | None) -> bool:

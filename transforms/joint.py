@@ -18,7 +18,8 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ from schemas.enums import EntityKind, RecordKind
 from schemas.field import FLAG, TEXT, TIMESTAMP
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
-from schemas.offer import MAX_INTEGER, Feed, FeedEvidence, Offer, OfferedEvidence
+from schemas.offer import Feed, FeedEvidence, Offer, OfferedEvidence
+from schemas.signed_fields import MAX_INTEGER, week_start
 from transforms import reporters
 from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
 from transforms.erasure import RECORD_KEY, record_keys
@@ -43,9 +45,6 @@ if TYPE_CHECKING:
 
 NAMED_MEMBERS = 10
 """Shared members that a row names, smallest first."""
-
-_MIDDLE = 4
-"""Thursday: no day of an ISO week is further from it than three, and its year is the week's."""
 
 RECORD = pa.schema(
     [
@@ -66,35 +65,8 @@ RECORD = pa.schema(
 """The fields of a complaint or call beside its identifiers; `complaint_id` is a call's."""
 
 
-@dataclass(frozen=True)
-class ContributorView:
-    """The clusters of one contributor alone (`part_of`), and its confidence, by entity id."""
-
-    contributor: str
-    part_of: Mapping[str, str]
-    confidence: Mapping[str, float]
-
-    def in_joint_ids(self, orgs: Mapping[str, Sequence[str]]) -> ContributorView:
-        """Returns the view in the joint run's ids, of entities that the contributor saw (`orgs`).
-
-        A gap in one side's records can be filled by the other's, so that epochs are numbered
-        otherwise: where the contributor knows a single epoch of an identifier, that is taken.
-        """
-        epochs: defaultdict[str, list[str]] = defaultdict(list)
-        for entity_id in self.part_of:
-            epochs[without_epoch(entity_id)].append(entity_id)
-        own_ids: dict[str, str] = {}
-        for entity_id, seen_by in orgs.items():
-            known = epochs.get(without_epoch(entity_id), [])
-            if self.contributor in seen_by and known:
-                only = known[0] if len(known) == 1 else entity_id
-                if only in self.part_of:
-                    own_ids[entity_id] = only
-        return ContributorView(
-            self.contributor,
-            {joint_id: self.part_of[own_id] for joint_id, own_id in own_ids.items()},
-            {joint_id: self.confidence[own_id] for joint_id, own_id in own_ids.items()},
-        )
+View = Mapping[str, tuple[str, float]]
+"""The cluster of each identifier as one contributor alone has it, and its confidence there."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +75,11 @@ class AcceptedOffer:
 
     offer: Offer
     sha256: str
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The identifiers without epochs, which are found anew: those of one identifier are one."""
+        return [without_epoch(entity.entity_id) for entity in self.offer.entities]
 
     def records(self) -> Iterator[tuple[OfferedEvidence, str, str]]:
         """Yields each row of the evidence, its record id, and the key of its reporter."""
@@ -114,22 +91,19 @@ class AcceptedOffer:
 
     def rows_with_ties(self) -> Iterator[tuple[OfferedEvidence, list[reporters.Tie], str]]:
         """Yields each row of the evidence, what it ties, and the key of its reporter."""
-        # Epochs are found anew: those of one identifier are one.
-        ids = [without_epoch(entity.entity_id) for entity in self.offer.entities]
         for row, _, key in self.records():
-            yield row, reporters.ties_of(ids[place] for place in row.entities), key
+            yield row, reporters.ties_of(self.ids[place] for place in row.entities), key
 
     def claims(self) -> dict[str, frozenset[str]]:
         """Returns what whom claims, without epochs: the sender all, or each contributor a part.
 
         Contributors of a feed are named `sender|token`.
         """
-        ids = [without_epoch(entity.entity_id) for entity in self.offer.entities]
         if not isinstance(self.offer, Feed):
-            return {self.offer.sender: frozenset(ids)}
+            return {self.offer.sender: frozenset(self.ids)}
         return {
             f"{self.offer.sender}|{contributor.token}": frozenset(
-                ids[place] for place in contributor.entities
+                self.ids[place] for place in contributor.entities
             )
             for contributor in self.offer.contributors
         }
@@ -141,48 +115,51 @@ class AcceptedOffer:
         return self.offer.sender
 
 
-def own_view(contributor: str, members: pa.Table) -> ContributorView:
+def own_view(members: pa.Table) -> View:
     """Returns the view of one's own run, from its MEMBER rows."""
     rows = members.select(["entity_id", "cluster_id", "confidence"]).to_pylist()
-    return ContributorView(
-        contributor,
-        {row["entity_id"]: row["cluster_id"] for row in rows},
-        {row["entity_id"]: row["confidence"] for row in rows},
-    )
+    return {row["entity_id"]: (row["cluster_id"], row["confidence"]) for row in rows}
 
 
-def offered_view(taken: AcceptedOffer) -> ContributorView:
+def offered_view(offer: Offer) -> View:
     """Returns the view of an offer's sender."""
-    entities = taken.offer.entities
-    return ContributorView(
-        taken.offer.sender,
-        {entity.entity_id: str(entity.cluster) for entity in entities},
-        {entity.entity_id: entity.confidence / 100 for entity in entities},
-    )
+    return {
+        entity.entity_id: (str(entity.cluster), entity.confidence / 100)
+        for entity in offer.entities
+    }
+
+
+def view_in_joint_ids(view: View, contributor: str, orgs: Mapping[str, Sequence[str]]) -> View:
+    """Returns a view in the joint run's ids, of entities that the contributor saw (`orgs`).
+
+    A gap in one side's records can be filled by the other's, so that epochs are numbered
+    otherwise: where the contributor knows a single epoch of an identifier, that is taken.
+    """
+    epochs: defaultdict[str, list[str]] = defaultdict(list)
+    for entity_id in view:
+        epochs[without_epoch(entity_id)].append(entity_id)
+    in_joint_ids = {}
+    for entity_id, seen_by in orgs.items():
+        known = epochs.get(without_epoch(entity_id), [])
+        own_id = known[0] if len(known) == 1 else entity_id
+        if contributor in seen_by and own_id in view:
+            in_joint_ids[entity_id] = view[own_id]
+    return in_joint_ids
 
 
 def contributor_rows(
-    members: pa.Table, orgs: Mapping[str, Sequence[str]], views: Sequence[ContributorView]
+    members: pa.Table, orgs: Mapping[str, Sequence[str]], views: Mapping[str, View]
 ) -> pa.Table:
     """Converts MEMBER rows of the joint run, with who saw each entity, to CONTRIBUTOR rows."""
-    by_name = {view.contributor: view for view in views}
-    rows = [
-        {
-            "entity_id": row["entity_id"],
-            "cluster_id": row["cluster_id"],
-            "contributor": org,
-            "part": by_name[org].part_of.get(row["entity_id"]) if org in by_name else None,
-            "confidence": by_name[org].confidence.get(row["entity_id"]) if org in by_name else None,
-        }
-        for row in members.to_pylist()
-        for org in sorted(orgs[row["entity_id"]])
-    ]
+    rows = []
+    for row in members.select(["entity_id", "cluster_id"]).to_pylist():
+        for org in sorted(orgs[row["entity_id"]]):
+            part, confidence = views.get(org, {}).get(row["entity_id"], (None, None))
+            rows.append(row | {"contributor": org, "part": part, "confidence": confidence})
     return table_of_rows(rows, CONTRIBUTOR)
 
 
-def union_link_rows(
-    members: pa.Table, accepted: pa.Table, views: Sequence[ContributorView]
-) -> pa.Table:
+def union_link_rows(members: pa.Table, accepted: pa.Table, views: Mapping[str, View]) -> pa.Table:
     """Converts MEMBER rows and accepted LINK rows of the joint run to UNION_LINK rows."""
     cluster_of = _clusters_of_members(members)
     rows = [*_new_links(accepted, cluster_of, views), *_shared_clusters(cluster_of, views)]
@@ -190,34 +167,30 @@ def union_link_rows(
 
 
 def offered_cluster_rows(
-    members: pa.Table, offers: Iterable[AcceptedOffer], views: Mapping[str, ContributorView]
+    members: pa.Table, offers: Iterable[AcceptedOffer], views: Mapping[str, View]
 ) -> pa.Table:
     """Converts MEMBER rows of the joint run and its offers, with views, to OFFERED_CLUSTER rows."""
     cluster_of = _clusters_of_members(members)
     rows = []
     for taken in offers:
-        sizes = Counter(entity.cluster for entity in taken.offer.entities)
-        within: defaultdict[str, set[str]] = defaultdict(set)
-        for entity_id, part in views[taken.offer.sender].part_of.items():
-            if entity_id in cluster_of:
-                within[part].add(cluster_of[entity_id])
-        for cluster in taken.offer.clusters:
-            counts = [{"country": c.country, "victims": c.victims} for c in cluster.countries]
+        offer = taken.offer
+        sizes = Counter(entity.cluster for entity in offer.entities)
+        within = _parts(views[offer.sender], cluster_of)
+        for cluster in offer.clusters:
+            part, known = str(cluster.number), cluster.elsewhere
+            if known is not None:
+                known += sum(counted.victims for counted in cluster.countries)
             rows.append(
                 {
-                    "contributor": taken.offer.sender,
-                    "part": str(cluster.number),
-                    "cluster_ids": sorted(within[str(cluster.number)]),
+                    "contributor": offer.sender,
+                    "part": part,
+                    "cluster_ids": sorted(joint for joint, own in within if own == part),
                     "members": sizes[cluster.number],
-                    "victims_known": None
-                    if cluster.elsewhere is None
-                    else cluster.elsewhere + sum(c.victims for c in cluster.countries),
-                    "countries": counts,
-                    "losses": [
-                        {"currency": x.currency, "amount": x.amount} for x in cluster.losses
-                    ],
-                    "tlp": taken.offer.tlp,
-                    "expires_at": datetime.fromisoformat(taken.offer.expires_at),
+                    "victims_known": known,
+                    "countries": [*map(vars, cluster.countries)],
+                    "losses": [*map(vars, cluster.losses)],
+                    "tlp": offer.tlp,
+                    "expires_at": datetime.fromisoformat(offer.expires_at),
                     "offer": taken.sha256,
                 }
             )
@@ -226,15 +199,13 @@ def offered_cluster_rows(
 
 def middle_of_week(week: str) -> datetime:
     """Returns the middle of an ISO 8601 week such as 2026-W09, in UTC."""
-    year, number = (int(part) for part in week.split("-W"))
-    return datetime.combine(date.fromisocalendar(year, number, _MIDDLE), time(12), UTC)
+    thursday = week_start(week) + timedelta(days=3)  # no day of the week is further from it
+    return datetime.combine(thursday, time(12), UTC)
 
 
 def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Yields an accepted offer as EVIDENCE_MENTION batches of about `rows` rows."""
-    offer = taken.offer
-    # Epochs are found anew, in the evidence of both sides.
-    ids = [without_epoch(entity.entity_id) for entity in offer.entities]
+    offer, ids = taken.offer, taken.ids
     regions = _phone_regions(ids)
     absent: dict[str, object] = dict.fromkeys(EVIDENCE_MENTION.names)
     pending: list[dict[str, object]] = []
@@ -484,59 +455,48 @@ def _clusters_of_members(members: pa.Table) -> dict[str, str]:
 
 
 def _new_links(
-    accepted: pa.Table, cluster_of: Mapping[str, str], views: Sequence[ContributorView]
+    accepted: pa.Table, cluster_of: Mapping[str, str], views: Mapping[str, View]
 ) -> Iterator[dict[str, Any]]:
     """Yields accepted links whose ends no contributor has in one cluster."""
-    for a, b in zip(
-        accepted["entity_a"].to_pylist(), accepted["entity_b"].to_pylist(), strict=True
-    ):
-        parts = [(view.part_of.get(a), view.part_of.get(b)) for view in views]
-        if not any(first is not None and first == second for first, second in parts):
-            yield {
-                "cluster_id": cluster_of[a],
-                "kind": "link",
-                "entity_a": a,
-                "entity_b": b,
-                "shared": [],
-                "shared_in_all": 0,
-            }
+    for link in accepted.select(["entity_a", "entity_b"]).to_pylist():
+        a, b = link["entity_a"], link["entity_b"]
+        if not any(a in view and b in view and view[a][0] == view[b][0] for view in views.values()):
+            yield link | {
+                "cluster_id": cluster_of[a], "kind": "link", "shared": [], "shared_in_all": 0,
+            }  # fmt: skip
 
 
 def _shared_clusters(
-    cluster_of: Mapping[str, str], views: Sequence[ContributorView]
+    cluster_of: Mapping[str, str], views: Mapping[str, View]
 ) -> Iterator[dict[str, Any]]:
     """Yields pairs of clusters of two contributors that are one for the members they share."""
-    for first_view, second_view in combinations(views, 2):
-        first, second = _parts(first_view, cluster_of), _parts(second_view, cluster_of)
+    for (org_a, view_a), (org_b, view_b) in combinations(views.items(), 2):
+        sizes_a, sizes_b = _parts(view_a, cluster_of), _parts(view_b, cluster_of)
         both: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
-        for entity_id in sorted(
-            first_view.part_of.keys() & second_view.part_of.keys() & cluster_of.keys()
-        ):
-            cluster = cluster_of[entity_id]
-            both[cluster, first_view.part_of[entity_id], second_view.part_of[entity_id]].append(
-                entity_id
-            )
+        for entity_id in sorted(view_a.keys() & view_b.keys() & cluster_of.keys()):
+            parts = view_a[entity_id][0], view_b[entity_id][0]
+            both[cluster_of[entity_id], *parts].append(entity_id)
         for (cluster, a, b), shared in sorted(both.items()):
-            if first[cluster, a] > len(shared) < second[cluster, b]:
+            if sizes_a[cluster, a] > len(shared) < sizes_b[cluster, b]:
                 yield {
                     "cluster_id": cluster,
                     "kind": "shared",
-                    "contributor_a": first_view.contributor,
+                    "contributor_a": org_a,
                     "part_a": a,
-                    "contributor_b": second_view.contributor,
+                    "contributor_b": org_b,
                     "part_b": b,
                     "shared": shared[:NAMED_MEMBERS],
                     "shared_in_all": len(shared),
                 }
 
 
-def _parts(view: ContributorView, cluster_of: Mapping[str, str]) -> Mapping[tuple[str, str], int]:
+def _parts(view: View, cluster_of: Mapping[str, str]) -> Counter[tuple[str, str]]:
     """Returns members of each of a contributor's clusters inside each joint one."""
-    counts: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for entity_id, part in view.part_of.items():
-        if entity_id in cluster_of:
-            counts[cluster_of[entity_id], part] += 1
-    return counts
+    return Counter(
+        (cluster_of[entity_id], part)
+        for entity_id, (part, _) in view.items()
+        if entity_id in cluster_of
+    )
 
 
 def _phone_regions(entity_ids: list[str]) -> list[tuple[str | None, str | None]]:

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -134,14 +135,14 @@ _LEFT_OUT = (
 
 def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Counts:
     """Returns the accounting of one kind. Raises ValueError if a row was lost or counted twice."""
+    counted = Counter(counters)
     count = Counts(
-        read=counters.get((kind, "read"), 0),
-        accepted=counters.get((kind, "accepted"), 0),
-        duplicates=counters.get((kind, "duplicates"), 0),
-        rejected=counters.get((kind, "rejected"), 0),
+        read=counted[kind, "read"],
+        accepted=counted[kind, "accepted"],
+        duplicates=counted[kind, "duplicates"],
+        rejected=counted[kind, "rejected"],
     )
-    erased = counters.get((kind, ERASED), 0)
-    if erased:
+    if erased := counted[kind, ERASED]:
         count["erased"] = erased
     kept = count["accepted"] + count["duplicates"] + count["rejected"]
     if count["read"] != kept + erased:
@@ -161,39 +162,39 @@ def faulty_rows(manifest: Mapping[str, Any], records: str) -> int:
 
 def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
     """Returns what an analyst must know before trusting the run."""
-    return [Alarm(code=code, message=message) for code, message in _alarms(counters)]
+    return [Alarm(code=code, message=message) for code, message in _alarms(Counter(counters))]
 
 
-def _alarms(counters: Mapping[tuple[str, str], int]) -> Iterator[tuple[str, str]]:
-    members = counters.get(("clusters", "members"), 0)
+def _alarms(counters: Counter[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    members = counters["clusters", "members"]
     sizes = [(-n, name) for (group, name), n in counters.items() if group == "cluster_sizes"]
     size, name = min(sizes, default=(0, ""))
     largest = -size
     if largest >= GIANT_CLUSTER_MIN_MEMBERS and largest > GIANT_CLUSTER_SHARE * members:
-        together = counters.get(("components", "largest"), 0)
+        together = counters["components", "largest"]
         yield (
             "giant_cluster",
             f"the largest cluster, {name}, holds {largest} of {members} members; "
             f"before any tie is doubted, {together} identifiers hang together. It may weld "
             "strangers: look at its weakest bridges before anything is handed out",
         )
-    if contested := counters.get(CONTESTED_IDENTIFIERS, 0):
+    if contested := counters[CONTESTED_IDENTIFIERS]:
         yield (
             "contested_identifiers",
             f"{contested} contested: called a victim's own by some reporters, shown as a suspect's "
             "by others; what is contested leaves in nothing until a suspect_held or victim_owned "
             "decision, see private/contested",
         )
-    if victims := counters.get(OFFERED_VICTIMS, 0):
+    if victims := counters[OFFERED_VICTIMS]:
         yield (
             "offered_victims",
             f"{victims} identifiers that offers name are your own victims': left out; tell who "
             "sent them, or decide suspect_held where the claim is wrong",
         )
-    if wide := counters.get(("links", "records_too_wide"), 0):
+    if wide := counters["links", "records_too_wide"]:
         yield "wide_records", f"{wide} records name too many identifiers to link"
-    files = counters.get(COMPONENT_FILES_REFUSED, 0)
-    components = counters.get(COMPONENTS_REFUSED, 0)
+    files = counters[COMPONENT_FILES_REFUSED]
+    components = counters[COMPONENTS_REFUSED]
     if files or components:
         yield (
             "islands_refused",
@@ -385,21 +386,14 @@ def check_private(
         return None
     names = {str(file["name"]) for file in manifest["private"]}
     with open_bytes(f"{folder.rstrip('/')}/{MANIFEST_NAME}") as file:
-        digest = _sha256(file)
-    of_run = (kept_manifest["run_id"], kept_manifest["manifest_sha256"]) == (
-        manifest["run_id"],
-        digest,
-    )
-    if not of_run or not names.issuperset(listed["name"] for listed in kept_manifest["files"]):
+        of_run = manifest["run_id"], _sha256(file)
+    named = kept_manifest["run_id"], kept_manifest["manifest_sha256"]
+    if named != of_run or not names.issuperset(line["name"] for line in kept_manifest["files"]):
         why = "that of another run"
         raise AlteredRunError(f"{root}/{PRIVATE_MANIFEST}: {NOT_WRITTEN}: {why}; {REMEDY}")
     begin = f"{PRIVATE_FOLDER}/" if table is None else f"{table.name}/"
-    kept = (
-        listed
-        for listed in kept_manifest["files"]
-        if not listed["name"].startswith(f"{HELD_FOLDER}/")
-    )
-    check_files(root, (listed for listed in kept if listed["name"].startswith(begin)))
+    kept = (line for line in kept_manifest["files"] if line["name"].startswith(begin))
+    check_files(root, (line for line in kept if not line["name"].startswith(f"{HELD_FOLDER}/")))
     return kept_manifest
 
 

@@ -17,7 +17,7 @@ records that name its identifier, where they are few, so that it ends when all o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, islice
@@ -216,17 +216,13 @@ def register_changes(
     counted = aggregate(rows, "entity_id", [("kind", "min"), ("first_seen", "min")])
     ids = counted["entity_id"].combine_chunks()
     who = owners["own_by"].take(pc.index_in(ids, pc.unique(owners["entity_id"])))
-    entries = {
-        "mac": key.macs(ids.to_pylist()),
-        "digits_mac": _text_macs(ids.to_pylist(), key),
-        "kind": counted["kind"],
-        "reporters": pc.max_element_wise(who, 1).cast(pa.int64()),
-        "first_seen": counted["first_seen"],
-        "key_id": pa.repeat(key.key_id, len(ids)),
+    entries = _named_ids(ids.to_pylist(), key) | {
+        "kind": counted["kind"].combine_chunks(),
+        "reporters": pc.max_element_wise(who, 1).combine_chunks(),
+        "first_seen": counted["first_seen"].combine_chunks(),
         "records": _records_of(ids, activity, key),
-        "leaves": pa.repeat(pa.scalar(False), len(ids)),
     }
-    made = pa.table(entries).select(REGISTER_CHANGE.names).cast(REGISTER_CHANGE)
+    made = _changes(len(ids), entries, key)
     return pa.concat_tables([made, entries_that_leave(leaving, key)]).combine_chunks()
 
 
@@ -246,14 +242,23 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
     entries = {
         "mac": key.macs(f"{PAPER_KIND}:{value}" for value in values),
         "digits_mac": key.macs(values),
-        "kind": pa.repeat(PAPER_KIND, len(values)),
-        "reporters": pa.repeat(1, len(values)),
+        "kind": PAPER_KIND,
+        "reporters": 1,
         "first_seen": records["received_at"].take(rows),
-        "key_id": pa.repeat(key.key_id, len(values)),
         "records": pa.array([mac.hex() for mac in key.record_macs(names)], pa.string()),
-        "leaves": pa.repeat(pa.scalar(False), len(values)),
     }
-    return pa.table(entries).select(REGISTER_CHANGE.names).cast(REGISTER_CHANGE)
+    return _changes(len(values), entries, key)
+
+
+def _changes(count: int, entries: Mapping[str, Any], key: RegisterKey) -> pa.Table:
+    """Makes REGISTER_CHANGE rows of entries under a key that do not leave, or as `leaves` says."""
+    columns = {"key_id": key.key_id, "leaves": False, **entries}
+    return pa.Table.from_batches([fill_columns(count, columns, REGISTER_CHANGE)])
+
+
+def _named_ids(entity_ids: Sequence[str], key: RegisterKey) -> dict[str, pa.Array]:
+    """Returns the hashes of bare ids, and those of their digits."""
+    return {"mac": key.macs(entity_ids), "digits_mac": _text_macs(entity_ids, key)}
 
 
 def text_key(value: str) -> str | None:
@@ -267,8 +272,7 @@ def text_key(value: str) -> str | None:
 def entries_that_leave(entity_ids: Iterable[str], key: RegisterKey) -> pa.Table:
     """Returns the ends of the entries of some bare ids, as REGISTER_CHANGE rows."""
     macs = key.macs(sorted(set(entity_ids)))
-    leaving = {"mac": macs, "leaves": True}
-    return pa.Table.from_batches([fill_columns(len(macs), leaving, REGISTER_CHANGE)])
+    return _changes(len(macs), {"mac": macs, "leaves": True}, key)
 
 
 def merge_changes(changes: pa.Table) -> pa.Table:
@@ -298,13 +302,9 @@ def own_register(
 def entries_of_ids(entity_ids: Iterable[str], key: RegisterKey) -> pa.RecordBatch:
     """Returns what a lookup needs of entries (`LOOKED_UP`) of bare ids."""
     ids = list(entity_ids)
-    columns = {
-        "mac": key.macs(ids),
-        "digits_mac": _text_macs(ids, key),
-        "kind": pa.array([entity_id.partition(":")[0] for entity_id in ids], pa.string()),
-        "reporters": pa.array([1] * len(ids), pa.int64()),
-    }
-    return pa.RecordBatch.from_pydict(columns)
+    kinds = pa.array([entity_id.partition(":")[0] for entity_id in ids], pa.string())
+    columns = _named_ids(ids, key) | {"kind": kinds, "reporters": 1}
+    return fill_columns(len(ids), columns, REGISTER_CHANGE)
 
 
 def check_register_file(path: str, private: PrivateKey | None = None) -> tuple[str | None, int]:
@@ -403,8 +403,8 @@ def _earlier_entries(_: object, source: RegisterSource) -> Iterator[pa.RecordBat
         rows = pa.Table.from_batches([batch]).select(VICTIM_ENTRY.names)
         if source.erasures.known is not None:
             rows = source.erasures.known.shorten(rows)
-        stays = pa.repeat(pa.scalar(False), rows.num_rows)
-        yield from batches_of(rows.append_column("leaves", stays).cast(REGISTER_CHANGE))
+        columns = {name: rows[name].combine_chunks() for name in rows.column_names}
+        yield from batches_of(_changes(rows.num_rows, columns, source.key))
 
 
 def _read_entries(
@@ -424,13 +424,8 @@ def _read_entries(
             names = list(dict.fromkeys(columns))
             schema = pa.schema([VICTIM_ENTRY.field(name) for name in names])
             for batch in parquet.iter_batches(columns=names):
-                absent = pa.nulls(batch.num_rows)
-                read = [batch[n] if n in batch.schema.names else absent for n in names]
-                columns = [
-                    column.cast(column_type.type)
-                    for column, column_type in zip(read, schema, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+                read = dict(zip(batch.schema.names, batch.columns, strict=True))
+                yield fill_columns(batch.num_rows, read, schema)
         except pa.ArrowException:
             raise RegisterError(
                 f"{path}: is no victim register; give a file of private/victims of a run"

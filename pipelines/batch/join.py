@@ -7,17 +7,17 @@ Long, since what a join takes, counts and prints of an offer is read in one plac
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import uuid
 from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -39,7 +39,6 @@ from pipelines.options import (
     say,
     several,
     switch,
-    usage_errors,
 )
 from pipelines.user_files import (
     bind_to_previous,
@@ -53,7 +52,6 @@ from pipelines.user_files import (
     read_weights,
 )
 from reports import tables
-from reports.exchange import OfferError, read_letter, sender_of, signer_of
 from reports.referral import SharedVictims
 from reports.run import Run
 from reports.text import quantity
@@ -78,19 +76,10 @@ if TYPE_CHECKING:
 _NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` makes one"
 
 
-class SharedCount(NamedTuple):
-    """A count that was made here: its file, the letter, and the cluster that it is about."""
-
-    path: Path
-    shared: SharedVictims
-    cluster_id: str
-    members: list[str]
-
-
-def read_shared_count(
+def _shared_count(
     name: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
-) -> SharedCount:
-    """Reads a signed count.
+) -> tuple[SignedFile, Json]:
+    """Reads a signed count that was made here; returns it, and the cluster that it is about.
 
     Args:
         name: the letter, or its folder.
@@ -101,28 +90,17 @@ def read_shared_count(
         UsageError: for one that another key signed, that is about no cluster or another offer, or
             that was not made here.
     """
-    path, content, signature = signed_files.read_signed(name, (RESULT,))
-    with usage_errors(OfferError, before=f"{path}: "):
-        _, signer = signer_of(content, signature, {"own": [key, *key_store.own_public_keys()]})
-        result = read_letter(Result, content, sender_of(content))
+    keys = {"": [key, *key_store.own_public_keys()]}
+    read = signed_files.read_letter_file(name, (RESULT,), (Result,), keys)
+    path, result = read.path, read.content
     if result.about.offer is None:
         raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
     if (result.recipient, result.about.offer) not in offers:
         raise UsageError(f"{path}: is about an offer that this run was not joined with")
-    kept = overlap.read_state(overlap.result_state_path(result.session), path, _NOT_COUNTED)
-    if kept.get("result") != hashlib.sha256(content).hexdigest():
+    kept: Json = overlap.recalled(f"counted-{result.session}", path, _NOT_COUNTED)
+    if kept.get("result") != read.sha256:
         raise UsageError(f"{path}: {_NOT_COUNTED}")
-    shared = SharedVictims(
-        organisation=result.recipient,
-        by=result.by,
-        shared=result.shared,
-        floor=result.floor,
-        day=result.issued_at,
-        signer=signer,
-        letter=content,
-        signature=signature,
-    )
-    return SharedCount(path, shared, kept["cluster_id"], kept["members"])
+    return read, kept
 
 
 def shared_counts_for_referral(
@@ -140,17 +118,25 @@ def shared_counts_for_referral(
     offers: Any = manifest["options"].get("offers") or []
     joined = [(offer["sender"], offer["sha256"]) for offer in offers]
     counts: dict[str, SharedVictims] = {}
-    for count in (read_shared_count(path, key, joined) for path in paths):
-        if count.cluster_id != cluster_id:
-            raise UsageError(f"{count.path}: is about another cluster than {cluster_id}")
-        if count.members != sorted(members):
-            raise UsageError(
-                f"{count.path}: {cluster_id} has other members now; make a new request"
-            )
-        org = count.shared.organisation
+    for name in paths:
+        read, about = _shared_count(name, key, joined)
+        path, result, org = read.path, read.content, read.content.recipient
+        if about["cluster_id"] != cluster_id:
+            raise UsageError(f"{path}: is about another cluster than {cluster_id}")
+        if about["members"] != sorted(members):
+            raise UsageError(f"{path}: {cluster_id} has other members now; make a new request")
         if org in counts:
-            raise UsageError(f"{count.path}: counts {org} twice; give the newest alone")
-        counts[org] = count.shared
+            raise UsageError(f"{path}: counts {org} twice; give the newest alone")
+        counts[org] = SharedVictims(
+            organisation=org,
+            by=result.by,
+            shared=result.shared,
+            floor=result.floor,
+            day=result.issued_at,
+            signer=read.key_id,
+            letter=read.letter,
+            signature=read.signature,
+        )
     return [counts[org] for org in sorted(counts)]
 
 
@@ -167,18 +153,16 @@ def shared_counts_for_join(
     public = key_store.own_key(key, make=False).public_key()
     counts = (
         {
-            "by": shared.by,
-            "cluster_id": cluster_id,
-            "counted_at": shared.day,
-            "floor": shared.floor,
-            "members": members_digest(members),
-            "organisation": shared.organisation,
-            "sha256": hashlib.sha256(shared.letter).hexdigest(),
-            "shared": shared.shared,
+            "by": read.content.by,
+            "cluster_id": about["cluster_id"],
+            "counted_at": read.content.issued_at,
+            "floor": read.content.floor,
+            "members": members_digest(about["members"]),
+            "organisation": read.content.recipient,
+            "sha256": read.sha256,
+            "shared": read.content.shared,
         }
-        for _, shared, cluster_id, members in (
-            read_shared_count(path, public, offers) for path in paths
-        )
+        for read, about in (_shared_count(path, public, offers) for path in paths)
     )
     return sorted(counts, key=itemgetter("cluster_id", "organisation", "sha256"))
 
@@ -324,7 +308,7 @@ def join_offers(arguments: Namespace, live: LiveEvidence | None = None) -> int:
     victims |= signed_files.ids_in_register(named, register)
     contested = signed_files.contested_ids(named, own_runs) - victims
     misread = frozenset(entity_id for entity_id in named if not reads_as_itself(entity_id))
-    sent = [(offer.content.sender, offer.sha256) for offer in intake.offers]
+    sent = [(offer.org, offer.sha256) for offer in intake.offers]
     plan = _joint_plan(
         arguments,
         own,
@@ -397,11 +381,8 @@ def _run_joint(arguments: Namespace, plan: JointPlan) -> None:
         run_folder.check_output(output, overwrite=arguments.overwrite)
         run_folder.check_private_output(plan.run.private, overwrite=arguments.overwrite)
         if plan.live is not None:
-            steps = local_executor(partial(build_joint_pipeline, plan=plan))
-            try:
+            with closing(local_executor(partial(build_joint_pipeline, plan=plan))) as steps:
                 steps.run(None)
-            finally:
-                steps.close()
             return
         pipeline = runner.make_pipeline(flags)
         progress = Progress(sys.stderr)
@@ -468,7 +449,7 @@ def _joint_plan(
                 "label": f"offer-{offer.content.sender}-{offer.sha256[:12]}.json",
                 "kind": "offer",
                 "format": offer.content.format,
-                "bytes": offer.bytes,
+                "bytes": len(offer.letter),
                 "sha256": offer.sha256,
                 "rows": len(offer.content.evidence),
             }
@@ -587,7 +568,7 @@ def _summary(
         (misread, "as no record of yours would be read, by which no list knows them: left out"),
     )
     for offer in offers:
-        sender = offer.content.sender
+        sender = offer.org
         for refused, why in left_out:
             if number := len(_offered_ids(offer) & refused):
                 yield f"  {sender} names {quantity(number, 'identifier')} {why}"
@@ -598,14 +579,12 @@ def _offer_entry(offer: SignedFile) -> dict[str, str]:
     return {
         "issued_at": offer.content.issued_at,
         "key_id": offer.key_id,
-        "sender": offer.content.sender,
+        "sender": offer.org,
         "sha256": offer.sha256,
-        "tlp": getattr(offer.content, "tlp", ""),
+        "tlp": offer.content.tlp,
     }
 
 
 def _offered_ids(offer: SignedFile) -> frozenset[str]:
     """Returns the identifiers of an offer, without epochs."""
-    return frozenset(
-        without_epoch(entity.entity_id) for entity in getattr(offer.content, "entities", ())
-    )
+    return frozenset(without_epoch(entity.entity_id) for entity in offer.content.entities)

@@ -278,16 +278,13 @@ def write_joint_report(
     links = read_table(folder, tables.LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
     seen = read_table(folder, ENTITIES, ["entity_id", "orgs"])
     orgs = dict(zip(seen["entity_id"].to_pylist(), seen["orgs"].to_pylist(), strict=True))
-    views = [
-        joint.own_view(plan.me, read_table(plan.own, MEMBERS)),
-        *map(joint.offered_view, plan.offers),
-    ]
-    views = [view.in_joint_ids(orgs) for view in views]
-    by_name = {view.contributor: view for view in views}
+    views = {plan.me: joint.own_view(read_table(plan.own, MEMBERS))}
+    views |= {taken.offer.sender: joint.offered_view(taken.offer) for taken in plan.offers}
+    views = {org: joint.view_in_joint_ids(view, org, orgs) for org, view in views.items()}
     made = (
         (CONTRIBUTORS, joint.contributor_rows(members, orgs, views)),
         (UNION_LINKS, joint.union_link_rows(members, links, views)),
-        (OFFERED_CLUSTERS, joint.offered_cluster_rows(members, plan.offers, by_name)),
+        (OFFERED_CLUSTERS, joint.offered_cluster_rows(members, plan.offers, views)),
     )
     for _ in pool.run([partial(_tables, made)], 0):
         continue

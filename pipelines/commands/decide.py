@@ -251,16 +251,9 @@ def _bound(
     used = {row.decision_id for row in known}
     day = f"{asked.decided_at:%Y%m%d}"
     names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
-    decision = Decision(
-        decision_id=next(name for name in names if name not in used),
-        kind=asked.kind,
-        entity_a=entities[0],
-        entity_b=entities[1] if len(entities) > 1 else None,
-        author=asked.author,
-        reason=asked.reason,
-        decided_at=asked.decided_at,
-        expires_at=asked.expires_at,
-    )
+    ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
+    name = next(name for name in names if name not in used)
+    decision = replace(asked, decision_id=name, **ends, members=None, signature=None, void=None)
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
     if decision.kind in REVIEWING_DECISIONS:

@@ -25,7 +25,15 @@ from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
 from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
-from pipelines.options import FailedError, UsageError, option, say, several, system_errors
+from pipelines.options import (
+    FailedError,
+    UsageError,
+    option,
+    say,
+    several,
+    system_errors,
+    usage_errors,
+)
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_signers, free_folder, open_run
 from reports import tables
@@ -35,6 +43,7 @@ from reports.text import quantity
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import RecordKind
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, OutputFile
+from schemas.signed_fields import SLUG
 from schemas.tables import (
     CALLS,
     COMPLAINTS,
@@ -189,7 +198,7 @@ def run(arguments: Namespace) -> int:
 
 def _record(text: str) -> Record:
     org, _, record_id = (part.strip() for part in text.partition("/"))
-    if not record_id or not key_store.ORG.fullmatch(org) or len(record_id) > LONGEST_ID:
+    if not record_id or not SLUG.fullmatch(org) or len(record_id) > LONGEST_ID:
         raise UsageError(
             f"--record {text[:80]!a}: is not a record; give ORG/ID, such as amazon/C-1001"
         )
@@ -391,11 +400,9 @@ def _rest_on_erased(contested: pa.Table, in_run: Named, known: ErasureList) -> p
 def _read_private(path: str, table: Table) -> pa.Table:
     """Reads a private file; columns that it was written without are null."""
     try:
-        with Path(path).open("rb") as file:
+        with usage_errors(PrivateFileError), Path(path).open("rb") as file:
             opened = open_private(file, path, table, key_store.private_key())
             rows = pq.read_table(pa.BufferReader(opened.read()))
-    except PrivateFileError as error:
-        raise UsageError(str(error)) from None
     except (OSError, pa.ArrowException):
         raise UsageError(
             f"{path}: cannot be read; put a copy in its place, or make the run again"

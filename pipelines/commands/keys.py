@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,42 +17,52 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import utc_text
+from pipelines.exchange.signed_files import time_of, utc_text
 from pipelines.key_store import KeyNote
 from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstanding
 from pipelines.options import (
-    Subcommand,
+    Row,
     UsageError,
     WholeNumber,
     add_subcommands,
-    option,
+    flag,
     run_subcommand,
     say,
     several,
-    switch,
+    subcommand,
     system_errors,
-    usage_errors,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
 from pipelines.safe_files import write_whole
 from pipelines.user_files import free_folder, read_decisions
 from reports import signing
-from reports.exchange import (
-    CLOCK_TOLERANCE,
-    OfferError,
-    listed_key,
-    parse_key_list,
-    parse_moment,
-    signer_of,
-)
+from reports.exchange import CLOCK_TOLERANCE, listed_key
 from reports.text import plain
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.offer import KeyList, ListedKey
+from schemas.signed_fields import parse_moment
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
 
 KEY_LIST_FILE = "keys.json"
+
+NEW_KEY = (
+    flag("--agent", "NAME", "use the Ed25519 key of ssh-agent with this comment"),
+    flag(
+        "--valid-days", "N", "days that it may sign (default: no end)", type=WholeNumber(1, 3_660)
+    ),
+)
+
+LIST = (
+    flag("--from", "ORG", "your own slug", dest="sender", required=True),
+    flag("--output", "DIR", "new folder to write", required=True),
+    flag("--now", "TIME", "when it is issued (default: now)"),
+)
+"""Flags of a new key, and of a list of keys that is written."""
+
+TIMES = ("not_before", "not_after", "revoked_since")
+"""Fields of a listed key and of a note that are times."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -70,9 +80,19 @@ def run(arguments: Namespace) -> int:
     Raises:
         UsageError: for a file that cannot be used, or a fingerprint that is another key's.
     """
-    return run_subcommand(arguments, default=SHOW)
+    return run_subcommand(arguments, default=show_keys)
 
 
+@subcommand(
+    "make",
+    "make a key pair, once",
+    flag(
+        "--private",
+        "",
+        "make the key that private/ of later runs is sealed with, instead of a key pair",
+    ),
+    *NEW_KEY,
+)
 def make_key(arguments: Namespace) -> int:
     """Makes the own key pair, or the key of private files; returns the exit status 0."""
     if arguments.private:
@@ -121,6 +141,7 @@ def _agent_key(name: str) -> Ed25519PublicKey:
     return keys[0]
 
 
+@subcommand("show", "show the fingerprints of your own key and of the trusted ones")
 def show_keys(_arguments: Namespace) -> int:
     """Prints the fingerprints of the own and of the trusted keys; returns the exit status 0."""
     path = key_store.own_path()
@@ -157,6 +178,11 @@ def _described(org: str | None, key: Ed25519PublicKey) -> str:
     return "  ".join([signer, *([org] if org else []), *([", ".join(times)] if times else [])])
 
 
+@subcommand(
+    "export",
+    "write your own public key in PEM, for partners",
+    flag("--output", "FILE", "a file to write (default: print it)"),
+)
 def export_key(arguments: Namespace) -> int:
     """Writes or prints the own public key; returns the exit status 0."""
     public = key_store.own_public_key() or key_store.own_key().public_key()
@@ -170,6 +196,20 @@ def export_key(arguments: Namespace) -> int:
     return 0
 
 
+@subcommand(
+    "trust",
+    "trust a partner's public key",
+    flag("org", "ORG", "the partner's slug, as their offers name them"),
+    flag("file", "FILE", "their public key in PEM"),
+    flag(
+        "--fingerprint",
+        "HEX",
+        "what they read out to you on a line that you know is theirs",
+        required=True,
+    ),
+    flag("--not-before", "TIME", "it may sign from then on"),
+    flag("--not-after", "TIME", "it may sign until then"),
+)
 def trust_key(arguments: Namespace) -> int:
     """Trusts a partner's key whose fingerprint is the one given; returns the exit status 0."""
     org, file = arguments.org, arguments.file
@@ -193,6 +233,24 @@ def trust_key(arguments: Namespace) -> int:
     return 0
 
 
+@subcommand(
+    "distrust",
+    "trust a partner's key no longer",
+    flag("org", "ORG", "the partner's slug"),
+    flag("fingerprint", "HEX", "that key alone", nargs="?"),
+    flag(
+        "--since",
+        "TIME",
+        "void what was built on it from then on; what is older stays (default: all is void)",
+    ),
+    partial(
+        several,
+        name="--decisions",
+        metavar="FILE",
+        about="decisions, to list those that are void with it",
+    ),
+    add_ledger,
+)
 def distrust_keys(arguments: Namespace) -> int:
     """Trusts one or all keys of a partner no longer; returns the exit status 0.
 
@@ -209,8 +267,7 @@ def distrust_keys(arguments: Namespace) -> int:
     for key_id in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
         say(f"the key {key_id} of {arguments.org} is trusted no longer{when}")
-    for line in _void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions):
-        say(line)
+    say(*_void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions))
     return 0
 
 
@@ -249,6 +306,12 @@ def _void_with(
         )
 
 
+@subcommand(
+    "protect",
+    "encrypt your own private key",
+    flag("--keyring", "", "make a passphrase, and keep it in the keyring"),
+    flag("--remove", "", "take the passphrase off"),
+)
 def protect_key(arguments: Namespace) -> int:
     """Encrypts the own private key, or takes the passphrase off; returns the exit status 0."""
     if arguments.remove and arguments.keyring:
@@ -269,6 +332,19 @@ def protect_key(arguments: Namespace) -> int:
     return 0
 
 
+@subcommand(
+    "rotate",
+    "make the next key, announced by this one",
+    *NEW_KEY,
+    flag(
+        "--keep-days",
+        "N",
+        "days that the present key stays valid (default: %(default)s)",
+        type=WholeNumber(0, 366),
+        default=30,
+    ),
+    *LIST,
+)
 def rotate_key(arguments: Namespace) -> int:
     """Makes the next key pair, and announces it by the present one; returns the exit status 0.
 
@@ -280,7 +356,7 @@ def rotate_key(arguments: Namespace) -> int:
     before = signing.key_id(old.public_key())
     if key_store.validity(None, before).revoked_since is not None:
         raise UsageError(f"{before} is revoked, and announces no other; make another key by hand")
-    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    now = time_of(arguments)
     if arguments.agent is not None:
         public = _agent_key(arguments.agent)
         content = signing.public_pem(public)
@@ -316,12 +392,11 @@ def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
 
 def _tightened(note: KeyNote, ending: KeyNote) -> KeyNote:
     """Returns the times in which both allow a key to sign."""
-    return replace(
-        note,
-        not_before=max(filter(None, (note.not_before, ending.not_before)), default=None),
-        not_after=min(filter(None, (note.not_after, ending.not_after)), default=None),
-        revoked_since=min(filter(None, (note.revoked_since, ending.revoked_since)), default=None),
-    )
+    times = {
+        name: choose(filter(None, (getattr(note, name), getattr(ending, name))), default=None)
+        for name, choose in (("not_before", max), ("not_after", min), ("revoked_since", min))
+    }
+    return replace(note, **times)
 
 
 def _write_list(
@@ -332,35 +407,34 @@ def _write_list(
     keys: Sequence[Ed25519PublicKey],
 ) -> Path:
     """Writes the signed list of some own keys."""
-    entries = []
-    for public in keys:
+    listed = []
+    for public in sorted(keys, key=signing.key_id):
         valid = key_store.validity(None, signing.key_id(public))
-        entries.append(
-            ListedKey(
-                key_id=signing.key_id(public),
-                not_after=utc_text(valid.not_after) if valid.not_after else None,
-                not_before=utc_text(valid.not_before) if valid.not_before else None,
-                public_key=base64.b64encode(public.public_bytes_raw()).decode(),
-                revoked_since=utc_text(valid.revoked_since) if valid.revoked_since else None,
-            )
-        )
-    ordered = tuple(sorted(entries, key=attrgetter("key_id")))
-    letter = signing.letter_bytes(KeyList(sender, utc_text(now), ordered), key)
+        times = {name: (when := getattr(valid, name)) and utc_text(when) for name in TIMES}
+        raw = base64.b64encode(public.public_bytes_raw()).decode()
+        listed.append(ListedKey(key_id=signing.key_id(public), public_key=raw, **times))
+    letter = signing.letter_bytes(KeyList(sender, utc_text(now), tuple(listed)), key)
     return signed_files.write_signed(folder, KEY_LIST_FILE, letter, key)
 
 
+@subcommand(
+    "revoke",
+    "tell partners that a key is void",
+    flag("fingerprint", "HEX", "the key, as keys show has it"),
+    flag("--since", "TIME", "from when others may have it", required=True),
+    *LIST,
+)
 def revoke_key(arguments: Namespace) -> int:
     """Revokes an own key, and tells partners by a signed list; returns the exit status 0."""
     folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     named = arguments.fingerprint
-    public = {
-        signing.key_id(public_key): public_key for public_key in key_store.own_public_keys()
-    }.get(named)
+    own = key_store.own_public_keys()
+    public = next((key for key in own if signing.key_id(key) == named), None)
     if public is None:
         raise UsageError(f"{named[:64]}: is no key of yours; see ringtrace keys show")
     key, path = key_store.own_key(make=False), key_store.own_path()
-    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    now = time_of(arguments)
     _end_key(public, KeyNote(revoked_since=arguments.since))
     written = _write_list(folder, sender, now, key, [public])
     say(f"revoked  {_described(None, public)}")
@@ -375,6 +449,13 @@ def revoke_key(arguments: Namespace) -> int:
     return 0
 
 
+@subcommand(
+    "import",
+    "take a partner's list of keys",
+    flag("org", "ORG", "the partner's slug"),
+    flag("list", "LIST", "folder of their list of keys"),
+    flag("--now", "TIME", "the time (default: now)"),
+)
 def import_keys(arguments: Namespace) -> int:
     """Takes a partner's signed list of keys; returns the exit status 0.
 
@@ -384,11 +465,10 @@ def import_keys(arguments: Namespace) -> int:
         UsageError: for a list that no valid key of the partner signed, or that is damaged.
     """
     org = key_store.org_slug(arguments.org)
-    path, content, signature = signed_files.read_signed(arguments.list, (KEY_LIST_FILE,))
-    with usage_errors(OfferError, before=f"{path}: "):
-        _, signer = signer_of(content, signature, {org: key_store.trusted(org)})
-        letter = parse_key_list(content, org)
-    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    keys = {org: key_store.trusted(org)}
+    read = signed_files.read_letter_file(arguments.list, (KEY_LIST_FILE,), (KeyList,), keys)
+    path, letter, signer = read.path, read.content, read.key_id
+    now = time_of(arguments)
     issued = parse_moment(letter.issued_at)
     if issued > now + CLOCK_TOLERANCE:
         raise UsageError(f"{path}: was issued in the future, at {letter.issued_at}; set the clock")
@@ -396,10 +476,8 @@ def import_keys(arguments: Namespace) -> int:
     known = set(map(signing.key_id, key_store.trusted(org)))
     revoked = {listed.key_id for listed in letter.keys if listed.revoked_since is not None}
     for listed in letter.keys:
-        first, last, void = map(
-            _moment, (listed.not_before, listed.not_after, listed.revoked_since)
-        )
-        said = KeyNote(first, last, void)
+        written = {name: getattr(listed, name) for name in TIMES}
+        times: Row = {name: parse_moment(text) for name, text in written.items() if text}
         note = key_store.read_note(org, listed.key_id)
         if listed.key_id not in known:
             if note.revoked_since is not None or listed.key_id in revoked or signer in revoked:
@@ -407,130 +485,22 @@ def import_keys(arguments: Namespace) -> int:
                 continue
             key_store.trust(org, listed_key(listed))
             note = KeyNote(vouched_by=signer, vouched_at=now)
-        key_store.write_note(org, listed.key_id, _tightened(note, said))
+        key_store.write_note(org, listed.key_id, _tightened(note, KeyNote(**times)))
         say(f"trusted  {_described(org, listed_key(listed))}")
-    for line in _void_with(org, ledger.read_ledger(None), ()) if revoked else ():
-        say(line)
+    if revoked:
+        say(*_void_with(org, ledger.read_ledger(None), ()))
     return 0
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else parse_moment(text)
-
-
-def _add_nothing(_parser: ArgumentParser) -> None:
-    pass
-
-
-def _add_make_arguments(parser: ArgumentParser) -> None:
-    switch(
-        parser,
-        "--private",
-        "make the key that private/ of later runs is sealed with, instead of a key pair",
-    )
-    _declare_new_key(parser)
-
-
-def _declare_new_key(parser: ArgumentParser) -> None:
-    option(parser, "--agent", "NAME", "use the Ed25519 key of ssh-agent with this comment")
-    option(
-        parser,
-        "--valid-days",
-        "N",
-        "days that it may sign (default: no end)",
-        type=WholeNumber(1, 3_660),
-    )
-
-
-def _add_export_arguments(parser: ArgumentParser) -> None:
-    option(parser, "--output", "FILE", "a file to write (default: print it)")
-
-
-def _add_trust_arguments(parser: ArgumentParser) -> None:
-    option(parser, "org", "ORG", "the partner's slug, as their offers name them")
-    option(parser, "file", "FILE", "their public key in PEM")
-    option(
-        parser,
-        "--fingerprint",
-        "HEX",
-        "what they read out to you on a line that you know is theirs",
-        required=True,
-    )
-    option(parser, "--not-before", "TIME", "it may sign from then on")
-    option(parser, "--not-after", "TIME", "it may sign until then")
-
-
-def _add_distrust_arguments(parser: ArgumentParser) -> None:
-    option(parser, "org", "ORG", "the partner's slug")
-    option(parser, "fingerprint", "HEX", "that key alone", nargs="?")
-    option(
-        parser,
-        "--since",
-        "TIME",
-        "void what was built on it from then on; what is older stays (default: all is void)",
-    )
-    several(parser, "--decisions", "FILE", "decisions, to list those that are void with it")
-    add_ledger(parser)
-
-
-def _add_protect_arguments(parser: ArgumentParser) -> None:
-    switch(parser, "--keyring", "make a passphrase, and keep it in the keyring")
-    switch(parser, "--remove", "take the passphrase off")
-
-
-def _declare_list(parser: ArgumentParser) -> None:
-    option(parser, "--from", "ORG", "your own slug", dest="sender", required=True)
-    option(parser, "--output", "DIR", "new folder to write", required=True)
-    option(parser, "--now", "TIME", "when it is issued (default: now)")
-
-
-def _add_rotate_arguments(parser: ArgumentParser) -> None:
-    _declare_new_key(parser)
-    option(
-        parser,
-        "--keep-days",
-        "N",
-        "days that the present key stays valid (default: %(default)s)",
-        type=WholeNumber(0, 366),
-        default=30,
-    )
-    _declare_list(parser)
-
-
-def _add_revoke_arguments(parser: ArgumentParser) -> None:
-    option(parser, "fingerprint", "HEX", "the key, as keys show has it")
-    option(parser, "--since", "TIME", "from when others may have it", required=True)
-    _declare_list(parser)
-
-
-def _add_import_arguments(parser: ArgumentParser) -> None:
-    option(parser, "org", "ORG", "the partner's slug")
-    option(parser, "list", "LIST", "folder of their list of keys")
-    option(parser, "--now", "TIME", "the time (default: now)")
-
-
-SHOW = Subcommand(
-    "show", "show the fingerprints of your own key and of the trusted ones", _add_nothing, show_keys
-)
-
 SUBCOMMANDS = (
-    Subcommand("make", "make a key pair, once", _add_make_arguments, make_key),
-    SHOW,
-    Subcommand(
-        "export",
-        "write your own public key in PEM, for partners",
-        _add_export_arguments,
-        export_key,
-    ),
-    Subcommand("trust", "trust a partner's public key", _add_trust_arguments, trust_key),
-    Subcommand(
-        "distrust", "trust a partner's key no longer", _add_distrust_arguments, distrust_keys
-    ),
-    Subcommand("protect", "encrypt your own private key", _add_protect_arguments, protect_key),
-    Subcommand(
-        "rotate", "make the next key, announced by this one", _add_rotate_arguments, rotate_key
-    ),
-    Subcommand("revoke", "tell partners that a key is void", _add_revoke_arguments, revoke_key),
-    Subcommand("import", "take a partner's list of keys", _add_import_arguments, import_keys),
+    make_key,
+    show_keys,
+    export_key,
+    trust_key,
+    distrust_keys,
+    protect_key,
+    rotate_key,
+    revoke_key,
+    import_keys,
 )
 """The words behind `ringtrace keys`."""

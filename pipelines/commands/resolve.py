@@ -381,7 +381,7 @@ def _open(path: str) -> Holding:
     from pipelines.exchange.offer import read_known
     from schemas.offer import Correction
 
-    offer, _, _ = read_known(path)
+    offer = read_known(path).content
     if isinstance(offer, Correction):
         raise UsageError(f"{path}: is a correction; give a package or an offer")
     names = sorted(entity.entity_id for entity in offer.entities)

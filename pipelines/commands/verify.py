@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from cryptography.x509 import Certificate
 
 from pipelines import key_store, ledger
 from pipelines.ledger import add_ledger
-from pipelines.options import UsageError, add_notice, option, say
+from pipelines.options import UsageError, add_notice, option, say, system_errors, usage_errors
 from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
 
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
     from reports.referral import VerificationResult
 
 FINDINGS_LIMIT = 200
+
+PACKAGE_LINES = (
+    ("package", "reference", None),
+    ("seen from", "as_of", None),
+    ("supersedes", "supersedes", "nothing"),
+    ("Merkle root", "merkle_root", None),
+    ("issuer", "issuer", "not named"),
+    ("recipient", "recipient", "not named"),
+    ("key named", "key_id", "none"),
+    ("sealed at", "sealed_at", "not named"),
+)
+"""Lines that are printed of a package: label, key of its seal, and words where it has none."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,7 +59,7 @@ def run(arguments: Namespace) -> int:
     Raises:
         UsageError: if DIR or the key cannot be read.
     """
-    from reports.referral import MissingTimeStampLibraryError, verify_package
+    from reports.referral import SEAL_FILE, Finding, MissingTimeStampLibraryError, verify_package
 
     folder = Path(arguments.folder)
     if not folder.is_dir():
@@ -56,24 +69,16 @@ def run(arguments: Namespace) -> int:
     partners = {} if is_given else key_store.trusted_keys()
     roots = _authorities(arguments.authority) if arguments.authority else []
     try:
-        result = verify_package(folder, keys, roots, partners)
-    except MissingTimeStampLibraryError as error:
-        raise UsageError(str(error)) from None
+        with usage_errors(MissingTimeStampLibraryError):
+            result = verify_package(folder, keys, roots, partners)
     except OSError as error:
         where = error.filename or folder
         raise UsageError(f"{where}: {error.strerror}; give a package that can be read") from None
-    if result.signer is not None and not is_given:
-        _check_validity(result, result.signer)
-    _check_basis(result, arguments.ledger)
-    if result.package:
-        say(f"package      {_printable(result.package.get('reference'))}")
-        say(f"seen from    {_printable(result.package.get('as_of'))}")
-        say(f"supersedes   {_printable(result.package.get('supersedes') or 'nothing')}")
-        say(f"Merkle root  {result.package['merkle_root']}")
-        say(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
-        say(f"recipient    {_printable(result.package.get('recipient') or 'not named')}")
-        say(f"key named    {_printable(result.package.get('key_id') or 'none')}")
-        say(f"sealed at    {_printable(result.package.get('sealed_at') or 'not named')}")
+    signer = None if is_given else result.signer
+    problems = [*(_wrong_times(result, signer) if signer else ()), *_void_basis(result, arguments)]
+    result.findings.extend(Finding(SEAL_FILE, problem) for problem in problems)
+    for label, name, absent in PACKAGE_LINES if result.package else ():
+        say(f"{label:13}{_printable(result.package.get(name) or absent)}")
     say(f"seal         {result.seal_sha256 or 'none'}")
     owner = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
     by = f"{result.signer}, {'the key given' if is_given else owner}" if result.signer else None
@@ -90,74 +95,59 @@ def run(arguments: Namespace) -> int:
     return 1
 
 
-def _check_validity(result: VerificationResult, signer: str) -> None:
-    """Adds a finding where the key could not sign a package of then, or is void since.
+def _wrong_times(result: VerificationResult, signer: str) -> Iterator[str]:
+    """Yields why the key could not sign a package of then, or is void since.
 
     A package of before seals named their time is dated by its run, which can be older than its key.
     """
-    from reports.referral import SEAL_FILE, Finding
-
     valid = key_store.validity(result.signed_for or None, signer)
     since = valid.revoked_since
     stamp = result.time_stamp
     stamped = stamp.when if stamp is not None and stamp.checked else None
     if since is not None and (stamped is None or stamped >= since):
-        result.findings.append(
-            Finding(
-                SEAL_FILE,
-                f"is signed by a key that is void from {since:%Y-%m-%dT%H:%MZ} on, and no checked "
-                "time stamp shows that it was signed before",
-            )
+        yield (
+            f"is signed by a key that is void from {since:%Y-%m-%dT%H:%MZ} on, and no checked "
+            "time stamp shows that it was signed before"
         )
     named = result.package.get("sealed_at")
     try:
         when = datetime.fromisoformat(str(named or result.package.get("as_of"))).astimezone(UTC)
         last = max(when, stamped or when) if named else stamped or when
     except (ValueError, OverflowError):
-        result.findings.append(Finding(SEAL_FILE, "names no time at which it was sealed"))
+        yield "names no time at which it was sealed"
         return
     if stamped is not None and named and when > stamped + CLOCK_TOLERANCE:
-        result.findings.append(Finding(SEAL_FILE, f"names {when}, which is after its time stamp"))
+        yield f"names {when}, which is after its time stamp"
     if valid.not_after is not None and last > valid.not_after:
-        result.findings.append(
-            Finding(SEAL_FILE, f"was signed after its key had ended, on {valid.not_after}")
-        )
+        yield f"was signed after its key had ended, on {valid.not_after}"
     if named and valid.not_before is not None and when < valid.not_before:
-        result.findings.append(
-            Finding(SEAL_FILE, f"was signed before its key was valid, from {valid.not_before} on")
-        )
+        yield f"was signed before its key was valid, from {valid.not_before} on"
 
 
-def _check_basis(result: VerificationResult, ledger_file: str | None) -> None:
-    """Adds a finding where our ledger says that the package rests on a join that is void."""
+def _void_basis(result: VerificationResult, arguments: Namespace) -> Iterator[str]:
+    """Yields why a join is void that the package rests on, as our ledger says."""
     from pipelines.exchange.signed_files import revoked_letters
-    from reports.referral import SEAL_FILE, Finding
 
     try:
-        entries, void, revoked = (
-            ledger.read_ledger(ledger_file),
-            ledger.void_joins(),
-            revoked_letters(),
-        )
+        entries = ledger.read_ledger(arguments.ledger)
+        void, revoked = ledger.void_joins(), revoked_letters()
     except ledger.LedgerError as error:
         add_notice(str(error))
         return
     for entry in entries:
         if entry.kind == ledger.EntryKind.PACKAGE and entry.sha256 == result.seal_sha256:
             why = ledger.void_basis((entry.run_id, *entry.built_on), void)
-            why = why or ledger.revoked_basis(entry, revoked)
-            if why:
-                result.findings.append(Finding(SEAL_FILE, f"{why}; see ringtrace correct"))
-            break
+            if why := why or ledger.revoked_basis(entry, revoked):
+                yield f"{why}; see ringtrace correct"
+            return
 
 
 def _authorities(path: str) -> list[Certificate]:
     from reports.referral import load_authorities
 
     try:
-        return load_authorities(Path(path).read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give certificates in PEM") from None
+        with system_errors(path, "give certificates in PEM"):
+            return load_authorities(Path(path).read_bytes())
     except ValueError:
         raise UsageError(
             f"{path}: contains no certificate in PEM; give root certificates"

@@ -12,17 +12,17 @@ Every file comes from outside: it is bounded, and nothing of it is used before i
 
 from __future__ import annotations
 
-import argparse
 import base64
-import errno
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pipelines import key_store
 from pipelines.exchange.signed_files import check_key, digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import add_signing
-from pipelines.options import UsageError, WholeNumber
+from pipelines.options import UsageError, WholeNumber, flag, option, subcommand, system_errors
 from pipelines.private_keys import read_secret_file
 from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import free_folder
@@ -41,14 +41,14 @@ from reports.exchange import (
     HubLog,
     OfferError,
     check_succession,
-    day_of,
     listed_key,
-    parse_hub_file,
+    parse_file,
     shipped_policy,
     signer_of,
 )
 from reports.text import plain
 from schemas.offer import HubCharter, HubHead, HubMember, HubMembers, KindLife
+from schemas.signed_fields import day_of
 
 CHARTER, INBOX, REFUSED = "hub.json", "inbox", "refused"
 
@@ -98,12 +98,15 @@ class Hub:
     log: HubLog
     heads: tuple[tuple[HubHead, str], ...]
 
-    def days_without_head(self) -> list[date]:
-        """Returns the days between the first head and the last of which there is none."""
-        days = {day_of(head.day) for head, _ in self.heads}
-        first, last = min(days, default=date.max), max(days, default=date.min)
-        between = (first + timedelta(number) for number in range((last - first).days))
-        return [day for day in between if day not in days]
+    @property
+    def host_ids(self) -> set[str]:
+        """The ids of the host's keys."""
+        return {signing.key_id(key) for key in self.host_keys}
+
+    @property
+    def rows(self) -> tuple[HubMember, ...]:
+        """The rows of the list in force."""
+        return self.members.members if self.members else ()
 
     @property
     def last_day(self) -> str:
@@ -118,8 +121,7 @@ class Hub:
 
     def member(self, key_id: str) -> HubMember | None:
         """Returns the member that takes part with this key."""
-        rows = self.members.members if self.members else ()
-        return next((row for row in rows if row.key_id == key_id and not row.ended), None)
+        return next((row for row in self.rows if row.key_id == key_id and not row.ended), None)
 
 
 def read_bounded(path: Path, most: int) -> bytes:
@@ -128,11 +130,9 @@ def read_bounded(path: Path, most: int) -> bytes:
     Raises:
         UsageError: if it cannot be read, or is larger.
     """
-    try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            content = file.read(most + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give the whole folder of a hub") from None
+    flags, remedy = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, "give the whole folder of a hub"
+    with system_errors(path, remedy), os.fdopen(os.open(path, flags), "rb") as file:
+        content = file.read(most + 1)
     if len(content) > most:
         raise UsageError(f"{path}: is larger than {most} bytes, which no such file is")
     return content
@@ -140,13 +140,11 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 def names_in(folder: Path, pattern: re.Pattern[str]) -> list[str]:
     """Returns the names in a folder that are of a pattern, sorted; others are left alone."""
-    try:
+    with system_errors(folder, "give the folder of a hub"):
+        if not folder.exists():
+            return []
         with os.scandir(folder) as entries:
-            names = [entry.name for entry, _ in zip(entries, range(MAX_FILES + 1), strict=False)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}; give the folder of a hub") from None
+            names = [entry.name for entry in islice(entries, MAX_FILES + 1)]
     if len(names) > MAX_FILES:
         raise UsageError(f"{folder}: has more than {MAX_FILES} files; take away what is no hub's")
     return sorted(name for name in names if pattern.fullmatch(name))
@@ -164,20 +162,22 @@ def open_hub(folder: str, now: datetime) -> Hub:
     org, signer, charter = read_signed_file(path / CHARTER, content, trusted, HubCharter)
     if org not in ("", charter.host):
         raise UsageError(f"{path / CHARTER}: is of {charter.host}, but {org} signed it")
-    check_key(path / CHARTER, org or None, signer, charter.issued_at, now)
+    check_key(path / CHARTER, org, signer, charter.issued_at, now)
     digest = digest_of(content)
     heads = list(_heads(path, digest, {org: trusted[org]}, now))
-    lists = _Lists(path, charter, digest, trusted[org])
-    in_force = lists.follow(heads[-1][0].members if heads else digest)
+    pinned = heads[-1][0].members if heads else digest
+    members, in_force, waiting, overtaken = _lists_in_force(
+        path / "members", charter, digest, trusted[org], pinned
+    )
     return Hub(
         path=path,
         charter=charter,
         digest=digest,
         host_keys=tuple(trusted[org]),
-        members=lists.found.get(in_force),
+        members=members,
         members_digest=in_force,
-        waiting=lists.waiting,
-        overtaken=frozenset(lists.overtaken),
+        waiting=waiting,
+        overtaken=overtaken,
         log=_read_log(path, charter, [head for head, _ in heads]),
         heads=tuple(heads),
     )
@@ -194,7 +194,7 @@ def read_signed_file(
     signature = path.with_name(path.name + signing.SIGNATURE_SUFFIX)
     with refusing(path):
         org, signer = signer_of(content, read_bounded(signature, MAX_SMALL_BYTES), keys)
-        return org, signer, parse_hub_file(kind, content)
+        return org, signer, parse_file(content, "", kind)
 
 
 def _heads(
@@ -205,7 +205,7 @@ def _heads(
         file = path / "heads" / name
         content = read_bounded(file, MAX_SMALL_BYTES)
         org, signer, head = read_signed_file(file, content, keys, HubHead)
-        check_key(file, org or None, signer, f"{head.day}T00:00:00Z", now)
+        check_key(file, org, signer, f"{head.day}T00:00:00Z", now)
         shrinks = before is not None and head.size < before.size
         if (head.hub, f"{head.day}.json", head.previous) != (digest, name, previous) or shrinks:
             raise UsageError(f"{file}: does not follow from the head before it")
@@ -213,101 +213,96 @@ def _heads(
         yield head, previous
 
 
-class _Lists:
-    """The lists of members of a hub, each once it is found to follow from the one before."""
+class _List(NamedTuple):
+    """A list of members: its file, and what it says."""
 
-    def __init__(
-        self, path: Path, charter: HubCharter, digest: str, host: Iterable[Ed25519PublicKey]
-    ) -> None:
-        self.folder, self.charter, self.digest = path / "members", charter, digest
-        self.host = list(host)
-        self.found: dict[str, HubMembers] = {}
-        self.waiting: dict[str, str] = {}
-        self.overtaken: set[str] = set()
-        self.files: dict[str, tuple[str, bytes]] = {}
-        for name in names_in(self.folder, _LIST):
-            content = read_bounded(self.folder / name, MAX_MEMBERS_BYTES)
-            self.files[digest_of(content)] = name, content
+    path: Path
+    content: bytes
+    members: HubMembers
 
-    def follow(self, pinned: str) -> str:
-        """Returns the digest of the list in force, which follows from the `pinned` one.
 
-        Raises:
-            UsageError: if that one is not there, or two lists follow.
-        """
-        latest, before, passed = self.digest, None, self.digest == pinned
-        while True:
-            after = [digest for digest in self.files if self._follows(digest, latest, before)]
-            if not passed and len(after) > 1:
-                after = [digest for digest in after if self._leads(digest, pinned)]
-            if len(after) > 1:
-                named = " and ".join(self.files[digest][0] for digest in sorted(after))
-                raise UsageError(f"{self.folder}: {named} both follow; ask the members which holds")
-            if not after:
-                break
-            latest, before = after[0], self.found[after[0]]
-            passed = passed or latest == pinned
-        if not passed:
-            raise UsageError(
-                f"{self.folder}: the list {pinned[:16]} of the last head is missing, or lacks "
-                "signatures; ask the host for the whole folder"
-            )
-        return latest
+def _lists_in_force(
+    folder: Path, charter: HubCharter, digest: str, host: Sequence[Ed25519PublicKey], pinned: str
+) -> tuple[HubMembers | None, str, dict[str, str], frozenset[str]]:
+    """Goes from list to list of members up to that in force, by way of the `pinned` one.
 
-    def _leads(self, digest: str, pinned: str) -> bool:
-        """Returns whether the chain back from the pinned list has one."""
-        seen = 0
-        while pinned in self.files and pinned != digest and seen < len(self.files):
-            try:
-                pinned = parse_hub_file(HubMembers, self.files[pinned][1]).previous
-            except OfferError:
-                return False
-            seen += 1
-        return pinned == digest
+    Returns:
+        The list in force, and its digest; why lists that would follow next do not, by their
+        digests; the digests of those that lacked signatures until another one was signed.
 
-    def _follows(self, digest: str, latest: str, before: HubMembers | None) -> bool:
-        name, content = self.files[digest]
+    Raises:
+        UsageError: if the pinned list is not there, or two lists follow.
+    """
+    lists: dict[str, _List] = {}
+    waiting: dict[str, str] = {}
+    for name in names_in(folder, _LIST):
+        content = read_bounded(folder / name, MAX_MEMBERS_BYTES)
         try:
-            members = parse_hub_file(HubMembers, content)
-            if members.hub != self.digest:
+            members = parse_file(content, "", HubMembers)
+            if members.hub != digest:
                 raise OfferError("is of another hub")
-            if members.previous != latest:
-                if self.waiting.pop(digest, None):
-                    self.overtaken.add(digest)
-                return False
-            rows = before.members if before else ()
-            keys = [*self.host, *(listed_key(row) for row in rows if not row.ended)]
-            signers, wrong = self._signers(name, content, keys)
-            hosts = {signing.key_id(key) for key in self.host}
-            try:
-                check_succession(before, latest, members, signers, self.charter, hosts)
-            except OfferError as error:
-                raise OfferError("; ".join([str(error), *wrong])) from None
+            lists[digest_of(content)] = _List(folder / name, content, members)
         except OfferError as error:
-            self.waiting[digest] = f"members/{name}: {error}"
-            return False
-        self.waiting.pop(digest, None)
-        self.found[digest] = members
-        return True
+            waiting[digest_of(content)] = f"members/{name}: {error}"
+    leading, before = {pinned}, lists.get(pinned)
+    while before is not None:
+        leading.add(before.members.previous)
+        before = lists.get(before.members.previous)
+    latest, in_force, overtaken = digest, None, set[str]()
+    passed = latest == pinned
+    while True:
+        after = [each for each, candidate in lists.items() if candidate.members.previous == latest]
+        lacking = {}
+        for each in after:
+            if why := _lacks(lists[each], in_force, latest, charter, host):
+                lacking[each] = why
+        after = [each for each in after if each not in lacking]
+        if not passed and len(after) > 1:
+            after = [each for each in after if each in leading]
+        if len(after) > 1:
+            named = " and ".join(lists[each].path.name for each in sorted(after))
+            raise UsageError(f"{folder}: {named} both follow; ask the members which holds")
+        if not after:
+            break
+        overtaken |= lacking.keys()
+        latest, in_force = after[0], lists[after[0]].members
+        passed = passed or latest == pinned
+    if not passed:
+        raise UsageError(
+            f"{folder}: the list {pinned[:16]} of the last head is missing, or lacks signatures; "
+            "ask the host for the whole folder"
+        )
+    return in_force, latest, waiting | lacking, frozenset(overtaken)
 
-    def _signers(
-        self, name: str, content: bytes, keys: list[Ed25519PublicKey]
-    ) -> tuple[set[str], list[str]]:
-        """Returns the keys that signed a list, and what is wrong with other files of theirs.
 
-        Such a file counts for nothing: whoever can write to the folder can put it there.
-        """
-        signers, wrong = set(), []
-        for key in keys:
-            path = self.folder / signature_name(name, signing.key_id(key))
-            if not os.path.lexists(path):
-                continue
+def _lacks(
+    candidate: _List,
+    in_force: HubMembers | None,
+    latest: str,
+    charter: HubCharter,
+    host: Sequence[Ed25519PublicKey],
+) -> str:
+    """Returns why a list cannot follow the latest one; nothing where it can.
+
+    A file that is no signature counts for nothing: whoever can write to the folder can put it
+    there.
+    """
+    rows = in_force.members if in_force else ()
+    signers, wrong = set(), []
+    for key in (*host, *(listed_key(row) for row in rows if not row.ended)):
+        path = candidate.path.with_name(signature_name(candidate.path.name, signing.key_id(key)))
+        if os.path.lexists(path):
             try:
                 signature = read_bounded(path, MAX_SMALL_BYTES)
-                signers.add(signing.verify_detached(content, signature, [key]))
+                signers.add(signing.verify_detached(candidate.content, signature, [key]))
             except (signing.SignatureError, UsageError) as error:
                 wrong.append(f"{path.name}: {error}")
-        return signers, wrong
+    hosts = set(map(signing.key_id, host))
+    try:
+        check_succession(in_force, latest, candidate.members, signers, charter, hosts)
+    except OfferError as error:
+        return f"members/{candidate.path.name}: {'; '.join([str(error), *wrong])}"
+    return ""
 
 
 def signature_name(name: str, signer: str) -> str:
@@ -319,10 +314,10 @@ def _read_log(path: Path, charter: HubCharter, heads: list[HubHead]) -> HubLog:
     log = HubLog(charter)
     for head in heads:
         file = path / "log" / f"{head.day}.jsonl"
-        if head.size > len(log.leaves):
+        if head.size > log.size:
             with refusing(file):
                 log.add_day(head.day, read_bounded(file, MAX_DAY_BYTES))
-        if (len(log.leaves), log.root()) != (head.size, head.root):
+        if (log.size, log.root()) != (head.size, head.root):
             raise UsageError(
                 f"{file}: is not what the host signed: the log was changed; ask for it again"
             )
@@ -343,7 +338,8 @@ def put(files: Mapping[Path, bytes], now: datetime) -> None:
         OSError: if the disk is full: all are as they were.
         UsageError: if one cannot be written.
     """
-    try:
+    first = next(iter(files), None)
+    with system_errors(first, "give a folder to write to", but_full_disk=True):
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
         with replaced(files):
@@ -351,11 +347,6 @@ def put(files: Mapping[Path, bytes], now: datetime) -> None:
             for file in files:
                 file.chmod(file.parent.stat().st_mode & 0o666)
                 os.utime(file, (seconds, seconds))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        where = error.filename or next(iter(files))
-        raise UsageError(f"{where}: {error.strerror}; give a folder to write to") from None
 
 
 def _secret_path(name: str) -> Path:
@@ -383,34 +374,34 @@ def _public(secret: bytes) -> str:
     return base64.b64encode(public.public_bytes_raw()).decode()
 
 
-def add_hub(parser: argparse.ArgumentParser) -> None:
+def add_hub(parser: ArgumentParser) -> None:
     """Declares the flags that every command of a hub takes."""
-    parser.add_argument(
-        "hub", metavar="HUB", help="folder of the hub, or a member's URL of its TAXII collection"
-    )
+    option(parser, "hub", "HUB", "folder of the hub, or a member's URL of its TAXII collection")
     add_signing(parser, "the time")
 
 
-def add_init_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub init`."""
-    add_hub(parser)
-    parser.add_argument("--name", metavar="NAME", required=True, help="name of the hub")
-    parser.add_argument("--from", metavar="ORG", dest="sender", required=True, help="your own slug")
-    for flag, default, most, meaning in (
-        ("--epoch-days", 90, 366, "days until contributors get other tokens"),
-        ("--answer-days", 14, 90, "days in which a dispute must be answered"),
-        ("--feed-days", 7, 31, "days until a feed is void"),
-    ):
-        parser.add_argument(
-            flag,
+@subcommand(
+    "init",
+    "as the host: make a hub in a folder",
+    add_hub,
+    flag("--name", "NAME", "name of the hub", required=True),
+    flag("--from", "ORG", "your own slug", dest="sender", required=True),
+    *(
+        flag(
+            name,
+            "N",
+            f"{meaning} (default: %(default)s)",
             type=WholeNumber(1, most),
             default=default,
-            metavar="N",
-            help=f"{meaning} (default: %(default)s)",
         )
-
-
-def init_hub(arguments: argparse.Namespace) -> int:
+        for name, default, most, meaning in (
+            ("--epoch-days", 90, 366, "days until contributors get other tokens"),
+            ("--answer-days", 14, 90, "days in which a dispute must be answered"),
+            ("--feed-days", 7, 31, "days until a feed is void"),
+        )
+    ),
+)
+def init_hub(arguments: Namespace) -> int:
     """Makes a hub, as its host; returns the exit status 0.
 
     Raises:
@@ -436,7 +427,7 @@ def init_hub(arguments: argparse.Namespace) -> int:
     key = key_store.own_key(arguments.key)
     content = signing.letter_bytes(charter, key)
     with refusing(f"--name {arguments.name}, --from {host}"):
-        parse_hub_file(HubCharter, content)
+        parse_file(content, "", HubCharter)
     if path.exists():
         raise UsageError(f"{path}: you host a hub of this name already; give another --name")
     write_whole(path, opens + secrets.token_bytes(SECRET_BYTES))
@@ -451,24 +442,22 @@ def init_hub(arguments: argparse.Namespace) -> int:
     )
 
 
-def add_members_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub members`."""
-    add_hub(parser)
+def _declare_change(parser: ArgumentParser) -> None:
     change = parser.add_mutually_exclusive_group()
-    change.add_argument("--add", metavar="ORG", help="add a member, or a new key of one")
-    change.add_argument(
-        "--expel", metavar="ORG", help="expel a member: all its contributions are out"
-    )
-    change.add_argument(
-        "--leave", metavar="ORG", help="take out a member that takes part no longer"
-    )
-    change.add_argument(
-        "--sign", metavar="HEX", help="agree to a list that another made, by its digest"
-    )
-    parser.add_argument("--pem", metavar="FILE", help="with --add: the member's public key")
+    option(change, "--add", "ORG", "add a member, or a new key of one")
+    option(change, "--expel", "ORG", "expel a member: all its contributions are out")
+    option(change, "--leave", "ORG", "take out a member that takes part no longer")
+    option(change, "--sign", "HEX", "agree to a list that another made, by its digest")
 
 
-def change_members(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "members",
+    "list, add or expel members, or agree to what another member changed",
+    add_hub,
+    _declare_change,
+    flag("--pem", "FILE", "with --add: the member's public key"),
+)
+def change_members(arguments: Namespace) -> int:
     """Shows the members, or makes or signs the next list; returns the exit status 0.
 
     Raises:
@@ -482,8 +471,7 @@ def change_members(arguments: argparse.Namespace) -> int:
     if changed or arguments.sign:
         key = key_store.own_key(arguments.key, make=False)
         signer = signing.key_id(key.public_key())
-        hosts = map(signing.key_id, hub.host_keys)
-        if hub.member(signer) is None and signer not in hosts:
+        if hub.member(signer) is None and signer not in hub.host_ids:
             raise UsageError(f"{hub.path}: your key {signer} is neither a member's nor the host's")
         name, content = (
             _next_list(hub, arguments, now, key) if changed else _waiting_list(hub, arguments.sign)
@@ -491,9 +479,8 @@ def change_members(arguments: argparse.Namespace) -> int:
         folder, signature = hub.path / "members", signing.sign_detached(content, key)
         put({folder / name: content, folder / signature_name(name, signer): signature}, now)
         hub = open_hub(arguments.hub, now)
-    rows = hub.members.members if hub.members else ()
     lines = [f"{hub.path}: the hub {hub.charter.name}, hosted by {hub.charter.host}"]
-    for row in rows:
+    for row in hub.rows:
         ended = f", {row.ended} {row.until}" if row.ended else ""
         lines.append(f"  {row.org}  {row.key_id}  since {row.since}{ended}")
     for digest, why in sorted(hub.waiting.items()):
@@ -504,16 +491,15 @@ def change_members(arguments: argparse.Namespace) -> int:
 
 
 def _next_list(
-    hub: Hub, arguments: argparse.Namespace, now: datetime, key: Ed25519PrivateKey
+    hub: Hub, arguments: Namespace, now: datetime, key: Ed25519PrivateKey
 ) -> tuple[str, bytes]:
-    rows = list(hub.members.members) if hub.members else []
     ended = arguments.add or arguments.expel or arguments.leave
     word = "expelled" if arguments.expel else "left"
-    active = [row for row in rows if row.org == ended and not row.ended]
+    active = [row for row in hub.rows if row.org == ended and not row.ended]
     if not active and not arguments.add:
         raise UsageError(f"{ended[:64]} takes no part in {hub.charter.name}; see its members")
     when = utc_text(now)
-    rows = [replace(row, ended=word, until=when) if row in active else row for row in rows]
+    rows = [replace(row, ended=word, until=when) if row in active else row for row in hub.rows]
     if arguments.add:
         public = key_store.public_key(arguments.pem)
         raw = base64.b64encode(public.public_bytes_raw()).decode()
@@ -533,9 +519,9 @@ def _check_next(hub: Hub, content: bytes, place: str) -> None:
     Raises:
         UsageError: if not.
     """
-    hosts = set(map(signing.key_id, hub.host_keys))
+    hosts = hub.host_ids
     with refusing(place):
-        members = parse_hub_file(HubMembers, content)
+        members = parse_file(content, "", HubMembers)
         if members.hub != hub.digest:
             raise OfferError("is of another hub")
         everybody = {row.key_id for row in members.members} | hosts

@@ -7,9 +7,9 @@ hubs/NAME.letters.json    of each member the time of the last letter that was ta
 
 from __future__ import annotations
 
-import argparse
 import json
 import secrets
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from pipelines.exchange.hub import (
     read_signed_file,
 )
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of
-from pipelines.options import UsageError
+from pipelines.options import UsageError, flag, subcommand
 from pipelines.safe_files import replaced
 from reports import signing
 from reports.exchange import (
@@ -45,18 +45,16 @@ from reports.exchange import (
     HubLog,
     OfferError,
     contributor_token,
-    day_of,
     epoch_of,
     erased_line,
     listed_key,
-    log_line,
     open_letter,
-    parse_hub_file,
-    parse_moment,
+    parse_file,
     signer_of,
 )
 from reports.text import plain, quantity
 from schemas.offer import (
+    MAX_REASON,
     HubActor,
     HubDispute,
     HubHead,
@@ -69,15 +67,13 @@ from schemas.offer import (
     LoggedOpening,
     LoggedRenewal,
 )
+from schemas.signed_fields import day_of, parse_moment
 
 MAX_LETTERS, MAX_LETTER_BYTES = 1_000, 2 << 30
 """Letters, and bytes of them, that one day takes; the others wait for the next."""
 
 MOST_DAYS = 10
 """Days without a head that are listed, the last ones."""
-
-MAX_REASON = 200
-"""Characters of the reason for which a token is opened."""
 
 LETTER_DAYS = timedelta(days=14)
 """Days after which a letter is too old to be taken."""
@@ -126,7 +122,7 @@ class Day:
     def owns(self, org: str, name: str) -> bool:
         """Returns whether an entry that is not out is of an organisation."""
         state = self.hub.log.entries.get(name)
-        return state is not None and state.line.token == self.token(org, day_of(state.line.day))
+        return state is not None and state.token == self.token(org, state.day)
 
     def add(self, org: str, letter: HubLetter) -> None:
         """Takes all of a letter.
@@ -135,18 +131,17 @@ class Day:
             OfferError: for something in it that cannot be so: nothing of it is taken.
         """
         log = self.hub.log
-        own = {name for name in log.entries if self.owns(org, name)}
-        of_actor = {name: log.entries[name].line.actor for name in own}
+        own = {n: state.actor for n, state in log.entries.items() if self.owns(org, n)}
         entries = [entry for actor in letter.actors for entry in actor.entries]
         replaced_actors = {each for actor in letter.actors for each in actor.replaces}
-        gone = {name for name, actor in of_actor.items() if actor in replaced_actors}
+        gone = {name for name, actor in own.items() if actor in replaced_actors}
         gone.update(letter.withdrawals)
         for name in (*letter.renewals, *letter.withdrawals):
             if name not in own:
                 raise OfferError(f"renews or withdraws {name}, which is no entry of {org}")
-        if not replaced_actors <= set(of_actor.values()):
+        if not replaced_actors <= set(own.values()):
             raise OfferError(f"replaces an actor that is not one of {org}")
-        left = {log.entries[name].entity_id: name for name in own - gone - self.ended}
+        left = {log.entries[name].entity_id: name for name in own.keys() - gone - self.ended}
         new = {actor.actor for actor in letter.actors} | {entry.entry for entry in entries}
         new |= {dispute.dispute for dispute in letter.disputes}
         for entry in entries:
@@ -169,8 +164,8 @@ class Day:
         }
         for actor in letter.actors:
             self._claim(org, actor, gone)
-        for each in sorted({of_actor[name] for name in letter.renewals}):
-            names = sorted(name for name in letter.renewals if of_actor[name] == each)
+        for each in sorted({own[name] for name in letter.renewals}):
+            names = sorted(name for name in letter.renewals if own[name] == each)
             self._log(LoggedRenewal(self.day, tuple(names)))
         for dispute in letter.disputes:
             self._dispute(self.token(org) if org else "", dispute)
@@ -243,18 +238,14 @@ class Day:
         self._log(LoggedOpening(self.day, reason, token))
 
     def _log(self, line: Any) -> None:
-        made = log_line(line)
+        made = signing.canonical_json(line)
         if made not in self.lines:
             self.lines[made] = None
             self.bytes += len(made) + 1
 
 
-def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub collect`."""
-    add_hub(parser)
-
-
-def collect(arguments: argparse.Namespace) -> int:
+@subcommand("collect", "as the host: put the letters of members into the log, once a day", add_hub)
+def collect(arguments: Namespace) -> int:
     """Puts the letters of members into the log, as the host; returns 1 if some were refused.
 
     Raises:
@@ -270,7 +261,7 @@ def _collect(
 ) -> int:
     key = key_store.own_key(given_key, make=False)
     opens, secret = host_secrets(hub)
-    if signing.key_id(key.public_key()) not in map(signing.key_id, hub.host_keys):
+    if signing.key_id(key.public_key()) not in hub.host_ids:
         raise UsageError(f"{hub.path}: your key is not that of the host {hub.charter.host}")
     today = now.astimezone(UTC).date()
     before = hub.last_day
@@ -283,8 +274,8 @@ def _collect(
     taken, refused, waiting = _take(hub, day, opens, now, last)
     if opening is not None:
         day.open(*opening)
-    active = {row.org for row in hub.members.members if not row.ended}
-    expelled = {row.org for row in hub.members.members if row.ended == "expelled"} - active
+    active = {row.org for row in hub.rows if not row.ended}
+    expelled = {row.org for row in hub.rows if row.ended == "expelled"} - active
     day.end(expelled)
     files, head = _day_files(hub, day, key)
     # Together: without the record of its letters the next day would take them again.
@@ -372,16 +363,14 @@ def _take(
 
 def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetime) -> Letter:
     content, signature = open_letter(sealed, opens, hub.digest)
-    rows = [row for row in hub.members.members if not row.ended] if hub.members else []
-    keys = {row.org: [listed_key(row)] for row in rows} | {hub.charter.host: list(hub.host_keys)}
+    keys = {row.org: [listed_key(row)] for row in hub.rows if not row.ended}
+    keys[hub.charter.host] = [*hub.host_keys]
     try:
         org, _ = signer_of(content, signature, keys)
     except OfferError as error:
         why = str(error).partition("; see")[0]
         raise OfferError(f"{why}: no member has it") from None
-    letter = parse_hub_file(HubLetter, content)
-    if letter.sender != org:
-        raise OfferError(f"says that it is {letter.sender}'s, but {org} signed it")
+    letter: HubLetter = parse_file(content, org, HubLetter)
     if letter.hub != hub.digest:
         raise OfferError("is for another hub")
     issued = parse_moment(letter.issued_at)
@@ -395,14 +384,7 @@ def _last_path(name: str) -> Path:
 
 
 def _last_letters(name: str) -> dict[str, str]:
-    path = _last_path(name)
-    if not path.exists():
-        return {}
-    try:
-        value = signing.parse_canonical_json(path.read_bytes())
-        return {str(org): str(when) for org, when in value.items()}
-    except (OSError, ValueError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; it says which letters were taken") from None
+    return key_store.read_kept(_last_path(name), "it says which letters were taken", dict) or {}
 
 
 def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, bytes], HubHead]:
@@ -412,7 +394,7 @@ def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, b
     with refusing(hub.path, "; make a new hub"):
         log.add_day(day.day, lines)
     previous = hub.heads[-1][1] if hub.heads else hub.digest
-    made = HubHead(hub.digest, day.day, len(log.leaves), log.root(), hub.members_digest, previous)
+    made = HubHead(hub.digest, day.day, log.size, log.root(), hub.members_digest, previous)
     content = signing.letter_bytes(made, key)
     file = hub.path / "heads" / f"{day.day}.json"
     files = {hub.path / "log" / f"{day.day}.jsonl": lines} if lines else {}
@@ -441,19 +423,15 @@ def _erased_files(hub: Hub) -> dict[Path, bytes]:
     return changed
 
 
-def add_log_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub log`."""
-    add_hub(parser)
-    parser.add_argument(
-        "--head", metavar="FILE", help="an earlier head, of your own or another member's copy"
-    )
-    parser.add_argument(
-        "--open-token", metavar="HEX", help="as the host: whose token this is, logged"
-    )
-    parser.add_argument("--reason", metavar="TEXT", help="with --open-token: why, for all members")
-
-
-def show_log(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "log",
+    "check the log, and compare it with an earlier head; as the host, open a token",
+    add_hub,
+    flag("--head", "FILE", "an earlier head, of your own or another member's copy"),
+    flag("--open-token", "HEX", "as the host: whose token this is, logged"),
+    flag("--reason", "TEXT", "with --open-token: why, for all members"),
+)
+def show_log(arguments: Namespace) -> int:
     """Checks the log, and prints what is in force; returns the exit status 0.
 
     Raises:
@@ -481,7 +459,7 @@ def _log_lines(log: HubLog, day: date) -> Iterator[str]:
     counts = Counter(log.status(name, day) for name in log.entries)
     shown = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
     waiting = sum(1 for name in log.entries for _ in log.open_disputes(name))
-    lines, disputes = quantity(len(log.leaves), "line"), quantity(waiting, "open dispute")
+    lines, disputes = quantity(log.size, "line"), quantity(waiting, "open dispute")
     yield f"  {lines}; entries: {shown or 'none'}; {disputes}"
     for opening in log.openings:
         yield f"  token {opening.token} was opened on {opening.day}: {json.dumps(opening.reason)}"
@@ -490,7 +468,10 @@ def _log_lines(log: HubLog, day: date) -> Iterator[str]:
 def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
     """Yields how many heads there are, each of which continues the one before, and of which not."""
     yield f"  heads: {len(hub.heads)}, each continues the one before, since {hub.heads[0][0].day}"
-    missed = [day.isoformat() for day in hub.days_without_head()]
+    headed = {day_of(head.day) for head, _ in hub.heads}
+    first, last = min(headed), max(headed)
+    between = (first + timedelta(number) for number in range((last - first).days))
+    missed = [day.isoformat() for day in between if day not in headed]
     if missed:
         more = f" and {len(missed) - MOST_DAYS} more" if len(missed) > MOST_DAYS else ""
         days = ", ".join(missed[-MOST_DAYS:])
@@ -505,26 +486,23 @@ def _compare_head(hub: Hub, path: Path) -> str:
     _, _, head = read_signed_file(path, content, {hub.charter.host: hub.host_keys}, HubHead)
     if head.hub != hub.digest:
         raise UsageError(f"{path}: is a head of another hub")
-    leaves = hub.log.leaves
-    proof = signing.consistency_proof(leaves, head.size) if head.size <= len(leaves) else []
-    roots = bytes.fromhex(head.root), bytes.fromhex(hub.log.root())
-    if not signing.is_consistent(head.size, len(leaves), *roots, proof):
+    if hub.log.root_at(head.size) != head.root:
         raise UsageError(
             f"{path}: the log of {hub.path} does not continue this head of {head.day}: the host "
             "signed two logs; tell the other members"
         )
-    return f"  continues the head of {head.day}, by {len(proof)} hashes"
+    return f"  continues the head of {head.day}"
 
 
-def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
+def _open_token(hub: Hub, arguments: Namespace, now: datetime) -> int:
     """Says whose a token is, once the log says that it was opened."""
     key_store.own_key(arguments.key, make=False)
     _, secret = host_secrets(hub)
     if not arguments.reason.isprintable() or not 0 < len(arguments.reason) <= MAX_REASON:
         raise UsageError(f"--reason: give a printable text of at most {MAX_REASON} characters")
     day = Day(hub, secret, now.date())
-    orgs = {row.org for row in hub.members.members} if hub.members else set()
-    owners = {token: org for org in sorted(orgs) for token in day.every_token(org)}
+    orgs = sorted({row.org for row in hub.rows})
+    owners = {token: org for org in orgs for token in day.every_token(org)}
     if arguments.open_token not in owners:
         raise UsageError(
             f"--open-token {plain(arguments.open_token, 64)}: is no contributor's token; give one "

@@ -10,18 +10,18 @@ Long, since each of these commands reads the same hub against the same record of
 
 from __future__ import annotations
 
-import argparse
 import base64
 import csv
-import errno
 import io
 import re
 import secrets
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,15 @@ from pipelines.exchange.offer import (
 )
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
 from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, values_withheld
-from pipelines.options import UsageError, WholeNumber, repeatable
+from pipelines.options import (
+    Json,
+    UsageError,
+    WholeNumber,
+    flag,
+    several,
+    subcommand,
+    system_errors,
+)
 from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import check_basis, free_folder, open_run, rests_on
@@ -53,20 +61,19 @@ from reports.exchange import (
     Contributors,
     EntryState,
     FeedChoice,
-    Parties,
     Withheld,
     actors_of_offer,
     iso_week,
     make_feed,
     make_offer,
-    parse_hub_file,
+    parse_file,
     seal_letter,
 )
 from reports.run import Run
 from reports.text import plain, quantity
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES
-from schemas.offer import Feed, HubActor, HubDispute, HubLetter, HubTie
+from schemas.offer import Feed, HubActor, HubDispute, HubEntry, HubLetter, HubTie
 from schemas.tables import DECISIONS, MEMBERS
 from transforms.manifest import files_of
 
@@ -111,22 +118,24 @@ def read_record(hub: Hub) -> Record:
         UsageError: for a damaged file, another hub of this name, or a log that was changed.
     """
     path = _record_path(hub.charter.name)
-    try:
-        record = Record(**signing.parse_canonical_json(path.read_bytes()))
-        _ = record.size + 0, [value for own in record.own.values() for value in own]
-    except FileNotFoundError:
+    record = key_store.read_kept(path, "restore it from a copy", _record)
+    if record is None:
         return Record(hub.digest)
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; restore it from a copy") from None
     if record.charter != hub.digest:
         raise UsageError(
             f"{hub.path}: is another hub than the one of the name {hub.charter.name} that you know"
         )
-    if record.size > len(hub.log.leaves) or hub.log.root_at(record.size) != record.root:
+    if hub.log.root_at(record.size) != record.root:
         raise UsageError(
             f"{hub.path}: the log does not continue the {record.size} lines that you saw before: "
             "it was changed or cut; compare heads with other members"
         )
+    return record
+
+
+def _record(kept: Json) -> Record:
+    record = Record(**kept)
+    _ = record.size + 0, [value for own in record.own.values() for value in own]
     return record
 
 
@@ -137,7 +146,7 @@ class _Member:
         UsageError: for a hub that does not hold, or a key that is nobody's there.
     """
 
-    def __init__(self, arguments: argparse.Namespace, *, host: bool = False) -> None:
+    def __init__(self, arguments: Namespace, *, host: bool = False) -> None:
         self.now = time_of(arguments)
         self.hub = hub = open_hub(arguments.hub, self.now)
         self.key = key_store.own_key(arguments.key, make=False)
@@ -145,7 +154,7 @@ class _Member:
         row = hub.member(signer)
         if row is not None:
             self.org = row.org
-        elif host and signer in map(signing.key_id, hub.host_keys):
+        elif host and signer in hub.host_ids:
             self.org = hub.charter.host
         else:
             raise UsageError(f"{hub.path}: your key {signer} is no member's; see its members")
@@ -160,7 +169,7 @@ class _Member:
     def record_saved(self) -> Iterator[None]:
         """Writes what is kept of a hub before the block, and takes it back if that fails."""
         log, path = self.hub.log, _record_path(self.hub.charter.name)
-        seen = {"charter": self.hub.digest, "size": len(log.leaves), "root": log.root()}
+        seen = {"charter": self.hub.digest, "size": log.size, "root": log.root()}
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replaced({path: signing.canonical_json(asdict(self.record) | seen)}):
             yield
@@ -175,7 +184,7 @@ class _Member:
         letter = HubLetter(self.hub.digest, self.org, utc_text(self.now), **(empty | parts))
         content = signing.letter_bytes(letter, self.key)
         with refusing(f"{self.hub.path}: your letter", "; publish less"):
-            parse_hub_file(HubLetter, content)
+            parse_file(content, "", HubLetter)
         return content
 
     def send(self, content: bytes) -> Path:
@@ -194,15 +203,15 @@ class _Member:
         return path
 
 
-def add_publish_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub publish`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run of your own")
-    add_hub(parser)
-    add_source_options(parser)
-    add_ledger(parser)
-
-
-def publish(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "publish",
+    "seal to the host what your run confirms, and withdraw what it confirms no longer",
+    flag("run", "RUN", "folder of a finished run of your own"),
+    add_hub,
+    add_source_options,
+    add_ledger,
+)
+def publish(arguments: Namespace) -> int:
     """Sends the host what a run confirms, and what it confirms no longer; returns 0.
 
     Raises:
@@ -215,7 +224,11 @@ def publish(arguments: argparse.Namespace) -> int:
     member = _Member(arguments)
     hub, record, now = member.hub, member.record, member.now
     _check_collected(hub, record)
-    lost = _record_is_lost(hub, arguments.ledger)
+    # Nothing is known here of what the ledger says was published.
+    lost = not _record_path(hub.charter.name).exists() and any(
+        entry.kind == EntryKind.SUBMISSION and entry.recipient == hub.charter.name
+        for entry in ledger.read_ledger(arguments.ledger)
+    )
     confirmed, left = _actors_of_run(run, member, arguments)
     known = member.own()
     actors, stay = _compare(confirmed, hub, known, now)
@@ -223,7 +236,7 @@ def publish(arguments: argparse.Namespace) -> int:
     withdrawals = tuple(
         name
         for name, state in sorted(known.items())
-        if name not in stay and state.line.actor not in replaced_actors
+        if name not in stay and state.actor not in replaced_actors
     )
     renewals = tuple(name for name in stay if hub.log.needs_renewal(name, now.date()))
     if not (actors or renewals or withdrawals):
@@ -270,15 +283,6 @@ def publish(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _record_is_lost(hub: Hub, ledger_path: str | None) -> bool:
-    """Returns whether nothing is known here of what the ledger says was published."""
-    name = hub.charter.name
-    return not _record_path(name).exists() and any(
-        entry.kind == EntryKind.SUBMISSION and entry.recipient == name
-        for entry in ledger.read_ledger(ledger_path)
-    )
-
-
 def _check_collected(hub: Hub, record: Record) -> None:
     """Refuses to publish on top of a letter that may still be taken; forgets what was refused."""
     waiting = [
@@ -295,7 +299,7 @@ def _check_collected(hub: Hub, record: Record) -> None:
 
 
 def _actors_of_run(
-    run: Run, member: _Member, arguments: argparse.Namespace
+    run: Run, member: _Member, arguments: Namespace
 ) -> tuple[list[HubActor], Withheld]:
     """Returns what of a run may leave as actors: reviewed core of confirmed, not thin clusters."""
     org, now = member.org, member.now
@@ -312,43 +316,35 @@ def _actors_of_run(
         confirmed_only=True,
         least_reports=max(2, policy.least_reports),
     )
-    day = utc_text(now)
-    parties = Parties(org, charter.name, day, utc_text(now + timedelta(days=policy.days_valid)))
-    offer, left = make_offer(offer_source(run, arguments, members, evidence), policy, parties)
+    source = offer_source(run, arguments, members, evidence)
+    offer, left = make_offer(source, policy, org, charter.name, now)
     hard = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     grouped = hard.group_by("entity_id").aggregate(
         [("reporter_key", "count_distinct"), ("observed_at", "min"), ("observed_at", "max")]
     )
-    facts = {row["entity_id"]: row for row in grouped.to_pylist()}
-    signed = _signed_members(run)
-    reporters = {entity_id: row["reporter_key_count_distinct"] for entity_id, row in facts.items()}
-    weeks = {
-        entity_id: (iso_week(row["observed_at_min"]), iso_week(row["observed_at_max"]))
-        for entity_id, row in facts.items()
+    facts = {
+        row["entity_id"]: (
+            row["reporter_key_count_distinct"],
+            iso_week(row["observed_at_min"]),
+            iso_week(row["observed_at_max"]),
+        )
+        for row in grouped.to_pylist()
     }
-    actors = actors_of_offer(offer, reporters, weeks, signed, policy.k, _new_id)
+    actors = actors_of_offer(offer, facts, _signed_members(run), policy.k)
     if others := everybody.num_rows - members.num_rows:
         why = {"not reviewed core, or of a thin cluster": others}
         left = replace(left, reasons=why | dict(left.reasons))
     return actors, left
 
 
-def _new_id() -> str:
-    return secrets.token_hex(16)
-
-
 def _signed_members(run: Run) -> frozenset[str]:
     """Returns the identifiers, in their epochs, that a signed decision in force confirms."""
     if not files_of(run.manifest, DECISIONS):
         return frozenset()
-    where = pc.field("in_force") & pc.field("signed_by").is_valid()
-    rows = tables.read_table(run, DECISIONS, ["members", "kind"], where).to_pylist()
-    return frozenset(
-        member
-        for row in rows
-        if row["kind"] in ("confirm", "review")
-        for member in row["members"] or ()
-    )
+    reviews = pc.field("in_force") & pc.field("kind").isin(["confirm", "review"])
+    where = reviews & pc.field("signed_by").is_valid()
+    rows = tables.read_table(run, DECISIONS, ["members"], where)["members"].to_pylist()
+    return frozenset(member for members in rows for member in members or ())
 
 
 def _compare(
@@ -358,38 +354,37 @@ def _compare(
 
     `known` are one's own entries in the log.
     """
-    by_id = {state.entity_id: state for state in known.values()}
-    logged = {name: state.entity_id for name, state in hub.log.entries.items()}
-    sizes = Counter(state.line.actor for state in known.values())
+    log = hub.log
+    actor_of = {state.entity_id: state.actor for state in known.values()}
+    entries_of: defaultdict[str, list[HubEntry]] = defaultdict(list)
+    for state in known.values():
+        entries_of[state.actor].append(state.entry)
     actors: list[HubActor] = []
     stay: list[str] = []
     for actor in confirmed:
-        claims = [entry for entry in actor.entries if entry.entity_id in by_id]
-        old = [by_id[entry.entity_id] for entry in claims]
-        before = sorted({state.line.actor for state in old})
-        entries = tuple(
-            replace(state.line.entry, entry=entry.entry)
-            for state, entry in zip(old, claims, strict=True)
-        )
-        statuses = {hub.log.status(state.line.entry.entry, now.date()) for state in old}
-        alive = statuses <= {"live", "frozen"}
-        same = len(before) == 1 and sizes[before[0]] == len(entries) and alive
-        there = hub.log.ties.get(before[0]) if same else None
-        known_ties = _ties(there.ties if there else (), logged)
-        own = {entry.entry: entry.entity_id for entry in actor.entries}
-        if same and entries == actor.entries and known_ties == _ties(actor.ties, own):
-            stay += [state.line.entry.entry for state in old]
+        claimed = (entry.entity_id for entry in actor.entries)
+        before = sorted({actor_of[entity_id] for entity_id in claimed if entity_id in actor_of})
+        old = entries_of[before[0]] if len(before) == 1 else []
+        alive = all(log.status(entry.entry, now.date()) in ("live", "frozen") for entry in old)
+        tied = log.ties.get(before[0]) if old else None
+        there = _claims_and_ties(old, tied.ties if tied else ())
+        if old and alive and there == _claims_and_ties(actor.entries, actor.ties):
+            stay += [entry.entry for entry in old]
         else:
             actors.append(replace(actor, replaces=tuple(before)))
     return tuple(sorted(actors, key=attrgetter("actor"))), tuple(sorted(stay))
 
 
-def _ties(ties: Iterable[HubTie], names: Mapping[str, str]) -> set[tuple[frozenset[str], int, str]]:
-    """Returns ties by the identifiers of their entries, of which `names` has those that are in."""
-    return {
+def _claims_and_ties(
+    entries: Collection[HubEntry], ties: Iterable[HubTie]
+) -> tuple[set[HubEntry], set[tuple[frozenset[str], int, str]]]:
+    """Returns the entries and ties of an actor by identifiers, without ids of entries."""
+    names = {entry.entry: entry.entity_id for entry in entries}
+    by_identifier = {
         (frozenset(names.get(name, "") for name in tie.entries), tie.reporters, tie.week)
         for tie in ties
     }
+    return {replace(entry, entry="") for entry in entries}, by_identifier
 
 
 def _corrections(
@@ -414,17 +409,15 @@ def _corrections(
     return corrections
 
 
-def add_withdraw_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub withdraw`."""
-    add_hub(parser)
-    parser.add_argument(
-        "ids", metavar="ENTITY", nargs="*", help="ids that you published, or of their entries"
-    )
-    parser.add_argument("--all", action="store_true", help="all that you published")
-    add_ledger(parser)
-
-
-def withdraw(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "withdraw",
+    "take back what you published",
+    add_hub,
+    flag("ids", "ENTITY", "ids that you published, or of their entries", nargs="*"),
+    flag("--all", "", "all that you published"),
+    add_ledger,
+)
+def withdraw(arguments: Namespace) -> int:
     """Asks the host to take own entries out; returns the exit status 0.
 
     Raises:
@@ -476,19 +469,15 @@ def withdraw(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_dispute_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub dispute`."""
-    add_hub(parser)
-    parser.add_argument("id", metavar="HEX", help="an entry, or with --answer a dispute")
-    parser.add_argument(
-        "--appeal", metavar="NAME", help="reference of somebody outside who appeals; no person's"
-    )
-    parser.add_argument(
-        "--answer", action="store_true", help="your own entry stands: answers the dispute"
-    )
-
-
-def dispute(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "dispute",
+    "freeze another member's entry until it is answered, or answer for yours",
+    add_hub,
+    flag("id", "HEX", "an entry, or with --answer a dispute"),
+    flag("--appeal", "NAME", "reference of somebody outside who appeals; no person's"),
+    flag("--answer", "", "your own entry stands: answers the dispute"),
+)
+def dispute(arguments: Namespace) -> int:
     """Disputes an entry of another's, or answers a dispute; returns the exit status 0.
 
     Raises:
@@ -510,7 +499,7 @@ def dispute(arguments: argparse.Namespace) -> int:
         if name not in log.entries or name in own:
             raise UsageError(f"{plain(name, 64)}: is no entry of another's; see {ENTRIES_FILE}")
         appeal = key_store.org_slug(arguments.appeal) if arguments.appeal else ""
-        lodged = HubDispute(_new_id(), name, appeal)
+        lodged = HubDispute(secrets.token_hex(16), name, appeal)
         content = member.letter(disputes=(lodged,))
         summary = (
             f"disputes {name} as {lodged.dispute}: it is frozen once the host has collected it"
@@ -518,25 +507,26 @@ def dispute(arguments: argparse.Namespace) -> int:
     return say(f"{member.send(content)}: {summary}")
 
 
-def add_pull_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub pull`."""
-    add_hub(parser)
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder of the feed")
-    parser.add_argument(
-        "--without",
-        **repeatable("HEX"),
-        help="entries, or tokens of contributors, to leave out, by eight digits or more",
-    )
-    parser.add_argument(
+@subcommand(
+    "pull",
+    "check what is in force, and write it as a feed for exchange join",
+    add_hub,
+    flag("--output", "DIR", "new folder of the feed", required=True),
+    partial(
+        several,
+        name="--without",
+        metavar="HEX",
+        about="entries, or tokens of contributors, to leave out, by eight digits or more",
+    ),
+    flag(
         "--min-count",
+        "N",
+        "contributors that must name an identifier (default: %(default)s)",
         type=WholeNumber(1, 500),
         default=1,
-        metavar="N",
-        help="contributors that must name an identifier (default: %(default)s)",
-    )
-
-
-def pull(arguments: argparse.Namespace) -> int:
+    ),
+)
+def pull(arguments: Namespace) -> int:
     """Checks the log, and writes what is in force as a feed for `join`; returns 0.
 
     Raises:
@@ -548,14 +538,14 @@ def pull(arguments: argparse.Namespace) -> int:
     name = hub.charter.name
     without = _ids_of_log(hub, arguments.without)
     choice = FeedChoice(frozenset(record.own), without, arguments.min_count)
-    members = {row.org for row in hub.members.members} if hub.members else set()
+    members = {row.org for row in hub.rows}
     offer = make_feed(hub.log, org, now, choice, members)
     key = _feed_key(name)
     content = signing.letter_bytes(offer, key)
     files = {
-        OFFER: content,
-        f"{OFFER}{signing.SIGNATURE_SUFFIX}": signing.sign_detached(content, key),
-        ENTRIES_FILE: _entries_table(hub, frozenset(record.own), now),
+        folder / OFFER: content,
+        folder / f"{OFFER}{signing.SIGNATURE_SUFFIX}": signing.sign_detached(content, key),
+        folder / ENTRIES_FILE: _entries_table(hub, frozenset(record.own), now),
     }
     before = signed_files.accepted_before(name)
     if before.issued_at > offer.issued_at:
@@ -575,21 +565,16 @@ def pull(arguments: argparse.Namespace) -> int:
         sha256=digest_of(content),
         revoked=before.revoked | taken_back,
     )
+    known_feeds = record.feeds | {digest_of(content): [offer.expires_at, *sorted(_claims(offer))]}
     record.feeds = {
-        sha: ids
-        for sha, ids in record.feeds.items()
-        if sha not in taken_back and ids[0] > utc_text(now)
+        sha: [ends, *claims]
+        for sha, (ends, *claims) in known_feeds.items()
+        if sha not in taken_back and ends > utc_text(now)
     }
-    record.feeds[digest_of(content)] = [offer.expires_at, *sorted(_claims(offer))]
-    try:
+    with system_errors(folder, "give another --output", but_full_disk=True):
         folder.mkdir(parents=True, exist_ok=True)
-        made = {folder / file_name: each for file_name, each in files.items()}
-        with replaced(made), member.record_saved():
+        with replaced(files), member.record_saved():
             signed_files.save_accepted(name, now_known)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UsageError(f"{folder}: {error.strerror}; give another --output") from None
     people = quantity(len(offer.contributors), "contributor")
     say(
         f"{folder}: {quantity(len(offer.entities), 'identifier')} by {people}, until "
@@ -672,9 +657,15 @@ def _entries_table(hub: Hub, own: frozenset[str], now: datetime) -> bytes:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(FEED_COLUMNS)
     for name, state in sorted(hub.log.entries.items()):
-        entry, line = state.line.entry, state.line
+        entry = state.entry
         status = hub.log.status(name, now.date())
-        row = [name, "own" if name in own else line.token, line.actor, entry.entity_id, entry.role]
+        row = [
+            name,
+            "own" if name in own else state.token,
+            state.actor,
+            entry.entity_id,
+            entry.role,
+        ]
         table.writerow([*row, entry.reporters, entry.first, entry.last, entry.basis, status])
         for each in hub.log.open_disputes(name):
             row = [each.dispute, each.appeal or each.token, "", entry.entity_id, "dispute"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,17 @@ import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
+from pipelines.exchange.signed_files import digest_of, read_letter_file, say, time_of, utc_text
 from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
-from pipelines.options import UsageError, add_other_registers, add_register_options, moment
+from pipelines.options import (
+    UsageError,
+    add_other_registers,
+    add_register_options,
+    flag,
+    option,
+    subcommand,
+    usage_errors,
+)
 from pipelines.user_files import check_basis, free_folder, open_run, read_text, rests_on
 from reports import signing, tables
 from reports.disclosure_control import thin_sides
@@ -29,33 +37,20 @@ from reports.exchange import (
     OfferPolicyError,
     OfferSource,
     OwnWords,
-    Parties,
     Withheld,
     correction_lines,
     load_policy,
     make_offer,
     offer_lines,
     own_words,
-    parse_correction,
-    parse_moment,
-    parse_offer,
-    sender_of,
     shipped_policy,
-    signer_of,
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
 from reports.text import quantity
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
-from schemas.offer import (
-    CONSENT,
-    MAX_ENTITY_ID_LENGTH,
-    Consent,
-    Correction,
-    Feed,
-    Offer,
-    Revocation,
-)
+from schemas.offer import MAX_ENTITY_ID_LENGTH, Consent, Correction, Feed, Offer, Revocation
+from schemas.signed_fields import parse_moment
 from schemas.tables import (
     CALLS,
     CLUSTERS,
@@ -74,38 +69,37 @@ NARRATIVE = "narrative"
 OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.json"
 
 
-def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange offer`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--to", metavar="ORG", required=True, help="slug of the recipient")
-    add_own_org(parser)
-    add_source_options(parser)
-    parser.add_argument(
-        "--joint",
-        metavar="RUN",
-        help="this run joined with the recipient's offer: what they named leaves too, with your "
-        "counts of it, if it is core there and an analyst of yours reviewed it there",
-    )
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    add_signing(parser)
-    add_ledger(parser)
-
-
-def add_source_options(parser: argparse.ArgumentParser) -> None:
+def add_source_options(parser: ArgumentParser) -> None:
     """Declares the flags of what may leave, as `offer_source` and `offer_policy` read them."""
-    parser.add_argument(
-        "--policy", metavar="FILE", help="TOML of what may leave (default: the shipped policy.toml)"
-    )
-    parser.add_argument(
+    option(parser, "--policy", "FILE", "TOML of what may leave (default: the shipped policy.toml)")
+    option(
+        parser,
         "--victims",
-        metavar="FILE",
-        help="CSV phone,email,country of your own victims: none of them leaves",
+        "FILE",
+        "CSV phone,email,country of your own victims: none of them leaves",
     )
     add_other_registers(parser)
     add_register_options(parser)
 
 
-def write_offer(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "offer",
+    "sign what may leave of a run, as one file for one organisation",
+    flag("run", "RUN", "folder of a finished run"),
+    flag("--to", "ORG", "slug of the recipient", required=True),
+    add_own_org,
+    add_source_options,
+    flag(
+        "--joint",
+        "RUN",
+        "this run joined with the recipient's offer: what they named leaves too, with your "
+        "counts of it, if it is core there and an analyst of yours reviewed it there",
+    ),
+    flag("--output", "DIR", "new folder to write", required=True),
+    add_signing,
+    add_ledger,
+)
+def write_offer(arguments: Namespace) -> int:
     """Writes the offer and its signature; returns the exit status 0.
 
     Raises:
@@ -124,9 +118,6 @@ def write_offer(arguments: argparse.Namespace) -> int:
     if sender == recipient:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
     issued = time_of(arguments)
-    parties = Parties(
-        sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
-    )
     joint = open_run(arguments.joint, built_on=True, name="--joint ") if arguments.joint else None
     members = tables.read_table(run, MEMBERS)
     from transforms.graph import parts_of_thin_clusters  # with Beam, which --help must not load
@@ -141,7 +132,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         returned=returned_members(joint, manifest["run_id"], recipient, issued),
         parts=parts,
     )
-    offer, left = make_offer(source, policy, parties)
+    offer, left = make_offer(source, policy, sender, recipient, issued)
     if not offer.entities:
         raise UsageError(
             f"{folder}: nothing in it may leave under this policy: {reasons_text(left)}"
@@ -151,7 +142,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     values = values_withheld(run, arguments.register_key, no_register=arguments.no_register)
     hold_back(run, f"offer/{recipient}", {OFFER: content}, values)
     entry = ledger.Entry(
-        at=parties.issued_at,
+        at=offer.issued_at,
         kind=ledger.EntryKind.OFFER,
         recipient=recipient,
         sha256=digest_of(content),
@@ -172,7 +163,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
 
 
 def offer_source(
-    run: Run, arguments: argparse.Namespace, members: pa.Table, evidence: pa.Table
+    run: Run, arguments: Namespace, members: pa.Table, evidence: pa.Table
 ) -> OfferSource:
     """Reads what an offer of a run's `members` is made from, and which are one's own victims'.
 
@@ -196,48 +187,36 @@ def offer_source(
     )
 
 
-def add_show_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange show`."""
-    parser.add_argument(
-        "offer", metavar="OFFER", help="folder of an offer or a correction, yours or another's"
-    )
-    parser.add_argument(
-        "--key", metavar="FILE", help="the private key that signed it, if not yours"
-    )
-
-
-def read_known(path_or_folder: str, key: str | None = None) -> tuple[Offer | Correction, str, str]:
-    """Reads an offer or a correction that a trusted key or one's own signed.
-
-    Returns it, the organisation of the key, empty for one's own, and the key's id.
+def read_known(path_or_folder: str, key: str | None = None) -> signed_files.SignedFile:
+    """Reads an offer or a correction that a trusted key or one's own signed, whose org is empty.
 
     Raises:
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
-    path, content, signature = signed_files.read_signed(path_or_folder, (OFFER, CORRECTION))
     trusted = key_store.trusted_keys()
-    own = key is not None or key_store.own_path().exists()
     # Stands for one's own keys, as no slug is empty; the letter then says who sent it.
-    keys = [key_store.own_key(key, make=False).public_key()] if key else []
-    mine = {"": keys or key_store.own_public_keys()} if own else {}
-    with refusing(path):
-        org, key_id = signer_of(content, signature, trusted | mine)
-        signer = org or sender_of(content)
-        if path.name == CORRECTION:
-            return parse_correction(content, signer), org, key_id
-        offer = parse_offer(content, signer)
-    if isinstance(offer, Revocation):
-        raise UsageError(f"{path}: is a revocation, not an offer")
-    return offer, org, key_id
+    own = [key_store.own_key(key, make=False).public_key()] if key else key_store.own_public_keys()
+    names, kinds = (OFFER, CORRECTION), (Offer, Feed, Revocation, Correction)
+    read = read_letter_file(path_or_folder, names, kinds, trusted | {"": own})
+    if isinstance(read.content, Revocation):
+        raise UsageError(f"{read.path}: is a revocation, not an offer")
+    return read
 
 
-def show_offer(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "show",
+    "print all that an offer says, and who signed it",
+    flag("offer", "OFFER", "folder of an offer or a correction, yours or another's"),
+    flag("--key", "FILE", "the private key that signed it, if not yours"),
+)
+def show_offer(arguments: Namespace) -> int:
     """Prints an offer or a correction as text; returns the exit status 0.
 
     Raises:
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
-    letter, org, key_id = read_known(arguments.offer, arguments.key)
+    read = read_known(arguments.offer, arguments.key)
+    letter, org, key_id = read.content, read.org, read.key_id
     if isinstance(letter, Correction):
         lines = [*correction_lines(letter)]
     else:
@@ -261,17 +240,15 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
         yield f"  {contributor.token}: {named}, {quantity(people[place], 'report')}"
 
 
-def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange revoke`."""
-    parser.add_argument(
-        "offer", metavar="OFFER", help="folder of an offer or a consent that you made"
-    )
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    add_signing(parser)
-    add_ledger(parser)
-
-
-def revoke_letter(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "revoke",
+    "take an offer or a consent back, so that the partner uses it no more",
+    flag("offer", "OFFER", "folder of an offer or a consent that you made"),
+    flag("--output", "DIR", "new folder to write", required=True),
+    add_signing,
+    add_ledger,
+)
+def revoke_letter(arguments: Namespace) -> int:
     """Writes the revocation and its signature; returns the exit status 0.
 
     Raises:
@@ -279,22 +256,18 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
     """
     folder = free_folder(arguments.output)
     key = key_store.own_key(arguments.key, make=False)
-    path, content, signature = signed_files.read_signed(
-        arguments.offer, (OFFER, signed_files.CONSENT_FILE)
+    # Whoever holds the key may revoke what it signed: the letter itself says for whom.
+    read = read_letter_file(
+        arguments.offer,
+        (OFFER, signed_files.CONSENT_FILE),
+        (Offer, Feed, Consent, Revocation),
+        {"": [key.public_key(), *key_store.own_public_keys()]},
     )
-    with refusing(path):
-        # Whoever holds the key may revoke what it signed: the letter itself says for whom.
-        signer_of(content, signature, {"own": [key.public_key(), *key_store.own_public_keys()]})
-        letter: Offer | Consent | Revocation
-        if signed_files.letter_format(content) == CONSENT:
-            letter = signed_files.parse_consent(content)
-        else:
-            letter = parse_offer(content, sender_of(content))
+    letter = read.content
     if isinstance(letter, Revocation):
-        raise UsageError(f"{path}: is a revocation; give the letter that is to be revoked")
+        raise UsageError(f"{read.path}: is a revocation; give the letter that is to be revoked")
     issued = utc_text(time_of(arguments))
-    digest = digest_of(content)
-    revocation = Revocation(letter.sender, letter.recipient, issued, (digest,))
+    revocation = Revocation(letter.sender, letter.recipient, issued, (read.sha256,))
     signed = signing.letter_bytes(revocation, key)
     written = signed_files.write_signed(folder, REVOCATION, signed, key)
     if isinstance(letter, Offer):
@@ -302,7 +275,7 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
             at=issued,
             kind=ledger.EntryKind.CORRECTION,
             recipient=letter.recipient,
-            sha256=digest,
+            sha256=read.sha256,
             run_id="",
             identifiers=tuple(entity.entity_id for entity in letter.entities),
         )
@@ -314,24 +287,18 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
     )
 
 
-def add_consent_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange consent`."""
-    parser.add_argument(
-        "members", metavar="FILE", help="ids that may be named, one a line, or a package.json"
-    )
-    parser.add_argument("--to", metavar="ORG", required=True, help="slug of who refers the case")
-    parser.add_argument("--from", metavar="ORG", dest="sender", required=True, help="your own slug")
-    parser.add_argument(
-        "--recipient", metavar="CODE", required=True, help="the authority that it is referred to"
-    )
-    parser.add_argument(
-        "--expires", type=moment, metavar="TIME", required=True, help="when it ends"
-    )
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    add_signing(parser)
-
-
-def write_consent(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "consent",
+    "sign that a partner may name identifiers of yours to one authority",
+    flag("members", "FILE", "ids that may be named, one a line, or a package.json"),
+    flag("--to", "ORG", "slug of who refers the case", required=True),
+    flag("--from", "ORG", "your own slug", dest="sender", required=True),
+    flag("--recipient", "CODE", "the authority that it is referred to", required=True),
+    flag("--expires", "TIME", "when it ends", required=True),
+    flag("--output", "DIR", "new folder to write", required=True),
+    add_signing,
+)
+def write_consent(arguments: Namespace) -> int:
     """Writes a signed consent to a referral; returns the exit status 0.
 
     Raises:
@@ -504,7 +471,5 @@ def offer_policy(path: str | None) -> OfferPolicy:
     """
     if path is None:
         return shipped_policy()
-    try:
+    with usage_errors(OfferPolicyError):
         return load_policy(read_text(path), path)
-    except OfferPolicyError as error:
-        raise UsageError(str(error)) from None

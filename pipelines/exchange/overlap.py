@@ -12,12 +12,11 @@ Long, since the moves of one protocol are read together.
 
 from __future__ import annotations
 
-import argparse
 import json
 import secrets
 import sys
+from argparse import Namespace
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,30 +28,31 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
-from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
-from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
+from pipelines.exchange.signed_files import (
+    SignedFile,
+    digest_of,
+    read_letter_file,
+    refusing,
+    say,
+    time_of,
+    utc_text,
+)
+from pipelines.options import Row, UsageError, WholeNumber, flag, subcommand, usage_errors
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
 from reports.exchange import (
-    ABOUT,
-    LEAST_FLOOR,
-    MOST_FLOOR,
     MissingOverlapLibraryError,
+    OfferError,
     answer_points,
     check_letter_addressee,
-    check_size,
     count_shared,
     decode_elements,
     encode_elements,
     evidence_reports,
     new_secret,
-    parse_moment,
-    parse_offer,
-    read_letter,
     request_points,
     ristretto255,
-    signer_of,
 )
 from reports.run import Run
 from reports.text import quantity
@@ -61,15 +61,20 @@ from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import (
     COMPARED_KINDS,
+    LEAST_FLOOR,
     MAX_SET_SIZE,
+    MOST_FLOOR,
     POINT_BYTES,
     TAG_BYTES,
     About,
     Answer,
+    Feed,
+    Letter,
     Offer,
     Request,
     Result,
 )
+from schemas.signed_fields import SLUG, parse_moment
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS
 
 COOLDOWN = timedelta(days=7)
@@ -84,34 +89,54 @@ _NOT_OPEN = "answers no request of yours that is open; each is counted once"
 _NOT_ANSWERED = "counts no answer of yours"
 
 
-def add_request_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange overlap request`."""
-    _declare_victims(parser)
-    parser.add_argument("--to", metavar="ORG", required=True, help="slug of the other organisation")
-    parser.add_argument("--by", choices=COMPARED_KINDS, required=True, help="what is compared")
-    parser.add_argument(
-        "--run", metavar="RUN", help="joint run: compare the victims of one cluster"
-    )
-    parser.add_argument("--cluster", metavar="ID", help="that cluster, as the joint run names it")
-    parser.add_argument("--offer", metavar="OFFER", help="their offer, which the joint run took")
-    parser.add_argument(
-        "--about",
-        metavar="NAME",
-        default="all",
-        help="whose victims, as agreed (default: %(default)s)",
-    )
-    parser.add_argument(
+VICTIMS = flag(
+    "victims",
+    "FILE",
+    "CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
+)
+
+PARTY = (
+    flag("--from", "ORG", "your own slug", dest="me", required=True),
+    flag("--now", "TIME", "the time (default: now)"),
+)
+
+OUTPUT = (
+    *PARTY,
+    flag("--output", "DIR", "new folder to write", required=True),
+    flag("--key", "FILE", "private key to sign with (default: your own)"),
+)
+
+LARGEST = flag(
+    "--largest",
+    "N",
+    "refuse more elements than they can have victims: a dictionary is large (default: %(default)s)",
+    type=WholeNumber(1, MAX_SET_SIZE),
+    default=MAX_SET_SIZE,
+)
+
+FLOOR = WholeNumber(LEAST_FLOOR, MOST_FLOOR)
+
+
+@subcommand(
+    "request",
+    "write the first letter: your victims, masked, for the other side to mask too",
+    VICTIMS,
+    flag("--to", "ORG", "slug of the other organisation", required=True),
+    flag("--by", None, "what is compared", choices=COMPARED_KINDS, required=True),
+    flag("--run", "RUN", "joint run: compare the victims of one cluster"),
+    flag("--cluster", "ID", "that cluster, as the joint run names it"),
+    flag("--offer", "OFFER", "their offer, which the joint run took"),
+    flag("--about", "NAME", "whose victims, as agreed (default: %(default)s)", default="all"),
+    flag(
         "--min-count",
-        type=WholeNumber(LEAST_FLOOR, MOST_FLOOR),
+        "N",
+        "smaller counts are withheld (default: %(default)s)",
+        type=FLOOR,
         default=5,
-        metavar="N",
-        help="smaller counts are withheld (default: %(default)s)",
-    )
-    _declare_party(parser)
-    _declare_output(parser)
-
-
-def write_request(arguments: argparse.Namespace) -> int:
+    ),
+    *OUTPUT,
+)
+def write_request(arguments: Namespace) -> int:
     """Writes the first letter; returns the exit status 0.
 
     Raises:
@@ -119,16 +144,16 @@ def write_request(arguments: argparse.Namespace) -> int:
     """
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    if not ABOUT.fullmatch(arguments.about):
+    if not SLUG.fullmatch(arguments.about):
         raise UsageError(
             f"--about: {arguments.about[:64]!r} is not a slug; use a-z, 0-9, '-' and '_'"
         )
-    asked = requester_values(arguments, me)
+    about, values, subject = requester_values(arguments, me)
     session, secret = secrets.token_bytes(32), new_secret()
-    points = request_points(secret, session, asked.values)
+    points = request_points(secret, session, values)
     key = key_store.own_key(arguments.key)
     request = Request(
-        about=asked.about,
+        about=about,
         by=arguments.by,
         floor=arguments.min_count,
         issued_at=utc_text(now),
@@ -143,39 +168,36 @@ def write_request(arguments: argparse.Namespace) -> int:
         "recipient": request.recipient,
         "request": digest_of(content),
         "secret": secret.hex(),
-        "subject": asked.subject,
+        "subject": subject,
         "told": _comparison(request),
         "size": request.size,
     }
-    write_state(request_state_path(request.session), state)
+    _remember(f"asked-{request.session}", state)
     path = signed_files.write_signed(folder, REQUEST, content, key)
     return say(
-        f"{path}: {len(asked.values)} distinct values, shown as {len(points)}; mail it and its "
+        f"{path}: {len(values)} distinct values, shown as {len(points)}; mail it and its "
         f".sig to {request.recipient}"
     )
 
 
-def add_respond_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange overlap respond`."""
-    _declare_letter(parser, "REQUEST")
-    _declare_victims(parser)
-    parser.add_argument("--run", metavar="RUN", help="your run, if they ask about an offer of it")
-    parser.add_argument("--offer", metavar="OFFER", help="that offer, as you mailed it")
-    parser.add_argument(
-        "--ignore-cooldown", action="store_true", help="respond although a week has not passed"
-    )
-    parser.add_argument(
+@subcommand(
+    "respond",
+    "write the second letter: their victims masked again, and tags of yours",
+    flag("letter", "REQUEST", "folder of their request"),
+    VICTIMS,
+    flag("--run", "RUN", "your run, if they ask about an offer of it"),
+    flag("--offer", "OFFER", "that offer, as you mailed it"),
+    flag("--ignore-cooldown", "", "respond although a week has not passed"),
+    flag(
         "--min-count",
-        type=WholeNumber(LEAST_FLOOR, MOST_FLOOR),
-        metavar="N",
-        help="refuse a request that may show a smaller count (default: your policy's, or 3)",
-    )
-    _declare_party(parser)
-    _declare_output(parser)
-    _declare_largest(parser)
-
-
-def write_answer(arguments: argparse.Namespace) -> int:
+        "N",
+        "refuse a request that may show a smaller count (default: your policy's, or 3)",
+        type=FLOOR,
+    ),
+    *OUTPUT,
+    LARGEST,
+)
+def write_answer(arguments: Namespace) -> int:
     """Writes the second letter; returns the exit status 0.
 
     Raises:
@@ -183,77 +205,65 @@ def write_answer(arguments: argparse.Namespace) -> int:
     """
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    path, content, request = _letter(Request, arguments.letter, REQUEST, me, now)
-    with locked(answer_state_path(request.sender)):
-        return _answer_once(arguments, path, content, request, (me, now, folder))
-
-
-def _answer_once(
-    arguments: argparse.Namespace,
-    path: Path,
-    content: bytes,
-    request: Request,
-    parties: tuple[str, datetime, Path],
-) -> int:
-    """Answers a request while no other answer to its sender is under way."""
-    me, now, folder = parties
-    policy = custody_policy()
-    floor = arguments.min_count or policy.least_shared_count
-    if request.floor < floor:
-        raise UsageError(
-            f"{path}: may show a count of {request.floor}, and your least is {floor}; ask "
-            f"for a request with --min-count {floor}"
+    read = _letter(Request, arguments.letter, REQUEST, me, now)
+    path, request = read.path, read.content
+    with locked(state_path(f"answered-{request.sender}")):
+        policy = custody_policy()
+        floor = arguments.min_count or policy.least_shared_count
+        if request.floor < floor:
+            raise UsageError(
+                f"{path}: may show a count of {request.floor}, and your least is {floor}; ask "
+                f"for a request with --min-count {floor}"
+            )
+        with refusing(path):
+            _check_size(request.size, arguments.largest)
+            points = decode_elements(request.points, POINT_BYTES, request.size)
+            before = _answers_before(request.sender)
+            most = None if arguments.ignore_cooldown else policy.overlap_answers_per_year
+            _check_answers(before, read, now, most)
+            values = responder_values(arguments, request, me)
+            if len(values) < request.floor:
+                # No count of so few may be shown, and whoever asks may not run this program.
+                values = frozenset()
+            session, secret = bytes.fromhex(request.session), new_secret()
+            masked_again, tags = answer_points(secret, session, points, values)
+        key = key_store.own_key(arguments.key)
+        answer = Answer(
+            issued_at=utc_text(now),
+            points=encode_elements(masked_again),
+            recipient=request.sender,
+            request=read.sha256,
+            sender=me,
+            session=request.session,
+            size=len(tags),
+            tags=encode_elements(tags),
         )
-    with refusing(path):
-        check_size(request.size, arguments.largest)
-        points = decode_elements(request.points, POINT_BYTES, request.size)
-        before = _answers_before(request.sender)
-        most = None if arguments.ignore_cooldown else policy.overlap_answers_per_year
-        _check_answers(before, path, content, request.sender, now, most)
-        values = responder_values(arguments, request, me)
-        if len(values) < request.floor:
-            # No count of so few may be shown, and whoever asks may not run this program.
-            values = frozenset()
-        session, secret = bytes.fromhex(request.session), new_secret()
-        masked_again, tags = answer_points(secret, session, points, values)
-    key = key_store.own_key(arguments.key)
-    answer = Answer(
-        issued_at=utc_text(now),
-        points=encode_elements(masked_again),
-        recipient=request.sender,
-        request=digest_of(content),
-        sender=me,
-        session=request.session,
-        size=len(tags),
-        tags=encode_elements(tags),
-    )
-    letter = signing.letter_bytes(answer, key)
-    # The secret is not kept: whoever answers has no more to do with it.
-    kept = {
-        "answer": digest_of(letter),
-        "at": utc_text(now),
-        "before": [*before, {"at": utc_text(now), "request": digest_of(content)}],
-        "told": _comparison(request),
-    }
-    # Recorded first: an answer that nobody recorded could be asked for again.
-    write_state(answer_state_path(request.sender), kept)
-    written = signed_files.write_signed(folder, ANSWER, letter, key)
-    shown = len(values) or f"none of yours, which are fewer than {request.floor},"
-    return say(
-        f"{written}: {request.sender} asked by {request.by} about {_about(request)}, "
-        f"{request.size} elements; you show {shown} as {len(tags)}; mail it and its .sig"
-    )
+        letter = signing.letter_bytes(answer, key)
+        # The secret is not kept: whoever answers has no more to do with it.
+        kept = {
+            "answer": digest_of(letter),
+            "at": utc_text(now),
+            "before": [*before, {"at": utc_text(now), "request": read.sha256}],
+            "told": _comparison(request),
+        }
+        # Recorded first: an answer that nobody recorded could be asked for again.
+        _remember(f"answered-{request.sender}", kept)
+        written = signed_files.write_signed(folder, ANSWER, letter, key)
+        shown = len(values) or f"none of yours, which are fewer than {request.floor},"
+        return say(
+            f"{written}: {request.sender} asked by {request.by} about {_about(request)}, "
+            f"{request.size} elements; you show {shown} as {len(tags)}; mail it and its .sig"
+        )
 
 
-def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange overlap compute`."""
-    _declare_letter(parser, "ANSWER")
-    _declare_party(parser)
-    _declare_output(parser)
-    _declare_largest(parser)
-
-
-def write_result(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "compute",
+    "write the third letter: the count, for you and for them",
+    flag("letter", "ANSWER", "folder of their answer"),
+    *OUTPUT,
+    LARGEST,
+)
+def write_result(arguments: Namespace) -> int:
     """Writes the third letter; returns the exit status 0.
 
     Raises:
@@ -261,12 +271,14 @@ def write_result(arguments: argparse.Namespace) -> int:
     """
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    path, content, answer = _letter(Answer, arguments.letter, ANSWER, me, now)
-    state = read_state(request_state_path(answer.session), path, _NOT_OPEN)
+    read = _letter(Answer, arguments.letter, ANSWER, me, now)
+    path, answer = read.path, read.content
+    asked = f"asked-{answer.session}"
+    state = recalled(asked, path, _NOT_OPEN)
     if (answer.request, answer.sender) != (state["request"], state["recipient"]):
         raise UsageError(f"{path}: answers another request than yours to {state['recipient']}")
     with refusing(path):
-        check_size(answer.size, arguments.largest)
+        _check_size(answer.size, arguments.largest)
         points = decode_elements(answer.points, POINT_BYTES, state["size"])
         tags = decode_elements(answer.tags, TAG_BYTES, answer.size)
         session, secret = bytes.fromhex(answer.session), bytes.fromhex(state["secret"])
@@ -275,7 +287,7 @@ def write_result(arguments: argparse.Namespace) -> int:
         Result,
         state["told"]
         | {
-            "answer": digest_of(content),
+            "answer": read.sha256,
             "format": Result.format,
             "issued_at": utc_text(now),
             "recipient": answer.sender,
@@ -289,26 +301,27 @@ def write_result(arguments: argparse.Namespace) -> int:
     letter = signing.letter_bytes(result, key)
     written = signed_files.write_signed(folder, RESULT, letter, key)
     kept = state["subject"] | {"result": digest_of(letter)}
-    write_state(result_state_path(answer.session), kept)
-    request_state_path(answer.session).unlink()
+    _remember(f"counted-{answer.session}", kept)
+    state_path(asked).unlink()
     return say(f"{shared_count_text(result)}\n{written}: mail it and its .sig")
 
 
-def add_show_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange overlap show`."""
-    _declare_letter(parser, "RESULT")
-    _declare_party(parser)
-
-
-def show_result(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "show",
+    "print what the third letter says",
+    flag("letter", "RESULT", "folder of their result"),
+    *PARTY,
+)
+def show_result(arguments: Namespace) -> int:
     """Prints the count of the third letter; returns the exit status 0.
 
     Raises:
         UsageError: for a letter that is refused.
     """
     me, now = _party_and_time(arguments)
-    path, _, result = _letter(Result, arguments.letter, RESULT, me, now)
-    kept = read_state(answer_state_path(result.sender), path, _NOT_ANSWERED)
+    read = _letter(Result, arguments.letter, RESULT, me, now)
+    path, result = read.path, read.content
+    kept = recalled(f"answered-{result.sender}", path, _NOT_ANSWERED)
     if result.answer != kept["answer"]:
         raise UsageError(f"{path}: counts another answer than your last to {result.sender}")
     if _comparison(result) != kept["told"]:
@@ -316,46 +329,8 @@ def show_result(arguments: argparse.Namespace) -> int:
     return say(f"{result.sender} says: {shared_count_text(result)}")
 
 
-SUBCOMMANDS = (
-    Subcommand(
-        "request",
-        "write the first letter: your victims, masked, for the other side to mask too",
-        add_request_arguments,
-        write_request,
-    ),
-    Subcommand(
-        "respond",
-        "write the second letter: their victims masked again, and tags of yours",
-        add_respond_arguments,
-        write_answer,
-    ),
-    Subcommand(
-        "compute",
-        "write the third letter: the count, for you and for them",
-        add_compute_arguments,
-        write_result,
-    ),
-    Subcommand("show", "print what the third letter says", add_show_arguments, show_result),
-)
-"""The words behind `ringtrace exchange overlap`."""
-
-
-def add_overlap_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the subcommands of `ringtrace exchange overlap`."""
-    add_subcommands(parser, SUBCOMMANDS)
-
-
-@dataclass(frozen=True)
-class RequesterValues:
-    """The subject of a request, the values of its sender, and the cluster to remember with them."""
-
-    about: About
-    values: frozenset[str]
-    subject: dict[str, Any] = field(default_factory=dict)
-
-
-def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
-    """Returns the values of the requester, by the flags of `ringtrace exchange overlap request`.
+def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[str], dict[str, Any]]:
+    """Returns the subject of a request, its sender's values, and the cluster to remember with them.
 
     Raises:
         UsageError: for flags, a run, an offer or a file that cannot be used.
@@ -363,17 +338,17 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
     choices = [arguments.run, arguments.cluster, arguments.offer]
     if not any(choices):
         values = _values(arguments.victims, arguments.by, None)
-        return RequesterValues(About(agreed=arguments.about, entities=(), offer=None), values)
+        return About(agreed=arguments.about, entities=(), offer=None), values, {}
     if not all(choices):
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
     joined = open_run(arguments.run, built_on=True)
     check_basis(joined)
     signed_files.check_offers(joined, time_of(arguments))
     org = key_store.org_slug(arguments.to)
-    offer, sha256 = _offer(arguments.offer, org, me, key_store.trusted_keys())
+    offer = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)
     taken: Any = joined.manifest["options"].get("offers") or []
-    if sha256 not in {offer_row["sha256"] for offer_row in taken}:
+    if offer.sha256 not in {row["sha256"] for row in taken}:
         raise UsageError(
             f"{arguments.run}: was not joined with {arguments.offer}; give the run that was"
         )
@@ -384,19 +359,19 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
     theirs = {(without_epoch(row["entity_id"]), row["part"]) for row in seen.to_pylist()}
     places = tuple(
         place
-        for place, entity in enumerate(offer.entities)
+        for place, entity in enumerate(offer.content.entities)
         if (without_epoch(entity.entity_id), str(entity.cluster)) in theirs
     )
     if not places:
         raise UsageError(f"{arguments.run}: {org} has no part in {arguments.cluster}")
-    about = About(agreed=arguments.about, entities=places, offer=sha256)
+    about = About(agreed=arguments.about, entities=places, offer=offer.sha256)
     values = _values(
         arguments.victims, arguments.by, victims_of_members(arguments.run, members, me)
     )
-    return RequesterValues(about, values, {"cluster_id": arguments.cluster, "members": members})
+    return about, values, {"cluster_id": arguments.cluster, "members": members}
 
 
-def responder_values(arguments: argparse.Namespace, request: Request, me: str) -> frozenset[str]:
+def responder_values(arguments: Namespace, request: Request, me: str) -> frozenset[str]:
     """Returns the responder's values: of those whom its offer counts, or of the whole file.
 
     Raises:
@@ -416,8 +391,9 @@ def responder_values(arguments: argparse.Namespace, request: Request, me: str) -
         )
     run = open_run(arguments.run, built_on=True)
     keys = [key_store.own_key(arguments.key, make=False).public_key(), *key_store.own_public_keys()]
-    offer, sha256 = _offer(arguments.offer, me, request.sender, {me: keys})
-    if sha256 != about.offer:
+    read = _offer(arguments.offer, me, request.sender, {me: keys})
+    offer: Offer = read.content
+    if read.sha256 != about.offer:
         raise UsageError(f"{arguments.offer}: is not the offer {about.offer[:12]} that is asked of")
     if about.entities[-1] >= len(offer.entities):
         raise UsageError(
@@ -447,143 +423,84 @@ def shared_count_text(result: Result) -> str:
     return f"shared victims: {count}"
 
 
-def request_state_path(session: str) -> Path:
-    """Returns the path of the secret of an open request."""
-    return key_store.home() / "overlap" / f"asked-{session}.json"
+def state_path(name: str) -> Path:
+    """Returns the path of something remembered: `asked-SESSION`, `counted-SESSION` ..."""
+    return key_store.home() / "overlap" / f"{name}.json"
 
 
-def result_state_path(session: str) -> Path:
-    """Returns the path of what a count was about."""
-    return key_store.home() / "overlap" / f"counted-{session}.json"
+def _remember(name: str, value: Row) -> None:
+    write_whole(state_path(name), json.dumps(value, sort_keys=True).encode())
 
 
-def answer_state_path(org: str) -> Path:
-    """Returns the path of the last answer to an organisation."""
-    return key_store.home() / "overlap" / f"answered-{org}.json"
-
-
-def write_state(path: Path, value: dict[str, Any]) -> None:
-    """Writes remembered state.
-
-    Raises:
-        UsageError: if it cannot be written.
-    """
-    write_whole(path, json.dumps(value, sort_keys=True).encode())
-
-
-def read_state(path: Path, letter: Path, missing: str) -> Any:
-    """Reads remembered state; where there is none, the error says `missing` of `letter`.
+def recalled(name: str, letter: Path, missing: str) -> Any:
+    """Returns something remembered; where there is nothing, the error says `missing` of `letter`.
 
     Raises:
         UsageError: if nothing was, or it cannot be read.
     """
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UsageError(f"{letter}: {missing}") from None
-    except (OSError, ValueError):
-        raise UsageError(f"{path}: cannot be read; make a new request") from None
+    state = key_store.read_kept(state_path(name), "make a new request", dict)
+    if state is None:
+        raise UsageError(f"{letter}: {missing}")
+    return state
 
 
-def _declare_letter(parser: argparse.ArgumentParser, metavar: str) -> None:
-    parser.add_argument("letter", metavar=metavar, help=f"folder of their {metavar.lower()}")
-
-
-def _declare_victims(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "victims",
-        metavar="FILE",
-        help="CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
-    )
-
-
-def _declare_party(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", metavar="ORG", dest="me", required=True, help="your own slug")
-    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
-
-
-def _declare_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
-
-
-def _declare_largest(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--largest",
-        type=WholeNumber(1, MAX_SET_SIZE),
-        default=MAX_SET_SIZE,
-        metavar="N",
-        help="refuse more elements than they can have victims: a dictionary is large "
-        "(default: %(default)s)",
-    )
-
-
-def _party_and_time(arguments: argparse.Namespace) -> tuple[str, datetime]:
+def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
     """Returns the user's organisation and the time of the letter.
 
     Raises:
         UsageError: for what is no slug, or without the library for the masks.
     """
     me = key_store.org_slug(arguments.me)
-    try:
+    with usage_errors(MissingOverlapLibraryError):
         ristretto255()
-    except MissingOverlapLibraryError as error:
-        raise UsageError(str(error)) from None
     return me, time_of(arguments)
 
 
 def _letter(
-    kind: type[Any], path_or_folder: str, name: str, me: str, now: datetime
-) -> tuple[Any, ...]:
-    """Reads a signed letter to `me`; returns its path, bytes and content."""
-    path, content, signature = signed_files.read_signed(path_or_folder, (name,))
-    with refusing(path):
-        org, signer = signed_files.partner_of(content, signature, key_store.trusted_keys())
-        letter = read_letter(kind, content, org)
-        check_letter_addressee(letter, me, now)
-    signed_files.check_key(path, org, signer, letter.issued_at, now)
-    return path, content, letter
+    kind: type[Letter], path_or_folder: str, name: str, me: str, now: datetime
+) -> SignedFile:
+    """Reads a signed letter to `me`."""
+    read = read_letter_file(path_or_folder, (name,), (kind,))
+    with refusing(read.path):
+        check_letter_addressee(read.content, me, now)
+    signed_files.check_key(read.path, read.org, read.key_id, read.content.issued_at, now)
+    return read
+
+
+def _check_size(size: int, largest: int) -> None:
+    if size > largest:
+        raise OfferError(f"is of {size} elements; more than {largest} are not compared here")
 
 
 def _answers_before(org: str) -> list[dict[str, str]]:
     """Returns when an organisation was answered, and the SHA-256 of each request."""
-    path = answer_state_path(org)
-    if not path.exists():
-        return []
-    kept = read_state(path, path, "is gone")
-    try:
-        answers = kept.get("before") or [{"at": kept["at"], "request": ""}]
-        times = [parse_moment(answer["at"]) for answer in answers]
+
+    def answers(kept: Any) -> list[dict[str, str]]:
+        before = kept.get("before") or [{"at": kept["at"], "request": ""}]
         return [
-            {"at": utc_text(when), "request": str(answer["request"])}
-            for when, answer in zip(times, answers, strict=True)
+            {"at": utc_text(parse_moment(answer["at"])), "request": str(answer["request"])}
+            for answer in before
         ]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
+
+    remedy = "put a copy of it in its place"
+    return key_store.read_kept(state_path(f"answered-{org}"), remedy, answers) or []
 
 
 def _check_answers(
-    before: list[dict[str, str]],
-    path: Path,
-    content: bytes,
-    org: str,
-    now: datetime,
-    most: int | None,
+    before: list[dict[str, str]], request: SignedFile, now: datetime, most: int | None
 ) -> None:
     """Refuses a request too soon, a second answer to one, and more than `most` in a year."""
     times = [parse_moment(answer["at"]) for answer in before]
     if most is None or not times:
         return
-    last = max(times)
+    org, last = request.org, max(times)
     if now < last + COOLDOWN:
         raise UsageError(
             f"{org} was answered at {utc_text(last)}; every answer tells it something of your "
             f"victims, so wait until {utc_text(last + COOLDOWN)}, or give --ignore-cooldown"
         )
-    if digest_of(content) in {answer["request"] for answer in before}:
-        raise UsageError(f"{path}: was answered already; ask for a new request")
+    if request.sha256 in {answer["request"] for answer in before}:
+        raise UsageError(f"{request.path}: was answered already; ask for a new request")
     recent = [time for time in times if time > now - YEAR]
     if len(recent) >= most:
         raise UsageError(
@@ -611,12 +528,7 @@ def _about(request: Request) -> str:
 
 def _members(run: str, cluster_id: str) -> list[str]:
     where = pc.field("cluster_id") == cluster_id
-    try:
-        members: list[str] = tables.read_table(run, MEMBERS, ["entity_id"], where)[
-            "entity_id"
-        ].to_pylist()
-    except FileNotFoundError:
-        raise UsageError(f"{run}: is not a finished run; give one") from None
+    members = tables.read_table(run, MEMBERS, ["entity_id"], where)["entity_id"].to_pylist()
     if not members:
         raise UsageError(f"{run}: has no cluster {cluster_id[:80]!r}; see its clusters/")
     return sorted(members)
@@ -624,30 +536,20 @@ def _members(run: str, cluster_id: str) -> list[str]:
 
 def _offer(
     path_or_folder: str, sender: str, to: str, trusted: dict[str, list[Ed25519PublicKey]]
-) -> tuple[Offer, str]:
-    """Reads a signed offer of `sender` to `to`; returns it and its SHA-256, also if it is void."""
-    path, content, signature = signed_files.read_signed(path_or_folder, (OFFER,))
-    with refusing(path):
-        org, _ = signer_of(content, signature, trusted)
-        offer = parse_offer(content, org)
-    if not isinstance(offer, Offer) or (offer.sender, offer.recipient) != (sender, to):
-        raise UsageError(f"{path}: is not an offer of {sender} to {to}; give one")
-    return offer, digest_of(content)
+) -> SignedFile:
+    """Reads a signed offer of `sender` to `to`, also if it is void."""
+    read = read_letter_file(path_or_folder, (OFFER,), (Offer, Feed), trusted)
+    if (read.content.sender, read.content.recipient) != (sender, to):
+        raise UsageError(f"{read.path}: is not an offer of {sender} to {to}; give one")
+    return read
 
 
 def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]:
     """Returns pseudonyms of the people whom the offer counts for any of the identifiers `ids`."""
     evidence = evidence_of_run(run)
     offered = pa.array([entity.entity_id for entity in offer.entities], pa.string())
-    held = evidence.filter(
-        pc.and_(
-            pc.equal(evidence["source_org"], me),
-            pc.and_(
-                pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))),
-                pc.is_in(evidence["entity_id"], offered),
-            ),
-        )
-    )
+    own = (pc.field("source_org") == me) & pc.field("role").isin(sorted(HARD_ROLES))
+    held = evidence.filter(own & pc.field("entity_id").isin(offered))
     return {
         report.who.partition("|")[2]
         for report in evidence_reports(held)
@@ -659,7 +561,7 @@ def _values(path: str, by: str, people: set[str] | None) -> frozenset[str]:
     """Reads values of the file: all, or one of each of `people`."""
     victims = signed_files.load_victims(path)
     if people is None:
-        values = victims.phones if by == "phone" else victims.emails
+        values = victims.distinct(by)
     else:
         with refusing(path):
             values = victims.of(people, by)

@@ -10,12 +10,12 @@ Members give the collection's URL for HUB. The host keeps its folder, and brings
 
 from __future__ import annotations
 
-import argparse
 import base64
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -37,9 +37,9 @@ from pipelines.exchange.hub import (
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
 from pipelines.exchange.signed_files import digest_of, say, time_of
-from pipelines.options import UsageError, moment
+from pipelines.options import Subcommand, UsageError, flag, subcommand
 from pipelines.safe_files import locked
-from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
+from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
 from reports.text import plain, quantity
 from schemas.extras import install_command
@@ -98,28 +98,28 @@ class Collection:
 
         pages = as_pages(self._remote.get_objects, per_request=page, type=list(types))
         for _ in range(MAX_PAGES):
-            page_read: StixObject | None = None
             with self._errors():
-                for page_read in pages:
-                    objects = [stix for stix in page_read.get("objects", ()) if _is_object(stix)]
-                    break
-            if page_read is None:
+                answer = next(pages, None)
+                objects = (answer or {}).get("objects", ())
+                known = [stix for stix in objects if _is_object(stix)]
+            if answer is None:
                 return
-            yield from objects
+            yield from known
         raise UsageError(f"{self.url}: answers with more than {MAX_PAGES} pages; see the server")
 
     def add(self, objects: Iterable[StixObject]) -> None:
         """Adds objects, several in a post where they are small."""
         group: list[StixObject] = []
         size = 0
-        for stix in [*objects, None]:
+        for stix in objects:
             length = len(repr(stix))
-            if group and (stix is None or size + length > MAX_POST or len(group) == PAGE):
+            if group and (size + length > MAX_POST or len(group) == PAGE):
                 self._post(group)
                 group, size = [], 0
-            if stix is not None:
-                group.append(stix)
-                size += length
+            group.append(stix)
+            size += length
+        if group:
+            self._post(group)
 
     def _post(self, objects: list[StixObject]) -> None:
         with self._errors():
@@ -163,24 +163,22 @@ class Collection:
             socket.setdefaulttimeout(before)
 
 
-def _is_object(stix: object) -> bool:
+def _is_object(stix: Any) -> bool:
     """Returns whether an answer is an object whose id, type and times are texts of their kind."""
-    if not isinstance(stix, dict) or not all(isinstance(stix.get(n), str) for n in ("id", "type")):
-        return False
-    times = [stix[name] for name in ("created", "modified") if name in stix]
-    if "modified" in stix and "created" not in stix:
-        return False
     try:
-        return all(datetime.fromisoformat(each).tzinfo for each in times)
-    except (TypeError, ValueError):
+        texts = [stix["id"], stix["type"]]
+        times = [stix[name] for name in ("created", "modified") if "modified" in stix]
+        times += [stix["created"]] if "created" in stix else []
+        zoned = all(datetime.fromisoformat(each).tzinfo for each in times)
+        return zoned and all(isinstance(text, str) for text in texts)
+    except (KeyError, TypeError, ValueError):
         return False
 
 
 def note_of(path: str, content: bytes, now: datetime, before: StixObject | None) -> StixObject:
     """Returns the note that holds a file of a hub, as a newer version than `before`."""
     made = before["created"] if before else _time(midnight(now))
-    # Of two versions of one moment a server keeps the first.
-    modified = max(_time(now), _after(before["modified"])) if before else _time(now)
+    modified = _newer(before, now) if before else _time(now)
     return {
         "type": "note",
         "spec_version": "2.1",
@@ -201,8 +199,10 @@ def _time(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
-def _after(text: str) -> str:
-    return _time(datetime.fromisoformat(text) + timedelta(milliseconds=1))
+def _newer(before: StixObject, now: datetime) -> str:
+    """Returns the time of the next version: of two of one moment a server keeps the first."""
+    after = datetime.fromisoformat(before["modified"]) + timedelta(milliseconds=1)
+    return max(_time(now), _time(after))
 
 
 def letter_object(sealed: bytes) -> StixObject:
@@ -251,29 +251,29 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def in_a_folder(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def in_a_folder(command: Subcommand) -> Subcommand:
     """Returns a command of a hub that the host runs in its folder, and nowhere else."""
 
-    def either(arguments: argparse.Namespace) -> int:
+    def either(arguments: Namespace) -> int:
         if is_collection(arguments.hub):
             raise UsageError(f"{plain(arguments.hub, 200)}: {OF_FOLDERS}")
         with _alone():
-            return run(arguments)
+            return command.run(arguments)
 
-    return either
+    return command._replace(run=either)
 
 
-def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def over_taxii(command: Subcommand) -> Subcommand:
     """Returns a command of a hub that also takes the URL of a collection for HUB.
 
     It works on a copy of the files; what it adds to the copy is sent then.
     """
 
-    def either(arguments: argparse.Namespace) -> int:
+    def either(arguments: Namespace) -> int:
         url = arguments.hub
         if not is_collection(url):
             with _alone():
-                return run(arguments)
+                return command.run(arguments)
         if getattr(arguments, "open_token", None) is not None:
             raise UsageError(f"{plain(url, 200)}: {OF_FOLDERS}")
         collection = Collection(url)
@@ -296,7 +296,7 @@ def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
             arguments.hub = name
             try:
                 with _alone(), redirect_stdout(said):
-                    status = run(arguments)
+                    status = command.run(arguments)
             except UsageError as error:
                 raise UsageError(str(error).replace(name, url.rstrip("/"))) from None
             finally:
@@ -305,7 +305,7 @@ def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
         sys.stdout.write(said.getvalue().replace(name, url.rstrip("/")))
         return status
 
-    return either
+    return command._replace(run=either)
 
 
 def _send_new(
@@ -321,14 +321,14 @@ def _send_new(
             collection.add([note_of(path, content, midnight(now), None)])
 
 
-def add_sync_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange hub sync`."""
-    parser.add_argument("hub", metavar="HUB", help="folder of the hub")
-    parser.add_argument("url", metavar="URL", help="its TAXII collection: .../collections/ID/")
-    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
-
-
-def sync(arguments: argparse.Namespace) -> int:
+@subcommand(
+    "sync",
+    "as the host: take letters out of a TAXII collection, and put the hub there",
+    flag("hub", "HUB", "folder of the hub"),
+    flag("url", "URL", "its TAXII collection: .../collections/ID/"),
+    flag("--now", "TIME", "the time (default: now)"),
+)
+def sync(arguments: Namespace) -> int:
     """Takes letters and lists of members out of a collection, as the host, and puts the hub there.
 
     Returns the exit status 0.
@@ -404,11 +404,11 @@ def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, 
     name, tlp, today = hub.charter.name, hub.charter.tlp, now.date()
     wanted = {stix["id"]: stix for stix in hub_stix(hub.digest, name, tlp)}
     shown = 0
-    for entry_id, entry in sorted(hub.log.entries.items()):
-        status, line = hub.log.status(entry_id, today), entry.line
+    for entry_id, state in sorted(hub.log.entries.items()):
+        status = hub.log.status(entry_id, today)
         if status in ("live", "frozen"):
             disputed = status == "frozen"
-            objects = entry_stix(hub.digest, line.entry, day_of(line.day), tlp, disputed=disputed)
+            objects = entry_stix(hub.digest, state.entry, state.day, tlp, disputed=disputed)
             wanted |= {stix["id"]: stix for stix in objects}
             shown += 1
     author = next(
@@ -416,23 +416,22 @@ def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, 
         for stix in wanted.values()
         if stix["type"] == "identity" and stix["id"] != RINGTRACE_ID
     )
-    there = {stix["id"]: stix for stix in collection.objects(*_types(wanted))}
-    fresh: list[StixObject] = []
-    old: list[StixObject] = []
+    types = {*OBSERVABLES, "indicator", "observed-data", *(s["type"] for s in wanted.values())}
+    there = {stix["id"]: stix for stix in collection.objects(*sorted(types))}
+    fresh, old = list[StixObject](), list[StixObject]()
     revoked = 0
     for object_id, made in wanted.items():
         before = there.get(object_id)
         if before is None:
             fresh.append(made)
         elif "modified" in made and not before.get("revoked") and _bare(before) != _bare(made):
-            fresh.append(made | {"modified": max(_time(now), _after(before["modified"]))})
+            fresh.append(made | {"modified": _newer(before, now)})
             old.append(before)
     for object_id, before in there.items():
         if object_id in wanted or before.get("revoked"):
             continue
         if before.get("created_by_ref") == author:
-            modified = max(_time(now), _after(before["modified"]))
-            fresh.append(withdrawn_stix(before) | {"modified": modified})
+            fresh.append(withdrawn_stix(before) | {"modified": _newer(before, now)})
             old.append(before)
             revoked += before["type"] == "observed-data"
         elif "created" not in before:
@@ -453,12 +452,6 @@ OBSERVABLES = (
     "user-account",
 )
 """Types of observables that entries have."""
-
-
-def _types(wanted: Mapping[str, StixObject]) -> list[str]:
-    return sorted(
-        {*OBSERVABLES, "indicator", "observed-data", *(stix["type"] for stix in wanted.values())}
-    )
 
 
 def _bare(stix: StixObject) -> StixObject:

@@ -11,41 +11,33 @@ Long, since whoever reads a feed must know what the log says, and who can be who
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import combinations
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, get_args
 
 from reports import signing
 from reports.exchange.read_offer import (
-    BASES,
-    ENTRY_ID,
-    LEAST,
     MAX_LINE_BYTES,
-    MAX_LINES,
     MAX_PEOPLE,
     MAX_ROWS,
-    ORG_SLUG,
-    SHA256,
     OfferError,
-    are_ids,
     check_entry,
     check_ties,
-    day_of,
     need,
-    parse_moment,
-    parses,
-    rising,
-    week_start,
 )
-from reports.signing import MerkleTree, NotCanonicalError, merkle_leaf
+from reports.signing import MerkleTree, merkle_leaf
 from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.enums import RecordKind, Tier
 from schemas.offer import (
+    BASES,
+    MAX_LINES,
+    ErasedLine,
     Feed,
     FeedContributor,
     FeedEvidence,
@@ -66,6 +58,7 @@ from schemas.offer import (
     OfferedEntity,
     Terms,
 )
+from schemas.signed_fields import LEAST, MOMENT, day_of, parse_moment, rising, week_start
 from transforms.reporters import Tie, ties_of
 
 Line = (
@@ -82,21 +75,29 @@ Line = (
 _LINES: dict[str, type[Any]] = {kind.what: kind for kind in get_args(Line)}
 
 
-def log_line(line: Line) -> bytes:
-    """Returns a line of the log, without its end."""
-    return signing.canonical_json(line)
-
-
 def erased_line(line: bytes) -> bytes:
     """Returns what stays of a line that is erased: the hash of its leaf."""
-    return signing.canonical_json({"erased": merkle_leaf(line).hex()})
+    return signing.canonical_json(ErasedLine(merkle_leaf(line).hex()))
 
 
 @dataclass
 class EntryState:
-    """An entry that is not out: its line, the number of its leaf, and since when it lives."""
+    """An entry that is not out.
 
-    line: LoggedEntry
+    Attributes:
+        entry: as its contributor claims it.
+        actor: the actor that it is of.
+        token: of the contributor.
+        day: of its line.
+        leaf: the number of its line's leaf.
+        since: the day since when it lives.
+        disputes: their ids.
+    """
+
+    entry: HubEntry
+    actor: str
+    token: str
+    day: date
     leaf: int
     since: date
     disputes: list[str] = field(default_factory=list)
@@ -104,7 +105,7 @@ class EntryState:
     @property
     def entity_id(self) -> str:
         """The identifier that it claims."""
-        return self.line.entry.entity_id
+        return self.entry.entity_id
 
 
 @dataclass
@@ -117,7 +118,6 @@ class HubLog:
         disputes: all of them, by id.
         answered: ids of those that were answered.
         ties: by actor.
-        leaves: hashes of all lines.
     """
 
     charter: HubCharter
@@ -125,21 +125,25 @@ class HubLog:
     disputes: dict[str, LoggedDispute] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
     ties: dict[str, LoggedActor] = field(default_factory=dict)
-    leaves: list[bytes] = field(default_factory=list)
     openings: list[LoggedOpening] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
     _ended: dict[int, str] = field(default_factory=dict)
     _erased: dict[int, str] = field(default_factory=dict)
     _tree: MerkleTree = field(default_factory=MerkleTree)
-    _roots: dict[int, str] = field(default_factory=dict)
+    _roots: dict[int, str] = field(default_factory=lambda: {0: MerkleTree().root().hex()})
+
+    @property
+    def size(self) -> int:
+        """The number of lines read so far."""
+        return self._tree.size
 
     def root(self) -> str:
         """Returns the root over all lines read so far."""
-        return self._tree.root()
+        return self._tree.root().hex()
 
     def root_at(self, size: int) -> str | None:
         """Returns the root at the end of a day after which the log had this size."""
-        return MerkleTree().root() if size == 0 else self._roots.get(size)
+        return self._roots.get(size)
 
     def add_day(self, day: str, content: bytes) -> None:
         """Reads the lines of one day.
@@ -157,40 +161,32 @@ class HubLog:
             except OfferError as error:
                 raise OfferError(f"line {number}: {error}") from None
             if line is not None:
-                read.append(([*_LINES].index(line.what), len(self.leaves) - 1, line))
+                read.append(([*_LINES].index(line.what), self.size - 1, line))
         shown = [line for line in lines if not line.startswith(b'{"erased":')]
         if not rising(shown):
             raise OfferError("has a line twice, or its lines out of order")
         for _, leaf, line in sorted(read, key=itemgetter(0, 1)):
             self._apply(leaf, line)
-        self._roots[len(self.leaves)] = self.root()
+        self._roots[self.size] = self.root()
 
     def _line(self, line: bytes, day: str) -> Line | None:
         if len(line) > MAX_LINE_BYTES:
             raise OfferError(f"is longer than {MAX_LINE_BYTES} bytes")
-        if len(self.leaves) >= MAX_LINES:
+        if self.size >= MAX_LINES:
             raise OfferError(f"the log has more than {MAX_LINES} lines")
-        try:
-            value = signing.parse_canonical_json(line)
-            if isinstance(value, dict) and set(value) == {"erased"}:
-                if not isinstance(value["erased"], str) or not SHA256.fullmatch(value["erased"]):
-                    raise OfferError("field erased is invalid")
-                self._erased[len(self.leaves)] = day
-                self._append(bytes.fromhex(value["erased"]))
-                return None
-            kind = _LINES.get(str(value.get("what"))) if isinstance(value, dict) else None
-            if kind is None:
-                raise OfferError("is no line of a log")
-            parsed: Line = signing.dataclass_from_json(kind, value)
-        except NotCanonicalError as error:
-            raise OfferError(str(error)) from None
+        value = signing.parse_canonical_json(line)
+        if isinstance(value, dict) and set(value) == {"erased"}:
+            leaf = signing.dataclass_from_json(ErasedLine, value).erased
+            self._erased[self.size] = day
+            self._tree.add(bytes.fromhex(leaf))
+            return None
+        kind = _LINES.get(str(value.get("what"))) if isinstance(value, dict) else None
+        if kind is None:
+            raise OfferError("is no line of a log")
+        parsed: Line = signing.dataclass_from_json(kind, value)
         _check_line(parsed, day)
-        self._append(merkle_leaf(line))
+        self._tree.add(merkle_leaf(line))
         return parsed
-
-    def _append(self, leaf: bytes) -> None:
-        self.leaves.append(leaf)
-        self._tree.add(leaf)
 
     def _new(self, name: str) -> None:
         if name in self._ids:
@@ -198,29 +194,31 @@ class HubLog:
         self._ids.add(name)
 
     def _apply(self, leaf: int, line: Line) -> None:
-        if isinstance(line, LoggedEntry):
-            self._new(line.entry.entry)
-            self.entries[line.entry.entry] = EntryState(line, leaf, day_of(line.day))
-        elif isinstance(line, LoggedActor):
-            self._new(line.actor)
-            self.ties[line.actor] = line
-        elif isinstance(line, LoggedRenewal):
-            for name in line.entries:
-                if name in self.entries:
+        match line:
+            case LoggedEntry(entry=entry):
+                self._new(entry.entry)
+                day = day_of(line.day)
+                state = EntryState(entry, line.actor, line.token, day, leaf, day)
+                self.entries[entry.entry] = state
+            case LoggedActor(actor=actor):
+                self._new(actor)
+                self.ties[actor] = line
+            case LoggedRenewal():
+                for name in self.entries.keys() & {*line.entries}:
                     self.entries[name].since = day_of(line.day)
-        elif isinstance(line, LoggedDispute):
-            self._new(line.dispute)
-            self.disputes[line.dispute] = line
-            if line.entry in self.entries:
-                self.entries[line.entry].disputes.append(line.dispute)
-        elif isinstance(line, LoggedAnswer):
-            if line.dispute not in self.disputes:
-                raise OfferError(f"answers {line.dispute}, which is no dispute")
-            self.answered.add(line.dispute)
-        elif isinstance(line, LoggedEnd):
-            self._end(line)
-        else:
-            self.openings.append(line)
+            case LoggedDispute(dispute=dispute):
+                self._new(dispute)
+                self.disputes[dispute] = line
+                if line.entry in self.entries:
+                    self.entries[line.entry].disputes.append(dispute)
+            case LoggedAnswer(dispute=dispute):
+                if dispute not in self.disputes:
+                    raise OfferError(f"answers {dispute}, which is no dispute")
+                self.answered.add(dispute)
+            case LoggedEnd():
+                self._end(line)
+            case LoggedOpening():
+                self.openings.append(line)
 
     def _end(self, end: LoggedEnd) -> None:
         """Takes an entry out; the line of no other entry may be erased for it."""
@@ -260,8 +258,8 @@ class HubLog:
         return [dispute for dispute in disputes if dispute.dispute not in self.answered]
 
     def _life(self, state: EntryState) -> int:
-        kind = state.entity_id.partition(":")[0]
-        return next(life.days for life in self.charter.lives if life.kind == kind)
+        days = {life.kind: life.days for life in self.charter.lives}
+        return days[state.entity_id.partition(":")[0]]
 
     def needs_renewal(self, name: str, day: date) -> bool:
         """Returns whether a third of the life of an entry has passed."""
@@ -282,26 +280,18 @@ class HubLog:
 
 
 def _check_line(line: Line, day: str) -> None:
+    """Checks a line beyond the forms of its fields."""
     need(line.day == day, "day")
-    for name in ("actor", "token", "salt", "dispute"):
-        value = getattr(line, name, None)
-        empty = name == "token" and isinstance(line, LoggedDispute) and line.appeal
-        need(value is None or ENTRY_ID.fullmatch(value) or (empty and value == ""), name)
-    if isinstance(line, LoggedEntry):
-        check_entry(line.entry, "entry")
-    elif isinstance(line, LoggedActor):
-        check_ties(line.ties, "ties")
-        need(all(map(ENTRY_ID.fullmatch, line.replaces)), "replaces")
-    elif isinstance(line, LoggedRenewal):
-        need(line.entries and are_ids(line.entries), "entries")
-    elif isinstance(line, LoggedDispute):
-        need(parses(day_of, line.answer_by) and line.answer_by >= day, "answer_by")
-        need(ENTRY_ID.fullmatch(line.entry), "entry")
-        need(not line.appeal or ORG_SLUG.fullmatch(line.appeal), "appeal")
-    elif isinstance(line, LoggedEnd):
-        need(ENTRY_ID.fullmatch(line.entry), "entry")
-    elif isinstance(line, LoggedOpening):
-        need(line.reason.isprintable() and 0 < len(line.reason) <= 200, "reason")
+    match line:
+        case LoggedEntry():
+            check_entry(line.entry, "entry")
+        case LoggedActor():
+            check_ties(line.ties, "ties")
+        case LoggedRenewal():
+            need(line.entries, "entries")
+        case LoggedDispute():
+            need(line.token or line.appeal, "token")
+            need(line.answer_by >= day, "answer_by")
 
 
 def show_count(count: int, k: int) -> int:
@@ -378,25 +368,27 @@ class Contributors:
     """
 
     def __init__(self, log: HubLog) -> None:
-        self._of: dict[str, str] = {}
+        import networkx as nx
+
         self._epochs: defaultdict[str, set[int]] = defaultdict(set)
         self._names: defaultdict[str, set[str]] = defaultdict(set)
-        for actor in sorted(log.ties.values(), key=lambda actor: (actor.day, actor.actor)):
-            self._of.setdefault(actor.token, actor.token)
-            before = [log.ties[before].token for before in actor.replaces if before in log.ties]
-            same = set(map(self.of, [*before, actor.token]))
-            if len(same) > 1:
-                first = next(token_of for token_of in self._of if token_of in same)
-                self._of = {
-                    token: first if contributor in same else contributor
-                    for token, contributor in self._of.items()
-                }
-        self._ages = {token: place for place, token in enumerate(self._of)}
+        self._ages: dict[str, int] = {}
+        same = nx.Graph()
+        for actor in sorted(log.ties.values(), key=attrgetter("day", "actor")):
+            self._ages.setdefault(actor.token, len(self._ages))
+            same.add_node(actor.token)
+            before = (log.ties[name].token for name in actor.replaces if name in log.ties)
+            same.add_edges_from((actor.token, token) for token in before)
+        self._of = {
+            token: min(tokens, key=self._ages.__getitem__)
+            for tokens in nx.connected_components(same)
+            for token in tokens
+        }
         for actor in log.ties.values():
             epoch = epoch_of(log.charter, day_of(actor.day))
             self._epochs[self.of(actor.token)].add(epoch)
         for state in log.entries.values():
-            self._names[self.of(state.line.token)].add(state.entity_id)
+            self._names[self.of(state.token)].add(state.entity_id)
 
     def of(self, token: str) -> str:
         """Returns the oldest token of the contributor of a token."""
@@ -437,31 +429,29 @@ def make_feed(
         members: all organisations of the hub's list.
     """
     who = Contributors(log)
-    own = {who.of(log.entries[name].line.token) for name in choice.own if name in log.entries}
+    own = {who.of(log.entries[name].token) for name in choice.own if name in log.entries}
     chosen = _entries_of_feed(log, who, now, choice, own)
     kept = {entity_id: _first_of_most(states) for entity_id, states in sorted(chosen.items())}
     numbers: dict[str, int] = {}
     for state in kept.values():
-        numbers.setdefault(state.line.actor, len(numbers) + 1)
+        numbers.setdefault(state.actor, len(numbers) + 1)
     entities = tuple(
-        OfferedEntity(entity_id, state.line.entry.role, state.line.entry.confidence,
-                      numbers[state.line.actor])
+        OfferedEntity(entity_id, state.entry.role, state.entry.confidence,
+                      numbers[state.actor])
         for entity_id, state in kept.items()
     )  # fmt: skip
     place = {entity_id: place for place, entity_id in enumerate(kept)}
-    of_entry = {
-        state.line.entry.entry: entity_id for entity_id in kept for state in chosen[entity_id]
-    }
+    of_entry = {state.entry.entry: entity_id for entity_id in kept for state in chosen[entity_id]}
     named: defaultdict[str, set[int]] = defaultdict(set)
     for name, entity_id in of_entry.items():
-        named[who.of(log.entries[name].line.token)].add(place[entity_id])
+        named[who.of(log.entries[name].token)].add(place[entity_id])
     charter = log.charter
     ends = now + timedelta(days=charter.feed_days)
     return Feed(
         sender=charter.name,
         recipient=recipient,
-        issued_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        expires_at=f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+        issued_at=f"{now:{MOMENT}}",
+        expires_at=f"{ends:{MOMENT}}",
         tlp=charter.tlp,
         terms=Terms(
             min((entity.confidence for entity in entities), default=0), charter.k, LEAST, 1
@@ -483,23 +473,21 @@ def _entries_of_feed(
     chosen: defaultdict[str, list[EntryState]] = defaultdict(list)
     gone = {*own, *who.named(choice.without)}
     for name, state in log.entries.items():
-        if name in choice.own or name in choice.without or who.of(state.line.token) in gone:
+        if name in choice.own or name in choice.without or who.of(state.token) in gone:
             continue
         if log.status(name, now.date()) == "live":
             chosen[state.entity_id].append(state)
     return {
         entity_id: states
         for entity_id, states in chosen.items()
-        if len({who.of(state.line.token) for state in states}) >= choice.least
+        if len({who.of(state.token) for state in states}) >= choice.least
     }
 
 
 def _first_of_most(states: Sequence[EntryState]) -> EntryState:
     """Returns the first entry of an identifier with the role that most contributors give it."""
-    roles = Counter(
-        role for role, _ in {(state.line.entry.role, state.line.token) for state in states}
-    )
-    return min(states, key=lambda state: (-roles[state.line.entry.role], state.leaf))
+    roles = Counter(role for role, _ in {(state.entry.role, state.token) for state in states})
+    return min(states, key=lambda state: (-roles[state.entry.role], state.leaf))
 
 
 def _evidence_of_feed(
@@ -530,7 +518,7 @@ def _evidence_of_feed(
             places = {
                 place[of_entry[name]]
                 for name in tie.entries
-                if name in of_entry and log.entries[name].line.actor == actor.actor
+                if name in of_entry and log.entries[name].actor == actor.actor
             }
             if places and week_start(tie.week) <= day:
                 counts[tie.week, tuple(sorted(places)), contributor] += tie.reporters
@@ -597,71 +585,56 @@ def _within_bounds(counts: Mapping[FeedRow, int]) -> Iterator[tuple[FeedRow, int
             yield row, shown
 
 
-def _fair_shares(wanted: Mapping[int, int], most: int) -> Counter[int]:
+def _fair_shares(wanted: Counter[int], most: int) -> Counter[int]:
     """Returns what each gets of `most`: who wants least first, no less than an equal share."""
     shares, left = Counter[int](), most
-    for number, (contributor, count) in enumerate(
-        sorted(wanted.items(), key=lambda pair: (pair[1], pair[0]))
-    ):
-        shares[contributor] = min(count, left // (len(wanted) - number))
-        left -= shares[contributor]
+    for number, count in sorted(wanted.items(), key=lambda pair: (pair[1], pair[0])):
+        shares[number] = min(count, left // (len(wanted) - len(shares)))
+        left -= shares[number]
     return shares
 
 
 def actors_of_offer(
-    offer: Offer,
-    reporters: Mapping[str, int],
-    weeks: Mapping[str, tuple[str, str]],
-    signed: frozenset[str],
-    k: int,
-    new_id: Callable[[], str],
+    offer: Offer, facts: Mapping[str, tuple[int, str, str]], signed: frozenset[str], k: int
 ) -> list[HubActor]:
     """Returns the clusters of an offer of one's own run as actors of new entries.
 
     Args:
         offer: what may leave, each person counted once for each cluster.
-        reporters: people who report an identifier.
-        weeks: the first and the last ISO 8601 week in which they do.
+        facts: people who report an identifier, and the first and last ISO 8601 week in which they
+            do.
         signed: identifiers that a signed decision confirms.
         k: of the hub.
-        new_id: makes ids.
     """
     actors = []
     for cluster in offer.clusters:
-        members = {
-            place: entity
-            for place, entity in enumerate(offer.entities)
-            if entity.cluster == cluster.number
-        }
-        entries = tuple(
-            HubEntry(
-                entry=new_id(),
+        entries = {
+            place: HubEntry(
+                entry=secrets.token_hex(16),
                 entity_id=entity.entity_id,
                 role=entity.role,
                 tier=str(Tier.CORE),
                 confidence=entity.confidence // 10 * 10,
-                reporters=show_count(reporters[entity.entity_id], k),
-                first=weeks[entity.entity_id][0],
-                last=weeks[entity.entity_id][1],
+                reporters=show_count(facts[entity.entity_id][0], k),
+                first=facts[entity.entity_id][1],
+                last=facts[entity.entity_id][2],
                 basis=BASES[entity.entity_id in signed],
             )
-            for entity in members.values()
-        )
-        name = {entry.entity_id: entry.entry for entry in entries}
-        rows = [
-            (
-                frozenset(members[place].entity_id for place in members.keys() & {*row.entities}),
-                row.reports,
-                row.week,
-            )
+            for place, entity in enumerate(offer.entities)
+            if entity.cluster == cluster.number
+        }
+        name = {entry.entity_id: entry.entry for entry in entries.values()}
+        rows = (
+            (frozenset(entries[place].entity_id for place in entries.keys() & {*row.entities}), row)
             for row in offer.evidence
-        ]
-        ties = sorted(
-            (tuple(sorted(map(name.__getitem__, named))), week, count)
-            for named, count, week in shown_ties((row for row in rows if row[0]), k)
         )
-        shown = tuple(HubTie(named, count, week) for named, week, count in ties)
-        actors.append(HubActor(new_id(), entries, shown, ()))
+        shown = shown_ties(((named, row.reports, row.week) for named, row in rows if named), k)
+        ties = (
+            HubTie(tuple(sorted(map(name.__getitem__, named))), count, week)
+            for named, count, week in shown
+        )
+        ordered = tuple(sorted(ties, key=attrgetter("entries", "week")))
+        actors.append(HubActor(secrets.token_hex(16), tuple(entries.values()), ordered, ()))
     return actors
 
 

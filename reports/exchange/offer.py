@@ -19,7 +19,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
@@ -46,6 +46,7 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
+from schemas.signed_fields import MOMENT
 from transforms.extract.fingerprints import LONGEST, words_with_places
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -113,16 +114,6 @@ class OfferPolicy:
     days_valid: int
     loss_unit: int
     loss_dominance: float
-
-
-@dataclass(frozen=True)
-class Parties:
-    """Sender, recipient and validity of an offer; times are ISO 8601 in UTC to the second."""
-
-    sender: str
-    recipient: str
-    issued_at: str
-    expires_at: str
 
 
 @dataclass(frozen=True)
@@ -229,9 +220,12 @@ def load_policy(text: str, name: str) -> OfferPolicy:
 
 
 def make_offer(
-    source: OfferSource, policy: OfferPolicy, parties: Parties
+    source: OfferSource, policy: OfferPolicy, sender: str, recipient: str, issued: datetime
 ) -> tuple[Offer, Withheld]:
-    """Makes an offer of what `policy` lets leave; returns it, and what does not leave."""
+    """Makes an offer of what `policy` lets leave; returns it, and what does not leave.
+
+    `issued` is in UTC.
+    """
     evidence = source.evidence
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     chosen, left = _chosen(replace(source, evidence=evidence), policy)
@@ -253,7 +247,10 @@ def make_offer(
     people = Counter(position for row in rows for position in row.entities * min(row.reports, 2))
     positions = sorted(place[entity_id] for entity_id in called.to_pylist())
     return Offer(
-        **vars(parties),
+        sender=sender,
+        recipient=recipient,
+        issued_at=f"{issued:{MOMENT}}",
+        expires_at=f"{issued + timedelta(days=policy.days_valid):{MOMENT}}",
         tlp=str(policy.tlp),
         terms=Terms(floor, policy.k, policy.least_reports, policy.loss_unit),
         entities=tuple(offered),
@@ -275,7 +272,7 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
         # A script whose place in the narrative is not known can be all of it.
         span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
         read[f"{row['source_org']}|{row['record_id']}"].append((*span, row["entity_id"]))
-    triples: dict[str | tuple[str, str], frozenset[int]] = {}
+    triples: defaultdict[str | tuple[str, str], frozenset[int]] = defaultdict(frozenset)
     for row in complaints.select(["source_org", "complaint_id", "narrative"]).to_pylist():
         piece = f"{row['source_org']}|{row['complaint_id']}"
         words = words_with_places(row["narrative"])
@@ -287,9 +284,7 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
         for first, last, entity_id in read[piece]:
             before = [word for word, _, end in words if end <= first][-NEAR_WORDS:]
             after = [word for word, start, _ in words if start >= last][:NEAR_WORDS]
-            triples[piece, entity_id] = triples.get((piece, entity_id), frozenset()) | _triples(
-                before + after
-            )
+            triples[piece, entity_id] |= _triples(before + after)
     return triples
 
 
@@ -447,7 +442,10 @@ def offer_lines(offer: Offer) -> Iterator[str]:
         when = f" from {min(seen)} to {max(seen)}" if seen else ""
         yield ""
         yield f"cluster {cluster.number}: {reports[cluster.number]} reports{when}"
-        yield f"  victims: {_victims(cluster)}"
+        victims = [f"{counted.country} {counted.victims}" for counted in cluster.countries]
+        victims.append(f"others, or country not said: {cluster.elsewhere}")
+        known = cluster.elsewhere is not None
+        yield f"  victims: {', '.join(victims) if known else 'withheld (small counts)'}"
         if cluster.losses:
             losses = ", ".join(f"{loss.amount} {loss.currency}" for loss in cluster.losses)
             yield f"  losses, rounded: {losses}"
@@ -471,22 +469,15 @@ def correction_lines(correction: Correction) -> Iterator[str]:
                 yield f"      in {plain(', '.join(struck.files), 2000)}"
 
 
-def _whole(low: int, high: int) -> tuple[Callable[[Any], int], str]:
-    def check(value: Any) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError
-        return value
+def _number(least: float, most: float) -> tuple[Callable[[Any], float], str]:
+    kind = type(least)
 
-    return check, f"a whole number from {low} to {high}"
-
-
-def _share(low: float, high: float) -> tuple[Callable[[Any], float], str]:
     def check(value: Any) -> float:
-        if type(value) not in (int, float) or not low <= value <= high:
+        if type(value) not in (int, kind) or not least <= value <= most:
             raise ValueError
-        return float(value)
+        return kind(value)
 
-    return check, f"a number from {low} to {high}"
+    return check, f"a {'whole ' if kind is int else ''}number from {least} to {most}"
 
 
 def _kinds(value: Any) -> tuple[str, ...]:
@@ -502,15 +493,15 @@ def _flag(value: Any) -> bool:
 
 
 _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "k": _whole(SMALLEST_K, 1000),
-    "confidence_floor": _share(0.5, 0.99),
-    "least_reports": _whole(1, 1000),
+    "k": _number(SMALLEST_K, 1000),
+    "confidence_floor": _number(0.5, 0.99),
+    "least_reports": _number(1, 1000),
     "kinds": (_kinds, f"a list of {', '.join(OFFERABLE_KINDS)}"),
     "confirmed_only": (_flag, "true or false"),
     "tlp": (Tlp, f"one of {', '.join(Tlp)}"),
-    "days_valid": _whole(1, 366),
-    "loss_unit": _whole(1, 1_000_000),
-    "loss_dominance": _share(0.1, 1.0),
+    "days_valid": _number(1, 366),
+    "loss_unit": _number(1, 1_000_000),
+    "loss_dominance": _number(0.1, 1.0),
 }
 
 
@@ -666,28 +657,12 @@ def _clusters(
         if row["loss_amount"] is not None and row["loss_currency"]:
             sums = lost[cluster].setdefault((row["loss_currency"], who), {})
             sums[row["group_id"]] = row["loss_amount"]
-    return tuple(
-        _cluster(number, Counter(country[number].values()), lost[number], policy)
-        for number in sorted({*cluster_of.values()})
-    )
-
-
-def _cluster(
-    number: int,
-    victims: Mapping[str | None, int],
-    lost: Mapping[tuple[str, str], Mapping[str, Decimal]],
-    policy: OfferPolicy,
-) -> OfferedCluster:
-    seen = disclose_counts(victims, policy.k)
-    by_currency: defaultdict[str, list[Decimal]] = defaultdict(list)
-    for (currency, _), sums in sorted(lost.items()):
-        by_currency[currency].append(sum(sums.values(), Decimal(0)))
-    losses = disclose_losses(by_currency, seen, policy)
-    return OfferedCluster(seen.countries, seen.elsewhere, losses, number)
-
-
-def _victims(cluster: OfferedCluster) -> str:
-    if cluster.elsewhere is None:
-        return "withheld (small counts)"
-    countries = [f"{counted.country} {counted.victims}" for counted in cluster.countries]
-    return ", ".join([*countries, f"others, or country not said: {cluster.elsewhere}"])
+    clusters = []
+    for number in sorted({*cluster_of.values()}):
+        seen = disclose_counts(Counter(country[number].values()), policy.k)
+        by_currency: defaultdict[str, list[Decimal]] = defaultdict(list)
+        for (currency, _), sums in sorted(lost[number].items()):
+            by_currency[currency].append(sum(sums.values(), Decimal(0)))
+        losses = disclose_losses(by_currency, seen, policy)
+        clusters.append(OfferedCluster(seen.countries, seen.elsewhere, losses, number))
+    return tuple(clusters)

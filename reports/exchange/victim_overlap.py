@@ -24,49 +24,25 @@ import base64
 import csv
 import hashlib
 import io
-import re
 import secrets
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import ModuleType
-from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.exchange.read_offer import (
-    CLOCK_TOLERANCE,
-    SHA256,
-    OfferError,
-    need,
-    parse_letter,
-    parse_moment,
-    parses,
-    rising,
-)
+from reports.exchange.read_offer import CLOCK_TOLERANCE, OfferError
 from schemas.extras import install_command
-from schemas.offer import (
-    COMPARED_KINDS,
-    MAX_SET_SIZE,
-    MIN_SET_SIZE,
-    TAG_BYTES,
-    Answer,
-    Request,
-    Result,
-)
+from schemas.offer import MIN_SET_SIZE, TAG_BYTES, Letter
+from schemas.signed_fields import parse_moment, rising
 from transforms.extract.kinds import domain
 from transforms.phone import normalize
 
-Letter = TypeVar("Letter", Request, Answer, Result)
-
 LETTER_VALIDITY = timedelta(days=14)
 """The longest that a letter may be under way."""
-
-ABOUT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-LEAST_FLOOR, MOST_FLOOR = 3, 1_000
 
 _TO_GROUP = b"ringtrace overlap v1 element "
 
@@ -83,31 +59,25 @@ class VictimsFileError(ValueError):
 
 @dataclass(frozen=True)
 class Victims:
-    """The rows of the file: a number in E.164 and an address each, None where there is none.
+    """The rows of the file.
 
-    `ids` are the pseudonyms, or None without a column of them; `unread` counts cells that could
-    not be read.
+    Attributes:
+        ids: the pseudonyms; None without a column of them.
+        values: a number in E.164 and an address each, under `phone` and `email`; None without one.
+        unread: how many cells could not be read.
     """
 
     ids: tuple[str, ...] | None
-    numbers: tuple[str | None, ...]
-    addresses: tuple[str | None, ...]
+    values: Mapping[str, tuple[str | None, ...]]
     unread: int
 
-    @property
-    def phones(self) -> frozenset[str]:
-        """Distinct numbers."""
-        return frozenset(number for number in self.numbers if number)
-
-    @property
-    def emails(self) -> frozenset[str]:
-        """Distinct addresses."""
-        return frozenset(address for address in self.addresses if address)
+    def distinct(self, by: str) -> frozenset[str]:
+        """Returns the distinct values under a name."""
+        return frozenset(value for value in self.values[by] if value)
 
     def entity_ids(self) -> frozenset[str]:
         """Returns numbers and addresses as entity ids, which must be in nobody's cluster."""
-        ids = [f"phone:{phone}" for phone in self.phones]
-        return frozenset(ids + [f"email:{email}" for email in self.emails])
+        return frozenset(f"{by}:{value}" for by in self.values for value in self.distinct(by))
 
     def of(self, people: Collection[str], by: str) -> frozenset[str]:
         """Returns one value of each of `people` that has any, the smallest: nobody counts twice.
@@ -117,9 +87,8 @@ class Victims:
         """
         if self.ids is None:
             raise VictimsFileError("needs a column victim_id, by which victims are chosen")
-        values = self.numbers if by == "phone" else self.addresses
         least: dict[str, str] = {}
-        for person, value in zip(self.ids, values, strict=True):
+        for person, value in zip(self.ids, self.values[by], strict=True):
             if value and person in people:
                 least[person] = min(value, least.get(person, value))
         return frozenset(least.values())
@@ -163,7 +132,7 @@ def load_victim_file(text: str, name: str) -> Victims:
     numbers, bad_numbers = _numbers(columns.get("phone", blank), columns.get("country", blank))
     addresses, bad_addresses = _addresses(columns.get("email", blank))
     ids = tuple(columns["victim_id"]) if "victim_id" in columns else None
-    return Victims(ids, numbers, addresses, bad_numbers + bad_addresses)
+    return Victims(ids, {"phone": numbers, "email": addresses}, bad_numbers + bad_addresses)
 
 
 def ristretto255() -> ModuleType:
@@ -184,14 +153,6 @@ def ristretto255() -> ModuleType:
 def padded_size(count: int) -> int:
     """Returns the size that a set of `count` elements is filled up to: a power of two."""
     return max(MIN_SET_SIZE, 1 << max(count - 1, 0).bit_length())
-
-
-def check_size(size: int, largest: int = MAX_SET_SIZE) -> None:
-    """Raises OfferError unless `size` is one that a set can be filled up to, and no larger."""
-    if size < MIN_SET_SIZE or size & (size - 1):
-        raise OfferError(f"has a size that is not a power of two from {MIN_SET_SIZE}")
-    if size > min(largest, MAX_SET_SIZE):
-        raise OfferError(f"is of {size} elements; more than {largest} are not compared here")
 
 
 def new_secret() -> bytes:
@@ -276,36 +237,7 @@ def decode_elements(text: str, each: int, size: int) -> list[bytes]:
     return parts
 
 
-def read_letter(kind: type[Letter], content: bytes, signed_by: str) -> Letter:
-    """Reads a signed letter of one kind, and checks every field.
-
-    Raises:
-        OfferError: naming what is wrong.
-    """
-    letter: Letter = parse_letter(content, [kind], f"is no {kind.format}")
-    if letter.sender != signed_by:
-        raise OfferError(f"is signed by {signed_by}, who is not its sender")
-    need(parses(parse_moment, letter.issued_at), "issued_at")
-    need(SHA256.fullmatch(letter.session), "session")
-    if not isinstance(letter, Result):
-        check_size(letter.size)
-    if isinstance(letter, Answer):
-        need(SHA256.fullmatch(letter.request), "request")
-        return letter
-    about = letter.about
-    need(ABOUT.fullmatch(about.agreed), "about.agreed")
-    need(about.offer is None or SHA256.fullmatch(about.offer), "about.offer")
-    need((about.offer is None) == (not about.entities), "about.entities")
-    need(rising(about.entities), "about.entities")
-    need(letter.by in COMPARED_KINDS, "by")
-    need(LEAST_FLOOR <= letter.floor <= MOST_FLOOR, "floor")
-    if isinstance(letter, Result):
-        need(SHA256.fullmatch(letter.answer), "answer")
-        need(letter.shared is None or letter.shared >= letter.floor, "shared")
-    return letter
-
-
-def check_letter_addressee(letter: Request | Answer | Result, me: str, now: datetime) -> None:
+def check_letter_addressee(letter: Letter, me: str, now: datetime) -> None:
     """Checks that a letter is for `me`, and was under way for no longer than it may be.
 
     Raises:

@@ -342,7 +342,9 @@ def test_a_ledger_elsewhere(office, tmp_path):
     status, lines = health(run, "--decisions", file, "--ledger", elsewhere)
     assert (status, len(lines)) == (1, 1)
     assert "to zelle" in lines[0]
-    assert "no such ledger" in error_of("health", run, "--ledger", tmp_path / "none.jsonl")
+    assert "give the ledger that offers wrote" in error_of(
+        "health", run, "--ledger", tmp_path / "none.jsonl"
+    )
 
 
 def broken(content, change):

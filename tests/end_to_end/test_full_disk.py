@@ -3,6 +3,7 @@
 import sys
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import apache_beam as beam
 import pytest
@@ -48,7 +49,9 @@ def published(folder, number):
         write_output_file(b"%d" % number, apart.staging, "private/part", 1),
     ]
     day = f"2026-06-0{number}T00:00:00Z"
-    offer = SignedFile("", Revocation("microsoft", "amazon", day, ()), str(number), "", 1)
+    offer = SignedFile(
+        Path(), Revocation("microsoft", "amazon", day, ()), b"%d" % number, b"", "microsoft", ""
+    )
     pipeline = runner.make_pipeline([f"--runner={LOCAL_RUNNER}", "--direct_num_workers=1"])
     start = pipeline | "Start" >> beam.Create([settings], reshuffle=False)
     parts = {"digests": [], "counters": [(("complaints", "read"), 0)], "outputs": lines}
@@ -74,7 +77,7 @@ def day_of(folder):
         return None
     manifest = manifest_of(folder / "run")
     day = manifest["options"]["day"]
-    assert taken.sha256 == str(day)
+    assert taken.sha256 == signed_files.digest_of(b"%d" % day)
     assert (folder / "apart/private/part").read_bytes() == b"%d" % day
     assert (folder / "apart" / PRIVATE_MANIFEST).exists()
     assert check_private(str(folder / "run"), manifest) is not None

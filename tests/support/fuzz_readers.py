@@ -49,11 +49,7 @@ from reports.exchange import (
     decode_elements,
     offer_lines,
     open_letter,
-    parse_correction,
-    parse_hub_file,
-    parse_key_list,
-    parse_offer,
-    read_letter,
+    parse_file,
     seal_letter,
     signer_of,
 )
@@ -232,7 +228,7 @@ def hub_files() -> Iterator[tuple[str, Any]]:
 def _hub_reader(kind: type[Any]) -> Callable[[bytes, bytes], object]:
     def read(content: bytes, signature: bytes) -> object:
         signer_of(content, signature, TRUSTED)
-        return parse_hub_file(kind, content)
+        return parse_file(content, "", kind)
 
     return read
 
@@ -253,7 +249,7 @@ def _read_sealed(content: bytes, _: bytes) -> object:
     except OfferError:
         public = X25519PrivateKey.from_private_bytes(SEALING).public_key().public_bytes_raw()
         opened, _ = open_letter(seal_letter(content, b"", public, "5" * 64), SEALING, "5" * 64)
-        return parse_hub_file(HubLetter, opened)
+        return parse_file(opened, "", HubLetter)
 
 
 SEALING = b"\1" * 32
@@ -261,24 +257,24 @@ SEALING = b"\1" * 32
 
 def _read_offer(content: bytes, signature: bytes) -> object:
     org, _ = signer_of(content, signature, TRUSTED)
-    letter = parse_offer(content, org)
+    letter = parse_file(content, org, Offer, Feed, Revocation)
     check_offer_addressee(letter, "amazon", NOW)
     return list(offer_lines(letter)) if isinstance(letter, Offer) else letter
 
 
 def _read_correction(content: bytes, signature: bytes) -> object:
     org, _ = signer_of(content, signature, TRUSTED)
-    return list(correction_lines(parse_correction(content, org)))
+    return list(correction_lines(parse_file(content, org, Correction)))
 
 
 def _read_keys(content: bytes, signature: bytes) -> object:
-    return parse_key_list(content, signer_of(content, signature, TRUSTED)[0])
+    return parse_file(content, signer_of(content, signature, TRUSTED)[0], KeyList)
 
 
 def _letter_reader(kind: type[Any]) -> Callable[[bytes, bytes], object]:
     def read(content: bytes, signature: bytes) -> object:
         org, _ = signer_of(content, signature, TRUSTED)
-        letter = read_letter(kind, content, org)
+        letter = parse_file(content, org, kind)
         check_letter_addressee(letter, "amazon", NOW)
         for name, each in (("points", POINT_BYTES), ("tags", TAG_BYTES)):
             if hasattr(letter, name):

@@ -39,7 +39,7 @@ from transforms.joint import AcceptedOffer
 
 
 def offer_of(folder):
-    return read_offer.parse_offer((folder / "offer.json").read_bytes(), "microsoft")
+    return read_offer.parse_file((folder / "offer.json").read_bytes(), "microsoft", Offer)
 
 
 def known(view, entity_id):

@@ -17,6 +17,7 @@ from reports import signing, tables
 from reports.exchange import read_offer
 from reports.exchange.offer import shipped_policy
 from schemas.joint import CONTRIBUTORS
+from schemas.offer import Offer
 from schemas.tables import CLUSTERS, ENTITIES, HELD_FOLDER, MEMBERS, MENTIONS
 from tests.support.exchange_world import ISSUED, ringtrace, rows, trust_key
 from tests.support.real_data import ROOT
@@ -184,7 +185,7 @@ def test_the_recipient_can_read_it(world, offered, act_as):
     org, signer = read_offer.signer_of(content, signature, trusted)
     assert org == "microsoft"
     assert signer == signing.key_id(trusted["microsoft"][0])
-    offer = read_offer.parse_offer(content, org)
+    offer = read_offer.parse_file(content, org, Offer)
     assert signing.canonical_json(offer) == content
     read_offer.check_offer_addressee(offer, "amazon", read_offer.parse_moment(ISSUED))
 

@@ -108,9 +108,9 @@ def test_a_count_below_the_minimum_is_withheld(parties, tmp_path):
     [
         ({"size": 2048}, "declares 2048 elements and contains 1024"),
         ({"size": 512}, "power of two"),
-        ({"size": 2**40}, "more than"),
+        ({"size": 2**40}, "power of two"),
         ({"recipient": "ftc"}, "is not for microsoft"),
-        ({"sender": "ftc"}, "is signed by amazon"),
+        ({"sender": "ftc"}, "but amazon signed it"),
         ({"issued_at": "2026-01-01T00:00:00Z"}, "good for 14 days"),
         ({"session": "../../etc"}, "session"),
         ({"by": "name"}, "by"),

@@ -8,10 +8,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reports import signing
-from reports.exchange import FeedChoice, HubLog, OfferError, log_line, make_feed, parse_offer
+from reports.exchange import FeedChoice, HubLog, OfferError, make_feed, parse_file
 from reports.exchange.read_offer import MAX_PEOPLE
 from schemas import contract_docs
 from schemas.offer import (
+    Feed,
     HubEntry,
     HubTie,
     LoggedActor,
@@ -66,7 +67,7 @@ class Log:
         shown = sorted((tuple(sorted(names[place] for place in named)), n) for named, n in ties)
         made = tuple(HubTie(named, number, week) for named, number in shown)
         lines.append(LoggedActor(actor, when.isoformat(), replaces, made, owner))
-        self.lines.setdefault(when, []).extend(map(log_line, lines))
+        self.lines.setdefault(when, []).extend(map(signing.canonical_json, lines))
         return actor
 
     def feed(self, recipient="amazon", day=200, **choice):
@@ -76,7 +77,7 @@ class Log:
             log.add_day(when.isoformat(), b"".join(line + b"\n" for line in sorted(lines)))
         now = datetime.combine(START + timedelta(day), datetime.min.time(), UTC)
         made = make_feed(log, recipient, now, FeedChoice(**choice), MEMBERS)
-        return parse_offer(signing.canonical_json(made), "acx")
+        return parse_file(signing.canonical_json(made), "acx", Feed)
 
 
 def bearing(feed, *others, own=(), wrong=()):
@@ -268,7 +269,7 @@ def test_what_was_written_is_read_and_nothing_else():
     ):
         content = signing.canonical_json(replace(feed, **changed))
         with pytest.raises(OfferError):
-            parse_offer(content, "acx")
+            parse_file(content, "acx", Feed)
 
 
 def test_a_week_to_come_does_not_have_the_whole_feed_refused():

@@ -14,23 +14,23 @@ from reports.exchange import offer as offers
 from reports.exchange.offer import (
     Account,
     OfferSource,
-    Parties,
     make_offer,
     offer_lines,
     own_words,
     shipped_policy,
     three_own_accounts,
 )
-from reports.exchange.read_offer import parse_offer
+from reports.exchange.read_offer import parse_file
 from reports.signing import canonical_json
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE_MENTION, MENTION
+from schemas.offer import Offer
 from tests.support.real_data import ROOT
 from tests.support.report_tables import member
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import OF_DAY, UNNAMED
 
-PARTIES = Parties("amazon", "microsoft", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z")
+PARTIES = ("amazon", "microsoft", datetime(2026, 6, 1, tzinfo=UTC))
 
 RULES = replace(shipped_policy(), least_reports=1, confidence_floor=0.5)
 
@@ -78,7 +78,7 @@ def offer(
         words=words or {},
         returned=frozenset(returned),
     )
-    return make_offer(source, rules, PARTIES)
+    return make_offer(source, rules, *PARTIES)
 
 
 def counts(made):
@@ -104,7 +104,7 @@ def test_an_address_that_no_recipient_reads_does_not_have_the_offer_refused(lett
     made, left = offer(evidence(*reports), {A: "c-1", odd: "c-1"})
     assert [entity.entity_id for entity in made.entities] == [A]
     assert left.reasons["kind that does not leave"] == 1
-    assert parse_offer(canonical_json(made), "amazon") == made
+    assert parse_file(canonical_json(made), "amazon", Offer) == made
 
 
 def test_reports_of_the_same_things_in_one_week_are_one_count():

@@ -53,13 +53,17 @@ REVOKED = Revocation("microsoft", "amazon", "2026-06-02T00:00:00Z", ("a" * 64,))
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
 
 
+def parse_offer(content, org):
+    return read_offer.parse_file(content, org, Offer, Revocation)
+
+
 def plain(value=OFFER):
     return json.loads(signing.canonical_json(value))
 
 
 def refused(content, word="."):
     with pytest.raises(OfferError, match=word) as error:
-        read_offer.parse_offer(content, "microsoft")
+        parse_offer(content, "microsoft")
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 300
     return str(error.value)
@@ -67,7 +71,7 @@ def refused(content, word="."):
 
 @pytest.mark.parametrize("value", [OFFER, REVOKED])
 def test_what_was_written_is_read(value):
-    assert read_offer.parse_offer(signing.canonical_json(value), "microsoft") == value
+    assert parse_offer(signing.canonical_json(value), "microsoft") == value
 
 
 def test_a_call_that_one_person_alone_made_is_not_called():
@@ -80,7 +84,7 @@ def test_a_call_that_one_person_alone_made_is_not_called():
 def test_an_offer_of_before_calls_were_told_is_read():
     before = dataclasses.replace(OFFER, called=None)
     assert "called" not in plain(before)
-    assert read_offer.parse_offer(signing.canonical_json(before), "microsoft") == before
+    assert parse_offer(signing.canonical_json(before), "microsoft") == before
 
 
 @pytest.mark.parametrize("called", [[], [0], [2], [1, 1], [-1], ["1"], 1, True])
@@ -116,7 +120,7 @@ def test_the_signature_says_who_sent_it():
 
 def test_one_trusted_organisation_cannot_speak_for_another():
     with pytest.raises(OfferError, match="but fcc signed it"):
-        read_offer.parse_offer(signing.canonical_json(OFFER), "fcc")
+        parse_offer(signing.canonical_json(OFFER), "fcc")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +255,7 @@ def test_any_value_anywhere_is_refused_or_read_as_it_is(data):
     except (ValueError, UnicodeEncodeError):
         return
     try:
-        offer = read_offer.parse_offer(content, "microsoft")
+        offer = parse_offer(content, "microsoft")
     except OfferError as error:
         assert "\n" not in str(error)
     else:
@@ -296,7 +300,7 @@ def test_totals_that_cannot_be_are_refused():
     refused(changed(expires_at="2027-06-03T00:00:00Z"), "expires_at")
     offers = tuple(f"{number:064x}" for number in range(read_offer.MAX_REVOKED + 1))
     refused(signing.canonical_json(dataclasses.replace(REVOKED, offers=offers)), "offers")
-    assert read_offer.parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")
+    assert parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +321,7 @@ def test_ids_as_a_run_has_them_are_read(entity_id):
     both = OFFER.entities[1], dataclasses.replace(OFFER.entities[0], entity_id=entity_id)
     ids = tuple(sorted(both, key=lambda entity: entity.entity_id))
     offer = dataclasses.replace(OFFER, entities=ids, called=None)
-    assert read_offer.parse_offer(signing.canonical_json(offer), "microsoft") == offer
+    assert parse_offer(signing.canonical_json(offer), "microsoft") == offer
 
 
 @pytest.mark.parametrize(
