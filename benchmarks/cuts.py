@@ -8,29 +8,25 @@ clusters have a cut that is exact.
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
-from unittest import mock
 
 import orjson
 import pyarrow.dataset as ds
 
 from benchmarks import measured
+from benchmarks.batch import observe
 from benchmarks.worlds import world
-from pipelines.batch import __main__ as batch
 from pipelines.simulate.identifiers import draw_number
 from schemas.cluster import ClusterFlag
-from transforms.graph import cuts
 
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 
 DAYS = 40
+
+SEARCHES = [f"transforms.graph.cuts:{name}" for name in ("weakest_cut", "thin_join")]
 
 
 def write_large_rings(folder: Path, seed: int, complaints: int, rings: int, members: int) -> None:
@@ -62,31 +58,6 @@ def write_large_rings(folder: Path, seed: int, complaints: int, rings: int, memb
             out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def one_run(folder: Path, output: Path, notes: Path) -> int:
-    """Runs a world in this process, and notes the CPU seconds of each search for cuts."""
-
-    def timed(search: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
-            begun = time.process_time()
-            with mock.patch.object(cuts, "weakest_cut", plain):  # which thin_join calls
-                cut = search(*arguments)
-            with notes.open("a") as file:  # forks of the run write there, too
-                file.write(f"{time.process_time() - begun}\n")
-            return cut
-
-        return run
-
-    plain = cuts.weakest_cut
-    words = ["--complaints", f"{folder}/complaints", "--output", str(output)]
-    if (folder / "calls").exists():
-        words += ["--calls", f"{folder}/calls"]
-    with (
-        mock.patch.object(cuts, "weakest_cut", timed(plain)),
-        mock.patch.object(cuts, "thin_join", timed(cuts.thin_join)),
-    ):
-        return batch.main(words)
-
-
 def main(words: list[str] | None = None) -> None:
     """Runs one world and prints what its cuts took."""
     parser = measured.Parser("benchmarks.cuts", __doc__)
@@ -95,25 +66,21 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--complaints", metavar="N", type=int, default=30_000)
     parser.add_argument("--rings", metavar="R", type=int, default=60)
     parser.add_argument("--members", metavar="M", type=int, default=46)
-    parser.add_argument("--one", nargs=3, type=Path, help="of this command itself")
     options = parser.parse_args(words)
-    if options.one:
-        sys.exit(one_run(*options.one))
     with tempfile.TemporaryDirectory() as scratch:
-        output, notes = Path(scratch, "run"), Path(scratch, "notes")
+        output = Path(scratch, "run")
         if options.simulated:
             folder = world(options.simulated)
         else:
             folder = Path(scratch, "world")
             sizes = options.complaints, options.rings, options.members
             write_large_rings(folder, options.seed, *sizes)
-        used = measured.run(measured.python("benchmarks.cuts", "--one", folder, output, notes))
+        observed = observe(folder, output, *SEARCHES)
         clusters = ds.dataset(output / "clusters").to_table(columns=["flags", "weakest_cut"])
-        seconds = [float(line) for line in notes.read_text().splitlines()]
     rows = [row for row in clusters.to_pylist() if row["weakest_cut"] is not None]
     bounds = sum(ClusterFlag.CUT_AT_LEAST in row["flags"] for row in rows)
-    share = sum(seconds) / used.cpu
-    print(f"CPU seconds: run {used.cpu:.1f}, cuts {sum(seconds):.2f} ({share:.1%})", end="")
+    seconds, cpu = observed.seconds, observed.used.cpu
+    print(f"CPU seconds: run {cpu:.1f}, cuts {sum(seconds):.2f} ({sum(seconds) / cpu:.1%})", end="")
     print(f", the longest {max(seconds, default=0):.3f}")
     print(f"clusters with a weakest cut: {len(rows)}, {bounds} of them with a lower bound")
 

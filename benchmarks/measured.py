@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +170,20 @@ def _resident(pid: int) -> int:
 def python(module: str, *arguments: object) -> list[str]:
     """The command that runs a module with this Python."""
     return [sys.executable, "-m", module, *map(str, arguments)]
+
+
+def print_table(heads: Iterable[object], rows: Iterable[Iterable[object]]) -> None:
+    """Prints a table in Markdown, each row as soon as it is measured."""
+    columns = [*heads]
+    print(row_text(columns))
+    print("|---" * len(columns) + "|", flush=True)
+    for cells in rows:
+        print(row_text(cells), flush=True)
+
+
+def row_text(cells: Iterable[object]) -> str:
+    """Returns a row of a table in Markdown."""
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def simulate_and_run(folder: Path, *words: object) -> tuple[Path, Path]:

@@ -347,10 +347,10 @@ def _overlaps(label: Label, mention: dict[str, object]) -> bool:
 
 def script_truth() -> tuple[list[str], np.ndarray, np.ndarray]:
     """Returns file, campaign and script of each labelled transcript."""
-    labels = _csv_rows(SCRIPT_LABELS)
+    labels = csv_rows(SCRIPT_LABELS)
     by_campaign = {row["campaign_id"]: row["script"] for row in labels if not row["file"]}
     by_file = {row["file"]: row["script"] for row in labels if row["file"]}
-    rows = [row for row in _csv_rows(TRANSCRIPTS) if row["campaign_id"]]
+    rows = [row for row in csv_rows(TRANSCRIPTS) if row["campaign_id"]]
     campaigns = [row["campaign_id"] for row in rows]
     files = [row["file"] for row in rows]
     scripts = [
@@ -484,8 +484,8 @@ def impersonation_scores() -> dict[tuple[str, str], FoundScore]:
 
 
 def _judged() -> Iterator[tuple[str, set[str], set[str]]]:
-    labels = {row["campaign_id"]: row for row in _csv_rows(CAMPAIGN_LABELS)}
-    known = [row for row in _csv_rows(TRANSCRIPTS) if row["campaign_id"] in labels]
+    labels = {row["campaign_id"]: row for row in csv_rows(CAMPAIGN_LABELS)}
+    known = [row for row in csv_rows(TRANSCRIPTS) if row["campaign_id"] in labels]
     texts = pa.array([row["transcript"] for row in known], pa.string())
     nothing = pa.nulls(len(texts), pa.string())
     claims = impersonation.find_impersonation(nothing, texts)
@@ -497,7 +497,8 @@ def _judged() -> Iterator[tuple[str, set[str], set[str]]]:
         yield "lure", set(label["lures"].split("|")) - {""}, lures
 
 
-def _csv_rows(path: Path) -> list[dict[str, str]]:
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    """Reads the rows of a CSV file by column."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

@@ -80,7 +80,8 @@ def _code() -> str:
 
 def inputs(folder: Path) -> list[str]:
     """Returns the options of `ringtrace batch` that name a world's files."""
-    return ["--complaints", f"{folder}/complaints", "--calls", f"{folder}/calls"]
+    kinds = (kind for kind in ("complaints", "calls") if (folder / kind).is_dir())
+    return [word for kind in kinds for word in (f"--{kind}", f"{folder}/{kind}")]
 
 
 def write_oddly(record: dict[str, Any]) -> None:

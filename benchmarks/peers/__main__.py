@@ -51,6 +51,12 @@ WAYS = (
 """Runs of ringtrace: whether with a report, and whether on one processor."""
 
 
+HEADS = (
+    "program", "world", "complaints", "wall s", "wall, script = 1", "CPU s", "CPU, script = 1",
+    "peak MiB", "MiB shuffled", "grows as", "",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Line:
     """One program on one world; `note` says what else there is to know of it."""
@@ -152,29 +158,27 @@ def _labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return table[node].to_numpy()[order], table[label].to_numpy()[order]
 
 
-def show(lines: list[Line]) -> Iterator[str]:
-    """Yields a Markdown table, with wall clock and CPU as multiples of the script's, and growth."""
-    yield (
-        "| program | world | complaints | wall s | wall, script = 1 | CPU s | CPU, script = 1 "
-        "| peak MiB | MiB shuffled | grows as | |"
-    )
-    yield "|---" * 11 + "|"
+def table_rows(lines: list[Line]) -> Iterator[list[str]]:
+    """Yields a row for each line: wall clock and CPU as multiples of the script's, and growth."""
     script = {(line.world, line.size): line for line in lines if line.program == "script"}
     before: dict[tuple[str, str], Line] = {}
     for line in lines:
         last = before.get((line.program, line.world))
-        grows = f"n^{_exponent(last, line):.2f}" if last else ""
         before[line.program, line.world] = line
-        whole = ":" not in line.program and (line.world, line.size) in script
-        wall = cpu = ""
-        if whole:
-            beside = script[line.world, line.size]
-            wall, cpu = f"{line.wall / beside.wall:.2f}", f"{line.cpu / beside.cpu:.2f}"
-        shuffled = "" if line.shuffled is None else f"{line.shuffled / 2**20:,.0f}"
-        yield (
-            f"| {line.program} | {line.world} | {line.size:,} | {line.wall:.1f} | {wall} "
-            f"| {line.cpu:.1f} | {cpu} | {line.peak:,.0f} | {shuffled} | {grows} | {line.note} |"
-        )
+        beside = None if ":" in line.program else script.get((line.world, line.size))
+        yield [
+            line.program,
+            line.world,
+            f"{line.size:,}",
+            f"{line.wall:.1f}",
+            f"{line.wall / beside.wall:.2f}" if beside else "",
+            f"{line.cpu:.1f}",
+            f"{line.cpu / beside.cpu:.2f}" if beside else "",
+            f"{line.peak:,.0f}",
+            "" if line.shuffled is None else f"{line.shuffled / 2**20:,.0f}",
+            f"n^{_exponent(last, line):.2f}" if last else "",
+            line.note,
+        ]
 
 
 def _exponent(small: Line, large: Line) -> float:
@@ -208,7 +212,7 @@ def main(words: list[str] | None = None) -> None:
             shutil.rmtree(scratch, ignore_errors=True)
     python_version = platform.python_version()
     print(f"\n{os.cpu_count()} cores, {platform.machine()}, Python {python_version}\n")
-    print("\n".join(show(lines)))
+    measured.print_table(HEADS, table_rows(lines))
 
 
 if __name__ == "__main__":

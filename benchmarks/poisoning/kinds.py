@@ -14,7 +14,7 @@ import csv
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,6 +25,7 @@ from typing import Any
 
 import pyarrow.dataset as ds
 
+from benchmarks import measured
 from benchmarks.poisoning.lies import (
     DAYS,
     DECISION,
@@ -241,19 +242,21 @@ def measure(pool: Executor, place: Path, *, full: bool) -> dict[tuple[str, str],
     return cells
 
 
-def table_lines(cells: Mapping[tuple[str, str], Cell], *, full: bool) -> Iterator[str]:
-    """Yields the lines of the table in Markdown; tried up to the largest of `REPORTERS`."""
+def print_cells(cells: Mapping[tuple[str, str], Cell], *, full: bool) -> None:
+    """Prints the table; tried up to the largest of `REPORTERS`."""
     worlds = "1 world" if TRIES[full] == 1 else f"{TRIES[full]} worlds"
-    yield f"Tried with {', '.join(map(str, REPORTERS[full]))} reporters, in {worlds}."
-    yield ""
-    yield "| kind | " + " | ".join(MEANS) + " |"
-    yield "|---" * (len(MEANS) + 1) + "|"
-    for kind in STRANGERS:
-        texts = (
-            cells[kind, means].text(HIDING if forge is called_a_victims else NAMING)
-            for means, forge in MEANS.items()
-        )
-        yield f"| {kind} | " + " | ".join(texts) + " |"
+    print(f"Tried with {', '.join(map(str, REPORTERS[full]))} reporters, in {worlds}.\n")
+    rows = (
+        [
+            kind,
+            *(
+                cells[kind, means].text(HIDING if forge is called_a_victims else NAMING)
+                for means, forge in MEANS.items()
+            ),
+        ]
+        for kind in STRANGERS
+    )
+    measured.print_table(["kind", *MEANS], rows)
 
 
 def _reached(stranger: str, ring: tuple[str, ...], after: Tables, beside_ring: bool) -> set[str]:
