@@ -13,16 +13,12 @@ of two sets of as many.
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -31,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks import measured
+from benchmarks.poisoning.lies import ringtrace_command as ringtrace, trust, write_decisions
 from pipelines.commands import evaluate
 from reports.exchange import victim_overlap
 from schemas.enums import Review
@@ -44,20 +41,6 @@ OPERATIONS = 20
 AT = "2026-01-01T00:00:00Z"
 
 ORGS = ("amazon", "microsoft")
-
-_DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
-
-
-def ringtrace(home: Path, *words: object) -> str:
-    """Runs one command with the keys in `home`; returns what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *map(str, words)],
-        env=os.environ | {"RINGTRACE_HOME": str(home)},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
 
 
 def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
@@ -78,29 +61,24 @@ def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
     first = ["--to", "microsoft", "--now", AT, "--output", folder / "first-offer"]
     ringtrace(amazon, "exchange", "offer", folder / "amazon-reviewed", *first)
     joint = join_first_offer(folder, microsoft)
-    policy = resources.files("reports.exchange").joinpath("policy.toml").read_text(encoding="utf-8")
-    low = policy.replace("confidence_floor = 0.75", "confidence_floor = 0.5")
-    ways = [
-        ("joined, no review", "", policy, []),
-        ("joined, no review, floor 0.5", "", low, []),
-        ("joined, reviewed", "-reviewed", policy, []),
-        ("joined, reviewed, in reply", "-reviewed", policy, ["--joint", joint]),
-    ]
-    for hour, (name, suffix, text, options) in enumerate(ways, 1):
-        path, offer = folder / f"{hour}.toml", folder / f"offer-{hour}"
-        path.write_text(text, encoding="utf-8")
-        made = ["--to", "amazon", "--policy", path, "--now", AT.replace("T00", f"T{hour:02d}")]
-        made += options
-        offered = folder / f"microsoft{suffix}"
-        ringtrace(microsoft, "exchange", "offer", offered, *made, "--output", offer)
-        own: list[str | Path] = [folder / f"amazon{suffix}", offer]
+    ways: tuple[tuple[str, str, list[object]], ...] = (
+        ("joined, no review", "", []),
+        ("joined, reviewed", "-reviewed", []),
+        ("joined, reviewed, in reply", "-reviewed", ["--joint", joint]),
+    )
+    for hour, (name, suffix, made) in enumerate(ways, 1):
+        offered, offer = folder / f"microsoft{suffix}", folder / f"offer-{hour}"
+        made += ["--to", "amazon", "--now", AT.replace("T00", f"T{hour:02d}"), "--output", offer]
+        ringtrace(microsoft, "exchange", "offer", offered, *made)
+        own: list[object] = [folder / f"amazon{suffix}", offer]
         if suffix:
             own += ["--decisions", folder / "amazon.csv"]
         later = ["--now", "2026-01-02T00:00:00Z"]
         ringtrace(amazon, "exchange", "join", *own, "--output", folder / name, *later)
         scores |= print_scores(folder, name)
-        seen = [offered, joint] if options else [offered]
-        print_offer(folder, offer / "offer.json", seen)
+        print_offer(
+            folder, offer / "offer.json", [offered, joint] if "--joint" in made else [offered]
+        )
     return scores
 
 
@@ -116,14 +94,6 @@ def join_first_offer(folder: Path, microsoft: Path) -> Path:
     return reviewed
 
 
-def trust(home: Path, issuer: Path, org: str) -> None:
-    """Makes the keys in `home` trust those of `org` in `issuer`."""
-    pem = home / f"{org}.pem"
-    ringtrace(issuer, "keys", "export", "--output", pem)
-    mark = ringtrace(issuer, "keys").split()[1]
-    ringtrace(home, "keys", "trust", org, pem, "--fingerprint", mark)
-
-
 def batch(folder: Path, org: str, name: str = "", *options: object) -> None:
     """Runs the records of an organisation, or of all for `pooled`."""
     source = "*" if org == "pooled" else org
@@ -133,20 +103,20 @@ def batch(folder: Path, org: str, name: str = "", *options: object) -> None:
     ringtrace(home, "batch", *files, "--output", folder / (name or org), *options)
 
 
-def confirm(run: Path, path: Path, least: int = 2, moment: str = AT) -> None:
-    """Writes the decisions of an analyst who confirms every cluster of `least` or more in `run`."""
+def confirm(run: Path, path: Path, moment: str = AT) -> None:
+    """Writes the decisions of an analyst who confirms every cluster of two or more in `run`."""
     members = evaluate.read_members(run)
     sizes = Counter(members["cluster_id"].to_pylist())
     first: dict[str, str] = {}
     for member in sorted(members.to_pylist(), key=lambda row: (row["tier"], row["entity_id"])):
         first.setdefault(member["cluster_id"], member["entity_id"])
-    with path.open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out)
-        rows.writerow(_DECISION)
-        for cluster, entity_id in sorted(first.items()):
-            if sizes[cluster] >= least:
-                name = f"{run.name} {cluster}"  # an id of an earlier run would keep its members
-                rows.writerow([name, "confirm", entity_id, "", "analyst", "looked at", moment, ""])
+    # An id of an earlier run would keep its members.
+    rows = (
+        (f"{run.name} {cluster}", "confirm", entity_id, "")
+        for cluster, entity_id in sorted(first.items())
+        if sizes[cluster] > 1
+    )
+    write_decisions(path, moment, rows)
 
 
 def harm_lists(folder: Path) -> evaluate.HarmLists:

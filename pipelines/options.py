@@ -14,7 +14,7 @@ import re
 import sys
 import tomllib
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,18 +72,22 @@ def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> 
 
 
 @contextmanager
-def system_errors(path: object, remedy: str, *, but_full_disk: bool = False) -> Iterator[None]:
+def system_errors(
+    path: object, remedy: str, *, but_full_disk: bool = False, below: bool = False
+) -> Iterator[None]:
     """Lets what the system refuses end as a UsageError that names the path and the remedy.
 
-    `but_full_disk` lets the error of a full disk pass, which is nobody's wrong usage.
+    `but_full_disk` lets the error of a full disk pass, which is nobody's wrong usage; `below` names
+    the file that failed, where it is known, in place of the folder.
     """
     try:
         yield
     except OSError as error:
         if but_full_disk and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
+        place = (below and error.filename) or path
         why = error.strerror or "cannot be opened"
-        raise UsageError(f"{path}: {why}; {remedy}") from None
+        raise UsageError(f"{place}: {why}; {remedy}") from None
 
 
 SYSTEM_REMEDIES = {
@@ -221,24 +225,6 @@ def moment(text: str) -> datetime:
 
 
 @dataclass(frozen=True)
-class WholeNumber:
-    """The `type` of a flag that takes a whole number from `least` to `most`."""
-
-    least: int
-    most: int
-
-    def __call__(self, text: str) -> int:
-        """Parses the number."""
-        plain = re.fullmatch(r"-?[0-9]{1,18}", text)
-        if plain is None or not self.least <= int(text) <= self.most:
-            raise ArgumentTypeError(f"'{text}' is not {self}")
-        return int(text)
-
-    def __str__(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
-
-
-@dataclass(frozen=True)
 class Number:
     """The `type` of a flag that takes a number from `least` to `most`."""
 
@@ -247,16 +233,31 @@ class Number:
 
     def __call__(self, text: str) -> float:
         """Parses the number."""
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
+        number = self.parse(text)
         if not self.least <= number <= self.most:
             raise ArgumentTypeError(f"'{text}' is not {self}")
         return number
 
+    def parse(self, text: str) -> float:
+        """Returns the number of a text; NaN for none."""
+        try:
+            return float(text)
+        except ValueError:
+            return math.nan
+
     def __str__(self) -> str:
         return f"a number from {self.least:g} to {self.most:g}"
+
+
+class WholeNumber(Number):
+    """The same of a whole number."""
+
+    def parse(self, text: str) -> float:
+        """Returns the number of a text; NaN for none."""
+        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else math.nan
+
+    def __str__(self) -> str:
+        return f"a whole number from {self.least} to {self.most}"
 
 
 SHARE = Number(0, 1)
@@ -595,27 +596,16 @@ def describe_system_error(number: int) -> str:
     return f"{os.strerror(number)} ({name})" + (f"; {remedy}" if remedy else "")
 
 
-class _NotImported:
-    """A finder of modules that finds those of some names nowhere."""
-
-    def __init__(self, names: Container[str]) -> None:
-        self._names = names
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
-        """Raises ModuleNotFoundError for one of the names."""
-        if name in self._names:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
 @contextmanager
-def not_imported(names: Container[str]) -> Iterator[None]:
+def not_imported(names: Iterable[str]) -> Iterator[None]:
     """Lets imports of optional modules fail until the block ends, unless they are loaded."""
-    finder: Any = _NotImported(names)
-    sys.meta_path.insert(0, finder)
+    absent: dict[str, Any] = dict.fromkeys(set(names) - sys.modules.keys())
+    sys.modules.update(absent)  # to import what is None raises ModuleNotFoundError
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        for name in absent:
+            del sys.modules[name]
 
 
 def run_writer(
@@ -626,20 +616,22 @@ def run_writer(
     option(parser, "path", metavar, "where to write", type=Path)
     try:
         path: Path = parser.parse_args(arguments).path
-        write(path)
+        with system_errors(path, f"give a {metavar} to write", below=True):
+            write(path)
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
-    except OSError as error:
-        sys.stderr.write(f"{error.filename}: {error.strerror}; give a {metavar} to write\n")
         return 2
     return 0
 
 
+def gives(flags: Iterable[str], name: str) -> bool:
+    """Returns whether Beam's flags give an option a value."""
+    return any(flag.partition("=")[0] == name for flag in flags)
+
+
 def with_default_runner(flags: tuple[str, ...], runner: str) -> tuple[str, ...]:
     """Returns Beam's flags with `runner`, where they name none."""
-    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
-    return flags if named else (*flags, f"--runner={runner}")
+    return flags if gives(flags, "--runner") else (*flags, f"--runner={runner}")
 
 
 def has_job_server(flags: Iterable[str]) -> bool:
@@ -649,14 +641,13 @@ def has_job_server(flags: Iterable[str]) -> bool:
 
 def _flags_of_toml(path: str, parser: StrictParser) -> list[str]:
     """Reads a TOML file of options as the flags that say the same."""
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            settings = parse_toml(file.read(MOST_BYTES + 1))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a TOML file of options") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        why = f"{error}; write name = value lines in UTF-8"
-        raise UsageError(f"{path}: not TOML: {why}") from None
+    with (
+        usage_errors(UnicodeDecodeError, tomllib.TOMLDecodeError, before=f"{path}: not TOML: ",
+                     after="; write name = value lines in UTF-8"),
+        system_errors(path, "give a TOML file of options"),
+        Path(path).open(encoding="utf-8") as file,
+    ):  # fmt: skip
+        settings = parse_toml(file.read(MOST_BYTES + 1))
     takes = parser.options().keys() - {"config", "help"}
     flags: list[str] = []
     with usage_errors(UsageError, TypeError, before=f"{path}: "):

@@ -20,7 +20,7 @@ from typing import Any
 
 from pipelines.commands import COMMANDS, Group
 from pipelines.data_files import read_data
-from pipelines.options import EPILOG, Number, WholeNumber, help_text, run_writer
+from pipelines.options import EPILOG, Number, help_text, run_writer
 from schemas.contract_docs import markdown_table
 
 LONGEST_SIGNATURE = 96
@@ -117,7 +117,7 @@ def _argument_row(action: Action) -> tuple[str, str]:
     required = "*" if action.required and action.nargs != "*" else ""
     words = [*action.option_strings[:1], *([] if action.nargs == 0 else [str(value)])]
     about = help_text(action)
-    if isinstance(action.type, WholeNumber | Number):
+    if isinstance(action.type, Number):
         about += f"; {action.type}"
     return f"`{' '.join(words)}`{required}{several}", about
 

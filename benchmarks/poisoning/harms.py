@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +37,6 @@ from benchmarks.poisoning.attacks import (
 )
 from benchmarks.poisoning.lies import (
     DAYS,
-    DECISION,
     END,
     FIRST_SEED,
     TRIES,
@@ -48,6 +46,7 @@ from benchmarks.poisoning.lies import (
     offered,
     read_tables,
     ringtrace_command,
+    write_decisions,
 )
 from pipelines.simulate import World, simulate
 from schemas.entity import without_epoch
@@ -253,13 +252,8 @@ def prepare(place: Path, seed: int) -> None:
     decided = [("confirm", ids[0], "") for ids in target.known[:2]]
     month = (END + timedelta(days=30)).isoformat()
     decided += [("legitimate", target.legitimate, month), ("dispute", target.disputed, month)]
-    with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out)
-        rows.writerow(DECISION)
-        for number, (kind, entity_id, expires) in enumerate(decided):
-            rows.writerow(
-                [number, kind, entity_id, "", "analyst", "seen", END.isoformat(), expires]
-            )
+    rows = ((str(number), *row) for number, row in enumerate(decided))
+    write_decisions(place / "decisions.csv", END.isoformat(), rows)
     batch(place, "control", previous="first")
 
 

@@ -10,7 +10,6 @@ alarm.
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import tempfile
@@ -28,7 +27,6 @@ import pyarrow.dataset as ds
 from benchmarks import measured
 from benchmarks.poisoning.lies import (
     DAYS,
-    DECISION,
     END,
     FIRST_SEED,
     IN_A_MINUTE,
@@ -42,6 +40,8 @@ from benchmarks.poisoning.lies import (
     read_tables,
     ringtrace_command,
     some,
+    trust,
+    write_decisions,
 )
 from pipelines import key_store
 from pipelines.exchange.signed_files import utc_text, write_signed
@@ -193,16 +193,10 @@ def prepare(place: Path, seed: int) -> None:
     simulate(World(seed=seed, complaints=900, operations=14, days=DAYS), place / "world")
     ringtrace_command(place, "keys")
     ringtrace_command(place / "partner", "keys")
-    pem = place / "partner.pem"
-    ringtrace_command(place / "partner", "keys", "export", "--output", pem)
-    mark = signing.key_id(key_store.public_key(pem))
-    ringtrace_command(place, "keys", "trust", PARTNER, pem, "--fingerprint", mark)
+    trust(place, place / "partner", PARTNER)
     rings = Known.of(batch(place, "first")).rings
-    with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out)
-        rows.writerow(DECISION)
-        for number, ids in enumerate(rings):
-            rows.writerow([number, "confirm", ids[0], "", "analyst", "seen", END.isoformat(), ""])
+    rows = ((str(number), "confirm", ids[0], "") for number, ids in enumerate(rings))
+    write_decisions(place / "decisions.csv", END.isoformat(), rows)
     batch(place, "control", previous="first")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,7 +20,8 @@ import pyarrow.dataset as ds
 
 import ringtrace
 from pipelines import cli
-from pipelines.key_store import HOME_VARIABLE
+from pipelines.key_store import HOME_VARIABLE, public_key
+from reports import signing
 from reports.disclosure_control import is_thin
 from schemas.entity import without_epoch
 
@@ -50,6 +52,7 @@ IN_A_MINUTE = {
     "narrative": "they took all my savings and laughed when I asked them to give any of it back so "
     "everybody should report these people to the police right now before others lose money too",
 }
+
 
 DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
 
@@ -210,6 +213,25 @@ def ringtrace_command(home: Path, *words: object) -> str:
     if status:
         raise RuntimeError(lines.getvalue())
     return lines.getvalue()
+
+
+def write_decisions(path: Path, moment: str, rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Writes an analyst's decisions of a moment: id, kind, entity and when it expires."""
+    with path.open("w", newline="", encoding="utf-8") as out:
+        decisions = csv.writer(out)
+        decisions.writerow(DECISION)
+        decisions.writerows(
+            (number, kind, entity_id, "", "analyst", "looked at", moment, expires)
+            for number, kind, entity_id, expires in rows
+        )
+
+
+def trust(home: Path, issuer: Path, org: str) -> None:
+    """Makes the keys of a world trust those of `org`, whose home is `issuer`."""
+    pem = issuer / f"{org}.pem"
+    ringtrace_command(issuer, "keys", "export", "--output", pem)
+    mark = signing.key_id(public_key(pem))
+    ringtrace_command(home, "keys", "trust", org, pem, "--fingerprint", mark)
 
 
 def some(ids: Any, start: int, count: int) -> list[str]:

@@ -19,7 +19,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.batch.options import PARTITIONS_FLAG
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
-from pipelines.options import Json, UsageError, usage_errors
+from pipelines.options import Json, UsageError, gives, usage_errors
 from pipelines.run_folder import private_store, run_signer
 from pipelines.user_files import (
     bind_to_previous,
@@ -208,7 +208,7 @@ def flags_for_size(files: Sequence[InputFile], flags: Sequence[str]) -> list[str
     plain = sum(
         file.size * (1 if file.compression == "none" else COMPRESSION_RATIO) for file in files
     )
-    if any(flag.partition("=")[0] == PARTITIONS_FLAG for flag in flags):
+    if gives(flags, PARTITIONS_FLAG):
         return []
     if plain <= TINY:
         return [f"{PARTITIONS_FLAG}=1"]

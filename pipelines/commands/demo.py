@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from pipelines.batch.__main__ import main as batch
 from pipelines.commands import evaluate
-from pipelines.options import Json, Row, UsageError, option, say, switch
+from pipelines.options import Json, Row, UsageError, option, say, switch, system_errors
 from pipelines.user_files import read_known_legitimate
 from reports.run import Run
 from reports.text import plain, quantity
@@ -71,12 +71,9 @@ def run(arguments: Namespace) -> int:
     """
     folder, started = arguments.folder, time.monotonic()
     records = bundled_records()
-    try:
+    with system_errors(folder, "name a folder to write", below=True):
         check_folder(folder, records, overwrite=arguments.overwrite)
         copy_records(records, folder / INPUT)
-    except OSError as error:
-        why = error.strerror or "cannot be written"
-        raise UsageError(f"{error.filename or folder}: {why}; name a folder to write") from None
 
     world = folder / INPUT / WORLD
     say("1. Two companies: simulated complaints and calls about six rings")

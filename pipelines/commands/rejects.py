@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from pipelines.options import Row, UsageError, option, say
+from pipelines.options import Row, option, say, system_errors
 from pipelines.user_files import free_folder, open_run
 from reports import tables
 from schemas.enums import RecordKind
@@ -63,13 +63,11 @@ def run(arguments: Namespace) -> int:
     finished = open_run(arguments.run)
     rejects = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
     try:
-        kept = write_rejects(_rows(rejects), out)
-    except BaseException as error:
+        with system_errors(out, "name a folder that can be made", below=True):
+            kept = write_rejects(_rows(rejects), out)
+    except BaseException:
         shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
-        if not isinstance(error, OSError):
-            raise
-        where = error.filename or out
-        raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
+        raise
     say(
         f"{out}: {kept} of {tables.count_rows(finished, REJECTS)} rejected rows can be corrected "
         f"here; {out / 'why.csv'} says what is wrong"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from pipelines.options import Number, UsageError, WholeNumber, option, run_command, say
+from pipelines.options import Number, WholeNumber, option, run_command, say, system_errors
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import Profile, World
 from pipelines.user_files import free_folder
@@ -85,11 +85,8 @@ def run(arguments: Namespace) -> int:
     fields = dict(vars(arguments))
     out = free_folder(fields.pop("out"))
     world = World(**fields | {"organisations": tuple(dict.fromkeys(arguments.organisations))})
-    try:
+    with system_errors(out, "name a folder that can be made", below=True):
         simulate(world, out)
-    except OSError as error:
-        where = error.filename or out
-        raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     say(f"{out}: {world.complaints} complaints of {world.operations} operations")
     return 0
 

@@ -18,6 +18,7 @@ from pipelines.options import (
     add_process_options,
     add_reading_options,
     add_writing_options,
+    gives,
     moment,
     option,
     parse_with_beam,
@@ -313,7 +314,7 @@ def stream_options(arguments: Namespace) -> Namespace:
         usage_error("give --output")
     if fields["webhook"] and (problem := webhook_url_problem(fields["webhook"])):
         usage_error(f"--webhook: {problem}")
-    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
+    named = gives(flags, "--runner")
     if source == "watch" or (source == "kafka" and not named):
         flags = _on_this_machine(flags)
         if fields["encoding"] != "json":
