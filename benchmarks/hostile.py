@@ -20,7 +20,7 @@ import shutil
 import string
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -495,15 +495,9 @@ LISTS: dict[str, Make] = {
 }
 """Files that a command reads beside records."""
 
-READERS = {
-    "known-legitimate": ["--known-legitimate"],
-    "decisions": ["--decisions"],
-    "sources": ["--sources"],
-    "map": ["--map"],
-    "priority-weights": ["--priority-weights"],
-    "passport-keys": ["--passport-keys"],
-    "config": ["--config"],
-}
+READERS = (
+    "known-legitimate", "decisions", "sources", "map", "priority-weights", "passport-keys", "config"
+)  # fmt: skip
 """Options of `batch` that name such a file."""
 
 
@@ -519,41 +513,53 @@ class Case:
 
 BATCH = ("batch", "--no-register", "--overwrite", "--skip-unreadable", "--output", "{out}")
 
+STREAM = (
+    "stream", "--watch", "{folder}", "--output", "{out}", "--no-register",
+    "--stop-after-idle", "1", "--tick-interval", "1",
+)  # fmt: skip
+
+FLOORS = {
+    "batch": (*BATCH, "--complaints", "{tiny}"),
+    "map": ("map", "{tiny}"),
+    "evaluate": ("evaluate", "{run}", "{truth}"),
+    "stream": STREAM,
+}
+"""Each command on a tiny input."""
+
 
 def cases() -> Iterator[Case]:
     """Yields every case."""
     read = (*BATCH, "--complaints", "{file}")
+    calls = (*BATCH, "--calls", "{file}")
     for name, unit in TEXTS.items():
         yield Case(f"batch/text/{name}", _narratives(unit), "a.jsonl", read)
         yield Case(f"batch/long/{name}", _one_line(unit), "a.jsonl", read)
     for name, row in ROWS.items():
         yield Case(f"batch/rows/{name}", _rows(row), "a.jsonl", read)
+        yield Case(f"stream/rows/{name}", _rows(row), "complaints/a.jsonl", STREAM)
     for name, row in CALLS.items():
-        yield Case(f"batch/{name}", _rows(row), "a.jsonl", (*BATCH, "--calls", "{file}"))
+        yield Case(f"batch/{name}", _rows(row), "a.jsonl", calls)
     for name, make in FILES.items():
-        used = (*BATCH, "--calls", "{file}") if name.startswith("asterisk") else read
+        used = calls if name.startswith("asterisk") else read
         yield Case(f"batch/file/{name}", make, name, used)
         yield Case(f"map/{name}", make, name, ("map", "{file}"))
-    mapped = (*read, "--map", "{map}")
+        yield Case(f"stream/{name}", make, f"complaints/{name}", STREAM)
+    mapped = (*read, "--map", "{map}", "--source-org", "a")
     for name in ("rows.xlsx", "far.xlsx", "dimension.xlsx", "corner.xlsx"):
-        yield Case(f"mapped/{name}", FILES[name], name, (*mapped, "--source-org", "a"))
-    for option, flags in READERS.items():
-        for name, make in LISTS.items():
-            command = (*BATCH, "--complaints", "{tiny}", *flags, "{file}")
-            yield Case(f"{option}/{name}", make, "a.list", command)
-    for option in ("", "--victims", "--innocents", "--hubs"):
-        for name in ("rows", "truth", "line", "quote", "commas", "header", "nul"):
-            command = ("evaluate", "{run}", *(("{truth}", option) if option else ()), "{file}")
+        yield Case(f"mapped/{name}", FILES[name], name, mapped)
+    for name, make in LISTS.items():
+        for option in READERS:
+            yield Case(
+                f"{option}/{name}", make, "a.list", (*FLOORS["batch"], f"--{option}", "{file}")
+            )
+    for name in ("rows", "truth", "line", "quote", "commas", "header", "nul"):
+        yield Case(f"evaluate/{name}", LISTS[name], "a.list", ("evaluate", "{run}", "{file}"))
+        for option in ("--victims", "--innocents", "--hubs"):
+            command = (*FLOORS["evaluate"], option, "{file}")
             yield Case(f"evaluate{option}/{name}", LISTS[name], "a.list", command)
-    ends = ("--stop-after-idle", "1", "--tick-interval", "1")
-    stream = ("stream", "--watch", "{folder}", "--output", "{out}", "--no-register", *ends)
-    for name, make in FILES.items():
-        yield Case(f"stream/{name}", make, f"complaints/{name}", stream)
-    for name, row in ROWS.items():
-        yield Case(f"stream/rows/{name}", _rows(row), "complaints/a.jsonl", stream)
 
 
-def measure(command: tuple[str, ...], seconds: float) -> measured.Measured:
+def measure(command: Sequence[str], seconds: float) -> measured.Measured:
     """Runs a command of ringtrace; it is stopped after so many seconds of wall clock."""
     return measured.run(measured.python("pipelines.cli", *command), seconds=seconds)
 
@@ -588,53 +594,25 @@ def _measure_all(base: Path, chosen: list[Case], options: argparse.Namespace) ->
         '"text" = "narrative"\n'
     )
     measure((*BATCH[:-1], str(base / "run"), "--complaints", str(base / "tiny.jsonl")), 100)
+    world, tiny, out = base / "world", base / "tiny.jsonl", base / "out"
+    places = {name: base / name for name in ("out", "run")}
+    places |= {"folder": world, "tiny": tiny, "truth": base / "truth.csv", "map": base / "map.toml"}
+
+    def cost(command: Sequence[str], path: Path) -> measured.Measured:
+        shutil.rmtree(out, ignore_errors=True)
+        words = [word.format_map(places | {"file": path}) for word in command]
+        return measure(words, options.timeout)
+
     floors: dict[str, measured.Measured] = {}
     for case in chosen:
-        path = base / "world" / case.file
-        shutil.rmtree(base / "world", ignore_errors=True)
+        kind, path = case.command[0], world / case.file
+        shutil.rmtree(world, ignore_errors=True)
         path.parent.mkdir(parents=True)
-        case.make(path, int(options.megabytes * MB))
-        places = {
-            "file": path,
-            "out": base / "out",
-            "run": base / "run",
-            "tiny": base / "tiny.jsonl",
-            "truth": base / "truth.csv",
-            "map": base / "map.toml",
-            "folder": base / "world",
-        }
-        kind = case.command[0]
         if kind not in floors:
-            floors[kind] = measure(_floor(case, base), options.timeout)
-        shutil.rmtree(base / "out", ignore_errors=True)
-        cost = measure(_placed(case.command, places), options.timeout)
-        _print(case.name, path, cost, floors[kind], base / "out")
-
-
-def _placed(command: tuple[str, ...], places: dict[str, Path]) -> tuple[str, ...]:
-    return tuple(word.format_map(places) if word.startswith("{") else word for word in command)
-
-
-def _floor(case: Case, base: Path) -> tuple[str, ...]:
-    """Returns the command of a case on tiny input."""
-    folder = base / "floor" / "complaints"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(base / "tiny.jsonl", folder)
-    places = {
-        "file": base / ("truth.csv" if case.command[0] == "evaluate" else "tiny.jsonl"),
-        "tiny": base / "tiny.jsonl",
-        "truth": base / "truth.csv",
-        "run": base / "run",
-        "out": base / "floor_out",
-        "folder": base / "floor",
-        "map": base / "map.toml",
-    }
-    command = case.command
-    if command[0] == "batch":
-        command = (*BATCH, "--complaints", "{tiny}")
-    if command[0] == "evaluate":
-        command = ("evaluate", "{run}", "{file}")
-    return _placed(command, places)
+            path.write_bytes(tiny.read_bytes())
+            floors[kind] = cost(FLOORS[kind], path)
+        case.make(path, int(options.megabytes * MB))
+        _print(case.name, path, cost(case.command, path), floors[kind], out)
 
 
 def _print(

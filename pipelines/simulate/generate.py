@@ -191,16 +191,16 @@ class _Liars:
         """Writes a complaint that names these; one that names nothing states the victim's own."""
         rng = self.scene.rng
         org = rng.choice(self.scene.world.organisations)
-        draft = complaints.begin_complaint(rng, victim, org.title(), 0)
+        draft = complaints.Draft(self.scene, victim, org.title())
+        draft.begin(0)
         for identifier in named:
-            complaints.state_identifier(rng, draft, identifier)
+            draft.state(identifier)
         if not named:
-            complaints.add_number(rng, draft, victim.number, Role.VICTIM)
+            draft.add_number(victim.number, Role.VICTIM)
         draft.loss = None
-        draft.sentences.append(rng.choice(draft.phrases.ending))
+        draft.say("ending")
         received_at = START + timedelta(seconds=rng.randrange(self.scene.world.days * 86_400))
-        complaint_id = self.writer.next_id("complaints", org)
-        record = complaints.finish_complaint(rng, draft, complaint_id, org, received_at)
+        record = draft.finish(self.writer.next_id("complaints", org), org, received_at)
         self.writer.write("complaints", record)
         return record
 
@@ -212,13 +212,11 @@ class _Liars:
         return self.scene.rng.choice(self.scene.plan.rings)
 
     def _stranger(self) -> Identifier:
-        number = complaints.stranger_number(self.scene.rng, self.scene.plan, "US")
-        return identifiers.callback(number)
+        return identifiers.callback(self.scene.plan.stranger(self.scene.rng, "US"))
 
     def _person(self) -> Victim:
-        rng = self.scene.rng
-        number = complaints.stranger_number(rng, self.scene.plan, "US")
-        return Victim(_pseudonym(rng), "US", number, "en")
+        number = self.scene.plan.stranger(self.scene.rng, "US")
+        return Victim(_pseudonym(self.scene.rng), "US", number, "en")
 
     def _some(self, ring: Ring) -> list[Identifier]:
         """Returns a number and a payee that a ring uses on one day."""
@@ -234,7 +232,7 @@ def _legitimate() -> Iterator[tuple[str, str]]:
         yield f"phone:{number}", f"line of {who}"
     for domain in SITES["hosts"]["brands"]:
         yield f"domain:{domain}", "the brand's own site"
-    for site in sorted({site for phrases in narratives.PHRASES.values() for site in phrases.sites}):
+    for site in sorted({site for texts in narratives.PHRASES.values() for site in texts["sites"]}):
         yield f"domain:{site}", "a site that victims cite"
         yield f"email:alerts@{site}", "a sender that is forged"
 
@@ -289,7 +287,7 @@ def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
             country = rng.choice(ring.countries)
         else:
             country = rng.choices([*COUNTRIES], country_weights())[0]
-        number = complaints.stranger_number(rng, plan, country)
+        number = plan.stranger(rng, country)
         victim = Victim(_pseudonym(rng), country, number, narratives.language(rng, country))
         yield _Report(day, ring, victim, org)
 
@@ -312,31 +310,28 @@ def _write_report(scene: Scene, ties: Ties, writer: _Writer, day: int, report: _
     rng, ring, victim, org = scene.rng, report.ring, report.victim, report.org
     moment = day + rng.random()
     received_at = START + timedelta(seconds=int(moment * 86_400))
-    planted: dict[str, str] = {}
     if ring is None:
         draft = complaints.nuisance_complaint(scene, victim)
     else:
         # A ring stops within the day; its last victims still name what it held at the end.
         draft = complaints.scam_complaint(scene, ring, victim, org, min(moment, ring.end))
-        planted = complaints.add_misleading(rng, scene.world, draft)
+        draft.add_misleading()
     complaint_id = writer.next_id("complaints", org)
-    record = complaints.finish_complaint(rng, draft, complaint_id, org, received_at)
+    record = draft.finish(complaint_id, org, received_at)
     writer.write("complaints", record)
     tied = list(draft.named)
-    for call, named, linked in complaints.calls_about(scene, draft, ring, moment):
+    for call, named, linked in complaints.calls_about(draft, ring, moment):
         owner = complaint_id if linked else None
         started_at = received_at - timedelta(seconds=rng.randrange(600, 90_000))
-        writer.write(
-            "calls",
-            complaints.finish_call(call, writer.next_id("calls", org), org, started_at, owner),
-        )
-        planted[f"phone:{victim.number}"] = "victim's own number"
+        call_id = writer.next_id("calls", org)
+        writer.write("calls", complaints.finish_call(call, call_id, org, started_at, owner))
+        draft.plant(f"phone:{victim.number}", "number")
         if linked:
-            tied.extend(named)
+            tied.append(named)
         else:
-            ties.add(named)
+            ties.add([named])
     ties.add(tied)
-    writer.victims.writerows(planted.items())
+    writer.victims.writerows(draft.planted.items())
     # A wrong digit can make another number of a ring's, which is no stranger's then.
     owners = scene.plan.owners
     writer.near_misses.writerows(pair for pair in draft.mistyped.items() if pair[0] not in owners)

@@ -137,6 +137,13 @@ class RingPlan:
     owners: dict[str, str]
     shared: frozenset[str]
 
+    def stranger(self, rng: Random, country: str) -> str:
+        """Draws a number in `country` that no ring uses."""
+        while True:
+            number = identifiers.draw_number(rng, country, "geographic")
+            if f"phone:{number}" not in self.owners:
+                return number
+
 
 @dataclass
 class _Market:
