@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -130,17 +131,11 @@ def print_scores(folder: Path, *names: str) -> dict[str, float]:
     """Prints the quality of each run, a line each; returns their B-cubed F1."""
     lists, scores = harm_lists(folder), {}
     for name in names:
-        quality = evaluate.evaluate(
-            evaluate.read_members(folder / name),
-            evaluate.read_truth(folder / "in" / "truth.csv"),
-            lists.known,
-            lists.victims,
-            lists.innocents,
-            lists.near_misses,
-        )
-        score = quality.agreement.bcubed
+        members = evaluate.read_members(folder / name)
+        truth = evaluate.read_truth(folder / "in" / "truth.csv")
+        quality = evaluate.evaluate(members, truth, lists)
+        score, harms = quality.agreement.bcubed, astuple(quality.harm)[:4]
         scores[name] = score.f1
-        harms = (quality.known_legitimate, quality.victim_side, quality.innocent, quality.near_miss)
         core = ""
         if quality.tiers:
             core = f"\tcore {quality.tiers.core.precision:.3f}, {quality.tiers.core.recall:.2f}"
@@ -168,7 +163,7 @@ def print_offer(folder: Path, offer: Path, runs: list[Path]) -> None:
     unreviewed = len(set(ids.to_pylist()) - reviewed)
     true = sum(entity_id in truth for entity_id in ids.to_pylist())
     print(f"  left\t{len(ids)} of {members[0].num_rows} members, {true} in the truth\tharms "
-          f"{(harm.known_legitimate, harm.victim_side, harm.innocent, harm.near_miss)}"
+          f"{astuple(harm)[:4]}"
           f"\tunreviewed {unreviewed}", flush=True)  # fmt: skip
 
 

@@ -480,12 +480,7 @@ LISTS: dict[str, Make] = {
     "header": _raw(b"entity_id,reason", b",x"),
     "blank": _raw(b"entity_id,reason\n", b"\n"),
     "nul": _raw(b"entity_id,reason\n", b"\0"),
-    "brackets": _raw(b"", b"["),
     "objects": _raw(b"", b"{}\n"),
-    "toml_keys": _raw(b"", b"a.", b"b = 1\n"),
-    "toml_tables": _raw(b"", b"[a.b.c]\n"),
-    "toml_list": _raw(b"a = ", b"["),
-    "toml_numbers": _raw(b"a = ", b"1"),
     "decisions": _csv(
         lambda n: f"d{n},legitimate,phone:{_phone(n)},,x,y,{_TIME},",
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at",
@@ -495,9 +490,7 @@ LISTS: dict[str, Make] = {
 }
 """Files that a command reads beside records."""
 
-READERS = (
-    "known-legitimate", "decisions", "sources", "map", "priority-weights", "passport-keys", "config"
-)  # fmt: skip
+READERS = ("known-legitimate", "decisions", "sources")
 """Options of `batch` that name such a file."""
 
 
@@ -544,9 +537,6 @@ def cases() -> Iterator[Case]:
         yield Case(f"batch/file/{name}", make, name, used)
         yield Case(f"map/{name}", make, name, ("map", "{file}"))
         yield Case(f"stream/{name}", make, f"complaints/{name}", STREAM)
-    mapped = (*read, "--map", "{map}", "--source-org", "a")
-    for name in ("rows.xlsx", "far.xlsx", "dimension.xlsx", "corner.xlsx"):
-        yield Case(f"mapped/{name}", FILES[name], name, mapped)
     for name, make in LISTS.items():
         for option in READERS:
             yield Case(
@@ -588,15 +578,10 @@ def main(words: list[str] | None = None) -> None:
 def _measure_all(base: Path, chosen: list[Case], options: argparse.Namespace) -> None:
     (base / "tiny.jsonl").write_bytes(complaint(1, narrative="Call 888 555 0123 now"))
     (base / "truth.csv").write_text("entity_id,operation\nphone:+18885550123,a\n")
-    (base / "map.toml").write_text(
-        'version = 1\nkind = "complaint"\n[file]\nformat = "xlsx"\n[columns]\n'
-        '"id" = "complaint_id"\n"created" = "received_at"\n"phone" = "phone.callback"\n'
-        '"text" = "narrative"\n'
-    )
     measure((*BATCH[:-1], str(base / "run"), "--complaints", str(base / "tiny.jsonl")), 100)
     world, tiny, out = base / "world", base / "tiny.jsonl", base / "out"
     places = {name: base / name for name in ("out", "run")}
-    places |= {"folder": world, "tiny": tiny, "truth": base / "truth.csv", "map": base / "map.toml"}
+    places |= {"folder": world, "tiny": tiny, "truth": base / "truth.csv"}
 
     def cost(command: Sequence[str], path: Path) -> measured.Measured:
         shutil.rmtree(out, ignore_errors=True)

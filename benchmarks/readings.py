@@ -57,11 +57,9 @@ SCRIPT_LABELS = Path(__file__).with_name("labels") / "scripts.csv"
 
 CAMPAIGN_LABELS = Path(__file__).with_name("labels") / "campaigns.csv"
 
-SCRIPT_SHARES = (0.5, 0.6, 0.8, 0.95)
-"""Other values of `call_scripts.MIN_SHARE`: the last comes close to single recordings."""
-
-FOLDED_SHARES = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-"""The values among which cross-validation chooses."""
+SHARES = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+"""Values of `call_scripts.MIN_SHARE`, among which cross-validation chooses: the last comes close to
+single recordings."""
 
 NAMES = Path(__file__).parents[1] / "tests/unit/transforms/redact/labelled_names.txt"
 
@@ -290,18 +288,6 @@ def print_names() -> None:
     print(f"\n{spent / letters * 1e6:.0f} ms of CPU for 1,000 characters")
 
 
-def _print_misses(outcomes: Sequence[Outcome]) -> None:
-    counted = Counter((outcome.labelled, outcome.read) for outcome in outcomes)
-    print(dict(counted))
-    for outcome in outcomes:
-        if outcome.labelled != outcome.read:
-            text = outcome.text.text.replace("\n", "⏎")
-            print(
-                f"{outcome.labelled} read {outcome.read}: {outcome.written}\n"
-                f"    {outcome.text.by}: {text}"
-            )
-
-
 def parse_label(line: str) -> LabelledText:
     """Reads a labelled text; raises ValueError for a line that is none."""
     parts = _LINE.fullmatch(line)
@@ -372,14 +358,6 @@ def families_by_record(rows: pa.RecordBatch, share: float = MIN_SHARE) -> dict[s
     return {record: str(family) for record, (_, family) in best.items()}
 
 
-def _print_line(name: str, campaigns: np.ndarray, scripts: np.ndarray, label: np.ndarray) -> None:
-    cells = []
-    for truth in (campaigns, scripts):
-        agreed = compare_clusterings(truth, label)
-        cells += [agreed.bcubed.f1, agreed.pairwise.precision, agreed.pairwise.recall]
-    print(f"{name:<34}" + "".join(f"{cell:>8.3f}" for cell in cells))
-
-
 def print_scripts() -> None:
     """Prints a line for each method of finding script families."""
     files, campaigns, scripts = script_truth()
@@ -392,23 +370,27 @@ def print_scripts() -> None:
         for complaint_id, (a, b) in zip(ids, pairwise(tokens.bounds.tolist()), strict=True)
     }
     alone = {file: f"alone {file}" for file in files}
+    labels = {share: alone | families_by_record(rows, share) for share in SHARES}
     print(f"{len(files)} labelled transcripts of {len(ids)}; B-cubed F1, pair precision and recall")
     print(f"{'':<34}{'recording':>24}{'script':>24}")
     print(f"{'':<34}" + f"{'F1':>8}{'prec':>8}{'recall':>8}" * 2)
-    _print_line("equal texts", campaigns, scripts, np.array([exact[file] for file in files]))
-    ours = alone | families_by_record(rows)
-    _print_line("script families", campaigns, scripts, np.array([ours[file] for file in files]))
-    for share in SCRIPT_SHARES:
-        ours = alone | families_by_record(rows, share)
-        name = f"  with call_scripts.MIN_SHARE at {share}"
-        _print_line(name, campaigns, scripts, np.array([ours[file] for file in files]))
-    _print_line("the script truth itself", campaigns, scripts, scripts)
-    labels = {}
-    for share in FOLDED_SHARES:
-        ours = alone | families_by_record(rows, share)
-        labels[share] = np.array([ours[file] for file in files])
+    scripts_of = dict(zip(files, scripts, strict=True))
+    for name, family in (
+        ("equal texts", exact),
+        ("script families", labels[MIN_SHARE]),
+        *((f"  with call_scripts.MIN_SHARE at {share}", labels[share]) for share in SHARES),
+        ("the script truth itself", scripts_of),
+    ):
+        cells = []
+        for truth in (campaigns, scripts):
+            agreed = compare_clusterings(truth, np.array([family[file] for file in files]))
+            cells += [agreed.bcubed.f1, agreed.pairwise.precision, agreed.pairwise.recall]
+        print(f"{name:<34}" + "".join(f"{cell:>8.3f}" for cell in cells))
+    by_share = {
+        share: np.array([family[file] for file in files]) for share, family in labels.items()
+    }
     for name, folds in (("campaign", campaigns), ("script", scripts)):
-        score, chosen = cross_validate(labels, scripts, folds)
+        score, chosen = cross_validate(by_share, scripts, folds)
         shares = ", ".join(f"{share} for {count}" for share, count in sorted(chosen.items()))
         print(
             f"scripts, chosen without the {name} in question: B-cubed F1 {score.f1:.3f}, "
@@ -514,7 +496,7 @@ def print_impersonation() -> None:
         )
 
 
-def print_readings(*, misses: bool) -> None:
+def print_readings() -> None:
     """Prints precision and recall by kind and holder, of all texts and of those kept apart."""
     texts = load_labels()
     outcomes = read_texts(texts)
@@ -536,8 +518,6 @@ def print_readings(*, misses: bool) -> None:
                 print(f"| {kind} | {party} | {figures} |")
     for name, part in parts.items():
         print(f"\n{name}: {len(named_innocents(part))} of victims or others read as the suspect's")
-    if misses:
-        _print_misses(parts["tuned on"])
 
 
 def print_transcripts() -> None:
@@ -555,14 +535,13 @@ def main(words: list[str] | None = None) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--names", action="store_true", help="of names and addresses, masked")
     which.add_argument("--transcripts", action="store_true", help="of scripts, brands and lures")
-    which.add_argument("--misses", action="store_true", help="of readings, with what was missed")
     options = parser.parse_args(words)
     if options.names:
         print_names()
     elif options.transcripts:
         print_transcripts()
     else:
-        print_readings(misses=options.misses)
+        print_readings()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import re
 import sys
 import tomllib
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -596,16 +596,27 @@ def describe_system_error(number: int) -> str:
     return f"{os.strerror(number)} ({name})" + (f"; {remedy}" if remedy else "")
 
 
+class _NotImported:
+    """A finder of modules that finds those of some names nowhere."""
+
+    def __init__(self, names: Container[str]) -> None:
+        self._names = names
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
+        """Raises ModuleNotFoundError for one of the names."""
+        if name in self._names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 @contextmanager
-def not_imported(names: Iterable[str]) -> Iterator[None]:
+def not_imported(names: Container[str]) -> Iterator[None]:
     """Lets imports of optional modules fail until the block ends, unless they are loaded."""
-    absent: dict[str, Any] = dict.fromkeys(set(names) - sys.modules.keys())
-    sys.modules.update(absent)  # to import what is None raises ModuleNotFoundError
+    finder: Any = _NotImported(names)
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        for name in absent:
-            del sys.modules[name]
+        sys.meta_path.remove(finder)
 
 
 def run_writer(

@@ -1,4 +1,4 @@
-"""ringtrace beside what else one could run: `python -m benchmarks.peers [--runs DIR] [N ...]`.
+"""ringtrace beside what else one could run: `python -m benchmarks.peers [N ...]`.
 
 Each size is two worlds of N complaints with 1.25 calls each (default 20,000 and 200,000; 1,000,000
 takes long): the simulator's, and the same with odd numbers, nearly all of them distinct
@@ -16,7 +16,6 @@ import json
 import math
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,11 +78,8 @@ def whole_runs(size: int, kind: str, folder: Path, *, report: bool) -> Iterator[
         if with_report and not report:
             continue
         observed = observe(files, folder / "run", report=with_report, one_processor=one_processor)
-        used, f1 = (
-            observed.used,
-            measured.bcubed_f1(measured.cluster_by_entity(folder / "run"), truth),
-        )
-        note, shuffled = f"B-cubed F1 {f1:.3f}", observed.shuffled
+        f1 = measured.bcubed_f1(measured.cluster_by_entity(folder / "run"), truth)
+        note, used, shuffled = f"B-cubed F1 {f1:.3f}", observed.used, observed.shuffled
         yield Line(name, size, used.wall, used.cpu, used.peak, note, kind, shuffled)
     script = python("benchmarks.peers.script", files, folder / "script")
     used = measured.run(script, one_processor=True)
@@ -189,7 +185,6 @@ def main(words: list[str] | None = None) -> None:
     """Print the machine and the table."""
     parser = measured.Parser("benchmarks.peers", __doc__)
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=list(SIZES))
-    parser.add_argument("--runs", metavar="DIR", type=Path, help="leave the runs there, by size")
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
     parser.add_argument(
         "--no-report", action="store_true", help="leave out the run that writes a report"
@@ -198,18 +193,13 @@ def main(words: list[str] | None = None) -> None:
     asked = parser.parse_args(words)
     lines = [empty_run()]
     for size, kind in product(asked.sizes, asked.worlds):
-        scratch = Path(tempfile.mkdtemp())
-        folder = asked.runs / f"{size}-{kind}" if asked.runs else scratch
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
             for line in whole_runs(size, kind, folder, report=not asked.no_report):
                 lines.append(line)
                 print(f"{line.program}, {kind}, {size:,}: {line.cpu:.1f} s of CPU", flush=True)
             if not asked.no_components:
                 lines.extend(components(size, kind, folder))
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
     python_version = platform.python_version()
     print(f"\n{os.cpu_count()} cores, {platform.machine()}, Python {python_version}\n")
     measured.print_table(HEADS, table_rows(lines))

@@ -271,13 +271,12 @@ def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
 def truth_lines(run: Path, world: Path) -> list[str]:
     """Returns how the clusters of `run` compare with the truth of the simulated `world`."""
     truth = world / "truth.csv"
+    listed = (evaluate.read_ids(world / f"{name}.csv") for name in ("victims", "innocents"))
+    known = read_known_legitimate([str(world / "legitimate.csv")])
     score = evaluate.evaluate(
-        evaluate.read_members(run),
-        evaluate.read_truth(truth),
-        read_known_legitimate([str(world / "legitimate.csv")]),
-        evaluate.read_ids(world / "victims.csv"),
-        evaluate.read_ids(world / "innocents.csv"),
+        evaluate.read_members(run), evaluate.read_truth(truth), evaluate.HarmLists(known, *listed)
     )
+    harm = score.harm
     split, merged, bcubed = score.agreement.split, score.agreement.merged, score.agreement.bcubed
     return [
         _shown("evaluate", str(run), str(truth)),
@@ -286,8 +285,8 @@ def truth_lines(run: Path, world: Path) -> list[str]:
         f"cluster, {split} in several; {quantity(merged, 'cluster')} with more than one ring.",
         f"B-cubed precision {bcubed.precision:.2f}, recall {bcubed.recall:.2f}, "
         f"F1 {bcubed.f1:.2f} (1 is perfect).",
-        f"In a cluster by mistake: {score.known_legitimate} legitimate identifiers, "
-        f"{score.victim_side} of victims, {score.innocent} of innocents.",
+        f"In a cluster by mistake: {harm.known_legitimate} legitimate identifiers, "
+        f"{harm.victim_side} of victims, {harm.innocent} of innocents.",
     ]
 
 

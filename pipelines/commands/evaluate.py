@@ -12,7 +12,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ import pyarrow.dataset as ds
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.options import UsageError, option, say, several, switch
+from pipelines.options import Json, UsageError, option, say, several, switch
 from pipelines.simulate import HIDE, NAME, WELD
 from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
@@ -101,7 +101,10 @@ class HarmLists:
 
 @dataclass(frozen=True)
 class Harm:
-    """Harmful identifiers in one tier; None where no file names them."""
+    """Harmful identifiers among members; None where no file names them.
+
+    `unreviewed` are those that no analyst has reviewed; None for a run without reviews.
+    """
 
     known_legitimate: int
     victim_side: int | None
@@ -162,11 +165,7 @@ class Evaluation:
         operations: how many the truth has.
         missing: identifiers of the truth in no cluster, each counted as a cluster of its own.
         unjudged: members that the truth does not know, left out of the scores.
-        known_legitimate: members that are known to be legitimate.
-        victim_side: members that are victims' own; None where no file names them.
-        innocent: innocents that share a cluster; None where no file names them.
-        near_miss: mistyped identifiers that share a cluster; None where no file names them.
-        unreviewed: members that no analyst has reviewed; None for a run without reviews.
+        harm: harmful members; of innocents and mistyped identifiers those that share a cluster.
         tiers: the scores by tier; None for a run without tiers.
         baselines: the agreement of simpler methods, by name, where asked for.
         survival: how many cluster ids survived since an earlier run, where asked for.
@@ -180,11 +179,7 @@ class Evaluation:
     operations: int
     missing: int
     unjudged: int
-    known_legitimate: int
-    victim_side: int | None
-    innocent: int | None
-    near_miss: int | None = None
-    unreviewed: int | None = None
+    harm: Harm
     tiers: Tiers | None = None
     baselines: Mapping[str, Agreement] = field(default_factory=dict)
     survival: IdSurvival | None = None
@@ -225,14 +220,9 @@ def run(arguments: Namespace) -> int:
     truth = read_truth(arguments.truth)
     run = _opened(arguments.run)
     members = read_members(run)
-    result = evaluate(
-        members,
-        truth,
-        read_known_legitimate(arguments.known_legitimate),
-        read_ids(arguments.victims),
-        read_ids(arguments.innocents),
-        read_ids(arguments.near_misses),
-    )
+    known = read_known_legitimate(arguments.known_legitimate)
+    listed = (arguments.victims, arguments.innocents, arguments.near_misses)
+    result = evaluate(members, truth, HarmLists(known, *map(read_ids, listed)))
     if arguments.baselines or arguments.splink:
         result = replace(result, baselines=compare_baselines(run, truth, splink=arguments.splink))
     if arguments.previous:
@@ -249,27 +239,17 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def evaluate(
-    members: pa.Table,
-    truth: dict[str, str],
-    known: KnownLegitimate,
-    victims: list[str] | None = None,
-    innocents: list[str] | None = None,
-    near_misses: list[str] | None = None,
-) -> Evaluation:
+def evaluate(members: pa.Table, truth: dict[str, str], lists: HarmLists) -> Evaluation:
     """Scores clusters against the truth.
 
     Args:
         members: entity_id and cluster_id of the run, with its other `MEMBER_COLUMNS` if it has
             tiers.
         truth: operation by entity id.
-        known: identifiers that no cluster may have.
-        victims: victims' own identifiers, if given: no cluster may have them.
-        innocents: identifiers that must share a cluster with no other, if given.
-        near_misses: mistyped identifiers, of which the same is true, if given.
+        lists: identifiers that do harm in clusters.
     """
-    lists = HarmLists(known, victims, innocents, near_misses)
     harm, shared = lists.count(members), lists.count(_shared_clusters(members))
+    harm = replace(harm, innocent=shared.innocent, near_miss=shared.near_miss)
     tiered = "tier" in members.column_names and not members["tier"].null_count
     entity_ids = pa.array(truth, pa.string())
     place = pc.index_in(entity_ids, value_set=members["entity_id"].combine_chunks())
@@ -286,11 +266,7 @@ def evaluate(
         operations=len(operations.dictionary),
         missing=place.null_count,
         unjudged=members.num_rows - (len(truth) - place.null_count),
-        known_legitimate=harm.known_legitimate,
-        victim_side=harm.victim_side,
-        innocent=shared.innocent,
-        near_miss=shared.near_miss,
-        unreviewed=harm.unreviewed if tiered else None,
+        harm=harm if tiered else replace(harm, unreviewed=None),
         tiers=_score_tiers(members, truth, lists) if tiered and members.num_rows else None,
     )
 
@@ -463,10 +439,15 @@ def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
     )
 
 
-def evaluation_json(result: Evaluation) -> dict[str, object]:
+def evaluation_json(result: Evaluation) -> Json:
     """Returns the whole evaluation, fit for JSON; what was not asked for is left out."""
     optional = ("baselines", "survival", "hubs", "attackers")
-    whole = {name: value for name, value in asdict(result).items() if value or name not in optional}
+    whole: Json = {}
+    for name, value in asdict(result).items():
+        if name == "harm":
+            whole |= value
+        elif value or name not in optional:
+            whole[name] = value
     for agreement, scores in (
         (result.agreement, whole["agreement"]),
         *((baseline, whole["baselines"][name]) for name, baseline in result.baselines.items()),
@@ -503,8 +484,7 @@ def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
         ("  of these merging operations", f"{agreement.merged}"),
         ("members that the truth does not know", f"{result.unjudged}"),
     ]
-    harm = Harm(*(getattr(result, kind.name) for kind in fields(Harm)))
-    lines += harm.lines(
+    lines += result.harm.lines(
         {
             "known_legitimate": "known-legitimate in a cluster",
             "victim_side": "victim-side in a cluster",
