@@ -214,15 +214,11 @@ def load_names(path: Path = NAMES) -> list[NamedText]:
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
-        head, _, marked = line.replace("⏎", "\n").partition(" | ")
-        text, labels, done = "", [], 0
-        for mark in _NAME_MARK.finditer(marked):
-            text += marked[done : mark.start()]
-            labels.append((mark["letter"], len(text), len(text) + len(mark["raw"])))
-            text += mark["raw"]
-            done = mark.end()
+        head, _, marked = line.partition(" | ")
+        text, marks = _unmarked(marked, _NAME_MARK)
+        labels = tuple((mark["letter"], start, end) for mark, start, end in marks)
         language, _, held = head.partition(" ")
-        texts.append(NamedText(language, text + marked[done:], tuple(labels), bool(held)))
+        texts.append(NamedText(language, text, labels, bool(held)))
     return texts
 
 
@@ -293,18 +289,28 @@ def parse_label(line: str) -> LabelledText:
     parts = _LINE.fullmatch(line)
     if parts is None:
         raise ValueError(f"not a labelled text: {line!r}")
-    marked = parts["text"].replace("⏎", "\n")
-    text, labels, done = "", [], 0
-    for mark in _MARK.finditer(marked):
+    text, marks = _unmarked(parts["text"], _MARK)
+    labels = tuple(
+        Label(start, end, KINDS[mark["letter"]][0], Role(mark["role"]))
+        for mark, start, end in marks
+    )
+    return LabelledText(
+        parts["language"], parts["country"], parts["by"], text, labels, bool(parts["held"])
+    )
+
+
+def _unmarked(
+    marked: str, pattern: re.Pattern[str]
+) -> tuple[str, list[tuple[re.Match[str], int, int]]]:
+    """Returns a text without its marks, and each mark with the place of what it marked."""
+    marked = marked.replace("⏎", "\n")
+    text, places, done = "", [], 0
+    for mark in pattern.finditer(marked):
         text += marked[done : mark.start()]
-        kind, role = KINDS[mark["letter"]][0], Role(mark["role"])
-        labels.append(Label(len(text), len(text) + len(mark["raw"]), kind, role))
+        places.append((mark, len(text), len(text) + len(mark["raw"])))
         text += mark["raw"]
         done = mark.end()
-    text += marked[done:]
-    return LabelledText(
-        parts["language"], parts["country"], parts["by"], text, tuple(labels), bool(parts["held"])
-    )
+    return text + marked[done:], places
 
 
 def _compare(text: LabelledText, mentions: list[dict[str, object]]) -> Iterator[Outcome]:
@@ -390,25 +396,20 @@ def print_scripts() -> None:
         share: np.array([family[file] for file in files]) for share, family in labels.items()
     }
     for name, folds in (("campaign", campaigns), ("script", scripts)):
-        score, chosen = cross_validate(by_share, scripts, folds)
+        f1, recall, chosen = cross_validate(by_share, scripts, folds)
         shares = ", ".join(f"{share} for {count}" for share, count in sorted(chosen.items()))
         print(
-            f"scripts, chosen without the {name} in question: B-cubed F1 {score.f1:.3f}, "
-            f"pair recall {score.pair_recall:.3f} (MIN_SHARE {shares} of {len(set(folds))})"
+            f"scripts, chosen without the {name} in question: B-cubed F1 {f1:.3f}, "
+            f"pair recall {recall:.3f} (MIN_SHARE {shares} of {len(set(folds))})"
         )
-
-
-class FoldScore(NamedTuple):
-    """The scores of transcripts that were looked at by no one who chose the constant."""
-
-    f1: float
-    pair_recall: float
 
 
 def cross_validate(
     labels: Mapping[float, np.ndarray], truth: np.ndarray, folds: np.ndarray
-) -> tuple[FoldScore, Counter[float]]:
-    """Scores each fold by the `MIN_SHARE` that is best on the others; how often which was.
+) -> tuple[float, float, Counter[float]]:
+    """Scores each fold by the `MIN_SHARE` that is best on the others.
+
+    Returns B-cubed F1 and pair recall, and how often which share was the best.
 
     The best has the highest B-cubed F1 among the transcripts of all other folds (ties: the lowest
     share). What is scored are the transcripts of the fold, beside all: in B-cubed each of them, in
@@ -431,7 +432,7 @@ def cross_validate(
         recall[inside] = both / same[inside].sum(axis=1)
         pairs[:, inside] = both - 1, same[inside].sum(axis=1) - 1
     mean = precision.mean(), recall.mean()
-    return FoldScore(2 * mean[0] * mean[1] / sum(mean), pairs[0].sum() / pairs[1].sum()), chosen
+    return 2 * mean[0] * mean[1] / sum(mean), pairs[0].sum() / pairs[1].sum(), chosen
 
 
 class FoundScore(NamedTuple):

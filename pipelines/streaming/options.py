@@ -58,11 +58,12 @@ _PATTERNS = {
 }
 
 
-def start_position(text: str) -> str:
-    """Checks `earliest`, `latest` or a time with a zone, as the `type` of a flag."""
-    if text not in ("earliest", "latest"):
-        moment(text)
-    return text
+def start_position(text: str) -> str | int:
+    """Parses `earliest`, `latest` or a time with a zone, as the `type` of a flag.
+
+    Returns the word, or milliseconds since 1970.
+    """
+    return text if text in ("earliest", "latest") else int(moment(text).timestamp() * 1000)
 
 
 def retention(text: str) -> str:

@@ -41,7 +41,6 @@ from pipelines.streaming.watch_sources import (
     ReadPosition,
     TopicFeed,
     WatchedFolder,
-    topics_from_options,
 )
 from pipelines.user_files import read_source_rules
 from reports.text import quantity
@@ -92,7 +91,7 @@ class Watch:
         self._feed: Feed = (
             WatchedFolder(options.watch, self._reading)
             if options.watch
-            else TopicFeed(topics_from_options(options), str(Path(options.output, STATE_FOLDER)))
+            else TopicFeed(options, str(Path(options.output, STATE_FOLDER)))
         )
         rules = read_source_rules(options.sources)
         self._state = StreamState(
@@ -209,14 +208,33 @@ class Watch:
         self._progress.say(f"{done} ({time.monotonic() - started:.1f} s)")
 
     def _join(self, tick: Tick) -> None:
-        """Joins the snapshot of a tick with offers, if there are any; or says why it is not."""
+        """Joins the snapshot of a tick with offers, if there are any; or says why it is not.
+
+        The offers are read as they are now: one that has expired is left out. It follows the joint
+        snapshot before it.
+        """
         if self._evidence is None:
             return
+        from pipelines.batch.join import join_arguments, join_run
+        from pipelines.exchange.signed_files import recipient_of_offers
+
+        options, name = self._options, tick.name()
+        folder, private = Path(options.output, JOINT), options.private_output
+        before = (str(path.parent) for path in folder.glob(f"[0-9]*/{MANIFEST_NAME}"))
         try:
-            folder = join_snapshot(self._options, tick, self._evidence)
-            self._progress.say(f"the snapshot joined with offers is {folder}")
+            made = join_arguments(
+                options,
+                str(Path(options.output, SNAPSHOTS, name)),
+                output=str(folder / name),
+                private_output=str(Path(private, f"{name}-joint")) if private else None,
+                previous=max(before, default=None),
+                now=tick.moment(),
+                me=recipient_of_offers(options.offer, tick.moment()),
+            )
+            join_run(made, self._evidence)
+            self._progress.say(f"the snapshot joined with offers is {made.output}")
         except (UsageError, FailedError, OSError) as error:
-            self._progress.say(f"warning: {error}; snapshot {tick.name()} is not joined")
+            self._progress.say(f"warning: {error}; snapshot {name} is not joined")
         finally:
             self._evidence.clear()
 
@@ -335,39 +353,6 @@ def run_watch(options: Namespace) -> int:
             f"{options.output}/{HELD_FOLDER}, as they name what must not leave"
         )
     return int(bool(withheld) or (unread and not options.skip_unreadable))
-
-
-def join_snapshot(options: Namespace, tick: Tick, live: LiveEvidence) -> str:
-    """Joins a snapshot of a stream with offers as they are now; returns the folder.
-
-    It follows the joint snapshot before it.
-
-    Args:
-        options: of the stream.
-        tick: of the snapshot.
-        live: the evidence in it.
-
-    Raises:
-        UsageError: for an offer that is refused; one that has expired is left out.
-    """
-    from pipelines.batch.join import join_arguments, join_run
-    from pipelines.exchange.signed_files import recipient_of_offers
-
-    folder, private, name = Path(options.output, JOINT), options.private_output, tick.name()
-    before = max(
-        (str(path.parent) for path in folder.glob(f"[0-9]*/{MANIFEST_NAME}")), default=None
-    )
-    made = join_arguments(
-        options,
-        str(Path(options.output, SNAPSHOTS, name)),
-        output=str(folder / name),
-        private_output=str(Path(private, f"{name}-joint")) if private else None,
-        previous=before,
-        now=tick.moment(),
-        me=recipient_of_offers(options.offer, tick.moment()),
-    )
-    join_run(made, live)
-    return made.output
 
 
 def has_folders(watched: str) -> bool:
