@@ -19,6 +19,7 @@ import re
 import shutil
 import string
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -253,73 +254,9 @@ def _sheet_row(number: int) -> str:
 
 _FAR = '<row r="{0}">' + _cell("A{0}", "x") + _cell("XFD{0}", "y") + "</row>"
 
-TEXTS = {
-    "digits": "1",
-    "digits_spaced": "1 ",
-    "digits_dots": "1.",
-    "digits_dashes": "12-",
-    "brackets": "(1",
-    "plus": "+1 ",
-    "number": "888 555 0123 ",
-    "numbers": "+1 212 555 0123, +44 20 7946 0958 and (888) 555-0199; ",
-    "ats": "@",
-    "a_at": "a@",
-    "dots": ".",
-    "a_dot": "a.",
-    "mail": "ab@cd.ef ",
-    "mails_joined": "ab@cd.ef.",
-    "url": "http://a.b/ ",
-    "url_long": "http://a.b/c?d=e&f%20",
-    "hxxp": "hxxp[:]//a[.]b ",
-    "www": "www.a",
-    "slashes": "//",
-    "bare_hosts": "a.com ",
-    "spoken": "eight eight eight five five five oh one two three ",
-    "spoken_short": "one ",
-    "at_dot": "a at b dot com ",
-    "dot_words": "dot ",
-    "at_words": " at ",
-    "hex": "0xabcdef",
-    "base58": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa ",
-    "base58_long": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
-    "bech32": "bc1q",
-    "iban": "GB82WEST12345698765432 ",
-    "cards": "4111 1111 1111 1111 ",
-    "blanks": " ",
-    "lines": "\n",
-    "tabs": "a\t",
-    "quotes": '"',
-    "angles": "<a href=",
-    "amounts": "$1,000.00 ",
-    "comma_digits": "1,",
-    "wide_digits": "\uff11",
-    "arabic_digits": "\u0661",
-    "expanding": "\ufdfa",
-    "marks": "e\u0301",
-    "many_marks": "\u0301",
-    "zero_width": "1\u200b",
-    "emoji": "\U0001f4de",
-    "han": "\u8bf4",
-    "han_digits": "\u4e00",
-    "capitals": "\u0130",
-    "anydesk": "anydesk 123 456 789 ",
-    "anydesk_only": "anydesk ",
-    "amazon": "amazon ",
-    "look_alike": "amaz0n-micros0ft-paypa1.com ",
-    "my_number": "my number is 212 555 0123 ",
-    "names": "my name is John Smith and I live at 12 Main Street ",
-    "said": "he said to me that ",
-    "my_only": "my ",
-    "gift_card": "gift card ",
-    "underscores": "_",
-    "dashes": "-",
-    "percent": "%20",
-    "escapes": "\\",
-    "backticks": "&#x31;",
-    "tel": "tel:+1",
-    "wa": "wa.me/1",
-    "words": "alpha beta gamma delta ",
-}
+TEXTS: dict[str, str] = tomllib.loads(
+    Path(__file__).with_name("hostile_texts.toml").read_text("utf-8")
+)
 """Texts that are repeated in narratives, to slow what looks for identifiers in them."""
 
 ROWS: dict[str, Callable[[int], bytes]] = {
