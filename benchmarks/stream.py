@@ -171,11 +171,6 @@ def counted(stream: int) -> list[int]:
     return processes
 
 
-def is_flink(process: int) -> bool:
-    """Returns whether a process is Flink."""
-    return FLINK in Path(f"/proc/{process}/cmdline").read_text()
-
-
 def checkpoint(work: Path) -> float:
     """MiB of the newest whole checkpoint of Flink, 0 without one."""
     while True:
@@ -287,7 +282,8 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     warm_up(process, send, output)
     begun = time.time()
     processes = counted(process.pid)
-    holders = [pid for pid in processes if pid == process.pid or is_flink(pid)]
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in processes}
+    holders = [pid for pid in processes if pid == process.pid or FLINK in commands[pid]]
     before = sum(used(pid)[0] for pid in processes)
     while (now := time.time()) < begun + options.minutes * 60:
         if process.poll() is not None:

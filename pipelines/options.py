@@ -148,7 +148,9 @@ class StrictParser(ArgumentParser):
             left = message.split(" ")[2]
         elif message.startswith("the following arguments are required"):
             # A mistyped option is also missing: the mistake is named, not what follows from it.
-            left = next((word for word in self._words if self._is_unknown_option(word)), "")
+            known = self._option_string_actions
+            options = (word for word in self._words if word.startswith("--"))
+            left = next((word for word in options if word.partition("=")[0] not in known), "")
         if left:
             message, meant = unknown_word(left, self._option_string_actions)
         elif lacks := re.match(r"argument (\S+): expected (?:at least )?one argument", message):
@@ -158,9 +160,6 @@ class StrictParser(ArgumentParser):
         elif chosen := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
             meant = did_you_mean(chosen[1], re.findall(r"[\w-]+", chosen[2]))
         raise UsageError(f"{self.prog}: {message}{meant} (see {self.prog} --help)")
-
-    def _is_unknown_option(self, word: str) -> bool:
-        return word.startswith("--") and word.partition("=")[0] not in self._option_string_actions
 
 
 def unknown_word(word: str, known: Iterable[str]) -> tuple[str, str]:

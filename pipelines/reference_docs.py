@@ -76,7 +76,8 @@ def cli_page() -> str:
             parts += _command_sections(command.name, command.parser())
             if command.takes_beam_options:
                 parts.append(f"{EPILOG}\n")
-    parts += ["## Values\n", _value_table()]
+    values = ((f"`{name}`", about) for name, about in read_data("words")["values"].items())
+    parts += ["## Values\n", markdown_table(("value", "meaning"), values)]
     return "\n".join(parts)
 
 
@@ -120,11 +121,6 @@ def _argument_row(action: Action) -> tuple[str, str]:
     if isinstance(action.type, Number):
         about += f"; {action.type}"
     return f"`{' '.join(words)}`{required}{several}", about
-
-
-def _value_table() -> str:
-    rows = ((f"`{name}`", about) for name, about in read_data("words")["values"].items())
-    return markdown_table(("value", "meaning"), rows)
 
 
 def _has_base(value: object, name: str) -> bool:

@@ -383,8 +383,16 @@ def summary_lines(folder: str) -> Iterator[str]:
         yield from _record_lines(run, kind)
     yield from rejected_input_lines(run)
     yield from zone_lines(run)
-    yield from unread_number_lines(unread_numbers(run))
-    yield from _loss_lines(run)
+    if (reasons := unread_numbers(run)).total():
+        words = _in_words(reasons, NUMBER_REASONS)
+        yield f"{quantity(reasons.total(), 'phone number')} could not be read: {words}"
+    if number := sum(
+        batch.num_rows for batch in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)
+    ):
+        yield (
+            f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give each its "
+            "loss_currency, or write the constant loss_currency in the map"
+        )
     yield _cluster_line(run)
     yield from decision_lines(run)
     for name, number in list(withheld_files(run.manifest).items())[:MOST_NAMES]:
@@ -560,24 +568,6 @@ def _unread_of_complaints(batch: pa.RecordBatch) -> Iterator[str]:
             yield reason
     for several in left:
         yield from [WITHHELD] * several
-
-
-def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
-    """Yields a line on the numbers that could not be read, by reason, if there are any."""
-    if all_of_them := sum(reasons.values()):
-        words = _in_words(reasons, NUMBER_REASONS)
-        yield f"{quantity(all_of_them, 'phone number')} could not be read: {words}"
-
-
-def _loss_lines(run: Run) -> Iterator[str]:
-    """Yields a line on the losses that name no currency, if there are any."""
-    if number := sum(
-        batch.num_rows for batch in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)
-    ):
-        yield (
-            f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give each its "
-            "loss_currency, or write the constant loss_currency in the map"
-        )
 
 
 def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:

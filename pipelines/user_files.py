@@ -97,12 +97,10 @@ _Rule = tuple[str, Callable[[Any], bool]]
 
 
 def _whole_number(least: int, most: int) -> _Rule:
-    is_right = partial(_is_between, least, most)
-    return f"a whole number from {least} to {most}", is_right
-
-
-def _is_between(least: int, most: int, value: Any) -> bool:
-    return type(value) is int and least <= value <= most
+    return (
+        f"a whole number from {least} to {most}",
+        lambda value: type(value) is int and least <= value <= most,
+    )
 
 
 _RULES: dict[str, _Rule] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
 
 from pipelines.batch import join
 from pipelines.commands import resolve
@@ -68,11 +69,6 @@ HUB_COMMANDS = (
 )
 
 
-def add_hub_arguments(parser: ArgumentParser) -> None:
-    """Declares the subcommands of `ringtrace exchange hub`."""
-    add_subcommands(parser, HUB_COMMANDS)
-
-
 SUBCOMMANDS = (
     Subcommand(
         "offer",
@@ -119,7 +115,7 @@ SUBCOMMANDS = (
     Subcommand(
         "hub",
         "exchange confirmed actors among many members, who decide for themselves",
-        add_hub_arguments,
+        partial(add_subcommands, subcommands=HUB_COMMANDS),
         run_subcommand,
     ),
 )

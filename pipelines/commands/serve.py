@@ -219,21 +219,16 @@ def _check_flags(arguments: Namespace) -> None:
     if arguments.rerun is not None:
         if arguments.decisions is None:
             raise UsageError("--rerun makes a run with new decisions: give --decisions, too")
-        _check_rerun(arguments.rerun)
+        from pipelines.batch.options import parse
+
+        with usage_errors(UsageError, before=f"--rerun {arguments.rerun}: "):
+            parse(["--config", arguments.rerun, "--output", "next"])
     url = urlsplit(arguments.public_url or "https://host")
     if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or url.query:
         raise UsageError(f"--public-url {arguments.public_url}: give one such as https://HOST")
     header = arguments.user_header or "X-User"
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", header):
         raise UsageError(f"--user-header {header}: is no name of a header; give one such as X-User")
-
-
-def _check_rerun(config: str) -> None:
-    """Raises UsageError for a file by which no batch could be run."""
-    from pipelines.batch.options import parse
-
-    with usage_errors(UsageError, before=f"--rerun {config}: "):
-        parse(["--config", config, "--output", "next"])
 
 
 def _open_browser(address: str) -> None:

@@ -317,7 +317,12 @@ def stream_options(arguments: Namespace) -> Namespace:
         usage_error(f"--webhook: {problem}")
     named = gives(flags, "--runner")
     if source == "watch" or (source == "kafka" and not named):
-        flags = _on_this_machine(flags)
+        flags = with_default_runner(flags, LOCAL_RUNNER)
+        if f"--runner={LOCAL_RUNNER}" not in flags:
+            raise UsageError(
+                f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; leave "
+                "--runner out, or read the records from Kafka or Pub/Sub"
+            )
         if fields["encoding"] != "json":
             usage_error("--encoding: json alone, unless --runner names an engine")
     elif fields["offer"]:
@@ -346,14 +351,3 @@ def parse(arguments: Sequence[str]) -> Namespace:
     parser = StrictParser(prog="ringtrace stream")
     add_arguments(parser)
     return stream_options(parse_with_beam(parser, arguments))
-
-
-def _on_this_machine(flags: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns Beam's flags with the local runner; raises UsageError where they name another."""
-    flags = with_default_runner(flags, LOCAL_RUNNER)
-    if f"--runner={LOCAL_RUNNER}" not in flags:
-        raise UsageError(
-            f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; leave --runner "
-            "out, or read the records from Kafka or Pub/Sub"
-        )
-    return flags
