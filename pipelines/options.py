@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from pipelines.data_files import read_data
 from pipelines.progress import printable
 from schemas.enums import COUNTRIES, Direction, RecordKind
 from schemas.mapping import MOST_BYTES, parse_toml
@@ -88,21 +89,6 @@ def system_errors(
         place = (below and error.filename) or path
         why = error.strerror or "cannot be opened"
         raise UsageError(f"{place}: {why}; {remedy}") from None
-
-
-SYSTEM_REMEDIES = {
-    errno.ENOSPC: "make room on the disk of the output",
-    errno.EDQUOT: "make room in your quota on the disk of the output",
-    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
-    errno.EROFS: "give an output on a disk that can be written",
-    errno.EACCES: "give yourself access",
-    errno.EPERM: "give yourself access",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ENFILE: "close what holds files open on this machine",
-    errno.ENOMEM: "give more memory, or a smaller input",
-    errno.EIO: "check the disk",
-}
-"""Remedies of system errors."""
 
 
 def say(*lines: str) -> None:
@@ -591,7 +577,8 @@ def run_command(
 
 def describe_system_error(number: int) -> str:
     """Returns a system error by name, and what to do: its own text may hold a path or data."""
-    name, remedy = errno.errorcode.get(number, str(number)), SYSTEM_REMEDIES.get(number)
+    name = errno.errorcode.get(number, str(number))
+    remedy = read_data("words")["system"].get(name)
     return f"{os.strerror(number)} ({name})" + (f"; {remedy}" if remedy else "")
 
 

@@ -14,7 +14,7 @@ import stat
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -417,10 +417,19 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
         )
         yield f"{skipped}: {_in_words(entries['skipped'], SKIP_REASONS)} ({named})"
     if number := entries["unreadable"]:
-        bad = [entry for entry in listed if entry["status"] == EntryStatus.UNREADABLE][:MOST_NAMES]
-        named = ", ".join(printable(f"{entry['name']} ({entry['reason']})") for entry in bad)
-        rest = f" and {number - len(bad):,} more" if number > len(bad) else ""
-        yield f"warning: not read, and in no cluster: {named}{rest}"
+        bad = [
+            printable(f"{entry['name']} ({entry['reason']})")
+            for entry in listed
+            if entry["status"] == EntryStatus.UNREADABLE
+        ]
+        yield f"warning: not read, and in no cluster: {_some(bad, number)}"
+
+
+def _some(names: Sequence[str], number: int) -> str:
+    """Returns the first of `number` names, and how many more there are."""
+    shown = names[:MOST_NAMES]
+    rest = f" and {number - len(shown):,} more" if number > len(shown) else ""
+    return f"{', '.join(shown)}{rest}"
 
 
 def _dialect_lines(run: Run) -> Iterator[str]:
@@ -430,8 +439,7 @@ def _dialect_lines(run: Run) -> Iterator[str]:
         if dialect := file.get("dialect"):
             named.setdefault(dialect, []).append(printable(file["name"]))
     for dialect, names in sorted(named.items()):
-        rest = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-        yield f"read as {dialect}: {', '.join(names[:MOST_NAMES])}{rest}"
+        yield f"read as {dialect}: {_some(names, len(names))}"
 
 
 def rejected_input_lines(run: Run) -> Iterator[str]:
@@ -592,11 +600,9 @@ def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
 
 def _file_list(names: list[str]) -> str:
     """Returns files as the subject of a sentence, with its verb: "a.csv, b.csv and 3 more have"."""
-    shown = names[:MOST_NAMES]
-    rest = len(names) - len(shown)
-    last = f" and {rest:,} more" if rest else ""
-    joined = ", ".join(shown) if rest else " and ".join(shown)
-    return f"{joined}{last} {'has' if len(names) == 1 else 'have'}"
+    several = len(names) > MOST_NAMES
+    joined = _some(names, len(names)) if several else " and ".join(names)
+    return f"{joined} {'has' if len(names) == 1 else 'have'}"
 
 
 def _in_words(counts: Mapping[str, int], words: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -127,19 +127,25 @@ def _input_sources(
     as_of: datetime | None,
 ) -> dict[RecordKey, RecordSource]:
     paid: dict[_Place, tuple[StatedPayment, ...]] = {}
-    batches = [
-        batch
-        for file in files
-        if file.kind == kind
-        for batch in _accepted(kind, file, reading, as_of, wanted, paid)
-    ]
+    batches: list[pa.RecordBatch] = []
+    validate = validate_calls if kind is RecordKind.CALL else validate_complaints
+    shards = (shard for file in files if file.kind == kind for shard in scan_file(file)[1])
+    for tag, batch in (read for shard in shards for read in read_shard(shard, reading)):
+        if tag == TAGS[kind]:
+            rows = validate(batch, as_of)[0]
+            keep = [key in wanted for key in _ids(rows, kind)]
+            kept = rows.filter(pa.array(keep, pa.bool_()))
+            if kind is RecordKind.COMPLAINT:
+                paid |= _stated_payments(batch, kept)
+            if kept.num_rows:
+                batches.append(kept)
     if not batches:
         return {}
-    rows = pa.Table.from_batches(batches)
-    copies = Counter(_ids(rows, kind))
-    kept, _ = unique_records(rows, kind)
-    columns = [kept[name].to_pylist() for name in ("source", "position")]
-    clicked = _clicks(kept) if kind is RecordKind.COMPLAINT else [()] * kept.num_rows
+    records = pa.Table.from_batches(batches)
+    copies = Counter(_ids(records, kind))
+    unique, _ = unique_records(records, kind)
+    columns = [unique[name].to_pylist() for name in ("source", "position")]
+    clicked = _clicks(unique) if kind is RecordKind.COMPLAINT else [()] * unique.num_rows
     return {
         (str(kind), org, record): RecordSource(
             file=mask_file_name(source),
@@ -150,7 +156,7 @@ def _input_sources(
             payments=paid.get((source, position), ()),
         )
         for (org, record), source, position, clicks in zip(
-            _ids(kept, kind), *columns, clicked, strict=True
+            _ids(unique, kind), *columns, clicked, strict=True
         )
     }
 
@@ -161,29 +167,6 @@ def _clicks(complaints: Any) -> Iterable[tuple[Click, ...]]:
     for links, narrative in texts:
         stated = filter(None, (*(links or ()), narrative))
         yield tuple(dict.fromkeys(click for text in stated for click in clicks(text)))
-
-
-def _accepted(
-    kind: RecordKind,
-    file: InputFile,
-    reading: ReadOptions,
-    as_of: datetime | None,
-    wanted: Set[tuple[str, str]],
-    paid: dict[_Place, tuple[StatedPayment, ...]],
-) -> Iterator[pa.RecordBatch]:
-    """Yields the accepted rows of a file that are among the wanted; adds what they paid."""
-    validate = validate_calls if kind is RecordKind.CALL else validate_complaints
-    _, shards = scan_file(file)
-    for shard in shards:
-        for tag, batch in read_shard(shard, reading):
-            if tag == TAGS[kind]:
-                rows = validate(batch, as_of)[0]
-                keep = [key in wanted for key in _ids(rows, kind)]
-                kept = rows.filter(pa.array(keep, pa.bool_()))
-                if kind is RecordKind.COMPLAINT:
-                    paid |= _stated_payments(batch, kept)
-                if kept.num_rows:
-                    yield kept
 
 
 def _stated_payments(

@@ -146,12 +146,8 @@ def same_partition(left: Path, right: Path) -> bool:
 
 
 def _labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    table = ds.dataset(path).to_table()
-    names = table.column_names
-    node = "node" if "node" in names else names[0]
-    label = next(name for name in names if name in ("label", "cluster_id"))
-    order = np.argsort(table[node].to_numpy())
-    return table[node].to_numpy()[order], table[label].to_numpy()[order]
+    table = pq.read_table(path).sort_by("node")
+    return table["node"].to_numpy(), table["label"].to_numpy()
 
 
 def table_rows(lines: list[Line]) -> Iterator[list[str]]:

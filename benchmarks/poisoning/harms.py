@@ -102,24 +102,22 @@ class Case:
 
     def welded(self) -> bool:
         """Returns whether core members of two confirmed rings are in one cluster."""
-        return any(together and not before for before, together in self._pairs_of_two())
+        return self._welds(self.after.is_core, self.after.cluster)
 
     def weld_in_package(self) -> bool:
         """Returns whether a package names core members of two confirmed rings as one ring's."""
-        return any(
-            self.after.may_leave(near)
-            and self.after.may_leave(far)
-            and self.after.cluster(near) == self.after.cluster(far)
-            and self.control.cluster(near) != self.control.cluster(far)
-            for near, far in product(*self.target.known[:2])
-        )
+        return self._welds(self.after.may_leave, self.after.cluster)
 
     def weld_in_offer(self) -> bool:
         """Returns whether an offer names members of two confirmed rings as one ring's."""
-        offered = self.after.offered
+        return self._welds(self.after.offered.__contains__, self.after.offered.get)
+
+    def _welds(self, counts: Callable[[str], bool], home: Callable[[str], object]) -> bool:
+        """Returns whether two members that count have one home, and are of two confirmed rings."""
         return any(
-            near in offered
-            and offered[near] == offered.get(far)
+            counts(near)
+            and counts(far)
+            and home(near) == home(far)
             and self.control.cluster(near) != self.control.cluster(far)
             for near, far in product(*self.target.known[:2])
         )
@@ -169,15 +167,6 @@ class Case:
     def legitimate_lapsed(self) -> bool:
         """Returns whether a number that an analyst declared legitimate is a member again."""
         return any(without_epoch(member) == self.target.legitimate for member in self.after.members)
-
-    def _pairs_of_two(self) -> Iterator[tuple[bool, bool]]:
-        """Yields whether two are together, without and with the lies, of two confirmed rings."""
-        for near, far in product(*self.target.known[:2]):
-            if self.after.is_core(near) and self.after.is_core(far):
-                yield (
-                    self.control.cluster(near) == self.control.cluster(far),
-                    self.after.cluster(near) == self.after.cluster(far),
-                )
 
     def _pairs(self, least: int = 0) -> Iterator[tuple[bool, bool]]:
         """Yields whether two are together, without and with the lies, of all core members.

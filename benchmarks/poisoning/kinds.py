@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -131,33 +131,28 @@ class Cell:
         return " · ".join(str(self.least.get(outcome, "–")) for outcome in outcomes)
 
 
-def alone(_: Known, count: int, made: Forgery) -> None:
-    """Names each stranger alone, every liar on a day and in words of their own."""
-    for kind, stranger in STRANGERS.items():
-        for who in range(count):
-            made.complain(f"{kind} {who}", [stranger])
+Forge = Callable[[Known, int, Forgery], None]
+"""Makes the complaints of so many liars a kind."""
 
 
-def in_a_minute(_: Known, count: int, made: Forgery) -> None:
-    """Names each stranger alone, all liars in one minute and with one text."""
-    for kind, stranger in STRANGERS.items():
-        for who in range(count):
-            made.complain(f"{kind} {who}", [stranger], **IN_A_MINUTE)
+def naming(*, beside: bool = False, calls: bool = False, **fields: str) -> Forge:
+    """Returns what names each stranger, every liar on a day and in words of their own.
 
+    Args:
+        beside: whether beside two identifiers of a ring.
+        calls: whether only numbers are named, and each liar calls the number, too.
+        fields: of each complaint.
+    """
 
-def beside(known: Known, count: int, made: Forgery) -> None:
-    """Names each stranger beside two identifiers of a ring."""
-    for number, (kind, stranger) in enumerate(STRANGERS.items()):
-        for who in range(count):
-            made.complain(f"{kind} {who}", [stranger, *known.beside(number, who)])
+    def forge(known: Known, count: int, made: Forgery) -> None:
+        for number, (kind, stranger) in enumerate(STRANGERS.items()):
+            for who in range(0 if calls and not kind.startswith("phone") else count):
+                ring = known.beside(number, who) if beside else []
+                made.complain(f"{kind} {who}", [stranger, *ring], **fields)
+                if calls:
+                    made.call(stranger)
 
-
-def with_calls(known: Known, count: int, made: Forgery) -> None:
-    """Names each stranger's number beside a ring, and calls it."""
-    for number, (kind, stranger) in enumerate(STRANGERS.items()):
-        for who in range(count if kind.startswith("phone") else 0):
-            made.complain(f"{kind} {who}", [stranger, *known.beside(number, who)])
-            made.call(stranger)
+    return forge
 
 
 def called_a_victims(known: Known, count: int, made: Forgery) -> None:
@@ -176,11 +171,11 @@ def called_a_victims(known: Known, count: int, made: Forgery) -> None:
             made.complain(f"{kind} {who}", [], **fields)
 
 
-MEANS = {
-    "alone": alone,
-    "alone, one minute, one text": in_a_minute,
-    "beside a ring": beside,
-    "beside a ring, with calls": with_calls,
+MEANS: dict[str, Forge | None] = {
+    "alone": naming(),
+    "alone, one minute, one text": naming(**IN_A_MINUTE),
+    "beside a ring": naming(beside=True),
+    "beside a ring, with calls": naming(beside=True, calls=True),
     "called a victim's": called_a_victims,
     "a partner's offer, alone": None,
     "a partner's offer, beside a ring": None,

@@ -11,9 +11,8 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
 from shutil import which
@@ -103,16 +102,11 @@ def bundled_records() -> dict[str, bytes]:
     Raises:
         UsageError: if they were not installed.
     """
-    source = resources.files("pipelines") / "demo_data"
-    records: dict[str, bytes] = {}
-    try:
-        for name in (FTC, WORLD):
-            records |= dict(_files(source / name, name))
-    except OSError:
-        raise UsageError(
-            f"{source}: the records of the demo are missing; install ringtrace again"
-        ) from None
-    return records
+    source = Path(str(resources.files("pipelines") / "demo_data"))
+    paths = [path for path in source.rglob("*") if path.suffix in SUFFIXES]
+    if not paths:
+        raise UsageError(f"{source}: the records of the demo are missing; install ringtrace again")
+    return {path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool) -> None:
@@ -339,16 +333,6 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
             *(*records, "--output", f"{folder}-referral"),
         ),
     ]
-
-
-def _files(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
-    """Yields the path and the content of every file of records below a folder, in order."""
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        path = f"{name}/{entry.name}"
-        if entry.is_dir():
-            yield from _files(entry, path)
-        elif entry.name.endswith(SUFFIXES):
-            yield path, entry.read_bytes()
 
 
 def _inputs(folder: Path, files: str = "") -> dict[str, Path]:

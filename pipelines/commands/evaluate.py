@@ -19,8 +19,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from rich.console import Console
-from rich.table import Table
 
 from pipelines.options import Json, UsageError, option, say, several, switch
 from pipelines.simulate import HIDE, NAME, WELD
@@ -523,15 +521,11 @@ def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
 
 
 def print_lines(lines: Sequence[tuple[str, str]]) -> None:
-    """Prints the lines: a table on a terminal, tab-separated elsewhere."""
-    if not sys.stdout.isatty():
-        for name, value in lines:
-            say(f"{name}\t{value}")
-        return
-    table = Table("measure", "value", title="Agreement with the truth")
+    """Prints the lines: in two columns on a terminal, tab-separated elsewhere."""
+    width = max(len(name) for name, _ in lines)
+    on_terminal = sys.stdout.isatty()
     for name, value in lines:
-        table.add_row(name, value, style="bold" if name == "B-cubed F1" else None)
-    Console().print(table)
+        say(f"{name:{width}}  {value}" if on_terminal else f"{name}\t{value}")
 
 
 def _rows(path: Path, *columns: str) -> Iterator[dict[str, str]]:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import webbrowser
 from argparse import ArgumentParser, Namespace
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -378,20 +378,6 @@ class Server:
             "rerun": None if self.next_run is None else self.next_run.status(),
         }
 
-    def note(self, body: Row, caller: Caller) -> Json:
-        """Notes something of a cluster, and returns all notes; errors as `WorkFile.change`."""
-        return self._work.change(body, caller.author)
-
-    def acknowledge(self, body: Row, caller: Caller) -> Json:
-        """Notes that an alert was seen, and returns all notes."""
-        return self._work.acknowledge(str(body["alert"]), caller.author)
-
-    @property
-    def _work(self) -> WorkFile:
-        if self.work is None:
-            raise UsageError("notes stand beside a decisions file: serve with --decisions")
-        return self.work
-
     def alerts(self, caller: Caller) -> Json:
         """Returns the newest alerts of the stream, but for those that name what it withheld."""
         alerts = read_alerts(self.folder) if self.folder else []
@@ -419,8 +405,7 @@ class Server:
         caller = caller or Caller(self.run, self.author or "")
         with self._lock:
             known = read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
-            names = {own: stands for stands, own in contested_values(caller.run).items()}
-            rows = [self._row(decision, names) for decision in known]
+            rows = self._rows(known, caller.run)
             if self._pending is not None:
                 rows.append(self._pending.shown)
             problem = self.problem
@@ -435,22 +420,27 @@ class Server:
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
 
-    def _row(self, decision: Decision, names: Mapping[str, str]) -> Json:
-        owned = decision.kind is DecisionKind.VICTIM_OWNED
-        shown = [
-            each if is_withheld(each) else names.get(each, "withheld" if owned else each)
-            for each in decision.entities
-        ]
-        return {
-            "decision_id": decision.decision_id,
-            "kind": str(decision.kind),
-            "entity_a": shown[0],
-            "entity_b": shown[1] if len(shown) > 1 else None,
-            "author": decision.author,
-            "reason": decision.reason,
-            "decided_at": decision.decided_at.isoformat(),
-            "signed_by": decision.signed_by,
-        }
+    def _rows(self, decisions: Iterable[Decision], run: Run) -> list[Json]:
+        names = {own: stands for stands, own in contested_values(run).items()}
+        rows = []
+        for decision in decisions:
+            owned = decision.kind is DecisionKind.VICTIM_OWNED
+            shown = [
+                each if is_withheld(each) else names.get(each, "withheld" if owned else each)
+                for each in decision.entities
+            ]
+            row = {
+                "decision_id": decision.decision_id,
+                "kind": str(decision.kind),
+                "entity_a": shown[0],
+                "entity_b": shown[1] if len(shown) > 1 else None,
+                "author": decision.author,
+                "reason": decision.reason,
+                "decided_at": decision.decided_at.isoformat(),
+                "signed_by": decision.signed_by,
+            }
+            rows.append(row)
+        return rows
 
     def decide(self, body: Row, caller: Caller) -> Json:
         """Checks a decision as `ringtrace decide` does, which records it `UNDO_SECONDS` later.
@@ -484,9 +474,8 @@ class Server:
             added = recorded.decision.decision_id
             timer = Timer(UNDO_SECONDS, self.flush)
             timer.daemon = True
-            names = {own: stands for stands, own in contested_values(caller.run).items()}
-            shown = self._row(recorded.decision, names) | {"undo": True}
-            self._pending = _Pending(shown, record, timer)
+            (shown,) = self._rows([recorded.decision], caller.run)
+            self._pending = _Pending(shown | {"undo": True}, record, timer)
             timer.start()
         return self.listed(caller) | {"added": added, "said": said, "seconds": UNDO_SECONDS}
 
@@ -554,18 +543,19 @@ def make_app(server: Server) -> Starlette:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
+    work: Any = server.work  # there where decisions are recorded: else these calls are refused
     calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
-        "api/note": server.note,
-        "api/acknowledge": server.acknowledge,
+        "api/note": lambda body, caller: work.change(body, caller.author),
+        "api/acknowledge": lambda body, caller: work.acknowledge(str(body["alert"]), caller.author),
         "api/rerun": server.rerun,
     }
     lists: dict[str, Callable[[Caller], Json]] = {
         "api/decisions": server.listed,
         "api/about": server.about,
-        "api/notes": lambda _: server._work.read(),
+        "api/notes": lambda _: work.read(),
         "api/alerts": server.alerts,
     }
 

@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -38,7 +38,6 @@ from pipelines.streaming.watch_sources import (
     DueTick,
     NewRecords,
     OneTick,
-    ReadPosition,
     TopicFeed,
     WatchedFolder,
 )
@@ -68,13 +67,6 @@ POLL_SECONDS, POLL_SHARE = 0.5, 4.0
 """Least seconds between two polls, and times the CPU seconds that one takes."""
 
 
-class Feed(Protocol):
-    """A source of records."""
-
-    def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
-        """Returns what has come since `positions`; a `final` poll waits for nothing more."""
-
-
 class Watch:
     """One stream over a watched folder, or over topics.
 
@@ -88,7 +80,7 @@ class Watch:
         self._progress = progress
         self._clock = clock
         self._reading = stream_read_options(options)
-        self._feed: Feed = (
+        self._feed: WatchedFolder | TopicFeed = (
             WatchedFolder(options.watch, self._reading)
             if options.watch
             else TopicFeed(options, str(Path(options.output, STATE_FOLDER)))
