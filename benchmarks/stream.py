@@ -89,6 +89,18 @@ def callback(place: int) -> str:
     return f"+1{area}{222 + rest // 10_000:03d}{rest % 10_000:04d}"
 
 
+def pooled(chance: random.Random, number: int, when: datetime | None = None) -> bytes:
+    """A complaint that names a number of the pool, a few of them often."""
+    place = min(int(chance.paretovariate(0.5)), POOL - 2)
+    return row(number, chance.choice(("amazon", "microsoft")), callback(place), when)
+
+
+def probe(number: int, place: int, when: datetime | None = None) -> list[bytes]:
+    """Complaints of two organisations that name a number that nobody named before."""
+    organisations = enumerate(("amazon", "microsoft"), number)
+    return [row(n, org, callback(place), when) for n, org in organisations]
+
+
 @contextmanager
 def folder(work: Path) -> Iterator[tuple[list[str], Send]]:
     """A watched folder: flags of the stream, and what sends to it."""
@@ -244,14 +256,12 @@ def replay(work: Path, options: argparse.Namespace) -> None:
         stream = Watch(parse(words), Progress(StringIO()), clock=clock)
         feed, news = WatchedFolder(str(work / "in"), ReadOptions()), NewRecords((), (), {})
         for tick in range(ticks):
-            places = [min(int(chance.paretovariate(0.5)), POOL - 2) for _ in range(count)]
-            orgs = [chance.choice(("amazon", "microsoft")) for _ in range(count)]
-            # Two organisations name a number that nobody named before.
-            places[-2:], orgs[-2:] = [POOL + tick] * 2, ["amazon", "microsoft"]
-            whens = [moments[-1] + timedelta(seconds=step * n / count) for n in range(count)]
-            moments.append(moments[-1] + timedelta(seconds=step))
-            numbers, named = range(tick * count, (tick + 1) * count), map(callback, places)
-            send([row(*fields) for fields in zip(numbers, orgs, named, whens, strict=True)])
+            begun = moments[-1]
+            moments.append(begun + timedelta(seconds=step))
+            whens = [begun + timedelta(seconds=step * n / count) for n in range(count - 2)]
+            first = tick * count
+            rows = [pooled(chance, number, when) for number, when in enumerate(whens, first)]
+            send([*rows, *probe(first + count - 2, POOL + tick, begun)])
             before = time.process_time()
             news = feed.poll(news.positions, final=True)
             stream.tick(news, snapshot=tick == ticks - 1)
@@ -266,7 +276,7 @@ def replay(work: Path, options: argparse.Namespace) -> None:
 def warm_up(process: Popen[bytes], send: Send, output: Path) -> None:
     """Waits until the stream, which starts once, has raised an alert of a first number."""
     first = callback(POOL - 1)
-    send([row(-2, "amazon", first), row(-3, "microsoft", first)])
+    send(probe(-3, POOL - 1))
     until = time.time() + DRAIN_SECONDS
     while first not in alert_times(output) and process.poll() is None and time.time() < until:
         time.sleep(1)
@@ -290,17 +300,13 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
             sys.exit(f"the stream ended with {process.returncode}: {last_log_line(output)}")
         due = int((now - begun) * options.rate) - int(sent * options.rate)
         sent = now - begun
-        rows = []
-        for _ in range(due):
-            place = min(int(chance.paretovariate(0.5)), POOL - 2)
-            rows.append(row(number, chance.choice(("amazon", "microsoft")), callback(place)))
-            number += 1
+        rows = [pooled(chance, number + n) for n in range(due)]
+        number += due
         if sent >= next_probe:
             next_probe = sent + chance.uniform(*PROBE_SECONDS)
-            probe = callback(POOL + len(asked))
-            rows += [row(number, "amazon", probe), row(number + 1, "microsoft", probe)]
+            rows += probe(number, POOL + len(asked))
             number += 2
-            asked[probe] = now
+            asked[callback(POOL + len(asked))] = now
             memory.append(sum(used(pid)[1] for pid in holders))
             kept.append(checkpoint(output.parent))
         send(rows)
@@ -312,7 +318,7 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
         time.sleep(1)
     process.terminate()
     process.wait()
-    late = sorted(raised[probe] - asked[probe] for probe in asked if probe in raised)
+    late = sorted(raised[name] - asked[name] for name in asked if name in raised)
     p99 = late[min(len(late) - 1, int(0.99 * len(late)))]
     print(f"minutes {minutes:.1f}, complaints {number}, CPU s {cpu:.0f}")
     print(f"complaints per CPU second {number / cpu:.1f}")

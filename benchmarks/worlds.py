@@ -179,11 +179,8 @@ def simulated(complaints: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Returns the accepted complaints and calls of a simulated world, each as one batch."""
     folder = world(complaints)
     batches = list(accepted([f"{folder}/complaints"], [f"{folder}/calls"]))
-    whole = (
-        pa.Table.from_batches(
-            [batch for batch_kind, batch in batches if batch_kind is kind]
-        ).combine_chunks()
+    of_complaints, of_calls = (
+        pa.concat_batches([batch for batch_kind, batch in batches if batch_kind is kind])
         for kind in (RecordKind.COMPLAINT, RecordKind.CALL)
     )
-    of_complaints, of_calls = (table.to_batches()[0] for table in whole)
     return of_complaints, of_calls
