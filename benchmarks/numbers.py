@@ -22,7 +22,6 @@ import pyarrow.compute as pc
 from benchmarks import measured
 from benchmarks.readings import csv_rows, print_impersonation
 from benchmarks.worlds import REAL, accepted, simulated
-from schemas.enums import RecordKind
 from transforms.arrow_util import list_items
 from transforms.extract.fields import call_mentions, complaint_mentions
 from transforms.phone import find, normalize
@@ -37,41 +36,32 @@ TEXTS = 5_000
 
 
 SOURCES = (
-    ("FTC Do Not Call", "ftc_dnc/dnc_complaint_numbers_2019-12-16.csv", RecordKind.COMPLAINT),
-    ("FTC Sentinel (FOIA)", "ftc_foia/FTC_5114-71014.csv", RecordKind.COMPLAINT),
-    ("FCC unwanted calls", "fcc/fcc_unwanted_calls_2rows.json", RecordKind.COMPLAINT),
-    ("Asterisk CDR", "cdr/cdr.csv", RecordKind.CALL),
-    ("SHAKEN PASSporTs", "passports/passports_decoded.jsonl", RecordKind.CALL),
+    ("FTC Do Not Call", "ftc_dnc/dnc_complaint_numbers_2019-12-16.csv", None),
+    ("FTC Sentinel (FOIA)", "ftc_foia/FTC_5114-71014.csv", None),
+    ("FCC unwanted calls", "fcc/fcc_unwanted_calls_2rows.json", None),
+    ("Asterisk CDR", "cdr/cdr.csv", "asterisk"),
+    ("SHAKEN PASSporTs", "passports/passports_decoded.jsonl", "passport"),
 )
+"""Name and file of each source, and the format of those that have calls."""
 
 
 def columns() -> Iterator[tuple[str, pa.Array, pa.Array]]:
     """Every phone column of the sources: its name, the numbers, and the region of each."""
-    for name, path, kind in SOURCES:
-        complaint = kind is RecordKind.COMPLAINT
-        files = ([str(REAL / path)], []) if complaint else ([], [str(REAL / path)])
-        options = ReadOptions(calls_format=None if complaint else _format(name), source_org="acme")
-        batches = [batch for _, batch in accepted(*files, options)]
-        if complaint:
-            parts = [(list_items(b["phone_numbers"]), b["victim_country"]) for b in batches]
-            raw = pa.concat_arrays([numbers.field("raw") for numbers, _ in parts])
-            region = [
-                country.take(pa.array(numbers.rows, pa.int64())) for numbers, country in parts
-            ]
-            yield f"{name}, phone_numbers", raw, pa.concat_arrays(region)
-            continue
-        for side in ("calling_number", "called_number"):
-            yield (
-                f"{name}, {side}",
-                pa.concat_arrays([batch[side] for batch in batches]),
-                pa.concat_arrays([batch["victim_country"] for batch in batches]),
-            )
+    for name, path, calls_format in SOURCES:
+        options = ReadOptions(calls_format=calls_format, source_org="acme")
+        source = [str(REAL / path)]
+        files = ([], source) if calls_format else (source, [])
+        rows = pa.concat_batches([batch for _, batch in accepted(*files, options)])
+        region = rows["victim_country"]
+        if calls_format:
+            for side in ("calling_number", "called_number"):
+                yield f"{name}, {side}", rows[side], region
+        else:
+            numbers = list_items(rows["phone_numbers"])
+            of_numbers = region.take(pa.array(numbers.rows, pa.int64()))
+            yield f"{name}, phone_numbers", numbers.field("raw"), of_numbers
     spanish = (REAL / "phone_lists" / "es_reported.txt").read_text("utf-8").split()
     yield "Spanish list of reported numbers", pa.array(spanish), pa.array(["ES"] * len(spanish))
-
-
-def _format(name: str) -> str:
-    return "asterisk" if "Asterisk" in name else "passport"
 
 
 def outcomes(raw: pa.Array, region: pa.Array) -> Counter[str]:

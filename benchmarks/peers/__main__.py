@@ -18,7 +18,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -62,9 +62,7 @@ class Line:
 
     program: str
     size: int
-    wall: float
-    cpu: float
-    peak: float
+    used: measured.Measured
     note: str = ""
     world: str = ""
     shuffled: int | None = None
@@ -79,16 +77,18 @@ def whole_runs(size: int, kind: str, folder: Path, *, report: bool) -> Iterator[
             continue
         observed = observe(files, folder / "run", report=with_report, one_processor=one_processor)
         f1 = measured.bcubed_f1(measured.cluster_by_entity(folder / "run"), truth)
-        note, used, shuffled = f"B-cubed F1 {f1:.3f}", observed.used, observed.shuffled
-        yield Line(name, size, used.wall, used.cpu, used.peak, note, kind, shuffled)
+        yield Line(name, size, observed.used, f"B-cubed F1 {f1:.3f}", kind, observed.shuffled)
     script = python("benchmarks.peers.script", files, folder / "script")
     used = measured.run(script, one_processor=True)
     f1 = measured.bcubed_f1(measured.read_pairs(folder / "script" / "clusters.csv"), truth)
-    yield Line("script", size, used.wall, used.cpu, used.peak, f"B-cubed F1 {f1:.3f}", kind)
+    yield Line("script", size, used, f"B-cubed F1 {f1:.3f}", kind)
     floor = python("benchmarks.peers.programs", "floor", files, folder / "run", folder / "floor")
-    used = measured.run(floor)
-    own = json.loads(used.output)
-    yield Line("floor", size, own["wall"], own["cpu"], used.peak, "checks, links nothing", kind)
+    yield Line("floor", size, _of_work(measured.run(floor)), "checks, links nothing", kind)
+
+
+def _of_work(used: measured.Measured) -> measured.Measured:
+    """Returns what a program took that prints the time of its work alone."""
+    return replace(used, **json.loads(used.output.splitlines()[-1]))
 
 
 def empty_run() -> Line:
@@ -98,7 +98,7 @@ def empty_run() -> Line:
         nothing.touch()
         words = ["--complaints", nothing, "--output", Path(folder) / "run"]
         run = measured.run(python("pipelines.cli", "batch", *words))
-    return Line("ringtrace, no rows", 0, run.wall, run.cpu, run.peak, "starts and ends")
+    return Line("ringtrace, no rows", 0, run, "starts and ends")
 
 
 def components(size: int, kind: str, folder: Path) -> Iterator[Line]:
@@ -115,11 +115,10 @@ def components(size: int, kind: str, folder: Path) -> Iterator[Line]:
         except measured.CommandFailedError as error:
             print(f"{peer} could not run: {str(error).splitlines()[-1][:200]}")
             continue
-        own = json.loads(run.output.splitlines()[-1])
         note = f"{count:,} edges"
         if peer != "networkx" and not same_partition(folder / "networkx.parquet", out):
             note += ", NOT the same components as networkx"
-        yield Line(f"components: {peer}", size, own["wall"], own["cpu"], run.peak, note, kind)
+        yield Line(f"components: {peer}", size, _of_work(run), note, kind)
 
 
 def write_edges(run: Path, target: Path) -> int:
@@ -162,11 +161,11 @@ def table_rows(lines: list[Line]) -> Iterator[list[str]]:
             line.program,
             line.world,
             f"{line.size:,}",
-            f"{line.wall:.1f}",
-            f"{line.wall / beside.wall:.2f}" if beside else "",
-            f"{line.cpu:.1f}",
-            f"{line.cpu / beside.cpu:.2f}" if beside else "",
-            f"{line.peak:,.0f}",
+            f"{line.used.wall:.1f}",
+            f"{line.used.wall / beside.used.wall:.2f}" if beside else "",
+            f"{line.used.cpu:.1f}",
+            f"{line.used.cpu / beside.used.cpu:.2f}" if beside else "",
+            f"{line.used.peak:,.0f}",
             "" if line.shuffled is None else f"{line.shuffled / 2**20:,.0f}",
             f"n^{_exponent(last, line):.2f}" if last else "",
             line.note,
@@ -174,7 +173,7 @@ def table_rows(lines: list[Line]) -> Iterator[list[str]]:
 
 
 def _exponent(small: Line, large: Line) -> float:
-    return math.log(large.cpu / small.cpu) / math.log(large.size / small.size)
+    return math.log(large.used.cpu / small.used.cpu) / math.log(large.size / small.size)
 
 
 def main(words: list[str] | None = None) -> None:
@@ -193,7 +192,7 @@ def main(words: list[str] | None = None) -> None:
             folder = Path(scratch)
             for line in whole_runs(size, kind, folder, report=not asked.no_report):
                 lines.append(line)
-                print(f"{line.program}, {kind}, {size:,}: {line.cpu:.1f} s of CPU", flush=True)
+                print(f"{line.program}, {kind}, {size:,}: {line.used.cpu:.1f} s of CPU", flush=True)
             if not asked.no_components:
                 lines.extend(components(size, kind, folder))
     python_version = platform.python_version()

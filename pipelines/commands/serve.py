@@ -250,14 +250,10 @@ def _check_decisions(name: str | None) -> None:
 
 
 def _bound(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        return socket.create_server((HOST, port))
     except OSError:
-        listening.close()
         raise UsageError(f"--port {port}: is in use; give another, or 0 for any") from None
-    return listening
 
 
 @dataclass(frozen=True)
@@ -277,7 +273,7 @@ class Caller:
     author: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Server:
     """A run, its workbench, and the file that decisions are added to; None for read-only.
 
@@ -297,18 +293,18 @@ class Server:
     author: str | None
     port: int
     files: dict[str, bytes]
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     problem: str | None = None
     folder: Path | None = None
     arguments: Namespace | None = None
     user_header: str | None = None
     public_url: str | None = None
     next_run: NextRun | None = None
-    _pending: _Pending | None = field(default=None, repr=False)
-    _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict, repr=False)
-    _lock: RLock = field(default_factory=RLock, repr=False)
-    _opening: RLock = field(default_factory=RLock, repr=False)
+    _pending: _Pending | None = None
+    _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict)
+    _lock: RLock = field(default_factory=RLock)
+    _opening: RLock = field(default_factory=RLock)
 
     def __post_init__(self) -> None:
         self.files = self._with_page(self.files)
