@@ -82,25 +82,31 @@ WHOLE, PART, MISSED = "whole", "part", "missed"
 """Shares of a label's letters and digits that were masked."""
 
 _LINE = re.compile(
-    r"(?P<language>\w\w) (?P<country>\w\w) (?P<by>victim|suspect)(?P<held> held)? \| (?P<text>.*)"
+    r"(?P<language>\w\w)(?: (?P<country>\w\w) (?P<by>victim|suspect))?(?P<held> held)?"
+    r" \| (?P<text>.*)"
 )
 
-_NAME_MARK = re.compile(r"\{(?P<letter>[vas])\|(?P<raw>[^}]*)\}")
-
-_MARK = re.compile(r"\{(?P<letter>[a-z])\.(?P<role>\w+)\??\|(?P<raw>[^}]*)\}")
+_MARK = re.compile(r"\{(?P<letter>[a-z])(?:\.(?P<role>\w+)\??)?\|(?P<raw>[^}]*)\}")
 
 
 class Label(NamedTuple):
-    """A labelled place of a text, in code points."""
+    """A labelled place of a text, in code points, and the role of an identifier there.
+
+    The letter is one of `KINDS`, or in `NAMES` a victim's name ("v") or address ("a") or a
+    suspect's name ("s").
+    """
 
     start: int
     end: int
-    kind: EntityKind
-    role: Role
+    letter: str
+    role: str
 
 
 class LabelledText(NamedTuple):
-    """A text, its labels, and whether it was kept apart while the rules were tuned."""
+    """A text, its labels, and whether it was kept apart while the rules were tuned.
+
+    Those of `NAMES` have neither a country nor somebody whose words they are.
+    """
 
     language: str
     country: str
@@ -117,7 +123,6 @@ class Outcome(NamedTuple):
     labelled: str
     read: str
     text: LabelledText
-    written: str
 
 
 def load_labels(path: Path = LABELS) -> list[LabelledText]:
@@ -177,15 +182,6 @@ def named_innocents(outcomes: Sequence[Outcome]) -> list[Outcome]:
     ]
 
 
-class NamedText(NamedTuple):
-    """A text, and places in it: a victim's name ("v") or address ("a"), a suspect's name ("s")."""
-
-    language: str
-    text: str
-    labels: tuple[tuple[str, int, int], ...]
-    held_out: bool
-
-
 class NameScores(NamedTuple):
     """Labels by letter and by how much of them was masked, and masked words in and out of labels.
 
@@ -208,21 +204,7 @@ class NameScores(NamedTuple):
         return self.right / (self.right + self.wrong)
 
 
-def load_names(path: Path = NAMES) -> list[NamedText]:
-    """Reads the texts with labelled names and addresses."""
-    texts = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        head, _, marked = line.partition(" | ")
-        text, marks = _unmarked(marked, _NAME_MARK)
-        labels = tuple((mark["letter"], start, end) for mark, start, end in marks)
-        language, _, held = head.partition(" ")
-        texts.append(NamedText(language, text, labels, bool(held)))
-    return texts
-
-
-def score_names(texts: Sequence[NamedText]) -> NameScores:
+def score_names(texts: Sequence[LabelledText]) -> NameScores:
     """Masks the texts, and compares with the labels."""
     from transforms.redact.names import name_spans
 
@@ -232,8 +214,8 @@ def score_names(texts: Sequence[NamedText]) -> NameScores:
         masked = {
             position for start, end in name_spans(text.text) for position in range(start, end)
         }
-        labelled = {position for _, start, end in text.labels for position in range(start, end)}
-        for letter, start, end in text.labels:
+        labelled = {position for label in text.labels for position in range(label.start, label.end)}
+        for start, end, letter, _ in text.labels:
             in_mask = [
                 position in masked
                 for position in range(start, end)
@@ -255,7 +237,7 @@ def print_names() -> None:
         print(recognizer_version())
     except MissingNamesLibraryError as error:
         sys.exit(f"--names needs a recognizer of names: {error}")
-    texts = load_names()
+    texts = load_labels(NAMES)
     score_names(texts[:1])  # loads the model
     start = time.process_time()
     every = score_names(texts)
@@ -289,34 +271,23 @@ def parse_label(line: str) -> LabelledText:
     parts = _LINE.fullmatch(line)
     if parts is None:
         raise ValueError(f"not a labelled text: {line!r}")
-    text, marks = _unmarked(parts["text"], _MARK)
-    labels = tuple(
-        Label(start, end, KINDS[mark["letter"]][0], Role(mark["role"]))
-        for mark, start, end in marks
-    )
-    return LabelledText(
-        parts["language"], parts["country"], parts["by"], text, labels, bool(parts["held"])
-    )
-
-
-def _unmarked(
-    marked: str, pattern: re.Pattern[str]
-) -> tuple[str, list[tuple[re.Match[str], int, int]]]:
-    """Returns a text without its marks, and each mark with the place of what it marked."""
-    marked = marked.replace("⏎", "\n")
-    text, places, done = "", [], 0
-    for mark in pattern.finditer(marked):
+    marked = parts["text"].replace("⏎", "\n")
+    text, labels, done = "", [], 0
+    for mark in _MARK.finditer(marked):
         text += marked[done : mark.start()]
-        places.append((mark, len(text), len(text) + len(mark["raw"])))
+        end = len(text) + len(mark["raw"])
+        labels.append(Label(len(text), end, mark["letter"], mark["role"] or ""))
         text += mark["raw"]
         done = mark.end()
-    return text + marked[done:], places
+    text += marked[done:]
+    country, by = parts["country"] or "", parts["by"] or ""
+    return LabelledText(parts["language"], country, by, text, tuple(labels), bool(parts["held"]))
 
 
 def _compare(text: LabelledText, mentions: list[dict[str, object]]) -> Iterator[Outcome]:
     known = set()
     for label in text.labels:
-        kinds = next(kinds for kinds in KINDS.values() if kinds[0] is label.kind)
+        kinds = KINDS[label.letter]
         there = [
             mention
             for mention in mentions
@@ -324,12 +295,11 @@ def _compare(text: LabelledText, mentions: list[dict[str, object]]) -> Iterator[
         ]
         read = holder(str(there[0]["role"])) if there else UNREAD
         known |= {(mention["kind"], mention["value"]) for mention in there}
-        written = text.text[label.start : label.end]
-        yield Outcome(label.kind, holder(label.role), read, text, written)
+        yield Outcome(kinds[0], holder(label.role), read, text)
     for mention in mentions:
         if (mention["kind"], mention["value"]) not in known:
             read = holder(str(mention["role"]))
-            yield Outcome(EntityKind(str(mention["kind"])), UNREAD, read, text, str(mention["raw"]))
+            yield Outcome(EntityKind(str(mention["kind"])), UNREAD, read, text)
 
 
 def _overlaps(label: Label, mention: dict[str, object]) -> bool:
