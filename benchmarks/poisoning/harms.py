@@ -36,19 +36,17 @@ from benchmarks.poisoning.attacks import (
     weld,
 )
 from benchmarks.poisoning.lies import (
-    DAYS,
     END,
     FIRST_SEED,
     TRIES,
     Forgery,
     Tables,
     batch,
+    begin,
+    decide,
     offered,
     read_tables,
-    ringtrace_command,
-    write_decisions,
 )
-from pipelines.simulate import World, simulate
 from schemas.entity import without_epoch
 
 FIRM = 3
@@ -233,17 +231,13 @@ class Outcome:
 
 def prepare(place: Path, seed: int) -> None:
     """Makes the world of a seed, its first run, the analyst's decisions, and the run after them."""
-    world = World(seed=seed, complaints=300, operations=12, days=DAYS)
-    simulate(world, place / "world")
-    ringtrace_command(place, "keys")
-    batch(place, "first")
-    target = Target.of(place / "first")
+    target = Target.of(begin(place, seed, complaints=300, operations=12))
     decided = [("confirm", ids[0], "") for ids in target.known[:2]]
     month = (END + timedelta(days=30)).isoformat()
-    decided += [("legitimate", target.legitimate, month), ("dispute", target.disputed, month)]
-    rows = ((str(number), *row) for number, row in enumerate(decided))
-    write_decisions(place / "decisions.csv", END.isoformat(), rows)
-    batch(place, "control", previous="first")
+    decide(
+        place,
+        [*decided, ("legitimate", target.legitimate, month), ("dispute", target.disputed, month)],
+    )
 
 
 def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, list[str]]:

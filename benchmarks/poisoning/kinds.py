@@ -26,7 +26,6 @@ import pyarrow.dataset as ds
 
 from benchmarks import measured
 from benchmarks.poisoning.lies import (
-    DAYS,
     END,
     FIRST_SEED,
     IN_A_MINUTE,
@@ -36,16 +35,16 @@ from benchmarks.poisoning.lies import (
     Tables,
     as_field,
     batch,
+    begin,
+    decide,
     offered,
     read_tables,
     ringtrace_command,
     some,
     trust,
-    write_decisions,
 )
 from pipelines import key_store
 from pipelines.exchange.signed_files import utc_text, write_signed
-from pipelines.simulate import World, simulate
 from reports import signing
 from reports.exchange.offer import iso_week
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms, Tlp
@@ -185,14 +184,10 @@ MEANS: dict[str, Forge | None] = {
 
 def prepare(place: Path, seed: int) -> None:
     """Makes a world, its first run, the analyst's decisions, the run after them, and a partner."""
-    simulate(World(seed=seed, complaints=900, operations=14, days=DAYS), place / "world")
-    ringtrace_command(place, "keys")
+    rings = Known.of(begin(place, seed, complaints=900, operations=14)).rings
     ringtrace_command(place / "partner", "keys")
     trust(place, place / "partner", PARTNER)
-    rings = Known.of(batch(place, "first")).rings
-    rows = ((str(number), "confirm", ids[0], "") for number, ids in enumerate(rings))
-    write_decisions(place / "decisions.csv", END.isoformat(), rows)
-    batch(place, "control", previous="first")
+    decide(place, [("confirm", ids[0], "") for ids in rings])
 
 
 def attempt(place: Path, seed: int, means: str, count: int) -> dict[str, set[str]]:

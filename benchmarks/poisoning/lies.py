@@ -21,6 +21,7 @@ import pyarrow.dataset as ds
 import ringtrace
 from pipelines import cli
 from pipelines.key_store import HOME_VARIABLE, public_key
+from pipelines.simulate import World, simulate
 from reports import signing
 from reports.disclosure_control import is_thin
 from schemas.entity import without_epoch
@@ -224,6 +225,21 @@ def write_decisions(path: Path, moment: str, rows: Iterable[tuple[str, str, str,
             (number, kind, entity_id, "", "analyst", "looked at", moment, expires)
             for number, kind, entity_id, expires in rows
         )
+
+
+def begin(place: Path, seed: int, complaints: int, operations: int) -> Path:
+    """Makes a world and its keys; returns the first run of it."""
+    world = World(seed=seed, complaints=complaints, operations=operations, days=DAYS)
+    simulate(world, place / "world")
+    ringtrace_command(place, "keys")
+    return batch(place, "first")
+
+
+def decide(place: Path, decided: Iterable[tuple[str, str, str]]) -> None:
+    """Writes decisions (kind, entity, when they expire), and makes the run after them."""
+    rows = ((str(number), *row) for number, row in enumerate(decided))
+    write_decisions(place / "decisions.csv", END.isoformat(), rows)
+    batch(place, "control", previous="first")
 
 
 def trust(home: Path, issuer: Path, org: str) -> None:

@@ -1,19 +1,16 @@
-"""`ringtrace simulate DIR`, also as `python -m pipelines.simulate`."""
+"""`ringtrace simulate DIR`: makes test data, a simulated world with its known answers."""
 
 from __future__ import annotations
 
 import re
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from pipelines.options import Number, WholeNumber, option, run_command, say, system_errors
+from pipelines.options import Number, WholeNumber, option, say, system_errors
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import Profile, World
 from pipelines.user_files import free_folder
-from transforms.gc_tuning import gc_tuned
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -91,19 +88,8 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs `ringtrace simulate` with these arguments; returns the exit status."""
-    with gc_tuned():
-        module = sys.modules[__name__]
-        return run_command("simulate", "", module, arguments, takes_beam_options=False)
-
-
 def _slug(text: str) -> str:
     """Parses an organisation, which names files: it must not lead out of the folder."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
         raise ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
     return text
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
