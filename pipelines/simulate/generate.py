@@ -6,7 +6,7 @@ import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import accumulate, cycle, islice
@@ -95,34 +95,30 @@ def simulate(world: World, folder: Path) -> None:
             for org in world.organisations:
                 path = folder / kind / f"{org}.jsonl"
                 files[kind, org] = stack.enter_context(path.open("wb"))
-        victims, near_misses = (
-            csv.writer(
-                stack.enter_context((folder / name).open("w", newline="", encoding="utf-8")),
-                lineterminator="\n",
-            )
-            for name in (VICTIMS, NEAR_MISSES)
-        )
+        victims = stack.enter_context(_csv_rows(folder / VICTIMS, "reason"))
+        near_misses = stack.enter_context(_csv_rows(folder / NEAR_MISSES, "near_miss_of"))
         writer = _Writer(files, victims, near_misses)
-        writer.victims.writerow(("entity_id", "reason"))
-        writer.near_misses.writerow(("entity_id", "near_miss_of"))
         _write_days(scene, ties, writer)
         liars = _Liars(replace(scene, rng=Random(f"{world.seed} liars")), writer)
         aims = [*liars.write(round(world.liars * world.complaints))]
     if world.liars:
-        _write_csv(folder / ATTACKERS, ("entity_id", "attacker", "aim", "other"), aims)
-    innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
-    innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
-    innocent += [
-        (f"domain:{domain}", "a platform that many rent under")
-        for domain in SITES["hosts"]["platforms"]
-    ]
-    hubs = rings_served(the_plan)
-    hubs |= {f"phone:{number}": len(the_plan.rings) for number in scene.people.unlisted}
-    _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
-    _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(_legitimate()))
-    _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
-    rows = ((entity_id, str(count)) for entity_id, count in sorted(hubs.items()))
-    _write_csv(folder / "hubs.csv", ("entity_id", "holders"), rows)
+        with _csv_rows(folder / ATTACKERS, "attacker", "aim", "other") as rows:
+            rows.writerows(aims)
+    unlisted = [f"phone:{number}" for number in scene.people.unlisted]
+    innocent = {f"phone:{number}": "named by malice" for number in scene.people.businesses}
+    innocent |= dict.fromkeys(unlisted, "an unlisted line")
+    platforms = (f"domain:{domain}" for domain in SITES["hosts"]["platforms"])
+    innocent |= dict.fromkeys(platforms, "a platform that many rent under")
+    hubs = rings_served(the_plan) | dict.fromkeys(unlisted, len(the_plan.rings))
+    tables: dict[str, tuple[str, Iterable[tuple[object, ...]]]] = {
+        "truth": ("operation", ties.rows()),
+        "legitimate": ("reason", sorted(_legitimate())),
+        "innocents": ("reason", sorted(innocent.items())),
+        "hubs": ("holders", sorted(hubs.items())),
+    }
+    for name, (column, table) in tables.items():
+        with _csv_rows(folder / f"{name}.csv", column) as rows:
+            rows.writerows(table)
     (folder / SIMULATED_NAME).write_text("".join(_digest_lines(folder)), encoding="utf-8")
 
 
@@ -237,11 +233,13 @@ def _legitimate() -> Iterator[tuple[str, str]]:
         yield f"email:alerts@{site}", "a sender that is forged"
 
 
-def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+@contextmanager
+def _csv_rows(path: Path, *columns: str) -> Iterator[Any]:
+    """Yields the writer of a CSV file of these columns behind `entity_id`."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("entity_id", *columns))
+        yield rows
 
 
 def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
