@@ -203,8 +203,10 @@ def read_pairs(path: Path) -> dict[str, str]:
 
 def cluster_by_entity(run: Path) -> dict[str, str]:
     """Returns the cluster of each member of a run."""
+    from transforms.arrow_util import row_tuples
+
     rows = ds.dataset(run / "members").to_table(columns=["entity_id", "cluster_id"])
-    return dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    return dict(row_tuples(rows))
 
 
 def bcubed_f1(clusters: Mapping[str, str], truth: Mapping[str, str]) -> float:

@@ -53,6 +53,7 @@ from schemas.tables import (
     PRIVATE_FOLDER,
     REJECTS,
 )
+from transforms.arrow_util import row_tuples
 from transforms.counters import KIND_PLURAL
 from transforms.decisions import BoundBy
 from transforms.exit_scan import count_in_text, withheld_by_run
@@ -509,7 +510,7 @@ def stream_summary_lines(output: str) -> Iterator[str]:
     except FileNotFoundError:
         codes = None
     if codes is not None and codes.num_rows:
-        by_code = dict(zip(*(codes[name].to_pylist() for name in codes.column_names), strict=True))
+        by_code = dict(row_tuples(codes))
         rows = quantity(sum(by_code.values()), "rejected row")
         yield f"{rows} in {output}/{REJECTS.name}: {_in_words(by_code, REJECT_REASONS)}"
     if snapshot is not None:

@@ -21,6 +21,7 @@ from reports.text import quantity
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from schemas.mapping import ID_FIELDS
+from transforms.arrow_util import row_tuples
 from transforms.deduplicate import unique_records
 from transforms.extract import Click, clicks, mask_file_name
 from transforms.read import (
@@ -144,7 +145,6 @@ def _input_sources(
     records = pa.Table.from_batches(batches)
     copies = Counter(_ids(records, kind))
     unique, _ = unique_records(records, kind)
-    columns = [unique[name].to_pylist() for name in ("source", "position")]
     clicked = _clicks(unique) if kind is RecordKind.COMPLAINT else [()] * unique.num_rows
     return {
         (str(kind), org, record): RecordSource(
@@ -155,16 +155,15 @@ def _input_sources(
             clicks=clicks,
             payments=paid.get((source, position), ()),
         )
-        for (org, record), source, position, clicks in zip(
-            _ids(unique, kind), *columns, clicked, strict=True
+        for (org, record), (source, position), clicks in zip(
+            _ids(unique, kind), row_tuples(unique, "source", "position"), clicked, strict=True
         )
     }
 
 
 def _clicks(complaints: Any) -> Iterable[tuple[Click, ...]]:
     """Yields what ad platforms added to the links of each complaint, each once."""
-    texts = zip(complaints["urls"].to_pylist(), complaints["narrative"].to_pylist(), strict=True)
-    for links, narrative in texts:
+    for links, narrative in row_tuples(complaints, "urls", "narrative"):
         stated = filter(None, (*(links or ()), narrative))
         yield tuple(dict.fromkeys(click for text in stated for click in clicks(text)))
 
@@ -173,19 +172,17 @@ def _stated_payments(
     read: pa.RecordBatch, kept: pa.RecordBatch
 ) -> dict[_Place, tuple[StatedPayment, ...]]:
     """Returns what the kept rows state of each payment that no table of a run has, by place."""
-    wanted = set(zip(kept["source"].to_pylist(), kept["position"].to_pylist(), strict=True))
-    columns = [read[name].to_pylist() for name in ("source", "position", "victim_country")]
+    wanted = set(row_tuples(kept, "source", "position"))
+    columns = ("source", "position", "victim_country", "payments")
     return {
         (source, position): tuple(
             stated_payment(payment or {}, (country or "").strip().upper() or None)
             for payment in payments
         )
-        for source, position, country, payments in zip(
-            *columns, read["payments"].to_pylist(), strict=True
-        )
+        for source, position, country, payments in row_tuples(read, *columns)
         if payments and (source, position) in wanted
     }
 
 
 def _ids(rows: Any, kind: RecordKind) -> list[tuple[str, str]]:
-    return list(zip(rows["source_org"].to_pylist(), rows[ID_FIELDS[kind]].to_pylist(), strict=True))
+    return row_tuples(rows, "source_org", ID_FIELDS[kind])

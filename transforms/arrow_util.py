@@ -408,3 +408,9 @@ def _check_columns(some: Iterable[str], every: Iterable[str], schema: pa.Schema)
     missing, unknown = set(schema.names) - set(every), set(some) - set(schema.names)
     if missing or unknown:
         raise ValueError(f"columns missing: {sorted(missing)}; unknown: {sorted(unknown)}")
+
+
+def row_tuples(rows: pa.Table | pa.RecordBatch, *names: str) -> list[tuple[Any, ...]]:
+    """Returns the rows of these columns, or of all."""
+    columns = (rows[name].to_pylist() for name in names or rows.schema.names)
+    return list(zip(*columns, strict=True))

@@ -48,6 +48,7 @@ from pipelines.exchange.signed_files import utc_text, write_signed
 from reports import signing
 from reports.exchange.offer import iso_week
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms, Tlp
+from transforms.arrow_util import row_tuples
 from transforms.graph.refinement import BUSINESS_LINES
 
 STRANGERS = {
@@ -97,7 +98,7 @@ class Known:
         """Chooses the largest clusters, and of each kind the core member most people report."""
         before = Tables.read(run)
         columns = ds.dataset(run / "entities").to_table(columns=["entity_id", "line_type"])
-        line = dict(zip(*(column.to_pylist() for column in columns.columns), strict=True))
+        line = dict(row_tuples(columns))
         groups = [tuple(ids) for ids in before.core_groups().values()][: len(STRANGERS)]
         core = sorted(
             (

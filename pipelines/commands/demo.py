@@ -29,6 +29,7 @@ from reports.text import plain, quantity
 from schemas.enums import Status
 from schemas.extras import install_command
 from schemas.manifest import MANIFEST_NAME
+from transforms.arrow_util import row_tuples
 
 SIMULATED = "--seed 13 --complaints 300 --operations 6 --days 75"
 """Flags of `ringtrace simulate` that write the bundled two-company world, byte for byte.
@@ -355,8 +356,7 @@ def _is_no_run(folder: Path) -> bool:
 
 
 def _cluster_of(run: Run) -> dict[str, str]:
-    columns = run.table("members", ["entity_id", "cluster_id"]).columns
-    return dict(zip(*(column.to_pylist() for column in columns), strict=True))
+    return dict(row_tuples(run.table("members", ["entity_id", "cluster_id"])))
 
 
 def _parts(members: Sequence[str], cluster_of: Mapping[str, str]) -> tuple[int, ...]:

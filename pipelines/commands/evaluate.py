@@ -32,6 +32,7 @@ from schemas.extras import install_command
 from schemas.facts import have_facts
 from schemas.tables import ENTITIES, LINKS, MEMBERS
 from transforms import clustering_metrics
+from transforms.arrow_util import row_tuples
 from transforms.clustering_metrics import (
     SPLINK_THRESHOLD,
     Agreement,
@@ -592,8 +593,7 @@ def _flags(run: RunFolder, hubs: Path) -> HubFlags:
 
 
 def _by_entity(members: pa.Table) -> dict[str, str]:
-    columns = members["entity_id"].to_pylist(), members["cluster_id"].to_pylist()
-    return dict(zip(*columns, strict=True))
+    return dict(row_tuples(members, "entity_id", "cluster_id"))
 
 
 def _tier_lines(tiers: Tiers) -> Iterator[tuple[str, str]]:

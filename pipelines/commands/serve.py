@@ -65,6 +65,7 @@ from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
 from schemas.extras import install_command
 from schemas.tables import MEMBERS
+from transforms.arrow_util import row_tuples
 from transforms.decisions import Decision
 from transforms.manifest import AlteredRunError, current_time
 from transforms.private_files import PrivateFileError
@@ -408,7 +409,7 @@ class Server:
         ids = pa.array(sorted({row["entity_a"] for row in rows}), pa.string())
         where = pc.field("entity_id").isin(ids)
         members = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
-        clusters = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
+        clusters = dict(row_tuples(members))
         rows.sort(key=lambda row: (row["decided_at"], row["decision_id"]))
         return {
             "author": caller.author,
