@@ -114,7 +114,7 @@ _RULES: dict[str, _Rule] = {
     "overlap_answers_per_year": _whole_number(1, 365),
     "most_people_of_sender": _whole_number(1, 1_000),
 }
-"""What each rule must be, in words and as a test."""
+"""The form of each rule, in words and as a test."""
 
 
 def custody_policy() -> CustodyPolicy:
