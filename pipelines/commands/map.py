@@ -24,8 +24,6 @@ from pipelines.progress import printable
 from schemas.enums import Direction, RecordKind, Role
 from schemas.mapping import IGNORE, MapError, RecordMap, parse_map, write_map
 
-FLAGS = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
-
 _LONGEST = 60
 """Characters of a value that are shown."""
 
@@ -161,4 +159,4 @@ def _next_lines(file: str, output: str | None, by: RecordMap) -> Iterator[str]:
 
     path, records = shlex.quote(output), shlex.quote(file)
     yield f"{output}: correct what is wrong, and then"
-    yield f"ringtrace batch {FLAGS[by.kind]} {records} --map {path} --output runs/first"
+    yield f"ringtrace batch --{by.kind}s {records} --map {path} --output runs/first"

@@ -24,7 +24,6 @@ import pyarrow as pa
 from pipelines.options import Row, option, say, system_errors
 from pipelines.user_files import free_folder, open_run
 from reports import tables
-from schemas.enums import RecordKind
 from schemas.reject import Code
 from schemas.tables import REJECTS
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
@@ -33,8 +32,6 @@ WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""
 
 BATCH_ROWS = 8_192
-
-FOLDERS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
 _SUFFIX = re.compile(r"(\.(jsonl|ndjson|json|csv|txt|parquet|gz|zst))+$", re.IGNORECASE)
 
@@ -147,8 +144,7 @@ def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], 
             waiting[key].add(row, data)
         for (kind, written), file_rows in sorted(waiting.items()):
             form = _form(written, objects=file_rows.objects)
-            stem = f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}"
-            name = _name(stem, form.extension, taken)
+            name = _name(f"{kind}s/{_safe(source)}", form.extension, taken)
             (out / name).parent.mkdir(exist_ok=True)
             with (out / name).open("wb") as file:
                 line = 1

@@ -57,7 +57,7 @@ from transforms.read import (
 )
 from transforms.stream import TICKS, Tick
 
-FOLDERS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
+FOLDERS = {kind: f"{kind}s" for kind in RecordKind}
 """The watched folders below DIR."""
 
 MESSAGES_FOLDER = "spool"
@@ -560,7 +560,7 @@ def _line_shards(
 
 
 def _kind_of(name: str) -> RecordKind:
-    return next(kind for kind, folder in FOLDERS.items() if name.partition("/")[0] == folder)
+    return RecordKind(name.partition("/")[0].removesuffix("s"))
 
 
 def _file_reject(kind: RecordKind, name: str, error: InputError) -> pa.RecordBatch:
