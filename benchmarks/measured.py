@@ -101,12 +101,19 @@ def run(
         killer = threading.Timer(seconds or threading.TIMEOUT_MAX, os.killpg, (process.pid, 9))
         killer.daemon = True
         killer.start()
-        sampler = _Peak(process.pid, samples)
+        over, sizes = threading.Event(), [] if samples is None else samples
+
+        def sample() -> None:
+            while not over.wait(SECONDS_A_SAMPLE):
+                size = sum(map(_resident, _tree(process.pid)))
+                sizes.append((time.monotonic(), size))
+
+        sampler = threading.Thread(target=sample, daemon=True)
         sampler.start()
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         killer.cancel()
-        sampler.over.set()
+        over.set()
         sampler.join()
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0), err.seek(0)
@@ -115,46 +122,29 @@ def run(
             raise CommandFailedError(f"{' '.join(command[:6])}: {process.returncode}\n{last}")
         output = out.read().decode(errors="replace")
     # Not ru_maxrss: Linux counts in it what this process had when it started the other.
-    cpu, peak = used.ru_utime + used.ru_stime, sampler.bytes / 2**20
+    cpu = used.ru_utime + used.ru_stime
+    peak = max((size for _, size in sizes), default=0) / 2**20
     error = last.strip().rpartition("\n")[2]
     return Measured(wall, cpu, peak, output, process.returncode, error)
 
 
-class _Peak(threading.Thread):
-    """Adds up the memory of a process and its descendants, until `over`."""
-
-    def __init__(self, root: int, samples: list[tuple[float, int]] | None) -> None:
-        super().__init__(daemon=True)
-        self.over = threading.Event()
-        self.bytes = 0
-        self._root = root
-        self._samples = samples
-
-    def run(self) -> None:
-        while not self.over.wait(SECONDS_A_SAMPLE):
-            size = memory_of(self._root)
-            self.bytes = max(self.bytes, size)
-            if self._samples is not None:
-                self._samples.append((time.monotonic(), size))
-
-
-def memory_of(root: int) -> int:
-    """Returns the bytes of memory of a process and all its descendants together."""
-    return sum(map(_resident, _tree(root)))
-
-
-def _tree(root: int) -> list[int]:
-    """A process and all its descendants; needs Linux."""
-    children: dict[int, list[int]] = {}
+def children() -> dict[int, list[int]]:
+    """Returns the processes that each process has started; needs Linux."""
+    started: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(folder.name))
-    processes = [root]
+            continue  # it has ended
+        started.setdefault(int(fields[1]), []).append(int(folder.name))
+    return started
+
+
+def _tree(root: int) -> list[int]:
+    """A process and all its descendants."""
+    processes, started = [root], children()
     for process in processes:
-        processes.extend(children.get(process, ()))
+        processes.extend(started.get(process, ()))
     return processes
 
 

@@ -168,19 +168,16 @@ def used(process: int) -> tuple[float, float]:
     return (int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * PAGE / 2**20
 
 
+def command_line(process: int) -> str:
+    """The words that a process was started with."""
+    return Path(f"/proc/{process}/cmdline").read_text()
+
+
 def counted(stream: int) -> list[int]:
     """The stream's process, and those of an engine that this process has started."""
-    me = str(os.getpid())
-    processes = [stream]
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
-            command = (path / "cmdline").read_text()
-        except OSError:
-            continue  # it has ended
-        if parent == me and any(word in command for word in ENGINES):
-            processes.append(int(path.name))
-    return processes
+    ours = measured.children()[os.getpid()]
+    engines = [pid for pid in ours if any(word in command_line(pid) for word in ENGINES)]
+    return [stream, *engines]
 
 
 def checkpoint(work: Path) -> float:
@@ -292,8 +289,7 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     warm_up(process, send, output)
     begun = time.time()
     processes = counted(process.pid)
-    commands = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in processes}
-    holders = [pid for pid in processes if pid == process.pid or FLINK in commands[pid]]
+    holders = [pid for pid in processes if pid == process.pid or FLINK in command_line(pid)]
     before = sum(used(pid)[0] for pid in processes)
     while (now := time.time()) < begun + options.minutes * 60:
         if process.poll() is not None:
