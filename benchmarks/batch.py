@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -53,6 +53,11 @@ REPORT = "Finish"
 
 CALLS = 4
 """Calls of a complaint in the third world of `--record`."""
+
+COSTS = (
+    "CPU, s", "peak memory, bytes", "encoded for shuffles, bytes", "encoded in all, bytes",
+    "entities",
+)  # fmt: skip
 
 ROWS = {
     tuple(schema.names): name
@@ -244,48 +249,38 @@ def print_steps(runs: dict[int, Observed]) -> None:
 
 def record_costs(size: int, folder: Path) -> Iterator[tuple[str, ...]]:
     """Yields what a run, a complaint and a call cost: the straight lines through three runs."""
-    runs: list[Observed] = []
-    entities: list[int] = []
+    runs: list[tuple[float, ...]] = []
     for complaints, calls in ((size, 0), (2 * size, 0), (size, CALLS)):
         made = folder / f"{complaints}-{calls}"
         words = ["--complaints", complaints, "--operations", max(2, complaints // 165)]
         words += ["--calls-per-complaint", calls]
         measured.run(measured.python("pipelines.cli", "simulate", made, *words))
-        runs.append(observe(made, made / "run"))
-        entities.append(ds.dataset(made / "run" / "entities").count_rows())
-    measures: dict[str, list[float]] = {
-        "CPU, s": [run.used.cpu for run in runs],
-        "peak memory, bytes": [run.used.peak * 2**20 for run in runs],
-        "encoded for shuffles, bytes": [run.shuffled for run in runs],
-        "encoded in all, bytes": [run.encoded.total() for run in runs],
-        "entities": [*entities],
-    }
-    for name, (alone, twice, called) in measures.items():
+        run = observe(made, made / "run")
+        entities = ds.dataset(made / "run" / "entities").count_rows()
+        used, encoded = run.used, run.encoded.total()
+        runs.append((used.cpu, used.peak * 2**20, run.shuffled, encoded, entities))
+    for name, alone, twice, called in zip(COSTS, *runs, strict=True):
         complaint = (twice - alone) / size
         call = (called - alone) / (CALLS * size)
         fixed = alone - complaint * size
         yield name, f"{fixed:,.6g}", f"{complaint:,.4g}", f"{call:,.4g}"
 
 
-def shares(stages: Stages) -> dict[tuple[str, int], float]:
-    """Returns the share of a run's time that each stage of each step takes."""
-    begun: Counter[str] = Counter()
-    share_of: dict[tuple[str, int], float] = {}
-    whole = stages[-1][0] - stages[0][0]
+def shares(stages: Stages) -> dict[str, list[float]]:
+    """Returns the thousandths of a run's time that each stage of each step takes."""
+    whole = (stages[-1][0] - stages[0][0]) / 1000
+    taken: defaultdict[str, list[float]] = defaultdict(list)
     for (since, _, step), (until, _, _) in pairwise(stages):
-        share_of[step, begun[step]] = (until - since) / whole
-        begun[step] += 1
-    return share_of
+        taken[step].append((until - since) / whole)
+    return taken
 
 
 def step_rows(runs: Sequence[Stages]) -> Iterator[str]:
     """Yields a row for each step: its stages in thousandths, the mean over the runs."""
     of_runs = [shares(stages) for stages in runs]
-    by_step: dict[str, list[int]] = {}
-    for step, number in of_runs[0]:
-        mean = sum(run_shares.get((step, number), 0.0) for run_shares in of_runs) / len(runs)
-        by_step.setdefault(step, []).append(round(mean * 1000))
-    for step, stages in by_step.items():
+    for step, own in of_runs[0].items():
+        columns = zip_longest(*(taken.get(step, ()) for taken in of_runs), fillvalue=0.0)
+        stages = [round(sum(column) / len(runs)) for column in columns][: len(own)]
         known = batch_steps().get(step)
         doing = json.dumps(known.doing if known else "?")
         yield f"[{json.dumps(step)}]\ndoing = {doing}\nstages = {stages}\n"

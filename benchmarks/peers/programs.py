@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -160,27 +160,17 @@ def floor(world: Path, run: Path, out: Path) -> Callable[[], None]:
     return work
 
 
-def _cpu() -> float:
-    mine, others = (
-        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return mine.ru_utime + mine.ru_stime + others.ru_utime + others.ru_stime
-
-
 def main() -> None:
     """Prints the time of one program's work."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.programs")
-    names = parser.add_subparsers(dest="name", metavar="NAME", required=True)
-    for name in ("floor", *COMPONENTS):
-        below = names.add_parser(name)
-        for place in ("world", "run", "out") if name == "floor" else ("edges", "out"):
-            below.add_argument(place, metavar=place.upper(), type=Path)
-    arguments = vars(parser.parse_args())
-    name = arguments.pop("name")
-    work = floor(**arguments) if name == "floor" else partial(label_components, name, **arguments)
-    wall, cpu = time.perf_counter(), _cpu()
+    parser.add_argument("name", choices=("floor", *COMPONENTS))
+    parser.add_argument("places", nargs="+", type=Path)
+    options = parser.parse_args()
+    name, places = options.name, options.places
+    work = floor(*places) if name == "floor" else partial(label_components, name, *places)
+    wall, cpu = time.perf_counter(), sum(os.times()[:4])
     work()
-    print(json.dumps({"wall": time.perf_counter() - wall, "cpu": _cpu() - cpu}))
+    print(json.dumps({"wall": time.perf_counter() - wall, "cpu": sum(os.times()[:4]) - cpu}))
 
 
 if __name__ == "__main__":
