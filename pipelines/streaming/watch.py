@@ -77,7 +77,7 @@ class Watch:
         self, options: Namespace, progress: Progress, clock: Callable[[], float] = time.time
     ) -> None:
         self._options = options
-        self._progress = progress
+        self._say = progress.say
         self._clock = clock
         self._reading = stream_read_options(options)
         self._feed: WatchedFolder | TopicFeed = (
@@ -150,16 +150,18 @@ class Watch:
                     news = self._feed.poll(self._state.positions, final=ending)
                 self.tick(news, snapshot=time.monotonic() >= self._snapshot_due)
                 idle_since = time.monotonic()
-            elif self._owed and time.monotonic() >= self._ticked + RETRY_SECONDS:
-                self.tick(NewRecords((), (), self._state.positions), snapshot=False)
+            elif (self._owed and time.monotonic() >= self._ticked + RETRY_SECONDS) or (
+                not ending
+                and self._state.tick
+                and (self.decisions.changed() or self._owes_erasure())
+            ):
+                self._tick_again(snapshot=False)
             elif ending:
                 break
-            elif self._state.tick and (self.decisions.changed() or self._owes_erasure()):
-                self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             else:
                 stopping.wait(pause)
         if self._changed:
-            self.tick(NewRecords((), (), self._state.positions), snapshot=True)
+            self._tick_again(snapshot=True)
         for steps in self._steps.values():
             steps.close()
         return len(self._owed)
@@ -170,6 +172,9 @@ class Watch:
         if left > 0:
             stopping.wait(left)
         return left > 0
+
+    def _tick_again(self, *, snapshot: bool) -> None:
+        self.tick(NewRecords((), (), self._state.positions), snapshot=snapshot)
 
     def tick(self, news: NewRecords, *, snapshot: bool) -> None:
         """Analyzes what is alive with what is new, and commits that as the state."""
@@ -187,7 +192,7 @@ class Watch:
         self._show_alerts()
         self._show_owed()
         if self.decisions.problem not in (None, self._problem):
-            self._progress.say(f"warning: {self.decisions.problem}")
+            self._say(f"warning: {self.decisions.problem}")
         self._problem = self.decisions.problem
         self._last = tick
         self._changed = not snapshot
@@ -197,7 +202,7 @@ class Watch:
         parts = len({shard.file.label for shard in news.shards}) + len(news.rejects)
         done = f"{quantity(parts, 'file')} read"
         done += f", snapshot {tick.name()}" if snapshot else ""
-        self._progress.say(f"{done} ({time.monotonic() - started:.1f} s)")
+        self._say(f"{done} ({time.monotonic() - started:.1f} s)")
 
     def _join(self, tick: Tick) -> None:
         """Joins the snapshot of a tick with offers, if there are any; or says why it is not.
@@ -224,9 +229,9 @@ class Watch:
                 me=recipient_of_offers(options.offer, tick.moment()),
             )
             join_run(made, self._evidence)
-            self._progress.say(f"the snapshot joined with offers is {made.output}")
+            self._say(f"the snapshot joined with offers is {made.output}")
         except (UsageError, FailedError, OSError) as error:
-            self._progress.say(f"warning: {error}; snapshot {name} is not joined")
+            self._say(f"warning: {error}; snapshot {name} is not joined")
         finally:
             self._evidence.clear()
 
@@ -249,9 +254,9 @@ class Watch:
         watched, before = self._options.watch, self._gone
         self._gone = watched is not None and not has_folders(watched)
         if self._gone and not before:
-            self._progress.say(f"warning: {watched}: is gone; nothing is read until it is back")
+            self._say(f"warning: {watched}: is gone; nothing is read until it is back")
         elif before and not self._gone:
-            self._progress.say(f"{watched}: is there again")
+            self._say(f"{watched}: is there again")
 
     def _show_owed(self) -> None:
         """Says which alerts are owed to the webhook, where that has changed.
@@ -267,15 +272,15 @@ class Watch:
         self._owed = left & raised
         if self._owed and not before & self._owed:
             number = quantity(len(self._owed), "alert")
-            self._progress.say(f"warning: the webhook has not accepted {number}: sent again later")
+            self._say(f"warning: the webhook has not accepted {number}: sent again later")
         if gone := (before & left) - raised:
             number = quantity(len(gone), "alert")
-            self._progress.say(
+            self._say(
                 f"warning: {number} that the webhook has not accepted, raised no more and not sent "
                 f"again, in {ALERTS}/"
             )
         if before and not left:
-            self._progress.say("the webhook has accepted every alert")
+            self._say("the webhook has accepted every alert")
 
     def _show_alerts(self) -> None:
         names = alert_files(self._options.output, ALERTS)
@@ -286,10 +291,9 @@ class Watch:
         raised = {f"{row['alert_id']}.jsonl": row for row in rows}
         for line in [raised[name] for name in new if name in raised][:MOST_ALERTS_SHOWN]:
             about = line["entity_id"] or line["cluster_id"]
-            text = f"alert: {line['kind']}: {about}: {line['reason']}"
-            self._progress.say("".join(letter if letter.isprintable() else "?" for letter in text))
+            self._say(f"alert: {line['kind']}: {about}: {line['reason']}")
         if len(new) > MOST_ALERTS_SHOWN:
-            self._progress.say(f"{len(new) - MOST_ALERTS_SHOWN} more alerts are in {ALERTS}/")
+            self._say(f"{len(new) - MOST_ALERTS_SHOWN} more alerts are in {ALERTS}/")
 
 
 def run_watch(options: Namespace) -> int:
