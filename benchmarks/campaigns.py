@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 from scipy.optimize import isotonic_regression
+from scipy.special import expit
 
 from benchmarks import measured
 from benchmarks.clusters import KINDS, world_options
@@ -129,7 +130,7 @@ def fit_logistic(features: np.ndarray, same: np.ndarray) -> tuple[float, ...]:
     weights = np.zeros(rows.shape[1])
     penalty = np.diag([0.0, *([RIDGE] * (rows.shape[1] - 1))])
     for _ in range(50):
-        likely = 1 / (1 + np.exp(-np.clip(rows @ weights, -50, 50)))
+        likely = expit(rows @ weights)
         slope = rows.T @ (likely - same) + penalty @ weights
         bend = (rows * (likely * (1 - likely))[:, None]).T @ rows + penalty
         weights -= np.linalg.solve(bend, slope)

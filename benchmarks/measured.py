@@ -14,8 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -60,17 +59,6 @@ class CommandFailedError(Exception):
     """A measured command that did not end with 0; says the last that it wrote."""
 
 
-@contextmanager
-def _one_processor() -> Iterator[None]:
-    """Binds this thread, and what it starts meanwhile, to the first processor that it may use."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
-
-
 def run(
     command: Sequence[str],
     samples: list[tuple[float, int]] | None = None,
@@ -93,11 +81,12 @@ def run(
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     env.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # as `ringtrace` does
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        if one_processor:
+            command = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0))), *command]
         started = time.perf_counter()
-        with _one_processor() if one_processor else nullcontext():
-            process = subprocess.Popen(
-                command, stdout=out, stderr=err, env=env, start_new_session=seconds is not None
-            )
+        process = subprocess.Popen(
+            command, stdout=out, stderr=err, env=env, start_new_session=seconds is not None
+        )
         killer = threading.Timer(seconds or threading.TIMEOUT_MAX, os.killpg, (process.pid, 9))
         killer.daemon = True
         killer.start()
