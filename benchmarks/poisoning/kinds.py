@@ -135,20 +135,22 @@ Forge = Callable[[Known, int, Forgery], None]
 """Makes the complaints of so many liars a kind."""
 
 
-def naming(*, beside: bool = False, calls: bool = False, **fields: str) -> Forge:
+def naming(
+    fields: Mapping[str, str] | None = None, *, beside: bool = False, calls: bool = False
+) -> Forge:
     """Returns what names each stranger, every liar on a day and in words of their own.
 
     Args:
+        fields: of each complaint.
         beside: whether beside two identifiers of a ring.
         calls: whether only numbers are named, and each liar calls the number, too.
-        fields: of each complaint.
     """
 
     def forge(known: Known, count: int, made: Forgery) -> None:
         for number, (kind, stranger) in enumerate(STRANGERS.items()):
             for who in range(0 if calls and not kind.startswith("phone") else count):
                 ring = known.beside(number, who) if beside else []
-                made.complain(f"{kind} {who}", [stranger, *ring], **fields)
+                made.complain(f"{kind} {who}", [stranger, *ring], **fields or {})
                 if calls:
                     made.call(stranger)
 
@@ -173,7 +175,7 @@ def called_a_victims(known: Known, count: int, made: Forgery) -> None:
 
 MEANS: dict[str, Forge | None] = {
     "alone": naming(),
-    "alone, one minute, one text": naming(**IN_A_MINUTE),
+    "alone, one minute, one text": naming(IN_A_MINUTE),
     "beside a ring": naming(beside=True),
     "beside a ring, with calls": naming(beside=True, calls=True),
     "called a victim's": called_a_victims,
