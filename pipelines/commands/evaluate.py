@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from pipelines.options import Json, UsageError, option, say, several, switch
 from pipelines.simulate import HIDE, NAME, WELD
@@ -407,20 +406,13 @@ def read_members(run: RunFolder) -> pa.Table:
     names has its own id here, if the run still has its private/.
     """
     folder = Path(run)
-    path = folder / MEMBERS.name
-    if isinstance(run, Run):
-        run.check(MEMBERS)
-    if not path.is_dir():
+    if not (folder / MEMBERS.name).is_dir():
         raise UsageError(
             f"{folder}: is not a finished run: it has no {MEMBERS.name}/; give a finished run"
         )
-    try:
-        table = ds.dataset(path, format="parquet", schema=MEMBERS.schema)
-        rows = table.to_table(columns=list(MEMBER_COLUMNS))
+    with tables.readable(run, MEMBERS):
+        rows = tables.table_dataset(run, MEMBERS).to_table(columns=list(MEMBER_COLUMNS))
         rows.validate(full=True)  # Parquet does not check that text is UTF-8
-    except (OSError, pa.ArrowException) as error:
-        why = str(error).partition("\n")[0]
-        raise UsageError(f"{path}: cannot be read, make the run again: {why}") from None
     ids = _own_ids(run, rows["entity_id"].combine_chunks())
     return rows.set_column(rows.schema.get_field_index("entity_id"), "entity_id", ids)
 
