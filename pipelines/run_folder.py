@@ -387,9 +387,7 @@ def summary_lines(folder: str) -> Iterator[str]:
     if (reasons := unread_numbers(run)).total():
         words = _in_words(reasons, NUMBER_REASONS)
         yield f"{quantity(reasons.total(), 'phone number')} could not be read: {words}"
-    if number := sum(
-        batch.num_rows for batch in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)
-    ):
+    if number := tables.count_rows(run, COMPLAINTS, BARE_LOSS):
         yield (
             f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give each its "
             "loss_currency, or write the constant loss_currency in the map"
@@ -544,9 +542,7 @@ def unread_numbers(run: Run) -> Counter[str]:
     for batch in run.batches(CALLS, ["suspect_number", "victim_country"], number.is_valid()):
         readings = normalize_numbers(batch["suspect_number"], batch["victim_country"])
         reasons = pc.struct_field(readings, "reason").drop_null()
-        counts.update(
-            {row["values"]: row["counts"] for row in pc.value_counts(reasons).to_pylist()}
-        )
+        counts.update(reasons.to_pylist())
     counts.pop("empty", None)
     return counts
 
@@ -615,13 +611,13 @@ def _in_words(counts: Mapping[str, int], words: Mapping[str, str]) -> str:
 
 
 def _cluster_line(run: Run) -> str:
-    clusters = run.table(CLUSTERS, ["size"], pc.field("size") > 1).num_rows
+    clusters = tables.count_rows(run, CLUSTERS, pc.field("size") > 1)
     changed = ""
     if run.manifest["options"].get("previous") is not None:
         moved = pc.field("event") != LineageEvent.UNCHANGED
         components = run.manifest["tallies"].get("islands", {})
         changed = (
-            f", {run.table(LINEAGE, ['event'], moved).num_rows:,} changed; "
+            f", {tables.count_rows(run, LINEAGE, moved):,} changed; "
             f"{quantity(components.get('clustered', 0), 'component')} clustered, "
             f"{components.get('taken_over', 0):,} taken over from the previous run"
         )

@@ -313,7 +313,6 @@ def run_watch(options: Namespace) -> int:
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     check_output(options.output)
     # What these refuse is refused before anything is written.
-    stream_read_options(options)
     tick_analysis(options)
     if options.offer:
         from pipelines.exchange.signed_files import recipient_of_offers
