@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import combinations
 from pathlib import Path
+from shlex import quote
 from shutil import which
 from typing import NamedTuple
 
@@ -288,15 +289,18 @@ def truth_lines(run: Path, world: Path) -> list[str]:
 def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
     """Returns the pages to open, what to see there, and the commands that refer the ring."""
     ftc, world = (folder.resolve() / name / "report" / "index.html" for name in (FTC, WORLD))
-    decisions, confirmed = f"{folder}-decisions.csv", f"{folder}-confirmed"
-    records = [word for kind, path in _inputs(folder).items() for word in (f"--{kind}", str(path))]
-    run, size = str(folder / WORLD), largest.row["size"]
+    row, typed, run = largest.row, _typed(), quote(str(folder / WORLD))
+    decisions, confirmed, referral = (
+        quote(f"{folder}-{name}") for name in ("decisions.csv", "confirmed", "referral")
+    )
+    records = " ".join(f"--{kind} {quote(str(path))}" for kind, path in _inputs(folder).items())
+    pair = " ".join(map(quote, largest.pair or ("ID", "ID")))
     return [
         "Open this page in a browser, the ring that only both companies see:",
         "",
         f"  {world}",
-        f'    "Clusters": open {plain(largest.row["name"])}',
-        f"    ({size} members). Its graph shows what ties them: click an identifier for",
+        f'    "Clusters": open {plain(row["name"])}',
+        f"    ({row['size']} members). Its graph shows what ties them: click an identifier for",
         "    the evidence. Its timeline shows how the ring replaced its numbers.",
         "",
         "Then the FTC's records. They have no cluster, because a caller id can be forged and ties",
@@ -309,30 +313,16 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
         "Why two identifiers are in one cluster that neither company alone ties, down to the",
         "records:",
         "",
-        _shown("explain", run, *(largest.pair or ("ID", "ID"))),
+        f"$ {typed} explain {run} {pair}",
         "",
         "To confirm this ring and seal it for an authority, first install the extra referral:",
         f"{install_command('referral')}",
         "",
-        _shown(
-            *("decide", run, "confirm", largest.core, "--decisions", decisions),
-            *("--author", "Your Name", "--reason", "Read its evidence"),
-        ),
-        _shown(
-            *("batch", *records, "--previous", run),
-            *("--decisions", decisions, "--output", confirmed),
-        ),
-        _shown(
-            *(
-                "referral",
-                confirmed,
-                "--cluster",
-                largest.row["cluster_id"],
-                "--recipient",
-                RECIPIENT,
-            ),
-            *(*records, "--output", f"{folder}-referral"),
-        ),
+        f"$ {typed} decide {run} confirm {quote(largest.core)} --decisions {decisions} "
+        "--author 'Your Name' --reason 'Read its evidence'",
+        f"$ {typed} batch {records} --previous {run} --decisions {decisions} --output {confirmed}",
+        f"$ {typed} referral {confirmed} --cluster {row['cluster_id']} "
+        f"--recipient {RECIPIENT} {records} --output {referral}",
     ]
 
 
@@ -399,7 +389,11 @@ def _short(name: str) -> str:
 
 
 def _shown(*words: str) -> str:
-    """Returns a command as it can be typed here: in a checkout `ringtrace` is on no PATH."""
+    """Returns a command as it can be typed here."""
+    return f"$ {_typed()} {shlex.join(words)}"
+
+
+def _typed() -> str:
+    """Returns how ringtrace is called here: in a checkout it is on no PATH."""
     called = sys.argv[0]
-    typed = called if Path(called).name == NAME and which(NAME) is None else NAME
-    return f"$ {shlex.join((typed, *words))}"
+    return quote(called if Path(called).name == NAME and which(NAME) is None else NAME)
