@@ -43,65 +43,73 @@ AT = "2026-01-01T00:00:00Z"
 
 ORGS = ("amazon", "microsoft")
 
+KINDS = ("complaints", "calls")
+
 
 def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
     """Makes a world in `folder`, runs each way, and prints a line for each; returns their F1."""
     print(f"{complaints} complaints of {OPERATIONS} rings, seed {seed}", flush=True)
-    world = ("--complaints", complaints, "--operations", OPERATIONS, "--seed", seed)
     amazon, microsoft = (folder / f"home-{org}" for org in ORGS)
-    ringtrace(amazon, "simulate", folder / "in", *world)
+    size = f"--complaints {complaints} --operations {OPERATIONS} --seed {seed}"
+    ringtrace(amazon, f"simulate {folder}/in {size}")
     for org in (*ORGS, "pooled"):
         batch(folder, org)
     scores = print_scores(folder, *ORGS, "pooled")
     for org in ORGS:
         confirm(folder / org, folder / f"{org}.csv")
-        decided = ["--previous", folder / org, "--decisions", folder / f"{org}.csv"]
-        batch(folder, org, f"{org}-reviewed", *decided)
+        decided = f"--previous {folder}/{org} --decisions {folder}/{org}.csv"
+        batch(folder, org, f"{org}-reviewed", decided)
     trust(amazon, microsoft, "microsoft")
     trust(microsoft, amazon, "amazon")
-    first = ["--to", "microsoft", "--now", AT, "--output", folder / "first-offer"]
-    ringtrace(amazon, "exchange", "offer", folder / "amazon-reviewed", *first)
-    joint = join_first_offer(folder, microsoft)
-    ways: tuple[tuple[str, str, list[object]], ...] = (
-        ("joined, no review", "", []),
-        ("joined, reviewed", "-reviewed", []),
-        ("joined, reviewed, in reply", "-reviewed", ["--joint", joint]),
+    ringtrace(
+        amazon,
+        f"exchange offer {folder}/amazon-reviewed --to microsoft --now {AT} "
+        f"--output {folder}/first-offer",
     )
-    for hour, (name, suffix, made) in enumerate(ways, 1):
+    joint = join_first_offer(folder, microsoft)
+    own = f"--decisions {folder}/amazon.csv"
+    ways = (
+        ("joined, no review", "", "", ""),
+        ("joined, reviewed", "-reviewed", own, ""),
+        ("joined, reviewed, in reply", "-reviewed", own, f"--joint {joint}"),
+    )
+    for hour, (name, suffix, decided, reply) in enumerate(ways, 1):
         offered, offer = folder / f"microsoft{suffix}", folder / f"offer-{hour}"
-        made += ["--to", "amazon", "--now", AT.replace("T00", f"T{hour:02d}"), "--output", offer]
-        ringtrace(microsoft, "exchange", "offer", offered, *made)
-        own: list[object] = [folder / f"amazon{suffix}", offer]
-        if suffix:
-            own += ["--decisions", folder / "amazon.csv"]
-        later = ["--now", "2026-01-02T00:00:00Z"]
-        ringtrace(amazon, "exchange", "join", *own, "--output", folder / name, *later)
-        scores |= print_scores(folder, name)
-        print_offer(
-            folder, offer / "offer.json", [offered, joint] if "--joint" in made else [offered]
+        moment = AT.replace("T00", f"T{hour:02d}")
+        ringtrace(
+            microsoft,
+            f"exchange offer {offered} --to amazon --now {moment} --output {offer} {reply}",
         )
+        ringtrace(
+            amazon,
+            f"exchange join {folder}/amazon{suffix} {offer} {decided} --output '{folder}/{name}' "
+            "--now 2026-01-02T00:00:00Z",
+        )
+        scores |= print_scores(folder, name)
+        print_offer(folder, offer / "offer.json", [offered, joint] if reply else [offered])
     return scores
 
 
 def join_first_offer(folder: Path, microsoft: Path) -> Path:
     """Joins Amazon's first offer, and again with an analyst's decisions; returns the second."""
-    own, joint = folder / "microsoft-reviewed", folder / "microsoft-joint"
+    joint, reviewed = folder / "microsoft-joint", folder / "microsoft-joint-reviewed"
     later = AT.replace("T00", "T01")
-    words = [own, folder / "first-offer", "--decisions", folder / "microsoft.csv", "--now", later]
-    ringtrace(microsoft, "exchange", "join", *words, "--output", joint)
+    join = (
+        f"exchange join {folder}/microsoft-reviewed {folder}/first-offer "
+        f"--decisions {folder}/microsoft.csv --now {later}"
+    )
+    ringtrace(microsoft, f"{join} --output {joint}")
     confirm(joint, folder / "microsoft.csv", moment=later)
-    reviewed = folder / "microsoft-joint-reviewed"
-    ringtrace(microsoft, "exchange", "join", *words, "--previous", joint, "--output", reviewed)
+    ringtrace(microsoft, f"{join} --previous {joint} --output {reviewed}")
     return reviewed
 
 
-def batch(folder: Path, org: str, name: str = "", *options: object) -> None:
+def batch(folder: Path, org: str, name: str = "", options: str = "") -> None:
     """Runs the records of an organisation, or of all for `pooled`."""
     source = "*" if org == "pooled" else org
-    files = ["--complaints", folder / f"in/complaints/{source}.jsonl"]
-    files += ["--calls", folder / f"in/calls/{source}.jsonl"]
+    files = " ".join(f"--{kind} {folder}/in/{kind}/{source}.jsonl" for kind in KINDS)
     home = folder / f"home-{org if org in ORGS else ORGS[0]}"
-    ringtrace(home, "batch", *files, "--output", folder / (name or org), *options)
+    ringtrace(home, f"batch {files} --output {folder}/{name or org} {options}")
 
 
 def confirm(run: Path, path: Path, moment: str = AT) -> None:

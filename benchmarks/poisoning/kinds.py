@@ -305,9 +305,11 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
     os.environ[key_store.HOME_VARIABLE] = str(home / "partner" / "keys")
     key = key_store.own_key()
     write_signed(folder / "offer", "offer.json", signing.letter_bytes(offer, key), key)
-    words = ["exchange", "join", home / "control", folder / "offer", "--from", "amazon"]
-    words += ["--decisions", home / "decisions.csv", "--previous", home / "control"]
-    ringtrace_command(folder, *words, "--output", folder / "run", "--now", NOW.isoformat())
+    ringtrace_command(
+        folder,
+        f"exchange join {home}/control {folder}/offer --from amazon --output {folder}/run "
+        f"--decisions {home}/decisions.csv --previous {home}/control --now {NOW.isoformat()}",
+    )
     return folder / "run"
 
 

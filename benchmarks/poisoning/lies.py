@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -199,18 +200,20 @@ def batch(
 def offered(home: Path, run: Path) -> dict[str, int]:
     """Returns what `ringtrace exchange offer` writes about a run, with the clusters in it."""
     out = run.with_name("offer")
-    words = ["exchange", "offer", run, "--from", "amazon", "--to", "microsoft", "--output", out]
-    ringtrace_command(home, *words, "--now", NOW.isoformat())
+    ringtrace_command(
+        home,
+        f"exchange offer {run} --from amazon --to microsoft --output {out} --now {NOW.isoformat()}",
+    )
     offer = json.loads((out / "offer.json").read_bytes())
     return {entity["entity_id"]: entity["cluster"] for entity in offer["entities"]}
 
 
-def ringtrace_command(home: Path, *words: object) -> str:
-    """Runs a command with the keys of a world; returns what it prints."""
+def ringtrace_command(home: Path, command: str) -> str:
+    """Runs a command with the keys of a world, as it would be typed; returns what it prints."""
     os.environ[HOME_VARIABLE] = str(home / "keys")
     lines = io.StringIO()
     with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
-        status = cli.main([str(word) for word in words])
+        status = cli.main(shlex.split(command))
     if status:
         raise RuntimeError(lines.getvalue())
     return lines.getvalue()
@@ -245,9 +248,9 @@ def decide(place: Path, decided: Iterable[tuple[str, str, str]]) -> None:
 def trust(home: Path, issuer: Path, org: str) -> None:
     """Makes the keys of a world trust those of `org`, whose home is `issuer`."""
     pem = issuer / f"{org}.pem"
-    ringtrace_command(issuer, "keys", "export", "--output", pem)
+    ringtrace_command(issuer, f"keys export --output {pem}")
     mark = signing.key_id(public_key(pem))
-    ringtrace_command(home, "keys", "trust", org, pem, "--fingerprint", mark)
+    ringtrace_command(home, f"keys trust {org} {pem} --fingerprint {mark}")
 
 
 def some(ids: Any, start: int, count: int) -> list[str]:
