@@ -105,7 +105,7 @@ def simulated_run(
     """
     world = World(seed=seed, complaints=complaints, operations=operations, **KINDS[kind])
     options = world_options(kind, complaints, operations, seed)
-    folder, run = measured.simulate_and_run(place, *options)
+    folder, run = measured.simulate_and_run(place, options)
     plan = plan_rings(Random(seed), world, narratives.SCRIPTS)
     truth = measured.read_pairs(folder / "truth.csv")
     if any(plan.owners.get(entity_id) != owner for entity_id, owner in truth.items()):

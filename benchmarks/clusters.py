@@ -53,23 +53,21 @@ HEADS = (
 BASELINES = ("components", "components, at most 20 links", "Leiden, unweighted")
 
 
-def world_options(kind: str, complaints: int, operations: int, seed: int) -> list[str]:
+def world_options(kind: str, complaints: int, operations: int, seed: int) -> str:
     """Returns the options of `ringtrace simulate` that make a world of a kind."""
     settings = {"complaints": complaints, "operations": operations, "seed": seed, **KINDS[kind]}
-    return [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    return " ".join(f"--{name.replace('_', '-')}={value}" for name, value in settings.items())
 
 
-def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
+def evaluation(options: str, folder: Path) -> dict[str, Any]:
     """Returns what `ringtrace evaluate --json` prints of a run of a world with these options."""
-    world, run = measured.simulate_and_run(folder, *flags)
-    lists = [
-        word
-        for name in ("victims", "innocents", "near-misses")
-        for word in (f"--{name}", world / f"{name.replace('-', '_')}.csv")
-    ]
-    lists += ["--known-legitimate", world / "legitimate.csv", "--baselines", "--json"]
-    command = measured.python("pipelines.cli", "evaluate", run, world / "truth.csv", *lists)
-    scores: dict[str, Any] = json.loads(measured.run(command).output)
+    world, run = measured.simulate_and_run(folder, options)
+    command = (
+        f"evaluate {run} {world}/truth.csv --victims {world}/victims.csv "
+        f"--innocents {world}/innocents.csv --near-misses {world}/near_misses.csv "
+        f"--known-legitimate {world}/legitimate.csv --baselines --json"
+    )
+    scores: dict[str, Any] = json.loads(measured.ringtrace(command).output)
     return scores
 
 

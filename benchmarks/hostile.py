@@ -21,7 +21,7 @@ import string
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -384,20 +384,19 @@ class Case:
     name: str
     make: Make
     file: str
-    command: tuple[str, ...]
+    command: str
 
 
-BATCH = ("batch", "--no-register", "--overwrite", "--skip-unreadable", "--output", "{out}")
+BATCH = "batch --no-register --overwrite --skip-unreadable --output {out}"
 
 STREAM = (
-    "stream", "--watch", "{folder}", "--output", "{out}", "--no-register",
-    "--stop-after-idle", "1", "--tick-interval", "1",
-)  # fmt: skip
+    "stream --watch {folder} --output {out} --no-register --stop-after-idle 1 --tick-interval 1"
+)
 
 FLOORS = {
-    "batch": (*BATCH, "--complaints", "{tiny}"),
-    "map": ("map", "{tiny}"),
-    "evaluate": ("evaluate", "{run}", "{truth}"),
+    "batch": f"{BATCH} --complaints {{tiny}}",
+    "map": "map {tiny}",
+    "evaluate": "evaluate {run} {truth}",
     "stream": STREAM,
 }
 """Each command on a tiny input."""
@@ -405,8 +404,7 @@ FLOORS = {
 
 def cases() -> Iterator[Case]:
     """Yields every case."""
-    read = (*BATCH, "--complaints", "{file}")
-    calls = (*BATCH, "--calls", "{file}")
+    read, calls = (f"{BATCH} --{kind} {{file}}" for kind in ("complaints", "calls"))
     for name, unit in TEXTS.items():
         yield Case(f"batch/text/{name}", _narratives(unit), "a.jsonl", read)
         yield Case(f"batch/long/{name}", _one_line(unit), "a.jsonl", read)
@@ -418,23 +416,17 @@ def cases() -> Iterator[Case]:
     for name, make in FILES.items():
         used = calls if name.startswith("asterisk") else read
         yield Case(f"batch/file/{name}", make, name, used)
-        yield Case(f"map/{name}", make, name, ("map", "{file}"))
+        yield Case(f"map/{name}", make, name, "map {file}")
         yield Case(f"stream/{name}", make, f"complaints/{name}", STREAM)
     for name, make in LISTS.items():
         for option in READERS:
-            yield Case(
-                f"{option}/{name}", make, "a.list", (*FLOORS["batch"], f"--{option}", "{file}")
-            )
+            command = f"{FLOORS['batch']} --{option} {{file}}"
+            yield Case(f"{option}/{name}", make, "a.list", command)
     for name in ("rows", "truth", "line", "quote", "commas", "header", "nul"):
-        yield Case(f"evaluate/{name}", LISTS[name], "a.list", ("evaluate", "{run}", "{file}"))
+        yield Case(f"evaluate/{name}", LISTS[name], "a.list", "evaluate {run} {file}")
         for option in ("--victims", "--innocents", "--hubs"):
-            command = (*FLOORS["evaluate"], option, "{file}")
+            command = f"{FLOORS['evaluate']} {option} {{file}}"
             yield Case(f"evaluate{option}/{name}", LISTS[name], "a.list", command)
-
-
-def measure(command: Sequence[str], seconds: float) -> measured.Measured:
-    """Runs a command of ringtrace; it is stopped after so many seconds of wall clock."""
-    return measured.run(measured.python("pipelines.cli", *command), seconds=seconds)
 
 
 def _codes(out: Path) -> str:
@@ -461,24 +453,25 @@ def main(words: list[str] | None = None) -> None:
 def _measure_all(base: Path, chosen: list[Case], options: argparse.Namespace) -> None:
     (base / "tiny.jsonl").write_bytes(complaint(1, narrative="Call 888 555 0123 now"))
     (base / "truth.csv").write_text("entity_id,operation\nphone:+18885550123,a\n")
-    measure((*BATCH[:-1], str(base / "run"), "--complaints", str(base / "tiny.jsonl")), 100)
     world, tiny, out = base / "world", base / "tiny.jsonl", base / "out"
+    measured.ringtrace(f"batch --no-register --complaints {tiny} --output {base}/run")
     places = {name: base / name for name in ("out", "run")}
     places |= {"folder": world, "tiny": tiny, "truth": base / "truth.csv"}
 
-    def cost(command: Sequence[str], path: Path) -> measured.Measured:
+    def cost(command: str, path: Path) -> measured.Measured:
+        """Runs a command; it is stopped after so many seconds of wall clock."""
         shutil.rmtree(out, ignore_errors=True)
-        words = [word.format_map(places | {"file": path}) for word in command]
-        return measure(words, options.timeout)
+        return measured.ringtrace(command.format(file=path, **places), options.timeout)
 
     floors: dict[str, measured.Measured] = {}
     for case in chosen:
-        kind, path = case.command[0], world / case.file
+        kind, path = case.command.partition(" ")[0], world / case.file
         shutil.rmtree(world, ignore_errors=True)
         path.parent.mkdir(parents=True)
         if kind not in floors:
-            path.write_bytes(tiny.read_bytes())
+            alone = shutil.copy(tiny, path.parent)
             floors[kind] = cost(FLOORS[kind], path)
+            Path(alone).unlink()
         case.make(path, int(options.megabytes * MB))
         _print(case.name, path, cost(case.command, path), floors[kind], out)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -165,12 +166,16 @@ def row_text(cells: Iterable[object]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def simulate_and_run(folder: Path, *words: object) -> tuple[Path, Path]:
+def ringtrace(command: str, seconds: float | None = None) -> Measured:
+    """Runs a command of ringtrace, as it would be typed."""
+    return run(python("pipelines.cli", *shlex.split(command)), seconds=seconds)
+
+
+def simulate_and_run(folder: Path, options: str) -> tuple[Path, Path]:
     """Simulates a world with these options and runs it; returns both folders, below `folder`."""
     world, output = folder / "world", folder / "run"
-    run(python("pipelines.cli", "simulate", world, *words))
-    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
-    run(python("pipelines.cli", "batch", *inputs, "--output", output))
+    ringtrace(f"simulate {world} {options}")
+    ringtrace(f"batch --complaints {world}/complaints --calls {world}/calls --output {output}")
     return world, output
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -64,8 +65,8 @@ def world(complaints: int, root: Path | None = None, *, odd: bool = False) -> Pa
                 _rewrite(path, write_oddly)
         else:
             operations = max(2, complaints // COMPLAINTS_AN_OPERATION)
-            size = ["--complaints", complaints, "--operations", operations]
-            measured.run(measured.python("pipelines.cli", "simulate", half, *size))
+            size = f"--complaints {complaints} --operations {operations}"
+            measured.ringtrace(f"simulate {shlex.quote(str(half))} {size}")
         (half / MADE_BY).write_text(code)
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)

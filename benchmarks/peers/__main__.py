@@ -96,8 +96,7 @@ def empty_run() -> Line:
     with tempfile.TemporaryDirectory() as folder:
         nothing = Path(folder) / "nothing.jsonl"
         nothing.touch()
-        words = ["--complaints", nothing, "--output", Path(folder) / "run"]
-        run = measured.run(python("pipelines.cli", "batch", *words))
+        run = measured.ringtrace(f"batch --complaints {nothing} --output {folder}/run")
     return Line("ringtrace, no rows", 0, run, "starts and ends")
 
 
