@@ -22,6 +22,7 @@ import hashlib
 import json
 import os
 import random
+import shlex
 import statistics
 import sys
 import tempfile
@@ -29,6 +30,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from subprocess import Popen
@@ -102,11 +104,11 @@ def probe(number: int, place: int, when: datetime | None = None) -> list[bytes]:
 
 
 @contextmanager
-def folder(work: Path) -> Iterator[tuple[list[str], Send]]:
+def folder(work: Path) -> Iterator[tuple[str, Send]]:
     """A watched folder: flags of the stream, and what sends to it."""
     (work / "in" / "complaints").mkdir(parents=True)
     with (work / "in" / "complaints" / "live.jsonl").open("ab", buffering=0) as file:
-        yield ["--watch", str(work / "in")], lambda rows: _written(file.write, rows)
+        yield f"--watch {work}/in", lambda rows: _written(file.write, rows)
 
 
 def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
@@ -114,7 +116,7 @@ def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
 
 
 @contextmanager
-def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
+def topic(work: Path) -> Iterator[tuple[str, Send]]:
     """A topic of a broker of its own."""
     from tests.engines import servers
     from tests.engines.topics import send
@@ -123,43 +125,27 @@ def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
     with servers.kafka(work / "broker") as address:
         send(address, "complaints", [])
         send(address, "complaints", [(None, row(-1, "amazon", callback(0)))])
-        flags = ["--kafka-servers", address, "--kafka-complaints", "complaints"]
+        flags = f"--kafka-servers {address} --kafka-complaints complaints"
         yield flags, lambda rows: send(address, "complaints", [(None, line) for line in rows])
 
 
 @contextmanager
-def on_prism(work: Path) -> Iterator[tuple[list[str], Send]]:
-    """A topic, read by Beam's own source on Prism."""
-    from tests.engines import servers
-
-    (work / "prism").mkdir()
-    with servers.prism(work / "prism") as address, on_engine(work, address) as flags_and_send:
-        yield flags_and_send
-
-
-@contextmanager
-def on_flink(work: Path) -> Iterator[tuple[list[str], Send]]:
-    """A topic, read by Beam's own source on a Flink that keeps its checkpoints in `work`."""
-    from tests.engines import servers
-
-    (work / "flink").mkdir()
-    kept = f"--state_backend_storage_path=file://{work}/checkpoints"
-    with (
-        servers.flink(work / "flink") as address,
-        on_engine(work, address, "--state_backend=filesystem", kept) as flags_and_send,
-    ):
-        yield flags_and_send
-
-
-@contextmanager
-def on_engine(work: Path, address: str, *more: str) -> Iterator[tuple[list[str], Send]]:
-    """A topic, read by Beam's own source on the engine of a job server."""
+def on_engine(name: str, work: Path) -> Iterator[tuple[str, Send]]:
+    """A topic, read by Beam's own source on Prism, or on Flink, whose checkpoints are in `work`."""
     from tests.engines import servers
     from tests.engines.batch import engine_flags
 
-    (work / "beam-kafka").mkdir()
-    with topic(work) as (flags, send), servers.beam_kafka(work / "beam-kafka") as kafka:
-        yield [*flags, *engine_flags(address), *more, "--kafka-expansion", kafka], send
+    kept = f"--state_backend=filesystem --state_backend_storage_path=file://{work}/checkpoints"
+    for server in (name, "beam-kafka"):
+        (work / server).mkdir()
+    with (
+        getattr(servers, name)(work / name) as address,
+        topic(work) as (flags, send),
+        servers.beam_kafka(work / "beam-kafka") as kafka,
+    ):
+        more = kept if name == "flink" else ""
+        engine = shlex.join(engine_flags(address))
+        yield f"{flags} {engine} {more} --kafka-expansion {kafka}", send
 
 
 def used(process: int) -> tuple[float, float]:
@@ -222,8 +208,12 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--replay", action="store_true")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--kafka", dest="source", action="store_const", const=topic)
-    place.add_argument("--prism", dest="source", action="store_const", const=on_prism)
-    place.add_argument("--flink", dest="source", action="store_const", const=on_flink)
+    place.add_argument(
+        "--prism", dest="source", action="store_const", const=partial(on_engine, "prism")
+    )
+    place.add_argument(
+        "--flink", dest="source", action="store_const", const=partial(on_engine, "flink")
+    )
     options = parser.parse_args(words)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -231,8 +221,8 @@ def main(words: list[str] | None = None) -> None:
             replay(work, options)
             return
         flags, send = stack.enter_context((options.source or folder)(work))
-        command = [sys.executable, "-m", "pipelines.cli", "stream", *flags]
-        command += ["--output", str(work / "out"), "--tick-interval", str(options.tick_interval)]
+        flags += f" --output {work}/out --tick-interval {options.tick_interval}"
+        command = measured.python("pipelines.cli", "stream", *shlex.split(flags))
         log = stack.enter_context((work / "log").open("w+"))
         process = Popen(command, stderr=log)
         stack.callback(process.kill)
@@ -249,7 +239,7 @@ def replay(work: Path, options: argparse.Namespace) -> None:
         return moments[-1].timestamp()
 
     with folder(work) as (flags, send), gc_tuned():
-        words = [*flags, "--output", str(work / "out")]
+        words = shlex.split(f"{flags} --output {work}/out")
         stream = Watch(parse(words), Progress(StringIO()), clock=clock)
         feed, news = WatchedFolder(str(work / "in"), ReadOptions()), NewRecords((), (), {})
         for tick in range(ticks):
