@@ -272,23 +272,21 @@ def evaluate(members: pa.Table, truth: dict[str, str], lists: HarmLists) -> Eval
 def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
     """Counts the aims that came about, by attacker; raises UsageError for an unfit file."""
     rows = {without_epoch(row["entity_id"]): row for row in members.to_pylist()}
+    cluster = {entity_id: row["cluster_id"] for entity_id, row in rows.items()}
+    core = {entity_id for entity_id, row in rows.items() if row["tier"] == Tier.CORE}
+    free = {entity_id for entity_id in core if rows[entity_id]["review"] == Review.REVIEWED}
     sizes = Counter(members["cluster_id"].to_pylist())
     counted: defaultdict[str, list[tuple[bool, ...]]] = defaultdict(list)
     for aim in _rows(path, "attacker", "aim", "other"):
-        entity, partner = (rows.get(aim[name]) for name in ("entity_id", "other"))
-        core, reviewed = (_is(entity, "tier", Tier.CORE), _is(entity, "review", Review.REVIEWED))
+        entity_id, welded = aim["entity_id"], {aim["entity_id"], aim["other"]}
+        home = cluster.get(entity_id)
         if aim["aim"] == HIDE:
-            reached = (entity is None, not core, False)
+            reached = (home is None, entity_id not in core, False)
         elif aim["aim"] == WELD:
-            together = bool(entity and partner and entity["cluster_id"] == partner["cluster_id"])
-            core &= together and _is(partner, "tier", Tier.CORE)
-            reached = together, core, core and reviewed and _is(partner, "review", Review.REVIEWED)
+            together = home is not None and home == cluster.get(aim["other"])
+            reached = (together, together and welded <= core, together and welded <= free)
         elif aim["aim"] == NAME:
-            reached = (
-                entity is not None and sizes[entity["cluster_id"]] > 1,
-                core,
-                core and reviewed,
-            )
+            reached = (sizes[home] > 1, entity_id in core, entity_id in free)
         else:
             raise UsageError(f"{path}: no such aim {aim['aim']!r}; use {NAME}, {HIDE}, {WELD}")
         counted[aim["attacker"]].append(reached)
@@ -296,10 +294,6 @@ def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
         attacker: AttackerHarm(len(aims), *(sum(column) for column in zip(*aims, strict=True)))
         for attacker, aims in sorted(counted.items())
     }
-
-
-def _is(row: Mapping[str, object] | None, name: str, value: str) -> bool:
-    return row is not None and row[name] == str(value)
 
 
 def compare_baselines(
