@@ -252,8 +252,8 @@ def record_costs(size: int, folder: Path) -> Iterator[tuple[str, ...]]:
     runs: list[tuple[float, ...]] = []
     for complaints, calls in ((size, 0), (2 * size, 0), (size, CALLS)):
         made = folder / f"{complaints}-{calls}"
-        size = f"--complaints {complaints} --operations {max(2, complaints // 165)}"
-        measured.ringtrace(f"simulate {made} {size} --calls-per-complaint {calls}")
+        counts = f"--complaints {complaints} --operations {max(2, complaints // 165)}"
+        measured.ringtrace(f"simulate {made} {counts} --calls-per-complaint {calls}")
         run = observe(made, made / "run")
         entities = ds.dataset(made / "run" / "entities").count_rows()
         used, encoded = run.used, run.encoded.total()
