@@ -284,16 +284,9 @@ def normalize_phone(raw: str, country: str | None) -> PhoneNumber:
     from transforms.phone import normalize_number
 
     number = normalize_number(_text("raw", raw), _country(country))
-    return PhoneNumber(
-        e164=number.e164,
-        region=number.region,
-        line_type=number.line_type,
-        method=str(number.how) if number.how else None,
-        confidence=number.confidence,
-        reason=number.reason,
-        extension=number.extension,
-        also_read_as=number.also_read_as,
-    )
+    how = str(number.how) if number.how else None
+    values = {name: getattr(number, name) for name in PhoneNumber._fields if name != "method"}
+    return PhoneNumber(**values, method=how)
 
 
 def extract_identifiers(text: str, country: str | None) -> list[Identifier]:

@@ -5,8 +5,7 @@ its own, and all its processes are looked at every tenth of a second. It notes w
 Beam's local runner begins, and the bytes of every batch that it encodes. Printed are, for each
 step, the memory that is resident and not shared at its peak, and the CPU seconds of the run's own
 process. With --record it is what one complaint and one call add, from three worlds without and with
-calls; with --stages pipelines/data/batch_steps.toml anew, and what runs would have shown
-with the rows that are there now.
+calls; with --stages pipelines/data/batch_steps.toml anew, and when each stage began.
 
 With --by-module the run is sampled by py-spy: the share of CPU by layer and by the module of
 ringtrace, or the part of Beam, that was at work.  --within
@@ -18,17 +17,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import re
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
+from importlib import import_module
+from itertools import pairwise, zip_longest
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pyarrow as pa
@@ -36,9 +36,9 @@ import pyarrow.dataset as ds
 
 from benchmarks import measured
 from benchmarks.worlds import inputs, world
-from pipelines import progress
+from pipelines import runner
 from pipelines.batch import __main__, pipeline
-from pipelines.progress import BUNDLE_LOGGER, WorkDone, about, batch_steps, step_of_record
+from pipelines.progress import WorkDone, batch_steps
 from schemas.call import CALL_ACCEPTED, CALL_READ
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_READ
 from schemas.mention import EVIDENCE
@@ -54,7 +54,10 @@ REPORT = "Finish"
 CALLS = 4
 """Calls of a complaint in the third world of `--record`."""
 
-MOMENTS = (0.25, 0.5, 0.75)
+COSTS = (
+    "CPU, s", "peak memory, bytes", "encoded for shuffles, bytes", "encoded in all, bytes",
+    "entities",
+)  # fmt: skip
 
 ROWS = {
     tuple(schema.names): name
@@ -100,13 +103,15 @@ class Step:
 class Observed:
     """One run: what it took, its stages and steps, and the bytes of the batches it encoded.
 
-    `encoded` has those of shuffles by what they hold, and those `BETWEEN_STEPS`.
+    `encoded` has those of shuffles by what they hold, and those `BETWEEN_STEPS`. `seconds` has the
+    CPU seconds of each call of the functions that were timed.
     """
 
     used: measured.Measured
     stages: Stages
     steps: list[Step]
     encoded: Counter[str]
+    seconds: list[float]
 
     @property
     def shuffled(self) -> int:
@@ -115,74 +120,95 @@ class Observed:
 
 
 def observe(
-    folder: Path, output: Path, *, report: bool = True, one_processor: bool = False
+    folder: Path, output: Path, *timed: str, report: bool = True, one_processor: bool = False
 ) -> Observed:
-    """Runs the world in `folder`, with its report or without, on all processors or on one."""
+    """Runs the world in `folder` and takes the time of functions, each as MODULE:NAME."""
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         notes = Path(scratch, "notes")
-        words = ["--one", folder, output, notes, *(() if report else ("--no-report",))]
+        words = ["--one", folder, output, notes, *timed, *(() if report else ("--no-report",))]
         samples: list[tuple[float, int]] = []
         command = measured.python("benchmarks.batch", *words)
         used = measured.run(command, samples, one_processor=one_processor)
-        noted = json.loads(notes.read_text())
-    stages = [(clock, cpu, step) for clock, cpu, step in noted["stages"]]
-    return Observed(used, stages, steps(stages, samples), Counter(noted["encoded"]))
+        noted: defaultdict[str, list[Any]] = defaultdict(list)
+        for line in notes.read_text().splitlines():
+            kind, *cells = json.loads(line)
+            noted[kind].append(cells)
+    encoded: Counter[str] = Counter()
+    for content, size in noted["encoded"]:
+        encoded[content] += size
+    seconds = [spent for (spent,) in noted["seconds"]]
+    return Observed(used, noted["stage"], steps(noted["stage"], samples), encoded, seconds)
 
 
-def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
-    """Runs a batch in this process and writes its notes; returns its exit status."""
-    stages: Stages = []
-    sizes = notes.with_suffix(".sizes")
+def one_run(places: Sequence[str], *, report: bool) -> int:
+    """Runs a batch in this process, and notes what happens in it; returns its exit status.
 
-    class Noted(progress.Progress):
-        """Progress that notes every stage."""
+    Args:
+        places: folder of the world, output, file of the notes, and functions whose time is taken.
+        report: whether the report is written.
+    """
+    folder, output, notes = map(Path, places[:3])
 
-        @contextmanager
-        def following(self, steps: Sequence[str]) -> Iterator[None]:
-            """Notes the local runner's stages while this lasts."""
+    def note(*cells: object) -> None:
+        with notes.open("a") as file:  # forks of the run write there, too
+            file.write(json.dumps(cells) + "\n")
 
-            class Noting(logging.Handler):
-                """Notes the step of each stage that begins."""
+    def note_stage(step: str) -> None:
+        note("stage", time.monotonic(), time.process_time(), step)
 
-                def emit(self, record: logging.LogRecord) -> None:
-                    """Notes one stage, unless it makes a constant."""
-                    if step := step_of_record(steps, record):
-                        stages.append((time.monotonic(), time.process_time(), steps[step - 1]))
+    begin_stage, run_pipeline, encode_batch = (
+        WorkDone.begin, runner.run_pipeline, batch_codec.encode_batch
+    )  # fmt: skip
 
-            handler, logger = Noting(logging.DEBUG), logging.getLogger(BUNDLE_LOGGER)
-            logger.addHandler(handler)
-            with super().following(steps):
-                yield
-            logger.removeHandler(handler)
-            stages.append((time.monotonic(), time.process_time(), "end"))
+    def begin(work: WorkDone, step: str, now: float) -> None:
+        note_stage(step)
+        begin_stage(work, step, now)
+
+    def run(*arguments: Any, **named: Any) -> None:
+        run_pipeline(*arguments, **named)
+        note_stage("end")
 
     def counted(name: str | None) -> Callable[[pa.RecordBatch, pa.Schema], EncodedBatch]:
-        plain = batch_codec.encode_batch
-
         def encode(batch: pa.RecordBatch, schema: pa.Schema) -> EncodedBatch:
-            made = plain(batch, schema)
-            content = name or ROWS.get(tuple(schema.names), "other")
-            with sizes.open("a") as file:  # forks of the run write there, too
-                file.write(f"{len(made.read())} {content}\n")
+            made = encode_batch(batch, schema)
+            note("encoded", name or ROWS.get(tuple(schema.names), "other"), len(made.read()))
             return made
 
         return encode
 
-    with ExitStack() as changed:
-        for module, name in ((shuffle, None), (publish, None), (batch_codec, BETWEEN_STEPS)):
-            changed.enter_context(mock.patch.object(module, "encode_batch", counted(name)))
-        changed.enter_context(mock.patch.object(progress, "Progress", Noted))
-        if not report:
-            nothing = mock.patch.object(pipeline, "write_workbench", lambda *_, **__: None)
-            changed.enter_context(nothing)
+    busy: list[str] = []
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run_timed(*arguments: Any, **named: Any) -> Any:
+            if busy:  # another that is timed calls it
+                return function(*arguments, **named)
+            busy.append(function.__name__)
+            begun = time.process_time()
+            result = function(*arguments, **named)
+            note("seconds", time.process_time() - begun)
+            busy.clear()
+            return result
+
+        return run_timed
+
+    changed: list[tuple[Any, str, Any]] = [
+        (WorkDone, "begin", begin),
+        (runner, "run_pipeline", run),
+        (batch_codec, "encode_batch", counted(BETWEEN_STEPS)),
+        *((module, "encode_batch", counted(None)) for module in (shuffle, publish)),
+    ]
+    for function in places[3:]:
+        module_name, _, name = function.partition(":")
+        module = import_module(module_name)
+        changed.append((module, name, timed(getattr(module, name))))
+    if not report:
+        changed.append((pipeline, "write_report", lambda *_, **__: None))
+    with ExitStack() as stack:
+        for owner, name, value in changed:
+            stack.enter_context(mock.patch.object(owner, name, value))
         status = __main__.main([*inputs(folder), "--output", str(output), "--overwrite"])
     if not report and (output / "report").exists():
         sys.exit("a report was written where none was wanted")
-    encoded: Counter[str] = Counter()
-    for line in sizes.read_text().splitlines():
-        size, _, content = line.partition(" ")
-        encoded[content] += int(size)
-    notes.write_text(json.dumps({"stages": stages, "encoded": encoded}))
     return status
 
 
@@ -197,93 +223,74 @@ def steps(stages: Stages, samples: Sequence[tuple[float, int]]) -> list[Step]:
     return list(by_name.values())
 
 
-def step_table(runs: dict[int, Observed]) -> Iterator[str]:
-    """Yields lines of Markdown: MiB at the peak of each step, CPU seconds, MiB shuffled."""
-    yield "| step | " + " | ".join(f"{n:,}: MiB | CPU s" for n in runs) + " |"
-    yield "|---" * (1 + 2 * len(runs)) + "|"
-    by_name = {n: {step.name: step for step in run.steps} for n, run in runs.items()}
-    for name in dict.fromkeys(step.name for run in runs.values() for step in run.steps):
-        cells = [by_name[n].get(name, Step(name)) for n in runs]
-        both = " | ".join(f"{step.peak / 2**20:,.0f} | {step.cpu:,.1f}" for step in cells)
-        yield f"| {name} | {both} |"
-    before = [
-        max(step.peak for step in run.steps if step.name != REPORT) / 2**20 for run in runs.values()
+def print_steps(runs: dict[int, Observed]) -> None:
+    """Prints MiB at the peak of each step, CPU seconds, and MiB encoded."""
+    columns = [
+        {
+            **{step.name: (step.peak / 2**20, f"{step.cpu:,.1f}") for step in run.steps},
+            "before the report": (
+                max(step.peak for step in run.steps if step.name != REPORT) / 2**20,
+                "",
+            ),
+            "all, the report's processes too": (run.used.peak, f"{run.used.cpu:,.1f}"),
+        }
+        for run in runs.values()
     ]
-    yield "| before the report | " + " | ".join(f"{peak:,.0f} | " for peak in before) + " |"
-    whole = [f"{run.used.peak:,.0f} | {run.used.cpu:,.1f}" for run in runs.values()]
-    yield "| all, the report's processes too | " + " | ".join(whole) + " |"
+    rows = (
+        [name, *(f"{column[name][0]:,.0f} | {column[name][1]}" for column in columns)]
+        for name in columns[0]
+    )
+    measured.print_table(["step", *(f"{n:,}: MiB | CPU s" for n in runs)], rows)
     for n, run in runs.items():
-        yield f"\n{n:,}: MiB encoded " + ", ".join(
-            f"{name} {size / 2**20:,.1f}" for name, size in run.encoded.most_common()
-        )
+        contents = run.encoded.most_common()
+        sizes = ", ".join(f"{content} {size / 2**20:,.1f}" for content, size in contents)
+        print(f"\n{n:,}: MiB encoded {sizes}")
 
 
-def record_costs(size: int, folder: Path) -> Iterator[str]:
+def record_costs(size: int, folder: Path) -> Iterator[tuple[str, ...]]:
     """Yields what a run, a complaint and a call cost: the straight lines through three runs."""
-    runs: list[Observed] = []
-    entities: list[int] = []
+    runs: list[tuple[float, ...]] = []
     for complaints, calls in ((size, 0), (2 * size, 0), (size, CALLS)):
         made = folder / f"{complaints}-{calls}"
-        words = ["--complaints", complaints, "--operations", max(2, complaints // 165)]
-        words += ["--calls-per-complaint", calls]
-        measured.run(measured.python("pipelines.cli", "simulate", made, *words))
-        runs.append(observe(made, made / "run"))
-        entities.append(ds.dataset(made / "run" / "entities").count_rows())
-    measures: dict[str, list[float]] = {
-        "CPU, s": [run.used.cpu for run in runs],
-        "peak memory, bytes": [run.used.peak * 2**20 for run in runs],
-        "encoded for shuffles, bytes": [run.shuffled for run in runs],
-        "encoded in all, bytes": [run.encoded.total() for run in runs],
-        "entities": [*entities],
-    }
-    for name, (alone, twice, called) in measures.items():
+        counts = f"--complaints {complaints} --operations {max(2, complaints // 165)}"
+        measured.ringtrace(f"simulate {made} {counts} --calls-per-complaint {calls}")
+        run = observe(made, made / "run")
+        entities = ds.dataset(made / "run" / "entities").count_rows()
+        used, encoded = run.used, run.encoded.total()
+        runs.append((used.cpu, used.peak * 2**20, run.shuffled, encoded, entities))
+    for name, alone, twice, called in zip(COSTS, *runs, strict=True):
         complaint = (twice - alone) / size
         call = (called - alone) / (CALLS * size)
         fixed = alone - complaint * size
-        yield f"| {name} | {fixed:,.6g} | {complaint:,.4g} | {call:,.4g} |"
+        yield name, f"{fixed:,.6g}", f"{complaint:,.4g}", f"{call:,.4g}"
 
 
-def shares(stages: Stages) -> dict[tuple[str, int], float]:
-    """Returns the share of a run's time that each stage of each step takes."""
-    begun: Counter[str] = Counter()
-    share_of: dict[tuple[str, int], float] = {}
-    whole = stages[-1][0] - stages[0][0]
+def shares(stages: Stages) -> dict[str, list[float]]:
+    """Returns the thousandths of a run's time that each stage of each step takes."""
+    whole = (stages[-1][0] - stages[0][0]) / 1000
+    taken: defaultdict[str, list[float]] = defaultdict(list)
     for (since, _, step), (until, _, _) in pairwise(stages):
-        share_of[step, begun[step]] = (until - since) / whole
-        begun[step] += 1
-    return share_of
+        taken[step].append((until - since) / whole)
+    return taken
 
 
 def step_rows(runs: Sequence[Stages]) -> Iterator[str]:
     """Yields a row for each step: its stages in thousandths, the mean over the runs."""
     of_runs = [shares(stages) for stages in runs]
-    by_step: dict[str, list[int]] = {}
-    for step, number in of_runs[0]:
-        mean = sum(run_shares.get((step, number), 0.0) for run_shares in of_runs) / len(runs)
-        by_step.setdefault(step, []).append(round(mean * 1000))
-    for step, stages in by_step.items():
+    for step, own in of_runs[0].items():
+        columns = zip_longest(*(taken.get(step, ()) for taken in of_runs), fillvalue=0.0)
+        stages = [round(sum(column) / len(runs)) for column in columns][: len(own)]
         known = batch_steps().get(step)
         doing = json.dumps(known.doing if known else "?")
         yield f"[{json.dumps(step)}]\ndoing = {doing}\nstages = {stages}\n"
 
 
-def shown(stages: Stages, moment: float) -> str:
-    """Returns what a run showed when this share of its time had passed, and what was true."""
-    work, first = WorkDone(batch_steps()), stages[0][0]
-    whole = stages[-1][0] - first
-    for since, _, step in stages[:-1]:
-        if since - first <= moment * whole:
-            work.begin(step, since - first)
-    return f"{work.line(moment * whole)} (true: {moment:.0%}, {about((1 - moment) * whole)})"
-
-
 def stage_lines(observed: dict[int, Observed]) -> Iterator[str]:
-    """Yields batch_steps.toml, the stages of each run, and what it would have shown."""
+    """Yields batch_steps.toml, and the stages of each run."""
     yield from step_rows([run.stages for run in observed.values()])
     for size, run in observed.items():
         first = run.stages[0][0]
         yield f"{size:,} complaints, {run.stages[-1][0] - first:.0f} s"
-        yield from (f"  {shown(run.stages, moment)}" for moment in MOMENTS)
         yield from (f"{clock - first:.2f},{step}" for clock, _, step in run.stages)
 
 
@@ -334,17 +341,16 @@ def _layer(module: str) -> str:
     return f"{package}/{rest[0]}" if package == "transforms" and len(rest) > 1 else package
 
 
-def module_table(counts: Counter[str]) -> Iterator[str]:
-    """Yields lines of Markdown: the shares of the layers, and the largest ones of modules."""
+def print_shares(counts: Counter[str]) -> None:
+    """Prints the shares of the layers, and the largest ones of modules."""
     layers: Counter[str] = Counter()
     for module, count in counts.items():
         layers[_layer(module)] += count
     for title, counted in (("layer", layers), ("module", counts)):
-        yield f"| {title} | share of CPU |"
-        yield "|---|---|"
-        for name, count in counted.most_common(MODULES_SHOWN):
-            yield f"| {name} | {count / counts.total():.1%} |"
-        yield ""
+        largest = counted.most_common(MODULES_SHOWN)
+        rows = ((name, f"{count / counts.total():.1%}") for name, count in largest)
+        measured.print_table((title, "share of CPU"), rows)
+        print()
 
 
 def print_modules(size: int, within: re.Pattern[str] | None) -> None:
@@ -358,7 +364,7 @@ def print_modules(size: int, within: re.Pattern[str] | None) -> None:
         print(f"{size:,}: {share_within(stacks, within):.1%} of CPU")
     else:
         print(f"{size:,} complaints\n")
-        print("\n".join(module_table(samples_by_module(stacks))))
+        print_shares(samples_by_module(stacks))
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -381,7 +387,7 @@ def _parser() -> measured.Parser:
         "--within", metavar="PATTERN", type=_pattern, help="of modules, the share of those"
     )
     parser.add_argument("--no-report", action="store_true", help="write no report")
-    parser.add_argument("--one", nargs=3, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     return parser
 
 
@@ -391,7 +397,7 @@ def main(words: list[str] | None = None) -> None:
     options = parser.parse_args(words)
     report = not options.no_report
     if options.one:
-        sys.exit(one_run(*options.one, report=report))
+        sys.exit(one_run(options.one, report=report))
     if options.within and not options.by_module:
         parser.error("--within goes with --by-module")
     if options.no_report and (options.by_module or options.record):
@@ -402,16 +408,18 @@ def main(words: list[str] | None = None) -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         if options.record:
-            print("| | fixed | a complaint | a call |\n|---|---|---|---|")
-            for size in options.sizes:
-                print("\n".join(record_costs(size, Path(scratch))))
+            costs = (row for size in options.sizes for row in record_costs(size, Path(scratch)))
+            measured.print_table(("", "fixed", "a complaint", "a call"), costs)
             return
         runs: dict[int, Observed] = {}
         for size in options.sizes:
             runs[size] = observe(world(size), Path(scratch, "run"), report=report)
             used = runs[size].used
             print(f"{size:,}: {used.wall:,.0f} s, {used.peak:,.0f} MiB", flush=True)
-    print("\n".join(stage_lines(runs) if options.stages else step_table(runs)))
+    if options.stages:
+        print("\n".join(stage_lines(runs)))
+    else:
+        print_steps(runs)
     for less, more in pairwise(options.sizes):
         slope = (runs[more].used.peak - runs[less].used.peak) * 2**20 / (more - less)
         print(f"from {less:,} to {more:,}: {slope:,.0f} bytes a complaint")

@@ -23,6 +23,8 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+from scipy.optimize import isotonic_regression
+from scipy.special import expit
 
 from benchmarks import measured
 from benchmarks.clusters import KINDS, world_options
@@ -103,7 +105,7 @@ def simulated_run(
     """
     world = World(seed=seed, complaints=complaints, operations=operations, **KINDS[kind])
     options = world_options(kind, complaints, operations, seed)
-    folder, run = measured.simulate_and_run(place, *options)
+    folder, run = measured.simulate_and_run(place, options)
     plan = plan_rings(Random(seed), world, narratives.SCRIPTS)
     truth = measured.read_pairs(folder / "truth.csv")
     if any(plan.owners.get(entity_id) != owner for entity_id, owner in truth.items()):
@@ -128,7 +130,7 @@ def fit_logistic(features: np.ndarray, same: np.ndarray) -> tuple[float, ...]:
     weights = np.zeros(rows.shape[1])
     penalty = np.diag([0.0, *([RIDGE] * (rows.shape[1] - 1))])
     for _ in range(50):
-        likely = 1 / (1 + np.exp(-np.clip(rows @ weights, -50, 50)))
+        likely = expit(rows @ weights)
         slope = rows.T @ (likely - same) + penalty @ weights
         bend = (rows * (likely * (1 - likely))[:, None]).T @ rows + penalty
         weights -= np.linalg.solve(bend, slope)
@@ -140,18 +142,14 @@ def fit_logistic(features: np.ndarray, same: np.ndarray) -> tuple[float, ...]:
 def fit_isotonic(mean: np.ndarray, share: np.ndarray) -> tuple[tuple[float, ...], ...]:
     """Returns the knots of an ascending function of `mean` that is nearest to `share`."""
     order = np.argsort(mean, kind="stable")
-    steps: list[list[float]] = []  # sum of means, sum of shares, count
-    for start in range(0, len(order), KNOTS):
-        rows = order[start : start + KNOTS]
-        steps.append([mean[rows].sum(), share[rows].sum(), len(rows)])
-        while len(steps) > 1 and steps[-2][1] / steps[-2][2] >= steps[-1][1] / steps[-1][2]:
-            last = steps.pop()
-            steps[-1] = [earlier + later for earlier, later in zip(steps[-1], last, strict=True)]
-    knots = [
-        (round(float(mean_sum / count), 4), min(round(float(share_sum / count), 4), SUREST))
-        for mean_sum, share_sum, count in steps
-    ]
-    return tuple(mean_knot for mean_knot, _ in knots), tuple(share_knot for _, share_knot in knots)
+    steps = [order[start : start + KNOTS] for start in range(0, len(order), KNOTS)]
+    weight = np.array([len(rows) for rows in steps])
+    fitted = isotonic_regression([share[rows].mean() for rows in steps], weights=weight)
+    firsts = fitted.blocks[:-1]
+    sums = np.add.reduceat([mean[rows].sum() for rows in steps], firsts)
+    means = sums / np.add.reduceat(weight, firsts)
+    shares = np.minimum(fitted.x[firsts], SUREST)
+    return tuple(np.round(means, 4).tolist()), tuple(np.round(shares, 4).tolist())
 
 
 def fit(runs: Iterable[tuple[str, SimulatedRun]]) -> str:

@@ -4,8 +4,7 @@
 
 Each world is simulated, run by the batch pipeline and scored by `ringtrace evaluate`: all members,
 beside simpler methods over the same links, then the core, with the recall that each of its rules
-costs. Half of the rings' pages are tenants of platforms that many share, and have a score of their
-own. Without noise 0 victims cite legitimate sites, give their
+costs. Without noise 0 victims cite legitimate sites, give their
 own numbers and addresses, and are shown forged senders: harm counts those that became
 infrastructure. Without `--size` the worlds are those of `LISTED`.
 """
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measured
-from transforms.extract.kinds import hosting
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
@@ -47,50 +45,30 @@ LISTED = (
 """Kind, complaints and operations of each world."""
 
 HEADS = (
-    "F1", "precision", "recall", "F1 of tenants", "legitimate", "victims'", "innocents",
-    "components", "capped", "Leiden", "hubs", "core: precision", "recall", "B-cubed recall",
+    "F1", "precision", "recall", "legitimate", "victims'", "innocents",
+    "components", "capped", "Leiden", "core: precision", "recall", "B-cubed recall",
     "legitimate", "victims'", "innocents", "near misses", "cost: two reporters", "no near miss",
 )  # fmt: skip
 
 BASELINES = ("components", "components, at most 20 links", "Leiden, unweighted")
 
 
-def world_options(kind: str, complaints: int, operations: int, seed: int) -> list[str]:
+def world_options(kind: str, complaints: int, operations: int, seed: int) -> str:
     """Returns the options of `ringtrace simulate` that make a world of a kind."""
     settings = {"complaints": complaints, "operations": operations, "seed": seed, **KINDS[kind]}
-    return [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    return " ".join(f"--{name.replace('_', '-')}={value}" for name, value in settings.items())
 
 
-def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
-    """Returns what `ringtrace evaluate --json` prints of a run of a world with these options.
-
-    `tenants` is the B-cubed F1 of the tenants of platforms among the true identifiers.
-    """
-    world, run = measured.simulate_and_run(folder, *flags)
-    lists = [
-        word
-        for name in ("victims", "innocents", "near-misses", "hubs")
-        for word in (f"--{name}", world / f"{name.replace('-', '_')}.csv")
-    ]
-    lists += ["--known-legitimate", world / "legitimate.csv", "--baselines", "--json"]
-    command = measured.python("pipelines.cli", "evaluate", run, world / "truth.csv", *lists)
-    scores: dict[str, Any] = json.loads(measured.run(command).output)
-    return scores | {"tenants": _score_of_tenants(run, world / "truth.csv")}
-
-
-def _score_of_tenants(run: Path, truth: Path) -> float:
-    operations = measured.read_pairs(truth)
-    sites = {
-        entity_id: entity_id.partition(":")[2]
-        for entity_id in operations
-        if entity_id.startswith(("domain", "url"))
-    }
-    tenants = {
-        entity_id: operations[entity_id]
-        for entity_id, site in sites.items()
-        if hosting.platform_of(site)
-    }
-    return measured.bcubed_f1(measured.cluster_by_entity(run), tenants)
+def evaluation(options: str, folder: Path) -> dict[str, Any]:
+    """Returns what `ringtrace evaluate --json` prints of a run of a world with these options."""
+    world, run = measured.simulate_and_run(folder, options)
+    command = (
+        f"evaluate {run} {world}/truth.csv --victims {world}/victims.csv "
+        f"--innocents {world}/innocents.csv --near-misses {world}/near_misses.csv "
+        f"--known-legitimate {world}/legitimate.csv --baselines --json"
+    )
+    scores: dict[str, Any] = json.loads(measured.ringtrace(command).output)
+    return scores
 
 
 def cells(scores: dict[str, Any]) -> Iterator[str]:
@@ -98,10 +76,8 @@ def cells(scores: dict[str, Any]) -> Iterator[str]:
     score, tiers = scores["agreement"]["bcubed"], scores["tiers"]
     core, harm, costs = tiers["core"], tiers["core_harm"], tiers["costs"]
     yield from (f"{score[name]:.4f}" for name in ("f1", "precision", "recall"))
-    yield f"{scores['tenants']:.4f}"
     yield from (str(scores[name]) for name in ("known_legitimate", "victim_side", "innocent"))
     yield from (f"{scores['baselines'][name]['bcubed']['f1']:.3f}" for name in BASELINES)
-    yield f"{scores['hubs']['precision']:.2f}, {scores['hubs']['recall']:.2f}"
     yield from (f"{core[name]:.4f}" for name in ("precision", "recall", "bcubed_recall"))
     names = ("known_legitimate", "victim_side", "innocent", "near_miss")
     yield from (str(harm[name]) for name in names)
@@ -120,8 +96,7 @@ def main(words: list[str] | None = None) -> None:
     worlds = [(kind, *arguments.size) for kind in arguments.worlds] if arguments.size else LISTED
     print(
         "B-cubed scores. Harm: known-legitimate (cited sites, forged senders) and victims' own"
-        " identifiers, in any cluster; innocents: of all in shared clusters, of the core in any;"
-        " hubs: precision, recall.\n"
+        " identifiers, in any cluster; innocents: of all in shared clusters, of the core in any.\n"
     )
     print("| world | complaints | rings | seed | " + " | ".join(HEADS) + " |")
     print("|---" * (len(HEADS) + 4) + "|")

@@ -1,54 +1,49 @@
-"""CPU that weakest cuts take of a run: `python -m benchmarks.cuts [--simulated N]`.
+"""CPU that weakest cuts take of a run of large rings: `python -m benchmarks.cuts`.
 
-Without --simulated the run is of a world of large rings: --rings R in --complaints N, each ring
-with up to --members M numbers and as many reporters as it has complaints, each of which names two
-to five numbers. Printed are the CPU seconds of the run and of the search for cuts, and how many
-clusters have a cut that is exact.
+Each of `RINGS` has up to `MEMBERS` numbers and as many reporters as it has complaints, each of
+which names two to five numbers. Printed are the CPU seconds of the run and of the search for cuts,
+and how many clusters have a cut that is exact.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
-from unittest import mock
 
 import orjson
 import pyarrow.dataset as ds
 
 from benchmarks import measured
-from benchmarks.worlds import world
-from pipelines.batch import __main__ as batch
+from benchmarks.batch import observe
 from pipelines.simulate.identifiers import draw_number
 from schemas.cluster import ClusterFlag
-from transforms.graph import cuts
 
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 
 DAYS = 40
 
+COMPLAINTS, RINGS, MEMBERS = 30_000, 60, 46
 
-def write_large_rings(folder: Path, seed: int, complaints: int, rings: int, members: int) -> None:
+SEARCHES = [f"transforms.graph.cuts:{name}" for name in ("weakest_cut", "thin_join")]
+
+
+def write_large_rings(folder: Path) -> None:
     """Writes a world of rings whose numbers are named by many people each.
 
     Complaints differ in time and state a loss, so that none is a copy of another. A ring has half
-    of `members` numbers at least.
+    of `MEMBERS` numbers at least.
     """
-    rng = Random(seed)
-    numbers = [
-        [draw_number(rng, "US", "service") for _ in range(rng.randint(members // 2, members))]
-        for _ in range(rings)
+    rng = Random(1)
+    rings = [
+        [draw_number(rng, "US", "service") for _ in range(rng.randint(MEMBERS // 2, MEMBERS))]
+        for _ in range(RINGS)
     ]
     (folder / "complaints").mkdir(parents=True)
     with (folder / "complaints" / "amazon.jsonl").open("wb") as out:
-        for number in range(complaints):
-            ring = numbers[number % rings]
-            named = rng.sample(ring, rng.randint(2, 5))
+        for number in range(COMPLAINTS):
+            named = rng.sample(rings[number % RINGS], rng.randint(2, 5))
             record = {
                 "complaint_id": f"C{number}",
                 "source_org": "amazon",
@@ -62,58 +57,18 @@ def write_large_rings(folder: Path, seed: int, complaints: int, rings: int, memb
             out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def one_run(folder: Path, output: Path, notes: Path) -> int:
-    """Runs a world in this process, and notes the CPU seconds of each search for cuts."""
-
-    def timed(search: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
-            begun = time.process_time()
-            with mock.patch.object(cuts, "weakest_cut", plain):  # which thin_join calls
-                cut = search(*arguments)
-            with notes.open("a") as file:  # forks of the run write there, too
-                file.write(f"{time.process_time() - begun}\n")
-            return cut
-
-        return run
-
-    plain = cuts.weakest_cut
-    words = ["--complaints", f"{folder}/complaints", "--output", str(output)]
-    if (folder / "calls").exists():
-        words += ["--calls", f"{folder}/calls"]
-    with (
-        mock.patch.object(cuts, "weakest_cut", timed(plain)),
-        mock.patch.object(cuts, "thin_join", timed(cuts.thin_join)),
-    ):
-        return batch.main(words)
-
-
 def main(words: list[str] | None = None) -> None:
     """Runs one world and prints what its cuts took."""
-    parser = measured.Parser("benchmarks.cuts", __doc__)
-    parser.add_argument("--simulated", metavar="N", type=int, help="`ringtrace simulate` instead")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--complaints", metavar="N", type=int, default=30_000)
-    parser.add_argument("--rings", metavar="R", type=int, default=60)
-    parser.add_argument("--members", metavar="M", type=int, default=46)
-    parser.add_argument("--one", nargs=3, type=Path, help="of this command itself")
-    options = parser.parse_args(words)
-    if options.one:
-        sys.exit(one_run(*options.one))
+    measured.Parser("benchmarks.cuts", __doc__).parse_args(words)
     with tempfile.TemporaryDirectory() as scratch:
-        output, notes = Path(scratch, "run"), Path(scratch, "notes")
-        if options.simulated:
-            folder = world(options.simulated)
-        else:
-            folder = Path(scratch, "world")
-            sizes = options.complaints, options.rings, options.members
-            write_large_rings(folder, options.seed, *sizes)
-        used = measured.run(measured.python("benchmarks.cuts", "--one", folder, output, notes))
+        folder, output = Path(scratch, "world"), Path(scratch, "run")
+        write_large_rings(folder)
+        observed = observe(folder, output, *SEARCHES)
         clusters = ds.dataset(output / "clusters").to_table(columns=["flags", "weakest_cut"])
-        seconds = [float(line) for line in notes.read_text().splitlines()]
     rows = [row for row in clusters.to_pylist() if row["weakest_cut"] is not None]
     bounds = sum(ClusterFlag.CUT_AT_LEAST in row["flags"] for row in rows)
-    share = sum(seconds) / used.cpu
-    print(f"CPU seconds: run {used.cpu:.1f}, cuts {sum(seconds):.2f} ({share:.1%})", end="")
+    seconds, cpu = observed.seconds, observed.used.cpu
+    print(f"CPU seconds: run {cpu:.1f}, cuts {sum(seconds):.2f} ({sum(seconds) / cpu:.1%})", end="")
     print(f", the longest {max(seconds, default=0):.3f}")
     print(f"clusters with a weakest cut: {len(rows)}, {bounds} of them with a lower bound")
 

@@ -13,16 +13,13 @@ of two sets of as many.
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from importlib import resources
+from dataclasses import astuple
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -31,6 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks import measured
+from benchmarks.poisoning.lies import ringtrace_command as ringtrace, trust, write_decisions
 from pipelines.commands import evaluate
 from reports.exchange import victim_overlap
 from schemas.enums import Review
@@ -45,108 +43,89 @@ AT = "2026-01-01T00:00:00Z"
 
 ORGS = ("amazon", "microsoft")
 
-_DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
-
-
-def ringtrace(home: Path, *words: object) -> str:
-    """Runs one command with the keys in `home`; returns what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *map(str, words)],
-        env=os.environ | {"RINGTRACE_HOME": str(home)},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
+KINDS = ("complaints", "calls")
 
 
 def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
     """Makes a world in `folder`, runs each way, and prints a line for each; returns their F1."""
     print(f"{complaints} complaints of {OPERATIONS} rings, seed {seed}", flush=True)
-    world = ("--complaints", complaints, "--operations", OPERATIONS, "--seed", seed)
     amazon, microsoft = (folder / f"home-{org}" for org in ORGS)
-    ringtrace(amazon, "simulate", folder / "in", *world)
+    size = f"--complaints {complaints} --operations {OPERATIONS} --seed {seed}"
+    ringtrace(amazon, f"simulate {folder}/in {size}")
     for org in (*ORGS, "pooled"):
         batch(folder, org)
     scores = print_scores(folder, *ORGS, "pooled")
     for org in ORGS:
         confirm(folder / org, folder / f"{org}.csv")
-        decided = ["--previous", folder / org, "--decisions", folder / f"{org}.csv"]
-        batch(folder, org, f"{org}-reviewed", *decided)
+        decided = f"--previous {folder}/{org} --decisions {folder}/{org}.csv"
+        batch(folder, org, f"{org}-reviewed", decided)
     trust(amazon, microsoft, "microsoft")
     trust(microsoft, amazon, "amazon")
-    first = ["--to", "microsoft", "--now", AT, "--output", folder / "first-offer"]
-    ringtrace(amazon, "exchange", "offer", folder / "amazon-reviewed", *first)
+    ringtrace(
+        amazon,
+        f"exchange offer {folder}/amazon-reviewed --to microsoft --now {AT} "
+        f"--output {folder}/first-offer",
+    )
     joint = join_first_offer(folder, microsoft)
-    policy = resources.files("reports.exchange").joinpath("policy.toml").read_text(encoding="utf-8")
-    low = policy.replace("confidence_floor = 0.75", "confidence_floor = 0.5")
-    ways = [
-        ("joined, no review", "", policy, []),
-        ("joined, no review, floor 0.5", "", low, []),
-        ("joined, reviewed", "-reviewed", policy, []),
-        ("joined, reviewed, in reply", "-reviewed", policy, ["--joint", joint]),
-    ]
-    for hour, (name, suffix, text, options) in enumerate(ways, 1):
-        path, offer = folder / f"{hour}.toml", folder / f"offer-{hour}"
-        path.write_text(text, encoding="utf-8")
-        made = ["--to", "amazon", "--policy", path, "--now", AT.replace("T00", f"T{hour:02d}")]
-        made += options
-        offered = folder / f"microsoft{suffix}"
-        ringtrace(microsoft, "exchange", "offer", offered, *made, "--output", offer)
-        own: list[str | Path] = [folder / f"amazon{suffix}", offer]
-        if suffix:
-            own += ["--decisions", folder / "amazon.csv"]
-        later = ["--now", "2026-01-02T00:00:00Z"]
-        ringtrace(amazon, "exchange", "join", *own, "--output", folder / name, *later)
+    own = f"--decisions {folder}/amazon.csv"
+    ways = (
+        ("joined, no review", "", "", ""),
+        ("joined, reviewed", "-reviewed", own, ""),
+        ("joined, reviewed, in reply", "-reviewed", own, f"--joint {joint}"),
+    )
+    for hour, (name, suffix, decided, reply) in enumerate(ways, 1):
+        offered, offer = folder / f"microsoft{suffix}", folder / f"offer-{hour}"
+        moment = AT.replace("T00", f"T{hour:02d}")
+        ringtrace(
+            microsoft,
+            f"exchange offer {offered} --to amazon --now {moment} --output {offer} {reply}",
+        )
+        ringtrace(
+            amazon,
+            f"exchange join {folder}/amazon{suffix} {offer} {decided} --output '{folder}/{name}' "
+            "--now 2026-01-02T00:00:00Z",
+        )
         scores |= print_scores(folder, name)
-        seen = [offered, joint] if options else [offered]
-        print_offer(folder, offer / "offer.json", seen)
+        print_offer(folder, offer / "offer.json", [offered, joint] if reply else [offered])
     return scores
 
 
 def join_first_offer(folder: Path, microsoft: Path) -> Path:
     """Joins Amazon's first offer, and again with an analyst's decisions; returns the second."""
-    own, joint = folder / "microsoft-reviewed", folder / "microsoft-joint"
+    joint, reviewed = folder / "microsoft-joint", folder / "microsoft-joint-reviewed"
     later = AT.replace("T00", "T01")
-    words = [own, folder / "first-offer", "--decisions", folder / "microsoft.csv", "--now", later]
-    ringtrace(microsoft, "exchange", "join", *words, "--output", joint)
+    join = (
+        f"exchange join {folder}/microsoft-reviewed {folder}/first-offer "
+        f"--decisions {folder}/microsoft.csv --now {later}"
+    )
+    ringtrace(microsoft, f"{join} --output {joint}")
     confirm(joint, folder / "microsoft.csv", moment=later)
-    reviewed = folder / "microsoft-joint-reviewed"
-    ringtrace(microsoft, "exchange", "join", *words, "--previous", joint, "--output", reviewed)
+    ringtrace(microsoft, f"{join} --previous {joint} --output {reviewed}")
     return reviewed
 
 
-def trust(home: Path, issuer: Path, org: str) -> None:
-    """Makes the keys in `home` trust those of `org` in `issuer`."""
-    pem = home / f"{org}.pem"
-    ringtrace(issuer, "keys", "export", "--output", pem)
-    mark = ringtrace(issuer, "keys").split()[1]
-    ringtrace(home, "keys", "trust", org, pem, "--fingerprint", mark)
-
-
-def batch(folder: Path, org: str, name: str = "", *options: object) -> None:
+def batch(folder: Path, org: str, name: str = "", options: str = "") -> None:
     """Runs the records of an organisation, or of all for `pooled`."""
     source = "*" if org == "pooled" else org
-    files = ["--complaints", folder / f"in/complaints/{source}.jsonl"]
-    files += ["--calls", folder / f"in/calls/{source}.jsonl"]
+    files = " ".join(f"--{kind} {folder}/in/{kind}/{source}.jsonl" for kind in KINDS)
     home = folder / f"home-{org if org in ORGS else ORGS[0]}"
-    ringtrace(home, "batch", *files, "--output", folder / (name or org), *options)
+    ringtrace(home, f"batch {files} --output {folder}/{name or org} {options}")
 
 
-def confirm(run: Path, path: Path, least: int = 2, moment: str = AT) -> None:
-    """Writes the decisions of an analyst who confirms every cluster of `least` or more in `run`."""
+def confirm(run: Path, path: Path, moment: str = AT) -> None:
+    """Writes the decisions of an analyst who confirms every cluster of two or more in `run`."""
     members = evaluate.read_members(run)
     sizes = Counter(members["cluster_id"].to_pylist())
     first: dict[str, str] = {}
     for member in sorted(members.to_pylist(), key=lambda row: (row["tier"], row["entity_id"])):
         first.setdefault(member["cluster_id"], member["entity_id"])
-    with path.open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out)
-        rows.writerow(_DECISION)
-        for cluster, entity_id in sorted(first.items()):
-            if sizes[cluster] >= least:
-                name = f"{run.name} {cluster}"  # an id of an earlier run would keep its members
-                rows.writerow([name, "confirm", entity_id, "", "analyst", "looked at", moment, ""])
+    # An id of an earlier run would keep its members.
+    rows = (
+        (f"{run.name} {cluster}", "confirm", entity_id, "")
+        for cluster, entity_id in sorted(first.items())
+        if sizes[cluster] > 1
+    )
+    write_decisions(path, moment, rows)
 
 
 def harm_lists(folder: Path) -> evaluate.HarmLists:
@@ -160,17 +139,11 @@ def print_scores(folder: Path, *names: str) -> dict[str, float]:
     """Prints the quality of each run, a line each; returns their B-cubed F1."""
     lists, scores = harm_lists(folder), {}
     for name in names:
-        quality = evaluate.evaluate(
-            evaluate.read_members(folder / name),
-            evaluate.read_truth(folder / "in" / "truth.csv"),
-            lists.known,
-            lists.victims,
-            lists.innocents,
-            lists.near_misses,
-        )
-        score = quality.agreement.bcubed
+        members = evaluate.read_members(folder / name)
+        truth = evaluate.read_truth(folder / "in" / "truth.csv")
+        quality = evaluate.evaluate(members, truth, lists)
+        score, harms = quality.agreement.bcubed, astuple(quality.harm)[:4]
         scores[name] = score.f1
-        harms = (quality.known_legitimate, quality.victim_side, quality.innocent, quality.near_miss)
         core = ""
         if quality.tiers:
             core = f"\tcore {quality.tiers.core.precision:.3f}, {quality.tiers.core.recall:.2f}"
@@ -198,7 +171,7 @@ def print_offer(folder: Path, offer: Path, runs: list[Path]) -> None:
     unreviewed = len(set(ids.to_pylist()) - reviewed)
     true = sum(entity_id in truth for entity_id in ids.to_pylist())
     print(f"  left\t{len(ids)} of {members[0].num_rows} members, {true} in the truth\tharms "
-          f"{(harm.known_legitimate, harm.victim_side, harm.innocent, harm.near_miss)}"
+          f"{astuple(harm)[:4]}"
           f"\tunreviewed {unreviewed}", flush=True)  # fmt: skip
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -60,17 +60,6 @@ class CommandFailedError(Exception):
     """A measured command that did not end with 0; says the last that it wrote."""
 
 
-@contextmanager
-def _one_processor() -> Iterator[None]:
-    """Binds this thread, and what it starts meanwhile, to the first processor that it may use."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
-
-
 def run(
     command: Sequence[str],
     samples: list[tuple[float, int]] | None = None,
@@ -93,20 +82,28 @@ def run(
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     env.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # as `ringtrace` does
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        if one_processor:
+            command = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0))), *command]
         started = time.perf_counter()
-        with _one_processor() if one_processor else nullcontext():
-            process = subprocess.Popen(
-                command, stdout=out, stderr=err, env=env, start_new_session=seconds is not None
-            )
+        process = subprocess.Popen(
+            command, stdout=out, stderr=err, env=env, start_new_session=seconds is not None
+        )
         killer = threading.Timer(seconds or threading.TIMEOUT_MAX, os.killpg, (process.pid, 9))
         killer.daemon = True
         killer.start()
-        sampler = _Peak(process.pid, samples)
+        over, sizes = threading.Event(), [] if samples is None else samples
+
+        def sample() -> None:
+            while not over.wait(SECONDS_A_SAMPLE):
+                size = sum(map(_resident, _tree(process.pid)))
+                sizes.append((time.monotonic(), size))
+
+        sampler = threading.Thread(target=sample, daemon=True)
         sampler.start()
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         killer.cancel()
-        sampler.over.set()
+        over.set()
         sampler.join()
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0), err.seek(0)
@@ -115,46 +112,29 @@ def run(
             raise CommandFailedError(f"{' '.join(command[:6])}: {process.returncode}\n{last}")
         output = out.read().decode(errors="replace")
     # Not ru_maxrss: Linux counts in it what this process had when it started the other.
-    cpu, peak = used.ru_utime + used.ru_stime, sampler.bytes / 2**20
+    cpu = used.ru_utime + used.ru_stime
+    peak = max((size for _, size in sizes), default=0) / 2**20
     error = last.strip().rpartition("\n")[2]
     return Measured(wall, cpu, peak, output, process.returncode, error)
 
 
-class _Peak(threading.Thread):
-    """Adds up the memory of a process and its descendants, until `over`."""
-
-    def __init__(self, root: int, samples: list[tuple[float, int]] | None) -> None:
-        super().__init__(daemon=True)
-        self.over = threading.Event()
-        self.bytes = 0
-        self._root = root
-        self._samples = samples
-
-    def run(self) -> None:
-        while not self.over.wait(SECONDS_A_SAMPLE):
-            size = memory_of(self._root)
-            self.bytes = max(self.bytes, size)
-            if self._samples is not None:
-                self._samples.append((time.monotonic(), size))
-
-
-def memory_of(root: int) -> int:
-    """Returns the bytes of memory of a process and all its descendants together."""
-    return sum(map(_resident, _tree(root)))
-
-
-def _tree(root: int) -> list[int]:
-    """A process and all its descendants; needs Linux."""
-    children: dict[int, list[int]] = {}
+def children() -> dict[int, list[int]]:
+    """Returns the processes that each process has started; needs Linux."""
+    started: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(folder.name))
-    processes = [root]
+            continue  # it has ended
+        started.setdefault(int(fields[1]), []).append(int(folder.name))
+    return started
+
+
+def _tree(root: int) -> list[int]:
+    """A process and all its descendants."""
+    processes, started = [root], children()
     for process in processes:
-        processes.extend(children.get(process, ()))
+        processes.extend(started.get(process, ()))
     return processes
 
 
@@ -172,12 +152,30 @@ def python(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
-def simulate_and_run(folder: Path, *words: object) -> tuple[Path, Path]:
+def print_table(heads: Iterable[object], rows: Iterable[Iterable[object]]) -> None:
+    """Prints a table in Markdown, each row as soon as it is measured."""
+    columns = [*heads]
+    print(row_text(columns))
+    print("|---" * len(columns) + "|", flush=True)
+    for cells in rows:
+        print(row_text(cells), flush=True)
+
+
+def row_text(cells: Iterable[object]) -> str:
+    """Returns a row of a table in Markdown."""
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def ringtrace(command: str, seconds: float | None = None) -> Measured:
+    """Runs a command of ringtrace, as it would be typed."""
+    return run(python("pipelines.cli", *shlex.split(command)), seconds=seconds)
+
+
+def simulate_and_run(folder: Path, options: str) -> tuple[Path, Path]:
     """Simulates a world with these options and runs it; returns both folders, below `folder`."""
     world, output = folder / "world", folder / "run"
-    run(python("pipelines.cli", "simulate", world, *words))
-    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
-    run(python("pipelines.cli", "batch", *inputs, "--output", output))
+    ringtrace(f"simulate {world} {options}")
+    ringtrace(f"batch --complaints {world}/complaints --calls {world}/calls --output {output}")
     return world, output
 
 
@@ -189,8 +187,10 @@ def read_pairs(path: Path) -> dict[str, str]:
 
 def cluster_by_entity(run: Path) -> dict[str, str]:
     """Returns the cluster of each member of a run."""
+    from transforms.arrow_util import row_tuples
+
     rows = ds.dataset(run / "members").to_table(columns=["entity_id", "cluster_id"])
-    return dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    return dict(row_tuples(rows))
 
 
 def bcubed_f1(clusters: Mapping[str, str], truth: Mapping[str, str]) -> float:

@@ -57,11 +57,9 @@ SCRIPT_LABELS = Path(__file__).with_name("labels") / "scripts.csv"
 
 CAMPAIGN_LABELS = Path(__file__).with_name("labels") / "campaigns.csv"
 
-SCRIPT_SHARES = (0.5, 0.6, 0.8, 0.95)
-"""Other values of `call_scripts.MIN_SHARE`: the last comes close to single recordings."""
-
-FOLDED_SHARES = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-"""The values among which cross-validation chooses."""
+SHARES = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+"""Values of `call_scripts.MIN_SHARE`, among which cross-validation chooses: the last comes close to
+single recordings."""
 
 NAMES = Path(__file__).parents[1] / "tests/unit/transforms/redact/labelled_names.txt"
 
@@ -84,25 +82,31 @@ WHOLE, PART, MISSED = "whole", "part", "missed"
 """Shares of a label's letters and digits that were masked."""
 
 _LINE = re.compile(
-    r"(?P<language>\w\w) (?P<country>\w\w) (?P<by>victim|suspect)(?P<held> held)? \| (?P<text>.*)"
+    r"(?P<language>\w\w)(?: (?P<country>\w\w) (?P<by>victim|suspect))?(?P<held> held)?"
+    r" \| (?P<text>.*)"
 )
 
-_NAME_MARK = re.compile(r"\{(?P<letter>[vas])\|(?P<raw>[^}]*)\}")
-
-_MARK = re.compile(r"\{(?P<letter>[a-z])\.(?P<role>\w+)\??\|(?P<raw>[^}]*)\}")
+_MARK = re.compile(r"\{(?P<letter>[a-z])(?:\.(?P<role>\w+)\??)?\|(?P<raw>[^}]*)\}")
 
 
 class Label(NamedTuple):
-    """A labelled place of a text, in code points."""
+    """A labelled place of a text, in code points, and the role of an identifier there.
+
+    The letter is one of `KINDS`, or in `NAMES` a victim's name ("v") or address ("a") or a
+    suspect's name ("s").
+    """
 
     start: int
     end: int
-    kind: EntityKind
-    role: Role
+    letter: str
+    role: str
 
 
 class LabelledText(NamedTuple):
-    """A text, its labels, and whether it was kept apart while the rules were tuned."""
+    """A text, its labels, and whether it was kept apart while the rules were tuned.
+
+    Those of `NAMES` have neither a country nor somebody whose words they are.
+    """
 
     language: str
     country: str
@@ -119,7 +123,6 @@ class Outcome(NamedTuple):
     labelled: str
     read: str
     text: LabelledText
-    written: str
 
 
 def load_labels(path: Path = LABELS) -> list[LabelledText]:
@@ -179,15 +182,6 @@ def named_innocents(outcomes: Sequence[Outcome]) -> list[Outcome]:
     ]
 
 
-class NamedText(NamedTuple):
-    """A text, and places in it: a victim's name ("v") or address ("a"), a suspect's name ("s")."""
-
-    language: str
-    text: str
-    labels: tuple[tuple[str, int, int], ...]
-    held_out: bool
-
-
 class NameScores(NamedTuple):
     """Labels by letter and by how much of them was masked, and masked words in and out of labels.
 
@@ -210,25 +204,7 @@ class NameScores(NamedTuple):
         return self.right / (self.right + self.wrong)
 
 
-def load_names(path: Path = NAMES) -> list[NamedText]:
-    """Reads the texts with labelled names and addresses."""
-    texts = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        head, _, marked = line.replace("⏎", "\n").partition(" | ")
-        text, labels, done = "", [], 0
-        for mark in _NAME_MARK.finditer(marked):
-            text += marked[done : mark.start()]
-            labels.append((mark["letter"], len(text), len(text) + len(mark["raw"])))
-            text += mark["raw"]
-            done = mark.end()
-        language, _, held = head.partition(" ")
-        texts.append(NamedText(language, text + marked[done:], tuple(labels), bool(held)))
-    return texts
-
-
-def score_names(texts: Sequence[NamedText]) -> NameScores:
+def score_names(texts: Sequence[LabelledText]) -> NameScores:
     """Masks the texts, and compares with the labels."""
     from transforms.redact.names import name_spans
 
@@ -238,8 +214,8 @@ def score_names(texts: Sequence[NamedText]) -> NameScores:
         masked = {
             position for start, end in name_spans(text.text) for position in range(start, end)
         }
-        labelled = {position for _, start, end in text.labels for position in range(start, end)}
-        for letter, start, end in text.labels:
+        labelled = {position for label in text.labels for position in range(label.start, label.end)}
+        for start, end, letter, _ in text.labels:
             in_mask = [
                 position in masked
                 for position in range(start, end)
@@ -261,7 +237,7 @@ def print_names() -> None:
         print(recognizer_version())
     except MissingNamesLibraryError as error:
         sys.exit(f"--names needs a recognizer of names: {error}")
-    texts = load_names()
+    texts = load_labels(NAMES)
     score_names(texts[:1])  # loads the model
     start = time.process_time()
     every = score_names(texts)
@@ -290,18 +266,6 @@ def print_names() -> None:
     print(f"\n{spent / letters * 1e6:.0f} ms of CPU for 1,000 characters")
 
 
-def _print_misses(outcomes: Sequence[Outcome]) -> None:
-    counted = Counter((outcome.labelled, outcome.read) for outcome in outcomes)
-    print(dict(counted))
-    for outcome in outcomes:
-        if outcome.labelled != outcome.read:
-            text = outcome.text.text.replace("\n", "⏎")
-            print(
-                f"{outcome.labelled} read {outcome.read}: {outcome.written}\n"
-                f"    {outcome.text.by}: {text}"
-            )
-
-
 def parse_label(line: str) -> LabelledText:
     """Reads a labelled text; raises ValueError for a line that is none."""
     parts = _LINE.fullmatch(line)
@@ -311,20 +275,19 @@ def parse_label(line: str) -> LabelledText:
     text, labels, done = "", [], 0
     for mark in _MARK.finditer(marked):
         text += marked[done : mark.start()]
-        kind, role = KINDS[mark["letter"]][0], Role(mark["role"])
-        labels.append(Label(len(text), len(text) + len(mark["raw"]), kind, role))
+        end = len(text) + len(mark["raw"])
+        labels.append(Label(len(text), end, mark["letter"], mark["role"] or ""))
         text += mark["raw"]
         done = mark.end()
     text += marked[done:]
-    return LabelledText(
-        parts["language"], parts["country"], parts["by"], text, tuple(labels), bool(parts["held"])
-    )
+    country, by = parts["country"] or "", parts["by"] or ""
+    return LabelledText(parts["language"], country, by, text, tuple(labels), bool(parts["held"]))
 
 
 def _compare(text: LabelledText, mentions: list[dict[str, object]]) -> Iterator[Outcome]:
     known = set()
     for label in text.labels:
-        kinds = next(kinds for kinds in KINDS.values() if kinds[0] is label.kind)
+        kinds = KINDS[label.letter]
         there = [
             mention
             for mention in mentions
@@ -332,12 +295,11 @@ def _compare(text: LabelledText, mentions: list[dict[str, object]]) -> Iterator[
         ]
         read = holder(str(there[0]["role"])) if there else UNREAD
         known |= {(mention["kind"], mention["value"]) for mention in there}
-        written = text.text[label.start : label.end]
-        yield Outcome(label.kind, holder(label.role), read, text, written)
+        yield Outcome(kinds[0], holder(label.role), read, text)
     for mention in mentions:
         if (mention["kind"], mention["value"]) not in known:
             read = holder(str(mention["role"]))
-            yield Outcome(EntityKind(str(mention["kind"])), UNREAD, read, text, str(mention["raw"]))
+            yield Outcome(EntityKind(str(mention["kind"])), UNREAD, read, text)
 
 
 def _overlaps(label: Label, mention: dict[str, object]) -> bool:
@@ -347,10 +309,10 @@ def _overlaps(label: Label, mention: dict[str, object]) -> bool:
 
 def script_truth() -> tuple[list[str], np.ndarray, np.ndarray]:
     """Returns file, campaign and script of each labelled transcript."""
-    labels = _csv_rows(SCRIPT_LABELS)
+    labels = csv_rows(SCRIPT_LABELS)
     by_campaign = {row["campaign_id"]: row["script"] for row in labels if not row["file"]}
     by_file = {row["file"]: row["script"] for row in labels if row["file"]}
-    rows = [row for row in _csv_rows(TRANSCRIPTS) if row["campaign_id"]]
+    rows = [row for row in csv_rows(TRANSCRIPTS) if row["campaign_id"]]
     campaigns = [row["campaign_id"] for row in rows]
     files = [row["file"] for row in rows]
     scripts = [
@@ -372,14 +334,6 @@ def families_by_record(rows: pa.RecordBatch, share: float = MIN_SHARE) -> dict[s
     return {record: str(family) for record, (_, family) in best.items()}
 
 
-def _print_line(name: str, campaigns: np.ndarray, scripts: np.ndarray, label: np.ndarray) -> None:
-    cells = []
-    for truth in (campaigns, scripts):
-        agreed = compare_clusterings(truth, label)
-        cells += [agreed.bcubed.f1, agreed.pairwise.precision, agreed.pairwise.recall]
-    print(f"{name:<34}" + "".join(f"{cell:>8.3f}" for cell in cells))
-
-
 def print_scripts() -> None:
     """Prints a line for each method of finding script families."""
     files, campaigns, scripts = script_truth()
@@ -392,41 +346,40 @@ def print_scripts() -> None:
         for complaint_id, (a, b) in zip(ids, pairwise(tokens.bounds.tolist()), strict=True)
     }
     alone = {file: f"alone {file}" for file in files}
+    labels = {share: alone | families_by_record(rows, share) for share in SHARES}
     print(f"{len(files)} labelled transcripts of {len(ids)}; B-cubed F1, pair precision and recall")
     print(f"{'':<34}{'recording':>24}{'script':>24}")
     print(f"{'':<34}" + f"{'F1':>8}{'prec':>8}{'recall':>8}" * 2)
-    _print_line("equal texts", campaigns, scripts, np.array([exact[file] for file in files]))
-    ours = alone | families_by_record(rows)
-    _print_line("script families", campaigns, scripts, np.array([ours[file] for file in files]))
-    for share in SCRIPT_SHARES:
-        ours = alone | families_by_record(rows, share)
-        name = f"  with call_scripts.MIN_SHARE at {share}"
-        _print_line(name, campaigns, scripts, np.array([ours[file] for file in files]))
-    _print_line("the script truth itself", campaigns, scripts, scripts)
-    labels = {}
-    for share in FOLDED_SHARES:
-        ours = alone | families_by_record(rows, share)
-        labels[share] = np.array([ours[file] for file in files])
+    scripts_of = dict(zip(files, scripts, strict=True))
+    for name, family in (
+        ("equal texts", exact),
+        ("script families", labels[MIN_SHARE]),
+        *((f"  with call_scripts.MIN_SHARE at {share}", labels[share]) for share in SHARES),
+        ("the script truth itself", scripts_of),
+    ):
+        cells = []
+        for truth in (campaigns, scripts):
+            agreed = compare_clusterings(truth, np.array([family[file] for file in files]))
+            cells += [agreed.bcubed.f1, agreed.pairwise.precision, agreed.pairwise.recall]
+        print(f"{name:<34}" + "".join(f"{cell:>8.3f}" for cell in cells))
+    by_share = {
+        share: np.array([family[file] for file in files]) for share, family in labels.items()
+    }
     for name, folds in (("campaign", campaigns), ("script", scripts)):
-        score, chosen = cross_validate(labels, scripts, folds)
+        f1, recall, chosen = cross_validate(by_share, scripts, folds)
         shares = ", ".join(f"{share} for {count}" for share, count in sorted(chosen.items()))
         print(
-            f"scripts, chosen without the {name} in question: B-cubed F1 {score.f1:.3f}, "
-            f"pair recall {score.pair_recall:.3f} (MIN_SHARE {shares} of {len(set(folds))})"
+            f"scripts, chosen without the {name} in question: B-cubed F1 {f1:.3f}, "
+            f"pair recall {recall:.3f} (MIN_SHARE {shares} of {len(set(folds))})"
         )
-
-
-class FoldScore(NamedTuple):
-    """The scores of transcripts that were looked at by no one who chose the constant."""
-
-    f1: float
-    pair_recall: float
 
 
 def cross_validate(
     labels: Mapping[float, np.ndarray], truth: np.ndarray, folds: np.ndarray
-) -> tuple[FoldScore, Counter[float]]:
-    """Scores each fold by the `MIN_SHARE` that is best on the others; how often which was.
+) -> tuple[float, float, Counter[float]]:
+    """Scores each fold by the `MIN_SHARE` that is best on the others.
+
+    Returns B-cubed F1 and pair recall, and how often which share was the best.
 
     The best has the highest B-cubed F1 among the transcripts of all other folds (ties: the lowest
     share). What is scored are the transcripts of the fold, beside all: in B-cubed each of them, in
@@ -449,7 +402,7 @@ def cross_validate(
         recall[inside] = both / same[inside].sum(axis=1)
         pairs[:, inside] = both - 1, same[inside].sum(axis=1) - 1
     mean = precision.mean(), recall.mean()
-    return FoldScore(2 * mean[0] * mean[1] / sum(mean), pairs[0].sum() / pairs[1].sum()), chosen
+    return 2 * mean[0] * mean[1] / sum(mean), pairs[0].sum() / pairs[1].sum(), chosen
 
 
 class FoundScore(NamedTuple):
@@ -484,8 +437,8 @@ def impersonation_scores() -> dict[tuple[str, str], FoundScore]:
 
 
 def _judged() -> Iterator[tuple[str, set[str], set[str]]]:
-    labels = {row["campaign_id"]: row for row in _csv_rows(CAMPAIGN_LABELS)}
-    known = [row for row in _csv_rows(TRANSCRIPTS) if row["campaign_id"] in labels]
+    labels = {row["campaign_id"]: row for row in csv_rows(CAMPAIGN_LABELS)}
+    known = [row for row in csv_rows(TRANSCRIPTS) if row["campaign_id"] in labels]
     texts = pa.array([row["transcript"] for row in known], pa.string())
     nothing = pa.nulls(len(texts), pa.string())
     claims = impersonation.find_impersonation(nothing, texts)
@@ -497,7 +450,8 @@ def _judged() -> Iterator[tuple[str, set[str], set[str]]]:
         yield "lure", set(label["lures"].split("|")) - {""}, lures
 
 
-def _csv_rows(path: Path) -> list[dict[str, str]]:
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    """Reads the rows of a CSV file by column."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -513,7 +467,7 @@ def print_impersonation() -> None:
         )
 
 
-def print_readings(*, misses: bool) -> None:
+def print_readings() -> None:
     """Prints precision and recall by kind and holder, of all texts and of those kept apart."""
     texts = load_labels()
     outcomes = read_texts(texts)
@@ -535,8 +489,6 @@ def print_readings(*, misses: bool) -> None:
                 print(f"| {kind} | {party} | {figures} |")
     for name, part in parts.items():
         print(f"\n{name}: {len(named_innocents(part))} of victims or others read as the suspect's")
-    if misses:
-        _print_misses(parts["tuned on"])
 
 
 def print_transcripts() -> None:
@@ -554,14 +506,13 @@ def main(words: list[str] | None = None) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--names", action="store_true", help="of names and addresses, masked")
     which.add_argument("--transcripts", action="store_true", help="of scripts, brands and lures")
-    which.add_argument("--misses", action="store_true", help="of readings, with what was missed")
     options = parser.parse_args(words)
     if options.names:
         print_names()
     elif options.transcripts:
         print_transcripts()
     else:
-        print_readings(misses=options.misses)
+        print_readings()
 
 
 if __name__ == "__main__":

@@ -2,26 +2,22 @@
 
 `python -m benchmarks.report [CLUSTERS]`; the browser's part needs a Chromium. With `--share N ...`
 its share of the CPU of a run of a simulated world of N complaints (`benchmarks.worlds`), on one
-processor: each is run twice with its report and twice without, in turn, and in the runs with one
-the CPU within `write_report` is taken too, which depends less on what else the machine does.
+processor: each is run twice with its report and twice without, in turn. Its CPU is that within
+`write_report`, since the difference of these runs depends on what else the machine does.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 import tempfile
 import time
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 from benchmarks import measured
-from benchmarks.worlds import inputs, world
-from pipelines.batch import __main__, pipeline
+from benchmarks.batch import Observed, observe
+from benchmarks.worlds import world
 from schemas.manifest import Manifest
 from tests.browser import driver
 from tests.support.report_tables import (
@@ -151,42 +147,25 @@ def opening(page: Path, cluster_id: str) -> list[tuple[str, float]]:
     return list(zip(names, medians, strict=True))
 
 
-def one_run(folder: Path, output: Path, *, report: bool) -> int:
-    """Runs a batch in this process; returns its exit status."""
-    words = [*inputs(folder), "--output", str(output), "--overwrite"]
-    whole = pipeline.write_report
-
-    def timed(*args: Any, **named: Any) -> None:
-        start = time.process_time()
-        if report:
-            whole(*args, **named)
-        print(f"\nwrite_report {time.process_time() - start}", flush=True)
-
-    with mock.patch.object(pipeline, "write_report", timed):
-        return __main__.main(words)
-
-
 def share(complaints: int) -> str:
-    """Returns a row: what runs with a report and without took, its share, files and bytes."""
-    folder, used = world(complaints), dict[bool, list[measured.Measured]]({True: [], False: []})
+    """Returns a row: the CPU of a run and its report, peaks with it and without, and files."""
+    runs = dict[bool, list[Observed]]({True: [], False: []})
     with tempfile.TemporaryDirectory() as scratch:
-        for _ in range(2):
-            for report in (True, False):
-                output = Path(scratch, f"run-{report}")
-                words = ["--one", folder, output, *(() if report else ("--no-report",))]
-                command = measured.python("benchmarks.report", *words)
-                used[report].append(measured.run(command, one_processor=True))
+        for report in (True, False) * 2:
+            output = Path(scratch, f"run-{report}")
+            timed = ["pipelines.batch.pipeline:write_report"] if report else []
+            taken = observe(world(complaints), output, *timed, report=report, one_processor=True)
+            runs[report].append(taken)
         files = [file for file in Path(scratch, "run-True").rglob("*") if file.is_file()]
         sizes = {True: 0, False: 0}
         for file in files:
             top = file.relative_to(scratch).parts[1]
             sizes[top in ("report", "graph")] += file.stat().st_size
-    within = [float(run.output.split("write_report")[1].split()[0]) for run in used[True]]
-    cpu = {report: sum(run.cpu for run in runs) / 2 for report, runs in used.items()}
-    peak = {report: max(run.peak for run in runs) for report, runs in used.items()}
+    within = sum(sum(run.seconds) for run in runs[True]) / 2
+    cpu = sum(run.used.cpu for run in runs[True]) / 2
+    peak = {report: max(run.used.peak for run in taken) for report, taken in runs.items()}
     return (
-        f"| {complaints:,} | {cpu[True]:.1f} | {cpu[False]:.1f} | {1 - cpu[False] / cpu[True]:.1%} "
-        f"| {sum(within) / 2:.2f} | {sum(within) / 2 / cpu[True]:.1%} "
+        f"| {complaints:,} | {cpu:.1f} | {within:.2f} | {within / cpu:.1%} "
         f"| {peak[True]:,.0f} | {peak[False]:,.0f} | {len(files)} "
         f"| {sizes[True] / 1e6:.1f} | {sizes[False] / 1e6:.1f} |"
     )
@@ -199,17 +178,10 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument(
         "--share", metavar="N", type=int, nargs="+", help="its share of a run's CPU"
     )
-    parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--no-report", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(words)
-    if options.one:
-        sys.exit(one_run(*options.one, report=not options.no_report))
     if options.share:
-        print(
-            "| complaints | CPU, s | without | share | report | share "
-            "| MiB | without | files | MB | others, MB |"
-        )
-        print("|---" * 11 + "|")
+        print("| complaints | CPU, s | report | share | MiB | without | files | MB | others, MB |")
+        print("|---" * 9 + "|")
         for complaints in options.share:
             print(share(complaints), flush=True)
         return

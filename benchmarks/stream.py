@@ -22,6 +22,7 @@ import hashlib
 import json
 import os
 import random
+import shlex
 import statistics
 import sys
 import tempfile
@@ -29,6 +30,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from subprocess import Popen
@@ -89,12 +91,24 @@ def callback(place: int) -> str:
     return f"+1{area}{222 + rest // 10_000:03d}{rest % 10_000:04d}"
 
 
+def pooled(chance: random.Random, number: int, when: datetime | None = None) -> bytes:
+    """A complaint that names a number of the pool, a few of them often."""
+    place = min(int(chance.paretovariate(0.5)), POOL - 2)
+    return row(number, chance.choice(("amazon", "microsoft")), callback(place), when)
+
+
+def probe(number: int, place: int, when: datetime | None = None) -> list[bytes]:
+    """Complaints of two organisations that name a number that nobody named before."""
+    organisations = enumerate(("amazon", "microsoft"), number)
+    return [row(n, org, callback(place), when) for n, org in organisations]
+
+
 @contextmanager
-def folder(work: Path) -> Iterator[tuple[list[str], Send]]:
+def folder(work: Path) -> Iterator[tuple[str, Send]]:
     """A watched folder: flags of the stream, and what sends to it."""
     (work / "in" / "complaints").mkdir(parents=True)
     with (work / "in" / "complaints" / "live.jsonl").open("ab", buffering=0) as file:
-        yield ["--watch", str(work / "in")], lambda rows: _written(file.write, rows)
+        yield f"--watch {work}/in", lambda rows: _written(file.write, rows)
 
 
 def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
@@ -102,7 +116,7 @@ def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
 
 
 @contextmanager
-def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
+def topic(work: Path) -> Iterator[tuple[str, Send]]:
     """A topic of a broker of its own."""
     from tests.engines import servers
     from tests.engines.topics import send
@@ -111,43 +125,27 @@ def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
     with servers.kafka(work / "broker") as address:
         send(address, "complaints", [])
         send(address, "complaints", [(None, row(-1, "amazon", callback(0)))])
-        flags = ["--kafka-servers", address, "--kafka-complaints", "complaints"]
+        flags = f"--kafka-servers {address} --kafka-complaints complaints"
         yield flags, lambda rows: send(address, "complaints", [(None, line) for line in rows])
 
 
 @contextmanager
-def on_prism(work: Path) -> Iterator[tuple[list[str], Send]]:
-    """A topic, read by Beam's own source on Prism."""
-    from tests.engines import servers
-
-    (work / "prism").mkdir()
-    with servers.prism(work / "prism") as address, on_engine(work, address) as flags_and_send:
-        yield flags_and_send
-
-
-@contextmanager
-def on_flink(work: Path) -> Iterator[tuple[list[str], Send]]:
-    """A topic, read by Beam's own source on a Flink that keeps its checkpoints in `work`."""
-    from tests.engines import servers
-
-    (work / "flink").mkdir()
-    kept = f"--state_backend_storage_path=file://{work}/checkpoints"
-    with (
-        servers.flink(work / "flink") as address,
-        on_engine(work, address, "--state_backend=filesystem", kept) as flags_and_send,
-    ):
-        yield flags_and_send
-
-
-@contextmanager
-def on_engine(work: Path, address: str, *more: str) -> Iterator[tuple[list[str], Send]]:
-    """A topic, read by Beam's own source on the engine of a job server."""
+def on_engine(name: str, work: Path) -> Iterator[tuple[str, Send]]:
+    """A topic, read by Beam's own source on Prism, or on Flink, whose checkpoints are in `work`."""
     from tests.engines import servers
     from tests.engines.batch import engine_flags
 
-    (work / "beam-kafka").mkdir()
-    with topic(work) as (flags, send), servers.beam_kafka(work / "beam-kafka") as kafka:
-        yield [*flags, *engine_flags(address), *more, "--kafka-expansion", kafka], send
+    kept = f"--state_backend=filesystem --state_backend_storage_path=file://{work}/checkpoints"
+    for server in (name, "beam-kafka"):
+        (work / server).mkdir()
+    with (
+        getattr(servers, name)(work / name) as address,
+        topic(work) as (flags, send),
+        servers.beam_kafka(work / "beam-kafka") as kafka,
+    ):
+        more = kept if name == "flink" else ""
+        engine = shlex.join(engine_flags(address))
+        yield f"{flags} {engine} {more} --kafka-expansion {kafka}", send
 
 
 def used(process: int) -> tuple[float, float]:
@@ -156,24 +154,16 @@ def used(process: int) -> tuple[float, float]:
     return (int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * PAGE / 2**20
 
 
+def command_line(process: int) -> str:
+    """The words that a process was started with."""
+    return Path(f"/proc/{process}/cmdline").read_text()
+
+
 def counted(stream: int) -> list[int]:
     """The stream's process, and those of an engine that this process has started."""
-    me = str(os.getpid())
-    processes = [stream]
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
-            command = (path / "cmdline").read_text()
-        except OSError:
-            continue  # it has ended
-        if parent == me and any(word in command for word in ENGINES):
-            processes.append(int(path.name))
-    return processes
-
-
-def is_flink(process: int) -> bool:
-    """Returns whether a process is Flink."""
-    return FLINK in Path(f"/proc/{process}/cmdline").read_text()
+    ours = measured.children()[os.getpid()]
+    engines = [pid for pid in ours if any(word in command_line(pid) for word in ENGINES)]
+    return [stream, *engines]
 
 
 def checkpoint(work: Path) -> float:
@@ -218,8 +208,12 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--replay", action="store_true")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--kafka", dest="source", action="store_const", const=topic)
-    place.add_argument("--prism", dest="source", action="store_const", const=on_prism)
-    place.add_argument("--flink", dest="source", action="store_const", const=on_flink)
+    place.add_argument(
+        "--prism", dest="source", action="store_const", const=partial(on_engine, "prism")
+    )
+    place.add_argument(
+        "--flink", dest="source", action="store_const", const=partial(on_engine, "flink")
+    )
     options = parser.parse_args(words)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -227,8 +221,8 @@ def main(words: list[str] | None = None) -> None:
             replay(work, options)
             return
         flags, send = stack.enter_context((options.source or folder)(work))
-        command = [sys.executable, "-m", "pipelines.cli", "stream", *flags]
-        command += ["--output", str(work / "out"), "--tick-interval", str(options.tick_interval)]
+        flags += f" --output {work}/out --tick-interval {options.tick_interval}"
+        command = measured.python("pipelines.cli", "stream", *shlex.split(flags))
         log = stack.enter_context((work / "log").open("w+"))
         process = Popen(command, stderr=log)
         stack.callback(process.kill)
@@ -245,18 +239,16 @@ def replay(work: Path, options: argparse.Namespace) -> None:
         return moments[-1].timestamp()
 
     with folder(work) as (flags, send), gc_tuned():
-        words = [*flags, "--output", str(work / "out")]
+        words = shlex.split(f"{flags} --output {work}/out")
         stream = Watch(parse(words), Progress(StringIO()), clock=clock)
         feed, news = WatchedFolder(str(work / "in"), ReadOptions()), NewRecords((), (), {})
         for tick in range(ticks):
-            places = [min(int(chance.paretovariate(0.5)), POOL - 2) for _ in range(count)]
-            orgs = [chance.choice(("amazon", "microsoft")) for _ in range(count)]
-            # Two organisations name a number that nobody named before.
-            places[-2:], orgs[-2:] = [POOL + tick] * 2, ["amazon", "microsoft"]
-            whens = [moments[-1] + timedelta(seconds=step * n / count) for n in range(count)]
-            moments.append(moments[-1] + timedelta(seconds=step))
-            numbers, named = range(tick * count, (tick + 1) * count), map(callback, places)
-            send([row(*fields) for fields in zip(numbers, orgs, named, whens, strict=True)])
+            begun = moments[-1]
+            moments.append(begun + timedelta(seconds=step))
+            whens = [begun + timedelta(seconds=step * n / count) for n in range(count - 2)]
+            first = tick * count
+            rows = [pooled(chance, number, when) for number, when in enumerate(whens, first)]
+            send([*rows, *probe(first + count - 2, POOL + tick, begun)])
             before = time.process_time()
             news = feed.poll(news.positions, final=True)
             stream.tick(news, snapshot=tick == ticks - 1)
@@ -271,7 +263,7 @@ def replay(work: Path, options: argparse.Namespace) -> None:
 def warm_up(process: Popen[bytes], send: Send, output: Path) -> None:
     """Waits until the stream, which starts once, has raised an alert of a first number."""
     first = callback(POOL - 1)
-    send([row(-2, "amazon", first), row(-3, "microsoft", first)])
+    send(probe(-3, POOL - 1))
     until = time.time() + DRAIN_SECONDS
     while first not in alert_times(output) and process.poll() is None and time.time() < until:
         time.sleep(1)
@@ -287,24 +279,20 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     warm_up(process, send, output)
     begun = time.time()
     processes = counted(process.pid)
-    holders = [pid for pid in processes if pid == process.pid or is_flink(pid)]
+    holders = [pid for pid in processes if pid == process.pid or FLINK in command_line(pid)]
     before = sum(used(pid)[0] for pid in processes)
     while (now := time.time()) < begun + options.minutes * 60:
         if process.poll() is not None:
             sys.exit(f"the stream ended with {process.returncode}: {last_log_line(output)}")
         due = int((now - begun) * options.rate) - int(sent * options.rate)
         sent = now - begun
-        rows = []
-        for _ in range(due):
-            place = min(int(chance.paretovariate(0.5)), POOL - 2)
-            rows.append(row(number, chance.choice(("amazon", "microsoft")), callback(place)))
-            number += 1
+        rows = [pooled(chance, number + n) for n in range(due)]
+        number += due
         if sent >= next_probe:
             next_probe = sent + chance.uniform(*PROBE_SECONDS)
-            probe = callback(POOL + len(asked))
-            rows += [row(number, "amazon", probe), row(number + 1, "microsoft", probe)]
+            rows += probe(number, POOL + len(asked))
             number += 2
-            asked[probe] = now
+            asked[callback(POOL + len(asked))] = now
             memory.append(sum(used(pid)[1] for pid in holders))
             kept.append(checkpoint(output.parent))
         send(rows)
@@ -316,7 +304,7 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
         time.sleep(1)
     process.terminate()
     process.wait()
-    late = sorted(raised[probe] - asked[probe] for probe in asked if probe in raised)
+    late = sorted(raised[name] - asked[name] for name in asked if name in raised)
     p99 = late[min(len(late) - 1, int(0.99 * len(late)))]
     print(f"minutes {minutes:.1f}, complaints {number}, CPU s {cpu:.0f}")
     print(f"complaints per CPU second {number / cpu:.1f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -64,8 +65,8 @@ def world(complaints: int, root: Path | None = None, *, odd: bool = False) -> Pa
                 _rewrite(path, write_oddly)
         else:
             operations = max(2, complaints // COMPLAINTS_AN_OPERATION)
-            size = ["--complaints", complaints, "--operations", operations]
-            measured.run(measured.python("pipelines.cli", "simulate", half, *size))
+            size = f"--complaints {complaints} --operations {operations}"
+            measured.ringtrace(f"simulate {shlex.quote(str(half))} {size}")
         (half / MADE_BY).write_text(code)
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
@@ -80,7 +81,8 @@ def _code() -> str:
 
 def inputs(folder: Path) -> list[str]:
     """Returns the options of `ringtrace batch` that name a world's files."""
-    return ["--complaints", f"{folder}/complaints", "--calls", f"{folder}/calls"]
+    kinds = (kind for kind in ("complaints", "calls") if (folder / kind).is_dir())
+    return [word for kind in kinds for word in (f"--{kind}", f"{folder}/{kind}")]
 
 
 def write_oddly(record: dict[str, Any]) -> None:
@@ -178,11 +180,8 @@ def simulated(complaints: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Returns the accepted complaints and calls of a simulated world, each as one batch."""
     folder = world(complaints)
     batches = list(accepted([f"{folder}/complaints"], [f"{folder}/calls"]))
-    whole = (
-        pa.Table.from_batches(
-            [batch for batch_kind, batch in batches if batch_kind is kind]
-        ).combine_chunks()
+    of_complaints, of_calls = (
+        pa.concat_batches([batch for batch_kind, batch in batches if batch_kind is kind])
         for kind in (RecordKind.COMPLAINT, RecordKind.CALL)
     )
-    of_complaints, of_calls = (table.to_batches()[0] for table in whole)
     return of_complaints, of_calls

@@ -49,7 +49,6 @@ class Template:
     streaming: bool
     add_arguments: Callable[[ArgumentParser], None]
     main: Callable[[Sequence[str]], int]
-    required: frozenset[str] = frozenset({"output"})
 
 
 TEMPLATES = {
@@ -84,7 +83,7 @@ def template_metadata(template: Template) -> Json:
         "description": template.description,
         "streaming": template.streaming,
         "parameters": [
-            _parameter(name, action, optional=name not in template.required)
+            _parameter(name, action, optional=name != "output")
             for name, action in template_options(template).items()
         ],
     }

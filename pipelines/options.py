@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from pipelines.data_files import read_data
 from pipelines.progress import printable
 from schemas.enums import COUNTRIES, Direction, RecordKind
 from schemas.mapping import MOST_BYTES, parse_toml
@@ -72,33 +73,22 @@ def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> 
 
 
 @contextmanager
-def system_errors(path: object, remedy: str, *, but_full_disk: bool = False) -> Iterator[None]:
+def system_errors(
+    path: object, remedy: str, *, but_full_disk: bool = False, below: bool = False
+) -> Iterator[None]:
     """Lets what the system refuses end as a UsageError that names the path and the remedy.
 
-    `but_full_disk` lets the error of a full disk pass, which is nobody's wrong usage.
+    `but_full_disk` lets the error of a full disk pass, which is nobody's wrong usage; `below` names
+    the file that failed, where it is known, in place of the folder.
     """
     try:
         yield
     except OSError as error:
         if but_full_disk and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
+        place = (below and error.filename) or path
         why = error.strerror or "cannot be opened"
-        raise UsageError(f"{path}: {why}; {remedy}") from None
-
-
-SYSTEM_REMEDIES = {
-    errno.ENOSPC: "make room on the disk of the output",
-    errno.EDQUOT: "make room in your quota on the disk of the output",
-    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
-    errno.EROFS: "give an output on a disk that can be written",
-    errno.EACCES: "give yourself access",
-    errno.EPERM: "give yourself access",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ENFILE: "close what holds files open on this machine",
-    errno.ENOMEM: "give more memory, or a smaller input",
-    errno.EIO: "check the disk",
-}
-"""Remedies of system errors."""
+        raise UsageError(f"{place}: {why}; {remedy}") from None
 
 
 def say(*lines: str) -> None:
@@ -144,7 +134,9 @@ class StrictParser(ArgumentParser):
             left = message.split(" ")[2]
         elif message.startswith("the following arguments are required"):
             # A mistyped option is also missing: the mistake is named, not what follows from it.
-            left = next((word for word in self._words if self._is_unknown_option(word)), "")
+            known = self._option_string_actions
+            options = (word for word in self._words if word.startswith("--"))
+            left = next((word for word in options if word.partition("=")[0] not in known), "")
         if left:
             message, meant = unknown_word(left, self._option_string_actions)
         elif lacks := re.match(r"argument (\S+): expected (?:at least )?one argument", message):
@@ -154,9 +146,6 @@ class StrictParser(ArgumentParser):
         elif chosen := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
             meant = did_you_mean(chosen[1], re.findall(r"[\w-]+", chosen[2]))
         raise UsageError(f"{self.prog}: {message}{meant} (see {self.prog} --help)")
-
-    def _is_unknown_option(self, word: str) -> bool:
-        return word.startswith("--") and word.partition("=")[0] not in self._option_string_actions
 
 
 def unknown_word(word: str, known: Iterable[str]) -> tuple[str, str]:
@@ -232,24 +221,6 @@ def moment(text: str) -> datetime:
 
 
 @dataclass(frozen=True)
-class WholeNumber:
-    """The `type` of a flag that takes a whole number from `least` to `most`."""
-
-    least: int
-    most: int
-
-    def __call__(self, text: str) -> int:
-        """Parses the number."""
-        plain = re.fullmatch(r"-?[0-9]{1,18}", text)
-        if plain is None or not self.least <= int(text) <= self.most:
-            raise ArgumentTypeError(f"'{text}' is not {self}")
-        return int(text)
-
-    def __str__(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
-
-
-@dataclass(frozen=True)
 class Number:
     """The `type` of a flag that takes a number from `least` to `most`."""
 
@@ -258,16 +229,31 @@ class Number:
 
     def __call__(self, text: str) -> float:
         """Parses the number."""
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
+        number = self.parse(text)
         if not self.least <= number <= self.most:
             raise ArgumentTypeError(f"'{text}' is not {self}")
         return number
 
+    def parse(self, text: str) -> float:
+        """Returns the number of a text; NaN for none."""
+        try:
+            return float(text)
+        except ValueError:
+            return math.nan
+
     def __str__(self) -> str:
         return f"a number from {self.least:g} to {self.most:g}"
+
+
+class WholeNumber(Number):
+    """The same of a whole number."""
+
+    def parse(self, text: str) -> float:
+        """Returns the number of a text; NaN for none."""
+        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else math.nan
+
+    def __str__(self) -> str:
+        return f"a whole number from {self.least} to {self.most}"
 
 
 SHARE = Number(0, 1)
@@ -609,7 +595,8 @@ def run_command(
 
 def describe_system_error(number: int) -> str:
     """Returns a system error by name, and what to do: its own text may hold a path or data."""
-    name, remedy = errno.errorcode.get(number, str(number)), SYSTEM_REMEDIES.get(number)
+    name = errno.errorcode.get(number, str(number))
+    remedy = read_data("words")["system"].get(name)
     return f"{os.strerror(number)} ({name})" + (f"; {remedy}" if remedy else "")
 
 
@@ -644,20 +631,22 @@ def run_writer(
     option(parser, "path", metavar, "where to write", type=Path)
     try:
         path: Path = parser.parse_args(arguments).path
-        write(path)
+        with system_errors(path, f"give a {metavar} to write", below=True):
+            write(path)
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
-    except OSError as error:
-        sys.stderr.write(f"{error.filename}: {error.strerror}; give a {metavar} to write\n")
         return 2
     return 0
 
 
+def gives(flags: Iterable[str], name: str) -> bool:
+    """Returns whether Beam's flags give an option a value."""
+    return any(flag.partition("=")[0] == name for flag in flags)
+
+
 def with_default_runner(flags: tuple[str, ...], runner: str) -> tuple[str, ...]:
     """Returns Beam's flags with `runner`, where they name none."""
-    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
-    return flags if named else (*flags, f"--runner={runner}")
+    return flags if gives(flags, "--runner") else (*flags, f"--runner={runner}")
 
 
 def has_job_server(flags: Iterable[str]) -> bool:
@@ -667,14 +656,13 @@ def has_job_server(flags: Iterable[str]) -> bool:
 
 def _flags_of_toml(path: str, parser: StrictParser) -> list[str]:
     """Reads a TOML file of options as the flags that say the same."""
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            settings = parse_toml(file.read(MOST_BYTES + 1))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a TOML file of options") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        why = f"{error}; write name = value lines in UTF-8"
-        raise UsageError(f"{path}: not TOML: {why}") from None
+    with (
+        usage_errors(UnicodeDecodeError, tomllib.TOMLDecodeError, before=f"{path}: not TOML: ",
+                     after="; write name = value lines in UTF-8"),
+        system_errors(path, "give a TOML file of options"),
+        Path(path).open(encoding="utf-8") as file,
+    ):  # fmt: skip
+        settings = parse_toml(file.read(MOST_BYTES + 1))
     takes = parser.options().keys() - {"config", "help"}
     flags: list[str] = []
     with usage_errors(UsageError, TypeError, before=f"{path}: "):

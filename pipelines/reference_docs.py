@@ -20,7 +20,7 @@ from typing import Any
 
 from pipelines.commands import COMMANDS, Group
 from pipelines.data_files import read_data
-from pipelines.options import EPILOG, Number, WholeNumber, help_text, run_writer
+from pipelines.options import EPILOG, Number, help_text, run_writer
 from schemas.contract_docs import markdown_table
 
 LONGEST_SIGNATURE = 96
@@ -76,7 +76,8 @@ def cli_page() -> str:
             parts += _command_sections(command.name, command.parser())
             if command.takes_beam_options:
                 parts.append(f"{EPILOG}\n")
-    parts += ["## Values\n", _value_table()]
+    values = ((f"`{name}`", about) for name, about in read_data("words")["values"].items())
+    parts += ["## Values\n", markdown_table(("value", "meaning"), values)]
     return "\n".join(parts)
 
 
@@ -117,14 +118,9 @@ def _argument_row(action: Action) -> tuple[str, str]:
     required = "*" if action.required and action.nargs != "*" else ""
     words = [*action.option_strings[:1], *([] if action.nargs == 0 else [str(value)])]
     about = help_text(action)
-    if isinstance(action.type, WholeNumber | Number):
+    if isinstance(action.type, Number):
         about += f"; {action.type}"
     return f"`{' '.join(words)}`{required}{several}", about
-
-
-def _value_table() -> str:
-    rows = ((f"`{name}`", about) for name, about in read_data("words")["values"].items())
-    return markdown_table(("value", "meaning"), rows)
 
 
 def _has_base(value: object, name: str) -> bool:

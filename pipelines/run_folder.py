@@ -14,7 +14,7 @@ import stat
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,7 @@ from schemas.tables import (
     PRIVATE_FOLDER,
     REJECTS,
 )
+from transforms.arrow_util import row_tuples
 from transforms.counters import KIND_PLURAL
 from transforms.decisions import BoundBy
 from transforms.exit_scan import count_in_text, withheld_by_run
@@ -383,8 +384,14 @@ def summary_lines(folder: str) -> Iterator[str]:
         yield from _record_lines(run, kind)
     yield from rejected_input_lines(run)
     yield from zone_lines(run)
-    yield from unread_number_lines(unread_numbers(run))
-    yield from _loss_lines(run)
+    if (reasons := unread_numbers(run)).total():
+        words = _in_words(reasons, NUMBER_REASONS)
+        yield f"{quantity(reasons.total(), 'phone number')} could not be read: {words}"
+    if number := tables.count_rows(run, COMPLAINTS, BARE_LOSS):
+        yield (
+            f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give each its "
+            "loss_currency, or write the constant loss_currency in the map"
+        )
     yield _cluster_line(run)
     yield from decision_lines(run)
     for name, number in list(withheld_files(run.manifest).items())[:MOST_NAMES]:
@@ -409,10 +416,19 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
         )
         yield f"{skipped}: {_in_words(entries['skipped'], SKIP_REASONS)} ({named})"
     if number := entries["unreadable"]:
-        bad = [entry for entry in listed if entry["status"] == EntryStatus.UNREADABLE][:MOST_NAMES]
-        named = ", ".join(printable(f"{entry['name']} ({entry['reason']})") for entry in bad)
-        rest = f" and {number - len(bad):,} more" if number > len(bad) else ""
-        yield f"warning: not read, and in no cluster: {named}{rest}"
+        bad = [
+            printable(f"{entry['name']} ({entry['reason']})")
+            for entry in listed
+            if entry["status"] == EntryStatus.UNREADABLE
+        ]
+        yield f"warning: not read, and in no cluster: {_some(bad, number)}"
+
+
+def _some(names: Sequence[str], number: int) -> str:
+    """Returns the first of `number` names, and how many more there are."""
+    shown = names[:MOST_NAMES]
+    rest = f" and {number - len(shown):,} more" if number > len(shown) else ""
+    return f"{', '.join(shown)}{rest}"
 
 
 def _dialect_lines(run: Run) -> Iterator[str]:
@@ -422,8 +438,7 @@ def _dialect_lines(run: Run) -> Iterator[str]:
         if dialect := file.get("dialect"):
             named.setdefault(dialect, []).append(printable(file["name"]))
     for dialect, names in sorted(named.items()):
-        rest = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-        yield f"read as {dialect}: {', '.join(names[:MOST_NAMES])}{rest}"
+        yield f"read as {dialect}: {_some(names, len(names))}"
 
 
 def rejected_input_lines(run: Run) -> Iterator[str]:
@@ -493,7 +508,7 @@ def stream_summary_lines(output: str) -> Iterator[str]:
     except FileNotFoundError:
         codes = None
     if codes is not None and codes.num_rows:
-        by_code = dict(zip(*(codes[name].to_pylist() for name in codes.column_names), strict=True))
+        by_code = dict(row_tuples(codes))
         rows = quantity(sum(by_code.values()), "rejected row")
         yield f"{rows} in {output}/{REJECTS.name}: {_in_words(by_code, REJECT_REASONS)}"
     if snapshot is not None:
@@ -527,9 +542,7 @@ def unread_numbers(run: Run) -> Counter[str]:
     for batch in run.batches(CALLS, ["suspect_number", "victim_country"], number.is_valid()):
         readings = normalize_numbers(batch["suspect_number"], batch["victim_country"])
         reasons = pc.struct_field(readings, "reason").drop_null()
-        counts.update(
-            {row["values"]: row["counts"] for row in pc.value_counts(reasons).to_pylist()}
-        )
+        counts.update(reasons.to_pylist())
     counts.pop("empty", None)
     return counts
 
@@ -562,24 +575,6 @@ def _unread_of_complaints(batch: pa.RecordBatch) -> Iterator[str]:
         yield from [WITHHELD] * several
 
 
-def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
-    """Yields a line on the numbers that could not be read, by reason, if there are any."""
-    if all_of_them := sum(reasons.values()):
-        words = _in_words(reasons, NUMBER_REASONS)
-        yield f"{quantity(all_of_them, 'phone number')} could not be read: {words}"
-
-
-def _loss_lines(run: Run) -> Iterator[str]:
-    """Yields a line on the losses that name no currency, if there are any."""
-    if number := sum(
-        batch.num_rows for batch in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)
-    ):
-        yield (
-            f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give each its "
-            "loss_currency, or write the constant loss_currency in the map"
-        )
-
-
 def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
     plural = KIND_PLURAL[kind]
     rows = run.manifest["counts"]["complaints" if kind == RecordKind.COMPLAINT else "calls"]
@@ -602,11 +597,9 @@ def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
 
 def _file_list(names: list[str]) -> str:
     """Returns files as the subject of a sentence, with its verb: "a.csv, b.csv and 3 more have"."""
-    shown = names[:MOST_NAMES]
-    rest = len(names) - len(shown)
-    last = f" and {rest:,} more" if rest else ""
-    joined = ", ".join(shown) if rest else " and ".join(shown)
-    return f"{joined}{last} {'has' if len(names) == 1 else 'have'}"
+    several = len(names) > MOST_NAMES
+    joined = _some(names, len(names)) if several else " and ".join(names)
+    return f"{joined} {'has' if len(names) == 1 else 'have'}"
 
 
 def _in_words(counts: Mapping[str, int], words: Mapping[str, str]) -> str:
@@ -618,13 +611,13 @@ def _in_words(counts: Mapping[str, int], words: Mapping[str, str]) -> str:
 
 
 def _cluster_line(run: Run) -> str:
-    clusters = run.table(CLUSTERS, ["size"], pc.field("size") > 1).num_rows
+    clusters = tables.count_rows(run, CLUSTERS, pc.field("size") > 1)
     changed = ""
     if run.manifest["options"].get("previous") is not None:
         moved = pc.field("event") != LineageEvent.UNCHANGED
         components = run.manifest["tallies"].get("islands", {})
         changed = (
-            f", {run.table(LINEAGE, ['event'], moved).num_rows:,} changed; "
+            f", {tables.count_rows(run, LINEAGE, moved):,} changed; "
             f"{quantity(components.get('clustered', 0), 'component')} clustered, "
             f"{components.get('taken_over', 0):,} taken over from the previous run"
         )

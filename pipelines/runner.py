@@ -31,6 +31,7 @@ from pipelines.options import (
     FailedError,
     UsageError,
     describe_system_error,
+    gives,
     has_job_server,
 )
 from pipelines.progress import Progress, suppress_stderr
@@ -94,8 +95,7 @@ def _local_runner(options: PipelineOptions, flags: Iterable[str]) -> LocalRunner
     if opens_ports(options) or options.view_as(StandardOptions).runner != LOCAL_RUNNER:
         return None
     direct = options.view_as(DirectOptions)
-    named = any(flag.partition("=")[0] == "--direct_num_workers" for flag in flags)
-    wanted = direct.direct_num_workers if named else 0
+    wanted = direct.direct_num_workers if gives(flags, "--direct_num_workers") else 0
     if wanted < 0:
         raise UsageError(f"--direct_num_workers {wanted}: give 1 or more, or 0 for every processor")
     direct.direct_num_workers = 1  # more would be Beam's own threads
@@ -130,8 +130,8 @@ class LocalRunner(PipelineRunner):
         its threads holds.
         """
         executor = LocalExecutor(pipeline, beside=BESIDE_OTHERS, packs=True)
-        threads = threading.enumerate()
-        grpc = any(isinstance(thread, thread_pool_executor._Worker) for thread in threads)
+        threads = map(type, threading.enumerate())
+        grpc = any(thread.__module__ == thread_pool_executor.__name__ for thread in threads)
         with forking(1 if grpc else self._processes):
             try:
                 executor.run(b"")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from reports.text import quantity
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from schemas.mapping import ID_FIELDS
+from transforms.arrow_util import row_tuples
 from transforms.deduplicate import unique_records
 from transforms.extract import Click, clicks, mask_file_name
 from transforms.read import (
@@ -127,19 +128,24 @@ def _input_sources(
     as_of: datetime | None,
 ) -> dict[RecordKey, RecordSource]:
     paid: dict[_Place, tuple[StatedPayment, ...]] = {}
-    batches = [
-        batch
-        for file in files
-        if file.kind == kind
-        for batch in _accepted(kind, file, reading, as_of, wanted, paid)
-    ]
+    batches: list[pa.RecordBatch] = []
+    validate = validate_calls if kind is RecordKind.CALL else validate_complaints
+    shards = (shard for file in files if file.kind == kind for shard in scan_file(file)[1])
+    for tag, batch in (read for shard in shards for read in read_shard(shard, reading)):
+        if tag == TAGS[kind]:
+            rows = validate(batch, as_of)[0]
+            keep = [key in wanted for key in _ids(rows, kind)]
+            kept = rows.filter(pa.array(keep, pa.bool_()))
+            if kind is RecordKind.COMPLAINT:
+                paid |= _stated_payments(batch, kept)
+            if kept.num_rows:
+                batches.append(kept)
     if not batches:
         return {}
-    rows = pa.Table.from_batches(batches)
-    copies = Counter(_ids(rows, kind))
-    kept, _ = unique_records(rows, kind)
-    columns = [kept[name].to_pylist() for name in ("source", "position")]
-    clicked = _clicks(kept) if kind is RecordKind.COMPLAINT else [()] * kept.num_rows
+    records = pa.Table.from_batches(batches)
+    copies = Counter(_ids(records, kind))
+    unique, _ = unique_records(records, kind)
+    clicked = _clicks(unique) if kind is RecordKind.COMPLAINT else [()] * unique.num_rows
     return {
         (str(kind), org, record): RecordSource(
             file=mask_file_name(source),
@@ -149,60 +155,34 @@ def _input_sources(
             clicks=clicks,
             payments=paid.get((source, position), ()),
         )
-        for (org, record), source, position, clicks in zip(
-            _ids(kept, kind), *columns, clicked, strict=True
+        for (org, record), (source, position), clicks in zip(
+            _ids(unique, kind), row_tuples(unique, "source", "position"), clicked, strict=True
         )
     }
 
 
 def _clicks(complaints: Any) -> Iterable[tuple[Click, ...]]:
     """Yields what ad platforms added to the links of each complaint, each once."""
-    texts = zip(complaints["urls"].to_pylist(), complaints["narrative"].to_pylist(), strict=True)
-    for links, narrative in texts:
+    for links, narrative in row_tuples(complaints, "urls", "narrative"):
         stated = filter(None, (*(links or ()), narrative))
         yield tuple(dict.fromkeys(click for text in stated for click in clicks(text)))
-
-
-def _accepted(
-    kind: RecordKind,
-    file: InputFile,
-    reading: ReadOptions,
-    as_of: datetime | None,
-    wanted: Set[tuple[str, str]],
-    paid: dict[_Place, tuple[StatedPayment, ...]],
-) -> Iterator[pa.RecordBatch]:
-    """Yields the accepted rows of a file that are among the wanted; adds what they paid."""
-    validate = validate_calls if kind is RecordKind.CALL else validate_complaints
-    _, shards = scan_file(file)
-    for shard in shards:
-        for tag, batch in read_shard(shard, reading):
-            if tag == TAGS[kind]:
-                rows = validate(batch, as_of)[0]
-                keep = [key in wanted for key in _ids(rows, kind)]
-                kept = rows.filter(pa.array(keep, pa.bool_()))
-                if kind is RecordKind.COMPLAINT:
-                    paid |= _stated_payments(batch, kept)
-                if kept.num_rows:
-                    yield kept
 
 
 def _stated_payments(
     read: pa.RecordBatch, kept: pa.RecordBatch
 ) -> dict[_Place, tuple[StatedPayment, ...]]:
     """Returns what the kept rows state of each payment that no table of a run has, by place."""
-    wanted = set(zip(kept["source"].to_pylist(), kept["position"].to_pylist(), strict=True))
-    columns = [read[name].to_pylist() for name in ("source", "position", "victim_country")]
+    wanted = set(row_tuples(kept, "source", "position"))
+    columns = ("source", "position", "victim_country", "payments")
     return {
         (source, position): tuple(
             stated_payment(payment or {}, (country or "").strip().upper() or None)
             for payment in payments
         )
-        for source, position, country, payments in zip(
-            *columns, read["payments"].to_pylist(), strict=True
-        )
+        for source, position, country, payments in row_tuples(read, *columns)
         if payments and (source, position) in wanted
     }
 
 
 def _ids(rows: Any, kind: RecordKind) -> list[tuple[str, str]]:
-    return list(zip(rows["source_org"].to_pylist(), rows[ID_FIELDS[kind]].to_pylist(), strict=True))
+    return row_tuples(rows, "source_org", ID_FIELDS[kind])

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -93,31 +93,28 @@ OVERRIDE = "override"
 _TWO_PEOPLE = (*ACCUSING_DECISIONS, OVERRIDE)
 
 
-_MOST = {
-    "longest_offer_days": (1, 366),
-    "least_shared_count": (3, 1_000),
-    "overlap_answers_per_year": (1, 365),
-    "most_people_of_sender": (1, 1_000),
+_Rule = tuple[str, Callable[[Any], bool]]
+
+
+def _whole_number(least: int, most: int) -> _Rule:
+    return (
+        f"a whole number from {least} to {most}",
+        lambda value: type(value) is int and least <= value <= most,
+    )
+
+
+_RULES: dict[str, _Rule] = {
+    "two_people": (
+        f"a list of {', '.join(_TWO_PEOPLE)}",
+        lambda value: isinstance(value, list) and all(kind in _TWO_PEOPLE for kind in value),
+    ),
+    "require_signed_decisions": ("true or false", lambda value: isinstance(value, bool)),
+    "longest_offer_days": _whole_number(1, 366),
+    "least_shared_count": _whole_number(3, 1_000),
+    "overlap_answers_per_year": _whole_number(1, 365),
+    "most_people_of_sender": _whole_number(1, 1_000),
 }
-"""The least and the most of the rules that are whole numbers."""
-
-_RULES = ("two_people", "require_signed_decisions", *_MOST)
-
-
-def _rule(name: str, value: Any) -> Any:
-    """Returns the value of a rule. Raises ValueError, which says what it must be."""
-    if name == "two_people":
-        if isinstance(value, list) and all(kind in _TWO_PEOPLE for kind in value):
-            return frozenset(value)
-        raise ValueError(f"a list of {', '.join(_TWO_PEOPLE)}")
-    if name == "require_signed_decisions":
-        if isinstance(value, bool):
-            return value
-        raise ValueError("true or false")
-    least, most = _MOST[name]
-    if type(value) is int and least <= value <= most:
-        return value
-    raise ValueError(f"a whole number from {least} to {most}")
+"""The form of each rule, in words and as a test."""
 
 
 def custody_policy() -> CustodyPolicy:
@@ -132,13 +129,14 @@ def custody_policy() -> CustodyPolicy:
     key_store.check_closed(path)
     with usage_errors(tomllib.TOMLDecodeError, before=f"{path}: ", after="; write it as TOML"):
         values = parse_toml(read_text(str(path)))
-    chosen = {}
     for name, value in values.items():
         if name not in _RULES:
             raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_RULES)}")
-        with usage_errors(ValueError, before=f"{path}: {name}: is not ", after="; give one"):
-            chosen[name] = _rule(name, value)
-    return CustodyPolicy(**chosen)
+        wanted, is_right = _RULES[name]
+        if not is_right(value):
+            raise UsageError(f"{path}: {name}: is not {wanted}; give one")
+    two_people = frozenset(values.get("two_people", ()))
+    return CustodyPolicy(**values | {"two_people": two_people})
 
 
 def who_answers(name: str, second: str | None, key: str | None) -> str:
@@ -639,29 +637,26 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
     contested = contested_values(run)
     asked = set(named.to_pylist())
     standing = {value: stands for stands, value in contested.items() if value in asked}
-    named = pa.concat_arrays([named, pa.array(standing.values(), pa.string())])
-    of_named = pc.field("entity_id").isin(named)
-    clusters = tables.read_table(run, MEMBERS, ["cluster_id"], of_named)["cluster_id"].unique()
-    members = tables.read_table(
-        run, MEMBERS, ["entity_id", "cluster_id", "tier"], pc.field("cluster_id").isin(clusters)
-    )
-    wanted = pa.concat_arrays([named, members["entity_id"].combine_chunks()]).unique()
+    asked.update(standing.values())
+    of_asked = pc.field("entity_id").isin([*asked])
+    clusters = tables.read_table(run, MEMBERS, ["cluster_id"], of_asked)["cluster_id"].unique()
+    beside = pc.field("cluster_id").isin(clusters)
+    members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id", "tier"], beside)
+    member_of = {row["entity_id"]: row for row in members.to_pylist()}
     columns = ["entity_id", "first_seen", "first_used", "last_used", "last_seen"]
     entities = tables.read_table(run, ENTITIES, columns)
-    shown = entities.filter(pc.is_in(entities["entity_id"], wanted)).select(columns[:-1])
-    places = pc.index_in(shown["entity_id"], members["entity_id"].combine_chunks())
-    cluster = members["cluster_id"].combine_chunks().take(places.combine_chunks())
-    core = pc.equal(members["tier"].combine_chunks(), Tier.CORE).take(places.combine_chunks())
-    rows = shown.append_column("cluster_id", cluster)
-    rows = rows.append_column("core", pc.fill_null(core, False)).select(SHOWN.names)
+    wanted = pa.array([*asked, *member_of], pa.string())
+    rows = entities.filter(pc.is_in(entities["entity_id"], wanted)).to_pylist()
+    for row in rows:
+        member = member_of.get(row["entity_id"], {})
+        row |= {"cluster_id": member.get("cluster_id"), "core": member.get("tier") == Tier.CORE}
+    by_id = {row["entity_id"]: row for row in rows}
     for value, stands in standing.items():
-        row = rows.filter(pc.equal(rows["entity_id"], stands))
-        own = pa.repeat(value, row.num_rows)
-        rows = pa.concat_tables([rows, row.set_column(0, rows.schema.field(0), own)])
+        rows += [by_id[stands] | {"entity_id": value}] if stands in by_id else []
+    shown = pa.Table.from_pylist(rows, SHOWN)
     if not entities.num_rows:
-        return rows, None
-    span = pc.min(entities["first_seen"]).as_py(), pc.max(entities["last_seen"]).as_py()
-    return rows, span
+        return shown, None
+    return shown, (pc.min(entities["first_seen"]).as_py(), pc.max(entities["last_seen"]).as_py())
 
 
 def read_source_rules(path: str | None) -> SourceRules:

@@ -6,14 +6,13 @@ The comment behind a step names its elements: Arrow RecordBatches with the schem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-import pyarrow as pa
 from apache_beam.pvalue import AsSingleton
 
 from pipelines.options import Json
@@ -24,7 +23,6 @@ from transforms.counters import count_members
 from transforms.decisions import DecisionsInForce
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import REPLACED, Deduplicate
-from transforms.erasure import RegisterKey
 from transforms.extract import (
     EVIDENCE_ROWS,
     FINGERPRINTS,
@@ -255,7 +253,9 @@ class Graph:
             return outputs
         changes = clustered.registered  # REGISTER_CHANGE
         if complaints is not None:
-            papers = complaints | "Papers" >> beam.FlatMap(_papers_of, register.key)
+            papers = complaints | "Papers" >> beam.FlatMap(
+                lambda batch, key: batches_of(paper_changes(batch, key)), register.key
+            )
             changes = (changes, papers) | "With papers" >> beam.Flatten()
         kept = changes | "Keep register" >> KeepRegister(register, runs)  # VICTIM_ENTRY
         return outputs | {tables.VICTIMS.name: kept}
@@ -287,7 +287,3 @@ def publish(
     gathered = {"digests": digests, "counters": counted, "outputs": written}
     _ = gathered | "Finish" >> PublishRun(runs, report, sign, record)  # Manifest
     return counted
-
-
-def _papers_of(complaints: pa.RecordBatch, key: RegisterKey) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(paper_changes(complaints, key))

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 RESOLVERS = {
-    "docker": ["docker", "buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}"],
-    "crane": ["crane", "digest"],
+    "docker": "docker buildx imagetools inspect --format {{.Manifest.Digest}}",
+    "crane": "crane digest",
 }
 """Commands that print the digest of the image that is their last word."""
 
@@ -58,14 +58,15 @@ def ask_registry(image: str) -> str:
     Raises:
         ValueError: without docker and crane, or if the registry gives no digest.
     """
-    command = next((words for name, words in RESOLVERS.items() if shutil.which(name)), None)
+    command = next((line for name, line in RESOLVERS.items() if shutil.which(name)), None)
     if command is None:
         raise ValueError("neither docker nor crane is installed: install one to pin images")
-    done = subprocess.run([*command, image], check=False, capture_output=True, text=True)
+    words = [*command.split(), image]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
     digest = done.stdout.strip()
     if done.returncode or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         reason = (done.stderr.strip() or "no digest").splitlines()[0]
-        raise ValueError(f"{image}: {' '.join(command)}: {reason}")
+        raise ValueError(f"{image}: {command}: {reason}")
     return digest
 
 

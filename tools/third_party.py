@@ -105,12 +105,13 @@ def problems(locked: Iterable[str], licensed: Iterable[Licensed]) -> list[str]:
     return [*lines, *(f"{pin}: could not be looked at" for pin in sorted(set(locked) - seen))]
 
 
-def export(*words: str) -> str:
+def export(options: str) -> str:
     """Returns what the lock has for the core and every extra of users, as uv exports it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = sorted(set(project["optional-dependencies"]) - NOT_FOR_USERS)
-    chosen = [f"--extra={extra}" for extra in extras]
-    uv = [UV, "export", "--quiet", "--frozen", "--no-default-groups", *chosen, *words]
+    chosen = " ".join(f"--extra={extra}" for extra in extras)
+    command = f"export --quiet --frozen --no-default-groups {chosen} {options}"
+    uv = [UV, *command.split()]
     return subprocess.run(uv, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
@@ -184,8 +185,8 @@ def check_schema(sbom: str) -> None:
 
 def main() -> None:
     """Writes both files, or refuses with a line for each problem."""
-    flags = ("--no-emit-project", "--no-hashes", "--no-annotate", "--no-header")
-    pins, licensed = look_at_all(export(*flags).splitlines())
+    listed = export("--no-emit-project --no-hashes --no-annotate --no-header")
+    pins, licensed = look_at_all(listed.splitlines())
     if lines := problems(pins, licensed):
         sys.exit("\n".join(lines))
     sbom = make_sbom(export("--format=cyclonedx1.5"), licensed, commit_time())

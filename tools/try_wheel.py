@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,8 +66,8 @@ def step(name: str) -> Iterator[None]:
     print(f"ok    {name}", flush=True)
 
 
-def run(words: Sequence[str | Path], folder: Path, status: int = 0) -> str:
-    """Runs a command in a folder, and returns all that it printed.
+def run(command: str, folder: Path, status: int = 0) -> str:
+    """Runs a command, as it would be typed, in a folder; returns all that it printed.
 
     Raises:
         StepError: if it ends with another exit status.
@@ -78,7 +78,7 @@ def run(words: Sequence[str | Path], folder: Path, status: int = 0) -> str:
         if not name.startswith(("PYTHON", "RINGTRACE", "VIRTUAL_ENV"))
     }
     done = subprocess.run(
-        words,
+        shlex.split(command),
         cwd=folder,
         env=environment | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / ".config")},
         check=False,
@@ -91,28 +91,31 @@ def run(words: Sequence[str | Path], folder: Path, status: int = 0) -> str:
     return done.stdout
 
 
+def uv(command: str) -> None:
+    """Runs a command of uv, as it would be typed."""
+    subprocess.run([UV, *shlex.split(command)], cwd=ROOT, check=True)
+
+
 def install(wheel: Path, environment: Path) -> None:
     """Makes an environment of the wheel and the core's locked packages, compared by hash."""
     locked = environment.with_suffix(".txt")
-    export = [UV, "export", "--quiet", "--frozen", "--no-default-groups", "--no-emit-project"]
-    subprocess.run([*export, "--output-file", locked], cwd=ROOT, check=True)
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    subprocess.run([UV, "venv", "--quiet", "--python", version, environment], check=True)
-    pip: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", environment]
-    subprocess.run([*pip, "--require-hashes", "--requirements", locked], check=True)
-    subprocess.run([*pip, "--no-deps", wheel], check=True)
-    subprocess.run([UV, "pip", "check", "--quiet", "--python", environment], check=True)
+    uv(f"export --quiet --frozen --no-default-groups --no-emit-project --output-file {locked}")
+    uv(f"venv --quiet --python {sys.version_info[0]}.{sys.version_info[1]} {environment}")
+    pip = f"pip install --quiet --python {environment}"
+    uv(f"{pip} --require-hashes --requirements {locked}")
+    uv(f"{pip} --no-deps {shlex.quote(str(wheel))}")
+    uv(f"pip check --quiet --python {environment}")
 
 
-def show_help(program: Path, folder: Path, *words: str) -> None:
+def show_help(program: Path, folder: Path, words: str = "") -> None:
     """Shows the help of a command, and of each command below it."""
-    with step(" ".join(["ringtrace", *words, "--help"])):
-        text = run([program, *words, "--help"], folder)
+    with step(" ".join(["ringtrace", *words.split(), "--help"])):
+        text = run(f"{program} {words} --help", folder)
     pattern, listed = r"^  ([a-z]+)  ", text
     if words:
         pattern, listed = r"^    ([a-z][a-z-]*)\b", text.partition("\n  WORD\n")[2]
     for word in re.findall(pattern, listed, re.MULTILINE):
-        show_help(program, folder, *words, word)
+        show_help(program, folder, f"{words} {word}")
 
 
 def refuse(program: Path, folder: Path, words: str) -> str:
@@ -121,7 +124,7 @@ def refuse(program: Path, folder: Path, words: str) -> str:
     Raises:
         StepError: if it says anything but one line.
     """
-    text = run([program, *words.split()], folder, status=2)
+    text = run(f"{program} {words}", folder, status=2)
     remedy = re.search(r"uv pip install --python .*", text)
     if text.count("\n") != 1 or not remedy:
         raise StepError(f"not one line that says what to install:\n{text}")
@@ -147,20 +150,20 @@ def main() -> None:
         with step("install the wheel and its locked packages"):
             install(wheel, environment)
         with step("python -c 'import ringtrace'"):
-            run([environment / "bin" / "python", "-c", "import ringtrace"], folder)
+            run(f"{environment}/bin/python -c 'import ringtrace'", folder)
         with step("ringtrace demo"):
-            run([program, "demo", "demo"], folder)
+            run(f"{program} demo demo", folder)
         show_help(program, folder)
         write_inputs(folder)
         with step("ringtrace keys make"):
-            run([program, "keys", "make"], folder)
+            run(f"{program} keys make", folder)
         for extra, words in WITHOUT_EXTRA.items():
             with step(f"without the extra {extra}, one line: ringtrace {words}"):
                 remedy = refuse(program, folder, words)
             if extra == TRIED:
                 with step(f"what it says installs the extra: {remedy}"):
-                    run([UV, *shlex.split(remedy)[1:]], folder)
-                    run([program, *words.split()], folder)
+                    run(f"{shlex.quote(UV)} {remedy.partition(' ')[2]}", folder)
+                    run(f"{program} {words}", folder)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tomllib
 from collections import defaultdict
 from itertools import accumulate, pairwise
 from math import cos, radians
@@ -33,123 +34,10 @@ ANTARCTICA = "AQ"
 
 Point = tuple[int, int]
 
-VIEWS = {
-    "US": (-125.5, 50.2, -66.0, 23.8),
-    "CA": (-141.5, 76.0, -52.0, 41.5),
-    "AU": (112.5, -9.8, 154.5, -44.2),
-    "GB": (-8.7, 60.9, 2.2, 49.8),
-    "DE": (5.6, 55.2, 15.3, 47.1),
-    "ES": (-9.6, 44.0, 4.5, 35.0),
-}
-"""West, north, east and south of the picture of a country; of the United States the 48 states."""
+COUNTRIES = tomllib.loads(Path(__file__).with_name("regions.toml").read_text("utf-8"))
+"""The countries whose regions the map knows, and how these are called."""
 
-TERRITORIES = {
-    "AS": "American Samoa",
-    "GU": "Guam",
-    "MP": "Northern Mariana Islands",
-    "VI": "U.S. Virgin Islands",
-}
-
-ENGLISH = {
-    "Greater London": ("LDN", "London"),
-    "North East": ("NE", "North East England"),
-    "North West": ("NW", "North West England"),
-    "Yorkshire and the Humber": ("YH", "Yorkshire and the Humber"),
-    "East Midlands": ("EM", "East Midlands"),
-    "West Midlands": ("WM", "West Midlands"),
-    "East": ("EE", "East of England"),
-    "South East": ("SE", "South East England"),
-    "South West": ("SW", "South West England"),
-}
-"""Abbreviations for labels: no code of ISO 3166-2, and two of them are areas of postcodes too."""
-
-NATIONS = {"England": "ENG", "Scotland": "SCT", "Wales": "WLS", "Northern Ireland": "NIR"}
-
-SPANISH = {
-    "Andalucía": ("AN", "Andalusia"),
-    "Aragón": ("AR", "Aragon"),
-    "Asturias": ("AS", "Asturias"),
-    "Canary Is.": ("CN", "Canary Islands"),
-    "Cantabria": ("CB", "Cantabria"),
-    "Castilla y León": ("CL", "Castile and León"),
-    "Castilla-La Mancha": ("CM", "Castile-La Mancha"),
-    "Cataluña": ("CT", "Catalonia"),
-    "Ceuta": ("CE", "Ceuta"),
-    "Extremadura": ("EX", "Extremadura"),
-    "Foral de Navarra": ("NC", "Navarre"),
-    "Galicia": ("GA", "Galicia"),
-    "Islas Baleares": ("IB", "Balearic Islands"),
-    "La Rioja": ("RI", "La Rioja"),
-    "Madrid": ("MD", "Madrid"),
-    "Melilla": ("ML", "Melilla"),
-    "Murcia": ("MC", "Murcia"),
-    "País Vasco": ("PV", "Basque Country"),
-    "Valenciana": ("VC", "Valencian Community"),
-}
-
-ALSO = {
-    "US": {
-        "DC": "D.C.|Washington DC|Washington D.C.",
-        "VI": "Virgin Islands|US Virgin Islands|USVI",
-        "MP": "CNMI",
-    },
-    "CA": {
-        "QC": "PQ|P.Q.",
-        "NL": "NF|NFLD|Newfoundland|Labrador",
-        "NT": "NWT",
-        "PE": "PEI",
-        "YT": "Yukon Territory|YK",
-        "NU": "NT-NU",
-    },
-    "AU": {"QLD": "Queensland|QL"},
-    "GB": {
-        "NW": "North West|Northwest England|Greater Manchester|Cheshire",
-        "NE": "North East|Northeast England|Tyne and Wear|County Durham|Teesside",
-        "YH": "Yorkshire|Yorkshire and Humber|Yorkshire & the Humber|Yorkshire & Humber"
-        "|West Yorkshire|South Yorkshire",
-        "EE": "East England|East Anglia|Bedfordshire",
-        "SE": "South East|Southeast England|Berkshire|Sussex",
-        "SW": "South West|Southwest England|Avon",
-        "LDN": "Greater London|City of London",
-        "NIR": "NI|County Antrim|County Armagh|County Down|County Fermanagh|County Londonderry"
-        "|County Tyrone|Tyrone|N. Ireland",
-        "SCT": "Perth and Kinross|Highlands",
-        "WLS": "Cymru",
-    },
-    "DE": {
-        "NW": "NRW|North Rhine Westphalia|Nordrhein Westfalen",
-        "BW": "Baden-Wurttemberg|BaWü",
-        "MV": "Mecklenburg-Western Pomerania|Mecklenburg-West Pomerania|MeckPomm",
-        "HE": "Hesse",
-        "SN": "Freistaat Sachsen",
-        "BY": "Freistaat Bayern",
-        "TH": "Freistaat Thüringen",
-    },
-    "ES": {
-        "AS": "Principado de Asturias",
-        "CN": "Canarias|Islas Canarias|Tenerife|Gran Canaria",
-        "CL": "Castilla y Leon|Castile and Leon",
-        "CM": "Castilla la Mancha",
-        "CT": "Catalunya|Cataluña",
-        "IB": "Illes Balears|Baleares|Mallorca|Ibiza|Menorca",
-        "MC": "Región de Murcia",
-        "MD": "Comunidad de Madrid|Community of Madrid",
-        "NC": "Comunidad Foral de Navarra|Navarra",
-        "PV": "Euskadi|Pais Vasco",
-        "VC": "Comunidad Valenciana|Comunitat Valenciana|Valencia|Valencian Country",
-    },
-}
-"""Other names of a region, beside those in Natural Earth and of what lies in it."""
-
-FIELDS = {
-    "US": ("name", "abbrev"),
-    "CA": ("name", "name_en", "name_fr", "abbrev"),
-    "AU": ("name", "name_en", "abbrev"),
-    "GB": ("name", "name_en"),
-    "DE": ("name", "name_en", "name_fr"),
-    "ES": ("name", "name_en", "region"),
-}
-"""Fields of Natural Earth with names that are taken as spellings; it calls D.C. Washington too."""
+TERRITORIES, NATIONS = COUNTRIES["US"]["territories"], COUNTRIES["GB"]["nations"]
 
 NAMED = {"Free Hanseatic Bremen": "Bremen"}
 
@@ -220,9 +108,9 @@ def _region_of(place: dict[str, Any]) -> tuple[str, str, str] | None:
             own = "name" if code.startswith("US") else "name_en"
             return code[:2], code[3:], NAMED.get(place[own], place[own])
         case "ES":
-            return "ES", *SPANISH[place["region"]]
+            return "ES", *COUNTRIES["ES"]["parts"][place["region"]]
         case "GB" if place["geonunit"] == "England":
-            return "GB", *ENGLISH[place["region"]]
+            return "GB", *COUNTRIES["GB"]["parts"][place["region"]]
         case "GB":
             return "GB", NATIONS[place["geonunit"]], place["geonunit"]
     return None
@@ -258,16 +146,18 @@ def regions(atlas: dict[str, Any]) -> dict[str, Any]:
             parts[region].append(feature)
             if region[0] == "GB" and feature["properties"]["geonunit"] == "England":
                 parts["GB", "ENG", "England"].append(feature)
-    rows, keys = [], {country: defaultdict[str, set[str]](set) for country in VIEWS}
+    rows, keys = [], {country: defaultdict[str, set[str]](set) for country in COUNTRIES}
     for (country, code, name), places in sorted(parts.items(), key=lambda part: part[0]):
         own = places[0]["properties"]
         middle = (own["longitude"], own["latitude"])
         if len(places) > 1:
             middle = _middle([feature["geometry"] for feature in places])
         rows.append([country, code, name, *_on_map(*middle)])
-        written = [name, *ALSO[country].get(code, "").split("|")]
+        written = [name, *COUNTRIES[country]["also"].get(code, ())]
         for feature in [] if code == "ENG" or code in TERRITORIES else places:
-            written += [feature["properties"][field] or "" for field in FIELDS[country]]
+            written += [
+                feature["properties"][field] or "" for field in COUNTRIES[country]["fields"]
+            ]
         if (country, code) == ("US", "DC") or country != "GB" or code in NATIONS.values():
             written += [code, country + code]
         spread = [
@@ -282,10 +172,10 @@ def regions(atlas: dict[str, Any]) -> dict[str, Any]:
         country: {key: codes.pop() for key, codes in sorted(by_key.items()) if len(codes) == 1}
         for country, by_key in keys.items()
     }
-    views = {
-        country: [*_on_map(west, north), *_on_map(east, south)]
-        for country, (west, north, east, south) in VIEWS.items()
-    }
+    views = {}
+    for country, about in COUNTRIES.items():
+        west, north, east, south = about["view"]
+        views[country] = [*_on_map(west, north), *_on_map(east, south)]
     return {"views": views, "regions": rows, "keys": sure}
 
 

@@ -429,3 +429,9 @@ def _check_names(names: AbstractSet[str], schema: pa.Schema) -> None:
     missing, unknown = set(schema.names) - names, names - set(schema.names)
     if missing or unknown:
         raise ValueError(f"columns missing: {sorted(missing)}; unknown: {sorted(unknown)}")
+
+
+def row_tuples(rows: pa.Table | pa.RecordBatch, *names: str) -> list[tuple[Any, ...]]:
+    """Returns the rows of these columns, or of all."""
+    columns = (rows[name].to_pylist() for name in names or rows.schema.names)
+    return list(zip(*columns, strict=True))

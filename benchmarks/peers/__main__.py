@@ -1,4 +1,4 @@
-"""ringtrace beside what else one could run: `python -m benchmarks.peers [--runs DIR] [N ...]`.
+"""ringtrace beside what else one could run: `python -m benchmarks.peers [N ...]`.
 
 Each size is two worlds of N complaints with 1.25 calls each (default 20,000 and 200,000; 1,000,000
 takes long): the simulator's, and the same with odd numbers, nearly all of them distinct
@@ -16,10 +16,9 @@ import json
 import math
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -51,15 +50,19 @@ WAYS = (
 """Runs of ringtrace: whether with a report, and whether on one processor."""
 
 
+HEADS = (
+    "program", "world", "complaints", "wall s", "wall, script = 1", "CPU s", "CPU, script = 1",
+    "peak MiB", "MiB shuffled", "grows as", "",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Line:
     """One program on one world; `note` says what else there is to know of it."""
 
     program: str
     size: int
-    wall: float
-    cpu: float
-    peak: float
+    used: measured.Measured
     note: str = ""
     world: str = ""
     shuffled: int | None = None
@@ -73,20 +76,19 @@ def whole_runs(size: int, kind: str, folder: Path, *, report: bool) -> Iterator[
         if with_report and not report:
             continue
         observed = observe(files, folder / "run", report=with_report, one_processor=one_processor)
-        used, f1 = (
-            observed.used,
-            measured.bcubed_f1(measured.cluster_by_entity(folder / "run"), truth),
-        )
-        note, shuffled = f"B-cubed F1 {f1:.3f}", observed.shuffled
-        yield Line(name, size, used.wall, used.cpu, used.peak, note, kind, shuffled)
+        f1 = measured.bcubed_f1(measured.cluster_by_entity(folder / "run"), truth)
+        yield Line(name, size, observed.used, f"B-cubed F1 {f1:.3f}", kind, observed.shuffled)
     script = python("benchmarks.peers.script", files, folder / "script")
     used = measured.run(script, one_processor=True)
     f1 = measured.bcubed_f1(measured.read_pairs(folder / "script" / "clusters.csv"), truth)
-    yield Line("script", size, used.wall, used.cpu, used.peak, f"B-cubed F1 {f1:.3f}", kind)
+    yield Line("script", size, used, f"B-cubed F1 {f1:.3f}", kind)
     floor = python("benchmarks.peers.programs", "floor", files, folder / "run", folder / "floor")
-    used = measured.run(floor)
-    own = json.loads(used.output)
-    yield Line("floor", size, own["wall"], own["cpu"], used.peak, "checks, links nothing", kind)
+    yield Line("floor", size, _of_work(measured.run(floor)), "checks, links nothing", kind)
+
+
+def _of_work(used: measured.Measured) -> measured.Measured:
+    """Returns what a program took that prints the time of its work alone."""
+    return replace(used, **json.loads(used.output.splitlines()[-1]))
 
 
 def empty_run() -> Line:
@@ -94,9 +96,8 @@ def empty_run() -> Line:
     with tempfile.TemporaryDirectory() as folder:
         nothing = Path(folder) / "nothing.jsonl"
         nothing.touch()
-        words = ["--complaints", nothing, "--output", Path(folder) / "run"]
-        run = measured.run(python("pipelines.cli", "batch", *words))
-    return Line("ringtrace, no rows", 0, run.wall, run.cpu, run.peak, "starts and ends")
+        run = measured.ringtrace(f"batch --complaints {nothing} --output {folder}/run")
+    return Line("ringtrace, no rows", 0, run, "starts and ends")
 
 
 def components(size: int, kind: str, folder: Path) -> Iterator[Line]:
@@ -113,11 +114,10 @@ def components(size: int, kind: str, folder: Path) -> Iterator[Line]:
         except measured.CommandFailedError as error:
             print(f"{peer} could not run: {str(error).splitlines()[-1][:200]}")
             continue
-        own = json.loads(run.output.splitlines()[-1])
         note = f"{count:,} edges"
         if peer != "networkx" and not same_partition(folder / "networkx.parquet", out):
             note += ", NOT the same components as networkx"
-        yield Line(f"components: {peer}", size, own["wall"], own["cpu"], run.peak, note, kind)
+        yield Line(f"components: {peer}", size, _of_work(run), note, kind)
 
 
 def write_edges(run: Path, target: Path) -> int:
@@ -144,48 +144,41 @@ def same_partition(left: Path, right: Path) -> bool:
 
 
 def _labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    table = ds.dataset(path).to_table()
-    names = table.column_names
-    node = "node" if "node" in names else names[0]
-    label = next(name for name in names if name in ("label", "cluster_id"))
-    order = np.argsort(table[node].to_numpy())
-    return table[node].to_numpy()[order], table[label].to_numpy()[order]
+    table = pq.read_table(path).sort_by("node")
+    return table["node"].to_numpy(), table["label"].to_numpy()
 
 
-def show(lines: list[Line]) -> Iterator[str]:
-    """Yields a Markdown table, with wall clock and CPU as multiples of the script's, and growth."""
-    yield (
-        "| program | world | complaints | wall s | wall, script = 1 | CPU s | CPU, script = 1 "
-        "| peak MiB | MiB shuffled | grows as | |"
-    )
-    yield "|---" * 11 + "|"
+def table_rows(lines: list[Line]) -> Iterator[list[str]]:
+    """Yields a row for each line: wall clock and CPU as multiples of the script's, and growth."""
     script = {(line.world, line.size): line for line in lines if line.program == "script"}
     before: dict[tuple[str, str], Line] = {}
     for line in lines:
         last = before.get((line.program, line.world))
-        grows = f"n^{_exponent(last, line):.2f}" if last else ""
         before[line.program, line.world] = line
-        whole = ":" not in line.program and (line.world, line.size) in script
-        wall = cpu = ""
-        if whole:
-            beside = script[line.world, line.size]
-            wall, cpu = f"{line.wall / beside.wall:.2f}", f"{line.cpu / beside.cpu:.2f}"
-        shuffled = "" if line.shuffled is None else f"{line.shuffled / 2**20:,.0f}"
-        yield (
-            f"| {line.program} | {line.world} | {line.size:,} | {line.wall:.1f} | {wall} "
-            f"| {line.cpu:.1f} | {cpu} | {line.peak:,.0f} | {shuffled} | {grows} | {line.note} |"
-        )
+        beside = None if ":" in line.program else script.get((line.world, line.size))
+        yield [
+            line.program,
+            line.world,
+            f"{line.size:,}",
+            f"{line.used.wall:.1f}",
+            f"{line.used.wall / beside.used.wall:.2f}" if beside else "",
+            f"{line.used.cpu:.1f}",
+            f"{line.used.cpu / beside.used.cpu:.2f}" if beside else "",
+            f"{line.used.peak:,.0f}",
+            "" if line.shuffled is None else f"{line.shuffled / 2**20:,.0f}",
+            f"n^{_exponent(last, line):.2f}" if last else "",
+            line.note,
+        ]
 
 
 def _exponent(small: Line, large: Line) -> float:
-    return math.log(large.cpu / small.cpu) / math.log(large.size / small.size)
+    return math.log(large.used.cpu / small.used.cpu) / math.log(large.size / small.size)
 
 
 def main(words: list[str] | None = None) -> None:
     """Print the machine and the table."""
     parser = measured.Parser("benchmarks.peers", __doc__)
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=list(SIZES))
-    parser.add_argument("--runs", metavar="DIR", type=Path, help="leave the runs there, by size")
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
     parser.add_argument(
         "--no-report", action="store_true", help="leave out the run that writes a report"
@@ -194,21 +187,16 @@ def main(words: list[str] | None = None) -> None:
     asked = parser.parse_args(words)
     lines = [empty_run()]
     for size, kind in product(asked.sizes, asked.worlds):
-        scratch = Path(tempfile.mkdtemp())
-        folder = asked.runs / f"{size}-{kind}" if asked.runs else scratch
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
             for line in whole_runs(size, kind, folder, report=not asked.no_report):
                 lines.append(line)
-                print(f"{line.program}, {kind}, {size:,}: {line.cpu:.1f} s of CPU", flush=True)
+                print(f"{line.program}, {kind}, {size:,}: {line.used.cpu:.1f} s of CPU", flush=True)
             if not asked.no_components:
                 lines.extend(components(size, kind, folder))
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
     python_version = platform.python_version()
     print(f"\n{os.cpu_count()} cores, {platform.machine()}, Python {python_version}\n")
-    print("\n".join(show(lines)))
+    measured.print_table(HEADS, table_rows(lines))
 
 
 if __name__ == "__main__":

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import phonenumbers
@@ -32,52 +33,52 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 
-def by_networkx(edges: Path, out: Path) -> None:
+def by_networkx(a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
     """Labels components with networkx.connected_components."""
     import networkx as nx
 
-    table = pq.read_table(edges)
     graph = nx.Graph()
-    graph.add_edges_from(zip(table["a"].to_pylist(), table["b"].to_pylist(), strict=True))
+    graph.add_edges_from(zip(a.tolist(), b.tolist(), strict=True))
     labels = {n: i for i, part in enumerate(nx.connected_components(graph)) for n in part}
-    rows = {"node": list(labels), "label": list(labels.values())}
-    pq.write_table(pa.table(rows), out)
+    return list(labels), list(labels.values())
 
 
-def by_scipy(edges: Path, out: Path) -> None:
+def by_scipy(a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
     """Labels components with scipy.sparse.csgraph.connected_components."""
-    table = pq.read_table(edges)
-    ends = np.concatenate([table["a"].to_numpy(), table["b"].to_numpy()])
-    node, place = np.unique(ends, return_inverse=True)
-    label = scipy_labels(place[: table.num_rows], place[table.num_rows :], len(node))
-    pq.write_table(pa.table({"node": node, "label": label}), out)
+    node, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    return node, scipy_labels(place[: len(a)], place[len(a) :], len(node))
 
 
-def by_splink(edges: Path, out: Path) -> None:
+def by_splink(a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
     """Labels components with Splink's clustering on DuckDB."""
     import duckdb
     from splink import DuckDBAPI
     from splink.clustering import cluster_pairwise_predictions_at_threshold
 
-    table = pq.read_table(edges)
-    node = np.unique(np.concatenate([table["a"].to_numpy(), table["b"].to_numpy()]))
     clusters = cluster_pairwise_predictions_at_threshold(
-        pa.table({"node": node}),
-        table,
+        pa.table({"node": np.unique(np.concatenate([a, b]))}),
+        pa.table({"a": a, "b": b}),
         db_api=DuckDBAPI(connection=duckdb.connect()),
         node_id_column_name="node",
         edge_id_column_name_left="a",
         edge_id_column_name_right="b",
-    )
-    clusters.to_parquet(str(out), overwrite=True)
+    ).as_pyarrow_table()
+    return clusters["node"], clusters["cluster_id"]
 
 
-COMPONENTS: dict[str, Callable[[Path, Path], None]] = {
+COMPONENTS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]] = {
     "networkx": by_networkx,
     "scipy": by_scipy,
     "splink": by_splink,
 }
-"""Programs that find components, by the module that each needs."""
+"""Programs that find components, by the module that each needs: nodes and labels from edges."""
+
+
+def label_components(name: str, edges: Path, out: Path) -> None:
+    """Reads edges, and writes the nodes with their labels."""
+    table = pq.read_table(edges)
+    node, label = COMPONENTS[name](table["a"].to_numpy(), table["b"].to_numpy())
+    pq.write_table(pa.table({"node": node, "label": label}), out)
 
 
 def scipy_labels(a: np.ndarray, b: np.ndarray, size: int) -> np.ndarray:
@@ -159,27 +160,17 @@ def floor(world: Path, run: Path, out: Path) -> Callable[[], None]:
     return work
 
 
-def _cpu() -> float:
-    mine, others = (
-        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return mine.ru_utime + mine.ru_stime + others.ru_utime + others.ru_stime
-
-
 def main() -> None:
     """Prints the time of one program's work."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.programs")
-    names = parser.add_subparsers(dest="name", metavar="NAME", required=True)
-    for name in ("floor", *COMPONENTS):
-        below = names.add_parser(name)
-        for place in ("world", "run", "out") if name == "floor" else ("edges", "out"):
-            below.add_argument(place, metavar=place.upper(), type=Path)
-    arguments = vars(parser.parse_args())
-    name = arguments.pop("name")
-    work = floor(**arguments) if name == "floor" else partial(COMPONENTS[name], **arguments)
-    wall, cpu = time.perf_counter(), _cpu()
+    parser.add_argument("name", choices=("floor", *COMPONENTS))
+    parser.add_argument("places", nargs="+", type=Path)
+    options = parser.parse_args()
+    name, places = options.name, options.places
+    work = floor(*places) if name == "floor" else partial(label_components, name, *places)
+    wall, cpu = time.perf_counter(), sum(os.times()[:4])
     work()
-    print(json.dumps({"wall": time.perf_counter() - wall, "cpu": _cpu() - cpu}))
+    print(json.dumps({"wall": time.perf_counter() - wall, "cpu": sum(os.times()[:4]) - cpu}))
 
 
 if __name__ == "__main__":

@@ -34,8 +34,7 @@ def main(words: list[str] | None = None) -> None:
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(2, get_context("spawn")) as pool,
     ):
-        cells = kinds.measure(pool, Path(folder) / "kinds", full=full)
-        print("\n".join(kinds.table_lines(cells, full=full)), flush=True)
+        kinds.print_cells(kinds.measure(pool, Path(folder) / "kinds", full=full), full=full)
         outcomes = harms.measure(pool, Path(folder) / "harms", full=full)
     print()
     print("\n".join(harms.table_lines(outcomes, full=full)))

@@ -6,8 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from benchmarks.poisoning.lies import DAYS, END, IN_A_MINUTE, Forgery, Tables, read_rows, some
+
+ORGS = ("amazon", "microsoft")
+
+_LOSS = {"loss_amount": "1000000.00", "loss_currency": "USD"}
 
 INVENTED = ("phone:+18775550141", "phone:+18775550267", "phone:+18775550372")
 
@@ -178,49 +184,22 @@ def make_hub_in_a_minute(target: Target, budget: Budget, made: Forgery) -> None:
         made.complain(who, named, **IN_A_MINUTE)
 
 
-def invent_ring(_: Target, budget: Budget, made: Forgery) -> None:
-    """Tells of three numbers that nobody has, in one minute, with one text."""
-    for who in range(budget.reporters):
-        made.complain(who, list(INVENTED), **IN_A_MINUTE)
+def burst(
+    name: str, fields: Callable[[Random, int], dict[str, Any]], *, calls: bool = False
+) -> Forge:
+    """Returns what tells of the invented numbers, each liar once, with fields of their own.
 
+    Where it `calls`, each liar calls one of the numbers, too.
+    """
 
-def burst_without_words(_: Target, budget: Budget, made: Forgery) -> None:
-    """Tells of these numbers in one minute, without a narrative."""
-    for who in range(budget.reporters):
-        made.complain(who, list(INVENTED), received_at=_time(0), narrative="")
+    def forge(_: Target, budget: Budget, made: Forgery) -> None:
+        for who in range(budget.reporters):
+            made.complain(who, list(INVENTED), **fields(made.rng, who))
+            if calls:
+                made.call(INVENTED[who % len(INVENTED)])
 
-
-def burst_with_own_words(_: Target, budget: Budget, made: Forgery) -> None:
-    """Tells of them in one hour, each in words of their own."""
-    for who in range(budget.reporters):
-        made.complain(who, list(INVENTED), received_at=_time(who))
-
-
-def burst_with_losses(_: Target, budget: Budget, made: Forgery) -> None:
-    """Does so, and states a loss of a million each."""
-    for who in range(budget.reporters):
-        lost = {"loss_amount": "1000000.00", "loss_currency": "USD"}
-        made.complain(who, list(INVENTED), received_at=_time(who), **lost)
-
-
-def burst_with_calls(_: Target, budget: Budget, made: Forgery) -> None:
-    """Does so, and calls one of the numbers each."""
-    for who in range(budget.reporters):
-        made.complain(who, list(INVENTED), received_at=_time(who))
-        made.call(INVENTED[who % len(INVENTED)])
-
-
-def burst_of_a_day(_: Target, budget: Budget, made: Forgery) -> None:
-    """Tells of them at any time of 23 hours."""
-    for who in range(budget.reporters):
-        made.complain(who, list(INVENTED), received_at=_time(made.rng.randrange(23 * 60)))
-
-
-def burst_through_two(_: Target, budget: Budget, made: Forgery) -> None:
-    """Tells of them in an hour, half through either company."""
-    for who in range(budget.reporters):
-        org = ("amazon", "microsoft")[who % 2]
-        made.complain(who, list(INVENTED), received_at=_time(who), source_org=org)
+    forge.__name__ = name
+    return forge
 
 
 def _time(minutes: int) -> str:
@@ -243,13 +222,18 @@ def postdate(target: Target, budget: Budget, made: Forgery) -> None:
         made.complain(who, [target.number], received_at=next_year)
 
 
+invent_ring = burst("invent_ring", lambda *_: dict(IN_A_MINUTE))
+"""Tells of three numbers that nobody has, in one minute, with one text."""
+
 BY_BURSTS = (
-    burst_without_words,
-    burst_with_own_words,
-    burst_with_losses,
-    burst_with_calls,
-    burst_of_a_day,
-    burst_through_two,
+    burst("burst_without_words", lambda *_: {"received_at": _time(0), "narrative": ""}),
+    burst("burst_with_own_words", lambda _, who: {"received_at": _time(who)}),
+    burst("burst_with_losses", lambda _, who: {"received_at": _time(who)} | _LOSS),
+    burst("burst_with_calls", lambda _, who: {"received_at": _time(who)}, calls=True),
+    burst("burst_of_a_day", lambda rng, _: {"received_at": _time(rng.randrange(23 * 60))}),
+    burst(
+        "burst_through_two", lambda _, who: {"received_at": _time(who), "source_org": ORGS[who % 2]}
+    ),
 )
 """Attacks with many pseudonyms at once, tried with `BURSTS`."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -37,19 +36,17 @@ from benchmarks.poisoning.attacks import (
     weld,
 )
 from benchmarks.poisoning.lies import (
-    DAYS,
-    DECISION,
     END,
     FIRST_SEED,
     TRIES,
     Forgery,
     Tables,
     batch,
+    begin,
+    decide,
     offered,
     read_tables,
-    ringtrace_command,
 )
-from pipelines.simulate import World, simulate
 from schemas.entity import without_epoch
 
 FIRM = 3
@@ -103,24 +100,22 @@ class Case:
 
     def welded(self) -> bool:
         """Returns whether core members of two confirmed rings are in one cluster."""
-        return any(together and not before for before, together in self._pairs_of_two())
+        return self._welds(self.after.is_core, self.after.cluster)
 
     def weld_in_package(self) -> bool:
         """Returns whether a package names core members of two confirmed rings as one ring's."""
-        return any(
-            self.after.may_leave(near)
-            and self.after.may_leave(far)
-            and self.after.cluster(near) == self.after.cluster(far)
-            and self.control.cluster(near) != self.control.cluster(far)
-            for near, far in product(*self.target.known[:2])
-        )
+        return self._welds(self.after.may_leave, self.after.cluster)
 
     def weld_in_offer(self) -> bool:
         """Returns whether an offer names members of two confirmed rings as one ring's."""
-        offered = self.after.offered
+        return self._welds(self.after.offered.__contains__, self.after.offered.get)
+
+    def _welds(self, counts: Callable[[str], bool], home: Callable[[str], object]) -> bool:
+        """Returns whether two members that count have one home, and are of two confirmed rings."""
         return any(
-            near in offered
-            and offered[near] == offered.get(far)
+            counts(near)
+            and counts(far)
+            and home(near) == home(far)
             and self.control.cluster(near) != self.control.cluster(far)
             for near, far in product(*self.target.known[:2])
         )
@@ -170,15 +165,6 @@ class Case:
     def legitimate_lapsed(self) -> bool:
         """Returns whether a number that an analyst declared legitimate is a member again."""
         return any(without_epoch(member) == self.target.legitimate for member in self.after.members)
-
-    def _pairs_of_two(self) -> Iterator[tuple[bool, bool]]:
-        """Yields whether two are together, without and with the lies, of two confirmed rings."""
-        for near, far in product(*self.target.known[:2]):
-            if self.after.is_core(near) and self.after.is_core(far):
-                yield (
-                    self.control.cluster(near) == self.control.cluster(far),
-                    self.after.cluster(near) == self.after.cluster(far),
-                )
 
     def _pairs(self, least: int = 0) -> Iterator[tuple[bool, bool]]:
         """Yields whether two are together, without and with the lies, of all core members.
@@ -245,22 +231,13 @@ class Outcome:
 
 def prepare(place: Path, seed: int) -> None:
     """Makes the world of a seed, its first run, the analyst's decisions, and the run after them."""
-    world = World(seed=seed, complaints=300, operations=12, days=DAYS)
-    simulate(world, place / "world")
-    ringtrace_command(place, "keys")
-    batch(place, "first")
-    target = Target.of(place / "first")
+    target = Target.of(begin(place, seed, complaints=300, operations=12))
     decided = [("confirm", ids[0], "") for ids in target.known[:2]]
     month = (END + timedelta(days=30)).isoformat()
-    decided += [("legitimate", target.legitimate, month), ("dispute", target.disputed, month)]
-    with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out)
-        rows.writerow(DECISION)
-        for number, (kind, entity_id, expires) in enumerate(decided):
-            rows.writerow(
-                [number, kind, entity_id, "", "analyst", "seen", END.isoformat(), expires]
-            )
-    batch(place, "control", previous="first")
+    decide(
+        place,
+        [*decided, ("legitimate", target.legitimate, month), ("dispute", target.disputed, month)],
+    )
 
 
 def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, list[str]]:

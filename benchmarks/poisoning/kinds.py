@@ -10,11 +10,10 @@ alarm.
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,9 +24,8 @@ from typing import Any
 
 import pyarrow.dataset as ds
 
+from benchmarks import measured
 from benchmarks.poisoning.lies import (
-    DAYS,
-    DECISION,
     END,
     FIRST_SEED,
     IN_A_MINUTE,
@@ -37,17 +35,20 @@ from benchmarks.poisoning.lies import (
     Tables,
     as_field,
     batch,
+    begin,
+    decide,
     offered,
     read_tables,
     ringtrace_command,
     some,
+    trust,
 )
 from pipelines import key_store
 from pipelines.exchange.signed_files import utc_text, write_signed
-from pipelines.simulate import World, simulate
 from reports import signing
 from reports.exchange.offer import iso_week
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms, Tlp
+from transforms.arrow_util import row_tuples
 from transforms.graph.refinement import BUSINESS_LINES
 
 STRANGERS = {
@@ -97,7 +98,7 @@ class Known:
         """Chooses the largest clusters, and of each kind the core member most people report."""
         before = Tables.read(run)
         columns = ds.dataset(run / "entities").to_table(columns=["entity_id", "line_type"])
-        line = dict(zip(*(column.to_pylist() for column in columns.columns), strict=True))
+        line = dict(row_tuples(columns))
         groups = [tuple(ids) for ids in before.core_groups().values()][: len(STRANGERS)]
         core = sorted(
             (
@@ -130,33 +131,30 @@ class Cell:
         return " · ".join(str(self.least.get(outcome, "–")) for outcome in outcomes)
 
 
-def alone(_: Known, count: int, made: Forgery) -> None:
-    """Names each stranger alone, every liar on a day and in words of their own."""
-    for kind, stranger in STRANGERS.items():
-        for who in range(count):
-            made.complain(f"{kind} {who}", [stranger])
+Forge = Callable[[Known, int, Forgery], None]
+"""Makes the complaints of so many liars a kind."""
 
 
-def in_a_minute(_: Known, count: int, made: Forgery) -> None:
-    """Names each stranger alone, all liars in one minute and with one text."""
-    for kind, stranger in STRANGERS.items():
-        for who in range(count):
-            made.complain(f"{kind} {who}", [stranger], **IN_A_MINUTE)
+def naming(
+    fields: Mapping[str, str] | None = None, *, beside: bool = False, calls: bool = False
+) -> Forge:
+    """Returns what names each stranger, every liar on a day and in words of their own.
 
+    Args:
+        fields: of each complaint.
+        beside: whether beside two identifiers of a ring.
+        calls: whether only numbers are named, and each liar calls the number, too.
+    """
 
-def beside(known: Known, count: int, made: Forgery) -> None:
-    """Names each stranger beside two identifiers of a ring."""
-    for number, (kind, stranger) in enumerate(STRANGERS.items()):
-        for who in range(count):
-            made.complain(f"{kind} {who}", [stranger, *known.beside(number, who)])
+    def forge(known: Known, count: int, made: Forgery) -> None:
+        for number, (kind, stranger) in enumerate(STRANGERS.items()):
+            for who in range(0 if calls and not kind.startswith("phone") else count):
+                ring = known.beside(number, who) if beside else []
+                made.complain(f"{kind} {who}", [stranger, *ring], **fields or {})
+                if calls:
+                    made.call(stranger)
 
-
-def with_calls(known: Known, count: int, made: Forgery) -> None:
-    """Names each stranger's number beside a ring, and calls it."""
-    for number, (kind, stranger) in enumerate(STRANGERS.items()):
-        for who in range(count if kind.startswith("phone") else 0):
-            made.complain(f"{kind} {who}", [stranger, *known.beside(number, who)])
-            made.call(stranger)
+    return forge
 
 
 def called_a_victims(known: Known, count: int, made: Forgery) -> None:
@@ -175,11 +173,11 @@ def called_a_victims(known: Known, count: int, made: Forgery) -> None:
             made.complain(f"{kind} {who}", [], **fields)
 
 
-MEANS = {
-    "alone": alone,
-    "alone, one minute, one text": in_a_minute,
-    "beside a ring": beside,
-    "beside a ring, with calls": with_calls,
+MEANS: dict[str, Forge | None] = {
+    "alone": naming(),
+    "alone, one minute, one text": naming(IN_A_MINUTE),
+    "beside a ring": naming(beside=True),
+    "beside a ring, with calls": naming(beside=True, calls=True),
     "called a victim's": called_a_victims,
     "a partner's offer, alone": None,
     "a partner's offer, beside a ring": None,
@@ -189,20 +187,10 @@ MEANS = {
 
 def prepare(place: Path, seed: int) -> None:
     """Makes a world, its first run, the analyst's decisions, the run after them, and a partner."""
-    simulate(World(seed=seed, complaints=900, operations=14, days=DAYS), place / "world")
-    ringtrace_command(place, "keys")
+    rings = Known.of(begin(place, seed, complaints=900, operations=14)).rings
     ringtrace_command(place / "partner", "keys")
-    pem = place / "partner.pem"
-    ringtrace_command(place / "partner", "keys", "export", "--output", pem)
-    mark = signing.key_id(key_store.public_key(pem))
-    ringtrace_command(place, "keys", "trust", PARTNER, pem, "--fingerprint", mark)
-    rings = Known.of(batch(place, "first")).rings
-    with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out)
-        rows.writerow(DECISION)
-        for number, ids in enumerate(rings):
-            rows.writerow([number, "confirm", ids[0], "", "analyst", "seen", END.isoformat(), ""])
-    batch(place, "control", previous="first")
+    trust(place, place / "partner", PARTNER)
+    decide(place, [("confirm", ids[0], "") for ids in rings])
 
 
 def attempt(place: Path, seed: int, means: str, count: int) -> dict[str, set[str]]:
@@ -241,19 +229,21 @@ def measure(pool: Executor, place: Path, *, full: bool) -> dict[tuple[str, str],
     return cells
 
 
-def table_lines(cells: Mapping[tuple[str, str], Cell], *, full: bool) -> Iterator[str]:
-    """Yields the lines of the table in Markdown; tried up to the largest of `REPORTERS`."""
+def print_cells(cells: Mapping[tuple[str, str], Cell], *, full: bool) -> None:
+    """Prints the table; tried up to the largest of `REPORTERS`."""
     worlds = "1 world" if TRIES[full] == 1 else f"{TRIES[full]} worlds"
-    yield f"Tried with {', '.join(map(str, REPORTERS[full]))} reporters, in {worlds}."
-    yield ""
-    yield "| kind | " + " | ".join(MEANS) + " |"
-    yield "|---" * (len(MEANS) + 1) + "|"
-    for kind in STRANGERS:
-        texts = (
-            cells[kind, means].text(HIDING if forge is called_a_victims else NAMING)
-            for means, forge in MEANS.items()
-        )
-        yield f"| {kind} | " + " | ".join(texts) + " |"
+    print(f"Tried with {', '.join(map(str, REPORTERS[full]))} reporters, in {worlds}.\n")
+    rows = (
+        [
+            kind,
+            *(
+                cells[kind, means].text(HIDING if forge is called_a_victims else NAMING)
+                for means, forge in MEANS.items()
+            ),
+        ]
+        for kind in STRANGERS
+    )
+    measured.print_table(["kind", *MEANS], rows)
 
 
 def _reached(stranger: str, ring: tuple[str, ...], after: Tables, beside_ring: bool) -> set[str]:
@@ -315,9 +305,11 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
     os.environ[key_store.HOME_VARIABLE] = str(home / "partner" / "keys")
     key = key_store.own_key()
     write_signed(folder / "offer", "offer.json", signing.letter_bytes(offer, key), key)
-    words = ["exchange", "join", home / "control", folder / "offer", "--from", "amazon"]
-    words += ["--decisions", home / "decisions.csv", "--previous", home / "control"]
-    ringtrace_command(folder, *words, "--output", folder / "run", "--now", NOW.isoformat())
+    ringtrace_command(
+        folder,
+        f"exchange join {home}/control {folder}/offer --from amazon --output {folder}/run "
+        f"--decisions {home}/decisions.csv --previous {home}/control --now {NOW.isoformat()}",
+    )
     return folder / "run"
 
 

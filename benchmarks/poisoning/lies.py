@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import os
+import shlex
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,7 +21,9 @@ import pyarrow.dataset as ds
 
 import ringtrace
 from pipelines import cli
-from pipelines.key_store import HOME_VARIABLE
+from pipelines.key_store import HOME_VARIABLE, public_key
+from pipelines.simulate import World, simulate
+from reports import signing
 from reports.disclosure_control import is_thin
 from schemas.entity import without_epoch
 
@@ -50,6 +54,7 @@ IN_A_MINUTE = {
     "narrative": "they took all my savings and laughed when I asked them to give any of it back so "
     "everybody should report these people to the police right now before others lose money too",
 }
+
 
 DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
 
@@ -195,21 +200,57 @@ def batch(
 def offered(home: Path, run: Path) -> dict[str, int]:
     """Returns what `ringtrace exchange offer` writes about a run, with the clusters in it."""
     out = run.with_name("offer")
-    words = ["exchange", "offer", run, "--from", "amazon", "--to", "microsoft", "--output", out]
-    ringtrace_command(home, *words, "--now", NOW.isoformat())
+    ringtrace_command(
+        home,
+        f"exchange offer {run} --from amazon --to microsoft --output {out} --now {NOW.isoformat()}",
+    )
     offer = json.loads((out / "offer.json").read_bytes())
     return {entity["entity_id"]: entity["cluster"] for entity in offer["entities"]}
 
 
-def ringtrace_command(home: Path, *words: object) -> str:
-    """Runs a command with the keys of a world; returns what it prints."""
+def ringtrace_command(home: Path, command: str) -> str:
+    """Runs a command with the keys of a world, as it would be typed; returns what it prints."""
     os.environ[HOME_VARIABLE] = str(home / "keys")
     lines = io.StringIO()
     with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
-        status = cli.main([str(word) for word in words])
+        status = cli.main(shlex.split(command))
     if status:
         raise RuntimeError(lines.getvalue())
     return lines.getvalue()
+
+
+def write_decisions(path: Path, moment: str, rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Writes an analyst's decisions of a moment: id, kind, entity and when it expires."""
+    with path.open("w", newline="", encoding="utf-8") as out:
+        decisions = csv.writer(out)
+        decisions.writerow(DECISION)
+        decisions.writerows(
+            (number, kind, entity_id, "", "analyst", "looked at", moment, expires)
+            for number, kind, entity_id, expires in rows
+        )
+
+
+def begin(place: Path, seed: int, complaints: int, operations: int) -> Path:
+    """Makes a world and its keys; returns the first run of it."""
+    world = World(seed=seed, complaints=complaints, operations=operations, days=DAYS)
+    simulate(world, place / "world")
+    ringtrace_command(place, "keys")
+    return batch(place, "first")
+
+
+def decide(place: Path, decided: Iterable[tuple[str, str, str]]) -> None:
+    """Writes decisions (kind, entity, when they expire), and makes the run after them."""
+    rows = ((str(number), *row) for number, row in enumerate(decided))
+    write_decisions(place / "decisions.csv", END.isoformat(), rows)
+    batch(place, "control", previous="first")
+
+
+def trust(home: Path, issuer: Path, org: str) -> None:
+    """Makes the keys of a world trust those of `org`, whose home is `issuer`."""
+    pem = issuer / f"{org}.pem"
+    ringtrace_command(issuer, f"keys export --output {pem}")
+    mark = signing.key_id(public_key(pem))
+    ringtrace_command(home, f"keys trust {org} {pem} --fingerprint {mark}")
 
 
 def some(ids: Any, start: int, count: int) -> list[str]:

@@ -25,7 +25,7 @@ from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, NARRATIVES, Table
 from transforms import joint
-from transforms.arrow_util import with_column
+from transforms.arrow_util import row_tuples, with_column
 from transforms.campaigns import FindCampaigns
 from transforms.decisions import ResolveDecisions
 from transforms.extract import complaint_brands, few_words
@@ -277,7 +277,7 @@ def write_joint_report(
     members = read_table(folder, MEMBERS)
     links = read_table(folder, tables.LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
     seen = read_table(folder, ENTITIES, ["entity_id", "orgs"])
-    orgs = dict(zip(seen["entity_id"].to_pylist(), seen["orgs"].to_pylist(), strict=True))
+    orgs = dict(row_tuples(seen))
     views = {plan.me: joint.own_view(read_table(plan.own, MEMBERS))}
     views |= {taken.offer.sender: joint.offered_view(taken.offer) for taken in plan.offers}
     views = {org: joint.view_in_joint_ids(view, org, orgs) for org, view in views.items()}

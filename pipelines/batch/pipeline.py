@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.pvalue import AsIter, AsSingleton
 
-from pipelines.options import Row
 from pipelines.wiring import (
     FOLLOWS_NONE,
     KINDS,
@@ -133,7 +131,9 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     # Write the tables, then the report and the manifest. What is known of simulated worlds alone is
     # stated where all records are of one.
     simulated = start | "Simulated" >> beam.Map(
-        all_simulated, AsIter(read["digests"]), plan.simulated
+        lambda _, digests, simulated: all(file["sha256"] in simulated for file in digests),
+        AsIter(read["digests"]),
+        plan.simulated,
     )  # one bool
     outputs = {
         **apart_from_narratives(redacted[COMPLAINTS], keep=plan.keep_narratives),
@@ -175,11 +175,6 @@ def apart_from_narratives(
         tables.COMPLAINTS.name: complaints | "Without narratives" >> beam.Map(without_narratives),
         tables.NARRATIVES.name: complaints | "Narratives" >> beam.Map(narratives_of),
     }
-
-
-def all_simulated(_: object, digests: Iterable[Row], simulated: frozenset[str]) -> bool:
-    """Returns whether every input is a file of a simulated world, by its digest."""
-    return all(file["sha256"] in simulated for file in digests)
 
 
 def without_narratives(complaints: pa.RecordBatch) -> pa.RecordBatch:

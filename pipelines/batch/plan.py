@@ -19,7 +19,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.batch.options import PARTITIONS_FLAG
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
-from pipelines.options import Json, UsageError, usage_errors
+from pipelines.options import Json, UsageError, gives, usage_errors
 from pipelines.run_folder import private_store, run_signer
 from pipelines.user_files import (
     bind_to_previous,
@@ -208,7 +208,7 @@ def flags_for_size(files: Sequence[InputFile], flags: Sequence[str]) -> list[str
     plain = sum(
         file.size * (1 if file.compression == "none" else COMPRESSION_RATIO) for file in files
     )
-    if any(flag.partition("=")[0] == PARTITIONS_FLAG for flag in flags):
+    if gives(flags, PARTITIONS_FLAG):
         return []
     if plain <= TINY:
         return [f"{PARTITIONS_FLAG}=1"]
@@ -268,10 +268,10 @@ def find_previous(previous: str | Run | None) -> PreviousRun:
         ) from None
     except AlteredRunError as error:
         raise UsageError(f"--previous {error}") from None
-    base = folder.rstrip("/")
-    files = {name: FileSystems.join(base, *name.split("/")) for name in sorted(digests)}
-    paths = [path for name, path in files.items() if name.startswith(f"{MEMBERS.name}/")]
-    if not paths or not all(FileSystems.exists(path) for path in paths):
+    names = sorted(digests)
+    files = {name: f"{folder.rstrip('/')}/{name}" for name in names}
+    paths = [files[name] for name in names if name.startswith(f"{MEMBERS.name}/")]
+    if not paths:
         raise UsageError(f"{folder}: --previous has no {MEMBERS.name}/; give a complete run")
     try:
         for _ in read_contested(folder, private_key()):
@@ -282,16 +282,12 @@ def find_previous(previous: str | Run | None) -> PreviousRun:
         ) from None
     except PrivateFileError as error:
         raise UsageError(f"--previous {error}") from None
-    components = [
-        (path, digests[name])
-        for name, path in files.items()
-        if name.startswith(f"{COMPONENTS.name}/")
-    ]
+    of_components = [name for name in names if name.startswith(f"{COMPONENTS.name}/")]
+    components = tuple((files[name], digests[name]) for name in of_components)
     # Without the positions of nodes figures are laid out anew, which is no reason to fail.
     nodes = files.get(NODES_FILE)
     drawn = nodes if nodes is not None and FileSystems.exists(nodes) else None
     if drawn is not None:
-        check_files(
-            folder, [file for file in run.manifest["outputs"] if file["name"] == NODES_FILE]
-        )
-    return PreviousRun(folder, run.run_id, tuple(paths), tuple(components), drawn)
+        listed = (file for file in run.manifest["outputs"] if file["name"] == NODES_FILE)
+        check_files(folder, listed)
+    return PreviousRun(folder, run.run_id, tuple(paths), components, drawn)

@@ -86,12 +86,7 @@ COMMANDS = (
     ),
     Command("map", Group.RUN, "guess how to read a company's own export, and show its first rows"),
     Command("demo", Group.RUN, "run on bundled records, and say what to look at in their reports"),
-    Command(
-        "simulate",
-        Group.RUN,
-        "make test data: a simulated world, with its known answers",
-        "pipelines.simulate.__main__",
-    ),
+    Command("simulate", Group.RUN, "make test data: a simulated world, with its known answers"),
     Command(
         "report", Group.READ, "show, open or rewrite the report of a run, or copy it for outsiders"
     ),

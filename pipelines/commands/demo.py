@@ -11,11 +11,11 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
+from shlex import quote
 from shutil import which
 from typing import NamedTuple
 
@@ -23,13 +23,14 @@ import pyarrow.compute as pc
 
 from pipelines.batch.__main__ import main as batch
 from pipelines.commands import evaluate
-from pipelines.options import Json, Row, UsageError, option, say, switch
+from pipelines.options import Json, Row, UsageError, option, say, switch, system_errors
 from pipelines.user_files import read_known_legitimate
 from reports.run import Run
 from reports.text import plain, quantity
 from schemas.enums import Status
 from schemas.extras import install_command
 from schemas.manifest import MANIFEST_NAME
+from transforms.arrow_util import row_tuples
 
 SIMULATED = "--seed 13 --complaints 300 --operations 6 --days 75"
 """Flags of `ringtrace simulate` that write the bundled two-company world, byte for byte.
@@ -71,12 +72,9 @@ def run(arguments: Namespace) -> int:
     """
     folder, started = arguments.folder, time.monotonic()
     records = bundled_records()
-    try:
+    with system_errors(folder, "name a folder to write", below=True):
         check_folder(folder, records, overwrite=arguments.overwrite)
         copy_records(records, folder / INPUT)
-    except OSError as error:
-        why = error.strerror or "cannot be written"
-        raise UsageError(f"{error.filename or folder}: {why}; name a folder to write") from None
 
     world = folder / INPUT / WORLD
     say("1. Two companies: simulated complaints and calls about six rings")
@@ -106,16 +104,11 @@ def bundled_records() -> dict[str, bytes]:
     Raises:
         UsageError: if they were not installed.
     """
-    source = resources.files("pipelines") / "demo_data"
-    records: dict[str, bytes] = {}
-    try:
-        for name in (FTC, WORLD):
-            records |= dict(_files(source / name, name))
-    except OSError:
-        raise UsageError(
-            f"{source}: the records of the demo are missing; install ringtrace again"
-        ) from None
-    return records
+    source = Path(str(resources.files("pipelines") / "demo_data"))
+    paths = [path for path in source.rglob("*") if path.suffix in SUFFIXES]
+    if not paths:
+        raise UsageError(f"{source}: the records of the demo are missing; install ringtrace again")
+    return {path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool) -> None:
@@ -274,13 +267,12 @@ def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
 def truth_lines(run: Path, world: Path) -> list[str]:
     """Returns how the clusters of `run` compare with the truth of the simulated `world`."""
     truth = world / "truth.csv"
+    listed = (evaluate.read_ids(world / f"{name}.csv") for name in ("victims", "innocents"))
+    known = read_known_legitimate([str(world / "legitimate.csv")])
     score = evaluate.evaluate(
-        evaluate.read_members(run),
-        evaluate.read_truth(truth),
-        read_known_legitimate([str(world / "legitimate.csv")]),
-        evaluate.read_ids(world / "victims.csv"),
-        evaluate.read_ids(world / "innocents.csv"),
+        evaluate.read_members(run), evaluate.read_truth(truth), evaluate.HarmLists(known, *listed)
     )
+    harm = score.harm
     split, merged, bcubed = score.agreement.split, score.agreement.merged, score.agreement.bcubed
     return [
         _shown("evaluate", str(run), str(truth)),
@@ -289,23 +281,26 @@ def truth_lines(run: Path, world: Path) -> list[str]:
         f"cluster, {split} in several; {quantity(merged, 'cluster')} with more than one ring.",
         f"B-cubed precision {bcubed.precision:.2f}, recall {bcubed.recall:.2f}, "
         f"F1 {bcubed.f1:.2f} (1 is perfect).",
-        f"In a cluster by mistake: {score.known_legitimate} legitimate identifiers, "
-        f"{score.victim_side} of victims, {score.innocent} of innocents.",
+        f"In a cluster by mistake: {harm.known_legitimate} legitimate identifiers, "
+        f"{harm.victim_side} of victims, {harm.innocent} of innocents.",
     ]
 
 
 def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
     """Returns the pages to open, what to see there, and the commands that refer the ring."""
     ftc, world = (folder.resolve() / name / "report" / "index.html" for name in (FTC, WORLD))
-    decisions, confirmed = f"{folder}-decisions.csv", f"{folder}-confirmed"
-    records = [word for kind, path in _inputs(folder).items() for word in (f"--{kind}", str(path))]
-    run, size = str(folder / WORLD), largest.row["size"]
+    row, typed, run = largest.row, _typed(), quote(str(folder / WORLD))
+    decisions, confirmed, referral = (
+        quote(f"{folder}-{name}") for name in ("decisions.csv", "confirmed", "referral")
+    )
+    records = " ".join(f"--{kind} {quote(str(path))}" for kind, path in _inputs(folder).items())
+    pair = " ".join(map(quote, largest.pair or ("ID", "ID")))
     return [
         "Open this page in a browser, the ring that only both companies see:",
         "",
         f"  {world}",
-        f'    "Clusters": open {plain(largest.row["name"])}',
-        f"    ({size} members). Its graph shows what ties them: click an identifier for",
+        f'    "Clusters": open {plain(row["name"])}',
+        f"    ({row['size']} members). Its graph shows what ties them: click an identifier for",
         "    the evidence. Its timeline shows how the ring replaced its numbers.",
         "",
         "Then the FTC's records. They have no cluster, because a caller id can be forged and ties",
@@ -318,41 +313,17 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
         "Why two identifiers are in one cluster that neither company alone ties, down to the",
         "records:",
         "",
-        _shown("explain", run, *(largest.pair or ("ID", "ID"))),
+        f"$ {typed} explain {run} {pair}",
         "",
         "To confirm this ring and seal it for an authority, first install the extra referral:",
         f"{install_command('referral')}",
         "",
-        _shown(
-            *("decide", run, "confirm", largest.core, "--decisions", decisions),
-            *("--author", "Your Name", "--reason", "Read its evidence"),
-        ),
-        _shown(
-            *("batch", *records, "--previous", run),
-            *("--decisions", decisions, "--output", confirmed),
-        ),
-        _shown(
-            *(
-                "referral",
-                confirmed,
-                "--cluster",
-                largest.row["cluster_id"],
-                "--recipient",
-                RECIPIENT,
-            ),
-            *(*records, "--output", f"{folder}-referral"),
-        ),
+        f"$ {typed} decide {run} confirm {quote(largest.core)} --decisions {decisions} "
+        "--author 'Your Name' --reason 'Read its evidence'",
+        f"$ {typed} batch {records} --previous {run} --decisions {decisions} --output {confirmed}",
+        f"$ {typed} referral {confirmed} --cluster {row['cluster_id']} "
+        f"--recipient {RECIPIENT} {records} --output {referral}",
     ]
-
-
-def _files(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
-    """Yields the path and the content of every file of records below a folder, in order."""
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        path = f"{name}/{entry.name}"
-        if entry.is_dir():
-            yield from _files(entry, path)
-        elif entry.name.endswith(SUFFIXES):
-            yield path, entry.read_bytes()
 
 
 def _inputs(folder: Path, files: str = "") -> dict[str, Path]:
@@ -375,8 +346,7 @@ def _is_no_run(folder: Path) -> bool:
 
 
 def _cluster_of(run: Run) -> dict[str, str]:
-    columns = run.table("members", ["entity_id", "cluster_id"]).columns
-    return dict(zip(*(column.to_pylist() for column in columns), strict=True))
+    return dict(row_tuples(run.table("members", ["entity_id", "cluster_id"])))
 
 
 def _parts(members: Sequence[str], cluster_of: Mapping[str, str]) -> tuple[int, ...]:
@@ -419,7 +389,11 @@ def _short(name: str) -> str:
 
 
 def _shown(*words: str) -> str:
-    """Returns a command as it can be typed here: in a checkout `ringtrace` is on no PATH."""
+    """Returns a command as it can be typed here."""
+    return f"$ {_typed()} {shlex.join(words)}"
+
+
+def _typed() -> str:
+    """Returns how ringtrace is called here: in a checkout it is on no PATH."""
     called = sys.argv[0]
-    typed = called if Path(called).name == NAME and which(NAME) is None else NAME
-    return f"$ {shlex.join((typed, *words))}"
+    return quote(called if Path(called).name == NAME and which(NAME) is None else NAME)

@@ -12,17 +12,14 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
-from rich.console import Console
-from rich.table import Table
 
-from pipelines.options import UsageError, option, say, several, switch
+from pipelines.options import Json, UsageError, option, say, several, switch
 from pipelines.simulate import HIDE, NAME, WELD
 from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
@@ -34,6 +31,7 @@ from schemas.extras import install_command
 from schemas.facts import have_facts
 from schemas.tables import ENTITIES, LINKS, MEMBERS
 from transforms import clustering_metrics
+from transforms.arrow_util import row_tuples
 from transforms.clustering_metrics import (
     SPLINK_THRESHOLD,
     Agreement,
@@ -101,7 +99,10 @@ class HarmLists:
 
 @dataclass(frozen=True)
 class Harm:
-    """Harmful identifiers in one tier; None where no file names them."""
+    """Harmful identifiers among members; None where no file names them.
+
+    `unreviewed` are those that no analyst has reviewed; None for a run without reviews.
+    """
 
     known_legitimate: int
     victim_side: int | None
@@ -162,11 +163,7 @@ class Evaluation:
         operations: how many the truth has.
         missing: identifiers of the truth in no cluster, each counted as a cluster of its own.
         unjudged: members that the truth does not know, left out of the scores.
-        known_legitimate: members that are known to be legitimate.
-        victim_side: members that are victims' own; None where no file names them.
-        innocent: innocents that share a cluster; None where no file names them.
-        near_miss: mistyped identifiers that share a cluster; None where no file names them.
-        unreviewed: members that no analyst has reviewed; None for a run without reviews.
+        harm: harmful members; of innocents and mistyped identifiers those that share a cluster.
         tiers: the scores by tier; None for a run without tiers.
         baselines: the agreement of simpler methods, by name, where asked for.
         survival: how many cluster ids survived since an earlier run, where asked for.
@@ -180,11 +177,7 @@ class Evaluation:
     operations: int
     missing: int
     unjudged: int
-    known_legitimate: int
-    victim_side: int | None
-    innocent: int | None
-    near_miss: int | None = None
-    unreviewed: int | None = None
+    harm: Harm
     tiers: Tiers | None = None
     baselines: Mapping[str, Agreement] = field(default_factory=dict)
     survival: IdSurvival | None = None
@@ -225,14 +218,9 @@ def run(arguments: Namespace) -> int:
     truth = read_truth(arguments.truth)
     run = _opened(arguments.run)
     members = read_members(run)
-    result = evaluate(
-        members,
-        truth,
-        read_known_legitimate(arguments.known_legitimate),
-        read_ids(arguments.victims),
-        read_ids(arguments.innocents),
-        read_ids(arguments.near_misses),
-    )
+    known = read_known_legitimate(arguments.known_legitimate)
+    listed = (arguments.victims, arguments.innocents, arguments.near_misses)
+    result = evaluate(members, truth, HarmLists(known, *map(read_ids, listed)))
     if arguments.baselines or arguments.splink:
         result = replace(result, baselines=compare_baselines(run, truth, splink=arguments.splink))
     if arguments.previous:
@@ -249,27 +237,17 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def evaluate(
-    members: pa.Table,
-    truth: dict[str, str],
-    known: KnownLegitimate,
-    victims: list[str] | None = None,
-    innocents: list[str] | None = None,
-    near_misses: list[str] | None = None,
-) -> Evaluation:
+def evaluate(members: pa.Table, truth: dict[str, str], lists: HarmLists) -> Evaluation:
     """Scores clusters against the truth.
 
     Args:
         members: entity_id and cluster_id of the run, with its other `MEMBER_COLUMNS` if it has
             tiers.
         truth: operation by entity id.
-        known: identifiers that no cluster may have.
-        victims: victims' own identifiers, if given: no cluster may have them.
-        innocents: identifiers that must share a cluster with no other, if given.
-        near_misses: mistyped identifiers, of which the same is true, if given.
+        lists: identifiers that do harm in clusters.
     """
-    lists = HarmLists(known, victims, innocents, near_misses)
     harm, shared = lists.count(members), lists.count(_shared_clusters(members))
+    harm = replace(harm, innocent=shared.innocent, near_miss=shared.near_miss)
     tiered = "tier" in members.column_names and not members["tier"].null_count
     entity_ids = pa.array(truth, pa.string())
     place = pc.index_in(entity_ids, value_set=members["entity_id"].combine_chunks())
@@ -286,11 +264,7 @@ def evaluate(
         operations=len(operations.dictionary),
         missing=place.null_count,
         unjudged=members.num_rows - (len(truth) - place.null_count),
-        known_legitimate=harm.known_legitimate,
-        victim_side=harm.victim_side,
-        innocent=shared.innocent,
-        near_miss=shared.near_miss,
-        unreviewed=harm.unreviewed if tiered else None,
+        harm=harm if tiered else replace(harm, unreviewed=None),
         tiers=_score_tiers(members, truth, lists) if tiered and members.num_rows else None,
     )
 
@@ -298,23 +272,21 @@ def evaluate(
 def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
     """Counts the aims that came about, by attacker; raises UsageError for an unfit file."""
     rows = {without_epoch(row["entity_id"]): row for row in members.to_pylist()}
+    cluster = {entity_id: row["cluster_id"] for entity_id, row in rows.items()}
+    core = {entity_id for entity_id, row in rows.items() if row["tier"] == Tier.CORE}
+    free = {entity_id for entity_id in core if rows[entity_id]["review"] == Review.REVIEWED}
     sizes = Counter(members["cluster_id"].to_pylist())
     counted: defaultdict[str, list[tuple[bool, ...]]] = defaultdict(list)
     for aim in _rows(path, "attacker", "aim", "other"):
-        entity, partner = (rows.get(aim[name]) for name in ("entity_id", "other"))
-        core, reviewed = (_is(entity, "tier", Tier.CORE), _is(entity, "review", Review.REVIEWED))
+        entity_id, welded = aim["entity_id"], {aim["entity_id"], aim["other"]}
+        home = cluster.get(entity_id)
         if aim["aim"] == HIDE:
-            reached = (entity is None, not core, False)
+            reached = (home is None, entity_id not in core, False)
         elif aim["aim"] == WELD:
-            together = bool(entity and partner and entity["cluster_id"] == partner["cluster_id"])
-            core &= together and _is(partner, "tier", Tier.CORE)
-            reached = together, core, core and reviewed and _is(partner, "review", Review.REVIEWED)
+            together = home is not None and home == cluster.get(aim["other"])
+            reached = (together, together and welded <= core, together and welded <= free)
         elif aim["aim"] == NAME:
-            reached = (
-                entity is not None and sizes[entity["cluster_id"]] > 1,
-                core,
-                core and reviewed,
-            )
+            reached = (sizes[home] > 1, entity_id in core, entity_id in free)
         else:
             raise UsageError(f"{path}: no such aim {aim['aim']!r}; use {NAME}, {HIDE}, {WELD}")
         counted[aim["attacker"]].append(reached)
@@ -322,10 +294,6 @@ def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
         attacker: AttackerHarm(len(aims), *(sum(column) for column in zip(*aims, strict=True)))
         for attacker, aims in sorted(counted.items())
     }
-
-
-def _is(row: Mapping[str, object] | None, name: str, value: str) -> bool:
-    return row is not None and row[name] == str(value)
 
 
 def compare_baselines(
@@ -432,20 +400,13 @@ def read_members(run: RunFolder) -> pa.Table:
     names has its own id here, if the run still has its private/.
     """
     folder = Path(run)
-    path = folder / MEMBERS.name
-    if isinstance(run, Run):
-        run.check(MEMBERS)
-    if not path.is_dir():
+    if not (folder / MEMBERS.name).is_dir():
         raise UsageError(
             f"{folder}: is not a finished run: it has no {MEMBERS.name}/; give a finished run"
         )
-    try:
-        table = ds.dataset(path, format="parquet", schema=MEMBERS.schema)
-        rows = table.to_table(columns=list(MEMBER_COLUMNS))
+    with tables.readable(run, MEMBERS):
+        rows = tables.table_dataset(run, MEMBERS).to_table(columns=list(MEMBER_COLUMNS))
         rows.validate(full=True)  # Parquet does not check that text is UTF-8
-    except (OSError, pa.ArrowException) as error:
-        why = str(error).partition("\n")[0]
-        raise UsageError(f"{path}: cannot be read, make the run again: {why}") from None
     ids = _own_ids(run, rows["entity_id"].combine_chunks())
     return rows.set_column(rows.schema.get_field_index("entity_id"), "entity_id", ids)
 
@@ -463,10 +424,15 @@ def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
     )
 
 
-def evaluation_json(result: Evaluation) -> dict[str, object]:
+def evaluation_json(result: Evaluation) -> Json:
     """Returns the whole evaluation, fit for JSON; what was not asked for is left out."""
     optional = ("baselines", "survival", "hubs", "attackers")
-    whole = {name: value for name, value in asdict(result).items() if value or name not in optional}
+    whole: Json = {}
+    for name, value in asdict(result).items():
+        if name == "harm":
+            whole |= value
+        elif value or name not in optional:
+            whole[name] = value
     for agreement, scores in (
         (result.agreement, whole["agreement"]),
         *((baseline, whole["baselines"][name]) for name, baseline in result.baselines.items()),
@@ -503,8 +469,7 @@ def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
         ("  of these merging operations", f"{agreement.merged}"),
         ("members that the truth does not know", f"{result.unjudged}"),
     ]
-    harm = Harm(*(getattr(result, kind.name) for kind in fields(Harm)))
-    lines += harm.lines(
+    lines += result.harm.lines(
         {
             "known_legitimate": "known-legitimate in a cluster",
             "victim_side": "victim-side in a cluster",
@@ -543,15 +508,11 @@ def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
 
 
 def print_lines(lines: Sequence[tuple[str, str]]) -> None:
-    """Prints the lines: a table on a terminal, tab-separated elsewhere."""
-    if not sys.stdout.isatty():
-        for name, value in lines:
-            say(f"{name}\t{value}")
-        return
-    table = Table("measure", "value", title="Agreement with the truth")
+    """Prints the lines: in two columns on a terminal, tab-separated elsewhere."""
+    width = max(len(name) for name, _ in lines)
+    on_terminal = sys.stdout.isatty()
     for name, value in lines:
-        table.add_row(name, value, style="bold" if name == "B-cubed F1" else None)
-    Console().print(table)
+        say(f"{name:{width}}  {value}" if on_terminal else f"{name}\t{value}")
 
 
 def _rows(path: Path, *columns: str) -> Iterator[dict[str, str]]:
@@ -618,8 +579,7 @@ def _flags(run: RunFolder, hubs: Path) -> HubFlags:
 
 
 def _by_entity(members: pa.Table) -> dict[str, str]:
-    columns = members["entity_id"].to_pylist(), members["cluster_id"].to_pylist()
-    return dict(zip(*columns, strict=True))
+    return dict(row_tuples(members, "entity_id", "cluster_id"))
 
 
 def _tier_lines(tiers: Tiers) -> Iterator[tuple[str, str]]:

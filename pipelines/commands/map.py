@@ -10,12 +10,19 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipelines.options import Json, Row, UsageError, option, say, time_zone
+from pipelines.options import (
+    Json,
+    Row,
+    UsageError,
+    option,
+    say,
+    system_errors,
+    time_zone,
+    usage_errors,
+)
 from pipelines.progress import printable
 from schemas.enums import Direction, RecordKind, Role
 from schemas.mapping import IGNORE, MapError, RecordMap, parse_map, write_map
-
-FLAGS = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
 
 _LONGEST = 60
 """Characters of a value that are shown."""
@@ -60,22 +67,18 @@ def run(arguments: Namespace) -> int:
 
     org, zone = arguments.source_org, arguments.timezone
     kind = RecordKind(arguments.kind) if arguments.kind else None
-    try:
+    with (
+        usage_errors(InputError),
+        usage_errors(MapError, after=" (the guess cannot be used as it is)"),
+    ):
         sample = sample_file(arguments.file)
         guess = guess_map(sample, arguments.file, org, zone, kind)
         text = write_map(guess.by, guess.notes, guess.unsure)
         by = parse_map(text, arguments.output or arguments.file)
         shown_rows = preview(arguments.file, by)
-    except InputError as error:
-        raise UsageError(str(error)) from None
-    except MapError as error:
-        raise UsageError(f"{error} (the guess cannot be used as it is)") from None
     if out is not None:
-        try:
+        with system_errors(out, "give an --output that can be made"):
             out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            why = error.strerror or "cannot be written"
-            raise UsageError(f"{out}: {why}; give an --output that can be made") from None
     else:
         say(text)
     known = known_format(arguments.file)
@@ -157,4 +160,4 @@ def _next_lines(file: str, output: str | None, by: RecordMap) -> Iterator[str]:
 
     path, records = shlex.quote(output), shlex.quote(file)
     yield f"{output}: correct what is wrong, and then"
-    yield f"ringtrace batch {FLAGS[by.kind]} {records} --map {path} --output runs/first"
+    yield f"ringtrace batch --{by.kind}s {records} --map {path} --output runs/first"

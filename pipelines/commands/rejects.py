@@ -21,10 +21,9 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from pipelines.options import Row, UsageError, option, say
+from pipelines.options import Row, option, say, system_errors
 from pipelines.user_files import free_folder, open_run
 from reports import tables
-from schemas.enums import RecordKind
 from schemas.reject import Code
 from schemas.tables import REJECTS
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
@@ -33,8 +32,6 @@ WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""
 
 BATCH_ROWS = 8_192
-
-FOLDERS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
 _SUFFIX = re.compile(r"(\.(jsonl|ndjson|json|csv|txt|parquet|gz|zst))+$", re.IGNORECASE)
 
@@ -63,13 +60,11 @@ def run(arguments: Namespace) -> int:
     finished = open_run(arguments.run)
     rejects = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
     try:
-        kept = write_rejects(_rows(rejects), out)
-    except BaseException as error:
+        with system_errors(out, "name a folder that can be made", below=True):
+            kept = write_rejects(_rows(rejects), out)
+    except BaseException:
         shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
-        if not isinstance(error, OSError):
-            raise
-        where = error.filename or out
-        raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
+        raise
     say(
         f"{out}: {kept} of {tables.count_rows(finished, REJECTS)} rejected rows can be corrected "
         f"here; {out / 'why.csv'} says what is wrong"
@@ -149,8 +144,7 @@ def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], 
             waiting[key].add(row, data)
         for (kind, written), file_rows in sorted(waiting.items()):
             form = _form(written, objects=file_rows.objects)
-            stem = f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}"
-            name = _name(stem, form.extension, taken)
+            name = _name(f"{kind}s/{_safe(source)}", form.extension, taken)
             (out / name).parent.mkdir(exist_ok=True)
             with (out / name).open("wb") as file:
                 line = 1

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import webbrowser
 from argparse import ArgumentParser, Namespace
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,6 +65,7 @@ from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
 from schemas.extras import install_command
 from schemas.tables import MEMBERS
+from transforms.arrow_util import row_tuples
 from transforms.decisions import Decision
 from transforms.manifest import AlteredRunError, current_time
 from transforms.private_files import PrivateFileError
@@ -219,21 +220,16 @@ def _check_flags(arguments: Namespace) -> None:
     if arguments.rerun is not None:
         if arguments.decisions is None:
             raise UsageError("--rerun makes a run with new decisions: give --decisions, too")
-        _check_rerun(arguments.rerun)
+        from pipelines.batch.options import parse
+
+        with usage_errors(UsageError, before=f"--rerun {arguments.rerun}: "):
+            parse(["--config", arguments.rerun, "--output", "next"])
     url = urlsplit(arguments.public_url or "https://host")
     if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or url.query:
         raise UsageError(f"--public-url {arguments.public_url}: give one such as https://HOST")
     header = arguments.user_header or "X-User"
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", header):
         raise UsageError(f"--user-header {header}: is no name of a header; give one such as X-User")
-
-
-def _check_rerun(config: str) -> None:
-    """Raises UsageError for a file by which no batch could be run."""
-    from pipelines.batch.options import parse
-
-    with usage_errors(UsageError, before=f"--rerun {config}: "):
-        parse(["--config", config, "--output", "next"])
 
 
 def _open_browser(address: str) -> None:
@@ -255,14 +251,10 @@ def _check_decisions(name: str | None) -> None:
 
 
 def _bound(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        return socket.create_server((HOST, port))
     except OSError:
-        listening.close()
         raise UsageError(f"--port {port}: is in use; give another, or 0 for any") from None
-    return listening
 
 
 @dataclass(frozen=True)
@@ -282,7 +274,7 @@ class Caller:
     author: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Server:
     """A run, its workbench, and the file that decisions are added to; None for read-only.
 
@@ -302,18 +294,18 @@ class Server:
     author: str | None
     port: int
     files: dict[str, bytes]
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     problem: str | None = None
     folder: Path | None = None
     arguments: Namespace | None = None
     user_header: str | None = None
     public_url: str | None = None
     next_run: NextRun | None = None
-    _pending: _Pending | None = field(default=None, repr=False)
-    _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict, repr=False)
-    _lock: RLock = field(default_factory=RLock, repr=False)
-    _opening: RLock = field(default_factory=RLock, repr=False)
+    _pending: _Pending | None = None
+    _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict)
+    _lock: RLock = field(default_factory=RLock)
+    _opening: RLock = field(default_factory=RLock)
 
     def __post_init__(self) -> None:
         self.files = self._with_page(self.files)
@@ -383,20 +375,6 @@ class Server:
             "rerun": None if self.next_run is None else self.next_run.status(),
         }
 
-    def note(self, body: Row, caller: Caller) -> Json:
-        """Notes something of a cluster, and returns all notes; errors as `WorkFile.change`."""
-        return self._work.change(body, caller.author)
-
-    def acknowledge(self, body: Row, caller: Caller) -> Json:
-        """Notes that an alert was seen, and returns all notes."""
-        return self._work.acknowledge(str(body["alert"]), caller.author)
-
-    @property
-    def _work(self) -> WorkFile:
-        if self.work is None:
-            raise UsageError("notes stand beside a decisions file: serve with --decisions")
-        return self.work
-
     def alerts(self, caller: Caller) -> Json:
         """Returns the newest alerts of the stream, but for those that name what it withheld."""
         alerts = read_alerts(self.folder) if self.folder else []
@@ -424,15 +402,14 @@ class Server:
         caller = caller or Caller(self.run, self.author or "")
         with self._lock:
             known = read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
-            names = {own: stands for stands, own in contested_values(caller.run).items()}
-            rows = [self._row(decision, names) for decision in known]
+            rows = self._rows(known, caller.run)
             if self._pending is not None:
                 rows.append(self._pending.shown)
             problem = self.problem
         ids = pa.array(sorted({row["entity_a"] for row in rows}), pa.string())
         where = pc.field("entity_id").isin(ids)
         members = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
-        clusters = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
+        clusters = dict(row_tuples(members))
         rows.sort(key=lambda row: (row["decided_at"], row["decision_id"]))
         return {
             "author": caller.author,
@@ -440,22 +417,27 @@ class Server:
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
 
-    def _row(self, decision: Decision, names: Mapping[str, str]) -> Json:
-        owned = decision.kind is DecisionKind.VICTIM_OWNED
-        shown = [
-            each if is_withheld(each) else names.get(each, "withheld" if owned else each)
-            for each in decision.entities
-        ]
-        return {
-            "decision_id": decision.decision_id,
-            "kind": str(decision.kind),
-            "entity_a": shown[0],
-            "entity_b": shown[1] if len(shown) > 1 else None,
-            "author": decision.author,
-            "reason": decision.reason,
-            "decided_at": decision.decided_at.isoformat(),
-            "signed_by": decision.signed_by,
-        }
+    def _rows(self, decisions: Iterable[Decision], run: Run) -> list[Json]:
+        names = {own: stands for stands, own in contested_values(run).items()}
+        rows = []
+        for decision in decisions:
+            owned = decision.kind is DecisionKind.VICTIM_OWNED
+            shown = [
+                each if is_withheld(each) else names.get(each, "withheld" if owned else each)
+                for each in decision.entities
+            ]
+            row = {
+                "decision_id": decision.decision_id,
+                "kind": str(decision.kind),
+                "entity_a": shown[0],
+                "entity_b": shown[1] if len(shown) > 1 else None,
+                "author": decision.author,
+                "reason": decision.reason,
+                "decided_at": decision.decided_at.isoformat(),
+                "signed_by": decision.signed_by,
+            }
+            rows.append(row)
+        return rows
 
     def decide(self, body: Row, caller: Caller) -> Json:
         """Checks a decision as `ringtrace decide` does, which records it `UNDO_SECONDS` later.
@@ -489,9 +471,8 @@ class Server:
             added = recorded.decision.decision_id
             timer = Timer(UNDO_SECONDS, self.flush)
             timer.daemon = True
-            names = {own: stands for stands, own in contested_values(caller.run).items()}
-            shown = self._row(recorded.decision, names) | {"undo": True}
-            self._pending = _Pending(shown, record, timer)
+            (shown,) = self._rows([recorded.decision], caller.run)
+            self._pending = _Pending(shown | {"undo": True}, record, timer)
             timer.start()
         return self.listed(caller) | {"added": added, "said": said, "seconds": UNDO_SECONDS}
 
@@ -559,18 +540,19 @@ def make_app(server: Server) -> Starlette:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
+    work: Any = server.work  # there where decisions are recorded: else these calls are refused
     calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
-        "api/note": server.note,
-        "api/acknowledge": server.acknowledge,
+        "api/note": lambda body, caller: work.change(body, caller.author),
+        "api/acknowledge": lambda body, caller: work.acknowledge(str(body["alert"]), caller.author),
         "api/rerun": server.rerun,
     }
     lists: dict[str, Callable[[Caller], Json]] = {
         "api/decisions": server.listed,
         "api/about": server.about,
-        "api/notes": lambda _: server._work.read(),
+        "api/notes": lambda _: work.read(),
         "api/alerts": server.alerts,
     }
 

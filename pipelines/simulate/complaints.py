@@ -14,7 +14,6 @@ from random import Random
 from pipelines.options import Json
 from pipelines.simulate import identifiers, narratives
 from pipelines.simulate.identifiers import COUNTRIES, Identifier
-from pipelines.simulate.narratives import Phrases
 from pipelines.simulate.world import RATES, Ring, RingPlan, World, chance
 from schemas.enums import Channel, Role
 
@@ -29,11 +28,6 @@ _ARTICLES = ("", "", "/", "/news/phone-scams", "/search?q=refund+scam", "/orders
 
 _NUMBER_KEYS = ("bcda", "phone", "num", "tfn")
 """Parameters in which pop-ups carry the number that they show."""
-
-_ATTESTATIONS = ("A", "B", "C", None)
-
-_ATTESTATION_WEIGHTS = (25, 25, 25, 25)
-"""Robocallers get A about as often as others: attestation is no proof."""
 
 _ROLE_RATES = {
     Role.CALLBACK: 0.75,
@@ -72,29 +66,6 @@ class Victim:
     language: str
 
 
-@dataclass
-class Draft:
-    """A complaint before it is written.
-
-    `named` are the ids that it states in hard roles; `mistyped` the ids that wrong digits make of
-    those it means, each with the right one.
-    """
-
-    victim: Victim
-    phrases: Phrases
-    channel: str = "phone_inbound"
-    brand: str | None = None
-    numbers: list[dict[str, str]] = field(default_factory=list)
-    urls: list[str] = field(default_factory=list)
-    emails: list[dict[str, str]] = field(default_factory=list)
-    remote: list[dict[str, str]] = field(default_factory=list)
-    payments: list[dict[str, str]] = field(default_factory=list)
-    sentences: list[str] = field(default_factory=list)
-    named: list[str] = field(default_factory=list)
-    mistyped: dict[str, str] = field(default_factory=dict)
-    loss: str | None = None
-
-
 @dataclass(frozen=True)
 class Bystanders:
     """Numbers of people who have nothing to do with any ring."""
@@ -121,6 +92,15 @@ class Scene:
         """Returns the rings that work on `day`."""
         return [ring for ring in self.plan.rings if ring.start <= day < ring.end]
 
+    def spoofed_number(self, victim: Victim) -> str:
+        """Draws a forged caller id: a neighbour, a random subscriber, or a brand's line."""
+        style = self.rng.random()
+        if style < 0.1:
+            return self.rng.choice(list(BRAND_LINES.values()))
+        if style < 0.5:
+            return identifiers.neighbour(self.rng, victim.number)
+        return self.plan.stranger(self.rng, victim.country if style < 0.9 else "US")
+
 
 def bystanders(rng: Random, plan: RingPlan) -> Bystanders:
     """Draws innocent lines that malice names, telemarketers' caller ids, and unlisted lines.
@@ -128,150 +108,313 @@ def bystanders(rng: Random, plan: RingPlan) -> Bystanders:
     The last are a courier's and a local bank's: published, but on no known-legitimate list, and
     named as the number to call by victims of every ring.
     """
-    lines = [stranger_number(rng, plan, rng.choice([*COUNTRIES])) for _ in range(63)]
+    lines = [plan.stranger(rng, rng.choice([*COUNTRIES])) for _ in range(63)]
     return Bystanders(tuple(lines[:20]), tuple(lines[20:60]), tuple(lines[60:]))
 
 
-def stranger_number(rng: Random, plan: RingPlan, country: str) -> str:
-    """Draws a number in `country` that no ring uses."""
-    while True:
-        number = identifiers.draw_number(rng, country, "geographic")
-        if f"phone:{number}" not in plan.owners:
-            return number
+@dataclass
+class Draft:
+    """A complaint before it is written.
 
+    `named` are the ids that it states in hard roles; `mistyped` the ids that wrong digits make of
+    those it means, each with the right one; `planted` the victim's own, each with what it is.
+    """
 
-def spoofed_number(rng: Random, plan: RingPlan, victim: Victim) -> str:
-    """Draws a forged caller id: the victim's neighbour, a random subscriber, or a brand's line."""
-    style = rng.random()
-    if style < 0.1:
-        return rng.choice(list(BRAND_LINES.values()))
-    if style < 0.5:
-        return identifiers.neighbour(rng, victim.number)
-    return stranger_number(rng, plan, victim.country if style < 0.9 else "US")
+    scene: Scene
+    victim: Victim
+    brand: str | None = None
+    channel: str = "phone_inbound"
+    numbers: list[Json] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    emails: list[Json] = field(default_factory=list)
+    remote: list[Json] = field(default_factory=list)
+    payments: list[Json] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
+    mistyped: dict[str, str] = field(default_factory=dict)
+    planted: dict[str, str] = field(default_factory=dict)
+    loss: str | None = None
+
+    def __post_init__(self) -> None:
+        self.rng, self.phrases = self.scene.rng, narratives.PHRASES[self.victim.language]
+
+    def say(self, kind: str, **words: str) -> None:
+        """Adds a sentence of a kind, with these words in it."""
+        self.sentences.append(self.rng.choice(self.phrases[kind]).format(**words))
+
+    def begin(self, script: int) -> None:
+        """Opens with the caller and, mostly, the script that they read out."""
+        self.say("opening", brand=str(self.brand))
+        if self.rng.random() < 0.6:
+            money = f"{draw_price(self.rng)} {self._currency}"
+            quoted = narratives.quote(self.rng, self.phrases["scripts"][script], money)
+            self.sentences.append(quoted)
+
+    def add_number(self, number: str, role: Role) -> None:
+        """Adds a number to phone_numbers, as the victim writes it."""
+        self.numbers.append({"raw": self.write_number(number), "role": role.value})
+
+    def write_number(self, number: str) -> str:
+        """Returns a number as the victim writes it."""
+        return identifiers.write_number(self.rng, number, self.victim.country)
+
+    def add_email(self, address: str, role: str) -> None:
+        """Adds an address to emails."""
+        self.emails.append({"address": address, "role": role})
+
+    def state(
+        self, identifier: Identifier, shown: Identifier | None = None, typo: float = 0.0
+    ) -> None:
+        """Adds an identifier of a ring: to its field, to the narrative, or to both.
+
+        A number or a remote-access id that stands in the narrative alone has no certain role, so it
+        is not counted as named, unless the scammer's own words give it; a web site or a mailbox at
+        a freemail host is. An address at a domain of the ring's own is named where the victim was
+        to answer there: as a mere sender's it could be forged. `typo` is the chance of one wrong
+        digit, and `shown` the number that a page shows.
+        """
+        rng, role, where = self.rng, identifier.role, self.rng.random()
+        field_too, text_too = where < 0.88, where > 0.6
+        quoted = text_too and rng.random() < _QUOTED_RATE
+        named, written, sentences, tool = field_too, identifier.value, role.value, ""
+        if role is Role.CALLBACK:
+            right, written = self._callback(identifier, typo, in_field=field_too)
+            named, sentences = right and (named or quoted), "quoted" if quoted else sentences
+        elif role is Role.PAYEE:
+            named = True
+            self.payments.append(self._payment(identifier))
+        elif role is Role.OPERATOR:
+            written = _spaced(rng, identifier.value)
+            if field_too:
+                self.remote.append({"tool": identifier.detail, "id": written})
+            if text_too:
+                tool = rng.choice(_TOOLS[identifier.detail])
+        elif role is Role.LURE_SITE:
+            named, sentences = True, "quoted_site" if quoted else sentences
+            written = self._page(identifier, shown)
+            if field_too:
+                self.urls.append(written)
+        elif role is Role.SENDER:
+            named, sentences, written = self._sender(identifier, in_field=field_too)
+        if text_too:
+            self.say(sentences, x=written, tool=tool)
+        if named:
+            self.named.append(identifier.entity_id)
+
+    def _callback(self, identifier: Identifier, typo: float, *, in_field: bool) -> tuple[bool, str]:
+        """Adds a number, if it is to be there; returns if it is right, and how it is written."""
+        mistyped = self.rng.random() < typo
+        number = identifiers.mistype(self.rng, identifier.value) if mistyped else identifier.value
+        written = self.write_number(number)
+        if in_field:
+            self.numbers.append({"raw": written, "role": "callback"})
+        if mistyped:
+            self.mistyped[f"phone:{number}"] = identifier.entity_id
+        return not mistyped, written
+
+    def _sender(self, identifier: Identifier, *, in_field: bool) -> tuple[bool, str, str]:
+        """Adds a mailbox to emails, if it is to be there.
+
+        Returns whether that or the narrative names it, the sentences for it, and how it is written.
+        """
+        address = identifier.value
+        written = address.replace("@", "[at]") if self.rng.random() < 0.05 else address
+        own = not address.endswith(identifiers.FREEMAIL)
+        answered = self.rng.random() < _REPLY_RATES[own]
+        role = "reply_to" if answered else "sender"
+        if in_field:
+            self.add_email(address, role)
+        return (in_field or written == address) and (answered or not own), role, written
+
+    def state_some(self, ring: Ring, day: float, most: int) -> None:
+        """Adds one to `most` of the identifiers that `ring` uses on `day`."""
+        rng = self.rng
+        roles = [role for role, rate in _ROLE_RATES.items() if rng.random() < rate]
+        rng.shuffle(roles)
+        picked = [ring.pick(rng, role, day) for role in (roles or [Role.CALLBACK])[:most]]
+        if rng.random() < 0.1:
+            picked.append(ring.pick(rng, Role.CALLBACK, day))
+        for identifier in dict.fromkeys(picked):
+            if identifier is not None:
+                hosted = identifier.detail == "hosted"
+                shown = ring.pick(rng, Role.CALLBACK, day) if hosted else None
+                self.state(identifier, shown, chance(self.scene.world, RATES.mistyped))
+
+    def add_copied_list(self, rings: list[Ring], day: float) -> None:
+        """Adds ten and more numbers of several rings, as copied from a list on the web."""
+        for _ in range(self.rng.randint(10, 16)):
+            identifier = self.rng.choice(rings).pick(self.rng, Role.CALLBACK, day)
+            if identifier is not None:
+                role = self.rng.choice((Role.CALLBACK, Role.MENTIONED))
+                self.add_number(identifier.value, role)
+
+    def add_misleading(self) -> None:
+        """Adds real lines, domains and the victim's own identifiers."""
+        rng, happens = self.rng, self.scene.happens
+        brand_lines = list(BRAND_LINES.values())
+        if happens(RATES.brand_as_callback):
+            self.add_number(rng.choice(brand_lines), Role.CALLBACK)
+        if happens(RATES.brand_mentioned):
+            self.add_number(rng.choice(brand_lines), Role.MENTIONED)
+        if happens(RATES.legitimate_call_back):
+            who, line = rng.choice(list({**BRAND_LINES, **BANK_LINES}.items()))
+            written = self.write_number(line)
+            self.say("called_bank", who=who, x=written)
+            if rng.random() < 0.5:
+                self.numbers.append({"raw": written, "role": "mentioned"})
+        if happens(RATES.brand_domain):
+            domain = rng.choice(identifiers.SITES["hosts"]["brands"])
+            self.urls.append(write_url(rng, domain))
+            if rng.random() < 0.3:
+                self.add_email(f"no-reply@{domain}", rng.choice(("sender", "mentioned")))
+        sites = self.phrases["sites"]
+        if happens(RATES.cited_site):
+            # The victim looked at it of their own accord: it stands anywhere behind the opening.
+            written = write_url(rng, rng.choice(sites), _ARTICLES)
+            self.say("cited", x=written)
+            sentence = self.sentences.pop()
+            self.sentences.insert(rng.randint(1, len(self.sentences)), sentence)
+            if rng.random() < 0.3:
+                self.urls.append(written)
+        if happens(RATES.forged_sender):
+            self.add_email(f"alerts@{rng.choice(sites)}", "sender")
+        self._add_victims_own()
+
+    def _add_victims_own(self) -> None:
+        rng, number = self.rng, self.victim.number
+        rate = chance(self.scene.world, RATES.victim_named)
+        if rng.random() < min(3 * rate, 0.8):
+            self.add_number(number, Role.VICTIM)
+            self.plant(f"phone:{number}", "number")
+        if rng.random() < rate:
+            self.say("victim_number", x=self.write_number(number))
+            self.plant(f"phone:{number}", "number")
+        if rng.random() < rate / 2:
+            tool, shown = rng.choice((("anydesk", "AnyDesk"), ("teamviewer", "TeamViewer")))
+            own = str(rng.randrange(100_000_000, 2_000_000_000))
+            self.say("victim_remote", x=own, tool=shown)
+            self.plant(f"remote:{tool}:{own}", "remote-access id")
+        if rng.random() < rate / 2:
+            own = f"{rng.choice(('anna', 'john', 'maria', 'lee'))}.{rng.randrange(10**7)}@gmail.com"
+            if rng.random() < 0.5:
+                self.say("victim_email", x=own)
+            else:
+                self.add_email(own, "victim")
+            self.plant(f"email:{own}", "address")
+
+    def plant(self, entity_id: str, name: str) -> None:
+        """Notes that an identifier is the victim's own."""
+        self.planted[entity_id] = f"victim's own {name}"
+
+    def _page(self, identifier: Identifier, shown: Identifier | None) -> str:
+        """Returns an address of a page; a hosted one has the number `shown` on it now and then."""
+        written = write_url(self.rng, self.rng.choice((identifier.value, *identifier.others)))
+        may_carry = identifier.detail == "hosted" and "?" not in written
+        if shown is None or not may_carry or self.rng.random() >= _CARRIED_RATE:
+            return written
+        self.named.append(shown.entity_id)
+        number = identifiers.write_in_link(shown.value)
+        return f"{written}?{self.rng.choice(_NUMBER_KEYS)}={number}"
+
+    def _payment(self, identifier: Identifier) -> Json:
+        payee = identifier.value
+        if identifier.entity_id.startswith("account:iban:") and self.rng.random() < 0.5:
+            payee = " ".join(payee[i : i + 4] for i in range(0, len(payee), 4))
+        if identifier.detail == "crypto":
+            coin = identifier.entity_id.split(":")[1].upper()
+            amount, currency = f"{self.rng.uniform(0.005, 0.9):.6f}", coin
+        else:
+            amount, currency = draw_price(self.rng), self._currency
+            self.loss = amount
+        return {"method": identifier.detail, "payee": payee, "amount": amount, "currency": currency}
+
+    @property
+    def _currency(self) -> str:
+        return str(COUNTRIES[self.victim.country]["currency"])
+
+    def finish(self, complaint_id: str, source_org: str, received_at: datetime) -> Json:
+        """Returns the complaint in the input contract, without absent fields."""
+        victim, rng = self.victim, self.rng
+        zone = timezone(timedelta(hours=COUNTRIES[victim.country]["utc_offset"]))
+        local = received_at.astimezone(zone) if rng.random() < 0.5 else received_at
+        occurred = local - timedelta(minutes=rng.randrange(5, 5_000))
+        record: Json = {
+            "complaint_id": complaint_id,
+            "source_org": source_org,
+            "received_at": local.isoformat(timespec="seconds"),
+            "occurred_at": occurred.isoformat(timespec="seconds"),
+            "victim_id": victim.victim_id,
+            "victim_country": victim.country,
+            "language": victim.language,
+            "channel": self.channel,
+            "claimed_brand": self.brand,
+            "narrative": " ".join(filter(None, self.sentences)),
+            "phone_numbers": self.numbers,
+            "urls": self.urls,
+            "emails": self.emails,
+            "remote_access": self.remote,
+            "payments": self.payments,
+            "loss_amount": self.loss,
+            "loss_currency": self._currency if self.loss else None,
+        }
+        return {name: value for name, value in record.items() if value not in (None, [], "")}
 
 
 def scam_complaint(scene: Scene, ring: Ring, victim: Victim, org: str, day: float) -> Draft:
     """Returns a complaint about `ring` on `day`, with whatever misleads in it."""
-    rng, plan = scene.rng, scene.plan
-    brand = org.title() if rng.random() < 0.75 else rng.choice(ring.brands)
-    draft = begin_complaint(rng, victim, brand, rng.choice(ring.scripts))
+    rng = scene.rng
+    draft = Draft(scene, victim, org.title() if rng.random() < 0.75 else rng.choice(ring.brands))
+    draft.begin(rng.choice(ring.scripts))
     draft.channel = rng.choices(tuple(Channel), (50, 15, 12, 10, 6, 5, 2))[0].value
-    _state_identifiers(scene, draft, ring, day, _MOST_NAMED)
+    draft.state_some(ring, day, _MOST_NAMED)
     if rng.random() < _CALLER_ID_RATE:
-        add_number(rng, draft, spoofed_number(rng, plan, victim), Role.CALLER_ID)
+        draft.add_number(scene.spoofed_number(victim), Role.CALLER_ID)
     if scene.happens(RATES.two_rings):
-        draft.sentences.append(rng.choice(draft.phrases.second_ring))
-        _state_identifiers(scene, draft, rng.choice(scene.rings_on(day) or [ring]), day, 2)
+        draft.say("second_ring")
+        draft.state_some(rng.choice(scene.rings_on(day) or [ring]), day, 2)
     if scene.happens(RATES.copied_list):
-        add_copied_list(rng, draft, scene.rings_on(day) or [ring], day)
+        draft.add_copied_list(scene.rings_on(day) or [ring], day)
     if scene.happens(RATES.malicious):
-        add_number(rng, draft, rng.choice(scene.people.businesses), Role.CALLBACK)
+        draft.add_number(rng.choice(scene.people.businesses), Role.CALLBACK)
     if scene.happens(RATES.unlisted_line):
-        add_number(rng, draft, rng.choice(scene.people.unlisted), Role.CALLBACK)
-    draft.sentences.append(rng.choice(draft.phrases.ending))
+        draft.add_number(rng.choice(scene.people.unlisted), Role.CALLBACK)
+    draft.say("ending")
     return draft
 
 
 def nuisance_complaint(scene: Scene, victim: Victim) -> Draft:
     """Returns a complaint about telemarketing: a caller id, no brand."""
-    draft = begin_complaint(scene.rng, victim, None, None)
-    caller = scene.rng.choice(scene.people.telemarketers)
-    add_number(scene.rng, draft, caller, Role.CALLER_ID)
+    draft = Draft(scene, victim)
+    draft.say("nuisance")
+    draft.add_number(scene.rng.choice(scene.people.telemarketers), Role.CALLER_ID)
     return draft
 
 
-def calls_about(
-    scene: Scene, draft: Draft, ring: Ring | None, day: float
-) -> Iterator[tuple[Json, list[str], bool]]:
+def calls_about(draft: Draft, ring: Ring | None, day: float) -> Iterator[tuple[Json, str, bool]]:
     """Yields the calls behind a report.
 
-    Each comes with the ids that it names in a hard role, and whether its complaint is known.
+    Each comes with the id that it names in a hard role, if any, and whether its complaint is known.
     """
-    rng, victim = scene.rng, draft.victim
+    scene, rng, victim = draft.scene, draft.rng, draft.victim
     mean = scene.world.calls_per_complaint
     for _ in range(int(mean) + (rng.random() < mean % 1)):
         linked = rng.random() < _LINKED_RATE
         if ring is None:
             caller = rng.choice(scene.people.telemarketers)
-            yield _ends(rng, victim, "inbound", caller), [], linked
+            yield _ends(draft, "inbound", caller), "", linked
         elif rng.random() >= _OUTBOUND_RATE:
-            forged = spoofed_number(rng, scene.plan, victim)
-            call = _ends(rng, victim, "inbound", forged) | _signalling(rng, victim, ring)
-            yield call, [], linked
+            forged = scene.spoofed_number(victim)
+            call = _ends(draft, "inbound", forged) | _signalling(rng, victim, ring)
+            yield call, "", linked
         elif scene.happens(RATES.legitimate_call_back):
             line = rng.choice([*BRAND_LINES.values(), *BANK_LINES.values()])
-            yield _ends(rng, victim, "outbound", line), [], linked
+            yield _ends(draft, "outbound", line), "", linked
         else:
             named = [entity_id for entity_id in draft.named if entity_id.startswith("phone:")]
             alive = None if named else ring.pick(rng, Role.CALLBACK, day)
             # The complaint names the number that was called; else it is one that is alive.
             for called in [*named[:1], *([alive.entity_id] if alive else [])]:
-                call = _ends(rng, victim, "outbound", called.removeprefix("phone:"))
-                yield call, [called], linked
-
-
-def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
-    """Adds real lines, domains and the victim's own identifiers to `draft`.
-
-    Returns the victim-side entity ids that were planted, each with the reason.
-    """
-    country = draft.victim.country
-    if rng.random() < chance(world, RATES.brand_as_callback):
-        add_number(rng, draft, rng.choice(list(BRAND_LINES.values())), Role.CALLBACK)
-    if rng.random() < chance(world, RATES.brand_mentioned):
-        add_number(rng, draft, rng.choice(list(BRAND_LINES.values())), Role.MENTIONED)
-    if rng.random() < chance(world, RATES.legitimate_call_back):
-        who, line = rng.choice(list({**BRAND_LINES, **BANK_LINES}.items()))
-        written = identifiers.write_number(rng, line, country)
-        draft.sentences.append(rng.choice(draft.phrases.called_bank).format(who=who, x=written))
-        if rng.random() < 0.5:
-            draft.numbers.append({"raw": written, "role": Role.MENTIONED.value})
-    if rng.random() < chance(world, RATES.brand_domain):
-        domain = rng.choice(identifiers.SITES["hosts"]["brands"])
-        draft.urls.append(write_url(rng, domain))
-        if rng.random() < 0.3:
-            add_email(draft, f"no-reply@{domain}", rng.choice(("sender", "mentioned")))
-    sites = draft.phrases.sites
-    if rng.random() < chance(world, RATES.cited_site):
-        # The victim looked at it of their own accord: it stands anywhere behind the opening.
-        written = write_url(rng, rng.choice(sites), _ARTICLES)
-        sentence = rng.choice(draft.phrases.cited).format(x=written)
-        draft.sentences.insert(rng.randint(1, len(draft.sentences)), sentence)
-        if rng.random() < 0.3:
-            draft.urls.append(written)
-    if rng.random() < chance(world, RATES.forged_sender):
-        add_email(draft, f"alerts@{rng.choice(sites)}", "sender")
-    return _add_victim_identifiers(rng, world, draft)
-
-
-def finish_complaint(
-    rng: Random, draft: Draft, complaint_id: str, source_org: str, received_at: datetime
-) -> Json:
-    """Returns the complaint in the input contract, without absent fields."""
-    victim = draft.victim
-    zone = timezone(timedelta(hours=COUNTRIES[victim.country]["utc_offset"]))
-    local = received_at.astimezone(zone) if rng.random() < 0.5 else received_at
-    occurred = local - timedelta(minutes=rng.randrange(5, 5_000))
-    record: Json = {
-        "complaint_id": complaint_id,
-        "source_org": source_org,
-        "received_at": local.isoformat(timespec="seconds"),
-        "occurred_at": occurred.isoformat(timespec="seconds"),
-        "victim_id": victim.victim_id,
-        "victim_country": victim.country,
-        "language": victim.language,
-        "channel": draft.channel,
-        "claimed_brand": draft.brand,
-        "narrative": " ".join(filter(None, draft.sentences)),
-        "phone_numbers": draft.numbers,
-        "urls": draft.urls,
-        "emails": draft.emails,
-        "remote_access": draft.remote,
-        "payments": draft.payments,
-        "loss_amount": draft.loss,
-        "loss_currency": COUNTRIES[victim.country]["currency"] if draft.loss else None,
-    }
-    return {name: value for name, value in record.items() if value not in (None, [], "")}
+                yield _ends(draft, "outbound", called.removeprefix("phone:")), called, linked
 
 
 def finish_call(
@@ -285,89 +428,6 @@ def finish_call(
     }
     record = {**head, **call, "complaint_id": complaint_id}
     return {name: value for name, value in record.items() if value is not None}
-
-
-def begin_complaint(rng: Random, victim: Victim, brand: str | None, script: int | None) -> Draft:
-    """Returns a draft that opens with the caller and, mostly, the script that they read out."""
-    phrases = narratives.PHRASES[victim.language]
-    draft = Draft(victim, phrases, brand=brand)
-    if brand is None or script is None:
-        draft.sentences.append(rng.choice(phrases.nuisance))
-        return draft
-    draft.sentences.append(rng.choice(phrases.opening).format(brand=brand))
-    if rng.random() < 0.6:
-        money = f"{draw_price(rng)} {COUNTRIES[victim.country]['currency']}"
-        draft.sentences.append(narratives.quote(rng, phrases.scripts[script], money))
-    return draft
-
-
-def state_identifier(
-    rng: Random,
-    draft: Draft,
-    identifier: Identifier,
-    shown: Identifier | None = None,
-    typo: float = 0.0,
-) -> None:
-    """Adds an identifier of a ring to `draft`: to its field, to the narrative, or to both.
-
-    A number or a remote-access id that stands in the narrative alone has no certain role, so it is
-    not counted as named, unless the scammer's own words give it; a web site or a mailbox at a
-    freemail host is. An address at a domain of the ring's own is named where the victim was to
-    answer there: as a mere sender's it could be forged. `typo` is the chance of one wrong digit,
-    and `shown` the number that a page shows.
-    """
-    where = rng.random()
-    field_too, text_too = where < 0.88, where > 0.6
-    quoted = text_too and rng.random() < _QUOTED_RATE
-    named, written = field_too, identifier.value
-    sentences: tuple[str, ...] = getattr(draft.phrases, identifier.role.value)
-    if identifier.role is Role.CALLBACK:
-        if quoted:
-            named, sentences = True, draft.phrases.quoted
-        mistyped = rng.random() < typo
-        number = identifiers.mistype(rng, identifier.value) if mistyped else identifier.value
-        written = identifiers.write_number(rng, number, draft.victim.country)
-        if field_too:
-            draft.numbers.append({"raw": written, "role": "callback"})
-        if mistyped:
-            named = False
-            draft.mistyped[f"phone:{number}"] = identifier.entity_id
-    elif identifier.role is Role.PAYEE:
-        named = True
-        draft.payments.append(_payment(rng, draft, identifier))
-    elif identifier.role is Role.OPERATOR:
-        written = _spaced(rng, identifier.value)
-        if field_too:
-            draft.remote.append({"tool": identifier.detail, "id": written})
-    elif identifier.role is Role.LURE_SITE:
-        named = True
-        sentences = draft.phrases.quoted_site if quoted else sentences
-        written = write_page(rng, draft, identifier, shown)
-        if field_too:
-            draft.urls.append(written)
-    elif identifier.role is Role.SENDER:
-        named, sentences, written = _sender(rng, draft, identifier, in_field=field_too)
-    if text_too:
-        tool = rng.choice(_TOOLS[identifier.detail]) if identifier.role is Role.OPERATOR else ""
-        draft.sentences.append(rng.choice(sentences).format(x=written, tool=tool))
-    if named:
-        draft.named.append(identifier.entity_id)
-
-
-def _sender(
-    rng: Random, draft: Draft, identifier: Identifier, *, in_field: bool
-) -> tuple[bool, tuple[str, ...], str]:
-    """Adds a mailbox to the emails of `draft`, if it is to be there.
-
-    Returns whether that or the narrative names it, the sentences for it, and how it is written.
-    """
-    written = identifier.value.replace("@", "[at]") if rng.random() < 0.05 else identifier.value
-    own = not identifier.value.endswith(identifiers.FREEMAIL)
-    answered = rng.random() < _REPLY_RATES[own]
-    if in_field:
-        add_email(draft, identifier.value, "reply_to" if answered else "sender")
-    named = (in_field or written == identifier.value) and (answered or not own)
-    return named, draft.phrases.reply_to if answered else draft.phrases.sender, written
 
 
 def write_url(rng: Random, address: str, paths: tuple[str, ...] = _PATHS) -> str:
@@ -388,79 +448,9 @@ def write_url(rng: Random, address: str, paths: tuple[str, ...] = _PATHS) -> str
     return f"https://{www}{host}{path}"
 
 
-def write_page(rng: Random, draft: Draft, identifier: Identifier, shown: Identifier | None) -> str:
-    """Returns an address of a page, now and then with the number `shown` on it, if it is hosted."""
-    written = write_url(rng, rng.choice((identifier.value, *identifier.others)))
-    may_carry = shown is not None and identifier.detail == "hosted" and "?" not in written
-    if shown is None or not may_carry or rng.random() >= _CARRIED_RATE:
-        return written
-    draft.named.append(shown.entity_id)
-    return f"{written}?{rng.choice(_NUMBER_KEYS)}={identifiers.write_in_link(shown.value)}"
-
-
-def add_email(draft: Draft, address: str, role: str) -> None:
-    """Adds an address to the emails of `draft`."""
-    draft.emails.append({"address": address, "role": role})
-
-
 def draw_price(rng: Random) -> str:
     """Draws an amount of money: lognormal around 800, two decimals."""
     return f"{min(rng.lognormvariate(6.7, 1.1), 250_000):.2f}"
-
-
-def add_number(rng: Random, draft: Draft, number: str, role: Role) -> None:
-    """Adds `number` to the phone_numbers of `draft`, as the victim writes it."""
-    raw = identifiers.write_number(rng, number, draft.victim.country)
-    draft.numbers.append({"raw": raw, "role": role.value})
-
-
-def add_copied_list(rng: Random, draft: Draft, rings: list[Ring], day: float) -> None:
-    """Adds ten and more numbers of several rings, as copied from a list on the web."""
-    for _ in range(rng.randint(10, 16)):
-        identifier = rng.choice(rings).pick(rng, Role.CALLBACK, day)
-        if identifier is not None:
-            add_number(rng, draft, identifier.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
-
-
-def _state_identifiers(scene: Scene, draft: Draft, ring: Ring, day: float, most: int) -> None:
-    """Adds one to `most` of the identifiers that `ring` uses on `day`."""
-    rng = scene.rng
-    roles = [role for role, rate in _ROLE_RATES.items() if rng.random() < rate]
-    rng.shuffle(roles)
-    picked = [ring.pick(rng, role, day) for role in (roles or [Role.CALLBACK])[:most]]
-    if rng.random() < 0.1:
-        picked.append(ring.pick(rng, Role.CALLBACK, day))
-    for identifier in dict.fromkeys(picked):
-        if identifier is not None:
-            shown = ring.pick(rng, Role.CALLBACK, day) if identifier.detail == "hosted" else None
-            state_identifier(rng, draft, identifier, shown, chance(scene.world, RATES.mistyped))
-
-
-def _add_victim_identifiers(rng: Random, world: World, draft: Draft) -> dict[str, str]:
-    victim, phrases = draft.victim, draft.phrases
-    rate = chance(world, RATES.victim_named)
-    planted: dict[str, str] = {}
-    number = f"phone:{victim.number}"
-    if rng.random() < min(3 * rate, 0.8):
-        add_number(rng, draft, victim.number, Role.VICTIM)
-        planted[number] = "victim's own number"
-    if rng.random() < rate:
-        written = identifiers.write_number(rng, victim.number, victim.country)
-        draft.sentences.append(rng.choice(phrases.victim_number).format(x=written))
-        planted[number] = "victim's own number"
-    if rng.random() < rate / 2:
-        tool, shown = rng.choice((("anydesk", "AnyDesk"), ("teamviewer", "TeamViewer")))
-        own = str(rng.randrange(100_000_000, 2_000_000_000))
-        draft.sentences.append(rng.choice(phrases.victim_remote).format(x=own, tool=shown))
-        planted[f"remote:{tool}:{own}"] = "victim's own remote-access id"
-    if rng.random() < rate / 2:
-        own = f"{rng.choice(('anna', 'john', 'maria', 'lee'))}.{rng.randrange(10**7)}@gmail.com"
-        if rng.random() < 0.5:
-            draft.sentences.append(rng.choice(phrases.victim_email).format(x=own))
-        else:
-            add_email(draft, own, "victim")
-        planted[f"email:{own}"] = "victim's own address"
-    return planted
 
 
 def _spaced(rng: Random, number: str) -> str:
@@ -471,24 +461,12 @@ def _spaced(rng: Random, number: str) -> str:
     return " ".join([number[:head], *groups] if head else groups)
 
 
-def _payment(rng: Random, draft: Draft, identifier: Identifier) -> dict[str, str]:
-    payee = identifier.value
-    if identifier.entity_id.startswith("account:iban:") and rng.random() < 0.5:
-        payee = " ".join(payee[i : i + 4] for i in range(0, len(payee), 4))
-    if identifier.detail == "crypto":
-        coin = identifier.entity_id.split(":")[1].upper()
-        amount, currency = f"{rng.uniform(0.005, 0.9):.6f}", coin
-    else:
-        amount, currency = draw_price(rng), COUNTRIES[draft.victim.country]["currency"]
-        draft.loss = amount
-    return {"method": identifier.detail, "payee": payee, "amount": amount, "currency": currency}
-
-
-def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> Json:
-    raw = suspect if rng.random() < 0.7 else identifiers.write_number(rng, suspect, victim.country)
+def _ends(draft: Draft, direction: str, suspect: str) -> Json:
+    victim = draft.victim
+    raw = suspect if draft.rng.random() < 0.7 else draft.write_number(suspect)
     calling, called = (raw, victim.number) if direction == "inbound" else (victim.number, raw)
     return {
-        "duration_seconds": int(rng.expovariate(1 / 400)),
+        "duration_seconds": int(draft.rng.expovariate(1 / 400)),
         "direction": direction,
         "calling_number": calling,
         "called_number": called,
@@ -500,7 +478,8 @@ def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> Json:
 def _signalling(rng: Random, victim: Victim, ring: Ring) -> Json:
     """Returns the network fields of an inbound call; SHAKEN exists in the US and Canada only."""
     shaken = victim.country in ("US", "CA")
-    level = rng.choices(_ATTESTATIONS, _ATTESTATION_WEIGHTS)[0] if shaken else None
+    # Robocallers get A about as often as others: attestation is no proof.
+    level = rng.choices(("A", "B", "C", None), (25,) * 4)[0] if shaken else None
     trunk = rng.choice(ring.trunks)
     return {
         "attestation": level,

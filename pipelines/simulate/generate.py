@@ -6,7 +6,7 @@ import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import accumulate, cycle, islice
@@ -95,34 +95,30 @@ def simulate(world: World, folder: Path) -> None:
             for org in world.organisations:
                 path = folder / kind / f"{org}.jsonl"
                 files[kind, org] = stack.enter_context(path.open("wb"))
-        victims, near_misses = (
-            csv.writer(
-                stack.enter_context((folder / name).open("w", newline="", encoding="utf-8")),
-                lineterminator="\n",
-            )
-            for name in (VICTIMS, NEAR_MISSES)
-        )
+        victims = stack.enter_context(_csv_rows(folder / VICTIMS, "reason"))
+        near_misses = stack.enter_context(_csv_rows(folder / NEAR_MISSES, "near_miss_of"))
         writer = _Writer(files, victims, near_misses)
-        writer.victims.writerow(("entity_id", "reason"))
-        writer.near_misses.writerow(("entity_id", "near_miss_of"))
         _write_days(scene, ties, writer)
         liars = _Liars(replace(scene, rng=Random(f"{world.seed} liars")), writer)
         aims = [*liars.write(round(world.liars * world.complaints))]
     if world.liars:
-        _write_csv(folder / ATTACKERS, ("entity_id", "attacker", "aim", "other"), aims)
-    innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
-    innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
-    innocent += [
-        (f"domain:{domain}", "a platform that many rent under")
-        for domain in SITES["hosts"]["platforms"]
-    ]
-    hubs = rings_served(the_plan)
-    hubs |= {f"phone:{number}": len(the_plan.rings) for number in scene.people.unlisted}
-    _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
-    _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(_legitimate()))
-    _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
-    rows = ((entity_id, str(count)) for entity_id, count in sorted(hubs.items()))
-    _write_csv(folder / "hubs.csv", ("entity_id", "holders"), rows)
+        with _csv_rows(folder / ATTACKERS, "attacker", "aim", "other") as rows:
+            rows.writerows(aims)
+    unlisted = [f"phone:{number}" for number in scene.people.unlisted]
+    innocent = {f"phone:{number}": "named by malice" for number in scene.people.businesses}
+    innocent |= dict.fromkeys(unlisted, "an unlisted line")
+    platforms = (f"domain:{domain}" for domain in SITES["hosts"]["platforms"])
+    innocent |= dict.fromkeys(platforms, "a platform that many rent under")
+    hubs = rings_served(the_plan) | dict.fromkeys(unlisted, len(the_plan.rings))
+    tables: dict[str, tuple[str, Iterable[tuple[object, ...]]]] = {
+        "truth": ("operation", ties.rows()),
+        "legitimate": ("reason", sorted(_legitimate())),
+        "innocents": ("reason", sorted(innocent.items())),
+        "hubs": ("holders", sorted(hubs.items())),
+    }
+    for name, (column, table) in tables.items():
+        with _csv_rows(folder / f"{name}.csv", column) as rows:
+            rows.writerows(table)
     (folder / SIMULATED_NAME).write_text("".join(_digest_lines(folder)), encoding="utf-8")
 
 
@@ -191,16 +187,16 @@ class _Liars:
         """Writes a complaint that names these; one that names nothing states the victim's own."""
         rng = self.scene.rng
         org = rng.choice(self.scene.world.organisations)
-        draft = complaints.begin_complaint(rng, victim, org.title(), 0)
+        draft = complaints.Draft(self.scene, victim, org.title())
+        draft.begin(0)
         for identifier in named:
-            complaints.state_identifier(rng, draft, identifier)
+            draft.state(identifier)
         if not named:
-            complaints.add_number(rng, draft, victim.number, Role.VICTIM)
+            draft.add_number(victim.number, Role.VICTIM)
         draft.loss = None
-        draft.sentences.append(rng.choice(draft.phrases.ending))
+        draft.say("ending")
         received_at = START + timedelta(seconds=rng.randrange(self.scene.world.days * 86_400))
-        complaint_id = self.writer.next_id("complaints", org)
-        record = complaints.finish_complaint(rng, draft, complaint_id, org, received_at)
+        record = draft.finish(self.writer.next_id("complaints", org), org, received_at)
         self.writer.write("complaints", record)
         return record
 
@@ -212,13 +208,11 @@ class _Liars:
         return self.scene.rng.choice(self.scene.plan.rings)
 
     def _stranger(self) -> Identifier:
-        number = complaints.stranger_number(self.scene.rng, self.scene.plan, "US")
-        return identifiers.callback(number)
+        return identifiers.callback(self.scene.plan.stranger(self.scene.rng, "US"))
 
     def _person(self) -> Victim:
-        rng = self.scene.rng
-        number = complaints.stranger_number(rng, self.scene.plan, "US")
-        return Victim(_pseudonym(rng), "US", number, "en")
+        number = self.scene.plan.stranger(self.scene.rng, "US")
+        return Victim(_pseudonym(self.scene.rng), "US", number, "en")
 
     def _some(self, ring: Ring) -> list[Identifier]:
         """Returns a number and a payee that a ring uses on one day."""
@@ -234,16 +228,18 @@ def _legitimate() -> Iterator[tuple[str, str]]:
         yield f"phone:{number}", f"line of {who}"
     for domain in SITES["hosts"]["brands"]:
         yield f"domain:{domain}", "the brand's own site"
-    for site in sorted({site for phrases in narratives.PHRASES.values() for site in phrases.sites}):
+    for site in sorted({site for texts in narratives.PHRASES.values() for site in texts["sites"]}):
         yield f"domain:{site}", "a site that victims cite"
         yield f"email:alerts@{site}", "a sender that is forged"
 
 
-def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+@contextmanager
+def _csv_rows(path: Path, *columns: str) -> Iterator[Any]:
+    """Yields the writer of a CSV file of these columns behind `entity_id`."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("entity_id", *columns))
+        yield rows
 
 
 def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
@@ -289,7 +285,7 @@ def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
             country = rng.choice(ring.countries)
         else:
             country = rng.choices([*COUNTRIES], country_weights())[0]
-        number = complaints.stranger_number(rng, plan, country)
+        number = plan.stranger(rng, country)
         victim = Victim(_pseudonym(rng), country, number, narratives.language(rng, country))
         yield _Report(day, ring, victim, org)
 
@@ -312,31 +308,28 @@ def _write_report(scene: Scene, ties: Ties, writer: _Writer, day: int, report: _
     rng, ring, victim, org = scene.rng, report.ring, report.victim, report.org
     moment = day + rng.random()
     received_at = START + timedelta(seconds=int(moment * 86_400))
-    planted: dict[str, str] = {}
     if ring is None:
         draft = complaints.nuisance_complaint(scene, victim)
     else:
         # A ring stops within the day; its last victims still name what it held at the end.
         draft = complaints.scam_complaint(scene, ring, victim, org, min(moment, ring.end))
-        planted = complaints.add_misleading(rng, scene.world, draft)
+        draft.add_misleading()
     complaint_id = writer.next_id("complaints", org)
-    record = complaints.finish_complaint(rng, draft, complaint_id, org, received_at)
+    record = draft.finish(complaint_id, org, received_at)
     writer.write("complaints", record)
     tied = list(draft.named)
-    for call, named, linked in complaints.calls_about(scene, draft, ring, moment):
+    for call, named, linked in complaints.calls_about(draft, ring, moment):
         owner = complaint_id if linked else None
         started_at = received_at - timedelta(seconds=rng.randrange(600, 90_000))
-        writer.write(
-            "calls",
-            complaints.finish_call(call, writer.next_id("calls", org), org, started_at, owner),
-        )
-        planted[f"phone:{victim.number}"] = "victim's own number"
+        call_id = writer.next_id("calls", org)
+        writer.write("calls", complaints.finish_call(call, call_id, org, started_at, owner))
+        draft.plant(f"phone:{victim.number}", "number")
         if linked:
-            tied.extend(named)
+            tied.append(named)
         else:
-            ties.add(named)
+            ties.add([named])
     ties.add(tied)
-    writer.victims.writerows(planted.items())
+    writer.victims.writerows(draft.planted.items())
     # A wrong digit can make another number of a ring's, which is no stranger's then.
     owners = scene.plan.owners
     writer.near_misses.writerows(pair for pair in draft.mistyped.items() if pair[0] not in owners)

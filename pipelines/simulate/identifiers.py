@@ -14,6 +14,7 @@ from typing import Literal
 
 import phonenumbers as pn
 from schwifty import IBAN
+from stdnum.us import rtn
 
 from pipelines.data_files import read_data
 from schemas.enums import Role
@@ -114,10 +115,9 @@ def _bitcoin(rng: Random) -> str:
 
 
 def _routing(rng: Random) -> str:
-    """Draws a routing number with its ABA check digit (weights 3, 7, 1)."""
+    """Draws a routing number with its ABA check digit."""
     body = rng.choice(("02", "06", "11", "12", "26")) + digits(rng, 6)
-    total = sum(int(d) * w for d, w in zip(body, (3, 7, 1) * 3, strict=False))
-    return f"{body}{-total % 10}"
+    return body + rtn.calc_check_digit(body)
 
 
 def payee(rng: Random) -> Identifier:

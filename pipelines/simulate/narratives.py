@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 from pipelines.data_files import read_data
@@ -11,39 +10,12 @@ from pipelines.simulate.identifiers import COUNTRIES
 _SPANISH_IN_US, _FRENCH_IN_CA = 0.1, 0.25
 
 
-@dataclass(frozen=True)
-class Phrases:
-    """The sentences of one language, and the `sites` that they cite."""
+PHRASES: dict[str, dict[str, list[str]]] = {
+    language: read_data(language, "pipelines.simulate") for language in ("en", "es", "de", "fr")
+}
+"""The sentences of each language by kind, and the `sites` that they cite."""
 
-    opening: tuple[str, ...]
-    scripts: tuple[str, ...]
-    callback: tuple[str, ...]
-    payee: tuple[str, ...]
-    operator: tuple[str, ...]
-    lure_site: tuple[str, ...]
-    sender: tuple[str, ...]
-    reply_to: tuple[str, ...]
-    quoted: tuple[str, ...]
-    quoted_site: tuple[str, ...]
-    cited: tuple[str, ...]
-    victim_number: tuple[str, ...]
-    victim_remote: tuple[str, ...]
-    victim_email: tuple[str, ...]
-    called_bank: tuple[str, ...]
-    second_ring: tuple[str, ...]
-    nuisance: tuple[str, ...]
-    ending: tuple[str, ...]
-    sites: tuple[str, ...]
-
-
-def _read(language: str) -> Phrases:
-    return Phrases(
-        **{name: tuple(texts) for name, texts in read_data(language, "pipelines.simulate").items()}
-    )
-
-
-PHRASES = {language: _read(language) for language in ("en", "es", "de", "fr")}
-SCRIPTS = len(PHRASES["en"].scripts)
+SCRIPTS = len(PHRASES["en"]["scripts"])
 """Call scripts there are; each in every language."""
 
 

@@ -14,7 +14,9 @@ from itertools import accumulate
 from math import exp, log1p
 from random import Random
 from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal
+
+from networkx.utils import UnionFind
 
 from pipelines.data_files import read_data
 from pipelines.simulate import identifiers
@@ -136,6 +138,13 @@ class RingPlan:
     shares: tuple[float, ...]
     owners: dict[str, str]
     shared: frozenset[str]
+
+    def stranger(self, rng: Random, country: str) -> str:
+        """Draws a number in `country` that no ring uses."""
+        while True:
+            number = identifiers.draw_number(rng, country, "geographic")
+            if f"phone:{number}" not in self.owners:
+                return number
 
 
 @dataclass
@@ -315,7 +324,7 @@ class Ties:
     """
 
     plan: RingPlan
-    parents: dict[str, str] = field(default_factory=dict)
+    tied: Any = field(default_factory=UnionFind)
     sure: set[str] = field(default_factory=set)
 
     def add(self, entity_ids: Iterable[str]) -> None:
@@ -326,18 +335,9 @@ class Ties:
         ]
         first: dict[str, str] = {}
         for entity_id in owned:
-            root = self._root(entity_id)
-            self.parents[root] = self._root(first.setdefault(owners[entity_id], entity_id))
+            self.tied.union(first.setdefault(owners[entity_id], entity_id), entity_id)
         if len(first) == 1 and len(set(owned)) > 1:
             self.sure.update(owned)
-
-    def _root(self, entity_id: str) -> str:
-        parents = self.parents
-        parents.setdefault(entity_id, entity_id)
-        while parents[entity_id] != entity_id:
-            parents[entity_id] = parents[parents[entity_id]]
-            entity_id = parents[entity_id]
-        return entity_id
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yields `(entity_id, operation)`, sorted by id.
@@ -345,7 +345,7 @@ class Ties:
         Of a ring whose records fall into parts that nothing ties, only the largest part is in the
         truth: no evidence says whose the others are.
         """
-        roots = {entity_id: self._root(entity_id) for entity_id in self.parents}
+        roots: dict[str, str] = {entity_id: self.tied[entity_id] for entity_id in self.tied}
         judged = sorted(self.sure)
         sizes = Counter(roots[entity_id] for entity_id in judged)
         least: dict[str, str] = {}

@@ -18,6 +18,7 @@ from pipelines.options import (
     add_process_options,
     add_reading_options,
     add_writing_options,
+    gives,
     moment,
     option,
     parse_with_beam,
@@ -57,11 +58,12 @@ _PATTERNS = {
 }
 
 
-def start_position(text: str) -> str:
-    """Checks `earliest`, `latest` or a time with a zone, as the `type` of a flag."""
-    if text not in ("earliest", "latest"):
-        moment(text)
-    return text
+def start_position(text: str) -> str | int:
+    """Parses `earliest`, `latest` or a time with a zone, as the `type` of a flag.
+
+    Returns the word, or milliseconds since 1970.
+    """
+    return text if text in ("earliest", "latest") else int(moment(text).timestamp() * 1000)
 
 
 def retention(text: str) -> str:
@@ -313,9 +315,14 @@ def stream_options(arguments: Namespace) -> Namespace:
         usage_error("give --output")
     if fields["webhook"] and (problem := webhook_url_problem(fields["webhook"])):
         usage_error(f"--webhook: {problem}")
-    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
+    named = gives(flags, "--runner")
     if source == "watch" or (source == "kafka" and not named):
-        flags = _on_this_machine(flags)
+        flags = with_default_runner(flags, LOCAL_RUNNER)
+        if f"--runner={LOCAL_RUNNER}" not in flags:
+            raise UsageError(
+                f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; leave "
+                "--runner out, or read the records from Kafka or Pub/Sub"
+            )
         if fields["encoding"] != "json":
             usage_error("--encoding: json alone, unless --runner names an engine")
     elif fields["offer"]:
@@ -344,14 +351,3 @@ def parse(arguments: Sequence[str]) -> Namespace:
     parser = StrictParser(prog="ringtrace stream")
     add_arguments(parser)
     return stream_options(parse_with_beam(parser, arguments))
-
-
-def _on_this_machine(flags: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns Beam's flags with the local runner; raises UsageError where they name another."""
-    flags = with_default_runner(flags, LOCAL_RUNNER)
-    if f"--runner={LOCAL_RUNNER}" not in flags:
-        raise UsageError(
-            f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; leave --runner "
-            "out, or read the records from Kafka or Pub/Sub"
-        )
-    return flags

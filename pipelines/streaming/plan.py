@@ -10,12 +10,13 @@ import io
 import json
 import logging
 import tomllib
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -24,7 +25,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.plan import find_previous, package_versions, read_options, recorded_options
 from pipelines.key_store import erasures as read_erasures, register_source
-from pipelines.options import Json, UsageError
+from pipelines.options import Json, UsageError, moment
 from pipelines.run_folder import check_private_output, private_store, run_signer
 from pipelines.streaming.options import TIMESTAMPS
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
@@ -317,25 +318,24 @@ def queue_source(options: Namespace, reading: ReadOptions) -> beam.PTransform:
     Raises:
         UsageError: if a file of settings or a schema cannot be used, or an extra is not installed.
     """
+    from transforms.stream import FromQueues
+
+    queues = (_kafka if options.source == "kafka" else _pubsub)(options)
     clock = Clock(options.tick_interval, options.snapshot_interval)
-    if options.source == "kafka":
-        return _kafka(options, reading, clock)
-    return _pubsub(options, reading, clock)
+    return FromQueues(queues, _decoder(options), reading, clock)
 
 
-def _kafka(options: Namespace, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream import FromQueues, KafkaQueue
+def _kafka(options: Namespace) -> dict[RecordKind, Any]:
+    from transforms.stream import KafkaQueue
 
-    start = None
-    if options.kafka_start not in ("earliest", "latest"):
-        start = int(datetime.fromisoformat(options.kafka_start).timestamp() * 1000)
+    start = options.kafka_start if isinstance(options.kafka_start, int) else None
     config = kafka_settings(options) | {
         "group.id": options.kafka_group,
         "auto.offset.reset": "earliest" if start is not None else options.kafka_start,
         "enable.auto.commit": "false",
     }
     topics = {RecordKind.COMPLAINT: options.kafka_complaints, RecordKind.CALL: options.kafka_calls}
-    queues = {
+    return {
         kind: KafkaQueue(
             config=config,
             topics=names,
@@ -347,7 +347,6 @@ def _kafka(options: Namespace, reading: ReadOptions, clock: Clock) -> beam.PTran
         for kind, names in topics.items()
         if names
     }
-    return FromQueues(queues, _decoder(options), reading, clock)
 
 
 def _commits(options: Namespace) -> bool:
@@ -361,8 +360,8 @@ def _commits(options: Namespace) -> bool:
     return options.kafka_commit == "yes"
 
 
-def _pubsub(options: Namespace, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream import FromQueues, PubSubQueue
+def _pubsub(options: Namespace) -> dict[RecordKind, Any]:
+    from transforms.stream import PubSubQueue
 
     try:
         import_module("google.cloud.pubsub")
@@ -371,12 +370,11 @@ def _pubsub(options: Namespace, reading: ReadOptions, clock: Clock) -> beam.PTra
             f"--pubsub-complaints: Pub/Sub is not installed; {install_command('gcp')}"
         ) from None
     names = {RecordKind.COMPLAINT: options.pubsub_complaints, RecordKind.CALL: options.pubsub_calls}
-    queues = {
+    return {
         kind: PubSubQueue(name, options.pubsub_id_label, options.pubsub_timestamp_attribute)
         for kind, name in names.items()
         if name
     }
-    return FromQueues(queues, _decoder(options), reading, clock)
 
 
 def kafka_settings(options: Namespace) -> dict[str, str]:
@@ -449,19 +447,12 @@ def read_referred(path: str | None) -> dict[str, datetime]:
             raise UsageError(
                 f"{place}, cluster_id: {name[:40]!r} is not a cluster id; copy it from the report"
             ) from None
-        when = _referred_at(row["referred_at"], place)
+        try:
+            when = moment((row["referred_at"] or "").strip())
+        except ArgumentTypeError:
+            raise UsageError(
+                f"{place}, referred_at: is not an ISO 8601 time with a zone, such as "
+                "2026-03-01T00:00:00Z"
+            ) from None
         referred[name] = max(when, referred.get(name, when))
     return referred
-
-
-def _referred_at(text: str | None, place: str) -> datetime:
-    try:
-        when = datetime.fromisoformat((text or "").strip())
-    except ValueError:
-        when = None
-    if when is None or when.tzinfo is None:
-        raise UsageError(
-            f"{place}, referred_at: is not an ISO 8601 time with a zone, such as "
-            "2026-03-01T00:00:00Z"
-        )
-    return when.astimezone(UTC)

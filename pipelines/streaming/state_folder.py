@@ -153,8 +153,10 @@ class StreamState:
                     if not (migrate and version in STEPS):
                         raise self._version_error(version)
                     self.migrated_from = version
-                header, tables = _migrated(file, version)
-                blocks.append(_typed(tables))
+                for step in range(version, VERSION):
+                    file = STEPS[step](file)
+                header = file.header
+                blocks.append(_typed(file.tables))
                 self.positions = positions_from_json(header["picked"])
             except _BROKEN:
                 problem = "cannot be read as the state of a stream"
@@ -245,12 +247,6 @@ def _check_digest(path: Path, end: int) -> None:
         file.seek(end)
         if file.read() != digest.digest():
             raise ValueError("is not what was written")
-
-
-def _migrated(file: StateFile, version: int) -> StateFile:
-    for step in range(version, VERSION):
-        file = STEPS[step](file)
-    return file
 
 
 def _typed(tables: list[pa.RecordBatch]) -> Delta:

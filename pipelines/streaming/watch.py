@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -38,10 +38,8 @@ from pipelines.streaming.watch_sources import (
     DueTick,
     NewRecords,
     OneTick,
-    ReadPosition,
     TopicFeed,
     WatchedFolder,
-    topics_from_options,
 )
 from pipelines.user_files import read_source_rules
 from reports.text import quantity
@@ -69,13 +67,6 @@ POLL_SECONDS, POLL_SHARE = 0.5, 4.0
 """Least seconds between two polls, and times the CPU seconds that one takes."""
 
 
-class Feed(Protocol):
-    """A source of records."""
-
-    def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
-        """Returns what has come since `positions`; a `final` poll waits for nothing more."""
-
-
 class Watch:
     """One stream over a watched folder, or over topics.
 
@@ -86,13 +77,13 @@ class Watch:
         self, options: Namespace, progress: Progress, clock: Callable[[], float] = time.time
     ) -> None:
         self._options = options
-        self._progress = progress
+        self._say = progress.say
         self._clock = clock
         self._reading = stream_read_options(options)
-        self._feed: Feed = (
+        self._feed: WatchedFolder | TopicFeed = (
             WatchedFolder(options.watch, self._reading)
             if options.watch
-            else TopicFeed(topics_from_options(options), str(Path(options.output, STATE_FOLDER)))
+            else TopicFeed(options, str(Path(options.output, STATE_FOLDER)))
         )
         rules = read_source_rules(options.sources)
         self._state = StreamState(
@@ -159,16 +150,18 @@ class Watch:
                     news = self._feed.poll(self._state.positions, final=ending)
                 self.tick(news, snapshot=time.monotonic() >= self._snapshot_due)
                 idle_since = time.monotonic()
-            elif self._owed and time.monotonic() >= self._ticked + RETRY_SECONDS:
-                self.tick(NewRecords((), (), self._state.positions), snapshot=False)
+            elif (self._owed and time.monotonic() >= self._ticked + RETRY_SECONDS) or (
+                not ending
+                and self._state.tick
+                and (self.decisions.changed() or self._owes_erasure())
+            ):
+                self._tick_again(snapshot=False)
             elif ending:
                 break
-            elif self._state.tick and (self.decisions.changed() or self._owes_erasure()):
-                self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             else:
                 stopping.wait(pause)
         if self._changed:
-            self.tick(NewRecords((), (), self._state.positions), snapshot=True)
+            self._tick_again(snapshot=True)
         for steps in self._steps.values():
             steps.close()
         return len(self._owed)
@@ -179,6 +172,9 @@ class Watch:
         if left > 0:
             stopping.wait(left)
         return left > 0
+
+    def _tick_again(self, *, snapshot: bool) -> None:
+        self.tick(NewRecords((), (), self._state.positions), snapshot=snapshot)
 
     def tick(self, news: NewRecords, *, snapshot: bool) -> None:
         """Analyzes what is alive with what is new, and commits that as the state."""
@@ -196,7 +192,7 @@ class Watch:
         self._show_alerts()
         self._show_owed()
         if self.decisions.problem not in (None, self._problem):
-            self._progress.say(f"warning: {self.decisions.problem}")
+            self._say(f"warning: {self.decisions.problem}")
         self._problem = self.decisions.problem
         self._last = tick
         self._changed = not snapshot
@@ -206,17 +202,36 @@ class Watch:
         parts = len({shard.file.label for shard in news.shards}) + len(news.rejects)
         done = f"{quantity(parts, 'file')} read"
         done += f", snapshot {tick.name()}" if snapshot else ""
-        self._progress.say(f"{done} ({time.monotonic() - started:.1f} s)")
+        self._say(f"{done} ({time.monotonic() - started:.1f} s)")
 
     def _join(self, tick: Tick) -> None:
-        """Joins the snapshot of a tick with offers, if there are any; or says why it is not."""
+        """Joins the snapshot of a tick with offers, if there are any; or says why it is not.
+
+        The offers are read as they are now: one that has expired is left out. It follows the joint
+        snapshot before it.
+        """
         if self._evidence is None:
             return
+        from pipelines.batch.join import join_arguments, join_run
+        from pipelines.exchange.signed_files import recipient_of_offers
+
+        options, name = self._options, tick.name()
+        folder, private = Path(options.output, JOINT), options.private_output
+        before = (str(path.parent) for path in folder.glob(f"[0-9]*/{MANIFEST_NAME}"))
         try:
-            folder = join_snapshot(self._options, tick, self._evidence)
-            self._progress.say(f"the snapshot joined with offers is {folder}")
+            made = join_arguments(
+                options,
+                str(Path(options.output, SNAPSHOTS, name)),
+                output=str(folder / name),
+                private_output=str(Path(private, f"{name}-joint")) if private else None,
+                previous=max(before, default=None),
+                now=tick.moment(),
+                me=recipient_of_offers(options.offer, tick.moment()),
+            )
+            join_run(made, self._evidence)
+            self._say(f"the snapshot joined with offers is {made.output}")
         except (UsageError, FailedError, OSError) as error:
-            self._progress.say(f"warning: {error}; snapshot {tick.name()} is not joined")
+            self._say(f"warning: {error}; snapshot {name} is not joined")
         finally:
             self._evidence.clear()
 
@@ -239,9 +254,9 @@ class Watch:
         watched, before = self._options.watch, self._gone
         self._gone = watched is not None and not has_folders(watched)
         if self._gone and not before:
-            self._progress.say(f"warning: {watched}: is gone; nothing is read until it is back")
+            self._say(f"warning: {watched}: is gone; nothing is read until it is back")
         elif before and not self._gone:
-            self._progress.say(f"{watched}: is there again")
+            self._say(f"{watched}: is there again")
 
     def _show_owed(self) -> None:
         """Says which alerts are owed to the webhook, where that has changed.
@@ -257,15 +272,15 @@ class Watch:
         self._owed = left & raised
         if self._owed and not before & self._owed:
             number = quantity(len(self._owed), "alert")
-            self._progress.say(f"warning: the webhook has not accepted {number}: sent again later")
+            self._say(f"warning: the webhook has not accepted {number}: sent again later")
         if gone := (before & left) - raised:
             number = quantity(len(gone), "alert")
-            self._progress.say(
+            self._say(
                 f"warning: {number} that the webhook has not accepted, raised no more and not sent "
                 f"again, in {ALERTS}/"
             )
         if before and not left:
-            self._progress.say("the webhook has accepted every alert")
+            self._say("the webhook has accepted every alert")
 
     def _show_alerts(self) -> None:
         names = alert_files(self._options.output, ALERTS)
@@ -276,10 +291,9 @@ class Watch:
         raised = {f"{row['alert_id']}.jsonl": row for row in rows}
         for line in [raised[name] for name in new if name in raised][:MOST_ALERTS_SHOWN]:
             about = line["entity_id"] or line["cluster_id"]
-            text = f"alert: {line['kind']}: {about}: {line['reason']}"
-            self._progress.say("".join(letter if letter.isprintable() else "?" for letter in text))
+            self._say(f"alert: {line['kind']}: {about}: {line['reason']}")
         if len(new) > MOST_ALERTS_SHOWN:
-            self._progress.say(f"{len(new) - MOST_ALERTS_SHOWN} more alerts are in {ALERTS}/")
+            self._say(f"{len(new) - MOST_ALERTS_SHOWN} more alerts are in {ALERTS}/")
 
 
 def run_watch(options: Namespace) -> int:
@@ -299,7 +313,6 @@ def run_watch(options: Namespace) -> int:
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     check_output(options.output)
     # What these refuse is refused before anything is written.
-    stream_read_options(options)
     tick_analysis(options)
     if options.offer:
         from pipelines.exchange.signed_files import recipient_of_offers
@@ -335,39 +348,6 @@ def run_watch(options: Namespace) -> int:
             f"{options.output}/{HELD_FOLDER}, as they name what must not leave"
         )
     return int(bool(withheld) or (unread and not options.skip_unreadable))
-
-
-def join_snapshot(options: Namespace, tick: Tick, live: LiveEvidence) -> str:
-    """Joins a snapshot of a stream with offers as they are now; returns the folder.
-
-    It follows the joint snapshot before it.
-
-    Args:
-        options: of the stream.
-        tick: of the snapshot.
-        live: the evidence in it.
-
-    Raises:
-        UsageError: for an offer that is refused; one that has expired is left out.
-    """
-    from pipelines.batch.join import join_arguments, join_run
-    from pipelines.exchange.signed_files import recipient_of_offers
-
-    folder, private, name = Path(options.output, JOINT), options.private_output, tick.name()
-    before = max(
-        (str(path.parent) for path in folder.glob(f"[0-9]*/{MANIFEST_NAME}")), default=None
-    )
-    made = join_arguments(
-        options,
-        str(Path(options.output, SNAPSHOTS, name)),
-        output=str(folder / name),
-        private_output=str(Path(private, f"{name}-joint")) if private else None,
-        previous=before,
-        now=tick.moment(),
-        me=recipient_of_offers(options.offer, tick.moment()),
-    )
-    join_run(made, live)
-    return made.output
 
 
 def has_folders(watched: str) -> bool:

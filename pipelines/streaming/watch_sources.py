@@ -18,7 +18,6 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ from transforms.read import (
 )
 from transforms.stream import TICKS, Tick
 
-FOLDERS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
+FOLDERS = {kind: f"{kind}s" for kind in RecordKind}
 """The watched folders below DIR."""
 
 MESSAGES_FOLDER = "spool"
@@ -356,51 +355,28 @@ class WatchedFolder:
         return digest if digest.hexdigest() == before.mark else None
 
 
-@dataclass(frozen=True)
-class Topics:
-    """Topics of a stream, the brokers that have them, and the formats of their records."""
-
-    servers: str
-    group: str
-    commit: bool
-    start: str
-    kinds: Mapping[str, RecordKind]
-    formats: Mapping[RecordKind, str]
-    settings: Row
-
-
-def topics_from_options(options: Namespace) -> Topics:
-    """Returns the topics that the options name, or the settings of Kafka that they give.
+class TopicFeed:
+    """The topics that the options name; every poll reads on from where the state says.
 
     Raises:
-        UsageError: if the file of settings cannot be read.
+        UsageError: if the file of settings cannot be read, or a topic is not there.
     """
-    kinds = dict.fromkeys(options.kafka_complaints, RecordKind.COMPLAINT)
-    kinds |= dict.fromkeys(options.kafka_calls, RecordKind.CALL)
-    by_map = {mapping.kind for mapping in stream_read_options(options).maps}
-    mapped = {kind: "map-json" if kind in by_map else "jsonl" for kind in RecordKind}
-    return Topics(
-        servers=options.kafka_servers or "",
-        group=options.kafka_group,
-        commit=options.kafka_commit == "yes",
-        start=options.kafka_start,
-        kinds=kinds,
-        formats={
-            RecordKind.COMPLAINT: options.complaints_format or mapped[RecordKind.COMPLAINT],
-            RecordKind.CALL: options.calls_format or mapped[RecordKind.CALL],
-        },
-        settings=client_settings(options),
-    )
 
-
-class TopicFeed:
-    """The topics of one stream; every poll reads on from where the state says."""
-
-    def __init__(self, topics: Topics, state: str) -> None:
-        self._topics = topics
+    def __init__(self, options: Namespace, state: str) -> None:
+        self._options = options
+        self._kinds = dict.fromkeys(options.kafka_complaints, RecordKind.COMPLAINT)
+        self._kinds |= dict.fromkeys(options.kafka_calls, RecordKind.CALL)
+        self._by_map = {mapping.kind for mapping in stream_read_options(options).maps}
         self._messages = Path(state, MESSAGES_FOLDER)
-        self._consumer = _connect(topics)
+        self._consumer = _connect(options, self._kinds)
         self._done: Mapping[str, ReadPosition] = {}
+
+    def _format(self, kind: RecordKind) -> str:
+        """Returns the format of the records of a kind: the one that was given, or JSON."""
+        options = self._options
+        is_call = kind is RecordKind.CALL
+        known: str | None = options.calls_format if is_call else options.complaints_format
+        return known or ("map-json" if kind in self._by_map else "jsonl")
 
     def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
         """Returns what has come since `positions`; a `final` poll is no different."""
@@ -435,7 +411,7 @@ class TopicFeed:
         kafka = _kafka_library()
         wanted = [
             kafka.TopicPartition(topic, number)
-            for topic in self._topics.kinds
+            for topic in self._kinds
             for number in sorted(self._consumer.partitions_for_topic(topic) or ())
         ]
         self._consumer.assign(wanted)
@@ -454,13 +430,13 @@ class TopicFeed:
 
     def _first_offsets(self, wanted: list[Any], first: Mapping[Any, int]) -> Mapping[Any, int]:
         """Returns the offsets at which partitions are begun that the stream has not read yet."""
-        if self._topics.start == "earliest":
+        if self._options.kafka_start == "earliest":
             return first
         last: Mapping[Any, int] = self._consumer.end_offsets(wanted)
-        if self._topics.start == "latest":
+        if self._options.kafka_start == "latest":
             return last
-        since = int(datetime.fromisoformat(self._topics.start).timestamp() * 1000)
-        offsets = self._consumer.offsets_for_times(dict.fromkeys(wanted, since))
+        since = dict.fromkeys(wanted, self._options.kafka_start)
+        offsets = self._consumer.offsets_for_times(since)
         return {
             partition: offsets[partition].offset if offsets.get(partition) else last[partition]
             for partition in wanted
@@ -469,13 +445,13 @@ class TopicFeed:
     def _gone(self, partition: Any, left: int, first: int) -> Any:
         """Returns a reject in place of records that the broker deleted before they were read."""
         message = f"{first - left} records were deleted by the broker before they were read"
-        origin = Origin(_partition_label(partition), "unknown", self._topics.kinds[partition.topic])
+        origin = Origin(_partition_label(partition), "unknown", self._kinds[partition.topic])
         record = Record(left + 1, b"", 0)
         return rejects_batch([make_reject(origin, record, Code.UNREADABLE_FILE, message)])
 
     def _write_shards(self, partition: Any, records: Iterable[Any]) -> list[Shard]:
         """Writes records as lines, a file for each run of offsets, so that a line tells its own."""
-        kind = self._topics.kinds[partition.topic]
+        kind = self._kinds[partition.topic]
         runs: list[tuple[int, list[bytes]]] = []
         expected = -1
         for record in records:
@@ -490,7 +466,7 @@ class TopicFeed:
             path = self._messages / f"{partition.topic}-{partition.partition}-{first:020d}"
             content = b"".join(lines)
             path.write_bytes(content)
-            form = self._topics.formats[kind]
+            form = self._format(kind)
             file = InputFile(
                 str(path), _partition_label(partition), kind, form, "none", len(content)
             )
@@ -506,7 +482,7 @@ class TopicFeed:
             if _position_name(partition) in positions
         }
         self._done = dict(positions)
-        if offsets and self._topics.commit:
+        if offsets and self._options.kafka_commit == "yes":
             try:
                 self._consumer.commit_async(offsets)
             except kafka.errors.KafkaError:
@@ -584,7 +560,7 @@ def _line_shards(
 
 
 def _kind_of(name: str) -> RecordKind:
-    return next(kind for kind, folder in FOLDERS.items() if name.partition("/")[0] == folder)
+    return RecordKind(name.partition("/")[0].removesuffix("s"))
 
 
 def _file_reject(kind: RecordKind, name: str, error: InputError) -> pa.RecordBatch:
@@ -596,26 +572,27 @@ def _file_reject(kind: RecordKind, name: str, error: InputError) -> pa.RecordBat
     )
 
 
-def _connect(topics: Topics) -> Any:
-    kafka = _kafka_library()
+def _connect(options: Namespace, topics: Iterable[str]) -> Any:
+    kafka, servers = _kafka_library(), options.kafka_servers or ""
+    settings = {"bootstrap_timeout_ms": CONNECT_MS, **client_settings(options)}
     try:
         consumer = kafka.KafkaConsumer(
-            bootstrap_servers=topics.servers.split(","),
-            group_id=topics.group,
+            bootstrap_servers=servers.split(","),
+            group_id=options.kafka_group,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            **{"bootstrap_timeout_ms": CONNECT_MS, **topics.settings},
+            **settings,
         )
         there = consumer.topics()
     except (kafka.errors.KafkaError, AssertionError, TypeError, ValueError) as error:
         raise UsageError(
-            f"--kafka-servers {topics.servers}: {type(error).__name__}; check the address and "
+            f"--kafka-servers {servers}: {type(error).__name__}; check the address and "
             "--kafka-config"
         ) from None
-    for topic in topics.kinds:
+    for topic in topics:
         if topic not in there:
             consumer.close()
-            raise UsageError(f"{topic}: no such topic at {topics.servers}")
+            raise UsageError(f"{topic}: no such topic at {servers}")
     return consumer
 
 

@@ -43,7 +43,7 @@ def members(clusters):
 
 def test_missing_ones_stand_alone_and_cost_recall():
     truth = {"a": "r1", "b": "r1", "c": "r1", "d": "r1"}
-    result = evaluate.evaluate(members({"a": "x", "b": "x"}), truth, KNOWN)
+    result = evaluate.evaluate(members({"a": "x", "b": "x"}), truth, evaluate.HarmLists(KNOWN))
     assert result.missing == 2
     assert result.agreement.bcubed.precision == 1
     assert result.agreement.bcubed.recall == pytest.approx((2 / 4 + 2 / 4 + 1 / 4 + 1 / 4) / 4)
@@ -51,15 +51,21 @@ def test_missing_ones_stand_alone_and_cost_recall():
 
 
 def test_unknown_members_are_counted_and_not_judged():
-    result = evaluate.evaluate(members({"a": "x", "q": "x", "z": "y"}), {"a": "r1"}, KNOWN)
+    result = evaluate.evaluate(
+        members({"a": "x", "q": "x", "z": "y"}), {"a": "r1"}, evaluate.HarmLists(KNOWN)
+    )
     assert result.unjudged == 2
     assert result.agreement.bcubed.f1 == 1
 
 
 def test_harms():
     table = members({"phone:+18008291040": "x", "v": "x", "i": "x", "j": "alone"})
-    result = evaluate.evaluate(table, {"v": "r"}, KNOWN, ["v", "w"], ["i", "j"])
-    assert (result.known_legitimate, result.victim_side, result.innocent) == (1, 1, 1)
+    result = evaluate.evaluate(table, {"v": "r"}, evaluate.HarmLists(KNOWN, ["v", "w"], ["i", "j"]))
+    assert (result.harm.known_legitimate, result.harm.victim_side, result.harm.innocent) == (
+        1,
+        1,
+        1,
+    )
 
 
 def tiered(rows):
@@ -88,13 +94,15 @@ TRUTH = dict.fromkeys("abcd", "r1") | dict.fromkeys("ef", "r2")
 
 
 def test_harm_counts_near_misses_and_the_unreviewed_by_tier():
-    result = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN, ["own"], ["wrong"], ["slip"])
-    assert (result.innocent, result.near_miss, result.victim_side, result.unreviewed) == (
-        1,
-        1,
-        1,
-        3,
+    result = evaluate.evaluate(
+        tiered(TIERED), TRUTH, evaluate.HarmLists(KNOWN, ["own"], ["wrong"], ["slip"])
     )
+    assert (
+        result.harm.innocent,
+        result.harm.near_miss,
+        result.harm.victim_side,
+        result.harm.unreviewed,
+    ) == (1, 1, 1, 3)
     core, reviewed = result.tiers.core_harm, result.tiers.reviewed_harm
     assert (core.innocent, core.near_miss, core.victim_side, core.unreviewed) == (1, 0, 0, 2)
     assert (reviewed.innocent, reviewed.near_miss, reviewed.unreviewed) == (0, 0, 0)
@@ -102,13 +110,17 @@ def test_harm_counts_near_misses_and_the_unreviewed_by_tier():
 
 def test_an_innocent_alone_in_its_cluster_is_harm_only_where_it_may_leave():
     rows = [("a", "x", 2, None, True), ("wrong", "z", 2, None, True)]
-    result = evaluate.evaluate(tiered(rows), TRUTH, KNOWN, None, ["wrong"], ["wrong"])
-    assert (result.innocent, result.near_miss) == (0, 0)
+    result = evaluate.evaluate(
+        tiered(rows), TRUTH, evaluate.HarmLists(KNOWN, None, ["wrong"], ["wrong"])
+    )
+    assert (result.harm.innocent, result.harm.near_miss) == (0, 0)
     assert (result.tiers.core_harm.innocent, result.tiers.reviewed_harm.near_miss) == (1, 1)
 
 
 def test_precision_and_recall_by_tier():
-    tiers = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN, [], ["wrong"], ["slip"]).tiers
+    tiers = evaluate.evaluate(
+        tiered(TIERED), TRUTH, evaluate.HarmLists(KNOWN, [], ["wrong"], ["slip"])
+    ).tiers
     assert (tiers.core.members, tiers.core.true, tiers.reviewed.members) == (4, 3, 2)
     # a and b beside one that is nobody's; e alone; the one that is nobody's beside two others.
     assert tiers.core.precision == pytest.approx((2 / 3 + 2 / 3 + 1 + 1 / 3) / 4)
@@ -118,24 +130,26 @@ def test_precision_and_recall_by_tier():
 
 
 def test_the_cost_of_each_rule_is_apart():
-    costs = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN).tiers.costs
+    costs = evaluate.evaluate(tiered(TIERED), TRUTH, evaluate.HarmLists(KNOWN)).tiers.costs
     lost = list(costs.values())
     assert list(costs) == ["robustness", "near_miss", "status", "review"]
     assert [cost.identifiers for cost in lost] == [1, 1, 0, 1]
     assert [cost.recall for cost in lost] == pytest.approx([1 / 6, 1 / 6, 0, 1 / 6])
     in_all = (4 / 4 * 4 + 1 / 2 * 2) / 6
-    reviewed = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN).tiers.reviewed.bcubed_recall
+    reviewed = evaluate.evaluate(
+        tiered(TIERED), TRUTH, evaluate.HarmLists(KNOWN)
+    ).tiers.reviewed.bcubed_recall
     assert sum(cost.bcubed_recall for cost in lost) == pytest.approx(in_all - reviewed)
 
 
 def test_a_run_without_tiers_has_no_scores_by_tier():
-    result = evaluate.evaluate(members({"a": "x"}), TRUTH, KNOWN)
+    result = evaluate.evaluate(members({"a": "x"}), TRUTH, evaluate.HarmLists(KNOWN))
     assert result.tiers is None
-    assert result.unreviewed is None
+    assert result.harm.unreviewed is None
 
 
 def test_empty_run():
-    result = evaluate.evaluate(members({}), {"a": "r", "b": "r"}, KNOWN)
+    result = evaluate.evaluate(members({}), {"a": "r", "b": "r"}, evaluate.HarmLists(KNOWN))
     assert (result.missing, result.clusters) == (2, 0)
 
 

@@ -22,7 +22,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 from apache_beam.internal.util import insert_values_in_args
-from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.pvalue import AsSingleton, EmptySideInput, PCollection, TaggedOutput
 
 from transforms.local.building import UNCHECKED, OptionsParsedOnce, quick_building
 from transforms.local.forks import Fork, ForkFailedError
@@ -313,8 +313,8 @@ class _Work:
         """Returns what applies a step to an element, with its side inputs."""
         values = [self._side(side.pvalue) for side in step.sides]
         views = [
-            side._from_runtime_iterable(iterable, side._view_options())
-            for side, iterable in zip(step.sides, values, strict=True)
+            (view or [EmptySideInput()])[0] if isinstance(side, AsSingleton) else view
+            for side, view in zip(step.sides, values, strict=True)
         ]
         arguments, named = insert_values_in_args(step.transform.args, step.transform.kwargs, views)
         process = step.transform.fn.process

@@ -69,9 +69,10 @@ def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
         ("microsoft", world.microsoft.run),
         ("joint", joined / "run"),
     ):
-        result = evaluate.evaluate(evaluate.read_members(run), truth, known, victims, innocents)
-        assert (result.known_legitimate, result.victim_side) == (0, 0)
-        innocent[name] = result.innocent
+        lists = evaluate.HarmLists(known, victims, innocents)
+        result = evaluate.evaluate(evaluate.read_members(run), truth, lists)
+        assert (result.harm.known_legitimate, result.harm.victim_side) == (0, 0)
+        innocent[name] = result.harm.innocent
         score[name] = result.agreement
     # A line that no list names can be taken for a scammer's; joining must not add to those.
     assert innocent["joint"] <= innocent["amazon"] + innocent["microsoft"]

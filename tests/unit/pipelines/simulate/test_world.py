@@ -22,7 +22,7 @@ from schemas.contract_docs import json_schemas
 from transforms.extract import allowlist
 from transforms.extract.kinds import payment_account, remote_access, url
 
-SITES = {site for phrases in PHRASES.values() for site in phrases.sites}
+SITES = {site for phrases in PHRASES.values() for site in phrases["sites"]}
 
 
 @pytest.fixture(scope="module", params=["chained", "pooled"])

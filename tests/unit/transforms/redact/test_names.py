@@ -80,7 +80,7 @@ def test_only_narratives_change():
 @pytest.mark.slow
 def test_most_labelled_names_and_addresses_are_masked_and_little_else():
     """As docs/benchmarks.md has it; another processor may read a few of them otherwise."""
-    every = readings.load_names()
+    every = readings.load_labels(readings.NAMES)
     for texts in (every, [text for text in every if text.held_out]):
         score = readings.score_names(texts)
         assert score.share("v", readings.WHOLE) > 0.85

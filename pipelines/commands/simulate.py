@@ -1,19 +1,16 @@
-"""`ringtrace simulate DIR`, also as `python -m pipelines.simulate`."""
+"""`ringtrace simulate DIR`: makes test data, a simulated world with its known answers."""
 
 from __future__ import annotations
 
 import re
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from pipelines.options import Number, UsageError, WholeNumber, option, run_command, say
+from pipelines.options import Number, WholeNumber, option, say, system_errors
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import Profile, World
 from pipelines.user_files import free_folder
-from transforms.gc_tuning import gc_tuned
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -85,20 +82,10 @@ def run(arguments: Namespace) -> int:
     fields = dict(vars(arguments))
     out = free_folder(fields.pop("out"))
     world = World(**fields | {"organisations": tuple(dict.fromkeys(arguments.organisations))})
-    try:
+    with system_errors(out, "name a folder that can be made", below=True):
         simulate(world, out)
-    except OSError as error:
-        where = error.filename or out
-        raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     say(f"{out}: {world.complaints} complaints of {world.operations} operations")
     return 0
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Runs `ringtrace simulate` with these arguments; returns the exit status."""
-    with gc_tuned():
-        module = sys.modules[__name__]
-        return run_command("simulate", "", module, arguments, takes_beam_options=False)
 
 
 def _slug(text: str) -> str:
@@ -106,7 +93,3 @@ def _slug(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
         raise ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
     return text
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
