@@ -61,7 +61,7 @@ class RetainedMember:
     last_until: datetime | None
 
 
-PRIORITIES = ("at once", "soon", "in turn", "may be too late")
+PRIORITIES = ("at_once", "soon", "in_turn", "may_be_too_late")
 """Priorities of a request by its clock: within `SOON_DAYS`, `IN_TURN_DAYS`, later, run out."""
 
 SOON_DAYS, IN_TURN_DAYS, MONEY_DAYS = 90, 365, 30

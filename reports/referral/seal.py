@@ -86,18 +86,24 @@ def merkle_root(entries: Iterable[SealEntry]) -> str:
     return merkle_tree_hash([merkle_leaf(line.encode()) for _, line in lines]).hex()
 
 
+def json_bytes(value: object) -> bytes:
+    """Writes what a package has as JSON, sorted."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
 def make_seal(files: Mapping[str, bytes], package: Mapping[str, object]) -> bytes:
     """Writes the seal of a package's files; `package` are facts of it."""
     entries = [seal_entry(path, content) for path, content in sorted(files.items())]
-    whole = {
-        "format": SEAL_FORMAT,
-        "version": SEAL_VERSION,
-        "package": dict(package),
-        "chunk_bytes": CHUNK,
-        "merkle_root": merkle_root(entries),
-        "files": entries,
-    }
-    return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+    return json_bytes(
+        {
+            "format": SEAL_FORMAT,
+            "version": SEAL_VERSION,
+            "package": dict(package),
+            "chunk_bytes": CHUNK,
+            "merkle_root": merkle_root(entries),
+            "files": entries,
+        }
+    )
 
 
 def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
