@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -272,6 +272,11 @@ def decoded(rows: Rows) -> Rows:
                 position, column.with_type(plain), rows.column(position).cast(plain)
             )
     return rows
+
+
+def among(column: str, values: Iterable[str]) -> pc.Expression:
+    """Returns whether a column of texts has one of some values."""
+    return pc.field(column).isin(pa.array(sorted(set(values)), pa.string()))
 
 
 def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None) -> int:

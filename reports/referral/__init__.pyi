@@ -6,6 +6,7 @@ from .blocking_checks import (
     find_obstacles as find_obstacles,
     members_to_name as members_to_name,
 )
+from .blocks import MissingPdfError as MissingPdfError
 from .case import (
     Case as Case,
     Confirmation as Confirmation,
@@ -39,7 +40,6 @@ from .package import (
     package_files as package_files,
     package_identifiers as package_identifiers,
 )
-from .pdf import MissingPdfError as MissingPdfError
 from .reference import (
     CaseFile as CaseFile,
     load_case_file as load_case_file,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import networkx as nx
@@ -104,90 +106,80 @@ def find_obstacles(
     named = keep_members(facts, members_to_name(facts, included))
     # A lone identifier may hang on one link, unless the cluster is small.
     least = 1 if len(named.members) <= policy["small_cluster"] else policy["bridge_side"]
+    final = _unanswerable(facts, named, partners)
     return [
-        *_status(facts),
-        *_thin(facts),
-        *_nobody_to_name(named),
-        *_void(partners),
+        *(Obstacle(code, text, answerable=False) for code, text in final),
         *_legitimate(named, known),
-        *_bridges(named, least),
-        *_parts(facts, named, least),
+        *_weak_ties(facts, named, least),
         *_unlinked(facts, named, decided),
         *_handling(partners),
     ]
 
 
-def find_bridges(facts: ClusterFacts) -> list[Bridge]:
-    """Returns the links without which the cluster falls apart, those of the largest part first."""
+def _graph(facts: ClusterFacts) -> nx.Graph:
+    """Returns the members, and the accepted links between them with their rows."""
     graph = nx.Graph()
     graph.add_nodes_from(member["entity_id"] for member in facts.members)
-    accepted = {
-        (link["entity_a"], link["entity_b"]): link for link in facts.inside if link["accepted"]
-    }
-    graph.add_edges_from(accepted)
+    graph.add_edges_from(
+        (link["entity_a"], link["entity_b"], {"link": link})
+        for link in facts.inside
+        if link["accepted"]
+    )
+    return graph
+
+
+def find_bridges(facts: ClusterFacts) -> list[Bridge]:
+    """Returns the links without which the cluster falls apart, those of the largest part first."""
+    graph = _graph(facts)
     bridges = []
-    for a, b in nx.bridges(graph):
+    for a, b in list(nx.bridges(graph)):
+        link = graph.edges[a, b]["link"]
         graph.remove_edge(a, b)
-        sides = [sorted(nx.node_connected_component(graph, end)) for end in (a, b)]
-        graph.add_edge(a, b)
-        link = accepted.get((a, b)) or accepted[b, a]
-        bridges.append(Bridge(link, min(sides, key=_smaller)))
-    return sorted(bridges, key=_gravest)
+        sides = (sorted(nx.node_connected_component(graph, end)) for end in (a, b))
+        bridges.append(Bridge(link, min(sides, key=lambda side: (len(side), side))))
+        graph.add_edge(a, b, link=link)
+    ends = itemgetter("weight", "entity_a", "entity_b")
+    return sorted(bridges, key=lambda bridge: (-len(bridge.side), ends(bridge.link)))
 
 
-def _status(facts: ClusterFacts) -> Iterator[Obstacle]:
-    status = facts.row["status"]
+def _unanswerable(
+    facts: ClusterFacts, named: ClusterFacts, partners: PartnerEvidence
+) -> Iterator[tuple[str, str]]:
+    """Yields code and text of the obstacles that nobody can answer for."""
+    status, void = facts.row["status"], partners.void
     if status == DISPUTED:
-        yield Obstacle(
+        yield (
             "disputed",
             "an analyst's dispute of a member is in force: let it expire, or, where it was typed "
             "by hand, take it out of the decisions file, and run again",
-            answerable=False,
         )
     elif status != CONFIRMED:
-        yield Obstacle(
+        yield (
             "not_confirmed",
             "no analyst has confirmed it: write a confirm decision on one of its members and run "
             "again with --decisions",
-            answerable=False,
         )
-
-
-def _thin(facts: ClusterFacts) -> Iterator[Obstacle]:
     if is_thin(facts.row):
-        yield Obstacle(
+        yield (
             "thin_join",
             f"so few reporters bear the join between {len(facts.row['thin_side'])} of its members "
             "and the others that they could have made it up, and no analyst vouches for it: "
             "ringtrace decide shows it; record a confirm there, or a must_link of two members on "
             "both sides, or part them with a cannot_link, and run again",
-            answerable=False,
         )
-
-
-def _nobody_to_name(named: ClusterFacts) -> Iterator[Obstacle]:
     if not named.members:
-        yield Obstacle(
+        yield (
             "nothing_reviewed",
             f"none of its {named.left_out} members may be named: each needs two people who "
             "reported it independently, and an analyst's review; or answer for one by name, with "
             "--include ENTITY=REASON",
-            answerable=False,
         )
-
-
-def _void(partners: PartnerEvidence) -> Iterator[Obstacle]:
-    """Yields an obstacle for each offer that was revoked or has expired."""
-    void = partners.void
-    contributors = {
-        offer["offer"]: offer["contributor"] for offer in partners.offered if offer["offer"] in void
-    }
-    for offer, who in sorted(contributors.items()):
-        yield Obstacle(
+    contributors = {offer["offer"]: offer["contributor"] for offer in partners.offered}
+    for offer in sorted(contributors.keys() & void.keys()):
+        yield (
             "void_offer",
-            f"the offer of {who} in it is void ({void[offer]}): join again without it, or with a "
-            "new one",
-            answerable=False,
+            f"the offer of {contributors[offer]} in it is void ({void[offer]}): join again without "
+            "it, or with a new one",
         )
 
 
@@ -203,21 +195,20 @@ def _legitimate(facts: ClusterFacts, known: KnownLegitimate) -> Iterator[Obstacl
             )
 
 
-def _bridges(facts: ClusterFacts, least: int) -> Iterator[Obstacle]:
-    """Yields an obstacle for each bridge to a part of `least` members; the package names others."""
-    for bridge in find_bridges(facts):
+def _weak_ties(facts: ClusterFacts, named: ClusterFacts, least: int) -> Iterator[Obstacle]:
+    """Yields an obstacle for each bridge to `least` members or more, and for ties left out.
+
+    The package names smaller parts.
+    """
+    for bridge in find_bridges(named):
         if len(bridge.side) >= least:
             yield Obstacle(
                 "single_bridge",
-                f"{len(bridge.side)} of its {len(facts.members)} members hang on the one link "
+                f"{len(bridge.side)} of its {len(named.members)} members hang on the one link "
                 f"between {bridge.link['entity_a']} and {bridge.link['entity_b']} (complaints: "
                 f"{bridge.link['complaints']}, calls: {bridge.link['calls']}): find other "
                 "evidence, or cut it with a cannot_link decision",
             )
-
-
-def _parts(facts: ClusterFacts, named: ClusterFacts, least: int) -> Iterator[Obstacle]:
-    """Yields an obstacle where what ties `least` members to name is left out."""
     if (apart := tied_by_left_out(facts, named)) >= least:
         yield Obstacle(
             "tie_left_out",
@@ -232,16 +223,11 @@ def find_separating(facts: ClusterFacts, number: Mapping[str, int]) -> list[tupl
     Only parts of two identifiers or more count: a single loose end says nothing of the one that
     it hangs on.
     """
-    graph = nx.Graph()
-    graph.add_nodes_from(number)
-    graph.add_edges_from(
-        (link["entity_a"], link["entity_b"]) for link in facts.inside if link["accepted"]
-    )
+    graph = _graph(facts)
     separating = []
     for entity_id in nx.articulation_points(graph):
-        rest = graph.copy()
-        rest.remove_node(entity_id)
-        sizes = sorted(len(part) for part in nx.connected_components(rest))
+        parts = nx.connected_components(graph.subgraph(graph.nodes - {entity_id}))
+        sizes = sorted(map(len, parts))
         if parted := sum(size for size in sizes[:-1] if size > 1):
             separating.append((entity_id, parted))
     return sorted(separating, key=lambda separator: (-separator[1], number[separator[0]]))
@@ -249,14 +235,8 @@ def find_separating(facts: ClusterFacts, number: Mapping[str, int]) -> list[tupl
 
 def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
     """Counts the named members that only ones that are left out tie to the largest part."""
-    graph = nx.Graph()
-    graph.add_nodes_from(member["entity_id"] for member in named.members)
-    graph.add_edges_from(_accepted(named))
-    whole = nx.Graph(graph)
-    whole.add_nodes_from(member["entity_id"] for member in facts.members)
-    whole.add_edges_from(_accepted(facts))
-    apart = 0
-    for part in nx.connected_components(whole):
+    graph, apart = _graph(named), 0
+    for part in nx.connected_components(_graph(facts)):
         sizes = [len(piece) for piece in nx.connected_components(graph.subgraph(part))]
         apart += sum(sizes) - max(sizes, default=0)
     return apart
@@ -288,7 +268,7 @@ def find_unlinked(facts: ClusterFacts, named: ClusterFacts) -> list[str]:
 
     Epochs of one identifier tie each other.
     """
-    graph = nx.Graph(_accepted(facts))
+    graph = _graph(facts)
     for member in facts.members:
         graph.add_edge(member["entity_id"], without_epoch(member["entity_id"]))
     ids = {member["entity_id"] for member in named.members}
@@ -296,38 +276,23 @@ def find_unlinked(facts: ClusterFacts, named: ClusterFacts) -> list[str]:
     return sorted(each for part in parts[:-1] for each in part)
 
 
-def _accepted(facts: ClusterFacts) -> list[tuple[str, str]]:
-    return [(link["entity_a"], link["entity_b"]) for link in facts.inside if link["accepted"]]
-
-
 def _handling(partners: PartnerEvidence) -> Iterator[Obstacle]:
     """Yields an obstacle for each contributor whose offer must not be passed on unasked."""
-    for who in sorted({offer["contributor"] for offer in partners.offered}):
-        tlp = {offer["tlp"] for offer in partners.offered if offer["contributor"] == who}
-        if (uncovered := partners.uncovered.get(who)) is not None:
-            if uncovered:
-                yield Obstacle(
-                    "handling",
-                    f"the consent of {who} does not cover {uncovered} of the members to name that "
-                    f"it saw: ask {who} for a new one",
-                )
-        elif not {tlp_level(level) for level in tlp} <= set(SHAREABLE_TLP):
+    levels: defaultdict[str, set[str]] = defaultdict(set)
+    for offer in partners.offered:
+        levels[offer["contributor"]].add(offer["tlp"])
+    for who, tlp in sorted(levels.items()):
+        uncovered = partners.uncovered.get(who)
+        if uncovered:
+            yield Obstacle(
+                "handling",
+                f"the consent of {who} does not cover {uncovered} of the members to name that "
+                f"it saw: ask {who} for a new one",
+            )
+        elif uncovered is None and not set(map(tlp_level, tlp)) <= set(SHAREABLE_TLP):
             yield Obstacle(
                 "handling",
                 f"the offer of {who} is {', '.join(sorted(tlp))}, which does not let it go to "
                 f"others: ask {who} for its signed consent (--consent), or give who agreed, and "
                 "when, as the reason",
             )
-
-
-def _smaller(side: list[str]) -> tuple[int, list[str]]:
-    return len(side), side
-
-
-def _gravest(bridge: Bridge) -> tuple[int, float, str, str]:
-    return (
-        -len(bridge.side),
-        bridge.link["weight"],
-        bridge.link["entity_a"],
-        bridge.link["entity_b"],
-    )

@@ -5,20 +5,13 @@ Texts in a block can be hostile; the renderers escape them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from reports.referral.language import Language
 from transforms.extract.kinds.registry import BY_KIND
-
-
-@dataclass(frozen=True)
-class Text:
-    """A paragraph."""
-
-    text: str
 
 
 @dataclass(frozen=True)
@@ -56,8 +49,8 @@ class Grid:
 class Line:
     """A line of a chart."""
 
-    x1: float
-    y1: float
+    x: float
+    y: float
     x2: float
     y2: float
     width: float
@@ -124,7 +117,11 @@ STYLES = {
 BLANK = "____________________"
 """A line to be filled in."""
 
-Block = Text | Points | Notice | Grid | Chart
+Block = str | Points | Notice | Grid | Chart
+"""A part of a document; a text is a paragraph."""
+
+Blocks = Sequence[Block | None]
+"""Blocks as a section has them, some of which may be empty: those are left out."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +136,11 @@ class Section:
     def anchor(self) -> str:
         """Its place in the page."""
         return f"section-{self.number}"
+
+    @property
+    def heading(self) -> str:
+        """Its title with its number."""
+        return f"{self.number}. {self.title}"
 
 
 @dataclass(frozen=True)
@@ -155,14 +157,19 @@ class Document:
     authors: str
     code: str
     tlp: str
-    sections: list[Section]
+    sections: Sequence[Section]
     language: Language
     made: datetime
     number: str = ""
     font: Mapping[str, Any] | None = None
 
 
-def numbered_sections(parts: Sequence[tuple[str, list[Block]]]) -> list[Section]:
+class MissingPdfError(RuntimeError):
+    """A library or font for the PDF is not installed; the message says how to get it."""
+
+
+def numbered_sections(parts: Iterable[tuple[str, Blocks]]) -> list[Section]:
     """Numbers the parts of a document that have anything in them; the first is the cover."""
-    kept = [part for part in parts if part[1]]
+    filled = ((title, [block for block in blocks if block]) for title, blocks in parts)
+    kept = ((title, blocks) for title, blocks in filled if blocks)
     return [Section(number, title, blocks) for number, (title, blocks) in enumerate(kept)]

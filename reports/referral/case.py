@@ -6,8 +6,8 @@ Long, since all documents are written from one `Case`, and say the same by its w
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -31,19 +31,19 @@ from reports.referral.blocking_checks import (
     members_to_name,
     tied_by_left_out,
 )
-from reports.referral.blocks import BLANK
+from reports.referral.blocks import BLANK, Document, Grid, Section
 from reports.referral.case_records import (
     CaseRecord,
     CaseRecords,
     ExchangeRate,
     NotAccused,
+    check_totals,
     exact_sum,
     find_not_accused,
     find_supplier_records,
     keep_case_members,
     permitted_words,
     read_excerpts,
-    reconciled_totals,
     stated_totals,
 )
 from reports.referral.language import Language, organisation_name
@@ -63,6 +63,14 @@ SCRIPT_WORDS = 8
 
 NUMBERS_SHOWN = 40
 """Numbers of identifiers in a sentence; the rest are counted."""
+
+_ID_COLUMNS = set("account digest evidence_number file identifier key phone".split())
+
+_NUMBER_COLUMNS = set(
+    """a amount b calls complaints converted identifiers links number people rate record
+    recycled.days rows victims""".split()
+)
+"""Columns of tables, in any but where a table is named, that identifiers and numbers stand in."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +200,18 @@ class Filing:
     issuer: str = ""
     quote_scripts: bool = False
 
+    def clock_from(self, moment: datetime) -> datetime:
+        """Returns the latest known time of a referral, at which retention is looked at.
+
+        It is no earlier than its records (`moment`), the day that the case file gives it, or a
+        confirmation: what was confirmed a year after its records has a year less to be asked for.
+        """
+        days = [confirmation.day for confirmation in self.confirmations]
+        if isinstance(stated := self.file.values.get("date"), date):
+            days.append(stated)
+        times = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
+        return max([moment, *times])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case(Filing):
@@ -243,13 +263,55 @@ class Case(Filing):
         """Returns a message of the recipient's language with its values."""
         return self.language.say(key, **values)
 
-    def heads(self, table: str, *names: str) -> tuple[str, ...]:
+    def say_any(self, key: str, /, **values: object) -> str:
+        """Returns a message with its values, or nothing where one of them is 0 or empty."""
+        return self.say(key, **values) if all(values.values()) else ""
+
+    def heads(self, table: str, columns: Iterable[str], **values: object) -> list[str]:
         """Returns the heads of a table's columns."""
-        return tuple(self.say(f"heads.{table}.{name}") for name in names)
+        return [self.say(f"heads.{table}.{column}", **values) for column in columns]
+
+    def table(
+        self,
+        name: str,
+        caption: str,
+        rows: Iterable[Sequence[object]],
+        widths: Mapping[str, float],
+        **values: object,
+    ) -> Grid:
+        """Returns a table of the columns in `widths`; `values` are of their heads."""
+        ids, numbers = (
+            [place for place, column in enumerate(widths) if {column, f"{name}.{column}"} & kind]
+            for kind in (_ID_COLUMNS, _NUMBER_COLUMNS)
+        )
+        cells = [[*map(str, row)] for row in rows]
+        heads = self.heads(name, widths, **values)
+        return Grid(caption, heads, cells, list(widths.values()), ids, numbers)
+
+    def document(
+        self, kind: str, title: str, sections: Sequence[Section], referent: str
+    ) -> Document:
+        """Returns a document of the case, which has the evidence number of `referent`."""
+        return Document(
+            kind=kind,
+            title=title,
+            authors=self.authors,
+            code=self.code,
+            tlp=self.tlp,
+            sections=sections,
+            language=self.language,
+            made=self.clock,
+            number=self.number_of(referent),
+            font=self.language.form.get("font"),
+        )
 
     def identifier(self, entity_id: str) -> str:
         """Returns an identifier in the words of whoever keeps its records."""
         return self.language.identifier(entity_id)
+
+    def named(self, entity_id: str, letters: int = 80) -> tuple[int, str]:
+        """Returns the number of an identifier in Exhibit 2, and its words for a table."""
+        return self.number[entity_id], plain(self.identifier(entity_id), letters)
 
     def numbered(self, ids: Sequence[str]) -> str:
         """Returns the numbers of identifiers in Exhibit 2, `NUMBERS_SHOWN` at most."""
@@ -257,8 +319,8 @@ class Case(Filing):
             return self.say("general.none")
         numbers = sorted(self.number[entity_id] for entity_id in ids)
         shown = self.say("general.numbers", numbers=", ".join(map(str, numbers[:NUMBERS_SHOWN])))
-        left = len(numbers) - NUMBERS_SHOWN
-        return shown if left <= 0 else self.say("general.numbers_more", shown=shown, more=left)
+        more = len(numbers[NUMBERS_SHOWN:])
+        return self.say_any("general.numbers_more", shown=shown, more=more) or shown
 
     @property
     def facts(self) -> ClusterFacts:
@@ -277,8 +339,8 @@ class Case(Filing):
 
     @property
     def clock(self) -> datetime:
-        """The time at which retention is looked at, see `clock_of`."""
-        return clock_of(self.records, self.file, self.confirmations)
+        """The time at which retention is looked at, see `clock_from`."""
+        return self.clock_from(self.moment)
 
     @property
     def silent_since(self) -> list[str]:
@@ -303,17 +365,39 @@ class Case(Filing):
         return bool(self.records.offered)
 
     @property
+    def victims_at_most(self) -> int:
+        """An upper bound of distinct victims; the row counts each organisation's for itself.
+
+        The signed counts are about all victims of the cluster: of these, whoever is at two
+        organisations whose overlap was counted is taken off once. Those of the named members are
+        no more. What is under a floor, and whoever gave two organisations different numbers, is
+        still counted twice.
+        """
+        twice = sum(overlap.shared or 0 for overlap in self.shared)
+        return min(self.row["victims"], self.cluster_victims - twice)
+
+    @property
     def victims(self) -> str:
         """The number of victims in words, which say where one can be counted twice."""
+        language, say, total = self.language, self.say, self.row["victims"]
+        if not self.joint:
+            return language.count("distinct_victim", total)
         own = sum(self.records.victims.values())
-        return victims_sentence(
-            self.language,
-            self.row["victims"],
-            own,
-            self.cluster_victims,
-            self.shared,
-            joint=self.joint,
+        sides = say("victims.sides", own=own, others=total - own)
+        if not self.shared:
+            return say("victims.joint", victims=language.count("victim", total), sides=sides)
+        both = ", ".join(
+            say(
+                "victims.shared",
+                count=overlap.words(language),
+                who=organisation_name(overlap.organisation),
+            )
+            for overlap in self.shared
         )
+        if self.cluster_victims != total:
+            both += say("victims.of_cluster", of_cluster=self.cluster_victims)
+        most = language.count("distinct_victim", self.victims_at_most)
+        return say("victims.at_most", most=most, sides=sides, both=both)
 
     @property
     def phones(self) -> str:
@@ -354,6 +438,26 @@ class Case(Filing):
             for member in group.members
         }
 
+    def payments_to(self, payee: str) -> list[tuple[CaseRecord, Row]]:
+        """Returns the payments to a member that complaints itemize, with their records."""
+        return [
+            (record, payment)
+            for record in self.records.in_order
+            for payment in record.payments
+            if payment["payee"] == payee
+        ]
+
+    def sums_paid(self, payments: Iterable[tuple[CaseRecord, Row]]) -> str:
+        """Adds payments up by currency, in words; nothing where they state no amount."""
+        amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
+        for _, payment in payments:
+            if payment["amount"] is not None and payment["currency"]:
+                amounts[plain(payment["currency"], 8)].append(payment["amount"])
+        return "; ".join(
+            self.language.sum_of(currency, exact_sum(paid))
+            for currency, paid in sorted(amounts.items())
+        )
+
     @property
     def authors(self) -> str:
         """The organisations that the named members were reported to."""
@@ -362,7 +466,7 @@ class Case(Filing):
     @property
     def senders(self) -> set[str]:
         """The organisations whose offers are in it."""
-        return {offer["contributor"] for offer in self.records.offered}
+        return self.records.senders
 
     @property
     def own_organisations(self) -> list[str]:
@@ -370,19 +474,14 @@ class Case(Filing):
         return sorted({org for _, org, _ in self.records.by_key} - self.senders)
 
     @property
-    def own_names(self) -> list[str]:
-        """Their names."""
-        return [organisation_name(organisation) for organisation in self.own_organisations]
-
-    @property
-    def other_names(self) -> list[str]:
-        """The names of the organisations whose offers are in it."""
-        return [organisation_name(sender) for sender in sorted(self.senders)]
+    def others(self) -> str:
+        """The names of the organisations whose offers are in it; none where it is not joint."""
+        return self.language.organisations(sorted(self.senders))
 
     @property
     def weeks(self) -> str:
-        """Says that what an offer counts is dated to the week."""
-        return self.say("joint.weeks", names=self.language.join(self.other_names))
+        """Says that what an offer counts is dated to the week, where there is one."""
+        return self.say_any("joint.weeks", names=self.others)
 
     @property
     def scripts(self) -> list[ScriptText]:
@@ -405,39 +504,25 @@ class Case(Filing):
         return sorted(scripts, key=lambda script: (-script.people, script.words))
 
     @property
-    def own_side(self) -> Side:
-        """The figures of the run's own records."""
+    def sides(self) -> list[tuple[str, Side]]:
+        """The figures of the run's own records, and of each organisation whose offer is in it."""
         shown = {country.country: country.victims for country in self.disclosed.countries}
         if self.dominant is not None:
             shown[self.dominant.country] = self.dominant.victims
-        return Side(
-            victims=sum(self.records.victims.values()),
-            most=sum(self.records.victims.values()),
-            countries=shown,
-            losses={currency: amount for currency, (amount, _) in self.totals.items()},
-            rounded=self.dominant is not None,
-        )
-
-    @property
-    def other_sides(self) -> list[tuple[str, Side]]:
-        """The figures of each organisation whose offer is in it, all its parts of the cluster."""
-        sides = []
+        victims = sum(self.records.victims.values())
+        losses = {currency: amount for currency, (amount, _) in self.totals.items()}
+        own = Side(victims, victims, shown, losses, rounded=self.dominant is not None)
+        sides = [(self.whose, own)]
         for sender in sorted(self.senders):
+            # All its parts of the cluster.
             rows = [offer for offer in self.records.offered if offer["contributor"] == sender]
-            countries: Counter[str] = Counter()
-            losses: Counter[str] = Counter()
-            for offer in rows:
-                countries.update(
-                    {country["country"]: country["victims"] for country in offer["countries"] or ()}
-                )
-                losses.update({loss["currency"]: loss["amount"] for loss in offer["losses"] or ()})
             side = Side(
                 victims=sum(row["victims_known"] or 0 for row in rows),
                 most=sum(
                     record.people for record in self.records.in_order if record.key[1] == sender
                 ),
-                countries=dict(countries),
-                losses={currency: Decimal(amount) for currency, amount in losses.items()},
+                countries=_added_up(rows, "countries", "country", "victims", int),
+                losses=_added_up(rows, "losses", "currency", "amount", Decimal),
                 complete=all(row["victims_known"] is not None for row in rows),
                 withheld=not all(row["losses"] for row in rows),
             )
@@ -447,29 +532,26 @@ class Case(Filing):
     @property
     def countries_together(self) -> dict[str, int]:
         """Lower bounds of victims by country, of all organisations, without those shared."""
-        sides = [self.own_side, *(side for _, side in self.other_sides)]
+        counted: defaultdict[str, list[int]] = defaultdict(list)
+        for _, side in self.sides:
+            for country, victims in side.countries.items():
+                counted[country].append(victims)
         twice = sum(overlap.at_most for overlap in self.shared)
-        counts = {}
-        for country in sorted({code for side in sides for code in side.countries}):
-            victims = [side.countries.get(country, 0) for side in sides]
-            counts[country] = max(sum(victims) - twice, *victims)
-        return counts
+        return {code: max(sum(counts) - twice, *counts) for code, counts in counted.items()}
 
     @property
     def losses_together(self) -> list[str]:
         """Losses by currency of all organisations; what one alone states is marked."""
-        sides = [(self.language.join(self.own_names), self.own_side), *self.other_sides]
-        losses = []
+        sides, losses = self.sides, []
         for currency in sorted({loss for _, side in sides for loss in side.losses}):
             stated = [(name, side) for name, side in sides if currency in side.losses]
             total = exact_sum(side.losses[currency] for _, side in stated)
-            bound = self.joint and (len(stated) > 1 or any(side.withheld for _, side in sides))
             words = self.language.sum_of(currency, total)
-            if bound:
-                words = self.say("general.at_least", what=words)
             if self.joint:
-                who = self.language.join([name for name, _ in stated])
+                if len(stated) > 1 or any(side.withheld for _, side in sides):
+                    words = self.say("general.at_least", what=words)
                 key = "joint.alone" if len(stated) == 1 else "joint.both"
+                who = self.language.join([name for name, _ in stated])
                 words = self.say(key, sum=words, who=who)
             losses.append(words)
         return losses
@@ -482,8 +564,7 @@ class Case(Filing):
     @property
     def subject(self) -> str:
         """The operation, by what it did."""
-        brands = self.brands
-        return self.say("document.subject", brands=brands) if brands else self.say("document.fraud")
+        return self.say_any("document.subject", brands=self.brands) or self.say("document.fraud")
 
     @property
     def title(self) -> str:
@@ -494,14 +575,14 @@ class Case(Filing):
             count("complaint", row["complaints"]),
             *([count("call_record", row["calls"])] if row["calls"] else []),
         ]
-        span = self.language.days(row["first_seen"], row["last_seen"])
-        operation = plain(self.file.values.get("operation", ""), 80).strip()
         title = self.say(
-            "document.title", subject=self.subject, counts=self.language.join(counts), days=span
+            "document.title",
+            subject=self.subject,
+            counts=self.language.join(counts),
+            days=self.language.days(row["first_seen"], row["last_seen"]),
         )
-        if not operation:
-            return title
-        return self.say("document.operation", operation=operation, title=title)
+        operation = plain(self.file.values.get("operation", ""), 80).strip()
+        return self.say_any("document.operation", operation=operation, title=title) or title
 
     def sender(self, slug: str) -> str:
         """Returns an organisation by its legal name, with address and contact, or blanks."""
@@ -528,8 +609,7 @@ class Case(Filing):
     @property
     def case_numbers(self) -> str:
         """The case numbers of both sides, or a blank."""
-        recipient = self.reference.recipient
-        names = {recipient["code"]: recipient["name"]}
+        names = {self.reference.recipient["code"]: self.reference.recipient["name"]}
         shown = [
             f"{names.get(who) or organisation_name(who)}: {plain(number, 80)}"
             for who, number in self.numbers_of_case.items()
@@ -542,51 +622,68 @@ class Case(Filing):
         day = self.file.values.get("date")
         return self.language.day(day) if day else BLANK
 
+    def end_of_clock(self, moment: datetime | None) -> str:
+        """Returns the day until which records are kept, as far as it is known."""
+        return f"{moment:%Y-%m-%d}" if moment else self.say("clock.not_known")
+
     @property
     def blanks(self) -> list[str]:
         """The blanks that are left to fill, since the case file does not say them."""
         values = self.file.values | {"case_numbers": self.numbers_of_case}
-        missing = [
-            text
-            for name, text in (
-                ("operation", "the operation's name"),
-                ("date", "the day of the referral"),
-                ("narrative", "counsel's own account of the case"),
-                ("case_numbers", "case numbers"),
-            )
-            if not values.get(name)
-        ]
+        wanted = {
+            "operation": "the operation's name",
+            "date": "the day of the referral",
+            "narrative": "counsel's own account of the case",
+            "case_numbers": "case numbers",
+        }
+        missing = [text for name, text in wanted.items() if not values.get(name)]
         for slug in self.row["orgs"]:
-            who = organisation_name(slug)
-            organisation = self.file.organisation(slug)
+            who, organisation = organisation_name(slug), self.file.organisation(slug)
+            said = {name: organisation.get(name, "").strip() for name in ("legal_name", "address")}
+            for part in ("contact", "custodian", "signatory"):
+                said[part] = self.file.person(slug, part)
             missing += [
-                f"the {text} of {who}"
-                for name, text in (("legal_name", "legal name"), ("address", "address"))
-                if not organisation.get(name, "").strip()
-            ]
-            missing += [
-                f"the {part} of {who}"
-                for part in ("contact", "custodian", "signatory")
-                if not self.file.person(slug, part)
+                f"the {name.replace('_', ' ')} of {who}"
+                for name, words in said.items()
+                if not words
             ]
         return missing
 
     @property
     def whose(self) -> str:
         """The organisations whose own complaints are read; of others there are counts alone."""
-        return self.language.join(self.own_names)
+        return self.language.organisations(self.own_organisations)
 
     @property
     def brands_sentence(self) -> str:
         """Says whom the callers posed as."""
-        if self.brands:
-            return self.say("summary.posed", brands=self.brands, whose=self.whose)
-        return self.say("summary.posed_as_others")
+        posed = self.say_any("summary.posed", brands=self.brands, whose=self.whose)
+        return posed or self.say("summary.posed_as_others")
 
     @property
     def code(self) -> str:
         """The referral's own reference: recipient, cluster, day."""
         return f"{self.reference.recipient['code']}/{self.row['cluster_id']}/{self.date}"
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """The facts of the case that its seal and its package.json have."""
+        return {
+            "recipient": self.reference.recipient["code"],
+            "cluster_id": self.row["cluster_id"],
+            "run_id": self.manifest["run_id"],
+            "run_key_id": self.run_key_id,
+            "as_of": self.moment.isoformat(),
+            "tlp": self.tlp,
+        }
+
+    @property
+    def answers_by_member(self) -> dict[str, Any]:
+        """The answers for naming members that are no reviewed core ones, by member."""
+        return {
+            inclusion.entity_id: {"by": inclusion.name, "reason": inclusion.reason}
+            for inclusion in self.included
+        }
 
 
 def build_case(
@@ -604,14 +701,13 @@ def build_case(
     Raises:
         UnreconciledError: if losses do not add up.
     """
-    reconciled_totals(records)
+    check_totals(records)
     whole = records.facts
     records = keep_case_members(records, members_to_name(whole, filing.included))
     facts = records.facts
     members = pa.array(records.member_ids, pa.string())
     disclosed = disclose_counts(records.victims, reference.policy["suppress_below"])
     supplier_people, supplier_first = find_supplier_records(run, records)
-    clock = clock_of(records, filing.file, filing.confirmations)
     stated = vars(filing) | {"issuer": filing.issuer or "+".join(whole.row["orgs"])}
     return Case(
         **stated,
@@ -627,7 +723,7 @@ def build_case(
         supplier_first=supplier_first,
         bridges=find_bridges(facts),
         unlinked=find_unlinked(whole, facts),
-        groups=group_by_provider(facts, reference, clock),
+        groups=group_by_provider(facts, reference, filing.clock_from(records.moment)),
         handovers=find_handovers(facts),
         number={entity_id: position for position, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
@@ -636,21 +732,6 @@ def build_case(
         tlp=strictest_tlp([reference.policy["tlp"], *(offer["tlp"] for offer in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
     )
-
-
-def clock_of(
-    records: CaseRecords, file: CaseFile, confirmations: Sequence[Confirmation]
-) -> datetime:
-    """Returns the latest known time of a referral, at which retention is looked at.
-
-    It is no earlier than its records, the day that the case file gives it, or a confirmation: what
-    was confirmed a year after its records has a year less to be asked for.
-    """
-    days = [confirmation.day for confirmation in confirmations]
-    if isinstance(stated := file.values.get("date"), date):
-        days.append(stated)
-    times = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
-    return max([records.moment, *times])
 
 
 def dominant_country(
@@ -670,42 +751,12 @@ def dominant_country(
     return CountryCount(country, bound) if 2 * bound > total else None
 
 
-def victims_at_most(total: int, of_cluster: int, shared: Sequence[SharedVictims]) -> int:
-    """Returns an upper bound of distinct victims; `total` counts each organisation's for itself.
-
-    The counts are about all victims of the cluster, `of_cluster`: of these, whoever is at two
-    organisations whose overlap was counted is taken off once. Those of the named members are no
-    more. What is under a floor, and whoever gave two organisations different numbers, is still
-    counted twice.
-    """
-    return min(total, of_cluster - sum(overlap.shared or 0 for overlap in shared))
-
-
-def victims_sentence(
-    language: Language,
-    total: int,
-    own: int,
-    of_cluster: int,
-    shared: Sequence[SharedVictims],
-    *,
-    joint: bool,
-) -> str:
-    """Returns the number of victims in words, which say where one can be counted twice."""
-    say = language.say
-    if not joint:
-        return language.count("distinct_victim", total)
-    sides = say("victims.sides", own=own, others=total - own)
-    if not shared:
-        return say("victims.joint", victims=language.count("victim", total), sides=sides)
-    both = ", ".join(
-        say(
-            "victims.shared",
-            count=overlap.words(language),
-            who=organisation_name(overlap.organisation),
-        )
-        for overlap in shared
-    )
-    if of_cluster != total:
-        both += say("victims.of_cluster", of_cluster=of_cluster)
-    most = language.count("distinct_victim", victims_at_most(total, of_cluster, shared))
-    return say("victims.at_most", most=most, sides=sides, both=both)
+def _added_up(
+    rows: Iterable[Row], lists: str, name: str, figure: str, number: type
+) -> dict[str, Any]:
+    """Adds up figures by name, of the lists of rows."""
+    sums: defaultdict[str, Any] = defaultdict(number)
+    for row in rows:
+        for part in row[lists] or ():
+            sums[part[name]] += part[figure]
+    return sums

@@ -12,10 +12,11 @@ import csv
 import io
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -37,7 +38,7 @@ from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import CURRENCIES, EntityKind, RecordKind, Status
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MENTIONS
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.extract.impersonation import BRAND, LURE
 from transforms.extract.kinds.url import Click
 from transforms.masks import MASK
@@ -108,12 +109,11 @@ class CaseRecord:
 
 @dataclass(frozen=True)
 class CaseRecords:
-    """A cluster with its records, the mentions of its members, and counts of its victims.
+    """A cluster with its records, and the mentions of its members.
 
-    `by_key` is in the order of the records' numbers, `keys_of` is by member. `victims` counts by
-    country, `losses` sums by country and currency, both of the run's own records alone. Of a joint
-    run, `offered` holds the rows of offered_clusters/ for this cluster, and `union_links` has
-    the ends of links that only the union of the contributors reveals.
+    `by_key` is in the order of the records' numbers, `keys_of` is by member. Of a joint run,
+    `offered` holds the rows of offered_clusters/ for this cluster, and `union_links` has the ends
+    of links that only the union of the contributors reveals.
     """
 
     facts: ClusterFacts
@@ -122,8 +122,6 @@ class CaseRecords:
     by_key: dict[RecordKey, CaseRecord]
     keys_of: dict[str, set[RecordKey]]
     mentions: list[Row]
-    victims: dict[str | None, int]
-    losses: dict[str, dict[str, Decimal]]
     offered: list[Row]
     union_links: list[frozenset[str]]
 
@@ -137,13 +135,41 @@ class CaseRecords:
         """Records by number."""
         return list(self.by_key.values())
 
+    @property
+    def senders(self) -> set[str]:
+        """The organisations whose offers are in it."""
+        return {offer["contributor"] for offer in self.offered}
+
+    @cached_property
+    def victims(self) -> dict[str | None, int]:
+        """Distinct victims of the run's own records by country, None where it is not known."""
+        victims: defaultdict[str | None, set[int]] = defaultdict(set)
+        for record in self.in_order:
+            if record.victim is not None:
+                victims[record.country].add(record.victim)
+        return {country: len(pseudonyms) for country, pseudonyms in victims.items()}
+
+    @cached_property
+    def losses(self) -> dict[str, dict[str, Decimal]]:
+        """Losses of the run's own records by country and currency, exact."""
+        stated: defaultdict[str, defaultdict[str, list[Decimal]]]
+        stated = defaultdict(lambda: defaultdict(list))
+        for record in self.in_order:
+            if record.loss is not None and record.currency:
+                stated[record.country or "unknown"][record.currency].append(record.loss)
+        return {
+            country: {currency: exact_sum(amounts) for currency, amounts in by_currency.items()}
+            for country, by_currency in sorted(stated.items())
+        }
+
     def of_mention(self, mention: Row) -> CaseRecord:
         """Returns the record that a row of mentions/ was read in."""
         return self.by_key[record_key(mention)]
 
-    def first_record(self, entity_id: str) -> CaseRecord:
-        """Returns the earliest record that names a member."""
-        return min((self.by_key[key] for key in self.keys_of[entity_id]), key=attrgetter("number"))
+    def naming(self, entity_id: str) -> list[CaseRecord]:
+        """Returns the records that name a member, the earliest first."""
+        records = (self.by_key[key] for key in self.keys_of[entity_id])
+        return sorted(records, key=attrgetter("number"))
 
 
 def member_record_keys(run: RunFolder, cluster_id: str) -> set[RecordKey]:
@@ -167,37 +193,34 @@ def collect_case_records(
     """Reads the records of a cluster; `sources` has each of `member_record_keys`."""
     facts = _facts(run, cluster_id)
     mentions = _member_mentions(run, facts)
-    observed_at = {record_key(mention): mention["observed_at"] for mention in mentions}
-    counted = {record_key(mention): mention["people"] for mention in mentions}
-    ordered = [key for _, key in sorted((moment, key) for key, moment in observed_at.items())]
-    complaints = _rows(run, COMPLAINTS, "complaint_id", [k for k in ordered if k[0] != "call"])
-    calls = _rows(run, CALLS, "call_id", [k for k in ordered if k[0] == "call"])
-    # What an offer counts has no record here: nothing more is known of it.
-    nothing: Row = {}
-    rows = dict.fromkeys(ordered, nothing) | complaints | calls
-    members = {member["entity_id"] for member in facts.members}
-    people = _numbered_people(rows)
-    keys_of: dict[str, set[RecordKey]] = defaultdict(set)
+    mentions_of: defaultdict[RecordKey, list[Row]] = defaultdict(list)
+    keys_of: defaultdict[str, set[RecordKey]] = defaultdict(set)
     for mention in mentions:
-        keys_of[mention["entity_id"]].add(record_key(mention))
+        key = record_key(mention)
+        mentions_of[key].append(mention)
+        keys_of[mention["entity_id"]].add(key)
+    ordered = sorted(mentions_of, key=lambda key: (mentions_of[key][-1]["observed_at"], key))
+    rows = _rows(run, ordered)
+    people = _numbered_people(rows)
     by_key = {
         key: CaseRecord(
             number=number,
             key=key,
-            observed_at=observed_at[key],
+            observed_at=mentions_of[key][-1]["observed_at"],
             source=sources[key],
-            loss=rows[key].get("loss_amount"),
-            currency=rows[key].get("loss_currency"),
-            payments=_payments(key, rows[key], mentions, members, sources[key].payments),
+            loss=row.get("loss_amount"),
+            currency=row.get("loss_currency"),
+            payments=_payments(row, mentions_of[key], sources[key].payments),
             victim=people.get(key),
-            country=rows[key].get("victim_country"),
-            channel=rows[key].get("channel"),
-            stories=_stated(rows[key], LURE),
-            brands=_stated(rows[key], BRAND),
-            people=counted[key],
+            country=row.get("victim_country"),
+            channel=row.get("channel"),
+            stories=_stated(row, LURE),
+            brands=_stated(row, BRAND),
+            people=mentions_of[key][-1]["people"],
         )
-        for number, key in enumerate(ordered, 1)
+        for number, (key, row) in enumerate(rows.items(), 1)
     }
+    links = (pc.field("cluster_id") == cluster_id) & (pc.field("kind") == "link")
     return CaseRecords(
         facts=facts,
         manifest=manifest,
@@ -205,10 +228,15 @@ def collect_case_records(
         by_key=by_key,
         keys_of=dict(keys_of),
         mentions=mentions,
-        victims=_victims_by_country(by_key.values()),
-        losses=_losses_by_country(by_key.values()),
-        offered=_offered(run, manifest, cluster_id),
-        union_links=_union_links(run, manifest, cluster_id),
+        offered=[
+            row
+            for row in _joint_rows(run, manifest, OFFERED_CLUSTERS)
+            if cluster_id in row["cluster_ids"]
+        ],
+        union_links=[
+            frozenset((row["entity_a"], row["entity_b"]))
+            for row in _joint_rows(run, manifest, UNION_LINKS, links)
+        ],
     )
 
 
@@ -218,16 +246,30 @@ def _facts(run: RunFolder, cluster_id: str) -> ClusterFacts:
 
 def _member_mentions(run: RunFolder, facts: ClusterFacts) -> list[Row]:
     """Returns the rows of mentions/ of the members, by the table's key, with their `people`."""
-    ids = pa.array(sorted(member["entity_id"] for member in facts.members), pa.string())
-    mentions = tables.read_table(run, MENTIONS, where=pc.field("entity_id").isin(ids))
+    here = tables.among("entity_id", (member["entity_id"] for member in facts.members))
+    mentions = tables.read_table(run, MENTIONS, where=here)
     return mentions.append_column("people", people_counted(mentions)).to_pylist()
 
 
-def _rows(run: RunFolder, table: Any, id_field: str, keys: list[RecordKey]) -> dict[RecordKey, Row]:
-    ids = pa.array(sorted({record for _, _, record in keys}), pa.string())
-    by_id = {(org, record): (kind, org, record) for kind, org, record in keys}
-    rows = tables.read_table(run, table, where=pc.field(id_field).isin(ids)).to_pylist()
-    return {by_id[key]: row for row in rows if (key := (row["source_org"], row[id_field])) in by_id}
+def _joint_rows(
+    run: RunFolder, manifest: Manifest, table: Table, where: pc.Expression | None = None
+) -> list[Row]:
+    """Reads a table that joint runs alone have."""
+    if not manifest["options"].get("offers"):
+        return []
+    return tables.read_table(run, table, where=where).to_pylist()
+
+
+def _rows(run: RunFolder, keys: Sequence[RecordKey]) -> dict[RecordKey, Row]:
+    """Reads records; nothing more is known of what an offer counts, which has no record here."""
+    rows: dict[RecordKey, Row] = {key: {} for key in keys}
+    for kind, table in ((RecordKind.COMPLAINT, COMPLAINTS), (RecordKind.CALL, CALLS)):
+        here = tables.among(f"{kind}_id", (key[2] for key in keys if key[0] == kind))
+        for row in tables.read_table(run, table, where=here).to_pylist():
+            key = (kind, row["source_org"], row[f"{kind}_id"])
+            if key in rows:
+                rows[key] = row
+    return rows
 
 
 def _stated(row: Row, kind: str) -> tuple[str, ...]:
@@ -236,23 +278,13 @@ def _stated(row: Row, kind: str) -> tuple[str, ...]:
     return tuple(sorted({claim["name"] for claim in claims if claim["what"] == kind}))
 
 
-def _payments(
-    key: RecordKey,
-    row: Row,
-    mentions: list[Row],
-    members: set[str],
-    stated: Sequence[StatedPayment],
-) -> list[Row]:
+def _payments(row: Row, mentions: Iterable[Row], stated: Sequence[StatedPayment]) -> list[Row]:
     """Returns the payments of a complaint to members; the payee is the member, not the text."""
     listed = row.get("payments") or []
     paid = []
     for mention in mentions:
         field = mention["field"] or ""
-        if (
-            record_key(mention) != key
-            or not field.startswith("payments[")
-            or mention["entity_id"] not in members
-        ):
+        if not field.startswith("payments["):
             continue
         position = int(field.removeprefix("payments[").partition("]")[0])
         if position < len(listed):
@@ -309,34 +341,15 @@ def _numbered_people(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, int]:
     }
 
 
-def _victims_by_country(records: Iterable[CaseRecord]) -> dict[str | None, int]:
-    """Counts distinct victims by country, None where it is not known."""
-    victims: dict[str | None, set[int]] = defaultdict(set)
-    for record in records:
-        if record.victim is not None:
-            victims[record.country].add(record.victim)
-    return {country: len(pseudonyms) for country, pseudonyms in victims.items()}
-
-
-def _losses_by_country(records: Iterable[CaseRecord]) -> dict[str, dict[str, Decimal]]:
-    """Adds up losses by country and currency, exactly."""
-    losses: dict[str, dict[str, Decimal]] = defaultdict(dict)
-    for record in records:
-        if record.loss is not None and record.currency is not None:
-            amounts = losses[record.country or "unknown"]
-            amounts[record.currency] = amounts.get(record.currency, Decimal(0)) + record.loss
-    return dict(sorted(losses.items()))
-
-
 def keep_case_members(records: CaseRecords, kept: Collection[str]) -> CaseRecords:
     """Returns a case of the members in `kept` alone: the records that name one, and their sums.
 
     Other members are counted (`ClusterFacts.left_out`).
     """
-    keys_of = {entity_id: keys for entity_id, keys in records.keys_of.items() if entity_id in kept}
     kept_ids = frozenset(kept)
-    named = {key for keys in keys_of.values() for key in keys}
-    kept_records = [record for key, record in records.by_key.items() if key in named]
+    keys_of = {entity_id: keys for entity_id, keys in records.keys_of.items() if entity_id in kept}
+    named = set[RecordKey]().union(*keys_of.values())
+    kept_records = [record for record in records.in_order if record.key in named]
     by_key = {
         record.key: replace(
             record,
@@ -345,58 +358,42 @@ def keep_case_members(records: CaseRecords, kept: Collection[str]) -> CaseRecord
         )
         for number, record in enumerate(kept_records, 1)
     }
-    return replace(
+    kept_case = replace(
         records,
-        facts=_with_own_counts(keep_members(records.facts, kept), records, by_key),
+        facts=keep_members(records.facts, kept),
         by_key=by_key,
         keys_of=keys_of,
         mentions=[mention for mention in records.mentions if mention["entity_id"] in kept],
-        victims=_victims_by_country(by_key.values()),
-        losses=_losses_by_country(by_key.values()),
         union_links=[ends for ends in records.union_links if ends <= kept_ids],
     )
+    return replace(kept_case, facts=replace(kept_case.facts, row=_counted_row(kept_case)))
 
 
-def _with_own_counts(
-    facts: ClusterFacts, records: CaseRecords, by_key: Mapping[RecordKey, CaseRecord]
-) -> ClusterFacts:
-    """Returns a cluster whose row counts these records, and the members that are left."""
+def _counted_row(records: CaseRecords) -> Row:
+    """Returns the row of a cluster, with counts of these records and of the members left."""
     kinds: Counter[str] = Counter()
-    for record in by_key.values():
-        kinds[record.key[0]] += record.people
-    # People whom an offer counts have no pseudonyms: each counts as another person.
-    senders = {offer["contributor"] for offer in records.offered}
-    people = {record.victim for record in by_key.values()} - {None}
-    offered = sum(record.people for record in by_key.values() if record.key[1] in senders)
-    members = facts.members
-    posed_as = {brand for record in by_key.values() for brand in record.brands}
-    row = facts.row | {
+    posed_as: set[str] = set()
+    victims: set[object] = set()
+    offered = 0
+    for record in records.in_order:
+        kind, org, _ = record.key
+        kinds[kind] += record.people
+        posed_as.update(record.brands)
+        victims.add(record.victim)
+        # People whom an offer counts have no pseudonyms: each counts as another person.
+        offered += record.people if org in records.senders else 0
+    members, row = records.facts.members, records.facts.row
+    counted = row | {
         "complaints": kinds[RecordKind.COMPLAINT],
         "calls": kinds[RecordKind.CALL],
-        "victims": len(people) + offered,
+        "victims": len(victims - {None}) + offered,
         "orgs": sorted({org for member in members for org in member["orgs"]}),
-        "brands": [brand for brand in facts.row["brands"] if brand in posed_as],
+        "brands": [brand for brand in row["brands"] if brand in posed_as],
     }
     if members:
-        row["first_seen"] = min(member["first_seen"] for member in members)
-        row["last_seen"] = max(member["last_seen"] for member in members)
-    return replace(facts, row=row)
-
-
-def _offered(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[Row]:
-    """Returns the rows of offered_clusters/ that a joint cluster has members of."""
-    if not manifest["options"].get("offers"):
-        return []
-    rows = tables.read_table(run, OFFERED_CLUSTERS).to_pylist()
-    return [row for row in rows if cluster_id in row["cluster_ids"]]
-
-
-def _union_links(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[frozenset[str]]:
-    if not manifest["options"].get("offers"):
-        return []
-    here = (pc.field("cluster_id") == cluster_id) & (pc.field("kind") == "link")
-    rows = tables.read_table(run, UNION_LINKS, ["entity_a", "entity_b"], here).to_pylist()
-    return [frozenset((row["entity_a"], row["entity_b"])) for row in rows]
+        counted["first_seen"] = min(member["first_seen"] for member in members)
+        counted["last_seen"] = max(member["last_seen"] for member in members)
+    return counted
 
 
 @dataclass(frozen=True)
@@ -413,61 +410,62 @@ class NotAccused:
     caller_ids: int
 
 
+def _mentions_beside(
+    run: RunFolder, ids: Iterable[str], columns: Sequence[str], where: pc.Expression | None = None
+) -> Iterator[Row]:
+    """Yields columns of mentions in records of some ids, and the keys of those."""
+    here = tables.among("record_id", ids)
+    here = here if where is None else here & where
+    for batch in tables.table_batches(run, MENTIONS, [*columns, *RECORD], here):
+        yield from batch.to_pylist()
+
+
 def find_not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
     """Returns what the records of a case name and the package does not accuse."""
-    ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
-    members = set(records.member_ids)
-    columns = ["entity_id", *RECORD]
-    named: Counter[str] = Counter()
-    for batch in tables.table_batches(run, MENTIONS, columns, pc.field("record_id").isin(ids)):
-        for mention in batch.to_pylist():
-            if record_key(mention) in records.by_key and mention["entity_id"] not in members:
-                named[mention["entity_id"]] += 1
-    ids = pa.array(sorted(named), pa.string())
-    rows = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(ids))
-    shown = suppressed_shown(rows, redact=True).to_pylist()
-    listed = [row | {"named": named[row["entity_id"]]} for row in shown]
+    named = Counter(
+        mention["entity_id"]
+        for mention in _mentions_beside(run, (key[2] for key in records.by_key), ["entity_id"])
+        if record_key(mention) in records.by_key
+    )
+    for entity_id in records.member_ids:
+        del named[entity_id]
+    rows = tables.read_table(run, ENTITIES, where=tables.among("entity_id", named))
+    listed = [
+        row | {"named": named[row["entity_id"]]}
+        for row in suppressed_shown(rows, redact=True).to_pylist()
+    ]
+    listed.sort(key=lambda row: (-row["named"], row["entity_id"]))
     others = suppressed_shown(rows, redact=False).num_rows - len(listed)
     forgeable = pc.field("status") == Status.UNCORROBORATED
     phones = rows.filter(forgeable & (pc.field("kind") == EntityKind.PHONE)).num_rows
-    return NotAccused(sorted(listed, key=_most_named), others, phones)
+    return NotAccused(listed, others, phones)
 
 
 def find_supplier_records(
-    run: RunFolder, records: CaseRecords
+    run: RunFolder, case: CaseRecords
 ) -> tuple[dict[str, int], dict[str, CaseRecord]]:
     """Counts the people whose records name a supplier, and finds the earliest such record.
 
     A record of an offer is a person. A call that shows another number belongs to a complaint of the
     case without naming a member: so the people of a supplier's link to a member count, too.
     """
-    ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
-    suppliers = pa.array(
-        sorted(supplier["entity_id"] for supplier in records.facts.suppliers), pa.string()
-    )
-    where = pc.field("record_id").isin(ids) & pc.field("entity_id").isin(suppliers)
-    senders = {offer["contributor"] for offer in records.offered}
-    people: dict[str, set[object]] = defaultdict(set)
-    first: dict[str, CaseRecord] = {}
-    for batch in tables.table_batches(run, MENTIONS, ["entity_id", *RECORD], where):
-        for mention in batch.to_pylist():
-            record = records.by_key.get(record_key(mention))
-            if record is None:
-                continue
-            earlier = first.setdefault(mention["entity_id"], record)
-            if record.number < earlier.number:
-                first[mention["entity_id"]] = record
-            who: object = record.key if record.key[1] in senders else record.victim
-            if who is not None:
-                people[mention["entity_id"]].add(who)
-    counts = {entity_id: len(victims) for entity_id, victims in people.items()}
-    for link in records.facts.soft:
+    ids = (key[2] for key in case.by_key)
+    suppliers = (supplier["entity_id"] for supplier in case.facts.suppliers)
+    where = tables.among("entity_id", suppliers)
+    people: defaultdict[str, set[object]] = defaultdict(set)
+    naming: defaultdict[str, list[CaseRecord]] = defaultdict(list)
+    for mention in _mentions_beside(run, ids, ["entity_id"], where):
+        record = case.by_key.get(record_key(mention))
+        if record is not None:
+            naming[mention["entity_id"]].append(record)
+            offered = record.key[1] in case.senders
+            people[mention["entity_id"]].add(record.key if offered else record.victim)
+    counts = {entity_id: len(victims - {None}) for entity_id, victims in people.items()}
+    for link in case.facts.soft:
         counts[link["there"]] = max(counts.get(link["there"], 0), link["reporters"])
+    number = attrgetter("number")
+    first = {entity_id: min(records, key=number) for entity_id, records in naming.items()}
     return counts, first
-
-
-def _most_named(row: Row) -> tuple[int, str]:
-    return -row["named"], row["entity_id"]
 
 
 _PERHAPS_PRIVATE = re.compile(
@@ -501,18 +499,14 @@ def read_excerpts(run: RunFolder, members: pa.Array, narratives: NarrativeReader
         for reading in sample_readings(run, members, narratives)
         if reading.before is not None or reading.after is not None
     ]
-    ids = pa.array(sorted({reading.record_id for reading in readings}), pa.string())
-    where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
+    ids = (reading.record_id for reading in readings)
+    where = pc.field("field") == NARRATIVE
     where &= ~pc.field("entity_id").isin(members) & (pc.field("kind") != EntityKind.SCRIPT)
-    spans: dict[RecordKey, list[tuple[int, int]]] = defaultdict(list)
-    for batch in tables.table_batches(run, MENTIONS, [*RECORD, "start", "end"], where):
-        for mention in batch.to_pylist():
-            if mention["start"] is not None:
-                spans[record_key(mention)].append((mention["start"], mention["end"]))
-    return [
-        _without_spans(reading, spans[reading.record_kind, reading.source_org, reading.record_id])
-        for reading in readings
-    ]
+    spans: defaultdict[RecordKey, list[tuple[int, int]]] = defaultdict(list)
+    for mention in _mentions_beside(run, ids, ["start", "end"], where):
+        if mention["start"] is not None:
+            spans[record_key(mention)].append((mention["start"], mention["end"]))
+    return [_without_spans(reading, spans[record_key(reading._asdict())]) for reading in readings]
 
 
 def _without_spans(reading: Reading, spans: Sequence[tuple[int, int]]) -> Reading:
@@ -577,37 +571,27 @@ def convert(amount: Decimal, rate: ExchangeRate) -> Decimal:
 
 def stated_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
     """Returns amount and number of complaints by currency, from the records one by one."""
-    stated: dict[str, list[Decimal]] = {}
+    stated: defaultdict[str, list[Decimal]] = defaultdict(list)
     for record in records.in_order:
         if record.loss is not None and record.currency:
-            stated.setdefault(record.currency, []).append(record.loss)
+            stated[record.currency].append(record.loss)
     return {
         currency: (exact_sum(amounts), len(amounts)) for currency, amounts in sorted(stated.items())
     }
 
 
-def reconciled_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
-    """Returns what `stated_totals` does, of all members of a cluster.
+def check_totals(records: CaseRecords) -> None:
+    """Compares the totals of all members of a cluster with its row.
 
     Raises:
-        UnreconciledError: if they are not what clusters/ says, or what countries add up to.
+        UnreconciledError: if they are not what clusters/ says.
     """
-    totals = stated_totals(records)
     of_clusters = {
         loss["currency"]: (loss["amount"], loss["complaints"])
         for loss in records.facts.row["losses"] or []
     }
-    by_country = {
-        currency: exact_sum(
-            amounts.get(currency, Decimal(0)) for amounts in records.losses.values()
-        )
-        for currency in totals
-    }
-    if totals != of_clusters or by_country != {
-        currency: amount for currency, (amount, _) in totals.items()
-    }:
+    if stated_totals(records) != of_clusters:
         raise UnreconciledError("the losses of the records are not those of the run's clusters/")
-    return totals
 
 
 def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:

@@ -6,21 +6,19 @@ the facts that the recipient is not given. None of it is in the package that lea
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from reports.evidence_number import cluster_thing
 from reports.export import tabular
 from reports.link_evidence import entity_doubts
-from reports.referral.blocks import Block, Document, Grid, Notice, Points, Text, numbered_sections
+from reports.referral.blocks import Block, Blocks, Document, Grid, Notice, Points, numbered_sections
 from reports.referral.case import Case, Row
-from reports.referral.language import AS_WRITTEN
+from reports.referral.language import AS_WRITTEN, format_utc
 from reports.referral.method import withheld_names
 from reports.referral.reference import english
-from reports.referral.seal import OPENSSL_CHECK
+from reports.referral.seal import OPENSSL_CHECK, json_bytes
 from reports.text import plain
 from schemas.enums import Review, Status, Tier
 
@@ -38,20 +36,8 @@ or, without ringtrace, in the folder of seal.json, with OpenSSL 1.1.1 or later:
 {check}
 """
 
-ANNEX_COLUMNS = (
-    "identifier",
-    "why_not_named",
-    "role",
-    "reporters",
-    "robustness",
-    "tier",
-    "review",
-    "near_miss_of",
-    "complaints",
-    "calls",
-    "first_seen",
-    "last_seen",
-)
+ANNEX_COLUMNS = """identifier why_not_named role reporters robustness tier review near_miss_of
+    complaints calls first_seen last_seen""".split()
 
 EXHIBIT = re.compile(r"data/exhibits/\d\d-.*\.csv")
 
@@ -68,16 +54,6 @@ def counsel_payload(
     """
     font = case.language.form.get("font")
     case = replace(case, reference=replace(case.reference, language=english()))
-    return replace(_memo(case, package, seal_sha256, versions), font=font), {
-        "data/annex-to-verify.csv": _annex_csv(case),
-        "data/counsel.json": _facts(case, seal_sha256, versions),
-        "data/README.txt": README.format(code=case.code, check=OPENSSL_CHECK).encode(),
-    }
-
-
-def _memo(
-    case: Case, package: Mapping[str, bytes], seal_sha256: str, versions: Mapping[str, str]
-) -> Document:
     parts = [
         ("Cover", _cover(case, seal_sha256)),
         ("Before it is sent", _open_points(case, package)),
@@ -88,17 +64,17 @@ def _memo(
         ("Decisions", _decisions(case)),
         ("How it was made", _making(case, versions)),
     ]
-    return Document(
-        kind="Counsel's memo: confidential, not to be sent",
-        title=case.title,
-        authors=case.authors,
-        code=counsel_code(case),
-        tlp="red",
-        sections=numbered_sections(parts),
-        language=english(),
-        made=case.clock,
-        number=case.number_of(cluster_thing(case.row["cluster_id"])),
+    memo = case.document(
+        "Counsel's memo: confidential, not to be sent",
+        case.title,
+        numbered_sections(parts),
+        cluster_thing(case.row["cluster_id"]),
     )
+    return replace(memo, code=counsel_code(case), tlp="red", font=font), {
+        "data/annex-to-verify.csv": _annex_csv(case),
+        "data/counsel.json": json_bytes(_facts(case, seal_sha256, versions)),
+        "data/README.txt": README.format(code=case.code, check=OPENSSL_CHECK).encode(),
+    }
 
 
 def counsel_code(case: Case) -> str:
@@ -106,20 +82,16 @@ def counsel_code(case: Case) -> str:
     return f"{case.code}/counsel"
 
 
-def _cover(case: Case, seal_sha256: str) -> list[Block]:
+def _cover(case: Case, seal_sha256: str) -> Blocks:
+    rows = [
+        ("About", plain(case.code, 200)),
+        ("Package", f"SHA-256 of its seal: {seal_sha256}"),
+        ("Recipient", case.reference.recipient["name"]),
+        ("Compiled as of", english().time(case.moment)),
+        ("Handling of the package", f"TLP:{case.tlp.upper()}"),
+    ]
     return [
-        Grid(
-            "This memo",
-            ("", ""),
-            [
-                ("About", plain(case.code, 200)),
-                ("Package", f"SHA-256 of its seal: {seal_sha256}"),
-                ("Recipient", case.reference.recipient["name"]),
-                ("Compiled as of", english().time(case.moment)),
-                ("Handling of the package", f"TLP:{case.tlp.upper()}"),
-            ],
-            (0.25, 0.75),
-        ),
+        Grid("This memo", ("", ""), rows, (0.25, 0.75)),
         Notice(
             "Not to be sent.",
             "This memo names identifiers that fewer than two people reported, or that no analyst "
@@ -128,62 +100,55 @@ def _cover(case: Case, seal_sha256: str) -> list[Block]:
     ]
 
 
-def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
+def _open_points(case: Case, package: Mapping[str, bytes]) -> Blocks:
     """Lists what stood against sending it and who answers, and the papers to sign."""
-    texts = []
+    blocks: list[Block] = []
+    if case.obstacles:
+        rows = [
+            (obstacle.code.replace("_", " "), plain(obstacle.text, 500))
+            for obstacle in case.obstacles
+        ]
+        caption = "Obstacles: the package was refused for these reasons, until somebody answered"
+        blocks.append(Grid(caption, ("Obstacle", "Why"), rows, (0.2, 0.8)))
     if case.override is not None:
-        texts.append(
+        blocks.append(
             f"{plain(case.override.name)} answers for sending it in spite of them, for this "
             f"reason: {plain(case.override.reason, 500)}"
         )
-    texts += [
+    blocks += [
         f"{plain(inclusion.name)} answers for naming {plain(inclusion.entity_id, 120)}, which is "
         f"no reviewed core identifier, for this reason: {plain(inclusion.reason, 500)}"
         for inclusion in case.included
     ]
     if case.blanks:
-        texts.append(
+        blocks.append(
             "Blanks to fill: the referral has a line for each, for a case file (--case) to "
             f"fill. Missing: {'; '.join(case.blanks)}."
         )
     if others := case.file.values.get("case_numbers", {}).keys() - case.numbers_of_case.keys():
-        texts.append(
+        blocks.append(
             "Case numbers that stay here, since neither an organisation of the case nor this "
             f"recipient gave them: {plain(', '.join(sorted(others)), 200)}."
         )
-    obstacles = Grid(
-        "Obstacles: the package was refused for these reasons, until somebody answered",
-        ("Obstacle", "Why"),
-        [
-            (obstacle.code.replace("_", " "), plain(obstacle.text, 500))
-            for obstacle in case.obstacles
-        ],
-        (0.2, 0.8),
-    )
-    return [
-        *([obstacles] if case.obstacles else []),
-        *map(Text, texts),
-        Points(_papers(case, package)),
-    ]
+    return [*blocks, Points(_papers(case, package))]
 
 
 def _papers(case: Case, package: Mapping[str, bytes]) -> list[str]:
     """Lists the papers of a package that somebody has to check, complete, print or sign."""
-    letters = [path for path in package if path.startswith("data/requests/")]
-    forms = sorted(
-        path for path in package if path.startswith("data/certificates/") and path.endswith(".txt")
-    )
+    letters = sum(path.startswith("data/requests/") for path in package)
+    exhibits = sum(EXHIBIT.fullmatch(path) is not None for path in package)
     papers = [
-        f"{english().count('letter', len(letters))} to providers: for the authority to "
+        f"{english().count('letter', letters)} to providers: for the authority to "
         "complete and sign. Check each provider and its address for service."
     ]
     papers += [
-        f"{form.removeprefix('data/')}: to be completed and signed by whoever certifies."
-        for form in forms
+        f"{path.removeprefix('data/')}: to be completed and signed by whoever certifies."
+        for path in sorted(package)
+        if path.startswith("data/certificates/") and path.endswith(".txt")
     ]
     papers += [
         f"{plain(group.provider.file, 120)}, for "
-        f"{plain(english().identifier(group.members[0].member['entity_id']), 120)}: "
+        f"{plain(case.identifier(group.members[0].member['entity_id']), 120)}: "
         f"{plain(group.provider.doubt, 200)}."
         for group in case.groups
         if group.provider.doubt
@@ -194,38 +159,32 @@ def _papers(case: Case, package: Mapping[str, bytes]) -> list[str]:
             "is not reviewed, are in no file of the package: the records are "
             f"{', '.join(map(str, withheld))} of Exhibit 1."
         )
-    papers += _unquoted(case)
+    if unquoted := len(case.reported_scripts) - len(case.scripts):
+        texts = "1 text is" if unquoted == 1 else f"{unquoted} texts are"
+        papers.append(
+            f"What callers read out: {texts} not quoted, since pseudonyms of one person can put "
+            "anybody's name there. Read them in the run's report, then make the package with "
+            "--quote-scripts."
+        )
     if "data/letter.html" in package and "data/letter.pdf" not in package:
         papers.append("letter.html: to be printed from a browser; the PDF's fonts lack its script.")
-    exhibits = sum(1 for path in package if EXHIBIT.fullmatch(path))
     papers.append(
         f"The PDF is to be read to its end by whoever signs it, with exhibits 1 to {exhibits}."
     )
     return papers
 
 
-def _unquoted(case: Case) -> list[str]:
-    """Says how many texts that callers read out are not quoted, and what quotes them."""
-    many = len(case.reported_scripts) - len(case.scripts)
-    if not many:
-        return []
-    texts = f"{many} text is" if many == 1 else f"{many} texts are"
-    return [
-        f"What callers read out: {texts} not quoted, since pseudonyms of one person can put "
-        "anybody's name there. Read them in the run's report, then make the package with "
-        "--quote-scripts."
-    ]
-
-
-def _unchecked(case: Case) -> list[Block]:
+def _unchecked(case: Case) -> Blocks:
     """Lists the legal texts used, with their sources and who checked them."""
     reference = case.reference
-    rows = [("Recipient and what it is asked", reference.recipient)]
-    rows += [(offence["statute"], offence) for offence in reference.offences]
-    rows += [(f"Words for likelihood: {_as_written(reference.scale, 'name')}", reference.scale)]
-    rows += [("Policy of the package", reference.policy)]
     used = {group.clock["rule"]: group.clock for group in case.groups}
-    rows += [(f"Retention: {_as_written(clock, 'rule')}", clock) for clock in used.values()]
+    rows = [
+        ("Recipient and what it is asked", reference.recipient),
+        *((offence["statute"], offence) for offence in reference.offences),
+        (f"Words for likelihood: {_as_written(reference.scale, 'name')}", reference.scale),
+        ("Policy of the package", reference.policy),
+        *((f"Retention: {_as_written(clock, 'rule')}", clock) for clock in used.values()),
+    ]
     cells = [
         (
             plain(name, 200),
@@ -265,35 +224,32 @@ def _source(row: Row) -> str:
     return f"{row['source']}; not read there, but at {read}" if read else str(row["source"])
 
 
-def _doubts(case: Case) -> list[Block]:
+def _doubts(case: Case) -> Blocks:
     """Lists what would have to be wrong for a membership to be wrong, member by member."""
     rows = []
-    for member_row in case.facts.members:
-        entity_id = member_row["entity_id"]
+    for member in case.facts.members:
+        entity_id = member["entity_id"]
         links = [
             link
             for link in case.facts.inside
             if link["accepted"] and entity_id in (link["entity_a"], link["entity_b"])
         ]
         # Whether the whole falls apart without one depends on members that are not named here.
-        member = member_row | {"bridge": False}
-        asked = member_row | {"member": member, "roles": case.facts.roles.get(entity_id, {})}
-        doubts = [doubt.sentence() for doubt in entity_doubts(asked, links)]
-        if member_row["robustness"] < 3:
-            doubts.append(
-                f"its place rests on {english().count('person', member_row['robustness'])}"
-            )
+        asked = {"member": member | {"bridge": False}, "roles": case.facts.roles.get(entity_id, {})}
+        doubts = [doubt.sentence() for doubt in entity_doubts(member | asked, links)]
+        if member["robustness"] < 3:
+            doubts.append(f"its place rests on {english().count('person', member['robustness'])}")
         if doubts:
-            rows.append(
-                (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(doubts), 400))
-            )
-    alarms = [plain(alarm["message"], 300) for alarm in case.manifest["alarms"]]
+            number = str(case.number[entity_id])
+            rows.append((number, plain(entity_id, 60), plain("; ".join(doubts), 400)))
+    alarms = [
+        f"The run raised an alarm: {plain(alarm['message'], 300)}"
+        for alarm in case.manifest["alarms"]
+    ]
     return [
-        Text(
-            f"{english().count('identifier', len(rows))} of {len(case.number)} that are named have "
-            "a weakness of their own. The section 'What speaks against it' of the referral says "
-            "what the whole rests on."
-        ),
+        f"{english().count('identifier', len(rows))} of {len(case.number)} that are named have "
+        "a weakness of their own. The section 'What speaks against it' of the referral says "
+        "what the whole rests on.",
         Grid(
             "Identifiers and what would have to be wrong for their place to be wrong",
             ("No.", "Identifier", "Doubt"),
@@ -302,13 +258,13 @@ def _doubts(case: Case) -> list[Block]:
             ids=(1,),
             numbers=(0,),
         ),
-        *([Points([f"The run raised an alarm: {alarm}" for alarm in alarms])] if alarms else []),
+        Points(alarms) if alarms else None,
     ]
 
 
-def _annex(case: Case) -> list[Block]:
+def _annex(case: Case) -> Blocks:
     if not case.left_out:
-        return [Text("Every member of the cluster is named.")]
+        return ["Every member of the cluster is named."]
     rows = [
         (
             plain(member["entity_id"], 80),
@@ -321,11 +277,9 @@ def _annex(case: Case) -> list[Block]:
         for member in case.left_out[:ROW_LIMIT]
     ]
     return [
-        Text(
-            "The referral counts these and does not name them. Each may be a stranger's number, "
-            "a slip of the pen or a lie. Verify it, decide on it (ringtrace decide), and make the "
-            "package again."
-        ),
+        "The referral counts these and does not name them. Each may be a stranger's number, "
+        "a slip of the pen or a lie. Verify it, decide on it (ringtrace decide), and make the "
+        "package again.",
         Grid(
             f"{english().count('identifier', len(case.left_out))} to be verified; "
             "annex-to-verify.csv has all",
@@ -354,42 +308,36 @@ def why_not_named(member: Row) -> str:
 
 
 def _annex_csv(case: Case) -> bytes:
-    rows = [
-        (
-            member["entity_id"],
-            why_not_named(member),
-            *(_cell(member[name]) for name in ANNEX_COLUMNS[2:]),
-        )
+    rows = (
+        member
+        | {
+            "identifier": member["entity_id"],
+            "why_not_named": why_not_named(member),
+            "first_seen": format_utc(member["first_seen"]),
+            "last_seen": format_utc(member["last_seen"]),
+        }
         for member in case.left_out
-    ]
-    return tabular.csv_bytes(ANNEX_COLUMNS, rows)
+    )
+    return tabular.csv_bytes(ANNEX_COLUMNS, ([row[name] for name in ANNEX_COLUMNS] for row in rows))
 
 
-def _cell(value: Any) -> Any:
-    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if hasattr(value, "strftime") else value
-
-
-def _not_accused(case: Case) -> list[Block]:
-    left = case.not_accused.suppressed
-    if not left:
-        return []
+def _not_accused(case: Case) -> Blocks:
     rows = [
         (plain(identifier["entity_id"], 60), str(identifier["named"]), plain(identifier["reason"]))
-        for identifier in left[:ROW_LIMIT]
+        for identifier in case.not_accused.suppressed[:ROW_LIMIT]
     ]
-    return [
-        Grid(
-            "Identifiers in the same records that are known to be legitimate",
-            ("Identifier", "Readings", "Why it is left out"),
-            rows,
-            (0.36, 0.12, 0.52),
-            ids=(0,),
-            numbers=(1,),
-        )
-    ]
+    legitimate = Grid(
+        "Identifiers in the same records that are known to be legitimate",
+        ("Identifier", "Readings", "Why it is left out"),
+        rows,
+        (0.36, 0.12, 0.52),
+        ids=(0,),
+        numbers=(1,),
+    )
+    return [legitimate] if rows else []
 
 
-def _decisions(case: Case) -> list[Block]:
+def _decisions(case: Case) -> Blocks:
     decisions = case.manifest["options"].get("decisions")
     file = "no decisions file"
     if isinstance(decisions, dict):
@@ -407,53 +355,35 @@ def _decisions(case: Case) -> list[Block]:
         )
         for confirmation in case.confirmations[:ROW_LIMIT]
     ]
-    given_by = Text(
-        f"The run was given {file}. Reasons are as analysts typed them, contacts masked. "
-        "Of a decision that nobody signed, the author is whom its writer named."
-    )
-    if not rows:
-        unread = (
-            "An analyst's decision confirms the cluster. Who made it is not printed here or in the "
-            "referral, since the file was not given with --decisions."
-        )
-        return [given_by, Text(unread)]
     return [
-        given_by,
+        f"The run was given {file}. Reasons are as analysts typed them, contacts masked. "
+        "Of a decision that nobody signed, the author is whom its writer named.",
         Grid(
             "Decisions that confirm the cluster",
             ("Decision", "By", "On", "Identifier", "Why", "Signed by"),
             rows,
             (0.16, 0.14, 0.14, 0.12, 0.28, 0.16),
-        ),
-    ]
-
-
-def _making(case: Case, versions: Mapping[str, str]) -> list[Block]:
-    manifest, row = case.manifest, case.row
-    signer = f"signed by the key {case.run_key_id}" if case.run_key_id else "unsigned"
-    policy = case.reference.policy
-    return [
-        Grid(
-            "Run and program",
-            ("", ""),
-            [
-                ("Run", f"{manifest['run_id']}, {signer}"),
-                ("Cluster", row["cluster_id"]),
-                ("Counts withheld below", f"{policy['suppress_below']} victims"),
-                (
-                    "Versions",
-                    ", ".join(
-                        f"{package} {version}" for package, version in sorted(versions.items())
-                    ),
-                ),
-            ],
-            (0.3, 0.7),
         )
+        if rows
+        else "An analyst's decision confirms the cluster. Who made it is not printed here or in "
+        "the referral, since the file was not given with --decisions.",
     ]
 
 
-def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> bytes:
-    facts = {
+def _making(case: Case, versions: Mapping[str, str]) -> Blocks:
+    signer = f"signed by the key {case.run_key_id}" if case.run_key_id else "unsigned"
+    rows = [
+        ("Run", f"{case.manifest['run_id']}, {signer}"),
+        ("Cluster", case.row["cluster_id"]),
+        ("Counts withheld below", f"{case.reference.policy['suppress_below']} victims"),
+        ("Versions", ", ".join(" ".join(version) for version in sorted(versions.items()))),
+    ]
+    return [Grid("Run and program", ("", ""), rows, (0.3, 0.7))]
+
+
+def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> dict[str, object]:
+    override = case.override
+    return {
         "format": "ringtrace-counsel",
         "version": 1,
         "reference": case.code,
@@ -461,13 +391,8 @@ def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> bytes:
         "obstacles": [
             {"code": obstacle.code, "text": obstacle.text} for obstacle in case.obstacles
         ],
-        "override": None
-        if case.override is None
-        else {"by": case.override.name, "reason": case.override.reason},
-        "included": {
-            inclusion.entity_id: {"by": inclusion.name, "reason": inclusion.reason}
-            for inclusion in case.included
-        },
+        "override": override and {"by": override.name, "reason": override.reason},
+        "included": case.answers_by_member,
         "confirmations": [
             {
                 "decision": confirmation.decision_id,
@@ -480,4 +405,3 @@ def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> bytes:
         "to_verify": [member["entity_id"] for member in case.left_out],
         "versions": dict(versions),
     }
-    return (json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from importlib.resources import files
 from itertools import groupby
@@ -18,17 +16,16 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import text
 from reports.evidence_number import cluster_thing
 from reports.referral.blocks import (
     BLANK,
     STYLES,
     Block,
+    Blocks,
     Document,
     Grid,
     Notice,
     Points,
-    Text,
     numbered_sections,
 )
 from reports.referral.case import Case
@@ -42,7 +39,7 @@ from reports.referral.sections import (
     links_section,
     victims_section,
 )
-from reports.text import plain
+from reports.text import plain, visible
 from transforms.extract import mask_file_name
 
 EXCERPT_LIMIT = CHANGE_LIMIT = 60
@@ -51,7 +48,7 @@ EXCERPT_LIMIT = CHANGE_LIMIT = 60
 
 def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
     """Returns the whole document for the recipient, the cover first."""
-    makers: dict[str, Callable[[Case], list[Block]]] = {
+    makers: dict[str, Callable[[Case], Blocks]] = {
         "summary": _summary,
         "method": method_section,
         "identifiers": infrastructure_section,
@@ -68,38 +65,25 @@ def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
         "signatures": _signatures,
         "exhibits": partial(_exhibits, made),
     }
+    say, reference = case.say, case.reference
+    form, place = reference.form or {"title": ""}, reference.recipient.get("nexus", "")
     parts = [
-        (case.say("titles.cover"), _cover(case)),
+        (say("titles.cover"), _cover(case)),
         *(
-            (_section_title(case, section), makers[section](case))
-            for section in case.reference.sections
+            (
+                form["title"] if section == "form" else say(f"titles.{section}", place=place),
+                makers[section](case),
+            )
+            for section in reference.sections
         ),
-        (case.say("titles.excerpts"), _excerpts(case)),
-        (case.say("titles.changes"), _changes(case)),
+        (say("titles.excerpts"), _excerpts(case)),
+        (say("titles.changes"), _changes(case)),
     ]
-    return Document(
-        kind=case.say("document.kind"),
-        title=case.title,
-        authors=case.authors,
-        code=case.code,
-        tlp=case.tlp,
-        sections=numbered_sections(parts),
-        language=case.language,
-        made=case.clock,
-        font=case.language.form.get("font"),
-        number=case.number_of(cluster_thing(case.row["cluster_id"])),
-    )
+    sections, referent = numbered_sections(parts), cluster_thing(case.row["cluster_id"])
+    return case.document(say("document.kind"), case.title, sections, referent)
 
 
-def _section_title(case: Case, name: str) -> str:
-    if name == "form":
-        return str(case.reference.form["title"]) if case.reference.form else ""
-    if name == "nexus":
-        return case.say("titles.nexus", place=case.reference.recipient.get("nexus", ""))
-    return case.say(f"titles.{name}")
-
-
-def _cover(case: Case) -> list[Block]:
+def _cover(case: Case) -> Blocks:
     row, recipient, say = case.row, case.reference.recipient, case.say
     days = case.language.days(row["first_seen"], row["last_seen"])
     named = [
@@ -116,13 +100,9 @@ def _cover(case: Case) -> list[Block]:
         *(("consent", release.words(case.language)) for release in case.releases),
         ("handling", f"TLP:{case.tlp.upper()}. {say(f'tlp.{case.tlp}')}"),
     ]
+    rows = [(say(f"cover.{name}"), value) for name, value in named]
     blocks: list[Block] = [
-        Grid(
-            say("cover.caption"),
-            ("", ""),
-            [(say(f"cover.{name}"), value) for name, value in named],
-            (0.2, 0.8),
-        ),
+        Grid(say("cover.caption"), ("", ""), rows, (0.2, 0.8)),
         Notice(say("cover.no_accused"), say("cover.no_accused_text")),
     ]
     if case.included:
@@ -130,95 +110,71 @@ def _cover(case: Case) -> list[Block]:
         words = say("cover.included_text", n=len(case.included), who=who)
         blocks.append(Notice(say("cover.included"), words))
     if case.earlier is not None:
-        words = say(
-            "cover.supersedes_text",
-            date=plain(case.earlier.date, 40),
-            seal=case.earlier.seal_sha256,
-        )
+        day, seal = plain(case.earlier.date, 40), case.earlier.seal_sha256
+        words = say("cover.supersedes_text", date=day, seal=seal)
         blocks.append(Notice(say("cover.supersedes"), words))
     return blocks
 
 
-def _signatures(case: Case) -> list[Block]:
+def _signatures(case: Case) -> Blocks:
     """Leaves a block to sign for each organisation."""
     rows = []
     for slug in case.row["orgs"]:
         legal = case.file.organisation(slug).get("legal_name", "").strip()
         who = plain(case.file.person(slug, "signatory"), 160) or BLANK
         rows.append((plain(legal, 160) or organisation_name(slug), who, BLANK, BLANK))
-    return [
-        Grid(
-            case.say("signatures.caption"),
-            case.heads("signatures", "organisation", "who", "signature", "day"),
-            rows,
-            (0.28, 0.28, 0.22, 0.22),
-        )
-    ]
+    columns = {"organisation": 0.28, "who": 0.28, "signature": 0.22, "day": 0.22}
+    return [case.table("signatures", case.say("signatures.caption"), rows, columns)]
 
 
 def confirmed_by(case: Case) -> str:
     """Returns who confirmed the cluster, and when, each person and day once."""
-    days = sorted(
-        {(confirmation.day, plain(confirmation.author)) for confirmation in case.confirmations}
+    days = {(confirmation.day, plain(confirmation.author)) for confirmation in case.confirmations}
+    words = "; ".join(
+        case.say("cover.confirmed_by", who=who, day=case.language.day(day))
+        for day, who in sorted(days)
     )
-    if days:
-        return "; ".join(
-            case.say("cover.confirmed_by", who=who, day=case.language.day(day)) for day, who in days
-        )
-    return case.say("cover.confirmed_by_nobody")
+    return words or case.say("cover.confirmed_by_nobody")
 
 
-def _summary(case: Case) -> list[Block]:
-    row, say = case.row, case.say
-    sums = (
-        case.losses_together
-        if case.joint
-        else [
-            say("summary.sum", currency=currency, sum=case.language.money(amount), n=count)
+def _summary(case: Case) -> Blocks:
+    row, say, language = case.row, case.say, case.language
+    counted = [language.count("complaint", row["complaints"])]
+    if row["calls"]:
+        counted.append(language.count("call_record", row["calls"]))
+    sums = case.losses_together
+    if not case.joint:
+        sums = [
+            say("summary.sum", currency=currency, sum=language.money(amount), n=count)
             for currency, (amount, count) in case.totals.items()
         ]
-    )
-    counted = [case.language.count("complaint", row["complaints"])]
-    if row["calls"]:
-        counted.append(case.language.count("call_record", row["calls"]))
-    account = str(case.file.values.get("narrative", ""))
-    return [
-        *(Text(plain(line, 4_000)) for line in account.splitlines() if line.strip()),
-        Points(
-            [
-                say(
-                    "summary.scheme",
-                    posed=case.brands_sentence,
-                    identifiers=case.language.count("identifier", len(case.number)),
-                    records=case.language.join(counted),
-                    authors=case.authors,
-                    days=case.language.days(row["first_seen"], row["last_seen"]),
-                ),
-                _where(case),
-                say("summary.losses", sums="; ".join(sums) or say("general.none_stated")),
-                say("summary.first", phones=case.phones, payees=case.payees),
-                say(
-                    "summary.likelihood",
-                    likelihood=case.reference.likelihood_wording(row["confidence"]),
-                ),
-                _clock(case),
-            ]
+    points = [
+        say(
+            "summary.scheme",
+            posed=case.brands_sentence,
+            identifiers=language.count("identifier", len(case.number)),
+            records=language.join(counted),
+            authors=case.authors,
+            days=language.days(row["first_seen"], row["last_seen"]),
         ),
+        say(
+            "summary.where_joint" if case.joint else "summary.where",
+            victims=case.victims,
+            maker=case.whose,
+            countries=case.countries,
+        ),
+        say("summary.losses", sums="; ".join(sums) or say("general.none_stated")),
+        say("summary.first", phones=case.phones, payees=case.payees),
+        say("summary.likelihood", likelihood=case.reference.likelihood_wording(row["confidence"])),
+        _clock(case),
     ]
-
-
-def _where(case: Case) -> str:
-    if case.joint:
-        maker = case.language.join(case.own_names)
-        return case.say(
-            "summary.where_joint", victims=case.victims, maker=maker, countries=case.countries
-        )
-    return case.say("summary.where", victims=case.victims, countries=case.countries)
+    account = str(case.file.values.get("narrative", "")).splitlines()
+    return [*(plain(line, 4_000) for line in account if line.strip()), Points(points)]
 
 
 def _clock(case: Case) -> str:
     """Sums the retention clocks up, as of the day of the referral."""
-    moment = case.clock
+    moment, day = case.clock, case.language.day
     ends = [
         end
         for group in case.groups
@@ -227,114 +183,86 @@ def _clock(case: Case) -> str:
         if end is not None
     ]
     gone = sum(1 for end in ends if end <= moment)
-    coming = min((end for end in ends if end > moment), default=None)
-    parts = []
-    if gone:
-        parts.append(case.say("summary.gone", gone=gone, n=len(ends)))
-    if coming:
+    parts = [case.say_any("summary.gone", gone=gone, n=len(ends))]
+    if coming := [end for end in ends if end > moment]:
         key = "summary.next_gone" if gone else "summary.first_gone"
-        parts.append(case.say(key, day=case.language.day(coming)))
+        parts.append(case.say(key, day=day(min(coming))))
     unknown = sum(len(group.members) for group in case.groups if group.next_expiry is None)
-    if unknown:
-        parts.append(case.say("summary.clock_unknown", n=unknown))
-    return case.say("summary.clock", day=case.language.day(moment), parts="; ".join(parts))
-
-
-@dataclass(frozen=True)
-class ElementEvidence:
-    """The evidence on an element of an offence, its exhibits, and what is missing."""
-
-    text: str
-    exhibits: str
-    missing: str
+    parts.append(case.say_any("summary.clock_unknown", n=unknown))
+    return case.say("summary.clock", day=day(moment), parts="; ".join(filter(None, parts)))
 
 
 def _where_read(case: Case, offence: Mapping[str, Any]) -> str:
     """Returns the source of a statute, and where its text was read if not there."""
     source, place = str(offence["source"]), plain(offence.get("read_at"), 200)
-    return case.say("offences.read_at", source=source, place=place) if place else source
+    return case.say_any("offences.read_at", source=source, place=place) or source
 
 
-def elements_matrix(case: Case) -> list[Block]:
+def elements_matrix(case: Case) -> Blocks:
     """Lists offences that may be considered, element by element."""
     evidence = element_evidence(case)
     checked = plain(case.reference.recipient.get("checked_by", ""), 120).strip()
-    by = case.say("offences.checked_by", who=checked) if checked else ""
-    blocks: list[Block] = [Text(f"{case.say('offences.about')}{by}")]
-    for offence in case.reference.offences:
-        rows = []
-        for element in offence["elements"]:
-            basis = evidence[element["holds"]]
-            rows.append((element["text"], basis.text, basis.exhibits, basis.missing))
-        note = f" {offence['note']}" if offence["note"] else ""
-        blocks.append(
-            Grid(
+    columns = {"element": 0.22, "evidence": 0.38, "exhibits": 0.1, "missing": 0.3}
+    return [
+        case.say("offences.about") + case.say_any("offences.checked_by", who=checked),
+        *(
+            case.table(
+                "offences",
                 case.say(
                     "offences.caption",
                     statute=offence["statute"],
-                    note=note,
+                    note=offence["note"] and f" {offence['note']}",
                     source=_where_read(case, offence),
                     date=offence["date"],
                 ),
-                case.heads("offences", "element", "evidence", "exhibits", "missing"),
-                rows,
-                (0.22, 0.38, 0.1, 0.3),
+                [(element["text"], *evidence[element["holds"]]) for element in offence["elements"]],
+                columns,
             )
-        )
-    return blocks
+            for offence in case.reference.offences
+        ),
+    ]
 
 
-def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
-    """Returns the evidence on each of `reference.ELEMENTS`."""
-    row, count = case.row, case.language.count
-    paid = sum(len(record.payments) for record in case.records.in_order)
-    links = sum(1 for link in case.facts.inside if link["accepted"])
-    none = case.say("general.none")
-    elements: dict[str, tuple[str, Mapping[str, object]]] = {
-        "scheme": (
-            "1, 3",
-            {
-                "complaints": count("complaint", row["complaints"]),
-                "brands": case.brands or case.say("general.none_stated"),
-                "whose": case.whose,
-            },
-        ),
-        "wires": (
-            "1, 2, 3",
-            {
-                "calls": count("call_record", row["calls"]),
-                "phones": case.phones,
-                "countries": case.countries,
-            },
-        ),
-        "loss": ("5", {"sums": "; ".join(case.losses_together) or none}),
-        "money": ("2, 6", {"payees": case.payees, "payments": count("payment", paid)}),
-        "organisation": (
-            "4, 9",
-            {
-                "links": count("link", links),
-                "identifiers": count("identifier", row["size"]),
-                "handovers": count("handover", len(case.handovers)),
-            },
-        ),
-        "knowledge": (none, {}),
-        "identity": (none, {}),
+def element_evidence(case: Case) -> dict[str, tuple[str, str, str]]:
+    """Returns the evidence on each of `reference.ELEMENTS`, its exhibits, and what is missing."""
+    say, row, count = case.say, case.row, case.language.count
+    none = say("general.none")
+    values = {
+        "complaints": count("complaint", row["complaints"]),
+        "brands": case.brands or say("general.none_stated"),
+        "whose": case.whose,
+        "calls": count("call_record", row["calls"]),
+        "phones": case.phones,
+        "countries": case.countries,
+        "sums": "; ".join(case.losses_together) or none,
+        "payees": case.payees,
+        "payments": count("payment", sum(len(record.payments) for record in case.records.in_order)),
+        "links": count("link", sum(1 for link in case.facts.inside if link["accepted"])),
+        "identifiers": count("identifier", row["size"]),
+        "handovers": count("handover", len(case.handovers)),
+    }
+    exhibits = {
+        "scheme": "1, 3",
+        "wires": "1, 2, 3",
+        "loss": "5",
+        "money": "2, 6",
+        "organisation": "4, 9",
+        "knowledge": none,
+        "identity": none,
     }
     return {
-        name: ElementEvidence(
-            case.say(f"evidence.{name}", **values), exhibits, case.say(f"evidence.{name}_missing")
-        )
-        for name, (exhibits, values) in elements.items()
+        name: (say(f"evidence.{name}", **values), numbers, say(f"evidence.{name}_missing"))
+        for name, numbers in exhibits.items()
     }
 
 
-def _limits(case: Case) -> list[Block]:
+def _limits(case: Case) -> Blocks:
     """States the limits and the confidence, in the words of the recipient's scale."""
-    scale, row, say = case.reference.scale, case.row, case.say
-    words = [(word["word"], say("limits.range", **word)) for word in scale["words"]]
+    scale, say = case.reference.scale, case.say
     counts = case.manifest["counts"]["complaints"]
+    likelihood = case.reference.likelihood_wording(case.row["confidence"])
     points = [
-        say("limits.likelihood", likelihood=case.reference.likelihood_wording(row["confidence"])),
+        say("limits.likelihood", likelihood=likelihood),
         say("limits.not_reported"),
         say(
             "limits.read",
@@ -345,66 +273,65 @@ def _limits(case: Case) -> list[Block]:
         ),
         say("limits.losses"),
         say("limits.times"),
-        *([case.weeks] if case.joint else []),
+        case.weeks,
     ]
-    caption = say("limits.scale", **{name: scale[name] for name in ("name", "source", "date")})
-    return [Points(points), Grid(caption, case.heads("scale", "word", "range"), words, (0.5, 0.5))]
+    words = [(word["word"], say("limits.range", **word)) for word in scale["words"]]
+    return [
+        Points([point for point in points if point]),
+        case.table("scale", say("limits.scale", **scale), words, {"word": 0.5, "range": 0.5}),
+    ]
 
 
-def _requests(case: Case) -> list[Block]:
-    """Lists what the recipient is asked to do, and how long each provider keeps records."""
-    rows = [
-        (
-            f"{first}" if first == last else case.language.span(first, last),
-            plain(name, 90),
-            str(members),
-            case.language.word("priorities", priority.replace(" ", "_")),
-            f"{end:%Y-%m-%d}" if end else case.say("requests.at_once"),
-            rule,
+def _requests(case: Case) -> Blocks:
+    """Lists what the recipient is asked to do, and how long each provider keeps records.
+
+    Letters to providers of one name and priority that follow each other have one row.
+    """
+    say, rows = case.say, []
+    for (name, priority), letters in groupby(
+        enumerate(case.groups, 1),
+        lambda letter: (letter[1].provider.name, letter[1].priority(case.clock)),
+    ):
+        numbers, groups = zip(*letters, strict=True)
+        ends = [group.next_expiry for group in groups]
+        rows.append(
+            (
+                numbers[0] if numbers[1:] == () else case.language.span(numbers[0], numbers[-1]),
+                plain(name, 90),
+                sum(len(group.members) for group in groups),
+                say(f"priorities.{priority}"),
+                say("requests.at_once") if None in ends else f"{min(ends):%Y-%m-%d}",
+                groups[0].clock["rule"],
+            )
         )
-        for first, last, name, members, priority, end, rule in _provider_rows(case)
-    ]
     past = sum(
         1
         for group in case.groups
         for member in group.members
         if member.first_until is not None and member.first_until <= case.clock
     )
-    run_out = case.say("requests.run_out", n=past) if past else ""
+    columns = {
+        "letter": 0.09,
+        "to": 0.3,
+        "identifiers": 0.11,
+        "priority": 0.1,
+        "first_gone": 0.12,
+        "rule": 0.28,
+    }
     return [
-        Points(list(case.reference.recipient["asks"]), numbered=True),
-        Text(case.say("requests.folder")),
-        Grid(
-            case.say("requests.caption"),
-            case.heads("requests", "letter", "to", "identifiers", "priority", "first_gone", "rule"),
-            rows,
-            (0.09, 0.3, 0.11, 0.1, 0.12, 0.28),
-            numbers=(2,),
-        ),
-        Text(f"{case.say('requests.exhibit')}{run_out}"),
+        Points(case.reference.recipient["asks"], numbered=True),
+        say("requests.folder"),
+        case.table("requests", say("requests.caption"), rows, columns),
+        say("requests.exhibit") + case.say_any("requests.run_out", n=past),
     ]
 
 
-def _provider_rows(case: Case) -> Iterator[tuple[int, int, str, int, str, datetime | None, str]]:
-    """Yields runs of letters to providers of one name: numbers, members, priority, clock."""
-    for (name, priority), run in groupby(
-        enumerate(case.groups, 1),
-        lambda letter: (letter[1].provider.name, letter[1].priority(case.clock)),
-    ):
-        letters = list(run)
-        groups = [group for _, group in letters]
-        ends = [group.next_expiry for group in groups]
-        end = None if None in ends else min(expiry for expiry in ends if expiry is not None)
-        members = sum(len(group.members) for group in groups)
-        yield letters[0][0], letters[-1][0], name, members, priority, end, groups[0].clock["rule"]
-
-
-def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
+def _exhibits(made: Sequence[Exhibit], case: Case) -> Blocks:
     """Lists the exhibits, their input files, and how to check them."""
-    number = case.language.number
+    say, number = case.say, case.language.number
     rows = [
         (
-            str(exhibit.number),
+            exhibit.number,
             exhibit.title,
             exhibit.path.removeprefix("data/"),
             number(len(exhibit.rows)),
@@ -421,92 +348,60 @@ def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
         )
         for entry in case.manifest["inputs"]
     ]
-    key = case.run_key_id
-    signer = case.say("custody.signed_run", key=key) if key else case.say("custody.unsigned_run")
+    custodians = [
+        say(
+            "custody.custodian",
+            organisation=organisation_name(slug),
+            who=plain(case.file.person(slug, "custodian"), 160) or BLANK,
+        )
+        for slug in case.row["orgs"]
+    ]
+    signer = case.say_any("custody.signed_run", key=case.run_key_id)
+    columns = {"number": 0.06, "title": 0.17, "file": 0.315, "rows": 0.075, "about": 0.38}
+    input_columns = {"file": 0.305, "kind": 0.105, "rows": 0.065, "digest": 0.525}
     return [
-        Grid(
-            case.say("custody.exhibits"),
-            case.heads("custody", "number", "title", "file", "rows", "about"),
-            rows,
-            (0.06, 0.17, 0.315, 0.075, 0.38),
-            ids=(2,),
-            numbers=(0, 3),
-        ),
-        Text(case.say("custody.custody")),
-        Points(
-            [
-                case.say(
-                    "custody.custodian",
-                    organisation=organisation_name(slug),
-                    who=plain(case.file.person(slug, "custodian"), 160) or BLANK,
-                )
-                for slug in case.row["orgs"]
-            ]
-        ),
-        Grid(
-            case.say("custody.inputs"),
-            case.heads("custody", "file", "kind", "rows", "digest"),
-            inputs,
-            (0.305, 0.105, 0.065, 0.525),
-            ids=(0, 3),
-            numbers=(2,),
-        ),
-        Text(
-            case.say(
-                "custody.verification",
-                run=case.manifest["run_id"],
-                signer=signer,
-                cluster=case.row["cluster_id"],
-            )
+        case.table("custody", say("custody.exhibits"), rows, columns),
+        say("custody.custody"),
+        Points(custodians),
+        case.table("custody", say("custody.inputs"), inputs, input_columns),
+        say(
+            "custody.verification",
+            run=case.manifest["run_id"],
+            signer=signer or say("custody.unsigned_run"),
+            cluster=case.row["cluster_id"],
         ),
     ]
 
 
-def _excerpts(case: Case) -> list[Block]:
+def _excerpts(case: Case) -> Blocks:
     """Quotes narratives around a member, for --excerpts."""
     if not case.excerpts:
         return []
     rows = [
         (
-            str(case.number[excerpt.entity_id]),
-            str(
-                case.records.by_key[
-                    excerpt.record_kind, excerpt.source_org, excerpt.record_id
-                ].number
-            ),
+            case.number[excerpt.entity_id],
+            case.records.of_mention(excerpt._asdict()).number,
             plain(quoted(excerpt), 300),
         )
         for excerpt in case.excerpts[:EXCERPT_LIMIT]
     ]
+    columns = {"number": 0.07, "record": 0.1, "excerpt": 0.83}
     return [
         Notice(case.say("excerpts.personal"), case.say("excerpts.personal_text")),
-        Grid(
-            case.say("excerpts.caption"),
-            case.heads("excerpts", "number", "record", "excerpt"),
-            rows,
-            (0.07, 0.1, 0.83),
-            numbers=(0, 1),
-        ),
+        case.table("excerpts", case.say("excerpts.caption"), rows, columns),
     ]
 
 
-def _changes(case: Case) -> list[Block]:
+def _changes(case: Case) -> Blocks:
     """Lists the changes since the referral that this one supersedes."""
     if case.earlier is None:
         return []
     if not case.earlier.changes:
-        return [Text(case.say("changes.none"))]
-    return [
-        Grid(
-            case.say("changes.caption"),
-            case.heads("changes", "what", "before", "now"),
-            [
-                tuple(plain(cell, 120) for cell in change)
-                for change in case.earlier.changes[:CHANGE_LIMIT]
-            ],
-            (0.5, 0.25, 0.25),
-        )
-    ]
+        return [case.say("changes.none")]
+    changes = case.earlier.changes[:CHANGE_LIMIT]
+    rows = [[plain(cell, 120) for cell in change] for change in changes]
+    columns = {"what": 0.5, "before": 0.25, "now": 0.25}
+    return [case.table("changes", case.say("changes.caption"), rows, columns)]
 
 
 def render_html(document: Document) -> bytes:
@@ -517,22 +412,15 @@ def render_html(document: Document) -> bytes:
     )
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    page = (
-        _environment()
-        .get_template("referral.html")
-        .render(
-            document=document,
-            say=document.language.say,
-            kind_of=_kind_of,
-            style=Markup(style),  # noqa: S704 - our own file and table, not data
-            policy=Markup(policy),  # noqa: S704 - a digest and keywords
-        )
+    page = _environment().get_template("referral.html")
+    text = page.render(
+        document=document,
+        say=document.language.say,
+        kind_of=lambda block: type(block).__name__,
+        style=Markup(style),  # noqa: S704 - our own file and table, not data
+        policy=Markup(policy),  # noqa: S704 - a digest and keywords
     )
-    return page.encode()
-
-
-def _kind_of(block: object) -> str:
-    return type(block).__name__
+    return text.encode()
 
 
 @cache
@@ -544,7 +432,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"visible": text.visible, "plain": text.plain}
+    environment.filters |= {"visible": visible, "plain": plain}
     return environment
 
 

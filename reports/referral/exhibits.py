@@ -86,10 +86,7 @@ LONGEST_NAME = 120
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A table: `slug` names its file, `columns` do not count those of `SOURCE_COLUMNS`.
-
-    `things` has what each row is about, as `reports.evidence_number` names it.
-    """
+    """A table: `slug` names its file, `columns` and `rows` are as written."""
 
     number: int
     slug: str
@@ -97,34 +94,28 @@ class Exhibit:
     about: str
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[object]]
-    things: Sequence[str]
 
     @property
     def path(self) -> str:
         """Its file within the package."""
         return f"data/exhibits/{self.number:02d}-{self.slug}.csv"
 
-    @property
-    def whole(self) -> tuple[Column, ...]:
-        """All columns, as written."""
-        return (*ROW_COLUMNS, *self.columns, *SOURCE_COLUMNS)
-
 
 def make_exhibits(case: Case) -> list[Exhibit]:
     """Returns all exhibits of a case, in order."""
-    made = [
-        _records(case),
-        _identifiers(case),
-        _mentions(case),
-        _accepted_links(case),
-        _losses(case),
-        _payments(case),
-        _rejected_links(case),
-        _suppliers(case),
-        _chronology(case),
-        _retention_clocks(case),
+    makers = [
+        _records,
+        _identifiers,
+        _mentions,
+        _accepted_links,
+        _losses,
+        _payments,
+        _rejected_links,
+        _suppliers,
+        _chronology,
+        _retention_clocks,
     ]
-    return [*made, _excerpts(case)] if case.excerpts else made
+    return [make(case) for make in (*makers, *([_excerpts] if case.excerpts else []))]
 
 
 def _exhibit(
@@ -138,20 +129,26 @@ def _exhibit(
 ) -> Exhibit:
     """Returns an exhibit, of which the recipient's language has the title, and `about`."""
     title, about = (case.say(f"exhibits.{slug}.{part}", **values) for part in ("title", "about"))
-    sourced = list(rows)
-    cells = [(*cells, *source_cells(record)) for _, record, cells in sourced]
-    things = [referent for referent, _, _ in sourced]
-    return Exhibit(number, slug, title, f"{about}{more}", columns, cells, things)
+    whole = (*ROW_COLUMNS, *columns, *SOURCE_COLUMNS)
+    cells = [
+        (
+            *(place, case.number_of(referent)),
+            *row,
+            *(record.number, record.source.file, record.source.sha256, record.source.position),
+        )
+        for place, (referent, record, row) in enumerate(rows, 1)
+    ]
+    return Exhibit(number, slug, title, about + more, whole, cells)
 
 
-def exhibit_csv(case: Case, exhibit: Exhibit) -> bytes:
+def _cells(columns: tuple[Column, ...], row: Row) -> tuple[object, ...]:
+    """Returns the columns of a row, texts of a list joined."""
+    return tuple(_flat(row[name]) for name, _, _ in columns)
+
+
+def exhibit_csv(exhibit: Exhibit) -> bytes:
     """Writes an exhibit as CSV; texts that a spreadsheet would run start with an apostrophe."""
-    header = [name for name, _, _ in exhibit.whole]
-    named = zip(exhibit.things, exhibit.rows, strict=True)
-    rows = (
-        (number, case.number_of(referent), *row) for number, (referent, row) in enumerate(named, 1)
-    )
-    return tabular.csv_bytes(header, rows)
+    return tabular.csv_bytes([name for name, _, _ in exhibit.columns], exhibit.rows)
 
 
 def data_dictionary(case: Case, made: Sequence[Exhibit]) -> bytes:
@@ -166,15 +163,9 @@ def data_dictionary(case: Case, made: Sequence[Exhibit]) -> bytes:
             translate(meaning),
         )
         for exhibit in made
-        for name, kind, meaning in exhibit.whole
+        for name, kind, meaning in exhibit.columns
     ]
     return tabular.csv_bytes(("exhibit", "file", "column", "type", "meaning"), rows)
-
-
-def source_cells(record: CaseRecord) -> tuple[object, ...]:
-    """Returns the cells of `SOURCE_COLUMNS` for a record."""
-    origin = record.source
-    return record.number, origin.file, origin.sha256, origin.position
 
 
 def _records(case: Case) -> Exhibit:
@@ -230,24 +221,20 @@ def _identifiers(case: Case) -> Exhibit:
         ),
         ("reason", "text", "What the records report that makes it infrastructure."),
     )
-    counts = "reporters robustness tier review complaints calls victims".split()
     rows = (
         (
             member["entity_id"],
-            case.records.first_record(member["entity_id"]),
-            (
-                member["entity_id"],
-                member["role"],
-                round(member["confidence"], 3),
-                case.reference.likelihood_wording(member["confidence"]),
-                *(member[name] for name in counts),
-                "; ".join(member["orgs"]),
-                format_utc(member["first_seen"]),
-                format_utc(member["last_seen"]),
-                member["region"],
-                member["line_type"],
-                case.facts.roles[member["entity_id"]]["caller_id"],
-                member["reason"],
+            case.records.naming(member["entity_id"])[0],
+            _cells(
+                columns,
+                member
+                | {
+                    "identifier": member["entity_id"],
+                    "confidence": round(member["confidence"], 3),
+                    "likelihood": case.reference.likelihood_wording(member["confidence"]),
+                    "organisations": member["orgs"],
+                    "also_caller_id": case.facts.roles[member["entity_id"]]["caller_id"],
+                },
             ),
         )
         for member in case.facts.members
@@ -280,24 +267,23 @@ def _mentions(case: Case) -> Exhibit:
         (
             mention["entity_id"],
             case.records.of_mention(mention),
-            (
-                mention["entity_id"],
-                mention["role"],
-                format_utc(mention["observed_at"]),
-                *(mention[name] for name in ("field", "start", "end")),
-                round(mention["confidence"], 3),
-                _other_reading(case, mention),
+            _cells(
+                columns,
+                mention
+                | {
+                    "identifier": mention["entity_id"],
+                    "reading_confidence": round(mention["confidence"], 3),
+                    # Another's number is not named.
+                    "also_read_as": reading
+                    if reading is None or f"phone:{reading}" in case.number
+                    else "another number",
+                },
             ),
         )
         for mention in case.records.mentions
+        for reading in [mention["also_read_as"]]
     )
     return _exhibit(case, 3, "sightings", columns, rows)
-
-
-def _other_reading(case: Case, mention: Row) -> str | None:
-    """Returns the other reading of a number; another's number is not named."""
-    reading = mention["also_read_as"]
-    return reading if reading is None or f"phone:{reading}" in case.number else "another number"
 
 
 _LINK_COLUMNS: tuple[Column, ...] = (
@@ -326,16 +312,13 @@ def _accepted_links(case: Case) -> Exhibit:
 
 
 def _link_row(case: Case, link: Row, referent: str) -> ExhibitRow:
-    counted = "entity_a entity_b complaints calls victims reporters".split()
-    cells = (
-        *(link[name] for name in counted),
-        "; ".join(link["orgs"]),
-        format_utc(link["first_seen"]),
-        format_utc(link["last_seen"]),
-        round(link["weight"], 6),
-        link["reason"],
-    )
-    return referent, _earliest(case, link), cells
+    row = link | {
+        "identifier_a": link["entity_a"],
+        "identifier_b": link["entity_b"],
+        "organisations": link["orgs"],
+        "weight": round(link["weight"], 6),
+    }
+    return referent, _earliest(case, link), _cells(_LINK_COLUMNS, row)
 
 
 def _earliest(case: Case, link: Row) -> CaseRecord:
@@ -344,14 +327,13 @@ def _earliest(case: Case, link: Row) -> CaseRecord:
     Evidence can be a complaint that names one end and its call that names the other
     (`links.record_ids` is then `org|complaint_id`).
     """
-    records, keys_of = case.records.by_key, case.records.keys_of
-    keys = keys_of.get(link["entity_a"], set()) & keys_of.get(link["entity_b"], set())
+    a, b = (case.records.keys_of.get(link[end], set()) for end in ("entity_a", "entity_b"))
+    keys = a & b
     if not keys:
-        ours = keys_of.get(link["entity_a"], set()) | keys_of.get(link["entity_b"], set())
         named = {record_id.partition("|")[0::2] for record_id in link["record_ids"]}
-        keys = {key for key in ours if key[1:] in named or (key[1], f"call|{key[2]}") in named}
-        keys = keys or ours
-    return min((records[key] for key in keys), key=attrgetter("number"))
+        keys = {key for key in a | b if key[1:] in named or (key[1], f"call|{key[2]}") in named}
+    records = (case.records.by_key[key] for key in keys or a | b)
+    return min(records, key=attrgetter("number"))
 
 
 def _losses(case: Case) -> Exhibit:
@@ -452,17 +434,16 @@ def _suppliers(case: Case) -> Exhibit:
         ("clusters", "number", "Clusters of the run that it serves: it has other customers."),
     )
     links = {link["there"]: link for link in reversed(case.facts.soft)}
-    first = case.records.in_order[0]
     rows: list[ExhibitRow] = []
     for supplier in case.facts.suppliers:
         entity_id = supplier["entity_id"]
         if case.supplier_people.get(entity_id, 0) >= SUPPLIER_PEOPLE:
             link = links.get(entity_id)
-            linked = _earliest(case, link) if link else first
+            linked = _earliest(case, link) if link else case.records.in_order[0]
             record = case.supplier_first.get(entity_id, linked)
             rows.append((entity_id, record, (entity_id, supplier["records"], supplier["clusters"])))
     left = len(case.facts.suppliers) - len(rows)
-    more = case.say("exhibits.suppliers.left_out", n=left) if left else ""
+    more = case.say_any("exhibits.suppliers.left_out", n=left)
     return _exhibit(case, 8, "suppliers", columns, rows, more)
 
 
@@ -481,19 +462,14 @@ def _chronology(case: Case) -> Exhibit:
 
 
 def _events(case: Case) -> Iterator[Event]:
-    last: dict[str, CaseRecord] = {}
-    for mention in case.records.mentions:
-        record = case.records.of_mention(mention)
-        known = last.get(mention["entity_id"])
-        if known is None or known.number < record.number:
-            last[mention["entity_id"]] = record
     for member in case.facts.members:
         entity_id = member["entity_id"]
-        yield member["first_seen"], "first seen", entity_id, case.records.first_record(entity_id)
-        yield member["last_seen"], "last seen", entity_id, last[entity_id]
+        records = case.records.naming(entity_id)
+        yield member["first_seen"], "first seen", entity_id, records[0]
+        yield member["last_seen"], "last seen", entity_id, records[-1]
     for turn in case.handovers:
         event = f"takes over from {turn.before}, last seen {format_utc(turn.last_seen)}"
-        yield turn.first_seen, event, turn.after, case.records.first_record(turn.after)
+        yield turn.first_seen, event, turn.after, case.records.naming(turn.after)[0]
 
 
 def _retention_clocks(case: Case) -> Exhibit:
@@ -514,11 +490,8 @@ def _retention_clocks(case: Case) -> Exhibit:
         of_group = (group.provider.name, group.provider.found_by, *clock)
         for retained in group.members:
             entity_id = retained.member["entity_id"]
-            ends = (
-                f"{end:%Y-%m-%d}" if end else case.say("clock.not_known")
-                for end in (retained.first_until, retained.last_until)
-            )
-            record = case.records.first_record(entity_id)
+            ends = map(case.end_of_clock, (retained.first_until, retained.last_until))
+            record = case.records.naming(entity_id)[0]
             rows.append((entity_id, record, (entity_id, *of_group, *ends)))
     return _exhibit(case, 10, "retention", columns, rows)
 
@@ -536,7 +509,7 @@ def _excerpts(case: Case) -> Exhibit:
     rows = (
         (
             reading.entity_id,
-            case.records.by_key[reading.record_kind, reading.source_org, reading.record_id],
+            case.records.of_mention(reading._asdict()),
             (reading.entity_id, quoted(reading)),
         )
         for reading in case.excerpts

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
+from itertools import chain
 
 from reports.disclosure_control import SUPPLIER_PEOPLE, is_reviewed_core
 from reports.evidence_number import letter_thing
 from reports.export import tabular
 from reports.link_evidence import RecordKey
-from reports.referral.blocks import BLANK, Block, Document, Grid, Points, Section, Text
-from reports.referral.case import Case, victims_at_most
+from reports.referral.blocks import BLANK, Block, Blocks, Document, Grid, Points, Section
+from reports.referral.case import Case, Row
 from reports.referral.case_records import (
+    CaseRecord,
     agreed_names,
-    exact_sum,
     folded_name,
     format_amount,
     time_paid,
@@ -47,58 +47,62 @@ SCRIPT_LIMIT = 6
 """Texts that are quoted, those of most people first."""
 
 
-def method_section(case: Case) -> list[Block]:
+def method_section(case: Case) -> Blocks:
     """Tells how the fraud goes, from its records: a victim's journey, and what callers read out."""
-    own = [record for record in case.records.in_order if record.key[1] in case.own_organisations]
-    complaints = [record for record in own if record.key[0] == RecordKind.COMPLAINT]
+    own = case.own_organisations
+    complaints = [
+        record
+        for record in case.records.in_order
+        if record.key[0] == RecordKind.COMPLAINT and record.key[1] in own
+    ]
+    channels = _counted(case, "channels", (complaint.channel for complaint in complaints))
     steps = [
-        _contact(case, Counter(complaint.channel for complaint in complaints if complaint.channel)),
-        _story(case, Counter(story for complaint in complaints for story in complaint.stories)),
+        case.say_any("method.contact", channels=channels),
+        _story(case, _counted(case, "stories", _stories(complaints))),
         *_steps_by_role(case),
         _payment(case),
     ]
     return [
-        Text(case.say("method.about", n=len(complaints), whose=case.whose)),
+        case.say("method.about", n=len(complaints), whose=case.whose),
         Points([step for step in steps if step], numbered=True),
-        *_scripts(case),
+        _scripts(case),
     ]
 
 
-def _contact(case: Case, channels: Mapping[str, int]) -> str:
-    named = _counted(case, channels, "channels")
-    return case.say("method.contact", channels=named) if named else ""
+def _stories(complaints: Iterable[CaseRecord]) -> Iterator[str]:
+    return chain.from_iterable(complaint.stories for complaint in complaints)
 
 
-def _story(case: Case, stories: Mapping[str, int]) -> str:
-    named, brands = _counted(case, stories, "stories"), case.brands
-    posed = case.say("method.posed", brands=brands) if brands else case.say("method.posed_as_other")
-    if named:
-        return case.say("method.pretext_of", posed=posed, stories=named)
-    return case.say("method.pretext", brands=brands) if brands else ""
+def _story(case: Case, stories: str) -> str:
+    brands, say_any = case.brands, case.say_any
+    posed = say_any("method.posed", brands=brands) or case.say("method.posed_as_other")
+    pretext = say_any("method.pretext_of", posed=posed, stories=stories)
+    return pretext or say_any("method.pretext", brands=brands)
 
 
-def _counted(case: Case, counts: Mapping[str, int], table: str) -> str:
-    """Returns what a table of words knows, most often first, with counts of complaints."""
-    words: Counter[str] = Counter()
-    for name, count in counts.items():
-        if word := case.language.word(table, name, ""):
-            words[word] += count
-    return case.language.join(_ranked(case, words))
+def _counted(
+    case: Case, table: str, names: Iterable[str | None], *, all_names: bool = False
+) -> str:
+    """Returns names in the words of a table, most often first, with counts.
 
-
-def _ranked(case: Case, counts: Mapping[str, int]) -> list[str]:
-    return [
-        case.say("method.counted", word=word, count=count) for word, count in most_first(counts)
-    ]
+    What the table lacks is left out, or said as it is (`all_names`).
+    """
+    words = Counter(
+        case.language.word(table, name, name.replace("_", " ") if all_names else "")
+        for name in names
+        if name
+    )
+    del words[""]
+    return case.language.join(
+        [case.say("method.counted", word=word, count=count) for word, count in most_first(words)]
+    )
 
 
 def _steps_by_role(case: Case) -> list[str]:
-    records: dict[str, set[RecordKey]] = defaultdict(set)
+    people: dict[str, dict[RecordKey, int]] = defaultdict(dict)
     for mention in case.records.mentions:
-        records[mention["role"]].add(case.records.of_mention(mention).key)
-    people = {
-        role: sum(case.records.by_key[key].people for key in keys) for role, keys in records.items()
-    }
+        record = case.records.of_mention(mention)
+        people[mention["role"]][record.key] = record.people
     ids = defaultdict(list)
     for member in case.facts.members:
         ids[member["role"]].append(member["entity_id"])
@@ -107,7 +111,7 @@ def _steps_by_role(case: Case) -> list[str]:
             f"method.{role}",
             n=len(ids[role]),
             numbers=case.numbered(ids[role]),
-            records=case.language.count("record", people.get(role, 0)),
+            records=case.language.count("record", sum(people[role].values())),
         )
         for role in (Role.SENDER, Role.CALLBACK, Role.LURE_SITE, Role.OPERATOR)
         if ids[role]
@@ -118,106 +122,78 @@ def _payment(case: Case) -> str:
     payees = [member["entity_id"] for member in case.facts.members if member["role"] == Role.PAYEE]
     if not payees:
         return ""
-    paid = Counter(
+    methods = (
         listed_word(payment["method"], PAYMENT_METHODS) or "other"
         for record in case.records.in_order
         for payment in record.payments
     )
-    ways: Counter[str] = Counter()
-    for method, count in paid.items():
-        ways[case.language.word("methods", method, method.replace("_", " "))] += count
-    how = case.say("method.by", ways=case.language.join(_ranked(case, ways))) if ways else ""
-    numbers = case.numbered(payees)
-    return case.say("method.payment", n=len(payees), numbers=numbers, how=how)
+    how = case.say_any("method.by", ways=_counted(case, "methods", methods, all_names=True))
+    return case.say("method.payment", n=len(payees), numbers=case.numbered(payees), how=how)
 
 
-def _scripts(case: Case) -> list[Block]:
+def _scripts(case: Case) -> Block | None:
     if not case.scripts:
-        return []
+        return None
     rows = [
-        (str(number), plain(script.words, 600), str(script.people))
+        (number, plain(script.words, 600), script.people)
         for number, script in enumerate(case.scripts[:SCRIPT_LIMIT], 1)
     ]
-    least = case.reference.policy["suppress_below"]
-    return [
-        Grid(
-            case.say("method.scripts", least=least),
-            case.heads("scripts", "number", "text", "people"),
-            rows,
-            (0.06, 0.84, 0.1),
-            numbers=(0, 2),
-        )
-    ]
+    caption = case.say("method.scripts", least=case.reference.policy["suppress_below"])
+    return case.table("scripts", caption, rows, {"number": 0.06, "text": 0.84, "people": 0.1})
 
 
-def money_section(case: Case) -> list[Block]:
+def money_section(case: Case) -> Blocks:
     """Lists payees by institution, with what complaints itemize as paid or demanded."""
-    paid: dict[str, dict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
-    complaints: dict[str, set[RecordKey]] = defaultdict(set)
-    for record in case.records.in_order:
-        for payment in record.payments:
-            complaints[payment["payee"]].add(record.key)
-            if payment["amount"] is not None and payment["currency"]:
-                paid[payment["payee"]][plain(payment["currency"], 8)].append(payment["amount"])
     rows = []
     for group in case.groups:
-        members = [
-            retained.member for retained in group.members if retained.member["role"] == Role.PAYEE
-        ]
-        for member in members:
-            payee = member["entity_id"]
-            amounts = "; ".join(
-                case.language.sum_of(currency, exact_sum(sums))
-                for currency, sums in sorted(paid[payee].items())
-            )
+        for member in (retained.member for retained in group.members):
+            if member["role"] != Role.PAYEE:
+                continue
+            payments = case.payments_to(member["entity_id"])
+            number, account = case.named(member["entity_id"])
             rows.append(
                 (
                     plain(group.provider.name, 90),
-                    str(case.number[payee]),
-                    plain(case.identifier(payee), 80),
-                    str(len(complaints[payee])),
-                    amounts or case.say("money.not_itemized"),
+                    str(number),
+                    account,
+                    len({record.key for record, _ in payments}),
+                    case.sums_paid(payments) or case.say("money.not_itemized"),
                     case.language.iso_days(member["first_seen"], member["last_seen"]),
                 )
             )
     if not rows:
         return []
-    others = (
-        case.say("money.others", names=case.language.join(case.other_names)) if case.joint else ""
-    )
+    columns = {
+        "institution": 0.23,
+        "number": 0.06,
+        "account": 0.27,
+        "complaints": 0.11,
+        "amounts": 0.18,
+        "seen": 0.15,
+    }
     return [
-        Text(case.say("money.about", others=others)),
-        Grid(
-            case.say("money.caption"),
-            case.heads(
-                "money", "institution", "number", "account", "complaints", "amounts", "seen"
-            ),
-            sorted(rows),
-            (0.23, 0.06, 0.27, 0.11, 0.18, 0.15),
-            ids=(2,),
-            numbers=(1, 3),
-        ),
+        case.say("money.about", others=case.say_any("money.others", names=case.others)),
+        case.table("money", case.say("money.caption"), sorted(rows), columns),
     ]
 
 
-def nexus_section(case: Case) -> list[Block]:
+def nexus_section(case: Case) -> Blocks:
     """Lists what ties the case to the recipient's country by its own form, and how calls came."""
-    country, name = case.reference.recipient["country"], case.reference.recipient["nexus"]
+    say, recipient = case.say, case.reference.recipient
     rows = [
         (
-            str(case.number[member.member["entity_id"]]),
-            plain(case.identifier(member.member["entity_id"]), 80),
+            *case.named(member.member["entity_id"]),
             plain(group.provider.name, 90),
             plain(group.provider.found_by, 90),
         )
         for group in case.groups
         for member in group.members
-        if group.provider.country == country
+        if group.provider.country == recipient["country"]
     ]
     routes = [
-        case.say(
+        say(
             "nexus.route",
-            kind=case.say(f"kinds.{supplier['kind']}"),
+            kind=say(f"kinds.{supplier['kind']}"),
             value=plain(supplier["entity_id"].partition(":")[2], 80),
             records=case.language.count("record", supplier["records"]),
         )
@@ -225,20 +201,15 @@ def nexus_section(case: Case) -> list[Block]:
         if supplier["kind"] in ("carrier", "trunk", "ip", "orig_id")
         and case.supplier_people.get(supplier["entity_id"], 0) >= SUPPLIER_PEOPLE
     ]
-    own: Block = (
-        Grid(
-            case.say("nexus.caption", place=name),
-            case.heads("nexus", "number", "identifier", "kept_by", "known_from"),
-            sorted(rows, key=lambda row: int(row[0])),
-            (0.07, 0.33, 0.33, 0.27),
-            ids=(1,),
-            numbers=(0,),
-        )
+    columns = {"number": 0.07, "identifier": 0.33, "kept_by": 0.33, "known_from": 0.27}
+    place = recipient["nexus"]
+    return [
+        case.table("nexus", say("nexus.caption", place=place), sorted(rows), columns)
         if rows
-        else Text(case.say("nexus.none", place=name))
-    )
-    calls: list[Block] = [Text(case.say("nexus.routes")), Points(routes)] if routes else []
-    return [own, *calls]
+        else say("nexus.none", place=place),
+        say("nexus.routes") if routes else None,
+        Points(routes) if routes else None,
+    ]
 
 
 @dataclass(frozen=True)
@@ -258,21 +229,15 @@ class FormTable:
 
 def form_tables(case: Case) -> list[FormTable]:
     """Fills the recipient's form; a form of the whole case has a row for each label."""
-    form = case.reference.form
-    if form is None:
-        return []
     filled = []
-    for table in form["form"]:
+    for table in (case.reference.form or {"form": ()})["form"]:
         labels = [field["label"] for field in table["fields"]]
         values = [field["value"] for field in table["fields"]]
         if table["rows"] == "case":
             entries = case_values(case)
             rows = [[label, entries[value]] for label, value in zip(labels, values, strict=True)]
-            filled.append(
-                FormTable(
-                    table["title"], [*case.heads("form", "field", "entry")], rows, frozenset()
-                )
-            )
+            heads = case.heads("form", ("field", "entry"))
+            filled.append(FormTable(table["title"], heads, rows, frozenset()))
             continue
         of_rows = (
             _payment_values(case, table.get("within_hours"))
@@ -290,28 +255,30 @@ def form_tables(case: Case) -> list[FormTable]:
     return filled
 
 
-def form_section(case: Case) -> list[Block]:
+def form_section(case: Case) -> Blocks:
     """Shows the recipient's form; columns to be filled outside are named, and in its CSV."""
-    blocks: list[Block] = []
-    if agreed_names(case.records.in_order, "beneficiary_name"):
-        blocks.append(Text(case.say("form.names")))
+    say = case.say
+    names = agreed_names(case.records.in_order, "beneficiary_name")
+    blocks: list[Block] = [say("form.names")] if names else []
     for table in form_tables(case):
-        if not table.rows:
-            blocks.append(Text(case.say("form.empty", title=table.title)))
+        rows = table.rows[:FORM_ROWS]
+        if not rows:
+            blocks.append(say("form.empty", title=table.title))
             continue
         kept = [column for column in range(len(table.header)) if column not in table.blank]
-        if table.blank:
-            labels = case.language.join([table.header[column] for column in sorted(table.blank)])
-            words = case.say("form.blank", title=table.title, n=len(table.blank), labels=labels)
-            blocks.append(Text(words))
+        labels = case.language.join([table.header[column] for column in sorted(table.blank)])
+        count = len(table.blank)
         blocks += [
-            Grid(
-                case.say("form.caption", title=table.title),
-                [table.header[column] for column in part],
-                [[plain(row[column], 400) for column in part] for row in table.rows[:FORM_ROWS]],
-                _widths([table.header, *table.rows], part),
-            )
-            for part in _parts(kept)
+            case.say_any("form.blank", title=table.title, n=count, labels=labels),
+            *(
+                Grid(
+                    say("form.caption", title=table.title),
+                    [table.header[column] for column in part],
+                    [[plain(row[column], 400) for column in part] for row in rows],
+                    _widths([table.header, *table.rows], part),
+                )
+                for part in _parts(kept)
+            ),
         ]
     return blocks
 
@@ -341,21 +308,17 @@ def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
 def case_values(case: Case) -> dict[str, str]:
     """Returns the entries of a form that are of the whole case."""
     row, say, number = case.row, case.say, case.language.number
-    none, none_stated, not_known = (
-        say(f"general.{name}") for name in ("none", "none_stated", "not_known")
-    )
+    none_stated, not_known = say("general.none_stated"), say("general.not_known")
     own = [record for record in case.records.in_order if record.key[0] == RecordKind.COMPLAINT]
     listed: dict[str, list[str]] = defaultdict(list)
     for member in case.facts.members:
         listed[member["kind"]].append(case.identifier(member["entity_id"]))
 
     def named(*kinds: str) -> str:
-        return "; ".join(each for kind in kinds for each in listed[kind]) or none
+        return "; ".join(each for kind in kinds for each in listed[kind]) or say("general.none")
 
-    bound = number(victims_at_most(row["victims"], case.cluster_victims, case.shared))
-    losses = [
-        case.language.sum_of(currency, amount) for currency, (amount, _) in case.totals.items()
-    ]
+    bound, losses = number(case.victims_at_most), case.losses_together
+    channels = _counted(case, "channels", (record.channel for record in own))
     return {
         BLANK_VALUE: BLANK,
         "reference": plain(case.code, 200),
@@ -372,16 +335,10 @@ def case_values(case: Case) -> dict[str, str]:
         "complaints": number(row["complaints"]),
         "calls": number(row["calls"]),
         "victims": say("general.at_most", what=bound) if case.joint else bound,
-        "losses": "; ".join(case.losses_together if case.joint else losses) or none_stated,
+        "losses": "; ".join(losses) or none_stated,
         "brands": case.brands or none_stated,
-        "channels": _counted(
-            case, Counter(record.channel for record in own if record.channel), "channels"
-        )
-        or not_known,
-        "stories": _counted(
-            case, Counter(story for record in own for story in record.stories), "stories"
-        )
-        or not_known,
+        "channels": channels or not_known,
+        "stories": _counted(case, "stories", _stories(own)) or not_known,
         "scripts": " / ".join(script.words for script in case.scripts[:SCRIPT_LIMIT])
         or say("general.none_quoted"),
         "phone_numbers": named("phone"),
@@ -394,77 +351,66 @@ def case_values(case: Case) -> dict[str, str]:
 
 
 def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, str]]:
-    """Yields the entries of each payment, of the last hours before the referral's time alone.
+    """Yields the entries of each payment, of the last hours before the referral's time alone."""
+    since = None if within_hours is None else case.clock - timedelta(hours=within_hours)
+    provider_of = case.provider_of
+    for record, payment, shown, _ in _stated_names(case):
+        paid = time_paid(record, payment)
+        if since is not None and (paid[1] if paid else record.observed_at) < since:
+            continue
+        stated, amount, provider = (
+            payment["stated"],
+            payment["amount"],
+            provider_of[payment["payee"]],
+        )
+        name, bank = (
+            case.say_any("form.stated", what=text and plain(text, 120)) for text in shown.values()
+        )
+        institution = plain(provider.name, 120)
+        yield {
+            BLANK_VALUE: BLANK,
+            "record": f"{organisation_name(record.key[1])} {plain(record.key[2], 80)}",
+            "received": format_utc(record.observed_at),
+            "amount": "" if amount is None else format_amount(amount),
+            "currency": currency_word(payment["currency"]) or "",
+            "method": listed_word(payment["method"], PAYMENT_METHODS) or "",
+            "payee": case.identifier(payment["payee"]),
+            "institution": institution,
+            "institution_country": provider.country or "",
+            "transaction_date": paid[0] if paid else BLANK,
+            "beneficiary_name": name or BLANK,
+            "beneficiary_bank": f"{institution}; {bank}" if bank else institution,
+            "payment_reference": plain(stated.reference, 40) or BLANK,
+            "payment_status": stated.status or BLANK,
+        }
+
+
+def _stated_names(case: Case) -> Iterator[tuple[CaseRecord, Row, dict[str, str | None], bool]]:
+    """Yields each payment with its record, its names that forms show, and if any is withheld.
 
     The name of a beneficiary or a bank is shown where two people or more give it, of a payee that
     is named as reviewed core.
     """
-    shown = _shown_names(case)
-    since = None if within_hours is None else case.clock - timedelta(hours=within_hours)
-    for record in case.records.in_order:
-        for payment in record.payments:
-            paid = time_paid(record, payment)
-            if since is not None and (paid[1] if paid else record.observed_at) < since:
-                continue
-            stated, payee = payment["stated"], payment["payee"]
-            name, bank = (
-                text
-                if (text := getattr(stated, field)) and (payee, folded_name(text)) in names
-                else None
-                for field, names in shown.items()
-            )
-            provider = case.provider_of[payment["payee"]]
-            amount = payment["amount"]
-            yield {
-                BLANK_VALUE: BLANK,
-                "record": f"{organisation_name(record.key[1])} {plain(record.key[2], 80)}",
-                "received": format_utc(record.observed_at),
-                "amount": "" if amount is None else format_amount(amount),
-                "currency": currency_word(payment["currency"]) or "",
-                "method": listed_word(payment["method"], PAYMENT_METHODS) or "",
-                "payee": case.identifier(payment["payee"]),
-                "institution": plain(provider.name, 120),
-                "institution_country": provider.country or "",
-                "transaction_date": paid[0] if paid else BLANK,
-                "beneficiary_name": _as_stated(case, name),
-                "beneficiary_bank": "; ".join(
-                    [plain(provider.name, 120), *([_as_stated(case, bank)] if bank else [])]
-                ),
-                "payment_reference": plain(stated.reference, 40) or BLANK,
-                "payment_status": stated.status or BLANK,
-            }
-
-
-def _reviewed_core(case: Case) -> set[str]:
-    return {member["entity_id"] for member in case.facts.members if is_reviewed_core(member)}
-
-
-def _shown_names(case: Case) -> dict[str, set[tuple[str, str]]]:
-    """Returns the names that forms show, folded, with their payees, by what they are of."""
-    core = _reviewed_core(case)
-    return {
-        name: {key for key in agreed_names(case.records.in_order, name) if key[0] in core}
+    core = {member["entity_id"] for member in case.facts.members if is_reviewed_core(member)}
+    agreed = {
+        name: agreed_names(case.records.in_order, name)
         for name in ("beneficiary_name", "beneficiary_bank")
     }
+    for record in case.records.in_order:
+        for payment in record.payments:
+            payee = payment["payee"]
+            stated = {name: getattr(payment["stated"], name) for name in agreed}
+            shown = {
+                name: text if payee in core and (payee, folded_name(text)) in agreed[name] else None
+                for name, text in stated.items()
+            }
+            yield record, payment, shown, shown != stated
 
 
 def withheld_names(case: Case) -> list[int]:
     """Returns the rows of Exhibit 1 whose payments name a beneficiary or bank that no form does."""
-    shown = _shown_names(case)
-    return [
-        record.number
-        for record in case.records.in_order
-        if any(
-            (text := getattr(payment["stated"], field))
-            and (payment["payee"], folded_name(text)) not in names
-            for payment in record.payments
-            for field, names in shown.items()
-        )
-    ]
-
-
-def _as_stated(case: Case, text: str | None) -> str:
-    return case.say("form.stated", what=plain(text, 120)) if text else BLANK
+    numbers = (record.number for record, _, _, withheld in _stated_names(case) if withheld)
+    return list(dict.fromkeys(numbers))
 
 
 def _identifier_values(case: Case) -> Iterator[dict[str, str]]:
@@ -500,15 +446,6 @@ def letter_document(case: Case, exhibits: Sequence[str]) -> Document | None:
     offences = [offence["statute"] for offence in case.reference.offences]
     words = template.render(**case_values(case), exhibits=list(exhibits), offences=offences)
     title, *lines = [line.strip() for line in words.splitlines() if line.strip()]
-    return Document(
-        kind=case.reference.recipient["name"],
-        title=title,
-        authors=case.authors,
-        code=case.code,
-        tlp=case.tlp,
-        sections=[Section(0, title, [Text(plain(line, 4_000)) for line in lines])],
-        language=case.language,
-        made=case.clock,
-        font=case.language.form.get("font"),
-        number=case.number_of(letter_thing(case.row["cluster_id"], "letter")),
-    )
+    sections = [Section(0, title, [plain(line, 4_000) for line in lines])]
+    referent = letter_thing(case.row["cluster_id"], "letter")
+    return case.document(case.reference.recipient["name"], title, sections, referent)

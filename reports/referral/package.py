@@ -6,7 +6,6 @@ The same case and key give the same bytes.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from reports import signing
 from reports.evidence_number import cluster_thing
 from reports.export import case_uco, misp, stix, tabular
-from reports.referral import exhibits, pdf, seal
+from reports.referral import exhibits, seal
 from reports.referral.blocks import BLANK, Document
-from reports.referral.case import Case, Release, SharedVictims, victims_at_most
+from reports.referral.case import Case, Release, SharedVictims
 from reports.referral.case_records import format_amount
 from reports.referral.counsel import counsel_code, counsel_payload
 from reports.referral.document import referral_document, render_html
@@ -64,7 +63,7 @@ def package_files(case: Case, versions: dict[str, str], sealer: Sealer) -> dict[
     """Returns the files of a package by path; its seal names who sealed it.
 
     Raises:
-        stix_check.MissingStixError, pdf.MissingPdfError: without the extra `referral`.
+        stix_check.MissingStixError, MissingPdfError: without the extra `referral`.
     """
     name = case.reference.recipient["name"]
     about = {"supersedes": case.earlier.seal_sha256 if case.earlier else None}
@@ -78,7 +77,7 @@ def counsel_files(
     """Returns the files of counsel's memo on a package, by path; its seal names the package's.
 
     Raises:
-        pdf.MissingPdfError: without the extra `referral`.
+        MissingPdfError: without the extra `referral`.
     """
     about = {"about": hashlib.sha256(package[seal.SEAL_FILE]).hexdigest()}
     memo, payload = counsel_payload(case, package, about["about"], versions)
@@ -103,22 +102,13 @@ def _sealed_bag(
         "Bag-Software-Agent": "ringtrace",
     }
     made = payload | bag_tag_files(payload, info)
-    sealed = seal.make_seal(
-        made,
-        {
-            "reference": code,
-            "recipient": case.reference.recipient["code"],
-            "cluster_id": case.row["cluster_id"],
-            "run_id": case.manifest["run_id"],
-            "run_key_id": case.run_key_id,
-            "as_of": case.moment.isoformat(),
-            "tlp": case.tlp,
-            "issuer": sealer.issuer,
-            "key_id": signing.key_id(sealer.key.public_key()),
-            "sealed_at": sealer.when,
-            **about,
-        },
-    )
+    facts = {
+        "reference": code,
+        "issuer": sealer.issuer,
+        "key_id": signing.key_id(sealer.key.public_key()),
+        "sealed_at": sealer.when,
+    }
+    sealed = seal.make_seal(made, {**case.marks, **facts, **about})
     return made | {
         seal.SEAL_FILE: sealed,
         seal.SIGNATURE_FILE: signing.sign_detached(sealed, sealer.key),
@@ -139,8 +129,8 @@ def package_identifiers(case: Case, files: Mapping[str, bytes]) -> dict[str, tup
     The files themselves are searched for every identifier that the case knows, accused or not.
     """
     facts = case.facts
-    known = {row["entity_id"] for row in (*facts.members, *facts.suppliers)}
-    known |= {row["entity_id"] for row in case.not_accused.suppressed}
+    rows = (*facts.members, *facts.suppliers, *case.not_accused.suppressed)
+    known = {row["entity_id"] for row in rows}
     known |= {link[end] for link in (*facts.near, *facts.soft) for end in ("here", "there")}
     texts = {
         path: content.decode("utf-8", "replace")
@@ -150,14 +140,12 @@ def package_identifiers(case: Case, files: Mapping[str, bytes]) -> dict[str, tup
     naming = {}
     for entity_id in sorted(known):
         whole = without_epoch(entity_id)
-        if not any(_names(text, whole) for text in texts.values()):
-            continue
-        value = whole.rpartition(":")[2]
-        short = value if len(value) >= _SHORTEST_VALUE else whole
-        named = {path for path, text in texts.items() if _names(text, short)}
-        naming[entity_id] = tuple(
-            sorted(named | {p for p, like in _PICTURED.items() if like in named})
-        )
+        if any(_names(text, whole) for text in texts.values()):
+            value = whole.rpartition(":")[2]
+            short = value if len(value) >= _SHORTEST_VALUE else whole
+            named = {path for path, text in texts.items() if _names(text, short)}
+            named |= {path for path, like in _PICTURED.items() if like in named}
+            naming[entity_id] = tuple(sorted(named))
     return naming
 
 
@@ -190,19 +178,12 @@ def bag_manifest(files: Mapping[str, bytes]) -> bytes:
 def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
     """Returns the facts of a case, for package.json and for the next referral to compare."""
     row, manifest = case.row, case.manifest
-    return {
+    return case.marks | {
         "format": FACTS_FORMAT,
         "version": FACTS_VERSION,
         "reference": case.code,
-        "recipient": case.reference.recipient["code"],
-        "cluster_id": row["cluster_id"],
-        "run_id": manifest["run_id"],
-        "run_key_id": case.run_key_id,
-        "as_of": case.moment.isoformat(),
-        "tlp": case.tlp,
         "operation": plain(case.file.values.get("operation", ""), 80),
         "case_numbers": case.numbers_of_case,
-        "status": row["status"],
         "evidence_numbers": {
             "issuer": case.issuer,
             "cluster": case.number_of(cluster_thing(row["cluster_id"])),
@@ -215,24 +196,16 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         ),
         "members": {
             member["entity_id"]: {
-                "role": member["role"],
                 "likelihood": case.reference.likelihood_wording(member["confidence"]),
-                "tier": member["tier"],
-                "review": member["review"],
-                "reporters": member["reporters"],
+                **{name: member[name] for name in ("role", "tier", "review", "reporters")},
             }
             for member in case.facts.members
         },
         "members_left_out": case.facts.left_out,
-        "included": {
-            inclusion.entity_id: {"by": inclusion.name, "reason": inclusion.reason}
-            for inclusion in case.included
-        },
+        "included": case.answers_by_member,
         "links": sum(1 for link in case.facts.inside if link["accepted"]),
-        "complaints": row["complaints"],
-        "calls": row["calls"],
-        "victims": row["victims"],
-        "victims_at_most": victims_at_most(row["victims"], case.cluster_victims, case.shared),
+        **{name: row[name] for name in ("status", "complaints", "calls", "victims")},
+        "victims_at_most": case.victims_at_most,
         "overlaps": {
             overlap.organisation: {
                 "by": overlap.by,
@@ -251,29 +224,21 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
             currency: format_amount(amount) for currency, (amount, _) in case.totals.items()
         },
         "inputs": [
-            {"name": mask_file_name(entry["name"])}
-            | {name: entry[name] for name in ("kind", "sha256", "rows")}
+            {
+                "name": mask_file_name(entry["name"]),
+                **{name: entry[name] for name in ("kind", "sha256", "rows")},
+            }
             for entry in manifest["inputs"]
         ],
         "reference_files": case.reference.digests,
         "rates": {
-            currency: {
-                "day": f"{rate.day}",
-                "to": rate.to,
-                "rate": str(rate.rate),
-                "source": rate.source,
-            }
-            for currency, rate in sorted(case.rates.items())
+            currency: {name: str(value) for name, value in vars(rate).items()}
+            for currency, rate in case.rates.items()
         },
         "excerpts": bool(case.excerpts),
         "supersedes": case.earlier.seal_sha256 if case.earlier else None,
         "versions": versions,
     }
-
-
-def encode_facts(facts: dict[str, Any]) -> bytes:
-    """Writes facts as JSON, sorted."""
-    return (json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def compared_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,87 +251,72 @@ def fact_differences(
     before: dict[str, Any], now: dict[str, Any], language: Language
 ) -> list[tuple[str, str, str]]:
     """Returns the changes from one referral's facts to the next: (what, before, now)."""
-    say = language.say
-    changes = [
-        (say(f"changes.facts.{name}"), str(before.get(name)), str(now.get(name)))
-        for name in _COMPARED
-        if before.get(name) != now.get(name)
-    ]
-    lost, none = before.get("losses") or {}, say("changes.no_loss")
-    changes += [
-        (
-            say("changes.loss", currency=currency),
-            lost.get(currency, none),
-            now["losses"].get(currency, none),
-        )
-        for currency in sorted(lost.keys() | now["losses"].keys())
-        if lost.get(currency) != now["losses"].get(currency)
-    ]
+    say, none = language.say, language.say("changes.no_loss")
+    lost, loses = before.get("losses") or {}, now["losses"]
     was, are = before.get("members") or {}, now["members"]
-    new = {
-        entity_id: language.word("role_words", are[entity_id]["role"])
-        for entity_id in are.keys() - was.keys()
-    }
-    changes += [
-        (
-            say("changes.member", member=entity_id),
-            say("changes.not_in_it"),
-            say("changes.added", role=role),
-        )
-        for entity_id, role in sorted(new.items())
+    members = {member: say("changes.member", member=member) for member in sorted({*was, *are})}
+    orgs = (", ".join(facts.get("organisations") or []) for facts in (before, now))
+    compared = [
+        *((say(f"changes.facts.{name}"), before.get(name), now.get(name)) for name in _COMPARED),
+        *(
+            (
+                say("changes.loss", currency=currency),
+                lost.get(currency, none),
+                loses.get(currency, none),
+            )
+            for currency in sorted({*lost, *loses})
+        ),
+        *(
+            (
+                words,
+                say("changes.not_in_it"),
+                say("changes.added", role=language.word("role_words", are[member]["role"])),
+            )
+            for member, words in members.items()
+            if member not in was
+        ),
+        *(
+            (words, say("changes.in_it"), say("changes.removed"))
+            for member, words in members.items()
+            if member not in are
+        ),
+        *(
+            (say(f"changes.{name}", member=member), was[member].get(name), are[member][name])
+            for member in members
+            if member in was and member in are
+            for name in ("role", "likelihood")
+        ),
+        (say("changes.facts.organisations"), *orgs),
     ]
-    changes += [
-        (say("changes.member", member=entity_id), say("changes.in_it"), say("changes.removed"))
-        for entity_id in sorted(was.keys() - are.keys())
-    ]
-    changes += [
-        (
-            say(f"changes.{name}", member=entity_id),
-            str(was[entity_id].get(name)),
-            str(are[entity_id][name]),
-        )
-        for entity_id in sorted(are.keys() & was.keys())
-        for name in ("role", "likelihood")
-        if was[entity_id].get(name) != are[entity_id][name]
-    ]
-    orgs = (before.get("organisations") or [], now["organisations"])
-    if orgs[0] != orgs[1]:
-        changes.append((say("changes.facts.organisations"), ", ".join(orgs[0]), ", ".join(orgs[1])))
-    return changes
+    return [(change, str(old), str(new)) for change, old, new in compared if old != new]
 
 
 def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     made = exhibits.make_exhibits(case)
     # Machines read the operation's name, and not that of the member of most complaints.
-    facts = replace(case.facts, row=case.row | {"name": case.subject})
-    records = {exhibit.path: exhibits.exhibit_csv(case, exhibit) for exhibit in made}
+    named_facts = replace(case.facts, row=case.row | {"name": case.subject})
+    facts, moment, run_id = case.facts, case.moment, case.manifest["run_id"]
+    records = {exhibit.path: exhibits.exhibit_csv(exhibit) for exhibit in made}
     records["data/exhibits/data-dictionary.csv"] = exhibits.data_dictionary(case, made)
     records |= _rendered("referral", referral_document(case, made))
     records["data/cluster.stix.json"] = stix.check_with_stix2(
-        stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp, case.number_of)
+        stix.stix_bundle(named_facts, moment, run_id, case.tlp, case.number_of)
     )
     named = {
         entity_id: f"No. {number}, {case.number_of(entity_id)}"
         for entity_id, number in case.number.items()
     }
     records["data/cluster.misp.json"] = misp.misp_event(
-        case.facts, case.moment, case.manifest["run_id"], case.title, case.tlp, named
+        facts, moment, run_id, case.title, case.tlp, named
     )
     cases = {plain(who, 60): case_number for who, case_number in case.numbers_of_case.items()}
     records["data/cluster.case.jsonld"] = case_uco.case_bundle(
-        case.facts,
-        case.moment,
-        case.manifest["run_id"],
-        case.title,
-        case.tlp,
-        case.number_of,
-        cases,
+        facts, moment, run_id, case.title, case.tlp, case.number_of, cases
     )
     records["data/cluster.graphml"] = exhibits.cluster_graphml(case)
     if case.earlier is not None:
-        records["data/changes.csv"] = tabular.csv_bytes(
-            ("what", "before", "now"), case.earlier.changes
-        )
+        changes = case.earlier.changes
+        records["data/changes.csv"] = tabular.csv_bytes(("what", "before", "now"), changes)
     records |= _letters(case) | form_files(case)
     titles = [
         f"{exhibit.number}. {exhibit.title}, {exhibit.path.removeprefix('data/')}"
@@ -374,10 +324,11 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     ]
     if letter := letter_document(case, titles):
         records |= _rendered("letter", letter)
-    parts = {record.split("/")[1] for record in records}
-    template = case.language.templates["readme.txt"]
-    readme = template.render(
-        code=case.code, tlp=case.tlp.upper(), parts=parts, check=seal.OPENSSL_CHECK
+    readme = case.language.templates["readme.txt"].render(
+        code=case.code,
+        tlp=case.tlp.upper(),
+        parts={record.split("/")[1] for record in records},
+        check=seal.OPENSSL_CHECK,
     )
     return (
         records
@@ -385,7 +336,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
         | request_drafts(case)
         | ad_platform_drafts(case)
         | {
-            FACTS_FILE: encode_facts(package_facts(case, versions)),
+            FACTS_FILE: seal.json_bytes(package_facts(case, versions)),
             "data/README.txt": readme.encode(),
         }
     )
@@ -393,6 +344,8 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
 
 def _rendered(name: str, document: Document) -> dict[str, bytes]:
     """Returns a document as HTML and PDF, by path."""
+    from reports.referral import pdf  # of the extra `referral`
+
     page = {f"data/{name}.html": render_html(document)}
     if not pdf.can_print(document, document.title if name == "letter" else document.kind):
         return page  # in a script that no font has: the page is printed in a browser
@@ -438,12 +391,12 @@ def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
 def _letters(case: Case) -> dict[str, bytes]:
     """Returns signed counts and consents of partners by path in the package."""
     made: dict[str, bytes] = {}
-    kinds: tuple[tuple[str, str, Sequence[SharedVictims | Release]], ...] = (
-        ("overlaps", "result", case.shared),
-        ("consents", "consent", case.releases),
-    )
-    for folder, name, letters in kinds:
+    kinds: dict[str, Sequence[SharedVictims | Release]] = {
+        "overlaps/{:02d}-result": case.shared,
+        "consents/{:02d}-consent": case.releases,
+    }
+    for name, letters in kinds.items():
         for number, letter in enumerate(letters, 1):
-            path = f"data/{folder}/{number:02d}-{name}.json"
+            path = f"data/{name.format(number)}.json"
             made |= {path: letter.letter, f"{path}.sig": letter.signature}
     return made

@@ -29,14 +29,40 @@ from reports.referral.blocks import (
     Document,
     Grid,
     Line,
+    MissingPdfError,
     Notice,
     Points,
     Section,
-    Text,
 )
 from reports.referral.language import Language
 from reports.text import plain
 from schemas.extras import install_command
+
+try:
+    from reportlab.graphics.barcode.qr import QrCodeWidget
+    from reportlab.graphics.shapes import Circle, Drawing, Line as Stroke, Rect, String
+    from reportlab.lib.colors import HexColor, white
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.lib.textsplit import ALL_CANNOT_START
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+    from reportlab.pdfgen.canvas import Canvas
+    from reportlab.platypus import (
+        CondPageBreak,
+        Flowable,
+        KeepTogether,
+        ListFlowable,
+        ListItem,
+        LongTable,
+        PageBreak,
+        Paragraph,
+        SimpleDocTemplate,
+        Spacer,
+        paragraph,
+    )
+except ImportError as error:
+    raise MissingPdfError(f"the PDF needs {error.name}: {install_command('referral')}") from None
 
 PROSE, BOLD, MONO = "Mukta", "Mukta-SemiBold", "IBMPlexMono"
 
@@ -64,6 +90,9 @@ LEGEND_LINE = 11.0
 INSET = 6.0
 """The room that reportlab's frame keeps free inside the margin."""
 
+WIDTH = A4[0] - 2 * (MARGIN + INSET)
+"""Points from margin to margin."""
+
 QR_SIZE = 48.0
 """Points of the side of a QR code, 17 mm: each of its modules is 0.8 mm wide."""
 
@@ -73,53 +102,75 @@ WHOLE_ROWS = 9
 _INDIC = range(0x0900, 0x0E00)
 """Scripts whose letters join or move: shaped by HarfBuzz. Latin is not, for its ornaments."""
 
+_BODY = ParagraphStyle(
+    "body",
+    fontName=PROSE,
+    fontSize=9.5,
+    leading=13,
+    spaceAfter=6,
+    splitLongWords=1,
+    allowWidows=0,
+    allowOrphans=0,
+)
 
-class MissingPdfError(RuntimeError):
-    """A library or font for the PDF is not installed; the message says how to get it."""
+_CELL = ParagraphStyle("cell", parent=_BODY, fontSize=8, leading=10, spaceAfter=0)
+
+_BOLD = ParagraphStyle("bold", parent=_BODY, fontName=BOLD)
+
+_HEAD = ParagraphStyle("head", parent=_CELL, fontName=BOLD, splitLongWords=0)
+
+_STYLES = {
+    style.name: style
+    for style in (
+        _BODY,
+        _CELL,
+        _HEAD,
+        ParagraphStyle("kind", parent=_BOLD, fontSize=11, leading=14),
+        ParagraphStyle("title", parent=_BOLD, fontSize=18, leading=23, spaceAfter=10),
+        ParagraphStyle(
+            "heading",
+            parent=_BOLD,
+            fontSize=13,
+            leading=17,
+            spaceBefore=14,
+            spaceAfter=5,
+            keepWithNext=1,
+        ),
+        ParagraphStyle(
+            "caption", parent=_BOLD, fontSize=8.5, leading=11, spaceBefore=5, spaceAfter=3
+        ),
+        ParagraphStyle(
+            "notice",
+            parent=_BODY,
+            backColor=HexColor("#fdf3e1"),
+            borderPadding=(4, 6, 4, 6),
+            leftIndent=6,
+            rightIndent=6,
+            spaceBefore=7,
+            spaceAfter=10,
+        ),
+        ParagraphStyle("id", parent=_CELL, fontName=MONO, fontSize=7, leading=9.5, wordWrap="CJK"),
+        ParagraphStyle("number", parent=_CELL, alignment=2),
+        ParagraphStyle("right", parent=_HEAD, alignment=2),
+    )
+}
 
 
 def render_pdf(document: Document) -> bytes:
     """Renders the document on A4.
 
     Raises:
-        MissingPdfError: without the extra `referral`, or that of the document's font.
+        MissingPdfError: without the extra of the document's font.
     """
-    try:
-        from reportlab.lib.pagesizes import A4
-        from reportlab.platypus import SimpleDocTemplate
-
-        register_fonts()
-    except ImportError as error:
-        install = install_command("referral")
-        raise MissingPdfError(f"the PDF needs {error.name}: {install}") from None
-    _register_script(document)
-    before = _script.set(document.font)
-    try:
-        return _laid_out(document, A4, SimpleDocTemplate)
-    finally:
-        _script.reset(before)
-
-
-def _register_script(document: Document) -> None:
+    register_fonts()
     font = document.font
     if font is not None:
-        try:
-            _register(_font_name(font), font["package"], font["file"])
-        except ImportError as error:
-            install = install_command(font["extra"])
-            raise MissingPdfError(f"the PDF needs {error.name}: {install}") from None
-
-
-def _font_name(font: Mapping[str, Any]) -> str:
-    return Path(font["file"]).stem
-
-
-def _laid_out(document: Document, size: tuple[float, float], template: Any) -> bytes:
+        _register(_font_name(font), font["package"], font["file"], font["extra"])
+    before = _script.set(font)
     content = io.BytesIO()
-    width = size[0] - 2 * (MARGIN + INSET)
-    made = template(
+    template = SimpleDocTemplate(
         content,
-        pagesize=size,
+        pagesize=A4,
         leftMargin=MARGIN,
         rightMargin=MARGIN,
         topMargin=MARGIN + 10,
@@ -130,33 +181,34 @@ def _laid_out(document: Document, size: tuple[float, float], template: Any) -> b
         subject=document.code,
         lang=document.language.code,
     )
-    made.build(_story(document, width), canvasmaker=_page_maker(document))
+    try:
+        template.build(_story(document), canvasmaker=_page_maker(document))
+    finally:
+        _script.reset(before)
     return content.getvalue()
+
+
+def _font_name(font: Mapping[str, Any]) -> str:
+    return Path(font["file"]).stem
 
 
 def register_fonts() -> None:
     """Registers the fonts of every document with reportlab, and marks that begin no line, once.
 
     Raises:
-        ImportError: if a package is missing.
+        MissingPdfError: if a package is missing.
     """
-    from reportlab.lib.textsplit import ALL_CANNOT_START
-    from reportlab.platypus import paragraph
-
     for name, (package, file) in _FILES.items():
-        _register(name, package, file)
+        _register(name, package, file, "referral")
     paragraph.ALL_CANNOT_START = ALL_CANNOT_START + CLOSING
 
 
-def _register(name: str, package: str, file: str) -> None:
+def _register(name: str, package: str, file: str, extra: str) -> None:
     """Registers a font, whose package is looked for and not imported: only its file is needed."""
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
     if name not in pdfmetrics.getRegisteredFontNames():
         spec = find_spec(package)
         if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(name=package)
+            raise MissingPdfError(f"the PDF needs {package}: {install_command(extra)}")
         path = Path(spec.origin).parent / file
         pdfmetrics.registerFont(TTFont(name, str(path), shapable=name == PROSE))
 
@@ -191,7 +243,6 @@ def _page_maker(document: Document) -> Any:
     They say the kind of document and its reference, "page n of N", and the TLP marking at the
     right, in 12 points (TLP 2.0).
     """
-    from reportlab.pdfgen.canvas import Canvas
 
     class Pages(Canvas):
         """Keeps each page until the last one is there."""
@@ -210,9 +261,8 @@ def _page_maker(document: Document) -> Any:
             count = len(self.pages)
             for number, state in enumerate(self.pages, 1):
                 self.__dict__.update(state)
-                _draw_frame(
-                    self, document, document.language.say("frame.page", page=number, pages=count)
-                )
+                place = document.language.say("frame.page", page=number, pages=count)
+                _draw_frame(self, document, place)
                 super().showPage()
             super().save()
 
@@ -240,11 +290,9 @@ def _covers(font: str, words: str) -> bool:
     return _covered(font).issuperset(map(ord, filter(str.isprintable, words)))
 
 
-def _story(document: Document, width: float) -> list[Any]:
-    from reportlab.platypus import CondPageBreak, PageBreak
-
-    title = _paragraph(paragraph_markup(document.title, BOLD, 300), "title")
-    story: list[Any] = [_paragraph(paragraph_markup(document.kind, BOLD), "kind"), title]
+def _story(document: Document) -> list[Any]:
+    title = _words(document.title, "title", 300)
+    story: list[Any] = [_words(document.kind, "kind"), title]
     if document.number:
         title.style = title.style.clone("title-beside-code", rightIndent=QR_SIZE + 12)
         story.append(_qr_code(document.number))
@@ -252,12 +300,11 @@ def _story(document: Document, width: float) -> list[Any]:
         if section.number == 1:
             story.append(PageBreak())
         if section.number:
-            title = f"{section.number}. {section.title}"
             story.append(CondPageBreak(_room_with_first_table(section)))
-            story.append(_bookmark(section.anchor, title))
-            story.append(_paragraph(paragraph_markup(title, BOLD), "heading"))
+            story.append(_bookmark(section))
+            story.append(_words(section.heading, "heading"))
         for block in section.blocks:
-            story.extend(_flowables(block, width, document.language))
+            story.extend(_flowables(block, document.language))
         if not section.number and len(document.sections) > 1:
             story.extend(_contents(document))
     return story
@@ -265,21 +312,14 @@ def _story(document: Document, width: float) -> list[Any]:
 
 def _qr_code(number: str) -> Any:
     """Draws an evidence number as a QR code, at the right of the title, with no room of its own."""
-    from reportlab.graphics.barcode.qr import QrCodeWidget
-    from reportlab.graphics.shapes import Drawing
-    from reportlab.platypus import Flowable
 
     class Code(Flowable):
         """Stands beside the words above it."""
 
-        def wrap(self, width: float, _: float) -> tuple[float, float]:
-            self.right = width
-            return 0.0, 0.0
-
         def draw(self) -> None:
             drawing = Drawing(QR_SIZE, QR_SIZE)
             drawing.add(QrCodeWidget(number, barWidth=QR_SIZE, barHeight=QR_SIZE, barBorder=0))
-            drawing.drawOn(self.canv, self.right - QR_SIZE, 6)
+            drawing.drawOn(self.canv, WIDTH - QR_SIZE, 6)
 
     return Code()
 
@@ -289,8 +329,8 @@ def _room_with_first_table(section: Section) -> float:
     room = 40.0
     for block in section.blocks:
         match block:
-            case Text():
-                room += 19 + 13 * (len(block.text) // 115)
+            case str():
+                room += 19 + 13 * (len(block) // 115)
             case Points():
                 room += sum(19 + 13 * (len(point) // 110) for point in block.points)
             case Notice():
@@ -302,34 +342,29 @@ def _room_with_first_table(section: Section) -> float:
     return min(room, 100.0)
 
 
-def _bookmark(anchor: str, title: str) -> Any:
+def _bookmark(section: Section) -> Any:
     """Returns a target for outline and contents that takes no room."""
-    from reportlab.platypus import Flowable
 
     class Bookmark(Flowable):
         """Stays with the heading that follows."""
 
         keepWithNext = 1  # noqa: N815 - reportlab's name
 
-        def wrap(self, *_: float) -> tuple[float, float]:
-            return 0.0, 0.0
-
         def draw(self) -> None:
-            self.canv.bookmarkHorizontal(anchor, 0, 20)
-            self.canv.addOutlineEntry(title, anchor, 0)
+            self.canv.bookmarkHorizontal(section.anchor, 0, 20)
+            self.canv.addOutlineEntry(section.heading, section.anchor, 0)
 
     return Bookmark()
 
 
 def _contents(document: Document) -> list[Any]:
     lines = [
-        f'<a href="#{section.anchor}">{paragraph_markup(title, PROSE)}</a>'
+        f'<a href="#{section.anchor}">{paragraph_markup(section.heading, PROSE)}</a>'
         for section in document.sections
         if section.number
-        for title in [f"{section.number}. {section.title}"]
     ]
-    title = paragraph_markup(document.language.say("frame.contents"), BOLD)
-    return [_paragraph(title, "caption"), *(_paragraph(line, "cell") for line in lines)]
+    title = document.language.say("frame.contents")
+    return [_words(title, "caption"), *(_paragraph(line, "cell") for line in lines)]
 
 
 def can_print(document: Document, words: str) -> bool:
@@ -340,78 +375,12 @@ def can_print(document: Document, words: str) -> bool:
 
 @cache
 def _covered(font: str) -> frozenset[int]:
-    from reportlab.pdfbase import pdfmetrics
-
     return frozenset(pdfmetrics.getFont(font).face.charToGlyph)
 
 
-@cache
-def _styles() -> dict[str, Any]:
-    from reportlab.lib.colors import HexColor
-    from reportlab.lib.styles import ParagraphStyle
-
-    body = ParagraphStyle(
-        "body",
-        fontName=PROSE,
-        fontSize=9.5,
-        leading=13,
-        spaceAfter=6,
-        splitLongWords=1,
-        allowWidows=0,
-        allowOrphans=0,
-    )
-    cell = ParagraphStyle("cell", parent=body, fontSize=8, leading=10, spaceAfter=0)
-    return {
-        "body": body,
-        "cell": cell,
-        "kind": ParagraphStyle("kind", parent=body, fontName=BOLD, fontSize=11, leading=14),
-        "title": ParagraphStyle(
-            "title", parent=body, fontName=BOLD, fontSize=18, leading=23, spaceAfter=10
-        ),
-        "heading": ParagraphStyle(
-            "heading",
-            parent=body,
-            fontName=BOLD,
-            fontSize=13,
-            leading=17,
-            spaceBefore=14,
-            spaceAfter=5,
-            keepWithNext=1,
-        ),
-        "caption": ParagraphStyle(
-            "caption",
-            parent=body,
-            fontName=BOLD,
-            fontSize=8.5,
-            leading=11,
-            spaceBefore=5,
-            spaceAfter=3,
-        ),
-        "notice": ParagraphStyle(
-            "notice",
-            parent=body,
-            backColor=HexColor("#fdf3e1"),
-            borderPadding=(4, 6, 4, 6),
-            leftIndent=6,
-            rightIndent=6,
-            spaceBefore=7,
-            spaceAfter=10,
-        ),
-        "head": ParagraphStyle("head", parent=cell, fontName=BOLD, splitLongWords=0),
-        "id": ParagraphStyle(
-            "id", parent=cell, fontName=MONO, fontSize=7, leading=9.5, wordWrap="CJK"
-        ),
-        "number": ParagraphStyle("number", parent=cell, alignment=2),
-        "right": ParagraphStyle("right", parent=cell, fontName=BOLD, alignment=2, splitLongWords=0),
-    }
-
-
 def _paragraph(markup: str, style: str) -> Any:
-    """Returns a paragraph of one of `_styles`, shaped where its script needs that."""
-    from reportlab.lib.styles import ParagraphStyle
-    from reportlab.platypus import Paragraph
-
-    chosen = _styles()[style]
+    """Returns a paragraph of one of `_STYLES`, shaped where its script needs that."""
+    chosen = _STYLES[style]
     if any(ord(c) in _INDIC for c in markup):
         chosen = ParagraphStyle(f"{style}-shaped", parent=chosen, fontName=PROSE, shaping=1)
     elif (_script.get() or {}).get("breaks_anywhere"):
@@ -419,21 +388,20 @@ def _paragraph(markup: str, style: str) -> Any:
     return Paragraph(markup, chosen)
 
 
-def _flowables(block: Block, width: float, language: Language) -> list[Any]:
-    """Returns a block as what reportlab lays out, `width` points wide."""
-    from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Spacer
+def _words(words: str, style: str, limit: int = 4_000) -> Any:
+    """Returns words as a paragraph in the font of a style."""
+    return _paragraph(paragraph_markup(words, _STYLES[style].fontName, limit), style)
 
+
+def _flowables(block: Block, language: Language) -> list[Any]:
+    """Returns a block as what reportlab lays out."""
     match block:
-        case Text():
-            return [_paragraph(paragraph_markup(block.text, PROSE), "body")]
+        case str():
+            return [_words(block, "body")]
         case Points():
-            items = [
-                ListItem(_paragraph(paragraph_markup(point, PROSE), "body"), leftIndent=14)
-                for point in block.points
-            ]
             return [
                 ListFlowable(
-                    items,
+                    [ListItem(_words(point, "body"), leftIndent=14) for point in block.points],
                     bulletType="1" if block.numbered else "bullet",
                     start=1 if block.numbered else "•",
                     bulletFormat="%s." if block.numbered else None,
@@ -446,38 +414,26 @@ def _flowables(block: Block, width: float, language: Language) -> list[Any]:
             word = f'<font name="{BOLD}">{paragraph_markup(block.word, BOLD)}</font>'
             return [_paragraph(f"{word} {paragraph_markup(block.text, PROSE)}", "notice")]
         case Grid():
-            return _grid(block, width, language)
+            return _grid(block, language)
         case Chart():
-            caption = _paragraph(paragraph_markup(block.caption, PROSE), "cell")
-            return [KeepTogether([_chart_drawing(block, width), caption]), Spacer(0, 8)]
-
-
-def _grid(block: Grid, width: float, language: Language) -> list[Any]:
-    from reportlab.lib.colors import HexColor
-    from reportlab.platypus import CondPageBreak, KeepTogether, LongTable
-
-    headed = bool(block.header[0])
-    rows: list[list[Any]] = []
-    if headed:
-        rows.append(
-            [
-                _paragraph(
-                    paragraph_markup(cell, BOLD), "right" if column in block.numbers else "head"
-                )
-                for column, cell in enumerate(block.header)
+            return [
+                KeepTogether([_chart_drawing(block), _words(block.caption, "cell")]),
+                Spacer(0, 8),
             ]
-        )
-    rows.extend(
-        [_cell(block, column, cell, headed=headed) for column, cell in enumerate(row)]
+
+
+def _grid(block: Grid, language: Language) -> list[Any]:
+    headed = bool(block.header[0])
+    rows = [
+        [_words(cell, _cell_style(block, column), 1_200) for column, cell in enumerate(row)]
         for row in block.rows
-    )
-    if not block.rows:
-        none = _paragraph(paragraph_markup(language.say("general.none"), PROSE), "cell")
+    ]
+    if not rows:
+        none = _words(language.say("general.none"), "cell")
         rows.append([none, *("" for _ in block.header[1:])])
-    rule = HexColor("#c9cdd3")
     style = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.4, rule),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor(STYLES["grid"])),
         ("TOPPADDING", (0, 0), (-1, -1), 2),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
         ("LEFTPADDING", (0, 0), (-1, -1), 3),
@@ -485,84 +441,91 @@ def _grid(block: Grid, width: float, language: Language) -> list[Any]:
     ]
     if headed:
         style.append(("BACKGROUND", (0, 0), (-1, 0), HexColor("#f0f1f3")))
+        head = [
+            _words(cell, "right" if column in block.numbers else "head")
+            for column, cell in enumerate(block.header)
+        ]
+        rows.insert(0, head)
     table = LongTable(
         rows,
-        colWidths=[share * width for share in block.widths],
+        colWidths=[share * WIDTH for share in block.widths],
         repeatRows=1 if headed else 0,
         style=style,
         spaceAfter=8,
         hAlign="LEFT",
     )
-    caption = _paragraph(paragraph_markup(block.caption, BOLD, 600), "caption")
+    caption = _words(block.caption, "caption", 600)
     if len(rows) <= WHOLE_ROWS:
         return [KeepTogether([caption, table])]
     return [CondPageBreak(TABLE_START), caption, table]
 
 
-def _cell(block: Grid, column: int, cell: str, *, headed: bool) -> Any:
-    if not headed and column == 0:
-        return _paragraph(paragraph_markup(cell, BOLD), "head")
-    if column in block.ids:
-        return _paragraph(paragraph_markup(cell, MONO, 1_200), "id")
-    style = "number" if column in block.numbers else "cell"
-    return _paragraph(paragraph_markup(cell, PROSE, 1_200), style)
+def _cell_style(block: Grid, column: int) -> str:
+    if column == 0 and not block.header[0]:
+        return "head"
+    return "id" if column in block.ids else "number" if column in block.numbers else "cell"
 
 
-def _chart_drawing(block: Chart, width: float) -> Any:
-    """Draws the chart `width` points wide, with its legend below it."""
-    from reportlab.graphics.shapes import Circle, Drawing, Line as Stroke, Rect, String
-    from reportlab.lib.colors import HexColor, white
-
-    legends = _legend_lines(block, width)
-    scale, legend = width / block.width, 5.0 + LEGEND_LINE * len(legends)
+def _chart_drawing(block: Chart) -> Any:
+    """Draws the chart over the whole width, with its legend below it."""
+    legends = _legend_lines(block)
+    scale, legend = WIDTH / block.width, 5.0 + LEGEND_LINE * len(legends)
     top = block.height * scale + legend
-    drawing = Drawing(width, top)
-    edge = {"fillColor": white, "strokeColor": HexColor("#c9cdd3"), "strokeWidth": 0.5}
-    drawing.add(Rect(0, legend, width, block.height * scale, **edge))
+    drawing = Drawing(WIDTH, top)
+    edge = {"fillColor": white, "strokeColor": _colour("grid"), "strokeWidth": 0.5}
+    drawing.add(Rect(0, legend, WIDTH, block.height * scale, **edge))
     for shape in block.shapes:
-        x = (shape.x1 if isinstance(shape, Line) else shape.x) * scale
-        y = top - (shape.y1 if isinstance(shape, Line) else shape.y) * scale
+        x, y = shape.x * scale, top - shape.y * scale
         match shape:
             case Line():
-                line = Stroke(x, y, shape.x2 * scale, top - shape.y2 * scale)
-                line.strokeWidth = max(shape.width * scale, 0.3)
-                line.strokeColor = HexColor(STYLES[shape.style])
-                line.strokeDashArray = (3, 2) if shape.style == "alone" else None
+                line = Stroke(
+                    x,
+                    y,
+                    shape.x2 * scale,
+                    top - shape.y2 * scale,
+                    strokeWidth=max(shape.width * scale, 0.3),
+                    strokeColor=_colour(shape.style),
+                    strokeDashArray=(3, 2) if shape.style == "alone" else None,
+                )
                 drawing.add(line)
             case Disc():
-                size, colour = max(shape.radius * scale, 3.0), HexColor(STYLES[shape.style])
+                size, colour = max(shape.radius * scale, 3.0), _colour(shape.style)
                 drawing.add(Circle(x, y, size, fillColor=colour, strokeColor=white))
             case Bar():
-                high, colour = shape.height * scale, HexColor(STYLES[shape.style])
-                bar = Rect(x, y - high, shape.width * scale, high)
-                bar.fillColor, bar.strokeColor = colour, None
-                drawing.add(bar)
+                high, colour = shape.height * scale, _colour(shape.style)
+                wide = shape.width * scale
+                drawing.add(Rect(x, y - high, wide, high, fillColor=colour, strokeColor=None))
             case _:
-                text = String(x, y, paragraph_words(shape.text, BOLD if shape.white else PROSE))
-                text.fontName, text.fontSize = (
-                    (BOLD, 7) if shape.white else (_font_of(shape.text), 7)
+                text = String(
+                    x,
+                    y,
+                    paragraph_words(shape.text, BOLD if shape.white else PROSE),
+                    fontName=BOLD if shape.white else _font_of(shape.text),
+                    fontSize=7,
+                    fillColor=white if shape.white else HexColor("#16181c"),
+                    textAnchor=shape.anchor,
                 )
-                text.fillColor = white if shape.white else HexColor("#16181c")
-                text.textAnchor = shape.anchor
                 drawing.add(text)
     for line, entries in enumerate(reversed(legends)):
         y = 6 + LEGEND_LINE * line
         for left, style, words, font in entries:
-            drawing.add(Circle(left, y, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
+            drawing.add(Circle(left, y, 3, fillColor=_colour(style), strokeColor=None))
             drawing.add(String(left + 6, y - 2.5, words, fontName=font, fontSize=7.5))
     return drawing
 
 
-def _legend_lines(block: Chart, width: float) -> list[list[tuple[float, str, str, str]]]:
-    """Breaks a legend into lines of a width: place, style, words and font of each entry."""
-    from reportlab.pdfbase.pdfmetrics import stringWidth
+def _colour(style: str) -> Any:
+    return HexColor(STYLES[style])
 
+
+def _legend_lines(block: Chart) -> list[list[tuple[float, str, str, str]]]:
+    """Breaks a legend into lines: place, style, words and font of each entry."""
     lines: list[list[tuple[float, str, str, str]]] = [[]]
     left = 4.0
     for style, meaning in block.legend:
         words, font = paragraph_words(meaning, PROSE), _font_of(meaning)
-        room = 15 + stringWidth(words, font, 7.5)
-        if lines[-1] and left + room > width:
+        room = 15 + pdfmetrics.stringWidth(words, font, 7.5)
+        if lines[-1] and left + room > WIDTH:
             lines.append([])
             left = 4.0
         lines[-1].append((left, style, words, font))

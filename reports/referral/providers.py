@@ -61,7 +61,7 @@ class RetainedMember:
     last_until: datetime | None
 
 
-PRIORITIES = ("at once", "soon", "in turn", "may be too late")
+PRIORITIES = ("at_once", "soon", "in_turn", "may_be_too_late")
 """Priorities of a request by its clock: within `SOON_DAYS`, `IN_TURN_DAYS`, later, run out."""
 
 SOON_DAYS, IN_TURN_DAYS, MONEY_DAYS = 90, 365, 30
@@ -85,21 +85,21 @@ class ProviderGroup:
 
         An account that was paid of late may still hold the money, whatever the records' clock.
         """
-        paid = max(
-            (retained.member["last_seen"] for retained in self.members if _is_payee(retained)),
-            default=None,
-        )
-        if paid is not None and paid > moment - timedelta(days=MONEY_DAYS):
+        if any(
+            retained.member["role"] == Role.PAYEE
+            and retained.member["last_seen"] > moment - timedelta(days=MONEY_DAYS)
+            for retained in self.members
+        ):
             return PRIORITIES[0]
         ends = [
             end for retained in self.members for end in (retained.first_until, retained.last_until)
         ]
-        left = [end for end in ends if end is not None and end > moment]
-        if None in ends or (left and min(left) <= moment + timedelta(days=SOON_DAYS)):
+        left = [end - moment for end in ends if end is not None and end > moment]
+        if None in ends or (left and min(left) <= timedelta(days=SOON_DAYS)):
             return PRIORITIES[0]
         if not left:
             return PRIORITIES[3]
-        return PRIORITIES[1 if min(left) <= moment + timedelta(days=IN_TURN_DAYS) else 2]
+        return PRIORITIES[1 if min(left) <= timedelta(days=IN_TURN_DAYS) else 2]
 
     @property
     def next_expiry(self) -> datetime | None:
@@ -108,10 +108,6 @@ class ProviderGroup:
             retained.first_until for retained in self.members if retained.first_until is not None
         ]
         return min(ends, default=None)
-
-
-def _is_payee(retained: RetainedMember) -> bool:
-    return str(retained.member["role"]) == Role.PAYEE
 
 
 def group_by_provider(
@@ -267,23 +263,27 @@ _NO_ACCOUNTS = re.compile(
 """Words in a register's name of an institution that keeps no accounts for payments."""
 
 
+_SCHEMES = {
+    "us": ("aba", "bank", "US", "aba"),
+    "uk": ("sort_code", "bank", "GB", "sort_code"),
+    "ifsc": ("ifsc", "bank", "IN", "ifsc"),
+    "upi": ("upi", "payment-service", "IN", "upi"),
+}
+"""The institution of an account by its scheme, as `_Maker` makes it."""
+
+
 def _bank(made: _Maker, value: str) -> Provider:
     """Returns the institution of an account, named only where its code and digits bear it out."""
     scheme, _, rest = value.partition(":")
-    code, _, _ = rest.partition(":")
-    match scheme:
-        case "iban":
-            return _bank_of_iban(made, rest)
-        case "us":
-            return made("aba", "bank", "US", "aba", code=code)
-        case "uk":
-            return made("sort_code", "bank", "GB", "sort_code", code=code)
-        case "ifsc":
-            return made("ifsc", "bank", "IN", "ifsc", code=code[:4])
-        case "upi":
-            handle = rest.rpartition("@")[2]
-            return made("upi", "payment-service", "IN", "upi", handle=handle)
-    return made("payment", "bank", None, "account", scheme=scheme)
+    if scheme == "iban":
+        return _bank_of_iban(made, rest)
+    code = rest.partition(":")[0]
+    return made(
+        *_SCHEMES.get(scheme, ("payment", "bank", None, "account")),
+        code=code[:4] if scheme == "ifsc" else code,
+        handle=rest.rpartition("@")[2],
+        scheme=scheme,
+    )
 
 
 def _bank_of_iban(made: _Maker, text: str) -> Provider:

@@ -63,22 +63,9 @@ RECIPIENT_FILES = ("recipient.toml", "offences.toml", "scales.toml", "fields.tom
 ANNEXES = {"fields": "fields.toml", "letter": "letter.txt"}
 """Files that a recipient's `annexes` ask for: its own form, and a letter in its language."""
 
-SECTIONS = (
-    "summary",
-    "method",
-    "identifiers",
-    "victims",
-    "nexus",
-    "money",
-    "links",
-    "chronology",
-    "offences",
-    "exculpatory",
-    "limits",
-    "form",
-    "requests",
-    "signatures",
-    "exhibits",
+SECTIONS = tuple(
+    """summary method identifiers victims nexus money links chronology offences exculpatory
+    limits form requests signatures exhibits""".split()
 )
 """Sections of the document, in the order of a recipient that names none."""
 
@@ -87,31 +74,9 @@ NEEDED_SECTIONS = ("identifiers", "exculpatory", "limits", "exhibits")
 BLANK_VALUE = "blank"
 
 _CASE_VALUES = (
-    "reference",
-    "recipient",
-    "subject",
-    "title",
-    "organisations",
-    "contacts",
-    "case_numbers",
-    "date",
-    "compiled",
-    "first_day",
-    "last_day",
-    "complaints",
-    "calls",
-    "victims",
-    "losses",
-    "brands",
-    "channels",
-    "stories",
-    "scripts",
-    "phone_numbers",
-    "emails",
-    "sites",
-    "accounts",
-    "remote_access",
-    "chat",
+    *"reference recipient subject title organisations contacts case_numbers date compiled".split(),
+    *"first_day last_day complaints calls victims losses brands channels stories scripts".split(),
+    *"phone_numbers emails sites accounts remote_access chat".split(),
 )
 
 STATED_VALUES = tuple(
@@ -129,16 +94,8 @@ FORM_VALUES: Mapping[str, tuple[str, ...]] = {
     ),
     "identifiers": (
         BLANK_VALUE,
-        "number",
-        "identifier",
-        "kind",
-        "role",
-        "institution",
-        "reporters",
-        "complaints",
-        "calls",
-        "first_day",
-        "last_day",
+        *"number identifier kind role institution reporters complaints calls".split(),
+        *("first_day", "last_day"),
     ),
 }
 """Entries of a form, by what its rows are: the whole case, payments, or identifiers."""
@@ -146,14 +103,8 @@ FORM_VALUES: Mapping[str, tuple[str, ...]] = {
 ELEMENTS = ("scheme", "wires", "loss", "money", "organisation", "knowledge", "identity")
 """Values of `holds` of an element of an offence: evidence that a package has, or lacks."""
 
-CERTIFICATE_FIELDS = (
-    "code",
-    "files",
-    "local_time",
-    "version",
-    "custodian",
-    "custodian_title",
-    "organisation",
+CERTIFICATE_FIELDS = tuple(
+    "code files local_time version custodian custodian_title organisation".split()
 )
 """Names that a certificate's template can use: the referral's reference, the number of files in the
 hash report, the time that it is seen from in the recipient's time zone, ringtrace's version, and
@@ -302,10 +253,9 @@ class Reference:
 
     def retention_clock(self, provider: str, country: str | None) -> Row:
         """Returns the retention row of a class of provider in a country, or else in any country."""
-        rows = [clock for clock in self.clocks if clock["provider"] == provider]
         for place in (country, "*"):
-            for row in rows:
-                if row["country"] == place:
+            for row in self.clocks:
+                if row["provider"] == provider and row["country"] == place:
                     return row
         return {
             "provider": provider,
@@ -381,25 +331,45 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
     known = _folders("recipients", own)
     if recipient not in known:
         raise ReferenceFileError(f"{recipient}: no such recipient; use {', '.join(sorted(known))}")
-    source = _Files(known[recipient], f"recipients/{recipient}/", _shared_files(own))
-    chosen = source.recipient_table("recipient.toml")
-    source.check_complete(chosen)
-    language = _language(chosen.get("language", ENGLISH), own, source.digests)
-    clocks = source.shared_table("retention.toml").get("clock", [])
-    scale = source.scale(chosen)
+    shared = _Files(_files_in(_shipped("data"), *([own] if own else [])), {})
+    home, digests = known[recipient], shared.digests
+    source = _Files(_files_in(home), digests, f"recipients/{recipient}/")
+    if "recipient.toml" not in source.files:
+        raise ReferenceFileError(
+            f"{home / 'recipient.toml'}: is missing; a recipient needs recipient.toml and "
+            "offences.toml"
+        )
+    chosen = source.table("recipient.toml")
+    _check_recipient(home, source, shared, chosen)
+    language = _language(chosen.get("language", ENGLISH), own, digests)
+    clocks = shared.table("retention.toml").get("clock", [])
+    scales = shared.table("scales.toml")
+    if "scales.toml" in source.files:
+        scales |= source.table("scales.toml")
+    if chosen["scale"] not in scales:
+        raise _unknown(home, "scale", "scale", chosen["scale"], scales)
+    scale = scales[chosen["scale"]]
+    annexes = {ANNEXES[annex] for annex in chosen.get("annexes", ())}
     return Reference(
         recipient=chosen | {"code": recipient},
-        offences=source.recipient_table("offences.toml")["offence"],
+        offences=source.table("offences.toml")["offence"],
         clocks=[language.translated(clock, "rule", "preserve") for clock in clocks],
-        providers=source.shared_table("providers.toml").get("provider", []),
+        providers=shared.table("providers.toml").get("provider", []),
         scale=language.translated(scale, "name")
         | {"words": [language.translated(word, "word") for word in scale["words"]]},
-        policy=source.shared_table("policy.toml"),
-        certificates=source.certificates(chosen),
-        form=source.form(chosen),
-        letter=source.letter(chosen),
+        policy=shared.table("policy.toml"),
+        certificates={
+            name.removesuffix(".txt"): (source if name in source.files else shared).template(
+                name, CERTIFICATE_FIELDS, "certificate"
+            )
+            for name in _certificate_files(chosen)
+        },
+        form=_form(source) if "fields.toml" in annexes else None,
+        letter=source.template("letter.txt", LETTER_FIELDS, "letter")
+        if "letter.txt" in annexes
+        else None,
         language=language,
-        digests=dict(sorted(source.digests.items())),
+        digests=dict(sorted(digests.items())),
     )
 
 
@@ -420,180 +390,123 @@ def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
         raise ReferenceFileError(
             f"languages/{code}: no such language; known are {', '.join(sorted(known))}"
         )
-    source = _Files(home := known[code], f"languages/{code}/", {}, digests)
-    wanted = [*LANGUAGE_FILES, *TEMPLATES]
-    if code == ENGLISH:
-        wanted.remove("texts.toml")
-    if missing := [file for file in wanted if not (home / file).is_file()]:
-        raise ReferenceFileError(f"{home}: is incomplete; it has no {', no '.join(missing)}")
-    form = source.recipient_table("language.toml")
+    home, translates = known[code], code != ENGLISH
+    source = _Files(_files_in(home), digests, f"languages/{code}/")
+    wanted = [file for file in (*LANGUAGE_FILES, *TEMPLATES) if translates or file != "texts.toml"]
+    _check_complete(home, [file for file in wanted if file not in source.files])
+    form = source.table("language.toml")
     check_font(home / "language.toml", form.get("font"))
-    texts = source.recipient_table("texts.toml")["texts"] if code != ENGLISH else {}
-    try:
-        made = make_language(
-            code,
-            form,
-            source.text("messages.toml"),
-            texts,
-            {template: source.language_template(template) for template in TEMPLATES},
-            None if home == _shipped("languages") / ENGLISH else english(),
+    texts = source.table("texts.toml")["texts"] if translates else {}
+    templates = {
+        name: checked_template(
+            source.files[name], source.text(name), TEMPLATE_VALUES[name], "template", LETTERS
         )
+        for name in TEMPLATES
+    }
+    measure = None if home == _shipped("languages") / ENGLISH else english()
+    try:
+        made = make_language(code, form, source.text("messages.toml"), texts, templates, measure)
     except LanguageError as error:
         raise ReferenceFileError(f"{home}/{error}") from None
-    if (
-        missing := []
-        if code == ENGLISH
-        else [text for text in _shared_texts() if text not in texts]
-    ):
-        raise ReferenceFileError(
-            f"{home / 'texts.toml'}: is incomplete; it has no {', no '.join(map(repr, missing))}"
-        )
+    if translates:
+        missing = [repr(text) for text in _shared_texts() if text not in texts]
+        _check_complete(home / "texts.toml", missing)
     return made
 
 
 @cache
 def _shared_texts() -> list[str]:
     """Lists the texts of shipped shared files that a document shows: each language has them."""
-    shared = _Files(_shipped("data"), "", _shared_files(None))
-    clocks = shared.shared_table("retention.toml")["clock"]
+    shared = _Files(_files_in(_shipped("data")), {})
+    clocks = shared.table("retention.toml")["clock"]
     texts = [clock[name] for clock in clocks for name in ("rule", "preserve")]
-    for scale in shared.shared_table("scales.toml").values():
+    for scale in shared.table("scales.toml").values():
         texts += [scale["name"], *(word["word"] for word in scale["words"])]
     return list(dict.fromkeys(texts))
 
 
 @dataclass(frozen=True)
 class _Files:
-    """The folder of a recipient and the shared files, and the digests of those read, by name."""
+    """The files of a folder by name, and the digests of those read, by `prefix` and name."""
 
-    home: Traversable
-    prefix: str
-    shared: Mapping[str, Traversable]
-    digests: dict[str, str] = field(default_factory=dict)
-
-    def shared_table(self, name: str) -> Row:
-        """Reads one of `SHARED_FILES`."""
-        return _parsed(self.shared[name], self._text(self.shared[name], name))
-
-    def recipient_table(self, name: str) -> Row:
-        """Reads one of `RECIPIENT_FILES`."""
-        file = self.home / name
-        if not file.is_file():
-            raise ReferenceFileError(
-                f"{file}: is missing; a recipient needs recipient.toml and offences.toml"
-            )
-        table = _parsed(file, self._text(file, self.prefix + name))
-        if "time_zone" in table:
-            _check_time_zone(file, table["time_zone"])
-        return table
+    files: Mapping[str, Traversable]
+    digests: dict[str, str]
+    prefix: str = ""
 
     def text(self, name: str) -> str:
-        """Reads a file of the folder."""
-        return self._text(self.home / name, self.prefix + name)
-
-    def language_template(self, name: str) -> Template:
-        """Reads a template of a language, which can name what `TEMPLATE_VALUES` has of it."""
-        return checked_template(
-            self.home / name, self.text(name), TEMPLATE_VALUES[name], "template", LETTERS
-        )
-
-    def scale(self, recipient: Row) -> Row:
-        """Reads the scale that a recipient names, its own before a shared one."""
-        scales = self.shared_table("scales.toml")
-        if (self.home / "scales.toml").is_file():
-            scales |= self.recipient_table("scales.toml")
-        name = recipient["scale"]
-        if name not in scales:
-            raise self._unknown("scale", "scale", name, scales)
-        scale: Row = scales[name]
-        return scale
-
-    def certificates(self, recipient: Row) -> dict[str, Template]:
-        """Reads the templates that a recipient names; every file of its folder must be used."""
-        names = [f"{name}.txt" for name in recipient["certificates"]]
-        annexes = [ANNEXES[annex] for annex in recipient.get("annexes", ())]
-        here = {
-            path.name: path for path in _entries(self.home) if path.name.endswith((".toml", ".txt"))
-        }
-        for name, file in here.items():
-            unused = name in ANNEXES.values() and name not in annexes
-            if unused or name not in (*RECIPIENT_FILES, *names):
-                raise ReferenceFileError(
-                    f"{file}: no such file of a recipient; known are {', '.join(RECIPIENT_FILES)} "
-                    "(the last two for annexes in recipient.toml) and a NAME.txt for each of its "
-                    "certificates"
-                )
-            if name.endswith(".txt") and name in self.shared:
-                raise ReferenceFileError(
-                    f"{file}: is in {self.shared[name]}, too; keep one of them"
-                )
-        templates = {}
-        for name in names:
-            if name in here:
-                text = self._text(here[name], self.prefix + name)
-            elif name in self.shared:
-                text = self._text(self.shared[name], name)
-            else:
-                known = [
-                    file_name[:-4]
-                    for file_name in (*here, *self.shared)
-                    if file_name.endswith(".txt")
-                ]
-                raise self._unknown("certificates", "certificate", name[:-4], known)
-            templates[name[:-4]] = _template(here.get(name) or self.shared[name], text)
-        return templates
-
-    def check_complete(self, recipient: Row) -> None:
-        """Raises ReferenceFileError naming all that a recipient's folder lacks."""
-        wanted = [ANNEXES[annex] for annex in recipient.get("annexes", ())]
-        missing = [
-            file_name
-            for file_name in ("offences.toml", *wanted)
-            if not (self.home / file_name).is_file()
-        ]
-        chosen = recipient.get("sections", SECTIONS)
-        missing += [f"section {section}" for section in NEEDED_SECTIONS if section not in chosen]
-        if "form" in recipient.get("sections", ()) and "fields.toml" not in wanted:
-            missing.append("the annex fields, for its section form")
-        if missing:
-            raise ReferenceFileError(
-                f"{self.home}: is incomplete; it has no {', no '.join(missing)}"
-            )
-
-    def form(self, recipient: Row) -> Row | None:
-        """Reads the recipient's own form, whose entries must be those of its kind of rows."""
-        if "fields" not in recipient.get("annexes", ()):
-            return None
-        form = self.recipient_table("fields.toml")
-        for number, table in enumerate(form["form"], 1):
-            for position, each in enumerate(table["fields"], 1):
-                place = f"{self.home / 'fields.toml'}, form {number}, fields {position}, value"
-                _check(place, FORM_VALUES[table["rows"]], each["value"])
-        return form
-
-    def letter(self, recipient: Row) -> Template | None:
-        """Reads the template of the letter to the recipient."""
-        if "letter" not in recipient.get("annexes", ()):
-            return None
-        file = self.home / "letter.txt"
-        return _template(file, self._text(file, f"{self.prefix}letter.txt"), LETTER_FIELDS)
-
-    def _unknown(
-        self, field: str, kind: str, name: str, known: Iterable[str]
-    ) -> ReferenceFileError:
-        return ReferenceFileError(
-            f"{self.home / 'recipient.toml'}, {field}: no such {kind} {name!r}; known are "
-            f"{', '.join(sorted(known))}"
-        )
-
-    def _text(self, file: Traversable, name: str) -> str:
+        """Reads a file."""
+        file = self.files[name]
         try:
             content = file.read_bytes()
             text = content.decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ReferenceFileError(f"{file}: cannot be read as UTF-8 text: {error}") from None
-        self.digests[name] = hashlib.sha256(content).hexdigest()
+        self.digests[self.prefix + name] = hashlib.sha256(content).hexdigest()
         return text
+
+    def table(self, name: str) -> Row:
+        """Reads a file of one of `_SCHEMAS`."""
+        return _parsed_as(name, str(self.files[name]), self.text(name))
+
+    def template(self, name: str, fields: Iterable[str], kind: str) -> Template:
+        """Reads a template, which can name some fields."""
+        return checked_template(self.files[name], self.text(name), dict.fromkeys(fields, ""), kind)
+
+
+def _check_recipient(home: Traversable, source: _Files, shared: _Files, recipient: Row) -> None:
+    """Raises ReferenceFileError unless a recipient has its files, each of which is used."""
+    annexes = [ANNEXES[annex] for annex in recipient.get("annexes", ())]
+    sections = recipient.get("sections", SECTIONS)
+    missing = [name for name in ("offences.toml", *annexes) if name not in source.files]
+    missing += [f"section {section}" for section in NEEDED_SECTIONS if section not in sections]
+    if "form" in recipient.get("sections", ()) and "fields.toml" not in annexes:
+        missing.append("the annex fields, for its section form")
+    _check_complete(home, missing)
+    _check_time_zone(home / "recipient.toml", recipient["time_zone"])
+    certificates = _certificate_files(recipient)
+    used = {*RECIPIENT_FILES, *certificates} - ({*ANNEXES.values()} - {*annexes})
+    for name, file in source.files.items():
+        if name.endswith((".toml", ".txt")) and name not in used:
+            raise ReferenceFileError(
+                f"{file}: no such file of a recipient; known are {', '.join(RECIPIENT_FILES)} "
+                "(the last two for annexes in recipient.toml) and a NAME.txt for each of its "
+                "certificates"
+            )
+        if name.endswith(".txt") and name in shared.files:
+            raise ReferenceFileError(f"{file}: is in {shared.files[name]}, too; keep one of them")
+    known = [*source.files, *shared.files]
+    for name in certificates:
+        if name not in known:
+            names = [file[:-4] for file in known if file.endswith(".txt")]
+            raise _unknown(home, "certificates", "certificate", name[:-4], names)
+
+
+def _check_complete(place: Traversable, missing: Sequence[str]) -> None:
+    if missing:
+        raise ReferenceFileError(f"{place}: is incomplete; it has no {', no '.join(missing)}")
+
+
+def _certificate_files(recipient: Row) -> list[str]:
+    return [f"{name}.txt" for name in recipient["certificates"]]
+
+
+def _form(source: _Files) -> Row:
+    """Reads a recipient's own form, whose entries must be those of its kind of rows."""
+    form = source.table("fields.toml")
+    for number, table in enumerate(form["form"], 1):
+        for position, each in enumerate(table["fields"], 1):
+            place = f"{source.files['fields.toml']}, form {number}, fields {position}, value"
+            _check(place, FORM_VALUES[table["rows"]], each["value"])
+    return form
+
+
+def _unknown(
+    home: Traversable, field: str, kind: str, name: str, known: Iterable[str]
+) -> ReferenceFileError:
+    return ReferenceFileError(
+        f"{home / 'recipient.toml'}, {field}: no such {kind} {name!r}; known are "
+        f"{', '.join(sorted(known))}"
+    )
 
 
 def _shipped(folder: str) -> Traversable:
@@ -607,9 +520,8 @@ def _entries(folder: Traversable) -> list[Traversable]:
     return [path for path in folder.iterdir() if path.name[0] not in "._"]
 
 
-def _shared_files(own: Path | None) -> dict[str, Traversable]:
-    """Returns the shared files by name, one's own before shipped ones."""
-    folders = [_shipped("data"), *([own] if own else [])]
+def _files_in(*folders: Traversable) -> dict[str, Traversable]:
+    """Returns the files of folders by name, those of the last before others."""
     return {path.name: path for folder in folders for path in _entries(folder) if path.is_file()}
 
 
@@ -651,15 +563,6 @@ def _check_time_zone(file: Traversable, name: str) -> None:
         raise ReferenceFileError(
             f"{file}, time_zone: {name!r} is not in the time zone database, as Europe/London is"
         ) from None
-
-
-def _template(file: Traversable, text: str, names: Sequence[str] = CERTIFICATE_FIELDS) -> Template:
-    kind = "certificate" if names is CERTIFICATE_FIELDS else "letter"
-    return checked_template(file, text, dict.fromkeys(names, ""), kind)
-
-
-def _parsed(file: Traversable, text: str) -> Row:
-    return _parsed_as(file.name, str(file), text)
 
 
 def _parsed_as(kind: str, name: str, text: str) -> Row:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from reports.evidence_number import letter_thing
 from reports.referral.case import Case
-from reports.referral.case_records import exact_sum, time_paid
-from reports.referral.language import Language, format_utc
+from reports.referral.case_records import time_paid
+from reports.referral.language import format_utc
 from reports.referral.providers import ProviderGroup, RetainedMember
 from reports.text import plain
 from schemas.entity import without_epoch
@@ -80,7 +77,6 @@ def _slug(kind: str, name: str) -> str:
 def _draft(case: Case, group: ProviderGroup, number: str) -> bytes:
     language, provider = case.language, group.provider
     asked = _ASKED_OF.get(provider.kind, provider.kind)
-    priority = group.priority(case.clock)
     text = language.templates["request.txt"].render(
         number=number,
         # A carrier's name comes from call records.
@@ -89,7 +85,7 @@ def _draft(case: Case, group: ProviderGroup, number: str) -> bytes:
         code=plain(case.code, 200),
         tlp=case.tlp.upper(),
         clock=group.clock,
-        priority=language.word("priorities", priority.replace(" ", "_")),
+        priority=language.say(f"priorities.{group.priority(case.clock)}"),
         wanted=language.points(f"asked.{asked}") or language.points("asked.carrier"),
         members=[_member_fields(case, member) for member in group.members],
         weeks=_weeks(case, group),
@@ -115,45 +111,27 @@ def _member_fields(case: Case, retained: RetainedMember) -> dict[str, Any]:
         "people": language.count("person", member["reporters"]),
         "records": language.records(member),
         "paid": _paid(case, member["entity_id"]),
-        "first_until": _day(language, retained.first_until),
-        "last_until": _day(language, retained.last_until),
+        "first_until": case.end_of_clock(retained.first_until),
+        "last_until": case.end_of_clock(retained.last_until),
     }
 
 
 def _paid(case: Case, payee: str) -> str:
     """Sums up the payments to a member that complaints itemize; nothing where there are none."""
-    payments = [
-        (record, payment)
-        for record in case.records.in_order
-        for payment in record.payments
-        if payment["payee"] == payee
-    ]
-    amounts: dict[str, list[Decimal]] = defaultdict(list)
-    for _, each in payments:
-        if each["amount"] is not None and each["currency"]:
-            amounts[plain(each["currency"], 8)].append(each["amount"])
-    if not amounts:
+    say, payments = case.say, case.payments_to(payee)
+    sums = case.sums_paid(payments)
+    if not sums:
         return ""
-    sums = [
-        case.language.sum_of(currency, exact_sum(paid_amounts))
-        for currency, paid_amounts in sorted(amounts.items())
-    ]
     times = [record.observed_at for record, _ in payments]
-    days = sorted(paid[0][:10] for record, each in payments if (paid := time_paid(record, each)))
-    paid_on = (
-        case.language.say("letters.paid_on", days=case.language.span(days[0], days[-1]))
-        if days
-        else ""
-    )
-    words = case.language.say(
+    stated = (time_paid(record, payment) for record, payment in payments)
+    days = sorted(paid[0][:10] for paid in stated if paid)
+    words = say(
         "letters.paid",
         payments=case.language.count("payment_short", len(payments)),
-        sums="; ".join(sums),
+        sums=sums,
         first=format_utc(min(times)),
         last=format_utc(max(times)),
     )
-    return f"{words}{paid_on}"
-
-
-def _day(language: Language, moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d}" if moment else language.say("clock.not_known")
+    if not days:
+        return words
+    return words + say("letters.paid_on", days=case.language.span(days[0], days[-1]))

@@ -61,6 +61,9 @@ OPENSSL_CHECK = r"""
 
 SealEntry = dict[str, Any]
 
+Problem = tuple[str, str]
+"""A path, and what is wrong there."""
+
 
 class SealError(ValueError):
     """A seal that is none, or that leads out of its package; the message is one line."""
@@ -86,18 +89,24 @@ def merkle_root(entries: Iterable[SealEntry]) -> str:
     return merkle_tree_hash([merkle_leaf(line.encode()) for _, line in lines]).hex()
 
 
+def json_bytes(value: object) -> bytes:
+    """Writes what a package has as JSON, sorted."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
 def make_seal(files: Mapping[str, bytes], package: Mapping[str, object]) -> bytes:
     """Writes the seal of a package's files; `package` are facts of it."""
     entries = [seal_entry(path, content) for path, content in sorted(files.items())]
-    whole = {
-        "format": SEAL_FORMAT,
-        "version": SEAL_VERSION,
-        "package": dict(package),
-        "chunk_bytes": CHUNK,
-        "merkle_root": merkle_root(entries),
-        "files": entries,
-    }
-    return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+    return json_bytes(
+        {
+            "format": SEAL_FORMAT,
+            "version": SEAL_VERSION,
+            "package": dict(package),
+            "chunk_bytes": CHUNK,
+            "merkle_root": merkle_root(entries),
+            "files": entries,
+        }
+    )
 
 
 def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
@@ -229,19 +238,12 @@ def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]
     if imprint != hashlib.sha256(seal).digest():
         raise TimeStampError("is not a time stamp of this seal")
     if roots:
-        _check_response(tsp, response, seal, roots)
+        try:
+            tsp.VerifierBuilder(roots=list(roots)).build().verify_message(response, seal)
+        except (tsp.VerificationError, ValueError) as error:
+            why = " ".join(str(error).split())[:160]
+            raise TimeStampError(f"is not valid by the given authority: {why}") from None
     return TimeStamp(info.gen_time.astimezone(UTC), _signer(response), checked=bool(roots))
-
-
-def _check_response(
-    tsp: Any, response: Any, seal: bytes, roots: Sequence[x509.Certificate]
-) -> None:
-    builder = tsp.VerifierBuilder(roots=list(roots))
-    try:
-        builder.build().verify_message(response, seal)
-    except (tsp.VerificationError, ValueError) as error:
-        why = " ".join(str(error).split())[:160]
-        raise TimeStampError(f"is not valid by the given authority: {why}") from None
 
 
 def _signer(response: Any) -> str:
@@ -313,44 +315,56 @@ def verify_package(
         MissingTimeStampLibraryError: if a time stamp cannot be checked as asked.
     """
     result = VerificationResult()
+    for path, problem in _problems(result, folder, keys, roots, by_organisation):
+        result.findings.append(Finding(path, problem))
+    return result
+
+
+def _problems(
+    result: VerificationResult,
+    folder: Path,
+    keys: Iterable[Ed25519PublicKey],
+    roots: Sequence[Certificate],
+    by_organisation: Mapping[str, Sequence[Ed25519PublicKey]],
+) -> Iterator[Problem]:
+    """Yields each path with what is wrong there; puts all else that is found into the result."""
     there: dict[str, Path] = {}
     for path, unread in _walk(folder):
         if unread:
-            result.findings.append(Finding(path, unread))
+            yield path, unread
         else:
             there[path] = folder / path
     content = _read(there.get(SEAL_FILE), SEAL_BYTES_LIMIT)
     if not content:
         why = "is missing: this is not" if content is None else "is empty: this is no longer"
-        result.findings.append(Finding(SEAL_FILE, f"{why} a referral package"))
-        return result
+        yield SEAL_FILE, f"{why} a referral package"
+        return
     if len(content) > SEAL_BYTES_LIMIT:
-        result.findings.append(Finding(SEAL_FILE, f"is larger than {SEAL_BYTES_LIMIT} bytes"))
-        return result
+        yield SEAL_FILE, f"is larger than {SEAL_BYTES_LIMIT} bytes"
+        return
     result.seal_sha256 = hashlib.sha256(content).hexdigest()
-    signature = _read(there.get(SIGNATURE_FILE), signing.MAX_SIGNATURE_BYTES)
+    entries: list[SealEntry] = []
+    unsound = ""
     try:
         result.package, entries = parse_seal(content)
     except SealError as error:
-        _signature(result, content, signature, keys, by_organisation)
-        result.findings.append(Finding(SEAL_FILE, str(error)))
-        return result
-    _signature(result, content, signature, keys, by_organisation)
+        unsound = str(error)
+    signature = _read(there.get(SIGNATURE_FILE), signing.MAX_SIGNATURE_BYTES)
+    yield from _signature(result, content, signature, keys, by_organisation)
+    if unsound:
+        yield SEAL_FILE, unsound
+        return
     result.files = len(entries)
     for entry in entries:
         file = there.pop(entry["path"], None)
-        if file is None:
-            result.findings.append(Finding(entry["path"], f"is missing ({entry['bytes']} bytes)"))
-        else:
-            result.findings.extend(_compared(file, entry))
-    _time_stamp(result, content, there, roots)
+        problems = _compared(file, entry) if file else [f"is missing ({entry['bytes']} bytes)"]
+        yield from ((entry["path"], problem) for problem in problems)
+    yield from _time_stamp(result, content, there, roots)
     for added in sorted(there.keys() - set(UNSEALED)):
-        size = there[added].lstat().st_size
-        result.findings.append(Finding(added, f"was added ({size} bytes)"))
-    return result
+        yield added, f"was added ({there[added].lstat().st_size} bytes)"
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, str]]:
+def _walk(folder: Path) -> Iterator[Problem]:
     """Yields paths below a folder, each with why it is not read, if so; follows no link."""
     waiting, seen = [""], 0
     while waiting:
@@ -360,21 +374,20 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
         if inside and not entries:
             yield inside.rstrip("/"), "is an empty folder, which no package has"
         for entry in entries:
-            path, seen = f"{inside}{entry.name}", seen + 1
+            path, seen, why = f"{inside}{entry.name}", seen + 1, ""
             if seen > MOST_FILES:
                 yield path, f"is one of more than {MOST_FILES} files, which no package has"
                 return
             if entry.is_symlink():
-                yield path, "is a symbolic link, which no package has; it was not followed"
+                why = "is a symbolic link, which no package has; it was not followed"
             elif entry.is_dir(follow_symlinks=False):
                 if path.count("/") < DEEPEST:
                     waiting.append(f"{path}/")
-                else:
-                    yield path, "is a folder deeper than any of a package; it was not read"
-            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-                yield path, ""
-            else:
-                yield path, "is not a regular file; it was not read"
+                    continue
+                why = "is a folder deeper than any of a package; it was not read"
+            elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                why = "is not a regular file; it was not read"
+            yield path, why
 
 
 def _open(path: Path) -> int:
@@ -395,45 +408,45 @@ def _signature(
     signature: bytes | None,
     keys: Iterable[Ed25519PublicKey],
     by_organisation: Mapping[str, Sequence[Ed25519PublicKey]],
-) -> None:
+) -> Iterator[Problem]:
     if not signature:
         gone = "is missing" if signature is None else "is empty"
-        result.findings.append(Finding(SIGNATURE_FILE, f"{gone}: the package is not signed"))
+        yield SIGNATURE_FILE, f"{gone}: the package is not signed"
         return
     issuer, named = result.package.get("issuer"), result.package.get("key_id")
     of_issuer = by_organisation.get(issuer, ()) if isinstance(issuer, str) else ()
     try:
         signer = signing.verify_detached(content, signature, [*keys, *of_issuer])
     except UnknownKeyError as error:
-        others = [
-            org
-            for org, org_keys in by_organisation.items()
-            if error.key_id in map(key_id, org_keys)
-        ]
-        why = str(error)
-        if others:
-            why = f"is signed by {others[0]}, which it does not name as its issuer"
-        theirs = [key for org in others for key in by_organisation[org]]
-        try:
-            # An altered seal may name no issuer any more.
-            signing.verify_detached(content, signature, theirs)
-        except UnknownKeyError:
-            pass
-        except SignatureError as altered:
-            why = str(altered)
-        result.findings.append(Finding(SEAL_FILE, why))
-        return
+        yield SEAL_FILE, _who_signed(content, signature, error, by_organisation)
     except SignatureError as error:
-        result.findings.append(Finding(SEAL_FILE, str(error)))
-        return
-    if named not in (None, signer):
-        result.findings.append(Finding(SEAL_FILE, "is signed by another key than it names"))
-        return
-    result.signer = signer
-    if isinstance(issuer, str) and signer in map(key_id, of_issuer):
-        result.signed_for = issuer
-    if not _as_written(signature):
-        result.findings.append(Finding(SIGNATURE_FILE, "was altered, though its signature holds"))
+        yield SEAL_FILE, str(error)
+    else:
+        if named not in (None, signer):
+            yield SEAL_FILE, "is signed by another key than it names"
+            return
+        result.signer = signer
+        if isinstance(issuer, str) and signer in map(key_id, of_issuer):
+            result.signed_for = issuer
+        if not _as_written(signature):
+            yield SIGNATURE_FILE, "was altered, though its signature holds"
+
+
+def _who_signed(
+    content: bytes,
+    signature: bytes,
+    error: UnknownKeyError,
+    by_organisation: Mapping[str, Sequence[Ed25519PublicKey]],
+) -> str:
+    """Says whose key signed that may not; an altered seal may name no issuer any more."""
+    for org, keys in by_organisation.items():
+        if error.key_id in map(key_id, keys):
+            try:
+                signing.verify_detached(content, signature, keys)
+            except SignatureError as altered:
+                return str(altered)
+            return f"is signed by {org}, which it does not name as its issuer"
+    return str(error)
 
 
 def _as_written(signature: bytes) -> bool:
@@ -444,63 +457,58 @@ def _as_written(signature: bytes) -> bool:
     return (json.dumps(again, indent=2, sort_keys=True) + "\n").encode() == signature
 
 
-def _compared(path: Path, entry: SealEntry) -> Iterator[Finding]:
+def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
     """Yields the differences of a file from its seal: ranges of bytes, and a wrong length.
 
     No more of it is read than was sealed.
     """
-    name, whole = entry["path"], hashlib.sha256()
+    sealed, whole = entry["bytes"], hashlib.sha256()
     altered: list[list[int]] = []
     size = 0
     with os.fdopen(_open(path), "rb") as file:
         there = os.fstat(file.fileno()).st_size
-        if entry["bytes"] and not there:
-            yield Finding(name, f"is empty: all of its {entry['bytes']} bytes are gone")
+        if sealed and not there:
+            yield f"is empty: all of its {sealed} bytes are gone"
             return
-        for number, digest in enumerate(entry["chunks"]):
-            chunk = file.read(min(CHUNK, entry["bytes"] - number * CHUNK))
+        for start, digest in zip(range(0, sealed, CHUNK), entry["chunks"], strict=True):
+            end = min(start + CHUNK, sealed)
+            chunk = file.read(end - start)
             whole.update(chunk)
-            start, size = number * CHUNK, size + len(chunk)
-            end = min(start + CHUNK, entry["bytes"])
+            size += len(chunk)
             # A piece that is cut short cannot be checked; that it is cut is reported below.
-            if len(chunk) < end - start or merkle_leaf(chunk[: end - start]).hex() == digest:
+            if len(chunk) < end - start or merkle_leaf(chunk).hex() == digest:
                 continue
             if altered and altered[-1][1] == start:
                 altered[-1][1] = end
             else:
                 altered.append([start, end])
-    if whole.hexdigest() == entry["sha256"] and there == entry["bytes"]:
+    if whole.hexdigest() == entry["sha256"] and there == sealed:
         return
     for start, end in altered:
-        yield Finding(name, f"was altered somewhere in bytes {start} to {end - 1}")
-    if size < entry["bytes"]:
-        yield Finding(name, f"ends {entry['bytes'] - size} bytes early, at byte {size}")
-    elif there > entry["bytes"]:
-        yield Finding(
-            name, f"has {there - entry['bytes']} bytes too many, from byte {entry['bytes']}"
-        )
+        yield f"was altered somewhere in bytes {start} to {end - 1}"
+    if size < sealed:
+        yield f"ends {sealed - size} bytes early, at byte {size}"
+    elif there > sealed:
+        yield f"has {there - sealed} bytes too many, from byte {sealed}"
     elif not altered:
-        yield Finding(name, "was altered: the seal has two digests of it that differ")
+        yield "was altered: the seal has two digests of it that differ"
 
 
 def _time_stamp(
     result: VerificationResult, content: bytes, there: dict[str, Path], roots: Sequence[Certificate]
-) -> None:
+) -> Iterator[Problem]:
     query = _read(there.get(QUERY_FILE), TOKEN_BYTES_LIMIT)
     if not query:
-        why = "is missing" if query is None else "is empty: it asks for no time stamp"
-        result.findings.append(Finding(QUERY_FILE, why))
+        yield QUERY_FILE, "is missing" if query is None else "is empty: it asks for no time stamp"
     elif query != time_stamp_query(content):
-        result.findings.append(Finding(QUERY_FILE, "does not ask about this seal"))
+        yield QUERY_FILE, "does not ask about this seal"
     token = _read(there.get(TOKEN_FILE), TOKEN_BYTES_LIMIT)
-    if token is None:
-        if roots:
-            result.findings.append(Finding(TOKEN_FILE, "is missing: there is no time stamp"))
-        return
-    if not token:
-        result.findings.append(Finding(TOKEN_FILE, "is empty: there is no time stamp in it"))
-        return
-    try:
-        result.time_stamp = read_time_stamp(token, content, roots)
-    except TimeStampError as error:
-        result.findings.append(Finding(TOKEN_FILE, str(error)))
+    if token:
+        try:
+            result.time_stamp = read_time_stamp(token, content, roots)
+        except TimeStampError as error:
+            yield TOKEN_FILE, str(error)
+    elif token is not None:
+        yield TOKEN_FILE, "is empty: there is no time stamp in it"
+    elif roots:
+        yield TOKEN_FILE, "is missing: there is no time stamp"

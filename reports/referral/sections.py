@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, groupby, pairwise
+from operator import itemgetter
 
 from reports.figures import (
     HANDOVER_DAYS,
@@ -23,11 +24,22 @@ from reports.figures import (
 )
 from reports.link_evidence import REASSIGNED_DAYS, SURE_CONFIDENCE
 from reports.referral.blocking_checks import find_separating
-from reports.referral.blocks import Bar, Block, Chart, Disc, Grid, Label, Line, Points, Shape, Text
-from reports.referral.case import Case, Side, victims_at_most
+from reports.referral.blocks import (
+    Bar,
+    Block,
+    Blocks,
+    Chart,
+    Disc,
+    Grid,
+    Label,
+    Line,
+    Points,
+    Shape,
+)
+from reports.referral.case import Case, Side
 from reports.referral.case_records import convert, exact_sum
 from reports.referral.language import organisation_name
-from reports.text import most_first, plain
+from reports.text import plain
 from schemas.enums import RecordKind
 from schemas.facts import facts_of
 from transforms.extract.kinds.registry import BY_KIND
@@ -50,108 +62,78 @@ TABLE_LIMIT = 12
 """Rows of a table of what speaks against the case; the exhibits have all."""
 
 
-def infrastructure_section(case: Case) -> list[Block]:
+def infrastructure_section(case: Case) -> Blocks:
     """Lists the members, by role."""
-    facts = case.facts
-    roles = Counter(member["role"] for member in facts.members)
-    but = case.say("identifiers_section.but_included") if case.included else ""
-    blocks: list[Block] = [
-        Text(case.say("identifiers_section.about", but=but)),
-        *([Text(case.weeks)] if case.joint else []),
-        *_left_out(case),
-        *_included(case),
-    ]
-    shown = 0
-    for role, count in most_first(roles):
-        rows = []
-        for member in facts.members:
-            if member["role"] != role or shown >= MEMBER_LIMIT:
-                continue
-            shown += 1
-            rows.append(
+    say, members = case.say, case.facts.members
+    roles = Counter(member["role"] for member in members)
+    shown = sorted(members, key=lambda member: (-roles[member["role"]], member["role"]))
+    shown = shown[:MEMBER_LIMIT]
+    grids = [
+        case.table(
+            "identifiers",
+            say(
+                "identifiers_section.role",
+                role=case.language.word("roles", role),
+                count=roles[role],
+            ),
+            [
                 (
-                    str(case.number[member["entity_id"]]),
-                    plain(case.identifier(member["entity_id"]), 80),
+                    *case.named(member["entity_id"]),
                     case.number_of(member["entity_id"]),
-                    str(member["reporters"]),
-                    str(member["complaints"]),
-                    str(member["calls"]),
+                    member["reporters"],
+                    member["complaints"],
+                    member["calls"],
                     f"{member['first_seen']:%Y-%m-%d}",
                     f"{member['last_seen']:%Y-%m-%d}",
                     case.reference.likelihood_wording(member["confidence"]),
                 )
-            )
-        if rows:
-            blocks.append(
-                Grid(
-                    case.say(
-                        "identifiers_section.role",
-                        role=case.language.word("roles", role),
-                        count=count,
-                    ),
-                    case.heads(
-                        "identifiers",
-                        "number",
-                        "identifier",
-                        "evidence_number",
-                        "people",
-                        "complaints",
-                        "calls",
-                        "first",
-                        "last",
-                        "likelihood",
-                    ),
-                    rows,
-                    (0.042, 0.253, 0.146, 0.055, 0.092, 0.055, 0.094, 0.094, 0.169),
-                    ids=(1, 2),
-                    numbers=(0, 3, 4, 5),
-                )
-            )
-    if len(facts.members) > shown:
-        left = len(facts.members) - shown
-        blocks.append(Text(case.say("identifiers_section.more", n=left)))
-    return blocks
+                for member in same_role
+            ],
+            {
+                "number": 0.042,
+                "identifier": 0.253,
+                "evidence_number": 0.146,
+                "people": 0.055,
+                "complaints": 0.092,
+                "calls": 0.055,
+                "first": 0.094,
+                "last": 0.094,
+                "likelihood": 0.169,
+            },
+        )
+        for role, same_role in groupby(shown, itemgetter("role"))
+    ]
+    but = say("identifiers_section.but_included") if case.included else ""
+    return [
+        say("identifiers_section.about", but=but),
+        case.weeks,
+        _left_out(case),
+        _included(case),
+        *grids,
+        case.say_any("identifiers_section.more", n=len(members) - len(shown)),
+    ]
 
 
-def _left_out(case: Case) -> list[Block]:
+def _left_out(case: Case) -> str:
     """Counts the members that are not named, and says why."""
-    count, tied = case.facts.left_out, case.tied_by_left_out
-    if not count:
-        return []
-    rests = (
-        case.say("identifiers_section.rests_but", n=tied)
-        if tied
-        else case.say("identifiers_section.rests")
-    )
-    return [Text(f"{case.say('identifiers_section.left_out', n=count)}{rests}")]
+    rests = case.say_any("identifiers_section.rests_but", n=case.tied_by_left_out)
+    left_out = case.say_any("identifiers_section.left_out", n=case.facts.left_out)
+    return left_out and left_out + (rests or case.say("identifiers_section.rests"))
 
 
-def _included(case: Case) -> list[Block]:
+def _included(case: Case) -> Block | None:
     """Lists the members that somebody answers for by name."""
     if not case.included:
-        return []
+        return None
     rows = [
-        (
-            str(case.number[inclusion.entity_id]),
-            plain(case.identifier(inclusion.entity_id), 80),
-            plain(inclusion.name),
-            plain(inclusion.reason, 300),
-        )
+        (*case.named(inclusion.entity_id), plain(inclusion.name), plain(inclusion.reason, 300))
         for inclusion in case.included
     ]
-    return [
-        Grid(
-            case.say("identifiers_section.included"),
-            case.heads("included", "number", "identifier", "who", "why"),
-            rows,
-            (0.06, 0.34, 0.2, 0.4),
-            ids=(1,),
-            numbers=(0,),
-        )
-    ]
+    columns = {"number": 0.06, "identifier": 0.34, "who": 0.2, "why": 0.4}
+    return case.table("included", case.say("identifiers_section.included"), rows, columns)
 
 
-def victims_section(case: Case) -> list[Block]:
+def victims_section(case: Case) -> Blocks:
     """Counts victims by country and losses by currency, which add up to the exhibits."""
     below, seen = case.reference.policy["suppress_below"], case.disclosed
     say, number = case.say, case.language.number
@@ -166,23 +148,16 @@ def victims_section(case: Case) -> list[Block]:
     if not rows:
         rows = [(say("victims_section.too_few"), str(sum(case.records.victims.values())))]
     return [
-        Text(
-            say("victims_section.about", victims=case.victims, below=below, twice_below=2 * below)
+        say("victims_section.about", victims=case.victims, below=below, twice_below=2 * below),
+        _more_victims(case),
+        case.table(
+            "victims", say("victims_section.by_country"), rows, {"country": 0.75, "victims": 0.25}
         ),
-        *_more_victims(case),
-        Grid(
-            say("victims_section.by_country"),
-            case.heads("victims", "country", "victims"),
-            rows,
-            (0.75, 0.25),
-            numbers=(1,),
-        ),
-        Grid(
+        case.table(
+            "losses",
             say("victims_section.losses"),
-            case.heads("losses", "jurisdiction", "currency", "amount"),
             _by_jurisdiction(case),
-            (0.55, 0.15, 0.3),
-            numbers=(2,),
+            {"jurisdiction": 0.55, "currency": 0.15, "amount": 0.3},
         ),
         *_conversion(case),
         *_offered(case),
@@ -190,142 +165,130 @@ def victims_section(case: Case) -> list[Block]:
     ]
 
 
-def _more_victims(case: Case) -> list[Block]:
+def _more_victims(case: Case) -> str:
     """Explains victims above complaints: a call record can be of somebody who did not complain."""
-    most = victims_at_most(case.row["victims"], case.cluster_victims, case.shared)
-    if most <= case.row["complaints"]:
-        return []
-    own = [record for record in case.records.in_order if record.victim is not None]
-    complained = {record.victim for record in own if record.key[0] == RecordKind.COMPLAINT}
-    alone = len({record.victim for record in own} - complained)
-    offered = sum(
-        record.people
-        for record in case.records.in_order
-        if record.key[1] in case.senders and record.key[0] == RecordKind.CALL
-    )
-    return [Text(case.say("victims_section.more_than_complaints", n=alone + offered))]
+    if case.victims_at_most <= case.row["complaints"]:
+        return ""
+    victims: dict[str, set[int | None]] = {kind: {None} for kind in RecordKind}
+    offered = 0
+    for record in case.records.in_order:
+        kind, org, _ = record.key
+        victims[kind].add(record.victim)
+        if org in case.senders and kind == RecordKind.CALL:
+            offered += record.people
+    alone = len(victims[RecordKind.CALL] - victims[RecordKind.COMPLAINT])
+    return case.say("victims_section.more_than_complaints", n=alone + offered)
 
 
-def links_section(case: Case) -> list[Block]:
+def links_section(case: Case) -> Blocks:
     """Draws and lists the links between the members."""
-    facts = case.facts
-    accepted = sorted((link for link in facts.inside if link["accepted"]), key=_heaviest)
-    both = sum(1 for link in accepted if len(link["orgs"]) > 1)
-    union = len(case.records.union_links)
+    accepted = sorted(
+        (link for link in case.facts.inside if link["accepted"]),
+        key=lambda link: (-link["weight"], link["entity_a"], link["entity_b"]),
+    )
+    about = case.say(
+        "links_section.about",
+        n=len(accepted),
+        identifiers=case.language.count("identifier", len(case.number)),
+        both=sum(1 for link in accepted if len(link["orgs"]) > 1),
+    )
     rows = [
         (
-            str(case.number[link["entity_a"]]),
-            str(case.number[link["entity_b"]]),
-            str(link["complaints"]),
-            str(link["calls"]),
-            str(link["reporters"]),
+            case.number[link["entity_a"]],
+            case.number[link["entity_b"]],
+            link["complaints"],
+            link["calls"],
+            link["reporters"],
             case.language.organisations(link["orgs"][:3]),
             case.language.iso_days(link["first_seen"], link["last_seen"]),
         )
         for link in accepted[:15]
     ]
     return [
-        Text(
-            case.say(
-                "links_section.about",
-                n=len(accepted),
-                identifiers=case.language.count("identifier", len(facts.members)),
-                both=both,
-            )
-            + (case.say("links_section.union", n=union) if union else "")
-        ),
+        about + case.say_any("links_section.union", n=len(case.records.union_links)),
         _link_chart(case),
-        Grid(
+        case.table(
+            "links",
             case.say("links_section.caption"),
-            case.heads("links", "a", "b", "complaints", "calls", "people", "seen_by", "days"),
             rows,
-            (0.07, 0.07, 0.12, 0.08, 0.1, 0.26, 0.3),
-            numbers=(0, 1, 2, 3, 4),
+            {
+                "a": 0.07,
+                "b": 0.07,
+                "complaints": 0.12,
+                "calls": 0.08,
+                "people": 0.1,
+                "seen_by": 0.26,
+                "days": 0.3,
+            },
         ),
     ]
 
 
-def chronology_section(case: Case) -> list[Block]:
+def chronology_section(case: Case) -> Blocks:
     """Draws records by month and the life of each identifier, and lists handovers."""
-    months: dict[str, Counter[str]] = {}
-    for record in case.records.in_order:
-        months.setdefault(f"{record.observed_at:%Y-%m}", Counter())[record.key[0]] += record.people
-    new = Counter(f"{member['first_seen']:%Y-%m}" for member in case.facts.members)
-    turns = [
-        (
-            f"{case.number[handover.before]}",
-            plain(case.identifier(handover.before), 60),
-            f"{handover.last_seen:%Y-%m-%d}",
-            f"{case.number[handover.after]}",
-            plain(case.identifier(handover.after), 60),
-            f"{handover.first_seen:%Y-%m-%d}",
-        )
-        for handover in case.handovers[:20]
+    say, turns = case.say, case.handovers[:20]
+    rows = [
+        [
+            *map(str, case.named(turn.before, 60)),
+            f"{turn.last_seen:%Y-%m-%d}",
+            *map(str, case.named(turn.after, 60)),
+            f"{turn.first_seen:%Y-%m-%d}",
+        ]
+        for turn in turns
     ]
-    blocks: list[Block] = [_month_chart(case, months, new), _timeline_chart(case)]
-    if turns:
-        handovers = case.say(
-            "chronology_section.handovers", before=OVERLAP_DAYS, after=HANDOVER_DAYS
-        )
-        whole = len(turns) == len(case.handovers)
-        more = "" if whole else case.say("chronology_section.first", count=len(turns))
-        blocks.append(
-            Grid(
-                f"{handovers}{more}",
-                case.heads("handovers", "number", "from", "last", "number", "to", "first"),
-                turns,
-                (0.06, 0.3, 0.14, 0.06, 0.3, 0.14),
-                ids=(1, 4),
-                numbers=(0, 3),
-            )
-        )
-    weeks = f" {case.weeks}" if case.joint else ""
-    blocks.append(Text(f"{case.say('chronology_section.exhibit')}{weeks}"))
-    return blocks
+    caption = say("chronology_section.handovers", before=OVERLAP_DAYS, after=HANDOVER_DAYS)
+    if len(turns) < len(case.handovers):
+        caption += say("chronology_section.first", count=len(turns))
+    handovers = Grid(
+        caption,
+        case.heads("handovers", ("number", "from", "last", "number", "to", "first")),
+        rows,
+        (0.06, 0.3, 0.14, 0.06, 0.3, 0.14),
+        ids=(1, 4),
+        numbers=(0, 3),
+    )
+    return [
+        _month_chart(case),
+        _timeline_chart(case),
+        handovers if turns else None,
+        f"{say('chronology_section.exhibit')} {case.weeks}".rstrip(),
+    ]
 
 
-def _month_chart(case: Case, months: Mapping[str, Counter[str]], new: Mapping[str, int]) -> Chart:
+def _month_chart(case: Case) -> Chart:
     """Draws complaints, calls and new identifiers of each month as bars with their counts."""
-    none: Counter[str] = Counter()
-    first, last = min(months), max(months)
-    every = [
-        f"{number // 12:04d}-{number % 12 + 1:02d}"
-        for number in range(_month_number(first), _month_number(last) + 1)
-    ]
+    records = case.records.in_order
+    months = range(
+        _month_number(records[0].observed_at), _month_number(records[-1].observed_at) + 1
+    )
+    styles = {style: Counter[int]() for style in ("complaint", "call", "new")}
+    for record in records:
+        styles[record.key[0]][_month_number(record.observed_at)] += record.people
+    styles["new"].update(_month_number(member["first_seen"]) for member in case.facts.members)
     width, height, left = 900.0, 190.0, 10.0
-    step = min((width - 2 * left) / len(every), 160.0)
-    counts = {
-        month: (bars["complaint"], bars["call"], new.get(month, 0))
-        for month in every
-        for bars in (months.get(month, none),)
-    }
-    most = max(count for bars in counts.values() for count in bars) or 1
+    step = min((width - 2 * left) / len(months), 160.0)
+    most = max(counts[month] for counts in styles.values() for month in months) or 1
     bar, floor = step * 0.26, height - 26
-    shapes: list[Shape] = [Line(left, floor, left + step * len(every), floor, 1.0, "grid")]
-    for column, (month, bars) in enumerate(counts.items()):
+    shapes: list[Shape] = [Line(left, floor, left + step * len(months), floor, 1.0, "grid")]
+    for column, month in enumerate(months):
         x = left + column * step
-        for place, (style, count) in enumerate(
-            zip(("complaint", "call", "new"), bars, strict=True)
-        ):
+        for place, (style, counts) in enumerate(styles.items()):
+            count = counts[month]
             tall = round((floor - 20) * count / most, 1)
             start = round(x + step * 0.08 + place * bar, 1)
             shapes.append(Bar(start, round(floor - tall, 1), round(bar * 0.9, 1), tall, style))
-            if count and len(every) <= MONTHS_COUNTED:
+            if count and len(months) <= MONTHS_COUNTED:
                 middle = round(start + bar * 0.45, 1)
                 shapes.append(Label(middle, round(floor - tall - 4, 1), str(count), "middle"))
-        if column % -(-len(every) // 14) == 0:
-            shapes.append(Label(round(x + step * 0.45, 1), height - 9, month, "middle"))
-    return Chart(
-        caption=case.say("charts.months"),
-        width=width,
-        height=height,
-        shapes=shapes,
-        legend=[(name, case.say(f"charts.{name}")) for name in ("complaint", "call", "new")],
-    )
+        if column % -(-len(months) // 14) == 0:
+            name = f"{month // 12:04d}-{month % 12 + 1:02d}"
+            shapes.append(Label(round(x + step * 0.45, 1), height - 9, name, "middle"))
+    legend = [(style, case.say(f"charts.{style}")) for style in styles]
+    return Chart(case.say("charts.months"), width, height, shapes, legend)
 
 
-def _month_number(month: str) -> int:
-    return int(month[:4]) * 12 + int(month[5:]) - 1
+def _month_number(moment: datetime) -> int:
+    return moment.year * 12 + moment.month - 1
 
 
 def _timeline_chart(case: Case) -> Chart:
@@ -345,120 +308,92 @@ def _timeline_chart(case: Case) -> Chart:
         shapes.append(Label(4, life.y + 12, plain(short, 80)))
         shapes.append(Bar(life.x, life.y + 4, max(life.width, 3), 9, life.kind))
     shapes += [Line(*handover, 1.6, "alone") for handover in drawn.handovers]
-    kinds = dict.fromkeys(live.kind for live in drawn.lives)
     left_out = len(case.facts.members) - len(drawn.lives)
-    more = case.say("charts.timeline_more", n=left_out) if left_out else ""
-    turn = [("alone", case.say("charts.handover"))] if drawn.handovers else []
-    return Chart(
-        caption=f"{case.say('charts.timeline')}{more}",
-        width=TIMELINE_WIDTH,
-        height=drawn.height,
-        shapes=shapes,
-        legend=[*_kind_legend(case, kinds), *turn],
-    )
+    caption = case.say("charts.timeline") + case.say_any("charts.timeline_more", n=left_out)
+    legend = _kind_legend(case, (life.kind for life in drawn.lives))
+    if drawn.handovers:
+        legend.append(("alone", case.say("charts.handover")))
+    return Chart(caption, TIMELINE_WIDTH, drawn.height, shapes, legend)
 
 
 def _kind_legend(case: Case, kinds: Iterable[str]) -> list[tuple[str, str]]:
-    return [(kind, case.say(f"kinds.{kind}")) for kind in kinds]
+    return [(kind, case.say(f"kinds.{kind}")) for kind in dict.fromkeys(kinds)]
 
 
-def _by_jurisdiction(case: Case) -> list[Sequence[str]]:
+def _by_jurisdiction(case: Case) -> list[tuple[str, str, str]]:
     """Returns losses of the shown countries, of the others together, and in total.
 
     Where no country is shown, "elsewhere" would be all of it, the largest country's too.
     """
     shown = [disclosed.country for disclosed in case.disclosed.countries]
-    money, elsewhere = case.language.money, case.say("victims_section.elsewhere")
-    rest = [losses for country, losses in case.records.losses.items() if country not in shown]
-    rows: list[Sequence[str]] = []
-    for country in shown:
-        for currency, amount in sorted(case.records.losses.get(country, {}).items()):
-            rows.append((country, currency, money(amount)))
+    losses, say, money = case.records.losses, case.say, case.language.money
+    rows = [
+        (country, currency, money(amount))
+        for country in shown
+        for currency, amount in sorted(losses.get(country, {}).items())
+    ]
+    rest = [sums for country, sums in losses.items() if country not in shown]
     for currency in case.totals:
-        amounts = [losses[currency] for losses in rest if currency in losses]
+        amounts = [sums[currency] for sums in rest if currency in sums]
         if amounts and shown:
-            rows.append((elsewhere, currency, money(exact_sum(amounts))))
+            rows.append((say("victims_section.elsewhere"), currency, money(exact_sum(amounts))))
     for currency, (amount, count) in case.totals.items():
-        rows.append((case.say("victims_section.total", n=count), currency, money(amount)))
+        rows.append((say("victims_section.total", n=count), currency, money(amount)))
     return rows
 
 
-def _conversion(case: Case) -> list[Block]:
+def _conversion(case: Case) -> Blocks:
+    say, money = case.say, case.language.money
     if not case.rates:
-        return [Text(case.say("conversion.none"))]
+        return [say("conversion.none")]
     to = next(iter(case.rates.values())).to
-    money = case.language.money
-    rows: list[Sequence[str]] = []
+    rows: list[Sequence[object]] = []
     sums: list[Decimal] = []
     missing = []
     for currency, (amount, _) in case.totals.items():
         if currency == to:
             sums.append(amount)
-            rows.append((currency, money(amount), "1", money(amount), ""))
-        elif currency in case.rates:
-            rate = case.rates[currency]
+            rows.append((currency, money(amount), 1, money(amount), ""))
+        elif rate := case.rates.get(currency):
             sums.append(convert(amount, rate))
             dated = f"{rate.day}, {plain(rate.source, 80)}"
-            rows.append((currency, money(amount), str(rate.rate), money(sums[-1]), dated))
+            rows.append((currency, money(amount), rate.rate, money(sums[-1]), dated))
         else:
             missing.append(currency)
-    whole = f"{to} {money(exact_sum(sums))}"
-    rows.append((case.say("conversion.total"), "", "", whole, ""))
-    lacking = case.say("conversion.missing", names=", ".join(missing)) if missing else ""
+    rows.append((say("conversion.total"), "", "", f"{to} {money(exact_sum(sums))}", ""))
+    columns = {"currency": 0.12, "amount": 0.2, "rate": 0.14, "converted": 0.24, "source": 0.3}
     return [
-        Grid(
-            case.say("conversion.caption", to=to),
-            (
-                *case.heads("conversion", "currency", "amount", "rate"),
-                case.say("heads.conversion.converted", to=to),
-                *case.heads("conversion", "source"),
-            ),
-            rows,
-            (0.12, 0.2, 0.14, 0.24, 0.3),
-            numbers=(1, 2, 3),
-        ),
-        Text(f"{case.say('conversion.about')}{lacking}"),
+        case.table("conversion", say("conversion.caption", to=to), rows, columns, to=to),
+        say("conversion.about") + case.say_any("conversion.missing", names=", ".join(missing)),
     ]
 
 
-def _offered(case: Case) -> list[Block]:
+def _offered(case: Case) -> Blocks:
     """Puts what other organisations state beside the own records, and adds up what can be."""
-    if not case.records.offered:
+    if not case.joint:
         return []
-    say, number, row = case.say, case.language.number, case.row
-    own = case.language.join(case.own_names)
-    sides = [(own, case.own_side), *case.other_sides]
-    rows = []
-    for name, side in sides:
-        losses = _listed(case, side.losses, bound=side.withheld)
-        rows.append(
-            (
-                name,
-                _victims_of(case, side),
-                _listed(case, side.countries, bound=side.rounded),
-                losses or say("general.withheld" if side.withheld else "general.none"),
-            )
-        )
-    rows.append(
+    say, most = case.say, case.language.number(case.victims_at_most)
+    rows = [
         (
-            say("joint.together"),
-            say(
-                "general.at_most",
-                what=number(victims_at_most(row["victims"], case.cluster_victims, case.shared)),
-            ),
-            _listed(case, case.countries_together, bound=True),
-            "; ".join(case.losses_together) or say("general.none_stated"),
+            name,
+            _victims_of(case, side),
+            _listed(case, side.countries, bound=side.rounded),
+            _listed(case, side.losses, bound=side.withheld)
+            or say("general.withheld" if side.withheld else "general.none"),
         )
+        for name, side in case.sides
+    ]
+    together = (
+        say("joint.together"),
+        say("general.at_most", what=most),
+        _listed(case, case.countries_together, bound=True),
+        "; ".join(case.losses_together) or say("general.none_stated"),
     )
+    columns = {"organisation": 0.17, "victims": 0.16, "countries": 0.22, "losses": 0.45}
+    but = say("joint.but_shared") if case.shared else ""
     return [
-        Grid(
-            say("joint.caption"),
-            case.heads("joint", "organisation", "victims", "countries", "losses"),
-            rows,
-            (0.17, 0.16, 0.22, 0.45),
-            numbers=(1,),
-        ),
-        Text(say("joint.about", own=own, but=say("joint.but_shared") if case.shared else "")),
+        case.table("joint", say("joint.caption"), [*rows, together], columns),
+        say("joint.about", own=case.whose, but=but),
     ]
 
 
@@ -483,7 +418,7 @@ def _listed(case: Case, figures: Mapping[str, Decimal | int], *, bound: bool) ->
     return case.say("general.at_least", what=words) if bound and words else words
 
 
-def _shared(case: Case) -> list[Block]:
+def _shared(case: Case) -> Blocks:
     """Lists signed counts of the victims whom two organisations share."""
     if not case.shared:
         return []
@@ -497,161 +432,125 @@ def _shared(case: Case) -> list[Block]:
         )
         for overlap in case.shared
     ]
+    columns = {"with": 0.16, "by": 0.13, "victims": 0.14, "day": 0.2, "key": 0.37}
     return [
-        Grid(
-            case.say("shared.caption"),
-            case.heads("shared", "with", "by", "victims", "day", "key"),
-            rows,
-            (0.16, 0.13, 0.14, 0.2, 0.37),
-            ids=(4,),
-            numbers=(2,),
-        ),
-        Text(case.say("shared.about")),
+        case.table("shared", case.say("shared.caption"), rows, columns),
+        case.say("shared.about"),
     ]
-
-
-def _heaviest(link: dict[str, object]) -> tuple[float, str, str]:
-    return -float(str(link["weight"])), str(link["entity_a"]), str(link["entity_b"])
 
 
 def _link_chart(case: Case) -> Chart:
     """Draws the members and the links between them, without suppliers and rejected links."""
     facts = case.facts
     drawn = graph_figure(facts, member_positions(facts, {}))
-    weakest = {tuple(sorted((b.link["entity_a"], b.link["entity_b"]))) for b in case.bridges}
+    weakest = [{b.link["entity_a"], b.link["entity_b"]} for b in case.bridges]
     shapes: list[Shape] = []
     for line in drawn.lines:
         a, b = drawn.nodes[line.a], drawn.nodes[line.b]
-        alone = tuple(sorted((a.entity_id, b.entity_id))) in weakest
-        shapes.append(Line(a.x, a.y, b.x, b.y, line.width, "alone" if alone else "link"))
-    nodes = drawn.nodes
-    for node in nodes:
-        radius, number = max(node.radius, 12.0), str(case.number[node.entity_id])
-        shapes.append(Disc(node.x, node.y, radius, node.kind))
+        style = "alone" if {a.entity_id, b.entity_id} in weakest else "link"
+        shapes.append(Line(a.x, a.y, b.x, b.y, line.width, style))
+    for node in drawn.nodes:
+        number = str(case.number[node.entity_id])
+        shapes.append(Disc(node.x, node.y, max(node.radius, 12.0), node.kind))
         shapes.append(Label(node.x, node.y + 3.9, number, "middle", white=True))
-    return Chart(
-        caption=case.say("charts.links", drawn=len(nodes), n=len(facts.members)),
-        width=WIDTH,
-        height=HEIGHT,
-        shapes=shapes,
-        legend=_kind_legend(case, dict.fromkeys(node.kind for node in nodes)),
-    )
+    caption = case.say("charts.links", drawn=len(drawn.nodes), n=len(facts.members))
+    legend = _kind_legend(case, (node.kind for node in drawn.nodes))
+    return Chart(caption, WIDTH, HEIGHT, shapes, legend)
 
 
-def exculpatory_section(case: Case) -> list[Block]:
+def exculpatory_section(case: Case) -> Blocks:
     """Returns the exculpatory section: what a defence would say against the case."""
+    kinds = dict.fromkeys(member["kind"] for member in case.facts.members)
+    cautions = [case.say(f"cautions.{kind}") for kind in kinds if BY_KIND[kind].caution]
     return [
-        *_spoofing(case),
-        *_owners(case),
+        _spoofing(case),
+        case.say("exculpatory.owners"),
+        Points(cautions),
         *_recycled(case),
         *_rejected(case),
         *_weak_points(case),
-        *_near_misses(case),
-        *_innocent(case),
+        _near_misses(case),
+        _innocent(case),
     ]
 
 
-def _spoofing(case: Case) -> list[Block]:
-    roles = case.facts.roles
-    numbers = [entity_id for entity_id in case.number if entity_id.startswith("phone:")]
-    both = [number for number in numbers if "caller_id" in roles.get(number, ())]
-    alone = case.not_accused.caller_ids
-    seen = (
-        case.say("exculpatory.seen", n=len(both), numbers=case.numbered(both))
-        if both
-        else case.say("exculpatory.not_seen")
-    )
-    others = case.say("exculpatory.caller_ids", n=alone) if alone else ""
-    return [Text(f"{case.say('exculpatory.spoofing')}{seen}{others}")]
+def _spoofing(case: Case) -> str:
+    say, roles = case.say, case.facts.roles
+    phones = (entity_id for entity_id in case.number if entity_id.startswith("phone:"))
+    both = [phone for phone in phones if "caller_id" in roles.get(phone, ())]
+    seen = case.say_any("exculpatory.seen", n=len(both), numbers=case.numbered(both))
+    alone = case.say_any("exculpatory.caller_ids", n=case.not_accused.caller_ids)
+    return say("exculpatory.spoofing") + (seen or say("exculpatory.not_seen")) + alone
 
 
-def _owners(case: Case) -> list[Block]:
-    kinds = list(dict.fromkeys(member["kind"] for member in case.facts.members))
-    points = [case.say(f"cautions.{kind}") for kind in kinds if BY_KIND[kind].caution]
-    return [Text(case.say("exculpatory.owners")), Points(points)]
-
-
-def _recycled(case: Case) -> list[Block]:
-    rows = []
+def _recycled(case: Case) -> Blocks:
+    say, rows = case.say, []
     for entity_id in case.number:
         days = sorted(case.facts.days.get(entity_id, {}))
-        gap = max((b - a for a, b in pairwise(days)), default=0)
+        ends = max(pairwise(days), key=lambda ends: ends[1] - ends[0], default=(0, 0))
+        gap = ends[1] - ends[0]
         if entity_id.startswith("phone:") and gap >= REASSIGNED_DAYS:
-            silence = next((a, b) for a, b in pairwise(days) if b - a == gap)
-            ends = (str(date.fromordinal(day)) for day in silence)
-            rows.append((str(case.number[entity_id]), plain(entity_id), *ends, str(gap)))
-    rule, silent = case.say("exculpatory.recycled"), case.silent_since
-    many, numbers = len(silent), case.numbered(silent)
-    last = Text(case.say("exculpatory.silent_since", n=many, numbers=numbers))
+            silence = map(date.fromordinal, ends)
+            rows.append((case.number[entity_id], plain(entity_id), *silence, gap))
+    silent, rule = case.silent_since, say("exculpatory.recycled")
+    since = case.say_any("exculpatory.silent_since", n=len(silent), numbers=case.numbered(silent))
     if not rows:
-        return [Text(f"{rule}{case.say('exculpatory.not_recycled')}"), *([last] if silent else [])]
+        return [rule + say("exculpatory.not_recycled"), since]
+    columns = {"number": 0.08, "phone": 0.42, "last": 0.18, "first": 0.18, "days": 0.14}
     return [
-        *([last] if silent else []),
-        Text(f"{rule}{case.say('exculpatory.silent', n=len(rows))}"),
-        Grid(
-            case.say("exculpatory.silent_caption"),
-            case.heads("recycled", "number", "phone", "last", "first", "days"),
-            rows[:TABLE_LIMIT],
-            (0.08, 0.42, 0.18, 0.18, 0.14),
-            ids=(1,),
-            numbers=(0, 4),
-        ),
+        since,
+        rule + say("exculpatory.silent", n=len(rows)),
+        case.table("recycled", say("exculpatory.silent_caption"), rows[:TABLE_LIMIT], columns),
     ]
 
 
-def _rejected(case: Case) -> list[Block]:
-    near = case.facts.near
+def _rejected(case: Case) -> Blocks:
+    say, near = case.say, case.facts.near
     if not near:
-        return [Text(case.say("exculpatory.no_rejected"))]
+        return [say("exculpatory.no_rejected")]
     counted = Counter((link["here"], link["there_kind"], facts_of(link["facts"])) for link in near)
     rows = [
         (
-            str(case.number[here]),
-            plain(case.say("exculpatory.elsewhere", kind=case.say(f"kinds.{kind}")), 60),
-            str(count),
+            case.number[here],
+            plain(say("exculpatory.elsewhere", kind=say(f"kinds.{kind}")), 60),
+            count,
             plain(case.language.reason(facts)),
         )
         for (here, kind, facts), count in counted.items()
     ]
+    columns = {"number": 0.07, "outside": 0.38, "links": 0.08, "why": 0.47}
     return [
-        Text(case.say("exculpatory.rejected", n=len(near))),
-        Grid(
-            case.say("exculpatory.rejected_caption"),
-            case.heads("rejected", "number", "outside", "links", "why"),
-            rows[:TABLE_LIMIT],
-            (0.07, 0.38, 0.08, 0.47),
-            numbers=(0, 2),
-        ),
+        say("exculpatory.rejected", n=len(near)),
+        case.table("rejected", say("exculpatory.rejected_caption"), rows[:TABLE_LIMIT], columns),
     ]
 
 
-def _weak_points(case: Case) -> list[Block]:
+def _weak_points(case: Case) -> Blocks:
     """Lists what the case rests on alone, among identifiers that are established themselves."""
-    say, numbered = case.say, case.numbered
-    points = []
+    say, number = case.say, case.number
     wide = [bridge for bridge in case.bridges if len(bridge.side) > 1]
-    ends = {bridge.link[end] for bridge in wide for end in ("entity_a", "entity_b")}
-    for bridge in wide:
-        a, b = (str(case.number[bridge.link[end]]) for end in ("entity_a", "entity_b"))
-        points.append(
-            say(
-                "exculpatory.bridge",
-                side=len(bridge.side),
-                identifiers=case.language.count("identifier", len(case.number)),
-                numbers=numbered(bridge.side),
-                a=a,
-                b=b,
-                seen=case.language.records(bridge.link, "call"),
-            )
+    ends = [(bridge.link["entity_a"], bridge.link["entity_b"]) for bridge in wide]
+    points = [
+        say(
+            "exculpatory.bridge",
+            side=len(bridge.side),
+            identifiers=case.language.count("identifier", len(number)),
+            numbers=case.numbered(bridge.side),
+            a=str(number[a]),
+            b=str(number[b]),
+            seen=case.language.records(bridge.link, "call"),
         )
-    points += [
-        say("exculpatory.separating", number=str(case.number[entity_id]), n=count)
-        for entity_id, count in find_separating(case.facts, case.number)
-        if entity_id not in ends
+        for bridge, (a, b) in zip(wide, ends, strict=True)
     ]
+    points += [
+        say("exculpatory.separating", number=str(number[entity_id]), n=count)
+        for entity_id, count in find_separating(case.facts, number)
+        if entity_id not in chain(*ends)
+    ]
+    mentions = case.records.mentions
     sure = {
         mention["entity_id"]
-        for mention in case.records.mentions
+        for mention in mentions
         if mention["confidence"] >= SURE_CONFIDENCE and not mention["also_read_as"]
     }
     of_one = {
@@ -662,33 +561,28 @@ def _weak_points(case: Case) -> list[Block]:
             for member in case.facts.members
             if member["complaints"] + member["calls"] < 2
         ],
-        "misread": sorted({mention["entity_id"] for mention in case.records.mentions} - sure),
+        "misread": sorted({mention["entity_id"] for mention in mentions} - sure),
     }
     points += [
-        say(f"exculpatory.{name}", n=len(ids), numbers=numbered(ids))
+        say(f"exculpatory.{name}", n=len(ids), numbers=case.numbered(ids))
         for name, ids in of_one.items()
         if ids
     ]
     if not points:
-        return [Text(say("exculpatory.no_weak_points"))]
-    return [Text(say("exculpatory.weak_points")), Points(points)]
+        return [say("exculpatory.no_weak_points")]
+    return [say("exculpatory.weak_points"), Points(points)]
 
 
-def _near_misses(case: Case) -> list[Block]:
-    resembled = sorted({member["near_miss_of"] for member in case.left_out} & case.number.keys())
-    if not resembled:
-        return []
-    count = sum(member["near_miss_of"] in case.number for member in case.left_out)
-    return [Text(case.say("exculpatory.near_misses", n=count, numbers=case.numbered(resembled)))]
+def _near_misses(case: Case) -> str:
+    resembled = [
+        near for member in case.left_out if (near := member["near_miss_of"]) in case.number
+    ]
+    numbers = case.numbered(sorted(set(resembled)))
+    return case.say_any("exculpatory.near_misses", n=len(resembled), numbers=numbers)
 
 
-def _innocent(case: Case) -> list[Block]:
-    left, others = len(case.not_accused.suppressed), case.not_accused.others
-    parts = []
-    if left:
-        parts.append(case.say("exculpatory.legitimate", n=left))
-    if others:
-        parts.append(case.say("exculpatory.cleared", n=others))
-    if not parts:
-        return [Text(case.say("exculpatory.none_innocent"))]
-    return [Text(case.say("exculpatory.innocent", what=case.language.join(parts)))]
+def _innocent(case: Case) -> str:
+    legitimate = case.say_any("exculpatory.legitimate", n=len(case.not_accused.suppressed))
+    cleared = case.say_any("exculpatory.cleared", n=case.not_accused.others)
+    parts = case.language.join([part for part in (legitimate, cleared) if part])
+    return case.say_any("exculpatory.innocent", what=parts) or case.say("exculpatory.none_innocent")

@@ -50,15 +50,15 @@ def test_letters_are_in_the_order_of_clock_and_confidence(tmp_path):
     case = case_of(tmp_path / "run", tables)
     ranked = [(group.priority(case.moment), group.confidence) for group in case.groups]
     order = [(PRIORITIES.index(priority), -confidence) for priority, confidence in ranked]
-    assert order == sorted(order) and ranked[0] == ("at once", 0.95)
+    assert order == sorted(order) and ranked[0] == ("at_once", 0.95)
 
 
 def test_an_account_that_was_paid_of_late_comes_at_once(tmp_path):
     case = case_of(tmp_path / "run", rows())
     (bank,) = (group for group in case.groups if group.provider.kind == "bank")
     paid = bank.members[0].member["last_seen"]
-    assert bank.priority(paid + timedelta(days=3)) == "at once"
-    assert bank.priority(paid + timedelta(days=60)) == "in turn"
+    assert bank.priority(paid + timedelta(days=3)) == "at_once"
+    assert bank.priority(paid + timedelta(days=60)) == "in_turn"
 
 
 def test_a_request_names_its_identifiers_and_no_victim(tmp_path):
