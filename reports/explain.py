@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import sample_readings
 from reports.disclosure_control import is_thin
 from reports.link_evidence import (
     Evidence,
@@ -29,6 +28,7 @@ from reports.link_evidence import (
     split_at_bridge,
     strongest_path,
 )
+from reports.member_mentions import sample_readings
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import most_first, quantity, readable_time
 from schemas.cluster import ClusterFlag

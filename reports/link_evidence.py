@@ -2,14 +2,14 @@
 
 Splits a link's weight into the records behind it, says what would have to be wrong for a link or a
 membership to be wrong, and finds the strongest path between two entities and the two sides of a
-bridge. Counts and samples records of members for the pages. Long, since all of it reads mentions.
+bridge.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,25 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, PHONE_PREFIX, RECORD, with_words
-from reports.tables import (
-    SECONDS_A_DAY,
-    BoolArray,
-    Column,
-    IdIndex,
-    IntArray,
-    Lists,
-    RunFolder,
-    Texts,
-    Whole,
-    changes,
-    decoded,
-    first_of_groups,
-)
+from reports.cluster_data import PHONE_PREFIX
+from reports.tables import BoolArray, Column, IntArray, RunFolder, Texts, Whole
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status, Strength
 from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, Fact, fact, have_facts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.arrow_util import group_changes, group_offsets, sorted_unique, stable_order
+from transforms.arrow_util import sorted_unique
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, link_probability, pair_micros
 from transforms.reporters import counted_sources, people_counted, precision_interval
 from transforms.text_spans import string_array, string_buffers
@@ -444,187 +431,6 @@ def split_at_bridge(
 
 def _ends(link: Row) -> tuple[str, str]:
     return link["entity_a"], link["entity_b"]
-
-
-@dataclass(frozen=True)
-class Records:
-    """Records of members: how many on each day and in each role, and a sample of them.
-
-    `sample` has the columns of `_READ` for the members at `rows`. `naming` are the `RECORD` of
-    mentions of the members at `naming_rows`, each once; `wordings` mentions of scripts, as of
-    `cluster_data.script_mentions`.
-    """
-
-    days: Lists
-    roles: Lists
-    sample: pa.Table
-    rows: IntArray
-    naming: pa.Table
-    naming_rows: IntArray
-    wordings: pa.Table
-
-
-_READ = (
-    "entity_id source_org record_kind record_id role observed_at victim_country field start end "
-    "raw confidence"
-).split()
-
-_KEYS = (*RECORD, "role", "observed_at", "field")
-"""Columns of `_READ` that choose its rows."""
-
-_CODED = ("source_org", "record_kind", "role", "victim_country", "field")
-"""Columns of `_READ` with few values, which are read as dictionaries."""
-
-
-def read_records(
-    run: str,
-    ids: pa.Array,
-    per_org: int,
-    scripts: Iterable[str] = (),
-    count: Callable[[pa.Table, IntArray], None] = lambda *_: None,
-) -> Records:
-    """Counts mentions of members by day and role, and samples `per_org` records of each.
-
-    A sample has the newest records of each member and organisation, those in a narrative first, and
-    one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
-    Mentions of `scripts` are read along; `count` is given all with the place of each one's member.
-    """
-    records, known = _Read(len(ids), per_org), IdIndex(ids)
-    asked = IdIndex(pa.array(scripts, pa.string()))
-    wordings: list[pa.Table] = []
-    for batch in tables.read_in_key_order(run, MENTIONS, _READ, coded=_CODED):
-        new = changes(batch["entity_id"])
-        entity_of, distinct = np.cumsum(new) - 1, batch["entity_id"].filter(pa.array(new))
-        member_of = known.places(distinct)[entity_of]
-        records.add(batch, member_of)
-        count(batch, member_of)
-        if len(asked) and ((script := asked.places(distinct)) >= 0).any():
-            wordings.append(decoded(batch.filter(pa.array(script[entity_of] >= 0))))
-    return records.records(with_words(wordings))
-
-
-class _Read:
-    """Records of members, as far as they were read.
-
-    Rows come in the order of keys, so that the sample of a member is whole when the next one comes.
-    """
-
-    def __init__(self, members: int, per_org: int) -> None:
-        self._members, self._per_org = members, per_org
-        self._days, self._roles_of, self._roles = _Counts(), _Counts(), dict[str, int]()
-        none = pa.schema([MENTIONS.schema.field(name) for name in _READ]).empty_table()
-        self._naming, self._naming_rows = [none.select(RECORD)], [np.empty(0, np.int64)]
-        self._samples, self._samples_of = list[pa.Table](), [np.empty(0, np.int64)]
-        self._open, self._open_at = none, -1
-
-    def add(self, rows: pa.Table, member_of: IntArray) -> None:
-        """Adds rows with the place of the member of each, -1 for none."""
-        here, member_of = np.flatnonzero(member_of >= 0), member_of[member_of >= 0]
-        if not len(here):
-            return
-        keys = rows.select(_KEYS)
-        keys = keys if len(here) == rows.num_rows else keys.take(pa.array(here))
-        self._count(keys, member_of)
-        if not self._per_org:
-            return
-        if not self._samples:
-            self._open = rows.slice(0, 0)
-        more = int(np.append(member_of != self._open_at, True).argmax())
-        if more:
-            begun = pa.concat_tables([self._open, rows.take(pa.array(here[:more]))])
-            self._open = self._open.slice(0, 0)
-            every = np.arange(begun.num_rows)
-            self._sample(begun, begun.select(_KEYS), every, np.full(len(every), self._open_at))
-        if more < len(here):
-            self._sample(rows, keys.slice(more), here[more:], member_of[more:])
-
-    def _count(self, rows: pa.Table, member_of: IntArray) -> None:
-        people = np.asarray(people_counted(rows))
-        day = np.asarray(rows["observed_at"].cast(pa.int64())) // (SECONDS_A_DAY * 1_000_000)
-        role = rows["role"].combine_chunks().dictionary_encode()
-        numbers = [
-            self._roles.setdefault(name, len(self._roles)) for name in role.dictionary.to_pylist()
-        ]
-        self._days.add(member_of, day, people)
-        self._roles_of.add(member_of, np.array(numbers, np.int64)[role.indices.to_numpy()], people)
-
-    def _sample(self, rows: pa.Table, keys: pa.Table, here: IntArray, member_of: IntArray) -> None:
-        """Samples the rows that are `here`, which have these keys and members."""
-        new_group = group_changes(member_of) | changes(keys["source_org"])
-        new_record = new_group | changes(keys["record_kind"]) | changes(keys["record_id"])
-        starts = np.flatnonzero(new_record)
-        self._naming.append(decoded(keys.select(RECORD).take(pa.array(starts))))
-        self._naming_rows.append(member_of[starts])
-        in_narrative = np.asarray(pc.fill_null(pc.equal(keys["field"], NARRATIVE), False), np.int64)
-        score = (in_narrative << 62) + np.asarray(keys["observed_at"].cast(pa.int64()))
-        best = np.maximum.reduceat(score, starts)
-        lengths = np.diff(np.append(starts, len(member_of)))
-        places = np.where(
-            score == np.repeat(best, lengths), np.arange(len(member_of)), len(member_of)
-        )
-        group = np.cumsum(new_group)[starts] - 1
-        many = np.flatnonzero((np.bincount(group) > self._per_org)[group])
-        order = many[np.lexsort((-best[many], group[many]))]
-        sampled = np.ones(len(starts), np.bool_)
-        sampled[order] = first_of_groups(group[order], int(group[-1]) + 1, self._per_org)
-        chosen = np.sort(np.minimum.reduceat(places, starts)[sampled])
-        sample, sample_of = rows.take(pa.array(here[chosen])), member_of[chosen]
-        whole = int((sample_of == sample_of[-1]).argmax())
-        self._samples += [self._open, sample.slice(0, whole)]
-        self._samples_of += [np.full(self._open.num_rows, self._open_at), sample_of[:whole]]
-        self._open, self._open_at = sample.slice(whole), int(sample_of[-1])
-
-    def records(self, wordings: pa.Table) -> Records:
-        """Returns all that was read."""
-        member, day, count = self._days.sums()
-        first = np.append(True, member[1:] != member[:-1]) if len(member) else np.zeros(0, bool)
-        steps = np.where(first, day, np.diff(day, prepend=0))
-        of_days: dict[str, Column] = {"day": Whole(steps), "count": Whole(count)}
-        days = Lists(group_offsets(member, self._members), of_days)
-        ordered = sorted(self._roles)
-        rank = np.array([ordered.index(name) for name in self._roles], np.int64)
-        member, role, count = self._roles_of.sums(rank)
-        texts = Texts(pa.array(ordered, pa.string()), role + 1)
-        of_roles: dict[str, Column] = {"role": texts, "count": Whole(count)}
-        sample_of = np.concatenate([*self._samples_of, np.full(self._open.num_rows, self._open_at)])
-        order = np.argsort(sample_of, kind="stable")
-        return Records(
-            days,
-            Lists(group_offsets(member, self._members), of_roles),
-            pa.concat_tables([*self._samples, self._open]).combine_chunks().take(order),
-            sample_of[order],
-            pa.concat_tables(self._naming),
-            np.concatenate(self._naming_rows),
-            wordings,
-        )
-
-
-class _Counts:
-    """Sums by pairs of whole numbers below 2^31."""
-
-    def __init__(self) -> None:
-        none = np.empty(0, np.int64)
-        self._parts = [(none, none)]
-
-    def add(self, member: IntArray, value: IntArray, counts: IntArray) -> None:
-        """Adds counts of pairs."""
-        self._parts.append(_summed((member << 32) + value, counts))
-
-    def sums(self, rank: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
-        """Returns the pairs in order, and the sum of each; `rank` orders the second numbers."""
-        keys, counts = map(np.concatenate, zip(*self._parts, strict=True))
-        if rank is not None:
-            keys = ((keys >> 32) << 32) + rank[keys & 0xFFFFFFFF]
-        keys, total = _summed(keys, counts)
-        return keys >> 32, keys & 0xFFFFFFFF, total
-
-
-def _summed(keys: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
-    """Returns the distinct keys in order, and the sum of the counts of each."""
-    order = stable_order(keys)
-    keys = keys[order]
-    starts = np.flatnonzero(group_changes(keys))
-    return keys[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts
 
 
 def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> dict[str, Column]:

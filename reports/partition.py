@@ -22,8 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from reports import cluster_data, tables
+from reports import tables
 from reports.cluster_data import DRAWN_SUPPLIERS, OTHERS_LIMIT, PHONE_PREFIX
+from reports.member_mentions import EVIDENCE_COLUMNS
 from reports.tables import IdIndex, RunFolder
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Strength
@@ -92,9 +93,7 @@ def partition_run(
     cut.write(LINKS, links.parts())
     cut.write(MEMBERS, [(everyone, of_member), links.ends()])
     naming: list[pa.Table] = []
-    cut.write(
-        MENTIONS, _mentions(run, members, suppliers.scripts, naming), cluster_data.EVIDENCE_COLUMNS
-    )
+    cut.write(MENTIONS, _mentions(run, members, suppliers.scripts, naming), EVIDENCE_COLUMNS)
     cut.write(COMPLAINTS, _complaints(run, _GroupsOf.of(naming)), NARRATIVES.schema.names)
     cut.write(CALLS, _carriers(run, members), _CARRIED)
     cut.write(NODE_POSITIONS, _positions(before, members))
@@ -288,7 +287,7 @@ def _mentions(
 
     Adds to `naming` which records name members of which groups.
     """
-    for rows in tables.read_in_key_order(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS):
+    for rows in tables.read_in_key_order(run, MENTIONS, EVIDENCE_COLUMNS):
         (batch,) = rows.combine_chunks().to_batches()
         groups = members.groups(batch["entity_id"])
         naming.append(_pairs(batch["record_id"], groups))
@@ -296,7 +295,7 @@ def _mentions(
     if len(scripts):
         groups_of_record = _GroupsOf.of(naming)
         of_scripts = pc.field("entity_id").isin(scripts)
-        for batch in tables.table_batches(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS, of_scripts):
+        for batch in tables.table_batches(run, MENTIONS, EVIDENCE_COLUMNS, of_scripts):
             yield groups_of_record.parts(batch, "record_id")
 
 

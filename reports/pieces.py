@@ -31,18 +31,21 @@ from reports.cluster_data import (
     DRAWN_SUPPLIERS,
     OTHERS_LIMIT,
     LinkTables,
-    Pieces,
-    Script,
-    compare_scripts,
-    count_wordings,
     link_tables,
-    quoted_around,
     read_carriers,
     read_members,
 )
-from reports.link_evidence import Records, parts_by_org, raw_columns, read_records
+from reports.link_evidence import parts_by_org, raw_columns
+from reports.member_mentions import (
+    MemberMentions,
+    Script,
+    compare_scripts,
+    compare_words,
+    quoted_around,
+    read_mentions,
+)
 from reports.partition import positions_table, read_positions
-from reports.run_summary import Joint, OrgCounts, OrgRecords
+from reports.run_summary import Joint, records_by_org
 from reports.tables import (
     ANY_LENGTH,
     BoolArray,
@@ -62,15 +65,22 @@ from reports.tables import (
 from schemas.enums import EntityKind
 from schemas.facts import facts_of
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
-from transforms.arrow_util import concat_ranges, distinct_rows, group_offsets, stable_order
+from transforms.arrow_util import (
+    concat_ranges,
+    each_once,
+    group_changes,
+    group_offsets,
+    rank_texts,
+    stable_order,
+)
 from transforms.file_texts import lines_of, texts_of_file
 from transforms.text_spans import string_buffers
 from transforms.write.parquet_files import ExternalSorter
 
 Json = dict[str, Any]
 
-Words = dict[tuple[str, str], tuple[int, Pieces]]
-"""Words of scripts, by template and wording: the number in a piece, and what `Variant` has."""
+Words = dict[tuple[str, str], int]
+"""Words of scripts, a template and a wording, with their number in a piece."""
 
 READINGS_PER_ORG = 25
 """Records of each member and organisation that the page has; the newest, narratives first."""
@@ -174,7 +184,7 @@ class Job:
     positions: pa.Table
     naming: pa.Table
     union_only: list[str]
-    by_org: dict[str, list[OrgRecords]]
+    by_org: dict[str, list[Json]]
 
     def piece(self, name: str, start: int, stop: int) -> bytes:
         """Returns the piece of the clusters from one place to another."""
@@ -185,7 +195,7 @@ class Job:
                 _put_facts(self.facts.get(cluster_id, {}), words)
                 for cluster_id in self.clusters[clusters]
             ],
-            "words": [pieces for _, pieces in words.values()],
+            "words": [compare_words(*pair) for pair in words],
             "tables": {name: table.put(clusters, numbers) for name, table in self.tables.items()},
         }
         return encode_piece(name, value, numbers)
@@ -230,14 +240,14 @@ def gather_job(
     names = members["entity_id"].combine_chunks()
     scripts = {} if context.redact else suppliers.scripts()
     of_scripts = sorted({row["entity_id"] for rows in scripts.values() for row in rows})
-    per_org = 0 if context.redact else READINGS_PER_ORG
-    seen = OrgCounts(np.asarray(pc.is_in(names, pa.array(context.shared[0], pa.string())), bool))
-    read = read_records(source, names, per_org, of_scripts, seen.add)
+    mentions = read_mentions(source, names, of_scripts)
+    seen = np.asarray(pc.is_in(names, pa.array(context.shared[0], pa.string())), bool)
+    by_orgs = {names[place].as_py(): rows for place, rows in records_by_org(mentions, seen).items()}
     tables_of = {
-        "members": Lists(cut.starts, _member_columns(source, members, read, points[kept], cut)),
+        "members": Lists(cut.starts, _member_columns(source, members, mentions, points[kept], cut)),
         **_link_rows(links, cut),
         "suppliers": suppliers.rows(links.soft, cut),
-        "readings": _reading_rows(source, read, members["value"].combine_chunks(), cut, context),
+        "readings": _reading_rows(source, mentions, members["value"], cut, context),
         **_cluster_rows(source, here, ids, names, cut),
     }
     facts = _facts(source, here, every, context)
@@ -245,22 +255,26 @@ def gather_job(
     union_only = [clusters[place] for place in alone]
     for place, by_org in alone.items():
         facts[clusters[place]]["alone"] = by_org
-    naming = read.naming.append_column("of", pa.array(mine[read.naming_rows]))
     if scripts:
-        asked = naming.filter(pc.is_in(naming["record_id"], read.wordings["record_id"].unique()))
-        asked = asked.append_column("cluster_id", ids.take(asked["of"]))
-        wordings = count_wordings(read.wordings, asked)
+        wordings = mentions.script_wordings(members["cluster_id"].combine_chunks())
         for cluster_id, rows in scripts.items():
             facts[cluster_id]["scripts"] = compare_scripts(rows, wordings.get(cluster_id, {}))
     for place, left_out in enumerate(np.diff(starts) - np.diff(cut.starts)):
         if left_out:
             facts[clusters[place]]["left_out"] = int(left_out)
     positions = positions_table(members, points[kept])
-    first, _ = distinct_rows([naming[name].combine_chunks() for name in (*_KEY, "of")])
-    once = naming.take(first)
-    pairs = pa.table([*once.select(_KEY), ids.take(once["of"])], schema=NAMING)
-    by_orgs = {names[place].as_py(): rows for place, rows in seen.by_place().items()}
-    return Job(list(clusters), facts, tables_of, positions, pairs, union_only, by_orgs)
+    naming = _naming(mentions, members, cut)
+    return Job(list(clusters), facts, tables_of, positions, naming, union_only, by_orgs)
+
+
+def _naming(mentions: MemberMentions, members: pa.Table, cut: _Cut) -> pa.Table:
+    """Returns the records that name members, each once a cluster; none where the copy leaves."""
+    if cut.redact:
+        return NAMING.empty_table()
+    first = mentions.begins_record
+    rows = tables.decoded(mentions.rows.select(_KEY).filter(pa.array(first)))
+    clusters = members["cluster_id"].take(pa.array(mentions.member[first]))
+    return each_once(rows.append_column("cluster_id", clusters), NAMING)
 
 
 @dataclass(frozen=True)
@@ -301,7 +315,7 @@ class _Cut:
 
 
 def _member_columns(
-    source: str, members: pa.Table, read: Records, points: figures.Array, cut: _Cut
+    source: str, members: pa.Table, mentions: MemberMentions, points: figures.Array, cut: _Cut
 ) -> dict[str, Column]:
     texts = {
         "id": "entity_id",
@@ -325,11 +339,27 @@ def _member_columns(
         "reason": reasons,
         "facts": cut.facts(members, reasons),
         "carriers": _carriers(source, members["entity_id"].combine_chunks(), cut),
-        "roles": read.roles,
-        "days": read.days,
+        **_people_columns(mentions),
         "x": Whole(x.astype(np.int64), 10_000, _NOWHERE),
         "y": Whole(y.astype(np.int64), 10_000, _NOWHERE),
     }
+
+
+def _people_columns(mentions: MemberMentions) -> dict[str, Column]:
+    """Returns how many people name each member in each role and on each day."""
+    by_day, by_role = map(mentions.people_by, (mentions.days, mentions.roles))
+    member, day = (by_day[name].to_numpy() for name in ("member", "value"))
+    # A day is counted from the one before, which is a smaller number.
+    steps = np.where(group_changes(member), day, np.diff(day, prepend=0))
+    rank, roles = rank_texts(by_role["value"].combine_chunks())
+    columns: dict[str, Column] = {}
+    for name, people, of_value in (
+        ("roles", by_role, {"role": Texts(roles, rank + 1)}),
+        ("days", by_day, {"day": Whole(steps)}),
+    ):
+        starts = group_offsets(people["member"].to_numpy(), mentions.count)
+        columns[name] = Lists(starts, {**of_value, "count": Whole.of(people["people"])})
+    return columns
 
 
 def _carriers(source: str, ids: pa.Array, cut: _Cut) -> Texts:
@@ -530,13 +560,15 @@ def _keys(names: pa.ChunkedArray, cluster_of: IntArray, ids: pa.Array) -> IntArr
 
 
 def _reading_rows(
-    source: str, read: Records, values: pa.Array, cut: _Cut, context: PartContext
+    source: str, mentions: MemberMentions, values: pa.ChunkedArray, cut: _Cut, context: PartContext
 ) -> Lists:
     """Returns the sample of records, and the words around each where the run keeps them."""
-    rows = read.sample
-    cluster_of = np.searchsorted(cut.starts, read.rows, "right") - 1
-    columns: dict[str, Column] = raw_columns(rows["raw"], read.rows, values) | {
-        "a": Whole(read.rows - cut.starts[cluster_of]),
+    sample = mentions.sample(0 if cut.redact else READINGS_PER_ORG)
+    chosen = sample[np.lexsort((sample, mentions.member[sample]))]
+    rows, member = mentions.rows.take(chosen), mentions.member[chosen]
+    cluster_of = np.searchsorted(cut.starts, member, "right") - 1
+    columns: dict[str, Column] = raw_columns(rows["raw"], member, values.combine_chunks()) | {
+        "a": Whole(member - cut.starts[cluster_of]),
         **{
             name: Texts.of(rows[column])
             for name, column in {
@@ -552,7 +584,8 @@ def _reading_rows(
         "confidence": Whole.of(rows["confidence"], 1_000),
     }
     if context.narratives and rows.num_rows:
-        before, after = quoted_around(rows, partial(tables.kept_narratives, source))
+        around = quoted_around(rows, partial(tables.kept_narratives, source))
+        before, after = (pa.array(words, pa.string()) for words in zip(*around, strict=True))
         columns |= {"before": Texts.of(before), "after": Texts.of(after)}
     return Lists(group_offsets(cluster_of, cut.count), columns)
 
@@ -620,24 +653,18 @@ def _facts(
 def _put_facts(facts: Json, words: Words) -> Json:
     """Returns facts of a cluster for a piece: what scripts say by its place in `words`, once."""
 
-    def put(script: Script, wording: str, pieces: Pieces) -> int:
-        return words.setdefault((script.template, wording), (len(words), pieces))[0]
+    def put(script: Script, wording: str) -> int:
+        return words.setdefault((script.template, wording), len(words))
 
     scripts = [
-        {
-            "entity_id": script.entity_id,
-            "records": script.records,
-            "clusters": script.clusters,
-            "more": script.more,
-            "template": put(script, script.template, ((script.template, False),)),
-            "variants": [
-                [put(script, variant.wording, variant.pieces), variant.records]
-                for variant in script.variants
-            ],
+        script._asdict()
+        | {
+            "template": put(script, script.template),
+            "variants": [[put(script, wording), count] for wording, count in script.variants],
         }
         for script in facts.get("scripts", [])
     ]
-    return facts | ({"scripts": scripts} if scripts else {})
+    return facts | {"scripts": scripts} if scripts else facts
 
 
 def _joint(joint: Joint | None, cluster_id: str) -> Json | None:

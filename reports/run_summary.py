@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,17 +24,18 @@ from reports.disclosure_control import (
     sum_shown_counts,
     suppress_small_counts,
 )
+from reports.member_mentions import MemberMentions
 from reports.run import Run
-from reports.tables import BoolArray, IntArray, RunFolder, picked
+from reports.tables import BoolArray, RunFolder, picked
 from reports.text import most_first, recognize_region, region_atlas
 from schemas.decision import members_digest
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
-from schemas.field import AMOUNT, moment_of
+from schemas.field import AMOUNT
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
-from transforms.arrow_util import group_changes, sorted_unique
+from transforms.arrow_util import aggregate, sorted_unique
 from transforms.extract.impersonation import techniques_of
 from transforms.reporters import people_counted
 
@@ -68,10 +69,6 @@ _LISTED = (
 SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
 
 _SEEN = "org complaints calls roles first_seen last_seen"
-
-_RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
-
-_ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
 
 
 def record_trend(run: RunFolder, step: int = 1) -> Row:
@@ -420,18 +417,6 @@ def entities_by_kind(run: RunFolder) -> list[Row]:
     ]
 
 
-@dataclass(frozen=True)
-class OrgRecords:
-    """The records of one organisation that name one entity."""
-
-    org: str
-    complaints: int
-    calls: int
-    roles: list[str]
-    first_seen: datetime
-    last_seen: datetime
-
-
 def shared_ids(
     run: RunFolder, entities: pa.Table, limit: int, *, core_only: bool = False
 ) -> tuple[list[str], int]:
@@ -449,14 +434,14 @@ def shared_ids(
 
 
 def shared_entities(
-    run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]
+    run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[Row]]
 ) -> list[list[Any]]:
     """Returns rows of `SHARED_COLUMNS` on entities that several organisations saw.
 
     Args:
         run: the run.
         ids: of `shared_ids`.
-        by_org: the records of each, as of `OrgCounts`.
+        by_org: the records of each, as of `records_by_org`.
     """
     wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
     columns = ["entity_id", "cluster_id", "tier", "robustness"]
@@ -469,84 +454,38 @@ def shared_entities(
         [
             entity_id,
             *known.get(entity_id, nowhere),
-            [picked(vars(records), _SEEN) for records in by_org.get(entity_id, [])],
+            [picked(records, _SEEN) for records in by_org.get(entity_id, [])],
         ]
         for entity_id in ids
     ]
 
 
-class OrgCounts:
-    """The records that name each of the `wanted` entities, by organisation in order of names.
+def records_by_org(mentions: MemberMentions, wanted: BoolArray) -> dict[int, list[Row]]:
+    """Returns the records that name each of the wanted members, by organisation.
 
-    A record that names one at several places counts once; of an offer its people do. Rows come in
-    the order of their key, so that those of a record are together.
+    A record that names one at several places counts once; of an offer its people do.
     """
-
-    def __init__(self, wanted: BoolArray) -> None:
-        self._wanted = np.append(wanted, False)
-        self._found = dict[tuple[int, str], _OrgSums]()
-        self._last: tuple[Any, ...] | None = None
-
-    def add(self, mentions: pa.Table, places: IntArray) -> None:
-        """Adds mentions with the place of the entity of each, -1 for none."""
-        wanted = self._wanted[places]
-        rows, places = mentions.select(_ORG_COLUMNS).filter(pa.array(wanted)), places[wanted]
-        if not len(places):
-            return
-        new_group = group_changes(places) | tables.changes(rows["source_org"])
-        new_record = new_group.copy()
-        for name in ("record_kind", "record_id"):
-            new_record |= tables.changes(rows[name])
-        ends = [tuple(rows[name][row].as_py() for name in _RECORD_KEY) for row in (0, -1)]
-        new_record[0], self._last = ends[0] != self._last, ends[1]
-        starts = np.flatnonzero(new_group)
-        people = np.where(new_record, np.asarray(people_counted(rows)), 0)
-        filed = np.asarray(pc.equal(rows["record_kind"], RecordKind.COMPLAINT), np.bool_)
-        seen = np.asarray(rows["observed_at"].cast(pa.int64()))
-        role = rows["role"].combine_chunks().dictionary_encode()
-        group = np.cumsum(new_group) - 1
-        roles: defaultdict[int, set[str]] = defaultdict(set)
-        names = role.dictionary.to_pylist()
-        pairs = sorted_unique(group * len(names) + role.indices.to_numpy())
-        for group_number, name in zip(*divmod(pairs, len(names)), strict=True):
-            roles[int(group_number)].add(names[name])
-        sums = [np.add.reduceat(np.where(chosen, people, 0), starts) for chosen in (filed, ~filed)]
-        spans = [fold.reduceat(seen, starts) for fold in (np.minimum, np.maximum)]
-        orgs = rows["source_org"].take(pa.array(starts)).to_pylist()
-        lines = zip(
-            places[starts].tolist(),
-            orgs,
-            *(column.tolist() for column in (*sums, *spans)),
-            strict=True,
-        )
-        for number, (place, org, complaints, calls, first, until) in enumerate(lines):
-            sum_ = self._found.setdefault((place, org), _OrgSums(first=first))
-            sum_.complaints += complaints
-            sum_.calls += calls
-            sum_.first, sum_.last = min(sum_.first, first), max(sum_.last, until)
-            sum_.roles |= roles[number]
-
-    def by_place(self) -> dict[int, list[OrgRecords]]:
-        """Returns what was counted of each entity."""
-        ordered: defaultdict[int, list[OrgRecords]] = defaultdict(list)
-        for (place, org), org_sums in sorted(self._found.items(), key=lambda item: item[0]):
-            moments = map(moment_of, (org_sums.first, org_sums.last))
-            of_org = OrgRecords(
-                org, org_sums.complaints, org_sums.calls, sorted(org_sums.roles), *moments
-            )
-            ordered[place].append(of_org)
-        return dict(ordered)
-
-
-@dataclass
-class _OrgSums:
-    """Sums of one entity and organisation; times in microseconds since 1970."""
-
-    first: int
-    last: int = 0
-    complaints: int = 0
-    calls: int = 0
-    roles: set[str] = field(default_factory=set)
+    rows, order = mentions.rows, [("member", "ascending"), ("org", "ascending")]
+    people = np.where(mentions.begins_record, people_counted(rows), 0)
+    filed = np.asarray(pc.equal(rows["record_kind"], RecordKind.COMPLAINT), np.bool_)
+    every = pa.table(
+        {
+            "member": mentions.member,
+            "org": rows["source_org"].cast(pa.string()),
+            "complaints": np.where(filed, people, 0),
+            "calls": np.where(filed, 0, people),
+            "roles": mentions.roles,
+            "first_seen": rows["observed_at"],
+            "last_seen": rows["observed_at"],
+        }
+    )
+    sums = [("complaints", "sum"), ("calls", "sum"), ("roles", "distinct")]
+    sums += [("first_seen", "min"), ("last_seen", "max")]
+    chosen = every.filter(pa.array(wanted[mentions.member]))
+    by_org: dict[int, list[Row]] = defaultdict(list)
+    for row in aggregate(chosen, ["member", "org"], sums).sort_by(order).to_pylist():
+        by_org[row.pop("member")].append(row | {"roles": sorted(row["roles"])})
+    return by_org
 
 
 @dataclass(frozen=True)

@@ -216,19 +216,27 @@ def dicts_by_group(table: pa.Table, group_of: IntArray, count: int) -> list[list
 
 
 def read_in_key_order(
-    run: RunFolder, table: Table, columns: Sequence[str], coded: Sequence[str] = ()
+    run: RunFolder,
+    table: Table,
+    columns: Sequence[str],
+    coded: Sequence[str] = (),
+    where: pc.Expression | None = None,
 ) -> Iterator[pa.Table]:
-    """Yields all rows in the order of the table's key, which `columns` has.
+    """Yields the rows that match `where` in the order of the table's key, which `columns` has.
 
     Each file is sorted by it. A merge of several holds little more than a batch of each: what lies
     before the least of their last rows is complete. The `coded` of the columns may be dictionaries.
     """
     with readable(run, table):
-        yield from _merged(run, table, columns, coded)
+        yield from _merged(run, table, columns, coded, where)
 
 
 def _merged(
-    run: RunFolder, table: Table, columns: Sequence[str], coded: Sequence[str]
+    run: RunFolder,
+    table: Table,
+    columns: Sequence[str],
+    coded: Sequence[str],
+    where: pc.Expression | None,
 ) -> Iterator[pa.Table]:
     dataset = table_dataset(run, table)
     files = list(dataset.get_fragments())
@@ -236,7 +244,7 @@ def _merged(
         dataset = table_dataset(run, table, coded)
         files = list(dataset.get_fragments())
     readers = [
-        file.to_batches(schema=dataset.schema, columns=list(columns), **_ONE_BY_ONE)
+        file.to_batches(dataset.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
         for file in files
     ]
     if len(readers) == 1:
@@ -347,7 +355,7 @@ def changes(column: pa.Array | pa.ChunkedArray) -> BoolArray:
         known = whole.dictionary
         whole = whole.indices if len(known.unique()) == len(known) else whole.cast(known.type)
     changed = np.ones(len(whole), bool)
-    differs = pc.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
+    differs = pc.not_equal(whole[1:], whole[:-1])
     changed[1:] = differs.to_numpy(zero_copy_only=False)
     return changed
 

@@ -39,7 +39,7 @@ from reports.export.registry import EXPORT_FORMATS
 from reports.partition import NODE_POSITIONS, partition_run, positions_dataset
 from reports.pieces import NAMING, PartContext, encode_piece, gather_job, search_index
 from reports.run import Run, keeps_narratives
-from reports.run_summary import SHARED_COLUMNS, Joint, OrgRecords, gather_joint
+from reports.run_summary import SHARED_COLUMNS, Joint, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
@@ -281,7 +281,7 @@ class _Whole(NamedTuple):
     positions: pa.Table
     naming: pa.Table
     union_only: list[str]
-    by_org: Mapping[str, list[OrgRecords]]
+    by_org: Mapping[str, list[Json]]
 
 
 def _parts(

@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from reports.cluster_data import Reading
 from reports.disclosure_control import SUPPLIER_PEOPLE
 from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
@@ -25,6 +24,7 @@ from reports.export.graph_tables import (
     NODE_SCHEMA,
     graphml_document,
 )
+from reports.member_mentions import Reading
 from reports.referral.case import Case
 from reports.referral.case_records import CaseRecord, StatedPayment, format_amount
 from reports.referral.language import format_utc
