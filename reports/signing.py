@@ -21,9 +21,10 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -374,18 +375,12 @@ def merkle_leaf(data: bytes) -> bytes:
     return hashlib.sha256(b"\0" + data).digest()
 
 
-def merkle_tree_hash(leaves: Sequence[bytes]) -> bytes:
+def merkle_tree_hash(leaves: Iterable[bytes]) -> bytes:
     """Returns the Merkle Tree Hash of leaf hashes (RFC 6962 section 2.1)."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    level = list(leaves)
-    while len(level) > 1:
-        # A level's odd end moves up as it is, which gives the same tree as RFC 6962's split at
-        # the largest power of two.
-        pairs = zip(level[0::2], level[1::2], strict=False)
-        above = [hashlib.sha256(b"\1" + a + b).digest() for a, b in pairs]
-        level = above + level[len(above) * 2 :]
-    return level[0]
+    tree = MerkleTree()
+    for leaf in leaves:
+        tree.add(leaf)
+    return bytes.fromhex(tree.root())
 
 
 class MerkleTree:
@@ -408,54 +403,9 @@ class MerkleTree:
     def root(self) -> str:
         """Returns the root in hex."""
         if not self._whole:
-            return merkle_tree_hash([]).hex()
-        digest = self._whole[-1]
-        for subtree in reversed(self._whole[:-1]):
-            digest = _node(subtree, digest)
-        return digest.hex()
+            return hashlib.sha256(b"").hexdigest()
+        return reduce(lambda right, left: _node(left, right), reversed(self._whole)).hex()
 
 
 def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\1" + left + right).digest()
-
-
-def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
-    """Returns the proof that the tree of the first leaves begins this one (RFC 6962, 2.1.2)."""
-
-    def below(count: int, low: int, high: int, *, whole: bool) -> list[bytes]:
-        if count == high - low:
-            return [] if whole else [merkle_tree_hash(leaves[low:high])]
-        split = 1 << ((high - low - 1).bit_length() - 1)
-        if count <= split:
-            rest = merkle_tree_hash(leaves[low + split : high])
-            return [*below(count, low, low + split, whole=whole), rest]
-        left = merkle_tree_hash(leaves[low : low + split])
-        return [*below(count - split, low + split, high, whole=False), left]
-
-    return below(first, 0, len(leaves), whole=True) if first else []
-
-
-def is_consistent(
-    first: int, second: int, first_root: bytes, second_root: bytes, proof: Sequence[bytes]
-) -> bool:
-    """Checks a proof that a tree grew from another one (RFC 9162, section 2.1.4.2)."""
-    if first in (0, second):
-        return not proof and (first == 0 or first_root == second_root)
-    path = [*([first_root] if first & (first - 1) == 0 else []), *proof]
-    if first > second or not path:
-        return False
-    first_node, second_node = first - 1, second - 1
-    while first_node & 1:
-        first_node, second_node = first_node >> 1, second_node >> 1
-    old = new = path[0]
-    for step in path[1:]:
-        if second_node == 0:
-            return False
-        if first_node & 1 or first_node == second_node:
-            old, new = _node(step, old), _node(step, new)
-            while first_node and not first_node & 1:
-                first_node, second_node = first_node >> 1, second_node >> 1
-        else:
-            new = _node(new, step)
-        first_node, second_node = first_node >> 1, second_node >> 1
-    return second_node == 0 and (old, new) == (first_root, second_root)

@@ -500,20 +500,18 @@ def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
 
 
 def _compare_head(hub: Hub, path: Path) -> str:
-    """Proves that the log continues a head that was signed before."""
+    """Checks that the log continues a head that was signed before."""
     content = read_bounded(path, MAX_SMALL_BYTES)
     _, _, head = read_signed_file(path, content, {hub.charter.host: hub.host_keys}, HubHead)
     if head.hub != hub.digest:
         raise UsageError(f"{path}: is a head of another hub")
-    leaves = hub.log.leaves
-    proof = signing.consistency_proof(leaves, head.size) if head.size <= len(leaves) else []
-    roots = bytes.fromhex(head.root), bytes.fromhex(hub.log.root())
-    if not signing.is_consistent(head.size, len(leaves), *roots, proof):
+    begun = signing.merkle_tree_hash(hub.log.leaves[: head.size]).hex()
+    if head.size > len(hub.log.leaves) or begun != head.root:
         raise UsageError(
             f"{path}: the log of {hub.path} does not continue this head of {head.day}: the host "
             "signed two logs; tell the other members"
         )
-    return f"  continues the head of {head.day}, by {len(proof)} hashes"
+    return f"  continues the head of {head.day}"
 
 
 def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
