@@ -41,10 +41,6 @@ _ENDS = ("entity_a", "entity_b")
 
 _OF = "of"
 
-_NTH = "nth"
-
-_ROWS = ("row", "row_a", "row_b", _NTH)
-
 _KNOWN = ["entity_id", "cluster_id"]
 
 
@@ -80,31 +76,22 @@ class ClusterFacts:
     carriers: dict[str, list[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ClusterBatch:
-    """Clusters, and all rows of `members` and `inside` as tables, in the order of the clusters."""
-
-    facts: list[ClusterFacts]
-    members: pa.Table
-    inside: pa.Table
-
-
 def gather_facts(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFacts]:
     """Reads all facts of clusters, in the order given."""
     here = pc.field("cluster_id").isin(pa.array(cluster_ids, pa.string()))
-    rows = tables.to_dicts(tables.read_table(run, SUPPLIERS, where=here))
+    rows = tables.read_table(run, SUPPLIERS, where=here).to_pylist()
     rows.sort(key=lambda supplier: (-supplier["records"], supplier["entity_id"]))
     suppliers: dict[str, list[Row]] = defaultdict(list)
     for supplier in rows:
         suppliers[supplier["cluster_id"]].append(supplier)
     first = (used[:DRAWN_SUPPLIERS] for used in suppliers.values())
     drawn = {supplier["entity_id"] for supplier in chain.from_iterable(first)}
-    batch, links = _gather(run, cluster_ids, pa.array(sorted(drawn), pa.string()))
-    names = batch.members["entity_id"].combine_chunks()
+    clusters, members, links = _gather(run, cluster_ids, pa.array(sorted(drawn), pa.string()))
+    names, clusters_of = (members[name].combine_chunks() for name in _KNOWN)
     carriers = read_carriers(run, names)
     of_scripts = {row["entity_id"] for row in rows if row["kind"] == EntityKind.SCRIPT}
     mentions = read_mentions(run, names, sorted(of_scripts), few=True)
-    scripts = mentions.script_wordings(batch.members["cluster_id"].combine_chunks())
+    scripts = mentions.script_wordings(clusters_of)
     days = _people(names, mentions.people_by(mentions.days + _EPOCH_DAY))
     roles = _people(names, mentions.people_by(mentions.roles))
     near, soft = (_cut(table, len(cluster_ids)) for table in (links.near, links.soft))
@@ -119,21 +106,21 @@ def gather_facts(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFact
             roles=roles,
             carriers=carriers,
         )
-        for place, (cluster_id, facts) in enumerate(zip(cluster_ids, batch.facts, strict=True))
+        for place, (cluster_id, facts) in enumerate(zip(cluster_ids, clusters, strict=True))
     ]
 
 
-def gather_batch(run: RunFolder, cluster_ids: Sequence[str]) -> ClusterBatch:
+def gather_clusters(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFacts]:
     """Reads clusters with their members and the links between these, for an export."""
     return _gather(run, cluster_ids, pa.array([], pa.string()))[0]
 
 
 def _gather(
     run: RunFolder, cluster_ids: Sequence[str], suppliers: pa.Array
-) -> tuple[ClusterBatch, LinkTables]:
+) -> tuple[list[ClusterFacts], pa.Table, LinkTables]:
     ids = pa.array(cluster_ids, pa.string())
     here = pc.field("cluster_id").isin(ids)
-    clusters = tables.to_dicts(tables.read_table(run, CLUSTERS, where=here))
+    clusters = tables.read_table(run, CLUSTERS, where=here).to_pylist()
     rows = {row["cluster_id"]: row for row in clusters}
     members, cluster_of = read_members(run, here, ids)
     links = link_tables(run, members, cluster_of, suppliers)
@@ -143,7 +130,7 @@ def _gather(
         ClusterFacts(row=rows[cluster_id], members=of_members[place], inside=inside[place])
         for place, cluster_id in enumerate(cluster_ids)
     ]
-    return ClusterBatch(facts, members, links.inside), links
+    return facts, members, links
 
 
 def read_members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, IntArray]:
@@ -174,6 +161,20 @@ def _people(names: pa.Array, people: pa.Table) -> dict[str, Counter[Any]]:
     for row in people.to_pylist():
         counts[names[row["member"]].as_py()][row["value"]] = row["people"]
     return counts
+
+
+def clusters_by_supplier(run: RunFolder, where: pc.Expression) -> pa.Table:
+    """Returns the suppliers of the rows that match `where`, by id, each with its `cluster_ids`.
+
+    The clusters of most records are first; `records` are those of all.
+    """
+    columns = ["entity_id", "kind", "cluster_id", "records", "clusters"]
+    order = [("entity_id", "ascending"), ("records", "descending"), ("cluster_id", "ascending")]
+    rows = tables.read_table(run, SUPPLIERS, columns, where).sort_by(order)
+    suppliers = rows.group_by("entity_id", use_threads=False).aggregate(
+        [("kind", "first"), ("clusters", "first"), ("records", "sum"), ("cluster_id", "list")]
+    )
+    return suppliers.rename_columns(["entity_id", "kind", "clusters", "records", "cluster_ids"])
 
 
 def read_carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
@@ -209,9 +210,7 @@ def link_tables(
     members: pa.Table,
     cluster_of: IntArray,
     suppliers: pa.Array,
-    of_inside: Sequence[str] = tuple(LINKS.schema.names),
-    of_near: Sequence[str] = tuple(LINKS.schema.names),
-    of_soft: Sequence[str] = tuple(LINKS.schema.names),
+    columns: Sequence[str] = tuple(LINKS.schema.names),
 ) -> LinkTables:
     """Reads the links of clusters.
 
@@ -220,69 +219,49 @@ def link_tables(
         members: their members, with columns `entity_id` and `cluster_id`.
         cluster_of: the place of each member's cluster, from 0.
         suppliers: ids of those whose links to members are read as soft links.
-        of_inside: columns of links between members.
-        of_near: columns of links to other clusters.
-        of_soft: columns of links to suppliers.
+        columns: columns of the links.
     """
-    known, drawn = IdIndex(members["entity_id"].combine_chunks()), IdIndex(suppliers)
-    places = np.append(cluster_of, -1)
-    inside = [_no_links(of_inside, ("row_a", "row_b", _OF), ())]
-    near, soft = (
-        [_no_links(names, (_OF, "row", _NTH), ("here", "there"))] for names in (of_near, of_soft)
-    )
-    wanted = {*_ENDS, "strength", *of_inside, *of_near, *of_soft}
-    columns = [name for name in LINKS.schema.names if name in wanted]
-    coded = [name for name in tables.CODED[LINKS.name] if name in wanted]
-    before = 0
-    for batch in tables.read_in_key_order(run, LINKS, columns, coded=coded):
-        nth = np.arange(before, before := before + batch.num_rows)
-        ends = {end: batch[end].combine_chunks() for end in _ENDS}
-        rows = {"entity_a": known.places_of_runs(ends["entity_a"])}
-        rows["entity_b"] = known.places(ends["entity_b"])
-        a, b = (places[rows[end]] for end in _ENDS)
-        within = (a >= 0) & (a == b)
-        own = _chosen(batch.select(of_inside), within, {})
-        for name, column in (("row_a", rows["entity_a"]), ("row_b", rows["entity_b"]), (_OF, a)):
-            own = own.append_column(name, pa.array(column[within]))
-        inside.append(own)
-        across = ((a >= 0) | (b >= 0)) & ~within
-        if not across.any():
-            continue
-        hard = ~np.asarray(pc.equal(batch["strength"], Strength.SOFT), np.bool_)
-        for here, there, mine in (("entity_a", "entity_b", a), ("entity_b", "entity_a", b)):
-            outside = across & (mine >= 0)
-            to_supplier = outside & ~hard
-            if to_supplier.any():
-                positions = np.flatnonzero(to_supplier)
-                to_supplier[positions] = drawn.places(ends[there].take(pa.array(positions))) >= 0
-            for links, chosen, names in (
-                (near, outside & hard, of_near),
-                (soft, to_supplier, of_soft),
-            ):
-                more = {"here": ends[here], "there": ends[there], _OF: pa.array(mine)}
-                more |= {"row": pa.array(rows[here]), _NTH: pa.array(nth)}
-                links.append(_chosen(batch.select(names), chosen, more))
-    crossing = pa.concat_tables(near)
-    cluster_ids = _cluster_of(run, crossing["there"], members)
-    crossing = crossing.append_column("cluster_id", cluster_ids)
-    return LinkTables(
-        _ranked(pa.concat_tables(inside)),
-        _ranked(crossing.filter(pc.is_valid(cluster_ids))),
-        _ranked(pa.concat_tables(soft)),
-    )
+    known, drawn = IdIndex(members["entity_id"]), IdIndex(suppliers)
+    names = [name for name in LINKS.schema.names if name in {*_ENDS, "strength", *columns}]
+    parts = [pa.schema([LINKS.schema.field(name) for name in names]).empty_table()]
+    for batch in tables.read_in_key_order(run, LINKS, names, tables.CODED[LINKS.name]):
+        ours, theirs = (
+            [index.places(batch[end]) >= 0 for end in _ENDS] for index in (known, drawn)
+        )
+        hard = _is_hard(batch)
+        kept = (ours[0] & (hard | ours[1] | theirs[1])) | (ours[1] & (hard | theirs[0]))
+        parts.append(tables.decoded(batch.filter(pa.array(kept))))
+    links = pa.concat_tables(parts).combine_chunks()
+    rows = [known.places(links[end]) for end in _ENDS]
+    a, b = (np.append(cluster_of, -1)[row] for row in rows)
+    within = (a >= 0) & (a == b)
+    inside = _ranked(links, within, {"row_a": rows[0], "row_b": rows[1], _OF: a})
+    # A link across stands twice, one after the other: once for each end that is a member.
+    both = np.arange(2 * len(links)).reshape(2, -1).T.ravel()
+    ends = [links[end].combine_chunks() for end in _ENDS]
+    here, there = (pa.concat_arrays(pair).take(pa.array(both)) for pair in (ends, ends[::-1]))
+    row, of_row = np.append(*rows)[both], np.append(a, b)[both]
+    more = {"here": here, "there": there, "row": row, _OF: of_row}
+    twice = links.take(pa.array(both % max(len(links), 1)))
+    across, hard = np.repeat(~within, 2) & (of_row >= 0), _is_hard(twice)
+    near = _ranked(twice, across & hard, more)
+    cluster_ids = _cluster_of(run, near["there"], members)
+    near = near.append_column("cluster_id", cluster_ids).filter(pc.is_valid(cluster_ids))
+    soft = _ranked(twice, across & ~hard & (drawn.places(there) >= 0), more)
+    return LinkTables(inside, near, soft)
 
 
-def _no_links(names: Sequence[str], places: Sequence[str], ids: Sequence[str]) -> pa.Table:
-    more = [*((end, pa.string()) for end in ids), *((place, pa.int64()) for place in places)]
-    return pa.schema([*(LINKS.schema.field(name) for name in names), *more]).empty_table()
+def _is_hard(links: pa.Table) -> NDArray[np.bool_]:
+    return ~np.asarray(pc.equal(links["strength"], Strength.SOFT), np.bool_)
 
 
-def _ranked(rows: pa.Table) -> pa.Table:
-    """Sorts links by cluster, the best-evidenced first; equal ones keep their order."""
-    keys = [-rows["weight"].to_numpy(), rows[_OF].to_numpy()]
-    if _NTH in rows.column_names:
-        keys.insert(0, rows[_NTH].to_numpy())
-    return rows.take(np.lexsort(keys)).combine_chunks()
+def _ranked(links: pa.Table, wanted: NDArray[np.bool_], more: dict[str, Any]) -> pa.Table:
+    """Returns the wanted links with more columns, by cluster, the best-evidenced first."""
+    for name, column in more.items():
+        links = links.append_column(name, pa.array(column))
+    rows = links.filter(pa.array(wanted))
+    order = np.lexsort((-rows["weight"].to_numpy(), rows[_OF].to_numpy()))
+    return rows.take(order).combine_chunks()
 
 
 def _cluster_of(run: RunFolder, ids: pa.ChunkedArray, members: pa.Table) -> pa.ChunkedArray:
@@ -294,15 +273,7 @@ def _cluster_of(run: RunFolder, ids: pa.ChunkedArray, members: pa.Table) -> pa.C
     return every["cluster_id"].take(pc.index_in(ids, every["entity_id"].combine_chunks()))
 
 
-def _chosen(rows: pa.Table, wanted: NDArray[np.bool_], more: dict[str, pa.Array]) -> pa.Table:
-    """Returns the wanted rows, with more columns."""
-    positions = pa.array(np.flatnonzero(wanted))
-    chosen = rows.take(positions)
-    for name, column in more.items():
-        chosen = chosen.append_column(name, column.take(positions))
-    return tables.decoded(chosen)
-
-
 def _cut(rows: pa.Table, clusters: int) -> list[list[Row]]:
-    plain = rows.drop_columns([name for name in (_OF, *_ROWS) if name in rows.column_names])
+    places = {_OF, "row", "row_a", "row_b"}
+    plain = rows.drop_columns([name for name in rows.column_names if name in places])
     return tables.dicts_by_group(plain, rows[_OF].to_numpy(), clusters)

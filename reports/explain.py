@@ -394,8 +394,8 @@ def _cut(run: RunFolder, parts: tuple[list[str], list[str]] | None) -> dict[str,
 def _side(run: RunFolder, part: list[str]) -> dict[str, Any]:
     where = pc.field("entity_id").isin(pa.array(part, pa.string()))
     order = [("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending")]
-    best = tables.top_rows(run, ENTITIES, order, MEMBER_LIMIT, where=where)
-    return {"size": len(part), "best_known": best["entity_id"].to_pylist()}
+    known = tables.read_table(run, ENTITIES, [name for name, _ in order], where).sort_by(order)
+    return {"size": len(part), "best_known": known["entity_id"][:MEMBER_LIMIT].to_pylist()}
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def sample_readings(
     order = pc.sort_indices(entity_ids)
     mentions = read_mentions(run, entity_ids.take(order), few=True)
     rows = tables.decoded(mentions.rows.take(mentions.sample(READINGS_PER_ORG)))
-    columns = (tables.column_values(column) for column in rows.columns)
+    columns = (column.to_pylist() for column in rows.columns)
     around = quoted_around(rows, narratives)
     return [Reading(*row) for row in zip(*columns, *zip(*around, strict=True), strict=True)]
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,8 @@ GroupedRows = tuple[pa.RecordBatch, Groups]
 
 Point = tuple[float, float]
 
+T = TypeVar("T")
+
 NODE_POSITIONS = Table(
     "places",
     pa.schema(
@@ -63,6 +65,19 @@ _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _PAIR = pa.schema([("id", pa.string()), ("group", pa.int64())])
 
 _CARRIED = ("suspect_number", "carrier")
+
+
+def in_groups(sizes: Iterable[tuple[T, int]], most: int) -> list[list[T]]:
+    """Returns what has a size in groups of at most `most`, in order; what is larger is alone."""
+    groups: list[list[T]] = []
+    room = 0
+    for part, size in sizes:
+        if size > room:
+            groups.append([])
+            room = most
+        groups[-1].append(part)
+        room -= size
+    return groups
 
 
 def partition_run(

@@ -18,7 +18,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from reports.cluster_data import (
     DRAWN_SUPPLIERS,
     OTHERS_LIMIT,
     LinkTables,
+    clusters_by_supplier,
     link_tables,
     read_carriers,
     read_members,
@@ -55,8 +55,8 @@ from reports.tables import (
     Numbers,
     RunFolder,
     Texts,
-    Times,
     Whole,
+    columns_of,
     first_of_groups,
     list_items,
     named,
@@ -64,18 +64,10 @@ from reports.tables import (
 )
 from schemas.enums import EntityKind
 from schemas.facts import facts_of
-from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
-from transforms.arrow_util import (
-    concat_ranges,
-    each_once,
-    group_changes,
-    group_offsets,
-    rank_texts,
-    stable_order,
-)
+from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS
+from transforms.arrow_util import each_once, group_changes, group_offsets, rank_texts, with_column
 from transforms.file_texts import lines_of, texts_of_file
 from transforms.text_spans import string_buffers
-from transforms.write.parquet_files import ExternalSorter
 
 Json = dict[str, Any]
 
@@ -106,11 +98,26 @@ _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 _NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
-_OF_NEAR = tuple("weight complaints calls reporters reason".split())
+_LINK_COLUMNS = (
+    "weight complaints calls reporters reason records record_ids orgs first_seen last_seen "
+    "strength accepted"
+).split()
 
-_OF_INSIDE = (*_OF_NEAR, *"records record_ids orgs first_seen last_seen strength accepted".split())
+_OF_MEMBERS = (
+    "id=entity_id kind role tier review status region near=near_miss_of line=line_type "
+    "host=hosted_by reporters robustness bridge complaints calls orgs first=first_seen "
+    "last=last_seen confidence"
+)
 
-_OF_SOFT = ("weight", "records")
+_OF_LINKS = (
+    "accepted weight complaints calls reporters records orgs first=first_seen last=last_seen "
+    "strength"
+)
+
+_OF_READINGS = (
+    "org=source_org kind=record_kind id=record_id role country=victim_country field "
+    "at=observed_at confidence"
+)
 
 _NOWHERE, ID_LIMIT = 99_999, 120
 
@@ -125,8 +132,6 @@ _KEY = ("source_org", "record_id")
 
 NAMING = pa.schema([(name, pa.string()) for name in (*_KEY, "cluster_id")])
 """Records that name a member, and its cluster."""
-
-_FOUND = Table("found", _SEARCHED, tuple(_SEARCHED.names))
 
 
 def encode_piece(name: str, value: Json, numbers: Numbers | None = None) -> bytes:
@@ -217,15 +222,7 @@ def gather_job(
     every, cluster_of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here & context.suppliers, ids)
     more = ("facts",) if context.redact else ()
-    links = link_tables(
-        source,
-        every,
-        cluster_of,
-        suppliers.drawn,
-        (*_OF_INSIDE, *more),
-        (*_OF_NEAR, *more),
-        _OF_SOFT,
-    )
+    links = link_tables(source, every, cluster_of, suppliers.drawn, [*_LINK_COLUMNS, *more])
     starts = group_offsets(cluster_of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
     points = figures.layout_clusters(every, starts, links.inside, earlier)
@@ -317,25 +314,9 @@ class _Cut:
 def _member_columns(
     source: str, members: pa.Table, mentions: MemberMentions, points: figures.Array, cut: _Cut
 ) -> dict[str, Column]:
-    texts = {
-        "id": "entity_id",
-        **{name: name for name in "kind role tier review status region".split()},
-        "near": "near_miss_of",
-        "line": "line_type",
-        "host": "hosted_by",
-    }
-    whole = "reporters robustness bridge complaints calls".split()
-    columns: dict[str, Column] = {
-        name: Texts.of(members[column], ANY_LENGTH) for name, column in texts.items()
-    }
-    columns |= {name: Whole.of(members[name].cast(pa.int64())) for name in whole}
     reasons = cut.reasons(members)
     x, y = (np.rint(np.nan_to_num(axis * 1e4, nan=_NOWHERE)) for axis in points.T)
-    return columns | {
-        "orgs": Texts.of_lists(members["orgs"]),
-        "first": Times.of(members["first_seen"]),
-        "last": Times.of(members["last_seen"]),
-        "confidence": Whole.of(members["confidence"], 1_000),
+    return columns_of(members, _OF_MEMBERS, ANY_LENGTH) | {
         "reason": reasons,
         "facts": cut.facts(members, reasons),
         "carriers": _carriers(source, members["entity_id"].combine_chunks(), cut),
@@ -384,21 +365,10 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
     first = first_of_groups(cluster_of, cut.count, LINK_LIMIT)
     others = ~first
     ends = {"a": cut.place(a, cluster_of), "b": cut.place(b, cluster_of)}
-    accepted = np.asarray(rows["accepted"], np.int64)
     shown = rows.filter(pa.array(first)) if others.any() else rows
     ids = shown["record_ids"].combine_chunks()
-    firsts = {name: Whole(places[first]) for name, places in ends.items()}
-    columns: dict[str, Column] = {
-        **firsts,
-        "accepted": Whole(accepted[first]),
-        "weight": Whole.of(shown["weight"], 1_000),
-        **{name: Whole.of(shown[name]) for name in "complaints calls reporters records".split()},
-        "orgs": Texts.of_lists(shown["orgs"]),
-        "first": Times.of(shown["first_seen"]),
-        "last": Times.of(shown["last_seen"]),
-        "strength": Texts.of(shown["strength"]),
-        "reason": cut.reasons(shown),
-    }
+    columns: dict[str, Column] = {name: Whole(places[first]) for name, places in ends.items()}
+    columns |= columns_of(shown, _OF_LINKS) | {"reason": cut.reasons(shown)}
     if not cut.redact:
         starts = ids.offsets.to_numpy()
         named = Texts.of(pc.list_flatten(ids))
@@ -414,7 +384,7 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
             },
         )
     ties: dict[str, Column] = {name: Whole(places[others]) for name, places in ends.items()}
-    ties["accepted"] = Whole(accepted[others])
+    ties |= columns_of(rows.filter(pa.array(others)), "accepted")
     return {
         "links": Lists(group_offsets(cluster_of[first], cut.count), columns),
         "ties": Lists(group_offsets(cluster_of[others], cut.count), ties),
@@ -428,16 +398,12 @@ def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
     cluster_of = rows["of"].to_numpy()
     first = first_of_groups(cluster_of, cut.count, NEAR_LIMIT)
     shown = rows.filter(pa.array(first))
-    there = shown["there"]
     if cut.redact:
-        hidden = [disclosure_control.hide_other_end(end) for end in there.to_pylist()]
-        there = pa.array(hidden, pa.string())
+        hidden = map(disclosure_control.hide_other_end, shown["there"].to_pylist())
+        shown = with_column(shown, "there", pa.array(hidden, pa.string()))
     columns: dict[str, Column] = {
         "a": Whole(cut.place(shown["row"].to_numpy(), shown["of"].to_numpy())),
-        "there": Texts.of(there),
-        "cluster": Texts.of(shown["cluster_id"]),
-        "weight": Whole.of(shown["weight"], 1_000),
-        **{name: Whole.of(shown[name]) for name in "complaints calls reporters".split()},
+        **columns_of(shown, "there cluster=cluster_id weight complaints calls reporters"),
         "reason": cut.reasons(shown),
     }
     each, total = np.arange(cut.count + 1), np.diff(group_offsets(cluster_of, cut.count))
@@ -466,18 +432,12 @@ class _Suppliers:
         # Rows come by id, which decides among equals.
         order = np.lexsort((-table["records"].to_numpy(), cluster_of))
         rows, cluster_of = table.take(order).combine_chunks(), cluster_of[order]
-        named = rows["entity_id"].combine_chunks().dictionary_encode()
-        wanted = pc.field("entity_id").isin(named.dictionary)
-        columns = ["entity_id", "cluster_id", "records"]
-        every = tables.read_table(source, SUPPLIERS, columns, wanted)
-        supplier_of = pc.index_in(every["entity_id"], named.dictionary).to_numpy().astype(np.int64)
-        order = np.lexsort((-every["records"].to_numpy(), supplier_of))
-        supplier_of = supplier_of[order]
-        first = first_of_groups(supplier_of, len(named.dictionary), OTHERS_LIMIT + 1)
-        starts = group_offsets(supplier_of[first], len(named.dictionary))
-        serves = every["cluster_id"].combine_chunks().take(order[first])
-        lists = pa.ListArray.from_arrays(pa.array(starts, pa.int32()), serves)
-        return cls(rows, cluster_of, Texts(lists, named.indices.to_numpy().astype(np.int64) + 1))
+        named = Texts.of(rows["entity_id"])
+        served = clusters_by_supplier(source, pc.field("entity_id").isin(named.values))
+        places = pc.index_in(named.values, served["entity_id"])
+        lists = served["cluster_ids"].take(places).combine_chunks()
+        lists = pc.list_slice(lists, 0, OTHERS_LIMIT + 1)
+        return cls(rows, cluster_of, Texts(lists, named.codes))
 
     @property
     def drawn(self) -> pa.Array:
@@ -491,7 +451,7 @@ class _Suppliers:
         """Returns the rows of those that are scripts, by cluster."""
         scripts: defaultdict[str, list[Json]] = defaultdict(list)
         chosen = self.table.filter(pc.equal(self.table["kind"], EntityKind.SCRIPT))
-        for row in tables.to_dicts(chosen):
+        for row in chosen.to_pylist():
             scripts[row["cluster_id"]].append(row)
         return scripts
 
@@ -507,56 +467,32 @@ class _Suppliers:
         starts = group_offsets(mine, cut.count)
         last = np.zeros(len(chosen), np.int64)
         last[starts[1:][np.diff(starts) > 0] - 1] = more[np.diff(starts) > 0]
-        pairs = _soft_pairs(soft, cut)
-        keys = _keys(table["entity_id"], mine, pairs.ids)
-        order = stable_order(pairs.keys)
-        low, high = (np.searchsorted(pairs.keys[order], keys, side) for side in ("left", "right"))
-        counts = np.where(drawn[chosen] & (keys >= 0), high - low, 0)
-        taken = order[concat_ranges(low, counts)]
-        links = Lists(
-            np.append(0, np.cumsum(counts)),
-            {"a": Whole(pairs.places[taken]), "records": Whole(pairs.records[taken])},
-        )
+        number = np.arange(len(chosen))
+        asked = pa.table({"of": mine, "there": table["entity_id"], "supplier": number})
+        links = _soft_links(soft, cut).join(asked.filter(pa.array(drawn[chosen])), ["of", "there"])
+        links = links.filter(pc.is_valid(links["supplier"]))
+        links = links.sort_by([("supplier", "ascending"), ("nth", "ascending")])
+        tied = group_offsets(links["supplier"].to_numpy(), len(chosen))
         return Lists(
             starts,
             {
-                "id": Texts.of(table["entity_id"]),
-                "kind": Texts.of(table["kind"]),
-                "records": Whole.of(table["records"]),
-                "clusters": Whole.of(table["clusters"]),
+                **columns_of(table, "id=entity_id kind records clusters"),
                 "serves": Texts(self.served.values, self.served.codes[chosen]),
-                "links": links,
+                "links": Lists(tied, columns_of(links, "a records")),
                 "more": Whole(last),
             },
         )
 
 
-@dataclass(frozen=True)
-class _SoftPairs:
-    """Soft links by a key of supplier and cluster, which `_keys` makes of places in `ids`."""
-
-    ids: pa.Array
-    keys: IntArray
-    places: IntArray
-    records: IntArray
-
-
-def _soft_pairs(soft: pa.Table, cut: _Cut) -> _SoftPairs:
+def _soft_links(soft: pa.Table, cut: _Cut) -> pa.Table:
+    """Returns the first soft links of kept members, and their number in order."""
     rows = soft.filter(pa.array(cut.kept[soft["row"].to_numpy()]))
-    first = first_of_groups(rows["of"].to_numpy(), cut.count, SOFT_LIMIT)
-    rows = rows.filter(pa.array(first))
-    cluster_of = rows["of"].to_numpy()
-    ids = rows["there"].combine_chunks().unique()
-    places = cut.place(rows["row"].to_numpy(), cluster_of)
-    return _SoftPairs(
-        ids, _keys(rows["there"], cluster_of, ids), places, rows["records"].to_numpy()
+    rows = rows.filter(pa.array(first_of_groups(rows["of"].to_numpy(), cut.count, SOFT_LIMIT)))
+    places = cut.place(rows["row"].to_numpy(), rows["of"].to_numpy())
+    columns = rows.select(["of", "there", "records"])
+    return columns.append_column("a", pa.array(places)).append_column(
+        "nth", pa.array(np.arange(len(rows)))
     )
-
-
-def _keys(names: pa.ChunkedArray, cluster_of: IntArray, ids: pa.Array) -> IntArray:
-    """Returns a number for each pair of a supplier and a cluster, -1 for one not in `ids`."""
-    places = pc.fill_null(pc.index_in(names, ids), -1).to_numpy().astype(np.int64)
-    return np.where(places >= 0, cluster_of * max(len(ids), 1) + places, -1)
 
 
 def _reading_rows(
@@ -569,19 +505,7 @@ def _reading_rows(
     cluster_of = np.searchsorted(cut.starts, member, "right") - 1
     columns: dict[str, Column] = raw_columns(rows["raw"], member, values.combine_chunks()) | {
         "a": Whole(member - cut.starts[cluster_of]),
-        **{
-            name: Texts.of(rows[column])
-            for name, column in {
-                "org": "source_org",
-                "kind": "record_kind",
-                "id": "record_id",
-                "role": "role",
-                "country": "victim_country",
-                "field": "field",
-            }.items()
-        },
-        "at": Times.of(rows["observed_at"]),
-        "confidence": Whole.of(rows["confidence"], 1_000),
+        **columns_of(rows, _OF_READINGS),
     }
     if context.narratives and rows.num_rows:
         around = quoted_around(rows, partial(tables.kept_narratives, source))
@@ -598,26 +522,14 @@ def _cluster_rows(
     table = tables.read_table(source, CLUSTERS, columns, here)
     rows = table.take(pc.index_in(ids, table["cluster_id"].combine_chunks()))
     starts, parts = list_items(rows["priority_parts"])
-    priority: dict[str, Column] = {
-        "part": Texts.of(pc.struct_field(parts, "part")),
-        **{
-            name: Whole.of(pc.struct_field(parts, name), 10_000)
-            for name in ("value", "weight", "points")
-        },
-    }
     bounds, bridges = list_items(rows["weakest_bridges"])
-    ends = [pc.struct_field(bridges, name) for name in ("entity_a", "entity_b")]
     if cut.redact:
-        both = np.asarray(pc.and_(*(pc.is_in(end, names) for end in ends)), np.bool_)
-        bounds = np.append(0, np.cumsum(both))[bounds]
-        bridges = bridges.filter(pa.array(both))
-        ends = [end.filter(pa.array(both)) for end in ends]
-    weak: dict[str, Column] = {
-        "a": Texts.of(ends[0]),
-        "b": Texts.of(ends[1]),
-        "weight": Whole.of(pc.struct_field(bridges, "weight"), 1_000),
-        "side": Whole.of(pc.struct_field(bridges, "smaller_side")),
-    }
+        ends = (pc.is_in(bridges[end], names) for end in ("entity_a", "entity_b"))
+        both = pc.and_(*ends).combine_chunks()
+        bounds = np.append(0, np.cumsum(np.asarray(both, np.bool_)))[bounds]
+        bridges = bridges.filter(both)
+    priority = columns_of(parts, "part value weight points", scale=10_000)
+    weak = columns_of(bridges, "a=entity_a b=entity_b weight side=smaller_side")
     return {"parts": Lists(starts, priority), "bridges": Lists(bounds, weak)}
 
 
@@ -633,14 +545,14 @@ def _facts(
         kept = set(members["entity_id"].filter(leaves).to_pylist())
     columns = ["cluster_id", "flags", "weakest_cut", "weakest_side", "thin_side"]
     thin = pc.field("weakest_cut").is_valid() | pc.field("thin_side").is_valid()
-    for row in tables.to_dicts(tables.read_table(source, CLUSTERS, columns, here & thin)):
+    for row in tables.read_table(source, CLUSTERS, columns, here & thin).to_pylist():
         sides = {
             name: [each for each in row[name] or [] if not redact or each in kept]
             for name in ("weakest_side", "thin_side")
         }
         by_cluster[row["cluster_id"]]["cut"] = named(row, "flags weakest_cut") | sides
     changes = "event from_ids to_ids members_new members_gone on_one_reporter"
-    for row in tables.to_dicts(tables.read_table(source, LINEAGE, where=here)):
+    for row in tables.read_table(source, LINEAGE, where=here).to_pylist():
         facts = by_cluster[row["cluster_id"]]
         facts.setdefault("lineage", []).append(picked(row, changes))
         if row["rests_on"] and not redact:
@@ -690,24 +602,29 @@ def _joint(joint: Joint | None, cluster_id: str) -> Json | None:
 
 
 def search_index(
-    run: RunFolder, cluster_ids: list[str], naming: pa.Table | None, scratch: str | None = None
+    run: RunFolder, cluster_ids: list[str], naming: pa.Table | None
 ) -> dict[str, object]:
     """Returns identifiers and record ids as columns; clusters by place in `cluster_ids`.
 
     `naming` has the records that name members (`Job.naming`); without it, for a copy that leaves,
     all records are left out, and all identifiers but core members. Complaints that name no member
-    have no cluster and come last; `more_records` counts the records past `RECORD_LIMIT`. Many
-    records are sorted in files in `scratch`.
+    have no cluster and come last; `more_records` counts the records past `RECORD_LIMIT`.
     """
     kept = disclosure_control.CORE if naming is None else None
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], kept)
     ids = pa.array(cluster_ids, pa.string())
-    none = (_SEARCHED.empty_table(), 0)
-    searched = none if naming is None else _record_clusters(run, naming, ids, scratch)
+    records = _SEARCHED.empty_table() if naming is None else _record_clusters(run, naming, ids)
+    shown = records.slice(0, RECORD_LIMIT)
+    orgs = sorted(shown["source_org"].unique().to_pylist())
     return {
         "ids": _plain(members["entity_id"], ID_LIMIT),
         "clusters": pc.index_in(members["cluster_id"], ids).to_pylist(),
-    } | _search_columns(*searched)
+        "orgs": [text.plain(org, 60) for org in orgs],
+        "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
+        "records": _plain(shown["record_id"], ID_LIMIT),
+        "record_clusters": shown["cluster"].to_pylist(),
+        "more_records": records.num_rows - shown.num_rows,
+    }
 
 
 def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
@@ -718,73 +635,15 @@ def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
     return [text.plain(value, limit) for value in column.to_pylist()]
 
 
-def _search_columns(shown: pa.Table, total: int) -> dict[str, object]:
-    orgs = sorted(shown["source_org"].unique().to_pylist())
-    return {
-        "orgs": [text.plain(org, 60) for org in orgs],
-        "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
-        "records": _plain(shown["record_id"], ID_LIMIT),
-        "record_clusters": shown["cluster"].to_pylist(),
-        "more_records": total - shown.num_rows,
-    }
-
-
-def _record_clusters(
-    run: RunFolder, naming: pa.Table, ids: pa.Array, scratch: str | None
-) -> tuple[pa.Table, int]:
-    """Returns records by cluster, then complaints of no cluster: the first, and how many there are.
+def _record_clusters(run: RunFolder, naming: pa.Table, ids: pa.Array) -> pa.Table:
+    """Returns records by cluster, then complaints of no cluster.
 
     A record that names members of several clusters is there once for each.
     """
-    with TemporaryFile(dir=scratch) as file:
-        rows = ExternalSorter(_FOUND, file)
-        clusters = pc.index_in(naming["cluster_id"], ids)
-        known = pa.table([*(naming[name] for name in _KEY), clusters], schema=_SEARCHED)
-        for batch in known.to_batches():
-            rows.add(batch)
-        for batch in tables.table_batches(run, COMPLAINTS, ["source_org", "complaint_id"]):
-            nowhere = pa.nulls(batch.num_rows, pa.int32())
-            rows.add(pa.RecordBatch.from_arrays([*batch.columns, nowhere], schema=_SEARCHED))
-        named, others = _First(), _First()
-        last = _SEARCHED.empty_table()
-        for group in rows.groups() if rows.count else ():
-            whole = pa.concat_tables([last, group]).combine_chunks()
-            clustered, alone = _once(whole, before=last.num_rows)
-            named.add(whole.filter(clustered))
-            others.add(whole.filter(alone))
-            last = whole.slice(whole.num_rows - 1)
-    shown = pa.concat_tables([named.rows, others.rows]).slice(0, RECORD_LIMIT)
-    return shown, named.total + others.total
-
-
-def _once(rows: pa.Table, before: int) -> tuple[pa.Array, pa.Array]:
-    """Returns which sorted rows are the first of a record and cluster, and which of no cluster.
-
-    A complaint's own row has no cluster and is the last of its record. The first `before` rows are
-    there for comparison alone.
-    """
-    new_record, new_cluster = np.ones((2, rows.num_rows), bool)
-    for name in _KEY:
-        column = rows[name].combine_chunks()
-        same = pc.equal(column.slice(1), column.slice(0, len(column) - 1))
-        new_record[1:] &= same.to_numpy(zero_copy_only=False)
-    new_record[1:] = ~new_record[1:]
-    cluster = pc.fill_null(rows["cluster"], -1).to_numpy()
-    new_cluster[1:] = cluster[1:] != cluster[:-1]
-    new_record[:before] = new_cluster[:before] = False
-    named = cluster >= 0
-    return pa.array((new_record | new_cluster) & named), pa.array(new_record & ~named)
-
-
-class _First:
-    """The first `RECORD_LIMIT` of rows that come in order, and the number of all."""
-
-    def __init__(self) -> None:
-        self.rows = _SEARCHED.empty_table()
-        self.total = 0
-
-    def add(self, more: pa.Table) -> None:
-        """Adds rows that come after those before."""
-        kept = more.slice(0, max(RECORD_LIMIT - self.total, 0))
-        self.rows = pa.concat_tables([self.rows, kept])
-        self.total += more.num_rows
+    clusters = pc.index_in(naming["cluster_id"], ids)
+    named = pa.table([*(naming[name] for name in _KEY), clusters], schema=_SEARCHED)
+    complaints = tables.read_table(run, COMPLAINTS, ["source_org", "complaint_id"])
+    others = complaints.rename_columns(_KEY).join(named, list(_KEY), join_type="left anti")
+    others = others.append_column("cluster", pa.nulls(len(others), pa.int32()))
+    order = [(name, "ascending") for name in _SEARCHED.names]
+    return pa.concat_tables([rows.sort_by(order) for rows in (named, others.cast(_SEARCHED))])

@@ -35,7 +35,7 @@ from schemas.field import AMOUNT
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
-from transforms.arrow_util import aggregate, sorted_unique
+from transforms.arrow_util import aggregate
 from transforms.extract.impersonation import techniques_of
 from transforms.reporters import people_counted
 
@@ -349,24 +349,16 @@ def _other_brands_as_one(counts: Mapping[str | None, int]) -> Counter[str | None
 
 def _impersonation_counts(run: RunFolder) -> dict[str, Counter[str | None]]:
     """Counts complaints by what they state of the impersonation, each name once a complaint."""
-    stated_counts: dict[str, Counter[str | None]] = {kind: Counter() for kind, _ in _IMPERSONATION}
+    counts: dict[str, Counter[str | None]] = {kind: Counter() for kind, _ in _IMPERSONATION}
     for batch in tables.table_batches(run, COMPLAINTS, ["impersonation"]):
         stated = batch["impersonation"]
-        flat = pc.list_flatten(stated)
-        kind, name = (flat.field(field).dictionary_encode() for field in ("what", "name"))
-        whats, names = ([*column.dictionary.to_pylist(), None] for column in (kind, name))
-        codes = [
-            pc.fill_null(column.indices, len(column.dictionary)).to_numpy()
-            for column in (kind, name)
-        ]
-        kinds = len(whats) * len(names)
-        rows = pc.list_parent_indices(stated).to_numpy().astype(np.int64)
-        once = sorted_unique(rows * kinds + codes[0] * len(names) + codes[1])
-        counts = np.bincount(once % kinds, minlength=kinds)
-        for pair in np.flatnonzero(counts).tolist():
-            if (stated_of := stated_counts.get(whats[pair // len(names)] or "")) is not None:
-                stated_of[names[pair % len(names)]] += int(counts[pair])
-    return stated_counts
+        kind, name = (pc.struct_field(pc.list_flatten(stated), part) for part in ("what", "name"))
+        columns = {"row": pc.list_parent_indices(stated), "kind": kind, "name": name}
+        once = aggregate(pa.table(columns), list(columns))
+        named = once.filter(pc.is_in(once["kind"], pa.array(list(counts))))
+        for row in named.group_by(["kind", "name"]).aggregate([([], "count_all")]).to_pylist():
+            counts[row["kind"]][row["name"]] += row["count_all"]
+    return counts
 
 
 def check_accounting(run: Run) -> list[Row]:

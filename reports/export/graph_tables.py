@@ -1,6 +1,6 @@
-"""Graphs of a run or some clusters: nodes and edges as tables, and as GraphML 1.0 and GEXF 1.2.
+"""Graphs of a run or a cluster: nodes and edges as tables, and as GraphML 1.0 and GEXF 1.2.
 
-`GraphExport` has those of a whole run, a batch at a time, `ClusterExport` those of some clusters.
+`GraphExport` has those of a whole run, a batch at a time, `ClusterExport` those of a cluster.
 Identifiers that only a caller id or a mention names are in neither, nor a victim's. Files that
 leave hold core members alone, and the number of those that were left out; each row says its tier.
 
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -25,10 +26,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from reports import disclosure_control, tables
-from reports.cluster_data import ClusterBatch
+from reports.cluster_data import ClusterFacts
 from reports.disclosure_control import CORE
 from reports.partition import Point
-from reports.tables import IdIndex, RunFolder, flatten_column, flatten_column_to_seconds
+from reports.tables import IdIndex, RunFolder, flatten_column
 from reports.text import plain, quantity
 from schemas.field import TIMESTAMP
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
@@ -36,38 +37,30 @@ from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
 Attributes = tuple[tuple[str, str], ...]
 """Names and types: string, long, double or boolean, which GraphML and GEXF both know."""
 
-NODE_ATTRIBUTES: Attributes = (
-    ("kind", "string"),
-    ("status", "string"),
-    ("cluster", "string"),
-    ("role", "string"),
-    ("confidence", "double"),
-    ("tier", "string"),
-    ("review", "string"),
-    ("reporters", "long"),
-    ("robustness", "long"),
-    ("complaints", "long"),
-    ("calls", "long"),
-    ("victims", "long"),
-    ("orgs", "string"),
-    ("region", "string"),
-    ("line_type", "string"),
-    ("first_seen", "string"),
-    ("last_seen", "string"),
+_KINDS = {
+    **dict.fromkeys(("confidence", "weight"), "double"),
+    **dict.fromkeys(("reporters", "robustness", "complaints", "calls", "victims"), "long"),
+    "members_left_out": "long",
+    "accepted": "boolean",
+}
+"""Types of attributes that are no strings."""
+
+
+def _attributes(names: str) -> Attributes:
+    return tuple((name, _KINDS.get(name, "string")) for name in names.split())
+
+
+NODE_ATTRIBUTES = _attributes(
+    "kind status cluster role confidence tier review reporters robustness complaints calls victims "
+    "orgs region line_type first_seen last_seen"
 )
 
-EDGE_ATTRIBUTES: Attributes = (
-    ("weight", "double"),
-    ("strength", "string"),
-    ("accepted", "boolean"),
-    ("reporters", "long"),
-    ("complaints", "long"),
-    ("calls", "long"),
-    ("victims", "long"),
-    ("orgs", "string"),
-    ("first_seen", "string"),
-    ("last_seen", "string"),
+EDGE_ATTRIBUTES = _attributes(
+    "weight strength accepted reporters complaints calls victims orgs first_seen last_seen"
 )
+
+GRAPH_ATTRIBUTES = _attributes("members_left_out note")
+"""Attributes of a graph itself, where members were left out."""
 
 _TYPES = {"string": pa.string(), "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
 
@@ -101,9 +94,6 @@ def with_times(schema: pa.Schema) -> pa.Schema:
         schema = schema.set(schema.get_field_index(name), pa.field(name, TIMESTAMP))
     return schema
 
-
-GRAPH_ATTRIBUTES: Attributes = (("members_left_out", "long"), ("note", "string"))
-"""Attributes of a graph itself, where members were left out."""
 
 _OF_MEMBERS = ("cluster_id", "role", "confidence", "tier", "review", "robustness")
 
@@ -198,71 +188,57 @@ class GraphExport:
         return pa.table(flat, schema=schema)
 
 
-_MEMBER_COLUMNS = {"id": "entity_id", "cluster": "cluster_id"}
-"""Attributes of a node that have another name in a member's row."""
-
-_LINK_COLUMNS = {"source": "entity_a", "target": "entity_b"}
-
-
 @dataclass(frozen=True)
 class ClusterExport:
-    """Some clusters with what their files need beside: one file a cluster, in their order.
+    """One cluster with what its files need beside: its graph has members and the links of these.
 
     Attributes:
-        batch: the clusters.
+        facts: the cluster.
         positions: for members in a figure its cluster and where they stand, from 0 to 1.
         moment: when the run was made, for formats that state it.
         run_id: the run.
         tlp: a level of TLP 2.0, for formats that state it.
     """
 
-    batch: ClusterBatch
+    facts: ClusterFacts
     positions: Mapping[str, tuple[str, Point]]
     moment: datetime
     run_id: str
     tlp: str
 
-    @cached_property
-    def nodes(self) -> pa.Table:
-        """The members of all, those of one cluster after those of another."""
-        members = self.batch.members
-        nowhere = ("", (None, None))
-        points = [
-            self.positions.get(entity_id, nowhere)[1]
-            for entity_id in members["entity_id"].to_pylist()
-        ]
-        columns = {
-            name: flatten_column_to_seconds(members[_MEMBER_COLUMNS.get(name, name)])
-            for name in NODE_SCHEMA.names
-        }
-        # GEXF has y upwards, a page downwards.
-        columns["x"] = _axis(None if x is None else round(1600 * x, 1) for x, _ in points)
-        columns["y"] = _axis(None if y is None else -round(1000 * y, 1) for _, y in points)
-        return pa.table(columns, schema=POSITIONED_SCHEMA)
+    def nodes(self) -> Iterator[pa.Table]:
+        """Yields the members, as `POSITIONED_SCHEMA`."""
+        rows = []
+        for member in self.facts.members:
+            _, point = self.positions.get(member["entity_id"], ("", None))
+            # GEXF has y upwards, a page downwards.
+            x, y = (
+                (round(1600 * point[0], 1), -round(1000 * point[1], 1)) if point else (None, None)
+            )
+            own = {"id": member["entity_id"], "cluster": member["cluster_id"], "x": x, "y": y}
+            rows.append({name: flat_value(member.get(name)) for name in NODE_SCHEMA.names} | own)
+        yield pa.Table.from_pylist(rows, POSITIONED_SCHEMA)
 
-    @cached_property
-    def edges(self) -> pa.Table:
-        """The links between members of one cluster, in the order of `nodes`."""
-        links = self.batch.inside
-        columns = {
-            name: flatten_column_to_seconds(links[_LINK_COLUMNS.get(name, name)])
-            for name in EDGE_SCHEMA.names
-        }
-        return pa.table(columns, schema=EDGE_SCHEMA)
+    def edges(self) -> Iterator[pa.Table]:
+        """Yields the links, as `EDGE_SCHEMA`."""
+        rows = [
+            {name: flat_value(link.get(name)) for name in EDGE_SCHEMA.names}
+            | {"source": link["entity_a"], "target": link["entity_b"]}
+            for link in self.facts.inside
+        ]
+        yield pa.Table.from_pylist(rows, EDGE_SCHEMA)
 
     @property
-    def graphs(self) -> Iterator[tuple[list[pa.Table], list[pa.Table], int]]:
-        """Yields the nodes and edges of each cluster, and how many members were left out."""
-        node = edge = 0
-        for facts in self.batch.facts:
-            nodes = self.nodes.slice(node, len(facts.members))
-            edges = self.edges.slice(edge, len(facts.inside))
-            node, edge = node + nodes.num_rows, edge + edges.num_rows
-            yield [nodes], [edges], facts.left_out
+    def left_out(self) -> int:
+        """Number of members that are not in it."""
+        return self.facts.left_out
 
 
-def _axis(values: Iterable[float | None]) -> pa.Array:
-    return pa.array(values, pa.float64())
+def flat_value(value: Any) -> Any:
+    """Returns a list of texts joined, and a time as ISO 8601 to the second; the rest as it is."""
+    if isinstance(value, list):
+        return "; ".join(value)
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
 
 
 _STRING = pa.string()
@@ -302,63 +278,33 @@ _ODD = np.array([not re.fullmatch(_PLAIN, chr(byte)) for byte in range(256)])
 """For each byte, whether such text never has it."""
 
 
-def graphml_document(
-    nodes: Iterable[pa.Table], edges: Iterable[pa.Table], left_out: int = 0
-) -> Iterator[bytes | memoryview]:
-    """Yields a GraphML document (graphml.graphdrawing.org), in pieces; edges' ends must be nodes.
-
-    `nodes` are as `NODE_SCHEMA`, `edges` as `EDGE_SCHEMA`; both may have more. `left_out` counts
-    members that are not in it.
-    """
-    yield _graphml_head(left_out)
+def graphml_document(graph: GraphExport | ClusterExport) -> Iterator[bytes | memoryview]:
+    """Yields a GraphML document (graphml.graphdrawing.org), in pieces."""
+    yield _graphml_head(graph.left_out)
     ids = [pa.array([], _STRING)]
     before = 0
-    for batch in _batches(nodes):
+    for batch in _batches(graph.nodes()):
         ids.append(batch["id"])
         yield text_bytes(
             _graphml_nodes(batch, np.arange(before, before := before + batch.num_rows))
         )
     known = IdIndex(pa.concat_arrays(ids))
     numbers = pc.cast(pa.array(np.arange(before)), _STRING)
-    for batch in _batches(edges):
+    for batch in _batches(graph.edges()):
         yield text_bytes(_graphml_edges(batch, known, numbers))
     yield _GRAPHML_END
 
 
-def gexf_document(
-    nodes: Iterable[pa.Table], edges: Iterable[pa.Table], left_out: int = 0
-) -> Iterator[bytes | memoryview]:
+def gexf_document(graph: GraphExport | ClusterExport) -> Iterator[bytes | memoryview]:
     """Yields a GEXF document (gexf.net, 1.2), in pieces, with positions if nodes have them."""
-    yield _gexf_head(left_out)
-    for batch in _batches(nodes):
+    yield _gexf_head(graph.left_out)
+    for batch in _batches(graph.nodes()):
         yield text_bytes(_gexf_nodes(batch))
     yield _GEXF_EDGES
     before = 0
-    for batch in _batches(edges):
+    for batch in _batches(graph.edges()):
         yield text_bytes(_gexf_edges(batch, np.arange(before, before := before + batch.num_rows)))
     yield _GEXF_END
-
-
-def graph_graphml(graph: GraphExport) -> Iterator[bytes | memoryview]:
-    """Yields the GraphML document of a whole run, in pieces."""
-    return graphml_document(graph.nodes(), graph.edges(), graph.left_out)
-
-
-def graph_gexf(graph: GraphExport) -> Iterator[bytes | memoryview]:
-    """Yields the GEXF document of a whole run, in pieces."""
-    return gexf_document(graph.nodes(), graph.edges(), graph.left_out)
-
-
-def cluster_graphml(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
-    """Yields a GraphML document a cluster, in pieces."""
-    for graph in export.graphs:
-        yield [*graphml_document(*graph)]
-
-
-def cluster_gexf(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
-    """Yields a GEXF document a cluster, in pieces."""
-    for graph in export.graphs:
-        yield [*gexf_document(*graph)]
 
 
 def _graphml_head(left_out: int) -> bytes:

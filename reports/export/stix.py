@@ -31,6 +31,7 @@ import hashlib
 import ipaddress
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -172,39 +173,33 @@ def stix_bundle(
     return _written(stix_id("bundle", key.run_id, key.cluster_id, tlp), whole)
 
 
-def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the bundle of each cluster: of core members that an analyst reviewed.
+def cluster_stix(export: ClusterExport) -> list[bytes]:
+    """Returns the bundle of a cluster: of core members that an analyst reviewed.
 
     A thin cluster has none.
     """
-    for facts in export.batch.facts:
-        yield [stix_bundle(facts, export.moment, export.run_id, export.tlp)]
+    return [stix_bundle(export.facts, export.moment, export.run_id, export.tlp)]
 
 
-def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the requests of each cluster to Microsoft Sentinel's upload API, a body a line.
+def cluster_sentinel(export: ClusterExport) -> list[bytes]:
+    """Returns the requests of a cluster to Microsoft Sentinel's upload API, a body a line.
 
     It takes `SENTINEL_TYPES` alone, `SENTINEL_OBJECTS` at a time
     (learn.microsoft.com/azure/sentinel/stix-objects-api, read on 2026-11-28).
     """
-    for (bundle,) in cluster_stix(export):
-        objects = orjson.loads(bundle)["objects"]
-        kept = [
-            stix_object
-            for kind in SENTINEL_TYPES
-            for stix_object in objects
-            if stix_object["type"] == kind
-        ]
-        ids = {stix_object["id"] for stix_object in kept}
-        whole = [
-            stix_object
-            for stix_object in kept
-            if stix_object["type"] != "relationship"
-            or {stix_object["source_ref"], stix_object["target_ref"]} <= ids
-        ]
-        shows = any(stix_object["type"] == "indicator" for stix_object in whole)
-        starts = range(0, len(whole), SENTINEL_OBJECTS) if shows else ()
-        yield [_request(whole[start : start + SENTINEL_OBJECTS]) for start in starts]
+    (bundle,) = cluster_stix(export)
+    by_type: defaultdict[str, list[StixObject]] = defaultdict(list)
+    for stix_object in orjson.loads(bundle)["objects"]:
+        by_type[stix_object["type"]].append(stix_object)
+    if not by_type["indicator"]:
+        return []
+    objects = [stix_object for kind in SENTINEL_TYPES for stix_object in by_type[kind]]
+    ids = {stix_object["id"] for stix_object in objects}
+    # A relationship may tie what is not sent; other objects have no ends.
+    ends = ("source_ref", "target_ref")
+    whole = [each for each in objects if {each[end] for end in ends if end in each} <= ids]
+    starts = range(0, len(whole), SENTINEL_OBJECTS)
+    return [_request(whole[start : start + SENTINEL_OBJECTS]) for start in starts]
 
 
 def join_requests(requests: Iterable[bytes]) -> Iterator[bytes]:
