@@ -12,11 +12,10 @@ their entity id as `label`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -33,6 +32,7 @@ from reports.tables import IdIndex, RunFolder, flatten_column
 from reports.text import plain, quantity
 from schemas.field import TIMESTAMP
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
+from transforms.arrow_util import map_distinct
 
 Attributes = tuple[tuple[str, str], ...]
 """Names and types: string, long, double or boolean, which GraphML and GEXF both know."""
@@ -127,7 +127,7 @@ class GraphExport:
         """Yields members and the suppliers they share, by id, in pieces, as `NODE_SCHEMA`."""
         members = self._members(["entity_id", *_OF_MEMBERS]).combine_chunks()
         member_index = IdIndex(members["entity_id"])
-        known = IdIndex(self._ids())
+        known = self._known()
         supplier = pa.scalar("supplier", pa.string())
         names = [name for name in NODE_SCHEMA.names if name in ENTITIES.schema.names]
         for every in tables.read_in_key_order(
@@ -145,7 +145,7 @@ class GraphExport:
 
     def edges(self) -> Iterator[pa.Table]:
         """Yields the links between nodes, by their ends, in pieces, as `REASONED_SCHEMA`."""
-        known = IdIndex(self._ids())
+        known = self._known()
         names = ["entity_a", "entity_b", *REASONED_SCHEMA.names[2:]]
         names += ["facts"] if self.redact else []
         for every in tables.read_in_key_order(
@@ -166,13 +166,13 @@ class GraphExport:
     def _members(self, columns: list[str]) -> pa.Table:
         return tables.read_table(self.run, MEMBERS, columns, CORE if self.core_only else None)
 
-    def _ids(self) -> pa.Array:
-        """Ids of members and of suppliers, those of suppliers once."""
+    def _known(self) -> IdIndex:
+        """Finds members, and suppliers once each."""
         members = self._members(["entity_id"])["entity_id"]
         shown = disclosure_control.suppliers_shown(self.run, redact=self.core_only)
         every = tables.read_table(self.run, SUPPLIERS, ["entity_id"], shown)
         suppliers = every["entity_id"].unique()
-        return pa.concat_arrays([*members.chunks, suppliers])
+        return IdIndex(pa.concat_arrays([*members.chunks, suppliers]))
 
     def _with_flat_columns(
         self, schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Table
@@ -271,14 +271,8 @@ _VALUE = '<attvalue for="%s" value="%s"/>'
 VALUE_LIMIT = 1_000
 """Characters of a value that are written; the rest is counted."""
 
-_PLAIN = f"^[ !#-%'-;=?-~]{{0,{VALUE_LIMIT}}}$"
-"""Text that XML takes as it is: printable ASCII without &, <, > and the quote."""
 
-_ODD = np.array([not re.fullmatch(_PLAIN, chr(byte)) for byte in range(256)])
-"""For each byte, whether such text never has it."""
-
-
-def graphml_document(graph: GraphExport | ClusterExport) -> Iterator[bytes | memoryview]:
+def graphml_document(graph: GraphExport | ClusterExport) -> Iterator[bytes]:
     """Yields a GraphML document (graphml.graphdrawing.org), in pieces."""
     yield _graphml_head(graph.left_out)
     ids = [pa.array([], _STRING)]
@@ -295,7 +289,7 @@ def graphml_document(graph: GraphExport | ClusterExport) -> Iterator[bytes | mem
     yield _GRAPHML_END
 
 
-def gexf_document(graph: GraphExport | ClusterExport) -> Iterator[bytes | memoryview]:
+def gexf_document(graph: GraphExport | ClusterExport) -> Iterator[bytes]:
     """Yields a GEXF document (gexf.net, 1.2), in pieces, with positions if nodes have them."""
     yield _gexf_head(graph.left_out)
     for batch in _batches(graph.nodes()):
@@ -400,15 +394,11 @@ def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
 
 def _attribute_text(
     form: str, scope: str, attributes: Attributes, columns: dict[str, pa.Array]
-) -> Iterator[pa.Array | str]:
+) -> Iterator[pa.Array]:
     """Yields the attributes of nodes or edges in `form`, without those that are null."""
     for name, _ in attributes:
         before, after = (form % (f"{scope}_{name}", "\0")).split("\0")
-        text = xml_values(columns[name])
-        if text.null_count:
-            yield pc.fill_null(join_text(before, text, after), "")
-        else:
-            yield from (before, text, after)
+        yield pc.fill_null(join_text(before, xml_values(columns[name]), after), "")
 
 
 def _position(nodes: pa.RecordBatch) -> pa.Array | str:
@@ -421,46 +411,23 @@ def _position(nodes: pa.RecordBatch) -> pa.Array | str:
 
 def join_text(*pieces: pa.Array | str) -> pa.Array:
     """Joins pieces to rows of text, of which one is a column; null where a piece is."""
-    merged: list[pa.Array | str] = []
-    for piece in pieces:
-        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
-            merged[-1] += piece
-        else:
-            merged.append(piece)
-    return pc.binary_join_element_wise(*merged, "")
+    return pc.binary_join_element_wise(*pieces, "")
 
 
-def text_bytes(rows: pa.Array) -> memoryview:
-    """Returns rows of text, one after another, as they are in memory."""
-    return memoryview(_letters(rows).data)
-
-
-def _letters(rows: pa.Array) -> NDArray[np.uint8]:
-    """Returns the bytes of all texts of a column."""
-    _, offsets, content = rows.buffers()
-    if content is None:
-        return np.empty(0, np.uint8)
-    first, last = np.frombuffer(offsets, np.int32)[[rows.offset, rows.offset + len(rows)]]
-    return np.frombuffer(content, np.uint8)[first:last]
+def text_bytes(rows: pa.Array) -> bytes:
+    """Returns rows of text, one after another."""
+    return "".join(rows.to_pylist()).encode()
 
 
 def xml_values(column: pa.Array) -> pa.Array:
     """Returns values as XML has them."""
+    if pa.types.is_string(column.type):
+        return map_distinct(column, _escaped)
     if pa.types.is_floating(column.type):  # shortest digits, as Python and XML Schema have them
-        known = column.dictionary_encode()
-        shown = [str(value) for value in known.dictionary.to_pylist()]
-        return pa.array(shown, pa.string()).take(known.indices)
-    if not pa.types.is_string(column.type):
-        return pc.cast(column, pa.string())
-    longest = pc.max(pc.binary_length(column)).as_py() or 0
-    if longest <= VALUE_LIMIT and not _ODD[_letters(column)].any():
-        return column
-    odd = pc.fill_null(pc.invert(pc.match_substring_regex(column, _PLAIN)), False)
-    escaped = [_escaped(value) for value in column.filter(odd).to_pylist()]
-    return pc.replace_with_mask(column, odd, pa.array(escaped, pa.string()))
+        return map_distinct(column, str)
+    return pc.cast(column, pa.string())
 
 
-@lru_cache(maxsize=65_536)
 def _escaped(value: str) -> str:
     """Escapes a text; `plain` spells out control characters, which XML 1.0 (2.2) cannot have."""
     return escape(plain(value, limit=VALUE_LIMIT), {'"': "&quot;"})

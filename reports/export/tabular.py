@@ -29,6 +29,7 @@ from reports.export.graph_tables import (
     left_out_note,
     with_times,
 )
+from reports.export.stix import percent
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import Tier
@@ -139,7 +140,7 @@ def _signal(member: dict[str, Any]) -> dict[str, Any]:
         "report_date": f"{member['last_seen'].astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         "abuse_type": ABUSE_TYPE,
         "predictive": False,
-        "confidence_score": min(max(round(100 * member["confidence"]), 0), 100),
+        "confidence_score": percent(member["confidence"]),
         "extra_data": extra,
     }
     return made | ({"signal_type": SIGNAL_TYPES[kind]} if SIGNAL_TYPES[kind] else {})
