@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -340,14 +340,8 @@ def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
     )
 
 
-_known_hints: dict[Any, Mapping[str, Any]] = {}
-
-
-def _hints(kind: type[Any]) -> Mapping[str, Any]:
-    """Returns the types of the fields of a dataclass, which take long to find out."""
-    if kind not in _known_hints:
-        _known_hints[kind] = get_type_hints(kind)
-    return _known_hints[kind]
+_hints: Callable[[Any], Mapping[str, Any]] = cache(get_type_hints)
+"""Returns the types of the fields of a dataclass, which take long to find out."""
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:

@@ -505,13 +505,14 @@ def _compare_head(hub: Hub, path: Path) -> str:
     _, _, head = read_signed_file(path, content, {hub.charter.host: hub.host_keys}, HubHead)
     if head.hub != hub.digest:
         raise UsageError(f"{path}: is a head of another hub")
+    more = len(hub.log.leaves) - head.size
     begun = signing.merkle_tree_hash(hub.log.leaves[: head.size]).hex()
-    if head.size > len(hub.log.leaves) or begun != head.root:
+    if more < 0 or begun != head.root:
         raise UsageError(
             f"{path}: the log of {hub.path} does not continue this head of {head.day}: the host "
             "signed two logs; tell the other members"
         )
-    return f"  continues the head of {head.day}"
+    return f"  continues the head of {head.day}, by {quantity(more, 'line')}"
 
 
 def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
