@@ -47,11 +47,6 @@ QUOTED_AROUND = 90
 RECORD = ("source_org", "record_kind", "record_id")
 """Columns of mentions/ that name a record."""
 
-EVIDENCE_COLUMNS = tuple(
-    "entity_id source_org record_kind record_id role observed_at victim_country field start end "
-    "raw confidence".split()
-)
-
 _CODED = ("source_org", "record_kind", "role", "victim_country", "field")
 """Columns with few values, which are read as dictionaries."""
 
@@ -67,9 +62,36 @@ Pieces = tuple[tuple[str, bool], ...]
 """Words in order, and whether they differ from the template."""
 
 
+class Reading(NamedTuple):
+    """A row of mentions/: an identifier read in one place of one record.
+
+    `before` and `after` are the words around it, masked as the run keeps them; None where it was
+    not read in a narrative, or narratives are withheld.
+    """
+
+    entity_id: str
+    source_org: str
+    record_kind: str
+    record_id: str
+    role: str
+    observed_at: datetime
+    victim_country: str | None
+    field: str | None
+    start: int | None
+    end: int | None
+    raw: str | None
+    confidence: float
+    before: str | None
+    after: str | None
+
+
+EVIDENCE_COLUMNS = Reading._fields[:-2]
+"""Columns of mentions/ that a reading has."""
+
+
 @dataclass(frozen=True)
 class MemberMentions:
-    """Mentions of members, by member and in the order of the table's key.
+    """Mentions of members in the order of the table's key: those of a member are together.
 
     Attributes:
         rows: the mentions, with `EVIDENCE_COLUMNS`.
@@ -166,29 +188,6 @@ def read_mentions(
         len(ids),
         of_scripts.set_column(of_scripts.num_columns - 1, "raw", shown),
     )
-
-
-class Reading(NamedTuple):
-    """A row of mentions/: an identifier read in one place of one record.
-
-    `before` and `after` are the words around it, masked as the run keeps them; None where it was
-    not read in a narrative, or narratives are withheld.
-    """
-
-    entity_id: str
-    source_org: str
-    record_kind: str
-    record_id: str
-    role: str
-    observed_at: datetime
-    victim_country: str | None
-    field: str | None
-    start: int | None
-    end: int | None
-    raw: str | None
-    confidence: float
-    before: str | None
-    after: str | None
 
 
 def sample_readings(

@@ -67,7 +67,6 @@ from schemas.facts import facts_of
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS
 from transforms.arrow_util import each_once, group_changes, group_offsets, rank_texts, with_column
 from transforms.file_texts import lines_of, texts_of_file
-from transforms.text_spans import string_buffers
 
 Json = dict[str, Any]
 
@@ -77,7 +76,7 @@ Words = dict[tuple[str, str], int]
 READINGS_PER_ORG = 25
 """Records of each member and organisation that the page has; the newest, narratives first."""
 
-LINK_LIMIT, NEAR_LIMIT, SOFT_LIMIT, SUPPLIER_LIMIT, LISTED_OFFERS = 4_000, 200, 600, 60, 200
+LINK_LIMIT, NEAR_LIMIT, SOFT_LIMIT, SUPPLIER_LIMIT = 4_000, 200, 600, 60
 
 _NO_TEMPLATE = ((b"`", rb"\u0060"), (b"${", rb"\u0024{"), (b"<", rb"\u003c"))
 """Signs that end a raw template of JavaScript, run in it or begin markup, and their escapes."""
@@ -245,9 +244,9 @@ def gather_job(
         **_link_rows(links, cut),
         "suppliers": suppliers.rows(links.soft, cut),
         "readings": _reading_rows(source, mentions, members["value"], cut, context),
-        **_cluster_rows(source, here, ids, names, cut),
+        **_cluster_rows(source, here, ids, names),
     }
-    facts = _facts(source, here, every, context)
+    facts = _facts(source, here, names, context)
     alone = {} if context.redact or context.joint else parts_by_org(links.inside, starts)
     union_only = [clusters[place] for place in alone]
     for place, by_org in alone.items():
@@ -346,11 +345,9 @@ def _people_columns(mentions: MemberMentions) -> dict[str, Column]:
 def _carriers(source: str, ids: pa.Array, cut: _Cut) -> Texts:
     """Returns up to twelve carriers, an organisation's own text, of each member, as a list."""
     carriers = {} if cut.redact else read_carriers(source, ids)
-    rows = pc.index_in(pa.array(list(carriers), pa.string()), ids).to_numpy(zero_copy_only=False)
-    first = [tuple(names[:12]) for names in carriers.values()]
-    known = {names: number for number, names in enumerate(sorted({(), *first}), 1)}
-    codes = np.ones(len(ids), np.int64)
-    codes[rows.astype(np.int64)] = [known[names] for names in first]
+    rows = [tuple(carriers.get(entity_id, ())[:12]) for entity_id in ids.to_pylist()]
+    known = {names: number for number, names in enumerate(sorted({(), *rows}), 1)}
+    codes = np.array([known[names] for names in rows], np.int64)
     return Texts(pa.array(list(known), pa.list_(pa.string())), codes)
 
 
@@ -359,13 +356,12 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
     rows = links.inside
     a, b = (rows[name].to_numpy() for name in ("row_a", "row_b"))
     both = cut.kept[a] & cut.kept[b]
-    if not both.all():
-        rows, a, b = rows.filter(pa.array(both)), a[both], b[both]
+    rows, a, b = rows.filter(pa.array(both)), a[both], b[both]
     cluster_of = rows["of"].to_numpy()
     first = first_of_groups(cluster_of, cut.count, LINK_LIMIT)
     others = ~first
     ends = {"a": cut.place(a, cluster_of), "b": cut.place(b, cluster_of)}
-    shown = rows.filter(pa.array(first)) if others.any() else rows
+    shown = rows.filter(pa.array(first))
     ids = shown["record_ids"].combine_chunks()
     columns: dict[str, Column] = {name: Whole(places[first]) for name, places in ends.items()}
     columns |= columns_of(shown, _OF_LINKS) | {"reason": cut.reasons(shown)}
@@ -469,8 +465,8 @@ class _Suppliers:
         last[starts[1:][np.diff(starts) > 0] - 1] = more[np.diff(starts) > 0]
         number = np.arange(len(chosen))
         asked = pa.table({"of": mine, "there": table["entity_id"], "supplier": number})
-        links = _soft_links(soft, cut).join(asked.filter(pa.array(drawn[chosen])), ["of", "there"])
-        links = links.filter(pc.is_valid(links["supplier"]))
+        asked = asked.filter(pa.array(drawn[chosen]))
+        links = _soft_links(soft, cut).join(asked, ["of", "there"], join_type="inner")
         links = links.sort_by([("supplier", "ascending"), ("nth", "ascending")])
         tied = group_offsets(links["supplier"].to_numpy(), len(chosen))
         return Lists(
@@ -515,7 +511,7 @@ def _reading_rows(
 
 
 def _cluster_rows(
-    source: str, here: pc.Expression, ids: pa.Array, names: pa.Array, cut: _Cut
+    source: str, here: pc.Expression, ids: pa.Array, names: pa.Array
 ) -> dict[str, Lists]:
     """Returns what the priority of each cluster is made of, and its weakest bridges."""
     columns = ["cluster_id", "priority_parts", "weakest_bridges"]
@@ -523,31 +519,25 @@ def _cluster_rows(
     rows = table.take(pc.index_in(ids, table["cluster_id"].combine_chunks()))
     starts, parts = list_items(rows["priority_parts"])
     bounds, bridges = list_items(rows["weakest_bridges"])
-    if cut.redact:
-        ends = (pc.is_in(bridges[end], names) for end in ("entity_a", "entity_b"))
-        both = pc.and_(*ends).combine_chunks()
-        bounds = np.append(0, np.cumsum(np.asarray(both, np.bool_)))[bounds]
-        bridges = bridges.filter(both)
+    ends = (pc.is_in(bridges[end], names) for end in ("entity_a", "entity_b"))
+    both = pc.and_(*ends)
+    bounds = np.append(0, np.cumsum(np.asarray(both, np.bool_)))[bounds]
     priority = columns_of(parts, "part value weight points", scale=10_000)
-    weak = columns_of(bridges, "a=entity_a b=entity_b weight side=smaller_side")
+    weak = columns_of(bridges.filter(both), "a=entity_a b=entity_b weight side=smaller_side")
     return {"parts": Lists(starts, priority), "bridges": Lists(bounds, weak)}
 
 
 def _facts(
-    source: str, here: pc.Expression, members: pa.Table, context: PartContext
+    source: str, here: pc.Expression, names: pa.Array, context: PartContext
 ) -> defaultdict[str, Json]:
     """Returns what few clusters have, or one of each: lineage, weak cuts, partners."""
     by_cluster: defaultdict[str, Json] = defaultdict(dict)
-    redact = context.redact
-    kept = set()
-    if redact:
-        leaves = pa.array(disclosure_control.may_leave(members))
-        kept = set(members["entity_id"].filter(leaves).to_pylist())
+    kept = set(names.to_pylist())
     columns = ["cluster_id", "flags", "weakest_cut", "weakest_side", "thin_side"]
     thin = pc.field("weakest_cut").is_valid() | pc.field("thin_side").is_valid()
     for row in tables.read_table(source, CLUSTERS, columns, here & thin).to_pylist():
         sides = {
-            name: [each for each in row[name] or [] if not redact or each in kept]
+            name: [entity_id for entity_id in row[name] or [] if entity_id in kept]
             for name in ("weakest_side", "thin_side")
         }
         by_cluster[row["cluster_id"]]["cut"] = named(row, "flags weakest_cut") | sides
@@ -555,10 +545,10 @@ def _facts(
     for row in tables.read_table(source, LINEAGE, where=here).to_pylist():
         facts = by_cluster[row["cluster_id"]]
         facts.setdefault("lineage", []).append(picked(row, changes))
-        if row["rests_on"] and not redact:
+        if row["rests_on"] and not context.redact:
             facts.setdefault("rests_on", []).extend(row["rests_on"])
-    for cluster_id in context.joint.parts if context.joint else ():
-        by_cluster[cluster_id]["joint"] = _joint(context.joint, cluster_id)
+    for cluster_id, part in context.joint.parts.items() if context.joint else ():
+        by_cluster[cluster_id]["joint"] = part
     return by_cluster
 
 
@@ -579,28 +569,6 @@ def _put_facts(facts: Json, words: Words) -> Json:
     return facts | {"scripts": scripts} if scripts else facts
 
 
-def _joint(joint: Joint | None, cluster_id: str) -> Json | None:
-    part = joint.parts.get(cluster_id) if joint else None
-    if part is None:
-        return None
-    both = "contributor_a part_a contributor_b part_b shared shared_in_all"
-    own = "contributor part members victims_known countries losses tlp expires_at"
-    return {
-        "saw": [
-            [entity_id, [picked(row, "contributor part confidence") for row in rows]]
-            for entity_id, rows in part.saw
-        ],
-        "links": [picked(link, "entity_a entity_b") for link in part.links],
-        "shared": [named(pair, both) for pair in part.shared],
-        "offered": [named(offer, own) for offer in part.offered[:LISTED_OFFERS]],
-        "overlaps": [
-            named(overlap, "organisation shared floor by counted_at") for overlap in part.overlaps
-        ],
-        "both": part.both,
-        "several": part.several,
-    }
-
-
 def search_index(
     run: RunFolder, cluster_ids: list[str], naming: pa.Table | None
 ) -> dict[str, object]:
@@ -617,22 +585,14 @@ def search_index(
     shown = records.slice(0, RECORD_LIMIT)
     orgs = sorted(shown["source_org"].unique().to_pylist())
     return {
-        "ids": _plain(members["entity_id"], ID_LIMIT),
+        "ids": [text.plain(name, ID_LIMIT) for name in members["entity_id"].to_pylist()],
         "clusters": pc.index_in(members["cluster_id"], ids).to_pylist(),
         "orgs": [text.plain(org, 60) for org in orgs],
         "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
-        "records": _plain(shown["record_id"], ID_LIMIT),
+        "records": [text.plain(name, ID_LIMIT) for name in shown["record_id"].to_pylist()],
         "record_clusters": shown["cluster"].to_pylist(),
         "more_records": records.num_rows - shown.num_rows,
     }
-
-
-def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
-    """Returns texts as `text.plain` does, which most of them need not pass."""
-    offsets, signs = string_buffers(column.combine_chunks())
-    if np.diff(offsets).max(initial=0) <= limit and ((signs >= 32) & (signs < 127)).all():
-        return list(column.to_pylist())
-    return [text.plain(value, limit) for value in column.to_pylist()]
 
 
 def _record_clusters(run: RunFolder, naming: pa.Table, ids: pa.Array) -> pa.Table:

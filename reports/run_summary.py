@@ -26,7 +26,7 @@ from reports.disclosure_control import (
 )
 from reports.member_mentions import MemberMentions
 from reports.run import Run
-from reports.tables import BoolArray, RunFolder, picked
+from reports.tables import BoolArray, RunFolder, among, named, picked
 from reports.text import most_first, recognize_region, region_atlas
 from schemas.decision import members_digest
 from schemas.entity import without_epoch
@@ -65,6 +65,14 @@ _ORDER = (
 _LISTED = (
     "entity_id kind status reason facts region orgs complaints calls first_seen last_seen".split()
 )
+
+LISTED_OFFERS = 200
+
+_OF_PAIR = "contributor_a part_a contributor_b part_b shared shared_in_all"
+
+_OF_OFFER = "contributor part members victims_known countries losses tlp expires_at"
+
+_OF_OVERLAP = "organisation shared floor by counted_at"
 
 SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
 
@@ -235,8 +243,9 @@ def _callback_countries(run: RunFolder, used: pa.Table) -> list[tuple[str, int, 
     sums = rows.group_by("region", use_threads=False).aggregate(
         [("complaints", "sum"), ([], "count_all")]
     )
-    counts = zip(*(sums[column_name].to_pylist() for column_name in sums.column_names), strict=True)
-    countries = [(name or "", number, complaints) for name, complaints, number in counts]
+    countries = [
+        (row["region"] or "", row["count_all"], row["complaints_sum"]) for row in sums.to_pylist()
+    ]
     return sorted(countries, key=lambda row: -row[1])
 
 
@@ -435,9 +444,8 @@ def shared_entities(
         ids: of `shared_ids`.
         by_org: the records of each, as of `records_by_org`.
     """
-    wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
     columns = ["entity_id", "cluster_id", "tier", "robustness"]
-    members = tables.read_table(run, MEMBERS, columns, wanted)
+    members = tables.read_table(run, MEMBERS, columns, among("entity_id", ids))
     known = {
         entity_id: place for entity_id, *place in zip(*members.to_pydict().values(), strict=True)
     }
@@ -481,51 +489,18 @@ def records_by_org(mentions: MemberMentions, wanted: BoolArray) -> dict[int, lis
 
 
 @dataclass(frozen=True)
-class JointCluster:
-    """The part of offers in one cluster.
-
-    Attributes:
-        saw: each member with its contributors.
-        links: rows of union_links/ that are links.
-        shared: rows of union_links/ that are pairs of clusters in one.
-        offered: rows of offered_clusters/ with members in it.
-        overlaps: counts of shared victims that are about exactly these members.
-    """
-
-    saw: list[tuple[str, list[Row]]]
-    links: list[Row]
-    shared: list[Row]
-    offered: list[Row]
-    overlaps: list[Row]
-
-    @property
-    def both(self) -> int:
-        """Number of victims that are known to be counted twice."""
-        return sum(overlap["shared"] or 0 for overlap in self.overlaps)
-
-    @property
-    def several(self) -> int:
-        """Number of members that more than one contributor saw."""
-        return sum(1 for _, rows in self.saw if len(rows) > 1)
-
-
-@dataclass(frozen=True)
 class Joint:
-    """The offers in a run, those that were left out, and what they brought to each cluster."""
+    """The offers in a run, those that were left out, and what they brought to each cluster.
+
+    A part has members with their contributors (`saw`), links that only the union reveals, pairs of
+    clusters that are one (`shared`), offered clusters, and counts of shared victims that are about
+    exactly its members (`overlaps`). `both` victims are known to be counted twice, and `several`
+    members have more than one contributor.
+    """
 
     offers: list[Row]
     left_out: list[Row]
-    parts: dict[str, JointCluster]
-
-    @property
-    def links(self) -> int:
-        """Number of links that only the union reveals."""
-        return sum(len(part.links) for part in self.parts.values())
-
-    @property
-    def merged(self) -> int:
-        """Number of pairs of clusters of two contributors that are one."""
-        return sum(len(part.shared) for part in self.parts.values())
+    parts: dict[str, Row]
 
 
 def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
@@ -541,28 +516,34 @@ def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
     return Joint(offers, left_out, _joint_parts(run, options, kept) if offers else {})
 
 
-def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, JointCluster]:
-    saw = _by(tables.read_table(run, CONTRIBUTORS).to_pylist(), "cluster_id")
+def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, Row]:
     links = _kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept)
     union = _by(links, "cluster_id")
     offered: defaultdict[str, list[Row]] = defaultdict(list)
     for row in tables.read_table(run, OFFERED_CLUSTERS).to_pylist():
         for cluster_id in row["cluster_ids"]:
             offered[cluster_id].append(row)
-    return {
-        cluster_id: JointCluster(
-            saw=[
-                (entity_id, seen)
-                for entity_id, seen in sorted(_by(rows, "entity_id").items())
-                if kept is None or entity_id in kept
+    parts = {}
+    for cluster_id, rows in _by(
+        tables.read_table(run, CONTRIBUTORS).to_pylist(), "cluster_id"
+    ).items():
+        saw = sorted(_by(rows, "entity_id").items())
+        saw = [(entity_id, seen) for entity_id, seen in saw if kept is None or entity_id in kept]
+        of_kind = _by(union[cluster_id], "kind")
+        overlaps = _overlaps(options.get("overlaps") or [], cluster_id, rows)
+        parts[cluster_id] = {
+            "saw": [
+                [entity_id, [picked(row, "contributor part confidence") for row in seen]]
+                for entity_id, seen in saw
             ],
-            links=[row for row in union[cluster_id] if row["kind"] == "link"],
-            shared=[row for row in union[cluster_id] if row["kind"] == "shared"],
-            offered=offered[cluster_id],
-            overlaps=_overlaps(options.get("overlaps") or [], cluster_id, rows),
-        )
-        for cluster_id, rows in saw.items()
-    }
+            "links": [picked(link, "entity_a entity_b") for link in of_kind["link"]],
+            "shared": [named(pair, _OF_PAIR) for pair in of_kind["shared"]],
+            "offered": [named(offer, _OF_OFFER) for offer in offered[cluster_id][:LISTED_OFFERS]],
+            "overlaps": [named(overlap, _OF_OVERLAP) for overlap in overlaps],
+            "both": sum(overlap["shared"] or 0 for overlap in overlaps),
+            "several": sum(len(seen) > 1 for _, seen in saw),
+        }
+    return parts
 
 
 def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cache
 from itertools import pairwise
-from types import NoneType
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -73,9 +70,6 @@ TEXT_LIMIT, ANY_LENGTH = 20_000, 1 << 31
 LONG_NUMBER = 10_000_000
 """Whole numbers from here on, and below 0, stand among the texts of a piece, where the search of
 what leaves reads them."""
-
-_AS_IT_IS = frozenset({int, bool, NoneType, list, datetime})
-"""Types of values of which `plain_value` changes nothing."""
 
 SECONDS_A_DAY = 86_400
 
@@ -174,6 +168,11 @@ def read_table(
     return rows.sort_by(order) if order else rows
 
 
+def among(column: str, values: Iterable[str]) -> pc.Expression:
+    """Chooses the rows whose column has one of these values."""
+    return pc.field(column).isin(pa.array(sorted(set(values)), pa.string()))
+
+
 def kept_narratives(run: RunFolder, ids: pa.Array) -> Iterator[pa.RecordBatch]:
     """Yields the narratives that complaints/ itself has, as a `NarrativeReader` of the run."""
     where = pc.field("complaint_id").isin(ids) & pc.field("narrative").is_valid()
@@ -210,14 +209,10 @@ def _merged(
     coded: Sequence[str],
     where: pc.Expression | None,
 ) -> Iterator[pa.Table]:
-    dataset = table_dataset(run, table)
-    files = list(dataset.get_fragments())
-    if coded and len(files) == 1:
-        dataset = table_dataset(run, table, coded)
-        files = list(dataset.get_fragments())
+    dataset = table_dataset(run, table, coded)
     readers = [
         file.to_batches(dataset.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
-        for file in files
+        for file in dataset.get_fragments()
     ]
     if len(readers) == 1:
         yield from (
@@ -235,7 +230,8 @@ def _merged(
                 del ends[place]
                 continue
             ends[place] = batch[table.key[0]][-1].as_py()
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([_filled(batch)])])
+            more = pa.Table.from_batches([_filled(decoded(batch))])
+            waiting = pa.concat_tables([waiting, more])
         whole = pc.less(waiting[table.key[0]], min(ends.values())) if ends else None
         ready = waiting if whole is None else waiting.filter(whole)
         waiting = waiting.slice(0, 0) if whole is None else waiting.filter(pc.invert(whole))
@@ -429,15 +425,9 @@ class Texts:
 
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as `Column` says, with the values that are in them alone."""
-        codes = self.codes[rows]
-        # Equal rows are near each other, so that a piece has numbers from a narrow range.
-        high = int(codes.max(initial=0))
-        low = min(int(codes.min(initial=high, where=codes > 0)), max(high, 1))
-        there = np.zeros(max(high - low + 1, 1), bool)
-        there[codes[codes > 0] - low] = True
-        values = self.values.take(pa.array(np.flatnonzero(there) + low - 1)).to_pylist()
-        numbered = np.where(codes > 0, np.cumsum(there)[np.maximum(codes - low, 0)], 0)
-        return numbers.put(numbered) | {"t": values}
+        known, numbered = np.unique(np.append(0, self.codes[rows]), return_inverse=True)
+        values = self.values.take(pa.array(known[1:] - 1)).to_pylist()
+        return numbers.put(numbered[1:]) | {"t": values}
 
 
 @dataclass(frozen=True)
@@ -502,24 +492,16 @@ def _column(column: pa.ChunkedArray, limit: int, scale: int) -> Column:
 
 def picked(row: Mapping[str, Any], names: str) -> list[Any]:
     """Returns the values of some columns, as pieces have them."""
-    return [
-        value if type(value) in _AS_IT_IS else plain_value(value)
-        for value in map(row.get, _split(names))
-    ]
-
-
-@cache
-def _split(names: str) -> tuple[str, ...]:
-    return tuple(names.split())
+    return [plain_value(row.get(name)) for name in names.split()]
 
 
 def named(row: Mapping[str, Any], names: str) -> dict[str, Any]:
     """Returns the values of some columns by their names, as pieces have them."""
-    return dict(zip(_split(names), picked(row, names), strict=True))
+    return dict(zip(names.split(), picked(row, names), strict=True))
 
 
 def plain_value(value: Any) -> Any:
     """Returns a text cut, and a number with three digits."""
     if isinstance(value, str):
-        return value if len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT]
+        return value[:TEXT_LIMIT]
     return round(value, 3) if isinstance(value, float) else value

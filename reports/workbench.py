@@ -42,7 +42,7 @@ from reports.run_summary import SHARED_COLUMNS, Joint, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
-from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS
+from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, Table
 from transforms.extract import mask_file_name
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.gc_tuning import release_memory
@@ -105,9 +105,8 @@ _LISTED = [
 ]
 """Columns of clusters/ that its rows in lists are made of."""
 
-DECISION_COLUMNS = tuple(
-    "decision_id kind entity_a entity_b author reason decided_at expires_at in_force "
-    "signed_by".split()
+DECISION_COLUMNS = (
+    "decision_id kind entity_a entity_b author reason decided_at expires_at in_force signed_by"
 )
 
 
@@ -480,8 +479,8 @@ def _joint_run(joint: Joint) -> Json:
     about = "sender issued_at tlp expires_at sha256 why"
     return {
         "offers": [named(offer, about) for offer in [*joint.offers, *joint.left_out]],
-        "links": joint.links,
-        "merged": joint.merged,
+        "links": sum(len(part["links"]) for part in joint.parts.values()),
+        "merged": sum(len(part["shared"]) for part in joint.parts.values()),
     }
 
 
@@ -507,10 +506,7 @@ def _all_suppliers(run: RunFolder, shown: pc.Expression) -> Json:
 def _campaigns(run: RunFolder) -> Json:
     """Returns the first leads; none of a run that was made before there were any."""
     columns = "rank basis probability reporters other_reporters first_seen last_seen"
-    try:
-        rows = tables.read_table(run, CAMPAIGNS).to_pylist()
-    except FileNotFoundError:
-        return {"rows": [], "total": 0}
+    rows = _rows_if_there(run, CAMPAIGNS)
     first = sorted(rows, key=lambda row: row["rank"])[:LISTED_LIMIT]
     listed = [
         [
@@ -542,12 +538,14 @@ def _contested_rows(run: RunFolder, contested: pa.Table) -> Json:
 
 def _decisions(run: Run) -> list[Json]:
     """Reads the decisions of a run, in force or not; none of a run from before there were any."""
-    if not any(
-        output["name"].startswith(f"{DECISIONS.name}/") for output in run.manifest["outputs"]
-    ):
+    return [named(row, DECISION_COLUMNS) for row in _rows_if_there(run, DECISIONS)]
+
+
+def _rows_if_there(run: RunFolder, table: Table) -> list[Json]:
+    try:
+        return list(tables.read_table(run, table).to_pylist())
+    except FileNotFoundError:
         return []
-    rows = tables.read_table(run, DECISIONS, DECISION_COLUMNS).to_pylist()
-    return [named(row, " ".join(DECISION_COLUMNS)) for row in rows]
 
 
 def _reporters(row: Json) -> int:

@@ -216,6 +216,8 @@ def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
     table = pa.Table.from_pylist(
         [dict(zip(schema.names, link, strict=True)) for link in inside], schema
     )
+    cluster_of = np.searchsorted(starts, table["row_a"].to_numpy(), "right") - 1
+    table = table.append_column("of", pa.array(cluster_of))
     expected = {}
     for cluster, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
 
