@@ -7,7 +7,8 @@ What is left out is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import ClusterBatch, ClusterFacts
+from reports.cluster_data import ClusterFacts
 from reports.tables import BoolArray, RunFolder
 from schemas.cluster import ClusterFlag
 from schemas.enums import Review, Status, Tier
@@ -36,7 +37,6 @@ from schemas.facts import (
 )
 from schemas.manifest import Alarm
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS, SUPPLIERS
-from transforms.arrow_util import with_column
 from transforms.extract.impersonation import BRAND, impersonation_rules
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.manifest import OTHER_FIELDS, UNKNOWN_FIELDS
@@ -113,7 +113,7 @@ def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
     brands = listed_brands(whole.row["brands"])
     row = whole.row | {
         "brands": brands,
-        "name": _name(members, brands) or f"cluster {whole.row['cluster_id']}",
+        "name": _name(whole.row, members, brands),
         "size": len(members),
         "weakest_bridges": [
             bridge for bridge in whole.row["weakest_bridges"] or [] if _has_both_ends(bridge, ids)
@@ -134,24 +134,6 @@ def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
     )
 
 
-def keep_batch_members(whole: ClusterBatch, may_leave: Callable[[Row], bool]) -> ClusterBatch:
-    """Returns clusters as `keep_members` leaves them, their tables too."""
-    ids = {
-        member["entity_id"]
-        for facts in whole.facts
-        for member in facts.members
-        if may_leave(member)
-    }
-    column = pa.array(sorted(ids), pa.string())
-    both = pc.and_(*(pc.is_in(whole.inside[end], column) for end in ("entity_a", "entity_b")))
-    return replace(
-        whole,
-        facts=[keep_members(facts, ids) for facts in whole.facts],
-        members=whole.members.filter(pc.is_in(whole.members["entity_id"], column)),
-        inside=whole.inside.filter(both),
-    )
-
-
 def core_ids(run: RunFolder) -> pa.Array:
     """Returns the ids of all core members of a run."""
     return tables.read_table(run, MEMBERS, ["entity_id"], CORE)["entity_id"].combine_chunks()
@@ -163,20 +145,14 @@ def core_names(run: RunFolder) -> dict[str, str]:
     cluster_of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
     wanted = pc.field("entity_id").isin(members["entity_id"].combine_chunks())
     columns = ["entity_id", "value", "complaints", "first_seen"]
-    best: dict[str, Row] = {}
-    for batch in tables.table_batches(run, ENTITIES, columns, wanted):
-        for row in tables.to_dicts(batch):
-            cluster = cluster_of[row["entity_id"]]
-            best[cluster] = min((best.get(cluster, row), row), key=_seniority)
-    names = {}
-    for batch in tables.table_batches(run, CLUSTERS, ["cluster_id", "brands"]):
-        for row in tables.to_dicts(batch):
-            cluster = row["cluster_id"]
-            members_kept = [best[cluster]] if cluster in best else []
-            names[cluster] = (
-                _name(members_kept, listed_brands(row["brands"])) or f"cluster {cluster}"
-            )
-    return names
+    kept: dict[str, list[Row]] = defaultdict(list)
+    for row in tables.read_table(run, ENTITIES, columns, wanted).to_pylist():
+        kept[cluster_of[row["entity_id"]]].append(row)
+    clusters = tables.read_table(run, CLUSTERS, ["cluster_id", "brands"]).to_pylist()
+    return {
+        row["cluster_id"]: _name(row, kept[row["cluster_id"]], listed_brands(row["brands"]))
+        for row in clusters
+    }
 
 
 def _has_both_ends(link: Row, ids: Collection[str]) -> bool:
@@ -211,10 +187,10 @@ def _seniority(member: Row) -> tuple[int, datetime, str]:
     return -member["complaints"], member["first_seen"], member["entity_id"]
 
 
-def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
-    """Names a cluster as clusters/ does; an empty text without members."""
+def _name(cluster: Row, members: Sequence[Row], brands: Sequence[str]) -> str:
+    """Names a cluster as clusters/ does, or without members by its id."""
     if not members:
-        return ""
+        return f"cluster {cluster['cluster_id']}"
     best = min(members, key=_seniority)["value"]
     return f"{best} ({brands[0]})" if brands else str(best)
 
@@ -238,16 +214,16 @@ def redact_fact_reasons(whole: ClusterFacts) -> ClusterFacts:
     )
 
 
+def keep_core(whole: ClusterFacts) -> ClusterFacts:
+    """Returns a cluster with its core members by value, without what analysts wrote."""
+    core = {member["entity_id"] for member in whole.members if is_core(member)}
+    return redact_fact_reasons(keep_members(whole, core))
+
+
 def keep_leaving(whole: ClusterFacts) -> ClusterFacts:
     """Returns a cluster with its reviewed core members by value; of a thin one with none."""
     reviewed = {member["entity_id"] for member in whole.members if is_reviewed_core(member)}
     return keep_members(whole, set() if is_thin(whole.row) else reviewed)
-
-
-def redact_member_reasons(batch: ClusterBatch) -> ClusterBatch:
-    """Returns clusters whose table of members has no reasons that analysts wrote."""
-    members = with_column(batch.members, "reason", redact_reasons(batch.members))
-    return replace(batch, members=members)
 
 
 def redact_facts(value: Sequence[Mapping[str, Any]]) -> Facts:

@@ -7,7 +7,7 @@ fit for JSON, and `explanation_lines` turns that into lines for a terminal.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import sample_readings
 from reports.disclosure_control import is_thin
 from reports.link_evidence import (
     Evidence,
@@ -29,14 +28,16 @@ from reports.link_evidence import (
     split_at_bridge,
     strongest_path,
 )
-from reports.tables import NarrativeReader, RunFolder
+from reports.member_mentions import sample_readings
+from reports.tables import NarrativeReader, RunFolder, among
 from reports.text import most_first, quantity, readable_time
 from schemas.cluster import ClusterFlag
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, Role, Strength
 from schemas.facts import CONTESTED, Fact
-from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS
+from schemas.field import EPOCH
+from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS, Table
 from transforms.extract.fields import complaint_mentions
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import OFFER_FIELD, OFFERED, people_counted
@@ -91,61 +92,49 @@ def find_entity(run: RunFolder, written: str) -> str:
         NotNamedError: for none, or for several of one kind.
     """
     text = written.strip()[:QUERY_LIMIT]
-    candidates = pa.array(
-        sorted({text, *_as_every_kind(text), *_extracted_ids(text, _countries(run))}), pa.string()
-    )
-    existing = _existing_ids(run, pc.field("entity_id").isin(candidates))
+    candidates = [text, *(f"{kind}:{text}" for kind in EntityKind)]
+    candidates += _extracted_ids(text, _countries(run))
+    existing = _values(run, ENTITIES, "entity_id", among("entity_id", candidates))
     if not existing:
         # An id without its scheme, such as a remote-access id without its tool.
         bare = ":" + "".join(text.split())
-        existing = (
-            _existing_ids(run, pc.ends_with(pc.field("entity_id"), bare)) if len(bare) > 1 else []
-        )
+        ending = pc.ends_with(pc.field("entity_id"), bare)
+        existing = _values(run, ENTITIES, "entity_id", ending) if len(bare) > 1 else []
     if text in existing:
         return text
-    for kind in (
-        *_SPECIFIC,
-        *(general_kind for general_kind in EntityKind if general_kind not in _SPECIFIC),
-    ):
+    for kind in dict.fromkeys((*_SPECIFIC, *EntityKind)):
         of_kind = [entity_id for entity_id in existing if entity_id.startswith(f"{kind}:")]
         if len(of_kind) == 1:
             return of_kind[0]
         if of_kind:
             raise NotNamedError(f"{written!r} can be {', '.join(of_kind)}: name one of them")
-    inside = tables.read_table(run, MEMBERS, ["entity_id"], pc.field("cluster_id") == text)
-    if inside.num_rows:
-        best = ", ".join(_side(run, inside["entity_id"].to_pylist())["best_known"])
+    if inside := _members(run, text):
+        best = ", ".join(_side(run, inside)["best_known"])
         raise NotNamedError(f"{text} is a cluster: name an identifier of it, such as {best}")
     raise NotNamedError(f"{written!r} is nothing that this run found; see its entities/")
 
 
-def _existing_ids(run: RunFolder, wanted: pc.Expression) -> list[str]:
-    return tables.read_table(run, ENTITIES, ["entity_id"], wanted)["entity_id"].to_pylist()
-
-
-def _as_every_kind(text: str) -> list[str]:
-    return [f"{kind}:{text}" for kind in EntityKind]
+def _values(run: RunFolder, table: Table, column: str, where: pc.Expression) -> list[str]:
+    """Reads a column of the rows that match `where`."""
+    return list(tables.read_table(run, table, [column], where)[column].to_pylist())
 
 
 def _countries(run: RunFolder) -> list[str | None]:
     """Returns the victims' countries; the last is None, for numbers that need none."""
     try:
-        countries = tables.count_by(run, COMPLAINTS, ("victim_country",))[
-            "victim_country"
-        ].to_pylist()
+        countries = tables.count_by(run, COMPLAINTS, ("victim_country",))["victim_country"]
     except FileNotFoundError:  # a stream's snapshot keeps no records
-        countries = []
-    return [*(country for country in countries if country is not None), None]
+        return [None]
+    return [*countries.drop_null().to_pylist(), None]
 
 
 def _extracted_ids(text: str, countries: list[str | None]) -> list[str]:
     """Returns what the pipeline reads in a complaint that has `text` in every field."""
-    moment = pa.scalar(0, COMPLAINT_ACCEPTED.field("received_at").type).as_py()
     complaints = [
         {
             "complaint_id": str(row),
             "source_org": "asked",
-            "received_at": moment,
+            "received_at": EPOCH,
             "source": "",
             "position": 0,
             "format": "",
@@ -153,8 +142,8 @@ def _extracted_ids(text: str, countries: list[str | None]) -> list[str]:
             "phone_numbers": [{"raw": text, "role": str(Role.CALLBACK)}],
             "urls": [text],
             "emails": [text],
-            "payments": [{"method": None, "payee": text, "amount": None, "currency": None}],
-            "remote_access": [{"tool": None, "id": text}],
+            "payments": [{"payee": text}],
+            "remote_access": [{"id": text}],
             "narrative": text,
         }
         for row, country in enumerate(countries)
@@ -176,10 +165,8 @@ def explain(
     accepted = sorted((link for link in own if link["accepted"]), key=_heaviest)[:LINK_LIMIT]
     rejected = sorted((link for link in own if not link["accepted"]), key=_hard_and_heaviest)
     path = _path(run, a, b) if b is not None else []
-    evidence = (
-        gather_evidence(run, {a, *_all_ends([*accepted, *path])}) if accepted or path else None
-    )
-    explanation["held_by"] = [_link(link, evidence) for link in accepted] if evidence else []
+    evidence = gather_evidence(run, {a, *_all_ends([*accepted, *path])})
+    explanation["held_by"] = [_link(link, evidence) for link in accepted]
     explanation["rejected"] = [_rejected(run, link, a) for link in rejected[:LINK_LIMIT]]
     explanation["rejected_in_all"] = len(rejected)
     explanation["cluster"] = _cluster(run, cluster_id) if cluster_id else None
@@ -190,7 +177,7 @@ def explain(
         explanation["path"] = {
             "likelihood": path_likelihood(path) if path else 0.0,
             "accepted": bool(path) and all(link["accepted"] for link in path),
-            "links": [_link(link, evidence) for link in path] if evidence else [],
+            "links": [_link(link, evidence) for link in path],
         }
     return explanation
 
@@ -199,14 +186,9 @@ def _excerpts(run: RunFolder, entity_id: str, narratives: NarrativeReader) -> li
     """Returns the words around an identifier in the newest narratives of each organisation."""
     read = sample_readings(run, pa.array([entity_id], pa.string()), narratives)
     return [
-        {
-            "source_org": reading.source_org,
-            "record_id": reading.record_id,
-            "observed_at": reading.observed_at.isoformat(),
-            "before": reading.before,
-            "raw": reading.raw,
-            "after": reading.after,
-        }
+        {name: getattr(reading, name) for name in ("source_org", "record_id")}
+        | {"observed_at": reading.observed_at.isoformat()}
+        | {name: getattr(reading, name) for name in ("before", "raw", "after")}
         for reading in read
         if reading.before is not None
     ]
@@ -236,7 +218,7 @@ def _epochs(run: RunFolder, entity_id: str) -> list[str]:
     same = (pc.field("entity_id") == identifier) | pc.starts_with(
         pc.field("entity_id"), f"{identifier}#"
     )
-    ids = tables.read_table(run, ENTITIES, ["entity_id"], same)["entity_id"].to_pylist()
+    ids = _values(run, ENTITIES, "entity_id", same)
     return sorted(
         epoch for epoch in ids if epoch != entity_id and without_epoch(epoch) == identifier
     )
@@ -250,10 +232,9 @@ def _hard_and_heaviest(link: Row) -> tuple[bool, float, str, str]:
     return link["strength"] != Strength.HARD, *_heaviest(link)
 
 
-def _links_of(run: RunFolder, ids: Iterable[str]) -> list[Row]:
+def _links_of(run: RunFolder, ids: Collection[str]) -> list[Row]:
     """Reads links with an end among `ids`."""
-    wanted = pa.array(sorted(set(ids)), pa.string())
-    where = pc.field("entity_a").isin(wanted) | pc.field("entity_b").isin(wanted)
+    where = among("entity_a", ids) | among("entity_b", ids)
     return tables.read_table(run, LINKS, where=where).to_pylist()
 
 
@@ -262,13 +243,11 @@ def _all_ends(links: Iterable[Row]) -> set[str]:
 
 
 def _members(run: RunFolder, cluster_id: str) -> list[str]:
-    where = pc.field("cluster_id") == cluster_id
-    return tables.read_table(run, MEMBERS, ["entity_id"], where)["entity_id"].to_pylist()
+    return _values(run, MEMBERS, "entity_id", pc.field("cluster_id") == cluster_id)
 
 
 def _cluster_of(run: RunFolder, entity_id: str) -> str | None:
-    where = pc.field("entity_id") == entity_id
-    clusters = tables.read_table(run, MEMBERS, ["cluster_id"], where)["cluster_id"].to_pylist()
+    clusters = _values(run, MEMBERS, "cluster_id", pc.field("entity_id") == entity_id)
     return clusters[0] if clusters else None
 
 
@@ -291,9 +270,9 @@ def _path(run: RunFolder, a: str, b: str) -> list[Row]:
     return []
 
 
-def _link(link: Row, evidence: Evidence | None) -> dict[str, Any]:
+def _link(link: Row, evidence: Evidence) -> dict[str, Any]:
     """Returns a link with its weight split into records, and what would have to be wrong."""
-    parts = evidence.parts(link["entity_a"], link["entity_b"]) if evidence else []
+    parts = evidence.parts(link["entity_a"], link["entity_b"])
     return _plain(link) | {"parts": list(evidence_rows(parts))} | _doubted(link_doubts(link, parts))
 
 
@@ -305,25 +284,35 @@ def _doubted(doubts: Sequence[Fact]) -> dict[str, Any]:
     }
 
 
+def _far(link: Row, near: str) -> str:
+    """Returns the other end of a link."""
+    return str(link["entity_b"] if link["entity_a"] == near else link["entity_a"])
+
+
 def _rejected(run: RunFolder, link: Row, near: str) -> dict[str, Any]:
-    far = link["entity_b"] if link["entity_a"] == near else link["entity_a"]
+    far = _far(link, near)
     return _plain(link) | {"other": far, "other_cluster": _cluster_of(run, far)}
 
 
 def _cluster(run: RunFolder, cluster_id: str) -> dict[str, Any]:
     """Returns a cluster, and the parts that it falls into at its weakest bridges."""
-    row = tables.read_table(run, CLUSTERS, where=pc.field("cluster_id") == cluster_id).to_pylist()[
-        0
-    ]
+    here = pc.field("cluster_id") == cluster_id
+    (row,) = tables.read_table(run, CLUSTERS, where=here).to_pylist()
     members = _members(run, cluster_id)
-    links = _inside(run, members) if row["weakest_bridges"] else []
+    bridges = row["weakest_bridges"] or []
+    links = [link for link in _links_of(run, members) if link["accepted"]] if bridges else []
     return {
         **{name: row[name] for name in ("cluster_id", "name", "size", "complaints", "calls")},
         **{name: row[name] for name in ("victims", "orgs", "status", "priority", "confidence")},
         "priority_parts": row["priority_parts"] or [],
         "weakest_bridges": [
-            bridge | _cut(run, split_at_bridge(members, links, bridge))
-            for bridge in row["weakest_bridges"] or []
+            bridge
+            | {
+                "falls_into": [
+                    _side(run, part) for part in split_at_bridge(members, links, bridge) or ()
+                ]
+            }
+            for bridge in bridges
         ],
         "flags": row["flags"] or [],
         "cuts": describe_cuts(run, row),
@@ -379,23 +368,11 @@ def _bearers(evidence: Evidence, members: frozenset[str], side: frozenset[str]) 
     return sorted(bearers)
 
 
-def _inside(run: RunFolder, members: list[str]) -> list[Row]:
-    wanted = pa.array(members, pa.string())
-    where = pc.field("accepted") & pc.field("entity_a").isin(wanted)
-    return tables.read_table(run, LINKS, ["entity_a", "entity_b"], where).to_pylist()
-
-
-def _cut(run: RunFolder, parts: tuple[list[str], list[str]] | None) -> dict[str, Any]:
-    if parts is None:
-        return {"falls_into": []}
-    return {"falls_into": [_side(run, part) for part in parts]}
-
-
 def _side(run: RunFolder, part: list[str]) -> dict[str, Any]:
-    where = pc.field("entity_id").isin(pa.array(part, pa.string()))
     order = [("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending")]
-    best = tables.top_rows(run, ENTITIES, order, MEMBER_LIMIT, where=where)
-    return {"size": len(part), "best_known": best["entity_id"].to_pylist()}
+    names = [name for name, _ in order]
+    known = tables.read_table(run, ENTITIES, names, among("entity_id", part)).sort_by(order)
+    return {"size": len(part), "best_known": known["entity_id"][:MEMBER_LIMIT].to_pylist()}
 
 
 def _plain(row: Row) -> dict[str, Any]:
@@ -488,15 +465,14 @@ def _path_lines(row: Row) -> Iterator[str]:
     entity_id = row["entity"]["entity_id"]
     for link in path["links"]:
         yield from _link_lines(link, entity_id)
-        entity_id = link["entity_b"] if link["entity_a"] == entity_id else link["entity_a"]
+        entity_id = _far(link, entity_id)
 
 
 def _link_lines(link: Row, near: str) -> Iterator[str]:
-    far = link["entity_b"] if link["entity_a"] == near else link["entity_a"]
     bearing = [part for part in link["parts"] if part["counted"]]
     sum_of = " + ".join(f"1/{part['identifiers'] - 1}" for part in bearing[:RECORD_LIMIT])
     more = " + ..." if len(bearing) > RECORD_LIMIT else ""
-    yield f"  {_safe(near)} - {_safe(far)}"
+    yield f"  {_safe(near)} - {_safe(_far(link, near))}"
     yield (
         f"    {link['strength']}, weight {link['weight']:.3f}"
         + (f" = {sum_of}{more}" if sum_of else "")

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -197,7 +197,7 @@ def _laid_out(distances: Array, pulls: Array, sizes: NDArray[np.int64]) -> Array
 
     Args:
         distances: between the members of each graph, 0 where there is none.
-        pulls: as of `_pull`, of each member.
+        pulls: as of `_pulls`, of each member.
         sizes: members of each graph.
     """
     start = _scaled(distances, pulls, sizes)
@@ -293,14 +293,8 @@ def _scaled(distances: Array, pulls: Array, sizes: NDArray[np.int64]) -> Array:
     return np.asarray(plane @ (turn @ right))
 
 
-def _pull(entity_id: str) -> Point:
-    """Returns the direction of an id, times a heavy-tailed weight."""
-    x, y = _pulls([entity_id])[0].tolist()
-    return x, y
-
-
 def _pulls(entity_ids: Iterable[str]) -> Array:
-    """Returns what `_pull` does for each id."""
+    """Returns the direction of each id, times a heavy-tailed weight."""
     sha256 = hashlib.sha256
     digests = [
         sha256(entity_id.encode("utf-8", "replace")).digest()[:8] for entity_id in entity_ids
@@ -320,7 +314,7 @@ def _relaid(names: list[str], distances: Array, known: Mapping[str, Point]) -> A
     places[:, 0] *= WIDE
     unit = _unit(places[old], distances[np.ix_(old, old)])
     for member in np.flatnonzero(~old):
-        places[member] = _beside(places, distances[member], unit, _pull(names[member]))
+        places[member] = _beside(places, distances[member], unit, _pulls([names[member]])[0])
     wanted = distances * unit
     hold = np.diag(np.where(old, HOLD * np.maximum(_weights(wanted).sum(1), 1e-9), 0))
     # A new part without a path to an old member would drift, so it is held where it begins.
@@ -343,14 +337,14 @@ def _unit(places: Array, distances: Array) -> float:
     return max(float((weights * wanted * apart).sum() / most), 1e-3) if most else 0.1
 
 
-def _beside(places: Array, distances: Array, unit: float, towards: Point) -> Array:
+def _beside(places: Array, distances: Array, unit: float, towards: Array) -> Array:
     """Returns the place of a new member: by its neighbours, or where the figure is emptiest."""
     placed = ~np.isnan(places[:, 0])
     there = placed & np.isfinite(distances)
     if there.any():
         nearest = distances[there].min()
         middle = places[there & (distances <= nearest + 1e-9)].mean(0)
-        return np.asarray(middle + np.array(towards) / math.hypot(*towards) * unit * nearest / 2)
+        return np.asarray(middle + towards / math.hypot(*towards) * unit * nearest / 2)
     x, y = np.meshgrid(np.linspace(0.04, 0.96, 13) * WIDE, np.linspace(0.06, 0.94, 9))
     spots = np.column_stack([x.ravel(), y.ravel()])
     return np.asarray(spots[_apart(spots, places[placed]).min(1).argmax()])
@@ -574,7 +568,6 @@ def _member(row: Row, point: Point, most: int, crowd: float) -> Node:
     )
 
 
-@lru_cache(maxsize=4_096)
 def _width(weight: float) -> float:
     """Returns a width in halves."""
     return round(1.4 + 1.4 * math.log1p(weight)) / 2

@@ -2,14 +2,15 @@
 
 Splits a link's weight into the records behind it, says what would have to be wrong for a link or a
 membership to be wrong, and finds the strongest path between two entities and the two sides of a
-bridge. Counts and samples records of members for the pages. Long, since all of it reads mentions.
+bridge.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,28 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, PHONE_PREFIX, RECORD, with_words
-from reports.tables import (
-    SECONDS_A_DAY,
-    BoolArray,
-    Column,
-    IdIndex,
-    IntArray,
-    Lists,
-    RunFolder,
-    Texts,
-    Whole,
-    changes,
-    decoded,
-    first_of_groups,
-)
+from reports.cluster_data import PHONE_PREFIX
+from reports.tables import Column, IntArray, RunFolder, Texts, Whole, among
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status, Strength
 from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, Fact, fact, have_facts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.arrow_util import group_changes, group_offsets, sorted_unique, stable_order
+from transforms.arrow_util import text_codes
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, link_probability, pair_micros
 from transforms.reporters import counted_sources, people_counted, precision_interval
-from transforms.text_spans import string_array, string_buffers
 
 Row = Mapping[str, Any]
 
@@ -62,18 +49,18 @@ REVIEW_WORDS = {
     "unreviewed": "not yet reviewed by an analyst",
 }
 
-_IS_DIGIT, _OF_A_NUMBER = (
-    np.isin(np.arange(256), np.frombuffer(signs, np.uint8))
-    for signs in (b"0123456789", b"0123456789+# ().-/")
-)
-"""Bytes of digits, and of a number with the signs that it is written with."""
+_NUMBER = re.compile(r"[0-9+# ().\-/]{1,40}")
+"""A number with the signs that it is written with."""
 
-_LONGEST_NUMBER = 40
+_MOST_DIGITS = 18
 
 _LEAST_DIGITS = 7
 """Digits of a number whose signs alone are kept, where its digits are the identifier's."""
 
 FIRST_PARTS = 5
+
+_ALL = ""
+"""Stands for all organisations, beside their slugs."""
 
 REASSIGNED_DAYS = 45
 """Least days before a US number is given to another subscriber (47 CFR 52.15(f)(1)(ii))."""
@@ -107,38 +94,26 @@ def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list
         inside: links between members of one cluster (`cluster_data.LinkTables`).
         starts: the first member of each cluster, and the end.
     """
-    from scipy.sparse import coo_array  # slow to load
-    from scipy.sparse.csgraph import connected_components
+    import networkx as nx  # slow to load
 
+    graphs: dict[int, dict[str, nx.Graph]] = defaultdict(lambda: defaultdict(nx.Graph))
     rows = inside.filter(inside["accepted"])
-    bearers = rows["orgs"].combine_chunks()
-    orgs = pc.list_flatten(bearers).dictionary_encode()
-    # A member has a node for all organisations (0), and one for each that bears a link of it.
-    layer = np.append(np.zeros(rows.num_rows, np.int64), orgs.indices.to_numpy() + 1)
-    link = np.append(np.arange(rows.num_rows), pc.list_parent_indices(bearers).to_numpy())
-    ends = [layer * starts[-1] + rows[name].to_numpy()[link] for name in ("row_a", "row_b")]
-    both = np.concatenate(ends)
-    nodes = sorted_unique(both)
-    a, b = np.split(np.searchsorted(nodes, both), 2)
-    graph = coo_array((np.ones(len(a), np.int8), (a, b)), (len(nodes), len(nodes)))
-    _, labels = connected_components(graph, directed=False)
-    _, firsts, sizes = np.unique(labels, return_index=True, return_counts=True)
-    layer, member = np.divmod(nodes[firsts], max(starts[-1], 1))
-    cluster_of = np.searchsorted(starts, member, "right") - 1
-    is_whole = sizes == np.diff(starts)[cluster_of]
-    union_only = np.setdiff1d(
-        cluster_of[is_whole & (layer == 0)], cluster_of[is_whole & (layer > 0)]
-    )
-    mine = np.flatnonzero(np.isin(cluster_of, union_only) & (layer > 0))
-    mine = mine[np.lexsort((-sizes[mine], layer[mine], cluster_of[mine]))]
-    names, parts = orgs.dictionary.to_pylist(), dict[int, dict[str, list[int]]]()
-    for place, number, size in zip(cluster_of[mine], layer[mine], sizes[mine], strict=True):
-        parts.setdefault(int(place), {}).setdefault(names[number - 1], []).append(int(size))
-    first = slice(FIRST_PARTS)
-    return {
-        place: {org: org_sizes[first] for org, org_sizes in by.items()}
-        for place, by in parts.items()
-    }
+    columns = (rows[name].to_pylist() for name in ("of", "row_a", "row_b", "orgs"))
+    for place, a, b, orgs in zip(*columns, strict=True):
+        for org in (_ALL, *orgs):
+            graphs[place][org].add_edge(a, b)
+    parts = {}
+    for place, by_org in graphs.items():
+        sizes = {
+            org: sorted(map(len, nx.connected_components(graph)), reverse=True)
+            for org, graph in by_org.items()
+        }
+        members = starts[place + 1] - starts[place]
+        if sizes.pop(_ALL)[0] == members and all(
+            largest < members for largest, *_ in sizes.values()
+        ):
+            parts[place] = {org: org_sizes[:FIRST_PARTS] for org, org_sizes in sizes.items()}
+    return parts
 
 
 @dataclass(frozen=True)
@@ -241,9 +216,9 @@ def attestation_lines(member: Row) -> list[str]:
 
 def gather_evidence(run: RunFolder, entity_ids: Iterable[str]) -> Evidence:
     """Reads the records that name two or more of `entity_ids`, with all their mentions."""
-    wanted = pc.field("entity_id").isin(pa.array(sorted(set(entity_ids)), pa.string()))
-    rows = tables.read_table(run, MENTIONS, where=wanted).to_pylist()
-    calls = _records(run, CALLS, "call_id", _ids(rows, RecordKind.CALL))
+    rows = tables.read_table(run, MENTIONS, where=among("entity_id", entity_ids)).to_pylist()
+    of_calls = {row["record_id"] for row in rows if row["record_kind"] == RecordKind.CALL}
+    calls = _records(run, CALLS, "call_id", of_calls)
     named: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
         named[_evidence_key(row, calls)].add(row["entity_id"])
@@ -252,15 +227,14 @@ def gather_evidence(run: RunFolder, entity_ids: Iterable[str]) -> Evidence:
 
 def _whole(run: RunFolder, shared: set[tuple[str, str]]) -> Evidence:
     """Reads all mentions of some records of evidence, given as by `_evidence_key`."""
-    ids = sorted({record_id for _, record_id in shared})
+    ids = {record_id for _, record_id in shared}
     complaints = _records(run, COMPLAINTS, "complaint_id", ids)
     calls = _records(run, CALLS, "call_id", ids) | _records(run, CALLS, "complaint_id", ids)
     # The records of an offer are not in the run's tables: its mentions have the ids of evidence.
-    here = {key[2] for key in (*complaints, *calls)}
-    record_ids = pa.array(sorted(here.union(ids)), pa.string())
+    record_ids = ids.union(key[2] for key in (*complaints, *calls))
     mentions: defaultdict[str, list[Row]] = defaultdict(list)
     victims: dict[str, str] = {}
-    table = tables.read_table(run, MENTIONS, where=pc.field("record_id").isin(record_ids))
+    table = tables.read_table(run, MENTIONS, where=among("record_id", record_ids))
     rows = table.append_column("people", people_counted(table)).to_pylist()
     for row in rows:
         evidence_id, record_id = _evidence_key(row, calls)
@@ -288,11 +262,7 @@ def _evidence_key(row: Row, calls: Mapping[RecordKey, Row]) -> tuple[str, str]:
     return f"{row['source_org']}|call|{row['record_id']}", row["record_id"]
 
 
-def _ids(rows: Iterable[Row], kind: RecordKind) -> list[str]:
-    return sorted({row["record_id"] for row in rows if row["record_kind"] == kind})
-
-
-def _records(run: RunFolder, table: Table, by: str, ids: list[str]) -> dict[RecordKey, Row]:
+def _records(run: RunFolder, table: Table, by: str, ids: set[str]) -> dict[RecordKey, Row]:
     """Reads rows of complaints/ or calls/ whose column `by` is one of `ids`."""
     if not ids:
         return {}
@@ -300,14 +270,12 @@ def _records(run: RunFolder, table: Table, by: str, ids: list[str]) -> dict[Reco
     name = "call_id" if call else "complaint_id"
     columns = ["source_org", name, "victim_id", *(["complaint_id"] if call else [])]
     kind = str(RecordKind.CALL if call else RecordKind.COMPLAINT)
-    where = pc.field(by).isin(pa.array(ids, pa.string()))
-    rows = tables.read_table(run, table, columns, where).to_pylist()
+    rows = tables.read_table(run, table, columns, among(by, ids)).to_pylist()
     return {(kind, row["source_org"], row[name]): row for row in rows}
 
 
 def _linking(run: RunFolder, groups: Iterable[list[Row]]) -> frozenset[str]:
-    ids = pa.array(sorted({row["entity_id"] for rows in groups for row in rows}), pa.string())
-    where = pc.field("entity_id").isin(ids)
+    where = among("entity_id", (row["entity_id"] for rows in groups for row in rows))
     entities = tables.read_table(run, ENTITIES, ["entity_id", "status", "facts"], where)
     known = have_facts(entities["facts"], (*KNOWN_LEGITIMATE, EARLIER_VERSION))
     left_out = pc.and_(known, pc.equal(entities["status"], Status.SUPPRESSED))
@@ -446,187 +414,6 @@ def _ends(link: Row) -> tuple[str, str]:
     return link["entity_a"], link["entity_b"]
 
 
-@dataclass(frozen=True)
-class Records:
-    """Records of members: how many on each day and in each role, and a sample of them.
-
-    `sample` has the columns of `_READ` for the members at `rows`. `naming` are the `RECORD` of
-    mentions of the members at `naming_rows`, each once; `wordings` mentions of scripts, as of
-    `cluster_data.script_mentions`.
-    """
-
-    days: Lists
-    roles: Lists
-    sample: pa.Table
-    rows: IntArray
-    naming: pa.Table
-    naming_rows: IntArray
-    wordings: pa.Table
-
-
-_READ = (
-    "entity_id source_org record_kind record_id role observed_at victim_country field start end "
-    "raw confidence"
-).split()
-
-_KEYS = (*RECORD, "role", "observed_at", "field")
-"""Columns of `_READ` that choose its rows."""
-
-_CODED = ("source_org", "record_kind", "role", "victim_country", "field")
-"""Columns of `_READ` with few values, which are read as dictionaries."""
-
-
-def read_records(
-    run: str,
-    ids: pa.Array,
-    per_org: int,
-    scripts: Iterable[str] = (),
-    count: Callable[[pa.Table, IntArray], None] = lambda *_: None,
-) -> Records:
-    """Counts mentions of members by day and role, and samples `per_org` records of each.
-
-    A sample has the newest records of each member and organisation, those in a narrative first, and
-    one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
-    Mentions of `scripts` are read along; `count` is given all with the place of each one's member.
-    """
-    records, known = _Read(len(ids), per_org), IdIndex(ids)
-    asked = IdIndex(pa.array(scripts, pa.string()))
-    wordings: list[pa.Table] = []
-    for batch in tables.read_in_key_order(run, MENTIONS, _READ, coded=_CODED):
-        new = changes(batch["entity_id"])
-        entity_of, distinct = np.cumsum(new) - 1, batch["entity_id"].filter(pa.array(new))
-        member_of = known.places(distinct)[entity_of]
-        records.add(batch, member_of)
-        count(batch, member_of)
-        if len(asked) and ((script := asked.places(distinct)) >= 0).any():
-            wordings.append(decoded(batch.filter(pa.array(script[entity_of] >= 0))))
-    return records.records(with_words(wordings))
-
-
-class _Read:
-    """Records of members, as far as they were read.
-
-    Rows come in the order of keys, so that the sample of a member is whole when the next one comes.
-    """
-
-    def __init__(self, members: int, per_org: int) -> None:
-        self._members, self._per_org = members, per_org
-        self._days, self._roles_of, self._roles = _Counts(), _Counts(), dict[str, int]()
-        none = pa.schema([MENTIONS.schema.field(name) for name in _READ]).empty_table()
-        self._naming, self._naming_rows = [none.select(RECORD)], [np.empty(0, np.int64)]
-        self._samples, self._samples_of = list[pa.Table](), [np.empty(0, np.int64)]
-        self._open, self._open_at = none, -1
-
-    def add(self, rows: pa.Table, member_of: IntArray) -> None:
-        """Adds rows with the place of the member of each, -1 for none."""
-        here, member_of = np.flatnonzero(member_of >= 0), member_of[member_of >= 0]
-        if not len(here):
-            return
-        keys = rows.select(_KEYS)
-        keys = keys if len(here) == rows.num_rows else keys.take(pa.array(here))
-        self._count(keys, member_of)
-        if not self._per_org:
-            return
-        if not self._samples:
-            self._open = rows.slice(0, 0)
-        more = int(np.append(member_of != self._open_at, True).argmax())
-        if more:
-            begun = pa.concat_tables([self._open, rows.take(pa.array(here[:more]))])
-            self._open = self._open.slice(0, 0)
-            every = np.arange(begun.num_rows)
-            self._sample(begun, begun.select(_KEYS), every, np.full(len(every), self._open_at))
-        if more < len(here):
-            self._sample(rows, keys.slice(more), here[more:], member_of[more:])
-
-    def _count(self, rows: pa.Table, member_of: IntArray) -> None:
-        people = np.asarray(people_counted(rows))
-        day = np.asarray(rows["observed_at"].cast(pa.int64())) // (SECONDS_A_DAY * 1_000_000)
-        role = rows["role"].combine_chunks().dictionary_encode()
-        numbers = [
-            self._roles.setdefault(name, len(self._roles)) for name in role.dictionary.to_pylist()
-        ]
-        self._days.add(member_of, day, people)
-        self._roles_of.add(member_of, np.array(numbers, np.int64)[role.indices.to_numpy()], people)
-
-    def _sample(self, rows: pa.Table, keys: pa.Table, here: IntArray, member_of: IntArray) -> None:
-        """Samples the rows that are `here`, which have these keys and members."""
-        new_group = group_changes(member_of) | changes(keys["source_org"])
-        new_record = new_group | changes(keys["record_kind"]) | changes(keys["record_id"])
-        starts = np.flatnonzero(new_record)
-        self._naming.append(decoded(keys.select(RECORD).take(pa.array(starts))))
-        self._naming_rows.append(member_of[starts])
-        in_narrative = np.asarray(pc.fill_null(pc.equal(keys["field"], NARRATIVE), False), np.int64)
-        score = (in_narrative << 62) + np.asarray(keys["observed_at"].cast(pa.int64()))
-        best = np.maximum.reduceat(score, starts)
-        lengths = np.diff(np.append(starts, len(member_of)))
-        places = np.where(
-            score == np.repeat(best, lengths), np.arange(len(member_of)), len(member_of)
-        )
-        group = np.cumsum(new_group)[starts] - 1
-        many = np.flatnonzero((np.bincount(group) > self._per_org)[group])
-        order = many[np.lexsort((-best[many], group[many]))]
-        sampled = np.ones(len(starts), np.bool_)
-        sampled[order] = first_of_groups(group[order], int(group[-1]) + 1, self._per_org)
-        chosen = np.sort(np.minimum.reduceat(places, starts)[sampled])
-        sample, sample_of = rows.take(pa.array(here[chosen])), member_of[chosen]
-        whole = int((sample_of == sample_of[-1]).argmax())
-        self._samples += [self._open, sample.slice(0, whole)]
-        self._samples_of += [np.full(self._open.num_rows, self._open_at), sample_of[:whole]]
-        self._open, self._open_at = sample.slice(whole), int(sample_of[-1])
-
-    def records(self, wordings: pa.Table) -> Records:
-        """Returns all that was read."""
-        member, day, count = self._days.sums()
-        first = np.append(True, member[1:] != member[:-1]) if len(member) else np.zeros(0, bool)
-        steps = np.where(first, day, np.diff(day, prepend=0))
-        of_days: dict[str, Column] = {"day": Whole(steps), "count": Whole(count)}
-        days = Lists(group_offsets(member, self._members), of_days)
-        ordered = sorted(self._roles)
-        rank = np.array([ordered.index(name) for name in self._roles], np.int64)
-        member, role, count = self._roles_of.sums(rank)
-        texts = Texts(pa.array(ordered, pa.string()), role + 1)
-        of_roles: dict[str, Column] = {"role": texts, "count": Whole(count)}
-        sample_of = np.concatenate([*self._samples_of, np.full(self._open.num_rows, self._open_at)])
-        order = np.argsort(sample_of, kind="stable")
-        return Records(
-            days,
-            Lists(group_offsets(member, self._members), of_roles),
-            pa.concat_tables([*self._samples, self._open]).combine_chunks().take(order),
-            sample_of[order],
-            pa.concat_tables(self._naming),
-            np.concatenate(self._naming_rows),
-            wordings,
-        )
-
-
-class _Counts:
-    """Sums by pairs of whole numbers below 2^31."""
-
-    def __init__(self) -> None:
-        none = np.empty(0, np.int64)
-        self._parts = [(none, none)]
-
-    def add(self, member: IntArray, value: IntArray, counts: IntArray) -> None:
-        """Adds counts of pairs."""
-        self._parts.append(_summed((member << 32) + value, counts))
-
-    def sums(self, rank: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
-        """Returns the pairs in order, and the sum of each; `rank` orders the second numbers."""
-        keys, counts = map(np.concatenate, zip(*self._parts, strict=True))
-        if rank is not None:
-            keys = ((keys >> 32) << 32) + rank[keys & 0xFFFFFFFF]
-        keys, total = _summed(keys, counts)
-        return keys >> 32, keys & 0xFFFFFFFF, total
-
-
-def _summed(keys: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
-    """Returns the distinct keys in order, and the sum of the counts of each."""
-    order = stable_order(keys)
-    keys = keys[order]
-    starts = np.flatnonzero(group_changes(keys))
-    return keys[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts
-
-
 def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> dict[str, Column]:
     """Returns what was read, or how it follows from the identifier, whose digits say no more.
 
@@ -639,39 +426,27 @@ def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> di
         values: of the members.
     """
     coded = raw.combine_chunks().dictionary_encode()
-    texts, positions = (
-        coded.dictionary,
-        pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy(),
-    )
-    offsets, letters = string_buffers(pc.fill_null(texts, ""))
-    signs = string_array(offsets, np.where(_IS_DIGIT[letters], np.uint8(ord("#")), letters))
-    odd = np.append(0, np.cumsum(~_OF_A_NUMBER[letters]))
-    lengths = np.diff(offsets)
-    numeric = (np.diff(odd[offsets]) == 0) & (lengths > 0) & (lengths <= _LONGEST_NUMBER)
-    count, written = _number_in(texts, numeric)
-    _, own = _number_in(values, np.ones(len(values), np.bool_))
-    powers = 10 ** np.arange(19)
-    size = np.searchsorted(powers, written, "right")
-    size_of, number = (np.append(column, 0)[positions] for column in (size, written))
-    follows = (size_of >= _LEAST_DIGITS) & (own[members] % powers[size_of] == number)
-    same = pc.fill_null(pc.index_in(values, texts), -1).to_numpy()[members] == positions
-    shown = pa.concat_arrays([signs, pa.array(["="])])
-    codes = np.where(same, len(signs) + 1, np.where(follows, positions + 1, 0))
-    dressed, plain = Texts.of(shown), Texts.of(texts)
-    placed = same | follows | (positions == len(texts))
+    texts, known = coded.dictionary.to_pylist(), values.to_pylist()
+    signs = Texts.of(pa.array([*(re.sub(r"[0-9]", "#", text) for text in texts), "="]))
+    digits = [_digits(text) if _NUMBER.fullmatch(text) else "" for text in texts]
+    own = list(map(_digits, known))
+    plain, dressed, zeros = np.zeros((3, len(members)), np.int64)
+    for row, (member, place) in enumerate(zip(members.tolist(), text_codes(coded), strict=True)):
+        number = digits[place].lstrip("0") if place >= 0 else ""
+        if place >= 0 and texts[place] == known[member]:
+            dressed[row] = signs.codes[-1]
+        elif len(number) >= _LEAST_DIGITS and own[member].endswith(number):
+            dressed[row], zeros[row] = signs.codes[place], len(digits[place]) - len(number)
+        else:
+            plain[row] = place + 1
     return {
-        "raw": Texts(plain.values, np.where(placed, 0, positions + 1)),
-        "signs": Texts(dressed.values, np.append(0, dressed.codes)[codes]),
-        "zeros": Whole(np.where(follows & ~same, np.append(count - size, 0)[positions], 0)),
+        "raw": Texts(Texts.of(coded.dictionary).values, plain),
+        "signs": Texts(signs.values, dressed),
+        "zeros": Whole(zeros),
     }
 
 
-def _number_in(texts: pa.Array, wanted: BoolArray) -> tuple[IntArray, IntArray]:
-    """Returns how many digits the wanted texts have, and their number; 0 for none or too many."""
-    offsets, letters = string_buffers(pc.fill_null(texts, ""))
-    is_digit = _IS_DIGIT[letters]
-    bounds = np.append(0, np.cumsum(is_digit))[offsets]
-    digits, count = string_array(bounds, letters[is_digit]), np.diff(bounds)
-    fits = wanted & (count > 0) & (count <= 18)
-    number = pc.cast(pc.if_else(pa.array(fits), digits, "0"), pa.int64())
-    return np.where(fits, count, 0), np.asarray(number)
+def _digits(text: str | None) -> str:
+    """Returns the digits of a text; none where they are too many."""
+    digits = re.sub(r"[^0-9]", "", text or "")
+    return digits if len(digits) <= _MOST_DIGITS else ""

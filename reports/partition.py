@@ -1,7 +1,7 @@
 """Cuts a run into parts for groups of clusters, in one pass a table however many groups there are.
 
 Each part is a folder that is read as a run is (`tables.PARTITION_SUFFIX`), with all that
-`gather_batch` reads for its group and little else. Rows pass a batch at a time; what stays in
+`gather_job` reads for its group and little else. Rows pass a batch at a time; what stays in
 memory are the members of the run, its suppliers, and which record names members of which group.
 Positions of nodes in figures are read from a part, too, or from the graph of an earlier run.
 """
@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +22,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from reports import cluster_data, tables
+from reports import tables
 from reports.cluster_data import DRAWN_SUPPLIERS, OTHERS_LIMIT, PHONE_PREFIX
-from reports.tables import IdIndex, RunFolder
+from reports.member_mentions import EVIDENCE_COLUMNS
+from reports.tables import IdIndex, RunFolder, first_of_groups
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Strength
 from schemas.tables import (
@@ -40,6 +41,7 @@ from schemas.tables import (
     SUPPLIERS,
     Table,
 )
+from transforms.arrow_util import concat_ranges, one_batch
 
 Groups = NDArray[np.int64]
 
@@ -47,6 +49,8 @@ GroupedRows = tuple[pa.RecordBatch, Groups]
 """Rows, and the group that each goes to; -1 for none."""
 
 Point = tuple[float, float]
+
+T = TypeVar("T")
 
 NODE_POSITIONS = Table(
     "places",
@@ -64,6 +68,19 @@ _PAIR = pa.schema([("id", pa.string()), ("group", pa.int64())])
 _CARRIED = ("suspect_number", "carrier")
 
 
+def in_groups(sizes: Iterable[tuple[T, int]], most: int) -> list[list[T]]:
+    """Returns what has a size in groups of at most `most`, in order; what is larger is alone."""
+    groups: list[list[T]] = []
+    room = 0
+    for part, size in sizes:
+        if size > room:
+            groups.append([])
+            room = most
+        groups[-1].append(part)
+        room -= size
+    return groups
+
+
 def partition_run(
     run: RunFolder, groups: Sequence[Sequence[str]], folder: str, before: ds.Dataset | None = None
 ) -> list[str]:
@@ -78,8 +95,7 @@ def partition_run(
     cut = _Cut(
         [f"{folder}/group-{place:04d}{tables.PARTITION_SUFFIX}" for place in range(len(groups))]
     )
-    all_members = tables.read_table(run, MEMBERS).combine_chunks()
-    (everyone,) = all_members.to_batches() or [_empty(MEMBERS)]
+    everyone = one_batch(tables.read_table(run, MEMBERS))
     of_member = clusters.groups(everyone["cluster_id"])
     here = pa.array(of_member >= 0)
     members = _GroupOf(everyone["entity_id"].filter(here), of_member[of_member >= 0])
@@ -92,17 +108,16 @@ def partition_run(
     cut.write(LINKS, links.parts())
     cut.write(MEMBERS, [(everyone, of_member), links.ends()])
     naming: list[pa.Table] = []
-    cut.write(
-        MENTIONS, _mentions(run, members, suppliers.scripts, naming), cluster_data.EVIDENCE_COLUMNS
-    )
-    cut.write(COMPLAINTS, _complaints(run, _GroupsOf.of(naming)), NARRATIVES.schema.names)
+    cut.write(MENTIONS, _mentions(run, members, suppliers.scripts, naming), EVIDENCE_COLUMNS)
+    named, narrated = _GroupsOf.of(naming), pc.field("narrative").is_valid()
+    complaints = tables.table_batches(run, COMPLAINTS, NARRATIVES.schema.names, narrated)
+    parts = (named.parts(batch, "complaint_id") for batch in complaints)
+    cut.write(COMPLAINTS, parts, NARRATIVES.schema.names)
     cut.write(CALLS, _carriers(run, members), _CARRIED)
-    cut.write(NODE_POSITIONS, _positions(before, members))
+    drawn, names = pc.field("x").is_valid(), NODE_POSITIONS.schema.names
+    nodes = () if before is None else before.to_batches(columns=names, filter=drawn)
+    cut.write(NODE_POSITIONS, ((batch, members.groups(batch["id"])) for batch in nodes))
     return cut.folders
-
-
-def _empty(table: Table) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], table.schema)
 
 
 @dataclass(frozen=True)
@@ -172,9 +187,8 @@ class _GroupsOf:
         places = self._known.places(batch[column])
         rows = np.flatnonzero(places >= 0)
         id_places = places[rows]
-        counts = self.starts[id_places + 1] - self.starts[id_places]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        groups = self.wanted_by[np.repeat(self.starts[id_places], counts) + within]
+        counts = np.diff(self.starts)[id_places]
+        groups = self.wanted_by[concat_ranges(self.starts[id_places], counts)]
         return batch.take(pa.array(np.repeat(rows, counts))), groups
 
     def wanted(self, column: pa.Array, groups: Groups) -> NDArray[np.bool_]:
@@ -238,8 +252,7 @@ def _firsts(rows: pa.Table, group_column: str, then: str, limit: int) -> pa.Tabl
     if not rows.num_rows:
         return rows
     places = rows[group_column].combine_chunks().dictionary_encode().indices.to_numpy()
-    starts = np.searchsorted(places, np.arange(places[-1] + 1))
-    return rows.filter(pa.array(np.arange(len(places)) - starts[places] < limit))
+    return rows.filter(pa.array(first_of_groups(places, places[-1] + 1, limit)))
 
 
 class _Links:
@@ -256,7 +269,7 @@ class _Links:
     def parts(self) -> Iterator[GroupedRows]:
         """Yields links between members, hard ones to any other, and those to drawn suppliers."""
         for rows in tables.read_in_key_order(self._run, LINKS, LINKS.schema.names):
-            (batch,) = rows.combine_chunks().to_batches()
+            batch = one_batch(rows)
             a, b = batch["entity_a"], batch["entity_b"]
             of_a, of_b = self._members.groups(a), self._members.groups(b)
             hard = pc.equal(batch["strength"], Strength.HARD).to_numpy(zero_copy_only=False)
@@ -288,23 +301,16 @@ def _mentions(
 
     Adds to `naming` which records name members of which groups.
     """
-    for rows in tables.read_in_key_order(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS):
-        (batch,) = rows.combine_chunks().to_batches()
+    for rows in tables.read_in_key_order(run, MENTIONS, EVIDENCE_COLUMNS):
+        batch = one_batch(rows)
         groups = members.groups(batch["entity_id"])
         naming.append(_pairs(batch["record_id"], groups))
         yield batch, groups
     if len(scripts):
         groups_of_record = _GroupsOf.of(naming)
         of_scripts = pc.field("entity_id").isin(scripts)
-        for batch in tables.table_batches(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS, of_scripts):
+        for batch in tables.table_batches(run, MENTIONS, EVIDENCE_COLUMNS, of_scripts):
             yield groups_of_record.parts(batch, "record_id")
-
-
-def _complaints(run: RunFolder, naming: _GroupsOf) -> Iterator[GroupedRows]:
-    """Yields the narratives of complaints that name a member."""
-    narrated = pc.field("narrative").is_valid()
-    for batch in tables.table_batches(run, COMPLAINTS, NARRATIVES.schema.names, narrated):
-        yield naming.parts(batch, "complaint_id")
 
 
 def _carriers(run: RunFolder, members: _GroupOf) -> Iterator[GroupedRows]:
@@ -320,13 +326,6 @@ def _carriers(run: RunFolder, members: _GroupOf) -> Iterator[GroupedRows]:
         pairs = both.group_by(list(_CARRIED)).aggregate([])
     for batch in pairs.to_batches():
         yield wanted.parts(batch, "suspect_number")
-
-
-def _positions(before: ds.Dataset | None, members: _GroupOf) -> Iterator[GroupedRows]:
-    if before is not None:
-        drawn = pc.field("x").is_valid()
-        for batch in before.to_batches(columns=NODE_POSITIONS.schema.names, filter=drawn):
-            yield batch, members.groups(batch["id"])
 
 
 @dataclass(frozen=True)

@@ -266,8 +266,7 @@ class Run(os.PathLike[str]):
     ) -> Iterator[pa.RecordBatch]:
         """Reads a table that may not fit in memory, in batches; arguments and errors as `table`."""
         contract = _contract(table)
-        names = _checked_columns(contract, columns)
-        names = contract.schema.names if names is None else names
+        names = _checked_columns(contract, columns) or contract.schema.names
         return tables.table_batches(self, contract, names, _checked_filter(contract, where))
 
     def frame(self, table: str | Table) -> Any:
@@ -505,18 +504,13 @@ def _notes(run: Run) -> Iterator[str]:
         yield f"is signed by the key {custody.key_id}, which is neither yours nor trusted"
     elif custody.org:
         yield f"is signed by {custody.org}, with the key {custody.key_id}"
-    if private and has_private_manifest(run):
+    if private and read_private_manifest(private_root(run.folder, run.manifest)) is not None:
         if custody.key_id is not None and custody.private_key_id is None:
             yield f"has an unsigned {PRIVATE_MANIFEST}: who wrote its private files is not known"
     elif private and any(has_private(run, table) for table in PRIVATE_TABLES):
         yield "has no digests of its private files: it was made before there were any"
     if not _has_tiers(run):
         yield "has no tiers and no reviews: it was made before there were any, and none is core"
-
-
-def has_private_manifest(run: Run) -> bool:
-    """Returns whether the private files of a run have a manifest of their own."""
-    return read_private_manifest(private_root(run.folder, run.manifest)) is not None
 
 
 def _has_tiers(run: Run) -> bool:

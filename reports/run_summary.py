@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,17 +24,18 @@ from reports.disclosure_control import (
     sum_shown_counts,
     suppress_small_counts,
 )
+from reports.member_mentions import MemberMentions
 from reports.run import Run
-from reports.tables import BoolArray, IntArray, RunFolder, picked
+from reports.tables import BoolArray, RunFolder, among, named, picked
 from reports.text import most_first, recognize_region, region_atlas
 from schemas.decision import members_digest
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
-from schemas.field import AMOUNT, moment_of
+from schemas.field import AMOUNT
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
-from transforms.arrow_util import group_changes, sorted_unique
+from transforms.arrow_util import aggregate
 from transforms.extract.impersonation import techniques_of
 from transforms.reporters import people_counted
 
@@ -65,13 +66,17 @@ _LISTED = (
     "entity_id kind status reason facts region orgs complaints calls first_seen last_seen".split()
 )
 
+LISTED_OFFERS = 200
+
+_OF_PAIR = "contributor_a part_a contributor_b part_b shared shared_in_all"
+
+_OF_OFFER = "contributor part members victims_known countries losses tlp expires_at"
+
+_OF_OVERLAP = "organisation shared floor by counted_at"
+
 SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
 
 _SEEN = "org complaints calls roles first_seen last_seen"
-
-_RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
-
-_ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
 
 
 def record_trend(run: RunFolder, step: int = 1) -> Row:
@@ -238,8 +243,9 @@ def _callback_countries(run: RunFolder, used: pa.Table) -> list[tuple[str, int, 
     sums = rows.group_by("region", use_threads=False).aggregate(
         [("complaints", "sum"), ([], "count_all")]
     )
-    counts = zip(*(sums[column_name].to_pylist() for column_name in sums.column_names), strict=True)
-    countries = [(name or "", number, complaints) for name, complaints, number in counts]
+    countries = [
+        (row["region"] or "", row["count_all"], row["complaints_sum"]) for row in sums.to_pylist()
+    ]
     return sorted(countries, key=lambda row: -row[1])
 
 
@@ -352,24 +358,16 @@ def _other_brands_as_one(counts: Mapping[str | None, int]) -> Counter[str | None
 
 def _impersonation_counts(run: RunFolder) -> dict[str, Counter[str | None]]:
     """Counts complaints by what they state of the impersonation, each name once a complaint."""
-    stated_counts: dict[str, Counter[str | None]] = {kind: Counter() for kind, _ in _IMPERSONATION}
+    counts: dict[str, Counter[str | None]] = {kind: Counter() for kind, _ in _IMPERSONATION}
     for batch in tables.table_batches(run, COMPLAINTS, ["impersonation"]):
         stated = batch["impersonation"]
-        flat = pc.list_flatten(stated)
-        kind, name = (flat.field(field).dictionary_encode() for field in ("what", "name"))
-        whats, names = ([*column.dictionary.to_pylist(), None] for column in (kind, name))
-        codes = [
-            pc.fill_null(column.indices, len(column.dictionary)).to_numpy()
-            for column in (kind, name)
-        ]
-        kinds = len(whats) * len(names)
-        rows = pc.list_parent_indices(stated).to_numpy().astype(np.int64)
-        once = sorted_unique(rows * kinds + codes[0] * len(names) + codes[1])
-        counts = np.bincount(once % kinds, minlength=kinds)
-        for pair in np.flatnonzero(counts).tolist():
-            if (stated_of := stated_counts.get(whats[pair // len(names)] or "")) is not None:
-                stated_of[names[pair % len(names)]] += int(counts[pair])
-    return stated_counts
+        kind, name = (pc.struct_field(pc.list_flatten(stated), part) for part in ("what", "name"))
+        columns = {"row": pc.list_parent_indices(stated), "kind": kind, "name": name}
+        once = aggregate(pa.table(columns), list(columns))
+        named = once.filter(pc.is_in(once["kind"], pa.array(list(counts))))
+        for row in named.group_by(["kind", "name"]).aggregate([([], "count_all")]).to_pylist():
+            counts[row["kind"]][row["name"]] += row["count_all"]
+    return counts
 
 
 def check_accounting(run: Run) -> list[Row]:
@@ -420,18 +418,6 @@ def entities_by_kind(run: RunFolder) -> list[Row]:
     ]
 
 
-@dataclass(frozen=True)
-class OrgRecords:
-    """The records of one organisation that name one entity."""
-
-    org: str
-    complaints: int
-    calls: int
-    roles: list[str]
-    first_seen: datetime
-    last_seen: datetime
-
-
 def shared_ids(
     run: RunFolder, entities: pa.Table, limit: int, *, core_only: bool = False
 ) -> tuple[list[str], int]:
@@ -449,18 +435,17 @@ def shared_ids(
 
 
 def shared_entities(
-    run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]
+    run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[Row]]
 ) -> list[list[Any]]:
     """Returns rows of `SHARED_COLUMNS` on entities that several organisations saw.
 
     Args:
         run: the run.
         ids: of `shared_ids`.
-        by_org: the records of each, as of `OrgCounts`.
+        by_org: the records of each, as of `records_by_org`.
     """
-    wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
     columns = ["entity_id", "cluster_id", "tier", "robustness"]
-    members = tables.read_table(run, MEMBERS, columns, wanted)
+    members = tables.read_table(run, MEMBERS, columns, among("entity_id", ids))
     known = {
         entity_id: place for entity_id, *place in zip(*members.to_pydict().values(), strict=True)
     }
@@ -469,132 +454,53 @@ def shared_entities(
         [
             entity_id,
             *known.get(entity_id, nowhere),
-            [picked(vars(records), _SEEN) for records in by_org.get(entity_id, [])],
+            [picked(records, _SEEN) for records in by_org.get(entity_id, [])],
         ]
         for entity_id in ids
     ]
 
 
-class OrgCounts:
-    """The records that name each of the `wanted` entities, by organisation in order of names.
+def records_by_org(mentions: MemberMentions, wanted: BoolArray) -> dict[int, list[Row]]:
+    """Returns the records that name each of the wanted members, by organisation.
 
-    A record that names one at several places counts once; of an offer its people do. Rows come in
-    the order of their key, so that those of a record are together.
+    A record that names one at several places counts once; of an offer its people do.
     """
-
-    def __init__(self, wanted: BoolArray) -> None:
-        self._wanted = np.append(wanted, False)
-        self._found = dict[tuple[int, str], _OrgSums]()
-        self._last: tuple[Any, ...] | None = None
-
-    def add(self, mentions: pa.Table, places: IntArray) -> None:
-        """Adds mentions with the place of the entity of each, -1 for none."""
-        wanted = self._wanted[places]
-        rows, places = mentions.select(_ORG_COLUMNS).filter(pa.array(wanted)), places[wanted]
-        if not len(places):
-            return
-        new_group = group_changes(places) | tables.changes(rows["source_org"])
-        new_record = new_group.copy()
-        for name in ("record_kind", "record_id"):
-            new_record |= tables.changes(rows[name])
-        ends = [tuple(rows[name][row].as_py() for name in _RECORD_KEY) for row in (0, -1)]
-        new_record[0], self._last = ends[0] != self._last, ends[1]
-        starts = np.flatnonzero(new_group)
-        people = np.where(new_record, np.asarray(people_counted(rows)), 0)
-        filed = np.asarray(pc.equal(rows["record_kind"], RecordKind.COMPLAINT), np.bool_)
-        seen = np.asarray(rows["observed_at"].cast(pa.int64()))
-        role = rows["role"].combine_chunks().dictionary_encode()
-        group = np.cumsum(new_group) - 1
-        roles: defaultdict[int, set[str]] = defaultdict(set)
-        names = role.dictionary.to_pylist()
-        pairs = sorted_unique(group * len(names) + role.indices.to_numpy())
-        for group_number, name in zip(*divmod(pairs, len(names)), strict=True):
-            roles[int(group_number)].add(names[name])
-        sums = [np.add.reduceat(np.where(chosen, people, 0), starts) for chosen in (filed, ~filed)]
-        spans = [fold.reduceat(seen, starts) for fold in (np.minimum, np.maximum)]
-        orgs = rows["source_org"].take(pa.array(starts)).to_pylist()
-        lines = zip(
-            places[starts].tolist(),
-            orgs,
-            *(column.tolist() for column in (*sums, *spans)),
-            strict=True,
-        )
-        for number, (place, org, complaints, calls, first, until) in enumerate(lines):
-            sum_ = self._found.setdefault((place, org), _OrgSums(first=first))
-            sum_.complaints += complaints
-            sum_.calls += calls
-            sum_.first, sum_.last = min(sum_.first, first), max(sum_.last, until)
-            sum_.roles |= roles[number]
-
-    def by_place(self) -> dict[int, list[OrgRecords]]:
-        """Returns what was counted of each entity."""
-        ordered: defaultdict[int, list[OrgRecords]] = defaultdict(list)
-        for (place, org), org_sums in sorted(self._found.items(), key=lambda item: item[0]):
-            moments = map(moment_of, (org_sums.first, org_sums.last))
-            of_org = OrgRecords(
-                org, org_sums.complaints, org_sums.calls, sorted(org_sums.roles), *moments
-            )
-            ordered[place].append(of_org)
-        return dict(ordered)
-
-
-@dataclass
-class _OrgSums:
-    """Sums of one entity and organisation; times in microseconds since 1970."""
-
-    first: int
-    last: int = 0
-    complaints: int = 0
-    calls: int = 0
-    roles: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class JointCluster:
-    """The part of offers in one cluster.
-
-    Attributes:
-        saw: each member with its contributors.
-        links: rows of union_links/ that are links.
-        shared: rows of union_links/ that are pairs of clusters in one.
-        offered: rows of offered_clusters/ with members in it.
-        overlaps: counts of shared victims that are about exactly these members.
-    """
-
-    saw: list[tuple[str, list[Row]]]
-    links: list[Row]
-    shared: list[Row]
-    offered: list[Row]
-    overlaps: list[Row]
-
-    @property
-    def both(self) -> int:
-        """Number of victims that are known to be counted twice."""
-        return sum(overlap["shared"] or 0 for overlap in self.overlaps)
-
-    @property
-    def several(self) -> int:
-        """Number of members that more than one contributor saw."""
-        return sum(1 for _, rows in self.saw if len(rows) > 1)
+    rows, order = mentions.rows, [("member", "ascending"), ("org", "ascending")]
+    people = np.where(mentions.begins_record, people_counted(rows), 0)
+    filed = np.asarray(pc.equal(rows["record_kind"], RecordKind.COMPLAINT), np.bool_)
+    every = pa.table(
+        {
+            "member": mentions.member,
+            "org": rows["source_org"].cast(pa.string()),
+            "complaints": np.where(filed, people, 0),
+            "calls": np.where(filed, 0, people),
+            "roles": mentions.roles,
+            "first_seen": rows["observed_at"],
+            "last_seen": rows["observed_at"],
+        }
+    )
+    sums = [("complaints", "sum"), ("calls", "sum"), ("roles", "distinct")]
+    sums += [("first_seen", "min"), ("last_seen", "max")]
+    chosen = every.filter(pa.array(wanted[mentions.member]))
+    by_org: dict[int, list[Row]] = defaultdict(list)
+    for row in aggregate(chosen, ["member", "org"], sums).sort_by(order).to_pylist():
+        by_org[row.pop("member")].append(row | {"roles": sorted(row["roles"])})
+    return by_org
 
 
 @dataclass(frozen=True)
 class Joint:
-    """The offers in a run, those that were left out, and what they brought to each cluster."""
+    """The offers in a run, those that were left out, and what they brought to each cluster.
+
+    A part has members with their contributors (`saw`), links that only the union reveals, pairs of
+    clusters that are one (`shared`), offered clusters, and counts of shared victims that are about
+    exactly its members (`overlaps`). `both` victims are known to be counted twice, and `several`
+    members have more than one contributor.
+    """
 
     offers: list[Row]
     left_out: list[Row]
-    parts: dict[str, JointCluster]
-
-    @property
-    def links(self) -> int:
-        """Number of links that only the union reveals."""
-        return sum(len(part.links) for part in self.parts.values())
-
-    @property
-    def merged(self) -> int:
-        """Number of pairs of clusters of two contributors that are one."""
-        return sum(len(part.shared) for part in self.parts.values())
+    parts: dict[str, Row]
 
 
 def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
@@ -610,28 +516,34 @@ def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
     return Joint(offers, left_out, _joint_parts(run, options, kept) if offers else {})
 
 
-def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, JointCluster]:
-    saw = _by(tables.read_table(run, CONTRIBUTORS).to_pylist(), "cluster_id")
+def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, Row]:
     links = _kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept)
     union = _by(links, "cluster_id")
     offered: defaultdict[str, list[Row]] = defaultdict(list)
     for row in tables.read_table(run, OFFERED_CLUSTERS).to_pylist():
         for cluster_id in row["cluster_ids"]:
             offered[cluster_id].append(row)
-    return {
-        cluster_id: JointCluster(
-            saw=[
-                (entity_id, seen)
-                for entity_id, seen in sorted(_by(rows, "entity_id").items())
-                if kept is None or entity_id in kept
+    parts = {}
+    for cluster_id, rows in _by(
+        tables.read_table(run, CONTRIBUTORS).to_pylist(), "cluster_id"
+    ).items():
+        saw = sorted(_by(rows, "entity_id").items())
+        saw = [(entity_id, seen) for entity_id, seen in saw if kept is None or entity_id in kept]
+        of_kind = _by(union[cluster_id], "kind")
+        overlaps = _overlaps(options.get("overlaps") or [], cluster_id, rows)
+        parts[cluster_id] = {
+            "saw": [
+                [entity_id, [picked(row, "contributor part confidence") for row in seen]]
+                for entity_id, seen in saw
             ],
-            links=[row for row in union[cluster_id] if row["kind"] == "link"],
-            shared=[row for row in union[cluster_id] if row["kind"] == "shared"],
-            offered=offered[cluster_id],
-            overlaps=_overlaps(options.get("overlaps") or [], cluster_id, rows),
-        )
-        for cluster_id, rows in saw.items()
-    }
+            "links": [picked(link, "entity_a entity_b") for link in of_kind["link"]],
+            "shared": [named(pair, _OF_PAIR) for pair in of_kind["shared"]],
+            "offered": [named(offer, _OF_OFFER) for offer in offered[cluster_id][:LISTED_OFFERS]],
+            "overlaps": [named(overlap, _OF_OVERLAP) for overlap in overlaps],
+            "both": sum(overlap["shared"] or 0 for overlap in overlaps),
+            "several": sum(len(seen) > 1 for _, seen in saw),
+        }
+    return parts
 
 
 def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:

@@ -10,27 +10,21 @@ from __future__ import annotations
 
 import errno
 import os
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cache, cached_property
-from itertools import pairwise, repeat
-from types import NoneType
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import xxhash
 from numpy.typing import NDArray
 
 from reports.text import plain
-from schemas.field import EPOCH, TIMESTAMP
 from schemas.tables import ADDED_LATER, COMPLAINTS, ENTITIES, LINKS, NARRATIVES, Table
-from transforms.arrow_util import group_offsets, sorted_lookup
+from transforms.arrow_util import group_offsets, hash_text, sorted_lookup
 
 
 class TableError(ValueError):
@@ -48,9 +42,6 @@ Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 IntArray = NDArray[np.int64]
 
 BoolArray = NDArray[np.bool_]
-
-SortOrder = Sequence[tuple[str, str]]
-"""Columns to sort by, each `ascending` or `descending`; the last must make rows unique."""
 
 PARTITION_SUFFIX = ".partition"
 """End of the name of a folder that has part of a run's rows for a while, as Arrow IPC files."""
@@ -80,13 +71,7 @@ LONG_NUMBER = 10_000_000
 """Whole numbers from here on, and below 0, stand among the texts of a piece, where the search of
 what leaves reads them."""
 
-_AS_IT_IS = frozenset({int, bool, NoneType, list, datetime})
-"""Types of values of which `plain_value` changes nothing."""
-
 SECONDS_A_DAY = 86_400
-
-HASHED_AT_A_TIME = 65_536
-"""Ids that are Python objects at a time, while they are hashed."""
 
 
 def table_dataset(run: RunFolder, table: Table, coded: Sequence[str] = ()) -> ds.Dataset:
@@ -183,61 +168,51 @@ def read_table(
     return rows.sort_by(order) if order else rows
 
 
+def among(column: str, values: Iterable[str]) -> pc.Expression:
+    """Chooses the rows whose column has one of these values."""
+    return pc.field(column).isin(pa.array(sorted(set(values)), pa.string()))
+
+
 def kept_narratives(run: RunFolder, ids: pa.Array) -> Iterator[pa.RecordBatch]:
     """Yields the narratives that complaints/ itself has, as a `NarrativeReader` of the run."""
     where = pc.field("complaint_id").isin(ids) & pc.field("narrative").is_valid()
     return table_batches(run, COMPLAINTS, NARRATIVES.schema.names, where)
 
 
-def to_dicts(table: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
-    """Returns rows as dicts, as Arrow's `to_pylist`, which takes four times as long."""
-    names = table.schema.names
-    columns = [column_values(table[name]) for name in names]
-    named = map(zip, repeat(names), zip(*columns, strict=True))
-    return [dict(row) for row in named]
-
-
-def column_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """Returns the values of a column as Python objects; equal times are made once."""
-    if column.type != TIMESTAMP:
-        return column.to_pylist()
-    known = column.unique()
-    since = known.cast(pa.int64()).cast(pa.duration("us"))
-    durations = since.to_numpy(zero_copy_only=False).tolist()
-    moments = [None if duration is None else EPOCH + duration for duration in durations]
-    return [moments[place] for place in pc.index_in(column, known).to_pylist()]
-
-
 def dicts_by_group(table: pa.Table, group_of: IntArray, count: int) -> list[list[dict[str, Any]]]:
     """Returns rows as dicts, a list for each of `count` groups; `group_of` has them, ascending."""
-    rows = to_dicts(table)
+    rows = table.to_pylist()
     bounds = group_offsets(group_of, count).tolist()
     return [rows[start:end] for start, end in pairwise(bounds)]
 
 
 def read_in_key_order(
-    run: RunFolder, table: Table, columns: Sequence[str], coded: Sequence[str] = ()
+    run: RunFolder,
+    table: Table,
+    columns: Sequence[str],
+    coded: Sequence[str] = (),
+    where: pc.Expression | None = None,
 ) -> Iterator[pa.Table]:
-    """Yields all rows in the order of the table's key, which `columns` has.
+    """Yields the rows that match `where` in the order of the table's key, which `columns` has.
 
     Each file is sorted by it. A merge of several holds little more than a batch of each: what lies
     before the least of their last rows is complete. The `coded` of the columns may be dictionaries.
     """
     with readable(run, table):
-        yield from _merged(run, table, columns, coded)
+        yield from _merged(run, table, columns, coded, where)
 
 
 def _merged(
-    run: RunFolder, table: Table, columns: Sequence[str], coded: Sequence[str]
+    run: RunFolder,
+    table: Table,
+    columns: Sequence[str],
+    coded: Sequence[str],
+    where: pc.Expression | None,
 ) -> Iterator[pa.Table]:
-    dataset = table_dataset(run, table)
-    files = list(dataset.get_fragments())
-    if coded and len(files) == 1:
-        dataset = table_dataset(run, table, coded)
-        files = list(dataset.get_fragments())
+    dataset = table_dataset(run, table, coded)
     readers = [
-        file.to_batches(schema=dataset.schema, columns=list(columns), **_ONE_BY_ONE)
-        for file in files
+        file.to_batches(dataset.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
+        for file in dataset.get_fragments()
     ]
     if len(readers) == 1:
         yield from (
@@ -255,7 +230,8 @@ def _merged(
                 del ends[place]
                 continue
             ends[place] = batch[table.key[0]][-1].as_py()
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([_filled(batch)])])
+            more = pa.Table.from_batches([_filled(decoded(batch))])
+            waiting = pa.concat_tables([waiting, more])
         whole = pc.less(waiting[table.key[0]], min(ends.values())) if ends else None
         ready = waiting if whole is None else waiting.filter(whole)
         waiting = waiting.slice(0, 0) if whole is None else waiting.filter(pc.invert(whole))
@@ -286,28 +262,6 @@ def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None)
         return int(dataset.count_rows(filter=where))
 
 
-def top_rows(
-    run: RunFolder,
-    table: Table,
-    order: SortOrder,
-    limit: int,
-    *,
-    columns: Sequence[str] = (),
-    where: pc.Expression | None = None,
-) -> pa.Table:
-    """Reads the first `limit` rows in `order`: the columns of it, and `columns`.
-
-    Holds no more than `limit` rows and a batch.
-    """
-    names = list(dict.fromkeys([*(name for name, _ in order), *columns]))
-    best = pa.schema([table.schema.field(name) for name in names]).empty_table()
-    for batch in table_batches(run, table, names, where):
-        pool = pa.concat_tables([best, pa.Table.from_batches([batch])])
-        first = pc.select_k_unstable(pool, k=limit, sort_keys=list(order))
-        best = pool.take(first).sort_by(list(order))
-    return best
-
-
 def count_by(
     run: RunFolder, table: Table, by: Sequence[str], where: pc.Expression | None = None
 ) -> pa.Table:
@@ -328,21 +282,10 @@ def flatten_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_list(column.type):
         return pc.binary_join(column, "; ")
     if pa.types.is_timestamp(column.type):
-        return pc.binary_join_element_wise(_stamp(column), "Z", "")
+        # Without the zone: Arrow takes five times as long to write it.
+        text = pc.cast(column.cast(pa.timestamp("us")), pa.string())
+        return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, "T"), "Z", "")
     return column
-
-
-def flatten_column_to_seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns a column as `flatten_column` does, but times to the second."""
-    if pa.types.is_timestamp(column.type):
-        return pc.binary_replace_slice(_stamp(column), 19, 26, "Z")
-    return flatten_column(column)
-
-
-def _stamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns times as text without their zone: Arrow takes five times as long to write it."""
-    text = pc.cast(column.cast(pa.timestamp("us")), pa.string())
-    return pc.binary_replace_slice(text, 10, 11, "T")
 
 
 def changes(column: pa.Array | pa.ChunkedArray) -> BoolArray:
@@ -352,7 +295,7 @@ def changes(column: pa.Array | pa.ChunkedArray) -> BoolArray:
         known = whole.dictionary
         whole = whole.indices if len(known.unique()) == len(known) else whole.cast(known.type)
     changed = np.ones(len(whole), bool)
-    differs = pc.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
+    differs = pc.not_equal(whole[1:], whole[:-1])
     changed[1:] = differs.to_numpy(zero_copy_only=False)
     return changed
 
@@ -363,98 +306,56 @@ def first_of_groups(group: IntArray, count: int, limit: int) -> BoolArray:
     return within < limit
 
 
-def list_items(column: pa.ChunkedArray) -> tuple[IntArray, pa.Array]:
-    """Returns the items of lists, and where those of each row begin; null has none."""
+def list_items(column: pa.ChunkedArray) -> tuple[IntArray, pa.Table]:
+    """Returns the structs in lists as a table, and where those of each row begin; null has none."""
     whole = column.combine_chunks()
     lengths = pc.fill_null(pc.list_value_length(whole), 0).to_numpy().astype(np.int64)
-    return np.append(0, np.cumsum(lengths)), pc.list_flatten(whole)
+    items = pa.RecordBatch.from_struct_array(pc.list_flatten(whole))
+    return np.append(0, np.cumsum(lengths)), pa.Table.from_batches([items])
 
 
 class IdIndex:
     """Finds ids among distinct ids, such as those of a table's batches among all of a run.
 
-    Tables are sorted, so that the ids of a batch often lie close together, and only those from its
-    least to its greatest are searched. Where they do not, hashes are, which are sorted once.
+    They are found by their hashes, which are sorted once.
     """
 
     def __init__(self, ids: pa.Array | pa.ChunkedArray) -> None:
-        column = _whole(ids)
-        order = pc.sort_indices(column)
-        self._sorted = column.take(order)
-        self._places = np.append(order.to_numpy().astype(np.int64), -1)
+        self._ids = _whole(ids)
+        hashes = hash_text(self._ids)
+        self._order = np.argsort(hashes)
+        self._hashes = hashes[self._order]
 
-    def places(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
+    def places(self, column: pa.Array | pa.ChunkedArray) -> IntArray:
         """Returns the place of each value among the ids; -1 for null or an unknown one."""
-        if pa.types.is_dictionary(column.type):
-            coded = _whole(column)
-            places = np.append(self.places(coded.dictionary), -1)
-            return places[pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()]
-        ends = pc.min_max(column)
-        if not ends["min"].is_valid or not len(self):
-            return np.full(len(column), -1, np.int64)
-        start = bisect_left(self, ends["min"].as_py())
-        stop = bisect_right(self, ends["max"].as_py(), start)
-        if stop - start <= 2 * len(column):
-            return self._places[self._in_order(_whole(column), start, stop)]
-        return self._places[self._by_hash(_whole(column))]
-
-    def places_of_runs(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
-        """Returns what `places` does of values without nulls, at least one, equal ones together."""
-        if pa.types.is_dictionary(column.type):
-            return self.places(column)
-        new = changes(column)
         whole = _whole(column)
-        return self.places(whole.filter(pa.array(new)))[np.cumsum(new) - 1]
+        coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
+        values = coded.dictionary
+        near, known = sorted_lookup(self._hashes, hash_text(values))
+        known = np.flatnonzero(known)
+        places = np.full(len(values) + 1, -1)
+        places[known] = self._order[near[known]]
+        same = pc.equal(values.take(pa.array(known)), self._ids.take(pa.array(places[known])))
+        # Two texts can have one hash.
+        others = known[~same.to_numpy(zero_copy_only=False)]
+        if len(others):
+            positions = pc.index_in(values.take(pa.array(others)), self._ids)
+            places[others] = pc.fill_null(positions, -1).to_numpy()
+        return places[pc.fill_null(coded.indices, len(values)).to_numpy()]
+
+    def places_of_runs(self, column: pa.Array | pa.ChunkedArray) -> IntArray:
+        """Returns what `places` does of values without nulls, equal ones together."""
+        new = changes(column)
+        return self.places(column.filter(pa.array(new)))[np.cumsum(new) - 1]
 
     def indices(self, column: pa.Array | pa.ChunkedArray) -> pa.Array:
         """Returns the places as a column to take by, null for null or an unknown value."""
         places = self.places(column)
         return pa.array(places, mask=places < 0)
 
-    def _in_order(self, column: pa.Array, start: int, stop: int) -> NDArray[np.int64]:
-        """Returns the place of each value in the order of ids, if it is between these."""
-        positions = pc.index_in(column, self._sorted.slice(start, stop - start))
-        return pc.fill_null(pc.add(positions.cast(pa.int64()), start), -1).to_numpy()
-
-    def _by_hash(self, column: pa.Array) -> NDArray[np.int64]:
-        encoded = column.dictionary_encode()
-        values, (hashes, positions) = encoded.dictionary, self._hashes
-        wanted = _hashed(values)
-        near, is_known = sorted_lookup(hashes, wanted)
-        places = np.where(is_known, positions[near], -1)
-        known = np.flatnonzero(places >= 0)
-        same = pc.equal(values.take(pa.array(known)), self._sorted.take(pa.array(places[known])))
-        # Two texts can have one hash.
-        mismatched = known[~same.to_numpy(zero_copy_only=False)]
-        if len(mismatched):
-            places[mismatched] = self._in_order(values.take(pa.array(mismatched)), 0, len(self))
-        indices = pc.fill_null(encoded.indices, len(values)).to_numpy()
-        return np.append(places, -1)[indices]
-
-    @cached_property
-    def _hashes(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        hashes = _hashed(self._sorted)
-        order = np.argsort(hashes)
-        return hashes[order], order
-
-    def __len__(self) -> int:
-        return len(self._sorted)
-
-    def __getitem__(self, place: int) -> str:
-        """Returns an id by its place in their order, for `bisect`."""
-        return str(self._sorted[place])
-
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
-def _hashed(values: pa.Array) -> NDArray[np.uint64]:
-    hashes = np.empty(len(values), np.uint64)
-    for start in range(0, len(values), HASHED_AT_A_TIME):
-        texts = values.slice(start, HASHED_AT_A_TIME).cast(pa.binary()).to_pylist()
-        hashes[start : start + len(texts)] = [xxhash.xxh3_64_intdigest(value) for value in texts]
-    return hashes
 
 
 @dataclass(frozen=True)
@@ -529,15 +430,9 @@ class Texts:
 
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as `Column` says, with the values that are in them alone."""
-        codes = self.codes[rows]
-        # Equal rows are near each other, so that a piece has numbers from a narrow range.
-        high = int(codes.max(initial=0))
-        low = min(int(codes.min(initial=high, where=codes > 0)), max(high, 1))
-        there = np.zeros(max(high - low + 1, 1), bool)
-        there[codes[codes > 0] - low] = True
-        values = self.values.take(pa.array(np.flatnonzero(there) + low - 1)).to_pylist()
-        numbered = np.where(codes > 0, np.cumsum(there)[np.maximum(codes - low, 0)], 0)
-        return numbers.put(numbered) | {"t": values}
+        known, numbered = np.unique(np.append(0, self.codes[rows]), return_inverse=True)
+        values = self.values.take(pa.array(known[1:] - 1)).to_pylist()
+        return numbers.put(numbered[1:]) | {"t": values}
 
 
 @dataclass(frozen=True)
@@ -572,26 +467,46 @@ class Lists:
         return {"counts": numbers.put(np.diff(starts)), "of": columns}
 
 
+def columns_of(
+    rows: pa.Table, names: str, limit: int = TEXT_LIMIT, scale: int = 1_000
+) -> dict[str, Column]:
+    """Returns columns of rows as pieces have them, by their names there.
+
+    Args:
+        rows: the rows.
+        names: of the columns, in order; after `=` what the rows call it, if that is another name.
+        limit: characters of a text.
+        scale: by which fractions are multiplied.
+    """
+    pairs = (name.partition("=") for name in names.split())
+    return {name: _column(rows[source or name], limit, scale) for name, _, source in pairs}
+
+
+def _column(column: pa.ChunkedArray, limit: int, scale: int) -> Column:
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return Times.of(column)
+    if pa.types.is_list(kind):
+        return Texts.of_lists(column)
+    if pa.types.is_floating(kind):
+        return Whole.of(column, scale)
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return Whole.of(column.cast(pa.int64()))
+    return Texts.of(column, limit)
+
+
 def picked(row: Mapping[str, Any], names: str) -> list[Any]:
     """Returns the values of some columns, as pieces have them."""
-    return [
-        value if type(value) in _AS_IT_IS else plain_value(value)
-        for value in map(row.get, _split(names))
-    ]
-
-
-@cache
-def _split(names: str) -> tuple[str, ...]:
-    return tuple(names.split())
+    return [plain_value(row.get(name)) for name in names.split()]
 
 
 def named(row: Mapping[str, Any], names: str) -> dict[str, Any]:
     """Returns the values of some columns by their names, as pieces have them."""
-    return dict(zip(_split(names), picked(row, names), strict=True))
+    return dict(zip(names.split(), picked(row, names), strict=True))
 
 
 def plain_value(value: Any) -> Any:
     """Returns a text cut, and a number with three digits."""
     if isinstance(value, str):
-        return value if len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT]
+        return value[:TEXT_LIMIT]
     return round(value, 3) if isinstance(value, float) else value

@@ -25,26 +25,24 @@ from functools import partial
 from html import escape
 from importlib.resources import files
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import disclosure_control, run_summary, tables
-from reports.cluster_data import OTHERS_LIMIT
+from reports.cluster_data import OTHERS_LIMIT, clusters_by_supplier
 from reports.export import tabular
 from reports.export.graph_tables import GraphExport
 from reports.export.registry import EXPORT_FORMATS
-from reports.partition import NODE_POSITIONS, partition_run, positions_dataset
-from reports.pieces import NAMING, PartContext, encode_piece, gather_job, search_index
+from reports.partition import NODE_POSITIONS, in_groups, partition_run, positions_dataset
+from reports.pieces import NAMING, Job, PartContext, encode_piece, gather_job, search_index
 from reports.run import Run, keeps_narratives
-from reports.run_summary import SHARED_COLUMNS, Joint, OrgRecords, gather_joint
+from reports.run_summary import SHARED_COLUMNS, Joint, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
-from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
-from transforms.arrow_util import group_offsets
+from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, Table
 from transforms.extract import mask_file_name
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.gc_tuning import release_memory
@@ -107,9 +105,8 @@ _LISTED = [
 ]
 """Columns of clusters/ that its rows in lists are made of."""
 
-DECISION_COLUMNS = tuple(
-    "decision_id kind entity_a entity_b author reason decided_at expires_at in_force "
-    "signed_by".split()
+DECISION_COLUMNS = (
+    "decision_id kind entity_a entity_b author reason decided_at expires_at in_force signed_by"
 )
 
 
@@ -136,8 +133,8 @@ def write_workbench(
         graph: whether graph/ is written.
     """
     sizes = _cluster_sizes(run)
-    groups = group_clusters(sizes)
     members = sum(sizes.values())
+    groups = in_groups(sizes.items(), max(MEMBERS_OF_PART, members // MOST_PARTS + 1))
     seconds = members * MEMBER_SECONDS + tables.count_rows(run, ENTITIES) * ENTITY_SECONDS
     joint = gather_joint(run, core_only=redact)
     entities = run_summary.listed_entities(run)
@@ -160,7 +157,7 @@ def write_workbench(
     by_org = {name: rows for each in parts for name, rows in each.by_org.items()}
     rows = run_summary.shared_entities(run, shared[0], by_org)
     last: list[partial[None]] = [
-        partial(_search, run, None if redact else naming, pool.scratch),
+        partial(_search, run, None if redact else naming),
         partial(_put_piece, "union", {"clusters": union_only}),
         partial(_put_piece, "shared", {"columns": SHARED_COLUMNS, "rows": rows}),
     ]
@@ -177,41 +174,6 @@ def _cluster_sizes(run: RunFolder) -> dict[str, int]:
     ids, sizes = (rows.sort_by(order)[name].to_pylist() for name in ("cluster_id", "size"))
     size_of = dict(zip(ids, sizes, strict=True))
     return dict(sorted(size_of.items(), key=lambda cluster: cluster[1] == 1))
-
-
-def group_clusters(sizes: Mapping[str, int]) -> list[list[str]]:
-    """Returns clusters, in their order, in groups of about `MEMBERS_OF_PART` members.
-
-    A larger cluster is alone in its group.
-    """
-    most = max(MEMBERS_OF_PART, sum(sizes.values()) // MOST_PARTS + 1)
-    groups: list[list[str]] = []
-    room = 0
-    for cluster_id, size in sizes.items():
-        if size > room:
-            groups.append([])
-            room = most
-        groups[-1].append(cluster_id)
-        room -= size
-    return groups
-
-
-def batch_groups(groups: Sequence[list[str]], sizes: Mapping[str, int]) -> list[list[list[str]]]:
-    """Returns groups of clusters, in their order, in batches of about `MEMBERS_OF_JOB` members.
-
-    Of a run with few members all are in one.
-    """
-    most = MEMBERS_OF_JOB if sum(sizes.values()) > MEMBERS_AT_ONCE else MEMBERS_AT_ONCE
-    batches: list[list[list[str]]] = []
-    room = 0
-    for group in groups:
-        members = sum(sizes[cluster_id] for cluster_id in group)
-        if members > room:
-            batches.append([])
-            room = most
-        batches[-1].append(group)
-        room -= members
-    return batches
 
 
 def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]:
@@ -252,9 +214,11 @@ def _cluster_jobs(
     sizes: Mapping[str, int],
     context: PartContext,
     before: str | None,
-) -> Iterator[partial[_Whole]]:
+) -> Iterator[partial[Job]]:
     """Yields the jobs that write the pieces of clusters."""
-    batches = batch_groups(groups, sizes)
+    members = [sum(sizes[cluster_id] for cluster_id in group) for group in groups]
+    most = MEMBERS_OF_JOB if sum(members) > MEMBERS_AT_ONCE else MEMBERS_AT_ONCE
+    batches = in_groups(zip(groups, members, strict=True), most)
     sources = [run.folder] * len(batches)
     if len(batches) > 1:
         positions = None if before is None else positions_dataset(before)
@@ -275,15 +239,6 @@ def _cluster_jobs(
         place += len(parts)
 
 
-class _Whole(NamedTuple):
-    """Parts of a job that pieces of the whole run need: see `reports.pieces.Job`."""
-
-    positions: pa.Table
-    naming: pa.Table
-    union_only: list[str]
-    by_org: Mapping[str, list[OrgRecords]]
-
-
 def _parts(
     source: str,
     place: int,
@@ -291,8 +246,11 @@ def _parts(
     before: str | None,
     context: PartContext,
     put: PutFile,
-) -> _Whole:
-    """Writes all that is known of some clusters, a piece for each group from `place` on."""
+) -> Job:
+    """Writes all that is known of some clusters, a piece for each group from `place` on.
+
+    Returns the job without what the pieces have.
+    """
     job = gather_job(
         source, [cluster_id for group in groups for cluster_id in group], before, context
     )
@@ -301,7 +259,7 @@ def _parts(
         name = f"part-{number}"
         put(f"report/data/{name}.js", [job.piece(name, start, start + len(group))])
         start += len(group)
-    return _Whole(job.positions, job.naming, job.union_only, job.by_org)
+    return replace(job, clusters=[], facts={}, tables={})
 
 
 def _edges(run: Run, put: PutFile, *, redact: bool) -> None:
@@ -346,9 +304,9 @@ def _lists(
         _put_piece(name, {"columns": CLUSTER_COLUMNS, "rows": chosen}, put)
 
 
-def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> None:
+def _search(run: Run, naming: pa.Table | None, put: PutFile) -> None:
     ids = tables.read_table(run, CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist()
-    index: Any = search_index(run, ids, naming, scratch)
+    index: Any = search_index(run, ids, naming)
     whole = (
         ("search", ("ids", "clusters")),
         ("records", ("record_orgs", "records", "record_clusters")),
@@ -375,12 +333,12 @@ def cluster_rows(
     order = [("priority", "descending"), ("complaints", "descending"), ("cluster_id", "ascending")]
     attested = _attested(run, contested["entity_id"].combine_chunks())
     lineage: defaultdict[str, list[Json]] = defaultdict(list)
-    for change in tables.to_dicts(tables.read_table(run, LINEAGE).sort_by("event")):
+    for change in tables.read_table(run, LINEAGE).sort_by("event").to_pylist():
         if change["event"] != LineageEvent.ENDED:
             lineage[change["cluster_id"]].append(change)
     earlier = _earlier(previous)
     names = disclosure_control.core_names(run) if context.redact else {}
-    for row in tables.to_dicts(tables.read_table(run, CLUSTERS, _LISTED).sort_by(order)):
+    for row in tables.read_table(run, CLUSTERS, _LISTED).sort_by(order).to_pylist():
         cluster_id = row["cluster_id"]
         counts, events = attested[cluster_id], lineage[cluster_id]
         event: Json = events[0] if events else {}  # a merge names what was split, too
@@ -431,7 +389,7 @@ def _earlier(previous: RunFolder | None) -> dict[str, Json]:
     """Reads the numbers of the clusters of the run before."""
     if previous is None:
         return {}
-    rows = tables.to_dicts(tables.read_table(previous, CLUSTERS, _EARLIER))
+    rows = tables.read_table(previous, CLUSTERS, _EARLIER).to_pylist()
     return {
         row["cluster_id"]: named(row, "cluster_id complaints size status")
         | {"losses": _losses(row), "reporters": _reporters(row)}
@@ -512,7 +470,7 @@ def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
     rows = shown.sort_by(order).slice(0, SUPPRESSED_LIMIT)
     columns = "entity_id kind complaints calls orgs reason"
     return {
-        "rows": [picked(row, columns) for row in tables.to_dicts(rows)],
+        "rows": [picked(row, columns) for row in rows.to_pylist()],
         "total": entities.filter(pc.field("status") == Status.SUPPRESSED).num_rows,
     }
 
@@ -521,52 +479,34 @@ def _joint_run(joint: Joint) -> Json:
     about = "sender issued_at tlp expires_at sha256 why"
     return {
         "offers": [named(offer, about) for offer in [*joint.offers, *joint.left_out]],
-        "links": joint.links,
-        "merged": joint.merged,
+        "links": sum(len(part["links"]) for part in joint.parts.values()),
+        "merged": sum(len(part["shared"]) for part in joint.parts.values()),
     }
 
 
 def _moved(run: RunFolder) -> list[Json]:
     """Reads clusters of the run before that are no longer there, with where they went."""
-    order = (("event", "ascending"), ("cluster_id", "ascending"))
+    columns = ["event", "cluster_id", "from_ids", "to_ids"]
     gone = pc.field("event") == LineageEvent.ENDED
-    more = ("from_ids", "to_ids")
-    rows = tables.top_rows(run, LINEAGE, order, LISTED_LIMIT, columns=more, where=gone)
-    return tables.to_dicts(rows)
+    rows = tables.read_table(run, LINEAGE, columns, gone)
+    return list(rows.sort_by("cluster_id").slice(0, LISTED_LIMIT).to_pylist())
 
 
 def _all_suppliers(run: RunFolder, shown: pc.Expression) -> Json:
     """Returns the suppliers of most clusters: id, kind, clusters, records, and first clusters."""
-    rows = tables.read_table(run, SUPPLIERS, where=shown)
-    ids = rows["entity_id"].combine_chunks().dictionary_encode()
-    code, records = ids.indices.to_numpy().astype(np.int64), rows["records"].to_numpy()
-    # Rows come by id and cluster, which decide among equals.
-    order = np.lexsort((-records, code))
-    starts = group_offsets(code, len(ids.dictionary))
-    sums = np.add.reduceat(records, starts[:-1]) if len(code) else records
-    clusters = rows["clusters"].to_numpy()[order[starts[:-1]]]
-    best = np.lexsort((np.arange(len(sums)), -sums, -clusters))[:LISTED_LIMIT]
-    serves = rows["cluster_id"].take(pa.array(order)).to_pylist()
-    kinds = rows["kind"].take(pa.array(order[starts[:-1]])).to_pylist()
-    names = ids.dictionary.to_pylist()
+    order = [("clusters", "descending"), ("records", "descending"), ("entity_id", "ascending")]
+    suppliers = clusters_by_supplier(run, shown).sort_by(order)
     listed = [
-        [
-            *(plain_value(column[place]) for column in (names, kinds)),
-            *(int(column[place]) for column in (clusters, sums)),
-            serves[starts[place] : min(starts[place + 1], starts[place] + OTHERS_LIMIT)],
-        ]
-        for place in best.tolist()
+        [*picked(row, "entity_id kind clusters records"), row["cluster_ids"][:OTHERS_LIMIT]]
+        for row in suppliers.slice(0, LISTED_LIMIT).to_pylist()
     ]
-    return {"rows": listed, "total": len(names)}
+    return {"rows": listed, "total": suppliers.num_rows}
 
 
 def _campaigns(run: RunFolder) -> Json:
     """Returns the first leads; none of a run that was made before there were any."""
     columns = "rank basis probability reporters other_reporters first_seen last_seen"
-    try:
-        rows = tables.to_dicts(tables.read_table(run, CAMPAIGNS))
-    except FileNotFoundError:
-        return {"rows": [], "total": 0}
+    rows = _rows_if_there(run, CAMPAIGNS)
     first = sorted(rows, key=lambda row: row["rank"])[:LISTED_LIMIT]
     listed = [
         [
@@ -591,19 +531,21 @@ def _contested_rows(run: RunFolder, contested: pa.Table) -> Json:
     cluster_of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
     rows = [
         [cluster_of.get(row["entity_id"]), *picked(row, columns)]
-        for row in tables.to_dicts(contested.slice(0, LISTED_LIMIT))
+        for row in contested.slice(0, LISTED_LIMIT).to_pylist()
     ]
     return {"rows": rows, "total": contested.num_rows}
 
 
 def _decisions(run: Run) -> list[Json]:
     """Reads the decisions of a run, in force or not; none of a run from before there were any."""
-    if not any(
-        output["name"].startswith(f"{DECISIONS.name}/") for output in run.manifest["outputs"]
-    ):
+    return [named(row, DECISION_COLUMNS) for row in _rows_if_there(run, DECISIONS)]
+
+
+def _rows_if_there(run: RunFolder, table: Table) -> list[Json]:
+    try:
+        return list(tables.read_table(run, table).to_pylist())
+    except FileNotFoundError:
         return []
-    rows = tables.to_dicts(tables.read_table(run, DECISIONS, DECISION_COLUMNS))
-    return [named(row, " ".join(DECISION_COLUMNS)) for row in rows]
 
 
 def _reporters(row: Json) -> int:

@@ -481,7 +481,7 @@ def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
 
 
 def _compare_head(hub: Hub, path: Path) -> str:
-    """Proves that the log continues a head that was signed before."""
+    """Checks that the log continues a head that was signed before."""
     content = read_bounded(path, MAX_SMALL_BYTES)
     _, _, head = read_signed_file(path, content, {hub.charter.host: hub.host_keys}, HubHead)
     if head.hub != hub.digest:

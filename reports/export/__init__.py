@@ -1,6 +1,6 @@
 """Clusters and graphs in the formats of other tools.
 
-In: `GraphExport`, the graph of a run, or `ClusterExport`, some clusters. Out: files as GraphML,
+In: `GraphExport`, the graph of a run, or `ClusterExport`, a cluster. Out: files as GraphML,
 GEXF, CSV, STIX 2.1 and Parquet. `registry.EXPORT_FORMATS` has a row for each format.
 """
 

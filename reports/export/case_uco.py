@@ -112,11 +112,10 @@ def case_bundle(
     return _written([bundle])
 
 
-def cluster_case(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the bundle of each cluster: of core members that an analyst reviewed."""
-    for facts in export.batch.facts:
-        title = plain(facts.row["name"])
-        yield [case_bundle(facts, export.moment, export.run_id, title, export.tlp)]
+def cluster_case(export: ClusterExport) -> list[bytes]:
+    """Returns the bundle of a cluster: of core members that an analyst reviewed."""
+    title = plain(export.facts.row["name"])
+    return [case_bundle(export.facts, export.moment, export.run_id, title, export.tlp)]
 
 
 def join_cases(bundles: Iterable[bytes]) -> Iterator[bytes]:

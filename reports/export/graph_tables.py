@@ -1,6 +1,6 @@
-"""Graphs of a run or some clusters: nodes and edges as tables, and as GraphML 1.0 and GEXF 1.2.
+"""Graphs of a run or a cluster: nodes and edges as tables, and as GraphML 1.0 and GEXF 1.2.
 
-`GraphExport` has those of a whole run, a batch at a time, `ClusterExport` those of some clusters.
+`GraphExport` has those of a whole run, a batch at a time, `ClusterExport` those of a cluster.
 Identifiers that only a caller id or a mention names are in neither, nor a victim's. Files that
 leave hold core members alone, and the number of those that were left out; each row says its tier.
 
@@ -12,11 +12,11 @@ their entity id as `label`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -25,49 +25,42 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from reports import disclosure_control, tables
-from reports.cluster_data import ClusterBatch
+from reports.cluster_data import ClusterFacts
 from reports.disclosure_control import CORE
 from reports.partition import Point
-from reports.tables import IdIndex, RunFolder, flatten_column, flatten_column_to_seconds
+from reports.tables import IdIndex, RunFolder, flatten_column
 from reports.text import plain, quantity
 from schemas.field import TIMESTAMP
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
+from transforms.arrow_util import map_distinct
 
 Attributes = tuple[tuple[str, str], ...]
 """Names and types: string, long, double or boolean, which GraphML and GEXF both know."""
 
-NODE_ATTRIBUTES: Attributes = (
-    ("kind", "string"),
-    ("status", "string"),
-    ("cluster", "string"),
-    ("role", "string"),
-    ("confidence", "double"),
-    ("tier", "string"),
-    ("review", "string"),
-    ("reporters", "long"),
-    ("robustness", "long"),
-    ("complaints", "long"),
-    ("calls", "long"),
-    ("victims", "long"),
-    ("orgs", "string"),
-    ("region", "string"),
-    ("line_type", "string"),
-    ("first_seen", "string"),
-    ("last_seen", "string"),
+_KINDS = {
+    **dict.fromkeys(("confidence", "weight"), "double"),
+    **dict.fromkeys(("reporters", "robustness", "complaints", "calls", "victims"), "long"),
+    "members_left_out": "long",
+    "accepted": "boolean",
+}
+"""Types of attributes that are no strings."""
+
+
+def _attributes(names: str) -> Attributes:
+    return tuple((name, _KINDS.get(name, "string")) for name in names.split())
+
+
+NODE_ATTRIBUTES = _attributes(
+    "kind status cluster role confidence tier review reporters robustness complaints calls victims "
+    "orgs region line_type first_seen last_seen"
 )
 
-EDGE_ATTRIBUTES: Attributes = (
-    ("weight", "double"),
-    ("strength", "string"),
-    ("accepted", "boolean"),
-    ("reporters", "long"),
-    ("complaints", "long"),
-    ("calls", "long"),
-    ("victims", "long"),
-    ("orgs", "string"),
-    ("first_seen", "string"),
-    ("last_seen", "string"),
+EDGE_ATTRIBUTES = _attributes(
+    "weight strength accepted reporters complaints calls victims orgs first_seen last_seen"
 )
+
+GRAPH_ATTRIBUTES = _attributes("members_left_out note")
+"""Attributes of a graph itself, where members were left out."""
 
 _TYPES = {"string": pa.string(), "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
 
@@ -102,9 +95,6 @@ def with_times(schema: pa.Schema) -> pa.Schema:
     return schema
 
 
-GRAPH_ATTRIBUTES: Attributes = (("members_left_out", "long"), ("note", "string"))
-"""Attributes of a graph itself, where members were left out."""
-
 _OF_MEMBERS = ("cluster_id", "role", "confidence", "tier", "review", "robustness")
 
 
@@ -137,7 +127,7 @@ class GraphExport:
         """Yields members and the suppliers they share, by id, in pieces, as `NODE_SCHEMA`."""
         members = self._members(["entity_id", *_OF_MEMBERS]).combine_chunks()
         member_index = IdIndex(members["entity_id"])
-        known = IdIndex(self._ids())
+        known = self._known()
         supplier = pa.scalar("supplier", pa.string())
         names = [name for name in NODE_SCHEMA.names if name in ENTITIES.schema.names]
         for every in tables.read_in_key_order(
@@ -155,7 +145,7 @@ class GraphExport:
 
     def edges(self) -> Iterator[pa.Table]:
         """Yields the links between nodes, by their ends, in pieces, as `REASONED_SCHEMA`."""
-        known = IdIndex(self._ids())
+        known = self._known()
         names = ["entity_a", "entity_b", *REASONED_SCHEMA.names[2:]]
         names += ["facts"] if self.redact else []
         for every in tables.read_in_key_order(
@@ -176,13 +166,13 @@ class GraphExport:
     def _members(self, columns: list[str]) -> pa.Table:
         return tables.read_table(self.run, MEMBERS, columns, CORE if self.core_only else None)
 
-    def _ids(self) -> pa.Array:
-        """Ids of members and of suppliers, those of suppliers once."""
+    def _known(self) -> IdIndex:
+        """Finds members, and suppliers once each."""
         members = self._members(["entity_id"])["entity_id"]
         shown = disclosure_control.suppliers_shown(self.run, redact=self.core_only)
         every = tables.read_table(self.run, SUPPLIERS, ["entity_id"], shown)
         suppliers = every["entity_id"].unique()
-        return pa.concat_arrays([*members.chunks, suppliers])
+        return IdIndex(pa.concat_arrays([*members.chunks, suppliers]))
 
     def _with_flat_columns(
         self, schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Table
@@ -198,71 +188,57 @@ class GraphExport:
         return pa.table(flat, schema=schema)
 
 
-_MEMBER_COLUMNS = {"id": "entity_id", "cluster": "cluster_id"}
-"""Attributes of a node that have another name in a member's row."""
-
-_LINK_COLUMNS = {"source": "entity_a", "target": "entity_b"}
-
-
 @dataclass(frozen=True)
 class ClusterExport:
-    """Some clusters with what their files need beside: one file a cluster, in their order.
+    """One cluster with what its files need beside: its graph has members and the links of these.
 
     Attributes:
-        batch: the clusters.
+        facts: the cluster.
         positions: for members in a figure its cluster and where they stand, from 0 to 1.
         moment: when the run was made, for formats that state it.
         run_id: the run.
         tlp: a level of TLP 2.0, for formats that state it.
     """
 
-    batch: ClusterBatch
+    facts: ClusterFacts
     positions: Mapping[str, tuple[str, Point]]
     moment: datetime
     run_id: str
     tlp: str
 
-    @cached_property
-    def nodes(self) -> pa.Table:
-        """The members of all, those of one cluster after those of another."""
-        members = self.batch.members
-        nowhere = ("", (None, None))
-        points = [
-            self.positions.get(entity_id, nowhere)[1]
-            for entity_id in members["entity_id"].to_pylist()
-        ]
-        columns = {
-            name: flatten_column_to_seconds(members[_MEMBER_COLUMNS.get(name, name)])
-            for name in NODE_SCHEMA.names
-        }
-        # GEXF has y upwards, a page downwards.
-        columns["x"] = _axis(None if x is None else round(1600 * x, 1) for x, _ in points)
-        columns["y"] = _axis(None if y is None else -round(1000 * y, 1) for _, y in points)
-        return pa.table(columns, schema=POSITIONED_SCHEMA)
+    def nodes(self) -> Iterator[pa.Table]:
+        """Yields the members, as `POSITIONED_SCHEMA`."""
+        rows = []
+        for member in self.facts.members:
+            _, point = self.positions.get(member["entity_id"], ("", None))
+            # GEXF has y upwards, a page downwards.
+            x, y = (
+                (round(1600 * point[0], 1), -round(1000 * point[1], 1)) if point else (None, None)
+            )
+            own = {"id": member["entity_id"], "cluster": member["cluster_id"], "x": x, "y": y}
+            rows.append({name: flat_value(member.get(name)) for name in NODE_SCHEMA.names} | own)
+        yield pa.Table.from_pylist(rows, POSITIONED_SCHEMA)
 
-    @cached_property
-    def edges(self) -> pa.Table:
-        """The links between members of one cluster, in the order of `nodes`."""
-        links = self.batch.inside
-        columns = {
-            name: flatten_column_to_seconds(links[_LINK_COLUMNS.get(name, name)])
-            for name in EDGE_SCHEMA.names
-        }
-        return pa.table(columns, schema=EDGE_SCHEMA)
+    def edges(self) -> Iterator[pa.Table]:
+        """Yields the links, as `EDGE_SCHEMA`."""
+        rows = [
+            {name: flat_value(link.get(name)) for name in EDGE_SCHEMA.names}
+            | {"source": link["entity_a"], "target": link["entity_b"]}
+            for link in self.facts.inside
+        ]
+        yield pa.Table.from_pylist(rows, EDGE_SCHEMA)
 
     @property
-    def graphs(self) -> Iterator[tuple[list[pa.Table], list[pa.Table], int]]:
-        """Yields the nodes and edges of each cluster, and how many members were left out."""
-        node = edge = 0
-        for facts in self.batch.facts:
-            nodes = self.nodes.slice(node, len(facts.members))
-            edges = self.edges.slice(edge, len(facts.inside))
-            node, edge = node + nodes.num_rows, edge + edges.num_rows
-            yield [nodes], [edges], facts.left_out
+    def left_out(self) -> int:
+        """Number of members that are not in it."""
+        return self.facts.left_out
 
 
-def _axis(values: Iterable[float | None]) -> pa.Array:
-    return pa.array(values, pa.float64())
+def flat_value(value: Any) -> Any:
+    """Returns a list of texts joined, and a time as ISO 8601 to the second; the rest as it is."""
+    if isinstance(value, list):
+        return "; ".join(value)
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
 
 
 _STRING = pa.string()
@@ -295,70 +271,34 @@ _VALUE = '<attvalue for="%s" value="%s"/>'
 VALUE_LIMIT = 1_000
 """Characters of a value that are written; the rest is counted."""
 
-_PLAIN = f"^[ !#-%'-;=?-~]{{0,{VALUE_LIMIT}}}$"
-"""Text that XML takes as it is: printable ASCII without &, <, > and the quote."""
 
-_ODD = np.array([not re.fullmatch(_PLAIN, chr(byte)) for byte in range(256)])
-"""For each byte, whether such text never has it."""
-
-
-def graphml_document(
-    nodes: Iterable[pa.Table], edges: Iterable[pa.Table], left_out: int = 0
-) -> Iterator[bytes | memoryview]:
-    """Yields a GraphML document (graphml.graphdrawing.org), in pieces; edges' ends must be nodes.
-
-    `nodes` are as `NODE_SCHEMA`, `edges` as `EDGE_SCHEMA`; both may have more. `left_out` counts
-    members that are not in it.
-    """
-    yield _graphml_head(left_out)
+def graphml_document(graph: GraphExport | ClusterExport) -> Iterator[bytes]:
+    """Yields a GraphML document (graphml.graphdrawing.org), in pieces."""
+    yield _graphml_head(graph.left_out)
     ids = [pa.array([], _STRING)]
     before = 0
-    for batch in _batches(nodes):
+    for batch in _batches(graph.nodes()):
         ids.append(batch["id"])
         yield text_bytes(
             _graphml_nodes(batch, np.arange(before, before := before + batch.num_rows))
         )
     known = IdIndex(pa.concat_arrays(ids))
     numbers = pc.cast(pa.array(np.arange(before)), _STRING)
-    for batch in _batches(edges):
+    for batch in _batches(graph.edges()):
         yield text_bytes(_graphml_edges(batch, known, numbers))
     yield _GRAPHML_END
 
 
-def gexf_document(
-    nodes: Iterable[pa.Table], edges: Iterable[pa.Table], left_out: int = 0
-) -> Iterator[bytes | memoryview]:
+def gexf_document(graph: GraphExport | ClusterExport) -> Iterator[bytes]:
     """Yields a GEXF document (gexf.net, 1.2), in pieces, with positions if nodes have them."""
-    yield _gexf_head(left_out)
-    for batch in _batches(nodes):
+    yield _gexf_head(graph.left_out)
+    for batch in _batches(graph.nodes()):
         yield text_bytes(_gexf_nodes(batch))
     yield _GEXF_EDGES
     before = 0
-    for batch in _batches(edges):
+    for batch in _batches(graph.edges()):
         yield text_bytes(_gexf_edges(batch, np.arange(before, before := before + batch.num_rows)))
     yield _GEXF_END
-
-
-def graph_graphml(graph: GraphExport) -> Iterator[bytes | memoryview]:
-    """Yields the GraphML document of a whole run, in pieces."""
-    return graphml_document(graph.nodes(), graph.edges(), graph.left_out)
-
-
-def graph_gexf(graph: GraphExport) -> Iterator[bytes | memoryview]:
-    """Yields the GEXF document of a whole run, in pieces."""
-    return gexf_document(graph.nodes(), graph.edges(), graph.left_out)
-
-
-def cluster_graphml(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
-    """Yields a GraphML document a cluster, in pieces."""
-    for graph in export.graphs:
-        yield [*graphml_document(*graph)]
-
-
-def cluster_gexf(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
-    """Yields a GEXF document a cluster, in pieces."""
-    for graph in export.graphs:
-        yield [*gexf_document(*graph)]
 
 
 def _graphml_head(left_out: int) -> bytes:
@@ -454,15 +394,11 @@ def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
 
 def _attribute_text(
     form: str, scope: str, attributes: Attributes, columns: dict[str, pa.Array]
-) -> Iterator[pa.Array | str]:
+) -> Iterator[pa.Array]:
     """Yields the attributes of nodes or edges in `form`, without those that are null."""
     for name, _ in attributes:
         before, after = (form % (f"{scope}_{name}", "\0")).split("\0")
-        text = xml_values(columns[name])
-        if text.null_count:
-            yield pc.fill_null(join_text(before, text, after), "")
-        else:
-            yield from (before, text, after)
+        yield pc.fill_null(join_text(before, xml_values(columns[name]), after), "")
 
 
 def _position(nodes: pa.RecordBatch) -> pa.Array | str:
@@ -475,46 +411,23 @@ def _position(nodes: pa.RecordBatch) -> pa.Array | str:
 
 def join_text(*pieces: pa.Array | str) -> pa.Array:
     """Joins pieces to rows of text, of which one is a column; null where a piece is."""
-    merged: list[pa.Array | str] = []
-    for piece in pieces:
-        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
-            merged[-1] += piece
-        else:
-            merged.append(piece)
-    return pc.binary_join_element_wise(*merged, "")
+    return pc.binary_join_element_wise(*pieces, "")
 
 
-def text_bytes(rows: pa.Array) -> memoryview:
-    """Returns rows of text, one after another, as they are in memory."""
-    return memoryview(_letters(rows).data)
-
-
-def _letters(rows: pa.Array) -> NDArray[np.uint8]:
-    """Returns the bytes of all texts of a column."""
-    _, offsets, content = rows.buffers()
-    if content is None:
-        return np.empty(0, np.uint8)
-    first, last = np.frombuffer(offsets, np.int32)[[rows.offset, rows.offset + len(rows)]]
-    return np.frombuffer(content, np.uint8)[first:last]
+def text_bytes(rows: pa.Array) -> bytes:
+    """Returns rows of text, one after another."""
+    return "".join(rows.to_pylist()).encode()
 
 
 def xml_values(column: pa.Array) -> pa.Array:
     """Returns values as XML has them."""
+    if pa.types.is_string(column.type):
+        return map_distinct(column, _escaped)
     if pa.types.is_floating(column.type):  # shortest digits, as Python and XML Schema have them
-        known = column.dictionary_encode()
-        shown = [str(value) for value in known.dictionary.to_pylist()]
-        return pa.array(shown, pa.string()).take(known.indices)
-    if not pa.types.is_string(column.type):
-        return pc.cast(column, pa.string())
-    longest = pc.max(pc.binary_length(column)).as_py() or 0
-    if longest <= VALUE_LIMIT and not _ODD[_letters(column)].any():
-        return column
-    odd = pc.fill_null(pc.invert(pc.match_substring_regex(column, _PLAIN)), False)
-    escaped = [_escaped(value) for value in column.filter(odd).to_pylist()]
-    return pc.replace_with_mask(column, odd, pa.array(escaped, pa.string()))
+        return map_distinct(column, str)
+    return pc.cast(column, pa.string())
 
 
-@lru_cache(maxsize=65_536)
 def _escaped(value: str) -> str:
     """Escapes a text; `plain` spells out control characters, which XML 1.0 (2.2) cannot have."""
     return escape(plain(value, limit=VALUE_LIMIT), {'"': "&quot;"})

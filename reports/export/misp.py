@@ -67,11 +67,14 @@ def misp_event(
     return text.encode() + b"\n"
 
 
-def cluster_misp(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the event of each cluster: of core members that an analyst reviewed."""
-    for facts in export.batch.facts:
-        title = plain(facts.row["name"])
-        yield [misp_event(facts, export.moment, export.run_id, title, export.tlp)]
+def cluster_misp(export: ClusterExport) -> list[bytes]:
+    """Returns the event of a cluster: of core members that an analyst reviewed."""
+    return [_event(export, export.run_id)]
+
+
+def _event(export: ClusterExport, run_id: str) -> bytes:
+    title = plain(export.facts.row["name"])
+    return misp_event(export.facts, export.moment, run_id, title, export.tlp)
 
 
 def join_events(events: Iterable[bytes]) -> Iterator[bytes]:
@@ -87,11 +90,9 @@ FEED = "feed"
 """Stands for the run in ids of a feed: an event of a cluster takes the place of the one before."""
 
 
-def cluster_misp_feed(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the feed of each cluster alone, as `join_feed` makes it of several."""
-    for facts in export.batch.facts:
-        title = plain(facts.row["name"])
-        yield [*join_feed([misp_event(facts, export.moment, FEED, title, export.tlp)])]
+def cluster_misp_feed(export: ClusterExport) -> Iterator[bytes]:
+    """Yields the feed of a cluster alone, as `join_feed` makes it of several."""
+    return join_feed([_event(export, FEED)])
 
 
 def join_feed(files: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,32 +7,18 @@ A new format is one file with the function that writes it, and one row in `EXPOR
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import gather_batch
-from reports.disclosure_control import (
-    CORE,
-    REVIEWED_CORE,
-    is_core,
-    keep_batch_members,
-    keep_leaving,
-    redact_member_reasons,
-    thin_clusters,
-)
+from reports.cluster_data import gather_clusters
+from reports.disclosure_control import CORE, REVIEWED_CORE, keep_core, keep_leaving, thin_clusters
 from reports.export.case_uco import cluster_case, join_cases
-from reports.export.graph_tables import (
-    ClusterExport,
-    GraphExport,
-    cluster_gexf,
-    cluster_graphml,
-    graph_gexf,
-    graph_graphml,
-)
+from reports.export.graph_tables import ClusterExport, GraphExport, gexf_document, graphml_document
 from reports.export.misp import cluster_misp, cluster_misp_feed, join_events, join_feed
 from reports.export.stix import (
     DEFAULT_TLP,
@@ -50,7 +36,7 @@ from reports.export.tabular import (
     join_csv,
     join_signals,
 )
-from reports.partition import read_positions
+from reports.partition import in_groups, read_positions
 from reports.tables import RunFolder
 from schemas.tables import MEMBERS
 from transforms.write.parquet_files import FileChunks
@@ -68,7 +54,7 @@ class ExportFormat:
         name: what people call it.
         description: words that follow the name in the workbench.
         suffix: ending of the names of its files, without the first dot.
-        write_clusters: yields the file of each cluster of an export, in their order.
+        write_cluster: yields the file of a cluster, piece by piece.
         write_graph: yields the file of a run's whole graph, piece by piece.
         join_clusters: without it, makes one file of those of several clusters.
         reviewed: it holds reviewed core members alone, whatever else was asked for.
@@ -80,7 +66,7 @@ class ExportFormat:
     name: str
     description: str
     suffix: str
-    write_clusters: Callable[[ClusterExport], Iterable[FileChunks]]
+    write_cluster: Callable[[ClusterExport], FileChunks]
     write_graph: Callable[[GraphExport], FileChunks] | None = None
     join_clusters: Callable[[Iterable[bytes]], FileChunks] | None = None
     reviewed: bool = False
@@ -94,23 +80,23 @@ EXPORT_FORMATS = (
         name="GraphML",
         description="for networkx, yEd, Gephi",
         suffix="graphml",
-        write_clusters=cluster_graphml,
-        write_graph=graph_graphml,
+        write_cluster=graphml_document,
+        write_graph=graphml_document,
     ),
     ExportFormat(
         code="gexf",
         name="GEXF",
         description="for Gephi, with the positions of the graph",
         suffix="gexf",
-        write_clusters=cluster_gexf,
-        write_graph=graph_gexf,
+        write_cluster=gexf_document,
+        write_graph=gexf_document,
     ),
     ExportFormat(
         code="csv",
         name="CSV",
         description="of the identifiers, for a spreadsheet",
         suffix="csv",
-        write_clusters=cluster_csv,
+        write_cluster=cluster_csv,
         join_clusters=join_csv,
     ),
     ExportFormat(
@@ -118,7 +104,7 @@ EXPORT_FORMATS = (
         name="STIX 2.1",
         description="for OpenCTI or another threat-intelligence platform, TLP:AMBER",
         suffix="stix.json",
-        write_clusters=cluster_stix,
+        write_cluster=cluster_stix,
         join_clusters=join_bundles,
         reviewed=True,
     ),
@@ -127,7 +113,7 @@ EXPORT_FORMATS = (
         name="Microsoft Sentinel",
         description="requests to its upload API, of sites and addresses",
         suffix="sentinel.jsonl",
-        write_clusters=cluster_sentinel,
+        write_cluster=cluster_sentinel,
         join_clusters=join_requests,
         reviewed=True,
         kinds=tuple(PATTERNS),
@@ -137,7 +123,7 @@ EXPORT_FORMATS = (
         name="MISP",
         description="an event for MISP, tlp:amber",
         suffix="misp.json",
-        write_clusters=cluster_misp,
+        write_cluster=cluster_misp,
         join_clusters=join_events,
         reviewed=True,
     ),
@@ -146,7 +132,7 @@ EXPORT_FORMATS = (
         name="MISP feed",
         description="manifest, hashes and events in a zip archive, to unpack where MISP reads it",
         suffix="misp-feed.zip",
-        write_clusters=cluster_misp_feed,
+        write_cluster=cluster_misp_feed,
         join_clusters=join_feed,
         reviewed=True,
     ),
@@ -155,7 +141,7 @@ EXPORT_FORMATS = (
         name="Global Signal Exchange",
         description="signals, a payload of its API",
         suffix="gse.json",
-        write_clusters=cluster_signals,
+        write_cluster=cluster_signals,
         join_clusters=join_signals,
         reviewed=True,
         kinds=tuple(SIGNAL_TYPES),
@@ -166,7 +152,7 @@ EXPORT_FORMATS = (
         name="CASE/UCO",
         description="JSON-LD for tools of digital forensics",
         suffix="case.jsonld",
-        write_clusters=cluster_case,
+        write_cluster=cluster_case,
         join_clusters=join_cases,
         reviewed=True,
     ),
@@ -209,7 +195,7 @@ class RunExport:
         rows = tables.read_table(self.run, MEMBERS, ["cluster_id"], self._leaving(form))
         counts = rows["cluster_id"].value_counts()
         ids, sizes = (counts.field(column).to_pylist() for column in (0, 1))
-        groups = _groups(sorted(zip(ids, sizes, strict=True)))
+        groups = in_groups(sorted(zip(ids, sizes, strict=True)), MEMBERS_AT_A_TIME)
         return form.join_clusters(file for group in groups for file in self._files(group, form))
 
     def counts(self, form: ExportFormat, cluster_id: str | None = None) -> tuple[int, int]:
@@ -228,28 +214,14 @@ class RunExport:
         return named if self.include_verify else named & CORE
 
     def _files(self, ids: list[str], form: ExportFormat) -> Iterator[bytes]:
-        batch = gather_batch(self.run, ids)
+        clusters = gather_clusters(self.run, ids)
         if not self.include_verify:
-            batch = redact_member_reasons(keep_batch_members(batch, is_core))
-        names = batch.members["entity_id"].to_pylist()
+            clusters = [keep_core(facts) for facts in clusters]
+        names = [member["entity_id"] for facts in clusters for member in facts.members]
         nodes = Path(self.run, NODES_FILE)
-        places = read_positions(str(self.run), str(nodes) if nodes.is_file() else None, names)
-        if form.reviewed:
-            batch = replace(batch, facts=[keep_leaving(facts) for facts in batch.facts])
-        export = ClusterExport(batch, places.of_entity, self.moment, self.run_id, self.tlp)
-        for chunks in form.write_clusters(export):
-            yield b"".join(chunks)
-
-
-def _groups(sizes: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
-    """Yields ids in groups of about `MEMBERS_AT_A_TIME` members, in their order."""
-    group: list[str] = []
-    members = 0
-    for cluster_id, size in sizes:
-        if group and members + size > MEMBERS_AT_A_TIME:
-            yield group
-            group, members = [], 0
-        group.append(cluster_id)
-        members += size
-    if group:
-        yield group
+        before = str(nodes) if nodes.is_file() else None
+        places = read_positions(str(self.run), before, pa.array(names, pa.string())).of_entity
+        for facts in clusters:
+            shown = keep_leaving(facts) if form.reviewed else facts
+            export = ClusterExport(shown, places, self.moment, self.run_id, self.tlp)
+            yield b"".join(form.write_cluster(export))

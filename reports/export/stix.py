@@ -27,13 +27,12 @@ Long, since all objects that are STIX are made here, of the same parts.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -70,10 +69,6 @@ SCO_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "ringtrace")
 """Namespace of the ids of all other objects: section 2.9 forbids `SCO_NAMESPACE` for them."""
-
-_SCO, _OWN = SCO_NAMESPACE.bytes, NAMESPACE.bytes
-
-_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 OPENCTI = "extension-definition--f93e2c80-4231-4f9a-af8b-95c9bd566a82"
 """The extension under which OpenCTI defines observables that STIX 2.1 lacks (STIX_EXT_OCTI_SCO)."""
@@ -172,39 +167,33 @@ def stix_bundle(
     return _written(stix_id("bundle", key.run_id, key.cluster_id, tlp), whole)
 
 
-def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the bundle of each cluster: of core members that an analyst reviewed.
+def cluster_stix(export: ClusterExport) -> list[bytes]:
+    """Returns the bundle of a cluster: of core members that an analyst reviewed.
 
     A thin cluster has none.
     """
-    for facts in export.batch.facts:
-        yield [stix_bundle(facts, export.moment, export.run_id, export.tlp)]
+    return [stix_bundle(export.facts, export.moment, export.run_id, export.tlp)]
 
 
-def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the requests of each cluster to Microsoft Sentinel's upload API, a body a line.
+def cluster_sentinel(export: ClusterExport) -> list[bytes]:
+    """Returns the requests of a cluster to Microsoft Sentinel's upload API, a body a line.
 
     It takes `SENTINEL_TYPES` alone, `SENTINEL_OBJECTS` at a time
     (learn.microsoft.com/azure/sentinel/stix-objects-api, read on 2026-11-28).
     """
-    for (bundle,) in cluster_stix(export):
-        objects = orjson.loads(bundle)["objects"]
-        kept = [
-            stix_object
-            for kind in SENTINEL_TYPES
-            for stix_object in objects
-            if stix_object["type"] == kind
-        ]
-        ids = {stix_object["id"] for stix_object in kept}
-        whole = [
-            stix_object
-            for stix_object in kept
-            if stix_object["type"] != "relationship"
-            or {stix_object["source_ref"], stix_object["target_ref"]} <= ids
-        ]
-        shows = any(stix_object["type"] == "indicator" for stix_object in whole)
-        starts = range(0, len(whole), SENTINEL_OBJECTS) if shows else ()
-        yield [_request(whole[start : start + SENTINEL_OBJECTS]) for start in starts]
+    (bundle,) = cluster_stix(export)
+    by_type: defaultdict[str, list[StixObject]] = defaultdict(list)
+    for stix_object in orjson.loads(bundle)["objects"]:
+        by_type[stix_object["type"]].append(stix_object)
+    if not by_type["indicator"]:
+        return []
+    objects = [stix_object for kind in SENTINEL_TYPES for stix_object in by_type[kind]]
+    ids = {stix_object["id"] for stix_object in objects}
+    # A relationship may tie what is not sent; other objects have no ends.
+    ends = ("source_ref", "target_ref")
+    whole = [each for each in objects if {each[end] for end in ends if end in each} <= ids]
+    starts = range(0, len(whole), SENTINEL_OBJECTS)
+    return [_request(whole[start : start + SENTINEL_OBJECTS]) for start in starts]
 
 
 def join_requests(requests: Iterable[bytes]) -> Iterator[bytes]:
@@ -261,27 +250,26 @@ def _object(
     }
 
 
-def _author() -> StixObject:
-    name = "ringtrace"
+def _identity(identity_id: str, name: str, kind: str, description: str) -> StixObject:
     return {
         "type": "identity",
         "spec_version": "2.1",
-        "id": RINGTRACE_ID,
+        "id": identity_id,
         "name": name,
-        "identity_class": "system",
-        "description": "Software that clusters the infrastructure of impersonation scams.",
+        "identity_class": kind,
+        "description": description,
     }
+
+
+def _author() -> StixObject:
+    description = "Software that clusters the infrastructure of impersonation scams."
+    return _identity(RINGTRACE_ID, "ringtrace", "system", description)
 
 
 def _organisation(slug: str) -> StixObject:
-    return {
-        "type": "identity",
-        "spec_version": "2.1",
-        "id": stix_id("identity", "organization", slug),
-        "name": plain(slug),
-        "identity_class": "organization",
-        "description": "Reported complaints or calls of its customers.",
-    }
+    identity_id = stix_id("identity", "organization", slug)
+    description = "Reported complaints or calls of its customers."
+    return _identity(identity_id, plain(slug), "organization", description)
 
 
 def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
@@ -297,7 +285,7 @@ def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
             f"{brands}. Status: {row['status']}.{_left_out(facts)}"
         ),
         infrastructure_types=["phishing"],
-        confidence=_percent(row["confidence"]),
+        confidence=percent(row["confidence"]),
         **_interval(row),
         external_references=[
             {"source_name": "ringtrace", "external_id": row["cluster_id"]},
@@ -344,7 +332,7 @@ def _member(member: Row, infrastructure: str, observed: str, key: BundleKey) -> 
         description=f"As {member['role']}: {member['complaints']} complaints and "
         f"{member['calls']} calls of {member['reporters']} people, seen by "
         f"{_listed(member['orgs'])}; {member['tier']}, {member['review']}.",
-        confidence=_percent(member["confidence"]),
+        confidence=percent(member["confidence"]),
         **_interval(member, "start_time", "stop_time"),
     )
 
@@ -402,7 +390,7 @@ def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
     """Yields an indicator for each member that STIX has a pattern for, and what it indicates."""
     for member in facts.members:
         entity_id = member["entity_id"]
-        confidence = _percent(member["confidence"])
+        confidence = percent(member["confidence"])
         seen = member["first_seen"], member["last_seen"]
         indicator = _indicator(entity_id, seen, confidence, key, entity_id)
         if indicator is None:
@@ -508,14 +496,8 @@ def hub_stix(hub: str, name: str, tlp: str) -> list[StixObject]:
         tlp: of the hub, as an offer has it.
     """
     times = dict.fromkeys(("created", "modified"), "2026-01-01T00:00:00.000Z")
-    of_hub = {
-        "type": "identity",
-        "spec_version": "2.1",
-        "id": _hub_identity(hub),
-        "name": plain(name),
-        "identity_class": "group",
-        "description": "Members who exchange confirmed identifiers, without their names.",
-    }
+    description = "Members who exchange confirmed identifiers, without their names."
+    of_hub = _identity(_hub_identity(hub), plain(name), "group", description)
     return [tlp_marking(tlp_level(tlp)), _author() | times, of_hub | times, _withdrawn_observable()]
 
 
@@ -598,16 +580,12 @@ def _week_start(week: str) -> datetime:
     return datetime.fromisocalendar(int(year), int(number), 1).replace(tzinfo=UTC)
 
 
-def _percent(share: float) -> int:
+def percent(share: float) -> int:
+    """Returns a share as a whole percentage."""
     return min(max(round(100 * share), 0), 100)
 
 
 def _listed(orgs: list[str]) -> str:
-    return _joined(tuple(orgs))
-
-
-@lru_cache(maxsize=4_096)
-def _joined(orgs: tuple[str, ...]) -> str:
     return ", ".join(plain(org, 40) for org in orgs)
 
 
@@ -644,7 +622,6 @@ def tlp_marking(tlp: str) -> StixObject:
     }
 
 
-@lru_cache(maxsize=16_384)
 def stix_timestamp(moment: datetime, precision: str = "microseconds") -> str:
     """Returns RFC 3339 in UTC (section 3.2), of one length, so that texts sort as times do.
 
@@ -655,21 +632,7 @@ def stix_timestamp(moment: datetime, precision: str = "microseconds") -> str:
 
 def stix_id(kind: str, *parts: str) -> str:
     """Returns the lasting id of an object that is no observable, from what identifies it."""
-    name = ", ".join(map(_quoted, (kind, *parts)))
-    return f"{kind}--{_uuid5(_OWN, f'[{name}]')}"
-
-
-@lru_cache(maxsize=16_384)
-def _quoted(text: str) -> str:
-    """Returns a text as JSON; cached, since most are parts of several ids."""
-    return json.dumps(text)
-
-
-def _uuid5(namespace: bytes, name: str) -> str:
-    """Returns `uuid.uuid5` (RFC 9562 section 5.5) in half the time: each object has one."""
-    digest = hashlib.sha1(namespace + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    return f"{kind}--{uuid.uuid5(NAMESPACE, json.dumps([kind, *parts]))}"
 
 
 def stix_observable(entity_id: str) -> StixObject:
@@ -700,7 +663,8 @@ def stix_observable(entity_id: str) -> StixObject:
 
 def _sco(kind: str, contributing: dict[str, str]) -> StixObject:
     """Makes an observable whose id is made of `contributing` in canonical JSON (RFC 8785)."""
-    sco_id = f"{kind}--{_uuid5(_SCO, _CANONICAL.encode(contributing))}"
+    name = orjson.dumps(contributing, option=orjson.OPT_SORT_KEYS).decode()
+    sco_id = f"{kind}--{uuid.uuid5(SCO_NAMESPACE, name)}"
     return {"type": kind, "spec_version": "2.1", "id": sco_id, **contributing}
 
 

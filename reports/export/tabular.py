@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -25,10 +25,11 @@ from reports.export.graph_tables import (
     REASONED_SCHEMA,
     ClusterExport,
     GraphExport,
+    flat_value,
     left_out_note,
     with_times,
 )
-from reports.tables import flatten_column_to_seconds
+from reports.export.stix import percent
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import Tier
@@ -57,27 +58,9 @@ TEXT_LIMIT = 1_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 """First characters that spreadsheets take for a formula (OWASP, CSV Injection)."""
 
-_MEMBER_COLUMNS = (
-    "cluster_id",
-    "entity_id",
-    "kind",
-    "role",
-    "status",
-    "confidence",
-    "bridge",
-    "tier",
-    "review",
-    "reporters",
-    "robustness",
-    "complaints",
-    "calls",
-    "victims",
-    "region",
-    "line_type",
-    "orgs",
-    "first_seen",
-    "last_seen",
-    "reason",
+_MEMBER_COLUMNS = tuple(
+    "cluster_id entity_id kind role status confidence bridge tier review reporters robustness "
+    "complaints calls victims region line_type orgs first_seen last_seen reason".split()
 )
 
 
@@ -92,22 +75,21 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def cluster_csv(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields a table of the members of each cluster.
+def cluster_csv(export: ClusterExport) -> list[bytes]:
+    """Returns a table of the members of a cluster.
 
     Where members were left out the last row has no `entity_id`: it counts them in `reason`.
     """
-    members = export.batch.members
-    columns = (flatten_column_to_seconds(members[name]).to_pylist() for name in _MEMBER_COLUMNS)
-    rows = zip(*columns, strict=True)
-    for facts in export.batch.facts:
+    facts = export.facts
+    rows = [[flat_value(member[name]) for name in _MEMBER_COLUMNS] for member in facts.members]
+    if facts.left_out:
         counted = {
             "cluster_id": facts.row["cluster_id"],
             "tier": str(Tier.VERIFY),
             "reason": left_out_note(facts.left_out),
         }
-        last = [[counted.get(name, "") for name in _MEMBER_COLUMNS]] if facts.left_out else []
-        yield [csv_bytes(_MEMBER_COLUMNS, chain(islice(rows, len(facts.members)), last))]
+        rows.append([counted.get(name, "") for name in _MEMBER_COLUMNS])
+    return [csv_bytes(_MEMBER_COLUMNS, rows)]
 
 
 def join_csv(files: Iterable[bytes]) -> Iterator[bytes]:
@@ -118,14 +100,13 @@ def join_csv(files: Iterable[bytes]) -> Iterator[bytes]:
         yield file[len(head) :]
 
 
-def cluster_signals(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the signals of each cluster: of core members that an analyst reviewed, and no ids.
+def cluster_signals(export: ClusterExport) -> list[bytes]:
+    """Returns the signals of a cluster: of core members that an analyst reviewed, and no ids.
 
     One file is one payload of `POST /report/signal`.
     """
-    for facts in export.batch.facts:
-        rows = [_signal(member) for member in facts.members]
-        yield [_array([orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows if row])]
+    rows = map(_signal, export.facts.members)
+    return [_array([orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows if row])]
 
 
 def join_signals(files: Iterable[bytes]) -> Iterator[bytes]:
@@ -159,7 +140,7 @@ def _signal(member: dict[str, Any]) -> dict[str, Any]:
         "report_date": f"{member['last_seen'].astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         "abuse_type": ABUSE_TYPE,
         "predictive": False,
-        "confidence_score": min(max(round(100 * member["confidence"]), 0), 100),
+        "confidence_score": percent(member["confidence"]),
         "extra_data": extra,
     }
     return made | ({"signal_type": SIGNAL_TYPES[kind]} if SIGNAL_TYPES[kind] else {})

@@ -15,12 +15,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from reports.cluster_data import ClusterFacts, Reading, compare_scripts
+from reports.cluster_data import ClusterFacts
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import strictest_tlp
 from reports.figures import Handover, find_handovers
 from reports.link_evidence import REASSIGNED_DAYS
+from reports.member_mentions import Reading, compare_scripts
 from reports.referral.blocking_checks import (
     Bridge,
     Inclusion,

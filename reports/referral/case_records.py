@@ -24,16 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import (
-    NARRATIVE,
-    RECORD,
-    ClusterFacts,
-    Reading,
-    gather_facts,
-    sample_readings,
-)
+from reports.cluster_data import ClusterFacts, gather_facts
 from reports.disclosure_control import keep_members, redact_fact_reasons, suppressed_shown
 from reports.link_evidence import RecordKey, record_key
+from reports.member_mentions import NARRATIVE, RECORD, Reading, sample_readings
 from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import CURRENCIES, EntityKind, RecordKind, Status
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS

@@ -14,17 +14,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from reports.cluster_data import Reading
 from reports.disclosure_control import SUPPLIER_PEOPLE
 from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
-from reports.export.graph_tables import (
-    EDGE_ATTRIBUTES,
-    EDGE_SCHEMA,
-    NODE_ATTRIBUTES,
-    NODE_SCHEMA,
-    graphml_document,
-)
+from reports.export.graph_tables import ClusterExport, graphml_document
+from reports.member_mentions import Reading
 from reports.referral.case import Case
 from reports.referral.case_records import CaseRecord, StatedPayment, format_amount
 from reports.referral.language import format_utc
@@ -528,22 +522,5 @@ def cluster_graphml(case: Case) -> bytes:
     Links to identifiers outside are in Exhibit 7 alone: a graph is loaded and looked at without the
     words beside it, and a stranger in it would look like a member.
     """
-    facts = case.facts
-    nodes = [
-        {name: _flat(member[name]) for name, _ in NODE_ATTRIBUTES if name in member}
-        | {"id": member["entity_id"], "cluster": member["cluster_id"]}
-        for member in facts.members
-    ]
-    edges = [
-        {name: _flat(link[name]) for name, _ in EDGE_ATTRIBUTES}
-        | {"source": link["entity_a"], "target": link["entity_b"]}
-        for link in facts.inside
-    ]
-    tables = (pa.Table.from_pylist(nodes, NODE_SCHEMA), pa.Table.from_pylist(edges, EDGE_SCHEMA))
-    return b"".join(graphml_document([tables[0]], [tables[1]], facts.left_out))
-
-
-def _flat(value: object) -> Any:
-    if isinstance(value, list):
-        return "; ".join(value)
-    return format_utc(value) if isinstance(value, datetime) else value
+    export = ClusterExport(case.facts, {}, case.moment, case.manifest["run_id"], case.tlp)
+    return b"".join(graphml_document(export))

@@ -19,13 +19,12 @@ from reports.link_evidence import (
     parts_by_org,
     path_likelihood,
     raw_columns,
-    read_records,
     split_at_bridge,
     strongest_path,
 )
 from reports.tables import Numbers
 from schemas.enums import Strength
-from schemas.tables import LINKS, MEMBERS, MENTIONS
+from schemas.tables import LINKS, MEMBERS
 from tests.support.examples import draws
 from tests.support.run_pipeline import run
 from tests.support.written_report import values
@@ -86,39 +85,6 @@ def test_one_function_weighs_clusters_links_and_explanations(small, tmp_path):
         tables.read_table(folder, MEMBERS)["cluster_id"].unique() for folder in (small, other_run)
     ]
     assert len(sizes[1]) > len(sizes[0])
-
-
-@pytest.mark.parametrize("per_org", [0, 1, 3])
-def test_samples_do_not_depend_on_the_batches_that_mentions_come_in(small, per_org):
-    ids = tables.read_table(small, MEMBERS, ["entity_id"])["entity_id"].combine_chunks()[::2]
-    named = tables.read_table(small, MENTIONS, ["entity_id"])["entity_id"].unique()
-    scripts = named.filter(pc.starts_with(named, "script:")).to_pylist()
-    gathered = []
-    for size in (5, 1 << 20):
-        with mock.patch.dict("reports.tables._ONE_BY_ONE", batch_size=size):
-            gathered.append(read_records(str(small), ids, per_org, scripts))
-    cut, whole = gathered
-    assert cut.sample.equals(whole.sample)
-    assert cut.rows.tolist() == whole.rows.tolist()
-    assert cut.wordings.combine_chunks().equals(whole.wordings.combine_chunks())
-    assert bool(scripts) == bool(whole.wordings.num_rows)
-    naming = [
-        set(
-            zip(
-                evidence.naming_rows.tolist(),
-                *(x.to_pylist() for x in evidence.naming),
-                strict=True,
-            )
-        )
-        for evidence in gathered
-    ]
-    assert naming[0] == naming[1]
-    for name in ("days", "roles"):
-        both = [getattr(evidence, name).put(slice(0, len(ids)), Numbers()) for evidence in gathered]
-        assert both[0] == both[1]
-    per_member = np.bincount(whole.rows, minlength=1)
-    assert per_org or not whole.sample.num_rows
-    assert per_member.max() <= per_org * len(pc.unique(whole.sample["source_org"]))
 
 
 NAMES = "abcdef"
@@ -250,6 +216,8 @@ def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
     table = pa.Table.from_pylist(
         [dict(zip(schema.names, link, strict=True)) for link in inside], schema
     )
+    cluster_of = np.searchsorted(starts, table["row_a"].to_numpy(), "right") - 1
+    table = table.append_column("of", pa.array(cluster_of))
     expected = {}
     for cluster, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
 

@@ -14,12 +14,10 @@ from reports import tables, workbench
 from reports.cluster_data import gather_facts
 from reports.partition import NODE_POSITIONS, partition_run, positions_dataset, read_positions
 from reports.run import Run
-from schemas.field import TIMESTAMP
-from schemas.tables import ALL_TABLES, LINKS
+from schemas.tables import LINKS
 from tests.support.examples import LONG
 from tests.support.hostile_text import hostile_run
 from tests.support.report_tables import (
-    START,
     call,
     complaint,
     entity,
@@ -185,12 +183,3 @@ def test_rows_come_in_order_whatever_file_they_are_in(tmp_path):
         batches = list(tables.read_in_key_order(folder, LINKS, columns))
         assert len(batches) > 5
         assert pa.concat_tables(batches).to_pylist() == whole.select(columns).to_pylist()
-
-
-def test_rows_are_as_arrow_has_them():
-    rows, _ = world(3)
-    for table in ALL_TABLES:
-        whole = pa.Table.from_pylist(rows.get(table.name, []), table.schema)
-        assert tables.to_dicts(whole) == whole.to_pylist()
-    times = pa.array([None, START], TIMESTAMP)
-    assert tables.to_dicts(pa.table({"at": times})) == [{"at": None}, {"at": START}]

@@ -9,15 +9,14 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, strategies as st
 
-from reports.link_evidence import read_records
+from reports.member_mentions import read_mentions
 from reports.run_summary import (
     PLACE_LIMIT,
-    OrgCounts,
-    OrgRecords,
     listed_entities,
     map_regions,
     places_and_flows,
     record_trend,
+    records_by_org,
     shared_entities,
     shared_ids,
 )
@@ -41,7 +40,7 @@ mentions = st.lists(
 )
 
 
-def expected_records(rows: list[dict]) -> dict[str, list[OrgRecords]]:
+def expected_records(rows: list[dict]) -> dict[str, list[dict]]:
     grouped = defaultdict(list)
     for row in rows:
         grouped[row["entity_id"], row["source_org"]].append(row)
@@ -52,26 +51,26 @@ def expected_records(rows: list[dict]) -> dict[str, list[OrgRecords]]:
             by_kind[row["record_kind"]].add(row["record_id"])
         times = [row["observed_at"] for row in group]
         sightings[entity_id].append(
-            OrgRecords(
-                org=org,
-                complaints=len(by_kind["complaint"]),
-                calls=len(by_kind["call"]),
-                roles=sorted({row["role"] for row in group}),
-                first_seen=min(times),
-                last_seen=max(times),
-            )
+            {
+                "org": org,
+                "complaints": len(by_kind["complaint"]),
+                "calls": len(by_kind["call"]),
+                "roles": sorted({row["role"] for row in group}),
+                "first_seen": min(times),
+                "last_seen": max(times),
+            }
         )
     return sightings
 
 
-@given(mentions, st.integers(1, 3), st.sampled_from([2, 7, 1 << 20]), st.integers(0, 1))
+@given(mentions, st.integers(1, 3), st.sampled_from([2, 7, 1 << 20]))
 @draws(40)
 def test_each_record_counts_once_for_the_organisation_that_holds_it(
-    tmp_path_factory, rows, files, size, per_org
+    tmp_path_factory, rows, files, size
 ):
     expected = expected_records(rows)
     entities = [
-        entity(entity_id, orgs=[seen.org for seen in sightings])
+        entity(entity_id, orgs=[seen["org"] for seen in sightings])
         for entity_id, sightings in expected.items()
     ]
     run = write_run(
@@ -81,9 +80,9 @@ def test_each_record_counts_once_for_the_organisation_that_holds_it(
     several = {entity_id for entity_id, of_orgs in expected.items() if len(of_orgs) > 1}
     assert total == len(shared) and set(shared) == several
     with mock.patch.dict("reports.tables._ONE_BY_ONE", batch_size=size):
-        counts = OrgCounts(np.isin(IDS, shared))
-        read_records(str(run), pa.array(IDS), per_org, count=counts.add)
-    by_org = {IDS[place]: of_orgs for place, of_orgs in counts.by_place().items()}
+        read = read_mentions(str(run), pa.array(IDS))
+    counted = records_by_org(read, np.isin(IDS, shared))
+    by_org = {IDS[place]: of_orgs for place, of_orgs in counted.items()}
     assert by_org == {entity_id: expected[entity_id] for entity_id in several}
 
 

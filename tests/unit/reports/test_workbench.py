@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, strategies as st
 
-from reports.cluster_data import compare_scripts
+from reports.member_mentions import compare_scripts, compare_words
 from reports.pieces import encode_piece, texts_of_data
 from reports.run import Run
 from reports.tables import Numbers
@@ -233,8 +233,9 @@ def test_a_wording_is_compared_word_by_word(template, wording):
     words = {"script:1": Counter({" ".join(wording): 1})}
     (script,) = compare_scripts([used | {"template": " ".join(template)}], words)
     if template:
-        (variant,) = script.variants
-        said = [(word, differs) for piece, differs in variant.pieces for word in piece.split()]
+        ((shown, _),) = script.variants
+        pieces = compare_words(script.template, shown)
+        said = [(word, differs) for piece, differs in pieces for word in piece.split()]
         assert [word for word, _ in said] == wording
         left = iter(template)
         assert all(word in left for word, differs in said if not differs)

@@ -7,8 +7,7 @@ from tests.support.report_tables import world, write_run
 
 
 def members_as_text(export):
-    for facts in export.batch.facts:
-        yield [f"{member['entity_id']}\n".encode() for member in facts.members]
+    return [f"{member['entity_id']}\n".encode() for member in export.facts.members]
 
 
 TOY = ExportFormat(
@@ -16,7 +15,7 @@ TOY = ExportFormat(
     name="Toy",
     description="for <nobody>",
     suffix="toy.txt",
-    write_clusters=members_as_text,
+    write_cluster=members_as_text,
     join_clusters=lambda files: [b"all\n", *files],
 )
 
