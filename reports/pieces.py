@@ -64,6 +64,7 @@ from schemas.facts import facts_of
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
 from transforms.arrow_util import concat_ranges, distinct_rows, group_offsets, stable_order
 from transforms.file_texts import lines_of, texts_of_file
+from transforms.graph.link_weights import link_probability
 from transforms.text_spans import string_buffers
 from transforms.write.parquet_files import ExternalSorter
 
@@ -362,6 +363,7 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
         **firsts,
         "accepted": Whole(accepted[first]),
         "weight": Whole.of(shown["weight"], 1_000),
+        "confidence": Whole.of(pa.array(link_probability(shown["weight"].to_numpy())), 1_000_000),
         **{name: Whole.of(shown[name]) for name in "complaints calls reporters records".split()},
         "orgs": Texts.of_lists(shown["orgs"]),
         "first": Times.of(shown["first_seen"]),

@@ -85,13 +85,14 @@ MEMBER_SECONDS, ENTITY_SECONDS = 5e-5, 4e-6
 """CPU seconds of the pieces for each member, and of the lists for each entity, about."""
 
 CLUSTER_COLUMNS = tuple(
-    "id name priority size core unreviewed contested complaints calls reporters losses countries "
-    "orgs brands first last confidence status event from gained lost lone before flags cut "
-    "part".split()
+    "id name brand priority size core unreviewed contested complaints calls reporters losses "
+    "countries orgs brands first last confidence status event from gained lost lone before flags "
+    "cut part".split()
 )
 """A row of `clusters` and `singles`.
 
-`core` and `unreviewed` count members: in the tier core, and those of them that nobody reviewed.
+`name` is without the `brand` that it ends with. `core` and `unreviewed` count members: in the tier
+core, and those of them that nobody reviewed.
 `gained` and `lost` are members since the run before, `lone` says that one reporter alone put one
 there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`,
 `cut` is the fewest reporters without whom it falls into two.
@@ -388,9 +389,12 @@ def cluster_rows(
         brands = row["brands"]
         if context.redact:
             brands = disclosure_control.listed_brands(brands)
+        whole = names.get(cluster_id, row["name"])
+        name = whole.removesuffix(f" ({brands[0]})") if brands else whole
         yield [
             cluster_id,
-            plain_value(names.get(cluster_id, row["name"])),
+            plain_value(name),
+            "" if name == whole else plain_value(brands[0]),
             round(row["priority"], 1),
             row["size"],
             *(counts[name] for name in ("core", "unreviewed", "contested")),
