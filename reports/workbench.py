@@ -18,6 +18,7 @@ each list of the whole run.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -218,7 +219,8 @@ def batch_groups(groups: Sequence[list[str]], sizes: Mapping[str, int]) -> list[
 def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]:
     """Returns the page, its script and its style sheet, by name.
 
-    Colours, shapes and nouns of kinds, and the sentences of facts, come from their registries.
+    Colours, shapes and nouns of kinds, and the sentences of facts, come from their registries,
+    names and terms from words.toml.
 
     Args:
         policy: the page's CSP.
@@ -229,7 +231,8 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
     kinds = {
         str(row.kind): [row.noun, row.nouns, row.colour, row.shape] for row in BY_KIND.values()
     }
-    words = {"kinds": kinds, "facts": {code: form.sentence for code, form in FACTS.items()}}
+    words = tomllib.loads(folder.joinpath("words.toml").read_text(encoding="utf-8"))
+    words |= {"kinds": kinds, "facts": {code: form.sentence for code, form in FACTS.items()}}
     page = contents["index.html"]
     for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():
         page = page.replace(name.encode(), escape(value).encode(), 1)

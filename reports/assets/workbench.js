@@ -35,15 +35,15 @@
 
   /** @param {string} name @returns {Promise<any>} */
   function load(name) {
-    const known = pieces.get(name);
-    if (known) return known.promise;
-    let done = (_found) => {};
-    const promise = new Promise((resolve, reject) => {
-      done = resolve;
-      addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
-    });
-    pieces.set(name, { promise, done });
-    return promise;
+    if (!pieces.has(name)) {
+      let done = (/** @type {any} */ _piece) => {};
+      const promise = new Promise((resolve, reject) => {
+        done = resolve;
+        addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
+      });
+      pieces.set(name, { promise, done });
+    }
+    return pieces.get(name)?.promise ?? Promise.resolve();
   }
 
   const TIMES = new Set(["first", "last", "at", "decided_at"]);
@@ -51,7 +51,7 @@
   const objects = (columns, rows) =>
     rows.map((row) =>
       Object.fromEntries(
-        columns.map((name, at) => [name, TIMES.has(name) && typeof row[at] === "string" ? seconds(row[at]) : row[at]])
+        columns.map((name, n) => [name, TIMES.has(name) && typeof row[n] === "string" ? seconds(row[n]) : row[n]])
       )
     );
 
@@ -61,31 +61,25 @@
    */
   function reader(column, numbers) {
     if (column.days) {
-      const days = reader(column.days, numbers),
-        seconds = reader(column.seconds, numbers);
-      return (row) => days(row) * 86400 + seconds(row);
+      const [days, seconds] = [column.days, column.seconds].map((part) => reader(part, numbers));
+      return (row) => days(row) * DAY + seconds(row);
     }
-    if (column.counts) {
-      const rows = lists(column, numbers);
-      return (row) => rows(row);
-    }
+    if (column.counts) return lists(column, numbers);
     const list = column.v ?? numbers[column.n];
-    if (column.t) return (row) => (list[row] ? column.t[list[row] - 1] : null);
+    if (column.t) return (row) => column.t[list[row] - 1] ?? null;
     const { scale = 1, null: nothing } = column;
     return (row) => (list[row] === nothing ? null : list[row] / scale);
   }
-  /** @param {any} column of lists @param {number[][]} numbers @returns {(row: number) => any[]} the rows of one list as objects */
+  /** @param {any} column of lists @param {number[][]} numbers @returns {(row: number) => any[]} the rows of a list as objects */
   function lists(column, numbers) {
-    const counts = column.counts.v ?? numbers[column.counts.n];
-    const starts = [0];
-    for (const one of counts) starts.push(starts[starts.length - 1] + one);
-    const columns = Object.entries(column.of).map(
-      ([name, one]) => /** @type {[string, (row: number) => any]} */ ([name, reader(one, numbers)])
-    );
+    const counts = column.counts.v ?? numbers[column.counts.n],
+      starts = [0];
+    for (const number of counts) starts.push(starts[starts.length - 1] + number);
+    const columns = Object.entries(column.of).map(([name, part]) => ({ name, read: reader(part, numbers) }));
     return (row) =>
-      Array.from({ length: counts[row] }, (_, at) => {
+      Array.from({ length: counts[row] }, (_, n) => {
         /** @type {Record<string, any>} */ const made = {};
-        for (const [name, read] of columns) made[name] = read(starts[row] + at);
+        for (const { name, read } of columns) made[name] = read(starts[row] + n);
         return made;
       });
   }
@@ -98,10 +92,12 @@
   /** @param {string} name of a list of clusters */
   async function clusterList(name) {
     const list = await load(name);
-    list.objects ??= objects(list.columns, list.rows);
-    for (const one of list.objects) {
-      one.changes ??= changes(one);
-      clusterOf.set(one.id, one);
+    if (!list.objects) {
+      list.objects = objects(list.columns, list.rows);
+      for (const row of list.objects) {
+        row.changes = changes(row);
+        clusterOf.set(row.id, row);
+      }
     }
     return list.objects;
   }
@@ -228,6 +224,10 @@
       .sort((a, b) => byTime(a.after, b.after));
   }
 
+  /** Sentences of facts, looks of kinds, and words (reports/assets/words.toml), which come with the page. */
+  const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
+  const { names: WORDS, short: SHORT, terms: TERMS, flags: FLAGS, reasons: REASONS, why: WHY, keys: KEYS } = REGISTRY;
+
   // ---------------------------------------------------------------- elements and text
 
   /** Sets an attribute; a text that is read out or pops up is made harmless. @param {any} element @param {string} key @param {any} value */
@@ -353,94 +353,11 @@
     return `${day(seconds)}, ${time} UTC`;
   }
 
-  const WORDS = /** @type {Record<string, string>} */ ({
-    callback: "Callback number",
-    caller_id: "Caller ID (can be spoofed)",
-    payee: "Payee",
-    operator: "Remote-access ID",
-    lure_site: "Scam website",
-    sender: "Sender",
-    mentioned: "Mentioned",
-    signalling: "Signalling",
-    victim: "Victim’s own",
-    phone_inbound: "Incoming call",
-    phone_callback: "Callback",
-    popup: "Pop-up",
-    toll_free: "Toll-free",
-    voip: "VoIP",
-    sms: "SMS",
-    fixed_line: "Fixed line",
-    fixed_or_mobile: "Fixed or mobile",
-    born: "New",
-    grew: "Grew",
-    merged: "Merged",
-    split: "Split",
-    unchanged: "Unchanged",
-    ended: "No longer seen",
-    irs: "IRS",
-    ip: "IP address",
-    orig_id: "Origination ID",
-    url: "Web address",
-    email: "E-mail",
-    several_orgs: "Several organisations",
-    threshold: "Many reports",
-    joined_cluster: "Joined a cluster",
-    clusters_merge: "Clusters would merge",
-    referred_awake: "Active after a referral",
-    cannot_link: "Keep apart",
-    must_link: "Same operation",
-    confirm: "Confirm",
-    dispute: "Dispute",
-    legitimate: "Legitimate",
-    review: "Reviewed",
-    suspect_held: "Held by the scammer",
-    victim_owned: "A victim’s own",
-    infrastructure: "Used by the scammer",
-    uncorroborated: "Seen only as caller ID (can be spoofed)",
-    suppressed: "Suppressed",
-    victim_side: "Victim’s own",
-    contested: "Contested",
-    verify: "Verify",
-    core: "Core",
-    fcc: "FCC",
-    ftc: "FTC",
-    paypal: "PayPal",
-    ebay: "eBay",
-    mcafee: "McAfee",
-    upi: "UPI",
-    iban: "IBAN",
-    rcs: "RCS",
-    whatsapp: "WhatsApp",
-    jsonl: "JSON Lines",
-    remote: "Remote access",
-    ssa: "SSA",
-    fbi: "FBI",
-    dea: "DEA",
-    hmrc: "HMRC",
-    ato: "ATO",
-    cra: "CRA",
-    ups: "UPS",
-    usps: "USPS",
-    dhl: "DHL",
-    fedex: "FedEx",
-    att: "AT&T",
-    bbva: "BBVA",
-    hsbc: "HSBC",
-    sbi: "SBI",
-    bt: "BT",
-    "ftc-pone": "FTC Point of No Entry"
-  });
-  const SHORT = /** @type {Record<string, string>} */ ({
-    callback: "Callback",
-    operator: "Remote access",
-    lure_site: "Website",
-    caller_id: "Caller ID"
-  });
   const SMALL = new Set(["of", "and", "the", "in"]);
   /** @param {any} slug @returns {string} a slug as people write it; free text as it is */
   function words(slug) {
     const text = String(slug ?? "");
-    if (WORDS[text]) return WORDS[text];
+    if (Object.hasOwn(WORDS, text)) return WORDS[text];
     if (!/^[a-z0-9_-]{1,60}$/.test(text)) return text;
     return text.replace(/(^|_)([^_]*)/g, (_, gap, word) =>
       gap && SMALL.has(word) ? ` ${word}` : (gap && " ") + word.slice(0, 1).toUpperCase() + word.slice(1)
@@ -480,8 +397,6 @@
 
   // ---------------------------------------------------------------- terms
 
-  /** The sentences of facts by code, and nouns, colour and shape of each kind of identifier (reports/workbench.py). */
-  const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
   /** @param {string} code @param {Record<string, string>} [given] arguments by name @returns {string} a fact in words */
   const fact = (code, given = {}) =>
     REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => given[name]);
@@ -498,56 +413,20 @@
   /** @param {string} kind @param {any} [attributes] */
   const dot = (kind, attributes = {}) => h(`span.dot.${tint(kind)}`, attributes);
 
-  const TERMS = /** @type {Record<string, string>} */ ({
-    Core: "Two or more people reported it independently, and it is no slip of a better-attested identifier. Only core members leave in files.",
-    Verify: "One person can have put it there, or it is one digit off a better-attested identifier. Check before use.",
-    Robustness: "The fewest reporters without whom it would not be shown, or not be tied to its cluster.",
-    Reporters: "Distinct people (by organisation and pseudonym) who show a suspect using it.",
-    Priority:
-      "Rank for an analyst’s day, 0 to 100: reporters, losses, companies, recency, growth, confidence, jurisdiction.",
-    Confidence: "How sure it is that the members belong together, 0 to 1.",
-    Contested:
-      "At least one person calls it their own and others show a suspect using it. It stands under a withheld id and leaves in nothing.",
-    Reviewed: "An analyst’s decision covers this member. A member that came later is not covered.",
-    Unreviewed: "Core members that no decision covers yet. Referrals, STIX and MISP name reviewed ones alone.",
-    "Near miss":
-      "One digit off, or two swapped, of an identifier that three times as many people report: perhaps a slip of the pen.",
-    Bridge: "The cluster falls apart without it: it may serve two call centers.",
-    Weight: "Evidence in records’ worth; a record that names many identifiers adds less to each pair.",
-    Supplier:
-      "A trunk, carrier, origination ID, address or script that several clusters share. It describes clusters and joins none.",
-    Handover: "An identifier that appears as a linked one of the same kind stops.",
-    "Hard link": "Some record shows both in roles that the scammer must really hold. Only hard links form a cluster.",
-    "Same operation": "Both are one operation’s: the next run puts them into one cluster.",
-    "Keep apart": "They are not one operation’s: the next run cuts the weakest ties between them.",
-    Dispute:
-      "The cluster of this identifier is in doubt: it is disputed as a whole, and nothing of it leaves. A dispute outweighs a confirmation.",
-    Confirm: "Reviews the core members that you see now. A member that comes later stays unreviewed.",
-    infrastructure: "A suspect uses it: in exactly one cluster.",
-    suppressed: "Known to be legitimate, or a hub that too many name: joins nothing.",
-    uncorroborated:
-      "Only a caller ID, which can be forged, or a mention names it, which is withheld where a private person may hold it; or a supplier’s.",
-    victim_side: "A victim’s own: withheld from every output.",
-    contested: "A victim’s own by one report, a scammer’s by others: withheld until an analyst decides.",
-    Legitimate: "Belongs to an honest holder: it is suppressed in every later run."
-  });
   /** @param {string} term @param {string} [text] */
   const term = (term, text = term) => h("span.term", { tabindex: 0, "data-term": term }, text);
 
   const tip = /** @type {HTMLElement} */ (document.getElementById("tip"));
   /** @param {Event} event */
-  function explain(event) {
-    const target = event.target instanceof Element ? event.target.closest("[data-term]") : null;
-    if (!(target instanceof HTMLElement)) {
-      tip.hidden = true;
-      return;
-    }
-    tip.textContent = TERMS[target.dataset.term ?? ""] ?? "";
-    tip.hidden = false;
-    target.setAttribute("aria-describedby", "tip");
-    const box = target.getBoundingClientRect();
+  function explain({ target }) {
+    const term = target instanceof Element ? target.closest("[data-term]") : null;
+    tip.hidden = !(term instanceof HTMLElement);
+    if (!(term instanceof HTMLElement)) return;
+    tip.textContent = TERMS[term.dataset.term ?? ""] ?? "";
+    term.setAttribute("aria-describedby", "tip");
+    const box = term.getBoundingClientRect(),
+      below = box.bottom + 6;
     tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - tip.offsetWidth - 8))}px`;
-    const below = box.bottom + 6;
     tip.style.top = `${below + tip.offsetHeight < innerHeight ? below : box.top - tip.offsetHeight - 6}px`;
   }
   document.addEventListener("keydown", (event) => {
@@ -560,29 +439,20 @@
 
   /** @param {string} view @param {Record<string, any>} [state] */
   function address(view, state = {}) {
-    const given = Object.entries(state).filter(
-      ([, value]) => value !== "" && value !== null && value !== undefined && value !== false
-    );
-    const query = given.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
-    return `#/${view}${query ? `?${query}` : ""}`;
+    const query = Object.entries(state)
+      .filter(([, value]) => value)
+      .map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
+      .join("&");
+    return `#/${view}${query && `?${query}`}`;
   }
   /** @param {string} id @param {Record<string, any>} [state] */
   const toCluster = (id, state) => address(`c/${encodeURIComponent(id)}`, state);
 
   /** @returns {{view: string, id: string, state: Record<string, string>}} */
   function place() {
-    const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-    const [view = "queue", id = ""] = path.split("/");
-    const state = Object.fromEntries(
-      query
-        .split("&")
-        .filter(Boolean)
-        .map((one) => {
-          const at = one.indexOf("=");
-          return [one.slice(0, at), safeDecoded(one.slice(at + 1))];
-        })
-    );
-    return { view: view || "queue", id: safeDecoded(id), state };
+    const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?"),
+      [view, id = ""] = path.split("/");
+    return { view: view || "queue", id: safeDecoded(id), state: Object.fromEntries(new URLSearchParams(query)) };
   }
   /** @param {string} text */
   function safeDecoded(text) {
@@ -762,8 +632,8 @@
     );
   /** The buttons that decide on rows. @param {(row: any) => any} cell */
   const deciding = (cell) => column("decide", h("span.unseen", "Decide"), cell, "quick", null);
-  /** @param {any[]} list @param {(one: any) => any} cell @returns {any[]} cells with commas between them */
-  const joined = (list, cell) => list.map((one, at) => [at ? ", " : "", cell(one)]);
+  /** @param {any[]} list @param {(value: any) => any} cell @returns {any[]} cells with commas between them */
+  const joined = (list, cell) => list.map((value, n) => [n && ", ", cell(value)]);
 
   // ---------------------------------------------------------------- decisions
 
@@ -782,24 +652,19 @@
   /** @param {string} path @param {any} [body] */
   async function ask(path, body) {
     const answer = await fetch(`api/${path}`, {
-      method: body === undefined ? "GET" : "POST",
-      headers: { "X-Ringtrace-Token": token, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-      body: body === undefined ? undefined : JSON.stringify(body)
+      method: body ? "POST" : "GET",
+      body: body && JSON.stringify(body),
+      headers: { "X-Ringtrace-Token": token, "Content-Type": "application/json" }
     });
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(found.error || "The server refused.");
-    return found;
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.error || "The server refused.");
+    return told;
   }
 
   async function loadDecisions() {
-    if (served) {
-      const found = await ask("decisions");
-      made = found.decisions;
-      author = found.author;
-      return;
-    }
+    if (served) return void ({ decisions: made, author } = await ask("decisions"));
     readDecisions();
-    author = stored(AUTHOR_KEY, (text) => text) || stored(storeKey())?.author || "";
+    author = stored(AUTHOR_KEY, String) || "";
   }
   /** What this browser keeps; nothing where it keeps nothing, or something else. @param {string} key @param {(text: string) => any} [read] @returns {any} */
   function stored(key, read = JSON.parse) {
@@ -812,11 +677,11 @@
   }
   /** Takes the decisions that this browser keeps, those of other tabs among them. */
   function readDecisions() {
-    const kept = served || !keeps ? null : stored(storeKey());
-    if (Array.isArray(kept?.made)) made = kept.made;
+    const kept = !served && keeps && stored(storeKey())?.made;
+    if (Array.isArray(kept)) made = kept;
   }
   function keepDecisions() {
-    keep(storeKey(), JSON.stringify({ made, author }), "decisions.csv");
+    keep(storeKey(), JSON.stringify({ made }), "decisions.csv");
     if (author) keep(AUTHOR_KEY, author, "decisions.csv");
   }
   /** @param {string} key @param {string} text @param {string} file that has it, too */
@@ -830,9 +695,10 @@
   }
 
   /** @param {string} id @returns {any[]} decisions made here that name it */
-  const madeOn = (id) => made.filter((one) => (one.entity_a === id || one.entity_b === id) && pending(one));
+  const madeOn = (id) =>
+    made.filter((decision) => [decision.entity_a, decision.entity_b].includes(id) && pending(decision));
   /** Whether this run was made without a decision. @param {any} decision */
-  const pending = (decision) => !(run.decisions ?? []).some((one) => one.decision_id === decision.decision_id);
+  const pending = (decision) => !run.decisions?.some((applied) => applied.decision_id === decision.decision_id);
 
   /** The parts into which members fall, as places, the largest first. @param {any} cluster @param {(link: any) => boolean} kept @param {number} [without] a member that is left out */
   function partsOf({ members, links, ties }, kept, without = -1) {
@@ -964,8 +830,8 @@
     }
   }
 
-  /** @param {any} facts @param {string | undefined} id @returns {any} */
-  const memberOf = (facts, id) => facts.members.find((one) => one.id === id);
+  /** @param {any} cluster @param {string | undefined} id @returns {any} */
+  const memberOf = ({ members }, id) => members.find((member) => member.id === id);
   /** @param {any} cluster @returns {any} the member by which it is decided on */
   function spokesman({ members }) {
     const open = members.filter(({ id, status }) => status !== "contested" && !id.includes(":withheld-"));
@@ -973,16 +839,6 @@
     return (core.length ? core : open).sort((a, b) => b.robustness - a.robustness || b.reporters - a.reporters)[0];
   }
 
-  const REASONS = /** @type {Record<string, string>} */ ({
-    confirm: "Evidence read in the workbench: one operation",
-    review: "Evidence read in the workbench",
-    dispute: "Evidence does not hold together",
-    legitimate: "Belongs to an honest holder",
-    cannot_link: "Two operations",
-    must_link: "One operation",
-    suspect_held: "Checked who holds it",
-    victim_owned: "Checked who holds it"
-  });
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
 
   /**
@@ -1096,9 +952,9 @@
   const pointsOf = (text) => Array.from(text, (sign) => codePoint(sign).padStart(9)).join("");
   /** Reads the decisions of the file again, once one that waited is recorded. */
   async function refresh() {
-    const found = await ask("decisions");
-    made = found.decisions;
-    if (found.problem) toast(plain(found.problem, 400));
+    const { decisions, problem } = await ask("decisions");
+    made = decisions;
+    if (problem) toast(plain(problem, 400));
     else if (place().view === "decisions") render();
   }
 
@@ -1108,7 +964,7 @@
       if (served) made = (await ask("undo", { decision_id: id })).decisions;
       else {
         readDecisions();
-        made = made.filter((one) => one.decision_id !== id);
+        made = made.filter((decision) => decision.decision_id !== id);
         keepDecisions();
       }
       toast(`${id} is undone.`);
@@ -1357,11 +1213,9 @@
 
   /** @param {string} name @param {BlobPart} content @param {string} type */
   function download(name, content, type) {
-    const link = h("a", { download: name, href: URL.createObjectURL(new Blob([content], { type })) });
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    const href = URL.createObjectURL(new Blob([content], { type }));
+    h("a", { download: name, href }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
   /** @param {string} text */
   async function cite(text) {
@@ -1548,7 +1402,7 @@
             href: href || null,
             role: "option",
             id: `hit-${n}`,
-            tabindex: href && -1,
+            tabindex: href ? -1 : null,
             "aria-selected": String(n === 0),
             onclick: closeHits
           },
@@ -1592,21 +1446,20 @@
     clearTimeout(waiting);
     waiting = setTimeout(search, 60);
   });
-  field.addEventListener("keydown", async (event) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      walk(event.key === "ArrowDown" ? 1 : -1);
-    } else if (event.key === "Enter") {
-      event.preventDefault();
-      clearTimeout(waiting);
-      if (document.documentElement.dataset.searched !== asked() || hits.hidden) await search();
-      const hit = [...hits.querySelectorAll("a, div")][marked];
-      if (hit instanceof HTMLAnchorElement) {
-        closeHits();
-        field.blur();
-        location.hash = hit.hash;
-      }
-    } else if (event.key === "Escape") closeHits();
+  async function openHit() {
+    clearTimeout(waiting);
+    if (document.documentElement.dataset.searched !== asked() || hits.hidden) await search();
+    const hit = [...hits.querySelectorAll("a, div")][marked];
+    if (!(hit instanceof HTMLAnchorElement)) return;
+    closeHits();
+    field.blur();
+    location.hash = hit.hash;
+  }
+  field.addEventListener("keydown", (event) => {
+    const act = { ArrowDown: () => walk(1), ArrowUp: () => walk(-1), Enter: openHit, Escape: closeHits }[event.key];
+    if (!act) return;
+    if (event.key !== "Escape") event.preventDefault();
+    act();
   });
   document.addEventListener("click", (event) => {
     if (event.target instanceof Element && !event.target.closest(".searcher")) closeHits();
@@ -1653,27 +1506,6 @@
     add("contested", contested && `${count(contested)} contested`);
     return told;
   }
-  const WHY = /** @type {[string, string][]} */ ([
-    ["", "All"],
-    ["merged", "Merged"],
-    ["split", "Split"],
-    ["new", "New"],
-    ["reporters", "New reporters"],
-    ["losses", "New losses"],
-    ["identifiers", "New identifiers"],
-    ["gone", "Identifiers lost"],
-    ["decided", "Decided"],
-    ["contested", "Contested"],
-    ["lone", "One reporter"],
-    ["unreviewed", "Unreviewed"],
-    ["thin", "Thin joins"],
-    ["burst", "Bursts"],
-    ["same_text", "Same text"],
-    ["mine", "Mine"],
-    ["free", "Nobody’s"],
-    ["snoozed", "Snoozed"],
-    ["done", "Done"]
-  ]);
 
   /** @returns {any[]} clusters that ask for attention, by priority */
   function queueRows() {
@@ -1693,8 +1525,7 @@
   /** @returns {any} the cluster after the open one in the queue as it was last shown, or the first */
   function nextInQueue() {
     const rows = inQueue.length ? inQueue.map((id) => clusterOf.get(id)) : queueRows();
-    const here = rows.findIndex((row) => row.id === place().id);
-    return rows.slice(here + 1).find((row) => walkAside || !setAside(row)) ?? null;
+    return rows.slice(rows.findIndex(({ id }) => id === place().id) + 1).find((row) => walkAside || !setAside(row));
   }
 
   /** The best known member of a cluster, and the brand that it poses as. @param {any} row @returns {string[]} */
@@ -1728,32 +1559,12 @@
     );
   }
 
-  /** What a flag of a cluster means, and what to do. */
-  const FLAGS = /** @type {Record<string, [string, string]>} */ ({
-    thin: [
-      "Thin join",
-      "Few people bear what ties two sides of it, and one with several pseudonyms can have made that up. Nothing of it leaves in a referral, in STIX or in MISP until you confirm it, or say that members of both sides are the same operation: read the records that name both first."
-    ],
-    burst: [
-      "Burst",
-      "Most of its reporters are of one organisation within hours, with one record each, or came within a day; together they count as few, and a member leaves once it is reviewed. Read some of them: are the words their own, is a loss stated?"
-    ],
-    same_text: [
-      "Same text",
-      "Several one-off reports have the same words in the same place, and count as one. Read two: the words of a form are harmless, a story told twice is not."
-    ],
-    one_source: ["One source", "All of its records are of one organisation. Ask another before you rely on it alone."],
-    one_reporter: [
-      "One reporter",
-      "All of its records are of one person. Nothing of it is core until a second one reports it."
-    ]
-  });
   /** @param {any} row */
   const flagTags = (row) =>
     row.flags
       .filter((flag) => FLAGS[flag])
       .map((flag) => {
-        const [name, meaning] = FLAGS[flag];
+        const { name, meaning } = FLAGS[flag];
         return h(
           `span.tag${flag.startsWith("one_") ? "" : ".caution"}`,
           { title: meaning },
@@ -1794,7 +1605,11 @@
       ...flags
         .filter((flag) => FLAGS[flag])
         .map((flag) =>
-          li(h("strong", FLAGS[flag][0]), `: ${FLAGS[flag][1]} `, flag === "thin" && [same && falls, smaller("thin")])
+          li(
+            h("strong", FLAGS[flag].name),
+            `: ${FLAGS[flag].meaning} `,
+            flag === "thin" && [same && falls, smaller("thin")]
+          )
         ),
       falls && !(same && thin.length) && li(h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest"))
     ].filter(Boolean);
@@ -1857,7 +1672,11 @@
       if (FLAGS[kind]) return row.flags.includes(kind);
       return !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((change) => change.kind === kind));
     };
-    const chips = WHY.map(([kind, name]) => ({ kind, name, number: clusters.filter((row) => has(kind, row)).length }));
+    const chips = Object.entries(WHY).map(([kind, name]) => ({
+      kind,
+      name,
+      number: clusters.filter((row) => has(kind, row)).length
+    }));
     const c = clusterColumns();
     const list = clusterTable({
       columns: [
@@ -2253,9 +2072,8 @@
     member.bridge && termTag("Bridge"),
     madeOn(member.id).map(({ kind }) => h("span.tag.mine", words(kind)))
   ];
-  /** @param {any} one */
-  const tierTag = (one) =>
-    h(`span.tier.${one.tier === "core" ? "core" : "verify"}`, one.tier === "core" ? "Core" : "Verify");
+  /** @param {any} member */
+  const tierTag = ({ tier }) => (tier === "core" ? h("span.tier.core", "Core") : h("span.tier.verify", "Verify"));
 
   /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
   function membersTab(cluster, state, open) {
@@ -2269,7 +2087,7 @@
       bar.hidden = !chosen.length;
       fill(bar, onSelected(cluster, chosen), chosen.length === 2 && pairButtons(cluster, a.id, b.id));
     };
-    const side = state.side in cluster.sides ? new Set(cluster.sides[state.side]) : null;
+    const side = Object.hasOwn(cluster.sides, state.side ?? "") ? new Set(cluster.sides[state.side]) : null;
     const list = table({
       columns: [
         column(
@@ -2508,9 +2326,9 @@
       `in ${single ? "the " : ""}${name.replaceAll("_", " ")}${nth > 1 ? `, entry ${nth}` : ""}`
     );
   }
-  /** What an offer counts has the middle of its week as its time. @param {any} one a reading @returns {string} */
-  const inWeek = (one) =>
-    /^offer(?:\.called)?$/.test(one.field ?? "") ? `In the week of ${day(one.at - 3 * 86400)}` : "";
+  /** What an offer counts has the middle of its week as its time. @param {any} reading @returns {string} */
+  const inWeek = ({ field, at }) =>
+    /^offer(?:\.called)?$/.test(field ?? "") ? `In the week of ${day(at - 3 * DAY)}` : "";
   /** What was read in a record. @param {any} reading */
   function readingLine(reading) {
     const { role, field, before, raw, after, confidence } = reading;
@@ -2601,15 +2419,17 @@
       values.slice(0, 299).map((value) => h("option", { value: plain(value, 200) }))
     );
 
-  /** The tier and the robustness of a member that a row names. @param {any} one */
-  const standing = (one) =>
-    h(
+  /** The tier and the robustness of a member that a row names. @param {any} member */
+  const standing = (member) => {
+    const robustness = count(member.robustness);
+    return h(
       "span.standing",
-      { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` },
+      { title: `Robustness ${robustness}: the fewest reporters that its place rests on` },
       " ",
-      tierTag(one),
-      quiet(` ${count(one.robustness)}`)
+      tierTag(member),
+      quiet(` ${robustness}`)
     );
+  };
   /** A column of the buttons that decide on a link. @param {any} cluster @param {(row: any) => [string, string, string?]} ends, and the cluster of the second */
   const decidingOnLink = (cluster, ends) =>
     deciding((row) => pairButtons(cluster, ...ends(row)).map((each) => div(each)));
@@ -3693,35 +3513,37 @@
       }
       return best ?? behind ?? cursor;
     }
-    canvas.addEventListener("keydown", (event) => {
-      if (!cy) return;
-      const arrow = ARROWS[event.key];
-      if (arrow && event.shiftKey) cy.panBy({ x: -60 * arrow[0], y: -60 * arrow[1] });
-      else if (arrow) {
-        cursor = towards(...arrow);
-        if (!cursor) return;
-        const { member, name } = cursor.data(),
-          { x, y } = cursor.renderedPosition();
-        selectOnly([...kept, cursor]);
-        if (!inside(cursor, 20)) cy.panBy({ x: cy.width() / 2 - x, y: cy.height() / 2 - y });
-        canvas.setAttribute(
-          "aria-description",
-          member
-            ? `${plain(member.id, 100)}, ${member.tier}, ${counted(member.reporters, "person", "people")}`
-            : plain(name, 100)
-        );
-        chosen();
-      } else if (event.key === " " && cursor) {
-        if (!kept.delete(cursor)) kept.add(cursor);
-      } else if (event.key === "Enter" && cursor) enter(cursor);
-      else if (event.key === "Escape") {
+    const acts = {
+      " ": () => cursor && (kept.delete(cursor) || kept.add(cursor)),
+      Enter: () => cursor && enter(cursor),
+      Escape: () => {
         kept.clear();
         cy.elements().unselect();
-      } else if (event.key === "+" || event.key === "=") zoom(1.3);
-      else if (event.key === "-") zoom(1 / 1.3);
-      else if (event.key === "0") fit();
-      else return;
+      },
+      "+": () => zoom(1.3),
+      "=": () => zoom(1.3),
+      "-": () => zoom(1 / 1.3),
+      0: fit
+    };
+    canvas.addEventListener("keydown", (event) => {
+      const arrow = ARROWS[event.key];
+      if (!cy || (!arrow && !Object.hasOwn(acts, event.key))) return;
       event.preventDefault();
+      if (!arrow) return acts[event.key]();
+      if (event.shiftKey) return cy.panBy({ x: -60 * arrow[0], y: -60 * arrow[1] });
+      cursor = towards(...arrow);
+      if (!cursor) return;
+      const { member, name } = cursor.data(),
+        { x, y } = cursor.renderedPosition();
+      selectOnly([...kept, cursor]);
+      if (!inside(cursor, 20)) cy.panBy({ x: cy.width() / 2 - x, y: cy.height() / 2 - y });
+      canvas.setAttribute(
+        "aria-description",
+        member
+          ? `${plain(member.id, 100)}, ${member.tier}, ${counted(member.reporters, "person", "people")}`
+          : plain(name, 100)
+      );
+      chosen();
     });
     fromSlider.shows(from);
     untilSlider.shows(until);
@@ -4213,7 +4035,7 @@
     feed = await ask("alerts");
   }
   /** @returns {number} alerts that nobody acknowledged */
-  const fresh = () => feed.alerts.filter((one) => !work.acknowledged[one.alert_id]).length;
+  const fresh = () => feed.alerts.filter((alert) => !work.acknowledged[alert.alert_id]).length;
   let watching = 0;
   /** @param {Record<string, string>} state */
   async function alertsView(state) {
@@ -4568,57 +4390,77 @@
 
   // ---------------------------------------------------------------- places and flows
 
-  const regions =
-    typeof Intl.DisplayNames === "function"
-      ? new Intl.DisplayNames(["en"], { type: "region", fallback: "code" })
-      : null;
+  const regions = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
   /** @param {string} code of a country @returns {string} */
-  function countryName(code) {
-    try {
-      return /^[A-Z]{2}$/.test(code) && regions ? (regions.of(code) ?? code) : code;
-    } catch {
-      return code;
-    }
-  }
+  const countryName = (code) => (/^[A-Z]{2}$/.test(code) && regions.of(code)) || code;
   /** @param {Record<string, string>} state */
   async function placesView(state) {
-    const [found, world] = await Promise.all([load("places"), load("world")]);
-    const regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], found.circles);
-    const choices = /** @type {string[]} */ (
-        found.countries.map((one) => one[0]).filter((/** @type {string} */ one) => Object.hasOwn(found.views, one))
-      ),
-      chosen = choices.includes(state.map) ? state.map : "";
-    const inView = regionsKnown.filter((one) => !chosen || one.country === chosen);
-    const named = (/** @type {string} */ code) =>
-      code ? [shown(countryName(code), 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known");
-    const inClusters = new Set(clusters.flatMap((row) => row.countries.map((one) => one[0])));
-    const toClusters = (/** @type {string} */ code) =>
-      inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code);
-    /** The first rows of a list, and all of it on demand: an element can stand in one of them alone. @param {string} caption @param {any[]} heads @param {any[]} rows @param {(one: any) => any[]} cells @param {number[]} [texts] */
+    const [where, world] = await Promise.all([load("places"), load("world")]);
+    const { countries, views, unknown } = where,
+      regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], where.circles);
+    const choices = countries.map(([code]) => code).filter((code) => Object.hasOwn(views, code));
+    const chosen = choices.includes(state.map) ? state.map : "";
+    const inView = regionsKnown.filter(({ country }) => !chosen || country === chosen);
+    const named = (code, name = countryName(code)) =>
+      code ? [shown(name, 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known");
+    const inClusters = new Set(clusters.flatMap(countriesOf));
+    const countryRow = ([code, number]) => [
+      inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code),
+      small(number)
+    ];
+    /** The first rows of a list, and all of it on demand: an element can stand in one of them alone. @param {string} caption @param {string} heads @param {any[]} rows @param {(row: any) => any[]} cells @param {number[]} [texts] */
     const first = (caption, heads, rows, cells, texts) =>
       h(
         "section",
         simple(caption, heads, rows.slice(0, 12).map(cells), texts),
-        rows.length > 12
-          ? h(
-              "details",
-              h("summary", `All ${count(rows.length)}`),
-              simple(`${caption}: all`, heads, rows.map(cells), texts)
-            )
-          : null
+        rows.length > 12 &&
+          h(
+            "details",
+            h("summary", `All ${count(rows.length)}`),
+            simple(`${caption}: all`, heads, rows.map(cells), texts)
+          )
       );
-    const most = found.countries.slice(0, 12),
-      absent = found.countries.filter((one) => !world.paths[one[0]]);
-    const hidden = found.countries.filter((one) => one[1] === null).length,
-      hiddenRegions = inView.filter((one) => one.number === null).length;
+    const hidden = countries.filter(([, number]) => number === null).length,
+      hiddenRegions = inView.filter(({ number }) => number === null).length;
+    const absent = countries
+      .filter(([code]) => !world.paths[code])
+      .map(([code, number]) => `${plain(countryName(code), 40)}${number === null ? "" : ` ${count(number)}`}`);
     const ofRegions = [
-      inView.length ? "Circles: regions that complaints state, area by complaints. " : "",
-      hiddenRegions
-        ? `${counted(hiddenRegions, "region is", "regions are")} hatched, all of one size: the count is too small to show. `
-        : "",
-      notOnMap(found.unmapped.filter((one) => !chosen || one[0] === chosen)),
+      inView.length && "Circles: regions that complaints state, area by complaints. ",
+      hiddenRegions &&
+        `${counted(hiddenRegions, "region is", "regions are")} hatched, all of one size: the count is too small to show. `,
+      notOnMap(where.unmapped.filter(([country]) => !chosen || country === chosen)),
       inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."
     ];
+    const map = chosen
+      ? [
+          h(
+            "figure",
+            regionMap(chosen, views[chosen], world, inView, inClusters.has(chosen)),
+            h("figcaption.quiet", ofRegions)
+          ),
+          first(`${countryName(chosen)}: regions, by complaints`, "Region | Complaints", inView, (region) => [
+            named(region.code, region.name),
+            amount(region)
+          ])
+        ]
+      : [
+          h(
+            "figure",
+            worldMap(countries, world, inClusters, inView),
+            h(
+              "figcaption.quiet",
+              "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ",
+              absent.length && `Too small to draw: ${absent.slice(0, 12).join(", ")}. `,
+              hidden && `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. `,
+              ofRegions
+            )
+          ),
+          simple("Victims’ countries, by complaints", "Country | Complaints", [
+            ...countries.slice(0, 12).map(countryRow),
+            ...(unknown ? [["Not stated", count(unknown)]] : [])
+          ])
+        ];
     return [
       headline(
         "Places and flows",
@@ -4627,133 +4469,90 @@
           choices.length ? ", a circle the map of its country." : "."
         )
       ),
-      choices.length
-        ? h(
-            "div.bar",
-            { role: "group", label: "Part of the map" },
-            ["", ...choices].map((one) =>
-              h(
-                "a.chip.choice",
-                { href: address("places", { map: one }), "aria-current": one === chosen ? "true" : null },
-                one ? countryName(one) : "World"
-              )
-            )
-          )
-        : null,
-      chosen
-        ? h(
-            "div.map-area",
+      choices.length &&
+        h(
+          "div.bar",
+          { role: "group", label: "Part of the map" },
+          ["", ...choices].map((code) =>
             h(
-              "figure",
-              regionMap(chosen, found.views[chosen], world, inView, inClusters.has(chosen)),
-              h("figcaption.quiet", ofRegions)
-            ),
-            first(`${countryName(chosen)}: regions, by complaints`, ["Region", "Complaints"], inView, (one) => [
-              [shown(one.name, 60), quiet(` ${plain(one.code, 12)}`)],
-              amount(one)
-            ])
-          )
-        : h(
-            "div.map-area",
-            h(
-              "figure",
-              worldMap(found.countries, world, inClusters, inView),
-              h(
-                "figcaption.quiet",
-                "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ",
-                absent.length
-                  ? `Too small to draw: ${absent
-                      .map((one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`)
-                      .slice(0, 12)
-                      .join(", ")}. `
-                  : "",
-                hidden
-                  ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. `
-                  : "",
-                ofRegions
-              )
-            ),
-            simple(
-              "Victims’ countries, by complaints",
-              ["Country", "Complaints"],
-              [
-                ...most.map((one) => [toClusters(one[0]), small(one[1])]),
-                ...(found.unknown ? [["Not stated", count(found.unknown)]] : [])
-              ]
-            )
-          ),
-      found.countries.length > 12
-        ? h(
-            "details",
-            h("summary", `All ${counted(found.countries.length, "country", "countries")}`),
-            simple(
-              "All countries",
-              ["Country", "Complaints"],
-              found.countries.map((one) => [toClusters(one[0]), small(one[1])])
+              "a.chip.choice",
+              { href: address("places", { map: code }), "aria-current": code === chosen && "true" },
+              code ? countryName(code) : "World"
             )
           )
-        : null,
+        ),
+      h("div.map-area", map),
+      countries.length > 12 &&
+        h(
+          "details",
+          h("summary", `All ${counted(countries.length, "country", "countries")}`),
+          simple("All countries", "Country | Complaints", countries.map(countryRow))
+        ),
       h2("Records over time"),
-      ...run.trends.map(trendChart),
+      run.trends.map(trendChart),
       h(
         "div.columns",
-        found.regions.length
-          ? first(
-              "Regions as written, by complaints",
-              ["Region", "Country", "Complaints"],
-              found.regions,
-              (one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])],
-              [1]
-            )
-          : null,
-        first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks, (one) => [
-          named(one[0]),
-          count(one[1]),
-          count(one[2])
-        ]),
+        where.regions.length &&
+          first(
+            "Regions as written, by complaints",
+            "Region | Country | Complaints",
+            where.regions,
+            ([country, name, number]) => [shown(name, 60), shown(country, 12), small(number)],
+            [1]
+          ),
+        first(
+          "Callback numbers, by their country",
+          "Country | Numbers | Complaints",
+          where.callbacks,
+          ([code, ...numbers]) => [named(code), ...numbers.map(count)]
+        ),
         first(
           "Money: accounts by institution",
-          ["Institution, by code", "Country", "Accounts", "Complaints"],
-          found.institutions,
-          (one) => [
-            shown(one[0], 60),
-            one[1] ? span({ title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "",
-            count(one[2]),
-            count(one[3])
+          "Institution, by code | Country | Accounts | Complaints",
+          where.institutions,
+          ([name, code, ...numbers]) => [
+            shown(name, 60),
+            code && span({ title: plain(countryName(code), 60) }, plain(code, 12)),
+            ...numbers.map(count)
           ],
           [1]
         ),
-        first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses, (one) => [
-          one[0] ? shown(one[0], 12) : "No currency stated",
-          one[1] === null ? small(null) : one[0] ? count(Math.round(Number(one[1]))) : "–",
-          small(one[2])
-        ]),
-        first("Carriers that handed calls over", ["Carrier", "Calls"], found.carriers, (one) => [
-          shown(one[0], 60),
-          count(one[1])
-        ]),
-        first("Trunks that calls came in on", ["Trunk", "Calls"], found.trunks, (one) => [
-          shown(one[0], 60),
-          count(one[1])
-        ])
+        first(
+          "Losses that complaints state",
+          "Currency | Amount | Complaints",
+          where.losses,
+          ([currency, stated, number]) => [
+            currency ? shown(currency, 12) : "No currency stated",
+            stated === null ? small(null) : currency ? count(Math.round(Number(stated))) : "–",
+            small(number)
+          ]
+        ),
+        ...[
+          ["Carriers that handed calls over", "Carrier", where.carriers],
+          ["Trunks that calls came in on", "Trunk", where.trunks]
+        ].map(([caption, head, rows]) =>
+          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name, 60), count(number)])
+        )
       )
     ];
   }
-  /** @param {any} one a sum of what may be shown @returns {any} */
-  const amount = (one) =>
-    one.number === null || one.whole ? small(one.number) : [quiet("at least "), count(one.number)];
-  /** @param {any} one a region @returns {string} */
-  const regionText = (one) =>
-    `${one.name}, ${countryName(one.country)}: ${one.number === null ? "withheld, small count" : one.whole ? counted(one.number, "complaint") : `at least ${counted(one.number, "complaint")}, some are withheld (small counts)`}`;
+  /** @param {any} region a sum of what may be shown @returns {any} */
+  const amount = ({ number, whole }) =>
+    number === null || whole ? small(number) : [quiet("at least "), count(number)];
+  /** @param {any} region @returns {string} */
+  function regionText({ name, country, number, whole }) {
+    const told = number === null ? "withheld, small count" : counted(number, "complaint");
+    return `${name}, ${countryName(country)}: ${number === null || whole ? told : `at least ${told}, some are withheld (small counts)`}`;
+  }
   /** @param {[string, number | null, boolean][]} sums of complaints by country, and whether each is whole */
   function notOnMap(sums) {
-    const number = sums.reduce((all, one) => all + (one[1] ?? 0), 0),
-      whole = sums.every((one) => one[2]);
-    if (!number)
-      return whole
-        ? ""
-        : "Some complaints, a number withheld (small counts), state a region that the map does not know; “Regions as written” has those that five or more give.";
-    return `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")} a region that the map does not know; “Regions as written” has those that five or more give.`;
+    const number = sum(sums, ([, complaints]) => complaints ?? 0),
+      whole = sums.every((row) => row[2]);
+    if (!number && whole) return "";
+    const told = number
+      ? `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")}`
+      : "Some complaints, a number withheld (small counts), state";
+    return `${told} a region that the map does not know; “Regions as written” has those that five or more give.`;
   }
   const hatched = () =>
     svg(
@@ -4765,55 +4564,51 @@
         svg("rect", { width: 3, height: 8, class: "hatch" })
       )
     );
-  /** @param {[string, number | null][]} counts @param {any} world @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown */
-  function worldMap(counts, world, linked, regionsKnown) {
-    const [width, height] = world.size;
+  /** @param {[string, number | null][]} numbers @param {any} world @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown */
+  function worldMap(numbers, world, linked, regionsKnown) {
+    const [width, height] = world.size,
+      known = new Map(numbers),
+      most = Math.max(...numbers.map(([, number]) => number ?? 0), 1);
     const drawing = svg(
       "svg",
       {
         viewBox: `0 0 ${width} ${height}`,
         class: "world",
         role: "group",
-        label: `World map of complaints from ${counted(counts.length, "country", "countries")}`
+        label: `World map of complaints from ${counted(numbers.length, "country", "countries")}`
       },
       hatched()
     );
-    const known = new Map(counts),
-      most = Math.max(...counts.map((one) => one[1] ?? 0), 1);
-    for (const [code, path] of Object.entries(world.paths))
-      if (!known.has(code)) drawing.append(svg("path", { d: path, class: "land" }));
-    for (const [code, number] of counts) {
+    for (const [code, d] of Object.entries(world.paths))
+      if (!known.has(code)) drawing.append(svg("path", { d, class: "land" }));
+    for (const [code, number] of numbers) {
       if (!Object.hasOwn(world.paths, code)) continue;
       const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
+      const strength = number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) };
       const shape = svg(
         "path",
-        {
-          d: world.paths[code],
-          class: number === null ? "hidden" : "counted",
-          ...(number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) })
-        },
+        { d: world.paths[code], class: number === null ? "hidden" : "counted", ...strength },
         svg("title", {}, text)
       );
       drawing.append(
         linked.has(code) ? svg("a", { href: address("clusters", { country: code }), label: text }, shape) : shape
       );
     }
-    const links = new Map();
-    for (const { country } of regionsKnown)
-      if (!links.has(country))
-        links.set(
-          country,
-          svg("a", {
-            href: address("places", { map: country }),
-            tabindex: -1,
-            label: `Regions of ${countryName(country)}`
-          })
-        );
+    const links = new Map(
+      regionsKnown.map(({ country }) => [
+        country,
+        svg("a", {
+          href: address("places", { map: country }),
+          tabindex: -1,
+          label: `Regions of ${countryName(country)}`
+        })
+      ])
+    );
     drawing.append(...links.values());
     asDrawn(drawing, (wide) => {
       const spots = sized(regionsKnown, Math.min(13, wide / 70), width / wide);
-      for (const link of links.values()) link.replaceChildren();
-      for (const spot of spots) links.get(spot.one.country).append(circle(spot));
+      for (const [country, link] of links)
+        fill(link, spots.filter(({ region }) => region.country === country).map(circle));
     });
     return drawing;
   }
@@ -4822,9 +4617,8 @@
     let before = 0;
     new ResizeObserver(() => {
       const { width } = drawing.getBoundingClientRect();
-      if (!width || width === before) return;
-      before = width;
-      draw(width);
+      if (width && width !== before) draw(width);
+      before = width || before;
     }).observe(drawing);
   }
   /**
@@ -4832,26 +4626,26 @@
    * @param {any[]} regionsKnown @param {number} largest radius in pixels @param {number} unit of the drawing that is a pixel
    */
   function sized(regionsKnown, largest, unit) {
-    const most = Math.max(...regionsKnown.map((one) => one.number ?? 0), 1);
-    return regionsKnown.map((one) => ({
-      one,
-      x: one.x,
-      y: one.y,
-      r: unit * (one.number === null ? 5 : Math.max(largest * Math.sqrt(one.number / most), 2.5))
+    const most = Math.max(...regionsKnown.map(({ number }) => number ?? 0), 1);
+    return regionsKnown.map((region) => ({
+      region,
+      x: region.x,
+      y: region.y,
+      r: unit * (region.number === null ? 5 : Math.max(largest * Math.sqrt(region.number / most), 2.5))
     }));
   }
   /** @param {any} spot */
-  function circle(spot) {
-    const text = regionText(spot.one);
+  function circle({ region, x, y, r }) {
+    const text = regionText(region);
     return svg(
       "g",
       { role: "img", label: text },
       svg("title", {}, text),
       svg("circle", {
-        cx: spot.x.toFixed(1),
-        cy: spot.y.toFixed(1),
-        r: spot.r.toFixed(1),
-        class: spot.one.number === null ? "region withheld" : "region"
+        cx: x.toFixed(1),
+        cy: y.toFixed(1),
+        r: r.toFixed(1),
+        class: region.number === null ? "region withheld" : "region"
       })
     );
   }
@@ -4862,15 +4656,16 @@
    * @param {string} country @param {number[]} box what is drawn: west, north, east, south @param {any} world @param {any[]} regionsKnown @param {boolean} linked
    */
   function regionMap(country, [west, north, east, south], world, regionsKnown, linked) {
-    const isAside = (one) => one.x < west || one.x > east || one.y < north || one.y > south;
+    const isAside = ({ x, y }) => x < west || x > east || y < north || y > south;
     const width = 1000,
       flat = Math.cos(((NORTH - ((north + south) / 2 / world.size[0]) * 360) * Math.PI) / 180);
-    const land = svg("g", {}),
-      marks = svg("g", {});
-    for (const [code, path] of Object.entries(world.paths))
-      if (code !== country) land.append(svg("path", { d: path, class: "land" }));
     const own = svg("path", { d: world.paths[country], class: "own" });
-    land.append(
+    const land = svg(
+      "g",
+      {},
+      Object.entries(world.paths)
+        .filter(([code]) => code !== country)
+        .map(([, d]) => svg("path", { d, class: "land" })),
       linked
         ? svg(
             "a",
@@ -4879,6 +4674,7 @@
           )
         : own
     );
+    const marks = svg("g", {});
     const drawing = svg(
       "svg",
       {
@@ -4896,7 +4692,7 @@
         below = narrow && regionsKnown.some(isAside),
         height = below ? 1250 : narrow ? 1000 : 520,
         unit = width / wide;
-      const down = Math.min((width * 0.95) / ((east - west) * flat), (height * 0.95) / (south - north)),
+      const down = 0.95 * Math.min(width / ((east - west) * flat), height / (south - north)),
         across = down * flat;
       const left = width / 2 - (across * (west + east)) / 2,
         top = below ? 25 - down * north : height / 2 - (down * (north + south)) / 2;
@@ -4905,21 +4701,20 @@
       const spots = sized(regionsKnown, Math.min(26, wide / 22), unit),
         aside = spots.filter(isAside);
       for (const spot of spots) Object.assign(spot, { x: left + spot.x * across, y: top + spot.y * down });
-      marks.replaceChildren(
-        ...(aside.length ? [asideBox(aside, width, height, unit)] : []),
-        ...spots.map(circle),
-        ...regionLabels(spots, aside, width, height, unit)
+      fill(
+        marks,
+        aside.length && asideBox(aside, width, height, unit),
+        spots.map(circle),
+        regionLabels(spots, aside, width, height, unit)
       );
     });
     return drawing;
   }
-  /** @param {string} text @param {number} unit @returns {number} */
-  const labelWidth = (text, unit) => (ruler?.measureText(text).width ?? text.length * 6.4) * unit;
   /** Puts regions that are outside of the picture into its lower right corner. @param {any[]} spots @param {number} width @param {number} height @param {number} unit */
   function asideBox(spots, width, height, unit) {
-    const widest = Math.max(...spots.map((one) => one.r)),
+    const widest = Math.max(...spots.map(({ r }) => r)),
       gap = 5 * unit;
-    const wide = 2 * widest + Math.max(...spots.map((one) => labelWidth(one.one.name, unit))) + 4 * gap;
+    const wide = 2 * widest + unit * Math.max(...spots.map(({ region }) => widthOf(region.name))) + 4 * gap;
     let y = height - gap;
     for (const spot of [...spots].reverse()) {
       const tall = Math.max(2 * spot.r, 13 * unit) + gap;
@@ -4940,40 +4735,43 @@
    * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height @param {number} unit
    */
   function regionLabels(spots, aside, width, height, unit) {
-    const taken = spots.map((one) => [one.x - one.r, one.y - one.r, one.x + one.r, one.y + one.r]),
+    const taken = spots.map(({ x, y, r }) => [x - r, y - r, x + r, y + r]),
       tall = 13 * unit,
       gap = 3 * unit;
-    const isFree = (/** @type {number[]} */ [a, b, c, d], /** @type {number} */ own) =>
-      a >= 0 &&
-      b >= 0 &&
-      c <= width &&
-      d <= height &&
-      !taken.some((one, at) => at !== own && a < one[2] && one[0] < c && b < one[3] && one[1] < d);
+    const isFree = (box, own) =>
+      box[0] >= 0 &&
+      box[1] >= 0 &&
+      box[2] <= width &&
+      box[3] <= height &&
+      !taken.some((other, n) => n !== own && overlap(box, other));
     return spots.flatMap((spot, own) => {
-      for (const text of [spot.one.name, spot.one.code]) {
-        const wide = labelWidth(text, unit),
-          beside = spot.y - tall / 2,
-          middle = spot.x - wide / 2;
-        const places = [
-          [spot.x + spot.r + gap, beside],
-          ...(aside.includes(spot)
-            ? []
-            : [
-                [spot.x - spot.r - gap - wide, beside],
-                [middle, spot.y + spot.r],
-                [middle, spot.y - spot.r - tall],
-                ...(wide < 1.8 * spot.r ? [[middle, beside]] : [])
-              ])
+      const {
+        x,
+        y,
+        r,
+        region: { name, code }
+      } = spot;
+      for (const text of [name, code]) {
+        const wide = widthOf(text) * unit,
+          level = y - tall / 2,
+          middle = x - wide / 2;
+        const around = [
+          [x - r - gap - wide, level],
+          [middle, y + r],
+          [middle, y - r - tall],
+          ...(wide < 1.8 * r ? [[middle, level]] : [])
         ];
-        const at = places.map(([x, y]) => [x, y, x + wide, y + tall]).find((one) => isFree(one, own));
-        if (!at) continue;
-        taken.push(at);
+        const box = [[x + r + gap, level], ...(aside.includes(spot) ? [] : around)]
+          .map(([left, top]) => [left, top, left + wide, top + tall])
+          .find((each) => isFree(each, own));
+        if (!box) continue;
+        taken.push(box);
         return [
           svg(
             "text",
             {
-              x: at[0].toFixed(1),
-              y: (at[3] - 3 * unit).toFixed(1),
+              x: box[0].toFixed(1),
+              y: (box[3] - gap).toFixed(1),
               "font-size": (11 * unit).toFixed(2),
               "aria-hidden": "true"
             },
@@ -5294,36 +5092,19 @@
     document.documentElement.dataset.ready = location.hash || "#/queue";
   }
 
-  const KEYS = [
-    ["/", "Search: a number in any form, a site, an account, a record"],
-    ["Enter", "Open the first hit"],
-    ["↑ ↓", "Walk the hits, or the rows of a table"],
-    ["n", "Next cluster in the queue"],
-    ["q", "The queue"],
-    ["c", "Confirm the open cluster"],
-    ["g, m, t, r", "Graph, members, timeline, records of the open cluster"],
-    ["Esc", "Close what is open"],
-    ["?", "These keys"],
-    [
-      "In a graph",
-      "Arrows walk, Space keeps what is selected, Enter opens; Shift and arrows move the picture, + − zoom, 0 fits"
-    ]
-  ];
   function help() {
-    dialog.replaceChildren(
+    const listed = (rows, headed) => Object.entries(rows).map(([name, text]) => [dt(headed(name)), h("dd", text)]);
+    const terms = Object.fromEntries(Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)));
+    fill(
+      dialog,
       div(
         h2({ id: "dialog-title" }, "Keys and terms"),
         h(
           "dl.keys",
-          KEYS.map(([key, text]) => [dt(h("kbd", key)), h("dd", text)])
+          listed(KEYS, (key) => h("kbd", key))
         ),
         h3("Terms"),
-        h(
-          "dl.terms",
-          Object.entries(TERMS)
-            .filter(([name]) => !run.statuses.includes(name))
-            .map(([name, text]) => [dt(name), h("dd", text)])
-        ),
+        h("dl.terms", listed(terms, String)),
         h(
           "p.buttons",
           button("Close", () => dialog.close(), {}, ".primary")
@@ -5334,40 +5115,49 @@
     dialog.scrollTop = 0;
   }
   document.getElementById("help-button")?.addEventListener("click", help);
+  /** @param {string} tab of the open cluster */
+  function openTab(tab) {
+    const { view, id, state } = place();
+    if (view === "c") location.hash = toCluster(id, { tab, id: state.id });
+  }
+  /** Focuses the next row of a table, or the one before. @param {number} step @param {Element} target @returns {boolean} whether there is a table */
+  function walkRows(step, target) {
+    const links = [...main.querySelectorAll("tbody tr")]
+      .map((row) => row.querySelector("th a, th button.link, td a.cluster"))
+      .filter((link) => link instanceof HTMLElement);
+    if (!links.length || target.closest(".canvas, summary, [role=button]")) return false;
+    const here = links.findIndex((link) => link.closest("tr")?.contains(document.activeElement));
+    const next = links[here < 0 ? 0 : Math.min(Math.max(here + step, 0), links.length - 1)];
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+  /** What keys do, beside typing; a key that returns false does what it does in any page. @type {Record<string, (target: HTMLElement) => any>} */
+  const ACTS = {
+    "/": () => {
+      field.focus();
+      field.select();
+    },
+    "?": help,
+    q: () => (location.hash = address("queue")),
+    n: () => {
+      const next = nextInQueue();
+      if (next) location.hash = toCluster(next.id);
+    },
+    c: () => /** @type {any} */ (document.querySelector(".cluster-head .primary"))?.click(),
+    g: () => openTab("graph"),
+    m: () => openTab(""),
+    t: () => openTab("timeline"),
+    r: () => openTab("records"),
+    ArrowDown: (target) => walkRows(1, target),
+    ArrowUp: (target) => walkRows(-1, target)
+  };
   document.addEventListener("keydown", (event) => {
     const target = event.target instanceof HTMLElement ? event.target : document.body;
     if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || target.matches("input, select, textarea"))
       return;
-    const { view, id, state } = place();
-    const tab = { g: "graph", m: "", t: "timeline", r: "records" }[event.key];
-    if (event.key === "/") {
-      event.preventDefault();
-      field.focus();
-      field.select();
-    } else if (event.key === "?") help();
-    else if (event.key === "q") location.hash = address("queue");
-    else if (event.key === "n") {
-      const next = nextInQueue();
-      if (next) location.hash = toCluster(next.id);
-    } else if (view === "c" && tab !== undefined) location.hash = toCluster(id, { tab, id: state.id });
-    else if (view === "c" && event.key === "c") {
-      event.preventDefault(); // the field that opens would take the letter
-      /** @type {any} */ (document.querySelector(".cluster-head .primary"))?.click();
-    } else if (
-      (event.key === "ArrowDown" || event.key === "ArrowUp") &&
-      !target.closest(".canvas, summary, [role=button]")
-    ) {
-      const links = [...main.querySelectorAll("tbody tr")]
-        .map((row) => /** @type {HTMLElement} */ (row.querySelector("th a, th button.link, td a.cluster")))
-        .filter(Boolean);
-      if (!links.length) return;
-      const here = links.findIndex((one) => one.closest("tr")?.contains(document.activeElement));
-      const next =
-        links[here < 0 ? 0 : Math.min(Math.max(here + (event.key === "ArrowDown" ? 1 : -1), 0), links.length - 1)];
-      event.preventDefault();
-      next.focus();
-      next.scrollIntoView({ block: "nearest" });
-    }
+    const act = Object.hasOwn(ACTS, event.key) ? ACTS[event.key] : () => false;
+    if (act(target) !== false) event.preventDefault(); // a field that opens would take the letter
   });
   addEventListener("hashchange", () => {
     closeHits();
