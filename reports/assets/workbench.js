@@ -192,36 +192,33 @@
   function handovers(members) {
     const byTime = (a, b) => a.first - b.first || compare(a.id, b.id);
     const rows = members.slice(0, TIMELINE_ROWS).sort(byTime);
-    const pairs = rows.flatMap((after, n) =>
-      rows.slice(0, n).flatMap((before) => {
-        if (before.kind !== after.kind || before.first >= after.first || before.last >= after.last) return [];
+    /** @type {any[]} */ const pairs = [];
+    rows.forEach((after, n) => {
+      for (const before of rows.slice(0, n)) {
         const gap = after.first - before.last,
           days = dayOf(gap),
-          direct = after.neighbours.has(before);
-        if (days < -OVERLAP_DAYS || days > HANDOVER_DAYS) return [];
-        const tied = direct || [...after.neighbours].some((member) => before.neighbours.has(member));
-        return tied ? [{ before, after, rank: [direct ? 0 : 1, Math.abs(gap)] }] : [];
-      })
-    );
+          far = after.neighbours.has(before) ? 0 : 1;
+        if (
+          before.kind !== after.kind ||
+          before.first >= after.first ||
+          before.last >= after.last ||
+          days < -OVERLAP_DAYS ||
+          days > HANDOVER_DAYS
+        )
+          continue;
+        if (!far || [...after.neighbours].some((member) => before.neighbours.has(member)))
+          pairs.push({ before, after, far, gap: Math.abs(gap) });
+      }
+    });
     pairs.sort(
-      (a, b) =>
-        a.rank[0] - b.rank[0] ||
-        a.rank[1] - b.rank[1] ||
-        compare(a.before.id, b.before.id) ||
-        compare(a.after.id, b.after.id)
+      (a, b) => a.far - b.far || a.gap - b.gap || compare(a.before.id, b.before.id) || compare(a.after.id, b.after.id)
     );
     const gave = new Set(),
       took = new Set();
-    return pairs
-      .filter(({ before, after }) => {
-        const free = !gave.has(before) && !took.has(after);
-        if (free) {
-          gave.add(before);
-          took.add(after);
-        }
-        return free;
-      })
-      .sort((a, b) => byTime(a.after, b.after));
+    const first = pairs.filter(
+      ({ before, after }) => !gave.has(before) && !took.has(after) && gave.add(before) && took.add(after)
+    );
+    return first.sort((a, b) => byTime(a.after, b.after));
   }
 
   /** Sentences of facts, looks of kinds, and words (reports/assets/words.toml), which come with the page. */
@@ -270,6 +267,22 @@
   const anchor = (/** @type {string | null} */ href, /** @type {any[]} */ ...children) => h("a", { href }, ...children);
   /** A part of the page that scrolls by itself. @param {string} label @param {any} child */
   const scroller = (label, child) => h("div.scroll", { tabindex: 0, role: "region", label }, child);
+  /** @param {any} summary @param {...any} children that it opens */
+  const details = (summary, ...children) => h("details", h("summary", summary), ...children);
+  /** @param {any} attributes */
+  const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
+  /** @param {string} tag @param {(event: any) => any} submit @param {...any} children */
+  const form = (tag, submit, ...children) =>
+    h(
+      tag,
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          submit(event);
+        }
+      },
+      ...children
+    );
   /** What stands for no value. @param {string} [text] */
   const none = (text = "–") => h("span.none", text);
   const zero = (/** @type {number} */ number) => (number ? count(number) : none("0"));
@@ -602,7 +615,7 @@
       printed,
       more
     );
-    return { element, draw, chosen };
+    return { element, chosen };
   }
   /** The cells of a row. @param {any[]} contents @param {(column: number) => string | null} classOf */
   const cellsOf = (contents, classOf) =>
@@ -848,22 +861,20 @@
   function askFor(title, fields, go, answer) {
     const problem = h("p.problem", { role: "alert" }),
       record = h("button.primary", { type: "submit" }, go);
+    const submit = async () => {
+      record.disabled = true;
+      try {
+        await answer();
+      } catch (error) {
+        problem.textContent = plain(/** @type {Error} */ (error).message, 600);
+        record.disabled = false;
+      }
+    };
     fill(
       dialog,
-      h(
+      form(
         "form",
-        {
-          onsubmit: async (event) => {
-            event.preventDefault();
-            record.disabled = true;
-            try {
-              await answer();
-            } catch (error) {
-              problem.textContent = plain(/** @type {Error} */ (error).message, 600);
-              record.disabled = false;
-            }
-          }
-        },
+        submit,
         h2({ id: "dialog-title" }, title),
         fields,
         problem,
@@ -878,14 +889,8 @@
   }
   /** Asks for the reason, showing what would change, and records. @param {string} kind @param {any} cluster @param {string} a @param {string} [b] @param {string} [other] cluster of b */
   function decide(kind, cluster, a, b, other = cluster.id) {
-    const reason = h("input", {
-      id: "reason",
-      value: REASONS[kind],
-      maxlength: 400,
-      autocomplete: "off",
-      required: true
-    });
-    const who = h("input", { id: "author", value: author, maxlength: 80, autocomplete: "off", required: true });
+    const reason = input({ id: "reason", value: REASONS[kind], maxlength: 400, required: true });
+    const who = input({ id: "author", value: author, maxlength: 80, required: true });
     askFor(
       WORDS[kind],
       [
@@ -1099,66 +1104,54 @@
   }
   /** The strip of a cluster in which its state, owner, snooze and notes are set. @param {any} row */
   function workBar(row) {
-    const mine = workOf(row),
+    const { status, owner, snoozed_until: until, notes } = workOf(row),
       ended = woken(row),
-      until = ended || (mine.snoozed_until > today() && mine.snoozed_until);
-    const after = (days) => new Date(Date.now() + days * 864e5).toISOString().slice(0, 10);
+      shownUntil = ended || (until > today() && until);
+    const after = (days) => new Date(Date.now() + days * DAY * 1000).toISOString().slice(0, 10);
     const change = (changes) => changeWork(row.id, changes);
-    const owner = h("input", {
+    const who = input({
       type: "text",
-      value: mine.owner,
+      value: owner,
       maxlength: 80,
       placeholder: "Nobody",
       label: "Owner",
       size: 14,
-      autocomplete: "off",
-      onchange: () => change({ owner: owner.value.trim() })
+      onchange: () => change({ owner: who.value.trim() })
     });
-    const note = h("input", {
-      type: "text",
-      maxlength: 2000,
-      placeholder: "Add a note; no victim’s data",
-      label: "Note",
-      autocomplete: "off"
-    });
-    const add = (event) => {
-      event.preventDefault();
-      if (note.value.trim()) change({ text: note.value.trim() });
-    };
+    const note = input({ type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note" });
+    const add = () => note.value.trim() && change({ text: note.value.trim() });
     const snooze = [
-      ["", mine.snoozed_until ? "Wake it" : "No"],
+      ["", until ? "Wake it" : "No"],
       [after(1), "A day"],
       [after(7), "A week"],
       [after(30), "30 days"]
     ];
-    if (until) snooze.splice(1, 0, [until, `${ended ? "Ended" : "Until"} ${day(seconds(until))}`]);
+    if (shownUntil) snooze.splice(1, 0, [shownUntil, `${ended ? "Ended" : "Until"} ${day(seconds(shownUntil))}`]);
     return h(
       "div.work",
       { role: "group", label: "Work on the cluster" },
       h(
         "label.check",
         "Work",
-        select("State of work", [["", "Not begun"], ...STATES], mine.status, (status) => change({ status }))
+        select("State of work", [["", "Not begun"], ...STATES], status, (chosen) => change({ status: chosen }))
       ),
-      h("label.check", "Owner", owner),
-      author &&
-        mine.owner !== author &&
-        button("Take it", () => change({ owner: author, status: mine.status || "open" })),
+      h("label.check", "Owner", who),
+      author && owner !== author && button("Take it", () => change({ owner: author, status: status || "open" })),
       h(
         "label.check",
         "Snooze",
-        select("Snooze", snooze, until, (snoozed_until) => change({ snoozed_until }))
+        select("Snooze", snooze, shownUntil, (snoozed_until) => change({ snoozed_until }))
       ),
       h(
         "details.notes",
         { open: place().state.notes === "1", ontoggle: (event) => remember({ notes: event.target.open ? "1" : "" }) },
-        h("summary", mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
+        h("summary", notes.length ? counted(notes.length, "note") : "Notes"),
         h(
           "div.note-list",
-          h("form.bar", { onsubmit: add }, note, h("button", { type: "submit" }, "Add note")),
+          form("form.bar", add, note, h("button", { type: "submit" }, "Add note")),
           h(
             "ol.records",
-            [...mine.notes]
+            notes
               .reverse()
               .map(({ at, by, text }) => li(quiet(moment(seconds(at)), " ", shown(by, 60), " "), shown(text, 400)))
           )
@@ -1218,20 +1211,14 @@
     setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
   /** @param {string} text */
-  async function cite(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-      toast(["Copied: ", shown(text, 300)]);
-    } catch {
-      const field = h("textarea.unseen", { "aria-hidden": "true" });
-      field.value = text;
-      document.body.append(field);
-      field.select();
-      const done = document.execCommand("copy");
-      field.remove();
-      toast([done ? "Copied: " : "Copy this: ", shown(text, 300)]);
-    }
-  }
+  const cite = (text) =>
+    navigator.clipboard
+      .writeText(text)
+      .then(
+        () => "Copied: ",
+        () => "Copy this: "
+      )
+      .then((told) => toast([told, shown(text, 300)]));
   /** @param {any} cluster @param {any[]} members */
   function citation(cluster, members) {
     const told = members.map(
@@ -1322,7 +1309,7 @@
       const exact = text === key || (number && text.endsWith(number) && text.length - number.length <= 4);
       return exact ? (holder && id.endsWith(holder) ? 4 : 3) : 1;
     };
-    const titled = (id) => plain(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60);
+    const titled = (id) => plain(titleOfId(id), 60);
     /** @type {any[]} */ const hitRows = [];
     const add = (text, note, href, weight) => hitRows.push({ text, note, href, weight });
     index.ids.forEach((id, n) => {
@@ -1543,6 +1530,8 @@
   }
   /** The name of a cluster as text. @param {any} row @returns {string} */
   const titleOf = (row) => named(row).filter(Boolean).join(" ");
+  /** The same by its id. @param {string} id @param {string} [absent] what stands for one that is not listed */
+  const titleOfId = (id, absent = id) => (clusterOf.has(id) ? titleOf(clusterOf.get(id)) : absent);
   /** @param {any} row */
   const statusTag = ({ status }) =>
     status !== "candidate" && h(`span.tag.${/^[a-z]+$/.test(status) ? status : "other"}`, worded(status, 20));
@@ -1771,9 +1760,8 @@
       ),
       list.element,
       run.moved.length &&
-        h(
-          "details",
-          h("summary", `${counted(run.moved.length, "cluster")} no longer seen`),
+        details(
+          `${counted(run.moved.length, "cluster")} no longer seen`,
           simple(
             "No longer seen",
             "Cluster of the run before | Its members went to",
@@ -2382,13 +2370,7 @@
 
   /** Asks for the other identifier of a decision about two. @param {string} kind @param {any} cluster @param {string} a */
   function pair(kind, cluster, a) {
-    const other = h("input", {
-      id: "other",
-      list: "others",
-      autocomplete: "off",
-      placeholder: "In any form",
-      required: true
-    });
+    const other = input({ id: "other", list: "others", placeholder: "In any form", required: true });
     askFor(
       WORDS[kind],
       [
@@ -2811,12 +2793,8 @@
             offer.expires_at ? day(seconds(offer.expires_at)) : "–"
           ])
         ),
-      h(
-        "details",
-        h(
-          "summary",
-          `Each identifier with everybody who saw it${saw.length > 500 ? `, the first 500 of ${count(saw.length)}` : ""}`
-        ),
+      details(
+        `Each identifier with everybody who saw it${saw.length > 500 ? `, the first 500 of ${count(saw.length)}` : ""}`,
         simple(
           "Who saw what",
           "Identifier | Seen by",
@@ -2929,9 +2907,8 @@
       ),
       scroller("Timeline", drawing),
       pairs.length &&
-        h(
-          "details",
-          h("summary", counted(pairs.length, "handover")),
+        details(
+          counted(pairs.length, "handover"),
           h(
             "ul.plain",
             pairs.map(({ before, after }) =>
@@ -3197,7 +3174,7 @@
         close(),
         onSelected(cluster, chosen),
         openers.slice(0, 12),
-        chosen.length > 12 && h("details", h("summary", counted(chosen.length - 12, "other")), openers.slice(12))
+        chosen.length > 12 && details(counted(chosen.length - 12, "other"), openers.slice(12))
       );
       if (chosen.length !== 2) return fill(list, bar, chosen.length === 1 && pathForm(chosen[0]));
       const [a, b] = chosen,
@@ -3225,15 +3202,8 @@
     }
     /** Asks for the other end of a path. @param {any} member */
     function pathForm(member) {
-      const to = h("input", {
-        list: "path-ends",
-        autocomplete: "off",
-        label: "Path to",
-        placeholder: "Path to: in any form",
-        size: 26
-      });
-      const onsubmit = async (event) => {
-        event.preventDefault();
+      const to = input({ list: "path-ends", label: "Path to", placeholder: "Path to: in any form", size: 26 });
+      const submit = async () => {
         if (!index) await loadIndex();
         const other = find(to.value)
           .map(({ text }) => memberOf(cluster, text))
@@ -3245,9 +3215,9 @@
         select([member, other]);
         canvas.focus();
       };
-      return h(
+      return form(
         "form.bar",
-        { onsubmit },
+        submit,
         to,
         datalist(
           "path-ends",
@@ -3474,7 +3444,7 @@
         cy.add([
           drawnSupplier(
             `${name}-c${n}`,
-            clusterOf.has(other) ? titleOf(clusterOf.get(other)) : "single identifier",
+            titleOfId(other, "single identifier"),
             { x: x + (n - (others.length - 1) / 2) * 150, y: y - 60 - (n % 2) * 40 },
             { other, size: 14 },
             `of-${name}`
@@ -4180,8 +4150,7 @@
     if (one && two) return comparison(one, two);
     const [name, text] = one ? ["b", "Compare with it"] : ["a", "Choose the first"];
     const query = h("input.filter", { type: "search", label: text, placeholder: "Number, site, account or cluster" });
-    const onsubmit = async (event) => {
-      event.preventDefault();
+    const submit = async () => {
       if (!index) await loadIndex();
       const hit = find(query.value).find(({ href }) => href.startsWith("#/c/"));
       if (!hit) return toast("No cluster of this run is found by that.");
@@ -4190,10 +4159,9 @@
     const near = new Map(one?.near.map(({ cluster }) => [cluster, "a rejected link"]));
     for (const { kind, others } of one?.suppliers ?? [])
       for (const id of others) if (!near.has(id)) near.set(id, `the same ${words(kind).toLowerCase()}`);
-    const titleOfId = (id) => (clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`);
     return [
       headline("Compare two clusters", one && p(clusterName(one), " and")),
-      h("form.bar", { onsubmit }, query, h("button", { type: "submit" }, text)),
+      form("form.bar", submit, query, h("button", { type: "submit" }, text)),
       near.size && [
         h2("Close to it"),
         h(
@@ -4201,7 +4169,10 @@
           [...near]
             .slice(0, 30)
             .map(([id, why]) =>
-              li(anchor(address("compare", { ...state, b: id }), briefly(titleOfId(id), 60)), quiet(` by ${why}`))
+              li(
+                anchor(address("compare", { ...state, b: id }), briefly(titleOfId(id, `single identifier ${id}`), 60)),
+                quiet(` by ${why}`)
+              )
             )
         )
       ]
@@ -4414,11 +4385,7 @@
         "section",
         simple(caption, heads, rows.slice(0, 12).map(cells), texts),
         rows.length > 12 &&
-          h(
-            "details",
-            h("summary", `All ${count(rows.length)}`),
-            simple(`${caption}: all`, heads, rows.map(cells), texts)
-          )
+          details(`All ${count(rows.length)}`, simple(`${caption}: all`, heads, rows.map(cells), texts))
       );
     const hidden = countries.filter(([, number]) => number === null).length,
       hiddenRegions = inView.filter(({ number }) => number === null).length;
@@ -4483,9 +4450,8 @@
         ),
       h("div.map-area", map),
       countries.length > 12 &&
-        h(
-          "details",
-          h("summary", `All ${counted(countries.length, "country", "countries")}`),
+        details(
+          `All ${counted(countries.length, "country", "countries")}`,
           simple("All countries", "Country | Complaints", countries.map(countryRow))
         ),
       h2("Records over time"),
@@ -4784,12 +4750,11 @@
   }
 
   function decisionsView() {
-    const name = h("input", {
+    const name = input({
       type: "text",
       value: author,
       maxlength: 80,
       size: 14,
-      autocomplete: "off",
       label: "Your name",
       onchange: () => {
         author = name.value.trim();
@@ -4926,9 +4891,8 @@
             h("span.id", shown(file.sha256, 64))
           ])
       ),
-      h(
-        "details",
-        h("summary", "Versions, options and all else that was counted"),
+      details(
+        "Versions, options and all else that was counted",
         h(
           "div.columns",
           pairsOf(`Versions; contract version ${run.contract}`, "What | Version", run.versions, 60),
@@ -5084,10 +5048,7 @@
     if (drawn && !same && document.activeElement === document.body) main.focus({ preventScroll: true });
     drawn = where;
     tip.hidden = true;
-    const title =
-      view === "c"
-        ? plain(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60)
-        : (VIEWS.find(([name]) => name === view)?.[1] ?? "");
+    const title = view === "c" ? plain(titleOfId(id), 60) : (VIEWS.find(([name]) => name === view)?.[1] ?? "");
     document.title = `${title} – ringtrace ${run.run}`;
     document.documentElement.dataset.ready = location.hash || "#/queue";
   }
