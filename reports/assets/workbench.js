@@ -269,6 +269,10 @@
   const scroller = (label, child) => h("div.scroll", { tabindex: 0, role: "region", label }, child);
   /** @param {any} summary @param {...any} children that it opens */
   const details = (summary, ...children) => h("details", h("summary", summary), ...children);
+  /** A field with what it is for. @param {...any} children */
+  const labelled = (...children) => h("label.check", ...children);
+  /** @param {string} label @param {...any} children buttons */
+  const actions = (label, ...children) => h("div.actions", { role: "group", label }, ...children);
   /** @param {any} attributes */
   const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
   /** @param {string} tag @param {(event: any) => any} submit @param {...any} children */
@@ -352,6 +356,8 @@
   const count = (number) => number.toLocaleString("en-US");
   /** @param {number} number @param {string} noun @param {string} [nouns] */
   const counted = (number, noun, nouns = `${noun}s`) => `${count(number)} ${number === 1 ? noun : nouns}`;
+  /** @param {number} number @param {string} noun @param {string} [nouns] */
+  const are = (number, noun, nouns) => `${counted(number, noun, nouns)} ${number === 1 ? "is" : "are"}`;
   const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
   /** @param {number} seconds */
   function day(seconds) {
@@ -634,6 +640,7 @@
   const dates = (name, head) => column(name, head, (row) => day(row[name]), "num date");
   /** A column of numbers with some digits. @param {string} name @param {string} head @param {number} digits */
   const decimals = (name, head, digits) => counts(name, term(head), (row) => row[name].toFixed(digits));
+  const reporters = () => counts("reporters", term("Reporters"));
   /** The organisations of rows. @param {number} most */
   const reportedTo = (most) =>
     column(
@@ -1130,15 +1137,13 @@
     return h(
       "div.work",
       { role: "group", label: "Work on the cluster" },
-      h(
-        "label.check",
+      labelled(
         "Work",
         select("State of work", [["", "Not begun"], ...STATES], status, (chosen) => change({ status: chosen }))
       ),
-      h("label.check", "Owner", who),
+      labelled("Owner", who),
       author && owner !== author && button("Take it", () => change({ owner: author, status: status || "open" })),
-      h(
-        "label.check",
+      labelled(
         "Snooze",
         select("Snooze", snooze, shownUntil, (snoozed_until) => change({ snoozed_until }))
       ),
@@ -1197,7 +1202,7 @@
           () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json"),
           { disabled: !number }
         ),
-        !served && h("label.check", "Load", file)
+        !served && labelled("Load", file)
       )
     ];
   }
@@ -1211,14 +1216,19 @@
     setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
   /** @param {string} text */
-  const cite = (text) =>
-    navigator.clipboard
-      .writeText(text)
-      .then(
-        () => "Copied: ",
-        () => "Copy this: "
-      )
-      .then((told) => toast([told, shown(text, 300)]));
+  async function cite(text) {
+    let copied = true;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = h("textarea.unseen", { "aria-hidden": "true" }, text);
+      document.body.append(area);
+      area.select();
+      copied = document.execCommand("copy");
+      area.remove();
+    }
+    toast([copied ? "Copied: " : "Copy this: ", shown(text, 300)]);
+  }
   /** @param {any} cluster @param {any[]} members */
   function citation(cluster, members) {
     const told = members.map(
@@ -1580,7 +1590,7 @@
       weakest.length &&
       cut !== null &&
       !run.redacted &&
-      `If ${flags.includes("cut_at_least") ? "at least " : ""}${counted(cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(size - weakest.length)} members. `;
+      `If ${flags.includes("cut_at_least") ? "at least " : ""}${are(cut, "reporter")} wrong, it falls into ${count(weakest.length)} and ${count(size - weakest.length)} members. `;
     const smaller = (side) =>
       cluster.sides[side].length && [
         anchor(
@@ -1605,37 +1615,40 @@
     return lines.length && h("ul.flags", { label: "What to know before it is used" }, lines);
   }
 
-  const clusterColumns = () => ({
-    name: column("name", "Cluster", (row) => [clusterName(row), " ", ...clusterTags(row)], "name"),
-    priority: decimals("priority", "Priority", 1),
-    size: counts("size", "Members"),
-    core: counts("core", [term("Core"), " of"], (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
-    unreviewed: counts("unreviewed", term("Unreviewed"), (row) => zero(row.unreviewed)),
-    contested: counts("contested", term("Contested"), ({ contested }) =>
-      contested ? h("strong.warn", count(contested)) : none("0")
-    ),
-    reporters: counts("reporters", term("Reporters")),
-    complaints: counts("complaints", "Complaints"),
-    calls: counts("calls", "Calls"),
-    losses: column("losses", "Losses", (row) => losses(row.losses), "num money", null),
-    orgs: reportedTo(2),
-    first: dates("first", "First seen"),
-    last: dates("last", "Last seen"),
-    confidence: decimals("confidence", "Confidence", 2),
-    countries: column("countries", "Victims in", (row) => names(countriesOf(row)), "", null),
-    changed: column(
-      "changed",
-      "What changed",
-      (row) => {
-        const since = woken(row);
-        return row.changes.length || since
-          ? [changeChips(row), since && h("span.chip.lone", `Snoozed until ${day(seconds(since))}`)]
-          : none("No change");
-      },
-      "changed",
-      null
-    )
-  });
+  /** @param {string} wanted names of columns, with spaces between them */
+  function clusterColumns(wanted) {
+    const columns = [
+      column("name", "Cluster", (row) => [clusterName(row), " ", ...clusterTags(row)], "name"),
+      decimals("priority", "Priority", 1),
+      counts("core", [term("Core"), " of"], (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
+      counts("unreviewed", term("Unreviewed"), (row) => zero(row.unreviewed)),
+      counts("contested", term("Contested"), ({ contested }) =>
+        contested ? h("strong.warn", count(contested)) : none("0")
+      ),
+      reporters(),
+      counts("complaints", "Complaints"),
+      counts("calls", "Calls"),
+      column("losses", "Losses", (row) => losses(row.losses), "num money", null),
+      reportedTo(2),
+      dates("first", "First seen"),
+      dates("last", "Last seen"),
+      decimals("confidence", "Confidence", 2),
+      column("countries", "Victims in", (row) => names(countriesOf(row)), "", null),
+      column(
+        "changed",
+        "What changed",
+        (row) => {
+          const since = woken(row);
+          return row.changes.length || since
+            ? [changeChips(row), since && h("span.chip.lone", `Snoozed until ${day(seconds(since))}`)]
+            : none("No change");
+        },
+        "changed",
+        null
+      )
+    ];
+    return wanted.split(" ").map((name) => columns.find((each) => each.name === name));
+  }
   const changeChips = (row) => row.changes.map(({ kind, text }) => h(`span.chip.${kind}`, text));
   const clusterTags = (row) => [statusTag(row), pendingTag(row), flagTags(row), !run.redacted && workTags(row)];
   const countriesOf = (row) => row.countries.map(([country]) => country);
@@ -1666,19 +1679,10 @@
       name,
       number: clusters.filter((row) => has(kind, row)).length
     }));
-    const c = clusterColumns();
     const list = clusterTable({
-      columns: [
-        c.priority,
-        c.name,
-        run.compared ? c.changed : c.countries,
-        c.core,
-        c.unreviewed,
-        c.reporters,
-        c.losses,
-        c.orgs,
-        c.last
-      ],
+      columns: clusterColumns(
+        `priority name ${run.compared ? "changed" : "countries"} core unreviewed reporters losses orgs last`
+      ),
       rows: clusters,
       caption: "Clusters that ask for attention",
       state,
@@ -1820,25 +1824,11 @@
   };
   /** @param {Record<string, string>} state */
   function clustersView(state) {
-    const c = clusterColumns();
     const newest = Math.max(...clusters.map((row) => row.last));
     const list = clusterTable({
-      columns: [
-        c.priority,
-        c.name,
-        c.core,
-        c.unreviewed,
-        c.contested,
-        c.reporters,
-        c.complaints,
-        c.calls,
-        c.losses,
-        c.countries,
-        c.orgs,
-        c.confidence,
-        c.first,
-        c.last
-      ],
+      columns: clusterColumns(
+        "priority name core unreviewed contested reporters complaints calls losses countries orgs confidence first last"
+      ),
       rows: clusters,
       caption: "All clusters",
       state,
@@ -1899,21 +1889,8 @@
   }
   /** @param {Record<string, string>} state */
   async function singlesView(state) {
-    const c = clusterColumns();
     const list = clusterTable({
-      columns: [
-        c.priority,
-        c.name,
-        c.core,
-        c.contested,
-        c.reporters,
-        c.complaints,
-        c.calls,
-        c.losses,
-        c.countries,
-        c.orgs,
-        c.last
-      ],
+      columns: clusterColumns("priority name core contested reporters complaints calls losses countries orgs last"),
       rows: await clusterList("singles"),
       caption: "Single identifiers",
       state
@@ -1972,9 +1949,8 @@
     const head = h(
       "div.headline.cluster-head",
       h("h1", clusterTitle(cluster), " ", statusTag(cluster), pendingTag(cluster)),
-      h(
-        "div.actions",
-        { role: "group", label: "Decide on the cluster" },
+      actions(
+        "Decide on the cluster",
         best && [
           button("Confirm", () => decide("confirm", cluster, best.id), {}, ".primary"),
           button("Dispute", () => decide("dispute", cluster, best.id)),
@@ -2048,7 +2024,7 @@
   /** @param {any} row */
   function clusterTitle(row) {
     const [value, brand] = named(row);
-    return [h("span.id", shown(value, 80)), prettily(value), brand && [" ", shown(brand, 40)]];
+    return [identifier(value, 80), prettily(value), brand && [" ", shown(brand, 40)]];
   }
 
   /** @param {string} name of a term */
@@ -2115,7 +2091,7 @@
           (member) => `${member.tier} ${member.review}`
         ),
         counts("robustness", term("Robustness", "Robust")),
-        counts("reporters", term("Reporters")),
+        reporters(),
         counts(
           "records",
           span({ title: "Complaints and calls that name it" }, "Records"),
@@ -2198,9 +2174,8 @@
         " ",
         memberTags(member)
       ),
-      h(
-        "div.actions",
-        { role: "group", label: "Decide on this identifier" },
+      actions(
+        "Decide on this identifier",
         !run.redacted && acts,
         button("Cite", () => cite(citation(cluster, [member])))
       ),
@@ -2345,7 +2320,7 @@
         " ",
         worded(reading.org, 30),
         " ",
-        h("span.id", shown(reading.id, 60)),
+        identifier(reading.id, 60),
         reading.kind === "call" && " call",
         reading.country && [" ", quiet(shown(reading.country, 40))]
       ),
@@ -2435,7 +2410,7 @@
           (link) => link.ends[0].id
         ),
         decimals("weight", "Weight", 2),
-        counts("reporters", term("Reporters")),
+        reporters(),
         column(
           "strength",
           term("Hard link", "Link"),
@@ -2468,7 +2443,7 @@
       ]
     });
     const { length } = cluster.ties;
-    return [list.element, length && remark(`${counted(length, "weaker link is", "weaker links are")} in links/.`)];
+    return [list.element, length && remark(`${are(length, "weaker link")} in links/.`)];
   }
   /** A button that opens a member. @param {any} member @param {(member: any) => void} open @param {number} [limit] */
   const opener = (member, open, limit = 46) => button(briefly(member.id, limit), () => open(member), {}, ".link");
@@ -2502,7 +2477,7 @@
         column(
           "record",
           "Record",
-          ({ org, id, kind }) => [worded(org, 30), div(h("span.id", shown(id, 40)), kind === "call" && " call")],
+          ({ org, id, kind }) => [worded(org, 30), div(identifier(id, 40), kind === "call" && " call")],
           "orgs",
           (reading) => `${reading.org} ${reading.id}`
         ),
@@ -2605,7 +2580,7 @@
         ),
         column("cluster", "Other cluster", (link) => toNamed(link.cluster, undefined, { id: link.there }), "", null),
         decimals("weight", "Weight", 2),
-        counts("reporters", term("Reporters")),
+        reporters(),
         column("why", "Why not", (link) => shown(link.reason, 160), "words", null),
         decidingOnLink(cluster, (link) => [link.member.id, link.there, link.cluster])
       ]
@@ -2616,7 +2591,7 @@
       bridges.length ? weak.element : remark("No single link holds it together."),
       h2("Links we rejected"),
       near.length ? rejected.element : remark("None leads to another cluster."),
-      more && remark(`${counted(more, "weaker one is", "weaker ones are")} in links/.`)
+      more && remark(`${are(more, "weaker one")} in links/.`)
     ];
   }
 
@@ -2641,7 +2616,7 @@
     return [
       h2("Suppliers"),
       suppliers.length ? list.element : remark("None is known."),
-      more && remark(`${counted(more, "more is", "more are")} in suppliers/.`),
+      more && remark(`${are(more, "more", "more")} in suppliers/.`),
       scripts.length && h2("Scripts that its callers read out"),
       scripts.map((script) =>
         h(
@@ -2660,7 +2635,7 @@
               )
             )
           ),
-          script.more && remark(`${counted(script.more, "rarer wording is", "rarer wordings are")} in mentions/.`)
+          script.more && remark(`${are(script.more, "rarer wording")} in mentions/.`)
         )
       )
     ];
@@ -2903,7 +2878,7 @@
       remark(
         "From first to last seen, darker on days with more records. Curves are ",
         term("Handover", "handovers"),
-        left_out ? `; ${counted(left_out, "later identifier is", "later identifiers are")} not drawn.` : "."
+        left_out ? `; ${are(left_out, "later identifier")} not drawn.` : "."
       ),
       scroller("Timeline", drawing),
       pairs.length &&
@@ -3059,7 +3034,7 @@
         input.value = String(when * DAY);
         input.setAttribute("aria-valuetext", day(when * DAY));
       };
-      return { shows, element: h("label.check", name, input, text) };
+      return { shows, element: labelled(name, input, text) };
     }
     const fromSlider = slider("From", (when) => {
       from = when;
@@ -3093,8 +3068,7 @@
     /** Shows all where some of these nodes are out of the picture. @param {any} nodes */
     const fitAll = (nodes) => nodes?.some((node) => !inside(node, 0)) && fit();
     const check = (text, checked, change, before) =>
-      h(
-        "label.check",
+      labelled(
         h("input", {
           type: "checkbox",
           checked,
@@ -3137,7 +3111,7 @@
       box("Core only", "gcore"),
       suppliers.length && box("Suppliers", "gsup"),
       pairs.length && box("Handovers", "gtook"),
-      h("label.check", "Weight from", weight),
+      labelled("Weight from", weight),
       fromSlider.element,
       untilSlider.element,
       play,
@@ -3534,11 +3508,9 @@
       tools,
       h("div.stage", canvas, lately, list),
       legend,
-      lines > 0 && remark(`${counted(lines, "weaker link is", "weaker links are")} not drawn.`),
+      lines > 0 && remark(`${are(lines, "weaker link")} not drawn.`),
       more > 0 &&
-        remark(
-          `${counted(more, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`
-        )
+        remark(`${are(more, "identifier that fewer records name", "identifiers that fewer records name")} not drawn.`)
     ];
   }
   /** A link with its evidence. @param {any} cluster @param {any} link */
@@ -3743,7 +3715,7 @@
     total > rows.length && ` The first ${count(rows.length)} are here, the others in ${where}/.`;
   /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
   const moreThan = (total, rows, where) =>
-    total > rows.length && ` ${counted(total - rows.length, "more is", "more are")} in ${where}.`;
+    total > rows.length && ` ${are(total - rows.length, "more", "more")} in ${where}.`;
   /** A column of the cluster of a row. @param {(row: any) => any} absent what stands for one that is not listed */
   const ownCluster = (absent) =>
     column(
@@ -4040,7 +4012,7 @@
       [
         `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(rows.length)}. This page looks for new ones every 20 s.`,
         feed.held_back &&
-          ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.`
+          ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
       ],
       {
         state,
@@ -4081,7 +4053,7 @@
             "words",
             null
           ),
-          counts("reporters", term("Reporters")),
+          reporters(),
           column("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs", null),
           column(
             "ack",
@@ -4259,13 +4231,7 @@
       headline(
         "Compare two clusters",
         same &&
-          h(
-            "div.actions",
-            { role: "group", label: "Decide on both" },
-            same,
-            apart,
-            h("a.button", { href: address("compare", { a: one.id }) }, "Another…")
-          )
+          actions("Decide on both", same, apart, h("a.button", { href: address("compare", { a: one.id }) }, "Another…"))
       ),
       scroller(
         "Side by side",
@@ -4394,8 +4360,7 @@
       .map(([code, number]) => `${plain(countryName(code), 40)}${number === null ? "" : ` ${count(number)}`}`);
     const ofRegions = [
       inView.length && "Circles: regions that complaints state, area by complaints. ",
-      hiddenRegions &&
-        `${counted(hiddenRegions, "region is", "regions are")} hatched, all of one size: the count is too small to show. `,
+      hiddenRegions && `${are(hiddenRegions, "region")} hatched, all of one size: the count is too small to show. `,
       notOnMap(where.unmapped.filter(([country]) => !chosen || country === chosen)),
       inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."
     ];
@@ -4419,7 +4384,7 @@
               "figcaption.quiet",
               "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ",
               absent.length && `Too small to draw: ${absent.slice(0, 12).join(", ")}. `,
-              hidden && `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. `,
+              hidden && `${are(hidden, "country", "countries")} hatched: the count is too small to show. `,
               ofRegions
             )
           ),
@@ -4784,7 +4749,7 @@
       h(
         "div.bar",
         !served && [
-          h("label.check", "Your name", name),
+          labelled("Your name", name),
           button("Download decisions.csv", decisionsCsv, { disabled: !made.length }, ".primary")
         ],
         quiet(counted(made.length, "decision"), !served && " made here")
@@ -4888,7 +4853,7 @@
             shown(file.format, 40),
             count(file.rows ?? 0),
             count(file.bytes ?? 0),
-            h("span.id", shown(file.sha256, 64))
+            identifier(file.sha256, 64)
           ])
       ),
       details(
