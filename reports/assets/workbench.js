@@ -70,7 +70,10 @@
     const { scale = 1, null: nothing } = column;
     return (row) => (list[row] === nothing ? null : list[row] / scale);
   }
-  /** @param {any} column of lists @param {number[][]} numbers @returns {(row: number) => any[]} the rows of a list as objects */
+  /**
+   * @param {any} column of lists @param {number[][]} numbers
+   * @returns {(row: number) => any[]} the rows of a list as objects
+   */
   function lists(column, numbers) {
     const counts = column.counts.v ?? numbers[column.counts.n],
       starts = [0];
@@ -156,7 +159,10 @@
   /** @param {string} id @returns {string} without the mark of a later holder */
   const bare = (id) => id.replace(/^((?:phone|domain|email|handle|account):[^]*)#(?:[2-9]|[1-9]\d+)$/, "$1");
 
-  /** @param {string} id @param {string | null} signs @param {number} zeros @returns {string | null} what was read, of an identifier's own digits */
+  /**
+   * @param {string} id @param {string | null} signs @param {number} zeros
+   * @returns {string | null} what was read, of an identifier's own digits
+   */
   function dressed(id, signs, zeros) {
     const value = valueOf(bare(id));
     if (!signs || signs === "=") return signs && value;
@@ -166,7 +172,9 @@
     return signs.replace(/#/g, () => digits[next++]);
   }
 
-  /** @param {any} member @returns {string[]} what would have to be wrong for it to be none (reports/link_evidence.py) */
+  /**
+   * @param {any} member @returns {string[]} what would have to be wrong for it to be none (reports/link_evidence.py)
+   */
   function doubts({ id, kind, roles, complaints, calls, accepted, bridge }) {
     return [
       bare(id) !== id && fact("earlier_holder", { identifier: bare(id) }),
@@ -188,7 +196,11 @@
   const TIMELINE_ROWS = 80,
     HANDOVER_DAYS = 21,
     OVERLAP_DAYS = 7;
-  /** @param {any[]} members @returns {any[]} members that give way to one of their kind that is linked with them, as reports/figures.py pairs them */
+  /**
+   * @param {any[]} members
+   * @returns {any[]} members that give way to one of their kind that is linked with them, as
+   * reports/figures.py pairs them
+   */
   function handovers(members) {
     const byTime = (a, b) => a.first - b.first || compare(a.id, b.id);
     const rows = members.slice(0, TIMELINE_ROWS).sort(byTime);
@@ -223,24 +235,40 @@
 
   /** Sentences of facts, looks of kinds, and words (reports/assets/words.toml), which come with the page. */
   const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
-  const { names: WORDS, short: SHORT, terms: TERMS, flags: FLAGS, reasons: REASONS, why: WHY, keys: KEYS } = REGISTRY;
+  const {
+    names: WORDS,
+    short: SHORT,
+    terms: TERMS,
+    flags: FLAGS,
+    reasons: REASONS,
+    why: WHY,
+    keys: KEYS,
+    told: TOLD
+  } = REGISTRY;
 
   // ---------------------------------------------------------------- elements and text
 
-  /** Sets an attribute; a text that is read out or pops up is made harmless. @param {any} element @param {string} key @param {any} value */
+  /**
+   * Sets an attribute; a text that is read out or pops up is made harmless.
+   * @param {any} element @param {string} key @param {any} value
+   */
   function attribute(element, key, value) {
     if (key === "label" || key === "title")
       element.setAttribute(key === "label" ? "aria-label" : key, plain(value, 400));
     else element.setAttribute(key, value === true ? "" : value);
   }
-  /** Puts nodes and texts into an element, in place of what it has. @param {any} element @param {...any} children of which empty ones are left out @returns {any} */
+  /**
+   * Puts nodes and texts into an element, in place of what it has.
+   * @param {any} element @param {...any} children of which empty ones are left out @returns {any}
+   */
   function fill(element, ...children) {
     element.replaceChildren(...children.flat(9).filter(Boolean));
     return element;
   }
   /**
    * @param {string} tag with classes behind dots
-   * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners @returns {any}
+   * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners
+   * @returns {any}
    */
   function h(tag, ...children) {
     const [name, ...classes] = tag.split(".");
@@ -342,7 +370,10 @@
   /** A slug in words. @param {any} slug @param {number} [limit] */
   const worded = (slug, limit) => shown(words(slug), limit);
 
-  /** As `shown`, for the text of a link or a button, which can hold no other. @param {any} text @param {number} limit */
+  /**
+   * As `shown`, for the text of a link or a button, which can hold no other.
+   * @param {any} text @param {number} limit
+   */
   const brief = (text, limit) => {
     const whole = String(text ?? "");
     return whole.length > limit ? span({ title: whole }, isolated(whole.slice(0, limit)), "…") : shown(whole);
@@ -416,7 +447,9 @@
 
   // ---------------------------------------------------------------- terms
 
-  /** @param {string} code @param {Record<string, string>} [given] arguments by name @returns {string} a fact in words */
+  /**
+   * @param {string} code @param {Record<string, string>} [given] arguments by name @returns {string} a fact in words
+   */
   const fact = (code, given = {}) =>
     REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => given[name]);
   const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
@@ -482,7 +515,10 @@
     }
   }
 
-  /** Changes the state of the view in the address, without a step in the history. @param {Record<string, any>} changed */
+  /**
+   * Changes the state of the view in the address, without a step in the history.
+   * @param {Record<string, any>} changed
+   */
   function remember(changed) {
     const { view, id, state } = place();
     const path = id ? `${view}/${encodeURIComponent(id)}` : view;
@@ -496,7 +532,10 @@
   /** @type {Map<string, number>} */ const scrolled = new Map();
   /** @type {Map<string, number>} */ const rowsShown = new Map();
   addEventListener("scroll", () => scrolled.set(entry, scrollY), { passive: true });
-  /** Notes which step of the history is shown. @returns {number | null} where it was scrolled to, if it was shown before */
+  /**
+   * Notes which step of the history is shown.
+   * @returns {number | null} where it was scrolled to, if it was shown before
+   */
   function arrive() {
     entry = history.state?.entry ?? "";
     if (scrolled.has(entry)) return scrolled.get(entry) ?? 0;
@@ -514,10 +553,14 @@
   const SEARCHED = 4000;
 
   /**
-   * A table that sorts by its heads and filters by a text, and by a select for each of its choices; its state stands in the address.
-   * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => string, sort: string, state: Record<string, string>,
-   *   key?: (row: any) => string, prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string, (row: any) => string[]]>,
-   *   filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[]) => void}} options
+   * A table that sorts by its heads and filters by a text, and by a select for each of its choices; its state stands
+   * in the address.
+   * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => string, sort: string,
+   *   state: Record<string, string>,
+   *   key?: (row: any) => string, prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
+   * (row: any) => string[]]>,
+   *   filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[])
+   * => void}} options
    */
   function table(options) {
     const { state, caption, prefix = "", key = (row) => row.id, choices = {}, open } = options;
@@ -629,12 +672,16 @@
 
   /**
    * A column of a table.
-   * @param {string} name key in the rows, and in the address @param {any} head @param {(row: any) => any} cell @param {string} [klass]
+   * @param {string} name key in the rows, and in the address @param {any} head @param {(row: any) => any} cell
+   * @param {string} [klass]
    * @param {((row: any) => any) | null} [value] what it sorts by: what a row has under the name; null does not sort
    */
   const column = (name, head, cell, klass = "", value = (row) => row[name]) => ({ name, head, cell, klass, value });
 
-  /** A column of counts. @param {string} name @param {any} head @param {(row: any) => any} [cell] @param {(row: any) => number} [value] */
+  /**
+   * A column of counts.
+   * @param {string} name @param {any} head @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
+   */
   const counts = (name, head, cell = (row) => count(row[name]), value) => column(name, head, cell, "num", value);
   /** A column of days. @param {string} name @param {string} head */
   const dates = (name, head) => column(name, head, (row) => day(row[name]), "num date");
@@ -686,7 +733,10 @@
     readDecisions();
     author = stored(AUTHOR_KEY, String) || "";
   }
-  /** What this browser keeps; nothing where it keeps nothing, or something else. @param {string} key @param {(text: string) => any} [read] @returns {any} */
+  /**
+   * What this browser keeps; nothing where it keeps nothing, or something else.
+   * @param {string} key @param {(text: string) => any} [read] @returns {any}
+   */
   function stored(key, read = JSON.parse) {
     try {
       const text = localStorage.getItem(key);
@@ -720,7 +770,10 @@
   /** Whether this run was made without a decision. @param {any} decision */
   const pending = (decision) => !run.decisions?.some((applied) => applied.decision_id === decision.decision_id);
 
-  /** The parts into which members fall, as places, the largest first. @param {any} cluster @param {(link: any) => boolean} kept @param {number} [without] a member that is left out */
+  /**
+   * The parts into which members fall, as places, the largest first.
+   * @param {any} cluster @param {(link: any) => boolean} kept @param {number} [without] a member that is left out
+   */
   function partsOf({ members, links, ties }, kept, without = -1) {
     /** @type {number[][]} */ const near = members.map(() => []);
     for (const link of [...links, ...ties]) {
@@ -740,12 +793,18 @@
     return parts.sort((a, b) => b.length - a.length);
   }
 
-  /** The accepted links: one of which the ends alone are here weighs no more than the lightest of the others. @param {any} cluster */
+  /**
+   * The accepted links: one of which the ends alone are here weighs no more than the lightest of the others.
+   * @param {any} cluster
+   */
   function weighed({ links, ties }) {
     const least = ties.length && Math.min(...links.map(({ weight }) => weight));
     return [...links, ...ties].filter(({ accepted }) => accepted).map(({ a, b, weight = least }) => ({ a, b, weight }));
   }
-  /** The side of `from` of a minimum cut between two members (Edmonds and Karp). @param {any} cluster @param {number} from @param {number} to */
+  /**
+   * The side of `from` of a minimum cut between two members (Edmonds and Karp).
+   * @param {any} cluster @param {number} from @param {number} to
+   */
   function cutSide(cluster, from, to) {
     const room = cluster.members.map(() => new Map());
     const widen = (a, b, weight) => room[a].set(b, (room[a].get(b) ?? 0) + weight);
@@ -768,7 +827,11 @@
     }
   }
 
-  /** What a decision would change, in sentences. @param {string} kind @param {any} cluster @param {string} a @param {string} [b] @param {string} [other] cluster of b */
+  /**
+   * What a decision would change, in sentences.
+   * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
+   * @param {string} [other] cluster of b
+   */
   function effects(kind, cluster, a, b, other) {
     const { size, members } = cluster,
       member = memberOf(cluster, a),
@@ -790,7 +853,8 @@
             others &&
             `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.`,
           core.length &&
-            `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} may leave in a referral, in STIX and in MISP.`,
+            `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} ` +
+              "may leave in a referral, in STIX and in MISP.",
           cluster.status === "disputed" && "The cluster is disputed: a dispute outweighs this."
         ];
       case "review":
@@ -810,7 +874,8 @@
         return [
           "Suppresses the identifier in every later run, whichever holder’s it is.",
           parts.length > 1
-            ? `Without it the cluster falls into ${count(parts.length)} parts: ${parts.slice(0, 6).join(", ")}${parts.length > 6 ? " …" : ""}.`
+            ? `Without it the cluster falls into ${count(parts.length)} parts: ` +
+              `${parts.slice(0, 6).join(", ")}${parts.length > 6 ? " …" : ""}.`
             : `The other ${counted(size - 1, "member")} still hang together.`
         ];
       }
@@ -822,7 +887,8 @@
         const weight = sum(cut, (link) => link.weight).toFixed(1);
         return [
           cut.length
-            ? `Cuts ${counted(cut.length, "link")} of weight ${cluster.ties.length ? "at most " : ""}${weight}, the weakest between the two.`
+            ? `Cuts ${counted(cut.length, "link")} of weight ${cluster.ties.length ? "at most " : ""}${weight}, ` +
+              "the weakest between the two."
             : "No accepted link ties them.",
           `The cluster falls into about ${count(side.size)} and ${count(size - side.size)} members.`
         ];
@@ -843,10 +909,13 @@
       }
       case "suspect_held":
         return [
-          "The identifier counts as the scammer’s from the next run on, by value, and can leave once it is core and reviewed."
+          "The identifier counts as the scammer’s from the next run on, by value, " +
+            "and can leave once it is core and reviewed."
         ];
       default:
-        return ["The identifier is a victim’s from the next run on: it is withheld everywhere and leaves in nothing."];
+        return [
+          "The identifier is a victim’s from the next run on: " + "it is withheld everywhere and leaves in nothing."
+        ];
     }
   }
 
@@ -863,7 +932,8 @@
 
   /**
    * Asks in the dialog.
-   * @param {string} title @param {any[]} fields @param {string} go text of the button @param {() => any} answer does what is asked, or throws what is wrong
+   * @param {string} title @param {any[]} fields @param {string} go text of the button
+   * @param {() => any} answer does what is asked, or throws what is wrong
    */
   function askFor(title, fields, go, answer) {
     const problem = h("p.problem", { role: "alert" }),
@@ -894,7 +964,11 @@
     );
     if (!dialog.open) dialog.showModal();
   }
-  /** Asks for the reason, showing what would change, and records. @param {string} kind @param {any} cluster @param {string} a @param {string} [b] @param {string} [other] cluster of b */
+  /**
+   * Asks for the reason, showing what would change, and records.
+   * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
+   * @param {string} [other] cluster of b
+   */
   function decide(kind, cluster, a, b, other = cluster.id) {
     const reason = input({ id: "reason", value: REASONS[kind], maxlength: 400, required: true });
     const who = input({ id: "author", value: author, maxlength: 80, required: true });
@@ -934,7 +1008,9 @@
       made = answer.decisions;
       draft.decision_id = answer.added;
       setTimeout(refresh, answer.seconds * 1000 + 500);
-      told = `${words(kind)} covers ${counted(answer.covers, "identifier")} of ${run.run}; recorded once ${count(answer.seconds)} s have passed.`;
+      told =
+        `${words(kind)} covers ${counted(answer.covers, "identifier")} of ${run.run}; ` +
+        `recorded once ${count(answer.seconds)} s have passed.`;
     } else {
       if (!author) throw new Error("Give an author: who decides.");
       readDecisions();
@@ -987,10 +1063,8 @@
   }
 
   async function decisionsCsv() {
-    const columns =
-      "decision_id kind entity_a entity_b author reason decided_at expires_at members members_digest used run_id bound_from bound_to".split(
-        " "
-      );
+    const columns = `decision_id kind entity_a entity_b author reason decided_at expires_at members members_digest
+      used run_id bound_from bound_to`.split(" ");
     const lines = [columns];
     for (const decision of made) {
       const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(decision.members.join("\n")));
@@ -1092,7 +1166,10 @@
   }
   const UNNOTED = Object.freeze({ status: "", owner: "", snoozed_until: "", at: "", by: "", notes: [] });
   const today = () => now().slice(0, 10);
-  /** Whether a cluster is out of the queue for now: snoozed, or done before it changed. @param {any} row @returns {string} */
+  /**
+   * Whether a cluster is out of the queue for now: snoozed, or done before it changed.
+   * @param {any} row @returns {string}
+   */
   function setAside(row) {
     const mine = workOf(row);
     if (mine.snoozed_until && mine.snoozed_until > today()) return "snoozed";
@@ -1181,7 +1258,8 @@
         if (good) keepWork();
         toast(
           good
-            ? `Notes on ${counted(Object.keys(work.clusters).length, "cluster")} are loaded, in place of those that were here.`
+            ? `Notes on ${counted(Object.keys(work.clusters).length, "cluster")} ` +
+                "are loaded, in place of those that were here."
             : "This file is no workbench.json."
         );
         render();
@@ -1190,7 +1268,8 @@
     return [
       h2("Notes on clusters"),
       p(
-        `State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `,
+        `State, owner, snooze and notes of ${counted(number, "cluster")}. `,
+        "They bind no run and change nothing that leaves. ",
         served
           ? "They stand beside the decisions file, in its name with .workbench.json."
           : "They are kept in this browser, for every run: download them to keep or to pass on."
@@ -1233,7 +1312,8 @@
   function citation(cluster, members) {
     const told = members.map(
       ({ id, role, tier, reporters, complaints, first, last }) =>
-        `${plain(id, 400)} (${words(role)}, ${tier}, ${counted(reporters, "reporter")}, ${counted(complaints, "complaint")}, ${day(first)} to ${day(last)})`
+        `${plain(id, 400)} (${words(role)}, ${tier}, ${counted(reporters, "reporter")}, ` +
+        `${counted(complaints, "complaint")}, ${day(first)} to ${day(last)})`
     );
     return `ringtrace ${run.run}, cluster ${plain(cluster.id)}: ${told.join("; ")}; members/, entities/`;
   }
@@ -1303,7 +1383,10 @@
     index.lower = index.records.map((record) => record.toLowerCase());
   }
 
-  /** The rows of the search: text, what is said of it, where it leads, and how well it fits. @param {string} query @returns {{text: string, note: string, href: string, weight: number}[]} */
+  /**
+   * The rows of the search: text, what is said of it, where it leads, and how well it fits.
+   * @param {string} query @returns {{text: string, note: string, href: string, weight: number}[]}
+   */
   function find(query) {
     const [bareQuery, holder = ""] = query.trim().split(/(#\d+)$/);
     const key = folded(bareQuery.replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, ""));
@@ -1352,7 +1435,8 @@
         id = index.of[index.recordClusters[n]] ?? "";
       add(
         text,
-        `record of ${words(index.orgs[index.recordOrgs[n]])}${id ? ` in ${titled(id)}` : ", which names no member of a cluster"}`,
+        `record of ${words(index.orgs[index.recordOrgs[n]])}` +
+          (id ? ` in ${titled(id)}` : ", which names no member of a cluster"),
         id && toCluster(id, { tab: "records", rq: text }),
         record === start || (inOrg && record === own) ? 3.2 : 2
       );
@@ -1410,7 +1494,7 @@
       ),
       !parts.length &&
         said(
-          "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ",
+          TOLD.not_found,
           h("code", "ringtrace explain"),
           /^\s*RT-/i.test(query) && ["; for an evidence number, ", h("code", "ringtrace resolve")],
           "."
@@ -1474,7 +1558,8 @@
       split = events.includes("split");
     const sizes =
       earlier &&
-      ` of ${before.map(({ size }) => count(size)).join(" + ")} ${before.length === 1 && earlier.size === 1 ? "member" : "members"}`;
+      ` of ${before.map(({ size }) => count(size)).join(" + ")} ` +
+        (before.length === 1 && earlier.size === 1 ? "member" : "members");
     add("merged", events.includes("merged") && `Merged from ${counted(from.length, "cluster")}${sizes ?? ""}`);
     if (split && events.length > 1) add("split", "Parts of these are in other clusters");
     else if (split && from.includes(row.id))
@@ -1570,13 +1655,18 @@
           flag === "thin" ? "Thin" : name
         );
       });
-  /** Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where one sees it whole. @param {any} cluster */
+  /**
+   * Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where
+   * one sees it whole.
+   * @param {any} cluster
+   */
   function aloneLine({ alone, orgs, size }) {
     if (!alone) return null;
     const parts = (org) => {
       const sizes = Object.hasOwn(alone, org) ? alone[org] : [];
       if (!sizes.length) return "none of its members";
-      return `${sizes.slice(0, 4).map(count).join(" + ")}${sizes.length > 4 ? " + …" : ""} of its ${counted(size, "member")}`;
+      const first = sizes.slice(0, 4).map(count).join(" + ");
+      return `${first}${sizes.length > 4 ? " + …" : ""} of its ${counted(size, "member")}`;
     };
     const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org, 40), `’s own records tie ${parts(org)}`]);
     return li(h("strong", "Whole only in the union"), ": ", lines, ". A run of one alone can tie fewer still.");
@@ -1590,7 +1680,8 @@
       weakest.length &&
       cut !== null &&
       !run.redacted &&
-      `If ${flags.includes("cut_at_least") ? "at least " : ""}${are(cut, "reporter")} wrong, it falls into ${count(weakest.length)} and ${count(size - weakest.length)} members. `;
+      `If ${flags.includes("cut_at_least") ? "at least " : ""}${are(cut, "reporter")} wrong, ` +
+        `it falls into ${count(weakest.length)} and ${count(size - weakest.length)} members. `;
     const smaller = (side) =>
       cluster.sides[side].length && [
         anchor(
@@ -1779,12 +1870,19 @@
   }
   /** @param {string[]} ids of clusters */
   const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id, 40)));
-  /** A cluster by name; of a single identifier, or of another run, the text. @param {string} id @param {any} [text] @param {Record<string, any>} [state] */
+  /**
+   * A cluster by name; of a single identifier, or of another run, the text.
+   * @param {string} id @param {any} [text] @param {Record<string, any>} [state]
+   */
   const toNamed = (id, text = "single identifier", state = {}) =>
     clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text);
   /** @param {any} number @param {any} what @param {boolean} [warn] */
   const tile = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(what));
-  /** A number that leads to what it counts. @param {number} number @param {string} noun with a * where a plural has its s @param {string} href @param {boolean} [warn] */
+  /**
+   * A number that leads to what it counts.
+   * @param {number} number @param {string} noun with a * where a plural has its s @param {string} href
+   * @param {boolean} [warn]
+   */
   const leads = (number, noun, href, warn) =>
     tile(count(number), anchor(href, noun.replace("*", number === 1 ? "" : "s")), warn);
   /** @param {number} most @param {number} letters */
@@ -1796,7 +1894,10 @@
       run.alarms.slice(0, most).map(({ code, message }) => li(worded(code, 60), ": ", shown(message, letters)))
     );
 
-  /** @param {string} label @param {string[][]} values with their texts @param {string} chosen @param {(value: string) => any} onchange */
+  /**
+   * @param {string} label @param {string[][]} values with their texts @param {string} chosen
+   * @param {(value: string) => any} onchange
+   */
   function select(label, values, chosen, onchange) {
     const place = values.findIndex(([value]) => value === chosen);
     return h(
@@ -1805,7 +1906,11 @@
       values.map(([value, text], n) => h("option", { value, selected: n === place }, text))
     );
   }
-  /** A select whose choice stands in the address. @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values @param {Record<string, string>} state */
+  /**
+   * A select whose choice stands in the address.
+   * @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values
+   * @param {Record<string, string>} state
+   */
   const options = (any, name, values, state) =>
     select(any, [["", any], ...values], state[name], (value) => {
       const { view, id, state: now } = place(),
@@ -1900,7 +2005,11 @@
 
   // ---------------------------------------------------------------- a cluster
 
-  /** Of a cluster: name, text, what draws it, and what the tab counts. @type {[string, string, (cluster: any, state: Record<string, string>, open: (member: any) => void) => any, ((cluster: any) => number)?][]} */
+  /**
+   * Of a cluster: name, text, what draws it, and what the tab counts.
+   * @type {[string, string, (cluster: any, state: Record<string, string>, open: (member: any) => void) => any,
+   *   ((cluster: any) => number)?][]}
+   */
   const TABS = [
     ["members", "Members", membersTab, (cluster) => cluster.size],
     ["links", "Links", linksTab, ({ links, ties }) => links.length + ties.length],
@@ -2137,7 +2246,10 @@
     button("Cite", () => cite(citation(cluster, members))),
     button("CSV", () => membersCsv(cluster, members))
   ];
-  /** The buttons that decide on two identifiers. @param {any} cluster @param {string} a @param {string} b @param {string} [other] cluster of b */
+  /**
+   * The buttons that decide on two identifiers.
+   * @param {any} cluster @param {string} a @param {string} b @param {string} [other] cluster of b
+   */
   const pairButtons = (cluster, a, b, other) =>
     run.redacted
       ? []
@@ -2182,7 +2294,8 @@
       h(
         "ul.plain",
         li(
-          `${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`
+          `${counted(member.reporters, "person reports", "people report")} that a scammer used it; `,
+          `its place rests on ${counted(member.robustness, "person", "people")}.`
         ),
         member.near &&
           h(
@@ -2343,7 +2456,10 @@
     return more;
   }
 
-  /** Asks for the other identifier of a decision about two. @param {string} kind @param {any} cluster @param {string} a */
+  /**
+   * Asks for the other identifier of a decision about two.
+   * @param {string} kind @param {any} cluster @param {string} a
+   */
   function pair(kind, cluster, a) {
     const other = input({ id: "other", list: "others", placeholder: "In any form", required: true });
     askFor(
@@ -2387,7 +2503,10 @@
       quiet(` ${robustness}`)
     );
   };
-  /** A column of the buttons that decide on a link. @param {any} cluster @param {(row: any) => [string, string, string?]} ends, and the cluster of the second */
+  /**
+   * A column of the buttons that decide on a link.
+   * @param {any} cluster @param {(row: any) => [string, string, string?]} ends, and the cluster of the second
+   */
   const decidingOnLink = (cluster, ends) =>
     deciding((row) => pairButtons(cluster, ...ends(row)).map((each) => div(each)));
 
@@ -2640,7 +2759,10 @@
       )
     ];
   }
-  /** Clusters that a supplier serves, and how many more there are. @param {string[]} ids @param {number} total @param {any} [state] */
+  /**
+   * Clusters that a supplier serves, and how many more there are.
+   * @param {string[]} ids @param {number} total @param {any} [state]
+   */
   const servedBy = (ids, total, state) => [
     joined(ids, (id) => toNamed(id, undefined, state)),
     total > ids.length && quiet(` and ${count(total - ids.length)} more`)
@@ -2699,9 +2821,7 @@
         : remark(run.redacted ? "Left out of this copy." : "None names a member."),
       joint && jointPart(cluster, joint),
       h2("Files for others"),
-      p(
-        "Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."
-      ),
+      p(TOLD.files),
       h(
         "ul.plain",
         run.formats.map(({ code, name, description }) =>
@@ -2714,7 +2834,8 @@
       remark("Cluster ", identifier(id), " "),
       button("Cite the cluster", () =>
         cite(
-          `ringtrace ${run.run}, cluster ${plain(id)}: ${counted(cluster.size, "member")}, ${counted(cluster.complaints, "complaint")}, ${counted(cluster.reporters, "reporter")}; clusters/`
+          `ringtrace ${run.run}, cluster ${plain(id)}: ${counted(cluster.size, "member")}, ` +
+            `${counted(cluster.complaints, "complaint")}, ${counted(cluster.reporters, "reporter")}; clusters/`
         )
       )
     ];
@@ -2728,7 +2849,9 @@
     return [
       h2("What only the union reveals"),
       p(
-        `${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`
+        `${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `,
+        "Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: " +
+          "who reported to both is counted twice."
       ),
       overlaps.length &&
         p(
@@ -2834,7 +2957,9 @@
     for (const member of rows) {
       const { first: from, last: until, days } = member,
         at = y.get(member) ?? 0;
-      const about = `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ${day(from)} to ${day(until)}`;
+      const about =
+        `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ` +
+        `${day(from)} to ${day(until)}`;
       const most = Math.max(...days.map(([, records]) => records), 1);
       const group = svg(
         "g",
@@ -2912,7 +3037,10 @@
     DRAWN_SUPPLIERS = 12,
     PAST_DAYS = 7;
   const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "gfrom", "guntil"];
-  /** How the graph of each cluster was left: its filters, zoom, what was dragged, and opened suppliers. @type {Map<string, any>} */
+  /**
+   * How the graph of each cluster was left: its filters, zoom, what was dragged, and opened suppliers.
+   * @type {Map<string, any>}
+   */
   const graphViews = new Map();
   const ruler = document.createElement("canvas").getContext("2d");
   if (ruler) ruler.font = "11px system-ui, sans-serif";
@@ -2937,7 +3065,7 @@
     const canvas = h("div.canvas", {
       tabindex: 0,
       role: "application",
-      label: `Graph of ${counted(cluster.size, "identifier")}: arrows walk, Space keeps what is selected, Enter opens, Shift and arrows move the picture, plus and minus zoom, 0 fits`
+      label: `Graph of ${counted(cluster.size, "identifier")}: ${TOLD.graph_keys}`
     });
     const list = h("div.between", { role: "status" }),
       lately = h("p.quiet.lately");
@@ -3210,7 +3338,8 @@
           h("b", words(kind)),
           identifier(name, 60),
           quiet(
-            `${counted(records, "record")} here; serves ${counted(served, "cluster")}${others.length ? ", among them:" : ""}`
+            `${counted(records, "record")} here; serves ${counted(served, "cluster")}`,
+            others.length && ", among them:"
           )
         ),
         h(
@@ -3438,7 +3567,11 @@
 
     /** Where the keys are, and what Space keeps selected. @type {any} */ let cursor = null;
     /** @type {Set<any>} */ const kept = new Set();
-    /** The nearest node in a direction, sideways distance counting double; from an edge, the farthest on the other side. @param {number} dx @param {number} dy */
+    /**
+     * The nearest node in a direction, sideways distance counting double; from an edge, the farthest on the other
+     * side.
+     * @param {number} dx @param {number} dy
+     */
     function towards(dx, dy) {
       const visible = cy.nodes(":visible").toArray();
       if (!cursor || cursor.removed() || cursor.hasClass("off")) return cy.nodes(":selected")[0] ?? visible[0];
@@ -3492,7 +3625,7 @@
     fromSlider.shows(from);
     untilSlider.shows(until);
     const legend = remark(
-      "Click an identifier or a line; shift and click, or shift and drag, selects several; two show the path between them; a supplier opens the clusters that it serves. Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s; arrows: ",
+      TOLD.graph,
       term("Handover", "handovers"),
       ". Faint nodes: ",
       term("Verify", "verify"),
@@ -3526,7 +3659,9 @@
       reason,
       ids
     } = link;
-    const told = ` ${recordCounts(link)}, ${counted(reporters, "person", "people")}, weight ${weight.toFixed(1)}, ${words(strength).toLowerCase()}, ${day(first)} to ${day(last)}`;
+    const told =
+      ` ${recordCounts(link)}, ${counted(reporters, "person", "people")}, weight ${weight.toFixed(1)}, ` +
+      `${words(strength).toLowerCase()}, ${day(first)} to ${day(last)}`;
     return li(
       identifier(a.id, 60),
       " and ",
@@ -3536,7 +3671,11 @@
       ids.length > 4 && quiet(`+${count(ids.length - 4)}`)
     );
   }
-  /** Writes the values of nodes, the most reported first, where they cover no other; whole, inside the picture, and as large at any zoom. @param {any} cy */
+  /**
+   * Writes the values of nodes, the most reported first, where they cover no other; whole, inside the picture, and
+   * as large at any zoom.
+   * @param {any} cy
+   */
   function labels(cy) {
     if (cy.destroyed()) return;
     const zoom = cy.zoom(),
@@ -3656,7 +3795,10 @@
     });
     return cytoscapeLoad;
   }
-  /** The most likely path: the product of what its links are sure of. @param {any} from a member @param {any} to @returns {any[]} links */
+  /**
+   * The most likely path: the product of what its links are sure of.
+   * @param {any} from a member @param {any} to @returns {any[]} links
+   */
   function strongestPath(from, to) {
     const doubt = new Map([[from, 0]]),
       by = new Map();
@@ -3692,7 +3834,8 @@
       `<graph edgedefault="undirected">${data("left", members.length - core.length + left_out)}`,
       ...core.map(
         (member) =>
-          `<node id="n${member.place}">${keys.map((name) => data(name, safe(member[name === "label" ? "id" : name]))).join("")}</node>`
+          `<node id="n${member.place}">` +
+          `${keys.map((name) => data(name, safe(member[name === "label" ? "id" : name]))).join("")}</node>`
       ),
       ...every
         .filter(({ ends }) => ends.every(leaves))
@@ -3705,7 +3848,11 @@
 
   // ---------------------------------------------------------------- lists of the run
 
-  /** A view of one table. @param {string} title @param {any} told @param {any} options of the table @param {string} [empty] what is said where it has no rows */
+  /**
+   * A view of one table.
+   * @param {string} title @param {any} told @param {any} options of the table
+   * @param {string} [empty] what is said where it has no rows
+   */
   const listView = (title, told, options, empty) => [
     headline(title, p(told)),
     options.rows.length || !empty ? table(options).element : p(empty)
@@ -3741,18 +3888,22 @@
         : firstOf(shared, rows, "entities"));
     const only =
       joint &&
-      ` Only the union reveals ${counted(joint.links, "link")} and that ${counted(joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.`;
+      ` Only the union reveals ${counted(joint.links, "link")} ` +
+        `and that ${counted(joint.merged, "pair")} of clusters are one; ` +
+        "the page of each cluster lists its own.";
     const total = (row) => sum(row.orgs, ([, complaints, calls]) => complaints + calls);
     const who = ([org, complaints, calls, roles, from, until]) =>
       div(
         h("b", worded(org, 40)),
-        ` ${recordCounts({ complaints, calls })} as ${roles.map((role) => words(role).toLowerCase()).join(", ")}, ${day(seconds(from))} to ${day(seconds(until))}`
+        ` ${recordCounts({ complaints, calls })} as ${roles.map((role) => words(role).toLowerCase()).join(", ")}, `,
+        `${day(seconds(from))} to ${day(seconds(until))}`
       );
     return [
       listView(
         "Seen by more than one organisation",
         [
-          `${counted(shared, "identifier")} that records of several organisations name, which none of them can see alone.`,
+          `${counted(shared, "identifier")} that records of several organisations name, `,
+          "which none of them can see alone.",
           only,
           left
         ],
@@ -3854,8 +4005,7 @@
       toNamed(id, identifier(ids[0], 60)),
       quiet(` ${counted(reporters, "reporter")}`)
     ];
-    const told =
-      "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.";
+    const told = TOLD.campaigns;
     return listView(
       "Campaigns",
       [told, moreThan(total, rows, "campaigns/")],
@@ -4010,7 +4160,8 @@
     return listView(
       "Alerts",
       [
-        `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(rows.length)}. This page looks for new ones every 20 s.`,
+        `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(rows.length)}. `,
+        "This page looks for new ones every 20 s.",
         feed.held_back &&
           ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
       ],
@@ -4204,6 +4355,7 @@
     ];
     const near = one.near.filter(({ cluster }) => cluster === two.id);
     const [a, b] = both.map((cluster) => !run.redacted && spokesman(cluster));
+    const another = h("a.button", { href: address("compare", { a: one.id }) }, "Another…");
     const [same, apart] = a && b ? pairButtons(one, a.id, b.id, two.id) : [];
     same?.classList.add("primary");
     const list = ({ id, name, brand, members }) =>
@@ -4220,7 +4372,8 @@
                 anchor(toCluster(id, { id: member.id }), briefly(valueOf(member.id), 40)),
                 standing(member),
                 quiet(
-                  ` ${words(member.role)}, ${counted(member.reporters, "person", "people")}, ${day(member.first)} to ${day(member.last)}`
+                  ` ${words(member.role)}, ${counted(member.reporters, "person", "people")}, `,
+                  `${day(member.first)} to ${day(member.last)}`
                 )
               )
             )
@@ -4228,11 +4381,7 @@
         members.length > 40 && p(anchor(toCluster(id), `All ${counted(members.length, "member")}`))
       );
     return [
-      headline(
-        "Compare two clusters",
-        same &&
-          actions("Decide on both", same, apart, h("a.button", { href: address("compare", { a: one.id }) }, "Another…"))
-      ),
+      headline("Compare two clusters", same && actions("Decide on both", same, apart, another)),
       scroller(
         "Side by side",
         h(
@@ -4267,7 +4416,10 @@
     ];
   }
   const CHART = { left: 44, width: 1000 };
-  /** The frame of a chart of bars by time. @param {number} foot @param {string} label @param {number} bars @param {(bar: number) => string} dayOfBar */
+  /**
+   * The frame of a chart of bars by time.
+   * @param {number} foot @param {string} label @param {number} bars @param {(bar: number) => string} dayOfBar
+   */
   function barChart(foot, label, bars, dayOfBar) {
     const { left, width } = CHART,
       room = (width - left) / bars;
@@ -4321,7 +4473,8 @@
     const told =
       met >= 0
         ? `both active for ${counted(dayOf(met) + 1, "day")}`
-        : `${counted(Math.max(Math.round(-met / DAY), 1), "day")} between the last record of one and the first of the other`;
+        : `${counted(Math.max(Math.round(-met / DAY), 1), "day")} ` +
+          "between the last record of one and the first of the other";
     return keyed(briefly(titleOf(one), 60), briefly(titleOf(two), 60), `; ${told}`, chart);
   }
 
@@ -4345,7 +4498,11 @@
       inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code),
       small(number)
     ];
-    /** The first rows of a list, and all of it on demand: an element can stand in one of them alone. @param {string} caption @param {string} heads @param {any[]} rows @param {(row: any) => any[]} cells @param {number[]} [texts] */
+    /**
+     * The first rows of a list, and all of it on demand: an element can stand in one of them alone.
+     * @param {string} caption @param {string} heads @param {any[]} rows @param {(row: any) => any[]} cells
+     * @param {number[]} [texts]
+     */
     const first = (caption, heads, rows, cells, texts) =>
       h(
         "section",
@@ -4397,7 +4554,8 @@
       headline(
         "Places and flows",
         p(
-          `Complaints by the victim’s country${choices.length ? " and region" : ""}, and where callback numbers, calls and money lead. A country opens the clusters with victims there`,
+          `Complaints by the victim’s country${choices.length ? " and region" : ""}, `,
+          "and where callback numbers, calls and money lead. A country opens the clusters with victims there",
           choices.length ? ", a circle the map of its country." : "."
         )
       ),
@@ -4473,7 +4631,8 @@
   /** @param {any} region @returns {string} */
   function regionText({ name, country, number, whole }) {
     const told = number === null ? "withheld, small count" : counted(number, "complaint");
-    return `${name}, ${countryName(country)}: ${number === null || whole ? told : `at least ${told}, some are withheld (small counts)`}`;
+    const some = `at least ${told}, some are withheld (small counts)`;
+    return `${name}, ${countryName(country)}: ${number === null || whole ? told : some}`;
   }
   /** @param {[string, number | null, boolean][]} sums of complaints by country, and whether each is whole */
   function notOnMap(sums) {
@@ -4495,7 +4654,10 @@
         svg("rect", { width: 3, height: 8, class: "hatch" })
       )
     );
-  /** @param {[string, number | null][]} numbers @param {any} world @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown */
+  /**
+   * @param {[string, number | null][]} numbers @param {any} world
+   * @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown
+   */
   function worldMap(numbers, world, linked, regionsKnown) {
     const [width, height] = world.size,
       known = new Map(numbers),
@@ -4554,7 +4716,8 @@
   }
   /**
    * Circles of regions, area by complaints; all whose count is hidden are of one size.
-   * @param {any[]} regionsKnown @param {number} largest radius in pixels @param {number} unit of the drawing that is a pixel
+   * @param {any[]} regionsKnown @param {number} largest radius in pixels
+   * @param {number} unit of the drawing that is a pixel
    */
   function sized(regionsKnown, largest, unit) {
     const most = Math.max(...regionsKnown.map(({ number }) => number ?? 0), 1);
@@ -4584,7 +4747,8 @@
   /**
    * The map of one country, a degree of longitude as wide there as one of latitude is high; regions
    * outside of the picture, Hawaii and the like, are in a column of their own.
-   * @param {string} country @param {number[]} box what is drawn: west, north, east, south @param {any} world @param {any[]} regionsKnown @param {boolean} linked
+   * @param {string} country @param {number[]} box what is drawn: west, north, east, south @param {any} world
+   * @param {any[]} regionsKnown @param {boolean} linked
    */
   function regionMap(country, [west, north, east, south], world, regionsKnown, linked) {
     const isAside = ({ x, y }) => x < west || x > east || y < north || y > south;
@@ -4641,7 +4805,10 @@
     });
     return drawing;
   }
-  /** Puts regions that are outside of the picture into its lower right corner. @param {any[]} spots @param {number} width @param {number} height @param {number} unit */
+  /**
+   * Puts regions that are outside of the picture into its lower right corner.
+   * @param {any[]} spots @param {number} width @param {number} height @param {number} unit
+   */
   function asideBox(spots, width, height, unit) {
     const widest = Math.max(...spots.map(({ r }) => r)),
       gap = 5 * unit;
@@ -4663,7 +4830,8 @@
   }
   /**
    * Names of regions where there is room, the largest first; else their codes, else none.
-   * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height @param {number} unit
+   * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height
+   * @param {number} unit
    */
   function regionLabels(spots, aside, width, height, unit) {
     const taken = spots.map(({ x, y, r }) => [x - r, y - r, x + r, y + r]),
@@ -4783,13 +4951,7 @@
       );
     const accounted = "read accepted duplicates rejected erased".split(" ");
     return [
-      headline(
-        "Health",
-        p(
-          "What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."
-        ),
-        alarms(Infinity, 1000) || p("No alarms.")
-      ),
+      headline("Health", p(TOLD.health), alarms(Infinity, 1000) || p("No alarms.")),
       simple(
         "Rows: every one that was read is accepted, a duplicate, rejected or erased",
         "Kind | Read | Accepted | Duplicates | Rejected | Erased | Check",
@@ -4889,7 +5051,8 @@
     const dayAt = (bar) => day(seconds(first) + bar * step * DAY);
     const { chart, rect, scale } = barChart(
       tall,
-      `Records by ${unit}, ${dayAt(0)} to ${day(seconds(first) + (bars * step - 1) * DAY)}; the most in one is ${count(most)}`,
+      `Records by ${unit}, ${dayAt(0)} to ${day(seconds(first) + (bars * step - 1) * DAY)}; ` +
+        `the most in one is ${count(most)}`,
       bars,
       dayAt
     );
@@ -4911,12 +5074,18 @@
     });
     return keyed("complaints", "calls", [`, by ${unit}`, earlier && `; ${counted(earlier, "record")} earlier`], chart);
   }
-  /** @param {string} caption @param {any} heads with | between them @param {any[][]} rows @param {number[]} [texts] columns beside the first that are no numbers */
+  /**
+   * @param {string} caption @param {any} heads with | between them @param {any[][]} rows
+   * @param {number[]} [texts] columns beside the first that are no numbers
+   */
   function simple(caption, heads, rows, texts = []) {
     const drawn = grid(caption, heads, rows, (n) => (n && !texts.includes(n) ? "num" : null));
     return h(drawn.querySelectorAll("thead th").length > 5 ? "section.wide" : "section", h2(caption), drawn);
   }
-  /** @param {string} caption @param {any} heads @param {any[][]} rows @param {(column: number) => string | null} classOf */
+  /**
+   * @param {string} caption @param {any} heads @param {any[][]} rows
+   * @param {(column: number) => string | null} classOf
+   */
   function grid(caption, heads, rows, classOf) {
     const columns = [heads].flat().flatMap((head) => (typeof head === "string" ? head.split(" | ") : head));
     return scroller(
@@ -4936,7 +5105,10 @@
 
   // ---------------------------------------------------------------- the page
 
-  /** Name, text in the navigation, and what draws it. @type {[string, string, (state: Record<string, string>, id: string) => any][]} */
+  /**
+   * Name, text in the navigation, and what draws it.
+   * @type {[string, string, (state: Record<string, string>, id: string) => any][]}
+   */
   const VIEWS = [
     ["queue", "Queue", queueView],
     ["clusters", "Clusters", clustersView],
@@ -5046,7 +5218,10 @@
     const { view, id, state } = place();
     if (view === "c") location.hash = toCluster(id, { tab, id: state.id });
   }
-  /** Focuses the next row of a table, or the one before. @param {number} step @param {Element} target @returns {boolean} whether there is a table */
+  /**
+   * Focuses the next row of a table, or the one before.
+   * @param {number} step @param {Element} target @returns {boolean} whether there is a table
+   */
   function walkRows(step, target) {
     const links = [...main.querySelectorAll("tbody tr")]
       .map((row) => row.querySelector("th a, th button.link, td a.cluster"))
@@ -5058,7 +5233,10 @@
     next.scrollIntoView({ block: "nearest" });
     return true;
   }
-  /** What keys do, beside typing; a key that returns false does what it does in any page. @type {Record<string, (target: HTMLElement) => any>} */
+  /**
+   * What keys do, beside typing; a key that returns false does what it does in any page.
+   * @type {Record<string, (target: HTMLElement) => any>}
+   */
   const ACTS = {
     "/": () => {
       field.focus();
