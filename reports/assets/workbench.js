@@ -15,7 +15,9 @@
       const [texts, numbers] = lines.split("\n").map((line) => JSON.parse(line));
       const piece = Object.assign(texts, { numbers });
       if (texts.tables)
-        piece.read = Object.fromEntries(Object.entries(texts.tables).map(([of, rows]) => [of, lists(rows, numbers)]));
+        piece.read = Object.fromEntries(
+          Object.entries(texts.tables).map(([table, rows]) => [table, lists(rows, numbers)])
+        );
       pieces.get(name)?.done(piece);
     },
     /** @param {any} outlines of countries */
@@ -423,8 +425,8 @@
 
   /** @param {string} value of an identifier @returns {string} a prettier form, or nothing */
   function pretty(value) {
-    const found = /^(?:phone:)?\+1(\d{3})(\d{3})(\d{4})(#\d+)?$/.exec(value);
-    return found ? `(${found[1]}) ${found[2]}-${found[3]}` : "";
+    const parts = /^(?:phone:)?\+1(\d{3})(\d{3})(\d{4})(#\d+)?$/.exec(value);
+    return parts ? `(${parts[1]}) ${parts[2]}-${parts[3]}` : "";
   }
   const prettily = (/** @type {string} */ value) => (pretty(value) ? quiet(` ${pretty(value)}`) : null);
   /** @param {string} id */
@@ -448,10 +450,10 @@
   // ---------------------------------------------------------------- terms
 
   /**
-   * @param {string} code @param {Record<string, string>} [given] arguments by name @returns {string} a fact in words
+   * @param {string} code @param {Record<string, string>} [values] arguments by name @returns {string} a fact in words
    */
-  const fact = (code, given = {}) =>
-    REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => given[name]);
+  const fact = (code, values = {}) =>
+    REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => values[name]);
   const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
   /** @param {string} kind @returns {any[]} */
   const looksOf = (kind) => REGISTRY.kinds[kind] ?? UNKNOWN;
@@ -830,9 +832,9 @@
   /**
    * What a decision would change, in sentences.
    * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
-   * @param {string} [other] cluster of b
+   * @param {string} [clusterB] cluster of b
    */
-  function effects(kind, cluster, a, b, other) {
+  function effects(kind, cluster, a, b, clusterB) {
     const { size, members } = cluster,
       member = memberOf(cluster, a),
       core = members.filter(leaves);
@@ -894,7 +896,7 @@
         ];
       }
       case "must_link": {
-        const second = clusterOf.get(other ?? ""),
+        const second = clusterOf.get(clusterB ?? ""),
           same = second?.id === cluster.id;
         const joins = same
           ? "They are in one cluster already, which this binds."
@@ -967,9 +969,9 @@
   /**
    * Asks for the reason, showing what would change, and records.
    * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
-   * @param {string} [other] cluster of b
+   * @param {string} [clusterB] cluster of b
    */
-  function decide(kind, cluster, a, b, other = cluster.id) {
+  function decide(kind, cluster, a, b, clusterB = cluster.id) {
     const reason = input({ id: "reason", value: REASONS[kind], maxlength: 400, required: true });
     const who = input({ id: "author", value: author, maxlength: 80, required: true });
     askFor(
@@ -979,7 +981,7 @@
         h(
           "ul.effects",
           { label: "What it would change" },
-          effects(kind, cluster, a, b, other)
+          effects(kind, cluster, a, b, clusterB)
             .filter(Boolean)
             .map((effect) => li(effect))
         ),
@@ -1356,8 +1358,8 @@
   function digitsOf(query) {
     const text = query.normalize("NFKC").replace(/^\s*(?:tel|phone):/i, "");
     if (!/^[\s+\d().\-/\u2010-\u2015\u00a0]+$/.test(text)) return "";
-    const found = text.replace(/\(0\)/, "").replace(/\D/g, "").replace(/^0+/, "");
-    return found.length >= 5 ? found : "";
+    const digits = text.replace(/\(0\)/, "").replace(/\D/g, "").replace(/^0+/, "");
+    return digits.length >= 5 ? digits : "";
   }
 
   async function loadIndex() {
@@ -1876,8 +1878,8 @@
    */
   const toNamed = (id, text = "single identifier", state = {}) =>
     clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text);
-  /** @param {any} number @param {any} what @param {boolean} [warn] */
-  const tile = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(what));
+  /** @param {any} number @param {any} label @param {boolean} [warn] */
+  const tile = (number, label, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(label));
   /**
    * A number that leads to what it counts.
    * @param {number} number @param {string} noun with a * where a plural has its s @param {string} href
@@ -2248,13 +2250,13 @@
   ];
   /**
    * The buttons that decide on two identifiers.
-   * @param {any} cluster @param {string} a @param {string} b @param {string} [other] cluster of b
+   * @param {any} cluster @param {string} a @param {string} b @param {string} [clusterB] cluster of b
    */
-  const pairButtons = (cluster, a, b, other) =>
+  const pairButtons = (cluster, a, b, clusterB) =>
     run.redacted
       ? []
       : ["must_link", "cannot_link"].map((kind) =>
-          button(WORDS[kind], () => decide(kind, cluster, a, b, other), {
+          button(WORDS[kind], () => decide(kind, cluster, a, b, clusterB), {
             label: `${WORDS[kind]}: ${plain(a, 60)} and ${plain(b, 60)}`
           })
         );
@@ -2265,7 +2267,7 @@
     const tied = member.links.filter(({ accepted }) => accepted),
       records = recordsOf(member);
     const act = (kind) => button(WORDS[kind], () => decide(kind, cluster, id), { "data-term": WORDS[kind] });
-    const open = (other) => (location.hash = toCluster(cluster.id, { ...state, id: other.id }));
+    const open = (neighbour) => (location.hash = toCluster(cluster.id, { ...state, id: neighbour.id }));
     const acts =
       member.status === "contested"
         ? ["suspect_held", "victim_owned"].map(act)
@@ -2348,16 +2350,16 @@
         ? h(
             "ul.near",
             tied.slice(0, 12).map((link) => {
-              const other = link.ends[link.ends[0] === member ? 1 : 0];
+              const neighbour = link.ends[link.ends[0] === member ? 1 : 0];
               return li(
-                opener(other, open, 40),
+                opener(neighbour, open, 40),
                 " ",
                 quiet(`${counted(link.reporters, "person", "people")}, weight ${link.weight.toFixed(1)} `),
                 !run.redacted &&
                   button(
                     "Keep apart",
-                    () => decide("cannot_link", cluster, id, other.id),
-                    { label: `Keep apart from ${plain(other.id, 60)}` },
+                    () => decide("cannot_link", cluster, id, neighbour.id),
+                    { label: `Keep apart from ${plain(neighbour.id, 60)}` },
                     ".mini"
                   )
               );
@@ -2457,17 +2459,17 @@
   }
 
   /**
-   * Asks for the other identifier of a decision about two.
+   * Asks for the second identifier of a decision about two.
    * @param {string} kind @param {any} cluster @param {string} a
    */
   function pair(kind, cluster, a) {
-    const other = input({ id: "other", list: "others", placeholder: "In any form", required: true });
+    const second = input({ id: "other", list: "others", placeholder: "In any form", required: true });
     askFor(
       WORDS[kind],
       [
         p(identifier(a), " and"),
         h("label", { for: "other" }, "The other identifier"),
-        other,
+        second,
         datalist(
           "others",
           cluster.members.filter(({ id }) => id !== a).map(({ id }) => id)
@@ -2476,13 +2478,13 @@
       "Continue",
       async () => {
         if (!index) await loadIndex();
-        const hit = find(other.value).find(({ href }) => href.includes("id="));
+        const hit = find(second.value).find(({ href }) => href.includes("id="));
         if (!hit) throw new Error("No member of this run is written so.");
         if (hit.text === a) throw new Error("That is the same identifier: name another.");
         decide(kind, cluster, a, hit.text, index.of[index.clusters[index.ids.indexOf(hit.text)]]);
       }
     );
-    other.focus();
+    second.focus();
   }
   /** @param {string} id @param {string[]} values */
   const datalist = (id, values) =>
@@ -3081,12 +3083,12 @@
     };
     graphViews.set(id, view);
     const { camera, selected } = view;
-    const given = GRAPH_FILTERS.some((name) => state[name]) ? state : view.filters;
-    const filters = (view.filters = Object.fromEntries(GRAPH_FILTERS.map((name) => [name, given[name] ?? ""])));
+    const source = GRAPH_FILTERS.some((name) => state[name]) ? state : view.filters;
+    const filters = (view.filters = Object.fromEntries(GRAPH_FILTERS.map((name) => [name, source[name] ?? ""])));
     const hidden = new Set(filters.gkinds.split(",").filter((kind) => kinds.includes(kind)));
-    const dated = (name, other) => {
+    const dated = (name, absent) => {
       const when = dayOf(Date.parse(filters[name]) / 1000);
-      return when >= first && when <= last ? when : other;
+      return when >= first && when <= last ? when : absent;
     };
     let until = dated("guntil", last),
       from = dated("gfrom", first);
@@ -3389,7 +3391,7 @@
         // the page has the canvas only after this turn
         if (!canvas.isConnected) return;
         const drawn = members.slice(0, DRAWN),
-          isDrawn = ({ place: at }) => at < DRAWN;
+          isDrawn = (member) => member.place < DRAWN;
         const nodes = drawn.map((member, n) => {
           const turn = (n * 6.283) / drawn.length,
             { x, y, kind, tier, status, bridge } = member;
@@ -4269,9 +4271,9 @@
 
   /** @param {Record<string, string>} state */
   async function compareView(state) {
-    const [one, two] = await Promise.all([state.a, state.b].map((id) => id && wholeCluster(id)));
-    if (one && two) return comparison(one, two);
-    const [name, text] = one ? ["b", "Compare with it"] : ["a", "Choose the first"];
+    const [left, right] = await Promise.all([state.a, state.b].map((id) => id && wholeCluster(id)));
+    if (left && right) return comparison(left, right);
+    const [name, text] = left ? ["b", "Compare with it"] : ["a", "Choose the first"];
     const query = h("input.filter", { type: "search", label: text, placeholder: "Number, site, account or cluster" });
     const submit = async () => {
       if (!index) await loadIndex();
@@ -4279,11 +4281,11 @@
       if (!hit) return toast("No cluster of this run is found by that.");
       location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
     };
-    const near = new Map(one?.near.map(({ cluster }) => [cluster, "a rejected link"]));
-    for (const { kind, others } of one?.suppliers ?? [])
+    const near = new Map(left?.near.map(({ cluster }) => [cluster, "a rejected link"]));
+    for (const { kind, others } of left?.suppliers ?? [])
       for (const id of others) if (!near.has(id)) near.set(id, `the same ${words(kind).toLowerCase()}`);
     return [
-      headline("Compare two clusters", one && p(clusterName(one), " and")),
+      headline("Compare two clusters", left && p(clusterName(left), " and")),
       form("form.bar", submit, query, h("button", { type: "submit" }, text)),
       near.size && [
         h2("Close to it"),
@@ -4301,9 +4303,9 @@
       ]
     ];
   }
-  /** Two clusters side by side. @param {any} one @param {any} two */
-  function comparison(one, two) {
-    const both = [one, two];
+  /** Two clusters side by side. @param {any} left @param {any} right */
+  function comparison(left, right) {
+    const both = [left, right];
     /** @type {[any, (cluster: any) => any][]} */ const rows = [
       [
         "Cluster",
@@ -4327,10 +4329,10 @@
       [term("Confidence"), ({ confidence }) => confidence.toFixed(2)]
     ];
     const common = (name, values, cell) => {
-      const there = new Set(values(two));
-      return [...new Set(values(one))].filter((value) => there.has(value)).map((value) => [name, cell(value)]);
+      const there = new Set(values(right));
+      return [...new Set(values(left))].filter((value) => there.has(value)).map((value) => [name, cell(value)]);
     };
-    const templateOf = (id) => one.scripts.find((script) => script.entity_id === id).template;
+    const templateOf = (id) => left.scripts.find((script) => script.entity_id === id).template;
     const shared = [
       ...common(
         "Held by both, one after the other",
@@ -4353,10 +4355,10 @@
         (name) => shown(name, 60)
       )
     ];
-    const near = one.near.filter(({ cluster }) => cluster === two.id);
+    const near = left.near.filter(({ cluster }) => cluster === right.id);
     const [a, b] = both.map((cluster) => !run.redacted && spokesman(cluster));
-    const another = h("a.button", { href: address("compare", { a: one.id }) }, "Another…");
-    const [same, apart] = a && b ? pairButtons(one, a.id, b.id, two.id) : [];
+    const choose = h("a.button", { href: address("compare", { a: left.id }) }, "Another…");
+    const [same, apart] = a && b ? pairButtons(left, a.id, b.id, right.id) : [];
     same?.classList.add("primary");
     const list = ({ id, name, brand, members }) =>
       h(
@@ -4381,7 +4383,7 @@
         members.length > 40 && p(anchor(toCluster(id), `All ${counted(members.length, "member")}`))
       );
     return [
-      headline("Compare two clusters", same && actions("Decide on both", same, apart, another)),
+      headline("Compare two clusters", same && actions("Decide on both", same, apart, choose)),
       scroller(
         "Side by side",
         h(
@@ -4429,8 +4431,8 @@
       chart.append(svg("text", { x: left + bar * room, y: foot + 16 }, dayOfBar(bar)));
     const rect = (klass, bar, y, height) =>
       svg("rect", { class: klass, x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
-    const scale = (y, text, at = y) =>
-      chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), beside(left, at, text));
+    const scale = (y, text, textY = y) =>
+      chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), beside(left, textY, text));
     return { chart, rect, scale };
   }
   /** What the two series of a chart are. @param {any} a @param {any} b @param {any} more @param {any} chart */
@@ -4468,14 +4470,14 @@
         chart.append(bar);
       }
     });
-    const [one, two] = both,
-      met = Math.min(one.last, two.last) - Math.max(one.first, two.first);
+    const [first, second] = both,
+      met = Math.min(first.last, second.last) - Math.max(first.first, second.first);
     const told =
       met >= 0
         ? `both active for ${counted(dayOf(met) + 1, "day")}`
         : `${counted(Math.max(Math.round(-met / DAY), 1), "day")} ` +
           "between the last record of one and the first of the other";
-    return keyed(briefly(titleOf(one), 60), briefly(titleOf(two), 60), `; ${told}`, chart);
+    return keyed(briefly(titleOf(first), 60), briefly(titleOf(second), 60), `; ${told}`, chart);
   }
 
   // ---------------------------------------------------------------- places and flows
