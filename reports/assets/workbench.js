@@ -1143,17 +1143,16 @@
     if (!served && keeps) takeWork(stored(WORK_KEY));
   }
   const keepWork = () => keep(WORK_KEY, JSON.stringify(work), "workbench.json");
-  /** @param {string} id of a cluster @param {any} changes */
-  async function changeWork(id, changes) {
+  /**
+   * Changes the notes: by the server, or in this browser.
+   * @param {string} call @param {any} body @param {(signed: {at: string, by: string}) => void} change in this browser
+   */
+  async function changeWork(call, body, change) {
     try {
-      if (served) takeWork(await ask("note", { cluster: id, ...changes }));
+      if (served) takeWork(await ask(call, body));
       else {
         readWork();
-        const { text, ...others } = changes,
-          signed = { at: now(), by: author };
-        const known = work.clusters[id] ?? UNNOTED;
-        const notes = text ? [...known.notes, { ...signed, text: text.slice(0, 2000) }].slice(-200) : known.notes;
-        work.clusters[id] = { ...known, ...others, ...signed, notes };
+        change({ at: now(), by: author });
         keepWork();
       }
       render();
@@ -1161,6 +1160,14 @@
       failed(error);
     }
   }
+  /** @param {string} id of a cluster @param {any} changes */
+  const changeCluster = (id, changes) =>
+    changeWork("note", { cluster: id, ...changes }, (signed) => {
+      const { text, ...others } = changes,
+        known = work.clusters[id] ?? UNNOTED;
+      const notes = text ? [...known.notes, { ...signed, text: text.slice(0, 2000) }].slice(-200) : known.notes;
+      work.clusters[id] = { ...known, ...others, ...signed, notes };
+    });
   /** What is noted of a cluster, or of those that it came from. @param {any} row @returns {any} */
   function workOf(row) {
     const every = [...new Set([row.id, ...row.from])].map((id) => work.clusters[id]).filter(Boolean);
@@ -1194,7 +1201,7 @@
       ended = woken(row),
       shownUntil = ended || (until > today() && until);
     const after = (days) => new Date(Date.now() + days * DAY * 1000).toISOString().slice(0, 10);
-    const change = (changes) => changeWork(row.id, changes);
+    const change = (changes) => changeCluster(row.id, changes);
     const who = input({
       type: "text",
       value: owner,
@@ -1353,7 +1360,7 @@
       .replace(/[\s\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069()-]/g, "");
   }
   /** @param {string} id */
-  const bareValue = (id) => folded(valueOf(id.replace(/^((?:phone|domain|email|handle|account):.*)#\d+$/, "$1")));
+  const bareValue = (id) => folded(valueOf(bare(id)));
   /** @param {string} query @returns {string} the digits that must end the number; nothing for what is no number */
   function digitsOf(query) {
     const text = query.normalize("NFKC").replace(/^\s*(?:tel|phone):/i, "");
@@ -2852,7 +2859,8 @@
       h2("What only the union reveals"),
       p(
         `${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `,
-        "Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: " +
+        "Countries and losses are of this run’s own records alone. " +
+          "Complaints, calls and reporters count what offers count too: " +
           "who reported to both is counted twice."
       ),
       overlaps.length &&
@@ -3675,8 +3683,7 @@
   }
   /**
    * Writes the values of nodes, the most reported first, where they cover no other; whole, inside the picture, and
-   * as large at any zoom.
-   * @param {any} cy
+   * as large at any zoom. @param {any} cy
    */
   function labels(cy) {
     if (cy.destroyed()) return;
@@ -3695,12 +3702,7 @@
         selected: node.selected()
       }));
     nodes.sort((a, b) => Number(b.selected) - Number(a.selected) || b.size - a.size);
-    /** Boxes by rows of 20 pixels. @type {Map<number, number[][]>} */ const taken = new Map();
-    const rowsOf = ([, top, , bottom]) =>
-      Array.from({ length: Math.floor(bottom / 20) - Math.floor(top / 20) + 1 }, (_, n) => Math.floor(top / 20) + n);
-    const take = (box) => rowsOf(box).forEach((row) => taken.set(row, [...(taken.get(row) ?? []), box]));
-    const isCovered = (box) => rowsOf(box).some((row) => taken.get(row)?.some((other) => overlap(box, other)));
-    for (const { x, y, r } of nodes) take([x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
+    const taken = nodes.map(({ x, y, r }) => [x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
     cy.batch(() => {
       for (const { node, x, y, r, selected, half, tall, label } of nodes) {
         const seen = x > 0 && x < width && y > 0 && y < height;
@@ -3708,8 +3710,8 @@
           above = seen && y + r + 4 + tall > height;
         const top = above ? y - r - 4 - tall : y + r + 2,
           box = [x - half + aside, top, x + half + aside, top + tall];
-        if (selected || !isCovered(box)) {
-          take(box);
+        if (selected || isFree(box, taken)) {
+          taken.push(box);
           node.style({
             label,
             "font-size": 11 / zoom,
@@ -3722,8 +3724,12 @@
       }
     });
   }
-  /** Whether two boxes overlap: left, top, right and bottom of each. @param {number[]} a @param {number[]} b */
-  const overlap = (a, b) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1];
+  /**
+   * Whether a box covers no other: left, top, right and bottom of each.
+   * @param {number[]} box @param {number[][]} taken
+   */
+  const isFree = (box, taken) =>
+    !taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]);
   /** @param {any} member whether a file that is passed on may name it */
   const leaves = (member) => member?.tier === "core" && member.status === "infrastructure";
   /** The graph as it stands, as PNG: core members by value. @param {any} cy @returns {Blob} */
@@ -3791,12 +3797,10 @@
     return new XMLSerializer().serializeToString(drawing);
   }
   /** @type {Promise<any> | null} */ let cytoscapeLoad = null;
-  function withCytoscape() {
-    cytoscapeLoad ??= new Promise((resolve, reject) => {
+  const withCytoscape = () =>
+    (cytoscapeLoad ??= new Promise((resolve, reject) => {
       addScript("cytoscape.min.js", reject).onload = () => resolve(/** @type {any} */ (window).cytoscape);
-    });
-    return cytoscapeLoad;
-  }
+    }));
   /**
    * The most likely path: the product of what its links are sure of.
    * @param {any} from a member @param {any} to @returns {any[]} links
@@ -4140,18 +4144,8 @@
       20_000
     );
     const seen = ({ alert_id: id }) => work.acknowledged[id];
-    const acknowledge = async ({ alert_id: id }) => {
-      try {
-        if (served) takeWork(await ask("acknowledge", { alert: id }));
-        else {
-          work.acknowledged[id] = { at: now(), by: author };
-          keepWork();
-        }
-      } catch (error) {
-        failed(error);
-      }
-      render();
-    };
+    const acknowledge = ({ alert_id: id }) =>
+      changeWork("acknowledge", { alert: id }, (signed) => (work.acknowledged[id] = signed));
     const rows = feed.alerts.map((alert) => ({
       orgs: [],
       tied_to: [],
@@ -4336,7 +4330,7 @@
     const shared = [
       ...common(
         "Held by both, one after the other",
-        ({ members }) => members.map(({ id }) => id.replace(/#\d+$/, "")),
+        ({ members }) => members.map(({ id }) => bare(id)),
         (id) => identifier(id, 60)
       ),
       ...common(
@@ -4833,18 +4827,12 @@
   /**
    * Names of regions where there is room, the largest first; else their codes, else none.
    * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height
-   * @param {number} unit
+   * @param {number} unit of the drawing that is a pixel
    */
   function regionLabels(spots, aside, width, height, unit) {
     const taken = spots.map(({ x, y, r }) => [x - r, y - r, x + r, y + r]),
       tall = 13 * unit,
       gap = 3 * unit;
-    const isFree = (box, own) =>
-      box[0] >= 0 &&
-      box[1] >= 0 &&
-      box[2] <= width &&
-      box[3] <= height &&
-      !taken.some((other, n) => n !== own && overlap(box, other));
     return spots.flatMap((spot, own) => {
       const {
         x,
@@ -4862,9 +4850,17 @@
           [middle, y - r - tall],
           ...(wide < 1.8 * r ? [[middle, level]] : [])
         ];
-        const box = [[x + r + gap, level], ...(aside.includes(spot) ? [] : around)]
-          .map(([left, top]) => [left, top, left + wide, top + tall])
-          .find((each) => isFree(each, own));
+        const boxes = [[x + r + gap, level], ...(aside.includes(spot) ? [] : around)].map(([left, top]) => [
+          left,
+          top,
+          left + wide,
+          top + tall
+        ]);
+        const others = taken.filter((_, n) => n !== own);
+        const box = boxes.find(
+          ([left, top, right, foot]) =>
+            left >= 0 && top >= 0 && right <= width && foot <= height && isFree([left, top, right, foot], others)
+        );
         if (!box) continue;
         taken.push(box);
         return [
