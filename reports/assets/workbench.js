@@ -470,6 +470,8 @@
   /** @param {string} term @param {string} [text] */
   const term = (term, text = term) => h("span.term", { tabindex: 0, "data-term": term }, text);
 
+  /** What the page has got to: the view, the search and the graph that are drawn. */
+  const marks = document.documentElement.dataset;
   const tip = /** @type {HTMLElement} */ (document.getElementById("tip"));
   /** @param {Event} event */
   function explain({ target }) {
@@ -945,7 +947,7 @@
       try {
         await answer();
       } catch (error) {
-        problem.textContent = plain(/** @type {Error} */ (error).message, 600);
+        problem.textContent = plain(error.message, 600);
         record.disabled = false;
       }
     };
@@ -1457,6 +1459,11 @@
     return hitRows.sort((a, b) => b.weight - a.weight || a.text.length - b.text.length).slice(0, 60);
   }
 
+  /** @param {string} query */
+  async function lookUp(query) {
+    if (!index) await loadIndex();
+    return find(query);
+  }
   /** @param {string} query @returns {string[]} the numbers and other identifiers among the words of a note */
   function identifiersIn(query) {
     const text = query.normalize("NFKC"),
@@ -1468,9 +1475,8 @@
   async function search() {
     const query = asked();
     if (!query.trim()) return closeHits();
-    if (!index) await loadIndex();
+    const whole = await lookUp(query);
     if (query !== asked()) return;
-    const whole = find(query);
     const parts = whole.length
       ? whole
       : [
@@ -1512,7 +1518,7 @@
     hits.hidden = false;
     field.setAttribute("aria-expanded", "true");
     field.setAttribute("aria-activedescendant", parts.length ? "hit-0" : "");
-    document.documentElement.dataset.searched = query;
+    marks.searched = query;
   }
   const asked = () => field.value.slice(0, 300);
   function closeHits() {
@@ -1538,7 +1544,7 @@
   });
   async function openHit() {
     clearTimeout(waiting);
-    if (document.documentElement.dataset.searched !== asked() || hits.hidden) await search();
+    if (marks.searched !== asked() || hits.hidden) await search();
     const hit = [...hits.querySelectorAll("a, div")][marked];
     if (!(hit instanceof HTMLAnchorElement)) return;
     closeHits();
@@ -2484,8 +2490,7 @@
       ],
       "Continue",
       async () => {
-        if (!index) await loadIndex();
-        const hit = find(second.value).find(({ href }) => href.includes("id="));
+        const hit = (await lookUp(second.value)).find(({ href }) => href.includes("id="));
         if (!hit) throw new Error("No member of this run is written so.");
         if (hit.text === a) throw new Error("That is the same identifier: name another.");
         decide(kind, cluster, a, hit.text, index.of[index.clusters[index.ids.indexOf(hit.text)]]);
@@ -3316,10 +3321,7 @@
     function pathForm(member) {
       const to = input({ list: "path-ends", label: "Path to", placeholder: "Path to: in any form", size: 26 });
       const submit = async () => {
-        if (!index) await loadIndex();
-        const other = find(to.value)
-          .map(({ text }) => memberOf(cluster, text))
-          .find(Boolean);
+        const other = (await lookUp(to.value)).map(({ text }) => memberOf(cluster, text)).find(Boolean);
         if (!other || other === member)
           return toast(
             other ? "That is the same identifier: name another." : "No member of this cluster is written so."
@@ -3533,7 +3535,7 @@
         });
         const start = memberOf(cluster, state.id);
         if (start) select(selected.includes(start) ? selected : [start]);
-        document.documentElement.dataset.graph = id;
+        marks.graph = id;
       })
       .catch((error) => fill(canvas, p(error.message)));
 
@@ -4227,7 +4229,7 @@
         made = (await ask("decisions")).decisions;
         follow();
       } catch (error) {
-        told.textContent = plain(/** @type {Error} */ (error).message, 400);
+        told.textContent = plain(error.message, 400);
       }
     });
     async function follow() {
@@ -4270,8 +4272,7 @@
     const [name, text] = left ? ["b", "Compare with it"] : ["a", "Choose the first"];
     const query = h("input.filter", { type: "search", label: text, placeholder: "Number, site, account or cluster" });
     const submit = async () => {
-      if (!index) await loadIndex();
-      const hit = find(query.value).find(({ href }) => href.startsWith("#/c/"));
+      const hit = (await lookUp(query.value)).find(({ href }) => href.startsWith("#/c/"));
       if (!hit) return toast("No cluster of this run is found by that.");
       location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
     };
@@ -5162,7 +5163,7 @@
     try {
       content = await contentOf(view, id, state);
     } catch (error) {
-      content = [h("h1", "This cannot be shown"), p(plain(/** @type {Error} */ (error).message, 300))];
+      content = [h("h1", "This cannot be shown"), p(plain(error.message, 300))];
     }
     if (mine !== turn) return;
     graph?.destroy();
@@ -5185,7 +5186,7 @@
     tip.hidden = true;
     const title = view === "c" ? plain(titleOfId(id), 60) : (VIEWS.find(([name]) => name === view)?.[1] ?? "");
     document.title = `${title} – ringtrace ${run.run}`;
-    document.documentElement.dataset.ready = location.hash || "#/queue";
+    marks.ready = location.hash || "#/queue";
   }
 
   function help() {
