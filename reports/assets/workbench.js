@@ -1067,8 +1067,10 @@
   }
 
   async function decisionsCsv() {
-    const columns = `decision_id kind entity_a entity_b author reason decided_at expires_at members members_digest
-      used run_id bound_from bound_to`.split(" ");
+    const columns = (
+      "decision_id kind entity_a entity_b author reason decided_at expires_at members " +
+      "members_digest used run_id bound_from bound_to"
+    ).split(" ");
     const lines = [columns];
     for (const decision of made) {
       const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(decision.members.join("\n")));
