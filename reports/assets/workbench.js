@@ -3073,7 +3073,7 @@
     return { name, label: lines.join("\n"), half: Math.max(...lines.map(widthOf), 0) / 2 + 3, tall: 13 * lines.length };
   }
   /** A colour of the style sheet. @param {string} name */
-  const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--${name}`);
+  const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
   const isoDay = (/** @type {number} */ days) => new Date(days * DAY * 1000).toISOString().slice(0, 10);
 
   /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
