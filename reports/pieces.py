@@ -67,6 +67,7 @@ from schemas.facts import facts_of
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS
 from transforms.arrow_util import each_once, group_changes, group_offsets, rank_texts, with_column
 from transforms.file_texts import lines_of, texts_of_file
+from transforms.graph.link_weights import link_probability
 
 Json = dict[str, Any]
 
@@ -364,7 +365,10 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
     shown = rows.filter(pa.array(first))
     ids = shown["record_ids"].combine_chunks()
     columns: dict[str, Column] = {name: Whole(places[first]) for name, places in ends.items()}
-    columns |= columns_of(shown, _OF_LINKS) | {"reason": cut.reasons(shown)}
+    columns |= columns_of(shown, _OF_LINKS)
+    probabilities = pa.array(link_probability(shown["weight"].to_numpy()))
+    columns["confidence"] = Whole.of(probabilities, 1_000_000)
+    columns["reason"] = cut.reasons(shown)
     if not cut.redact:
         starts = ids.offsets.to_numpy()
         named = Texts.of(pc.list_flatten(ids))

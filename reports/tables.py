@@ -250,11 +250,6 @@ def decoded(rows: Rows) -> Rows:
     return rows
 
 
-def among(column: str, values: Iterable[str]) -> pc.Expression:
-    """Returns whether a column of texts has one of some values."""
-    return pc.field(column).isin(pa.array(sorted(set(values)), pa.string()))
-
-
 def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None) -> int:
     """Counts the rows that match `where`; without it all, from the footers of the files."""
     dataset = table_dataset(run, table)

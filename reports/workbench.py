@@ -18,6 +18,7 @@ each list of the whole run.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -83,13 +84,14 @@ MEMBER_SECONDS, ENTITY_SECONDS = 5e-5, 4e-6
 """CPU seconds of the pieces for each member, and of the lists for each entity, about."""
 
 CLUSTER_COLUMNS = tuple(
-    "id name priority size core unreviewed contested complaints calls reporters losses countries "
-    "orgs brands first last confidence status event from gained lost lone before flags cut "
-    "part".split()
+    "id name brand priority size core unreviewed contested complaints calls reporters losses "
+    "countries orgs brands first last confidence status event from gained lost lone before flags "
+    "cut part".split()
 )
 """A row of `clusters` and `singles`.
 
-`core` and `unreviewed` count members: in the tier core, and those of them that nobody reviewed.
+`name` is without the `brand` that it ends with. `core` and `unreviewed` count members: in the tier
+core, and those of them that nobody reviewed.
 `gained` and `lost` are members since the run before, `lone` says that one reporter alone put one
 there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`,
 `cut` is the fewest reporters without whom it falls into two.
@@ -179,7 +181,8 @@ def _cluster_sizes(run: RunFolder) -> dict[str, int]:
 def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]:
     """Returns the page, its script and its style sheet, by name.
 
-    Colours, shapes and nouns of kinds, and the sentences of facts, come from their registries.
+    Colours, shapes and nouns of kinds, and the sentences of facts, come from their registries,
+    names and terms from words.toml.
 
     Args:
         policy: the page's CSP.
@@ -190,7 +193,8 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
     kinds = {
         str(row.kind): [row.noun, row.nouns, row.colour, row.shape] for row in BY_KIND.values()
     }
-    words = {"kinds": kinds, "facts": {code: form.sentence for code, form in FACTS.items()}}
+    words = tomllib.loads(folder.joinpath("words.toml").read_text(encoding="utf-8"))
+    words |= {"kinds": kinds, "facts": {code: form.sentence for code, form in FACTS.items()}}
     page = contents["index.html"]
     for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():
         page = page.replace(name.encode(), escape(value).encode(), 1)
@@ -346,9 +350,12 @@ def cluster_rows(
         brands = row["brands"]
         if context.redact:
             brands = disclosure_control.listed_brands(brands)
+        whole = names.get(cluster_id, row["name"])
+        name = whole.removesuffix(f" ({brands[0]})") if brands else whole
         yield [
             cluster_id,
-            plain_value(names.get(cluster_id, row["name"])),
+            plain_value(name),
+            "" if name == whole else plain_value(brands[0]),
             round(row["priority"], 1),
             row["size"],
             *(counts[name] for name in ("core", "unreviewed", "contested")),

@@ -446,7 +446,7 @@ class Server:
         server record it, too.
 
         Returns:
-            What the command prints, and all decisions.
+            What the command prints, how many identifiers it covers, and all decisions.
 
         Raises:
             UsageError: where the command does.
@@ -468,13 +468,14 @@ class Server:
             self.flush()
             recorded = record(dry_run=True)
             said = "\n".join(recorded_lines(recorded, name))
-            added = recorded.decision.decision_id
+            added, covers = recorded.decision.decision_id, len(recorded.decision.members or ())
             timer = Timer(UNDO_SECONDS, self.flush)
             timer.daemon = True
             (shown,) = self._rows([recorded.decision], caller.run)
             self._pending = _Pending(shown | {"undo": True}, record, timer)
             timer.start()
-        return self.listed(caller) | {"added": added, "said": said, "seconds": UNDO_SECONDS}
+        more = {"added": added, "covers": covers, "said": said, "seconds": UNDO_SECONDS}
+        return self.listed(caller) | more
 
     def flush(self) -> None:
         """Records the decision that waits, if there is one."""

@@ -14,13 +14,16 @@
     piece(name, lines) {
       const [texts, numbers] = lines.split("\n").map((line) => JSON.parse(line));
       const piece = Object.assign(texts, { numbers });
-      if (texts.tables) piece.read = Object.fromEntries(Object.entries(texts.tables).map(([of, rows]) => [of, lists(rows, numbers)]));
+      if (texts.tables)
+        piece.read = Object.fromEntries(
+          Object.entries(texts.tables).map(([table, rows]) => [table, lists(rows, numbers)])
+        );
       pieces.get(name)?.done(piece);
     },
     /** @param {any} outlines of countries */
     world(outlines) {
       pieces.get("world")?.done(outlines);
-    },
+    }
   };
 
   /** @param {string} source @param {(error: Error) => void} failed */
@@ -34,22 +37,25 @@
 
   /** @param {string} name @returns {Promise<any>} */
   function load(name) {
-    const known = pieces.get(name);
-    if (known) return known.promise;
-    let done = (/** @type {any} */ _found) => {};
-    const promise = new Promise((resolve, reject) => {
-      done = resolve;
-      addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
-    });
-    pieces.set(name, { promise, done });
-    return promise;
+    if (!pieces.has(name)) {
+      let done = (/** @type {any} */ _piece) => {};
+      const promise = new Promise((resolve, reject) => {
+        done = resolve;
+        addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
+      });
+      pieces.set(name, { promise, done });
+    }
+    return pieces.get(name)?.promise ?? Promise.resolve();
   }
 
   const TIMES = new Set(["first", "last", "at", "decided_at"]);
   /** @param {string[]} columns @param {any[][]} rows @returns {any[]} times as seconds since 1970 */
   const objects = (columns, rows) =>
-    rows.map((row) => Object.fromEntries(columns.map((name, at) =>
-      [name, TIMES.has(name) && typeof row[at] === "string" ? seconds(row[at]) : row[at]])));
+    rows.map((row) =>
+      Object.fromEntries(
+        columns.map((name, n) => [name, TIMES.has(name) && typeof row[n] === "string" ? seconds(row[n]) : row[n]])
+      )
+    );
 
   /**
    * A column of a piece (reports/tables.py): numbers, or the distinct values with the number of each row's.
@@ -57,29 +63,30 @@
    */
   function reader(column, numbers) {
     if (column.days) {
-      const days = reader(column.days, numbers), seconds = reader(column.seconds, numbers);
-      return (row) => days(row) * 86400 + seconds(row);
+      const [days, seconds] = [column.days, column.seconds].map((part) => reader(part, numbers));
+      return (row) => days(row) * DAY + seconds(row);
     }
-    if (column.counts) {
-      const rows = lists(column, numbers);
-      return (row) => rows(row);
-    }
+    if (column.counts) return lists(column, numbers);
     const list = column.v ?? numbers[column.n];
-    if (column.t) return (row) => (list[row] ? column.t[list[row] - 1] : null);
+    if (column.t) return (row) => column.t[list[row] - 1] ?? null;
     const { scale = 1, null: nothing } = column;
     return (row) => (list[row] === nothing ? null : list[row] / scale);
   }
-  /** @param {any} column of lists @param {number[][]} numbers @returns {(row: number) => any[]} the rows of one list as objects */
+  /**
+   * @param {any} column of lists @param {number[][]} numbers
+   * @returns {(row: number) => any[]} the rows of a list as objects
+   */
   function lists(column, numbers) {
-    const counts = column.counts.v ?? numbers[column.counts.n];
-    const starts = [0];
-    for (const one of counts) starts.push(starts[starts.length - 1] + one);
-    const columns = Object.entries(column.of).map(([name, one]) => /** @type {[string, (row: number) => any]} */ ([name, reader(one, numbers)]));
-    return (row) => Array.from({ length: counts[row] }, (_, at) => {
-      /** @type {Record<string, any>} */ const made = {};
-      for (const [name, read] of columns) made[name] = read(starts[row] + at);
-      return made;
-    });
+    const counts = column.counts.v ?? numbers[column.counts.n],
+      starts = [0];
+    for (const number of counts) starts.push(starts[starts.length - 1] + number);
+    const columns = Object.entries(column.of).map(([name, part]) => ({ name, read: reader(part, numbers) }));
+    return (row) =>
+      Array.from({ length: counts[row] }, (_, n) => {
+        /** @type {Record<string, any>} */ const made = {};
+        for (const { name, read } of columns) made[name] = read(starts[row] + n);
+        return made;
+      });
   }
 
   /** @type {any} */ let run;
@@ -90,156 +97,226 @@
   /** @param {string} name of a list of clusters */
   async function clusterList(name) {
     const list = await load(name);
-    list.objects ??= objects(list.columns, list.rows);
-    for (const one of list.objects) {
-      one.changes ??= changes(one);
-      clusterOf.set(one.id, one);
+    if (!list.objects) {
+      list.objects = objects(list.columns, list.rows);
+      for (const row of list.objects) {
+        row.changes = changes(row);
+        clusterOf.set(row.id, row);
+      }
     }
     return list.objects;
   }
 
-  /** @param {string} id @returns {Promise<any>} a cluster with its facts as objects */
+  /** @param {string} id @returns {Promise<any>} the row of a cluster, and its facts as objects that know each other */
   async function wholeCluster(id) {
     if (!clusterOf.has(id)) await clusterList("singles");
     const row = clusterOf.get(id);
     if (!row) return null;
     const part = await load(`part-${row.part}`);
     part.opened ??= new Map();
-    if (!part.opened.has(id)) part.opened.set(id, opened(part, part.clusters.indexOf(id)));
-    return { row, facts: part.opened.get(id) };
+    if (!part.opened.has(id)) part.opened.set(id, opened(part, part.clusters.indexOf(id), row));
+    return part.opened.get(id);
   }
 
-  /** @param {any} part @param {number} at @returns {any} the facts of a cluster, as objects that know each other */
-  function opened(part, at) {
-    const facts = { left_out: 0, cut: null, lineage: [], rests_on: [], scripts: [], joint: null, alone: null, ...part.facts[at] };
-    facts.scripts = facts.scripts.map((/** @type {any} */ one) => ({ ...one, template: part.words[one.template][0][0], variants: one.variants.map((/** @type {any} */ [said, number]) => [part.words[said], number]) }));
-    for (const name of ["members", "links", "ties", "near", "suppliers", "readings", "parts", "bridges"]) facts[name] = part.read[name](at);
-    facts.lineage = facts.lineage.map((/** @type {any} */ [event, from_ids, to_ids, members_new, members_gone, on_one_reporter]) => ({ event, from_ids, to_ids, members_new, members_gone, on_one_reporter }));
-    facts.bridges = facts.bridges.map((/** @type {any} */ one) => [one.a, one.b, one.weight, one.side]);
-    facts.more_links = facts.ties.length;
-    facts.more_near = part.read.counts(at)[0].near - facts.near.length;
-    facts.more_suppliers = facts.suppliers.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.more, 0);
-    facts.suppliers.forEach((/** @type {any} */ one) => {
-      one.others = one.serves.filter((/** @type {string} */ other) => other !== part.clusters[at]).slice(0, 6);
-      one.links = one.links.map((/** @type {any} */ link) => [link.a, link.records]);
+  /** @param {any} part @param {number} place @param {any} row @returns {any} */
+  function opened(part, place, row) {
+    const { cut = {}, ...facts } = part.facts[place];
+    const cluster = Object.assign(Object.create(row), { left_out: 0, lineage: [], rests_on: [], scripts: [] }, facts);
+    for (const [name, rows] of Object.entries(part.read)) cluster[name] = rows(place);
+    const { members, links, ties, readings, suppliers } = cluster;
+    cluster.sides = { thin: cut.thin_side ?? [], weakest: cut.weakest_side ?? [] };
+    cluster.scripts = cluster.scripts.map((script) => ({
+      ...script,
+      template: part.words[script.template][0][0],
+      variants: script.variants.map(([wording, records]) => [part.words[wording], records])
+    }));
+    for (const supplier of suppliers) supplier.others = supplier.serves.filter((id) => id !== row.id).slice(0, 6);
+    members.forEach((member, n) => {
+      let day = 0;
+      const days = member.days.map((each) => [(day += each.day), each.count]);
+      Object.assign(member, { place: n, days, links: [], readings: [], neighbours: new Set(), accepted: [] });
     });
-    facts.members.forEach((/** @type {any} */ one, /** @type {number} */ place) => {
-      one.place = place;
-      one.bridge = Boolean(one.bridge);
-      one.at = one.x === null ? null : [one.x, one.y];
-      one.roles = Object.fromEntries(one.roles.map((/** @type {any} */ each) => [each.role, each.count]));
-      one.days = one.days.flatMap((/** @type {any} */ each, /** @type {number} */ n) => (n ? [each.day, each.count] : [each.day, 0, each.count]));
-      one.links = [];
-      one.readings = [];
-      one.accepted = [];
-    });
-    for (const one of [...facts.links, ...facts.ties]) {
-      one.accepted = Boolean(one.accepted);
-      if (!one.accepted) continue;
-      facts.members[one.a].accepted.push(one.b);
-      facts.members[one.b].accepted.push(one.a);
+    for (const link of [...links, ...ties]) {
+      link.ends = [members[link.a], members[link.b]];
+      for (const [here, there] of [link.ends, [...link.ends].reverse()]) {
+        here.neighbours.add(there);
+        if (link.accepted) here.accepted.push(there);
+      }
     }
-    for (const one of facts.links) {
-      one.ids = (one.ids ?? []).map((/** @type {any} */ each) => each.org + each.id);
-      one.ends = [facts.members[one.a], facts.members[one.b]];
-      one.ends.forEach((/** @type {any} */ end) => end.links.push(one));
+    for (const link of links) {
+      link.ids = (link.ids ?? []).map(({ org, id }) => org + id);
+      for (const end of link.ends) end.links.push(link);
     }
-    facts.readings.sort((/** @type {any} */ a, /** @type {any} */ b) => b.at - a.at);
-    for (const one of facts.readings) {
-      const member = facts.members[one.a];
-      one.raw ??= dressed(member.id, one.signs, one.zeros);
-      one.before ??= null;
-      one.after ??= null;
-      member.readings.push(one);
+    for (const row of [...readings, ...cluster.near]) row.member = members[row.a];
+    readings.sort((a, b) => b.at - a.at);
+    for (const reading of readings) {
+      reading.raw ??= dressed(reading.member.id, reading.signs, reading.zeros);
+      reading.member.readings.push(reading);
     }
-    for (const one of facts.members) one.doubts = doubts(one, facts.members);
-    facts.handovers = handovers(facts);
-    return facts;
+    for (const member of members) member.doubts = doubts(member);
+    cluster.handovers = handovers(members);
+    return cluster;
   }
 
   /** @param {string} id @returns {string} without the mark of a later holder */
   const bare = (id) => id.replace(/^((?:phone|domain|email|handle|account):[^]*)#(?:[2-9]|[1-9]\d+)$/, "$1");
 
-  /** @param {string} id @param {string | null} signs @param {number} zeros @returns {string | null} what was read, of an identifier's own digits */
+  /**
+   * @param {string} id @param {string | null} signs @param {number} zeros
+   * @returns {string | null} what was read, of an identifier's own digits
+   */
   function dressed(id, signs, zeros) {
     const value = valueOf(bare(id));
-    if (signs === null || signs === "=") return signs && value;
+    if (!signs || signs === "=") return signs && value;
     const count = signs.split("#").length - 1;
-    const digits = "0".repeat(zeros) + value.replace(/[^0-9]/g, "").slice(zeros - count || undefined);
-    let at = 0;
-    return signs.replace(/#/g, () => digits[at++]);
+    const digits = "0".repeat(zeros) + value.replace(/\D/g, "").slice(zeros - count || undefined);
+    let next = 0;
+    return signs.replace(/#/g, () => digits[next++]);
   }
 
-  /** @param {any} one @param {any[]} members @returns {string[]} what would have to be wrong for it to be no member (reports/link_evidence.py) */
-  function doubts(one, members) {
+  /**
+   * @param {any} member @returns {string[]} what would have to be wrong for it to be none (reports/link_evidence.py)
+   */
+  function doubts({ id, kind, roles, complaints, calls, accepted, bridge }) {
     return [
-      bare(one.id) !== one.id && fact("earlier_holder", { identifier: bare(one.id) }),
-      one.kind === "phone" && "caller_id" in one.roles && fact("caller_id_too"),
-      one.complaints + one.calls === 1 && fact("one_record"),
-      one.accepted.length === 1 && fact("one_link", { other: members[one.accepted[0]].id }),
-      one.bridge && fact("bridge"),
+      bare(id) !== id && fact("earlier_holder", { identifier: bare(id) }),
+      kind === "phone" && roles.some(({ role }) => role === "caller_id") && fact("caller_id_too"),
+      complaints + calls === 1 && fact("one_record"),
+      accepted.length === 1 && fact("one_link", { other: accepted[0].id }),
+      bridge && fact("bridge")
     ].filter(Boolean);
   }
 
-  const TIMELINE_ROWS = 80, HANDOVER_DAYS = 21, OVERLAP_DAYS = 7;
-  /** @param {any} facts @returns {any[]} members that give way to one of their kind that is linked with them, as reports/figures.py pairs them */
-  function handovers(facts) {
-    const byTime = (/** @type {any} */ a, /** @type {any} */ b) => a.first - b.first || (a.id < b.id ? -1 : 1);
-    const rows = facts.members.slice(0, TIMELINE_ROWS).sort(byTime);
-    const near = facts.members.map(() => new Set());
-    for (const one of [...facts.links, ...facts.ties]) {
-      near[one.a].add(one.b);
-      near[one.b].add(one.a);
-    }
+  const DAY = 86400;
+  /** @param {number} seconds since 1970 @returns {number} days since then */
+  const dayOf = (seconds) => Math.floor(seconds / DAY);
+  /** @param {any} a @param {any} b */
+  const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  /** @param {any[]} list @param {(row: any) => number} value */
+  const sum = (list, value) => list.reduce((total, row) => total + value(row), 0);
+
+  const TIMELINE_ROWS = 80,
+    HANDOVER_DAYS = 21,
+    OVERLAP_DAYS = 7;
+  /**
+   * @param {any[]} members
+   * @returns {any[]} members that give way to one of their kind that is linked with them, as
+   * reports/figures.py pairs them
+   */
+  function handovers(members) {
+    const byTime = (a, b) => a.first - b.first || compare(a.id, b.id);
+    const rows = members.slice(0, TIMELINE_ROWS).sort(byTime);
     /** @type {any[]} */ const pairs = [];
-    rows.forEach((/** @type {any} */ after, /** @type {number} */ n) => {
+    rows.forEach((after, n) => {
       for (const before of rows.slice(0, n)) {
-        if (before.kind !== after.kind || before.first >= after.first || before.last >= after.last) continue;
-        const gap = after.first - before.last, days = Math.floor(gap / 86400);
-        if (days < -OVERLAP_DAYS || days > HANDOVER_DAYS) continue;
-        const direct = near[after.place].has(before.place);
-        if (direct || [...near[after.place]].some((one) => near[before.place].has(one))) pairs.push({ direct, gap: Math.abs(gap), before, after });
+        const gap = after.first - before.last,
+          days = dayOf(gap),
+          far = after.neighbours.has(before) ? 0 : 1;
+        if (
+          before.kind !== after.kind ||
+          before.first >= after.first ||
+          before.last >= after.last ||
+          days < -OVERLAP_DAYS ||
+          days > HANDOVER_DAYS
+        )
+          continue;
+        if (!far || [...after.neighbours].some((member) => before.neighbours.has(member)))
+          pairs.push({ before, after, far, gap: Math.abs(gap) });
       }
     });
-    const order = (/** @type {string} */ a, /** @type {string} */ b) => (a < b ? -1 : a > b ? 1 : 0);
-    pairs.sort((a, b) => Number(b.direct) - Number(a.direct) || a.gap - b.gap || order(a.before.id, b.before.id) || order(a.after.id, b.after.id));
-    const gave = new Set(), took = new Set();
-    return pairs.filter(({ before, after }) => {
-      if (gave.has(before) || took.has(after)) return false;
-      gave.add(before);
-      took.add(after);
-      return true;
-    }).sort((a, b) => byTime(a.after, b.after)).map(({ before, after }) => [before.place, after.place, before.last, after.first]);
+    pairs.sort(
+      (a, b) => a.far - b.far || a.gap - b.gap || compare(a.before.id, b.before.id) || compare(a.after.id, b.after.id)
+    );
+    const gave = new Set(),
+      took = new Set();
+    const first = pairs.filter(
+      ({ before, after }) => !gave.has(before) && !took.has(after) && gave.add(before) && took.add(after)
+    );
+    return first.sort((a, b) => byTime(a.after, b.after));
   }
+
+  /** Sentences of facts, looks of kinds, and words (reports/assets/words.toml), which come with the page. */
+  const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
+  const {
+    names: WORDS,
+    short: SHORT,
+    terms: TERMS,
+    flags: FLAGS,
+    reasons: REASONS,
+    why: WHY,
+    keys: KEYS,
+    told: TOLD
+  } = REGISTRY;
 
   // ---------------------------------------------------------------- elements and text
 
-  const NAMES = /** @type {Record<string, string>} */ ({ label: "aria-label" });
+  /**
+   * Sets an attribute; a text that is read out or pops up is made harmless.
+   * @param {any} element @param {string} key @param {any} value
+   */
+  function attribute(element, key, value) {
+    if (key === "label" || key === "title")
+      element.setAttribute(key === "label" ? "aria-label" : key, plain(value, 400));
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  /**
+   * Puts nodes and texts into an element, in place of what it has.
+   * @param {any} element @param {...any} children of which empty ones are left out @returns {any}
+   */
+  function fill(element, ...children) {
+    element.replaceChildren(...children.flat(9).filter(Boolean));
+    return element;
+  }
   /**
    * @param {string} tag with classes behind dots
-   * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners @returns {any}
+   * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners
+   * @returns {any}
    */
   function h(tag, ...children) {
     const [name, ...classes] = tag.split(".");
-    const made = document.createElement(name);
-    if (classes.length) made.className = classes.join(" ");
+    const element = document.createElement(name);
+    if (classes.length) element.className = classes.join(" ");
     const attributes = children[0]?.constructor === Object ? children.shift() : {};
     for (const [key, value] of Object.entries(attributes)) {
-      if (value === null || value === undefined || (value === false && !key.startsWith("aria-"))) continue;
-      if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-      else made.setAttribute(NAMES[key] ?? key, value === true && !key.startsWith("aria-") ? "" : String(value));
+      if ((value ?? false) === false) continue;
+      if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+      else attribute(element, key, value);
     }
-    made.append(...children.flat(9).filter((one) => one !== null && one !== undefined && one !== false));
-    return made;
+    return fill(element, children);
   }
   /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes @param {string} [classes] */
-  const button = (text, onclick, more = {}, classes = "") => h(`button${classes}`, { type: "button", onclick, ...more }, text);
-  const [p, li, h2, h3, div, span, tr, dt] = ["p", "li", "h2", "h3", "div", "span", "tr", "dt"].map((tag) => (/** @type {any[]} */ ...children) => h(tag, ...children));
+  const button = (text, onclick, more = {}, classes = "") =>
+    h(`button${classes}`, { type: "button", onclick, ...more }, text);
+  const [p, li, h2, h3, div, span, tr, dt] = ["p", "li", "h2", "h3", "div", "span", "tr", "dt"].map(
+    (tag) =>
+      (/** @type {any[]} */ ...children) =>
+        h(tag, ...children)
+  );
   const quiet = (/** @type {any[]} */ ...children) => h("span.quiet", ...children);
   const remark = (/** @type {any[]} */ ...children) => h("p.quiet", ...children);
   const anchor = (/** @type {string | null} */ href, /** @type {any[]} */ ...children) => h("a", { href }, ...children);
   /** A part of the page that scrolls by itself. @param {string} label @param {any} child */
   const scroller = (label, child) => h("div.scroll", { tabindex: 0, role: "region", label }, child);
+  /** @param {any} summary @param {...any} children that it opens */
+  const details = (summary, ...children) => h("details", h("summary", summary), ...children);
+  /** A field with what it is for. @param {...any} children */
+  const labelled = (...children) => h("label.check", ...children);
+  /** @param {string} label @param {...any} children buttons */
+  const actions = (label, ...children) => h("div.actions", { role: "group", label }, ...children);
+  /** @param {any} attributes */
+  const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
+  /** @param {string} tag @param {(event: any) => any} submit @param {...any} children */
+  const form = (tag, submit, ...children) =>
+    h(
+      tag,
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          submit(event);
+        }
+      },
+      ...children
+    );
   /** What stands for no value. @param {string} [text] */
   const none = (text = "–") => h("span.none", text);
   const zero = (/** @type {number} */ number) => (number ? count(number) : none("0"));
@@ -248,66 +325,60 @@
 
   /** @param {string} tag @param {any} attributes @param {...any} children @returns {any} */
   function svg(tag, attributes, ...children) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(NAMES[key] ?? key, String(value));
-    made.append(...children);
-    return made;
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) attribute(element, key, value);
+    return fill(element, children);
   }
 
-  const tick = (/** @type {number} */ x1, /** @type {number} */ x2, /** @type {number} */ y) => svg("line", { x1, x2, y1: y, y2: y, class: "tick" });
   /** A text at the left of a drawing. @param {number} left @param {number} y @param {string} text */
   const beside = (left, y, text) => svg("text", { x: left - 6, y, "text-anchor": "end" }, text);
 
-  const ODD = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
-  const ODDS = new RegExp(ODD, "gu");
+  const ODD = /([\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs})/gu;
   const CUT = 160;
 
   /** @param {string} character */
-  const codePoint = (character) =>
-    `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+  const codePoint = (character) => `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 
   /** @param {any} text @param {number} [limit] @returns {string} for attributes and drawings */
   function plain(text, limit = CUT) {
     const whole = String(text ?? "");
-    const cut = whole.slice(0, limit).replace(ODDS, (one) => `[${codePoint(one)}]`);
+    const cut = whole.slice(0, limit).replace(ODD, (sign) => `[${codePoint(sign)}]`);
     return whole.length > limit ? `${cut}…` : cut;
   }
 
   /** @param {string} text @returns {any} what reorders or hides is spelled out, the rest isolated */
-  function isolated(text) {
-    const made = h("bdi");
-    if (!ODD.test(text)) {
-      made.textContent = text;
-      return made;
-    }
-    let from = 0;
-    for (const found of text.matchAll(ODDS)) {
-      made.append(text.slice(from, found.index), h("span.ctl", codePoint(found[0])));
-      from = found.index + found[0].length;
-    }
-    made.append(text.slice(from));
-    return made;
-  }
+  const isolated = (text) =>
+    h(
+      "bdi",
+      text.split(ODD).map((part, n) => (n % 2 ? h("span.ctl", codePoint(part)) : part))
+    );
 
   /** @param {any} text @param {number} [limit] @returns {any} text of a complaint, made harmless */
   function shown(text, limit = CUT) {
-    if (text === null || text === undefined || text === "") return none();
-    const whole = String(text);
+    const whole = String(text ?? "");
+    if (!whole) return none();
     if (whole.length <= limit) return isolated(whole);
-    const made = span(isolated(whole.slice(0, limit)), "… ");
-    made.append(
-      button(`show all ${count(whole.length)} characters`, (/** @type {Event} */ event) => {
-          event.stopPropagation();
-          made.replaceChildren(isolated(whole));
-        }, {}, ".more"),
+    const showAll = (event) => {
+      event.stopPropagation();
+      fill(cut, isolated(whole));
+    };
+    const cut = span(
+      isolated(whole.slice(0, limit)),
+      "… ",
+      button(`show all ${count(whole.length)} characters`, showAll, {}, ".more")
     );
-    return made;
+    return cut;
   }
+  /** A slug in words. @param {any} slug @param {number} [limit] */
+  const worded = (slug, limit) => shown(words(slug), limit);
 
-  /** As `shown`, for the text of a link or a button, which can hold no other. @param {any} text @param {number} limit */
+  /**
+   * As `shown`, for the text of a link or a button, which can hold no other.
+   * @param {any} text @param {number} limit
+   */
   const brief = (text, limit) => {
     const whole = String(text ?? "");
-    return whole.length > limit ? span({ title: plain(whole, 400) }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
+    return whole.length > limit ? span({ title: whole }, isolated(whole.slice(0, limit)), "…") : shown(whole);
   };
   /** @param {string} id @param {number} limit */
   const briefly = (id, limit) => h("span.id", brief(id, limit));
@@ -318,6 +389,8 @@
   const count = (number) => number.toLocaleString("en-US");
   /** @param {number} number @param {string} noun @param {string} [nouns] */
   const counted = (number, noun, nouns = `${noun}s`) => `${count(number)} ${number === 1 ? noun : nouns}`;
+  /** @param {number} number @param {string} noun @param {string} [nouns] */
+  const are = (number, noun, nouns) => `${counted(number, noun, nouns)} ${number === 1 ? "is" : "are"}`;
   const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
   /** @param {number} seconds */
   function day(seconds) {
@@ -332,65 +405,61 @@
     return `${day(seconds)}, ${time} UTC`;
   }
 
-  const WORDS = /** @type {Record<string, string>} */ ({
-    callback: "Callback number", caller_id: "Caller ID (can be spoofed)", payee: "Payee", operator: "Remote-access ID",
-    lure_site: "Scam website", sender: "Sender", mentioned: "Mentioned", signalling: "Signalling", victim: "Victim’s own",
-    phone_inbound: "Incoming call", phone_callback: "Callback", popup: "Pop-up", toll_free: "Toll-free", voip: "VoIP", sms: "SMS",
-    fixed_line: "Fixed line", fixed_or_mobile: "Fixed or mobile", born: "New", grew: "Grew", merged: "Merged", split: "Split",
-    unchanged: "Unchanged", ended: "No longer seen", irs: "IRS", ip: "IP address", orig_id: "Origination ID", url: "Web address", email: "E-mail",
-    several_orgs: "Several organisations", threshold: "Many reports", joined_cluster: "Joined a cluster", clusters_merge: "Clusters would merge", referred_awake: "Active after a referral", cannot_link: "Keep apart", must_link: "Same operation", confirm: "Confirm", dispute: "Dispute", legitimate: "Legitimate",
-    review: "Reviewed", suspect_held: "Held by the scammer", victim_owned: "A victim’s own", infrastructure: "Used by the scammer",
-    uncorroborated: "Seen only as caller ID (can be spoofed)", suppressed: "Suppressed", victim_side: "Victim’s own", contested: "Contested",
-    verify: "Verify", core: "Core", fcc: "FCC", ftc: "FTC", paypal: "PayPal", ebay: "eBay", mcafee: "McAfee", upi: "UPI", iban: "IBAN", rcs: "RCS", whatsapp: "WhatsApp", jsonl: "JSON Lines", remote: "Remote access",
-    ssa: "SSA", fbi: "FBI", dea: "DEA", hmrc: "HMRC", ato: "ATO", cra: "CRA", ups: "UPS", usps: "USPS", dhl: "DHL", fedex: "FedEx", att: "AT&T", bbva: "BBVA", hsbc: "HSBC", sbi: "SBI", bt: "BT", "ftc-pone": "FTC Point of No Entry",
-  });
-  const SHORT = /** @type {Record<string, string>} */ ({ callback: "Callback", operator: "Remote access", lure_site: "Website", caller_id: "Caller ID" });
   const SMALL = new Set(["of", "and", "the", "in"]);
   /** @param {any} slug @returns {string} a slug as people write it; free text as it is */
   function words(slug) {
     const text = String(slug ?? "");
-    if (WORDS[text]) return WORDS[text];
+    if (Object.hasOwn(WORDS, text)) return WORDS[text];
     if (!/^[a-z0-9_-]{1,60}$/.test(text)) return text;
-    return text.split("_").map((one, at) => (at && SMALL.has(one) ? one : one.slice(0, 1).toUpperCase() + one.slice(1))).join(" ");
+    return text.replace(/(^|_)([^_]*)/g, (_, gap, word) =>
+      gap && SMALL.has(word) ? ` ${word}` : (gap && " ") + word.slice(0, 1).toUpperCase() + word.slice(1)
+    );
   }
   /** @param {string[]} list @param {number} [most] @returns {any} */
-  function names(list, most = 3) {
-    const made = span();
-    list.slice(0, most).forEach((one, at) => made.append(at ? ", " : "", shown(words(one), 40)));
-    if (list.length > most) made.append(` +${count(list.length - most)}`);
-    if (!list.length) made.append(none());
-    return made;
-  }
+  const names = (list, most = 3) =>
+    span(
+      joined(list.slice(0, most), (slug) => worded(slug, 40)),
+      list.length > most && ` +${count(list.length - most)}`,
+      !list.length && none()
+    );
 
   /** @param {string} value of an identifier @returns {string} a prettier form, or nothing */
   function pretty(value) {
-    const found = /^(?:phone:)?\+1(\d{3})(\d{3})(\d{4})(#\d+)?$/.exec(value);
-    return found ? `(${found[1]}) ${found[2]}-${found[3]}` : "";
+    const parts = /^(?:phone:)?\+1(\d{3})(\d{3})(\d{4})(#\d+)?$/.exec(value);
+    return parts ? `(${parts[1]}) ${parts[2]}-${parts[3]}` : "";
   }
   const prettily = (/** @type {string} */ value) => (pretty(value) ? quiet(` ${pretty(value)}`) : null);
   /** @param {string} id */
   const valueOf = (id) => id.slice(id.indexOf(":") + 1);
 
   /** An exact amount: two decimals where it has some. @param {any} amount */
-  const cents = (amount) => Number(amount).toLocaleString("en-US", { minimumFractionDigits: Number.isInteger(Number(amount)) ? 0 : 2, maximumFractionDigits: 20 });
+  const cents = (amount) =>
+    Number(amount).toLocaleString("en-US", { minimumFractionDigits: amount % 1 ? 2 : 0, maximumFractionDigits: 20 });
   /** @param {[string, string, number][]} list */
   function losses(list) {
     if (!list.length) return none();
-    const [currency, amount] = list[0];
-    const made = span(shown(currency, 40), ` ${count(Math.round(Number(amount)))}`);
-    if (list.length > 1) made.append(h("span.quiet", { title: list.map((one) => `${plain(one[0], 12)} ${one[1]}`).join("; ") }, ` +${list.length - 1}`));
-    return made;
+    const [[currency, amount]] = list;
+    const title = list.map((loss) => `${loss[0]} ${loss[1]}`).join("; ");
+    return span(
+      shown(currency, 40),
+      ` ${count(Math.round(Number(amount)))}`,
+      list.length > 1 && h("span.quiet", { title }, ` +${list.length - 1}`)
+    );
   }
 
   // ---------------------------------------------------------------- terms
 
-  /** The sentences of facts by code, and nouns, colour and shape of each kind of identifier (reports/workbench.py). */
-  const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
-  /** @param {string} code @param {Record<string, string>} [given] arguments by name @returns {string} a fact in words */
-  const fact = (code, given = {}) => REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => given[name]);
+  /**
+   * @param {string} code @param {Record<string, string>} [values] arguments by name @returns {string} a fact in words
+   */
+  const fact = (code, values = {}) =>
+    REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => values[name]);
   const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
   /** @param {string} kind @returns {any[]} */
   const looksOf = (kind) => REGISTRY.kinds[kind] ?? UNKNOWN;
+  const KINDS = Object.keys(REGISTRY.kinds);
+  /** The place of a kind in the registry. @param {string} kind */
+  const rankOf = (kind) => KINDS.indexOf(kind);
   /** @param {string} kind @returns {[string, string]} */
   const nounOf = (kind) => [looksOf(kind)[0], looksOf(kind)[1]];
   /** The class that has the colour of a kind. @param {string} kind */
@@ -398,53 +467,27 @@
   /** @param {string} kind @param {any} [attributes] */
   const dot = (kind, attributes = {}) => h(`span.dot.${tint(kind)}`, attributes);
 
-  const TERMS = /** @type {Record<string, string>} */ ({
-    Core: "Two or more people reported it independently, and it is no slip of a better-attested identifier. Only core members leave in files.",
-    Verify: "One person can have put it there, or it is one digit off a better-attested identifier. Check before use.",
-    Robustness: "The fewest reporters without whom it would not be shown, or not be tied to its cluster.",
-    Reporters: "Distinct people (by organisation and pseudonym) who show a suspect using it.",
-    Priority: "Rank for an analyst’s day, 0 to 100: reporters, losses, companies, recency, growth, confidence, jurisdiction.",
-    Confidence: "How sure it is that the members belong together, 0 to 1.",
-    Contested: "At least one person calls it their own and others show a suspect using it. It stands under a withheld id and leaves in nothing.",
-    Reviewed: "An analyst’s decision covers this member. A member that came later is not covered.",
-    Unreviewed: "Core members that no decision covers yet. Referrals, STIX and MISP name reviewed ones alone.",
-    "Near miss": "One digit off, or two swapped, of an identifier that three times as many people report: perhaps a slip of the pen.",
-    Bridge: "The cluster falls apart without it: it may serve two call centers.",
-    Weight: "Evidence in records’ worth; a record that names many identifiers adds less to each pair.",
-    Supplier: "A trunk, carrier, origination ID, address or script that several clusters share. It describes clusters and joins none.",
-    Handover: "An identifier that appears as a linked one of the same kind stops.",
-    "Hard link": "Some record shows both in roles that the scammer must really hold. Only hard links form a cluster.",
-    "Same operation": "Both are one operation’s: the next run puts them into one cluster.",
-    "Keep apart": "They are not one operation’s: the next run cuts the weakest ties between them.",
-    Dispute: "The cluster of this identifier is in doubt: it is disputed as a whole, and nothing of it leaves. A dispute outweighs a confirmation.",
-    Confirm: "Reviews the core members that you see now. A member that comes later stays unreviewed.",
-    infrastructure: "A suspect uses it: in exactly one cluster.",
-    suppressed: "Known to be legitimate, or a hub that too many name: joins nothing.",
-    uncorroborated: "Only a caller ID, which can be forged, or a mention names it, which is withheld where a private person may hold it; or a supplier’s.",
-    victim_side: "A victim’s own: withheld from every output.",
-    contested: "A victim’s own by one report, a scammer’s by others: withheld until an analyst decides.",
-    Legitimate: "Belongs to an honest holder: it is suppressed in every later run.",
-  });
   /** @param {string} term @param {string} [text] */
   const term = (term, text = term) => h("span.term", { tabindex: 0, "data-term": term }, text);
 
+  /** What the page has got to: the view, the search and the graph that are drawn. */
+  const marks = document.documentElement.dataset;
   const tip = /** @type {HTMLElement} */ (document.getElementById("tip"));
   /** @param {Event} event */
-  function explain(event) {
-    const target = event.target instanceof Element ? event.target.closest("[data-term]") : null;
-    if (!(target instanceof HTMLElement)) {
-      tip.hidden = true;
-      return;
-    }
-    tip.textContent = TERMS[target.dataset.term ?? ""] ?? "";
-    tip.hidden = false;
-    target.setAttribute("aria-describedby", "tip");
-    const box = target.getBoundingClientRect();
+  function explain({ target }) {
+    const term = target instanceof Element ? target.closest("[data-term]") : null;
+    tip.hidden = !(term instanceof HTMLElement);
+    if (!(term instanceof HTMLElement)) return;
+    tip.textContent = TERMS[term.dataset.term ?? ""] ?? "";
+    term.setAttribute("aria-describedby", "tip");
+    const box = term.getBoundingClientRect(),
+      below = box.bottom + 6;
     tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - tip.offsetWidth - 8))}px`;
-    const below = box.bottom + 6;
     tip.style.top = `${below + tip.offsetHeight < innerHeight ? below : box.top - tip.offsetHeight - 6}px`;
   }
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") tip.hidden = true;
+  });
   document.addEventListener("mouseover", explain);
   document.addEventListener("focusin", explain);
 
@@ -452,22 +495,20 @@
 
   /** @param {string} view @param {Record<string, any>} [state] */
   function address(view, state = {}) {
-    const given = Object.entries(state).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
-    const query = given.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
-    return `#/${view}${query ? `?${query}` : ""}`;
+    const query = Object.entries(state)
+      .filter(([, value]) => value)
+      .map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
+      .join("&");
+    return `#/${view}${query && `?${query}`}`;
   }
   /** @param {string} id @param {Record<string, any>} [state] */
   const toCluster = (id, state) => address(`c/${encodeURIComponent(id)}`, state);
 
   /** @returns {{view: string, id: string, state: Record<string, string>}} */
   function place() {
-    const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-    const [view = "queue", id = ""] = path.split("/");
-    const state = Object.fromEntries(query.split("&").filter(Boolean).map((one) => {
-      const at = one.indexOf("=");
-      return [one.slice(0, at), safeDecoded(one.slice(at + 1))];
-    }));
-    return { view: view || "queue", id: safeDecoded(id), state };
+    const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?"),
+      [view, id = ""] = path.split("/");
+    return { view: view || "queue", id: safeDecoded(id), state: Object.fromEntries(new URLSearchParams(query)) };
   }
   /** @param {string} text */
   function safeDecoded(text) {
@@ -478,7 +519,10 @@
     }
   }
 
-  /** Changes the state of the view in the address, without a step in the history. @param {Record<string, any>} changed */
+  /**
+   * Changes the state of the view in the address, without a step in the history.
+   * @param {Record<string, any>} changed
+   */
   function remember(changed) {
     const { view, id, state } = place();
     const path = id ? `${view}/${encodeURIComponent(id)}` : view;
@@ -487,11 +531,15 @@
 
   // Back finds the place on the page: each step of the history has a number, and where it was scrolled to.
   history.scrollRestoration = "manual";
-  let entry = "", entries = 0;
+  let entry = "",
+    entries = 0;
   /** @type {Map<string, number>} */ const scrolled = new Map();
   /** @type {Map<string, number>} */ const rowsShown = new Map();
   addEventListener("scroll", () => scrolled.set(entry, scrollY), { passive: true });
-  /** Notes which step of the history is shown. @returns {number | null} where it was scrolled to, if it was shown before */
+  /**
+   * Notes which step of the history is shown.
+   * @returns {number | null} where it was scrolled to, if it was shown before
+   */
   function arrive() {
     entry = history.state?.entry ?? "";
     if (scrolled.has(entry)) return scrolled.get(entry) ?? 0;
@@ -502,48 +550,67 @@
 
   // ---------------------------------------------------------------- tables
 
-  const ROWS = 200, PRINTED = 100, PRINTED_LONG = 40;
+  const ROWS = 200,
+    PRINTED = 100,
+    PRINTED_LONG = 40;
+  /** Characters of a row that its filter searches. */
+  const SEARCHED = 4000;
 
   /**
-   * A table that sorts by its heads and filters by a text; its state stands in the address.
-   * @param {{columns: {name: string, head: any, title?: string, number?: boolean, sorts?: boolean, value?: (row: any) => any, cell: (row: any) => any, klass?: string}[],
-   *   rows: any[], caption: string, key?: (row: any) => string, text: (row: any) => string, sort: string, state: Record<string, string>,
-   *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[]) => void}} options
+   * A table that sorts by its heads and filters by a text, and by a select for each of its choices; its state stands
+   * in the address.
+   * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => string, sort: string,
+   *   state: Record<string, string>,
+   *   key?: (row: any) => string, prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
+   * (row: any) => string[]]>,
+   *   filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[])
+   * => void}} options
    */
   function table(options) {
-    if (run.redacted) options.columns = options.columns.filter((one) => one.name !== "decide");
-    for (const one of options.columns) if (one.sorts) one.value = (row) => row[one.name];
-    const key = options.key ?? ((/** @type {any} */ row) => row.id);
-    const prefix = options.prefix ?? "";
-    let sort = options.state[`${prefix}sort`] || options.sort;
-    let query = options.state[`${prefix}q`] || "";
-    const opened = `${entry} ${options.caption}`;
+    const { state, caption, prefix = "", key = (row) => row.id, choices = {}, open } = options;
+    const columns = options.columns.filter(({ name }) => !run.redacted || name !== "decide");
+    let sort = state[`${prefix}sort`] || options.sort,
+      query = state[`${prefix}q`] || "";
+    const opened = `${entry} ${caption}`;
     let most = rowsShown.get(opened) ?? ROWS;
-    const body = h("tbody");
-    const more = h("button.wide-button", { type: "button", onclick: () => { most += 1000; rowsShown.set(opened, most); draw(); } });
-    const found = h("span.quiet", { role: "status" });
-    const long = options.columns.some((column) => column.klass === "words" || ["ends", "link"].includes(column.name)), printed = h("p.only-print");
-    const klass = (/** @type {any} */ column) => `${column.number ? "num" : ""} ${column.klass ?? ""}`;
-    const heads = options.columns.map((column) => {
-      const head = h("th", { scope: "col", class: klass(column) });
-      if (!column.value) head.append(column.head);
-      else {
-        head.append(button(column.head, () => {
-            sort = sort === column.name ? `-${column.name}` : sort === `-${column.name}` || !column.number ? column.name : `-${column.name}`;
-            remember({ [`${prefix}sort`]: sort === options.sort ? "" : sort });
-            draw();
-          }, { title: column.title }, ".sort"));
-      }
-      return head;
-    });
+    const body = h("tbody"),
+      told = h("span.quiet", { role: "status" }),
+      printed = h("p.only-print");
+    const more = button(
+      "",
+      () => {
+        most += 1000;
+        rowsShown.set(opened, most);
+        draw();
+      },
+      {},
+      ".wide-button"
+    );
+    const long = columns.some(({ name, klass }) => klass === "words" || ["ends", "link"].includes(name));
+    const limit = long ? PRINTED_LONG : PRINTED;
+    const sortBy = ({ name, klass }) => {
+      sort = sort === name || (klass.startsWith("num") && sort !== `-${name}`) ? `-${name}` : name;
+      remember({ [`${prefix}sort`]: sort === options.sort ? "" : sort });
+      draw();
+    };
+    const heads = columns.map((column) =>
+      h(
+        "th",
+        { scope: "col", class: column.klass },
+        column.value ? button(column.head, () => sortBy(column), {}, ".sort") : column.head
+      )
+    );
     const filter = h("input.filter", {
-      type: "search", value: query, placeholder: options.hint ?? "Filter", label: `Filter: ${options.caption}`,
-      oninput: (/** @type {any} */ event) => {
-        query = event.target.value;
+      type: "search",
+      value: query,
+      placeholder: options.hint ?? "Filter",
+      label: `Filter: ${caption}`,
+      oninput: () => {
+        query = filter.value;
         remember({ [`${prefix}q`]: query });
         most = ROWS;
         draw();
-      },
+      }
     });
 
     /** @returns {any[]} */
@@ -551,64 +618,93 @@
       const wanted = query.normalize("NFKC").toLowerCase();
       const digits = /^[\s+\d().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "";
       const rows = options.rows.filter((row) => {
+        if (Object.entries(choices).some(([name, [, values]]) => state[name] && !values(row).includes(state[name])))
+          return false;
         if (options.filter && !options.filter(row)) return false;
         if (!wanted) return true;
-        const text = options.text(row).toLowerCase();
-        return text.includes(wanted) || (digits.length > 2 && text.replace(/[^\d]/g, "").includes(digits));
+        const text = options.text(row).slice(0, SEARCHED).toLowerCase();
+        return text.includes(wanted) || (digits.length > 2 && text.replace(/\D/g, "").includes(digits));
       });
-      const column = options.columns.find((one) => one.name === sort.replace("-", ""));
-      if (!column?.value) return rows;
-      const value = column.value, down = sort.startsWith("-") ? -1 : 1;
-      return rows
-        .map((row, at) => ({ row, at, key: value(row) }))
-        .sort((a, b) => (a.key < b.key ? -down : a.key > b.key ? down : a.at - b.at))
-        .map((one) => one.row);
+      const value = columns.find(({ name }) => name === sort.replace("-", ""))?.value;
+      return value ? rows.sort((a, b) => compare(value(a), value(b)) * (sort.startsWith("-") ? -1 : 1)) : rows;
     }
 
     function draw() {
       const rows = chosen();
       options.drawn?.(rows);
-      heads.forEach((head, at) => {
-        const mine = options.columns[at].name === sort.replace("-", "");
-        if (mine) head.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
-        else head.removeAttribute("aria-sort");
+      heads.forEach((head, n) => {
+        if (columns[n].name !== sort.replace("-", "")) head.removeAttribute("aria-sort");
+        else head.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
       });
-      body.replaceChildren(...rows.slice(0, most).map((row) => {
-        const cells = options.columns.map((column, at) =>
-          h(at ? "td" : "th", { scope: at ? null : "row", class: klass(column) }, column.cell(row)));
-        return tr({
-          class: options.mark?.(row), "data-key": plain(key(row), 200),
-          onclick: options.open && ((/** @type {any} */ event) => {
-            if (!event.target.closest("a, button, input, label")) options.open?.(row);
-          }),
-        }, cells);
-      }));
-      if (!rows.length) body.append(tr(h("td.none", { colspan: options.columns.length }, options.none ?? "Nothing fits.")));
+      fill(
+        body,
+        rows.slice(0, most).map((row) => {
+          const onclick = (event) => event.target.closest("a, button, input, label") || open(row);
+          const cells = cellsOf(
+            columns.map((column) => column.cell(row)),
+            (n) => columns[n].klass
+          );
+          return tr({ "data-key": plain(key(row), 200), onclick: open && onclick }, cells);
+        }),
+        !rows.length && tr(h("td.none", { colspan: columns.length }, options.none ?? "Nothing fits."))
+      );
       more.hidden = rows.length <= most;
-      printed.textContent = rows.length > (long ? PRINTED_LONG : PRINTED) ? `The first ${count(long ? PRINTED_LONG : PRINTED)} of ${count(rows.length)} rows are printed.` : "";
+      printed.textContent =
+        rows.length > limit ? `The first ${count(limit)} of ${count(rows.length)} rows are printed.` : "";
       more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
-      found.textContent = rows.length === options.rows.length ? count(rows.length) : `${count(rows.length)} of ${count(options.rows.length)}`;
+      told.textContent =
+        rows.length === options.rows.length
+          ? count(rows.length)
+          : `${count(rows.length)} of ${count(options.rows.length)}`;
     }
     draw();
-    const element = h(`div.tabled${long ? ".long" : ""}`,
-      h("div.bar", filter, found, ...(options.extra ?? [])),
-      scroller(options.caption, h("table", h("caption.unseen", options.caption), h("thead", tr(...heads)), body)),
-      printed, more);
-    return { element, draw, chosen };
+    const selects = Object.entries(choices).map(([name, [any, values]]) =>
+      choice(any, name, options.rows.flatMap(values), state)
+    );
+    const element = h(
+      `div.tabled${long ? ".long" : ""}`,
+      h("div.bar", filter, told, options.before, selects, options.extra),
+      scroller(caption, h("table", h("caption.unseen", caption), h("thead", tr(heads)), body)),
+      printed,
+      more
+    );
+    return { element, chosen };
   }
+  /** The cells of a row. @param {any[]} contents @param {(column: number) => string | null} classOf */
+  const cellsOf = (contents, classOf) =>
+    contents.map((content, n) => h(n ? "td" : "th", { scope: n ? null : "row", class: classOf(n) || null }, content));
 
-  /** A column of counts that rows have under its name. @param {string} name @param {any} head @param {any} [more] @returns {any} */
-  const counts = (name, head, more = {}) => ({ name, head, number: true, value: (/** @type {any} */ one) => one[name], cell: (/** @type {any} */ one) => count(one[name]), ...more });
-  /** A column of days. @param {string} name @param {string} head @returns {any} */
-  const dates = (name, head) => counts(name, head, { klass: "date", cell: (/** @type {any} */ one) => day(one[name]) });
-  /** A column of numbers with some digits. @param {string} name @param {string} head @param {number} digits @returns {any} */
-  const decimals = (name, head, digits) => counts(name, term(head), { cell: (/** @type {any} */ one) => one[name].toFixed(digits) });
-  /** The organisations of rows. @param {number} most @returns {any} */
-  const reportedTo = (most) => ({ name: "orgs", head: "Reported to", klass: "orgs", value: (/** @type {any} */ one) => -one.orgs.length, cell: (/** @type {any} */ one) => names(one.orgs, most) });
-  /** The buttons that decide on rows. @param {(one: any) => any} cell @returns {any} */
-  const deciding = (cell) => ({ name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell });
-  /** @param {any[]} list @param {(one: any) => any} cell @returns {any[]} cells with commas between them */
-  const joined = (list, cell) => list.map((one, at) => [at ? ", " : "", cell(one)]);
+  /**
+   * A column of a table.
+   * @param {string} name key in the rows, and in the address @param {any} head @param {(row: any) => any} cell
+   * @param {string} [klass]
+   * @param {((row: any) => any) | null} [value] what it sorts by: what a row has under the name; null does not sort
+   */
+  const column = (name, head, cell, klass = "", value = (row) => row[name]) => ({ name, head, cell, klass, value });
+
+  /**
+   * A column of counts.
+   * @param {string} name @param {any} head @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
+   */
+  const counts = (name, head, cell = (row) => count(row[name]), value) => column(name, head, cell, "num", value);
+  /** A column of days. @param {string} name @param {string} head */
+  const dates = (name, head) => column(name, head, (row) => day(row[name]), "num date");
+  /** A column of numbers with some digits. @param {string} name @param {string} head @param {number} digits */
+  const decimals = (name, head, digits) => counts(name, term(head), (row) => row[name].toFixed(digits));
+  const reporters = () => counts("reporters", term("Reporters"));
+  /** The organisations of rows. @param {number} most */
+  const reportedTo = (most) =>
+    column(
+      "orgs",
+      "Reported to",
+      (row) => names(row.orgs, most),
+      "orgs",
+      (row) => -row.orgs.length
+    );
+  /** The buttons that decide on rows. @param {(row: any) => any} cell */
+  const deciding = (cell) => column("decide", h("span.unseen", "Decide"), cell, "quick", null);
+  /** @param {any[]} list @param {(value: any) => any} cell @returns {any[]} cells with commas between them */
+  const joined = (list, cell) => list.map((value, n) => [n && ", ", cell(value)]);
 
   // ---------------------------------------------------------------- decisions
 
@@ -627,26 +723,24 @@
   /** @param {string} path @param {any} [body] */
   async function ask(path, body) {
     const answer = await fetch(`api/${path}`, {
-      method: body === undefined ? "GET" : "POST",
-      headers: { "X-Ringtrace-Token": token, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      method: body ? "POST" : "GET",
+      body: body && JSON.stringify(body),
+      headers: { "X-Ringtrace-Token": token, "Content-Type": "application/json" }
     });
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(found.error || "The server refused.");
-    return found;
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.error || "The server refused.");
+    return told;
   }
 
   async function loadDecisions() {
-    if (served) {
-      const found = await ask("decisions");
-      made = found.decisions;
-      author = found.author;
-      return;
-    }
+    if (served) return void ({ decisions: made, author } = await ask("decisions"));
     readDecisions();
-    author = stored(AUTHOR_KEY, (text) => text) || stored(storeKey())?.author || "";
+    author = stored(AUTHOR_KEY, String) || "";
   }
-  /** What this browser keeps; nothing where it keeps nothing, or something else. @param {string} key @param {(text: string) => any} [read] @returns {any} */
+  /**
+   * What this browser keeps; nothing where it keeps nothing, or something else.
+   * @param {string} key @param {(text: string) => any} [read] @returns {any}
+   */
   function stored(key, read = JSON.parse) {
     try {
       const text = localStorage.getItem(key);
@@ -657,11 +751,11 @@
   }
   /** Takes the decisions that this browser keeps, those of other tabs among them. */
   function readDecisions() {
-    const kept = served || !keeps ? null : stored(storeKey());
-    if (Array.isArray(kept?.made)) made = kept.made;
+    const kept = !served && keeps && stored(storeKey())?.made;
+    if (Array.isArray(kept)) made = kept;
   }
   function keepDecisions() {
-    keep(storeKey(), JSON.stringify({ made, author }), "decisions.csv");
+    keep(storeKey(), JSON.stringify({ made }), "decisions.csv");
     if (author) keep(AUTHOR_KEY, author, "decisions.csv");
   }
   /** @param {string} key @param {string} text @param {string} file that has it, too */
@@ -675,210 +769,285 @@
   }
 
   /** @param {string} id @returns {any[]} decisions made here that name it */
-  const madeOn = (id) => made.filter((one) => (one.entity_a === id || one.entity_b === id) && pending(one));
+  const madeOn = (id) =>
+    made.filter((decision) => [decision.entity_a, decision.entity_b].includes(id) && pending(decision));
   /** Whether this run was made without a decision. @param {any} decision */
-  const pending = (decision) => !(run.decisions ?? []).some((/** @type {any} */ one) => one.decision_id === decision.decision_id);
+  const pending = (decision) => !run.decisions?.some((applied) => applied.decision_id === decision.decision_id);
 
-  /** @param {any} facts @param {(link: any) => boolean} kept @param {Set<number>} [without] @returns {number[][]} parts */
-  function partsOf(facts, kept, without = new Set()) {
-    /** @type {number[][]} */ const near = facts.members.map(() => []);
-    for (const one of [...facts.links, ...facts.ties]) {
-      if (!one.accepted || !kept(one)) continue;
-      near[one.a].push(one.b);
-      near[one.b].push(one.a);
+  /**
+   * The parts into which members fall, as places, the largest first.
+   * @param {any} cluster @param {(link: any) => boolean} kept @param {number} [without] a member that is left out
+   */
+  function partsOf({ members, links, ties }, kept, without = -1) {
+    /** @type {number[][]} */ const near = members.map(() => []);
+    for (const link of [...links, ...ties]) {
+      if (!link.accepted || !kept(link)) continue;
+      near[link.a].push(link.b);
+      near[link.b].push(link.a);
     }
-    const seen = new Set(without);
-    const parts = [];
-    for (let start = 0; start < near.length; start++) {
+    const seen = new Set([without]),
+      parts = [];
+    for (const start of near.keys()) {
       if (seen.has(start)) continue;
-      const part = [start];
-      seen.add(start);
-      for (const one of part) for (const other of near[one]) if (!seen.has(other)) { seen.add(other); part.push(other); }
-      parts.push(part);
+      const part = new Set([start]); // which grows while it is walked
+      for (const here of part) for (const there of near[here]) if (there !== without) part.add(there);
+      for (const member of part) seen.add(member);
+      parts.push([...part]);
     }
     return parts.sort((a, b) => b.length - a.length);
   }
 
-  /** All links with a weight: the lightest have no more than that of those that are here in full. @param {any} facts */
-  const weighed = (facts) => {
-    const least = facts.ties.length ? Math.min(...facts.links.map((/** @type {any} */ one) => one.weight)) : 0;
-    return [...facts.links, ...facts.ties.map((/** @type {any} */ one) => ({ ...one, weight: least }))];
-  };
-  /** The side of `from` of a minimum cut between two members (Edmonds and Karp). @param {any} facts @param {number} from @param {number} to */
-  function cutSide(facts, from, to) {
-    /** @type {Map<number, number>[]} */ const room = facts.members.map(() => new Map());
-    for (const one of weighed(facts)) {
-      if (!one.accepted) continue;
-      room[one.a].set(one.b, (room[one.a].get(one.b) ?? 0) + one.weight);
-      room[one.b].set(one.a, (room[one.b].get(one.a) ?? 0) + one.weight);
+  /**
+   * The accepted links: one of which the ends alone are here weighs no more than the lightest of the others.
+   * @param {any} cluster
+   */
+  function weighed({ links, ties }) {
+    const least = ties.length && Math.min(...links.map(({ weight }) => weight));
+    return [...links, ...ties].filter(({ accepted }) => accepted).map(({ a, b, weight = least }) => ({ a, b, weight }));
+  }
+  /**
+   * The side of `from` of a minimum cut between two members (Edmonds and Karp).
+   * @param {any} cluster @param {number} from @param {number} to
+   */
+  function cutSide(cluster, from, to) {
+    const room = cluster.members.map(() => new Map());
+    const widen = (a, b, weight) => room[a].set(b, (room[a].get(b) ?? 0) + weight);
+    for (const { a, b, weight } of weighed(cluster)) {
+      widen(a, b, weight);
+      widen(b, a, weight);
     }
     for (;;) {
-      /** @type {Map<number, number>} */ const came = new Map([[from, from]]);
-      const queue = [from];
-      for (const one of queue) {
-        for (const [other, left] of room[one]) if (left > 1e-9 && !came.has(other)) { came.set(other, one); queue.push(other); }
-        if (came.has(to)) break;
-      }
+      const came = new Map([[from, from]]); // which grows while it is walked
+      for (const here of came.keys())
+        for (const [there, left] of room[here]) if (left > 1e-9 && !came.has(there)) came.set(there, here);
       if (!came.has(to)) return new Set(came.keys());
-      let least = Infinity;
-      for (let at = to; at !== from; at = came.get(at) ?? from) least = Math.min(least, room[came.get(at) ?? from].get(at) ?? 0);
-      for (let at = to; at !== from; at = came.get(at) ?? from) {
-        const before = came.get(at) ?? from;
-        room[before].set(at, (room[before].get(at) ?? 0) - least);
-        room[at].set(before, (room[at].get(before) ?? 0) + least);
+      const path = [];
+      for (let here = to; here !== from; here = came.get(here) ?? from) path.push([came.get(here), here]);
+      const least = Math.min(...path.map(([a, b]) => room[a].get(b)));
+      for (const [a, b] of path) {
+        widen(a, b, -least);
+        widen(b, a, least);
       }
     }
   }
 
-  /** What a decision would change, in sentences. @param {string} kind @param {any} whole @param {string} a @param {string} [b] */
-  function effects(kind, whole, a, b) {
-    const { row, facts } = whole;
-    const core = facts.members.filter(leaves);
-    const fresh = core.filter((/** @type {any} */ one) => one.review !== "reviewed");
-    const others = row.size - core.length;
-    const member = memberOf(facts, a);
-    const size = counted(row.size, "member");
-    const thin = new Set(row.flags.includes("thin") ? facts.cut?.thin_side ?? [] : []);
-    const join = `the thin join of ${counted(thin.size, "member")} and ${count(row.size - thin.size)}, for which it did not leave: read the records that name both sides`;
-    if (kind === "confirm") return [
-      thin.size ? `Vouches for ${join}.` : "",
-      core.length ? "" : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
-      !core.length ? "" : `Reviews ${counted(core.length, "core member")}, ${count(fresh.length)} of them for the first time.`,
-      others && core.length ? `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.` : "",
-      core.length ? `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} may leave in a referral, in STIX and in MISP.` : "",
-      row.status === "disputed" ? "The cluster is disputed: a dispute outweighs this." : "",
-    ];
-    if (kind === "review") return [
-      "Reviews this one identifier.",
-      member?.tier === "core" ? "After the next run it may leave in a referral, in STIX and in MISP." : "It is to verify: it leaves once a second person reports it.",
-    ];
-    if (kind === "dispute") return [
-      `The cluster of this identifier is disputed as a whole: ${size}.`,
-      "After the next run nothing of it leaves, in any file. A dispute outweighs a confirmation.",
-    ];
-    if (kind === "legitimate" && member) {
-      const parts = partsOf(facts, () => true, new Set([member.place]));
-      return [
-        "Suppresses the identifier in every later run, whichever holder’s it is.",
-        parts.length > 1 ? `Without it the cluster falls into ${count(parts.length)} parts: ${parts.slice(0, 6).map((one) => count(one.length)).join(", ")}${parts.length > 6 ? " …" : ""}.` : `The other ${counted(row.size - 1, "member")} still hang together.`,
-      ];
+  /**
+   * What a decision would change, in sentences.
+   * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
+   * @param {string} [clusterB] cluster of b
+   */
+  function effects(kind, cluster, a, b, clusterB) {
+    const { size, members } = cluster,
+      member = memberOf(cluster, a),
+      core = members.filter(leaves);
+    const fresh = core.filter(({ review }) => review !== "reviewed").length,
+      others = size - core.length;
+    const thin = new Set(cluster.flags.includes("thin") ? cluster.sides.thin : []);
+    const vouches =
+      `Vouches for the thin join of ${counted(thin.size, "member")} and ${count(size - thin.size)}, ` +
+      "for which it did not leave: read the records that name both sides.";
+    switch (kind) {
+      case "confirm":
+        return [
+          thin.size && vouches,
+          core.length
+            ? `Reviews ${counted(core.length, "core member")}, ${count(fresh)} of them for the first time.`
+            : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
+          core.length &&
+            others &&
+            `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.`,
+          core.length &&
+            `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} ` +
+              "may leave in a referral, in STIX and in MISP.",
+          cluster.status === "disputed" && "The cluster is disputed: a dispute outweighs this."
+        ];
+      case "review":
+        return [
+          "Reviews this one identifier.",
+          member?.tier === "core"
+            ? "After the next run it may leave in a referral, in STIX and in MISP."
+            : "It is to verify: it leaves once a second person reports it."
+        ];
+      case "dispute":
+        return [
+          `The cluster of this identifier is disputed as a whole: ${counted(size, "member")}.`,
+          "After the next run nothing of it leaves, in any file. A dispute outweighs a confirmation."
+        ];
+      case "legitimate": {
+        const parts = partsOf(cluster, () => true, member.place).map((part) => count(part.length));
+        return [
+          "Suppresses the identifier in every later run, whichever holder’s it is.",
+          parts.length > 1
+            ? `Without it the cluster falls into ${count(parts.length)} parts: ` +
+              `${parts.slice(0, 6).join(", ")}${parts.length > 6 ? " …" : ""}.`
+            : `The other ${counted(size - 1, "member")} still hang together.`
+        ];
+      }
+      case "cannot_link": {
+        const end = memberOf(cluster, b);
+        if (!end) return ["They are in different clusters now, and stay apart."];
+        const side = cutSide(cluster, member.place, end.place);
+        const cut = weighed(cluster).filter((link) => side.has(link.a) !== side.has(link.b));
+        const weight = sum(cut, (link) => link.weight).toFixed(1);
+        return [
+          cut.length
+            ? `Cuts ${counted(cut.length, "link")} of weight ${cluster.ties.length ? "at most " : ""}${weight}, ` +
+              "the weakest between the two."
+            : "No accepted link ties them.",
+          `The cluster falls into about ${count(side.size)} and ${count(size - side.size)} members.`
+        ];
+      }
+      case "must_link": {
+        const second = clusterOf.get(clusterB ?? ""),
+          same = second?.id === cluster.id;
+        const joins = same
+          ? "They are in one cluster already, which this binds."
+          : "Joins the clusters of both, if the run has the other one.";
+        return [
+          thin.size && b && thin.has(a) !== thin.has(b) && same && vouches,
+          second && !same
+            ? `Joins ${counted(size, "member")} and ${counted(second.size, "member")} into one cluster.`
+            : joins,
+          "Counts five records’ worth of confidence; who reported what does not change."
+        ];
+      }
+      case "suspect_held":
+        return [
+          "The identifier counts as the scammer’s from the next run on, by value, " +
+            "and can leave once it is core and reviewed."
+        ];
+      default:
+        return [
+          "The identifier is a victim’s from the next run on: " + "it is withheld everywhere and leaves in nothing."
+        ];
     }
-    if (kind === "cannot_link" && member) {
-      const other = memberOf(facts, b);
-      if (!other) return ["They are in different clusters now, and stay apart."];
-      const side = cutSide(facts, member.place, other.place);
-      const cut = weighed(facts).filter((/** @type {any} */ one) => one.accepted && side.has(one.a) !== side.has(one.b));
-      const weight = cut.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.weight, 0);
-      return [
-        cut.length ? `Cuts ${counted(cut.length, "link")} of weight ${facts.ties.length ? "at most " : ""}${weight.toFixed(1)}, the weakest between the two.` : "No accepted link ties them.",
-        `The cluster falls into about ${count(side.size)} and ${count(row.size - side.size)} members.`,
-      ];
-    }
-    if (kind === "must_link") {
-      const other = clusterOf.get(whole.other ?? "");
-      return [
-        thin.size && b && thin.has(a) !== thin.has(b) && other?.id === row.id ? `Vouches for ${join}.` : "",
-        other && other.id !== row.id ? `Joins ${counted(row.size, "member")} and ${counted(other.size, "member")} into one cluster.` : other ? "They are in one cluster already, which this binds." : "Joins the clusters of both, if the run has the other one.",
-        "Counts five records’ worth of confidence; who reported what does not change.",
-      ];
-    }
-    if (kind === "suspect_held") return ["The identifier counts as the scammer’s from the next run on, by value, and can leave once it is core and reviewed."];
-    if (kind === "victim_owned") return ["The identifier is a victim’s from the next run on: it is withheld everywhere and leaves in nothing."];
-    return [];
   }
 
-  /** @param {any} facts @param {string | undefined} id @returns {any} */
-  const memberOf = (facts, id) => facts.members.find((/** @type {any} */ one) => one.id === id);
-  /** @param {any} facts @returns {any} the member by which a cluster is decided on */
-  function spokesman(facts) {
-    const open = facts.members.filter((/** @type {any} */ one) => one.status !== "contested" && !one.id.includes(":withheld-"));
-    const core = open.filter((/** @type {any} */ one) => one.tier === "core");
-    return [...(core.length ? core : open)].sort((a, b) => b.robustness - a.robustness || b.reporters - a.reporters)[0];
+  /** @param {any} cluster @param {string | undefined} id @returns {any} */
+  const memberOf = ({ members }, id) => members.find((member) => member.id === id);
+  /** @param {any} cluster @returns {any} the member by which it is decided on */
+  function spokesman({ members }) {
+    const open = members.filter(({ id, status }) => status !== "contested" && !id.includes(":withheld-"));
+    const core = open.filter(({ tier }) => tier === "core");
+    return (core.length ? core : open).sort((a, b) => b.robustness - a.robustness || b.reporters - a.reporters)[0];
   }
 
-  const REASONS = /** @type {Record<string, string>} */ ({
-    confirm: "Evidence read in the workbench: one operation", review: "Evidence read in the workbench", dispute: "Evidence does not hold together",
-    legitimate: "Belongs to an honest holder", cannot_link: "Two operations", must_link: "One operation",
-    suspect_held: "Checked who holds it", victim_owned: "Checked who holds it",
-  });
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
 
-  /** Asks for the reason, showing what would change, and records. @param {string} kind @param {any} whole @param {string} a @param {string} [b] */
-  function decide(kind, whole, a, b) {
-    const reason = h("input", { id: "reason", value: REASONS[kind], maxlength: 400, autocomplete: "off", required: true });
-    const who = h("input", { id: "author", value: author, maxlength: 80, autocomplete: "off", required: true });
-    const problem = h("p.problem", { role: "alert" });
-    const record = h("button.primary", { type: "submit" }, "Record");
-    const form = h("form", {
-      onsubmit: async (/** @type {Event} */ event) => {
-        event.preventDefault();
-        record.disabled = true;
-        try {
-          author = who.value.trim() || author;
-          await recordDecision({ kind, entity_a: a, entity_b: b ?? null, reason: reason.value.trim() }, whole);
-          dialog.close();
-        } catch (error) {
-          problem.textContent = plain(/** @type {Error} */ (error).message, 600);
-          record.disabled = false;
-        }
-      },
-    },
-      h2({ id: "dialog-title" }, WORDS[kind] ?? kind),
-      p(identifier(a), b ? [" and ", identifier(b)] : null),
-      h("ul.effects", { label: "What it would change" }, effects(kind, whole, a, b).filter(Boolean).map((one) => li(one))),
-      h("label", { for: "reason" }, "Reason, shown beside what it changes"), reason,
-      served ? remark("Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who],
-      problem,
-      h("p.buttons", record, button("Cancel", () => dialog.close())));
-    dialog.replaceChildren(form);
-    dialog.showModal();
+  /**
+   * Asks in the dialog.
+   * @param {string} title @param {any[]} fields @param {string} go text of the button
+   * @param {() => any} answer does what is asked, or throws what is wrong
+   */
+  function askFor(title, fields, go, answer) {
+    const problem = h("p.problem", { role: "alert" }),
+      record = h("button.primary", { type: "submit" }, go);
+    const submit = async () => {
+      record.disabled = true;
+      try {
+        await answer();
+      } catch (error) {
+        problem.textContent = plain(error.message, 600);
+        record.disabled = false;
+      }
+    };
+    fill(
+      dialog,
+      form(
+        "form",
+        submit,
+        h2({ id: "dialog-title" }, title),
+        fields,
+        problem,
+        h(
+          "p.buttons",
+          record,
+          button("Cancel", () => dialog.close())
+        )
+      )
+    );
+    if (!dialog.open) dialog.showModal();
+  }
+  /**
+   * Asks for the reason, showing what would change, and records.
+   * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
+   * @param {string} [clusterB] cluster of b
+   */
+  function decide(kind, cluster, a, b, clusterB = cluster.id) {
+    const reason = input({ id: "reason", value: REASONS[kind], maxlength: 400, required: true });
+    const who = input({ id: "author", value: author, maxlength: 80, required: true });
+    askFor(
+      WORDS[kind],
+      [
+        p(identifier(a), b && [" and ", identifier(b)]),
+        h(
+          "ul.effects",
+          { label: "What it would change" },
+          effects(kind, cluster, a, b, clusterB)
+            .filter(Boolean)
+            .map((effect) => li(effect))
+        ),
+        h("label", { for: "reason" }, "Reason, shown beside what it changes"),
+        reason,
+        served ? remark("Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who]
+      ],
+      "Record",
+      async () => {
+        author = who.value.trim() || author;
+        await recordDecision({ kind, entity_a: a, entity_b: b ?? null, reason: reason.value.trim() }, cluster);
+        dialog.close();
+      }
+    );
     const first = author || served ? reason : who;
     first.focus();
     first.select();
   }
 
-  /** @param {any} draft @param {any} whole */
-  async function recordDecision(draft, whole) {
+  /** @param {any} draft @param {any} cluster */
+  async function recordDecision(draft, cluster) {
+    const { kind, entity_a: a, entity_b: b } = draft;
+    let told;
     if (served) {
-      const found = await ask("decide", draft);
-      made = found.decisions;
-      draft.decision_id = found.added;
-      setTimeout(refresh, found.seconds * 1000 + 500);
-      const said = found.said.split("\n")[0].replace(`: ${draft.kind} covers `, `: ${words(draft.kind)} covers `);
-      notice(`${said}; recorded once ${count(found.seconds)} s have passed.`, draft);
+      const answer = await ask("decide", draft);
+      made = answer.decisions;
+      draft.decision_id = answer.added;
+      setTimeout(refresh, answer.seconds * 1000 + 500);
+      told =
+        `${words(kind)} covers ${counted(answer.covers, "identifier")} of ${run.run}; ` +
+        `recorded once ${count(answer.seconds)} s have passed.`;
     } else {
       if (!author) throw new Error("Give an author: who decides.");
       readDecisions();
-      const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
-      const stem = `${draft.kind}-${now.slice(0, 10).replace(/-/g, "")}`;
+      const decided = now(),
+        stem = `${kind}-${decided.slice(0, 10).replace(/-/g, "")}-w`;
       let number = 1;
-      while (made.some((one) => one.decision_id === `${stem}-w${number}`)) number++;
-      const { row, facts } = whole;
-      const every = facts.members.filter((/** @type {any} */ one) => one.first * 1000 <= Date.now());
-      const covered = draft.kind === "dispute" ? every : draft.kind === "confirm" ? every.filter((/** @type {any} */ one) => one.tier === "core") : [];
-      const ids = new Set([draft.entity_a, ...(draft.entity_b ? [draft.entity_b] : []), ...covered.map((/** @type {any} */ one) => one.id)]);
-      made.push({ ...draft, decision_id: `${stem}-w${number}`, author, decided_at: now, members: [...ids].sort(byPoint), run_id: run.run, cluster: row.id });
-      draft.decision_id = `${stem}-w${number}`;
+      while (made.some(({ decision_id: id }) => id === stem + number)) number++;
+      draft.decision_id = stem + number;
+      const covers = ({ tier, first }) =>
+        (kind === "dispute" || (kind === "confirm" && tier === "core")) && first * 1000 <= Date.now();
+      const ids = new Set([a, b, ...cluster.members.filter(covers).map(({ id }) => id)].filter(Boolean));
+      const members = [...ids].sort((x, y) => compare(pointsOf(x), pointsOf(y)));
+      made.push({ ...draft, author, decided_at: decided, members, run_id: run.run, cluster: cluster.id });
       keepDecisions();
-      notice(`${draft.decision_id}: kept in this browser; download decisions.csv when you are done.`, draft);
+      told = "kept in this browser; download decisions.csv when you are done.";
     }
+    const next = nextInQueue();
+    toast(shown(`${draft.decision_id}: ${told}`, 300), [
+      button("Undo", () => undo(draft.decision_id)),
+      next && h("a.button", { href: toCluster(next.id) }, "Next in queue")
+    ]);
     render();
   }
+  /** The time, as ISO 8601 to the second. */
+  const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  /** Sorts by code points, as Python does. @param {string} text */
+  const pointsOf = (text) => Array.from(text, (sign) => codePoint(sign).padStart(9)).join("");
   /** Reads the decisions of the file again, once one that waited is recorded. */
   async function refresh() {
-    const found = await ask("decisions");
-    made = found.decisions;
-    if (found.problem) toast(plain(found.problem, 400));
+    const { decisions, problem } = await ask("decisions");
+    made = decisions;
+    if (problem) toast(plain(problem, 400));
     else if (place().view === "decisions") render();
-  }
-  /** @param {string} a @param {string} b order of code points, as Python's */
-  function byPoint(a, b) {
-    const x = [...a], y = [...b];
-    for (let at = 0; at < Math.min(x.length, y.length); at++) {
-      const less = (x[at].codePointAt(0) ?? 0) - (y[at].codePointAt(0) ?? 0);
-      if (less) return less;
-    }
-    return x.length - y.length;
   }
 
   /** @param {string} id */
@@ -887,7 +1056,7 @@
       if (served) made = (await ask("undo", { decision_id: id })).decisions;
       else {
         readDecisions();
-        made = made.filter((one) => one.decision_id !== id);
+        made = made.filter((decision) => decision.decision_id !== id);
         keepDecisions();
       }
       toast(`${id} is undone.`);
@@ -898,15 +1067,21 @@
   }
 
   async function decisionsCsv() {
-    const columns = ["decision_id", "kind", "entity_a", "entity_b", "author", "reason", "decided_at", "expires_at", "members", "members_digest", "used", "run_id", "bound_from", "bound_to"];
+    const columns = (
+      "decision_id kind entity_a entity_b author reason decided_at expires_at members " +
+      "members_digest used run_id bound_from bound_to"
+    ).split(" ");
     const lines = [columns];
-    for (const one of made) {
-      const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(one.members.join("\n")));
-      const digest = [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      lines.push([one.decision_id, one.kind, one.entity_a, one.entity_b ?? "", one.author, one.reason, one.decided_at, "", JSON.stringify(one.members), digest, "", one.run_id, "", ""]);
+    for (const decision of made) {
+      const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(decision.members.join("\n")));
+      const members_digest = Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+      const row = { ...decision, members: JSON.stringify(decision.members), members_digest };
+      lines.push(columns.map((name) => row[name] ?? ""));
     }
-    download("decisions.csv", lines.map((line) => line.map(cell).join(",")).join("\n") + "\n", "text/csv");
+    download("decisions.csv", csv(lines, cell), "text/csv");
   }
+  /** @param {any[][]} lines @param {(text: any) => string} written a cell */
+  const csv = (lines, written) => lines.map((line) => `${line.map(written).join(",")}\n`).join("");
   /** @param {any} text a cell as CSV has it, unchanged */
   const cell = (text) => (/[",\n\r]/.test(String(text)) ? `"${String(text).replace(/"/g, '""')}"` : String(text));
   /** @param {any} text a cell that no spreadsheet takes for a formula */
@@ -915,42 +1090,52 @@
   const toaster = /** @type {HTMLElement} */ (document.getElementById("toast"));
   let fading = 0;
   /** @param {any} message @param {any[]} [more] */
-  function toast(message, more = []) {
+  function toast(message, more) {
     clearTimeout(fading);
-    toaster.replaceChildren(span(message), ...more, button("×", () => toaster.replaceChildren(), { label: "Close" }, ".close"));
-    fading = setTimeout(() => toaster.replaceChildren(), 15_000);
+    fill(
+      toaster,
+      span(message),
+      more,
+      button("×", () => fill(toaster), { label: "Close" }, ".close")
+    );
+    fading = setTimeout(() => fill(toaster), 15_000);
   }
-  const failed = (/** @type {any} */ error) => toast(plain(error.message, 400));
-  /** @param {string} text @param {any} draft */
-  function notice(text, draft) {
-    const next = nextInQueue();
-    toast(shown(text.split("\n")[0], 300), [
-      button("Undo", () => undo(draft.decision_id)),
-      next ? h("a.button", { href: toCluster(next.id) }, "Next in queue") : null,
-    ]);
-  }
+  const failed = (error) => toast(plain(error.message, 400));
 
   // ---------------------------------------------------------------- notes on clusters, which bind no run
 
   const WORK_KEY = "ringtrace workbench";
-  const STATES = /** @type {[string, string][]} */ ([["open", "In work"], ["waiting", "Waiting"], ["done", "Done"]]);
+  const STATES = /** @type {[string, string][]} */ ([
+    ["open", "In work"],
+    ["waiting", "Waiting"],
+    ["done", "Done"]
+  ]);
   /** @type {any} */ let work = { version: 1, clusters: Object.create(null), acknowledged: {} };
 
-  /** Takes what a file or this browser has as notes, where it is some. @param {any} found @returns {boolean} */
-  function takeWork(found) {
-    const plainObject = (/** @type {any} */ one) => typeof one === "object" && one !== null && !Array.isArray(one);
-    if (!plainObject(found) || found.version !== 1 || !plainObject(found.clusters) || !Object.values(found.clusters).every(plainObject)) return false;
-    const text = (/** @type {any} */ one, /** @type {number} */ most) => (typeof one === "string" ? one.slice(0, most) : "");
+  /** Takes what a file or this browser has as notes, where it is some. @param {any} file @returns {boolean} */
+  function takeWork(file) {
+    const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+    if (
+      !isObject(file) ||
+      file.version !== 1 ||
+      !isObject(file.clusters) ||
+      !Object.values(file.clusters).every(isObject)
+    )
+      return false;
+    const text = (value, most) => (typeof value === "string" ? value.slice(0, most) : "");
+    const signed = ({ at, by }) => ({ at: text(at, 40), by: text(by, 80) });
     /** @type {any} */ const kept = Object.create(null);
-    for (const [id, one] of Object.entries(found.clusters)) {
-      const given = /** @type {any} */ (one);
+    for (const [id, noted] of Object.entries(/** @type {Record<string, any>} */ (file.clusters))) {
+      const notes = (Array.isArray(noted.notes) ? noted.notes : []).filter(isObject);
       kept[id] = {
-        status: STATES.some(([name]) => name === given.status) ? given.status : "", owner: text(given.owner, 80), at: text(given.at, 40), by: text(given.by, 80),
-        snoozed_until: /^\d{4}-\d\d-\d\d$/.test(given.snoozed_until) ? given.snoozed_until : "",
-        notes: (Array.isArray(given.notes) ? given.notes : []).filter(plainObject).map((/** @type {any} */ note) => ({ at: text(note.at, 40), by: text(note.by, 80), text: text(note.text, 2000) })),
+        ...signed(noted),
+        status: STATES.some(([name]) => name === noted.status) ? noted.status : "",
+        owner: text(noted.owner, 80),
+        snoozed_until: /^\d{4}-\d\d-\d\d$/.test(noted.snoozed_until) ? noted.snoozed_until : "",
+        notes: notes.map((note) => ({ ...signed(note), text: text(note.text, 2000) }))
       };
     }
-    work = { version: 1, clusters: kept, acknowledged: plainObject(found.acknowledged) ? found.acknowledged : {} };
+    work = { version: 1, clusters: kept, acknowledged: isObject(file.acknowledged) ? file.acknowledged : {} };
     return true;
   }
   async function loadWork() {
@@ -962,34 +1147,42 @@
     if (!served && keeps) takeWork(stored(WORK_KEY));
   }
   const keepWork = () => keep(WORK_KEY, JSON.stringify(work), "workbench.json");
-  /** @param {string} id of a cluster @param {any} changes */
-  async function changeWork(id, changes) {
+  /**
+   * Changes the notes: by the server, or in this browser.
+   * @param {string} call @param {any} body @param {(signed: {at: string, by: string}) => void} change in this browser
+   */
+  async function changeWork(call, body, change) {
     try {
-      if (served) takeWork(await ask("note", { cluster: id, ...changes }));
+      if (served) takeWork(await ask(call, body));
       else {
         readWork();
-        const { text, ...others } = changes, now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
-        const known = work.clusters[id] ?? { status: "", owner: "", snoozed_until: "", notes: [] };
-        work.clusters[id] = { ...known, ...others, at: now, by: author, notes: text ? [...known.notes, { at: now, by: author, text: text.slice(0, 2000) }].slice(-200) : known.notes };
+        change({ at: now(), by: author });
         keepWork();
       }
-      return true;
+      render();
     } catch (error) {
       failed(error);
-      return false;
     }
   }
+  /** @param {string} id of a cluster @param {any} changes */
+  const changeCluster = (id, changes) =>
+    changeWork("note", { cluster: id, ...changes }, (signed) => {
+      const { text, ...others } = changes,
+        known = work.clusters[id] ?? UNNOTED;
+      const notes = text ? [...known.notes, { ...signed, text: text.slice(0, 2000) }].slice(-200) : known.notes;
+      work.clusters[id] = { ...known, ...others, ...signed, notes };
+    });
   /** What is noted of a cluster, or of those that it came from. @param {any} row @returns {any} */
   function workOf(row) {
-    const ids = [row.id, ...row.from.filter((/** @type {string} */ one) => one !== row.id)];
-    const every = ids.map((one) => work.clusters[one]).filter(Boolean);
-    if (!every.length) return UNNOTED;
-    const first = every[0] ?? {};
-    return { status: first.status || "", owner: first.owner || "", snoozed_until: first.snoozed_until || "", at: first.at || "", by: first.by || "", notes: every.flatMap((one) => one.notes).sort((a, b) => (a.at < b.at ? -1 : 1)) };
+    const every = [...new Set([row.id, ...row.from])].map((id) => work.clusters[id]).filter(Boolean);
+    return { ...UNNOTED, ...every[0], notes: every.flatMap(({ notes }) => notes).sort((a, b) => compare(a.at, b.at)) };
   }
   const UNNOTED = Object.freeze({ status: "", owner: "", snoozed_until: "", at: "", by: "", notes: [] });
-  const today = () => new Date().toISOString().slice(0, 10);
-  /** Whether a cluster is out of the queue for now: snoozed, or done before it changed. @param {any} row @returns {string} */
+  const today = () => now().slice(0, 10);
+  /**
+   * Whether a cluster is out of the queue for now: snoozed, or done before it changed.
+   * @param {any} row @returns {string}
+   */
   function setAside(row) {
     const mine = workOf(row);
     if (mine.snoozed_until && mine.snoozed_until > today()) return "snoozed";
@@ -997,48 +1190,112 @@
   }
   /** @param {any} row */
   function workTags(row) {
-    const mine = workOf(row);
-    const state = STATES.find(([name]) => name === mine.status)?.[1];
+    const { status, owner, snoozed_until: until, notes } = workOf(row);
+    const state = STATES.find(([name]) => name === status);
     return [
-      state ? h(`span.tag.work-${mine.status}`, state) : null, mine.owner ? h("span.tag.owner", { title: "Owner" }, shown(mine.owner, 24)) : null,
-      mine.snoozed_until > today() ? h("span.tag", `until ${day(seconds(mine.snoozed_until))}`) : null,
-      mine.notes.length ? h("span.tag", { title: plain(mine.notes[mine.notes.length - 1].text, 200) }, counted(mine.notes.length, "note")) : null,
+      state && h(`span.tag.work-${status}`, state[1]),
+      owner && h("span.tag.owner", { title: "Owner" }, shown(owner, 24)),
+      until > today() && h("span.tag", `until ${day(seconds(until))}`),
+      notes.length && h("span.tag", { title: plain(notes[notes.length - 1].text, 200) }, counted(notes.length, "note"))
     ];
   }
   /** The strip of a cluster in which its state, owner, snooze and notes are set. @param {any} row */
   function workBar(row) {
-    const mine = workOf(row);
-    const after = (/** @type {number} */ days) => new Date(Date.now() + days * 864e5).toISOString().slice(0, 10);
-    const change = async (/** @type {any} */ changes) => (await changeWork(row.id, changes)) && render();
-    const owner = h("input", { type: "text", value: mine.owner, maxlength: 80, placeholder: "Nobody", label: "Owner", size: 14, autocomplete: "off", onchange: (/** @type {any} */ event) => change({ owner: event.target.value.trim() }) });
-    const snoozed = mine.snoozed_until > today() ? mine.snoozed_until : "";
-    const note = h("input", { type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note", autocomplete: "off" });
-    const notes = h("details.notes", { open: place().state.notes === "1", ontoggle: (/** @type {any} */ event) => remember({ notes: event.target.open ? "1" : "" }) },
-      h("summary", mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
-      h("div.note-list", h("form.bar", { onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); if (note.value.trim()) await change({ text: note.value.trim() }); } }, note, h("button", { type: "submit" }, "Add note")),
-        h("ol.records", [...mine.notes].reverse().map((/** @type {any} */ one) => li(quiet(moment(seconds(one.at)), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
-    return h("div.work", { role: "group", label: "Work on the cluster" },
-      h("label.check", "Work", h("select", { label: "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
-      h("label.check", "Owner", owner), author && mine.owner !== author ? button("Take it", () => change({ owner: author, status: mine.status || "open" })) : null,
-      h("label.check", "Snooze", h("select", { label: "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
-        h("option", { value: "" }, mine.snoozed_until ? "Wake it" : "No"), woken(row) ? h("option", { value: mine.snoozed_until, selected: true }, `Ended ${day(seconds(mine.snoozed_until))}`) : snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(seconds(snoozed))}`) : null,
-        [[1, "A day"], [7, "A week"], [30, "30 days"]].map(([days, text]) => h("option", { value: after(Number(days)) }, text)))),
-      notes);
+    const { status, owner, snoozed_until: until, notes } = workOf(row),
+      ended = woken(row),
+      shownUntil = ended || (until > today() && until);
+    const after = (days) => new Date(Date.now() + days * DAY * 1000).toISOString().slice(0, 10);
+    const change = (changes) => changeCluster(row.id, changes);
+    const who = input({
+      type: "text",
+      value: owner,
+      maxlength: 80,
+      placeholder: "Nobody",
+      label: "Owner",
+      size: 14,
+      onchange: () => change({ owner: who.value.trim() })
+    });
+    const note = input({ type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note" });
+    const add = () => note.value.trim() && change({ text: note.value.trim() });
+    const snooze = [
+      ["", until ? "Wake it" : "No"],
+      [after(1), "A day"],
+      [after(7), "A week"],
+      [after(30), "30 days"]
+    ];
+    if (shownUntil) snooze.splice(1, 0, [shownUntil, `${ended ? "Ended" : "Until"} ${day(seconds(shownUntil))}`]);
+    return h(
+      "div.work",
+      { role: "group", label: "Work on the cluster" },
+      labelled(
+        "Work",
+        select("State of work", [["", "Not begun"], ...STATES], status, (chosen) => change({ status: chosen }))
+      ),
+      labelled("Owner", who),
+      author && owner !== author && button("Take it", () => change({ owner: author, status: status || "open" })),
+      labelled(
+        "Snooze",
+        select("Snooze", snooze, shownUntil, (snoozed_until) => change({ snoozed_until }))
+      ),
+      h(
+        "details.notes",
+        { open: place().state.notes === "1", ontoggle: (event) => remember({ notes: event.target.open ? "1" : "" }) },
+        h("summary", notes.length ? counted(notes.length, "note") : "Notes"),
+        h(
+          "div.note-list",
+          form("form.bar", add, note, h("button", { type: "submit" }, "Add note")),
+          h(
+            "ol.records",
+            notes
+              .reverse()
+              .map(({ at, by, text }) => li(quiet(moment(seconds(at)), " ", shown(by, 60), " "), shown(text, 400)))
+          )
+        )
+      )
+    );
   }
   /** The part of the page of decisions that keeps and loads notes. */
   function workPart() {
     const number = Object.keys(work.clusters).length;
-    const file = h("input", { type: "file", accept: ".json,application/json", label: "Load workbench.json", onchange: async (/** @type {any} */ event) => {
-      let good = false;
-      try { good = takeWork(JSON.parse(await event.target.files[0].text())); } catch { /* no JSON */ }
-      if (good) keepWork();
-      toast(good ? `Notes on ${counted(Object.keys(work.clusters).length, "cluster")} are loaded, in place of those that were here.` : "This file is no workbench.json.");
-      render();
-    } });
+    const file = h("input", {
+      type: "file",
+      accept: ".json,application/json",
+      label: "Load workbench.json",
+      onchange: async () => {
+        const good = takeWork(
+          await file.files[0]
+            .text()
+            .then(JSON.parse)
+            .catch(() => null)
+        );
+        if (good) keepWork();
+        toast(
+          good
+            ? `Notes on ${counted(Object.keys(work.clusters).length, "cluster")} ` +
+                "are loaded, in place of those that were here."
+            : "This file is no workbench.json."
+        );
+        render();
+      }
+    });
     return [
       h2("Notes on clusters"),
-      p(`State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `, served ? "They stand beside the decisions file, in its name with .workbench.json." : "They are kept in this browser, for every run: download them to keep or to pass on."),
-      h("div.bar", button("Download workbench.json", () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json"), { disabled: !number }), served ? null : h("label.check", "Load", file)),
+      p(
+        `State, owner, snooze and notes of ${counted(number, "cluster")}. `,
+        "They bind no run and change nothing that leaves. ",
+        served
+          ? "They stand beside the decisions file, in its name with .workbench.json."
+          : "They are kept in this browser, for every run: download them to keep or to pass on."
+      ),
+      h(
+        "div.bar",
+        button(
+          "Download workbench.json",
+          () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json"),
+          { disabled: !number }
+        ),
+        !served && labelled("Load", file)
+      )
     ];
   }
 
@@ -1046,40 +1303,45 @@
 
   /** @param {string} name @param {BlobPart} content @param {string} type */
   function download(name, content, type) {
-    const link = h("a", { download: name, href: URL.createObjectURL(new Blob([content], { type })) });
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    const href = URL.createObjectURL(new Blob([content], { type }));
+    h("a", { download: name, href }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
   /** @param {string} text */
   async function cite(text) {
+    let copied = true;
     try {
       await navigator.clipboard.writeText(text);
-      toast(["Copied: ", shown(text, 300)]);
     } catch {
-      const field = h("textarea.unseen", { "aria-hidden": "true" });
-      field.value = text;
-      document.body.append(field);
-      field.select();
-      const done = document.execCommand("copy");
-      field.remove();
-      toast([done ? "Copied: " : "Copy this: ", shown(text, 300)]);
+      const area = h("textarea.unseen", { "aria-hidden": "true" }, text);
+      document.body.append(area);
+      area.select();
+      copied = document.execCommand("copy");
+      area.remove();
     }
+    toast([copied ? "Copied: " : "Copy this: ", shown(text, 300)]);
   }
-  /** @param {any} row @param {any[]} members */
-  function citation(row, members) {
-    const said = members.map((one) => `${plain(one.id, 400)} (${words(one.role)}, ${one.tier}, ${counted(one.reporters, "reporter")}, ${counted(one.complaints, "complaint")}, ${day(one.first)} to ${day(one.last)})`);
-    return `ringtrace ${run.run}, cluster ${plain(row.id)}: ${said.join("; ")}; members/, entities/`;
+  /** @param {any} cluster @param {any[]} members */
+  function citation(cluster, members) {
+    const told = members.map(
+      ({ id, role, tier, reporters, complaints, first, last }) =>
+        `${plain(id, 400)} (${words(role)}, ${tier}, ${counted(reporters, "reporter")}, ` +
+        `${counted(complaints, "complaint")}, ${day(first)} to ${day(last)})`
+    );
+    return `ringtrace ${run.run}, cluster ${plain(cluster.id)}: ${told.join("; ")}; members/, entities/`;
   }
-  /** @param {any} row @param {any[]} members core ones go by value, the others as a count */
-  function membersCsv(row, members) {
-    const columns = ["id", "kind", "role", "tier", "review", "reporters", "robustness", "complaints", "calls", "first", "last"];
-    const core = members.filter(leaves);
-    const lines = core.map((one) => columns.map((name) => (name === "first" || name === "last" ? new Date(one[name] * 1000).toISOString() : one[name])));
-    const rest = members.length - core.length;
-    const text = [["cluster_id", ...columns], ...lines.map((line) => [row.id, ...line])].map((line) => line.map(harmless).join(",")).join("\n");
-    download(`${plainName(row.id)}.csv`, `${text}\n${rest ? `${harmless(row.id)},${counted(rest, "member")} to verify before use left out\n` : ""}`, "text/csv");
+  /** @param {any} cluster @param {any[]} members core ones go by value, the others as a count */
+  function membersCsv({ id }, members) {
+    const columns = "id kind role tier review reporters robustness complaints calls first last".split(" ");
+    const rows = members
+      .filter(leaves)
+      .map((member) => [
+        id,
+        ...columns.map((name) => (TIMES.has(name) ? new Date(member[name] * 1000).toISOString() : member[name]))
+      ]);
+    const rest = members.length - rows.length;
+    if (rest) rows.push([id, `${counted(rest, "member")} to verify before use left out`]);
+    download(`${plainName(id)}.csv`, csv([["cluster_id", ...columns], ...rows], harmless), "text/csv");
   }
   /** @param {string} id */
   const plainName = (id) => (/^[\w-]{1,64}$/.test(id) ? id : "cluster");
@@ -1093,111 +1355,174 @@
 
   /** @param {string} text @returns {string} as it is compared: forms folded, defanging undone, separators left out */
   function folded(text) {
-    return text.normalize("NFKC").toLowerCase()
-      .replace(/^h(?:xx|tt)ps?:\/\//, "").replace(/[[({]\s?(?:\.|dot)\s?[\])}]/g, ".")
+    return text
+      .normalize("NFKC")
+      .toLowerCase()
+      .replace(/^h(?:xx|tt)ps?:\/\//, "")
+      .replace(/[[({]\s?(?:\.|dot)\s?[\])}]/g, ".")
       .replace(/[[({]\s?(?:at|@)\s?[\])}]/g, "@")
       .replace(/[\s\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069()-]/g, "");
   }
   /** @param {string} id */
-  const bareValue = (id) => folded(valueOf(id.replace(/^((?:phone|domain|email|handle|account):.*)#\d+$/, "$1")));
+  const bareValue = (id) => folded(valueOf(bare(id)));
   /** @param {string} query @returns {string} the digits that must end the number; nothing for what is no number */
   function digitsOf(query) {
     const text = query.normalize("NFKC").replace(/^\s*(?:tel|phone):/i, "");
     if (!/^[\s+\d().\-/\u2010-\u2015\u00a0]+$/.test(text)) return "";
-    const found = text.replace(/\(0\)/, "").replace(/\D/g, "").replace(/^0+/, "");
-    return found.length >= 5 ? found : "";
+    const digits = text.replace(/\(0\)/, "").replace(/\D/g, "").replace(/^0+/, "");
+    return digits.length >= 5 ? digits : "";
   }
 
   async function loadIndex() {
-    const [found, suppressed] = await Promise.all([load("found"), load("suppressed"), clusterList("clusters"), clusterList("singles")]);
-    /** @param {string} name */
-    const all = (name) => Promise.all(Array.from({ length: found[name] }, (_, at) => load(`${name}-${at}`)));
-    const [ids, records] = await Promise.all([all("search"), all("records")]);
+    const [whole, suppressed] = await Promise.all([
+      load("found"),
+      load("suppressed"),
+      clusterList("clusters"),
+      clusterList("singles")
+    ]);
+    const all = (name) => Promise.all(Array.from({ length: whole[name] }, (_, n) => load(`${name}-${n}`)));
+    const pieces = (await Promise.all([all("search"), all("records")])).flat();
+    const joinedUp = (name) => pieces.flatMap((piece) => piece[name] ?? []);
     index = {
-      ...found, suppressed: suppressed.rows,
-      ids: ids.flatMap((one) => one.ids), clusters: ids.flatMap((one) => one.clusters),
-      records: records.flatMap((one) => one.records), recordOrgs: records.flatMap((one) => one.record_orgs),
-      recordClusters: records.flatMap((one) => one.record_clusters),
+      ...whole,
+      suppressed: suppressed.rows,
+      ids: joinedUp("ids"),
+      clusters: joinedUp("clusters"),
+      records: joinedUp("records"),
+      recordOrgs: joinedUp("record_orgs"),
+      recordClusters: joinedUp("record_clusters")
     };
     index.values = index.ids.map(bareValue);
-    index.lower = index.records.map((/** @type {string} */ one) => one.toLowerCase());
+    index.lower = index.records.map((record) => record.toLowerCase());
   }
 
-  /** @param {string} query @returns {{text: string, note: string, href: string, weight: number}[]} */
+  /**
+   * The rows of the search: text, what is said of it, where it leads, and how well it fits.
+   * @param {string} query @returns {{text: string, note: string, href: string, weight: number}[]}
+   */
   function find(query) {
-    const [bare, holder = ""] = query.trim().split(/(#\d+)$/);
-    const key = folded(bare.replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, ""));
+    const [bareQuery, holder = ""] = query.trim().split(/(#\d+)$/);
+    const key = folded(bareQuery.replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, ""));
     if (key.length < 2) return [];
-    const number = digitsOf(bare);
-    const host = key.includes("@") ? "" : key.split(/[/?#:]/)[0];
-    /** @param {string} id @param {string} text */
-    const fits = (id, text) => text.includes(key) || (id.startsWith("remote:") && text.replace(":", "").includes(key)) ||
-      (number !== "" && (id.startsWith("phone:") ? text.endsWith(number) : text.includes(number))) ||
-      (host !== "" && id.startsWith("domain:") && `.${host}`.endsWith(`.${text}`));
-    /** @param {string} id @param {string} text */
-    const exact = (id, text) => (text === key || (number !== "" && text.endsWith(number) && text.length - number.length <= 4) ? (holder && id.endsWith(holder) ? 4 : 3) : 1);
-    /** @type {any[]} */ const found = [];
-    index.ids.forEach((/** @type {string} */ id, /** @type {number} */ at) => {
-      if (!fits(id, index.values[at])) return;
-      const row = clusterOf.get(index.of[index.clusters[at]]);
-      if (row) found.push({ text: id, note: row.size > 1 ? `in ${plain(titleOf(row), 60)}` : "single identifier", href: toCluster(row.id, { id }), weight: exact(id, index.values[at]) });
+    const number = digitsOf(bareQuery),
+      host = !key.includes("@") && key.split(/[/?#:]/)[0];
+    const fits = (id, text) =>
+      text.includes(key) ||
+      (id.startsWith("remote:") && text.replace(":", "").includes(key)) ||
+      (number && (id.startsWith("phone:") ? text.endsWith(number) : text.includes(number))) ||
+      (host && id.startsWith("domain:") && `.${host}`.endsWith(`.${text}`));
+    const weightOf = (id, text) => {
+      const exact = text === key || (number && text.endsWith(number) && text.length - number.length <= 4);
+      return exact ? (holder && id.endsWith(holder) ? 4 : 3) : 1;
+    };
+    const titled = (id) => plain(titleOfId(id), 60);
+    /** @type {any[]} */ const hitRows = [];
+    const add = (text, note, href, weight) => hitRows.push({ text, note, href, weight });
+    index.ids.forEach((id, n) => {
+      const row = clusterOf.get(index.of[index.clusters[n]]),
+        value = index.values[n];
+      if (row && fits(id, value))
+        add(
+          id,
+          row.size > 1 ? `in ${titled(row.id)}` : "single identifier",
+          toCluster(row.id, { id }),
+          weightOf(id, value)
+        );
     });
-    index.suppressed.forEach((/** @type {any[]} */ [id, , , , , reason]) => {
-      const text = bareValue(id);
-      if (fits(id, text)) found.push({ text: id, note: `suppressed: ${plain(reason, 120)}`, href: address("suppressed", { q: id }), weight: exact(id, text) - 0.5 });
-    });
+    for (const [id, , , , , reason] of index.suppressed) {
+      const value = bareValue(id);
+      if (fits(id, value))
+        add(id, `suppressed: ${plain(reason, 120)}`, address("suppressed", { q: id }), weightOf(id, value) - 0.5);
+    }
     const start = query.trim().toLowerCase();
-    const named = index.orgs.findIndex((/** @type {string} */ org) => start.startsWith(`${org.toLowerCase()}|`) || start.startsWith(`${org.toLowerCase()}/`));
+    const named = index.orgs.findIndex(
+      (org) => start.startsWith(`${org.toLowerCase()}|`) || start.startsWith(`${org.toLowerCase()}/`)
+    );
     const own = named < 0 ? start : start.slice(index.orgs[named].length + 1);
-    for (let at = 0, most = 60; at < index.lower.length && most; at++) {
-      const inOrg = named >= 0 && index.recordOrgs[at] === named && index.lower[at].startsWith(own);
-      if (!inOrg && !index.lower[at].startsWith(start)) continue;
-      most--;
-      const of = index.recordClusters[at];
-      const id = of === null ? "" : index.of[of];
-      found.push({
-        text: index.records[at], weight: index.lower[at] === start || (inOrg && index.lower[at] === own) ? 3.2 : 2,
-        note: `record of ${words(index.orgs[index.recordOrgs[at]])}${id ? ` in ${plain(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60)}` : ", which names no member of a cluster"}`,
-        href: id ? toCluster(id, { tab: "records", rq: index.records[at] }) : "",
-      });
+    for (let n = 0, left = 60; n < index.lower.length && left; n++) {
+      const record = index.lower[n],
+        inOrg = index.recordOrgs[n] === named && record.startsWith(own);
+      if (!inOrg && !record.startsWith(start)) continue;
+      left--;
+      const text = index.records[n],
+        id = index.of[index.recordClusters[n]] ?? "";
+      add(
+        text,
+        `record of ${words(index.orgs[index.recordOrgs[n]])}` +
+          (id ? ` in ${titled(id)}` : ", which names no member of a cluster"),
+        id && toCluster(id, { tab: "records", rq: text }),
+        record === start || (inOrg && record === own) ? 3.2 : 2
+      );
     }
     for (const row of clusters) {
-      if (folded(row.name).includes(key) || folded(row.id).includes(key)) {
-        found.push({ text: titleOf(row), note: `cluster of ${counted(row.size, "member")}`, href: toCluster(row.id), weight: 1.5 });
-      }
+      if (![`${row.name} ${row.brand}`, row.id].some((text) => folded(text).includes(key))) continue;
+      add(titleOf(row), `cluster of ${counted(row.size, "member")}`, toCluster(row.id), 1.5);
     }
-    return found.sort((a, b) => b.weight - a.weight || a.text.length - b.text.length).slice(0, 60);
+    return hitRows.sort((a, b) => b.weight - a.weight || a.text.length - b.text.length).slice(0, 60);
   }
 
+  /** @param {string} query */
+  async function lookUp(query) {
+    if (!index) await loadIndex();
+    return find(query);
+  }
   /** @param {string} query @returns {string[]} the numbers and other identifiers among the words of a note */
   function identifiersIn(query) {
-    const text = query.normalize("NFKC");
-    const words = text.split(/[\s,;<>"']+/).map((one) => one.replace(/^[([]+|[)\].:!?]+$/g, ""));
-    return [...new Set([...(text.match(/[+(]*\d[\d\s()./\u2010-\u2015-]{5,}\d/g) ?? []), ...words.filter((one) => one.length > 5 && /[\d.@]/.test(one))])].slice(0, 12);
+    const text = query.normalize("NFKC"),
+      numbers = text.match(/[+(]*\d[\d\s()./\u2010-\u2015-]{5,}\d/g) ?? [];
+    const parts = text.split(/[\s,;<>"']+/).map((part) => part.replace(/^[([]+|[)\].:!?]+$/g, ""));
+    return [...new Set([...numbers, ...parts.filter((part) => part.length > 5 && /[\d.@]/.test(part))])].slice(0, 12);
   }
 
   async function search() {
-    const query = field.value.slice(0, 300);
+    const query = asked();
     if (!query.trim()) return closeHits();
-    if (!index) await loadIndex();
-    if (query !== field.value.slice(0, 300)) return;
-    let found = find(query);
-    const whole = found.length > 0;
-    if (!whole) found = [...new Map(identifiersIn(query).flatMap(find).map((hit) => [hit.text + hit.href, hit])).values()].slice(0, 60);
+    const whole = await lookUp(query);
+    if (query !== asked()) return;
+    const parts = whole.length
+      ? whole
+      : [
+          ...new Map(
+            identifiersIn(query)
+              .flatMap(find)
+              .map((hit) => [hit.text + hit.href, hit])
+          ).values()
+        ].slice(0, 60);
     marked = 0;
-    hits.replaceChildren(...found.map((hit, at) => {
-      const inner = [briefly(hit.text, 70), prettily(hit.text), h("span.note", isolated(hit.note))];
-      return hit.href
-        ? h("a", { href: hit.href, role: "option", id: `hit-${at}`, tabindex: -1, "aria-selected": at === 0, onclick: closeHits }, inner)
-        : div({ role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
-    }));
-    if (found.length && !whole) hits.prepend(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing has all of this. What is found for a part of it:"));
-    if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", "ringtrace explain"), /^\s*RT-/i.test(query) ? ["; for an evidence number, ", h("code", "ringtrace resolve")] : "", "."));
+    const said = (...text) => h("p.quiet", { role: "option", "aria-selected": "false" }, text);
+    fill(
+      hits,
+      !whole.length && parts.length && said("Nothing has all of this. What is found for a part of it:"),
+      parts.map(({ text, note, href }, n) =>
+        h(
+          href ? "a" : "div",
+          {
+            href: href || null,
+            role: "option",
+            id: `hit-${n}`,
+            tabindex: href ? -1 : null,
+            "aria-selected": String(n === 0),
+            onclick: closeHits
+          },
+          briefly(text, 70),
+          prettily(text),
+          h("span.note", isolated(note))
+        )
+      ),
+      !parts.length &&
+        said(
+          TOLD.not_found,
+          h("code", "ringtrace explain"),
+          /^\s*RT-/i.test(query) && ["; for an evidence number, ", h("code", "ringtrace resolve")],
+          "."
+        )
+    );
     hits.hidden = false;
     field.setAttribute("aria-expanded", "true");
-    field.setAttribute("aria-activedescendant", found.length ? "hit-0" : "");
-    document.documentElement.dataset.searched = query;
+    field.setAttribute("aria-activedescendant", parts.length ? "hit-0" : "");
+    marks.searched = query;
   }
+  const asked = () => field.value.slice(0, 300);
   function closeHits() {
     hits.hidden = true;
     field.setAttribute("aria-expanded", "false");
@@ -1219,21 +1544,20 @@
     clearTimeout(waiting);
     waiting = setTimeout(search, 60);
   });
-  field.addEventListener("keydown", async (event) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      walk(event.key === "ArrowDown" ? 1 : -1);
-    } else if (event.key === "Enter") {
-      event.preventDefault();
-      clearTimeout(waiting);
-      if (document.documentElement.dataset.searched !== field.value.slice(0, 300) || hits.hidden) await search();
-      const hit = [...hits.querySelectorAll("a, div")][marked];
-      if (hit instanceof HTMLAnchorElement) {
-        closeHits();
-        field.blur();
-        location.hash = hit.hash;
-      }
-    } else if (event.key === "Escape") closeHits();
+  async function openHit() {
+    clearTimeout(waiting);
+    if (marks.searched !== asked() || hits.hidden) await search();
+    const hit = [...hits.querySelectorAll("a, div")][marked];
+    if (!(hit instanceof HTMLAnchorElement)) return;
+    closeHits();
+    field.blur();
+    location.hash = hit.hash;
+  }
+  field.addEventListener("keydown", (event) => {
+    const act = { ArrowDown: () => walk(1), ArrowUp: () => walk(-1), Enter: openHit, Escape: closeHits }[event.key];
+    if (!act) return;
+    if (event.key !== "Escape") event.preventDefault();
+    act();
   });
   document.addEventListener("click", (event) => {
     if (event.target instanceof Element && !event.target.closest(".searcher")) closeHits();
@@ -1243,34 +1567,44 @@
 
   /** What changed since the run before. @param {any} row @returns {{kind: string, text: string}[]} */
   function changes(row) {
-    /** @type {{kind: string, text: string}[]} */ const found = [];
-    const before = row.before;
-    const was = before.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.reporters, 0);
-    const events = row.event.split(" ");
-    if (events.includes("merged")) found.push({ kind: "merged", text: `Merged from ${counted(row.from.length, "cluster")}${before.length ? ` of ${before.map((/** @type {any} */ one) => count(one.size)).join(" + ")} ${before.length === 1 && before[0].size === 1 ? "member" : "members"}` : ""}` });
-    if (events.includes("split")) found.push({ kind: "split", text: events.length > 1 ? "Parts of these are in other clusters" : row.from.includes(row.id) ? `Split${before.length ? `; had ${counted(before[0].size, "member")}` : ""}` : `Split off${before.length ? ` a cluster of ${count(before[0].size)}` : ""}` });
-    if (row.event === "born" && run.compared) found.push({ kind: "new", text: "New cluster" });
-    if (row.gained && row.event !== "born") found.push({ kind: "identifiers", text: `+${counted(row.gained, "identifier")}` });
-    if (row.lost) found.push({ kind: "gone", text: `−${counted(row.lost, "identifier")}` });
-    if (before.length && !events.includes("split")) {
-      const more = row.reporters - was;
-      if (more > 0) found.push({ kind: "reporters", text: `+${counted(more, "reporter")} (was ${count(was)})` });
+    /** @type {{kind: string, text: string}[]} */ const told = [];
+    const add = (kind, text) => text && told.push({ kind, text });
+    const { before, from, event, gained, lost, contested } = row,
+      [earlier] = before,
+      events = event.split(" "),
+      split = events.includes("split");
+    const sizes =
+      earlier &&
+      ` of ${before.map(({ size }) => count(size)).join(" + ")} ` +
+        (before.length === 1 && earlier.size === 1 ? "member" : "members");
+    add("merged", events.includes("merged") && `Merged from ${counted(from.length, "cluster")}${sizes ?? ""}`);
+    if (split && events.length > 1) add("split", "Parts of these are in other clusters");
+    else if (split && from.includes(row.id))
+      add("split", `Split${earlier ? `; had ${counted(earlier.size, "member")}` : ""}`);
+    else if (split) add("split", `Split off${earlier ? ` a cluster of ${count(earlier.size)}` : ""}`);
+    add("new", event === "born" && run.compared && "New cluster");
+    add("identifiers", gained && event !== "born" && `+${counted(gained, "identifier")}`);
+    add("gone", lost && `−${counted(lost, "identifier")}`);
+    if (earlier && !split) {
+      const was = sum(before, ({ reporters }) => reporters),
+        more = row.reporters - was;
+      add("reporters", more > 0 && `+${counted(more, "reporter")} (was ${count(was)})`);
       for (const [currency, amount] of row.losses) {
-        const lost = before.flatMap((/** @type {any} */ one) => one.losses).filter((/** @type {any} */ one) => one[0] === currency).reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + Number(one[1]), 0);
-        const extra = Math.round(Number(amount) - lost);
-        if (extra > 0) found.push({ kind: "losses", text: `+${plain(currency, 12)} ${count(extra)}` });
+        const same = before.flatMap(({ losses: stated }) => stated).filter(([name]) => name === currency);
+        const extra = Math.round(Number(amount) - sum(same, (loss) => Number(loss[1])));
+        add("losses", extra > 0 && `+${plain(currency, 12)} ${count(extra)}`);
       }
     }
-    if (before.length && before[0].status !== row.status) found.push({ kind: "decided", text: `Now ${words(row.status).toLowerCase()} (was ${words(before[0].status).toLowerCase()})` });
-    if (row.lone && run.compared) found.push({ kind: "lone", text: "On one reporter" });
-    if (row.contested) found.push({ kind: "contested", text: `${count(row.contested)} contested` });
-    return found;
+    add(
+      "decided",
+      earlier &&
+        earlier.status !== row.status &&
+        `Now ${words(row.status).toLowerCase()} (was ${words(earlier.status).toLowerCase()})`
+    );
+    add("lone", row.lone && run.compared && "On one reporter");
+    add("contested", contested && `${count(contested)} contested`);
+    return told;
   }
-  const WHY = /** @type {[string, string][]} */ ([
-    ["", "All"], ["merged", "Merged"], ["split", "Split"], ["new", "New"], ["reporters", "New reporters"], ["losses", "New losses"],
-    ["identifiers", "New identifiers"], ["gone", "Identifiers lost"], ["decided", "Decided"], ["contested", "Contested"], ["lone", "One reporter"], ["unreviewed", "Unreviewed"],
-    ["thin", "Thin joins"], ["burst", "Bursts"], ["same_text", "Same text"], ["mine", "Mine"], ["free", "Nobody’s"], ["snoozed", "Snoozed"], ["done", "Done"],
-  ]);
 
   /** @returns {any[]} clusters that ask for attention, by priority */
   function queueRows() {
@@ -1285,1145 +1619,2493 @@
   /** What is chosen among all clusters, not among those alone that changed. */
   const EVERYWHERE = new Set(["unreviewed", "thin", "burst", "same_text", "mine", "snoozed", "done"]);
   /** Ids of the queue as it was last shown, chosen, filtered and sorted; and whether these were set aside. */
-  let inQueue = /** @type {string[]} */ ([]), walkAside = false;
+  let inQueue = /** @type {string[]} */ ([]),
+    walkAside = false;
   /** @returns {any} the cluster after the open one in the queue as it was last shown, or the first */
   function nextInQueue() {
     const rows = inQueue.length ? inQueue.map((id) => clusterOf.get(id)) : queueRows();
-    const here = rows.findIndex((row) => row.id === place().id);
-    return rows.slice(here + 1).find((row) => walkAside || !setAside(row)) ?? null;
+    return rows.slice(rows.findIndex(({ id }) => id === place().id) + 1).find((row) => walkAside || !setAside(row));
   }
 
   /** The best known member of a cluster, and the brand that it poses as. @param {any} row @returns {string[]} */
-  function named(row) {
-    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
-    return [value, words(brand)];
-  }
+  const named = (row) => [row.name, words(row.brand)];
   /** @param {any} row */
   function clusterName(row, state = {}) {
     const [value, brand] = named(row);
-    return h("a.cluster", { href: toCluster(row.id, state) }, briefly(value, 48),
-      prettily(value), brand ? h("span.brand", " ", brief(brand, 30)) : null);
+    return h(
+      "a.cluster",
+      { href: toCluster(row.id, state) },
+      briefly(value, 48),
+      prettily(value),
+      brand && h("span.brand", " ", brief(brand, 30))
+    );
   }
   /** The name of a cluster as text. @param {any} row @returns {string} */
   const titleOf = (row) => named(row).filter(Boolean).join(" ");
+  /** The same by its id. @param {string} id @param {string} [absent] what stands for one that is not listed */
+  const titleOfId = (id, absent = id) => (clusterOf.has(id) ? titleOf(clusterOf.get(id)) : absent);
   /** @param {any} row */
-  function statusTag(row) {
-    return row.status === "candidate" ? null : h(`span.tag.${/^[a-z]+$/.test(row.status) ? row.status : "other"}`, shown(words(row.status), 20));
+  const statusTag = ({ status }) =>
+    status !== "candidate" && h(`span.tag.${/^[a-z]+$/.test(status) ? status : "other"}`, worded(status, 20));
+  /** @param {any} row */
+  function pendingTag(row) {
+    const mine = made.filter((decision) => decision.cluster === row.id && pending(decision));
+    return (
+      mine.length &&
+      h(
+        "span.tag.mine",
+        { title: mine.map((decision) => decision.decision_id).join(", ") },
+        `${words(mine[mine.length - 1].kind)} recorded`
+      )
+    );
   }
-  /** @param {any} row */
-  const pendingTag = (row) => {
-    const mine = made.filter((one) => one.cluster === row.id && pending(one));
-    return mine.length ? h("span.tag.mine", { title: mine.map((one) => one.decision_id).join(", ") }, `${words(mine[mine.length - 1].kind)} recorded`) : null;
-  };
 
-  /** What a flag of a cluster means, and what to do. */
-  const FLAGS = /** @type {Record<string, [string, string]>} */ ({
-    thin: ["Thin join", "Few people bear what ties two sides of it, and one with several pseudonyms can have made that up. Nothing of it leaves in a referral, in STIX or in MISP until you confirm it, or say that members of both sides are the same operation: read the records that name both first."],
-    burst: ["Burst", "Most of its reporters are of one organisation within hours, with one record each, or came within a day; together they count as few, and a member leaves once it is reviewed. Read some of them: are the words their own, is a loss stated?"],
-    same_text: ["Same text", "Several one-off reports have the same words in the same place, and count as one. Read two: the words of a form are harmless, a story told twice is not."],
-    one_source: ["One source", "All of its records are of one organisation. Ask another before you rely on it alone."],
-    one_reporter: ["One reporter", "All of its records are of one person. Nothing of it is core until a second one reports it."],
-  });
   /** @param {any} row */
-  const flagTags = (row) => row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h(`span.tag${one.startsWith("one_") ? "" : ".caution"}`, { title: FLAGS[one][1] }, one === "thin" ? "Thin" : FLAGS[one][0]));
-  /** Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where one sees it whole. @param {any} row @param {any} facts */
-  function aloneLine(row, facts) {
-    if (!facts.alone) return null;
-    return [...row.orgs.slice(0, 4).map((/** @type {string} */ org, /** @type {number} */ at) => {
-      const parts = Object.hasOwn(facts.alone, org) ? facts.alone[org] : [];
-      return [at ? "; " : "", shown(words(org), 40), parts.length ? `’s own records tie ${parts.slice(0, 4).map((/** @type {number} */ one) => count(one)).join(" + ")}${parts.length > 4 ? " + …" : ""} of its ${counted(row.size, "member")}` : "’s own records tie none of its members"];
-    }), ". A run of one alone can tie fewer still."];
+  const flagTags = (row) =>
+    row.flags
+      .filter((flag) => FLAGS[flag])
+      .map((flag) => {
+        const { name, meaning } = FLAGS[flag];
+        return h(
+          `span.tag${flag.startsWith("one_") ? "" : ".caution"}`,
+          { title: meaning },
+          flag === "thin" ? "Thin" : name
+        );
+      });
+  /**
+   * Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where
+   * one sees it whole.
+   * @param {any} cluster
+   */
+  function aloneLine({ alone, orgs, size }) {
+    if (!alone) return null;
+    const parts = (org) => {
+      const sizes = Object.hasOwn(alone, org) ? alone[org] : [];
+      if (!sizes.length) return "none of its members";
+      const first = sizes.slice(0, 4).map(count).join(" + ");
+      return `${first}${sizes.length > 4 ? " + …" : ""} of its ${counted(size, "member")}`;
+    };
+    const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org, 40), `’s own records tie ${parts(org)}`]);
+    return li(h("strong", "Whole only in the union"), ": ", lines, ". A run of one alone can tie fewer still.");
   }
-  /** @param {any} row @param {any} facts */
-  function flagLines(row, facts) {
-    const cut = facts.cut ?? {}, weakest = cut.weakest_side ?? [], thin = cut.thin_side ?? [];
+  /** @param {any} cluster */
+  function flagLines(cluster) {
+    const { thin, weakest } = cluster.sides,
+      { cut, size, flags } = cluster;
     const same = weakest.join() === thin.join();
-    const falls = weakest.length && row.cut !== null && !run.redacted ? `If ${row.flags.includes("cut_at_least") ? "at least " : ""}${counted(row.cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(row.size - weakest.length)} members. ` : "";
-    const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [anchor(toCluster(row.id, { side: name }), `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
-    const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => li(h("strong", FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
-    if (falls && !(same && thin.length)) lines.push(li(h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
-    const alone = aloneLine(row, facts);
-    if (alone) lines.unshift(li(h("strong", "Whole only in the union"), ": ", alone));
-    return lines.length ? h("ul.flags", { label: "What to know before it is used" }, lines) : null;
+    const falls =
+      weakest.length &&
+      cut !== null &&
+      !run.redacted &&
+      `If ${flags.includes("cut_at_least") ? "at least " : ""}${are(cut, "reporter")} wrong, ` +
+        `it falls into ${count(weakest.length)} and ${count(size - weakest.length)} members. `;
+    const smaller = (side) =>
+      cluster.sides[side].length && [
+        anchor(
+          toCluster(cluster.id, { side }),
+          `Show the smaller side, ${counted(cluster.sides[side].length, "member")}`
+        ),
+        "."
+      ];
+    const lines = [
+      aloneLine(cluster),
+      ...flags
+        .filter((flag) => FLAGS[flag])
+        .map((flag) =>
+          li(
+            h("strong", FLAGS[flag].name),
+            `: ${FLAGS[flag].meaning} `,
+            flag === "thin" && [same && falls, smaller("thin")]
+          )
+        ),
+      falls && !(same && thin.length) && li(h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest"))
+    ].filter(Boolean);
+    return lines.length && h("ul.flags", { label: "What to know before it is used" }, lines);
   }
 
-  const clusterColumns = () => ({
-    name: { name: "name", head: "Cluster", value: (/** @type {any} */ row) => row.name, klass: "name", cell: (/** @type {any} */ row) => [clusterName(row), " ", statusTag(row), pendingTag(row), flagTags(row), run.redacted ? null : workTags(row)] },
-    priority: decimals("priority", "Priority", 1),
-    size: counts("size", "Members"),
-    core: counts("core", [term("Core"), " of"], { cell: (/** @type {any} */ row) => [count(row.core), quiet(` of ${count(row.size)}`)] }),
-    unreviewed: counts("unreviewed", term("Unreviewed"), { cell: (/** @type {any} */ row) => zero(row.unreviewed) }),
-    contested: counts("contested", term("Contested"), { cell: (/** @type {any} */ row) => (row.contested ? h("strong.warn", count(row.contested)) : none("0")) }),
-    reporters: counts("reporters", term("Reporters")),
-    complaints: counts("complaints", "Complaints"),
-    calls: counts("calls", "Calls"),
-    losses: { name: "losses", head: "Losses", number: true, klass: "money", cell: (/** @type {any} */ row) => losses(row.losses) },
-    orgs: reportedTo(2),
-    first: dates("first", "First seen"),
-    last: dates("last", "Last seen"),
-    confidence: decimals("confidence", "Confidence", 2),
-    countries: { name: "countries", head: "Victims in", cell: (/** @type {any} */ row) => names(row.countries.map((/** @type {any} */ one) => one[0]), 3) },
-    changed: {
-      name: "changed", head: "What changed", klass: "changed",
-      cell: (/** @type {any} */ row) => {
-        const since = woken(row);
-        return row.changes.length || since ? [row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text)), since ? h("span.chip.lone", `Snoozed until ${day(seconds(since))}`) : null] : none("No change");
-      },
-    },
-  });
-  /** @param {any} row */
-  const clusterText = (row) => `${row.name} ${pretty(valueOf(`x:${row.name.split(" ")[0]}`))} ${row.id} ${row.orgs.join(" ")} ${row.brands.join(" ")} ${row.countries.map((/** @type {any} */ one) => one[0]).join(" ")}`.slice(0, 4000);
+  /** @param {string} wanted names of columns, with spaces between them */
+  function clusterColumns(wanted) {
+    const columns = [
+      column("name", "Cluster", (row) => [clusterName(row), " ", ...clusterTags(row)], "name"),
+      decimals("priority", "Priority", 1),
+      counts("core", [term("Core"), " of"], (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
+      counts("unreviewed", term("Unreviewed"), (row) => zero(row.unreviewed)),
+      counts("contested", term("Contested"), ({ contested }) =>
+        contested ? h("strong.warn", count(contested)) : none("0")
+      ),
+      reporters(),
+      counts("complaints", "Complaints"),
+      counts("calls", "Calls"),
+      column("losses", "Losses", (row) => losses(row.losses), "num money", null),
+      reportedTo(2),
+      dates("first", "First seen"),
+      dates("last", "Last seen"),
+      decimals("confidence", "Confidence", 2),
+      column("countries", "Victims in", (row) => names(countriesOf(row)), "", null),
+      column(
+        "changed",
+        "What changed",
+        (row) => {
+          const since = woken(row);
+          return row.changes.length || since
+            ? [changeChips(row), since && h("span.chip.lone", `Snoozed until ${day(seconds(since))}`)]
+            : none("No change");
+        },
+        "changed",
+        null
+      )
+    ];
+    return wanted.split(" ").map((name) => columns.find((each) => each.name === name));
+  }
+  const changeChips = (row) => row.changes.map(({ kind, text }) => h(`span.chip.${kind}`, text));
+  const clusterTags = (row) => [statusTag(row), pendingTag(row), flagTags(row), !run.redacted && workTags(row)];
+  const countriesOf = (row) => row.countries.map(([country]) => country);
+  const clusterText = (row) =>
+    [row.name, pretty(named(row)[0]), row.id, ...row.orgs, ...row.brands, ...countriesOf(row)].join(" ");
+  /** A table of clusters, the first to look at first. @param {any} more */
+  const clusterTable = (more) =>
+    table({ text: clusterText, sort: "-priority", open: (row) => (location.hash = toCluster(row.id)), ...more });
 
   /** @param {Record<string, string>} state */
   function queueView(state) {
-    const rows = queueRows(), changedRows = new Set(rows);
-    const setBy = new Map(clusters.map((row) => [row, run.redacted ? "" : setAside(row)]));
-    const why = state.why ?? "";
-    /** @param {string} kind @param {any} row */
+    const rows = queueRows(),
+      changedRows = new Set(rows),
+      { why = "" } = state;
+    const setBy = new Map(clusters.map((row) => [row, !run.redacted && setAside(row)]));
     const has = (kind, row) => {
       if (!EVERYWHERE.has(kind) && !changedRows.has(row)) return false;
       const aside = setBy.get(row);
       if (kind === "snoozed" || kind === "done") return aside === kind;
       if (aside) return false;
-      if (kind === "mine" || kind === "free") return !run.redacted && author !== "" && workOf(row).owner === (kind === "mine" ? author : "");
+      if (kind === "mine" || kind === "free")
+        return !run.redacted && author !== "" && workOf(row).owner === (kind === "mine" ? author : "");
       if (FLAGS[kind]) return row.flags.includes(kind);
-      return !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((/** @type {any} */ one) => one.kind === kind));
+      return !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((change) => change.kind === kind));
     };
-    const chips = WHY.map(([kind, name]) => ({ kind, name, number: clusters.filter((row) => has(kind, row)).length })).filter((one) => one.number || !one.kind);
-    const c = clusterColumns();
-    const list = table({
-      columns: [c.priority, c.name, run.compared ? c.changed : c.countries, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
-      rows: clusters, caption: "Clusters that ask for attention", text: clusterText, sort: "-priority", state,
-      filter: (row) => has(why, row), hint: "Filter by number, brand, organisation", none: state.q ? "Nothing fits." : "Nothing asks for attention.",
-      open: (row) => (location.hash = toCluster(row.id)),
-      drawn: (rows) => { inQueue = rows.map((row) => row.id); walkAside = why === "snoozed" || why === "done"; },
+    const chips = Object.entries(WHY).map(([kind, name]) => ({
+      kind,
+      name,
+      number: clusters.filter((row) => has(kind, row)).length
+    }));
+    const list = clusterTable({
+      columns: clusterColumns(
+        `priority name ${run.compared ? "changed" : "countries"} core unreviewed reporters losses orgs last`
+      ),
+      rows: clusters,
+      caption: "Clusters that ask for attention",
+      state,
+      filter: (row) => has(why, row),
+      hint: "Filter by number, brand, organisation",
+      none: state.q ? "Nothing fits." : "Nothing asks for attention.",
+      drawn: (shownRows) => {
+        inQueue = shownRows.map(({ id }) => id);
+        walkAside = why === "snoozed" || why === "done";
+      }
     });
-    const unreviewed = clusters.reduce((sum, row) => sum + row.unreviewed, 0);
-    const disputed = clusters.filter((row) => row.status === "disputed").length;
-    const several = clusters.filter((row) => row.orgs.length > 1).length;
-    const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
+    const having = (test) => clusters.filter(test).length;
+    const several = having((row) => row.orgs.length > 1),
+      { joint, contested } = run;
+    const before = run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous;
+    const compared = run.previous
+      ? `changed since ${before}`
+      : "changed since the run before; its numbers are not here";
+    const changed =
+      run.previous || run.compared
+        ? `${counted(rows.length, "cluster")} ${compared}`
+        : "First run: no earlier one to compare with";
     return [
-      headline("Queue",
-        p(span({ title: run.previous }, changed), "; by priority. ", anchor(address("clusters"), `All ${counted(clusters.length, "cluster")}`), ", ", anchor(address("singles"), counted(run.singles, "single identifier")), "."),
-        alarms(5, 300)),
-      h("div.facts",
-        leads(run.shared, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),
-        run.joint ? leads(run.joint.links, "link only the union reveals", "links only the union reveals", address("shared")) : leads(several, "cluster seen by several", "clusters seen by several", address("clusters", { both: 1 })),
-        run.joint ? leads(run.joint.merged, "pair of clusters that are one", "pairs of clusters that are one", address("shared")) : null,
-        !run.joint && !run.redacted && several ? leads(clusters.filter((row) => unionOnly.has(row.id)).length, "whole only in the union", "whole only in the union", address("clusters", { both: "union" })) : null,
-        leads(unreviewed, "unreviewed core member", "unreviewed core members", address("clusters", { sort: "-unreviewed" })),
-        run.contested ? leads(run.contested.total, "contested identifier", "contested identifiers", address("contested"), run.contested.total > 0) : null,
-        leads(disputed, "disputed cluster", "disputed clusters", address("clusters", { status: "disputed" })),
-        run.redacted ? null : leads(made.length, served ? "decision in the file" : "decision kept here", served ? "decisions in the file" : "decisions kept here", address("decisions"))),
-      h("div.chips", { role: "group", label: "Why" }, chips.map((one) =>
-        h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.kind || !run.compared ? one.name : "Changed", " ", h("b", count(one.number))))),
+      headline(
+        "Queue",
+        p(
+          span({ title: run.previous }, changed),
+          "; by priority. ",
+          anchor(address("clusters"), `All ${counted(clusters.length, "cluster")}`),
+          ", ",
+          anchor(address("singles"), counted(run.singles, "single identifier")),
+          "."
+        ),
+        alarms(5, 300)
+      ),
+      h(
+        "div.facts",
+        leads(run.shared, joint ? "identifier* that both sides see" : "identifier* seen by several", address("shared")),
+        joint
+          ? leads(joint.links, "link* only the union reveals", address("shared"))
+          : leads(several, "cluster* seen by several", address("clusters", { both: 1 })),
+        joint && leads(joint.merged, "pair* of clusters that are one", address("shared")),
+        !joint &&
+          !run.redacted &&
+          several &&
+          leads(
+            having((row) => unionOnly.has(row.id)),
+            "whole only in the union",
+            address("clusters", { both: "union" })
+          ),
+        leads(
+          sum(clusters, (row) => row.unreviewed),
+          "unreviewed core member*",
+          address("clusters", { sort: "-unreviewed" })
+        ),
+        contested && leads(contested.total, "contested identifier*", address("contested"), contested.total > 0),
+        leads(
+          having((row) => row.status === "disputed"),
+          "disputed cluster*",
+          address("clusters", { status: "disputed" })
+        ),
+        !run.redacted &&
+          leads(made.length, served ? "decision* in the file" : "decision* kept here", address("decisions"))
+      ),
+      h(
+        "div.chips",
+        { role: "group", label: "Why" },
+        chips
+          .filter(({ kind, number }) => number || !kind)
+          .map(({ kind, name, number }) =>
+            h(
+              "a.chip.choice",
+              { href: address("queue", { ...state, why: kind }), "aria-current": kind === why && "true" },
+              kind || !run.compared ? name : "Changed",
+              " ",
+              h("b", count(number))
+            )
+          )
+      ),
       list.element,
-      ...gone(),
+      run.moved.length &&
+        details(
+          `${counted(run.moved.length, "cluster")} no longer seen`,
+          simple(
+            "No longer seen",
+            "Cluster of the run before | Its members went to",
+            run.moved.map((moved) => [
+              identifier(moved.cluster_id, 40),
+              moved.to_ids.length ? links(moved.to_ids) : "none here"
+            ])
+          )
+        )
     ];
-  }
-  /** Clusters of the run before that are no longer there. @returns {any[]} */
-  function gone() {
-    if (!run.moved.length) return [];
-    return [h("details", h("summary", `${counted(run.moved.length, "cluster")} no longer seen`),
-      simple("No longer seen", ["Cluster of the run before", "Its members went to"], run.moved.map((/** @type {any} */ one) => [identifier(one.cluster_id, 40), one.to_ids.length ? links(one.to_ids) : "none here"])))];
   }
   /** @param {string[]} ids of clusters */
   const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id, 40)));
-  /** A cluster by name; of a single identifier, or of another run, the text. @param {string} id @param {any} [text] @param {Record<string, any>} [state] */
-  const toNamed = (id, text = "single identifier", state = {}) => (clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text));
-  /** @param {any} number @param {any} what @param {boolean} [warn] */
-  const tile = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(what));
-  /** A number that leads to what it counts. @param {number} number @param {string} noun @param {string} nouns @param {string} href @param {boolean} [warn] */
-  const leads = (number, noun, nouns, href, warn) => tile(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
+  /**
+   * A cluster by name; of a single identifier, or of another run, the text.
+   * @param {string} id @param {any} [text] @param {Record<string, any>} [state]
+   */
+  const toNamed = (id, text = "single identifier", state = {}) =>
+    clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text);
+  /** @param {any} number @param {any} label @param {boolean} [warn] */
+  const tile = (number, label, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(label));
+  /**
+   * A number that leads to what it counts.
+   * @param {number} number @param {string} noun with a * where a plural has its s @param {string} href
+   * @param {boolean} [warn]
+   */
+  const leads = (number, noun, href, warn) =>
+    tile(count(number), anchor(href, noun.replace("*", number === 1 ? "" : "s")), warn);
   /** @param {number} most @param {number} letters */
-  const alarms = (most, letters) => (run.alarms.length ? h("ul.alarms", { label: "Alarms" }, run.alarms.slice(0, most).map((/** @type {any} */ one) => li(shown(words(one.code), 60), ": ", shown(one.message, letters)))) : null);
+  const alarms = (most, letters) =>
+    run.alarms.length &&
+    h(
+      "ul.alarms",
+      { label: "Alarms" },
+      run.alarms.slice(0, most).map(({ code, message }) => li(worded(code, 60), ": ", shown(message, letters)))
+    );
 
-  /** @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values @param {Record<string, string>} state */
+  /**
+   * @param {string} label @param {string[][]} values with their texts @param {string} chosen
+   * @param {(value: string) => any} onchange
+   */
+  function select(label, values, chosen, onchange) {
+    const place = values.findIndex(([value]) => value === chosen);
+    return h(
+      "select",
+      { label, onchange: (event) => onchange(event.target.value) },
+      values.map(([value, text], n) => h("option", { value, selected: n === place }, text))
+    );
+  }
+  /**
+   * A select whose choice stands in the address.
+   * @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values
+   * @param {Record<string, string>} state
+   */
   const options = (any, name, values, state) =>
-    h("select", { label: any, onchange: (/** @type {any} */ event) => { const { view, id, state: now } = place(), next = { ...now, [name]: event.target.value }; location.replace(id ? toCluster(id, next) : address(view, next)); } },
-      h("option", { value: "" }, any), values.map(([value, text]) => h("option", { value, selected: state[name] === value }, text)));
-  /** @param {string} any @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
-  const choice = (any, name, values, state) => options(any, name, [...values].sort().slice(0, 300).map((one) => [one, plain(words(one), 60)]), state);
+    select(any, [["", any], ...values], state[name], (value) => {
+      const { view, id, state: now } = place(),
+        next = { ...now, [name]: value };
+      location.replace(id ? toCluster(id, next) : address(view, next));
+    });
+  /** @param {string} any @param {string} name @param {string[]} values @param {Record<string, string>} state */
+  const choice = (any, name, values, state) => {
+    const sorted = [...new Set(values)].sort((a, b) => rankOf(a) - rankOf(b) || compare(a, b));
+    return options(
+      any,
+      name,
+      sorted.slice(0, 300).map((value) => [value, plain(words(value), 60)]),
+      state
+    );
+  };
   /** @param {Record<string, string>} state */
   function clustersView(state) {
-    const c = clusterColumns();
-    /** @param {(row: any) => string[]} of */
-    const values = (of) => new Set(clusters.flatMap(of));
-    const extra = [
-      choice("Any organisation", "org", values((row) => row.orgs), state), choice("Any brand", "brand", values((row) => row.brands), state),
-      choice("Any country", "country", values((row) => row.countries.map((/** @type {any} */ one) => one[0])), state),
-      choice("Any status", "status", values((row) => [row.status]), state), choice("Any change", "event", values((row) => row.event.split(" ")), state),
-      options("Any size", "size", [["5", "5 members or more"], ["10", "10 or more"], ["50", "50 or more"]], state),
-      options("Active any time", "active", [["1", "Active in the last day"], ["7", "In the last 7 days"], ["30", "In the last 30 days"], ["90", "In the last 90 days"]], state),
-      options("One organisation or more", "both", [["1", "Several organisations"], ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])], state),
-    ];
     const newest = Math.max(...clusters.map((row) => row.last));
-    const list = table({
-      columns: [c.priority, c.name, c.core, c.unreviewed, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.confidence, c.first, c.last],
-      rows: clusters, caption: "All clusters", text: clusterText, sort: "-priority", state, extra,
-      filter: (row) => (!state.org || row.orgs.includes(state.org)) && (!state.brand || row.brands.includes(state.brand)) && (!state.status || row.status === state.status) &&
-        (!state.event || row.event.split(" ").includes(state.event)) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)) &&
-        row.size >= Number(state.size || 0) && (!state.active || row.last >= newest - Number(state.active) * 86400) && (!state.both || (state.both === "union" ? unionOnly.has(row.id) : row.orgs.length > 1)),
-      open: (row) => (location.hash = toCluster(row.id)),
+    const list = clusterTable({
+      columns: clusterColumns(
+        "priority name core unreviewed contested reporters complaints calls losses countries orgs confidence first last"
+      ),
+      rows: clusters,
+      caption: "All clusters",
+      state,
+      choices: {
+        org: ["Any organisation", (row) => row.orgs],
+        brand: ["Any brand", (row) => row.brands],
+        country: ["Any country", countriesOf],
+        status: ["Any status", (row) => [row.status]],
+        event: ["Any change", (row) => row.event.split(" ")]
+      },
+      extra: [
+        options(
+          "Any size",
+          "size",
+          [
+            ["5", "5 members or more"],
+            ["10", "10 or more"],
+            ["50", "50 or more"]
+          ],
+          state
+        ),
+        options(
+          "Active any time",
+          "active",
+          [
+            ["1", "Active in the last day"],
+            ["7", "In the last 7 days"],
+            ["30", "In the last 30 days"],
+            ["90", "In the last 90 days"]
+          ],
+          state
+        ),
+        options(
+          "One organisation or more",
+          "both",
+          [
+            ["1", "Several organisations"],
+            ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])
+          ],
+          state
+        )
+      ],
+      filter: (row) =>
+        row.size >= Number(state.size || 0) &&
+        (!state.active || row.last >= newest - Number(state.active) * DAY) &&
+        (!state.both || (state.both === "union" ? unionOnly.has(row.id) : row.orgs.length > 1))
     });
-    return [headline("Clusters", p(`${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
+    return [
+      headline(
+        "Clusters",
+        p(
+          `${counted(clusters.length, "cluster")} of two or more identifiers.`,
+          clusters.length && ` Activity counts back from ${day(newest)}, the newest record.`
+        )
+      ),
+      list.element
+    ];
   }
   /** @param {Record<string, string>} state */
   async function singlesView(state) {
-    const rows = await clusterList("singles");
-    const c = clusterColumns();
-    const list = table({
-      columns: [c.priority, c.name, c.core, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.last],
-      rows, caption: "Single identifiers", text: clusterText, sort: "-priority", state, open: (row) => (location.hash = toCluster(row.id)),
+    const list = clusterTable({
+      columns: clusterColumns("priority name core contested reporters complaints calls losses countries orgs last"),
+      rows: await clusterList("singles"),
+      caption: "Single identifiers",
+      state
     });
     return [headline("Single identifiers", p("Not yet linked to any other.")), list.element];
   }
 
   // ---------------------------------------------------------------- a cluster
 
-  const TABS = /** @type {[string, string][]} */ ([["members", "Members"], ["links", "Links"], ["records", "Records"], ["timeline", "Timeline"], ["graph", "Graph"], ["rejected", "Weak and rejected links"], ["suppliers", "Suppliers and scripts"], ["about", "About"]]);
+  /**
+   * Of a cluster: name, text, what draws it, and what the tab counts.
+   * @type {[string, string, (cluster: any, state: Record<string, string>, open: (member: any) => void) => any,
+   *   ((cluster: any) => number)?][]}
+   */
+  const TABS = [
+    ["members", "Members", membersTab, (cluster) => cluster.size],
+    ["links", "Links", linksTab, ({ links, ties }) => links.length + ties.length],
+    ["records", "Records", recordsTab],
+    ["timeline", "Timeline", timelineTab],
+    ["graph", "Graph", graphTab],
+    ["rejected", "Weak and rejected links", rejectedTab, ({ counts: [{ near }], bridges }) => near + bridges.length],
+    ["suppliers", "Suppliers and scripts", suppliersTab, ({ suppliers, scripts }) => suppliers.length + scripts.length],
+    ["about", "About", aboutTab]
+  ];
   /** @type {any} */ let graph = null;
 
   /** @param {string} id @param {Record<string, string>} state */
   async function clusterView(id, state) {
-    const whole = await wholeCluster(id);
-    if (!whole) {
-      const went = run.moved.filter((/** @type {any} */ one) => one.cluster_id === id).flatMap((/** @type {any} */ one) => one.to_ids);
-      for (const one of clusters) if (one.from.includes(id)) went.push(one.id);
-      return [headline(went.length ? "No longer a cluster of its own" : "No such cluster", p(identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", anchor(address("queue"), "Back to the queue")))];
+    const cluster = await wholeCluster(id);
+    if (!cluster) {
+      const went = [
+        ...run.moved.filter((moved) => moved.cluster_id === id).flatMap((moved) => moved.to_ids),
+        ...clusters.filter(({ from }) => from.includes(id)).map((row) => row.id)
+      ];
+      return [
+        headline(
+          went.length ? "No longer a cluster of its own" : "No such cluster",
+          p(
+            identifier(id),
+            " is no cluster of this run. ",
+            went.length && ["Its members went to ", links([...new Set(went)]), ". "],
+            anchor(address("queue"), "Back to the queue")
+          )
+        )
+      ];
     }
-    const { row, facts } = whole;
-    const tab = TABS.some(([name]) => name === state.tab) ? state.tab : "members";
-    const best = run.redacted ? null : spokesman(facts);
-    const next = nextInQueue();
-    const kinds = new Map();
-    for (const one of facts.members) kinds.set(one.kind, (kinds.get(one.kind) ?? 0) + 1);
+    const { members, size, brands, first, last } = cluster;
+    const [tab, text, draw] = TABS.find(([name]) => name === state.tab) ?? TABS[0];
+    const best = !run.redacted && spokesman(cluster),
+      next = nextInQueue();
     const panel = h("aside.panel", { label: "Identifier" });
-    const chosen = memberOf(facts, state.id) ?? facts.members[0];
-    /** @param {any} member */
-    const open = (member, keep = true) => {
-      if (keep) remember({ id: member.id });
-      memberPanel(panel, whole, member);
-      for (const one of document.querySelectorAll("tr.open")) one.classList.remove("open");
-      document.querySelector(`tr[data-key="${CSS.escape(plain(member.id, 200))}"]`)?.classList.add("open");
+    const chosen = memberOf(cluster, state.id) ?? members[0];
+    const rowOf = (member) => document.querySelector(`tr[data-key="${CSS.escape(plain(member.id, 200))}"]`);
+    const open = (member) => {
+      remember({ id: member.id });
+      memberPanel(panel, cluster, member);
+      document.querySelector("tr.open")?.classList.remove("open");
+      rowOf(member)?.classList.add("open");
     };
-    const head = h("div.headline.cluster-head",
-      h("h1", clusterTitle(row), " ", statusTag(row), pendingTag(row)),
-      h("div.actions", { role: "group", label: "Decide on the cluster" }, best ? [
-        button("Confirm", () => decide("confirm", whole, best.id), {}, ".primary"),
-        button("Dispute", () => decide("dispute", whole, best.id)),
-        button("Same operation…", () => pair("must_link", whole, best.id))] : null,
+    const head = h(
+      "div.headline.cluster-head",
+      h("h1", clusterTitle(cluster), " ", statusTag(cluster), pendingTag(cluster)),
+      actions(
+        "Decide on the cluster",
+        best && [
+          button("Confirm", () => decide("confirm", cluster, best.id), {}, ".primary"),
+          button("Dispute", () => decide("dispute", cluster, best.id)),
+          button("Same operation…", () => pair("must_link", cluster, best.id))
+        ],
         h("a.button", { href: address("compare", { a: id }) }, "Compare…"),
-        next ? h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue") : null),
-      h("p.summary", [...kinds].map(([kind, number]) => counted(number, ...nounOf(kind))).join(", "),
-        row.brands.length ? [" used by callers posing as ", names(row.brands, 3)] : null,
-        `; linked by ${counted(row.complaints, "complaint")} and ${counted(row.calls, "call")} reported to `, names(row.orgs, 4), ` from ${day(row.first)} to ${day(row.last)}.`,
-        facts.left_out ? ` ${counted(facts.left_out, "identifier")} to verify before use left out of this copy.` : null,
-        quiet("  A lead, not proof.")),
-      row.changes.length ? h("p.changes", row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text))) : null,
-      flagLines(row, facts), run.redacted ? null : workBar(row));
-    const numbers = h("div.facts",
-      tile(row.priority.toFixed(1), term("Priority", "priority")), tile(count(row.reporters), term("Reporters", row.reporters === 1 ? "reporter" : "reporters")),
-      tile(losses(row.losses), "losses stated"), tile(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), row.size === 1 ? " member" : " members"]),
-      tile(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? tile(count(row.contested), term("Contested", "contested"), true) : null,
-      tile(row.confidence.toFixed(2), term("Confidence", "confidence")),
-      tile(span(joined(row.countries.slice(0, 3), (one) => [shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
-    const tabs = h("div.tabs", { role: "tablist" }, TABS.map(([name, text]) => h("a", {
-      role: "tab", href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }), "aria-selected": name === tab,
-    }, text, tabCount(name, row, facts))));
-    const body = h("div.tab", { role: "tabpanel", label: TABS.find(([name]) => name === tab)?.[1] });
-    const draw = { members: membersTab, links: linksTab, records: recordsTab, timeline: timelineTab, graph: graphTab, rejected: rejectedTab, suppliers: suppliersTab, about: aboutTab }[tab];
-    body.append(...[draw?.(whole, state, open)].flat().filter(Boolean));
-    if (chosen) memberPanel(panel, whole, chosen);
-    const area = h("div.area", div(tabs, body), panel);
+        next && h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue")
+      ),
+      h(
+        "p.summary",
+        kindsOf(members)
+          .map((kind) => counted(members.filter((member) => member.kind === kind).length, ...nounOf(kind)))
+          .join(", "),
+        brands.length && [" used by callers posing as ", names(brands)],
+        `; linked by ${recordCounts(cluster, " and ")} reported to `,
+        names(cluster.orgs, 4),
+        ` from ${day(first)} to ${day(last)}.`,
+        cluster.left_out && ` ${counted(cluster.left_out, "identifier")} to verify before use left out of this copy.`,
+        quiet("  A lead, not proof.")
+      ),
+      cluster.changes.length && h("p.changes", changeChips(cluster)),
+      flagLines(cluster),
+      !run.redacted && workBar(cluster)
+    );
+    const numbers = h(
+      "div.facts",
+      tile(cluster.priority.toFixed(1), term("Priority", "priority")),
+      tile(count(cluster.reporters), term("Reporters", cluster.reporters === 1 ? "reporter" : "reporters")),
+      tile(losses(cluster.losses), "losses stated"),
+      tile(`${count(cluster.core)} of ${count(size)}`, [term("Core", "core"), size === 1 ? " member" : " members"]),
+      tile(count(cluster.unreviewed), term("Unreviewed", "unreviewed")),
+      cluster.contested && tile(count(cluster.contested), term("Contested", "contested"), true),
+      tile(cluster.confidence.toFixed(2), term("Confidence", "confidence")),
+      tile(
+        span(
+          joined(cluster.countries.slice(0, 3), ([country, complaints]) => [
+            shown(country, 40),
+            ` ${complaints === null ? "–" : count(complaints)}`
+          ])
+        ),
+        "complaints by country"
+      )
+    );
+    const tabs = TABS.map(([name, label, , number]) =>
+      h(
+        "a",
+        {
+          role: "tab",
+          href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }),
+          "aria-selected": String(name === tab)
+        },
+        label,
+        number && h("span.count", ` ${count(number(cluster))}`)
+      )
+    );
+    const body = h("div.tab", { role: "tabpanel", label: text }, draw(cluster, state, open));
+    if (chosen) memberPanel(panel, cluster, chosen);
     requestAnimationFrame(() => {
-      const opened = chosen && document.querySelector(`tr[data-key="${CSS.escape(plain(chosen.id, 200))}"]`);
+      const opened = chosen && rowOf(chosen);
       opened?.classList.add("open");
       if (state.id && tab === "members") opened?.scrollIntoView({ block: "nearest" });
       if (state.id && innerWidth < 900) panel.scrollIntoView();
     });
-    return [head, numbers, area];
+    return [head, numbers, h("div.area", div(h("div.tabs", { role: "tablist" }, tabs), body), panel)];
   }
+  /** @param {any} row @param {string} [between] */
+  const recordCounts = ({ complaints, calls }, between = ", ") =>
+    `${counted(complaints, "complaint")}${between}${counted(calls, "call")}`;
+  /** The kinds of some rows, in the order of the registry. @param {any[]} rows @returns {string[]} */
+  const kindsOf = (rows) => [...new Set(rows.map(({ kind }) => kind))].sort((a, b) => rankOf(a) - rankOf(b));
   /** @param {any} row */
   function clusterTitle(row) {
     const [value, brand] = named(row);
-    return [h("span.id", shown(value, 80)), prettily(value), brand ? [" ", shown(brand, 40)] : null];
-  }
-  /** @param {string} name @param {any} row @param {any} facts */
-  function tabCount(name, row, facts) {
-    const number = { members: row.size, links: facts.links.length + facts.more_links, records: null, rejected: facts.near.length + facts.more_near + facts.bridges.length, suppliers: facts.suppliers.length + facts.scripts.length }[name];
-    return number === null || number === undefined ? null : h("span.count", ` ${count(number)}`);
+    return [identifier(value, 80), prettily(value), brand && [" ", shown(brand, 40)]];
   }
 
-  /** @param {any} one */
-  function flags(one) {
-    return [
-      one.status === "contested" ? h("span.tag.contested", { "data-term": "Contested", tabindex: 0 }, "contested") : null,
-      one.near ? h("span.tag.near", { "data-term": "Near miss", tabindex: 0 }, "near miss") : null,
-      one.bridge ? h("span.tag", { "data-term": "Bridge", tabindex: 0 }, "bridge") : null,
-      madeOn(one.id).map((/** @type {any} */ each) => h("span.tag.mine", words(each.kind))),
-    ];
-  }
-  /** @param {any} one */
-  const tierTag = (one) => h(`span.tier.${one.tier === "core" ? "core" : "verify"}`, one.tier === "core" ? "Core" : "Verify");
+  /** @param {string} name of a term */
+  const termTag = (name, klass = "") => h(`span.tag${klass}`, { "data-term": name, tabindex: 0 }, name.toLowerCase());
+  /** @param {any} member */
+  const memberTags = (member) => [
+    member.status === "contested" && termTag("Contested", ".contested"),
+    member.near && termTag("Near miss", ".near"),
+    member.bridge && termTag("Bridge"),
+    madeOn(member.id).map(({ kind }) => h("span.tag.mine", words(kind)))
+  ];
+  /** @param {any} member */
+  const tierTag = ({ tier }) => (tier === "core" ? h("span.tier.core", "Core") : h("span.tier.verify", "Verify"));
 
-  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
-  function membersTab(whole, state, open) {
-    const { row, facts } = whole;
+  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
+  function membersTab(cluster, state, open) {
     const picked = new Set();
     const bar = h("span.picked", { hidden: true });
-    const drawBar = () => {
-      const chosen = facts.members.filter((/** @type {any} */ one) => picked.has(one.id));
+    const pick = (member, checked) => {
+      if (checked) picked.add(member);
+      else picked.delete(member);
+      const chosen = cluster.members.filter((each) => picked.has(each)),
+        [a, b] = chosen;
       bar.hidden = !chosen.length;
-      bar.replaceChildren(
-        h("b", `${count(chosen.length)} selected`),
-        button("Cite", () => cite(citation(row, chosen))),
-        button("CSV", () => membersCsv(row, chosen)),
-        chosen.length === 2 && !run.redacted ? button("Keep apart", () => decide("cannot_link", whole, chosen[0].id, chosen[1].id)) : "",
-        chosen.length === 2 && !run.redacted ? button("Same operation", () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id)) : "");
+      fill(bar, onSelected(cluster, chosen), chosen.length === 2 && pairButtons(cluster, a.id, b.id));
     };
-    const kinds = new Set(facts.members.map((/** @type {any} */ one) => one.kind));
-    const side = ["thin", "weakest"].includes(state.side) ? new Set(facts.cut?.[`${state.side}_side`] ?? []) : null;
-    const extra = [
-      side ? h("a.button", { href: toCluster(row.id, { ...state, side: "" }) }, "Both sides") : null,
-      choice("Any kind", "kind", kinds, state), choice("Any tier", "tier", new Set(["core", "verify"]), state), choice("Any review", "review", new Set(["reviewed", "unreviewed"]), state),
-      button("Download CSV", () => membersCsv(row, list.chosen())), bar,
-    ];
+    const side = Object.hasOwn(cluster.sides, state.side ?? "") ? new Set(cluster.sides[state.side]) : null;
     const list = table({
       columns: [
-        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [h("span.pick",
-          h("input", { type: "checkbox", label: `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
-          h("button.link", { type: "button", onclick: () => open(one) }, dot(one.kind, { title: nounOf(one.kind)[0] }), briefly(valueOf(one.id), 40))), " ",
-          pretty(one.id) ? h("span.quiet.nice", pretty(one.id), " ") : null, ...flags(one)] },
-        { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", " reviewed")) : null] },
+        column(
+          "id",
+          "Identifier",
+          (member) => [
+            h(
+              "span.pick",
+              h("input", {
+                type: "checkbox",
+                label: `Select ${plain(member.id, 60)}`,
+                checked: picked.has(member),
+                onchange: (event) => pick(member, event.target.checked)
+              }),
+              button(
+                [dot(member.kind, { title: nounOf(member.kind)[0] }), briefly(valueOf(member.id), 40)],
+                () => open(member),
+                {},
+                ".link"
+              )
+            ),
+            " ",
+            pretty(member.id) && h("span.quiet.nice", pretty(member.id), " "),
+            memberTags(member)
+          ],
+          "who"
+        ),
+        column(
+          "tier",
+          term("Core", "Tier"),
+          (member) => [
+            tierTag(member),
+            member.review === "reviewed" &&
+              h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", " reviewed"))
+          ],
+          "orgs",
+          (member) => `${member.tier} ${member.review}`
+        ),
         counts("robustness", term("Robustness", "Robust")),
-        counts("reporters", term("Reporters")),
-        { name: "records", head: "Records", title: "Complaints and calls that name it", number: true, value: (one) => one.complaints + one.calls, cell: (one) => count(one.complaints + one.calls) },
-        { name: "role", head: "Role", klass: "orgs", sorts: true, cell: (one) => shown(SHORT[one.role] ?? words(one.role), 30) },
+        reporters(),
+        counts(
+          "records",
+          span({ title: "Complaints and calls that name it" }, "Records"),
+          (member) => count(recordsOf(member)),
+          recordsOf
+        ),
+        column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role), 30), "orgs"),
         reportedTo(2),
         dates("last", "Last seen"),
-        deciding((one) => one.status === "contested" ? null : [
-          button("✓", () => decide("review", whole, one.id), { title: "Reviewed", label: `Reviewed: ${plain(one.id, 60)}` }),
-          button("Dispute", () => decide("dispute", whole, one.id), { label: `Dispute: ${plain(one.id, 60)}` })]),
+        deciding(
+          ({ id, status }) =>
+            status !== "contested" && [
+              button("✓", () => decide("review", cluster, id), {
+                title: "Reviewed",
+                label: `Reviewed: ${plain(id, 60)}`
+              }),
+              button("Dispute", () => decide("dispute", cluster, id), { label: `Dispute: ${plain(id, 60)}` })
+            ]
+        )
       ],
-      rows: facts.members, caption: "Members", text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
-      sort: "-records", state, extra, open,
-      filter: (one) => ["kind", "tier", "review"].every((name) => !state[name] || one[name] === state[name]) && (!side || side.has(one.id)),
+      rows: cluster.members,
+      caption: "Members",
+      sort: "-records",
+      state,
+      open,
+      text: (member) =>
+        [member.id, pretty(member.id), member.role, ...member.orgs, ...member.carriers, member.region].join(" "),
+      choices: {
+        kind: ["Any kind", (member) => [member.kind]],
+        tier: ["Any tier", (member) => [member.tier]],
+        review: ["Any review", (member) => [member.review]]
+      },
+      before: side && h("a.button", { href: toCluster(cluster.id, { ...state, side: "" }) }, "Both sides"),
+      extra: [button("Download CSV", () => membersCsv(cluster, list.chosen())), bar],
+      filter: (member) => !side || side.has(member.id)
     });
     return list.element;
   }
-  /** @param {any} panel @param {any} whole @param {any} member */
-  function memberPanel(panel, whole, member) {
-    const { row, facts } = whole;
-    const links = member.links.filter((/** @type {any} */ one) => one.accepted);
-    const open = (/** @type {any} */ other) => location.hash = toCluster(row.id, { ...place().state, id: other.id });
-    const contested = member.status === "contested";
-    const act = (/** @type {string} */ kind) => button(WORDS[kind], () => decide(kind, whole, member.id), { "data-term": WORDS[kind] });
-    const records = member.complaints + member.calls;
-    panel.replaceChildren(
-      h2(identifier(member.id, 200)),
-      pretty(member.id) ? remark(pretty(member.id)) : "",
-      p(tierTag(member), " ", span(member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
-      h("div.actions", { role: "group", label: "Decide on this identifier" },
-        run.redacted ? null : contested ? [act("suspect_held"), act("victim_owned")] : [act("review"), act("dispute"), act("legitimate"),
-          button("Keep apart…", () => pair("cannot_link", whole, member.id)), button("Same operation…", () => pair("must_link", whole, member.id))],
-        button("Cite", () => cite(citation(row, [member])))),
-      h("ul.plain",
-        li(`${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`),
-        member.near ? h("li.warn", "One digit off ", identifier(member.near), ", which three times as many people report: perhaps a slip of the pen.") : null,
-        ...member.doubts.map((/** @type {string} */ one) => li(quiet("Doubt: "), shown(one, 300))),
-        li(quiet("Why: "), shown(because(member), 400))),
-      h("dl.pairs",
-        dd("Role", [shown(words(member.role), 30), Object.entries(member.roles).filter(([name]) => name !== member.role).map(([name, number]) => quiet(`, ${words(name).toLowerCase()} ${count(number)}`))]),
-        dd("Seen", `${day(member.first)} to ${day(member.last)}`), dd("Records", `${counted(member.complaints, "complaint")}, ${counted(member.calls, "call")}`),
-        member.region || member.line ? dd("Region, line", [shown(member.region, 40), " ", member.line ? shown(words(member.line), 30) : ""]) : null,
-        member.carriers.length ? dd("Carriers", names(member.carriers, 4)) : null, member.host ? dd("Hosted by", shown(member.host, 80)) : null,
-        dd("Reported to", names(member.orgs, 5)), dd("Confidence", member.confidence.toFixed(2))),
-      h3({ id: "panel-records" }, `Records `, h("span.count", member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
-      run.redacted ? remark("Left out of this copy.") : h("ol.records", member.readings.slice(0, 12).map((/** @type {any} */ one) => li(recordLine(one)))),
-      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? p(anchor(toCluster(row.id, { tab: "records", rq: member.id, id: member.id }), "All that are here"), quiet(member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
-      h3("Links ", h("span.count", count(links.length))),
-      links.length ? h("ul.near", links.slice(0, 12).map((/** @type {any} */ one) => {
-        const other = one.ends[0] === member ? one.ends[1] : one.ends[0];
-        return li(button(briefly(other.id, 40), () => open(other), {}, ".link"), " ",
-          quiet(`${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
-          run.redacted ? null : button("Keep apart", () => decide("cannot_link", whole, member.id, other.id), { label: `Keep apart from ${plain(other.id, 60)}` }, ".mini"));
-      })) : remark(row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
-      links.length > 12 ? p(anchor(toCluster(row.id, { tab: "links", lq: member.id, id: member.id }), `All ${counted(links.length, "link")}`)) : "");
+  const recordsOf = (member) => member.complaints + member.calls;
+  /** What can be done with selected members. @param {any} cluster @param {any[]} members */
+  const onSelected = (cluster, members) => [
+    h("b", `${count(members.length)} selected`),
+    button("Cite", () => cite(citation(cluster, members))),
+    button("CSV", () => membersCsv(cluster, members))
+  ];
+  /**
+   * The buttons that decide on two identifiers.
+   * @param {any} cluster @param {string} a @param {string} b @param {string} [clusterB] cluster of b
+   */
+  const pairButtons = (cluster, a, b, clusterB) =>
+    run.redacted
+      ? []
+      : ["must_link", "cannot_link"].map((kind) =>
+          button(WORDS[kind], () => decide(kind, cluster, a, b, clusterB), {
+            label: `${WORDS[kind]}: ${plain(a, 60)} and ${plain(b, 60)}`
+          })
+        );
+  /** @param {any} panel @param {any} cluster @param {any} member */
+  function memberPanel(panel, cluster, member) {
+    const { id, readings, host } = member,
+      state = place().state;
+    const tied = member.links.filter(({ accepted }) => accepted),
+      records = recordsOf(member);
+    const act = (kind) => button(WORDS[kind], () => decide(kind, cluster, id), { "data-term": WORDS[kind] });
+    const open = (neighbour) => (location.hash = toCluster(cluster.id, { ...state, id: neighbour.id }));
+    const acts =
+      member.status === "contested"
+        ? ["suspect_held", "victim_owned"].map(act)
+        : [
+            ...["review", "dispute", "legitimate"].map(act),
+            button("Keep apart…", () => pair("cannot_link", cluster, id)),
+            button("Same operation…", () => pair("must_link", cluster, id))
+          ];
+    const missing = readings.length < records;
+    fill(
+      panel,
+      h2(identifier(id, 200)),
+      pretty(id) && remark(pretty(id)),
+      p(
+        tierTag(member),
+        " ",
+        span(member.review === "reviewed" ? "reviewed" : "not yet reviewed"),
+        " ",
+        memberTags(member)
+      ),
+      actions(
+        "Decide on this identifier",
+        !run.redacted && acts,
+        button("Cite", () => cite(citation(cluster, [member])))
+      ),
+      h(
+        "ul.plain",
+        li(
+          `${counted(member.reporters, "person reports", "people report")} that a scammer used it; `,
+          `its place rests on ${counted(member.robustness, "person", "people")}.`
+        ),
+        member.near &&
+          h(
+            "li.warn",
+            "One digit off ",
+            identifier(member.near),
+            ", which three times as many people report: perhaps a slip of the pen."
+          ),
+        member.doubts.map((doubt) => li(quiet("Doubt: "), shown(doubt, 300))),
+        li(quiet("Why: "), shown(because(member), 400))
+      ),
+      h(
+        "dl.pairs",
+        dd(
+          "Role",
+          worded(member.role, 30),
+          member.roles
+            .filter(({ role }) => role !== member.role)
+            .map((each) => quiet(`, ${words(each.role).toLowerCase()} ${count(each.count)}`))
+        ),
+        dd("Seen", `${day(member.first)} to ${day(member.last)}`),
+        dd("Records", recordCounts(member)),
+        (member.region || member.line) &&
+          dd("Region, line", shown(member.region, 40), " ", member.line && worded(member.line, 30)),
+        member.carriers.length && dd("Carriers", names(member.carriers, 4)),
+        host && dd("Hosted by", shown(host, 80)),
+        dd("Reported to", names(member.orgs, 5)),
+        dd("Confidence", member.confidence.toFixed(2))
+      ),
+      h3(
+        { id: "panel-records" },
+        `Records `,
+        h("span.count", missing && !run.redacted ? `${count(readings.length)} of ${count(records)}` : count(records))
+      ),
+      run.redacted
+        ? remark("Left out of this copy.")
+        : [
+            h(
+              "ol.records",
+              readings.slice(0, 12).map((reading) => li(recordLine(reading)))
+            ),
+            (readings.length > 12 || missing) &&
+              p(
+                anchor(toCluster(cluster.id, { tab: "records", rq: id, id }), "All that are here"),
+                missing && quiet("; the rest is in mentions/.")
+              )
+          ],
+      h3("Links ", h("span.count", count(tied.length))),
+      tied.length
+        ? h(
+            "ul.near",
+            tied.slice(0, 12).map((link) => {
+              const neighbour = link.ends[link.ends[0] === member ? 1 : 0];
+              return li(
+                opener(neighbour, open, 40),
+                " ",
+                quiet(`${counted(link.reporters, "person", "people")}, weight ${link.weight.toFixed(1)} `),
+                !run.redacted &&
+                  button(
+                    "Keep apart",
+                    () => decide("cannot_link", cluster, id, neighbour.id),
+                    { label: `Keep apart from ${plain(neighbour.id, 60)}` },
+                    ".mini"
+                  )
+              );
+            })
+          )
+        : remark(cluster.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
+      tied.length > 12 &&
+        p(anchor(toCluster(cluster.id, { tab: "links", lq: id, id }), `All ${counted(tied.length, "link")}`)),
+      cluster.joint?.saw
+        .filter(([seen]) => seen === id)
+        .map(([, rows]) =>
+          p(
+            quiet("Seen by "),
+            names(
+              rows.map(([org]) => org),
+              6
+            )
+          )
+        )
+    );
     panel.scrollTop = 0;
-    if (facts.joint) {
-      const saw = facts.joint.saw.find((/** @type {any} */ one) => one[0] === member.id);
-      if (saw) panel.append(p(quiet("Seen by "), names(saw[1].map((/** @type {any} */ one) => one[0]), 6)));
-    }
   }
   /** @param {any} member */
   function because(member) {
     const [[code, records] = [], ...more] = member.facts ?? [];
-    return code === "used" && !more.length ? `${words(member.status)} in ${counted(Number(records), "record")}` : `${words(member.status)}; ${member.reason}`;
+    return code === "used" && !more.length
+      ? `${words(member.status)} in ${counted(Number(records), "record")}`
+      : `${words(member.status)}; ${member.reason}`;
   }
-  /** @param {string} head @param {any} value */
-  const dd = (head, value) => [dt(head), h("dd", value)];
+  /** @param {string} head @param {...any} value */
+  const dd = (head, ...value) => [dt(head), h("dd", value)];
 
   /** Where in a record something was read, such as `phone_numbers[1].raw`. @param {any} field */
   function fieldName(field) {
-    const found = /^([a-z_]{1,40})(?:\[(\d{1,4})\])?/.exec(field ?? "");
-    if (!found) return quiet(shown(field, 40));
-    const name = found[1].replaceAll("_", " "), number = Number(found[2] ?? 0) + 1;
-    return h("span.quiet", { title: plain(field, 80) }, `in ${name === "narrative" || found[2] === undefined ? "the " : ""}${name}${found[2] === undefined || number === 1 ? "" : `, entry ${number}`}`);
+    const [, name, place] = /^([a-z_]{1,40})(?:\[(\d{1,4})\])?/.exec(field ?? "") ?? [];
+    if (!name) return quiet(shown(field, 40));
+    const single = place === undefined || name === "narrative",
+      nth = Number(place ?? 0) + 1;
+    return h(
+      "span.quiet",
+      { title: plain(field, 80) },
+      `in ${single ? "the " : ""}${name.replaceAll("_", " ")}${nth > 1 ? `, entry ${nth}` : ""}`
+    );
   }
-  /** What an offer counts has the middle of its week as its time. @param {any} one a reading @returns {string} */
-  const inWeek = (one) => (/^offer(?:\.called)?$/.test(one.field ?? "") ? `In the week of ${day(one.at - 3 * 86400)}` : "");
-  /** @param {any} one a reading */
-  function recordLine(one) {
-    const made = h("div.record",
-      div(h("span.date", inWeek(one) || moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", quiet(shown(one.country, 40))] : null),
-      h("div.read", quiet(`${words(one.role)}: `),
-        inWeek(one) ? ["counted by the offer", one.field === "offer" ? "" : ", whose sender has a call record of it"]
-          : one.before !== null && one.before !== undefined ? h("q", "…", shown(one.before, 200), h("mark", shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", shown(one.raw, 200)), " ", fieldName(one.field)],
-        one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, `, confidence ${one.confidence.toFixed(2)}`) : null));
-    made.append(...[narrative(one)].filter(Boolean));
-    return made;
+  /** What an offer counts has the middle of its week as its time. @param {any} reading @returns {string} */
+  const inWeek = ({ field, at }) =>
+    /^offer(?:\.called)?$/.test(field ?? "") ? `In the week of ${day(at - 3 * DAY)}` : "";
+  /** What was read in a record. @param {any} reading */
+  function readingLine(reading) {
+    const { role, field, before, raw, after, confidence } = reading;
+    return h(
+      "div.read",
+      quiet(`${words(role)}: `),
+      inWeek(reading)
+        ? ["counted by the offer", field !== "offer" && ", whose sender has a call record of it"]
+        : (before ?? null) !== null
+          ? h("q", "…", shown(before, 200), h("mark", shown(raw, 200)), shown(after, 200), "…")
+          : [h("mark", shown(raw, 200)), " ", fieldName(field)],
+      confidence < 0.9 &&
+        h(
+          confidence < 0.7 ? "span.warn" : "span.quiet",
+          { title: "How sure the reading of the number is" },
+          `, confidence ${confidence.toFixed(2)}`
+        )
+    );
   }
-  /** The button that shows a narrative, which the server writes down. @param {any} one a reading */
-  function narrative(one) {
-    if (!served || run.redacted || one.kind !== "complaint") return null;
-    const more = button("Show masked narrative", async () => {
-      try {
-        const found = await ask("narrative", { org: one.org, id: one.id });
-        more.replaceWith(h("blockquote", shown(found.narrative, 2000)));
-      } catch (error) {
-        more.replaceWith(quiet(plain(/** @type {Error} */ (error).message, 300)));
-      }
-    }, {}, ".mini");
+  /** @param {any} reading */
+  const recordLine = (reading) =>
+    h(
+      "div.record",
+      div(
+        h("span.date", inWeek(reading) || moment(reading.at)),
+        " ",
+        worded(reading.org, 30),
+        " ",
+        identifier(reading.id, 60),
+        reading.kind === "call" && " call",
+        reading.country && [" ", quiet(shown(reading.country, 40))]
+      ),
+      readingLine(reading),
+      narrative(reading)
+    );
+  /** The button that shows a narrative, which the server writes down. @param {any} reading */
+  function narrative({ org, id, kind }) {
+    if (!served || run.redacted || kind !== "complaint") return null;
+    const more = button(
+      "Show masked narrative",
+      () =>
+        ask("narrative", { org, id }).then(
+          (answer) => more.replaceWith(h("blockquote", shown(answer.narrative, 2000))),
+          (error) => more.replaceWith(quiet(plain(error.message, 300)))
+        ),
+      {},
+      ".mini"
+    );
     return more;
   }
 
-  /** Asks for the other identifier of a decision about two. @param {string} kind @param {any} whole @param {string} a */
-  function pair(kind, whole, a) {
-    const other = h("input", { id: "other", list: "others", autocomplete: "off", placeholder: "In any form", required: true });
-    const problem = h("p.problem", { role: "alert" });
-    dialog.replaceChildren(h("form", {
-      onsubmit: async (/** @type {Event} */ event) => {
-        event.preventDefault();
-        if (!index) await loadIndex();
-        const hit = find(other.value).find((one) => one.href.includes("id="));
-        if (!hit || hit.text === a) {
-          problem.textContent = hit ? "That is the same identifier: name another." : "No member of this run is written so.";
-          return;
-        }
-        const at = index.ids.indexOf(hit.text);
-        decide(kind, { ...whole, other: index.of[index.clusters[at]] }, a, hit.text);
-      },
-    },
-      h2({ id: "dialog-title" }, WORDS[kind]), p(identifier(a), " and"),
-      h("label", { for: "other" }, "The other identifier"), other,
-      h("datalist", { id: "others" }, whole.facts.members.slice(0, 300).filter((/** @type {any} */ one) => one.id !== a).map((/** @type {any} */ one) => h("option", { value: plain(one.id, 200) }))),
-      problem, h("p.buttons", h("button.primary", { type: "submit" }, "Continue"), button("Cancel", () => dialog.close()))));
-    if (!dialog.open) dialog.showModal();
-    other.focus();
-  }
-
-  /** The tier and the robustness of a member that a row names. @param {any} one */
-  const standing = (one) => h("span.standing", { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` }, " ", tierTag(one), quiet(` ${count(one.robustness)}`));
-  /** The buttons that decide on a link. @param {any} whole @param {string} a @param {string} b @param {string} [other] cluster of b */
-  const onLink = (whole, a, b, other = whole.row.id) => [
-    div(button("Same operation", () => decide("must_link", { ...whole, other }, a, b), { label: `Same operation: ${plain(a, 60)} and ${plain(b, 60)}` })),
-    div(button("Keep apart", () => decide("cannot_link", whole, a, b), { label: `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}` }))];
-
-  /** @param {number} left clusters of a supplier that are counted and not listed */
-  const unnamed = (left) => (left > 0 ? [quiet(` and ${counted(left, "more", "more")}`)] : []);
-
-  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
-  function linksTab(whole, state, open) {
-    const { facts } = whole;
-    const list = table({
-      prefix: "l", state, rows: facts.links, caption: "Links between members", sort: "-weight", key: (one) => `${one.a} ${one.b}`,
-      text: (one) => `${one.ends[0].id} ${one.ends[1].id} ${one.ids.join(" ")} ${one.orgs.join(" ")}`.slice(0, 3000),
-      columns: [
-        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => div(button(briefly(end.id, 46), () => open(end), {}, ".link"), standing(end))) },
-        decimals("weight", "Weight", 2),
-        counts("reporters", term("Reporters")),
-        { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => span({ title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", ", rejected"), h("div.why", shown(one.reason, 120))]) },
-        { name: "orgs", head: "Reported to", cell: (one) => names(one.orgs, 2) },
-        { name: "last", head: "Seen", number: true, klass: "date", sorts: true, cell: (one) => [day(one.first), h("br"), day(one.last)] },
-        { name: "ids", head: "Records", klass: "ids", value: (one) => -one.records, cell: (one) => [
-          div({ title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
-          one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)))] },
-        deciding((one) => onLink(whole, one.ends[0].id, one.ends[1].id)),
+  /**
+   * Asks for the second identifier of a decision about two.
+   * @param {string} kind @param {any} cluster @param {string} a
+   */
+  function pair(kind, cluster, a) {
+    const second = input({ id: "other", list: "others", placeholder: "In any form", required: true });
+    askFor(
+      WORDS[kind],
+      [
+        p(identifier(a), " and"),
+        h("label", { for: "other" }, "The other identifier"),
+        second,
+        datalist(
+          "others",
+          cluster.members.filter(({ id }) => id !== a).map(({ id }) => id)
+        )
       ],
-    });
-    return [list.element, facts.more_links ? remark(`${counted(facts.more_links, "weaker link is", "weaker links are")} in links/.`) : ""];
+      "Continue",
+      async () => {
+        const hit = (await lookUp(second.value)).find(({ href }) => href.includes("id="));
+        if (!hit) throw new Error("No member of this run is written so.");
+        if (hit.text === a) throw new Error("That is the same identifier: name another.");
+        decide(kind, cluster, a, hit.text, index.of[index.clusters[index.ids.indexOf(hit.text)]]);
+      }
+    );
+    second.focus();
   }
+  /** @param {string} id @param {string[]} values */
+  const datalist = (id, values) =>
+    h(
+      "datalist",
+      { id },
+      values.slice(0, 299).map((value) => h("option", { value: plain(value, 200) }))
+    );
 
-  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
-  function recordsTab(whole, state, open) {
-    const { facts } = whole;
+  /** The tier and the robustness of a member that a row names. @param {any} member */
+  const standing = (member) => {
+    const robustness = count(member.robustness);
+    return h(
+      "span.standing",
+      { title: `Robustness ${robustness}: the fewest reporters that its place rests on` },
+      " ",
+      tierTag(member),
+      quiet(` ${robustness}`)
+    );
+  };
+  /**
+   * A column of the buttons that decide on a link.
+   * @param {any} cluster @param {(row: any) => [string, string, string?]} ends, and the cluster of the second
+   */
+  const decidingOnLink = (cluster, ends) =>
+    deciding((row) => pairButtons(cluster, ...ends(row)).map((each) => div(each)));
+
+  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
+  function linksTab(cluster, state, open) {
+    const list = table({
+      prefix: "l",
+      state,
+      rows: cluster.links,
+      caption: "Links between members",
+      sort: "-weight",
+      key: (link) => `${link.a} ${link.b}`,
+      text: (link) => [link.ends[0].id, link.ends[1].id, ...link.ids, ...link.orgs].join(" "),
+      columns: [
+        column(
+          "ends",
+          "Identifiers",
+          (link) => link.ends.map((end) => div(opener(end, open), standing(end))),
+          "who",
+          (link) => link.ends[0].id
+        ),
+        decimals("weight", "Weight", 2),
+        reporters(),
+        column(
+          "strength",
+          term("Hard link", "Link"),
+          ({ strength, accepted, reason }) =>
+            span(
+              { title: plain(reason, 300) },
+              words(strength),
+              !accepted && [h("span.warn", ", rejected"), h("div.why", shown(reason, 120))]
+            ),
+          "orgs",
+          (link) => `${link.strength}${link.accepted}`
+        ),
+        column("orgs", "Reported to", (link) => names(link.orgs, 2), "", null),
+        column("last", "Seen", (link) => [day(link.first), h("br"), day(link.last)], "num date"),
+        column(
+          "ids",
+          "Records",
+          (link) => [
+            div(
+              { title: link.ids.map((id) => plain(id, 80)).join("; ") },
+              counted(link.complaints, "complaint"),
+              link.calls && `, ${counted(link.calls, "call")}`
+            ),
+            recordLinks(cluster, link, 2)
+          ],
+          "ids",
+          (link) => -link.records
+        ),
+        decidingOnLink(cluster, ({ ends: [a, b] }) => [a.id, b.id])
+      ]
+    });
+    const { length } = cluster.ties;
+    return [list.element, length && remark(`${are(length, "weaker link")} in links/.`)];
+  }
+  /** A button that opens a member. @param {any} member @param {(member: any) => void} open @param {number} [limit] */
+  const opener = (member, open, limit = 46) => button(briefly(member.id, limit), () => open(member), {}, ".link");
+  /** Links to the first records of a link. @param {any} cluster @param {any} link @param {number} most */
+  const recordLinks = (cluster, link, most) =>
+    link.ids
+      .slice(0, most)
+      .map((id) =>
+        h(
+          "a.id",
+          { href: toCluster(cluster.id, { tab: "records", rq: id.slice(id.lastIndexOf("|") + 1) }) },
+          brief(id.slice(id.lastIndexOf("|") + 1), 30)
+        )
+      );
+
+  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
+  function recordsTab(cluster, state, open) {
     if (run.redacted) return remark("Records are left out of this copy.");
     const list = table({
-      prefix: "r", state, rows: facts.readings, caption: "Records that name a member", sort: "-at", key: (one) => `${one.org} ${one.id} ${one.a}`, hint: "Filter by record, identifier, words",
-      text: (one) => `${facts.members[one.a].id} ${pretty(facts.members[one.a].id)} ${one.org} ${one.id} ${one.role} ${one.raw ?? ""} ${one.before ?? ""} ${one.after ?? ""}`.slice(0, 4000),
+      prefix: "r",
+      state,
+      rows: cluster.readings,
+      caption: "Records that name a member",
+      sort: "-at",
+      key: (reading) => `${reading.org} ${reading.id} ${reading.a}`,
+      hint: "Filter by record, identifier, words",
+      text: ({ member, org, id, role, raw, before, after }) =>
+        [member.id, pretty(member.id), org, id, role, raw, before, after].join(" "),
       columns: [
-        { name: "at", head: "When", klass: "date", sorts: true, cell: (one) => [day(one.at), h("div.quiet", moment(one.at).split(", ")[1])] },
-        { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), div(h("span.id", shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
-        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => [button(briefly(facts.members[one.a].id, 46), () => open(facts.members[one.a]), {}, ".link"), standing(facts.members[one.a])] },
-        { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 40) },
-        { name: "words", head: "Where it stands", klass: "words", cell: (one) => [recordLine(one).querySelector(".read"), narrative(one)] },
-      ],
-    });
-    return [list.element, remark("The newest records of each identifier and organisation; all are in mentions/. ", run.narratives ? "" : "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them.")];
-  }
-
-  /** The members that the removal of a weak link cuts off. @param {any} facts @param {any} bridge */
-  function freed(facts, bridge) {
-    const cut = facts.links.find((/** @type {any} */ one) => one.accepted && one.ends.every((/** @type {any} */ end) => end.id === bridge[0] || end.id === bridge[1]));
-    if (!cut) return null;
-    const parts = partsOf(facts, (one) => one !== cut);
-    const [one, other] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)) ?? []);
-    if (one === other) return null;
-    const few = one.length <= other.length ? one : other;
-    return h("div.quiet", joined(few.slice(0, 8), (at) => identifier(facts.members[at].id, 40)), few.length > 8 ? ` +${count(few.length - 8)}` : "");
-  }
-
-  /** @param {any} whole @param {Record<string, string>} state */
-  function rejectedTab(whole, state) {
-    const { row, facts } = whole;
-    const weak = table({
-      prefix: "w", state, rows: facts.bridges, caption: "Weak links", sort: "weight", key: (one) => `${one[0]} ${one[1]}`, text: (one) => `${one[0]} ${one[1]}`,
-      columns: [
-        { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => div(identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
-        { name: "weight", head: term("Weight"), number: true, value: (one) => one[2], cell: (one) => one[2].toFixed(2) },
-        { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => [`Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}`, freed(facts, one)] },
-        deciding((one) => onLink(whole, one[0], one[1])),
-      ],
-    });
-    const near = table({
-      prefix: "n", state, rows: facts.near, caption: "Links to other clusters that were rejected", sort: "-weight", key: (one) => `${one.a} ${one.there}`, text: (one) => `${facts.members[one.a].id} ${one.there} ${one.cluster}`,
-      columns: [
-        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [div(identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), div(identifier(one.there, 50))] },
-        { name: "cluster", head: "Other cluster", cell: (one) => toNamed(one.cluster, undefined, { id: one.there }) },
-        decimals("weight", "Weight", 2),
-        counts("reporters", term("Reporters")),
-        { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
-        deciding((one) => onLink(whole, facts.members[one.a].id, one.there, one.cluster)),
-      ],
+        column("at", "When", (reading) => [day(reading.at), h("div.quiet", moment(reading.at).split(", ")[1])], "date"),
+        column(
+          "record",
+          "Record",
+          ({ org, id, kind }) => [worded(org, 30), div(identifier(id, 40), kind === "call" && " call")],
+          "orgs",
+          (reading) => `${reading.org} ${reading.id}`
+        ),
+        column(
+          "who",
+          "Identifier",
+          ({ member }) => [opener(member, open), standing(member)],
+          "who",
+          (reading) => reading.a
+        ),
+        column(
+          "country",
+          "Victim in",
+          (reading) => shown(reading.country, 40),
+          "",
+          (reading) => reading.country ?? ""
+        ),
+        column("words", "Where it stands", (reading) => [readingLine(reading), narrative(reading)], "words", null)
+      ]
     });
     return [
-      h2("Weak links"), facts.bridges.length ? weak.element : remark("No single link holds it together."),
-      h2("Links we rejected"), facts.near.length ? near.element : remark("None leads to another cluster."),
-      facts.more_near ? remark(`${counted(facts.more_near, "weaker one is", "weaker ones are")} in links/.`) : "",
+      list.element,
+      remark(
+        "The newest records of each identifier and organisation; all are in mentions/. ",
+        !run.narratives && "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them."
+      )
     ];
   }
 
-  /** @param {any} whole @param {Record<string, string>} state */
-  function suppliersTab(whole, state) {
-    const { facts } = whole;
-    const list = table({
-      prefix: "s", state, rows: facts.suppliers, caption: "Suppliers", sort: "-records", text: (one) => one.id,
+  /** The members that the removal of a weak link cuts off. @param {any} cluster @param {any} bridge */
+  function freed(cluster, bridge) {
+    const cut = cluster.links.find(
+      ({ accepted, ends }) => accepted && ends.every(({ id }) => id === bridge.a || id === bridge.b)
+    );
+    if (!cut) return null;
+    const parts = partsOf(cluster, (link) => link !== cut);
+    const [here, there] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)) ?? []);
+    const few = here.length <= there.length ? here : there;
+    return (
+      here !== there &&
+      h(
+        "div.quiet",
+        joined(few.slice(0, 8), (member) => identifier(cluster.members[member].id, 40)),
+        few.length > 8 && ` +${count(few.length - 8)}`
+      )
+    );
+  }
+
+  /** @param {any} cluster @param {Record<string, string>} state */
+  function rejectedTab(cluster, state) {
+    const { bridges, near } = cluster;
+    const weak = table({
+      prefix: "w",
+      state,
+      rows: bridges,
+      caption: "Weak links",
+      sort: "weight",
+      key: ({ a, b }) => `${a} ${b}`,
+      text: ({ a, b }) => `${a} ${b}`,
       columns: [
-        { name: "id", head: term("Supplier"), sorts: true, klass: "who", cell: (one) => identifier(one.id, 60) },
-        { name: "kind", head: "Kind", sorts: true, cell: (one) => words(one.kind) },
+        column(
+          "link",
+          "Weak link",
+          ({ a, b }) =>
+            [a, b].map((id) =>
+              div(identifier(id, 60), cluster.members.filter((member) => member.id === id).map(standing))
+            ),
+          "who",
+          null
+        ),
+        decimals("weight", "Weight", 2),
+        column(
+          "drops",
+          "Without it",
+          (bridge) => [
+            `Removing this link drops ${count(bridge.side)} of ${counted(cluster.size, "identifier")}`,
+            freed(cluster, bridge)
+          ],
+          "",
+          (bridge) => -bridge.side
+        ),
+        decidingOnLink(cluster, ({ a, b }) => [a, b])
+      ]
+    });
+    const rejected = table({
+      prefix: "n",
+      state,
+      rows: near,
+      caption: "Links to other clusters that were rejected",
+      sort: "-weight",
+      key: (link) => `${link.a} ${link.there}`,
+      text: (link) => `${link.member.id} ${link.there} ${link.cluster}`,
+      columns: [
+        column(
+          "here",
+          "Here, and there",
+          ({ member, there }) => [div(identifier(member.id, 50), standing(member)), div(identifier(there, 50))],
+          "who",
+          (link) => link.member.id
+        ),
+        column("cluster", "Other cluster", (link) => toNamed(link.cluster, undefined, { id: link.there }), "", null),
+        decimals("weight", "Weight", 2),
+        reporters(),
+        column("why", "Why not", (link) => shown(link.reason, 160), "words", null),
+        decidingOnLink(cluster, (link) => [link.member.id, link.there, link.cluster])
+      ]
+    });
+    const more = cluster.counts[0].near - near.length;
+    return [
+      h2("Weak links"),
+      bridges.length ? weak.element : remark("No single link holds it together."),
+      h2("Links we rejected"),
+      near.length ? rejected.element : remark("None leads to another cluster."),
+      more && remark(`${are(more, "weaker one")} in links/.`)
+    ];
+  }
+
+  /** @param {any} cluster @param {Record<string, string>} state */
+  function suppliersTab({ suppliers, scripts }, state) {
+    const list = table({
+      prefix: "s",
+      state,
+      rows: suppliers,
+      caption: "Suppliers",
+      sort: "-records",
+      text: (supplier) => supplier.id,
+      columns: [
+        column("id", term("Supplier"), (supplier) => identifier(supplier.id, 60), "who"),
+        column("kind", "Kind", (supplier) => words(supplier.kind)),
         counts("records", "Records here"),
         counts("clusters", "Clusters"),
-        { name: "others", head: "Serves also", cell: (one) => joined(one.others, (id) => toNamed(id)).concat(unnamed(one.clusters - 1 - one.others.length)) },
-      ],
+        column("others", "Serves also", (supplier) => servedBy(supplier.others, supplier.clusters - 1), "", null)
+      ]
     });
+    const more = sum(suppliers, (supplier) => supplier.more);
     return [
-      h2("Suppliers"), facts.suppliers.length ? list.element : remark("None is known."), facts.more_suppliers ? remark(`${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
-      facts.scripts.length ? h2("Scripts that its callers read out") : "",
-      ...facts.scripts.map((/** @type {any} */ one) => h("section.script", h3(identifier(one.entity_id), quiet(` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
-        h("blockquote", shown(one.template, 1000)),
-        h("ul", one.variants.map((/** @type {any} */ [pieces, number]) => li(pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), quiet(counted(number, "record"))))),
-        one.more ? remark(`${counted(one.more, "rarer wording is", "rarer wordings are")} in mentions/.`) : "")),
+      h2("Suppliers"),
+      suppliers.length ? list.element : remark("None is known."),
+      more && remark(`${are(more, "more", "more")} in suppliers/.`),
+      scripts.length && h2("Scripts that its callers read out"),
+      scripts.map((script) =>
+        h(
+          "section.script",
+          h3(
+            identifier(script.entity_id),
+            quiet(` ${counted(script.records, "record")}, ${counted(script.clusters, "cluster")}`)
+          ),
+          h("blockquote", shown(script.template, 1000)),
+          h(
+            "ul",
+            script.variants.map(([pieces, records]) =>
+              li(
+                pieces.map(([text, differs]) => [h(differs ? "mark" : "span", shown(text, 400)), " "]),
+                quiet(counted(records, "record"))
+              )
+            )
+          ),
+          script.more && remark(`${are(script.more, "rarer wording")} in mentions/.`)
+        )
+      )
     ];
   }
+  /**
+   * Clusters that a supplier serves, and how many more there are.
+   * @param {string[]} ids @param {number} total @param {any} [state]
+   */
+  const servedBy = (ids, total, state) => [
+    joined(ids, (id) => toNamed(id, undefined, state)),
+    total > ids.length && quiet(` and ${count(total - ids.length)} more`)
+  ];
 
-  /** @param {any} whole */
-  function aboutTab(whole) {
-    const { row, facts } = whole;
-    const names = new Set(facts.members.map((/** @type {any} */ one) => one.id));
-    const past = (run.decisions ?? []).filter((/** @type {any} */ one) => names.has(one.entity_a) || names.has(one.entity_b));
-    const where = `ringtrace export RUN --cluster ${plainName(row.id)} --format`;
+  /** @param {any} cluster */
+  function aboutTab(cluster) {
+    const { id, members, joint } = cluster,
+      ids = new Set(members.map((member) => member.id));
+    const past = (run.decisions ?? []).filter((decision) => ids.has(decision.entity_a) || ids.has(decision.entity_b));
+    const withheld =
+      run.suppress_below > 1 && `; counts below ${run.suppress_below}, and such as would tell them, are withheld`;
     return [
-      h("div.columns",
-        simple("Priority", ["Part", "Points", "Share"], (facts.parts ?? []).map((/** @type {any} */ one) => [words(one.part), one.points.toFixed(1), h("meter", { min: 0, max: 1, value: one.value, label: words(one.part) })])),
-        simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), cents(amount), count(number)])),
-        simple(run.suppress_below > 1 ? `Victims’ countries, by complaints; counts below ${run.suppress_below}, and such as would tell them, are withheld` : "Victims’ countries, by complaints", ["Country", "Complaints"], row.countries.map((/** @type {any} */ [name, number]) => [shown(name, 40), small(number)]))),
+      h(
+        "div.columns",
+        simple(
+          "Priority",
+          "Part | Points | Share",
+          cluster.parts.map(({ part, points, value }) => [
+            words(part),
+            points.toFixed(1),
+            h("meter", { min: 0, max: 1, value, label: words(part) })
+          ])
+        ),
+        simple(
+          "Losses that complaints state",
+          "Currency | Amount | Complaints",
+          cluster.losses.map(([currency, amount, number]) => [shown(currency, 40), cents(amount), count(number)])
+        ),
+        simple(
+          `Victims’ countries, by complaints${withheld || ""}`,
+          "Country | Complaints",
+          cluster.countries.map(([name, number]) => [shown(name, 40), small(number)])
+        )
+      ),
       h2("Lineage"),
-      ...facts.lineage.map((/** @type {any} */ one) => p(words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
-        one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
-      facts.rests_on.length ? p(quiet("That reporter’s records: "), [...new Set(facts.rests_on)].map((id) => [identifier(/** @type {string} */ (id), 60), " "])) : "",
-      h2("Decisions in this run"), p("Status: ", h("strong", shown(words(row.status), 30)), "."),
-      past.length ? decisionTable(past, false) : remark(run.redacted ? "Left out of this copy." : "None names a member."),
-      ...(facts.joint ? jointPart(row, facts.joint) : []),
+      cluster.lineage.map(([event, from, to, more, gone, alone]) =>
+        p(
+          words(event),
+          from.length && [" from ", from.map((each) => [identifier(each, 40), " "])],
+          to?.some((each) => each !== id) && [" to ", links(to)],
+          more && `; ${counted(more, "new member")}`,
+          gone && `; ${counted(gone, "member")} gone`,
+          alone && "; one reporter alone put a member there"
+        )
+      ),
+      cluster.rests_on.length &&
+        p(
+          quiet("That reporter’s records: "),
+          [...new Set(cluster.rests_on)].map((record) => [identifier(record, 60), " "])
+        ),
+      h2("Decisions in this run"),
+      p("Status: ", h("strong", worded(cluster.status, 30)), "."),
+      past.length
+        ? decisionTable(past, false)
+        : remark(run.redacted ? "Left out of this copy." : "None names a member."),
+      joint && jointPart(cluster, joint),
       h2("Files for others"),
-      p("Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."),
-      h("ul.plain", run.formats.map((/** @type {any} */ one) => li(h("code", `${where} ${one.code} --output FILE`), quiet(` ${one.name}, ${one.description}`)))),
-      remark("Cluster ", identifier(row.id), " "), button("Cite the cluster", () => cite(`ringtrace ${run.run}, cluster ${plain(row.id)}: ${counted(row.size, "member")}, ${counted(row.complaints, "complaint")}, ${counted(row.reporters, "reporter")}; clusters/`)),
+      p(TOLD.files),
+      h(
+        "ul.plain",
+        run.formats.map(({ code, name, description }) =>
+          li(
+            h("code", `ringtrace export RUN --cluster ${plainName(id)} --format ${code} --output FILE`),
+            quiet(` ${name}, ${description}`)
+          )
+        )
+      ),
+      remark("Cluster ", identifier(id), " "),
+      button("Cite the cluster", () =>
+        cite(
+          `ringtrace ${run.run}, cluster ${plain(id)}: ${counted(cluster.size, "member")}, ` +
+            `${counted(cluster.complaints, "complaint")}, ${counted(cluster.reporters, "reporter")}; clusters/`
+        )
+      )
     ];
   }
   /** @param {number | null} number that is null where it is too small to show */
   const small = (number) => (number === null ? none("Withheld (small counts)") : count(number));
-  /** @param {any} row @param {any} joint what offers brought to the cluster */
-  function jointPart(row, joint) {
-    const side = (/** @type {any} */ one, /** @type {string} */ end) => shown(`${one[`part_${end}`]} of ${words(one[`contributor_${end}`])}`, 90);
+  /** @param {any} cluster @param {any} joint what offers brought to it */
+  function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, shared, offered }) {
+    const side = (row, end) => shown(`${row[`part_${end}`]} of ${words(row[`contributor_${end}`])}`, 90);
+    const listed = (rows, cell) => (rows?.length ? rows.map((row) => `${cell(row)} `) : "Withheld (small counts)");
     return [
       h2("What only the union reveals"),
-      p(`${count(joint.several)} of ${counted(joint.saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`),
-      joint.overlaps.length ? p(joint.overlaps.map((/** @type {any} */ one) => [one.shared === null ? `Fewer than ${count(one.floor)} victims` : counted(one.shared, "victim"), " on both sides, ", shown(words(one.organisation), 64), "’s and this run’s, compared by ", shown(one.by, 20), " at ", shown(one.counted_at, 20), ". "]), `So at most ${count(row.reporters - joint.both)} distinct people, of ${count(row.reporters)} counted.`) : "",
-      joint.links.length + joint.shared.length ? simple("Links and clusters that no organisation has alone", ["What", "Between"], [
-        ...joint.links.slice(0, 200).map((/** @type {any} */ one) => ["Link", span(identifier(one[0], 60), " and ", identifier(one[1], 60))]),
-        ...joint.shared.slice(0, 200).map((/** @type {any} */ one) => ["One cluster", span(side(one, "a"), " and ", side(one, "b"), `, ${counted(one.shared_in_all, "identifier")} shared`)])]) : "",
-      joint.offered.length ? simple("What offers say of their own victims, suppressed and rounded by their senders", ["Cluster", "Identifiers", "Victims", "By country", "Losses, rounded", "Handling", "Expires"], joint.offered.map((/** @type {any} */ one) => [
-        shown(`${one.part} of ${words(one.contributor)}`, 90), count(one.members), small(one.victims_known),
-        (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
-        (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${cents(each.amount)} `) : "Withheld (small counts)",
-        shown(one.tlp, 30), one.expires_at ? day(seconds(one.expires_at)) : "–"])) : "",
-      h("details", h("summary", `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), joined(rows, ([org, part, sure]) => [shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
+      p(
+        `${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `,
+        "Countries and losses are of this run’s own records alone. " +
+          "Complaints, calls and reporters count what offers count too: " +
+          "who reported to both is counted twice."
+      ),
+      overlaps.length &&
+        p(
+          overlaps.map(({ shared: number, floor, organisation, by, counted_at }) => [
+            number === null ? `Fewer than ${count(floor)} victims` : counted(number, "victim"),
+            " on both sides, ",
+            worded(organisation, 64),
+            "’s and this run’s, compared by ",
+            shown(by, 20),
+            " at ",
+            shown(counted_at, 20),
+            ". "
+          ]),
+          `So at most ${count(reporters - both)} distinct people, of ${count(reporters)} counted.`
+        ),
+      (tied.length || shared.length) &&
+        simple("Links and clusters that no organisation has alone", "What | Between", [
+          ...tied.slice(0, 200).map(([a, b]) => ["Link", span(identifier(a, 60), " and ", identifier(b, 60))]),
+          ...shared
+            .slice(0, 200)
+            .map((row) => [
+              "One cluster",
+              span(side(row, "a"), " and ", side(row, "b"), `, ${counted(row.shared_in_all, "identifier")} shared`)
+            ])
+        ]),
+      offered.length &&
+        simple(
+          "What offers say of their own victims, suppressed and rounded by their senders",
+          "Cluster | Identifiers | Victims | By country | Losses, rounded | Handling | Expires",
+          offered.map((offer) => [
+            shown(`${offer.part} of ${words(offer.contributor)}`, 90),
+            count(offer.members),
+            small(offer.victims_known),
+            listed(offer.countries, ({ country, victims }) => `${plain(country, 12)} ${count(victims)}`),
+            listed(offer.losses, ({ currency, amount }) => `${plain(currency, 12)} ${cents(amount)}`),
+            shown(offer.tlp, 30),
+            offer.expires_at ? day(seconds(offer.expires_at)) : "–"
+          ])
+        ),
+      details(
+        `Each identifier with everybody who saw it${saw.length > 500 ? `, the first 500 of ${count(saw.length)}` : ""}`,
+        simple(
+          "Who saw what",
+          "Identifier | Seen by",
+          saw
+            .slice(0, 500)
+            .map(([id, rows]) => [
+              identifier(id, 60),
+              joined(rows, ([org, part, sure]) => [
+                worded(org, 60),
+                part !== null && [" ", shown(part, 60)],
+                (sure ?? null) !== null && ` (${sure.toFixed(2)})`
+              ])
+            ])
+        )
+      )
     ];
   }
 
   // ---------------------------------------------------------------- timeline
 
-  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
-  function timelineTab(whole, state, open) {
-    const { facts } = whole;
-    const rows = [...facts.members].sort((a, b) => a.first - b.first).slice(0, 200);
+  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
+  function timelineTab({ members, handovers: pairs }, state, open) {
+    const rows = [...members].sort((a, b) => a.first - b.first).slice(0, 200);
     if (!rows.length) return remark("No member is shown.");
-    const start = Math.floor(Math.min(...rows.map((one) => one.first)) / 86400), end = Math.floor(Math.max(...rows.map((one) => one.last)) / 86400) + 1;
-    const left = Math.min(Math.max(...rows.map((one) => (ruler?.measureText(plain(valueOf(one.id), 70)).width ?? 200) * 0.92), 100) + 14, 420), width = 1000, line = 18, top = 26, scale = (width - left) / Math.max(end - start, 1);
-    const x = (/** @type {number} */ at) => left + (at - start) * scale;
-    const at = new Map(rows.map((one, n) => [one.place, top + n * line]));
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${top + rows.length * line + 6}`, class: "timeline", role: "group", label: `Days on which ${rows.length} identifiers were read` });
-    const months = [];
-    for (let month = new Date(start * 864e5); month.getTime() < end * 864e5; month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))) months.push(month);
-    const step = Math.ceil(months.length / 12);
-    months.filter((_, n) => n % step === 0).forEach((month, n, every) => {
-      const where = Math.max(x(month.getTime() / 864e5), left);
-      if (every[n + 1] && x(every[n + 1].getTime() / 864e5) - where < 66) return;
-      drawing.append(svg("line", { x1: where, x2: where, y1: 16, y2: top + rows.length * line, class: "tick" }), svg("text", { x: where + 2, y: 12 }, `${month.getUTCDate()} ${MONTHS[month.getUTCMonth()]}${month.getUTCMonth() === 0 || n === 0 ? ` ${month.getUTCFullYear()}` : ""}`));
+    const start = dayOf(rows[0].first),
+      end = dayOf(Math.max(...rows.map(({ last }) => last))) + 1;
+    const textOf = (member) => plain(valueOf(member.id), 70);
+    const widest = Math.max(...rows.map((member) => widthOf(textOf(member))), 100 / 0.92);
+    const left = Math.min(widest * 0.92 + 14, 420),
+      width = 1000,
+      line = 18,
+      top = 26;
+    const scale = (width - left) / Math.max(end - start, 1),
+      foot = top + rows.length * line;
+    const x = (when) => left + (when - start) * scale;
+    const y = new Map(rows.map((member, n) => [member, top + n * line]));
+    const drawing = svg("svg", {
+      viewBox: `0 0 ${width} ${foot + 6}`,
+      class: "timeline",
+      role: "group",
+      label: `Days on which ${rows.length} identifiers were read`
     });
-    for (const one of rows) {
-      const y = at.get(one.place) ?? 0;
-      const about = `${plain(one.id, 160)}, ${one.tier}, robustness ${count(one.robustness)}, ${day(one.first)} to ${day(one.last)}`;
-      const group = svg("g", { class: `life ${tint(one.kind)}`, tabindex: 0, role: "button", label: about });
-      group.append(svg("title", {}, about), svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), beside(left, y + 10, plain(valueOf(one.id), 70)),
-        svg("rect", { class: "span", x: x(Math.floor(one.first / 86400)), y: y + 4, width: Math.max((Math.floor(one.last / 86400) - Math.floor(one.first / 86400) + 1) * scale, 2), height: 5 }));
-      let when = one.days[0] ?? 0;
-      const most = Math.max(...one.days.filter((/** @type {number} */ _, /** @type {number} */ n) => n > 0 && n % 2 === 0), 1);
-      for (let n = 1; n < one.days.length; n += 2) {
-        when += one.days[n];
-        group.append(svg("rect", { class: "cell", x: x(when), y: y + 1, width: Math.max(scale - 0.5, 1.5), height: 11, opacity: 0.45 + (0.55 * one.days[n + 1]) / most }));
-      }
-      group.addEventListener("click", () => open(one));
-      group.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && open(one));
+    const months = [],
+      first = new Date(start * DAY * 1000);
+    for (
+      let month = first;
+      month.getTime() < end * DAY * 1000;
+      month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))
+    )
+      months.push(month);
+    const placed = months
+      .filter((_, n) => n % Math.ceil(months.length / 12) === 0)
+      .map((month) => ({ month, at: Math.max(x(month.getTime() / 1000 / DAY), left) }));
+    placed.forEach(({ month, at }, n) => {
+      if (placed[n + 1]?.at - at < 66) return;
+      const [date, name, year] = day(month.getTime() / 1000).split(" ");
+      drawing.append(
+        svg("line", { x1: at, x2: at, y1: 16, y2: foot, class: "tick" }),
+        svg("text", { x: at + 2, y: 12 }, `${date} ${name}${name === "Jan" || n === 0 ? ` ${year}` : ""}`)
+      );
+    });
+    for (const member of rows) {
+      const { first: from, last: until, days } = member,
+        at = y.get(member) ?? 0;
+      const about =
+        `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ` +
+        `${day(from)} to ${day(until)}`;
+      const most = Math.max(...days.map(([, records]) => records), 1);
+      const group = svg(
+        "g",
+        { class: `life ${tint(member.kind)}`, tabindex: 0, role: "button", label: about },
+        svg("title", {}, about),
+        svg("rect", { class: "row", x: 0, y: at - 2, width, height: line - 1 }),
+        beside(left, at + 10, textOf(member)),
+        svg("rect", {
+          class: "span",
+          x: x(dayOf(from)),
+          y: at + 4,
+          width: Math.max((dayOf(until) - dayOf(from) + 1) * scale, 2),
+          height: 5
+        }),
+        days.map(([when, records]) =>
+          svg("rect", {
+            class: "cell",
+            x: x(when),
+            y: at + 1,
+            width: Math.max(scale - 0.5, 1.5),
+            height: 11,
+            opacity: 0.45 + (0.55 * records) / most
+          })
+        )
+      );
+      group.addEventListener("click", () => open(member));
+      group.addEventListener("keydown", (event) => event.key === "Enter" && open(member));
       drawing.append(group);
     }
-    for (const [before, after, last, first] of facts.handovers) {
-      const y1 = at.get(before), y2 = at.get(after);
-      if (y1 === undefined || y2 === undefined) continue;
-      const x1 = x(Math.floor(last / 86400) + 1), x2 = x(Math.floor(first / 86400));
-      drawing.append(svg("path", { class: "handover", d: `M${x1} ${y1 + 7} C${x1 + 14} ${y1 + 7} ${x2 - 14} ${y2 + 7} ${x2} ${y2 + 7}` }));
+    for (const { before, after } of pairs) {
+      if (!y.has(before) || !y.has(after)) continue;
+      const [y1, y2] = [before, after].map((member) => (y.get(member) ?? 0) + 7),
+        x1 = x(dayOf(before.last) + 1),
+        x2 = x(dayOf(after.first));
+      drawing.append(
+        svg("path", { class: "handover", d: `M${x1} ${y1} C${x1 + 14} ${y1} ${x2 - 14} ${y2} ${x2} ${y2}` })
+      );
     }
+    const left_out = members.length - rows.length;
     return [
-      remark("From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${counted(facts.members.length - rows.length, "later identifier is", "later identifiers are")} not drawn.` : "."),
+      remark(
+        "From first to last seen, darker on days with more records. Curves are ",
+        term("Handover", "handovers"),
+        left_out ? `; ${are(left_out, "later identifier")} not drawn.` : "."
+      ),
       scroller("Timeline", drawing),
-      facts.handovers.length ? h("details", h("summary", counted(facts.handovers.length, "handover")), h("ul.plain", facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
-        li(identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
+      pairs.length &&
+        details(
+          counted(pairs.length, "handover"),
+          h(
+            "ul.plain",
+            pairs.map(({ before, after }) =>
+              li(
+                identifier(before.id, 50),
+                ` (last ${day(before.last)}) to `,
+                identifier(after.id, 50),
+                ` (first ${day(after.first)})`
+              )
+            )
+          )
+        )
     ];
   }
 
   // ---------------------------------------------------------------- graph
 
-  const ARROWS = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
-  const DRAWN = 1000, DRAWN_LINKS = 2500, DRAWN_SUPPLIERS = 12, PAST_DAYS = 7;
+  const ARROWS = /** @type {Record<string, [number, number]>} */ ({
+    ArrowLeft: [-1, 0],
+    ArrowRight: [1, 0],
+    ArrowUp: [0, -1],
+    ArrowDown: [0, 1]
+  });
+  const DRAWN = 1000,
+    DRAWN_LINKS = 2500,
+    DRAWN_SUPPLIERS = 12,
+    PAST_DAYS = 7;
   const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "gfrom", "guntil"];
-  /** How the graph of each cluster was left: its filters, zoom, what was dragged, and opened suppliers. @type {Map<string, any>} */
+  /**
+   * How the graph of each cluster was left: its filters, zoom, what was dragged, and opened suppliers.
+   * @type {Map<string, any>}
+   */
   const graphViews = new Map();
   const ruler = document.createElement("canvas").getContext("2d");
   if (ruler) ruler.font = "11px system-ui, sans-serif";
+  /** @param {string} text @returns {number} its width in a drawing */
+  const widthOf = (text) => ruler?.measureText(text).width ?? text.length * 6.4;
   /** A text for a drawing, whole, in lines. @param {string} text */
   function inLines(text) {
-    const name = plain(text, 160), every = [...name], number = Math.ceil(every.length / 32), each = Math.ceil(every.length / number);
-    const lines = Array.from({ length: number }, (_, at) => every.slice(at * each, (at + 1) * each).join(""));
-    return { name, label: lines.join("\n"), half: Math.max(...lines.map((one) => ruler?.measureText(one).width ?? one.length * 6.4), 0) / 2 + 3, tall: 13 * lines.length };
+    const name = plain(text, 160),
+      signs = [...name];
+    const each = Math.ceil(signs.length / Math.ceil(signs.length / 32)) || 1,
+      lines = [];
+    for (let start = 0; start < signs.length; start += each) lines.push(signs.slice(start, start + each).join(""));
+    return { name, label: lines.join("\n"), half: Math.max(...lines.map(widthOf), 0) / 2 + 3, tall: 13 * lines.length };
   }
+  /** A colour of the style sheet. @param {string} name */
+  const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
+  const isoDay = (/** @type {number} */ days) => new Date(days * DAY * 1000).toISOString().slice(0, 10);
 
-  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
-  function graphTab(whole, state, open) {
-    const { row, facts } = whole;
-    const canvas = h("div.canvas", { tabindex: 0, role: "application", label: `Graph of ${counted(row.size, "identifier")}: arrows walk, Space keeps what is selected, Enter opens, Shift and arrows move the picture, plus and minus zoom, 0 fits` });
-    const list = h("div.between", { role: "status" });
-    const kinds = /** @type {string[]} */ ([...new Set(facts.members.map((/** @type {any} */ one) => one.kind))]);
-    const first = Math.min(...facts.members.map((/** @type {any} */ one) => one.first)), last = Math.max(...facts.members.map((/** @type {any} */ one) => one.last));
-    const view = graphViews.get(row.id) ?? { filters: {}, places: new Map(), camera: null, expanded: new Set(), selected: [] };
-    graphViews.set(row.id, view);
+  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
+  function graphTab(cluster, state, open) {
+    const { id, members, suppliers, handovers: pairs } = cluster;
+    const canvas = h("div.canvas", {
+      tabindex: 0,
+      role: "application",
+      label: `Graph of ${counted(cluster.size, "identifier")}: ${TOLD.graph_keys}`
+    });
+    const list = h("div.between", { role: "status" }),
+      lately = h("p.quiet.lately");
+    const kinds = kindsOf(members);
+    const first = dayOf(Math.min(...members.map((member) => member.first))),
+      last = dayOf(Math.max(...members.map((member) => member.last)));
+    const view = graphViews.get(id) ?? {
+      filters: {},
+      places: new Map(),
+      camera: null,
+      expanded: new Set(),
+      selected: []
+    };
+    graphViews.set(id, view);
     const { camera, selected } = view;
-    const given = GRAPH_FILTERS.some((name) => state[name]) ? state : view.filters;
-    const hidden = new Set((given.gkinds ?? "").split(",").filter((/** @type {string} */ one) => kinds.includes(one)));
-    const endOfDay = (/** @type {number} */ when) => (Math.floor(when / 86400) + 1) * 86400 - 1;
-    const startOfDay = (/** @type {number} */ when) => Math.floor(when / 86400) * 86400;
-    const dated = Date.parse(given.guntil ?? "") / 1000, since = Date.parse(given.gfrom ?? "") / 1000;
-    let coreOnly = given.gcore === "1", suppliers = given.gsup === "1", took = given.gtook === "1", weight = Number(given.gweight) || 0;
-    let until = dated >= first - 86400 && endOfDay(dated) < last ? endOfDay(dated) : last;
-    let from = since > first && since <= until ? startOfDay(since) : first;
-    const fromText = h("span.quiet"), untilText = h("span.quiet");
-    const lately = h("p.quiet.lately");
+    const source = GRAPH_FILTERS.some((name) => state[name]) ? state : view.filters;
+    const filters = (view.filters = Object.fromEntries(GRAPH_FILTERS.map((name) => [name, source[name] ?? ""])));
+    const hidden = new Set(filters.gkinds.split(",").filter((kind) => kinds.includes(kind)));
+    const dated = (name, absent) => {
+      const when = dayOf(Date.parse(filters[name]) / 1000);
+      return when >= first && when <= last ? when : absent;
+    };
+    let until = dated("guntil", last),
+      from = dated("gfrom", first);
+    if (from > until) from = first;
     /** @type {any} */ let cy = null;
-    let label = () => {};
-    let labelling = 0, keeping = 0;
-    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    let label = () => {},
+      labelling = 0,
+      keeping = 0,
+      playing = 0;
 
     function apply() {
-      clearTimeout(keeping);
-      keeping = setTimeout(() => { // an address cannot change as often as a slider
-        view.filters = { gkinds: [...hidden].join(","), gcore: coreOnly ? "1" : "", gsup: suppliers ? "1" : "", gtook: took ? "1" : "", gweight: weight ? String(weight) : "", gfrom: from > first ? new Date(from * 1000).toISOString().slice(0, 10) : "", guntil: until < last ? new Date(until * 1000).toISOString().slice(0, 10) : "" };
-        if (canvas.isConnected && place().id === row.id) remember(view.filters);
-      }, 250);
-      showDays();
-      const then = until < last, taken = then ? facts.handovers.filter((/** @type {any} */ one) => one[2] >= from && one[3] <= until && one[3] > until - PAST_DAYS * 86400) : [];
-      lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => span(identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
-      if (!cy) return;
-      cy.batch(() => {
-        cy.nodes().forEach((/** @type {any} */ node) => {
-          const one = node.data("member");
-          node.toggleClass("off", !(one ? !hidden.has(one.kind) && (!coreOnly || one.tier === "core") && one.first <= until && one.last >= from : suppliers));
-          node.toggleClass("past", Boolean(one) && then && one.last < until - PAST_DAYS * 86400);
+      Object.assign(filters, {
+        gkinds: [...hidden].join(","),
+        gfrom: from > first ? isoDay(from) : "",
+        guntil: until < last ? isoDay(until) : ""
+      });
+      clearTimeout(keeping); // an address cannot change as often as a slider
+      keeping = setTimeout(() => canvas.isConnected && place().id === id && remember(filters), 250);
+      fromSlider.shows(from);
+      untilSlider.shows(until);
+      const then = until < last,
+        weekBefore = until - PAST_DAYS;
+      const taken = pairs.filter(
+        ({ before, after }) =>
+          dayOf(before.last) >= from && dayOf(after.first) <= until && dayOf(after.first) > weekBefore
+      );
+      fill(
+        lately,
+        then && [
+          !taken.length && "No handover in the week before.",
+          taken
+            .slice(-4)
+            .map(({ before, after }) =>
+              span(identifier(before.id, 40), " gave way to ", identifier(after.id, 40), ` on ${day(after.first)}. `)
+            )
+        ]
+      );
+      cy?.batch(() => {
+        cy.nodes().forEach((node) => {
+          const member = node.data("member");
+          const on = member
+            ? !hidden.has(member.kind) &&
+              (!filters.gcore || member.tier === "core") &&
+              dayOf(member.first) <= until &&
+              dayOf(member.last) >= from
+            : filters.gsup;
+          node.toggleClass("off", !on);
+          node.toggleClass("past", Boolean(member && then && dayOf(member.last) <= weekBefore));
         });
-        cy.edges().forEach((/** @type {any} */ edge) => edge.toggleClass("off", (edge.data("first") ?? 0) > until || (edge.hasClass("took") ? !took && !then : edge.data("weight") < weight)));
+        cy.edges().forEach((edge) =>
+          edge.toggleClass(
+            "off",
+            dayOf(edge.data("first")) > until ||
+              (edge.hasClass("took") ? !filters.gtook && !then : edge.data("weight") < Number(filters.gweight))
+          )
+        );
       });
       label();
     }
-    let playing = 0;
     // A slider has whole days: between two of its steps, an arrow key would lead back to where it was.
-    const slides = (/** @type {string} */ name, /** @type {(when: number) => void} */ set) => h("input", { type: "range", min: startOfDay(first), max: startOfDay(last), step: 86400, label: name, oninput: (/** @type {any} */ event) => set(Number(event.target.value)) });
-    const fromSlider = slides("From", (when) => {
-      from = Math.max(startOfDay(when), first);
-      until = Math.max(until, Math.min(endOfDay(from), last));
+    function slider(name, set) {
+      const text = h("span.quiet");
+      const input = h("input", {
+        type: "range",
+        min: first * DAY,
+        max: last * DAY,
+        step: DAY,
+        label: name,
+        oninput: () => set(dayOf(input.value))
+      });
+      const shows = (when) => {
+        text.textContent = day(when * DAY);
+        input.value = String(when * DAY);
+        input.setAttribute("aria-valuetext", day(when * DAY));
+      };
+      return { shows, element: labelled(name, input, text) };
+    }
+    const fromSlider = slider("From", (when) => {
+      from = when;
+      until = Math.max(until, from);
       apply();
     });
-    const untilSlider = slides("Until", setUntil);
-    function setUntil(/** @type {number} */ when) {
-      until = Math.min(endOfDay(when), last);
-      from = Math.min(from, Math.max(startOfDay(until), first));
+    const untilSlider = slider("Until", setUntil);
+    function setUntil(when) {
+      until = when;
+      from = Math.min(from, until);
       apply();
     }
-    function showDays() {
-      for (const [slider, text, when] of [[fromSlider, fromText, from], [untilSlider, untilText, until]]) {
-        text.textContent = day(when);
-        slider.value = String(startOfDay(when));
-        slider.setAttribute("aria-valuetext", day(when));
-      }
+    function stop() {
+      clearInterval(playing);
+      playing = 0;
+      play.textContent = "Replay";
     }
-    showDays();
     const play = button("Replay", () => {
-      if (playing) { clearInterval(playing); playing = 0; play.textContent = "Replay"; return; }
+      if (playing) return stop();
       play.textContent = "Stop";
       let when = until < last ? until : from;
       playing = setInterval(() => {
-        if (!canvas.isConnected || when > last) { clearInterval(playing); playing = 0; play.textContent = "Replay"; if (canvas.isConnected) setUntil(last); return; }
-        setUntil(when);
-        when += Math.max((last - from) / 60, 86400);
+        if (when > last || !canvas.isConnected) stop();
+        if (canvas.isConnected) setUntil(Math.min(Math.floor(when), last));
+        when += Math.max((last - from) / 60, 1);
       }, 200);
     });
-    const zoom = (/** @type {number} */ by) => cy?.zoom({ level: cy.zoom() * by, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+    const zoom = (by) =>
+      cy?.zoom({ level: cy.zoom() * by, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
     const fit = () => cy?.fit(cy.nodes(":visible"), 40);
-    /** @param {string} text @param {boolean} checked @param {(on: boolean) => void} change @param {any} [before] */
-    const box = (text, checked, change, before) => h("label.check", h("input", { type: "checkbox", checked, onchange: (/** @type {any} */ event) => { change(event.target.checked); apply(); } }), before, text);
-    const tools = h("div.bar.graph-tools",
-      button("Zoom in", () => zoom(1.3)), button("Zoom out", () => zoom(1 / 1.3)), button("Fit", fit),
-      kinds.map((kind) => box(words(kind), !hidden.has(kind), (on) => { if (on) hidden.delete(kind); else hidden.add(kind); }, dot(kind))),
-      box("Core only", coreOnly, (on) => { coreOnly = on; }),
-      facts.suppliers.length ? box("Suppliers", suppliers, (on) => { suppliers = on; if (on) requestAnimationFrame(() => cy?.nodes(".supplier").some((/** @type {any} */ one) => !inside(one, 0)) && fit()); }) : null,
-      facts.handovers.length ? box("Handovers", took, (on) => { took = on; }) : null,
-      h("label.check", "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: weight, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
-      h("label.check", "From", fromSlider, fromText), h("label.check", "Until", untilSlider, untilText), play,
-      button("Download PNG", () => cy && graphPng(cy, dark, `${plainName(row.id)}.png`)),
-      button("SVG", () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml")),
-      button("GraphML", () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml")));
+    /** Shows all where some of these nodes are out of the picture. @param {any} nodes */
+    const fitAll = (nodes) => nodes?.some((node) => !inside(node, 0)) && fit();
+    const check = (text, checked, change, before) =>
+      labelled(
+        h("input", {
+          type: "checkbox",
+          checked,
+          onchange: (event) => {
+            change(event.target.checked);
+            apply();
+          }
+        }),
+        before,
+        text
+      );
+    const box = (text, name) =>
+      check(text, filters[name] === "1", (on) => {
+        filters[name] = on ? "1" : "";
+        if (on && name === "gsup") requestAnimationFrame(() => fitAll(cy?.nodes(".supplier")));
+      });
+    const weight = h("input", {
+      type: "number",
+      min: 0,
+      step: 0.5,
+      value: Number(filters.gweight) || 0,
+      onchange: () => {
+        filters.gweight = Number(weight.value) ? weight.value : "";
+        apply();
+      }
+    });
+    const file = (text, type, content) =>
+      button(
+        text === "PNG" ? "Download PNG" : text,
+        () => cy && download(`${plainName(id)}.${text.toLowerCase()}`, content(), type)
+      );
+    const tools = h(
+      "div.bar.graph-tools",
+      button("Zoom in", () => zoom(1.3)),
+      button("Zoom out", () => zoom(1 / 1.3)),
+      button("Fit", fit),
+      kinds.map((kind) =>
+        check(words(kind), !hidden.has(kind), (on) => hidden[on ? "delete" : "add"](kind), dot(kind))
+      ),
+      box("Core only", "gcore"),
+      suppliers.length && box("Suppliers", "gsup"),
+      pairs.length && box("Handovers", "gtook"),
+      labelled("Weight from", weight),
+      fromSlider.element,
+      untilSlider.element,
+      play,
+      file("PNG", "image/png", () => graphPng(cy)),
+      file("SVG", "image/svg+xml", () => graphSvg(cy)),
+      file("GraphML", "application/xml", () => graphml(cluster))
+    );
 
-    const close = () => button("×", () => { kept.clear(); select([]); canvas.focus(); }, { label: "Close" }, ".close");
-    /** What was selected, and what ties it. @param {any[]} members @param {any} [link] that was clicked */
-    function between(members, link) {
-      view.selected = members.map((one) => one.place);
+    const close = () =>
+      button(
+        "×",
+        () => {
+          kept.clear();
+          select([]);
+          canvas.focus();
+        },
+        { label: "Close" },
+        ".close"
+      );
+    /** What was selected, and what ties it. @param {any[]} chosen @param {any} [link] that was clicked */
+    function between(chosen, link) {
+      view.selected = chosen;
       cy?.edges().removeClass("path near");
-      cy?.nodes(":selected").connectedEdges().filter((/** @type {any} */ one) => one.data("link")).addClass("near");
-      if (!members.length) return list.replaceChildren();
-      const opener = (/** @type {any} */ one) => button(briefly(valueOf(one.id), 48), () => open(one), {}, ".mini");
-      const chosen = h("div.bar", close(), h("b", `${count(members.length)} selected`), button("Cite", () => cite(citation(row, members))), button("CSV", () => membersCsv(row, members)),
-        members.slice(0, 12).map(opener), members.length > 12 ? h("details", h("summary", `${counted(members.length - 12, "other")}`), members.slice(12, 500).map(opener)) : null);
-      if (members.length === 1) return list.replaceChildren(chosen, pathForm(members[0]));
-      if (members.length !== 2) return list.replaceChildren(chosen);
-      const [a, b] = members, found = link ? [link] : strongestPath(facts, a.place, b.place);
-      list.replaceChildren(chosen,
-        found.length ? div(h("b", link ? (link.accepted ? "Link" : "Link that was rejected") : `Path of ${counted(found.length, "link")}`), h("ol", found.map((/** @type {any} */ one) => li(identifier(one.ends[0].id, 60), " and ", identifier(one.ends[1].id, 60), quiet(` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}, ${words(one.strength).toLowerCase()}, ${day(one.first)} to ${day(one.last)}`, one.accepted ? "" : ["; ", shown(one.reason, 160)], one.ids.length ? ": " : ""), recordLinks(row, one, 4))))) : p("No accepted links lead from one to the other."),
-        run.redacted ? "" : h("div.bar", button("Same operation", () => decide("must_link", { ...whole, other: row.id }, a.id, b.id)), button("Keep apart", () => decide("cannot_link", whole, a.id, b.id))));
-      if (cy) for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
+      cy?.nodes(":selected")
+        .connectedEdges()
+        .filter((edge) => edge.data("link"))
+        .addClass("near");
+      if (!chosen.length) return fill(list);
+      const openers = chosen
+        .slice(0, 500)
+        .map((member) => button(briefly(valueOf(member.id), 48), () => open(member), {}, ".mini"));
+      const bar = h(
+        "div.bar",
+        close(),
+        onSelected(cluster, chosen),
+        openers.slice(0, 12),
+        chosen.length > 12 && details(counted(chosen.length - 12, "other"), openers.slice(12))
+      );
+      if (chosen.length !== 2) return fill(list, bar, chosen.length === 1 && pathForm(chosen[0]));
+      const [a, b] = chosen,
+        path = link ? [link] : strongestPath(a, b);
+      const title = link
+        ? link.accepted
+          ? "Link"
+          : "Link that was rejected"
+        : `Path of ${counted(path.length, "link")}`;
+      fill(
+        list,
+        bar,
+        path.length
+          ? div(
+              h("b", title),
+              h(
+                "ol",
+                path.map((each) => linkLine(cluster, each))
+              )
+            )
+          : p("No accepted links lead from one to the other."),
+        !run.redacted && h("div.bar", pairButtons(cluster, a.id, b.id))
+      );
+      for (const each of path) cy?.getElementById(`e${each.a}-${each.b}`).addClass("path");
     }
     /** Asks for the other end of a path. @param {any} member */
     function pathForm(member) {
-      const to = h("input", { list: "path-ends", autocomplete: "off", label: "Path to", placeholder: "Path to: in any form", size: 26 });
-      return h("form.bar", { onsubmit: (/** @type {Event} */ event) => {
-        event.preventDefault();
-        const other = memberBy(facts, to.value);
-        if (!other || other === member) return toast(other ? "That is the same identifier: name another." : "No member of this cluster is written so.");
+      const to = input({ list: "path-ends", label: "Path to", placeholder: "Path to: in any form", size: 26 });
+      const submit = async () => {
+        const other = (await lookUp(to.value)).map(({ text }) => memberOf(cluster, text)).find(Boolean);
+        if (!other || other === member)
+          return toast(
+            other ? "That is the same identifier: name another." : "No member of this cluster is written so."
+          );
         select([member, other]);
         canvas.focus();
-      } }, to, h("datalist", { id: "path-ends" }, facts.members.slice(0, 300).filter((/** @type {any} */ one) => one !== member).map((/** @type {any} */ one) => h("option", { value: plain(valueOf(one.id), 200) }))), h("button", { type: "submit" }, "Show the path"));
+      };
+      return form(
+        "form.bar",
+        submit,
+        to,
+        datalist(
+          "path-ends",
+          members.filter((each) => each !== member).map((each) => valueOf(each.id))
+        ),
+        h("button", { type: "submit" }, "Show the path")
+      );
     }
-    /** @param {any} one a supplier */
-    function supplied(one) {
-      list.replaceChildren(h("div.bar", close(), h("b", words(one.kind)), identifier(one.id, 60), quiet(`${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
-        h("ul.plain", one.others.map((/** @type {string} */ id) => li(toNamed(id), " ", anchor(address("compare", { a: row.id, b: id }), "Compare")))));
-    }
-    let quietly = false, asked = false;
-    /** Says what is selected, once for all that changed together. @param {any} [link] */
-    function chosen(link) {
-      const nodes = cy.nodes(":selected"), supplier = nodes.length === 1 && nodes[0].data("supplier");
+    /** @param {any} supplier */
+    const supplied = ({ id: name, kind, records, clusters: served, others }) =>
+      fill(
+        list,
+        h(
+          "div.bar",
+          close(),
+          h("b", words(kind)),
+          identifier(name, 60),
+          quiet(
+            `${counted(records, "record")} here; serves ${counted(served, "cluster")}`,
+            others.length && ", among them:"
+          )
+        ),
+        h(
+          "ul.plain",
+          others.map((other) => li(toNamed(other), " ", anchor(address("compare", { a: id, b: other }), "Compare")))
+        )
+      );
+    let quietly = false,
+      asked = false;
+    /** Says what is selected, once for all that changed together. */
+    function chosen() {
+      const nodes = cy.nodes(":selected"),
+        supplier = nodes.length === 1 && nodes[0].data("supplier");
       if (supplier) supplied(supplier);
-      else between(nodes.map((/** @type {any} */ node) => node.data("member")).filter(Boolean), link);
+      else between(nodes.map((node) => node.data("member")).filter(Boolean));
     }
-    /** @param {any[]} members @param {any} [link] */
-    function select(members, link) {
+    /** Selects nodes alone, and says nothing of it. @param {any[]} nodes */
+    function selectOnly(nodes) {
       quietly = true;
-      cy?.batch(() => { cy.elements().unselect(); for (const one of members) cy.getElementById(`m${one.place}`).select(); });
+      cy?.batch(() => {
+        cy.elements().unselect();
+        for (const node of nodes) node.select();
+      });
       quietly = false;
-      between(members, link);
     }
-
-    Promise.all([withCytoscape(), new Promise(requestAnimationFrame)]).then(([cytoscape]) => { // the page has the canvas only after this turn
-      if (!canvas.isConnected) return;
-      const edge = dark ? "#6d7681" : "#868e97", text = dark ? "#e7e9ec" : "#1b1e23", panel = dark ? "#1b1f24" : "#ffffff", accent = dark ? "#8fbcf5" : "#0b4f9e", warn = dark ? "#ffc878" : "#8a3a00";
-      const drawn = facts.members.slice(0, DRAWN);
-      const nodes = drawn.map((/** @type {any} */ one, /** @type {number} */ n) => ({
-        data: { id: `m${one.place}`, member: one, ...inLines(valueOf(one.id)), colour: looksOf(one.kind)[2], shape: looksOf(one.kind)[3], size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
-        classes: [one.tier === "core" ? "" : "verify", one.bridge ? "bridge" : "", one.status === "contested" ? "contested" : ""].join(" "),
-        position: one.at ? { x: one.at[0] * 1000, y: one.at[1] * 620 } : { x: 500 + 420 * Math.cos((n * 6.283) / drawn.length), y: 310 + 260 * Math.sin((n * 6.283) / drawn.length) },
-      }));
-      const edges = facts.links.slice(0, DRAWN_LINKS).filter((/** @type {any} */ one) => one.a < DRAWN && one.b < DRAWN).map((/** @type {any} */ one) => ({
-        data: { id: `e${one.a}-${one.b}`, source: `m${one.a}`, target: `m${one.b}`, link: one, weight: one.weight, width: 1 + Math.min(one.weight, 12) / 2, first: one.first }, classes: one.accepted ? "" : "doubted",
-      }));
-      facts.handovers.forEach((/** @type {any} */ [before, after, , at]) => before < DRAWN && after < DRAWN && edges.push({ data: { id: `h${before}-${after}`, source: `m${before}`, target: `m${after}`, width: 2, first: at }, classes: "took" }));
-      const above = Math.min(0, ...nodes.map((/** @type {any} */ one) => one.position.y)) - 70;
-      facts.suppliers.slice(0, DRAWN_SUPPLIERS).forEach((/** @type {any} */ one, /** @type {number} */ n) => {
-        nodes.push({ data: { id: `s${n}`, member: null, supplier: one, ...inLines(one.id), colour: panel, shape: "round-rectangle", size: 16 }, classes: "supplier", position: { x: 100 * n - 50, y: above } });
-        one.links.forEach(([member, records]) => member < DRAWN && edges.push({ data: { id: `s${n}-${member}`, source: `s${n}`, target: `m${member}`, weight: 1e9, width: 1 + Math.log2(records), first: 0 }, classes: "soft" }));
-      });
-      for (const one of nodes) one.position = view.places.get(one.data.id) ?? one.position;
-      cy = cytoscape({
-        container: canvas, elements: [...nodes, ...edges], layout: { name: "preset", fit: true, padding: 40 }, minZoom: 0.2, maxZoom: 8, boxSelectionEnabled: true, pixelRatio: "auto",
-        style: [
-          { selector: "node", style: { "background-color": "data(colour)", shape: "data(shape)", width: "data(size)", height: "data(size)", label: "", color: text, "font-size": 10, "text-valign": "bottom", "text-margin-y": 3, "text-wrap": "wrap", "text-max-width": 9999, "text-outline-color": panel, "text-outline-width": 2, "font-family": "system-ui, sans-serif" } },
-          { selector: "node.verify", style: { "background-opacity": 0.45, "border-width": 1.5, "border-style": "dashed", "border-color": "data(colour)" } },
-          { selector: "node.bridge", style: { "border-width": 3, "border-color": "#b8460b", "border-style": "solid" } },
-          { selector: "node.contested", style: { "border-width": 3, "border-color": "#c4122f", "border-style": "double" } },
-          { selector: "node.supplier", style: { "border-width": 2, "border-color": edge, "background-color": panel } },
-          { selector: "edge", style: { width: "data(width)", "line-color": edge, opacity: edges.length > 800 ? 0.25 : 0.7, "curve-style": "haystack" } },
-          { selector: "edge.doubted", style: { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" } },
-          { selector: "edge.soft", style: { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" } },
-          { selector: "edge.took", style: { "line-color": warn, "target-arrow-color": warn, "target-arrow-shape": "triangle", "curve-style": "unbundled-bezier", "control-point-distances": 30, "control-point-weights": 0.5, opacity: 1, "z-index": 8 } },
-          { selector: "edge.near", style: { "line-color": accent, opacity: 0.9 } },
-          { selector: "edge.path", style: { "line-color": accent, opacity: 1, width: 5 } },
-          { selector: ".past", style: { opacity: 0.25 } },
-          { selector: ".off", style: { display: "none" } },
-          { selector: ":selected", style: { "border-width": 4, "border-color": accent, "border-style": "solid", "z-index": 9 } },
-        ],
-      });
-      graph = cy;
-      label = () => labels(cy);
-      cy.edges().unselectify();
-      for (const id of view.expanded) expand(cy.getElementById(id), true);
-      cy.on("viewport", () => { view.camera = { zoom: cy.zoom(), pan: { ...cy.pan() } }; });
-      cy.on("dragfree", "node", (/** @type {any} */ event) => view.places.set(event.target.id(), { ...event.target.position() }));
-      cy.on("zoom pan dragfree select unselect", () => {
-        clearTimeout(labelling);
-        labelling = setTimeout(label, 100);
-      });
-      apply();
-      if (camera) cy.viewport(camera);
-      else fit();
-      cy.on("tap", "node", (/** @type {any} */ event) => {
-        const node = event.target;
-        cursor = node;
-        if (!event.originalEvent?.shiftKey) kept.clear();
-        enter(node);
-      });
-      cy.on("tap", "edge", (/** @type {any} */ event) => { const link = event.target.data("link"); if (link) select(link.ends, link); });
-      cy.on("select unselect", "node", () => {
-        if (quietly || asked) return;
-        asked = true;
-        queueMicrotask(() => { asked = false; if (!cy.destroyed()) chosen(); });
-      });
-      const start = memberOf(facts, state.id);
-      if (start && selected.includes(start.place)) select(selected.map((/** @type {number} */ one) => facts.members[one]));
-      else if (start) select([start]);
-      document.documentElement.dataset.graph = row.id;
-    }).catch((/** @type {Error} */ error) => canvas.replaceChildren(p(error.message)));
-
-    /** Opens what a node stands for. @param {any} node */
-    function enter(node) {
-      if (node.data("member")) open(node.data("member"));
-      else if (node.data("supplier")) expand(node);
-      else if (node.data("other")) location.hash = toCluster(node.data("other"));
+    /** @param {any[]} chosenMembers @param {any} [link] */
+    function select(chosenMembers, link) {
+      selectOnly(cy ? chosenMembers.map((member) => cy.getElementById(`m${member.place}`)) : []);
+      between(chosenMembers, link);
     }
-    /** Shows the clusters that a supplier serves, or hides them again. @param {any} node @param {boolean} [again] */
-    function expand(node, again = false) {
-      const one = node.data("supplier"), id = node.id();
-      if (!one) return;
-      if (!again && view.expanded.delete(id)) return void cy.nodes(`.of-${id}`).remove();
-      view.expanded.add(id);
-      const { x, y } = node.position(), panel = dark ? "#1b1f24" : "#ffffff";
-      one.others.forEach((/** @type {string} */ other, /** @type {number} */ n) => cy.add([
-        { group: "nodes", data: { id: `${id}-c${n}`, member: null, other, ...inLines(clusterOf.has(other) ? titleOf(clusterOf.get(other)) : "single identifier"), colour: panel, shape: "round-rectangle", size: 14 }, classes: `supplier of-${id}`, position: view.places.get(`${id}-c${n}`) ?? { x: x + (n - (one.others.length - 1) / 2) * 150, y: y - 60 - (n % 2) * 40 } },
-        { group: "edges", data: { id: `${id}-e${n}`, source: id, target: `${id}-c${n}`, weight: 1e9, width: 1, first: 0 }, classes: "soft" }]));
+    const node = (name, text, position, data, classes) => ({
+      data: { id: name, ...inLines(text), ...data },
+      classes,
+      position: view.places.get(name) ?? position
+    });
+    const edge = (name, source, target, data, classes = "") => ({
+      data: { id: name, source, target, ...data },
+      classes
+    });
+    const soft = (name, source, target, width = 1) =>
+      edge(name, source, target, { weight: 1e9, width, first: 0 }, "soft");
+    const drawnSupplier = (name, text, position, data, classes) =>
+      node(name, text, position, { colour: colour("panel"), shape: "round-rectangle", ...data }, `supplier ${classes}`);
+
+    Promise.all([withCytoscape(), new Promise(requestAnimationFrame)])
+      .then(([cytoscape]) => {
+        // the page has the canvas only after this turn
+        if (!canvas.isConnected) return;
+        const drawn = members.slice(0, DRAWN),
+          isDrawn = (member) => member.place < DRAWN;
+        const nodes = drawn.map((member, n) => {
+          const turn = (n * 6.283) / drawn.length,
+            { x, y, kind, tier, status, bridge } = member;
+          const position =
+            x === null ? { x: 500 + 420 * Math.cos(turn), y: 310 + 260 * Math.sin(turn) } : { x: x * 1000, y: y * 620 };
+          const [, , filled, shape] = looksOf(kind);
+          return node(
+            `m${member.place}`,
+            valueOf(member.id),
+            position,
+            { member, colour: filled, shape, size: 9 + 3 * Math.log2(1 + recordsOf(member)) },
+            [tier !== "core" && "verify", bridge && "bridge", status === "contested" && "contested"]
+              .filter(Boolean)
+              .join(" ")
+          );
+        });
+        const edges = cluster.links
+          .slice(0, DRAWN_LINKS)
+          .filter(({ ends }) => ends.every(isDrawn))
+          .map((link) =>
+            edge(
+              `e${link.a}-${link.b}`,
+              `m${link.a}`,
+              `m${link.b}`,
+              { link, weight: link.weight, width: 1 + Math.min(link.weight, 12) / 2, first: link.first },
+              link.accepted ? "" : "doubted"
+            )
+          );
+        for (const {
+          before: { place: a },
+          after: { place: b, first: at }
+        } of pairs) {
+          if (a < DRAWN && b < DRAWN) edges.push(edge(`h${a}-${b}`, `m${a}`, `m${b}`, { width: 2, first: at }, "took"));
+        }
+        const above = Math.min(0, ...nodes.map(({ position }) => position.y)) - 70;
+        suppliers.slice(0, DRAWN_SUPPLIERS).forEach((supplier, n) => {
+          nodes.push(drawnSupplier(`s${n}`, supplier.id, { x: 100 * n - 50, y: above }, { supplier, size: 16 }, ""));
+          for (const { a, records } of supplier.links)
+            if (a < DRAWN) edges.push(soft(`s${n}-${a}`, `s${n}`, `m${a}`, 1 + Math.log2(records)));
+        });
+        const [line, text, panel, accent, warn] = ["edge", "text", "panel", "accent", "warn"].map(colour);
+        const styles = {
+          node: {
+            "background-color": "data(colour)",
+            shape: "data(shape)",
+            width: "data(size)",
+            height: "data(size)",
+            label: "",
+            color: text,
+            "font-size": 10,
+            "text-valign": "bottom",
+            "text-margin-y": 3,
+            "text-wrap": "wrap",
+            "text-max-width": 9999,
+            "text-outline-color": panel,
+            "text-outline-width": 2,
+            "font-family": "system-ui, sans-serif"
+          },
+          "node.verify": {
+            "background-opacity": 0.45,
+            "border-width": 1.5,
+            "border-style": "dashed",
+            "border-color": "data(colour)"
+          },
+          "node.bridge": { "border-width": 3, "border-color": "#b8460b", "border-style": "solid" },
+          "node.contested": { "border-width": 3, "border-color": "#c4122f", "border-style": "double" },
+          "node.supplier": { "border-width": 2, "border-color": line, "background-color": panel },
+          edge: {
+            width: "data(width)",
+            "line-color": line,
+            opacity: edges.length > 800 ? 0.25 : 0.7,
+            "curve-style": "haystack"
+          },
+          "edge.doubted": { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" },
+          "edge.soft": { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" },
+          "edge.took": {
+            "line-color": warn,
+            "target-arrow-color": warn,
+            "target-arrow-shape": "triangle",
+            "curve-style": "unbundled-bezier",
+            "control-point-distances": 30,
+            "control-point-weights": 0.5,
+            opacity: 1,
+            "z-index": 8
+          },
+          "edge.near": { "line-color": accent, opacity: 0.9 },
+          "edge.path": { "line-color": accent, opacity: 1, width: 5 },
+          ".past": { opacity: 0.25 },
+          ".off": { display: "none" },
+          ":selected": { "border-width": 4, "border-color": accent, "border-style": "solid", "z-index": 9 }
+        };
+        cy = cytoscape({
+          container: canvas,
+          elements: [...nodes, ...edges],
+          layout: { name: "preset", fit: true, padding: 40 },
+          minZoom: 0.2,
+          maxZoom: 8,
+          boxSelectionEnabled: true,
+          pixelRatio: "auto",
+          style: Object.entries(styles).map(([selector, style]) => ({ selector, style }))
+        });
+        graph = cy;
+        label = () => labels(cy);
+        cy.edges().unselectify();
+        for (const name of view.expanded) expand(cy.getElementById(name), true);
+        cy.on("viewport", () => (view.camera = { zoom: cy.zoom(), pan: { ...cy.pan() } }));
+        cy.on("dragfree", "node", ({ target }) => view.places.set(target.id(), { ...target.position() }));
+        cy.on("zoom pan dragfree select unselect", () => {
+          clearTimeout(labelling);
+          labelling = setTimeout(label, 100);
+        });
+        apply();
+        if (camera) cy.viewport(camera);
+        else fit();
+        cy.on("tap", "node", ({ target, originalEvent }) => {
+          cursor = target;
+          if (!originalEvent?.shiftKey) kept.clear();
+          enter(target);
+        });
+        cy.on("tap", "edge", ({ target }) => {
+          const link = target.data("link");
+          if (link) select(link.ends, link);
+        });
+        cy.on("select unselect", "node", () => {
+          if (quietly || asked) return;
+          asked = true;
+          queueMicrotask(() => {
+            asked = false;
+            if (!cy.destroyed()) chosen();
+          });
+        });
+        const start = memberOf(cluster, state.id);
+        if (start) select(selected.includes(start) ? selected : [start]);
+        marks.graph = id;
+      })
+      .catch((error) => fill(canvas, p(error.message)));
+
+    /** Opens what a node stands for. @param {any} opened */
+    function enter(opened) {
+      const { member, supplier, other } = opened.data();
+      if (member) open(member);
+      else if (supplier) expand(opened);
+      else if (other) location.hash = toCluster(other);
+    }
+    /** Shows the clusters that a supplier serves, or hides them again. @param {any} opened @param {boolean} [again] */
+    function expand(opened, again = false) {
+      const supplier = opened.data("supplier"),
+        name = opened.id();
+      if (!supplier) return;
+      if (!again && view.expanded.delete(name)) return void cy.nodes(`.of-${name}`).remove();
+      view.expanded.add(name);
+      const { x, y } = opened.position(),
+        { others } = supplier;
+      others.forEach((other, n) =>
+        cy.add([
+          drawnSupplier(
+            `${name}-c${n}`,
+            titleOfId(other, "single identifier"),
+            { x: x + (n - (others.length - 1) / 2) * 150, y: y - 60 - (n % 2) * 40 },
+            { other, size: 14 },
+            `of-${name}`
+          ),
+          soft(`${name}-e${n}`, name, `${name}-c${n}`)
+        ])
+      );
       if (again) return;
-      if (cy.nodes(`.of-${id}`).some((/** @type {any} */ each) => !inside(each, 0))) fit();
+      fitAll(cy.nodes(`.of-${name}`));
       label();
     }
-    /** @param {any} node @param {number} margin @returns {boolean} */
-    const inside = (node, margin) => { const at = node.renderedPosition(); return at.x >= margin && at.y >= margin && at.x <= cy.width() - margin && at.y <= cy.height() - margin; };
+    /** @param {any} seen a node @param {number} margin @returns {boolean} */
+    function inside(seen, margin) {
+      const { x, y } = seen.renderedPosition();
+      return x >= margin && y >= margin && x <= cy.width() - margin && y <= cy.height() - margin;
+    }
 
     /** Where the keys are, and what Space keeps selected. @type {any} */ let cursor = null;
     /** @type {Set<any>} */ const kept = new Set();
-    /** The nearest node in a direction, sideways distance counting double; from an edge, the farthest on the other side. @param {number} dx @param {number} dy */
+    /**
+     * The nearest node in a direction, sideways distance counting double; from an edge, the farthest on the other
+     * side.
+     * @param {number} dx @param {number} dy
+     */
     function towards(dx, dy) {
-      const seen = cy.nodes(":visible").toArray();
-      if (!cursor || cursor.removed() || cursor.hasClass("off")) return cy.nodes(":selected")[0] ?? seen[0];
-      const from = cursor.position();
-      let best = null, least = Infinity, behind = null, most = 0;
-      for (const node of seen) {
-        const at = node.position(), along = (at.x - from.x) * dx + (at.y - from.y) * dy, aside = Math.abs((at.x - from.x) * dy + (at.y - from.y) * dx);
-        if (along > 0.5 && along + 2 * aside < least) { best = node; least = along + 2 * aside; }
-        if (along < most) { behind = node; most = along; }
+      const visible = cy.nodes(":visible").toArray();
+      if (!cursor || cursor.removed() || cursor.hasClass("off")) return cy.nodes(":selected")[0] ?? visible[0];
+      const start = cursor.position();
+      let best = null,
+        least = Infinity,
+        behind = null,
+        most = 0;
+      for (const each of visible) {
+        const x = each.position().x - start.x,
+          y = each.position().y - start.y;
+        const along = x * dx + y * dy,
+          far = along + 2 * Math.abs(x * dy + y * dx);
+        if (along > 0.5 && far < least) [best, least] = [each, far];
+        if (along < most) [behind, most] = [each, along];
       }
       return best ?? behind ?? cursor;
     }
-    canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (!cy) return;
+    const acts = {
+      " ": () => cursor && (kept.delete(cursor) || kept.add(cursor)),
+      Enter: () => cursor && enter(cursor),
+      Escape: () => {
+        kept.clear();
+        cy.elements().unselect();
+      },
+      "+": () => zoom(1.3),
+      "=": () => zoom(1.3),
+      "-": () => zoom(1 / 1.3),
+      0: fit
+    };
+    canvas.addEventListener("keydown", (event) => {
       const arrow = ARROWS[event.key];
-      if (arrow && event.shiftKey) cy.panBy({ x: -60 * arrow[0], y: -60 * arrow[1] });
-      else if (arrow) {
-        cursor = towards(...arrow);
-        if (!cursor) return;
-        const one = cursor.data("member"), at = cursor.renderedPosition();
-        quietly = true;
-        cy.batch(() => { cy.elements().unselect(); for (const each of kept) each.select(); cursor.select(); });
-        quietly = false;
-        if (!inside(cursor, 20)) cy.panBy({ x: cy.width() / 2 - at.x, y: cy.height() / 2 - at.y });
-        canvas.setAttribute("aria-description", one ? `${plain(one.id, 100)}, ${one.tier}, ${counted(one.reporters, "person", "people")}` : plain(cursor.data("name"), 100));
-        chosen();
-      } else if (event.key === " " && cursor) {
-        if (!kept.delete(cursor)) kept.add(cursor);
-      } else if (event.key === "Enter" && cursor) enter(cursor);
-      else if (event.key === "Escape") { kept.clear(); cy.elements().unselect(); }
-      else if (event.key === "+" || event.key === "=") zoom(1.3);
-      else if (event.key === "-") zoom(1 / 1.3);
-      else if (event.key === "0") fit();
-      else return;
+      if (!cy || (!arrow && !Object.hasOwn(acts, event.key))) return;
       event.preventDefault();
+      if (!arrow) return acts[event.key]();
+      if (event.shiftKey) return cy.panBy({ x: -60 * arrow[0], y: -60 * arrow[1] });
+      cursor = towards(...arrow);
+      if (!cursor) return;
+      const { member, name } = cursor.data(),
+        { x, y } = cursor.renderedPosition();
+      selectOnly([...kept, cursor]);
+      if (!inside(cursor, 20)) cy.panBy({ x: cy.width() / 2 - x, y: cy.height() / 2 - y });
+      canvas.setAttribute(
+        "aria-description",
+        member
+          ? `${plain(member.id, 100)}, ${member.tier}, ${counted(member.reporters, "person", "people")}`
+          : plain(name, 100)
+      );
+      chosen();
     });
-    between([]);
-    const legend = remark("Click an identifier or a line; shift and click, or shift and drag, selects several; two show the path between them; a supplier opens the clusters that it serves. Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s; arrows: ", term("Handover", "handovers"), ". Faint nodes: ", term("Verify", "verify"), " before use, or, at an earlier day, not seen for a week; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
-    return [tools, h("div.stage", canvas, lately, list), legend, facts.links.length + facts.more_links > DRAWN_LINKS ? remark(`${counted(facts.links.length + facts.more_links - DRAWN_LINKS, "weaker link is", "weaker links are")} not drawn.`) : "", facts.members.length > DRAWN ? remark(`${counted(facts.members.length - DRAWN, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`) : ""];
+    fromSlider.shows(from);
+    untilSlider.shows(until);
+    const legend = remark(
+      TOLD.graph,
+      term("Handover", "handovers"),
+      ". Faint nodes: ",
+      term("Verify", "verify"),
+      " before use, or, at an earlier day, not seen for a week; orange rim: ",
+      term("Bridge", "bridge"),
+      "; red rim: ",
+      term("Contested", "contested"),
+      "."
+    );
+    const lines = cluster.links.length + cluster.ties.length - DRAWN_LINKS,
+      more = members.length - DRAWN;
+    return [
+      tools,
+      h("div.stage", canvas, lately, list),
+      legend,
+      lines > 0 && remark(`${are(lines, "weaker link")} not drawn.`),
+      more > 0 &&
+        remark(`${are(more, "identifier that fewer records name", "identifiers that fewer records name")} not drawn.`)
+    ];
   }
-  /** A member by a number, site or account in any form. @param {any} facts @param {string} text @returns {any} */
-  function memberBy(facts, text) {
-    const key = folded(text.trim().replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, "")), number = digitsOf(text);
-    if (!key) return null;
-    return facts.members.find((/** @type {any} */ one) => folded(valueOf(one.id)) === key) ?? facts.members.find((/** @type {any} */ one) => (number && one.kind === "phone" ? bareValue(one.id).endsWith(number) : bareValue(one.id).includes(key)));
+  /** A link with its evidence. @param {any} cluster @param {any} link */
+  function linkLine(cluster, link) {
+    const {
+      ends: [a, b],
+      reporters,
+      weight,
+      strength,
+      first,
+      last,
+      accepted,
+      reason,
+      ids
+    } = link;
+    const told =
+      ` ${recordCounts(link)}, ${counted(reporters, "person", "people")}, weight ${weight.toFixed(1)}, ` +
+      `${words(strength).toLowerCase()}, ${day(first)} to ${day(last)}`;
+    return li(
+      identifier(a.id, 60),
+      " and ",
+      identifier(b.id, 60),
+      quiet(told, !accepted && ["; ", shown(reason, 160)], ids.length && ": "),
+      recordLinks(cluster, link, 4).map((each) => [each, " "]),
+      ids.length > 4 && quiet(`+${count(ids.length - 4)}`)
+    );
   }
-  /** Links to the records of a link. @param {any} row @param {any} one @param {number} most */
-  const recordLinks = (row, one, most) => [one.ids.slice(0, most).map((/** @type {string} */ id) => [h("a.id", { href: toCluster(row.id, { tab: "records", rq: id.slice(id.lastIndexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)), " "]), one.ids.length > most ? quiet(`+${count(one.ids.length - most)}`) : null];
-  /** Writes the values of nodes, the most reported first, where they cover no other; whole, inside the picture, and as large at any zoom. @param {any} cy */
+  /**
+   * Writes the values of nodes, the most reported first, where they cover no other; whole, inside the picture, and
+   * as large at any zoom. @param {any} cy
+   */
   function labels(cy) {
     if (cy.destroyed()) return;
-    const zoom = cy.zoom(), pan = cy.pan(), width = cy.width(), height = cy.height();
-    const nodes = cy.nodes().filter((/** @type {any} */ node) => !node.hasClass("off")).toArray().map((/** @type {any} */ node) => {
-      const at = node.position(), r = (node.data("size") * zoom) / 2;
-      return { node, x: at.x * zoom + pan.x, y: at.y * zoom + pan.y, r, selected: node.selected(), size: node.data("size") };
-    });
-    nodes.sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.selected) - Number(a.selected) || b.size - a.size);
-    /** @type {Map<number, number[][]>} */ const taken = new Map();
-    const rows = (/** @type {number[]} */ box) => { const found = []; for (let row = Math.floor(box[1] / 20); row <= Math.floor(box[3] / 20); row++) found.push(row); return found; };
-    const take = (/** @type {number[]} */ box) => rows(box).forEach((row) => { if (!taken.has(row)) taken.set(row, []); taken.get(row)?.push(box); });
-    const covers = (/** @type {number[]} */ box) => rows(box).some((row) => taken.get(row)?.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]));
-    for (const { x, y, r } of nodes) take([x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
+    const zoom = cy.zoom(),
+      width = cy.width(),
+      height = cy.height();
+    const nodes = cy
+      .nodes()
+      .filter((node) => !node.hasClass("off"))
+      .toArray()
+      .map((node) => ({
+        node,
+        ...node.renderedPosition(),
+        ...node.data(),
+        r: (node.data("size") * zoom) / 2,
+        selected: node.selected()
+      }));
+    nodes.sort((a, b) => Number(b.selected) - Number(a.selected) || b.size - a.size);
+    const taken = nodes.map(({ x, y, r }) => [x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
     cy.batch(() => {
-      for (const { node, x, y, r, selected } of nodes) {
-        const half = node.data("half"), tall = node.data("tall"), seen = x > 0 && x < width && y > 0 && y < height;
-        const aside = seen ? Math.max(half + 2 - x, 0) + Math.min(width - 2 - half - x, 0) : 0, above = seen && y + r + 4 + tall > height;
-        const top = above ? y - r - 4 - tall : y + r + 2, box = [x - half + aside, top, x + half + aside, top + tall];
-        const free = selected || !covers(box);
-        if (free) take(box);
-        if (free) node.style({ label: node.data("label"), "font-size": 11 / zoom, "text-valign": above ? "top" : "bottom", "text-margin-x": aside / zoom, "text-margin-y": (above ? -3 : 3) / zoom, "text-outline-width": 2 / zoom });
-        else if (node.style("label")) node.removeStyle("label");
+      for (const { node, x, y, r, selected, half, tall, label } of nodes) {
+        const seen = x > 0 && x < width && y > 0 && y < height;
+        const aside = seen ? Math.max(half + 2 - x, 0) + Math.min(width - 2 - half - x, 0) : 0,
+          above = seen && y + r + 4 + tall > height;
+        const top = above ? y - r - 4 - tall : y + r + 2,
+          box = [x - half + aside, top, x + half + aside, top + tall];
+        if (selected || isFree(box, taken)) {
+          taken.push(box);
+          node.style({
+            label,
+            "font-size": 11 / zoom,
+            "text-valign": above ? "top" : "bottom",
+            "text-margin-x": aside / zoom,
+            "text-margin-y": (above ? -3 : 3) / zoom,
+            "text-outline-width": 2 / zoom
+          });
+        } else if (node.style("label")) node.removeStyle("label");
       }
     });
   }
-  /** @param {string} base64 @param {string} name */
-  function fetchless(base64, name) {
-    download(name, Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)), "image/png");
-  }
+  /**
+   * Whether a box covers no other: left, top, right and bottom of each.
+   * @param {number[]} box @param {number[][]} taken
+   */
+  const isFree = (box, taken) =>
+    !taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]);
   /** @param {any} member whether a file that is passed on may name it */
   const leaves = (member) => member?.tier === "core" && member.status === "infrastructure";
-  /** The graph as it stands, as PNG: core members by value. @param {any} cy @param {boolean} dark @param {string} name */
-  function graphPng(cy, dark, name) {
-    cy.nodes().filter((/** @type {any} */ one) => !leaves(one.data("member"))).forEach((/** @type {any} */ one) => one.removeStyle("label"));
-    fetchless(cy.png({ full: true, scale: 2, bg: dark ? "#1b1f24" : "#ffffff", output: "base64" }), name);
+  /** The graph as it stands, as PNG: core members by value. @param {any} cy @returns {Blob} */
+  function graphPng(cy) {
+    cy.nodes()
+      .filter((node) => !leaves(node.data("member")))
+      .removeStyle("label");
+    const picture = cy.png({ full: true, scale: 2, bg: colour("panel"), output: "blob" });
     labels(cy);
+    return picture;
   }
   /** The graph as it stands, core members by value. @param {any} cy @returns {string} */
   function graphSvg(cy) {
-    const seen = (/** @type {any} */ one) => !one.hasClass("off");
-    const nodes = cy.nodes().filter(seen), box = nodes.boundingBox({ includeLabels: false });
-    const pad = Math.max(60, ...nodes.filter((/** @type {any} */ one) => leaves(one.data("member"))).map((/** @type {any} */ one) => one.data("name").length * 2.2 + 10));
+    const seen = cy.elements().filter((element) => !element.hasClass("off")),
+      nodes = seen.nodes(),
+      box = nodes.boundingBox({ includeLabels: false });
+    const pad = Math.max(
+      60,
+      ...nodes.filter((node) => leaves(node.data("member"))).map((node) => node.data("name").length * 2.2 + 10)
+    );
     const drawing = svg("svg", { viewBox: `${box.x1 - pad} ${box.y1 - pad} ${box.w + 2 * pad} ${box.h + 2 * pad}` });
-    cy.edges().filter((/** @type {any} */ one) => seen(one) && seen(one.source()) && seen(one.target())).forEach((/** @type {any} */ one) => {
-      const a = one.source().position(), b = one.target().position();
-      drawing.append(svg("line", { x1: a.x, y1: a.y, x2: b.x, y2: b.y, stroke: "#868e97", "stroke-width": one.data("width"), "stroke-opacity": 0.6, ...(one.hasClass("doubted") || one.hasClass("soft") ? { "stroke-dasharray": "4 3" } : {}) }));
-    });
-    nodes.forEach((/** @type {any} */ one) => {
-      const { x, y } = one.position(), r = one.data("size") / 2, member = one.data("member");
-      drawing.append(svg("circle", { cx: x, cy: y, r, fill: member ? one.data("colour") : "#ffffff", stroke: "#333333", "stroke-width": 0.5 }));
-      if (leaves(member)) drawing.append(svg("text", { x, y: y + r + 9, "font-size": 7, "font-family": "sans-serif", "text-anchor": "middle", fill: "#111" }, one.data("name")));
+    seen
+      .edges()
+      .filter((edge) => edge.connectedNodes().every((node) => !node.hasClass("off")))
+      .forEach((edge) => {
+        const a = edge.source().position(),
+          b = edge.target().position(),
+          dashed = edge.hasClass("doubted") || edge.hasClass("soft");
+        drawing.append(
+          svg("line", {
+            x1: a.x,
+            y1: a.y,
+            x2: b.x,
+            y2: b.y,
+            stroke: "#868e97",
+            "stroke-width": edge.data("width"),
+            "stroke-opacity": 0.6,
+            ...(dashed && { "stroke-dasharray": "4 3" })
+          })
+        );
+      });
+    nodes.forEach((node) => {
+      const { x: cx, y: cy } = node.position(),
+        { size, member, colour: fill, name } = node.data(),
+        r = size / 2;
+      drawing.append(
+        svg("circle", { cx, cy, r, fill: member ? fill : "#ffffff", stroke: "#333333", "stroke-width": 0.5 })
+      );
+      if (leaves(member))
+        drawing.append(
+          svg(
+            "text",
+            {
+              x: cx,
+              y: cy + r + 9,
+              "font-size": 7,
+              "font-family": "sans-serif",
+              "text-anchor": "middle",
+              fill: "#111"
+            },
+            name
+          )
+        );
     });
     return new XMLSerializer().serializeToString(drawing);
   }
   /** @type {Promise<any> | null} */ let cytoscapeLoad = null;
-  function withCytoscape() {
-    cytoscapeLoad ??= new Promise((resolve, reject) => {
+  const withCytoscape = () =>
+    (cytoscapeLoad ??= new Promise((resolve, reject) => {
       addScript("cytoscape.min.js", reject).onload = () => resolve(/** @type {any} */ (window).cytoscape);
-    });
-    return cytoscapeLoad;
-  }
-  /** The most likely path: each link of weight w is right with 1 - 2^-w. @param {any} facts @param {number} from @param {number} to @returns {any[]} */
-  function strongestPath(facts, from, to) {
-    const doubt = new Map([[from, 0]]), by = new Map(), done = new Set();
-    for (;;) {
-      let here = -1;
-      for (const [one, value] of doubt) if (!done.has(one) && (here < 0 || value < (doubt.get(here) ?? 0))) here = one;
-      if (here < 0) return [];
-      if (here === to) break;
-      done.add(here);
-      for (const one of facts.members[here].links) {
-        if (!one.accepted) continue;
-        const other = one.a === here ? one.b : one.a;
-        const value = (doubt.get(here) ?? 0) - Math.log(1 - 2 ** -Math.max(one.weight, 1e-6));
-        if (value < (doubt.get(other) ?? Infinity)) { doubt.set(other, value); by.set(other, one); }
+    }));
+  /**
+   * The most likely path: the product of what its links are sure of.
+   * @param {any} from a member @param {any} to @returns {any[]} links
+   */
+  function strongestPath(from, to) {
+    const doubt = new Map([[from, 0]]),
+      by = new Map();
+    const waiting = new Set([from]); // which grows while it is walked
+    for (const here of waiting) {
+      waiting.delete(here);
+      for (const link of here.links) {
+        const there = link.ends[link.ends[0] === here ? 1 : 0],
+          value = (doubt.get(here) ?? 0) - Math.log(link.confidence);
+        if (!link.accepted || value >= (doubt.get(there) ?? Infinity)) continue;
+        doubt.set(there, value);
+        by.set(there, { link, here });
+        waiting.add(there);
       }
     }
     const path = [];
-    for (let at = to; at !== from;) { const one = by.get(at); path.unshift(one); at = one.a === at ? one.b : one.a; }
+    for (let step = by.get(to); step; step = by.get(step.here)) path.unshift(step.link);
     return path;
   }
-  /** @param {any} facts @returns {string} core members by value, the others counted */
-  function graphml(facts) {
-    const core = facts.members.filter(leaves);
-    const kept = new Set(core.map((/** @type {any} */ one) => one.place));
-    const safe = (/** @type {any} */ text) => plain(text, 2000).replace(/[<>&"']/g, (one) => `&#${one.charCodeAt(0)};`);
+  /** @param {any} cluster @returns {string} core members by value, the others counted */
+  function graphml({ members, links: every, left_out }) {
+    const core = members.filter(leaves);
+    const safe = (text) => plain(text, 2000).replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+    const data = (key, value) => `<data key="${key}">${value}</data>`;
+    const key = (id, target, name, type) => `<key id="${id}" for="${target}" attr.name="${name}" attr.type="${type}"/>`;
     const keys = ["label", "kind", "tier", "review", "reporters"];
-    return `<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n${keys.map((one) => `<key id="${one}" for="node" attr.name="${one}" attr.type="string"/>`).join("")}<key id="weight" for="edge" attr.name="weight" attr.type="double"/><key id="left" for="graph" attr.name="members_left_out" attr.type="int"/>\n<graph edgedefault="undirected"><data key="left">${facts.members.length - core.length + facts.left_out}</data>\n` +
-      core.map((/** @type {any} */ one) => `<node id="n${one.place}"><data key="label">${safe(one.id)}</data>${keys.slice(1).map((key) => `<data key="${key}">${safe(one[key])}</data>`).join("")}</node>`).join("\n") + "\n" +
-      facts.links.filter((/** @type {any} */ one) => kept.has(one.a) && kept.has(one.b)).map((/** @type {any} */ one) => `<edge source="n${one.a}" target="n${one.b}"><data key="weight">${one.weight}</data></edge>`).join("\n") + "\n</graph>\n</graphml>\n";
+    return [
+      `<?xml version="1.0" encoding="UTF-8"?>`,
+      `<graphml xmlns="http://graphml.graphdrawing.org/xmlns">`,
+      keys.map((name) => key(name, "node", name, "string")).join("") +
+        key("weight", "edge", "weight", "double") +
+        key("left", "graph", "members_left_out", "int"),
+      `<graph edgedefault="undirected">${data("left", members.length - core.length + left_out)}`,
+      ...core.map(
+        (member) =>
+          `<node id="n${member.place}">` +
+          `${keys.map((name) => data(name, safe(member[name === "label" ? "id" : name]))).join("")}</node>`
+      ),
+      ...every
+        .filter(({ ends }) => ends.every(leaves))
+        .map(({ a, b, weight }) => `<edge source="n${a}" target="n${b}">${data("weight", weight)}</edge>`),
+      "</graph>",
+      "</graphml>",
+      ""
+    ].join("\n");
   }
 
   // ---------------------------------------------------------------- lists of the run
 
+  /**
+   * A view of one table.
+   * @param {string} title @param {any} told @param {any} options of the table
+   * @param {string} [empty] what is said where it has no rows
+   */
+  const listView = (title, told, options, empty) => [
+    headline(title, p(told)),
+    options.rows.length || !empty ? table(options).element : p(empty)
+  ];
+  /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
+  const firstOf = (total, rows, where) =>
+    total > rows.length && ` The first ${count(rows.length)} are here, the others in ${where}/.`;
+  /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
+  const moreThan = (total, rows, where) =>
+    total > rows.length && ` ${are(total - rows.length, "more", "more")} in ${where}.`;
+  /** A column of the cluster of a row. @param {(row: any) => any} absent what stands for one that is not listed */
+  const ownCluster = (absent) =>
+    column(
+      "cluster",
+      "Cluster",
+      ({ cluster, id }) => (clusterOf.has(cluster) ? clusterName(clusterOf.get(cluster), { id }) : absent(cluster)),
+      "name",
+      null
+    );
+  /** The id of a row, as a link to its cluster. @param {any} row @param {number} limit */
+  const inCluster = ({ cluster, id }, limit) => anchor(cluster && toCluster(cluster, { id }), briefly(id, limit));
+  const BY_KIND = { kind: ["Any kind", ({ kind }) => [kind]] };
+
   /** @param {Record<string, string>} state */
   async function sharedView(state) {
-    const found = await load("shared");
-    const rows = objects(found.columns, found.rows);
-    const list = table({
-      state, rows, caption: "Identifiers that several organisations see", sort: "-total", text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
-      columns: [
-        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [anchor(one.cluster ? toCluster(one.cluster, { id: one.id }) : null, briefly(one.id, 50)), prettily(one.id), one.tier ? standing(one) : ""] },
-        { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
-        { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
-        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => div(h("b", shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(seconds(org[4]))} to ${day(seconds(org[5]))}`)) },
-      ],
-      open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
-    });
-    return [headline("Seen by more than one organisation", p(`${counted(run.shared, "identifier")} that records of several organisations name, which none of them can see alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
-      run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
+    const { columns, rows: cells } = await load("shared"),
+      { shared, joint } = run;
+    const rows = objects(columns, cells);
+    const left =
+      shared > rows.length &&
+      (run.redacted
+        ? ` ${count(rows.length)} of them are here; the others are left out of this copy.`
+        : firstOf(shared, rows, "entities"));
+    const only =
+      joint &&
+      ` Only the union reveals ${counted(joint.links, "link")} ` +
+        `and that ${counted(joint.merged, "pair")} of clusters are one; ` +
+        "the page of each cluster lists its own.";
+    const total = (row) => sum(row.orgs, ([, complaints, calls]) => complaints + calls);
+    const who = ([org, complaints, calls, roles, from, until]) =>
+      div(
+        h("b", worded(org, 40)),
+        ` ${recordCounts({ complaints, calls })} as ${roles.map((role) => words(role).toLowerCase()).join(", ")}, `,
+        `${day(seconds(from))} to ${day(seconds(until))}`
+      );
+    return [
+      listView(
+        "Seen by more than one organisation",
+        [
+          `${counted(shared, "identifier")} that records of several organisations name, `,
+          "which none of them can see alone.",
+          only,
+          left
+        ],
+        {
+          state,
+          rows,
+          caption: "Identifiers that several organisations see",
+          sort: "-total",
+          text: ({ id, orgs }) => [id, pretty(id), ...orgs.map(([org]) => org)].join(" "),
+          columns: [
+            column(
+              "id",
+              "Identifier",
+              (row) => [inCluster(row, 50), prettily(row.id), row.tier && standing(row)],
+              "who"
+            ),
+            ownCluster(() => "single identifier"),
+            counts("total", "Records", (row) => count(total(row)), total),
+            column("orgs", "Who saw what", ({ orgs }) => orgs.map(who), "words", null)
+          ],
+          open: ({ cluster, id }) => cluster && (location.hash = toCluster(cluster, { id }))
+        }
+      ),
+      joint &&
+        simple(
+          "Offers of other organisations",
+          "Organisation | Issued | Handling | SHA-256 | Its evidence",
+          joint.offers.map((offer) => [
+            worded(offer.sender, 64),
+            shown(offer.issued_at, 24),
+            shown(offer.tlp, 30),
+            h("span.id", { title: plain(offer.sha256, 80) }, plain(offer.sha256, 12)),
+            offer.why ? ["left out: ", shown(offer.why, 120)] : "is in this run"
+          ])
+        )
+    ];
   }
   /** @param {Record<string, string>} state */
   function contestedView(state) {
     const rows = objects(["cluster", "id", "reason", "complaints", "calls", "first", "last"], run.contested.rows);
-    const list = table({
-      state, rows, caption: "Contested identifiers", sort: "-complaints", text: (one) => `${one.id} ${one.reason}`,
-      columns: [
-        { name: "id", head: "Withheld id", sorts: true, klass: "who", cell: (one) => anchor(one.cluster ? toCluster(one.cluster, { id: one.id }) : null, briefly(one.id, 60)) },
-        { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
-        { name: "reason", head: "Who says what", klass: "words", cell: (one) => shown(one.reason, 200) },
-        counts("complaints", "Complaints"),
-        counts("calls", "Calls"),
-        dates("last", "Last seen"),
-        deciding((one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => button(WORDS[kind], async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); }, { label: `${WORDS[kind]}: ${plain(one.id, 60)}` })) : "")),
+    const act = (kind, { cluster, id }) =>
+      button(WORDS[kind], async () => decide(kind, await wholeCluster(cluster), id), {
+        label: `${WORDS[kind]}: ${plain(id, 60)}`
+      });
+    return listView(
+      "Contested",
+      [
+        TERMS.Contested,
+        " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.",
+        firstOf(run.contested.total, rows, "entities")
       ],
-    });
-    return [headline("Contested", p(TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : p("No identifier is contested.")];
+      {
+        state,
+        rows,
+        caption: "Contested identifiers",
+        sort: "-complaints",
+        text: ({ id, reason }) => `${id} ${reason}`,
+        columns: [
+          column("id", "Withheld id", (row) => inCluster(row, 60), "who"),
+          ownCluster((id) => shown(id, 40)),
+          column("reason", "Who says what", (row) => shown(row.reason, 200), "words", null),
+          counts("complaints", "Complaints"),
+          counts("calls", "Calls"),
+          dates("last", "Last seen"),
+          deciding((row) => row.cluster && ["suspect_held", "victim_owned"].map((kind) => act(kind, row)))
+        ]
+      },
+      "No identifier is contested."
+    );
   }
   /** @param {Record<string, string>} state */
   function suppliersView(state) {
-    const rows = objects(["id", "kind", "clusters", "records", "of"], run.suppliers.rows);
-    const list = table({
-      state, rows, caption: "Suppliers", sort: "-clusters", text: (one) => `${one.id} ${one.kind}`,
-      extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
+    const rows = objects(["id", "kind", "clusters", "records", "serves"], run.suppliers.rows);
+    return listView("Suppliers", [TERMS.Supplier, firstOf(run.suppliers.total, rows, "suppliers")], {
+      state,
+      rows,
+      caption: "Suppliers",
+      sort: "-clusters",
+      text: ({ id, kind }) => `${id} ${kind}`,
+      choices: BY_KIND,
       columns: [
-        { name: "id", head: term("Supplier"), sorts: true, klass: "who", cell: (one) => identifier(one.id, 70) },
-        { name: "kind", head: "Kind", sorts: true, cell: (one) => words(one.kind) },
+        column("id", term("Supplier"), ({ id }) => identifier(id, 70), "who"),
+        column("kind", "Kind", ({ kind }) => words(kind)),
         counts("clusters", "Clusters"),
         counts("records", "Records"),
-        { name: "of", head: "Serves", klass: "words", cell: (one) => joined(one.of, (id) => toNamed(id, undefined, { tab: "suppliers" })).concat(unnamed(one.clusters - one.of.length)) },
-      ],
+        column("of", "Serves", (row) => servedBy(row.serves, row.clusters, { tab: "suppliers" }), "words", null)
+      ]
     });
-    return [headline("Suppliers", p(TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
   }
 
   /** @param {Record<string, string>} state */
   async function campaignsView(state) {
     const { rows: first, total } = await load("campaigns");
-    const rows = objects(["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"], first);
-    const member = (/** @type {any[]} */ [id, ids, reporters]) => [toNamed(id, identifier(ids[0], 60)), quiet(` ${counted(reporters, "reporter")}`)];
-    const list = table({
-      state, rows, caption: "Campaigns", sort: "rank", text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
-      columns: [
-        counts("rank", "Rank"),
-        { name: "probability", head: "Probability", number: true, value: (one) => one.probability ?? -1, cell: (one) => (one.probability === null ? "ranked only" : `${Math.round(one.probability * 100)} % in simulated worlds`) },
-        { name: "members", head: "Clusters", klass: "words", value: (one) => one.members.length, cell: (one) => [`${count(one.members.length)}: `, joined(one.members.slice(0, 12), member), one.members.length > 12 ? ", …" : ""] },
-        { name: "shared", head: "Shared", klass: "words", cell: (one) => joined(one.shared, ([id, number]) => [identifier(id, 50), ` (${count(number)})`]) },
-        counts("reporters", "Reporters"),
-        dates("last", "Last seen"),
-      ],
-    });
-    const more = total - rows.length;
-    return [headline("Campaigns", p("Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : p("No clusters share enough.")];
+    const rows = objects(
+      ["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"],
+      first
+    );
+    const member = ([id, ids, reporters]) => [
+      toNamed(id, identifier(ids[0], 60)),
+      quiet(` ${counted(reporters, "reporter")}`)
+    ];
+    const told = TOLD.campaigns;
+    return listView(
+      "Campaigns",
+      [told, moreThan(total, rows, "campaigns/")],
+      {
+        state,
+        rows,
+        caption: "Campaigns",
+        sort: "rank",
+        text: ({ members, shared }) => `${members.flat(2).join(" ")} ${shared.flat().join(" ")}`,
+        columns: [
+          counts("rank", "Rank"),
+          counts(
+            "probability",
+            "Probability",
+            ({ probability }) =>
+              probability === null ? "ranked only" : `${Math.round(probability * 100)} % in simulated worlds`,
+            (row) => row.probability ?? -1
+          ),
+          column(
+            "members",
+            "Clusters",
+            ({ members }) => [
+              `${count(members.length)}: `,
+              joined(members.slice(0, 12), member),
+              members.length > 12 && ", …"
+            ],
+            "words",
+            (row) => row.members.length
+          ),
+          column(
+            "shared",
+            "Shared",
+            ({ shared }) => joined(shared, ([id, number]) => [identifier(id, 50), ` (${count(number)})`]),
+            "words",
+            null
+          ),
+          counts("reporters", "Reporters"),
+          dates("last", "Last seen")
+        ]
+      },
+      "No clusters share enough."
+    );
   }
 
   /** @param {Record<string, string>} state */
   async function suppressedView(state) {
     const { rows: first, total } = await load("suppressed");
     const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], first);
-    const list = table({
-      state, rows, caption: "Suppressed identifiers", sort: "-complaints", text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
-      extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
-      columns: [
-        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [identifier(one.id, 60), prettily(one.id)] },
-        counts("complaints", "Complaints"),
-        counts("calls", "Calls"),
-        reportedTo(3),
-        { name: "reason", head: "Why", klass: "words", cell: (one) => shown(one.reason, 300) },
+    return listView(
+      "Suppressed",
+      [
+        "Identifiers that join nothing and are in no cluster, each with the reason.",
+        moreThan(total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)
       ],
-    });
-    const more = total - rows.length;
-    return [headline("Suppressed", p("Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
+      {
+        state,
+        rows,
+        caption: "Suppressed identifiers",
+        sort: "-complaints",
+        text: ({ id, reason }) => `${id} ${pretty(id)} ${reason}`,
+        choices: BY_KIND,
+        columns: [
+          column("id", "Identifier", ({ id }) => [identifier(id, 60), prettily(id)], "who"),
+          counts("complaints", "Complaints"),
+          counts("calls", "Calls"),
+          reportedTo(3),
+          column("reason", "Why", (row) => shown(row.reason, 300), "words", null)
+        ]
+      }
+    );
   }
 
   /** @param {any[]} rows @param {boolean} mine */
-  const decisionTable = (rows, mine) => grid("Decisions", ["Decision", "Kind", "On", "Author", "Reason", "When", "State"], rows.map((one) => [
-    shown(one.decision_id, 60), words(one.kind), [identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null],
-    [shown(one.author, 60), "signed_by" in one && !one.signed_by ? quiet(" (not signed)") : null], shown(one.reason, 200), one.decided_at ? moment(seconds(one.decided_at)) : "–",
-    mine && (!served || one.undo) ? button("Undo", () => undo(one.decision_id)) : quiet((one.in_force ?? null) === null ? "recorded" : one.in_force ? "in force" : "not in force"),
-  ]), (at) => (at === 5 ? "date" : null));
+  const decisionTable = (rows, mine) =>
+    grid(
+      "Decisions",
+      "Decision | Kind | On | Author | Reason | When | State",
+      rows.map((decision) => [
+        shown(decision.decision_id, 60),
+        words(decision.kind),
+        [identifier(decision.entity_a, 60), decision.entity_b && [" and ", identifier(decision.entity_b, 60)]],
+        [shown(decision.author, 60), "signed_by" in decision && !decision.signed_by && quiet(" (not signed)")],
+        shown(decision.reason, 200),
+        decision.decided_at ? moment(seconds(decision.decided_at)) : "–",
+        mine && (!served || decision.undo)
+          ? button("Undo", () => undo(decision.decision_id))
+          : quiet((decision.in_force ?? null) === null ? "recorded" : decision.in_force ? "in force" : "not in force")
+      ]),
+      (n) => (n === 5 ? "date" : null)
+    );
 
   // ---------------------------------------------------------------- runs, alerts and the next run of a server
 
@@ -2432,11 +4114,22 @@
     about = await ask("about");
     served = about.records;
     author = about.author || author;
-    const others = about.runs.length > 1;
-    const select = h("select", { id: "runs", label: "Run", onchange: (/** @type {any} */ event) => { location.href = event.target.value + location.hash.replace(/\?.*$/, ""); } },
-      about.runs.map((/** @type {any} */ one) => h("option", { value: one.href, selected: one.current }, plain(`${one.name}${one.clock ? `, ${moment(seconds(one.clock))}` : ""}`, 80))));
+    const runs = about.runs.map(({ href, name, clock }) => [
+      href,
+      plain(`${name}${clock ? `, ${moment(seconds(clock))}` : ""}`, 80)
+    ]);
+    const current = about.runs.find((shownRun) => shownRun.current)?.href;
     document.getElementById("runs")?.remove();
-    if (others) document.querySelector(".product")?.after(select);
+    if (runs.length > 1) {
+      const switcher = select(
+        "Run",
+        runs,
+        current,
+        (href) => (location.href = href + location.hash.replace(/\?.*$/, ""))
+      );
+      switcher.id = "runs";
+      document.querySelector(".product")?.after(switcher);
+    }
     if (about.alerts) await readAlerts();
   }
   /** @type {any} */ let feed = { alerts: [], held_back: 0 };
@@ -2444,43 +4137,92 @@
     feed = await ask("alerts");
   }
   /** @returns {number} alerts that nobody acknowledged */
-  const fresh = () => feed.alerts.filter((/** @type {any} */ one) => !work.acknowledged[one.alert_id]).length;
+  const fresh = () => feed.alerts.filter((alert) => !work.acknowledged[alert.alert_id]).length;
   let watching = 0;
   /** @param {Record<string, string>} state */
   async function alertsView(state) {
     await readAlerts();
     clearTimeout(watching);
-    watching = setTimeout(() => place().view === "alerts" && !document.activeElement?.matches("input, select") && render(), 20_000);
-    const done = (/** @type {any} */ one) => work.acknowledged[one.alert_id];
-    const acknowledge = async (/** @type {any} */ one) => {
-      try {
-        if (served) takeWork(await ask("acknowledge", { alert: one.alert_id }));
-        else { work.acknowledged[one.alert_id] = { at: new Date().toISOString(), by: author }; keepWork(); }
-      } catch (error) { failed(error); }
-      render();
-    };
-    const list = table({
-      state, rows: feed.alerts, caption: "Alerts of the stream", sort: "-observed_at", key: (one) => one.alert_id, text: (one) => `${one.entity_id ?? ""} ${pretty(one.entity_id ?? "")} ${one.kind} ${one.reason} ${(one.orgs ?? []).join(" ")}`,
-      extra: [options("Not acknowledged", "seen", [["all", "All alerts"]], state), choice("Any kind", "kind", new Set(feed.alerts.map((/** @type {any} */ one) => one.kind)), state)],
-      filter: (one) => (state.seen === "all" || !done(one)) && (!state.kind || one.kind === state.kind),
-      columns: [
-        { name: "observed_at", head: "Observed", klass: "date", sorts: true, cell: (one) => moment(seconds(one.observed_at)) },
-        { name: "kind", head: "Alert", sorts: true, cell: (one) => shown(words(one.kind), 40) },
-        { name: "id", head: "Identifier or cluster", klass: "who", value: (one) => one.entity_id ?? one.cluster_id ?? "", cell: (one) => {
-          const text = one.entity_id ?? one.cluster_id ?? "";
-          return [clusterOf.has(one.cluster_id) ? anchor(toCluster(one.cluster_id, { id: one.entity_id }), briefly(text, 50)) : identifier(text, 50), prettily(text)];
-        } },
-        { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", "linked to ", joined(one.tied_to.slice(0, 3), (id) => briefly(id, 40))) : null] },
-        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters ?? 0, cell: (one) => count(one.reporters ?? 0) },
-        { name: "orgs", head: "Reported to", klass: "orgs", cell: (one) => names(one.orgs ?? [], 3) },
-        { name: "ack", head: h("span.unseen", "Acknowledge"), klass: "quick", cell: (one) => done(one) ? quiet("seen by ", shown(done(one).by || "you", 30)) : button("Acknowledge", () => acknowledge(one), { label: `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}` }) },
+    watching = setTimeout(
+      () => place().view === "alerts" && !document.activeElement?.matches("input, select") && render(),
+      20_000
+    );
+    const seen = ({ alert_id: id }) => work.acknowledged[id];
+    const acknowledge = ({ alert_id: id }) =>
+      changeWork("acknowledge", { alert: id }, (signed) => (work.acknowledged[id] = signed));
+    const rows = feed.alerts.map((alert) => ({
+      orgs: [],
+      tied_to: [],
+      reporters: 0,
+      ...alert,
+      id: alert.entity_id ?? alert.cluster_id ?? ""
+    }));
+    return listView(
+      "Alerts",
+      [
+        `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(rows.length)}. `,
+        "This page looks for new ones every 20 s.",
+        feed.held_back &&
+          ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
       ],
-    });
-    return [headline("Alerts", p(`${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.` : "")), list.element];
+      {
+        state,
+        rows,
+        caption: "Alerts of the stream",
+        sort: "-observed_at",
+        key: (alert) => alert.alert_id,
+        text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, ...orgs].join(" "),
+        before: options("Not acknowledged", "seen", [["all", "All alerts"]], state),
+        choices: BY_KIND,
+        filter: (alert) => state.seen === "all" || !seen(alert),
+        columns: [
+          column("observed_at", "Observed", (alert) => moment(seconds(alert.observed_at)), "date"),
+          column("kind", "Alert", ({ kind }) => worded(kind, 40)),
+          column(
+            "id",
+            "Identifier or cluster",
+            ({ id, cluster_id, entity_id }) => [
+              clusterOf.has(cluster_id)
+                ? anchor(toCluster(cluster_id, { id: entity_id }), briefly(id, 50))
+                : identifier(id, 50),
+              prettily(id)
+            ],
+            "who"
+          ),
+          column(
+            "reason",
+            "Why",
+            ({ reason, tied_to: tied }) => [
+              shown(reason, 200),
+              tied.length &&
+                h(
+                  "div.quiet",
+                  "linked to ",
+                  joined(tied.slice(0, 3), (id) => briefly(id, 40))
+                )
+            ],
+            "words",
+            null
+          ),
+          reporters(),
+          column("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs", null),
+          column(
+            "ack",
+            h("span.unseen", "Acknowledge"),
+            (alert) =>
+              seen(alert)
+                ? quiet("seen by ", shown(seen(alert).by || "you", 30))
+                : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
+            "quick",
+            null
+          )
+        ]
+      }
+    );
   }
-  /** The button for the next run, and how far it is. @returns {any[]} */
+  /** The button for the next run, and how far it is. @returns {any} */
   function rerunPart() {
-    if (!about?.rerun || !served) return [];
+    if (!about?.rerun || !served) return null;
     const told = p({ role: "status" });
     const bar = h("progress", { max: 100, value: 0, label: "The next run", hidden: true });
     const start = button("Run again with these decisions", async () => {
@@ -2488,192 +4230,477 @@
         await ask("rerun", {});
         made = (await ask("decisions")).decisions;
         follow();
-      } catch (error) { told.textContent = plain(/** @type {Error} */ (error).message, 400); }
+      } catch (error) {
+        told.textContent = plain(error.message, 400);
+      }
     });
     async function follow() {
-      const now = await meetRerun();
-      start.disabled = now.state === "running";
-      bar.hidden = now.state !== "running";
-      bar.value = now.percent ?? 0;
-      if (now.state === "running") {
-        told.textContent = `${count(now.percent)} %. ${plain(now.line, 200).replace(/^\d+ %: /, "")}`;
+      const before = about.rerun.state;
+      about = await ask("about");
+      const { state, percent, line, name } = about.rerun,
+        running = state === "running";
+      if (before === "running" && state === "done") await meet();
+      start.disabled = running;
+      bar.hidden = !running;
+      bar.value = percent ?? 0;
+      if (running) {
+        told.textContent = `${count(percent)} %. ${plain(line, 200).replace(/^\d+ %: /, "")}`;
         setTimeout(() => told.isConnected && follow(), 1000);
-      } else if (now.state === "failed") told.textContent = `The run failed: ${plain(now.line, 300)}`;
-      else if (now.state === "done") {
-        const made = about.runs.find((/** @type {any} */ one) => one.name === now.name);
-        told.replaceChildren("The next run is done. ", made ? h("a.button", { href: `${made.href}#/queue` }, "Open it") : "");
+      } else if (state === "failed") told.textContent = `The run failed: ${plain(line, 300)}`;
+      else if (state === "done") {
+        const next = about.runs.find((each) => each.name === name);
+        fill(told, "The next run is done. ", next && h("a.button", { href: `${next.href}#/queue` }, "Open it"));
       }
     }
     follow();
-    return [h2("The next run"), p("Makes a run with all decisions of the file, beside this one, as the file given to ", h("code", "--rerun"), " says. This run stays as it is."), h("div.bar", start, bar), told];
-  }
-  async function meetRerun() {
-    const before = about.rerun.state;
-    about = await ask("about");
-    if (before === "running" && about.rerun.state === "done") await meet();
-    return about.rerun;
+    return [
+      h2("The next run"),
+      p(
+        "Makes a run with all decisions of the file, beside this one, as the file given to ",
+        h("code", "--rerun"),
+        " says. This run stays as it is."
+      ),
+      h("div.bar", start, bar),
+      told
+    ];
   }
 
   // ---------------------------------------------------------------- two clusters side by side
 
   /** @param {Record<string, string>} state */
   async function compareView(state) {
-    const [one, other] = [state.a ? await wholeCluster(state.a) : null, state.b ? await wholeCluster(state.b) : null];
-    const pick = (/** @type {string} */ name, /** @type {string} */ text) => h("form.bar", {
-      onsubmit: async (/** @type {any} */ event) => {
-        event.preventDefault();
-        if (!index) await loadIndex();
-        const hit = find(event.target.elements[0].value).find((found) => found.href.startsWith("#/c/"));
-        if (!hit) return toast("No cluster of this run is found by that.");
-        location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
-      },
-    }, h("input.filter", { type: "search", label: text, placeholder: "Number, site, account or cluster" }), h("button", { type: "submit" }, text));
-    if (!one || !other) {
-      const near = one ? new Map() : null;
-      if (one && near) {
-        for (const link of one.facts.near) near.set(link.cluster, "a rejected link");
-        for (const supplier of one.facts.suppliers) for (const id of supplier.others) if (!near.has(id)) near.set(id, `the same ${words(supplier.kind).toLowerCase()}`);
-      }
-      return [
-        headline("Compare two clusters", one ? p(clusterName(one.row), " and") : null),
-        pick(one ? "b" : "a", one ? "Compare with it" : "Choose the first"),
-        near?.size ? [h2("Close to it"), h("ul.plain", [...near].slice(0, 30).map(([id, why]) => li(anchor(address("compare", { ...state, b: id }), briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), quiet(` by ${why}`))))] : null,
-      ];
-    }
-    const both = [one, other];
-    const rows = /** @type {[any, (whole: any) => any][]} */ ([
-      ["Cluster", (it) => [clusterName(it.row), " ", statusTag(it.row), flagTags(it.row), run.redacted ? null : workTags(it.row)]], [term("Priority"), (it) => it.row.priority.toFixed(1)],
-      [[term("Core"), " of members"], (it) => `${count(it.row.core)} of ${count(it.row.size)}`], [term("Reporters"), (it) => count(it.row.reporters)],
-      ["Records", (it) => `${counted(it.row.complaints, "complaint")}, ${counted(it.row.calls, "call")}`], ["Losses stated", (it) => losses(it.row.losses)], ["Victims in", (it) => names(it.row.countries.map((/** @type {any} */ each) => each[0]), 6)],
-      ["Reported to", (it) => names(it.row.orgs, 6)], ["Brands", (it) => names(it.row.brands, 6)], ["Seen", (it) => `${day(it.row.first)} to ${day(it.row.last)}`], [term("Confidence"), (it) => it.row.confidence.toFixed(2)],
-    ]);
-    const number = (/** @type {string} */ id) => id.replace(/#\d+$/, "");
-    /** @param {(whole: any) => string[]} of */
-    const common = (of) => { const there = new Set(of(other)); return [...new Set(of(one))].filter((each) => there.has(each)); };
-    const held = common((it) => it.facts.members.map((/** @type {any} */ each) => number(each.id)));
-    const suppliers = common((it) => it.facts.suppliers.map((/** @type {any} */ each) => each.id)), scripts = common((it) => it.facts.scripts.map((/** @type {any} */ each) => each.entity_id));
-    const carriers = common((it) => it.facts.members.flatMap((/** @type {any} */ each) => each.carriers));
-    const near = one.facts.near.filter((/** @type {any} */ each) => each.cluster === other.row.id);
-    const shared = [
-      ...held.map((id) => ["Held by both, one after the other", identifier(id, 60)]), ...scripts.map((id) => ["Call script", [identifier(id, 40), h("div.quiet", shown(one.facts.scripts.find((/** @type {any} */ each) => each.entity_id === id).template, 160))]]),
-      ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
-    ];
-    const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
-    const list = (/** @type {any} */ it) => h("section", h2(`Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => li(dot(each.kind), anchor(toCluster(it.row.id, { id: each.id }), briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
-      it.facts.members.length > 40 ? p(anchor(toCluster(it.row.id), `All ${counted(it.facts.members.length, "member")}`)) : null);
+    const [left, right] = await Promise.all([state.a, state.b].map((id) => id && wholeCluster(id)));
+    if (left && right) return comparison(left, right);
+    const [name, text] = left ? ["b", "Compare with it"] : ["a", "Choose the first"];
+    const query = h("input.filter", { type: "search", label: text, placeholder: "Number, site, account or cluster" });
+    const submit = async () => {
+      const hit = (await lookUp(query.value)).find(({ href }) => href.startsWith("#/c/"));
+      if (!hit) return toast("No cluster of this run is found by that.");
+      location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
+    };
+    const near = new Map(left?.near.map(({ cluster }) => [cluster, "a rejected link"]));
+    for (const { kind, others } of left?.suppliers ?? [])
+      for (const id of others) if (!near.has(id)) near.set(id, `the same ${words(kind).toLowerCase()}`);
     return [
-      headline("Compare two clusters", a && b ? h("div.actions", { role: "group", label: "Decide on both" },
-        button("Same operation", () => decide("must_link", { ...one, other: other.row.id }, a.id, b.id), {}, ".primary"), button("Keep apart", () => decide("cannot_link", one, a.id, b.id)),
-        h("a.button", { href: address("compare", { a: state.a }) }, "Another…")) : null),
-      scroller("Side by side", h("table.pair", h("tbody", rows.map(([head, cell]) => tr(h("th", { scope: "row" }, head), both.map((it) => h("td", cell(it)))))))),
-      h2("When they were active"), twoTimes(one, other),
-      simple("What they share", ["Kind", "What"], shared.length ? shared : [["Nothing that the run knows", ""]], [1]),
-      near.length ? simple("Links between them that were rejected", ["Here", "There", "Weight", "Why not"], near.map((/** @type {any} */ each) => [identifier(one.facts.members[each.a].id, 50), identifier(each.there, 50), each.weight.toFixed(2), shown(each.reason, 160)]), [1, 3]) : null,
-      h("div.columns.two", both.map(list)),
+      headline("Compare two clusters", left && p(clusterName(left), " and")),
+      form("form.bar", submit, query, h("button", { type: "submit" }, text)),
+      near.size && [
+        h2("Close to it"),
+        h(
+          "ul.plain",
+          [...near]
+            .slice(0, 30)
+            .map(([id, why]) =>
+              li(
+                anchor(address("compare", { ...state, b: id }), briefly(titleOfId(id, `single identifier ${id}`), 60)),
+                quiet(` by ${why}`)
+              )
+            )
+        )
+      ]
     ];
   }
-  /** Records by day of two clusters, one above the other on one axis. @param {any} one @param {any} other */
-  function twoTimes(one, other) {
-    const counts = [one, other].map((it) => {
-      /** @type {Map<number, number>} */ const found = new Map();
-      for (const member of it.facts.members) {
-        let when = member.days[0] ?? 0;
-        for (let n = 1; n < member.days.length; n += 2) { when += member.days[n]; found.set(when, (found.get(when) ?? 0) + member.days[n + 1]); }
-      }
-      return found;
-    });
-    const days = counts.flatMap((found) => [...found.keys()]);
+  /** Two clusters side by side. @param {any} left @param {any} right */
+  function comparison(left, right) {
+    const both = [left, right];
+    /** @type {[any, (cluster: any) => any][]} */ const rows = [
+      [
+        "Cluster",
+        (cluster) => [
+          clusterName(cluster),
+          " ",
+          statusTag(cluster),
+          flagTags(cluster),
+          !run.redacted && workTags(cluster)
+        ]
+      ],
+      [term("Priority"), ({ priority }) => priority.toFixed(1)],
+      [[term("Core"), " of members"], ({ core, size }) => `${count(core)} of ${count(size)}`],
+      [term("Reporters"), ({ reporters }) => count(reporters)],
+      ["Records", (cluster) => recordCounts(cluster)],
+      ["Losses stated", (cluster) => losses(cluster.losses)],
+      ["Victims in", (cluster) => names(countriesOf(cluster), 6)],
+      ["Reported to", ({ orgs }) => names(orgs, 6)],
+      ["Brands", ({ brands }) => names(brands, 6)],
+      ["Seen", ({ first, last }) => `${day(first)} to ${day(last)}`],
+      [term("Confidence"), ({ confidence }) => confidence.toFixed(2)]
+    ];
+    const common = (name, values, cell) => {
+      const there = new Set(values(right));
+      return [...new Set(values(left))].filter((value) => there.has(value)).map((value) => [name, cell(value)]);
+    };
+    const templateOf = (id) => left.scripts.find((script) => script.entity_id === id).template;
+    const shared = [
+      ...common(
+        "Held by both, one after the other",
+        ({ members }) => members.map(({ id }) => bare(id)),
+        (id) => identifier(id, 60)
+      ),
+      ...common(
+        "Call script",
+        ({ scripts }) => scripts.map((script) => script.entity_id),
+        (id) => [identifier(id, 40), h("div.quiet", shown(templateOf(id), 160))]
+      ),
+      ...common(
+        "Supplier",
+        ({ suppliers }) => suppliers.map(({ id }) => id),
+        (id) => identifier(id, 60)
+      ),
+      ...common(
+        "Carrier",
+        ({ members }) => members.flatMap(({ carriers }) => carriers),
+        (name) => shown(name, 60)
+      )
+    ];
+    const near = left.near.filter(({ cluster }) => cluster === right.id);
+    const [a, b] = both.map((cluster) => !run.redacted && spokesman(cluster));
+    const choose = h("a.button", { href: address("compare", { a: left.id }) }, "Another…");
+    const [same, apart] = a && b ? pairButtons(left, a.id, b.id, right.id) : [];
+    same?.classList.add("primary");
+    const list = ({ id, name, brand, members }) =>
+      h(
+        "section",
+        h2(`Members of `, briefly(titleOf({ name, brand }), 60)),
+        h(
+          "ul.near",
+          members
+            .slice(0, 40)
+            .map((member) =>
+              li(
+                dot(member.kind),
+                anchor(toCluster(id, { id: member.id }), briefly(valueOf(member.id), 40)),
+                standing(member),
+                quiet(
+                  ` ${words(member.role)}, ${counted(member.reporters, "person", "people")}, `,
+                  `${day(member.first)} to ${day(member.last)}`
+                )
+              )
+            )
+        ),
+        members.length > 40 && p(anchor(toCluster(id), `All ${counted(members.length, "member")}`))
+      );
+    return [
+      headline("Compare two clusters", same && actions("Decide on both", same, apart, choose)),
+      scroller(
+        "Side by side",
+        h(
+          "table.pair",
+          h(
+            "tbody",
+            rows.map(([head, cell]) =>
+              tr(
+                h("th", { scope: "row" }, head),
+                both.map((cluster) => h("td", cell(cluster)))
+              )
+            )
+          )
+        )
+      ),
+      h2("When they were active"),
+      twoTimes(both),
+      simple("What they share", "Kind | What", shared.length ? shared : [["Nothing that the run knows", ""]], [1]),
+      near.length &&
+        simple(
+          "Links between them that were rejected",
+          "Here | There | Weight | Why not",
+          near.map(({ member, there, weight, reason }) => [
+            identifier(member.id, 50),
+            identifier(there, 50),
+            weight.toFixed(2),
+            shown(reason, 160)
+          ]),
+          [1, 3]
+        ),
+      h("div.columns.two", both.map(list))
+    ];
+  }
+  const CHART = { left: 44, width: 1000 };
+  /**
+   * The frame of a chart of bars by time.
+   * @param {number} foot @param {string} label @param {number} bars @param {(bar: number) => string} dayOfBar
+   */
+  function barChart(foot, label, bars, dayOfBar) {
+    const { left, width } = CHART,
+      room = (width - left) / bars;
+    const chart = svg("svg", { viewBox: `0 0 ${width} ${foot + 22}`, class: "trend", role: "img", label });
+    const step = Math.max(Math.ceil(bars / 8), 1);
+    for (let bar = 0; bar < bars; bar += step)
+      chart.append(svg("text", { x: left + bar * room, y: foot + 16 }, dayOfBar(bar)));
+    const rect = (klass, bar, y, height) =>
+      svg("rect", { class: klass, x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
+    const scale = (y, text, textY = y) =>
+      chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), beside(left, textY, text));
+    return { chart, rect, scale };
+  }
+  /** What the two series of a chart are. @param {any} a @param {any} b @param {any} more @param {any} chart */
+  const keyed = (a, b, more, chart) =>
+    h("figure", h("figcaption.quiet", h("span.key.key-a"), " ", a, " ", h("span.key.key-b"), " ", b, more), chart);
+  /** Records by day of two clusters, one above the other on one axis. @param {any[]} both */
+  function twoTimes(both) {
+    const tall = 70,
+      records_ = both.map(({ members }) => {
+        const records = new Map();
+        for (const [when, number] of members.flatMap(({ days }) => days))
+          records.set(when, (records.get(when) ?? 0) + number);
+        return records;
+      });
+    const days = records_.flatMap((records) => [...records.keys()]);
     if (!days.length) return remark("No day is known of either.");
-    const start = Math.min(...days), long = Math.max(...days) - start + 1, left = 44, width = 1000, tall = 70, w = (width - left) / long;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${2 * tall + 40}`, class: "trend", role: "img", label: `Records by day of both clusters, ${day(start * 86400)} to ${day((start + long - 1) * 86400)}` });
-    counts.forEach((found, n) => {
-      const most = Math.max(...found.values(), 1), foot = (n + 1) * tall + n * 10;
-      chart.append(tick(left, width, foot), beside(left, foot - tall + 20, count(most)), beside(left, foot, "0"));
-      for (const [when, number] of found) {
+    const start = Math.min(...days),
+      end = Math.max(...days);
+    const dayAt = (when) => day(when * DAY);
+    const { chart, rect, scale } = barChart(
+      2 * tall + 16,
+      `Records by day of both clusters, ${dayAt(start)} to ${dayAt(end)}`,
+      end - start + 1,
+      (bar) => dayAt(start + bar)
+    );
+    records_.forEach((records, n) => {
+      const most = Math.max(...records.values(), 1),
+        foot = (n + 1) * tall + n * 10;
+      scale(foot, "0");
+      chart.append(beside(CHART.left, foot - tall + 20, count(most)));
+      for (const [when, number] of records) {
         const high = (number / most) * (tall - 14);
-        chart.append(svg("rect", { class: n ? "bar-b" : "bar-a", x: left + (when - start) * w, y: foot - high, width: Math.max(w - 0.5, 1), height: high }, svg("title", {}, `${day(when * 86400)}: ${counted(number, "mention")}`)));
+        const bar = rect(n ? "bar-b" : "bar-a", when - start, foot - high, high);
+        bar.append(svg("title", {}, `${dayAt(when)}: ${counted(number, "mention")}`));
+        chart.append(bar);
       }
     });
-    for (let n = 0; n < 8; n++) chart.append(svg("text", { x: left + (n * (width - left)) / 8, y: 2 * tall + 32 }, day((start + Math.floor((n * long) / 8)) * 86400)));
-    const met = Math.min(one.row.last, other.row.last) - Math.max(one.row.first, other.row.first);
-    return h("figure", h("figcaption.quiet", h("span.key.key-a"), " ", briefly(titleOf(one.row), 60), " ", h("span.key.key-b"), " ", briefly(titleOf(other.row), 60), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
+    const [first, second] = both,
+      met = Math.min(first.last, second.last) - Math.max(first.first, second.first);
+    const told =
+      met >= 0
+        ? `both active for ${counted(dayOf(met) + 1, "day")}`
+        : `${counted(Math.max(Math.round(-met / DAY), 1), "day")} ` +
+          "between the last record of one and the first of the other";
+    return keyed(briefly(titleOf(first), 60), briefly(titleOf(second), 60), `; ${told}`, chart);
   }
 
   // ---------------------------------------------------------------- places and flows
 
-  const regions = typeof Intl.DisplayNames === "function" ? new Intl.DisplayNames(["en"], { type: "region", fallback: "code" }) : null;
+  const regions = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
   /** @param {string} code of a country @returns {string} */
-  function countryName(code) {
-    try {
-      return /^[A-Z]{2}$/.test(code) && regions ? regions.of(code) ?? code : code;
-    } catch {
-      return code;
-    }
-  }
+  const countryName = (code) => (/^[A-Z]{2}$/.test(code) && regions.of(code)) || code;
   /** @param {Record<string, string>} state */
   async function placesView(state) {
-    const [found, world] = await Promise.all([load("places"), load("world")]);
-    const regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], found.circles);
-    const choices = /** @type {string[]} */ (found.countries.map((/** @type {any} */ one) => one[0]).filter((/** @type {string} */ one) => Object.hasOwn(found.views, one))), chosen = choices.includes(state.map) ? state.map : "";
-    const inView = regionsKnown.filter((one) => !chosen || one.country === chosen);
-    const named = (/** @type {string} */ code) => (code ? [shown(countryName(code), 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known"));
-    const inClusters = new Set(clusters.flatMap((row) => row.countries.map((/** @type {any} */ one) => one[0])));
-    const toClusters = (/** @type {string} */ code) => (inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code));
-    /** The first rows of a list, and all of it on demand: an element can stand in one of them alone. @param {string} caption @param {any[]} heads @param {any[]} rows @param {(one: any) => any[]} cells @param {number[]} [texts] */
-    const first = (caption, heads, rows, cells, texts) => h("section", simple(caption, heads, rows.slice(0, 12).map(cells), texts), rows.length > 12 ? h("details", h("summary", `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows.map(cells), texts)) : null);
-    const most = found.countries.slice(0, 12), absent = found.countries.filter((/** @type {any} */ one) => !world.paths[one[0]]);
-    const hidden = found.countries.filter((/** @type {any} */ one) => one[1] === null).length, hiddenRegions = inView.filter((one) => one.number === null).length;
-    const ofRegions = [inView.length ? "Circles: regions that complaints state, area by complaints. " : "", hiddenRegions ? `${counted(hiddenRegions, "region is", "regions are")} hatched, all of one size: the count is too small to show. ` : "", notOnMap(found.unmapped.filter((/** @type {any} */ one) => !chosen || one[0] === chosen)), inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."];
+    const [where, world] = await Promise.all([load("places"), load("world")]);
+    const { countries, views, unknown } = where,
+      regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], where.circles);
+    const choices = countries.map(([code]) => code).filter((code) => Object.hasOwn(views, code));
+    const chosen = choices.includes(state.map) ? state.map : "";
+    const inView = regionsKnown.filter(({ country }) => !chosen || country === chosen);
+    const named = (code, name = countryName(code)) =>
+      code ? [shown(name, 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known");
+    const inClusters = new Set(clusters.flatMap(countriesOf));
+    const countryRow = ([code, number]) => [
+      inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code),
+      small(number)
+    ];
+    /**
+     * The first rows of a list, and all of it on demand: an element can stand in one of them alone.
+     * @param {string} caption @param {string} heads @param {any[]} rows @param {(row: any) => any[]} cells
+     * @param {number[]} [texts]
+     */
+    const first = (caption, heads, rows, cells, texts) =>
+      h(
+        "section",
+        simple(caption, heads, rows.slice(0, 12).map(cells), texts),
+        rows.length > 12 &&
+          details(`All ${count(rows.length)}`, simple(`${caption}: all`, heads, rows.map(cells), texts))
+      );
+    const hidden = countries.filter(([, number]) => number === null).length,
+      hiddenRegions = inView.filter(({ number }) => number === null).length;
+    const absent = countries
+      .filter(([code]) => !world.paths[code])
+      .map(([code, number]) => `${plain(countryName(code), 40)}${number === null ? "" : ` ${count(number)}`}`);
+    const ofRegions = [
+      inView.length && "Circles: regions that complaints state, area by complaints. ",
+      hiddenRegions && `${are(hiddenRegions, "region")} hatched, all of one size: the count is too small to show. `,
+      notOnMap(where.unmapped.filter(([country]) => !chosen || country === chosen)),
+      inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."
+    ];
+    const map = chosen
+      ? [
+          h(
+            "figure",
+            regionMap(chosen, views[chosen], world, inView, inClusters.has(chosen)),
+            h("figcaption.quiet", ofRegions)
+          ),
+          first(`${countryName(chosen)}: regions, by complaints`, "Region | Complaints", inView, (region) => [
+            named(region.code, region.name),
+            amount(region)
+          ])
+        ]
+      : [
+          h(
+            "figure",
+            worldMap(countries, world, inClusters, inView),
+            h(
+              "figcaption.quiet",
+              "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ",
+              absent.length && `Too small to draw: ${absent.slice(0, 12).join(", ")}. `,
+              hidden && `${are(hidden, "country", "countries")} hatched: the count is too small to show. `,
+              ofRegions
+            )
+          ),
+          simple("Victims’ countries, by complaints", "Country | Complaints", [
+            ...countries.slice(0, 12).map(countryRow),
+            ...(unknown ? [["Not stated", count(unknown)]] : [])
+          ])
+        ];
     return [
-      headline("Places and flows", p(`Complaints by the victim’s country${choices.length ? " and region" : ""}, and where callback numbers, calls and money lead. A country opens the clusters with victims there`, choices.length ? ", a circle the map of its country." : ".")),
-      choices.length ? h("div.bar", { role: "group", label: "Part of the map" }, ["", ...choices].map((one) => h("a.chip.choice", { href: address("places", { map: one }), "aria-current": one === chosen ? "true" : null }, one ? countryName(one) : "World"))) : null,
-      chosen ? h("div.map-area", h("figure", regionMap(chosen, found.views[chosen], world, inView, inClusters.has(chosen)),
-        h("figcaption.quiet", ofRegions)),
-        first(`${countryName(chosen)}: regions, by complaints`, ["Region", "Complaints"], inView, (one) => [[shown(one.name, 60), quiet(` ${plain(one.code, 12)}`)], amount(one)]))
-      : h("div.map-area", h("figure", worldMap(found.countries, world, inClusters, inView),
-        h("figcaption.quiet", "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", ofRegions)),
-        simple("Victims’ countries, by complaints", ["Country", "Complaints"], [...most.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]), ...(found.unknown ? [["Not stated", count(found.unknown)]] : [])])),
-      found.countries.length > 12 ? h("details", h("summary", `All ${counted(found.countries.length, "country", "countries")}`), simple("All countries", ["Country", "Complaints"], found.countries.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]))) : null,
-      h2("Records over time"), ...run.trends.map(trendChart),
-      h("div.columns",
-        found.regions.length ? first("Regions as written, by complaints", ["Region", "Country", "Complaints"], found.regions, (/** @type {any} */ one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])], [1]) : null,
-        first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks, (/** @type {any} */ one) => [named(one[0]), count(one[1]), count(one[2])]),
-        first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions, (/** @type {any} */ one) => [shown(one[0], 60), one[1] ? span({ title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])], [1]),
-        first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses, (/** @type {any} */ one) => [one[0] ? shown(one[0], 12) : "No currency stated", one[1] === null ? small(null) : one[0] ? count(Math.round(Number(one[1]))) : "–", small(one[2])]),
-        first("Carriers that handed calls over", ["Carrier", "Calls"], found.carriers, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])]),
-        first("Trunks that calls came in on", ["Trunk", "Calls"], found.trunks, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])])),
+      headline(
+        "Places and flows",
+        p(
+          `Complaints by the victim’s country${choices.length ? " and region" : ""}, `,
+          "and where callback numbers, calls and money lead. A country opens the clusters with victims there",
+          choices.length ? ", a circle the map of its country." : "."
+        )
+      ),
+      choices.length &&
+        h(
+          "div.bar",
+          { role: "group", label: "Part of the map" },
+          ["", ...choices].map((code) =>
+            h(
+              "a.chip.choice",
+              { href: address("places", { map: code }), "aria-current": code === chosen && "true" },
+              code ? countryName(code) : "World"
+            )
+          )
+        ),
+      h("div.map-area", map),
+      countries.length > 12 &&
+        details(
+          `All ${counted(countries.length, "country", "countries")}`,
+          simple("All countries", "Country | Complaints", countries.map(countryRow))
+        ),
+      h2("Records over time"),
+      run.trends.map(trendChart),
+      h(
+        "div.columns",
+        where.regions.length &&
+          first(
+            "Regions as written, by complaints",
+            "Region | Country | Complaints",
+            where.regions,
+            ([country, name, number]) => [shown(name, 60), shown(country, 12), small(number)],
+            [1]
+          ),
+        first(
+          "Callback numbers, by their country",
+          "Country | Numbers | Complaints",
+          where.callbacks,
+          ([code, ...numbers]) => [named(code), ...numbers.map(count)]
+        ),
+        first(
+          "Money: accounts by institution",
+          "Institution, by code | Country | Accounts | Complaints",
+          where.institutions,
+          ([name, code, ...numbers]) => [
+            shown(name, 60),
+            code && span({ title: plain(countryName(code), 60) }, plain(code, 12)),
+            ...numbers.map(count)
+          ],
+          [1]
+        ),
+        first(
+          "Losses that complaints state",
+          "Currency | Amount | Complaints",
+          where.losses,
+          ([currency, stated, number]) => [
+            currency ? shown(currency, 12) : "No currency stated",
+            stated === null ? small(null) : currency ? count(Math.round(Number(stated))) : "–",
+            small(number)
+          ]
+        ),
+        ...[
+          ["Carriers that handed calls over", "Carrier", where.carriers],
+          ["Trunks that calls came in on", "Trunk", where.trunks]
+        ].map(([caption, head, rows]) =>
+          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name, 60), count(number)])
+        )
+      )
     ];
   }
-  /** @param {any} one a sum of what may be shown @returns {any} */
-  const amount = (one) => (one.number === null || one.whole ? small(one.number) : [quiet("at least "), count(one.number)]);
-  /** @param {any} one a region @returns {string} */
-  const regionText = (one) => `${one.name}, ${countryName(one.country)}: ${one.number === null ? "withheld, small count" : one.whole ? counted(one.number, "complaint") : `at least ${counted(one.number, "complaint")}, some are withheld (small counts)`}`;
+  /** @param {any} region a sum of what may be shown @returns {any} */
+  const amount = ({ number, whole }) =>
+    number === null || whole ? small(number) : [quiet("at least "), count(number)];
+  /** @param {any} region @returns {string} */
+  function regionText({ name, country, number, whole }) {
+    const told = number === null ? "withheld, small count" : counted(number, "complaint");
+    const some = `at least ${told}, some are withheld (small counts)`;
+    return `${name}, ${countryName(country)}: ${number === null || whole ? told : some}`;
+  }
   /** @param {[string, number | null, boolean][]} sums of complaints by country, and whether each is whole */
   function notOnMap(sums) {
-    const number = sums.reduce((all, one) => all + (one[1] ?? 0), 0), whole = sums.every((one) => one[2]);
-    if (!number) return whole ? "" : "Some complaints, a number withheld (small counts), state a region that the map does not know; “Regions as written” has those that five or more give.";
-    return `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")} a region that the map does not know; “Regions as written” has those that five or more give.`;
+    const number = sum(sums, ([, complaints]) => complaints ?? 0),
+      whole = sums.every((row) => row[2]);
+    if (!number && whole) return "";
+    const told = number
+      ? `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")}`
+      : "Some complaints, a number withheld (small counts), state";
+    return `${told} a region that the map does not know; “Regions as written” has those that five or more give.`;
   }
-  const hatched = () => svg("defs", {}, svg("pattern", { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 3, height: 8, class: "hatch" })));
-  /** @param {[string, number | null][]} counts @param {any} world @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown */
-  function worldMap(counts, world, linked, regionsKnown) {
-    const [width, height] = world.size;
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "world", role: "group", label: `World map of complaints from ${counted(counts.length, "country", "countries")}` }, hatched());
-    const known = new Map(counts), most = Math.max(...counts.map((one) => one[1] ?? 0), 1);
-    for (const [code, path] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path", { d: path, class: "land" }));
-    for (const [code, number] of counts) {
+  const hatched = () =>
+    svg(
+      "defs",
+      {},
+      svg(
+        "pattern",
+        { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+        svg("rect", { width: 3, height: 8, class: "hatch" })
+      )
+    );
+  /**
+   * @param {[string, number | null][]} numbers @param {any} world
+   * @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown
+   */
+  function worldMap(numbers, world, linked, regionsKnown) {
+    const [width, height] = world.size,
+      known = new Map(numbers),
+      most = Math.max(...numbers.map(([, number]) => number ?? 0), 1);
+    const drawing = svg(
+      "svg",
+      {
+        viewBox: `0 0 ${width} ${height}`,
+        class: "world",
+        role: "group",
+        label: `World map of complaints from ${counted(numbers.length, "country", "countries")}`
+      },
+      hatched()
+    );
+    for (const [code, d] of Object.entries(world.paths))
+      if (!known.has(code)) drawing.append(svg("path", { d, class: "land" }));
+    for (const [code, number] of numbers) {
       if (!Object.hasOwn(world.paths, code)) continue;
       const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
-      const shape = svg("path", { d: world.paths[code], class: number === null ? "hidden" : "counted", ...(number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) }) }, svg("title", {}, text));
-      drawing.append(linked.has(code) ? svg("a", { href: address("clusters", { country: code }), label: text }, shape) : shape);
+      const strength = number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) };
+      const shape = svg(
+        "path",
+        { d: world.paths[code], class: number === null ? "hidden" : "counted", ...strength },
+        svg("title", {}, text)
+      );
+      drawing.append(
+        linked.has(code) ? svg("a", { href: address("clusters", { country: code }), label: text }, shape) : shape
+      );
     }
-    const links = new Map();
-    for (const { country } of regionsKnown) if (!links.has(country)) links.set(country, svg("a", { href: address("places", { map: country }), tabindex: -1, label: `Regions of ${countryName(country)}` }));
+    const links = new Map(
+      regionsKnown.map(({ country }) => [
+        country,
+        svg("a", {
+          href: address("places", { map: country }),
+          tabindex: -1,
+          label: `Regions of ${countryName(country)}`
+        })
+      ])
+    );
     drawing.append(...links.values());
     asDrawn(drawing, (wide) => {
       const spots = sized(regionsKnown, Math.min(13, wide / 70), width / wide);
-      for (const link of links.values()) link.replaceChildren();
-      for (const spot of spots) links.get(spot.one.country).append(circle(spot));
+      for (const [country, link] of links)
+        fill(link, spots.filter(({ region }) => region.country === country).map(circle));
     });
     return drawing;
   }
@@ -2682,148 +4709,437 @@
     let before = 0;
     new ResizeObserver(() => {
       const { width } = drawing.getBoundingClientRect();
-      if (!width || width === before) return;
-      before = width;
-      draw(width);
+      if (width && width !== before) draw(width);
+      before = width || before;
     }).observe(drawing);
   }
   /**
    * Circles of regions, area by complaints; all whose count is hidden are of one size.
-   * @param {any[]} regionsKnown @param {number} largest radius in pixels @param {number} unit of the drawing that is a pixel
+   * @param {any[]} regionsKnown @param {number} largest radius in pixels
+   * @param {number} unit of the drawing that is a pixel
    */
   function sized(regionsKnown, largest, unit) {
-    const most = Math.max(...regionsKnown.map((one) => one.number ?? 0), 1);
-    return regionsKnown.map((one) => ({ one, x: one.x, y: one.y, r: unit * (one.number === null ? 5 : Math.max(largest * Math.sqrt(one.number / most), 2.5)) }));
+    const most = Math.max(...regionsKnown.map(({ number }) => number ?? 0), 1);
+    return regionsKnown.map((region) => ({
+      region,
+      x: region.x,
+      y: region.y,
+      r: unit * (region.number === null ? 5 : Math.max(largest * Math.sqrt(region.number / most), 2.5))
+    }));
   }
   /** @param {any} spot */
-  function circle(spot) {
-    const text = regionText(spot.one);
-    return svg("g", { role: "img", label: text }, svg("title", {}, text), svg("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: spot.r.toFixed(1), class: spot.one.number === null ? "region withheld" : "region" }));
+  function circle({ region, x, y, r }) {
+    const text = regionText(region);
+    return svg(
+      "g",
+      { role: "img", label: text },
+      svg("title", {}, text),
+      svg("circle", {
+        cx: x.toFixed(1),
+        cy: y.toFixed(1),
+        r: r.toFixed(1),
+        class: region.number === null ? "region withheld" : "region"
+      })
+    );
   }
   const NORTH = 84; // of world.js, in degrees
   /**
    * The map of one country, a degree of longitude as wide there as one of latitude is high; regions
    * outside of the picture, Hawaii and the like, are in a column of their own.
-   * @param {string} country @param {number[]} box what is drawn: west, north, east, south @param {any} world @param {any[]} regionsKnown @param {boolean} linked
+   * @param {string} country @param {number[]} box what is drawn: west, north, east, south @param {any} world
+   * @param {any[]} regionsKnown @param {boolean} linked
    */
   function regionMap(country, [west, north, east, south], world, regionsKnown, linked) {
-    const isAside = (/** @type {any} */ one) => one.x < west || one.x > east || one.y < north || one.y > south;
-    const width = 1000, flat = Math.cos(((NORTH - ((north + south) / 2 / world.size[0]) * 360) * Math.PI) / 180);
-    const land = svg("g", {}), marks = svg("g", {});
-    for (const [code, path] of Object.entries(world.paths)) if (code !== country) land.append(svg("path", { d: path, class: "land" }));
+    const isAside = ({ x, y }) => x < west || x > east || y < north || y > south;
+    const width = 1000,
+      flat = Math.cos(((NORTH - ((north + south) / 2 / world.size[0]) * 360) * Math.PI) / 180);
     const own = svg("path", { d: world.paths[country], class: "own" });
-    land.append(linked ? svg("a", { href: address("clusters", { country }), label: `Clusters with victims in ${countryName(country)}` }, own) : own);
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${width}`, class: "world country", role: "group", label: `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}` }, hatched(), land, marks);
+    const land = svg(
+      "g",
+      {},
+      Object.entries(world.paths)
+        .filter(([code]) => code !== country)
+        .map(([, d]) => svg("path", { d, class: "land" })),
+      linked
+        ? svg(
+            "a",
+            { href: address("clusters", { country }), label: `Clusters with victims in ${countryName(country)}` },
+            own
+          )
+        : own
+    );
+    const marks = svg("g", {});
+    const drawing = svg(
+      "svg",
+      {
+        viewBox: `0 0 ${width} ${width}`,
+        class: "world country",
+        role: "group",
+        label: `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}`
+      },
+      hatched(),
+      land,
+      marks
+    );
     asDrawn(drawing, (wide) => {
-      const narrow = wide < 600, below = narrow && regionsKnown.some(isAside), height = below ? 1250 : narrow ? 1000 : 520, unit = width / wide;
-      const down = Math.min((width * 0.95) / ((east - west) * flat), (height * 0.95) / (south - north)), across = down * flat;
-      const left = width / 2 - (across * (west + east)) / 2, top = below ? 25 - down * north : height / 2 - (down * (north + south)) / 2;
+      const narrow = wide < 600,
+        below = narrow && regionsKnown.some(isAside),
+        height = below ? 1250 : narrow ? 1000 : 520,
+        unit = width / wide;
+      const down = 0.95 * Math.min(width / ((east - west) * flat), height / (south - north)),
+        across = down * flat;
+      const left = width / 2 - (across * (west + east)) / 2,
+        top = below ? 25 - down * north : height / 2 - (down * (north + south)) / 2;
       drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
       land.setAttribute("transform", `translate(${left} ${top}) scale(${across} ${down})`);
-      const spots = sized(regionsKnown, Math.min(26, wide / 22), unit), aside = spots.filter(isAside);
+      const spots = sized(regionsKnown, Math.min(26, wide / 22), unit),
+        aside = spots.filter(isAside);
       for (const spot of spots) Object.assign(spot, { x: left + spot.x * across, y: top + spot.y * down });
-      marks.replaceChildren(...(aside.length ? [column(aside, width, height, unit)] : []), ...spots.map(circle), ...regionLabels(spots, aside, width, height, unit));
+      fill(
+        marks,
+        aside.length && asideBox(aside, width, height, unit),
+        spots.map(circle),
+        regionLabels(spots, aside, width, height, unit)
+      );
     });
     return drawing;
   }
-  /** @param {string} text @param {number} unit @returns {number} */
-  const labelWidth = (text, unit) => (ruler?.measureText(text).width ?? text.length * 6.4) * unit;
-  /** Puts regions that are outside of the picture into its lower right corner. @param {any[]} spots @param {number} width @param {number} height @param {number} unit */
-  function column(spots, width, height, unit) {
-    const widest = Math.max(...spots.map((one) => one.r)), gap = 5 * unit;
-    const wide = 2 * widest + Math.max(...spots.map((one) => labelWidth(one.one.name, unit))) + 4 * gap;
+  /**
+   * Puts regions that are outside of the picture into its lower right corner.
+   * @param {any[]} spots @param {number} width @param {number} height @param {number} unit
+   */
+  function asideBox(spots, width, height, unit) {
+    const widest = Math.max(...spots.map(({ r }) => r)),
+      gap = 5 * unit;
+    const wide = 2 * widest + unit * Math.max(...spots.map(({ region }) => widthOf(region.name))) + 4 * gap;
     let y = height - gap;
     for (const spot of [...spots].reverse()) {
       const tall = Math.max(2 * spot.r, 13 * unit) + gap;
       Object.assign(spot, { x: width - wide + gap + widest, y: y - tall / 2 });
       y -= tall;
     }
-    return svg("rect", { x: width - wide, y: y - gap, width: wide - gap / 2, height: height - y + gap / 2, rx: gap, class: "aside" });
+    return svg("rect", {
+      x: width - wide,
+      y: y - gap,
+      width: wide - gap / 2,
+      height: height - y + gap / 2,
+      rx: gap,
+      class: "aside"
+    });
   }
   /**
    * Names of regions where there is room, the largest first; else their codes, else none.
-   * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height @param {number} unit
+   * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height
+   * @param {number} unit of the drawing that is a pixel
    */
   function regionLabels(spots, aside, width, height, unit) {
-    const taken = spots.map((one) => [one.x - one.r, one.y - one.r, one.x + one.r, one.y + one.r]), tall = 13 * unit, gap = 3 * unit;
-    const isFree = (/** @type {number[]} */ [a, b, c, d], /** @type {number} */ own) => a >= 0 && b >= 0 && c <= width && d <= height && !taken.some((one, at) => at !== own && a < one[2] && one[0] < c && b < one[3] && one[1] < d);
+    const taken = spots.map(({ x, y, r }) => [x - r, y - r, x + r, y + r]),
+      tall = 13 * unit,
+      gap = 3 * unit;
     return spots.flatMap((spot, own) => {
-      for (const text of [spot.one.name, spot.one.code]) {
-        const wide = labelWidth(text, unit), beside = spot.y - tall / 2, middle = spot.x - wide / 2;
-        const places = [[spot.x + spot.r + gap, beside], ...(aside.includes(spot) ? [] : [[spot.x - spot.r - gap - wide, beside], [middle, spot.y + spot.r], [middle, spot.y - spot.r - tall], ...(wide < 1.8 * spot.r ? [[middle, beside]] : [])])];
-        const at = places.map(([x, y]) => [x, y, x + wide, y + tall]).find((one) => isFree(one, own));
-        if (!at) continue;
-        taken.push(at);
-        return [svg("text", { x: at[0].toFixed(1), y: (at[3] - 3 * unit).toFixed(1), "font-size": (11 * unit).toFixed(2), "aria-hidden": "true" }, text)];
+      const {
+        x,
+        y,
+        r,
+        region: { name, code }
+      } = spot;
+      for (const text of [name, code]) {
+        const wide = widthOf(text) * unit,
+          level = y - tall / 2,
+          middle = x - wide / 2;
+        const around = [
+          [x - r - gap - wide, level],
+          [middle, y + r],
+          [middle, y - r - tall],
+          ...(wide < 1.8 * r ? [[middle, level]] : [])
+        ];
+        const boxes = [[x + r + gap, level], ...(aside.includes(spot) ? [] : around)].map(([left, top]) => [
+          left,
+          top,
+          left + wide,
+          top + tall
+        ]);
+        const others = taken.filter((_, n) => n !== own);
+        const box = boxes.find(
+          ([left, top, right, foot]) =>
+            left >= 0 && top >= 0 && right <= width && foot <= height && isFree([left, top, right, foot], others)
+        );
+        if (!box) continue;
+        taken.push(box);
+        return [
+          svg(
+            "text",
+            {
+              x: box[0].toFixed(1),
+              y: (box[3] - gap).toFixed(1),
+              "font-size": (11 * unit).toFixed(2),
+              "aria-hidden": "true"
+            },
+            text
+          )
+        ];
       }
       return [];
     });
   }
 
   function decisionsView() {
+    const name = input({
+      type: "text",
+      value: author,
+      maxlength: 80,
+      size: 14,
+      label: "Your name",
+      onchange: () => {
+        author = name.value.trim();
+        keep(AUTHOR_KEY, author, "decisions.csv");
+      }
+    });
+    const code = (text) => h("code", text);
     return [
-      headline("Decisions", p(served ? ["In the file that this server was given; the next run with ", h("code", "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", "ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"), " shows and signs them: FILE is what the next run is given, and ", h("code", "--dry-run"), " shows them alone."])),
-      h("div.bar", served ? null : [h("label.check", "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", label: "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
-        button("Download decisions.csv", decisionsCsv, { disabled: !made.length }, ".primary")], quiet(served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
-      made.length ? decisionTable([...made].reverse(), true) : remark("None yet: open a cluster, and confirm or dispute it."),
-      ...rerunPart(), ...workPart(),
-      h2("In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : remark("The run applied none."),
+      headline(
+        "Decisions",
+        p(
+          served
+            ? [
+                "In the file that this server was given; the next run with ",
+                code("--decisions"),
+                " applies them. The last one can be undone for some seconds, before it is recorded."
+              ]
+            : [
+                "Kept in this browser until you download them. ",
+                code("ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"),
+                " shows and signs them: FILE is what the next run is given, and ",
+                code("--dry-run"),
+                " shows them alone."
+              ]
+        )
+      ),
+      h(
+        "div.bar",
+        !served && [
+          labelled("Your name", name),
+          button("Download decisions.csv", decisionsCsv, { disabled: !made.length }, ".primary")
+        ],
+        quiet(counted(made.length, "decision"), !served && " made here")
+      ),
+      made.length
+        ? decisionTable([...made].reverse(), true)
+        : remark("None yet: open a cluster, and confirm or dispute it."),
+      rerunPart(),
+      workPart(),
+      h2("In this run"),
+      run.decisions?.length ? decisionTable(run.decisions, false) : remark("The run applied none.")
     ];
   }
 
   function healthView() {
-    const adds = (/** @type {any} */ one) => (run.snapshot ? "a snapshot keeps no records" : one.problems.length ? h("strong.warn", "does not add up: ", one.problems.join("; ")) : "adds up");
-    const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0);
+    const check = ({ problems }) =>
+      run.snapshot
+        ? "a snapshot keeps no records"
+        : problems.length
+          ? h("strong.warn", "does not add up: ", problems.join("; "))
+          : "adds up";
+    const sorted = (values, cell) =>
+      Object.entries(values)
+        .sort()
+        .map(([name, value]) => cell(name, value));
+    const pairsOf = (caption, heads, values, limit) =>
+      simple(
+        caption,
+        heads,
+        sorted(values, (name, value) => [shown(name, 60), shown(value, limit)])
+      );
+    const accounted = "read accepted duplicates rejected erased".split(" ");
     return [
-      headline("Health", p("What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), alarms(Infinity, 1000) ?? p("No alarms.")),
-      simple("Rows: every one that was read is accepted, a duplicate, rejected or erased", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased", "Check"], run.accounts.map((/** @type {any} */ one) => [words(one.kind), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0)), adds(one)])),
-      h("div.columns",
-        simple("Rejects", ["Code", "Kind", "Stage", "Field", "Rows"], [...run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(words(one.stage), 30), shown(one.field, 60), count(one.rows)]), ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])]),
-        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => zero(each)), count(sum(one.by_status))])),
-        simple("Members by tier and review, single identifiers too", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
-        ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? quiet(` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
-      h2("Records over time"), ...run.trends.map(trendChart),
-      simple("Inputs", ["File", "Records", "Format", "Rows", "Bytes", "SHA-256"], run.inputs.slice(0, 200).map((/** @type {any} */ one) => [shown(one.name, 80), words(one.kind), shown(one.format, 40), count(one.rows ?? 0), count(one.bytes ?? 0), h("span.id", shown(one.sha256, 64))])),
-      h("details", h("summary", "Versions, options and all else that was counted"), h("div.columns",
-        simple(`Versions; contract version ${run.contract}`, ["What", "Version"], Object.entries(run.versions).sort().map(([name, one]) => [shown(name, 60), shown(one, 60)])),
-        simple("Options", ["Option", "Value"], Object.entries(run.options).sort().map(([name, one]) => [shown(name, 60), shown(one, 400)])),
-        ...Object.entries(run.tallies).sort().map(([group, counts]) => simple(plain(words(group), 80), ["What", "Count"], Object.entries(counts).sort().map(([name, number]) => [shown(words(name), 80), count(number)]))))),
-      remark("Run ", identifier(run.run), run.clock ? `, ${moment(seconds(run.clock))}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
+      headline("Health", p(TOLD.health), alarms(Infinity, 1000) || p("No alarms.")),
+      simple(
+        "Rows: every one that was read is accepted, a duplicate, rejected or erased",
+        "Kind | Read | Accepted | Duplicates | Rejected | Erased | Check",
+        run.accounts.map((account) => [
+          words(account.kind),
+          ...accounted.map((name) => count(account.counts[name] ?? 0)),
+          check(account)
+        ])
+      ),
+      h(
+        "div.columns",
+        simple("Rejects", "Code | Kind | Stage | Field | Rows", [
+          ...run.rejects.map(({ code, record_kind, stage, field: name, rows }) => [
+            shown(code, 60),
+            words(record_kind),
+            worded(stage, 30),
+            shown(name, 60),
+            count(rows)
+          ]),
+          ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])
+        ]),
+        simple(
+          "Identifiers by kind",
+          [
+            "Kind",
+            ...run.statuses.map((status) => term(status, status === "uncorroborated" ? "Only named" : words(status))),
+            "All"
+          ],
+          run.kinds.map(({ kind, by_status: numbers }) => [
+            words(kind),
+            ...numbers.map(zero),
+            count(sum(numbers, Number))
+          ])
+        ),
+        simple(
+          "Members by tier and review, single identifiers too",
+          "Tier | Review | Members",
+          run.tiers.map(({ tier, review, rows }) => [words(tier), words(review), count(rows)])
+        ),
+        run.breakdowns.map(({ title, rows, notes, others, unknown }) =>
+          simple(title, "Value | Complaints", [
+            ...rows.map(([name, number]) => [
+              [worded(name, 60), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
+              small(number)
+            ]),
+            ...(others === 0 ? [] : [["Others", small(others)]]),
+            ...(unknown ? [["Not stated", count(unknown)]] : [])
+          ])
+        )
+      ),
+      h2("Records over time"),
+      run.trends.map(trendChart),
+      simple(
+        "Inputs",
+        "File | Records | Format | Rows | Bytes | SHA-256",
+        run.inputs
+          .slice(0, 200)
+          .map((file) => [
+            shown(file.name, 80),
+            words(file.kind),
+            shown(file.format, 40),
+            count(file.rows ?? 0),
+            count(file.bytes ?? 0),
+            identifier(file.sha256, 64)
+          ])
+      ),
+      details(
+        "Versions, options and all else that was counted",
+        h(
+          "div.columns",
+          pairsOf(`Versions; contract version ${run.contract}`, "What | Version", run.versions, 60),
+          pairsOf("Options", "Option | Value", run.options, 400),
+          sorted(run.tallies, (group, numbers) =>
+            simple(
+              plain(words(group), 80),
+              "What | Count",
+              sorted(numbers, (name, number) => [worded(name, 80), count(number)])
+            )
+          )
+        )
+      ),
+      remark(
+        "Run ",
+        identifier(run.run),
+        run.clock && `, ${moment(seconds(run.clock))}`,
+        `; ringtrace ${plain(run.versions.ringtrace, 40)}.`
+      )
     ];
   }
   /** @param {any} trend bars of a day or a week */
-  function trendChart(trend) {
-    const unit = trend.step === 1 ? "day" : "week";
-    const most = Math.max(...trend.complaints.map((/** @type {number} */ one, /** @type {number} */ at) => one + trend.calls[at]), 1);
-    const bars = trend.complaints.length, width = 1000, tall = 150, left = 44;
+  function trendChart({ step, start: first, complaints, calls, earlier }) {
+    const unit = step === 1 ? "day" : "week",
+      tall = 150,
+      bars = complaints.length;
     if (!bars) return remark("No record.");
-    const start = seconds(trend.start), w = (width - left) / bars;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", label: `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
+    const most = Math.max(...complaints.map((number, bar) => number + calls[bar]), 1);
+    const dayAt = (bar) => day(seconds(first) + bar * step * DAY);
+    const { chart, rect, scale } = barChart(
+      tall,
+      `Records by ${unit}, ${dayAt(0)} to ${day(seconds(first) + (bars * step - 1) * DAY)}; ` +
+        `the most in one is ${count(most)}`,
+      bars,
+      dayAt
+    );
     for (const share of [0, 0.5, 1]) {
       const y = tall - share * (tall - 16);
-      chart.append(tick(left, width, y), beside(left, y + 3, count(Math.round(share * most))));
+      scale(y, count(Math.round(share * most)), y + 3);
     }
-    trend.complaints.forEach((/** @type {number} */ one, /** @type {number} */ at) => {
-      const a = (one / most) * (tall - 16), b = (trend.calls[at] / most) * (tall - 16);
-      chart.append(svg("g", {}, svg("title", {}, `${day(start + at * trend.step * 86400)}: ${counted(one, "complaint")}, ${counted(trend.calls[at], "call")}`),
-        svg("rect", { class: "bar-a", x: left + at * w, y: tall - a, width: Math.max(w - 0.6, 0.6), height: a }), svg("rect", { class: "bar-b", x: left + at * w, y: tall - a - b, width: Math.max(w - 0.6, 0.6), height: b })));
+    complaints.forEach((number, bar) => {
+      const [a, b] = [number, calls[bar]].map((records) => (records / most) * (tall - 16));
+      chart.append(
+        svg(
+          "g",
+          {},
+          svg("title", {}, `${dayAt(bar)}: ${recordCounts({ complaints: number, calls: calls[bar] })}`),
+          rect("bar-a", bar, tall - a, a),
+          rect("bar-b", bar, tall - a - b, b)
+        )
+      );
     });
-    for (let at = 0; at < bars; at += Math.max(Math.ceil(bars / 8), 1)) chart.append(svg("text", { x: left + at * w, y: tall + 16 }, day(start + at * trend.step * 86400)));
-    return h("figure", h("figcaption.quiet", h("span.key.key-a"), " complaints ", h("span.key.key-b"), ` calls, by ${unit}`, trend.earlier ? `; ${counted(trend.earlier, "record")} earlier` : ""), chart);
+    return keyed("complaints", "calls", [`, by ${unit}`, earlier && `; ${counted(earlier, "record")} earlier`], chart);
   }
-  /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {number[]} [texts] columns beside the first that are no numbers */
-  const simple = (caption, heads, rows, texts = []) =>
-    h(heads.length > 5 ? "section.wide" : "section", h2(caption), grid(caption, heads, rows, (at) => (at && !texts.includes(at) ? "num" : "")));
-  /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {(column: number) => string | null} kind the class of a column */
-  const grid = (caption, heads, rows, kind) => scroller(caption, h("table",
-    h("thead", tr(heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
-    h("tbody", rows.length ? rows.map((row) => tr(row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : tr(h("td.none", { colspan: heads.length }, "None")))));
+  /**
+   * @param {string} caption @param {any} heads with | between them @param {any[][]} rows
+   * @param {number[]} [texts] columns beside the first that are no numbers
+   */
+  function simple(caption, heads, rows, texts = []) {
+    const drawn = grid(caption, heads, rows, (n) => (n && !texts.includes(n) ? "num" : null));
+    return h(drawn.querySelectorAll("thead th").length > 5 ? "section.wide" : "section", h2(caption), drawn);
+  }
+  /**
+   * @param {string} caption @param {any} heads @param {any[][]} rows
+   * @param {(column: number) => string | null} classOf
+   */
+  function grid(caption, heads, rows, classOf) {
+    const columns = [heads].flat().flatMap((head) => (typeof head === "string" ? head.split(" | ") : head));
+    return scroller(
+      caption,
+      h(
+        "table",
+        h("thead", tr(columns.map((head, n) => h("th", { scope: "col", class: classOf(n) || null }, head)))),
+        h(
+          "tbody",
+          rows.length
+            ? rows.map((row) => tr(cellsOf(row, classOf)))
+            : tr(h("td.none", { colspan: columns.length }, "None"))
+        )
+      )
+    );
+  }
 
   // ---------------------------------------------------------------- the page
 
-  const VIEWS = /** @type {[string, string][]} */ ([["queue", "Queue"], ["clusters", "Clusters"], ["singles", "Singles"], ["shared", "Shared"], ["contested", "Contested"], ["places", "Places"], ["suppliers", "Suppliers"], ["campaigns", "Campaigns"], ["suppressed", "Suppressed"], ["alerts", "Alerts"], ["decisions", "Decisions"], ["health", "Health"]]);
+  /**
+   * Name, text in the navigation, and what draws it.
+   * @type {[string, string, (state: Record<string, string>, id: string) => any][]}
+   */
+  const VIEWS = [
+    ["queue", "Queue", queueView],
+    ["clusters", "Clusters", clustersView],
+    ["singles", "Singles", singlesView],
+    ["shared", "Shared", sharedView],
+    ["contested", "Contested", contestedView],
+    ["places", "Places", placesView],
+    ["suppliers", "Suppliers", suppliersView],
+    ["campaigns", "Campaigns", campaignsView],
+    ["suppressed", "Suppressed", suppressedView],
+    ["alerts", "Alerts", alertsView],
+    ["decisions", "Decisions", decisionsView],
+    ["health", "Health", healthView]
+  ];
+  /** @param {string} view @param {string} id @param {Record<string, string>} state */
+  async function contentOf(view, id, state) {
+    if (view === "c") return clusterView(id, state);
+    if (view === "compare") return compareView(state);
+    const [, title, draw] = VIEWS.find(([name]) => name === view) ?? [];
+    if (!draw) return [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))];
+    if (lacks(view))
+      return headline(
+        title,
+        p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy.")
+      );
+    return draw(state, id);
+  }
   /** @param {string} name of a view that this page does not have */
-  const lacks = (name) => (name === "alerts" ? !about?.alerts : run.redacted && ["decisions", "contested", "campaigns"].includes(name));
+  const lacks = (name) =>
+    name === "alerts" ? !about?.alerts : run.redacted && ["decisions", "contested", "campaigns"].includes(name);
   const main = /** @type {HTMLElement} */ (document.getElementById("main"));
   let drawn = "";
   let turn = 0;
@@ -2831,78 +5147,129 @@
   async function render() {
     const mine = ++turn;
     const { view, id, state } = place();
-    const left = entry, back = arrive();
-    const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
-    nav.replaceChildren(...VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", ` ${count(made.length)}`) : name === "alerts" && fresh() ? h("span.count.warn", ` ${count(fresh())}`) : null)));
+    const left = entry,
+      back = arrive(),
+      numbers = { decisions: made.length, alerts: fresh() };
+    fill(
+      document.getElementById("views"),
+      VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) =>
+        h(
+          "a",
+          { href: address(name), "aria-current": (name === view || (view === "c" && name === "clusters")) && "page" },
+          text,
+          numbers[name] && h(`span.count${name === "alerts" ? ".warn" : ""}`, ` ${count(numbers[name])}`)
+        )
+      )
+    );
     /** @type {any} */ let content;
     try {
-      const absent = VIEWS.find(([name]) => name === view && lacks(name));
-      content = absent ? [headline(absent[1], p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy."))] : await ({
-        queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
-        places: () => placesView(state), alerts: () => alertsView(state), compare: () => compareView(state),
-        suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
-      }[view] ?? (() => [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))]))();
+      content = await contentOf(view, id, state);
     } catch (error) {
-      content = [h("h1", "This cannot be shown"), p(plain(/** @type {Error} */ (error).message, 300))];
+      content = [h("h1", "This cannot be shown"), p(plain(error.message, 300))];
     }
     if (mine !== turn) return;
-    if (graph) { graph.destroy(); graph = null; }
-    const where = `${view}/${id}`;
-    const held = where === drawn && document.activeElement?.matches("main a.choice") ? document.activeElement.getAttribute("href") ?? "" : "";
-    const scroll = where === drawn && (left === entry || back === null) ? scrollY : back ?? 0;
-    main.replaceChildren(...[content].flat(2).filter(Boolean));
+    graph?.destroy();
+    graph = null;
+    const where = `${view}/${id}`,
+      same = where === drawn;
+    const held =
+      same && document.activeElement?.matches("main a.choice") && document.activeElement.getAttribute("href");
+    const scroll = same && (left === entry || back === null) ? scrollY : (back ?? 0);
+    fill(main, content);
     scrollTo(0, scroll);
     scrolled.set(entry, scrollY);
-    const from = back !== null && left !== entry && drawn.startsWith("c/") ? drawn.slice(2) : "";
-    if (from) /** @type {any} */ (main.querySelector(`tr[data-key="${CSS.escape(plain(from, 200))}"] a.cluster`))?.focus({ preventScroll: true });
-    if (held) /** @type {any} */ (main.querySelector(`a.choice[href="${CSS.escape(held)}"]`))?.focus({ preventScroll: true });
+    const from = back !== null && left !== entry && drawn.startsWith("c/") && drawn.slice(2);
+    const focus = (selector) => /** @type {any} */ (main.querySelector(selector))?.focus({ preventScroll: true });
+    if (from) focus(`tr[data-key="${CSS.escape(plain(from, 200))}"] a.cluster`);
+    if (held) focus(`a.choice[href="${CSS.escape(held)}"]`);
     // A reader of the screen is told of a new view; who types on keeps the field.
-    if (drawn && where !== drawn && document.activeElement === document.body) main.focus({ preventScroll: true });
+    if (drawn && !same && document.activeElement === document.body) main.focus({ preventScroll: true });
     drawn = where;
     tip.hidden = true;
-    const title = view === "c" ? plain(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60) : VIEWS.find(([name]) => name === view)?.[1] ?? "";
+    const title = view === "c" ? plain(titleOfId(id), 60) : (VIEWS.find(([name]) => name === view)?.[1] ?? "");
     document.title = `${title} – ringtrace ${run.run}`;
-    document.documentElement.dataset.ready = location.hash || "#/queue";
+    marks.ready = location.hash || "#/queue";
   }
 
-  const KEYS = [["/", "Search: a number in any form, a site, an account, a record"], ["Enter", "Open the first hit"], ["↑ ↓", "Walk the hits, or the rows of a table"], ["n", "Next cluster in the queue"], ["q", "The queue"], ["c", "Confirm the open cluster"], ["g, m, t, r", "Graph, members, timeline, records of the open cluster"], ["Esc", "Close what is open"], ["?", "These keys"],
-    ["In a graph", "Arrows walk, Space keeps what is selected, Enter opens; Shift and arrows move the picture, + − zoom, 0 fits"]];
   function help() {
-    dialog.replaceChildren(div(h2({ id: "dialog-title" }, "Keys and terms"), h("dl.keys", KEYS.map(([key, text]) => [dt(h("kbd", key)), h("dd", text)])),
-      h3("Terms"), h("dl.terms", Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [dt(name), h("dd", text)])), h("p.buttons", button("Close", () => dialog.close(), {}, ".primary"))));
+    const listed = (rows, headed) => Object.entries(rows).map(([name, text]) => [dt(headed(name)), h("dd", text)]);
+    const terms = Object.fromEntries(Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)));
+    fill(
+      dialog,
+      div(
+        h2({ id: "dialog-title" }, "Keys and terms"),
+        h(
+          "dl.keys",
+          listed(KEYS, (key) => h("kbd", key))
+        ),
+        h3("Terms"),
+        h("dl.terms", listed(terms, String)),
+        h(
+          "p.buttons",
+          button("Close", () => dialog.close(), {}, ".primary")
+        )
+      )
+    );
     dialog.showModal();
     dialog.scrollTop = 0;
   }
   document.getElementById("help-button")?.addEventListener("click", help);
+  /** @param {string} tab of the open cluster */
+  function openTab(tab) {
+    const { view, id, state } = place();
+    if (view === "c") location.hash = toCluster(id, { tab, id: state.id });
+  }
+  /**
+   * Focuses the next row of a table, or the one before.
+   * @param {number} step @param {Element} target @returns {boolean} whether there is a table
+   */
+  function walkRows(step, target) {
+    const links = [...main.querySelectorAll("tbody tr")]
+      .map((row) => row.querySelector("th a, th button.link, td a.cluster"))
+      .filter((link) => link instanceof HTMLElement);
+    if (!links.length || target.closest(".canvas, summary, [role=button]")) return false;
+    const here = links.findIndex((link) => link.closest("tr")?.contains(document.activeElement));
+    const next = links[here < 0 ? 0 : Math.min(Math.max(here + step, 0), links.length - 1)];
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+  /**
+   * What keys do, beside typing; a key that returns false does what it does in any page.
+   * @type {Record<string, (target: HTMLElement) => any>}
+   */
+  const ACTS = {
+    "/": () => {
+      field.focus();
+      field.select();
+    },
+    "?": help,
+    q: () => (location.hash = address("queue")),
+    n: () => {
+      const next = nextInQueue();
+      if (next) location.hash = toCluster(next.id);
+    },
+    c: () => /** @type {any} */ (document.querySelector(".cluster-head .primary"))?.click(),
+    g: () => openTab("graph"),
+    m: () => openTab(""),
+    t: () => openTab("timeline"),
+    r: () => openTab("records"),
+    ArrowDown: (target) => walkRows(1, target),
+    ArrowUp: (target) => walkRows(-1, target)
+  };
   document.addEventListener("keydown", (event) => {
     const target = event.target instanceof HTMLElement ? event.target : document.body;
-    if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || target.matches("input, select, textarea")) return;
-    const { view, id, state } = place();
-    const tab = { g: "graph", m: "", t: "timeline", r: "records" }[event.key];
-    if (event.key === "/") { event.preventDefault(); field.focus(); field.select(); }
-    else if (event.key === "?") help();
-    else if (event.key === "q") location.hash = address("queue");
-    else if (event.key === "n") { const next = nextInQueue(); if (next) location.hash = toCluster(next.id); }
-    else if (view === "c" && tab !== undefined) location.hash = toCluster(id, { tab, id: state.id });
-    else if (view === "c" && event.key === "c") {
-      event.preventDefault(); // the field that opens would take the letter
-      /** @type {any} */ (document.querySelector(".cluster-head .primary"))?.click();
-    }
-    else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !target.closest(".canvas, summary, [role=button]")) {
-      const links = [...main.querySelectorAll("tbody tr")].map((row) => /** @type {HTMLElement} */ (row.querySelector("th a, th button.link, td a.cluster"))).filter(Boolean);
-      if (!links.length) return;
-      const here = links.findIndex((one) => one.closest("tr")?.contains(document.activeElement));
-      const next = links[here < 0 ? 0 : Math.min(Math.max(here + (event.key === "ArrowDown" ? 1 : -1), 0), links.length - 1)];
-      event.preventDefault();
-      next.focus();
-      next.scrollIntoView({ block: "nearest" });
-    }
+    if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || target.matches("input, select, textarea"))
+      return;
+    const act = Object.hasOwn(ACTS, event.key) ? ACTS[event.key] : () => false;
+    if (act(target) !== false) event.preventDefault(); // a field that opens would take the letter
   });
   addEventListener("hashchange", () => {
     closeHits();
     render();
   });
-  addEventListener("storage", (event) => { // another tab decided, or noted something
+  addEventListener("storage", (event) => {
+    // another tab decided, or noted something
     if (!run || served || ![storeKey(), WORK_KEY].includes(event.key ?? "")) return;
     readDecisions();
     readWork();

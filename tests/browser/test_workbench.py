@@ -707,7 +707,8 @@ def test_labels_are_whole_and_inside_the_picture(browser, page):
 
 def test_what_a_graph_hides_its_zoom_and_what_was_dragged_stay(browser, page):
     opened_graph(browser, page)
-    browser.click(".graph-tools .check input")
+    phones = browser.page.locator(".graph-tools .check:has-text('Phone') input")
+    phones.click()
     browser.page.locator(".graph-tools input[type=number]").fill("1.2")
     browser.page.locator(".graph-tools input[type=number]").press("Tab")
     browser.wait("location.hash.includes('gkinds=phone') && location.hash.includes('gweight=1.2')")
@@ -725,7 +726,7 @@ def test_what_a_graph_hides_its_zoom_and_what_was_dragged_stay(browser, page):
     browser.click(".panel .near .link")
     drawn_graph(browser)
     assert browser.run(state, node) == pytest.approx(before)
-    assert not browser.page.locator(".graph-tools .check input").first.is_checked()
+    assert not phones.is_checked()
     browser.press("m")
     browser.wait("document.querySelector('.tabled')")
     browser.run("document.documentElement.dataset.graph = ''")

@@ -36,6 +36,7 @@ from tests.support.report_tables import (
 from tests.support.written_report import parts, piece, report_files, rows
 from tests.unit.reports.export.test_what_files_name import ACCOUNT, PHONE, liars_run, naming
 from transforms.exit_scan import WithheldValues, count_withheld
+from transforms.graph.link_weights import link_probability
 from transforms.victim_register import RegisterKey, entries_of_ids, read_lookup
 
 NARRATIVE = "They said to call (888) 555-0123 at once, and I did."
@@ -119,6 +120,19 @@ def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
     assert (earlier["reporters"], earlier["status"]) == (4, "confirmed")
     said = piece(files, "run")
     assert (said["previous"], said["previous_clock"]) == ("run-0", "2026-03-01T00:00:00+00:00")
+
+
+def test_a_cluster_has_its_name_and_its_brand_apart(tmp_path):
+    names = {"c-1": "+18885550123 (microsoft)", "c-2": "Microsoft at +18885550123"}
+    made = [cluster(key, name=name, brands=["microsoft"]) for key, name in names.items()]
+    files = report_files(write_run(tmp_path / "r", {"clusters": made}), manifest())
+    told = {row["id"]: (row["name"], row["brand"]) for row in rows(piece(files, "singles"))}
+    assert told == {"c-1": ("+18885550123", "microsoft"), "c-2": (names["c-2"], "")}
+
+
+def test_a_link_has_the_confidence_that_the_clustering_gives_it(tmp_path):
+    (tie,) = parts(report_files(*small_run(tmp_path / "r")))["c-1"]["links"]
+    assert tie["confidence"] == pytest.approx(link_probability(tie["weight"]), abs=1e-6)
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -144,6 +144,7 @@ def test_a_decision_is_recorded_as_the_command_does(client, server, tmp_path):
     answer = decide(client, server)
     assert answer.status_code == 200, answer.text
     assert "confirm covers 2 identifiers" in answer.json()["said"]
+    assert answer.json()["covers"] == 2
     (shown,) = answer.json()["decisions"]
     assert (shown["cluster"], shown["undo"], shown["entity_a"]) == ("c-1", True, PHONE)
     assert parsed(tmp_path) == ()
