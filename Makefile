@@ -43,7 +43,7 @@ define install
 @rm $(BEGUN)
 endef
 
-.PHONY: help install demo lowest test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world dist release-check sbom pin-images clean
+.PHONY: help install demo lowest test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world dist release-check sbom pin-images mutants clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -180,6 +180,10 @@ sbom: | $(UV_READY)  ## name every distribution of the lock in an SBOM, with its
 
 pin-images:  ## write the digests of the base images into the Dockerfile (docker or crane)
 	@$(PYTHON) -m tools.pin_images deploy/dataflow/Dockerfile
+
+mutants: $(READY_DEV)  ## how many small changes of the code the unit tests notice (half an hour)
+	@$(UV) sync --quiet --frozen --inexact $(DEV) --group bench
+	@$(BIN)/python -m benchmarks.mutants
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) .uv runs build dist *.egg-info

@@ -14,6 +14,7 @@ COMMANDS = {
     "cuts": "CPU that weakest cuts take of a run, on small rings and on large ones",
     "exchange": "what an offer between two companies is worth; the time to count shared victims",
     "hostile": "CPU and memory that hostile files cost each command",
+    "mutants": "small changes of the code that the unit tests notice",
     "numbers": "outcomes of the numbers of real sources, and speed of reading",
     "peers": "runs beside a script, a floor, and programs that find components",
     "poisoning": "how many lies of how many people each harm costs",
