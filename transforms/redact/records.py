@@ -32,7 +32,7 @@ from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
 from transforms.extract.sensitive_text import mask_papers
 from transforms.graph.entities import WITHHELD
-from transforms.masks import Spans, mask_rows, mask_spans_fully, stuck_spans
+from transforms.masks import mask_rows, mask_spans_fully, stuck_spans
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit, truncate_unsearched
 from transforms.victims import identifier_matcher, record_texts
@@ -135,7 +135,7 @@ def redact_calls(calls: pa.Table, withheld: pa.Table, numbers: Array) -> Iterato
 def withhold_from_complaints(
     batch: pa.RecordBatch,
     victims: RowIdentifiers,
-    narrative_spans: Mapping[int, Spans] | None = None,
+    narrative_spans: Mapping[int, Iterable[Span]] | None = None,
     numbers: Array = NO_NUMBERS,
 ) -> pa.RecordBatch:
     """Takes the victim's identifiers out of complaints: COMPLAINT_READ to COMPLAINT.
