@@ -218,10 +218,10 @@ def determine_status(
     shown = ownership.shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(shown))
     rows = counted.select(ownership.JUDGED).to_pylist()
-    columns = rows, known.reasons(bare).to_pylist(), said.tolist()
+    judged = zip(rows, known.reasons(bare).to_pylist(), said.tolist(), strict=True)
     verdicts = [
         ownership.judge(row, reason, claims_before, known, settled)
-        for row, reason, claims_before in zip(*columns, strict=True)
+        for row, reason, claims_before in judged
     ]
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     held = settled.held.difference(settled.victims)

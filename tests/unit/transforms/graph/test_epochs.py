@@ -142,7 +142,7 @@ def used(day, who, role=Role.CALLBACK):
     return piece(PHONE, role, f"{who}{day}", observed_at=when, victim_key=f"amazon|{who}")
 
 
-def numbers(rows, previous=None):
+def numbers(rows, previous=NOTHING_BEFORE):
     return [epoch_number(entity_id) for entity_id in epochs_of(rows, previous)[1]]
 
 
@@ -165,7 +165,7 @@ ATTACKS = st.lists(
 
 
 @draws(300)
-@given(ATTACKS, st.sampled_from([None, previous((1, 0, 5), (2, 200, 205))]))
+@given(ATTACKS, st.sampled_from([NOTHING_BEFORE, previous((1, 0, 5), (2, 200, 205))]))
 def test_no_single_reporter_bridges_or_renames_epochs_of_others(attack, before):
     """Far off, between or beside, on any number of days: nobody else's record changes its epoch."""
     rows = [*TWO_HOLDERS, used(100, "cho", Role.CALLER_ID)]
