@@ -25,7 +25,7 @@ from pipelines.batch.join import known_legitimate_of_run
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding, add_ledger, add_own_org, add_signing
-from pipelines.options import add_register_options, option, say
+from pipelines.options import Json, add_register_options, option, say
 from pipelines.user_files import (
     bind_to_previous,
     contested_values,
@@ -61,13 +61,13 @@ LEGITIMATE, DISPUTE, VICTIM_OWNED = "legitimate", "dispute", "victim_owned"
 class Withdrawal:
     """A decision in force: one of the kinds above takes its identifier back.
 
-    `covered` are the ids, without epochs, of what a dispute covers, its identifier among them.
+    A dispute takes back the `members` that it covers, too.
     """
 
     kind: str
     entity_id: str
     decision_id: str
-    covered: frozenset[str] = frozenset()
+    members: Iterable[str] = ()
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -132,36 +132,39 @@ def issue_corrections(
     """
     from transforms.exit_scan import without_ids
 
-    output = free_folder(arguments.output)
+    output, when = free_folder(arguments.output), signed_files.utc_text(now)
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
+    struck: set[str] = set()
     for issue in taken_back:
-        if issue.entry.kind != EntryKind.SUBMISSION:
-            by_recipient[issue.entry.recipient].append(issue)
+        recipient = issue.entry.recipient
+        if issue.entry.kind == EntryKind.SUBMISSION:
+            say(
+                f"{issue.entry.issue_id}: the hub {recipient} alone can take it back; run "
+                "ringtrace exchange hub withdraw"
+            )
             continue
-        say(
-            f"{issue.entry.issue_id}: the hub {issue.entry.recipient} alone can take it back; run "
-            "ringtrace exchange hub withdraw"
-        )
+        by_recipient[recipient].append(issue)
+        struck.update(map(without_epoch, issue.identifiers))
     made = {
-        recipient: _files((sender, recipient, signed_files.utc_text(now)), issues, key)
+        recipient: _files((sender, recipient, when), issues, key)
         for recipient, issues in sorted(by_recipient.items())
-    }
-    struck = {
-        without_epoch(each)
-        for issues in by_recipient.values()
-        for issue in issues
-        for each in issue.identifiers
     }
     for recipient, files in made.items():
         ledger.hold_back(finished, f"correction/{recipient}", files, without_ids(values, struck))
     for recipient, files in made.items():
         for name, content in files.items():
             signed_files.write_signed(output / recipient, name, content, key)
-        lines = _summary(output / recipient, by_recipient[recipient])
-        say(*lines)
+        say(*_summary(output / recipient, by_recipient[recipient]))
     entries = [
-        _recorded(issue, finished.run_id, now)
+        Entry(
+            at=when,
+            kind=EntryKind.CORRECTION,
+            recipient=issue.entry.recipient,
+            sha256=issue.entry.sha256,
+            run_id=finished.run_id,
+            identifiers=issue.identifiers,
+        )
         for issues in by_recipient.values()
         for issue in issues
     ]
@@ -177,16 +180,10 @@ def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]
         UsageError: for a file or a run that cannot be used.
     """
     return [
-        withdrawal(decision.kind, decision.entity_a, decision.decision_id, decision.members or ())
+        Withdrawal(decision.kind, decision.entity_a, decision.decision_id, decision.members or ())
         for decision in bind_to_previous(read_decisions(path), finished.folder)
         if decision.decided_at <= now and (decision.expires_at is None or decision.expires_at > now)
     ]
-
-
-def withdrawal(kind: str, entity_id: str, decision_id: str, members: Iterable[str]) -> Withdrawal:
-    """Returns a decision as what it withdraws."""
-    covered = frozenset(map(without_epoch, (entity_id, *members)))
-    return Withdrawal(str(kind), entity_id, decision_id, covered)
 
 
 def register_of(arguments: Namespace) -> RegisterSource | None:
@@ -246,7 +243,8 @@ def _covered(left: list[str], decision: Withdrawal) -> Iterable[str]:
     if decision.kind == LEGITIMATE:
         return _listed(left, KnownLegitimate((entity_id,), ("",), frozenset()))
     if decision.kind == DISPUTE:
-        return [each for each in left if each in decision.covered]
+        members = set(map(without_epoch, decision.members))
+        return [each for each in left if each == entity_id or each in members]
     if decision.kind == VICTIM_OWNED:
         scheme, _, number = entity_id.partition(":")
         phones = [number] if scheme == "phone" else []
@@ -259,17 +257,20 @@ def _decided_in_run(finished: Run) -> list[Withdrawal]:
 
     One on what became contested since stays in force.
     """
-    try:
-        rows = tables.read_table(finished, DECISIONS, where=pc.field("in_force"))
-    except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
-        return []
     own = contested_values(finished)
     withdrawals = (
-        withdrawal(row["kind"], entity_id, row["decision_id"], members)
-        for row in rows.to_pylist()
+        Withdrawal(row["kind"], entity_id, row["decision_id"], members)
+        for row in _rows_in_force(finished)
         for entity_id, *members in [[own.get(e, e) for e in (row["entity_a"], *row["members"])]]
     )
     return [decision for decision in withdrawals if not is_withheld(decision.entity_id)]
+
+
+def _rows_in_force(finished: Run) -> list[Json]:
+    try:
+        return tables.read_table(finished, DECISIONS, where=pc.field("in_force")).to_pylist()
+    except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
+        return []
 
 
 def confirmed_but_suppressed(finished: Run) -> list[str]:
@@ -278,38 +279,32 @@ def confirmed_but_suppressed(finished: Run) -> list[str]:
     Whoever can write to a list has no name. A `legitimate` decision has one, and clears what it
     names; one that nobody signed does not outweigh one that somebody did.
     """
-    try:
-        rows = tables.read_table(finished, DECISIONS, where=pc.field("in_force")).to_pylist()
-    except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
-        return []
+    rows = _rows_in_force(finished)
     accusing = [row for row in rows if row["kind"] in REVIEWING_DECISIONS]
     accused = sorted({member for row in accusing for member in row["members"]})
     if not accused:
         return []
     # The known-legitimate list covers all epochs of a number, which then has one row without epoch.
-    ids = pa.array(sorted({*accused, *map(without_epoch, accused)}), pa.string())
-    entities = tables.read_table(
-        finished, ENTITIES, ["entity_id", "status"], pc.field("entity_id").isin(ids)
-    )
-    status = dict(
-        zip(entities["entity_id"].to_pylist(), entities["status"].to_pylist(), strict=True)
-    )
-    gone = [
-        entity_id
+    ids = tables.among("entity_id", {*accused, *map(without_epoch, accused)})
+    entities = tables.read_table(finished, ENTITIES, ["entity_id", "status"], ids).to_pylist()
+    status = {entity["entity_id"]: entity["status"] for entity in entities}
+    gone = {
+        entity_id: bare
         for entity_id in accused
-        if status.get(entity_id, status.get(without_epoch(entity_id))) == Status.SUPPRESSED
-    ]
+        for bare in [without_epoch(entity_id)]
+        if status.get(entity_id, status.get(bare)) == Status.SUPPRESSED
+    }
     signed = {member for row in accusing if row["signed_by"] for member in row["members"]}
     for row in rows:
         if row["kind"] == LEGITIMATE:
-            bare = list(map(without_epoch, gone))
-            cleared = set(_covered(bare, withdrawal(LEGITIMATE, row["entity_a"], "", ())))
-            gone = [
-                entity_id
-                for entity_id, each in zip(gone, bare, strict=True)
-                if each not in cleared or (entity_id in signed and not row["signed_by"])
-            ]
-    return gone
+            decision = Withdrawal(LEGITIMATE, row["entity_a"], "")
+            cleared = set(_covered(list(gone.values()), decision))
+            gone = {
+                entity_id: bare
+                for entity_id, bare in gone.items()
+                if bare not in cleared or (entity_id in signed and not row["signed_by"])
+            }
+    return list(gone)
 
 
 def _listed(left: list[str], known: KnownLegitimate) -> list[str]:
@@ -329,7 +324,22 @@ def _files(
     parties: tuple[str, str, str], issues: list[Outstanding], key: Ed25519PrivateKey
 ) -> dict[str, bytes]:
     """Returns the correction for one recipient and the revocation of the offers in it, by name."""
-    correction = Correction(*parties, tuple(_corrected(issue) for issue in issues))
+    corrected = (
+        CorrectedIssue(
+            kind=entry.kind,
+            issue_id=entry.issue_id,
+            sha256=entry.sha256,
+            reference=entry.reference,
+            issued_at=entry.at,
+            strike=tuple(
+                StruckIdentifier(each, entry.files_naming(each))
+                for each in sorted(issue.identifiers)
+            ),
+        )
+        for issue in issues
+        for entry in [issue.entry]
+    )
+    correction = Correction(*parties, tuple(corrected))
     text = "\n".join(correction_lines(correction)) + "\n"
     files = {CORRECTION: signing.letter_bytes(correction, key), CORRECTION_TEXT: text.encode()}
     if offers := _offers(issues):
@@ -337,34 +347,9 @@ def _files(
     return files
 
 
-def _corrected(issue: Outstanding) -> CorrectedIssue:
-    entry = issue.entry
-    return CorrectedIssue(
-        kind=entry.kind,
-        issue_id=entry.issue_id,
-        sha256=entry.sha256,
-        reference=entry.reference,
-        issued_at=entry.at,
-        strike=tuple(
-            StruckIdentifier(each, entry.files_naming(each)) for each in sorted(issue.identifiers)
-        ),
-    )
-
-
 def _offers(issues: Iterable[Outstanding]) -> tuple[str, ...]:
     return tuple(
         sorted(issue.entry.sha256 for issue in issues if issue.entry.kind == EntryKind.OFFER)
-    )
-
-
-def _recorded(issue: Outstanding, run_id: str, now: datetime) -> Entry:
-    return Entry(
-        at=signed_files.utc_text(now),
-        kind=EntryKind.CORRECTION,
-        recipient=issue.entry.recipient,
-        sha256=issue.entry.sha256,
-        run_id=run_id,
-        identifiers=issue.identifiers,
     )
 
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 import uuid
 from argparse import ArgumentParser, Namespace
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -205,7 +206,6 @@ def run(arguments: Namespace) -> int:
     shared = join.shared_counts_for_referral(
         arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
     )
-    earlier = _earlier_package(arguments, records.member_ids) if arguments.supersedes else None
     filing = Filing(
         override=override if stops else None,
         confirmations=_confirmations_from(arguments.decisions, manifest, records, named),
@@ -219,8 +219,8 @@ def run(arguments: Namespace) -> int:
     )
     with usage_errors(UnreconciledError, before=f"{arguments.run}: ", after="; run it again"):
         case = build_case(finished, records, chosen, filing, stops, narratives)
-        if earlier is not None:
-            case = _superseding(case, *earlier)
+    if arguments.supersedes:
+        case = _superseding(arguments, case, records.member_ids)
     files, of_counsel = _files(case, key, issuer, now)
     hold_back(finished, f"referral/{case.code}", files, values)
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
@@ -235,7 +235,7 @@ def _override_from(arguments: Namespace) -> Override | None:
     name, reason = arguments.override_by, arguments.override_reason
     if arguments.include and name is None:
         raise UsageError("--include needs --override-by NAME: name who answers for it")
-    if (name is None) != (reason is None) and not (reason is None and arguments.include):
+    if (name is None) != (reason is None) and not arguments.include:
         raise UsageError("--override-by and --override-reason go together: give a name, and why")
     if name is None:
         return None
@@ -251,14 +251,15 @@ def _inclusions_from(arguments: Namespace, records: CaseRecords) -> list[Inclusi
     inclusions: dict[str, Inclusion] = {}
     for text in arguments.include:
         entity_id, reason = _included_member(text, members)
+        member = members[entity_id]
         if not reason:
             raise UsageError(f"--include {text[:80]!r}: give a reason, as ENTITY=REASON")
-        if members[entity_id]["status"] != Status.INFRASTRUCTURE:
+        if member["status"] != Status.INFRASTRUCTURE:
             raise UsageError(
-                f"--include {entity_id}: is {members[entity_id]['status']}, which never leaves; "
-                "decide on it first"
+                f"--include {entity_id}: is {member['status']}, which never leaves; decide on it "
+                "first"
             )
-        if not is_reviewed_core(members[entity_id]):
+        if not is_reviewed_core(member):
             said = mask_contacts(reason, [entity_id])
             inclusions[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), said)
     return [inclusions[entity_id] for entity_id in sorted(inclusions)]
@@ -286,22 +287,24 @@ def _releases_from(
     The last lists, for each partner, consents or not, the named members that it saw and that no
     consent of its covers.
     """
-    senders = {row["contributor"] for row in records.offered}
+    senders = records.senders
     own = set(records.facts.row["orgs"]) - senders
     signed = signed_files.read_consents(arguments.consent, own, arguments.recipient, now)
     if strangers := sorted(signed.keys() - senders):
         raise UsageError(f"--consent: {strangers[0]} has no part in this cluster; leave it out")
     releases, unasked = [], {}
     for org in sorted(senders):
-        where = pc.field("entity_id").isin(sorted(named)) & (pc.field("contributor") == org)
-        seen = tables.read_table(arguments.run, CONTRIBUTORS, ["entity_id"], where)
-        consent = signed.get(org)
-        covered = set(map(without_epoch, consent.content.members)) if consent is not None else set()
-        unasked[org] = sorted(set(map(without_epoch, seen["entity_id"].to_pylist())) - covered)
-        if consent is not None and not unasked[org]:
-            count = len(covered & set(map(without_epoch, named)))
-            issued, ends = consent.content.issued_at, consent.content.expires_at
-            releases.append(Release(org, issued, ends, count, consent.letter, consent.signature))
+        where = tables.among("entity_id", named) & (pc.field("contributor") == org)
+        rows = tables.read_table(arguments.run, CONTRIBUTORS, ["entity_id"], where)
+        left = set(map(without_epoch, rows["entity_id"].to_pylist()))
+        if consent := signed.get(org):
+            covered = set(map(without_epoch, consent.content.members))
+            left -= covered
+            if not left:
+                count = len(covered.intersection(map(without_epoch, named)))
+                period = (consent.content.issued_at, consent.content.expires_at)
+                releases.append(Release(org, *period, count, consent.letter, consent.signature))
+        unasked[org] = sorted(left)
     return releases, {org: len(unasked[org]) for org in signed}, unasked
 
 
@@ -388,15 +391,15 @@ def _decided(finished: Run) -> list[Json]:
     return [] if rows is None else rows.filter(rows["in_force"]).to_pylist()
 
 
-def _earlier_package(arguments: Namespace, members: Sequence[str]) -> tuple[str, Json]:
-    """Returns the SHA-256 of the seal of the package that `--supersedes` names, and its facts.
+def _superseding(arguments: Namespace, case: Case, members: Sequence[str]) -> Case:
+    """Returns a case as the one that takes the place of the package that `--supersedes` names.
 
     A folder is verified; an id is looked up in the ledger, whose chain is. What was withdrawn can
     change the id of a cluster: a package of one that shares a member is an earlier one, too.
     """
-    from reports.referral import FACTS_FILE, verify_package
+    from reports.referral import FACTS_FILE, fact_differences, package_facts, verify_package
 
-    name, cluster_id = arguments.supersedes, arguments.cluster
+    name = arguments.supersedes
     if ledger.ISSUE_ID.fullmatch(name):
         entry = ledger.find_package(ledger.read_ledger(arguments.ledger), name)
         if entry is None:
@@ -416,12 +419,12 @@ def _earlier_package(arguments: Namespace, members: Sequence[str]) -> tuple[str,
             )
         seal_sha256 = result.seal_sha256
         facts = json.loads((folder / FACTS_FILE).read_bytes())
-    if facts.get("cluster_id") != cluster_id and facts.get("members", {}).keys().isdisjoint(
-        members
-    ):
-        cluster = facts.get("cluster_id")
-        raise UsageError(f"{name}: is of the cluster {cluster}; give one of {cluster_id}")
-    return seal_sha256, facts
+    cluster = facts.get("cluster_id")
+    if cluster != arguments.cluster and facts.get("members", {}).keys().isdisjoint(members):
+        raise UsageError(f"{name}: is of the cluster {cluster}; give one of {arguments.cluster}")
+    changes = fact_differences(facts, package_facts(case, {}), case.language)
+    earlier = EarlierReferral(seal_sha256, str(facts.get("as_of")), changes)
+    return replace(case, earlier=earlier)
 
 
 def _ledger_entry(
@@ -431,7 +434,11 @@ def _ledger_entry(
     from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
 
     named = package_identifiers(case, files)
-    paths = sorted({path for printed in named.values() for path in printed})
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, paths in enumerate(named.values()):
+        for path in paths:
+            places[path].append(place)
+    consents = [hashlib.sha256(release.letter).hexdigest() for release in case.releases]
     return ledger.Entry(
         at=signed_files.utc_text(now),
         kind=ledger.EntryKind.PACKAGE,
@@ -440,12 +447,8 @@ def _ledger_entry(
         run_id=case.manifest["run_id"],
         identifiers=tuple(named),
         reference=case.code,
-        files={
-            path: [place for place, printed in enumerate(named.values()) if path in printed]
-            for path in paths
-        },
-        facts=compared_facts(package_facts(case, {}))
-        | {"consents": [hashlib.sha256(release.letter).hexdigest() for release in case.releases]},
+        files=dict(sorted(places.items())),
+        facts=compared_facts(package_facts(case, {})) | {"consents": consents},
         supersedes=case.earlier.seal_sha256 if case.earlier else "",
         built_on=built_on,
     )
@@ -463,13 +466,6 @@ def _refuse(cluster_id: str, stops: list[Obstacle], unasked: Mapping[str, Sequen
     if all(stop.answerable for stop in stops):
         sys.stderr.write("  or answer for it: --override-by NAME --override-reason TEXT\n")
     return 1
-
-
-def _superseding(case: Case, seal_sha256: str, before: Json) -> Case:
-    from reports.referral import fact_differences, package_facts
-
-    changes = fact_differences(before, package_facts(case, {}), case.language)
-    return replace(case, earlier=EarlierReferral(seal_sha256, str(before.get("as_of")), changes))
 
 
 def _issuer(org: str | None, run: Run) -> str | None:

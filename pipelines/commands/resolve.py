@@ -21,10 +21,11 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import StringIO
+from itertools import starmap
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
@@ -59,7 +60,8 @@ class Holding:
     """A package or an offer: identifiers of an issuer, and the files that print them.
 
     `cases` are the names that people call it by: its reference and case numbers. `printed` has, by
-    evidence number, the places that print it.
+    evidence number, the files that print it, each with its rows; a text has none. `about` says what
+    a number stands for that is of no identifier.
     """
 
     path: str
@@ -68,11 +70,12 @@ class Holding:
     cluster_id: str = ""
     members: Sequence[str] = ()
     cases: Mapping[str, str] = field(default_factory=dict)
-    printed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    printed: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
     def things(self) -> dict[str, str]:
-        """Returns the identifiers and the cluster by their evidence numbers."""
+        """The identifiers and the cluster by their evidence numbers."""
         things = [*self.members, *([cluster_thing(self.cluster_id)] if self.cluster_id else [])]
         return {evidence_number(self.issuer, referent): referent for referent in things}
 
@@ -145,18 +148,16 @@ def _print_linkset(
             for row in rows
             if row["number"] == number and row["url"]
         ]
-        files = {
-            (
-                Path(holding.path).resolve() / "data" / place.partition(" row ")[0]
-            ).as_uri(): holding.title
+        titles = {
+            (Path(holding.path).resolve() / "data" / name).as_uri(): holding.title
             for holding in held
-            for place in holding.printed.get(number, ())
+            for name in holding.printed.get(number, ())
         }
-        printed = [{"href": href, "title": title} for href, title in sorted(files.items())]
+        printed = [{"href": href, "title": title} for href, title in sorted(titles.items())]
         links = {"related": related, "describedby": printed}
-        links = {name: targets for name, targets in links.items() if targets}
-        if links:
-            anchors.append({"anchor": f"{base}{number}", **links})
+        if related or printed:
+            filled = {name: targets for name, targets in links.items() if targets}
+            anchors.append({"anchor": f"{base}{number}", **filled})
     say(json.dumps({"linkset": anchors}, indent=1, ensure_ascii=False))
     return 0 if anchors else 1
 
@@ -167,26 +168,18 @@ def write_schedule(arguments: Namespace) -> int:
     Raises:
         UsageError: for a path that is neither.
     """
-    left, right = _open(arguments.a), _open(arguments.b)
-    mine, theirs = ({without_epoch(each): each for each in it.members} for it in (left, right))
-    written = StringIO()
-    made = csv.writer(written, lineterminator="\n")
-    made.writerow(
-        [
-            "identifier",
-            *(f"{name}_{side}" for side in "ab" for name in ("issuer", "number", "cluster")),
-            *(f"case_numbers_{side}" for side in "ab"),
-        ]
-    )
+    sides = [_open(path) for path in (arguments.a, arguments.b)]
+    mine, theirs = ({without_epoch(each): each for each in side.members} for side in sides)
+    columns = [f"{name}_{side}" for side in "ab" for name in ("issuer", "number", "cluster")]
+    rows = [["identifier", *columns, "case_numbers_a", "case_numbers_b"]]
     for bare in sorted(mine.keys() & theirs.keys()):
-        cells = [
-            cell
-            for it, each in ((left, mine[bare]), (right, theirs[bare]))
-            for cell in (it.issuer, evidence_number(it.issuer, each), it.cluster_id)
-        ]
-        names = ["; ".join(it.cases.values()) for it in (left, right)]
-        made.writerow([harmless(plain(cell, 300)) for cell in (bare, *cells, *names)])
-    sys.stdout.write(written.getvalue())
+        cells = [bare]
+        for side, members in zip(sides, (mine, theirs), strict=True):
+            number = evidence_number(side.issuer, members[bare])
+            cells += [side.issuer, number, side.cluster_id]
+        cells += ["; ".join(side.cases.values()) for side in sides]
+        rows.append([harmless(plain(cell, 300)) for cell in cells])
+    csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
     return 0
 
 
@@ -223,24 +216,27 @@ def _lines(
 ) -> Iterator[str]:
     """Yields what is known of a number, a line each."""
     things = {
-        holding.things()[number]: holding.issuer for holding in held if number in holding.things()
+        holding.things[number]: holding.issuer for holding in held if number in holding.things
     }
     if not things and not any(number in holding.printed for holding in held):
         things = dict(_in_runs(number, finished))
     for referent, issuer in things.items():
-        yield f"is {_words(referent)}, as {plain(issuer, 80)} numbers it"
+        name = referent.removeprefix("cluster|")
+        words = f"the identifier {name}" if name == referent else f"the cluster {name}"
+        yield f"is {words}, as {plain(issuer, 80)} numbers it"
     for holding in held:
         # A row about a link to a member that is left out has the number of the named end.
-        if number in holding.about and number not in holding.things():
+        if number in holding.about and number not in holding.things:
             yield f"is {holding.about[number]}, as {plain(holding.issuer, 80)} numbers it"
-        if places := holding.printed.get(number):
-            yield f"printed in {holding.path} ({holding.title}): {'; '.join(_by_file(places))}"
-        elif number in holding.things():
+        if files := holding.printed.get(number):
+            places = "; ".join(starmap(_place, files.items()))
+            yield f"printed in {holding.path} ({holding.title}): {places}"
+        elif number in holding.things:
             yield f"in {holding.path} ({holding.title})"
     for referent in things:
         members = sorted(_members(referent, held, finished))
-        for each in finished:
-            yield from _today(each, referent, members)
+        for run in finished:
+            yield from _today(run, referent, members)
         yield from dict.fromkeys(_issued(entries, members))
     for row in rows:
         if row["number"] == number:
@@ -260,11 +256,6 @@ def _members(referent: str, held: Sequence[Holding], finished: Sequence[Run]) ->
     return {each for table in rows for each in table["entity_id"].to_pylist()}
 
 
-def _words(referent: str) -> str:
-    kind, _, rest = referent.partition("|")
-    return f"the cluster {rest}" if rest and kind == "cluster" else f"the identifier {referent}"
-
-
 def _in_runs(number: str, finished: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """Yields the identifiers and clusters of runs that have a number, with its issuer."""
     for run in finished:
@@ -280,12 +271,12 @@ def _in_runs(number: str, finished: Sequence[Run]) -> Iterator[tuple[str, str]]:
 
 def _today(run: Run, referent: str, members: Sequence[str]) -> Iterator[str]:
     """Yields what a run has a thing as: its cluster, or those that its members are in now."""
-    where = pc.field("entity_id").isin(pa.array(members, pa.string()))
+    where = tables.among("entity_id", members)
     columns = ["entity_id", "cluster_id", "tier", "review"]
     rows = tables.read_table(run, MEMBERS, columns, where).to_pylist()
     place = f"in the run {run.folder}"
     if referent.startswith("cluster|"):
-        held = Counter(each["cluster_id"] for each in rows)
+        held = Counter(row["cluster_id"] for row in rows)
         if not held:
             yield f"{place}: dissolved; none of its {len(members)} members is in a cluster"
             return
@@ -294,23 +285,19 @@ def _today(run: Run, referent: str, members: Sequence[str]) -> Iterator[str]:
         yield f"{place}: {split} {named}"
         yield from _lineage(run, held)
         return
-    for each in rows:
-        yield f"{place}: in the cluster {each['cluster_id']}, {each['tier']}, {each['review']}"
-        yield from _lineage(run, [each["cluster_id"]])
+    for row in rows:
+        yield f"{place}: in the cluster {row['cluster_id']}, {row['tier']}, {row['review']}"
+        yield from _lineage(run, [row["cluster_id"]])
     if not rows:
-        columns = ["entity_id", "status", "reason"]
-        entities = tables.read_table(run, ENTITIES, columns, where).to_pylist()
-        said = (
-            f"{entities[0]['status']}: {plain(entities[0]['reason'], 200)}"
-            if entities
-            else "is not there"
-        )
+        said = "is not there"
+        for entity in tables.read_table(run, ENTITIES, ["status", "reason"], where).to_pylist()[:1]:
+            said = f"{entity['status']}: {plain(entity['reason'], 200)}"
         yield f"{place}: in no cluster; {said}"
 
 
 def _lineage(run: Run, clusters: Iterable[str]) -> Iterator[str]:
     """Yields the merges and splits that a run records of some clusters."""
-    where = pc.field("cluster_id").isin(pa.array(list(clusters), pa.string()))
+    where = tables.among("cluster_id", clusters)
     for row in tables.read_table(run, LINEAGE, where=where).to_pylist():
         if len(row["from_ids"]) > 1 or len(row["to_ids"]) > 1:
             came, went = ", ".join(row["from_ids"]), ", ".join(row["to_ids"])
@@ -425,19 +412,29 @@ def _read_package(folder: Path) -> Holding:
     texts = (issuer, cluster_id, *cases.values(), *facts["members"])
     if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise TypeError
-    printed: dict[str, list[str]] = {}
+    printed: dict[str, dict[str, list[str]]] = {}
     about: dict[str, str] = {}
     for path in sorted((folder / "data").rglob("*")):
         name = path.relative_to(folder / "data").as_posix()
         if name.startswith("exhibits/") and name != "exhibits/data-dictionary.csv":
-            _printed_rows(path, name, printed, about)
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                for row in csv.DictReader(file):
+                    number = row.get("evidence_number") or ""
+                    rows = printed.setdefault(number, {}).setdefault(name, [])
+                    rows.append(plain(row["row"], 12))
+                    if "record_id" in row:
+                        named = f"{row['organisation']}/{row['record_id']}"
+                        about.setdefault(number, f"the {row['kind']} {plain(named, 200)}")
+                    elif "identifier_b" in row:
+                        ends = f"{row['identifier_a']} and {row['identifier_b']}"
+                        about.setdefault(number, f"the link of {plain(ends, 300)}")
         elif path.suffix in (".txt", ".html", ".json", ".jsonld") and path.is_file():
             # A letter prints the numbers of its identifiers, too.
             referent = letter_thing(cluster_id, "letter" if name == "letter.html" else name)
             if name.startswith("requests/") or name == "letter.html":
                 about[evidence_number(issuer, referent)] = f"the letter {name}"
-            for number in sorted(set(_numbers_in(path.read_text("utf-8", "replace")))):
-                printed.setdefault(number, []).append(name)
+            for number in _numbers_in(path.read_text("utf-8", "replace")):
+                printed.setdefault(number, {})[name] = []
     return Holding(
         str(folder),
         f"{plain(facts['reference'], 80)}, to {plain(facts['recipient'], 80)}, as of "
@@ -451,39 +448,19 @@ def _read_package(folder: Path) -> Holding:
     )
 
 
-def _by_file(places: Sequence[str]) -> Iterator[str]:
-    """Yields each file of `FILE row N` once, with its rows; what follows one another is a span."""
-    rows: dict[str, list[str]] = {}
-    for place in places:
-        name, _, row = place.partition(" row ")
-        rows.setdefault(name, []).append(row)
-    for name, numbers in rows.items():
-        spans: list[list[str]] = []
-        for row in filter(None, numbers):
-            if spans and spans[-1][-1].isdecimal() and row == str(int(spans[-1][-1]) + 1):
-                spans[-1] = [spans[-1][0], row]
-            else:
-                spans.append([row])
-        shown = [" to ".join(span) for span in spans[:MOST_ROWS]]
-        if left := len(spans[MOST_ROWS:]):
-            shown.append(f"{left} more")
-        words = ", ".join(shown)
-        yield f"{name} row{'' if words.isdecimal() else 's'} {words}" if words else name
-
-
-def _printed_rows(
-    path: Path, name: str, printed: dict[str, list[str]], about: dict[str, str]
-) -> None:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
-            number = row.get("evidence_number") or ""
-            printed.setdefault(number, []).append(f"{name} row {plain(row['row'], 12)}")
-            if "record_id" in row:
-                named = f"{row['organisation']}/{row['record_id']}"
-                about.setdefault(number, f"the {row['kind']} {plain(named, 200)}")
-            elif "identifier_b" in row:
-                ends = f"{row['identifier_a']} and {row['identifier_b']}"
-                about.setdefault(number, f"the link of {plain(ends, 300)}")
+def _place(name: str, rows: Sequence[str]) -> str:
+    """Returns a file with its rows; what follows one another is a span."""
+    spans: list[list[str]] = []
+    for row in rows:
+        if spans and spans[-1][-1].isdecimal() and row == str(int(spans[-1][-1]) + 1):
+            spans[-1] = [spans[-1][0], row]
+        else:
+            spans.append([row])
+    shown = [" to ".join(span) for span in spans[:MOST_ROWS]]
+    if left := len(spans[MOST_ROWS:]):
+        shown.append(f"{left} more")
+    words = ", ".join(shown)
+    return f"{name} row{'' if words.isdecimal() else 's'} {words}" if words else name
 
 
 def _numbers_in(text: str) -> Iterator[str]:

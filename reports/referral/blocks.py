@@ -8,30 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports.referral.language import Language
 from transforms.extract.kinds.registry import BY_KIND
 
 
-@dataclass(frozen=True)
-class Points:
+class Points(NamedTuple):
     """A list, numbered where its order matters."""
 
     points: Sequence[str]
     numbered: bool = False
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     """A paragraph that must not be missed, with the word that it starts with."""
 
     word: str
     text: str
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(NamedTuple):
     """A table. `ids` and `numbers` are places of columns: identifiers, and right-aligned numbers.
 
     `widths` are shares of the page's width, one a column.
@@ -45,8 +42,7 @@ class Grid:
     numbers: Sequence[int] = ()
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of a chart."""
 
     x: float
@@ -57,8 +53,7 @@ class Line:
     style: str
 
 
-@dataclass(frozen=True)
-class Disc:
+class Disc(NamedTuple):
     """A disc."""
 
     x: float
@@ -67,8 +62,7 @@ class Disc:
     style: str
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(NamedTuple):
     """A filled rectangle from its upper left corner."""
 
     x: float
@@ -78,8 +72,7 @@ class Bar:
     style: str
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """A text in a chart; `anchor` is start, middle or end, `white` where it lies on a disc."""
 
     x: float
@@ -92,8 +85,7 @@ class Label:
 Shape = Line | Disc | Bar | Label
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(NamedTuple):
     """A chart: shapes in a picture of some size, and its legend, as (style, meaning)."""
 
     caption: str
@@ -124,8 +116,7 @@ Blocks = Sequence[Block | None]
 """Blocks as a section has them, some of which may be empty: those are left out."""
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A numbered part of the document; number 0 is the cover."""
 
     number: int

@@ -163,11 +163,6 @@ class SharedVictims:
     letter: bytes
     signature: bytes
 
-    @property
-    def at_most(self) -> int:
-        """The count, or the largest under its floor."""
-        return max(self.floor - 1, 0) if self.shared is None else self.shared
-
     def words(self, language: Language) -> str:
         """Returns the count in words."""
         if self.shared is None:
@@ -537,7 +532,11 @@ class Case(Filing):
         for _, side in self.sides:
             for country, victims in side.countries.items():
                 counted[country].append(victims)
-        twice = sum(overlap.at_most for overlap in self.shared)
+        # A count that is withheld is at most the largest under its floor.
+        twice = sum(
+            max(overlap.floor - 1, 0) if overlap.shared is None else overlap.shared
+            for overlap in self.shared
+        )
         return {code: max(sum(counts) - twice, *counts) for code, counts in counted.items()}
 
     @property
@@ -589,13 +588,11 @@ class Case(Filing):
         """Returns an organisation by its legal name, with address and contact, or blanks."""
         organisation = self.file.organisation(slug)
         legal = plain(organisation.get("legal_name", ""), 160).strip()
-        parts = [
-            legal or f"{organisation_name(slug)}, {BLANK}",
-            plain(organisation.get("address", ""), 200),
-        ]
+        address = plain(organisation.get("address", ""), 200)
+        parts = (legal or f"{organisation_name(slug)}, {BLANK}", address)
         contact = plain(self.file.person(slug, "contact"), 200) or BLANK
-        named = ", ".join(part for part in parts if part.strip())
-        return self.say("cover.sender", named=named.removesuffix("."), contact=contact)
+        named = ", ".join(filter(str.strip, parts)).removesuffix(".")
+        return self.say("cover.sender", named=named, contact=contact)
 
     @property
     def numbers_of_case(self) -> dict[str, str]:
@@ -654,12 +651,6 @@ class Case(Filing):
     def whose(self) -> str:
         """The organisations whose own complaints are read; of others there are counts alone."""
         return self.language.organisations(self.own_organisations)
-
-    @property
-    def brands_sentence(self) -> str:
-        """Says whom the callers posed as."""
-        posed = self.say_any("summary.posed", brands=self.brands, whose=self.whose)
-        return posed or self.say("summary.posed_as_others")
 
     @property
     def code(self) -> str:

@@ -151,7 +151,8 @@ def _summary(case: Case) -> Blocks:
     points = [
         say(
             "summary.scheme",
-            posed=case.brands_sentence,
+            posed=case.say_any("summary.posed", brands=case.brands, whose=case.whose)
+            or say("summary.posed_as_others"),
             identifiers=language.count("identifier", len(case.number)),
             records=language.join(counted),
             authors=case.authors,

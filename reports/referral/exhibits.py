@@ -37,7 +37,9 @@ Event = tuple[datetime, str, str, CaseRecord]
 ExhibitRow = tuple[str, CaseRecord, tuple[object, ...]]
 """A row: the thing it is about, its source, and its cells but for those of `SOURCE_COLUMNS`."""
 
-SOURCE_COLUMNS: tuple[Column, ...] = (
+_MEMBER = ("identifier", "entity id", "The member.")
+
+SOURCE_COLUMNS = (
     ("record", "row of Exhibit 1", "The source record; of several, the earliest."),
     ("file", "file name", "Input file that holds that record, as the run named it."),
     ("file_sha256", "SHA-256", "Digest of that file."),
@@ -49,7 +51,7 @@ SOURCE_COLUMNS: tuple[Column, ...] = (
 )
 """The columns by which every row points to its source."""
 
-ROW_COLUMNS: tuple[Column, ...] = (
+ROW_COLUMNS = (
     ("row", "number", "Number of the row, as cited."),
     (
         "evidence_number",
@@ -164,7 +166,7 @@ def data_dictionary(case: Case, made: Sequence[Exhibit]) -> bytes:
 
 def _records(case: Case) -> Exhibit:
     """Returns Exhibit 1."""
-    columns: tuple[Column, ...] = (
+    columns = (
         ("kind", "complaint or call", "What the record is."),
         ("organisation", "slug", "Who received it, and answers for it."),
         ("record_id", "text", "The organisation's own reference, by which it finds the record."),
@@ -187,7 +189,7 @@ def _records(case: Case) -> Exhibit:
 
 def _identifiers(case: Case) -> Exhibit:
     """Returns Exhibit 2."""
-    columns: tuple[Column, ...] = (
+    columns = (
         (
             "identifier",
             "entity id",
@@ -238,7 +240,7 @@ def _identifiers(case: Case) -> Exhibit:
 
 def _mentions(case: Case) -> Exhibit:
     """Returns Exhibit 3."""
-    columns: tuple[Column, ...] = (
+    columns = (
         ("identifier", "entity id", "A member."),
         ("role", "word", "The part it plays in this record."),
         ("observed_at", "UTC time", "When the record saw it."),
@@ -280,7 +282,7 @@ def _mentions(case: Case) -> Exhibit:
     return _exhibit(case, 3, "sightings", columns, rows)
 
 
-_LINK_COLUMNS: tuple[Column, ...] = (
+_LINK_COLUMNS = (
     ("identifier_a", "entity id", "One end."),
     ("identifier_b", "entity id", "The other end; only its kind where it is of another cluster."),
     ("complaints", "number", "Complaints that with their calls name both."),
@@ -332,7 +334,7 @@ def _earliest(case: Case, link: Row) -> CaseRecord:
 
 def _losses(case: Case) -> Exhibit:
     """Returns Exhibit 5."""
-    columns: tuple[Column, ...] = (
+    columns = (
         ("amount", "decimal", "What the complaint states as lost in all, exact."),
         ("currency", "ISO 4217", "Its currency."),
     )
@@ -346,7 +348,7 @@ def _losses(case: Case) -> Exhibit:
 
 def _payments(case: Case) -> Exhibit:
     """Returns Exhibit 6."""
-    columns: tuple[Column, ...] = (
+    columns = (
         ("payee", "entity id", "The member that was paid, or was to be paid."),
         ("method", "word", "How, as the complaint says; other for words that are not on our list."),
         ("amount", "decimal", "Exact amount."),
@@ -422,7 +424,7 @@ def _rejected_links(case: Case) -> Exhibit:
 
 def _suppliers(case: Case) -> Exhibit:
     """Returns Exhibit 8."""
-    columns: tuple[Column, ...] = (
+    columns = (
         ("supplier", "entity id", "A trunk, origination id, carrier, script or address."),
         ("records", "number", "Records of this cluster that name it."),
         ("clusters", "number", "Clusters of the run that it serves: it has other customers."),
@@ -443,11 +445,7 @@ def _suppliers(case: Case) -> Exhibit:
 
 def _chronology(case: Case) -> Exhibit:
     """Returns Exhibit 9."""
-    columns: tuple[Column, ...] = (
-        ("time", "UTC time", "When."),
-        ("event", "text", "What the records show."),
-        ("identifier", "entity id", "The member."),
-    )
+    columns = (("time", "UTC time", "When."), ("event", "text", "What the records show."), _MEMBER)
     rows = (
         (entity_id, record, (format_utc(when), event, entity_id))
         for when, event, entity_id, record in sorted(_events(case), key=itemgetter(0, 1, 2))
@@ -468,8 +466,8 @@ def _events(case: Case) -> Iterator[Event]:
 
 def _retention_clocks(case: Case) -> Exhibit:
     """Returns Exhibit 10."""
-    columns: tuple[Column, ...] = (
-        ("identifier", "entity id", "The member."),
+    columns = (
+        _MEMBER,
         ("provider", "text", "Who keeps the records, as far as can be told."),
         ("found_by", "text", "How that is known."),
         ("rule", "text", "What sets the period. A draft, never advice."),
@@ -492,8 +490,8 @@ def _retention_clocks(case: Case) -> Exhibit:
 
 def _excerpts(case: Case) -> Exhibit:
     """Returns Exhibit 11."""
-    columns: tuple[Column, ...] = (
-        ("identifier", "entity id", "The member."),
+    columns = (
+        _MEMBER,
         (
             "excerpt",
             "text",

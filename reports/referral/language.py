@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import gettext
 import string
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -32,7 +31,6 @@ from reports.referral.case_records import format_amount
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.facts import FACTS, Fact
-from schemas.mapping import parse_toml
 from transforms.extract.kinds.registry import BY_KIND
 
 ENGLISH = "en"
@@ -44,10 +42,16 @@ LANGUAGE_FILES = ("language.toml", "messages.toml", "texts.toml")
 
 TEMPLATES = ("request.txt", "ad_request.txt", "readme.txt")
 
+
+def text_fields(names: str) -> dict[str, Any]:
+    """Returns the schema of fields that are texts."""
+    return dict.fromkeys(names.split(), str)
+
+
 LANGUAGE_SCHEMA: Mapping[str, Any] = {
-    **dict.fromkeys(("plural", "day", "span", "time", "comma", "last", "decimal", "group"), str),
+    **text_fields("plural day span time comma last decimal group"),
     "months": [str],
-    "font?": {"package": str, "file": str, "extra": str, "breaks_anywhere?": bool},
+    "font?": text_fields("package file extra") | {"breaks_anywhere?": bool},
 }
 """Fields of language.toml. `plural` is a C expression of `n`, as gettext's Plural-Forms has one;
 `font` names a package of PyPI, a file in it, the extra of ringtrace that installs it, and whether
@@ -65,54 +69,48 @@ SHORT_NAME = 3
 
 _SMALL_WORDS = ("and", "for", "of", "the")
 
-_SERVICES = {
-    "anydesk": "AnyDesk",
-    "teamviewer": "TeamViewer",
-    "ultraviewer": "UltraViewer",
-    "screenconnect": "ScreenConnect",
-    "whatsapp": "WhatsApp",
-    "paypal": "PayPal",
-    "att": "AT&T",
-    "bbva": "BBVA",
-    "ebay": "eBay",
-    "fedex": "FedEx",
-    "hmrc": "HMRC",
-    "hsbc": "HSBC",
-    "mcafee": "McAfee",
-    "usps": "USPS",
+_SERVICES = {"att": "AT&T"} | {
+    name.lower(): name
+    for name in (
+        *"AnyDesk TeamViewer UltraViewer ScreenConnect WhatsApp PayPal".split(),
+        *"BBVA eBay FedEx HMRC HSBC McAfee USPS".split(),
+    )
 }
+"""Names that are not written as most are, by their words in identifiers and slugs."""
 
 _TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 LETTERS = _TEMPLATES.overlay(lstrip_blocks=True, trim_blocks=True)
 
-_CLICK = dict.fromkeys(("click", "words", "number", "evidence_number", "record", "seen"), "")
 
-_MEMBER = dict.fromkeys(
-    (
-        *("words", "number", "evidence_number", "role", "people", "records", "paid"),
-        *("first", "last", "first_until", "last_until"),
-    ),
-    "",
-)
+def blank_values(names: str) -> dict[str, Any]:
+    """Returns names with empty texts, for a template to be tried with."""
+    return dict.fromkeys(names.split(), "")
 
-_REQUEST = {
-    **dict.fromkeys(("code", "number", "tlp"), ""),
-    "recipient": dict.fromkeys(("name", "unit", "country"), ""),
-}
+
+_REQUEST = blank_values("code number tlp") | {"recipient": blank_values("name unit country")}
 
 TEMPLATE_VALUES: Mapping[str, Mapping[str, Any]] = {
     "request.txt": {
         **_REQUEST,
-        "provider": dict.fromkeys(("name", "found_by"), ""),
+        "provider": blank_values("name found_by"),
         "priority": "",
-        "clock": dict.fromkeys(("rule", "preserve", "source", "date"), ""),
+        "clock": blank_values("rule preserve source date"),
         "wanted": [""],
-        "members": [_MEMBER],
+        "members": [
+            blank_values(
+                "words number evidence_number role people records paid first last first_until "
+                "last_until"
+            )
+        ],
         "weeks": "",
     },
-    "ad_request.txt": {**_REQUEST, "platform": "", "clicks": [_CLICK]},
-    "readme.txt": {"code": "", "tlp": "", "parts": (), "check": ""},
+    "ad_request.txt": {
+        **_REQUEST,
+        "platform": "",
+        "clicks": [blank_values("click words number evidence_number record seen")],
+    },
+    "readme.txt": blank_values("code tlp parts check"),
 }
 """Names that each template of a language can use."""
 
@@ -207,8 +205,7 @@ class Language:
     def day(self, moment: date) -> str:
         """Writes a day as people write it, such as 9 June 2025."""
         month = self.form["months"][moment.month - 1]
-        text: str = self.form["day"]
-        return text.format(day=moment.day, month=month, year=moment.year)
+        return str(self.form["day"].format(day=moment.day, month=month, year=moment.year))
 
     def days(self, first: datetime, last: datetime) -> str:
         """Writes a span of days, both ends included."""
@@ -217,8 +214,7 @@ class Language:
 
     def span(self, first: object, last: object) -> str:
         """Joins two ends of a span."""
-        text: str = self.form["span"]
-        return text.format(first=first, last=last)
+        return str(self.form["span"].format(first=first, last=last))
 
     def iso_days(self, first: datetime, last: datetime) -> str:
         """Writes a span of days for a table, as ISO 8601 writes days."""
@@ -226,8 +222,7 @@ class Language:
 
     def time(self, moment: datetime) -> str:
         """Writes a time as people write it, to the minute, UTC."""
-        text: str = self.form["time"]
-        return text.format(day=self.day(moment), time=f"{moment:%H:%M}")
+        return str(self.form["time"].format(day=self.day(moment), time=f"{moment:%H:%M}"))
 
     def organisations(self, slugs: Sequence[str]) -> str:
         """Joins the names of organisations."""
@@ -265,47 +260,45 @@ class Language:
 def make_language(
     code: str,
     form: Mapping[str, Any],
-    messages: str,
+    messages: Mapping[str, Any],
     texts: Mapping[str, str],
     templates: Mapping[str, Template],
     measure: Language | None = None,
 ) -> Language:
-    """Makes a language of its files, of messages.toml by its text, complete as `measure` is.
+    """Makes a language of its files, complete as `measure` is.
 
     Raises:
         LanguageError: naming all messages that are missing, unknown or of other values.
     """
-    plural, forms = _plural(form["plural"])
+    plural, count = _plural(form["plural"])
     if len(form["months"]) != MONTHS:
         raise LanguageError("language.toml, months: give twelve")
     for name, wanted in _PATTERNS.items():
-        if (present := _values_of("language.toml", name, form[name])) != wanted:
-            raise LanguageError(
-                f"language.toml, {name}: has the values {_braces(present)} and needs "
-                f"{_braces(wanted)}"
-            )
-    try:
-        flat = dict(_flattened(parse_toml(messages)))
-    except tomllib.TOMLDecodeError as error:
-        raise LanguageError(f"messages.toml: not TOML: {error}") from None
+        _check_values(f"language.toml, {name}", [form[name]], wanted)
+    flat = dict(_flattened(messages))
     if code == ENGLISH:
         kinds = {f"kinds.{kind}": [row.noun] for kind, row in BY_KIND.items()}
         cautions = {
             f"cautions.{kind}": [row.caution] for kind, row in BY_KIND.items() if row.caution
         }
         facts = {
-            f"facts.{code}": [Fact(code).sentence()]
-            for code, form in FACTS.items()
-            if form.in_letters
+            f"facts.{fact}": [Fact(fact).sentence()]
+            for fact, known in FACTS.items()
+            if known.in_letters
         }
         flat = kinds | cautions | facts | flat
-    if measure is not None:
-        _compare(flat, measure.messages)
-    for key, plurals in flat.items():
-        if len(plurals) not in (1, forms):
+    known = measure.messages if measure is not None else flat
+    if missing := [key for key in known if key not in flat]:
+        raise LanguageError(f"messages.toml: is incomplete; it has no {', no '.join(missing)}")
+    if unknown := [key for key in flat if key not in known]:
+        raise LanguageError(f"messages.toml: no such messages {', '.join(unknown)}")
+    for key, forms in flat.items():
+        place = f"messages.toml, {key}"
+        _check_values(place, forms, _values_of(place, known[key]))
+        if len(forms) not in (1, count):
             raise LanguageError(
-                f"messages.toml, {key}: has {len(plurals)} plural forms; the plural of "
-                f"language.toml chooses between {forms}"
+                f"{place}: has {len(forms)} plural forms; the plural of language.toml chooses "
+                f"between {count}"
             )
     return Language(code, form, flat, texts, templates, plural)
 
@@ -331,43 +324,35 @@ def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
         forms = node if isinstance(node, list) else [node]
         if not forms or not all(isinstance(form, str) for form in forms):
             raise LanguageError(f"messages.toml, {key}: is neither a text nor a list of texts")
-        for each in forms:
-            _values_of("messages.toml", key, each)
         yield key, forms
 
 
-def _compare(own: Mapping[str, Sequence[str]], known: Mapping[str, Sequence[str]]) -> None:
-    """Raises LanguageError naming what differs from the messages of the measure."""
-    if missing := [key for key in known if key not in own]:
-        raise LanguageError(f"messages.toml: is incomplete; it has no {', no '.join(missing)}")
-    if unknown := [key for key in own if key not in known]:
-        raise LanguageError(f"messages.toml: no such messages {', '.join(unknown)}")
-    for key, forms in known.items():
-        wanted, present = (
-            {name for each in plurals for name in _values_of("messages.toml", key, each)}
-            for plurals in (forms, own[key])
+def _check_values(place: str, forms: Iterable[str], wanted: set[str]) -> None:
+    """Raises LanguageError unless the forms of a message have the wanted values together."""
+    if (present := _values_of(place, forms)) != wanted:
+        raise LanguageError(
+            f"{place}: has the values {_braces(present)} and needs {_braces(wanted)}"
         )
-        if wanted != present:
-            raise LanguageError(
-                f"messages.toml, {key}: has the values {_braces(present)} and needs "
-                f"{_braces(wanted)}"
-            )
 
 
 def _braces(names: set[str]) -> str:
     return ", ".join(f"{{{name}}}" for name in sorted(names)) or "none"
 
 
-def _values_of(file: str, key: str, text: str) -> set[str]:
+def _values_of(place: str, forms: Iterable[str]) -> set[str]:
     """Returns the names of values in a message; of each, its plain name alone is allowed."""
-    try:
-        parts = list(string.Formatter().parse(text))
-    except ValueError as error:
-        raise LanguageError(f"{file}, {key}: {error}") from None
-    for _, name, spec, conversion in parts:
-        if name is not None and (not name.isidentifier() or spec or conversion):
-            raise LanguageError(f"{file}, {key}: {{{name}}} is not the name of a value")
-    return {name for _, name, _, _ in parts if name is not None}
+    names = set()
+    for text in forms:
+        try:
+            parts = list(string.Formatter().parse(text))
+        except ValueError as error:
+            raise LanguageError(f"{place}: {error}") from None
+        for _, name, spec, conversion in parts:
+            if name is not None:
+                if not name.isidentifier() or spec or conversion:
+                    raise LanguageError(f"{place}: {{{name}}} is not the name of a value")
+                names.add(name)
+    return names
 
 
 def format_utc(moment: datetime) -> str:

@@ -38,16 +38,7 @@ FACTS_FORMAT, FACTS_VERSION = "ringtrace-referral", 1
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 _COMPARED = (
-    "status",
-    "recipient",
-    "run_id",
-    "as_of",
-    "tlp",
-    "complaints",
-    "calls",
-    "victims",
-    "victims_at_most",
-    "links",
+    "status recipient run_id as_of tlp complaints calls victims victims_at_most links".split()
 )
 
 

@@ -114,21 +114,17 @@ def group_by_provider(
     facts: ClusterFacts, reference: Reference, moment: datetime
 ) -> list[ProviderGroup]:
     """Groups the members by provider: by priority, then the surest, then what runs out first."""
-    by_provider: dict[Provider, list[Row]] = defaultdict(list)
+    by_provider: defaultdict[Provider, list[RetainedMember]] = defaultdict(list)
+    clocks: dict[Provider, Row] = {}
     for member in facts.members:
-        by_provider[provider_of(member, facts, reference)].append(member)
+        provider = provider_of(member, facts, reference)
+        clock = clocks[provider] = reference.retention_clock(provider.kind, provider.country)
+        ends = (retention_end(member[name], clock) for name in ("first_seen", "last_seen"))
+        by_provider[provider].append(RetainedMember(member, *ends))
     groups = []
     for provider, members in by_provider.items():
-        clock = reference.retention_clock(provider.kind, provider.country)
-        retained = [
-            RetainedMember(
-                member,
-                retention_end(member["first_seen"], clock),
-                retention_end(member["last_seen"], clock),
-            )
-            for member in members
-        ]
-        groups.append(ProviderGroup(provider, clock, sorted(retained, key=_soonest)))
+        members.sort(key=lambda kept: (kept.first_until or _LONG_AGO, kept.member["entity_id"]))
+        groups.append(ProviderGroup(provider, clocks[provider], members))
 
     def urgency(group: ProviderGroup) -> tuple[int, float, datetime, str, str]:
         priority = PRIORITIES.index(group.priority(moment))
@@ -149,7 +145,11 @@ def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provi
             return _carrier(made, member, facts.carriers.get(bare, []))
         case "mail":
             domain = value.rpartition("@")[2]
-            return made.listed(kind, domain) or _mail(made, domain, value)
+            if listed := made.listed(kind, domain):
+                return listed
+            if is_freemail(value):
+                return made("mail", "mail", None, "address", domain=domain)
+            return _registrar(made, domain)
         case "registrar":
             host = re.split("[/?]", value, maxsplit=1)[0]
             return _host(made, host, platform_of(value)) or _registrar(made, host)
@@ -192,16 +192,11 @@ class _Maker:
         )
 
     def listed(self, kind: str, match: str) -> Provider | None:
-        for provider in self.providers:
-            if provider["kind"] == kind and provider["match"] == match:
-                name = provider["name"]
-                return Provider(
-                    name, provider["class"], provider["country"], provider["source"], file=name
-                )
+        for row in self.providers:
+            if (row["kind"], row["match"]) == (kind, match):
+                name = row["name"]
+                return Provider(name, row["class"], row["country"], row["source"], file=name)
         return None
-
-    def region(self, region: str | None) -> str:
-        return region or self.language.say("providers.region_not_known")
 
 
 def retention_end(moment: datetime, clock: Row) -> datetime | None:
@@ -216,28 +211,17 @@ def retention_end(moment: datetime, clock: Row) -> datetime | None:
     return moment.replace(year=year, month=month, day=day)
 
 
-def _soonest(retained: RetainedMember) -> tuple[datetime, str]:
-    return retained.first_until or _LONG_AGO, retained.member["entity_id"]
-
-
 def _carrier(made: _Maker, member: Row, carriers: Sequence[str]) -> Provider:
     """Returns the carrier that call records name, if they agree; or else one to be found."""
-    region, bare = member["region"], without_epoch(member["entity_id"])
-    where = made.region(region)
-    if member["line_type"] == "toll_free":
-        who = "resp_org" if region in NANP else "toll_free"
-        return made(who, "carrier", region, "number_plan", identifier=bare, region=where)
-    if len(carriers) == 1:
+    region, bare, line = member["region"], without_epoch(member["entity_id"]), member["line_type"]
+    where = region or made.language.say("providers.region_not_known")
+    if line != "toll_free" and len(carriers) == 1:
         name = carriers[0]
         return made("named", "carrier", region, "call_records", carrier=name, region=where)
-    who = "voip" if member["line_type"] == "voip" else "carrier"
+    who = "voip" if line == "voip" else "carrier"
+    if line == "toll_free":
+        who = "resp_org" if region in NANP else "toll_free"
     return made(who, "carrier", region, "number_plan", identifier=bare, region=where)
-
-
-def _mail(made: _Maker, domain: str, address: str) -> Provider:
-    if is_freemail(address):
-        return made("mail", "mail", None, "address", domain=domain)
-    return _registrar(made, domain)
 
 
 def _host(made: _Maker, host: str, platform: str | None) -> Provider | None:

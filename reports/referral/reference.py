@@ -51,6 +51,7 @@ from reports.referral.language import (
     check_font,
     checked_template,
     make_language,
+    text_fields,
 )
 from schemas.mapping import parse_toml
 
@@ -115,21 +116,17 @@ LETTER_FIELDS = (*_CASE_VALUES, "exhibits", "offences")
 
 CASE_FILE = "case.toml"
 
-_CASE_FIELDS = ("operation", "date", "narrative", "case_numbers", "organisation")
+_PERSON = text_fields("name? title?")
 
-_PERSON = {"name?": str, "title?": str}
-
-_SOURCED = {"source": str, "date": str, "checked_by?": str, "read_at?": str}
+_SOURCED = text_fields("source date checked_by? read_at?")
 
 _ANY_NAME = "*"
 
 _SCHEMAS: Mapping[str, Any] = {
     "recipient.toml": {
-        **dict.fromkeys(("name", "unit", "country", "scale", "time_zone"), str),
+        **text_fields("name unit country scale time_zone language? nexus?"),
         "certificates": [str],
         "asks": [str],
-        "language?": str,
-        "nexus?": str,
         "annexes?": [tuple(ANNEXES)],
         "sections?": [SECTIONS],
         **_SOURCED,
@@ -141,7 +138,7 @@ _SCHEMAS: Mapping[str, Any] = {
                 "title": str,
                 "rows": tuple(FORM_VALUES),
                 "within_hours?": int,
-                "fields": [{"label": str, "value": str}],
+                "fields": [text_fields("label value")],
             }
         ],
         **_SOURCED,
@@ -149,8 +146,7 @@ _SCHEMAS: Mapping[str, Any] = {
     "offences.toml": {
         "offence": [
             {
-                "statute": str,
-                "note": str,
+                **text_fields("statute note"),
                 "elements": [{"text": str, "holds": ELEMENTS}],
                 **_SOURCED,
             }
@@ -161,15 +157,11 @@ _SCHEMAS: Mapping[str, Any] = {
         **dict.fromkeys(("suppress_below", "bridge_side", "small_cluster"), int),
         **_SOURCED,
     },
-    "providers.toml": {
-        "provider?": [
-            {**dict.fromkeys(("kind", "match", "name", "country", "class"), str), **_SOURCED}
-        ]
-    },
+    "providers.toml": {"provider?": [text_fields("kind match name country class") | _SOURCED]},
     "retention.toml": {
         "clock?": [
             {
-                **dict.fromkeys(("provider", "country", "rule", "preserve"), str),
+                **text_fields("provider country rule preserve"),
                 "months?": int,
                 "days?": int,
                 **_SOURCED,
@@ -185,10 +177,8 @@ _SCHEMAS: Mapping[str, Any] = {
         "case_numbers?": {_ANY_NAME: str},
         "organisation?": [
             {
-                "slug": str,
-                "legal_name?": str,
-                "address?": str,
-                "contact?": {**_PERSON, "email?": str, "phone?": str},
+                **text_fields("slug legal_name? address?"),
+                "contact?": text_fields("name? title? email? phone?"),
                 "custodian?": _PERSON,
                 "signatory?": _PERSON,
             }
@@ -275,10 +265,8 @@ class CaseFile:
 
     def organisation(self, slug: str) -> Row:
         """Returns what it says of an organisation; nothing where it does not name it."""
-        for organisation in self.values.get("organisation", ()):
-            if organisation["slug"] == slug:
-                return dict(organisation)
-        return {}
+        organisations: list[Row] = self.values.get("organisation", [])
+        return next((row for row in organisations if row["slug"] == slug), {})
 
     def person(self, slug: str, part: str) -> str:
         """Returns an organisation's contact, custodian or signatory in words, or nothing."""
@@ -294,22 +282,21 @@ def load_case_file(text: str, name: str, organisations: Iterable[str]) -> CaseFi
         ReferenceFileError: for a field that is unknown or of the wrong type, and an organisation
             that is not in the case or is there twice.
     """
-    values = _parsed_as(CASE_FILE, name, text)
+    values, schema = _parsed(name, text), _SCHEMAS[CASE_FILE]
+    _check(name, schema, values)
     if not values:
-        raise ReferenceFileError(
-            f"{name}: is empty; give {', '.join(_CASE_FIELDS)}, or some of them"
-        )
+        fields = ", ".join(field.removesuffix("?") for field in schema)
+        raise ReferenceFileError(f"{name}: is empty; give {fields}, or some of them")
     known, seen = sorted(organisations), set()
     for number, organisation in enumerate(values.get("organisation", ()), 1):
-        place = f"{name}, organisation {number}, slug"
-        if organisation["slug"] not in known:
+        slug, place = organisation["slug"], f"{name}, organisation {number}, slug"
+        if slug not in known:
             raise ReferenceFileError(
-                f"{place}: {organisation['slug'][:60]!r} is not in this case; known are "
-                f"{', '.join(known)}"
+                f"{place}: {slug[:60]!r} is not in this case; known are {', '.join(known)}"
             )
-        if organisation["slug"] in seen:
-            raise ReferenceFileError(f"{place}: {organisation['slug']} is there twice; give one")
-        seen.add(organisation["slug"])
+        if slug in seen:
+            raise ReferenceFileError(f"{place}: {slug} is there twice; give one")
+        seen.add(slug)
     return CaseFile(values)
 
 
@@ -405,7 +392,7 @@ def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
     }
     measure = None if home == _shipped("languages") / ENGLISH else english()
     try:
-        made = make_language(code, form, source.text("messages.toml"), texts, templates, measure)
+        made = make_language(code, form, source.toml("messages.toml"), texts, templates, measure)
     except LanguageError as error:
         raise ReferenceFileError(f"{home}/{error}") from None
     if translates:
@@ -444,9 +431,15 @@ class _Files:
         self.digests[self.prefix + name] = hashlib.sha256(content).hexdigest()
         return text
 
+    def toml(self, name: str) -> Row:
+        """Reads a file in TOML."""
+        return _parsed(str(self.files[name]), self.text(name))
+
     def table(self, name: str) -> Row:
         """Reads a file of one of `_SCHEMAS`."""
-        return _parsed_as(name, str(self.files[name]), self.text(name))
+        table = self.toml(name)
+        _check(str(self.files[name]), _SCHEMAS[name], table)
+        return table
 
     def template(self, name: str, fields: Iterable[str], kind: str) -> Template:
         """Reads a template, which can name some fields."""
@@ -462,7 +455,14 @@ def _check_recipient(home: Traversable, source: _Files, shared: _Files, recipien
     if "form" in recipient.get("sections", ()) and "fields.toml" not in annexes:
         missing.append("the annex fields, for its section form")
     _check_complete(home, missing)
-    _check_time_zone(home / "recipient.toml", recipient["time_zone"])
+    zone = recipient["time_zone"]
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ReferenceFileError(
+            f"{home / 'recipient.toml'}, time_zone: {zone!r} is not in the time zone database, as "
+            "Europe/London is"
+        ) from None
     certificates = _certificate_files(recipient)
     used = {*RECIPIENT_FILES, *certificates} - ({*ANNEXES.values()} - {*annexes})
     for name, file in source.files.items():
@@ -556,24 +556,13 @@ def _check_own_folder(own: Path) -> None:
                 )
 
 
-def _check_time_zone(file: Traversable, name: str) -> None:
+def _parsed(name: str, text: str) -> Row:
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ReferenceFileError(
-            f"{file}, time_zone: {name!r} is not in the time zone database, as Europe/London is"
-        ) from None
-
-
-def _parsed_as(kind: str, name: str, text: str) -> Row:
-    try:
-        table = parse_toml(text)
+        return parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise ReferenceFileError(
             f"{name}: not TOML: {error}; write a field a line, as name = value"
         ) from None
-    _check(name, _SCHEMAS[kind], table)
-    return table
 
 
 def _check(place: str, schema: Any, value: Any) -> None:

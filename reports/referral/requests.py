@@ -88,15 +88,12 @@ def _draft(case: Case, group: ProviderGroup, number: str) -> bytes:
         priority=language.say(f"priorities.{group.priority(case.clock)}"),
         wanted=language.points(f"asked.{asked}") or language.points("asked.carrier"),
         members=[_member_fields(case, member) for member in group.members],
-        weeks=_weeks(case, group),
+        # Times may stand for weeks; whose records those are is no institution's to know.
+        weeks=language.say("letters.weeks")
+        if any(case.senders.intersection(kept.member["orgs"]) for kept in group.members)
+        else "",
     )
     return text.encode()
-
-
-def _weeks(case: Case, group: ProviderGroup) -> str:
-    """Says that times may stand for weeks; whose records those are is no institution's to know."""
-    orgs = {org for retained in group.members for org in retained.member["orgs"]}
-    return case.language.say("letters.weeks") if orgs & case.senders else ""
 
 
 def _member_fields(case: Case, retained: RetainedMember) -> dict[str, Any]:

@@ -34,14 +34,10 @@ from schemas.extras import install_command
 
 SEAL_FORMAT, SEAL_VERSION = "ringtrace-referral-seal", 1
 
-SEAL_FILE, SIGNATURE_FILE, QUERY_FILE, TOKEN_FILE = (
-    "seal.json",
-    "seal.json.sig",
-    "seal.json.tsq",
-    "seal.json.tsr",
-)
+UNSEALED = ("seal.json", "seal.json.sig", "seal.json.tsq", "seal.json.tsr")
+"""Files of a package that a seal cannot cover."""
 
-UNSEALED = (SEAL_FILE, SIGNATURE_FILE, QUERY_FILE, TOKEN_FILE)
+SEAL_FILE, SIGNATURE_FILE, QUERY_FILE, TOKEN_FILE = UNSEALED
 
 CHUNK = 4_096
 """Bytes of a file that have a digest of their own, so that an altered place can be named."""

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import sys
 from functools import partial
 
 import bagit
@@ -11,10 +13,11 @@ import pytest
 from pymisp import MISPEvent
 
 from reports import signing
-from reports.referral import blocking_checks, package, pdf
+from reports.referral import blocking_checks, blocks, package, pdf
 from reports.referral.pdf import MONO, PROSE, register_fonts
 from reports.referral.reference import english
 from reports.tables import kept_narratives
+from schemas.extras import install_command
 from schemas.facts import fact
 from tests.support.examples import LONG
 from tests.support.leaks import decoded_layers
@@ -94,6 +97,14 @@ def test_what_the_fonts_lack_is_spelled_out():
     assert pdf.paragraph_markup("a\u05d0<", PROSE) == "a[U+05D0]&lt;"
     assert pdf.paragraph_markup("सहायता", PROSE) == "सहायता"
     assert pdf.paragraph_markup("phone:+1", MONO) == "phone:+1"
+
+
+def test_without_its_library_the_pdf_names_the_command_that_installs_it(monkeypatch, plain_case):
+    monkeypatch.setitem(sys.modules, "reportlab.graphics.barcode.qr", None)
+    monkeypatch.delitem(sys.modules, "reports.referral.pdf")
+    monkeypatch.delattr("reports.referral.pdf")
+    with pytest.raises(blocks.MissingPdfError, match=re.escape(install_command("referral"))):
+        package_of(plain_case)
 
 
 def test_caller_ids_alone_are_counted_and_named_nowhere(tmp_path):
