@@ -332,8 +332,9 @@ def _misfits(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
     if "type" not in schema:
         return  # what `_faults` looks at
     kind, says = _TYPES[schema["type"]]
+    is_other = type(value) is not kind
     is_blank = "minLength" in schema and not str(value).strip()
-    if type(value) is not kind or is_blank or (kind is int and not 0 <= value <= schema["maximum"]):
+    if is_other or is_blank or (kind is int and not 0 <= value <= schema["maximum"]):
         yield f"{key} {says.format(key=key)}"
     elif "pattern" in schema and not re.fullmatch(schema["pattern"], value):
         yield f"{key} is not a slug; write it as acme or acme-bank"
