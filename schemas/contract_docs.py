@@ -231,9 +231,8 @@ def dataclass_schema(kind: type[Any]) -> dict[str, Any]:
     """
     hints = get_type_hints(kind)
     properties: dict[str, Any] = {}
-    members = dataclasses.fields(kind)
-    if issubclass(kind, SignedLetter):  # their own fields come first
-        members = sorted(members, key=lambda member: member.name in ("version", "key_id"))
+    common = ("version", "key_id") if issubclass(kind, SignedLetter) else ()
+    members = sorted(dataclasses.fields(kind), key=lambda member: member.name in common)
     for member in members:
         hint = hints[member.name]
         stated = get_args(hint)[0] if member.default is None else hint

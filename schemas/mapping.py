@@ -332,7 +332,7 @@ def _misfits(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
     if "type" not in schema:
         return  # what `_faults` looks at
     kind, says = _TYPES[schema["type"]]
-    is_other = type(value) is not kind
+    is_other = kind is not value.__class__
     is_blank = "minLength" in schema and not str(value).strip()
     if is_other or is_blank or (kind is int and not 0 <= value <= schema["maximum"]):
         yield f"{key} {says.format(key=key)}"

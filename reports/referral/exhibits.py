@@ -522,3 +522,9 @@ def cluster_graphml(case: Case) -> bytes:
     """
     export = ClusterExport(case.facts, {}, case.moment, case.manifest["run_id"], case.tlp)
     return b"".join(graphml_document(export))
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, list):
+        return "; ".join(value)
+    return format_utc(value) if isinstance(value, datetime) else value
