@@ -1,8 +1,9 @@
-"""CPU that weakest cuts take of a run of large rings: `python -m benchmarks.cuts`.
+"""CPU that weakest cuts take of a run: `python -m benchmarks.cuts [--simulated N]`.
 
-Each of `RINGS` has up to `MEMBERS` numbers and as many reporters as it has complaints, each of
-which names two to five numbers. Printed are the CPU seconds of the run and of the search for cuts,
-and how many clusters have a cut that is exact.
+Without --simulated the run is of a world of large rings: --rings R in --complaints N, each ring
+with up to --members M numbers and as many reporters as it has complaints, each of which names two
+to five numbers. Printed are the CPU seconds of the run and of the search for cuts, and how many
+clusters have a cut that is exact.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow.dataset as ds
 
 from benchmarks import measured
 from benchmarks.batch import observe
+from benchmarks.worlds import world
 from pipelines.simulate.identifiers import draw_number
 from schemas.cluster import ClusterFlag
 
@@ -24,26 +26,25 @@ FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 
 DAYS = 40
 
-COMPLAINTS, RINGS, MEMBERS = 30_000, 60, 46
-
 SEARCHES = [f"transforms.graph.cuts:{name}" for name in ("weakest_cut", "thin_join")]
 
 
-def write_large_rings(folder: Path) -> None:
+def write_large_rings(folder: Path, seed: int, complaints: int, rings: int, members: int) -> None:
     """Writes a world of rings whose numbers are named by many people each.
 
     Complaints differ in time and state a loss, so that none is a copy of another. A ring has half
-    of `MEMBERS` numbers at least.
+    of `members` numbers at least.
     """
-    rng = Random(1)
-    rings = [
-        [draw_number(rng, "US", "service") for _ in range(rng.randint(MEMBERS // 2, MEMBERS))]
-        for _ in range(RINGS)
+    rng = Random(seed)
+    numbers = [
+        [draw_number(rng, "US", "service") for _ in range(rng.randint(members // 2, members))]
+        for _ in range(rings)
     ]
     (folder / "complaints").mkdir(parents=True)
     with (folder / "complaints" / "amazon.jsonl").open("wb") as out:
-        for number in range(COMPLAINTS):
-            named = rng.sample(rings[number % RINGS], rng.randint(2, 5))
+        for number in range(complaints):
+            ring = numbers[number % rings]
+            named = rng.sample(ring, rng.randint(2, 5))
             record = {
                 "complaint_id": f"C{number}",
                 "source_org": "amazon",
@@ -59,10 +60,21 @@ def write_large_rings(folder: Path) -> None:
 
 def main(words: list[str] | None = None) -> None:
     """Runs one world and prints what its cuts took."""
-    measured.Parser("benchmarks.cuts", __doc__).parse_args(words)
+    parser = measured.Parser("benchmarks.cuts", __doc__)
+    parser.add_argument("--simulated", metavar="N", type=int, help="`ringtrace simulate` instead")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--complaints", metavar="N", type=int, default=30_000)
+    parser.add_argument("--rings", metavar="R", type=int, default=60)
+    parser.add_argument("--members", metavar="M", type=int, default=46)
+    options = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as scratch:
-        folder, output = Path(scratch, "world"), Path(scratch, "run")
-        write_large_rings(folder)
+        output = Path(scratch, "run")
+        if options.simulated:
+            folder = world(options.simulated)
+        else:
+            folder = Path(scratch, "world")
+            sizes = options.complaints, options.rings, options.members
+            write_large_rings(folder, options.seed, *sizes)
         observed = observe(folder, output, *SEARCHES)
         clusters = ds.dataset(output / "clusters").to_table(columns=["flags", "weakest_cut"])
     rows = [row for row in clusters.to_pylist() if row["weakest_cut"] is not None]

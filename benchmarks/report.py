@@ -2,8 +2,8 @@
 
 `python -m benchmarks.report [CLUSTERS]`; the browser's part needs a Chromium. With `--share N ...`
 its share of the CPU of a run of a simulated world of N complaints (`benchmarks.worlds`), on one
-processor: each is run twice with its report and twice without, in turn. Its CPU is that within
-`write_report`, since the difference of these runs depends on what else the machine does.
+processor: each is run twice with its report and twice without, in turn, and in the runs with one
+the CPU within `write_report` is taken too, which depends less on what else the machine does.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def opening(page: Path, cluster_id: str) -> list[tuple[str, float]]:
 
 
 def share(complaints: int) -> str:
-    """Returns a row: the CPU of a run and its report, peaks with it and without, and files."""
+    """Returns a row: what runs with a report and without took, its share, files and bytes."""
     runs = dict[bool, list[Observed]]({True: [], False: []})
     with tempfile.TemporaryDirectory() as scratch:
         for report in (True, False) * 2:
@@ -162,10 +162,11 @@ def share(complaints: int) -> str:
             top = file.relative_to(scratch).parts[1]
             sizes[top in ("report", "graph")] += file.stat().st_size
     within = sum(sum(run.seconds) for run in runs[True]) / 2
-    cpu = sum(run.used.cpu for run in runs[True]) / 2
+    cpu = {report: sum(run.used.cpu for run in taken) / 2 for report, taken in runs.items()}
     peak = {report: max(run.used.peak for run in taken) for report, taken in runs.items()}
     return (
-        f"| {complaints:,} | {cpu:.1f} | {within:.2f} | {within / cpu:.1%} "
+        f"| {complaints:,} | {cpu[True]:.1f} | {cpu[False]:.1f} | {1 - cpu[False] / cpu[True]:.1%} "
+        f"| {within:.2f} | {within / cpu[True]:.1%} "
         f"| {peak[True]:,.0f} | {peak[False]:,.0f} | {len(files)} "
         f"| {sizes[True] / 1e6:.1f} | {sizes[False] / 1e6:.1f} |"
     )
@@ -180,8 +181,11 @@ def main(words: list[str] | None = None) -> None:
     )
     options = parser.parse_args(words)
     if options.share:
-        print("| complaints | CPU, s | report | share | MiB | without | files | MB | others, MB |")
-        print("|---" * 9 + "|")
+        print(
+            "| complaints | CPU, s | without | share | report | share "
+            "| MiB | without | files | MB | others, MB |"
+        )
+        print("|---" * 11 + "|")
         for complaints in options.share:
             print(share(complaints), flush=True)
         return

@@ -38,6 +38,7 @@ NOT_OURS = {
     "--within": "python -m benchmarks.batch",
     "--by-module": "python -m benchmarks.batch",
     "--record": "python -m benchmarks.batch",
+    "--simulated": "python -m benchmarks.cuts",
     "--share": "python -m benchmarks.report",
     "--fit": "python -m benchmarks.campaigns",
     "--overlap": "python -m benchmarks.exchange",
