@@ -142,6 +142,10 @@ def dial_formats(e164: str) -> list[str]:
     return [e164, *(number for number in dialed if MIN_DIGITS <= len(number) <= MAX_DIGITS)]
 
 
+_Waiting = tuple[Array, list[Array], int]
+"""Hashes sorted, those that came since, and how many these are."""
+
+
 class UnionOfHashes(beam.CombineFn):
     """Merges arrays of hashes, or of pairs in two rows, into one, sorted and distinct.
 
@@ -153,24 +157,28 @@ class UnionOfHashes(beam.CombineFn):
         self._few = few
         self.none = _NO_CLAIMS if pairs else NO_NUMBERS
 
-    def create_accumulator(self) -> list[Array]:
-        """Returns no hashes: those sorted in come first, those that wait behind them."""
-        return [self.none]
+    def create_accumulator(self) -> _Waiting:
+        """Returns no hashes."""
+        return self.none, [], 0
 
-    def add_input(self, accumulator: list[Array], more: Array) -> list[Array]:
+    def add_input(self, accumulator: _Waiting, more: Array) -> _Waiting:
         """Adds an array, and merges those that wait when they are many."""
-        known, *waiting = accumulator = [*accumulator, more]
-        count = sum(array.shape[-1] for array in waiting)
-        many = count > max(known.shape[-1], self._few)
-        return [self.extract_output(accumulator)] if many else accumulator
+        known, waiting, count = accumulator
+        waiting.append(more)
+        count += more.shape[-1]
+        if count > max(known.shape[-1], self._few):
+            return self.extract_output((known, waiting, count)), [], 0
+        return known, waiting, count
 
-    def merge_accumulators(self, parts: Iterable[list[Array]]) -> list[Array]:
+    def merge_accumulators(self, parts: Iterable[_Waiting]) -> _Waiting:
         """Merges the hashes of all parts."""
-        return [self.extract_output([*chain.from_iterable(parts)])]
+        arrays = [hashes for known, waiting, _ in parts for hashes in (known, *waiting)]
+        return self.extract_output((self.none, arrays, 0)), [], 0
 
-    def extract_output(self, accumulator: list[Array]) -> Array:
+    def extract_output(self, accumulator: _Waiting) -> Array:
         """Returns the sorted hashes."""
-        return _sorted_unique(np.concatenate(accumulator, axis=-1))
+        known, waiting, _ = accumulator
+        return _sorted_unique(np.concatenate([known, *waiting], axis=-1))
 
 
 @dataclass(eq=False)

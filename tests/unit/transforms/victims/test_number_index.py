@@ -180,3 +180,23 @@ def test_the_union_has_each_hash_once(parts):
     assert union.extract_output(halves[0]).tolist() == sorted(
         {form for part in parts[::2] for form in part}
     )
+
+
+class _Measured(np.ndarray):
+    """Counts how often the size of an array is asked for."""
+
+    asked = 0
+
+    @property
+    def shape(self):
+        _Measured.asked += 1
+        return np.ndarray.shape.__get__(self)
+
+
+def test_the_union_measures_each_array_a_few_times_however_many_wait():
+    union, batches = UnionOfHashes(), 300
+    accumulator = union.create_accumulator()
+    for number in range(batches):
+        batch = np.array([number], np.int64).view(_Measured)
+        accumulator = union.add_input(accumulator, batch)
+    assert _Measured.asked < 10 * batches
