@@ -10,10 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -391,11 +392,18 @@ def split_by_cluster(
     tables: Sequence[pa.Table], rows: int = ROWS_AT_A_TIME
 ) -> Iterator[list[pa.Table]]:
     """Yields parts of the tables, each of the same whole clusters and of about `rows` rows."""
-    sizes = Counter(row for table in tables for row in table["cluster_id"].to_pylist())
-    ends = zip(sizes, accumulate(sizes.values()), strict=True)
-    for _, part in groupby(ends, lambda end: (end[1] - 1) // rows):
-        ids = pa.array([cluster_id for cluster_id, _ in part], pa.string())
-        yield [table.filter(pc.is_in(table["cluster_id"], ids)) for table in tables]
+    ids = pa.concat_arrays([table["cluster_id"].combine_chunks() for table in tables]).unique()
+    numbers_of = [pc.index_in(table["cluster_id"], ids).to_numpy() for table in tables]
+    ends = np.cumsum(sum(np.bincount(numbers, minlength=len(ids)) for numbers in numbers_of))
+    part_of = (ends - 1) // rows
+    orders = [np.argsort(numbers, kind="stable") for numbers in numbers_of]
+    parts = [part_of[numbers[order]] for numbers, order in zip(numbers_of, orders, strict=True)]
+    for part in np.unique(part_of):
+        bounds = [np.searchsorted(sorted_parts, [part, part + 1]) for sorted_parts in parts]
+        yield [
+            table.take(order[start:end])
+            for table, order, (start, end) in zip(tables, orders, bounds, strict=True)
+        ]
 
 
 def summaries(
