@@ -14,11 +14,12 @@ one that a decision is bound to the number under which the decision names it.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from heapq import nlargest, nsmallest
 from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -191,6 +192,14 @@ class _Day(NamedTuple):
     last: int
 
 
+class _Ends(NamedTuple):
+    """A day of use with its two first and its two last times, and the reporter of each."""
+
+    day: int
+    firsts: list[tuple[int, int]]
+    lasts: list[tuple[int, int]]
+
+
 @dataclass(frozen=True)
 class _Epoch:
     """An epoch of one identifier, by the days on which it is shown in use."""
@@ -230,10 +239,11 @@ def _days_of_use(
 
 def _epochs(days: Sequence[_Day], life: float) -> list[_Epoch]:
     """Returns the epochs of one identifier in the order of time."""
-    gaps = [(after, False, before, NOBODY) for before, after in _gaps(days, life)]
+    ends = _ends_of_days(days)
+    gaps = [(after, False, before, NOBODY) for before, after in _gaps(ends, life)]
     for reporter in _bridging(days, life):
-        others = [day for day in days if day.reporter != reporter]
-        gaps += [(after, True, before, reporter) for before, after in _gaps(others, life)]
+        without = _gaps(ends, life, reporter)
+        gaps += [(after, True, before, reporter) for before, after in without]
     cuts: list[int] = []
     bridged: list[tuple[int, int, int]] = []
     for after, is_bridged, before, reporter in sorted(gaps):
@@ -241,13 +251,18 @@ def _epochs(days: Sequence[_Day], life: float) -> list[_Epoch]:
             if is_bridged:
                 bridged.append((len(cuts), before, reporter))
             cuts.append(after)
+    numbers = [day.day for day in days]
+    first, last = (numbers[0], numbers[-1]) if days else (0, 0)
     for cut, before, reporter in bridged:
-        by_part: defaultdict[int, set[int]] = defaultdict(set)
-        for day in days:
-            by_part[bisect_right(cuts, day.day)].add(day.reporter)
-        ahead, behind = (len(by_part[part] - {reporter}) for part in (cut, cut + 1))
+        start, middle, end = (
+            bisect_left(numbers, day) for day in ([first, *cuts, last + 1][cut : cut + 3])
+        )
+        ahead, behind = (
+            len({day.reporter for day in part} - {reporter})
+            for part in (days[start:middle], days[middle:end])
+        )
         if ahead < CORROBORATED <= behind:
-            cuts[cut] = next(day.day for day in days if day.day > before)
+            cuts[cut] = numbers[bisect_right(numbers, before)]
     epochs = []
     for _, group in groupby(days, lambda day: bisect_right(cuts, day.day)):
         mine = list(group)
@@ -256,27 +271,37 @@ def _epochs(days: Sequence[_Day], life: float) -> list[_Epoch]:
     return epochs
 
 
-def _runs(days: Iterable[_Day], name: str) -> list[_Day]:
-    """Joins the days in a row that have one day, or one reporter."""
-    runs = (list(group) for _, group in groupby(days, attrgetter(name)))
-    return [
-        run[0]._replace(first=min(day.first for day in run), last=max(day.last for day in run))
-        for run in runs
-    ]
+def _ends_of_days(days: Iterable[_Day]) -> list[_Ends]:
+    """Returns the ends of each day, in their order."""
+    ends = []
+    for day, group in groupby(days, attrgetter("day")):
+        mine = list(group)
+        first = nsmallest(2, ((each.first, each.reporter) for each in mine))
+        ends.append(_Ends(day, first, nlargest(2, ((each.last, each.reporter) for each in mine))))
+    return ends
 
 
-def _gaps(days: Sequence[_Day], life: float) -> list[Span]:
-    """Returns the days before and after each gap that is too long."""
-    return [
-        (before.day, after.day)
-        for before, after in pairwise(_runs(days, "day"))
-        if (after.first - before.last) / MICROSECONDS_A_DAY > life
-    ]
+def _gaps(ends: Iterable[_Ends], life: float, but: int | None = None) -> list[Span]:
+    """Returns the days before and after each gap that is too long, without a reporter's days."""
+    gaps: list[Span] = []
+    day_before: Span | None = None
+    for day, firsts, lasts in ends:
+        first = next((time for time, reporter in firsts if reporter != but), None)
+        if first is None:
+            continue
+        if day_before and (first - day_before[1]) / MICROSECONDS_A_DAY > life:
+            gaps.append((day_before[0], day))
+        day_before = day, next(time for time, reporter in lasts if reporter != but)
+    return gaps
 
 
 def _bridging(days: Sequence[_Day], life: float) -> list[int]:
     """Returns the reporters whose days stand alone in what would be too long a gap."""
-    runs = _runs(days, "reporter")
+    runs = []
+    for _, group in groupby(days, attrgetter("reporter")):
+        run = list(group)
+        first, last = min(day.first for day in run), max(day.last for day in run)
+        runs.append(run[0]._replace(first=first, last=last))
     between = zip(runs, runs[1:], runs[2:], strict=False)
     return sorted(
         {
