@@ -45,13 +45,21 @@ HEADER = tuple(FIELDS.values())
 _TYPICAL_KEYS = frozenset(("caller_id_number", "issue_type", "type_of_call_or_messge"))
 """Keys of the JSON export, which leaves out missing values: an object has at least one of them."""
 
+_HALF_OF_24_HOURS = re.compile(r"^(\s*(?:00?|1[3-9]|2[0-3]):\d\d(?::\d\d)?) ?[ap].*", re.IGNORECASE)
+"""An hour that 24 hours alone have, with a half of the day."""
+
 
 @lru_cache(100_000)
 def parse_moment(date: str | None, time: str | None = None) -> str | None:
-    """Returns the ISO 8601 time in UTC of a date of the exports; what is no date stays as it is."""
+    """Returns the ISO 8601 time in UTC of a date of the exports; what is no date stays as it is.
+
+    A time of day outranks the date's own. Of an hour that only 24 hours have, as in 14:05 pm, the
+    half of the day says nothing.
+    """
     day = re.split("[T ]", date or "", maxsplit=1)[0]
     form = TimeForm.MONTH_FIRST if "/" in day else TimeForm.ISO_LOCAL
-    for text in (f"{day} {time}", date or ""):
+    clock = _HALF_OF_24_HOURS.sub(r"\1", time or "")
+    for text in (*([f"{day} {clock}"] if clock.strip() else []), date or ""):
         with suppress(TimeFormError):
             return f"{time_of_form(text, form, UTC):%Y-%m-%dT%H:%M:%SZ}"
     return date
