@@ -11,11 +11,11 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -536,22 +536,25 @@ def _sheet_lines(path: str, wanted: str, sheet: str) -> Iterator[bytes]:
     limits = (WORKBOOK_MEMORY, min(seconds, MOST_WORKBOOK_SECONDS), MAX_ROW_BYTES)
     program = [sys.executable, "-I", "-c", _SHEET_PROGRAM, *map(str, limits), wanted, sheet]
     left = most_decoded(len(data))
-    with tempfile.TemporaryFile() as book:
-        book.write(data)
-        book.seek(0)
-        with subprocess.Popen(
-            program, stdin=book, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as process:
-            try:
-                for line in process.stdout or ():
-                    if line == b"end\n":
-                        return
-                    left -= len(line)
-                    if left < 0:
-                        raise DamagedStreamError(Code.OVER_LIMIT)
-                    yield line
-            finally:
-                process.kill()
+    # Through a pipe: a victim's data lies in no temporary file outside the output.
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            if process.stdin is None or process.stdout is None:
+                raise InputError(path, "cannot be read", "save the sheet as CSV")
+            with suppress(BrokenPipeError):
+                process.stdin.write(data)
+                process.stdin.close()
+            for line in process.stdout:
+                if line == b"end\n":
+                    return
+                left -= len(line)
+                if left < 0:
+                    raise DamagedStreamError(Code.OVER_LIMIT)
+                yield line
+        finally:
+            process.kill()
     remedy = "name a sheet that is there, or save it as CSV"
     raise InputError(path, "no sheet of an Excel file that can be read", remedy)
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tempfile
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -221,6 +222,13 @@ def test_parquet_with_a_name_twice_is_refused(tmp_path):
 
 def test_excel(tmp_path):
     pytest.importorskip("python_calamine")
+    write_workbook(tmp_path / "a.xlsx", {"x": ROWS})
+    check(read_file(tmp_path / "a.xlsx", maps=(a_map('format = "xlsx"'),))[0])
+
+
+def test_no_temporary_file_holds_a_workbook(tmp_path, monkeypatch):
+    pytest.importorskip("python_calamine")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     write_workbook(tmp_path / "a.xlsx", {"x": ROWS})
     check(read_file(tmp_path / "a.xlsx", maps=(a_map('format = "xlsx"'),))[0])
 
