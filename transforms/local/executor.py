@@ -313,7 +313,7 @@ class _Work:
         """Returns what applies a step to an element, with its side inputs."""
         values = [self._side(side.pvalue) for side in step.sides]
         views = [
-            (view or [EmptySideInput()])[0] if isinstance(side, AsSingleton) else view
+            _singleton(view) if isinstance(side, AsSingleton) else view
             for side, view in zip(step.sides, values, strict=True)
         ]
         arguments, named = insert_values_in_args(step.transform.args, step.transform.kwargs, views)
@@ -341,6 +341,12 @@ class _Work:
 
     def _unpack(self, value: Any) -> Any:
         return pickle.loads(value) if self._run.packs else value  # noqa: S301 - packed by this run
+
+
+def _singleton(values: list[Any]) -> Any:
+    """Returns the only value of a side input. Raises ValueError where there are several."""
+    (value,) = values or [EmptySideInput()]
+    return value
 
 
 class _GroupValues:

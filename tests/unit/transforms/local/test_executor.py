@@ -102,6 +102,14 @@ def gathered(numbers, processes, packs):
     return collected.values[0]
 
 
+def test_a_single_value_of_several_is_refused():
+    pipeline = beam.Pipeline()
+    numbers = pipeline | beam.Create([1, 2], reshuffle=False)
+    _ = numbers | beam.Map(lambda number, other: number + other, AsSingleton(numbers))
+    with pytest.raises(ValueError, match="values"):
+        LocalExecutor(pipeline).run(b"")
+
+
 def test_an_element_is_through_before_the_next_is_made():
     happened = []
 
