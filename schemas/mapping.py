@@ -462,7 +462,11 @@ def map_schema(kinds: Sequence[RecordKind] = tuple(RecordKind)) -> dict[str, Any
         "version": {"const": MAP_VERSION},
         "kind": {"enum": list(RecordKind)},
         "source_org": {"type": "string", "pattern": _SLUG},
-        "timezone": {"type": "string", "description": "Zone of times that name none, else UTC."},
+        "timezone": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Zone of times that name none, else UTC.",
+        },
         "decimal": {"enum": [".", ","]},
         "file": _closed(form, ["format"]),
         "columns": {

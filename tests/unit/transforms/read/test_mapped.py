@@ -858,6 +858,7 @@ def test_a_map_survives_being_written_and_read(names, note, word):
             "file.delimiter may be half a character",
         ),
         (('format = "csv"', 'format = "csv"\ncolour = "red"'), "file.colour is no key"),
+        (("[file]", 'timezone = ""\n[file]'), "timezone is not text"),
         (("[columns]", "[words.colour]\na = 'b'\n[columns]"), "words.colour is no key"),
         (("[columns]", "[words.direction]\na = 'up'\n[columns]"), "words.direction.a is not one"),
         (("[columns]", "[constants]\nchannel = 'fax'\n[columns]"), "constants.channel is not one"),
