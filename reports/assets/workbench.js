@@ -2277,12 +2277,11 @@
         );
   /** @param {any} panel @param {any} cluster @param {any} member */
   function memberPanel(panel, cluster, member) {
-    const { id, readings, host } = member,
-      state = place().state;
+    const { id, readings, host } = member;
     const tied = member.links.filter(({ accepted }) => accepted),
       records = recordsOf(member);
     const act = (kind) => button(WORDS[kind], () => decide(kind, cluster, id), { "data-term": WORDS[kind] });
-    const open = (neighbour) => (location.hash = toCluster(cluster.id, { ...state, id: neighbour.id }));
+    const open = (neighbour) => (location.hash = toCluster(cluster.id, { ...place().state, id: neighbour.id }));
     const acts =
       member.status === "contested"
         ? ["suspect_held", "victim_owned"].map(act)

@@ -510,6 +510,17 @@ def test_members_sort_and_filter_and_a_link_keeps_it(browser, page):
     assert browser.texts("tbody tr .who") == kept
 
 
+def test_a_neighbour_in_the_panel_keeps_what_was_typed_into_the_filter(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    browser.page.locator("input.filter").fill("+1888")
+    browser.wait("location.hash.includes('q=')")
+    before = browser.text(".panel h2")
+    browser.click(".panel .near .link")
+    browser.wait(f"document.querySelector('.panel h2').innerText !== {json.dumps(before)}")
+    assert "q=%2B1888" in browser.url
+    assert browser.run("return document.querySelector('input.filter').value") == "+1888"
+
+
 def test_links_lead_to_members_and_records(browser, page):
     opened(browser, page, f"#/c/{FIRST}?tab=links")
     assert len(in_view(browser, "tbody tr")) >= 8
