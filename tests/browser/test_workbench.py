@@ -58,6 +58,9 @@ FIRST = "c-00000000"
 
 SECOND = f"c-{2654435761:08x}"
 
+CROWDED = "c-4540215f"
+"""Its numbers are not among the first that a search for 888 finds."""
+
 SAME = f"c-{19 * 2654435761 % 2**32:08x}"
 """A cluster in which nothing changed."""
 
@@ -690,6 +693,16 @@ def test_a_path_is_asked_for_in_any_form(browser, page):
     browser.page.locator("[aria-label='Path to']").press("Enter")
     browser.wait("document.querySelector('.between b')?.textContent === '2 selected'")
     assert target in browser.text(".between ol") and PHONE in browser.text(".between ol")
+
+
+def test_a_path_leads_to_a_member_though_many_others_are_written_so(browser, page):
+    start = "email:support.msft1579@mail-support.top"
+    opened(browser, page, f"#/c/{CROWDED}?tab=graph&id={quote(start)}")
+    browser.wait("document.querySelector('[aria-label=\"Path to\"]')")
+    browser.type("[aria-label='Path to']", "888")
+    browser.page.locator("[aria-label='Path to']").press("Enter")
+    browser.wait("document.querySelector('.between b')?.textContent === '2 selected'")
+    assert "phone:+1888" in browser.text(".between")
 
 
 def test_labels_are_whole_and_inside_the_picture(browser, page):
