@@ -508,7 +508,9 @@
   function place() {
     const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?"),
       [view, id = ""] = path.split("/");
-    return { view: view || "queue", id: safeDecoded(id), state: Object.fromEntries(new URLSearchParams(query)) };
+    // A plus is one: numbers begin with it.
+    const state = Object.fromEntries(new URLSearchParams(query.replaceAll("+", "%2B")));
+    return { view: view || "queue", id: safeDecoded(id), state };
   }
   /** @param {string} text */
   function safeDecoded(text) {

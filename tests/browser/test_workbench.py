@@ -513,6 +513,14 @@ def test_members_sort_and_filter_and_a_link_keeps_it(browser, page):
     assert browser.texts("tbody tr .who") == kept
 
 
+def test_an_address_may_have_a_number_with_its_plus(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    numbers = [text for text in browser.texts("tbody tr") if "+1888" in text]
+    number = re.search(r"\+1\d{10}", numbers[-1])[0]
+    opened(browser, page, f"#/c/{FIRST}?id=phone:{number}")
+    assert browser.text(".panel h2") == f"phone:{number}"
+
+
 def test_a_neighbour_in_the_panel_keeps_what_was_typed_into_the_filter(browser, page):
     opened(browser, page, f"#/c/{FIRST}")
     browser.page.locator("input.filter").fill("+1888")
