@@ -266,7 +266,8 @@ class Run(os.PathLike[str]):
     ) -> Iterator[pa.RecordBatch]:
         """Reads a table that may not fit in memory, in batches; arguments and errors as `table`."""
         contract = _contract(table)
-        names = _checked_columns(contract, columns) or contract.schema.names
+        names = _checked_columns(contract, columns)
+        names = contract.schema.names if names is None else names
         return tables.table_batches(self, contract, names, _checked_filter(contract, where))
 
     def frame(self, table: str | Table) -> Any:

@@ -508,7 +508,9 @@
   function place() {
     const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?"),
       [view, id = ""] = path.split("/");
-    return { view: view || "queue", id: safeDecoded(id), state: Object.fromEntries(new URLSearchParams(query)) };
+    // A plus is one: numbers begin with it.
+    const state = Object.fromEntries(new URLSearchParams(query.replaceAll("+", "%2B")));
+    return { view: view || "queue", id: safeDecoded(id), state };
   }
   /** @param {string} text */
   function safeDecoded(text) {
@@ -1363,6 +1365,7 @@
       .replace(/[[({]\s?(?:at|@)\s?[\])}]/g, "@")
       .replace(/[\s\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069()-]/g, "");
   }
+  const SCHEME = /^(phone|domain|email|remote|account|wallet|handle|url):/i;
   /** @param {string} id */
   const bareValue = (id) => folded(valueOf(bare(id)));
   /** @param {string} query @returns {string} the digits that must end the number; nothing for what is no number */
@@ -1402,7 +1405,7 @@
    */
   function find(query) {
     const [bareQuery, holder = ""] = query.trim().split(/(#\d+)$/);
-    const key = folded(bareQuery.replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, ""));
+    const key = folded(bareQuery.replace(SCHEME, ""));
     if (key.length < 2) return [];
     const number = digitsOf(bareQuery),
       host = !key.includes("@") && key.split(/[/?#:]/)[0];
@@ -2277,12 +2280,11 @@
         );
   /** @param {any} panel @param {any} cluster @param {any} member */
   function memberPanel(panel, cluster, member) {
-    const { id, readings, host } = member,
-      state = place().state;
+    const { id, readings, host } = member;
     const tied = member.links.filter(({ accepted }) => accepted),
       records = recordsOf(member);
     const act = (kind) => button(WORDS[kind], () => decide(kind, cluster, id), { "data-term": WORDS[kind] });
-    const open = (neighbour) => (location.hash = toCluster(cluster.id, { ...state, id: neighbour.id }));
+    const open = (neighbour) => (location.hash = toCluster(cluster.id, { ...place().state, id: neighbour.id }));
     const acts =
       member.status === "contested"
         ? ["suspect_held", "victim_owned"].map(act)
@@ -3322,8 +3324,8 @@
     /** Asks for the other end of a path. @param {any} member */
     function pathForm(member) {
       const to = input({ list: "path-ends", label: "Path to", placeholder: "Path to: in any form", size: 26 });
-      const submit = async () => {
-        const other = (await lookUp(to.value)).map(({ text }) => memberOf(cluster, text)).find(Boolean);
+      const submit = () => {
+        const other = memberBy(cluster, to.value);
         if (!other || other === member)
           return toast(
             other ? "That is the same identifier: name another." : "No member of this cluster is written so."
@@ -3659,6 +3661,17 @@
       more > 0 &&
         remark(`${are(more, "identifier that fewer records name", "identifiers that fewer records name")} not drawn.`)
     ];
+  }
+  /**
+   * A member by a number, site or account in any form: the search of the run has the first hits alone.
+   * @param {any} cluster @param {string} text @returns {any}
+   */
+  function memberBy({ members }, text) {
+    const key = folded(text.trim().replace(SCHEME, "")),
+      number = digitsOf(text);
+    const fits = ({ id, kind }) =>
+      number && kind === "phone" ? bareValue(id).endsWith(number) : bareValue(id).includes(key);
+    return key && (members.find(({ id }) => folded(valueOf(id)) === key) ?? members.find(fits));
   }
   /** A link with its evidence. @param {any} cluster @param {any} link */
   function linkLine(cluster, link) {

@@ -58,6 +58,9 @@ FIRST = "c-00000000"
 
 SECOND = f"c-{2654435761:08x}"
 
+CROWDED = "c-4540215f"
+"""Its numbers are not among the first that a search for 888 finds."""
+
 SAME = f"c-{19 * 2654435761 % 2**32:08x}"
 """A cluster in which nothing changed."""
 
@@ -510,6 +513,25 @@ def test_members_sort_and_filter_and_a_link_keeps_it(browser, page):
     assert browser.texts("tbody tr .who") == kept
 
 
+def test_an_address_may_have_a_number_with_its_plus(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    numbers = [text for text in browser.texts("tbody tr") if "+1888" in text]
+    number = re.search(r"\+1\d{10}", numbers[-1])[0]
+    opened(browser, page, f"#/c/{FIRST}?id=phone:{number}")
+    assert browser.text(".panel h2") == f"phone:{number}"
+
+
+def test_a_neighbour_in_the_panel_keeps_what_was_typed_into_the_filter(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    browser.page.locator("input.filter").fill("+1888")
+    browser.wait("location.hash.includes('q=')")
+    before = browser.text(".panel h2")
+    browser.click(".panel .near .link")
+    browser.wait(f"document.querySelector('.panel h2').innerText !== {json.dumps(before)}")
+    assert "q=%2B1888" in browser.url
+    assert browser.run("return document.querySelector('input.filter').value") == "+1888"
+
+
 def test_links_lead_to_members_and_records(browser, page):
     opened(browser, page, f"#/c/{FIRST}?tab=links")
     assert len(in_view(browser, "tbody tr")) >= 8
@@ -679,6 +701,16 @@ def test_a_path_is_asked_for_in_any_form(browser, page):
     browser.page.locator("[aria-label='Path to']").press("Enter")
     browser.wait("document.querySelector('.between b')?.textContent === '2 selected'")
     assert target in browser.text(".between ol") and PHONE in browser.text(".between ol")
+
+
+def test_a_path_leads_to_a_member_though_many_others_are_written_so(browser, page):
+    start = "email:support.msft1579@mail-support.top"
+    opened(browser, page, f"#/c/{CROWDED}?tab=graph&id={quote(start)}")
+    browser.wait("document.querySelector('[aria-label=\"Path to\"]')")
+    browser.type("[aria-label='Path to']", "888")
+    browser.page.locator("[aria-label='Path to']").press("Enter")
+    browser.wait("document.querySelector('.between b')?.textContent === '2 selected'")
+    assert "phone:+1888" in browser.text(".between")
 
 
 def test_labels_are_whole_and_inside_the_picture(browser, page):

@@ -34,6 +34,7 @@ def test_a_notebook_gets_arrow_pandas_and_networkx(tmp_path, monkeypatch):
     assert run.table("members")["cluster_id"].to_pylist() == ["c-2", "c-1", "c-1"]
     assert run.table(MEMBERS, ["entity_id"]).column_names == ["entity_id"]
     assert [batch.num_rows for batch in run.batches("members", ["entity_id"])] == [3]
+    assert [batch.schema.names for batch in run.batches("members", [])] == [[]]
     assert run.graph.nodes[PHONE]["complaints"] == 4
     assert run.graph.edges[PHONE, OTHER]["accepted"]
     assert sorted(run.cluster("c-1")) == [PHONE, OTHER]
