@@ -251,7 +251,8 @@ def register_source(
     for finished in runs:
         of_runs |= _files_of_run(finished)
     more = dict.fromkeys(file for path in files for file in _files_below(path))
-    key_ids = {path: _key_of_register(path, rows) for path, rows in (of_runs | more).items()}
+    # A file of a run has the rows that its run says, also where it is named once more.
+    key_ids = {path: _key_of_register(path, rows) for path, rows in (more | of_runs).items()}
     key = _register_key(key_file, make=make)
     for path, key_id in key_ids.items():
         if key_id is not None and (key is None or key_id != key.key_id):
