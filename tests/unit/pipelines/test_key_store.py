@@ -106,6 +106,15 @@ def test_a_file_of_a_run_that_is_named_too_has_the_rows_that_the_run_says(tmp_pa
             key_store.register_source(key_file, use=True, runs=[str(run)], files=files)
 
 
+def test_an_empty_name_of_a_key_does_not_mean_ones_own(tmp_path):
+    key_store.own_key()
+    key_store.register_key(None)
+    with pytest.raises(UsageError, match="Is a directory"):
+        key_store.own_key("")
+    with pytest.raises(UsageError, match="Is a directory"):
+        key_store.register_key("")
+
+
 def test_a_register_is_used_and_its_key_made_only_if_asked_for(tmp_path, capsys):
     key_file, key = secret(tmp_path)
     assert key_store.register_source(None, use=False) is None
