@@ -217,11 +217,11 @@ def moment(text: str) -> datetime:
     """Parses an ISO 8601 time with a zone, as the `type` of a flag; returns it in UTC."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        if time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except (ValueError, OverflowError):  # the year 0 or 10000 in UTC
         raise ArgumentTypeError(f"'{text}' is not an ISO 8601 time") from None
-    if time.tzinfo is None:
-        raise ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
-    return time.astimezone(UTC)
+    raise ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
 
 
 @dataclass(frozen=True)
