@@ -101,7 +101,7 @@ def own_key(key_file: str | Path | None = None, *, make: bool = True) -> Ed25519
         UsageError: if the file cannot be used, there is none and `make` is false, or it is one's
             own and has ended.
     """
-    path = Path(key_file or own_path())
+    path = own_path() if key_file is None else Path(key_file)
     if key_file is None and make and not path.exists():
         remedy = f"set {HOME_VARIABLE} to a folder that can be written, or give --key FILE"
         with system_errors(path, remedy):
@@ -251,7 +251,8 @@ def register_source(
     for finished in runs:
         of_runs |= _files_of_run(finished)
     more = dict.fromkeys(file for path in files for file in _files_below(path))
-    key_ids = {path: _key_of_register(path, rows) for path, rows in (of_runs | more).items()}
+    # A file of a run has the rows that its run says, also where it is named once more.
+    key_ids = {path: _key_of_register(path, rows) for path, rows in (more | of_runs).items()}
     key = _register_key(key_file, make=make)
     for path, key_id in key_ids.items():
         if key_id is not None and (key is None or key_id != key.key_id):
@@ -326,7 +327,7 @@ def _register_key(key_file: str | None, *, make: bool) -> RegisterKey | None:
     from transforms.erasure import SECRET_BYTES, RegisterKey
 
     remedy = f"make one: head -c {SECRET_BYTES} /dev/urandom > FILE && chmod 600 FILE"
-    path = Path(key_file or register_path())
+    path = register_path() if key_file is None else Path(key_file)
     if key_file is None and not path.exists():
         if not make:
             return None
@@ -340,7 +341,7 @@ def _register_key(key_file: str | None, *, make: bool) -> RegisterKey | None:
                 f"ringtrace: {path}: {error.strerror}; the run keeps no victim register\n"
             )
             return None
-    return RegisterKey(_secret(key_file or path, SECRET_BYTES, remedy))
+    return RegisterKey(_secret(path if key_file is None else key_file, SECRET_BYTES, remedy))
 
 
 def erased_path() -> Path:

@@ -72,6 +72,10 @@ def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> 
         raise UsageError(f"{before}{error}{after}") from None
 
 
+SYSTEM_REMEDIES: Mapping[str, str] = read_data("words")["system"]
+"""Remedies of system errors by their names, read before one of them keeps files from being read."""
+
+
 @contextmanager
 def system_errors(
     path: object, remedy: str, *, but_full_disk: bool = False, below: bool = False
@@ -213,11 +217,11 @@ def moment(text: str) -> datetime:
     """Parses an ISO 8601 time with a zone, as the `type` of a flag; returns it in UTC."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        if time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except (ValueError, OverflowError):  # the year 0 or 10000 in UTC
         raise ArgumentTypeError(f"'{text}' is not an ISO 8601 time") from None
-    if time.tzinfo is None:
-        raise ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
-    return time.astimezone(UTC)
+    raise ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
 
 
 @dataclass(frozen=True)
@@ -596,7 +600,7 @@ def run_command(
 def describe_system_error(number: int) -> str:
     """Returns a system error by name, and what to do: its own text may hold a path or data."""
     name = errno.errorcode.get(number, str(number))
-    remedy = read_data("words")["system"].get(name)
+    remedy = SYSTEM_REMEDIES.get(name)
     return f"{os.strerror(number)} ({name})" + (f"; {remedy}" if remedy else "")
 
 

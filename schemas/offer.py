@@ -337,8 +337,8 @@ class Letter:
     """Fields of every letter. `session` is 32 random bytes in hex, the requester's."""
 
     issued_at: Moment
-    recipient: str
-    sender: str
+    recipient: Slug
+    sender: Slug
     session: Digest
     version: int = 2
     key_id: Digest | None = None

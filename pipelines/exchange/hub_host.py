@@ -35,7 +35,7 @@ from pipelines.exchange.hub import (
     read_signed_file,
 )
 from pipelines.exchange.signed_files import digest_of, refusing, say, time_of
-from pipelines.options import UsageError, flag, subcommand
+from pipelines.options import Json, UsageError, flag, subcommand
 from pipelines.safe_files import replaced
 from reports import signing
 from reports.exchange import (
@@ -384,7 +384,10 @@ def _last_path(name: str) -> Path:
 
 
 def _last_letters(name: str) -> dict[str, str]:
-    return key_store.read_kept(_last_path(name), "it says which letters were taken", dict) or {}
+    def parse(kept: Json) -> dict[str, str]:
+        return {org: str(when) for org, when in kept.items()}
+
+    return key_store.read_kept(_last_path(name), "it says which letters were taken", parse) or {}
 
 
 def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, bytes], HubHead]:

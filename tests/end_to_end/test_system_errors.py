@@ -47,3 +47,13 @@ def test_a_run_that_may_not_write_says_so_in_one_line(tmp_path):
 def test_an_error_is_named_without_its_text(error, line):
     assert describe_error(error).startswith(line)
     assert "secret" not in describe_error(error)
+
+
+def test_an_error_is_named_where_no_file_can_be_opened():
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+    try:
+        line = describe_error(OSError(errno.EMFILE, "a secret"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+    assert line.startswith("Too many open files (EMFILE); raise the limit of open files")

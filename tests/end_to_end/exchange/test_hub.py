@@ -325,6 +325,14 @@ def test_two_letters_of_one_second_are_both_taken_and_neither_twice(world):
     assert "1 letter, 1 line;" in said and said.count("it was replayed") == 2
 
 
+def test_a_damaged_record_of_letters_is_not_read_as_if_none_were_taken(world):
+    record = world.home(HOST) / "hubs" / "acx.letters.json"
+    for content in ("[]", '""', '"amazon"', "[", ""):
+        record.write_text(content)
+        error = world.do(HOST, "collect", day=3, status=2).err
+        assert error.count("\n") == 1 and "it says which letters were taken" in error
+
+
 def test_times_of_files_say_a_day_and_no_more(empty):
     """Guesses whose a letter is by the order of its times, which are all the same."""
     world = empty

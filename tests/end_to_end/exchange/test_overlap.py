@@ -111,6 +111,8 @@ def test_a_count_below_the_minimum_is_withheld(parties, tmp_path):
         ({"size": 2**40}, "power of two"),
         ({"recipient": "ftc"}, "is not for microsoft"),
         ({"sender": "ftc"}, "but amazon signed it"),
+        ({"sender": "\x1b[2Jftc\n"}, "field sender is invalid"),
+        ({"recipient": "\x1b[2Jftc\n"}, "field recipient is invalid"),
         ({"issued_at": "2026-01-01T00:00:00Z"}, "good for 14 days"),
         ({"session": "../../etc"}, "session"),
         ({"by": "name"}, "by"),

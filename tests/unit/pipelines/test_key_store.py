@@ -12,6 +12,9 @@ from pipelines import key_store
 from pipelines.key_store import KeyNote
 from pipelines.options import UsageError
 from schemas.entity import VICTIM_ENTRY
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import VICTIMS
+from tests.support.report_tables import manifest
 from transforms.erasure import Erasures, RegisterKey
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -68,7 +71,7 @@ def register(path, key):
     """A file of a register with one entry."""
     entry = {"mac": "0" * 64, "kind": "phone", "reporters": 1, "first_seen": NOON}
     rows = [entry | {"key_id": key.key_id}]
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, VICTIM_ENTRY), path)
     return str(path)
 
@@ -90,6 +93,26 @@ def test_registers_are_of_the_key_that_is_given(tmp_path):
     ):
         with pytest.raises(UsageError, match=problem):
             key_store.register_source(use=True, **words)
+
+
+def test_a_file_of_a_run_that_is_named_too_has_the_rows_that_the_run_says(tmp_path):
+    key_file, key = secret(tmp_path)
+    run, name = tmp_path / "run", f"{VICTIMS.name}/part-00000-of-00001.parquet"
+    file = register(run / name, key)
+    listed = [{"name": name, "rows": 2}]
+    (run / MANIFEST_NAME).write_text(json.dumps(manifest(private=listed)))
+    for files in ([], [file], [str(run / VICTIMS.name)]):
+        with pytest.raises(UsageError, match="has 1 entries, its manifest says 2"):
+            key_store.register_source(key_file, use=True, runs=[str(run)], files=files)
+
+
+def test_an_empty_name_of_a_key_does_not_mean_ones_own(tmp_path):
+    key_store.own_key()
+    key_store.register_key(None)
+    with pytest.raises(UsageError, match="Is a directory"):
+        key_store.own_key("")
+    with pytest.raises(UsageError, match="Is a directory"):
+        key_store.register_key("")
 
 
 def test_a_register_is_used_and_its_key_made_only_if_asked_for(tmp_path, capsys):

@@ -64,6 +64,8 @@ def test_abbreviations_are_refused(flag):
         ([*LEAST, "--shards", "0"], "1 to 10000"),
         ([*LEAST, "--as-of", "tomorrow"], "ISO 8601"),
         ([*LEAST, "--as-of", "2024-03-01"], "no zone"),
+        ([*LEAST, "--as-of", "0001-01-01T00:00:00+14:00"], "ISO 8601"),
+        ([*LEAST, "--as-of", "9999-12-31T23:59:59-14:00"], "ISO 8601"),
         ([*LEAST, "--calls-direction", "sideways"], "inbound"),
         ([*LEAST, "--victim-country", "USA"], "two letters"),
         ([*LEAST, "--direct_num_workers=two"], "direct_num_workers"),
