@@ -638,7 +638,7 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
     asked = set(named.to_pylist())
     standing = {value: stands for stands, value in contested.items() if value in asked}
     asked.update(standing.values())
-    of_asked = pc.field("entity_id").isin([*asked])
+    of_asked = tables.among("entity_id", asked)
     clusters = tables.read_table(run, MEMBERS, ["cluster_id"], of_asked)["cluster_id"].unique()
     beside = pc.field("cluster_id").isin(clusters)
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id", "tier"], beside)

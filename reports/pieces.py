@@ -432,12 +432,12 @@ class _Suppliers:
         # Rows come by id, which decides among equals.
         order = np.lexsort((-table["records"].to_numpy(), cluster_of))
         rows, cluster_of = table.take(order).combine_chunks(), cluster_of[order]
-        named = Texts.of(rows["entity_id"])
-        served = clusters_by_supplier(source, pc.field("entity_id").isin(named.values))
-        places = pc.index_in(named.values, served["entity_id"])
+        named = rows["entity_id"].combine_chunks().dictionary_encode()
+        served = clusters_by_supplier(source, pc.field("entity_id").isin(named.dictionary))
+        places = pc.index_in(named.dictionary, served["entity_id"])
         lists = served["cluster_ids"].take(places).combine_chunks()
         lists = pc.list_slice(lists, 0, OTHERS_LIMIT + 1)
-        return cls(rows, cluster_of, Texts(lists, named.codes))
+        return cls(rows, cluster_of, Texts(lists, named.indices.to_numpy().astype(np.int64) + 1))
 
     @property
     def drawn(self) -> pa.Array:
