@@ -600,7 +600,7 @@ def search_index(
 
 
 def _record_clusters(run: RunFolder, naming: pa.Table, ids: pa.Array) -> pa.Table:
-    """Returns records by cluster, then complaints of no cluster.
+    """Returns records that name members, with a cluster each, then complaints of no cluster.
 
     A record that names members of several clusters is there once for each.
     """

@@ -105,7 +105,7 @@ def gathered(numbers, processes, packs):
 def test_a_single_value_of_several_is_refused():
     pipeline = beam.Pipeline()
     numbers = pipeline | beam.Create([1, 2], reshuffle=False)
-    _ = numbers | beam.Map(lambda number, other: number + other, AsSingleton(numbers))
+    _ = numbers | beam.Map(lambda number, second: number + second, AsSingleton(numbers))
     with pytest.raises(ValueError, match="values"):
         LocalExecutor(pipeline).run(b"")
 
