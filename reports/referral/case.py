@@ -197,7 +197,7 @@ class Filing:
     quote_scripts: bool = False
 
     def clock_from(self, moment: datetime) -> datetime:
-        """Returns the latest known time of a referral, at which retention is looked at.
+        """Returns the time at which a referral judges whether records are still kept.
 
         It is no earlier than its records (`moment`), the day that the case file gives it, or a
         confirmation: what was confirmed a year after its records has a year less to be asked for.

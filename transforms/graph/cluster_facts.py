@@ -119,10 +119,10 @@ Row = Mapping[str, Any]
 class ClusterFacts:
     """The records of one cluster added up.
 
-    `bearing` counts of people whom offers count those who bear a tie alone; `bounded` counts
-    reporters as `_bound_bursts` bounds them; `alike` has, by the hash without its last
-    bit of each who counts as one with others, that of the first of these. `burst` is the largest
-    number of one-off reporters of one organisation within `BURST_HOURS`. `brief` is what `alike` is
+    `bearing` counts reporters; of people whom offers count, only those who bear a tie. `bounded`
+    counts reporters as `_bound_bursts` bounds them. `alike` maps reporters who count as one to the
+    first of them, by their hashes without the last bit. `burst` is the largest number of one-off
+    reporters of one organisation within `BURST_HOURS`. `brief` is what `alike` is
     where most pseudonyms came within `BRIEF_HOURS`, whatever they say, with these as one: it ranks,
     and bounds what nobody reviewed.
 

@@ -134,9 +134,8 @@ def reporter_masks(
 ) -> list[int]:
     """Returns a mask of `members_named` for each person who counts in a cut.
 
-    Of people whom an offer counts alike those who bear a tie have a mask each, and no more than
-    `THIN_REPORTERS`: a claim of thousands, which costs nothing, bears no more of a join, nor does
-    one that is made anew for each of many weeks.
+    An offer only counts people. Those who bear a tie have a mask each, up to `THIN_REPORTERS` for
+    all who are counted alike: to claim thousands costs nothing, nor does to claim them every week.
 
     Args:
         named: The masks of one cluster, by reporter.

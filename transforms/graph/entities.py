@@ -199,7 +199,7 @@ def determine_status(
         before: CONTESTED_BEFORE rows of these.
         previous: PREVIOUS rows, whose epochs keep their numbers.
         claims: CLAIM rows of these identifiers.
-        decided: The decisions; their bound members were shown in earlier runs.
+        decided: The decisions. Earlier runs showed the members that they are bound to.
         crowds: The reporters that stand for several people.
     """
     activity, owners = ownership.take_sides(with_people(activity, crowds), claims)

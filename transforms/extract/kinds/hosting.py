@@ -74,9 +74,9 @@ class Tenant(NamedTuple):
 class _Rule(NamedTuple):
     """A rule of the file.
 
-    `parents` matches the hosts under which its platform rents out names, `around` those below them
-    too; `made` is the identifier, of what is captured. `code` is how a link holds the one that it
-    wraps.
+    `parents` matches the hosts under which its platform rents out names. `around` matches the hosts
+    below them, too. `made` is the identifier that its captures form. `code` is how a link holds
+    the one that it wraps.
     """
 
     platform: str
