@@ -69,6 +69,10 @@ STEPS_A_ROW = 2
 """Steps that merging parts takes for each member that a reporter names."""
 
 
+Groups = Mapping[frozenset[int], int]
+"""How many reporters name the same members, or parts; a part by a member that stands for it."""
+
+
 class Cut(NamedTuple):
     """The smallest set of reporters without whom a cluster falls into two sides, and one of these.
 
@@ -218,27 +222,27 @@ def weakest_cut(
             return _measured_cut(named, core, *small, True)
     times = Counter(mask for mask in named if mask & (mask - 1))
     joined = _join(range(len(core)), same)
-    ties = _ties(times, joined)
+    groups = _between_parts({frozenset(_bits(mask)): times[mask] for mask in times}, joined)
+    ties = _ties(groups)
     compared = len(core) <= MOST_COMPARED_MEMBERS
     steps = MOST_CUT_STEPS // 10 if compared else MOST_CUT_STEPS
     steps *= len(core) <= robustness.MOST_EXACT_MEMBERS
     a_level = STEPS_A_ROW * sum(mask.bit_count() for mask in times)
 
-    def merged(level: int) -> list[int] | None:
-        """Returns the parts that `level` reporters tie, if core members are in several."""
-        part = _merge_tied(times, joined, ties, level)
-        return part if len({part[member] for member in core_members}) > 1 else None
-
     # No more reporters tie all core members than name one; up to 8 each count is tried anyway.
-    degree = Counter(member for mask in times.elements() for member in _bits(mask))
+    degree = Counter[int]()
+    for mask, count in times.items():
+        for member in _bits(mask):
+            degree[member] += count
     least = min(degree[member] for member in core_members)
-    if least <= 8 or merged(least):
+    if least <= 8 or _are_parted(core_members, _merge_tied(groups, joined, ties, least)[0]):
         least = 0
     while least <= len(named):
         level = min(least + 1 + least // 8, len(named) + 1)
         steps -= a_level
-        if part := merged(level):
-            search = _CutSearch(times, core, part, core_a_side, steps)
+        part, between = _merge_tied(groups, joined, ties, level)
+        if _are_parted(core_members, part):
+            search = _CutSearch(between, core, part, core_a_side, steps)
             try:
                 side, exact = search.find(range(least, level)), True
             except _TooManyStepsError:
@@ -423,57 +427,75 @@ def _matrix(named: Iterable[int], members: int) -> np.ndarray:
     return np.unpackbits(bits, axis=1, count=members, bitorder="little").astype(float)
 
 
-def _parts_of(mask: int, part: Sequence[int]) -> int:
-    """Returns the parts of the members of a mask, as a mask of the members that stand for them."""
-    return sum({1 << part[member] for member in _bits(mask)})
+def _are_parted(members: Iterable[int], part: Sequence[int]) -> bool:
+    return len({part[member] for member in members}) > 1
 
 
-def _ties(times: Mapping[int, int], part: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Returns pairs of parts, each with a lower bound of the reporters of a cut between the two.
+def _between_parts(groups: Groups, part: Sequence[int]) -> Groups:
+    """Returns groups of parts in place of their members, without those of one part."""
+    merged = {member for member, place in enumerate(part) if place != member}
+    between = Counter[frozenset[int]]()
+    for members, count in groups.items():
+        parts = members
+        if not merged.isdisjoint(members):
+            parts = frozenset([part[member] for member in members])
+        if len(parts) > 1:
+            between[parts] += count
+    return between
 
-    Parts are taken one by one, always the one that most reporters name beside those taken. No cut
+
+def _ties(groups: Groups) -> list[tuple[int, int, int]]:
+    """Returns pairs of members, each with a lower bound of the reporters of a cut between the two.
+
+    Members are taken one by one, always the one that most reporters name beside those taken. No cut
     between it and the one taken before it has fewer reporters than these (maximum adjacency:
     Nagamochi and Ibaraki 1992; where reporters name more than two, Klimmek and Wagner 1996).
-
-    Args:
-        times: How many reporters name the same members, by the mask of these.
-        part: The part of each member, as a member of it.
     """
-    beside = Counter[int]()
-    for mask, count in times.items():
-        beside[_parts_of(mask, part)] += count
-    beside_of: defaultdict[int, list[int]] = defaultdict(list)
-    for parts in beside:
-        for place in _bits(parts):
-            beside_of[place].append(parts)
-    by = dict.fromkeys(sorted(set(part)), 0)
-    queue = [(0, place) for place in by]
+    groups_of: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
+    for group in groups:
+        for member in group:
+            groups_of[member].append(group)
+    left, by = dict(groups), dict.fromkeys(sorted(groups_of), 0)
+    queue = [(0, member) for member in by]
     ties, before = [], -1
     while queue:
-        count, place = heappop(queue)
-        if -count != by.get(place):
+        count, member = heappop(queue)
+        if -count != by.get(member):
             continue
-        del by[place]
+        del by[member]
         if count:
-            ties.append((before, place, -count))
-        before = place
-        for parts in beside_of[place]:
-            reporters = beside.pop(parts, 0)
-            for near in _bits(parts) if reporters else ():
-                if near in by:
+            ties.append((before, member, -count))
+        before = member
+        beside: set[int] = set()
+        for group in groups_of[member]:
+            if reporters := left.pop(group, 0):
+                for near in group & by.keys():
                     by[near] += reporters
-                    heappush(queue, (-by[near], near))
+                    beside.add(near)
+        for near in beside:
+            heappush(queue, (-by[near], near))
     return ties
 
 
 def _merge_tied(
-    times: Mapping[int, int], part: list[int], ties: Iterable[tuple[int, int, int]], least: int
-) -> list[int]:
-    """Merges parts that no cut of fewer than `least` reporters parts, as far as `_ties` finds."""
+    groups: Groups, part: list[int], ties: Iterable[tuple[int, int, int]], least: int
+) -> tuple[list[int], Groups]:
+    """Merges parts that no cut of fewer than `least` reporters parts, as far as `_ties` finds.
+
+    Args:
+        groups: The parts that reporters name.
+        part: The part of each member.
+        ties: The ties of `groups`.
+        least: The reporters of a tie that merges, at least.
+
+    Returns:
+        The part of each member, and the parts that reporters name.
+    """
     while tied := [(a, b) for a, b, reporters in ties if reporters >= least]:
         part = _join(part, tied)
-        ties = _ties(times, part)
-    return part
+        groups = _between_parts(groups, part)
+        ties = _ties(groups)
+    return part, groups
 
 
 def _weakest_small_side(
@@ -583,7 +605,7 @@ class _CutSearch:
 
     def __init__(
         self,
-        times: Mapping[int, int],
+        groups: Groups,
         core: Sequence[bool],
         part: Sequence[int],
         core_a_side: int,
@@ -593,12 +615,13 @@ class _CutSearch:
         self.core, self.whole = _core_mask(core), Counter[int]()
         for member, place in enumerate(part):
             self.whole[place] += 1 << member
-        masks = ([_parts_of(mask, part)] * count for mask, count in times.items())
-        self.named = [mask for same in masks for mask in same if mask & (mask - 1)]
+        self.named: list[int] = []
         self.reporters_of: defaultdict[int, list[int]] = defaultdict(list)
-        for reporter, mask in enumerate(self.named):
-            for place in _bits(mask):
-                self.reporters_of[place].append(reporter)
+        for parts, count in groups.items():
+            reporters = range(len(self.named), len(self.named) + count)
+            self.named += [sum(1 << place for place in parts)] * count
+            for place in parts:
+                self.reporters_of[place] += reporters
         self.all, self.total = sum(1 << place for place in self.whole), sum(core)
         self.cores = [place for place, whole in sorted(self.whole.items()) if whole & self.core]
         best = max(

@@ -1,8 +1,7 @@
 """The weakest cut of a cluster, against every way to part its core members."""
 
 import time
-from collections import Counter
-from itertools import chain, combinations
+from itertools import combinations
 from random import Random
 from unittest import mock
 
@@ -46,10 +45,6 @@ def clusters(draw):
 
 def crossing(named, side):
     return sum(1 for mask in named if mask & side and mask & ~side)
-
-
-def subsets(members):
-    return chain.from_iterable(combinations(members, size) for size in range(len(members) + 1))
 
 
 def least_by_networkx(named, core, same=()):
@@ -99,12 +94,14 @@ def test_a_cut_is_the_smallest_of_all_that_leave_core_members_on_both_sides(clus
 
 @draws(60)
 @given(clusters())
-def test_no_cut_between_tied_members_has_fewer_reporters(cluster):
+def test_merging_alone_gives_a_bound_that_no_cut_of_core_members_is_below(cluster):
     named, core = cluster
-    for a, b, reporters in cuts._ties(Counter(named), range(len(core))):
-        others = [member for member in range(len(core)) if member not in (a, b)]
-        sides = (sum(1 << member for member in (a, *some)) for some in subsets(others))
-        assert reporters <= min(crossing(named, side) for side in sides)
+    steps = dict.fromkeys(("MOST_CUT_STEPS", "MOST_COMPARED_MEMBERS", "MOST_PROVEN_MEMBERS"), 0)
+    with mock.patch.multiple(cuts, **steps):
+        bound = weakest_cut(named, core, core_a_side=1)
+    every = sum(is_core << member for member, is_core in enumerate(core))
+    sides = (side for side in range(1 << len(core)) if side & every and every & ~side)
+    assert not bound.exact and bound.reporters <= min(crossing(named, side) for side in sides)
 
 
 @draws(30)
@@ -257,7 +254,7 @@ def test_a_ring_with_many_reporters_has_an_exact_cut_and_is_proven_so():
 
 
 def test_a_cluster_of_500_members_and_5000_reporters_has_a_bound_in_little_time():
-    """It takes 0.1 s on a quiet machine; without the bound on steps, seconds."""
+    """It takes 0.04 s on a quiet machine; without the bound on steps, seconds."""
     random = Random(1)
     named = [
         sum(1 << member for member in random.sample(range(500), random.randint(2, 5)))
