@@ -15,11 +15,11 @@ read together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise, product
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, Protocol
@@ -198,28 +198,27 @@ class DecisionsInForce:
         ends = {(decision.entity_a, decision.entity_b or "") for decision in self.of(kind)}
         return sorted({(min(pair), max(pair)) for pair in ends})
 
-    def by_entity(self) -> dict[str, list[Decision]]:
-        """Returns the binding decisions on each entity, by id.
+    @cached_property
+    def by_entity(self) -> Mapping[str, Sequence[Decision]]:
+        """The binding decisions on each entity, by id.
 
         One that protects is under the id without an epoch: see `about`.
         """
         decisions_of: dict[str, list[Decision]] = {}
         for decision in self.binding:
             protects = decision.kind in PROTECTING_DECISIONS
-            for entity in decision.entities:
-                key = without_epoch(entity) if protects else entity
-                decisions_of.setdefault(key, []).append(decision)
+            for entity in decision.bare_entities if protects else decision.entities:
+                decisions_of.setdefault(entity, []).append(decision)
         return decisions_of
 
     def about(self, entity_id: str) -> list[Decision]:
         """Returns the binding decisions on an epoch of an identifier, by id."""
         bare = without_epoch(entity_id)
-        return [
-            decision
-            for decision in self.binding
-            if entity_id in decision.entities
-            or (decision.kind in PROTECTING_DECISIONS and bare in decision.bare_entities)
-        ]
+        decisions = [*self.by_entity.get(entity_id, ())]
+        if bare != entity_id:
+            of_any_epoch = self.by_entity.get(bare, ())
+            decisions += [each for each in of_any_epoch if each.kind in PROTECTING_DECISIONS]
+        return sorted(decisions, key=attrgetter("decision_id"))
 
     def protected(self, kind: DecisionKind) -> frozenset[str]:
         """Returns the ids without epochs of the entities that decisions of a kind are about."""
@@ -297,7 +296,7 @@ class DecisionsInForce:
             yield ("decisions", f"in_force_{kind}"), len(self.of(kind))
         yield ("decisions", "expired"), self.expired
         yield ("decisions", "decided_later"), self.later
-        yield ("decisions", "entities_named"), len(self.by_entity())
+        yield ("decisions", "entities_named"), len(self.by_entity)
         for place in BoundBy:
             yield ("decisions", place), sum(decision.bound_by is place for decision in self.every)
         idle = (

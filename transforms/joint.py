@@ -175,7 +175,9 @@ def offered_cluster_rows(
     for taken in offers:
         offer = taken.offer
         sizes = Counter(entity.cluster for entity in offer.entities)
-        within = _parts(views[offer.sender], cluster_of)
+        joint_of: defaultdict[str, list[str]] = defaultdict(list)
+        for joint, part in sorted(_parts(views[offer.sender], cluster_of)):
+            joint_of[part].append(joint)
         for cluster in offer.clusters:
             part, known = str(cluster.number), cluster.elsewhere
             if known is not None:
@@ -184,7 +186,7 @@ def offered_cluster_rows(
                 {
                     "contributor": offer.sender,
                     "part": part,
-                    "cluster_ids": sorted(joint for joint, own in within if own == part),
+                    "cluster_ids": joint_of[part],
                     "members": sizes[cluster.number],
                     "victims_known": known,
                     "countries": [*map(vars, cluster.countries)],

@@ -314,9 +314,12 @@ class _AssignClusters(beam.DoFn):
 
 def _node_pairs(pairs: Iterable[tuple[str, str]], node: Array) -> set[tuple[int, int]]:
     """Converts pairs of ids to all places of their hashes in `node`; drops unknown ones."""
-    ends = (hash_text(pa.array(pair, pa.string())) for pair in pairs)
-    places = ([np.flatnonzero(node == end).tolist() for end in both] for both in ends)
-    return {pair for near, far in places for pair in product(near, far)}
+    ends = hash_text(pa.array([end for pair in pairs for end in pair], pa.string()))
+    order = np.argsort(node)
+    bounds = (np.searchsorted(node, ends, side, order) for side in ("left", "right"))
+    places = [order[first:last].tolist() for first, last in zip(*bounds, strict=True)]
+    sides = zip(places[::2], places[1::2], strict=True)
+    return {pair for near, far in sides for pair in product(near, far)}
 
 
 def _epoch_pairs(
@@ -326,11 +329,11 @@ def _epoch_pairs(
 
     Of two epochs of one identifier these two alone are meant.
     """
-    places = set()
-    for pair in pairs:
-        near, far = map(without_epoch, pair)
-        places |= _node_pairs([pair], node) if near == far else _node_pairs([(near, far)], bare)
-    return places
+    bare_of = {pair: (without_epoch(pair[0]), without_epoch(pair[1])) for pair in pairs}
+    epochs = [pair for pair, (near, far) in bare_of.items() if near == far]
+    return _node_pairs(epochs, node) | _node_pairs(
+        (ends for ends in bare_of.values() if ends[0] != ends[1]), bare
+    )
 
 
 def _as_known(rows: pa.Table, shown: Array, known: Array) -> pa.Table:

@@ -165,7 +165,7 @@ def _decisions_on(
     entity_ids: pa.Array, rows: Array, decided: DecisionsInForce
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the decisions on each entity of a mask; a legitimate one is the reason already."""
-    named = pa.array(sorted(decided.by_entity()), pa.string())
+    named = pa.array(sorted(decided.by_entity), pa.string())
     is_named = true_mask(
         pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named))
     )

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.decision import DecisionKind
+from schemas.decision import PROTECTING_DECISIONS, DecisionKind
 from schemas.entity import without_epoch
 from tests.support.examples import draws
 from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers
@@ -21,6 +21,7 @@ from transforms.decisions import (
     SHOWN,
     BoundBy,
     Decision,
+    DecisionsInForce,
     RowSignature,
     bind,
     decisions_in_force,
@@ -418,6 +419,40 @@ def test_no_cut_is_lighter(drawn):
         for inner in itertools.product((False, True), repeat=nodes - 2)
     )
     assert cut(label == label[-1]) == pytest.approx(min(map(cut, every)), abs=1e-4)
+
+
+EPOCHS = ("phone:+1", "phone:+1#2", "phone:+1#3", "phone:+2", "phone:+2#2")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(DecisionKind),
+            st.lists(st.sampled_from(EPOCHS), min_size=2, max_size=2, unique=True),
+        ),
+        max_size=12,
+    )
+)
+def test_a_decision_is_about_its_epochs_and_one_that_protects_about_all(drawn):
+    made = [decision(f"d{number:02}", kind, *ends) for number, (kind, ends) in enumerate(drawn)]
+    decided = DecisionsInForce(binding=tuple(made))
+    for entity_id in (*EPOCHS, "phone:+3"):
+        bare = without_epoch(entity_id)
+        assert decided.about(entity_id) == [
+            each
+            for each in made
+            if entity_id in each.entities
+            or (each.kind in PROTECTING_DECISIONS and bare in map(without_epoch, each.entities))
+        ]
+
+
+def test_what_decisions_are_about_is_found_without_reading_all_for_each():
+    ids = [f"phone:+1{number}" for number in range(30_000)]
+    made = [decision(f"d{entity_id}", "suspect_held", entity_id) for entity_id in ids]
+    decided = DecisionsInForce(binding=tuple(made))
+    start = process_time()
+    assert all(len(decided.about(entity_id)) == 1 for entity_id in ids)
+    assert process_time() - start < 5, "it was 98 seconds"
 
 
 @pytest.mark.slow

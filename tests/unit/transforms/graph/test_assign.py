@@ -1,6 +1,7 @@
 """The global step: each infrastructure entity in one cluster that is named after its anchor."""
 
 from datetime import timedelta
+from unittest import mock
 
 import apache_beam as beam
 import pyarrow as pa
@@ -8,13 +9,15 @@ import pytest
 from apache_beam.pvalue import AsSingleton
 from hypothesis import given, strategies as st
 
+from schemas.decision import DecisionKind
 from schemas.enums import Role, Status
 from tests.support.examples import draws
 from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, classified, piece, records
 from transforms.arrow_util import hash_text
-from transforms.decisions import NO_DECISIONS
+from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.extract.allowlist import parse_allowlist
+from transforms.graph import assign
 from transforms.graph.assign import (
     CACHE_COUNTERS,
     COMPONENTS,
@@ -110,6 +113,28 @@ def test_one_reporter_makes_no_hub_however_many_complaints_he_files():
     _, before = clustered(honest)
     _, after = clustered(honest + lies)
     assert after.select(["node", "cluster", "hub"]) == before.select(["node", "cluster", "hub"])
+
+
+def test_links_that_analysts_decide_are_looked_up_without_reading_all_nodes_for_each():
+    ids = [f"phone:+1{number:07}" for number in range(4_000)]
+    hashes = hash_text(pa.array(ids))
+    columns = dict.fromkeys(("node", "known", "bare"), hashes) | {"first_seen": [DAY] * len(ids)}
+    columns |= dict.fromkeys(("reporters", "reported_by"), [1] * len(ids))
+    columns |= dict.fromkeys(("phone", "private"), [False] * len(ids))
+    decided = DecisionsInForce(
+        binding=tuple(
+            Decision(f"d{number}", kind, *ends, "anna", "same payee", DAY, None)
+            for number, ends in enumerate(zip(ids[::2], ids[1::2], strict=True))
+            for kind in [DecisionKind.CANNOT_LINK if number % 2 else DecisionKind.MUST_LINK]
+        )
+    )
+    nothing = [schema.empty_table() for schema in (INCIDENCE, SUPPLIER_USE, VICTIM_REACH)]
+    with mock.patch.object(assign, "hash_text", wraps=hash_text) as lookups:
+        assigned = assign_clusters(pa.table(columns, NODE), *nothing, decided)
+    assert lookups.call_count < 10, "each pair was looked up by itself"
+    cluster = dict(zip(assigned["node"].to_pylist(), assigned["cluster"].to_pylist(), strict=True))
+    one = [cluster[a] == cluster[b] for a, b in zip(hashes[::2], hashes[1::2], strict=True)]
+    assert one == [number % 2 == 0 for number in range(len(one))]
 
 
 def test_hashes_that_collide_stop_the_run():

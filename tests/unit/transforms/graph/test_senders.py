@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import process_time
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,8 @@ from transforms.joint import (
     AcceptedOffer,
     crowds_of_offers,
     evidence_of_offer,
+    offered_cluster_rows,
+    offered_view,
     people_that_count,
     sender_record,
 )
@@ -64,6 +67,19 @@ def test_a_sender_alone_adds_no_more_people_to_a_tie_than_policy_says():
 def test_naming_a_third_identifier_adds_nobody_to_a_full_tie():
     claimed = offer(((0, 1), 8, 10), ((0, 1, 2), 50, 11), ((1, 2), 4, 12))
     assert ties(claimed, {"contoso": 8}) == {(0, 1): 8, (1, 2): 4}
+
+
+def test_clusters_of_an_offer_are_found_without_reading_all_members_for_each():
+    numbers, taken = range(20_000), offer()
+    entities = tuple(OfferedEntity(f"phone:+1888{n:07}", "callback", 99, n) for n in numbers)
+    clusters = tuple(OfferedCluster((), None, (), number) for number in numbers)
+    taken = replace(taken, offer=replace(taken.offer, entities=entities, clusters=clusters))
+    columns = [taken.ids, [f"c-{number}" for number in numbers]]
+    members = pa.table(columns, ["entity_id", "cluster_id"])
+    start = process_time()
+    rows = offered_cluster_rows(members, [taken], {"contoso": offered_view(taken.offer)})
+    assert process_time() - start < 5, "it was 19 seconds"
+    assert rows["cluster_ids"].to_pylist() == [[f"c-{number}"] for number in numbers]
 
 
 def test_epochs_of_an_identifier_are_one_of_which_as_many_bear_as_of_it():
