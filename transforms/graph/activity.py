@@ -24,6 +24,7 @@ from transforms.arrow_util import (
     one_batch,
     rank_texts,
     stable_order,
+    sum_by_group,
     table_of_columns,
     text_codes,
     with_column,
@@ -167,18 +168,21 @@ def two_of_each_crowd(activity: pa.Table) -> pa.Table:
     return pa.concat_tables([activity, with_column(several, "reporter", others)])
 
 
-def count_people(activity: pa.Table, by: str, names: Sequence[str]) -> pa.Table:
+def count_people(
+    activity: pa.Table, by: str, names: Sequence[str], entities: int
+) -> dict[str, Array]:
     """Counts, by entity, the people of whose rows one is above 0 in each of some columns.
 
     Args:
-        activity: Rows of `with_people`, with these columns.
+        activity: Rows of `with_people`, with these columns and the number of each `entity`.
         by: The column that says who is who; all rows without one are of one person.
         names: The columns.
+        entities: How many entities there are.
     """
-    most = aggregate(activity, ["entity_id", by], [(name, "max") for name in (*names, "people")])
-    once = {name: pc.if_else(pc.greater(most[name], 0), most["people"], 0) for name in names}
-    rows = pa.table({"entity_id": most["entity_id"], **once})
-    return aggregate(rows, "entity_id", [(name, "sum") for name in names])
+    most = aggregate(activity, ["entity", by], [(name, "max") for name in (*names, "people")])
+    entity, people = (most[name].to_numpy() for name in ("entity", "people"))
+    shown = {name: most[name].to_numpy() > 0 for name in names}
+    return {name: sum_by_group(entity, people * rows, entities) for name, rows in shown.items()}
 
 
 def _times(seen: Array, hard: Array, starts: Array) -> dict[str, pa.Array]:

@@ -198,7 +198,7 @@ def apply_constraints(
         len(communities.label), communities.label[ends[:, 0]], communities.label[ends[:, 1]]
     )
     label = leiden.smallest_members(label[communities.label])
-    graph = incidence.cluster_ties(evidence.without(hub), np.arange(evidence.nodes))
+    graph = evidence.without(hub).ties
     for a, b in sorted(cannot):
         if label[a] == label[b]:
             away = _cut_side(graph, label, must, a, b)

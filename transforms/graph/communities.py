@@ -90,15 +90,15 @@ def detect_communities(
     """
     search = search or ComponentSearch(np.arange(evidence.nodes))
     everything = evidence.without(np.zeros(evidence.nodes, bool))
-    whole = cluster_ties(everything, np.arange(evidence.nodes))
+    whole = everything.ties
     hub = dominant_nodes(whole, evidence.nodes)
     label, spread = np.arange(evidence.nodes), np.zeros(evidence.nodes)
     resolution = FIRST_RESOLUTION
     before: tuple[float, bytes] | None = None
     for _ in range(MAX_PASSES):
         out = hub
-        trusted = everything.without(out)
-        graph = cluster_ties(trusted, np.arange(evidence.nodes))
+        trusted = everything.without(out) if out.any() else everything
+        graph = trusted.ties
         fine = rounded_density(graph, resolution)
         if before == (fine, hub.tobytes()):
             break  # the pass before decides this one too
@@ -106,7 +106,7 @@ def detect_communities(
         joined = refinement.merge_communities(
             trusted, suppliers, search.find_communities(graph, fine)
         )
-        settled = _move_pieces(trusted, suppliers, graph, joined, fine, search)
+        settled = _move_pieces(trusted, suppliers, joined, fine, search)
         label = refinement.attach_loose_ends(
             trusted, suppliers, refinement.merge_communities(trusted, suppliers, settled)
         )
@@ -127,7 +127,7 @@ def detect_communities(
             spread_log_likelihood(spread, weight, misled)
             > np.log(max(evidence.nodes, 1)) + HUB_SURPRISE
         )
-    left = everything.without(hub)
+    left = everything.without(hub) if (hub != out).any() else trusted
     if (out & ~hub).any():
         # What is no hub after all was alone in the last pass, and so was what it alone ties.
         label = refinement.attach_loose_ends(
@@ -186,14 +186,15 @@ def spread_log_likelihood(spread: Array, weight: Array, misled: float) -> Array:
 def _move_pieces(
     evidence: Incidence,
     suppliers: SupplierCounts,
-    graph: Ties,
     label: Array,
     fine: float,
     search: ComponentSearch,
 ) -> Array:
     """Moves pieces of communities, coarse ones first and single nodes last, where they fit."""
+    graph = evidence.ties
     for scale in PIECE_SCALES:
         inside = graph.where(label[graph.a] == label[graph.b])
         pieces = search.find_communities(inside, scale * fine)
-        label = refinement.move_misplaced_pieces(evidence, suppliers, label, pieces)
-    return refinement.move_misplaced_pieces(evidence, suppliers, label, np.arange(len(label)))
+        between = cluster_ties(evidence, pieces)
+        label = refinement.move_misplaced_pieces(between, suppliers, label, pieces)
+    return refinement.move_misplaced_pieces(graph, suppliers, label, np.arange(len(label)))

@@ -714,24 +714,24 @@ class _CutSearch:
         reporter by any part that is named and out by any other, back where the flow came in, or
         on from where it went out.
         """
-        named, enters = self.named, flow.enters
+        named, enters, reporters_of = self.named, flow.enters, self.reporters_of
         while flow.count <= self.level:
-            reached, queue = sources, list(_bits(sources))
+            unreached, queue = ~sources, list(_bits(sources))
             came: dict[int, tuple[int, int]] = {}
             done: set[int] = set()
             goal = -1
             for place in queue:
-                for reporter in self.reporters_of[place]:
+                for reporter in reporters_of[place]:
                     if reporter in done:
                         continue
                     entry = enters.get(reporter, -1)
                     if entry < 0 or flow.leaves[reporter] == place:
-                        new = named[reporter] & ~reached
+                        new = named[reporter] & unreached
                         done.add(reporter)
                     else:
-                        new = 1 << entry & ~reached
+                        new = 1 << entry & unreached
                     if new:
-                        reached |= new
+                        unreached ^= new
                         for next_place in _bits(new):
                             came[next_place] = place, reporter
                             queue.append(next_place)
@@ -742,7 +742,7 @@ class _CutSearch:
                     break
             self._spend(len(queue) + len(done))
             if goal < 0:
-                return reached
+                return ~unreached
             flow.count += 1
             self._turn(flow, came, goal)
         return 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -32,7 +33,7 @@ from schemas.entity import (
 )
 from schemas.enums import Role, Status
 from schemas.facts import Facts, fact, reasons_and_facts
-from schemas.field import INTEGER, contract, optional
+from schemas.field import INTEGER, TEXTS, contract, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -40,6 +41,7 @@ from transforms.arrow_util import (
     each_once,
     explode,
     implode,
+    map_distinct,
     table_of_columns,
     with_column,
 )
@@ -217,34 +219,28 @@ def determine_status(
     said = ownership.claimed_by(bare, registered, before)
     shown = ownership.shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(shown))
-    rows = counted.select(ownership.JUDGED).to_pylist()
-    judged = zip(rows, known.reasons(bare).to_pylist(), said.tolist(), strict=True)
-    verdicts = [
-        ownership.judge(row, reason, claims_before, known, settled)
-        for row, reason, claims_before in judged
-    ]
+    verdicts = ownership.judge_all(counted, said, known, settled)
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
-    held = settled.held.difference(settled.victims)
-    used = [
-        row["entity_id"]
-        for row, (status, _) in zip(rows, verdicts, strict=True)
-        if status in IN_GRAPH or (status == Status.VICTIM_SIDE and row["entity_id"] in held)
-    ]
-    used = pa.array(used, pa.string())
+    held = pa.array([*settled.held.difference(settled.victims)], pa.string())
+    status = _statuses(verdicts)
+    theirs = pc.and_(pc.equal(status, Status.VICTIM_SIDE), pc.is_in(bare, held))
+    used = bare.filter(pc.or_(pc.is_in(status, pa.array(IN_GRAPH)), theirs))
     starts = epochs.find_epoch_starts(two_of_each_crowd(activity), used, lives, previous)
     if len(starts.ids):
         counted, verdicts = _split_by_epoch(activity, counted, verdicts, starts)
-    rows = counted.select(ownership.JUDGED).to_pylist()
-    marks, facts = [], []
-    for place, row in enumerate(rows):
+    facts = [why for _, why in verdicts]
+    unclaimed, alone, open_ = marks = np.zeros((3, len(verdicts)), bool)
+    maybe = ownership.may_be_marked(counted, _statuses(verdicts), settled)
+    for place, row in ownership.rows_where(counted, maybe):
         status, why = verdicts[place] = ownership.settle_suspect(row, verdicts[place], settled)
-        unclaimed = ownership.is_unclaimed(row, status)
-        alone = ownership.is_named_by_one(row, status, settled)
-        marks.append((unclaimed, alone, ownership.is_open(row, status, settled)))
-        more = (fact("named_by_one"),) if alone else ()
-        facts.append((fact("only_mentioned"),) if unclaimed else why + more)
-    unclaimed, alone, open_ = np.array(marks, bool).T
-    status = pa.array([status for status, _ in verdicts], pa.string())
+        marks[:, place] = (
+            ownership.is_unclaimed(row, status),
+            ownership.is_named_by_one(row, status, settled),
+            ownership.is_open(row, status, settled),
+        )
+        more = (fact("named_by_one"),) if alone[place] else ()
+        facts[place] = (fact("only_mentioned"),) if unclaimed[place] else why + more
+    status = _statuses(verdicts)
     contested = pc.equal(status, Status.CONTESTED)
     shown_else = pc.or_(unclaimed, alone)
     hidden = pc.or_(pc.is_in(status, pa.array(ownership.HIDDEN)), shown_else)
@@ -270,9 +266,10 @@ def _split_by_epoch(
     Who names an identifier, calls it a victim's or showed it before counts for each epoch of it.
     """
     bare = counted["entity_id"]
-    whole = dict(zip(bare.to_pylist(), verdicts, strict=True))
+    places = pc.index_in(starts.ids, bare).to_pylist()
+    whole = {bare[place].as_py(): verdicts[place] for place in places}
     lasts = pc.invert(pc.is_in(bare, starts.ids))
-    verdicts = [whole[entity_id] for entity_id in bare.filter(lasts).to_pylist()]
+    verdicts = list(compress(verdicts, lasts.to_pylist()))
     several = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
     ids = several["entity_id"].combine_chunks()
     number = starts.epoch_numbers(ids, several["day"].to_numpy())
@@ -288,6 +285,10 @@ def _split_by_epoch(
         verdicts.append(ownership.judge_epoch(row, verdict, apart))
     counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
     return counted.combine_chunks(), verdicts
+
+
+def _statuses(verdicts: Sequence[ownership.Verdict]) -> pa.Array:
+    return pa.array([status for status, _ in verdicts], pa.string())
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -536,27 +537,26 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     """
     smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
     of_others = pc.invert(activity["of_owner"])
-    for name in ("held", "reported"):
-        shows = pc.if_else(of_others, activity[name], pa.scalar(0, pa.int32()))
-        activity = activity.append_column(REPORTER_COUNTS[name], shows)
+    by_others = pc.and_(of_others, pc.is_valid(activity["reporter"]))
+    counted = (
+        ("held", "shown", of_others),
+        *((*names, by_others) for names in REPORTER_COUNTS.items()),
+    )
+    for held, name, rows in counted:
+        shows = pc.if_else(rows, activity[held], pa.scalar(0, pa.int32()))
+        activity = activity.append_column(name, shows)
     for name, who in (("named_by", "reporter"), ("victims", "victim")):
         activity = activity.append_column(name, pc.is_valid(activity[who]).cast(pa.int32()))
     sums = [(name, "min") for name in smallest]
     sums += [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
-    added = aggregate(
-        activity.append_column("shown", activity["reporters"]),
-        "entity_id",
-        [*sums, *((name, "sum") for name in (*RECORD_COUNTS, "shown"))],
-    )
-    named = activity.filter(pc.is_valid(activity["reporter"]))
-    for counts in (
-        count_people(activity, "reporter", ROLE_COUNTS),
-        count_people(activity, "victim", ("victims",)),
-        count_people(named, "reporter", ("named_by", *REPORTER_COUNTS.values())),
-    ):
-        for name in counts.column_names[1:]:
-            people = column_of_keys(added["entity_id"], counts, "entity_id", name)
-            added = added.append_column(name, pc.fill_null(people, 0))
+    sums += ((name, "sum") for name in (*RECORD_COUNTS, "shown"))
+    added = aggregate(activity, "entity_id", sums)
+    entity = pc.index_in(activity["entity_id"], added["entity_id"].combine_chunks())
+    activity = activity.append_column("entity", entity)
+    by_reporter = (*ROLE_COUNTS, "named_by", *REPORTER_COUNTS.values())
+    for who, names in (("reporter", by_reporter), ("victim", ("victims",))):
+        for name, counts in count_people(activity, who, names, added.num_rows).items():
+            added = added.append_column(name, pa.array(counts))
     return added
 
 
@@ -610,7 +610,9 @@ def _entities(
         "entity_id": pc.replace_with_mask(ids, hidden, withheld),
         "kind": kinds,
         "value": values,
-        "orgs": pa.array(map(sorted, counted["source_org"].to_pylist())),
+        "orgs": map_distinct(
+            pc.binary_join(counted["source_org"], "|"), lambda orgs: sorted(orgs.split("|")), TEXTS
+        ),
         "status": status,
         "reason": reason,
         "facts": facts_column,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,16 @@ class Incidence:
     day: Array
     nodes: int
     people: Array | None = None
+
+    @cached_property
+    def ties(self) -> Ties:
+        """The ties between nodes."""
+        return cluster_ties(self, np.arange(self.nodes))
+
+    @cached_property
+    def rank(self) -> Array:
+        """The place of each group's time among all times, as a whole number."""
+        return np.unique(self.day, return_inverse=True)[1]
 
     def count(self, number: Array, reporter: Array, numbers: int) -> Array:
         """Counts the people that reporters, each given once a number, stand for, by number."""

@@ -193,6 +193,7 @@ class ComponentSearch:
         searched = {component for component in keys if claimed.get(component) != quality[component]}
         for component in searched:
             part[split.places(component)] = split.search(component, density)
+        part = smallest_members(part)
         quality = split.quality(part, density)
         for component, key in keys.items():
             places = split.places(component)
@@ -285,7 +286,7 @@ class ComponentSplit:
             yield component, digest.hexdigest()
 
     def search(self, component: int, density: float) -> Array:
-        """Returns, per place of one component, the first of its community."""
+        """Returns, per place of one component, a number of its community that no other has."""
         places = self.places(component)
         rows = self.matrix.indptr[places.start : places.stop + 1].astype(np.int64)
         inside = slice(rows[0], rows[-1])
@@ -295,7 +296,7 @@ class ComponentSplit:
             self.matrix.data[inside],
             density * float(self.weight[self.ties(component)].sum()),
         )
-        return places.start + smallest_members(label)
+        return len(self.node) + 2 * places.start + label
 
     def quality(self, part: Array, density: float) -> Array:
         """Returns, per component, the modularity of its communities times the weight of all ties.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import apache_beam as beam
@@ -19,11 +20,11 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
-from schemas.entity import CONTESTED, is_withheld, without_epoch
+from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow_util import Array, aggregate, with_column
+from transforms.arrow_util import Array, aggregate, distinct_rows, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate, is_freemail
@@ -151,8 +152,10 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
     known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
     known = pc.and_(known, pc.is_in(activity["entity_id"], owners["entity_id"].combine_chunks()))
     rows = activity.select(CLAIM.names).filter(known)
-    pairs, of_owner = set(_tuples(owners.select(CLAIM.names))), np.zeros(len(known), bool)
-    of_owner[true_mask(known)] = [pair in pairs for pair in _tuples(rows)]
+    both = pa.concat_tables([owners.select(CLAIM.names), rows])
+    _, pair = distinct_rows([column.combine_chunks() for column in both.columns])
+    of_owner = np.zeros(len(known), bool)
+    of_owner[true_mask(known)] = np.isin(pair[owners.num_rows :], pair[: owners.num_rows])
     counts = aggregate(owners, "entity_id", [([], "count_all"), ("stated", "sum")])
     bounded = pc.min_element_wise(counts["count_all"], pc.add(counts["stated"], MOST_IN_WORDS))
     columns = (counts["entity_id"], bounded, counts["count_all"])
@@ -195,6 +198,26 @@ def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Ar
     return activity, called
 
 
+def judge_all(
+    counted: pa.Table, before: Array, known: KnownLegitimate, settled: Settled
+) -> list[Verdict]:
+    """Applies `judge` to all rows of sums; most identifiers are judged by their use alone."""
+    ids = counted["entity_id"].combine_chunks()
+    reasons = known.reasons(ids)
+    decided = pa.array([*settled.victims], pa.string())
+    by_more = (
+        pc.is_valid(reasons),
+        pc.is_in(ids, decided),
+        are_withheld(ids),
+        pc.greater(counted["own_by"], 0),
+        pa.array(before > 0),
+    )
+    verdicts = list(map(judge_use, counted["kind"].to_pylist(), counted["shown"].to_pylist()))
+    for place, row in rows_where(counted, by_more):
+        verdicts[place] = judge(row, reasons[place].as_py(), int(before[place]), known, settled)
+    return verdicts
+
+
 def judge(
     row: Row, reason: str | None, before: int, known: KnownLegitimate, settled: Settled
 ) -> Verdict:
@@ -219,7 +242,7 @@ def judge(
     if row["shown"] and not supplier and is_withheld(entity_id):
         return Status.CONTESTED, (fact("withheld_before"),)
     claimed = _judge_claimed(row, before, supplier) if row["own_by"] or before else None
-    return claimed or _judge_use(row)
+    return claimed or judge_use(row["kind"], row["shown"])
 
 
 def _judge_claimed(counted: Row, before: int, supplier: bool) -> Verdict | None:
@@ -317,7 +340,7 @@ def judge_epoch(row: Row, whole: Verdict, apart: Fact | None) -> Verdict:
 
     `apart` says why it is one of its own.
     """
-    status, reason = whole if whole[0] in HIDDEN else _judge_use(row)
+    status, reason = whole if whole[0] in HIDDEN else judge_use(row["kind"], row["shown"])
     return status, reason if apart is None else (*reason, apart)
 
 
@@ -339,13 +362,31 @@ def settle_suspect(row: Row, verdict: Verdict, settled: Settled) -> Verdict:
     return verdict
 
 
-def _judge_use(row: Row) -> Verdict:
+@lru_cache(maxsize=4096)
+def judge_use(kind: str, shown: int) -> Verdict:
     """Judges by use alone, as if no one called it a victim's."""
-    if row["kind"] in _SUPPLIERS:
+    if kind in _SUPPLIERS:
         return Status.UNCORROBORATED, (fact("shared"),)
-    if row["shown"]:
-        return Status.INFRASTRUCTURE, (fact("used", row["shown"]),)
+    if shown:
+        return Status.INFRASTRUCTURE, (fact("used", shown),)
     return Status.UNCORROBORATED, (fact("forgeable"),)
+
+
+def may_be_marked(counted: pa.Table, status: pa.Array, settled: Settled) -> Iterable[pa.Array]:
+    """Yields masks of what can be settled, unclaimed, named by one or open: all but a few."""
+    yield pc.is_in(counted["entity_id"], pa.array([*settled.suspects], pa.string()))
+    undisplayed = pc.equal(counted[f"as_{Role.CALLER_ID}"], 0)
+    yield pc.and_(pc.equal(status, Status.UNCORROBORATED), undisplayed)
+    mailbox = pc.equal(counted["kind"], EntityKind.EMAIL)
+    yield pc.and_(pc.equal(status, Status.INFRASTRUCTURE), mailbox)
+    yield pc.and_(pc.equal(status, Status.VICTIM_SIDE), pc.greater(counted["shown_before"], 0))
+
+
+def rows_where(counted: pa.Table, masks: Iterable[pa.Array]) -> Iterator[tuple[int, Row]]:
+    """Yields the place and the sums of each row that is in one of the masks."""
+    places = np.flatnonzero(np.logical_or.reduce([true_mask(mask) for mask in masks]))
+    rows = counted.select(JUDGED).take(places).to_pylist()
+    return zip(places.tolist(), rows, strict=True)
 
 
 def outweighs(reporters: int, others: int) -> bool:

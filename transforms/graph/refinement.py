@@ -12,7 +12,15 @@ from itertools import groupby
 
 import numpy as np
 
-from transforms.arrow_util import Array, component_labels, first_rows, sorted_unique, sum_by_group
+from transforms.arrow_util import (
+    Array,
+    component_labels,
+    first_rows,
+    group_starts,
+    sorted_unique,
+    stable_order,
+    sum_by_group,
+)
 from transforms.graph import epochs
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
@@ -145,7 +153,7 @@ def attach_loose_ends(evidence: Incidence, suppliers: SupplierCounts, label: Arr
     Boruvka's rounds over ties in one strict order: each tree of followers ends in at most one
     established community, and the outcome does not depend on the order of the input.
     """
-    graph = cluster_ties(evidence, np.arange(evidence.nodes))
+    graph = evidence.ties
     component = component_labels(evidence.nodes, graph.a, graph.b)
     firm = established_communities(evidence, label)
     simple = np.bincount(component, firm, minlength=evidence.nodes)[component] <= 1
@@ -177,15 +185,15 @@ def follow_strongest_ties(between: Ties, loose: Array) -> Array | None:
 
 
 def move_misplaced_pieces(
-    evidence: Incidence, suppliers: SupplierCounts, label: Array, piece: Array
+    between: Ties, suppliers: SupplierCounts, label: Array, piece: Array
 ) -> Array:
-    """Moves the pieces, a refinement of `label`, to the clusters where they fit best.
+    """Moves the pieces, a refinement of `label` with ties between them, where they fit best.
 
     A victim of two call centers can tie a piece of one to the other by the only record that the
     piece has there. All move at once, by where the others were before, so that the order does not
     matter.
     """
-    between, counts = cluster_ties(evidence, piece), suppliers.sum_by_label(piece)
+    counts = suppliers.sum_by_label(piece)
     for _ in range(MOVE_ROUNDS):
         moved = _move_once(between, counts, suppliers, label, piece)
         if (moved == label).all():
@@ -340,7 +348,8 @@ class _Activity:
     def of(cls, evidence: Incidence, label: Array) -> _Activity:
         group, cluster, _ = group_clusters(evidence, label)
         reporter, day = evidence.reporter[group], evidence.day[group]
-        once = first_rows(cluster * (int(reporter.max(initial=0)) + 1) + reporter, day)
+        order = stable_order(cluster, reporter, evidence.rank[group])
+        once = order[group_starts(cluster[order], reporter[order])]
         cluster, day = cluster[once], day[once]
         people = evidence.count(np.arange(len(once)), reporter[once], len(once))
         first, last = np.full(len(label), np.inf), np.full(len(label), -np.inf)

@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 
 from tests.support.examples import draws
 from tests.support.graphs import evidence, no_suppliers, parts
+from transforms.graph.incidence import cluster_ties
 from transforms.graph.refinement import move_misplaced_pieces
 from transforms.graph.supplier_likelihood import SupplierCounts
 
@@ -27,7 +28,8 @@ def suppliers(stray):
 def settled(groups, supplier_counts, label=LABEL, piece=None):
     label = np.append(label, np.arange(len(label), 20))
     piece = np.arange(20) if piece is None else piece
-    return move_misplaced_pieces(evidence(groups, 20), supplier_counts, label, piece)
+    between = cluster_ties(evidence(groups, 20), piece)
+    return move_misplaced_pieces(between, supplier_counts, label, piece)
 
 
 TIED_TO_BOTH = [set(A)] * 4 + [set(B)] * 4 + [{0, STRAY}, {3, STRAY}]
