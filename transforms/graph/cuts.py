@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from heapq import heappop, heappush
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
@@ -612,6 +613,7 @@ class _CutSearch:
         steps: int,
     ) -> None:
         self.least, self.level, self.steps = core_a_side, 0, steps
+        self._core = cache(self._count_core)
         self.core, self.whole = _core_mask(core), Counter[int]()
         for member, place in enumerate(part):
             self.whole[place] += 1 << member
@@ -666,7 +668,7 @@ class _CutSearch:
         if self.steps < 0:
             raise _TooManyStepsError
 
-    def _core(self, side: int) -> int:
+    def _count_core(self, side: int) -> int:
         return (self.members(side) & self.core).bit_count()
 
     def _side(self, flow: _Flow, sinks: int, reached: int) -> int | None:
@@ -768,13 +770,13 @@ class _CutSearch:
 
     def _leads_to(self, flow: _Flow, sinks: int) -> int:
         """Returns the parts from which the flow could still grow to the sinks."""
-        reached, queue = sinks, list(_bits(sinks))
+        unreached, queue = ~sinks, list(_bits(sinks))
         for place in queue:
             for reporter in self.reporters_of[place]:
-                entry = flow.enters.get(reporter, -1)
-                free = entry in (-1, place)
-                new = (self.named[reporter] if free else 1 << flow.leaves[reporter]) & ~reached
+                new = self.named[reporter] & unreached
+                if new and flow.enters.get(reporter, place) != place:
+                    new &= 1 << flow.leaves[reporter]
                 if new:
-                    reached |= new
+                    unreached ^= new
                     queue.extend(_bits(new))
-        return reached
+        return ~unreached
