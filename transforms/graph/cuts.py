@@ -71,7 +71,7 @@ STEPS_A_ROW = 2
 
 
 Groups = Mapping[frozenset[int], int]
-"""How many reporters name the same members, or parts; a part by a member that stands for it."""
+"""The reporters who name the same members, or parts; a part by a member that stands for it."""
 
 
 class Cut(NamedTuple):

@@ -398,11 +398,9 @@ def _flow_by_copy(
 
 def _patterns(value: str) -> list[str]:
     """Lists what a value has in common with those that differ by one digit, or by a swap."""
-    one_off = [
-        f"{value[: digit.start()]}{_ANY_DIGIT}{value[digit.end() :]}"
-        for digit in re.finditer(r"\d", value)
-    ]
-    shape, digits = re.sub(r"\d", _ANY_DIGIT, value), sorted(re.findall(r"\d", value))
+    places = [place for place, sign in enumerate(value) if sign.isdecimal()]
+    one_off = [f"{value[:place]}{_ANY_DIGIT}{value[place + 1 :]}" for place in places]
+    shape, digits = re.sub(r"\d", _ANY_DIGIT, value), sorted(value[place] for place in places)
     return [*one_off, f"{_SAME_DIGITS}{shape}{''.join(digits)}"]
 
 

@@ -133,8 +133,8 @@ def test_links_that_analysts_decide_are_looked_up_without_reading_all_nodes_for_
         assigned = assign_clusters(pa.table(columns, NODE), *nothing, decided)
     assert lookups.call_count < 10, "each pair was looked up by itself"
     cluster = dict(zip(assigned["node"].to_pylist(), assigned["cluster"].to_pylist(), strict=True))
-    one = [cluster[a] == cluster[b] for a, b in zip(hashes[::2], hashes[1::2], strict=True)]
-    assert one == [number % 2 == 0 for number in range(len(one))]
+    joined = [cluster[a] == cluster[b] for a, b in zip(hashes[::2], hashes[1::2], strict=True)]
+    assert joined == [number % 2 == 0 for number in range(len(joined))]
 
 
 def test_hashes_that_collide_stop_the_run():
