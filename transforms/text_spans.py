@@ -44,13 +44,11 @@ def find_spans(texts: pa.Array, pattern: str) -> Spans:
     """
     marked = pc.replace_substring_regex(texts, pattern, _MARKED)
     offsets, data = string_buffers(marked)
-    firsts = np.flatnonzero(data == _BEGIN)
-    rows = np.searchsorted(offsets, firsts, side="right") - 1
-    first_of_row = np.searchsorted(firsts, offsets[rows])
-    marks = 2 * (np.arange(len(firsts)) - first_of_row)
-    starts = firsts - offsets[rows] - marks
-    ends = np.flatnonzero(data == _END) - offsets[rows] - marks - 1
-    return Spans(rows, starts, ends)
+    marks = np.flatnonzero(data >= _BEGIN).reshape(-1, 2)
+    firsts = np.searchsorted(marks[:, 0], offsets)
+    rows = np.repeat(np.arange(len(texts)), np.diff(firsts))
+    begins = offsets[rows] + 2 * (np.arange(len(rows)) - firsts[rows])
+    return Spans(rows, marks[:, 0] - begins, marks[:, 1] - begins - 1)
 
 
 def find_rare_spans(texts: pa.Array, pattern: str) -> Spans:

@@ -9,8 +9,6 @@ that forgets what differs between victims.
 
 from __future__ import annotations
 
-import re
-from array import array
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +18,7 @@ import xxhash
 
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import group_starts, hash_columns, hash_text, stable_order
+from transforms.text_spans import find_spans, slice_bytes, string_buffers
 
 LONGEST = 20_000
 """Characters of a text that are compared; no script that is read out is longer."""
@@ -33,11 +32,14 @@ GAP = "\u2026"
 SPOKEN = frozenset("zero one two three four five six seven eight nine ten".split())
 """Transcripts write a digit either way."""
 
-_WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"  # scripts without blanks: a character is a word
-    r"|[^\W\d_]+(?:['\u2019][^\W\d_]+)*"  # an apostrophe may stand inside
-    r"|\d[\d.,:/\-]*"
+_LETTER = r"[\pL\p{Nl}\p{No}]"
+
+_WORD = (
+    r"[\x{3040}-\x{30ff}\x{3400}-\x{9fff}\x{ac00}-\x{d7af}]"  # no blanks: a sign is a word
+    rf"|{_LETTER}+(?:['\x{{2019}}]{_LETTER}+)*"  # an apostrophe may stand inside
+    r"|\p{Nd}[\p{Nd}.,:/\-]*"
 )
+"""RE2 of a word."""
 
 SHINGLE = 4
 """Words of a shingle; docs/evidence.md."""
@@ -209,24 +211,26 @@ def phrases(rows: pa.RecordBatch, which: np.ndarray) -> pa.RecordBatch:
 
 def tokenize(texts: pa.Array) -> Tokens:
     """Returns the words of each text in lower case; runs of numbers are one, a null has none."""
+    texts = pc.utf8_slice_codeunits(texts, 0, LONGEST)
+    rows, starts, ends = find_spans(texts, _WORD)
+    offsets, data = string_buffers(texts)
+    begins = offsets[rows]
+    written = slice_bytes(data, begins + starts, begins + ends).dictionary_encode()
     spellings = {NUMBER: 0}
-    known: dict[str, int] = {}
-    words, starts, ends, bounds = (array("i") for _ in range(4))
-    bounds.append(0)
-    for text in texts.to_pylist():
-        for match in _WORD.finditer(text[:LONGEST]) if text else ():
-            written = match[0]
-            if written not in known:
-                known[written] = spellings.setdefault(normalize_word(written), len(spellings))
-            word = known[written]
-            if word or len(words) == bounds[-1] or words[-1]:
-                words.append(word)
-                starts.append(match.start())
-                ends.append(match.end())
-            else:
-                ends[-1] = match.end()
-        bounds.append(len(words))
-    columns = (np.array(column, np.int32) for column in (words, starts, ends, bounds))
+    known = [
+        spellings.setdefault(normalize_word(word), len(spellings))
+        for word in written.dictionary.to_pylist()
+    ]
+    words = np.array(known, np.int32)[written.indices.to_numpy()]
+    first = group_starts(rows, np.where(words, np.arange(len(words)), -1))
+    last = np.append(first[1:], len(words))[: len(first)] - 1
+    characters = np.append(0, np.cumsum((data & 0xC0) != 0x80))
+    start, end = (
+        characters[begins[which] + places[which]] - characters[begins[which]]
+        for which, places in ((first, starts), (last, ends))
+    )
+    bounds = np.searchsorted(rows[first], np.arange(len(texts) + 1))
+    columns = (column.astype(np.int32) for column in (words[first], start, end, bounds))
     return Tokens(pa.array(spellings, pa.string()), *columns)
 
 

@@ -158,7 +158,7 @@ PAPER_HINTS = (
         r"|d\.o\.b|born|nacid|nacim|\bnac[ií]|geb|naiss|\bnée? le|bin am|soc[a-z]+ sec|\bnas\b"
         r"|sociale|\bd\.?n\.?i|\bn\.?i\.?[fe]\b|identidad|steuer|id-?nr|identifikations|ausweis"
         r"|tfn|tax file|medicare|\bmbi\b|imei|serial|serie|série|s/n|bsb"
-        rf"|transit|\b{_MINE} (?:[^ ]+ )?ip(?:v[46])?\b)[^0-9\n]{{0,60}}[0-9]"
+        rf"|transit|\b{_MINE} (?:[^ ]+ )?ip(?:v[46])?\b)[^0-9\n]*[0-9]"
         r"|(?:wor[dt]s?|pwd?|contrase[ñn]a|clave|mot de passe)\b[^0-9\n]{0,24}[:=]"
         rf"|[0-9][a-z]?,? (?:is|was|as|for|being|es|era|ist|war|est) (?:his|her|your|{_MINE}) "
     ).replace("G", r"[ \x{a0}._/‐-―−\x{200b}-\x{200d}\x{2060}\x{feff}-]")

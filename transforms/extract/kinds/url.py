@@ -58,6 +58,9 @@ _MESSENGERS = {
 _DOTTED = re.compile(rf"(?<=[^\W_]){domain.DOT}(?=[^\W_])", re.IGNORECASE)
 """The first dot of what may be a host."""
 
+_DOT_SIGN = re.compile(r"[.。．\[({]")
+"""A sign that every dot has, found faster than a dot."""
+
 _LEADS = re.compile(
     r"\b(?:website|web ?site|site|url|link|page|domain|address|visit(?:ed)?|go(?:ing)? to|went to"
     r"|log(?:ged)? (?:in|on)to|open(?:ed)?|browse[dr]?|download(?:ed)?(?: from)?|typed?(?: in)?|web"
@@ -178,10 +181,12 @@ def classify_host(written: str, rest: str = "") -> tuple[EntityKind, str, str | 
 
 def _without_scheme(text: str, start: int, end: int, region: str | None) -> Iterator[Match]:
     """Yields the web addresses without a scheme that begin between two places."""
-    for dot in _DOTTED.finditer(text, start, end):
-        if dot.start() < start:
+    for sign in _DOT_SIGN.finditer(text, start, end):
+        place = sign.start()
+        dot = place - text[place - 1 : place].isspace()
+        if dot < start or not _DOTTED.match(text, dot, end):
             continue
-        match = _BARE.search(text, max(start, _word_start(text, dot.start())), end)
+        match = _BARE.search(text, max(start, _word_start(text, dot)), end)
         if match is None:
             return
         start = match.end()
