@@ -51,7 +51,7 @@ MIN_IDENTIFIER_LENGTH = 6
 """Characters of the shortest identifier that is looked for outside its own field."""
 
 _ENDINGS = 10**MIN_IDENTIFIER_LENGTH
-"""How many numbers are the last digits of an identifier."""
+"""Count of the numbers that may be the last digits of an identifier."""
 
 _WIDEST_GAP = 12
 """Characters between two digits of one written number: 'dash', brackets, '&amp;#0052;'."""
