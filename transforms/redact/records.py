@@ -33,7 +33,7 @@ from transforms.arrow_util import (
     sorted_lookup,
 )
 from transforms.casts import true_mask
-from transforms.decode.escapes import Span, plain_in_place
+from transforms.decode.escapes import Span
 from transforms.decode.readings import whole_spans
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
@@ -53,6 +53,7 @@ from transforms.victims.identifier_matcher import (
     find_in_digits,
     find_in_words,
     merge_row_identifiers,
+    plain_digits,
 )
 from transforms.victims.number_index import (
     NO_NUMBERS,
@@ -368,14 +369,10 @@ def _victims_numbers_in(
 
 
 def _victims_mailboxes_in(texts: record_texts.RecordTexts, numbers: Array) -> RowIdentifiers:
-    """Returns the victims' mailboxes that the narrative of each row names."""
-    if not len(numbers):
-        return NO_IDENTIFIERS
-    narratives = texts.of_field("narrative")
-    column = texts.texts.take(pa.array(narratives))
-    named = find_by_row(column, email.NAMED_HINTS, email.addresses_named)
-    rows = texts.rows[narratives].tolist()
-    every = _row_identifiers((rows[row], address) for row in named for address in named[row])
+    """Returns the victims' mailboxes that the texts of each row name."""
+    named = find_by_row(texts.texts, email.NAMED_HINTS, email.addresses_named)
+    rows = texts.rows.tolist()
+    every = _row_identifiers((rows[text], address) for text in named for address in named[text])
     known = sorted_lookup(numbers, hash_text(every.identifiers))[1]
     return RowIdentifiers(every.rows[known], every.identifiers.filter(pa.array(known)))
 
@@ -385,8 +382,7 @@ def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -
     papers = set()
     for number, start, end, sort in _private_items(batch, texts):
         if sort == complaint.PAPER:
-            written = plain_in_place(texts.texts[number].as_py()[start:end])
-            digits = "".join(sign for sign in written if "0" <= sign <= "9")
+            digits = plain_digits(texts.texts[number].as_py()[start:end])
             if len(digits) >= _LEAST_OF_PAPER:
                 papers.add((int(texts.rows[number]), digits))
     return _row_identifiers(papers)

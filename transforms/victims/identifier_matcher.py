@@ -319,13 +319,13 @@ def _patterns_of_number(written: str) -> Iterator[Pattern]:
         try:
             number = pn.parse(written)
         except pn.NumberParseException:
-            digits = _digits(written).lstrip("0")
+            digits = plain_digits(written).lstrip("0")
             yield Pattern(digits, alone=len(digits) <= _LOCAL_DIGITS)
             return
         code, national = str(number.country_code), pn.national_significant_number(number)
         yield Pattern(national)
         form = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
-        yield Pattern(_digits(form).lstrip("0"))
+        yield Pattern(plain_digits(form).lstrip("0"))
     if code == NANP:
         yield Pattern(national[-_LOCAL_DIGITS:], alone=True)
 
@@ -382,7 +382,8 @@ def _words(plain: str, *decoded: str) -> Iterator[tuple[str, int]]:
         yield written, _WIDEST_GAP_SPOKEN
 
 
-def _digits(text: str) -> str:
+def plain_digits(text: str) -> str:
+    """Returns the digits of a text, in ASCII."""
     return "".join(re.findall("[0-9]+", plain_in_place(text)))
 
 
