@@ -86,7 +86,7 @@ _SIGN_WORDS = re.compile(
 _GLUED_AT, _GLUED_DOT = ("", "at", "arroba", "arobase"), ("", "dot", "punto", "punkt", "point")
 
 _DIGITS, _WORDS = re.compile(r"\d+"), re.compile(r"[^\W_]+")
-"""What is read of a text: digits, or letters and digits."""
+"""Parts of a text that are read: digits, or letters and digits."""
 
 _NAME_OF_ONE = re.compile(r"(?=\D*\d)(?=\d*\D)\w{8,64}")
 """Letters and digits that are no word."""
