@@ -23,15 +23,7 @@ from schemas import complaint
 from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
-from transforms.arrow_util import (
-    Array,
-    batch_of_columns,
-    distinct_rows,
-    explode,
-    hash_text,
-    list_items,
-    sorted_lookup,
-)
+from transforms.arrow_util import Array, batch_of_columns, distinct_rows, explode, list_items
 from transforms.casts import true_mask
 from transforms.decode.escapes import Span
 from transforms.decode.readings import whole_spans
@@ -40,7 +32,7 @@ from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
 from transforms.extract.sensitive_text import mask_papers
 from transforms.graph.entities import WITHHELD
-from transforms.masks import find_by_row, mask_rows, mask_spans_fully, stuck_spans
+from transforms.masks import mask_rows, mask_spans_fully, stuck_spans
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit, truncate_unsearched
 from transforms.victims import identifier_matcher, record_texts
@@ -168,8 +160,7 @@ def withhold_from_complaints(
     private = _private_spans(batch, texts, whole)
     runs = record_texts.digits_of_column(batch["digits"], texts)
     papers = _numbers_of_papers(batch, texts)
-    in_texts = (_victims_numbers_in(texts, runs, numbers), _victims_mailboxes_in(texts, numbers))
-    victims = merge_row_identifiers(victims, *in_texts, papers)
+    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers), papers)
     theirs = list(_victims_addresses(batch, texts))
     victims = merge_row_identifiers(victims, _addresses_as_written(texts, theirs))
     wanted = RowPatterns(victims, identifier_matcher.own_numbers(batch))
@@ -366,15 +357,6 @@ def _victims_numbers_in(
         return NO_IDENTIFIERS
     of_text, candidates = record_texts.candidate_digits(runs)
     return victim_digits_among(texts.rows[of_text], candidates, numbers)
-
-
-def _victims_mailboxes_in(texts: record_texts.RecordTexts, numbers: Array) -> RowIdentifiers:
-    """Returns the victims' mailboxes that the texts of each row name."""
-    named = find_by_row(texts.texts, email.NAMED_HINTS, email.addresses_named)
-    rows = texts.rows.tolist()
-    every = _row_identifiers((rows[text], address) for text in named for address in named[text])
-    known = sorted_lookup(numbers, hash_text(every.identifiers))[1]
-    return RowIdentifiers(every.rows[known], every.identifiers.filter(pa.array(known)))
 
 
 def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> RowIdentifiers:

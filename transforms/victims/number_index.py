@@ -19,7 +19,6 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import EntityKind
 from transforms.arrow_util import (
     Array,
     concat_ranges,
@@ -58,13 +57,6 @@ def hash_dial_formats(victims: pa.RecordBatch) -> Array:
     ids = pc.unique(victims["entity_id"])
     _, formats = _dial_formats_by_row(ids.filter(pc.starts_with(ids, _PHONE)))
     return sorted_unique(hash_text(formats))
-
-
-def hash_withheld(victims: pa.RecordBatch) -> Array:
-    """Returns the same, and the hashes of the ids of mailboxes among them."""
-    ids = pc.unique(victims["entity_id"])
-    mailboxes = ids.filter(pc.starts_with(ids, f"{EntityKind.EMAIL}:"))
-    return sorted_unique(np.append(hash_dial_formats(victims), hash_text(mailboxes)))
 
 
 def hash_claims(stated: pa.RecordBatch) -> Array:
@@ -191,7 +183,7 @@ class UnionOfHashes(beam.CombineFn):
 
 @dataclass(eq=False)
 class VictimNumbers(beam.PTransform):
-    """Collects the sorted `hash_withheld` of all batches with an `entity_id`, 8 bytes each.
+    """Collects the sorted `hash_dial_formats` of all batches with an `entity_id`, 8 bytes each.
 
     `start` has one element a window, so that a window without victims has an (empty) array too.
     """
@@ -200,7 +192,7 @@ class VictimNumbers(beam.PTransform):
 
     def expand(self, withheld: beam.PCollection) -> beam.PCollection:
         """Hashes the formats of each batch, then merges them."""
-        hashed = withheld | "Forms" >> beam.Map(hash_withheld)
+        hashed = withheld | "Forms" >> beam.Map(hash_dial_formats)
         return _merge(hashed, self.start, UnionOfHashes())
 
 

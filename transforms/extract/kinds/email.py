@@ -52,9 +52,7 @@ _SAID_AT = rf"{_BETWEEN}(?:{text_util.HIDDEN_AT_WORDS}){_BETWEEN}"
 
 _SAID_DOT = rf"{_BETWEEN}(?:{text_util.HIDDEN_DOT_WORDS}){_BETWEEN}"
 
-_NO_WIDTH = "[\u00ad\u200b-\u200d\u2060\ufeff]"
-
-_UNSEEN = f"{_NO_WIDTH}*"
+_UNSEEN = "[\u00ad\u200b-\u200d\u2060\ufeff]*"
 """Characters that have no width."""
 
 _TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[^\s<>\"'/]*[A-Za-z0-9+_-]{10}"
@@ -92,21 +90,6 @@ _ADDRESS = re.compile(
     r"|[\w-]{1,63}(?:\.[\w-]{1,63}){0,3}\.(?:com|net|org|edu|gov|info|[a-z]{2})(?![\w-]))",
     re.IGNORECASE,
 )
-
-_NAMED_AT = rf"(?:{_UNSEEN}(?:{_LINK_AT}|=40){_UNSEEN}|{_SAID_AT})"
-
-_NAMED_DOT = rf"(?:{_LINK_DOT}|{_SAID_DOT})"
-
-_NAMED = re.compile(
-    rf"(?<![\w.+-])(?P<local>[\w.+-]{{1,64}}?){_NAMED_AT}"
-    rf"(?P<host>[\w-]{{1,63}}?(?:{_NAMED_DOT}[\w-]{{1,63}}){{1,4}})",
-    re.IGNORECASE,
-)
-
-NAMED_HINTS = (
-    rf"(?i){_SAID_AT}[^\s.]+{_NAMED_DOT}\pL|=40\pL|﹫|{_NO_WIDTH}[@＠]|[@＠]{_NO_WIDTH}",
-)
-"""RE2: without a match of this, words name no address in a form of `addresses_named` alone."""
 
 _CLICK_ID = re.compile(rf"{_CLICK}(?P<id>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
 
@@ -149,17 +132,6 @@ def find(text: str) -> Iterator[Match]:
             # Whom a bounce address names is whom the mail was sent to.
             role = Role.VICTIM if is_bounce_address(local) else Role.SENDER
             yield Match(start, end, EntityKind.EMAIL, f"{local}@{host}", role)
-
-
-def addresses_named(text: str) -> Iterator[str]:
-    """Yields the ids of addresses that words may name, to be looked up among known ones.
-
-    Their signs are said, as mail encodes them (RFC 2045), or beside characters of no width.
-    """
-    for match in _NAMED.finditer(text):
-        host = domain.canonical_host(re.sub(_NAMED_DOT, ".", match["host"], flags=re.IGNORECASE))
-        if host:
-            yield f"{EntityKind.EMAIL}:{match['local'].lower()}@{host}"
 
 
 def is_in_url(text: str, place: int) -> bool:
