@@ -100,10 +100,15 @@ def decode_json_escapes(text: str) -> Reading:
     return _decode(text, _OWN_JSON_ESCAPE, lambda escape: chr(int(escape[1][2:], 16)))
 
 
+def decode_link(text: str) -> str:
+    """Decodes what a link encodes (RFC 3986), and what a link in it does."""
+    return unquote(unquote(text))
+
+
 def read_plainly(text: str) -> str:
     """Decodes the escapes of JSON, HTML and links, links in links too, to compatible characters."""
     plain = _JSON_ESCAPE.sub(lambda code: chr(int(code[1], 16)), text)
-    plain = unquote(unquote(unquote(html.unescape(plain))))
+    plain = unquote(decode_link(html.unescape(plain)))
     compatible = digits_to_ascii(unicodedata.normalize("NFKC", plain))
     return compatible.encode("utf-8", "replace").decode()
 

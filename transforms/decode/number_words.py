@@ -302,6 +302,15 @@ def is_digit_word(word: str) -> bool:
     return _vocabulary().get(word, (_FIGURES, 0))[0] == _UNIT
 
 
+def places_of_words(listed: str) -> dict[str, int]:
+    """Returns the words of a list of data/number_words.toml, each with its place there."""
+    return {
+        word: place
+        for place, spellings in enumerate(listed.split(" "))
+        for word in spellings.split("|")
+    }
+
+
 def _spellings() -> dict[str, tuple[int, int]]:
     words: dict[str, tuple[int, int]] = {}
     for name, first, step, kind in (
@@ -309,11 +318,10 @@ def _spellings() -> dict[str, tuple[int, int]]:
         ("counted", 10, 1, _WHOLE),
         ("digits", 0, 1, _UNIT),
     ):
-        for of_language in TABLES[name].values():
-            for place, spellings in enumerate(of_language.split(" ")):
+        for listed in TABLES[name].values():
+            for word, place in places_of_words(listed).items():
                 value = first + step * place
-                number = _TEEN if kind == _WHOLE and value < 20 else kind, value
-                words |= dict.fromkeys(spellings.split("|"), number)
+                words[word] = _TEEN if kind == _WHOLE and value < 20 else kind, value
     more = TABLES["more"].items()
     words |= {word: (_WHOLE if value > 9 else _UNIT, value) for word, value in more}
     words |= {

@@ -12,18 +12,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from transforms.decode.number_words import JOINERS, REPEATS, TABLES
+from transforms.decode.number_words import JOINERS, REPEATS, TABLES, places_of_words
 
 _WITHIN = TABLES["zeros"] | JOINERS
 """Words that stand for a zero or a sign within a number; a plus may begin it."""
 
-_DIGIT_WORDS: dict[str, dict[str, str]] = {
-    language: {
-        word: str(digit)
-        for digit, spellings in enumerate(names.split(" "))
-        for word in spellings.split("|")
-    }
-    for language, names in TABLES["digits"].items()
+_DIGIT_WORDS = {
+    language: {word: str(digit) for word, digit in places_of_words(listed).items()}
+    for language, listed in TABLES["digits"].items()
 }
 """Word to digit, by language."""
 

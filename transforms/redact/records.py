@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -25,7 +25,7 @@ from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
 from transforms.arrow_util import Array, batch_of_columns, distinct_rows, explode, list_items
 from transforms.casts import true_mask
-from transforms.decode.escapes import Span, plain_in_place
+from transforms.decode.escapes import Span
 from transforms.decode.readings import whole_spans
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
@@ -45,6 +45,7 @@ from transforms.victims.identifier_matcher import (
     find_in_digits,
     find_in_words,
     merge_row_identifiers,
+    plain_digits,
 )
 from transforms.victims.number_index import (
     NO_NUMBERS,
@@ -158,18 +159,18 @@ def withhold_from_complaints(
     whole = {int(narratives[row]): list(spans) for row, spans in (narrative_spans or {}).items()}
     private = _private_spans(batch, texts, whole)
     runs = record_texts.digits_of_column(batch["digits"], texts)
-    every = record_texts.digit_forms(runs)
-    forms = [form.without(whole.get(form.text, ())) for form in every if not form.in_words]
-    for number, span, own in private:
-        if own:
-            whole.setdefault(number, []).append(span)
-    texts_of_own = {number for number, _, own in private if own}
-    forms += [form.without(whole[form.text]) for form in forms if form.text in texts_of_own]
     papers = _numbers_of_papers(batch, texts)
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers), papers)
     theirs = list(_victims_addresses(batch, texts))
     victims = merge_row_identifiers(victims, _addresses_as_written(texts, theirs))
     wanted = RowPatterns(victims, identifier_matcher.own_numbers(batch))
+    texts_of_own = {number for number, _, own in private if own}
+    every = _forms_with_wanted(texts, runs, wanted, [*whole, *texts_of_own])
+    forms = [form.without(whole.get(form.text, ())) for form in every if not form.in_words]
+    for number, span, own in private:
+        if own:
+            whole.setdefault(number, []).append(span)
+    forms += [form.without(whole[form.text]) for form in forms if form.text in texts_of_own]
     partly = find_wanted(texts, forms, wanted)
     in_words = [form for form in every if form.in_words]
     for number, spans in _find_numbers(texts, in_words, wanted).items():
@@ -260,7 +261,8 @@ def withhold_from_calls(
     runs = record_texts.find_digits(cut_to_search_limit(texts.texts))
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     theirs = identifier_matcher.victim_sides(batch, e164)
-    forms, wanted = record_texts.digit_forms(runs), RowPatterns(victims, theirs)
+    wanted = RowPatterns(victims, theirs)
+    forms = _forms_with_wanted(texts, runs, wanted)
     whole = _find_numbers(texts, [form for form in forms if form.in_words], wanted)
     partly = find_wanted(texts, [form for form in forms if not form.in_words], wanted)
     masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), partly)
@@ -269,8 +271,24 @@ def withhold_from_calls(
     return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
 
 
+def _forms_with_wanted(
+    texts: record_texts.RecordTexts,
+    runs: record_texts.DigitRuns,
+    wanted: RowPatterns,
+    masked: Iterable[int] = (),
+) -> list[record_texts.DigitForm]:
+    """Returns the forms of digits that may have a number wanted in their row.
+
+    So may those of texts parts of which are `masked`: digits around these then stand together.
+    """
+    form, digits = record_texts.digits_by_form(runs)
+    text = form // record_texts.FORMS
+    kept = wanted.may_be_in(digits, texts.rows[text]) | np.isin(text, list(masked))
+    return record_texts.digit_forms(runs.take(np.flatnonzero(np.isin(runs.form, form[kept]))))
+
+
 def find_wanted(
-    texts: record_texts.RecordTexts, forms: Iterable[record_texts.DigitForm], wanted: RowPatterns
+    texts: record_texts.RecordTexts, forms: Sequence[record_texts.DigitForm], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
     """Returns the spans of the identifiers wanted in a text's row, by text, where there are any.
 
@@ -280,24 +298,24 @@ def find_wanted(
     spans = _find_numbers(texts, forms, wanted)
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
-    for number in np.flatnonzero(np.isin(texts.rows, list(wanted.lettered)) & long).tolist():
-        _, words, names = wanted.patterns(int(texts.rows[number]))
-        written = texts.texts[number].as_py()[:SEARCH_LIMIT]
-        if hits := list(find_identifiers(written, words | names)):
+    lettered = np.flatnonzero(np.isin(texts.rows, wanted.lettered) & long)
+    columns = texts.rows[lettered].tolist(), texts.texts.take(pa.array(lettered)).to_pylist()
+    for number, row, written in zip(lettered.tolist(), *columns, strict=True):
+        if hits := list(find_identifiers(written[:SEARCH_LIMIT], wanted.patterns(row)[2])):
             spans.setdefault(number, []).extend(hits)
     return spans
 
 
 def _find_numbers(
-    texts: record_texts.RecordTexts, forms: Iterable[record_texts.DigitForm], wanted: RowPatterns
+    texts: record_texts.RecordTexts, forms: Sequence[record_texts.DigitForm], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
     """Returns the same of numbers, in the text itself where words stand for their digits."""
     spans: dict[int, list[Span]] = {}
-    rows = texts.rows.tolist()
-    for form in forms:
-        if not wanted.may_be_in(form.digits, rows[form.text]):
-            continue
-        patterns, *_ = wanted.patterns(rows[form.text])
+    rows = texts.rows[[form.text for form in forms]]
+    digits = pa.array([form.digits for form in forms], pa.string())
+    for number in np.flatnonzero(wanted.may_be_in(digits, rows)).tolist():
+        form = forms[number]
+        patterns, *_ = wanted.patterns(int(rows[number]))
         written = texts.texts[form.text].as_py()
         if form.in_words:
             places = list(find_in_words(written, patterns))
@@ -346,8 +364,7 @@ def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -
     papers = set()
     for number, start, end, sort in _private_items(batch, texts):
         if sort == complaint.PAPER:
-            written = plain_in_place(texts.texts[number].as_py()[start:end])
-            digits = "".join(sign for sign in written if "0" <= sign <= "9")
+            digits = plain_digits(texts.texts[number].as_py()[start:end])
             if len(digits) >= _LEAST_OF_PAPER:
                 papers.add((int(texts.rows[number]), digits))
     return _row_identifiers(papers)

@@ -11,8 +11,7 @@ that are or may be the victim's. Reports use all of it, whose workers load no Be
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from itertools import accumulate, chain, pairwise, product
 from typing import NamedTuple
@@ -24,13 +23,14 @@ import pyarrow.compute as pc
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
-from transforms.arrow_util import Array, ListItems, list_items
+from transforms.arrow_util import Array, ListItems, list_items, sorted_lookup
 from transforms.casts import true_mask
 from transforms.decode.escapes import Span, plain_in_place
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import TOKEN_HINT, plain_forms, whole_spans
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
+from transforms.text_spans import string_buffers
 from transforms.text_util import (
     DASH_WORDS,
     HIDDEN_AT_WORDS,
@@ -49,6 +49,9 @@ answered may be a bank's line that malware on the victim's phone diverts: it is 
 
 MIN_IDENTIFIER_LENGTH = 6
 """Characters of the shortest identifier that is looked for outside its own field."""
+
+_ENDINGS = 10**MIN_IDENTIFIER_LENGTH
+"""Count of the numbers that may be the last digits of an identifier."""
 
 _WIDEST_GAP = 12
 """Characters between two digits of one written number: 'dash', brackets, '&amp;#0052;'."""
@@ -81,6 +84,9 @@ _SIGN_WORDS = re.compile(
 """Words for the signs of an address, tags, and signs as mail encodes them; in lower case."""
 
 _GLUED_AT, _GLUED_DOT = ("", "at", "arroba", "arobase"), ("", "dot", "punto", "punkt", "point")
+
+_DIGITS, _WORDS = re.compile(r"\d+"), re.compile(r"[^\W_]+")
+"""Parts of a text that are read: digits, or letters and digits."""
 
 _NAME_OF_ONE = re.compile(r"(?=\D*\d)(?=\d*\D)\w{8,64}")
 """Letters and digits that are no word."""
@@ -147,12 +153,18 @@ def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = 
 def find_identifiers(text: str, patterns: Patterns) -> Iterator[Span]:
     """Yields start and end, in code points, of every place where a pattern is written."""
     forms = plain_forms(text)
-    numbers = frozenset(pattern for pattern in patterns if pattern.text.isdecimal())
-    searched = [(_Characters.of(form, str.isdecimal, _WIDEST_GAP), numbers) for form in forms]
-    if words := patterns - numbers:
-        searched += [(characters, words) for characters in _words(*forms)]
-    every = (characters.find(wanted) for characters, wanted in searched)
+    numbers, words = _digits_and_words(patterns)
+    every = [_find_among(form, _DIGITS, _WIDEST_GAP, numbers) for form in forms] if numbers else []
+    if words:
+        every += [_find_among(form, _WORDS, widest, words) for form, widest in _words(*forms)]
     yield from whole_spans(text, chain.from_iterable(every))
+
+
+@lru_cache(maxsize=1 << 10)
+def _digits_and_words(patterns: Patterns) -> tuple[Patterns, Patterns]:
+    """Returns the patterns of digits alone, and those with letters."""
+    digits = frozenset(pattern for pattern in patterns if pattern.text.isdecimal())
+    return digits, patterns - digits
 
 
 def find_in_digits(digits: str, places: list[int], numbers: Patterns) -> Iterator[Span]:
@@ -180,45 +192,59 @@ class RowPatterns:
     def __init__(self, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
         self._parts = (identifiers, written)
         self._patterns: dict[int, tuple[Patterns, Patterns, Patterns]] = {}
-        self._endings: defaultdict[int, set[str]] = defaultdict(set)
-        self.lettered: set[int] = set()
+        self.lettered: list[int] = []
         """The rows with an identifier that has letters."""
+        endings: list[Array] = []
+        others: set[int] = set()
         for part, plain in zip(self._parts, (_ID, _AS_WRITTEN), strict=True):
             known = pc.match_substring_regex(part.identifiers, plain)
+            numbers = part.identifiers.filter(known)
+            last = pc.utf8_slice_codeunits(numbers, -MIN_IDENTIFIER_LENGTH, None)
             is_known = true_mask(known)
-            numbers = part.identifiers.filter(known).to_pylist()
-            for row, number in zip(part.rows[is_known].tolist(), numbers, strict=True):
-                self._endings[row].add(number[-MIN_IDENTIFIER_LENGTH:])
-            for row in np.unique(part.rows[~is_known]).tolist():
-                digits, words, _ = self.patterns(row)
-                self._endings[row].update(form.text[-MIN_IDENTIFIER_LENGTH:] for form in digits)
-                if words:
-                    self.lettered.add(row)
+            endings.append(part.rows[is_known] * _ENDINGS + last.cast(pa.int64()).to_numpy())
+            others.update(part.rows[~is_known].tolist())
+        for row in sorted(others):
+            digits, words, _ = self.patterns(row)
+            last_digits = [int(pattern.text[-MIN_IDENTIFIER_LENGTH:]) for pattern in digits]
+            endings.append(row * _ENDINGS + np.array(last_digits, np.int64))
+            if words:
+                self.lettered.append(row)
+        self._endings = np.unique(np.concatenate(endings))
 
     def patterns(self, row: int) -> tuple[Patterns, Patterns, Patterns]:
-        """Returns every form of what is looked for in a row: digits, with letters, and names."""
+        """Returns what is looked for in a row: digits, forms with letters, and these with names."""
         if row not in self._patterns:
-            every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
-            digits = frozenset(pattern for pattern in every if pattern.text.isdecimal())
-            names = account_names(_of_row(self._parts[0], row))
-            self._patterns[row] = digits, every - digits, names
+            identifiers, written = (_of_row(part, row) for part in self._parts)
+            digits, words = _digits_and_words(identifier_patterns(identifiers, written))
+            self._patterns[row] = digits, words, words | account_names(identifiers)
         return self._patterns[row]
 
-    def may_be_in(self, digits: str, row: int) -> bool:
-        """Tells whether digits contain the last ones of a number that is looked for in a row."""
-        return any(ending in digits for ending in self._endings.get(row, ()))
+    def may_be_in(self, digits: pa.Array, rows: Array) -> Array:
+        """Tells which digits contain the last ones of a number that is looked for in their row."""
+        offsets, data = string_buffers(digits)
+        text = np.repeat(np.arange(len(digits)), np.diff(offsets))
+        count = max(0, len(data) + 1 - MIN_IDENTIFIER_LENGTH)
+        number = np.zeros(count, np.int64)
+        for place in range(MIN_IDENTIFIER_LENGTH):
+            number = number * 10 + (data[place : place + count] - ord("0"))
+        inside = text[:count] == text[len(text) - count :]
+        text = text[:count][inside]
+        _, known = sorted_lookup(self._endings, rows[text] * _ENDINGS + number[inside])
+        return np.isin(np.arange(len(digits)), text[known])
 
     def are_in(self, values: RowIdentifiers) -> Array:
         """Tells which canonical values contain an identifier that is looked for in their row."""
-        hidden = pc.match_substring_regex(values.identifiers, _HIDES_DIGITS).to_pylist()
-        digits = pc.replace_substring_regex(values.identifiers, "[^0-9]+", "").to_pylist()
-        columns = values.rows.tolist(), values.identifiers.to_pylist(), hidden, digits
-        contained = [
-            (self.may_be_in(written, row) or row in self.lettered or (odd and row in self._endings))
-            and _contains(value, *self.patterns(row)[:2])
-            for row, value, odd, written in zip(*columns, strict=True)
+        hidden = true_mask(pc.match_substring_regex(values.identifiers, _HIDES_DIGITS))
+        digits = pc.replace_substring_regex(values.identifiers, "[^0-9]+", "")
+        contain = self.may_be_in(digits, values.rows) | np.isin(values.rows, self.lettered)
+        contain |= hidden & np.isin(values.rows, self._endings // _ENDINGS)
+        maybe = np.flatnonzero(contain)
+        some = values.identifiers.take(pa.array(maybe)).to_pylist()
+        contain[maybe] = [
+            _contains(value, *self.patterns(row)[:2])
+            for row, value in zip(values.rows[maybe].tolist(), some, strict=True)
         ]
-        return np.array(contained, bool)
+        return contain
 
 
 def _contains(value: str, numbers: Patterns, words: Patterns) -> bool:
@@ -229,7 +255,7 @@ def _contains(value: str, numbers: Patterns, words: Patterns) -> bool:
 
 
 def _of_row(part: RowIdentifiers, row: int) -> list[str]:
-    first, end = np.searchsorted(part.rows, (row, row + 1)).tolist()
+    first, end = part.rows.searchsorted([row, row + 1]).tolist()
     identifiers: list[str] = part.identifiers[first:end].to_pylist()
     return identifiers
 
@@ -269,10 +295,9 @@ def _glued_addresses(value: str) -> Iterator[str]:
     local, sign, host = value.rpartition("@")
     if sign:
         names, labels = ([*map(_compact, part.split("."))] for part in (local, host))
-        for sign_word, dot in product(map(_compact, _GLUED_AT), map(_compact, _GLUED_DOT)):
-            behind = sign_word + dot.join(labels)
-            yield "".join(names) + behind
-            yield dot.join(names) + behind
+        for dot in _GLUED_DOT:
+            for name, sign_word in product({"".join(names), dot.join(names)}, _GLUED_AT):
+                yield f"{name}{sign_word}{dot.join(labels)}"
 
 
 @lru_cache(maxsize=1 << 16)
@@ -294,13 +319,13 @@ def _patterns_of_number(written: str) -> Iterator[Pattern]:
         try:
             number = pn.parse(written)
         except pn.NumberParseException:
-            digits = _digits(written).lstrip("0")
+            digits = plain_digits(written).lstrip("0")
             yield Pattern(digits, alone=len(digits) <= _LOCAL_DIGITS)
             return
         code, national = str(number.country_code), pn.national_significant_number(number)
         yield Pattern(national)
         form = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
-        yield Pattern(_digits(form).lstrip("0"))
+        yield Pattern(plain_digits(form).lstrip("0"))
     if code == NANP:
         yield Pattern(national[-_LOCAL_DIGITS:], alone=True)
 
@@ -311,12 +336,6 @@ class _Characters(NamedTuple):
     text: str
     places: list[int]
     widest: int
-
-    @classmethod
-    def of(cls, low: str, counts: Callable[[str], bool], widest: int) -> _Characters:
-        """Selects the characters that count of a text made by `plain_in_place`."""
-        places = [place for place, character in enumerate(low) if counts(character)]
-        return cls("".join([low[place] for place in places]), places, widest)
 
     def find(self, patterns: Patterns) -> Iterator[Span]:
         """Yields where patterns are."""
@@ -347,20 +366,29 @@ class _Characters(NamedTuple):
         return before and after
 
 
-def _words(plain: str, *decoded: str) -> Iterator[_Characters]:
-    """Yields the letters and digits of a plain text, also without the signs it says or encodes."""
-    yield _Characters.of(plain, str.isalnum, _WIDEST_GAP_IN_WORDS)
+def _find_among(low: str, read: re.Pattern[str], widest: int, patterns: Patterns) -> Iterator[Span]:
+    """Yields where patterns are in what is read of a text made by `plain_in_place`."""
+    characters = "".join(read.findall(low))
+    if any(pattern.text in characters for pattern in patterns):
+        places = [place for part in read.finditer(low) for place in range(*part.span())]
+        yield from _Characters(characters, places, widest).find(patterns)
+
+
+def _words(plain: str, *decoded: str) -> Iterator[tuple[str, int]]:
+    """Yields a plain text, also without the signs it says or encodes, and how wide gaps may be."""
+    yield plain, _WIDEST_GAP_IN_WORDS
     written = _SIGN_WORDS.sub(lambda word: " " * len(word[0]), (plain, *decoded)[-1])
     if written != plain:
-        yield _Characters.of(written, str.isalnum, _WIDEST_GAP_SPOKEN)
+        yield written, _WIDEST_GAP_SPOKEN
 
 
-def _digits(text: str) -> str:
-    return "".join(c for c in plain_in_place(text) if "0" <= c <= "9")
+def plain_digits(text: str) -> str:
+    """Returns the digits of a text, in ASCII."""
+    return "".join(re.findall("[0-9]+", plain_in_place(text)))
 
 
 def _compact(text: str) -> str:
-    return "".join(c for c in plain_in_place(text) if c.isalnum())
+    return "".join(_WORDS.findall(plain_in_place(text)))
 
 
 class ComplaintNumbers(NamedTuple):

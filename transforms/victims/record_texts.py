@@ -23,7 +23,7 @@ from transforms.casts import true_mask
 from transforms.decode.escapes import WEB_ESCAPE, Span
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import OPENED, TOKEN_HINT, has_token, readings_of_digits
-from transforms.text_spans import ALPHANUMERIC_BYTES, string_array, string_buffers
+from transforms.text_spans import ALPHANUMERIC_BYTES, slice_bytes, string_array, string_buffers
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
 MIN_DIGITS = 7
@@ -204,16 +204,24 @@ class DigitForm(NamedTuple):
         return self._replace(digits="".join(digit for _, digit in kept), runs=kept)
 
 
+def digits_by_form(runs: DigitRuns) -> tuple[Array, pa.Array]:
+    """Returns the forms of runs, which are in their order, and all digits of each."""
+    firsts = group_starts(runs.form)
+    offsets, data = string_buffers(runs.digits)
+    return runs.form[firsts], string_array(np.append(offsets[firsts], offsets[-1]), data)
+
+
 def digit_forms(runs: DigitRuns) -> list[DigitForm]:
     """Returns the digits of runs, which are in the order of their forms."""
     parts = list(zip(runs.start.tolist(), runs.digits.to_pylist(), strict=True))
-    numbers = runs.form.tolist()
-    forms = []
-    for first, end in pairwise([*group_starts(runs.form).tolist(), len(parts)]):
-        form = numbers[first]
-        digits = "".join([run[1] for run in parts[first:end]])
-        forms.append(DigitForm(form // FORMS, form % FORMS > OPENED, digits, parts[first:end]))
-    return forms
+    bounds = pairwise([*group_starts(runs.form).tolist(), len(parts)])
+    forms, digits = digits_by_form(runs)
+    return [
+        DigitForm(form // FORMS, form % FORMS > OPENED, written, parts[first:end])
+        for form, written, (first, end) in zip(
+            forms.tolist(), digits.to_pylist(), bounds, strict=True
+        )
+    ]
 
 
 def digits_column(runs: DigitRuns, texts: RecordTexts, count: int) -> pa.ListArray:
@@ -260,50 +268,29 @@ def find_digits(texts: pa.Array) -> DigitRuns:
 def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
     """Returns what may be a number: runs alone, and joined to those that closely follow.
 
-    Of each the text, and its digits: `MIN_DIGITS` to `MAX_DIGITS`.
+    Of each the text, and its digits: `MIN_DIGITS` to `MAX_DIGITS`. One of many pieces begins or
+    ends with the close runs that it is of.
     """
-    apart = runs.joint == APART  # as the first run of a form always is
-    alone = apart & np.append(apart[1:], True)[: len(apart)]
-    sizes = pc.binary_length(runs.digits).to_numpy()
-    single = runs.take(np.flatnonzero(alone & (sizes >= MIN_DIGITS) & (sizes <= MAX_DIGITS)))
-    some = runs.take(np.flatnonzero(~alone))
-    chains: list[tuple[int, list[str]]] = []
-    rows = zip(some.form.tolist(), some.digits.to_pylist(), some.joint.tolist(), strict=True)
-    for form, digits, joint in rows:
-        if joint == APART:
-            chains.append((form, [digits]))
-        elif joint == CLOSE:
-            chains[-1][1].append(digits)
-        else:
-            chains[-1][1][-1] += digits
-    joined = [
-        (form // FORMS, digits)
-        for form, pieces in chains
-        if sum(map(len, pieces)) >= MIN_DIGITS
-        for digits in _joined(pieces, in_words=form % FORMS > OPENED)
-    ]
-    texts, written = zip(*joined, strict=True) if joined else ((), ())
-    return (
-        np.concatenate([single.form // FORMS, np.array(texts, np.int64)]),
-        pa.concat_arrays([single.digits, pa.array(written, pa.string())]),
-    )
-
-
-def _joined(pieces: Sequence[str], *, in_words: bool) -> Iterator[str]:
-    """Yields the candidates of close runs; one of many pieces begins or ends with them."""
-    beside = _MAX_BESIDE if in_words else 0
-    count = len(pieces)
-    for first in range(count):
-        near_edge = first <= beside or count - first <= MAX_DIGITS + beside
-        digits = ""
-        for last in range(first, count if near_edge else first + _MAX_PIECES):
-            digits += pieces[last]
-            if len(digits) > MAX_DIGITS:
-                break
-            few = last - first < _MAX_PIECES
-            at_edge = first <= beside or last >= count - 1 - beside
-            if len(digits) >= MIN_DIGITS and (few or at_edge):
-                yield digits
+    pieces = np.flatnonzero(runs.joint != TOUCHES)
+    offsets, data = string_buffers(runs.digits)
+    bounds = np.append(offsets[pieces], offsets[-1])
+    form = runs.form[pieces]
+    apart = runs.joint[pieces] == APART  # as the first run of a form always is
+    chain, begins = np.cumsum(apart) - 1, np.flatnonzero(apart)
+    first = np.arange(len(pieces))
+    before = first - begins[chain]
+    left = np.append(begins[1:], len(pieces))[chain] - first
+    beside = np.where(form % FORMS > OPENED, _MAX_BESIDE, 0)
+    starts, ends = [first[:0]], [first[:0]]
+    for count in range(1, 1 + MAX_DIGITS):
+        first = first[left[first] >= count]
+        sizes = bounds[first + count] - bounds[first]
+        first, sizes = first[sizes <= MAX_DIGITS], sizes[sizes <= MAX_DIGITS]
+        at_edge = np.minimum(before[first], left[first] - count) <= beside[first]
+        starts.append(first[(sizes >= MIN_DIGITS) & (at_edge | (count <= _MAX_PIECES))])
+        ends.append(starts[-1] + count)
+    start, end = np.concatenate(starts), np.concatenate(ends)
+    return form[start] // FORMS, slice_bytes(data, bounds[start], bounds[end])
 
 
 def _rows_with(texts: pa.Array, pattern: str) -> Array:

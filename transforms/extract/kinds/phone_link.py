@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from urllib.parse import unquote
 
 from schemas.enums import Carried, Role
+from transforms.decode.escapes import decode_link
 from transforms.extract.kinds import domain, email
 from transforms.extract.mention import Match, phone_match
 from transforms.phone import find as phone_find, normalize
@@ -84,7 +84,7 @@ def find(text: str, region: str | None = None) -> Iterator[Match]:
         if reading.e164:
             yield phone_match(*match.span("number"), reading)
     for match in _TO_CHAT.finditer(text):
-        written = unquote(match["chat"]).strip()
+        written = decode_link(match["chat"]).strip()
         reading = normalize.normalize_number(f"+{written.lstrip('+ ')}", None)
         if reading.e164:
             end = match.start() + len(match[0].rstrip(TRAILING))
@@ -96,10 +96,10 @@ def find(text: str, region: str | None = None) -> Iterator[Match]:
 def phone_of_link(text: str) -> str | None:
     """Returns the number of a link that calls or texts a phone (RFC 3966, WhatsApp), or None."""
     link = text.strip()[:MAX_URL]
-    match = _TO_PHONE.match(link) or _TO_PHONE.match(unquote(unquote(link)))
+    match = _TO_PHONE.match(link) or _TO_PHONE.match(decode_link(link))
     if match is None:
         return None
-    return match["uri"] or f"+{unquote(match['chat']).strip(' +')}"
+    return match["uri"] or f"+{decode_link(match['chat']).strip(' +')}"
 
 
 def numbers_carried(text: str, start: int, end: int, region: str | None) -> Iterator[Match]:
@@ -115,7 +115,7 @@ def numbers_carried(text: str, start: int, end: int, region: str | None) -> Iter
         if len(piece[0]) > 6:
             for reading, is_shown, lead in _numbers_in(piece[0], region):
                 before = text[max(start, piece.start() - _KEY_REACH) : piece.start()]
-                key = _key(f"{unquote(unquote(before))}{lead}")
+                key = _key(f"{decode_link(before)}{lead}")
                 is_other, is_free = _is_of_other(key), reading.line_type in NON_GEOGRAPHIC
                 is_sure = is_shown and not (is_personal or is_other)
                 if is_sure or (is_free and (is_shown or not is_other)):
@@ -148,7 +148,7 @@ def _is_of_other(key: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def _numbers_in(piece: str, region: str | None) -> tuple[tuple[normalize.Reading, bool, str], ...]:
     """Returns the numbers in a part of a link: written for people to read or not, and the lead."""
-    whole = unquote(unquote(piece))
+    whole = decode_link(piece)
     return tuple(
         (reading, is_shown, f"{whole[: part.start()]}{lead}")
         for part in _DECODED_PIECE.finditer(whole)
