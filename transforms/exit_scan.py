@@ -42,7 +42,13 @@ from transforms.erasure import RegisterKey, record_key
 from transforms.file_texts import texts_of_file
 from transforms.manifest import files_of
 from transforms.private_files import PrivateStore, open_private, private_files
-from transforms.text_spans import ALPHANUMERIC_BYTES, find_spans, slice_spans, string_buffers
+from transforms.text_spans import (
+    ALPHANUMERIC_BYTES,
+    find_rare_spans,
+    find_spans,
+    slice_spans,
+    string_buffers,
+)
 from transforms.victim_register import (
     LEAST_TEXT,
     TEXT,
@@ -98,11 +104,8 @@ _ESCAPE = (
     r"|[\x{3b1}-\x{3c9}\x{430}-\x{45f}]"
 )
 
-_CODED = rf"[^\n<>\"]{{0,80}}(?:{_ESCAPE}|(?-i:{TOKEN_HINT}))[^\n<>\"]{{0,80}}"
+_CODED = rf"[^\n<>\"]*(?:{_ESCAPE}|{TOKEN_HINT})[^\n<>\"]*"
 """RE2: what is read a second time, decoded."""
-
-_MAY_BE_CODED = rf"%|&|\\u|[^\x00-\x7f]|{TOKEN_HINT}"
-"""RE2: what a text has in which something is encoded."""
 
 _NUMBER = rf"[0-9](?:{_SIGNS}{{0,3}}[0-9]){{8}}"
 """RE2: digits enough for a telephone number."""
@@ -132,8 +135,8 @@ class WithheldValues:
     """The values that are looked for: entries of a register and its key.
 
     `permitted` returns the forms of what may be shown; it is called where something was found.
-    `shown` returns texts all of whose forms are permitted, which need no search: most of what a
-    report says are ids of its run.
+    `shown` returns texts all of whose forms are permitted, which need no search: much of what a
+    report says are entities of its run.
     """
 
     key: RegisterKey
@@ -181,7 +184,6 @@ def withheld_by_run(
     def entities() -> pa.Array:
         return column(ENTITIES, "entity_id")
 
-    @cache
     def records() -> pa.Array:
         """Returns the ids of records, but those that are the number of their own victim."""
         ids = [
@@ -195,11 +197,8 @@ def withheld_by_run(
         by_value = entities().filter(pc.invert(are_withheld(entities())))
         return _forms_shown(without_epochs(by_value).to_pylist(), records().to_pylist())
 
-    def shown() -> pa.Array:
-        # A withheld id is a hash, which has no forms.
-        return pa.concat_arrays([entities(), records()])
-
-    return WithheldValues(known.key, register, permitted, shown)
+    # Of the ids that are shown the withheld ones are hashes, which have no forms.
+    return WithheldValues(known.key, register, permitted, shown=entities)
 
 
 def _ids_of_others(
@@ -405,14 +404,12 @@ def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
 
 def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the tokens around what is encoded in texts, once it is decoded, and their rows."""
-    coded = np.flatnonzero(pc.match_substring_regex(texts, _MAY_BE_CODED))
-    few = texts.take(pa.array(coded))
-    spans = find_spans(few, _CODED)
-    written = slice_spans(few, spans).dictionary_encode()
+    spans = find_rare_spans(texts, _CODED)
+    written = slice_spans(texts, spans).dictionary_encode()
     decoded = ["\n".join(_readings(text)) for text in written.dictionary.to_pylist()]
     rows, tokens = _tokens(pa.array(decoded, pa.string()))
     of_text = pa.table({"text": pa.array(rows, pa.int32()), "token": tokens})
-    of_row = pa.table({"text": written.indices, "row": coded[spans.rows]})
+    of_row = pa.table({"text": written.indices, "row": spans.rows})
     both = of_text.join(of_row, "text", join_type="inner")
     return both["row"].to_numpy(), pa.concat_arrays(
         [pa.array([], pa.string()), *both["token"].chunks]
