@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -122,12 +122,8 @@ _MOMENT = re.compile(
 Reader = Callable[[bytes], list[pa.Array]]
 """Returns the texts in a file."""
 
-
-class Texts(NamedTuple):
-    """Texts, and the number of the file that each lot of them is of."""
-
-    files: list[int]
-    texts: list[pa.Array]
+Block = list[tuple[str, pa.Array]]
+"""The names of some whole files, and texts in each."""
 
 
 @dataclass(frozen=True)
@@ -250,8 +246,8 @@ def count_withheld(
     if not values:
         return counted
     harmless: set[str] = set()
-    for names, texts in _blocks(files, read):
-        counted |= _count_in_block(names, texts, values, harmless)
+    for block in _blocks(files, read):
+        counted |= _count_in_block(block, values, harmless)
     return counted
 
 
@@ -345,27 +341,24 @@ def _forms_of_digits(digits: str) -> Iterator[str]:
         yield from (form for form in national if len(form.partition(":")[2]) >= LEAST_DIGITS)
 
 
-def _blocks(files: Iterable[tuple[str, bytes]], read: Reader) -> Iterator[tuple[list[str], Texts]]:
-    """Yields the names and the texts of some whole files at a time."""
-    names, block, size = list[str](), Texts([], []), 0
+def _blocks(files: Iterable[tuple[str, bytes]], read: Reader) -> Iterator[Block]:
+    """Yields some whole files at a time."""
+    block: Block = []
+    size = 0
     for name, content in files:
         for texts in read(content):
-            block.files.append(len(names))
-            block.texts.append(texts)
+            block.append((name, texts))
             size += texts.nbytes
-        names.append(name)
         if size >= BLOCK_BYTES:
-            yield names, block
-            names, block, size = [], Texts([], []), 0
-    if names:
-        yield names, block
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
-def _count_in_block(
-    names: Sequence[str], block: Texts, values: WithheldValues, harmless: set[str]
-) -> dict[str, int]:
+def _count_in_block(block: Block, values: WithheldValues, harmless: set[str]) -> dict[str, int]:
     """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
-    texts = pa.concat_arrays([pa.array([], pa.string()), *block.texts]).unique()
+    texts = pa.concat_arrays([lot for _, lot in block]).unique()
     if values.shown is not None and len(texts) >= MANY_TEXTS:
         texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
     parts = [_tokens(texts), _decoded_tokens(texts), _hidden_digits(texts)]
@@ -385,9 +378,9 @@ def _count_in_block(
     ):
         by_text[text].add(token)
     by_file: defaultdict[str, set[str]] = defaultdict(set)
-    for number, lot in zip(block.files, block.texts, strict=True):
+    for name, lot in block:
         for text in lot.filter(pc.is_in(lot, pa.array(list(by_text)))).unique().to_pylist():
-            by_file[names[number]] |= by_text[text]
+            by_file[name] |= by_text[text]
     return {name: len(values_of_file) for name, values_of_file in by_file.items()}
 
 
