@@ -41,7 +41,7 @@ from transforms.decode.readings import OPENED, TOKEN_HINT, open_tokens, recipien
 from transforms.erasure import RegisterKey, record_key
 from transforms.file_texts import texts_of_file
 from transforms.manifest import files_of
-from transforms.private_files import PrivateStore, open_private, private_files
+from transforms.private_files import PrivateStore, open_bytes, open_private, private_files
 from transforms.text_spans import (
     ALPHANUMERIC_BYTES,
     find_rare_spans,
@@ -433,10 +433,8 @@ def _path(folder: str, name: str) -> str:
 
 
 def _read(folder: str, name: str) -> bytes:
-    if is_local(folder):
-        return Path(folder, name).read_bytes()
-    with FileSystems.open(_path(folder, name)) as file:
-        return bytes(file.read())
+    with open_bytes(_path(folder, name)) as file:
+        return file.read()
 
 
 def _hold_back(folder: str, name: str, private: PrivateStore) -> None:
