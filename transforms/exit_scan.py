@@ -404,9 +404,7 @@ def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     of_text = pa.table({"text": pa.array(rows, pa.int32()), "token": tokens})
     of_row = pa.table({"text": written.indices, "row": spans.rows})
     both = of_text.join(of_row, "text", join_type="inner")
-    return both["row"].to_numpy(), pa.concat_arrays(
-        [pa.array([], pa.string()), *both["token"].chunks]
-    )
+    return both["row"].to_numpy(), both["token"].combine_chunks()
 
 
 def _readings(text: str) -> set[str]:
