@@ -35,7 +35,7 @@ from reports import signing, tables
 from reports.run import Run, RunError
 from reports.run_summary import BARE_LOSS
 from reports.text import most_first, quantity
-from schemas.enums import LineageEvent, RecordKind
+from schemas.enums import EntityKind, LineageEvent, RecordKind
 from schemas.manifest import (
     MANIFEST_NAME,
     PRIVATE_MANIFEST,
@@ -48,6 +48,7 @@ from schemas.tables import (
     CALLS,
     CLUSTERS,
     COMPLAINTS,
+    ENTITIES,
     HELD_FOLDER,
     LINEAGE,
     PRIVATE_FOLDER,
@@ -538,9 +539,13 @@ def unread_numbers(run: Run) -> Counter[str]:
     wanted = ["phone_numbers", "victim_country", "numbers_unread"]
     for batch in run.batches(COMPLAINTS, wanted, pc.field("numbers_unread") > 0):
         counts.update(_unread_of_complaints(batch))
+    # What is written as an entity of the run was read: most calls are.
+    known = run.table(ENTITIES, ["entity_id"])["entity_id"]
     number = pc.field("suspect_number")
     for batch in run.batches(CALLS, ["suspect_number", "victim_country"], number.is_valid()):
-        readings = normalize_numbers(batch["suspect_number"], batch["victim_country"])
+        ids = pc.binary_join_element_wise(EntityKind.PHONE, batch["suspect_number"], ":")
+        rest = batch.filter(pc.invert(pc.is_in(ids, known)))
+        readings = normalize_numbers(rest["suspect_number"], rest["victim_country"])
         reasons = pc.struct_field(readings, "reason").drop_null()
         counts.update(reasons.to_pylist())
     counts.pop("empty", None)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,8 +41,14 @@ from transforms.decode.readings import OPENED, TOKEN_HINT, open_tokens, recipien
 from transforms.erasure import RegisterKey, record_key
 from transforms.file_texts import texts_of_file
 from transforms.manifest import files_of
-from transforms.private_files import PrivateStore, open_private, private_files
-from transforms.text_spans import ALPHANUMERIC_BYTES, find_spans, slice_spans, string_buffers
+from transforms.private_files import PrivateStore, open_bytes, open_private, private_files
+from transforms.text_spans import (
+    ALPHANUMERIC_BYTES,
+    find_rare_spans,
+    find_spans,
+    slice_spans,
+    string_buffers,
+)
 from transforms.victim_register import (
     LEAST_TEXT,
     TEXT,
@@ -98,11 +104,8 @@ _ESCAPE = (
     r"|[\x{3b1}-\x{3c9}\x{430}-\x{45f}]"
 )
 
-_CODED = rf"[^\n<>\"]{{0,80}}(?:{_ESCAPE}|(?-i:{TOKEN_HINT}))[^\n<>\"]{{0,80}}"
+_CODED = rf"[^\n<>\"]*(?:{_ESCAPE}|{TOKEN_HINT})[^\n<>\"]*"
 """RE2: what is read a second time, decoded."""
-
-_MAY_BE_CODED = rf"%|&|\\u|[^\x00-\x7f]|{TOKEN_HINT}"
-"""RE2: what a text has in which something is encoded."""
 
 _NUMBER = rf"[0-9](?:{_SIGNS}{{0,3}}[0-9]){{8}}"
 """RE2: digits enough for a telephone number."""
@@ -119,12 +122,8 @@ _MOMENT = re.compile(
 Reader = Callable[[bytes], list[pa.Array]]
 """Returns the texts in a file."""
 
-
-class Texts(NamedTuple):
-    """Texts, and the number of the file that each lot of them is of."""
-
-    files: list[int]
-    texts: list[pa.Array]
+Block = list[tuple[str, pa.Array]]
+"""The names of some whole files, and texts in each."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,8 @@ class WithheldValues:
     """The values that are looked for: entries of a register and its key.
 
     `permitted` returns the forms of what may be shown; it is called where something was found.
-    `shown` returns texts all of whose forms are permitted, which need no search: most of what a
-    report says are ids of its run.
+    `shown` returns texts all of whose forms are permitted, which need no search: much of what a
+    report says are entities of its run.
     """
 
     key: RegisterKey
@@ -181,7 +180,6 @@ def withheld_by_run(
     def entities() -> pa.Array:
         return column(ENTITIES, "entity_id")
 
-    @cache
     def records() -> pa.Array:
         """Returns the ids of records, but those that are the number of their own victim."""
         ids = [
@@ -195,11 +193,8 @@ def withheld_by_run(
         by_value = entities().filter(pc.invert(are_withheld(entities())))
         return _forms_shown(without_epochs(by_value).to_pylist(), records().to_pylist())
 
-    def shown() -> pa.Array:
-        # A withheld id is a hash, which has no forms.
-        return pa.concat_arrays([entities(), records()])
-
-    return WithheldValues(known.key, register, permitted, shown)
+    # Of the ids that are shown the withheld ones are hashes, which have no forms.
+    return WithheldValues(known.key, register, permitted, shown=entities)
 
 
 def _ids_of_others(
@@ -251,8 +246,8 @@ def count_withheld(
     if not values:
         return counted
     harmless: set[str] = set()
-    for names, texts in _blocks(files, read):
-        counted |= _count_in_block(names, texts, values, harmless)
+    for block in _blocks(files, read):
+        counted |= _count_in_block(block, values, harmless)
     return counted
 
 
@@ -346,27 +341,24 @@ def _forms_of_digits(digits: str) -> Iterator[str]:
         yield from (form for form in national if len(form.partition(":")[2]) >= LEAST_DIGITS)
 
 
-def _blocks(files: Iterable[tuple[str, bytes]], read: Reader) -> Iterator[tuple[list[str], Texts]]:
-    """Yields the names and the texts of some whole files at a time."""
-    names, block, size = list[str](), Texts([], []), 0
+def _blocks(files: Iterable[tuple[str, bytes]], read: Reader) -> Iterator[Block]:
+    """Yields some whole files at a time."""
+    block: Block = []
+    size = 0
     for name, content in files:
         for texts in read(content):
-            block.files.append(len(names))
-            block.texts.append(texts)
+            block.append((name, texts))
             size += texts.nbytes
-        names.append(name)
         if size >= BLOCK_BYTES:
-            yield names, block
-            names, block, size = [], Texts([], []), 0
-    if names:
-        yield names, block
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
-def _count_in_block(
-    names: Sequence[str], block: Texts, values: WithheldValues, harmless: set[str]
-) -> dict[str, int]:
+def _count_in_block(block: Block, values: WithheldValues, harmless: set[str]) -> dict[str, int]:
     """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
-    texts = pa.concat_arrays([pa.array([], pa.string()), *block.texts]).unique()
+    texts = pa.concat_arrays([lot for _, lot in block]).unique()
     if values.shown is not None and len(texts) >= MANY_TEXTS:
         texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
     parts = [_tokens(texts), _decoded_tokens(texts), _hidden_digits(texts)]
@@ -386,9 +378,9 @@ def _count_in_block(
     ):
         by_text[text].add(token)
     by_file: defaultdict[str, set[str]] = defaultdict(set)
-    for number, lot in zip(block.files, block.texts, strict=True):
+    for name, lot in block:
         for text in lot.filter(pc.is_in(lot, pa.array(list(by_text)))).unique().to_pylist():
-            by_file[names[number]] |= by_text[text]
+            by_file[name] |= by_text[text]
     return {name: len(values_of_file) for name, values_of_file in by_file.items()}
 
 
@@ -405,18 +397,14 @@ def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
 
 def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the tokens around what is encoded in texts, once it is decoded, and their rows."""
-    coded = np.flatnonzero(pc.match_substring_regex(texts, _MAY_BE_CODED))
-    few = texts.take(pa.array(coded))
-    spans = find_spans(few, _CODED)
-    written = slice_spans(few, spans).dictionary_encode()
+    spans = find_rare_spans(texts, _CODED)
+    written = slice_spans(texts, spans).dictionary_encode()
     decoded = ["\n".join(_readings(text)) for text in written.dictionary.to_pylist()]
     rows, tokens = _tokens(pa.array(decoded, pa.string()))
     of_text = pa.table({"text": pa.array(rows, pa.int32()), "token": tokens})
-    of_row = pa.table({"text": written.indices, "row": coded[spans.rows]})
+    of_row = pa.table({"text": written.indices, "row": spans.rows})
     both = of_text.join(of_row, "text", join_type="inner")
-    return both["row"].to_numpy(), pa.concat_arrays(
-        [pa.array([], pa.string()), *both["token"].chunks]
-    )
+    return both["row"].to_numpy(), both["token"].combine_chunks()
 
 
 def _readings(text: str) -> set[str]:
@@ -443,10 +431,8 @@ def _path(folder: str, name: str) -> str:
 
 
 def _read(folder: str, name: str) -> bytes:
-    if is_local(folder):
-        return Path(folder, name).read_bytes()
-    with FileSystems.open(_path(folder, name)) as file:
-        return bytes(file.read())
+    with open_bytes(_path(folder, name)) as file:
+        return file.read()
 
 
 def _hold_back(folder: str, name: str, private: PrivateStore) -> None:

@@ -83,10 +83,6 @@ class Crowds:
         """Returns whether there are any."""
         return len(self.hashes) > 0
 
-    def bearing_alone(self) -> Crowds:
-        """Returns the same of which nobody counts who bears no tie."""
-        return Crowds(self.hashes, self.bearing, self.bearing)
-
     def people_of(self, reporters: np.ndarray) -> np.ndarray:
         """Returns how many people each reporter stands for, by the hash of its key."""
         return self._counts(reporters, self.people)

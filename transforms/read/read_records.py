@@ -6,7 +6,7 @@ A shard is a part of a file that is read by itself; the digest is of the whole f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -32,7 +32,7 @@ from transforms.read.dialects import (
 from transforms.read.files import InputFile, ReadOptions, most_work, open_raw, raw_blocks, work_of
 from transforms.read.framing import Origin, Record, chunk_records, physical_lines
 from transforms.read.parquet_limits import DamagedParquetError, open_parquet, parquet_batches
-from transforms.read.rejects import Reject, make_reject, rejects_batch
+from transforms.read.rejects import make_reject, rejects_batch
 
 SHARD_BYTES = 16 * 1024 * 1024
 
@@ -177,7 +177,11 @@ def read_shard(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Rec
     """
     try:
         for origin, records in shard_records(shard):
-            yield from _tagged(shard.file.kind, *parse_records(origin, records, options))
+            rows, rejects = parse_records(origin, records, options)
+            if rows.num_rows:
+                yield TAGS[shard.file.kind], rows
+            if rejects:
+                yield REJECTS, rejects_batch(rejects)
     except DamagedParquetError as error:
         row, code, message = error.args
         damage = make_reject(file_origin(shard.file), Record(row, b"", 0), code, message)
@@ -270,12 +274,3 @@ def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
         if first is not None and is_separator_line(first.data):
             next(rows, None)
     yield from rows
-
-
-def _tagged(
-    kind: RecordKind, rows: pa.RecordBatch, rejects: Sequence[Reject]
-) -> Iterator[tuple[str, pa.RecordBatch]]:
-    if rows.num_rows:
-        yield TAGS[kind], rows
-    if rejects:
-        yield REJECTS, rejects_batch(rejects)

@@ -145,34 +145,35 @@ def _read_object(
         roles = [pair.get("role") for pair in pairs]
         row["emails"] = [pair.get("address") for pair in pairs]
         row["email_roles"] = roles if any(roles) else None
-    fitted: dict[str, Any] = _fit(row, shape, "", unknown)
-    if fitted.get("source_org") is None:
-        fitted["source_org"] = options.source_org
-    return fitted | {"unknown": shown_names(unknown)}
+    _fit(row, shape, "", unknown)
+    if row.get("source_org") is None:
+        row["source_org"] = options.source_org
+    row["unknown"] = shown_names(unknown)
+    return row
 
 
 def _fit(value: Any, shape: Shape, name: str, unknown: list[str]) -> Any:
-    """Returns a value as its loose type takes it, and adds the names of unknown fields."""
-    if value is None:
-        return None
-    if shape is _TEXT:
-        if type(value) is str:
-            return value
-    elif shape is _NUMBER:
-        if isinstance(value, str) or type(value) is int:
-            return str(value)
-    elif isinstance(shape, list):
-        if type(value) is list:
-            return [_fit(item, shape[0], name, unknown) for item in value]
-    elif isinstance(shape, dict) and type(value) is dict:
-        fitted = {}
+    """Returns a value as its loose type takes it, and adds the names of unknown fields.
+
+    Objects are changed in place: their unknown fields stay, and no column has them.
+    """
+    if value is None or (shape is _TEXT and type(value) is str):
+        return value
+    if shape is _NUMBER and (isinstance(value, str) or type(value) is int):
+        return str(value)
+    if isinstance(shape, list) and type(value) is list:
+        return [_fit(item, shape[0], name, unknown) for item in value]
+    if isinstance(shape, dict) and type(value) is dict:
         for key, inner in value.items():
+            known = shape.get(key)
+            if known is _TEXT and type(inner) is str:
+                continue  # as most fields
             path = f"{name}.{key}" if name else key
-            if key in shape:
-                fitted[key] = _fit(inner, shape[key], path, unknown)
-            else:
+            if known is None:
                 unknown.append(path)
-        return fitted
+            else:
+                value[key] = _fit(inner, known, path, unknown)
+        return value
     message = f"{name} is not of the type that the contract gives it"
     raise BadRecordError(Code.WRONG_TYPE, message, name)
 

@@ -129,8 +129,8 @@ def _parse_whole(origin: Origin, records: Sequence[Record], options: ReadOptions
     adapter = ADAPTERS_BY_NAME.get(name)
     if adapter is not None and origin.kind in adapter.kinds:
         header = tuple(split_cells(cells)) if cells else adapter.header
-        of_objects = records and all(record.data.startswith(b"{") for record in records)
-        if adapter.read and (adapter.convert is None or of_objects):
+        braces = (record.data.startswith(b"{") for record in records)
+        if adapter.read and (adapter.convert is None or (records and all(braces))):
             return adapter.read(origin, records, options)
         if adapter.convert and header and len(set(header)) == len(header):
             rows, broken = base.text_rows(origin, records, header, adapter.encoding)
