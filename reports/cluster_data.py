@@ -235,33 +235,41 @@ def link_tables(
     rows = [known.places(links[end]) for end in _ENDS]
     a, b = (np.append(cluster_of, -1)[row] for row in rows)
     within = (a >= 0) & (a == b)
-    inside = _ranked(links, within, {"row_a": rows[0], "row_b": rows[1], _OF: a})
-    # A link across stands twice, one after the other: once for each end that is a member.
-    both = np.arange(2 * len(links)).reshape(2, -1).T.ravel()
-    ends = [links[end].combine_chunks() for end in _ENDS]
-    here, there = (pa.concat_arrays(pair).take(pa.array(both)) for pair in (ends, ends[::-1]))
-    row, of_row = np.append(*rows)[both], np.append(a, b)[both]
-    more = {"here": here, "there": there, "row": row, _OF: of_row}
-    twice = links.take(pa.array(both % max(len(links), 1)))
-    across, hard = np.repeat(~within, 2) & (of_row >= 0), _is_hard(twice)
-    near = _ranked(twice, across & hard, more)
+    link = np.flatnonzero(within)
+    inside = _ranked(links, link, {"row_a": rows[0][link], "row_b": rows[1][link], _OF: a[link]})
+    # A link across is there twice, one after the other: once for each end that is a member.
+    row, of_row, to_drawn = (
+        np.column_stack(pair).ravel()
+        for pair in (rows, (a, b), [drawn.places(links[end]) >= 0 for end in _ENDS[::-1]])
+    )
+    across, hard = np.repeat(~within, 2) & (of_row >= 0), np.repeat(_is_hard(links), 2)
+
+    def at_ends(wanted: NDArray[np.bool_]) -> pa.Table:
+        places = np.flatnonzero(across & wanted)
+        link, end = np.divmod(places, 2)
+        ends = [links[name].combine_chunks().take(pa.array(link)) for name in _ENDS]
+        is_first = pa.array(end == 0)
+        here, there = pc.if_else(is_first, *ends), pc.if_else(is_first, *ends[::-1])
+        more = {"here": here, "there": there, "row": row[places], _OF: of_row[places]}
+        return _ranked(links, link, more)
+
+    near = at_ends(hard)
     cluster_ids = _cluster_of(run, near["there"], members)
     near = near.append_column("cluster_id", cluster_ids).filter(pc.is_valid(cluster_ids))
-    soft = _ranked(twice, across & ~hard & (drawn.places(there) >= 0), more)
-    return LinkTables(inside, near, soft)
+    return LinkTables(inside, near, at_ends(~hard & to_drawn))
 
 
 def _is_hard(links: pa.Table) -> NDArray[np.bool_]:
     return ~np.asarray(pc.equal(links["strength"], Strength.SOFT), np.bool_)
 
 
-def _ranked(links: pa.Table, wanted: NDArray[np.bool_], more: dict[str, Any]) -> pa.Table:
-    """Returns the wanted links with more columns, by cluster, the best-evidenced first."""
+def _ranked(links: pa.Table, places: IntArray, more: dict[str, Any]) -> pa.Table:
+    """Returns the links at these places with more columns, by cluster, best-evidenced first."""
+    order = np.lexsort((-links["weight"].to_numpy()[places], more[_OF]))
+    rows = links.take(pa.array(places[order]))
     for name, column in more.items():
-        links = links.append_column(name, pa.array(column))
-    rows = links.filter(pa.array(wanted))
-    order = np.lexsort((-rows["weight"].to_numpy(), rows[_OF].to_numpy()))
-    return rows.take(order).combine_chunks()
+        rows = rows.append_column(name, pa.array(column).take(pa.array(order)))
+    return rows.combine_chunks()
 
 
 def _cluster_of(run: RunFolder, ids: pa.ChunkedArray, members: pa.Table) -> pa.ChunkedArray:
