@@ -221,8 +221,9 @@ def gather_job(
     here = pc.field("cluster_id").isin(ids)
     every, cluster_of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here & context.suppliers, ids)
-    more = ("facts",) if context.redact else ()
-    links = link_tables(source, every, cluster_of, suppliers.drawn, [*_LINK_COLUMNS, *more])
+    columns = [*_LINK_COLUMNS, *(("facts",) if context.redact else ())]
+    drawn = suppliers.drawn
+    links = link_tables(source, every, cluster_of, drawn, columns, ("weight", "records"))
     starts = group_offsets(cluster_of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
     points = figures.layout_clusters(every, starts, links.inside, earlier)
