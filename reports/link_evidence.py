@@ -102,8 +102,9 @@ def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list
     nodes, numbered = np.unique(np.concatenate(ends), return_inverse=True)
     labels = component_labels(len(nodes), *np.split(numbered, 2))
     firsts, sizes = np.unique(labels, return_counts=True)
-    layer, member = np.divmod(nodes[firsts], max(starts[-1], 1))
-    places = np.searchsorted(starts, member, "right") - 1
+    members = max(starts[-1], 1)
+    layer = nodes[firsts] // members
+    places = np.searchsorted(starts, nodes[firsts] % members, "right") - 1
     whole = sizes == np.diff(starts)[places]
     union_only = np.setdiff1d(places[whole & (layer == 0)], places[whole & (layer > 0)])
     shown = np.flatnonzero(np.isin(places, union_only) & (layer > 0))
