@@ -211,6 +211,7 @@ def link_tables(
     cluster_of: IntArray,
     suppliers: pa.Array,
     columns: Sequence[str] = tuple(LINKS.schema.names),
+    soft_columns: Sequence[str] | None = None,
 ) -> LinkTables:
     """Reads the links of clusters.
 
@@ -220,48 +221,61 @@ def link_tables(
         cluster_of: the place of each member's cluster, from 0.
         suppliers: ids of those whose links to members are read as soft links.
         columns: columns of the links.
+        soft_columns: columns of soft links, `weight` among them, where they are fewer.
     """
     known, drawn = IdIndex(members["entity_id"]), IdIndex(suppliers)
     names = [name for name in LINKS.schema.names if name in {*_ENDS, "strength", *columns}]
     parts = [pa.schema([LINKS.schema.field(name) for name in names]).empty_table()]
+    places = [np.empty((4, 0), np.int64)]
     for batch in tables.read_in_key_order(run, LINKS, names, tables.CODED[LINKS.name]):
-        ours, theirs = (
-            [index.places(batch[end]) >= 0 for end in _ENDS] for index in (known, drawn)
-        )
+        ends = np.array([index.places(batch[end]) for index in (known, drawn) for end in _ENDS])
+        a, b, drawn_a, drawn_b = ends >= 0
         hard = _is_hard(batch)
-        kept = (ours[0] & (hard | ours[1] | theirs[1])) | (ours[1] & (hard | theirs[0]))
+        kept = (a & (hard | b | drawn_b)) | (b & (hard | drawn_a))
         parts.append(tables.decoded(batch.filter(pa.array(kept))))
+        places.append(ends[:, kept])
     links = pa.concat_tables(parts).combine_chunks()
-    rows = [known.places(links[end]) for end in _ENDS]
-    a, b = (np.append(cluster_of, -1)[row] for row in rows)
+    row_a, row_b, drawn_a, drawn_b = np.concatenate(places, axis=1)
+    a, b = (np.append(cluster_of, -1)[row] for row in (row_a, row_b))
     within = (a >= 0) & (a == b)
-    inside = _ranked(links, within, {"row_a": rows[0], "row_b": rows[1], _OF: a})
-    # A link across stands twice, one after the other: once for each end that is a member.
-    both = np.arange(2 * len(links)).reshape(2, -1).T.ravel()
-    ends = [links[end].combine_chunks() for end in _ENDS]
-    here, there = (pa.concat_arrays(pair).take(pa.array(both)) for pair in (ends, ends[::-1]))
-    row, of_row = np.append(*rows)[both], np.append(a, b)[both]
-    more = {"here": here, "there": there, "row": row, _OF: of_row}
-    twice = links.take(pa.array(both % max(len(links), 1)))
-    across, hard = np.repeat(~within, 2) & (of_row >= 0), _is_hard(twice)
-    near = _ranked(twice, across & hard, more)
+    link = np.flatnonzero(within)
+    inside = _ranked(links, link, {"row_a": row_a[link], "row_b": row_b[link], _OF: a[link]})
+    # A link across is there twice, one after the other: once for each end that is a member.
+    row, of_row, there = (
+        np.column_stack(pair).ravel() for pair in ((row_a, row_b), (a, b), (drawn_b, drawn_a))
+    )
+    across, hard = np.repeat(~within, 2) & (of_row >= 0), np.repeat(_is_hard(links), 2)
+
+    def at_ends(wanted: NDArray[np.bool_], columns: Sequence[str]) -> pa.Table:
+        entries = np.flatnonzero(across & wanted)
+        link, end = np.divmod(entries, 2)
+        ends = [links[name].combine_chunks().take(pa.array(link)) for name in _ENDS]
+        is_first = pa.array(end == 0)
+        more = {
+            "here": pc.if_else(is_first, *ends),
+            "there": pc.if_else(is_first, *ends[::-1]),
+            "row": row[entries],
+            _OF: of_row[entries],
+        }
+        return _ranked(links.select(columns), link, more)
+
+    near = at_ends(hard, names)
     cluster_ids = _cluster_of(run, near["there"], members)
     near = near.append_column("cluster_id", cluster_ids).filter(pc.is_valid(cluster_ids))
-    soft = _ranked(twice, across & ~hard & (drawn.places(there) >= 0), more)
-    return LinkTables(inside, near, soft)
+    return LinkTables(inside, near, at_ends(~hard & (there >= 0), soft_columns or names))
 
 
 def _is_hard(links: pa.Table) -> NDArray[np.bool_]:
     return ~np.asarray(pc.equal(links["strength"], Strength.SOFT), np.bool_)
 
 
-def _ranked(links: pa.Table, wanted: NDArray[np.bool_], more: dict[str, Any]) -> pa.Table:
-    """Returns the wanted links with more columns, by cluster, the best-evidenced first."""
+def _ranked(links: pa.Table, places: IntArray, more: dict[str, Any]) -> pa.Table:
+    """Returns the links at these places with more columns, by cluster, best-evidenced first."""
+    order = np.lexsort((-links["weight"].to_numpy()[places], more[_OF]))
+    rows = links.take(pa.array(places[order]))
     for name, column in more.items():
-        links = links.append_column(name, pa.array(column))
-    rows = links.filter(pa.array(wanted))
-    order = np.lexsort((-rows["weight"].to_numpy(), rows[_OF].to_numpy()))
-    return rows.take(order).combine_chunks()
+        rows = rows.append_column(name, pa.array(column).take(pa.array(order)))
+    return rows.combine_chunks()
 
 
 def _cluster_of(run: RunFolder, ids: pa.ChunkedArray, members: pa.Table) -> pa.ChunkedArray:

@@ -8,7 +8,6 @@ bridge.
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from reports.tables import Column, IntArray, RunFolder, Texts, Whole, among
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status, Strength
 from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, Fact, fact, have_facts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.arrow_util import text_codes
+from transforms.arrow_util import component_labels, text_codes
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, link_probability, pair_micros
 from transforms.reporters import counted_sources, people_counted, precision_interval
 
@@ -49,18 +48,17 @@ REVIEW_WORDS = {
     "unreviewed": "not yet reviewed by an analyst",
 }
 
-_NUMBER = re.compile(r"[0-9+# ().\-/]{1,40}")
+_NUMBER = r"\A[0-9+# ().\-/]{1,40}\z"
 """A number with the signs that it is written with."""
 
 _MOST_DIGITS = 18
+
+_POWERS = 10 ** np.arange(_MOST_DIGITS + 1)
 
 _LEAST_DIGITS = 7
 """Digits of a number whose signs alone are kept, where its digits are the identifier's."""
 
 FIRST_PARTS = 5
-
-_ALL = ""
-"""Stands for all organisations, beside their slugs."""
 
 REASSIGNED_DAYS = 45
 """Least days before a US number is given to another subscriber (47 CFR 52.15(f)(1)(ii))."""
@@ -94,25 +92,30 @@ def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list
         inside: links between members of one cluster (`cluster_data.LinkTables`).
         starts: the first member of each cluster, and the end.
     """
-    import networkx as nx  # slow to load
-
-    graphs: dict[int, dict[str, nx.Graph]] = defaultdict(lambda: defaultdict(nx.Graph))
     rows = inside.filter(inside["accepted"])
-    columns = (rows[name].to_pylist() for name in ("of", "row_a", "row_b", "orgs"))
-    for place, a, b, orgs in zip(*columns, strict=True):
-        for org in (_ALL, *orgs):
-            graphs[place][org].add_edge(a, b)
-    parts = {}
-    for place, by_org in graphs.items():
-        sizes = {
-            org: sorted(map(len, nx.connected_components(graph)), reverse=True)
-            for org, graph in by_org.items()
-        }
-        members = starts[place + 1] - starts[place]
-        if sizes.pop(_ALL)[0] == members and all(
-            largest < members for largest, *_ in sizes.values()
-        ):
-            parts[place] = {org: org_sizes[:FIRST_PARTS] for org, org_sizes in sizes.items()}
+    bearers = rows["orgs"].combine_chunks()
+    orgs = pc.list_flatten(bearers).dictionary_encode()
+    # A member has a node for all organisations (0), and one for each that bears a link of it.
+    layer = np.append(np.zeros(len(rows), np.int64), orgs.indices.to_numpy() + 1)
+    link = np.append(np.arange(len(rows)), pc.list_parent_indices(bearers))
+    ends = [layer * starts[-1] + rows[name].to_numpy()[link] for name in ("row_a", "row_b")]
+    nodes, numbered = np.unique(np.concatenate(ends), return_inverse=True)
+    labels = component_labels(len(nodes), *np.split(numbered, 2))
+    firsts, sizes = np.unique(labels, return_counts=True)
+    members = max(starts[-1], 1)
+    layer = nodes[firsts] // members
+    places = np.searchsorted(starts, nodes[firsts] % members, "right") - 1
+    whole = sizes == np.diff(starts)[places]
+    union_only = np.setdiff1d(places[whole & (layer == 0)], places[whole & (layer > 0)])
+    shown = np.flatnonzero(np.isin(places, union_only) & (layer > 0))
+    shown = shown[np.lexsort((-sizes[shown], layer[shown], places[shown]))]
+    names = orgs.dictionary.to_pylist()
+    parts: defaultdict[int, dict[str, list[int]]] = defaultdict(dict)
+    columns = (column[shown].tolist() for column in (places, layer, sizes))
+    for place, bearer, size in zip(*columns, strict=True):
+        org_sizes = parts[place].setdefault(names[bearer - 1], [])
+        if len(org_sizes) < FIRST_PARTS:
+            org_sizes.append(size)
     return parts
 
 
@@ -426,27 +429,27 @@ def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> di
         values: of the members.
     """
     coded = raw.combine_chunks().dictionary_encode()
-    texts, known = coded.dictionary.to_pylist(), values.to_pylist()
-    signs = Texts.of(pa.array([*(re.sub(r"[0-9]", "#", text) for text in texts), "="]))
-    digits = [_digits(text) if _NUMBER.fullmatch(text) else "" for text in texts]
-    own = list(map(_digits, known))
-    plain, dressed, zeros = np.zeros((3, len(members)), np.int64)
-    for row, (member, place) in enumerate(zip(members.tolist(), text_codes(coded), strict=True)):
-        number = digits[place].lstrip("0") if place >= 0 else ""
-        if place >= 0 and texts[place] == known[member]:
-            dressed[row] = signs.codes[-1]
-        elif len(number) >= _LEAST_DIGITS and own[member].endswith(number):
-            dressed[row], zeros[row] = signs.codes[place], len(digits[place]) - len(number)
-        else:
-            plain[row] = place + 1
+    texts, places = coded.dictionary, text_codes(coded)
+    dressed = pc.replace_substring_regex(texts, "[0-9]", "#")
+    signs = Texts.of(pa.concat_arrays([dressed, pa.array(["="])]))
+    numbers = pc.if_else(pc.match_substring_regex(texts, _NUMBER), texts, "")
+    lengths, written = (np.append(column, 0)[places] for column in _digits(numbers))
+    size = np.searchsorted(_POWERS, written, "right")
+    _, own = _digits(values)
+    follows = (size >= _LEAST_DIGITS) & (own[members] % _POWERS[size] == written)
+    same = pc.fill_null(pc.index_in(values, texts), -1).to_numpy()[members] == places
+    same &= places >= 0
+    codes = np.where(follows, signs.codes[places], 0)
     return {
-        "raw": Texts(Texts.of(coded.dictionary).values, plain),
-        "signs": Texts(signs.values, dressed),
-        "zeros": Whole(zeros),
+        "raw": Texts(Texts.of(texts).values, np.where(same | follows, 0, places + 1)),
+        "signs": Texts(signs.values, np.where(same, signs.codes[-1], codes)),
+        "zeros": Whole(np.where(follows & ~same, lengths - size, 0)),
     }
 
 
-def _digits(text: str | None) -> str:
-    """Returns the digits of a text; none where they are too many."""
-    digits = re.sub(r"[^0-9]", "", text or "")
-    return digits if len(digits) <= _MOST_DIGITS else ""
+def _digits(texts: pa.Array) -> tuple[IntArray, IntArray]:
+    """Returns how many digits each text has, and their number; 0 where they are too many."""
+    digits = pc.replace_substring_regex(pc.fill_null(texts, ""), "[^0-9]", "")
+    digits = pc.if_else(pc.greater(pc.binary_length(digits), _MOST_DIGITS), "", digits)
+    numbers = pc.cast(pc.binary_join_element_wise("0", digits, ""), pa.int64())
+    return pc.binary_length(digits).to_numpy(), numbers.to_numpy()

@@ -221,8 +221,9 @@ def gather_job(
     here = pc.field("cluster_id").isin(ids)
     every, cluster_of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here & context.suppliers, ids)
-    more = ("facts",) if context.redact else ()
-    links = link_tables(source, every, cluster_of, suppliers.drawn, [*_LINK_COLUMNS, *more])
+    columns = [*_LINK_COLUMNS, *(("facts",) if context.redact else ())]
+    drawn = suppliers.drawn
+    links = link_tables(source, every, cluster_of, drawn, columns, ("weight", "records"))
     starts = group_offsets(cluster_of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
     points = figures.layout_clusters(every, starts, links.inside, earlier)
@@ -589,14 +590,23 @@ def search_index(
     shown = records.slice(0, RECORD_LIMIT)
     orgs = sorted(shown["source_org"].unique().to_pylist())
     return {
-        "ids": [text.plain(name, ID_LIMIT) for name in members["entity_id"].to_pylist()],
+        "ids": _plain(members["entity_id"]),
         "clusters": pc.index_in(members["cluster_id"], ids).to_pylist(),
         "orgs": [text.plain(org, 60) for org in orgs],
         "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
-        "records": [text.plain(name, ID_LIMIT) for name in shown["record_id"].to_pylist()],
+        "records": _plain(shown["record_id"]),
         "record_clusters": shown["cluster"].to_pylist(),
         "more_records": records.num_rows - shown.num_rows,
     }
+
+
+def _plain(column: pa.ChunkedArray) -> list[str]:
+    """Returns ids as `text.plain` does, which most need not pass."""
+    names: list[str] = column.to_pylist()
+    short = pc.less_equal(pc.binary_length(column), ID_LIMIT)
+    if pc.all(pc.and_(short, pc.ascii_is_printable(column))).as_py():
+        return names
+    return [text.plain(name, ID_LIMIT) for name in names]
 
 
 def _record_clusters(run: RunFolder, naming: pa.Table, ids: pa.Array) -> pa.Table:

@@ -62,9 +62,7 @@ _ORDER = (
     ("entity_id", "ascending"),
 )
 
-_LISTED = (
-    "entity_id kind status reason facts region orgs complaints calls first_seen last_seen".split()
-)
+_LISTED = "entity_id kind status reason region orgs complaints calls first_seen last_seen".split()
 
 LISTED_OFFERS = 200
 
@@ -137,10 +135,13 @@ _BANK_CODE = {"AT": 5, "BE": 3, "CH": 5, "DE": 8, "FR": 5, "PL": 8, "SE": 3}
 """Length of the code of the bank in an IBAN after its check digits, where it is not four."""
 
 
-def listed_entities(run: RunFolder) -> pa.Table:
-    """Reads what lists need of entities but those that few reported and those of victims."""
+def listed_entities(run: RunFolder, *, facts: bool = False) -> pa.Table:
+    """Reads what lists need of entities but those that few reported and those of victims.
+
+    A copy that leaves needs their `facts`, which say what is left out of it.
+    """
     where = pc.field("status").isin([Status.INFRASTRUCTURE, Status.CONTESTED, Status.SUPPRESSED])
-    return tables.read_table(run, ENTITIES, _LISTED, where)
+    return tables.read_table(run, ENTITIES, [*_LISTED, "facts"] if facts else _LISTED, where)
 
 
 def places_and_flows(

@@ -139,7 +139,7 @@ def write_workbench(
     groups = in_groups(sizes.items(), max(MEMBERS_OF_PART, members // MOST_PARTS + 1))
     seconds = members * MEMBER_SECONDS + tables.count_rows(run, ENTITIES) * ENTITY_SECONDS
     joint = gather_joint(run, core_only=redact)
-    entities = run_summary.listed_entities(run)
+    entities = run_summary.listed_entities(run, facts=redact)
     shared = run_summary.shared_ids(run, entities, LISTED_LIMIT, core_only=redact)
     narratives = not redact and keeps_narratives(run)
     suppliers = disclosure_control.suppliers_shown(run, redact=redact)
