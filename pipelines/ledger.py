@@ -161,9 +161,9 @@ def read_ledger(file: str | None) -> tuple[Entry, ...]:
         UsageError: if the file cannot be read, or the one that was `file` does not exist.
     """
     path = ledger_path(file)
-    if file is None and not path.exists():
-        return ()
     with system_errors(path, "give the ledger that offers wrote"):
+        if file is None and not path.exists():
+            return ()
         content = path.read_bytes()
     return tuple(_entries(content, path))
 

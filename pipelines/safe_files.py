@@ -67,7 +67,11 @@ def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
     put: list[Path] = []
     try:
         for path, content in files.items():
-            _write_new(aside[path], content)
+            try:
+                _write_new(aside[path], content)
+            except OSError as error:
+                error.filename = str(path)  # the one aside has a name of no meaning
+                raise
             if path.exists():
                 second[path].hardlink_to(path)
         for path in files:

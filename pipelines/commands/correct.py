@@ -136,10 +136,11 @@ def issue_corrections(
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
     struck: set[str] = set()
+    of_hubs: list[str] = []
     for issue in taken_back:
         recipient = issue.entry.recipient
         if issue.entry.kind == EntryKind.SUBMISSION:
-            say(
+            of_hubs.append(
                 f"{issue.entry.issue_id}: the hub {recipient} alone can take it back; run "
                 "ringtrace exchange hub withdraw"
             )
@@ -169,6 +170,7 @@ def issue_corrections(
         for issue in issues
     ]
     ledger.record(arguments.ledger, entries)
+    say(*of_hubs)
 
 
 def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]:

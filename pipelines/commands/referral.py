@@ -85,7 +85,7 @@ from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS
 from schemas.manifest import Manifest
-from schemas.tables import COMPLAINTS
+from schemas.tables import COMPLAINTS, MEMBERS
 from transforms.extract import mask_contacts
 
 DEPENDED_ON = (
@@ -183,6 +183,7 @@ def run(arguments: Namespace) -> int:
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
     with usage_errors(ReferenceFileError):
         chosen = load_reference(arguments.recipient, arguments.reference)
+    superseded = _superseded(arguments, finished) if arguments.supersedes else None
     rates = _exchange_rates_from(arguments.rates)
     narratives = narrative_reader(finished, key_store.private_key()) if arguments.excerpts else None
     if arguments.excerpts and narratives is None:
@@ -219,8 +220,8 @@ def run(arguments: Namespace) -> int:
     )
     with usage_errors(UnreconciledError, before=f"{arguments.run}: ", after="; run it again"):
         case = build_case(finished, records, chosen, filing, stops, narratives)
-    if arguments.supersedes:
-        case = _superseding(arguments, case, records.member_ids)
+    if superseded is not None:
+        case = _superseding(case, *superseded)
     files, of_counsel = _files(case, key, issuer, now)
     hold_back(finished, f"referral/{case.code}", files, values)
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
@@ -391,13 +392,13 @@ def _decided(finished: Run) -> list[Json]:
     return [] if rows is None else rows.filter(rows["in_force"]).to_pylist()
 
 
-def _superseding(arguments: Namespace, case: Case, members: Sequence[str]) -> Case:
-    """Returns a case as the one that takes the place of the package that `--supersedes` names.
+def _superseded(arguments: Namespace, finished: Run) -> tuple[str, Json]:
+    """Returns the seal's SHA-256 and the facts of the package that `--supersedes` names.
 
     A folder is verified; an id is looked up in the ledger, whose chain is. What was withdrawn can
     change the id of a cluster: a package of one that shares a member is an earlier one, too.
     """
-    from reports.referral import FACTS_FILE, fact_differences, package_facts, verify_package
+    from reports.referral import FACTS_FILE, verify_package
 
     name = arguments.supersedes
     if ledger.ISSUE_ID.fullmatch(name):
@@ -420,11 +421,22 @@ def _superseding(arguments: Namespace, case: Case, members: Sequence[str]) -> Ca
         seal_sha256 = result.seal_sha256
         facts = json.loads((folder / FACTS_FILE).read_bytes())
     cluster = facts.get("cluster_id")
-    if cluster != arguments.cluster and facts.get("members", {}).keys().isdisjoint(members):
-        raise UsageError(f"{name}: is of the cluster {cluster}; give one of {arguments.cluster}")
+    if cluster != arguments.cluster:
+        here = pc.field("cluster_id") == arguments.cluster
+        members = tables.read_table(finished, MEMBERS, ["entity_id"], here)["entity_id"]
+        if len(members) and facts.get("members", {}).keys().isdisjoint(members.to_pylist()):
+            raise UsageError(
+                f"{name}: is of the cluster {cluster}; give one of {arguments.cluster}"
+            )
+    return seal_sha256, facts
+
+
+def _superseding(case: Case, seal_sha256: str, facts: Json) -> Case:
+    """Returns a case as the one that takes the place of a package."""
+    from reports.referral import fact_differences, package_facts
+
     changes = fact_differences(facts, package_facts(case, {}), case.language)
-    earlier = EarlierReferral(seal_sha256, str(facts.get("as_of")), changes)
-    return replace(case, earlier=earlier)
+    return replace(case, earlier=EarlierReferral(seal_sha256, str(facts.get("as_of")), changes))
 
 
 def _ledger_entry(

@@ -339,7 +339,7 @@ def put(files: Mapping[Path, bytes], now: datetime) -> None:
         UsageError: if one cannot be written.
     """
     first = next(iter(files), None)
-    with system_errors(first, "give a folder to write to", but_full_disk=True):
+    with system_errors(first, "give a folder to write to", but_full_disk=True, below=True):
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
         with replaced(files):
