@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import shutil
 import sys
@@ -11,10 +10,12 @@ import uuid
 from argparse import ArgumentParser, Namespace
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -58,7 +59,6 @@ from reports.referral import (
     CaseRecords,
     Confirmation,
     EarlierReferral,
-    ExchangeRate,
     ExchangeRatesError,
     Filing,
     Inclusion,
@@ -80,12 +80,13 @@ from reports.referral import (
     recipient_codes,
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
+from reports.signing import digest_of
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS
 from schemas.manifest import Manifest
-from schemas.tables import COMPLAINTS, MEMBERS
+from schemas.tables import MEMBERS
 from transforms.extract import mask_contacts
 
 DEPENDED_ON = (
@@ -181,10 +182,11 @@ def run(arguments: Namespace) -> int:
     finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
-    with usage_errors(ReferenceFileError):
+    with usage_errors(ReferenceFileError, ExchangeRatesError):
         chosen = load_reference(arguments.recipient, arguments.reference)
+        path = arguments.rates
+        rates = load_exchange_rates(read_text(path), path) if path is not None else {}
     superseded = _superseded(arguments, finished) if arguments.supersedes else None
-    rates = _exchange_rates_from(arguments.rates)
     narratives = narrative_reader(finished, key_store.private_key()) if arguments.excerpts else None
     if arguments.excerpts and narratives is None:
         raise UsageError(f"{arguments.run}: --excerpts: {NO_NARRATIVES}; leave --excerpts out")
@@ -195,9 +197,10 @@ def run(arguments: Namespace) -> int:
     case_file = _case_file_from(arguments.case, records, named)
     releases, uncovered, unasked = _releases_from(arguments, records, named, now)
     partners = PartnerEvidence(records.offered, signed_files.void_offers(finished, now), uncovered)
-    stops = find_obstacles(
-        records.facts, known, chosen.policy, partners, included, _decided(finished)
-    )
+    # A run of before decisions were kept has none.
+    decided = run_decisions(finished)
+    in_force = decided.filter(decided["in_force"]).to_pylist() if decided is not None else ()
+    stops = find_obstacles(records.facts, known, chosen.policy, partners, included, in_force)
     if stops and not (override and all(stop.answerable for stop in stops)):
         return _refuse(arguments.cluster, stops, unasked)
     check_basis(finished)
@@ -205,7 +208,7 @@ def run(arguments: Namespace) -> int:
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     key = key_store.own_key(arguments.key)
     shared = join.shared_counts_for_referral(
-        arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
+        arguments.overlap, key.public_key(), finished, arguments.cluster, records.facts.member_ids
     )
     filing = Filing(
         override=override if stops else None,
@@ -227,8 +230,7 @@ def run(arguments: Namespace) -> int:
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
     entry = _ledger_entry(case, files, now, rests_on(finished))
     _publish({memo: of_counsel, out: files}, arguments.ledger, entry)
-    say(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}")
-    return 0
+    return say(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}")
 
 
 def _override_from(arguments: Namespace) -> Override | None:
@@ -321,15 +323,10 @@ def _included_member(text: str, members: Row) -> tuple[str, str]:
     )
 
 
-def _exchange_rates_from(path: str | None) -> dict[str, ExchangeRate]:
-    """Loads the rates to convert by."""
-    with usage_errors(ExchangeRatesError):
-        return load_exchange_rates(read_text(path), path) if path is not None else {}
-
-
 def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
     """Reads the cluster's records, and finds each in the inputs."""
     manifest = run.manifest
+    options: Any = manifest["options"]
     # Reading the inputs loads Beam, which wrong usage must not wait for.
     from pipelines.source_records import locate_records
     from transforms.read import ReadOptions
@@ -350,10 +347,10 @@ def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
         complaints_format=arguments.complaints_format,
         calls_format=arguments.calls_format,
         source_org=arguments.source_org,
-        calls_direction=_text_option(manifest, "calls_direction"),
+        calls_direction=options.get("calls_direction"),
         maps=read_maps(arguments.map),
         timezone=arguments.timezone,
-        victim_country=_text_option(manifest, "victim_country"),
+        victim_country=options.get("victim_country"),
     )
     sources = locate_records(manifest, arguments.complaints, arguments.calls, wanted, reading)
     when = arguments.as_of or run.moment
@@ -369,7 +366,7 @@ def _confirmations_from(
     of_run, own = manifest["options"].get("decisions"), file_digest(path)
     if own is None or not isinstance(of_run, dict) or of_run.get("sha256") != own["sha256"]:
         raise UsageError(f"{path}: is not the decisions file of the run; give that one")
-    members = {member["entity_id"] for member in records.facts.members}
+    members = {*records.facts.member_ids}
     return [
         Confirmation(
             decision.author,
@@ -384,12 +381,6 @@ def _confirmations_from(
         and decision.entity_a in members
         and decision.void is None
     ]
-
-
-def _decided(finished: Run) -> list[Json]:
-    """Returns the decisions in force in a run; none of one from before they were kept."""
-    rows = run_decisions(finished)
-    return [] if rows is None else rows.filter(rows["in_force"]).to_pylist()
 
 
 def _superseded(arguments: Namespace, finished: Run) -> tuple[str, Json]:
@@ -450,12 +441,12 @@ def _ledger_entry(
     for place, paths in enumerate(named.values()):
         for path in paths:
             places[path].append(place)
-    consents = [hashlib.sha256(release.letter).hexdigest() for release in case.releases]
+    consents = [digest_of(release.letter) for release in case.releases]
     return ledger.Entry(
         at=signed_files.utc_text(now),
         kind=ledger.EntryKind.PACKAGE,
         recipient=case.reference.recipient["code"],
-        sha256=hashlib.sha256(files[SEAL_FILE]).hexdigest(),
+        sha256=digest_of(files[SEAL_FILE]),
         run_id=case.manifest["run_id"],
         identifiers=tuple(named),
         reference=case.code,
@@ -484,8 +475,8 @@ def _issuer(org: str | None, run: Run) -> str | None:
     """Returns `--from ORG`, or the organisation of all records of the run; None of several."""
     if org is not None:
         return key_store.org_slug(org)
-    orgs = tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
-    return orgs[0] if len(orgs) == 1 else None
+    orgs = join.orgs_of_run(run)
+    return orgs.pop() if len(orgs) == 1 else None
 
 
 def _files(
@@ -516,11 +507,10 @@ def _publish(
     The last of the bags is the one that leaves. Where it cannot appear, the others and the record
     of it are taken back.
     """
-    from transforms.write import sync_folder  # with Beam, which wrong usage must not wait for
+    from transforms.write import folder_replaced  # with Beam, which wrong usage must not wait for
 
     mark = uuid.uuid4().hex[:12]
     asides = {out: out.with_name(f".{out.name}.{mark}") for out in bags}
-    appeared: list[Path] = []
     out = next(iter(bags))
     try:
         for out, files in bags.items():
@@ -528,24 +518,13 @@ def _publish(
                 target = asides[out] / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-            sync_folder(asides[out])
-        with ledger.recorded(ledger_file, [entry]):
+        with ledger.recorded(ledger_file, [entry]), ExitStack() as appeared:
             for out, aside in asides.items():
-                if out.exists():
-                    out.rmdir()
-                aside.rename(out)
-                appeared.append(out)
+                appeared.enter_context(folder_replaced(aside, out))
     except OSError as error:
-        for folder in appeared:
-            shutil.rmtree(folder, ignore_errors=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise UsageError(f"{out}: {error.strerror}; name a folder that can be made") from None
     finally:
         for aside in asides.values():
             shutil.rmtree(aside, ignore_errors=True)
-
-
-def _text_option(manifest: Manifest, option: str) -> str | None:
-    value = manifest["options"].get(option)
-    return value if isinstance(value, str) else None

@@ -5,11 +5,9 @@ Long, since a letter of each kind is read, checked and taken back by the same ru
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
-import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -43,6 +41,7 @@ from reports.exchange import (
     signer_of,
 )
 from reports.run import Run, private_batches
+from reports.signing import digest_of
 from schemas.entity import without_epoch
 from schemas.field import TEXT
 from schemas.joint import OFFERED_CLUSTERS
@@ -100,11 +99,9 @@ def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey
     """
     path = folder / name
     beside = path.with_name(name + signing.SIGNATURE_SUFFIX)
-    with system_errors(path, "give another --output"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with replaced({path: content, beside: signing.sign_detached(content, key)}):
-            pass
-    return path
+    files = {path: content, beside: signing.sign_detached(content, key)}
+    with system_errors(path, "give another --output"), replaced(files):
+        return path
 
 
 def read_signed(path_or_folder: str, names: tuple[str, ...]) -> tuple[Path, bytes, bytes]:
@@ -199,17 +196,6 @@ def time_of(arguments: Namespace) -> datetime:
 def utc_text(when: datetime) -> str:
     """Returns a time as signed files have it: in UTC, with seconds."""
     return when.astimezone(UTC).strftime(MOMENT)
-
-
-def digest_of(content: bytes) -> str:
-    """Returns SHA-256 in hex."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def say(text: str) -> int:
-    """Prints what a command did; returns the exit status 0."""
-    sys.stdout.write(f"{text}\n")
-    return 0
 
 
 def own_org(slug: str | None, orgs: set[str], run: str) -> str:
@@ -329,14 +315,13 @@ def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
 
 def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     """Returns why offers that a joint run holds are not in force at `now`, by their SHA-256."""
-    offers: Any = joint.manifest["options"].get("offers") or []
-    if not offers:
+    if not joint.offers:
         return {}
     made = datetime.fromisoformat(joint.manifest["clock"])
     until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["offer", "expires_at"])
     ends = dict(zip(until["offer"].to_pylist(), until["expires_at"].to_pylist(), strict=True))
     void = {}
-    for offer in offers:
+    for offer in joint.offers:
         sender, sha256 = offer["sender"], offer["sha256"]
         if sha256 in accepted_before(sender).revoked:
             void[sha256] = "revoked"
@@ -376,8 +361,7 @@ def revoked_letters() -> dict[str, str]:
 def check_offers(joint: Run, now: datetime) -> None:
     """Raises UsageError if a joint run holds an offer that is not in force: nothing may leave."""
     void = void_offers(joint, now)
-    offers: Any = joint.manifest["options"].get("offers") or []
-    for offer in offers:
+    for offer in joint.offers:
         if why := void.get(offer["sha256"]):
             raise UsageError(
                 f"{joint.folder}: the offer of {offer['sender']} in it is void ({why}); join "
@@ -418,7 +402,6 @@ def accepted(
         before = accepted_before(offer.content.sender)
         now = replace(before, issued_at=offer.content.issued_at, sha256=offer.sha256)
         path = _path(offer.content.sender)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files[path] = _accepted_bytes(now)
     with replaced(files), recorded(None, joins):
         yield
@@ -464,9 +447,12 @@ def _read(path_or_folder: str, names: tuple[str, ...], me: str | None, now: date
     return file
 
 
-def feed_key_path(hub: str) -> Path:
-    """Returns the path of the key that signs the feeds of a hub that are made here."""
-    return key_store.home() / "hubs" / f"{hub}.pem"
+def hub_file(name: str) -> Path:
+    """Returns the path of what is kept of a hub beside the keys.
+
+    HUB.pem signs the feeds that are made here.
+    """
+    return key_store.home() / "hubs" / name
 
 
 def feed_key_id(hub: str) -> str | None:
@@ -474,7 +460,7 @@ def feed_key_id(hub: str) -> str | None:
 
     What another signs says nothing of contributors: a partner could say that it is many.
     """
-    path = feed_key_path(key_store.org_slug(hub))
+    path = hub_file(f"{key_store.org_slug(hub)}.pem")
     if not path.is_file():
         return None
     content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "restore it from a copy")

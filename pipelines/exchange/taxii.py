@@ -23,7 +23,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipelines import key_store
 from pipelines.exchange.hub import (
     CHARTER,
     INBOX,
@@ -36,11 +35,12 @@ from pipelines.exchange.hub import (
     read_bounded,
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
-from pipelines.exchange.signed_files import digest_of, say, time_of
-from pipelines.options import Subcommand, UsageError, flag, subcommand
+from pipelines.exchange.signed_files import hub_file, time_of
+from pipelines.options import Subcommand, UsageError, flag, say, subcommand
 from pipelines.safe_files import locked
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
+from reports.signing import digest_of
 from reports.text import plain, quantity
 from schemas.extras import install_command
 
@@ -246,7 +246,7 @@ def _content(stix: Mapping[str, Any], name: str, most: int) -> bytes:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Lets one command at a time change what is kept of hubs beside the keys."""
-    home = key_store.home() / "hubs"
+    home = hub_file("")
     with locked(home) if home.is_dir() else nullcontext():
         yield
 
@@ -278,7 +278,7 @@ def over_taxii(command: Subcommand) -> Subcommand:
             raise UsageError(f"{plain(url, 200)}: {OF_FOLDERS}")
         collection = Collection(url)
         now = time_of(arguments)
-        home = key_store.home() / "hubs"
+        home = hub_file("")
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=home) as name:
             folder, said = Path(name), StringIO()

@@ -119,11 +119,9 @@ def find_obstacles(
 def _graph(facts: ClusterFacts) -> nx.Graph:
     """Returns the members, and the accepted links between them with their rows."""
     graph = nx.Graph()
-    graph.add_nodes_from(member["entity_id"] for member in facts.members)
+    graph.add_nodes_from(facts.member_ids)
     graph.add_edges_from(
-        (link["entity_a"], link["entity_b"], {"link": link})
-        for link in facts.inside
-        if link["accepted"]
+        (link["entity_a"], link["entity_b"], {"link": link}) for link in facts.accepted
     )
     return graph
 
@@ -184,7 +182,7 @@ def _unanswerable(
 
 
 def _legitimate(facts: ClusterFacts, known: KnownLegitimate) -> Iterator[Obstacle]:
-    ids = [member["entity_id"] for member in facts.members]
+    ids = facts.member_ids
     reasons = known.reasons(without_epochs(pa.array(ids, pa.string()))).to_pylist()
     for entity_id, reason in zip(ids, reasons, strict=True):
         if reason is not None:
@@ -248,7 +246,7 @@ def _unlinked(
     """Yields an obstacle where a decision alone puts members to name beside the others."""
     if not (apart := find_unlinked(facts, named)):
         return
-    ids = {member["entity_id"] for member in facts.members}
+    ids = {*facts.member_ids}
     joins = [
         f"{decision['decision_id']} by {decision['author']}"
         for decision in decided
@@ -269,9 +267,8 @@ def find_unlinked(facts: ClusterFacts, named: ClusterFacts) -> list[str]:
     Epochs of one identifier tie each other.
     """
     graph = _graph(facts)
-    for member in facts.members:
-        graph.add_edge(member["entity_id"], without_epoch(member["entity_id"]))
-    ids = {member["entity_id"] for member in named.members}
+    graph.add_edges_from((entity_id, without_epoch(entity_id)) for entity_id in facts.member_ids)
+    ids = {*named.member_ids}
     parts = sorted((sorted(ids & part) for part in nx.connected_components(graph)), key=len)
     return sorted(each for part in parts[:-1] for each in part)
 

@@ -84,7 +84,7 @@ def counsel_code(case: Case) -> str:
 
 def _cover(case: Case, seal_sha256: str) -> Blocks:
     rows = [
-        ("About", plain(case.code, 200)),
+        ("About", case.code),
         ("Package", f"SHA-256 of its seal: {seal_sha256}"),
         ("Recipient", case.reference.recipient["name"]),
         ("Compiled as of", english().time(case.moment)),
@@ -231,8 +231,8 @@ def _doubts(case: Case) -> Blocks:
         entity_id = member["entity_id"]
         links = [
             link
-            for link in case.facts.inside
-            if link["accepted"] and entity_id in (link["entity_a"], link["entity_b"])
+            for link in case.facts.accepted
+            if entity_id in (link["entity_a"], link["entity_b"])
         ]
         # Whether the whole falls apart without one depends on members that are not named here.
         asked = {"member": member | {"bridge": False}, "roles": case.facts.roles.get(entity_id, {})}

@@ -139,7 +139,7 @@ def _scripts(case: Case) -> Block | None:
         for number, script in enumerate(case.scripts[:SCRIPT_LIMIT], 1)
     ]
     caption = case.say("method.scripts", least=case.reference.policy["suppress_below"])
-    return case.table("scripts", caption, rows, {"number": 0.06, "text": 0.84, "people": 0.1})
+    return case.table("scripts", rows, {"number": 0.06, "text": 0.84, "people": 0.1}, caption)
 
 
 def money_section(case: Case) -> Blocks:
@@ -173,7 +173,7 @@ def money_section(case: Case) -> Blocks:
     }
     return [
         case.say("money.about", others=case.say_any("money.others", names=case.others)),
-        case.table("money", case.say("money.caption"), sorted(rows), columns),
+        case.table("money", sorted(rows), columns),
     ]
 
 
@@ -204,7 +204,7 @@ def nexus_section(case: Case) -> Blocks:
     columns = {"number": 0.07, "identifier": 0.33, "kept_by": 0.33, "known_from": 0.27}
     place = recipient["nexus"]
     return [
-        case.table("nexus", say("nexus.caption", place=place), sorted(rows), columns)
+        case.table("nexus", sorted(rows), columns, place=place)
         if rows
         else say("nexus.none", place=place),
         say("nexus.routes") if routes else None,
@@ -321,7 +321,7 @@ def case_values(case: Case) -> dict[str, str]:
     channels = _counted(case, "channels", (record.channel for record in own))
     return {
         BLANK_VALUE: BLANK,
-        "reference": plain(case.code, 200),
+        "reference": case.code,
         "recipient": case.reference.recipient["name"],
         "subject": case.subject,
         "title": case.title,

@@ -5,7 +5,6 @@ The same case and key give the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from reports.referral.document import referral_document, render_html
 from reports.referral.language import Language
 from reports.referral.method import form_files, letter_document
 from reports.referral.requests import ad_platform_drafts, request_drafts
+from reports.signing import digest_of
 from reports.text import plain
 from schemas.entity import without_epoch
 from transforms.extract import mask_file_name
@@ -70,9 +70,9 @@ def counsel_files(
     Raises:
         MissingPdfError: without the extra `referral`.
     """
-    about = {"about": hashlib.sha256(package[seal.SEAL_FILE]).hexdigest()}
+    about = {"about": digest_of(package[seal.SEAL_FILE])}
     memo, payload = counsel_payload(case, package, about["about"], versions)
-    code, subject = counsel_code(case), f"Counsel's memo on {plain(case.code)}, not to be sent"
+    code, subject = counsel_code(case), f"Counsel's memo on {case.code}, not to be sent"
     return _sealed_bag(case, payload | _rendered("memo", memo), code, subject, about, sealer)
 
 
@@ -159,10 +159,7 @@ def bag_tag_files(payload: Mapping[str, bytes], info: Mapping[str, str]) -> dict
 
 def bag_manifest(files: Mapping[str, bytes]) -> bytes:
     """Writes a line for each file: SHA-256, two spaces, path."""
-    lines = (
-        f"{hashlib.sha256(content).hexdigest()}  {path}\n"
-        for path, content in sorted(files.items())
-    )
+    lines = (f"{digest_of(content)}  {path}\n" for path, content in sorted(files.items()))
     return "".join(lines).encode()
 
 
@@ -194,7 +191,7 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         },
         "members_left_out": case.facts.left_out,
         "included": case.answers_by_member,
-        "links": sum(1 for link in case.facts.inside if link["accepted"]),
+        "links": len(case.facts.accepted),
         **{name: row[name] for name in ("status", "complaints", "calls", "victims")},
         "victims_at_most": case.victims_at_most,
         "overlaps": {
@@ -357,7 +354,7 @@ def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -
     legal = case.file.organisation(slug).get("legal_name", "")
     for name, template in case.reference.certificates.items():
         text = template.render(
-            code=plain(case.code, 200),
+            code=case.code,
             version=version,
             files=len(records),
             local_time=f"{moment.astimezone(zone):%d/%m/%Y %H:%M:%S}",
@@ -373,7 +370,7 @@ def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
     header = ("file", "bytes", "algorithm", "hash", "as_of_utc", "as_of_ist")
     times = (f"{moment:%Y-%m-%dT%H:%M:%SZ}", f"{moment.astimezone(IST):%d/%m/%Y %H:%M:%S}")
     rows = (
-        (path, len(content), "SHA-256", hashlib.sha256(content).hexdigest(), *times)
+        (path, len(content), "SHA-256", digest_of(content), *times)
         for path, content in sorted(records.items())
     )
     return tabular.csv_bytes(header, rows)
