@@ -304,6 +304,8 @@ def several(flags: Flags, name: str, metavar: str, about: str, **settings: Any) 
 
 NEW_FOLDER = flag("--output", "DIR", "new folder to write", required=True)
 
+TIME_NOW = flag("--now", "TIME", "the time (default: now)")
+
 OWN_SLUG = flag("--from", "ORG", "your own slug", dest="sender", required=True)
 
 

@@ -23,6 +23,7 @@ from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstand
 from pipelines.options import (
     NEW_FOLDER,
     OWN_SLUG,
+    TIME_NOW,
     Row,
     UsageError,
     WholeNumber,
@@ -445,7 +446,7 @@ def revoke_key(arguments: Namespace) -> int:
     "take a partner's list of keys",
     flag("org", "ORG", "the partner's slug"),
     flag("list", "LIST", "folder of their list of keys"),
-    flag("--now", "TIME", "the time (default: now)"),
+    TIME_NOW,
 )
 def import_keys(arguments: Namespace) -> int:
     """Takes a partner's signed list of keys; returns the exit status 0.

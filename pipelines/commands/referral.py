@@ -60,6 +60,7 @@ from reports.referral import (
     Confirmation,
     EarlierReferral,
     ExchangeRatesError,
+    Files,
     Filing,
     Inclusion,
     Obstacle,
@@ -431,7 +432,7 @@ def _superseding(case: Case, seal_sha256: str, facts: Json) -> Case:
 
 
 def _ledger_entry(
-    case: Case, files: dict[str, bytes], now: datetime, built_on: tuple[str, ...]
+    case: Case, files: Files, now: datetime, built_on: tuple[str, ...]
 ) -> ledger.Entry:
     """Returns what the ledger records of a package."""
     from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
@@ -481,7 +482,7 @@ def _issuer(org: str | None, run: Run) -> str | None:
 
 def _files(
     case: Case, key: Ed25519PrivateKey, issuer: str | None, now: datetime
-) -> tuple[dict[str, bytes], dict[str, bytes]]:
+) -> tuple[Files, Files]:
     """Returns the files of the package, and those of counsel's memo."""
     from reports.export import MissingStixError
     from reports.referral import MissingPdfError, Sealer, counsel_files, package_files
@@ -499,9 +500,7 @@ def _files(
         return files, counsel_files(case, versions, sealer, files)
 
 
-def _publish(
-    bags: Mapping[Path, dict[str, bytes]], ledger_file: str | None, entry: ledger.Entry
-) -> None:
+def _publish(bags: Mapping[Path, Files], ledger_file: str | None, entry: ledger.Entry) -> None:
     """Writes aside, records, then renames: no package is there that the ledger does not know.
 
     The last of the bags is the one that leaves. Where it cannot appear, the others and the record

@@ -28,7 +28,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipelines import key_store
-from pipelines.exchange.signed_files import check_key, hub_file, refusing, time_of, utc_text
+from pipelines.exchange.signed_files import (
+    check_key,
+    hub_file,
+    refusing,
+    signature_path,
+    time_of,
+    utc_text,
+    with_signature,
+)
 from pipelines.ledger import add_signing
 from pipelines.options import (
     OWN_SLUG,
@@ -201,9 +209,9 @@ def read_signed_file(
     Raises:
         UsageError: if none of the keys did, or a field is wrong.
     """
-    signature = path.with_name(path.name + signing.SIGNATURE_SUFFIX)
     with refusing(path):
-        org, signer = signer_of(content, read_bounded(signature, MAX_SMALL_BYTES), keys)
+        signature = read_bounded(signature_path(path), MAX_SMALL_BYTES)
+        org, signer = signer_of(content, signature, keys)
         return org, signer, parse_file(content, "", kind)
 
 
@@ -435,8 +443,7 @@ def init_hub(arguments: Namespace) -> int:
     if path.exists():
         raise UsageError(f"{path}: you host a hub of this name already; give another --name")
     write_whole(path, opens + secrets.token_bytes(SECRET_BYTES))
-    signature = signing.sign_detached(content, key)
-    put({folder / CHARTER: content, folder / f"{CHARTER}.sig": signature}, now)
+    put(with_signature(folder / CHARTER, content, key), now)
     for name in ("members", INBOX, "log", "heads"):
         (folder / name).mkdir(exist_ok=True)
     return say(

@@ -34,7 +34,7 @@ from pipelines.exchange.hub import (
     read_bounded,
     read_signed_file,
 )
-from pipelines.exchange.signed_files import hub_file, refusing, time_of
+from pipelines.exchange.signed_files import hub_file, refusing, time_of, with_signature
 from pipelines.options import Json, UsageError, flag, say, subcommand
 from pipelines.safe_files import replaced
 from reports import signing
@@ -400,10 +400,7 @@ def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, b
     file = hub.path / "heads" / f"{day.day}.json"
     files = {hub.path / "log" / f"{day.day}.jsonl": lines} if lines else {}
     # The head comes last: without it nothing of the day counts.
-    return files | {
-        file.with_name(f"{file.name}.sig"): signing.sign_detached(content, key),
-        file: content,
-    }, made
+    return files | with_signature(file, content, key), made
 
 
 def _erased_files(hub: Hub) -> dict[Path, bytes]:

@@ -539,11 +539,8 @@ def pull(arguments: Namespace) -> int:
     offer = make_feed(hub.log, org, now, choice, members)
     key = _feed_key(name)
     content = signing.letter_bytes(offer, key)
-    files = {
-        folder / OFFER: content,
-        folder / f"{OFFER}{signing.SIGNATURE_SUFFIX}": signing.sign_detached(content, key),
-        folder / ENTRIES_FILE: _entries_table(hub, frozenset(record.own), now),
-    }
+    files = signed_files.with_signature(folder / OFFER, content, key)
+    files[folder / ENTRIES_FILE] = _entries_table(hub, frozenset(record.own), now)
     before = signed_files.accepted_before(name)
     if before.issued_at > offer.issued_at:
         raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")

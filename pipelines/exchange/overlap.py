@@ -37,6 +37,7 @@ from pipelines.exchange.signed_files import (
 )
 from pipelines.options import (
     NEW_FOLDER,
+    TIME_NOW,
     Row,
     UsageError,
     WholeNumber,
@@ -103,10 +104,7 @@ VICTIMS = flag(
     "CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
 )
 
-PARTY = (
-    flag("--from", "ORG", "your own slug", dest="me", required=True),
-    flag("--now", "TIME", "the time (default: now)"),
-)
+PARTY = (flag("--from", "ORG", "your own slug", dest="me", required=True), TIME_NOW)
 
 OUTPUT = (*PARTY, NEW_FOLDER, flag("--key", "FILE", "private key to sign with (default: your own)"))
 

@@ -91,6 +91,16 @@ class Intake:
     void: list[tuple[SignedFile, str]]
 
 
+def signature_path(path: Path) -> Path:
+    """Returns the path of the detached signature of a file."""
+    return path.with_name(path.name + signing.SIGNATURE_SUFFIX)
+
+
+def with_signature(path: Path, content: bytes, key: Ed25519PrivateKey) -> dict[Path, bytes]:
+    """Returns a file and its detached signature by path, the file last: it counts then."""
+    return {signature_path(path): signing.sign_detached(content, key), path: content}
+
+
 def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey) -> Path:
     """Writes a file and its detached signature, both or neither; returns the path of the file.
 
@@ -98,8 +108,7 @@ def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey
         UsageError: if the folder cannot be made or written.
     """
     path = folder / name
-    beside = path.with_name(name + signing.SIGNATURE_SUFFIX)
-    files = {path: content, beside: signing.sign_detached(content, key)}
+    files = with_signature(path, content, key)
     with system_errors(path, "give another --output"), replaced(files):
         return path
 
@@ -119,7 +128,7 @@ def read_signed(path_or_folder: str, names: tuple[str, ...]) -> tuple[Path, byte
 
 
 def _signature(path: Path) -> bytes:
-    beside = path.with_name(path.name + signing.SIGNATURE_SUFFIX)
+    beside = signature_path(path)
     if not beside.is_file():
         raise UsageError(f"{path}: is not signed: put its {beside.name} beside it")
     return _content(beside, signing.MAX_SIGNATURE_BYTES)

@@ -36,7 +36,7 @@ from pipelines.exchange.hub import (
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
 from pipelines.exchange.signed_files import hub_file, time_of
-from pipelines.options import Subcommand, UsageError, flag, say, subcommand
+from pipelines.options import TIME_NOW, Subcommand, UsageError, flag, say, subcommand
 from pipelines.safe_files import locked
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
@@ -137,7 +137,6 @@ class Collection:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        from requests.exceptions import RequestException
         from taxii2client.exceptions import TAXIIServiceException
 
         before = socket.getdefaulttimeout()
@@ -145,9 +144,8 @@ class Collection:
         try:
             yield
         except (
-            RequestException,
             TAXIIServiceException,
-            OSError,
+            OSError,  # as those of requests are
             AttributeError,
             KeyError,
             TypeError,
@@ -326,7 +324,7 @@ def _send_new(
     "as the host: take letters out of a TAXII collection, and put the hub there",
     flag("hub", "HUB", "folder of the hub"),
     flag("url", "URL", "its TAXII collection: .../collections/ID/"),
-    flag("--now", "TIME", "the time (default: now)"),
+    TIME_NOW,
 )
 def sync(arguments: Namespace) -> int:
     """Takes letters and lists of members out of a collection, as the host, and puts the hub there.

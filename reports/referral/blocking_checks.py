@@ -11,15 +11,13 @@ from typing import Any
 import networkx as nx
 import pyarrow as pa
 
-from reports.cluster_data import ClusterFacts
+from reports.cluster_data import ClusterFacts, Row
 from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
 from reports.exchange.offer import CONFIRMED, DISPUTED
 from reports.export.stix import tlp_level
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from transforms.extract.allowlist import KnownLegitimate
-
-Row = dict[str, Any]
 
 SHAREABLE_TLP = ("clear", "green")
 """TLP 2.0 levels at which what was received may go to an authority without asking its source."""

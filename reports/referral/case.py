@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from reports.cluster_data import ClusterFacts
+from reports.cluster_data import ClusterFacts, Row
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import strictest_tlp
@@ -56,8 +56,6 @@ from reports.text import plain
 from schemas.enums import EntityKind, Role
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
-
-Row = dict[str, Any]
 
 SCRIPT_WORDS = 8
 """Words below which a text that many report says too little to be quoted."""

@@ -18,13 +18,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import ClusterFacts, gather_facts
+from reports.cluster_data import ClusterFacts, Row, gather_facts
 from reports.disclosure_control import keep_members, redact_fact_reasons, suppressed_shown
 from reports.link_evidence import RecordKey, record_key
 from reports.member_mentions import NARRATIVE, RECORD, Reading, sample_readings
@@ -37,8 +36,6 @@ from transforms.extract.impersonation import BRAND, LURE
 from transforms.extract.kinds.url import Click
 from transforms.masks import MASK
 from transforms.reporters import people_counted
-
-Row = dict[str, Any]
 
 
 class UnknownClusterError(ValueError):

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter, itemgetter
-from typing import Any
 
 import pyarrow as pa
 
+from reports.cluster_data import Row
 from reports.disclosure_control import SUPPLIER_PEOPLE
 from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
@@ -26,8 +26,6 @@ from schemas.enums import PaymentStatus
 from transforms.casts import is_phone_number
 from transforms.decode.readings import may_hold_contact
 from transforms.extract.sensitive_text import mask_papers
-
-Row = dict[str, Any]
 
 Column = tuple[str, str, str]
 """Name, type, meaning."""

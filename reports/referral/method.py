@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 
+from reports.cluster_data import Row
 from reports.disclosure_control import SUPPLIER_PEOPLE, is_reviewed_core
 from reports.evidence_number import letter_thing
 from reports.export import tabular
 from reports.link_evidence import RecordKey
-from reports.referral.blocks import BLANK, Block, Blocks, Document, Grid, Points, Section
-from reports.referral.case import Case, Row
+from reports.referral.blocks import BLANK, Block, Blocks, Document, Files, Grid, Points, Section
+from reports.referral.case import Case
 from reports.referral.case_records import (
     CaseRecord,
     agreed_names,
@@ -430,7 +431,7 @@ def _identifier_values(case: Case) -> Iterator[dict[str, str]]:
         }
 
 
-def form_files(case: Case) -> dict[str, bytes]:
+def form_files(case: Case) -> Files:
     """Returns the recipient's form as CSV, a file for each table, by path."""
     return {
         f"data/forms/{number:02d}-{table.slug}.csv": tabular.csv_bytes(table.header, table.rows)

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from reports.evidence_number import letter_thing
+from reports.referral.blocks import Files
 from reports.referral.case import Case
 from reports.referral.case_records import time_paid
 from reports.referral.language import format_utc
@@ -20,7 +21,7 @@ _ASKED_OF = {"payment-service": "bank"}
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
-def request_drafts(case: Case) -> dict[str, bytes]:
+def request_drafts(case: Case) -> Files:
     """Drafts a request to each provider, by path in the package, in the order of priority."""
     drafts = {}
     for number, group in enumerate(case.groups, 1):
@@ -33,7 +34,7 @@ def _letter_number(case: Case, path: str) -> str:
     return case.number_of(letter_thing(case.row["cluster_id"], path))
 
 
-def ad_platform_drafts(case: Case) -> dict[str, bytes]:
+def ad_platform_drafts(case: Case) -> Files:
     """Drafts a request to each ad platform whose links led victims to a named member, by path.
 
     Such an id was given to one visitor: it is in the request to its platform, and nowhere else.

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import Certificate
 
 from reports import signing
+from reports.referral.blocks import Files
 from reports.signing import (
     SignatureError,
     UnknownKeyError,
@@ -104,7 +105,7 @@ def json_bytes(value: object) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def make_seal(files: Mapping[str, bytes], package: Mapping[str, object]) -> bytes:
+def make_seal(files: Files, package: Mapping[str, object]) -> bytes:
     """Writes the seal of a package's files; `package` are facts of it."""
     entries = [seal_entry(path, content) for path, content in sorted(files.items())]
     return json_bytes(
