@@ -10,7 +10,6 @@ not be issued is held back here, too: files that name what a run withheld.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING
 from pipelines import key_store
 from pipelines.options import FailedError, Flags, Row, UsageError, option, system_errors
 from pipelines.safe_files import locked, replaced
-from reports.signing import LetterError, canonical_json, parse_canonical_json
+from reports.signing import LetterError, canonical_json, digest_of, parse_canonical_json
 from reports.text import quantity
 from schemas.entity import without_epoch
 
@@ -161,9 +160,9 @@ def read_ledger(file: str | None) -> tuple[Entry, ...]:
         UsageError: if the file cannot be read, or the one that was `file` does not exist.
     """
     path = ledger_path(file)
-    if file is None and not path.exists():
-        return ()
     with system_errors(path, "give the ledger that offers wrote"):
+        if file is None and not path.exists():
+            return ()
         content = path.read_bytes()
     return tuple(_entries(content, path))
 
@@ -189,11 +188,11 @@ def recorded(file: str | None, entries: Iterable[Entry]) -> Iterator[None]:
             content = path.read_bytes() if path.exists() else b""
             for _ in _entries(content, path):
                 pass
-            previous = _digest(content.split(b"\n")[-2]) if content else NO_LINE
+            previous = digest_of(content.split(b"\n")[-2]) if content else NO_LINE
             lines = bytearray()
             for entry in entries:
                 line = canonical_json(asdict(entry) | {"previous": previous})
-                previous = _digest(line)
+                previous = digest_of(line)
                 lines += line + b"\n"
             # A disk that is full half-way through a line would leave a ledger that looks changed.
             held.enter_context(replaced({path: content + lines}))
@@ -348,7 +347,7 @@ def _entries(content: bytes, path: Path) -> Iterator[Entry]:
                 f"{path}, line {number}: does not follow from the line before it: the ledger was "
                 "changed; restore it from a copy, and find out who changed it"
             )
-        previous = _digest(line)
+        previous = digest_of(line)
         yield entry
 
 
@@ -365,7 +364,3 @@ def _entry(line: bytes, previous: str) -> Entry | None:
         return None
     known = entry.kind in tuple(EntryKind) and all(isinstance(text, str) for text in texts)
     return entry if known else None
-
-
-def _digest(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()

@@ -95,10 +95,11 @@ def system_errors(
         raise UsageError(f"{place}: {why}; {remedy}") from None
 
 
-def say(*lines: str) -> None:
-    """Prints lines at once: progress goes to the other stream."""
+def say(*lines: str) -> int:
+    """Prints lines at once, as progress goes to the other stream; returns the exit status 0."""
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
+    return 0
 
 
 class FailedError(Exception):
@@ -299,6 +300,13 @@ def flag(name: str, metavar: str | None, about: str, **settings: Any) -> Declara
 def several(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -> None:
     """Declares an option that takes several values and may be repeated."""
     flags.add_argument(name, help=about, **repeatable(metavar) | settings)
+
+
+NEW_FOLDER = flag("--output", "DIR", "new folder to write", required=True)
+
+TIME_NOW = flag("--now", "TIME", "the time (default: now)")
+
+OWN_SLUG = flag("--from", "ORG", "your own slug", dest="sender", required=True)
 
 
 def add_inputs(flags: Flags) -> None:

@@ -22,7 +22,6 @@ def write_whole(path: Path, content: bytes) -> None:
         UsageError: if it cannot be written.
     """
     with system_errors(path, "let its owner write it"):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replaced({path: content}):
             pass
         folder = os.open(path.parent, os.O_RDONLY)
@@ -55,8 +54,8 @@ def written_once(path: Path, content: bytes) -> bool:
 def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
     """Puts files in place of others before the block, and puts the others back if it fails.
 
-    All is on the disk before the first rename, and what was there keeps a second name until the
-    block has ended, so that nothing needs room from then on.
+    Folders that are missing are made. All is on the disk before the first rename, and what was
+    there keeps a second name until the block has ended, so that nothing needs room from then on.
 
     Raises:
         OSError: if one cannot be written: all are as they were.
@@ -67,7 +66,12 @@ def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
     put: list[Path] = []
     try:
         for path, content in files.items():
-            _write_new(aside[path], content)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                _write_new(aside[path], content)
+            except OSError as error:
+                error.filename = str(path)  # the one aside has a name of no meaning
+                raise
             if path.exists():
                 second[path].hardlink_to(path)
         for path in files:

@@ -502,8 +502,7 @@ def rests_on(run: Run) -> tuple[str, ...]:
 
 def void_run(run: Run) -> str:
     """Returns why a run rests on a join that is void, if it does; else nothing."""
-    offers: Any = run.manifest.get("options", {}).get("offers") or []
-    for offer in offers:
+    for offer in run.offers:
         built = max(map(datetime.fromisoformat, (run.manifest["clock"], offer["issued_at"])))
         if why := key_store.void_reason(offer["sender"], offer["key_id"], built):
             return f"the offer of {offer['sender']} in it is {why}; join without it"

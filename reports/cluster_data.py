@@ -75,6 +75,16 @@ class ClusterFacts:
     roles: dict[str, Counter[str]] = field(default_factory=dict)
     carriers: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def member_ids(self) -> list[str]:
+        """Entity ids of the members."""
+        return [member["entity_id"] for member in self.members]
+
+    @property
+    def accepted(self) -> list[Row]:
+        """Those links between members that were accepted."""
+        return [link for link in self.inside if link["accepted"]]
+
 
 def gather_facts(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFacts]:
     """Reads all facts of clusters, in the order given."""

@@ -182,6 +182,12 @@ class Run(os.PathLike[str]):
         """The id of the run."""
         return self.manifest["run_id"]
 
+    @property
+    def offers(self) -> list[dict[str, Any]]:
+        """The offers in a joint run, as its manifest has them; none of any other."""
+        offers: Any = self.manifest["options"].get("offers")
+        return offers or []
+
     @cached_property
     def moment(self) -> datetime:
         """The run's --as-of, or else the time of its newest record: when an export was made."""

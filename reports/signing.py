@@ -123,7 +123,7 @@ def key_id(key: Ed25519PublicKey) -> str:
     der = key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return hashlib.sha256(der).hexdigest()
+    return digest_of(der)
 
 
 def private_pem(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:
@@ -357,6 +357,11 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     elif not isinstance(value, str):
         raise LetterError(f"{where} is not a text")
     return value
+
+
+def digest_of(content: bytes) -> str:
+    """Returns SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def merkle_leaf(data: bytes) -> bytes:

@@ -60,7 +60,7 @@ from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, facts_of
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
-from schemas.manifest import MANIFEST_NAME, Manifest
+from schemas.manifest import MANIFEST_NAME
 from schemas.offer import Feed, Result
 from schemas.tables import COMPLAINTS, ENTITIES
 from transforms.extract import KnownLegitimate, reads_as_itself
@@ -104,19 +104,14 @@ def _shared_count(
 
 
 def shared_counts_for_referral(
-    paths: Sequence[str],
-    key: Ed25519PublicKey,
-    manifest: Manifest,
-    cluster_id: str,
-    members: list[str],
+    paths: Sequence[str], key: Ed25519PublicKey, finished: Run, cluster_id: str, members: list[str]
 ) -> list[SharedVictims]:
     """Reads the counts in `paths` for a referral of one cluster, in order of organisations.
 
     Raises:
         UsageError: for one that does not hold, is not about this cluster, or is there twice.
     """
-    offers: Any = manifest["options"].get("offers") or []
-    joined = [(offer["sender"], offer["sha256"]) for offer in offers]
+    joined = [(offer["sender"], offer["sha256"]) for offer in finished.offers]
     counts: dict[str, SharedVictims] = {}
     for name in paths:
         read, about = _shared_count(name, key, joined)
@@ -262,14 +257,15 @@ def join_run(arguments: Namespace, live: LiveEvidence | None = None) -> int:
     Raises:
         UsageError: for a refused offer, or one for an organisation without records in the run.
     """
-    if arguments.me not in _orgs_of(Run.open(arguments.run)):
+    if arguments.me not in orgs_of_run(Run.open(arguments.run)):
         raise UsageError(
             f"{arguments.offers[0]}: is for {arguments.me}, of whom {arguments.run} has no records"
         )
     return join_offers(arguments, live)
 
 
-def _orgs_of(run: Run) -> set[str]:
+def orgs_of_run(run: Run) -> set[str]:
+    """Returns the organisations whose records are in a run."""
     if not files_of(run.manifest, COMPLAINTS):  # of a snapshot, which has no records
         seen = tables.read_table(run, ENTITIES, ["orgs"])["orgs"].to_pylist()
         return {org for orgs in seen for org in orgs}
@@ -285,9 +281,9 @@ def join_offers(arguments: Namespace, live: LiveEvidence | None = None) -> int:
     folder = arguments.run
     own = open_run(folder, built_on=True)
     manifest = own.manifest
-    if manifest["options"].get("offers"):
+    if own.offers:
         raise UsageError(f"{folder}: is joined already; give your own run, and it as --previous")
-    orgs = _orgs_of(own)
+    orgs = orgs_of_run(own)
     me = signed_files.own_org(arguments.me, orgs, folder)
     _check_given_again(arguments, manifest["options"])
     if arguments.key is not None and not arguments.overlap:

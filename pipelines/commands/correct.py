@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
-from pipelines.batch.join import known_legitimate_of_run
+from pipelines.batch.join import known_legitimate_of_run, orgs_of_run
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding, add_ledger, add_own_org, add_signing
@@ -41,7 +41,7 @@ from schemas.decision import REVIEWING_DECISIONS
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import Status
 from schemas.offer import CorrectedIssue, Correction, Revocation, StruckIdentifier
-from schemas.tables import COMPLAINTS, DECISIONS, ENTITIES
+from schemas.tables import DECISIONS, ENTITIES
 from transforms.extract import KnownLegitimate
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def run(arguments: Namespace) -> int:
     void, revoked = ledger.void_joins(), signed_files.revoked_letters()
     issues = ledger.outstanding(entries, wrong, void, revoked)
     if not issues:
-        say("nothing that was issued names what was withdrawn since, or is void")
-        return 0
+        return say("nothing that was issued names what was withdrawn since, or is void")
     values = ledger.values_withheld(
         finished, arguments.register_key, no_register=arguments.no_register
     )
@@ -136,10 +135,11 @@ def issue_corrections(
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
     struck: set[str] = set()
+    of_hubs: list[str] = []
     for issue in taken_back:
         recipient = issue.entry.recipient
         if issue.entry.kind == EntryKind.SUBMISSION:
-            say(
+            of_hubs.append(
                 f"{issue.entry.issue_id}: the hub {recipient} alone can take it back; run "
                 "ringtrace exchange hub withdraw"
             )
@@ -169,6 +169,7 @@ def issue_corrections(
         for issue in issues
     ]
     ledger.record(arguments.ledger, entries)
+    say(*of_hubs)
 
 
 def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]:
@@ -316,8 +317,7 @@ def sender_of_run(org: str | None, finished: Run) -> str:
     """Returns one's own slug: `--from ORG`, or that of the run's one organisation."""
     if org is not None:
         return key_store.org_slug(org)
-    orgs = set(tables.count_by(finished, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
-    return signed_files.own_org(None, orgs, finished.folder)
+    return signed_files.own_org(None, orgs_of_run(finished), finished.folder)
 
 
 def _files(

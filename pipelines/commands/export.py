@@ -76,7 +76,7 @@ def run(arguments: Namespace) -> int:
         raise UsageError(f"{out}: exists; name a new file")
     if arguments.cluster is not None:
         _check_cluster(finished, arguments.cluster)
-    offers: Any = finished.manifest["options"].get("offers") or []
+    offers = finished.offers
     if form.unmarked:
         _check_may_travel(finished, offers, form)
     check_offers(finished, current_time())

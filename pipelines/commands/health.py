@@ -7,7 +7,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pipelines.ledger import LedgerError, add_ledger, outstanding, read_ledger, void_joins
 from pipelines.options import SHARE, Row, add_notice, add_register_options, option, say
@@ -197,12 +196,11 @@ def _keeps_register(manifest: Row) -> bool:
 
 def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
     """Yields the offers in a joint run that are no longer in force."""
-    offers: Any = finished.manifest["options"].get("offers") or []
-    if offers:
+    if finished.offers:
         from pipelines.exchange.signed_files import void_offers  # with Arrow
 
         void = void_offers(finished, now)
-        for offer in offers:
+        for offer in finished.offers:
             if why := void.get(offer["sha256"]):
                 yield f"void_offer: the offer of {offer['sender']} is {why}; join without it"
     elif why := void_run(finished):

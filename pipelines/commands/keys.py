@@ -21,6 +21,9 @@ from pipelines.exchange.signed_files import time_of, utc_text
 from pipelines.key_store import KeyNote
 from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstanding
 from pipelines.options import (
+    NEW_FOLDER,
+    OWN_SLUG,
+    TIME_NOW,
     Row,
     UsageError,
     WholeNumber,
@@ -54,11 +57,7 @@ NEW_KEY = (
     ),
 )
 
-LIST = (
-    flag("--from", "ORG", "your own slug", dest="sender", required=True),
-    flag("--output", "DIR", "new folder to write", required=True),
-    flag("--now", "TIME", "when it is issued (default: now)"),
-)
+LIST = (OWN_SLUG, NEW_FOLDER, flag("--now", "TIME", "when it is issued (default: now)"))
 """Flags of a new key, and of a list of keys that is written."""
 
 TIMES = ("not_before", "not_after", "revoked_since")
@@ -99,12 +98,11 @@ def make_key(arguments: Namespace) -> int:
         if arguments.agent is not None or arguments.valid_days is not None:
             raise UsageError("--private: leave --agent and --valid-days out, which are of a pair")
         key = key_store.make_private_key()
-        say(
+        return say(
             f"private  {key.key_id}  {key_store.private_path()}\n"
             "private/ of runs is sealed with it from now on; keep a copy of it elsewhere: without "
             "it nobody can read them"
         )
-        return 0
     path = key_store.own_path()
     if own := key_store.own_public_key():
         if not key_store.own_key_ended(own):
@@ -213,7 +211,7 @@ def export_key(arguments: Namespace) -> int:
 def trust_key(arguments: Namespace) -> int:
     """Trusts a partner's key whose fingerprint is the one given; returns the exit status 0."""
     org, file = arguments.org, arguments.file
-    if signed_files.feed_key_path(key_store.org_slug(org)).is_file():
+    if signed_files.hub_file(f"{key_store.org_slug(org)}.pem").is_file():
         raise UsageError(
             f"{org}: is the name of a hub, whose feeds you sign yourself; a partner of that name "
             "would be taken for it"
@@ -229,8 +227,7 @@ def trust_key(arguments: Namespace) -> int:
     if first or last:
         note = key_store.read_note(org, signer)
         key_store.write_note(org, signer, replace(note, not_before=first, not_after=last))
-    say(f"{'trusted' if new else 'was trusted already'}: {signer} as {org}'s")
-    return 0
+    return say(f"{'trusted' if new else 'was trusted already'}: {signer} as {org}'s")
 
 
 @subcommand(
@@ -267,8 +264,7 @@ def distrust_keys(arguments: Namespace) -> int:
     for key_id in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
         say(f"the key {key_id} of {arguments.org} is trusted no longer{when}")
-    say(*_void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions))
-    return 0
+    return say(*_void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions))
 
 
 def _void_with(
@@ -323,13 +319,11 @@ def protect_key(arguments: Namespace) -> int:
     signer = signing.key_id(key.public_key())
     if arguments.remove:
         write_whole(path, signing.private_pem(key))
-        say(f"{path}: has no passphrase any more; only its file's mode guards it")
-        return 0
+        return say(f"{path}: has no passphrase any more; only its file's mode guards it")
     secret = keyring_passphrase(signer) if arguments.keyring else new_passphrase()
     write_whole(path, signing.private_pem(key, secret))
     where = "in the system's keyring" if arguments.keyring else "with you alone"
-    say(f"{path}: is encrypted; its passphrase is {where}, and nobody can restore it")
-    return 0
+    return say(f"{path}: is encrypted; its passphrase is {where}, and nobody can restore it")
 
 
 @subcommand(
@@ -374,11 +368,10 @@ def rotate_key(arguments: Namespace) -> int:
     key_store.write_note(None, signer, KeyNote(not_before=now, not_after=ends))
     written = _write_list(folder, sender, now, old, [old.public_key(), public])
     write_whole(path, content)
-    say(
+    return say(
         f"own      {signer}  {path}\nbefore   {_described(None, old.public_key())}\n"
         f"{written}: mail it and its .sig to every partner, who gives it to ringtrace keys import"
     )
-    return 0
 
 
 def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
@@ -445,8 +438,7 @@ def revoke_key(arguments: Namespace) -> int:
             "it was your present key: run ringtrace keys make, and let partners trust the new one "
             "by its fingerprint"
         )
-    say(f"{written}: mail it and its .sig to every partner, who gives it to keys import")
-    return 0
+    return say(f"{written}: mail it and its .sig to every partner, who gives it to keys import")
 
 
 @subcommand(
@@ -454,7 +446,7 @@ def revoke_key(arguments: Namespace) -> int:
     "take a partner's list of keys",
     flag("org", "ORG", "the partner's slug"),
     flag("list", "LIST", "folder of their list of keys"),
-    flag("--now", "TIME", "the time (default: now)"),
+    TIME_NOW,
 )
 def import_keys(arguments: Namespace) -> int:
     """Takes a partner's signed list of keys; returns the exit status 0.

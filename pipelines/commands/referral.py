@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import shutil
 import sys
@@ -11,10 +10,12 @@ import uuid
 from argparse import ArgumentParser, Namespace
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -58,8 +59,8 @@ from reports.referral import (
     CaseRecords,
     Confirmation,
     EarlierReferral,
-    ExchangeRate,
     ExchangeRatesError,
+    Files,
     Filing,
     Inclusion,
     Obstacle,
@@ -80,12 +81,13 @@ from reports.referral import (
     recipient_codes,
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
+from reports.signing import digest_of
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS
 from schemas.manifest import Manifest
-from schemas.tables import COMPLAINTS
+from schemas.tables import MEMBERS
 from transforms.extract import mask_contacts
 
 DEPENDED_ON = (
@@ -181,9 +183,11 @@ def run(arguments: Namespace) -> int:
     finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
-    with usage_errors(ReferenceFileError):
+    with usage_errors(ReferenceFileError, ExchangeRatesError):
         chosen = load_reference(arguments.recipient, arguments.reference)
-    rates = _exchange_rates_from(arguments.rates)
+        path = arguments.rates
+        rates = load_exchange_rates(read_text(path), path) if path is not None else {}
+    superseded = _superseded(arguments, finished) if arguments.supersedes else None
     narratives = narrative_reader(finished, key_store.private_key()) if arguments.excerpts else None
     if arguments.excerpts and narratives is None:
         raise UsageError(f"{arguments.run}: --excerpts: {NO_NARRATIVES}; leave --excerpts out")
@@ -194,9 +198,10 @@ def run(arguments: Namespace) -> int:
     case_file = _case_file_from(arguments.case, records, named)
     releases, uncovered, unasked = _releases_from(arguments, records, named, now)
     partners = PartnerEvidence(records.offered, signed_files.void_offers(finished, now), uncovered)
-    stops = find_obstacles(
-        records.facts, known, chosen.policy, partners, included, _decided(finished)
-    )
+    # A run of before decisions were kept has none.
+    decided = run_decisions(finished)
+    in_force = decided.filter(decided["in_force"]).to_pylist() if decided is not None else ()
+    stops = find_obstacles(records.facts, known, chosen.policy, partners, included, in_force)
     if stops and not (override and all(stop.answerable for stop in stops)):
         return _refuse(arguments.cluster, stops, unasked)
     check_basis(finished)
@@ -204,7 +209,7 @@ def run(arguments: Namespace) -> int:
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     key = key_store.own_key(arguments.key)
     shared = join.shared_counts_for_referral(
-        arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
+        arguments.overlap, key.public_key(), finished, arguments.cluster, records.facts.member_ids
     )
     filing = Filing(
         override=override if stops else None,
@@ -219,15 +224,14 @@ def run(arguments: Namespace) -> int:
     )
     with usage_errors(UnreconciledError, before=f"{arguments.run}: ", after="; run it again"):
         case = build_case(finished, records, chosen, filing, stops, narratives)
-    if arguments.supersedes:
-        case = _superseding(arguments, case, records.member_ids)
+    if superseded is not None:
+        case = _superseding(case, *superseded)
     files, of_counsel = _files(case, key, issuer, now)
     hold_back(finished, f"referral/{case.code}", files, values)
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
     entry = _ledger_entry(case, files, now, rests_on(finished))
     _publish({memo: of_counsel, out: files}, arguments.ledger, entry)
-    say(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}")
-    return 0
+    return say(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}")
 
 
 def _override_from(arguments: Namespace) -> Override | None:
@@ -320,15 +324,10 @@ def _included_member(text: str, members: Row) -> tuple[str, str]:
     )
 
 
-def _exchange_rates_from(path: str | None) -> dict[str, ExchangeRate]:
-    """Loads the rates to convert by."""
-    with usage_errors(ExchangeRatesError):
-        return load_exchange_rates(read_text(path), path) if path is not None else {}
-
-
 def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
     """Reads the cluster's records, and finds each in the inputs."""
     manifest = run.manifest
+    options: Any = manifest["options"]
     # Reading the inputs loads Beam, which wrong usage must not wait for.
     from pipelines.source_records import locate_records
     from transforms.read import ReadOptions
@@ -349,10 +348,10 @@ def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
         complaints_format=arguments.complaints_format,
         calls_format=arguments.calls_format,
         source_org=arguments.source_org,
-        calls_direction=_text_option(manifest, "calls_direction"),
+        calls_direction=options.get("calls_direction"),
         maps=read_maps(arguments.map),
         timezone=arguments.timezone,
-        victim_country=_text_option(manifest, "victim_country"),
+        victim_country=options.get("victim_country"),
     )
     sources = locate_records(manifest, arguments.complaints, arguments.calls, wanted, reading)
     when = arguments.as_of or run.moment
@@ -368,7 +367,7 @@ def _confirmations_from(
     of_run, own = manifest["options"].get("decisions"), file_digest(path)
     if own is None or not isinstance(of_run, dict) or of_run.get("sha256") != own["sha256"]:
         raise UsageError(f"{path}: is not the decisions file of the run; give that one")
-    members = {member["entity_id"] for member in records.facts.members}
+    members = {*records.facts.member_ids}
     return [
         Confirmation(
             decision.author,
@@ -385,19 +384,13 @@ def _confirmations_from(
     ]
 
 
-def _decided(finished: Run) -> list[Json]:
-    """Returns the decisions in force in a run; none of one from before they were kept."""
-    rows = run_decisions(finished)
-    return [] if rows is None else rows.filter(rows["in_force"]).to_pylist()
-
-
-def _superseding(arguments: Namespace, case: Case, members: Sequence[str]) -> Case:
-    """Returns a case as the one that takes the place of the package that `--supersedes` names.
+def _superseded(arguments: Namespace, finished: Run) -> tuple[str, Json]:
+    """Returns the seal's SHA-256 and the facts of the package that `--supersedes` names.
 
     A folder is verified; an id is looked up in the ledger, whose chain is. What was withdrawn can
     change the id of a cluster: a package of one that shares a member is an earlier one, too.
     """
-    from reports.referral import FACTS_FILE, fact_differences, package_facts, verify_package
+    from reports.referral import FACTS_FILE, verify_package
 
     name = arguments.supersedes
     if ledger.ISSUE_ID.fullmatch(name):
@@ -420,15 +413,26 @@ def _superseding(arguments: Namespace, case: Case, members: Sequence[str]) -> Ca
         seal_sha256 = result.seal_sha256
         facts = json.loads((folder / FACTS_FILE).read_bytes())
     cluster = facts.get("cluster_id")
-    if cluster != arguments.cluster and facts.get("members", {}).keys().isdisjoint(members):
-        raise UsageError(f"{name}: is of the cluster {cluster}; give one of {arguments.cluster}")
+    if cluster != arguments.cluster:
+        here = pc.field("cluster_id") == arguments.cluster
+        members = tables.read_table(finished, MEMBERS, ["entity_id"], here)["entity_id"]
+        if len(members) and facts.get("members", {}).keys().isdisjoint(members.to_pylist()):
+            raise UsageError(
+                f"{name}: is of the cluster {cluster}; give one of {arguments.cluster}"
+            )
+    return seal_sha256, facts
+
+
+def _superseding(case: Case, seal_sha256: str, facts: Json) -> Case:
+    """Returns a case as the one that takes the place of a package."""
+    from reports.referral import fact_differences, package_facts
+
     changes = fact_differences(facts, package_facts(case, {}), case.language)
-    earlier = EarlierReferral(seal_sha256, str(facts.get("as_of")), changes)
-    return replace(case, earlier=earlier)
+    return replace(case, earlier=EarlierReferral(seal_sha256, str(facts.get("as_of")), changes))
 
 
 def _ledger_entry(
-    case: Case, files: dict[str, bytes], now: datetime, built_on: tuple[str, ...]
+    case: Case, files: Files, now: datetime, built_on: tuple[str, ...]
 ) -> ledger.Entry:
     """Returns what the ledger records of a package."""
     from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
@@ -438,12 +442,12 @@ def _ledger_entry(
     for place, paths in enumerate(named.values()):
         for path in paths:
             places[path].append(place)
-    consents = [hashlib.sha256(release.letter).hexdigest() for release in case.releases]
+    consents = [digest_of(release.letter) for release in case.releases]
     return ledger.Entry(
         at=signed_files.utc_text(now),
         kind=ledger.EntryKind.PACKAGE,
         recipient=case.reference.recipient["code"],
-        sha256=hashlib.sha256(files[SEAL_FILE]).hexdigest(),
+        sha256=digest_of(files[SEAL_FILE]),
         run_id=case.manifest["run_id"],
         identifiers=tuple(named),
         reference=case.code,
@@ -472,13 +476,13 @@ def _issuer(org: str | None, run: Run) -> str | None:
     """Returns `--from ORG`, or the organisation of all records of the run; None of several."""
     if org is not None:
         return key_store.org_slug(org)
-    orgs = tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
-    return orgs[0] if len(orgs) == 1 else None
+    orgs = join.orgs_of_run(run)
+    return orgs.pop() if len(orgs) == 1 else None
 
 
 def _files(
     case: Case, key: Ed25519PrivateKey, issuer: str | None, now: datetime
-) -> tuple[dict[str, bytes], dict[str, bytes]]:
+) -> tuple[Files, Files]:
     """Returns the files of the package, and those of counsel's memo."""
     from reports.export import MissingStixError
     from reports.referral import MissingPdfError, Sealer, counsel_files, package_files
@@ -496,19 +500,16 @@ def _files(
         return files, counsel_files(case, versions, sealer, files)
 
 
-def _publish(
-    bags: Mapping[Path, dict[str, bytes]], ledger_file: str | None, entry: ledger.Entry
-) -> None:
+def _publish(bags: Mapping[Path, Files], ledger_file: str | None, entry: ledger.Entry) -> None:
     """Writes aside, records, then renames: no package is there that the ledger does not know.
 
     The last of the bags is the one that leaves. Where it cannot appear, the others and the record
     of it are taken back.
     """
-    from transforms.write import sync_folder  # with Beam, which wrong usage must not wait for
+    from transforms.write import folder_replaced  # with Beam, which wrong usage must not wait for
 
     mark = uuid.uuid4().hex[:12]
     asides = {out: out.with_name(f".{out.name}.{mark}") for out in bags}
-    appeared: list[Path] = []
     out = next(iter(bags))
     try:
         for out, files in bags.items():
@@ -516,24 +517,13 @@ def _publish(
                 target = asides[out] / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-            sync_folder(asides[out])
-        with ledger.recorded(ledger_file, [entry]):
+        with ledger.recorded(ledger_file, [entry]), ExitStack() as appeared:
             for out, aside in asides.items():
-                if out.exists():
-                    out.rmdir()
-                aside.rename(out)
-                appeared.append(out)
+                appeared.enter_context(folder_replaced(aside, out))
     except OSError as error:
-        for folder in appeared:
-            shutil.rmtree(folder, ignore_errors=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise UsageError(f"{out}: {error.strerror}; name a folder that can be made") from None
     finally:
         for aside in asides.values():
             shutil.rmtree(aside, ignore_errors=True)
-
-
-def _text_option(manifest: Manifest, option: str) -> str | None:
-    value = manifest["options"].get(option)
-    return value if isinstance(value, str) else None

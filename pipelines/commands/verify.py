@@ -89,8 +89,7 @@ def run(arguments: Namespace) -> int:
     if len(result.findings) > FINDINGS_LIMIT:
         say(f"WRONG  and {len(result.findings) - FINDINGS_LIMIT} more")
     if result.holds:
-        say(f"holds: {result.files} files are as they were sealed")
-        return 0
+        return say(f"holds: {result.files} files are as they were sealed")
     say("does not hold")
     return 1
 

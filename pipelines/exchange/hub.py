@@ -28,9 +28,26 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipelines import key_store
-from pipelines.exchange.signed_files import check_key, digest_of, refusing, say, time_of, utc_text
+from pipelines.exchange.signed_files import (
+    check_key,
+    hub_file,
+    refusing,
+    signature_path,
+    time_of,
+    utc_text,
+    with_signature,
+)
 from pipelines.ledger import add_signing
-from pipelines.options import UsageError, WholeNumber, flag, option, subcommand, system_errors
+from pipelines.options import (
+    OWN_SLUG,
+    UsageError,
+    WholeNumber,
+    flag,
+    option,
+    say,
+    subcommand,
+    system_errors,
+)
 from pipelines.private_keys import read_secret_file
 from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import free_folder
@@ -46,6 +63,7 @@ from reports.exchange import (
     shipped_policy,
     signer_of,
 )
+from reports.signing import digest_of
 from reports.text import plain
 from schemas.offer import HubCharter, HubHead, HubMember, HubMembers, KindLife
 from schemas.signed_fields import day_of
@@ -191,9 +209,9 @@ def read_signed_file(
     Raises:
         UsageError: if none of the keys did, or a field is wrong.
     """
-    signature = path.with_name(path.name + signing.SIGNATURE_SUFFIX)
     with refusing(path):
-        org, signer = signer_of(content, read_bounded(signature, MAX_SMALL_BYTES), keys)
+        signature = read_bounded(signature_path(path), MAX_SMALL_BYTES)
+        org, signer = signer_of(content, signature, keys)
         return org, signer, parse_file(content, "", kind)
 
 
@@ -252,10 +270,11 @@ def _lists_in_force(
     passed = latest == pinned
     while True:
         after = [each for each, candidate in lists.items() if candidate.members.previous == latest]
-        lacking = {}
-        for each in after:
-            if why := _lacks(lists[each], in_force, latest, charter, host):
-                lacking[each] = why
+        lacking = {
+            each: why
+            for each in after
+            if (why := _lacks(lists[each], in_force, latest, charter, host))
+        }
         after = [each for each in after if each not in lacking]
         if not passed and len(after) > 1:
             after = [each for each in after if each in leading]
@@ -338,19 +357,12 @@ def put(files: Mapping[Path, bytes], now: datetime) -> None:
         OSError: if the disk is full: all are as they were.
         UsageError: if one cannot be written.
     """
-    first = next(iter(files), None)
-    with system_errors(first, "give a folder to write to", but_full_disk=True):
+    first, remedy = next(iter(files), None), "give a folder to write to"
+    with system_errors(first, remedy, but_full_disk=True, below=True), replaced(files):
+        seconds = midnight(now).timestamp()
         for file in files:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(files):
-            seconds = midnight(now).timestamp()
-            for file in files:
-                file.chmod(file.parent.stat().st_mode & 0o666)
-                os.utime(file, (seconds, seconds))
-
-
-def _secret_path(name: str) -> Path:
-    return key_store.home() / "hubs" / f"{name}.key"
+            file.chmod(file.parent.stat().st_mode & 0o666)
+            os.utime(file, (seconds, seconds))
 
 
 def host_secrets(hub: Hub) -> tuple[bytes, bytes]:
@@ -359,7 +371,7 @@ def host_secrets(hub: Hub) -> tuple[bytes, bytes]:
     Raises:
         UsageError: if they are not here.
     """
-    path = _secret_path(hub.charter.name)
+    path = hub_file(f"{hub.charter.name}.key")
     remedy = f"ask its host {hub.charter.host}, which alone can do this"
     content = read_secret_file(path, 2 * SECRET_BYTES, remedy)
     opens = content[:SECRET_BYTES]
@@ -385,7 +397,7 @@ def add_hub(parser: ArgumentParser) -> None:
     "as the host: make a hub in a folder",
     add_hub,
     flag("--name", "NAME", "name of the hub", required=True),
-    flag("--from", "ORG", "your own slug", dest="sender", required=True),
+    OWN_SLUG,
     *(
         flag(
             name,
@@ -409,7 +421,7 @@ def init_hub(arguments: Namespace) -> int:
     """
     folder = free_folder(arguments.hub)
     host, now = key_store.org_slug(arguments.sender), time_of(arguments)
-    path = _secret_path(key_store.org_slug(arguments.name))
+    path = hub_file(f"{key_store.org_slug(arguments.name)}.key")
     opens = secrets.token_bytes(SECRET_BYTES)
     policy = shipped_policy()
     charter = HubCharter(
@@ -431,8 +443,7 @@ def init_hub(arguments: Namespace) -> int:
     if path.exists():
         raise UsageError(f"{path}: you host a hub of this name already; give another --name")
     write_whole(path, opens + secrets.token_bytes(SECRET_BYTES))
-    signature = signing.sign_detached(content, key)
-    put({folder / CHARTER: content, folder / f"{CHARTER}.sig": signature}, now)
+    put(with_signature(folder / CHARTER, content, key), now)
     for name in ("members", INBOX, "log", "heads"):
         (folder / name).mkdir(exist_ok=True)
     return say(
@@ -487,7 +498,7 @@ def change_members(arguments: Namespace) -> int:
         lines.append(f"  waiting: {digest[:16]}: {plain(why, 300)}")
     late = "another list came first; make the change again"
     lines += [f"  overtaken: {digest[:16]}: {late}" for digest in sorted(hub.overtaken)]
-    return say("\n".join(lines))
+    return say(*lines)
 
 
 def _next_list(

@@ -34,8 +34,8 @@ from pipelines.exchange.hub import (
     read_bounded,
     read_signed_file,
 )
-from pipelines.exchange.signed_files import digest_of, refusing, say, time_of
-from pipelines.options import Json, UsageError, flag, subcommand
+from pipelines.exchange.signed_files import hub_file, refusing, time_of, with_signature
+from pipelines.options import Json, UsageError, flag, say, subcommand
 from pipelines.safe_files import replaced
 from reports import signing
 from reports.exchange import (
@@ -52,6 +52,7 @@ from reports.exchange import (
     parse_file,
     signer_of,
 )
+from reports.signing import digest_of
 from reports.text import plain, quantity
 from schemas.offer import (
     MAX_REASON,
@@ -270,7 +271,8 @@ def _collect(
     if hub.members is None:
         raise UsageError(f"{hub.path}: has no members yet; run ringtrace exchange hub members")
     day = Day(hub, secret, today)
-    last = _last_letters(hub.charter.name)
+    letters = hub_file(f"{hub.charter.name}.letters.json")
+    last = _last_letters(letters)
     taken, refused, waiting = _take(hub, day, opens, now, last)
     if opening is not None:
         day.open(*opening)
@@ -279,7 +281,7 @@ def _collect(
     day.end(expelled)
     files, head = _day_files(hub, day, key)
     # Together: without the record of its letters the next day would take them again.
-    with replaced({_last_path(hub.charter.name): signing.canonical_json(last)}):
+    with replaced({letters: signing.canonical_json(last)}):
         put(files | _erased_files(hub), now)
     for letter in taken:
         letter.unlink(missing_ok=True)
@@ -379,15 +381,11 @@ def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetim
     return Letter(path, letter, digest_of(content), len(content))
 
 
-def _last_path(name: str) -> Path:
-    return key_store.home() / "hubs" / f"{name}.letters.json"
-
-
-def _last_letters(name: str) -> dict[str, str]:
+def _last_letters(path: Path) -> dict[str, str]:
     def parse(kept: Json) -> dict[str, str]:
         return {org: str(when) for org, when in kept.items()}
 
-    return key_store.read_kept(_last_path(name), "it says which letters were taken", parse) or {}
+    return key_store.read_kept(path, "it says which letters were taken", parse) or {}
 
 
 def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, bytes], HubHead]:
@@ -402,10 +400,7 @@ def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, b
     file = hub.path / "heads" / f"{day.day}.json"
     files = {hub.path / "log" / f"{day.day}.jsonl": lines} if lines else {}
     # The head comes last: without it nothing of the day counts.
-    return files | {
-        file.with_name(f"{file.name}.sig"): signing.sign_detached(content, key),
-        file: content,
-    }, made
+    return files | with_signature(file, content, key), made
 
 
 def _erased_files(hub: Hub) -> dict[Path, bytes]:
@@ -454,7 +449,7 @@ def show_log(arguments: Namespace) -> int:
     lines += _log_lines(hub.log, now.date())
     if arguments.head is not None:
         lines.append(_compare_head(hub, Path(arguments.head)))
-    return say("\n".join(lines))
+    return say(*lines)
 
 
 def _log_lines(log: HubLog, day: date) -> Iterator[str]:

@@ -41,13 +41,14 @@ from pipelines.exchange.offer import (
     offer_source,
     reasons_text,
 )
-from pipelines.exchange.signed_files import digest_of, refusing, say, time_of, utc_text
+from pipelines.exchange.signed_files import hub_file, refusing, time_of, utc_text
 from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, values_withheld
 from pipelines.options import (
     Json,
     UsageError,
     WholeNumber,
     flag,
+    say,
     several,
     subcommand,
     system_errors,
@@ -70,6 +71,7 @@ from reports.exchange import (
     seal_letter,
 )
 from reports.run import Run
+from reports.signing import digest_of
 from reports.text import plain, quantity
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES
@@ -107,17 +109,13 @@ class Record:
     feeds: dict[str, list[str]] = field(default_factory=dict)
 
 
-def _record_path(name: str) -> Path:
-    return key_store.home() / "hubs" / f"{name}.json"
-
-
 def read_record(hub: Hub) -> Record:
     """Reads what is kept of a hub, and checks that the hub continues it.
 
     Raises:
         UsageError: for a damaged file, another hub of this name, or a log that was changed.
     """
-    path = _record_path(hub.charter.name)
+    path = hub_file(f"{hub.charter.name}.json")
     record = key_store.read_kept(path, "restore it from a copy", _record)
     if record is None:
         return Record(hub.digest)
@@ -168,9 +166,8 @@ class _Member:
     @contextmanager
     def record_saved(self) -> Iterator[None]:
         """Writes what is kept of a hub before the block, and takes it back if that fails."""
-        log, path = self.hub.log, _record_path(self.hub.charter.name)
+        log, path = self.hub.log, hub_file(f"{self.hub.charter.name}.json")
         seen = {"charter": self.hub.digest, "size": log.size, "root": log.root()}
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replaced({path: signing.canonical_json(asdict(self.record) | seen)}):
             yield
 
@@ -219,13 +216,13 @@ def publish(arguments: Namespace) -> int:
     """
     run = open_run(arguments.run, built_on=True)
     check_basis(run)
-    if run.manifest["options"].get("offers"):
+    if run.offers:
         raise UsageError(f"{run.folder}: is joined with others' offers; publish your own run alone")
     member = _Member(arguments)
     hub, record, now = member.hub, member.record, member.now
     _check_collected(hub, record)
     # Nothing is known here of what the ledger says was published.
-    lost = not _record_path(hub.charter.name).exists() and any(
+    lost = not hub_file(f"{hub.charter.name}.json").exists() and any(
         entry.kind == EntryKind.SUBMISSION and entry.recipient == hub.charter.name
         for entry in ledger.read_ledger(arguments.ledger)
     )
@@ -542,11 +539,8 @@ def pull(arguments: Namespace) -> int:
     offer = make_feed(hub.log, org, now, choice, members)
     key = _feed_key(name)
     content = signing.letter_bytes(offer, key)
-    files = {
-        folder / OFFER: content,
-        folder / f"{OFFER}{signing.SIGNATURE_SUFFIX}": signing.sign_detached(content, key),
-        folder / ENTRIES_FILE: _entries_table(hub, frozenset(record.own), now),
-    }
+    files = signed_files.with_signature(folder / OFFER, content, key)
+    files[folder / ENTRIES_FILE] = _entries_table(hub, frozenset(record.own), now)
     before = signed_files.accepted_before(name)
     if before.issued_at > offer.issued_at:
         raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")
@@ -571,10 +565,12 @@ def pull(arguments: Namespace) -> int:
         for sha, (ends, *claims) in known_feeds.items()
         if sha not in taken_back and ends > utc_text(now)
     }
-    with system_errors(folder, "give another --output", but_full_disk=True):
-        folder.mkdir(parents=True, exist_ok=True)
-        with replaced(files), member.record_saved():
-            signed_files.save_accepted(name, now_known)
+    with (
+        system_errors(folder, "give another --output", but_full_disk=True),
+        replaced(files),
+        member.record_saved(),
+    ):
+        signed_files.save_accepted(name, now_known)
     people = quantity(len(offer.contributors), "contributor")
     say(
         f"{folder}: {quantity(len(offer.entities), 'identifier')} by {people}, until "
@@ -636,7 +632,7 @@ def _feed_key(name: str) -> Ed25519PrivateKey:
     Raises:
         UsageError: if it is trusted no longer, or the name is another organisation's.
     """
-    path = signed_files.feed_key_path(name)
+    path = hub_file(f"{name}.pem")
     if not path.exists():
         if key_store.trusted(name):
             raise UsageError(f"{name}: is the name of a partner whose key you trust; and of a hub")

@@ -17,14 +17,17 @@ import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import digest_of, read_letter_file, say, time_of, utc_text
+from pipelines.exchange.signed_files import read_letter_file, time_of, utc_text
 from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
 from pipelines.options import (
+    NEW_FOLDER,
+    OWN_SLUG,
     UsageError,
     add_other_registers,
     add_register_options,
     flag,
     option,
+    say,
     subcommand,
     usage_errors,
 )
@@ -46,6 +49,7 @@ from reports.exchange import (
     shipped_policy,
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
+from reports.signing import digest_of
 from reports.text import quantity
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
@@ -95,7 +99,7 @@ def add_source_options(parser: ArgumentParser) -> None:
         "this run joined with the recipient's offer: what they named leaves too, with your "
         "counts of it, if it is core there and an analyst of yours reviewed it there",
     ),
-    flag("--output", "DIR", "new folder to write", required=True),
+    NEW_FOLDER,
     add_signing,
     add_ledger,
 )
@@ -109,7 +113,7 @@ def write_offer(arguments: Namespace) -> int:
     run = open_run(folder, built_on=True)
     check_basis(run)
     manifest = run.manifest
-    if manifest["options"].get("offers"):
+    if run.offers:
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = offer_policy(arguments.policy)
     evidence = evidence_of_run(run)
@@ -154,12 +158,11 @@ def write_offer(arguments: Namespace) -> int:
     # Recorded first: an offer that the ledger does not know could never be corrected.
     with ledger.recorded(arguments.ledger, [entry]):
         path = signed_files.write_signed(output, OFFER, content, key)
-    lines = [
+    return say(
         *offer_summary(path, offer, left),
         *(f"  made of a run that {note}" for note in run.notes),
         f"  recorded as {entry.issue_id}",
-    ]
-    return say("\n".join(lines))
+    )
 
 
 def offer_source(
@@ -217,15 +220,13 @@ def show_offer(arguments: Namespace) -> int:
     """
     read = read_known(arguments.offer, arguments.key)
     letter, org, key_id = read.content, read.org, read.key_id
-    if isinstance(letter, Correction):
-        lines = [*correction_lines(letter)]
-    else:
-        lines = [*offer_lines(letter), *(_feed_lines(letter) if isinstance(letter, Feed) else ())]
     owner = f"a key of {org}'s that you trust" if org else "your own key"
     valid = key_store.validity(org or None, key_id)
     problem = valid.problem(parse_moment(letter.issued_at), datetime.now(UTC))
-    last = [f"signed by {key_id}, {owner}", *([f"VOID: it {problem}"] if problem else [])]
-    return say("\n".join([*lines, "", *last]))
+    lines = correction_lines(letter) if isinstance(letter, Correction) else offer_lines(letter)
+    feed = _feed_lines(letter) if isinstance(letter, Feed) else ()
+    say(*lines, *feed, "", f"signed by {key_id}, {owner}")
+    return say(f"VOID: it {problem}") if problem else 0
 
 
 def _feed_lines(feed: Feed) -> Iterator[str]:
@@ -244,7 +245,7 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
     "revoke",
     "take an offer or a consent back, so that the partner uses it no more",
     flag("offer", "OFFER", "folder of an offer or a consent that you made"),
-    flag("--output", "DIR", "new folder to write", required=True),
+    NEW_FOLDER,
     add_signing,
     add_ledger,
 )
@@ -292,10 +293,10 @@ def revoke_letter(arguments: Namespace) -> int:
     "sign that a partner may name identifiers of yours to one authority",
     flag("members", "FILE", "ids that may be named, one a line, or a package.json"),
     flag("--to", "ORG", "slug of who refers the case", required=True),
-    flag("--from", "ORG", "your own slug", dest="sender", required=True),
+    OWN_SLUG,
     flag("--recipient", "CODE", "the authority that it is referred to", required=True),
     flag("--expires", "TIME", "when it ends", required=True),
-    flag("--output", "DIR", "new folder to write", required=True),
+    NEW_FOLDER,
     add_signing,
 )
 def write_consent(arguments: Namespace) -> int:
@@ -399,13 +400,11 @@ def returned_members(
     if joint is None:
         return frozenset()
     path = joint.folder
-    options: Any = joint.manifest["options"]
-    if not options.get("offers"):
+    if not joint.offers:
         raise UsageError(f"{path}: is joined with no offer; give what `exchange join` wrote")
-    if options["own_run"] != run_id:
+    if joint.manifest["options"]["own_run"] != run_id:
         raise UsageError(f"{path}: joins another run of yours; join this one, and give that")
-    theirs = [offer["sha256"] for offer in options["offers"] if offer["sender"] == recipient]
-    if not theirs:
+    if all(offer["sender"] != recipient for offer in joint.offers):
         raise UsageError(f"{path}: holds no offer of {recipient}; join one with it")
     signed_files.check_offers(joint, now)
     check_basis(joint, "--joint ")

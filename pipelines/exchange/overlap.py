@@ -30,14 +30,22 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import (
     SignedFile,
-    digest_of,
     read_letter_file,
     refusing,
-    say,
     time_of,
     utc_text,
 )
-from pipelines.options import Row, UsageError, WholeNumber, flag, subcommand, usage_errors
+from pipelines.options import (
+    NEW_FOLDER,
+    TIME_NOW,
+    Row,
+    UsageError,
+    WholeNumber,
+    flag,
+    say,
+    subcommand,
+    usage_errors,
+)
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
@@ -55,6 +63,7 @@ from reports.exchange import (
     ristretto255,
 )
 from reports.run import Run
+from reports.signing import digest_of
 from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES
@@ -95,16 +104,9 @@ VICTIMS = flag(
     "CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
 )
 
-PARTY = (
-    flag("--from", "ORG", "your own slug", dest="me", required=True),
-    flag("--now", "TIME", "the time (default: now)"),
-)
+PARTY = (flag("--from", "ORG", "your own slug", dest="me", required=True), TIME_NOW)
 
-OUTPUT = (
-    *PARTY,
-    flag("--output", "DIR", "new folder to write", required=True),
-    flag("--key", "FILE", "private key to sign with (default: your own)"),
-)
+OUTPUT = (*PARTY, NEW_FOLDER, flag("--key", "FILE", "private key to sign with (default: your own)"))
 
 LARGEST = flag(
     "--largest",
@@ -203,9 +205,8 @@ def write_answer(arguments: Namespace) -> int:
     Raises:
         UsageError: for a letter that is refused, or what the user must correct.
     """
-    me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    read = _letter(Request, arguments.letter, REQUEST, me, now)
+    read, me, now = _received(Request, REQUEST, arguments)
     path, request = read.path, read.content
     with locked(state_path(f"answered-{request.sender}")):
         policy = custody_policy()
@@ -269,9 +270,8 @@ def write_result(arguments: Namespace) -> int:
     Raises:
         UsageError: for a letter that is refused, or what the user must correct.
     """
-    me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
-    read = _letter(Answer, arguments.letter, ANSWER, me, now)
+    read, me, now = _received(Answer, ANSWER, arguments)
     path, answer = read.path, read.content
     asked = f"asked-{answer.session}"
     state = recalled(asked, path, _NOT_OPEN)
@@ -318,8 +318,7 @@ def show_result(arguments: Namespace) -> int:
     Raises:
         UsageError: for a letter that is refused.
     """
-    me, now = _party_and_time(arguments)
-    read = _letter(Result, arguments.letter, RESULT, me, now)
+    read, _, _ = _received(Result, RESULT, arguments)
     path, result = read.path, read.content
     kept = recalled(f"answered-{result.sender}", path, _NOT_ANSWERED)
     if result.answer != kept["answer"]:
@@ -347,8 +346,7 @@ def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[st
     org = key_store.org_slug(arguments.to)
     offer = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)
-    taken: Any = joined.manifest["options"].get("offers") or []
-    if offer.sha256 not in {row["sha256"] for row in taken}:
+    if offer.sha256 not in {taken["sha256"] for taken in joined.offers}:
         raise UsageError(
             f"{arguments.run}: was not joined with {arguments.offer}; give the run that was"
         )
@@ -456,15 +454,16 @@ def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
     return me, time_of(arguments)
 
 
-def _letter(
-    kind: type[Letter], path_or_folder: str, name: str, me: str, now: datetime
-) -> SignedFile:
-    """Reads a signed letter to `me`."""
-    read = read_letter_file(path_or_folder, (name,), (kind,))
+def _received(
+    kind: type[Letter], name: str, arguments: Namespace
+) -> tuple[SignedFile, str, datetime]:
+    """Reads the signed letter that came, which is to the user; returns it, and who and when."""
+    me, now = _party_and_time(arguments)
+    read = read_letter_file(arguments.letter, (name,), (kind,))
     with refusing(read.path):
         check_letter_addressee(read.content, me, now)
     signed_files.check_key(read.path, read.org, read.key_id, read.content.issued_at, now)
-    return read
+    return read, me, now
 
 
 def _check_size(size: int, largest: int) -> None:

@@ -5,11 +5,9 @@ Long, since a letter of each kind is read, checked and taken back by the same ru
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
-import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -43,6 +41,7 @@ from reports.exchange import (
     signer_of,
 )
 from reports.run import Run, private_batches
+from reports.signing import digest_of
 from schemas.entity import without_epoch
 from schemas.field import TEXT
 from schemas.joint import OFFERED_CLUSTERS
@@ -92,6 +91,16 @@ class Intake:
     void: list[tuple[SignedFile, str]]
 
 
+def signature_path(path: Path) -> Path:
+    """Returns the path of the detached signature of a file."""
+    return path.with_name(path.name + signing.SIGNATURE_SUFFIX)
+
+
+def with_signature(path: Path, content: bytes, key: Ed25519PrivateKey) -> dict[Path, bytes]:
+    """Returns a file and its detached signature by path, the file last: it counts then."""
+    return {signature_path(path): signing.sign_detached(content, key), path: content}
+
+
 def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey) -> Path:
     """Writes a file and its detached signature, both or neither; returns the path of the file.
 
@@ -99,12 +108,9 @@ def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey
         UsageError: if the folder cannot be made or written.
     """
     path = folder / name
-    beside = path.with_name(name + signing.SIGNATURE_SUFFIX)
-    with system_errors(path, "give another --output"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with replaced({path: content, beside: signing.sign_detached(content, key)}):
-            pass
-    return path
+    files = with_signature(path, content, key)
+    with system_errors(path, "give another --output"), replaced(files):
+        return path
 
 
 def read_signed(path_or_folder: str, names: tuple[str, ...]) -> tuple[Path, bytes, bytes]:
@@ -122,7 +128,7 @@ def read_signed(path_or_folder: str, names: tuple[str, ...]) -> tuple[Path, byte
 
 
 def _signature(path: Path) -> bytes:
-    beside = path.with_name(path.name + signing.SIGNATURE_SUFFIX)
+    beside = signature_path(path)
     if not beside.is_file():
         raise UsageError(f"{path}: is not signed: put its {beside.name} beside it")
     return _content(beside, signing.MAX_SIGNATURE_BYTES)
@@ -199,17 +205,6 @@ def time_of(arguments: Namespace) -> datetime:
 def utc_text(when: datetime) -> str:
     """Returns a time as signed files have it: in UTC, with seconds."""
     return when.astimezone(UTC).strftime(MOMENT)
-
-
-def digest_of(content: bytes) -> str:
-    """Returns SHA-256 in hex."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def say(text: str) -> int:
-    """Prints what a command did; returns the exit status 0."""
-    sys.stdout.write(f"{text}\n")
-    return 0
 
 
 def own_org(slug: str | None, orgs: set[str], run: str) -> str:
@@ -329,14 +324,13 @@ def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
 
 def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     """Returns why offers that a joint run holds are not in force at `now`, by their SHA-256."""
-    offers: Any = joint.manifest["options"].get("offers") or []
-    if not offers:
+    if not joint.offers:
         return {}
     made = datetime.fromisoformat(joint.manifest["clock"])
     until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["offer", "expires_at"])
     ends = dict(zip(until["offer"].to_pylist(), until["expires_at"].to_pylist(), strict=True))
     void = {}
-    for offer in offers:
+    for offer in joint.offers:
         sender, sha256 = offer["sender"], offer["sha256"]
         if sha256 in accepted_before(sender).revoked:
             void[sha256] = "revoked"
@@ -376,8 +370,7 @@ def revoked_letters() -> dict[str, str]:
 def check_offers(joint: Run, now: datetime) -> None:
     """Raises UsageError if a joint run holds an offer that is not in force: nothing may leave."""
     void = void_offers(joint, now)
-    offers: Any = joint.manifest["options"].get("offers") or []
-    for offer in offers:
+    for offer in joint.offers:
         if why := void.get(offer["sha256"]):
             raise UsageError(
                 f"{joint.folder}: the offer of {offer['sender']} in it is void ({why}); join "
@@ -418,7 +411,6 @@ def accepted(
         before = accepted_before(offer.content.sender)
         now = replace(before, issued_at=offer.content.issued_at, sha256=offer.sha256)
         path = _path(offer.content.sender)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files[path] = _accepted_bytes(now)
     with replaced(files), recorded(None, joins):
         yield
@@ -464,9 +456,12 @@ def _read(path_or_folder: str, names: tuple[str, ...], me: str | None, now: date
     return file
 
 
-def feed_key_path(hub: str) -> Path:
-    """Returns the path of the key that signs the feeds of a hub that are made here."""
-    return key_store.home() / "hubs" / f"{hub}.pem"
+def hub_file(name: str) -> Path:
+    """Returns the path of what is kept of a hub beside the keys.
+
+    HUB.pem signs the feeds that are made here.
+    """
+    return key_store.home() / "hubs" / name
 
 
 def feed_key_id(hub: str) -> str | None:
@@ -474,7 +469,7 @@ def feed_key_id(hub: str) -> str | None:
 
     What another signs says nothing of contributors: a partner could say that it is many.
     """
-    path = feed_key_path(key_store.org_slug(hub))
+    path = hub_file(f"{key_store.org_slug(hub)}.pem")
     if not path.is_file():
         return None
     content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "restore it from a copy")

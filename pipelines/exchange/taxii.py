@@ -23,7 +23,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipelines import key_store
 from pipelines.exchange.hub import (
     CHARTER,
     INBOX,
@@ -36,11 +35,12 @@ from pipelines.exchange.hub import (
     read_bounded,
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
-from pipelines.exchange.signed_files import digest_of, say, time_of
-from pipelines.options import Subcommand, UsageError, flag, subcommand
+from pipelines.exchange.signed_files import hub_file, time_of
+from pipelines.options import TIME_NOW, Subcommand, UsageError, flag, say, subcommand
 from pipelines.safe_files import locked
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
+from reports.signing import digest_of
 from reports.text import plain, quantity
 from schemas.extras import install_command
 
@@ -137,7 +137,6 @@ class Collection:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        from requests.exceptions import RequestException
         from taxii2client.exceptions import TAXIIServiceException
 
         before = socket.getdefaulttimeout()
@@ -145,9 +144,8 @@ class Collection:
         try:
             yield
         except (
-            RequestException,
             TAXIIServiceException,
-            OSError,
+            OSError,  # as those of requests are
             AttributeError,
             KeyError,
             TypeError,
@@ -246,7 +244,7 @@ def _content(stix: Mapping[str, Any], name: str, most: int) -> bytes:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Lets one command at a time change what is kept of hubs beside the keys."""
-    home = key_store.home() / "hubs"
+    home = hub_file("")
     with locked(home) if home.is_dir() else nullcontext():
         yield
 
@@ -278,7 +276,7 @@ def over_taxii(command: Subcommand) -> Subcommand:
             raise UsageError(f"{plain(url, 200)}: {OF_FOLDERS}")
         collection = Collection(url)
         now = time_of(arguments)
-        home = key_store.home() / "hubs"
+        home = hub_file("")
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=home) as name:
             folder, said = Path(name), StringIO()
@@ -326,7 +324,7 @@ def _send_new(
     "as the host: take letters out of a TAXII collection, and put the hub there",
     flag("hub", "HUB", "folder of the hub"),
     flag("url", "URL", "its TAXII collection: .../collections/ID/"),
-    flag("--now", "TIME", "the time (default: now)"),
+    TIME_NOW,
 )
 def sync(arguments: Namespace) -> int:
     """Takes letters and lists of members out of a collection, as the host, and puts the hub there.

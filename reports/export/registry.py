@@ -16,7 +16,14 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import gather_clusters
-from reports.disclosure_control import CORE, REVIEWED_CORE, keep_core, keep_leaving, thin_clusters
+from reports.disclosure_control import (
+    CORE,
+    REVIEWED_CORE,
+    keep_core,
+    keep_leaving,
+    redact_fact_reasons,
+    thin_clusters,
+)
 from reports.export.case_uco import cluster_case, join_cases
 from reports.export.graph_tables import ClusterExport, GraphExport, gexf_document, graphml_document
 from reports.export.misp import cluster_misp, cluster_misp_feed, join_events, join_feed
@@ -214,9 +221,8 @@ class RunExport:
         return named if self.include_verify else named & CORE
 
     def _files(self, ids: list[str], form: ExportFormat) -> Iterator[bytes]:
-        clusters = gather_clusters(self.run, ids)
-        if not self.include_verify:
-            clusters = [keep_core(facts) for facts in clusters]
+        kept = redact_fact_reasons if self.include_verify else keep_core
+        clusters = [kept(facts) for facts in gather_clusters(self.run, ids)]
         names = [member["entity_id"] for facts in clusters for member in facts.members]
         nodes = Path(self.run, NODES_FILE)
         before = str(nodes) if nodes.is_file() else None

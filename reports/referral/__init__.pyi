@@ -6,7 +6,7 @@ from .blocking_checks import (
     find_obstacles as find_obstacles,
     members_to_name as members_to_name,
 )
-from .blocks import MissingPdfError as MissingPdfError
+from .blocks import Files as Files, MissingPdfError as MissingPdfError
 from .case import (
     Case as Case,
     Confirmation as Confirmation,

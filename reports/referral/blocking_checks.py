@@ -11,15 +11,13 @@ from typing import Any
 import networkx as nx
 import pyarrow as pa
 
-from reports.cluster_data import ClusterFacts
+from reports.cluster_data import ClusterFacts, Row
 from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
 from reports.exchange.offer import CONFIRMED, DISPUTED
 from reports.export.stix import tlp_level
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from transforms.extract.allowlist import KnownLegitimate
-
-Row = dict[str, Any]
 
 SHAREABLE_TLP = ("clear", "green")
 """TLP 2.0 levels at which what was received may go to an authority without asking its source."""
@@ -119,11 +117,9 @@ def find_obstacles(
 def _graph(facts: ClusterFacts) -> nx.Graph:
     """Returns the members, and the accepted links between them with their rows."""
     graph = nx.Graph()
-    graph.add_nodes_from(member["entity_id"] for member in facts.members)
+    graph.add_nodes_from(facts.member_ids)
     graph.add_edges_from(
-        (link["entity_a"], link["entity_b"], {"link": link})
-        for link in facts.inside
-        if link["accepted"]
+        (link["entity_a"], link["entity_b"], {"link": link}) for link in facts.accepted
     )
     return graph
 
@@ -184,7 +180,7 @@ def _unanswerable(
 
 
 def _legitimate(facts: ClusterFacts, known: KnownLegitimate) -> Iterator[Obstacle]:
-    ids = [member["entity_id"] for member in facts.members]
+    ids = facts.member_ids
     reasons = known.reasons(without_epochs(pa.array(ids, pa.string()))).to_pylist()
     for entity_id, reason in zip(ids, reasons, strict=True):
         if reason is not None:
@@ -248,7 +244,7 @@ def _unlinked(
     """Yields an obstacle where a decision alone puts members to name beside the others."""
     if not (apart := find_unlinked(facts, named)):
         return
-    ids = {member["entity_id"] for member in facts.members}
+    ids = {*facts.member_ids}
     joins = [
         f"{decision['decision_id']} by {decision['author']}"
         for decision in decided
@@ -269,9 +265,8 @@ def find_unlinked(facts: ClusterFacts, named: ClusterFacts) -> list[str]:
     Epochs of one identifier tie each other.
     """
     graph = _graph(facts)
-    for member in facts.members:
-        graph.add_edge(member["entity_id"], without_epoch(member["entity_id"]))
-    ids = {member["entity_id"] for member in named.members}
+    graph.add_edges_from((entity_id, without_epoch(entity_id)) for entity_id in facts.member_ids)
+    ids = {*named.member_ids}
     parts = sorted((sorted(ids & part) for part in nx.connected_components(graph)), key=len)
     return sorted(each for part in parts[:-1] for each in part)
 

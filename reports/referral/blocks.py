@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from reports.referral.language import Language
 from transforms.extract.kinds.registry import BY_KIND
 
+Files = dict[str, bytes]
+"""Files by their path in a folder."""
+
 
 class Points(NamedTuple):
     """A list, numbered where its order matters."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from reports.cluster_data import ClusterFacts
+from reports.cluster_data import ClusterFacts, Row
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import strictest_tlp
@@ -56,8 +56,6 @@ from reports.text import plain
 from schemas.enums import EntityKind, Role
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
-
-Row = dict[str, Any]
 
 SCRIPT_WORDS = 8
 """Words below which a text that many report says too little to be quoted."""
@@ -270,18 +268,22 @@ class Case(Filing):
     def table(
         self,
         name: str,
-        caption: str,
         rows: Iterable[Sequence[object]],
         widths: Mapping[str, float],
+        caption: str = "",
         **values: object,
     ) -> Grid:
-        """Returns a table of the columns in `widths`; `values` are of their heads."""
+        """Returns a table of the columns in `widths`; `values` are of their heads and caption.
+
+        Without a caption it has the message NAME.caption.
+        """
         ids, numbers = (
             [place for place, column in enumerate(widths) if {column, f"{name}.{column}"} & kind]
             for kind in (_ID_COLUMNS, _NUMBER_COLUMNS)
         )
         cells = [[*map(str, row)] for row in rows]
         heads = self.heads(name, widths, **values)
+        caption = caption or self.say(f"{name}.caption", **values)
         return Grid(caption, heads, cells, list(widths.values()), ids, numbers)
 
     def document(
@@ -655,7 +657,8 @@ class Case(Filing):
     @property
     def code(self) -> str:
         """The referral's own reference: recipient, cluster, day."""
-        return f"{self.reference.recipient['code']}/{self.row['cluster_id']}/{self.date}"
+        whole = f"{self.reference.recipient['code']}/{self.row['cluster_id']}/{self.date}"
+        return plain(whole, 200)
 
     @property
     def marks(self) -> dict[str, Any]:
@@ -697,7 +700,7 @@ def build_case(
     whole = records.facts
     records = keep_case_members(records, members_to_name(whole, filing.included))
     facts = records.facts
-    members = pa.array(records.member_ids, pa.string())
+    members = pa.array(facts.member_ids, pa.string())
     disclosed = disclose_counts(records.victims, reference.policy["suppress_below"])
     supplier_people, supplier_first = find_supplier_records(run, records)
     stated = vars(filing) | {"issuer": filing.issuer or "+".join(whole.row["orgs"])}
@@ -717,7 +720,7 @@ def build_case(
         unlinked=find_unlinked(whole, facts),
         groups=group_by_provider(facts, reference, filing.clock_from(records.moment)),
         handovers=find_handovers(facts),
-        number={entity_id: position for position, entity_id in enumerate(records.member_ids, 1)},
+        number={entity_id: position for position, entity_id in enumerate(facts.member_ids, 1)},
         obstacles=obstacles,
         left_out=[member for member in whole.members if member["entity_id"] not in records.keys_of],
         excerpts=read_excerpts(run, members, narratives) if narratives else [],

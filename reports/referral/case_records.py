@@ -18,13 +18,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import ClusterFacts, gather_facts
+from reports.cluster_data import ClusterFacts, Row, gather_facts
 from reports.disclosure_control import keep_members, redact_fact_reasons, suppressed_shown
 from reports.link_evidence import RecordKey, record_key
 from reports.member_mentions import NARRATIVE, RECORD, Reading, sample_readings
@@ -37,8 +36,6 @@ from transforms.extract.impersonation import BRAND, LURE
 from transforms.extract.kinds.url import Click
 from transforms.masks import MASK
 from transforms.reporters import people_counted
-
-Row = dict[str, Any]
 
 
 class UnknownClusterError(ValueError):
@@ -118,11 +115,6 @@ class CaseRecords:
     mentions: list[Row]
     offered: list[Row]
     union_links: list[frozenset[str]]
-
-    @property
-    def member_ids(self) -> list[str]:
-        """Entity ids of the members."""
-        return [member["entity_id"] for member in self.facts.members]
 
     @property
     def in_order(self) -> list[CaseRecord]:
@@ -240,7 +232,7 @@ def _facts(run: RunFolder, cluster_id: str) -> ClusterFacts:
 
 def _member_mentions(run: RunFolder, facts: ClusterFacts) -> list[Row]:
     """Returns the rows of mentions/ of the members, by the table's key, with their `people`."""
-    here = tables.among("entity_id", (member["entity_id"] for member in facts.members))
+    here = tables.among("entity_id", facts.member_ids)
     mentions = tables.read_table(run, MENTIONS, where=here)
     return mentions.append_column("people", people_counted(mentions)).to_pylist()
 
@@ -405,23 +397,23 @@ class NotAccused:
 
 
 def _mentions_beside(
-    run: RunFolder, ids: Iterable[str], columns: Sequence[str], where: pc.Expression | None = None
+    run: RunFolder, ids: Iterable[str], columns: Sequence[str], where: pc.Expression
 ) -> Iterator[Row]:
     """Yields columns of mentions in records of some ids, and the keys of those."""
-    here = tables.among("record_id", ids)
-    here = here if where is None else here & where
+    here = tables.among("record_id", ids) & where
     for batch in tables.table_batches(run, MENTIONS, [*columns, *RECORD], here):
         yield from batch.to_pylist()
 
 
 def find_not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
     """Returns what the records of a case name and the package does not accuse."""
+    ids, every = (key[2] for key in records.by_key), pc.scalar(True)
     named = Counter(
         mention["entity_id"]
-        for mention in _mentions_beside(run, (key[2] for key in records.by_key), ["entity_id"])
+        for mention in _mentions_beside(run, ids, ["entity_id"], every)
         if record_key(mention) in records.by_key
     )
-    for entity_id in records.member_ids:
+    for entity_id in records.facts.member_ids:
         del named[entity_id]
     rows = tables.read_table(run, ENTITIES, where=tables.among("entity_id", named))
     listed = [

@@ -10,11 +10,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from reports.cluster_data import Row
 from reports.evidence_number import cluster_thing
 from reports.export import tabular
 from reports.link_evidence import entity_doubts
-from reports.referral.blocks import Block, Blocks, Document, Grid, Notice, Points, numbered_sections
-from reports.referral.case import Case, Row
+from reports.referral.blocks import (
+    Block,
+    Blocks,
+    Document,
+    Files,
+    Grid,
+    Notice,
+    Points,
+    numbered_sections,
+)
+from reports.referral.case import Case
 from reports.referral.language import AS_WRITTEN, format_utc
 from reports.referral.method import withheld_names
 from reports.referral.reference import english
@@ -46,8 +56,8 @@ ROW_LIMIT = 200
 
 
 def counsel_payload(
-    case: Case, package: Mapping[str, bytes], seal_sha256: str, versions: Mapping[str, str]
-) -> tuple[Document, dict[str, bytes]]:
+    case: Case, package: Files, seal_sha256: str, versions: Mapping[str, str]
+) -> tuple[Document, Files]:
     """Returns the memo on a sealed package, and the files of its bag but for the memo's own.
 
     It is in English, whatever the recipient's language: it is for who sends the package.
@@ -84,7 +94,7 @@ def counsel_code(case: Case) -> str:
 
 def _cover(case: Case, seal_sha256: str) -> Blocks:
     rows = [
-        ("About", plain(case.code, 200)),
+        ("About", case.code),
         ("Package", f"SHA-256 of its seal: {seal_sha256}"),
         ("Recipient", case.reference.recipient["name"]),
         ("Compiled as of", english().time(case.moment)),
@@ -100,7 +110,7 @@ def _cover(case: Case, seal_sha256: str) -> Blocks:
     ]
 
 
-def _open_points(case: Case, package: Mapping[str, bytes]) -> Blocks:
+def _open_points(case: Case, package: Files) -> Blocks:
     """Lists what stood against sending it and who answers, and the papers to sign."""
     blocks: list[Block] = []
     if case.obstacles:
@@ -133,7 +143,7 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> Blocks:
     return [*blocks, Points(_papers(case, package))]
 
 
-def _papers(case: Case, package: Mapping[str, bytes]) -> list[str]:
+def _papers(case: Case, package: Files) -> list[str]:
     """Lists the papers of a package that somebody has to check, complete, print or sign."""
     letters = sum(path.startswith("data/requests/") for path in package)
     exhibits = sum(EXHIBIT.fullmatch(path) is not None for path in package)
@@ -231,8 +241,8 @@ def _doubts(case: Case) -> Blocks:
         entity_id = member["entity_id"]
         links = [
             link
-            for link in case.facts.inside
-            if link["accepted"] and entity_id in (link["entity_a"], link["entity_b"])
+            for link in case.facts.accepted
+            if entity_id in (link["entity_a"], link["entity_b"])
         ]
         # Whether the whole falls apart without one depends on members that are not named here.
         asked = {"member": member | {"bridge": False}, "roles": case.facts.roles.get(entity_id, {})}

@@ -90,7 +90,7 @@ def _cover(case: Case) -> Blocks:
         ("to", say("cover.recipient", name=recipient["name"], unit=recipient["unit"])),
         *(("from", case.sender(slug)) for slug in row["orgs"]),
         ("subject", case.subject),
-        ("reference", plain(case.code, 200)),
+        ("reference", case.code),
         ("number", case.number_of(cluster_thing(row["cluster_id"]))),
         ("case_numbers", case.case_numbers),
         ("date", case.day_of_referral),
@@ -124,7 +124,7 @@ def _signatures(case: Case) -> Blocks:
         who = plain(case.file.person(slug, "signatory"), 160) or BLANK
         rows.append((plain(legal, 160) or organisation_name(slug), who, BLANK, BLANK))
     columns = {"organisation": 0.28, "who": 0.28, "signature": 0.22, "day": 0.22}
-    return [case.table("signatures", case.say("signatures.caption"), rows, columns)]
+    return [case.table("signatures", rows, columns)]
 
 
 def confirmed_by(case: Case) -> str:
@@ -209,15 +209,12 @@ def elements_matrix(case: Case) -> Blocks:
         *(
             case.table(
                 "offences",
-                case.say(
-                    "offences.caption",
-                    statute=offence["statute"],
-                    note=offence["note"] and f" {offence['note']}",
-                    source=_where_read(case, offence),
-                    date=offence["date"],
-                ),
                 [(element["text"], *evidence[element["holds"]]) for element in offence["elements"]],
                 columns,
+                statute=offence["statute"],
+                note=offence["note"] and f" {offence['note']}",
+                source=_where_read(case, offence),
+                date=offence["date"],
             )
             for offence in case.reference.offences
         ),
@@ -238,7 +235,7 @@ def element_evidence(case: Case) -> dict[str, tuple[str, str, str]]:
         "sums": "; ".join(case.losses_together) or none,
         "payees": case.payees,
         "payments": count("payment", sum(len(record.payments) for record in case.records.in_order)),
-        "links": count("link", sum(1 for link in case.facts.inside if link["accepted"])),
+        "links": count("link", len(case.facts.accepted)),
         "identifiers": count("identifier", row["size"]),
         "handovers": count("handover", len(case.handovers)),
     }
@@ -279,7 +276,7 @@ def _limits(case: Case) -> Blocks:
     words = [(word["word"], say("limits.range", **word)) for word in scale["words"]]
     return [
         Points([point for point in points if point]),
-        case.table("scale", say("limits.scale", **scale), words, {"word": 0.5, "range": 0.5}),
+        case.table("scale", words, {"word": 0.5, "range": 0.5}, say("limits.scale", **scale)),
     ]
 
 
@@ -322,7 +319,7 @@ def _requests(case: Case) -> Blocks:
     return [
         Points(case.reference.recipient["asks"], numbered=True),
         say("requests.folder"),
-        case.table("requests", say("requests.caption"), rows, columns),
+        case.table("requests", rows, columns),
         say("requests.exhibit") + case.say_any("requests.run_out", n=past),
     ]
 
@@ -361,10 +358,10 @@ def _exhibits(made: Sequence[Exhibit], case: Case) -> Blocks:
     columns = {"number": 0.06, "title": 0.17, "file": 0.315, "rows": 0.075, "about": 0.38}
     input_columns = {"file": 0.305, "kind": 0.105, "rows": 0.065, "digest": 0.525}
     return [
-        case.table("custody", say("custody.exhibits"), rows, columns),
+        case.table("custody", rows, columns, say("custody.exhibits")),
         say("custody.custody"),
         Points(custodians),
-        case.table("custody", say("custody.inputs"), inputs, input_columns),
+        case.table("custody", inputs, input_columns, say("custody.inputs")),
         say(
             "custody.verification",
             run=case.manifest["run_id"],
@@ -389,7 +386,7 @@ def _excerpts(case: Case) -> Blocks:
     columns = {"number": 0.07, "record": 0.1, "excerpt": 0.83}
     return [
         Notice(case.say("excerpts.personal"), case.say("excerpts.personal_text")),
-        case.table("excerpts", case.say("excerpts.caption"), rows, columns),
+        case.table("excerpts", rows, columns),
     ]
 
 
@@ -402,7 +399,7 @@ def _changes(case: Case) -> Blocks:
     changes = case.earlier.changes[:CHANGE_LIMIT]
     rows = [[plain(cell, 120) for cell in change] for change in changes]
     columns = {"what": 0.5, "before": 0.25, "now": 0.25}
-    return [case.table("changes", case.say("changes.caption"), rows, columns)]
+    return [case.table("changes", rows, columns)]
 
 
 def render_html(document: Document) -> bytes:

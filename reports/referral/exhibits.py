@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter, itemgetter
-from typing import Any
 
 import pyarrow as pa
 
+from reports.cluster_data import Row
 from reports.disclosure_control import SUPPLIER_PEOPLE
 from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
-from reports.export.graph_tables import ClusterExport, graphml_document
+from reports.export.graph_tables import ClusterExport, flat_value, graphml_document
 from reports.member_mentions import Reading
 from reports.referral.case import Case
 from reports.referral.case_records import CaseRecord, StatedPayment, format_amount
@@ -26,8 +26,6 @@ from schemas.enums import PaymentStatus
 from transforms.casts import is_phone_number
 from transforms.decode.readings import may_hold_contact
 from transforms.extract.sensitive_text import mask_papers
-
-Row = dict[str, Any]
 
 Column = tuple[str, str, str]
 """Name, type, meaning."""
@@ -139,7 +137,7 @@ def _exhibit(
 
 def _cells(columns: tuple[Column, ...], row: Row) -> tuple[object, ...]:
     """Returns the columns of a row, texts of a list joined."""
-    return tuple(_flat(row[name]) for name, _, _ in columns)
+    return tuple(flat_value(row[name]) for name, _, _ in columns)
 
 
 def exhibit_csv(exhibit: Exhibit) -> bytes:
@@ -301,8 +299,7 @@ def _accepted_links(case: Case) -> Exhibit:
     """Returns Exhibit 4."""
     rows = [
         _link_row(case, link, link_thing(link["entity_a"], link["entity_b"]))
-        for link in case.facts.inside
-        if link["accepted"]
+        for link in case.facts.accepted
     ]
     return _exhibit(case, 4, "links", _LINK_COLUMNS, rows)
 
@@ -522,9 +519,3 @@ def cluster_graphml(case: Case) -> bytes:
     """
     export = ClusterExport(case.facts, {}, case.moment, case.manifest["run_id"], case.tlp)
     return b"".join(graphml_document(export))
-
-
-def _flat(value: object) -> object:
-    if isinstance(value, list):
-        return "; ".join(value)
-    return format_utc(value) if isinstance(value, datetime) else value

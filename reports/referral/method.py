@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 
+from reports.cluster_data import Row
 from reports.disclosure_control import SUPPLIER_PEOPLE, is_reviewed_core
 from reports.evidence_number import letter_thing
 from reports.export import tabular
 from reports.link_evidence import RecordKey
-from reports.referral.blocks import BLANK, Block, Blocks, Document, Grid, Points, Section
-from reports.referral.case import Case, Row
+from reports.referral.blocks import BLANK, Block, Blocks, Document, Files, Grid, Points, Section
+from reports.referral.case import Case
 from reports.referral.case_records import (
     CaseRecord,
     agreed_names,
@@ -139,7 +140,7 @@ def _scripts(case: Case) -> Block | None:
         for number, script in enumerate(case.scripts[:SCRIPT_LIMIT], 1)
     ]
     caption = case.say("method.scripts", least=case.reference.policy["suppress_below"])
-    return case.table("scripts", caption, rows, {"number": 0.06, "text": 0.84, "people": 0.1})
+    return case.table("scripts", rows, {"number": 0.06, "text": 0.84, "people": 0.1}, caption)
 
 
 def money_section(case: Case) -> Blocks:
@@ -173,7 +174,7 @@ def money_section(case: Case) -> Blocks:
     }
     return [
         case.say("money.about", others=case.say_any("money.others", names=case.others)),
-        case.table("money", case.say("money.caption"), sorted(rows), columns),
+        case.table("money", sorted(rows), columns),
     ]
 
 
@@ -204,7 +205,7 @@ def nexus_section(case: Case) -> Blocks:
     columns = {"number": 0.07, "identifier": 0.33, "kept_by": 0.33, "known_from": 0.27}
     place = recipient["nexus"]
     return [
-        case.table("nexus", say("nexus.caption", place=place), sorted(rows), columns)
+        case.table("nexus", sorted(rows), columns, place=place)
         if rows
         else say("nexus.none", place=place),
         say("nexus.routes") if routes else None,
@@ -321,7 +322,7 @@ def case_values(case: Case) -> dict[str, str]:
     channels = _counted(case, "channels", (record.channel for record in own))
     return {
         BLANK_VALUE: BLANK,
-        "reference": plain(case.code, 200),
+        "reference": case.code,
         "recipient": case.reference.recipient["name"],
         "subject": case.subject,
         "title": case.title,
@@ -430,7 +431,7 @@ def _identifier_values(case: Case) -> Iterator[dict[str, str]]:
         }
 
 
-def form_files(case: Case) -> dict[str, bytes]:
+def form_files(case: Case) -> Files:
     """Returns the recipient's form as CSV, a file for each table, by path."""
     return {
         f"data/forms/{number:02d}-{table.slug}.csv": tabular.csv_bytes(table.header, table.rows)

@@ -5,7 +5,6 @@ The same case and key give the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ from reports import signing
 from reports.evidence_number import cluster_thing
 from reports.export import case_uco, misp, stix, tabular
 from reports.referral import exhibits, seal
-from reports.referral.blocks import BLANK, Document
+from reports.referral.blocks import BLANK, Document, Files
 from reports.referral.case import Case, Release, SharedVictims
 from reports.referral.case_records import format_amount
 from reports.referral.counsel import counsel_code, counsel_payload
@@ -27,6 +26,7 @@ from reports.referral.document import referral_document, render_html
 from reports.referral.language import Language
 from reports.referral.method import form_files, letter_document
 from reports.referral.requests import ad_platform_drafts, request_drafts
+from reports.signing import digest_of
 from reports.text import plain
 from schemas.entity import without_epoch
 from transforms.extract import mask_file_name
@@ -50,7 +50,7 @@ class Sealer(NamedTuple):
     when: str
 
 
-def package_files(case: Case, versions: dict[str, str], sealer: Sealer) -> dict[str, bytes]:
+def package_files(case: Case, versions: dict[str, str], sealer: Sealer) -> Files:
     """Returns the files of a package by path; its seal names who sealed it.
 
     Raises:
@@ -62,28 +62,26 @@ def package_files(case: Case, versions: dict[str, str], sealer: Sealer) -> dict[
     return _sealed_bag(case, _payload(case, versions), case.code, subject, about, sealer)
 
 
-def counsel_files(
-    case: Case, versions: dict[str, str], sealer: Sealer, package: Mapping[str, bytes]
-) -> dict[str, bytes]:
+def counsel_files(case: Case, versions: dict[str, str], sealer: Sealer, package: Files) -> Files:
     """Returns the files of counsel's memo on a package, by path; its seal names the package's.
 
     Raises:
         MissingPdfError: without the extra `referral`.
     """
-    about = {"about": hashlib.sha256(package[seal.SEAL_FILE]).hexdigest()}
+    about = {"about": digest_of(package[seal.SEAL_FILE])}
     memo, payload = counsel_payload(case, package, about["about"], versions)
-    code, subject = counsel_code(case), f"Counsel's memo on {plain(case.code)}, not to be sent"
+    code, subject = counsel_code(case), f"Counsel's memo on {case.code}, not to be sent"
     return _sealed_bag(case, payload | _rendered("memo", memo), code, subject, about, sealer)
 
 
 def _sealed_bag(
     case: Case,
-    payload: dict[str, bytes],
+    payload: Files,
     code: str,
     subject: str,
     about: Mapping[str, str | None],
     sealer: Sealer,
-) -> dict[str, bytes]:
+) -> Files:
     """Returns a bag of a payload with its seal, which names who sealed it, and when."""
     info = {
         "Source-Organization": ", ".join(plain(org, 60) for org in case.row["orgs"]),
@@ -114,7 +112,7 @@ _PICTURED = {"data/referral.pdf": "data/referral.html"}
 """Files that say what another one says, and cannot be searched themselves."""
 
 
-def package_identifiers(case: Case, files: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+def package_identifiers(case: Case, files: Files) -> dict[str, tuple[str, ...]]:
     """Returns the identifiers that a package names, each with the files that name it.
 
     The files themselves are searched for every identifier that the case knows, accused or not.
@@ -145,7 +143,7 @@ def _names(text: str, wanted: str) -> bool:
     return wanted in text and re.search(rf"{re.escape(wanted)}(?!\d)", text) is not None
 
 
-def bag_tag_files(payload: Mapping[str, bytes], info: Mapping[str, str]) -> dict[str, bytes]:
+def bag_tag_files(payload: Files, info: Mapping[str, str]) -> Files:
     """Returns the tag files of a bag with its payload below `data/`; `info` is bag-info.txt."""
     total = sum(len(content) for content in payload.values())
     bag_info = {**info, "Payload-Oxum": f"{total}.{len(payload)}"}
@@ -157,12 +155,9 @@ def bag_tag_files(payload: Mapping[str, bytes], info: Mapping[str, str]) -> dict
     return tags | {"tagmanifest-sha256.txt": bag_manifest(tags)}
 
 
-def bag_manifest(files: Mapping[str, bytes]) -> bytes:
+def bag_manifest(files: Files) -> bytes:
     """Writes a line for each file: SHA-256, two spaces, path."""
-    lines = (
-        f"{hashlib.sha256(content).hexdigest()}  {path}\n"
-        for path, content in sorted(files.items())
-    )
+    lines = (f"{digest_of(content)}  {path}\n" for path, content in sorted(files.items()))
     return "".join(lines).encode()
 
 
@@ -194,7 +189,7 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         },
         "members_left_out": case.facts.left_out,
         "included": case.answers_by_member,
-        "links": sum(1 for link in case.facts.inside if link["accepted"]),
+        "links": len(case.facts.accepted),
         **{name: row[name] for name in ("status", "complaints", "calls", "victims")},
         "victims_at_most": case.victims_at_most,
         "overlaps": {
@@ -282,7 +277,7 @@ def fact_differences(
     return [(change, str(old), str(new)) for change, old, new in compared if old != new]
 
 
-def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
+def _payload(case: Case, versions: dict[str, str]) -> Files:
     made = exhibits.make_exhibits(case)
     # Machines read the operation's name, and not that of the member of most complaints.
     named_facts = replace(case.facts, row=case.row | {"name": case.subject})
@@ -333,7 +328,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     )
 
 
-def _rendered(name: str, document: Document) -> dict[str, bytes]:
+def _rendered(name: str, document: Document) -> Files:
     """Returns a document as HTML and PDF, by path."""
     from reports.referral import pdf  # of the extra `referral`
 
@@ -347,7 +342,7 @@ IST = timezone(timedelta(hours=5, minutes=30), "IST")
 """Indian Standard Time, which has no summer time."""
 
 
-def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -> dict[str, bytes]:
+def certificate_drafts(case: Case, records: Files, version: str) -> Files:
     """Drafts the recipient's certificates, and the hash report of `records`, by path."""
     moment = case.moment
     made = {"data/certificates/hash-report.csv": _hash_report(records, moment)}
@@ -357,7 +352,7 @@ def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -
     legal = case.file.organisation(slug).get("legal_name", "")
     for name, template in case.reference.certificates.items():
         text = template.render(
-            code=plain(case.code, 200),
+            code=case.code,
             version=version,
             files=len(records),
             local_time=f"{moment.astimezone(zone):%d/%m/%Y %H:%M:%S}",
@@ -369,19 +364,19 @@ def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -
     return made
 
 
-def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
+def _hash_report(records: Files, moment: datetime) -> bytes:
     header = ("file", "bytes", "algorithm", "hash", "as_of_utc", "as_of_ist")
     times = (f"{moment:%Y-%m-%dT%H:%M:%SZ}", f"{moment.astimezone(IST):%d/%m/%Y %H:%M:%S}")
     rows = (
-        (path, len(content), "SHA-256", hashlib.sha256(content).hexdigest(), *times)
+        (path, len(content), "SHA-256", digest_of(content), *times)
         for path, content in sorted(records.items())
     )
     return tabular.csv_bytes(header, rows)
 
 
-def _letters(case: Case) -> dict[str, bytes]:
+def _letters(case: Case) -> Files:
     """Returns signed counts and consents of partners by path in the package."""
-    made: dict[str, bytes] = {}
+    made: Files = {}
     kinds: dict[str, Sequence[SharedVictims | Release]] = {
         "overlaps/{:02d}-result": case.shared,
         "consents/{:02d}-consent": case.releases,

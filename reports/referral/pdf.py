@@ -431,13 +431,14 @@ def _grid(block: Grid, language: Language) -> list[Any]:
     if not rows:
         none = _words(language.say("general.none"), "cell")
         rows.append([none, *("" for _ in block.header[1:])])
+    every = (0, 0), (-1, -1)
     style = [
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor(STYLES["grid"])),
-        ("TOPPADDING", (0, 0), (-1, -1), 2),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
-        ("LEFTPADDING", (0, 0), (-1, -1), 3),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+        ("VALIGN", *every, "TOP"),
+        ("LINEBELOW", *every, 0.4, HexColor(STYLES["grid"])),
+        ("TOPPADDING", *every, 2),
+        ("BOTTOMPADDING", *every, 2.5),
+        ("LEFTPADDING", *every, 3),
+        ("RIGHTPADDING", *every, 3),
     ]
     if headed:
         style.append(("BACKGROUND", (0, 0), (-1, 0), HexColor("#f0f1f3")))

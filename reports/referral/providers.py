@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
-from reports.cluster_data import ClusterFacts
+from reports.cluster_data import ClusterFacts, Row
 from reports.referral.language import Language
 from reports.referral.reference import Reference, english
 from schemas.entity import without_epoch
@@ -22,8 +21,6 @@ from transforms.extract.allowlist import is_freemail
 from transforms.extract.kinds.domain import registrable_domain
 from transforms.extract.kinds.hosting import platform_of
 from transforms.extract.kinds.registry import lookup_kind
-
-Row = dict[str, Any]
 
 NANP = ("US", "CA")
 """Regions whose toll-free numbers are assigned by responsible organisations (47 CFR 52.101)."""

@@ -22,7 +22,6 @@ Long, since every file of reference has its schema here, beside the checks of it
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +52,7 @@ from reports.referral.language import (
     make_language,
     text_fields,
 )
+from reports.signing import digest_of
 from schemas.mapping import parse_toml
 
 Row = dict[str, Any]
@@ -336,7 +336,7 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
     if chosen["scale"] not in scales:
         raise _unknown(home, "scale", "scale", chosen["scale"], scales)
     scale = scales[chosen["scale"]]
-    annexes = {ANNEXES[annex] for annex in chosen.get("annexes", ())}
+    annexes = chosen.get("annexes", ())
     return Reference(
         recipient=chosen | {"code": recipient},
         offences=source.table("offences.toml")["offence"],
@@ -351,9 +351,9 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
             )
             for name in _certificate_files(chosen)
         },
-        form=_form(source) if "fields.toml" in annexes else None,
+        form=_form(source) if "fields" in annexes else None,
         letter=source.template("letter.txt", LETTER_FIELDS, "letter")
-        if "letter.txt" in annexes
+        if "letter" in annexes
         else None,
         language=language,
         digests=dict(sorted(digests.items())),
@@ -428,7 +428,7 @@ class _Files:
             text = content.decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ReferenceFileError(f"{file}: cannot be read as UTF-8 text: {error}") from None
-        self.digests[self.prefix + name] = hashlib.sha256(content).hexdigest()
+        self.digests[self.prefix + name] = digest_of(content)
         return text
 
     def toml(self, name: str) -> Row:

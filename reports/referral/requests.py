@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from reports.evidence_number import letter_thing
+from reports.referral.blocks import Files
 from reports.referral.case import Case
 from reports.referral.case_records import time_paid
 from reports.referral.language import format_utc
@@ -20,20 +21,20 @@ _ASKED_OF = {"payment-service": "bank"}
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
-def request_drafts(case: Case) -> dict[str, bytes]:
+def request_drafts(case: Case) -> Files:
     """Drafts a request to each provider, by path in the package, in the order of priority."""
     drafts = {}
     for number, group in enumerate(case.groups, 1):
-        path = f"requests/{number:02d}-{_slug(group.provider.kind, group.provider.file)}.txt"
+        path = f"requests/{number:02d}-{group.provider.kind}-{_slug(group.provider.file)}.txt"
         drafts[f"data/{path}"] = _draft(case, group, _letter_number(case, path))
     return drafts
 
 
 def _letter_number(case: Case, path: str) -> str:
-    return case.number_of(letter_thing(case.records.facts.row["cluster_id"], path))
+    return case.number_of(letter_thing(case.row["cluster_id"], path))
 
 
-def ad_platform_drafts(case: Case) -> dict[str, bytes]:
+def ad_platform_drafts(case: Case) -> Files:
     """Drafts a request to each ad platform whose links led victims to a named member, by path.
 
     Such an id was given to one visitor: it is in the request to its platform, and nowhere else.
@@ -56,11 +57,11 @@ def ad_platform_drafts(case: Case) -> dict[str, bytes]:
                 clicks_of.setdefault(click.platform, []).append(shown)
     made = {}
     for name, clicks in sorted(clicks_of.items()):
-        path = f"requests/ad-platform-{_slug('', name)}.txt"
+        path = f"requests/ad-platform-{_slug(name)}.txt"
         text = case.language.templates["ad_request.txt"].render(
             platform=name,
             recipient=case.reference.recipient,
-            code=plain(case.code, 200),
+            code=case.code,
             number=_letter_number(case, path),
             tlp=case.tlp.upper(),
             clicks=clicks,
@@ -69,9 +70,8 @@ def ad_platform_drafts(case: Case) -> dict[str, bytes]:
     return made
 
 
-def _slug(kind: str, name: str) -> str:
-    words = _UNSAFE.sub("-", name.lower()).strip("-")[:48].strip("-") or "provider"
-    return f"{kind}-{words}" if kind else words
+def _slug(name: str) -> str:
+    return _UNSAFE.sub("-", name.lower()).strip("-")[:48].strip("-") or "provider"
 
 
 def _draft(case: Case, group: ProviderGroup, number: str) -> bytes:
@@ -82,7 +82,7 @@ def _draft(case: Case, group: ProviderGroup, number: str) -> bytes:
         # A carrier's name comes from call records.
         provider={name: plain(getattr(provider, name), 200) for name in ("name", "found_by")},
         recipient=case.reference.recipient,
-        code=plain(case.code, 200),
+        code=case.code,
         tlp=case.tlp.upper(),
         clock=group.clock,
         priority=language.say(f"priorities.{group.priority(case.clock)}"),

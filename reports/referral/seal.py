@@ -19,17 +19,26 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import starmap
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import Certificate
 
 from reports import signing
-from reports.signing import SignatureError, UnknownKeyError, key_id, merkle_leaf, merkle_tree_hash
+from reports.referral.blocks import Files
+from reports.signing import (
+    SignatureError,
+    UnknownKeyError,
+    digest_of,
+    key_id,
+    merkle_leaf,
+    merkle_tree_hash,
+)
 from schemas.extras import install_command
 
 SEAL_FORMAT, SEAL_VERSION = "ringtrace-referral-seal", 1
@@ -57,8 +66,14 @@ OPENSSL_CHECK = r"""
 
 SealEntry = dict[str, Any]
 
-Problem = tuple[str, str]
-"""A path, and what is wrong there."""
+KeysByOrganisation = Mapping[str, Sequence[Ed25519PublicKey]]
+
+
+class Finding(NamedTuple):
+    """One thing that is not as sealed."""
+
+    path: str
+    problem: str
 
 
 class SealError(ValueError):
@@ -71,7 +86,7 @@ def seal_entry(path: str, content: bytes) -> SealEntry:
     return {
         "path": path,
         "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": digest_of(content),
         "chunks": [merkle_leaf(chunk).hex() for chunk in chunks],
     }
 
@@ -90,7 +105,7 @@ def json_bytes(value: object) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def make_seal(files: Mapping[str, bytes], package: Mapping[str, object]) -> bytes:
+def make_seal(files: Files, package: Mapping[str, object]) -> bytes:
     """Writes the seal of a package's files; `package` are facts of it."""
     entries = [seal_entry(path, content) for path, content in sorted(files.items())]
     return json_bytes(
@@ -263,14 +278,6 @@ MOST_FILES, DEEPEST = 100_000, 32
 """Files and folders of a package that are looked at, and folders in each other."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is not as sealed."""
-
-    path: str
-    problem: str
-
-
 @dataclass
 class VerificationResult:
     """The findings; `signer` is the id of a key whose signature counts and holds, or None.
@@ -296,7 +303,7 @@ def verify_package(
     folder: Path,
     keys: Iterable[Ed25519PublicKey],
     roots: Sequence[Certificate] = (),
-    by_organisation: Mapping[str, Sequence[Ed25519PublicKey]] = MappingProxyType({}),
+    by_organisation: KeysByOrganisation = MappingProxyType({}),
 ) -> VerificationResult:
     """Compares every byte of a package with its seal, and the seal with its signature.
 
@@ -311,8 +318,8 @@ def verify_package(
         MissingTimeStampLibraryError: if a time stamp cannot be checked as asked.
     """
     result = VerificationResult()
-    for path, problem in _problems(result, folder, keys, roots, by_organisation):
-        result.findings.append(Finding(path, problem))
+    problems = _problems(result, folder, keys, roots, by_organisation)
+    result.findings.extend(starmap(Finding, problems))
     return result
 
 
@@ -321,8 +328,8 @@ def _problems(
     folder: Path,
     keys: Iterable[Ed25519PublicKey],
     roots: Sequence[Certificate],
-    by_organisation: Mapping[str, Sequence[Ed25519PublicKey]],
-) -> Iterator[Problem]:
+    by_organisation: KeysByOrganisation,
+) -> Iterator[tuple[str, str]]:
     """Yields each path with what is wrong there; puts all else that is found into the result."""
     there: dict[str, Path] = {}
     for path, unread in _walk(folder):
@@ -338,7 +345,7 @@ def _problems(
     if len(content) > SEAL_BYTES_LIMIT:
         yield SEAL_FILE, f"is larger than {SEAL_BYTES_LIMIT} bytes"
         return
-    result.seal_sha256 = hashlib.sha256(content).hexdigest()
+    result.seal_sha256 = digest_of(content)
     entries: list[SealEntry] = []
     unsound = ""
     try:
@@ -360,7 +367,7 @@ def _problems(
         yield added, f"was added ({there[added].lstat().st_size} bytes)"
 
 
-def _walk(folder: Path) -> Iterator[Problem]:
+def _walk(folder: Path) -> Iterator[tuple[str, str]]:
     """Yields paths below a folder, each with why it is not read, if so; follows no link."""
     waiting, seen = [""], 0
     while waiting:
@@ -403,8 +410,8 @@ def _signature(
     content: bytes,
     signature: bytes | None,
     keys: Iterable[Ed25519PublicKey],
-    by_organisation: Mapping[str, Sequence[Ed25519PublicKey]],
-) -> Iterator[Problem]:
+    by_organisation: KeysByOrganisation,
+) -> Iterator[tuple[str, str]]:
     if not signature:
         gone = "is missing" if signature is None else "is empty"
         yield SIGNATURE_FILE, f"{gone}: the package is not signed"
@@ -429,10 +436,7 @@ def _signature(
 
 
 def _who_signed(
-    content: bytes,
-    signature: bytes,
-    error: UnknownKeyError,
-    by_organisation: Mapping[str, Sequence[Ed25519PublicKey]],
+    content: bytes, signature: bytes, error: UnknownKeyError, by_organisation: KeysByOrganisation
 ) -> str:
     """Says whose key signed that may not; an altered seal may name no issuer any more."""
     for org, keys in by_organisation.items():
@@ -492,7 +496,7 @@ def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
 
 def _time_stamp(
     result: VerificationResult, content: bytes, there: dict[str, Path], roots: Sequence[Certificate]
-) -> Iterator[Problem]:
+) -> Iterator[tuple[str, str]]:
     query = _read(there.get(QUERY_FILE), TOKEN_BYTES_LIMIT)
     if not query:
         yield QUERY_FILE, "is missing" if query is None else "is empty: it asks for no time stamp"

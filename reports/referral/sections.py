@@ -71,11 +71,6 @@ def infrastructure_section(case: Case) -> Blocks:
     grids = [
         case.table(
             "identifiers",
-            say(
-                "identifiers_section.role",
-                role=case.language.word("roles", role),
-                count=roles[role],
-            ),
             [
                 (
                     *case.named(member["entity_id"]),
@@ -100,6 +95,11 @@ def infrastructure_section(case: Case) -> Blocks:
                 "last": 0.094,
                 "likelihood": 0.169,
             },
+            say(
+                "identifiers_section.role",
+                role=case.language.word("roles", role),
+                count=roles[role],
+            ),
         )
         for role, same_role in groupby(shown, itemgetter("role"))
     ]
@@ -130,7 +130,7 @@ def _included(case: Case) -> Block | None:
         for inclusion in case.included
     ]
     columns = {"number": 0.06, "identifier": 0.34, "who": 0.2, "why": 0.4}
-    return case.table("included", case.say("identifiers_section.included"), rows, columns)
+    return case.table("included", rows, columns, case.say("identifiers_section.included"))
 
 
 def victims_section(case: Case) -> Blocks:
@@ -151,13 +151,13 @@ def victims_section(case: Case) -> Blocks:
         say("victims_section.about", victims=case.victims, below=below, twice_below=2 * below),
         _more_victims(case),
         case.table(
-            "victims", say("victims_section.by_country"), rows, {"country": 0.75, "victims": 0.25}
+            "victims", rows, {"country": 0.75, "victims": 0.25}, say("victims_section.by_country")
         ),
         case.table(
             "losses",
-            say("victims_section.losses"),
             _by_jurisdiction(case),
             {"jurisdiction": 0.55, "currency": 0.15, "amount": 0.3},
+            say("victims_section.losses"),
         ),
         *_conversion(case),
         *_offered(case),
@@ -183,8 +183,7 @@ def _more_victims(case: Case) -> str:
 def links_section(case: Case) -> Blocks:
     """Draws and lists the links between the members."""
     accepted = sorted(
-        (link for link in case.facts.inside if link["accepted"]),
-        key=lambda link: (-link["weight"], link["entity_a"], link["entity_b"]),
+        case.facts.accepted, key=lambda link: (-link["weight"], link["entity_a"], link["entity_b"])
     )
     about = case.say(
         "links_section.about",
@@ -209,7 +208,6 @@ def links_section(case: Case) -> Blocks:
         _link_chart(case),
         case.table(
             "links",
-            case.say("links_section.caption"),
             rows,
             {
                 "a": 0.07,
@@ -220,6 +218,7 @@ def links_section(case: Case) -> Blocks:
                 "seen_by": 0.26,
                 "days": 0.3,
             },
+            case.say("links_section.caption"),
         ),
     ]
 
@@ -363,7 +362,7 @@ def _conversion(case: Case) -> Blocks:
     rows.append((say("conversion.total"), "", "", f"{to} {money(exact_sum(sums))}", ""))
     columns = {"currency": 0.12, "amount": 0.2, "rate": 0.14, "converted": 0.24, "source": 0.3}
     return [
-        case.table("conversion", say("conversion.caption", to=to), rows, columns, to=to),
+        case.table("conversion", rows, columns, to=to),
         say("conversion.about") + case.say_any("conversion.missing", names=", ".join(missing)),
     ]
 
@@ -392,7 +391,7 @@ def _offered(case: Case) -> Blocks:
     columns = {"organisation": 0.17, "victims": 0.16, "countries": 0.22, "losses": 0.45}
     but = say("joint.but_shared") if case.shared else ""
     return [
-        case.table("joint", say("joint.caption"), [*rows, together], columns),
+        case.table("joint", [*rows, together], columns),
         say("joint.about", own=case.whose, but=but),
     ]
 
@@ -433,10 +432,7 @@ def _shared(case: Case) -> Blocks:
         for overlap in case.shared
     ]
     columns = {"with": 0.16, "by": 0.13, "victims": 0.14, "day": 0.2, "key": 0.37}
-    return [
-        case.table("shared", case.say("shared.caption"), rows, columns),
-        case.say("shared.about"),
-    ]
+    return [case.table("shared", rows, columns), case.say("shared.about")]
 
 
 def _link_chart(case: Case) -> Chart:
@@ -500,7 +496,7 @@ def _recycled(case: Case) -> Blocks:
     return [
         since,
         rule + say("exculpatory.silent", n=len(rows)),
-        case.table("recycled", say("exculpatory.silent_caption"), rows[:TABLE_LIMIT], columns),
+        case.table("recycled", rows[:TABLE_LIMIT], columns, say("exculpatory.silent_caption")),
     ]
 
 
@@ -521,7 +517,7 @@ def _rejected(case: Case) -> Blocks:
     columns = {"number": 0.07, "outside": 0.38, "links": 0.08, "why": 0.47}
     return [
         say("exculpatory.rejected", n=len(near)),
-        case.table("rejected", say("exculpatory.rejected_caption"), rows[:TABLE_LIMIT], columns),
+        case.table("rejected", rows[:TABLE_LIMIT], columns, say("exculpatory.rejected_caption")),
     ]
 
 

@@ -140,6 +140,12 @@ def test_words_that_an_analyst_typed_name_nobody_else(office):
             assert b"seen by both" not in layer or name in CONFIRMATIONS, name
 
 
+def test_ones_own_export_leaves_out_what_an_analyst_typed(office, tmp_path):
+    out = tmp_path / "own.csv"
+    execute("export", office.run, "--all", "--format", "csv", "--include-verify", "--output", out)
+    assert "seen by both" not in out.read_text() and "left out of this copy" in out.read_text()
+
+
 def test_a_package_verifies_with_nothing_but_the_public_key(office, tmp_path, monkeypatch):
     public = tmp_path / "pub.pem"
     execute("keys", "export", "--output", public)
@@ -463,6 +469,13 @@ def test_inputs_that_changed_are_refused(office, tmp_path):
     assert "is not what the run read" in error_of(
         "referral", *map(str, whole), "--output", tmp_path / "p"
     )
+
+
+def test_a_wrong_package_to_supersede_is_named_before_records_are_read(office, tmp_path):
+    words = ["--cluster", office.cluster("confirmed")["cluster_id"], "--recipient", "in-cbi"]
+    words += ["--output", tmp_path / "p", "--supersedes", tmp_path / "none"]
+    said = error_of("referral", office.run, *words)
+    assert "give the earlier package to --supersedes" in said
 
 
 def test_a_later_referral_says_what_changed(office, tmp_path):

@@ -710,7 +710,7 @@ def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, name):
 
 
 def test_no_partner_takes_the_name_of_a_hub(home, tmp_path):
-    path = signed_files.feed_key_path("acx")
+    path = signed_files.hub_file("acx.pem")
     write_whole(path, signing.private_pem(signing.make_signing_key()))
     (tmp_path / "acx.pem").write_bytes(signing.public_pem(fuzz_readers.KEY.public_key()))
     words = ["--fingerprint", signing.key_id(fuzz_readers.KEY.public_key())]

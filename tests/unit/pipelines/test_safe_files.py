@@ -29,3 +29,10 @@ def test_files_are_replaced_together_or_not_at_all(tmp_path):
         raise KeyboardInterrupt
     assert old.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [old]
+
+
+def test_an_error_names_the_file_that_cannot_be_written(tmp_path):
+    name = "n" * 255  # that of the file aside is longer
+    with pytest.raises(OSError, match=name), replaced({tmp_path / "a": b"", tmp_path / name: b""}):
+        pass
+    assert not list(tmp_path.iterdir())
