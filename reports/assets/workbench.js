@@ -7,22 +7,21 @@
 (() => {
   // ---------------------------------------------------------------- data
 
-  /** @type {Map<string, {promise: Promise<any>, done: (value: any) => void}>} */
+  /** Promises of pieces by name, and what fulfils each. @type {Map<string, any>} */
   const pieces = new Map();
   /** @type {any} */ (window).rt = {
     /** @param {string} name @param {string} lines of JSON: texts, and lists of numbers */
     piece(name, lines) {
-      const [texts, numbers] = lines.split("\n").map((line) => JSON.parse(line));
-      const piece = Object.assign(texts, { numbers });
-      if (texts.tables)
+      const [piece, numbers] = lines.split("\n").map((line) => JSON.parse(line));
+      if (piece.tables)
         piece.read = Object.fromEntries(
-          Object.entries(texts.tables).map(([table, rows]) => [table, lists(rows, numbers)])
+          Object.entries(piece.tables).map(([table, rows]) => [table, lists(rows, numbers)])
         );
-      pieces.get(name)?.done(piece);
+      pieces.get(name).done(piece);
     },
     /** @param {any} outlines of countries */
     world(outlines) {
-      pieces.get("world")?.done(outlines);
+      pieces.get("world").done(outlines);
     }
   };
 
@@ -38,14 +37,14 @@
   /** @param {string} name @returns {Promise<any>} */
   function load(name) {
     if (!pieces.has(name)) {
-      let done = (/** @type {any} */ _piece) => {};
-      const promise = new Promise((resolve, reject) => {
-        done = resolve;
+      /** @type {any} */ const waited = {};
+      waited.promise = new Promise((resolve, reject) => {
+        waited.done = resolve;
         addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
       });
-      pieces.set(name, { promise, done });
+      pieces.set(name, waited);
     }
-    return pieces.get(name)?.promise ?? Promise.resolve();
+    return pieces.get(name).promise;
   }
 
   const TIMES = new Set(["first", "last", "at", "decided_at"]);
@@ -113,9 +112,7 @@
     const row = clusterOf.get(id);
     if (!row) return null;
     const part = await load(`part-${row.part}`);
-    part.opened ??= new Map();
-    if (!part.opened.has(id)) part.opened.set(id, opened(part, part.clusters.indexOf(id), row));
-    return part.opened.get(id);
+    return (row.opened ??= opened(part, part.clusters.indexOf(id), row));
   }
 
   /** @param {any} part @param {number} place @param {any} row @returns {any} */
@@ -138,7 +135,7 @@
     });
     for (const link of [...links, ...ties]) {
       link.ends = [members[link.a], members[link.b]];
-      for (const [here, there] of [link.ends, [...link.ends].reverse()]) {
+      for (const [here, there] of [link.ends, link.ends.toReversed()]) {
         here.neighbours.add(there);
         if (link.accepted) here.accepted.push(there);
       }
@@ -235,8 +232,10 @@
     return first.sort((a, b) => byTime(a.after, b.after));
   }
 
+  /** What the page was made with. @param {string} name */
+  const meta = (name) => /** @type {any} */ (document.querySelector(`meta[name=${name}]`)).content;
   /** Sentences of facts, looks of kinds, and words (reports/assets/words.toml), which come with the page. */
-  const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
+  const REGISTRY = JSON.parse(meta("words"));
   const {
     names: WORDS,
     short: SHORT,
@@ -251,15 +250,6 @@
   // ---------------------------------------------------------------- elements and text
 
   /**
-   * Sets an attribute; a text that is read out or pops up is made harmless.
-   * @param {any} element @param {string} key @param {any} value
-   */
-  function attribute(element, key, value) {
-    if (key === "label" || key === "title")
-      element.setAttribute(key === "label" ? "aria-label" : key, plain(value, 400));
-    else element.setAttribute(key, value === true ? "" : value);
-  }
-  /**
    * Puts nodes and texts into an element, in place of what it has.
    * @param {any} element @param {...any} children of which empty ones are left out @returns {any}
    */
@@ -268,51 +258,54 @@
     return element;
   }
   /**
-   * @param {string} tag with classes behind dots
-   * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners
+   * Makes an element. A text that is read out or pops up is made harmless.
+   * @param {string} kind "1999/xhtml" or "2000/svg" @param {string} tag with classes behind dots
+   * @param {any[]} children nodes, or text; an object in front has attributes, of which `onX` are listeners
    * @returns {any}
    */
-  function h(tag, ...children) {
+  function create(kind, tag, children) {
     const [name, ...classes] = tag.split(".");
-    const element = document.createElement(name);
-    if (classes.length) element.className = classes.join(" ");
+    const element = document.createElementNS(`http://www.w3.org/${kind}`, name);
+    if (classes.length) element.setAttribute("class", classes.join(" "));
     const attributes = children[0]?.constructor === Object ? children.shift() : {};
     for (const [key, value] of Object.entries(attributes)) {
       if ((value ?? false) === false) continue;
       if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-      else attribute(element, key, value);
+      else if (key === "label") element.setAttribute("aria-label", plain(value, 400));
+      else if (key === "title") element.setAttribute(key, plain(value, 400));
+      else element.setAttribute(key, value === true ? "" : value);
     }
     return fill(element, children);
   }
-  /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes @param {string} [classes] */
-  const button = (text, onclick, more = {}, classes = "") =>
-    h(`button${classes}`, { type: "button", onclick, ...more }, text);
-  const [p, li, h2, h3, div, span, tr, dt] = ["p", "li", "h2", "h3", "div", "span", "tr", "dt"].map(
-    (tag) =>
-      (/** @type {any[]} */ ...children) =>
-        h(tag, ...children)
-  );
-  const quiet = (/** @type {any[]} */ ...children) => h("span.quiet", ...children);
-  const remark = (/** @type {any[]} */ ...children) => h("p.quiet", ...children);
+  /** @param {string} tag @param {...any} children @returns {any} */
+  const h = (tag, ...children) => create("1999/xhtml", tag, children);
+  /** @param {string} tag @param {...any} children @returns {any} */
+  const svg = (tag, ...children) => create("2000/svg", tag, children);
+  /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes */
+  const button = (text, onclick, more) => h("button", { type: "button", onclick, ...more }, text);
+  const [p, li, h2, h3, div, span, tr, dt, code, quiet, remark, labelled] =
+    "p li h2 h3 div span tr dt code span.quiet p.quiet label.check".split(" ").map(
+      (tag) =>
+        (/** @type {any[]} */ ...children) =>
+          h(tag, ...children)
+    );
   const anchor = (/** @type {string | null} */ href, /** @type {any[]} */ ...children) => h("a", { href }, ...children);
   /** A part of the page that scrolls by itself. @param {string} label @param {any} child */
   const scroller = (label, child) => h("div.scroll", { tabindex: 0, role: "region", label }, child);
   /** @param {any} summary @param {...any} children that it opens */
   const details = (summary, ...children) => h("details", h("summary", summary), ...children);
-  /** A field with what it is for. @param {...any} children */
-  const labelled = (...children) => h("label.check", ...children);
   /** @param {string} label @param {...any} children buttons */
   const actions = (label, ...children) => h("div.actions", { role: "group", label }, ...children);
   /** @param {any} attributes */
   const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
-  /** @param {string} tag @param {(event: any) => any} submit @param {...any} children */
+  /** @param {string} tag @param {() => any} submit @param {...any} children */
   const form = (tag, submit, ...children) =>
     h(
       tag,
       {
         onsubmit: (event) => {
           event.preventDefault();
-          submit(event);
+          submit();
         }
       },
       ...children
@@ -323,13 +316,6 @@
   /** @param {any} title @param {...any} more */
   const headline = (title, ...more) => h("div.headline", h("h1", title), ...more);
 
-  /** @param {string} tag @param {any} attributes @param {...any} children @returns {any} */
-  function svg(tag, attributes, ...children) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(attributes)) attribute(element, key, value);
-    return fill(element, children);
-  }
-
   /** A text at the left of a drawing. @param {number} left @param {number} y @param {string} text */
   const beside = (left, y, text) => svg("text", { x: left - 6, y, "text-anchor": "end" }, text);
 
@@ -337,7 +323,8 @@
   const CUT = 160;
 
   /** @param {string} character */
-  const codePoint = (character) => `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+  const codePoint = (character) =>
+    `U+${/** @type {any} */ (character.codePointAt(0)).toString(16).toUpperCase().padStart(4, "0")}`;
 
   /** @param {any} text @param {number} [limit] @returns {string} for attributes and drawings */
   function plain(text, limit = CUT) {
@@ -365,7 +352,7 @@
     const cut = span(
       isolated(whole.slice(0, limit)),
       "… ",
-      button(`show all ${count(whole.length)} characters`, showAll, {}, ".more")
+      button(`show all ${count(whole.length)} characters`, showAll, { class: "more" })
     );
     return cut;
   }
@@ -461,7 +448,7 @@
   /** The place of a kind in the registry. @param {string} kind */
   const rankOf = (kind) => KINDS.indexOf(kind);
   /** @param {string} kind @returns {[string, string]} */
-  const nounOf = (kind) => [looksOf(kind)[0], looksOf(kind)[1]];
+  const nounOf = (kind) => /** @type {any} */ (looksOf(kind).slice(0, 2));
   /** The class that has the colour of a kind. @param {string} kind */
   const tint = (kind) => `k-${/^\w+$/.test(kind) ? kind : "x"}`;
   /** @param {string} kind @param {any} [attributes] */
@@ -473,12 +460,12 @@
   /** What the page has got to: the view, the search and the graph that are drawn. */
   const marks = document.documentElement.dataset;
   const tip = /** @type {HTMLElement} */ (document.getElementById("tip"));
-  /** @param {Event} event */
+  /** @param {any} event */
   function explain({ target }) {
-    const term = target instanceof Element ? target.closest("[data-term]") : null;
-    tip.hidden = !(term instanceof HTMLElement);
-    if (!(term instanceof HTMLElement)) return;
-    tip.textContent = TERMS[term.dataset.term ?? ""] ?? "";
+    const term = target.closest?.("[data-term]");
+    tip.hidden = !term;
+    if (!term) return;
+    tip.textContent = TERMS[term.dataset.term];
     term.setAttribute("aria-describedby", "tip");
     const box = term.getBoundingClientRect(),
       below = box.bottom + 6;
@@ -521,15 +508,13 @@
     }
   }
 
-  /**
-   * Changes the state of the view in the address, without a step in the history.
-   * @param {Record<string, any>} changed
-   */
-  function remember(changed) {
+  /** The address of this place with some of its state changed. @param {Record<string, any>} changes */
+  function addressWith(changes) {
     const { view, id, state } = place();
-    const path = id ? `${view}/${encodeURIComponent(id)}` : view;
-    history.replaceState(history.state, "", address(path, { ...state, ...changed }));
+    return address(id ? `${view}/${encodeURIComponent(id)}` : view, { ...state, ...changes });
   }
+  /** Changes the state of the view without a step in the history. @param {Record<string, any>} changes */
+  const remember = (changes) => history.replaceState(history.state, "", addressWith(changes));
 
   // Back finds the place on the page: each step of the history has a number, and where it was scrolled to.
   history.scrollRestoration = "manual";
@@ -540,14 +525,15 @@
   addEventListener("scroll", () => scrolled.set(entry, scrollY), { passive: true });
   /**
    * Notes which step of the history is shown.
-   * @returns {number | null} where it was scrolled to, if it was shown before
+   * @returns {number | undefined} where it was scrolled to, if it was shown before
    */
   function arrive() {
-    entry = history.state?.entry ?? "";
-    if (scrolled.has(entry)) return scrolled.get(entry) ?? 0;
-    entry = `${performance.timeOrigin} ${++entries}`;
-    history.replaceState({ entry }, "");
-    return null;
+    entry = history.state?.entry;
+    if (!scrolled.has(entry)) {
+      entry = `${performance.timeOrigin} ${++entries}`;
+      history.replaceState({ entry }, "");
+    }
+    return scrolled.get(entry);
   }
 
   // ---------------------------------------------------------------- tables
@@ -562,15 +548,15 @@
    * A table that sorts by its heads and filters by a text, and by a select for each of its choices; its state stands
    * in the address.
    * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => string, sort: string,
-   *   state: Record<string, string>,
    *   key?: (row: any) => string, prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
    * (row: any) => string[]]>,
    *   filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[])
    * => void}} options
    */
   function table(options) {
-    const { state, caption, prefix = "", key = (row) => row.id, choices = {}, open } = options;
-    const columns = options.columns.filter(({ name }) => !run.redacted || name !== "decide");
+    const { caption, prefix = "", key = (row) => row.id, choices = {}, open } = options,
+      { state } = place();
+    const columns = options.columns.filter(Boolean);
     let sort = state[`${prefix}sort`] || options.sort,
       query = state[`${prefix}q`] || "";
     const opened = `${entry} ${caption}`;
@@ -585,8 +571,7 @@
         rowsShown.set(opened, most);
         draw();
       },
-      {},
-      ".wide-button"
+      { class: "wide-button" }
     );
     const long = columns.some(({ name, klass }) => klass === "words" || ["ends", "link"].includes(name));
     const limit = long ? PRINTED_LONG : PRINTED;
@@ -599,7 +584,7 @@
       h(
         "th",
         { scope: "col", class: column.klass },
-        column.value ? button(column.head, () => sortBy(column), {}, ".sort") : column.head
+        column.value ? button(column.head, () => sortBy(column), { class: "sort" }) : column.head
       )
     );
     const filter = h("input.filter", {
@@ -641,12 +626,17 @@
       fill(
         body,
         rows.slice(0, most).map((row) => {
-          const onclick = (event) => event.target.closest("a, button, input, label") || open(row);
           const cells = cellsOf(
             columns.map((column) => column.cell(row)),
             (n) => columns[n].klass
           );
-          return tr({ "data-key": plain(key(row), 200), onclick: open && onclick }, cells);
+          return tr(
+            {
+              "data-key": plain(key(row), 200),
+              onclick: open && ((event) => event.target.closest("a, button, input, label") || open(row))
+            },
+            cells
+          );
         }),
         !rows.length && tr(h("td.none", { colspan: columns.length }, options.none ?? "Nothing fits."))
       );
@@ -661,16 +651,15 @@
     }
     draw();
     const selects = Object.entries(choices).map(([name, [any, values]]) =>
-      choice(any, name, options.rows.flatMap(values), state)
+      choice(any, name, options.rows.flatMap(values))
     );
-    const element = h(
+    return h(
       `div.tabled${long ? ".long" : ""}`,
       h("div.bar", filter, told, options.before, selects, options.extra),
       scroller(caption, h("table", h("caption.unseen", caption), h("thead", tr(heads)), body)),
       printed,
       more
     );
-    return { element, chosen };
   }
   /** The cells of a row. @param {any[]} contents @param {(column: number) => string | null} classOf */
   const cellsOf = (contents, classOf) =>
@@ -704,20 +693,20 @@
       (row) => -row.orgs.length
     );
   /** The buttons that decide on rows. @param {(row: any) => any} cell */
-  const deciding = (cell) => column("decide", h("span.unseen", "Decide"), cell, "quick", null);
+  const deciding = (cell) => !run.redacted && column("decide", h("span.unseen", "Decide"), cell, "quick", null);
   /** @param {any[]} list @param {(value: any) => any} cell @returns {any[]} cells with commas between them */
   const joined = (list, cell) => list.map((value, n) => [n && ", ", cell(value)]);
 
   // ---------------------------------------------------------------- decisions
 
-  const token = document.querySelector("meta[name=token]")?.getAttribute("content") || "";
+  const token = meta("token");
   const online = token !== "" && location.protocol.startsWith("http");
   /** Whether decisions go to a file of the server. */
   let served = false;
   /** @type {any} */ let about = null;
   /** @type {any[]} */ let made = [];
   let author = "";
-  /** Whether this browser keeps what is decided; another tab may then have added to it. */
+  /** Whether this browser keeps what is decided, and it is shown; another tab may then have added to it. */
   let keeps = true;
   const AUTHOR_KEY = "ringtrace author";
   const storeKey = () => `ringtrace ${run.run}`;
@@ -734,11 +723,6 @@
     return told;
   }
 
-  async function loadDecisions() {
-    if (served) return void ({ decisions: made, author } = await ask("decisions"));
-    readDecisions();
-    author = stored(AUTHOR_KEY, String) || "";
-  }
   /**
    * What this browser keeps; nothing where it keeps nothing, or something else.
    * @param {string} key @param {(text: string) => any} [read] @returns {any}
@@ -751,10 +735,13 @@
       return null;
     }
   }
-  /** Takes the decisions that this browser keeps, those of other tabs among them. */
-  function readDecisions() {
-    const kept = !served && keeps && stored(storeKey())?.made;
+  /** Takes the decisions and notes that this browser keeps, those of other tabs among them. */
+  function readKept() {
+    if (served || !keeps) return;
+    const kept = stored(storeKey())?.made;
     if (Array.isArray(kept)) made = kept;
+    author ||= stored(AUTHOR_KEY, String) ?? "";
+    takeWork(stored(WORK_KEY));
   }
   function keepDecisions() {
     keep(storeKey(), JSON.stringify({ made }), "decisions.csv");
@@ -1019,7 +1006,7 @@
         `recorded once ${count(answer.seconds)} s have passed.`;
     } else {
       if (!author) throw new Error("Give an author: who decides.");
-      readDecisions();
+      readKept();
       const decided = now(),
         stem = `${kind}-${decided.slice(0, 10).replace(/-/g, "")}-w`;
       let number = 1;
@@ -1057,7 +1044,7 @@
     try {
       if (served) made = (await ask("undo", { decision_id: id })).decisions;
       else {
-        readDecisions();
+        readKept();
         made = made.filter((decision) => decision.decision_id !== id);
         keepDecisions();
       }
@@ -1098,7 +1085,7 @@
       toaster,
       span(message),
       more,
-      button("×", () => fill(toaster), { label: "Close" }, ".close")
+      button("×", () => fill(toaster), { label: "Close", class: "close" })
     );
     fading = setTimeout(() => fill(toaster), 15_000);
   }
@@ -1140,14 +1127,6 @@
     work = { version: 1, clusters: kept, acknowledged: isObject(file.acknowledged) ? file.acknowledged : {} };
     return true;
   }
-  async function loadWork() {
-    if (served) return void takeWork(await ask("notes"));
-    readWork();
-  }
-  /** Takes the notes that this browser keeps, those of other tabs among them. */
-  function readWork() {
-    if (!served && keeps) takeWork(stored(WORK_KEY));
-  }
   const keepWork = () => keep(WORK_KEY, JSON.stringify(work), "workbench.json");
   /**
    * Changes the notes: by the server, or in this browser.
@@ -1157,7 +1136,7 @@
     try {
       if (served) takeWork(await ask(call, body));
       else {
-        readWork();
+        readKept();
         change({ at: now(), by: author });
         keepWork();
       }
@@ -1385,16 +1364,9 @@
     ]);
     const all = (name) => Promise.all(Array.from({ length: whole[name] }, (_, n) => load(`${name}-${n}`)));
     const pieces = (await Promise.all([all("search"), all("records")])).flat();
-    const joinedUp = (name) => pieces.flatMap((piece) => piece[name] ?? []);
-    index = {
-      ...whole,
-      suppressed: suppressed.rows,
-      ids: joinedUp("ids"),
-      clusters: joinedUp("clusters"),
-      records: joinedUp("records"),
-      recordOrgs: joinedUp("record_orgs"),
-      recordClusters: joinedUp("record_clusters")
-    };
+    index = { ...whole, suppressed: suppressed.rows };
+    for (const name of "ids clusters records record_orgs record_clusters".split(" "))
+      index[name] = pieces.flatMap((piece) => piece[name] ?? []);
     index.values = index.ids.map(bareValue);
     index.lower = index.records.map((record) => record.toLowerCase());
   }
@@ -1444,14 +1416,14 @@
     const own = named < 0 ? start : start.slice(index.orgs[named].length + 1);
     for (let n = 0, left = 60; n < index.lower.length && left; n++) {
       const record = index.lower[n],
-        inOrg = index.recordOrgs[n] === named && record.startsWith(own);
+        inOrg = index.record_orgs[n] === named && record.startsWith(own);
       if (!inOrg && !record.startsWith(start)) continue;
       left--;
       const text = index.records[n],
-        id = index.of[index.recordClusters[n]] ?? "";
+        id = index.of[index.record_clusters[n]] ?? "";
       add(
         text,
-        `record of ${words(index.orgs[index.recordOrgs[n]])}` +
+        `record of ${words(index.orgs[index.record_orgs[n]])}` +
           (id ? ` in ${titled(id)}` : ", which names no member of a cluster"),
         id && toCluster(id, { tab: "records", rq: text }),
         record === start || (inOrg && record === own) ? 3.2 : 2
@@ -1515,8 +1487,8 @@
       !parts.length &&
         said(
           TOLD.not_found,
-          h("code", "ringtrace explain"),
-          /^\s*RT-/i.test(query) && ["; for an evidence number, ", h("code", "ringtrace resolve")],
+          code("ringtrace explain"),
+          /^\s*RT-/i.test(query) && ["; for an evidence number, ", code("ringtrace resolve")],
           "."
         )
     );
@@ -1615,7 +1587,6 @@
   }
   /** The day on which a snooze ended, until somebody takes it away. @param {any} row @returns {string} */
   function woken(row) {
-    if (run.redacted) return "";
     const mine = workOf(row);
     return mine.snoozed_until && mine.status !== "done" && mine.snoozed_until <= today() ? mine.snoozed_until : "";
   }
@@ -1761,7 +1732,7 @@
     return wanted.split(" ").map((name) => columns.find((each) => each.name === name));
   }
   const changeChips = (row) => row.changes.map(({ kind, text }) => h(`span.chip.${kind}`, text));
-  const clusterTags = (row) => [statusTag(row), pendingTag(row), flagTags(row), !run.redacted && workTags(row)];
+  const clusterTags = (row) => [statusTag(row), pendingTag(row), flagTags(row), workTags(row)];
   const countriesOf = (row) => row.countries.map(([country]) => country);
   const clusterText = (row) =>
     [row.name, pretty(named(row)[0]), row.id, ...row.orgs, ...row.brands, ...countriesOf(row)].join(" ");
@@ -1774,14 +1745,14 @@
     const rows = queueRows(),
       changedRows = new Set(rows),
       { why = "" } = state;
-    const setBy = new Map(clusters.map((row) => [row, !run.redacted && setAside(row)]));
+    const setBy = new Map(clusters.map((row) => [row, setAside(row)]));
     const has = (kind, row) => {
       if (!EVERYWHERE.has(kind) && !changedRows.has(row)) return false;
       const aside = setBy.get(row);
       if (kind === "snoozed" || kind === "done") return aside === kind;
       if (aside) return false;
       if (kind === "mine" || kind === "free")
-        return !run.redacted && author !== "" && workOf(row).owner === (kind === "mine" ? author : "");
+        return author !== "" && workOf(row).owner === (kind === "mine" ? author : "");
       if (FLAGS[kind]) return row.flags.includes(kind);
       return !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((change) => change.kind === kind));
     };
@@ -1796,7 +1767,6 @@
       ),
       rows: clusters,
       caption: "Clusters that ask for attention",
-      state,
       filter: (row) => has(why, row),
       hint: "Filter by number, brand, organisation",
       none: state.q ? "Nothing fits." : "Nothing asks for attention.",
@@ -1866,14 +1836,14 @@
           .map(({ kind, name, number }) =>
             h(
               "a.chip.choice",
-              { href: address("queue", { ...state, why: kind }), "aria-current": kind === why && "true" },
+              { href: addressWith({ why: kind }), "aria-current": kind === why && "true" },
               kind || !run.compared ? name : "Changed",
               " ",
               h("b", count(number))
             )
           )
       ),
-      list.element,
+      list,
       run.moved.length &&
         details(
           `${counted(run.moved.length, "cluster")} no longer seen`,
@@ -1929,22 +1899,18 @@
   /**
    * A select whose choice stands in the address.
    * @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values
-   * @param {Record<string, string>} state
    */
-  const options = (any, name, values, state) =>
-    select(any, [["", any], ...values], state[name], (value) => {
-      const { view, id, state: now } = place(),
-        next = { ...now, [name]: value };
-      location.replace(id ? toCluster(id, next) : address(view, next));
-    });
-  /** @param {string} any @param {string} name @param {string[]} values @param {Record<string, string>} state */
-  const choice = (any, name, values, state) => {
+  const options = (any, name, values) =>
+    select(any, [["", any], ...values], place().state[name], (value) =>
+      location.replace(addressWith({ [name]: value }))
+    );
+  /** @param {string} any @param {string} name @param {string[]} values */
+  const choice = (any, name, values) => {
     const sorted = [...new Set(values)].sort((a, b) => rankOf(a) - rankOf(b) || compare(a, b));
     return options(
       any,
       name,
-      sorted.slice(0, 300).map((value) => [value, plain(words(value), 60)]),
-      state
+      sorted.slice(0, 300).map((value) => [value, plain(words(value), 60)])
     );
   };
   /** @param {Record<string, string>} state */
@@ -1956,7 +1922,6 @@
       ),
       rows: clusters,
       caption: "All clusters",
-      state,
       choices: {
         org: ["Any organisation", (row) => row.orgs],
         brand: ["Any brand", (row) => row.brands],
@@ -1965,36 +1930,21 @@
         event: ["Any change", (row) => row.event.split(" ")]
       },
       extra: [
-        options(
-          "Any size",
-          "size",
-          [
-            ["5", "5 members or more"],
-            ["10", "10 or more"],
-            ["50", "50 or more"]
-          ],
-          state
-        ),
-        options(
-          "Active any time",
-          "active",
-          [
-            ["1", "Active in the last day"],
-            ["7", "In the last 7 days"],
-            ["30", "In the last 30 days"],
-            ["90", "In the last 90 days"]
-          ],
-          state
-        ),
-        options(
-          "One organisation or more",
-          "both",
-          [
-            ["1", "Several organisations"],
-            ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])
-          ],
-          state
-        )
+        options("Any size", "size", [
+          ["5", "5 members or more"],
+          ["10", "10 or more"],
+          ["50", "50 or more"]
+        ]),
+        options("Active any time", "active", [
+          ["1", "Active in the last day"],
+          ["7", "In the last 7 days"],
+          ["30", "In the last 30 days"],
+          ["90", "In the last 90 days"]
+        ]),
+        options("One organisation or more", "both", [
+          ["1", "Several organisations"],
+          ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])
+        ])
       ],
       filter: (row) =>
         row.size >= Number(state.size || 0) &&
@@ -2009,25 +1959,23 @@
           clusters.length && ` Activity counts back from ${day(newest)}, the newest record.`
         )
       ),
-      list.element
+      list
     ];
   }
-  /** @param {Record<string, string>} state */
-  async function singlesView(state) {
+  async function singlesView() {
     const list = clusterTable({
       columns: clusterColumns("priority name core contested reporters complaints calls losses countries orgs last"),
       rows: await clusterList("singles"),
-      caption: "Single identifiers",
-      state
+      caption: "Single identifiers"
     });
-    return [headline("Single identifiers", p("Not yet linked to any other.")), list.element];
+    return [headline("Single identifiers", p("Not yet linked to any other.")), list];
   }
 
   // ---------------------------------------------------------------- a cluster
 
   /**
    * Of a cluster: name, text, what draws it, and what the tab counts.
-   * @type {[string, string, (cluster: any, state: Record<string, string>, open: (member: any) => void) => any,
+   * @type {[string, string, (cluster: any, open: (member: any) => void) => any,
    *   ((cluster: any) => number)?][]}
    */
   const TABS = [
@@ -2081,7 +2029,7 @@
       actions(
         "Decide on the cluster",
         best && [
-          button("Confirm", () => decide("confirm", cluster, best.id), {}, ".primary"),
+          button("Confirm", () => decide("confirm", cluster, best.id), { class: "primary" }),
           button("Dispute", () => decide("dispute", cluster, best.id)),
           button("Same operation…", () => pair("must_link", cluster, best.id))
         ],
@@ -2135,7 +2083,7 @@
         number && h("span.count", ` ${count(number(cluster))}`)
       )
     );
-    const body = h("div.tab", { role: "tabpanel", label: text }, draw(cluster, state, open));
+    const body = h("div.tab", { role: "tabpanel", label: text }, draw(cluster, open));
     if (chosen) memberPanel(panel, cluster, chosen);
     requestAnimationFrame(() => {
       const opened = chosen && rowOf(chosen);
@@ -2168,9 +2116,10 @@
   /** @param {any} member */
   const tierTag = ({ tier }) => (tier === "core" ? h("span.tier.core", "Core") : h("span.tier.verify", "Verify"));
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function membersTab(cluster, state, open) {
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function membersTab(cluster, open) {
     const picked = new Set();
+    let listed = cluster.members;
     const bar = h("span.picked", { hidden: true });
     const pick = (member, checked) => {
       if (checked) picked.add(member);
@@ -2180,7 +2129,8 @@
       bar.hidden = !chosen.length;
       fill(bar, onSelected(cluster, chosen), chosen.length === 2 && pairButtons(cluster, a.id, b.id));
     };
-    const side = Object.hasOwn(cluster.sides, state.side ?? "") ? new Set(cluster.sides[state.side]) : null;
+    const { side: wanted = "" } = place().state,
+      side = Object.hasOwn(cluster.sides, wanted) && new Set(cluster.sides[wanted]);
     const list = table({
       columns: [
         column(
@@ -2198,8 +2148,7 @@
               button(
                 [dot(member.kind, { title: nounOf(member.kind)[0] }), briefly(valueOf(member.id), 40)],
                 () => open(member),
-                {},
-                ".link"
+                { class: "link" }
               )
             ),
             " ",
@@ -2244,7 +2193,6 @@
       rows: cluster.members,
       caption: "Members",
       sort: "-records",
-      state,
       open,
       text: (member) =>
         [member.id, pretty(member.id), member.role, ...member.orgs, ...member.carriers, member.region].join(" "),
@@ -2253,11 +2201,12 @@
         tier: ["Any tier", (member) => [member.tier]],
         review: ["Any review", (member) => [member.review]]
       },
-      before: side && h("a.button", { href: toCluster(cluster.id, { ...state, side: "" }) }, "Both sides"),
-      extra: [button("Download CSV", () => membersCsv(cluster, list.chosen())), bar],
+      before: side && h("a.button", { href: addressWith({ side: "" }) }, "Both sides"),
+      extra: [button("Download CSV", () => membersCsv(cluster, listed)), bar],
+      drawn: (rows) => (listed = rows),
       filter: (member) => !side || side.has(member.id)
     });
-    return list.element;
+    return list;
   }
   const recordsOf = (member) => member.complaints + member.calls;
   /** What can be done with selected members. @param {any} cluster @param {any[]} members */
@@ -2284,7 +2233,7 @@
     const tied = member.links.filter(({ accepted }) => accepted),
       records = recordsOf(member);
     const act = (kind) => button(WORDS[kind], () => decide(kind, cluster, id), { "data-term": WORDS[kind] });
-    const open = (neighbour) => (location.hash = toCluster(cluster.id, { ...place().state, id: neighbour.id }));
+    const open = (neighbour) => (location.hash = addressWith({ id: neighbour.id }));
     const acts =
       member.status === "contested"
         ? ["suspect_held", "victim_owned"].map(act)
@@ -2373,12 +2322,10 @@
                 " ",
                 quiet(`${counted(link.reporters, "person", "people")}, weight ${link.weight.toFixed(1)} `),
                 !run.redacted &&
-                  button(
-                    "Keep apart",
-                    () => decide("cannot_link", cluster, id, neighbour.id),
-                    { label: `Keep apart from ${plain(neighbour.id, 60)}` },
-                    ".mini"
-                  )
+                  button("Keep apart", () => decide("cannot_link", cluster, id, neighbour.id), {
+                    label: `Keep apart from ${plain(neighbour.id, 60)}`,
+                    class: "mini"
+                  })
               );
             })
           )
@@ -2469,8 +2416,7 @@
           (answer) => more.replaceWith(h("blockquote", shown(answer.narrative, 2000))),
           (error) => more.replaceWith(quiet(plain(error.message, 300)))
         ),
-      {},
-      ".mini"
+      { class: "mini" }
     );
     return more;
   }
@@ -2528,11 +2474,10 @@
   const decidingOnLink = (cluster, ends) =>
     deciding((row) => pairButtons(cluster, ...ends(row)).map((each) => div(each)));
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function linksTab(cluster, state, open) {
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function linksTab(cluster, open) {
     const list = table({
       prefix: "l",
-      state,
       rows: cluster.links,
       caption: "Links between members",
       sort: "-weight",
@@ -2580,10 +2525,10 @@
       ]
     });
     const { length } = cluster.ties;
-    return [list.element, length && remark(`${are(length, "weaker link")} in links/.`)];
+    return [list, length && remark(`${are(length, "weaker link")} in links/.`)];
   }
   /** A button that opens a member. @param {any} member @param {(member: any) => void} open @param {number} [limit] */
-  const opener = (member, open, limit = 46) => button(briefly(member.id, limit), () => open(member), {}, ".link");
+  const opener = (member, open, limit = 46) => button(briefly(member.id, limit), () => open(member), { class: "link" });
   /** Links to the first records of a link. @param {any} cluster @param {any} link @param {number} most */
   const recordLinks = (cluster, link, most) =>
     link.ids
@@ -2596,12 +2541,11 @@
         )
       );
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function recordsTab(cluster, state, open) {
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function recordsTab(cluster, open) {
     if (run.redacted) return remark("Records are left out of this copy.");
     const list = table({
       prefix: "r",
-      state,
       rows: cluster.readings,
       caption: "Records that name a member",
       sort: "-at",
@@ -2636,7 +2580,7 @@
       ]
     });
     return [
-      list.element,
+      list,
       remark(
         "The newest records of each identifier and organisation; all are in mentions/. ",
         !run.narratives && "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them."
@@ -2663,12 +2607,11 @@
     );
   }
 
-  /** @param {any} cluster @param {Record<string, string>} state */
-  function rejectedTab(cluster, state) {
+  /** @param {any} cluster */
+  function rejectedTab(cluster) {
     const { bridges, near } = cluster;
     const weak = table({
       prefix: "w",
-      state,
       rows: bridges,
       caption: "Weak links",
       sort: "weight",
@@ -2701,7 +2644,6 @@
     });
     const rejected = table({
       prefix: "n",
-      state,
       rows: near,
       caption: "Links to other clusters that were rejected",
       sort: "-weight",
@@ -2725,18 +2667,17 @@
     const more = cluster.counts[0].near - near.length;
     return [
       h2("Weak links"),
-      bridges.length ? weak.element : remark("No single link holds it together."),
+      bridges.length ? weak : remark("No single link holds it together."),
       h2("Links we rejected"),
-      near.length ? rejected.element : remark("None leads to another cluster."),
+      near.length ? rejected : remark("None leads to another cluster."),
       more && remark(`${are(more, "weaker one")} in links/.`)
     ];
   }
 
-  /** @param {any} cluster @param {Record<string, string>} state */
-  function suppliersTab({ suppliers, scripts }, state) {
+  /** @param {any} cluster */
+  function suppliersTab({ suppliers, scripts }) {
     const list = table({
       prefix: "s",
-      state,
       rows: suppliers,
       caption: "Suppliers",
       sort: "-records",
@@ -2752,7 +2693,7 @@
     const more = sum(suppliers, (supplier) => supplier.more);
     return [
       h2("Suppliers"),
-      suppliers.length ? list.element : remark("None is known."),
+      suppliers.length ? list : remark("None is known."),
       more && remark(`${are(more, "more", "more")} in suppliers/.`),
       scripts.length && h2("Scripts that its callers read out"),
       scripts.map((script) =>
@@ -2842,9 +2783,9 @@
       p(TOLD.files),
       h(
         "ul.plain",
-        run.formats.map(({ code, name, description }) =>
+        run.formats.map(({ code: format, name, description }) =>
           li(
-            h("code", `ringtrace export RUN --cluster ${plainName(id)} --format ${code} --output FILE`),
+            code(`ringtrace export RUN --cluster ${plainName(id)} --format ${format} --output FILE`),
             quiet(` ${name}, ${description}`)
           )
         )
@@ -2932,8 +2873,8 @@
 
   // ---------------------------------------------------------------- timeline
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function timelineTab({ members, handovers: pairs }, state, open) {
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function timelineTab({ members, handovers: pairs }, open) {
     const rows = [...members].sort((a, b) => a.first - b.first).slice(0, 200);
     if (!rows.length) return remark("No member is shown.");
     const start = dayOf(rows[0].first),
@@ -2969,7 +2910,7 @@
       if (placed[n + 1]?.at - at < 66) return;
       const [date, name, year] = day(month.getTime() / 1000).split(" ");
       drawing.append(
-        svg("line", { x1: at, x2: at, y1: 16, y2: foot, class: "tick" }),
+        svg("line.tick", { x1: at, x2: at, y1: 16, y2: foot }),
         svg("text", { x: at + 2, y: 12 }, `${date} ${name}${name === "Jan" || n === 0 ? ` ${year}` : ""}`)
       );
     });
@@ -2983,8 +2924,8 @@
       const group = svg(
         "g",
         { class: `life ${tint(member.kind)}`, tabindex: 0, role: "button", label: about },
-        svg("title", {}, about),
-        svg("rect", { class: "row", x: 0, y: at - 2, width, height: line - 1 }),
+        svg("title", about),
+        svg("rect.row", { x: 0, y: at - 2, width, height: line - 1 }),
         beside(left, at + 10, textOf(member)),
         svg("rect", {
           class: "span",
@@ -3078,9 +3019,10 @@
   const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
   const isoDay = (/** @type {number} */ days) => new Date(days * DAY * 1000).toISOString().slice(0, 10);
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function graphTab(cluster, state, open) {
-    const { id, members, suppliers, handovers: pairs } = cluster;
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function graphTab(cluster, open) {
+    const { id, members, suppliers, handovers: pairs } = cluster,
+      { state } = place();
     const canvas = h("div.canvas", {
       tabindex: 0,
       role: "application",
@@ -3275,8 +3217,7 @@
           select([]);
           canvas.focus();
         },
-        { label: "Close" },
-        ".close"
+        { label: "Close", class: "close" }
       );
     /** What was selected, and what ties it. @param {any[]} chosen @param {any} [link] that was clicked */
     function between(chosen, link) {
@@ -3289,7 +3230,7 @@
       if (!chosen.length) return fill(list);
       const openers = chosen
         .slice(0, 500)
-        .map((member) => button(briefly(valueOf(member.id), 48), () => open(member), {}, ".mini"));
+        .map((member) => button(briefly(valueOf(member.id), 48), () => open(member), { class: "mini" }));
       const bar = h(
         "div.bar",
         close(),
@@ -3878,7 +3819,7 @@
    */
   const listView = (title, told, options, empty) => [
     headline(title, p(told)),
-    options.rows.length || !empty ? table(options).element : p(empty)
+    options.rows.length || !empty ? table(options) : p(empty)
   ];
   /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
   const firstOf = (total, rows, where) =>
@@ -3899,8 +3840,7 @@
   const inCluster = ({ cluster, id }, limit) => anchor(cluster && toCluster(cluster, { id }), briefly(id, limit));
   const BY_KIND = { kind: ["Any kind", ({ kind }) => [kind]] };
 
-  /** @param {Record<string, string>} state */
-  async function sharedView(state) {
+  async function sharedView() {
     const { columns, rows: cells } = await load("shared"),
       { shared, joint } = run;
     const rows = objects(columns, cells);
@@ -3931,7 +3871,6 @@
           left
         ],
         {
-          state,
           rows,
           caption: "Identifiers that several organisations see",
           sort: "-total",
@@ -3964,9 +3903,8 @@
         )
     ];
   }
-  /** @param {Record<string, string>} state */
-  function contestedView(state) {
-    const rows = objects(["cluster", "id", "reason", "complaints", "calls", "first", "last"], run.contested.rows);
+  function contestedView() {
+    const rows = objects("cluster id reason complaints calls first last".split(" "), run.contested.rows);
     const act = (kind, { cluster, id }) =>
       button(WORDS[kind], async () => decide(kind, await wholeCluster(cluster), id), {
         label: `${WORDS[kind]}: ${plain(id, 60)}`
@@ -3979,7 +3917,6 @@
         firstOf(run.contested.total, rows, "entities")
       ],
       {
-        state,
         rows,
         caption: "Contested identifiers",
         sort: "-complaints",
@@ -3997,11 +3934,9 @@
       "No identifier is contested."
     );
   }
-  /** @param {Record<string, string>} state */
-  function suppliersView(state) {
-    const rows = objects(["id", "kind", "clusters", "records", "serves"], run.suppliers.rows);
+  function suppliersView() {
+    const rows = objects("id kind clusters records serves".split(" "), run.suppliers.rows);
     return listView("Suppliers", [TERMS.Supplier, firstOf(run.suppliers.total, rows, "suppliers")], {
-      state,
       rows,
       caption: "Suppliers",
       sort: "-clusters",
@@ -4017,13 +3952,9 @@
     });
   }
 
-  /** @param {Record<string, string>} state */
-  async function campaignsView(state) {
+  async function campaignsView() {
     const { rows: first, total } = await load("campaigns");
-    const rows = objects(
-      ["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"],
-      first
-    );
+    const rows = objects("id rank basis probability reporters others first last members shared".split(" "), first);
     const member = ([id, ids, reporters]) => [
       toNamed(id, identifier(ids[0], 60)),
       quiet(` ${counted(reporters, "reporter")}`)
@@ -4033,7 +3964,6 @@
       "Campaigns",
       [told, moreThan(total, rows, "campaigns/")],
       {
-        state,
         rows,
         caption: "Campaigns",
         sort: "rank",
@@ -4073,10 +4003,9 @@
     );
   }
 
-  /** @param {Record<string, string>} state */
-  async function suppressedView(state) {
+  async function suppressedView() {
     const { rows: first, total } = await load("suppressed");
-    const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], first);
+    const rows = objects("id kind complaints calls orgs reason".split(" "), first);
     return listView(
       "Suppressed",
       [
@@ -4084,7 +4013,6 @@
         moreThan(total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)
       ],
       {
-        state,
         rows,
         caption: "Suppressed identifiers",
         sort: "-complaints",
@@ -4179,13 +4107,12 @@
           ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
       ],
       {
-        state,
         rows,
         caption: "Alerts of the stream",
         sort: "-observed_at",
         key: (alert) => alert.alert_id,
         text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, ...orgs].join(" "),
-        before: options("Not acknowledged", "seen", [["all", "All alerts"]], state),
+        before: options("Not acknowledged", "seen", [["all", "All alerts"]]),
         choices: BY_KIND,
         filter: (alert) => state.seen === "all" || !seen(alert),
         columns: [
@@ -4270,7 +4197,7 @@
       h2("The next run"),
       p(
         "Makes a run with all decisions of the file, beside this one, as the file given to ",
-        h("code", "--rerun"),
+        code("--rerun"),
         " says. This run stays as it is."
       ),
       h("div.bar", start, bar),
@@ -4289,7 +4216,7 @@
     const submit = async () => {
       const hit = (await lookUp(query.value)).find(({ href }) => href.startsWith("#/c/"));
       if (!hit) return toast("No cluster of this run is found by that.");
-      location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
+      location.hash = addressWith({ [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
     };
     const near = new Map(left?.near.map(({ cluster }) => [cluster, "a rejected link"]));
     for (const { kind, others } of left?.suppliers ?? [])
@@ -4305,7 +4232,7 @@
             .slice(0, 30)
             .map(([id, why]) =>
               li(
-                anchor(address("compare", { ...state, b: id }), briefly(titleOfId(id, `single identifier ${id}`), 60)),
+                anchor(addressWith({ b: id }), briefly(titleOfId(id, `single identifier ${id}`), 60)),
                 quiet(` by ${why}`)
               )
             )
@@ -4317,16 +4244,7 @@
   function comparison(left, right) {
     const both = [left, right];
     /** @type {[any, (cluster: any) => any][]} */ const rows = [
-      [
-        "Cluster",
-        (cluster) => [
-          clusterName(cluster),
-          " ",
-          statusTag(cluster),
-          flagTags(cluster),
-          !run.redacted && workTags(cluster)
-        ]
-      ],
+      ["Cluster", (cluster) => [clusterName(cluster), " ", statusTag(cluster), flagTags(cluster), workTags(cluster)]],
       [term("Priority"), ({ priority }) => priority.toFixed(1)],
       [[term("Core"), " of members"], ({ core, size }) => `${count(core)} of ${count(size)}`],
       [term("Reporters"), ({ reporters }) => count(reporters)],
@@ -4442,7 +4360,7 @@
     const rect = (klass, bar, y, height) =>
       svg("rect", { class: klass, x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
     const scale = (y, text, textY = y) =>
-      chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), beside(left, textY, text));
+      chart.append(svg("line.tick", { x1: left, x2: width, y1: y, y2: y }), beside(left, textY, text));
     return { chart, rect, scale };
   }
   /** What the two series of a chart are. @param {any} a @param {any} b @param {any} more @param {any} chart */
@@ -4476,7 +4394,7 @@
       for (const [when, number] of records) {
         const high = (number / most) * (tall - 14);
         const bar = rect(n ? "bar-b" : "bar-a", when - start, foot - high, high);
-        bar.append(svg("title", {}, `${dayAt(when)}: ${counted(number, "mention")}`));
+        bar.append(svg("title", `${dayAt(when)}: ${counted(number, "mention")}`));
         chart.append(bar);
       }
     });
@@ -4499,7 +4417,7 @@
   async function placesView(state) {
     const [where, world] = await Promise.all([load("places"), load("world")]);
     const { countries, views, unknown } = where,
-      regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], where.circles);
+      regionsKnown = objects("country code name x y number whole".split(" "), where.circles);
     const choices = countries.map(([code]) => code).filter((code) => Object.hasOwn(views, code));
     const chosen = choices.includes(state.map) ? state.map : "";
     const inView = regionsKnown.filter(({ country }) => !chosen || country === chosen);
@@ -4663,7 +4581,7 @@
       svg(
         "pattern",
         { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-        svg("rect", { width: 3, height: 8, class: "hatch" })
+        svg("rect.hatch", { width: 3, height: 8 })
       )
     );
   /**
@@ -4684,8 +4602,7 @@
       },
       hatched()
     );
-    for (const [code, d] of Object.entries(world.paths))
-      if (!known.has(code)) drawing.append(svg("path", { d, class: "land" }));
+    for (const [code, d] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path.land", { d }));
     for (const [code, number] of numbers) {
       if (!Object.hasOwn(world.paths, code)) continue;
       const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
@@ -4693,7 +4610,7 @@
       const shape = svg(
         "path",
         { d: world.paths[code], class: number === null ? "hidden" : "counted", ...strength },
-        svg("title", {}, text)
+        svg("title", text)
       );
       drawing.append(
         linked.has(code) ? svg("a", { href: address("clusters", { country: code }), label: text }, shape) : shape
@@ -4746,7 +4663,7 @@
     return svg(
       "g",
       { role: "img", label: text },
-      svg("title", {}, text),
+      svg("title", text),
       svg("circle", {
         cx: x.toFixed(1),
         cy: y.toFixed(1),
@@ -4766,13 +4683,13 @@
     const isAside = ({ x, y }) => x < west || x > east || y < north || y > south;
     const width = 1000,
       flat = Math.cos(((NORTH - ((north + south) / 2 / world.size[0]) * 360) * Math.PI) / 180);
-    const own = svg("path", { d: world.paths[country], class: "own" });
+    const own = svg("path.own", { d: world.paths[country] });
     const land = svg(
       "g",
       {},
       Object.entries(world.paths)
         .filter(([code]) => code !== country)
-        .map(([, d]) => svg("path", { d, class: "land" })),
+        .map(([, d]) => svg("path.land", { d })),
       linked
         ? svg(
             "a",
@@ -4908,7 +4825,7 @@
         keep(AUTHOR_KEY, author, "decisions.csv");
       }
     });
-    const code = (text) => h("code", text);
+
     return [
       headline(
         "Decisions",
@@ -4932,7 +4849,7 @@
         "div.bar",
         !served && [
           labelled("Your name", name),
-          button("Download decisions.csv", decisionsCsv, { disabled: !made.length }, ".primary")
+          button("Download decisions.csv", decisionsCsv, { disabled: !made.length, class: "primary" })
         ],
         quiet(counted(made.length, "decision"), !served && " made here")
       ),
@@ -5080,7 +4997,7 @@
         svg(
           "g",
           {},
-          svg("title", {}, `${dayAt(bar)}: ${recordCounts({ complaints: number, calls: calls[bar] })}`),
+          svg("title", `${dayAt(bar)}: ${recordCounts({ complaints: number, calls: calls[bar] })}`),
           rect("bar-a", bar, tall - a, a),
           rect("bar-b", bar, tall - a - b, b)
         )
@@ -5121,7 +5038,7 @@
 
   /**
    * Name, text in the navigation, and what draws it.
-   * @type {[string, string, (state: Record<string, string>, id: string) => any][]}
+   * @type {[string, string, (state: Record<string, string>) => any][]}
    */
   const VIEWS = [
     ["queue", "Queue", queueView],
@@ -5148,7 +5065,7 @@
         title,
         p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy.")
       );
-    return draw(state, id);
+    return draw(state);
   }
   /** @param {string} name of a view that this page does not have */
   const lacks = (name) =>
@@ -5187,11 +5104,11 @@
       same = where === drawn;
     const held =
       same && document.activeElement?.matches("main a.choice") && document.activeElement.getAttribute("href");
-    const scroll = same && (left === entry || back === null) ? scrollY : (back ?? 0);
+    const scroll = same && (left === entry || back === undefined) ? scrollY : (back ?? 0);
     fill(main, content);
     scrollTo(0, scroll);
     scrolled.set(entry, scrollY);
-    const from = back !== null && left !== entry && drawn.startsWith("c/") && drawn.slice(2);
+    const from = back !== undefined && left !== entry && drawn.startsWith("c/") && drawn.slice(2);
     const focus = (selector) => /** @type {any} */ (main.querySelector(selector))?.focus({ preventScroll: true });
     if (from) focus(`tr[data-key="${CSS.escape(plain(from, 200))}"] a.cluster`);
     if (held) focus(`a.choice[href="${CSS.escape(held)}"]`);
@@ -5219,7 +5136,7 @@
         h("dl.terms", listed(terms, String)),
         h(
           "p.buttons",
-          button("Close", () => dialog.close(), {}, ".primary")
+          button("Close", () => dialog.close(), { class: "primary" })
         )
       )
     );
@@ -5283,9 +5200,8 @@
   });
   addEventListener("storage", (event) => {
     // another tab decided, or noted something
-    if (!run || served || ![storeKey(), WORK_KEY].includes(event.key ?? "")) return;
-    readDecisions();
-    readWork();
+    if (!run || served || !keeps || (event.key !== storeKey() && event.key !== WORK_KEY)) return;
+    readKept();
     if (!dialog.open && !document.activeElement?.matches("input, select, textarea")) render();
   });
 
@@ -5293,9 +5209,12 @@
     run = await load("run");
     clusters = await clusterList("clusters");
     unionOnly = new Set((await load("union")).clusters);
-    if (online && !run.redacted) await meet();
-    await loadDecisions();
-    await loadWork();
+    keeps = !run.redacted;
+    if (online && keeps) await meet();
+    if (served) {
+      ({ decisions: made, author } = await ask("decisions"));
+      takeWork(await ask("notes"));
+    } else readKept();
     await render();
   }
   start().catch((error) => main.replaceChildren(p({ role: "alert" }, plain(error.message, 400))));
