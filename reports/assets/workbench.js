@@ -78,7 +78,7 @@
   function lists(column, numbers) {
     const counts = column.counts.v ?? numbers[column.counts.n],
       starts = [0];
-    for (const number of counts) starts.push(starts[starts.length - 1] + number);
+    for (const number of counts) starts.push(starts.at(-1) + number);
     const columns = Object.entries(column.of).map(([name, part]) => ({ name, read: reader(part, numbers) }));
     return (row) =>
       Array.from({ length: counts[row] }, (_, n) => {
@@ -548,13 +548,13 @@
    * A table that sorts by its heads and filters by a text, and by a select for each of its choices; its state stands
    * in the address.
    * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => string, sort: string,
-   *   key?: (row: any) => string, prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
+   *   prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
    * (row: any) => string[]]>,
    *   filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[])
    * => void}} options
    */
   function table(options) {
-    const { caption, prefix = "", key = (row) => row.id, choices = {}, open } = options,
+    const { caption, prefix = "", choices = {}, open } = options,
       { state } = place();
     const columns = options.columns.filter(Boolean);
     let sort = state[`${prefix}sort`] || options.sort,
@@ -632,7 +632,7 @@
           );
           return tr(
             {
-              "data-key": plain(key(row), 200),
+              "data-key": plain(row.id, 200),
               onclick: open && ((event) => event.target.closest("a, button, input, label") || open(row))
             },
             cells
@@ -661,9 +661,18 @@
       more
     );
   }
-  /** The cells of a row. @param {any[]} contents @param {(column: number) => string | null} classOf */
+  /**
+   * The cells of a row; a number that is null is too small to show.
+   * @param {any[]} contents @param {(column: number) => string | null} classOf
+   */
   const cellsOf = (contents, classOf) =>
-    contents.map((content, n) => h(n ? "td" : "th", { scope: n ? null : "row", class: classOf(n) || null }, content));
+    contents.map((content, n) =>
+      h(
+        n ? "td" : "th",
+        { scope: n ? null : "row", class: classOf(n) || null },
+        typeof content === "number" || content === null ? small(content) : content
+      )
+    );
 
   /**
    * A column of a table.
@@ -677,7 +686,7 @@
    * A column of counts.
    * @param {string} name @param {any} head @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
    */
-  const counts = (name, head, cell = (row) => count(row[name]), value) => column(name, head, cell, "num", value);
+  const counts = (name, head, cell = (row) => row[name], value) => column(name, head, cell, "num", value);
   /** A column of days. @param {string} name @param {string} head */
   const dates = (name, head) => column(name, head, (row) => day(row[name]), "num date");
   /** A column of numbers with some digits. @param {string} name @param {string} head @param {number} digits */
@@ -806,12 +815,12 @@
       widen(b, a, weight);
     }
     for (;;) {
-      const came = new Map([[from, from]]); // which grows while it is walked
+      /** @type {Map<number, any>} */ const came = new Map([[from, from]]); // which grows while it is walked
       for (const here of came.keys())
         for (const [there, left] of room[here]) if (left > 1e-9 && !came.has(there)) came.set(there, here);
       if (!came.has(to)) return new Set(came.keys());
       const path = [];
-      for (let here = to; here !== from; here = came.get(here) ?? from) path.push([came.get(here), here]);
+      for (let here = to; here !== from; here = came.get(here)) path.push([came.get(here), here]);
       const least = Math.min(...path.map(([a, b]) => room[a].get(b)));
       for (const [a, b] of path) {
         widen(a, b, -least);
@@ -902,13 +911,10 @@
       }
       case "suspect_held":
         return [
-          "The identifier counts as the scammer’s from the next run on, by value, " +
-            "and can leave once it is core and reviewed."
+          "The identifier counts as the scammer’s from the next run on, by value, and can leave once it is core and reviewed."
         ];
       default:
-        return [
-          "The identifier is a victim’s from the next run on: " + "it is withheld everywhere and leaves in nothing."
-        ];
+        return ["The identifier is a victim’s from the next run on: it is withheld everywhere and leaves in nothing."];
     }
   }
 
@@ -1056,10 +1062,10 @@
   }
 
   async function decisionsCsv() {
-    const columns = (
-      "decision_id kind entity_a entity_b author reason decided_at expires_at members " +
-      "members_digest used run_id bound_from bound_to"
-    ).split(" ");
+    const columns =
+      "decision_id kind entity_a entity_b author reason decided_at expires_at members members_digest used run_id bound_from bound_to".split(
+        " "
+      );
     const lines = [columns];
     for (const decision of made) {
       const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(decision.members.join("\n")));
@@ -1177,7 +1183,7 @@
       state && h(`span.tag.work-${status}`, state[1]),
       owner && h("span.tag.owner", { title: "Owner" }, shown(owner, 24)),
       until > today() && h("span.tag", `until ${day(seconds(until))}`),
-      notes.length && h("span.tag", { title: plain(notes[notes.length - 1].text, 200) }, counted(notes.length, "note"))
+      notes.length && h("span.tag", { title: plain(notes.at(-1).text, 200) }, counted(notes.length, "note"))
     ];
   }
   /** The strip of a cluster in which its state, owner, snooze and notes are set. @param {any} row */
@@ -1290,17 +1296,13 @@
   }
   /** @param {string} text */
   async function cite(text) {
-    let copied = true;
+    let told = "Copied: ";
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      const area = h("textarea.unseen", { "aria-hidden": "true" }, text);
-      document.body.append(area);
-      area.select();
-      copied = document.execCommand("copy");
-      area.remove();
+      told = "Copy this: ";
     }
-    toast([copied ? "Copied: " : "Copy this: ", shown(text, 300)]);
+    toast([told, shown(text, 300)]);
   }
   /** @param {any} cluster @param {any[]} members */
   function citation(cluster, members) {
@@ -1522,8 +1524,8 @@
   async function openHit() {
     clearTimeout(waiting);
     if (marks.searched !== asked() || hits.hidden) await search();
-    const hit = [...hits.querySelectorAll("a, div")][marked];
-    if (!(hit instanceof HTMLAnchorElement)) return;
+    /** @type {any} */ const hit = hits.querySelectorAll("a, div")[marked];
+    if (!hit?.href) return;
     closeHits();
     field.blur();
     location.hash = hit.hash;
@@ -1535,7 +1537,7 @@
     act();
   });
   document.addEventListener("click", (event) => {
-    if (event.target instanceof Element && !event.target.closest(".searcher")) closeHits();
+    if (!(/** @type {any} */ (event.target).closest(".searcher"))) closeHits();
   });
 
   // ---------------------------------------------------------------- queue and lists of clusters
@@ -1629,7 +1631,7 @@
       h(
         "span.tag.mine",
         { title: mine.map((decision) => decision.decision_id).join(", ") },
-        `${words(mine[mine.length - 1].kind)} recorded`
+        `${words(mine.at(-1).kind)} recorded`
       )
     );
   }
@@ -2170,12 +2172,7 @@
         ),
         counts("robustness", term("Robustness", "Robust")),
         reporters(),
-        counts(
-          "records",
-          span({ title: "Complaints and calls that name it" }, "Records"),
-          (member) => count(recordsOf(member)),
-          recordsOf
-        ),
+        counts("records", span({ title: "Complaints and calls that name it" }, "Records"), recordsOf, recordsOf),
         column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role), 30), "orgs"),
         reportedTo(2),
         dates("last", "Last seen"),
@@ -2481,7 +2478,6 @@
       rows: cluster.links,
       caption: "Links between members",
       sort: "-weight",
-      key: (link) => `${link.a} ${link.b}`,
       text: (link) => [link.ends[0].id, link.ends[1].id, ...link.ids, ...link.orgs].join(" "),
       columns: [
         column(
@@ -2549,7 +2545,6 @@
       rows: cluster.readings,
       caption: "Records that name a member",
       sort: "-at",
-      key: (reading) => `${reading.org} ${reading.id} ${reading.a}`,
       hint: "Filter by record, identifier, words",
       text: ({ member, org, id, role, raw, before, after }) =>
         [member.id, pretty(member.id), org, id, role, raw, before, after].join(" "),
@@ -2615,7 +2610,6 @@
       rows: bridges,
       caption: "Weak links",
       sort: "weight",
-      key: ({ a, b }) => `${a} ${b}`,
       text: ({ a, b }) => `${a} ${b}`,
       columns: [
         column(
@@ -2647,7 +2641,6 @@
       rows: near,
       caption: "Links to other clusters that were rejected",
       sort: "-weight",
-      key: (link) => `${link.a} ${link.there}`,
       text: (link) => `${link.member.id} ${link.there} ${link.cluster}`,
       columns: [
         column(
@@ -2749,12 +2742,12 @@
         simple(
           "Losses that complaints state",
           "Currency | Amount | Complaints",
-          cluster.losses.map(([currency, amount, number]) => [shown(currency, 40), cents(amount), count(number)])
+          cluster.losses.map(([currency, amount, number]) => [shown(currency, 40), cents(amount), number])
         ),
         simple(
           `Victims’ countries, by complaints${withheld || ""}`,
           "Country | Complaints",
-          cluster.countries.map(([name, number]) => [shown(name, 40), small(number)])
+          cluster.countries.map(([name, number]) => [shown(name, 40), number])
         )
       ),
       h2("Lineage"),
@@ -2809,9 +2802,7 @@
       h2("What only the union reveals"),
       p(
         `${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `,
-        "Countries and losses are of this run’s own records alone. " +
-          "Complaints, calls and reporters count what offers count too: " +
-          "who reported to both is counted twice."
+        "Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice."
       ),
       overlaps.length &&
         p(
@@ -2843,8 +2834,8 @@
           "Cluster | Identifiers | Victims | By country | Losses, rounded | Handling | Expires",
           offered.map((offer) => [
             shown(`${offer.part} of ${words(offer.contributor)}`, 90),
-            count(offer.members),
-            small(offer.victims_known),
+            offer.members,
+            offer.victims_known,
             listed(offer.countries, ({ country, victims }) => `${plain(country, 12)} ${count(victims)}`),
             listed(offer.losses, ({ currency, amount }) => `${plain(currency, 12)} ${cents(amount)}`),
             shown(offer.tlp, 30),
@@ -2875,7 +2866,7 @@
 
   /** @param {any} cluster @param {(member: any) => void} open */
   function timelineTab({ members, handovers: pairs }, open) {
-    const rows = [...members].sort((a, b) => a.first - b.first).slice(0, 200);
+    const rows = members.toSorted((a, b) => a.first - b.first).slice(0, 200);
     if (!rows.length) return remark("No member is shown.");
     const start = dayOf(rows[0].first),
       end = dayOf(Math.max(...rows.map(({ last }) => last))) + 1;
@@ -2888,10 +2879,9 @@
     const scale = (width - left) / Math.max(end - start, 1),
       foot = top + rows.length * line;
     const x = (when) => left + (when - start) * scale;
-    const y = new Map(rows.map((member, n) => [member, top + n * line]));
-    const drawing = svg("svg", {
+    /** @type {Map<any, any>} */ const y = new Map(rows.map((member, n) => [member, top + n * line]));
+    const drawing = svg("svg.timeline", {
       viewBox: `0 0 ${width} ${foot + 6}`,
-      class: "timeline",
       role: "group",
       label: `Days on which ${rows.length} identifiers were read`
     });
@@ -2916,27 +2906,31 @@
     });
     for (const member of rows) {
       const { first: from, last: until, days } = member,
-        at = y.get(member) ?? 0;
+        at = y.get(member);
       const about =
         `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ` +
         `${day(from)} to ${day(until)}`;
       const most = Math.max(...days.map(([, records]) => records), 1);
       const group = svg(
-        "g",
-        { class: `life ${tint(member.kind)}`, tabindex: 0, role: "button", label: about },
+        `g.life.${tint(member.kind)}`,
+        {
+          tabindex: 0,
+          role: "button",
+          label: about,
+          onclick: () => open(member),
+          onkeydown: (event) => event.key === "Enter" && open(member)
+        },
         svg("title", about),
         svg("rect.row", { x: 0, y: at - 2, width, height: line - 1 }),
         beside(left, at + 10, textOf(member)),
-        svg("rect", {
-          class: "span",
+        svg("rect.span", {
           x: x(dayOf(from)),
           y: at + 4,
           width: Math.max((dayOf(until) - dayOf(from) + 1) * scale, 2),
           height: 5
         }),
         days.map(([when, records]) =>
-          svg("rect", {
-            class: "cell",
+          svg("rect.cell", {
             x: x(when),
             y: at + 1,
             width: Math.max(scale - 0.5, 1.5),
@@ -2945,18 +2939,14 @@
           })
         )
       );
-      group.addEventListener("click", () => open(member));
-      group.addEventListener("keydown", (event) => event.key === "Enter" && open(member));
       drawing.append(group);
     }
     for (const { before, after } of pairs) {
       if (!y.has(before) || !y.has(after)) continue;
-      const [y1, y2] = [before, after].map((member) => (y.get(member) ?? 0) + 7),
+      const [y1, y2] = [before, after].map((member) => y.get(member) + 7),
         x1 = x(dayOf(before.last) + 1),
         x2 = x(dayOf(after.first));
-      drawing.append(
-        svg("path", { class: "handover", d: `M${x1} ${y1} C${x1 + 14} ${y1} ${x2 - 14} ${y2} ${x2} ${y2}` })
-      );
+      drawing.append(svg("path.handover", { d: `M${x1} ${y1} C${x1 + 14} ${y1} ${x2 - 14} ${y2} ${x2} ${y2}` }));
     }
     const left_out = members.length - rows.length;
     return [
@@ -3561,7 +3551,7 @@
     };
     canvas.addEventListener("keydown", (event) => {
       const arrow = ARROWS[event.key];
-      if (!cy || (!arrow && !Object.hasOwn(acts, event.key))) return;
+      if (!cy || (!arrow && !acts[event.key])) return;
       event.preventDefault();
       if (!arrow) return acts[event.key]();
       if (event.shiftKey) return cy.panBy({ x: -60 * arrow[0], y: -60 * arrow[1] });
@@ -3883,7 +3873,7 @@
               "who"
             ),
             ownCluster(() => "single identifier"),
-            counts("total", "Records", (row) => count(total(row)), total),
+            counts("total", "Records", total, total),
             column("orgs", "Who saw what", ({ orgs }) => orgs.map(who), "words", null)
           ],
           open: ({ cluster, id }) => cluster && (location.hash = toCluster(cluster, { id }))
@@ -3928,7 +3918,7 @@
           counts("complaints", "Complaints"),
           counts("calls", "Calls"),
           dates("last", "Last seen"),
-          deciding((row) => row.cluster && ["suspect_held", "victim_owned"].map((kind) => act(kind, row)))
+          deciding((row) => (row.cluster ? ["suspect_held", "victim_owned"].map((kind) => act(kind, row)) : ""))
         ]
       },
       "No identifier is contested."
@@ -4110,7 +4100,6 @@
         rows,
         caption: "Alerts of the stream",
         sort: "-observed_at",
-        key: (alert) => alert.alert_id,
         text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, ...orgs].join(" "),
         before: options("Not acknowledged", "seen", [["all", "All alerts"]]),
         choices: BY_KIND,
@@ -4353,12 +4342,12 @@
   function barChart(foot, label, bars, dayOfBar) {
     const { left, width } = CHART,
       room = (width - left) / bars;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${foot + 22}`, class: "trend", role: "img", label });
+    const chart = svg("svg.trend", { viewBox: `0 0 ${width} ${foot + 22}`, role: "img", label });
     const step = Math.max(Math.ceil(bars / 8), 1);
     for (let bar = 0; bar < bars; bar += step)
       chart.append(svg("text", { x: left + bar * room, y: foot + 16 }, dayOfBar(bar)));
     const rect = (klass, bar, y, height) =>
-      svg("rect", { class: klass, x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
+      svg(`rect.${klass}`, { x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
     const scale = (y, text, textY = y) =>
       chart.append(svg("line.tick", { x1: left, x2: width, y1: y, y2: y }), beside(left, textY, text));
     return { chart, rect, scale };
@@ -4426,7 +4415,7 @@
     const inClusters = new Set(clusters.flatMap(countriesOf));
     const countryRow = ([code, number]) => [
       inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code),
-      small(number)
+      number
     ];
     /**
      * The first rows of a list, and all of it on demand: an element can stand in one of them alone.
@@ -4477,7 +4466,7 @@
           ),
           simple("Victims’ countries, by complaints", "Country | Complaints", [
             ...countries.slice(0, 12).map(countryRow),
-            ...(unknown ? [["Not stated", count(unknown)]] : [])
+            ...(unknown ? [["Not stated", unknown]] : [])
           ])
         ];
     return [
@@ -4516,14 +4505,14 @@
             "Regions as written, by complaints",
             "Region | Country | Complaints",
             where.regions,
-            ([country, name, number]) => [shown(name, 60), shown(country, 12), small(number)],
+            ([country, name, number]) => [shown(name, 60), shown(country, 12), number],
             [1]
           ),
         first(
           "Callback numbers, by their country",
           "Country | Numbers | Complaints",
           where.callbacks,
-          ([code, ...numbers]) => [named(code), ...numbers.map(count)]
+          ([code, ...numbers]) => [named(code), ...numbers]
         ),
         first(
           "Money: accounts by institution",
@@ -4531,8 +4520,8 @@
           where.institutions,
           ([name, code, ...numbers]) => [
             shown(name, 60),
-            code && span({ title: plain(countryName(code), 60) }, plain(code, 12)),
-            ...numbers.map(count)
+            code ? span({ title: plain(countryName(code), 60) }, plain(code, 12)) : "",
+            ...numbers
           ],
           [1]
         ),
@@ -4542,22 +4531,21 @@
           where.losses,
           ([currency, stated, number]) => [
             currency ? shown(currency, 12) : "No currency stated",
-            stated === null ? small(null) : currency ? count(Math.round(Number(stated))) : "–",
-            small(number)
+            stated === null ? null : currency ? Math.round(Number(stated)) : "–",
+            number
           ]
         ),
         ...[
           ["Carriers that handed calls over", "Carrier", where.carriers],
           ["Trunks that calls came in on", "Trunk", where.trunks]
         ].map(([caption, head, rows]) =>
-          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name, 60), count(number)])
+          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name, 60), number])
         )
       )
     ];
   }
   /** @param {any} region a sum of what may be shown @returns {any} */
-  const amount = ({ number, whole }) =>
-    number === null || whole ? small(number) : [quiet("at least "), count(number)];
+  const amount = ({ number, whole }) => (number === null || whole ? number : [quiet("at least "), count(number)]);
   /** @param {any} region @returns {string} */
   function regionText({ name, country, number, whole }) {
     const told = number === null ? "withheld, small count" : counted(number, "complaint");
@@ -4577,7 +4565,6 @@
   const hatched = () =>
     svg(
       "defs",
-      {},
       svg(
         "pattern",
         { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
@@ -4593,10 +4580,9 @@
       known = new Map(numbers),
       most = Math.max(...numbers.map(([, number]) => number ?? 0), 1);
     const drawing = svg(
-      "svg",
+      "svg.world",
       {
         viewBox: `0 0 ${width} ${height}`,
-        class: "world",
         role: "group",
         label: `World map of complaints from ${counted(numbers.length, "country", "countries")}`
       },
@@ -4606,10 +4592,12 @@
     for (const [code, number] of numbers) {
       if (!Object.hasOwn(world.paths, code)) continue;
       const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
-      const strength = number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) };
       const shape = svg(
-        "path",
-        { d: world.paths[code], class: number === null ? "hidden" : "counted", ...strength },
+        `path.${number === null ? "hidden" : "counted"}`,
+        {
+          d: world.paths[code],
+          "fill-opacity": number !== null && 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most)
+        },
         svg("title", text)
       );
       drawing.append(
@@ -4664,11 +4652,10 @@
       "g",
       { role: "img", label: text },
       svg("title", text),
-      svg("circle", {
+      svg(`circle.region${region.number === null ? ".withheld" : ""}`, {
         cx: x.toFixed(1),
         cy: y.toFixed(1),
-        r: r.toFixed(1),
-        class: region.number === null ? "region withheld" : "region"
+        r: r.toFixed(1)
       })
     );
   }
@@ -4686,7 +4673,6 @@
     const own = svg("path.own", { d: world.paths[country] });
     const land = svg(
       "g",
-      {},
       Object.entries(world.paths)
         .filter(([code]) => code !== country)
         .map(([, d]) => svg("path.land", { d })),
@@ -4698,12 +4684,11 @@
           )
         : own
     );
-    const marks = svg("g", {});
+    const marks = svg("g");
     const drawing = svg(
-      "svg",
+      "svg.world.country",
       {
         viewBox: `0 0 ${width} ${width}`,
-        class: "world country",
         role: "group",
         label: `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}`
       },
@@ -4743,18 +4728,17 @@
       gap = 5 * unit;
     const wide = 2 * widest + unit * Math.max(...spots.map(({ region }) => widthOf(region.name))) + 4 * gap;
     let y = height - gap;
-    for (const spot of [...spots].reverse()) {
+    for (const spot of spots.toReversed()) {
       const tall = Math.max(2 * spot.r, 13 * unit) + gap;
       Object.assign(spot, { x: width - wide + gap + widest, y: y - tall / 2 });
       y -= tall;
     }
-    return svg("rect", {
+    return svg("rect.aside", {
       x: width - wide,
       y: y - gap,
       width: wide - gap / 2,
       height: height - y + gap / 2,
-      rx: gap,
-      class: "aside"
+      rx: gap
     });
   }
   /**
@@ -4854,7 +4838,7 @@
         quiet(counted(made.length, "decision"), !served && " made here")
       ),
       made.length
-        ? decisionTable([...made].reverse(), true)
+        ? decisionTable(made.toReversed(), true)
         : remark("None yet: open a cluster, and confirm or dispute it."),
       rerunPart(),
       workPart(),
@@ -4888,7 +4872,7 @@
         "Kind | Read | Accepted | Duplicates | Rejected | Erased | Check",
         run.accounts.map((account) => [
           words(account.kind),
-          ...accounted.map((name) => count(account.counts[name] ?? 0)),
+          ...accounted.map((name) => account.counts[name] ?? 0),
           check(account)
         ])
       ),
@@ -4900,7 +4884,7 @@
             words(record_kind),
             worded(stage, 30),
             shown(name, 60),
-            count(rows)
+            rows
           ]),
           ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])
         ]),
@@ -4911,25 +4895,21 @@
             ...run.statuses.map((status) => term(status, status === "uncorroborated" ? "Only named" : words(status))),
             "All"
           ],
-          run.kinds.map(({ kind, by_status: numbers }) => [
-            words(kind),
-            ...numbers.map(zero),
-            count(sum(numbers, Number))
-          ])
+          run.kinds.map(({ kind, by_status: numbers }) => [words(kind), ...numbers.map(zero), sum(numbers, Number)])
         ),
         simple(
           "Members by tier and review, single identifiers too",
           "Tier | Review | Members",
-          run.tiers.map(({ tier, review, rows }) => [words(tier), words(review), count(rows)])
+          run.tiers.map(({ tier, review, rows }) => [words(tier), words(review), rows])
         ),
         run.breakdowns.map(({ title, rows, notes, others, unknown }) =>
           simple(title, "Value | Complaints", [
             ...rows.map(([name, number]) => [
               [worded(name, 60), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
-              small(number)
+              number
             ]),
-            ...(others === 0 ? [] : [["Others", small(others)]]),
-            ...(unknown ? [["Not stated", count(unknown)]] : [])
+            ...(others === 0 ? [] : [["Others", others]]),
+            ...(unknown ? [["Not stated", unknown]] : [])
           ])
         )
       ),
@@ -4944,8 +4924,8 @@
             shown(file.name, 80),
             words(file.kind),
             shown(file.format, 40),
-            count(file.rows ?? 0),
-            count(file.bytes ?? 0),
+            file.rows ?? 0,
+            file.bytes ?? 0,
             identifier(file.sha256, 64)
           ])
       ),
@@ -4959,7 +4939,7 @@
             simple(
               plain(words(group), 80),
               "What | Count",
-              sorted(numbers, (name, number) => [worded(name, 80), count(number)])
+              sorted(numbers, (name, number) => [worded(name, 80), number])
             )
           )
         )
@@ -4996,7 +4976,6 @@
       chart.append(
         svg(
           "g",
-          {},
           svg("title", `${dayAt(bar)}: ${recordCounts({ complaints: number, calls: calls[bar] })}`),
           rect("bar-a", bar, tall - a, a),
           rect("bar-b", bar, tall - a - b, b)
@@ -5154,9 +5133,9 @@
    * @param {number} step @param {Element} target @returns {boolean} whether there is a table
    */
   function walkRows(step, target) {
-    const links = [...main.querySelectorAll("tbody tr")]
+    /** @type {any[]} */ const links = [...main.querySelectorAll("tbody tr")]
       .map((row) => row.querySelector("th a, th button.link, td a.cluster"))
-      .filter((link) => link instanceof HTMLElement);
+      .filter(Boolean);
     if (!links.length || target.closest(".canvas, summary, [role=button]")) return false;
     const here = links.findIndex((link) => link.closest("tr")?.contains(document.activeElement));
     const next = links[here < 0 ? 0 : Math.min(Math.max(here + step, 0), links.length - 1)];
@@ -5188,11 +5167,11 @@
     ArrowUp: (target) => walkRows(-1, target)
   };
   document.addEventListener("keydown", (event) => {
-    const target = event.target instanceof HTMLElement ? event.target : document.body;
+    const target = /** @type {HTMLElement} */ (event.target);
     if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || target.matches("input, select, textarea"))
       return;
-    const act = Object.hasOwn(ACTS, event.key) ? ACTS[event.key] : () => false;
-    if (act(target) !== false) event.preventDefault(); // a field that opens would take the letter
+    const act = ACTS[event.key];
+    if (act && act(target) !== false) event.preventDefault(); // a field that opens would take the letter
   });
   addEventListener("hashchange", () => {
     closeHits();
