@@ -25,34 +25,31 @@
     }
   };
 
-  /** @param {string} source @param {(error: Error) => void} failed */
-  function addScript(source, failed) {
-    const script = document.createElement("script");
-    script.src = source;
-    script.onerror = () => failed(new Error(`${source} is missing: copy the whole folder report/`));
-    document.head.append(script);
-    return script;
-  }
-
-  /** @param {string} name @returns {Promise<any>} */
+  const BESIDE = ["world", "cytoscape.min"];
+  /** Loads a piece of data, or a script that stands beside the page. @param {string} name @returns {Promise<any>} */
   function load(name) {
     if (!pieces.has(name)) {
+      const script = document.createElement("script");
+      script.src = BESIDE.includes(name) ? `${name}.js` : `data/${name}.js`;
       /** @type {any} */ const waited = {};
       waited.promise = new Promise((resolve, reject) => {
         waited.done = resolve;
-        addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
+        script.onerror = () =>
+          reject(new Error(`${script.getAttribute("src")} is missing: copy the whole folder report/`));
       });
+      script.onload = waited.done; // what a piece hands over comes before
       pieces.set(name, waited);
+      document.head.append(script);
     }
     return pieces.get(name).promise;
   }
 
-  const TIMES = new Set(["first", "last", "at", "decided_at"]);
+  const TIMES = "first last at decided_at".split(" ");
   /** @param {string[]} columns @param {any[][]} rows @returns {any[]} times as seconds since 1970 */
   const objects = (columns, rows) =>
     rows.map((row) =>
       Object.fromEntries(
-        columns.map((name, n) => [name, TIMES.has(name) && typeof row[n] === "string" ? seconds(row[n]) : row[n]])
+        columns.map((name, n) => [name, TIMES.includes(name) && typeof row[n] === "string" ? seconds(row[n]) : row[n]])
       )
     );
 
@@ -121,6 +118,7 @@
     const cluster = Object.assign(Object.create(row), { left_out: 0, lineage: [], rests_on: [], scripts: [] }, facts);
     for (const [name, rows] of Object.entries(part.read)) cluster[name] = rows(place);
     const { members, links, ties, readings, suppliers } = cluster;
+    cluster.tied = [...links, ...ties];
     cluster.sides = { thin: cut.thin_side ?? [], weakest: cut.weakest_side ?? [] };
     cluster.scripts = cluster.scripts.map((script) => ({
       ...script,
@@ -133,7 +131,7 @@
       const days = member.days.map((each) => [(day += each.day), each.count]);
       Object.assign(member, { place: n, days, links: [], readings: [], neighbours: new Set(), accepted: [] });
     });
-    for (const link of [...links, ...ties]) {
+    for (const link of cluster.tied) {
       link.ends = [members[link.a], members[link.b]];
       for (const [here, there] of [link.ends, link.ends.toReversed()]) {
         here.neighbours.add(there);
@@ -189,6 +187,8 @@
   const dayOf = (seconds) => Math.floor(seconds / DAY);
   /** @param {any} a @param {any} b */
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  /** The row that begins with a name. @param {any[]} rows @param {any} wanted */
+  const byName = (rows, wanted) => rows.find(([name]) => name === wanted);
   /** @param {any[]} list @param {(row: any) => number} value */
   const sum = (list, value) => list.reduce((total, row) => total + value(row), 0);
 
@@ -235,7 +235,6 @@
   /** What the page was made with. @param {string} name */
   const meta = (name) => /** @type {any} */ (document.querySelector(`meta[name=${name}]`)).content;
   /** Sentences of facts, looks of kinds, and words (reports/assets/words.toml), which come with the page. */
-  const REGISTRY = JSON.parse(meta("words"));
   const {
     names: WORDS,
     short: SHORT,
@@ -244,8 +243,12 @@
     reasons: REASONS,
     why: WHY,
     keys: KEYS,
-    told: TOLD
-  } = REGISTRY;
+    told: TOLD,
+    effects: EFFECTS,
+    choices: CHOICES,
+    facts: FACTS,
+    kinds: LOOKS
+  } = JSON.parse(meta("words"));
 
   // ---------------------------------------------------------------- elements and text
 
@@ -290,6 +293,8 @@
           h(tag, ...children)
     );
   const anchor = (/** @type {string | null} */ href, /** @type {any[]} */ ...children) => h("a", { href }, ...children);
+  /** A link that looks like a button. @param {string} href @param {string} text */
+  const linkButton = (href, text) => h("a.button", { href }, text);
   /** A part of the page that scrolls by itself. @param {string} label @param {any} child */
   const scroller = (label, child) => h("div.scroll", { tabindex: 0, role: "region", label }, child);
   /** @param {any} summary @param {...any} children that it opens */
@@ -378,6 +383,7 @@
   const counted = (number, noun, nouns = `${noun}s`) => `${count(number)} ${number === 1 ? noun : nouns}`;
   /** @param {number} number @param {string} noun @param {string} [nouns] */
   const are = (number, noun, nouns) => `${counted(number, noun, nouns)} ${number === 1 ? "is" : "are"}`;
+  const people = (/** @type {number} */ number) => counted(number, "person", "people");
   const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
   /** @param {number} seconds */
   function day(seconds) {
@@ -392,14 +398,17 @@
     return `${day(seconds)}, ${time} UTC`;
   }
 
-  const SMALL = new Set(["of", "and", "the", "in"]);
+  /** From when to when something was seen. @param {any} row */
+  const period = ({ first, last }) => `${day(first)} to ${day(last)}`;
+
+  const SMALL = "of and the in".split(" ");
   /** @param {any} slug @returns {string} a slug as people write it; free text as it is */
   function words(slug) {
     const text = String(slug ?? "");
     if (Object.hasOwn(WORDS, text)) return WORDS[text];
     if (!/^[a-z0-9_-]{1,60}$/.test(text)) return text;
     return text.replace(/(^|_)([^_]*)/g, (_, gap, word) =>
-      gap && SMALL.has(word) ? ` ${word}` : (gap && " ") + word.slice(0, 1).toUpperCase() + word.slice(1)
+      gap && SMALL.includes(word) ? ` ${word}` : (gap && " ") + word.slice(0, 1).toUpperCase() + word.slice(1)
     );
   }
   /** @param {string[]} list @param {number} [most] @returns {any} */
@@ -439,12 +448,13 @@
   /**
    * @param {string} code @param {Record<string, string>} [values] arguments by name @returns {string} a fact in words
    */
-  const fact = (code, values = {}) =>
-    REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => values[name]);
+  const fact = (code, values) => filled(FACTS[code], values);
+  /** @param {string} sentence with names in braces @param {Record<string, string>} [values] by name @returns {string} */
+  const filled = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
   /** @param {string} kind @returns {any[]} */
-  const looksOf = (kind) => REGISTRY.kinds[kind] ?? UNKNOWN;
-  const KINDS = Object.keys(REGISTRY.kinds);
+  const looksOf = (kind) => LOOKS[kind] ?? UNKNOWN;
+  const KINDS = Object.keys(LOOKS);
   /** The place of a kind in the registry. @param {string} kind */
   const rankOf = (kind) => KINDS.indexOf(kind);
   /** @param {string} kind @returns {[string, string]} */
@@ -547,14 +557,14 @@
   /**
    * A table that sorts by its heads and filters by a text, and by a select for each of its choices; its state stands
    * in the address.
-   * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => string, sort: string,
+   * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => any[], sort: string,
    *   prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
    * (row: any) => string[]]>,
    *   filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[])
    * => void}} options
    */
   function table(options) {
-    const { caption, prefix = "", choices = {}, open } = options,
+    const { rows, caption, prefix = "", choices = {}, open } = options,
       { state } = place();
     const columns = options.columns.filter(Boolean);
     let sort = state[`${prefix}sort`] || options.sort,
@@ -600,59 +610,50 @@
       }
     });
 
-    /** @returns {any[]} */
-    function chosen() {
-      const wanted = query.normalize("NFKC").toLowerCase();
-      const digits = /^[\s+\d().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "";
-      const rows = options.rows.filter((row) => {
+    function draw() {
+      const wanted = query.normalize("NFKC").toLowerCase(),
+        digits = /^[\s+\d().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "",
+        by = sort.replace("-", "");
+      const chosen = rows.filter((row) => {
         if (Object.entries(choices).some(([name, [, values]]) => state[name] && !values(row).includes(state[name])))
           return false;
         if (options.filter && !options.filter(row)) return false;
         if (!wanted) return true;
-        const text = options.text(row).slice(0, SEARCHED).toLowerCase();
+        const text = options.text(row).flat(2).join(" ").slice(0, SEARCHED).toLowerCase();
         return text.includes(wanted) || (digits.length > 2 && text.replace(/\D/g, "").includes(digits));
       });
-      const value = columns.find(({ name }) => name === sort.replace("-", ""))?.value;
-      return value ? rows.sort((a, b) => compare(value(a), value(b)) * (sort.startsWith("-") ? -1 : 1)) : rows;
-    }
-
-    function draw() {
-      const rows = chosen();
-      options.drawn?.(rows);
+      const value = columns.find(({ name }) => name === by)?.value;
+      if (value) chosen.sort((a, b) => compare(value(a), value(b)) * (sort === by ? 1 : -1));
+      options.drawn?.(chosen);
       heads.forEach((head, n) => {
-        if (columns[n].name !== sort.replace("-", "")) head.removeAttribute("aria-sort");
-        else head.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
+        if (columns[n].name !== by) head.removeAttribute("aria-sort");
+        else head.setAttribute("aria-sort", sort === by ? "ascending" : "descending");
       });
       fill(
         body,
-        rows.slice(0, most).map((row) => {
-          const cells = cellsOf(
-            columns.map((column) => column.cell(row)),
-            (n) => columns[n].klass
-          );
-          return tr(
+        chosen.slice(0, most).map((row) =>
+          tr(
             {
               "data-key": plain(row.id, 200),
               onclick: open && ((event) => event.target.closest("a, button, input, label") || open(row))
             },
-            cells
-          );
-        }),
-        !rows.length && tr(h("td.none", { colspan: columns.length }, options.none ?? "Nothing fits."))
+            cellsOf(
+              columns.map((column) => column.cell(row)),
+              (n) => columns[n].klass
+            )
+          )
+        ),
+        !chosen.length && tr(h("td.none", { colspan: columns.length }, options.none ?? "Nothing fits."))
       );
-      more.hidden = rows.length <= most;
-      printed.textContent =
-        rows.length > limit ? `The first ${count(limit)} of ${count(rows.length)} rows are printed.` : "";
-      more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
-      told.textContent =
-        rows.length === options.rows.length
-          ? count(rows.length)
-          : `${count(rows.length)} of ${count(options.rows.length)}`;
+      const { length } = chosen,
+        every = count(length);
+      more.hidden = length <= most;
+      printed.textContent = length > limit ? `The first ${count(limit)} of ${every} rows are printed.` : "";
+      more.textContent = `Show more: ${count(Math.min(most, length))} of ${every} are shown`;
+      told.textContent = length === rows.length ? every : `${every} of ${count(rows.length)}`;
     }
     draw();
-    const selects = Object.entries(choices).map(([name, [any, values]]) =>
-      choice(any, name, options.rows.flatMap(values))
-    );
+    const selects = Object.entries(choices).map(([name, [any, values]]) => choice(any, name, rows.flatMap(values)));
     return h(
       `div.tabled${long ? ".long" : ""}`,
       h("div.bar", filter, told, options.before, selects, options.extra),
@@ -683,14 +684,19 @@
   const column = (name, head, cell, klass = "", value = (row) => row[name]) => ({ name, head, cell, klass, value });
 
   /**
-   * A column of counts.
-   * @param {string} name @param {any} head @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
+   * A column that does not sort.
+   * @param {string} name @param {any} head @param {(row: any) => any} cell @param {string} [klass]
    */
-  const counts = (name, head, cell = (row) => row[name], value) => column(name, head, cell, "num", value);
-  /** A column of days. @param {string} name @param {string} head */
-  const dates = (name, head) => column(name, head, (row) => day(row[name]), "num date");
-  /** A column of numbers with some digits. @param {string} name @param {string} head @param {number} digits */
-  const decimals = (name, head, digits) => counts(name, term(head), (row) => row[name].toFixed(digits));
+  const unsorted = (name, head, cell, klass) => column(name, head, cell, klass, null);
+  /**
+   * A column of counts.
+   * @param {string} name @param {any} [head] @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
+   */
+  const counts = (name, head = words(name), cell = (row) => row[name], value) => column(name, head, cell, "num", value);
+  /** A column of days. @param {string} name */
+  const dates = (name) => column(name, words(`${name}_seen`), (row) => day(row[name]), "num date");
+  /** A column of numbers with some digits. @param {string} name @param {number} [digits] */
+  const decimals = (name, digits = 2) => counts(name, term(words(name)), (row) => row[name].toFixed(digits));
   const reporters = () => counts("reporters", term("Reporters"));
   /** The organisations of rows. @param {number} most */
   const reportedTo = (most) =>
@@ -701,8 +707,10 @@
       "orgs",
       (row) => -row.orgs.length
     );
+  /** A column of reasons. @param {string} head @param {number} limit */
+  const reasons = (head, limit) => unsorted("reason", head, ({ reason }) => shown(reason, limit), "words");
   /** The buttons that decide on rows. @param {(row: any) => any} cell */
-  const deciding = (cell) => !run.redacted && column("decide", h("span.unseen", "Decide"), cell, "quick", null);
+  const deciding = (cell) => !run.redacted && unsorted("decide", h("span.unseen", "Decide"), cell, "quick");
   /** @param {any[]} list @param {(value: any) => any} cell @returns {any[]} cells with commas between them */
   const joined = (list, cell) => list.map((value, n) => [n && ", ", cell(value)]);
 
@@ -776,9 +784,9 @@
    * The parts into which members fall, as places, the largest first.
    * @param {any} cluster @param {(link: any) => boolean} kept @param {number} [without] a member that is left out
    */
-  function partsOf({ members, links, ties }, kept, without = -1) {
+  function partsOf({ members, tied }, kept, without = -1) {
     /** @type {number[][]} */ const near = members.map(() => []);
-    for (const link of [...links, ...ties]) {
+    for (const link of tied) {
       if (!link.accepted || !kept(link)) continue;
       near[link.a].push(link.b);
       near[link.b].push(link.a);
@@ -799,9 +807,9 @@
    * The accepted links: one of which the ends alone are here weighs no more than the lightest of the others.
    * @param {any} cluster
    */
-  function weighed({ links, ties }) {
+  function weighed({ links, ties, tied }) {
     const least = ties.length && Math.min(...links.map(({ weight }) => weight));
-    return [...links, ...ties].filter(({ accepted }) => accepted).map(({ a, b, weight = least }) => ({ a, b, weight }));
+    return tied.filter(({ accepted }) => accepted).map(({ a, b, weight = least }) => ({ a, b, weight }));
   }
   /**
    * The side of `from` of a minimum cut between two members (Edmonds and Karp).
@@ -831,7 +839,7 @@
 
   /**
    * What a decision would change, in sentences.
-   * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
+   * @param {string} kind @param {any} cluster @param {string} a @param {any} [b]
    * @param {string} [clusterB] cluster of b
    */
   function effects(kind, cluster, a, b, clusterB) {
@@ -849,14 +857,14 @@
         return [
           thin.size && vouches,
           core.length
-            ? `Reviews ${counted(core.length, "core member")}, ${count(fresh)} of them for the first time.`
+            ? [
+                `Reviews ${counted(core.length, "core member")}, ${count(fresh)} of them for the first time.`,
+                others &&
+                  `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.`,
+                `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} ` +
+                  "may leave in a referral, in STIX and in MISP."
+              ]
             : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
-          core.length &&
-            others &&
-            `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.`,
-          core.length &&
-            `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} ` +
-              "may leave in a referral, in STIX and in MISP.",
           cluster.status === "disputed" && "The cluster is disputed: a dispute outweighs this."
         ];
       case "review":
@@ -865,11 +873,6 @@
           member?.tier === "core"
             ? "After the next run it may leave in a referral, in STIX and in MISP."
             : "It is to verify: it leaves once a second person reports it."
-        ];
-      case "dispute":
-        return [
-          `The cluster of this identifier is disputed as a whole: ${counted(size, "member")}.`,
-          "After the next run nothing of it leaves, in any file. A dispute outweighs a confirmation."
         ];
       case "legitimate": {
         const parts = partsOf(cluster, () => true, member.place).map((part) => count(part.length));
@@ -896,25 +899,20 @@
         ];
       }
       case "must_link": {
-        const second = clusterOf.get(clusterB ?? ""),
-          same = second?.id === cluster.id;
-        const joins = same
-          ? "They are in one cluster already, which this binds."
-          : "Joins the clusters of both, if the run has the other one.";
+        const second = clusterOf.get(clusterB),
+          same = clusterB === cluster.id;
         return [
-          thin.size && b && thin.has(a) !== thin.has(b) && same && vouches,
-          second && !same
-            ? `Joins ${counted(size, "member")} and ${counted(second.size, "member")} into one cluster.`
-            : joins,
+          same && thin.has(a) !== thin.has(b) && vouches,
+          same
+            ? "They are in one cluster already, which this binds."
+            : second
+              ? `Joins ${counted(size, "member")} and ${counted(second.size, "member")} into one cluster.`
+              : "Joins the clusters of both, if the run has the other one.",
           "Counts five records’ worth of confidence; who reported what does not change."
         ];
       }
-      case "suspect_held":
-        return [
-          "The identifier counts as the scammer’s from the next run on, by value, and can leave once it is core and reviewed."
-        ];
       default:
-        return ["The identifier is a victim’s from the next run on: it is withheld everywhere and leaves in nothing."];
+        return EFFECTS[kind].map((effect) => filled(effect, { members: counted(size, "member") }));
     }
   }
 
@@ -936,7 +934,7 @@
    */
   function askFor(title, fields, go, answer) {
     const problem = h("p.problem", { role: "alert" }),
-      record = h("button.primary", { type: "submit" }, go);
+      record = h("button.primary", go);
     const submit = async () => {
       record.disabled = true;
       try {
@@ -979,6 +977,7 @@
           "ul.effects",
           { label: "What it would change" },
           effects(kind, cluster, a, b, clusterB)
+            .flat()
             .filter(Boolean)
             .map((effect) => li(effect))
         ),
@@ -1029,7 +1028,7 @@
     const next = nextInQueue();
     toast(shown(`${draft.decision_id}: ${told}`, 300), [
       button("Undo", () => undo(draft.decision_id)),
-      next && h("a.button", { href: toCluster(next.id) }, "Next in queue")
+      next && linkButton(toCluster(next.id), "Next in queue")
     ]);
     render();
   }
@@ -1062,10 +1061,10 @@
   }
 
   async function decisionsCsv() {
-    const columns =
-      "decision_id kind entity_a entity_b author reason decided_at expires_at members members_digest used run_id bound_from bound_to".split(
-        " "
-      );
+    const columns = (
+      "decision_id kind entity_a entity_b author reason decided_at expires_at members " +
+      "members_digest used run_id bound_from bound_to"
+    ).split(" ");
     const lines = [columns];
     for (const decision of made) {
       const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(decision.members.join("\n")));
@@ -1100,37 +1099,27 @@
   // ---------------------------------------------------------------- notes on clusters, which bind no run
 
   const WORK_KEY = "ringtrace workbench";
-  const STATES = /** @type {[string, string][]} */ ([
-    ["open", "In work"],
-    ["waiting", "Waiting"],
-    ["done", "Done"]
-  ]);
   /** @type {any} */ let work = { version: 1, clusters: Object.create(null), acknowledged: {} };
 
   /** Takes what a file or this browser has as notes, where it is some. @param {any} file @returns {boolean} */
   function takeWork(file) {
-    const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-    if (
-      !isObject(file) ||
-      file.version !== 1 ||
-      !isObject(file.clusters) ||
-      !Object.values(file.clusters).every(isObject)
-    )
-      return false;
+    const isObject = (value) => value?.constructor === Object;
+    const { version, clusters: rows, acknowledged } = file ?? {};
+    if (version !== 1 || !isObject(rows) || !Object.values(rows).every(isObject)) return false;
     const text = (value, most) => (typeof value === "string" ? value.slice(0, most) : "");
     const signed = ({ at, by }) => ({ at: text(at, 40), by: text(by, 80) });
     /** @type {any} */ const kept = Object.create(null);
-    for (const [id, noted] of Object.entries(/** @type {Record<string, any>} */ (file.clusters))) {
+    for (const [id, noted] of Object.entries(/** @type {Record<string, any>} */ (rows))) {
       const notes = (Array.isArray(noted.notes) ? noted.notes : []).filter(isObject);
       kept[id] = {
         ...signed(noted),
-        status: STATES.some(([name]) => name === noted.status) ? noted.status : "",
+        status: byName(CHOICES.work, noted.status) ? noted.status : "",
         owner: text(noted.owner, 80),
         snoozed_until: /^\d{4}-\d\d-\d\d$/.test(noted.snoozed_until) ? noted.snoozed_until : "",
         notes: notes.map((note) => ({ ...signed(note), text: text(note.text, 2000) }))
       };
     }
-    work = { version: 1, clusters: kept, acknowledged: isObject(file.acknowledged) ? file.acknowledged : {} };
+    work = { version: 1, clusters: kept, acknowledged: isObject(acknowledged) ? acknowledged : {} };
     return true;
   }
   const keepWork = () => keep(WORK_KEY, JSON.stringify(work), "workbench.json");
@@ -1172,13 +1161,13 @@
    */
   function setAside(row) {
     const mine = workOf(row);
-    if (mine.snoozed_until && mine.snoozed_until > today()) return "snoozed";
+    if (mine.snoozed_until > today()) return "snoozed";
     return mine.status === "done" && (!run.clock || Date.parse(run.clock) <= Date.parse(mine.at)) ? "done" : "";
   }
   /** @param {any} row */
   function workTags(row) {
     const { status, owner, snoozed_until: until, notes } = workOf(row);
-    const state = STATES.find(([name]) => name === status);
+    const state = byName(CHOICES.work, status);
     return [
       state && h(`span.tag.work-${status}`, state[1]),
       owner && h("span.tag.owner", { title: "Owner" }, shown(owner, 24)),
@@ -1191,10 +1180,9 @@
     const { status, owner, snoozed_until: until, notes } = workOf(row),
       ended = woken(row),
       shownUntil = ended || (until > today() && until);
-    const after = (days) => new Date(Date.now() + days * DAY * 1000).toISOString().slice(0, 10);
+    const after = (days) => isoDay(Date.now() / 1000 / DAY + days);
     const change = (changes) => changeCluster(row.id, changes);
     const who = input({
-      type: "text",
       value: owner,
       maxlength: 80,
       placeholder: "Nobody",
@@ -1202,7 +1190,7 @@
       size: 14,
       onchange: () => change({ owner: who.value.trim() })
     });
-    const note = input({ type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note" });
+    const note = input({ maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note" });
     const add = () => note.value.trim() && change({ text: note.value.trim() });
     const snooze = [
       ["", until ? "Wake it" : "No"],
@@ -1216,7 +1204,7 @@
       { role: "group", label: "Work on the cluster" },
       labelled(
         "Work",
-        select("State of work", [["", "Not begun"], ...STATES], status, (chosen) => change({ status: chosen }))
+        select("State of work", [["", "Not begun"], ...CHOICES.work], status, (chosen) => change({ status: chosen }))
       ),
       labelled("Owner", who),
       author && owner !== author && button("Take it", () => change({ owner: author, status: status || "open" })),
@@ -1230,7 +1218,7 @@
         h("summary", notes.length ? counted(notes.length, "note") : "Notes"),
         h(
           "div.note-list",
-          form("form.bar", add, note, h("button", { type: "submit" }, "Add note")),
+          form("form.bar", add, note, h("button", "Add note")),
           h(
             "ol.records",
             notes
@@ -1269,10 +1257,7 @@
       h2("Notes on clusters"),
       p(
         `State, owner, snooze and notes of ${counted(number, "cluster")}. `,
-        "They bind no run and change nothing that leaves. ",
-        served
-          ? "They stand beside the decisions file, in its name with .workbench.json."
-          : "They are kept in this browser, for every run: download them to keep or to pass on."
+        served ? TOLD.notes_served : TOLD.notes_kept
       ),
       h(
         "div.bar",
@@ -1307,9 +1292,9 @@
   /** @param {any} cluster @param {any[]} members */
   function citation(cluster, members) {
     const told = members.map(
-      ({ id, role, tier, reporters, complaints, first, last }) =>
-        `${plain(id, 400)} (${words(role)}, ${tier}, ${counted(reporters, "reporter")}, ` +
-        `${counted(complaints, "complaint")}, ${day(first)} to ${day(last)})`
+      (member) =>
+        `${plain(member.id, 400)} (${words(member.role)}, ${member.tier}, ${counted(member.reporters, "reporter")}, ` +
+        `${counted(member.complaints, "complaint")}, ${period(member)})`
     );
     return `ringtrace ${run.run}, cluster ${plain(cluster.id)}: ${told.join("; ")}; members/, entities/`;
   }
@@ -1320,7 +1305,7 @@
       .filter(leaves)
       .map((member) => [
         id,
-        ...columns.map((name) => (TIMES.has(name) ? new Date(member[name] * 1000).toISOString() : member[name]))
+        ...columns.map((name) => (TIMES.includes(name) ? new Date(member[name] * 1000).toISOString() : member[name]))
       ]);
     const rest = members.length - rows.length;
     if (rest) rows.push([id, `${counted(rest, "member")} to verify before use left out`]);
@@ -1507,7 +1492,7 @@
   }
   /** @param {number} step */
   function walk(step) {
-    const every = [...hits.querySelectorAll("a, div")];
+    const every = hits.querySelectorAll("a, div");
     if (!every.length) return;
     every[marked]?.setAttribute("aria-selected", "false");
     marked = (marked + step + every.length) % every.length;
@@ -1593,7 +1578,7 @@
     return mine.snoozed_until && mine.status !== "done" && mine.snoozed_until <= today() ? mine.snoozed_until : "";
   }
   /** What is chosen among all clusters, not among those alone that changed. */
-  const EVERYWHERE = new Set(["unreviewed", "thin", "burst", "same_text", "mine", "snoozed", "done"]);
+  const EVERYWHERE = "unreviewed thin burst same_text mine snoozed done".split(" ");
   /** Ids of the queue as it was last shown, chosen, filtered and sorted; and whether these were set aside. */
   let inQueue = /** @type {string[]} */ ([]),
     walkAside = false;
@@ -1703,22 +1688,22 @@
   function clusterColumns(wanted) {
     const columns = [
       column("name", "Cluster", (row) => [clusterName(row), " ", ...clusterTags(row)], "name"),
-      decimals("priority", "Priority", 1),
+      decimals("priority", 1),
       counts("core", [term("Core"), " of"], (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
       counts("unreviewed", term("Unreviewed"), (row) => zero(row.unreviewed)),
       counts("contested", term("Contested"), ({ contested }) =>
         contested ? h("strong.warn", count(contested)) : none("0")
       ),
       reporters(),
-      counts("complaints", "Complaints"),
-      counts("calls", "Calls"),
-      column("losses", "Losses", (row) => losses(row.losses), "num money", null),
+      counts("complaints"),
+      counts("calls"),
+      unsorted("losses", "Losses", (row) => losses(row.losses), "num money"),
       reportedTo(2),
-      dates("first", "First seen"),
-      dates("last", "Last seen"),
-      decimals("confidence", "Confidence", 2),
-      column("countries", "Victims in", (row) => names(countriesOf(row)), "", null),
-      column(
+      dates("first"),
+      dates("last"),
+      decimals("confidence"),
+      unsorted("countries", "Victims in", (row) => names(countriesOf(row))),
+      unsorted(
         "changed",
         "What changed",
         (row) => {
@@ -1727,8 +1712,7 @@
             ? [changeChips(row), since && h("span.chip.lone", `Snoozed until ${day(seconds(since))}`)]
             : none("No change");
         },
-        "changed",
-        null
+        "changed"
       )
     ];
     return wanted.split(" ").map((name) => columns.find((each) => each.name === name));
@@ -1736,8 +1720,7 @@
   const changeChips = (row) => row.changes.map(({ kind, text }) => h(`span.chip.${kind}`, text));
   const clusterTags = (row) => [statusTag(row), pendingTag(row), flagTags(row), workTags(row)];
   const countriesOf = (row) => row.countries.map(([country]) => country);
-  const clusterText = (row) =>
-    [row.name, pretty(named(row)[0]), row.id, ...row.orgs, ...row.brands, ...countriesOf(row)].join(" ");
+  const clusterText = (row) => [row.name, pretty(named(row)[0]), row.id, row.orgs, row.brands, countriesOf(row)];
   /** A table of clusters, the first to look at first. @param {any} more */
   const clusterTable = (more) =>
     table({ text: clusterText, sort: "-priority", open: (row) => (location.hash = toCluster(row.id)), ...more });
@@ -1749,7 +1732,7 @@
       { why = "" } = state;
     const setBy = new Map(clusters.map((row) => [row, setAside(row)]));
     const has = (kind, row) => {
-      if (!EVERYWHERE.has(kind) && !changedRows.has(row)) return false;
+      if (!EVERYWHERE.includes(kind) && !changedRows.has(row)) return false;
       const aside = setBy.get(row);
       if (kind === "snoozed" || kind === "done") return aside === kind;
       if (aside) return false;
@@ -1932,17 +1915,8 @@
         event: ["Any change", (row) => row.event.split(" ")]
       },
       extra: [
-        options("Any size", "size", [
-          ["5", "5 members or more"],
-          ["10", "10 or more"],
-          ["50", "50 or more"]
-        ]),
-        options("Active any time", "active", [
-          ["1", "Active in the last day"],
-          ["7", "In the last 7 days"],
-          ["30", "In the last 30 days"],
-          ["90", "In the last 90 days"]
-        ]),
+        options("Any size", "size", CHOICES.size),
+        options("Active any time", "active", CHOICES.active),
         options("One organisation or more", "both", [
           ["1", "Several organisations"],
           ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])
@@ -2012,8 +1986,8 @@
         )
       ];
     }
-    const { members, size, brands, first, last } = cluster;
-    const [tab, text, draw] = TABS.find(([name]) => name === state.tab) ?? TABS[0];
+    const { members, size, brands } = cluster;
+    const [tab, text, draw] = byName(TABS, state.tab) ?? TABS[0];
     const best = !run.redacted && spokesman(cluster),
       next = nextInQueue();
     const panel = h("aside.panel", { label: "Identifier" });
@@ -2035,7 +2009,7 @@
           button("Dispute", () => decide("dispute", cluster, best.id)),
           button("Same operation…", () => pair("must_link", cluster, best.id))
         ],
-        h("a.button", { href: address("compare", { a: id }) }, "Compare…"),
+        linkButton(address("compare", { a: id }), "Compare…"),
         next && h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue")
       ),
       h(
@@ -2046,7 +2020,7 @@
         brands.length && [" used by callers posing as ", names(brands)],
         `; linked by ${recordCounts(cluster, " and ")} reported to `,
         names(cluster.orgs, 4),
-        ` from ${day(first)} to ${day(last)}.`,
+        ` from ${period(cluster)}.`,
         cluster.left_out && ` ${counted(cluster.left_out, "identifier")} to verify before use left out of this copy.`,
         quiet("  A lead, not proof.")
       ),
@@ -2124,8 +2098,7 @@
     let listed = cluster.members;
     const bar = h("span.picked", { hidden: true });
     const pick = (member, checked) => {
-      if (checked) picked.add(member);
-      else picked.delete(member);
+      picked[checked ? "add" : "delete"](member);
       const chosen = cluster.members.filter((each) => picked.has(each)),
         [a, b] = chosen;
       bar.hidden = !chosen.length;
@@ -2175,7 +2148,7 @@
         counts("records", span({ title: "Complaints and calls that name it" }, "Records"), recordsOf, recordsOf),
         column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role), 30), "orgs"),
         reportedTo(2),
-        dates("last", "Last seen"),
+        dates("last"),
         deciding(
           ({ id, status }) =>
             status !== "contested" && [
@@ -2191,14 +2164,13 @@
       caption: "Members",
       sort: "-records",
       open,
-      text: (member) =>
-        [member.id, pretty(member.id), member.role, ...member.orgs, ...member.carriers, member.region].join(" "),
+      text: (member) => [member.id, pretty(member.id), member.role, member.orgs, member.carriers, member.region],
       choices: {
         kind: ["Any kind", (member) => [member.kind]],
         tier: ["Any tier", (member) => [member.tier]],
         review: ["Any review", (member) => [member.review]]
       },
-      before: side && h("a.button", { href: addressWith({ side: "" }) }, "Both sides"),
+      before: side && linkButton(addressWith({ side: "" }), "Both sides"),
       extra: [button("Download CSV", () => membersCsv(cluster, listed)), bar],
       drawn: (rows) => (listed = rows),
       filter: (member) => !side || side.has(member.id)
@@ -2260,7 +2232,7 @@
         "ul.plain",
         li(
           `${counted(member.reporters, "person reports", "people report")} that a scammer used it; `,
-          `its place rests on ${counted(member.robustness, "person", "people")}.`
+          `its place rests on ${people(member.robustness)}.`
         ),
         member.near &&
           h(
@@ -2281,7 +2253,7 @@
             .filter(({ role }) => role !== member.role)
             .map((each) => quiet(`, ${words(each.role).toLowerCase()} ${count(each.count)}`))
         ),
-        dd("Seen", `${day(member.first)} to ${day(member.last)}`),
+        dd("Seen", period(member)),
         dd("Records", recordCounts(member)),
         (member.region || member.line) &&
           dd("Region, line", shown(member.region, 40), " ", member.line && worded(member.line, 30)),
@@ -2317,7 +2289,7 @@
               return li(
                 opener(neighbour, open, 40),
                 " ",
-                quiet(`${counted(link.reporters, "person", "people")}, weight ${link.weight.toFixed(1)} `),
+                quiet(`${people(link.reporters)}, weight ${link.weight.toFixed(1)} `),
                 !run.redacted &&
                   button("Keep apart", () => decide("cannot_link", cluster, id, neighbour.id), {
                     label: `Keep apart from ${plain(neighbour.id, 60)}`,
@@ -2376,7 +2348,7 @@
       quiet(`${words(role)}: `),
       inWeek(reading)
         ? ["counted by the offer", field !== "offer" && ", whose sender has a call record of it"]
-        : (before ?? null) !== null
+        : before != null
           ? h("q", "…", shown(before, 200), h("mark", shown(raw, 200)), shown(after, 200), "…")
           : [h("mark", shown(raw, 200)), " ", fieldName(field)],
       confidence < 0.9 &&
@@ -2478,7 +2450,7 @@
       rows: cluster.links,
       caption: "Links between members",
       sort: "-weight",
-      text: (link) => [link.ends[0].id, link.ends[1].id, ...link.ids, ...link.orgs].join(" "),
+      text: ({ ends: [a, b], ids, orgs }) => [a.id, b.id, ids, orgs],
       columns: [
         column(
           "ends",
@@ -2487,7 +2459,7 @@
           "who",
           (link) => link.ends[0].id
         ),
-        decimals("weight", "Weight", 2),
+        decimals("weight"),
         reporters(),
         column(
           "strength",
@@ -2501,7 +2473,7 @@
           "orgs",
           (link) => `${link.strength}${link.accepted}`
         ),
-        column("orgs", "Reported to", (link) => names(link.orgs, 2), "", null),
+        unsorted("orgs", "Reported to", (link) => names(link.orgs, 2)),
         column("last", "Seen", (link) => [day(link.first), h("br"), day(link.last)], "num date"),
         column(
           "ids",
@@ -2546,8 +2518,16 @@
       caption: "Records that name a member",
       sort: "-at",
       hint: "Filter by record, identifier, words",
-      text: ({ member, org, id, role, raw, before, after }) =>
-        [member.id, pretty(member.id), org, id, role, raw, before, after].join(" "),
+      text: ({ member, org, id, role, raw, before, after }) => [
+        member.id,
+        pretty(member.id),
+        org,
+        id,
+        role,
+        raw,
+        before,
+        after
+      ],
       columns: [
         column("at", "When", (reading) => [day(reading.at), h("div.quiet", moment(reading.at).split(", ")[1])], "date"),
         column(
@@ -2571,7 +2551,7 @@
           "",
           (reading) => reading.country ?? ""
         ),
-        column("words", "Where it stands", (reading) => [readingLine(reading), narrative(reading)], "words", null)
+        unsorted("words", "Where it stands", (reading) => [readingLine(reading), narrative(reading)], "words")
       ]
     });
     return [
@@ -2590,7 +2570,7 @@
     );
     if (!cut) return null;
     const parts = partsOf(cluster, (link) => link !== cut);
-    const [here, there] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)) ?? []);
+    /** @type {any[]} */ const [here, there] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)));
     const few = here.length <= there.length ? here : there;
     return (
       here !== there &&
@@ -2610,19 +2590,18 @@
       rows: bridges,
       caption: "Weak links",
       sort: "weight",
-      text: ({ a, b }) => `${a} ${b}`,
+      text: ({ a, b }) => [a, b],
       columns: [
-        column(
+        unsorted(
           "link",
           "Weak link",
           ({ a, b }) =>
             [a, b].map((id) =>
               div(identifier(id, 60), cluster.members.filter((member) => member.id === id).map(standing))
             ),
-          "who",
-          null
+          "who"
         ),
-        decimals("weight", "Weight", 2),
+        decimals("weight"),
         column(
           "drops",
           "Without it",
@@ -2641,7 +2620,7 @@
       rows: near,
       caption: "Links to other clusters that were rejected",
       sort: "-weight",
-      text: (link) => `${link.member.id} ${link.there} ${link.cluster}`,
+      text: (link) => [link.member.id, link.there, link.cluster],
       columns: [
         column(
           "here",
@@ -2650,10 +2629,10 @@
           "who",
           (link) => link.member.id
         ),
-        column("cluster", "Other cluster", (link) => toNamed(link.cluster, undefined, { id: link.there }), "", null),
-        decimals("weight", "Weight", 2),
+        unsorted("cluster", "Other cluster", (link) => toNamed(link.cluster, undefined, { id: link.there })),
+        decimals("weight"),
         reporters(),
-        column("why", "Why not", (link) => shown(link.reason, 160), "words", null),
+        reasons("Why not", 160),
         decidingOnLink(cluster, (link) => [link.member.id, link.there, link.cluster])
       ]
     });
@@ -2674,13 +2653,13 @@
       rows: suppliers,
       caption: "Suppliers",
       sort: "-records",
-      text: (supplier) => supplier.id,
+      text: ({ id }) => [id],
       columns: [
         column("id", term("Supplier"), (supplier) => identifier(supplier.id, 60), "who"),
         column("kind", "Kind", (supplier) => words(supplier.kind)),
         counts("records", "Records here"),
-        counts("clusters", "Clusters"),
-        column("others", "Serves also", (supplier) => servedBy(supplier.others, supplier.clusters - 1), "", null)
+        counts("clusters"),
+        unsorted("others", "Serves also", (supplier) => servedBy(supplier.others, supplier.clusters - 1))
       ]
     });
     const more = sum(suppliers, (supplier) => supplier.more);
@@ -2800,10 +2779,7 @@
     const listed = (rows, cell) => (rows?.length ? rows.map((row) => `${cell(row)} `) : "Withheld (small counts)");
     return [
       h2("What only the union reveals"),
-      p(
-        `${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `,
-        "Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice."
-      ),
+      p(`${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `, TOLD.joint),
       overlaps.length &&
         p(
           overlaps.map(({ shared: number, floor, organisation, by, counted_at }) => [
@@ -2854,7 +2830,7 @@
               joined(rows, ([org, part, sure]) => [
                 worded(org, 60),
                 part !== null && [" ", shown(part, 60)],
-                (sure ?? null) !== null && ` (${sure.toFixed(2)})`
+                sure != null && ` (${sure.toFixed(2)})`
               ])
             ])
         )
@@ -2885,20 +2861,18 @@
       role: "group",
       label: `Days on which ${rows.length} identifiers were read`
     });
-    const months = [],
-      first = new Date(start * DAY * 1000);
-    for (
-      let month = first;
-      month.getTime() < end * DAY * 1000;
-      month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))
-    )
+    const months = [];
+    for (let month = start * DAY; month < end * DAY;) {
       months.push(month);
+      const date = new Date(month * 1000);
+      month = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / 1000;
+    }
     const placed = months
       .filter((_, n) => n % Math.ceil(months.length / 12) === 0)
-      .map((month) => ({ month, at: Math.max(x(month.getTime() / 1000 / DAY), left) }));
+      .map((month) => ({ month, at: x(month / DAY) }));
     placed.forEach(({ month, at }, n) => {
       if (placed[n + 1]?.at - at < 66) return;
-      const [date, name, year] = day(month.getTime() / 1000).split(" ");
+      const [date, name, year] = day(month).split(" ");
       drawing.append(
         svg("line.tick", { x1: at, x2: at, y1: 16, y2: foot }),
         svg("text", { x: at + 2, y: 12 }, `${date} ${name}${name === "Jan" || n === 0 ? ` ${year}` : ""}`)
@@ -2908,8 +2882,7 @@
       const { first: from, last: until, days } = member,
         at = y.get(member);
       const about =
-        `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ` +
-        `${day(from)} to ${day(until)}`;
+        `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ` + period(member);
       const most = Math.max(...days.map(([, records]) => records), 1);
       const group = svg(
         `g.life.${tint(member.kind)}`,
@@ -2986,7 +2959,7 @@
     DRAWN_LINKS = 2500,
     DRAWN_SUPPLIERS = 12,
     PAST_DAYS = 7;
-  const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "gfrom", "guntil"];
+  const GRAPH_FILTERS = "gkinds gcore gsup gtook gweight gfrom guntil".split(" ");
   /**
    * How the graph of each cluster was left: its filters, zoom, what was dragged, and opened suppliers.
    * @type {Map<string, any>}
@@ -3272,7 +3245,7 @@
           "path-ends",
           members.filter((each) => each !== member).map((each) => valueOf(each.id))
         ),
-        h("button", { type: "submit" }, "Show the path")
+        h("button", "Show the path")
       );
     }
     /** @param {any} supplier */
@@ -3331,8 +3304,8 @@
     const drawnSupplier = (name, text, position, data, classes) =>
       node(name, text, position, { colour: colour("panel"), shape: "round-rectangle", ...data }, `supplier ${classes}`);
 
-    Promise.all([withCytoscape(), new Promise(requestAnimationFrame)])
-      .then(([cytoscape]) => {
+    Promise.all([load("cytoscape.min"), new Promise(requestAnimationFrame)])
+      .then(() => {
         // the page has the canvas only after this turn
         if (!canvas.isConnected) return;
         const drawn = members.slice(0, DRAWN),
@@ -3377,22 +3350,17 @@
           for (const { a, records } of supplier.links)
             if (a < DRAWN) edges.push(soft(`s${n}-${a}`, `s${n}`, `m${a}`, 1 + Math.log2(records)));
         });
-        const [line, text, panel, accent, warn] = ["edge", "text", "panel", "accent", "warn"].map(colour);
+        const [line, text, panel, accent, warn] = "edge text panel accent warn".split(" ").map(colour);
         const styles = {
           node: {
             "background-color": "data(colour)",
             shape: "data(shape)",
             width: "data(size)",
             height: "data(size)",
-            label: "",
             color: text,
-            "font-size": 10,
-            "text-valign": "bottom",
-            "text-margin-y": 3,
             "text-wrap": "wrap",
             "text-max-width": 9999,
             "text-outline-color": panel,
-            "text-outline-width": 2,
             "font-family": "system-ui, sans-serif"
           },
           "node.verify": {
@@ -3403,12 +3371,11 @@
           },
           "node.bridge": { "border-width": 3, "border-color": "#b8460b", "border-style": "solid" },
           "node.contested": { "border-width": 3, "border-color": "#c4122f", "border-style": "double" },
-          "node.supplier": { "border-width": 2, "border-color": line, "background-color": panel },
+          "node.supplier": { "border-width": 2, "border-color": line },
           edge: {
             width: "data(width)",
             "line-color": line,
-            opacity: edges.length > 800 ? 0.25 : 0.7,
-            "curve-style": "haystack"
+            opacity: edges.length > 800 ? 0.25 : 0.7
           },
           "edge.doubted": { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" },
           "edge.soft": { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" },
@@ -3428,14 +3395,12 @@
           ".off": { display: "none" },
           ":selected": { "border-width": 4, "border-color": accent, "border-style": "solid", "z-index": 9 }
         };
-        cy = cytoscape({
+        cy = /** @type {any} */ (window).cytoscape({
           container: canvas,
           elements: [...nodes, ...edges],
-          layout: { name: "preset", fit: true, padding: 40 },
+          layout: { name: "preset" },
           minZoom: 0.2,
           maxZoom: 8,
-          boxSelectionEnabled: true,
-          pixelRatio: "auto",
           style: Object.entries(styles).map(([selector, style]) => ({ selector, style }))
         });
         graph = cy;
@@ -3563,9 +3528,7 @@
       if (!inside(cursor, 20)) cy.panBy({ x: cy.width() / 2 - x, y: cy.height() / 2 - y });
       canvas.setAttribute(
         "aria-description",
-        member
-          ? `${plain(member.id, 100)}, ${member.tier}, ${counted(member.reporters, "person", "people")}`
-          : plain(name, 100)
+        member ? `${plain(member.id, 100)}, ${member.tier}, ${people(member.reporters)}` : plain(name, 100)
       );
       chosen();
     });
@@ -3611,15 +3574,13 @@
       reporters,
       weight,
       strength,
-      first,
-      last,
       accepted,
       reason,
       ids
     } = link;
     const told =
-      ` ${recordCounts(link)}, ${counted(reporters, "person", "people")}, weight ${weight.toFixed(1)}, ` +
-      `${words(strength).toLowerCase()}, ${day(first)} to ${day(last)}`;
+      ` ${recordCounts(link)}, ${people(reporters)}, weight ${weight.toFixed(1)}, ` +
+      `${words(strength).toLowerCase()}, ${period(link)}`;
     return li(
       identifier(a.id, 60),
       " and ",
@@ -3691,78 +3652,66 @@
   }
   /** The graph as it stands, core members by value. @param {any} cy @returns {string} */
   function graphSvg(cy) {
-    const seen = cy.elements().filter((element) => !element.hasClass("off")),
-      nodes = seen.nodes(),
+    const isOn = (element) => !element.hasClass("off"),
+      nodes = cy.nodes().filter(isOn),
       box = nodes.boundingBox({ includeLabels: false });
     const pad = Math.max(
       60,
       ...nodes.filter((node) => leaves(node.data("member"))).map((node) => node.data("name").length * 2.2 + 10)
     );
-    const drawing = svg("svg", { viewBox: `${box.x1 - pad} ${box.y1 - pad} ${box.w + 2 * pad} ${box.h + 2 * pad}` });
-    seen
+    const lines = cy
       .edges()
-      .filter((edge) => edge.connectedNodes().every((node) => !node.hasClass("off")))
-      .forEach((edge) => {
-        const a = edge.source().position(),
-          b = edge.target().position(),
-          dashed = edge.hasClass("doubted") || edge.hasClass("soft");
-        drawing.append(
-          svg("line", {
-            x1: a.x,
-            y1: a.y,
-            x2: b.x,
-            y2: b.y,
-            stroke: "#868e97",
-            "stroke-width": edge.data("width"),
-            "stroke-opacity": 0.6,
-            ...(dashed && { "stroke-dasharray": "4 3" })
-          })
-        );
+      .filter((edge) => isOn(edge) && edge.connectedNodes().every(isOn))
+      .map((edge) => {
+        const { x: x1, y: y1 } = edge.source().position(),
+          { x: x2, y: y2 } = edge.target().position();
+        return svg("line", {
+          x1,
+          y1,
+          x2,
+          y2,
+          stroke: "#868e97",
+          "stroke-width": edge.data("width"),
+          "stroke-opacity": 0.6,
+          "stroke-dasharray": (edge.hasClass("doubted") || edge.hasClass("soft")) && "4 3"
+        });
       });
-    nodes.forEach((node) => {
-      const { x: cx, y: cy } = node.position(),
+    const spots = nodes.map((node) => {
+      const { x, y } = node.position(),
         { size, member, colour: fill, name } = node.data(),
         r = size / 2;
-      drawing.append(
-        svg("circle", { cx, cy, r, fill: member ? fill : "#ffffff", stroke: "#333333", "stroke-width": 0.5 })
-      );
-      if (leaves(member))
-        drawing.append(
+      return [
+        svg("circle", { cx: x, cy: y, r, fill: member ? fill : "#ffffff", stroke: "#333333", "stroke-width": 0.5 }),
+        leaves(member) &&
           svg(
             "text",
-            {
-              x: cx,
-              y: cy + r + 9,
-              "font-size": 7,
-              "font-family": "sans-serif",
-              "text-anchor": "middle",
-              fill: "#111"
-            },
+            { x, y: y + r + 9, "font-size": 7, "font-family": "sans-serif", "text-anchor": "middle", fill: "#111" },
             name
           )
-        );
+      ];
     });
+    const drawing = svg(
+      "svg",
+      { viewBox: `${box.x1 - pad} ${box.y1 - pad} ${box.w + 2 * pad} ${box.h + 2 * pad}` },
+      lines,
+      spots
+    );
     return new XMLSerializer().serializeToString(drawing);
   }
-  /** @type {Promise<any> | null} */ let cytoscapeLoad = null;
-  const withCytoscape = () =>
-    (cytoscapeLoad ??= new Promise((resolve, reject) => {
-      addScript("cytoscape.min.js", reject).onload = () => resolve(/** @type {any} */ (window).cytoscape);
-    }));
   /**
    * The most likely path: the product of what its links are sure of.
    * @param {any} from a member @param {any} to @returns {any[]} links
    */
   function strongestPath(from, to) {
-    const doubt = new Map([[from, 0]]),
+    /** @type {Map<any, any>} */ const doubt = new Map([[from, 0]]),
       by = new Map();
     const waiting = new Set([from]); // which grows while it is walked
     for (const here of waiting) {
       waiting.delete(here);
       for (const link of here.links) {
         const there = link.ends[link.ends[0] === here ? 1 : 0],
-          value = (doubt.get(here) ?? 0) - Math.log(link.confidence);
-        if (!link.accepted || value >= (doubt.get(there) ?? Infinity)) continue;
+          value = doubt.get(here) - Math.log(link.confidence);
+        if (!link.accepted || value >= doubt.get(there)) continue; // never more than what is not known yet
         doubt.set(there, value);
         by.set(there, { link, here });
         waiting.add(there);
@@ -3778,7 +3727,7 @@
     const safe = (text) => plain(text, 2000).replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
     const data = (key, value) => `<data key="${key}">${value}</data>`;
     const key = (id, target, name, type) => `<key id="${id}" for="${target}" attr.name="${name}" attr.type="${type}"/>`;
-    const keys = ["label", "kind", "tier", "review", "reporters"];
+    const keys = "label kind tier review reporters".split(" ");
     return [
       `<?xml version="1.0" encoding="UTF-8"?>`,
       `<graphml xmlns="http://graphml.graphdrawing.org/xmlns">`,
@@ -3819,12 +3768,11 @@
     total > rows.length && ` ${are(total - rows.length, "more", "more")} in ${where}.`;
   /** A column of the cluster of a row. @param {(row: any) => any} absent what stands for one that is not listed */
   const ownCluster = (absent) =>
-    column(
+    unsorted(
       "cluster",
       "Cluster",
       ({ cluster, id }) => (clusterOf.has(cluster) ? clusterName(clusterOf.get(cluster), { id }) : absent(cluster)),
-      "name",
-      null
+      "name"
     );
   /** The id of a row, as a link to its cluster. @param {any} row @param {number} limit */
   const inCluster = ({ cluster, id }, limit) => anchor(cluster && toCluster(cluster, { id }), briefly(id, limit));
@@ -3864,7 +3812,7 @@
           rows,
           caption: "Identifiers that several organisations see",
           sort: "-total",
-          text: ({ id, orgs }) => [id, pretty(id), ...orgs.map(([org]) => org)].join(" "),
+          text: ({ id, orgs }) => [id, pretty(id), orgs.map(([org]) => org)],
           columns: [
             column(
               "id",
@@ -3874,7 +3822,7 @@
             ),
             ownCluster(() => "single identifier"),
             counts("total", "Records", total, total),
-            column("orgs", "Who saw what", ({ orgs }) => orgs.map(who), "words", null)
+            unsorted("orgs", "Who saw what", ({ orgs }) => orgs.map(who), "words")
           ],
           open: ({ cluster, id }) => cluster && (location.hash = toCluster(cluster, { id }))
         }
@@ -3910,14 +3858,14 @@
         rows,
         caption: "Contested identifiers",
         sort: "-complaints",
-        text: ({ id, reason }) => `${id} ${reason}`,
+        text: ({ id, reason }) => [id, reason],
         columns: [
           column("id", "Withheld id", (row) => inCluster(row, 60), "who"),
           ownCluster((id) => shown(id, 40)),
-          column("reason", "Who says what", (row) => shown(row.reason, 200), "words", null),
-          counts("complaints", "Complaints"),
-          counts("calls", "Calls"),
-          dates("last", "Last seen"),
+          reasons("Who says what", 200),
+          counts("complaints"),
+          counts("calls"),
+          dates("last"),
           deciding((row) => (row.cluster ? ["suspect_held", "victim_owned"].map((kind) => act(kind, row)) : ""))
         ]
       },
@@ -3930,14 +3878,14 @@
       rows,
       caption: "Suppliers",
       sort: "-clusters",
-      text: ({ id, kind }) => `${id} ${kind}`,
+      text: ({ id, kind }) => [id, kind],
       choices: BY_KIND,
       columns: [
         column("id", term("Supplier"), ({ id }) => identifier(id, 70), "who"),
         column("kind", "Kind", ({ kind }) => words(kind)),
-        counts("clusters", "Clusters"),
-        counts("records", "Records"),
-        column("of", "Serves", (row) => servedBy(row.serves, row.clusters, { tab: "suppliers" }), "words", null)
+        counts("clusters"),
+        counts("records"),
+        unsorted("of", "Serves", (row) => servedBy(row.serves, row.clusters, { tab: "suppliers" }), "words")
       ]
     });
   }
@@ -3949,17 +3897,16 @@
       toNamed(id, identifier(ids[0], 60)),
       quiet(` ${counted(reporters, "reporter")}`)
     ];
-    const told = TOLD.campaigns;
     return listView(
       "Campaigns",
-      [told, moreThan(total, rows, "campaigns/")],
+      [TOLD.campaigns, moreThan(total, rows, "campaigns/")],
       {
         rows,
         caption: "Campaigns",
         sort: "rank",
-        text: ({ members, shared }) => `${members.flat(2).join(" ")} ${shared.flat().join(" ")}`,
+        text: ({ members, shared }) => [members.flat(2), shared.flat()],
         columns: [
-          counts("rank", "Rank"),
+          counts("rank"),
           counts(
             "probability",
             "Probability",
@@ -3978,15 +3925,14 @@
             "words",
             (row) => row.members.length
           ),
-          column(
+          unsorted(
             "shared",
             "Shared",
             ({ shared }) => joined(shared, ([id, number]) => [identifier(id, 50), ` (${count(number)})`]),
-            "words",
-            null
+            "words"
           ),
-          counts("reporters", "Reporters"),
-          dates("last", "Last seen")
+          counts("reporters"),
+          dates("last")
         ]
       },
       "No clusters share enough."
@@ -4006,14 +3952,14 @@
         rows,
         caption: "Suppressed identifiers",
         sort: "-complaints",
-        text: ({ id, reason }) => `${id} ${pretty(id)} ${reason}`,
+        text: ({ id, reason }) => [id, pretty(id), reason],
         choices: BY_KIND,
         columns: [
           column("id", "Identifier", ({ id }) => [identifier(id, 60), prettily(id)], "who"),
-          counts("complaints", "Complaints"),
-          counts("calls", "Calls"),
+          counts("complaints"),
+          counts("calls"),
           reportedTo(3),
-          column("reason", "Why", (row) => shown(row.reason, 300), "words", null)
+          reasons("Why", 300)
         ]
       }
     );
@@ -4033,7 +3979,7 @@
         decision.decided_at ? moment(seconds(decision.decided_at)) : "–",
         mine && (!served || decision.undo)
           ? button("Undo", () => undo(decision.decision_id))
-          : quiet((decision.in_force ?? null) === null ? "recorded" : decision.in_force ? "in force" : "not in force")
+          : quiet({ true: "in force", false: "not in force" }[decision.in_force] ?? "recorded")
       ]),
       (n) => (n === 5 ? "date" : null)
     );
@@ -4061,18 +4007,15 @@
       switcher.id = "runs";
       document.querySelector(".product")?.after(switcher);
     }
-    if (about.alerts) await readAlerts();
+    if (about.alerts) feed = await ask("alerts");
   }
   /** @type {any} */ let feed = { alerts: [], held_back: 0 };
-  async function readAlerts() {
-    feed = await ask("alerts");
-  }
   /** @returns {number} alerts that nobody acknowledged */
   const fresh = () => feed.alerts.filter((alert) => !work.acknowledged[alert.alert_id]).length;
   let watching = 0;
   /** @param {Record<string, string>} state */
   async function alertsView(state) {
-    await readAlerts();
+    feed = await ask("alerts");
     clearTimeout(watching);
     watching = setTimeout(
       () => place().view === "alerts" && !document.activeElement?.matches("input, select") && render(),
@@ -4100,7 +4043,7 @@
         rows,
         caption: "Alerts of the stream",
         sort: "-observed_at",
-        text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, ...orgs].join(" "),
+        text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, orgs],
         before: options("Not acknowledged", "seen", [["all", "All alerts"]]),
         choices: BY_KIND,
         filter: (alert) => state.seen === "all" || !seen(alert),
@@ -4118,7 +4061,7 @@
             ],
             "who"
           ),
-          column(
+          unsorted(
             "reason",
             "Why",
             ({ reason, tied_to: tied }) => [
@@ -4130,20 +4073,18 @@
                   joined(tied.slice(0, 3), (id) => briefly(id, 40))
                 )
             ],
-            "words",
-            null
+            "words"
           ),
           reporters(),
-          column("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs", null),
-          column(
+          unsorted("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs"),
+          unsorted(
             "ack",
             h("span.unseen", "Acknowledge"),
             (alert) =>
               seen(alert)
                 ? quiet("seen by ", shown(seen(alert).by || "you", 30))
                 : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
-            "quick",
-            null
+            "quick"
           )
         ]
       }
@@ -4178,7 +4119,7 @@
       } else if (state === "failed") told.textContent = `The run failed: ${plain(line, 300)}`;
       else if (state === "done") {
         const next = about.runs.find((each) => each.name === name);
-        fill(told, "The next run is done. ", next && h("a.button", { href: `${next.href}#/queue` }, "Open it"));
+        fill(told, "The next run is done. ", next && linkButton(`${next.href}#/queue`, "Open it"));
       }
     }
     follow();
@@ -4212,7 +4153,7 @@
       for (const id of others) if (!near.has(id)) near.set(id, `the same ${words(kind).toLowerCase()}`);
     return [
       headline("Compare two clusters", left && p(clusterName(left), " and")),
-      form("form.bar", submit, query, h("button", { type: "submit" }, text)),
+      form("form.bar", submit, query, h("button", text)),
       near.size && [
         h2("Close to it"),
         h(
@@ -4242,7 +4183,7 @@
       ["Victims in", (cluster) => names(countriesOf(cluster), 6)],
       ["Reported to", ({ orgs }) => names(orgs, 6)],
       ["Brands", ({ brands }) => names(brands, 6)],
-      ["Seen", ({ first, last }) => `${day(first)} to ${day(last)}`],
+      ["Seen", period],
       [term("Confidence"), ({ confidence }) => confidence.toFixed(2)]
     ];
     const common = (name, values, cell) => {
@@ -4274,7 +4215,7 @@
     ];
     const near = left.near.filter(({ cluster }) => cluster === right.id);
     const [a, b] = both.map((cluster) => !run.redacted && spokesman(cluster));
-    const choose = h("a.button", { href: address("compare", { a: left.id }) }, "Another…");
+    const choose = linkButton(address("compare", { a: left.id }), "Another…");
     const [same, apart] = a && b ? pairButtons(left, a.id, b.id, right.id) : [];
     same?.classList.add("primary");
     const list = ({ id, name, brand, members }) =>
@@ -4290,10 +4231,7 @@
                 dot(member.kind),
                 anchor(toCluster(id, { id: member.id }), briefly(valueOf(member.id), 40)),
                 standing(member),
-                quiet(
-                  ` ${words(member.role)}, ${counted(member.reporters, "person", "people")}, `,
-                  `${day(member.first)} to ${day(member.last)}`
-                )
+                quiet(` ${words(member.role)}, ${people(member.reporters)}, ${period(member)}`)
               )
             )
         ),
@@ -4466,7 +4404,7 @@
           ),
           simple("Victims’ countries, by complaints", "Country | Complaints", [
             ...countries.slice(0, 12).map(countryRow),
-            ...(unknown ? [["Not stated", unknown]] : [])
+            unknown && ["Not stated", unknown]
           ])
         ];
     return [
@@ -4799,7 +4737,6 @@
 
   function decisionsView() {
     const name = input({
-      type: "text",
       value: author,
       maxlength: 80,
       size: 14,
@@ -4886,7 +4823,7 @@
             shown(name, 60),
             rows
           ]),
-          ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])
+          run.more_rejects && [`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]
         ]),
         simple(
           "Identifiers by kind",
@@ -4908,8 +4845,8 @@
               [worded(name, 60), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
               number
             ]),
-            ...(others === 0 ? [] : [["Others", others]]),
-            ...(unknown ? [["Not stated", unknown]] : [])
+            others !== 0 && ["Others", others],
+            unknown && ["Not stated", unknown]
           ])
         )
       ),
@@ -4985,7 +4922,7 @@
     return keyed("complaints", "calls", [`, by ${unit}`, earlier && `; ${counted(earlier, "record")} earlier`], chart);
   }
   /**
-   * @param {string} caption @param {any} heads with | between them @param {any[][]} rows
+   * @param {string} caption @param {any} heads with | between them @param {any[]} rows
    * @param {number[]} [texts] columns beside the first that are no numbers
    */
   function simple(caption, heads, rows, texts = []) {
@@ -4993,7 +4930,7 @@
     return h(drawn.querySelectorAll("thead th").length > 5 ? "section.wide" : "section", h2(caption), drawn);
   }
   /**
-   * @param {string} caption @param {any} heads @param {any[][]} rows
+   * @param {string} caption @param {any} heads @param {any[]} rows those that are false are left out
    * @param {(column: number) => string | null} classOf
    */
   function grid(caption, heads, rows, classOf) {
@@ -5005,8 +4942,8 @@
         h("thead", tr(columns.map((head, n) => h("th", { scope: "col", class: classOf(n) || null }, head)))),
         h(
           "tbody",
-          rows.length
-            ? rows.map((row) => tr(cellsOf(row, classOf)))
+          rows.some(Boolean)
+            ? rows.map((row) => row && tr(cellsOf(row, classOf)))
             : tr(h("td.none", { colspan: columns.length }, "None"))
         )
       )
@@ -5015,36 +4952,32 @@
 
   // ---------------------------------------------------------------- the page
 
-  /**
-   * Name, text in the navigation, and what draws it.
-   * @type {[string, string, (state: Record<string, string>) => any][]}
-   */
-  const VIEWS = [
-    ["queue", "Queue", queueView],
-    ["clusters", "Clusters", clustersView],
-    ["singles", "Singles", singlesView],
-    ["shared", "Shared", sharedView],
-    ["contested", "Contested", contestedView],
-    ["places", "Places", placesView],
-    ["suppliers", "Suppliers", suppliersView],
-    ["campaigns", "Campaigns", campaignsView],
-    ["suppressed", "Suppressed", suppressedView],
-    ["alerts", "Alerts", alertsView],
-    ["decisions", "Decisions", decisionsView],
-    ["health", "Health", healthView]
-  ];
+  /** What draws each view. @type {Record<string, (state: Record<string, string>) => any>} */
+  const VIEWS = {
+    queue: queueView,
+    clusters: clustersView,
+    singles: singlesView,
+    shared: sharedView,
+    contested: contestedView,
+    places: placesView,
+    suppliers: suppliersView,
+    campaigns: campaignsView,
+    suppressed: suppressedView,
+    alerts: alertsView,
+    decisions: decisionsView,
+    health: healthView
+  };
   /** @param {string} view @param {string} id @param {Record<string, string>} state */
   async function contentOf(view, id, state) {
     if (view === "c") return clusterView(id, state);
     if (view === "compare") return compareView(state);
-    const [, title, draw] = VIEWS.find(([name]) => name === view) ?? [];
-    if (!draw) return [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))];
+    if (!Object.hasOwn(VIEWS, view)) return [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))];
     if (lacks(view))
       return headline(
-        title,
+        words(view),
         p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy.")
       );
-    return draw(state);
+    return VIEWS[view](state);
   }
   /** @param {string} name of a view that this page does not have */
   const lacks = (name) =>
@@ -5061,14 +4994,16 @@
       numbers = { decisions: made.length, alerts: fresh() };
     fill(
       document.getElementById("views"),
-      VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) =>
-        h(
-          "a",
-          { href: address(name), "aria-current": (name === view || (view === "c" && name === "clusters")) && "page" },
-          text,
-          numbers[name] && h(`span.count${name === "alerts" ? ".warn" : ""}`, ` ${count(numbers[name])}`)
+      Object.keys(VIEWS)
+        .filter((name) => !lacks(name))
+        .map((name) =>
+          h(
+            "a",
+            { href: address(name), "aria-current": (name === view || (view === "c" && name === "clusters")) && "page" },
+            words(name),
+            numbers[name] && h(`span.count${name === "alerts" ? ".warn" : ""}`, ` ${count(numbers[name])}`)
+          )
         )
-      )
     );
     /** @type {any} */ let content;
     try {
@@ -5095,7 +5030,7 @@
     if (drawn && !same && document.activeElement === document.body) main.focus({ preventScroll: true });
     drawn = where;
     tip.hidden = true;
-    const title = view === "c" ? plain(titleOfId(id), 60) : (VIEWS.find(([name]) => name === view)?.[1] ?? "");
+    const title = view === "c" ? plain(titleOfId(id), 60) : Object.hasOwn(VIEWS, view) ? words(view) : "";
     document.title = `${title} – ringtrace ${run.run}`;
     marks.ready = location.hash || "#/queue";
   }
