@@ -449,7 +449,7 @@
    * @param {string} code @param {Record<string, string>} [values] arguments by name @returns {string} a fact in words
    */
   const fact = (code, values) => filled(FACTS[code], values);
-  /** @param {string} sentence with names in braces @param {Record<string, string>} [values] by name @returns {string} */
+  /** @param {string} sentence with names in braces @param {Record<string, string>} [values] @returns {string} */
   const filled = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
   /** @param {string} kind @returns {any[]} */
@@ -723,7 +723,7 @@
   /** @type {any} */ let about = null;
   /** @type {any[]} */ let made = [];
   let author = "";
-  /** Whether this browser keeps what is decided, and it is shown; another tab may then have added to it. */
+  /** Whether this browser keeps what is decided, and the page shows it; another tab may then have added to it. */
   let keeps = true;
   const AUTHOR_KEY = "ringtrace author";
   const storeKey = () => `ringtrace ${run.run}`;
@@ -840,7 +840,7 @@
   /**
    * What a decision would change, in sentences.
    * @param {string} kind @param {any} cluster @param {string} a @param {any} [b]
-   * @param {string} [clusterB] cluster of b
+   * @param {any} [clusterB] cluster of b
    */
   function effects(kind, cluster, a, b, clusterB) {
     const { size, members } = cluster,
@@ -2106,7 +2106,7 @@
     };
     const { side: wanted = "" } = place().state,
       side = Object.hasOwn(cluster.sides, wanted) && new Set(cluster.sides[wanted]);
-    const list = table({
+    return table({
       columns: [
         column(
           "id",
@@ -2175,7 +2175,6 @@
       drawn: (rows) => (listed = rows),
       filter: (member) => !side || side.has(member.id)
     });
-    return list;
   }
   const recordsOf = (member) => member.complaints + member.calls;
   /** What can be done with selected members. @param {any} cluster @param {any[]} members */
@@ -3351,57 +3350,38 @@
             if (a < DRAWN) edges.push(soft(`s${n}-${a}`, `s${n}`, `m${a}`, 1 + Math.log2(records)));
         });
         const [line, text, panel, accent, warn] = "edge text panel accent warn".split(" ").map(colour);
-        const styles = {
-          node: {
-            "background-color": "data(colour)",
-            shape: "data(shape)",
-            width: "data(size)",
-            height: "data(size)",
-            color: text,
-            "text-wrap": "wrap",
-            "text-max-width": 9999,
-            "text-outline-color": panel,
-            "font-family": "system-ui, sans-serif"
-          },
-          "node.verify": {
-            "background-opacity": 0.45,
-            "border-width": 1.5,
-            "border-style": "dashed",
-            "border-color": "data(colour)"
-          },
-          "node.bridge": { "border-width": 3, "border-color": "#b8460b", "border-style": "solid" },
-          "node.contested": { "border-width": 3, "border-color": "#c4122f", "border-style": "double" },
-          "node.supplier": { "border-width": 2, "border-color": line },
-          edge: {
-            width: "data(width)",
-            "line-color": line,
-            opacity: edges.length > 800 ? 0.25 : 0.7
-          },
-          "edge.doubted": { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" },
-          "edge.soft": { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" },
-          "edge.took": {
-            "line-color": warn,
-            "target-arrow-color": warn,
-            "target-arrow-shape": "triangle",
-            "curve-style": "unbundled-bezier",
-            "control-point-distances": 30,
-            "control-point-weights": 0.5,
-            opacity: 1,
-            "z-index": 8
-          },
-          "edge.near": { "line-color": accent, opacity: 0.9 },
-          "edge.path": { "line-color": accent, opacity: 1, width: 5 },
-          ".past": { opacity: 0.25 },
-          ".off": { display: "none" },
-          ":selected": { "border-width": 4, "border-color": accent, "border-style": "solid", "z-index": 9 }
-        };
+        const style = `
+          node {
+            background-color: data(colour); shape: data(shape); width: data(size); height: data(size);
+            color: ${text}; text-wrap: wrap; text-max-width: 9999; text-outline-color: ${panel};
+            font-family: system-ui, sans-serif;
+          }
+          node.verify {
+            background-opacity: 0.45; border-width: 1.5; border-style: dashed; border-color: data(colour);
+          }
+          node.bridge { border-width: 3; border-color: #b8460b; border-style: solid; }
+          node.contested { border-width: 3; border-color: #c4122f; border-style: double; }
+          node.supplier { border-width: 2; border-color: ${line}; }
+          edge { width: data(width); line-color: ${line}; opacity: ${edges.length > 800 ? 0.25 : 0.7}; }
+          edge.doubted { line-style: dotted; line-color: #b8460b; curve-style: straight; }
+          edge.soft { line-style: dashed; opacity: 0.4; curve-style: straight; }
+          edge.took {
+            line-color: ${warn}; target-arrow-color: ${warn}; target-arrow-shape: triangle;
+            curve-style: unbundled-bezier; control-point-distances: 30; control-point-weights: 0.5;
+            opacity: 1; z-index: 8;
+          }
+          edge.near { line-color: ${accent}; opacity: 0.9; }
+          edge.path { line-color: ${accent}; opacity: 1; width: 5; }
+          .past { opacity: 0.25; }
+          .off { display: none; }
+          :selected { border-width: 4; border-color: ${accent}; border-style: solid; z-index: 9; }`;
         cy = /** @type {any} */ (window).cytoscape({
           container: canvas,
           elements: [...nodes, ...edges],
           layout: { name: "preset" },
           minZoom: 0.2,
           maxZoom: 8,
-          style: Object.entries(styles).map(([selector, style]) => ({ selector, style }))
+          style
         });
         graph = cy;
         label = () => labels(cy);
@@ -3711,7 +3691,7 @@
       for (const link of here.links) {
         const there = link.ends[link.ends[0] === here ? 1 : 0],
           value = doubt.get(here) - Math.log(link.confidence);
-        if (!link.accepted || value >= doubt.get(there)) continue; // never more than what is not known yet
+        if (!link.accepted || value >= doubt.get(there)) continue; // false of a member that was not reached yet
         doubt.set(there, value);
         by.set(there, { link, here });
         waiting.add(there);
@@ -4746,7 +4726,6 @@
         keep(AUTHOR_KEY, author, "decisions.csv");
       }
     });
-
     return [
       headline(
         "Decisions",
