@@ -7,53 +7,49 @@
 (() => {
   // ---------------------------------------------------------------- data
 
-  /** @type {Map<string, {promise: Promise<any>, done: (value: any) => void}>} */
+  /** Promises of pieces by name, and what fulfils each. @type {Map<string, any>} */
   const pieces = new Map();
   /** @type {any} */ (window).rt = {
     /** @param {string} name @param {string} lines of JSON: texts, and lists of numbers */
     piece(name, lines) {
-      const [texts, numbers] = lines.split("\n").map((line) => JSON.parse(line));
-      const piece = Object.assign(texts, { numbers });
-      if (texts.tables)
+      const [piece, numbers] = lines.split("\n").map((line) => JSON.parse(line));
+      if (piece.tables)
         piece.read = Object.fromEntries(
-          Object.entries(texts.tables).map(([table, rows]) => [table, lists(rows, numbers)])
+          Object.entries(piece.tables).map(([table, rows]) => [table, lists(rows, numbers)])
         );
-      pieces.get(name)?.done(piece);
+      pieces.get(name).done(piece);
     },
     /** @param {any} outlines of countries */
     world(outlines) {
-      pieces.get("world")?.done(outlines);
+      pieces.get("world").done(outlines);
     }
   };
 
-  /** @param {string} source @param {(error: Error) => void} failed */
-  function addScript(source, failed) {
-    const script = document.createElement("script");
-    script.src = source;
-    script.onerror = () => failed(new Error(`${source} is missing: copy the whole folder report/`));
-    document.head.append(script);
-    return script;
-  }
-
-  /** @param {string} name @returns {Promise<any>} */
+  const BESIDE = ["world", "cytoscape.min"];
+  /** Loads a piece of data, or a script that stands beside the page. @param {string} name @returns {Promise<any>} */
   function load(name) {
     if (!pieces.has(name)) {
-      let done = (/** @type {any} */ _piece) => {};
-      const promise = new Promise((resolve, reject) => {
-        done = resolve;
-        addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
+      const script = document.createElement("script");
+      script.src = BESIDE.includes(name) ? `${name}.js` : `data/${name}.js`;
+      /** @type {any} */ const waited = {};
+      waited.promise = new Promise((resolve, reject) => {
+        waited.done = resolve;
+        script.onerror = () =>
+          reject(new Error(`${script.getAttribute("src")} is missing: copy the whole folder report/`));
       });
-      pieces.set(name, { promise, done });
+      script.onload = waited.done; // what a piece hands over comes before
+      pieces.set(name, waited);
+      document.head.append(script);
     }
-    return pieces.get(name)?.promise ?? Promise.resolve();
+    return pieces.get(name).promise;
   }
 
-  const TIMES = new Set(["first", "last", "at", "decided_at"]);
+  const TIMES = "first last at decided_at".split(" ");
   /** @param {string[]} columns @param {any[][]} rows @returns {any[]} times as seconds since 1970 */
   const objects = (columns, rows) =>
     rows.map((row) =>
       Object.fromEntries(
-        columns.map((name, n) => [name, TIMES.has(name) && typeof row[n] === "string" ? seconds(row[n]) : row[n]])
+        columns.map((name, n) => [name, TIMES.includes(name) && typeof row[n] === "string" ? seconds(row[n]) : row[n]])
       )
     );
 
@@ -79,7 +75,7 @@
   function lists(column, numbers) {
     const counts = column.counts.v ?? numbers[column.counts.n],
       starts = [0];
-    for (const number of counts) starts.push(starts[starts.length - 1] + number);
+    for (const number of counts) starts.push(starts.at(-1) + number);
     const columns = Object.entries(column.of).map(([name, part]) => ({ name, read: reader(part, numbers) }));
     return (row) =>
       Array.from({ length: counts[row] }, (_, n) => {
@@ -113,9 +109,7 @@
     const row = clusterOf.get(id);
     if (!row) return null;
     const part = await load(`part-${row.part}`);
-    part.opened ??= new Map();
-    if (!part.opened.has(id)) part.opened.set(id, opened(part, part.clusters.indexOf(id), row));
-    return part.opened.get(id);
+    return (row.opened ??= opened(part, part.clusters.indexOf(id), row));
   }
 
   /** @param {any} part @param {number} place @param {any} row @returns {any} */
@@ -124,6 +118,7 @@
     const cluster = Object.assign(Object.create(row), { left_out: 0, lineage: [], rests_on: [], scripts: [] }, facts);
     for (const [name, rows] of Object.entries(part.read)) cluster[name] = rows(place);
     const { members, links, ties, readings, suppliers } = cluster;
+    cluster.tied = [...links, ...ties];
     cluster.sides = { thin: cut.thin_side ?? [], weakest: cut.weakest_side ?? [] };
     cluster.scripts = cluster.scripts.map((script) => ({
       ...script,
@@ -136,9 +131,9 @@
       const days = member.days.map((each) => [(day += each.day), each.count]);
       Object.assign(member, { place: n, days, links: [], readings: [], neighbours: new Set(), accepted: [] });
     });
-    for (const link of [...links, ...ties]) {
+    for (const link of cluster.tied) {
       link.ends = [members[link.a], members[link.b]];
-      for (const [here, there] of [link.ends, [...link.ends].reverse()]) {
+      for (const [here, there] of [link.ends, link.ends.toReversed()]) {
         here.neighbours.add(there);
         if (link.accepted) here.accepted.push(there);
       }
@@ -192,6 +187,8 @@
   const dayOf = (seconds) => Math.floor(seconds / DAY);
   /** @param {any} a @param {any} b */
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  /** The row that begins with a name. @param {any[]} rows @param {any} wanted */
+  const byName = (rows, wanted) => rows.find(([name]) => name === wanted);
   /** @param {any[]} list @param {(row: any) => number} value */
   const sum = (list, value) => list.reduce((total, row) => total + value(row), 0);
 
@@ -235,8 +232,9 @@
     return first.sort((a, b) => byTime(a.after, b.after));
   }
 
+  /** What the page was made with. @param {string} name */
+  const meta = (name) => /** @type {any} */ (document.querySelector(`meta[name=${name}]`)).content;
   /** Sentences of facts, looks of kinds, and words (reports/assets/words.toml), which come with the page. */
-  const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
   const {
     names: WORDS,
     short: SHORT,
@@ -245,20 +243,15 @@
     reasons: REASONS,
     why: WHY,
     keys: KEYS,
-    told: TOLD
-  } = REGISTRY;
+    told: TOLD,
+    effects: EFFECTS,
+    choices: CHOICES,
+    facts: FACTS,
+    kinds: LOOKS
+  } = JSON.parse(meta("words"));
 
   // ---------------------------------------------------------------- elements and text
 
-  /**
-   * Sets an attribute; a text that is read out or pops up is made harmless.
-   * @param {any} element @param {string} key @param {any} value
-   */
-  function attribute(element, key, value) {
-    if (key === "label" || key === "title")
-      element.setAttribute(key === "label" ? "aria-label" : key, plain(value, 400));
-    else element.setAttribute(key, value === true ? "" : value);
-  }
   /**
    * Puts nodes and texts into an element, in place of what it has.
    * @param {any} element @param {...any} children of which empty ones are left out @returns {any}
@@ -268,51 +261,56 @@
     return element;
   }
   /**
-   * @param {string} tag with classes behind dots
-   * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners
+   * Makes an element. A text that is read out or pops up is made harmless.
+   * @param {string} kind "1999/xhtml" or "2000/svg" @param {string} tag with classes behind dots
+   * @param {any[]} children nodes, or text; an object in front has attributes, of which `onX` are listeners
    * @returns {any}
    */
-  function h(tag, ...children) {
+  function create(kind, tag, children) {
     const [name, ...classes] = tag.split(".");
-    const element = document.createElement(name);
-    if (classes.length) element.className = classes.join(" ");
+    const element = document.createElementNS(`http://www.w3.org/${kind}`, name);
+    if (classes.length) element.setAttribute("class", classes.join(" "));
     const attributes = children[0]?.constructor === Object ? children.shift() : {};
     for (const [key, value] of Object.entries(attributes)) {
       if ((value ?? false) === false) continue;
       if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-      else attribute(element, key, value);
+      else if (key === "label") element.setAttribute("aria-label", plain(value, 400));
+      else if (key === "title") element.setAttribute(key, plain(value, 400));
+      else element.setAttribute(key, value === true ? "" : value);
     }
     return fill(element, children);
   }
-  /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes @param {string} [classes] */
-  const button = (text, onclick, more = {}, classes = "") =>
-    h(`button${classes}`, { type: "button", onclick, ...more }, text);
-  const [p, li, h2, h3, div, span, tr, dt] = ["p", "li", "h2", "h3", "div", "span", "tr", "dt"].map(
-    (tag) =>
-      (/** @type {any[]} */ ...children) =>
-        h(tag, ...children)
-  );
-  const quiet = (/** @type {any[]} */ ...children) => h("span.quiet", ...children);
-  const remark = (/** @type {any[]} */ ...children) => h("p.quiet", ...children);
+  /** @param {string} tag @param {...any} children @returns {any} */
+  const h = (tag, ...children) => create("1999/xhtml", tag, children);
+  /** @param {string} tag @param {...any} children @returns {any} */
+  const svg = (tag, ...children) => create("2000/svg", tag, children);
+  /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes */
+  const button = (text, onclick, more) => h("button", { type: "button", onclick, ...more }, text);
+  const [p, li, h2, h3, div, span, tr, dt, code, quiet, remark, labelled] =
+    "p li h2 h3 div span tr dt code span.quiet p.quiet label.check".split(" ").map(
+      (tag) =>
+        (/** @type {any[]} */ ...children) =>
+          h(tag, ...children)
+    );
   const anchor = (/** @type {string | null} */ href, /** @type {any[]} */ ...children) => h("a", { href }, ...children);
+  /** A link that looks like a button. @param {string} href @param {string} text */
+  const linkButton = (href, text) => h("a.button", { href }, text);
   /** A part of the page that scrolls by itself. @param {string} label @param {any} child */
   const scroller = (label, child) => h("div.scroll", { tabindex: 0, role: "region", label }, child);
   /** @param {any} summary @param {...any} children that it opens */
   const details = (summary, ...children) => h("details", h("summary", summary), ...children);
-  /** A field with what it is for. @param {...any} children */
-  const labelled = (...children) => h("label.check", ...children);
   /** @param {string} label @param {...any} children buttons */
   const actions = (label, ...children) => h("div.actions", { role: "group", label }, ...children);
   /** @param {any} attributes */
   const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
-  /** @param {string} tag @param {(event: any) => any} submit @param {...any} children */
+  /** @param {string} tag @param {() => any} submit @param {...any} children */
   const form = (tag, submit, ...children) =>
     h(
       tag,
       {
         onsubmit: (event) => {
           event.preventDefault();
-          submit(event);
+          submit();
         }
       },
       ...children
@@ -323,13 +321,6 @@
   /** @param {any} title @param {...any} more */
   const headline = (title, ...more) => h("div.headline", h("h1", title), ...more);
 
-  /** @param {string} tag @param {any} attributes @param {...any} children @returns {any} */
-  function svg(tag, attributes, ...children) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(attributes)) attribute(element, key, value);
-    return fill(element, children);
-  }
-
   /** A text at the left of a drawing. @param {number} left @param {number} y @param {string} text */
   const beside = (left, y, text) => svg("text", { x: left - 6, y, "text-anchor": "end" }, text);
 
@@ -337,7 +328,8 @@
   const CUT = 160;
 
   /** @param {string} character */
-  const codePoint = (character) => `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+  const codePoint = (character) =>
+    `U+${/** @type {any} */ (character.codePointAt(0)).toString(16).toUpperCase().padStart(4, "0")}`;
 
   /** @param {any} text @param {number} [limit] @returns {string} for attributes and drawings */
   function plain(text, limit = CUT) {
@@ -365,7 +357,7 @@
     const cut = span(
       isolated(whole.slice(0, limit)),
       "… ",
-      button(`show all ${count(whole.length)} characters`, showAll, {}, ".more")
+      button(`show all ${count(whole.length)} characters`, showAll, { class: "more" })
     );
     return cut;
   }
@@ -391,6 +383,7 @@
   const counted = (number, noun, nouns = `${noun}s`) => `${count(number)} ${number === 1 ? noun : nouns}`;
   /** @param {number} number @param {string} noun @param {string} [nouns] */
   const are = (number, noun, nouns) => `${counted(number, noun, nouns)} ${number === 1 ? "is" : "are"}`;
+  const people = (/** @type {number} */ number) => counted(number, "person", "people");
   const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
   /** @param {number} seconds */
   function day(seconds) {
@@ -405,14 +398,17 @@
     return `${day(seconds)}, ${time} UTC`;
   }
 
-  const SMALL = new Set(["of", "and", "the", "in"]);
+  /** From when to when something was seen. @param {any} row */
+  const period = ({ first, last }) => `${day(first)} to ${day(last)}`;
+
+  const SMALL = "of and the in".split(" ");
   /** @param {any} slug @returns {string} a slug as people write it; free text as it is */
   function words(slug) {
     const text = String(slug ?? "");
     if (Object.hasOwn(WORDS, text)) return WORDS[text];
     if (!/^[a-z0-9_-]{1,60}$/.test(text)) return text;
     return text.replace(/(^|_)([^_]*)/g, (_, gap, word) =>
-      gap && SMALL.has(word) ? ` ${word}` : (gap && " ") + word.slice(0, 1).toUpperCase() + word.slice(1)
+      gap && SMALL.includes(word) ? ` ${word}` : (gap && " ") + word.slice(0, 1).toUpperCase() + word.slice(1)
     );
   }
   /** @param {string[]} list @param {number} [most] @returns {any} */
@@ -452,16 +448,17 @@
   /**
    * @param {string} code @param {Record<string, string>} [values] arguments by name @returns {string} a fact in words
    */
-  const fact = (code, values = {}) =>
-    REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => values[name]);
+  const fact = (code, values) => filled(FACTS[code], values);
+  /** @param {string} sentence with names in braces @param {Record<string, string>} [values] @returns {string} */
+  const filled = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
   /** @param {string} kind @returns {any[]} */
-  const looksOf = (kind) => REGISTRY.kinds[kind] ?? UNKNOWN;
-  const KINDS = Object.keys(REGISTRY.kinds);
+  const looksOf = (kind) => LOOKS[kind] ?? UNKNOWN;
+  const KINDS = Object.keys(LOOKS);
   /** The place of a kind in the registry. @param {string} kind */
   const rankOf = (kind) => KINDS.indexOf(kind);
   /** @param {string} kind @returns {[string, string]} */
-  const nounOf = (kind) => [looksOf(kind)[0], looksOf(kind)[1]];
+  const nounOf = (kind) => /** @type {any} */ (looksOf(kind).slice(0, 2));
   /** The class that has the colour of a kind. @param {string} kind */
   const tint = (kind) => `k-${/^\w+$/.test(kind) ? kind : "x"}`;
   /** @param {string} kind @param {any} [attributes] */
@@ -473,12 +470,12 @@
   /** What the page has got to: the view, the search and the graph that are drawn. */
   const marks = document.documentElement.dataset;
   const tip = /** @type {HTMLElement} */ (document.getElementById("tip"));
-  /** @param {Event} event */
+  /** @param {any} event */
   function explain({ target }) {
-    const term = target instanceof Element ? target.closest("[data-term]") : null;
-    tip.hidden = !(term instanceof HTMLElement);
-    if (!(term instanceof HTMLElement)) return;
-    tip.textContent = TERMS[term.dataset.term ?? ""] ?? "";
+    const term = target.closest?.("[data-term]");
+    tip.hidden = !term;
+    if (!term) return;
+    tip.textContent = TERMS[term.dataset.term];
     term.setAttribute("aria-describedby", "tip");
     const box = term.getBoundingClientRect(),
       below = box.bottom + 6;
@@ -521,15 +518,13 @@
     }
   }
 
-  /**
-   * Changes the state of the view in the address, without a step in the history.
-   * @param {Record<string, any>} changed
-   */
-  function remember(changed) {
+  /** The address of this place with some of its state changed. @param {Record<string, any>} changes */
+  function addressWith(changes) {
     const { view, id, state } = place();
-    const path = id ? `${view}/${encodeURIComponent(id)}` : view;
-    history.replaceState(history.state, "", address(path, { ...state, ...changed }));
+    return address(id ? `${view}/${encodeURIComponent(id)}` : view, { ...state, ...changes });
   }
+  /** Changes the state of the view without a step in the history. @param {Record<string, any>} changes */
+  const remember = (changes) => history.replaceState(history.state, "", addressWith(changes));
 
   // Back finds the place on the page: each step of the history has a number, and where it was scrolled to.
   history.scrollRestoration = "manual";
@@ -540,14 +535,15 @@
   addEventListener("scroll", () => scrolled.set(entry, scrollY), { passive: true });
   /**
    * Notes which step of the history is shown.
-   * @returns {number | null} where it was scrolled to, if it was shown before
+   * @returns {number | undefined} where it was scrolled to, if it was shown before
    */
   function arrive() {
-    entry = history.state?.entry ?? "";
-    if (scrolled.has(entry)) return scrolled.get(entry) ?? 0;
-    entry = `${performance.timeOrigin} ${++entries}`;
-    history.replaceState({ entry }, "");
-    return null;
+    entry = history.state?.entry;
+    if (!scrolled.has(entry)) {
+      entry = `${performance.timeOrigin} ${++entries}`;
+      history.replaceState({ entry }, "");
+    }
+    return scrolled.get(entry);
   }
 
   // ---------------------------------------------------------------- tables
@@ -561,16 +557,16 @@
   /**
    * A table that sorts by its heads and filters by a text, and by a select for each of its choices; its state stands
    * in the address.
-   * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => string, sort: string,
-   *   state: Record<string, string>,
-   *   key?: (row: any) => string, prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
+   * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => any[], sort: string,
+   *   prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
    * (row: any) => string[]]>,
    *   filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[])
    * => void}} options
    */
   function table(options) {
-    const { state, caption, prefix = "", key = (row) => row.id, choices = {}, open } = options;
-    const columns = options.columns.filter(({ name }) => !run.redacted || name !== "decide");
+    const { rows, caption, prefix = "", choices = {}, open } = options,
+      { state } = place();
+    const columns = options.columns.filter(Boolean);
     let sort = state[`${prefix}sort`] || options.sort,
       query = state[`${prefix}q`] || "";
     const opened = `${entry} ${caption}`;
@@ -585,8 +581,7 @@
         rowsShown.set(opened, most);
         draw();
       },
-      {},
-      ".wide-button"
+      { class: "wide-button" }
     );
     const long = columns.some(({ name, klass }) => klass === "words" || ["ends", "link"].includes(name));
     const limit = long ? PRINTED_LONG : PRINTED;
@@ -599,7 +594,7 @@
       h(
         "th",
         { scope: "col", class: column.klass },
-        column.value ? button(column.head, () => sortBy(column), {}, ".sort") : column.head
+        column.value ? button(column.head, () => sortBy(column), { class: "sort" }) : column.head
       )
     );
     const filter = h("input.filter", {
@@ -615,66 +610,70 @@
       }
     });
 
-    /** @returns {any[]} */
-    function chosen() {
-      const wanted = query.normalize("NFKC").toLowerCase();
-      const digits = /^[\s+\d().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "";
-      const rows = options.rows.filter((row) => {
+    function draw() {
+      const wanted = query.normalize("NFKC").toLowerCase(),
+        digits = /^[\s+\d().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "",
+        by = sort.replace("-", "");
+      const chosen = rows.filter((row) => {
         if (Object.entries(choices).some(([name, [, values]]) => state[name] && !values(row).includes(state[name])))
           return false;
         if (options.filter && !options.filter(row)) return false;
         if (!wanted) return true;
-        const text = options.text(row).slice(0, SEARCHED).toLowerCase();
+        const text = options.text(row).flat(2).join(" ").slice(0, SEARCHED).toLowerCase();
         return text.includes(wanted) || (digits.length > 2 && text.replace(/\D/g, "").includes(digits));
       });
-      const value = columns.find(({ name }) => name === sort.replace("-", ""))?.value;
-      return value ? rows.sort((a, b) => compare(value(a), value(b)) * (sort.startsWith("-") ? -1 : 1)) : rows;
-    }
-
-    function draw() {
-      const rows = chosen();
-      options.drawn?.(rows);
+      const value = columns.find(({ name }) => name === by)?.value;
+      if (value) chosen.sort((a, b) => compare(value(a), value(b)) * (sort === by ? 1 : -1));
+      options.drawn?.(chosen);
       heads.forEach((head, n) => {
-        if (columns[n].name !== sort.replace("-", "")) head.removeAttribute("aria-sort");
-        else head.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
+        if (columns[n].name !== by) head.removeAttribute("aria-sort");
+        else head.setAttribute("aria-sort", sort === by ? "ascending" : "descending");
       });
       fill(
         body,
-        rows.slice(0, most).map((row) => {
-          const onclick = (event) => event.target.closest("a, button, input, label") || open(row);
-          const cells = cellsOf(
-            columns.map((column) => column.cell(row)),
-            (n) => columns[n].klass
-          );
-          return tr({ "data-key": plain(key(row), 200), onclick: open && onclick }, cells);
-        }),
-        !rows.length && tr(h("td.none", { colspan: columns.length }, options.none ?? "Nothing fits."))
+        chosen.slice(0, most).map((row) =>
+          tr(
+            {
+              "data-key": plain(row.id, 200),
+              onclick: open && ((event) => event.target.closest("a, button, input, label") || open(row))
+            },
+            cellsOf(
+              columns.map((column) => column.cell(row)),
+              (n) => columns[n].klass
+            )
+          )
+        ),
+        !chosen.length && tr(h("td.none", { colspan: columns.length }, options.none ?? "Nothing fits."))
       );
-      more.hidden = rows.length <= most;
-      printed.textContent =
-        rows.length > limit ? `The first ${count(limit)} of ${count(rows.length)} rows are printed.` : "";
-      more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
-      told.textContent =
-        rows.length === options.rows.length
-          ? count(rows.length)
-          : `${count(rows.length)} of ${count(options.rows.length)}`;
+      const { length } = chosen,
+        every = count(length);
+      more.hidden = length <= most;
+      printed.textContent = length > limit ? `The first ${count(limit)} of ${every} rows are printed.` : "";
+      more.textContent = `Show more: ${count(Math.min(most, length))} of ${every} are shown`;
+      told.textContent = length === rows.length ? every : `${every} of ${count(rows.length)}`;
     }
     draw();
-    const selects = Object.entries(choices).map(([name, [any, values]]) =>
-      choice(any, name, options.rows.flatMap(values), state)
-    );
-    const element = h(
+    const selects = Object.entries(choices).map(([name, [any, values]]) => choice(any, name, rows.flatMap(values)));
+    return h(
       `div.tabled${long ? ".long" : ""}`,
       h("div.bar", filter, told, options.before, selects, options.extra),
       scroller(caption, h("table", h("caption.unseen", caption), h("thead", tr(heads)), body)),
       printed,
       more
     );
-    return { element, chosen };
   }
-  /** The cells of a row. @param {any[]} contents @param {(column: number) => string | null} classOf */
+  /**
+   * The cells of a row; a number that is null is too small to show.
+   * @param {any[]} contents @param {(column: number) => string | null} classOf
+   */
   const cellsOf = (contents, classOf) =>
-    contents.map((content, n) => h(n ? "td" : "th", { scope: n ? null : "row", class: classOf(n) || null }, content));
+    contents.map((content, n) =>
+      h(
+        n ? "td" : "th",
+        { scope: n ? null : "row", class: classOf(n) || null },
+        typeof content === "number" || content === null ? small(content) : content
+      )
+    );
 
   /**
    * A column of a table.
@@ -685,14 +684,19 @@
   const column = (name, head, cell, klass = "", value = (row) => row[name]) => ({ name, head, cell, klass, value });
 
   /**
-   * A column of counts.
-   * @param {string} name @param {any} head @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
+   * A column that does not sort.
+   * @param {string} name @param {any} head @param {(row: any) => any} cell @param {string} [klass]
    */
-  const counts = (name, head, cell = (row) => count(row[name]), value) => column(name, head, cell, "num", value);
-  /** A column of days. @param {string} name @param {string} head */
-  const dates = (name, head) => column(name, head, (row) => day(row[name]), "num date");
-  /** A column of numbers with some digits. @param {string} name @param {string} head @param {number} digits */
-  const decimals = (name, head, digits) => counts(name, term(head), (row) => row[name].toFixed(digits));
+  const unsorted = (name, head, cell, klass) => column(name, head, cell, klass, null);
+  /**
+   * A column of counts.
+   * @param {string} name @param {any} [head] @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
+   */
+  const counts = (name, head = words(name), cell = (row) => row[name], value) => column(name, head, cell, "num", value);
+  /** A column of days. @param {string} name */
+  const dates = (name) => column(name, words(`${name}_seen`), (row) => day(row[name]), "num date");
+  /** A column of numbers with some digits. @param {string} name @param {number} [digits] */
+  const decimals = (name, digits = 2) => counts(name, term(words(name)), (row) => row[name].toFixed(digits));
   const reporters = () => counts("reporters", term("Reporters"));
   /** The organisations of rows. @param {number} most */
   const reportedTo = (most) =>
@@ -703,21 +707,23 @@
       "orgs",
       (row) => -row.orgs.length
     );
+  /** A column of reasons. @param {string} head @param {number} limit */
+  const reasons = (head, limit) => unsorted("reason", head, ({ reason }) => shown(reason, limit), "words");
   /** The buttons that decide on rows. @param {(row: any) => any} cell */
-  const deciding = (cell) => column("decide", h("span.unseen", "Decide"), cell, "quick", null);
+  const deciding = (cell) => !run.redacted && unsorted("decide", h("span.unseen", "Decide"), cell, "quick");
   /** @param {any[]} list @param {(value: any) => any} cell @returns {any[]} cells with commas between them */
   const joined = (list, cell) => list.map((value, n) => [n && ", ", cell(value)]);
 
   // ---------------------------------------------------------------- decisions
 
-  const token = document.querySelector("meta[name=token]")?.getAttribute("content") || "";
+  const token = meta("token");
   const online = token !== "" && location.protocol.startsWith("http");
   /** Whether decisions go to a file of the server. */
   let served = false;
   /** @type {any} */ let about = null;
   /** @type {any[]} */ let made = [];
   let author = "";
-  /** Whether this browser keeps what is decided; another tab may then have added to it. */
+  /** Whether this browser keeps what is decided, and the page shows it; another tab may then have added to it. */
   let keeps = true;
   const AUTHOR_KEY = "ringtrace author";
   const storeKey = () => `ringtrace ${run.run}`;
@@ -734,11 +740,6 @@
     return told;
   }
 
-  async function loadDecisions() {
-    if (served) return void ({ decisions: made, author } = await ask("decisions"));
-    readDecisions();
-    author = stored(AUTHOR_KEY, String) || "";
-  }
   /**
    * What this browser keeps; nothing where it keeps nothing, or something else.
    * @param {string} key @param {(text: string) => any} [read] @returns {any}
@@ -751,10 +752,13 @@
       return null;
     }
   }
-  /** Takes the decisions that this browser keeps, those of other tabs among them. */
-  function readDecisions() {
-    const kept = !served && keeps && stored(storeKey())?.made;
+  /** Takes the decisions and notes that this browser keeps, those of other tabs among them. */
+  function readKept() {
+    if (served || !keeps) return;
+    const kept = stored(storeKey())?.made;
     if (Array.isArray(kept)) made = kept;
+    author ||= stored(AUTHOR_KEY, String) ?? "";
+    takeWork(stored(WORK_KEY));
   }
   function keepDecisions() {
     keep(storeKey(), JSON.stringify({ made }), "decisions.csv");
@@ -780,9 +784,9 @@
    * The parts into which members fall, as places, the largest first.
    * @param {any} cluster @param {(link: any) => boolean} kept @param {number} [without] a member that is left out
    */
-  function partsOf({ members, links, ties }, kept, without = -1) {
+  function partsOf({ members, tied }, kept, without = -1) {
     /** @type {number[][]} */ const near = members.map(() => []);
-    for (const link of [...links, ...ties]) {
+    for (const link of tied) {
       if (!link.accepted || !kept(link)) continue;
       near[link.a].push(link.b);
       near[link.b].push(link.a);
@@ -803,9 +807,9 @@
    * The accepted links: one of which the ends alone are here weighs no more than the lightest of the others.
    * @param {any} cluster
    */
-  function weighed({ links, ties }) {
+  function weighed({ links, ties, tied }) {
     const least = ties.length && Math.min(...links.map(({ weight }) => weight));
-    return [...links, ...ties].filter(({ accepted }) => accepted).map(({ a, b, weight = least }) => ({ a, b, weight }));
+    return tied.filter(({ accepted }) => accepted).map(({ a, b, weight = least }) => ({ a, b, weight }));
   }
   /**
    * The side of `from` of a minimum cut between two members (Edmonds and Karp).
@@ -819,12 +823,12 @@
       widen(b, a, weight);
     }
     for (;;) {
-      const came = new Map([[from, from]]); // which grows while it is walked
+      /** @type {Map<number, any>} */ const came = new Map([[from, from]]); // which grows while it is walked
       for (const here of came.keys())
         for (const [there, left] of room[here]) if (left > 1e-9 && !came.has(there)) came.set(there, here);
       if (!came.has(to)) return new Set(came.keys());
       const path = [];
-      for (let here = to; here !== from; here = came.get(here) ?? from) path.push([came.get(here), here]);
+      for (let here = to; here !== from; here = came.get(here)) path.push([came.get(here), here]);
       const least = Math.min(...path.map(([a, b]) => room[a].get(b)));
       for (const [a, b] of path) {
         widen(a, b, -least);
@@ -835,8 +839,8 @@
 
   /**
    * What a decision would change, in sentences.
-   * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
-   * @param {string} [clusterB] cluster of b
+   * @param {string} kind @param {any} cluster @param {string} a @param {any} [b]
+   * @param {any} [clusterB] cluster of b
    */
   function effects(kind, cluster, a, b, clusterB) {
     const { size, members } = cluster,
@@ -853,14 +857,14 @@
         return [
           thin.size && vouches,
           core.length
-            ? `Reviews ${counted(core.length, "core member")}, ${count(fresh)} of them for the first time.`
+            ? [
+                `Reviews ${counted(core.length, "core member")}, ${count(fresh)} of them for the first time.`,
+                others &&
+                  `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.`,
+                `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} ` +
+                  "may leave in a referral, in STIX and in MISP."
+              ]
             : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
-          core.length &&
-            others &&
-            `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.`,
-          core.length &&
-            `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} ` +
-              "may leave in a referral, in STIX and in MISP.",
           cluster.status === "disputed" && "The cluster is disputed: a dispute outweighs this."
         ];
       case "review":
@@ -869,11 +873,6 @@
           member?.tier === "core"
             ? "After the next run it may leave in a referral, in STIX and in MISP."
             : "It is to verify: it leaves once a second person reports it."
-        ];
-      case "dispute":
-        return [
-          `The cluster of this identifier is disputed as a whole: ${counted(size, "member")}.`,
-          "After the next run nothing of it leaves, in any file. A dispute outweighs a confirmation."
         ];
       case "legitimate": {
         const parts = partsOf(cluster, () => true, member.place).map((part) => count(part.length));
@@ -900,28 +899,20 @@
         ];
       }
       case "must_link": {
-        const second = clusterOf.get(clusterB ?? ""),
-          same = second?.id === cluster.id;
-        const joins = same
-          ? "They are in one cluster already, which this binds."
-          : "Joins the clusters of both, if the run has the other one.";
+        const second = clusterOf.get(clusterB),
+          same = clusterB === cluster.id;
         return [
-          thin.size && b && thin.has(a) !== thin.has(b) && same && vouches,
-          second && !same
-            ? `Joins ${counted(size, "member")} and ${counted(second.size, "member")} into one cluster.`
-            : joins,
+          same && thin.has(a) !== thin.has(b) && vouches,
+          same
+            ? "They are in one cluster already, which this binds."
+            : second
+              ? `Joins ${counted(size, "member")} and ${counted(second.size, "member")} into one cluster.`
+              : "Joins the clusters of both, if the run has the other one.",
           "Counts five records’ worth of confidence; who reported what does not change."
         ];
       }
-      case "suspect_held":
-        return [
-          "The identifier counts as the scammer’s from the next run on, by value, " +
-            "and can leave once it is core and reviewed."
-        ];
       default:
-        return [
-          "The identifier is a victim’s from the next run on: " + "it is withheld everywhere and leaves in nothing."
-        ];
+        return EFFECTS[kind].map((effect) => filled(effect, { members: counted(size, "member") }));
     }
   }
 
@@ -943,7 +934,7 @@
    */
   function askFor(title, fields, go, answer) {
     const problem = h("p.problem", { role: "alert" }),
-      record = h("button.primary", { type: "submit" }, go);
+      record = h("button.primary", go);
     const submit = async () => {
       record.disabled = true;
       try {
@@ -986,6 +977,7 @@
           "ul.effects",
           { label: "What it would change" },
           effects(kind, cluster, a, b, clusterB)
+            .flat()
             .filter(Boolean)
             .map((effect) => li(effect))
         ),
@@ -1019,7 +1011,7 @@
         `recorded once ${count(answer.seconds)} s have passed.`;
     } else {
       if (!author) throw new Error("Give an author: who decides.");
-      readDecisions();
+      readKept();
       const decided = now(),
         stem = `${kind}-${decided.slice(0, 10).replace(/-/g, "")}-w`;
       let number = 1;
@@ -1036,7 +1028,7 @@
     const next = nextInQueue();
     toast(shown(`${draft.decision_id}: ${told}`, 300), [
       button("Undo", () => undo(draft.decision_id)),
-      next && h("a.button", { href: toCluster(next.id) }, "Next in queue")
+      next && linkButton(toCluster(next.id), "Next in queue")
     ]);
     render();
   }
@@ -1057,7 +1049,7 @@
     try {
       if (served) made = (await ask("undo", { decision_id: id })).decisions;
       else {
-        readDecisions();
+        readKept();
         made = made.filter((decision) => decision.decision_id !== id);
         keepDecisions();
       }
@@ -1098,7 +1090,7 @@
       toaster,
       span(message),
       more,
-      button("×", () => fill(toaster), { label: "Close" }, ".close")
+      button("×", () => fill(toaster), { label: "Close", class: "close" })
     );
     fading = setTimeout(() => fill(toaster), 15_000);
   }
@@ -1107,46 +1099,28 @@
   // ---------------------------------------------------------------- notes on clusters, which bind no run
 
   const WORK_KEY = "ringtrace workbench";
-  const STATES = /** @type {[string, string][]} */ ([
-    ["open", "In work"],
-    ["waiting", "Waiting"],
-    ["done", "Done"]
-  ]);
   /** @type {any} */ let work = { version: 1, clusters: Object.create(null), acknowledged: {} };
 
   /** Takes what a file or this browser has as notes, where it is some. @param {any} file @returns {boolean} */
   function takeWork(file) {
-    const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-    if (
-      !isObject(file) ||
-      file.version !== 1 ||
-      !isObject(file.clusters) ||
-      !Object.values(file.clusters).every(isObject)
-    )
-      return false;
+    const isObject = (value) => value?.constructor === Object;
+    const { version, clusters: rows, acknowledged } = file ?? {};
+    if (version !== 1 || !isObject(rows) || !Object.values(rows).every(isObject)) return false;
     const text = (value, most) => (typeof value === "string" ? value.slice(0, most) : "");
     const signed = ({ at, by }) => ({ at: text(at, 40), by: text(by, 80) });
     /** @type {any} */ const kept = Object.create(null);
-    for (const [id, noted] of Object.entries(/** @type {Record<string, any>} */ (file.clusters))) {
+    for (const [id, noted] of Object.entries(/** @type {Record<string, any>} */ (rows))) {
       const notes = (Array.isArray(noted.notes) ? noted.notes : []).filter(isObject);
       kept[id] = {
         ...signed(noted),
-        status: STATES.some(([name]) => name === noted.status) ? noted.status : "",
+        status: byName(CHOICES.work, noted.status) ? noted.status : "",
         owner: text(noted.owner, 80),
         snoozed_until: /^\d{4}-\d\d-\d\d$/.test(noted.snoozed_until) ? noted.snoozed_until : "",
         notes: notes.map((note) => ({ ...signed(note), text: text(note.text, 2000) }))
       };
     }
-    work = { version: 1, clusters: kept, acknowledged: isObject(file.acknowledged) ? file.acknowledged : {} };
+    work = { version: 1, clusters: kept, acknowledged: isObject(acknowledged) ? acknowledged : {} };
     return true;
-  }
-  async function loadWork() {
-    if (served) return void takeWork(await ask("notes"));
-    readWork();
-  }
-  /** Takes the notes that this browser keeps, those of other tabs among them. */
-  function readWork() {
-    if (!served && keeps) takeWork(stored(WORK_KEY));
   }
   const keepWork = () => keep(WORK_KEY, JSON.stringify(work), "workbench.json");
   /**
@@ -1157,7 +1131,7 @@
     try {
       if (served) takeWork(await ask(call, body));
       else {
-        readWork();
+        readKept();
         change({ at: now(), by: author });
         keepWork();
       }
@@ -1187,18 +1161,18 @@
    */
   function setAside(row) {
     const mine = workOf(row);
-    if (mine.snoozed_until && mine.snoozed_until > today()) return "snoozed";
+    if (mine.snoozed_until > today()) return "snoozed";
     return mine.status === "done" && (!run.clock || Date.parse(run.clock) <= Date.parse(mine.at)) ? "done" : "";
   }
   /** @param {any} row */
   function workTags(row) {
     const { status, owner, snoozed_until: until, notes } = workOf(row);
-    const state = STATES.find(([name]) => name === status);
+    const state = byName(CHOICES.work, status);
     return [
       state && h(`span.tag.work-${status}`, state[1]),
       owner && h("span.tag.owner", { title: "Owner" }, shown(owner, 24)),
       until > today() && h("span.tag", `until ${day(seconds(until))}`),
-      notes.length && h("span.tag", { title: plain(notes[notes.length - 1].text, 200) }, counted(notes.length, "note"))
+      notes.length && h("span.tag", { title: plain(notes.at(-1).text, 200) }, counted(notes.length, "note"))
     ];
   }
   /** The strip of a cluster in which its state, owner, snooze and notes are set. @param {any} row */
@@ -1206,10 +1180,9 @@
     const { status, owner, snoozed_until: until, notes } = workOf(row),
       ended = woken(row),
       shownUntil = ended || (until > today() && until);
-    const after = (days) => new Date(Date.now() + days * DAY * 1000).toISOString().slice(0, 10);
+    const after = (days) => isoDay(Date.now() / 1000 / DAY + days);
     const change = (changes) => changeCluster(row.id, changes);
     const who = input({
-      type: "text",
       value: owner,
       maxlength: 80,
       placeholder: "Nobody",
@@ -1217,7 +1190,7 @@
       size: 14,
       onchange: () => change({ owner: who.value.trim() })
     });
-    const note = input({ type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note" });
+    const note = input({ maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note" });
     const add = () => note.value.trim() && change({ text: note.value.trim() });
     const snooze = [
       ["", until ? "Wake it" : "No"],
@@ -1231,7 +1204,7 @@
       { role: "group", label: "Work on the cluster" },
       labelled(
         "Work",
-        select("State of work", [["", "Not begun"], ...STATES], status, (chosen) => change({ status: chosen }))
+        select("State of work", [["", "Not begun"], ...CHOICES.work], status, (chosen) => change({ status: chosen }))
       ),
       labelled("Owner", who),
       author && owner !== author && button("Take it", () => change({ owner: author, status: status || "open" })),
@@ -1245,7 +1218,7 @@
         h("summary", notes.length ? counted(notes.length, "note") : "Notes"),
         h(
           "div.note-list",
-          form("form.bar", add, note, h("button", { type: "submit" }, "Add note")),
+          form("form.bar", add, note, h("button", "Add note")),
           h(
             "ol.records",
             notes
@@ -1284,10 +1257,7 @@
       h2("Notes on clusters"),
       p(
         `State, owner, snooze and notes of ${counted(number, "cluster")}. `,
-        "They bind no run and change nothing that leaves. ",
-        served
-          ? "They stand beside the decisions file, in its name with .workbench.json."
-          : "They are kept in this browser, for every run: download them to keep or to pass on."
+        served ? TOLD.notes_served : TOLD.notes_kept
       ),
       h(
         "div.bar",
@@ -1311,24 +1281,20 @@
   }
   /** @param {string} text */
   async function cite(text) {
-    let copied = true;
+    let told = "Copied: ";
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      const area = h("textarea.unseen", { "aria-hidden": "true" }, text);
-      document.body.append(area);
-      area.select();
-      copied = document.execCommand("copy");
-      area.remove();
+      told = "Copy this: ";
     }
-    toast([copied ? "Copied: " : "Copy this: ", shown(text, 300)]);
+    toast([told, shown(text, 300)]);
   }
   /** @param {any} cluster @param {any[]} members */
   function citation(cluster, members) {
     const told = members.map(
-      ({ id, role, tier, reporters, complaints, first, last }) =>
-        `${plain(id, 400)} (${words(role)}, ${tier}, ${counted(reporters, "reporter")}, ` +
-        `${counted(complaints, "complaint")}, ${day(first)} to ${day(last)})`
+      (member) =>
+        `${plain(member.id, 400)} (${words(member.role)}, ${member.tier}, ${counted(member.reporters, "reporter")}, ` +
+        `${counted(member.complaints, "complaint")}, ${period(member)})`
     );
     return `ringtrace ${run.run}, cluster ${plain(cluster.id)}: ${told.join("; ")}; members/, entities/`;
   }
@@ -1339,7 +1305,7 @@
       .filter(leaves)
       .map((member) => [
         id,
-        ...columns.map((name) => (TIMES.has(name) ? new Date(member[name] * 1000).toISOString() : member[name]))
+        ...columns.map((name) => (TIMES.includes(name) ? new Date(member[name] * 1000).toISOString() : member[name]))
       ]);
     const rest = members.length - rows.length;
     if (rest) rows.push([id, `${counted(rest, "member")} to verify before use left out`]);
@@ -1385,16 +1351,9 @@
     ]);
     const all = (name) => Promise.all(Array.from({ length: whole[name] }, (_, n) => load(`${name}-${n}`)));
     const pieces = (await Promise.all([all("search"), all("records")])).flat();
-    const joinedUp = (name) => pieces.flatMap((piece) => piece[name] ?? []);
-    index = {
-      ...whole,
-      suppressed: suppressed.rows,
-      ids: joinedUp("ids"),
-      clusters: joinedUp("clusters"),
-      records: joinedUp("records"),
-      recordOrgs: joinedUp("record_orgs"),
-      recordClusters: joinedUp("record_clusters")
-    };
+    index = { ...whole, suppressed: suppressed.rows };
+    for (const name of "ids clusters records record_orgs record_clusters".split(" "))
+      index[name] = pieces.flatMap((piece) => piece[name] ?? []);
     index.values = index.ids.map(bareValue);
     index.lower = index.records.map((record) => record.toLowerCase());
   }
@@ -1444,14 +1403,14 @@
     const own = named < 0 ? start : start.slice(index.orgs[named].length + 1);
     for (let n = 0, left = 60; n < index.lower.length && left; n++) {
       const record = index.lower[n],
-        inOrg = index.recordOrgs[n] === named && record.startsWith(own);
+        inOrg = index.record_orgs[n] === named && record.startsWith(own);
       if (!inOrg && !record.startsWith(start)) continue;
       left--;
       const text = index.records[n],
-        id = index.of[index.recordClusters[n]] ?? "";
+        id = index.of[index.record_clusters[n]] ?? "";
       add(
         text,
-        `record of ${words(index.orgs[index.recordOrgs[n]])}` +
+        `record of ${words(index.orgs[index.record_orgs[n]])}` +
           (id ? ` in ${titled(id)}` : ", which names no member of a cluster"),
         id && toCluster(id, { tab: "records", rq: text }),
         record === start || (inOrg && record === own) ? 3.2 : 2
@@ -1515,8 +1474,8 @@
       !parts.length &&
         said(
           TOLD.not_found,
-          h("code", "ringtrace explain"),
-          /^\s*RT-/i.test(query) && ["; for an evidence number, ", h("code", "ringtrace resolve")],
+          code("ringtrace explain"),
+          /^\s*RT-/i.test(query) && ["; for an evidence number, ", code("ringtrace resolve")],
           "."
         )
     );
@@ -1533,7 +1492,7 @@
   }
   /** @param {number} step */
   function walk(step) {
-    const every = [...hits.querySelectorAll("a, div")];
+    const every = hits.querySelectorAll("a, div");
     if (!every.length) return;
     every[marked]?.setAttribute("aria-selected", "false");
     marked = (marked + step + every.length) % every.length;
@@ -1550,8 +1509,8 @@
   async function openHit() {
     clearTimeout(waiting);
     if (marks.searched !== asked() || hits.hidden) await search();
-    const hit = [...hits.querySelectorAll("a, div")][marked];
-    if (!(hit instanceof HTMLAnchorElement)) return;
+    /** @type {any} */ const hit = hits.querySelectorAll("a, div")[marked];
+    if (!hit?.href) return;
     closeHits();
     field.blur();
     location.hash = hit.hash;
@@ -1563,7 +1522,7 @@
     act();
   });
   document.addEventListener("click", (event) => {
-    if (event.target instanceof Element && !event.target.closest(".searcher")) closeHits();
+    if (!(/** @type {any} */ (event.target).closest(".searcher"))) closeHits();
   });
 
   // ---------------------------------------------------------------- queue and lists of clusters
@@ -1615,12 +1574,11 @@
   }
   /** The day on which a snooze ended, until somebody takes it away. @param {any} row @returns {string} */
   function woken(row) {
-    if (run.redacted) return "";
     const mine = workOf(row);
     return mine.snoozed_until && mine.status !== "done" && mine.snoozed_until <= today() ? mine.snoozed_until : "";
   }
   /** What is chosen among all clusters, not among those alone that changed. */
-  const EVERYWHERE = new Set(["unreviewed", "thin", "burst", "same_text", "mine", "snoozed", "done"]);
+  const EVERYWHERE = "unreviewed thin burst same_text mine snoozed done".split(" ");
   /** Ids of the queue as it was last shown, chosen, filtered and sorted; and whether these were set aside. */
   let inQueue = /** @type {string[]} */ ([]),
     walkAside = false;
@@ -1658,7 +1616,7 @@
       h(
         "span.tag.mine",
         { title: mine.map((decision) => decision.decision_id).join(", ") },
-        `${words(mine[mine.length - 1].kind)} recorded`
+        `${words(mine.at(-1).kind)} recorded`
       )
     );
   }
@@ -1730,22 +1688,22 @@
   function clusterColumns(wanted) {
     const columns = [
       column("name", "Cluster", (row) => [clusterName(row), " ", ...clusterTags(row)], "name"),
-      decimals("priority", "Priority", 1),
+      decimals("priority", 1),
       counts("core", [term("Core"), " of"], (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
       counts("unreviewed", term("Unreviewed"), (row) => zero(row.unreviewed)),
       counts("contested", term("Contested"), ({ contested }) =>
         contested ? h("strong.warn", count(contested)) : none("0")
       ),
       reporters(),
-      counts("complaints", "Complaints"),
-      counts("calls", "Calls"),
-      column("losses", "Losses", (row) => losses(row.losses), "num money", null),
+      counts("complaints"),
+      counts("calls"),
+      unsorted("losses", "Losses", (row) => losses(row.losses), "num money"),
       reportedTo(2),
-      dates("first", "First seen"),
-      dates("last", "Last seen"),
-      decimals("confidence", "Confidence", 2),
-      column("countries", "Victims in", (row) => names(countriesOf(row)), "", null),
-      column(
+      dates("first"),
+      dates("last"),
+      decimals("confidence"),
+      unsorted("countries", "Victims in", (row) => names(countriesOf(row))),
+      unsorted(
         "changed",
         "What changed",
         (row) => {
@@ -1754,17 +1712,15 @@
             ? [changeChips(row), since && h("span.chip.lone", `Snoozed until ${day(seconds(since))}`)]
             : none("No change");
         },
-        "changed",
-        null
+        "changed"
       )
     ];
     return wanted.split(" ").map((name) => columns.find((each) => each.name === name));
   }
   const changeChips = (row) => row.changes.map(({ kind, text }) => h(`span.chip.${kind}`, text));
-  const clusterTags = (row) => [statusTag(row), pendingTag(row), flagTags(row), !run.redacted && workTags(row)];
+  const clusterTags = (row) => [statusTag(row), pendingTag(row), flagTags(row), workTags(row)];
   const countriesOf = (row) => row.countries.map(([country]) => country);
-  const clusterText = (row) =>
-    [row.name, pretty(named(row)[0]), row.id, ...row.orgs, ...row.brands, ...countriesOf(row)].join(" ");
+  const clusterText = (row) => [row.name, pretty(named(row)[0]), row.id, row.orgs, row.brands, countriesOf(row)];
   /** A table of clusters, the first to look at first. @param {any} more */
   const clusterTable = (more) =>
     table({ text: clusterText, sort: "-priority", open: (row) => (location.hash = toCluster(row.id)), ...more });
@@ -1774,14 +1730,14 @@
     const rows = queueRows(),
       changedRows = new Set(rows),
       { why = "" } = state;
-    const setBy = new Map(clusters.map((row) => [row, !run.redacted && setAside(row)]));
+    const setBy = new Map(clusters.map((row) => [row, setAside(row)]));
     const has = (kind, row) => {
-      if (!EVERYWHERE.has(kind) && !changedRows.has(row)) return false;
+      if (!EVERYWHERE.includes(kind) && !changedRows.has(row)) return false;
       const aside = setBy.get(row);
       if (kind === "snoozed" || kind === "done") return aside === kind;
       if (aside) return false;
       if (kind === "mine" || kind === "free")
-        return !run.redacted && author !== "" && workOf(row).owner === (kind === "mine" ? author : "");
+        return author !== "" && workOf(row).owner === (kind === "mine" ? author : "");
       if (FLAGS[kind]) return row.flags.includes(kind);
       return !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((change) => change.kind === kind));
     };
@@ -1796,7 +1752,6 @@
       ),
       rows: clusters,
       caption: "Clusters that ask for attention",
-      state,
       filter: (row) => has(why, row),
       hint: "Filter by number, brand, organisation",
       none: state.q ? "Nothing fits." : "Nothing asks for attention.",
@@ -1866,14 +1821,14 @@
           .map(({ kind, name, number }) =>
             h(
               "a.chip.choice",
-              { href: address("queue", { ...state, why: kind }), "aria-current": kind === why && "true" },
+              { href: addressWith({ why: kind }), "aria-current": kind === why && "true" },
               kind || !run.compared ? name : "Changed",
               " ",
               h("b", count(number))
             )
           )
       ),
-      list.element,
+      list,
       run.moved.length &&
         details(
           `${counted(run.moved.length, "cluster")} no longer seen`,
@@ -1929,22 +1884,18 @@
   /**
    * A select whose choice stands in the address.
    * @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values
-   * @param {Record<string, string>} state
    */
-  const options = (any, name, values, state) =>
-    select(any, [["", any], ...values], state[name], (value) => {
-      const { view, id, state: now } = place(),
-        next = { ...now, [name]: value };
-      location.replace(id ? toCluster(id, next) : address(view, next));
-    });
-  /** @param {string} any @param {string} name @param {string[]} values @param {Record<string, string>} state */
-  const choice = (any, name, values, state) => {
+  const options = (any, name, values) =>
+    select(any, [["", any], ...values], place().state[name], (value) =>
+      location.replace(addressWith({ [name]: value }))
+    );
+  /** @param {string} any @param {string} name @param {string[]} values */
+  const choice = (any, name, values) => {
     const sorted = [...new Set(values)].sort((a, b) => rankOf(a) - rankOf(b) || compare(a, b));
     return options(
       any,
       name,
-      sorted.slice(0, 300).map((value) => [value, plain(words(value), 60)]),
-      state
+      sorted.slice(0, 300).map((value) => [value, plain(words(value), 60)])
     );
   };
   /** @param {Record<string, string>} state */
@@ -1956,7 +1907,6 @@
       ),
       rows: clusters,
       caption: "All clusters",
-      state,
       choices: {
         org: ["Any organisation", (row) => row.orgs],
         brand: ["Any brand", (row) => row.brands],
@@ -1965,36 +1915,12 @@
         event: ["Any change", (row) => row.event.split(" ")]
       },
       extra: [
-        options(
-          "Any size",
-          "size",
-          [
-            ["5", "5 members or more"],
-            ["10", "10 or more"],
-            ["50", "50 or more"]
-          ],
-          state
-        ),
-        options(
-          "Active any time",
-          "active",
-          [
-            ["1", "Active in the last day"],
-            ["7", "In the last 7 days"],
-            ["30", "In the last 30 days"],
-            ["90", "In the last 90 days"]
-          ],
-          state
-        ),
-        options(
-          "One organisation or more",
-          "both",
-          [
-            ["1", "Several organisations"],
-            ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])
-          ],
-          state
-        )
+        options("Any size", "size", CHOICES.size),
+        options("Active any time", "active", CHOICES.active),
+        options("One organisation or more", "both", [
+          ["1", "Several organisations"],
+          ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])
+        ])
       ],
       filter: (row) =>
         row.size >= Number(state.size || 0) &&
@@ -2009,25 +1935,23 @@
           clusters.length && ` Activity counts back from ${day(newest)}, the newest record.`
         )
       ),
-      list.element
+      list
     ];
   }
-  /** @param {Record<string, string>} state */
-  async function singlesView(state) {
+  async function singlesView() {
     const list = clusterTable({
       columns: clusterColumns("priority name core contested reporters complaints calls losses countries orgs last"),
       rows: await clusterList("singles"),
-      caption: "Single identifiers",
-      state
+      caption: "Single identifiers"
     });
-    return [headline("Single identifiers", p("Not yet linked to any other.")), list.element];
+    return [headline("Single identifiers", p("Not yet linked to any other.")), list];
   }
 
   // ---------------------------------------------------------------- a cluster
 
   /**
    * Of a cluster: name, text, what draws it, and what the tab counts.
-   * @type {[string, string, (cluster: any, state: Record<string, string>, open: (member: any) => void) => any,
+   * @type {[string, string, (cluster: any, open: (member: any) => void) => any,
    *   ((cluster: any) => number)?][]}
    */
   const TABS = [
@@ -2062,8 +1986,8 @@
         )
       ];
     }
-    const { members, size, brands, first, last } = cluster;
-    const [tab, text, draw] = TABS.find(([name]) => name === state.tab) ?? TABS[0];
+    const { members, size, brands } = cluster;
+    const [tab, text, draw] = byName(TABS, state.tab) ?? TABS[0];
     const best = !run.redacted && spokesman(cluster),
       next = nextInQueue();
     const panel = h("aside.panel", { label: "Identifier" });
@@ -2081,11 +2005,11 @@
       actions(
         "Decide on the cluster",
         best && [
-          button("Confirm", () => decide("confirm", cluster, best.id), {}, ".primary"),
+          button("Confirm", () => decide("confirm", cluster, best.id), { class: "primary" }),
           button("Dispute", () => decide("dispute", cluster, best.id)),
           button("Same operation…", () => pair("must_link", cluster, best.id))
         ],
-        h("a.button", { href: address("compare", { a: id }) }, "Compare…"),
+        linkButton(address("compare", { a: id }), "Compare…"),
         next && h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue")
       ),
       h(
@@ -2096,7 +2020,7 @@
         brands.length && [" used by callers posing as ", names(brands)],
         `; linked by ${recordCounts(cluster, " and ")} reported to `,
         names(cluster.orgs, 4),
-        ` from ${day(first)} to ${day(last)}.`,
+        ` from ${period(cluster)}.`,
         cluster.left_out && ` ${counted(cluster.left_out, "identifier")} to verify before use left out of this copy.`,
         quiet("  A lead, not proof.")
       ),
@@ -2135,7 +2059,7 @@
         number && h("span.count", ` ${count(number(cluster))}`)
       )
     );
-    const body = h("div.tab", { role: "tabpanel", label: text }, draw(cluster, state, open));
+    const body = h("div.tab", { role: "tabpanel", label: text }, draw(cluster, open));
     if (chosen) memberPanel(panel, cluster, chosen);
     requestAnimationFrame(() => {
       const opened = chosen && rowOf(chosen);
@@ -2168,20 +2092,21 @@
   /** @param {any} member */
   const tierTag = ({ tier }) => (tier === "core" ? h("span.tier.core", "Core") : h("span.tier.verify", "Verify"));
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function membersTab(cluster, state, open) {
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function membersTab(cluster, open) {
     const picked = new Set();
+    let listed = cluster.members;
     const bar = h("span.picked", { hidden: true });
     const pick = (member, checked) => {
-      if (checked) picked.add(member);
-      else picked.delete(member);
+      picked[checked ? "add" : "delete"](member);
       const chosen = cluster.members.filter((each) => picked.has(each)),
         [a, b] = chosen;
       bar.hidden = !chosen.length;
       fill(bar, onSelected(cluster, chosen), chosen.length === 2 && pairButtons(cluster, a.id, b.id));
     };
-    const side = Object.hasOwn(cluster.sides, state.side ?? "") ? new Set(cluster.sides[state.side]) : null;
-    const list = table({
+    const { side: wanted = "" } = place().state,
+      side = Object.hasOwn(cluster.sides, wanted) && new Set(cluster.sides[wanted]);
+    return table({
       columns: [
         column(
           "id",
@@ -2198,8 +2123,7 @@
               button(
                 [dot(member.kind, { title: nounOf(member.kind)[0] }), briefly(valueOf(member.id), 40)],
                 () => open(member),
-                {},
-                ".link"
+                { class: "link" }
               )
             ),
             " ",
@@ -2221,15 +2145,10 @@
         ),
         counts("robustness", term("Robustness", "Robust")),
         reporters(),
-        counts(
-          "records",
-          span({ title: "Complaints and calls that name it" }, "Records"),
-          (member) => count(recordsOf(member)),
-          recordsOf
-        ),
+        counts("records", span({ title: "Complaints and calls that name it" }, "Records"), recordsOf, recordsOf),
         column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role), 30), "orgs"),
         reportedTo(2),
-        dates("last", "Last seen"),
+        dates("last"),
         deciding(
           ({ id, status }) =>
             status !== "contested" && [
@@ -2244,20 +2163,18 @@
       rows: cluster.members,
       caption: "Members",
       sort: "-records",
-      state,
       open,
-      text: (member) =>
-        [member.id, pretty(member.id), member.role, ...member.orgs, ...member.carriers, member.region].join(" "),
+      text: (member) => [member.id, pretty(member.id), member.role, member.orgs, member.carriers, member.region],
       choices: {
         kind: ["Any kind", (member) => [member.kind]],
         tier: ["Any tier", (member) => [member.tier]],
         review: ["Any review", (member) => [member.review]]
       },
-      before: side && h("a.button", { href: toCluster(cluster.id, { ...state, side: "" }) }, "Both sides"),
-      extra: [button("Download CSV", () => membersCsv(cluster, list.chosen())), bar],
+      before: side && linkButton(addressWith({ side: "" }), "Both sides"),
+      extra: [button("Download CSV", () => membersCsv(cluster, listed)), bar],
+      drawn: (rows) => (listed = rows),
       filter: (member) => !side || side.has(member.id)
     });
-    return list.element;
   }
   const recordsOf = (member) => member.complaints + member.calls;
   /** What can be done with selected members. @param {any} cluster @param {any[]} members */
@@ -2284,7 +2201,7 @@
     const tied = member.links.filter(({ accepted }) => accepted),
       records = recordsOf(member);
     const act = (kind) => button(WORDS[kind], () => decide(kind, cluster, id), { "data-term": WORDS[kind] });
-    const open = (neighbour) => (location.hash = toCluster(cluster.id, { ...place().state, id: neighbour.id }));
+    const open = (neighbour) => (location.hash = addressWith({ id: neighbour.id }));
     const acts =
       member.status === "contested"
         ? ["suspect_held", "victim_owned"].map(act)
@@ -2314,7 +2231,7 @@
         "ul.plain",
         li(
           `${counted(member.reporters, "person reports", "people report")} that a scammer used it; `,
-          `its place rests on ${counted(member.robustness, "person", "people")}.`
+          `its place rests on ${people(member.robustness)}.`
         ),
         member.near &&
           h(
@@ -2335,7 +2252,7 @@
             .filter(({ role }) => role !== member.role)
             .map((each) => quiet(`, ${words(each.role).toLowerCase()} ${count(each.count)}`))
         ),
-        dd("Seen", `${day(member.first)} to ${day(member.last)}`),
+        dd("Seen", period(member)),
         dd("Records", recordCounts(member)),
         (member.region || member.line) &&
           dd("Region, line", shown(member.region, 40), " ", member.line && worded(member.line, 30)),
@@ -2371,14 +2288,12 @@
               return li(
                 opener(neighbour, open, 40),
                 " ",
-                quiet(`${counted(link.reporters, "person", "people")}, weight ${link.weight.toFixed(1)} `),
+                quiet(`${people(link.reporters)}, weight ${link.weight.toFixed(1)} `),
                 !run.redacted &&
-                  button(
-                    "Keep apart",
-                    () => decide("cannot_link", cluster, id, neighbour.id),
-                    { label: `Keep apart from ${plain(neighbour.id, 60)}` },
-                    ".mini"
-                  )
+                  button("Keep apart", () => decide("cannot_link", cluster, id, neighbour.id), {
+                    label: `Keep apart from ${plain(neighbour.id, 60)}`,
+                    class: "mini"
+                  })
               );
             })
           )
@@ -2432,7 +2347,7 @@
       quiet(`${words(role)}: `),
       inWeek(reading)
         ? ["counted by the offer", field !== "offer" && ", whose sender has a call record of it"]
-        : (before ?? null) !== null
+        : before != null
           ? h("q", "…", shown(before, 200), h("mark", shown(raw, 200)), shown(after, 200), "…")
           : [h("mark", shown(raw, 200)), " ", fieldName(field)],
       confidence < 0.9 &&
@@ -2469,8 +2384,7 @@
           (answer) => more.replaceWith(h("blockquote", shown(answer.narrative, 2000))),
           (error) => more.replaceWith(quiet(plain(error.message, 300)))
         ),
-      {},
-      ".mini"
+      { class: "mini" }
     );
     return more;
   }
@@ -2528,16 +2442,14 @@
   const decidingOnLink = (cluster, ends) =>
     deciding((row) => pairButtons(cluster, ...ends(row)).map((each) => div(each)));
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function linksTab(cluster, state, open) {
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function linksTab(cluster, open) {
     const list = table({
       prefix: "l",
-      state,
       rows: cluster.links,
       caption: "Links between members",
       sort: "-weight",
-      key: (link) => `${link.a} ${link.b}`,
-      text: (link) => [link.ends[0].id, link.ends[1].id, ...link.ids, ...link.orgs].join(" "),
+      text: ({ ends: [a, b], ids, orgs }) => [a.id, b.id, ids, orgs],
       columns: [
         column(
           "ends",
@@ -2546,7 +2458,7 @@
           "who",
           (link) => link.ends[0].id
         ),
-        decimals("weight", "Weight", 2),
+        decimals("weight"),
         reporters(),
         column(
           "strength",
@@ -2560,7 +2472,7 @@
           "orgs",
           (link) => `${link.strength}${link.accepted}`
         ),
-        column("orgs", "Reported to", (link) => names(link.orgs, 2), "", null),
+        unsorted("orgs", "Reported to", (link) => names(link.orgs, 2)),
         column("last", "Seen", (link) => [day(link.first), h("br"), day(link.last)], "num date"),
         column(
           "ids",
@@ -2580,10 +2492,10 @@
       ]
     });
     const { length } = cluster.ties;
-    return [list.element, length && remark(`${are(length, "weaker link")} in links/.`)];
+    return [list, length && remark(`${are(length, "weaker link")} in links/.`)];
   }
   /** A button that opens a member. @param {any} member @param {(member: any) => void} open @param {number} [limit] */
-  const opener = (member, open, limit = 46) => button(briefly(member.id, limit), () => open(member), {}, ".link");
+  const opener = (member, open, limit = 46) => button(briefly(member.id, limit), () => open(member), { class: "link" });
   /** Links to the first records of a link. @param {any} cluster @param {any} link @param {number} most */
   const recordLinks = (cluster, link, most) =>
     link.ids
@@ -2596,19 +2508,25 @@
         )
       );
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function recordsTab(cluster, state, open) {
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function recordsTab(cluster, open) {
     if (run.redacted) return remark("Records are left out of this copy.");
     const list = table({
       prefix: "r",
-      state,
       rows: cluster.readings,
       caption: "Records that name a member",
       sort: "-at",
-      key: (reading) => `${reading.org} ${reading.id} ${reading.a}`,
       hint: "Filter by record, identifier, words",
-      text: ({ member, org, id, role, raw, before, after }) =>
-        [member.id, pretty(member.id), org, id, role, raw, before, after].join(" "),
+      text: ({ member, org, id, role, raw, before, after }) => [
+        member.id,
+        pretty(member.id),
+        org,
+        id,
+        role,
+        raw,
+        before,
+        after
+      ],
       columns: [
         column("at", "When", (reading) => [day(reading.at), h("div.quiet", moment(reading.at).split(", ")[1])], "date"),
         column(
@@ -2632,11 +2550,11 @@
           "",
           (reading) => reading.country ?? ""
         ),
-        column("words", "Where it stands", (reading) => [readingLine(reading), narrative(reading)], "words", null)
+        unsorted("words", "Where it stands", (reading) => [readingLine(reading), narrative(reading)], "words")
       ]
     });
     return [
-      list.element,
+      list,
       remark(
         "The newest records of each identifier and organisation; all are in mentions/. ",
         !run.narratives && "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them."
@@ -2651,7 +2569,7 @@
     );
     if (!cut) return null;
     const parts = partsOf(cluster, (link) => link !== cut);
-    const [here, there] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)) ?? []);
+    /** @type {any[]} */ const [here, there] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)));
     const few = here.length <= there.length ? here : there;
     return (
       here !== there &&
@@ -2663,29 +2581,26 @@
     );
   }
 
-  /** @param {any} cluster @param {Record<string, string>} state */
-  function rejectedTab(cluster, state) {
+  /** @param {any} cluster */
+  function rejectedTab(cluster) {
     const { bridges, near } = cluster;
     const weak = table({
       prefix: "w",
-      state,
       rows: bridges,
       caption: "Weak links",
       sort: "weight",
-      key: ({ a, b }) => `${a} ${b}`,
-      text: ({ a, b }) => `${a} ${b}`,
+      text: ({ a, b }) => [a, b],
       columns: [
-        column(
+        unsorted(
           "link",
           "Weak link",
           ({ a, b }) =>
             [a, b].map((id) =>
               div(identifier(id, 60), cluster.members.filter((member) => member.id === id).map(standing))
             ),
-          "who",
-          null
+          "who"
         ),
-        decimals("weight", "Weight", 2),
+        decimals("weight"),
         column(
           "drops",
           "Without it",
@@ -2701,12 +2616,10 @@
     });
     const rejected = table({
       prefix: "n",
-      state,
       rows: near,
       caption: "Links to other clusters that were rejected",
       sort: "-weight",
-      key: (link) => `${link.a} ${link.there}`,
-      text: (link) => `${link.member.id} ${link.there} ${link.cluster}`,
+      text: (link) => [link.member.id, link.there, link.cluster],
       columns: [
         column(
           "here",
@@ -2715,44 +2628,43 @@
           "who",
           (link) => link.member.id
         ),
-        column("cluster", "Other cluster", (link) => toNamed(link.cluster, undefined, { id: link.there }), "", null),
-        decimals("weight", "Weight", 2),
+        unsorted("cluster", "Other cluster", (link) => toNamed(link.cluster, undefined, { id: link.there })),
+        decimals("weight"),
         reporters(),
-        column("why", "Why not", (link) => shown(link.reason, 160), "words", null),
+        reasons("Why not", 160),
         decidingOnLink(cluster, (link) => [link.member.id, link.there, link.cluster])
       ]
     });
     const more = cluster.counts[0].near - near.length;
     return [
       h2("Weak links"),
-      bridges.length ? weak.element : remark("No single link holds it together."),
+      bridges.length ? weak : remark("No single link holds it together."),
       h2("Links we rejected"),
-      near.length ? rejected.element : remark("None leads to another cluster."),
+      near.length ? rejected : remark("None leads to another cluster."),
       more && remark(`${are(more, "weaker one")} in links/.`)
     ];
   }
 
-  /** @param {any} cluster @param {Record<string, string>} state */
-  function suppliersTab({ suppliers, scripts }, state) {
+  /** @param {any} cluster */
+  function suppliersTab({ suppliers, scripts }) {
     const list = table({
       prefix: "s",
-      state,
       rows: suppliers,
       caption: "Suppliers",
       sort: "-records",
-      text: (supplier) => supplier.id,
+      text: ({ id }) => [id],
       columns: [
         column("id", term("Supplier"), (supplier) => identifier(supplier.id, 60), "who"),
         column("kind", "Kind", (supplier) => words(supplier.kind)),
         counts("records", "Records here"),
-        counts("clusters", "Clusters"),
-        column("others", "Serves also", (supplier) => servedBy(supplier.others, supplier.clusters - 1), "", null)
+        counts("clusters"),
+        unsorted("others", "Serves also", (supplier) => servedBy(supplier.others, supplier.clusters - 1))
       ]
     });
     const more = sum(suppliers, (supplier) => supplier.more);
     return [
       h2("Suppliers"),
-      suppliers.length ? list.element : remark("None is known."),
+      suppliers.length ? list : remark("None is known."),
       more && remark(`${are(more, "more", "more")} in suppliers/.`),
       scripts.length && h2("Scripts that its callers read out"),
       scripts.map((script) =>
@@ -2808,12 +2720,12 @@
         simple(
           "Losses that complaints state",
           "Currency | Amount | Complaints",
-          cluster.losses.map(([currency, amount, number]) => [shown(currency, 40), cents(amount), count(number)])
+          cluster.losses.map(([currency, amount, number]) => [shown(currency, 40), cents(amount), number])
         ),
         simple(
           `Victims’ countries, by complaints${withheld || ""}`,
           "Country | Complaints",
-          cluster.countries.map(([name, number]) => [shown(name, 40), small(number)])
+          cluster.countries.map(([name, number]) => [shown(name, 40), number])
         )
       ),
       h2("Lineage"),
@@ -2842,9 +2754,9 @@
       p(TOLD.files),
       h(
         "ul.plain",
-        run.formats.map(({ code, name, description }) =>
+        run.formats.map(({ code: format, name, description }) =>
           li(
-            h("code", `ringtrace export RUN --cluster ${plainName(id)} --format ${code} --output FILE`),
+            code(`ringtrace export RUN --cluster ${plainName(id)} --format ${format} --output FILE`),
             quiet(` ${name}, ${description}`)
           )
         )
@@ -2866,12 +2778,7 @@
     const listed = (rows, cell) => (rows?.length ? rows.map((row) => `${cell(row)} `) : "Withheld (small counts)");
     return [
       h2("What only the union reveals"),
-      p(
-        `${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `,
-        "Countries and losses are of this run’s own records alone. " +
-          "Complaints, calls and reporters count what offers count too: " +
-          "who reported to both is counted twice."
-      ),
+      p(`${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `, TOLD.joint),
       overlaps.length &&
         p(
           overlaps.map(({ shared: number, floor, organisation, by, counted_at }) => [
@@ -2902,8 +2809,8 @@
           "Cluster | Identifiers | Victims | By country | Losses, rounded | Handling | Expires",
           offered.map((offer) => [
             shown(`${offer.part} of ${words(offer.contributor)}`, 90),
-            count(offer.members),
-            small(offer.victims_known),
+            offer.members,
+            offer.victims_known,
             listed(offer.countries, ({ country, victims }) => `${plain(country, 12)} ${count(victims)}`),
             listed(offer.losses, ({ currency, amount }) => `${plain(currency, 12)} ${cents(amount)}`),
             shown(offer.tlp, 30),
@@ -2922,7 +2829,7 @@
               joined(rows, ([org, part, sure]) => [
                 worded(org, 60),
                 part !== null && [" ", shown(part, 60)],
-                (sure ?? null) !== null && ` (${sure.toFixed(2)})`
+                sure != null && ` (${sure.toFixed(2)})`
               ])
             ])
         )
@@ -2932,9 +2839,9 @@
 
   // ---------------------------------------------------------------- timeline
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function timelineTab({ members, handovers: pairs }, state, open) {
-    const rows = [...members].sort((a, b) => a.first - b.first).slice(0, 200);
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function timelineTab({ members, handovers: pairs }, open) {
+    const rows = members.toSorted((a, b) => a.first - b.first).slice(0, 200);
     if (!rows.length) return remark("No member is shown.");
     const start = dayOf(rows[0].first),
       end = dayOf(Math.max(...rows.map(({ last }) => last))) + 1;
@@ -2947,55 +2854,55 @@
     const scale = (width - left) / Math.max(end - start, 1),
       foot = top + rows.length * line;
     const x = (when) => left + (when - start) * scale;
-    const y = new Map(rows.map((member, n) => [member, top + n * line]));
-    const drawing = svg("svg", {
+    /** @type {Map<any, any>} */ const y = new Map(rows.map((member, n) => [member, top + n * line]));
+    const drawing = svg("svg.timeline", {
       viewBox: `0 0 ${width} ${foot + 6}`,
-      class: "timeline",
       role: "group",
       label: `Days on which ${rows.length} identifiers were read`
     });
-    const months = [],
-      first = new Date(start * DAY * 1000);
-    for (
-      let month = first;
-      month.getTime() < end * DAY * 1000;
-      month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))
-    )
+    const months = [];
+    for (let month = start * DAY; month < end * DAY;) {
       months.push(month);
+      const date = new Date(month * 1000);
+      month = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / 1000;
+    }
     const placed = months
       .filter((_, n) => n % Math.ceil(months.length / 12) === 0)
-      .map((month) => ({ month, at: Math.max(x(month.getTime() / 1000 / DAY), left) }));
+      .map((month) => ({ month, at: x(month / DAY) }));
     placed.forEach(({ month, at }, n) => {
       if (placed[n + 1]?.at - at < 66) return;
-      const [date, name, year] = day(month.getTime() / 1000).split(" ");
+      const [date, name, year] = day(month).split(" ");
       drawing.append(
-        svg("line", { x1: at, x2: at, y1: 16, y2: foot, class: "tick" }),
+        svg("line.tick", { x1: at, x2: at, y1: 16, y2: foot }),
         svg("text", { x: at + 2, y: 12 }, `${date} ${name}${name === "Jan" || n === 0 ? ` ${year}` : ""}`)
       );
     });
     for (const member of rows) {
       const { first: from, last: until, days } = member,
-        at = y.get(member) ?? 0;
+        at = y.get(member);
       const about =
-        `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ` +
-        `${day(from)} to ${day(until)}`;
+        `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ` + period(member);
       const most = Math.max(...days.map(([, records]) => records), 1);
       const group = svg(
-        "g",
-        { class: `life ${tint(member.kind)}`, tabindex: 0, role: "button", label: about },
-        svg("title", {}, about),
-        svg("rect", { class: "row", x: 0, y: at - 2, width, height: line - 1 }),
+        `g.life.${tint(member.kind)}`,
+        {
+          tabindex: 0,
+          role: "button",
+          label: about,
+          onclick: () => open(member),
+          onkeydown: (event) => event.key === "Enter" && open(member)
+        },
+        svg("title", about),
+        svg("rect.row", { x: 0, y: at - 2, width, height: line - 1 }),
         beside(left, at + 10, textOf(member)),
-        svg("rect", {
-          class: "span",
+        svg("rect.span", {
           x: x(dayOf(from)),
           y: at + 4,
           width: Math.max((dayOf(until) - dayOf(from) + 1) * scale, 2),
           height: 5
         }),
         days.map(([when, records]) =>
-          svg("rect", {
-            class: "cell",
+          svg("rect.cell", {
             x: x(when),
             y: at + 1,
             width: Math.max(scale - 0.5, 1.5),
@@ -3004,18 +2911,14 @@
           })
         )
       );
-      group.addEventListener("click", () => open(member));
-      group.addEventListener("keydown", (event) => event.key === "Enter" && open(member));
       drawing.append(group);
     }
     for (const { before, after } of pairs) {
       if (!y.has(before) || !y.has(after)) continue;
-      const [y1, y2] = [before, after].map((member) => (y.get(member) ?? 0) + 7),
+      const [y1, y2] = [before, after].map((member) => y.get(member) + 7),
         x1 = x(dayOf(before.last) + 1),
         x2 = x(dayOf(after.first));
-      drawing.append(
-        svg("path", { class: "handover", d: `M${x1} ${y1} C${x1 + 14} ${y1} ${x2 - 14} ${y2} ${x2} ${y2}` })
-      );
+      drawing.append(svg("path.handover", { d: `M${x1} ${y1} C${x1 + 14} ${y1} ${x2 - 14} ${y2} ${x2} ${y2}` }));
     }
     const left_out = members.length - rows.length;
     return [
@@ -3055,7 +2958,7 @@
     DRAWN_LINKS = 2500,
     DRAWN_SUPPLIERS = 12,
     PAST_DAYS = 7;
-  const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "gfrom", "guntil"];
+  const GRAPH_FILTERS = "gkinds gcore gsup gtook gweight gfrom guntil".split(" ");
   /**
    * How the graph of each cluster was left: its filters, zoom, what was dragged, and opened suppliers.
    * @type {Map<string, any>}
@@ -3078,9 +2981,10 @@
   const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
   const isoDay = (/** @type {number} */ days) => new Date(days * DAY * 1000).toISOString().slice(0, 10);
 
-  /** @param {any} cluster @param {Record<string, string>} state @param {(member: any) => void} open */
-  function graphTab(cluster, state, open) {
-    const { id, members, suppliers, handovers: pairs } = cluster;
+  /** @param {any} cluster @param {(member: any) => void} open */
+  function graphTab(cluster, open) {
+    const { id, members, suppliers, handovers: pairs } = cluster,
+      { state } = place();
     const canvas = h("div.canvas", {
       tabindex: 0,
       role: "application",
@@ -3275,8 +3179,7 @@
           select([]);
           canvas.focus();
         },
-        { label: "Close" },
-        ".close"
+        { label: "Close", class: "close" }
       );
     /** What was selected, and what ties it. @param {any[]} chosen @param {any} [link] that was clicked */
     function between(chosen, link) {
@@ -3289,7 +3192,7 @@
       if (!chosen.length) return fill(list);
       const openers = chosen
         .slice(0, 500)
-        .map((member) => button(briefly(valueOf(member.id), 48), () => open(member), {}, ".mini"));
+        .map((member) => button(briefly(valueOf(member.id), 48), () => open(member), { class: "mini" }));
       const bar = h(
         "div.bar",
         close(),
@@ -3341,7 +3244,7 @@
           "path-ends",
           members.filter((each) => each !== member).map((each) => valueOf(each.id))
         ),
-        h("button", { type: "submit" }, "Show the path")
+        h("button", "Show the path")
       );
     }
     /** @param {any} supplier */
@@ -3400,8 +3303,8 @@
     const drawnSupplier = (name, text, position, data, classes) =>
       node(name, text, position, { colour: colour("panel"), shape: "round-rectangle", ...data }, `supplier ${classes}`);
 
-    Promise.all([withCytoscape(), new Promise(requestAnimationFrame)])
-      .then(([cytoscape]) => {
+    Promise.all([load("cytoscape.min"), new Promise(requestAnimationFrame)])
+      .then(() => {
         // the page has the canvas only after this turn
         if (!canvas.isConnected) return;
         const drawn = members.slice(0, DRAWN),
@@ -3446,66 +3349,39 @@
           for (const { a, records } of supplier.links)
             if (a < DRAWN) edges.push(soft(`s${n}-${a}`, `s${n}`, `m${a}`, 1 + Math.log2(records)));
         });
-        const [line, text, panel, accent, warn] = ["edge", "text", "panel", "accent", "warn"].map(colour);
-        const styles = {
-          node: {
-            "background-color": "data(colour)",
-            shape: "data(shape)",
-            width: "data(size)",
-            height: "data(size)",
-            label: "",
-            color: text,
-            "font-size": 10,
-            "text-valign": "bottom",
-            "text-margin-y": 3,
-            "text-wrap": "wrap",
-            "text-max-width": 9999,
-            "text-outline-color": panel,
-            "text-outline-width": 2,
-            "font-family": "system-ui, sans-serif"
-          },
-          "node.verify": {
-            "background-opacity": 0.45,
-            "border-width": 1.5,
-            "border-style": "dashed",
-            "border-color": "data(colour)"
-          },
-          "node.bridge": { "border-width": 3, "border-color": "#b8460b", "border-style": "solid" },
-          "node.contested": { "border-width": 3, "border-color": "#c4122f", "border-style": "double" },
-          "node.supplier": { "border-width": 2, "border-color": line, "background-color": panel },
-          edge: {
-            width: "data(width)",
-            "line-color": line,
-            opacity: edges.length > 800 ? 0.25 : 0.7,
-            "curve-style": "haystack"
-          },
-          "edge.doubted": { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" },
-          "edge.soft": { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" },
-          "edge.took": {
-            "line-color": warn,
-            "target-arrow-color": warn,
-            "target-arrow-shape": "triangle",
-            "curve-style": "unbundled-bezier",
-            "control-point-distances": 30,
-            "control-point-weights": 0.5,
-            opacity: 1,
-            "z-index": 8
-          },
-          "edge.near": { "line-color": accent, opacity: 0.9 },
-          "edge.path": { "line-color": accent, opacity: 1, width: 5 },
-          ".past": { opacity: 0.25 },
-          ".off": { display: "none" },
-          ":selected": { "border-width": 4, "border-color": accent, "border-style": "solid", "z-index": 9 }
-        };
-        cy = cytoscape({
+        const [line, text, panel, accent, warn] = "edge text panel accent warn".split(" ").map(colour);
+        const style = `
+          node {
+            background-color: data(colour); shape: data(shape); width: data(size); height: data(size);
+            color: ${text}; text-wrap: wrap; text-max-width: 9999; text-outline-color: ${panel};
+            font-family: system-ui, sans-serif;
+          }
+          node.verify {
+            background-opacity: 0.45; border-width: 1.5; border-style: dashed; border-color: data(colour);
+          }
+          node.bridge { border-width: 3; border-color: #b8460b; border-style: solid; }
+          node.contested { border-width: 3; border-color: #c4122f; border-style: double; }
+          node.supplier { border-width: 2; border-color: ${line}; }
+          edge { width: data(width); line-color: ${line}; opacity: ${edges.length > 800 ? 0.25 : 0.7}; }
+          edge.doubted { line-style: dotted; line-color: #b8460b; curve-style: straight; }
+          edge.soft { line-style: dashed; opacity: 0.4; curve-style: straight; }
+          edge.took {
+            line-color: ${warn}; target-arrow-color: ${warn}; target-arrow-shape: triangle;
+            curve-style: unbundled-bezier; control-point-distances: 30; control-point-weights: 0.5;
+            opacity: 1; z-index: 8;
+          }
+          edge.near { line-color: ${accent}; opacity: 0.9; }
+          edge.path { line-color: ${accent}; opacity: 1; width: 5; }
+          .past { opacity: 0.25; }
+          .off { display: none; }
+          :selected { border-width: 4; border-color: ${accent}; border-style: solid; z-index: 9; }`;
+        cy = /** @type {any} */ (window).cytoscape({
           container: canvas,
           elements: [...nodes, ...edges],
-          layout: { name: "preset", fit: true, padding: 40 },
+          layout: { name: "preset" },
           minZoom: 0.2,
           maxZoom: 8,
-          boxSelectionEnabled: true,
-          pixelRatio: "auto",
-          style: Object.entries(styles).map(([selector, style]) => ({ selector, style }))
+          style
         });
         graph = cy;
         label = () => labels(cy);
@@ -3620,7 +3496,7 @@
     };
     canvas.addEventListener("keydown", (event) => {
       const arrow = ARROWS[event.key];
-      if (!cy || (!arrow && !Object.hasOwn(acts, event.key))) return;
+      if (!cy || (!arrow && !acts[event.key])) return;
       event.preventDefault();
       if (!arrow) return acts[event.key]();
       if (event.shiftKey) return cy.panBy({ x: -60 * arrow[0], y: -60 * arrow[1] });
@@ -3632,9 +3508,7 @@
       if (!inside(cursor, 20)) cy.panBy({ x: cy.width() / 2 - x, y: cy.height() / 2 - y });
       canvas.setAttribute(
         "aria-description",
-        member
-          ? `${plain(member.id, 100)}, ${member.tier}, ${counted(member.reporters, "person", "people")}`
-          : plain(name, 100)
+        member ? `${plain(member.id, 100)}, ${member.tier}, ${people(member.reporters)}` : plain(name, 100)
       );
       chosen();
     });
@@ -3680,15 +3554,13 @@
       reporters,
       weight,
       strength,
-      first,
-      last,
       accepted,
       reason,
       ids
     } = link;
     const told =
-      ` ${recordCounts(link)}, ${counted(reporters, "person", "people")}, weight ${weight.toFixed(1)}, ` +
-      `${words(strength).toLowerCase()}, ${day(first)} to ${day(last)}`;
+      ` ${recordCounts(link)}, ${people(reporters)}, weight ${weight.toFixed(1)}, ` +
+      `${words(strength).toLowerCase()}, ${period(link)}`;
     return li(
       identifier(a.id, 60),
       " and ",
@@ -3760,78 +3632,66 @@
   }
   /** The graph as it stands, core members by value. @param {any} cy @returns {string} */
   function graphSvg(cy) {
-    const seen = cy.elements().filter((element) => !element.hasClass("off")),
-      nodes = seen.nodes(),
+    const isOn = (element) => !element.hasClass("off"),
+      nodes = cy.nodes().filter(isOn),
       box = nodes.boundingBox({ includeLabels: false });
     const pad = Math.max(
       60,
       ...nodes.filter((node) => leaves(node.data("member"))).map((node) => node.data("name").length * 2.2 + 10)
     );
-    const drawing = svg("svg", { viewBox: `${box.x1 - pad} ${box.y1 - pad} ${box.w + 2 * pad} ${box.h + 2 * pad}` });
-    seen
+    const lines = cy
       .edges()
-      .filter((edge) => edge.connectedNodes().every((node) => !node.hasClass("off")))
-      .forEach((edge) => {
-        const a = edge.source().position(),
-          b = edge.target().position(),
-          dashed = edge.hasClass("doubted") || edge.hasClass("soft");
-        drawing.append(
-          svg("line", {
-            x1: a.x,
-            y1: a.y,
-            x2: b.x,
-            y2: b.y,
-            stroke: "#868e97",
-            "stroke-width": edge.data("width"),
-            "stroke-opacity": 0.6,
-            ...(dashed && { "stroke-dasharray": "4 3" })
-          })
-        );
+      .filter((edge) => isOn(edge) && edge.connectedNodes().every(isOn))
+      .map((edge) => {
+        const { x: x1, y: y1 } = edge.source().position(),
+          { x: x2, y: y2 } = edge.target().position();
+        return svg("line", {
+          x1,
+          y1,
+          x2,
+          y2,
+          stroke: "#868e97",
+          "stroke-width": edge.data("width"),
+          "stroke-opacity": 0.6,
+          "stroke-dasharray": (edge.hasClass("doubted") || edge.hasClass("soft")) && "4 3"
+        });
       });
-    nodes.forEach((node) => {
-      const { x: cx, y: cy } = node.position(),
+    const spots = nodes.map((node) => {
+      const { x, y } = node.position(),
         { size, member, colour: fill, name } = node.data(),
         r = size / 2;
-      drawing.append(
-        svg("circle", { cx, cy, r, fill: member ? fill : "#ffffff", stroke: "#333333", "stroke-width": 0.5 })
-      );
-      if (leaves(member))
-        drawing.append(
+      return [
+        svg("circle", { cx: x, cy: y, r, fill: member ? fill : "#ffffff", stroke: "#333333", "stroke-width": 0.5 }),
+        leaves(member) &&
           svg(
             "text",
-            {
-              x: cx,
-              y: cy + r + 9,
-              "font-size": 7,
-              "font-family": "sans-serif",
-              "text-anchor": "middle",
-              fill: "#111"
-            },
+            { x, y: y + r + 9, "font-size": 7, "font-family": "sans-serif", "text-anchor": "middle", fill: "#111" },
             name
           )
-        );
+      ];
     });
+    const drawing = svg(
+      "svg",
+      { viewBox: `${box.x1 - pad} ${box.y1 - pad} ${box.w + 2 * pad} ${box.h + 2 * pad}` },
+      lines,
+      spots
+    );
     return new XMLSerializer().serializeToString(drawing);
   }
-  /** @type {Promise<any> | null} */ let cytoscapeLoad = null;
-  const withCytoscape = () =>
-    (cytoscapeLoad ??= new Promise((resolve, reject) => {
-      addScript("cytoscape.min.js", reject).onload = () => resolve(/** @type {any} */ (window).cytoscape);
-    }));
   /**
    * The most likely path: the product of what its links are sure of.
    * @param {any} from a member @param {any} to @returns {any[]} links
    */
   function strongestPath(from, to) {
-    const doubt = new Map([[from, 0]]),
+    /** @type {Map<any, any>} */ const doubt = new Map([[from, 0]]),
       by = new Map();
     const waiting = new Set([from]); // which grows while it is walked
     for (const here of waiting) {
       waiting.delete(here);
       for (const link of here.links) {
         const there = link.ends[link.ends[0] === here ? 1 : 0],
-          value = (doubt.get(here) ?? 0) - Math.log(link.confidence);
-        if (!link.accepted || value >= (doubt.get(there) ?? Infinity)) continue;
+          value = doubt.get(here) - Math.log(link.confidence);
+        if (!link.accepted || value >= doubt.get(there)) continue; // false of a member that was not reached yet
         doubt.set(there, value);
         by.set(there, { link, here });
         waiting.add(there);
@@ -3847,7 +3707,7 @@
     const safe = (text) => plain(text, 2000).replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
     const data = (key, value) => `<data key="${key}">${value}</data>`;
     const key = (id, target, name, type) => `<key id="${id}" for="${target}" attr.name="${name}" attr.type="${type}"/>`;
-    const keys = ["label", "kind", "tier", "review", "reporters"];
+    const keys = "label kind tier review reporters".split(" ");
     return [
       `<?xml version="1.0" encoding="UTF-8"?>`,
       `<graphml xmlns="http://graphml.graphdrawing.org/xmlns">`,
@@ -3878,7 +3738,7 @@
    */
   const listView = (title, told, options, empty) => [
     headline(title, p(told)),
-    options.rows.length || !empty ? table(options).element : p(empty)
+    options.rows.length || !empty ? table(options) : p(empty)
   ];
   /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
   const firstOf = (total, rows, where) =>
@@ -3888,19 +3748,17 @@
     total > rows.length && ` ${are(total - rows.length, "more", "more")} in ${where}.`;
   /** A column of the cluster of a row. @param {(row: any) => any} absent what stands for one that is not listed */
   const ownCluster = (absent) =>
-    column(
+    unsorted(
       "cluster",
       "Cluster",
       ({ cluster, id }) => (clusterOf.has(cluster) ? clusterName(clusterOf.get(cluster), { id }) : absent(cluster)),
-      "name",
-      null
+      "name"
     );
   /** The id of a row, as a link to its cluster. @param {any} row @param {number} limit */
   const inCluster = ({ cluster, id }, limit) => anchor(cluster && toCluster(cluster, { id }), briefly(id, limit));
   const BY_KIND = { kind: ["Any kind", ({ kind }) => [kind]] };
 
-  /** @param {Record<string, string>} state */
-  async function sharedView(state) {
+  async function sharedView() {
     const { columns, rows: cells } = await load("shared"),
       { shared, joint } = run;
     const rows = objects(columns, cells);
@@ -3931,11 +3789,10 @@
           left
         ],
         {
-          state,
           rows,
           caption: "Identifiers that several organisations see",
           sort: "-total",
-          text: ({ id, orgs }) => [id, pretty(id), ...orgs.map(([org]) => org)].join(" "),
+          text: ({ id, orgs }) => [id, pretty(id), orgs.map(([org]) => org)],
           columns: [
             column(
               "id",
@@ -3944,8 +3801,8 @@
               "who"
             ),
             ownCluster(() => "single identifier"),
-            counts("total", "Records", (row) => count(total(row)), total),
-            column("orgs", "Who saw what", ({ orgs }) => orgs.map(who), "words", null)
+            counts("total", "Records", total, total),
+            unsorted("orgs", "Who saw what", ({ orgs }) => orgs.map(who), "words")
           ],
           open: ({ cluster, id }) => cluster && (location.hash = toCluster(cluster, { id }))
         }
@@ -3964,9 +3821,8 @@
         )
     ];
   }
-  /** @param {Record<string, string>} state */
-  function contestedView(state) {
-    const rows = objects(["cluster", "id", "reason", "complaints", "calls", "first", "last"], run.contested.rows);
+  function contestedView() {
+    const rows = objects("cluster id reason complaints calls first last".split(" "), run.contested.rows);
     const act = (kind, { cluster, id }) =>
       button(WORDS[kind], async () => decide(kind, await wholeCluster(cluster), id), {
         label: `${WORDS[kind]}: ${plain(id, 60)}`
@@ -3979,67 +3835,58 @@
         firstOf(run.contested.total, rows, "entities")
       ],
       {
-        state,
         rows,
         caption: "Contested identifiers",
         sort: "-complaints",
-        text: ({ id, reason }) => `${id} ${reason}`,
+        text: ({ id, reason }) => [id, reason],
         columns: [
           column("id", "Withheld id", (row) => inCluster(row, 60), "who"),
           ownCluster((id) => shown(id, 40)),
-          column("reason", "Who says what", (row) => shown(row.reason, 200), "words", null),
-          counts("complaints", "Complaints"),
-          counts("calls", "Calls"),
-          dates("last", "Last seen"),
-          deciding((row) => row.cluster && ["suspect_held", "victim_owned"].map((kind) => act(kind, row)))
+          reasons("Who says what", 200),
+          counts("complaints"),
+          counts("calls"),
+          dates("last"),
+          deciding((row) => (row.cluster ? ["suspect_held", "victim_owned"].map((kind) => act(kind, row)) : ""))
         ]
       },
       "No identifier is contested."
     );
   }
-  /** @param {Record<string, string>} state */
-  function suppliersView(state) {
-    const rows = objects(["id", "kind", "clusters", "records", "serves"], run.suppliers.rows);
+  function suppliersView() {
+    const rows = objects("id kind clusters records serves".split(" "), run.suppliers.rows);
     return listView("Suppliers", [TERMS.Supplier, firstOf(run.suppliers.total, rows, "suppliers")], {
-      state,
       rows,
       caption: "Suppliers",
       sort: "-clusters",
-      text: ({ id, kind }) => `${id} ${kind}`,
+      text: ({ id, kind }) => [id, kind],
       choices: BY_KIND,
       columns: [
         column("id", term("Supplier"), ({ id }) => identifier(id, 70), "who"),
         column("kind", "Kind", ({ kind }) => words(kind)),
-        counts("clusters", "Clusters"),
-        counts("records", "Records"),
-        column("of", "Serves", (row) => servedBy(row.serves, row.clusters, { tab: "suppliers" }), "words", null)
+        counts("clusters"),
+        counts("records"),
+        unsorted("of", "Serves", (row) => servedBy(row.serves, row.clusters, { tab: "suppliers" }), "words")
       ]
     });
   }
 
-  /** @param {Record<string, string>} state */
-  async function campaignsView(state) {
+  async function campaignsView() {
     const { rows: first, total } = await load("campaigns");
-    const rows = objects(
-      ["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"],
-      first
-    );
+    const rows = objects("id rank basis probability reporters others first last members shared".split(" "), first);
     const member = ([id, ids, reporters]) => [
       toNamed(id, identifier(ids[0], 60)),
       quiet(` ${counted(reporters, "reporter")}`)
     ];
-    const told = TOLD.campaigns;
     return listView(
       "Campaigns",
-      [told, moreThan(total, rows, "campaigns/")],
+      [TOLD.campaigns, moreThan(total, rows, "campaigns/")],
       {
-        state,
         rows,
         caption: "Campaigns",
         sort: "rank",
-        text: ({ members, shared }) => `${members.flat(2).join(" ")} ${shared.flat().join(" ")}`,
+        text: ({ members, shared }) => [members.flat(2), shared.flat()],
         columns: [
-          counts("rank", "Rank"),
+          counts("rank"),
           counts(
             "probability",
             "Probability",
@@ -4058,25 +3905,23 @@
             "words",
             (row) => row.members.length
           ),
-          column(
+          unsorted(
             "shared",
             "Shared",
             ({ shared }) => joined(shared, ([id, number]) => [identifier(id, 50), ` (${count(number)})`]),
-            "words",
-            null
+            "words"
           ),
-          counts("reporters", "Reporters"),
-          dates("last", "Last seen")
+          counts("reporters"),
+          dates("last")
         ]
       },
       "No clusters share enough."
     );
   }
 
-  /** @param {Record<string, string>} state */
-  async function suppressedView(state) {
+  async function suppressedView() {
     const { rows: first, total } = await load("suppressed");
-    const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], first);
+    const rows = objects("id kind complaints calls orgs reason".split(" "), first);
     return listView(
       "Suppressed",
       [
@@ -4084,18 +3929,17 @@
         moreThan(total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)
       ],
       {
-        state,
         rows,
         caption: "Suppressed identifiers",
         sort: "-complaints",
-        text: ({ id, reason }) => `${id} ${pretty(id)} ${reason}`,
+        text: ({ id, reason }) => [id, pretty(id), reason],
         choices: BY_KIND,
         columns: [
           column("id", "Identifier", ({ id }) => [identifier(id, 60), prettily(id)], "who"),
-          counts("complaints", "Complaints"),
-          counts("calls", "Calls"),
+          counts("complaints"),
+          counts("calls"),
           reportedTo(3),
-          column("reason", "Why", (row) => shown(row.reason, 300), "words", null)
+          reasons("Why", 300)
         ]
       }
     );
@@ -4115,7 +3959,7 @@
         decision.decided_at ? moment(seconds(decision.decided_at)) : "–",
         mine && (!served || decision.undo)
           ? button("Undo", () => undo(decision.decision_id))
-          : quiet((decision.in_force ?? null) === null ? "recorded" : decision.in_force ? "in force" : "not in force")
+          : quiet({ true: "in force", false: "not in force" }[decision.in_force] ?? "recorded")
       ]),
       (n) => (n === 5 ? "date" : null)
     );
@@ -4143,18 +3987,15 @@
       switcher.id = "runs";
       document.querySelector(".product")?.after(switcher);
     }
-    if (about.alerts) await readAlerts();
+    if (about.alerts) feed = await ask("alerts");
   }
   /** @type {any} */ let feed = { alerts: [], held_back: 0 };
-  async function readAlerts() {
-    feed = await ask("alerts");
-  }
   /** @returns {number} alerts that nobody acknowledged */
   const fresh = () => feed.alerts.filter((alert) => !work.acknowledged[alert.alert_id]).length;
   let watching = 0;
   /** @param {Record<string, string>} state */
   async function alertsView(state) {
-    await readAlerts();
+    feed = await ask("alerts");
     clearTimeout(watching);
     watching = setTimeout(
       () => place().view === "alerts" && !document.activeElement?.matches("input, select") && render(),
@@ -4179,13 +4020,11 @@
           ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
       ],
       {
-        state,
         rows,
         caption: "Alerts of the stream",
         sort: "-observed_at",
-        key: (alert) => alert.alert_id,
-        text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, ...orgs].join(" "),
-        before: options("Not acknowledged", "seen", [["all", "All alerts"]], state),
+        text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, orgs],
+        before: options("Not acknowledged", "seen", [["all", "All alerts"]]),
         choices: BY_KIND,
         filter: (alert) => state.seen === "all" || !seen(alert),
         columns: [
@@ -4202,7 +4041,7 @@
             ],
             "who"
           ),
-          column(
+          unsorted(
             "reason",
             "Why",
             ({ reason, tied_to: tied }) => [
@@ -4214,20 +4053,18 @@
                   joined(tied.slice(0, 3), (id) => briefly(id, 40))
                 )
             ],
-            "words",
-            null
+            "words"
           ),
           reporters(),
-          column("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs", null),
-          column(
+          unsorted("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs"),
+          unsorted(
             "ack",
             h("span.unseen", "Acknowledge"),
             (alert) =>
               seen(alert)
                 ? quiet("seen by ", shown(seen(alert).by || "you", 30))
                 : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
-            "quick",
-            null
+            "quick"
           )
         ]
       }
@@ -4262,7 +4099,7 @@
       } else if (state === "failed") told.textContent = `The run failed: ${plain(line, 300)}`;
       else if (state === "done") {
         const next = about.runs.find((each) => each.name === name);
-        fill(told, "The next run is done. ", next && h("a.button", { href: `${next.href}#/queue` }, "Open it"));
+        fill(told, "The next run is done. ", next && linkButton(`${next.href}#/queue`, "Open it"));
       }
     }
     follow();
@@ -4270,7 +4107,7 @@
       h2("The next run"),
       p(
         "Makes a run with all decisions of the file, beside this one, as the file given to ",
-        h("code", "--rerun"),
+        code("--rerun"),
         " says. This run stays as it is."
       ),
       h("div.bar", start, bar),
@@ -4289,14 +4126,14 @@
     const submit = async () => {
       const hit = (await lookUp(query.value)).find(({ href }) => href.startsWith("#/c/"));
       if (!hit) return toast("No cluster of this run is found by that.");
-      location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
+      location.hash = addressWith({ [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
     };
     const near = new Map(left?.near.map(({ cluster }) => [cluster, "a rejected link"]));
     for (const { kind, others } of left?.suppliers ?? [])
       for (const id of others) if (!near.has(id)) near.set(id, `the same ${words(kind).toLowerCase()}`);
     return [
       headline("Compare two clusters", left && p(clusterName(left), " and")),
-      form("form.bar", submit, query, h("button", { type: "submit" }, text)),
+      form("form.bar", submit, query, h("button", text)),
       near.size && [
         h2("Close to it"),
         h(
@@ -4305,7 +4142,7 @@
             .slice(0, 30)
             .map(([id, why]) =>
               li(
-                anchor(address("compare", { ...state, b: id }), briefly(titleOfId(id, `single identifier ${id}`), 60)),
+                anchor(addressWith({ b: id }), briefly(titleOfId(id, `single identifier ${id}`), 60)),
                 quiet(` by ${why}`)
               )
             )
@@ -4317,16 +4154,7 @@
   function comparison(left, right) {
     const both = [left, right];
     /** @type {[any, (cluster: any) => any][]} */ const rows = [
-      [
-        "Cluster",
-        (cluster) => [
-          clusterName(cluster),
-          " ",
-          statusTag(cluster),
-          flagTags(cluster),
-          !run.redacted && workTags(cluster)
-        ]
-      ],
+      ["Cluster", (cluster) => [clusterName(cluster), " ", statusTag(cluster), flagTags(cluster), workTags(cluster)]],
       [term("Priority"), ({ priority }) => priority.toFixed(1)],
       [[term("Core"), " of members"], ({ core, size }) => `${count(core)} of ${count(size)}`],
       [term("Reporters"), ({ reporters }) => count(reporters)],
@@ -4335,7 +4163,7 @@
       ["Victims in", (cluster) => names(countriesOf(cluster), 6)],
       ["Reported to", ({ orgs }) => names(orgs, 6)],
       ["Brands", ({ brands }) => names(brands, 6)],
-      ["Seen", ({ first, last }) => `${day(first)} to ${day(last)}`],
+      ["Seen", period],
       [term("Confidence"), ({ confidence }) => confidence.toFixed(2)]
     ];
     const common = (name, values, cell) => {
@@ -4367,7 +4195,7 @@
     ];
     const near = left.near.filter(({ cluster }) => cluster === right.id);
     const [a, b] = both.map((cluster) => !run.redacted && spokesman(cluster));
-    const choose = h("a.button", { href: address("compare", { a: left.id }) }, "Another…");
+    const choose = linkButton(address("compare", { a: left.id }), "Another…");
     const [same, apart] = a && b ? pairButtons(left, a.id, b.id, right.id) : [];
     same?.classList.add("primary");
     const list = ({ id, name, brand, members }) =>
@@ -4383,10 +4211,7 @@
                 dot(member.kind),
                 anchor(toCluster(id, { id: member.id }), briefly(valueOf(member.id), 40)),
                 standing(member),
-                quiet(
-                  ` ${words(member.role)}, ${counted(member.reporters, "person", "people")}, `,
-                  `${day(member.first)} to ${day(member.last)}`
-                )
+                quiet(` ${words(member.role)}, ${people(member.reporters)}, ${period(member)}`)
               )
             )
         ),
@@ -4435,14 +4260,14 @@
   function barChart(foot, label, bars, dayOfBar) {
     const { left, width } = CHART,
       room = (width - left) / bars;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${foot + 22}`, class: "trend", role: "img", label });
+    const chart = svg("svg.trend", { viewBox: `0 0 ${width} ${foot + 22}`, role: "img", label });
     const step = Math.max(Math.ceil(bars / 8), 1);
     for (let bar = 0; bar < bars; bar += step)
       chart.append(svg("text", { x: left + bar * room, y: foot + 16 }, dayOfBar(bar)));
     const rect = (klass, bar, y, height) =>
-      svg("rect", { class: klass, x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
+      svg(`rect.${klass}`, { x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
     const scale = (y, text, textY = y) =>
-      chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), beside(left, textY, text));
+      chart.append(svg("line.tick", { x1: left, x2: width, y1: y, y2: y }), beside(left, textY, text));
     return { chart, rect, scale };
   }
   /** What the two series of a chart are. @param {any} a @param {any} b @param {any} more @param {any} chart */
@@ -4476,7 +4301,7 @@
       for (const [when, number] of records) {
         const high = (number / most) * (tall - 14);
         const bar = rect(n ? "bar-b" : "bar-a", when - start, foot - high, high);
-        bar.append(svg("title", {}, `${dayAt(when)}: ${counted(number, "mention")}`));
+        bar.append(svg("title", `${dayAt(when)}: ${counted(number, "mention")}`));
         chart.append(bar);
       }
     });
@@ -4499,7 +4324,7 @@
   async function placesView(state) {
     const [where, world] = await Promise.all([load("places"), load("world")]);
     const { countries, views, unknown } = where,
-      regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], where.circles);
+      regionsKnown = objects("country code name x y number whole".split(" "), where.circles);
     const choices = countries.map(([code]) => code).filter((code) => Object.hasOwn(views, code));
     const chosen = choices.includes(state.map) ? state.map : "";
     const inView = regionsKnown.filter(({ country }) => !chosen || country === chosen);
@@ -4508,7 +4333,7 @@
     const inClusters = new Set(clusters.flatMap(countriesOf));
     const countryRow = ([code, number]) => [
       inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code),
-      small(number)
+      number
     ];
     /**
      * The first rows of a list, and all of it on demand: an element can stand in one of them alone.
@@ -4559,7 +4384,7 @@
           ),
           simple("Victims’ countries, by complaints", "Country | Complaints", [
             ...countries.slice(0, 12).map(countryRow),
-            ...(unknown ? [["Not stated", count(unknown)]] : [])
+            unknown && ["Not stated", unknown]
           ])
         ];
     return [
@@ -4598,14 +4423,14 @@
             "Regions as written, by complaints",
             "Region | Country | Complaints",
             where.regions,
-            ([country, name, number]) => [shown(name, 60), shown(country, 12), small(number)],
+            ([country, name, number]) => [shown(name, 60), shown(country, 12), number],
             [1]
           ),
         first(
           "Callback numbers, by their country",
           "Country | Numbers | Complaints",
           where.callbacks,
-          ([code, ...numbers]) => [named(code), ...numbers.map(count)]
+          ([code, ...numbers]) => [named(code), ...numbers]
         ),
         first(
           "Money: accounts by institution",
@@ -4613,8 +4438,8 @@
           where.institutions,
           ([name, code, ...numbers]) => [
             shown(name, 60),
-            code && span({ title: plain(countryName(code), 60) }, plain(code, 12)),
-            ...numbers.map(count)
+            code ? span({ title: plain(countryName(code), 60) }, plain(code, 12)) : "",
+            ...numbers
           ],
           [1]
         ),
@@ -4624,22 +4449,21 @@
           where.losses,
           ([currency, stated, number]) => [
             currency ? shown(currency, 12) : "No currency stated",
-            stated === null ? small(null) : currency ? count(Math.round(Number(stated))) : "–",
-            small(number)
+            stated === null ? null : currency ? Math.round(Number(stated)) : "–",
+            number
           ]
         ),
         ...[
           ["Carriers that handed calls over", "Carrier", where.carriers],
           ["Trunks that calls came in on", "Trunk", where.trunks]
         ].map(([caption, head, rows]) =>
-          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name, 60), count(number)])
+          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name, 60), number])
         )
       )
     ];
   }
   /** @param {any} region a sum of what may be shown @returns {any} */
-  const amount = ({ number, whole }) =>
-    number === null || whole ? small(number) : [quiet("at least "), count(number)];
+  const amount = ({ number, whole }) => (number === null || whole ? number : [quiet("at least "), count(number)]);
   /** @param {any} region @returns {string} */
   function regionText({ name, country, number, whole }) {
     const told = number === null ? "withheld, small count" : counted(number, "complaint");
@@ -4659,11 +4483,10 @@
   const hatched = () =>
     svg(
       "defs",
-      {},
       svg(
         "pattern",
         { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-        svg("rect", { width: 3, height: 8, class: "hatch" })
+        svg("rect.hatch", { width: 3, height: 8 })
       )
     );
   /**
@@ -4675,25 +4498,25 @@
       known = new Map(numbers),
       most = Math.max(...numbers.map(([, number]) => number ?? 0), 1);
     const drawing = svg(
-      "svg",
+      "svg.world",
       {
         viewBox: `0 0 ${width} ${height}`,
-        class: "world",
         role: "group",
         label: `World map of complaints from ${counted(numbers.length, "country", "countries")}`
       },
       hatched()
     );
-    for (const [code, d] of Object.entries(world.paths))
-      if (!known.has(code)) drawing.append(svg("path", { d, class: "land" }));
+    for (const [code, d] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path.land", { d }));
     for (const [code, number] of numbers) {
       if (!Object.hasOwn(world.paths, code)) continue;
       const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
-      const strength = number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) };
       const shape = svg(
-        "path",
-        { d: world.paths[code], class: number === null ? "hidden" : "counted", ...strength },
-        svg("title", {}, text)
+        `path.${number === null ? "hidden" : "counted"}`,
+        {
+          d: world.paths[code],
+          "fill-opacity": number !== null && 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most)
+        },
+        svg("title", text)
       );
       drawing.append(
         linked.has(code) ? svg("a", { href: address("clusters", { country: code }), label: text }, shape) : shape
@@ -4746,12 +4569,11 @@
     return svg(
       "g",
       { role: "img", label: text },
-      svg("title", {}, text),
-      svg("circle", {
+      svg("title", text),
+      svg(`circle.region${region.number === null ? ".withheld" : ""}`, {
         cx: x.toFixed(1),
         cy: y.toFixed(1),
-        r: r.toFixed(1),
-        class: region.number === null ? "region withheld" : "region"
+        r: r.toFixed(1)
       })
     );
   }
@@ -4766,13 +4588,12 @@
     const isAside = ({ x, y }) => x < west || x > east || y < north || y > south;
     const width = 1000,
       flat = Math.cos(((NORTH - ((north + south) / 2 / world.size[0]) * 360) * Math.PI) / 180);
-    const own = svg("path", { d: world.paths[country], class: "own" });
+    const own = svg("path.own", { d: world.paths[country] });
     const land = svg(
       "g",
-      {},
       Object.entries(world.paths)
         .filter(([code]) => code !== country)
-        .map(([, d]) => svg("path", { d, class: "land" })),
+        .map(([, d]) => svg("path.land", { d })),
       linked
         ? svg(
             "a",
@@ -4781,12 +4602,11 @@
           )
         : own
     );
-    const marks = svg("g", {});
+    const marks = svg("g");
     const drawing = svg(
-      "svg",
+      "svg.world.country",
       {
         viewBox: `0 0 ${width} ${width}`,
-        class: "world country",
         role: "group",
         label: `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}`
       },
@@ -4826,18 +4646,17 @@
       gap = 5 * unit;
     const wide = 2 * widest + unit * Math.max(...spots.map(({ region }) => widthOf(region.name))) + 4 * gap;
     let y = height - gap;
-    for (const spot of [...spots].reverse()) {
+    for (const spot of spots.toReversed()) {
       const tall = Math.max(2 * spot.r, 13 * unit) + gap;
       Object.assign(spot, { x: width - wide + gap + widest, y: y - tall / 2 });
       y -= tall;
     }
-    return svg("rect", {
+    return svg("rect.aside", {
       x: width - wide,
       y: y - gap,
       width: wide - gap / 2,
       height: height - y + gap / 2,
-      rx: gap,
-      class: "aside"
+      rx: gap
     });
   }
   /**
@@ -4898,7 +4717,6 @@
 
   function decisionsView() {
     const name = input({
-      type: "text",
       value: author,
       maxlength: 80,
       size: 14,
@@ -4908,7 +4726,6 @@
         keep(AUTHOR_KEY, author, "decisions.csv");
       }
     });
-    const code = (text) => h("code", text);
     return [
       headline(
         "Decisions",
@@ -4932,12 +4749,12 @@
         "div.bar",
         !served && [
           labelled("Your name", name),
-          button("Download decisions.csv", decisionsCsv, { disabled: !made.length }, ".primary")
+          button("Download decisions.csv", decisionsCsv, { disabled: !made.length, class: "primary" })
         ],
         quiet(counted(made.length, "decision"), !served && " made here")
       ),
       made.length
-        ? decisionTable([...made].reverse(), true)
+        ? decisionTable(made.toReversed(), true)
         : remark("None yet: open a cluster, and confirm or dispute it."),
       rerunPart(),
       workPart(),
@@ -4971,7 +4788,7 @@
         "Kind | Read | Accepted | Duplicates | Rejected | Erased | Check",
         run.accounts.map((account) => [
           words(account.kind),
-          ...accounted.map((name) => count(account.counts[name] ?? 0)),
+          ...accounted.map((name) => account.counts[name] ?? 0),
           check(account)
         ])
       ),
@@ -4983,9 +4800,9 @@
             words(record_kind),
             worded(stage, 30),
             shown(name, 60),
-            count(rows)
+            rows
           ]),
-          ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])
+          run.more_rejects && [`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]
         ]),
         simple(
           "Identifiers by kind",
@@ -4994,25 +4811,21 @@
             ...run.statuses.map((status) => term(status, status === "uncorroborated" ? "Only named" : words(status))),
             "All"
           ],
-          run.kinds.map(({ kind, by_status: numbers }) => [
-            words(kind),
-            ...numbers.map(zero),
-            count(sum(numbers, Number))
-          ])
+          run.kinds.map(({ kind, by_status: numbers }) => [words(kind), ...numbers.map(zero), sum(numbers, Number)])
         ),
         simple(
           "Members by tier and review, single identifiers too",
           "Tier | Review | Members",
-          run.tiers.map(({ tier, review, rows }) => [words(tier), words(review), count(rows)])
+          run.tiers.map(({ tier, review, rows }) => [words(tier), words(review), rows])
         ),
         run.breakdowns.map(({ title, rows, notes, others, unknown }) =>
           simple(title, "Value | Complaints", [
             ...rows.map(([name, number]) => [
               [worded(name, 60), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
-              small(number)
+              number
             ]),
-            ...(others === 0 ? [] : [["Others", small(others)]]),
-            ...(unknown ? [["Not stated", count(unknown)]] : [])
+            others !== 0 && ["Others", others],
+            unknown && ["Not stated", unknown]
           ])
         )
       ),
@@ -5027,8 +4840,8 @@
             shown(file.name, 80),
             words(file.kind),
             shown(file.format, 40),
-            count(file.rows ?? 0),
-            count(file.bytes ?? 0),
+            file.rows ?? 0,
+            file.bytes ?? 0,
             identifier(file.sha256, 64)
           ])
       ),
@@ -5042,7 +4855,7 @@
             simple(
               plain(words(group), 80),
               "What | Count",
-              sorted(numbers, (name, number) => [worded(name, 80), count(number)])
+              sorted(numbers, (name, number) => [worded(name, 80), number])
             )
           )
         )
@@ -5079,8 +4892,7 @@
       chart.append(
         svg(
           "g",
-          {},
-          svg("title", {}, `${dayAt(bar)}: ${recordCounts({ complaints: number, calls: calls[bar] })}`),
+          svg("title", `${dayAt(bar)}: ${recordCounts({ complaints: number, calls: calls[bar] })}`),
           rect("bar-a", bar, tall - a, a),
           rect("bar-b", bar, tall - a - b, b)
         )
@@ -5089,7 +4901,7 @@
     return keyed("complaints", "calls", [`, by ${unit}`, earlier && `; ${counted(earlier, "record")} earlier`], chart);
   }
   /**
-   * @param {string} caption @param {any} heads with | between them @param {any[][]} rows
+   * @param {string} caption @param {any} heads with | between them @param {any[]} rows
    * @param {number[]} [texts] columns beside the first that are no numbers
    */
   function simple(caption, heads, rows, texts = []) {
@@ -5097,7 +4909,7 @@
     return h(drawn.querySelectorAll("thead th").length > 5 ? "section.wide" : "section", h2(caption), drawn);
   }
   /**
-   * @param {string} caption @param {any} heads @param {any[][]} rows
+   * @param {string} caption @param {any} heads @param {any[]} rows those that are false are left out
    * @param {(column: number) => string | null} classOf
    */
   function grid(caption, heads, rows, classOf) {
@@ -5109,8 +4921,8 @@
         h("thead", tr(columns.map((head, n) => h("th", { scope: "col", class: classOf(n) || null }, head)))),
         h(
           "tbody",
-          rows.length
-            ? rows.map((row) => tr(cellsOf(row, classOf)))
+          rows.some(Boolean)
+            ? rows.map((row) => row && tr(cellsOf(row, classOf)))
             : tr(h("td.none", { colspan: columns.length }, "None"))
         )
       )
@@ -5119,36 +4931,32 @@
 
   // ---------------------------------------------------------------- the page
 
-  /**
-   * Name, text in the navigation, and what draws it.
-   * @type {[string, string, (state: Record<string, string>, id: string) => any][]}
-   */
-  const VIEWS = [
-    ["queue", "Queue", queueView],
-    ["clusters", "Clusters", clustersView],
-    ["singles", "Singles", singlesView],
-    ["shared", "Shared", sharedView],
-    ["contested", "Contested", contestedView],
-    ["places", "Places", placesView],
-    ["suppliers", "Suppliers", suppliersView],
-    ["campaigns", "Campaigns", campaignsView],
-    ["suppressed", "Suppressed", suppressedView],
-    ["alerts", "Alerts", alertsView],
-    ["decisions", "Decisions", decisionsView],
-    ["health", "Health", healthView]
-  ];
+  /** What draws each view. @type {Record<string, (state: Record<string, string>) => any>} */
+  const VIEWS = {
+    queue: queueView,
+    clusters: clustersView,
+    singles: singlesView,
+    shared: sharedView,
+    contested: contestedView,
+    places: placesView,
+    suppliers: suppliersView,
+    campaigns: campaignsView,
+    suppressed: suppressedView,
+    alerts: alertsView,
+    decisions: decisionsView,
+    health: healthView
+  };
   /** @param {string} view @param {string} id @param {Record<string, string>} state */
   async function contentOf(view, id, state) {
     if (view === "c") return clusterView(id, state);
     if (view === "compare") return compareView(state);
-    const [, title, draw] = VIEWS.find(([name]) => name === view) ?? [];
-    if (!draw) return [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))];
+    if (!Object.hasOwn(VIEWS, view)) return [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))];
     if (lacks(view))
       return headline(
-        title,
+        words(view),
         p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy.")
       );
-    return draw(state, id);
+    return VIEWS[view](state);
   }
   /** @param {string} name of a view that this page does not have */
   const lacks = (name) =>
@@ -5165,14 +4973,16 @@
       numbers = { decisions: made.length, alerts: fresh() };
     fill(
       document.getElementById("views"),
-      VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) =>
-        h(
-          "a",
-          { href: address(name), "aria-current": (name === view || (view === "c" && name === "clusters")) && "page" },
-          text,
-          numbers[name] && h(`span.count${name === "alerts" ? ".warn" : ""}`, ` ${count(numbers[name])}`)
+      Object.keys(VIEWS)
+        .filter((name) => !lacks(name))
+        .map((name) =>
+          h(
+            "a",
+            { href: address(name), "aria-current": (name === view || (view === "c" && name === "clusters")) && "page" },
+            words(name),
+            numbers[name] && h(`span.count${name === "alerts" ? ".warn" : ""}`, ` ${count(numbers[name])}`)
+          )
         )
-      )
     );
     /** @type {any} */ let content;
     try {
@@ -5187,11 +4997,11 @@
       same = where === drawn;
     const held =
       same && document.activeElement?.matches("main a.choice") && document.activeElement.getAttribute("href");
-    const scroll = same && (left === entry || back === null) ? scrollY : (back ?? 0);
+    const scroll = same && (left === entry || back === undefined) ? scrollY : (back ?? 0);
     fill(main, content);
     scrollTo(0, scroll);
     scrolled.set(entry, scrollY);
-    const from = back !== null && left !== entry && drawn.startsWith("c/") && drawn.slice(2);
+    const from = back !== undefined && left !== entry && drawn.startsWith("c/") && drawn.slice(2);
     const focus = (selector) => /** @type {any} */ (main.querySelector(selector))?.focus({ preventScroll: true });
     if (from) focus(`tr[data-key="${CSS.escape(plain(from, 200))}"] a.cluster`);
     if (held) focus(`a.choice[href="${CSS.escape(held)}"]`);
@@ -5199,7 +5009,7 @@
     if (drawn && !same && document.activeElement === document.body) main.focus({ preventScroll: true });
     drawn = where;
     tip.hidden = true;
-    const title = view === "c" ? plain(titleOfId(id), 60) : (VIEWS.find(([name]) => name === view)?.[1] ?? "");
+    const title = view === "c" ? plain(titleOfId(id), 60) : Object.hasOwn(VIEWS, view) ? words(view) : "";
     document.title = `${title} – ringtrace ${run.run}`;
     marks.ready = location.hash || "#/queue";
   }
@@ -5219,7 +5029,7 @@
         h("dl.terms", listed(terms, String)),
         h(
           "p.buttons",
-          button("Close", () => dialog.close(), {}, ".primary")
+          button("Close", () => dialog.close(), { class: "primary" })
         )
       )
     );
@@ -5237,9 +5047,9 @@
    * @param {number} step @param {Element} target @returns {boolean} whether there is a table
    */
   function walkRows(step, target) {
-    const links = [...main.querySelectorAll("tbody tr")]
+    /** @type {any[]} */ const links = [...main.querySelectorAll("tbody tr")]
       .map((row) => row.querySelector("th a, th button.link, td a.cluster"))
-      .filter((link) => link instanceof HTMLElement);
+      .filter(Boolean);
     if (!links.length || target.closest(".canvas, summary, [role=button]")) return false;
     const here = links.findIndex((link) => link.closest("tr")?.contains(document.activeElement));
     const next = links[here < 0 ? 0 : Math.min(Math.max(here + step, 0), links.length - 1)];
@@ -5271,11 +5081,11 @@
     ArrowUp: (target) => walkRows(-1, target)
   };
   document.addEventListener("keydown", (event) => {
-    const target = event.target instanceof HTMLElement ? event.target : document.body;
+    const target = /** @type {HTMLElement} */ (event.target);
     if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || target.matches("input, select, textarea"))
       return;
-    const act = Object.hasOwn(ACTS, event.key) ? ACTS[event.key] : () => false;
-    if (act(target) !== false) event.preventDefault(); // a field that opens would take the letter
+    const act = ACTS[event.key];
+    if (act && act(target) !== false) event.preventDefault(); // a field that opens would take the letter
   });
   addEventListener("hashchange", () => {
     closeHits();
@@ -5283,9 +5093,8 @@
   });
   addEventListener("storage", (event) => {
     // another tab decided, or noted something
-    if (!run || served || ![storeKey(), WORK_KEY].includes(event.key ?? "")) return;
-    readDecisions();
-    readWork();
+    if (!run || served || !keeps || (event.key !== storeKey() && event.key !== WORK_KEY)) return;
+    readKept();
     if (!dialog.open && !document.activeElement?.matches("input, select, textarea")) render();
   });
 
@@ -5293,9 +5102,12 @@
     run = await load("run");
     clusters = await clusterList("clusters");
     unionOnly = new Set((await load("union")).clusters);
-    if (online && !run.redacted) await meet();
-    await loadDecisions();
-    await loadWork();
+    keeps = !run.redacted;
+    if (online && keeps) await meet();
+    if (served) {
+      ({ decisions: made, author } = await ask("decisions"));
+      takeWork(await ask("notes"));
+    } else readKept();
     await render();
   }
   start().catch((error) => main.replaceChildren(p({ role: "alert" }, plain(error.message, 400))));
