@@ -253,7 +253,8 @@ def record_costs(size: int, folder: Path) -> Iterator[tuple[str, ...]]:
     for complaints, calls in ((size, 0), (2 * size, 0), (size, CALLS)):
         made = folder / f"{complaints}-{calls}"
         counts = f"--complaints {complaints} --operations {max(2, complaints // 165)}"
-        measured.ringtrace(f"simulate {made} {counts} --calls-per-complaint {calls}")
+        command = f"simulate {{made}} {counts} --calls-per-complaint {calls}"
+        measured.ringtrace(command, made=made)
         run = observe(made, made / "run")
         entities = ds.dataset(made / "run" / "entities").count_rows()
         used, encoded = run.used, run.encoded.total()

@@ -63,11 +63,11 @@ def evaluation(options: str, folder: Path) -> dict[str, Any]:
     """Returns what `ringtrace evaluate --json` prints of a run of a world with these options."""
     world, run = measured.simulate_and_run(folder, options)
     command = (
-        f"evaluate {run} {world}/truth.csv --victims {world}/victims.csv "
-        f"--innocents {world}/innocents.csv --near-misses {world}/near_misses.csv "
-        f"--known-legitimate {world}/legitimate.csv --baselines --json"
+        "evaluate {run} {world}/truth.csv --victims {world}/victims.csv "
+        "--innocents {world}/innocents.csv --near-misses {world}/near_misses.csv "
+        "--known-legitimate {world}/legitimate.csv --baselines --json"
     )
-    scores: dict[str, Any] = json.loads(measured.ringtrace(command).output)
+    scores: dict[str, Any] = json.loads(measured.ringtrace(command, run=run, world=world).output)
     return scores
 
 

@@ -51,39 +51,46 @@ def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
     print(f"{complaints} complaints of {OPERATIONS} rings, seed {seed}", flush=True)
     amazon, microsoft = (folder / f"home-{org}" for org in ORGS)
     size = f"--complaints {complaints} --operations {OPERATIONS} --seed {seed}"
-    ringtrace(amazon, f"simulate {folder}/in {size}")
+    ringtrace(amazon, f"simulate {{folder}}/in {size}", folder=folder)
     for org in (*ORGS, "pooled"):
         batch(folder, org)
     scores = print_scores(folder, *ORGS, "pooled")
     for org in ORGS:
         confirm(folder / org, folder / f"{org}.csv")
-        decided = f"--previous {folder}/{org} --decisions {folder}/{org}.csv"
+        decided = f"--previous {{folder}}/{org} --decisions {{folder}}/{org}.csv"
         batch(folder, org, f"{org}-reviewed", decided)
     trust(amazon, microsoft, "microsoft")
     trust(microsoft, amazon, "amazon")
     ringtrace(
         amazon,
-        f"exchange offer {folder}/amazon-reviewed --to microsoft --now {AT} "
-        f"--output {folder}/first-offer",
+        f"exchange offer {{folder}}/amazon-reviewed --to microsoft --now {AT} "
+        "--output {folder}/first-offer",
+        folder=folder,
     )
     joint = join_first_offer(folder, microsoft)
-    own = f"--decisions {folder}/amazon.csv"
+    own = "--decisions {folder}/amazon.csv"
     ways = (
         ("joined, no review", "", "", ""),
         ("joined, reviewed", "-reviewed", own, ""),
-        ("joined, reviewed, in reply", "-reviewed", own, f"--joint {joint}"),
+        ("joined, reviewed, in reply", "-reviewed", own, "--joint {joint}"),
     )
     for hour, (name, suffix, decided, reply) in enumerate(ways, 1):
         offered, offer = folder / f"microsoft{suffix}", folder / f"offer-{hour}"
         moment = AT.replace("T00", f"T{hour:02d}")
         ringtrace(
             microsoft,
-            f"exchange offer {offered} --to amazon --now {moment} --output {offer} {reply}",
+            f"exchange offer {{offered}} --to amazon --now {moment} --output {{offer}} {reply}",
+            offered=offered,
+            offer=offer,
+            joint=joint,
         )
         ringtrace(
             amazon,
-            f"exchange join {folder}/amazon{suffix} {offer} {decided} --output '{folder}/{name}' "
+            f"exchange join {{folder}}/amazon{suffix} {{offer}} {decided} --output {{output}} "
             "--now 2026-01-02T00:00:00Z",
+            folder=folder,
+            offer=offer,
+            output=folder / name,
         )
         scores |= print_scores(folder, name)
         print_offer(folder, offer / "offer.json", [offered, joint] if reply else [offered])
@@ -95,21 +102,22 @@ def join_first_offer(folder: Path, microsoft: Path) -> Path:
     joint, reviewed = folder / "microsoft-joint", folder / "microsoft-joint-reviewed"
     later = AT.replace("T00", "T01")
     join = (
-        f"exchange join {folder}/microsoft-reviewed {folder}/first-offer "
-        f"--decisions {folder}/microsoft.csv --now {later}"
+        "exchange join {folder}/microsoft-reviewed {folder}/first-offer "
+        f"--decisions {{folder}}/microsoft.csv --now {later} --output {{output}}"
     )
-    ringtrace(microsoft, f"{join} --output {joint}")
+    ringtrace(microsoft, join, folder=folder, output=joint)
     confirm(joint, folder / "microsoft.csv", moment=later)
-    ringtrace(microsoft, f"{join} --previous {joint} --output {reviewed}")
+    previous = " --previous {previous}"
+    ringtrace(microsoft, join + previous, folder=folder, output=reviewed, previous=joint)
     return reviewed
 
 
 def batch(folder: Path, org: str, name: str = "", options: str = "") -> None:
-    """Runs the records of an organisation, or of all for `pooled`."""
+    """Runs the records of an organisation, or of all for `pooled`; options may name {folder}."""
     source = "*" if org == "pooled" else org
-    files = " ".join(f"--{kind} {folder}/in/{kind}/{source}.jsonl" for kind in KINDS)
+    files = " ".join(f"--{kind} {{folder}}/in/{kind}/{source}.jsonl" for kind in KINDS)
     home = folder / f"home-{org if org in ORGS else ORGS[0]}"
-    ringtrace(home, f"batch {files} --output {folder}/{name or org} {options}")
+    ringtrace(home, f"batch {files} --output {{folder}}/{name or org} {options}", folder=folder)
 
 
 def confirm(run: Path, path: Path, moment: str = AT) -> None:

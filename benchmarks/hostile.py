@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -454,14 +455,14 @@ def _measure_all(base: Path, chosen: list[Case], options: argparse.Namespace) ->
     (base / "tiny.jsonl").write_bytes(complaint(1, narrative="Call 888 555 0123 now"))
     (base / "truth.csv").write_text("entity_id,operation\nphone:+18885550123,a\n")
     world, tiny, out = base / "world", base / "tiny.jsonl", base / "out"
-    measured.ringtrace(f"batch --no-register --complaints {tiny} --output {base}/run")
-    places = {name: base / name for name in ("out", "run")}
-    places |= {"folder": world, "tiny": tiny, "truth": base / "truth.csv"}
+    places: dict[str, Any] = {"out": out, "run": base / "run", "folder": world, "tiny": tiny}
+    places["truth"] = base / "truth.csv"
+    measured.ringtrace("batch --no-register --complaints {tiny} --output {run}", **places)
 
     def cost(command: str, path: Path) -> measured.Measured:
         """Runs a command; it is stopped after so many seconds of wall clock."""
         shutil.rmtree(out, ignore_errors=True)
-        return measured.ringtrace(command.format(file=path, **places), options.timeout)
+        return measured.ringtrace(command, seconds=options.timeout, file=path, **places)
 
     floors: dict[str, measured.Measured] = {}
     for case in chosen:

@@ -166,16 +166,22 @@ def row_text(cells: Iterable[object]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def ringtrace(command: str, seconds: float | None = None) -> Measured:
-    """Runs a command of ringtrace, as it would be typed."""
-    return run(python("pipelines.cli", *shlex.split(command)), seconds=seconds)
+def words_of(command: str, **places: object) -> list[str]:
+    """Splits a command as it would be typed; a place is `{name}` in it, and may have blanks."""
+    return [word.format(**places) for word in shlex.split(command)]
+
+
+def ringtrace(command: str, *, seconds: float | None = None, **places: object) -> Measured:
+    """Runs a command of ringtrace that is written as in `words_of`."""
+    return run(python("pipelines.cli", *words_of(command, **places)), seconds=seconds)
 
 
 def simulate_and_run(folder: Path, options: str) -> tuple[Path, Path]:
     """Simulates a world with these options and runs it; returns both folders, below `folder`."""
     world, output = folder / "world", folder / "run"
-    ringtrace(f"simulate {world} {options}")
-    ringtrace(f"batch --complaints {world}/complaints --calls {world}/calls --output {output}")
+    ringtrace(f"simulate {{world}} {options}", world=world)
+    batch = "batch --complaints {world}/complaints --calls {world}/calls --output {output}"
+    ringtrace(batch, world=world, output=output)
     return world, output
 
 

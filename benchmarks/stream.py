@@ -22,7 +22,6 @@ import hashlib
 import json
 import os
 import random
-import shlex
 import statistics
 import sys
 import tempfile
@@ -104,11 +103,11 @@ def probe(number: int, place: int, when: datetime | None = None) -> list[bytes]:
 
 
 @contextmanager
-def folder(work: Path) -> Iterator[tuple[str, Send]]:
+def folder(work: Path) -> Iterator[tuple[list[str], Send]]:
     """A watched folder: flags of the stream, and what sends to it."""
     (work / "in" / "complaints").mkdir(parents=True)
     with (work / "in" / "complaints" / "live.jsonl").open("ab", buffering=0) as file:
-        yield f"--watch {work}/in", lambda rows: _written(file.write, rows)
+        yield ["--watch", f"{work}/in"], lambda rows: _written(file.write, rows)
 
 
 def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
@@ -116,7 +115,7 @@ def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
 
 
 @contextmanager
-def topic(work: Path) -> Iterator[tuple[str, Send]]:
+def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
     """A topic of a broker of its own."""
     from tests.engines import servers
     from tests.engines.topics import send
@@ -125,17 +124,17 @@ def topic(work: Path) -> Iterator[tuple[str, Send]]:
     with servers.kafka(work / "broker") as address:
         send(address, "complaints", [])
         send(address, "complaints", [(None, row(-1, "amazon", callback(0)))])
-        flags = f"--kafka-servers {address} --kafka-complaints complaints"
+        flags = ["--kafka-servers", address, "--kafka-complaints", "complaints"]
         yield flags, lambda rows: send(address, "complaints", [(None, line) for line in rows])
 
 
 @contextmanager
-def on_engine(name: str, work: Path) -> Iterator[tuple[str, Send]]:
+def on_engine(name: str, work: Path) -> Iterator[tuple[list[str], Send]]:
     """A topic, read by Beam's own source on Prism, or on Flink, whose checkpoints are in `work`."""
     from tests.engines import servers
     from tests.engines.batch import engine_flags
 
-    kept = f"--state_backend=filesystem --state_backend_storage_path=file://{work}/checkpoints"
+    checkpoints = f"--state_backend_storage_path=file://{work}/checkpoints"
     for server in (name, "beam-kafka"):
         (work / server).mkdir()
     with (
@@ -143,9 +142,8 @@ def on_engine(name: str, work: Path) -> Iterator[tuple[str, Send]]:
         topic(work) as (flags, send),
         servers.beam_kafka(work / "beam-kafka") as kafka,
     ):
-        more = kept if name == "flink" else ""
-        engine = shlex.join(engine_flags(address))
-        yield f"{flags} {engine} {more} --kafka-expansion {kafka}", send
+        kept = ["--state_backend=filesystem", checkpoints] if name == "flink" else []
+        yield [*flags, *engine_flags(address), *kept, "--kafka-expansion", kafka], send
 
 
 def used(process: int) -> tuple[float, float]:
@@ -221,8 +219,8 @@ def main(words: list[str] | None = None) -> None:
             replay(work, options)
             return
         flags, send = stack.enter_context((options.source or folder)(work))
-        flags += f" --output {work}/out --tick-interval {options.tick_interval}"
-        command = measured.python("pipelines.cli", "stream", *shlex.split(flags))
+        flags += ["--output", f"{work}/out", "--tick-interval", str(options.tick_interval)]
+        command = measured.python("pipelines.cli", "stream", *flags)
         log = stack.enter_context((work / "log").open("w+"))
         process = Popen(command, stderr=log)
         stack.callback(process.kill)
@@ -239,7 +237,7 @@ def replay(work: Path, options: argparse.Namespace) -> None:
         return moments[-1].timestamp()
 
     with folder(work) as (flags, send), gc_tuned():
-        words = shlex.split(f"{flags} --output {work}/out")
+        words = [*flags, "--output", f"{work}/out"]
         stream = Watch(parse(words), Progress(StringIO()), clock=clock)
         feed, news = WatchedFolder(str(work / "in"), ReadOptions()), NewRecords((), (), {})
         for tick in range(ticks):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -66,7 +65,7 @@ def world(complaints: int, root: Path | None = None, *, odd: bool = False) -> Pa
         else:
             operations = max(2, complaints // COMPLAINTS_AN_OPERATION)
             size = f"--complaints {complaints} --operations {operations}"
-            measured.ringtrace(f"simulate {shlex.quote(str(half))} {size}")
+            measured.ringtrace(f"simulate {{half}} {size}", half=half)
         (half / MADE_BY).write_text(code)
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,8 +66,8 @@ def step(name: str) -> Iterator[None]:
     print(f"ok    {name}", flush=True)
 
 
-def run(command: str, folder: Path, status: int = 0) -> str:
-    """Runs a command, as it would be typed, in a folder; returns all that it printed.
+def run(words: Sequence[str | Path], folder: Path, status: int = 0) -> str:
+    """Runs a command in a folder; returns all that it printed.
 
     Raises:
         StepError: if it ends with another exit status.
@@ -78,7 +78,7 @@ def run(command: str, folder: Path, status: int = 0) -> str:
         if not name.startswith(("PYTHON", "RINGTRACE", "VIRTUAL_ENV"))
     }
     done = subprocess.run(
-        shlex.split(command),
+        words,
         cwd=folder,
         env=environment | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / ".config")},
         check=False,
@@ -91,26 +91,26 @@ def run(command: str, folder: Path, status: int = 0) -> str:
     return done.stdout
 
 
-def uv(command: str) -> None:
-    """Runs a command of uv, as it would be typed."""
-    subprocess.run([UV, *shlex.split(command)], cwd=ROOT, check=True)
+def uv(command: str, *words: str | Path) -> None:
+    """Runs a command of uv with further words, which may have blanks."""
+    subprocess.run([UV, *command.split(), *words], cwd=ROOT, check=True)
 
 
 def install(wheel: Path, environment: Path) -> None:
     """Makes an environment of the wheel and the core's locked packages, compared by hash."""
     locked = environment.with_suffix(".txt")
-    uv(f"export --quiet --frozen --no-default-groups --no-emit-project --output-file {locked}")
-    uv(f"venv --quiet --python {sys.version_info[0]}.{sys.version_info[1]} {environment}")
-    pip = f"pip install --quiet --python {environment}"
-    uv(f"{pip} --require-hashes --requirements {locked}")
-    uv(f"{pip} --no-deps {shlex.quote(str(wheel))}")
-    uv(f"pip check --quiet --python {environment}")
+    uv("export --quiet --frozen --no-default-groups --no-emit-project --output-file", locked)
+    uv(f"venv --quiet --python {sys.version_info[0]}.{sys.version_info[1]}", environment)
+    pip = "pip install --quiet --python", environment
+    uv(*pip, "--require-hashes", "--requirements", locked)
+    uv(*pip, "--no-deps", wheel)
+    uv("pip check --quiet --python", environment)
 
 
 def show_help(program: Path, folder: Path, words: str = "") -> None:
     """Shows the help of a command, and of each command below it."""
     with step(" ".join(["ringtrace", *words.split(), "--help"])):
-        text = run(f"{program} {words} --help", folder)
+        text = run([program, *words.split(), "--help"], folder)
     pattern, listed = r"^  ([a-z]+)  ", text
     if words:
         pattern, listed = r"^    ([a-z][a-z-]*)\b", text.partition("\n  WORD\n")[2]
@@ -124,7 +124,7 @@ def refuse(program: Path, folder: Path, words: str) -> str:
     Raises:
         StepError: if it says anything but one line.
     """
-    text = run(f"{program} {words}", folder, status=2)
+    text = run([program, *words.split()], folder, status=2)
     remedy = re.search(r"uv pip install --python .*", text)
     if text.count("\n") != 1 or not remedy:
         raise StepError(f"not one line that says what to install:\n{text}")
@@ -150,20 +150,20 @@ def main() -> None:
         with step("install the wheel and its locked packages"):
             install(wheel, environment)
         with step("python -c 'import ringtrace'"):
-            run(f"{environment}/bin/python -c 'import ringtrace'", folder)
+            run([environment / "bin" / "python", "-c", "import ringtrace"], folder)
         with step("ringtrace demo"):
-            run(f"{program} demo demo", folder)
+            run([program, "demo", "demo"], folder)
         show_help(program, folder)
         write_inputs(folder)
         with step("ringtrace keys make"):
-            run(f"{program} keys make", folder)
+            run([program, "keys", "make"], folder)
         for extra, words in WITHOUT_EXTRA.items():
             with step(f"without the extra {extra}, one line: ringtrace {words}"):
                 remedy = refuse(program, folder, words)
             if extra == TRIED:
                 with step(f"what it says installs the extra: {remedy}"):
-                    run(f"{shlex.quote(UV)} {remedy.partition(' ')[2]}", folder)
-                    run(f"{program} {words}", folder)
+                    run([UV, *shlex.split(remedy)[1:]], folder)
+                    run([program, *words.split()], folder)
 
 
 if __name__ == "__main__":

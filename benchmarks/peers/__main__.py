@@ -96,7 +96,8 @@ def empty_run() -> Line:
     with tempfile.TemporaryDirectory() as folder:
         nothing = Path(folder) / "nothing.jsonl"
         nothing.touch()
-        run = measured.ringtrace(f"batch --complaints {nothing} --output {folder}/run")
+        batch = "batch --complaints {nothing} --output {folder}/run"
+        run = measured.ringtrace(batch, nothing=nothing, folder=folder)
     return Line("ringtrace, no rows", 0, run, "starts and ends")
 
 

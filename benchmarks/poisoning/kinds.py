@@ -307,8 +307,10 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
     write_signed(folder / "offer", "offer.json", signing.letter_bytes(offer, key), key)
     ringtrace_command(
         folder,
-        f"exchange join {home}/control {folder}/offer --from amazon --output {folder}/run "
-        f"--decisions {home}/decisions.csv --previous {home}/control --now {NOW.isoformat()}",
+        "exchange join {home}/control {folder}/offer --from amazon --output {folder}/run "
+        "--decisions {home}/decisions.csv --previous {home}/control --now " + NOW.isoformat(),
+        home=home,
+        folder=folder,
     )
     return folder / "run"
 

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import os
-import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Any
 import pyarrow.dataset as ds
 
 import ringtrace
+from benchmarks.measured import words_of
 from pipelines import cli
 from pipelines.key_store import HOME_VARIABLE, public_key
 from pipelines.simulate import World, simulate
@@ -200,20 +200,18 @@ def batch(
 def offered(home: Path, run: Path) -> dict[str, int]:
     """Returns what `ringtrace exchange offer` writes about a run, with the clusters in it."""
     out = run.with_name("offer")
-    ringtrace_command(
-        home,
-        f"exchange offer {run} --from amazon --to microsoft --output {out} --now {NOW.isoformat()}",
-    )
+    command = "exchange offer {run} --from amazon --to microsoft --output {out} --now "
+    ringtrace_command(home, command + NOW.isoformat(), run=run, out=out)
     offer = json.loads((out / "offer.json").read_bytes())
     return {entity["entity_id"]: entity["cluster"] for entity in offer["entities"]}
 
 
-def ringtrace_command(home: Path, command: str) -> str:
-    """Runs a command with the keys of a world, as it would be typed; returns what it prints."""
-    os.environ[HOME_VARIABLE] = str(home / "keys")
+def ringtrace_command(world: Path, command: str, **places: object) -> str:
+    """Runs a command with the keys of a world, as in `words_of`; returns what it prints."""
+    os.environ[HOME_VARIABLE] = str(world / "keys")
     lines = io.StringIO()
     with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
-        status = cli.main(shlex.split(command))
+        status = cli.main(words_of(command, **places))
     if status:
         raise RuntimeError(lines.getvalue())
     return lines.getvalue()
@@ -248,9 +246,9 @@ def decide(place: Path, decided: Iterable[tuple[str, str, str]]) -> None:
 def trust(home: Path, issuer: Path, org: str) -> None:
     """Makes the keys of a world trust those of `org`, whose home is `issuer`."""
     pem = issuer / f"{org}.pem"
-    ringtrace_command(issuer, f"keys export --output {pem}")
+    ringtrace_command(issuer, "keys export --output {pem}", pem=pem)
     mark = signing.key_id(public_key(pem))
-    ringtrace_command(home, f"keys trust {org} {pem} --fingerprint {mark}")
+    ringtrace_command(home, f"keys trust {org} {{pem}} --fingerprint {mark}", pem=pem)
 
 
 def some(ids: Any, start: int, count: int) -> list[str]:

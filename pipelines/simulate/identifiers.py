@@ -18,6 +18,7 @@ from stdnum.us import rtn
 
 from pipelines.data_files import read_data
 from schemas.enums import Role
+from transforms.phone import claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +156,14 @@ def digits(rng: Random, count: int) -> str:
 
 def is_valid(number: str) -> bool:
     """Returns whether an E.164 number is in an assigned range of libphonenumber's metadata."""
-    return pn.is_valid_number(_parsed(number))
+    _, line_type = claim(*_parts(number))
+    return bool(line_type)
 
 
-def _parsed(number: str) -> pn.PhoneNumber:
-    """Returns an E.164 number of the six countries, whose digits need no parser."""
+def _parts(number: str) -> tuple[str, str]:
+    """Returns the country code and the other digits of an E.164 number of the six countries."""
     width = 2 if number[1] == "1" else 3
-    return pn.PhoneNumber(int(number[1:width]), int(number[width:]))
+    return number[1:width], number[width:]
 
 
 def draw_number(rng: Random, country: str, line: Line) -> str:
@@ -195,11 +197,10 @@ def mistype(rng: Random, number: str) -> str:
 
 
 @lru_cache(maxsize=50_000)
-def _formats(number: str) -> tuple[str, str]:
-    parsed = _parsed(number)
-    shapes = pn.PhoneNumberFormat.NATIONAL, pn.PhoneNumberFormat.INTERNATIONAL
-    national, international = (pn.format_number(parsed, shape) for shape in shapes)
-    return national, international
+def _formatted(number: str, layout: int) -> str:
+    """Returns an E.164 number in a layout of libphonenumber."""
+    code, significant = _parts(number)
+    return pn.format_number(pn.PhoneNumber(int(code), int(significant)), layout)
 
 
 def write_number(rng: Random, number: str, country: str) -> str:
@@ -207,12 +208,13 @@ def write_number(rng: Random, number: str, country: str) -> str:
 
     Punctuation varies; the digits always lead back to `number` with `country` as the region.
     """
-    national, international = _formats(number)
     code = COUNTRIES[country]["calling_code"]
     home = number.startswith(f"+{code}")
     style = rng.random()
     if not home or style < 0.12:
+        international = _formatted(number, pn.PhoneNumberFormat.INTERNATIONAL)
         return rng.choice((number, international, international.replace(" ", "-")))
+    national = _formatted(number, pn.PhoneNumberFormat.NATIONAL)
     if style < 0.55:
         return national
     bare = "".join(c if c.isdigit() else " " for c in national).split()

@@ -3,18 +3,13 @@
 from collections import Counter, defaultdict
 
 import pyarrow.dataset as ds
-import pytest
 
+from tests.support.examples import some
 from tests.support.hostile_corpus import CORPUS, READ, SKIPPED, UNREADABLE, write_corpus
 from tests.support.run_pipeline import manifest_of, ringtrace, run
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """The watched folder, its complaints, and the entries in it that are no files."""
-    base = tmp_path_factory.mktemp("world")
-    (base / "complaints").mkdir()
-    return base, base / "complaints", write_corpus(base / "complaints")
+WATCHED = some(CORPUS)
+"""Files that a stream reads: it opens them as a batch does, which reads all of them."""
 
 
 def rejects_by_source(folder):
@@ -25,9 +20,9 @@ def rejects_by_source(folder):
     return {source: dict(codes) for source, codes in codes_of.items()}
 
 
-def expected_entries(others):
-    cases = {case.name: (case.status, case.reason) for case in CORPUS if case.status != READ}
-    return cases | others
+def expected_entries(cases, others):
+    entries = {case.name: (case.status, case.reason) for case in cases if case.status != READ}
+    return entries | others
 
 
 def test_the_corpus_is_large_enough():
@@ -35,13 +30,15 @@ def test_the_corpus_is_large_enough():
     assert len({case.name for case in CORPUS}) == len(CORPUS)
 
 
-def test_in_a_batch(world, tmp_path, capfd):
-    _, folder, others = world
+def test_in_a_batch(tmp_path, capfd):
+    folder = tmp_path / "complaints"
+    folder.mkdir()
+    others = write_corpus(folder)
     assert ringtrace("batch", "--complaints", folder, "--output", tmp_path / "no") == 2
     refused = capfd.readouterr().err.splitlines()[-1]
     unreadable = [
         status_and_reason
-        for status_and_reason in expected_entries(others).values()
+        for status_and_reason in expected_entries(CORPUS, others).values()
         if status_and_reason[0] == UNREADABLE
     ]
     assert refused.endswith(
@@ -64,7 +61,7 @@ def test_in_a_batch(world, tmp_path, capfd):
             assert 100 < source["rows"] < 1200
     entries = manifest["entries"]
     listed = {line["name"]: (line["status"], line["reason"]) for line in entries["listed"]}
-    assert listed == expected_entries(others)
+    assert listed == expected_entries(CORPUS, others)
     assert entries["read"] == sum(case.status == READ for case in CORPUS)
     assert entries["unreadable"] == len(unreadable)
     assert len(inputs) == entries["read"] + entries["skipped"]["empty"]
@@ -75,14 +72,17 @@ def test_in_a_batch(world, tmp_path, capfd):
     assert "damaged: " in shown
 
 
-def test_in_a_stream(world, tmp_path, capfd):
-    base, _, others = world
+def test_in_a_stream(tmp_path, capfd):
+    assert {case.status for case in WATCHED} == {READ, SKIPPED, UNREADABLE}
+    base = tmp_path / "watched"
+    (base / "complaints").mkdir(parents=True)
+    others = write_corpus(base / "complaints", WATCHED)
     flags = ["--stop-after-idle", "1", "--tick-interval", "1", "--no-register"]
     output = tmp_path / "live"
     assert ringtrace("stream", "--watch", base, "--output", output, *flags) == 1
     assert "not read, and in no cluster" in capfd.readouterr().err
     rejects = rejects_by_source(output / "rejects")
-    for case in CORPUS:
+    for case in WATCHED:
         expected = {"unreadable_file": 1} if case.status == UNREADABLE else case.rejects
         assert rejects.pop(f"complaints/{case.name}", {}) == expected, case.name
     assert rejects == {
@@ -94,10 +94,10 @@ def test_in_a_stream(world, tmp_path, capfd):
     entries = manifest_of(snapshot)["entries"]
     listed = {line["name"]: (line["status"], line["reason"]) for line in entries["listed"]}
     assert listed == {
-        f"complaints/{name}": reason for name, reason in expected_entries(others).items()
+        f"complaints/{name}": reason for name, reason in expected_entries(WATCHED, others).items()
     }
-    assert entries["read"] == sum(case.status == READ for case in CORPUS)
-    assert sum(entries["skipped"].values()) == sum(case.status == SKIPPED for case in CORPUS)
+    assert entries["read"] == sum(case.status == READ for case in WATCHED)
+    assert sum(entries["skipped"].values()) == sum(case.status == SKIPPED for case in WATCHED)
 
 
 def test_an_input_that_was_read_in_vain_fails_the_run_and_is_named(tmp_path, capfd):

@@ -13,7 +13,7 @@ import lzma
 import os
 import random
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -293,9 +293,9 @@ CORPUS = [
 ]
 
 
-def write_corpus(folder: Path) -> dict[str, tuple[str, str]]:
-    """Writes the files, and entries that are none; returns status and reason of the latter."""
-    for case in CORPUS:
+def write_corpus(folder: Path, cases: Sequence[Case] = CORPUS) -> dict[str, tuple[str, str]]:
+    """Writes files, and entries that are none; returns status and reason of the latter."""
+    for case in cases:
         path = folder / case.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(case.data)

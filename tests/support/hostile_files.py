@@ -56,7 +56,7 @@ def _null_rows() -> bytes:
 
 BOMBS: dict[str, Callable[[], bytes]] = {
     "repeated_value.parquet": _repeated_value,
-    "page.parquet": lambda: parquet(1, "PLAIN", narrative=pa.array(["x" * (400 * MB)])),
+    "page.parquet": lambda: parquet(1, "PLAIN", narrative=pa.array(["x" * (300 * MB)])),
     "list.parquet": lambda: parquet(urls=pa.array([["x"] * 5_000_000])),
     "rows.parquet": _null_rows,
     "deep.parquet": _deep_column,

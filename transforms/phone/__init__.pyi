@@ -5,3 +5,4 @@ from .numbering_plan import (
     MOBILE as MOBILE,
     SPECIAL_LINE_TYPES as SPECIAL_LINE_TYPES,
 )
+from .plain_number import claim as claim

@@ -104,7 +104,7 @@ def read_plain(raw: str, region: str | None) -> PlainNumber | None:
     if read is None:
         return None
     code, significant, national, complete = read
-    claimed, line_type = _claim(code, significant)
+    claimed, line_type = claim(code, significant)
     may_be_foreign = line_type and national and code != NANP
     if may_be_foreign and (_SHAPED.fullmatch(raw) or country_code_pattern().match(raw)):
         return None
@@ -160,8 +160,8 @@ def _trunk_length(plan: Plan, digits: str) -> int | None:
     return 0 if kept else ahead
 
 
-def _claim(code: str, significant: str) -> tuple[str, str]:
-    """Returns the region that claims a number, and its line type there, empty for none.
+def claim(code: str, significant: str) -> tuple[str, str]:
+    """Returns the region that claims a significant number, and its line type there, or "" for none.
 
     A region may claim by its start a number of no type: that makes it invalid.
     """

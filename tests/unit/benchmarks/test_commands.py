@@ -6,6 +6,7 @@ from importlib import import_module
 import pytest
 
 from benchmarks import __main__ as every
+from benchmarks.measured import words_of
 from tests.support.real_data import ROOT
 
 
@@ -34,3 +35,8 @@ def test_an_option_that_is_none_is_one_line(name, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("python -m benchmarks")
     assert "--frob" in line
+
+
+def test_a_folder_with_a_blank_stays_in_one_word():
+    words = words_of("batch --complaints {world}/complaints --output {run}", world="/a b", run="c")
+    assert words == ["batch", "--complaints", "/a b/complaints", "--output", "c"]

@@ -29,6 +29,14 @@ def test_drawn_numbers_are_valid_in_their_country(seed, country, line):
     assert str(parsed.country_code) == COUNTRIES[country]["calling_code"]
 
 
+@given(SEEDS, PLACES, LINES)
+def test_valid_is_what_the_library_calls_valid(seed, country, line):
+    rng = Random(seed)
+    prefix, rest = rng.choice(COUNTRIES[country][line])
+    number = f"+{COUNTRIES[country]['calling_code']}{prefix}{identifiers.digits(rng, rest)}"
+    assert identifiers.is_valid(number) == phonenumbers.is_valid_number(phonenumbers.parse(number))
+
+
 @given(SEEDS, PLACES, PLACES, LINES)
 def test_any_way_of_writing_leads_back(seed, home, victims, line):
     rng = Random(seed)

@@ -281,22 +281,32 @@ def test_losses_add_up_to_the_last_decimal():
     assert losses([None]) == {}
 
 
-def test_the_most_that_can_be_lost_fits_for_a_million_complaints():
-    (most,) = pa.array([Decimal("9999999999999.999999999999999999")], pa.decimal128(38, 18))
+@pytest.mark.parametrize(
+    ("complaints", "each"),
+    [
+        # The same sum, of larger losses than a complaint may state.
+        (1_000, "9999999999999999.999999999999999"),
+        pytest.param(
+            1_000_000, "9999999999999.999999999999999999", marks=pytest.mark.long, id="a million"
+        ),
+    ],
+)
+def test_the_most_that_can_be_lost_fits_for_a_million_complaints(complaints, each):
+    (most,) = pa.array([Decimal(each)], pa.decimal128(38, 18))
     rows = CLUSTER_TOTAL.empty_table().to_pydict() | {
-        "cluster_id": pa.repeat("c-1", 1_000_000),
-        "record_kind": pa.repeat("complaint", 1_000_000),
-        "source_org": pa.repeat("amazon", 1_000_000),
-        "records": pa.repeat(1, 1_000_000),
-        "reporters": pa.repeat(pa.scalar([], pa.list_(pa.int64())), 1_000_000),
-        "loss_amount": pa.repeat(most, 1_000_000),
-        "loss_currency": pa.repeat("USD", 1_000_000),
+        "cluster_id": pa.repeat("c-1", complaints),
+        "record_kind": pa.repeat("complaint", complaints),
+        "source_org": pa.repeat("amazon", complaints),
+        "records": pa.repeat(1, complaints),
+        "reporters": pa.repeat(pa.scalar([], pa.list_(pa.int64())), complaints),
+        "loss_amount": pa.repeat(most, complaints),
+        "loss_currency": pa.repeat("USD", complaints),
     }
     rows |= {
-        name: pa.repeat(pa.scalar(DAY, TIMESTAMP), 1_000_000)
+        name: pa.repeat(pa.scalar(DAY, TIMESTAMP), complaints)
         for name in ("first_seen", "last_seen")
     }
-    nothing = {name: pa.nulls(1_000_000) for name, column in rows.items() if column == []}
+    nothing = {name: pa.nulls(complaints) for name, column in rows.items() if column == []}
     table = pa.table(rows | nothing).cast(CLUSTER_TOTAL)
     ((total, _),) = cluster_facts(table)["c-1"].losses.values()
     assert total == Decimal("9999999999999999999.999999999999")
