@@ -224,7 +224,7 @@ def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path):
         (name, claimed) for claimed in of_actor.values() if len(claimed) > 1
         for name in claimed if name.startswith("phone:")
     )  # fmt: skip
-    unchanged = next(claimed for claimed in of_actor.values() if claimed is not changed)
+    unchanged = next(claimed for claimed in of_actor.values() if phone not in claimed)
     victims = tmp_path / "victims.csv"
     victims.write_text(f"phone,email,country\n{without_epoch(phone)[6:]},,US\n")
     world.do("google", "publish", "--victims", victims, day=4)
