@@ -519,6 +519,8 @@ def _publish(bags: Mapping[Path, Files], ledger_file: str | None, entry: ledger.
                 target.write_bytes(content)
         with ledger.recorded(ledger_file, [entry]), ExitStack() as appeared:
             for out, aside in asides.items():
+                if out.exists():
+                    out.rmdir()  # what came there since then stays
                 appeared.enter_context(folder_replaced(aside, out))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -394,6 +394,7 @@
   const seconds = (written) => Date.parse(written) / 1000;
   /** @param {number} seconds */
   function moment(seconds) {
+    if (Number.isNaN(seconds)) return "–"; // a file that was edited by hand
     const time = new Date(seconds * 1000).toISOString().slice(11, 16);
     return `${day(seconds)}, ${time} UTC`;
   }

@@ -478,6 +478,14 @@ def test_a_wrong_package_to_supersede_is_named_before_records_are_read(office, t
     assert "give the earlier package to --supersedes" in said
 
 
+def test_what_stands_in_place_of_a_package_is_not_replaced(office, tmp_path):
+    (tmp_path / "empty").mkdir()
+    link = tmp_path / "package"
+    link.symlink_to(tmp_path / "empty")
+    assert office.referral(link, "--decisions", office.decisions, *office.override) == 2
+    assert link.is_symlink()
+
+
 def test_a_later_referral_says_what_changed(office, tmp_path):
     flags = ["--decisions", office.decisions, *office.override]
     later = tmp_path / "later"
