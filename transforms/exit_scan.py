@@ -107,6 +107,9 @@ _ESCAPE = (
 _CODED = rf"[^\n<>\"]*(?:{_ESCAPE}|{TOKEN_HINT})[^\n<>\"]*"
 """RE2: what is read a second time, decoded."""
 
+_PART = 80
+"""Characters by which the parts of a text begin in which coded values are looked for again."""
+
 _NUMBER = rf"[0-9](?:{_SIGNS}{{0,3}}[0-9]){{8}}"
 """RE2: digits enough for a telephone number."""
 
@@ -411,7 +414,10 @@ def _readings(text: str) -> set[str]:
     """Returns what a text reads as, decoded, with tokens opened, and in plain letters."""
     decoded = read_plainly(text)
     plain = decoded if decoded.isascii() else plain_in_place(decoded)
-    return {decoded, plain, open_tokens(text).text, open_tokens(decoded).text}
+    # Of the values in a long token `open_tokens` opens the first alone: parts of it are read, too.
+    starts = range(0, len(text) if len(text) > _PART else 0, _PART)
+    opened = {open_tokens(text[start : start + 2 * _PART]).text for start in starts}
+    return {decoded, plain, open_tokens(text).text, open_tokens(decoded).text} | opened
 
 
 def _hidden_digits(texts: pa.Array) -> tuple[Array, pa.Array]:

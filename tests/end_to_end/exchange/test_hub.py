@@ -220,8 +220,8 @@ def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path):
     of_actor = defaultdict(dict)
     for row in entries(pull(world, "google", day=3)):
         of_actor[row["actor"]][row["entity_id"]] = row["entry"]
-    phone, changed = next(
-        (name, claimed) for claimed in of_actor.values() if len(claimed) > 1
+    phone = next(
+        name for claimed in of_actor.values() if len(claimed) > 1
         for name in claimed if name.startswith("phone:")
     )  # fmt: skip
     unchanged = next(claimed for claimed in of_actor.values() if phone not in claimed)

@@ -1,5 +1,6 @@
 """Values that a run withheld are found in any form of a file, whole, and nothing else is."""
 
+import base64
 import gzip
 import io
 import json
@@ -113,6 +114,13 @@ OTHERS = [
 @pytest.mark.parametrize("text", HITS + ESCAPED)
 def test_a_withheld_value_is_found(text):
     assert count_in_text(text, VALUES) == 1
+
+
+@pytest.mark.parametrize("gap", [90, 170, 400])
+def test_a_value_is_found_behind_another_one_of_a_long_token(gap):
+    first, second = (base64.b64encode(number).decode() for number in (b"9988776655", b"2024562131"))
+    token = f"{first}_{'x' * gap}_{second}".replace("=", "")
+    assert count_in_text(f"https://x.example/?t={token}", VALUES) == 1
 
 
 @pytest.mark.parametrize("text", OTHERS)
