@@ -86,8 +86,8 @@ def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
                 path.unlink()
         raise
     finally:
-        for path in (*aside.values(), *second.values()):
-            path.unlink(missing_ok=True)
+        for path in filter(os.path.lexists, (*aside.values(), *second.values())):
+            path.unlink()
 
 
 @contextmanager

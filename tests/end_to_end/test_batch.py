@@ -190,7 +190,6 @@ def test_forks_write_the_same_bytes(small, tmp_path, monkeypatch):
     )
 
 
-@pytest.mark.long
 def test_several_processes_of_beam_write_the_same_bytes(small, tmp_path):
     *_, files, first = small
     several = ["--direct_num_workers=2", "--direct_running_mode=multi_processing", "--partitions=5"]

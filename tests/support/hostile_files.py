@@ -31,7 +31,7 @@ def parquet(rows: int = 1, encoding: str | None = None, **columns: pa.Array) -> 
         sink,
         compression="zstd",
         use_dictionary=encoding is None,
-        write_statistics=False,  # of a text of 400 MB they take seconds
+        write_statistics=False,  # of a text of 300 MB they take seconds
         column_encoding=encodings,
     )
     return sink.getvalue().to_pybytes()

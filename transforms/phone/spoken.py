@@ -1,7 +1,7 @@
 """Finds numbers in words or digit by digit: 'eight five five', '855 dash 555 dot 0123'.
 
-Each becomes plain digits and punctuation with its place in the text. English, Spanish, German,
-French, and Hindi in Latin letters; a number is of one language.
+Each becomes plain digits and punctuation with its place in the text. A number is of one of the
+languages of `number_words.toml`.
 
 `decode.number_words` reads more words, to look for a number that is known.
 """

@@ -33,6 +33,8 @@ def test_files_are_replaced_together_or_not_at_all(tmp_path):
 
 def test_an_error_names_the_file_that_cannot_be_written(tmp_path):
     name = "n" * 255  # that of the file aside is longer
-    with pytest.raises(OSError, match=name), replaced({tmp_path / "a": b"", tmp_path / name: b""}):
+    files = {tmp_path / "a": b"", tmp_path / name: b""}
+    with pytest.raises(OSError) as error, replaced(files):
         pass
+    assert error.value.filename == str(tmp_path / name)
     assert not list(tmp_path.iterdir())

@@ -173,7 +173,7 @@ def test_what_is_too_late_is_counted_and_not_there():
 def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
     monkeypatch.setattr("transforms.stream.state.PARTITIONS", 1)  # each forgets by its own newest
     days = dict.fromkeys(RETENTION_DAYS, 90) | {EntityKind.SCRIPT: 30}
-    days_of_records = range(0, 365, 28 if LONG else 80)
+    days_of_records = range(0, 365, 28 if LONG else 60)
     events = []
     for day in days_of_records:
         event = row(f"c{day}", day, narrative=f"they told me on day {day} to pay")
