@@ -229,7 +229,7 @@ def link_tables(
         run: the run.
         members: their members, with columns `entity_id` and `cluster_id`.
         cluster_of: the place of each member's cluster, from 0.
-        suppliers: ids of those whose links to members are read as soft links.
+        suppliers: ids of suppliers. Their links to members are read as soft links.
         columns: columns of the links.
         soft_columns: columns of soft links, `weight` among them, where they are fewer.
     """

@@ -107,6 +107,9 @@ _ESCAPE = (
 _CODED = rf"[^\n<>\"]*(?:{_ESCAPE}|{TOKEN_HINT})[^\n<>\"]*"
 """RE2: what is read a second time, decoded."""
 
+_WHOLE = 4_000
+"""Characters of a line that are decoded together: a long token takes the square of its length."""
+
 _PART = 80
 """Characters by which the parts of a text begin in which coded values are looked for again."""
 
@@ -134,8 +137,8 @@ class WithheldValues:
     """The values that are looked for: entries of a register and its key.
 
     `permitted` returns the forms of what may be shown; it is called where something was found.
-    `shown` returns texts all of whose forms are permitted, which need no search: much of what a
-    report says are entities of its run.
+    `shown` returns texts that need no search, since all of their forms are permitted: the entities
+    of the run, which are much of a report.
     """
 
     key: RegisterKey
@@ -410,14 +413,18 @@ def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     return both["row"].to_numpy(), both["token"].combine_chunks()
 
 
-def _readings(text: str) -> set[str]:
-    """Returns what a text reads as, decoded, with tokens opened, and in plain letters."""
-    decoded = read_plainly(text)
-    plain = decoded if decoded.isascii() else plain_in_place(decoded)
-    # Of the values in a long token `open_tokens` opens the first alone: parts of it are read, too.
-    starts = range(0, len(text) if len(text) > _PART else 0, _PART)
-    opened = {open_tokens(text[start : start + 2 * _PART]).text for start in starts}
-    return {decoded, plain, open_tokens(text).text, open_tokens(decoded).text} | opened
+def _readings(line: str) -> set[str]:
+    """Returns what a line reads as, decoded, with tokens opened, and in plain letters."""
+    readings: set[str] = set()
+    for end in range(_WHOLE, len(line) + _WHOLE, _WHOLE):
+        text = line[max(0, end - _WHOLE - 2 * _PART) : end]
+        decoded = read_plainly(text)
+        plain = decoded if decoded.isascii() else plain_in_place(decoded)
+        readings |= {decoded, plain, open_tokens(text).text, open_tokens(decoded).text}
+        # Of the values in a long token `open_tokens` opens the first alone: read its parts, too.
+        starts = range(0, len(text) if len(text) > _PART else 0, _PART)
+        readings |= {open_tokens(text[start : start + 2 * _PART]).text for start in starts}
+    return readings
 
 
 def _hidden_digits(texts: pa.Array) -> tuple[Array, pa.Array]:

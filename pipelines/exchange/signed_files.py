@@ -146,8 +146,8 @@ def read_letter_file(
         path_or_folder: the letter, or its folder.
         names: of the file in a folder.
         kinds: of letters that it may be.
-        keys: by their owners, one of whom must have signed the letter; without any, partners'. An
-            owner without a name is whoever the letter says sent it.
+        keys: keys by owner; one of them must have signed the letter. Without keys, those of trusted
+            partners count. An owner without a name is whoever the letter says sent it.
 
     Raises:
         UsageError: for a file that cannot be read, that none of the keys signed or that is wrong.

@@ -63,7 +63,7 @@ class ExportFormat:
         suffix: ending of the names of its files, without the first dot.
         write_cluster: yields the file of a cluster, piece by piece.
         write_graph: yields the file of a run's whole graph, piece by piece.
-        join_clusters: without it, makes one file of those of several clusters.
+        join_clusters: makes one file of the files of several clusters.
         reviewed: it holds only reviewed core members, whatever the options say.
         kinds: the kinds of identifiers that it holds; all without.
         unmarked: it goes to others, and cannot say how far it may travel.

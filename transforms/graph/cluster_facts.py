@@ -115,17 +115,17 @@ Row = Mapping[str, Any]
 class ClusterFacts:
     """The records of one cluster added up.
 
-    `bearing` counts reporters; of people whom offers count, only those who bear a tie. `bounded`
-    counts reporters as `_bound_bursts` bounds them. `alike` maps reporters who count as one to the
-    first of them, by their hashes without the last bit. `burst` is the largest number of one-off
-    reporters of one organisation within `BURST_HOURS`. `brief` is what `alike` is
-    where most pseudonyms came within `BRIEF_HOURS`, whatever they say, with these as one: it ranks,
-    and bounds what nobody reviewed.
+    `bearing` counts reporters. An offer's people count only if they bear a tie. `bounded` counts
+    reporters as `_bound_bursts` bounds them. `alike` maps reporters who count as one to the first
+    of them, by their hashes without the last bit. `burst` is the largest number of one-off
+    reporters of one organisation within `BURST_HOURS`. `brief` is set where most pseudonyms came
+    within `BRIEF_HOURS`: it is `alike` with all of these as one, whatever they say. It ranks, and
+    bounds what nobody reviewed.
 
     `countries` counts complaints, `brands` reporters; `losses` has by currency the sum and how
     many state it. `complaint_times` counts people by the time of their first complaint, in
-    microseconds since 1970. `ranked_by` has the losses, orgs and last_seen by which it is ranked:
-    no reporter alone moves them far.
+    microseconds since 1970. `ranked_by` has the losses, orgs and last_seen that rank the
+    cluster: no reporter alone moves them far.
     """
 
     first_seen: datetime

@@ -191,7 +191,8 @@ def determine_status(
 
     See `transforms.graph.ownership` for who comes first. A status that is the victim's or contested
     holds for all epochs of an identifier, unless analysts decided on one of them; the epochs of the
-    rest are separated by `lives`. What is registered counts as said today, by as many.
+    rest are separated by `lives`. An entry of the register counts as if as many reporters said it
+    today.
 
     Args:
         activity: ACTIVITY rows.

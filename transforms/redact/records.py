@@ -279,7 +279,7 @@ def _forms_with_wanted(
 ) -> list[record_texts.DigitForm]:
     """Returns the forms of digits that may have a number wanted in their row.
 
-    So may those of texts parts of which are `masked`: digits around these then stand together.
+    All forms of a text in `masked` may have one: digits around a masked part then stand together.
     """
     form, digits = record_texts.digits_by_form(runs)
     text = form // record_texts.FORMS
