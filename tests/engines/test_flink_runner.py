@@ -4,7 +4,7 @@ import pytest
 
 from tests.engines.cache import MissingEngineError
 from tests.engines.flink_jar import flink_jar
-from tests.engines.servers import STACK
+from tests.engines.servers import JVM, STACK
 from tests.support.run_pipeline import EXAMPLES, files_below, run
 
 
@@ -19,7 +19,7 @@ def jar(tmp_path):
 
 @pytest.mark.flink
 def test_a_batch_run_by_flink_runner_equals_one_here(tmp_path, jar, monkeypatch):
-    monkeypatch.setenv("JAVA_TOOL_OPTIONS", STACK)
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", " ".join((*JVM, "-Xmx1g", STACK)))
     flags = ["--complaints", *sorted(EXAMPLES.glob("*.csv"))]
     run(tmp_path / "here", *flags)
     flink = ["--runner=FlinkRunner", "--flink_master=[local]", f"--flink_job_server_jar={jar}"]
