@@ -86,6 +86,7 @@ def beam_kafka(folder: Path, port: int = 0) -> Iterator[str]:
             str(port),
             "--defaultEnvironmentType=EXTERNAL",
             f"--defaultEnvironmentConfig={started[1]}",
+            f"--filesToStage={__file__}",  # its worker has the jars, which each job would copy
         )
         with running(service, folder / "expansion.log", r"kafka_read:v1[\s\S]*\n\s*beam:"):
             wait_for(port)  # it lists what it offers before it listens
