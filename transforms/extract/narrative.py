@@ -67,7 +67,9 @@ _LINK = re.compile(r"\W{0,3}(?:[a-z]{2,8}\[?:\]?//|[\w-]+\[?\.\]?[\w.\[\]-]+[/?]
 _AMOUNT = re.compile(r"\d(?<!\w\d)(?!11\b)\d*[.,]\d\d(?!\d)")
 """An amount. No rule names a digit before an identifier but those of ic3 and 911."""
 
-_QUOTE_MARK = re.compile('["“”„«»]')
+_QUOTE_MARKS = '"“”„«»'
+
+_QUOTE_MARK = re.compile(f"[{_QUOTE_MARKS}]")
 
 _QUOTE_LEAD = 60
 """Code points before a quotation mark in which is looked for who is quoted."""
@@ -548,6 +550,8 @@ def _cue_over_lines(before: str, family: EntityKind) -> Cue | None:
 def _open_quotation(before: str) -> int | None:
     """Returns where a quotation begins that is not closed, or None."""
     opened = None
+    if not any(mark in before for mark in _QUOTE_MARKS):  # in a tenth of the pattern's time
+        return None
     for mark in _QUOTE_MARK.finditer(before):
         place = mark.start()
         opens = (

@@ -82,17 +82,17 @@ def read_plain(raw: str, region: str | None) -> PlainNumber | None:
         region: ISO 3166-1 alpha-2 or None.
     """
     written, extension = raw, None
-    if not _SHAPE.fullmatch(raw):
-        if not raw.isascii():
-            written = raw.translate(_SIGNS)
-        elif match := _EXTENSION.search(raw):
-            written, extension = raw[: match.start()], match[1]
-        if not _SHAPE.fullmatch(written):
+    digits = raw.removeprefix("+")
+    if not (digits.isdecimal() and digits.isascii() and 7 <= len(digits) <= 18):
+        if not _SHAPE.fullmatch(raw):
+            if not raw.isascii():
+                written = raw.translate(_SIGNS)
+            elif match := _EXTENSION.search(raw):
+                written, extension = raw[: match.start()], match[1]
+            if not _SHAPE.fullmatch(written):
+                return None
+        if ("/" in written or written.endswith(".0")) and _NOT_NUMBERS.search(written):
             return None
-    if ("/" in written or written.endswith(".0")) and _NOT_NUMBERS.search(written):
-        return None
-    digits = written.removeprefix("+")
-    if not digits.isdigit():
         digits = "".join(_DIGITS.findall(written))
     if "+" in written:
         read = _read_international(digits)
