@@ -202,11 +202,19 @@ a card or of somebody's papers. `text` is the number of the text among those of 
 and `end` are code points in it.
 """
 
+ADDRESSES = list_of(
+    [("text", pa.int32()), ("start", pa.int32()), ("end", pa.int32()), ("hash", pa.int64())]
+)
+"""Spans of a complaint's texts that may name an address in other signs or words than its own.
+
+`hash` is the one of its entity id: the span is masked where that is a victim's.
+"""
+
 COMPLAINT_READ = contract(
     COMPLAINT_ACCEPTED,
     [("e164", TEXTS)],
     map(COMPLAINT.field, ("numbers_unread", "impersonation")),
-    [("digits", DIGITS), ("private", PRIVATE)],
+    [("digits", DIGITS), ("private", PRIVATE), ("addresses", ADDRESSES)],
 )
 """Accepted rows with what was read in them: the E.164 of each of phone_numbers, null for none."""
 

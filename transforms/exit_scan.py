@@ -35,6 +35,7 @@ from schemas.enums import RecordKind
 from schemas.manifest import OutputFile
 from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER, Table
 from transforms.arrow_util import Array, sorted_lookup
+from transforms.decode.addresses import ADDRESS_HINT
 from transforms.decode.escapes import plain_in_place, read_plainly
 from transforms.decode.number_words import DIGIT_WORDS_HINT
 from transforms.decode.readings import OPENED, TOKEN_HINT, open_tokens, recipients
@@ -62,7 +63,7 @@ from transforms.victim_register import (
     text_key,
     text_of_id,
 )
-from transforms.victims.record_texts import FORMS, candidate_digits, find_digits
+from transforms.victims.record_texts import FORMS, candidate_digits, find_addresses, find_digits
 from transforms.write.parquet_files import is_local
 
 BLOCK_BYTES = 1 << 25
@@ -112,6 +113,9 @@ _WHOLE = 4_000
 
 _PART = 80
 """Characters by which the parts of a text begin in which coded values are looked for again."""
+
+_AROUND = 200
+"""Bytes on both sides of a sign of an address that are read with it."""
 
 _NUMBER = rf"[0-9](?:{_SIGNS}{{0,3}}[0-9]){{8}}"
 """RE2: digits enough for a telephone number."""
@@ -367,13 +371,23 @@ def _count_in_block(block: Block, values: WithheldValues, harmless: set[str]) ->
     texts = pa.concat_arrays([lot for _, lot in block]).unique()
     if values.shown is not None and len(texts) >= MANY_TEXTS:
         texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
-    parts = [_tokens(texts), _decoded_tokens(texts), _hidden_digits(texts)]
+    parts = [
+        _tokens(texts),
+        _decoded_tokens(texts),
+        _hidden_digits(texts),
+        _hidden_addresses(texts),
+    ]
     tokens = pa.concat_arrays([part for _, part in parts])
     distinct = (token for token in tokens.unique().to_pylist() if token not in harmless)
     new = {token: tuple(forms_of_token(token)) for token in distinct}
     hits = values.among(list(dict.fromkeys(chain.from_iterable(new.values()))))
-    bad = {token for token, forms in new.items() if not hits.isdisjoint(forms)} if hits else set()
-    harmless.update(new.keys() - bad)
+    # What names an address is found in several ways, and counts as the address.
+    bad = {
+        token: min(hits.intersection(forms)) if "@" in token else token
+        for token, forms in new.items()
+        if not hits.isdisjoint(forms)
+    }
+    harmless.update(new.keys() - bad.keys())
     if not bad:
         return {}
     is_bad = pc.is_in(tokens, pa.array(list(bad)))
@@ -382,7 +396,7 @@ def _count_in_block(block: Block, values: WithheldValues, harmless: set[str]) ->
     for text, token in zip(
         texts.take(rows).to_pylist(), tokens.filter(is_bad).to_pylist(), strict=True
     ):
-        by_text[text].add(token)
+        by_text[text].add(bad[token])
     by_file: defaultdict[str, set[str]] = defaultdict(set)
     for name, lot in block:
         for text in lot.filter(pc.is_in(lot, pa.array(list(by_text)))).unique().to_pylist():
@@ -437,6 +451,14 @@ def _hidden_digits(texts: pa.Array) -> tuple[Array, pa.Array]:
     beside = zip(digits.to_pylist(), written.take(pa.array(of_text)).to_pylist(), strict=True)
     hidden = np.array([number not in shown for number, shown in beside], bool)
     return rows[of_text[hidden]], digits.filter(pa.array(hidden))
+
+
+def _hidden_addresses(texts: pa.Array) -> tuple[Array, pa.Array]:
+    """Returns the rows and the addresses whose signs are said, or hidden in other ways."""
+    spans = find_rare_spans(texts, ADDRESS_HINT)
+    around = spans._replace(starts=spans.starts - _AROUND, ends=spans.ends + _AROUND)
+    addresses = find_addresses(slice_spans(texts, around))
+    return spans.rows[addresses.text], pc.utf8_slice_codeunits(addresses.entity_ids, len("email:"))
 
 
 def _path(folder: str, name: str) -> str:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from tests.support.run_pipeline import call, complaint, jsonl, run
 from transforms import masks
+from transforms.decode import addresses
 from transforms.extract import (
     allowlist,
     evidence,
@@ -53,6 +54,8 @@ FINDERS = (
     fingerprints.tokenize,
     identifier_matcher.find_identifiers,
     record_texts.find_digits,
+    record_texts.find_addresses,
+    addresses.possible_addresses,
 )
 
 READING = (

@@ -38,7 +38,13 @@ from transforms.victims.identifier_matcher import (
     complaint_numbers,
     e164_columns,
 )
-from transforms.victims.record_texts import digits_column, find_digits, record_texts
+from transforms.victims.record_texts import (
+    addresses_column,
+    digits_column,
+    find_addresses,
+    find_digits,
+    record_texts,
+)
 from transforms.victims.stated_numbers import stated_victim_numbers
 
 _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\p{L}+"
@@ -88,6 +94,7 @@ def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES
         claims,
         digits_column(find_digits(texts.texts), texts, len(complaints)),
         private,
+        addresses_column(find_addresses(texts.texts), texts, len(complaints)),
     ]
     return Extracted(
         pa.RecordBatch.from_arrays([*complaints.columns, *read], schema=COMPLAINT_READ),

@@ -3,7 +3,8 @@
 Identifiers are masked at their length, in every field and in any form in which they are written:
 those of the record's WITHHELD rows, and the numbers that any record states as a victim's. Where
 they stand was found when the record was read: a number is looked for by its value among the digits
-found then, and only an identifier with letters in the text itself, by its value too.
+found then, and only an identifier with letters in the text itself, by its value too. An address
+whose signs are said or hidden was found then, too, and is looked up by its hash.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ from schemas import complaint
 from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
-from transforms.arrow_util import Array, batch_of_columns, distinct_rows, explode, list_items
+from transforms.arrow_util import (
+    Array,
+    batch_of_columns,
+    distinct_rows,
+    explode,
+    list_items,
+    sorted_lookup,
+)
 from transforms.casts import true_mask
 from transforms.decode.escapes import Span
 from transforms.decode.readings import whole_spans
@@ -152,11 +160,13 @@ def withhold_from_complaints(
         victims: The victim-side identifiers of each row, E.164 or entity ids.
         narrative_spans: Where, by row, they were read in its narrative, code points: numbers in
             words and letters and obfuscated ones are found by nothing else.
-        numbers: All victims' numbers, made by `number_index.hash_dial_formats`.
+        numbers: All victims' numbers and addresses, made by `number_index.hash_dial_formats`.
     """
     texts = record_texts.record_texts(batch, complaint.COMPLAINT_TEXTS)
     narratives = texts.of_field("narrative")
     whole = {int(narratives[row]): list(spans) for row, spans in (narrative_spans or {}).items()}
+    for number, span in _victims_addresses_in(batch, texts, numbers):
+        whole.setdefault(number, []).append(span)
     private = _private_spans(batch, texts, whole)
     runs = record_texts.digits_of_column(batch["digits"], texts)
     papers = _numbers_of_papers(batch, texts)
@@ -357,6 +367,18 @@ def _victims_numbers_in(
         return NO_IDENTIFIERS
     of_text, candidates = record_texts.candidate_digits(runs)
     return victim_digits_among(texts.rows[of_text], candidates, numbers)
+
+
+def _victims_addresses_in(
+    batch: pa.RecordBatch, texts: record_texts.RecordTexts, numbers: Array
+) -> Iterator[tuple[int, Span]]:
+    """Yields the text and place of what names a victim's address in other signs than its own."""
+    places, items = texts.of_column(batch["addresses"])
+    _, theirs = sorted_lookup(numbers, items.field("hash").to_numpy())
+    spans = items.filter(pa.array(theirs))
+    columns = (spans.field(name).to_pylist() for name in ("start", "end"))
+    for number, start, end in zip(places[theirs].tolist(), *columns, strict=True):
+        yield number, (start, end)
 
 
 def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> RowIdentifiers:

@@ -25,19 +25,14 @@ from phonenumbers.phonemetadata import PhoneMetadata
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
 from transforms.arrow_util import Array, ListItems, list_items, sorted_lookup
 from transforms.casts import true_mask
+from transforms.decode.addresses import AT_SAID, DASH_SAID, DOT_SAID, UNDERSCORE_SAID
 from transforms.decode.escapes import Span, plain_in_place
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import TOKEN_HINT, plain_forms, whole_spans
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
 from transforms.text_spans import string_buffers
-from transforms.text_util import (
-    DASH_WORDS,
-    HIDDEN_AT_WORDS,
-    HIDDEN_DOT_WORDS,
-    SEARCH_LIMIT,
-    UNDERSCORE_WORDS,
-)
+from transforms.text_util import SEARCH_LIMIT
 
 CALL_ROLES = {
     "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},
@@ -75,10 +70,7 @@ _LOCAL_DIGITS = 7
 """Digits of a North American subscriber number written without its area code."""
 
 _SIGN_WORDS = re.compile(
-    rf"(?<![^\W_])(?:at the rate(?: of)?|at (?:sign|symbol)|sign[oe]|a commercial|arobas"
-    rf"|chez|{HIDDEN_AT_WORDS}|{HIDDEN_DOT_WORDS}|full stop|period"
-    rf"|{DASH_WORDS}|strich"
-    rf"|{UNDERSCORE_WORDS}|unterstrich|gui[oó]n bajo|tiret(?: bas)?)(?![^\W_])"
+    rf"(?<![^\W_])(?:{AT_SAID}|sign[oe]|{DOT_SAID}|{UNDERSCORE_SAID}|{DASH_SAID})(?![^\W_])"
     r"|艾特|圈a|[点點]|<[/a-z!][^<>]{0,80}>|=(?:40|2e|20)(?=[a-z0-9])"
 )
 """Words for the signs of an address, tags, and signs as mail encodes them; in lower case."""

@@ -1,5 +1,7 @@
 """Finds victims' numbers in text that no step read as a number: web addresses, brands, broken rows.
 
+The index has their addresses, too, as hashes of their entity ids.
+
 A number that one record states as the victim's own must be in no output. Where another record names
 it as a phone number, its entity id tells; elsewhere the digits of the text, alone and joined to
 close ones, are compared by hash with every format in which the number is dialed in any country.
@@ -19,6 +21,7 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.enums import EntityKind
 from transforms.arrow_util import (
     Array,
     concat_ranges,
@@ -38,7 +41,7 @@ _FEW_HASHES = 1 << 16
 NOBODY_NAMED = -1
 """Stands for a reporter who is not named; hashes are not negative."""
 
-_PHONE = "phone:"
+_PHONE, _EMAIL = f"{EntityKind.PHONE}:", f"{EntityKind.EMAIL}:"
 
 _RUN = re.compile(r"\d+", re.ASCII)
 
@@ -52,11 +55,13 @@ def hash_dial_formats(victims: pa.RecordBatch) -> Array:
     """Returns the sorted, distinct hashes of all dial formats of a batch's phone numbers.
 
     The numbers are those in its column `entity_id`. The number itself, with its plus, is among
-    the formats: digits that merely look like another country's number are not it.
+    the formats: digits that merely look like another country's number are not it. Of the e-mail
+    addresses there the ids are hashed.
     """
     ids = pc.unique(victims["entity_id"])
     _, formats = _dial_formats_by_row(ids.filter(pc.starts_with(ids, _PHONE)))
-    return sorted_unique(hash_text(formats))
+    addresses = ids.filter(pc.starts_with(ids, _EMAIL))
+    return sorted_unique(np.append(hash_text(formats), hash_text(addresses)))
 
 
 def hash_claims(stated: pa.RecordBatch) -> Array:

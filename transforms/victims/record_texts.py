@@ -4,6 +4,7 @@ A text is read in several forms. The first is as it is written, with the digits 
 ASCII; the second has compatible characters (NFKC) replaced. Both are read again with web escapes
 decoded and tokens opened (`decode.readings`). Words for digits give two more forms
 (`decode.number_words`). A run of digits keeps its place in the written text, and what parts it.
+Addresses are looked for by value, too, where their signs are said or hidden (`decode.addresses`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.complaint import DIGITS
-from transforms.arrow_util import Array, group_starts, list_column, list_items
+from schemas.complaint import ADDRESSES, DIGITS
+from schemas.enums import EntityKind
+from transforms.arrow_util import Array, group_starts, hash_text, list_column, list_items
 from transforms.casts import true_mask
+from transforms.decode.addresses import ADDRESS_HINT, possible_addresses
 from transforms.decode.escapes import WEB_ESCAPE, Span
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import OPENED, TOKEN_HINT, has_token, readings_of_digits
+from transforms.masks import find_by_row
 from transforms.text_spans import ALPHANUMERIC_BYTES, slice_bytes, string_array, string_buffers
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
@@ -159,6 +163,15 @@ def lists_like(column: pa.Array, values: pa.Array, counts: Array) -> pa.ListArra
     )
 
 
+class PossibleAddresses(NamedTuple):
+    """Addresses that texts may name: the text, start and end (code points), and the entity id."""
+
+    text: Array
+    start: Array
+    end: Array
+    entity_ids: pa.Array
+
+
 class DigitRuns(NamedTuple):
     """Runs of digits by text and form: `form` is `FORMS` times the text, plus the form's number.
 
@@ -202,6 +215,22 @@ class DigitForm(NamedTuple):
             if not any(start <= place < end for start, end in spans)
         ]
         return self._replace(digits="".join(digit for _, digit in kept), runs=kept)
+
+
+def find_addresses(texts: pa.Array) -> PossibleAddresses:
+    """Finds the addresses that strings or null may name in other signs or words than their own."""
+    by_row = find_by_row(texts, (ADDRESS_HINT,), possible_addresses)
+    places = [(row, *address) for row, every in by_row.items() for address in dict.fromkeys(every)]
+    *columns, addresses = zip(*places, strict=True) if places else ((), (), (), ())
+    ids = pc.binary_join_element_wise(f"{EntityKind.EMAIL}:", pa.array(addresses, pa.string()), "")
+    row, start, end = (np.array(column, np.int64) for column in columns)
+    return PossibleAddresses(row, start, end, ids)
+
+
+def addresses_column(addresses: PossibleAddresses, texts: RecordTexts, count: int) -> pa.ListArray:
+    """Returns the addresses in the texts of `count` records as a column of ADDRESSES."""
+    columns = (addresses.start, addresses.end, hash_text(addresses.entity_ids))
+    return texts.to_column(addresses.text, columns, ADDRESSES, count)
 
 
 def digits_by_form(runs: DigitRuns) -> tuple[Array, pa.Array]:

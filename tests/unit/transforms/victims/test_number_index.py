@@ -85,7 +85,7 @@ def test_without_victims_and_without_text():
 def test_other_kinds_of_identifier_have_no_dial_formats():
     rows = [
         {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": entity_id}
-        for entity_id in ("email:2025550143@sms.example", "remote:anydesk:123456789")
+        for entity_id in ("domain:2025550143.example", "remote:anydesk:123456789")
     ]
     assert len(hash_dial_formats(pa.RecordBatch.from_pylist(rows, WITHHELD))) == 0
 
