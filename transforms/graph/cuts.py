@@ -9,6 +9,7 @@ the parts that it leaves are read together.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ MOST_PROVEN_MEMBERS = 100
 FEWEST_FOR_PROOF = 4
 """Reporters of each member below whom such a proof is not tried: it would hardly succeed."""
 
-MOST_CUT_STEPS = 80_000
+MOST_CUT_STEPS = 50_000
 """Steps, of about a microsecond, of the search for the cut of a cluster."""
 
 MOST_COMPARED_MEMBERS = 16
@@ -69,6 +70,12 @@ MOST_COMPARED_MEMBERS = 16
 STEPS_A_ROW = 2
 """Steps that merging parts takes for each member that a reporter names."""
 
+MANY_TIED = 0.25
+"""Share of the parts that still merge at once where no steps are left."""
+
+
+_Tie = tuple[int, int, int]
+"""Two members, and reporters: no cut between the two has fewer."""
 
 Groups = Mapping[frozenset[int], int]
 """The reporters who name the same members, or parts; a part by a member that stands for it."""
@@ -223,25 +230,39 @@ def weakest_cut(
             return _measured_cut(named, core, *small, True)
     times = Counter(mask for mask in named if mask & (mask - 1))
     joined = _join(range(len(core)), same)
-    groups = _between_parts({frozenset(_bits(mask)): times[mask] for mask in times}, joined)
+    members_of = {frozenset(_bits(mask)): count for mask, count in times.items()}
+    groups = _between_parts(members_of, joined)
     ties = _ties(groups)
     compared = len(core) <= MOST_COMPARED_MEMBERS
     steps = MOST_CUT_STEPS // 10 if compared else MOST_CUT_STEPS
     steps *= len(core) <= robustness.MOST_EXACT_MEMBERS
-    a_level = STEPS_A_ROW * sum(mask.bit_count() for mask in times)
+    steps -= 2 * _steps_of(groups)
 
-    # No more reporters tie all core members than name one; up to 8 each count is tried anyway.
+    # No more reporters tie all core members than name one. Skip the counts at which all are merged.
     degree = Counter[int]()
-    for mask, count in times.items():
-        for member in _bits(mask):
+    for members, count in members_of.items():
+        for member in members:
             degree[member] += count
-    least = min(degree[member] for member in core_members)
-    if least <= 8 or _are_parted(core_members, _merge_tied(groups, joined, ties, least)[0]):
-        least = 0
-    while least <= len(named):
-        level = min(least + 1 + least // 8, len(named) + 1)
-        steps -= a_level
-        part, between = _merge_tied(groups, joined, ties, level)
+    most = min(degree[member] for member in core_members)
+    levels = [0]
+    while levels[-1] <= len(named):
+        levels.append(min(levels[-1] + 1 + levels[-1] // 8, len(named) + 1))
+    levels = sorted({*levels, most})
+    first = bisect_left(
+        levels,
+        True,
+        1,
+        key=lambda count: _are_parted(core_members, _join(joined, _tied(ties, count))),
+    )
+    first = bisect_left(
+        levels,
+        True,
+        first,
+        max(first, bisect_right(levels, most)),
+        key=lambda count: _are_parted(core_members, _merge_tied(groups, joined, ties, count, 0)[0]),
+    )
+    for least, level in pairwise(levels[first - 1 :]):
+        part, between, steps = _merge_tied(groups, joined, ties, level, steps)
         if _are_parted(core_members, part):
             search = _CutSearch(between, core, part, core_a_side, steps)
             try:
@@ -252,10 +273,8 @@ def weakest_cut(
                     return cut and _measured_cut(named, core, *cut, True)
                 side, exact = search.all & ~search.root, False
             if side is not None:
-                members = search.members(side)
-                return _measured_cut(named, core, search.level, members, exact)
+                return _measured_cut(named, core, search.level, search.members(side), exact)
             steps = search.steps
-        least = level
     return None
 
 
@@ -445,7 +464,7 @@ def _between_parts(groups: Groups, part: Sequence[int]) -> Groups:
     return between
 
 
-def _ties(groups: Groups) -> list[tuple[int, int, int]]:
+def _ties(groups: Groups) -> list[_Tie]:
     """Returns pairs of members, each with a lower bound of the reporters of a cut between the two.
 
     Members are taken one by one, always the one that most reporters name beside those taken. No cut
@@ -457,10 +476,11 @@ def _ties(groups: Groups) -> list[tuple[int, int, int]]:
         for member in group:
             groups_of[member].append(group)
     left, by = dict(groups), dict.fromkeys(sorted(groups_of), 0)
-    queue = [(0, member) for member in by]
+    size = max(by, default=0) + 1  # in the queue, a member is itself less its reporters times this
+    queue = [*by]
     ties, before = [], -1
     while queue:
-        count, member = heappop(queue)
+        count, member = divmod(heappop(queue), size)
         if -count != by.get(member):
             continue
         del by[member]
@@ -474,13 +494,13 @@ def _ties(groups: Groups) -> list[tuple[int, int, int]]:
                     by[near] += reporters
                     beside.add(near)
         for near in beside:
-            heappush(queue, (-by[near], near))
+            heappush(queue, near - by[near] * size)
     return ties
 
 
 def _merge_tied(
-    groups: Groups, part: list[int], ties: Iterable[tuple[int, int, int]], least: int
-) -> tuple[list[int], Groups]:
+    groups: Groups, part: list[int], ties: Iterable[_Tie], least: int, steps: int
+) -> tuple[list[int], Groups, int]:
     """Merges parts that no cut of fewer than `least` reporters parts, as far as `_ties` finds.
 
     Args:
@@ -488,15 +508,30 @@ def _merge_tied(
         part: The part of each member.
         ties: The ties of `groups`.
         least: The reporters of a tie that merges, at least.
+        steps: Those left. Without any, merging ends once few parts merge at a time.
 
     Returns:
-        The part of each member, and the parts that reporters name.
+        The part of each member, the parts that reporters name, and the steps left.
     """
-    while tied := [(a, b) for a, b, reporters in ties if reporters >= least]:
+    costly = _steps_of(groups) // 4
+    while tied := _tied(ties, least):
+        if steps <= 0 and _steps_of(groups) > costly and len(tied) < MANY_TIED * len(set(part)):
+            break
         part = _join(part, tied)
         groups = _between_parts(groups, part)
+        steps -= _steps_of(groups)
         ties = _ties(groups)
-    return part, groups
+    return part, groups, steps
+
+
+def _tied(ties: Iterable[_Tie], least: int) -> list[tuple[int, int]]:
+    """Returns the pairs of ties of so many reporters, at least."""
+    return [(a, b) for a, b, reporters in ties if reporters >= least]
+
+
+def _steps_of(groups: Groups) -> int:
+    """Returns the steps of `_ties`."""
+    return STEPS_A_ROW * sum(map(len, groups))
 
 
 def _weakest_small_side(
