@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.batch import __main__ as batch, options as batch_options
-from pipelines.options import Json, WholeNumber, help_text, run_writer
+from pipelines.options import Declaration, Json, WholeNumber, help_text, run_writer
 from pipelines.streaming import __main__ as stream
 from pipelines.streaming.options import add_arguments
 
@@ -47,7 +47,7 @@ class Template:
     name: str
     description: str
     streaming: bool
-    add_arguments: Callable[[ArgumentParser], None]
+    add_arguments: Declaration
     main: Callable[[Sequence[str]], int]
 
 

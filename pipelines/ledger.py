@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import key_store
-from pipelines.options import FailedError, Flags, Row, UsageError, option, system_errors
+from pipelines.options import Declaration, FailedError, Row, UsageError, all_of, flag, system_errors
 from pipelines.safe_files import locked, replaced
 from reports.signing import LetterError, canonical_json, digest_of, parse_canonical_json
 from reports.text import quantity
@@ -57,23 +57,25 @@ class EntryKind(StrEnum):
 ISSUED = (EntryKind.OFFER, EntryKind.PACKAGE, EntryKind.SUBMISSION)
 
 
-def add_ledger(flags: Flags) -> None:
-    """Declares the flag that names where what is issued is recorded."""
-    about = "record of what was issued (default: beside the keys)"
-    option(flags, "--ledger", "LEDGER", about)
+LEDGER_FLAG = flag("--ledger", "LEDGER", "record of what was issued (default: beside the keys)")
+"""The flag that names where what is issued is recorded."""
 
 
-def add_signing(flags: Flags, when: str = "when it is issued") -> None:
-    """Declares the flags of the key that signs, and of the time that the signed text gives."""
-    key = "private key to sign with (default: your own)"
-    option(flags, "--key", "FILE", key)
-    option(flags, "--now", "TIME", f"{when} (default: now)")
+def signing_flags(when: str) -> Declaration:
+    """Returns the flags of the key that signs, and of the time that the signed text gives."""
+    key = flag("--key", "FILE", "private key to sign with (default: your own)")
+    return all_of(key, flag("--now", "TIME", f"{when} (default: now)"))
 
 
-def add_own_org(flags: Flags, dest: str = "sender") -> None:
-    """Declares the flag that names one's own organisation."""
-    about = "your own slug (default: the run's organisation)"
-    option(flags, "--from", "ORG", about, dest=dest)
+SIGNING_FLAGS = signing_flags("when it is issued")
+
+
+def own_org(dest: str) -> Declaration:
+    """Returns the flag that names one's own organisation."""
+    return flag("--from", "ORG", "your own slug (default: the run's organisation)", dest=dest)
+
+
+OWN_ORG_FLAG = own_org("sender")
 
 
 class LedgerError(FailedError):
@@ -290,7 +292,7 @@ def find_package(entries: Iterable[Entry], name: str) -> Entry | None:
 
 
 def values_withheld(run: Run, register_key: str | None, *, no_register: bool) -> WithheldValues:
-    """Returns what a finished run withheld, by the flags of `add_register_options`.
+    """Returns what a finished run withheld, by the flags of `REGISTER_FLAGS`.
 
     Raises:
         UsageError: for a secret or a register that cannot be used.

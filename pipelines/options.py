@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -170,48 +171,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {names[near[0]]}?" if near else ""
 
 
-Declaration = Callable[[ArgumentParser], None]
+Flags = _ActionsContainer
+"""A parser, or a group of one, in which flags are declared."""
+
+Declaration = Callable[[Flags], object]
 """A function that declares flags."""
 
 Work = Callable[[Namespace], int]
 """A function that does what a command is for; it returns the exit status."""
-
-
-class Subcommand(NamedTuple):
-    """A word behind a command, its line in --help, its flags, and the function that does the work.
-
-    The function of one that has subcommands itself is `run_subcommand`.
-    """
-
-    name: str
-    summary: str
-    flags: Sequence[Declaration]
-    run: Work
-
-
-def subcommand(name: str, summary: str, *flags: Declaration) -> Callable[[Work], Subcommand]:
-    """Makes a function a subcommand."""
-    return partial(Subcommand, name, summary, flags)
-
-
-def add_subcommands(
-    parser: ArgumentParser, subcommands: Iterable[Subcommand], *, required: bool = True
-) -> None:
-    """Declares subcommands; parsing puts the innermost that is chosen into `subcommand`."""
-    subparsers = parser.add_subparsers(metavar="WORD", required=required)
-    for word in subcommands:
-        below = subparsers.add_parser(word.name, help=word.summary, description=word.summary)
-        if isinstance(below, StrictParser):
-            below.is_subcommand = True
-        for declare in word.flags:
-            declare(below)
-        below.set_defaults(subcommand=word)
-
-
-def run_subcommand(arguments: Namespace, default: Subcommand | None = None) -> int:
-    """Runs the innermost subcommand that was chosen, or `default`; returns the exit status."""
-    chosen: Any = getattr(arguments, "subcommand", default)
-    return int(chosen.run(arguments))
 
 
 def moment(text: str) -> datetime:
@@ -264,93 +231,6 @@ class WholeNumber(Number):
 SHARE = Number(0, 1)
 
 
-def help_text(action: Action) -> str:
-    """Returns the help of an option or argument with its placeholders, such as the default."""
-    return (action.help or "") % (vars(action) | {"prog": "ringtrace"})
-
-
-def repeatable(metavar: str) -> Json:
-    """Returns the settings of a flag that takes several values and may be repeated."""
-    return {"nargs": "+", "action": "extend", "default": [], "metavar": metavar}
-
-
-Flags = _ActionsContainer
-"""A parser, or a group of one, in which flags are declared."""
-
-
-def option(flags: Flags, name: str, metavar: str | None, about: str, **settings: Any) -> None:
-    """Declares an option that takes a value, or an argument; a TIME is parsed."""
-    if metavar == "TIME":
-        settings.setdefault("type", moment)
-    flags.add_argument(name, metavar=metavar, help=about, **settings)
-
-
-def switch(flags: Flags, name: str, about: str) -> None:
-    """Declares an option without a value."""
-    flags.add_argument(name, action="store_true", help=about)
-
-
-def flag(name: str, metavar: str | None, about: str, **settings: Any) -> Declaration:
-    """Returns the declaration of an option or argument, or of a switch, which has no metavar."""
-    if metavar == "":
-        return partial(switch, name=name, about=about)
-    return partial(option, name=name, metavar=metavar, about=about, **settings)
-
-
-def several(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -> None:
-    """Declares an option that takes several values and may be repeated."""
-    flags.add_argument(name, help=about, **repeatable(metavar) | settings)
-
-
-NEW_FOLDER = flag("--output", "DIR", "new folder to write", required=True)
-
-TIME_NOW = flag("--now", "TIME", "the time (default: now)")
-
-OWN_SLUG = flag("--from", "ORG", "your own slug", dest="sender", required=True)
-
-
-def add_inputs(flags: Flags) -> None:
-    """Declares the flags that name records."""
-    several(
-        flags, "--complaints", "GLOB", "complaint files, folders or globs; also gs:// and s3://"
-    )
-    several(flags, "--calls", "GLOB", "call record files, folders or globs")
-
-
-def add_formats(flags: Flags) -> None:
-    """Declares the flags that say how records are to be read."""
-    option(
-        flags,
-        "--complaints-format",
-        "NAME",
-        "format of complaints, if not recognized",
-        type=partial(_checked_format, RecordKind.COMPLAINT),
-    )
-    option(
-        flags,
-        "--calls-format",
-        "NAME",
-        "format of call records, if not recognized",
-        type=partial(_checked_format, RecordKind.CALL),
-    )
-    option(flags, "--source-org", "ORG", "organisation of files that do not name theirs")
-    several(
-        flags,
-        "--map",
-        "FILE",
-        "TOML of how files of no known format are read, which `ringtrace map` writes; one for "
-        "complaints, one for calls",
-    )
-    option(
-        flags,
-        "--timezone",
-        "ZONE",
-        "zone of times that name none in files read by a map, such as Europe/Madrid (default: "
-        "the map's, or UTC)",
-        type=time_zone,
-    )
-
-
 def time_zone(text: str) -> str:
     """Checks the name of a time zone, as the `type` of a flag; returns the text."""
     from transforms.times import parse_zone  # loads Arrow, as --help need not
@@ -382,125 +262,245 @@ def _checked_format(kind: RecordKind, text: str) -> str:
     return text
 
 
-def add_known_legitimate(flags: Flags) -> None:
-    """Declares the flag that names who must not be accused."""
+def help_text(action: Action) -> str:
+    """Returns the help of an option or argument with its placeholders, such as the default."""
+    return (action.help or "") % (vars(action) | {"prog": "ringtrace"})
+
+
+def flag(name: str, metavar: str | None, about: str, **settings: Any) -> Declaration:
+    """Returns the declaration of an option that takes a value, or of an argument.
+
+    A TIME is parsed.
+    """
+    if metavar == "TIME":
+        settings.setdefault("type", moment)
+    return methodcaller("add_argument", name, metavar=metavar, help=about, **settings)
+
+
+def switch(name: str, about: str) -> Declaration:
+    """Returns the declaration of an option without a value."""
+    return methodcaller("add_argument", name, action="store_true", help=about)
+
+
+def several(name: str, metavar: str, about: str, **settings: Any) -> Declaration:
+    """Returns the declaration of an option that takes several values and may be repeated."""
+    repeated = {"nargs": "+", "action": "extend", "default": []}
+    return flag(name, metavar, about, **repeated | settings)
+
+
+def all_of(*declarations: Declaration) -> Declaration:
+    """Returns the declaration of several flags."""
+
+    def declare(parser: Flags) -> None:
+        for declaration in declarations:
+            declaration(parser)
+
+    return declare
+
+
+def group(title: str, *declarations: Declaration) -> Declaration:
+    """Returns the declaration of flags that --help shows under a title."""
+    return lambda parser: all_of(*declarations)(parser.add_argument_group(title))
+
+
+def exclusive(*declarations: Declaration) -> Declaration:
+    """Returns the declaration of flags of which one may be given."""
+    return lambda parser: all_of(*declarations)(parser.add_mutually_exclusive_group())
+
+
+class Subcommand(NamedTuple):
+    """A word behind a command, its line in --help, its flags, and the function that does the work.
+
+    The function of one that has subcommands itself is `run_subcommand`.
+    """
+
+    name: str
+    summary: str
+    declare: Declaration
+    run: Work
+
+
+def subcommand(name: str, summary: str, *flags: Declaration) -> Callable[[Work], Subcommand]:
+    """Makes a function a subcommand."""
+    return partial(Subcommand, name, summary, all_of(*flags))
+
+
+def subcommands(*words: Subcommand, required: bool = True) -> Declaration:
+    """Returns the declaration of words; the innermost that is given becomes `subcommand`."""
+
+    def declare(parser: Any) -> None:
+        subparsers = parser.add_subparsers(metavar="WORD", required=required)
+        for word in words:
+            below = subparsers.add_parser(word.name, help=word.summary, description=word.summary)
+            if isinstance(below, StrictParser):
+                below.is_subcommand = True
+            word.declare(below)
+            below.set_defaults(subcommand=word)
+
+    return declare
+
+
+def run_subcommand(arguments: Namespace) -> int:
+    """Runs the innermost subcommand that was given; returns the exit status."""
+    return int(arguments.subcommand.run(arguments))
+
+
+NEW_FOLDER = flag("--output", "DIR", "new folder to write", required=True)
+
+TIME_NOW = flag("--now", "TIME", "the time (default: now)")
+
+OWN_SLUG = flag("--from", "ORG", "your own slug", dest="sender", required=True)
+
+
+INPUT_FLAGS = all_of(
+    several("--complaints", "GLOB", "complaint files, folders or globs; also gs:// and s3://"),
+    several("--calls", "GLOB", "call record files, folders or globs"),
+)
+"""The flags that name records."""
+
+
+FORMAT_FLAGS = all_of(
+    flag(
+        "--complaints-format",
+        "NAME",
+        "format of complaints, if not recognized",
+        type=partial(_checked_format, RecordKind.COMPLAINT),
+    ),
+    flag(
+        "--calls-format",
+        "NAME",
+        "format of call records, if not recognized",
+        type=partial(_checked_format, RecordKind.CALL),
+    ),
+    flag("--source-org", "ORG", "organisation of files that do not name theirs"),
     several(
-        flags,
-        "--known-legitimate",
+        "--map",
         "FILE",
-        "CSV entity_id,reason of identifiers never to name, added to the shipped list",
-    )
+        "TOML of how files of no known format are read, which `ringtrace map` writes; one for "
+        "complaints, one for calls",
+    ),
+    flag(
+        "--timezone",
+        "ZONE",
+        "zone of times that name none in files read by a map, such as Europe/Madrid (default: "
+        "the map's, or UTC)",
+        type=time_zone,
+    ),
+)
+"""The flags that say how records are to be read."""
 
 
-def add_register_options(flags: Flags) -> None:
-    """Declares the flags of the victim register."""
-    option(
-        flags,
+KNOWN_LEGITIMATE_FLAG = several(
+    "--known-legitimate",
+    "FILE",
+    "CSV entity_id,reason of identifiers never to name, added to the shipped list",
+)
+"""The flag that names who must not be accused."""
+
+
+REGISTER_FLAGS = all_of(
+    flag(
         "--register-key",
         "FILE",
         "32 secret bytes that key the victim register (default: your own, made on first use; "
         "see docs/operations.md)",
-    )
-    without = "keep no victim register, and compare nothing with one"
-    switch(flags, "--no-register", without)
+    ),
+    switch("--no-register", "keep no victim register, and compare nothing with one"),
+)
+"""The flags of the victim register."""
 
 
-def add_private_output(flags: Flags) -> None:
-    """Declares the flag of where a run's private files go."""
-    option(
-        flags,
-        "--private-output",
-        "DIR",
-        "restricted folder for private/, in place of the output's; without it nothing private "
-        "is kept where the output has no file modes, as in an object store",
-    )
+PRIVATE_OUTPUT_FLAG = flag(
+    "--private-output",
+    "DIR",
+    "restricted folder for private/, in place of the output's; without it nothing private "
+    "is kept where the output has no file modes, as in an object store",
+)
+"""The flag of where a run's private files go."""
 
 
-def add_other_registers(flags: Flags) -> None:
-    """Declares the flag of more registers than those of the runs that are named."""
-    several(
-        flags,
-        "--register",
-        "FILE",
-        "more victim registers of your own: private/victims of another run, or a file of it",
-    )
+OTHER_REGISTERS_FLAG = several(
+    "--register",
+    "FILE",
+    "more victim registers of your own: private/victims of another run, or a file of it",
+)
+"""The flag of more registers than those of the runs that are named."""
 
 
-def add_reading_options(flags: Flags) -> None:
-    """Declares the flags, common to a batch and a stream, of how records are read."""
-    add_formats(flags)
-    flags.add_argument(
+READING_FLAGS = all_of(
+    FORMAT_FLAGS,
+    flag(
         "--calls-direction",
+        None,
+        "direction of calls whose records do not say it: inbound if the suspect called",
         choices=[str(direction) for direction in Direction],
-        help="direction of calls whose records do not say it: inbound if the suspect called",
-    )
-    option(
-        flags,
+    ),
+    flag(
         "--victim-country",
         "CODE",
         "country of victims who got e-mail, such as US, by which numbers in it are read: a "
         "message does not say where they are dialed",
         type=_country,
-    )
+    ),
     several(
-        flags,
         "--passport-keys",
         "FILE",
         "public keys or certificates in PEM; signed caller IDs (PASSporTs) that none of them "
         "signed are rejected",
-    )
+    ),
     switch(
-        flags,
         "--skip-unreadable",
         "leave out files in an input folder that cannot be read (default: the run fails)",
-    )
+    ),
+)
+"""The flags, common to a batch and a stream, of how records are read."""
 
 
-def add_clustering_options(flags: Flags) -> None:
-    """Declares the flags, common to a batch and a stream, of what decides on clusters."""
-    before = "an earlier run, whose cluster ids are kept"
-    option(flags, "--previous", "RUN", before)
-    about = "CSV or JSON Lines of analysts' decisions, which outweigh the evidence"
-    option(flags, "--decisions", "FILE", about)
-    add_known_legitimate(flags)
-    option(
-        flags,
+CLUSTERING_FLAGS = all_of(
+    flag("--previous", "RUN", "an earlier run, whose cluster ids are kept"),
+    flag(
+        "--decisions",
+        "FILE",
+        "CSV or JSON Lines of analysts' decisions, which outweigh the evidence",
+    ),
+    KNOWN_LEGITIMATE_FLAG,
+    flag(
         "--sources",
         "FILE",
         "CSV source_org,rule of how rows without a victim_id count as reporters: victim_id "
         "(as unknown ones), each_row or per_day; added to the shipped rules of public sources",
-    )
-    option(
-        flags,
+    ),
+    flag(
         "--priority-weights",
         "FILE",
         "TOML of weights that rank clusters, in place of the shipped ones",
-    )
+    ),
+)
+"""The flags, common to a batch and a stream, of what decides on clusters."""
 
 
-def add_writing_options(flags: Flags) -> None:
-    """Declares the flags, common to a batch and a stream, of what is written."""
-    option(
-        flags,
+WRITING_FLAGS = all_of(
+    flag(
         "--shards",
         "N",
         "files that each table is written as (default: %(default)s)",
         type=WholeNumber(1, 10_000),
         default=1,
-    )
-    add_private_output(flags)
-    add_register_options(flags)
+    ),
+    PRIVATE_OUTPUT_FLAG,
+    REGISTER_FLAGS,
+)
+"""The flags, common to a batch and a stream, of what is written."""
 
 
-def add_process_options(flags: Flags) -> None:
-    """Declares the flags, common to a batch and a stream, of how the command itself runs."""
+PROCESS_FLAGS = all_of(
     switch(
-        flags,
-        "--no-wait",
-        "return when a remote runner has taken the job, without waiting for its end",
-    )
-    option(flags, "--config", "FILE", "TOML of any of these options")
-    switch(flags, "--debug", "show tracebacks and Beam's own log")
+        "--no-wait", "return when a remote runner has taken the job, without waiting for its end"
+    ),
+    flag("--config", "FILE", "TOML of any of these options"),
+    switch("--debug", "show tracebacks and Beam's own log"),
+)
+"""The flags, common to a batch and a stream, of how the command itself runs."""
 
 
 def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> Namespace:
@@ -640,7 +640,7 @@ def run_writer(
 ) -> int:
     """Runs `python -m MODULE PATH`, which publishes something there; returns the exit status."""
     parser = StrictParser(prog=f"python -m {module}")
-    option(parser, "path", metavar, "where to write", type=Path)
+    flag("path", metavar, "where to write", type=Path)(parser)
     try:
         path: Path = parser.parse_args(arguments).path
         with system_errors(path, f"give a {metavar} to write", below=True):

@@ -26,16 +26,17 @@ from pipelines import key_store
 from pipelines.exchange import overlap, signed_files
 from pipelines.exchange.overlap import RESULT
 from pipelines.exchange.signed_files import Intake, SignedFile
-from pipelines.ledger import add_own_org
+from pipelines.ledger import own_org
 from pipelines.options import (
     LOCAL_RUNNER,
+    OTHER_REGISTERS_FLAG,
+    PRIVATE_OUTPUT_FLAG,
+    REGISTER_FLAGS,
     Json,
     Row,
     UsageError,
-    add_other_registers,
-    add_private_output,
-    add_register_options,
-    option,
+    all_of,
+    flag,
     say,
     several,
     switch,
@@ -166,41 +167,39 @@ TOKEN_DIGITS = 8
 """Digits by which a contributor's token is shown; `hub pull --without` takes as many."""
 
 
-def add_join_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange join`."""
-    option(parser, "run", "RUN", "folder of a finished run of your own")
-    option(
-        parser,
+JOIN_FLAGS = all_of(
+    flag("run", "RUN", "folder of a finished run of your own"),
+    flag(
         "offers",
         "OFFER",
         "folder of an offer or of a revocation; without any, what offers brought is out again",
         nargs="*",
-    )
-    option(parser, "--output", "DIR", "folder of the joint run", required=True)
-    switch(parser, "--overwrite", "replace an earlier run there")
-    add_own_org(parser, "me")
-    option(parser, "--previous", "RUN", "run whose cluster ids are kept (default: RUN)")
-    option(parser, "--decisions", "FILE", "analysts' decisions, which bind")
-    several(parser, "--known-legitimate", "FILE", "identifiers never to name, as in batch")
-    option(parser, "--priority-weights", "FILE", "TOML of what ranks clusters, as in batch")
-    option(
-        parser,
+    ),
+    flag("--output", "DIR", "folder of the joint run", required=True),
+    switch("--overwrite", "replace an earlier run there"),
+    own_org("me"),
+    flag("--previous", "RUN", "run whose cluster ids are kept (default: RUN)"),
+    flag("--decisions", "FILE", "analysts' decisions, which bind"),
+    several("--known-legitimate", "FILE", "identifiers never to name, as in batch"),
+    flag("--priority-weights", "FILE", "TOML of what ranks clusters, as in batch"),
+    flag(
         "--victims",
         "FILE",
         "CSV phone,email,country of your own victims: an offer is not believed about them",
-    )
-    add_other_registers(parser)
-    add_register_options(parser)
-    add_private_output(parser)
+    ),
+    OTHER_REGISTERS_FLAG,
+    REGISTER_FLAGS,
+    PRIVATE_OUTPUT_FLAG,
     several(
-        parser,
         "--overlap",
         "RESULT",
         "counts of victims shared with others, of clusters of an earlier join",
-    )
-    option(parser, "--key", "FILE", "private key that signed the counts (default: your own)")
-    option(parser, "--now", "TIME", "when offers must be in force (default: now)")
-    switch(parser, "--debug", "show tracebacks and Beam's own log")
+    ),
+    flag("--key", "FILE", "private key that signed the counts (default: your own)"),
+    flag("--now", "TIME", "when offers must be in force (default: now)"),
+    switch("--debug", "show tracebacks and Beam's own log"),
+)
+"""The flags of `ringtrace exchange join`."""
 
 
 def joint_folder(run: str) -> str:
@@ -241,7 +240,7 @@ def join_arguments(options: Namespace, run: str, **own: Any) -> Namespace:
     `own` are those of the join itself.
     """
     parser = ArgumentParser()
-    add_join_arguments(parser)
+    JOIN_FLAGS(parser)
     made = vars(parser.parse_args([run, "--output", own["output"]]))
     same = ("decisions", "priority_weights", "register_key", "no_register", "debug")
     made |= {name: getattr(options, name) for name in same}

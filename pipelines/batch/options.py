@@ -1,18 +1,20 @@
 """The options of `ringtrace batch`."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 
 from pipelines.options import (
+    CLUSTERING_FLAGS,
+    INPUT_FLAGS,
     LOCAL_RUNNER,
+    PROCESS_FLAGS,
+    READING_FLAGS,
+    WRITING_FLAGS,
     StrictParser,
     WholeNumber,
-    add_clustering_options,
-    add_inputs,
-    add_process_options,
-    add_reading_options,
-    add_writing_options,
-    option,
+    all_of,
+    flag,
+    group,
     parse_with_beam,
     several,
     switch,
@@ -26,55 +28,59 @@ PARTITIONS_FLAG = "--partitions"
 """The option that the steps themselves read, as one of Beam."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace batch`."""
-    records = parser.add_argument_group("Records")
-    add_inputs(records)
-    option(records, "--as-of", "TIME", "leave out what was received later than this")
-    add_reading_options(records)
-    clusters = parser.add_argument_group("Clusters")
-    add_clustering_options(clusters)
-    several(
-        clusters,
-        "--offer",
-        "OFFER",
-        "folder of a partner's offer, of a revocation, or of a hub's feed: joins the run with "
-        "it as exchange join does, into a second folder, DIR-joint",
-    )
-    option(
-        clusters,
-        "--now",
-        "TIME",
-        "time at which the run is made: decisions expire and recency counts by it; an earlier "
-        "run's replays that run (default: --as-of, or now)",
-    )
-    output = parser.add_argument_group("Output")
-    option(output, "--output", "DIR", "folder of the run; must not exist yet")
-    switch(output, "--overwrite", "replace an earlier run in the output folder")
-    switch(
-        output,
-        "--keep-narratives",
-        "keep narratives, as masked, in complaints/ and quote them in the report, for "
-        "everybody who reads the run (default: in private/, for its owner alone)",
-    )
-    switch(
-        output,
-        "--mask-names",
-        "mask personal names and postal addresses in narratives, too, as far as a small model "
-        "finds them (needs the extra names); changes nothing else",
-    )
-    add_writing_options(output)
-    process = parser.add_argument_group("Process")
-    option(
-        process,
-        PARTITIONS_FLAG,
-        "N",
-        "pieces that each step is cut into, and so the most workers that can share it; "
-        "changes no result (default: 5 to 16, one for every 10 MiB of input, or for every 32 MiB "
-        "where those are more)",
-        type=WholeNumber(1, MOST_PARTITIONS),
-    )
-    add_process_options(process)
+add_arguments = all_of(
+    group(
+        "Records",
+        INPUT_FLAGS,
+        flag("--as-of", "TIME", "leave out what was received later than this"),
+        READING_FLAGS,
+    ),
+    group(
+        "Clusters",
+        CLUSTERING_FLAGS,
+        several(
+            "--offer",
+            "OFFER",
+            "folder of a partner's offer, of a revocation, or of a hub's feed: joins the run with "
+            "it as exchange join does, into a second folder, DIR-joint",
+        ),
+        flag(
+            "--now",
+            "TIME",
+            "time at which the run is made: decisions expire and recency counts by it; an earlier "
+            "run's replays that run (default: --as-of, or now)",
+        ),
+    ),
+    group(
+        "Output",
+        flag("--output", "DIR", "folder of the run; must not exist yet"),
+        switch("--overwrite", "replace an earlier run in the output folder"),
+        switch(
+            "--keep-narratives",
+            "keep narratives, as masked, in complaints/ and quote them in the report, for "
+            "everybody who reads the run (default: in private/, for its owner alone)",
+        ),
+        switch(
+            "--mask-names",
+            "mask personal names and postal addresses in narratives, too, as far as a small model "
+            "finds them (needs the extra names); changes nothing else",
+        ),
+        WRITING_FLAGS,
+    ),
+    group(
+        "Process",
+        flag(
+            PARTITIONS_FLAG,
+            "N",
+            "pieces that each step is cut into, and so the most workers that can share it; "
+            "changes no result (default: 5 to 16, one for every 10 MiB of input, or for every 32 "
+            "MiB where those are more)",
+            type=WholeNumber(1, MOST_PARTITIONS),
+        ),
+        PROCESS_FLAGS,
+    ),
+)
+"""The flags of `ringtrace batch`."""
 
 
 def batch_options(arguments: Namespace) -> Namespace:

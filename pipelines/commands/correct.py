@@ -8,7 +8,7 @@ it did.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from pipelines import key_store, ledger
 from pipelines.batch.join import known_legitimate_of_run, orgs_of_run
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import CORRECTION, REVOCATION
-from pipelines.ledger import Entry, EntryKind, Outstanding, add_ledger, add_own_org, add_signing
-from pipelines.options import Json, add_register_options, option, say
+from pipelines.ledger import LEDGER_FLAG, OWN_ORG_FLAG, SIGNING_FLAGS, Entry, EntryKind, Outstanding
+from pipelines.options import REGISTER_FLAGS, Json, all_of, flag, say
 from pipelines.user_files import (
     bind_to_previous,
     contested_values,
@@ -70,15 +70,16 @@ class Withdrawal:
     members: Iterable[str] = ()
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace correct`."""
-    option(parser, "run", "RUN", "folder of a finished run of your own")
-    option(parser, "--decisions", "FILE", "the decisions that are in force now", required=True)
-    option(parser, "--output", "DIR", "new folder, with one for each recipient", required=True)
-    add_own_org(parser)
-    add_ledger(parser)
-    add_register_options(parser)
-    add_signing(parser)
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run of your own"),
+    flag("--decisions", "FILE", "the decisions that are in force now", required=True),
+    flag("--output", "DIR", "new folder, with one for each recipient", required=True),
+    OWN_ORG_FLAG,
+    LEDGER_FLAG,
+    REGISTER_FLAGS,
+    SIGNING_FLAGS,
+)
+"""The flags of `ringtrace correct`."""
 
 
 def run(arguments: Namespace) -> int:
@@ -188,7 +189,7 @@ def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]
 
 
 def register_of(arguments: Namespace) -> RegisterSource | None:
-    """Returns the victim register of the run, by the flags of `add_register_options`.
+    """Returns the victim register of the run, by the flags of `REGISTER_FLAGS`.
 
     Raises:
         UsageError: for a secret or a register that cannot be used.

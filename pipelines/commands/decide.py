@@ -8,7 +8,7 @@ FILE, which the next run is given. Those that the workbench kept in a browser ar
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,12 +19,13 @@ import pyarrow.compute as pc
 
 from pipelines import key_store
 from pipelines.exchange import signed_files
-from pipelines.ledger import add_signing
+from pipelines.ledger import signing_flags
 from pipelines.options import (
     Row,
     UsageError,
     add_notice,
-    option,
+    all_of,
+    flag,
     say,
     switch,
     system_errors,
@@ -70,40 +71,38 @@ MOST_MEMBERS_SHOWN = 20
 """Members that are printed; the file has all."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace decide`."""
-    option(parser, "run", "RUN", "folder of a finished run: what is decided on")
-    option(
-        parser,
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run: what is decided on"),
+    flag(
         "kind",
         "KIND",
         "confirm or dispute (its cluster), review (it alone), must_link or cannot_link (two), "
         "legitimate (it is no scammer's), suspect_held or victim_owned (whose a contested one is)",
         nargs="?",
         choices=[str(kind) for kind in DecisionKind],
-    )
-    option(parser, "a", "ENTITY", "in any form, such as '(888) 555-0123'", nargs="?")
-    option(parser, "b", "ENTITY", "the other one, of must_link and cannot_link", nargs="?")
-    option(
-        parser,
+    ),
+    flag("a", "ENTITY", "in any form, such as '(888) 555-0123'", nargs="?"),
+    flag("b", "ENTITY", "the other one, of must_link and cannot_link", nargs="?"),
+    flag(
         "--decisions",
         "FILE",
         "CSV or JSON Lines that the decision is added to; made where it is absent",
         required=True,
-    )
-    option(parser, "--author", "NAME", "who decides", required=True)
-    option(parser, "--reason", "TEXT", "why; it is shown beside what it changed")
-    option(
-        parser,
+    ),
+    flag("--author", "NAME", "who decides", required=True),
+    flag("--reason", "TEXT", "why; it is shown beside what it changed"),
+    flag(
         "--from",
         "FILE",
         "file of decisions that were made on RUN in a browser, in place of KIND, ENTITY and "
         "--reason",
         dest="source",
-    )
-    switch(parser, "--dry-run", "say what it would cover, and write nothing")
-    option(parser, "--expires", "TIME", "until when it is in force (default: without end)")
-    add_signing(parser, "when it is decided")
+    ),
+    switch("--dry-run", "say what it would cover, and write nothing"),
+    flag("--expires", "TIME", "until when it is in force (default: without end)"),
+    signing_flags("when it is decided"),
+)
+"""The flags of `ringtrace decide`."""
 
 
 def run(arguments: Namespace) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from pipelines.batch.__main__ import main as batch
 from pipelines.commands import evaluate
-from pipelines.options import Json, Row, UsageError, option, say, switch, system_errors
+from pipelines.options import Json, Row, UsageError, all_of, flag, say, switch, system_errors
 from pipelines.user_files import read_known_legitimate
 from reports.run import Run
 from reports.text import plain, quantity
@@ -57,10 +57,11 @@ NAME_WIDTH = 36
 """Characters of a cluster's name in the table of clusters."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace demo`."""
-    option(parser, "folder", "DIR", "folder to write, new or empty: records and runs", type=Path)
-    switch(parser, "--overwrite", "replace what an earlier demo wrote there")
+add_arguments = all_of(
+    flag("folder", "DIR", "folder to write, new or empty: records and runs", type=Path),
+    switch("--overwrite", "replace what an earlier demo wrote there"),
+)
+"""The flags of `ringtrace demo`."""
 
 
 def run(arguments: Namespace) -> int:

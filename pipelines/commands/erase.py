@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +24,12 @@ import pyarrow.parquet as pq
 from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
-from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
+from pipelines.ledger import LEDGER_FLAG, OWN_ORG_FLAG, Outstanding, signing_flags
 from pipelines.options import (
     FailedError,
     UsageError,
-    option,
+    all_of,
+    flag,
     say,
     several,
     system_errors,
@@ -116,41 +117,36 @@ class Named(NamedTuple):
     rows: dict[str, int]
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace erase`."""
+add_arguments = all_of(
     several(
-        parser,
         "--record",
         "ORG/ID",
         "the record of the person who asks; the calls of a complaint go with it",
         required=True,
-    )
+    ),
     several(
-        parser,
         "--run",
         "RUN",
         "a run whose private files are written anew without it: the one that --previous will "
         "name, and every other that is kept",
-    )
-    option(parser, "--author", "NAME", "who erases", required=True)
-    option(parser, "--reason", "TEXT", "why; it is kept, so it names nobody", required=True)
+    ),
+    flag("--author", "NAME", "who erases", required=True),
+    flag("--reason", "TEXT", "why; it is kept, so it names nobody", required=True),
     several(
-        parser,
         "--despite-hold",
         "NAME",
         "an offer or a package that cites the record, such as package-0123456789abcdef: what "
         "the record shows in it is taken back, as `ringtrace correct` does",
-    )
-    option(parser, "--output", "DIR", "new folder of the corrections of --despite-hold")
-    add_own_org(parser)
-    add_ledger(parser)
-    option(
-        parser,
-        "--register-key",
-        "FILE",
-        "32 secret bytes that key the victim register (default: your own)",
-    )
-    add_signing(parser, "when it is erased")
+    ),
+    flag("--output", "DIR", "new folder of the corrections of --despite-hold"),
+    OWN_ORG_FLAG,
+    LEDGER_FLAG,
+    flag(
+        "--register-key", "FILE", "32 secret bytes that key the victim register (default: your own)"
+    ),
+    signing_flags("when it is erased"),
+)
+"""The flags of `ringtrace erase`."""
 
 
 def run(arguments: Namespace) -> int:

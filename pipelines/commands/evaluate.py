@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.options import Json, UsageError, option, say, several, switch
+from pipelines.options import Json, UsageError, all_of, flag, say, several, switch
 from pipelines.simulate import HIDE, NAME, WELD
 from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
@@ -185,28 +185,50 @@ class Evaluation:
     attackers: Mapping[str, AttackerHarm] = field(default_factory=dict)
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace evaluate`."""
-    option(parser, "run", "RUN", "folder of a finished run", type=Path)
-    option(parser, "truth", "TRUTH", "CSV with the columns entity_id,operation", type=Path)
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run", type=Path),
+    flag("truth", "TRUTH", "CSV with the columns entity_id,operation", type=Path),
     several(
-        parser,
         "--known-legitimate",
         "FILE",
         "CSV entity_id: more known-legitimate identifiers that must be in no cluster",
-    )
-    for flag, text in (
-        ("victims", "entity_id: victims' own identifiers that must be in no cluster"),
-        ("innocents", "entity_id: identifiers that must share a cluster with no other"),
-        ("near-misses", "entity_id: mistyped identifiers that must share a cluster with no other"),
-        ("hubs", "entity_id,holders: how many operations each serves, to score suppliers"),
-        ("attackers", "entity_id,attacker,aim,other of a simulated world: harm by attacker"),
-    ):
-        option(parser, f"--{flag}", "FILE", f"CSV {text}", type=Path)
-    option(parser, "--previous", "RUN", "the run it followed: how many ids survived", type=Path)
-    switch(parser, "--baselines", "score simpler methods, too, on the same links")
-    switch(parser, "--splink", "as --baselines, with Splink's (extra: splink)")
-    switch(parser, "--json", "print one JSON object")
+    ),
+    flag(
+        "--victims",
+        "FILE",
+        "CSV entity_id: victims' own identifiers that must be in no cluster",
+        type=Path,
+    ),
+    flag(
+        "--innocents",
+        "FILE",
+        "CSV entity_id: identifiers that must share a cluster with no other",
+        type=Path,
+    ),
+    flag(
+        "--near-misses",
+        "FILE",
+        "CSV entity_id: mistyped identifiers that must share a cluster with no other",
+        type=Path,
+    ),
+    flag(
+        "--hubs",
+        "FILE",
+        "CSV entity_id,holders: how many operations each serves, to score suppliers",
+        type=Path,
+    ),
+    flag(
+        "--attackers",
+        "FILE",
+        "CSV entity_id,attacker,aim,other of a simulated world: harm by attacker",
+        type=Path,
+    ),
+    flag("--previous", "RUN", "the run it followed: how many ids survived", type=Path),
+    switch("--baselines", "score simpler methods, too, on the same links"),
+    switch("--splink", "as --baselines, with Splink's (extra: splink)"),
+    switch("--json", "print one JSON object"),
+)
+"""The flags of `ringtrace evaluate`."""
 
 
 def run(arguments: Namespace) -> int:

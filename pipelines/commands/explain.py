@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
 from pipelines import key_store
-from pipelines.options import UsageError, option, say, switch, usage_errors
+from pipelines.options import UsageError, all_of, flag, say, switch, usage_errors
 from pipelines.user_files import open_run
 from reports.explain import NotNamedError, explanation_lines, find_entity
 from reports.run import explain_to_owner
 
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace explain`."""
-    option(parser, "run", "RUN", "folder of a finished run")
-    option(parser, "a", "ENTITY", "in any form, such as '(888) 555-0123'")
-    option(parser, "b", "ENTITY", "a second one: show what links the two", nargs="?")
-    switch(parser, "--json", "as JSON, with every record")
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run"),
+    flag("a", "ENTITY", "in any form, such as '(888) 555-0123'"),
+    flag("b", "ENTITY", "a second one: show what links the two", nargs="?"),
+    switch("--json", "as JSON, with every record"),
+)
+"""The flags of `ringtrace explain`."""
 
 
 def run(arguments: Namespace) -> int:

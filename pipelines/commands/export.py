@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 from pipelines.exchange.signed_files import check_offers
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import (
+    REGISTER_FLAGS,
     UsageError,
-    add_register_options,
+    all_of,
     describe_system_error,
-    option,
+    exclusive,
+    flag,
     say,
     switch,
 )
@@ -29,27 +31,27 @@ from schemas.tables import CLUSTERS
 from transforms.manifest import current_time
 from transforms.write import write_local_file
 
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace export`."""
-    option(parser, "run", "RUN", "folder of a finished run")
-    which = parser.add_mutually_exclusive_group()
-    option(which, "--cluster", "ID", "its id in clusters/")
-    switch(which, "--all", "all clusters, in one file")
-    parser.add_argument(
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run"),
+    exclusive(
+        flag("--cluster", "ID", "its id in clusters/"), switch("--all", "all clusters, in one file")
+    ),
+    flag(
         "--format",
+        None,
+        "what to write; graphml, gexf and csv have every core member, the others only those "
+        "that an analyst reviewed",
         required=True,
         choices=list(leaving_formats()),
-        help="what to write; graphml, gexf and csv have every core member, the others only those "
-        "that an analyst reviewed",
-    )
-    option(parser, "--output", "FILE", "file to write, new", required=True)
+    ),
+    flag("--output", "FILE", "file to write, new", required=True),
     switch(
-        parser,
         "--include-verify",
         "for your own use: also members that are still to be verified, each row marked",
-    )
-    add_register_options(parser)
+    ),
+    REGISTER_FLAGS,
+)
+"""The flags of `ringtrace export`."""
 
 
 def run(arguments: Namespace) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import stat
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.ledger import LedgerError, add_ledger, outstanding, read_ledger, void_joins
-from pipelines.options import SHARE, Row, add_notice, add_register_options, option, say
+from pipelines.ledger import LEDGER_FLAG, LedgerError, outstanding, read_ledger, void_joins
+from pipelines.options import REGISTER_FLAGS, SHARE, Row, add_notice, all_of, flag, say
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
 from reports.text import quantity
@@ -41,30 +41,29 @@ FALLEN_TO = 0.5
 """Share of the previous run's rows below which a delivery is likely missing."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace health`."""
-    option(parser, "run", "RUN", "folder of a finished run")
-    option(parser, "--previous", "RUN", "an earlier run, to compare with")
-    option(
-        parser,
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run"),
+    flag("--previous", "RUN", "an earlier run, to compare with"),
+    flag(
         "--rejected-share",
         "SHARE",
         "largest share of rejected rows that passes (default: %(default)s)",
         type=SHARE,
         default=REJECTED_SHARE,
-    )
-    option(
-        parser,
+    ),
+    flag(
         "--fallen-to",
         "SHARE",
         "smallest share of the previous run's rows that passes (default: %(default)s)",
         type=SHARE,
         default=FALLEN_TO,
-    )
-    option(parser, "--decisions", "FILE", "decisions in force now, beside those of the run")
-    add_ledger(parser)
-    add_register_options(parser)
-    option(parser, "--now", "TIME", "when decisions must be in force (default: now)")
+    ),
+    flag("--decisions", "FILE", "decisions in force now, beside those of the run"),
+    LEDGER_FLAG,
+    REGISTER_FLAGS,
+    flag("--now", "TIME", "when decisions must be in force (default: now)"),
+)
+"""The flags of `ringtrace health`."""
 
 
 def run(arguments: Namespace) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import time_of, utc_text
 from pipelines.key_store import KeyNote
-from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstanding
+from pipelines.ledger import LEDGER_FLAG, Entry, EntryKind, LedgerError, outstanding
 from pipelines.options import (
     NEW_FOLDER,
     OWN_SLUG,
@@ -27,12 +26,13 @@ from pipelines.options import (
     Row,
     UsageError,
     WholeNumber,
-    add_subcommands,
     flag,
     run_subcommand,
     say,
     several,
     subcommand,
+    subcommands,
+    switch,
     system_errors,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
@@ -64,30 +64,11 @@ TIMES = ("not_before", "not_after", "revoked_since")
 """Fields of a listed key and of a note that are times."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the subcommands of `ringtrace keys`."""
-    parser.description = (
-        "Keys are kept in $RINGTRACE_HOME, or else in the user's configuration folder. "
-        "Without a word it does the same as show."
-    )
-    add_subcommands(parser, SUBCOMMANDS, required=False)
-
-
-def run(arguments: Namespace) -> int:
-    """Runs the chosen subcommand, or `show`; returns the exit status 0.
-
-    Raises:
-        UsageError: for a file that cannot be used, or a fingerprint that is another key's.
-    """
-    return run_subcommand(arguments, default=show_keys)
-
-
 @subcommand(
     "make",
     "make a key pair, once",
-    flag(
+    switch(
         "--private",
-        "",
         "make the key that private/ of later runs is sealed with, instead of a key pair",
     ),
     *NEW_KEY,
@@ -240,13 +221,8 @@ def trust_key(arguments: Namespace) -> int:
         "TIME",
         "void what was built on it from then on; what is older stays (default: all is void)",
     ),
-    partial(
-        several,
-        name="--decisions",
-        metavar="FILE",
-        about="decisions, to list those that are void with it",
-    ),
-    add_ledger,
+    several("--decisions", "FILE", "decisions, to list those that are void with it"),
+    LEDGER_FLAG,
 )
 def distrust_keys(arguments: Namespace) -> int:
     """Trusts one or all keys of a partner no longer; returns the exit status 0.
@@ -305,8 +281,8 @@ def _void_with(
 @subcommand(
     "protect",
     "encrypt your own private key",
-    flag("--keyring", "", "make a passphrase, and keep it in the keyring"),
-    flag("--remove", "", "take the passphrase off"),
+    switch("--keyring", "make a passphrase, and keep it in the keyring"),
+    switch("--remove", "take the passphrase off"),
 )
 def protect_key(arguments: Namespace) -> int:
     """Encrypts the own private key, or takes the passphrase off; returns the exit status 0."""
@@ -484,7 +460,7 @@ def import_keys(arguments: Namespace) -> int:
     return 0
 
 
-SUBCOMMANDS = (
+_add_words = subcommands(
     make_key,
     show_keys,
     export_key,
@@ -494,5 +470,18 @@ SUBCOMMANDS = (
     rotate_key,
     revoke_key,
     import_keys,
+    required=False,
 )
-"""The words behind `ringtrace keys`."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declares the words behind `ringtrace keys`."""
+    parser.description = (
+        "Keys are kept in $RINGTRACE_HOME, or else in the user's configuration folder. "
+        "Without a word it does the same as show."
+    )
+    parser.set_defaults(subcommand=show_keys)
+    _add_words(parser)
+
+
+run = run_subcommand

@@ -6,7 +6,7 @@ The guess is a TOML file that a person can correct, and that `--map` of a run ta
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from pipelines.options import (
     Json,
     Row,
     UsageError,
-    option,
+    all_of,
+    flag,
     say,
     system_errors,
     time_zone,
@@ -35,17 +36,19 @@ _SUSPECTS_SIDE: Mapping[str, str] = {
 }
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace map`."""
-    option(parser, "file", "FILE", "CSV, JSON, JSON Lines, Parquet or xlsx")
-    option(parser, "--output", "FILE", "write the map here, such as MAP.toml (default: show it)")
-    parser.add_argument(
+add_arguments = all_of(
+    flag("file", "FILE", "CSV, JSON, JSON Lines, Parquet or xlsx"),
+    flag("--output", "FILE", "write the map here, such as MAP.toml (default: show it)"),
+    flag(
         "--kind",
+        None,
+        "kind of record that a row is (default: guessed)",
         choices=[str(kind) for kind in RecordKind],
-        help="kind of record that a row is (default: guessed)",
-    )
-    option(parser, "--source-org", "ORG", "organisation that the records are of")
-    option(parser, "--timezone", "ZONE", "zone of times that name none", type=time_zone)
+    ),
+    flag("--source-org", "ORG", "organisation that the records are of"),
+    flag("--timezone", "ZONE", "zone of times that name none", type=time_zone),
+)
+"""The flags of `ringtrace map`."""
 
 
 def run(arguments: Namespace) -> int:

@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import uuid
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -23,16 +23,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines import key_store, ledger
 from pipelines.batch import join
 from pipelines.exchange import signed_files
-from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
+from pipelines.ledger import LEDGER_FLAG, hold_back, own_org, signing_flags, values_withheld
 from pipelines.options import (
+    FORMAT_FLAGS,
+    INPUT_FLAGS,
+    KNOWN_LEGITIMATE_FLAG,
+    REGISTER_FLAGS,
     Json,
     Row,
     UsageError,
-    add_formats,
-    add_inputs,
-    add_known_legitimate,
-    add_register_options,
-    option,
+    all_of,
+    flag,
+    group,
     say,
     several,
     switch,
@@ -101,75 +103,74 @@ DEPENDED_ON = (
 """Packages whose version can change a byte of a package."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace referral` on `parser`."""
-    option(parser, "run", "RUN", "folder of a finished run")
-    option(parser, "--cluster", "ID", "its id in clusters/", required=True)
-    option(
-        parser,
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run"),
+    flag("--cluster", "ID", "its id in clusters/", required=True),
+    flag(
         "--recipient",
         "CODE",
         f"one of {', '.join(recipient_codes())}, or of your own --reference",
         required=True,
-    )
-    option(parser, "--output", "DIR", "the package, a new folder", required=True)
-    records = parser.add_argument_group("Records")
-    add_inputs(records)
-    add_formats(records)
-    add_known_legitimate(records)
-    about = "decisions file that the run was given, to name who confirmed"
-    option(records, "--decisions", "FILE", about)
-    case = parser.add_argument_group("Case")
-    option(case, "--case", "FILE", "TOML of legal names, contacts, signatories, case numbers")
-    option(case, "--rates", "FILE", "CSV date,from,to,rate,source to convert by")
-    option(case, "--as-of", "TIME", "date of the package (default: the run's)")
-    several(
-        case,
-        "--overlap",
-        "RESULT",
-        "signed counts of victims shared with others, about this cluster",
-    )
-    several(
-        case,
-        "--consent",
-        "RESULT",
-        "a partner's signed consent, for the identifiers that it lists; or its revocation",
-    )
-    option(
-        case,
-        "--supersedes",
-        "PACKAGE",
-        "an earlier package of this cluster: its folder, or its id in the ledger",
-    )
-    about = "quote narratives, with victims' data masked"
-    switch(case, "--excerpts", about)
-    switch(
-        case,
-        "--quote-scripts",
-        "quote what callers read out, once you have read it in the run's report",
-    )
-    option(case, "--reference", "DIR", "your recipients and rules, in place of shipped ones")
-    seal = parser.add_argument_group("Seal and record")
-    add_signing(
-        seal,
-        "when it is sealed; the time that an earlier seal has makes the same package again, to the "
-        "byte",
-    )
-    add_own_org(seal, "issuer")
-    add_ledger(seal)
-    add_register_options(seal)
-    answers = parser.add_argument_group("Answer for what is refused")
-    several(
-        answers,
-        "--include",
-        "ENTITY=REASON",
-        "name a member that is not core or not reviewed, and why; needs --override-by",
-    )
-    option(answers, "--override-by", "NAME", "who answers for a refused cluster, or an --include")
-    about = "why --override-by answers for it; the package prints both"
-    option(answers, "--override-reason", "TEXT", about)
-    option(answers, "--second", "NAME", "a second person who answers, if policy.toml asks for it")
-    option(answers, "--second-key", "FILE", "private key of --second")
+    ),
+    flag("--output", "DIR", "the package, a new folder", required=True),
+    group(
+        "Records",
+        INPUT_FLAGS,
+        FORMAT_FLAGS,
+        KNOWN_LEGITIMATE_FLAG,
+        flag("--decisions", "FILE", "decisions file that the run was given, to name who confirmed"),
+    ),
+    group(
+        "Case",
+        flag("--case", "FILE", "TOML of legal names, contacts, signatories, case numbers"),
+        flag("--rates", "FILE", "CSV date,from,to,rate,source to convert by"),
+        flag("--as-of", "TIME", "date of the package (default: the run's)"),
+        several(
+            "--overlap", "RESULT", "signed counts of victims shared with others, about this cluster"
+        ),
+        several(
+            "--consent",
+            "RESULT",
+            "a partner's signed consent, for the identifiers that it lists; or its revocation",
+        ),
+        flag(
+            "--supersedes",
+            "PACKAGE",
+            "an earlier package of this cluster: its folder, or its id in the ledger",
+        ),
+        switch("--excerpts", "quote narratives, with victims' data masked"),
+        switch(
+            "--quote-scripts",
+            "quote what callers read out, once you have read it in the run's report",
+        ),
+        flag("--reference", "DIR", "your recipients and rules, in place of shipped ones"),
+    ),
+    group(
+        "Seal and record",
+        signing_flags(
+            "when it is sealed; the time that an earlier seal has makes the same package again, to "
+            "the byte"
+        ),
+        own_org("issuer"),
+        LEDGER_FLAG,
+        REGISTER_FLAGS,
+    ),
+    group(
+        "Answer for what is refused",
+        several(
+            "--include",
+            "ENTITY=REASON",
+            "name a member that is not core or not reviewed, and why; needs --override-by",
+        ),
+        flag("--override-by", "NAME", "who answers for a refused cluster, or an --include"),
+        flag(
+            "--override-reason", "TEXT", "why --override-by answers for it; the package prints both"
+        ),
+        flag("--second", "NAME", "a second person who answers, if policy.toml asks for it"),
+        flag("--second-key", "FILE", "private key of --second"),
+    ),
+)
+"""The flags of `ringtrace referral` on `parser`."""
 
 
 def run(arguments: Namespace) -> int:

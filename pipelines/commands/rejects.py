@@ -10,7 +10,7 @@ import csv
 import pickle
 import re
 import shutil
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import groupby
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from pipelines.options import Row, option, say, system_errors
+from pipelines.options import Row, all_of, flag, say, system_errors
 from pipelines.user_files import free_folder, open_run
 from reports import tables
 from schemas.reject import Code
@@ -43,10 +43,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet run a cell as a formula (OWASP, CSV injection)."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace rejects`."""
-    option(parser, "run", "RUN", "folder of a finished run")
-    option(parser, "--output", "DIR", "folder to write, new", required=True)
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run"),
+    flag("--output", "DIR", "folder to write, new", required=True),
+)
+"""The flags of `ringtrace rejects`."""
 
 
 def run(arguments: Namespace) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import webbrowser
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.ledger import hold_back, values_withheld
-from pipelines.options import UsageError, WholeNumber, add_register_options, option, say, switch
+from pipelines.options import REGISTER_FLAGS, UsageError, WholeNumber, all_of, flag, say, switch
 from pipelines.run_folder import REPORT_PAGE
 from pipelines.user_files import check_signers, free_folder, open_run, previous_run
 from reports import disclosure_control
@@ -24,32 +24,30 @@ if TYPE_CHECKING:
     from transforms.exit_scan import WithheldValues
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace report`."""
-    option(parser, "run", "RUN", "folder of a finished run")
-    switch(parser, "--open", "open it in the web browser")
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run"),
+    switch("--open", "open it in the web browser"),
     switch(
-        parser,
         "--redact",
         "for a reader outside: core members alone, no narratives, no record ids, nothing that "
         "analysts wrote, small counts hidden",
-    )
-    option(parser, "--output", "DIR", "write it here instead (RUN-redacted with --redact)")
-    option(
-        parser,
+    ),
+    flag("--output", "DIR", "write it here instead (RUN-redacted with --redact)"),
+    flag(
         "--previous",
         "RUN",
         "the run before, for what changed (default: the one beside RUN that it followed)",
-    )
-    option(
-        parser,
+    ),
+    flag(
         "--suppress-below",
         "N",
         "hide counts of victims by country below N "
         f"(default: 0; {disclosure_control.SUPPRESS_BELOW} with --redact)",
         type=WholeNumber(0, 1_000_000),
-    )
-    add_register_options(parser)
+    ),
+    REGISTER_FLAGS,
+)
+"""The flags of `ringtrace report`."""
 
 
 def run(arguments: Namespace) -> int:

@@ -17,7 +17,7 @@ import csv
 import json
 import re
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,8 +29,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
-from pipelines.ledger import add_ledger
-from pipelines.options import Json, UsageError, option, say, usage_errors
+from pipelines.ledger import LEDGER_FLAG
+from pipelines.options import Json, UsageError, all_of, flag, say, subcommand, usage_errors
 from pipelines.user_files import open_run, read_text
 from reports import tables
 from reports.evidence_number import (
@@ -80,30 +80,32 @@ class Holding:
         return {evidence_number(self.issuer, referent): referent for referent in things}
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace resolve`."""
-    option(parser, "number", "NUMBER", "an evidence number, a case number or a partner's number")
-    option(parser, "paths", "DIR", "packages, offers and runs to look it up in", nargs="+")
-    option(
-        parser,
+def _web_folder(text: str) -> str:
+    """Reads the address below which numbers are resolved."""
+    if not re.fullmatch(r"https?://[\w.:-]+(/[\w.~/-]*)?", text):
+        raise ArgumentTypeError(
+            f"{text[:80]!r} is no address; give one such as https://numbers.example/"
+        )
+    return f"{text.rstrip('/')}/"
+
+
+add_arguments = all_of(
+    flag("number", "NUMBER", "an evidence number, a case number or a partner's number"),
+    flag("paths", "DIR", "packages, offers and runs to look it up in", nargs="+"),
+    flag(
         "--aliases",
         "FILE",
         "CSV of number, system, id, url, who, when: what your own systems call it",
-    )
-    option(
-        parser,
+    ),
+    flag(
         "--linkset",
         "URL",
         "print links of the number (RFC 9264) instead, for a resolver of your own at this address",
         type=_web_folder,
-    )
-    add_ledger(parser)
-
-
-def add_schedule_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace exchange schedule`."""
-    option(parser, "a", "DIR", "a package or an offer")
-    option(parser, "b", "DIR", "another one, of another organisation")
+    ),
+    LEDGER_FLAG,
+)
+"""The flags of `ringtrace resolve`."""
 
 
 def run(arguments: Namespace) -> int:
@@ -126,15 +128,6 @@ def run(arguments: Namespace) -> int:
         known = known or bool(lines)
         say("\n  ".join([f"{number}", *(lines or [UNKNOWN])]))
     return 0 if known else 1
-
-
-def _web_folder(text: str) -> str:
-    """Reads the address below which numbers are resolved."""
-    if not re.fullmatch(r"https?://[\w.:-]+(/[\w.~/-]*)?", text):
-        raise ArgumentTypeError(
-            f"{text[:80]!r} is no address; give one such as https://numbers.example/"
-        )
-    return f"{text.rstrip('/')}/"
 
 
 def _print_linkset(
@@ -162,6 +155,12 @@ def _print_linkset(
     return 0 if anchors else 1
 
 
+@subcommand(
+    "schedule",
+    "list what two packages or offers both name, with the numbers of each",
+    flag("a", "DIR", "a package or an offer"),
+    flag("b", "DIR", "another one, of another organisation"),
+)
 def write_schedule(arguments: Namespace) -> int:
     """Prints as CSV what two packages or offers both name, with what each calls it; returns 0.
 

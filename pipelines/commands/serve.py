@@ -18,7 +18,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,12 +35,13 @@ from pipelines import key_store
 from pipelines.commands.decide import RecordedDecision, record_decision, recorded_lines
 from pipelines.ledger import values_withheld
 from pipelines.options import (
+    REGISTER_FLAGS,
     Json,
     Row,
     UsageError,
     WholeNumber,
-    add_register_options,
-    option,
+    all_of,
+    flag,
     say,
     switch,
     usage_errors,
@@ -115,48 +116,44 @@ READ_ONLY_CALLS = ("api/about", "api/alerts")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace serve`."""
-    option(parser, "run", "RUN", "folder of a finished run, of several, or of a stream")
-    option(
-        parser,
+add_arguments = all_of(
+    flag("run", "RUN", "folder of a finished run, of several, or of a stream"),
+    flag(
         "--decisions",
         "FILE",
         "CSV or JSON Lines that decisions are added to; made where it is absent (default: "
         "the browser keeps them, to be downloaded)",
-    )
-    option(parser, "--author", "NAME", "who decides; needed with --decisions")
-    option(
-        parser,
+    ),
+    flag("--author", "NAME", "who decides; needed with --decisions"),
+    flag(
         "--rerun",
         "FILE",
         "TOML of options of ringtrace batch, by which a button makes the next run with the "
         "new decisions, beside the last one; needs --decisions",
-    )
-    option(
-        parser,
+    ),
+    flag(
         "--previous",
         "RUN",
         "the run before, for what changed (default: the one beside RUN that it followed)",
-    )
-    option(
-        parser,
+    ),
+    flag(
         "--port",
         "N",
         "port on this machine, 0 for any that is free (default: %(default)s)",
         type=WholeNumber(0, 65_535),
         default=PORT,
-    )
-    option(
-        parser,
+    ),
+    flag(
         "--user-header",
         "NAME",
         "behind a proxy that signs people in: the header in which it gives their name, in "
         "place of --author; needs --public-url",
-    )
-    option(parser, "--public-url", "URL", "the address of that proxy, as browsers see it")
-    switch(parser, "--open", "open it in the web browser")
-    add_register_options(parser)
+    ),
+    flag("--public-url", "URL", "the address of that proxy, as browsers see it"),
+    switch("--open", "open it in the web browser"),
+    REGISTER_FLAGS,
+)
+"""The flags of `ringtrace serve`."""
 
 
 def run(arguments: Namespace) -> int:

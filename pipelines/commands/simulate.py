@@ -3,74 +3,100 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import get_args
 
-from pipelines.options import Number, WholeNumber, option, say, system_errors
+from pipelines.options import Number, WholeNumber, all_of, flag, say, system_errors
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import Profile, World
 from pipelines.user_files import free_folder
 
+WORLD = World()
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace simulate`."""
-    world = World()
-    option(parser, "out", "DIR", "folder to write, new or empty", type=Path)
-    for name, kind, text in (
-        ("seed", WholeNumber(0, 2**31 - 1), "number that the world is drawn from"),
-        ("complaints", WholeNumber(1, 10**9), "complaints in all, but for copies"),
-        ("operations", WholeNumber(1, 10**6), "rings"),
-        ("days", WholeNumber(1, 36_500), "length of the world in days"),
-    ):
-        default = getattr(world, name)
-        option(
-            parser, f"--{name}", "N", f"{text} (default: %(default)s)", type=kind, default=default
-        )
-    for name, text in (
-        ("noise", "factor of every noise rate"),
-        ("calls-per-complaint", "mean number of calls of a complaint"),
-    ):
-        default = getattr(world, name.replace("-", "_"))
-        option(
-            parser,
-            f"--{name}",
-            "X",
-            f"{text} (default: %(default)s)",
-            type=Number(0, 999),
-            default=default,
-        )
-    option(
-        parser,
+
+def _slug(text: str) -> str:
+    """Parses an organisation, which names files: it must not lead out of the folder."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
+        raise ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
+    return text
+
+
+add_arguments = all_of(
+    flag("out", "DIR", "folder to write, new or empty", type=Path),
+    flag(
+        "--seed",
+        "N",
+        "number that the world is drawn from (default: %(default)s)",
+        type=WholeNumber(0, 2**31 - 1),
+        default=WORLD.seed,
+    ),
+    flag(
+        "--complaints",
+        "N",
+        "complaints in all, but for copies (default: %(default)s)",
+        type=WholeNumber(1, 10**9),
+        default=WORLD.complaints,
+    ),
+    flag(
+        "--operations",
+        "N",
+        "rings (default: %(default)s)",
+        type=WholeNumber(1, 10**6),
+        default=WORLD.operations,
+    ),
+    flag(
+        "--days",
+        "N",
+        "length of the world in days (default: %(default)s)",
+        type=WholeNumber(1, 36_500),
+        default=WORLD.days,
+    ),
+    flag(
+        "--noise",
+        "X",
+        "factor of every noise rate (default: %(default)s)",
+        type=Number(0, 999),
+        default=WORLD.noise,
+    ),
+    flag(
+        "--calls-per-complaint",
+        "X",
+        "mean number of calls of a complaint (default: %(default)s)",
+        type=Number(0, 999),
+        default=WORLD.calls_per_complaint,
+    ),
+    flag(
         "--organisations",
         "ORG",
         "who receives the complaints (default: amazon microsoft)",
         type=_slug,
         nargs="+",
-        default=list(world.organisations),
-    )
-    option(
-        parser,
+        default=list(WORLD.organisations),
+    ),
+    flag(
         "--dominant",
         "SHARE",
         "share of the complaints that one ring has (default: none stands out)",
         type=Number(0, 0.999),
-        default=world.dominant,
-    )
-    option(
-        parser,
+        default=WORLD.dominant,
+    ),
+    flag(
         "--liars",
         "SHARE",
         "complaints of malicious reporters, as a share of the others (default: none)",
         type=Number(0, 10),
-        default=world.liars,
-    )
-    parser.add_argument(
+        default=WORLD.liars,
+    ),
+    flag(
         "--profile",
+        None,
+        "identifiers hand over in time, or are a stable pool (default: %(default)s)",
         choices=get_args(Profile),
-        default=world.profile,
-        help="identifiers hand over in time, or are a stable pool (default: %(default)s)",
-    )
+        default=WORLD.profile,
+    ),
+)
+"""The flags of `ringtrace simulate`."""
 
 
 def run(arguments: Namespace) -> int:
@@ -86,10 +112,3 @@ def run(arguments: Namespace) -> int:
         simulate(world, out)
     say(f"{out}: {world.complaints} complaints of {world.operations} operations")
     return 0
-
-
-def _slug(text: str) -> str:
-    """Parses an organisation, which names files: it must not lead out of the folder."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
-        raise ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
-    return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from cryptography.x509 import Certificate
 
 from pipelines import key_store, ledger
-from pipelines.ledger import add_ledger
-from pipelines.options import UsageError, add_notice, option, say, system_errors, usage_errors
+from pipelines.ledger import LEDGER_FLAG
+from pipelines.options import UsageError, add_notice, all_of, flag, say, system_errors, usage_errors
 from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
 
@@ -34,23 +34,22 @@ PACKAGE_LINES = (
 """Lines that are printed of a package: label, key of its seal, and words where it has none."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace verify` on `parser`."""
-    option(parser, "folder", "DIR", "a referral package")
-    option(
-        parser,
+add_arguments = all_of(
+    flag("folder", "DIR", "a referral package"),
+    flag(
         "--key",
         "FILE",
         "public key in PEM of whoever must have signed it (default: your own, or a trusted "
         "one of the organisation that it names as its issuer)",
-    )
-    option(
-        parser,
+    ),
+    flag(
         "--authority",
         "FILE",
         "root certificates in PEM by which the RFC 3161 time stamp in it must hold",
-    )
-    add_ledger(parser)
+    ),
+    LEDGER_FLAG,
+)
+"""The flags of `ringtrace verify` on `parser`."""
 
 
 def run(arguments: Namespace) -> int:

@@ -16,7 +16,7 @@ import base64
 import os
 import re
 import secrets
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,13 +37,14 @@ from pipelines.exchange.signed_files import (
     utc_text,
     with_signature,
 )
-from pipelines.ledger import add_signing
+from pipelines.ledger import signing_flags
 from pipelines.options import (
     OWN_SLUG,
     UsageError,
     WholeNumber,
+    all_of,
+    exclusive,
     flag,
-    option,
     say,
     subcommand,
     system_errors,
@@ -386,16 +387,17 @@ def _public(secret: bytes) -> str:
     return base64.b64encode(public.public_bytes_raw()).decode()
 
 
-def add_hub(parser: ArgumentParser) -> None:
-    """Declares the flags that every command of a hub takes."""
-    option(parser, "hub", "HUB", "folder of the hub, or a member's URL of its TAXII collection")
-    add_signing(parser, "the time")
+HUB_FLAGS = all_of(
+    flag("hub", "HUB", "folder of the hub, or a member's URL of its TAXII collection"),
+    signing_flags("the time"),
+)
+"""The flags that every command of a hub takes."""
 
 
 @subcommand(
     "init",
     "as the host: make a hub in a folder",
-    add_hub,
+    HUB_FLAGS,
     flag("--name", "NAME", "name of the hub", required=True),
     OWN_SLUG,
     *(
@@ -453,19 +455,16 @@ def init_hub(arguments: Namespace) -> int:
     )
 
 
-def _declare_change(parser: ArgumentParser) -> None:
-    change = parser.add_mutually_exclusive_group()
-    option(change, "--add", "ORG", "add a member, or a new key of one")
-    option(change, "--expel", "ORG", "expel a member: all its contributions are out")
-    option(change, "--leave", "ORG", "take out a member that takes part no longer")
-    option(change, "--sign", "HEX", "agree to a list that another made, by its digest")
-
-
 @subcommand(
     "members",
     "list, add or expel members, or agree to what another member changed",
-    add_hub,
-    _declare_change,
+    HUB_FLAGS,
+    exclusive(
+        flag("--add", "ORG", "add a member, or a new key of one"),
+        flag("--expel", "ORG", "expel a member: all its contributions are out"),
+        flag("--leave", "ORG", "take out a member that takes part no longer"),
+        flag("--sign", "HEX", "agree to a list that another made, by its digest"),
+    ),
     flag("--pem", "FILE", "with --add: the member's public key"),
 )
 def change_members(arguments: Namespace) -> int:

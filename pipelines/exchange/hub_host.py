@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store
 from pipelines.exchange.hub import (
+    HUB_FLAGS,
     INBOX,
     MAX_SMALL_BYTES,
     REFUSED,
     SEALED,
     Hub,
-    add_hub,
     host_secrets,
     names_in,
     open_hub,
@@ -245,7 +245,9 @@ class Day:
             self.bytes += len(made) + 1
 
 
-@subcommand("collect", "as the host: put the letters of members into the log, once a day", add_hub)
+@subcommand(
+    "collect", "as the host: put the letters of members into the log, once a day", HUB_FLAGS
+)
 def collect(arguments: Namespace) -> int:
     """Puts the letters of members into the log, as the host; returns 1 if some were refused.
 
@@ -424,7 +426,7 @@ def _erased_files(hub: Hub) -> dict[Path, bytes]:
 @subcommand(
     "log",
     "check the log, and compare it with an earlier head; as the host, open a token",
-    add_hub,
+    HUB_FLAGS,
     flag("--head", "FILE", "an earlier head, of your own or another member's copy"),
     flag("--open-token", "HEX", "as the host: whose token this is, logged"),
     flag("--reason", "TEXT", "with --open-token: why, for all members"),

@@ -21,7 +21,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -32,17 +31,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
-from pipelines.exchange.hub import INBOX, Hub, add_hub, open_hub, put
+from pipelines.exchange.hub import HUB_FLAGS, INBOX, Hub, open_hub, put
 from pipelines.exchange.offer import (
     OFFER,
-    add_source_options,
+    SOURCE_FLAGS,
     evidence_of_run,
     offer_policy,
     offer_source,
     reasons_text,
 )
 from pipelines.exchange.signed_files import hub_file, refusing, time_of, utc_text
-from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, values_withheld
+from pipelines.ledger import LEDGER_FLAG, Entry, EntryKind, hold_back, values_withheld
 from pipelines.options import (
     Json,
     UsageError,
@@ -51,6 +50,7 @@ from pipelines.options import (
     say,
     several,
     subcommand,
+    switch,
     system_errors,
 )
 from pipelines.private_keys import open_private_key, read_secret_file
@@ -204,9 +204,9 @@ class _Member:
     "publish",
     "seal to the host what your run confirms, and withdraw what it confirms no longer",
     flag("run", "RUN", "folder of a finished run of your own"),
-    add_hub,
-    add_source_options,
-    add_ledger,
+    HUB_FLAGS,
+    SOURCE_FLAGS,
+    LEDGER_FLAG,
 )
 def publish(arguments: Namespace) -> int:
     """Sends the host what a run confirms, and what it confirms no longer; returns 0.
@@ -409,10 +409,10 @@ def _corrections(
 @subcommand(
     "withdraw",
     "take back what you published",
-    add_hub,
+    HUB_FLAGS,
     flag("ids", "ENTITY", "ids that you published, or of their entries", nargs="*"),
-    flag("--all", "", "all that you published"),
-    add_ledger,
+    switch("--all", "all that you published"),
+    LEDGER_FLAG,
 )
 def withdraw(arguments: Namespace) -> int:
     """Asks the host to take own entries out; returns the exit status 0.
@@ -469,10 +469,10 @@ def withdraw(arguments: Namespace) -> int:
 @subcommand(
     "dispute",
     "freeze another member's entry until it is answered, or answer for yours",
-    add_hub,
+    HUB_FLAGS,
     flag("id", "HEX", "an entry, or with --answer a dispute"),
     flag("--appeal", "NAME", "reference of somebody outside who appeals; no person's"),
-    flag("--answer", "", "your own entry stands: answers the dispute"),
+    switch("--answer", "your own entry stands: answers the dispute"),
 )
 def dispute(arguments: Namespace) -> int:
     """Disputes an entry of another's, or answers a dispute; returns the exit status 0.
@@ -507,13 +507,12 @@ def dispute(arguments: Namespace) -> int:
 @subcommand(
     "pull",
     "check what is in force, and write it as a feed for exchange join",
-    add_hub,
+    HUB_FLAGS,
     flag("--output", "DIR", "new folder of the feed", required=True),
-    partial(
-        several,
-        name="--without",
-        metavar="HEX",
-        about="entries, or tokens of contributors, to leave out, by eight digits or more",
+    several(
+        "--without",
+        "HEX",
+        "entries, or tokens of contributors, to leave out, by eight digits or more",
     ),
     flag(
         "--min-count",

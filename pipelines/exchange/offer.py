@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,15 +18,15 @@ import pyarrow.compute as pc
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import read_letter_file, time_of, utc_text
-from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
+from pipelines.ledger import LEDGER_FLAG, OWN_ORG_FLAG, SIGNING_FLAGS, hold_back, values_withheld
 from pipelines.options import (
     NEW_FOLDER,
+    OTHER_REGISTERS_FLAG,
     OWN_SLUG,
+    REGISTER_FLAGS,
     UsageError,
-    add_other_registers,
-    add_register_options,
+    all_of,
     flag,
-    option,
     say,
     subcommand,
     usage_errors,
@@ -73,17 +73,13 @@ NARRATIVE = "narrative"
 OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.json"
 
 
-def add_source_options(parser: ArgumentParser) -> None:
-    """Declares the flags of what may leave, as `offer_source` and `offer_policy` read them."""
-    option(parser, "--policy", "FILE", "TOML of what may leave (default: the shipped policy.toml)")
-    option(
-        parser,
-        "--victims",
-        "FILE",
-        "CSV phone,email,country of your own victims: none of them leaves",
-    )
-    add_other_registers(parser)
-    add_register_options(parser)
+SOURCE_FLAGS = all_of(
+    flag("--policy", "FILE", "TOML of what may leave (default: the shipped policy.toml)"),
+    flag("--victims", "FILE", "CSV phone,email,country of your own victims: none of them leaves"),
+    OTHER_REGISTERS_FLAG,
+    REGISTER_FLAGS,
+)
+"""The flags of what may leave, as `offer_source` and `offer_policy` read them."""
 
 
 @subcommand(
@@ -91,8 +87,8 @@ def add_source_options(parser: ArgumentParser) -> None:
     "sign what may leave of a run, as one file for one organisation",
     flag("run", "RUN", "folder of a finished run"),
     flag("--to", "ORG", "slug of the recipient", required=True),
-    add_own_org,
-    add_source_options,
+    OWN_ORG_FLAG,
+    SOURCE_FLAGS,
     flag(
         "--joint",
         "RUN",
@@ -100,8 +96,8 @@ def add_source_options(parser: ArgumentParser) -> None:
         "counts of it, if it is core there and an analyst of yours reviewed it there",
     ),
     NEW_FOLDER,
-    add_signing,
-    add_ledger,
+    SIGNING_FLAGS,
+    LEDGER_FLAG,
 )
 def write_offer(arguments: Namespace) -> int:
     """Writes the offer and its signature; returns the exit status 0.
@@ -246,8 +242,8 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
     "take an offer or a consent back, so that the partner uses it no more",
     flag("offer", "OFFER", "folder of an offer or a consent that you made"),
     NEW_FOLDER,
-    add_signing,
-    add_ledger,
+    SIGNING_FLAGS,
+    LEDGER_FLAG,
 )
 def revoke_letter(arguments: Namespace) -> int:
     """Writes the revocation and its signature; returns the exit status 0.
@@ -297,7 +293,7 @@ def revoke_letter(arguments: Namespace) -> int:
     flag("--recipient", "CODE", "the authority that it is referred to", required=True),
     flag("--expires", "TIME", "when it ends", required=True),
     NEW_FOLDER,
-    add_signing,
+    SIGNING_FLAGS,
 )
 def write_consent(arguments: Namespace) -> int:
     """Writes a signed consent to a referral; returns the exit status 0.

@@ -44,6 +44,7 @@ from pipelines.options import (
     flag,
     say,
     subcommand,
+    switch,
     usage_errors,
 )
 from pipelines.safe_files import locked, write_whole
@@ -189,7 +190,7 @@ def write_request(arguments: Namespace) -> int:
     VICTIMS,
     flag("--run", "RUN", "your run, if they ask about an offer of it"),
     flag("--offer", "OFFER", "that offer, as you mailed it"),
-    flag("--ignore-cooldown", "", "respond although a week has not passed"),
+    switch("--ignore-cooldown", "respond although a week has not passed"),
     flag(
         "--min-count",
         "N",

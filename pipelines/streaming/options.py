@@ -8,19 +8,20 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from pipelines.options import (
+    CLUSTERING_FLAGS,
     LOCAL_RUNNER,
-    Flags,
+    PROCESS_FLAGS,
+    READING_FLAGS,
+    WRITING_FLAGS,
     Row,
     StrictParser,
     UsageError,
     WholeNumber,
-    add_clustering_options,
-    add_process_options,
-    add_reading_options,
-    add_writing_options,
+    all_of,
+    flag,
     gives,
+    group,
     moment,
-    option,
     parse_with_beam,
     several,
     switch,
@@ -80,169 +81,167 @@ def retention(text: str) -> str:
     return text
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the flags of `ringtrace stream`."""
-    records = parser.add_argument_group("Records")
-    option(
-        records,
-        "--watch",
-        "DIR",
-        "a folder whose complaints/ and calls/ are watched for files, on this machine",
-    )
-    add_reading_options(records)
-    add_queue_options(parser)
-    clusters = parser.add_argument_group("Clusters")
-    several(
-        clusters,
-        "--retention",
-        "KIND=DAYS",
-        "for how long a kind of identifier counts, such as phone=90",
-        type=retention,
-    )
-    add_clustering_options(clusters)
-    several(
-        clusters,
-        "--offer",
-        "OFFER",
-        "folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
-        "each snapshot: also writes the snapshot joined with it, in joint/; raises no alert",
-    )
-    add_alert_options(parser.add_argument_group("Alerts"))
-    output = parser.add_argument_group("Output")
-    option(output, "--output", "DIR", "folder of alerts, snapshots and rejects")
-    option(
-        output,
-        "--snapshot-interval",
-        "SECONDS",
-        "least time between two snapshots (default: %(default)s)",
-        type=UP_TO_A_WEEK,
-        default=3600,
-    )
-    add_writing_options(output)
-    process = parser.add_argument_group("Process")
-    option(
-        process,
-        "--tick-interval",
-        "SECONDS",
-        "least time between two ticks, which look at all evidence (default: %(default)s)",
-        type=UP_TO_A_WEEK,
-        default=10,
-    )
-    option(
-        process,
-        "--stop-after-idle",
-        "SECONDS",
-        "write a last snapshot and end when nothing has come for so long",
-        type=UP_TO_A_WEEK,
-    )
-    switch(
-        process,
-        "--migrate-state",
-        "go on from a state/ of an earlier version, which is written again in this one",
-    )
-    add_process_options(process)
-
-
-def add_alert_options(flags: Flags) -> None:
-    """Declares the flags that say what raises an alert, and who receives it."""
-    option(
-        flags,
+ALERT_FLAGS = all_of(
+    flag(
         "--alert-records",
         "N",
         "people who report one identifier in the window and so raise an alert "
         "(default: %(default)s)",
         type=WholeNumber(2, 100_000),
         default=5,
-    )
-    option(
-        flags,
+    ),
+    flag(
         "--alert-hours",
         "HOURS",
         "the window of --alert-records (default: %(default)s)",
         type=UP_TO_A_WEEK,
         default=24,
-    )
-    option(
-        flags,
-        "--referred",
-        "FILE",
-        "CSV cluster_id,referred_at of clusters to watch for new activity",
-    )
-    option(
-        flags,
+    ),
+    flag("--referred", "FILE", "CSV cluster_id,referred_at of clusters to watch for new activity"),
+    flag(
         "--webhook",
         "URL",
         "also post each alert there as JSON, core identifiers alone; https, or localhost",
-    )
+    ),
+)
+"""The flags that say what raises an alert, and who receives it."""
 
 
-def add_queue_options(parser: ArgumentParser) -> None:
-    """Declares the flags of sources of records and recipients of alerts other than files."""
-    kafka = parser.add_argument_group(
-        "Kafka (needs the extra kafka; with --runner, Java where the job starts)"
-    )
-    option(kafka, "--kafka-servers", "HOST:PORT,...", "brokers")
-    several(kafka, "--kafka-complaints", "TOPIC", "topics of complaints")
-    several(kafka, "--kafka-calls", "TOPIC", "topics of call records")
-    option(kafka, "--kafka-alerts", "TOPIC", "also send each alert there")
-    option(
-        kafka,
-        "--kafka-group",
-        "NAME",
-        "consumer group, whose offsets are committed (default: %(default)s)",
-        default="ringtrace",
-    )
-    kafka.add_argument(
-        "--kafka-commit",
-        choices=["yes", "no"],
-        help="whether the engine commits the group's offsets, which neither Prism nor Flink's job "
-        "server can (default: yes on Dataflow, no elsewhere)",
-    )
-    option(
-        kafka,
-        "--kafka-start",
-        "TIME|earliest|latest",
-        "where a group without offsets starts (default: %(default)s)",
-        type=start_position,
-        default="earliest",
-    )
-    kafka.add_argument(
-        "--kafka-timestamps",
-        choices=list(TIMESTAMPS),
-        default="processing",
-        help="what moves the watermark; snapshots wait for it (default: %(default)s)",
-    )
-    option(
-        kafka,
-        "--kafka-config",
-        "FILE",
-        'TOML of more settings of the client, such as security_protocol = "SASL_SSL"',
-    )
-    option(
-        kafka,
-        "--kafka-expansion",
-        "HOST:PORT",
-        "a running expansion service, if Beam is not to start one",
-    )
-    pubsub = parser.add_argument_group("Pub/Sub (needs --runner=DataflowRunner and the extra gcp)")
-    option(pubsub, "--pubsub-complaints", "NAME", "subscription of complaints")
-    option(pubsub, "--pubsub-calls", "NAME", "subscription of call records")
-    option(pubsub, "--pubsub-alerts", "NAME", "topic to also send each alert to")
-    option(pubsub, "--pubsub-id-label", "NAME", "attribute that Pub/Sub knows duplicates by")
-    option(
-        pubsub,
-        "--pubsub-timestamp-attribute",
-        "NAME",
-        "attribute with the time that moves the watermark; snapshots wait for it",
-    )
-    queues = parser.add_argument_group("Kafka and Pub/Sub")
-    queues.add_argument(
-        "--encoding",
-        choices=["json", "avro", "avro-confluent"],
-        default="json",
-        help="encoding of a message's value (default: %(default)s)",
-    )
-    option(queues, "--avro-schema", "FILE", "Avro schema (.avsc) of values")
+QUEUE_FLAGS = all_of(
+    group(
+        "Kafka (needs the extra kafka; with --runner, Java where the job starts)",
+        flag("--kafka-servers", "HOST:PORT,...", "brokers"),
+        several("--kafka-complaints", "TOPIC", "topics of complaints"),
+        several("--kafka-calls", "TOPIC", "topics of call records"),
+        flag("--kafka-alerts", "TOPIC", "also send each alert there"),
+        flag(
+            "--kafka-group",
+            "NAME",
+            "consumer group, whose offsets are committed (default: %(default)s)",
+            default="ringtrace",
+        ),
+        flag(
+            "--kafka-commit",
+            None,
+            "whether the engine commits the group's offsets, which neither Prism nor Flink's job "
+            "server can (default: yes on Dataflow, no elsewhere)",
+            choices=["yes", "no"],
+        ),
+        flag(
+            "--kafka-start",
+            "TIME|earliest|latest",
+            "where a group without offsets starts (default: %(default)s)",
+            type=start_position,
+            default="earliest",
+        ),
+        flag(
+            "--kafka-timestamps",
+            None,
+            "what moves the watermark; snapshots wait for it (default: %(default)s)",
+            choices=list(TIMESTAMPS),
+            default="processing",
+        ),
+        flag(
+            "--kafka-config",
+            "FILE",
+            'TOML of more settings of the client, such as security_protocol = "SASL_SSL"',
+        ),
+        flag(
+            "--kafka-expansion",
+            "HOST:PORT",
+            "a running expansion service, if Beam is not to start one",
+        ),
+    ),
+    group(
+        "Pub/Sub (needs --runner=DataflowRunner and the extra gcp)",
+        flag("--pubsub-complaints", "NAME", "subscription of complaints"),
+        flag("--pubsub-calls", "NAME", "subscription of call records"),
+        flag("--pubsub-alerts", "NAME", "topic to also send each alert to"),
+        flag("--pubsub-id-label", "NAME", "attribute that Pub/Sub knows duplicates by"),
+        flag(
+            "--pubsub-timestamp-attribute",
+            "NAME",
+            "attribute with the time that moves the watermark; snapshots wait for it",
+        ),
+    ),
+    group(
+        "Kafka and Pub/Sub",
+        flag(
+            "--encoding",
+            None,
+            "encoding of a message's value (default: %(default)s)",
+            choices=["json", "avro", "avro-confluent"],
+            default="json",
+        ),
+        flag("--avro-schema", "FILE", "Avro schema (.avsc) of values"),
+    ),
+)
+"""The flags of sources of records and recipients of alerts other than files."""
+
+
+add_arguments = all_of(
+    group(
+        "Records",
+        flag(
+            "--watch",
+            "DIR",
+            "a folder whose complaints/ and calls/ are watched for files, on this machine",
+        ),
+        READING_FLAGS,
+    ),
+    QUEUE_FLAGS,
+    group(
+        "Clusters",
+        several(
+            "--retention",
+            "KIND=DAYS",
+            "for how long a kind of identifier counts, such as phone=90",
+            type=retention,
+        ),
+        CLUSTERING_FLAGS,
+        several(
+            "--offer",
+            "OFFER",
+            "folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
+            "each snapshot: also writes the snapshot joined with it, in joint/; raises no alert",
+        ),
+    ),
+    group("Alerts", ALERT_FLAGS),
+    group(
+        "Output",
+        flag("--output", "DIR", "folder of alerts, snapshots and rejects"),
+        flag(
+            "--snapshot-interval",
+            "SECONDS",
+            "least time between two snapshots (default: %(default)s)",
+            type=UP_TO_A_WEEK,
+            default=3600,
+        ),
+        WRITING_FLAGS,
+    ),
+    group(
+        "Process",
+        flag(
+            "--tick-interval",
+            "SECONDS",
+            "least time between two ticks, which look at all evidence (default: %(default)s)",
+            type=UP_TO_A_WEEK,
+            default=10,
+        ),
+        flag(
+            "--stop-after-idle",
+            "SECONDS",
+            "write a last snapshot and end when nothing has come for so long",
+            type=UP_TO_A_WEEK,
+        ),
+        switch(
+            "--migrate-state",
+            "go on from a state/ of an earlier version, which is written again in this one",
+        ),
+        PROCESS_FLAGS,
+    ),
+)
+"""The flags of `ringtrace stream`."""
 
 
 def chosen_source(fields: Row, error: Callable[[str], NoReturn]) -> str:
@@ -285,7 +284,7 @@ def chosen_source(fields: Row, error: Callable[[str], NoReturn]) -> str:
 def _unused_option(fields: Row, source: str) -> str:
     """Returns an option that was given and would do nothing, if there is one."""
     parser = ArgumentParser(add_help=False)
-    add_queue_options(parser)
+    QUEUE_FLAGS(parser)
     used = {queue for queue in QUEUES if source == queue or fields[f"{queue}_alerts"]}
     for name, default in vars(parser.parse_args([])).items():
         is_set = fields[name] != (tuple(default) if isinstance(default, list) else default)
