@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from schemas.field import TEXT
+
 Array = np.ndarray
 
-_TEXT = pa.string()
+_TEXT = TEXT
 
 _AGGREGATE_SUFFIX = re.compile("_(min|max|sum|any|distinct|count_distinct)$")
 
@@ -49,8 +51,7 @@ def list_items(column: pa.Array) -> ListItems:
 def with_items(lists: pa.Array, values: pa.Array) -> pa.ListArray:
     """Makes a list column of other items, as many in each row as `lists` has; no list is null."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    ends = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
-    return pa.ListArray.from_arrays(ends, values)
+    return pa.ListArray.from_arrays(np.append(0, np.cumsum(lengths)), values)
 
 
 def list_column(
@@ -62,12 +63,11 @@ def list_column(
     """
     order = np.argsort(rows, kind="stable")
     arrays = [
-        pa.array(values).take(pa.array(order)).cast(field.type)
+        pa.array(values).take(order).cast(field.type)
         for values, field in zip(columns, kind.value_type, strict=True)
     ]
     values = pa.StructArray.from_arrays(arrays, fields=list(kind.value_type))
-    ends = pa.array(group_offsets(rows[order], count), pa.int32())
-    return pa.ListArray.from_arrays(ends, values, type=kind)
+    return pa.ListArray.from_arrays(group_offsets(rows[order], count), values, type=kind)
 
 
 def explode(
@@ -82,7 +82,7 @@ def explode(
     items, parents = pc.list_flatten(whole[lists]), pc.list_parent_indices(whole[lists])
     columns = {field.name: items.field(field.name) for field in items.type}
     columns |= {name: whole[name].take(parents) for name in names}
-    return pa.RecordBatch.from_pydict(columns | {"row": parents})
+    return pa.record_batch(columns | {"row": parents})
 
 
 def implode(
@@ -104,13 +104,13 @@ def implode(
     columns = fill_columns(len(row_of), columns_given, pa.schema(fields)).columns
     values = pa.StructArray.from_arrays(columns, fields=fields)
     offsets = group_offsets(row_of, whole.num_rows)
-    column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+    column = pa.ListArray.from_arrays(offsets, values)
     place = whole.schema.get_field_index(lists.name)
     filled_rows = (
         whole.append_column(lists, column) if place < 0 else whole.set_column(place, lists, column)
     )
     filled = np.diff(offsets) > 0
-    return filled_rows if filled.all() else filled_rows.filter(pa.array(filled))
+    return filled_rows if filled.all() else filled_rows.filter(filled)
 
 
 def one_batch(rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
@@ -185,7 +185,7 @@ def repeat_for_duplicates(found_in: Array, back: Array, count: int) -> tuple[Arr
     return np.repeat(np.arange(len(back)), counts), finds
 
 
-def hash_text(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+def hash_text(values: pa.Array | pa.ChunkedArray) -> Array:
     """Returns the xxh3-64 of each text, cut to the 63 bits of Beam's integer coder; null is 0."""
     texts = pc.fill_null(pc.cast(values, pa.binary()), b"").to_pylist()
     hashed = np.fromiter(map(xxhash.xxh3_64_intdigest, texts), np.uint64, len(texts))
@@ -195,7 +195,7 @@ def hash_text(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return hashed
 
 
-def hash_numbers(values: pa.Array) -> np.ndarray:
+def hash_numbers(values: pa.Array) -> Array:
     """Returns a 63-bit mix of each whole number (the finaliser of SplitMix64); null is 0."""
     mixed = pc.fill_null(values, 0).to_numpy().astype(np.uint64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
@@ -203,14 +203,14 @@ def hash_numbers(values: pa.Array) -> np.ndarray:
     return ((mixed ^ (mixed >> np.uint64(31))) & np.uint64(_POSITIVE)).astype(np.int64)
 
 
-def mix_hashes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def mix_hashes(first: Array, second: Array) -> Array:
     """Combines two 63-bit hashes into one; their order matters."""
     total = first.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + second.astype(np.uint64)
     total = (total ^ (total >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
     return ((total ^ (total >> np.uint64(29))) & np.uint64(_POSITIVE)).astype(np.int64)
 
 
-def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.ndarray:
+def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> Array:
     """Returns one 63-bit hash a row over several columns of text or whole numbers."""
     total = np.zeros(batch.num_rows, np.uint64)
     for name in names:
@@ -383,7 +383,7 @@ def fill_columns(count: int, columns: Mapping[str, Any], schema: pa.Schema) -> p
         if not isinstance(column, pa.Array):
             column = pa.repeat(pa.scalar(column, field.type), count)
         arrays.append(column.cast(field.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return pa.record_batch(arrays, schema)
 
 
 def batch_of_columns(columns: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:

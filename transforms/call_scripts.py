@@ -26,8 +26,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, RecordKind, Role
+from schemas.field import INTEGER, TEXT
 from schemas.mention import ROW
 from transforms.arrow_util import (
+    Array,
     component_labels,
     group_starts,
     mix_hashes,
@@ -52,28 +54,26 @@ MAX_PASSAGES = 32
 """Passages of one text that are compared with each other: bounds the pairs of a text."""
 
 SHARED_PAIR = pa.schema(
-    [("a", pa.int64()), ("b", pa.int64()), ("victim", pa.int64()), ("teller", pa.int64()),
-     ("at", pa.int64())]
-)  # fmt: skip
+    {"a": INTEGER, "b": INTEGER, "victim": INTEGER, "teller": INTEGER, "at": INTEGER}
+)
 """One victim who has a and b."""
 
 PAIR_COUNT = pa.schema(
-    [("a", pa.int64()), ("b", pa.int64()), ("victims", pa.int64()), ("tellers", pa.int64()),
-     ("since", pa.int64())]
-)  # fmt: skip
+    {"a": INTEGER, "b": INTEGER, "victims": INTEGER, "tellers": INTEGER, "since": INTEGER}
+)
 """The number of victims who have both a and b; of b = a, who have a.
 
 `tellers` counts equal narratives without a pseudonym once. `since` is when the second victim came,
 in microseconds.
 """
 
-PASSAGE = pa.schema([("value", pa.int64()), ("passage", pa.int64())])
+PASSAGE = pa.schema({"value": INTEGER, "passage": INTEGER})
 """A fingerprint, sorted by value, and the smallest one of its passage."""
 
-FAMILY = pa.schema([("value", pa.int64()), ("family", pa.int64()), ("tellers", pa.int64())])
+FAMILY = pa.schema({"value": INTEGER, "family": INTEGER, "tellers": INTEGER})
 """A fingerprint, sorted by value, and the family that it belongs to."""
 
-Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+Pairs = tuple[Array, Array, Array]
 """(row of a FINGERPRINT_ROW batch, a, b)."""
 
 PairFinder = Callable[..., Pairs]
@@ -103,12 +103,12 @@ class FamilyMatches:
     where its fingerprints stand in `order`, the numbers of all known ones in `FlatFingerprints`.
     """
 
-    row: np.ndarray
-    family: np.ndarray
-    words: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
-    order: np.ndarray
+    row: Array
+    family: Array
+    words: Array
+    first: Array
+    last: Array
+    order: Array
 
 
 @dataclass(eq=False)
@@ -230,9 +230,9 @@ def shared_pairs(rows: pa.RecordBatch, pairs: Pairs) -> pa.RecordBatch:
     """Turns pairs in FINGERPRINT_ROW rows into SHARED_PAIR rows."""
     row, a, b = pairs
     who = [rows[name].to_numpy()[row] for name in ("victim", "teller")]
-    moment = rows["observed_at"].cast(pa.int64()).to_numpy()[row]
+    moment = rows["observed_at"].cast(INTEGER).to_numpy()[row]
     columns = [pa.array(column) for column in (a, b, *who, moment)]
-    return pa.RecordBatch.from_arrays(columns, schema=SHARED_PAIR)
+    return pa.record_batch(columns, SHARED_PAIR)
 
 
 def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
@@ -243,7 +243,7 @@ def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
     """
     a, b, victim, teller, moment = (pairs[name].to_numpy() for name in SHARED_PAIR.names)
     if not len(a):
-        return pa.RecordBatch.from_arrays([pa.array([], pa.int64())] * 5, schema=PAIR_COUNT)
+        return pa.record_batch([pa.array([], INTEGER)] * 5, PAIR_COUNT)
     # One number a pair: to sort by one takes a fifth of what sorting by four does.
     pair = mix_hashes(a, b)
     key = mix_hashes(pair, victim)
@@ -267,7 +267,7 @@ def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
         tellers[kept],
         _second_smallest(first, begin, victims)[kept],
     ]
-    return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=PAIR_COUNT)
+    return pa.record_batch(columns, PAIR_COUNT)
 
 
 def assemble_passages(
@@ -279,7 +279,7 @@ def assemble_passages(
     strong = adjacent["victims"].to_numpy() >= share * np.maximum(victims[a], victims[b])
     smallest = component_labels(len(value), a[strong], b[strong])
     columns = [pa.array(value), pa.array(value[smallest])]
-    return pa.RecordBatch.from_arrays(columns, schema=PASSAGE)
+    return pa.record_batch(columns, PASSAGE)
 
 
 def assemble_families(
@@ -318,7 +318,7 @@ def assemble_families(
     named = np.zeros(len(names), np.int64)
     named[label[first]] = value[first]
     columns = [value, named[label], tellers]
-    return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=FAMILY)
+    return pa.record_batch(columns, FAMILY)
 
 
 def pair_count_table(batches: list[pa.RecordBatch]) -> pa.Table:
@@ -326,7 +326,7 @@ def pair_count_table(batches: list[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(batches, PAIR_COUNT).combine_chunks()
 
 
-def place_or_minus_one(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def place_or_minus_one(keys: Array, wanted: Array) -> Array:
     """Returns the place of each value in sorted distinct keys, -1 where it is not there."""
     places, is_there = sorted_lookup(keys, wanted)
     return np.where(is_there, places, -1)
@@ -357,7 +357,7 @@ def script_matches(
         ]
     else:
         where = [pa.nulls(len(matches.row), pa.int32())] * 2
-    shown = known.filter(pa.array(np.isin(known["value"].to_numpy(), wide)))
+    shown = known.filter(np.isin(known["value"].to_numpy(), wide))
     return _evidence(rows, matches, where, visible_wording(rows, matches, shown))
 
 
@@ -399,10 +399,10 @@ def script_places(rows: pa.RecordBatch, matches: FamilyMatches) -> pa.Array:
     least, widest = WHOLE_TEXT_SHARES
     whole = (covered >= least * words) & (end - begin >= widest * words)
     place = pc.binary_join_element_wise(
-        *(pa.array(words_at).cast(pa.string()) for words_at in (first, last)), "-"
+        *(pa.array(words_at).cast(TEXT) for words_at in (first, last)), "-"
     )
     place = pc.binary_join_element_wise("words:", place, "")
-    return pc.if_else(pa.array(whole[matches.row]), WHOLE_TEXT, place)
+    return pc.if_else(whole[matches.row], WHOLE_TEXT, place)
 
 
 def visible_wording(
@@ -429,23 +429,23 @@ def visible_wording(
         # Of the words in a row that are not shown, the first stands for all as the gap.
         pairs = zip(words, ["", *words[:-1]], strict=True)
         wordings.append(" ".join(word for word, before in pairs if (word, before) != _GAPS))
-    return pa.array(wordings, pa.string())
+    return pa.array(wordings, TEXT)
 
 
-def _victims_of(counted: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def _victims_of(counted: pa.Table) -> tuple[Array, Array]:
     """Returns what PAIR_COUNT rows count, sorted, and how many victims have each."""
     order = np.argsort(counted["a"].to_numpy())
     return counted["a"].to_numpy()[order], counted["victims"].to_numpy()[order]
 
 
-def _may_join(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+def _may_join(first: Array, second: Array, share: float) -> Array:
     """Checks whether so many victims of either can have both that `share` of the more have."""
     return np.minimum(first, second) >= share * np.maximum(first, second)
 
 
 def _passages_by_text(
     flat: fingerprints.FlatFingerprints, passage: pa.RecordBatch
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Array, Array]:
     """Returns (row, passage), sorted and each once."""
     place, known = sorted_lookup(passage["value"].to_numpy(), flat.value)
     names, number = np.unique(passage["passage"].to_numpy(), return_inverse=True)
@@ -455,8 +455,8 @@ def _passages_by_text(
 
 
 def _unnamed_tellers(
-    pair: np.ndarray, victim: np.ndarray, teller: np.ndarray, known: np.ndarray, pairs: np.ndarray
-) -> np.ndarray:
+    pair: Array, victim: Array, teller: Array, known: Array, pairs: Array
+) -> Array:
     """Counts the tellers of each of the sorted `pairs` beside its victims of the sorted `known`."""
     rows = np.flatnonzero(victim != teller)
     who, first = np.unique(mix_hashes(pair[rows], teller[rows]), return_index=True)
@@ -465,7 +465,7 @@ def _unnamed_tellers(
     return np.bincount(place, minlength=len(pairs))
 
 
-def _second_smallest(values: np.ndarray, begin: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _second_smallest(values: Array, begin: Array, sizes: Array) -> Array:
     """Returns the second smallest value of each run that has two."""
     smallest = np.minimum.reduceat(values, begin)
     least = values == np.repeat(smallest, sizes)
@@ -479,7 +479,7 @@ def _evidence(
 ) -> pa.RecordBatch:
     org, ids, count = rows["source_org"], rows["complaint_id"], len(matches.row)
     columns = {
-        "record_kind": pa.repeat(str(RecordKind.COMPLAINT), rows.num_rows),
+        "record_kind": pa.repeat(RecordKind.COMPLAINT, rows.num_rows),
         "record_id": ids,
         "observed_at": rows["observed_at"],
         "group_id": pc.binary_join_element_wise(org, ids, "|"),
@@ -488,16 +488,16 @@ def _evidence(
     mentions = {
         ROW: pa.array(matches.row),
         "how": script_places(rows, matches),
-        "entity_id": pa.array(families, pa.string()),
-        "kind": pa.repeat(str(EntityKind.SCRIPT), count),
-        "role": pa.repeat(str(Role.SIGNALLING), count),
+        "entity_id": pa.array(families, TEXT),
+        "kind": pa.repeat(EntityKind.SCRIPT, count),
+        "role": pa.repeat(Role.SIGNALLING, count),
         "field": pa.repeat("narrative", count),
         "start": where[0],
         "end": where[1],
         "raw": raws,
         "confidence": pa.repeat(pa.scalar(CONFIDENCE, pa.float32()), count),
     }
-    return evidence_of(rows, columns, pa.RecordBatch.from_pydict(mentions))
+    return evidence_of(rows, columns, pa.record_batch(mentions))
 
 
 def _count(keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:

@@ -13,11 +13,14 @@ import pyarrow.compute as pc
 
 from schemas.entity import without_epochs
 from schemas.enums import EntityKind, RecordKind, Status
+from schemas.field import INTEGER, TEXT, TEXTS
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
+    Array,
     aggregate,
     group_starts,
     hash_text,
+    row_tuples,
     sorted_lookup,
     sorted_unique,
     with_column,
@@ -29,16 +32,16 @@ from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import near_misses
 
 USE = pa.schema(
-    [
-        ("thing", pa.string()),
-        ("cluster", pa.int64()),
-        ("entity_id", pa.string()),
-        ("reporter", pa.int64()),
-        ("text", pa.int64()),
-        ("first", pa.int64()),
-        ("last", pa.int64()),
-        ("filed", pa.int64()),
-    ]
+    {
+        "thing": TEXT,
+        "cluster": INTEGER,
+        "entity_id": TEXT,
+        "reporter": INTEGER,
+        "text": INTEGER,
+        "first": INTEGER,
+        "last": INTEGER,
+        "filed": INTEGER,
+    }
 )
 """A reporter who names a member of a cluster beside a thing that clusters can share.
 
@@ -48,15 +51,15 @@ nothing bounds (`_bounded`), `filed` when the first came. Times are in microseco
 """
 
 TRAIT = pa.schema(
-    [
-        ("thing", pa.string()),
-        ("cluster", pa.int64()),
-        ("entity_ids", pa.list_(pa.string())),
-        ("reporters", pa.list_(pa.int64())),
-        ("counted", pa.int64()),
-        ("first", pa.int64()),
-        ("last", pa.int64()),
-    ]
+    {
+        "thing": TEXT,
+        "cluster": INTEGER,
+        "entity_ids": TEXTS,
+        "reporters": pa.list_(INTEGER),
+        "counted": INTEGER,
+        "first": INTEGER,
+        "last": INTEGER,
+    }
 )
 """A thing, a cluster that uses it, and those who show that, bursts as one.
 
@@ -93,39 +96,35 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
     names = [field.name for field in listed.type]
     items = {name: listed.field(names.index(name)) for name in ("entity_id", "kind", "role")}
     status = listed.field(names.index("status")) if "status" in names else None
-    is_thing = pc.is_in(items["kind"], pa.array(list(map(str, THINGS))))
+    is_thing = pc.is_in(items["kind"], pa.array(THINGS))
     may_be_member = pc.invert(is_thing)
     if status is not None:
-        suppressed = pc.fill_null(pc.equal(status, str(Status.SUPPRESSED)), False)
+        suppressed = pc.fill_null(pc.equal(status, Status.SUPPRESSED), False)
         is_thing = pc.and_(is_thing, pc.invert(suppressed))
-        shown = pc.fill_null(pc.equal(status, str(Status.INFRASTRUCTURE)), False)
+        shown = pc.fill_null(pc.equal(status, Status.INFRASTRUCTURE), False)
         may_be_member = pc.and_(may_be_member, shown)
     things, members = (np.flatnonzero(true_mask(mask)) for mask in (is_thing, may_be_member))
-    ids = items["entity_id"].take(pa.array(members))
+    ids = items["entity_id"].take(members)
     cluster = clusters_of(assigned_rows(assignment, hash_text(ids)))
     inside = cluster != NO_CLUSTER
-    members, cluster, ids = members[inside], cluster[inside], ids.filter(pa.array(inside))
+    members, cluster, ids = members[inside], cluster[inside], ids.filter(inside)
     record = parents.to_numpy()
-    scripts = things[true_mask(pc.equal(items["kind"], str(EntityKind.SCRIPT)))[things]]
-    seen = _records(evidence, listed.take(pa.array(scripts)), record[scripts])
+    scripts = things[true_mask(pc.equal(items["kind"], EntityKind.SCRIPT))[things]]
+    seen = _records(evidence, listed.take(scripts), record[scripts])
 
-    used = seen.take(pa.array(record[things]))
-    used = used.append_column("thing", items["entity_id"].take(pa.array(things)))
+    used = seen.take(record[things])
+    used = used.append_column("thing", items["entity_id"].take(things))
     member = pa.table(
-        {
-            "group": seen["group"].take(pa.array(record[members])),
-            "cluster": cluster,
-            "entity_id": ids,
-        }
+        {"group": seen["group"].take(record[members]), "cluster": cluster, "entity_id": ids}
     )
     member_once = aggregate(member, ["group", "cluster"], [("entity_id", "min")])
     beside = used.join(member_once, "group", join_type="inner", use_threads=False)
 
-    kinds, roles = (items[name].take(pa.array(members)) for name in ("kind", "role"))
-    number = pc.and_(pc.equal(kinds, str(EntityKind.PHONE)), are_hard(roles))
+    kinds, roles = (items[name].take(members) for name in ("kind", "role"))
+    number = pc.and_(pc.equal(kinds, EntityKind.PHONE), are_hard(roles))
     blocks = member.select(["cluster", "entity_id"])
     for name in ("reporter", "text", "at", "filed"):
-        blocks = blocks.append_column(name, seen[name].take(pa.array(record[members])))
+        blocks = blocks.append_column(name, seen[name].take(record[members]))
     blocks = blocks.filter(number)
     blocks = blocks.append_column("thing", _blocks(blocks["entity_id"]))
     key = ["thing", "cluster", "entity_id", "reporter", "text"]
@@ -163,7 +162,7 @@ def trait_rows(uses: pa.Table) -> pa.Table:
     return pa.table(columns, schema=TRAIT)
 
 
-def _records(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: np.ndarray) -> pa.Table:
+def _records(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: Array) -> pa.Table:
     """Returns the group, reporter, text and time of each row of CLASSIFIED.
 
     A complaint's calls have its reporter. All calls of an organisation without a pseudonym have
@@ -175,7 +174,7 @@ def _records(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: np.ndarra
         script_rows: The row of each of these.
     """
     group = hash_text(evidence["group_id"])
-    complaint = true_mask(pc.equal(evidence["record_kind"], str(RecordKind.COMPLAINT)))
+    complaint = true_mask(pc.equal(evidence["record_kind"], RecordKind.COMPLAINT))
     keys = evidence["reporter_key"]
     known = keys.is_valid().to_numpy(zero_copy_only=False)
     org = hash_text(evidence["source_org"]) & ~np.int64(1)
@@ -186,17 +185,15 @@ def _records(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: np.ndarra
     lost = sorted_unique(group[true_mask(has_loss(evidence["loss_amount"]))])
     named = (reporter & 1).astype(bool)
     text = np.where(complaint & named & ~np.isin(group, lost), text, 0)
-    moments = evidence["observed_at"].cast(pa.int64())
-    filed = pc.coalesce(evidence["filed_at"], evidence["observed_at"]).cast(pa.int64()).to_numpy()
+    moments = evidence["observed_at"].cast(INTEGER)
+    filed = pc.coalesce(evidence["filed_at"], evidence["observed_at"]).cast(INTEGER).to_numpy()
     rows = np.flatnonzero(evidence["filed_at"].is_valid().to_numpy(zero_copy_only=False))
     filed = _first_by_group(group, rows, filed[rows], filed)
     columns = {"group": group, "reporter": reporter, "text": text, "at": moments, "filed": filed}
     return pa.table(columns)
 
 
-def _texts(
-    evidence: pa.RecordBatch, scripts: pa.Array, script_rows: np.ndarray, group: np.ndarray
-) -> np.ndarray:
+def _texts(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: Array, group: Array) -> Array:
     """Returns, for each row, a hash of the organisation and the text that its complaint has.
 
     That is the first of the narrative's `shared_text`, or `WORDLESS`; 0 for any other. Only for a
@@ -204,19 +201,17 @@ def _texts(
     """
     names = [field.name for field in scripts.type]
     ids, how = (scripts.field(names.index(name)) for name in ("entity_id", "how"))
-    orgs = evidence["source_org"].take(pa.array(script_rows))
+    orgs = evidence["source_org"].take(script_rows)
     text = shared_text(ids, pc.fill_null(how, ""))
     texts = hash_text(pc.binary_join_element_wise(orgs, text, "|"))
     few = np.flatnonzero(true_mask(pc.fill_null(evidence["wordless"], False)))
-    orgs = evidence["source_org"].take(pa.array(few))
+    orgs = evidence["source_org"].take(few)
     texts = np.append(texts, hash_text(pc.binary_join_element_wise(orgs, WORDLESS, "|")))
     script_rows = np.append(script_rows, few)
     return _first_by_group(group, script_rows, texts, np.zeros(len(group), np.int64))
 
 
-def _first_by_group(
-    group: np.ndarray, rows: np.ndarray, values: np.ndarray, otherwise: np.ndarray
-) -> np.ndarray:
+def _first_by_group(group: Array, rows: Array, values: Array, otherwise: Array) -> Array:
     """Returns, for each row, the smallest of the `values` of its group, which stand in `rows`.
 
     In a group that has none it is what the row has `otherwise`.
@@ -237,7 +232,7 @@ def _blocks(entity_ids: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(f"{BLOCK}:", kept, "x" * BLOCK_DIGITS, "")
 
 
-def _bounded(uses: pa.Table) -> np.ndarray:
+def _bounded(uses: pa.Table) -> Array:
     """Returns the reporter that each USE row counts for, of whole things.
 
     Those who tell the same of a thing within hours count as `first_of_spans` has them.
@@ -261,9 +256,9 @@ def _attested_numbers(uses: pa.Table) -> pa.Table:
     counts = counts.filter(pc.greater_equal(counts["reporter"], BLOCK_REPORTERS))
     numbers = pc.value_counts(counts["thing"])
     several = numbers.field("values").filter(pc.greater(numbers.field("counts"), 1))
-    shared = counts.filter(pc.is_in(counts["thing"], several.cast(pa.string())))
-    reporters = dict(zip(*(column.to_pylist() for column in shared.columns[1:]), strict=True))
+    shared = counts.filter(pc.is_in(counts["thing"], several.cast(TEXT)))
+    reporters = dict(row_tuples(shared, "entity_id", "reporter"))
     wrong = near_misses(reporters)
     kept = [number for number in reporters if number not in wrong]
-    known = pc.is_in(uses["entity_id"], pa.array(kept, pa.string()))
+    known = pc.is_in(uses["entity_id"], pa.array(kept, TEXT))
     return uses.filter(pc.or_(pc.invert(is_block), known))

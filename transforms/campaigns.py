@@ -32,9 +32,10 @@ from scipy.sparse import csr_array
 
 from schemas.cluster import CAMPAIGN, CampaignBasis
 from schemas.enums import EntityKind
-from schemas.field import moment_of
+from schemas.field import TEXT, moment_of
 from transforms import campaign_traits
 from transforms.arrow_util import (
+    Array,
     component_labels,
     concat_ranges,
     group_starts,
@@ -91,7 +92,7 @@ class PairModel:
     weights: tuple[float, ...]
     table: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
-    def probability(self, features: np.ndarray) -> np.ndarray:
+    def probability(self, features: Array) -> Array:
         """Returns that of each row of features."""
         odds = self.weights[0] + features @ np.array(self.weights[1:])
         return 1 / (1 + np.exp(-np.clip(odds, -50, 50)))
@@ -166,15 +167,15 @@ class Shared:
         entity_ids: Of each trait, as in TRAIT.
     """
 
-    cluster: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
+    cluster: Array
+    first: Array
+    last: Array
     names: Sequence[str]
-    cluster_of: np.ndarray
-    thing_of: np.ndarray
-    counted: np.ndarray
-    since: np.ndarray
-    until: np.ndarray
+    cluster_of: Array
+    thing_of: Array
+    counted: Array
+    since: Array
+    until: Array
     reporters: Sequence[Sequence[int]]
     entity_ids: Sequence[Sequence[str]]
 
@@ -184,7 +185,7 @@ class Shared:
         traits = traits.sort_by([("cluster", "ascending"), ("thing", "ascending")])
         cluster, cluster_of = np.unique(traits["cluster"].to_numpy(), return_inverse=True)
         names = sorted(traits["thing"].unique().to_pylist())
-        thing_of = pc.index_in(traits["thing"].combine_chunks(), pa.array(names, pa.string()))
+        thing_of = pc.index_in(traits["thing"].combine_chunks(), pa.array(names, TEXT))
         since, until = (traits[name].to_numpy() for name in ("first", "last"))
         starts = group_starts(cluster_of)
         first = np.minimum.reduceat(since, starts) if len(cluster_of) else since
@@ -205,31 +206,31 @@ class Shared:
         )
 
     @cached_property
-    def kind(self) -> np.ndarray:
+    def kind(self) -> Array:
         """The kind of the thing of each trait."""
         kinds = np.array([name.partition(":")[0] for name in self.names] or [""])
         return kinds[self.thing_of]
 
     @cached_property
-    def in_calls(self) -> np.ndarray:
+    def in_calls(self) -> Array:
         """Masks the clusters whose trunks or origination ids call records show."""
         mask = np.zeros(len(self.cluster), bool)
-        mask[self.cluster_of[np.isin(self.kind, list(map(str, CALL_THINGS)))]] = True
+        mask[self.cluster_of[np.isin(self.kind, CALL_THINGS)]] = True
         return mask
 
-    def traits_of(self, nodes: Sequence[int]) -> np.ndarray:
+    def traits_of(self, nodes: Sequence[int]) -> Array:
         """Returns the rows of the traits of clusters."""
         starts, ends = (np.searchsorted(self.cluster_of, nodes, side) for side in ("left", "right"))
         return concat_ranges(starts, ends - starts)
 
-    def pairs(self, *, more: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def pairs(self, *, more: bool = False) -> tuple[Array, Array]:
         """Returns the pairs of clusters that share a thing and are next to each other in time.
 
         With `more` those that share one script and nothing else are left out.
         """
         order = np.lexsort((self.cluster_of, self.since, self.thing_of))
         cluster_of, thing_of = self.cluster_of[order], self.thing_of[order]
-        worth = np.where(self.kind[order] == str(EntityKind.SCRIPT), 1, 2)
+        worth = np.where(self.kind[order] == EntityKind.SCRIPT, 1, 2)
         keys, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for step in range(1, NEIGHBOURS + 1):
             same = thing_of[step:] == thing_of[:-step]
@@ -241,9 +242,9 @@ class Shared:
         shared = np.bincount(place, np.concatenate(counts), len(pairs))
         return self._pair_of(pairs[shared >= 2] if more else pairs)
 
-    def features(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def features(self, a: Array, b: Array) -> Array:
         """Returns the `FEATURES` of pairs, a row each."""
-        columns = [self._log_bayes_factor(str(kind), a, b) for kind in campaign_traits.THINGS]
+        columns = [self._log_bayes_factor(kind, a, b) for kind in campaign_traits.THINGS]
         blocks = np.flatnonzero(self.kind == campaign_traits.BLOCK)
         blocks = blocks[np.argsort(self.thing_of[blocks], kind="stable")]
         starts = group_starts(self.thing_of[blocks])
@@ -255,7 +256,7 @@ class Shared:
         columns.append(np.log1p(np.maximum(gap, 0) / MICROSECONDS_A_DAY))
         return np.stack(columns, axis=1)
 
-    def probability(self, models: Models, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def probability(self, models: Models, a: Array, b: Array) -> Array:
         """Returns that of pairs, by the model for what is known of both."""
         features = self.features(a, b)
         known = self.in_calls[a] & self.in_calls[b]
@@ -264,7 +265,7 @@ class Shared:
         )
         return np.where(known, with_calls, without)
 
-    def _log_bayes_factor(self, kind: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _log_bayes_factor(self, kind: str, a: Array, b: Array) -> Array:
         """Returns that of one customer against two, on a scale of logarithms with its sign."""
         rows = self.kind == kind
         if not rows.any() or not len(a):
@@ -278,10 +279,10 @@ class Shared:
         factor = counts.log_bayes_factor(np.arange(len(self.cluster)), a, b)
         return np.sign(factor) * np.log1p(np.abs(factor))
 
-    def _pair_keys(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _pair_keys(self, a: Array, b: Array) -> Array:
         return np.minimum(a, b).astype(np.int64) * len(self.cluster) + np.maximum(a, b)
 
-    def _pair_of(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _pair_of(self, keys: Array) -> tuple[Array, Array]:
         return keys // max(len(self.cluster), 1), keys % max(len(self.cluster), 1)
 
 
@@ -352,7 +353,7 @@ def linked_groups(shared: Shared, models: Models) -> list[list[int]]:
     ]
 
 
-def _average_linkage(likely: np.ndarray, least: float) -> list[np.ndarray]:
+def _average_linkage(likely: Array, least: float) -> list[Array]:
     """Groups members until no two groups have a mean of `least` between them.
 
     The two of the highest mean are joined first (Sokal and Michener, 1958). `likely` has all pairs,
@@ -372,7 +373,7 @@ def groups_of_things(shared: Shared) -> list[list[int]]:
     """
     most = max(COMMON_CLUSTERS, COMMON_SHARE * len(shared.cluster))
     users: defaultdict[int, set[int]] = defaultdict(set)
-    of_calls = np.isin(shared.kind, list(map(str, CALL_THINGS)))
+    of_calls = np.isin(shared.kind, CALL_THINGS)
     for cluster, shared_thing in zip(
         shared.cluster_of[~of_calls], shared.thing_of[~of_calls], strict=True
     ):
@@ -429,7 +430,7 @@ def _campaign(
     name = f"{shared.names[in_order[0]]}|{clusters[by_age[0]]}".encode()
     return {
         "campaign_id": f"campaign-{blake2b(name, digest_size=8).hexdigest()}",
-        "basis": str(CampaignBasis.RANK if probability is None else CampaignBasis.SIMULATED),
+        "basis": CampaignBasis.RANK if probability is None else CampaignBasis.SIMULATED,
         "probability": probability,
         "members": [
             {
@@ -454,7 +455,7 @@ def _campaign(
     }
 
 
-def _all_pairs(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _all_pairs(groups: Sequence[Array]) -> tuple[Array, Array, Array]:
     """Returns all pairs within groups of two or more, group by group, and their number in each."""
     places = [np.triu_indices(len(group), 1) for group in groups]
     a, b = (
@@ -464,7 +465,7 @@ def _all_pairs(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np
     return a, b, np.array([len(pairs[0]) for pairs in places])
 
 
-def _connected(count: int, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+def _connected(count: int, a: Array, b: Array) -> list[Array]:
     """Returns the groups, of two and more, of `count` nodes that pairs tie together."""
     label = component_labels(count, a, b)
     order = np.argsort(label, kind="stable")

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import ALPHA_2, COUNTRIES, CURRENCIES
-from schemas.field import AMOUNT, INTEGER, TEXT, TIMESTAMP
-from transforms.arrow_util import map_distinct
+from schemas.field import AMOUNT, INTEGER, NUMBER, TEXT, TIMESTAMP
+from transforms.arrow_util import Array, map_distinct
 from transforms.text_util import load_reference_data
 
 EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
@@ -49,7 +49,7 @@ _ABROAD = ("+", "00", "sip:+", "tel:+")
 
 _SURE, _MOST = 0.95, 0.8
 
-Checked = tuple[pa.Array, np.ndarray]
+Checked = tuple[pa.Array, Array]
 
 
 def parse_timestamps(column: pa.Array) -> Checked:
@@ -69,7 +69,7 @@ def parse_amounts(column: pa.Array) -> Checked:
 
 def parse_durations(column: pa.Array) -> Checked:
     """Parses seconds from 0 to a week."""
-    return _parse_distinct(trim_text(column), pa.float64(), _one_duration)
+    return _parse_distinct(trim_text(column), NUMBER, _one_duration)
 
 
 def parse_codes(column: pa.Array, known: Collection[str]) -> Checked:
@@ -86,10 +86,10 @@ def parse_choices(column: pa.Array, known: Collection[str], otherwise: str | Non
     place = pc.index_in(lower, pa.array([word.lower() for word in words]))
     strange = true_mask(pc.is_null(place)) & true_mask(pc.is_valid(lower))
     chosen = pa.array(words, TEXT).take(place)
-    return pc.if_else(pa.array(strange), pa.scalar(otherwise, TEXT), chosen), strange
+    return pc.if_else(strange, pa.scalar(otherwise, TEXT), chosen), strange
 
 
-def impossible_dates(column: pa.Array) -> np.ndarray:
+def impossible_dates(column: pa.Array) -> Array:
     """Returns a mask of the rows whose time no complaint can have."""
     early = pc.less(column, pa.scalar(EARLIEST_DATE, TIMESTAMP))
     return true_mask(pc.or_(early, pc.greater_equal(column, pa.scalar(LATEST_DATE, TIMESTAMP))))
@@ -98,10 +98,10 @@ def impossible_dates(column: pa.Array) -> np.ndarray:
 def trim_text(column: pa.Array) -> pa.Array:
     """Trims a column of surrounding blanks; empty text becomes null."""
     trimmed = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, TEXT), trimmed)
+    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
 
-def true_mask(condition: pa.Array) -> np.ndarray:
+def true_mask(condition: pa.Array) -> Array:
     """Converts a boolean column to numpy, null as false."""
     return pc.fill_null(condition, False).to_numpy(zero_copy_only=False)
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from transforms.arrow_util import component_labels
+from transforms.arrow_util import Array, component_labels
 from transforms.graph.incidence import Ties
 from transforms.graph.leiden import find_communities
 from transforms.graph.link_weights import link_probability
@@ -259,8 +259,8 @@ match_probability = link_probability
 
 
 def baseline_clusterings(
-    a: np.ndarray, b: np.ndarray, weight: np.ndarray, nodes: int
-) -> Iterator[tuple[str, np.ndarray]]:
+    a: Array, b: Array, weight: Array, nodes: int
+) -> Iterator[tuple[str, Array]]:
     """Yields (method, label of each node) over links a < b, in sorted order, with weights.
 
     A link of weight w is a match with probability 1 - 2^-w (docs/evidence.md).
@@ -287,7 +287,7 @@ def _contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:
     return sparse.coo_array((ones, (row_of, column_of)), shape=shape).tocsr()
 
 
-def _contributions(table: sparse.csr_array) -> np.ndarray:
+def _contributions(table: sparse.csr_array) -> Array:
     """Returns, by true cluster, the six sums that all scores are made of.
 
     Its items; their B-cubed precision and recall (Bagga and Baldwin 1998; Amigo et al. 2009); and
@@ -304,7 +304,7 @@ def _contributions(table: sparse.csr_array) -> np.ndarray:
     return np.stack([*summed, size * (size - 1) / 2], axis=1)
 
 
-def _scores(sums: np.ndarray) -> tuple[Score, Score]:
+def _scores(sums: Array) -> tuple[Score, Score]:
     """Returns the B-cubed and the pairwise score of six sums."""
     items, precise, recalled, together, put, true = sums.tolist()
     return (

@@ -46,14 +46,14 @@ from transforms.extract.allowlist import KnownLegitimate, make_allowlist
 from transforms.manifest import CounterValue
 
 SHOWN = pa.schema(
-    [
-        ("entity_id", TEXT),
-        ("cluster_id", TEXT),
-        ("first_seen", TIMESTAMP),
-        ("core", FLAG),
-        ("first_used", TIMESTAMP),
-        ("last_used", TIMESTAMP),
-    ]
+    {
+        "entity_id": TEXT,
+        "cluster_id": TEXT,
+        "first_seen": TIMESTAMP,
+        "core": FLAG,
+        "first_used": TIMESTAMP,
+        "last_used": TIMESTAMP,
+    }
 )
 """An entity that a run shows: its cluster, null where it is in none, its first record, whether it
 is a core member, and the first and last record that show a suspect using it, null without one.
@@ -581,7 +581,7 @@ def shown_entities(entities: pa.RecordBatch) -> pa.RecordBatch:
     core = pa.repeat(pa.scalar(value=False), entities.num_rows)
     days = entities["first_used"], entities["last_used"]
     columns = [entities["entity_id"], nothing, entities["first_seen"], core, *days]
-    return pa.RecordBatch.from_arrays(columns, schema=SHOWN)
+    return pa.record_batch(columns, SHOWN)
 
 
 def _shown_members(

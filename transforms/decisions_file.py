@@ -39,6 +39,7 @@ from schemas.decision import (
     members_digest,
 )
 from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
+from schemas.field import TEXT
 from transforms.arrow_util import table_of_rows
 from transforms.decisions import (
     BoundBy,
@@ -608,7 +609,7 @@ def _bound_as(decision: Decision, row: Mapping[str, Any], contested: Mapping[str
 
 def _written(decision: Decision) -> dict[str, Any]:
     """Returns the columns of DECISION, which its author wrote."""
-    return {name: getattr(decision, name) for name in DECISION.names} | {"kind": str(decision.kind)}
+    return {name: getattr(decision, name) for name in DECISION.names}
 
 
 def _bound_row(
@@ -654,7 +655,7 @@ def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iter
         for each in (*decision.entities, *(decision.members or ()))
     }
     named |= {without_epoch(entity) for entity in named}
-    hidden = pc.is_in(withheld["entity_id"], pa.array(sorted(named), pa.string()))
+    hidden = pc.is_in(withheld["entity_id"], pa.array(sorted(named), TEXT))
     yield from withheld["entity_id"].filter(hidden).to_pylist()
 
 

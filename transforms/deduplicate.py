@@ -16,7 +16,7 @@ import xxhash
 from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY, ORIGIN
 from schemas.enums import RecordKind
-from transforms.arrow_util import distinct_rows, hash_columns
+from transforms.arrow_util import Array, distinct_rows, hash_columns
 from transforms.counters import KIND_PLURAL
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
@@ -55,10 +55,10 @@ def unique_records(table: pa.Table, kind: RecordKind) -> tuple[pa.Table, pa.Tabl
     """Returns COMPLAINT_ACCEPTED or CALL_ACCEPTED rows, one an id, and those they replace."""
     kept = np.zeros(table.num_rows, bool)
     kept[winning_rows(table, *RECORD_ORDER[kind])] = True
-    return table.filter(pa.array(kept)), table.filter(pa.array(~kept))
+    return table.filter(kept), table.filter(~kept)
 
 
-def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, str]]) -> np.ndarray:
+def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, str]]) -> Array:
     """Returns the rows to keep: of each key the first by `order`, then by smallest content hash.
 
     The hash is in the column `content`, or else is made of the row. Rows that agree in all of that
@@ -72,7 +72,7 @@ def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, s
     candidates = np.flatnonzero(repeated)
     if not len(candidates):
         return np.arange(table.num_rows)
-    rows = table.take(pa.array(candidates))
+    rows = table.take(candidates)
     rivals = rows.select([*key, *(name for name, _ in order), "source", "position"])
     known = "content" in table.column_names
     content = rows["content"] if known else pa.array(content_hashes(table, candidates))
@@ -80,15 +80,15 @@ def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, s
     ranking = [(name, "ascending") for name in key] + order
     ranking += [(name, "ascending") for name in ("content", "source", "position")]
     ranked = pc.sort_indices(rivals, sort_keys=ranking).to_numpy()
-    ids = rivals.select(list(key)).take(pa.array(ranked)).combine_chunks()
+    ids = rivals.select(list(key)).take(ranked).combine_chunks()
     first, _ = distinct_rows([column.chunk(0) for column in ids.columns])
     return np.sort(np.concatenate([np.flatnonzero(~repeated), candidates[ranked[first]]]))
 
 
-def content_hashes(table: pa.Table, rows: np.ndarray) -> list[str]:
+def content_hashes(table: pa.Table, rows: Array) -> list[str]:
     """Hashes the content of each of `rows`, without the place that the row came from."""
     content = table.drop_columns(sorted(_ORIGIN & set(table.column_names)))
-    picked = content.take(pa.array(rows)).to_pylist()
+    picked = content.take(rows).to_pylist()
     return [xxhash.xxh3_128_hexdigest(repr(list(row.values())).encode()) for row in picked]
 
 

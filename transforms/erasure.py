@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind
+from schemas.field import TEXT
 from transforms.arrow_util import Array, with_column
 from transforms.casts import trim_text, true_mask
 
@@ -43,7 +44,7 @@ class RegisterKey:
     def macs(self, texts: Iterable[str]) -> pa.Array:
         """Returns HMAC-SHA256 of each text, in hexadecimal digits."""
         hashed = (hmac.digest(self.secret, text.encode(), "sha256").hex() for text in texts)
-        return pa.array(hashed, pa.string())
+        return pa.array(hashed, TEXT)
 
     def heads(self, texts: Iterable[str]) -> Array:
         """Returns the first 64 bits of the hash of each text, as `macs` has it."""
@@ -102,7 +103,7 @@ class ErasureList:
             return self.contains(kind, orgs, complaints)
         gone = self.contains(kind, orgs, trim_text(rows["call_id"]))
         named = np.flatnonzero(true_mask(pc.is_valid(complaints)))
-        keys = [column.take(pa.array(named)) for column in (orgs, complaints)]
+        keys = [column.take(named) for column in (orgs, complaints)]
         gone[named] |= self.contains(RecordKind.COMPLAINT, *keys)
         return gone
 
@@ -113,7 +114,7 @@ class ErasureList:
             and " ".join(mac for mac in listed.split() if bytes.fromhex(mac) not in self.macs)
             for listed in entries["records"].to_pylist()
         ]
-        kept = with_column(entries, "records", pa.array(left, pa.string()))
+        kept = with_column(entries, "records", pa.array(left, TEXT))
         return kept.filter(pc.fill_null(pc.not_equal(kept["records"], ""), True))
 
 

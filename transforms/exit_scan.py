@@ -34,7 +34,7 @@ from schemas.entity import are_withheld, without_epochs
 from schemas.enums import RecordKind
 from schemas.manifest import OutputFile
 from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER, Table
-from transforms.arrow_util import Array, sorted_lookup
+from transforms.arrow_util import Array, row_tuples, sorted_lookup
 from transforms.decode.addresses import ADDRESS_HINT
 from transforms.decode.escapes import plain_in_place, read_plainly
 from transforms.decode.number_words import DIGIT_WORDS_HINT
@@ -223,7 +223,7 @@ def _ids_of_others(
         if hits := known & of_id:
             (own,) = source.key.record_macs([record_key(kind, orgs[row].as_py(), ids[row].as_py())])
             leaks[row] = own in records_naming(source, hits)
-    return ids.filter(pa.array(~leaks))
+    return ids.filter(~leaks)
 
 
 def _registered(forms: Sequence[str], key: RegisterKey, register: VictimRegister) -> frozenset[str]:
@@ -444,13 +444,13 @@ def _readings(line: str) -> set[str]:
 def _hidden_digits(texts: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the rows and the digits of numbers that words stand for."""
     rows = np.flatnonzero(pc.match_substring_regex(texts, DIGIT_WORDS_HINT))
-    runs = find_digits(texts.take(pa.array(rows)))
+    runs = find_digits(texts.take(rows))
     said = runs.take(np.flatnonzero(runs.form % FORMS > OPENED))
     of_text, digits = candidate_digits(said)
-    written = pc.replace_substring_regex(texts.take(pa.array(rows)), "[^0-9]+", "")
-    beside = zip(digits.to_pylist(), written.take(pa.array(of_text)).to_pylist(), strict=True)
+    written = pc.replace_substring_regex(texts.take(rows), "[^0-9]+", "")
+    beside = zip(digits.to_pylist(), written.take(of_text).to_pylist(), strict=True)
     hidden = np.array([number not in shown for number, shown in beside], bool)
-    return rows[of_text[hidden]], digits.filter(pa.array(hidden))
+    return rows[of_text[hidden]], digits.filter(hidden)
 
 
 def _hidden_addresses(texts: pa.Array) -> tuple[Array, pa.Array]:
@@ -485,7 +485,7 @@ def _contested_ids(
         with FileSystems.open(path) as sealed:
             file = open_private(sealed, path, CONTESTED, private.key)
             rows = pq.read_table(file, columns=["kind", "value"])
-        for kind, value in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+        for kind, value in row_tuples(rows):
             yield f"{kind}:{value}"
 
 

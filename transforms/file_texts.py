@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from schemas.field import TEXT
+
 MOST_UNPACKED = 1 << 28
 """Bytes of a packed file that are read; one with more is no file of ours."""
 
@@ -94,6 +96,6 @@ def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
             yield from _texts_of_column(pc.struct_field(column, part.name))
     elif pa.types.is_dictionary(kind):
         for chunk in column.chunks:
-            yield chunk.dictionary.cast(pa.string()).drop_null()
+            yield chunk.dictionary.cast(TEXT).drop_null()
     elif pa.types.is_string(kind):
         yield pc.unique(column).drop_null()

@@ -36,7 +36,7 @@ from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import Feed, FeedEvidence, Offer, OfferedEvidence
 from schemas.signed_fields import MAX_INTEGER, week_start
 from transforms import reporters
-from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
+from transforms.arrow_util import batch_of_rows, distinct_rows, implode, row_tuples, table_of_rows
 from transforms.erasure import RECORD_KEY, record_keys
 from transforms.phone import normalize
 
@@ -47,20 +47,20 @@ NAMED_MEMBERS = 10
 """Shared members that a row names, smallest first."""
 
 RECORD = pa.schema(
-    [
-        ("record_kind", TEXT),
-        ("source_org", TEXT),
-        ("record_id", TEXT),
-        ("victim_id", TEXT),
-        ("reporter_key", TEXT),
-        ("complaint_id", TEXT),
-        ("channel", TEXT),
-        ("filed_at", TIMESTAMP),
-        ("wordless", FLAG),
-        ("brand", TEXT),
-        ("loss_amount", EVIDENCE.field("loss_amount").type),
-        ("loss_currency", TEXT),
-    ]
+    {
+        "record_kind": TEXT,
+        "source_org": TEXT,
+        "record_id": TEXT,
+        "victim_id": TEXT,
+        "reporter_key": TEXT,
+        "complaint_id": TEXT,
+        "channel": TEXT,
+        "filed_at": TIMESTAMP,
+        "wordless": FLAG,
+        "brand": TEXT,
+        "loss_amount": EVIDENCE.field("loss_amount").type,
+        "loss_currency": TEXT,
+    }
 )
 """The fields of a complaint or call beside its identifiers; `complaint_id` is a call's."""
 
@@ -161,7 +161,7 @@ def contributor_rows(
 
 def union_link_rows(members: pa.Table, accepted: pa.Table, views: Mapping[str, View]) -> pa.Table:
     """Converts MEMBER rows and accepted LINK rows of the joint run to UNION_LINK rows."""
-    cluster_of = _clusters_of_members(members)
+    cluster_of = dict(row_tuples(members, "entity_id", "cluster_id"))
     rows = [*_new_links(accepted, cluster_of, views), *_shared_clusters(cluster_of, views)]
     return table_of_rows([dict.fromkeys(UNION_LINK.names) | row for row in rows], UNION_LINK)
 
@@ -170,7 +170,7 @@ def offered_cluster_rows(
     members: pa.Table, offers: Iterable[AcceptedOffer], views: Mapping[str, View]
 ) -> pa.Table:
     """Converts MEMBER rows of the joint run and its offers, with views, to OFFERED_CLUSTER rows."""
-    cluster_of = _clusters_of_members(members)
+    cluster_of = dict(row_tuples(members, "entity_id", "cluster_id"))
     rows = []
     for taken in offers:
         offer = taken.offer
@@ -446,14 +446,8 @@ def by_record(mentions: pa.Table) -> pa.Table:
     order = pa.array(np.argsort(record_of, kind="stable"))
     records = mentions.select([name for name in EVIDENCE.names if name != MENTIONS])
     items = mentions.append_column(ROW, pa.array(record_of)).take(order)
-    rows = implode(records.take(pa.array(first)), EVIDENCE.field(MENTIONS), items)
+    rows = implode(records.take(first), EVIDENCE.field(MENTIONS), items)
     return pa.Table.from_batches([rows])
-
-
-def _clusters_of_members(members: pa.Table) -> dict[str, str]:
-    return dict(
-        zip(members["entity_id"].to_pylist(), members["cluster_id"].to_pylist(), strict=True)
-    )
 
 
 def _new_links(

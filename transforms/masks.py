@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.field import TEXT
 from transforms.decode.escapes import Span, plain_in_place
 
 Spans = Iterable[Span | tuple[int, int, str]]
@@ -72,9 +73,9 @@ def find_by_row(
     """
     rows = np.arange(len(texts))
     for hint in hints:
-        hinted = pc.match_substring_regex(texts.take(pa.array(rows)), hint)
+        hinted = pc.match_substring_regex(texts.take(rows), hint)
         rows = rows[np.flatnonzero(pc.fill_null(hinted, False))]
-    searched = zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
+    searched = zip(rows.tolist(), texts.take(rows).to_pylist(), strict=True)
     return {row: spans for row, text in searched if (spans := list(find(text)))}
 
 
@@ -85,11 +86,11 @@ def mask_rows(
     if not spans:
         return texts
     rows = sorted(spans)
-    some = texts.take(pa.array(rows)).to_pylist()
+    some = texts.take(rows).to_pylist()
     masked = [hide(text, spans[row]) for text, row in zip(some, rows, strict=True)]
     changed = np.zeros(len(texts), bool)
     changed[rows] = True
-    return pc.replace_with_mask(texts, pa.array(changed), pa.array(masked, pa.string()))
+    return pc.replace_with_mask(texts, pa.array(changed), pa.array(masked, TEXT))
 
 
 def _replace_spans(text: str, spans: Spans, replace: Callable[[str], str]) -> str:

@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind, SourceRule
-from transforms.arrow_util import hash_text, sorted_lookup, with_column
+from schemas.field import INTEGER, TEXT
+from transforms.arrow_util import Array, hash_text, sorted_lookup, with_column
 from transforms.text_util import read_reference_data
 
 SourceRules = Mapping[str, SourceRule]
@@ -64,14 +65,14 @@ class Crowds:
     `bearing` says count where identifiers are tied: what a sender alone can add is bounded.
     """
 
-    hashes: np.ndarray
-    people: np.ndarray
-    bearing: np.ndarray
+    hashes: Array
+    people: Array
+    bearing: Array
 
     @classmethod
     def of(cls, people: Mapping[str, int], bearing: Mapping[str, int] | None = None) -> Crowds:
         """Returns those of a number of people by the key of the reporter; else all are bearing."""
-        hashes = hash_text(pa.array(list(people), pa.string())) & ~np.int64(1)
+        hashes = hash_text(pa.array(list(people), TEXT)) & ~np.int64(1)
         order = np.argsort(hashes)
         both = (people, bearing or people)
         counts = (
@@ -83,15 +84,15 @@ class Crowds:
         """Returns whether there are any."""
         return len(self.hashes) > 0
 
-    def people_of(self, reporters: np.ndarray) -> np.ndarray:
+    def people_of(self, reporters: Array) -> Array:
         """Returns how many people each reporter stands for, by the hash of its key."""
         return self._counts(reporters, self.people)
 
-    def bearing_of(self, reporters: np.ndarray) -> np.ndarray:
+    def bearing_of(self, reporters: Array) -> Array:
         """Returns how many people each reporter counts for in ties, by the hash of its key."""
         return self._counts(reporters, self.bearing)
 
-    def _counts(self, reporters: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def _counts(self, reporters: Array, counts: Array) -> Array:
         people = np.ones(len(reporters), np.int64)
         if self:
             places, known = sorted_lookup(self.hashes, reporters & ~np.int64(1))
@@ -251,7 +252,7 @@ def reporter_keys(
         (SourceRule.EACH_ROW, pc.binary_join_element_wise(f"{NO_PSEUDONYM}row|", record_id, "")),
         (SourceRule.PER_DAY, pc.binary_join_element_wise(OF_DAY, day, "")),
     ):
-        orgs = pa.array([org for org, stated in rules.items() if stated is rule], pa.string())
+        orgs = pa.array([org for org, stated in rules.items() if stated is rule], TEXT)
         ruled = pc.is_in(source_org, orgs)
         keys = pc.if_else(ruled, pc.binary_join_element_wise(source_org, marked, "|"), keys)
     return pc.coalesce(named, keys)
@@ -284,12 +285,12 @@ def people_counted(mentions: pa.RecordBatch | pa.Table) -> pa.Array | pa.Chunked
     That is one, but for the evidence of an offer, whose records 1 to N have the id that ends in
     1..N. Joint runs of before have a record for each.
     """
-    alone = pa.scalar(1, pa.int64())
+    alone = pa.scalar(1, INTEGER)
     offered = pc.is_in(mentions["field"], pa.array(OFFERED))
     if not pc.any(offered).as_py():
         return pa.repeat(alone, mentions.num_rows)
     counted = pc.extract_regex(mentions["record_id"], r"^offer-.*-1\.\.(?P<people>[1-9][0-9]*)$")
-    people = pc.struct_field(counted, "people").cast(pa.int64())
+    people = pc.struct_field(counted, "people").cast(INTEGER)
     return pc.if_else(offered, pc.fill_null(people, 1), alone)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from transforms.arrow_util import group_starts, hash_columns
+from transforms.arrow_util import Array, group_starts, hash_columns
 from transforms.batch_codec import EncodedBatch, decode_batch, encode_batch
 
 PARTITIONS = 16
@@ -33,7 +33,7 @@ _TaggedBatch = tuple[int, EncodedBatch | pa.RecordBatch]
 """The place of an input among those of a `PerPartition`, and a batch of it."""
 
 
-Place = Callable[[pa.RecordBatch | pa.Table], np.ndarray]
+Place = Callable[[pa.RecordBatch | pa.Table], Array]
 """Returns the partition of each row, the same for all rows of a key."""
 
 
@@ -118,7 +118,7 @@ def split_by_key(
 
 
 def split_by_partition(
-    batch: pa.RecordBatch, partition: np.ndarray
+    batch: pa.RecordBatch, partition: Array
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Cuts a batch by the partition (below `MAX_PARTITIONS`) of each row into (partition, rows).
 
@@ -133,14 +133,14 @@ def split_by_partition(
     order = np.argsort(partition.astype(np.uint16), kind="stable")
     ordered = partition[order]
     starts = group_starts(ordered)
-    rows = batch.take(pa.array(order))
+    rows = batch.take(order)
     for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True):
         yield int(ordered[start]), rows.slice(start, end - start)
 
 
 def partition_numbers(
     batch: pa.RecordBatch | pa.Table, names: Sequence[str], partitions: int
-) -> np.ndarray:
+) -> Array:
     """Returns the partition of each row, by hash of `names`."""
     # The high bits: a partition must not see hashes that agree in their low ones.
     return (hash_columns(batch, names) >> 40) % partitions
@@ -156,9 +156,14 @@ def batches_of(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     return (batch for batch in table.to_batches(max_chunksize=rows) if batch.num_rows)
 
 
+def tagged(name: str, elements: Iterable[Any]) -> Iterator[Any]:
+    """Yields elements for the output of a name."""
+    return (beam.pvalue.TaggedOutput(name, element) for element in elements)
+
+
 def tagged_batches(name: str, table: pa.Table) -> Iterator[Any]:
     """Cuts a table as `batches_of` does, for the output of a name."""
-    return (beam.pvalue.TaggedOutput(name, batch) for batch in batches_of(table))
+    return tagged(name, batches_of(table))
 
 
 @dataclass(eq=False)

@@ -21,6 +21,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.field import TEXT
+
 OTHER_LETTER = "_"
 """Folded form of a letter without a Latin base: a part of a word that no rule names."""
 
@@ -59,7 +61,7 @@ def fold_column(texts: pa.Array, longest: int) -> pa.Array:
     if not len(others):
         return lower
     data = [fold_text(text) for text in others.to_pylist()]
-    return pc.replace_with_mask(lower, pc.invert(plain), pa.array(data, pa.string()))
+    return pc.replace_with_mask(lower, pc.invert(plain), pa.array(data, TEXT))
 
 
 def fold_text(text: str) -> str:
@@ -127,7 +129,7 @@ def cut_to_search_limit(texts: pa.Array) -> pa.Array:
 def truncate_unsearched(texts: pa.Array) -> pa.Array:
     """Cuts what is not searched, and the edge before it, off texts; each says how much went."""
     limited = _any_beyond_limit(texts)
-    return pa.array(map(_truncate, texts.to_pylist()), pa.string()) if limited else texts
+    return pa.array(map(_truncate, texts.to_pylist()), TEXT) if limited else texts
 
 
 def _truncate(text: str | None) -> str | None:

@@ -22,15 +22,16 @@ import pyarrow.compute as pc
 from schemas import enums
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
-from schemas.field import TIMESTAMP
+from schemas.field import FLAG, TIMESTAMP
 from schemas.reject import Code
 from transforms import casts
-from transforms.arrow_util import map_distinct, with_items
+from transforms.arrow_util import Array, map_distinct, with_items
 from transforms.counters import KIND_PLURAL, count_values
 from transforms.decode.readings import may_hold_contact, opened_ids
 from transforms.erasure import Erasures
 from transforms.manifest import ERASED
 from transforms.read.rejects import Reject, rejects_batch
+from transforms.shuffle import tagged
 
 ACCEPTED, REJECTS, COUNTERS = "accepted", "rejects", "counters"
 
@@ -155,15 +156,14 @@ def _validate(
 ) -> Iterator[Any]:
     if erasures.known is not None and (gone := erasures.known.of_rows(rows, kind)).any():
         yield beam.pvalue.TaggedOutput(COUNTERS, ((KIND_PLURAL[kind], ERASED), int(gone.sum())))
-        rows = rows.filter(pa.array(~gone))
+        rows = rows.filter(~gone)
     validate = validate_calls if kind is enums.RecordKind.CALL else validate_complaints
     accepted, rejects, coerced = validate(rows, as_of, clock or datetime.now(UTC))
     yield accepted
     yield beam.pvalue.TaggedOutput(REJECTS, rejects)
     for name, count in coerced.items():
         yield beam.pvalue.TaggedOutput(COUNTERS, ((f"{kind}_words_coerced", name), count))
-    for counter in count_values(f"{kind}_unknown_fields", rows["unknown"].flatten()):
-        yield beam.pvalue.TaggedOutput(COUNTERS, counter)
+    yield from tagged(COUNTERS, count_values(f"{kind}_unknown_fields", rows["unknown"].flatten()))
 
 
 @dataclass
@@ -175,7 +175,7 @@ class BatchChecks:
     coerced: Counter[str] = field(default_factory=Counter)
     faults: dict[int, tuple[Code, str, str]] = field(default_factory=dict)
 
-    def refuse(self, bad: np.ndarray | pa.Array, code: Code, name: str, message: str) -> None:
+    def refuse(self, bad: Array | pa.Array, code: Code, name: str, message: str) -> None:
         """Marks the rows of `bad`, unless an earlier check already refused them; null is no."""
         for row in np.flatnonzero(casts.true_mask(bad) if isinstance(bad, pa.Array) else bad):
             self.faults.setdefault(int(row), (code, name, message))
@@ -195,20 +195,20 @@ class BatchChecks:
         self.typed[name], bad = self.without_unknown(name, column, *parse(column))
         self.refuse(bad, code, name, message)
 
-    def count_coerced(self, name: str, coerced: np.ndarray) -> None:
+    def count_coerced(self, name: str, coerced: Array) -> None:
         """Counts the rows, or items, of a mask as coerced words of a field."""
         if coerced.any():
             self.coerced[name] += int(coerced.sum())
 
     def without_unknown(
-        self, name: str, texts: pa.Array, typed: pa.Array, bad: np.ndarray
+        self, name: str, texts: pa.Array, typed: pa.Array, bad: Array
     ) -> casts.Checked:
         """Returns a typed column and its bad rows, without those that say "unknown"."""
         if not bad.any():
             return typed, bad
-        unknown = bad & casts.true_mask(map_distinct(texts, casts.says_unknown, pa.bool_()))
+        unknown = bad & casts.true_mask(map_distinct(texts, casts.says_unknown, FLAG))
         self.count_coerced(name, unknown)
-        return pc.if_else(pa.array(unknown), pa.scalar(None, typed.type), typed), bad & ~unknown
+        return pc.if_else(unknown, None, typed), bad & ~unknown
 
     def coerce(self, name: str, known: tuple[str, ...], otherwise: str | None) -> None:
         """Takes a column of a closed vocabulary, counting the words outside it."""
@@ -227,12 +227,10 @@ class BatchChecks:
         accepted = np.ones(self.rows.num_rows, bool)
         accepted[list(self.faults)] = False
         columns = [
-            self.typed.get(field.name, self.rows[field.name])
-            .filter(pa.array(accepted))
-            .cast(field.type)
+            self.typed.get(field.name, self.rows[field.name]).filter(accepted).cast(field.type)
             for field in schema
         ]
-        kept = pa.RecordBatch.from_arrays(columns, schema=schema)
+        kept = pa.record_batch(columns, schema)
         rejects = [
             Reject(
                 **{name: self.rows[name][row].as_py() for name in _KEPT},
@@ -306,7 +304,7 @@ def _check_victim(batch: BatchChecks) -> None:
 
 
 def _check_id_hides_no_victim(
-    batch: BatchChecks, id_field: str, victims: Iterable[tuple[np.ndarray, pa.Array]]
+    batch: BatchChecks, id_field: str, victims: Iterable[tuple[Array, pa.Array]]
 ) -> None:
     """Refuses ids that contain a victim's number of their row; `victims`: rows, raw numbers."""
     ids = opened_ids(batch.typed[id_field])
@@ -322,19 +320,19 @@ def _check_id_hides_no_victim(
     )
 
 
-def _complaint_own_numbers(batch: BatchChecks) -> Iterator[tuple[np.ndarray, pa.Array]]:
+def _complaint_own_numbers(batch: BatchChecks) -> Iterator[tuple[Array, pa.Array]]:
     lists = batch.typed["phone_numbers"]
     rows = _rows_of_items(lists)
     items = lists.flatten()
     own = casts.true_mask(pc.equal(pc.struct_field(items, "role"), enums.Role.VICTIM))
-    yield rows[own], pc.struct_field(items, "raw").filter(pa.array(own))
+    yield rows[own], pc.struct_field(items, "raw").filter(own)
 
 
-def _call_own_numbers(batch: BatchChecks) -> Iterator[tuple[np.ndarray, pa.Array]]:
+def _call_own_numbers(batch: BatchChecks) -> Iterator[tuple[Array, pa.Array]]:
     for name, suspects in enums.SUSPECT_NUMBER_DIRECTIONS.items():
         theirs = ~casts.true_mask(pc.equal(batch.typed["direction"], suspects.value))
         rows = np.flatnonzero(theirs)
-        yield rows, batch.rows[name].take(pa.array(rows))
+        yield rows, batch.rows[name].take(rows)
 
 
 def _check_phone_numbers(batch: BatchChecks) -> None:
@@ -353,7 +351,7 @@ def _check_email_roles(batch: BatchChecks) -> None:
     uneven = pc.and_not(pc.is_valid(counts), pc.fill_null(pc.equal(counts, wanted), False))
     batch.refuse(uneven, Code.BAD_VALUE, "email_roles", "not one for each of emails")
     typed = with_items(lists, roles)
-    batch.typed["email_roles"] = pc.if_else(pc.is_valid(lists), typed, pa.scalar(None, typed.type))
+    batch.typed["email_roles"] = pc.if_else(pc.is_valid(lists), typed, None)
 
 
 def _known_roles(
@@ -378,12 +376,12 @@ def _without_contacts(batch: BatchChecks, words: pa.Array, name: str) -> pa.Arra
     """Returns a column of words that are shown as they are: null where one may hold a contact."""
     strange = _may_hold_contacts(words)
     batch.count_coerced(name, strange)
-    return pc.if_else(pa.array(strange), pa.scalar(None, words.type), words)
+    return pc.if_else(strange, None, words)
 
 
-def _may_hold_contacts(names: pa.Array) -> np.ndarray:
+def _may_hold_contacts(names: pa.Array) -> Array:
     """Masks the names in a column of few distinct ones that may be a number or an address."""
-    return casts.true_mask(map_distinct(names, may_hold_contact, pa.bool_()))
+    return casts.true_mask(map_distinct(names, may_hold_contact, FLAG))
 
 
 def _check_payments(batch: BatchChecks) -> None:
@@ -416,12 +414,12 @@ def _check_stated(batch: BatchChecks, lists: pa.ListArray, paid: pa.Array) -> No
     batch.count_coerced("payments[].status", strange)
 
 
-def _any_of(lists: pa.ListArray, bad: np.ndarray) -> np.ndarray:
+def _any_of(lists: pa.ListArray, bad: Array) -> Array:
     """Returns a mask of the lists with an item in `bad`, a mask over `lists.flatten()`."""
     rows = np.zeros(len(lists), bool)
     rows[_rows_of_items(lists)[bad]] = True
     return rows
 
 
-def _rows_of_items(lists: pa.ListArray) -> np.ndarray:
+def _rows_of_items(lists: pa.ListArray) -> Array:
     return pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)

@@ -34,8 +34,9 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.complaint import COMPLAINT_TEXTS, PAPER
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import EntityKind, RecordKind
+from schemas.field import FLAG, INTEGER
 from schemas.tables import VICTIMS
-from transforms.arrow_util import Array, aggregate, fill_columns, sorted_lookup
+from transforms.arrow_util import Array, aggregate, fill_columns, row_tuples, sorted_lookup
 from transforms.casts import true_mask
 from transforms.decode.escapes import read_plainly
 from transforms.erasure import Erasures, RegisterKey
@@ -47,11 +48,11 @@ from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_d
 from transforms.victims.stated_numbers import chosen_names
 
 REGISTER_CHANGE = pa.schema(
-    [*(pa.field(column.name, column.type) for column in VICTIM_ENTRY), ("leaves", pa.bool_())]
+    [*(pa.field(column.name, column.type) for column in VICTIM_ENTRY), ("leaves", FLAG)]
 )
 """An entry, or with `leaves` the end of one: only its `mac` counts then."""
 
-REGISTERED = pa.schema([("entity_id", pa.string()), ("reporters", pa.int64())])
+REGISTERED = pa.schema({"entity_id": pa.string(), "reporters": INTEGER})
 """A bare id that is in the register, or has a number of it in it, and how many reporters called
 that a victim's."""
 
@@ -154,13 +155,13 @@ class VictimRegister:
         if len(self.ids.heads):
             kinds = pc.replace_substring_regex(entity_ids, r":.*$", "")
             rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
-            counts[rows] = self.ids.look_up(key.macs(entity_ids.take(pa.array(rows)).to_pylist()))
+            counts[rows] = self.ids.look_up(key.macs(entity_ids.take(rows).to_pylist()))
         if len(self.digits.heads):
             rows, names = chosen_names(entity_ids)
             of_name, digits = candidate_digits(find_digits(names))
             np.maximum.at(counts, rows[of_name], self.reporters_of_digits(digits, key))
         there = np.flatnonzero(counts)
-        columns = [entity_ids.take(pa.array(there)), pa.array(counts[there])]
+        columns = [entity_ids.take(there), pa.array(counts[there])]
         return pa.table(columns, schema=REGISTERED)
 
     def without(self, entity_ids: Iterable[str], key: RegisterKey) -> VictimRegister:
@@ -232,13 +233,13 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
     of_text, spans = texts.of_column(records["private"])
     is_paper = true_mask(pc.equal(spans.field("what"), PAPER))
     places = (spans.field(name).to_numpy()[is_paper].tolist() for name in ("start", "end"))
-    written = texts.texts.take(pa.array(of_text[is_paper])).to_pylist()
+    written = texts.texts.take(of_text[is_paper]).to_pylist()
     keys = [text_key(text[a:b]) for text, a, b in zip(written, *places, strict=True)]
     kept = np.array([value is not None for value in keys], bool)
     values = [value for value in keys if value is not None]
     rows = pa.array(texts.rows[of_text[is_paper]][kept])
     orgs, ids = (records[name].take(rows) for name in ("source_org", "complaint_id"))
-    names = pc.binary_join_element_wise(str(RecordKind.COMPLAINT), orgs, ids, "|").to_pylist()
+    names = pc.binary_join_element_wise(RecordKind.COMPLAINT, orgs, ids, "|").to_pylist()
     entries = {
         "mac": key.macs(f"{PAPER_KIND}:{value}" for value in values),
         "digits_mac": key.macs(values),
@@ -436,9 +437,9 @@ def _records_of(ids: pa.Array, activity: pa.Table, key: RegisterKey) -> pa.Array
     """Returns `records` of entries: of each id, from ACTIVITY rows of whole entities."""
     rows = activity.filter(pc.is_in(activity["entity_id"], ids))
     counts = pc.add(rows["complaints"], rows["calls"]).to_pylist()
-    columns = (rows[name].to_pylist() for name in ("entity_id", "records", "place"))
+    named_at = row_tuples(rows, "entity_id", "records", "place")
     places: dict[str, set[str] | None] = {}
-    for entity_id, listed, place, count in zip(*columns, counts, strict=True):
+    for (entity_id, listed, place), count in zip(named_at, counts, strict=True):
         # Where nobody calls it a victim's, the one record is known by its place.
         alone = [place[_PLACE_TIME:].rsplit("|", 2)[0]] if count == 1 else None
         known, more = places.setdefault(entity_id, set()), listed or alone

@@ -29,6 +29,7 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import GlobalWindows
 
 from schemas.cluster import ALERT, ALONE, LINEAGE, ClusterFlag
+from schemas.field import FLAG, TEXT
 from transforms.alerts.rules import (
     HARD_MENTION,
     TIE,
@@ -110,9 +111,7 @@ def hold_back_alerts(
     for alert_id in counts:
         place = set_aside(output, f"{ALERTS_FOLDER}/{alert_id}.jsonl", lines[alert_id])
         _log.warning("an alert names what must not leave; it is held back in %s", place)
-    yield alerts.filter(
-        pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(counts), pa.string())))
-    )
+    yield alerts.filter(pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(counts), TEXT))))
 
 
 def write_alerts_to_kafka(
@@ -172,7 +171,7 @@ def without_files(alerts: pa.RecordBatch, output: str, folders: Iterable[str]) -
     paths = [FileSystems.join(output, folder) for folder in folders]
     ids = alerts["alert_id"].to_pylist()
     whole = [all(there(_alert_path(path, alert_id)) for path in paths) for alert_id in ids]
-    return alerts.filter(pc.invert(pa.array(whole, pa.bool_())))
+    return alerts.filter(pc.invert(pa.array(whole, FLAG)))
 
 
 def write_alert_file(folder: str, alert_id: str, line: bytes) -> None:
@@ -453,4 +452,4 @@ class _DropRepeated(beam.DoFn):
         }
         state.write(raised | dict.fromkeys(ids, now))
         if new:
-            yield rows.take(pa.array(new))
+            yield rows.take(new)

@@ -23,14 +23,16 @@ import xxhash
 from schemas.cluster import ALONE, AlertKind, ClusterFlag
 from schemas.entity import are_withheld
 from schemas.enums import LineageEvent, Status
-from schemas.field import EPOCH, TIMESTAMP, microseconds_of, moment_of
+from schemas.field import EPOCH, FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP, microseconds_of, moment_of
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
+    Array,
     aggregate,
     explode,
     group_starts,
     hash_text,
     map_distinct,
+    row_tuples,
     sorted_lookup,
 )
 from transforms.casts import true_mask
@@ -54,14 +56,7 @@ BURST_HISTORY_DAYS = 7
 THRESHOLD_FACTOR = 10
 """Each level of the threshold is so many times the one before."""
 
-TIE = pa.schema(
-    [
-        ("entity_id", pa.string()),
-        ("other", pa.string()),
-        ("weight", pa.float64()),
-        ("core", pa.bool_()),
-    ]
-)
+TIE = pa.schema({"entity_id": TEXT, "other": TEXT, "weight": NUMBER, "core": FLAG})
 """An accepted link, seen from one of its ends, and whether the other is a core member.
 
 A row without `other` and `weight` says whether the identifier itself is.
@@ -71,17 +66,17 @@ Alert = Mapping[str, Any]
 """One ALERT row."""
 
 HARD_MENTION = pa.schema(
-    [
-        ("entity_id", pa.string()),
-        ("group_id", pa.string()),
-        ("observed_at", TIMESTAMP),
-        ("source_org", pa.string()),
-        ("victim_key", pa.string()),
-        ("reporter_key", pa.string()),
-        ("filed_at", TIMESTAMP),
-        ("copied", pa.string()),
-        ("copied_at", TIMESTAMP),
-    ]
+    {
+        "entity_id": TEXT,
+        "group_id": TEXT,
+        "observed_at": TIMESTAMP,
+        "source_org": TEXT,
+        "victim_key": TEXT,
+        "reporter_key": TEXT,
+        "filed_at": TIMESTAMP,
+        "copied": TEXT,
+        "copied_at": TIMESTAMP,
+    }
 )
 """A piece of evidence that shows an identifier in a hard role, when it was and by whom.
 
@@ -121,7 +116,7 @@ class IdentifierHistory:
     known_cluster: str | None
     joins: bool
     ties: Sequence[str]
-    times: np.ndarray
+    times: Array
     record_ids: Sequence[str]
     orgs: Sequence[str]
     victims: Sequence[str | None]
@@ -140,7 +135,7 @@ class IdentifierHistory:
         named = {self.entity_id, *more.get("tied_to", ())}
         return {
             "alert_id": alert_id(kind, key),
-            "kind": str(kind),
+            "kind": kind,
             "entity_id": self.entity_id,
             "cluster_id": self.cluster_id,
             "known_clusters": [self.known_cluster] if self.known_cluster else [],
@@ -189,11 +184,11 @@ class IdentifierHistory:
 class KnownClusters:
     """Members of the known run, by ascending hash, with their clusters; the decisions in force."""
 
-    node: np.ndarray
-    cluster: np.ndarray
+    node: Array
+    cluster: Array
     decided: DecisionsInForce
 
-    def clusters_of(self, entity_ids: pa.Array) -> np.ndarray:
+    def clusters_of(self, entity_ids: pa.Array) -> Array:
         """Returns the known cluster of each identifier, `NO_CLUSTER` where it is new."""
         places, known = sorted_lookup(self.node, hash_text(entity_ids))
         if not len(self.node):
@@ -216,18 +211,18 @@ def known_clusters(
     return KnownClusters(node, cluster, decided)
 
 
-def may_raise(members: pa.Table, known: KnownClusters, rules: AlertRules) -> np.ndarray:
+def may_raise(members: pa.Table, known: KnownClusters, rules: AlertRules) -> Array:
     """Masks the MEMBERSHIP rows of identifiers that an alert may be on, by any of `RULES`.
 
     One that is withheld raises nothing: it may be a victim's.
     """
     recent = pc.greater_equal(members["last_seen"], pa.scalar(known.since(rules), TIMESTAMP))
     shown = pc.invert(are_withheld(members["entity_id"]))
-    held = pc.and_(pc.and_(recent, shown), pc.equal(members["status"], str(Status.INFRASTRUCTURE)))
+    held = pc.and_(pc.and_(recent, shown), pc.equal(members["status"], Status.INFRASTRUCTURE))
     several = pc.greater(pc.list_value_length(members["orgs"]), 1)
     attested = pc.or_(pc.greater_equal(members["reporters"], rules.reporters), several)
     before, joins = _joining(members, known)
-    referred = pa.array(sorted(rules.referred), pa.string())
+    referred = pa.array(sorted(rules.referred), TEXT)
     awake = pc.or_(
         pc.is_in(members["cluster_id"], referred), pc.is_in(cluster_ids(before), referred)
     )
@@ -241,7 +236,7 @@ def attested_ties(
 
     Those of clusters of which no member may raise an alert are left out.
     """
-    awake = members.filter(pa.array(may_raise(members, known, rules)))
+    awake = members.filter(may_raise(members, known, rules))
     clusters = awake["cluster_id"].combine_chunks().unique()
     of_cluster: defaultdict[str, list[Any]] = defaultdict(list)
     rows = members.filter(pc.is_in(members["cluster_id"], clusters))
@@ -259,7 +254,7 @@ def attested_ties(
         for end, far in permutations((link["entity_a"], link["entity_b"]))
     ]
     columns = zip(*itself, *linked, strict=True) if itself else [[]] * len(TIE)
-    yield pa.RecordBatch.from_arrays(
+    yield pa.record_batch(
         [pa.array(column, field.type) for column, field in zip(columns, TIE, strict=True)],
         schema=TIE,
     )
@@ -289,7 +284,7 @@ def identifier_histories(
     a caller forged, or that somebody merely mentioned, raises nothing. The tables are MEMBERSHIP,
     HARD_MENTION and TIE rows of the same identifiers.
     """
-    members = members.filter(pa.array(may_raise(members, known, rules))).combine_chunks()
+    members = members.filter(may_raise(members, known, rules)).combine_chunks()
     if not members.num_rows:
         return []
     entity_ids = members["entity_id"].combine_chunks()
@@ -442,7 +437,7 @@ def merge_alerts(
         inside = members.filter(pc.equal(members["cluster_id"], now))
         seam = _seam(links.filter(pc.equal(links["cluster_id"], now)), known)
         tied = list(dict.fromkeys(end for pair in seam for end in pair))
-        ends = inside.filter(pc.is_in(inside["entity_id"], pa.array(tied, pa.string())))
+        ends = inside.filter(pc.is_in(inside["entity_id"], pa.array(tied, TEXT)))
         seen = ends if ends.num_rows else inside
         last = pc.max(seen["last_seen"]).as_py()
         if last is None or last < since:
@@ -451,7 +446,7 @@ def merge_alerts(
         core = core_members(inside.to_pylist()) & set(tied[:SAMPLE_SIZE])
         yield {
             "alert_id": alert_id(AlertKind.CLUSTERS_MERGE, event["from_ids"]),
-            "kind": str(AlertKind.CLUSTERS_MERGE),
+            "kind": AlertKind.CLUSTERS_MERGE,
             "entity_id": None,
             "cluster_id": now,
             "known_clusters": event["from_ids"],
@@ -474,11 +469,11 @@ def alert_id(kind: AlertKind, key: Sequence[str]) -> str:
     return f"a-{xxhash.xxh3_128_hexdigest(chr(31).join([str(kind), *key]).encode())}"
 
 
-def _joining(members: pa.Table, known: KnownClusters) -> tuple[np.ndarray, np.ndarray]:
+def _joining(members: pa.Table, known: KnownClusters) -> tuple[Array, Array]:
     """Returns the known cluster of MEMBERSHIP rows, and a mask of those that join a known one."""
     before = known.clusters_of(members["entity_id"].combine_chunks())
     names = members["cluster_id"].combine_chunks()
-    now = map_distinct(names, cluster_number, pa.int64()).to_numpy()
+    now = map_distinct(names, cluster_number, INTEGER).to_numpy()
     return before, np.isin(now, known.cluster) & (before == NO_CLUSTER)
 
 
@@ -489,14 +484,14 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, An
     shown = shown.sort_by([(name, "ascending") for name in ("at", "observed_at", "group_id")])
     filed = pc.coalesce(shown["filed_at"], shown["observed_at"])
     columns = {
-        "times": shown["observed_at"].cast(pa.int64()).to_numpy(),
+        "times": shown["observed_at"].cast(INTEGER).to_numpy(),
         "record_ids": shown["group_id"].to_pylist(),
         "orgs": shown["source_org"].to_pylist(),
         "victims": shown["victim_key"].to_pylist(),
         "reporters": shown["reporter_key"].to_pylist(),
-        "filed_at": filed.cast(pa.int64()).to_pylist(),
+        "filed_at": filed.cast(INTEGER).to_pylist(),
         "copied": shown["copied"].to_pylist(),
-        "copied_at": shown["copied_at"].cast(pa.int64()).to_pylist(),
+        "copied_at": shown["copied_at"].cast(INTEGER).to_pylist(),
     }
     places = shown["at"].to_numpy()
     ids = entity_ids.to_pylist()
@@ -522,8 +517,8 @@ def _ties(
 def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
     """Returns the ends of the links across, heaviest first."""
     sides = [known.clusters_of(links[name].combine_chunks()) for name in ("entity_a", "entity_b")]
-    across = links.filter(pa.array(np.not_equal(*sides)))
+    across = links.filter(np.not_equal(*sides))
     across = across.sort_by(
         [("weight", "descending"), ("entity_a", "ascending"), ("entity_b", "ascending")]
     )
-    return list(zip(across["entity_a"].to_pylist(), across["entity_b"].to_pylist(), strict=True))
+    return row_tuples(across, "entity_a", "entity_b")

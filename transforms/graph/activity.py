@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, RecordKind, Role
-from schemas.field import TIMESTAMP
+from schemas.field import INTEGER, TEXT, TEXTS, TIMESTAMP
 from transforms.arrow_util import (
     Array,
     aggregate,
@@ -37,7 +37,7 @@ from transforms.reporters import Crowds
 from transforms.victim_register import MOST_RECORDS
 from transforms.victims.stated_numbers import STATED_FIELDS
 
-ROLES = tuple(sorted(str(role) for role in Role))
+ROLES = tuple(sorted(Role))
 """Roles in the order that decides between equally frequent ones."""
 
 ROLE_COUNTS = tuple(f"as_{role}" for role in ROLES)
@@ -51,22 +51,22 @@ COUNTS = (*RECORD_COUNTS, *ROLE_COUNTS)
 
 ACTIVITY = pa.schema(
     [
-        ("entity_id", pa.string()),
-        ("kind", pa.string()),
+        ("entity_id", TEXT),
+        ("kind", TEXT),
         ("share", pa.int32()),
-        ("victim", pa.int64()),
-        ("reporter", pa.int64()),
-        ("source_org", pa.string()),
+        ("victim", INTEGER),
+        ("reporter", INTEGER),
+        ("source_org", TEXT),
         ("day", pa.int32()),
         ("first_seen", TIMESTAMP),
         ("last_seen", TIMESTAMP),
         ("first_held", TIMESTAMP),
         ("last_held", TIMESTAMP),
-        ("place", pa.string()),
-        ("region", pa.string()),
-        ("line_type", pa.string()),
+        ("place", TEXT),
+        ("region", TEXT),
+        ("line_type", TEXT),
         *((name, pa.int32()) for name in COUNTS),
-        ("records", pa.list_(pa.string())),
+        ("records", TEXTS),
     ]
 )
 """The activity of one identifier as one reporter saw it, by organisation and day (UTC).
@@ -91,7 +91,7 @@ _KEY = ("entity_id", "victim_key", "reporter_key", "source_org")
 _SUMMED = ("record_kind", "field", "start", "carried", "kind", "region", "line_type")
 """Columns that are added up by key, where they lie in its order."""
 
-_IS_HARD = np.isin(ROLES, [str(role) for role in HARD_ROLES])
+_IS_HARD = np.isin(ROLES, [*HARD_ROLES])
 
 
 def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
@@ -103,7 +103,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     codes = [text_codes(column) for column in texts]
     role = pc.index_in(mentions["role"].combine_chunks(), pa.array(ROLES)).to_numpy()
     narrow = _in_narrow_groups(mentions, codes[0], _IS_HARD[role])
-    seen = mentions["observed_at"].cast(pa.int64()).to_numpy()
+    seen = mentions["observed_at"].cast(INTEGER).to_numpy()
 
     # The rows of a key come to lie together, and in them those of a record.
     order = stable_order(*codes[:-1], seen // MICROSECONDS_A_DAY, codes[-1])
@@ -200,8 +200,8 @@ def _first_places(mentions: pa.RecordBatch, records: pa.Array, seen: Array, key:
     """Returns the smallest place of each key, among the rows that were seen first."""
     earliest = np.minimum.reduceat(seen, group_starts(key))[key]
     rows = np.flatnonzero(seen == earliest)
-    times = pc.utf8_lpad(pa.array(seen[rows]).cast(pa.string()), _TIME_DIGITS, "0")
-    field, start = (mentions[name].take(rows).cast(pa.string()) for name in ("field", "start"))
+    times = pc.utf8_lpad(pa.array(seen[rows]).cast(TEXT), _TIME_DIGITS, "0")
+    field, start = (mentions[name].take(rows).cast(TEXT) for name in ("field", "start"))
     where = (pc.fill_null(field, ""), pc.fill_null(start, ""))
     places = pc.binary_join_element_wise(times, records.take(rows), *where, "|")
     return places.take(_smallest(places, key[rows]))
@@ -216,7 +216,7 @@ def settle_carried(mentions: pa.Table) -> pa.Table:
     shown = true_mask(pc.or_(carried, are_hard(mentions["role"])))
     entity = text_codes(mentions["entity_id"].combine_chunks().dictionary_encode())
     kept = pc.and_(carried, _in_narrow_groups(mentions, entity, shown))
-    kept = pc.if_else(kept, mentions["carried"], pa.scalar(None, pa.string()))
+    kept = pc.if_else(kept, mentions["carried"], None)
     return with_column(mentions, "carried", kept)
 
 
@@ -226,7 +226,7 @@ def _record_lists(owned: Array, starts: Array, records: pa.Array) -> pa.Array:
     few = owned & (sizes <= MOST_RECORDS)
     ends = np.append(0, np.cumsum(np.where(few, sizes, 0)))
     named = records.filter(np.repeat(few, sizes))
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), named, mask=pa.array(~few))
+    return pa.ListArray.from_arrays(ends, named, mask=pa.array(~few))
 
 
 def _smallest(texts: pa.Array, group: Array) -> Array:
@@ -250,7 +250,7 @@ def main_roles(counted: pa.Table) -> pa.Array:
     ranked = counts * _IS_HARD
     soft = ~(ranked > 0).any(axis=1)
     ranked[soft] = counts[soft]
-    return pa.array(ROLES, pa.string()).take(ranked.argmax(axis=1))
+    return pa.array(ROLES, TEXT).take(ranked.argmax(axis=1))
 
 
 def _in_narrow_groups(mentions: pa.Table, entity: Array, hard: Array) -> Array:

@@ -21,7 +21,7 @@ from schemas.cluster import COMPONENT
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from schemas.enums import EntityKind
-from schemas.field import TIMESTAMP
+from schemas.field import FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP
 from transforms.arrow_util import (
     Array,
     component_labels,
@@ -43,21 +43,21 @@ from transforms.graph.supplier_likelihood import (
     supplier_use,
 )
 from transforms.reporters import NO_CROWDS, Crowds
-from transforms.shuffle import MAIN, table_of, tagged_batches
+from transforms.shuffle import MAIN, table_of, tagged, tagged_batches
 
 COMPONENTS, COUNTERS, CACHE_COUNTERS = "islands", "counters", "cache_counters"
 
 NODE = pa.schema(
-    [
-        ("node", pa.int64()),
-        ("known", pa.int64()),
-        ("bare", pa.int64()),
-        ("first_seen", TIMESTAMP),
-        ("reporters", pa.int64()),
-        ("phone", pa.bool_()),
-        ("private", pa.bool_()),
-        ("reported_by", pa.int64()),
-    ]
+    {
+        "node": INTEGER,
+        "known": INTEGER,
+        "bare": INTEGER,
+        "first_seen": TIMESTAMP,
+        "reporters": INTEGER,
+        "phone": FLAG,
+        "private": FLAG,
+        "reported_by": INTEGER,
+    }
 )
 """An infrastructure entity, contested or not.
 
@@ -69,16 +69,16 @@ private person may hold, by its line type.
 """
 
 ASSIGNMENT = pa.schema(
-    [
-        ("node", pa.int64()),
-        ("cluster", pa.int64()),
-        ("hub", pa.bool_()),
-        ("spread", pa.float64()),
-        ("doubted", pa.bool_()),
-        ("returned", pa.bool_()),
-        ("link_reporters", pa.int64()),
-        ("tying_reporters", pa.int64()),
-    ]
+    {
+        "node": INTEGER,
+        "cluster": INTEGER,
+        "hub": FLAG,
+        "spread": NUMBER,
+        "doubted": FLAG,
+        "returned": FLAG,
+        "link_reporters": INTEGER,
+        "tying_reporters": INTEGER,
+    }
 )
 """Rows sorted by node, the 63-bit hash of an entity id.
 
@@ -99,9 +99,9 @@ NodePairs = Collection[tuple[int, int]]
 
 def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
     """Converts CLASSIFIED_ENTITY rows to NODE rows of those that are in the graph."""
-    kept = entities.filter(pc.is_in(entities["status"], pa.array(incidence.IN_GRAPH)))
+    kept = entities.filter(pc.is_in(entities["status"], incidence.IN_GRAPH))
     business = pc.is_in(kept["line"], pa.array(BUSINESS_LINES))
-    phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
+    phone = pc.equal(kept["kind"], EntityKind.PHONE)
     columns = [
         hash_text(kept["entity_id"]),
         hash_text(kept["known_as"]),
@@ -147,7 +147,7 @@ def assign_clusters(
     if len(np.unique(node)) < len(node) or len(np.unique(shown)) < len(shown):
         raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
     named, supplies, reached = (_as_known(rows, shown, node) for rows in (named, supplies, reached))
-    first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()
+    first_seen = nodes["first_seen"].cast(INTEGER).to_numpy()
     reporters = nodes["reporters"].to_numpy()
     named, copied = incidence.bound_bursts(named)
     evidence = incidence.incidence_from_rows(named, node, crowds)
@@ -231,7 +231,7 @@ def cluster_ids(clusters: Array) -> pa.Array:
     """Returns the ids of clusters, null for NO_CLUSTER."""
     distinct, number = np.unique(clusters, return_inverse=True)
     ids = [cluster_id(cluster) if cluster != NO_CLUSTER else None for cluster in distinct.tolist()]
-    return pa.array(ids, pa.string()).take(number)
+    return pa.array(ids, TEXT).take(number)
 
 
 def assigned_rows(assignment: pa.RecordBatch, nodes: Array) -> pa.RecordBatch:
@@ -306,15 +306,13 @@ class _AssignClusters(beam.DoFn):
         )
         self._before = cache.used
         yield from tagged_batches(COMPONENTS, leiden.cache_rows(cache.used))
-        for counter in incidence.component_counters(named):
-            yield beam.pvalue.TaggedOutput(COUNTERS, counter)
-        for counter in leiden.cache_counters(cache):
-            yield beam.pvalue.TaggedOutput(CACHE_COUNTERS, counter)
+        yield from tagged(COUNTERS, incidence.component_counters(named))
+        yield from tagged(CACHE_COUNTERS, leiden.cache_counters(cache))
 
 
 def _node_pairs(pairs: Iterable[tuple[str, str]], node: Array) -> set[tuple[int, int]]:
     """Converts pairs of ids to all places of their hashes in `node`; drops unknown ones."""
-    ends = hash_text(pa.array([end for pair in pairs for end in pair], pa.string()))
+    ends = hash_text(pa.array([end for pair in pairs for end in pair], TEXT))
     order = np.argsort(node)
     bounds = (np.searchsorted(node, ends, side, order) for side in ("left", "right"))
     places = [order[first:last].tolist() for first, last in zip(*bounds, strict=True)]

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from schemas.cluster import SUPPLIER
 from schemas.enums import EntityKind, RecordKind, Status
-from schemas.field import AMOUNT, TIMESTAMP, moment_of
+from schemas.field import AMOUNT, FLAG, INTEGER, TEXT, TIMESTAMP, moment_of
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, column_of_keys, explode, hash_text, with_column
 from transforms.erasure import record_keys
@@ -35,22 +35,22 @@ from transforms.reporters import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, Sour
 from transforms.shuffle import batches_of, tagged_batches
 
 CLUSTER_RECORD = pa.schema(
-    [
-        ("cluster_id", pa.string()),
-        ("record_kind", pa.string()),
-        ("source_org", pa.string()),
-        ("record_id", pa.string()),
-        ("observed_at", TIMESTAMP),
-        ("reporter_key", pa.string()),
-        ("victim_country", pa.string()),
-        ("channel", pa.string()),
-        ("filed_at", TIMESTAMP),
-        ("wordless", pa.bool_()),
-        ("brand", pa.string()),
-        ("loss_amount", AMOUNT),
-        ("loss_currency", pa.string()),
-        ("script", pa.string()),
-    ]
+    {
+        "cluster_id": TEXT,
+        "record_kind": TEXT,
+        "source_org": TEXT,
+        "record_id": TEXT,
+        "observed_at": TIMESTAMP,
+        "reporter_key": TEXT,
+        "victim_country": TEXT,
+        "channel": TEXT,
+        "filed_at": TIMESTAMP,
+        "wordless": FLAG,
+        "brand": TEXT,
+        "loss_amount": AMOUNT,
+        "loss_currency": TEXT,
+        "script": TEXT,
+    }
 )
 """One record that names a member of a cluster; its reporter is null where it adds none.
 
@@ -58,14 +58,14 @@ CLUSTER_RECORD = pa.schema(
 """
 
 SUPPLY = pa.schema(
-    [
-        ("entity_id", pa.string()),
-        ("kind", pa.string()),
-        ("status", pa.string()),
-        ("cluster_id", pa.string()),
-        ("group_id", pa.string()),
-        ("template", pa.string()),
-    ]
+    {
+        "entity_id": TEXT,
+        "kind": TEXT,
+        "status": TEXT,
+        "cluster_id": TEXT,
+        "group_id": TEXT,
+        "template": TEXT,
+    }
 )
 """One piece of evidence that names a supplier's entity beside a member of a cluster.
 
@@ -79,10 +79,10 @@ _OF_COMPLAINTS = ("victim_country", "channel", "filed_at", "loss_amount", "loss_
 CLUSTER_TOTAL = pa.schema(
     [
         *map(CLUSTER_RECORD.field, _CALLS_KEY),
-        ("records", pa.int64()),
+        ("records", INTEGER),
         ("first_seen", TIMESTAMP),
         ("last_seen", TIMESTAMP),
-        ("reporters", pa.list_(pa.int64())),
+        ("reporters", pa.list_(INTEGER)),
         *map(CLUSTER_RECORD.field, _OF_COMPLAINTS),
     ]
 )
@@ -168,7 +168,7 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     script = aggregate(script, "of", [("script", "min")])
     text = column_of_keys(record_keys(rows), script, "of", "script")
     few = pc.if_else(pc.fill_null(rows["wordless"], False), incidence.WORDLESS, None)
-    rows = rows.append_column("script", pc.coalesce(text, few.cast(pa.string())))
+    rows = rows.append_column("script", pc.coalesce(text, few.cast(TEXT)))
     records = rows.select(CLUSTER_RECORD.names)
     key = ["cluster_id", "record_kind", "source_org", "record_id"]
     rest = [name for name in CLUSTER_RECORD.names if name not in key]
@@ -199,12 +199,12 @@ def sum_records(
 
 def sum_cluster_records(records: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Converts CLUSTER_RECORD rows, each record once, to CLUSTER_TOTAL rows."""
-    keys, nobody = records["reporter_key"], pa.scalar(None, pa.int64())
+    keys = records["reporter_key"]
     hashes = reporter_hashes(pc.fill_null(keys.combine_chunks(), ""))
     complaint = pc.equal(records["record_kind"], RecordKind.COMPLAINT)
     number = np.arange(records.num_rows)
-    rows = records.append_column("reporter", pc.if_else(pc.is_valid(keys), hashes, nobody))
-    rows = rows.append_column("complaint", pc.if_else(complaint, number, nobody))
+    rows = records.append_column("reporter", pc.if_else(pc.is_valid(keys), hashes, None))
+    rows = rows.append_column("complaint", pc.if_else(complaint, number, None))
     rows = rows.append_column("records", pa.array(crowds.people_of(hashes)))
     added = rows.group_by([*_CALLS_KEY, "complaint"], use_threads=False).aggregate(
         [
@@ -250,7 +250,7 @@ def rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
     """Returns the rows of each cluster, with times in microseconds: Arrow is slow with others."""
     for place, column in enumerate(table.schema):
         if column.type == TIMESTAMP:
-            table = table.set_column(place, column.name, table[place].cast(pa.int64()))
+            table = table.set_column(place, column.name, table[place].cast(INTEGER))
     rows: dict[str, list[Row]] = {}
     for row in table.to_pylist():
         rows.setdefault(row["cluster_id"], []).append(row)
@@ -274,7 +274,7 @@ def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
     columns = ["group_id", "entity_id", "kind", "status"]
     suppliers = evidence.filter(is_supplier)
     script = pc.equal(suppliers["kind"], EntityKind.SCRIPT)
-    wording = pc.if_else(script, suppliers["raw"], pa.scalar(None, pa.string()))
+    wording = pc.if_else(script, suppliers["raw"], None)
     suppliers = suppliers.select(columns).append_column("template", wording)
     suppliers = aggregate(suppliers, columns, [("template", "min")])
     named = aggregate(members, ["group_id", "cluster_id"])

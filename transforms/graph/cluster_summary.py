@@ -22,6 +22,7 @@ from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch, without_epochs
 from schemas.enums import RecordKind, Review, Status, Tier
+from schemas.field import FLAG, INTEGER, TEXT
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -80,13 +81,7 @@ ROWS_AT_A_TIME = 20_000
 MEMBERS = "members"
 
 SOURCE_TRIAL = pa.schema(
-    [
-        ("source_org", pa.string()),
-        ("channel", pa.string()),
-        ("reporter", pa.int64()),
-        ("identifier", pa.int64()),
-        ("wrong", pa.bool_()),
-    ]
+    {"source_org": TEXT, "channel": TEXT, "reporter": INTEGER, "identifier": INTEGER, "wrong": FLAG}
 )
 """An identifier that is decided, and a reporter of a source who shows it in a hard role.
 
@@ -282,12 +277,12 @@ def summarize(
 def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[pa.RecordBatch]:
     """Yields SOURCE_TRIAL rows of the complaints of a CLASSIFIED batch, each once."""
     suspects, others = decided.suspects_and_others()
-    either, wrong = (pa.array(sorted(ids), pa.string()) for ids in (suspects | others, others))
+    either, wrong = (pa.array(sorted(ids), TEXT) for ids in (suspects | others, others))
     if not len(either):
         return
     shown = explode(evidence, MENTIONS, ("source_org", "channel", "record_kind", "reporter_key"))
     shown = with_column(shown, "entity_id", without_epochs(shown["entity_id"]))
-    complaint = pc.equal(shown["record_kind"], str(RecordKind.COMPLAINT))
+    complaint = pc.equal(shown["record_kind"], RecordKind.COMPLAINT)
     counts = pc.and_(complaint, pc.is_valid(shown["reporter_key"]))
     counts = pc.and_(counts, pc.is_in(shown["entity_id"], either))
     rows = shown.filter(pc.and_(counts, are_hard(shown["role"])))

@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
-from transforms.arrow_util import aggregate, hash_text
+from schemas.field import INTEGER, TEXT
+from transforms.arrow_util import Array, aggregate, hash_text, row_tuples
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
 from transforms.graph.cluster_facts import rows_by_cluster
@@ -33,14 +34,7 @@ from transforms.graph.weak_points import find_weak_points
 from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import batches_of
 
-WAY = pa.schema(
-    [
-        ("cluster_id", pa.string()),
-        ("group", pa.int64()),
-        ("reporter", pa.int64()),
-        ("node", pa.int64()),
-    ]
-)
+WAY = pa.schema({"cluster_id": TEXT, "group": INTEGER, "reporter": INTEGER, "node": INTEGER})
 """A member of a cluster that a piece of evidence shows in a hard role; ids are 63-bit hashes."""
 
 CUT_SIDE = 3
@@ -126,11 +120,10 @@ def members_named(
     places = {
         node: (cluster_id, 1 << member)
         for cluster_id, ids in members.items()
-        for member, node in enumerate(hash_text(pa.array(ids, pa.string())).tolist())
+        for member, node in enumerate(hash_text(pa.array(ids, TEXT)).tolist())
     }
     pieces: defaultdict[tuple[str, int, int], int] = defaultdict(int)
-    columns = (ways[name].to_pylist() for name in ("group", "reporter", "node"))
-    for group, reporter, node in zip(*columns, strict=True):
+    for group, reporter, node in row_tuples(ways, "group", "reporter", "node"):
         if node in places:
             cluster_id, member = places[node]
             pieces[cluster_id, group, reporter >> 1] |= member
@@ -292,7 +285,7 @@ def parts_of_thin_clusters(
         evidence: EVIDENCE_MENTION rows of whole groups.
         decisions: BOUND_DECISION rows.
     """
-    rows = members.filter(pc.is_in(members["cluster_id"], pa.array(list(thin), pa.string())))
+    rows = members.filter(pc.is_in(members["cluster_id"], pa.array(list(thin), TEXT)))
     rows_of = rows_by_cluster(rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id"))
     ids_of = {cluster: [row["entity_id"] for row in mine] for cluster, mine in rows_of.items()}
     named = members_named(_ways_of_evidence(evidence, members), ids_of)
@@ -439,7 +432,7 @@ def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [root(member) for member in part]
 
 
-def _matrix(named: Iterable[int], members: int) -> np.ndarray:
+def _matrix(named: Iterable[int], members: int) -> Array:
     """Returns whom reporters name, of those who name several: reporters by members."""
     size = (members + 7) // 8
     several = b"".join(mask.to_bytes(size, "little") for mask in named if mask & (mask - 1))
@@ -534,9 +527,7 @@ def _steps_of(groups: Groups) -> int:
     return STEPS_A_ROW * sum(map(len, groups))
 
 
-def _weakest_small_side(
-    matrix: np.ndarray, core: Sequence[int], size: int
-) -> tuple[int, int] | None:
+def _weakest_small_side(matrix: Array, core: Sequence[int], size: int) -> tuple[int, int] | None:
     """Returns the weakest side of `size` core members, where no other side can be as weak.
 
     Of the weakest cuts, take one whose side of fewer members has the fewest. If that has more than

@@ -33,7 +33,7 @@ from schemas.entity import (
 )
 from schemas.enums import Role, Status
 from schemas.facts import Facts, fact, reasons_and_facts
-from schemas.field import INTEGER, TEXTS, contract, optional
+from schemas.field import FLAG, INTEGER, TEXT, TEXTS, contract, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -99,15 +99,15 @@ CLASSIFIED_ENTITY = contract(
 """ENTITY with the columns that clustering needs."""
 
 ENTITY_STATUS = pa.schema(
-    [
-        ("entity_id", pa.string()),
-        ("share", pa.int32()),
-        ("begins", pa.int32()),
-        ("epoch", pa.int64()),
-        ("status", pa.string()),
-        ("shown_as", pa.string()),
-        ("called", pa.bool_()),
-    ]
+    {
+        "entity_id": TEXT,
+        "share": pa.int32(),
+        "begins": pa.int32(),
+        "epoch": INTEGER,
+        "status": TEXT,
+        "shown_as": TEXT,
+        "called": FLAG,
+    }
 )
 """The status of one epoch of an identifier, for one partition (`share`) of the records.
 
@@ -118,14 +118,14 @@ carried in links is a callback (`ownership.call_carried`).
 """
 
 WITHHELD = pa.schema(
-    [
-        ("source_org", pa.string()),
-        ("record_kind", pa.string()),
-        ("record_id", pa.string()),
-        ("entity_id", pa.string()),
-        ("start", pa.int32()),
-        ("end", pa.int32()),
-    ]
+    {
+        "source_org": TEXT,
+        "record_kind": TEXT,
+        "record_id": TEXT,
+        "entity_id": TEXT,
+        "start": pa.int32(),
+        "end": pa.int32(),
+    }
 )
 """An identifier that is shown under a withheld id and a record that names it, to be masked there.
 
@@ -222,10 +222,10 @@ def determine_status(
     counted = counted.append_column("shown_before", pa.array(shown))
     verdicts = ownership.judge_all(counted, said, known, settled)
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
-    held = pa.array([*settled.held.difference(settled.victims)], pa.string())
+    held = pa.array([*settled.held.difference(settled.victims)], TEXT)
     status = _statuses(verdicts)
     theirs = pc.and_(pc.equal(status, Status.VICTIM_SIDE), pc.is_in(bare, held))
-    used = bare.filter(pc.or_(pc.is_in(status, pa.array(IN_GRAPH)), theirs))
+    used = bare.filter(pc.or_(pc.is_in(status, IN_GRAPH), theirs))
     starts = epochs.find_epoch_starts(two_of_each_crowd(activity), used, lives, previous)
     if len(starts.ids):
         counted, verdicts = _split_by_epoch(activity, counted, verdicts, starts)
@@ -248,7 +248,7 @@ def determine_status(
     entities = _entities(counted, status, facts, main_roles(counted), hidden)
     still = pc.or_(contested, open_)
     in_tables = pc.or_(contested, shown_else)
-    shown_as = pc.if_else(in_tables, entities["entity_id"], pa.scalar(None, pa.string()))
+    shown_as = pc.if_else(in_tables, entities["entity_id"], None)
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
     columns["called"] = pc.is_in(without_epochs(counted["entity_id"]), called).combine_chunks()
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
@@ -289,7 +289,7 @@ def _split_by_epoch(
 
 
 def _statuses(verdicts: Sequence[ownership.Verdict]) -> pa.Array:
-    return pa.array([status for status, _ in verdicts], pa.string())
+    return pa.array([status for status, _ in verdicts], TEXT)
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -309,7 +309,7 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     if entity.null_count:
         raise ValueError("evidence of an identifier that has no status")
     starting, begins = pc.index_in(ids, ids).to_numpy(), statuses["since"].to_numpy()
-    day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
+    day = evidence["observed_at"].cast(INTEGER).to_numpy() // MICROSECONDS_A_DAY
     row = epochs.last_starts(starting, begins, entity.to_numpy(), day)
     statuses = statuses.take(row).combine_chunks()
     number = statuses["epoch"].to_numpy()
@@ -318,12 +318,12 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     carried = pc.is_valid(evidence["carried"])
     if pc.any(carried).as_py():
         called = pc.and_(carried, statuses["called"])
-        role = pc.if_else(called, Role.CALLBACK.value, evidence["role"])
+        role = pc.if_else(called, Role.CALLBACK, evidence["role"])
         evidence = with_column(evidence, "role", role)
     status, shown_as = statuses["status"], statuses["shown_as"].combine_chunks()
     theirs = pc.equal(status, Status.VICTIM_SIDE)
     hidden = evidence.filter(pc.or_(theirs, pc.is_valid(shown_as)))
-    own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
+    own = pc.and_(pc.is_in(status, IN_GRAPH), pc.equal(evidence["role"], Role.VICTIM))
     gone = pc.or_(theirs, own)
     classified = evidence.append_column("status", status)
     return _under_shown_ids(classified, shown_as).filter(pc.invert(gone)), _withheld(hidden)
@@ -478,7 +478,7 @@ def victims_and_others(
     victims = victims.filter(pc.invert(pc.is_in(victims, contested)))
     owners = statuses.owners
     named = owners["entity_id"].combine_chunks()
-    decided_on = pa.array([*ownership.Settled.by(decided).victims], pa.string())
+    decided_on = pa.array([*ownership.Settled.by(decided).victims], TEXT)
     kept = victims.filter(pc.or_(pc.is_in(victims, decided_on), pc.is_in(victims, named)))
     own_by = column_of_keys(kept, owners, "entity_id", "own_by")
     shown = pa.concat_arrays(used)
@@ -511,12 +511,12 @@ def with_decided_number(ids: pa.Array, settled: ownership.Settled, but: pa.Table
     """
     if not settled.victims:
         return NOT_REGISTERED
-    decided = pa.array(sorted(settled.victims), pa.string())
+    decided = pa.array(sorted(settled.victims), TEXT)
     numbers = hash_dial_formats(pa.record_batch({"entity_id": decided}))
     contains = contain_victims_number(ids, numbers)
-    known = pa.chunked_array([decided, *but["entity_id"].chunks], pa.string())
+    known = pa.chunked_array([decided, *but["entity_id"].chunks], TEXT)
     named = ids.filter(contains & ~true_mask(pc.is_in(ids, known)))
-    return pa.table([named, pa.array([1] * len(named), pa.int64())], schema=REGISTERED)
+    return pa.table([named, pa.array([1] * len(named), INTEGER)], schema=REGISTERED)
 
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
@@ -594,7 +594,7 @@ def _entities(
     """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value."""
     ids = counted["entity_id"].combine_chunks()
     kinds = counted["kind"].combine_chunks()
-    said = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(roles, Role.VICTIM))
+    said = pc.and_(pc.is_in(status, IN_GRAPH), pc.equal(roles, Role.VICTIM))
     # Named after the first place that states it: a hash of the number could be reversed.
     named = ids.filter(hidden)
     places = _place_ids(kinds.filter(hidden), counted["place"].filter(hidden).combine_chunks())
@@ -602,7 +602,6 @@ def _entities(
     number = id_epochs(ids)
     withheld = with_epochs(shown, number.filter(hidden))
     values = pc.replace_substring_regex(without_epochs(ids), r"^[^:]*:", "")
-    nothing = pa.scalar(None, pa.string())
     reason, facts_column = reasons_and_facts(facts)
     copied = (
         "first_seen last_seen complaints calls victims region line_type reporters reported_by"
@@ -620,19 +619,19 @@ def _entities(
         "epoch": number,
         "first_used": counted["first_held"],
         "last_used": counted["last_held"],
-        "hosted_by": platforms_of(kinds, pc.if_else(hidden, nothing, values)),
-        "role": pc.if_else(said, str(Role.MENTIONED), roles),
+        "hosted_by": platforms_of(kinds, pc.if_else(hidden, None, values)),
+        "role": pc.if_else(said, Role.MENTIONED, roles),
         "known_as": ids,
         "line": counted["line_type"],
     }
     for name in ("value", "region", "line_type"):
-        columns[name] = pc.if_else(hidden, nothing, columns[name])
+        columns[name] = pc.if_else(hidden, None, columns[name])
     return table_of_columns(columns, CLASSIFIED_ENTITY)
 
 
 def _place_ids(kinds: pa.Array, places: pa.Array) -> pa.Array:
     texts = pc.binary_join_element_wise(kinds, places, "|").cast(pa.binary()).to_pylist()
-    digests = pa.array(map(xxhash.xxh3_64_hexdigest, texts), pa.string())
+    digests = pa.array(map(xxhash.xxh3_64_hexdigest, texts), TEXT)
     return withheld_ids(kinds, digests)
 
 
@@ -659,7 +658,7 @@ def _withheld(own: pa.Table) -> pa.Table:
     own = with_column(own, "entity_id", without_epochs(own["entity_id"]))
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
-        place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
+        place = pc.if_else(narrative, own[name], None)
         own = with_column(own, name, place)
     return each_once(own, WITHHELD)
 
@@ -671,7 +670,6 @@ def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
         classified, "entity_id", pc.coalesce(shown_as, classified["entity_id"].combine_chunks())
     )
     for name in _TEXTS:
-        column = classified[name]
-        nothing = pa.scalar(None, column.type)
-        classified = with_column(classified, name, pc.if_else(hidden, nothing, column))
+        shown = pc.if_else(hidden, None, classified[name])
+        classified = with_column(classified, name, shown)
     return classified

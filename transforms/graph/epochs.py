@@ -30,7 +30,8 @@ import pyarrow.compute as pc
 
 from schemas.entity import epoch_number, with_epoch, without_epoch
 from schemas.facts import Fact, fact
-from transforms.arrow_util import Array, aggregate, with_column
+from schemas.field import INTEGER, TEXT
+from transforms.arrow_util import Array, aggregate, row_tuples, with_column
 from transforms.decisions import DaysOfUse
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.text_util import load_reference_data
@@ -41,14 +42,14 @@ Lifetimes = Mapping[str, float]
 """Days by kind, or by kind and scheme; a kind that is not in it never lapses."""
 
 PREVIOUS = pa.schema(
-    [
-        ("node", pa.int64()),
-        ("cluster", pa.int64()),
-        ("entity_id", pa.string()),
-        ("epoch", pa.int64()),
-        ("first_day", pa.int64()),
-        ("last_day", pa.int64()),
-    ]
+    {
+        "node": INTEGER,
+        "cluster": INTEGER,
+        "entity_id": TEXT,
+        "epoch": INTEGER,
+        "first_day": INTEGER,
+        "last_day": INTEGER,
+    }
 )
 """A member of a cluster of the previous run; `node` and `cluster` as ASSIGNMENT has them.
 
@@ -148,7 +149,7 @@ def find_epoch_starts(
         reasons |= why
         ids.append(entity_id)
     entity, day, number = (np.array(places, np.int64).reshape(-1, 3).T[axis] for axis in range(3))
-    return EpochStarts(pa.array(ids, pa.string()), entity, day, number, reasons)
+    return EpochStarts(pa.array(ids, TEXT), entity, day, number, reasons)
 
 
 def with_decided_epochs(previous: pa.Table, used: Iterable[DaysOfUse]) -> pa.Table:
@@ -156,7 +157,7 @@ def with_decided_epochs(previous: pa.Table, used: Iterable[DaysOfUse]) -> pa.Tab
 
     What the previous run says of an epoch comes first.
     """
-    known = set(zip(*(previous[name].to_pylist() for name in ("entity_id", "epoch")), strict=True))
+    known = set(row_tuples(previous, "entity_id", "epoch"))
     rows = [
         {"entity_id": bare, "epoch": number, "first_day": first, "last_day": last}
         for entity_id, *days in used
@@ -180,7 +181,7 @@ def under_own_ids(
         for row in batch.select(["entity_id", "known_as"]).to_pylist()
     }
     ids = [shown.get(entity_id, entity_id) for entity_id in previous["entity_id"].to_pylist()]
-    yield with_column(previous, "entity_id", pa.array(ids, pa.string()))
+    yield with_column(previous, "entity_id", pa.array(ids, TEXT))
 
 
 class _Day(NamedTuple):
@@ -220,17 +221,17 @@ def _days_of_use(
     rows = held.append_column("number", number).filter(pc.is_valid(number))
     times = [("first_held", "min"), ("last_held", "max")]
     spans = aggregate(rows, "number", times)
-    first, last = (spans[name].cast(pa.int64()).to_numpy() for name, _ in times)
+    first, last = (spans[name].cast(INTEGER).to_numpy() for name, _ in times)
     numbers = spans["number"].to_numpy()
     long = (last - first) / MICROSECONDS_A_DAY > life[numbers]
     kept = pa.array(numbers[long | np.isin(numbers, wanted)])
     rows = rows.filter(pc.is_in(rows["number"], kept))
     days = aggregate(rows, ["number", "day", "reporter"], times)
-    reporters = pc.fill_null(days["reporter"], NOBODY)
-    columns = (days["day"], reporters, *(days[name].cast(pa.int64()) for name, _ in times))
-    values = zip(*(column.to_pylist() for column in (days["number"], *columns)), strict=True)
+    days = with_column(days, "reporter", pc.fill_null(days["reporter"], NOBODY))
+    columns = ("number", "day", "reporter", *(name for name, _ in times))
+    whole = days.select(columns).cast(pa.schema(dict.fromkeys(columns, INTEGER)))
     days_of: defaultdict[int, list[_Day]] = defaultdict(list)
-    for place, *day in values:
+    for place, *day in row_tuples(whole):
         days_of[place].append(_Day(*day))
     for mine in days_of.values():
         mine.sort()
@@ -372,8 +373,10 @@ def _placed(
 def _previous_epochs(previous: pa.Table, lapsing: pa.Array) -> dict[int, list[tuple[int, Span]]]:
     """Returns the numbers and spans of epochs of the previous run, by place in `lapsing`."""
     epochs: dict[int, list[tuple[int, Span]]] = {}
-    columns = [pc.index_in(previous["entity_id"], lapsing), *previous.columns[3:]]
-    for place, number, first, last in zip(*(column.to_pylist() for column in columns), strict=True):
+    places = pc.index_in(previous["entity_id"], lapsing).to_pylist()
+    for place, (number, first, last) in zip(
+        places, row_tuples(previous, "epoch", "first_day", "last_day"), strict=True
+    ):
         if place is not None and first is not None:
             epochs.setdefault(place, []).append((number, (first, last)))
     return epochs

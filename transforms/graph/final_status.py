@@ -14,7 +14,8 @@ from schemas.decision import DecisionKind
 from schemas.entity import ENTITY, are_withheld, without_epochs
 from schemas.enums import Status, Strength
 from schemas.facts import Facts, fact, facts_of, reasons_and_facts
-from transforms.arrow_util import Array, batch_of_columns, hash_text, with_column
+from schemas.field import FLAG, INTEGER, NUMBER, TEXT
+from transforms.arrow_util import Array, batch_of_columns, hash_text, row_tuples, with_column
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
@@ -25,11 +26,11 @@ TIE_COUNTS = ("link_reporters", "tying_reporters")
 MEMBERSHIP = pa.schema(
     [
         *ENTITY,
-        ("cluster_id", pa.string()),
-        ("role", pa.string()),
-        *((name, pa.int64()) for name in TIE_COUNTS),
-        ("doubted", pa.bool_()),
-        ("known_as", pa.string()),
+        ("cluster_id", TEXT),
+        ("role", TEXT),
+        *((name, INTEGER) for name in TIE_COUNTS),
+        ("doubted", FLAG),
+        ("known_as", TEXT),
     ]
 )
 """An infrastructure entity, contested or not, and its cluster.
@@ -38,14 +39,7 @@ MEMBERSHIP = pa.schema(
 id, which is not written.
 """
 
-CLUSTER_LINK = pa.schema(
-    [
-        ("cluster_id", pa.string()),
-        ("entity_a", pa.string()),
-        ("entity_b", pa.string()),
-        ("weight", pa.float64()),
-    ]
-)
+CLUSTER_LINK = pa.schema({"cluster_id": TEXT, "entity_a": TEXT, "entity_b": TEXT, "weight": NUMBER})
 """An accepted link and its cluster."""
 
 MEMBERSHIPS = "memberships"
@@ -67,9 +61,9 @@ def finalize_entities(
     """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows where in a cluster."""
     assigned = assigned_rows(assignment, hash_text(entities["entity_id"]))
     contested = true_mask(pc.equal(entities["status"], Status.CONTESTED))
-    in_graph = true_mask(pc.is_in(entities["status"], pa.array(IN_GRAPH)))
+    in_graph = true_mask(pc.is_in(entities["status"], IN_GRAPH))
     hub = true_mask(assigned["hub"]) & in_graph
-    status = pc.if_else(hub & ~contested, str(Status.SUPPRESSED), entities["status"])
+    status = pc.if_else(hub & ~contested, Status.SUPPRESSED, entities["status"])
     facts: dict[int, Facts] = {}
 
     def known(row: int) -> Facts:
@@ -165,7 +159,7 @@ def _decisions_on(
     entity_ids: pa.Array, rows: Array, decided: DecisionsInForce
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the decisions on each entity of a mask; a legitimate one is the reason already."""
-    named = pa.array(sorted(decided.by_entity), pa.string())
+    named = pa.array(sorted(decided.by_entity), TEXT)
     is_named = true_mask(
         pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named))
     )
@@ -184,7 +178,7 @@ def _cannot_links(
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the cannot_link decisions that separate the two clusters of hard links."""
     for decision in decided.of(DecisionKind.CANNOT_LINK):
-        ends = hash_text(pa.array([decision.entity_a, decision.entity_b], pa.string()))
+        ends = hash_text(pa.array([decision.entity_a, decision.entity_b], TEXT))
         a, b = clusters_of(assigned_rows(assignment, ends))
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
         for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
@@ -194,7 +188,6 @@ def _cannot_links(
 def _must_links(links: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[tuple[int, Decision]]:
     """Yields the must_link decisions on the two ends of links."""
     must = {tuple(sorted(each.entities)): each for each in decided.of(DecisionKind.MUST_LINK)}
-    ends = (links[end].to_pylist() for end in ("entity_a", "entity_b"))
-    for row, pair in enumerate(zip(*ends, strict=True) if must else ()):
+    for row, pair in enumerate(row_tuples(links, "entity_a", "entity_b") if must else ()):
         if pair in must:
             yield row, must[pair]

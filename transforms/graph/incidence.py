@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind, RecordKind, Status
-from schemas.field import TIMESTAMP
+from schemas.field import FLAG, INTEGER, TEXT, TIMESTAMP
 from transforms.arrow_util import (
     Array,
     aggregate,
@@ -42,18 +42,18 @@ from transforms.reporters import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
-IN_GRAPH = (str(Status.INFRASTRUCTURE), str(Status.CONTESTED))
+IN_GRAPH = pa.array([Status.INFRASTRUCTURE, Status.CONTESTED])
 """Statuses of what is linked and clustered."""
 
 INCIDENCE = pa.schema(
-    [
-        ("group", pa.int64()),
-        ("node", pa.int64()),
-        ("reporter", pa.int64()),
-        ("observed_at", TIMESTAMP),
-        ("copied", pa.int64()),
-        ("copied_at", TIMESTAMP),
-    ]
+    {
+        "group": INTEGER,
+        "node": INTEGER,
+        "reporter": INTEGER,
+        "observed_at": TIMESTAMP,
+        "copied": INTEGER,
+        "copied_at": TIMESTAMP,
+    }
 )
 """An entity that a piece of evidence shows in a hard role; all ids are 63-bit hashes.
 
@@ -61,7 +61,7 @@ INCIDENCE = pa.schema(
 and without a loss or a call, `copied_at` when it was filed; both are null for any other.
 """
 
-COPY = pa.schema([("group_id", pa.string()), ("text", pa.string()), ("filed_at", TIMESTAMP)])
+COPY = pa.schema({"group_id": TEXT, "text": TEXT, "filed_at": TIMESTAMP})
 """A complaint that could be a copy."""
 
 NO_COPIES = COPY.empty_table()
@@ -82,12 +82,7 @@ BRIEF_SPAN = BRIEF_HOURS * 3_600_000_000
 """The same in microseconds."""
 
 VICTIM_REACH = pa.schema(
-    [
-        ("node", pa.int64()),
-        ("reporter", pa.int64()),
-        ("country", pa.int64()),
-        ("call_confirmed", pa.bool_()),
-    ]
+    {"node": INTEGER, "reporter": INTEGER, "country": INTEGER, "call_confirmed": FLAG}
 )
 """A reporter who shows an entity in a hard role, by partition of the records; 63-bit hashes.
 
@@ -167,12 +162,12 @@ class Ties:
 
 def are_hard(roles: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Masks the roles that a scammer must really hold."""
-    return pc.is_in(roles, pa.array([str(role) for role in HARD_ROLES]))
+    return pc.is_in(roles, pa.array(HARD_ROLES))
 
 
 def are_suppliers(kinds: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Masks the kinds of identifiers that a supplier's customers share."""
-    return pc.is_in(kinds, pa.array([str(kind) for kind in SUPPLIER_KINDS]))
+    return pc.is_in(kinds, pa.array(SUPPLIER_KINDS))
 
 
 def hard_evidence(evidence: pa.Table) -> pa.Table:
@@ -180,7 +175,7 @@ def hard_evidence(evidence: pa.Table) -> pa.Table:
 
     That is the infrastructure, contested or not, that it shows in a hard role.
     """
-    in_graph = pc.is_in(evidence["status"], pa.array(IN_GRAPH))
+    in_graph = pc.is_in(evidence["status"], IN_GRAPH)
     rows = evidence.filter(pc.and_(in_graph, are_hard(evidence["role"])))
     # A partner's offer stands for its call records by this field.
     offered = pc.fill_null(pc.equal(rows["field"], OFFERED_CALLED), False)
@@ -249,7 +244,7 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
     keys = group_reporters(sizes)
     copy = copied.take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
     copied_by = pc.and_(is_pseudonym(keys), pc.is_valid(copy["text"]))
-    hashed = pc.if_else(copied_by, hash_text(copy["text"]), pa.scalar(None, pa.int64()))
+    hashed = pc.if_else(copied_by, hash_text(copy["text"]), None)
     columns = [
         hash_text(named["group_id"]),
         hash_text(named["entity_id"]),
@@ -284,7 +279,7 @@ def bound_bursts(named: pa.Table) -> tuple[pa.Table, Array]:
     """
     rows = np.flatnonzero(true_mask(pc.is_valid(named["copied"])))
     names = ("copied", "copied_at", "reporter")
-    parts = [named[name].take(rows).cast(pa.int64()).to_pylist() for name in names]
+    parts = [named[name].take(rows).cast(INTEGER).to_pylist() for name in names]
     firsts = first_of_spans(zip(*parts, strict=True))
     reporter = named["reporter"].to_numpy().copy()
     changed = np.zeros(len(reporter), bool)
@@ -372,7 +367,7 @@ def incidence_from_rows(rows: pa.Table, node: Array, crowds: Crowds = NO_CROWDS)
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = stable_order(group, place)
     hashes, reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)
-    day = rows["observed_at"].cast(pa.int64()).to_numpy()[first] / MICROSECONDS_A_DAY
+    day = rows["observed_at"].cast(INTEGER).to_numpy()[first] / MICROSECONDS_A_DAY
     people = crowds.bearing_of(hashes) if crowds else None
     return Incidence(group[order], place[order], reporter, day, len(node), people)
 
@@ -438,7 +433,7 @@ def victim_reach(shown: pa.Table) -> pa.Table:
     sums = [("victim_country", "min"), ("called", "any")]
     counted = aggregate(rows, ["entity_id", "reporter"], sums)
     country = counted["victim_country"]
-    hashed = pc.if_else(pc.is_valid(country), hash_text(country), pa.scalar(None, pa.int64()))
+    hashed = pc.if_else(pc.is_valid(country), hash_text(country), None)
     columns = [hash_text(counted["entity_id"]), counted["reporter"], hashed, counted["called"]]
     return pa.table(columns, schema=VICTIM_REACH)
 

@@ -22,30 +22,36 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.cluster import LINEAGE
 from schemas.entity import id_epochs, without_epochs
 from schemas.enums import LineageEvent
+from schemas.field import FLAG, INTEGER, TEXT
 from schemas.mention import MENTIONS
-from transforms.arrow_util import column_of_keys, explode, hash_text, table_of_rows, with_column
+from transforms.arrow_util import (
+    column_of_keys,
+    explode,
+    hash_text,
+    row_tuples,
+    table_of_rows,
+    with_column,
+)
 from transforms.graph.assign import cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
 from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.manifest import CounterValue
-from transforms.shuffle import batches_of, table_of, tagged_batches
+from transforms.shuffle import batches_of, table_of, tagged, tagged_batches
 
-CHANGE = pa.schema([("node", pa.int64()), ("alone", pa.bool_())])
+CHANGE = pa.schema({"node": INTEGER, "alone": FLAG})
 """A member that was in another cluster of the previous run or in none, sorted by node.
 
 `alone` marks the only member of its cluster.
 """
 
-WEAK_CHANGE = pa.schema(
-    [("entity_id", pa.string()), ("cluster_id", pa.string()), ("shown_by_one", pa.bool_())]
-)
+WEAK_CHANGE = pa.schema({"entity_id": TEXT, "cluster_id": TEXT, "shown_by_one": FLAG})
 """A member that changed and that one reporter alone put into its cluster.
 
 `shown_by_one` marks one that nobody else shows at all; any other is tied there by one.
 """
 
-CHANGE_RECORD = pa.schema([("cluster_id", pa.string()), ("record_id", pa.string())])
+CHANGE_RECORD = pa.schema({"cluster_id": TEXT, "record_id": TEXT})
 """A record that a weak change of a cluster rests on, `org|record_id`."""
 
 RECORDS_NAMED = 10
@@ -73,7 +79,7 @@ def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
     for number in sorted(set(clusters).difference(names)):
         names[number] = _unused_id(number, taken)
         taken.add(names[number])
-    renamed = pa.array([names[number] for number in clusters], pa.int64())
+    renamed = pa.array([names[number] for number in clusters], INTEGER)
     return with_column(assignment, "cluster", renamed)
 
 
@@ -116,7 +122,7 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     rows = [
         {
             "cluster_id": cluster_id(cluster),
-            "event": str(event),
+            "event": event,
             "from_ids": sorted(map(cluster_id, came)),
             "to_ids": sorted(map(cluster_id, went)),
             "members_new": now[cluster] - shared[cluster],
@@ -229,7 +235,7 @@ def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
     used = [name for name in ("first_used", "last_used") if name in whole.schema_arrow.names]
     rows = whole.read(columns=["entity_id", "cluster_id", *used])
     ids = rows["entity_id"].combine_chunks()
-    never = pa.nulls(len(ids), pa.int64())
+    never = pa.nulls(len(ids), INTEGER)
     yield from batches_of(
         pa.table(
             {
@@ -246,7 +252,7 @@ def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
 
 
 def _days(times: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.divide(times.cast(pa.int64()), MICROSECONDS_A_DAY)
+    return pc.divide(times.cast(INTEGER), MICROSECONDS_A_DAY)
 
 
 def follow_previous(
@@ -264,8 +270,7 @@ def follow_previous(
     yield from tagged_batches(EVENTS, events)
     if follows:
         yield from tagged_batches(CHANGES, changed_members(kept, previous))
-        for counter in changes_since_previous(kept, previous, events):
-            yield beam.pvalue.TaggedOutput(COUNTERS, counter)
+        yield from tagged(COUNTERS, changes_since_previous(kept, previous, events))
 
 
 @dataclass(eq=False)
@@ -306,7 +311,7 @@ def _cluster_of(rows: pa.Table | pa.RecordBatch) -> dict[int, int]:
     """Returns the cluster of each member of PREVIOUS or ASSIGNMENT rows: a hub is in none."""
     if "hub" in rows.schema.names:
         rows = rows.filter(pc.invert(rows["hub"]))
-    return dict(zip(rows["node"].to_pylist(), rows["cluster"].to_pylist(), strict=True))
+    return dict(row_tuples(rows, "node", "cluster"))
 
 
 def _overlaps(before: Mapping[int, int], now: Mapping[int, int]) -> list[tuple[int, int, int]]:

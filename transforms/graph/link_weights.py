@@ -18,7 +18,7 @@ import pyarrow as pa
 from schemas.cluster import LINK
 from schemas.enums import Strength
 from schemas.facts import FACT_LIST
-from schemas.field import TIMESTAMP
+from schemas.field import FLAG, INTEGER, TEXT, TEXTS, TIMESTAMP
 from transforms.arrow_util import (
     Array,
     group_offsets,
@@ -46,39 +46,39 @@ MAX_HARD_ENTITIES = 20
 PARTS_PER_RECORD = math.lcm(*range(1, MAX_HARD_ENTITIES))
 """Each 1/(k-1) of a record is a whole number of its parts, so that sums of these are exact."""
 
-_CODES = pa.dictionary(pa.int32(), pa.string())
+_CODES = pa.dictionary(pa.int32(), TEXT)
 
 PAIR = pa.schema(
-    [
-        ("entity_a", _CODES),
-        ("entity_b", _CODES),
-        ("hard", pa.bool_()),
-        ("micros", pa.int32()),
-        ("group_id", _CODES),
-        ("complaint", pa.bool_()),
-        ("calls", pa.int64()),
-        ("reporter_key", _CODES),
-        ("source_org", _CODES),
-        ("observed_at", TIMESTAMP),
-    ]
+    {
+        "entity_a": _CODES,
+        "entity_b": _CODES,
+        "hard": FLAG,
+        "micros": pa.int32(),
+        "group_id": _CODES,
+        "complaint": FLAG,
+        "calls": INTEGER,
+        "reporter_key": _CODES,
+        "source_org": _CODES,
+        "observed_at": TIMESTAMP,
+    }
 )
 """One pair of entities in one piece of evidence; entity_a is the smaller id. It never travels."""
 
 PAIR_SUM = pa.schema(
-    [
-        ("entity_a", pa.string()),
-        ("entity_b", pa.string()),
-        ("hard", pa.bool_()),
-        ("source_org", pa.string()),
-        ("records", pa.int64()),
-        ("complaints", pa.int64()),
-        ("calls", pa.int64()),
-        ("first_seen", TIMESTAMP),
-        ("last_seen", TIMESTAMP),
-        ("group_ids", pa.list_(pa.string())),
-        ("reporters", pa.list_(pa.int64())),
-        ("most", pa.list_(pa.int32())),
-    ]
+    {
+        "entity_a": TEXT,
+        "entity_b": TEXT,
+        "hard": FLAG,
+        "source_org": TEXT,
+        "records": INTEGER,
+        "complaints": INTEGER,
+        "calls": INTEGER,
+        "first_seen": TIMESTAMP,
+        "last_seen": TIMESTAMP,
+        "group_ids": TEXTS,
+        "reporters": pa.list_(INTEGER),
+        "most": pa.list_(pa.int32()),
+    }
 )
 """The sums of one pair over the evidence of one partition, as one organisation reported it.
 
@@ -117,22 +117,22 @@ def sum_pairs(pairs: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     if not pairs.num_rows:
         return PAIR_SUM.empty_table()
     code = row_numbers(pairs[name] for name in ("entity_a", "entity_b", "source_org"))
-    hard, seen = pairs["hard"].to_numpy(), pairs["observed_at"].cast(pa.int64()).to_numpy()
+    hard, seen = pairs["hard"].to_numpy(), pairs["observed_at"].cast(INTEGER).to_numpy()
     _, first, number = np.unique(code * 2 + hard, return_index=True, return_inverse=True)
     count = len(first)
     reporter = pairs["reporter_key"].combine_chunks()
     hashes = reporter_hashes(reporter.dictionary)
     hashed, people = hashes[text_codes(reporter)], crowds.people_of(hashes)[text_codes(reporter)]
     pair, who, most = _most_by_reporter(number, hashed, pairs["micros"].to_numpy())
-    offsets = pa.array(group_offsets(pair, count), pa.int32())
+    offsets = group_offsets(pair, count)
     columns = {name: pairs[name].take(first) for name in PAIR_SUM.names[:4]}
     columns |= {
         "records": sum_by_group(number, people, count),
         "complaints": sum_by_group(number, people * pairs["complaint"].to_numpy(), count),
         "calls": sum_by_group(number, people * pairs["calls"].to_numpy(), count),
         "group_ids": _smallest(number, pairs["group_id"].combine_chunks(), count),
-        "reporters": pa.ListArray.from_arrays(offsets, pa.array(who)),
-        "most": pa.ListArray.from_arrays(offsets, pa.array(most)),
+        "reporters": pa.ListArray.from_arrays(offsets, who),
+        "most": pa.ListArray.from_arrays(offsets, most),
     }
     columns["first_seen"], columns["last_seen"] = _extremes(number, seen, seen)
     return table_of_columns(columns, PAIR_SUM)
@@ -159,7 +159,7 @@ def build_links(sums: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     )
     people = crowds.people_of(who)
     pair_of_group = pair[groups.value_parent_indices().to_numpy()]
-    seen = (sums[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen"))
+    seen = (sums[name].cast(INTEGER).to_numpy() for name in ("first_seen", "last_seen"))
     columns = {
         "entity_a": ids_a.take(keys // len(ids_b)),
         "entity_b": ids_b.take(keys % len(ids_b)),
@@ -171,7 +171,7 @@ def build_links(sums: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
         "victims": sum_by_group(pair_of, people * (who & 1), count),
         "reporters": sum_by_group(pair_of, people, count),
         "orgs": _smallest(pair, sums["source_org"].combine_chunks(), count, most=sums.num_rows),
-        "strength": np.where(is_hard, str(Strength.HARD), str(Strength.SOFT)),
+        "strength": np.where(is_hard, Strength.HARD, Strength.SOFT),
         "record_ids": _smallest(pair_of_group, groups.flatten(), count),
         "accepted": np.zeros(count, bool),
         "reason": pa.repeat("", count),
@@ -208,5 +208,5 @@ def _smallest(pair: Array, texts: pa.Array, count: int, most: int = SAMPLE_RECOR
     key = sorted_unique(pair * len(names) + code)
     number, code = np.divmod(key, max(len(names), 1))
     kept = np.arange(len(number)) - group_offsets(number, count)[number] < most
-    offsets = pa.array(group_offsets(number[kept], count), pa.int32())
+    offsets = group_offsets(number[kept], count)
     return pa.ListArray.from_arrays(offsets, names.take(code[kept]))

@@ -133,7 +133,7 @@ def _entities_by_group(evidence: pa.Table) -> pa.Table:
 def _group_totals(evidence: pa.Table) -> pa.Table:
     """Returns each group once, with the totals of its records."""
     complaint = pc.equal(evidence["record_kind"], RecordKind.COMPLAINT)
-    calls = pc.if_else(complaint, pa.scalar(None, pa.string()), record_keys(evidence))
+    calls = pc.if_else(complaint, None, record_keys(evidence))
     table = evidence.select(["group_id", "reporter_key", "source_org", "observed_at"])
     table = table.append_column("complaint", complaint).append_column("calls", calls)
     smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]

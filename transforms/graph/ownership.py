@@ -23,8 +23,9 @@ from schemas.decision import DecisionKind
 from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
+from schemas.field import INTEGER, TEXT
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow_util import Array, aggregate, distinct_rows, with_column
+from transforms.arrow_util import Array, aggregate, distinct_rows, row_tuples, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate, is_freemail
@@ -66,20 +67,18 @@ JUDGED = (
 
 _AS_MENTIONED = f"as_{Role.MENTIONED}"
 
-_SUPPLIERS = frozenset(map(str, SUPPLIER_KINDS))
-
 _PERSONAL = frozenset(str(row.kind) for row in KINDS if row.scheme is None and row.personal)
 
 _PUBLIC = tuple(f"{row.kind}:{row.scheme}:" for row in KINDS if row.scheme and not row.personal)
 """Beginnings of the ids of schemes that no private person holds."""
 
-HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
+HIDDEN = (Status.VICTIM_SIDE, Status.CONTESTED)
 """Statuses of what is always shown under a withheld id."""
 
 NO_CLAIMS = CLAIM.empty_table()
 
 CONTESTED_BEFORE = pa.schema(
-    [("known_as", pa.string()), *((field.name, field.type) for field in CONTESTED)]
+    [("known_as", TEXT), *((field.name, field.type) for field in CONTESTED)]
 )
 """A CONTESTED row of an earlier run, with the own id, without an epoch, of what it is about."""
 
@@ -121,7 +120,7 @@ def settle_roles(evidence: pa.Table) -> pa.Table:
     """
     own = evidence.filter(pc.equal(evidence["role"], Role.VICTIM))
     theirs = pc.is_in(_pairs(evidence), _pairs(own))
-    role = pc.if_else(theirs, Role.VICTIM.value, evidence["role"])
+    role = pc.if_else(theirs, Role.VICTIM, evidence["role"])
     return with_column(evidence, "role", role)
 
 
@@ -141,7 +140,7 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
     own = activity.filter(pc.greater(activity["own"], 0))
     ids = pc.unique(activity["entity_id"])
     others = claims.filter(pc.is_in(claims["entity_id"], ids))
-    stated = pc.greater(own["stated"], 0).cast(pa.int64())
+    stated = pc.greater(own["stated"], 0).cast(INTEGER)
     said = pa.concat_tables(
         [
             own.select(CLAIM.names).cast(CLAIM).append_column("stated", stated),
@@ -204,7 +203,7 @@ def judge_all(
     """Applies `judge` to all rows of sums; most identifiers are judged by their use alone."""
     ids = counted["entity_id"].combine_chunks()
     reasons = known.reasons(ids)
-    decided = pa.array([*settled.victims], pa.string())
+    decided = pa.array([*settled.victims], TEXT)
     by_more = (
         pc.is_valid(reasons),
         pc.is_in(ids, decided),
@@ -233,7 +232,7 @@ def judge(
         known: The known-legitimate list.
         settled: What analysts decided.
     """
-    entity_id, supplier = row["entity_id"], row["kind"] in _SUPPLIERS
+    entity_id, supplier = row["entity_id"], row["kind"] in SUPPLIER_KINDS
     if reason is not None:
         return Status.SUPPRESSED, (known.fact(entity_id, reason),)
     if entity_id in settled.victims:
@@ -283,7 +282,7 @@ def is_open(row: Row, status: str, settled: Settled) -> bool:
     return (
         status == Status.VICTIM_SIDE
         and row["shown_before"] > 0
-        and row["kind"] not in _SUPPLIERS
+        and row["kind"] not in SUPPLIER_KINDS
         and bare not in settled.victims
         and bare not in settled.held
         and not outweighs(row["own_by"], max(row["reporters"], row["shown_before"]))
@@ -331,7 +330,7 @@ def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInF
         decided: The decisions.
     """
     bound = [(without_epoch(entity_id), 1) for entity_id in decided.bound_members()]
-    rows = _tuples(before.select(["known_as", "suspect_reporters"]))
+    rows = row_tuples(before, "known_as", "suspect_reporters")
     return _most_by_id(ids, [*bound, *((entity_id, count or 1) for entity_id, count in rows)])
 
 
@@ -355,7 +354,7 @@ def settle_suspect(row: Row, verdict: Verdict, settled: Settled) -> Verdict:
         entity_id in settled.suspects
         and verdict[0] != Status.SUPPRESSED
         and without_epoch(entity_id) not in settled.victims
-        and row["kind"] not in _SUPPLIERS
+        and row["kind"] not in SUPPLIER_KINDS
         and row["complaints"] + row["calls"] > row["own"]
     ):
         return Status.INFRASTRUCTURE, (settled.suspects[entity_id].as_fact("decided_suspects"),)
@@ -365,7 +364,7 @@ def settle_suspect(row: Row, verdict: Verdict, settled: Settled) -> Verdict:
 @lru_cache(maxsize=4096)
 def judge_use(kind: str, shown: int) -> Verdict:
     """Judges by use alone, as if no one called it a victim's."""
-    if kind in _SUPPLIERS:
+    if kind in SUPPLIER_KINDS:
         return Status.UNCORROBORATED, (fact("shared"),)
     if shown:
         return Status.INFRASTRUCTURE, (fact("used", shown),)
@@ -374,7 +373,7 @@ def judge_use(kind: str, shown: int) -> Verdict:
 
 def may_be_marked(counted: pa.Table, status: pa.Array, settled: Settled) -> Iterable[pa.Array]:
     """Yields masks of what can be settled, unclaimed, named by one or open: all but a few."""
-    yield pc.is_in(counted["entity_id"], pa.array([*settled.suspects], pa.string()))
+    yield pc.is_in(counted["entity_id"], pa.array([*settled.suspects], TEXT))
     undisplayed = pc.equal(counted[f"as_{Role.CALLER_ID}"], 0)
     yield pc.and_(pc.equal(status, Status.UNCORROBORATED), undisplayed)
     mailbox = pc.equal(counted["kind"], EntityKind.EMAIL)
@@ -396,8 +395,8 @@ def outweighs(reporters: int, others: int) -> bool:
 
 def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> Array:
     """Returns how many called each bare id a victim's, by REGISTERED and CONTESTED_BEFORE rows."""
-    rows = _tuples(contested.select(["known_as", "victim_reporters"]))
-    return _most_by_id(ids, [*_tuples(registered), *rows])
+    rows = row_tuples(contested, "known_as", "victim_reporters")
+    return _most_by_id(ids, [*row_tuples(registered), *rows])
 
 
 def contested_ids(contested: pa.Table) -> pa.ChunkedArray:
@@ -422,7 +421,7 @@ def still_contested(
     answered = statuses.filter(pc.not_equal(statuses["status"], Status.VICTIM_SIDE))
     columns = answered["entity_id"], own["entity_id"]
     gone = set(settled.held).union(settled.victims, *(column.to_pylist() for column in columns))
-    still = pc.invert(pc.is_in(before["known_as"], pa.array([*gone], pa.string())))
+    still = pc.invert(pc.is_in(before["known_as"], pa.array([*gone], TEXT)))
     return before.filter(still).select(CONTESTED.names).cast(CONTESTED)
 
 
@@ -476,7 +475,3 @@ def _most_by_id(ids: pa.Array, counts: Iterable[tuple[str, int]]) -> Array:
     for entity_id, count in counts:
         most[entity_id] = max(most.get(entity_id, 0), count)
     return np.array([most.get(entity_id, 0) for entity_id in ids.to_pylist()], np.int64)
-
-
-def _tuples(rows: pa.Table) -> list[tuple[Any, ...]]:
-    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))

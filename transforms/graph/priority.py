@@ -173,6 +173,6 @@ def _jurisdiction_share(members: Iterable[Row], jurisdiction: Mapping[str, float
     reached = [
         jurisdiction.get(member["region"] or DEFAULT_REGION, jurisdiction[DEFAULT_REGION])
         for member in members
-        if member["kind"] == str(EntityKind.PHONE) and member["role"] == str(Role.CALLBACK)
+        if member["kind"] == EntityKind.PHONE and member["role"] == Role.CALLBACK
     ]
     return math.fsum(reached) / len(reached) if reached else 0.0

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_array, hstack
 
 from schemas.enums import SUPPLIER_KINDS, Strength
+from schemas.field import INTEGER
 from transforms.arrow_util import Array, concat_ranges, hash_text, sorted_lookup
 from transforms.graph.incidence import rows_of_nodes
 
@@ -27,15 +28,12 @@ RECORD_WEIGHT = 0.5
 """The count of a reporter, whom each of the two or three identifiers of a record counts again."""
 
 SUPPLIER_USE = pa.schema(
-    [("node", pa.int64()), ("supplier", pa.int64()), ("kind", pa.int8()), ("reporters", pa.int64())]
+    {"node": INTEGER, "supplier": INTEGER, "kind": pa.int8(), "reporters": INTEGER}
 )
 """Reporters whose records name an entity beside a supplier's; ids are 63-bit hashes.
 
 `kind` is the supplier's place in SUPPLIER_KINDS.
 """
-
-
-_KINDS = [str(kind) for kind in SUPPLIER_KINDS]
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
     soft = links.filter(pc.equal(links["strength"], Strength.SOFT))
     ends = soft["entity_a"], soft["entity_b"]
     near, far = pa.concat_arrays(ends), pa.concat_arrays(ends[::-1])
-    kind = pc.index_in(pc.replace_substring_regex(far, ":.*", ""), pa.array(_KINDS))
+    kind = pc.index_in(pc.replace_substring_regex(far, ":.*", ""), pa.array(SUPPLIER_KINDS))
     used, reporters = pc.is_valid(kind), pa.concat_arrays([soft["reporters"]] * 2)
     near, far, kind, reporters = (rows.filter(used) for rows in (near, far, kind, reporters))
     columns = [hash_text(near), hash_text(far), kind.cast(pa.int8()), reporters]

@@ -24,6 +24,7 @@ import pyarrow as pa
 from apache_beam.internal.util import insert_values_in_args
 from apache_beam.pvalue import AsSingleton, EmptySideInput, PCollection, TaggedOutput
 
+from transforms.arrow_util import Array
 from transforms.local.building import UNCHECKED, OptionsParsedOnce, quick_building
 from transforms.local.forks import Fork, ForkFailedError
 from transforms.local.stages import Pairs, Stage, Stages, Step, Whole
@@ -415,6 +416,6 @@ def _same(value: Any, before: Any) -> bool:
         return value.tag == before.tag and _same(value.value, before.value)
     if isinstance(value, pa.RecordBatch):
         return bool(value.schema.equals(before.schema) and value.equals(before))
-    if isinstance(value, np.ndarray):
+    if isinstance(value, Array):
         return np.array_equal(value, before)
     return isinstance(value, int | str) and value == before

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
+from schemas.field import TEXT
 from schemas.reject import Code
 from transforms.read.files import (
     TOO_MUCH,
@@ -341,7 +342,7 @@ def without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
         else column.cast(_without_views(column.type))
         for column in batch.columns
     ]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    return pa.record_batch(columns, batch.schema.names)
 
 
 def _without_views(kind: pa.DataType) -> pa.DataType:
@@ -353,7 +354,7 @@ def _without_views(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(kind):
         return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
     if pa.types.is_string_view(kind):
-        return pa.string()
+        return TEXT
     return pa.binary() if pa.types.is_binary_view(kind) else kind
 
 

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from schemas import complaint
 from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
 from schemas.enums import EntityKind, RecordKind, Role
+from schemas.field import TEXT
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
 from transforms.arrow_util import (
     Array,
@@ -30,6 +31,7 @@ from transforms.arrow_util import (
     distinct_rows,
     explode,
     list_items,
+    row_tuples,
     sorted_lookup,
 )
 from transforms.casts import true_mask
@@ -106,18 +108,17 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     of_record = [name for name in MENTION.names if name in CLASSIFIED.names]
     others = explode(classified, MENTIONS, of_record)
     others = others.filter(pc.not_equal(others["role"], Role.VICTIM))
-    nothing = pa.scalar(None, pa.string())
     is_phone = pc.equal(others["kind"], EntityKind.PHONE)
     first, back = distinct_rows((others["raw"], is_phone))
-    raw = others["raw"].take(pa.array(first))
-    around = pc.if_else(is_phone.take(pa.array(first)), nothing, raw)
+    raw = others["raw"].take(first)
+    around = pc.if_else(is_phone.take(first), None, raw)
     raw = mask_rows(raw, find_victim_numbers(around, own), mask_spans_fully)
     raw = mask_papers(email.mask_link_addresses(raw), around)
     theirs = np.zeros(len(others), bool)
     theirs[find_victim_digits(others["also_read_as"], own).rows] = True
     columns = {name: others[name] for name in MENTION.names}
-    columns["also_read_as"] = pc.if_else(pa.array(theirs), nothing, others["also_read_as"])
-    columns["raw"] = raw.take(pa.array(back))
+    columns["also_read_as"] = pc.if_else(theirs, None, others["also_read_as"])
+    columns["raw"] = raw.take(back)
     return batch_of_columns(columns, MENTION)
 
 
@@ -201,7 +202,7 @@ def withhold_from_complaints(
         batch, texts._replace(texts=truncate_unsearched(masked))
     )
     numbers_ = list_items(batch["phone_numbers"])
-    keep = ~true_mask(pc.equal(numbers_.field("role"), Role.VICTIM.value))
+    keep = ~true_mask(pc.equal(numbers_.field("role"), Role.VICTIM))
     keep &= ~changed[texts.of_field("phone_numbers", "raw")]
     columns["phone_numbers"], withheld = _keep_items(columns["phone_numbers"], keep)
     columns["payments"] = _drop_gift_card_codes(columns["payments"])
@@ -235,7 +236,7 @@ def _row_identifiers(pairs: Iterable[tuple[int, str]]) -> RowIdentifiers:
     """Makes columns of rows and their identifiers."""
     ordered = sorted(pairs)
     rows, identifiers = zip(*ordered, strict=True) if ordered else ((), ())
-    return RowIdentifiers(np.array(rows, np.int64), pa.array(identifiers, pa.string()))
+    return RowIdentifiers(np.array(rows, np.int64), pa.array(identifiers, TEXT))
 
 
 def withhold_from_calls(
@@ -250,21 +251,18 @@ def withhold_from_calls(
     """
     inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
     outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
-    nothing = pa.scalar(None, pa.string())
     e164 = {name: batch[column] for name, column in E164_COLUMNS.items()}
     calling, called = (
         pc.coalesce(e164[name], batch[name]) for name in ("calling_number", "called_number")
     )
     by_direction = pc.make_struct(inbound, outbound)
-    suspect = pc.case_when(by_direction, calling, called, nothing)
-    victim = pc.case_when(by_direction, called, calling, nothing)
+    suspect = pc.case_when(by_direction, calling, called)
+    victim = pc.case_when(by_direction, called, calling)
     known = pc.invert(pc.fill_null(pc.equal(suspect, victim), False))
     columns = {name: batch[name] for name in batch.schema.names}
-    columns["suspect_number"] = _without_spoofed(pc.if_else(known, suspect, nothing), victims)
-    columns["suspect_role"] = pc.case_when(
-        by_direction, pa.scalar(Role.CALLER_ID.value), pa.scalar(Role.CALLBACK.value), nothing
-    )
-    columns |= {name: pc.if_else(inbound, batch[name], nothing) for name in _SIGNALLING}
+    columns["suspect_number"] = _without_spoofed(pc.if_else(known, suspect, None), victims)
+    columns["suspect_role"] = pc.case_when(by_direction, Role.CALLER_ID, Role.CALLBACK)
+    columns |= {name: pc.if_else(inbound, batch[name], None) for name in _SIGNALLING}
     columns["brand"] = known_brands(batch["caller_name"])
     kept = batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
     texts = record_texts.record_texts(kept, _CALL_TEXTS)
@@ -309,7 +307,7 @@ def find_wanted(
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
     lettered = np.flatnonzero(np.isin(texts.rows, wanted.lettered) & long)
-    columns = texts.rows[lettered].tolist(), texts.texts.take(pa.array(lettered)).to_pylist()
+    columns = texts.rows[lettered].tolist(), texts.texts.take(lettered).to_pylist()
     for number, row, written in zip(lettered.tolist(), *columns, strict=True):
         if hits := list(find_identifiers(written[:SEARCH_LIMIT], wanted.patterns(row)[2])):
             spans.setdefault(number, []).extend(hits)
@@ -322,7 +320,7 @@ def _find_numbers(
     """Returns the same of numbers, in the text itself where words stand for their digits."""
     spans: dict[int, list[Span]] = {}
     rows = texts.rows[[form.text for form in forms]]
-    digits = pa.array([form.digits for form in forms], pa.string())
+    digits = pa.array([form.digits for form in forms], TEXT)
     for number in np.flatnonzero(wanted.may_be_in(digits, rows)).tolist():
         form = forms[number]
         patterns, *_ = wanted.patterns(int(rows[number]))
@@ -341,16 +339,13 @@ def _withheld_from(
     batch: pa.RecordBatch, id_field: str, kind: RecordKind, withheld: pa.Table
 ) -> tuple[RowIdentifiers, dict[int, list[Span]]]:
     """Returns what records must not show, by WITHHELD rows, and where their narratives name it."""
-    keys = zip(batch["source_org"].to_pylist(), batch[id_field].to_pylist(), strict=True)
     numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for row, key in enumerate(keys):
+    for row, key in enumerate(row_tuples(batch, "source_org", id_field)):
         numbers[key].append(row)
     identifiers: list[tuple[int, str]] = []
     spans: defaultdict[int, list[Span]] = defaultdict(list)
     names = ("source_org", "record_id", "record_kind", "entity_id", "start", "end")
-    for org, record_id, of_kind, entity_id, start, end in zip(
-        *(withheld[name].to_pylist() for name in names), strict=True
-    ):
+    for org, record_id, of_kind, entity_id, start, end in row_tuples(withheld, *names):
         for row in numbers.get((org, record_id), ()):
             if of_kind == kind:
                 identifiers.append((row, entity_id))
@@ -428,15 +423,15 @@ def _keep_items(lists: pa.ListArray, keep: Array) -> tuple[pa.ListArray, Array]:
     rows = np.array(items.rows, np.int64)
     went = np.bincount(rows[~keep], minlength=len(lists)).astype(np.int32)
     counts = np.bincount(rows[keep], minlength=len(lists))
-    return record_texts.lists_like(lists, items.values.filter(pa.array(keep)), counts), went
+    return record_texts.lists_like(lists, items.values.filter(keep), counts), went
 
 
 def _without_spoofed(suspects: pa.Array, own: RowIdentifiers) -> pa.Array:
     """Returns suspects' numbers, null where they are the victim's of their row."""
-    theirs = pc.binary_join_element_wise("phone:", suspects.take(pa.array(own.rows)), "")
+    theirs = pc.binary_join_element_wise("phone:", suspects.take(own.rows), "")
     spoofed = np.zeros(len(suspects), bool)
     spoofed[own.rows[true_mask(pc.equal(theirs, own.identifiers))]] = True
-    return pc.if_else(pa.array(spoofed), pa.scalar(None, pa.string()), suspects)
+    return pc.if_else(spoofed, None, suspects)
 
 
 def _drop_gift_card_codes(payments: pa.Array) -> pa.Array:

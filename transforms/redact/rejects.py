@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, RecordKind, Role
+from schemas.field import INTEGER, TEXT
 from schemas.reject import Code
-from transforms.arrow_util import distinct_rows, map_distinct, with_column
+from transforms.arrow_util import Array, distinct_rows, map_distinct, row_tuples, with_column
 from transforms.decode.escapes import Reading, decode_json_escapes
 from transforms.decode.readings import may_hold_contact, tokens_with_number
 from transforms.extract import narrative, sensitive_text
@@ -35,7 +35,7 @@ from transforms.victims.stated_numbers import stated_numbers_batch
 VictimSpan = tuple[int, int, str]
 """Start and end, code points, of what a text calls the victim's own, and its entity id."""
 
-_BAD_ID = pa.array([str(Code.VICTIM_ID_IS_CONTACT), str(Code.ID_IS_CONTACT)])
+_BAD_ID = pa.array([Code.VICTIM_ID_IS_CONTACT, Code.ID_IS_CONTACT])
 
 _DEFAULT_COUNTRY = "US"
 """The region under which numbers are read in a row that names no country."""
@@ -115,16 +115,16 @@ _MOMENT = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$|\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d
 
 def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the victims' numbers that REJECT rows state, as `STATED_NUMBER`, best effort."""
-    rows = zip(rejects["raw"].to_pylist(), rejects["record_kind"].to_pylist(), strict=True)
+    rows = row_tuples(rejects, "raw", "record_kind")
     distinct = dict.fromkeys(rows)  # a file of broken rows has millions of the same
     numbers = [
         number for text, kind in distinct if text for number in _numbers_stated_in(text, kind)
     ]
-    stated = pa.array([number for number in numbers if number.startswith("+")], pa.string())
-    return stated_numbers_batch(stated, pa.nulls(len(stated), pa.int64()))
+    stated = pa.array([number for number in numbers if number.startswith("+")], TEXT)
+    return stated_numbers_batch(stated, pa.nulls(len(stated), INTEGER))
 
 
-def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
+def mask_rejects(rejects: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     """Masks victims' numbers in REJECT rows, as far as a broken row lets them be found.
 
     The first row of a file without a header may be taken for one, so names of columns are masked
@@ -136,13 +136,13 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     first, back = distinct_rows(
         [rejects[name] for name in ("raw", "record_kind", "format", "code")]
     )
-    masked = _mask_distinct(rejects.take(pa.array(first)), own)
+    masked = _mask_distinct(rejects.take(first), own)
     for name in ("raw", "format"):
-        rejects = with_column(rejects, name, masked[name].take(pa.array(back)))
+        rejects = with_column(rejects, name, masked[name].take(back))
     return rejects
 
 
-def _mask_distinct(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
+def _mask_distinct(rejects: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     """Masks rows as `mask_rejects` does, each by itself."""
     column = rejects["raw"]
     written = column.drop_null().to_pylist()
@@ -163,7 +163,7 @@ def _mask_distinct(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     ]
     masked = _mask_texts(texts, rows["record_kind"].to_pylist(), named, own)
     raw = list(map(_mask_escaped, written, decoded, masked))
-    kept = pc.replace_with_mask(column, pc.is_valid(column), pa.array(raw, pa.string()))
+    kept = pc.replace_with_mask(column, pc.is_valid(column), pa.array(raw, TEXT))
     rejects = with_column(rejects, "raw", kept)
     return with_column(rejects, "format", map_distinct(rejects["format"], _mask_header))
 
@@ -194,7 +194,7 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
 
 
 def _mask_texts(
-    texts: Sequence[str], kinds: Sequence[str], named: Sequence[list[VictimSpan]], own: np.ndarray
+    texts: Sequence[str], kinds: Sequence[str], named: Sequence[list[VictimSpan]], own: Array
 ) -> list[str]:
     """Masks texts at their length; `named` is what names of fields call the victim's own."""
     in_words = _victim_spans_in_narratives(texts, kinds)
@@ -202,7 +202,7 @@ def _mask_texts(
         mask_rejected_text(text, RecordKind(kind), (*named[row], *in_words.get(row, ())))
         for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
     ]
-    without_codes = pa.array(_mask_gift_card_codes(rows), pa.string())
+    without_codes = pa.array(_mask_gift_card_codes(rows), TEXT)
     masked = sensitive_text.mask_self_identified(email.mask_link_addresses(without_codes))
     hidden = find_victim_numbers(masked, own)
     return mask_rows(masked, hidden, mask_spans_fully).to_pylist()
@@ -211,7 +211,7 @@ def _mask_texts(
 def _mask_gift_card_codes(texts: Sequence[str]) -> list[str]:
     """Masks the codes of gift cards, each where one quoted text of a row contains it."""
     parts = [text.split('"') for text in texts]
-    kept = iter(mask_gift_card_codes(pa.array(chain.from_iterable(parts), pa.string())).to_pylist())
+    kept = iter(mask_gift_card_codes(pa.array(chain.from_iterable(parts), TEXT)).to_pylist())
     return ['"'.join(islice(kept, len(quoted))) for quoted in parts]
 
 
@@ -280,12 +280,12 @@ def _victim_spans_in_narratives(
         return {}
     rows, begins, parts = zip(*pieces, strict=True)
     regions = [_victim_country(texts[row]) or _DEFAULT_COUNTRY for row in rows]
-    nowhere = pa.nulls(len(parts), pa.string())
+    nowhere = pa.nulls(len(parts), TEXT)
     drafts = narrative.find_in_narratives(pa.array(parts), pa.array(regions), nowhere)
-    drafts = drafts.filter(pc.equal(drafts["role"], Role.VICTIM.value))
+    drafts = drafts.filter(pc.equal(drafts["role"], Role.VICTIM))
     spans: dict[int, list[VictimSpan]] = {}
     names = ("row", "start", "end", "kind", "value")
-    for piece, start, end, kind, value in zip(*(drafts[n].to_pylist() for n in names), strict=True):
+    for piece, start, end, kind, value in row_tuples(drafts, *names):
         begin = begins[piece]
         spans.setdefault(rows[piece], []).append((begin + start, begin + end, f"{kind}:{value}"))
     return spans

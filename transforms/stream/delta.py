@@ -22,10 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind
-from schemas.field import TIMESTAMP
+from schemas.field import FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP
 from schemas.mention import EVIDENCE, MENTIONS
 from transforms import call_scripts
 from transforms.arrow_util import (
+    Array,
     aggregate,
     batch_of_columns,
     explode,
@@ -35,6 +36,7 @@ from transforms.arrow_util import (
     hash_text,
     mix_hashes,
     one_batch,
+    row_tuples,
     with_column,
 )
 from transforms.call_scripts import place_or_minus_one
@@ -64,13 +66,13 @@ from transforms.victims.stated_numbers import (
 )
 
 PHRASE_COUNT = pa.schema(
-    [
-        ("value", pa.int64()),
-        ("victim", pa.int64()),
-        ("teller", pa.int64()),
-        ("received_at", TIMESTAMP),
-        ("words", pa.string()),
-    ]
+    {
+        "value": INTEGER,
+        "victim": INTEGER,
+        "teller": INTEGER,
+        "received_at": TIMESTAMP,
+        "words": TEXT,
+    }
 )
 """One person who has a fingerprint, and its words where they are at hand."""
 
@@ -82,10 +84,10 @@ def phrase_counts(texts: pa.RecordBatch) -> pa.RecordBatch:
     places = place_or_minus_one(known["value"].to_numpy(), flat.value)
     columns = [
         pa.array(flat.value),
-        *(texts[name].take(pa.array(flat.row)) for name in ("victim", "teller", "received_at")),
-        known["words"].take(pa.array(places)),
+        *(texts[name].take(flat.row) for name in ("victim", "teller", "received_at")),
+        known["words"].take(places),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=PHRASE_COUNT)
+    return pa.record_batch(columns, PHRASE_COUNT)
 
 
 def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
@@ -95,7 +97,7 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     versions of a record without a pseudonym are several tellers. Of more rows than are needed to
     establish that, the newest are kept, so that the result depends on the set of all rows alone.
     """
-    rows = rows.filter(pa.array(_times(rows) >= oldest))
+    rows = rows.filter(_times(rows) >= oldest)
     if not rows.num_rows:
         return rows
     key = PHRASE_COUNT.names[:3]
@@ -107,8 +109,8 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     few, wide = _newest_people(people, np.flatnonzero(many))
     kept = np.sort(np.concatenate([np.flatnonzero(~many), few]))
     known = shown_phrases([rows])
-    texts = known.filter(pa.array(np.isin(known["value"].to_numpy(), wide)))
-    left = people.take(pa.array(kept)).append_column("words", _words_at_first(value[kept], texts))
+    texts = known.filter(np.isin(known["value"].to_numpy(), wide))
+    left = people.take(kept).append_column("words", _words_at_first(value[kept], texts))
     return one_batch(left)
 
 
@@ -120,9 +122,9 @@ def drop_words_not_in(rows: pa.RecordBatch, known: pa.RecordBatch) -> pa.RecordB
     return with_column(rows, "words", words)
 
 
-def without_phrases(rows: pa.RecordBatch, gone: np.ndarray) -> pa.RecordBatch:
+def without_phrases(rows: pa.RecordBatch, gone: Array) -> pa.RecordBatch:
     """Drops PHRASE_COUNT rows of a mask; the words of one stay with the next who has them."""
-    left = rows.filter(pa.array(~gone)).sort_by("value")
+    left = rows.filter(~gone).sort_by("value")
     words = _words_at_first(left["value"].to_numpy(), shown_phrases([rows]))
     return with_column(left, "words", words)
 
@@ -132,8 +134,8 @@ def shown_phrases(rows: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     table = table_of(rows, PHRASE_COUNT).select(PHRASE.names)
     there = table.filter(pc.is_valid(table["words"])).combine_chunks()
     value, first = np.unique(there["value"].to_numpy(), return_index=True)
-    words = there["words"].take(pa.array(first)).combine_chunks()
-    return pa.RecordBatch.from_arrays([pa.array(value), words], schema=PHRASE)
+    words = there["words"].take(first).combine_chunks()
+    return pa.record_batch([pa.array(value), words], PHRASE)
 
 
 def collect_phrases(_: object, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -141,7 +143,7 @@ def collect_phrases(_: object, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
     return shown_phrases(rows)
 
 
-def _words_at_first(value: np.ndarray, known: pa.RecordBatch) -> pa.Array:
+def _words_at_first(value: Array, known: pa.RecordBatch) -> pa.Array:
     """Returns the words of sorted fingerprints, by PHRASE rows, at the first row of each alone."""
     places = np.where(
         group_changes(value), place_or_minus_one(known["value"].to_numpy(), value), -1
@@ -149,19 +151,19 @@ def _words_at_first(value: np.ndarray, known: pa.RecordBatch) -> pa.Array:
     return known["words"].take(pa.array(places, mask=places < 0))
 
 
-def _times(rows: pa.RecordBatch) -> np.ndarray:
-    times: np.ndarray = rows["received_at"].cast(pa.int64()).to_numpy()
+def _times(rows: pa.RecordBatch) -> Array:
+    times: Array = rows["received_at"].cast(INTEGER).to_numpy()
     return times
 
 
-def _newest_people(people: pa.Table, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _newest_people(people: pa.Table, among: Array) -> tuple[Array, Array]:
     """Returns rows of the newest victims and tellers of each value, and the values to be shown.
 
     Of the rows `among` all, `MIN_TELLERS` of each: they decide whether as many people are alive at
     any later time.
     """
     value, victim, teller, when = (
-        column.cast(pa.int64()).to_numpy()[among] for column in people.columns
+        column.cast(INTEGER).to_numpy()[among] for column in people.columns
     )
     rows = (_newest(value, victim, teller, when), _newest(value, teller, victim, when))
     shown = [np.unique(value[numbers], return_counts=True) for numbers in rows]
@@ -169,29 +171,27 @@ def _newest_people(people: pa.Table, among: np.ndarray) -> tuple[np.ndarray, np.
     return among[np.union1d(*rows)], np.intersect1d(enough[0], enough[1])
 
 
-def _newest(
-    value: np.ndarray, who: np.ndarray, partner: np.ndarray, when: np.ndarray
-) -> np.ndarray:
+def _newest(value: Array, who: Array, partner: Array, when: Array) -> Array:
     """Returns the row of the last time of each of the `MIN_TELLERS` of `who` that came last."""
     order = np.lexsort((partner, -when, who, value))
     once = order[group_starts(value[order], who[order])]
     once = once[np.lexsort((who[once], -when[once], value[once]))]
     rank = np.arange(len(once)) - np.searchsorted(value[once], value[once])
-    newest: np.ndarray = once[rank < call_scripts.MIN_TELLERS]
+    newest: Array = once[rank < call_scripts.MIN_TELLERS]
     return newest
 
 
 RECORD = pa.schema(
-    [
-        ("record_kind", pa.string()),
-        ("source_org", pa.string()),
-        ("record_id", pa.string()),
-        ("received_at", TIMESTAMP),
-        ("duration_seconds", pa.float64()),
-        ("content", pa.string()),
-        ("source", pa.string()),
-        ("position", pa.int64()),
-    ]
+    {
+        "record_kind": TEXT,
+        "source_org": TEXT,
+        "record_id": TEXT,
+        "received_at": TIMESTAMP,
+        "duration_seconds": NUMBER,
+        "content": TEXT,
+        "source": TEXT,
+        "position": INTEGER,
+    }
 )
 """A record that was accepted: its id, and all that decides which of two with one id wins."""
 
@@ -204,7 +204,7 @@ DELTA_FINGERPRINTS = pa.schema([("row", pa.int32()), *FINGERPRINT_ROW])
 STATED_AT = pa.schema(
     [
         *STATED_NUMBER,
-        pa.field("refused", pa.bool_(), nullable=False),
+        pa.field("refused", FLAG, nullable=False),
         pa.field("stated_at", TIMESTAMP, nullable=False),
     ]
 )
@@ -254,9 +254,9 @@ def records_to_delta(
     key, order = RECORD_ORDER[kind]
     table = pa.Table.from_batches([accepted])
     winners = winning_rows(table, key, order)
-    kept = accepted.take(pa.array(winners))
+    kept = accepted.take(winners)
     replaced = len(winners) < accepted.num_rows
-    absent = pa.nulls(kept.num_rows, pa.float64())
+    absent = pa.nulls(kept.num_rows, NUMBER)
     columns = {
         "record_kind": pa.repeat(str(kind), kept.num_rows),
         "source_org": kept["source_org"],
@@ -274,10 +274,10 @@ def records_to_delta(
     else:
         mentions = call_evidence(kept, numbers)
     row = pc.index_in(_names(mentions), _names(records))
-    evidence = pa.RecordBatch.from_arrays([row, *mentions.columns], schema=DELTA_EVIDENCE)
+    evidence = pa.record_batch([row, *mentions.columns], DELTA_EVIDENCE)
     texts = _empty(FINGERPRINT_ROW_WITH_WORDS) if is_call else fingerprint_rows(kept)
     row = pc.index_in(_names(texts, "complaint_id"), _names(records))
-    fingerprints = pa.RecordBatch.from_arrays(
+    fingerprints = pa.record_batch(
         [row, *texts.select(FINGERPRINT_ROW.names).columns], schema=DELTA_FINGERPRINTS
     )
     # An older version may have come before: phrases do not depend on which one wins.
@@ -347,21 +347,21 @@ def concat_deltas(deltas: Sequence[Delta]) -> Delta:
     return Delta(*map(one_batch, tables))
 
 
-def record_groups(delta: Delta) -> np.ndarray:
+def record_groups(delta: Delta) -> Array:
     """Returns the hash of the piece of evidence that each record of a delta is of, or would be."""
     records, evidence = delta.records, delta.evidence
-    complaint = pc.equal(records["record_kind"], str(RecordKind.COMPLAINT))
-    groups = hash_text(pc.if_else(complaint, _names(records), pa.scalar(None, pa.string())))
+    complaint = pc.equal(records["record_kind"], RecordKind.COMPLAINT)
+    groups = hash_text(pc.if_else(complaint, _names(records), None))
     groups[evidence["row"].to_numpy()] = hash_text(evidence["group_id"])
     return groups
 
 
-def take_records(delta: Delta, records: np.ndarray) -> Delta:
+def take_records(delta: Delta, records: Array) -> Delta:
     """Returns some records of a delta, by number, and what they show; nothing else."""
     return _take(delta, records, np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-def select_records(rows: pa.RecordBatch, records: np.ndarray, count: int) -> pa.RecordBatch:
+def select_records(rows: pa.RecordBatch, records: Array, count: int) -> pa.RecordBatch:
     """Selects evidence or fingerprints of those of `count` records that stay.
 
     `records` are the row numbers of these in their new order, by which the rows are numbered anew.
@@ -369,7 +369,7 @@ def select_records(rows: pa.RecordBatch, records: np.ndarray, count: int) -> pa.
     place = np.full(count, -1, np.int32)
     place[records] = np.arange(len(records), dtype=np.int32)
     now = place[rows["row"].to_numpy()]
-    kept = rows.filter(pa.array(now >= 0))
+    kept = rows.filter(now >= 0)
     return with_column(kept, "row", pa.array(now[now >= 0]))
 
 
@@ -378,7 +378,7 @@ def latest_stated(stated: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     rows = aggregate(table_of(stated, STATED_AT), _STATED_KEY, [("stated_at", "max")])
     rows = rows.sort_by([(name, "ascending") for name in _STATED_KEY]).combine_chunks()
     columns = [rows[name].combine_chunks() for name in STATED_AT.names]
-    return pa.RecordBatch.from_arrays(columns, schema=STATED_AT)
+    return pa.record_batch(columns, STATED_AT)
 
 
 def stated_since(stated: pa.RecordBatch, newest: datetime | None, days: int) -> pa.RecordBatch:
@@ -406,25 +406,23 @@ def without_erased(delta: Delta, known: ErasureList) -> tuple[Delta, int]:
     count = records.num_rows
     erased = known.contain(record_keys(records))
     # The piece of evidence that a call is of is named after its complaint.
-    calls = np.flatnonzero(true_mask(pc.equal(evidence["record_kind"], str(RecordKind.CALL))))
-    groups = evidence["group_id"].take(pa.array(calls))
-    names = pc.binary_join_element_wise(str(RecordKind.COMPLAINT), groups, "|")
+    calls = np.flatnonzero(true_mask(pc.equal(evidence["record_kind"], RecordKind.CALL)))
+    groups = evidence["group_id"].take(calls)
+    names = pc.binary_join_element_wise(RecordKind.COMPLAINT, groups, "|")
     erased[evidence["row"].to_numpy()[calls[known.contain(names)]]] = True
     if not erased.any():
         return delta, 0
     stay = np.flatnonzero(~erased)
-    gone = evidence.filter(pa.array(erased[evidence["row"].to_numpy()]))
+    gone = evidence.filter(erased[evidence["row"].to_numpy()])
     left = select_records(evidence, stay, count)
     fingerprints = select_records(delta.fingerprints, stay, count)
-    stated = delta.stated.filter(pa.array(~_stated_by_erased(delta.stated, gone, left)))
+    stated = delta.stated.filter(~_stated_by_erased(delta.stated, gone, left))
     phrases = without_phrases(delta.phrases, _had_by_erased(delta.phrases, gone, fingerprints))
-    rows = records.take(pa.array(stay))
+    rows = records.take(stay)
     return Delta(rows, left, stated, fingerprints, phrases), int(erased.sum())
 
 
-def _stated_by_erased(
-    stated: pa.RecordBatch, gone: pa.RecordBatch, left: pa.RecordBatch
-) -> np.ndarray:
+def _stated_by_erased(stated: pa.RecordBatch, gone: pa.RecordBatch, left: pa.RecordBatch) -> Array:
     """Masks the STATED_AT rows of reporters of erased evidence that no evidence is `left` of.
 
     Rows that were refused have no reporter: they go with the last who stated their number.
@@ -440,13 +438,11 @@ def _stated_by_erased(
     return alone | (refused & np.isin(numbers, numbers[alone]) & ~np.isin(numbers, known))
 
 
-def _had_by_erased(
-    phrases: pa.RecordBatch, gone: pa.RecordBatch, left: pa.RecordBatch
-) -> np.ndarray:
+def _had_by_erased(phrases: pa.RecordBatch, gone: pa.RecordBatch, left: pa.RecordBatch) -> Array:
     """Masks the PHRASE_COUNT rows of victims of erased evidence without fingerprints in `left`."""
-    complaints = gone.filter(pc.equal(gone["record_kind"], str(RecordKind.COMPLAINT)))
-    keys = zip(*(complaints[n].to_pylist() for n in ("source_org", "victim_key")), strict=True)
-    persons = pa.array([key and key.removeprefix(f"{org}|") for org, key in keys], pa.string())
+    complaints = gone.filter(pc.equal(gone["record_kind"], RecordKind.COMPLAINT))
+    keys = row_tuples(complaints, "source_org", "victim_key")
+    persons = pa.array([key and key.removeprefix(f"{org}|") for org, key in keys], TEXT)
     people = [complaints["source_org"], pc.coalesce(persons, complaints["record_id"])]
     victims = hash_columns(pa.table(people, ["org", "person"]), ["org", "person"])
     flat = flatten_fingerprints(left)
@@ -469,14 +465,14 @@ def _stated_in_records(
     ids = pc.binary_join_element_wise("phone:", stated.identifiers, "")
     rows = pa.array(stated.rows)
     who = stating_reporters(records, kind, rules).take(rows)
-    numbers = pa.RecordBatch.from_arrays([ids, who], schema=STATED_NUMBER)
+    numbers = pa.record_batch([ids, who], STATED_NUMBER)
     return _stated_at(numbers, when.take(rows).cast(TIMESTAMP), refused=False)
 
 
 def _stated_at(stated: pa.RecordBatch, times: pa.Array, *, refused: bool) -> pa.RecordBatch:
     """Converts STATED_NUMBER rows to STATED_AT rows."""
     mark = pa.repeat(pa.scalar(refused), stated.num_rows)
-    return pa.RecordBatch.from_arrays([*stated.columns, mark, times], schema=STATED_AT)
+    return pa.record_batch([*stated.columns, mark, times], STATED_AT)
 
 
 def _names(rows: pa.RecordBatch, record_id: str = "record_id") -> pa.Array:
@@ -487,14 +483,14 @@ def _empty(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema)
 
 
-def _take(delta: Delta, records: np.ndarray, stated: np.ndarray, phrases: np.ndarray) -> Delta:
+def _take(delta: Delta, records: Array, stated: Array, phrases: Array) -> Delta:
     count = delta.records.num_rows
     return Delta(
-        delta.records.take(pa.array(records)),
+        delta.records.take(records),
         select_records(delta.evidence, records, count),
-        delta.stated.take(pa.array(stated)),
+        delta.stated.take(stated),
         select_records(delta.fingerprints, records, count),
-        delta.phrases.take(pa.array(phrases)),
+        delta.phrases.take(phrases),
     )
 
 

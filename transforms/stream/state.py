@@ -27,10 +27,11 @@ from apache_beam.transforms.window import FixedWindows
 from apache_beam.utils.timestamp import Timestamp
 
 from schemas.enums import EntityKind, RecordKind
-from schemas.field import TIMESTAMP, microseconds_of
+from schemas.field import INTEGER, TIMESTAMP, microseconds_of
 from schemas.manifest import InputEntries
 from schemas.mention import MENTIONS, ROW
 from transforms.arrow_util import (
+    Array,
     explode,
     hash_columns,
     hash_text,
@@ -135,12 +136,12 @@ class Generation(NamedTuple):
     """
 
     delta: Delta
-    groups: np.ndarray
-    keys: np.ndarray
+    groups: Array
+    keys: Array
     oldest: datetime
     newest: datetime
 
-    def select(self, which: np.ndarray) -> Generation:
+    def select(self, which: Array) -> Generation:
         """Returns the records of a mask."""
         return generation_of(take_records(self.delta, np.flatnonzero(which)))
 
@@ -156,7 +157,7 @@ def generations_of(delta: Delta) -> Iterator[Generation]:
     """Cuts a delta into generations of some records, those of the oldest evidence first."""
     names, group = np.unique(record_groups(delta), return_inverse=True)
     first = np.full(len(names), np.iinfo(np.int64).max)
-    np.minimum.at(first, group, delta.records["received_at"].cast(pa.int64()).to_numpy())
+    np.minimum.at(first, group, delta.records["received_at"].cast(INTEGER).to_numpy())
     part = np.argsort(np.argsort(first, kind="stable"))[group] // GENERATION_RECORDS
     for number in range(int(part.max(initial=-1)) + 1):
         yield generation_of(take_records(delta, np.flatnonzero(part == number)))
@@ -178,7 +179,7 @@ class LiveState:
     expired: int = 0
     erased: int = 0
     fresh: Delta = field(default_factory=empty_delta)
-    _places: tuple[np.ndarray, np.ndarray] = field(init=False)
+    _places: tuple[Array, Array] = field(init=False)
 
     def deltas(self) -> list[Delta]:
         """Returns what is alive in parts; mentions that have expired may still be in them."""
@@ -195,7 +196,7 @@ class LiveState:
         self.beside = nothing._replace(stated=whole.stated, phrases=whole.phrases)
         self.generations = list(generations_of(whole))
 
-    def place(self, evidence: pa.RecordBatch | pa.Table) -> np.ndarray:
+    def place(self, evidence: pa.RecordBatch | pa.Table) -> Array:
         """Returns the number of the generation of each row of evidence."""
         groups, number = self._places
         return number[sorted_lookup(groups, hash_text(evidence["group_id"]))[0]]
@@ -351,11 +352,11 @@ def settle_deltas(
     if not arrived:
         return Settlement(whole._replace(stated=stated, phrases=phrases), 0, 0)
     first = winning_rows(pa.Table.from_batches([whole.records]), RECORD_KEY, _WINS)
-    unique = whole.records.take(pa.array(first))
+    unique = whole.records.take(first)
     oldest = pa.scalar(newest - timedelta(days=longest), TIMESTAMP)
     alive = np.flatnonzero(pc.greater_equal(unique["received_at"], oldest))
     kept = first[alive]
-    records = whole.records.take(pa.array(kept))
+    records = whole.records.take(kept)
     evidence = select_records(whole.evidence, kept, arrived)
     fingerprints = select_records(whole.fingerprints, kept, arrived)
     return Settlement(
@@ -386,7 +387,7 @@ def unexpired(
     """
     newest = decided.newest
     if newest is not None:
-        when = rows["received_at"].cast(pa.int64()).to_numpy()
+        when = rows["received_at"].cast(INTEGER).to_numpy()
         rows = _keep_young(rows, microseconds_of(newest) - when, days)
     return rows.drop_columns(["received_at"])
 
@@ -508,24 +509,24 @@ def _unexpired_phrases(
     phrases: pa.RecordBatch, days: Mapping[str, int], newest: datetime | None
 ) -> pa.RecordBatch:
     """Prunes phrases by a script's retention, behind the newest record or person."""
-    latest = pc.max(phrases["received_at"].cast(pa.int64())).as_py() or 0
+    latest = pc.max(phrases["received_at"].cast(INTEGER)).as_py() or 0
     latest = max(latest, microseconds_of(newest) if newest is not None else 0)
     oldest = latest - days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY
     return prune_phrase_counts(phrases, oldest)
 
 
-def _ages(records: pa.RecordBatch, rows: pa.RecordBatch, newest: datetime) -> np.ndarray:
+def _ages(records: pa.RecordBatch, rows: pa.RecordBatch, newest: datetime) -> Array:
     """Returns the microseconds from the record of each row to the newest record."""
-    return microseconds_of(newest) - records["received_at"].cast(pa.int64()).to_numpy()[rows["row"]]
+    return microseconds_of(newest) - records["received_at"].cast(INTEGER).to_numpy()[rows["row"]]
 
 
-def _keep_young(rows: pa.RecordBatch, age: np.ndarray, days: Mapping[str, int]) -> pa.RecordBatch:
+def _keep_young(rows: pa.RecordBatch, age: Array, days: Mapping[str, int]) -> pa.RecordBatch:
     """Drops fingerprints that are too old, and of evidence the mentions whose kind counts less."""
     if MENTIONS not in rows.schema.names:
-        return rows.filter(pa.array(age <= days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY))
+        return rows.filter(age <= days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY)
     mentions = explode(rows, MENTIONS)
-    lives = map_distinct(mentions["kind"], days.__getitem__, pa.int64()).to_numpy()
+    lives = map_distinct(mentions["kind"], days.__getitem__, INTEGER).to_numpy()
     young = age[mentions[ROW].to_numpy()] <= lives * MICROSECONDS_A_DAY
     if young.all():
         return rows
-    return implode(rows, rows.schema.field(MENTIONS), mentions.filter(pa.array(young)))
+    return implode(rows, rows.schema.field(MENTIONS), mentions.filter(young))

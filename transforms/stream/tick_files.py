@@ -23,7 +23,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.reject import REJECT
 from schemas.tables import MEMBERS, REJECTS
-from transforms.arrow_util import distinct_rows
+from transforms.arrow_util import distinct_rows, row_tuples
 from transforms.graph.lineage import read_previous_members
 from transforms.manifest import RunSettings, check_table, files_of, read_manifest, read_or_keep
 from transforms.private_files import PrivateStore
@@ -114,11 +114,11 @@ def read_known_members(folder: str, known: KnownRun | None) -> KnownRun:
 def split_rejects_by_file(rejects: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Groups REJECT rows by the name of the file that they belong to."""
     by_file: dict[str, list[int]] = {}
-    pairs = zip(rejects["source"].to_pylist(), rejects["position"].to_pylist(), strict=True)
+    pairs = row_tuples(rejects, "source", "position")
     for row, (source, position) in enumerate(pairs):
         by_file.setdefault(rejects_file_name(source, position), []).append(row)
     for name, rows in sorted(by_file.items()):
-        yield name, rejects.take(pa.array(rows))
+        yield name, rejects.take(rows)
 
 
 def rejects_file_name(source: str, position: int) -> str:
@@ -135,7 +135,7 @@ def merge_rejects(old: pa.Table, new: pa.Table) -> pa.Table:
     """Merges REJECT rows, each (source, position, code) once; the first to be there stays."""
     rows = pa.concat_tables([old, new]).combine_chunks()
     first, _ = distinct_rows([rows[name].combine_chunks() for name in REJECTS.key])
-    return rows.take(pa.array(first))
+    return rows.take(first)
 
 
 class KnownMembers(beam.DoFn):

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
+from schemas.field import INTEGER, TEXT
 from transforms.arrow_util import Array, ListItems, list_items, sorted_lookup
 from transforms.casts import true_mask
 from transforms.decode.addresses import AT_SAID, DASH_SAID, DOT_SAID, UNDERSCORE_SAID
@@ -111,7 +112,7 @@ class RowIdentifiers(NamedTuple):
     identifiers: pa.Array
 
 
-NO_IDENTIFIERS = RowIdentifiers(np.zeros(0, np.int64), pa.array([], pa.string()))
+NO_IDENTIFIERS = RowIdentifiers(np.zeros(0, np.int64), pa.array([], TEXT))
 
 
 def merge_row_identifiers(*parts: RowIdentifiers) -> RowIdentifiers:
@@ -119,7 +120,7 @@ def merge_row_identifiers(*parts: RowIdentifiers) -> RowIdentifiers:
     rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows, kind="stable")
     identifiers = pa.concat_arrays([part.identifiers for part in parts])
-    return RowIdentifiers(rows[order], identifiers.take(pa.array(order)))
+    return RowIdentifiers(rows[order], identifiers.take(order))
 
 
 def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Patterns:
@@ -193,7 +194,7 @@ class RowPatterns:
             numbers = part.identifiers.filter(known)
             last = pc.utf8_slice_codeunits(numbers, -MIN_IDENTIFIER_LENGTH, None)
             is_known = true_mask(known)
-            endings.append(part.rows[is_known] * _ENDINGS + last.cast(pa.int64()).to_numpy())
+            endings.append(part.rows[is_known] * _ENDINGS + last.cast(INTEGER).to_numpy())
             others.update(part.rows[~is_known].tolist())
         for row in sorted(others):
             digits, words, _ = self.patterns(row)
@@ -231,7 +232,7 @@ class RowPatterns:
         contain = self.may_be_in(digits, values.rows) | np.isin(values.rows, self.lettered)
         contain |= hidden & np.isin(values.rows, self._endings // _ENDINGS)
         maybe = np.flatnonzero(contain)
-        some = values.identifiers.take(pa.array(maybe)).to_pylist()
+        some = values.identifiers.take(maybe).to_pylist()
         contain[maybe] = [
             _contains(value, *self.patterns(row)[:2])
             for row, value in zip(values.rows[maybe].tolist(), some, strict=True)
@@ -403,14 +404,14 @@ class ComplaintNumbers(NamedTuple):
 
     def own(self) -> RowIdentifiers:
         """Returns those with the role `victim`: E.164, or as written."""
-        theirs = pc.fill_null(pc.equal(self.items.field("role"), Role.VICTIM.value), False)
+        theirs = pc.fill_null(pc.equal(self.items.field("role"), Role.VICTIM), False)
         return _nonempty(self.rows, pc.coalesce(self.e164, self.raw), theirs)
 
 
 def complaint_numbers(batch: pa.RecordBatch) -> ComplaintNumbers:
     """Normalizes the phone_numbers of a batch of `COMPLAINT_ACCEPTED`."""
     numbers = list_items(batch["phone_numbers"])
-    rows = pa.array(numbers.rows, pa.int64())
+    rows = pa.array(numbers.rows, INTEGER)
     regions = batch["victim_country"].take(rows)
     return ComplaintNumbers(
         numbers, rows, regions, normalize.normalize_numbers(numbers.field("raw"), regions)
@@ -420,9 +421,9 @@ def complaint_numbers(batch: pa.RecordBatch) -> ComplaintNumbers:
 def own_numbers(batch: pa.RecordBatch) -> RowIdentifiers:
     """Returns the phone_numbers of COMPLAINT_READ rows that are the victim's, as `own` does."""
     numbers = list_items(batch["phone_numbers"])
-    theirs = pc.fill_null(pc.equal(numbers.field("role"), Role.VICTIM.value), False)
+    theirs = pc.fill_null(pc.equal(numbers.field("role"), Role.VICTIM), False)
     written = pc.coalesce(pc.list_flatten(batch["e164"]), numbers.field("raw"))
-    return _nonempty(pa.array(numbers.rows, pa.int64()), written, theirs)
+    return _nonempty(pa.array(numbers.rows, INTEGER), written, theirs)
 
 
 CallReadings = Mapping[str, pa.StructArray]

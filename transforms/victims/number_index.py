@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind
+from schemas.field import TEXT
 from transforms.arrow_util import (
     Array,
     concat_ranges,
@@ -105,7 +106,7 @@ def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int
     """Returns where these digits stand, by row: start and end, in code points."""
     spans: dict[int, list[tuple[int, int]]] = {}
     rows, digits = find_victim_digits(texts, own)
-    written = texts.take(pa.array(rows)).to_pylist()
+    written = texts.take(rows).to_pylist()
     for row, text, number in zip(rows.tolist(), written, digits.to_pylist(), strict=True):
         patterns = identifier_matcher.identifier_patterns([number])
         spans.setdefault(row, []).extend(identifier_matcher.find_identifiers(text, patterns))
@@ -118,10 +119,10 @@ def victim_digits_among(
 ) -> identifier_matcher.RowIdentifiers:
     """Returns those of the candidate digits of rows that are a victim's number, each once."""
     theirs = np.flatnonzero(sorted_lookup(own, hash_text(digits))[1])
-    rows, digits = rows[theirs], digits.take(pa.array(theirs))
+    rows, digits = rows[theirs], digits.take(theirs)
     once, _ = distinct_rows([pa.array(rows), digits])
     return identifier_matcher.merge_row_identifiers(
-        identifier_matcher.RowIdentifiers(rows[once], digits.take(pa.array(once)))
+        identifier_matcher.RowIdentifiers(rows[once], digits.take(once))
     )
 
 
@@ -236,7 +237,7 @@ def _dial_formats_by_row(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
     numbers = pc.utf8_slice_codeunits(entity_ids, len(_PHONE), None).to_pylist()
     formats = [dial_formats(number) for number in numbers]
     rows = np.repeat(np.arange(len(formats)), [len(listed) for listed in formats])
-    return rows, pa.array(chain.from_iterable(formats), pa.string())
+    return rows, pa.array(chain.from_iterable(formats), TEXT)
 
 
 @cache

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from schemas.complaint import ADDRESSES, DIGITS
 from schemas.enums import EntityKind
+from schemas.field import TEXT
 from transforms.arrow_util import Array, group_starts, hash_text, list_column, list_items
 from transforms.casts import true_mask
 from transforms.decode.addresses import ADDRESS_HINT, possible_addresses
@@ -157,10 +158,8 @@ def columns_with_texts(batch: pa.RecordBatch, texts: RecordTexts) -> dict[str, p
 
 def lists_like(column: pa.Array, values: pa.Array, counts: Array) -> pa.ListArray:
     """Makes a list column of the same type and nulls with other items, so many in each row."""
-    offsets = np.append(0, np.cumsum(counts)).astype(np.int32)
-    return pa.ListArray.from_arrays(
-        pa.array(offsets), values, type=column.type, mask=pc.is_null(column)
-    )
+    offsets = np.append(0, np.cumsum(counts))
+    return pa.ListArray.from_arrays(offsets, values, type=column.type, mask=pc.is_null(column))
 
 
 class PossibleAddresses(NamedTuple):
@@ -185,7 +184,7 @@ class DigitRuns(NamedTuple):
 
     def take(self, which: Array) -> DigitRuns:
         """Returns some of the runs."""
-        digits = self.digits.take(pa.array(which))
+        digits = self.digits.take(which)
         return DigitRuns(self.form[which], self.start[which], digits, self.joint[which])
 
 
@@ -274,9 +273,9 @@ def digits_of_column(column: pa.ListArray, texts: RecordTexts) -> DigitRuns:
 def find_digits(texts: pa.Array) -> DigitRuns:
     """Finds the runs of digits in strings or null; forms with too few for a number have none."""
     special = _rows_with(texts, _ODD_OR_WORDS)
-    odd = special[_rows_with(texts.take(pa.array(special)), _ODD)]
+    odd = special[_rows_with(texts.take(special), _ODD)]
     coded = _rows_with(texts, TOKEN_HINT)
-    opened = [has_token(text) for text in texts.take(pa.array(coded)).to_pylist()]
+    opened = [has_token(text) for text in texts.take(coded).to_pylist()]
     odd = np.union1d(odd, coded[np.array(opened, bool)])
     is_plain = true_mask(pc.is_valid(texts))
     is_plain[odd] = False
@@ -288,7 +287,7 @@ def find_digits(texts: pa.Array) -> DigitRuns:
     runs = DigitRuns(
         np.concatenate([plain.form, form]),
         np.concatenate([plain.start, start]),
-        pa.concat_arrays([plain.digits, pa.array(digits, pa.string())]),
+        pa.concat_arrays([plain.digits, pa.array(digits, TEXT)]),
         np.concatenate([plain.joint, joint]),
     )
     return runs.take(np.argsort(runs.form, kind="stable"))
@@ -329,7 +328,7 @@ def _rows_with(texts: pa.Array, pattern: str) -> Array:
 
 def _runs_of_plain(texts: pa.Array, rows: Array) -> DigitRuns:
     """Finds the runs in some of the texts, which have one form."""
-    offsets, data = string_buffers(texts.take(pa.array(rows)))
+    offsets, data = string_buffers(texts.take(rows))
     place = np.flatnonzero(data - ord("0") < len("0123456789"))
     counts = np.diff(np.searchsorted(place, offsets))
     enough = np.repeat(counts >= MIN_IDENTIFIER_LENGTH, counts)
@@ -356,7 +355,7 @@ _Run = tuple[int, int, str, int]
 
 def _runs_of_forms(texts: pa.Array, rows: Array, odd: Collection[int]) -> Iterator[_Run]:
     """Yields the runs where words are read as digits, and of `odd` texts those in every form."""
-    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
+    for row, text in zip(rows.tolist(), texts.take(rows).to_pylist(), strict=True):
         for form, reading in readings_of_digits(text) if row in odd else ():
             for run in _runs_of_form(*reading):
                 yield row * FORMS + form, *run

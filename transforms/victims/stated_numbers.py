@@ -17,8 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
+from schemas.field import INTEGER, TEXT
 from schemas.mention import EVIDENCE, MENTIONS, ROW
-from transforms.arrow_util import each_once, explode, hash_text, implode, with_column
+from transforms.arrow_util import (
+    Array,
+    each_once,
+    explode,
+    hash_text,
+    implode,
+    row_tuples,
+    with_column,
+)
 from transforms.casts import true_mask
 from transforms.masks import mask_rows
 from transforms.reporters import (
@@ -49,14 +58,14 @@ from transforms.victims.number_index import (
 )
 
 STATED_NUMBER = pa.schema(
-    [pa.field("entity_id", pa.string(), nullable=False), pa.field("reporter", pa.int64())]
+    [pa.field("entity_id", TEXT, nullable=False), pa.field("reporter", INTEGER)]
 )
 """One victim's number, as `phone:` and E.164, and the hash of who states it.
 
 `reporter` is null for calls that no pseudonym and no rule gives a reporter, and for rejected rows.
 """
 
-CLAIM = pa.schema([("entity_id", pa.string()), ("reporter", pa.int64())])
+CLAIM = pa.schema({"entity_id": TEXT, "reporter": INTEGER})
 """An identifier, and a reporter who calls it, or a number in it, a victim's own."""
 
 CLAIMS = "claims"
@@ -96,7 +105,7 @@ def stated_victim_numbers(
     `numbers` are theirs, where they have been read already.
     """
     stated = stated_by_row(batch, numbers or read_numbers(batch, kind))
-    who = stating_reporters(batch, kind, rules).take(pa.array(stated.rows))
+    who = stating_reporters(batch, kind, rules).take(stated.rows)
     return stated_numbers_batch(stated.identifiers, who)
 
 
@@ -109,7 +118,7 @@ def stating_reporters(
         keys = reporter_keys(org, victim, batch["received_at"], batch["complaint_id"], rules)
         return pa.array(hash_text(keys))
     keys = call_reporter_keys(batch)
-    return pc.if_else(pc.is_valid(keys), pa.array(hash_text(keys)), pa.scalar(None, pa.int64()))
+    return pc.if_else(pc.is_valid(keys), pa.array(hash_text(keys)), None)
 
 
 def stated_by_row(batch: pa.RecordBatch, numbers: Numbers) -> RowIdentifiers:
@@ -124,7 +133,7 @@ def stated_by_row(batch: pa.RecordBatch, numbers: Numbers) -> RowIdentifiers:
         e164 = pc.struct_field(numbers[name], "e164")
         theirs = true_mask(pc.not_equal(batch["direction"], suspects.value))
         theirs &= true_mask(pc.is_valid(e164))
-        stated.append(RowIdentifiers(np.flatnonzero(theirs), e164.filter(pa.array(theirs))))
+        stated.append(RowIdentifiers(np.flatnonzero(theirs), e164.filter(theirs)))
     return merge_row_identifiers(*stated)
 
 
@@ -134,17 +143,17 @@ def stated_numbers_batch(e164: pa.Array, who: pa.Array) -> pa.RecordBatch:
     once = each_once(pa.table([ids, who], schema=STATED_NUMBER), STATED_NUMBER)
     once = once.sort_by([(name, "ascending") for name in STATED_NUMBER.names]).combine_chunks()
     columns = [once[name].combine_chunks() for name in STATED_NUMBER.names]
-    return pa.RecordBatch.from_arrays(columns, schema=STATED_NUMBER)
+    return pa.record_batch(columns, STATED_NUMBER)
 
 
-def contain_victims_number(entity_ids: pa.Array, own: np.ndarray) -> np.ndarray:
+def contain_victims_number(entity_ids: pa.Array, own: Array) -> Array:
     """Tells which ids without epochs are a victim's number, or contain one.
 
     `own` are the numbers of victims, made by `number_index.hash_dial_formats`.
     """
     theirs = np.zeros(len(entity_ids), bool)
     numbers = np.flatnonzero(pc.starts_with(entity_ids, _PHONE))
-    ids = entity_ids.take(pa.array(numbers))
+    ids = entity_ids.take(numbers)
     theirs[numbers] = are_victims_numbers(pc.utf8_slice_codeunits(ids, len(_PHONE)), own)
     words, names = chosen_names(entity_ids)
     theirs[words[find_victim_digits(names, own).rows]] = True
@@ -152,7 +161,7 @@ def contain_victims_number(entity_ids: pa.Array, own: np.ndarray) -> np.ndarray:
 
 
 def assign_victim_roles(
-    evidence: pa.RecordBatch, claims: np.ndarray
+    evidence: pa.RecordBatch, claims: Array
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Gives what a reporter calls a victim's own the victim's role in all records of that reporter.
 
@@ -170,28 +179,26 @@ def assign_victim_roles(
     claimed, who = _claims_on(ids.dictionary, claims)
     if not len(claimed):
         return evidence, _no_claims()
-    named = pc.if_else(pa.array(who == NOBODY_NAMED), pa.scalar(None, pa.int64()), pa.array(who))
-    rows_of_claims = pa.RecordBatch.from_arrays(
-        [ids.dictionary.take(pa.array(claimed)), named], schema=CLAIM
-    )
+    named = pc.if_else(who == NOBODY_NAMED, None, pa.array(who))
+    rows_of_claims = pa.record_batch([ids.dictionary.take(claimed), named], CLAIM)
     entity = ids.indices.to_numpy()
     rows = np.flatnonzero(np.isin(entity, claimed))
-    keys = evidence["reporter_key"].take(mentions[ROW].take(pa.array(rows)))
+    keys = evidence["reporter_key"].take(mentions[ROW].take(rows))
     one_person = ~true_mask(is_of_many(keys))
     reporter = hash_text(keys)
     said = set(zip(claimed.tolist(), who.tolist(), strict=True))
     pairs = zip(entity[rows].tolist(), reporter.tolist(), strict=True)
     theirs = np.zeros(mentions.num_rows, bool)
     theirs[rows] = one_person & np.fromiter((pair in said for pair in pairs), bool, len(rows))
-    role = pc.if_else(pa.array(theirs), Role.VICTIM.value, mentions["role"])
+    role = pc.if_else(theirs, Role.VICTIM, mentions["role"])
     mentions = with_column(mentions, "role", role)
     return implode(evidence, EVIDENCE.field(MENTIONS), mentions), rows_of_claims
 
 
-def _claims_on(entity_ids: pa.Array, claims: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _claims_on(entity_ids: pa.Array, claims: Array) -> tuple[Array, Array]:
     """Returns the places of ids that are called a victim's, and by whom, each pair once."""
     numbers = np.flatnonzero(pc.starts_with(entity_ids, _PHONE))
-    e164 = pc.utf8_slice_codeunits(entity_ids.take(pa.array(numbers)), len(_PHONE))
+    e164 = pc.utf8_slice_codeunits(entity_ids.take(numbers), len(_PHONE))
     places, who = who_claims(hash_text(e164), claims)
     words, names = chosen_names(entity_ids)
     inside, digits = find_victim_digits(names, claims[0])
@@ -204,11 +211,11 @@ def _no_claims() -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], CLAIM)
 
 
-def chosen_names(entity_ids: pa.Array) -> tuple[np.ndarray, pa.Array]:
+def chosen_names(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the rows of ids that people choose, and the text of each in which digits stand."""
     chosen = pc.match_substring_regex(entity_ids, _CHOSEN)
     rows = np.flatnonzero(chosen.to_numpy(zero_copy_only=False))
-    return rows, pc.replace_substring(entity_ids.take(pa.array(rows)), "_", "-")
+    return rows, pc.replace_substring(entity_ids.take(rows), "_", "-")
 
 
 def hide_withheld_words(mentions: pa.Table, withheld: pa.Table) -> pa.Table:
@@ -224,19 +231,16 @@ def hide_withheld_words(mentions: pa.Table, withheld: pa.Table) -> pa.Table:
     if not len(withheld):
         return mentions
     ids: dict[tuple[str, ...], set[str]] = {}
-    for *record, entity_id in zip(
-        *(withheld[n].to_pylist() for n in (*_RECORD, "entity_id")), strict=True
-    ):
+    for *record, entity_id in row_tuples(withheld, *_RECORD, "entity_id"):
         ids.setdefault(tuple(record), set()).add(entity_id)
     near = np.flatnonzero(
         true_mask(pc.is_in(mentions["record_id"], withheld["record_id"].unique()))
     )
-    some = mentions.take(pa.array(near))
+    some = mentions.take(near)
     patterns: dict[tuple[str, ...], Patterns] = {}
     spans: dict[int, list[tuple[int, int]]] = {}
-    for row, text, *record in zip(
-        near.tolist(), some["raw"].to_pylist(), *(some[n].to_pylist() for n in _RECORD), strict=True
-    ):
+    texts = row_tuples(some, "raw", *_RECORD)
+    for row, (text, *record) in zip(near.tolist(), texts, strict=True):
         if text and (own := ids.get(key := tuple(record))):
             if key not in patterns:
                 patterns[key] = identifier_patterns(own) | account_names(own)
@@ -259,7 +263,7 @@ class AssignVictimRoles(beam.PTransform):
         return evidence | step.with_outputs(CLAIMS, main=MAIN)
 
 
-def _assign_victim_roles(evidence: pa.RecordBatch, claims: np.ndarray) -> Iterator[Any]:
+def _assign_victim_roles(evidence: pa.RecordBatch, claims: Array) -> Iterator[Any]:
     assigned, claimed = assign_victim_roles(evidence, claims)
     yield assigned
     if claimed.num_rows:

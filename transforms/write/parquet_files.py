@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from schemas.manifest import OutputFile
 from schemas.tables import Table
-from transforms.arrow_util import one_batch
+from transforms.arrow_util import Array, one_batch
 from transforms.batch_codec import EncodedBatch, SpillRef, decode_batch, encode_batch
 
 FileChunks = Iterable[bytes | memoryview]
@@ -153,7 +153,7 @@ class ExternalSorter:
         self._parts.append(part)
 
 
-def _rows_that_fit(sizes: np.ndarray, count: int, size: int) -> int:
+def _rows_that_fit(sizes: Array, count: int, size: int) -> int:
     """Returns how many of the next rows go into a row group of `count` rows and `size` bytes.
 
     At most `ROW_GROUP_ROWS` and `ROW_GROUP_TEXT_BYTES`, but one row at least. It depends on the
@@ -163,7 +163,7 @@ def _rows_that_fit(sizes: np.ndarray, count: int, size: int) -> int:
     return max(min(fits, ROW_GROUP_ROWS - count), int(not count))
 
 
-def _text_bytes(rows: pa.Table) -> np.ndarray:
+def _text_bytes(rows: pa.Table) -> Array:
     """Returns the bytes of the texts of each row, lists apart."""
     total = np.zeros(rows.num_rows, np.int64)
     for column in rows.columns:

@@ -56,7 +56,7 @@ def drop_gift_card_payees(payments: pa.Array) -> pa.Array:
     names = [field.name for field in payments.type]
     columns = [pc.struct_field(payments, name) for name in names]
     payee = names.index("payee")
-    columns[payee] = pc.if_else(by_card, pa.scalar(None, pa.string()), columns[payee])
+    columns[payee] = pc.if_else(by_card, None, columns[payee])
     return pa.StructArray.from_arrays(columns, fields=list(payments.type))
 
 

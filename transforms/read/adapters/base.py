@@ -142,7 +142,7 @@ def text_rows(
 
     good, rows, rejects = read_each(origin, records, split)
     columns = [pa.array([row[place] for row in rows], TEXT) for place in range(len(header))]
-    return TextRows(origin, good, pa.RecordBatch.from_arrays(columns, list(header))), rejects
+    return TextRows(origin, good, pa.record_batch(columns, list(header))), rejects
 
 
 def checked_cells(record: Record, cells: list[str], width: int) -> list[str]:

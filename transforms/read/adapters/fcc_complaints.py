@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import Channel, RecordKind, Role
+from schemas.field import TEXT
 from schemas.mapping import TimeForm
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
@@ -71,7 +72,7 @@ def _column(rows: base.TextRows, name: str) -> pa.Array:
 
 
 def _moments(dates: pa.Array, times: Sequence[str | None]) -> pa.Array:
-    return pa.array(map(parse_moment, dates.to_pylist(), times), pa.string())
+    return pa.array(map(parse_moment, dates.to_pylist(), times), TEXT)
 
 
 def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
@@ -104,10 +105,10 @@ def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
 def read_objects(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads objects of the JSON export as rows of the CSV export, leaving out inner objects."""
     good, objects, rejects = base.parse_objects(origin, records)
-    cells = pa.RecordBatch.from_pydict(
+    cells = pa.record_batch(
         {
             title: pa.array(
-                [row[key] if isinstance(row.get(key), str) else "" for row in objects], pa.string()
+                [row[key] if isinstance(row.get(key), str) else "" for row in objects], TEXT
             )
             for key, title in FIELDS.items()
         }

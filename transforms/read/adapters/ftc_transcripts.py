@@ -10,6 +10,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from schemas.enums import Channel, RecordKind, Speaker
+from schemas.field import TEXTS
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 
@@ -36,8 +37,7 @@ def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
         "narrative": rows.column("transcript"),
         "narrative_by": Speaker.SUSPECT,
         "unknown": pa.array(
-            [["campaign_id"] if campaign is not None else None for campaign in campaigns],
-            pa.list_(pa.string()),
+            [["campaign_id"] if campaign is not None else None for campaign in campaigns], TEXTS
         ),
     }
     return base.build_loose_batch(rows.origin, rows.records, columns), []

@@ -16,7 +16,7 @@ from pyarrow import types
 
 from schemas.complaint import LOOSE_EXTRA
 from schemas.enums import RecordKind
-from schemas.field import TIMESTAMP
+from schemas.field import TEXT, TIMESTAMP
 from schemas.reject import Code
 from transforms.decode.readings import may_hold_contact
 from transforms.read.adapters import base
@@ -246,7 +246,7 @@ def _json_values(column: pa.Array) -> list[Any]:
     if types.is_timestamp(column.type):
         column = pc.strftime(column.cast(TIMESTAMP, safe=False), format="%Y-%m-%dT%H:%M:%SZ")
     elif not types.is_nested(column.type):
-        column = column.cast(pa.string())
+        column = column.cast(TEXT)
     return [_json_value(value) for value in column.to_pylist()]
 
 
