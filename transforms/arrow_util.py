@@ -137,6 +137,11 @@ def map_distinct(
     return pa.array(values, kind).take(encoded.indices)
 
 
+def is_among(column: Any, values: Iterable[str]) -> Any:
+    """Masks the texts of a column that are one of some values; null is none."""
+    return pc.is_in(column, pa.array(list(values), TEXT))
+
+
 def text_codes(texts: pa.DictionaryArray) -> Array:
     """Returns the place of each text in its dictionary, -1 for null."""
     return pc.fill_null(texts.indices, -1).to_numpy().astype(np.int64)

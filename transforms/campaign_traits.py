@@ -20,6 +20,7 @@ from transforms.arrow_util import (
     aggregate,
     group_starts,
     hash_text,
+    is_among,
     row_tuples,
     sorted_lookup,
     sorted_unique,
@@ -96,7 +97,7 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
     names = [field.name for field in listed.type]
     items = {name: listed.field(names.index(name)) for name in ("entity_id", "kind", "role")}
     status = listed.field(names.index("status")) if "status" in names else None
-    is_thing = pc.is_in(items["kind"], pa.array(THINGS))
+    is_thing = is_among(items["kind"], THINGS)
     may_be_member = pc.invert(is_thing)
     if status is not None:
         suppressed = pc.fill_null(pc.equal(status, Status.SUPPRESSED), False)
@@ -260,5 +261,5 @@ def _attested_numbers(uses: pa.Table) -> pa.Table:
     reporters = dict(row_tuples(shared, "entity_id", "reporter"))
     wrong = near_misses(reporters)
     kept = [number for number in reporters if number not in wrong]
-    known = pc.is_in(uses["entity_id"], pa.array(kept, TEXT))
+    known = is_among(uses["entity_id"], kept)
     return uses.filter(pc.or_(pc.invert(is_block), known))

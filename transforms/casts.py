@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import ALPHA_2, COUNTRIES, CURRENCIES
 from schemas.field import AMOUNT, INTEGER, NUMBER, TEXT, TIMESTAMP
-from transforms.arrow_util import Array, map_distinct
+from transforms.arrow_util import Array, is_among, map_distinct
 from transforms.text_util import load_reference_data
 
 EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
@@ -75,7 +75,7 @@ def parse_durations(column: pa.Array) -> Checked:
 def parse_codes(column: pa.Array, known: Collection[str]) -> Checked:
     """Parses codes of a closed list, such as ISO 3166-1 or ISO 4217, to upper case."""
     upper = pc.ascii_upper(trim_text(column))
-    unknown = true_mask(pc.invert(pc.is_in(upper, pa.array(sorted(known)))))
+    unknown = true_mask(pc.invert(is_among(upper, known)))
     return upper, unknown & true_mask(pc.is_valid(upper))
 
 

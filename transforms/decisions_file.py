@@ -39,8 +39,7 @@ from schemas.decision import (
     members_digest,
 )
 from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
-from schemas.field import TEXT
-from transforms.arrow_util import table_of_rows
+from transforms.arrow_util import is_among, table_of_rows
 from transforms.decisions import (
     BoundBy,
     DaysOfUse,
@@ -655,7 +654,7 @@ def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iter
         for each in (*decision.entities, *(decision.members or ()))
     }
     named |= {without_epoch(entity) for entity in named}
-    hidden = pc.is_in(withheld["entity_id"], pa.array(sorted(named), TEXT))
+    hidden = is_among(withheld["entity_id"], named)
     yield from withheld["entity_id"].filter(hidden).to_pylist()
 
 

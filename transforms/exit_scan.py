@@ -34,7 +34,7 @@ from schemas.entity import are_withheld, without_epochs
 from schemas.enums import RecordKind
 from schemas.manifest import OutputFile
 from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER, Table
-from transforms.arrow_util import Array, row_tuples, sorted_lookup
+from transforms.arrow_util import Array, is_among, row_tuples, sorted_lookup
 from transforms.decode.addresses import ADDRESS_HINT
 from transforms.decode.escapes import plain_in_place, read_plainly
 from transforms.decode.number_words import DIGIT_WORDS_HINT
@@ -390,7 +390,7 @@ def _count_in_block(block: Block, values: WithheldValues, harmless: set[str]) ->
     harmless.update(new.keys() - bad.keys())
     if not bad:
         return {}
-    is_bad = pc.is_in(tokens, pa.array(list(bad)))
+    is_bad = is_among(tokens, bad)
     rows = pa.array(np.concatenate([rows for rows, _ in parts])).filter(is_bad)
     by_text: defaultdict[str, set[str]] = defaultdict(set)
     for text, token in zip(
@@ -399,7 +399,7 @@ def _count_in_block(block: Block, values: WithheldValues, harmless: set[str]) ->
         by_text[text].add(bad[token])
     by_file: defaultdict[str, set[str]] = defaultdict(set)
     for name, lot in block:
-        for text in lot.filter(pc.is_in(lot, pa.array(list(by_text)))).unique().to_pylist():
+        for text in lot.filter(is_among(lot, by_text)).unique().to_pylist():
             by_file[name] |= by_text[text]
     return {name: len(values_of_file) for name, values_of_file in by_file.items()}
 

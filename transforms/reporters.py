@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import RecordKind, SourceRule
 from schemas.field import INTEGER, TEXT
-from transforms.arrow_util import Array, hash_text, sorted_lookup, with_column
+from transforms.arrow_util import Array, hash_text, is_among, sorted_lookup, with_column
 from transforms.text_util import read_reference_data
 
 SourceRules = Mapping[str, SourceRule]
@@ -286,7 +286,7 @@ def people_counted(mentions: pa.RecordBatch | pa.Table) -> pa.Array | pa.Chunked
     1..N. Joint runs of before have a record for each.
     """
     alone = pa.scalar(1, INTEGER)
-    offered = pc.is_in(mentions["field"], pa.array(OFFERED))
+    offered = is_among(mentions["field"], OFFERED)
     if not pc.any(offered).as_py():
         return pa.repeat(alone, mentions.num_rows)
     counted = pc.extract_regex(mentions["record_id"], r"^offer-.*-1\.\.(?P<people>[1-9][0-9]*)$")

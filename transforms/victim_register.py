@@ -36,7 +36,14 @@ from schemas.entity import VICTIM_ENTRY
 from schemas.enums import EntityKind, RecordKind
 from schemas.field import FLAG, INTEGER
 from schemas.tables import VICTIMS
-from transforms.arrow_util import Array, aggregate, fill_columns, row_tuples, sorted_lookup
+from transforms.arrow_util import (
+    Array,
+    aggregate,
+    fill_columns,
+    is_among,
+    row_tuples,
+    sorted_lookup,
+)
 from transforms.casts import true_mask
 from transforms.decode.escapes import read_plainly
 from transforms.erasure import Erasures, RegisterKey
@@ -154,7 +161,7 @@ class VictimRegister:
         counts = np.zeros(len(entity_ids), np.int64)
         if len(self.ids.heads):
             kinds = pc.replace_substring_regex(entity_ids, r":.*$", "")
-            rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
+            rows = np.flatnonzero(true_mask(is_among(kinds, self.kinds)))
             counts[rows] = self.ids.look_up(key.macs(entity_ids.take(rows).to_pylist()))
         if len(self.digits.heads):
             rows, names = chosen_names(entity_ids)

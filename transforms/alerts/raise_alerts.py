@@ -29,7 +29,7 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import GlobalWindows
 
 from schemas.cluster import ALERT, ALONE, LINEAGE, ClusterFlag
-from schemas.field import FLAG, TEXT
+from schemas.field import FLAG
 from transforms.alerts.rules import (
     HARD_MENTION,
     TIE,
@@ -42,7 +42,7 @@ from transforms.alerts.rules import (
     identifier_histories,
     merge_alerts,
 )
-from transforms.arrow_util import batch_of_rows
+from transforms.arrow_util import batch_of_rows, is_among
 from transforms.counters import increment_engine_counter
 from transforms.exit_scan import WithheldValues, count_withheld, set_aside
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
@@ -111,7 +111,7 @@ def hold_back_alerts(
     for alert_id in counts:
         place = set_aside(output, f"{ALERTS_FOLDER}/{alert_id}.jsonl", lines[alert_id])
         _log.warning("an alert names what must not leave; it is held back in %s", place)
-    yield alerts.filter(pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(counts), TEXT))))
+    yield alerts.filter(pc.invert(is_among(alerts["alert_id"], counts)))
 
 
 def write_alerts_to_kafka(

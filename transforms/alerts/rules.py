@@ -31,6 +31,7 @@ from transforms.arrow_util import (
     explode,
     group_starts,
     hash_text,
+    is_among,
     map_distinct,
     row_tuples,
     sorted_lookup,
@@ -437,7 +438,7 @@ def merge_alerts(
         inside = members.filter(pc.equal(members["cluster_id"], now))
         seam = _seam(links.filter(pc.equal(links["cluster_id"], now)), known)
         tied = list(dict.fromkeys(end for pair in seam for end in pair))
-        ends = inside.filter(pc.is_in(inside["entity_id"], pa.array(tied, TEXT)))
+        ends = inside.filter(is_among(inside["entity_id"], tied))
         seen = ends if ends.num_rows else inside
         last = pc.max(seen["last_seen"]).as_py()
         if last is None or last < since:

@@ -27,6 +27,7 @@ from transforms.arrow_util import (
     component_labels,
     first_rows,
     hash_text,
+    is_among,
     sorted_lookup,
     with_column,
 )
@@ -100,7 +101,7 @@ NodePairs = Collection[tuple[int, int]]
 def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
     """Converts CLASSIFIED_ENTITY rows to NODE rows of those that are in the graph."""
     kept = entities.filter(pc.is_in(entities["status"], incidence.IN_GRAPH))
-    business = pc.is_in(kept["line"], pa.array(BUSINESS_LINES))
+    business = is_among(kept["line"], BUSINESS_LINES)
     phone = pc.equal(kept["kind"], EntityKind.PHONE)
     columns = [
         hash_text(kept["entity_id"]),

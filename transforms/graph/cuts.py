@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
 from schemas.field import INTEGER, TEXT
-from transforms.arrow_util import Array, aggregate, hash_text, row_tuples
+from transforms.arrow_util import Array, aggregate, hash_text, is_among, row_tuples
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
 from transforms.graph.cluster_facts import rows_by_cluster
@@ -285,7 +285,7 @@ def parts_of_thin_clusters(
         evidence: EVIDENCE_MENTION rows of whole groups.
         decisions: BOUND_DECISION rows.
     """
-    rows = members.filter(pc.is_in(members["cluster_id"], pa.array(list(thin), TEXT)))
+    rows = members.filter(is_among(members["cluster_id"], thin))
     rows_of = rows_by_cluster(rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id"))
     ids_of = {cluster: [row["entity_id"] for row in mine] for cluster, mine in rows_of.items()}
     named = members_named(_ways_of_evidence(evidence, members), ids_of)

@@ -41,6 +41,7 @@ from transforms.arrow_util import (
     each_once,
     explode,
     implode,
+    is_among,
     map_distinct,
     table_of_columns,
     with_column,
@@ -244,7 +245,7 @@ def determine_status(
     status = _statuses(verdicts)
     contested = pc.equal(status, Status.CONTESTED)
     shown_else = pc.or_(unclaimed, alone)
-    hidden = pc.or_(pc.is_in(status, pa.array(ownership.HIDDEN)), shown_else)
+    hidden = pc.or_(is_among(status, ownership.HIDDEN), shown_else)
     entities = _entities(counted, status, facts, main_roles(counted), hidden)
     still = pc.or_(contested, open_)
     in_tables = pc.or_(contested, shown_else)

@@ -28,6 +28,7 @@ from transforms.arrow_util import (
     group_changes,
     group_starts,
     hash_text,
+    is_among,
     pairs_within_groups,
     sorted_lookup,
     stable_order,
@@ -162,12 +163,12 @@ class Ties:
 
 def are_hard(roles: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Masks the roles that a scammer must really hold."""
-    return pc.is_in(roles, pa.array(HARD_ROLES))
+    return is_among(roles, HARD_ROLES)
 
 
 def are_suppliers(kinds: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Masks the kinds of identifiers that a supplier's customers share."""
-    return pc.is_in(kinds, pa.array(SUPPLIER_KINDS))
+    return is_among(kinds, SUPPLIER_KINDS)
 
 
 def hard_evidence(evidence: pa.Table) -> pa.Table:

@@ -25,7 +25,7 @@ from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
 from schemas.field import INTEGER, TEXT
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow_util import Array, aggregate, distinct_rows, row_tuples, with_column
+from transforms.arrow_util import Array, aggregate, distinct_rows, is_among, row_tuples, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate, is_freemail
@@ -373,7 +373,7 @@ def judge_use(kind: str, shown: int) -> Verdict:
 
 def may_be_marked(counted: pa.Table, status: pa.Array, settled: Settled) -> Iterable[pa.Array]:
     """Yields masks of what can be settled, unclaimed, named by one or open: all but a few."""
-    yield pc.is_in(counted["entity_id"], pa.array([*settled.suspects], TEXT))
+    yield is_among(counted["entity_id"], settled.suspects)
     undisplayed = pc.equal(counted[f"as_{Role.CALLER_ID}"], 0)
     yield pc.and_(pc.equal(status, Status.UNCORROBORATED), undisplayed)
     mailbox = pc.equal(counted["kind"], EntityKind.EMAIL)
@@ -421,7 +421,7 @@ def still_contested(
     answered = statuses.filter(pc.not_equal(statuses["status"], Status.VICTIM_SIDE))
     columns = answered["entity_id"], own["entity_id"]
     gone = set(settled.held).union(settled.victims, *(column.to_pylist() for column in columns))
-    still = pc.invert(pc.is_in(before["known_as"], pa.array([*gone], TEXT)))
+    still = pc.invert(is_among(before["known_as"], gone))
     return before.filter(still).select(CONTESTED.names).cast(CONTESTED)
 
 
