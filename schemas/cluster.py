@@ -13,6 +13,7 @@ from schemas.field import (
     FLAG,
     INTEGER,
     NUMBER,
+    SMALL_INTEGER,
     TEXT,
     TEXTS,
     TIMESTAMP,
@@ -232,7 +233,8 @@ COMPONENT = contract(
         "searched.",
     ),
     required(
-        pa.list_(pa.int32()), parts="Per member, by hash: the place of the first of its community."
+        pa.list_(SMALL_INTEGER),
+        parts="Per member, by hash: the place of the first of its community.",
     ),
     required(NUMBER, quality="Modularity times the weight of all ties."),
 )

@@ -17,6 +17,7 @@ from schemas.enums import (
 from schemas.field import (
     AMOUNT,
     INTEGER,
+    SMALL_INTEGER,
     TEXT,
     TEXTS,
     TIMESTAMP,
@@ -141,7 +142,7 @@ IMPERSONATION = list_of(
     required(IMPERSONATION_ASPECTS, what="What was told."),
     required(name="Canonical brand, lure or gift card.", field="Field that tells it."),
     optional(
-        pa.int32(),
+        SMALL_INTEGER,
         start="First character of the words that tell it, in code points.",
         end="Character after the last one.",
     ),
@@ -151,7 +152,7 @@ IMPERSONATION = list_of(
 COMPLAINT = contract(
     {field.name: field for field in (*_KEPT, *_KEPT_APART)}.values(),
     required(
-        pa.int32(),
+        SMALL_INTEGER,
         numbers_withheld="Numbers taken out that are or may be a victim's.",
         numbers_unread="Numbers that could not be read.",
     ),
@@ -181,9 +182,9 @@ COMPLAINT_TEXTS = (
 
 DIGITS = list_of(
     [
-        ("text", pa.int32()),
+        ("text", SMALL_INTEGER),
         ("form", pa.int8()),
-        ("start", pa.int32()),
+        ("start", SMALL_INTEGER),
         ("digits", TEXT),
         ("joint", pa.int8()),
     ]
@@ -193,7 +194,7 @@ DIGITS = list_of(
 OWN_NUMBER, OWN_ADDRESS, PAPER, OTHER_PRIVATE = "own_number", "own_address", "paper", "other"
 
 PRIVATE = list_of(
-    [("text", pa.int32()), ("start", pa.int32()), ("end", pa.int32()), ("what", TEXT)]
+    [("text", SMALL_INTEGER), ("start", SMALL_INTEGER), ("end", SMALL_INTEGER), ("what", TEXT)]
 )
 """Spans of a complaint's texts that nobody may see, although they are no identifiers of the graph.
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, Status
 from schemas.facts import FACT_LIST
-from schemas.field import INTEGER, TEXT, TEXTS, TIMESTAMP, contract, optional, required
+from schemas.field import INTEGER, TEXT, TEXTS, TIMESTAMP, Column, contract, optional, required
 
 ENTITY = contract(
     required(entity_id="Canonical id; withheld where it may be a victim's."),
@@ -112,7 +112,7 @@ def is_withheld(entity_id: str) -> bool:
     return ":withheld-" in entity_id and bool(re.match(_WITHHELD, without_epoch(entity_id)))
 
 
-def are_withheld(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def are_withheld(column: Column) -> Column:
     """Applies `is_withheld` to a column of ids."""
     maybe = pc.match_substring(column, ":withheld-")
     return _change_signed(column, ":withheld-", is_withheld, maybe)
@@ -140,7 +140,7 @@ def with_epochs(column: pa.Array, epochs: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(epochs, 1), column, marked)
 
 
-def without_epochs(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def without_epochs(column: Column) -> Column:
     """Applies `without_epoch` to a column of ids."""
     return _change_signed(column, "#", without_epoch, column)
 
@@ -151,11 +151,8 @@ def id_epochs(column: pa.Array) -> pa.Array:
 
 
 def _change_signed(
-    column: pa.Array | pa.ChunkedArray,
-    sign: str,
-    change: Callable[[str], object],
-    otherwise: pa.Array | pa.ChunkedArray,
-) -> pa.Array | pa.ChunkedArray:
+    column: Column, sign: str, change: Callable[[str], object], otherwise: Column
+) -> Column:
     """Applies a function to the ids with a sign, which few have; others have another value."""
     ids, values = (
         part.combine_chunks() if isinstance(part, pa.ChunkedArray) else part

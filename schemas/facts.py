@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import data_of
-from schemas.field import TEXTS, list_of, optional
+from schemas.field import TEXTS, Column, list_of, optional
 
 
 class Argument(Enum):
@@ -159,7 +159,7 @@ def without_analysts(facts: Iterable[Fact]) -> Facts:
     return tuple(Fact(fact.code) if fact.code in OF_ANALYSTS else fact for fact in facts)
 
 
-def have_facts(column: pa.Array | pa.ChunkedArray, codes: Iterable[str]) -> pa.Array:
+def have_facts(column: Column, codes: Iterable[str]) -> pa.Array:
     """Masks the rows of a column of facts that have one of these codes."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     named = pc.is_in(pc.struct_field(pc.list_flatten(whole), "code"), pa.array(list(codes)))

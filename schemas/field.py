@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -11,9 +11,19 @@ import pyarrow as pa
 
 TEXT, TEXTS = pa.string(), pa.list_(pa.string())
 
-FLAG, INTEGER, NUMBER = pa.bool_(), pa.int64(), pa.float64()
+FLAG, NUMBER = pa.bool_(), pa.float64()
+
+INTEGER, SMALL_INTEGER = pa.int64(), pa.int32()
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+Column = pa.Array | pa.ChunkedArray
+"""One column of a batch or of a table."""
+
+Rows = pa.RecordBatch | pa.Table
+
+Row = Mapping[str, Any]
+"""One row, its values by column."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The moment from which a TIMESTAMP counts microseconds."""

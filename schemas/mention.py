@@ -5,7 +5,16 @@ from __future__ import annotations
 import pyarrow as pa
 
 from schemas.enums import EntityKind, RecordKind, Role, Status
-from schemas.field import AMOUNT, FLAG, TIMESTAMP, contract, list_of, optional, required
+from schemas.field import (
+    AMOUNT,
+    FLAG,
+    SMALL_INTEGER,
+    TIMESTAMP,
+    contract,
+    list_of,
+    optional,
+    required,
+)
 
 _READ = contract(
     required(entity_id="Canonical id, such as phone:+18885550123."),
@@ -24,7 +33,7 @@ _RECORD = contract(
 _PLACE = contract(
     optional(field="Field it was read from, such as narrative or urls[0]."),
     optional(
-        pa.int32(),
+        SMALL_INTEGER,
         start="First character in that field, counted in code points.",
         end="Character after the last one.",
     ),

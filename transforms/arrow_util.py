@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.field import TEXT
+from schemas.field import TEXT, Column, Row, Rows
 
 Array = np.ndarray
 
@@ -70,9 +70,7 @@ def list_column(
     return pa.ListArray.from_arrays(group_offsets(rows[order], count), values, type=kind)
 
 
-def explode(
-    rows: pa.Table | pa.RecordBatch, lists: str, names: Iterable[str] = ()
-) -> pa.RecordBatch:
+def explode(rows: Rows, lists: str, names: Iterable[str] = ()) -> pa.RecordBatch:
     """Makes a row of each item of a column of lists of structs; no list is null.
 
     Its columns are the fields of the items, the `names` of columns of `rows`, and the number of the
@@ -85,9 +83,7 @@ def explode(
     return pa.record_batch(columns | {"row": parents})
 
 
-def implode(
-    rows: pa.RecordBatch | pa.Table, lists: pa.Field, items: pa.RecordBatch | pa.Table
-) -> pa.RecordBatch:
+def implode(rows: Rows, lists: pa.Field, items: Rows) -> pa.RecordBatch:
     """Puts items back into lists, those of `rows` or new ones: the inverse of `explode`.
 
     Rows that no item is in are dropped.
@@ -113,12 +109,17 @@ def implode(
     return filled_rows if filled.all() else filled_rows.filter(filled)
 
 
-def one_batch(rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
+def one_batch(rows: Rows) -> pa.RecordBatch:
     """Returns all rows in one batch."""
     if isinstance(rows, pa.RecordBatch):
         return rows
     batches = rows.combine_chunks().to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], rows.schema)
+
+
+def one_table(batch: pa.RecordBatch) -> pa.Table:
+    """Returns a batch as a table."""
+    return pa.Table.from_batches([batch])
 
 
 def concat_ranges(starts: Array, lengths: Array) -> Array:
@@ -128,7 +129,7 @@ def concat_ranges(starts: Array, lengths: Array) -> Array:
 
 
 def map_distinct(
-    texts: pa.Array | pa.ChunkedArray, function: Callable[[str], object], kind: pa.DataType = _TEXT
+    texts: Column, function: Callable[[str], object], kind: pa.DataType = _TEXT
 ) -> pa.Array:
     """Applies a function once to each distinct text of a column; null stays null."""
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
@@ -190,7 +191,7 @@ def repeat_for_duplicates(found_in: Array, back: Array, count: int) -> tuple[Arr
     return np.repeat(np.arange(len(back)), counts), finds
 
 
-def hash_text(values: pa.Array | pa.ChunkedArray) -> Array:
+def hash_text(values: Column) -> Array:
     """Returns the xxh3-64 of each text, cut to the 63 bits of Beam's integer coder; null is 0."""
     texts = pc.fill_null(pc.cast(values, pa.binary()), b"").to_pylist()
     hashed = np.fromiter(map(xxhash.xxh3_64_intdigest, texts), np.uint64, len(texts))
@@ -215,7 +216,7 @@ def mix_hashes(first: Array, second: Array) -> Array:
     return ((total ^ (total >> np.uint64(29))) & np.uint64(_POSITIVE)).astype(np.int64)
 
 
-def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> Array:
+def hash_columns(batch: Rows, names: Sequence[str]) -> Array:
     """Returns one 63-bit hash a row over several columns of text or whole numbers."""
     total = np.zeros(batch.num_rows, np.uint64)
     for name in names:
@@ -374,7 +375,16 @@ def table_of_columns(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
     Raises:
         ValueError: naming columns that are missing or unknown, or required and have nulls.
     """
-    return _checked(pa.Table, columns, schema)
+    _check_names(columns.keys(), schema)
+    rows = pa.table(dict(columns), schema)
+    empty = [
+        field.name
+        for field, column in zip(schema, rows.columns, strict=True)
+        if not field.nullable and column.null_count
+    ]
+    if empty:
+        raise ValueError(f"required columns with nulls: {empty}")
+    return rows
 
 
 def fill_columns(count: int, columns: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:
@@ -393,23 +403,10 @@ def fill_columns(count: int, columns: Mapping[str, Any], schema: pa.Schema) -> p
 
 def batch_of_columns(columns: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:
     """Makes a batch as `table_of_columns` makes a table."""
-    return _checked(pa.RecordBatch, columns, schema)
+    return one_batch(table_of_columns(columns, schema))
 
 
-def _checked(kind: Any, columns: Mapping[str, Any], schema: pa.Schema) -> Any:
-    _check_names(columns.keys(), schema)
-    rows = kind.from_pydict(dict(columns), schema=schema)
-    empty = [
-        field.name
-        for field, column in zip(schema, rows.columns, strict=True)
-        if not field.nullable and column.null_count
-    ]
-    if empty:
-        raise ValueError(f"required columns with nulls: {empty}")
-    return rows
-
-
-def table_of_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+def table_of_rows(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     """Makes a table of rows, each of exactly the columns of a schema.
 
     Arrow itself fills a column that a row does not name with nulls, a required one too.
@@ -424,7 +421,7 @@ def table_of_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
     return table_of_columns({name: [row[name] for row in rows] for name in names}, schema)
 
 
-def batch_of_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+def batch_of_rows(rows: Sequence[Row], schema: pa.Schema) -> pa.RecordBatch:
     """Makes a batch as `table_of_rows` makes a table."""
     return one_batch(table_of_rows(rows, schema))
 
@@ -436,7 +433,7 @@ def _check_names(names: AbstractSet[str], schema: pa.Schema) -> None:
         raise ValueError(f"columns missing: {sorted(missing)}; unknown: {sorted(unknown)}")
 
 
-def row_tuples(rows: pa.Table | pa.RecordBatch, *names: str) -> list[tuple[Any, ...]]:
+def row_tuples(rows: Rows, *names: str) -> list[tuple[Any, ...]]:
     """Returns the rows of these columns, or of all."""
     columns = (rows[name].to_pylist() for name in names or rows.schema.names)
     return list(zip(*columns, strict=True))

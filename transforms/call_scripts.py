@@ -24,9 +24,10 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from apache_beam.pvalue import AsList, AsSingleton
 
 from schemas.enums import EntityKind, RecordKind, Role
-from schemas.field import INTEGER, TEXT
+from schemas.field import INTEGER, SMALL_INTEGER, TEXT
 from schemas.mention import ROW
 from transforms.arrow_util import (
     Array,
@@ -120,7 +121,7 @@ class Scripts(beam.PTransform):
     """
 
     start: beam.PCollection
-    known: beam.pvalue.AsSingleton | None = None
+    known: AsSingleton | None = None
 
     def expand(self, texts: beam.PCollection) -> Any:
         """Finds families, then matches every text with them."""
@@ -352,11 +353,11 @@ def script_matches(
         _, is_wide = sorted_lookup(wide, fingerprints.flatten_list(rows, "values"))
         known = fingerprints.phrases(rows, np.flatnonzero(is_wide))
         where = [
-            pa.array(fingerprints.flatten_list(rows, name)[matches.order[numbers]], pa.int32())
+            pa.array(fingerprints.flatten_list(rows, name)[matches.order[numbers]], SMALL_INTEGER)
             for name, numbers in (("starts", matches.first), ("ends", matches.last))
         ]
     else:
-        where = [pa.nulls(len(matches.row), pa.int32())] * 2
+        where = [pa.nulls(len(matches.row), SMALL_INTEGER)] * 2
     shown = known.filter(np.isin(known["value"].to_numpy(), wide))
     return _evidence(rows, matches, where, visible_wording(rows, matches, shown))
 
@@ -522,5 +523,5 @@ def _match(
         yield evidence
 
 
-def _lists(*known: beam.PCollection) -> list[beam.pvalue.AsList]:
-    return [beam.pvalue.AsList(collection) for collection in known]
+def _lists(*known: beam.PCollection) -> list[AsList]:
+    return [AsList(collection) for collection in known]

@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from schemas.entity import without_epochs
 from schemas.enums import EntityKind, RecordKind, Status
 from schemas.field import INTEGER, TEXT, TEXTS
-from schemas.mention import MENTIONS
+from schemas.mention import MENTIONS, ROW
 from transforms.arrow_util import (
     Array,
     aggregate,
+    explode,
     group_starts,
     hash_text,
     is_among,
@@ -90,43 +91,28 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
 
     What is contested is left out: it may be a victim's.
     """
-    listed, parents = (
-        pc.list_flatten(evidence[MENTIONS]),
-        pc.list_parent_indices(evidence[MENTIONS]),
-    )
-    names = [field.name for field in listed.type]
-    items = {name: listed.field(names.index(name)) for name in ("entity_id", "kind", "role")}
-    status = listed.field(names.index("status")) if "status" in names else None
-    is_thing = is_among(items["kind"], THINGS)
-    may_be_member = pc.invert(is_thing)
-    if status is not None:
-        suppressed = pc.fill_null(pc.equal(status, Status.SUPPRESSED), False)
+    mentions = explode(evidence, MENTIONS)
+    is_thing = is_among(mentions["kind"], THINGS)
+    is_member = pc.invert(is_thing)
+    if "status" in mentions.schema.names:
+        suppressed = pc.fill_null(pc.equal(mentions["status"], Status.SUPPRESSED), False)
         is_thing = pc.and_(is_thing, pc.invert(suppressed))
-        shown = pc.fill_null(pc.equal(status, Status.INFRASTRUCTURE), False)
-        may_be_member = pc.and_(may_be_member, shown)
-    things, members = (np.flatnonzero(true_mask(mask)) for mask in (is_thing, may_be_member))
-    ids = items["entity_id"].take(members)
-    cluster = clusters_of(assigned_rows(assignment, hash_text(ids)))
-    inside = cluster != NO_CLUSTER
-    members, cluster, ids = members[inside], cluster[inside], ids.filter(inside)
-    record = parents.to_numpy()
-    scripts = things[true_mask(pc.equal(items["kind"], EntityKind.SCRIPT))[things]]
-    seen = _records(evidence, listed.take(scripts), record[scripts])
+        is_member = pc.and_(is_member, pc.equal(mentions["status"], Status.INFRASTRUCTURE))
+    needed = mentions.select(["entity_id", "kind", "role", "how", ROW])
+    things, members = needed.filter(is_thing), needed.filter(is_member)
+    cluster = clusters_of(assigned_rows(assignment, hash_text(members["entity_id"])))
+    members = members.append_column("cluster", pa.array(cluster)).filter(cluster != NO_CLUSTER)
+    seen = _records(evidence, things.filter(pc.equal(things["kind"], EntityKind.SCRIPT)))
 
-    used = seen.take(record[things])
-    used = used.append_column("thing", items["entity_id"].take(things))
-    member = pa.table(
-        {"group": seen["group"].take(record[members]), "cluster": cluster, "entity_id": ids}
-    )
-    member_once = aggregate(member, ["group", "cluster"], [("entity_id", "min")])
+    used = seen.take(things[ROW]).append_column("thing", things["entity_id"])
+    named = seen.take(members[ROW])
+    for name in ("cluster", "entity_id"):
+        named = named.append_column(name, members[name])
+    member_once = aggregate(named, ["group", "cluster"], [("entity_id", "min")])
     beside = used.join(member_once, "group", join_type="inner", use_threads=False)
 
-    kinds, roles = (items[name].take(members) for name in ("kind", "role"))
-    number = pc.and_(pc.equal(kinds, EntityKind.PHONE), are_hard(roles))
-    blocks = member.select(["cluster", "entity_id"])
-    for name in ("reporter", "text", "at", "filed"):
-        blocks = blocks.append_column(name, seen[name].take(record[members]))
-    blocks = blocks.filter(number)
+    number = pc.and_(pc.equal(members["kind"], EntityKind.PHONE), are_hard(members["role"]))
+    blocks = named.filter(number)
     blocks = blocks.append_column("thing", _blocks(blocks["entity_id"]))
     key = ["thing", "cluster", "entity_id", "reporter", "text"]
     every = pa.concat_tables([table.select([*key, "at", "filed"]) for table in (beside, blocks)])
@@ -163,53 +149,48 @@ def trait_rows(uses: pa.Table) -> pa.Table:
     return pa.table(columns, schema=TRAIT)
 
 
-def _records(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: Array) -> pa.Table:
+def _records(evidence: pa.RecordBatch, scripts: pa.RecordBatch) -> pa.Table:
     """Returns the group, reporter, text and time of each row of CLASSIFIED.
 
     A complaint's calls have its reporter. All calls of an organisation without a pseudonym have
     one, the organisation itself.
 
-    Args:
-        evidence: The rows.
-        scripts: The mentions of scripts in them.
-        script_rows: The row of each of these.
+    `scripts` are the mentions of scripts in them.
     """
     group = hash_text(evidence["group_id"])
     complaint = true_mask(pc.equal(evidence["record_kind"], RecordKind.COMPLAINT))
     keys = evidence["reporter_key"]
-    known = keys.is_valid().to_numpy(zero_copy_only=False)
+    known = true_mask(keys.is_valid())
     org = hash_text(evidence["source_org"]) & ~np.int64(1)
     reporter = np.where(known, reporter_hashes(pc.fill_null(keys, "")), org)
     rows = np.flatnonzero(known & complaint)
     reporter = _first_by_group(group, rows, reporter[rows], reporter)
-    text = _texts(evidence, scripts, script_rows, group)
+    text = _texts(evidence, scripts, group)
     lost = sorted_unique(group[true_mask(has_loss(evidence["loss_amount"]))])
     named = (reporter & 1).astype(bool)
     text = np.where(complaint & named & ~np.isin(group, lost), text, 0)
     moments = evidence["observed_at"].cast(INTEGER)
     filed = pc.coalesce(evidence["filed_at"], evidence["observed_at"]).cast(INTEGER).to_numpy()
-    rows = np.flatnonzero(evidence["filed_at"].is_valid().to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(true_mask(evidence["filed_at"].is_valid()))
     filed = _first_by_group(group, rows, filed[rows], filed)
     columns = {"group": group, "reporter": reporter, "text": text, "at": moments, "filed": filed}
     return pa.table(columns)
 
 
-def _texts(evidence: pa.RecordBatch, scripts: pa.Array, script_rows: Array, group: Array) -> Array:
+def _texts(evidence: pa.RecordBatch, scripts: pa.RecordBatch, group: Array) -> Array:
     """Returns, for each row, a hash of the organisation and the text that its complaint has.
 
     That is the first of the narrative's `shared_text`, or `WORDLESS`; 0 for any other. Only for a
     pseudonym who states no loss does it bound anything.
     """
-    names = [field.name for field in scripts.type]
-    ids, how = (scripts.field(names.index(name)) for name in ("entity_id", "how"))
-    orgs = evidence["source_org"].take(script_rows)
-    text = shared_text(ids, pc.fill_null(how, ""))
+    orgs = evidence["source_org"].take(scripts[ROW])
+    text = shared_text(scripts["entity_id"], pc.fill_null(scripts["how"], ""))
     texts = hash_text(pc.binary_join_element_wise(orgs, text, "|"))
-    few = np.flatnonzero(true_mask(pc.fill_null(evidence["wordless"], False)))
+    few = np.flatnonzero(true_mask(evidence["wordless"]))
     orgs = evidence["source_org"].take(few)
     texts = np.append(texts, hash_text(pc.binary_join_element_wise(orgs, WORDLESS, "|")))
-    script_rows = np.append(script_rows, few)
-    return _first_by_group(group, script_rows, texts, np.zeros(len(group), np.int64))
+    rows = np.append(scripts[ROW], few)
+    return _first_by_group(group, rows, texts, np.zeros(len(group), np.int64))
 
 
 def _first_by_group(group: Array, rows: Array, values: Array, otherwise: Array) -> Array:

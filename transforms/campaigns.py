@@ -372,7 +372,7 @@ def groups_of_things(shared: Shared) -> list[list[int]]:
     Two things of which most clusters are the same are one.
     """
     most = max(COMMON_CLUSTERS, COMMON_SHARE * len(shared.cluster))
-    users: defaultdict[int, set[int]] = defaultdict(set)
+    users = defaultdict[int, set[int]](set)
     of_calls = np.isin(shared.kind, CALL_THINGS)
     for cluster, shared_thing in zip(
         shared.cluster_of[~of_calls], shared.thing_of[~of_calls], strict=True
@@ -380,7 +380,7 @@ def groups_of_things(shared: Shared) -> list[list[int]]:
         users[int(shared_thing)].add(int(cluster))
     chosen = [clusters for clusters in users.values() if 1 < len(clusters) <= most]
     groups: list[set[int]] = []
-    groups_of_cluster: defaultdict[int, set[int]] = defaultdict(set)
+    groups_of_cluster = defaultdict[int, set[int]](set)
     for group in sorted(chosen, key=lambda group: (-len(group), min(group))):
         near = sorted({number for node in group for number in groups_of_cluster[node]})
         like = [

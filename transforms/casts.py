@@ -91,8 +91,8 @@ def parse_choices(column: pa.Array, known: Collection[str], otherwise: str | Non
 
 def impossible_dates(column: pa.Array) -> Array:
     """Returns a mask of the rows whose time no complaint can have."""
-    early = pc.less(column, pa.scalar(EARLIEST_DATE, TIMESTAMP))
-    return true_mask(pc.or_(early, pc.greater_equal(column, pa.scalar(LATEST_DATE, TIMESTAMP))))
+    early = pc.less(column, EARLIEST_DATE)
+    return true_mask(pc.or_(early, pc.greater_equal(column, LATEST_DATE)))
 
 
 def trim_text(column: pa.Array) -> pa.Array:

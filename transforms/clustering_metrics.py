@@ -338,7 +338,7 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def _main_clusters(truth: Mapping[str, str], clusters: Mapping[str, str]) -> dict[str, str]:
-    seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    seen = defaultdict[str, Counter[str]](Counter)
     for entity_id, operation in truth.items():
         if entity_id in clusters:
             seen[operation][clusters[entity_id]] += 1

@@ -28,6 +28,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+from apache_beam.pvalue import AsIter, AsSingleton
 
 from schemas.decision import (
     ACCUSING_DECISIONS,
@@ -41,7 +42,7 @@ from schemas.decision import (
 )
 from schemas.entity import withheld_id, without_epoch
 from schemas.facts import Fact, fact
-from schemas.field import FLAG, TEXT, TIMESTAMP
+from schemas.field import FLAG, TEXT, TIMESTAMP, Row
 from transforms.extract.allowlist import KnownLegitimate, make_allowlist
 from transforms.manifest import CounterValue
 
@@ -59,7 +60,7 @@ SHOWN = pa.schema(
 is a core member, and the first and last record that show a suspect using it, null without one.
 """
 
-CoreMembers = Callable[[Iterable[Mapping[str, Any]]], frozenset[str]]
+CoreMembers = Callable[[Iterable[Row]], frozenset[str]]
 """A function that returns the ids of the core members of one cluster's MEMBERSHIP rows."""
 
 Interval = tuple[datetime, datetime]
@@ -484,7 +485,7 @@ class ResolveDecisions(beam.PTransform):
         if self.records is None:
             return clock | "Resolve" >> beam.Map(resolve)
         newest = self.records | "Newest" >> beam.Map(_newest)
-        return clock | "Resolve" >> beam.Map(resolve, beam.pvalue.AsIter(newest))
+        return clock | "Resolve" >> beam.Map(resolve, AsIter(newest))
 
 
 @dataclass(eq=False)
@@ -500,22 +501,19 @@ class BindDecisions(beam.PTransform):
 
     def expand(self, in_force: beam.PCollection) -> Any:
         """Selects the clusters of the entities that are named, and applies `bind`."""
-        decided = beam.pvalue.AsSingleton(in_force)
-        clusters = beam.pvalue.AsIter(
+        decided = AsSingleton(in_force)
+        clusters = AsIter(
             self.members | "Clusters named" >> beam.FlatMap(_clusters_to_bind, decided)
         )
         members = self.members | "Members shown" >> beam.FlatMap(_members_to_bind, clusters)
         entities = self.entities | "Entities shown" >> beam.FlatMap(_entities_to_bind, decided)
         return in_force | "Bind" >> beam.Map(
-            _bind_here,
-            beam.pvalue.AsIter(members),
-            beam.pvalue.AsIter(entities),
-            core_members=self.core_members,
+            _bind_here, AsIter(members), AsIter(entities), core_members=self.core_members
         )
 
 
 def _facts(
-    decision: Decision, row_of: Mapping[str, Mapping[str, Any]], members: Mapping[str, list[str]]
+    decision: Decision, row_of: Mapping[str, Row], members: Mapping[str, list[str]]
 ) -> tuple[str, ...]:
     """Returns the entities that a decision covers, of those that were there when it was made.
 
@@ -578,7 +576,7 @@ def _entities_to_bind(
 def shown_entities(entities: pa.RecordBatch) -> pa.RecordBatch:
     """Converts ENTITY rows to SHOWN rows without a cluster."""
     nothing = pa.nulls(entities.num_rows, TEXT)
-    core = pa.repeat(pa.scalar(value=False), entities.num_rows)
+    core = pa.repeat(False, entities.num_rows)
     days = entities["first_used"], entities["last_used"]
     columns = [entities["entity_id"], nothing, entities["first_seen"], core, *days]
     return pa.record_batch(columns, SHOWN)

@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
+from apache_beam.pvalue import AsIter, AsSingleton
 
 from schemas.decision import (
     ACCUSING_DECISIONS,
@@ -39,6 +39,7 @@ from schemas.decision import (
     members_digest,
 )
 from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
+from schemas.field import Row
 from transforms.arrow_util import is_among, table_of_rows
 from transforms.decisions import (
     BoundBy,
@@ -61,7 +62,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 LEAST_DIGITS, NATIONAL_DIGITS = 7, 10
 """Digits of the shortest victim's number that a text must not name, and of a longer one's end."""
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, str] = {}
 
 FILE_COLUMNS = (*DECISION.names, *BINDING.names, *CHAIN.names)
 """The columns of a decisions file; a row that is typed by hand has those of DECISION alone."""
@@ -81,7 +82,7 @@ class DecisionSigner:
     void_since: datetime | None = None
 
 
-NO_SIGNERS: Mapping[str, DecisionSigner] = MappingProxyType({})
+NO_SIGNERS: Mapping[str, DecisionSigner] = {}
 
 
 class DecisionError(ValueError):
@@ -319,10 +320,10 @@ class DecisionRows(beam.PTransform):
 
     def expand(self, decided: beam.PCollection) -> Any:
         """Applies `bound_rows`."""
-        single = beam.pvalue.AsSingleton(decided)
+        single = AsSingleton(decided)
         hidden = self.withheld | "Hidden" >> beam.FlatMap(_hidden_members, single)
         return decided | "Rows" >> beam.FlatMap(
-            _bound_batches, beam.pvalue.AsIter(hidden), beam.pvalue.AsIter(self.contested)
+            _bound_batches, AsIter(hidden), AsIter(self.contested)
         )
 
 
@@ -577,7 +578,7 @@ def _is_entity_id(value: object) -> bool:
     )
 
 
-def _is_same(decision: Decision, row: Mapping[str, Any] | None) -> bool:
+def _is_same(decision: Decision, row: Row | None) -> bool:
     """Compares what the author of a decision wrote with a BOUND_DECISION row."""
     if row is None:
         return False
@@ -588,7 +589,7 @@ def _is_same(decision: Decision, row: Mapping[str, Any] | None) -> bool:
     return written == {name: row[name] for name in DECISION.names}
 
 
-def _bound_as(decision: Decision, row: Mapping[str, Any], contested: Mapping[str, str]) -> Decision:
+def _bound_as(decision: Decision, row: Row, contested: Mapping[str, str]) -> Decision:
     start, end = row["bound_from"], row["bound_to"]
     shown = [contested.get(each, each) for each in row["members"]]
     members = tuple(sorted(shown))
@@ -638,7 +639,7 @@ def _bound_row(
     return row | {"signed_by": decision.signed_by}
 
 
-def own_id(contested: Mapping[str, Any]) -> str:
+def own_id(contested: Row) -> str:
     """Returns the id, with its epoch, of what a CONTESTED row is about."""
     bare = f"{contested['kind']}:{contested['value']}"
     return with_epoch(bare, epoch_number(contested["entity_id"]))

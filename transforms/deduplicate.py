@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+from apache_beam.pvalue import TaggedOutput
 
 from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY, ORIGIN
 from schemas.enums import RecordKind
 from transforms.arrow_util import Array, distinct_rows, hash_columns
 from transforms.counters import KIND_PLURAL
-from transforms.shuffle import KeyedInput, PerPartition, batches_of
+from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 REPLACED, COUNTERS = "replaced", "counters"
 
@@ -95,8 +96,7 @@ def content_hashes(table: pa.Table, rows: Array) -> list[str]:
 def _deduplicate(table: pa.Table, kind: RecordKind) -> Iterator[Any]:
     kept, replaced = unique_records(table, kind)
     yield from batches_of(kept)
-    for batch in batches_of(replaced):
-        yield beam.pvalue.TaggedOutput(REPLACED, batch)
+    yield from tagged_batches(REPLACED, replaced)
     name = KIND_PLURAL[kind]
-    yield beam.pvalue.TaggedOutput(COUNTERS, ((name, "accepted"), kept.num_rows))
-    yield beam.pvalue.TaggedOutput(COUNTERS, ((name, "duplicates"), replaced.num_rows))
+    yield TaggedOutput(COUNTERS, ((name, "accepted"), kept.num_rows))
+    yield TaggedOutput(COUNTERS, ((name, "duplicates"), replaced.num_rows))

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind
-from schemas.field import TEXT
+from schemas.field import TEXT, Rows
 from transforms.arrow_util import Array, with_column
 from transforms.casts import trim_text, true_mask
 
@@ -68,7 +68,7 @@ def record_key(kind: RecordKind, org: str, record_id: str) -> str:
     return f"{kind}|{org}|{record_id}"
 
 
-def record_keys(rows: pa.RecordBatch | pa.Table) -> pa.Array:
+def record_keys(rows: Rows) -> pa.Array:
     """Returns the name of the record of each row."""
     names = pc.binary_join_element_wise(*(rows[name] for name in RECORD_KEY), "|")
     return names if isinstance(names, pa.Array) else names.combine_chunks()
@@ -95,7 +95,7 @@ class ErasureList:
         macs = self.key.record_macs(names.to_pylist())
         return np.fromiter((mac in self.macs for mac in macs), bool, len(names))
 
-    def of_rows(self, rows: pa.RecordBatch | pa.Table, kind: RecordKind) -> Array:
+    def of_rows(self, rows: Rows, kind: RecordKind) -> Array:
         """Masks COMPLAINT or CALL rows, loose ones too; a call is erased with its complaint."""
         orgs = pc.ascii_lower(trim_text(rows["source_org"]))
         complaints = trim_text(rows["complaint_id"])

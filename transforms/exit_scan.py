@@ -32,6 +32,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.entity import are_withheld, without_epochs
 from schemas.enums import RecordKind
+from schemas.field import SMALL_INTEGER
 from schemas.manifest import OutputFile
 from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER, Table
 from transforms.arrow_util import Array, is_among, row_tuples, sorted_lookup
@@ -295,7 +296,7 @@ def set_aside(folder: str, name: str, content: bytes) -> str:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
     else:
-        with FileSystems.create(_path(folder, place)) as file:
+        with FileSystems.create(f"{folder.rstrip('/')}/{place}") as file:
             file.write(content)
     return f"{folder.rstrip('/')}/{place}"
 
@@ -392,12 +393,12 @@ def _count_in_block(block: Block, values: WithheldValues, harmless: set[str]) ->
         return {}
     is_bad = is_among(tokens, bad)
     rows = pa.array(np.concatenate([rows for rows, _ in parts])).filter(is_bad)
-    by_text: defaultdict[str, set[str]] = defaultdict(set)
+    by_text = defaultdict[str, set[str]](set)
     for text, token in zip(
         texts.take(rows).to_pylist(), tokens.filter(is_bad).to_pylist(), strict=True
     ):
         by_text[text].add(bad[token])
-    by_file: defaultdict[str, set[str]] = defaultdict(set)
+    by_file = defaultdict[str, set[str]](set)
     for name, lot in block:
         for text in lot.filter(is_among(lot, by_text)).unique().to_pylist():
             by_file[name] |= by_text[text]
@@ -421,7 +422,7 @@ def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     written = slice_spans(texts, spans).dictionary_encode()
     decoded = ["\n".join(_readings(text)) for text in written.dictionary.to_pylist()]
     rows, tokens = _tokens(pa.array(decoded, pa.string()))
-    of_text = pa.table({"text": pa.array(rows, pa.int32()), "token": tokens})
+    of_text = pa.table({"text": pa.array(rows, SMALL_INTEGER), "token": tokens})
     of_row = pa.table({"text": written.indices, "row": spans.rows})
     both = of_text.join(of_row, "text", join_type="inner")
     return both["row"].to_numpy(), both["token"].combine_chunks()
@@ -461,19 +462,15 @@ def _hidden_addresses(texts: pa.Array) -> tuple[Array, pa.Array]:
     return spans.rows[addresses.text], pc.utf8_slice_codeunits(addresses.entity_ids, len("email:"))
 
 
-def _path(folder: str, name: str) -> str:
-    return str(FileSystems.join(folder.rstrip("/"), *name.split("/")))
-
-
 def _read(folder: str, name: str) -> bytes:
-    with open_bytes(_path(folder, name)) as file:
+    with open_bytes(f"{folder.rstrip('/')}/{name}") as file:
         return file.read()
 
 
 def _hold_back(folder: str, name: str, private: PrivateStore) -> None:
     if private.kept:
         set_aside(private.staging or folder, name, _read(folder, name))
-    FileSystems.delete([_path(folder, name)])
+    FileSystems.delete([f"{folder.rstrip('/')}/{name}"])
 
 
 def _contested_ids(

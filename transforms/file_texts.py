@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas.field import TEXT
+from schemas.field import TEXT, Column
 
 MOST_UNPACKED = 1 << 28
 """Bytes of a packed file that are read; one with more is no file of ours."""
@@ -74,7 +74,7 @@ def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
         coded = [field.name for field in schema if pa.types.is_string(field.type)]
         whole = pq.read_table(pa.BufferReader(content), use_threads=False, read_dictionary=coded)
         for column in whole.columns:
-            yield from _texts_of_column(column)
+            yield from texts_of_column(column)
     elif content[:5] == b"%PDF-":
         for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
             try:
@@ -86,16 +86,16 @@ def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
         yield lines_of(content)
 
 
-def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
+def texts_of_column(column: Column) -> Iterator[pa.Array]:
     """Yields the distinct texts of a column, however deep they stand."""
     kind = column.type
-    if pa.types.is_list(kind):
-        yield from _texts_of_column(pc.list_flatten(column))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from texts_of_column(pc.list_flatten(column))
     elif pa.types.is_struct(kind):
-        for part in kind:
-            yield from _texts_of_column(pc.struct_field(column, part.name))
+        for place in range(kind.num_fields):
+            yield from texts_of_column(pc.struct_field(column, place))
     elif pa.types.is_dictionary(kind):
         for chunk in column.chunks:
             yield chunk.dictionary.cast(TEXT).drop_null()
-    elif pa.types.is_string(kind):
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         yield pc.unique(column).drop_null()

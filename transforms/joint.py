@@ -36,7 +36,14 @@ from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import Feed, FeedEvidence, Offer, OfferedEvidence
 from schemas.signed_fields import MAX_INTEGER, week_start
 from transforms import reporters
-from transforms.arrow_util import batch_of_rows, distinct_rows, implode, row_tuples, table_of_rows
+from transforms.arrow_util import (
+    batch_of_rows,
+    distinct_rows,
+    implode,
+    one_table,
+    row_tuples,
+    table_of_rows,
+)
 from transforms.erasure import RECORD_KEY, record_keys
 from transforms.phone import normalize
 
@@ -135,7 +142,7 @@ def view_in_joint_ids(view: View, contributor: str, orgs: Mapping[str, Sequence[
     A gap in one side's records can be filled by the other's, so that epochs are numbered
     otherwise: where the contributor knows a single epoch of an identifier, that is taken.
     """
-    epochs: defaultdict[str, list[str]] = defaultdict(list)
+    epochs = defaultdict[str, list[str]](list)
     for entity_id in view:
         epochs[without_epoch(entity_id)].append(entity_id)
     in_joint_ids = {}
@@ -175,7 +182,7 @@ def offered_cluster_rows(
     for taken in offers:
         offer = taken.offer
         sizes = Counter(entity.cluster for entity in offer.entities)
-        joint_of: defaultdict[str, list[str]] = defaultdict(list)
+        joint_of = defaultdict[str, list[str]](list)
         for joint, part in sorted(_parts(views[offer.sender], cluster_of)):
             joint_of[part].append(joint)
         for cluster in offer.clusters:
@@ -264,7 +271,7 @@ def crowds_of_offers(
     bearing: dict[str, int] = {}
     left = _not_counted_yet(offers, most or {}, own)
     for taken in offers:
-        used: defaultdict[str, Counter[reporters.Tie]] = defaultdict(Counter)
+        used = defaultdict[str, Counter[reporters.Tie]](Counter)
         for row, ties, key in taken.rows_with_ties():
             who = taken.claimant(row)
             # By the fullest: rows with made-up thirds would add to the tie of the others.
@@ -288,7 +295,7 @@ def _not_counted_yet(
     feeds = [offer.offer for offer in offers if isinstance(offer.offer, Feed)]
     if not feeds or (len(offers) == 1 and not own):
         return {}
-    claimed: defaultdict[reporters.Tie, dict[str, Counter[str]]] = defaultdict(dict)
+    claimed = defaultdict[reporters.Tie, dict[str, Counter[str]]](dict)
     # Feeds first: what is on no tie of theirs need not be known.
     for taken in sorted(offers, key=lambda offer: not isinstance(offer.offer, Feed)):
         known = None if isinstance(taken.offer, Feed) else claimed.keys()
@@ -389,7 +396,7 @@ def call_records(calls: pa.Table) -> pa.Table:
 def _record_rows(rows: pa.Table, kind: RecordKind, record_id: str, **columns: Any) -> pa.Table:
     """Makes RECORD rows, null where a column is not given."""
     columns |= {
-        "record_kind": pa.repeat(pa.scalar(kind), rows.num_rows),
+        "record_kind": pa.repeat(kind, rows.num_rows),
         "source_org": rows["source_org"],
         "record_id": rows[record_id],
         "victim_id": rows["victim_id"],
@@ -412,7 +419,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
     if place.null_count:
         raise ValueError("mentions/ names records that are not in complaints/ and calls/")
     record = records.take(place)
-    named = pc.index_in(mentions["entity_id"], entities["entity_id"].combine_chunks())
+    named = pc.index_in(mentions["entity_id"], entities["entity_id"])
     org = mentions["source_org"]
     complaint = pc.equal(mentions["record_kind"], RecordKind.COMPLAINT)
     alone = pc.if_else(
@@ -447,7 +454,7 @@ def by_record(mentions: pa.Table) -> pa.Table:
     records = mentions.select([name for name in EVIDENCE.names if name != MENTIONS])
     items = mentions.append_column(ROW, pa.array(record_of)).take(order)
     rows = implode(records.take(first), EVIDENCE.field(MENTIONS), items)
-    return pa.Table.from_batches([rows])
+    return one_table(rows)
 
 
 def _new_links(
@@ -468,7 +475,7 @@ def _shared_clusters(
     """Yields pairs of clusters of two contributors that are one for the members they share."""
     for (org_a, view_a), (org_b, view_b) in combinations(views.items(), 2):
         sizes_a, sizes_b = _parts(view_a, cluster_of), _parts(view_b, cluster_of)
-        both: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+        both = defaultdict[tuple[str, str, str], list[str]](list)
         for entity_id in sorted(view_a.keys() & view_b.keys() & cluster_of.keys()):
             parts = view_a[entity_id][0], view_b[entity_id][0]
             both[cluster_of[entity_id], *parts].append(entity_id)

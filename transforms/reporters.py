@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind, SourceRule
-from schemas.field import INTEGER, TEXT
+from schemas.field import INTEGER, TEXT, Column, Rows
 from transforms.arrow_util import Array, hash_text, is_among, sorted_lookup, with_column
 from transforms.text_util import read_reference_data
 
@@ -174,7 +174,7 @@ def count_sources(sources: SourceRecords) -> Iterator[tuple[tuple[str, str], int
 
 def counted_sources(tallies: Mapping[str, Mapping[str, int]]) -> SourceRecords:
     """Returns the records that the manifest of a run counts."""
-    counts: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    counts = defaultdict[tuple[str, str], dict[str, int]](dict)
     for name, count in tallies.get(SOURCES_TALLY, {}).items():
         org, channel, side = name.split("|")
         counts[org, channel][side] = count
@@ -258,7 +258,7 @@ def reporter_keys(
     return pc.coalesce(named, keys)
 
 
-def call_reporter_keys(calls: pa.RecordBatch | pa.Table) -> pa.Array:
+def call_reporter_keys(calls: Rows) -> pa.Array:
     """Returns the key of the reporter of each CALL row, null for one without a pseudonym."""
     return pc.binary_join_element_wise(calls["source_org"], calls["victim_id"], "|")
 
@@ -273,13 +273,13 @@ def with_reporters_of_complaints(evidence: pa.Table) -> pa.Table:
     stated = evidence.filter(pc.and_(complaint, pc.is_valid(evidence["reporter_key"])))
     if not 0 < stated.num_rows < evidence.num_rows:
         return evidence
-    place = pc.index_in(evidence["group_id"], stated["group_id"].combine_chunks())
+    place = pc.index_in(evidence["group_id"], stated["group_id"])
     theirs = pc.and_(pc.is_valid(place), pc.is_valid(evidence["reporter_key"]))
     keys = pc.if_else(theirs, stated["reporter_key"].take(place), evidence["reporter_key"])
     return with_column(evidence, "reporter_key", keys)
 
 
-def people_counted(mentions: pa.RecordBatch | pa.Table) -> pa.Array | pa.ChunkedArray:
+def people_counted(mentions: Rows) -> Column:
     """Returns how many people the record of each mention counts, by its `field` and `record_id`.
 
     That is one, but for the evidence of an offer, whose records 1 to N have the id that ends in
@@ -301,16 +301,16 @@ def rules_in_force(options: Mapping[str, object]) -> SourceRules:
     return {str(org): SourceRule(rule) for org, rule in known}
 
 
-def is_unnamed(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def is_unnamed(keys: Column) -> Column:
     """Masks the keys of rows without a pseudonym for whose organisation there is no rule."""
     return pc.match_substring(keys, f"|{UNNAMED}")
 
 
-def is_of_many(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def is_of_many(keys: Column) -> Column:
     """Masks the keys under which rows of several people can be: all of one organisation and day."""
     return pc.or_(is_unnamed(keys), pc.match_substring(keys, f"|{OF_DAY}"))
 
 
-def is_pseudonym(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def is_pseudonym(keys: Column) -> Column:
     """Masks the keys that are an organisation's pseudonym of a person."""
     return pc.invert(pc.match_substring(keys, f"|{NO_PSEUDONYM}"))

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from schemas.field import Rows
 from transforms.arrow_util import Array, group_starts, hash_columns
 from transforms.batch_codec import EncodedBatch, decode_batch, encode_batch
 
@@ -33,7 +34,7 @@ _TaggedBatch = tuple[int, EncodedBatch | pa.RecordBatch]
 """The place of an input among those of a `PerPartition`, and a batch of it."""
 
 
-Place = Callable[[pa.RecordBatch | pa.Table], Array]
+Place = Callable[[Rows], Array]
 """Returns the partition of each row, the same for all rows of a key."""
 
 
@@ -138,9 +139,7 @@ def split_by_partition(
         yield int(ordered[start]), rows.slice(start, end - start)
 
 
-def partition_numbers(
-    batch: pa.RecordBatch | pa.Table, names: Sequence[str], partitions: int
-) -> Array:
+def partition_numbers(batch: Rows, names: Sequence[str], partitions: int) -> Array:
     """Returns the partition of each row, by hash of `names`."""
     # The high bits: a partition must not see hashes that agree in their low ones.
     return (hash_columns(batch, names) >> 40) % partitions

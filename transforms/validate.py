@@ -18,11 +18,12 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from apache_beam.pvalue import TaggedOutput
 
 from schemas import enums
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
-from schemas.field import FLAG, TIMESTAMP
+from schemas.field import FLAG
 from schemas.reject import Code
 from transforms import casts
 from transforms.arrow_util import Array, map_distinct, with_items
@@ -155,14 +156,14 @@ def _validate(
     erasures: Erasures,
 ) -> Iterator[Any]:
     if erasures.known is not None and (gone := erasures.known.of_rows(rows, kind)).any():
-        yield beam.pvalue.TaggedOutput(COUNTERS, ((KIND_PLURAL[kind], ERASED), int(gone.sum())))
+        yield TaggedOutput(COUNTERS, ((KIND_PLURAL[kind], ERASED), int(gone.sum())))
         rows = rows.filter(~gone)
     validate = validate_calls if kind is enums.RecordKind.CALL else validate_complaints
     accepted, rejects, coerced = validate(rows, as_of, clock or datetime.now(UTC))
     yield accepted
-    yield beam.pvalue.TaggedOutput(REJECTS, rejects)
+    yield TaggedOutput(REJECTS, rejects)
     for name, count in coerced.items():
-        yield beam.pvalue.TaggedOutput(COUNTERS, ((f"{kind}_words_coerced", name), count))
+        yield TaggedOutput(COUNTERS, ((f"{kind}_words_coerced", name), count))
     yield from tagged(COUNTERS, count_values(f"{kind}_unknown_fields", rows["unknown"].flatten()))
 
 
@@ -277,11 +278,11 @@ def _check_required_time(
     batch.refuse(bad, code, name, message)
     _check_possible_time(batch, name)
     if as_of is not None:
-        late = pc.greater(batch.typed[name], pa.scalar(as_of, TIMESTAMP))
+        late = pc.greater(batch.typed[name], as_of)
         batch.refuse(late, Code.AFTER_AS_OF, name, "later than --as-of")
     if clock is not None:
         latest = clock + min(MOST_AHEAD, datetime.max.replace(tzinfo=UTC) - clock)
-        ahead = pc.greater(batch.typed[name], pa.scalar(latest, TIMESTAMP))
+        ahead = pc.greater(batch.typed[name], latest)
         batch.refuse(ahead, Code.IN_FUTURE, name, "more than a day later than the clock")
 
 

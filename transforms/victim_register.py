@@ -41,6 +41,7 @@ from transforms.arrow_util import (
     aggregate,
     fill_columns,
     is_among,
+    one_table,
     row_tuples,
     sorted_lookup,
 )
@@ -261,7 +262,7 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
 def _changes(count: int, entries: Mapping[str, Any], key: RegisterKey) -> pa.Table:
     """Makes REGISTER_CHANGE rows of entries under a key that do not leave, or as `leaves` says."""
     columns = {"key_id": key.key_id, "leaves": False, **entries}
-    return pa.Table.from_batches([fill_columns(count, columns, REGISTER_CHANGE)])
+    return one_table(fill_columns(count, columns, REGISTER_CHANGE))
 
 
 def _named_ids(entity_ids: Sequence[str], key: RegisterKey) -> dict[str, pa.Array]:
@@ -408,7 +409,7 @@ def _entries_of(
 
 def _earlier_entries(_: object, source: RegisterSource) -> Iterator[pa.RecordBatch]:
     for batch in _entries_of(source, source.locate(), VICTIM_ENTRY.names):
-        rows = pa.Table.from_batches([batch]).select(VICTIM_ENTRY.names)
+        rows = one_table(batch).select(VICTIM_ENTRY.names)
         if source.erasures.known is not None:
             rows = source.erasures.known.shorten(rows)
         columns = {name: rows[name].combine_chunks() for name in rows.column_names}

@@ -168,7 +168,7 @@ def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
 def without_files(alerts: pa.RecordBatch, output: str, folders: Iterable[str]) -> pa.RecordBatch:
     """Returns the ALERT rows whose id lacks a file in a folder: a tick raises all again."""
     there = os.path.exists if is_local(output) else FileSystems.exists
-    paths = [FileSystems.join(output, folder) for folder in folders]
+    paths = [f"{output.rstrip('/')}/{folder}" for folder in folders]
     ids = alerts["alert_id"].to_pylist()
     whole = [all(there(_alert_path(path, alert_id)) for path in paths) for alert_id in ids]
     return alerts.filter(pc.invert(pa.array(whole, FLAG)))
@@ -207,7 +207,7 @@ def write_alert_files(
     says what the broker is told, it is written again until `until`, a folder of the output, has
     the alert's id as well; with None whenever it comes: an engine drops what it had raised before.
     """
-    folder = FileSystems.join(output, ALERTS_FOLDER)
+    folder = f"{output.rstrip('/')}/{ALERTS_FOLDER}"
     new = alerts if until is None else without_files(alerts, output, {ALERTS_FOLDER, until})
     for alert_id, line in alert_lines(new):
         write_alert_file(folder, alert_id, line)
@@ -284,7 +284,7 @@ def post_alerts(alerts: pa.RecordBatch, url: str, output: str, *, owe: bool) -> 
             if owe:
                 return  # nor would it take the others now
             raise
-        write_alert_file(FileSystems.join(output, DELIVERED_FOLDER), alert_id, b"")
+        write_alert_file(f"{output.rstrip('/')}/{DELIVERED_FOLDER}", alert_id, b"")
         yield alert_id
 
 
@@ -323,7 +323,7 @@ class SendAlertsToKafka(beam.DoFn):
         ]
         for alert_id, taken in waiting:
             taken.get(timeout=BROKER_TIMEOUT_SECONDS)
-            write_alert_file(FileSystems.join(self._output, SENT_FOLDER), alert_id, b"")
+            write_alert_file(f"{self._output.rstrip('/')}/{SENT_FOLDER}", alert_id, b"")
             yield alert_id
 
     def teardown(self) -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.cluster import ALONE, AlertKind, ClusterFlag
+from schemas.cluster import ALERT, ALONE, AlertKind, ClusterFlag
 from schemas.entity import are_withheld
 from schemas.enums import LineageEvent, Status
 from schemas.field import EPOCH, FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP, microseconds_of, moment_of
@@ -33,6 +33,7 @@ from transforms.arrow_util import (
     hash_text,
     is_among,
     map_distinct,
+    one_table,
     row_tuples,
     sorted_lookup,
 )
@@ -217,7 +218,7 @@ def may_raise(members: pa.Table, known: KnownClusters, rules: AlertRules) -> Arr
 
     One that is withheld raises nothing: it may be a victim's.
     """
-    recent = pc.greater_equal(members["last_seen"], pa.scalar(known.since(rules), TIMESTAMP))
+    recent = pc.greater_equal(members["last_seen"], known.since(rules))
     shown = pc.invert(are_withheld(members["entity_id"]))
     held = pc.and_(pc.and_(recent, shown), pc.equal(members["status"], Status.INFRASTRUCTURE))
     several = pc.greater(pc.list_value_length(members["orgs"]), 1)
@@ -239,7 +240,7 @@ def attested_ties(
     """
     awake = members.filter(may_raise(members, known, rules))
     clusters = awake["cluster_id"].combine_chunks().unique()
-    of_cluster: defaultdict[str, list[Any]] = defaultdict(list)
+    of_cluster = defaultdict[str, list[Any]](list)
     rows = members.filter(pc.is_in(members["cluster_id"], clusters))
     for row in rows.select(["cluster_id", *CORE_COLUMNS]).to_pylist():
         of_cluster[row["cluster_id"]].append(row)
@@ -266,11 +267,11 @@ def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     stated = HARD_MENTION.names[1:-2]
     more = ["record_kind", "loss_amount", "wordless"]
     mentions = explode(evidence, MENTIONS, [*stated, *more])
-    every = pa.Table.from_batches([mentions])
+    every = one_table(mentions)
     smallest = [(name, "min") for name in stated[1:]]
     hard = aggregate(every.filter(are_hard(every["role"])), HARD_MENTION.names[:2], smallest)
     copied = copied_texts(every)
-    places = pc.index_in(hard["group_id"], copied["group_id"].combine_chunks())
+    places = pc.index_in(hard["group_id"], copied["group_id"])
     hard = hard.append_column("copied", copied["text"].take(places))
     hard = hard.append_column("copied_at", copied["filed_at"].take(places))
     yield from batches_of(hard.select(HARD_MENTION.names))
@@ -317,7 +318,7 @@ def identifier_histories(
 def threshold_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
     """Alerts where N reporters within the window tell of its use by a scammer; then 10 N, 100 N."""
     level, start, people = rules.reporters, 0, len(set(history.reporters) - {None})
-    within: Counter[str] = Counter()
+    within = Counter[str]()
     window, times = rules.within // timedelta(microseconds=1), history.times.tolist()
     span = f"{rules.within // timedelta(hours=1)} hours"
     for last, (moment, who) in enumerate(zip(times, history.reporters, strict=True)):
@@ -445,17 +446,13 @@ def merge_alerts(
             continue
         by = f", tied by {len(seam)} link{'' if len(seam) == 1 else 's'}" if seam else ""
         core = core_members(inside.to_pylist()) & set(tied[:SAMPLE_SIZE])
-        yield {
+        yield dict.fromkeys(ALERT.names) | {
             "alert_id": alert_id(AlertKind.CLUSTERS_MERGE, event["from_ids"]),
             "kind": AlertKind.CLUSTERS_MERGE,
-            "entity_id": None,
             "cluster_id": now,
             "known_clusters": event["from_ids"],
             "reason": f"the known clusters {', '.join(event['from_ids'])} would be one{by}",
             "observed_at": last,
-            "records": None,
-            "victims": None,
-            "reporters": None,
             "orgs": sorted({org for orgs in seen["orgs"].to_pylist() for org in orgs}),
             "record_ids": [],
             "tied_to": tied[:SAMPLE_SIZE],
@@ -509,7 +506,7 @@ def _ties(
     order = [("weight", "descending"), ("other", "ascending")]
     rows = ties.filter(pc.is_in(ties["entity_id"], entity_ids)).sort_by(order).combine_chunks()
     others = rows["other"].combine_chunks()
-    of_entity: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    of_entity = defaultdict[str, list[dict[str, Any]]](list)
     for row, cluster in zip(rows.to_pylist(), known.clusters_of(others), strict=True):
         of_entity[row["entity_id"]].append(row | {"known": cluster != NO_CLUSTER})
     return of_entity

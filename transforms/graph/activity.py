@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, RecordKind, Role
-from schemas.field import INTEGER, TEXT, TEXTS, TIMESTAMP
+from schemas.field import INTEGER, SMALL_INTEGER, TEXT, TEXTS, TIMESTAMP
 from transforms.arrow_util import (
     Array,
     aggregate,
@@ -50,24 +50,24 @@ COUNTS = (*RECORD_COUNTS, *ROLE_COUNTS)
 """Columns of ACTIVITY that add up."""
 
 ACTIVITY = pa.schema(
-    [
-        ("entity_id", TEXT),
-        ("kind", TEXT),
-        ("share", pa.int32()),
-        ("victim", INTEGER),
-        ("reporter", INTEGER),
-        ("source_org", TEXT),
-        ("day", pa.int32()),
-        ("first_seen", TIMESTAMP),
-        ("last_seen", TIMESTAMP),
-        ("first_held", TIMESTAMP),
-        ("last_held", TIMESTAMP),
-        ("place", TEXT),
-        ("region", TEXT),
-        ("line_type", TEXT),
-        *((name, pa.int32()) for name in COUNTS),
-        ("records", TEXTS),
-    ]
+    {
+        "entity_id": TEXT,
+        "kind": TEXT,
+        "share": SMALL_INTEGER,
+        "victim": INTEGER,
+        "reporter": INTEGER,
+        "source_org": TEXT,
+        "day": SMALL_INTEGER,
+        "first_seen": TIMESTAMP,
+        "last_seen": TIMESTAMP,
+        "first_held": TIMESTAMP,
+        "last_held": TIMESTAMP,
+        "place": TEXT,
+        "region": TEXT,
+        "line_type": TEXT,
+        **dict.fromkeys(COUNTS, SMALL_INTEGER),
+        "records": TEXTS,
+    }
 )
 """The activity of one identifier as one reporter saw it, by organisation and day (UTC).
 
@@ -151,7 +151,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
 def with_people(activity: pa.Table, crowds: Crowds) -> pa.Table:
     """Returns ACTIVITY rows with `people`, how many each stands for, and as many counts."""
     hashes = pc.fill_null(activity["reporter"], 0).to_numpy()
-    people = pa.array(crowds.people_of(hashes), pa.int32())
+    people = pa.array(crowds.people_of(hashes), SMALL_INTEGER)
     if crowds:
         for name in COUNTS:
             activity = with_column(activity, name, pc.multiply(activity[name], people))

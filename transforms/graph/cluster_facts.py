@@ -23,9 +23,16 @@ import pyarrow.compute as pc
 
 from schemas.cluster import SUPPLIER
 from schemas.enums import EntityKind, RecordKind, Status
-from schemas.field import AMOUNT, FLAG, INTEGER, TEXT, TIMESTAMP, moment_of
+from schemas.field import AMOUNT, FLAG, INTEGER, TEXT, TIMESTAMP, Row, moment_of
 from schemas.mention import MENTIONS
-from transforms.arrow_util import aggregate, column_of_keys, explode, hash_text, with_column
+from transforms.arrow_util import (
+    aggregate,
+    column_of_keys,
+    explode,
+    hash_text,
+    one_table,
+    with_column,
+)
 from transforms.erasure import record_keys
 from transforms.extract.fingerprints import GAP
 from transforms.graph import incidence
@@ -108,8 +115,6 @@ CORROBORATED = 2
 _EXACT_DIGITS = 76
 """Digits that hold the sum of any number of losses to the last decimal."""
 
-Row = Mapping[str, Any]
-
 
 @dataclass
 class ClusterFacts:
@@ -167,7 +172,7 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     script = pa.table({"of": record_keys(script), "script": script["text"]})
     script = aggregate(script, "of", [("script", "min")])
     text = column_of_keys(record_keys(rows), script, "of", "script")
-    few = pc.if_else(pc.fill_null(rows["wordless"], False), incidence.WORDLESS, None)
+    few = pc.if_else(rows["wordless"], incidence.WORDLESS, None)
     rows = rows.append_column("script", pc.coalesce(text, few.cast(TEXT)))
     records = rows.select(CLUSTER_RECORD.names)
     key = ["cluster_id", "record_kind", "source_org", "record_id"]
@@ -191,7 +196,7 @@ def sum_records(
     evidence: pa.RecordBatch, assignment: pa.RecordBatch, crowds: Crowds = NO_CROWDS
 ) -> Iterator[Any]:
     """Yields the CLUSTER_TOTAL batches of one CLASSIFIED batch, and its SUPPLY ones as SUPPLIES."""
-    mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _RECORD_COLUMNS)])
+    mentions = one_table(explode(evidence, MENTIONS, _RECORD_COLUMNS))
     records, supplies = cluster_records(mentions, assignment)
     yield from batches_of(sum_cluster_records(records, crowds))
     yield from tagged_batches(SUPPLIES, supplies)
@@ -316,7 +321,7 @@ def _added_up(
         reporters=sum(counted.values()),
         bearing=sum(bearing.get(who >> 1, 1) for who in reporters),
     )
-    named_by: defaultdict[str, set[int]] = defaultdict(set)
+    named_by = defaultdict[str, set[int]](set)
     for row in rows:
         if row["brand"] is not None:
             named_by[row["brand"]].update(row["reporters"])
@@ -331,7 +336,7 @@ def _added_up(
 
 def _losses(complaints: Iterable[Row]) -> dict[str, list[Row]]:
     """Returns the rows that state a loss, by currency."""
-    losses: defaultdict[str, list[Row]] = defaultdict(list)
+    losses = defaultdict[str, list[Row]](list)
     for row in complaints:
         if row["loss_amount"] is not None and row["loss_currency"]:
             losses[row["loss_currency"]].append(row)
@@ -392,7 +397,7 @@ def _without_losses(
 
     Of each the time, the organisation, and the script of a pseudonym (or "").
     """
-    sent: defaultdict[int, list[tuple[int, str, str]]] = defaultdict(list)
+    sent = defaultdict[int, list[tuple[int, str, str]]](list)
     others = set()
     for row in rows:
         lost = row["loss_amount"] is not None and row["loss_amount"] > 0
@@ -415,7 +420,7 @@ def _rank(
     """
     first: dict[int, int] = {}
     last: dict[int, int] = {}
-    members_of: defaultdict[str, set[int]] = defaultdict(set)
+    members_of = defaultdict[str, set[int]](set)
     for row in rows:
         counted = [who for who in row["reporters"] if facts.counts_as(who) == who >> 1]
         members_of[row["source_org"]].update(counted)
@@ -438,7 +443,7 @@ def _rank(
         if sum(people.get(who >> 1, 1) for who in named) >= CORROBORATED
     ]
     for currency, stated in _losses(complaints).items():
-        lost: defaultdict[int, list[Decimal]] = defaultdict(list)
+        lost = defaultdict[int, list[Decimal]](list)
         for row in stated:
             for who in row["reporters"]:
                 lost[facts.counts_as(who)].append(row["loss_amount"])

@@ -22,7 +22,7 @@ from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch, without_epochs
 from schemas.enums import RecordKind, Review, Status, Tier
-from schemas.field import FLAG, INTEGER, TEXT
+from schemas.field import FLAG, INTEGER, TEXT, Row
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -38,7 +38,6 @@ from transforms.graph.cluster_facts import (
     BURST_REPORTERS,
     CLUSTER_TOTAL,
     ClusterFacts,
-    Row,
     cluster_facts,
     rows_by_cluster,
 )
@@ -372,7 +371,7 @@ def _bounded_ties(
 
     What analysts and epochs give (`beside`) is added.
     """
-    added: defaultdict[str, float] = defaultdict(float)
+    added = defaultdict[str, float](float)
     for link in beside:
         for end in _ends(link):
             added[end] += link["weight"]

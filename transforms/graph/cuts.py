@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from heapq import heappop, heappush
 from itertools import combinations, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
-from schemas.field import INTEGER, TEXT
+from schemas.field import INTEGER, TEXT, Row
 from transforms.arrow_util import Array, aggregate, hash_text, is_among, row_tuples
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
@@ -122,7 +122,7 @@ def members_named(
         for cluster_id, ids in members.items()
         for member, node in enumerate(hash_text(pa.array(ids, TEXT)).tolist())
     }
-    pieces: defaultdict[tuple[str, int, int], int] = defaultdict(int)
+    pieces = defaultdict[tuple[str, int, int], int](int)
     for group, reporter, node in row_tuples(ways, "group", "reporter", "node"):
         if node in places:
             cluster_id, member = places[node]
@@ -147,7 +147,7 @@ def reporter_masks(
         alike: Reporters who count as one, as `ClusterFacts` has them.
         crowds: Reporters that stand for several people.
     """
-    counted: defaultdict[int, int] = defaultdict(int)
+    counted = defaultdict[int, int](int)
     for who, mask in named.items():
         counted[alike.get(who, who)] |= mask
     bearing = crowds.bearing_of(np.array([*counted], np.int64) << 1)
@@ -157,7 +157,7 @@ def reporter_masks(
     )
 
 
-def vouched_sets(decisions: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
+def vouched_sets(decisions: Iterable[Row]) -> Iterator[Sequence[str]]:
     """Yields the sets of entities that an analyst who was shown them says belong together.
 
     These are the two of a must_link, and all that a confirm covers, but not one that was bound to
@@ -172,7 +172,7 @@ def vouched_sets(decisions: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[st
 
 def sets_by_member(sets: Iterable[Iterable[str]]) -> dict[str, list[int]]:
     """Returns the numbers of the sets that each entity is in."""
-    numbers: defaultdict[str, list[int]] = defaultdict(list)
+    numbers = defaultdict[str, list[int]](list)
     for number, together in enumerate(sets):
         for entity_id in together:
             numbers[entity_id].append(number)
@@ -183,7 +183,7 @@ def pairs_together(
     vouched: Mapping[str, Sequence[int]], places: Mapping[str, int]
 ) -> list[tuple[int, int]]:
     """Returns pairs of members, by place, that join those of each set of `sets_by_member`."""
-    sets: defaultdict[int, list[int]] = defaultdict(list)
+    sets = defaultdict[int, list[int]](list)
     for entity_id, place in places.items():
         for number in vouched.get(entity_id, ()):
             sets[number].append(place)
@@ -275,7 +275,7 @@ def parts_of_thin_clusters(
     thin: Mapping[str, Sequence[str]],
     members: pa.Table,
     evidence: pa.Table,
-    decisions: Iterable[Mapping[str, Any]],
+    decisions: Iterable[Row],
 ) -> dict[str, int]:
     """Numbers, for each member of a thin cluster, the part in which its thin joins leave it.
 
@@ -338,7 +338,7 @@ def _hinged_join(
     """
     rows = {*named, *(1 << a | 1 << b for a, b in same)}
     # Members are nodes from 0 on, those who name them, and the pairs, nodes below 0.
-    graph: defaultdict[int, list[int]] = defaultdict(list)
+    graph = defaultdict[int, list[int]](list)
     for row, mask in enumerate(rows):
         for member in _bits(mask):
             graph[member].append(-1 - row)
@@ -464,7 +464,7 @@ def _ties(groups: Groups) -> list[_Tie]:
     between it and the one taken before it has fewer reporters than these (maximum adjacency:
     Nagamochi and Ibaraki 1992; where reporters name more than two, Klimmek and Wagner 1996).
     """
-    groups_of: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
+    groups_of = defaultdict[int, list[frozenset[int]]](list)
     for group in groups:
         for member in group:
             groups_of[member].append(group)

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+from apache_beam.pvalue import AsSingleton, TaggedOutput
 
 from schemas.decision import DecisionKind
 from schemas.entity import (
@@ -33,7 +34,7 @@ from schemas.entity import (
 )
 from schemas.enums import Role, Status
 from schemas.facts import Facts, fact, reasons_and_facts
-from schemas.field import FLAG, INTEGER, TEXT, TEXTS, contract, optional
+from schemas.field import FLAG, INTEGER, SMALL_INTEGER, TEXT, TEXTS, contract, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -43,6 +44,7 @@ from transforms.arrow_util import (
     implode,
     is_among,
     map_distinct,
+    one_table,
     table_of_columns,
     with_column,
 )
@@ -102,8 +104,8 @@ CLASSIFIED_ENTITY = contract(
 ENTITY_STATUS = pa.schema(
     {
         "entity_id": TEXT,
-        "share": pa.int32(),
-        "begins": pa.int32(),
+        "share": SMALL_INTEGER,
+        "begins": SMALL_INTEGER,
         "epoch": INTEGER,
         "status": TEXT,
         "shown_as": TEXT,
@@ -124,8 +126,8 @@ WITHHELD = pa.schema(
         "record_kind": TEXT,
         "record_id": TEXT,
         "entity_id": TEXT,
-        "start": pa.int32(),
-        "end": pa.int32(),
+        "start": SMALL_INTEGER,
+        "end": SMALL_INTEGER,
     }
 )
 """An identifier that is shown under a withheld id and a record that names it, to be masked there.
@@ -164,7 +166,7 @@ class RegisterUse:
     """The victim register that evidence is classified by: its key, and one VictimRegister."""
 
     key: RegisterKey
-    known: beam.pvalue.AsSingleton
+    known: AsSingleton
 
 
 class Statuses(NamedTuple):
@@ -344,7 +346,7 @@ class ClassifyEvidence(beam.PTransform):
     """
 
     known: KnownLegitimate
-    decided: beam.pvalue.AsSingleton
+    decided: AsSingleton
     register: RegisterUse | None = None
     lives: epochs.Lifetimes = field(default_factory=epochs.shipped_lifetimes)
     place: Place | None = None
@@ -399,7 +401,7 @@ class ClassifyEvidence(beam.PTransform):
 
 def _sum_activity(evidence: pa.Table, *, place: Place) -> Iterator[Any]:
     evidence = with_reporters_of_complaints(evidence)
-    mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _COUNTED)])
+    mentions = one_table(explode(evidence, MENTIONS, _COUNTED))
     mentions = settle_carried(ownership.settle_roles(mentions))
     yield implode(evidence, CLASSIFIED.field(MENTIONS), mentions)  # of no status yet
     share = int(place(evidence.slice(0, 1))[0]) if evidence.num_rows else 0
@@ -450,7 +452,7 @@ def _determine_status(
     yield from tagged_batches(CONTESTED_ROWS, contested)
     claimed = contested.filter(pc.greater(contested["victim_reporters"], 0))
     count = len(pc.unique(ownership.contested_ids(claimed)))
-    yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, count))
+    yield TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, count))
 
 
 def victims_and_others(
@@ -485,7 +487,7 @@ def victims_and_others(
     shown = pa.concat_arrays(used)
     leaving = [
         *contested.filter(pc.is_in(contested, named)).to_pylist(),
-        *shown.filter(pc.is_in(shown, registered["entity_id"].combine_chunks())).to_pylist(),
+        *shown.filter(pc.is_in(shown, registered["entity_id"])).to_pylist(),
     ]
     return pa.table({"entity_id": kept, "own_by": own_by}), sorted(leaving)
 
@@ -522,7 +524,7 @@ def with_decided_number(ids: pa.Array, settled: ownership.Settled, but: pa.Table
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
     mentions = explode(evidence, MENTIONS, _PLACED).drop_columns(["status"])
-    classified, withheld = annotate_mentions(pa.Table.from_batches([mentions]), statuses)
+    classified, withheld = annotate_mentions(one_table(mentions), statuses)
     classified = hide_withheld_words(classified, withheld)
     batch = implode(evidence, CLASSIFIED.field(MENTIONS), classified)
     if batch.num_rows:
@@ -545,15 +547,15 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
         *((*names, by_others) for names in REPORTER_COUNTS.items()),
     )
     for held, name, rows in counted:
-        shows = pc.if_else(rows, activity[held], pa.scalar(0, pa.int32()))
+        shows = pc.if_else(rows, activity[held], pa.scalar(0, SMALL_INTEGER))
         activity = activity.append_column(name, shows)
     for name, who in (("named_by", "reporter"), ("victims", "victim")):
-        activity = activity.append_column(name, pc.is_valid(activity[who]).cast(pa.int32()))
+        activity = activity.append_column(name, pc.is_valid(activity[who]).cast(SMALL_INTEGER))
     sums = [(name, "min") for name in smallest]
     sums += [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
     sums += ((name, "sum") for name in (*RECORD_COUNTS, "shown"))
     added = aggregate(activity, "entity_id", sums)
-    entity = pc.index_in(activity["entity_id"], added["entity_id"].combine_chunks())
+    entity = pc.index_in(activity["entity_id"], added["entity_id"])
     activity = activity.append_column("entity", entity)
     by_reporter = (*ROLE_COUNTS, "named_by", *REPORTER_COUNTS.values())
     for who, names in (("reporter", by_reporter), ("victim", ("victims",))):
@@ -578,7 +580,7 @@ def _status_by_share(
     bare = pa.concat_arrays([once, starts.ids.take(starts.entity)])
     begins = np.append(np.full(len(once), BEFORE_ANY_DAY), starts.day)
     number = pa.array(np.append(np.ones(len(once), np.int64), starts.number))
-    place = pc.index_in(with_epochs(bare, number), entity_ids.combine_chunks())
+    place = pc.index_in(with_epochs(bare, number), entity_ids)
     rows = {
         "entity_id": bare,
         "begins": pa.array(begins, mask=begins == BEFORE_ANY_DAY),

@@ -230,7 +230,7 @@ def _days_of_use(
     days = with_column(days, "reporter", pc.fill_null(days["reporter"], NOBODY))
     columns = ("number", "day", "reporter", *(name for name, _ in times))
     whole = days.select(columns).cast(pa.schema(dict.fromkeys(columns, INTEGER)))
-    days_of: defaultdict[int, list[_Day]] = defaultdict(list)
+    days_of = defaultdict[int, list[_Day]](list)
     for place, *day in row_tuples(whole):
         days_of[place].append(_Day(*day))
     for mine in days_of.values():

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind, RecordKind, Status
-from schemas.field import FLAG, INTEGER, TEXT, TIMESTAMP
+from schemas.field import FLAG, INTEGER, TEXT, TIMESTAMP, Column
 from transforms.arrow_util import (
     Array,
     aggregate,
@@ -161,12 +161,12 @@ class Ties:
         return Ties(*(column[kept] for column in vars(self).values()))
 
 
-def are_hard(roles: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def are_hard(roles: Column) -> Column:
     """Masks the roles that a scammer must really hold."""
     return is_among(roles, HARD_ROLES)
 
 
-def are_suppliers(kinds: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def are_suppliers(kinds: Column) -> Column:
     """Masks the kinds of identifiers that a supplier's customers share."""
     return is_among(kinds, SUPPLIER_KINDS)
 
@@ -209,8 +209,8 @@ def copied_texts(evidence: pa.Table) -> pa.Table:
     `evidence` are mentions of CLASSIFIED, of whole groups; `text` is that of `script_texts`, or
     `WORDLESS`, and the organisation.
     """
-    few = evidence.filter(pc.fill_null(evidence["wordless"], False))
-    few = few.append_column("text", pa.repeat(pa.scalar(WORDLESS), few.num_rows))
+    few = evidence.filter(evidence["wordless"])
+    few = few.append_column("text", pa.repeat(WORDLESS, few.num_rows))
     names = ["group_id", "source_org", "text"]
     rows = pa.concat_tables([part.select(names) for part in (script_texts(evidence), few)])
     rows = rows.filter(pc.is_valid(rows["text"]))
@@ -223,7 +223,7 @@ def copied_texts(evidence: pa.Table) -> pa.Table:
     texts = texts.append_column("filed_at", filed_at).select(COPY.names).cast(COPY)
     call = pc.equal(evidence["record_kind"], RecordKind.CALL)
     excluded = evidence.filter(pc.or_(call, has_loss(evidence["loss_amount"])))["group_id"]
-    return texts.filter(pc.invert(pc.is_in(texts["group_id"], excluded.combine_chunks())))
+    return texts.filter(pc.invert(pc.is_in(texts["group_id"], excluded)))
 
 
 def has_loss(amounts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -240,10 +240,10 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
     sizes = aggregate(shown, "group_id", [([], "count_all"), *smallest])
     tied = pc.and_(pc.greater(sizes["count_all"], 1), pc.less_equal(sizes["count_all"], widest))
     sizes = sizes.filter(tied)
-    place = pc.index_in(shown["group_id"], sizes["group_id"].combine_chunks())
+    place = pc.index_in(shown["group_id"], sizes["group_id"])
     named, place = shown.filter(pc.is_valid(place)), pc.drop_null(place)
     keys = group_reporters(sizes)
-    copy = copied.take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
+    copy = copied.take(pc.index_in(sizes["group_id"], copied["group_id"]))
     copied_by = pc.and_(is_pseudonym(keys), pc.is_valid(copy["text"]))
     hashed = pc.if_else(copied_by, hash_text(copy["text"]), None)
     columns = [

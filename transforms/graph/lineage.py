@@ -18,11 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.pvalue import AsIter
 
 from schemas.cluster import LINEAGE
 from schemas.entity import id_epochs, without_epochs
 from schemas.enums import LineageEvent
-from schemas.field import FLAG, INTEGER, TEXT
+from schemas.field import FLAG, INTEGER, TEXT, Rows
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
     column_of_keys,
@@ -95,8 +96,8 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     """
     cluster_before, cluster_now = _cluster_of(previous), _cluster_of(assignment)
     before, now = Counter(cluster_before.values()), Counter(cluster_now.values())
-    sources: defaultdict[int, list[int]] = defaultdict(list)
-    targets: defaultdict[int, list[int]] = defaultdict(list)
+    sources = defaultdict[int, list[int]](list)
+    targets = defaultdict[int, list[int]](list)
     shared, stayed = Counter[int](), Counter[int]()
     for p, c, count in _overlaps(cluster_before, cluster_now):
         sources[c].append(p)
@@ -185,7 +186,7 @@ def records_that_tie(links: pa.RecordBatch, weak: pa.Table) -> pa.Table:
 
 def name_records(events: pa.RecordBatch, weak: pa.Table, records: pa.Table) -> pa.Table:
     """Returns the LINEAGE rows with what rests on one reporter, by WEAK_CHANGE, CHANGE_RECORD."""
-    by_cluster: defaultdict[str, set[str]] = defaultdict(set)
+    by_cluster = defaultdict[str, set[str]](set)
     for row in records.to_pylist():
         by_cluster[row["cluster_id"]].add(row["record_id"])
     alone = set(weak["cluster_id"].to_pylist())
@@ -283,16 +284,16 @@ class NameRecords(beam.PTransform):
 
     def expand(self, parts: Mapping[str, beam.PCollection]) -> Any:
         """Finds the members that one reporter put there, and then what each reporter said."""
-        changed = beam.pvalue.AsIter(parts["changes"])
+        changed = AsIter(parts["changes"])
         weak = parts["members"] | "Weak" >> beam.FlatMap(_rows, weak_changes, [CHANGE], changed)
-        named = beam.pvalue.AsIter(weak)
+        named = AsIter(weak)
         records = (
             parts["mentions"]
             | "Show" >> beam.FlatMap(_rows, records_that_show, [WEAK_CHANGE], named),
             parts["links"] | "Tie" >> beam.FlatMap(_rows, records_that_tie, [WEAK_CHANGE], named),
         ) | beam.Flatten()
         return parts["events"] | beam.FlatMap(
-            _rows, name_records, [WEAK_CHANGE, CHANGE_RECORD], named, beam.pvalue.AsIter(records)
+            _rows, name_records, [WEAK_CHANGE, CHANGE_RECORD], named, AsIter(records)
         )
 
 
@@ -307,7 +308,7 @@ def _rows(
     yield from batches_of(work(batch, *tables))
 
 
-def _cluster_of(rows: pa.Table | pa.RecordBatch) -> dict[int, int]:
+def _cluster_of(rows: Rows) -> dict[int, int]:
     """Returns the cluster of each member of PREVIOUS or ASSIGNMENT rows: a hub is in none."""
     if "hub" in rows.schema.names:
         rows = rows.filter(pc.invert(rows["hub"]))

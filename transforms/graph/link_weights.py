@@ -18,7 +18,7 @@ import pyarrow as pa
 from schemas.cluster import LINK
 from schemas.enums import Strength
 from schemas.facts import FACT_LIST
-from schemas.field import FLAG, INTEGER, TEXT, TEXTS, TIMESTAMP
+from schemas.field import FLAG, INTEGER, SMALL_INTEGER, TEXT, TEXTS, TIMESTAMP
 from transforms.arrow_util import (
     Array,
     group_offsets,
@@ -46,14 +46,14 @@ MAX_HARD_ENTITIES = 20
 PARTS_PER_RECORD = math.lcm(*range(1, MAX_HARD_ENTITIES))
 """Each 1/(k-1) of a record is a whole number of its parts, so that sums of these are exact."""
 
-_CODES = pa.dictionary(pa.int32(), TEXT)
+_CODES = pa.dictionary(SMALL_INTEGER, TEXT)
 
 PAIR = pa.schema(
     {
         "entity_a": _CODES,
         "entity_b": _CODES,
         "hard": FLAG,
-        "micros": pa.int32(),
+        "micros": SMALL_INTEGER,
         "group_id": _CODES,
         "complaint": FLAG,
         "calls": INTEGER,
@@ -77,7 +77,7 @@ PAIR_SUM = pa.schema(
         "last_seen": TIMESTAMP,
         "group_ids": TEXTS,
         "reporters": pa.list_(INTEGER),
-        "most": pa.list_(pa.int32()),
+        "most": pa.list_(SMALL_INTEGER),
     }
 )
 """The sums of one pair over the evidence of one partition, as one organisation reported it.

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind, Status
+from schemas.field import SMALL_INTEGER
 from schemas.mention import MENTIONS
-from transforms.arrow_util import aggregate, explode, pairs_within_groups, with_column
+from transforms.arrow_util import aggregate, explode, one_table, pairs_within_groups, with_column
 from transforms.erasure import record_keys
 from transforms.graph import incidence
 from transforms.graph.link_weights import (
@@ -69,8 +70,8 @@ def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
     narrow = (hard_sizes <= MAX_HARD_ENTITIES) & (counts <= 3 * MAX_HARD_ENTITIES) & (counts > 1)
     first, second, group = pairs_within_groups(starts[narrow], counts[narrow])
     group = np.flatnonzero(narrow)[group]
-    hard = named["hard"].to_numpy(zero_copy_only=False)
-    supplier = named["supplier"].to_numpy(zero_copy_only=False)
+    hard = named["hard"].to_numpy()
+    supplier = named["supplier"].to_numpy()
     both = hard[first] & hard[second]
     kept = both | ~((supplier[first] & ~hard[second]) | (supplier[second] & ~hard[first]))
     first, second, group, both = first[kept], second[kept], group[kept], both[kept]
@@ -80,7 +81,7 @@ def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
         "entity_a": ids.take(first),
         "entity_b": ids.take(second),
         "hard": both,
-        "micros": pa.array(micros, pa.int32()),
+        "micros": pa.array(micros, SMALL_INTEGER),
     }
     encoded = groups.select(PAIR.names[4:]).cast(pa.schema(list(PAIR)[4:]))
     columns |= dict(zip(PAIR.names[4:], encoded.take(group).columns, strict=True))
@@ -111,7 +112,7 @@ class BuildLinks(beam.PTransform):
 
 
 def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
-    evidence = pa.Table.from_batches([explode(batch, MENTIONS, _RECORD_COLUMNS)])
+    evidence = one_table(explode(batch, MENTIONS, _RECORD_COLUMNS))
     pairs, too_wide = pair_entities(evidence)
     shown = incidence.hard_evidence(evidence)
     yield from batches_of(sum_pairs(pairs, crowds))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -23,7 +22,7 @@ from schemas.decision import DecisionKind
 from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
-from schemas.field import INTEGER, TEXT
+from schemas.field import INTEGER, TEXT, Row
 from schemas.tables import CONTESTED as CONTESTED_TABLE
 from transforms.arrow_util import Array, aggregate, distinct_rows, is_among, row_tuples, with_column
 from transforms.casts import true_mask
@@ -83,8 +82,6 @@ CONTESTED_BEFORE = pa.schema(
 """A CONTESTED row of an earlier run, with the own id, without an epoch, of what it is about."""
 
 NOT_CONTESTED = CONTESTED_BEFORE.empty_table()
-
-Row = Mapping[str, Any]
 
 Verdict = tuple[str, Facts]
 """The status of an identifier, and the facts that are the reason."""
@@ -149,7 +146,7 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
     )
     owners = aggregate(said, CLAIM.names, [("stated", "max")])
     known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
-    known = pc.and_(known, pc.is_in(activity["entity_id"], owners["entity_id"].combine_chunks()))
+    known = pc.and_(known, pc.is_in(activity["entity_id"], owners["entity_id"]))
     rows = activity.select(CLAIM.names).filter(known)
     both = pa.concat_tables([owners.select(CLAIM.names), rows])
     _, pair = distinct_rows([column.combine_chunks() for column in both.columns])

@@ -14,14 +14,11 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 from schemas.enums import EntityKind, Role
-from schemas.field import microseconds_of
+from schemas.field import Row, microseconds_of
 from schemas.mapping import parse_toml
 from transforms.text_util import read_reference_data
-
-Row = Mapping[str, Any]
 
 WEIGHTS_FILE = "priority.toml"
 

@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from scipy.sparse import csr_array
 
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Status, Tier
+from schemas.field import Row
 from transforms.arrow_util import (
     Array,
     component_labels,
@@ -211,7 +212,7 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
     Returns:
         The id that each near miss is like: the one of most reporters (ties: the smallest id).
     """
-    alike: defaultdict[str, list[str]] = defaultdict(list)
+    alike = defaultdict[str, list[str]](list)
     for entity_id in reporters:
         kind, _, value = without_epoch(entity_id).partition(":")
         if kind in NEAR_MISS_KINDS:
@@ -231,9 +232,7 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
     return {entity_id: better for entity_id, (_, better) in like.items()}
 
 
-def standings(
-    members: Iterable[Mapping[str, Any]], most: Mapping[str, int] | None = None
-) -> dict[str, Standing]:
+def standings(members: Iterable[Row], most: Mapping[str, int] | None = None) -> dict[str, Standing]:
     """Returns the standing of each of the MEMBERSHIP rows of one cluster, by entity id.
 
     `most` bounds the robustness of some members.
@@ -260,7 +259,7 @@ def standings(
     return by_id
 
 
-def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+def core_members(members: Iterable[Row]) -> frozenset[str]:
     """Returns the ids of the core members among the MEMBERSHIP rows of one cluster.
 
     `CORE_COLUMNS` of them are enough.

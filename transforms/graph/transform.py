@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import AsIter, AsSingleton
 
 from transforms.decisions import BindDecisions
 from transforms.extract.allowlist import KnownLegitimate
@@ -61,7 +62,7 @@ class ClusteredWindow:
     """LINEAGE."""
     components: beam.PCollection
     """COMPONENT."""
-    assigned: beam.pvalue.AsSingleton
+    assigned: AsSingleton
     """One ASSIGNMENT."""
     counters: tuple[beam.PCollection, ...]
     """((group, name), count)."""
@@ -108,7 +109,7 @@ def find_clusters(
         place: Where the pieces of evidence lie together already, the partition of each.
         crowds: The reporters that stand for several people.
     """
-    decided = beam.pvalue.AsSingleton(in_force)
+    decided = AsSingleton(in_force)
     follows = "previous" in inputs
     inputs = {
         name: inputs[name] if name in inputs else start | f"No {name}" >> beam.FlatMap(lambda _: ())
@@ -117,7 +118,7 @@ def find_clusters(
     previous, components = inputs["previous"], inputs["components"]
     to_classify = {name: inputs[name] for name in ("evidence", CLAIMS, "before")}
     to_classify["previous"] = previous | "Under own ids" >> beam.FlatMap(
-        under_own_ids, beam.pvalue.AsIter(inputs["before"])
+        under_own_ids, AsIter(inputs["before"])
     )
     classified: Any = to_classify | "Classify" >> entities.ClassifyEvidence(
         known, decided, register, place=place, crowds=crowds
@@ -142,9 +143,9 @@ def find_clusters(
         decided, start, crowds
     )  # ASSIGNMENT, COMPONENT, counters
     kept = clustered[MAIN] | "Keep ids" >> beam.FlatMap(
-        follow_previous, beam.pvalue.AsIter(previous), follows
+        follow_previous, AsIter(previous), follows
     ).with_outputs(EVENTS, CHANGES, entities.COUNTERS, main=MAIN)
-    assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
+    assigned = AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
     finalized = classified[entities.CLASSIFIED_ENTITIES] | "Finalize entities" >> beam.FlatMap(
         finalize_batch, assigned, decided, finalize_entities, MEMBERSHIPS
@@ -193,13 +194,11 @@ def summarize_clusters(
     clustered: ClusteredWindow, in_force: beam.PCollection, weights: PriorityWeights
 ) -> SummarizedWindow:
     """Summarizes clusters as they were found; nothing is decided here."""
-    decided = beam.pvalue.AsSingleton(in_force)
+    decided = AsSingleton(in_force)
     trials = clustered.classified | "Source trials" >> beam.FlatMap(
         source_trials, decided
     )  # SOURCE_TRIAL
-    sources = in_force | "Sources" >> beam.Map(
-        source_records, beam.pvalue.AsIter(trials)
-    )  # one SourceRecords
+    sources = in_force | "Sources" >> beam.Map(source_records, AsIter(trials))  # one SourceRecords
     records = clustered.classified | "Cluster records" >> beam.FlatMap(
         sum_records, clustered.assigned, clustered.crowds
     ).with_outputs(SUPPLIES, main=MAIN)  # CLUSTER_TOTAL, SUPPLY
@@ -209,7 +208,7 @@ def summarize_clusters(
         "records": records[MAIN],
         "ways": clustered.ways,
     } | "Summarise" >> summaries(
-        decided, beam.pvalue.AsSingleton(sources), weights, clustered.crowds
+        decided, AsSingleton(sources), weights, clustered.crowds
     )  # CLUSTER, MEMBER
     supplies = {"supplies": KeyedInput(SUPPLY, ("entity_id",))}
     suppliers = {"supplies": records[SUPPLIES]} | "Suppliers" >> PerPartition(

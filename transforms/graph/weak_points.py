@@ -36,7 +36,7 @@ def find_weak_points(
         number |= {node: len(number) + place for place, node in enumerate(reached)}
         low = {node: number[node] for node in reached}
         size = {node: weight.get(node, 0) for node in reached}
-        apart: defaultdict[Node, list[int]] = defaultdict(list)
+        apart = defaultdict[Node, list[int]](list)
         total = sum(size.values())
         for node, parent in reversed([*reached.items()][1:]):
             near = [number[neighbour] for neighbour in graph[node] if neighbour != parent]

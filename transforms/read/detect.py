@@ -93,7 +93,7 @@ def survey_inputs(
         others, recognized, left_out = list(listing.others), [], []
         for metadata in listing.files:
             path, name = metadata.path, listing.names[metadata.path]
-            file = InputFile(path, labels[path], kind, "", "none", metadata.size_in_bytes)
+            file = InputFile(path, labels[path], kind, size=metadata.size_in_bytes)
             try:
                 file = recognize_file(file, options)
             except InputError as error:
@@ -204,7 +204,7 @@ def _whole_rows(head: bytes) -> bytes:
 def known_format(path: str) -> str:
     """Returns the format that a file has without a map, and its option; of none, no text."""
     for kind in RecordKind:
-        file = InputFile(path, path, kind, "", "none", 0)
+        file = InputFile(path, path, kind)
         try:
             file = recognize_file(file, ReadOptions())
             adapter = ADAPTERS_BY_NAME[file.format]

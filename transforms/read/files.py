@@ -143,9 +143,9 @@ class InputFile:
     path: str
     label: str
     kind: RecordKind
-    format: str
-    compression: str
-    size: int
+    format: str = ""
+    compression: str = "none"
+    size: int = 0
     header: tuple[str, ...] = ()
     has_header: bool = False
     in_array: bool = False

@@ -11,15 +11,16 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.field import TEXT
 from schemas.reject import Code
+from transforms.file_texts import texts_of_column
 from transforms.read.files import (
     TOO_MUCH,
     InputError,
@@ -363,20 +364,11 @@ def batch_work(batch: pa.RecordBatch, kind: RecordKind) -> float:
 
     A text that comes again is read once.
     """
-    texts = (text for column in batch.columns for text in _texts(column))
-    distinct = b"\n".join(value for text in texts for value in pc.unique(text).to_pylist() if value)
+    texts = (text for column in batch.columns for text in texts_of_column(column))
+    # As bytes: a hostile text may be no UTF-8.
+    lists = (text.cast(pa.large_binary()).to_pylist() for text in texts)
+    distinct = b"\n".join(chain.from_iterable(lists))
     return 0.3 * batch.nbytes + work_of(distinct, kind, max(1, batch.num_rows))
-
-
-def _texts(column: pa.Array) -> Iterator[pa.Array]:
-    """Yields the texts of a column as bytes, those within lists and structs too."""
-    if pa.types.is_struct(column.type):
-        for child in column.flatten():
-            yield from _texts(child)
-    elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        yield from _texts(column.flatten())
-    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        yield column.cast(pa.large_binary())
 
 
 class DamagedParquetError(Exception):

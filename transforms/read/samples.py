@@ -54,7 +54,7 @@ def sample_file(path: str) -> Sample:
     Raises:
         InputError: if it is no CSV, JSON, Parquet or xlsx with rows.
     """
-    file, head, _ = read_start(_unknown_file(path, RecordKind.COMPLAINT), SAMPLE_BYTES)
+    file, head, _ = read_start(InputFile(path, path, RecordKind.COMPLAINT), SAMPLE_BYTES)
     form, unsure = _guess_form(path, head.removeprefix(codecs.BOM_UTF8))
     records = [*_first_records(mapped.file_of_form(file, form))]
     is_table = form.format in (FileFormat.CSV, FileFormat.XLSX)
@@ -71,7 +71,7 @@ def preview(path: str, by: RecordMap) -> list[tuple[dict[str, Any] | None, str]]
         InputError: if the map does not fit the file.
     """
     options = ReadOptions(maps=(by,))
-    file = recognize_file(_unknown_file(path, by.kind), options)
+    file = recognize_file(InputFile(path, path, by.kind), options)
     groups = shard_records(Shard(file, 0, None, 1))
     first = islice(((origin, record) for origin, group in groups for record in group), 5)
     shown: list[tuple[dict[str, Any] | None, str]] = []
@@ -83,10 +83,6 @@ def preview(path: str, by: RecordMap) -> list[tuple[dict[str, Any] | None, str]]
             row = rows.drop_columns(["source", "position", "format", "raw"]).to_pylist()[0]
             shown.append(({key: value for key, value in row.items() if value is not None}, ""))
     return shown
-
-
-def _unknown_file(path: str, kind: RecordKind) -> InputFile:
-    return InputFile(path, path, kind, "", "none", 0)
 
 
 def _without_rows(path: str) -> InputError:

@@ -339,11 +339,11 @@ def _withheld_from(
     batch: pa.RecordBatch, id_field: str, kind: RecordKind, withheld: pa.Table
 ) -> tuple[RowIdentifiers, dict[int, list[Span]]]:
     """Returns what records must not show, by WITHHELD rows, and where their narratives name it."""
-    numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    numbers = defaultdict[tuple[str, str], list[int]](list)
     for row, key in enumerate(row_tuples(batch, "source_org", id_field)):
         numbers[key].append(row)
     identifiers: list[tuple[int, str]] = []
-    spans: defaultdict[int, list[Span]] = defaultdict(list)
+    spans = defaultdict[int, list[Span]](list)
     names = ("source_org", "record_id", "record_kind", "entity_id", "start", "end")
     for org, record_id, of_kind, entity_id, start, end in row_tuples(withheld, *names):
         for row in numbers.get((org, record_id), ()):

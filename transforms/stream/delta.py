@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind
-from schemas.field import FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP
+from schemas.field import FLAG, INTEGER, NUMBER, SMALL_INTEGER, TEXT, TIMESTAMP
 from schemas.mention import EVIDENCE, MENTIONS
 from transforms import call_scripts
 from transforms.arrow_util import (
@@ -36,6 +36,7 @@ from transforms.arrow_util import (
     hash_text,
     mix_hashes,
     one_batch,
+    one_table,
     row_tuples,
     with_column,
 )
@@ -101,7 +102,7 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     if not rows.num_rows:
         return rows
     key = PHRASE_COUNT.names[:3]
-    people = aggregate(pa.Table.from_batches([rows]), key, [("received_at", "max")])
+    people = aggregate(one_table(rows), key, [("received_at", "max")])
     people = people.sort_by([(name, "ascending") for name in key])
     value = people["value"].to_numpy()
     sizes = np.diff(group_starts(value), append=len(value))
@@ -195,10 +196,10 @@ RECORD = pa.schema(
 )
 """A record that was accepted: its id, and all that decides which of two with one id wins."""
 
-DELTA_EVIDENCE = pa.schema([("row", pa.int32()), *EVIDENCE])
+DELTA_EVIDENCE = pa.schema([("row", SMALL_INTEGER), *EVIDENCE])
 """EVIDENCE with the row of the delta's records that it was read from."""
 
-DELTA_FINGERPRINTS = pa.schema([("row", pa.int32()), *FINGERPRINT_ROW])
+DELTA_FINGERPRINTS = pa.schema([("row", SMALL_INTEGER), *FINGERPRINT_ROW])
 """FINGERPRINT_ROW with the row of the delta's records whose narrative it is of."""
 
 STATED_AT = pa.schema(
@@ -252,7 +253,7 @@ def records_to_delta(
     """Reduces COMPLAINT_ACCEPTED or CALL_ACCEPTED rows; of rows with one id the winner's."""
     is_call = kind is RecordKind.CALL
     key, order = RECORD_ORDER[kind]
-    table = pa.Table.from_batches([accepted])
+    table = one_table(accepted)
     winners = winning_rows(table, key, order)
     kept = accepted.take(winners)
     replaced = len(winners) < accepted.num_rows
@@ -263,7 +264,7 @@ def records_to_delta(
         "record_id": kept[key[1]],
         "received_at": kept["started_at" if is_call else "received_at"],
         "duration_seconds": kept["duration_seconds"] if is_call else absent,
-        "content": content_hashes(pa.Table.from_batches([kept]), np.arange(kept.num_rows)),
+        "content": content_hashes(one_table(kept), np.arange(kept.num_rows)),
         "source": kept["source"],
         "position": kept["position"],
     }
@@ -385,7 +386,7 @@ def stated_since(stated: pa.RecordBatch, newest: datetime | None, days: int) -> 
     """Returns STATED_AT rows at most `days` older than the newest record, if there is one."""
     if newest is None:
         return stated
-    oldest = pa.scalar(newest - timedelta(days=days), TIMESTAMP)
+    oldest = newest - timedelta(days=days)
     return stated.filter(pc.greater_equal(stated["stated_at"], oldest))
 
 
@@ -432,7 +433,7 @@ def _stated_by_erased(stated: pa.RecordBatch, gone: pa.RecordBatch, left: pa.Rec
     who = pc.fill_null(stated["reporter"], 0).to_numpy()
     numbers = hash_text(stated["entity_id"])
     of_erased = np.isin(who, hash_text(gone["reporter_key"]))
-    refused = stated["refused"].to_numpy(zero_copy_only=False)
+    refused = true_mask(stated["refused"])
     alone = of_erased & ~refused & ~np.isin(mix_hashes(who, numbers), there)
     known = numbers[~refused & ~alone]
     return alone | (refused & np.isin(numbers, numbers[alone]) & ~np.isin(numbers, known))
@@ -471,7 +472,7 @@ def _stated_in_records(
 
 def _stated_at(stated: pa.RecordBatch, times: pa.Array, *, refused: bool) -> pa.RecordBatch:
     """Converts STATED_NUMBER rows to STATED_AT rows."""
-    mark = pa.repeat(pa.scalar(refused), stated.num_rows)
+    mark = pa.repeat(refused, stated.num_rows)
     return pa.record_batch([*stated.columns, mark, times], STATED_AT)
 
 
@@ -495,4 +496,4 @@ def _take(delta: Delta, records: Array, stated: Array, phrases: Array) -> Delta:
 
 
 def _shift_rows(rows: pa.RecordBatch, start: int) -> pa.RecordBatch:
-    return with_column(rows, "row", pc.add(rows["row"], pa.scalar(start, pa.int32())))
+    return with_column(rows, "row", pc.add(rows["row"], pa.scalar(start, SMALL_INTEGER)))

@@ -27,7 +27,7 @@ from apache_beam.transforms.window import FixedWindows
 from apache_beam.utils.timestamp import Timestamp
 
 from schemas.enums import EntityKind, RecordKind
-from schemas.field import INTEGER, TIMESTAMP, microseconds_of
+from schemas.field import INTEGER, Rows, microseconds_of
 from schemas.manifest import InputEntries
 from schemas.mention import MENTIONS, ROW
 from transforms.arrow_util import (
@@ -37,6 +37,7 @@ from transforms.arrow_util import (
     hash_text,
     implode,
     map_distinct,
+    one_table,
     sorted_lookup,
 )
 from transforms.counters import KIND_PLURAL, increment_engine_counter
@@ -196,7 +197,7 @@ class LiveState:
         self.beside = nothing._replace(stated=whole.stated, phrases=whole.phrases)
         self.generations = list(generations_of(whole))
 
-    def place(self, evidence: pa.RecordBatch | pa.Table) -> Array:
+    def place(self, evidence: Rows) -> Array:
         """Returns the number of the generation of each row of evidence."""
         groups, number = self._places
         return number[sorted_lookup(groups, hash_text(evidence["group_id"]))[0]]
@@ -351,9 +352,9 @@ def settle_deltas(
     phrases = _unexpired_phrases(whole.phrases, days, newest)
     if not arrived:
         return Settlement(whole._replace(stated=stated, phrases=phrases), 0, 0)
-    first = winning_rows(pa.Table.from_batches([whole.records]), RECORD_KEY, _WINS)
+    first = winning_rows(one_table(whole.records), RECORD_KEY, _WINS)
     unique = whole.records.take(first)
-    oldest = pa.scalar(newest - timedelta(days=longest), TIMESTAMP)
+    oldest = newest - timedelta(days=longest)
     alive = np.flatnonzero(pc.greater_equal(unique["received_at"], oldest))
     kept = first[alive]
     records = whole.records.take(kept)
@@ -494,9 +495,7 @@ def _emit_state(deltas: Iterable[Delta], duplicates: int, expired: int) -> Itera
     for delta in deltas:
         yield TaggedOutput(RECORDS, delta.records)
         yield TaggedOutput(STATED, delta.stated)
-        yield from batches_of(
-            pa.Table.from_batches([with_record_times(delta.records, delta.evidence)])
-        )
+        yield from batches_of(one_table(with_record_times(delta.records, delta.evidence)))
         for name, rows in (
             (FINGERPRINTS, with_record_times(delta.records, delta.fingerprints)),
             (PHRASES, delta.phrases),

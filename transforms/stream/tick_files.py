@@ -57,7 +57,7 @@ class SnapshotOptions:
         """Returns where the private files of one snapshot go."""
         if self.private.output is None:
             return self.private
-        output = FileSystems.join(self.private.output, name)
+        output = f"{self.private.output.rstrip('/')}/{name}"
         return replace(self.private, output=output, staging=staging_folder(output, "stream"))
 
 
@@ -83,7 +83,7 @@ def snapshot_run(tick: Tick, snapshots: SnapshotOptions) -> Iterator[RunSettings
     The staging folder is named after the instant too: a retry writes the same files again.
     """
     if tick.snapshot:
-        output = FileSystems.join(snapshots.output.rstrip("/"), SNAPSHOTS_FOLDER, tick.name())
+        output = f"{snapshots.output.rstrip('/')}/{SNAPSHOTS_FOLDER}/{tick.name()}"
         yield RunSettings(
             staging=staging_folder(output, "stream"),
             output=output,
@@ -107,7 +107,7 @@ def read_known_members(folder: str, known: KnownRun | None) -> KnownRun:
         return known
     check_table(folder, manifest, MEMBERS)
     names = sorted(file["name"] for file in files_of(manifest, MEMBERS))
-    paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in names]
+    paths = [f"{folder.rstrip('/')}/{name}" for name in names]
     return manifest["run_id"], [batch for path in paths for batch in read_previous_members(path)]
 
 
@@ -155,7 +155,7 @@ class KnownMembers(beam.DoFn):
 
 def _write_rejects(keyed: tuple[str, Iterable[pa.RecordBatch]], output: str) -> None:
     name, batches = keyed
-    path = FileSystems.join(output, *name.split("/"))
+    path = f"{output.rstrip('/')}/{name}"
     old = REJECT.empty_table()
     if FileSystems.exists(path):
         with FileSystems.open(path) as file:

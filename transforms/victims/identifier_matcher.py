@@ -404,7 +404,7 @@ class ComplaintNumbers(NamedTuple):
 
     def own(self) -> RowIdentifiers:
         """Returns those with the role `victim`: E.164, or as written."""
-        theirs = pc.fill_null(pc.equal(self.items.field("role"), Role.VICTIM), False)
+        theirs = pc.equal(self.items.field("role"), Role.VICTIM)
         return _nonempty(self.rows, pc.coalesce(self.e164, self.raw), theirs)
 
 
@@ -421,7 +421,7 @@ def complaint_numbers(batch: pa.RecordBatch) -> ComplaintNumbers:
 def own_numbers(batch: pa.RecordBatch) -> RowIdentifiers:
     """Returns the phone_numbers of COMPLAINT_READ rows that are the victim's, as `own` does."""
     numbers = list_items(batch["phone_numbers"])
-    theirs = pc.fill_null(pc.equal(numbers.field("role"), Role.VICTIM), False)
+    theirs = pc.equal(numbers.field("role"), Role.VICTIM)
     written = pc.coalesce(pc.list_flatten(batch["e164"]), numbers.field("raw"))
     return _nonempty(pa.array(numbers.rows, INTEGER), written, theirs)
 
@@ -459,5 +459,5 @@ def victim_sides(batch: pa.RecordBatch, e164: Mapping[str, pa.Array]) -> RowIden
 
 def _nonempty(rows: pa.Array, written: pa.Array, theirs: pa.Array) -> RowIdentifiers:
     """Selects the victims' numbers that are neither null nor empty."""
-    kept = pc.and_(theirs, pc.fill_null(pc.not_equal(written, ""), False))
+    kept = pc.and_(theirs, pc.not_equal(written, ""))
     return RowIdentifiers(rows.filter(kept).to_numpy(), written.filter(kept))

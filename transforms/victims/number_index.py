@@ -52,27 +52,27 @@ IDD_PREFIXES = ("", "00", "011")
 NO_NUMBERS, _NO_CLAIMS = np.empty(0, np.int64), np.empty((2, 0), np.int64)
 
 
-def hash_dial_formats(victims: pa.RecordBatch) -> Array:
+def hash_dial_formats(rows: pa.RecordBatch) -> Array:
     """Returns the sorted, distinct hashes of all dial formats of a batch's phone numbers.
 
     The numbers are those in its column `entity_id`. The number itself, with its plus, is among
     the formats: digits that merely look like another country's number are not it. Of the e-mail
     addresses there the ids are hashed.
     """
-    ids = pc.unique(victims["entity_id"])
+    ids = pc.unique(rows["entity_id"])
     _, formats = _dial_formats_by_row(ids.filter(pc.starts_with(ids, _PHONE)))
     addresses = ids.filter(pc.starts_with(ids, _EMAIL))
     return sorted_unique(np.append(hash_text(formats), hash_text(addresses)))
 
 
-def hash_claims(stated: pa.RecordBatch) -> Array:
+def hash_claims(rows: pa.RecordBatch) -> Array:
     """Returns who calls a phone number a victim's: a row of hashes, and one of reporters.
 
     Sorted by the `hash_dial_formats` of the numbers, each pair once; `NOBODY_NAMED` stands for a
-    reporter that is null. `stated` are STATED_NUMBER rows.
+    reporter that is null. The batch has STATED_NUMBER rows.
     """
-    row, formats = _dial_formats_by_row(stated["entity_id"])
-    who = pc.fill_null(stated["reporter"], NOBODY_NAMED).to_numpy()
+    row, formats = _dial_formats_by_row(rows["entity_id"])
+    who = pc.fill_null(rows["reporter"], NOBODY_NAMED).to_numpy()
     return _sorted_unique(np.stack([hash_text(formats), who[row]]))
 
 
@@ -196,32 +196,22 @@ class VictimNumbers(beam.PTransform):
 
     start: beam.PCollection
 
-    def expand(self, withheld: beam.PCollection) -> beam.PCollection:
+    hashed = staticmethod(hash_dial_formats)
+    union = UnionOfHashes()
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Hashes the formats of each batch, then merges them."""
-        hashed = withheld | "Forms" >> beam.Map(hash_dial_formats)
-        return _merge(hashed, self.start, UnionOfHashes())
+        union = self.union
+        hashes = batches | "Hash" >> beam.Map(self.hashed)
+        none = self.start | "None" >> beam.Map(lambda _: union.none)
+        return (hashes, none) | beam.Flatten() | beam.CombineGlobally(union).without_defaults()
 
 
-@dataclass(eq=False)
-class VictimClaims(beam.PTransform):
-    """Collects the sorted `hash_claims` of all STATED_NUMBER batches, 16 bytes each.
+class VictimClaims(VictimNumbers):
+    """Collects the sorted `hash_claims` of all STATED_NUMBER batches, 16 bytes each."""
 
-    `start` has one element a window, as that of `VictimNumbers`.
-    """
-
-    start: beam.PCollection
-
-    def expand(self, stated: beam.PCollection) -> beam.PCollection:
-        """Hashes the formats of each batch, then merges them."""
-        hashed = stated | "Claims" >> beam.Map(hash_claims)
-        return _merge(hashed, self.start, UnionOfHashes(pairs=True))
-
-
-def _merge(
-    hashed: beam.PCollection, start: beam.PCollection, union: UnionOfHashes
-) -> beam.PCollection:
-    none = start | "None" >> beam.Map(lambda _: union.none)
-    return (hashed, none) | beam.Flatten() | beam.CombineGlobally(union).without_defaults()
+    hashed = staticmethod(hash_claims)
+    union = UnionOfHashes(pairs=True)
 
 
 def _sorted_unique(hashes: Array) -> Array:

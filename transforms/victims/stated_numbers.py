@@ -214,7 +214,7 @@ def _no_claims() -> pa.RecordBatch:
 def chosen_names(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the rows of ids that people choose, and the text of each in which digits stand."""
     chosen = pc.match_substring_regex(entity_ids, _CHOSEN)
-    rows = np.flatnonzero(chosen.to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(true_mask(chosen))
     return rows, pc.replace_substring(entity_ids.take(rows), "_", "-")
 
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from schemas.manifest import OutputFile
 from schemas.tables import Table
-from transforms.arrow_util import Array, one_batch
+from transforms.arrow_util import Array, one_batch, one_table
 from transforms.batch_codec import EncodedBatch, SpillRef, decode_batch, encode_batch
 
 FileChunks = Iterable[bytes | memoryview]
@@ -185,7 +185,7 @@ def _merge_parts(parts: list[list[EncodedBatch]], table: Table) -> Iterator[pa.T
                 encoded = next(batches, None)
                 all_read[n] = encoded is None
                 if encoded is not None:
-                    more = pa.Table.from_batches([decode_batch(encoded, table.schema)])
+                    more = one_table(decode_batch(encoded, table.schema))
                     loaded[n] = pa.concat_tables([loaded[n], more])
         rows = pa.concat_tables(loaded).combine_chunks()
         if not rows.num_rows:

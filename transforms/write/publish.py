@@ -150,7 +150,7 @@ def scratch_folder(folder: str) -> str | None:
 
 def write_object(folder: str, name: str, chunks: FileChunks, rows: int = 0) -> OutputFile:
     """Writes one output through Beam, below a folder of an object store."""
-    with FileSystems.create(FileSystems.join(folder, *name.split("/"))) as sink:
+    with FileSystems.create(f"{folder.rstrip('/')}/{name}") as sink:
         return copy_with_digest(chunks, sink, name, rows)
 
 
@@ -247,7 +247,7 @@ def staging_folder(output: str, token: str) -> str:
     if is_local(output):
         whole = Path(output).resolve()
         return str(whole.with_name(f".{whole.name}.staging-{token}"))
-    return FileSystems.join(output.rstrip("/"), f".staging-{token}")
+    return f"{output.rstrip('/')}/.staging-{token}"
 
 
 def publish_run(
@@ -358,9 +358,7 @@ def folder_replaced(staging: Path, output: Path) -> Iterator[None]:
 def _publish_objects(
     staging: str, output: str, files: Sequence[str], manifest: bytes, signature: bytes | None
 ) -> None:
-    target, beside = (
-        FileSystems.join(output.rstrip("/"), name) for name in (MANIFEST_NAME, SIGNATURE_NAME)
-    )
+    target, beside = (f"{output.rstrip('/')}/{name}" for name in (MANIFEST_NAME, SIGNATURE_NAME))
     if old := [path for path in (target, beside) if FileSystems.exists(path)]:
         FileSystems.delete(old)
     _move_objects(staging, output, files)
@@ -372,9 +370,9 @@ def _publish_objects(
 
 def _move_objects(staging: str, output: str, files: Iterable[str]) -> None:
     for name in files:
-        source = FileSystems.join(staging, *name.split("/"))
+        source = f"{staging.rstrip('/')}/{name}"
         if FileSystems.exists(source):
-            FileSystems.rename([source], [FileSystems.join(output.rstrip("/"), *name.split("/"))])
+            FileSystems.rename([source], [f"{output.rstrip('/')}/{name}"])
 
 
 def _publish(

@@ -19,7 +19,7 @@ import xxhash
 from schemas.call import CALL_LOOSE
 from schemas.complaint import COMPLAINT_LOOSE
 from schemas.enums import RecordKind
-from schemas.field import INTEGER, TEXT
+from schemas.field import INTEGER, TEXT, Row
 from schemas.reject import Code
 from transforms.arrow_util import fill_columns
 from transforms.casts import trim_text
@@ -244,7 +244,7 @@ def build_loose_batch(
 def build_from_rows(
     origin: Origin,
     records: Sequence[Record],
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
     names: Iterable[str] | None = None,
 ) -> pa.RecordBatch:
     """Builds a batch of the kind's loose schema from rows; a field that one lacks is null.

@@ -445,7 +445,7 @@ class _Reading:
 
     def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
         """Returns the fields of a row. Raises BadRecordError for a time that cannot be read."""
-        texts: defaultdict[str, list[str]] = defaultdict(list)
+        texts = defaultdict[str, list[str]](list)
         for column, targets in self._columns:
             for target in targets if column in row else ():
                 texts[target] += row[column]
