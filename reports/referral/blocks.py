@@ -8,13 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import cos, pi, sin, sqrt
 from typing import Any, NamedTuple
 
 from reports.referral.language import Language
+from schemas.enums import EntityKind
 from transforms.extract.kinds.registry import BY_KIND
 
 Files = dict[str, bytes]
 """Files by their path in a folder."""
+
+
+_CORNERS = {
+    "triangle": (3, 0.0),
+    "rectangle": (4, 0.5),
+    "diamond": (4, 0.0),
+    "pentagon": (5, 0.0),
+    "hexagon": (6, 0.5),
+}
+"""Corners of the shapes of kinds, and by which share of a step the first is turned from the top."""
 
 
 class Points(NamedTuple):
@@ -56,13 +68,25 @@ class Line(NamedTuple):
     style: str
 
 
-class Disc(NamedTuple):
-    """A disc."""
+class Mark(NamedTuple):
+    """A disc, or where its style is a kind the shape of that, as large in area."""
 
     x: float
     y: float
     radius: float
     style: str
+
+    @property
+    def corners(self) -> list[tuple[float, float]]:
+        """The corners of the shape; a disc has none."""
+        shape = BY_KIND[EntityKind(self.style)].shape if self.style in BY_KIND else "ellipse"
+        count, turned = _CORNERS.get(shape, (0, 0.0))
+        steps = [2 * pi * (corner + turned) / count for corner in range(count)]
+        reach = self.radius * sqrt(2 * pi / (count * sin(2 * pi / count))) if count else 0.0
+        return [
+            (round(self.x + reach * sin(step), 1), round(self.y - reach * cos(step), 1))
+            for step in steps
+        ]
 
 
 class Bar(NamedTuple):
@@ -76,7 +100,7 @@ class Bar(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A text in a chart; `anchor` is start, middle or end, `white` where it lies on a disc."""
+    """A text in a chart; `anchor` is start, middle or end, `white` where it lies on a mark."""
 
     x: float
     y: float
@@ -85,7 +109,7 @@ class Label(NamedTuple):
     white: bool = False
 
 
-Shape = Line | Disc | Bar | Label
+Shape = Line | Mark | Bar | Label
 
 
 class Chart(NamedTuple):

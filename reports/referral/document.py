@@ -24,6 +24,7 @@ from reports.referral.blocks import (
     Blocks,
     Document,
     Grid,
+    Mark,
     Notice,
     Points,
     numbered_sections,
@@ -415,6 +416,7 @@ def render_html(document: Document) -> bytes:
         document=document,
         say=document.language.say,
         kind_of=lambda block: type(block).__name__,
+        mark=Mark,
         style=Markup(style),  # noqa: S704 - our own file and table, not data
         policy=Markup(policy),  # noqa: S704 - a digest and keywords
     )

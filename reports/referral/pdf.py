@@ -25,10 +25,10 @@ from reports.referral.blocks import (
     Bar,
     Block,
     Chart,
-    Disc,
     Document,
     Grid,
     Line,
+    Mark,
     MissingPdfError,
     Notice,
     Points,
@@ -40,7 +40,7 @@ from schemas.extras import install_command
 
 try:
     from reportlab.graphics.barcode.qr import QrCodeWidget
-    from reportlab.graphics.shapes import Circle, Drawing, Line as Stroke, Rect, String
+    from reportlab.graphics.shapes import Circle, Drawing, Line as Stroke, Polygon, Rect, String
     from reportlab.lib.colors import HexColor, white
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import ParagraphStyle
@@ -489,9 +489,9 @@ def _chart_drawing(block: Chart) -> Any:
                     strokeDashArray=(3, 2) if shape.style == "alone" else None,
                 )
                 drawing.add(line)
-            case Disc():
-                size, colour = max(shape.radius * scale, 3.0), _colour(shape.style)
-                drawing.add(Circle(x, y, size, fillColor=colour, strokeColor=white))
+            case Mark():
+                size = max(shape.radius * scale, 3.0)
+                drawing.add(_mark(Mark(x, y, size, shape.style), white))
             case Bar():
                 high, colour = shape.height * scale, _colour(shape.style)
                 wide = shape.width * scale
@@ -510,9 +510,16 @@ def _chart_drawing(block: Chart) -> Any:
     for line, entries in enumerate(reversed(legends)):
         y = 6 + LEGEND_LINE * line
         for left, style, words, font in entries:
-            drawing.add(Circle(left, y, 3, fillColor=_colour(style), strokeColor=None))
+            drawing.add(_mark(Mark(left, y, 3, style), None))
             drawing.add(String(left + 6, y - 2.5, words, fontName=font, fontSize=7.5))
     return drawing
+
+
+def _mark(mark: Mark, edge: Any) -> Any:
+    """Draws a mark whose place is in points from below."""
+    look = {"fillColor": _colour(mark.style), "strokeColor": edge}
+    corners = [place for x, y in mark.corners for place in (x, 2 * mark.y - y)]
+    return Polygon(corners, **look) if corners else Circle(mark.x, mark.y, mark.radius, **look)
 
 
 def _colour(style: str) -> Any:

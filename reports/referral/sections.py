@@ -29,10 +29,10 @@ from reports.referral.blocks import (
     Block,
     Blocks,
     Chart,
-    Disc,
     Grid,
     Label,
     Line,
+    Mark,
     Points,
     Shape,
 )
@@ -447,7 +447,7 @@ def _link_chart(case: Case) -> Chart:
         shapes.append(Line(a.x, a.y, b.x, b.y, line.width, style))
     for node in drawn.nodes:
         number = str(case.number[node.entity_id])
-        shapes.append(Disc(node.x, node.y, max(node.radius, 12.0), node.kind))
+        shapes.append(Mark(node.x, node.y, max(node.radius, 12.0), node.kind))
         shapes.append(Label(node.x, node.y + 3.9, number, "middle", white=True))
     caption = case.say("charts.links", drawn=len(drawn.nodes), n=len(facts.members))
     legend = _kind_legend(case, (node.kind for node in drawn.nodes))

@@ -5,12 +5,14 @@ import io
 import json
 from dataclasses import replace
 from datetime import timedelta
+from math import hypot
 
 import pytest
 from hypothesis import given, strategies as st
 
 from reports.exchange.offer import disclose_counts
 from reports.referral import counsel, package, pdf
+from reports.referral.blocks import Mark
 from reports.referral.case import Confirmation, SharedVictims, dominant_country
 from reports.referral.case_records import keep_case_members
 from reports.referral.reference import CaseFile, english
@@ -19,6 +21,7 @@ from tests.support.examples import LONG, some
 from tests.support.made_up_case import IDS, SEALER, case_of, package_of, rows
 from tests.support.parsed_page import Page
 from tests.support.report_tables import START, complaint, entity, link, member, mention, supplier
+from transforms.extract.kinds.registry import BY_KIND
 
 SCRIPT = "script:07b54ae1ee3a4a22"
 
@@ -412,3 +415,20 @@ def test_the_bundle_counts_as_the_document_does(tmp_path):
     # The fourth complaint names the one that is left out alone.
     assert "3 complaints and 0 calls report" in about["description"]
     assert f"named here: {len(IDS)}." in about["description"]
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_a_kind_has_the_shape_of_its_registry_in_figures(kind):
+    corners = {
+        "ellipse": 0,
+        "triangle": 3,
+        "rectangle": 4,
+        "diamond": 4,
+        "pentagon": 5,
+        "hexagon": 6,
+    }
+    mark = Mark(0, 0, 10, str(kind))
+    assert len(mark.corners) == corners[BY_KIND[kind].shape]
+    drawn = {(abs(x), abs(y)) for x, y in mark.corners}
+    assert all(10 < hypot(x, y) < 16 for x, y in drawn)
+    assert not Mark(0, 0, 10, "link").corners
