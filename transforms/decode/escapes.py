@@ -100,15 +100,17 @@ def decode_json_escapes(text: str) -> Reading:
     return _decode(text, _OWN_JSON_ESCAPE, lambda escape: chr(int(escape[1][2:], 16)))
 
 
-def decode_link(text: str) -> str:
-    """Decodes what a link encodes (RFC 3986), and what a link in it does."""
-    return unquote(unquote(text))
+def decode_link(text: str, layers: int = 2) -> str:
+    """Decodes what a link encodes (RFC 3986), and with two layers what a link in it does."""
+    for _ in range(layers):
+        text = unquote(text)
+    return text
 
 
 def read_plainly(text: str) -> str:
     """Decodes the escapes of JSON, HTML and links, links in links too, to compatible characters."""
     plain = _JSON_ESCAPE.sub(lambda code: chr(int(code[1], 16)), text)
-    plain = unquote(decode_link(html.unescape(plain)))
+    plain = decode_link(html.unescape(plain), 3)
     compatible = digits_to_ascii(unicodedata.normalize("NFKC", plain))
     return compatible.encode("utf-8", "replace").decode()
 

@@ -16,13 +16,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import chain, count, starmap
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import can_ada
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind
+from transforms.decode.escapes import decode_link
 from transforms.extract.kinds import domain
 from transforms.text_util import load_reference_data
 
@@ -171,7 +172,11 @@ def _apply(rule: _Rule, link: Link) -> Tenant | None:
     if captured is None:
         return None
     for name, text in captured.items():
-        kept = text if name.isupper() or name == _REST else _in_one_spelling(unquote(text).lower())
+        kept = (
+            text
+            if name.isupper() or name == _REST
+            else _in_one_spelling(decode_link(text, 1).lower())
+        )
         captured[name] = _click_id().sub("", kept)
     chosen = captured.get("t") or captured.get("T") or captured.get(_REST, "").partition("/")[0]
     if not chosen or chosen.lower() in rule.own:
@@ -205,9 +210,9 @@ def _wrapped_by(rule: _Rule, link: Link) -> Link | None:
     if rule.key is None and link.query:
         written = f"{written}?{link.query}"
     if rule.key or not re.match("https?:/", written):
-        written = unquote(written)
+        written = decode_link(written, 1)
     if rule.code == "proofpoint-2":
-        written = unquote(written.translate({ord("-"): "%", ord("_"): "/"}))
+        written = decode_link(written.translate({ord("-"): "%", ord("_"): "/"}), 1)
     elif rule.code == "proofpoint-3":
         written = written.rpartition("__;")[0]
     elif rule.code == "base64":
@@ -229,7 +234,7 @@ def _is_parent(host: str, rules: Sequence[_Rule]) -> bool:
 def _argument(query: str, key: str) -> str:
     """Returns the first parameter of a name, in one spelling; empty without one."""
     pairs = (pair.partition("=") for pair in query.split("&"))
-    values = (value for name, _, value in pairs if unquote(name).lower() == key)
+    values = (value for name, _, value in pairs if decode_link(name, 1).lower() == key)
     return _in_one_spelling(next(values, ""))
 
 

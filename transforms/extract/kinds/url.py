@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from schemas.enums import Carried, EntityKind, Role
+from transforms.decode.escapes import decode_link
 from transforms.extract.kinds import domain, email, hosting, messenger, phone_link
 from transforms.extract.kinds.phone_link import MAX_URL, SCHEME, TRAILING
 from transforms.extract.mention import Match
@@ -119,7 +119,7 @@ def clicks(text: str) -> Iterator[Click]:
     for link in find(text):
         if link.kind is EntityKind.PHONE:
             continue
-        for part in re.split("[?&;#]", unquote(text[link.start : link.end]))[1:]:
+        for part in re.split("[?&;#]", decode_link(text[link.start : link.end], 1))[1:]:
             key, _, value = part.partition("=")
             if value and (platform := platforms.get(key.lower())):
                 yield Click(platform, key, value, link.entity_id)
