@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,13 @@ _PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity"
 _WITH_OTHERS = ("browser", "engines")
 """Folders of tests whose browser or engine works beside them."""
 
-_FREED_AT_ONCE = 300_000
-"""Blocks of Python's memory, about those of ten small runs, from which on a search pays."""
+_FREED_AT_ONCE = 1_000_000
+"""Blocks of Python's memory, about those of 30 small runs, from which on a search pays."""
+
+_TESTS_BETWEEN = 16
+"""Tests after which the blocks are counted again, which goes through all memory: 4 ms."""
+
+_finished = count(1)
 
 _blocks_left = [sys.getallocatedblocks()]
 
@@ -73,8 +79,10 @@ def pytest_runtest_logfinish():
     """Frees the pipelines of runs, which refer to themselves: 31,000 blocks, 4 MB, of a small one.
 
     Each worker held up to 4.9 GB of them. What is in use then, caches above all, is not searched
-    again: a search of it took a second.
+    again until a run ends, which gives back what was left out: a search of it took a second.
     """
+    if next(_finished) % _TESTS_BETWEEN:
+        return
     if sys.getallocatedblocks() > _blocks_left[-1] + _FREED_AT_ONCE:
         gc.collect()
         gc.freeze()
