@@ -23,6 +23,7 @@ from reports.member_mentions import WordingCounts, read_mentions
 from reports.tables import IdIndex, IntArray, RunFolder
 from schemas.entity import without_epochs
 from schemas.enums import EntityKind, Strength
+from schemas.field import TEXT
 from schemas.tables import CALLS, CLUSTERS, ENTITIES, LINKS, MEMBERS, SUPPLIERS
 
 Row = dict[str, Any]
@@ -88,7 +89,7 @@ class ClusterFacts:
 
 def gather_facts(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFacts]:
     """Reads all facts of clusters, in the order given."""
-    here = pc.field("cluster_id").isin(pa.array(cluster_ids, pa.string()))
+    here = pc.field("cluster_id").isin(pa.array(cluster_ids, TEXT))
     rows = tables.read_table(run, SUPPLIERS, where=here).to_pylist()
     rows.sort(key=lambda supplier: (-supplier["records"], supplier["entity_id"]))
     suppliers: dict[str, list[Row]] = defaultdict(list)
@@ -96,7 +97,7 @@ def gather_facts(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFact
         suppliers[supplier["cluster_id"]].append(supplier)
     first = (used[:DRAWN_SUPPLIERS] for used in suppliers.values())
     drawn = {supplier["entity_id"] for supplier in chain.from_iterable(first)}
-    clusters, members, links = _gather(run, cluster_ids, pa.array(sorted(drawn), pa.string()))
+    clusters, members, links = _gather(run, cluster_ids, pa.array(sorted(drawn), TEXT))
     names, clusters_of = (members[name].combine_chunks() for name in _KNOWN)
     carriers = read_carriers(run, names)
     of_scripts = {row["entity_id"] for row in rows if row["kind"] == EntityKind.SCRIPT}
@@ -122,13 +123,13 @@ def gather_facts(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFact
 
 def gather_clusters(run: RunFolder, cluster_ids: Sequence[str]) -> list[ClusterFacts]:
     """Reads clusters with their members and the links between these, for an export."""
-    return _gather(run, cluster_ids, pa.array([], pa.string()))[0]
+    return _gather(run, cluster_ids, pa.array([], TEXT))[0]
 
 
 def _gather(
     run: RunFolder, cluster_ids: Sequence[str], suppliers: pa.Array
 ) -> tuple[list[ClusterFacts], pa.Table, LinkTables]:
-    ids = pa.array(cluster_ids, pa.string())
+    ids = pa.array(cluster_ids, TEXT)
     here = pc.field("cluster_id").isin(ids)
     clusters = tables.read_table(run, CLUSTERS, where=here).to_pylist()
     rows = {row["cluster_id"]: row for row in clusters}

@@ -36,7 +36,7 @@ from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, Role, Strength
 from schemas.facts import CONTESTED, Fact
-from schemas.field import EPOCH
+from schemas.field import EPOCH, TEXT
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS, Table
 from transforms.extract.fields import complaint_mentions
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -184,7 +184,7 @@ def explain(
 
 def _excerpts(run: RunFolder, entity_id: str, narratives: NarrativeReader) -> list[Row]:
     """Returns the words around an identifier in the newest narratives of each organisation."""
-    read = sample_readings(run, pa.array([entity_id], pa.string()), narratives)
+    read = sample_readings(run, pa.array([entity_id], TEXT), narratives)
     return [
         {name: getattr(reading, name) for name in ("source_org", "record_id")}
         | {"observed_at": reading.observed_at.isoformat()}

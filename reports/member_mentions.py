@@ -32,6 +32,7 @@ from reports.tables import (
     first_of_groups,
 )
 from schemas.enums import EntityKind
+from schemas.field import INTEGER, TEXT
 from schemas.tables import MENTIONS, NARRATIVES
 from transforms.arrow_util import aggregate, group_changes
 from transforms.reporters import people_counted
@@ -119,13 +120,13 @@ class MemberMentions:
     @property
     def days(self) -> IntArray:
         """The day of UTC of each mention, since 1970."""
-        times = self.rows["observed_at"].cast(pa.int64()).to_numpy()
+        times = self.rows["observed_at"].cast(INTEGER).to_numpy()
         return np.asarray(times // (SECONDS_A_DAY * 1_000_000))
 
     @property
     def roles(self) -> pa.ChunkedArray:
         """The role of each mention."""
-        return self.rows["role"].cast(pa.string())
+        return self.rows["role"].cast(TEXT)
 
     def people_by(self, values: Any) -> pa.Table:
         """Sums people by `member` and `value`, in order; `values` has one for each mention."""
@@ -141,7 +142,7 @@ class MemberMentions:
         """
         group, record = (np.cumsum(mask) - 1 for mask in (self.begins_org, self.begins_record))
         in_narrative = pc.fill_null(pc.equal(self.rows["field"], NARRATIVE), False)
-        newest = -self.rows["observed_at"].cast(pa.int64()).to_numpy()
+        newest = -self.rows["observed_at"].cast(INTEGER).to_numpy()
         order = np.lexsort((newest, ~np.asarray(in_narrative, np.bool_), group))
         _, first = np.unique(record[order], return_index=True)
         once = order[np.sort(first)]
@@ -168,7 +169,7 @@ def read_mentions(
     run: RunFolder, ids: pa.Array, scripts: Iterable[str] = (), *, few: bool = False
 ) -> MemberMentions:
     """Reads the mentions of members, and of `scripts`; `few` of all that the run has."""
-    script_ids = pa.array(scripts, pa.string())
+    script_ids = pa.array(scripts, TEXT)
     where = pc.field("entity_id").isin(pa.concat_arrays([ids, script_ids])) if few else None
     known, asked = IdIndex(ids), IdIndex(script_ids)
     none = pa.schema([MENTIONS.schema.field(name) for name in EVIDENCE_COLUMNS]).empty_table()
@@ -209,7 +210,7 @@ def quoted_around(
     names = ("source_org", "record_id", "field", "start", "end", "raw")
     places = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
     wanted = {place[:2] for place in places if place[2] == NARRATIVE}
-    ids = pa.array(sorted({record_id for _, record_id in wanted}), pa.string())
+    ids = pa.array(sorted({record_id for _, record_id in wanted}), TEXT)
     texts = {}
     for batch in narratives(ids):
         columns = (batch[name].to_pylist() for name in NARRATIVES.schema.names)

@@ -28,6 +28,7 @@ from reports.member_mentions import EVIDENCE_COLUMNS
 from reports.tables import IdIndex, RunFolder, first_of_groups
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Strength
+from schemas.field import NUMBER, TEXT
 from schemas.tables import (
     CALLS,
     CLUSTERS,
@@ -53,17 +54,13 @@ Point = tuple[float, float]
 T = TypeVar("T")
 
 NODE_POSITIONS = Table(
-    "places",
-    pa.schema(
-        [("id", pa.string()), ("cluster", pa.string()), ("x", pa.float64()), ("y", pa.float64())]
-    ),
-    ("id",),
+    "places", pa.schema([("id", TEXT), ("cluster", TEXT), ("x", NUMBER), ("y", NUMBER)]), ("id",)
 )
 """The position of each entity, from 0 to 1, in the figure of which cluster."""
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
-_PAIR = pa.schema([("id", pa.string()), ("group", pa.int64())])
+_PAIR = pa.schema([("id", TEXT), ("group", pa.int64())])
 
 _CARRIED = ("suspect_number", "carrier")
 
@@ -89,7 +86,7 @@ def partition_run(
     `before` are the node positions of an earlier run; a part has those of its members.
     """
     clusters = _GroupOf(
-        pa.array([cluster_id for group in groups for cluster_id in group], pa.string()),
+        pa.array([cluster_id for group in groups for cluster_id in group], TEXT),
         np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
     )
     cut = _Cut(
@@ -317,7 +314,7 @@ def _carriers(run: RunFolder, members: _GroupOf) -> Iterator[GroupedRows]:
     """Yields the carriers that handed over calls of members' numbers, each once."""
     phones = members.ids.filter(pc.starts_with(members.ids, PHONE_PREFIX))
     numbers = [without_epoch(phone).removeprefix(PHONE_PREFIX) for phone in phones.to_pylist()]
-    wanted = _GroupsOf.of([_pairs(pa.array(numbers, pa.string()), members.groups(phones))])
+    wanted = _GroupsOf.of([_pairs(pa.array(numbers, TEXT), members.groups(phones))])
     pairs = pa.schema([CALLS.schema.field(name) for name in _CARRIED]).empty_table()
     carried = pc.field("carrier").is_valid()
     for batch in tables.table_batches(run, CALLS, _CARRIED, carried):

@@ -64,6 +64,7 @@ from reports.tables import (
 )
 from schemas.enums import EntityKind
 from schemas.facts import facts_of
+from schemas.field import SMALL_INTEGER, TEXT, TEXTS
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS
 from transforms.arrow_util import each_once, group_changes, group_offsets, rank_texts, with_column
 from transforms.file_texts import lines_of, texts_of_file
@@ -124,13 +125,11 @@ _NOWHERE, ID_LIMIT = 99_999, 120
 RECORD_LIMIT = 500_000
 """Record ids in the index: about 10 MB of it."""
 
-_SEARCHED = pa.schema(
-    [("source_org", pa.string()), ("record_id", pa.string()), ("cluster", pa.int32())]
-)
+_SEARCHED = pa.schema([("source_org", TEXT), ("record_id", TEXT), ("cluster", SMALL_INTEGER)])
 
 _KEY = ("source_org", "record_id")
 
-NAMING = pa.schema([(name, pa.string()) for name in (*_KEY, "cluster_id")])
+NAMING = pa.schema([(name, TEXT) for name in (*_KEY, "cluster_id")])
 """Records that name a member, and its cluster."""
 
 
@@ -217,7 +216,7 @@ def gather_job(
         before: a graph/nodes.parquet whose node positions are kept.
         context: inputs of all parts.
     """
-    ids = pa.array(clusters, pa.string())
+    ids = pa.array(clusters, TEXT)
     here = pc.field("cluster_id").isin(ids)
     every, cluster_of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here & context.suppliers, ids)
@@ -239,7 +238,7 @@ def gather_job(
     scripts = {} if context.redact else suppliers.scripts()
     of_scripts = sorted({row["entity_id"] for rows in scripts.values() for row in rows})
     mentions = read_mentions(source, names, of_scripts)
-    seen = np.asarray(pc.is_in(names, pa.array(context.shared[0], pa.string())), bool)
+    seen = np.asarray(pc.is_in(names, pa.array(context.shared[0], TEXT)), bool)
     by_orgs = {names[place].as_py(): rows for place, rows in records_by_org(mentions, seen).items()}
     tables_of = {
         "members": Lists(cut.starts, _member_columns(source, members, mentions, points[kept], cut)),
@@ -309,7 +308,7 @@ class _Cut:
             [[fact.code, *fact.arguments] for fact in read(value)]
             for value in rows["facts"].take(first).to_pylist()
         ]
-        return Texts(pa.array(values, pa.list_(pa.list_(pa.string()))), reasons.codes)
+        return Texts(pa.array(values, pa.list_(TEXTS)), reasons.codes)
 
 
 def _member_columns(
@@ -350,7 +349,7 @@ def _carriers(source: str, ids: pa.Array, cut: _Cut) -> Texts:
     rows = [tuple(carriers.get(entity_id, ())[:12]) for entity_id in ids.to_pylist()]
     known = {names: number for number, names in enumerate(sorted({(), *rows}), 1)}
     codes = np.array([known[names] for names in rows], np.int64)
-    return Texts(pa.array(list(known), pa.list_(pa.string())), codes)
+    return Texts(pa.array(list(known), TEXTS), codes)
 
 
 def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
@@ -401,7 +400,7 @@ def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
     shown = rows.filter(pa.array(first))
     if cut.redact:
         hidden = map(disclosure_control.hide_other_end, shown["there"].to_pylist())
-        shown = with_column(shown, "there", pa.array(hidden, pa.string()))
+        shown = with_column(shown, "there", pa.array(hidden, TEXT))
     columns: dict[str, Column] = {
         "a": Whole(cut.place(shown["row"].to_numpy(), shown["of"].to_numpy())),
         **columns_of(shown, "there cluster=cluster_id weight complaints calls reporters"),
@@ -510,7 +509,7 @@ def _reading_rows(
     }
     if context.narratives and rows.num_rows:
         around = quoted_around(rows, partial(tables.kept_narratives, source))
-        before, after = (pa.array(words, pa.string()) for words in zip(*around, strict=True))
+        before, after = (pa.array(words, TEXT) for words in zip(*around, strict=True))
         columns |= {"before": Texts.of(before), "after": Texts.of(after)}
     return Lists(group_offsets(cluster_of, cut.count), columns)
 
@@ -585,7 +584,7 @@ def search_index(
     """
     kept = disclosure_control.CORE if naming is None else None
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], kept)
-    ids = pa.array(cluster_ids, pa.string())
+    ids = pa.array(cluster_ids, TEXT)
     records = _SEARCHED.empty_table() if naming is None else _record_clusters(run, naming, ids)
     shown = records.slice(0, RECORD_LIMIT)
     orgs = sorted(shown["source_org"].unique().to_pylist())
@@ -593,7 +592,7 @@ def search_index(
         "ids": _plain(members["entity_id"]),
         "clusters": pc.index_in(members["cluster_id"], ids).to_pylist(),
         "orgs": [text.plain(org, 60) for org in orgs],
-        "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
+        "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, TEXT)).to_pylist(),
         "records": _plain(shown["record_id"]),
         "record_clusters": shown["cluster"].to_pylist(),
         "more_records": records.num_rows - shown.num_rows,
@@ -618,6 +617,6 @@ def _record_clusters(run: RunFolder, naming: pa.Table, ids: pa.Array) -> pa.Tabl
     named = pa.table([*(naming[name] for name in _KEY), clusters], schema=_SEARCHED)
     complaints = tables.read_table(run, COMPLAINTS, ["source_org", "complaint_id"])
     others = complaints.rename_columns(_KEY).join(named, list(_KEY), join_type="left anti")
-    others = others.append_column("cluster", pa.nulls(len(others), pa.int32()))
+    others = others.append_column("cluster", pa.nulls(len(others), SMALL_INTEGER))
     order = [(name, "ascending") for name in _SEARCHED.names]
     return pa.concat_tables([rows.sort_by(order) for rows in (named, others.cast(_SEARCHED))])

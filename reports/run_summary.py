@@ -31,7 +31,7 @@ from reports.text import most_first, recognize_region, region_atlas
 from schemas.decision import members_digest
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
-from schemas.field import AMOUNT
+from schemas.field import AMOUNT, INTEGER, TEXT
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
@@ -427,7 +427,7 @@ def shared_ids(
     No organisation can find these alone: each sees only its own victims. With `core_only` the
     others are counted alone. `entities` are as of `listed_entities`.
     """
-    counts = pc.list_value_length(entities["orgs"]).cast(pa.int64())
+    counts = pc.list_value_length(entities["orgs"]).cast(INTEGER)
     used = pc.equal(entities["status"], Status.INFRASTRUCTURE)
     shared = entities.append_column("organisations", counts)
     shared = shared.filter(pc.and_(used, pc.greater(counts, 1)))
@@ -472,7 +472,7 @@ def records_by_org(mentions: MemberMentions, wanted: BoolArray) -> dict[int, lis
     every = pa.table(
         {
             "member": mentions.member,
-            "org": rows["source_org"].cast(pa.string()),
+            "org": rows["source_org"].cast(TEXT),
             "complaints": np.where(filed, people, 0),
             "calls": np.where(filed, 0, people),
             "roles": mentions.roles,

@@ -23,6 +23,7 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from reports.text import plain
+from schemas.field import INTEGER, TEXT
 from schemas.tables import ADDED_LATER, COMPLAINTS, ENTITIES, LINKS, NARRATIVES, Table
 from transforms.arrow_util import group_offsets, hash_text, sorted_lookup
 
@@ -170,7 +171,7 @@ def read_table(
 
 def among(column: str, values: Iterable[str]) -> pc.Expression:
     """Chooses the rows whose column has one of these values."""
-    return pc.field(column).isin(pa.array(sorted(set(values)), pa.string()))
+    return pc.field(column).isin(pa.array(sorted(set(values)), TEXT))
 
 
 def kept_narratives(run: RunFolder, ids: pa.Array) -> Iterator[pa.RecordBatch]:
@@ -262,7 +263,7 @@ def count_by(
 ) -> pa.Table:
     """Counts rows by each combination of `by`, in a column `rows`; sorted by `by`."""
     keys = list(by)
-    schema = pa.schema([*(table.schema.field(name) for name in keys), pa.field("rows", pa.int64())])
+    schema = pa.schema([*(table.schema.field(name) for name in keys), pa.field("rows", INTEGER)])
     total = schema.empty_table()
     for batch in table_batches(run, table, keys, where):
         part = pa.Table.from_batches([batch]).group_by(keys).aggregate([([], "count_all")])
@@ -278,7 +279,7 @@ def flatten_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.binary_join(column, "; ")
     if pa.types.is_timestamp(column.type):
         # Without the zone: Arrow takes five times as long to write it.
-        text = pc.cast(column.cast(pa.timestamp("us")), pa.string())
+        text = pc.cast(column.cast(pa.timestamp("us")), TEXT)
         return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, "T"), "Z", "")
     return column
 
@@ -439,7 +440,7 @@ class Times:
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray) -> Times:
         """Makes it of a column of timestamps without nulls."""
-        return cls(np.asarray(column.cast(pa.int64())) // 1_000_000)
+        return cls(np.asarray(column.cast(INTEGER)) // 1_000_000)
 
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as `Column` says."""
@@ -486,7 +487,7 @@ def _column(column: pa.ChunkedArray, limit: int, scale: int) -> Column:
     if pa.types.is_floating(kind):
         return Whole.of(column, scale)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return Whole.of(column.cast(pa.int64()))
+        return Whole.of(column.cast(INTEGER))
     return Texts.of(column, limit)
 
 

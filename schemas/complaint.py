@@ -204,7 +204,7 @@ and `end` are code points in it.
 """
 
 ADDRESSES = list_of(
-    [("text", pa.int32()), ("start", pa.int32()), ("end", pa.int32()), ("hash", pa.int64())]
+    [("text", SMALL_INTEGER), ("start", SMALL_INTEGER), ("end", SMALL_INTEGER), ("hash", INTEGER)]
 )
 """Spans of a complaint's texts that may name an address in other signs or words than its own.
 

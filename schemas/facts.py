@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import data_of
-from schemas.field import TEXTS, Column, list_of, optional
+from schemas.field import INTEGER, TEXT, TEXTS, Column, list_of, optional
 
 
 class Argument(Enum):
@@ -175,8 +175,8 @@ def facts_of(value: Sequence[Mapping[str, Any]] | None) -> Facts:
 def reasons_and_facts(rows: Sequence[Facts]) -> tuple[pa.Array, pa.Array]:
     """Returns the columns `reason` and `facts` of rows; equal ones are made once."""
     places: dict[Facts, int] = {}
-    place = pa.array([places.setdefault(row, len(places)) for row in rows], pa.int64())
-    reasons = pa.array(map(reason_of, places), pa.string())
+    place = pa.array([places.setdefault(row, len(places)) for row in rows], INTEGER)
+    reasons = pa.array(map(reason_of, places), TEXT)
     values = pa.array([[fact._asdict() for fact in row] for row in places], FACT_LIST)
     return reasons.take(place), values.take(place)
 

@@ -21,6 +21,7 @@ from reports.tables import read_table, table_batches
 from schemas import tables
 from schemas.entity import without_epochs
 from schemas.enums import Status
+from schemas.field import TEXT
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, NARRATIVES, Table
@@ -204,7 +205,7 @@ def own_evidence(
     # name them, too.
     mailboxes = lone_mailboxes(run)
     shown = evidence["entity_id"].to_pylist()
-    ids = pa.array([mailboxes.get(entity_id, entity_id) for entity_id in shown], pa.string())
+    ids = pa.array([mailboxes.get(entity_id, entity_id) for entity_id in shown], TEXT)
     # Epochs are split anew: what the other side saw can fill a gap.
     yield from batches_of(by_record(with_column(evidence, "entity_id", without_epochs(ids))))
 
@@ -232,7 +233,7 @@ def offered_evidence(
     """
     if most_people.get(offer.offer.sender, MIN_REPORTERS) < MIN_REPORTERS:
         offer = replace(offer, offer=replace(offer.offer, called=None))
-    ours = pa.array(sorted(private), pa.string())
+    ours = pa.array(sorted(private), TEXT)
     for batch in evidence_of_offer(offer):
         kept = batch.filter(pc.invert(pc.is_in(batch["entity_id"], ours)))
         if kept.num_rows:

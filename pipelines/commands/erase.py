@@ -43,6 +43,7 @@ from reports.signing import canonical_json
 from reports.text import quantity
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import RecordKind
+from schemas.field import TEXT
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, OutputFile
 from schemas.signed_fields import SLUG
 from schemas.tables import (
@@ -218,7 +219,7 @@ def _local_run(folder: str) -> Run:
 def _named(run: Run, records: Iterable[Record]) -> Named:
     """Finds the rows of a run that are about the records, and the calls of the complaints."""
     asked = {name for record in records for name in record.names()}
-    ids = pa.array(sorted({record.record_id for record in records}), pa.string())
+    ids = pa.array(sorted({record.record_id for record in records}), TEXT)
     try:
         complaints = _rows(run, COMPLAINTS, "complaint_id", pc.field("complaint_id").isin(ids))
         of_either = pc.field("call_id").isin(ids) | pc.field("complaint_id").isin(ids)
@@ -234,7 +235,7 @@ def _named(run: Run, records: Iterable[Record]) -> Named:
     }
     names |= {call for call, complaint in of_calls.items() if {call, complaint} & asked}
     in_calls = len(names & of_calls.keys())
-    record_ids = pa.array(sorted({name.split("|", 2)[2] for name in names}), pa.string())
+    record_ids = pa.array(sorted({name.split("|", 2)[2] for name in names}), TEXT)
     where = pc.field("record_id").isin(record_ids)
     columns = ["entity_id", "record_kind", "source_org", "record_id"]
     mentions = [
@@ -390,7 +391,7 @@ def _rest_on_erased(contested: pa.Table, in_run: Named, known: ErasureList) -> p
         for row in every.to_pylist()
         if row["complaints"] + row["calls"] == erased.get(row["entity_id"])
     ]
-    return pa.array(alone, pa.string())
+    return pa.array(alone, TEXT)
 
 
 def _read_private(path: str, table: Table) -> pa.Table:

@@ -29,6 +29,7 @@ from schemas.entity import without_epoch, without_epochs
 from schemas.enums import Review, Status, Strength, Tier
 from schemas.extras import install_command
 from schemas.facts import have_facts
+from schemas.field import TEXT
 from schemas.tables import ENTITIES, LINKS, MEMBERS
 from transforms import clustering_metrics
 from transforms.arrow_util import row_tuples
@@ -79,7 +80,7 @@ class HarmLists:
         if "review" in members.column_names:
             unreviewed -= _count(pc.equal(members["review"], str(Review.REVIEWED)))
         victims, innocents, near_misses = (
-            None if listed is None else _count(pc.is_in(bare, pa.array(listed, pa.string())))
+            None if listed is None else _count(pc.is_in(bare, pa.array(listed, TEXT)))
             for listed in (self.victims, self.innocents, self.near_misses)
         )
         known = len(bare) - self.known.reasons(bare).null_count
@@ -91,8 +92,7 @@ class HarmLists:
         bare = without_epochs(ids)
         listed = [*(self.victims or ()), *(self.innocents or ()), *(self.near_misses or ())]
         wrong = pc.or_(
-            pc.is_valid(self.known.reasons(bare)),
-            pc.is_in(bare, value_set=pa.array(listed, pa.string())),
+            pc.is_valid(self.known.reasons(bare)), pc.is_in(bare, value_set=pa.array(listed, TEXT))
         )
         return set(ids.filter(wrong).to_pylist())
 
@@ -271,13 +271,13 @@ def evaluate(members: pa.Table, truth: dict[str, str], lists: HarmLists) -> Eval
     harm, shared = lists.count(members), lists.count(_shared_clusters(members))
     harm = replace(harm, innocent=shared.innocent, near_miss=shared.near_miss)
     tiered = "tier" in members.column_names and not members["tier"].null_count
-    entity_ids = pa.array(truth, pa.string())
+    entity_ids = pa.array(truth, TEXT)
     place = pc.index_in(entity_ids, value_set=members["entity_id"].combine_chunks())
     clusters = pc.take(members["cluster_id"].combine_chunks().dictionary_encode().indices, place)
     # Labels below 0 are nobody's cluster: one for each identifier that the run does not hold.
     alone = pa.array(-1 - np.arange(len(truth), dtype=np.int64))
     predicted = pc.coalesce(clusters.cast(pa.int64()), alone)
-    operations = pa.array(truth.values(), pa.string()).dictionary_encode()
+    operations = pa.array(truth.values(), TEXT).dictionary_encode()
     labels = operations.indices.to_numpy(), predicted.to_numpy()
     return Evaluation(
         agreement=clustering_metrics.compare_clusterings(*labels),
@@ -338,9 +338,9 @@ def compare_baselines(
     both = pc.and_(*(pc.is_valid(end) for end in ends))
     a, b = (end.filter(both).to_numpy().astype(np.int64) for end in ends)
     weight = links["weight"].filter(both).to_numpy()
-    place = pc.index_in(pa.array(truth, pa.string()), value_set=_own_ids(run, ids))
+    place = pc.index_in(pa.array(truth, TEXT), value_set=_own_ids(run, ids))
     places = pc.fill_null(place, -1).to_numpy(zero_copy_only=False)
-    operation = pa.array(truth.values(), pa.string()).dictionary_encode().indices.to_numpy()
+    operation = pa.array(truth.values(), TEXT).dictionary_encode().indices.to_numpy()
     alone = -1 - np.arange(len(truth))
     labels = dict(baseline_clusterings(a, b, weight, len(ids)))
     if splink:
@@ -440,7 +440,7 @@ def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
     except RunError:  # its tables are enough for the rest
         return shown
     return (
-        pa.array([own.get(entity_id, entity_id) for entity_id in shown.to_pylist()], pa.string())
+        pa.array([own.get(entity_id, entity_id) for entity_id in shown.to_pylist()], TEXT)
         if own
         else shown
     )

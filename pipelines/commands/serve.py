@@ -65,6 +65,7 @@ from reports.workbench import static_files
 from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
 from schemas.extras import install_command
+from schemas.field import TEXT
 from schemas.tables import MEMBERS
 from transforms.arrow_util import row_tuples
 from transforms.decisions import Decision
@@ -403,7 +404,7 @@ class Server:
             if self._pending is not None:
                 rows.append(self._pending.shown)
             problem = self.problem
-        ids = pa.array(sorted({row["entity_a"] for row in rows}), pa.string())
+        ids = pa.array(sorted({row["entity_a"] for row in rows}), TEXT)
         where = pc.field("entity_id").isin(ids)
         members = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
         clusters = dict(row_tuples(members))
@@ -516,7 +517,7 @@ class Server:
         reader = narrative_reader(caller.run, key_store.private_key())
         if reader is None:
             raise UsageError("This run keeps no narratives here.")
-        for batch in reader(pa.array([record], pa.string())):
+        for batch in reader(pa.array([record], TEXT)):
             for row in batch.to_pylist():
                 if (row["source_org"], row["complaint_id"]) == (org, record) and row["narrative"]:
                     self._log_view(org, record, caller.author)

@@ -68,6 +68,7 @@ from reports.signing import digest_of
 from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES
+from schemas.field import TEXT
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import (
     COMPARED_KINDS,
@@ -406,7 +407,7 @@ def responder_values(arguments: Namespace, request: Request, me: str) -> frozens
 def victims_of_members(run: tables.RunFolder, members: Collection[str], org: str) -> set[str]:
     """Returns pseudonyms of the victims of an organisation's own records that name a member."""
     own = pc.field("source_org") == org
-    named = pc.field("entity_id").isin(pa.array(sorted(members), pa.string()))
+    named = pc.field("entity_id").isin(pa.array(sorted(members), TEXT))
     mentions = tables.read_table(run, MENTIONS, ["record_kind", "record_id"], own & named)
     people: set[str] = set()
     for kind, table, key in (("complaint", COMPLAINTS, "complaint_id"), ("call", CALLS, "call_id")):
@@ -547,7 +548,7 @@ def _offer(
 def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]:
     """Returns pseudonyms of the people whom the offer counts for any of the identifiers `ids`."""
     evidence = evidence_of_run(run)
-    offered = pa.array([entity.entity_id for entity in offer.entities], pa.string())
+    offered = pa.array([entity.entity_id for entity in offer.entities], TEXT)
     own = (pc.field("source_org") == me) & pc.field("role").isin(sorted(HARD_ROLES))
     held = evidence.filter(own & pc.field("entity_id").isin(offered))
     return {

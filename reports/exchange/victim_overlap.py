@@ -36,6 +36,7 @@ import pyarrow.compute as pc
 
 from reports.exchange.read_offer import CLOCK_TOLERANCE, OfferError
 from schemas.extras import install_command
+from schemas.field import TEXT
 from schemas.offer import MIN_SET_SIZE, TAG_BYTES, Letter
 from schemas.signed_fields import parse_moment, rising
 from transforms.extract.kinds import domain
@@ -252,8 +253,8 @@ def check_letter_addressee(letter: Letter, me: str, now: datetime) -> None:
 
 
 def _numbers(cells: list[str], countries: list[str]) -> tuple[tuple[str | None, ...], int]:
-    raw = pa.array([cell or None for cell in cells], pa.string())
-    where = pa.array([country.upper() or None for country in countries], pa.string())
+    raw = pa.array([cell or None for cell in cells], TEXT)
+    where = pa.array([country.upper() or None for country in countries], TEXT)
     read = pc.struct_field(normalize.normalize_numbers(raw, where), "e164")
     return tuple(read.to_pylist()), read.null_count - raw.null_count
 

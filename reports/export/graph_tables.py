@@ -30,7 +30,7 @@ from reports.disclosure_control import CORE
 from reports.partition import Point
 from reports.tables import IdIndex, RunFolder, flatten_column
 from reports.text import plain, quantity
-from schemas.field import TIMESTAMP
+from schemas.field import FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
 from transforms.arrow_util import map_distinct
 
@@ -62,26 +62,20 @@ EDGE_ATTRIBUTES = _attributes(
 GRAPH_ATTRIBUTES = _attributes("members_left_out note")
 """Attributes of a graph itself, where members were left out."""
 
-_TYPES = {"string": pa.string(), "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
+_TYPES = {"string": TEXT, "long": INTEGER, "double": NUMBER, "boolean": FLAG}
 
-NODE_SCHEMA = pa.schema(
-    [("id", pa.string()), *((name, _TYPES[kind]) for name, kind in NODE_ATTRIBUTES)]
-)
+NODE_SCHEMA = pa.schema([("id", TEXT), *((name, _TYPES[kind]) for name, kind in NODE_ATTRIBUTES)])
 """A node in every format."""
 
-POSITIONED_SCHEMA = pa.schema([*NODE_SCHEMA, ("x", pa.float64()), ("y", pa.float64())])
+POSITIONED_SCHEMA = pa.schema([*NODE_SCHEMA, ("x", NUMBER), ("y", NUMBER)])
 """Nodes with their positions in a figure, null where they have none."""
 
 EDGE_SCHEMA = pa.schema(
-    [
-        ("source", pa.string()),
-        ("target", pa.string()),
-        *((name, _TYPES[kind]) for name, kind in EDGE_ATTRIBUTES),
-    ]
+    [("source", TEXT), ("target", TEXT), *((name, _TYPES[kind]) for name, kind in EDGE_ATTRIBUTES)]
 )
 """An edge in every format."""
 
-REASONED_SCHEMA = pa.schema([*EDGE_SCHEMA, ("reason", pa.string())])
+REASONED_SCHEMA = pa.schema([*EDGE_SCHEMA, ("reason", TEXT)])
 """Edges of the whole graph: with why each was accepted or not."""
 
 TIMES = ("first_seen", "last_seen")
@@ -128,7 +122,7 @@ class GraphExport:
         members = self._members(["entity_id", *_OF_MEMBERS]).combine_chunks()
         member_index = IdIndex(members["entity_id"])
         known = self._known()
-        supplier = pa.scalar("supplier", pa.string())
+        supplier = pa.scalar("supplier", TEXT)
         names = [name for name in NODE_SCHEMA.names if name in ENTITIES.schema.names]
         for every in tables.read_in_key_order(
             self.run, ENTITIES, ["entity_id", *names], coded=tables.CODED[ENTITIES.name]
@@ -241,7 +235,7 @@ def flat_value(value: Any) -> Any:
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
 
 
-_STRING = pa.string()
+_STRING = TEXT
 
 _GRAPHML_NODE: Attributes = (("label", "string"), *NODE_ATTRIBUTES)
 
@@ -425,7 +419,7 @@ def xml_values(column: pa.Array) -> pa.Array:
         return map_distinct(column, _escaped)
     if pa.types.is_floating(column.type):  # shortest digits, as Python and XML Schema have them
         return map_distinct(column, str)
-    return pc.cast(column, pa.string())
+    return pc.cast(column, TEXT)
 
 
 def _escaped(value: str) -> str:

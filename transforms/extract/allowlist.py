@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from schemas.entity import is_withheld
 from schemas.enums import EntityKind
 from schemas.facts import Fact, fact
+from schemas.field import TEXT
 from transforms.arrow_util import map_distinct
 from transforms.extract.kinds import crypto_wallet, domain, hosting, iban, remote_access, url
 from transforms.text_util import read_reference_data
@@ -106,8 +107,8 @@ class KnownLegitimate:
     def reasons(self, entity_ids: pa.Array) -> pa.Array:
         """Returns why each entity id is legitimate, as string; null where it is not known to be."""
         listed = pc.take(
-            pa.array(self.why, pa.string()),
-            pc.index_in(entity_ids, value_set=pa.array(self.entity_ids, pa.string())),
+            pa.array(self.why, TEXT),
+            pc.index_in(entity_ids, value_set=pa.array(self.entity_ids, TEXT)),
         )
         registries = {
             entity_id.removeprefix(REGISTRY_PREFIX): why

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Direction, EntityKind, Role
+from schemas.field import TEXT
 from transforms.arrow_util import fill_columns, list_items, map_distinct
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
@@ -143,7 +144,7 @@ def _number_fields(numbers: identifier_matcher.ComplaintNumbers) -> Iterator[pa.
     listed, rows, regions, readings = numbers
     raws, stated = numbers.raw, listed.field("role")
     roles = pc.if_else(pc.is_in(stated, _ROLES), stated, Role.MENTIONED.value)
-    fields = pa.array([f"phone_numbers[{place}]" for place in listed.places], pa.string())
+    fields = pa.array([f"phone_numbers[{place}]" for place in listed.places], TEXT)
     yield mention.drafts_from_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
     maybe = _may_be_several(numbers)
     columns = (rows, fields, raws, regions, roles)
@@ -252,8 +253,8 @@ def _call_numbers(
 ) -> Iterator[pa.RecordBatch]:
     rows = pa.array(np.arange(len(batch)))
     for name, parts in identifier_matcher.CALL_ROLES.items():
-        known = pa.array([way.value for way in parts], pa.string())
-        roles = pa.array([role.value for role in parts.values()], pa.string())
+        known = pa.array([way.value for way in parts], TEXT)
+        roles = pa.array([role.value for role in parts.values()], TEXT)
         role = roles.take(pc.index_in(batch["direction"], known))
         sided = pc.is_valid(role)
         raw, read = batch[name].filter(sided), readings[name].filter(sided)

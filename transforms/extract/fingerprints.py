@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.field import TIMESTAMP
-from transforms.arrow_util import group_starts, hash_columns, hash_text, stable_order
+from schemas.field import INTEGER, SMALL_INTEGER, TEXT, TEXTS, TIMESTAMP
+from transforms.arrow_util import Array, group_starts, hash_columns, hash_text, stable_order
 from transforms.text_spans import find_spans, slice_bytes, string_buffers
 
 LONGEST = 20_000
@@ -54,15 +54,15 @@ _POSITIVE = np.uint64((1 << 63) - 1)
 
 FINGERPRINT_ROW = pa.schema(
     [
-        ("source_org", pa.string()),
-        ("complaint_id", pa.string()),
+        ("source_org", TEXT),
+        ("complaint_id", TEXT),
         ("observed_at", TIMESTAMP),
-        ("victim_country", pa.string()),
-        ("victim_id", pa.string()),
-        ("victim", pa.int64()),
-        ("teller", pa.int64()),
-        ("values", pa.list_(pa.int64())),
-        ("words", pa.list_(pa.int32())),
+        ("victim_country", TEXT),
+        ("victim_id", TEXT),
+        ("victim", INTEGER),
+        ("teller", INTEGER),
+        ("values", pa.list_(INTEGER)),
+        ("words", pa.list_(SMALL_INTEGER)),
     ]
 )
 """A complaint with the fingerprints of its narrative, in their order, and none of its words.
@@ -76,9 +76,9 @@ FINGERPRINT_ROW_WITH_WORDS = pa.schema(
     [
         *FINGERPRINT_ROW,
         ("received_at", TIMESTAMP),
-        ("spellings", pa.list_(pa.string())),
-        ("starts", pa.list_(pa.int32())),
-        ("ends", pa.list_(pa.int32())),
+        ("spellings", TEXTS),
+        ("starts", pa.list_(SMALL_INTEGER)),
+        ("ends", pa.list_(SMALL_INTEGER)),
     ]
 )
 """A FINGERPRINT_ROW beside all words of its narrative, as `tokenize` spells them.
@@ -86,7 +86,7 @@ FINGERPRINT_ROW_WITH_WORDS = pa.schema(
 `starts` and `ends` are where a fingerprint's words stand in the narrative, in code points.
 """
 
-PHRASE = pa.schema([("value", pa.int64()), ("words", pa.string())])
+PHRASE = pa.schema([("value", INTEGER), ("words", TEXT)])
 """A fingerprint, sorted by value, each once, and its `SHINGLE` words with a blank between them."""
 
 
@@ -99,12 +99,12 @@ class Tokens:
     """
 
     spellings: pa.Array
-    word: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    bounds: np.ndarray
+    word: Array
+    start: Array
+    end: Array
+    bounds: Array
 
-    def hashes(self) -> np.ndarray:
+    def hashes(self) -> Array:
         """xxh3-64 of each word, as uint64."""
         digest = xxhash.xxh3_64_intdigest
         known = [digest(spelling.encode()) for spelling in self.spellings.to_pylist()]
@@ -118,17 +118,17 @@ class Fingerprints:
     Each has the number of its text, of its first word in `Words`, and its 63-bit `value`.
     """
 
-    text: np.ndarray
-    word: np.ndarray
-    value: np.ndarray
+    text: Array
+    word: Array
+    value: Array
 
 
 @dataclass(frozen=True)
 class FlatFingerprints:
     """The fingerprints of a FINGERPRINT_ROW batch: the row and value of each, by row and place."""
 
-    row: np.ndarray
-    value: np.ndarray
+    row: Array
+    value: Array
 
 
 def fingerprints(words: Tokens) -> Fingerprints:
@@ -188,12 +188,12 @@ def flatten_fingerprints(rows: pa.RecordBatch) -> FlatFingerprints:
     return FlatFingerprints(row, flatten_list(rows, "values"))
 
 
-def flatten_list(rows: pa.RecordBatch, name: str) -> np.ndarray:
+def flatten_list(rows: pa.RecordBatch, name: str) -> Array:
     """Flattens one of the lists of a FINGERPRINT_ROW batch."""
     return pc.list_flatten(rows[name]).to_numpy(zero_copy_only=False)
 
 
-def phrases(rows: pa.RecordBatch, which: np.ndarray) -> pa.RecordBatch:
+def phrases(rows: pa.RecordBatch, which: Array) -> pa.RecordBatch:
     """Returns the PHRASE rows of some fingerprints of FINGERPRINT_ROW_WITH_WORDS rows.
 
     `which` are their numbers in `flatten_fingerprints`.
@@ -231,12 +231,12 @@ def tokenize(texts: pa.Array) -> Tokens:
     )
     bounds = np.searchsorted(rows[first], np.arange(len(texts) + 1))
     columns = (column.astype(np.int32) for column in (words[first], start, end, bounds))
-    return Tokens(pa.array(spellings, pa.string()), *columns)
+    return Tokens(pa.array(spellings, TEXT), *columns)
 
 
 def words_with_places(text: str | None) -> list[tuple[str, int, int]]:
     """Returns the words of one text that are no numbers, with start and end."""
-    tokens = tokenize(pa.array([text], pa.string()))
+    tokens = tokenize(pa.array([text], TEXT))
     words = tokens.spellings.take(pa.array(tokens.word)).to_pylist()
     places = zip(words, tokens.start.tolist(), tokens.end.tolist(), strict=True)
     return [word for word in places if word[0] != NUMBER]
@@ -248,7 +248,7 @@ def normalize_word(word: str) -> str:
     return NUMBER if lower[0].isdigit() or lower in SPOKEN else lower
 
 
-def _hash_shingles(hashes: np.ndarray, word: np.ndarray) -> np.ndarray:
+def _hash_shingles(hashes: Array, word: Array) -> Array:
     """Hashes the words from each place on, in their order, to 63 bits."""
     mixed = np.zeros(len(word), np.uint64)
     for step in range(SHINGLE):
@@ -259,7 +259,7 @@ def _hash_shingles(hashes: np.ndarray, word: np.ndarray) -> np.ndarray:
     return (mixed & _POSITIVE).astype(np.int64)
 
 
-def _smallest_of_windows(first: np.ndarray, last: np.ndarray, value: np.ndarray) -> np.ndarray:
+def _smallest_of_windows(first: Array, last: Array, value: Array) -> Array:
     """Returns the place of the smallest of every window of one text, the last of equals.
 
     `first` and `last` are the places of the first and the last shingle of each one's text.

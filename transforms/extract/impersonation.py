@@ -20,7 +20,9 @@ import pyarrow.compute as pc
 
 from schemas.complaint import IMPERSONATION
 from schemas.enums import IMPERSONATION_ASPECTS
+from schemas.field import FLAG, TEXT
 from transforms.arrow_util import (
+    Array,
     distinct_rows,
     group_changes,
     list_column,
@@ -75,10 +77,6 @@ _GOODS_REACH = 24
 
 _INITIALS = re.compile(r"\b(\w)\.(?=\w\b)")
 """The dots of an abbreviation such as I.R.S."""
-
-Array = np.ndarray
-
-_BOOL = pa.bool_()
 
 
 class Technique(NamedTuple):
@@ -135,7 +133,7 @@ def find_impersonation(
     spans, told = _find_rules(narrative.take(pa.array(first)), passes)
     rows, source = repeat_for_duplicates(spans.rows, back, len(first))
     rules = impersonation_rules()
-    known = pa.array([rule.name for rule in rules if rule.aspect == BRAND], pa.string())
+    known = pa.array([rule.name for rule in rules if rule.aspect == BRAND], TEXT)
     place = pc.index_in(canonical_brands(claimed), known)
     claimants = np.flatnonzero(pc.is_valid(place))
     numbers = pa.array(np.append(place.drop_null(), told[source]))
@@ -165,7 +163,7 @@ def infer_brands(claimed: pa.Array, claims: pa.Array) -> pa.Array:
 
 def canonical_brands(claimed: pa.Array) -> pa.Array:
     """Returns the canonical brand of each claim: a known name, else a slug of the text, or null."""
-    return map_distinct(claimed.cast(pa.string()), _canonical_brand)
+    return map_distinct(claimed.cast(TEXT), _canonical_brand)
 
 
 def known_brands(claimed: pa.Array) -> pa.Array:
@@ -173,7 +171,7 @@ def known_brands(claimed: pa.Array) -> pa.Array:
 
     A name that is shown with a call may be a person's: only brands of the list come out.
     """
-    return map_distinct(claimed.cast(pa.string()), _known_brand)
+    return map_distinct(claimed.cast(TEXT), _known_brand)
 
 
 def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> tuple[Spans, Array]:
@@ -221,7 +219,7 @@ def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Span
 def _match_at_start(texts: pa.Array, pattern: str) -> Array:
     """Masks the texts at whose start a pattern matches."""
     match = re.compile(pattern, re.ASCII).match
-    return true_mask(map_distinct(texts, lambda text: match(text) is not None, _BOOL))
+    return true_mask(map_distinct(texts, lambda text: match(text) is not None, FLAG))
 
 
 def _are_callers(words: pa.Array, places: Spans, rule: Array) -> Array:
@@ -232,7 +230,7 @@ def _are_callers(words: pa.Array, places: Spans, rule: Array) -> Array:
     several = named[count[back] > 1] if len(named) else named
     before = Spans(places.rows[several], places.starts[several] - _REACH, places.starts[several])
     are_callers = np.zeros(len(rule), bool)
-    are_callers[several] = true_mask(map_distinct(slice_spans(words, before), _is_caller, _BOOL))
+    are_callers[several] = true_mask(map_distinct(slice_spans(words, before), _is_caller, FLAG))
     return are_callers
 
 

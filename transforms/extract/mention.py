@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
+from schemas.field import SMALL_INTEGER, TEXT
 from transforms.arrow_util import Array, distinct_rows, fill_columns, stable_order, with_column
 from transforms.casts import true_mask
 from transforms.phone.normalize import Reading
@@ -23,27 +24,27 @@ from transforms.victims.identifier_matcher import RowIdentifiers, RowPatterns, m
 
 MENTION_DRAFT = pa.schema(
     [
-        ("row", pa.int32()),
-        ("field", pa.string()),
-        ("start", pa.int32()),
-        ("end", pa.int32()),
-        ("raw", pa.string()),
-        ("kind", pa.string()),
-        ("value", pa.string()),
-        ("role", pa.string()),
+        ("row", SMALL_INTEGER),
+        ("field", TEXT),
+        ("start", SMALL_INTEGER),
+        ("end", SMALL_INTEGER),
+        ("raw", TEXT),
+        ("kind", TEXT),
+        ("value", TEXT),
+        ("role", TEXT),
         ("stated", pa.bool_()),
         ("confidence", pa.float32()),
-        ("region", pa.string()),
-        ("line_type", pa.string()),
-        ("how", pa.string()),
-        ("also_read_as", pa.string()),
-        ("extension", pa.string()),
-        ("carried", pa.string()),
+        ("region", TEXT),
+        ("line_type", TEXT),
+        ("how", TEXT),
+        ("also_read_as", TEXT),
+        ("extension", TEXT),
+        ("carried", TEXT),
     ]
 )
 """One identifier in one field of one row. `stated`: the record says which role it has."""
 
-_ROLES = pa.array([role.value for role in Role], pa.string())
+_ROLES = pa.array([role.value for role in Role], TEXT)
 
 _VICTIM, _MENTIONED, _CALLER_ID, _SENDER, _LURE_SITE, _CALLBACK = map(
     list(Role).index,
@@ -214,7 +215,7 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     if carried.any():
         named = carried & _has_carried(drafts, Carried.NAMED) & (role == _MENTIONED)
         lures = _in_links_to(drafts, named, role == _LURE_SITE)
-        called = pc.if_else(pa.array(lures), str(Carried.NAMED), pa.scalar(None, pa.string()))
+        called = pc.if_else(pa.array(lures), str(Carried.NAMED), pa.scalar(None, TEXT))
         settled = with_column(settled, "carried", called)
     return settled.take(pa.array(order))
 

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from phonenumbers import shortnumberinfo
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from schemas.field import TEXT
 from transforms.arrow_util import distinct_rows
 from transforms.phone import spoken
 from transforms.phone.numbering_plan import (
@@ -171,7 +172,7 @@ class Reading(NamedTuple):
 
 
 READING_TYPE = pa.struct(
-    [(name, pa.float32() if name == "confidence" else pa.string()) for name in Reading._fields]
+    [(name, pa.float32() if name == "confidence" else TEXT) for name in Reading._fields]
 )
 """Arrow type of a reading, field by field as `Reading`."""
 
@@ -186,7 +187,7 @@ def normalize_numbers(raw: pa.Array, region: pa.Array) -> pa.StructArray:
     Returns:
         A `READING_TYPE` struct array of the same length, itself never null.
     """
-    texts, regions = (pc.fill_null(column.cast(pa.string()), "") for column in (raw, region))
+    texts, regions = (pc.fill_null(column.cast(TEXT), "") for column in (raw, region))
     first, back = distinct_rows((texts, regions))
     distinct = (column.take(pa.array(first)).to_pylist() for column in (texts, regions))
     readings = [

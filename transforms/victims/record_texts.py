@@ -221,7 +221,7 @@ def find_addresses(texts: pa.Array) -> PossibleAddresses:
     by_row = find_by_row(texts, (ADDRESS_HINT,), possible_addresses)
     places = [(row, *address) for row, every in by_row.items() for address in dict.fromkeys(every)]
     *columns, addresses = zip(*places, strict=True) if places else ((), (), (), ())
-    ids = pc.binary_join_element_wise(f"{EntityKind.EMAIL}:", pa.array(addresses, pa.string()), "")
+    ids = pc.binary_join_element_wise(f"{EntityKind.EMAIL}:", pa.array(addresses, TEXT), "")
     row, start, end = (np.array(column, np.int64) for column in columns)
     return PossibleAddresses(row, start, end, ids)
 

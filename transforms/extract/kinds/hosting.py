@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind
+from schemas.field import TEXT
 from transforms.decode.escapes import decode_link
 from transforms.extract.kinds import domain
 from transforms.text_util import load_reference_data
@@ -153,8 +154,8 @@ def platforms_of(kinds: pa.Array, values: pa.Array) -> pa.Array:
     """Returns the platform of each domain and web address, by kind and value; else null."""
     sites = pc.is_in(kinds, pa.array([EntityKind.DOMAIN, EntityKind.URL]))
     hosted = pc.and_(sites, pc.is_valid(values))
-    platforms = pa.array(map(platform_of, values.filter(hosted).to_pylist()), pa.string())
-    return pc.replace_with_mask(pa.nulls(len(values), pa.string()), hosted, platforms)
+    platforms = pa.array(map(platform_of, values.filter(hosted).to_pylist()), TEXT)
+    return pc.replace_with_mask(pa.nulls(len(values), TEXT), hosted, platforms)
 
 
 @lru_cache(maxsize=domain.REMEMBERED)
