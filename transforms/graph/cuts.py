@@ -55,7 +55,7 @@ MOST_PROVEN_MEMBERS = 100
 FEWEST_FOR_PROOF = 4
 """Reporters of each member below whom such a proof is not tried: it would hardly succeed."""
 
-MOST_CUT_STEPS = 50_000
+MOST_CUT_STEPS = 80_000
 """Steps, of about a microsecond, of the search for the cut of a cluster."""
 
 MOST_COMPARED_MEMBERS = 16
