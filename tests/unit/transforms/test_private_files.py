@@ -45,6 +45,13 @@ def test_any_size_opens_to_what_was_sealed(size):
     assert made != sealed(content), "each file has a salt"
 
 
+def test_no_two_files_are_enciphered_alike():
+    header = len(sealed(b"")) - TAG_BYTES
+    first, second = (sealed(b"z" * 1_000)[header:-TAG_BYTES] for _ in range(2))
+    assert len(first) == 1_000
+    assert first != second
+
+
 def test_a_file_that_is_not_sealed_is_as_it_is():
     assert opened(b"PAR1 plain", key=None) == b"PAR1 plain"
 

@@ -174,6 +174,10 @@ def test_the_identifiers_of_a_package_are_in_the_files_that_it_says(plain_case, 
     }
 
 
+def test_the_operation_is_named_to_machines_by_its_subject(plain_case, plain_files):
+    assert plain_case.subject in plain_files["data/cluster.stix.json"].decode()
+
+
 def test_machine_facts_are_json(plain_files):
     facts = json.loads(plain_files[package.FACTS_FILE])
     assert facts["losses"] == {"USD": "20.20"} and set(facts["members"]) == set(IDS)
