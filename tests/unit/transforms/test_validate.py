@@ -1,20 +1,22 @@
 """Validation: every row ends accepted or rejected, and each fault has its own code."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import apache_beam as beam
 import pyarrow as pa
 import pytest
+from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given, strategies as st
 
 from schemas.call import CALL_ACCEPTED, CALL_LOOSE
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_LOOSE
-from schemas.enums import COUNTRIES, Stage
+from schemas.enums import COUNTRIES, RecordKind, Stage
 from schemas.reject import REJECT, Code
 from tests.support.examples import draws
 from tests.support.made_up_loose import CALL_ROWS, COMPLAINT_ROWS, call, complaint
 from transforms.casts import word_lists
-from transforms.validate import validate_calls, validate_complaints
+from transforms.validate import COUNTERS, REJECTS, Validate, validate_calls, validate_complaints
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -83,6 +85,30 @@ CALL_FAULTS = [
 def test_a_case_number_is_no_contact(name):
     rows = pa.RecordBatch.from_pylist([complaint(complaint_id=name)], COMPLAINT_LOOSE)
     assert validate_complaints(rows)[0]["complaint_id"].to_pylist() == [name]
+
+
+def test_an_id_must_not_hold_a_number_of_its_own_victim():
+    """Ids are shown in every table."""
+    number, case = "+1 (202) 456-1414", "case-2024561414-1"
+    victims_number = [
+        {"raw": "888-555-0123", "role": "callback"},
+        {"raw": number, "role": "victim"},
+    ]
+    rows = [
+        complaint(complaint_id=case),
+        complaint(complaint_id=case, phone_numbers=victims_number),
+    ]
+    calls = [
+        call(call_id=case, direction=direction, calling_number=number)
+        for direction in ("inbound", "outbound", None)
+    ]
+    for validate, batch, refused in (
+        (validate_complaints, pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE), 1),
+        (validate_calls, pa.RecordBatch.from_pylist(calls, CALL_LOOSE), 2),
+    ):
+        accepted, rejects, _ = validate(batch)
+        assert rejects["code"].to_pylist() == [Code.ID_IS_CONTACT] * refused
+        assert accepted.num_rows == 1
 
 
 NAMES = [
@@ -265,6 +291,33 @@ def test_strange_words_of_open_vocabularies_are_counted_not_refused():
     accepted, _, coerced = validate_calls(batch)
     assert accepted["direction"].to_pylist() == [None]
     assert coerced == {"direction": 1, "attestation": 1}
+
+
+def test_a_strange_status_of_a_payment_is_counted_by_the_name_of_its_field():
+    payments = [{"status": "completed"}, {"status": "vanished"}, {"status": None}]
+    batch = pa.RecordBatch.from_pylist([complaint(payments=payments)], COMPLAINT_LOOSE)
+    accepted, rejects, coerced = validate_complaints(batch)
+    assert (accepted.num_rows, rejects.num_rows) == (1, 0)
+    assert coerced == {"payments[].status": 1}
+
+
+def test_a_claimed_brand_has_no_blanks_around_it():
+    rows = [complaint(claimed_brand=brand) for brand in (" Amazon\u00a0", "Amazon", "  ")]
+    accepted, _, _ = validate_complaints(pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE))
+    assert accepted["claimed_brand"].to_pylist() == ["Amazon", "Amazon", None]
+
+
+def test_a_run_refuses_records_after_its_own_clock_and_counts_coerced_words():
+    late = (CLOCK + timedelta(days=2)).isoformat()
+    rows = [complaint(channel="pigeon"), complaint(received_at=late)]
+    batch = pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE)
+    step = Validate(RecordKind.COMPLAINT, AS_OF, CLOCK)
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        outputs = pipeline | beam.Create([batch]) | step
+        codes = outputs[REJECTS] | beam.FlatMap(lambda rejects: rejects["code"].to_pylist())
+        assert_that(codes, equal_to([Code.IN_FUTURE]), label="rejects")
+        coerced = (("complaint_words_coerced", "channel"), 1)
+        assert_that(outputs[COUNTERS], equal_to([coerced]), label="counters")
 
 
 def test_lists_stay_with_their_rows():
