@@ -14,6 +14,7 @@ from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST
 from schemas.reject import REJECT
 from schemas.tables import CONTESTED, LINKS, NARRATIVES, PRIVATE_FOLDER
 from tests.support.made_up_evidence import DAY
+from tests.support.object_store import ObjectStore
 from transforms.counters import count_members, count_read, count_rejects
 from transforms.manifest import (
     GIANT_CLUSTER_MIN_MEMBERS,
@@ -190,6 +191,31 @@ def test_the_run_id_depends_on_the_clock_by_what_it_leaves_out_alone():
         assert changed["run_id"] != now["run_id"]
 
 
+def test_the_run_id_tells_inputs_apart_where_as_much_was_left_out():
+    left_out = [
+        {},
+        {("decisions", "expired"): 1},
+        {("complaint_rejects", "in_future"): 1},
+        {("call_rejects", "in_future"): 1},
+        {("complaints", "erased"): 1, ("complaints", "read"): 1},
+        {("calls", "erased"): 1, ("calls", "read"): 1},
+        {("calls", "erased"): 2, ("calls", "read"): 2},
+    ]
+    ids = {
+        build_manifest(RUN, [line(name)], [], counters)["run_id"]
+        for name in "pq"
+        for counters in left_out
+    }
+    assert len(ids) == 2 * len(left_out)
+
+
+def test_the_run_id_does_not_depend_on_rejected_rows_of_a_file():
+    """A run that is made again keeps its id from before its manifest counted them."""
+    counted = line("p") | {"rejected": 3}
+    ids = {build_manifest(RUN, [file], [], {})["run_id"] for file in (line("p"), counted)}
+    assert len(ids) == 1
+
+
 @pytest.fixture
 def private_run(tmp_path):
     """A run with two private files: its folder and its manifest."""
@@ -279,6 +305,15 @@ def test_files_that_a_manifest_does_not_list_are_added(tmp_path):
     (tmp_path / "links/link").symlink_to("part")
     assert list(find_added(str(tmp_path), manifest, LINKS)) == [("links/link", "added")]
     assert list(find_added(str(tmp_path / "none"), manifest)) == []
+
+
+def test_objects_in_a_store_that_a_manifest_does_not_list_are_added(monkeypatch):
+    run = "shelf://bucket/run"
+    names = ("manifest.json", "links/part", "links/added", "linkset/part")
+    monkeypatch.setattr(ObjectStore, "objects", {f"{run}/{name}": b"" for name in names})
+    manifest = {"outputs": [{"name": "links/part"}]}
+    for folder in (run, f"{run}/"):
+        assert list(find_added(folder, manifest, LINKS)) == [("links/added", "added")]
 
 
 def test_a_row_of_a_later_day_is_no_fault():
