@@ -56,6 +56,14 @@ def test_what_analysts_wrote_is_left_out(facts, left):
     assert disclosure_control.redact_reasons(rows).to_pylist() == [left]
 
 
+@pytest.mark.parametrize("kind", ["members", "inside", "near", "soft"])
+def test_what_analysts_wrote_is_left_out_of_all_rows_of_a_cluster(tmp_path, kind):
+    rows_of_kind = [told(fact("decided", "dispute", "D-2", "a.roe", "A-1; Jane Doe")), told()]
+    facts = replace(case_of(tmp_path / "run", rows()).facts, **{kind: rows_of_kind})
+    redacted = getattr(disclosure_control.redact_fact_reasons(facts), kind)
+    assert [row["reason"] for row in redacted] == [LEFT_OUT, ""]
+
+
 def test_reasons_of_an_earlier_version_are_left_out(tmp_path):
     row = entity("phone:+18885550123", reason="confirm decision D by Ann Roe: x")
     run = write_run(tmp_path / "run", {"entities": [row]})
