@@ -10,7 +10,7 @@ from schemas.reject import REJECT, Code
 from tests.unit.transforms.redact.test_redact_records import OWN, VICTIM
 from transforms.read.framing import Origin, Record
 from transforms.read.rejects import make_reject, rejects_batch
-from transforms.redact.rejects import mask_rejects
+from transforms.redact.rejects import mask_rejects, stated_victim_numbers_in_rejects
 
 NOTHING = np.empty(0, np.int64)
 
@@ -134,6 +134,13 @@ def test_an_organisation_that_is_a_number_is_masked(name):
     assert shown.count("#") >= 7 and "1414" not in shown
 
 
+def test_lists_beside_an_id_that_is_a_contact_stay():
+    """A cell of CSV may be the id; of JSON, the field that is named so."""
+    emails = '"emails":["a@shop.example","b@shop.example","c@shop.example"]'
+    shown = masked(f'{{"complaint_id":"jane@home.org",{emails}}}', Code.ID_IS_CONTACT)
+    assert shown == f'{{"complaint_id":"{"#" * 13}",{emails}}}'
+
+
 HEADER = "csv:complaint_id,victim_phone,narrative,Customer_Name"
 
 
@@ -164,6 +171,19 @@ def test_columns_named_as_the_victims_are_masked(raw, shown):
 
 
 @pytest.mark.parametrize(
+    ("raw", "header", "shown"),
+    [
+        ("text,202-456-1414", "csv:narrative,source_org", "text,###-###-####"),
+        ("jane@home.org,victim", "csv:emails,email_roles", "#############,victim"),
+        ("text,jane@home.org", "csv:narrative,victim_id", "text,#############"),
+        ("text,Jane Doe", "csv:narrative,victim", "text,########"),
+    ],
+)
+def test_a_single_column_that_names_a_victim_is_enough(raw, header, shown):
+    assert masked_csv(raw, header) == shown
+
+
+@pytest.mark.parametrize(
     ("raw", "header"),
     [
         ("c1,888-555-0123,text", "csv:complaint_id,caller,narrative"),
@@ -173,6 +193,21 @@ def test_columns_named_as_the_victims_are_masked(raw, shown):
 )
 def test_cells_of_other_columns_stay(raw, header):
     assert masked_csv(raw, header) == raw
+
+
+def stated(raw, kind):
+    return stated_victim_numbers_in_rejects(rejects(raw, raw, kind=kind))["entity_id"].to_pylist()
+
+
+def test_a_rejected_row_states_the_numbers_of_its_victim():
+    """They are masked in all other records, too."""
+    own, suspect = {"raw": VICTIM, "role": "victim"}, {"raw": "+18885550123", "role": "callback"}
+    sides = f'"calling_number":"+18885550123","called_number":"{VICTIM}"'
+    numbers = [f"phone:{VICTIM}"]
+    assert stated(json.dumps({"phone_numbers": [own, suspect]}), "complaint") == numbers
+    assert stated(json.dumps({"phone_numbers": [suspect]}), "complaint") == []
+    assert stated(f'{{{sides},"direction":"inbound"', "call") == numbers
+    assert stated(f"{{{sides}", "call") == []  # either may be the suspect's
 
 
 def test_names_of_columns_are_masked_where_they_may_be_contacts():
