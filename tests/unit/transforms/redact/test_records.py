@@ -379,6 +379,14 @@ def test_what_is_called_ones_own_ends_where_a_withheld_identifier_begins():
         assert kept["narrative"].to_pylist() == [shown]
 
 
+def test_a_number_around_what_is_called_ones_own_is_masked():
+    """Its digits stand together where the others are masked."""
+    batch = complaints({"narrative": "415 8885550123 6667777"})
+    for numbers, shown in (((VICTIM,), "### ########## #######"), ((), "415 ########## 6667777")):
+        kept = withhold_from_complaints(batch, victims([numbers]), {0: [(4, 14)]})
+        assert kept["narrative"].to_pylist() == [shown]
+
+
 @pytest.mark.parametrize("second", ["jane at gmail com", "jo@home.org"])
 def test_a_second_address_of_ones_own_is_masked_with_the_first(second):
     text = f"my email is jane@home.org or {second}"
@@ -423,6 +431,23 @@ def test_calls_lose_the_victims_side():
     ]  # fmt: skip
     assert kept["trunk"].to_pylist()[0] == "t##########"
     assert kept["carrier"].to_pylist()[0] == "c"
+
+
+@pytest.mark.parametrize(
+    ("direction", "victim_id", "complaint_id"),
+    [
+        ("inbound", "v-8885550123", "c-##########"),
+        ("outbound", "v-##########", "c-4156667777"),
+        (None, "v-##########", "c-##########"),
+    ],
+)
+def test_what_may_be_the_victims_side_of_a_call_is_in_none_of_its_ids(
+    direction, victim_id, complaint_id
+):
+    sides = {"calling_number": "8885550123", "called_number": "4156667777"}
+    ids = {"victim_id": "v-8885550123", "complaint_id": "c-4156667777"}
+    (row,) = withhold_from_calls(calls({"direction": direction} | sides | ids)).to_pylist()
+    assert (row["victim_id"], row["complaint_id"]) == (victim_id, complaint_id)
 
 
 REJECTS = [
