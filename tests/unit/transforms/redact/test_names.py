@@ -47,6 +47,12 @@ def test_what_is_neither_stays(text):
     assert masked(text) == text
 
 
+@pytest.mark.parametrize("end", ["", ".", "..."])
+def test_an_address_with_which_a_text_ends_goes(end):
+    text = "They sent a courier to 42 Oak Street, Springfield, IL 62704"
+    assert masked(f"{text}{end}") == f"They sent a courier to {'#' * 36}{end}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("before", range(WINDOW - 40, WINDOW + 40, 7))
 def test_a_name_is_found_wherever_windows_end(before):
