@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, strategies as st
 
 from schemas.cluster import LINK
@@ -146,6 +147,17 @@ def test_a_link_that_one_victim_alone_vouches_for_says_so():
     ]
     assert told["accepted"].to_pylist() == [False]
     assert inside.num_rows == 0
+
+
+@pytest.mark.parametrize("end", [0, 1])
+@pytest.mark.parametrize("mark", ["hub_end", "doubted_end"])
+def test_the_reason_names_a_hub_or_a_doubted_line_at_either_end_of_a_link(mark, end):
+    is_hub = mark == "hub_end"
+    clusters = {phone: (place, is_hub and place == end) for place, phone in enumerate(PHONES[:2])}
+    links = pa.RecordBatch.from_pylist([link(*PHONES[:2])], LINK)
+    doubted = () if is_hub else (PHONES[end],)
+    decided, _ = finalize_links(links, assignment(clusters, doubted=doubted))
+    assert decided["reason"].to_pylist() == [fact(mark).sentence()]
 
 
 def test_what_came_back_to_the_same_hands_says_so():
