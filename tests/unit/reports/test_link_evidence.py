@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 from unittest import mock
 
 import networkx as nx
@@ -18,6 +19,7 @@ from reports.link_evidence import (
     gather_evidence,
     parts_by_org,
     path_likelihood,
+    precision_of_sources,
     raw_columns,
     split_at_bridge,
     strongest_path,
@@ -85,6 +87,25 @@ def test_one_function_weighs_clusters_links_and_explanations(small, tmp_path):
         tables.read_table(folder, MEMBERS)["cluster_id"].unique() for folder in (small, other_run)
     ]
     assert len(sizes[1]) > len(sizes[0])
+
+
+def test_the_precision_of_sources_is_that_of_the_orgs_asked_for_surest_first():
+    right = {("amazon", "web"): 3, ("amazon", "email"): 30, ("bank", "web"): 90}
+    tallies = {f"{org}|{channel}|right": count for (org, channel), count in right.items()}
+    counted = SimpleNamespace(manifest={"tallies": {"sources": tallies | {"amazon|app|wrong": 9}}})
+    rows = precision_of_sources(counted, ["amazon"])
+    assert [(row["source_org"], row["channel"]) for row in rows] == [
+        ("amazon", "email"),
+        ("amazon", "web"),
+        ("amazon", "app"),
+    ]
+    assert [(row["right"], row["wrong"]) for row in rows] == [(30, 0), (3, 0), (0, 9)]
+    # Nine wrong: at best 3 in 10 are right. Wilson's interval is z²/(n + z²) at its open end.
+    assert [(round(row["low"], 3), round(row["high"], 3)) for row in rows] == [
+        (0.886, 1.0),
+        (0.438, 1.0),
+        (0.0, 0.299),
+    ]
 
 
 NAMES = "abcdef"
