@@ -6,11 +6,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
+from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status
 from tests.support.examples import draws
-from tests.support.graphs import classify_evidence
-from tests.support.made_up_evidence import PHONE_ROLES, PHONES, evidence, piece, records
+from tests.support.graphs import classify_evidence, decision
+from tests.support.made_up_evidence import DAY, PHONE_ROLES, PHONES, evidence, piece, records
+from transforms.decisions import decisions_in_force
 from transforms.extract import allowlist
 from transforms.graph.ownership import MOST_IN_WORDS, settle_roles
 from transforms.victims.stated_numbers import CLAIM
@@ -367,6 +369,22 @@ def test_nothing_in_nothing_out():
     assert result.entities.schema.names[:2] == ["entity_id", "kind"]
     assert isinstance(result.mentions, pa.Table)
     assert (result.entities.num_rows, result.withheld.num_rows) == (0, 0)
+
+
+def test_a_mailbox_that_one_reporter_names_says_so_until_a_second_does():
+    for reports, facts in ((["c1"], ["used", "named_by_one"]), (["c1", "c2"], ["used"])):
+        used = evidence(records_of("email:refund.desk@gmail.com", reports, Role.SENDER))
+        entity = only(classify_evidence(used, NOBODY))
+        assert [cause["code"] for cause in entity["facts"]] == facts
+        assert is_withheld(entity["entity_id"]) == ("named_by_one" in facts)
+
+
+def test_what_an_analyst_decided_is_legitimate_names_the_decision():
+    banks_line = decision(DecisionKind.LEGITIMATE, PHONES[0])
+    known = decisions_in_force([banks_line], None, DAY).add_to(KNOWN)
+    used = evidence(records_of(PHONES[0], ["c1"], Role.CALLBACK))
+    (cause,) = only(classify_evidence(used, known))["facts"]
+    assert (cause["code"], cause["arguments"][1:3]) == ("decided_legitimate", ["d1", "ann"])
 
 
 @pytest.mark.parametrize("epoch", ["", "#2"])
