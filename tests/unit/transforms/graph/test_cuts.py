@@ -204,6 +204,13 @@ def test_each_of_three_welded_pairs_is_a_part_of_its_own():
     assert len(set(thin_parts(named, core, [(0, 2)]))) == 2
 
 
+def test_two_small_rings_that_a_single_reporter_welds_are_two_parts():
+    """Four reporters a ring are too few for a join of pairs, and no member alone makes this one."""
+    rings_named, core = rings(4, 0, each=3)
+    welded = [*rings_named, 0b110110]
+    assert thin_parts(welded, core) in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
+
+
 def test_a_large_cluster_has_a_lower_bound_in_little_time():
     members = robustness.MOST_EXACT_MEMBERS + 100
     row = [1 << member | 1 << member + 1 for member in range(members - 1) for _ in range(5)]
