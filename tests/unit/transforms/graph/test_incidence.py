@@ -6,13 +6,16 @@ from hypothesis import given, strategies as st
 
 from schemas.enums import Role, Status
 from tests.support.graphs import evidence
-from tests.support.made_up_evidence import CLASSIFIED_MENTION
+from tests.support.made_up_evidence import CLASSIFIED_MENTION, DAY
 from transforms.arrow_util import hash_text
 from transforms.graph.incidence import (
+    BURST_HOURS,
     BURST_SPAN,
     INCIDENCE,
+    bound_bursts,
     cluster_ties,
     first_of_spans,
+    group_reporters,
     hard_evidence,
     incidence_from_rows,
     incidences,
@@ -153,6 +156,27 @@ def test_numbering_drops_what_is_no_node():
     assert incidence.nodes == 2
     assert sorted(incidence.group.tolist()) == [0, 1]
     assert incidence.day.tolist() == [0.0, 1.0]
+
+
+def test_calls_whose_complaint_was_not_read_have_one_reporter_for_each_organisation():
+    groups = pa.table({"reporter_key": ["a|v1", None, None, None], "source_org": list("aaab")})
+    named, *unnamed = group_reporters(groups).to_pylist()
+    assert named == "a|v1"
+    assert unnamed[0] == unnamed[1] != unnamed[2]
+    assert named not in unnamed
+
+
+def test_copies_of_a_text_within_hours_count_as_the_first_who_sent_it():
+    hour = BURST_SPAN // BURST_HOURS
+    sent = [(1, 7, 0), (2, 7, hour), (3, 8, 0), (4, None, None)]
+    rows = [
+        {"group": who, "node": 1, "reporter": who, "observed_at": DAY}
+        | {"copied": text, "copied_at": moment}
+        for who, text, moment in sent
+    ]
+    bounded, changed = bound_bursts(pa.Table.from_pylist(rows, INCIDENCE))
+    assert bounded["reporter"].to_pylist() == [1, 1, 3, 4]
+    assert changed.tolist() == [False, True, False, False]
 
 
 MOMENTS = st.lists(st.integers(0, 6), max_size=8)
