@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import process_time
 
 import networkx as nx
@@ -20,9 +20,11 @@ from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers
 from transforms.decisions import (
     SHOWN,
     BoundBy,
+    DaysOfUse,
     Decision,
     DecisionsInForce,
     RowSignature,
+    await_second_person,
     bind,
     decisions_in_force,
     members_digest,
@@ -299,6 +301,8 @@ def test_only_what_is_in_force_and_not_disputed_is_reviewed():
     }
 
 
+USED = (date(2024, 1, 5), date(2024, 3, 9))
+
 BOUND = {"members": '["a:1"]', "members_digest": members_digest(["a:1"])}
 
 
@@ -320,6 +324,48 @@ def test_a_binding_that_was_changed_by_hand_is_refused(row, says):
     whole = ROW | {"run_id": "", "bound_from": "", "bound_to": ""} | row
     with pytest.raises(DecisionError, match=says):
         parse_decisions(json.dumps(whole), "d.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("used", "days"),
+    [({}, ()), ({"used": '["2024-01-05/2024-03-09"]'}, (DaysOfUse("a:1", *USED),))],
+)
+def test_a_row_is_bound_with_the_days_of_use_that_it_has_or_none(used, days):
+    whole = ROW | {"run_id": "run-1"} | BOUND | used
+    (parsed,) = parse_decisions(json.dumps(whole), "d.jsonl")
+    assert (parsed.members, parsed.run_id, parsed.used) == (("a:1",), "run-1", days)
+
+
+@pytest.mark.parametrize("field", ["decision_id", "author", "reason"])
+def test_what_is_shown_of_a_victims_number_may_not_name_it(field):
+    row = ROW | {"kind": "victim_owned", "entity_a": "+12025550147", "entity_b": None}
+    with pytest.raises(DecisionError, match=f"{field}: names the victim's identifier") as error:
+        parse_decisions(json.dumps(row | {field: "her line (202) 555-0147"}), "d.jsonl")
+    assert "0147" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("days", "waiting"),
+    [((None, None), []), ((9, None), ["d2"]), ((None, 9), ["d1"]), ((9, 9), []), ((9, 8), ["d1"])],
+)
+def test_a_second_person_decides_for_as_long_or_the_decision_waits(days, waiting):
+    first, second = (
+        decision(name, "suspect_held", "phone:1", author=author, expires_at=ends)
+        for name, author, ends in zip(
+            ("d1", "d2"),
+            ("anna", "ben"),
+            (count and WHEN + timedelta(days=count) for count in days),
+            strict=True,
+        )
+    )
+    signed = [
+        dataclasses.replace(each, signature=RowSignature("", each.author, "", known=True))
+        for each in (first, second)
+    ]
+    checked = await_second_person(signed, {DecisionKind.SUSPECT_HELD})
+    assert [each.decision_id for each in checked if each.void is not None] == waiting
+    counters = dict(decisions_in_force(checked, None, WHEN).counters())
+    assert counters.get(("decisions", "without_effect"), 0) == len(waiting)
 
 
 names = st.sampled_from("abcdef")
