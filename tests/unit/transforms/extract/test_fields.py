@@ -101,6 +101,26 @@ def test_a_narrative_number_takes_its_fields_role():
     assert [role for _, role, _ in seen(batch)] == ["caller_id", "caller_id"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "They called me from {0}. They told me to call {0} back.",
+        "They told me to call {0} back. They called me from {0}.",
+    ],
+)
+def test_a_number_that_called_and_is_to_be_called_is_a_callback_in_any_order(words):
+    batch = complaints({"narrative": words.format(A)})
+    assert seen(batch) == [(ID_A, "callback", "narrative")] * 2
+
+
+def test_a_number_of_a_narrative_keeps_its_less_plausible_reading():
+    told = {"narrative": "They told me to call 1-800-642-7676.", "victim_country": "DE"}
+    (mention,) = complaint_mentions(complaints(told)).to_pylist()
+    assert (mention["entity_id"], mention["role"]) == ("phone:+18006427676", "callback")
+    assert mention["also_read_as"] == "+4918006427676"
+    assert mention["confidence"] < 0.5
+
+
 def test_a_number_said_to_be_genuine_is_no_callback():
     batch = complaints({"narrative": f"call {A}. Later I saw that the real Amazon number is {A}"})
     assert [role for _, role, _ in seen(batch)] == ["mentioned", "mentioned"]
