@@ -5,16 +5,18 @@ from collections import Counter, defaultdict
 from datetime import timedelta
 from decimal import Decimal, localcontext
 from itertools import pairwise
+from unittest import mock
 
 import networkx as nx
 import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.cluster import CLUSTER, MEMBER
+from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
 from schemas.enums import Status, Tier
 from schemas.field import TIMESTAMP
 from tests.support.made_up_evidence import DAY, MONEY
+from transforms.graph import cuts
 from transforms.graph.cluster_facts import (
     CLUSTER_RECORD,
     CLUSTER_TOTAL,
@@ -30,6 +32,7 @@ from transforms.graph.cluster_summary import (
     split_by_cluster,
     summarize,
 )
+from transforms.graph.cuts import THIN_REPORTERS
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.link_weights import link_probability
 from transforms.graph.robustness import standings
@@ -349,6 +352,22 @@ def test_several_clusters_are_summarised_apart():
     assert clusters["size"].to_pylist() == [1, 1]
     assert lone["confidence"].to_pylist() == [0.5, 0.875]
     assert lone["bridge"].to_pylist() == [False, False]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_cut_is_flagged_as_at_least_where_the_search_for_it_did_not_end(exact):
+    attested = dict.fromkeys(("reporters", "link_reporters", "tying_reporters"), 3)
+    members = [membership(name, **attested) for name in NAMES[:6]]
+    record = {"record_kind": "complaint", "source_org": "amazon", "observed_at": DAY}
+    rows = pa.Table.from_pylist([record | {"cluster_id": "c-1", "record_id": "r1"}], CLUSTER_RECORD)
+    cut = cuts.Cut(THIN_REPORTERS, 0b111, THIN_REPORTERS, exact)
+    with mock.patch.object(cuts, "weakest_cut", lambda *_: cut):
+        clusters, _ = summarize(
+            pa.Table.from_pylist(members, MEMBERSHIP), CLUSTER_LINK.empty_table(), totals_of(rows)
+        )
+    (cluster,) = clusters.to_pylist()
+    assert (cluster["weakest_cut"], cluster["weakest_side"]) == (THIN_REPORTERS, [*NAMES[:3]])
+    assert (ClusterFlag.CUT_AT_LEAST in cluster["flags"]) == (not exact)
 
 
 def test_confidence_rises_and_stays_in_bounds():

@@ -1,14 +1,20 @@
 """The record of a source: one reporter is one trial, and nobody lowers a count by adding to it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pyarrow as pa
 from hypothesis import given, strategies as st
 
-from tests.support.made_up_evidence import DAY
+from schemas.decision import DecisionKind
+from schemas.enums import Role
+from schemas.mention import CLASSIFIED
+from tests.support.graphs import decision
+from tests.support.made_up_evidence import DAY, PHONES, classified, listed, piece
 from tests.unit.transforms.graph.test_cluster_summary import totals_of
+from transforms.decisions import DecisionsInForce
 from transforms.graph.cluster_facts import CLUSTER_RECORD, cluster_facts
-from transforms.graph.cluster_summary import SOURCE_TRIAL, source_records
+from transforms.graph.cluster_summary import SOURCE_TRIAL, source_records, source_trials
 from transforms.reporters import LEAST_WEIGHT, SourceRecord
 
 TRIAL = st.fixed_dictionaries(
@@ -39,6 +45,23 @@ def test_a_reporter_is_one_trial_whatever_he_files(rows, lies, pieces):
         assert (later.right - earlier.right) + (later.wrong - earlier.wrong) <= 1
         if not earlier.wrong:
             assert later.weight == 1
+
+
+def test_a_reporter_is_right_of_a_suspects_identifier_in_any_epoch_and_wrong_of_anothers():
+    kinds = DecisionKind.SUSPECT_HELD, DecisionKind.LEGITIMATE
+    decisions = (
+        replace(decision(kind, phone), members=(phone,))
+        for kind, phone in zip(kinds, PHONES[:2], strict=True)
+    )
+    decided = DecisionsInForce(binding=tuple(decisions))
+    rows = [
+        piece(f"{PHONES[0]}#2", Role.CALLBACK, "c1", victim_key="amazon|v1", channel="web"),
+        piece(PHONES[1], Role.CALLBACK, "c2", victim_key="amazon|v2", channel="web"),
+        piece(PHONES[1], Role.CALLER_ID, "c3", victim_key="amazon|v3", channel="web"),
+        piece(PHONES[2], Role.CALLBACK, "c4", victim_key="amazon|v4", channel="web"),
+    ]
+    trials = source_trials(listed(classified(rows), CLASSIFIED), decided)
+    assert source_records(None, trials) == {("amazon", "web"): SourceRecord(right=1, wrong=1)}
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
