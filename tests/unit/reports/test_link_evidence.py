@@ -28,7 +28,7 @@ from reports.tables import Numbers
 from schemas.enums import Strength
 from schemas.tables import LINKS, MEMBERS
 from tests.support.examples import draws
-from tests.support.run_pipeline import run
+from tests.support.run_pipeline import callbacks, complaint, jsonl, run
 from tests.support.written_report import values
 
 
@@ -87,6 +87,22 @@ def test_one_function_weighs_clusters_links_and_explanations(small, tmp_path):
         tables.read_table(folder, MEMBERS)["cluster_id"].unique() for folder in (small, other_run)
     ]
     assert len(sizes[1]) > len(sizes[0])
+
+
+def test_of_two_complaints_of_one_victim_one_counts(tmp_path):
+    numbers = callbacks("+18885550123", "+18885550124")
+    rows = [
+        complaint(number, victim_id=victim, phone_numbers=numbers)
+        for number, victim in enumerate(("v1", "v1", "v2"))
+    ]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
+    ends = "phone:+18885550123", "phone:+18885550124"
+    parts = gather_evidence(tmp_path / "run", ends).parts(*ends)
+    assert [(part.record, part.victim, part.counted) for part in parts] == [
+        ("amazon|c0", "amazon|v1", True),
+        ("amazon|c1", "amazon|v1", False),
+        ("amazon|c2", "amazon|v2", True),
+    ]
 
 
 def test_the_precision_of_sources_is_that_of_the_orgs_asked_for_surest_first():
