@@ -35,7 +35,7 @@ from schemas.enums import RecordKind
 from schemas.field import SMALL_INTEGER
 from schemas.manifest import OutputFile
 from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER, Table
-from transforms.arrow_util import Array, is_among, row_tuples, sorted_lookup
+from transforms.arrow_util import Array, group_changes, is_among, row_tuples, sorted_lookup
 from transforms.decode.addresses import ADDRESS_HINT
 from transforms.decode.escapes import plain_in_place, read_plainly
 from transforms.decode.number_words import DIGIT_WORDS_HINT
@@ -46,6 +46,7 @@ from transforms.manifest import files_of
 from transforms.private_files import PrivateStore, open_bytes, open_private, private_files
 from transforms.text_spans import (
     ALPHANUMERIC_BYTES,
+    Spans,
     find_rare_spans,
     find_spans,
     slice_spans,
@@ -457,9 +458,15 @@ def _hidden_digits(texts: pa.Array) -> tuple[Array, pa.Array]:
 def _hidden_addresses(texts: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the rows and the addresses whose signs are said, or hidden in other ways."""
     spans = find_rare_spans(texts, ADDRESS_HINT)
-    around = spans._replace(starts=spans.starts - _AROUND, ends=spans.ends + _AROUND)
-    addresses = find_addresses(slice_spans(texts, around))
-    return spans.rows[addresses.text], pc.utf8_slice_codeunits(addresses.entity_ids, len("email:"))
+    starts, ends = spans.starts - _AROUND, spans.ends + _AROUND
+    # What stands near another sign is read with it, and once.
+    apart = group_changes(spans.rows)
+    apart[1:] |= starts[1:] > ends[:-1]
+    first = np.flatnonzero(apart)
+    last = np.append(first[1:], len(apart))[: len(first)] - 1
+    rows = spans.rows[first]
+    addresses = find_addresses(slice_spans(texts, Spans(rows, starts[first], ends[last])))
+    return rows[addresses.text], pc.utf8_slice_codeunits(addresses.entity_ids, len("email:"))
 
 
 def _read(folder: str, name: str) -> bytes:

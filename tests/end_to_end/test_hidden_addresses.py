@@ -9,6 +9,9 @@ HIDDEN = (
     "jane﹫home.org",
     "jane at home.org",
     "jane (at) home dot org",
+    "jane\xa0at\xa0home\xa0dot\xa0org",
+    "jane àt home dоt org",
+    "jane at &nbsp;home.org",
 )
 
 
@@ -18,7 +21,7 @@ def test_a_victims_address_is_masked_in_the_words_of_others(tmp_path):
         complaint(
             number,
             victim_id=f"v{number}",
-            narrative=f"They also wrote to {hidden}, I had a look at amazon.com",
+            narrative=f"They also wrote to {hidden}, he said.",
             emails=[hidden],
         )
         for number, hidden in enumerate(HIDDEN, 1)
@@ -30,6 +33,6 @@ def test_a_victims_address_is_masked_in_the_words_of_others(tmp_path):
     assert len(told) == len(HIDDEN)
     for words in told:
         assert words.startswith("They also wrote to #")
-        assert words.endswith(", I had a look at amazon.com")
+        assert words.endswith(", he said.")
         assert "home" not in words and "jane" not in words
     assert not any("home" in address for row in kept for address in row["emails"] or ())

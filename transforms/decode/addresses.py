@@ -33,20 +33,28 @@ _UNSEEN = "\xad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\
 
 _ENDING = r"(?:com|net|org|edu|gov)\b"
 
+_BLANK = r"\s\x0b\x1c-\x1f\x{85}\pZ"
+"""Blanks, in RE2, whose `\\s` has fewer than Python's."""
+
+_GAP = rf"(?:[{_BLANK}{_UNSEEN}()\[\]{{}}<>*_-]|&[a-z#0-9]{{1,9}};|</?[a-z]{{1,9}}>)"
+"""What may stand beside a sign that is said, in RE2."""
+
 _DOT_AHEAD = (
-    rf"(?:\.\pL|[=&%\\。．]|\s?{_BESIDE}\s?(?:\.|(?:{DOT_SAID})[^\pL\pN])"
-    rf"|\s(?:\.|(?:{DOT_SAID})\b|{_ENDING})|\.\s{_ENDING})"
+    rf"(?:\.\pL|[=&%\\。．]|\.{_GAP}{_ENDING}|{_GAP}{{1,3}}(?:[.=&%\\]|{_ENDING}"
+    rf"|(?:{DOT_SAID}|{DASH_SAID}|{UNDERSCORE_SAID}|d[oоóò][tт])[^\pL\pN]))"
 )
 
 ADDRESS_HINT = (
-    rf"(?i){_BESIDE}(?:{AT_SAID}|[aа][tт]){_BESIDE}{{1,4}}[\pL\pN-]+{_DOT_AHEAD}"
+    rf"(?i){_GAP}(?:{AT_SAID}|[aаàáâ][tт]){_GAP}{{1,4}}[\pL\pN-]+{_DOT_AHEAD}"
+    rf"|{_GAP}(?:{DOT_SAID}|{DASH_SAID}|{UNDERSCORE_SAID}){_GAP}{{1,3}}[\pL\pN-]+@"
     r"|(?-i:[a-z0-9]AT[A-Za-z0-9-]+(?:DOT|\.)[A-Za-z])|艾特|圈a"
     r"|=40|=\r?\n|%(?:25)*40|&(?:amp;)*(?:#0*64|#x0*40|commat)|\\(?:u00|x)40|＠|﹫"
-    rf"|{_BESIDE}@|@{_BESIDE}|[=#%&'_\\<>][^\s@]*@|@[^\s@]*[=%&\\<]|@[\pL\pN-]+(?:\s|[\[({{<*_])"
-    r"|[^\x00-\x7f][^\s@]*@|@[^\s@]*[^\x00-\x7f]"
+    rf"|{_GAP}@|@{_GAP}|[=#%&'_\\<>][^\s@]{{0,64}}@|@[^\s@]{{0,64}}[=%&\\<]"
+    rf"|@[\pL\pN-]+(?:\.?[{_BLANK}]|[\[({{<*_])"
+    r"|[^\x00-\x7f][^\s@]{0,64}@|@[^\s@]{0,64}[^\x00-\x7f]"
     rf"|[a-z0-9@.][{_UNSEEN}]+[a-z0-9@.]|[Ａ-Ｚａ-ｚⒶ-ⓩ\x{{1d400}}-\x{{1d7ff}}]{{2}}"
 )
-"""RE2: without a match of this, a text names no address but in plain signs, as finders read it."""
+"""RE2 of texts that may name an address in other signs than plain ones, which finders read."""
 
 _QUOTED = re.compile(r"=(?:\r?\n|[2-7][0-9A-F])", re.IGNORECASE)
 """A character as mail encodes it, and the end of a line that it breaks (RFC 2045)."""
