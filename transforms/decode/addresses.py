@@ -1,9 +1,10 @@
 """Reads the addresses that a text may name in signs or words other than their own.
 
-Signs that are said ('jane at home dot org'), in brackets or set apart, encoded by mail
-(quoted-printable), pages or links, and characters that look like them; among them may be tags and
-characters that nobody sees. What reads so may be harmless ('look at amazon.com'): it is for a
-lookup among known addresses, which redaction and the search of what leaves make.
+The signs may be said ('jane at home dot org'), in brackets, set apart, encoded by mail, pages or
+links, or look like others. Tags and characters that nobody sees may stand among them.
+
+Not all that reads so is an address ('look at amazon.com'). Redaction and the search of what leaves
+look the readings up among known addresses.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _BLANK = r"\s\x0b\x1c-\x1f\x{85}\pZ"
 """Blanks, in RE2, whose `\\s` has fewer than Python's."""
 
 _GAP = rf"(?:[{_BLANK}{_UNSEEN}()\[\]{{}}<>*_-]|&[a-z#0-9]{{1,9}};|</?[a-z]{{1,9}}>)"
-"""What may stand beside a sign that is said, in RE2."""
+"""Blanks, signs, entities and tags beside a sign that is said, in RE2."""
 
 _DOT_AHEAD = (
     rf"(?:\.\pL|[=&%\\。．]|\.{_GAP}{_ENDING}|{_GAP}{{1,3}}(?:[.=&%\\]|{_ENDING}"

@@ -1,10 +1,11 @@
 """Redacts the accepted records and mentions: takes out whatever is the victim's own.
 
 Identifiers are masked at their length, in every field and in any form in which they are written:
-those of the record's WITHHELD rows, and the numbers that any record states as a victim's. Where
-they stand was found when the record was read: a number is looked for by its value among the digits
-found then, and only an identifier with letters in the text itself, by its value too. An address
-whose signs are said or hidden was found then, too, and is looked up by its hash.
+those of the record's WITHHELD rows, and the numbers that any record states as a victim's.
+
+Extraction read the texts and kept all digits with their places, and the hash of whatever may be an
+address whose signs are said or hidden. Both are looked up here. Only identifiers with letters are
+searched for in the text itself.
 """
 
 from __future__ import annotations

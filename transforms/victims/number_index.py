@@ -1,6 +1,6 @@
 """Finds victims' numbers in text that no step read as a number: web addresses, brands, broken rows.
 
-The index has their addresses, too, as hashes of their entity ids.
+The index also has the hashes of their addresses.
 
 A number that one record states as the victim's own must be in no output. Where another record names
 it as a phone number, its entity id tells; elsewhere the digits of the text, alone and joined to

@@ -1,10 +1,12 @@
-"""Takes the texts of records apart, and their digits: numbers are looked for by value in these.
+"""Takes the texts of records apart, and finds the digits and hidden addresses in them.
+
+Victims' numbers and addresses are later looked up among these.
 
 A text is read in several forms. The first is as it is written, with the digits of any script in
 ASCII; the second has compatible characters (NFKC) replaced. Both are read again with web escapes
 decoded and tokens opened (`decode.readings`). Words for digits give two more forms
 (`decode.number_words`). A run of digits keeps its place in the written text, and what parts it.
-Addresses are looked for by value, too, where their signs are said or hidden (`decode.addresses`).
+Addresses whose signs are said or hidden are read by `decode.addresses`.
 """
 
 from __future__ import annotations
