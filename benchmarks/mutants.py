@@ -144,10 +144,16 @@ def copy_tree(name: str, sources: Sequence[str]) -> Path:
 
 @contextmanager
 def mutmut_in(tree: Path) -> Iterator[None]:
-    """Enters a tree, quietly: mutmut reads its settings from the working folder, once."""
-    with chdir(tree), redirect_stdout(io.StringIO()):
-        import mutmut
+    """Enters a tree, quietly: mutmut reads its settings from the working folder, once.
 
+    Raises:
+        MutationError: mutmut is not installed.
+    """
+    with chdir(tree), redirect_stdout(io.StringIO()):
+        try:
+            import mutmut
+        except ImportError:
+            raise MutationError("mutmut is missing here: `make mutants` brings it") from None
         mutmut._reset_globals()
         yield
 
