@@ -3,8 +3,8 @@
 The index also has the hashes of their addresses.
 
 A number that one record states as the victim's own must be in no output. Where another record names
-it as a phone number, its entity id tells; elsewhere the digits of the text, alone and joined to
-close ones, are compared by hash with every format in which the number is dialed in any country.
+it as a phone number, its entity id is compared. Elsewhere the digits of the text are, alone and
+joined to close ones: by hash, with every format in which any country dials the number.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ A text is read in several forms. The first is as it is written, with the digits 
 ASCII; the second has compatible characters (NFKC) replaced. Both are read again with web escapes
 decoded and tokens opened (`decode.readings`). Words for digits give two more forms
 (`decode.number_words`). A run of digits keeps its place in the written text, and what parts it.
-Addresses whose signs are said or hidden are read by `decode.addresses`.
+`decode.addresses` reads addresses whose signs are said or hidden.
 """
 
 from __future__ import annotations
