@@ -52,7 +52,7 @@ _TYPES: dict[str, Argument | Counted] = {
     "victims": Counted("reporter calls", "reporters call"),
     "suspects": Counted("shows", "show"),
     "spread": Argument.SHARE,
-    **dict.fromkeys(("days", "complaints", "people", "identifiers"), Argument.NUMBER),
+    **dict.fromkeys(("days", "complaints", "people", "identifiers", "tenants"), Argument.NUMBER),
 }
 """Types of arguments by name; any other is a text."""
 

@@ -55,8 +55,9 @@ _PHONE = contract(
     )
 )
 
-_CARRIED = optional(
-    carried="`named`: bare digits in a lure's link, under a key that names a phone."
+_LINKED = optional(
+    carried="`named`: bare digits in a lure's link, under a key that names a phone.",
+    page="Host and path of a link to a site, where they say more than its domain.",
 )
 
 _EVIDENCE = contract(
@@ -89,7 +90,7 @@ EVIDENCE = contract(
     _RECORD,
     _EVIDENCE,
     optional(
-        list_of(_READ, _PLACE, _PHONE, _CARRIED),
+        list_of(_READ, _PLACE, _PHONE, _LINKED),
         **{MENTIONS: "The identifiers read in it, victim-side ones too."},
     ),
 )
@@ -102,9 +103,9 @@ EVIDENCE = contract(
 CLASSIFIED = contract(
     _RECORD,
     _EVIDENCE,
-    optional(list_of(_READ, _PLACE, _CARRIED, STATUS), **{MENTIONS: "The identifiers read in it."}),
+    optional(list_of(_READ, _PLACE, _LINKED, STATUS), **{MENTIONS: "The identifiers read in it."}),
 )
 """EVIDENCE with what may be said of each entity."""
 
-EVIDENCE_MENTION = contract(MENTION, _EVIDENCE, _PHONE, _CARRIED)
+EVIDENCE_MENTION = contract(MENTION, _EVIDENCE, _PHONE, _LINKED)
 """A mention of EVIDENCE with what its record says."""

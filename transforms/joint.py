@@ -436,6 +436,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
         "region": entities["region"].take(named),
         "line_type": entities["line_type"].take(named),
         "carried": pa.nulls(mentions.num_rows, TEXT),  # its role is settled
+        "page": pa.nulls(mentions.num_rows, TEXT),  # as is whose a page is
         "channel": record["channel"],
         "filed_at": record["filed_at"],
         "wordless": record["wordless"],

@@ -40,6 +40,7 @@ MENTION_DRAFT = pa.schema(
         ("also_read_as", TEXT),
         ("extension", TEXT),
         ("carried", TEXT),
+        ("page", TEXT),
     ]
 )
 """One identifier in one field of one row. `stated`: the record says which role it has."""
@@ -70,6 +71,7 @@ class Match(NamedTuple):
     also_read_as: str | None = None
     extension: str | None = None
     carried: Carried | None = None
+    page: str | None = None
 
     @property
     def entity_id(self) -> str:

@@ -13,14 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import HARD_ROLES, RecordKind, Role
+from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role
 from schemas.field import INTEGER, SMALL_INTEGER, TEXT, TEXTS, TIMESTAMP
 from transforms.arrow_util import (
     Array,
     aggregate,
+    concat_ranges,
     group_changes,
     group_starts,
     hash_text,
+    is_among,
     one_batch,
     rank_texts,
     stable_order,
@@ -67,6 +69,8 @@ ACTIVITY = pa.schema(
         "line_type": TEXT,
         **dict.fromkeys(COUNTS, SMALL_INTEGER),
         "records": TEXTS,
+        "page": TEXT,
+        "beside": TEXTS,
     }
 )
 """The activity of one identifier as one reporter saw it, by organisation and day (UTC).
@@ -78,7 +82,8 @@ that show it in a hard role, `reported` those of them that are no copied list, `
 it the victim's, `stated` those that do so in a field, `carried` those that only mention it, in the
 link of a lure, as a phone (`settle_carried`). `place` is the earliest place that it was
 read at. `records` are the keys of the records, where a record of the partition calls it the
-victim's and they are few; null elsewhere.
+victim's and they are few; null elsewhere. A row with a `page` is of the links to it alone, and part
+of what the rows of its domain count; `beside` has what else a ring has for itself in these records.
 """
 
 _TIME_DIGITS = 20
@@ -86,18 +91,36 @@ _TIME_DIGITS = 20
 
 _LATEST = np.iinfo(np.int64).max
 
-_KEY = ("entity_id", "victim_key", "reporter_key", "source_org")
+_KEY = ("entity_id", "victim_key", "reporter_key", "source_org", "page")
 
 _SUMMED = ("record_kind", "field", "start", "carried", "kind", "region", "line_type")
 """Columns that are added up by key, where they lie in its order."""
+
+_OWN_KINDS = (
+    *(EntityKind.PHONE, EntityKind.REMOTE, EntityKind.HANDLE),
+    *(EntityKind.ACCOUNT, EntityKind.WALLET),
+)
+"""Kinds that a ring has for itself, sites apart."""
 
 _IS_HARD = np.isin(ROLES, [*HARD_ROLES])
 
 
 def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
-    """Converts EVIDENCE_MENTION rows of whole groups to ACTIVITY rows, each key once."""
+    """Converts EVIDENCE_MENTION rows of whole groups to ACTIVITY rows, each key once.
+
+    What links to pages of a domain is added up by page, too, in rows beside those of the domain.
+    """
     if not mentions.num_rows:
         return ACTIVITY.empty_table()
+    whole = _sum_by_key(with_column(mentions, "page", pa.nulls(len(mentions), TEXT)), share)
+    linked = mentions["group_id"].filter(pc.is_valid(mentions["page"]))
+    if not len(linked):
+        return whole
+    by_page = _sum_by_key(mentions.filter(pc.is_in(mentions["group_id"], linked)), share)
+    return pa.concat_tables([whole, by_page.filter(pc.is_valid(by_page["page"]))])
+
+
+def _sum_by_key(mentions: pa.Table, share: int) -> pa.Table:
     texts = [mentions[name].combine_chunks().dictionary_encode() for name in _KEY]
     texts.append(record_keys(mentions).dictionary_encode())
     codes = [text_codes(column) for column in texts]
@@ -106,10 +129,11 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     seen = mentions["observed_at"].cast(INTEGER).to_numpy()
 
     # The rows of a key come to lie together, and in them those of a record.
+    group = mentions["group_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     order = stable_order(*codes[:-1], seen // MICROSECONDS_A_DAY, codes[-1])
     rows = one_batch(mentions.select(_SUMMED).take(order))
     *codes, record = (column[order] for column in codes)
-    role, narrow, seen = role[order], narrow[order], seen[order]
+    role, narrow, seen, group = role[order], narrow[order], seen[order], group[order]
     day = seen // MICROSECONDS_A_DAY
     key = np.cumsum(group_changes(*codes, day)) - 1
     starts, once = group_starts(key), group_starts(key, record)
@@ -128,9 +152,10 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     role_counts = role_counts.astype(np.int32)
     columns |= {name: role_counts[place :: len(ROLES)] for place, name in enumerate(ROLE_COUNTS)}
     columns |= _times(seen, hard, starts)
-    entity, victim, reporter, org = (
+    entity, victim, reporter, org, page = (
         pa.array(column[starts], mask=column[starts] < 0) for column in codes
     )
+    own_kind = true_mask(is_among(rows["kind"], _OWN_KINDS))
     records, owned = texts[-1].dictionary, np.bincount(codes[0], own) > 0
     listed = records.take(record[once])
     columns |= {
@@ -142,6 +167,10 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "day": day[starts].astype(np.int32),
         "place": _first_places(rows, records.take(record), seen, key),
         "records": _record_lists(owned[codes[0][starts]], of_key, listed),
+        "page": texts[4].dictionary.take(page),
+        "beside": _identifiers_beside(
+            key, group, codes[4] >= 0, own_kind & hard & narrow, codes[0], texts[0].dictionary
+        ),
     }
     for name in ("kind", "region", "line_type"):
         columns[name] = rows[name].take(_smallest(rows[name], key))
@@ -227,6 +256,23 @@ def _record_lists(owned: Array, starts: Array, records: pa.Array) -> pa.Array:
     ends = np.append(0, np.cumsum(np.where(few, sizes, 0)))
     named = records.filter(np.repeat(few, sizes))
     return pa.ListArray.from_arrays(ends, named, mask=pa.array(~few))
+
+
+def _identifiers_beside(
+    key: Array, group: Array, of_page: Array, beside: Array, entity: Array, ids: pa.Array
+) -> pa.ListArray:
+    """Lists, by key, the identifiers of a mask that stand in one group with a page of the key."""
+    pages, others = np.flatnonzero(of_page), np.flatnonzero(beside)
+    count = key[-1] + 1
+    if not len(pages):
+        return pa.nulls(count, TEXTS)
+    others = others[np.argsort(group[others], kind="stable")]
+    first, last = (np.searchsorted(group[others], group[pages], end) for end in ("left", "right"))
+    named = entity[others[concat_ranges(first, last - first)]]
+    pair = np.unique(np.stack([np.repeat(key[pages], last - first), named]), axis=1)
+    ends = np.append(0, np.cumsum(np.bincount(pair[0], minlength=count)))
+    without = np.bincount(key[pages], minlength=count) == 0
+    return pa.ListArray.from_arrays(ends, ids.take(pair[1]), mask=pa.array(without))
 
 
 def _smallest(texts: pa.Array, group: Array) -> Array:

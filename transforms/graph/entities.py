@@ -54,7 +54,7 @@ from transforms.erasure import RegisterKey
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.kinds.hosting import platforms_of
 from transforms.extract.mention import NARRATIVE
-from transforms.graph import epochs, ownership
+from transforms.graph import epochs, ownership, shared_hosts
 from transforms.graph.activity import (
     ACTIVITY,
     RECORD_COUNTS,
@@ -110,6 +110,7 @@ ENTITY_STATUS = pa.schema(
         "status": TEXT,
         "shown_as": TEXT,
         "called": FLAG,
+        "depth": SMALL_INTEGER,
     }
 )
 """The status of one epoch of an identifier, for one partition (`share`) of the records.
@@ -117,7 +118,8 @@ ENTITY_STATUS = pa.schema(
 `entity_id` is the bare one; `begins` is the day from which it is in that epoch, null for the first
 row of it. An epoch has several rows where one of a single reporter interrupts it. `shown_as` is the
 withheld id of one that is contested, or that nobody says whose it is; `called` tells that what is
-carried in links is a callback (`ownership.call_carried`).
+carried in links is a callback (`ownership.call_carried`). `depth` tells where links to a shared
+domain name its tenants (`shared_hosts.SharedHosts`), null for any other identifier.
 """
 
 WITHHELD = pa.schema(
@@ -208,11 +210,13 @@ def determine_status(
         decided: The decisions. Earlier runs showed the members that they are bound to.
         crowds: The reporters that stand for several people.
     """
+    settled = ownership.Settled.by(decided)
+    earlier = [*previous["entity_id"].to_pylist(), *map(without_epoch, decided.bound_members())]
+    activity, hosts = shared_hosts.part_tenants(activity, known, settled.held, earlier)
     activity, owners = ownership.take_sides(with_people(activity, crowds), claims)
     if activity.num_rows == 0:
         nothing = CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
         return Statuses(*nothing, CONTESTED.empty_table(), owners)
-    settled = ownership.Settled.by(decided)
     claimed = (owners["entity_id"], registered["entity_id"], before["known_as"])
     activity, called = ownership.call_carried(activity, pa.concat_arrays(map(pc.unique, claimed)))
     counted = _sum_by_entity(activity)
@@ -224,6 +228,8 @@ def determine_status(
     shown = ownership.shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(shown))
     verdicts = ownership.judge_all(counted, said, known, settled)
+    for place in np.flatnonzero(true_mask(is_among(bare, hosts.facts))).tolist():
+        verdicts[place] = (Status.SUPPRESSED, (hosts.facts[bare[place].as_py()],))
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     held = pa.array([*settled.held.difference(settled.victims)], TEXT)
     status = _statuses(verdicts)
@@ -248,12 +254,14 @@ def determine_status(
     contested = pc.equal(status, Status.CONTESTED)
     shown_else = pc.or_(unclaimed, alone)
     hidden = pc.or_(is_among(status, ownership.HIDDEN), shown_else)
-    entities = _entities(counted, status, facts, main_roles(counted), hidden)
+    entities = _entities(counted, status, facts, main_roles(counted), hidden, hosts.platform)
     still = pc.or_(contested, open_)
     in_tables = pc.or_(contested, shown_else)
     shown_as = pc.if_else(in_tables, entities["entity_id"], None)
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
-    columns["called"] = pc.is_in(without_epochs(counted["entity_id"]), called).combine_chunks()
+    ids = without_epochs(counted["entity_id"])
+    columns["called"] = pc.is_in(ids, called).combine_chunks()
+    columns["depth"] = pa.array(map(hosts.depth.get, ids.to_pylist()), SMALL_INTEGER)
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
     contested = _contested(entities, counted, pc.or_(still, alone))
     return Statuses(entities, statuses, contested, owners)
@@ -304,6 +312,7 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     Raises:
         ValueError: if an identifier has no status.
     """
+    evidence = shared_hosts.with_tenants(evidence, statuses)
     since = pc.fill_null(statuses["begins"], BEFORE_ANY_DAY)
     order = [("entity_id", "ascending"), ("since", "ascending")]
     statuses = statuses.append_column("since", since).sort_by(order).combine_chunks()
@@ -364,10 +373,17 @@ class ClassifyEvidence(beam.PTransform):
             partitions=partitions,
         )
         keyed = {
-            "added": KeyedInput(ACTIVITY, ("entity_id",)),
-            "claims": KeyedInput(CLAIM, ("entity_id",)),
-            "before": KeyedInput(ownership.CONTESTED_BEFORE, ("known_as",)),
-            "previous": KeyedInput(PREVIOUS, ("entity_id",)),
+            name: KeyedInput(
+                schema,
+                (key,),
+                partial(shared_hosts.partition_by_domain, name=key, partitions=partitions),
+            )
+            for name, schema, key in (
+                ("added", ACTIVITY, "entity_id"),
+                ("claims", CLAIM, "entity_id"),
+                ("before", ownership.CONTESTED_BEFORE, "known_as"),
+                ("previous", PREVIOUS, "entity_id"),
+            )
         }
         parts = {**inputs, "added": added[ACTIVITIES]}
         by_entity = {name: parts[name] for name in keyed}
@@ -592,9 +608,17 @@ def _status_by_share(
 
 
 def _entities(
-    counted: pa.Table, status: pa.Array, facts: Sequence[Facts], roles: pa.Array, hidden: pa.Array
+    counted: pa.Table,
+    status: pa.Array,
+    facts: Sequence[Facts],
+    roles: pa.Array,
+    hidden: pa.Array,
+    platforms: Mapping[str, str],
 ) -> pa.Table:
-    """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value."""
+    """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value.
+
+    `platforms` has the shared domain of each tenant, by bare ids.
+    """
     ids = counted["entity_id"].combine_chunks()
     kinds = counted["kind"].combine_chunks()
     said = pc.and_(pc.is_in(status, IN_GRAPH), pc.equal(roles, Role.VICTIM))
@@ -609,6 +633,10 @@ def _entities(
     copied = (
         "first_seen last_seen complaints calls victims region line_type reporters reported_by"
     ).split()
+    listed = platforms_of(kinds, pc.if_else(hidden, None, values))
+    tenants, owners = (pa.array([*part], TEXT) for part in (platforms, platforms.values()))
+    shared = owners.take(pc.index_in(without_epochs(ids), tenants))
+    shared = pc.replace_substring_regex(shared, "^domain:", "")
     columns = {name: counted[name] for name in copied} | {
         "entity_id": pc.replace_with_mask(ids, hidden, withheld),
         "kind": kinds,
@@ -622,7 +650,7 @@ def _entities(
         "epoch": number,
         "first_used": counted["first_held"],
         "last_used": counted["last_held"],
-        "hosted_by": platforms_of(kinds, pc.if_else(hidden, None, values)),
+        "hosted_by": pc.coalesce(pc.if_else(hidden, None, shared), listed),
         "role": pc.if_else(said, Role.MENTIONED, roles),
         "known_as": ids,
         "line": counted["line_type"],

@@ -46,6 +46,11 @@ _BELOW = r"(?:.+\.)?"
 _DEEPEST = 4
 """Wrappers around one link that are taken off: a mail filter's, of a search, of an exit page."""
 
+PAGE_DEPTH = 2
+"""Parts of a path in which tenants of a platform that no rule knows can be told apart."""
+
+_LONGEST_PAGE = 300
+
 _WRAPPED = re.compile(r"(?:https?:/*)?(?P<host>[^/?#\s]+)(?P<rest>\S*)", re.IGNORECASE)
 
 
@@ -148,6 +153,16 @@ def tenant_of(link: Link) -> Tenant | None:
     suffix = domain.public_suffix(host)
     platform = _platform_of_suffix(suffix) if domain.is_on_hosting_platform(host) else None
     return Tenant(registered, platform, registered[: -len(suffix) - 1])
+
+
+def page_below(link: Link, site: str) -> str | None:
+    """Returns the host and `PAGE_DEPTH` parts of the path of a link to a domain, `site`.
+
+    None where they say no more than the domain.
+    """
+    host = re.sub(rf"^{_NOBODYS}", "", domain.canonical_host(link.host) or site)
+    page = "/".join(filter(None, (host, *link.path.split("/")[:PAGE_DEPTH])))
+    return page if page != site and len(page) <= _LONGEST_PAGE else None
 
 
 def platforms_of(kinds: pa.Array, values: pa.Array) -> pa.Array:

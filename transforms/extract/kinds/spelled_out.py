@@ -100,8 +100,7 @@ def _site(text: str, match: re.Match[str]) -> Match | None:
         return None
     if (named := url.classify_host(host)) is None:
         return None
-    kind, value, how = named
-    return Match(match.start(), match.end(), kind, value, Role.LURE_SITE, how=how)
+    return named.match(match.start(), match.end())
 
 
 def _host(spelled: str) -> str | None:

@@ -156,27 +156,50 @@ def find(text: str, region: str | None = None) -> Iterator[Match]:
     yield from _without_scheme(text, done, len(text), region)
 
 
-@lru_cache(maxsize=1 << 14)
-def classify_host(written: str, rest: str = "") -> tuple[EntityKind, str, str | None] | None:
-    """Returns kind and value of whose a host is, and `look_alike:BRAND` where it imitates one.
+class Site(NamedTuple):
+    """The holder of a host: kind and value of its id.
 
-    Where the host alone does not tell, `rest` of its address does, if it can be told at all.
+    `how` is `look_alike:BRAND` where it imitates one; `page` is where below a domain the link leads
+    (`hosting.page_below`).
     """
+
+    kind: EntityKind
+    value: str
+    how: str | None = None
+    page: str | None = None
+
+    def match(self, start: int, end: int) -> Match:
+        """Returns it as a site that a victim was sent to."""
+        return Match(
+            start, end, self.kind, self.value, Role.LURE_SITE, how=self.how, page=self.page
+        )
+
+
+@lru_cache(maxsize=1 << 14)
+def classify_host(written: str, rest: str = "") -> Site | None:
+    """Returns whose a host is; where that alone does not tell, `rest` of its address does."""
     link = hosting.parse_link(domain.refang(written), domain.refang(rest))
     if link is None:
         return None
     link = hosting.opened_link(link)
     if address := domain.canonical_ip(link.host):
-        return EntityKind.IP, address, None
+        return Site(EntityKind.IP, address)
     tenant = hosting.tenant_of(link)
     if tenant is None:
         return None
     if not tenant.is_host:
         # One that was made for a victim, whose address it holds, is of nobody else.
-        is_personal = any(email.addresses_carried(tenant.value, 0, len(tenant.value)))
-        return None if is_personal else (EntityKind.URL, tenant.value, None)
+        return None if _is_personal(tenant.value) else Site(EntityKind.URL, tenant.value)
     brand = domain.impersonated_brand(tenant.value, tenant.name)
-    return EntityKind.DOMAIN, tenant.value, f"look_alike:{brand}" if brand else None
+    how = f"look_alike:{brand}" if brand else None
+    may_be_platform = tenant.platform is None and not domain.is_known_site(tenant.value)
+    page = hosting.page_below(link, tenant.value) if may_be_platform else None
+    page = None if page and _is_personal(page) else page
+    return Site(EntityKind.DOMAIN, tenant.value, how, page)
+
+
+def _is_personal(address: str) -> bool:
+    return any(email.addresses_carried(address, 0, len(address)))
 
 
 def _without_scheme(text: str, start: int, end: int, region: str | None) -> Iterator[Match]:
@@ -204,10 +227,9 @@ def _named_by(text: str, match: re.Match[str], region: str | None) -> Iterator[M
     end = match.start() + len(match[0].rstrip(TRAILING))
     named = classify_host(match["host"], rest)
     if named:
-        kind, value, how = named
-        yield Match(match.start(), end, kind, value, Role.LURE_SITE, how=how)
+        yield named.match(match.start(), end)
     # A page about a number, on a site that is known, does not want it called.
-    is_known = named is None or domain.is_known_site(named[1])
+    is_known = named is None or domain.is_known_site(named.value)
     for number in phone_link.numbers_carried(text, match.start("rest"), end, region):
         cited = number._replace(role=Role.MENTIONED, carried=Carried.BARE)
         yield cited if is_known else number

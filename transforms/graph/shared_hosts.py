@@ -1,0 +1,227 @@
+"""Shared hosts by behaviour: domains under which strangers rent, whether a list has them or not.
+
+The pages of a ring's own site share what else the ring uses, whichever of them a victim was sent
+to. Tenants of a platform share nothing but the platform. So a domain is shared where reporters who
+were sent to different pages of it at one time, and name what else was used on them, agree on that
+much less often than one ring's would. Then its tenants are identifiers, and it is none.
+
+A reporter counts once, in pairs with all others, so that one who lies moves one pair in as many as
+there are others, and it takes as many liars as a domain has reporters to part its pages.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import csr_array
+
+from schemas.facts import Fact, fact
+from schemas.field import TEXT
+from transforms.arrow_util import Array, is_among, map_distinct, row_tuples, with_column
+from transforms.extract.allowlist import KnownLegitimate
+from transforms.extract.kinds import domain
+from transforms.extract.kinds.hosting import PAGE_DEPTH
+from transforms.shuffle import partition_numbers
+
+NEAR_DAYS = 14
+"""Days within which two reporters may name the same of what one ring uses.
+
+That is the median life of a ring's number.
+"""
+
+FEWEST_TENANTS, FEWEST_REPORTERS, FEWEST_PAIRS = 3, 6, 10
+"""What makes a domain shared, at least.
+
+Counted are the reporters who name what else was used there, their tenants, and their pairs that are
+of different tenants and near in time.
+"""
+
+PRIOR_AGREEMENT, PRIOR_PAIRS = 0.3, 10.0
+"""How often two victims of one ring name the same at one time, and how many pairs that is worth."""
+
+STRANGERS = 0.5
+"""Part of that agreement below which reporters of different tenants are of different rings."""
+
+MOST_REPORTERS = 500
+"""Reporters of a domain that are compared: the pairs are as many as the square of that."""
+
+DEPTHS = range(PAGE_DEPTH + 1)
+"""Parts of a path in which tenants differ, 0 where in the host; tried in this order."""
+
+
+@dataclass(frozen=True)
+class SharedHosts:
+    """The domains that strangers share, by entity id.
+
+    Attributes:
+        depth: In how many parts of a path their tenants differ, 0 where in the host.
+        facts: Why each is shared.
+        platform: The domain of each tenant, by the tenant's entity id.
+    """
+
+    depth: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    platform: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Visit(NamedTuple):
+    """What a reporter says of a page on a day, and the identifiers beside it."""
+
+    entity_id: str
+    reporter: int
+    day: int
+    page: str
+    beside: Sequence[str]
+
+
+def part_tenants(
+    activity: pa.Table,
+    known: KnownLegitimate,
+    held: Collection[str] = (),
+    before: Iterable[str] = (),
+) -> tuple[pa.Table, SharedHosts]:
+    """Gives the links to pages of shared domains to their tenants.
+
+    Args:
+        activity: ACTIVITY rows of whole domains.
+        known: The known-legitimate list.
+        held: Bare ids that an analyst decided to have one holder.
+        before: Bare ids of earlier runs and decisions. A tenant among them keeps its domain shared.
+
+    Returns:
+        The rows without a page, with those of tenants under their own ids; and the shared domains.
+    """
+    linked = pc.is_valid(activity["page"])
+    rest, pages = activity.filter(pc.invert(linked)), activity.filter(linked)
+    pages = pages.filter(pc.is_null(known.reasons(pages["entity_id"].combine_chunks())))
+    earlier: dict[str, list[int]] = defaultdict(list)
+    for entity_id in before if pages.num_rows else ():
+        owner = domain_of(entity_id)
+        if owner != entity_id:
+            earlier[owner].append(entity_id.count("/"))
+    depth: dict[str, int] = {}
+    facts: dict[str, Fact] = {}
+    for entity_id, visits in _visits(pages, known):
+        shared = (depth for depth in DEPTHS if is_shared(visits, depth))
+        found = min(earlier[entity_id]) if entity_id in earlier else next(shared, None)
+        if found is not None and entity_id not in held:
+            tenants = {tenant_id(visit.page, found) for visit in visits} - {None}
+            reporters = {visit.reporter for visit in visits}
+            depth[entity_id] = found
+            facts[entity_id] = fact("shared_host", len(tenants), len(reporters))
+    pages = pages.filter(is_among(pages["entity_id"], depth))
+    owners, ids = pages["entity_id"].to_pylist(), tenant_ids(pages, depth)
+    platform = dict(zip(ids.to_pylist(), owners, strict=True))
+    pages = with_column(with_column(pages, "entity_id", ids), "kind", _kinds(ids))
+    pages = pages.filter(pc.is_valid(pages["entity_id"]))
+    return pa.concat_tables([rest, pages]), SharedHosts(depth, facts, platform)
+
+
+def is_shared(visits: Iterable[_Visit], depth: int) -> bool:
+    """Tells whether reporters of different tenants agree less than those of one ring would.
+
+    Takes the square of the reporters, at most of `MOST_REPORTERS`.
+    """
+    first: dict[int, tuple[int, str, Sequence[str]]] = {}
+    for visit in sorted(visits, key=itemgetter(2, 3)):
+        tenant = tenant_id(visit.page, depth)
+        if tenant and visit.beside:
+            first.setdefault(visit.reporter, (visit.day, tenant, visit.beside))
+    said = [first[reporter] for reporter in sorted(first)[:MOST_REPORTERS]]
+    if len({tenant for _, tenant, _ in said}) < FEWEST_TENANTS or len(said) < FEWEST_REPORTERS:
+        return False
+    day = np.array([day for day, _, _ in said])
+    _, tenant = np.unique([tenant for _, tenant, _ in said], return_inverse=True)
+    who = np.repeat(np.arange(len(said)), [len(beside) for *_, beside in said])
+    _, named = np.unique([name for *_, beside in said for name in beside], return_inverse=True)
+    names = csr_array((np.ones(len(who)), (who, named)))
+    pair = np.triu_indices(len(said), 1)
+    agree = (names @ names.T).toarray()[pair] > 0
+    near = np.abs(np.subtract.outer(day, day))[pair] <= NEAR_DAYS
+    same = near & (tenant[pair[0]] == tenant[pair[1]])
+    apart = near & ~same
+    of_one = (agree[same].sum() + PRIOR_AGREEMENT * PRIOR_PAIRS) / (same.sum() + PRIOR_PAIRS)
+    return bool(apart.sum() >= FEWEST_PAIRS and agree[apart].mean() < STRANGERS * of_one)
+
+
+def tenant_id(page: str, depth: int) -> str | None:
+    """Returns the id of the tenant of a shared domain that a page is of; None if of the domain."""
+    host, *path = page.split("/")
+    if len(path) < depth:
+        return None
+    if depth:
+        return f"url:{'/'.join((host, *path[:depth]))}"
+    return f"domain:{host}" if host != domain.registrable_domain(host) else None
+
+
+def with_tenants(evidence: pa.Table, statuses: pa.Table) -> pa.Table:
+    """Returns mentions, those of shared domains by their tenants' ids, as ENTITY_STATUS rows say."""
+    shared = statuses.filter(pc.is_valid(statuses["depth"]))
+    if not shared.num_rows:
+        return evidence
+    ids = tenant_ids(evidence, dict(row_tuples(shared, "entity_id", "depth")))
+    found = pc.is_valid(ids)
+    looks = pc.if_else(found, map_distinct(ids, _look_of), evidence["how"])
+    kinds = pc.if_else(found, _kinds(ids), evidence["kind"])
+    evidence = with_column(with_column(evidence, "how", looks), "kind", kinds)
+    return with_column(evidence, "entity_id", pc.coalesce(ids, evidence["entity_id"]))
+
+
+def _kinds(ids: pa.Array) -> pa.Array:
+    return pc.struct_field(pc.extract_regex(ids, "^(?P<kind>[a-z]+):"), "kind")
+
+
+def _look_of(tenant: str) -> str | None:
+    """Returns `look_alike:BRAND` where the name of a tenant imitates a brand."""
+    host = tenant.partition(":")[2]
+    name = host[: -len(domain_of(tenant).partition(":")[2]) - 1]
+    brand = domain.impersonated_brand(host, name) if name and "/" not in host else None
+    return f"look_alike:{brand}" if brand else None
+
+
+def tenant_ids(linked: pa.Table, depth: Mapping[str, int]) -> pa.Array:
+    """Returns, of rows with `entity_id` and `page`, the tenant's id; null where it is no tenant."""
+    pairs = zip(linked["entity_id"].to_pylist(), linked["page"].to_pylist(), strict=True)
+    ids = (tenant_id(page, depth[name]) if page and name in depth else None for name, page in pairs)
+    return pa.array(ids, TEXT)
+
+
+def domain_of(entity_id: str) -> str:
+    """Returns the domain that an identifier is below, by its bare id; the id where there is none."""
+    kind, _, value = entity_id.partition(":")
+    if kind not in ("domain", "url"):
+        return entity_id
+    registered = domain.registrable_domain(value.partition("/")[0])
+    return f"domain:{registered}" if registered else entity_id
+
+
+def partition_by_domain(batch: pa.RecordBatch, name: str, partitions: int) -> Array:
+    """Returns the partition of each row: what is below one domain is in that of the domain.
+
+    `name` is the column of bare ids.
+    """
+    ids = batch[name]
+    sites = pc.fill_null(pc.match_substring_regex(ids, "^(?:domain|url):"), False)
+    owners = map_distinct(ids.filter(sites), domain_of)
+    owners = pc.replace_with_mask(ids, sites, owners)
+    return partition_numbers(pa.record_batch({name: owners}), (name,), partitions)
+
+
+def _visits(pages: pa.Table, known: KnownLegitimate) -> Iterator[tuple[str, list[_Visit]]]:
+    """Yields the visits of each domain by reporters who say that they were sent there."""
+    shown = pages.filter(pc.and_(pc.greater(pages["held"], 0), pc.is_valid(pages["reporter"])))
+    named = pc.unique(pc.list_flatten(shown["beside"]))
+    legitimate = frozenset(named.filter(pc.is_valid(known.reasons(named))).to_pylist())
+    rows = sorted(row_tuples(shown, *_Visit._fields))
+    for entity_id, group in groupby(rows, itemgetter(0)):
+        visits = (_Visit(*row) for row in group)
+        kept = [v._replace(beside=[n for n in v.beside if n not in legitimate]) for v in visits]
+        yield entity_id, kept
