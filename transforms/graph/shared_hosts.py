@@ -37,18 +37,18 @@ NEAR_DAYS = 14
 That is the median life of a ring's number.
 """
 
-FEWEST_TENANTS, FEWEST_REPORTERS, FEWEST_PAIRS = 3, 6, 10
-"""What makes a domain shared, at least.
-
-Counted are the reporters who name what else was used there, their tenants, and their pairs that are
-of different tenants and near in time.
-"""
+FEWEST_TENANTS, FEWEST_REPORTERS = 3, 6
+"""Tenants that make a domain shared, at least, and reporters who name what else was used there."""
 
 PRIOR_AGREEMENT, PRIOR_PAIRS = 0.3, 10.0
 """How often two victims of one ring name the same at one time, and how many pairs that is worth."""
 
-STRANGERS = 0.5
-"""Part of that agreement below which reporters of different tenants are of different rings."""
+STRANGERS, SURPRISE = 0.5, 3.0
+"""When reporters of different tenants are of different rings.
+
+They agree less than this part of what one ring's would, and by so many nats of a binomial count
+that chance does not explain it.
+"""
 
 MOST_REPORTERS = 500
 """Reporters of a domain that are compared: the pairs are as many as the square of that."""
@@ -116,7 +116,7 @@ def part_tenants(
             tenants = {tenant_id(visit.page, found) for visit in visits} - {None}
             reporters = {visit.reporter for visit in visits}
             depth[entity_id] = found
-            facts[entity_id] = fact("shared_host", len(tenants), len(reporters))
+            facts[entity_id] = fact("shared_host", len(reporters), len(tenants))
     pages = pages.filter(is_among(pages["entity_id"], depth))
     owners, ids = pages["entity_id"].to_pylist(), tenant_ids(pages, depth)
     platform = dict(zip(ids.to_pylist(), owners, strict=True))
@@ -149,7 +149,13 @@ def is_shared(visits: Iterable[_Visit], depth: int) -> bool:
     same = near & (tenant[pair[0]] == tenant[pair[1]])
     apart = near & ~same
     of_one = (agree[same].sum() + PRIOR_AGREEMENT * PRIOR_PAIRS) / (same.sum() + PRIOR_PAIRS)
-    return bool(apart.sum() >= FEWEST_PAIRS and agree[apart].mean() < STRANGERS * of_one)
+    pairs, between = apart.sum(), agree[apart].mean() if apart.any() else of_one
+    surprise = pairs * (_nats(between, of_one) + _nats(1 - between, 1 - of_one))
+    return bool(between < STRANGERS * of_one and surprise >= SURPRISE)
+
+
+def _nats(share: float, expected: float) -> float:
+    return float(share * np.log(share / expected)) if share else 0.0
 
 
 def tenant_id(page: str, depth: int) -> str | None:
