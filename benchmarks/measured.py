@@ -180,9 +180,14 @@ def simulate_and_run(folder: Path, options: str) -> tuple[Path, Path]:
     """Simulates a world with these options and runs it; returns both folders, below `folder`."""
     world, output = folder / "world", folder / "run"
     ringtrace(f"simulate {{world}} {options}", world=world)
+    run_world(world, output)
+    return world, output
+
+
+def run_world(world: Path, output: Path) -> None:
+    """Runs the batch pipeline on a simulated world."""
     batch = "batch --complaints {world}/complaints --calls {world}/calls --output {output}"
     ringtrace(batch, world=world, output=output)
-    return world, output
 
 
 def read_pairs(path: Path) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 `python -m benchmarks.unlisted [SEED ...] [--complaints N] [--operations N]`
 
-Each world is simulated; then sites that rings registered are rewritten in all records. Some become
-tenants of platforms that are on no list, by subdomains or by paths; others keep their domain and
-get a subdomain for each victim, or a few. Organisations that are on no list are named as lure sites
-beside one ring, or beside several. The batch pipeline runs on it, and each line says what it made
-of a sort of site.
+Each world is simulated; then the sites that its rings registered are rewritten in all records. Some
+become tenants of platforms that are on no list, by subdomains or by paths. Others keep their domain
+and are named by subdomains of it, one a victim or a few. 200 organisations on no list are named as
+sites that victims were sent to, each by 1 to 20 reporters, beside one ring or several. The batch
+pipeline runs on it, and a line of the table says what it made of each sort of site.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import csv
 import re
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -25,226 +25,207 @@ import orjson
 import pyarrow.dataset as ds
 
 from benchmarks import measured
-from transforms.extract.kinds.domain import public_suffix
 
-TENANTS = (3, 3, 3, 3, 5, 5, 10, 10, 30, 100, 300)
-"""Tenants of each platform, as long as there are sites."""
-
-ORGANISATIONS = 200
-
-MOST_REPORTERS = 20
-"""Reporters of an organisation, from 1 on."""
+TENANTS = (3, 3, 3, 3, 5, 5, 10, 10, 30, 300)
+"""Tenants of each platform, as long as three in four of the sites last."""
 
 OWN_DOMAINS = 60
-"""Domains that a ring registered and uses by subdomains of its own."""
+"""Domains of rings that are named by subdomains."""
+
+ORGANISATIONS, MOST_REPORTERS = 200, 20
+
+HEADS = ("seed", "sites", "in all", "in a cluster", "core", "in their ring’s cluster", "welds")
 
 _SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi xo zu".split()
 
 _ENDINGS = "com net org co.uk de page link site".split()
 
+_OWN_SITE = re.compile(r"domain:([a-z0-9-]+\.(?:co\.uk|[a-z]+))")
+
 
 @dataclass
-class Plan:
-    """The sites of a world that are rewritten, by domain; and the truth of what they become.
+class Sites:
+    """What the sites of a world become.
 
-    `tenants` has the platform of each tenant's domain; `paths` the platforms whose tenants are
-    paths; `subdomains` how many subdomains a ring's own domain has, 0 for one a victim.
-    `organisations` has the number of rings beside each.
+    Attributes:
+        rng: The random numbers.
+        ring: The ring of each domain that is rewritten or may be.
+        tenants: The platform of each domain that becomes a tenant.
+        by_path: The platforms whose tenants are paths.
+        subdomains: How many subdomains name a domain, 0 for one a victim.
+        organisations: The rings beside each organisation.
     """
 
     rng: Random
-    ring: dict[str, str]
+    ring: Mapping[str, str]
     tenants: dict[str, str] = field(default_factory=dict)
-    paths: set[str] = field(default_factory=set)
+    by_path: set[str] = field(default_factory=set)
     subdomains: dict[str, int] = field(default_factory=dict)
-    organisations: dict[str, int] = field(default_factory=dict)
+    organisations: dict[str, set[str]] = field(default_factory=dict)
 
-    def name(self) -> str:
+    def invent(self) -> str:
         """Draws a domain that no list has."""
-        word = "".join(self.rng.choices(_SYLLABLES, k=4))
-        return f"{word}.{self.rng.choice(_ENDINGS)}"
+        name = "".join(self.rng.choices(_SYLLABLES, k=4))
+        return f"{name}.{self.rng.choice(_ENDINGS)}"
 
     def entity_id(self, site: str) -> str:
         """Returns the id that evidence of a site should have."""
-        platform = self.tenants.get(site)
+        platform, tenant = self.tenants.get(site), site.partition(".")[0]
         if platform is None:
             return f"domain:{site}"
-        tenant = site.partition(".")[0]
-        host = f"{platform}/{tenant}" if platform in self.paths else f"{tenant}.{platform}"
-        return f"{'url' if platform in self.paths else 'domain'}:{host}"
+        by_path = platform in self.by_path
+        return f"url:{platform}/{tenant}" if by_path else f"domain:{tenant}.{platform}"
 
-    def written(self, site: str) -> str:
+    def write(self, site: str) -> str:
         """Returns how the next record writes a site."""
-        if site in self.subdomains:
-            most = self.subdomains[site] or 10**9
-            return f"case{self.rng.randrange(most)}.{site}"
-        return self.entity_id(site).partition(":")[2]
+        if site not in self.subdomains:
+            return self.entity_id(site).partition(":")[2]
+        return f"case{self.rng.randrange(self.subdomains[site] or 10**9)}.{site}"
 
 
-def plan_sites(world: Path, seed: int) -> Plan:
-    """Draws what becomes of the sites that rings of a simulated world registered."""
-    truth = measured.read_pairs(world / "truth.csv")
-    own = re.compile(
-        r"domain:([a-z0-9-]+\.(?:com|net|support|online|site|info|co\.uk|[a-z]{2}|xyz|live|help))"
-    )
-    sites = {match[1]: ring for name, ring in truth.items() if (match := own.fullmatch(name))}
+def plan_sites(truth: Mapping[str, str], seed: int) -> Sites:
+    """Draws what becomes of the sites in the truth of a simulated world."""
+    # What is rented of a known platform has two dots or more.
+    own = {match[1]: ring for name, ring in truth.items() if (match := _OWN_SITE.fullmatch(name))}
     rng = Random(f"unlisted {seed}")
-    plan = Plan(rng, sites)
-    free = sorted(sites)
+    sites = Sites(rng, own)
+    free = sorted(own)
     rng.shuffle(free)
     for site in free[:OWN_DOMAINS]:
-        plan.subdomains[site] = rng.choice((0, 0, 3, 8))
-    del free[:OWN_DOMAINS]
+        sites.subdomains[site] = rng.choice((0, 0, 3, 8))
+    free = free[OWN_DOMAINS:]
+    free = free[len(free) // 4 :]
     for count in TENANTS:
-        platform = plan.name()
+        platform = sites.invent()
         if rng.random() < 0.5:
-            plan.paths.add(platform)
-        plan.tenants |= dict.fromkeys(free[:count], platform)
-        del free[:count]
-        if len(free) < 10:
-            break
-    return plan
+            sites.by_path.add(platform)
+        sites.tenants |= dict.fromkeys(free[:count], platform)
+        free = free[count:]
+    return sites
 
 
-def rewrite(world: Path, plan: Plan) -> None:
-    """Rewrites the records and the truth of a world as planned, and adds the organisations."""
-    sites = re.compile("|".join(map(re.escape, sorted(plan.ring, key=len, reverse=True))))
-    paths = sorted(world.glob("complaints/*.jsonl"))
-    records = [(path, orjson.loads(line)) for path in paths for line in path.open("rb")]
-    by_ring: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    texts: list[tuple[Path, dict[str, Any]]] = []
-    for path, record in records:
-        text = orjson.dumps(record).decode()
-        found = sites.search(text)
-        once: dict[str, str] = {}
-        text = sites.sub(lambda m: once.setdefault(m[0], plan.written(m[0])), text)
-        changed = orjson.loads(text)
-        texts.append((path, changed))
-        if found:
-            by_ring[plan.ring[found[0]]].append(changed)
-    rings = sorted(ring for ring, named in by_ring.items() if len(named) >= 20)
-    for n in range(ORGANISATIONS):
-        name, people = plan.name(), 1 + n % MOST_REPORTERS
-        beside = plan.rng.sample(rings, 1 if n % 2 else plan.rng.randint(2, 5))
-        chosen = [plan.rng.choice(by_ring[beside[k % len(beside)]]) for k in range(people)]
-        used = set()
-        for k, record in enumerate(chosen):
-            record.setdefault("urls", []).append(f"https://www.{name}/")
-            used.add(beside[k % len(beside)])
-        plan.organisations[name] = len(used)
-    for path in paths:
-        with path.open("wb") as out:
-            for where, record in texts:
-                if where == path:
-                    out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-    rows = [
-        (
-            plan.entity_id(name.partition(":")[2])
-            if name.partition(":")[2] in plan.tenants
-            else name,
-            ring,
-        )
-        for name, ring in measured.read_pairs(world / "truth.csv").items()
-    ]
-    with (world / "truth.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("entity_id", "operation"))
-        writer.writerows(sorted(rows))
-
-
-def lines(world: Path, run: Path, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yields what a run made of each sort of site."""
+def rewrite(world: Path, seed: int) -> Sites:
+    """Rewrites the records and the truth of a simulated world; returns what its sites became."""
     truth = measured.read_pairs(world / "truth.csv")
-    members = (
-        ds.dataset(run / "members")
-        .to_table(columns=["entity_id", "cluster_id", "tier"])
-        .to_pylist()
-    )
-    status = {
-        row["entity_id"]: row["status"]
-        for row in ds.dataset(run / "entities")
-        .to_table(columns=["entity_id", "status"])
-        .to_pylist()
-    }
-    cluster = {row["entity_id"]: row["cluster_id"] for row in members}
-    core = {row["entity_id"] for row in members if row["tier"] == "core"}
+    sites = plan_sites(truth, seed)
+    written = re.compile("|".join(map(re.escape, sorted(sites.ring))))
+    records: dict[Path, list[dict[str, Any]]] = {}
+    of_ring: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted(world.glob("complaints/*.jsonl")):
+        records[path] = [orjson.loads(_rewritten(line, written, sites)) for line in path.open()]
+        for record in records[path]:
+            for ring in {truth[name] for name in _ids(record) if name in truth}:
+                of_ring[ring].append(record)
+    rings = sorted(ring for ring, about in of_ring.items() if len(about) >= MOST_REPORTERS)
+    for number in range(ORGANISATIONS):
+        name, people = sites.invent(), 1 + number % MOST_REPORTERS
+        beside = sites.rng.sample(rings, sites.rng.choice((1, 2, 3, 4)))
+        chosen = [beside[person % len(beside)] for person in range(people)]
+        sites.organisations[name] = set(chosen)
+        for ring in chosen:
+            record = sites.rng.choice(of_ring[ring])
+            record.setdefault("urls", []).append(f"https://www.{name}/")
+    for path, changed in records.items():
+        path.write_bytes(
+            b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in changed)
+        )
+    rows = sorted((_changed(name, sites), ring) for name, ring in truth.items())
+    with (world / "truth.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([("entity_id", "operation"), *rows])
+    return sites
+
+
+def _rewritten(line: str, written: re.Pattern[str], sites: Sites) -> str:
+    """Returns a record in which each site stands as it became, in one way throughout."""
+    once: dict[str, str] = {}
+    return written.sub(lambda match: once.setdefault(match[0], sites.write(match[0])), line)
+
+
+def _changed(entity_id: str, sites: Sites) -> str:
+    kind, _, value = entity_id.partition(":")
+    return sites.entity_id(value) if kind == "domain" and value in sites.tenants else entity_id
+
+
+def _ids(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yields ids of a simulated complaint that say which ring it is about."""
+    for mail in record.get("emails", ()):
+        yield f"email:{mail['address']}"
+    for remote in record.get("remote_access", ()):
+        yield f"remote:{remote['tool']}:{remote['id'].replace(' ', '')}"
+    for payment in record.get("payments", ()):
+        payee = payment["payee"].replace(" ", "")
+        yield from (f"account:iban:{payee}", f"account:upi:{payee}", f"wallet:btc:{payee}")
+
+
+def table(world: Path, run: Path, sites: Sites) -> Iterator[tuple[str, int, int, int, str, str]]:
+    """Yields a row of `HEADS`, but for the seed, for each sort of site."""
+    truth = measured.read_pairs(world / "truth.csv")
+    rows = ds.dataset(run / "members").to_table(columns=["entity_id", "cluster_id", "tier"])
+    cluster, core = {}, set()
+    for row in rows.to_pylist():
+        cluster[row["entity_id"]] = row["cluster_id"]
+        if row["tier"] == "core":
+            core.add(row["entity_id"])
     rings: dict[str, Counter[str]] = defaultdict(Counter)
     for name, ring in truth.items():
-        if name in cluster:
-            rings[cluster[name]][ring] += 1
-    platforms = Counter(plan.tenants.values())
-    held = [p for p in platforms if f"domain:{p}" in cluster]
-    # A platform as a member that has identifiers of two rings beside it.
-    welds = [p for p in held if len(rings[cluster[f"domain:{p}"]]) > 1]
-    yield "platforms", str(len(platforms))
-    yield "platforms in a cluster, by tenants", str(sorted(platforms[p] for p in held))
-    yield "platforms that weld, by tenants", str(sorted(platforms[p] for p in welds))
-    yield (
-        "platforms in the core, by tenants",
-        str(sorted(platforms[p] for p in held if f"domain:{p}" in core)),
-    )
-    ids = {plan.entity_id(site): site for site in plan.tenants}
-    named = [i for i in ids if i in truth]
-    right = [
-        i for i in named if i in cluster and rings[cluster[i]].most_common(1)[0][0] == truth[i]
-    ]
-    yield "tenants in the cluster of their ring", f"{len(right)}/{len(named)}"
-    main: dict[str, str] = {}
-    for c, count in rings.items():
-        for ring, n in count.items():
-            if n > rings.get(main.get(ring, ""), Counter())[ring]:
-                main[ring] = c
-    own = [s for s in plan.subdomains if f"domain:{s}" in truth]
-    whole = [
-        s
-        for s in own
-        if cluster.get(f"domain:{s}") and cluster[f"domain:{s}"] == main[truth[f"domain:{s}"]]
-    ]
-    present = [s for s in own if f"domain:{s}" in cluster]
-    yield (
-        "rings' own domains whole and in their cluster",
-        f"{len(whole)}/{len(own)} (in any: {len(present)})",
-    )
-    for several in (False, True):
-        orgs = [o for o, n in plan.organisations.items() if (n > 1) == several]
-        sort = "beside several rings" if several else "beside one ring"
-        yield (
-            f"organisations {sort}: in a cluster, core",
-            (
-                f"{len(orgs)}: {sum(f'domain:{o}' in cluster for o in orgs)}, {sum(f'domain:{o}' in core for o in orgs)}"
-            ),
+        rings[cluster.get(name, "")][ring] += 1
+    home = {
+        ring: max(
+            (c for c in rings if c and rings[c][ring]), key=lambda c: rings[c][ring], default=""
         )
-    lures = [f"domain:{s}" for s in plan.ring if s not in plan.tenants and f"domain:{s}" in truth]
-    yield "rings' domains: all, core", f"{len(lures)}, {sum(x in core for x in lures)}"
-    _ = status
+        for ring in set(truth.values())
+    }
+    homes = Counter(home.values())
+
+    def line(sort: str, names: list[str]) -> tuple[str, int, int, int, str, str]:
+        held = [name for name in names if name in cluster]
+        known = [name for name in names if name in truth]
+        right = [name for name in known if cluster.get(name) == home[truth[name]]]
+        welds = [name for name in held if homes[cluster[name]] > 1]
+        return (
+            sort,
+            len(names),
+            len(held),
+            len(core.intersection(names)),
+            f"{len(right)} of {len(known)}" if known else "",
+            str(len(welds)),
+        )
+
+    platforms = Counter(sites.tenants.values())
+    for few, most in ((1, 5), (6, 30), (31, 300)):
+        names = [f"domain:{name}" for name, count in platforms.items() if few <= count <= most]
+        yield line(f"platforms of {few} to {most} tenants", names)
+    yield line("their tenants", [_changed(f"domain:{site}", sites) for site in sites.tenants])
+    yield line("rings’ own domains, by subdomains", [f"domain:{site}" for site in sites.subdomains])
+    others = [s for s in sites.ring if s not in sites.tenants and s not in sites.subdomains]
+    yield line("rings’ other domains", [f"domain:{site}" for site in others])
+    for sort, several in (("beside one ring", False), ("beside several", True)):
+        orgs = [n for n, beside in sites.organisations.items() if (len(beside) > 1) == several]
+        yield line(f"organisations {sort}", [f"domain:{name}" for name in orgs])
 
 
 def main(words: list[str] | None = None) -> None:
+    """Prints a table of Markdown, with the sorts of site of each seed."""
     parser = measured.Parser("benchmarks.unlisted", __doc__)
     parser.add_argument("seeds", metavar="SEED", type=int, nargs="*")
     parser.add_argument("--complaints", metavar="N", type=int, default=15_000)
     parser.add_argument("--operations", metavar="N", type=int, default=120)
-    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--profile", choices=("chained", "pooled"), default="chained")
     arguments = parser.parse_args(words)
-    for seed in arguments.seeds or (1001,):
-        with tempfile.TemporaryDirectory() as folder:
-            root = arguments.keep or Path(folder)
-            world, run = root / "world", root / "run"
-            if not (world / "plan.done").exists():
-                measured.ringtrace(
-                    f"simulate {{world}} --complaints {arguments.complaints} "
-                    f"--operations {arguments.operations} --seed {seed}",
-                    world=world,
-                )
-            plan = plan_sites(world, seed)
-            rewrite(world, plan)
-            measured.ringtrace(
-                "batch --complaints {world}/complaints --calls {world}/calls --output {run} --overwrite --no-register --no-wait",
-                world=world,
-                run=run,
-            )
-            for name, text in lines(world, run, plan):
-                print(f"{seed} | {name} | {text}", flush=True)
+    size = f"--complaints {arguments.complaints} --operations {arguments.operations}"
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for seed in arguments.seeds or (1001,):
+            with tempfile.TemporaryDirectory() as folder:
+                world, run = Path(folder) / "world", Path(folder) / "run"
+                options = f"{size} --profile {arguments.profile} --seed {seed}"
+                measured.ringtrace(f"simulate {{world}} {options}", world=world)
+                sites = rewrite(world, seed)
+                measured.run_world(world, run)
+                for row in table(world, run, sites):
+                    yield seed, *row
+
+    measured.print_table(HEADS, rows())
 
 
 if __name__ == "__main__":

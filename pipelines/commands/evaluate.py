@@ -583,7 +583,7 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
 def _are_hubs(entities: pa.Table) -> pa.ChunkedArray:
     """Masks what clustering found to be a hub, of which no baseline knows."""
     suppressed = pc.equal(entities["status"], str(Status.SUPPRESSED))
-    return pc.and_(suppressed, have_facts(entities["facts"], ["hub"]))
+    return pc.and_(suppressed, have_facts(entities["facts"], ["hub", "ubiquitous"]))
 
 
 def _flags(run: RunFolder, hubs: Path) -> HubFlags:

@@ -8,7 +8,7 @@ What comes out is the assignment, the one small table that all later steps look 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -28,10 +28,14 @@ from transforms.arrow_util import (
     first_rows,
     hash_text,
     is_among,
+    map_distinct,
     sorted_lookup,
     with_column,
 )
+from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.extract.allowlist import is_freemail
+from transforms.extract.kinds import url
 from transforms.graph import incidence, leiden
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.link_weights import MILLION
@@ -58,6 +62,7 @@ NODE = pa.schema(
         "phone": FLAG,
         "private": FLAG,
         "reported_by": INTEGER,
+        "site": FLAG,
     }
 )
 """An infrastructure entity, contested or not.
@@ -66,7 +71,8 @@ NODE = pa.schema(
 not shown under, and `bare` of its own without its epoch. Nothing that is made of `known` or `bare`
 may be written, since it could be reversed. `reporters` counts those who show it in a hard role,
 `reported_by` those who do so in no copied list; `private` marks a phone that a
-private person may hold, by its line type.
+private person may hold, by its line type; `site` a site, or an address at one, that imitates
+nobody: it may be an organisation's.
 """
 
 ASSIGNMENT = pa.schema(
@@ -79,6 +85,7 @@ ASSIGNMENT = pa.schema(
         "returned": FLAG,
         "link_reporters": INTEGER,
         "tying_reporters": INTEGER,
+        "elsewhere": INTEGER,
     }
 )
 """Rows sorted by node, the 63-bit hash of an entity id.
@@ -88,7 +95,8 @@ follows. `hub` marks an entity that was seen with so many clusters that it ties 
 the share of its evidence outside its main cluster. `doubted` marks a line that may be a private
 person's and is alone since too few reporters tie it, `returned` what is in its cluster for
 the sake of its other epoch. `tying_reporters` counts those who tie it to the rest of its cluster,
-a hub to anything, `link_reporters` those of them that its robustness counts
+a hub to anything, `link_reporters` those of them that its robustness counts, and `elsewhere` those
+who tie a site to other clusters alone, where it may be an organisation's for their sake, else 0
 (`transforms.graph.robustness`).
 """
 
@@ -112,8 +120,17 @@ def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
         phone,
         pc.and_(phone, pc.invert(business)),
         kept["reported_by"],
+        map_distinct(kept["known_as"], _may_be_an_organisations, FLAG),
     ]
     return pa.record_batch(columns, NODE)
+
+
+def _may_be_an_organisations(entity_id: str) -> bool:
+    kind, _, value = without_epoch(entity_id).partition(":")
+    if kind not in (EntityKind.DOMAIN, EntityKind.EMAIL) or is_freemail(value):
+        return False
+    site = url.classify_host(value.rpartition("@")[2])
+    return site is not None and site.how is None
 
 
 def assign_clusters(
@@ -168,12 +185,16 @@ def assign_clusters(
     result = detect_communities(evidence, suppliers, tying, lines, pairs, search)
     must = _node_pairs(decided.pairs(DecisionKind.MUST_LINK), node)
     cannot = _epoch_pairs(decided.pairs(DecisionKind.CANNOT_LINK), node, bare)
+    held = pa.array(sorted(each.entity_a for each in decided.of(DecisionKind.SUSPECT_HELD)), TEXT)
+    free = ~np.isin(node, hash_text(held))
+    result = replace(result, hub=result.hub & free)
     result = apply_constraints(result, evidence, must, cannot)
     anchor = _anchors(shown, first_seen, result.label)
-    counted, inside = link_reporters(
-        evidence.without(result.hub), suppliers, result.label, lines.private
+    sites = true_mask(nodes["site"]) & free
+    counted, inside, elsewhere = link_reporters(
+        evidence.without(result.hub), suppliers, result.label, lines.private, sites
     )
-    tied = counted, np.where(result.hub, tying, inside)
+    tied = counted, np.where(result.hub, tying, inside), elsewhere
     columns = (shown, anchor, result.hub, result.spread, result.doubted, result.returned, *tied)
     by_node = np.argsort(shown)
     return pa.record_batch([rows[by_node] for rows in columns], ASSIGNMENT)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
 from schemas.entity import ENTITY, are_withheld, without_epochs
-from schemas.enums import Status, Strength
+from schemas.enums import EntityKind, Status, Strength
 from schemas.facts import Facts, fact, facts_of, reasons_and_facts
 from schemas.field import FLAG, INTEGER, NUMBER, TEXT
 from transforms.arrow_util import Array, batch_of_columns, hash_text, row_tuples, with_column
@@ -46,6 +46,9 @@ MEMBERSHIPS = "memberships"
 
 CLUSTER_LINKS = "cluster_links"
 
+_PUBLIC_KINDS = (EntityKind.PHONE, EntityKind.DOMAIN, EntityKind.URL, EntityKind.EMAIL)
+"""Kinds that customers of an organisation name; others are a supplier's, such as a mule's."""
+
 _OF_LINKS = tuple(
     map(
         fact,
@@ -72,7 +75,10 @@ def finalize_entities(
     for row in np.flatnonzero(hub).tolist():
         spread, people = (assigned[name][row].as_py() for name in ("spread", "tying_reporters"))
         before = known(row) if contested[row] else ()
-        facts[row] = (*before, fact("hub", spread, people, entities["complaints"][row]))
+        code = "ubiquitous" if entities["kind"][row].as_py() in _PUBLIC_KINDS else "hub"
+        facts[row] = (*before, fact(code, spread, people, entities["complaints"][row]))
+    for row in np.flatnonzero(pc.fill_null(assigned["elsewhere"], 0)).tolist():
+        facts[row] = (*known(row), fact("beside_others", assigned["elsewhere"][row].as_py()))
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
         facts[row] = (*known(row), fact("returned"))
     # The words of a decision may name what is withheld.

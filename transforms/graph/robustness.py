@@ -46,6 +46,9 @@ from transforms.graph.supplier_likelihood import SupplierCounts
 CORE_ROBUSTNESS = 2
 """Reporters that a member of the core rests on, at least."""
 
+OWN_RATIO = 5
+"""Reporters who tie a site to its cluster, for each who ties it to others, if it is a ring's."""
+
 UNCONFIRMED = 1
 """Reporters that a line counts less which a private person may hold and no call confirms."""
 
@@ -85,8 +88,8 @@ class Standing(NamedTuple):
 
 
 def link_reporters(
-    evidence: Incidence, suppliers: SupplierCounts, label: Array, private: Array
-) -> tuple[Array, Array]:
+    evidence: Incidence, suppliers: SupplierCounts, label: Array, private: Array, sites: Array
+) -> tuple[Array, Array, Array]:
     """Counts, per node, the reporters who tie it to the rest of its cluster.
 
     Args:
@@ -94,22 +97,27 @@ def link_reporters(
         suppliers: Supplier and country counts by node.
         label: The cluster of each node.
         private: Masks the lines that a private person may hold and no call record confirms.
+        sites: Masks the sites that may be an organisation's.
 
     Returns:
-        The reporters that count, and all of them. At most one counts where that one could have put
-        the node there: outside the main part of its cluster, and where at least as many tie it to
+        The reporters that count, all of them, and those who tie a site to other clusters alone,
+        where they are a fifth of the others or more: its victims are of several rings, as an
+        organisation's customers are, and at most one counts.
+
+        At most one counts, too, where that one could have put the node there: outside the main part of its cluster, and where at least as many tie it to
         other clusters alone. Of the rest no more count than tie its side of the cluster to that of
         the best attested node. A private line counts `UNCONFIRMED` less, and at least one: that of
         a bank or a hotel is named by strangers who are as sure of it as others are.
     """
     inside = count_reporters(evidence, beside_own_cluster(evidence, label))
     elsewhere = reporters_by_node(evidence) - inside
-    alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere)
+    apart = sites & (elsewhere > 0) & (elsewhere * OWN_RATIO >= inside)
+    alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere) | apart
     counted = np.where(alone, np.minimum(inside, 1), inside)
     # Of the main part two count at least, since suppliers that agree stand for the second.
     cut = cut_reporters(evidence, label, counted, private)
     bound = np.where(private, np.maximum(cut - UNCONFIRMED, 1), np.maximum(cut, CORE_ROBUSTNESS))
-    return np.minimum(counted, bound), inside
+    return np.minimum(counted, bound), inside, np.where(apart, elsewhere, 0)
 
 
 def cut_reporters(evidence: Incidence, label: Array, tying: Array, exact: Array) -> Array:

@@ -169,7 +169,10 @@ def tenant_id(page: str, depth: int) -> str | None:
 
 
 def with_tenants(evidence: pa.Table, statuses: pa.Table) -> pa.Table:
-    """Returns mentions, those of shared domains by their tenants' ids, as ENTITY_STATUS rows say."""
+    """Returns mentions in which links to a shared domain name the tenant.
+
+    ENTITY_STATUS rows say which domains are.
+    """
     shared = statuses.filter(pc.is_valid(statuses["depth"]))
     if not shared.num_rows:
         return evidence
@@ -201,7 +204,7 @@ def tenant_ids(linked: pa.Table, depth: Mapping[str, int]) -> pa.Array:
 
 
 def domain_of(entity_id: str) -> str:
-    """Returns the domain that an identifier is below, by its bare id; the id where there is none."""
+    """Returns the domain that an identifier is below, or the id where there is none; bare ids."""
     kind, _, value = entity_id.partition(":")
     if kind not in ("domain", "url"):
         return entity_id
