@@ -102,12 +102,13 @@ def link_reporters(
     Returns:
         The reporters that count, all of them, and those who tie a site to other clusters alone,
         where they are a fifth of the others or more: its victims are of several rings, as an
-        organisation's customers are, and at most one counts.
+        organisation's customers are.
 
-        At most one counts, too, where that one could have put the node there: outside the main part of its cluster, and where at least as many tie it to
-        other clusters alone. Of the rest no more count than tie its side of the cluster to that of
-        the best attested node. A private line counts `UNCONFIRMED` less, and at least one: that of
-        a bank or a hotel is named by strangers who are as sure of it as others are.
+        At most one counts for such a site, and where that one could have put the node there:
+        outside the main part of its cluster, and where at least as many tie it to other clusters
+        alone. Of the rest no more count than tie its side of the cluster to that of the best
+        attested node. A private line counts `UNCONFIRMED` less, and at least one: that of a bank or
+        a hotel is named by strangers who are as sure of it as others are.
     """
     inside = count_reporters(evidence, beside_own_cluster(evidence, label))
     elsewhere = reporters_by_node(evidence) - inside
