@@ -29,6 +29,7 @@ from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import Json, UsageError, add_notice, system_errors, usage_errors
 from pipelines.safe_files import locked, write_whole
 from reports import signing, tables
+from reports.exchange import Registrations, RegistrationsError, parse_registrations
 from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
@@ -665,6 +666,12 @@ def read_source_rules(path: str | None) -> SourceRules:
             parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
         )
     return dict(sorted({**shipped_source_rules(), **rules}.items()))
+
+
+def read_registrations(path: str | None) -> Registrations:
+    """Reads the registration dates of domains; raises UsageError if the file is no good."""
+    with usage_errors(RegistrationsError):
+        return parse_registrations(read_text(path), path) if path is not None else {}
 
 
 def read_weights(path: str | None) -> PriorityWeights:

@@ -31,7 +31,14 @@ from pipelines.options import (
     subcommand,
     usage_errors,
 )
-from pipelines.user_files import check_basis, free_folder, open_run, read_text, rests_on
+from pipelines.user_files import (
+    check_basis,
+    free_folder,
+    open_run,
+    read_registrations,
+    read_text,
+    rests_on,
+)
 from reports import signing, tables
 from reports.disclosure_control import thin_sides
 from reports.exchange import (
@@ -76,6 +83,11 @@ OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.jso
 SOURCE_FLAGS = all_of(
     flag("--policy", "FILE", "TOML of what may leave (default: the shipped policy.toml)"),
     flag("--victims", "FILE", "CSV phone,email,country of your own victims: none of them leaves"),
+    flag(
+        "--registered",
+        "FILE",
+        "CSV domain,registered: a site that was young at its first report may leave unreviewed",
+    ),
     OTHER_REGISTERS_FLAG,
     REGISTER_FLAGS,
 )
@@ -178,11 +190,12 @@ def offer_source(
     ids = members["entity_id"].to_pylist()
     return OfferSource(
         members=members,
-        entities=tables.read_table(run, ENTITIES, ["entity_id", "status"]),
+        entities=tables.read_table(run, ENTITIES, ["entity_id", "status", "first_seen"]),
         clusters=tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
         evidence=evidence,
         private=signed_files.ids_of_victims(ids, arguments.victims)
         | signed_files.ids_in_register(ids, register),
+        registered=read_registrations(arguments.registered),
     )
 
 

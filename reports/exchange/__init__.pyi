@@ -42,6 +42,11 @@ from .read_offer import (
     seal_letter as seal_letter,
     signer_of as signer_of,
 )
+from .registrations import (
+    Registrations as Registrations,
+    RegistrationsError as RegistrationsError,
+    parse_registrations as parse_registrations,
+)
 from .victim_overlap import (
     MissingOverlapLibraryError as MissingOverlapLibraryError,
     Victims as Victims,

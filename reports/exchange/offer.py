@@ -2,8 +2,9 @@
 
 An identifier leaves if it is core and an analyst reviewed it, or three people reported it on
 different days in words of their own (`three_own_accounts`); one that is linked to no other leaves
-after a review alone. What the recipient named itself leaves as well if it is core and reviewed in
-one's own run joined with its offer.
+after a review alone, and so does a site that imitates nobody and was not young at its first report:
+it may be an organisation's. What the recipient named itself leaves as well if it is core and
+reviewed in one's own run joined with its offer.
 Long, since all that decides on what leaves in an offer is read in one place.
 
 Counts of victims are under statistical disclosure control for one table with a total (Hundepool et
@@ -30,6 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from reports.exchange.registrations import Registrations, is_young
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Review, Status, Tier
@@ -47,6 +49,7 @@ from schemas.offer import (
     Tlp,
 )
 from schemas.signed_fields import MOMENT
+from transforms.extract.allowlist import may_be_an_organisations
 from transforms.extract.fingerprints import LONGEST, words_with_places
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -122,7 +125,7 @@ class OfferSource:
 
     Attributes:
         members: MEMBER rows.
-        entities: Ids and status of ENTITY rows.
+        entities: Ids, status and first days of ENTITY rows.
         clusters: Ids and status of CLUSTER rows.
         evidence: EVIDENCE_MENTION rows.
         private: Entity ids that must not leave, such as the organisation's own victims'.
@@ -131,6 +134,7 @@ class OfferSource:
             evidence is joined: it knows them, and learns how many here reported them, however few.
         parts: For members of thin clusters, the number of the part of it that each is in: the parts
             stand as clusters of their own.
+        registered: When domains were registered, as far as is known.
     """
 
     members: pa.Table
@@ -141,6 +145,7 @@ class OfferSource:
     words: OwnWords = field(default_factory=dict)
     returned: frozenset[str] = frozenset()
     parts: Mapping[str, int] = field(default_factory=dict)
+    registered: Registrations = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -510,6 +515,7 @@ def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], W
     members, evidence = source.members, source.evidence
     status = dict(_pairs(source.clusters, "cluster_id", "status"))
     infrastructure = dict(_pairs(source.entities, "entity_id", "status"))
+    first_seen = dict(_pairs(source.entities, "entity_id", "first_seen"))
     groups = evidence.group_by("entity_id").aggregate([("reporter_key", "count_distinct")])
     counts = dict(_pairs(groups, "entity_id", "reporter_key_count_distinct"))
     accounts = _accounts(evidence, source.words)
@@ -543,6 +549,10 @@ def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], W
             else "not reviewed, nor told of by three people in their own words"
             if not settled
             and (policy.confirmed_only or not three_own_accounts(accounts.get(entity_id, ())))
+            else "not reviewed, and may be an organisation's site"
+            if not settled
+            and may_be_an_organisations(without_epoch(entity_id))
+            and not is_young(entity_id, first_seen[entity_id], source.registered)
             else "a victim's own, or holds an id of a victim or a record"
             if without_epoch(entity_id) in source.private
             or not echoes.isdisjoint(_words(entity_id))

@@ -14,7 +14,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Self
 
 import phonenumbers
@@ -253,6 +253,24 @@ def is_freemail(address: str) -> bool:
     """Checks whether a canonical address, `local@host`, is at one of `freemail_hosts`."""
     host = address.rpartition("@")[2]
     return host in freemail_hosts() or domain.registrable_domain(host) in freemail_hosts()
+
+
+@lru_cache(maxsize=domain.REMEMBERED)
+def may_be_an_organisations(entity_id: str) -> bool:
+    """Tells whether a bare id is a site, or an address at one, that imitates no brand.
+
+    A mailbox at a freemail host is somebody's own.
+    """
+    kind, _, value = entity_id.partition(":")
+    if kind not in (EntityKind.DOMAIN, EntityKind.EMAIL) or is_freemail(value):
+        return False
+    host = value.rpartition("@")[2]
+    site = url.classify_host(host)
+    if site is None or site.how is not None:
+        return False
+    # Below a domain that nothing but its use shows to be shared, a tenant has a name of its own.
+    tenant = host[: -len(site.value) - 1] if host.endswith(f".{site.value}") else None
+    return tenant is None or domain.impersonated_brand(host, tenant) is None
 
 
 @cache

@@ -34,8 +34,7 @@ from transforms.arrow_util import (
 )
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
-from transforms.extract.allowlist import is_freemail
-from transforms.extract.kinds import url
+from transforms.extract.allowlist import may_be_an_organisations
 from transforms.graph import incidence, leiden
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.link_weights import MILLION
@@ -120,17 +119,9 @@ def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
         phone,
         pc.and_(phone, pc.invert(business)),
         kept["reported_by"],
-        map_distinct(kept["known_as"], _may_be_an_organisations, FLAG),
+        map_distinct(without_epochs(kept["known_as"]), may_be_an_organisations, FLAG),
     ]
     return pa.record_batch(columns, NODE)
-
-
-def _may_be_an_organisations(entity_id: str) -> bool:
-    kind, _, value = without_epoch(entity_id).partition(":")
-    if kind not in (EntityKind.DOMAIN, EntityKind.EMAIL) or is_freemail(value):
-        return False
-    site = url.classify_host(value.rpartition("@")[2])
-    return site is not None and site.how is None
 
 
 def assign_clusters(

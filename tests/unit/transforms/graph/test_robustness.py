@@ -45,8 +45,8 @@ def tying(groups, reporters, label, node, *, inside):
 def test_reporters_of_a_members_links_are_those_who_name_it_beside_others(groups, who, label):
     label = np.array(label)
     given_evidence = evidence(groups, NODES, who[: len(groups)])
-    counts, tying_it = link_reporters(
-        given_evidence, no_suppliers(NODES), label, np.zeros(NODES, bool)
+    counts, tying_it, _ = link_reporters(
+        given_evidence, no_suppliers(NODES), label, *2 * [np.zeros(NODES, bool)]
     )
     main = in_main_part(given_evidence, no_suppliers(NODES), label)
     for node in range(NODES):
@@ -110,8 +110,8 @@ def test_a_cut_counts_the_reporters_who_join_two_halves():
     """Five people tie each half, and two the halves: no member of the smaller rests on more."""
     halves = [{0, 1, 2}] * 6 + [{3, 4, 5}] * 5 + [{2, 3}] * 2
     label = np.zeros(NODES, int)
-    counts, inside = link_reporters(
-        evidence(halves, NODES), no_suppliers(NODES), label, np.zeros(NODES, bool)
+    counts, inside, _ = link_reporters(
+        evidence(halves, NODES), no_suppliers(NODES), label, *2 * [np.zeros(NODES, bool)]
     )
     assert inside.tolist() == [6, 6, 8, 7, 5, 5, 0]
     assert counts.tolist() == [6, 6, 6, 2, 2, 2, 0]
@@ -122,8 +122,8 @@ def test_a_large_cluster_has_a_lower_bound():
     many = 2 * robustness.MOST_EXACT_MEMBERS
     chain = [{node, node + 1} for node in range(many - 1) for _ in range(6)]
     label = np.zeros(many, int)
-    counts, inside = link_reporters(
-        evidence(chain, many), no_suppliers(many), label, np.zeros(many, bool)
+    counts, inside, _ = link_reporters(
+        evidence(chain, many), no_suppliers(many), label, *2 * [np.zeros(many, bool)]
     )
     assert set(inside.tolist()) == {6, 12}
     assert set(counts.tolist()) == {max(robustness.SURE_LEVELS)}
@@ -139,10 +139,24 @@ def test_a_private_line_needs_one_reporter_more():
     used = np.where(np.isin(np.arange(NODES), (0, 1, 6))[:, None], [[5, 0]], [[0, 50]])
     agree = SupplierCounts((csr_array(used),))
     assert in_main_part(evidence(ring, NODES), agree, label)[6]
+    no_sites = np.zeros(NODES, bool)
     for more, counted in ((0, 1), (1, 1), (2, CORE_ROBUSTNESS), (5, 5)):
         named = evidence([*ring, *[{1, 6}] * more], NODES)
-        assert link_reporters(named, agree, label, ~private)[0][6] >= CORE_ROBUSTNESS
-        assert link_reporters(named, agree, label, private)[0][6] == counted
+        assert link_reporters(named, agree, label, ~private, no_sites)[0][6] >= CORE_ROBUSTNESS
+        assert link_reporters(named, agree, label, private, no_sites)[0][6] == counted
+
+
+def test_a_site_that_is_named_beside_other_rings_is_nobodys():
+    """Of five to one it is a ring's; of five to two it may be an organisation's."""
+    label = np.array([0, 0, 0, 3, 3, 5, 6])
+    sites = np.arange(NODES) == 1
+    for others, counted in ((0, 6), (1, 6), (2, 1)):
+        named = evidence([{0, 1}] * 6 + [{1, 3}] * others, NODES)
+        counts, inside, elsewhere = link_reporters(
+            named, no_suppliers(NODES), label, np.zeros(NODES, bool), sites
+        )
+        assert (counts[1], inside[1]) == (counted, 6)
+        assert elsewhere[1] == (others if counted == 1 else 0)
 
 
 @given(GROUPS, REPORTERS, LABELS, st.integers(0, 5))
@@ -169,7 +183,7 @@ def test_one_more_reporter_makes_no_member_of_one_reporter_core(groups, who, lab
     label = np.array(label)
     reporters = [*who[: len(groups)], *[9] * len(lies)]
     lied = evidence([*groups, *lies], NODES, reporters)
-    counts, _ = link_reporters(lied, no_suppliers(NODES), label, np.zeros(NODES, bool))
+    counts, *_ = link_reporters(lied, no_suppliers(NODES), label, *2 * [np.zeros(NODES, bool)])
     for node in range(NODES):
         if not tying(groups, who, label, node, inside=True):
             assert counts[node] < CORE_ROBUSTNESS
