@@ -6,7 +6,7 @@ were sent to different pages of it at one time, and name what else was used on t
 much less often than one ring's would. Then its tenants are identifiers, and it is none.
 
 A reporter counts once, in pairs with all others, so that one who lies moves one pair in as many as
-there are others, and it takes as many liars as a domain has reporters to part its pages.
+there are others. To part a ring's own domain it takes liars by the third of its reporters.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ PARTIES = ("amazon", "microsoft", datetime(2026, 6, 1, tzinfo=UTC))
 
 RULES = replace(shipped_policy(), least_reports=1, confidence_floor=0.5)
 
+FIRST_SEEN = datetime(2026, 3, 1, tzinfo=UTC)
+
 A, B, C, D = (f"phone:+1888555010{n}" for n in range(4))
 
 
@@ -63,7 +65,15 @@ def evidence(*reports, role="callback", record_kind="complaint"):
 
 
 def offer(
-    rows, clusters=None, rules=RULES, private=(), status=None, words=None, returned=(), **changed
+    rows,
+    clusters=None,
+    rules=RULES,
+    private=(),
+    status=None,
+    words=None,
+    returned=(),
+    registered=None,
+    **changed,
 ):
     clusters = clusters or {A: "c-1", B: "c-1", C: "c-2", D: "c-2"}
     changed = {"review": "reviewed"} | changed
@@ -71,7 +81,14 @@ def offer(
     states = {"c-1": "candidate", "c-2": "candidate"} | (status or {})
     source = OfferSource(
         members=pa.Table.from_pylist(members, MEMBER),
-        entities=pa.table({"entity_id": [*clusters], "status": ["infrastructure"] * len(clusters)}),
+        entities=pa.table(
+            {
+                "entity_id": [*clusters],
+                "status": ["infrastructure"] * len(clusters),
+                "first_seen": [FIRST_SEEN] * len(clusters),
+            }
+        ),
+        registered=registered or {},
         clusters=pa.table({"cluster_id": list(states), "status": list(states.values())}),
         evidence=rows,
         private=frozenset(private),
@@ -304,6 +321,35 @@ def test_an_unreviewed_one_leaves_by_three_accounts_in_own_words(reports, words,
         **CORE,
     )
     assert asks_more.entities == ()
+
+
+@pytest.mark.parametrize(
+    ("site", "registered", "leaves"),
+    [
+        ("domain:lakeside-clinic.org", None, False),
+        ("domain:lakeside-clinic.org", date(2025, 12, 1), True),
+        ("domain:lakeside-clinic.org", date(2025, 11, 30), False),
+        ("email:desk@lakeside-clinic.org", None, False),
+        ("email:desk@lakeside-clinic.org", date(2026, 2, 1), True),
+        ("email:desk@gmail.com", None, True),
+        ("domain:amazon-refund.support", None, True),
+        ("domain:amazon-refund.lakeside.org", None, True),
+        ("domain:lakeside.weebly.com", None, False),
+    ],
+)
+def test_a_site_that_may_be_an_organisations_leaves_after_a_review(site, registered, leaves):
+    """Three own accounts are not enough, unless it imitates a brand or was young."""
+    reports = evidence(*((n, who, day, [site, B]) for n, who, day, _ in THREE))
+    known = {"domain:lakeside-clinic.org": registered} if registered else {}
+    both = {site: "c-1", B: "c-1"}
+    made, left = offer(reports, both, words=TOLD, registered=known, **CORE)
+    assert [entity.entity_id for entity in made.entities if entity.entity_id == site] == (
+        [site] if leaves else []
+    )
+    why = "not reviewed, and may be an organisation's site"
+    assert left.reasons == ({} if leaves else {why: 1})
+    made, _ = offer(reports, both)
+    assert site in {entity.entity_id for entity in made.entities}
 
 
 def test_a_single_identifier_leaves_after_a_review_alone():

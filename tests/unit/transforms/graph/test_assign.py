@@ -120,7 +120,7 @@ def test_links_that_analysts_decide_are_looked_up_without_reading_all_nodes_for_
     hashes = hash_text(pa.array(ids))
     columns = dict.fromkeys(("node", "known", "bare"), hashes) | {"first_seen": [DAY] * len(ids)}
     columns |= dict.fromkeys(("reporters", "reported_by"), [1] * len(ids))
-    columns |= dict.fromkeys(("phone", "private"), [False] * len(ids))
+    columns |= dict.fromkeys(("phone", "private", "site"), [False] * len(ids))
     decided = DecisionsInForce(
         binding=tuple(
             Decision(f"d{number}", kind, *ends, "anna", "same payee", DAY, None)
@@ -139,7 +139,9 @@ def test_links_that_analysts_decide_are_looked_up_without_reading_all_nodes_for_
 
 def test_hashes_that_collide_stop_the_run():
     row = {"node": 7, "bare": 7, "first_seen": DAY, "reporters": 1, "reported_by": 1}
-    nodes = pa.Table.from_pylist([row | {"phone": False, "private": False}] * 2, NODE)
+    nodes = pa.Table.from_pylist(
+        [row | {"phone": False, "private": False, "site": False}] * 2, NODE
+    )
     with pytest.raises(ValueError, match="share a 63-bit hash"):
         assign_clusters(
             nodes, INCIDENCE.empty_table(), SUPPLIER_USE.empty_table(), VICTIM_REACH.empty_table()
