@@ -45,7 +45,7 @@ _OWN_SITE = re.compile(r"domain:([a-z0-9-]+\.(?:co\.uk|[a-z]+))")
 
 @dataclass
 class Sites:
-    """What the sites of a world become.
+    """The sites of a world, and those that they become.
 
     Attributes:
         rng: The random numbers.
@@ -199,6 +199,9 @@ def table(world: Path, run: Path, sites: Sites) -> Iterator[tuple[str, int, int,
     yield line("rings’ own domains, by subdomains", [f"domain:{site}" for site in sites.subdomains])
     others = [s for s in sites.ring if s not in sites.tenants and s not in sites.subdomains]
     yield line("rings’ other domains", [f"domain:{site}" for site in others])
+    made = {*sites.ring, *(sites.entity_id(s).partition(":")[2] for s in sites.tenants)}
+    rented = [n for n in truth if n.startswith("domain:") and n.partition(":")[2] not in made]
+    yield line("rings’ pages on listed platforms", rented)
     for sort, several in (("beside one ring", False), ("beside several", True)):
         orgs = [n for n, beside in sites.organisations.items() if (len(beside) > 1) == several]
         yield line(f"organisations {sort}", [f"domain:{name}" for name in orgs])

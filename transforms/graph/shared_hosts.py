@@ -41,7 +41,7 @@ FEWEST_TENANTS, FEWEST_REPORTERS = 3, 6
 """Tenants that make a domain shared, at least, and reporters who name what else was used there."""
 
 PRIOR_AGREEMENT, PRIOR_PAIRS = 0.3, 10.0
-"""How often two victims of one ring name the same at one time, and how many pairs that is worth."""
+"""Share of pairs of a ring's victims who name the same at one time, and pairs that it is worth."""
 
 STRANGERS, SURPRISE = 0.5, 3.0
 """When reporters of different tenants are of different rings.
@@ -111,11 +111,11 @@ def part_tenants(
     facts: dict[str, Fact] = {}
     for entity_id, visits in _visits(pages, known):
         shared = (depth for depth in DEPTHS if is_shared(visits, depth))
-        found = min(earlier[entity_id]) if entity_id in earlier else next(shared, None)
-        if found is not None and entity_id not in held:
-            tenants = {tenant_id(visit.page, found) for visit in visits} - {None}
+        level = min(earlier[entity_id]) if entity_id in earlier else next(shared, None)
+        if level is not None and entity_id not in held:
+            tenants = {tenant_id(visit.page, level) for visit in visits} - {None}
             reporters = {visit.reporter for visit in visits}
-            depth[entity_id] = found
+            depth[entity_id] = level
             facts[entity_id] = fact("shared_host", len(reporters), len(tenants))
     pages = pages.filter(is_among(pages["entity_id"], depth))
     owners, ids = pages["entity_id"].to_pylist(), tenant_ids(pages, depth)
@@ -177,9 +177,9 @@ def with_tenants(evidence: pa.Table, statuses: pa.Table) -> pa.Table:
     if not shared.num_rows:
         return evidence
     ids = tenant_ids(evidence, dict(row_tuples(shared, "entity_id", "depth")))
-    found = pc.is_valid(ids)
-    looks = pc.if_else(found, map_distinct(ids, _look_of), evidence["how"])
-    kinds = pc.if_else(found, _kinds(ids), evidence["kind"])
+    below = pc.is_valid(ids)
+    looks = pc.if_else(below, map_distinct(ids, _look_of), evidence["how"])
+    kinds = pc.if_else(below, _kinds(ids), evidence["kind"])
     evidence = with_column(with_column(evidence, "how", looks), "kind", kinds)
     return with_column(evidence, "entity_id", pc.coalesce(ids, evidence["entity_id"]))
 

@@ -240,10 +240,10 @@ def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, caps
             narrative=TOLD[number],
             phone_numbers=callbacks("(877) 242-7372"),
             emails=[
-                {"address": f"{name}@scam-help.support", "role": "reply_to"}
+                {"address": f"{name}@amazon-help.support", "role": "reply_to"}
                 for name in ("victim3", "desk")
             ],
-            urls=["https://scam-help.support/"],
+            urls=["https://amazon-help.support/"],
         )
         for number in range(6)
     ]
@@ -251,8 +251,8 @@ def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, caps
     flags = ["--to", "microsoft", "--output", tmp_path / "offer"]
     assert ringtrace("exchange", "offer", tmp_path / "run", *flags) == 0
     ids = {entity["entity_id"] for entity in offer_of(tmp_path / "offer")["entities"]}
-    assert "email:desk@scam-help.support" in ids
-    assert "email:victim3@scam-help.support" not in ids
+    assert "email:desk@amazon-help.support" in ids
+    assert "email:victim3@amazon-help.support" not in ids
     assert "holds an id" in capsys.readouterr().out
 
 

@@ -93,8 +93,8 @@ def test_every_infrastructure_entity_is_a_member_or_a_hub(clusters):
         if hub:
             assert row["status"] == Status.SUPPRESSED
             assert row["reason"] == (
-                "hub: 75% of its links go outside its main cluster; linked by 2 reporters, seen in "
-                "4 complaints"
+                "ubiquitous: 75% of its links go outside its main cluster; linked by 2 reporters, "
+                "seen in 4 complaints"
             )
         else:
             assert (row["status"], row["reason"]) == (statuses[entity], "before")

@@ -63,28 +63,30 @@ def one_ring(reporters, pages):
 
 def judged(visits, **options):
     rows = evidence([row for rows in visits for row in rows])
-    found = determine_status(sum_activity(rows), NOBODY, NO_LIFETIMES, **options)
-    return rows, found
+    statuses = determine_status(sum_activity(rows), NOBODY, NO_LIFETIMES, **options)
+    return rows, statuses
 
 
-def status(found, entity_id=SITE):
-    rows = found.entities.filter(pc.equal(found.entities["entity_id"], entity_id)).to_pylist()
+def status(statuses, entity_id=SITE):
+    rows = statuses.entities.filter(pc.equal(statuses.entities["entity_id"], entity_id)).to_pylist()
     return rows[0]["status"] if rows else None
 
 
 @pytest.mark.parametrize("by_path", [False, True])
 @pytest.mark.parametrize(("tenants", "reporters"), [(3, 4), (12, 3), (40, 2), (300, 2)])
 def test_tenants_of_a_shared_domain_stand_for_themselves(tenants, reporters, by_path):
-    rows, found = judged(platform(tenants, reporters, by_path))
-    assert status(found) == Status.SUPPRESSED
-    (shared,) = found.entities.filter(pc.equal(found.entities["entity_id"], SITE)).to_pylist()
+    rows, statuses = judged(platform(tenants, reporters, by_path))
+    assert status(statuses) == Status.SUPPRESSED
+    (shared,) = statuses.entities.filter(pc.equal(statuses.entities["entity_id"], SITE)).to_pylist()
     (why,) = facts_of(shared["facts"])
     assert why == fact("shared_host", tenants * reporters, tenants)
     first = "url:start-here.page/t0" if by_path else "domain:t0.start-here.page"
-    (tenant,) = found.entities.filter(pc.equal(found.entities["entity_id"], first)).to_pylist()
+    (tenant,) = statuses.entities.filter(
+        pc.equal(statuses.entities["entity_id"], first)
+    ).to_pylist()
     assert tenant["status"] == Status.INFRASTRUCTURE
     assert (tenant["reporters"], tenant["hosted_by"]) == (reporters, "start-here.page")
-    classified, _ = annotate_mentions(rows, found.statuses)
+    classified, _ = annotate_mentions(rows, statuses.statuses)
     named = Counter(classified["entity_id"].to_pylist())
     assert SITE not in named
     assert named[first] == reporters
@@ -92,9 +94,9 @@ def test_tenants_of_a_shared_domain_stand_for_themselves(tenants, reporters, by_
 
 @pytest.mark.parametrize(("reporters", "pages"), [(6, 6), (30, 30), (30, 3), (200, 200)])
 def test_a_rings_own_domain_is_one(reporters, pages):
-    rows, found = judged(one_ring(reporters, pages))
-    assert status(found) == Status.INFRASTRUCTURE
-    classified, _ = annotate_mentions(rows, found.statuses)
+    rows, statuses = judged(one_ring(reporters, pages))
+    assert status(statuses) == Status.INFRASTRUCTURE
+    classified, _ = annotate_mentions(rows, statuses.statuses)
     assert Counter(classified["entity_id"].to_pylist())[SITE] == reporters
 
 
@@ -128,17 +130,17 @@ def test_a_known_number_beside_all_pages_joins_no_tenants():
         for n in range(4)
     ]
     rows = evidence([row for rows in visits for row in rows])
-    found = determine_status(sum_activity(rows), known, NO_LIFETIMES)
-    assert status(found) == Status.SUPPRESSED
+    statuses = determine_status(sum_activity(rows), known, NO_LIFETIMES)
+    assert status(statuses) == Status.SUPPRESSED
 
 
 def test_a_decision_puts_a_shared_domain_back():
     decision = Decision(
         "d1", DecisionKind.SUSPECT_HELD, SITE, None, "anna", "their own server", DAY, None
     )
-    found = judged(platform(5, 4), decided=DecisionsInForce(binding=(decision,)))[1]
-    assert status(found) == Status.INFRASTRUCTURE
-    assert status(found, "domain:t0.start-here.page") is None
+    statuses = judged(platform(5, 4), decided=DecisionsInForce(binding=(decision,)))[1]
+    assert status(statuses) == Status.INFRASTRUCTURE
+    assert status(statuses, "domain:t0.start-here.page") is None
 
 
 def test_a_domain_that_was_shared_in_the_run_before_stays_so():
@@ -148,9 +150,9 @@ def test_a_domain_that_was_shared_in_the_run_before_stays_so():
     before = pa.Table.from_pylist(
         [{"entity_id": "domain:t1.start-here.page", "epoch": 1}], PREVIOUS
     )
-    found = judged(few, previous=before)[1]
-    assert status(found) == Status.SUPPRESSED
-    assert status(found, "domain:t1.start-here.page") == Status.INFRASTRUCTURE
+    statuses = judged(few, previous=before)[1]
+    assert status(statuses) == Status.SUPPRESSED
+    assert status(statuses, "domain:t1.start-here.page") == Status.INFRASTRUCTURE
 
 
 @given(st.integers(1, 60))
