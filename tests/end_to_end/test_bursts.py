@@ -549,8 +549,8 @@ def test_one_text_in_one_minute_makes_no_hub_and_others_are_counted(hubs):
     assert account_of(hubs, "minute")[0] == account_of(hubs, "person")[0] == "infrastructure"
     assert account_of(hubs, "twelve") == (
         "suppressed",
-        "ubiquitous: 67% of its links go outside its main cluster; linked by 18 reporters, seen in "
-        "18 complaints",
+        "hub: 67% of its links go outside its main cluster; linked by 18 reporters, seen in 18 "
+        "complaints",
     )
 
 

@@ -44,7 +44,7 @@ PRIOR_AGREEMENT, PRIOR_PAIRS = 0.3, 10.0
 """Share of pairs of a ring's victims who name the same at one time, and pairs that it is worth."""
 
 STRANGERS, SURPRISE = 0.5, 3.0
-"""When reporters of different tenants are of different rings.
+"""Bounds within which reporters of different tenants are of different rings.
 
 They agree less than this part of what one ring's would, and by so many nats of a binomial count
 that chance does not explain it.
