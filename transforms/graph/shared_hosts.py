@@ -139,14 +139,14 @@ def is_shared(visits: Iterable[_Visit], depth: int) -> bool:
     if len({tenant for _, tenant, _ in said}) < FEWEST_TENANTS or len(said) < FEWEST_REPORTERS:
         return False
     day = np.array([day for day, _, _ in said])
-    _, tenant = np.unique([tenant for _, tenant, _ in said], return_inverse=True)
+    _, sent_to = np.unique([tenant for _, tenant, _ in said], return_inverse=True)
     who = np.repeat(np.arange(len(said)), [len(beside) for *_, beside in said])
     _, named = np.unique([name for *_, beside in said for name in beside], return_inverse=True)
     names = csr_array((np.ones(len(who)), (who, named)))
     pair = np.triu_indices(len(said), 1)
     agree = (names @ names.T).toarray()[pair] > 0
     near = np.abs(np.subtract.outer(day, day))[pair] <= NEAR_DAYS
-    same = near & (tenant[pair[0]] == tenant[pair[1]])
+    same = near & (sent_to[pair[0]] == sent_to[pair[1]])
     apart = near & ~same
     of_one = (agree[same].sum() + PRIOR_AGREEMENT * PRIOR_PAIRS) / (same.sum() + PRIOR_PAIRS)
     pairs, between = apart.sum(), agree[apart].mean() if apart.any() else of_one
