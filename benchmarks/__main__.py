@@ -11,6 +11,7 @@ COMMANDS = {
     "batch": "memory and CPU of a run by step, or CPU by module; what a record costs",
     "campaigns": "calibration of campaigns, and the models that fit simulated worlds",
     "clusters": "quality of clusters and tiers, and harm in them, on simulated worlds",
+    "unlisted": "platforms and organisations that no list has, welded, named or kept whole",
     "cuts": "CPU that weakest cuts take of a run, on small rings and on large ones",
     "exchange": "what an offer between two companies is worth; the time to count shared victims",
     "hostile": "CPU and memory that hostile files cost each command",

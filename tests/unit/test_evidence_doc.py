@@ -29,6 +29,7 @@ PACKAGES = {
     "supplier_likelihood": "graph",
     "robustness": "graph",
     "cuts": "graph",
+    "shared_hosts": "graph",
     "incidence": "graph",
     "cluster_facts": "graph",
     "reporters": "",
@@ -94,7 +95,16 @@ def _is_number(value):
 
 
 @pytest.mark.parametrize(
-    "module", ["communities", "leiden", "refinement", "supplier_likelihood", "robustness", "cuts"]
+    "module",
+    [
+        "communities",
+        "leiden",
+        "refinement",
+        "supplier_likelihood",
+        "robustness",
+        "cuts",
+        "shared_hosts",
+    ],
 )
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}

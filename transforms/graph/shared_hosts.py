@@ -73,7 +73,7 @@ class SharedHosts:
 
 
 class _Visit(NamedTuple):
-    """What a reporter says of a page on a day, and the identifiers beside it."""
+    """A page that a reporter was sent to on a day, and the identifiers beside it."""
 
     entity_id: str
     reporter: int
