@@ -55,6 +55,8 @@ _OWN = (
 )
 """Words before a number that is the writer's, in the languages of `cues.toml`."""
 
+_UNCHECKED = (_UNNAMED, "upi:", "merchant:")
+
 _READ_AS = (EntityKind.HANDLE, EntityKind.PHONE)
 """Kinds of payee as which a card can be read where a service pays to names and numbers."""
 
@@ -219,23 +221,29 @@ def _remote_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
 def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
     for row, place, method, payee in _listed(batch, "payments", "method", "payee"):
-        if payee and (match := _payee_match(method, payee, regions[row])):
-            if match.value.startswith(_UNNAMED) and _calls_own(batch["narrative"][row], match):
-                match = match._replace(role=Role.VICTIM)
-            yield from _placed(row, f"payments[{place}].payee", payee, [match])
+        for match in _payee_matches(method, payee, regions[row]) if payee else ():
+            unnamed = match.value.startswith(_UNNAMED)
+            own = unnamed and _calls_own(batch["narrative"][row], match)
+            read = match._replace(role=Role.VICTIM) if own else match
+            yield from _placed(row, f"payments[{place}].payee", payee, [read])
 
 
 @lru_cache(maxsize=1 << 14)
-def _payee_match(method: str | None, payee: str, region: str | None) -> Match | None:
+def _payee_matches(method: str | None, payee: str, region: str | None) -> tuple[Match, ...]:
     """Reads a payee; a paper or card is that of who paid with it, and so is what they call so."""
-    match = payment_account.from_field(method, payee, region)
-    if match is None:
-        return None
     written = payee[:MAX_CARD]
-    unnamed = match.value.startswith(_UNNAMED) or match.kind in _READ_AS
-    if _OWN_PAYEE.match(written) or (unnamed and any(paper_spans(written))):
-        return match._replace(role=Role.VICTIM)
-    return match
+    is_own = _OWN_PAYEE.match(written) is not None
+    return tuple(
+        match._replace(role=Role.VICTIM)
+        if is_own or (_is_unnamed(match) and any(paper_spans(written)))
+        else match
+        for match in payment_account.from_field(method, payee, region)
+    )
+
+
+def _is_unnamed(match: Match) -> bool:
+    """Tells whether a payee has no check of its own, so that a card can be read as it."""
+    return match.kind in _READ_AS or match.value.startswith(_UNCHECKED)
 
 
 def _calls_own(narrative: pa.StringScalar, account: Match) -> bool:

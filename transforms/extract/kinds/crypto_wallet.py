@@ -1,8 +1,8 @@
 """Wallet addresses (`wallet:btc:...`), each by the checksum of its coin.
 
-Base58Check, Bech32, CashAddr (Bitcoin Cash), CryptoNote (Monero), StrKey (Stellar), and Keccak as
-in EIP-55. An address of Solana has no checksum: it is a point of the curve, and counts where Solana
-is named.
+Base58Check, Bech32, CashAddr (Bitcoin Cash), CryptoNote (Monero), StrKey (Stellar), TON's CRC, and
+Keccak as in EIP-55. An address of Solana has no checksum: it is a point of the curve, and counts in
+a text where Solana is named.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from transforms.extract.mention import Match
 
 HINT = (
     r"0[xX][0-9A-Fa-f]{40}|(?i:bc1|ltc1|addr1)[0-9A-Za-z]{11}|[1-9A-HJ-NP-Za-km-z]{25}"
-    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}"
+    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}|[EU][Qf][A-Za-z0-9_-]{46}"
 )
 """RE2: without a match of this, a text holds no address."""
 
@@ -66,6 +66,11 @@ _BLOCK_BYTES = (None, None, 1, 2, None, 3, 4, 5, None, 6, 7, 8)
 _STELLAR_ACCOUNT = 6 << 3
 """The first byte of an account's public key (SEP-23)."""
 
+_TON = re.compile(r"(?<![\w-])[EU][Qf][A-Za-z0-9_-]{46}(?![\w-])", re.ASCII)
+
+_TON_TAGS = (0x11, 0x51)
+"""The first byte of an address of the main network: to be bounced or not (TEP-2)."""
+
 _RIPPLE = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
 """The alphabet of the XRP Ledger, in which an account begins with r."""
 
@@ -96,6 +101,9 @@ def find(text: str) -> Iterator[Match]:
     for match in _ADDRESS.finditer(text):
         if value := canonical_wallet(match[0]):
             yield Match(*match.span(), EntityKind.WALLET, value)
+    for match in _TON.finditer(text):
+        if value := canonical_wallet(match[0]):
+            yield Match(*match.span(), EntityKind.WALLET, value)
     if _SOLANA_NAMED.search(text):
         for match in _SOLANA.finditer(text):
             named = _SOLANA_NAMED.search(text, max(0, match.start() - _NEAR), match.start())
@@ -116,6 +124,8 @@ def canonical_wallet(address: str) -> str | None:
             return f"ada:{lower}" if _is_cardano(lower) else None
         if len(lower) == 42 and _is_bitcoin_cash(lower):
             return f"bch:{lower}"
+    if is_ton_shaped(address):
+        return f"ton:{address}" if _is_ton(address) else None
     if len(address) == 56:
         return f"xlm:{address}" if _is_stellar(address) else None
     if len(address) > 90:
@@ -141,6 +151,18 @@ def is_solana_address(text: str) -> bool:
     y = int.from_bytes(point, "little") & ((1 << 255) - 1)
     square = (y * y - 1) * pow(_CURVE * y * y + 1, -1, _PRIME) % _PRIME
     return y < _PRIME and (square == 0 or pow(square, (_PRIME - 1) // 2, _PRIME) == 1)
+
+
+def is_ton_shaped(text: str) -> bool:
+    """Checks whether a text has the letters of an address of TON, whatever its checksum."""
+    return _TON.fullmatch(text) is not None
+
+
+def _is_ton(text: str) -> bool:
+    """Checks an address of TON: a tag, a workchain, 32 bytes and their CRC (TEP-2)."""
+    read = base64.urlsafe_b64decode(text)
+    check = binascii.crc_hqx(read[:-2], 0).to_bytes(2, "big")
+    return read[0] in _TON_TAGS and read[1] in (0, 255) and read[-2:] == check
 
 
 def _base58check(text: str) -> bytes | None:
