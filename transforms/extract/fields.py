@@ -55,10 +55,8 @@ _OWN = (
 )
 """Words before a number that is the writer's, in the languages of `cues.toml`."""
 
-_UNCHECKED = (_UNNAMED, "upi:", "merchant:")
-
-_READ_AS = (EntityKind.HANDLE, EntityKind.PHONE)
-"""Kinds of payee as which a card can be read where a service pays to names and numbers."""
+_CHECKED = ("iban:", "us:", "uk:", "ifsc:")
+"""Begins the values of accounts as which no card is read."""
 
 _OWN_PAYEE = re.compile(rf"^\W{{0,3}}(?:\w{{1,12}} )?{_OWN}\S{{0,40}}\d", re.IGNORECASE)
 """The beginning of a payee that the writer calls their own."""
@@ -235,15 +233,14 @@ def _payee_matches(method: str | None, payee: str, region: str | None) -> tuple[
     is_own = _OWN_PAYEE.match(written) is not None
     return tuple(
         match._replace(role=Role.VICTIM)
-        if is_own or (_is_unnamed(match) and any(paper_spans(written)))
+        if is_own or (_may_be_card(match) and any(paper_spans(written)))
         else match
         for match in payment_account.from_field(method, payee, region)
     )
 
 
-def _is_unnamed(match: Match) -> bool:
-    """Tells whether a payee has no check of its own, so that a card can be read as it."""
-    return match.kind in _READ_AS or match.value.startswith(_UNCHECKED)
+def _may_be_card(match: Match) -> bool:
+    return match.kind is not EntityKind.WALLET and not match.value.startswith(_CHECKED)
 
 
 def _calls_own(narrative: pa.StringScalar, account: Match) -> bool:

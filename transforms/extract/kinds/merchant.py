@@ -41,7 +41,7 @@ _OF_ACCOUNT = re.compile(
     re.IGNORECASE,
 )
 
-_STATE = re.compile(r"\W{0,3}[A-Z]{0,3}\W{0,2}")
+_STATE = re.compile(r"\W{0,3}(?P<name>[A-Z]{2,3})?\W{0,2}")
 """The state or country behind the number."""
 
 
@@ -54,6 +54,8 @@ def find(text: str) -> Iterator[Match]:
 def from_payee(method: str, payee: str, region: str | None) -> tuple[Match, ...] | None:
     """Returns the number and the name of a descriptor; None for a payee that is none."""
     behind = BEHIND.match(payee)
+    if not behind and " " not in payee.strip():
+        return None
     by_card = _BY_CARD.search(method)
     numbers = phone_find.find_numbers_in_text(payee, region)
     if len(numbers) != 1:
@@ -62,10 +64,11 @@ def from_payee(method: str, payee: str, region: str | None) -> tuple[Match, ...]
         return () if by_card and _is_known(payee) else None
     (start, end), reading = numbers[0]
     lead, number = payee[:start], payee[start:end]
-    is_written = not number.isdecimal() and not _OF_ACCOUNT.search(lead)
-    if not (behind or by_card or is_written) or sum(map(str.isalpha, lead)) < 3:
+    state = _STATE.fullmatch(payee, end)
+    if state is None or sum(map(str.isalpha, lead)) < 3:
         return None
-    if not _STATE.fullmatch(payee, end):
+    is_written = state["name"] and not number.isdecimal() and not _OF_ACCOUNT.search(lead)
+    if not (behind or by_card or is_written):
         return None
     name = re.sub(rf"^{_PROCESSOR}", "", lead)
     phone = phone_match(start, end, reading, Role.PAYEE)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.enums import EntityKind, Role
 from transforms.decode.escapes import digits_to_ascii
@@ -53,15 +53,8 @@ _CASED = re.compile(r"(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)[\w-]{25,}", re.ASCII)
 
 _DIGITS = re.compile(r"\D")
 
-
-class _Service(NamedTuple):
-    """A service of data/payment_services.toml, compiled."""
-
-    name: str
-    countries: Sequence[str]
-    tag: re.Pattern[str] | None
-    accounts: bool
-    paper: str | None
+_Row = Mapping[str, Any]
+"""A service of data/payment_services.toml."""
 
 
 def from_field(method: str | None, payee: str | None, region: str | None) -> tuple[Match, ...]:
@@ -75,8 +68,7 @@ def from_field(method: str | None, payee: str | None, region: str | None) -> tup
         return ()
     written = digits_to_ascii(payee[:MAX_LENGTH])
     text = written.strip()
-    named = _names_in_fields().search(how)
-    service = _services()[str(named.lastgroup)] if named else None
+    service = _service(_names_in_fields().search(how))
     entity = _wallet_or_iban(text) or _contact(service, text, region)
     if entity is None:
         may_be_named = service is None or merchant.BEHIND.match(text)
@@ -98,7 +90,7 @@ def _wallet_or_iban(text: str) -> tuple[EntityKind, str] | None:
     return None
 
 
-def _entity(service: _Service | None, how: str, text: str) -> tuple[EntityKind, str] | None:
+def _entity(service: _Row | None, how: str, text: str) -> tuple[EntityKind, str] | None:
     """Reads the payee as the method of payment writes it."""
     is_upi = upi.PATTERN.fullmatch(text)
     if how == "upi" or is_upi:
@@ -107,58 +99,53 @@ def _entity(service: _Service | None, how: str, text: str) -> tuple[EntityKind, 
         return EntityKind.HANDLE, f"whatsapp:{match['code']}"
     if "telegram" in how and (match := _TELEGRAM.fullmatch(text)):
         return EntityKind.HANDLE, f"telegram:{(match['name'] or match['bare']).lower()}"
-    if service and service.tag and (match := service.tag.fullmatch(text)):
-        return EntityKind.HANDLE, f"{service.name}:{match['tag'].lower()}"
-    if (service and not service.accounts) or how in ("crypto", "bitcoin", "giftcard", "cash"):
+    if service and (match := re.fullmatch(service.get("tag", "(?!)"), text, re.IGNORECASE)):
+        return EntityKind.HANDLE, f"{service['name']}:{match['tag'].lower()}"
+    if (service and "accounts" not in service) or how in ("crypto", "bitcoin", "giftcard", "cash"):
         return None
     return _bank(text)
 
 
-def _contact(
-    service: _Service | None, text: str, region: str | None
-) -> tuple[EntityKind, str] | None:
+def _contact(service: _Row | None, text: str, region: str | None) -> tuple[EntityKind, str] | None:
     """Reads a payee named by e-mail address or, if a service allows it, by phone number.
 
     The service is that of the method, or one that the payee names first.
     """
     lead = None if merchant.BEHIND.match(text) else _names_in_fields().match(text)
     if lead and text[lead.end() :].startswith((" ", ":")):
-        service = service or _services()[str(lead.lastgroup)]
+        service = service or _service(lead)
         text = text[lead.end() :].strip(" :")
     mail = next(email.find(text), None)
     if mail and (mail.start, mail.end) == (0, len(text)):
         return EntityKind.EMAIL, mail.value
-    if service is None or (service.paper and _is_paper(service.paper, text)):
+    if service is None or _is_paper(service.get("paper"), text):
         return None
-    home = region if region in service.countries else next(iter(service.countries), region)
-    reading = normalize.normalize_number(text, home)
+    countries = service.get("countries", [region])
+    reading = normalize.normalize_number(text, region if region in countries else countries[0])
     return (EntityKind.PHONE, reading.e164) if reading.e164 else None
 
 
-def _is_paper(check: str, text: str) -> bool:
+def _is_paper(check: str | None, text: str) -> bool:
+    if check is None or not text.isdecimal():
+        return False
     checker: Any = import_module(f"stdnum.{check}")
-    return text.isdecimal() and bool(checker.is_valid(text))
+    return bool(checker.is_valid(text))
 
 
 @cache
 def service_names() -> str:
     """Returns a pattern of the names of services in texts, without those that are words."""
-    return _any_name(
-        _written(row)
-        for row in load_reference_data("payment_services.toml")["service"]
-        if not row.get("word")
-    )
+    return _any_name(_written(row) for row in _rows().values() if "word" not in row)
 
 
 @cache
 def _names_in_fields() -> re.Pattern[str]:
     """Returns a pattern of the names of services, each a group of its name."""
-    rows = load_reference_data("payment_services.toml")["service"]
-    names = (f"(?P<{row['name']}>{_written(row)})" for row in rows)
+    names = (f"(?P<{name}>{_written(row)})" for name, row in _rows().items())
     return re.compile(_any_name(names), re.IGNORECASE)
 
 
-def _written(row: Mapping[str, Any]) -> str:
+def _written(row: _Row) -> str:
     return "|".join(row["written"]).replace(" ", r"[\W_]{0,3}")
 
 
@@ -166,18 +153,13 @@ def _any_name(names: Iterable[str]) -> str:
     return rf"(?<![^\W\d_])(?:{'|'.join(names)})(?![^\W\d_])"
 
 
+def _service(named: re.Match[str] | None) -> _Row | None:
+    return _rows()[str(named.lastgroup)] if named else None
+
+
 @cache
-def _services() -> dict[str, _Service]:
-    return {
-        row["name"]: _Service(
-            row["name"],
-            row.get("countries", ()),
-            re.compile(row["tag"], re.IGNORECASE) if "tag" in row else None,
-            row.get("accounts", False),
-            row.get("paper"),
-        )
-        for row in load_reference_data("payment_services.toml")["service"]
-    }
+def _rows() -> Mapping[str, _Row]:
+    return {row["name"]: row for row in load_reference_data("payment_services.toml")["service"]}
 
 
 def _bank(text: str) -> tuple[EntityKind, str] | None:

@@ -125,6 +125,7 @@ def test_a_victims_number_is_theirs_though_it_was_paid():
         ("card", "AMZN MKTP US*2X4RT1234567", []),
         ("bank", "Acme LLC, 1234567", [("account:bank:acme-llc-1234567", "payee")]),
         ("bank", "MyBank 8885550123", [("account:bank:mybank-8885550123", "payee")]),
+        ("wire", "JANE ROE 888-555-0123", [("account:bank:jane-roe-888-555-0123", "payee")]),
         ("bank", "Chase account 888-555-0123",
          [("account:bank:chase-account-888-555-0123", "payee")]),
     ],
