@@ -220,8 +220,8 @@ def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
     for row, place, method, payee in _listed(batch, "payments", "method", "payee"):
         for match in _payee_matches(method, payee, regions[row]) if payee else ():
-            unnamed = match.value.startswith(_UNNAMED)
-            own = unnamed and _calls_own(batch["narrative"][row], match)
+            narrated = batch["narrative"][row]
+            own = match.value.startswith(_UNNAMED) and _calls_own(narrated, match)
             read = match._replace(role=Role.VICTIM) if own else match
             yield from _placed(row, f"payments[{place}].payee", payee, [read])
 

@@ -66,8 +66,6 @@ _BLOCK_BYTES = (None, None, 1, 2, None, 3, 4, 5, None, 6, 7, 8)
 _STELLAR_ACCOUNT = 6 << 3
 """The first byte of an account's public key (SEP-23)."""
 
-_TON = re.compile(r"(?<![\w-])[EU][Qf][A-Za-z0-9_-]{46}(?![\w-])", re.ASCII)
-
 _TON_TAGS = (0x11, 0x51)
 """The first byte of an address of the main network: to be bounced or not (TEP-2)."""
 
@@ -90,7 +88,7 @@ _NEAR = 80
 
 _ADDRESS = re.compile(
     r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1|addr1)[02-9A-Za-z]{11,103}"
-    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}"
+    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}|[EU][Qf][A-Za-z0-9_-]{46}"
     r"|[48][1-9A-HJ-NP-Za-km-z]{94,105}|[13479ADKLMTXrt][1-9A-HJ-NP-Za-km-z]{24,35})"
     r"(?![A-Za-z0-9])"
 )
@@ -99,9 +97,6 @@ _ADDRESS = re.compile(
 def find(text: str) -> Iterator[Match]:
     """Yields the valid addresses in one text, as mentioned."""
     for match in _ADDRESS.finditer(text):
-        if value := canonical_wallet(match[0]):
-            yield Match(*match.span(), EntityKind.WALLET, value)
-    for match in _TON.finditer(text):
         if value := canonical_wallet(match[0]):
             yield Match(*match.span(), EntityKind.WALLET, value)
     if _SOLANA_NAMED.search(text):
@@ -124,7 +119,7 @@ def canonical_wallet(address: str) -> str | None:
             return f"ada:{lower}" if _is_cardano(lower) else None
         if len(lower) == 42 and _is_bitcoin_cash(lower):
             return f"bch:{lower}"
-    if is_ton_shaped(address):
+    if len(address) == 48:
         return f"ton:{address}" if _is_ton(address) else None
     if len(address) == 56:
         return f"xlm:{address}" if _is_stellar(address) else None
@@ -153,16 +148,14 @@ def is_solana_address(text: str) -> bool:
     return y < _PRIME and (square == 0 or pow(square, (_PRIME - 1) // 2, _PRIME) == 1)
 
 
-def is_ton_shaped(text: str) -> bool:
-    """Checks whether a text has the letters of an address of TON, whatever its checksum."""
-    return _TON.fullmatch(text) is not None
-
-
 def _is_ton(text: str) -> bool:
     """Checks an address of TON: a tag, a workchain, 32 bytes and their CRC (TEP-2)."""
-    read = base64.urlsafe_b64decode(text)
+    try:
+        read = base64.urlsafe_b64decode(text)
+    except ValueError:
+        return False
     check = binascii.crc_hqx(read[:-2], 0).to_bytes(2, "big")
-    return read[0] in _TON_TAGS and read[1] in (0, 255) and read[-2:] == check
+    return len(read) == 36 and read[0] in _TON_TAGS and read[-2:] == check
 
 
 def _base58check(text: str) -> bytes | None:

@@ -177,8 +177,6 @@ def _bank(text: str) -> tuple[EntityKind, str] | None:
         return EntityKind.ACCOUNT, f"uk:{_DIGITS.sub('', match['sort'])}:{match['account']}"
     if iban.PATTERN.fullmatch(text) or sum(map(str.isdigit, text)) < 6:
         return None
-    if crypto_wallet.is_ton_shaped(text):
-        return None
     written = text if _CASED.fullmatch(text) else text.lower()
     words = re.sub(r"[^\w]+", "-", written).strip("-")[:100]
     return EntityKind.ACCOUNT, f"bank:{words}"
