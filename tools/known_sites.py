@@ -17,6 +17,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -44,6 +45,9 @@ WIKIDATA = "https://www.wikidata.org/wiki/"
 MISP_SOURCE = "https://github.com/MISP/misp-warninglists"
 FUNDUS_SOURCE = "https://github.com/flairNLP/fundus"
 NEWSPAPER_SOURCE = "https://github.com/AndyTheFactory/newspaper4k"
+
+FETCHED = "2026-11-27"
+"""The day on which their registries served these packages."""
 
 LONGEST_REASON = 60
 """Characters of an organisation's name."""
@@ -111,12 +115,13 @@ NOT_NEWS = re.compile(
 
 
 class Site(NamedTuple):
-    """A row of the list."""
+    """A row of the list; `country` where its source names one alone."""
 
     domain: str
     reason: str
     category: str
     source: str
+    country: str = ""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -160,9 +165,9 @@ def compile_sites(folder: Path, digests: Mapping[str, str]) -> bytes:
             sites.setdefault(site.domain, site)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("entity_id", "reason", "category", "source"))
+    rows.writerow(("entity_id", "reason", "category", "source", "country", "day"))
     for _, site in sorted(sites.items()):
-        rows.writerow((f"domain:{site.domain}", *site[1:]))
+        rows.writerow((f"domain:{site.domain}", *site[1:], FETCHED))
     return text.getvalue().encode()
 
 
@@ -183,8 +188,9 @@ def _chosen(name: str) -> str:
 def _organisations(path: Path) -> Iterator[Site]:
     """Yields the official sites, as Wikidata has them, of who runs places in OpenStreetMap."""
     with tarfile.open(path) as package:
-        kinds = _kinds(_member(package, "package/dist/json/nsi.min.json")["nsi"])
+        tree = _member(package, "package/dist/json/nsi.min.json")["nsi"]
         items = _member(package, "package/dist/wikidata/wikidata.min.json")["wikidata"]
+    kinds, countries = _kinds(tree), _countries(tree)
     for item in sorted(
         kinds.keys() & items.keys(), key=lambda wikidata_id: (len(wikidata_id), wikidata_id)
     ):
@@ -193,7 +199,9 @@ def _organisations(path: Path) -> Iterator[Site]:
         if category is None or about.get("dissolutions"):
             continue
         for site in filter(None, map(_domain_of_root, about.get("officialWebsites", ()))):
-            yield Site(site, _name(about.get("label"), site), category, f"{WIKIDATA}{item}")
+            name = _name(about.get("label"), site)
+            where = countries[item] if len(countries[item]) == 1 else ()
+            yield Site(site, name, category, f"{WIKIDATA}{item}", "".join(where))
 
 
 def _kinds(tree: Mapping[str, Any]) -> dict[str, set[str]]:
@@ -208,10 +216,26 @@ def _kinds(tree: Mapping[str, Any]) -> dict[str, set[str]]:
             by_operator = BY_OPERATOR.get(tags.get("operator:type"))
             is_school = "education" in fitting[:1]
             here = [by_operator] if by_operator and not is_school else fitting[:1]
-            for key in ("brand:wikidata", "operator:wikidata", "network:wikidata"):
-                for item in filter(None, tags.get(key, "").split(";")):
-                    kinds.setdefault(item, set()).update(here)
+            for item in _items(tags):
+                kinds.setdefault(item, set()).update(here)
     return kinds
+
+
+def _countries(tree: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Returns where the items of Wikidata run something: ISO 3166-1, or what else is written."""
+    countries: dict[str, set[str]] = {}
+    for tagged in chain.from_iterable(of_kind.get("items", ()) for of_kind in tree.values()):
+        places = map(str, tagged.get("locationSet", {}).get("include", ["001"]))
+        where = [re.sub(r"^(?![a-z]{2}$).*", "", place).upper() for place in places]
+        for item in _items(tagged["tags"]):
+            countries.setdefault(item, set()).update(where)
+    return countries
+
+
+def _items(tags: Mapping[str, str]) -> Iterator[str]:
+    """Yields the items of Wikidata that tags name."""
+    for key in ("brand:wikidata", "operator:wikidata", "network:wikidata"):
+        yield from filter(None, tags.get(key, "").split(";"))
 
 
 def _domain_of_root(address: str) -> str | None:

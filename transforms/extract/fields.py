@@ -55,8 +55,8 @@ _OWN = (
 )
 """Words before a number that is the writer's, in the languages of `cues.toml`."""
 
-_READ_AS = (EntityKind.HANDLE, EntityKind.PHONE)
-"""Kinds of payee as which a card can be read where a service pays to names and numbers."""
+_CHECKED = ("iban:", "us:", "uk:", "ifsc:")
+"""Begins the values of accounts as which no card is read."""
 
 _OWN_PAYEE = re.compile(rf"^\W{{0,3}}(?:\w{{1,12}} )?{_OWN}\S{{0,40}}\d", re.IGNORECASE)
 """The beginning of a payee that the writer calls their own."""
@@ -219,23 +219,28 @@ def _remote_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
 def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
     for row, place, method, payee in _listed(batch, "payments", "method", "payee"):
-        if payee and (match := _payee_match(method, payee, regions[row])):
-            if match.value.startswith(_UNNAMED) and _calls_own(batch["narrative"][row], match):
-                match = match._replace(role=Role.VICTIM)
-            yield from _placed(row, f"payments[{place}].payee", payee, [match])
+        for match in _payee_matches(method, payee, regions[row]) if payee else ():
+            narrated = batch["narrative"][row]
+            own = match.value.startswith(_UNNAMED) and _calls_own(narrated, match)
+            read = match._replace(role=Role.VICTIM) if own else match
+            yield from _placed(row, f"payments[{place}].payee", payee, [read])
 
 
 @lru_cache(maxsize=1 << 14)
-def _payee_match(method: str | None, payee: str, region: str | None) -> Match | None:
+def _payee_matches(method: str | None, payee: str, region: str | None) -> tuple[Match, ...]:
     """Reads a payee; a paper or card is that of who paid with it, and so is what they call so."""
-    match = payment_account.from_field(method, payee, region)
-    if match is None:
-        return None
     written = payee[:MAX_CARD]
-    unnamed = match.value.startswith(_UNNAMED) or match.kind in _READ_AS
-    if _OWN_PAYEE.match(written) or (unnamed and any(paper_spans(written))):
-        return match._replace(role=Role.VICTIM)
-    return match
+    is_own = _OWN_PAYEE.match(written) is not None
+    return tuple(
+        match._replace(role=Role.VICTIM)
+        if is_own or (_may_be_card(match) and any(paper_spans(written)))
+        else match
+        for match in payment_account.from_field(method, payee, region)
+    )
+
+
+def _may_be_card(match: Match) -> bool:
+    return match.kind is not EntityKind.WALLET and not match.value.startswith(_CHECKED)
 
 
 def _calls_own(narrative: pa.StringScalar, account: Match) -> bool:

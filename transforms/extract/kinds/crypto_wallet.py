@@ -1,8 +1,8 @@
 """Wallet addresses (`wallet:btc:...`), each by the checksum of its coin.
 
-Base58Check, Bech32, CashAddr (Bitcoin Cash), CryptoNote (Monero), StrKey (Stellar), and Keccak as
-in EIP-55. An address of Solana has no checksum: it is a point of the curve, and counts where Solana
-is named.
+Base58Check, Bech32, CashAddr (Bitcoin Cash), CryptoNote (Monero), StrKey (Stellar), TON's CRC, and
+Keccak as in EIP-55. An address of Solana has no checksum: it is a point of the curve, and counts in
+a text where Solana is named.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from transforms.extract.mention import Match
 
 HINT = (
     r"0[xX][0-9A-Fa-f]{40}|(?i:bc1|ltc1|addr1)[0-9A-Za-z]{11}|[1-9A-HJ-NP-Za-km-z]{25}"
-    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}"
+    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}|[EU][Qf][A-Za-z0-9_-]{46}"
 )
 """RE2: without a match of this, a text holds no address."""
 
@@ -66,6 +66,9 @@ _BLOCK_BYTES = (None, None, 1, 2, None, 3, 4, 5, None, 6, 7, 8)
 _STELLAR_ACCOUNT = 6 << 3
 """The first byte of an account's public key (SEP-23)."""
 
+_TON_TAGS = (0x11, 0x51)
+"""The first byte of an address of the main network: to be bounced or not (TEP-2)."""
+
 _RIPPLE = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
 """The alphabet of the XRP Ledger, in which an account begins with r."""
 
@@ -85,7 +88,7 @@ _NEAR = 80
 
 _ADDRESS = re.compile(
     r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1|addr1)[02-9A-Za-z]{11,103}"
-    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}"
+    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}|[EU][Qf][A-Za-z0-9_-]{46}"
     r"|[48][1-9A-HJ-NP-Za-km-z]{94,105}|[13479ADKLMTXrt][1-9A-HJ-NP-Za-km-z]{24,35})"
     r"(?![A-Za-z0-9])"
 )
@@ -116,6 +119,8 @@ def canonical_wallet(address: str) -> str | None:
             return f"ada:{lower}" if _is_cardano(lower) else None
         if len(lower) == 42 and _is_bitcoin_cash(lower):
             return f"bch:{lower}"
+    if len(address) == 48:
+        return f"ton:{address}" if _is_ton(address) else None
     if len(address) == 56:
         return f"xlm:{address}" if _is_stellar(address) else None
     if len(address) > 90:
@@ -141,6 +146,16 @@ def is_solana_address(text: str) -> bool:
     y = int.from_bytes(point, "little") & ((1 << 255) - 1)
     square = (y * y - 1) * pow(_CURVE * y * y + 1, -1, _PRIME) % _PRIME
     return y < _PRIME and (square == 0 or pow(square, (_PRIME - 1) // 2, _PRIME) == 1)
+
+
+def _is_ton(text: str) -> bool:
+    """Checks an address of TON: a tag, a workchain, 32 bytes and their CRC (TEP-2)."""
+    try:
+        read = base64.urlsafe_b64decode(text)
+    except ValueError:
+        return False
+    check = binascii.crc_hqx(read[:-2], 0).to_bytes(2, "big")
+    return len(read) == 36 and read[0] in _TON_TAGS and read[-2:] == check
 
 
 def _base58check(text: str) -> bytes | None:

@@ -223,6 +223,9 @@ def _wrapped_by(rule: _Rule, link: Link) -> Link | None:
     if captured is None:
         return None
     written = captured[_REST]
+    if rule.code == "translate-goog":
+        labels = written.removeprefix("0-").removesuffix("-0").split("--")
+        written = f"{'-'.join(label.replace('-', '.') for label in labels)}/{link.path}"
     if rule.key is None and link.query:
         written = f"{written}?{link.query}"
     if rule.key or not re.match("https?:/", written):

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
 
 from schemas.enums import EntityKind, Role
 from transforms.decode.escapes import digits_to_ascii
-from transforms.extract.kinds import bank_account, crypto_wallet, email, iban, messenger, upi
+from transforms.extract.kinds import (
+    bank_account,
+    crypto_wallet,
+    email,
+    iban,
+    merchant,
+    messenger,
+    upi,
+)
 from transforms.extract.kinds.gift_card import METHODS
 from transforms.extract.mention import Match
 from transforms.phone import normalize
+from transforms.text_util import load_reference_data
 
 MAX_LENGTH = 500
 """Characters of a payee that are read."""
@@ -32,42 +45,53 @@ _TELEGRAM = re.compile(
     r"(?:https?://)?t(?:elegram)?\.me/(?P<name>\w{4,32})/?|@?(?P<bare>[A-Za-z]\w{3,31})"
 )
 
-_CASHTAG = re.compile(r"(?:https?://)?(?:cash\.app/)?\$(?P<tag>[A-Za-z][A-Za-z0-9_-]{0,19})")
-
-_COIN = re.compile(r"^[A-Za-z]{3,12}:\s*")
+_COIN = re.compile(r"^[A-Za-z]{3,12}:\s*(?://(?:transfer/)?)?")
 """The coin, or the scheme of its links, before an address."""
 
-CONTACT_METHODS = frozenset("zelle paypal venmo wise interac".split())
-"""Methods that pay to a phone number, an e-mail address or a name."""
+_CASED = re.compile(r"(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)[\w-]{25,}", re.ASCII)
+"""What may be the address of a wallet, in which case counts."""
 
 _DIGITS = re.compile(r"\D")
 
+_Row = Mapping[str, Any]
+"""A service of data/payment_services.toml."""
 
-def from_field(method: str | None, payee: str | None, region: str | None) -> Match | None:
-    """Returns the entity of one payment, or None where the payee names none.
+
+def from_field(method: str | None, payee: str | None, region: str | None) -> tuple[Match, ...]:
+    """Returns the entities of one payment: one, of a merchant a number and a name, or none.
 
     `region` is the victim's country, under which a payee's phone number is read. Digits of any
     script are read as those of ASCII: an account, or a victim's own card, is the same in each.
     """
-    if not payee or METHODS.search((method or "")[:MAX_LENGTH]):
-        return None
-    text = digits_to_ascii(payee[:MAX_LENGTH]).strip()
-    how = re.sub(r"[\W_]", "", (method or "")[:MAX_LENGTH].lower())
-    entity = _entity(how, text, region)
+    how = (method or "")[:MAX_LENGTH].lower()
+    if not payee or METHODS.search(how):
+        return ()
+    written = digits_to_ascii(payee[:MAX_LENGTH])
+    text = written.strip()
+    service = _service(_names_in_fields().search(how))
+    entity = _wallet_or_iban(text) or _contact(service, text, region)
     if entity is None:
-        return None
-    kind, value = entity
-    return Match(0, len(payee), kind, value, Role.PAYEE)
+        may_be_named = service is None or merchant.BEHIND.match(text)
+        matches = merchant.from_payee(how, written, region) if may_be_named else None
+        if matches is not None:
+            return matches
+        entity = _entity(service, re.sub(r"[\W_]", "", how), text)
+    return (Match(0, len(payee), *entity, Role.PAYEE),) if entity else ()
 
 
-def _entity(how: str, text: str, region: str | None) -> tuple[EntityKind, str] | None:
-    """Reads an IBAN, a wallet, or the payee as the method of payment writes it."""
+def _wallet_or_iban(text: str) -> tuple[EntityKind, str] | None:
     if value := iban.canonical_iban(text):
         return EntityKind.ACCOUNT, value
-    if value := crypto_wallet.canonical_wallet(_COIN.sub("", text).partition("?")[0]):
+    address = _COIN.sub("", text).partition("?")[0]
+    if value := crypto_wallet.canonical_wallet(address):
         return EntityKind.WALLET, value
-    if contact := _contact(how, text, region):
-        return contact
+    if crypto_wallet.is_solana_address(address):
+        return EntityKind.WALLET, f"sol:{address}"
+    return None
+
+
+def _entity(service: _Row | None, how: str, text: str) -> tuple[EntityKind, str] | None:
+    """Reads the payee as the method of payment writes it."""
     is_upi = upi.PATTERN.fullmatch(text)
     if how == "upi" or is_upi:
         return (EntityKind.ACCOUNT, f"upi:{text.lower()}") if is_upi else None
@@ -75,31 +99,67 @@ def _entity(how: str, text: str, region: str | None) -> tuple[EntityKind, str] |
         return EntityKind.HANDLE, f"whatsapp:{match['code']}"
     if "telegram" in how and (match := _TELEGRAM.fullmatch(text)):
         return EntityKind.HANDLE, f"telegram:{(match['name'] or match['bare']).lower()}"
-    if "cashapp" in how and (match := _CASHTAG.fullmatch(text)):
-        return EntityKind.HANDLE, f"cashapp:${match['tag'].lower()}"
-    if how in CONTACT_METHODS:
-        handle = re.sub(r"\s+", " ", text.lower()).removeprefix("@")
-        tagged = (how in ("venmo", "paypal") and re.fullmatch(r"[\w.-]{3,64}", handle)) or (
-            how == "zelle" and re.fullmatch(r"@[\w-]{3,30}", text)
-        )
-        return (EntityKind.HANDLE, f"{how}:{handle}") if tagged else None
-    if how in ("solana", "sol") and crypto_wallet.is_solana_address(text):
-        return EntityKind.WALLET, f"sol:{text}"
-    if how in ("crypto", "bitcoin", "giftcard", "cash"):
+    if service and (match := re.fullmatch(service.get("tag", "(?!)"), text, re.IGNORECASE)):
+        return EntityKind.HANDLE, f"{service['name']}:{match['tag'].lower()}"
+    if (service and "accounts" not in service) or how in ("crypto", "bitcoin", "giftcard", "cash"):
         return None
     return _bank(text)
 
 
-def _contact(how: str, text: str, region: str | None) -> tuple[EntityKind, str] | None:
-    """Reads a payee who is named by e-mail address or, if the method allows, by phone number."""
+def _contact(service: _Row | None, text: str, region: str | None) -> tuple[EntityKind, str] | None:
+    """Reads a payee named by e-mail address or, if a service allows it, by phone number.
+
+    The service is that of the method, or one that the payee names first.
+    """
+    lead = None if merchant.BEHIND.match(text) else _names_in_fields().match(text)
+    if lead and text[lead.end() :].startswith((" ", ":")):
+        service = service or _service(lead)
+        text = text[lead.end() :].strip(" :")
     mail = next(email.find(text), None)
     if mail and (mail.start, mail.end) == (0, len(text)):
         return EntityKind.EMAIL, mail.value
-    if how in CONTACT_METHODS or "whatsapp" in how or "cashapp" in how:
-        reading = normalize.normalize_number(text, region)
-        if reading.e164:
-            return EntityKind.PHONE, reading.e164
-    return None
+    if service is None or _is_paper(service.get("paper"), text):
+        return None
+    countries = service.get("countries", [region])
+    reading = normalize.normalize_number(text, region if region in countries else countries[0])
+    return (EntityKind.PHONE, reading.e164) if reading.e164 else None
+
+
+def _is_paper(check: str | None, text: str) -> bool:
+    if check is None or not text.isdecimal():
+        return False
+    checker: Any = import_module(f"stdnum.{check}")
+    return bool(checker.is_valid(text))
+
+
+@cache
+def service_names() -> str:
+    """Returns a pattern of the names of services in texts, without those that are words."""
+    return _any_name(_written(row) for row in _rows().values() if "word" not in row)
+
+
+@cache
+def _names_in_fields() -> re.Pattern[str]:
+    """Returns a pattern of the names of services, each a group of its name."""
+    names = (f"(?P<{name}>{_written(row)})" for name, row in _rows().items())
+    return re.compile(_any_name(names), re.IGNORECASE)
+
+
+def _written(row: _Row) -> str:
+    return "|".join(row["written"]).replace(" ", r"[\W_]{0,3}")
+
+
+def _any_name(names: Iterable[str]) -> str:
+    return rf"(?<![^\W\d_])(?:{'|'.join(names)})(?![^\W\d_])"
+
+
+def _service(named: re.Match[str] | None) -> _Row | None:
+    return _rows()[str(named.lastgroup)] if named else None
+
+
+@cache
+def _rows() -> Mapping[str, _Row]:
+    return {row["name"]: row for row in load_reference_data("payment_services.toml")["service"]}
 
 
 def _bank(text: str) -> tuple[EntityKind, str] | None:
@@ -117,5 +177,6 @@ def _bank(text: str) -> tuple[EntityKind, str] | None:
         return EntityKind.ACCOUNT, f"uk:{_DIGITS.sub('', match['sort'])}:{match['account']}"
     if iban.PATTERN.fullmatch(text) or sum(map(str.isdigit, text)) < 6:
         return None
-    words = re.sub(r"[^\w]+", "-", text.lower()).strip("-")[:100]
+    written = text if _CASED.fullmatch(text) else text.lower()
+    words = re.sub(r"[^\w]+", "-", written).strip("-")[:100]
     return EntityKind.ACCOUNT, f"bank:{words}"

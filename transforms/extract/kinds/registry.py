@@ -205,6 +205,7 @@ KINDS = (
         _ACCOUNT, "iban", Finder("iban"), stix="bank-account", misp=("iban", "Financial fraud")
     ),
     _scheme(_ACCOUNT, "upi", Finder("upi")),
+    _scheme(_ACCOUNT, "merchant", Finder("merchant", rare=True), hard_role=None, personal=False),
     _ACCOUNT,
     _WALLET,
     *(_scheme(_WALLET, coin, misp=(coin, "Financial fraud")) for coin in ("btc", "dash", "xmr")),

@@ -27,7 +27,7 @@ _IP = r"\d{1,3}(?:(?:\.|\[\.\])\d{1,3}){3}"
 
 _FULL = re.compile(
     rf"(?:{SCHEME}|(?<![\w:/\\])//)(?:[^\s/\\<>\"'?#]{{0,{MAX_URL}}}@)?"
-    rf"(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|{_IP}(?![\w%@-]|\.\w)|{domain.HOST}(?![\w%@]|\.\w)"
+    rf"(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|{_IP}(?![\w%@-]|{domain.DOT}\w)|{domain.HOST}(?![\w%@]|\.\w)"
     rf"|[^\s/\\<>\"'?#@:]{{1,{domain.LONGEST_HOST}}}(?![^\s/\\<>\"'?#:]))"
     rf"(?:\.(?=[:/\\?#]))?(?P<port>:\d{{0,5}})?(?P<rest>(?:[/\\?#][^\s<>\"']{{0,{MAX_URL}}})?)",
     re.IGNORECASE,
@@ -60,6 +60,9 @@ _DOTTED = re.compile(rf"(?<=[^\W_]){domain.DOT}(?=[^\W_])", re.IGNORECASE)
 
 _DOT_SIGN = re.compile(r"[.。．\[({]")
 """A sign that every dot has, found faster than a dot."""
+
+_OF_ESIM = re.compile(r"(?:\blpa:1\$|\bsm-?dp\+?(?: ?address)?\W{0,3})$", re.IGNORECASE)
+"""Signs before the host that a phone loads an eSIM from, which is an operator's (GSMA SGP.22)."""
 
 _LEADS = re.compile(
     r"\b(?:website|web ?site|site|url|link|page|domain|address|visit(?:ed)?|go(?:ing)? to|went to"
@@ -252,6 +255,8 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
     host = domain.canonical_host(match["host"])
     ending = domain.public_suffix(host) if host else ""
     if not host or not ending or (host == ending and not match["rest"]):
+        return False
+    if _OF_ESIM.search(text, max(0, match.start() - 24), match.start()):
         return False
     written = domain.refang(match["host"])
     defanged = written != match["host"]

@@ -65,8 +65,8 @@ def stated(complaint):
                 continue
             yield f"phone:{phonenumbers.format_number(parsed, 0)}"
     for payment in complaint.get("payments", []):
-        account = payment_account.from_field(payment["method"], payment["payee"], region)
-        yield f"{account.kind}:{account.value}"
+        (account,) = payment_account.from_field(payment["method"], payment["payee"], region)
+        yield account.entity_id
     for session in complaint.get("remote_access", []):
         account = remote_access.from_field(session["tool"], session["id"])
         yield f"{account.kind}:{account.value}"

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from datetime import date
 from importlib import resources
 
 import phonenumbers
@@ -39,6 +40,8 @@ def test_shipped_rows_are_sorted_unique_and_sourced():
         assert row["source"].startswith("https://"), row
         assert row["reason"], row
         assert row["category"] in allowlist.CATEGORIES, row
+        assert re.fullmatch(r"(?:[A-Z]{2})?", row["country"]), row
+        assert date.fromisoformat(row["day"]), row
 
 
 def test_shipped_numbers_are_valid():
@@ -73,6 +76,9 @@ def test_shipped_domains_are_registrable_and_no_suffix_of_customers():
         "email:no-reply@anydesk.com",
         "email:dse@eumail.docusign.net",
         "domain:support.me",
+        "domain:zelle.com",
+        "domain:unitedhealthcare.com",
+        "email:care@bunq.com",
         "domain:fema.gov",
         "domain:cityofboston.gov",
         "domain:leeds.gov.uk",
@@ -91,6 +97,7 @@ def test_known(entity_id):
     [
         "email:refunds@gmail.com",
         "email:x@zoho.com",
+        "email:x@jio.com",
         "email:x@tenant.onmicrosoft.com",
         "email:x@att.com.evil.example",
         "email:x@notamazon.com",

@@ -4,7 +4,6 @@ import re
 
 from schemas.enums import Role
 from transforms.extract.impersonation import techniques_of
-from transforms.extract.kinds import payment_account
 from transforms.text_util import load_reference_data
 
 LISTED = load_reference_data("fraud_techniques.toml")
@@ -17,8 +16,10 @@ def test_every_lure_role_and_method_has_a_row():
         lure["name"] for lure in load_reference_data("lures.toml")["lure"]
     }
     assert LISTED["role"].keys() == set(Role)
-    known = {"bank", "upi", "crypto", "gift_card", "cash", "cashapp"}
-    assert LISTED["method"].keys() == known | payment_account.CONTACT_METHODS
+    known = {"bank", "upi", "crypto", "gift_card", "cash"}
+    services = load_reference_data("payment_services.toml")["service"]
+    paying = {row["name"] for row in services} - {"whatsapp"}
+    assert LISTED["method"].keys() == known | paying
 
 
 def test_a_row_has_techniques_or_the_reason_why_it_has_none():

@@ -74,7 +74,8 @@ PIECES = (
     "badge 12 ", "routing 1 account ", "sort code ", "1/", "1,", "é", "😀", "\n", "\x00", "٣", "Ａ",
     "your account ", "order has been ", "telegram @", "t.me/", "solana ", "area code 315, ",
     "I repeat ", "a dot ", "visit a dash ", " dot b at ", "1-800-A", "800-AMAZO", "a.web.app ",
-    "signal ", "signal.me/#eu/", "signal: a_b.01 ", "wa.me/", "tel:", "cash.app/$", "4O8 ",
+    "SQ *A ", "signal ", "signal.me/#eu/", "signal: a_b.01 ",
+    "wa.me/", "tel:", "cash.app/$", "4O8 ",
     "chat.whatsapp.com/", "jane@okaxis ", "1BoatSLRHtKNngkdXEeobR76b5 ",
 )  # fmt: skip
 

@@ -3,16 +3,19 @@
 import csv
 import io
 import json
+import re
 import tarfile
 import zipfile
 from collections import Counter
 from hashlib import sha256
 from importlib import resources
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from benchmarks.readings import OTHER, load_labels, parse_label, read_texts
+from tests.support.real_data import ROOT
 from tools import known_sites as compiler
 from transforms.extract import allowlist
 from transforms.extract.kinds import domain, hosting
@@ -22,6 +25,9 @@ TEXT = resources.files("transforms").joinpath("data", domain.KNOWN_SITES).read_t
 ROWS = list(csv.DictReader(TEXT.splitlines()))
 
 KNOWN = allowlist.shipped_allowlist()
+
+FETCHED = Path(ROOT, "build", "known-sites")
+"""Where the command leaves the packages that it compiled."""
 
 TEXTS = load_labels()
 
@@ -46,6 +52,8 @@ def test_rows_are_sorted_unique_and_sourced():
         assert row["source"].startswith("https://"), row
         assert 0 < len(row["reason"]) <= compiler.LONGEST_REASON, row
         assert row["category"] in allowlist.CATEGORIES, row
+        assert re.fullmatch(r"(?:[A-Z]{2})?", row["country"]), row
+        assert row["day"] == compiler.FETCHED, row
     assert set(Counter(row["category"] for row in ROWS)) == {*compiler.CATEGORIES, "news"}
 
 
@@ -158,7 +166,11 @@ def inputs(tmp_path):
         "Q12": ["https://free-mail.org/"],
         "Q13": ["https://old-bank.com/branches/here"],
     }
-    tags = [{"tags": {"brand:wikidata": wikidata_id}} for wikidata_id in items]
+    tags = [
+        {"tags": {"brand:wikidata": wikidata_id}, "locationSet": {"include": [where]}}
+        for wikidata_id in items
+        for where in (("us", "001") if wikidata_id == "Q10" else ("us",))
+    ]
     about = {
         wikidata_id: {"label": f"Shop, {wikidata_id}", "officialWebsites": sites}
         for wikidata_id, sites in items.items()
@@ -180,11 +192,19 @@ def test_what_is_compiled_is_visited_of_one_holder_and_sourced(inputs):
     made = compiler.compile_sites(inputs, digests)
     assert made == compiler.compile_sites(inputs, digests)
     rows = [tuple(row.values()) for row in csv.DictReader(made.decode().splitlines())]
+    day = compiler.FETCHED
     assert rows == [
-        ("domain:big-shop.com", "Shop, Q9", "brand", "https://www.wikidata.org/wiki/Q9"),
-        ("domain:both-news.com", "Both", "news", compiler.FUNDUS_SOURCE),
-        ("domain:old-bank.com", "bank", "bank", compiler.MISP_SOURCE),
+        ("domain:big-shop.com", "Shop, Q9", "brand", "https://www.wikidata.org/wiki/Q9", "US", day),
+        ("domain:both-news.com", "Both", "news", compiler.FUNDUS_SOURCE, "", day),
+        ("domain:old-bank.com", "bank", "bank", compiler.MISP_SOURCE, "", day),
     ]
+
+
+@pytest.mark.skipif(not FETCHED.is_dir(), reason="make known-sites has not fetched its packages")
+def test_the_command_gives_the_shipped_file_again(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        compiler.main([str(FETCHED), "--check"])
+    assert "as compiled" in capsys.readouterr().out
 
 
 def test_another_package_than_the_one_compiled_from_is_refused(inputs, capsys):

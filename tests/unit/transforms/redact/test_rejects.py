@@ -1,6 +1,7 @@
 """Rejected rows keep no number that some record states as a victim's."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,11 @@ from schemas.reject import REJECT, Code
 from tests.unit.transforms.redact.test_redact_records import OWN, VICTIM
 from transforms.read.framing import Origin, Record
 from transforms.read.rejects import make_reject, rejects_batch
-from transforms.redact.rejects import mask_rejects, stated_victim_numbers_in_rejects
+from transforms.redact.rejects import (
+    mask_rejected_text,
+    mask_rejects,
+    stated_victim_numbers_in_rejects,
+)
 
 NOTHING = np.empty(0, np.int64)
 
@@ -217,3 +222,20 @@ def test_names_of_columns_are_masked_where_they_may_be_contacts():
     batch = pa.RecordBatch.from_pylist([row, row | {"raw": None, "format": "jsonl"}], REJECT)
     shown = mask_rejects(batch, NOTHING)["format"].to_pylist()
     assert shown == ["csv:C-1,(###) ###-####,####@####.###,Amazon", "jsonl"]
+
+
+@pytest.mark.parametrize(
+    "card", ["4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "3782 822463 10005"]
+)
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"complaint_id":"c","payments":[{"method":"card","payee":"%s"}]}',
+        '{"complaint_id":"c","payments":[{"method":"zelle","payee":"SQ *ZQ %s CA"}]}',
+        '{"complaint_id":"c","payments":[{"method":"upi","payee":"%s@ybl"}],',
+        "c,amazon,2026-01-01,card,%s,12.00",
+    ],
+)
+def test_a_card_as_payee_is_masked_in_a_rejected_row(row, card):
+    masked = mask_rejected_text(row % card, "complaint")
+    assert masked == row % re.sub(r"\d", "#", card)

@@ -6,6 +6,7 @@ import base64
 import re
 import time
 import tomllib
+from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ FILE = tomllib.loads((Path(ROOT) / "transforms/data/hosting.toml").read_text("ut
 RULES = [(row["name"], link) for row in FILE["platform"] for link in row.get("links", ())]
 
 SAMPLES = {
+    "byte": ("10", "20"),
+    "dashed": ("app-10-1-2-3", "20-1-2-3"),
     "air": ("shrA1b2C3d4E5f6G7", "shrZ1b2C3d4E5f6G7"),
     "blogspot": ("co.uk",) * 2,
     "cid": ("0123456789abcdef", "fedcba9876543210"),
@@ -270,7 +273,10 @@ def test_platforms_of_columns():
 def test_every_row_says_where_it_is_from():
     for row in [*FILE["platform"], *FILE["redirect"], *FILE["click_id"]]:
         assert row["source"].removeprefix("[R] ").startswith("https://")
-        assert set(row) <= {"name", "source", "links", "psl", "own", "platform", "keys", "code"}
+        assert date.fromisoformat(row["day"])
+        assert re.fullmatch("[A-Z]{2}", row.get("country", "US"))
+        allowed = {"name", "source", "country", "day", "links", "psl", "own"}
+        assert set(row) <= allowed | {"platform", "keys", "code"}
 
 
 REDIRECTS = [(row.get("code"), link) for row in FILE["redirect"] for link in row["links"]]
@@ -284,9 +290,13 @@ def wrapped(code: str | None, rule: str, target: str) -> str:
         target = f"{target}__;!!zq$"
     elif code == "base64":
         target = base64.urlsafe_b64encode(target.encode()).decode().rstrip("=")
+    elif code == "translate-goog":
+        host, _, path = target.partition("//")[2].partition("/")
+        return f"https://{host.replace('-', '--').replace('.', '-')}.translate.goog/{path}"
     elif "?" in rule:
         target = quote(target, safe="")
-    link = rule.replace("*", "zq").replace("{x}", "zq").replace("{...}", target)
+    link = rule.replace("*", "zq").replace("{x}", "zq").replace("{c:tld}", "com")
+    link = link.replace("{i:cache}", "zq").replace("{...}", target)
     return f"https://{link}{'&' if '?' in link else '?'}data=05%7Cjane.roe%40corp.example%7C0"
 
 
@@ -304,7 +314,7 @@ def test_a_link_that_wraps_another_is_of_whom_the_other_is(code, rule):
 
 @pytest.mark.parametrize(("code", "rule"), REDIRECTS)
 def test_whoever_wraps_a_link_is_nobodys_site(code, rule):
-    host = re.split("[/?]", rule)[0].replace("*", "zq")
+    host = re.split("[/?]", wrapped(code, rule, "zq"))[2]
     known = shipped_allowlist()
     for link in (f"https://{host}/", f"https://{host}/s/AbC-1", wrapped(code, rule, "%%")):
         if entity_id := entity(link):
@@ -323,3 +333,46 @@ def test_wrappers_in_wrappers_are_taken_off():
     for _ in range(50):
         link = wrapped(None, "google.com/url?q={...}", link)
     assert entity(link[:4000]) in ("domain:google.com", None)
+
+
+LABEL = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+
+
+@given(st.lists(LABEL.filter(lambda label: "--" not in label), min_size=1, max_size=4))
+def test_a_translated_page_is_of_whom_the_page_is(labels):
+    host = ".".join([*labels, "zq-refund", "support"])
+    copied = host.replace("-", "--").replace(".", "-")
+    link = f"https://{copied}.translate.goog/a?_x_tr_sl=en&_x_tr_tl=hi"
+    assert entity(link) == entity(f"https://{host}/a")
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "https://amazon-com.translate.goog/gp/help?_x_tr_sl=auto&_x_tr_tl=en",
+        "https://www-amazon-com.translate.goog/",
+        "https://webcache.googleusercontent.com/search?q=cache:Ab1_:https://www.amazon.com/x+help",
+        "https://web.archive.org/web/20260102030405/https://www.amazon.com/gp/help",
+        "https://www.translatetheweb.com/?from=&to=hi&a=https%3A%2F%2Fwww.amazon.com%2F",
+        "https://www-amazon-com.cdn.ampproject.org/c/s/www.amazon.com/gp/help",
+        "https://r.jina.ai/https://www.amazon.com/gp/help",
+    ],
+)
+def test_a_copy_of_a_brands_page_is_known_to_be_the_brands(copy):
+    assert entity(copy) == "domain:amazon.com"
+    assert {match.entity_id for match in url.find(f"I read {copy} there")} == {"domain:amazon.com"}
+    assert shipped_allowlist().reasons(pa.array(["domain:amazon.com"])).to_pylist() != [None]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("https://203-0-113-7.sslip.io/x", "https://203-0-113-8.sslip.io/x"),
+        ("https://desk.203.0.113.7.sslip.io/x", "https://desk.203.0.113.8.sslip.io/x"),
+        ("https://zqone.temporary.site", "https://zqtwo.temporary.site"),
+        ("https://start.page/zqone", "https://start.page/zqtwo"),
+        ("https://qr.io/r/zqone", "https://qr.io/r/zqtwo"),
+    ],
+)
+def test_strangers_on_hosts_that_no_list_held_are_two(first, second):
+    assert entity(first) != entity(second) and None not in (entity(first), entity(second))

@@ -1,0 +1,102 @@
+"""Merchants as statements of cards name them: 'SQ *TECH HELP 888-555-0123 WA'.
+
+A descriptor is a name, often behind the service that takes the payments, a number to call and a
+state. Its number is whom the money went to, unless the name is a known organisation's. A name alone
+is nobody's: `account:merchant:tech-help` is only ever `mentioned`, describes a cluster, joins none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from schemas.enums import Carried, EntityKind, Role
+from transforms.extract.kinds import domain
+from transforms.extract.mention import Match, phone_match
+from transforms.phone import find as phone_find
+from transforms.text_util import load_reference_data
+
+_WRITTEN = (
+    f"(?{'-' if form.isupper() else ''}i:{re.escape(form)})".replace(r"\ ", r"\s{0,3}")
+    for row in load_reference_data("merchants.toml")["processor"]
+    for form in row["written"]
+)
+
+_PROCESSOR = rf"(?:{'|'.join(_WRITTEN)})"
+
+HINT = rf"\b{_PROCESSOR}"
+"""RE2: without a match of this, a text names no merchant behind a service."""
+
+BEHIND = re.compile(
+    rf"\b{_PROCESSOR}\s?(?P<name>[^\W\d_][\w&'’.-]{{1,24}}(?:\s[A-Z][A-Z&'’.-]{{1,24}}){{0,2}})"
+)
+"""A name behind that of a service."""
+
+_BY_CARD = re.compile(r"card|credit|debit|visa|amex|tarjeta|karte|carte|merchant", re.IGNORECASE)
+"""Methods of payment whose payee is as on a statement."""
+
+_OF_ACCOUNT = re.compile(
+    r"\b(?:a/?c|acc(?:oun)?t|iban|routing|aba|sort|swift|bic|ifsc|konto|cuenta|compte|no|number|id)\b",
+    re.IGNORECASE,
+)
+
+_STATE = re.compile(r"\W{0,3}(?P<name>[A-Z]{2,3})?\W{0,2}")
+"""The state or country behind the number."""
+
+
+def find(text: str) -> Iterator[Match]:
+    """Yields the names that stand behind the name of a service, as mentioned."""
+    for match in BEHIND.finditer(text):
+        yield from _named(match["name"], match.start("name"))
+
+
+def from_payee(method: str, payee: str, region: str | None) -> tuple[Match, ...] | None:
+    """Returns the number and the name of a descriptor; None for a payee that is none."""
+    behind = BEHIND.match(payee)
+    if not behind and " " not in payee.strip():
+        return None
+    by_card = _BY_CARD.search(method)
+    numbers = phone_find.find_numbers_in_text(payee, region)
+    if len(numbers) != 1:
+        if behind:
+            return tuple(_named(behind["name"], behind.start("name")))
+        return () if by_card and _is_known(payee) else None
+    (start, end), reading = numbers[0]
+    lead, number = payee[:start], payee[start:end]
+    state = _STATE.fullmatch(payee, end)
+    if state is None or sum(map(str.isalpha, lead)) < 3:
+        return None
+    is_written = state["name"] and not number.isdecimal() and not _OF_ACCOUNT.search(lead)
+    if not (behind or by_card or is_written):
+        return None
+    name = re.sub(rf"^{_PROCESSOR}", "", lead)
+    phone = phone_match(start, end, reading, Role.PAYEE)
+    if _is_known(name):
+        phone = phone._replace(role=Role.MENTIONED, carried=Carried.BARE)
+    return (phone, *_named(name.rstrip(), start - len(name)))
+
+
+def _named(name: str, start: int) -> Iterator[Match]:
+    """Yields a merchant's name, unless it is a known organisation's."""
+    slug = _slug(name)
+    if slug and not _is_known(name):
+        yield Match(start, start + len(name), EntityKind.ACCOUNT, f"merchant:{slug}")
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[\W_]+", "-", name.lower()).strip("-")
+
+
+def _is_known(name: str) -> bool:
+    """Tells whether a name is or begins with that of an organisation which is known."""
+    words = _slug(name).split("-")
+    return any("-".join(words[:size]) in _organisations() for size in range(1, len(words) + 1))
+
+
+@cache
+def _organisations() -> frozenset[str]:
+    """Returns the names of the organisations of the compiled list, and what brands are called."""
+    brands = load_reference_data("brands.toml")["brand"]
+    names = {site.reason for site in domain.known_sites().values()}
+    return frozenset(map(_slug, names.union(*(brand["words"] for brand in brands))))
