@@ -10,14 +10,13 @@ import io
 import json
 import os
 import sys
-import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,7 +33,8 @@ from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
 from schemas.extras import install_command
 from schemas.manifest import MANIFEST_NAME
-from schemas.mapping import MapError, RecordMap, parse_map, parse_toml
+from schemas.mapping import MapError, RecordMap, parse_map
+from schemas.records import Record, RecordError, between, one_of, read_toml_record
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
     KnownLegitimate,
@@ -65,8 +65,10 @@ LAST_ROWS_FILE = "decisions.json"
 """The last row that was signed here into each decisions file."""
 
 
-@dataclass(frozen=True)
-class CustodyPolicy:
+OVERRIDE = "override"
+
+
+class CustodyPolicy(Record):
     """Rules of an organisation for its own people and its partners: policy.toml beside its keys.
 
     Attributes:
@@ -80,41 +82,12 @@ class CustodyPolicy:
             bear a tie in a join, at most.
     """
 
-    two_people: frozenset[str] = frozenset()
+    two_people: frozenset[Annotated[str, one_of((*ACCUSING_DECISIONS, OVERRIDE))]] = frozenset()
     require_signed_decisions: bool = False
-    longest_offer_days: int = 366
-    least_shared_count: int = 3
-    overlap_answers_per_year: int = 26
-    most_people_of_sender: int = 8
-
-
-OVERRIDE = "override"
-
-_TWO_PEOPLE = (*ACCUSING_DECISIONS, OVERRIDE)
-
-
-_Rule = tuple[str, Callable[[Any], bool]]
-
-
-def _whole_number(least: int, most: int) -> _Rule:
-    return (
-        f"a whole number from {least} to {most}",
-        lambda value: type(value) is int and least <= value <= most,
-    )
-
-
-_RULES: dict[str, _Rule] = {
-    "two_people": (
-        f"a list of {', '.join(_TWO_PEOPLE)}",
-        lambda value: isinstance(value, list) and all(kind in _TWO_PEOPLE for kind in value),
-    ),
-    "require_signed_decisions": ("true or false", lambda value: isinstance(value, bool)),
-    "longest_offer_days": _whole_number(1, 366),
-    "least_shared_count": _whole_number(3, 1_000),
-    "overlap_answers_per_year": _whole_number(1, 365),
-    "most_people_of_sender": _whole_number(1, 1_000),
-}
-"""The form of each rule, in words and as a test."""
+    longest_offer_days: Annotated[int, between(1, 366)] = 366
+    least_shared_count: Annotated[int, between(3, 1_000)] = 3
+    overlap_answers_per_year: Annotated[int, between(1, 365)] = 26
+    most_people_of_sender: Annotated[int, between(1, 1_000)] = 8
 
 
 def custody_policy() -> CustodyPolicy:
@@ -127,16 +100,8 @@ def custody_policy() -> CustodyPolicy:
     if not path.exists():
         return CustodyPolicy()
     key_store.check_closed(path)
-    with usage_errors(tomllib.TOMLDecodeError, before=f"{path}: ", after="; write it as TOML"):
-        values = parse_toml(read_text(str(path)))
-    for name, value in values.items():
-        if name not in _RULES:
-            raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_RULES)}")
-        wanted, is_right = _RULES[name]
-        if not is_right(value):
-            raise UsageError(f"{path}: {name}: is not {wanted}; give one")
-    two_people = frozenset(values.get("two_people", ()))
-    return CustodyPolicy(**values | {"two_people": two_people})
+    with usage_errors(RecordError):
+        return read_toml_record(CustodyPolicy, read_text(str(path)), str(path))
 
 
 def who_answers(name: str, second: str | None, key: str | None) -> str:

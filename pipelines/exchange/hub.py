@@ -435,7 +435,7 @@ def init_hub(arguments: Namespace) -> int:
         answer_days=arguments.answer_days,
         feed_days=arguments.feed_days,
         k=policy.k,
-        tlp=str(policy.tlp),
+        tlp=policy.tlp,
         lives=tuple(KindLife(kind, days) for kind, days in sorted(HUB_LIVES.items())),
     )
     key = key_store.own_key(arguments.key)

@@ -28,6 +28,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import structs
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
@@ -307,7 +308,7 @@ def _actors_of_run(
     signed_files.own_org(org, set(evidence["source_org"].to_pylist()), str(run.folder))
     evidence = evidence.filter(pc.equal(evidence["source_org"], org))
     charter, policy = member.hub.charter, offer_policy(arguments.policy)
-    policy = replace(
+    policy = structs.replace(
         policy,
         k=max(charter.k, policy.k),
         confirmed_only=True,

@@ -37,12 +37,10 @@ from reports.disclosure_control import thin_sides
 from reports.exchange import (
     DISPUTED,
     OfferPolicy,
-    OfferPolicyError,
     OfferSource,
     OwnWords,
     Withheld,
     correction_lines,
-    load_policy,
     make_offer,
     offer_lines,
     own_words,
@@ -54,6 +52,7 @@ from reports.text import quantity
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import MAX_ENTITY_ID_LENGTH, Consent, Correction, Feed, Offer, Revocation
+from schemas.records import RecordError, read_toml_record
 from schemas.signed_fields import parse_moment
 from schemas.tables import (
     CALLS,
@@ -466,5 +465,5 @@ def offer_policy(path: str | None) -> OfferPolicy:
     """
     if path is None:
         return shipped_policy()
-    with usage_errors(OfferPolicyError):
-        return load_policy(read_text(path), path)
+    with usage_errors(RecordError):
+        return read_toml_record(OfferPolicy, read_text(path), path)

@@ -1,7 +1,6 @@
 """Identifiers that may leave, and the counting of people, on tables small enough to check."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import combinations
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given, strategies as st
+from msgspec.structs import replace
 
 from reports.exchange import offer as offers
 from reports.exchange.offer import (
