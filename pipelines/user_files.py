@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -26,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipelines import key_store, ledger
 from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import Json, UsageError, add_notice, system_errors, usage_errors
-from pipelines.safe_files import locked, write_whole
+from pipelines.safe_files import locked
 from reports import signing, tables
 from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
@@ -305,18 +304,17 @@ def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
     return True
 
 
-def _last_rows() -> dict[str, dict[str, str]]:
-    """Reads the first and the last row that was signed here into each file, as digests."""
+class SignedEnds(Record):
+    """The first and the last row that was signed here into a decisions file, as digests."""
+
+    first: str
+    last: str
+
+
+def _last_rows() -> dict[str, SignedEnds]:
+    """Reads the ends of each decisions file by its path."""
     path = key_store.home() / LAST_ROWS_FILE
-    try:
-        stored = json.loads(path.read_bytes())
-        return {
-            str(file): {"first": row["first"], "last": row["last"]} for file, row in stored.items()
-        }
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
+    return key_store.read_kept(path, dict[str, SignedEnds], "put a copy of it in its place") or {}
 
 
 def check_last_row(decisions: Iterable[Decision], path: str) -> None:
@@ -330,10 +328,10 @@ def check_last_row(decisions: Iterable[Decision], path: str) -> None:
     }
     rows = _last_rows()
     own = rows.get(os.path.realpath(path))
-    wanted = [own] if own else [row for row in rows.values() if row["first"] in digests]
-    if wanted and not any(row["last"] in digests for row in wanted):
+    wanted = [own] if own else [row for row in rows.values() if row.first in digests]
+    if wanted and not any(row.last in digests for row in wanted):
         raise UsageError(
-            f"{path}: the last row that you signed in it ({wanted[0]['last'][:16]}) was removed or "
+            f"{path}: the last row that you signed in it ({wanted[0].last[:16]}) was removed or "
             "edited; restore the file from a copy, or give another name to a new one"
         )
 
@@ -350,9 +348,7 @@ def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
     last = next(signature.digest for signature in signed if signature.digest not in followed)
     note = key_store.home() / LAST_ROWS_FILE
     with locked(note):
-        rows = _last_rows() | {str(path): {"first": first, "last": last}}
-        text = json.dumps(rows, indent=1, sort_keys=True) + "\n"
-        write_whole(note, text.encode())
+        key_store.write_kept(note, _last_rows() | {str(path): SignedEnds(first, last)})
 
 
 def check_continues(decisions: Iterable[Decision], path: str | None, folder: str | None) -> None:

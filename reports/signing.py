@@ -31,6 +31,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from schemas.records import AwareTime, Record
 from schemas.signed_fields import MAX_INTEGER, Base64, Digest
 
 ALGORITHM = "Ed25519"
@@ -63,13 +64,12 @@ class LockedKeyError(KeyFileError):
     """A key file whose passphrase is wrong, or was not given."""
 
 
-@dataclass(frozen=True)
-class Validity:
+class Validity(Record, omit_defaults=True):
     """The time in which a key may sign; from `revoked_since` on others may have it."""
 
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    revoked_since: datetime | None = None
+    not_before: AwareTime | None = None
+    not_after: AwareTime | None = None
+    revoked_since: AwareTime | None = None
 
     def problem(self, when: datetime, seen: datetime | None = None) -> str | None:
         """Returns why the key cannot have signed at `when`; None where it can.

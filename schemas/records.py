@@ -6,7 +6,8 @@ import re
 import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -15,10 +16,14 @@ from schemas.mapping import parse_toml
 T = TypeVar("T")
 
 
+AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class RecordError(ValueError):
     """A value that is not of its type; the message is one line, for its author."""
 
 
+@dataclass_transform(frozen_default=True)
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A record that has the fields of its class, each of its type, and no others."""
 

@@ -79,7 +79,7 @@ _NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` m
 
 def _shared_count(
     name: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
-) -> tuple[SignedFile, Json]:
+) -> tuple[SignedFile, overlap.Counted]:
     """Reads a signed count that was made here; returns it, and the cluster that it is about.
 
     Args:
@@ -98,8 +98,8 @@ def _shared_count(
         raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
     if (result.recipient, result.about.offer) not in offers:
         raise UsageError(f"{path}: is about an offer that this run was not joined with")
-    kept: Json = overlap.recalled(f"counted-{result.session}", path, _NOT_COUNTED)
-    if kept.get("result") != read.sha256:
+    kept = overlap.recalled(f"counted-{result.session}", overlap.Counted, path, _NOT_COUNTED)
+    if kept.result != read.sha256:
         raise UsageError(f"{path}: {_NOT_COUNTED}")
     return read, kept
 
@@ -117,9 +117,9 @@ def shared_counts_for_referral(
     for name in paths:
         read, about = _shared_count(name, key, joined)
         path, result, org = read.path, read.content, read.content.recipient
-        if about["cluster_id"] != cluster_id:
+        if about.cluster_id != cluster_id:
             raise UsageError(f"{path}: is about another cluster than {cluster_id}")
-        if about["members"] != sorted(members):
+        if about.members != tuple(sorted(members)):
             raise UsageError(f"{path}: {cluster_id} has other members now; make a new request")
         if org in counts:
             raise UsageError(f"{path}: counts {org} twice; give the newest alone")
@@ -150,10 +150,10 @@ def shared_counts_for_join(
     counts = (
         {
             "by": read.content.by,
-            "cluster_id": about["cluster_id"],
+            "cluster_id": about.cluster_id,
             "counted_at": read.content.issued_at,
             "floor": read.content.floor,
-            "members": members_digest(about["members"]),
+            "members": members_digest(about.members),
             "organisation": read.content.recipient,
             "sha256": read.sha256,
             "shared": read.content.shared,

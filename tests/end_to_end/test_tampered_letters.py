@@ -242,7 +242,7 @@ def replayed(folder):
         folder.with_name("newer"), "offer.json", replace(OFFER, issued_at="2026-06-01T12:00:00Z")
     )
     (newer,) = accept(folder.with_name("newer")).offers
-    now = signed_files.AcceptedOffers(newer.content.issued_at, newer.sha256)
+    now = signed_files.AcceptedOffers(newer.content.issued_at, newer.sha256, frozenset())
     signed_files.save_accepted(newer.content.sender, now)
     signed(folder, "offer.json", OFFER)
 
