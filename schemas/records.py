@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    NamedTuple,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_type_hints,
+)
 
 import msgspec
+from msgspec import UNSET
 
 from schemas.mapping import parse_toml
 
-T = TypeVar("T")
+MAX_INTEGER = 2**53 - 1
+"""The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
 
 
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Check(NamedTuple):
+    """A condition that a field meets beyond its type, as its annotation, and the problem if not."""
+
+    holds: Callable[[Any], object]
+    problem: str = "is invalid"
 
 
 class RecordError(ValueError):
@@ -28,36 +45,71 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A record that has the fields of its class, each of its type, and no others."""
 
 
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def format_of(kind: type[Record]) -> str:
+    """Returns the format that the files of a kind name."""
+    return str(kind.__struct_config__.tag)
+
+
 def one_of(values: Iterable[str]) -> msgspec.Meta:
     """Returns the annotation of a text that is one of these."""
-    return msgspec.Meta(pattern=rf"^({'|'.join(map(re.escape, values))})\Z")
+    return msgspec.Meta(pattern=rf"^({'|'.join(map(re.escape, sorted(values)))})$(?!\n)")
 
 
-def between(least: float, most: float) -> msgspec.Meta:
+def between(least: float, most: float = MAX_INTEGER) -> msgspec.Meta:
     """Returns the annotation of a number in a range, both ends included."""
     return msgspec.Meta(ge=least, le=most)
 
 
-def read_record(kind: type[T], value: Any, place: str) -> T:
+def read_record(kind: type[AnyRecord], value: Any, before: str = "") -> AnyRecord:
     """Returns plain values as a record.
 
     Raises:
-        RecordError: naming the `place`, the first field that is wrong, and what it must be.
+        RecordError: naming, after `before`, the first field that is wrong, and what it must be.
     """
     try:
-        return msgspec.convert(value, kind)
+        record = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         problem = problem if problem.isprintable() else ascii(problem)  # an unknown field's name
-        with suppress(LookupError, TypeError):
-            for name, position in re.findall(r"\.([\w-]+)|\[(\d+)\]", path):
-                value = value[name or int(position)]
-        shown = f", not {ascii(value)[:60]}" if problem.startswith("Expected") else ""
         where = path.strip(".`")
-        raise RecordError(f"{place}: {where and f'{where}: '}{problem[:300]}{shown}") from None
+        field = f"field {where}: " if where else ""
+        raise RecordError(f"{before}{field}{problem}") from None
+    for fault in _faults(record):
+        raise RecordError(f"{before}{fault}")
+    return record
 
 
-def read_toml_record(kind: type[T], text: str, name: str) -> T:
+def _faults(record: Record, where: str = "") -> Iterator[str]:
+    """Yields what is wrong with fields beyond their types, each with its path."""
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if isinstance(value, Record):
+            yield from _faults(value, f"{where}{name}.")
+        for place, member in enumerate(value) if isinstance(value, tuple) else ():
+            if isinstance(member, Record):
+                yield from _faults(member, f"{where}{name}[{place}].")
+    for name, check in _conditions(type(record)):
+        value = getattr(record, name)
+        if value is not None and value is not UNSET and not check.holds(value):
+            yield f"field {where}{name} {check.problem}"
+
+
+@cache
+def _conditions(kind: type[Record]) -> list[tuple[str, Check]]:
+    """Returns the conditions of the fields of a record, which take long to find out."""
+    return [
+        (name, check)
+        for name, hint in get_type_hints(kind, include_extras=True).items()
+        for part in (hint, *get_args(hint))
+        for check in getattr(part, "__metadata__", ())
+        if isinstance(check, Check)
+    ]
+
+
+def read_toml_record(kind: type[AnyRecord], text: str, name: str) -> AnyRecord:
     """Returns a TOML text as a record; `name` is that of its file.
 
     Raises:
@@ -67,4 +119,4 @@ def read_toml_record(kind: type[T], text: str, name: str) -> T:
         values = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise RecordError(f"{name}: not TOML: {error}") from None
-    return read_record(kind, values, name)
+    return read_record(kind, values, f"{name}: ")

@@ -34,7 +34,8 @@ from schemas.field import FLAG, TEXT, TIMESTAMP
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import Feed, FeedEvidence, Offer, OfferedEvidence
-from schemas.signed_fields import MAX_INTEGER, week_start
+from schemas.records import MAX_INTEGER
+from schemas.signed_fields import week_start
 from transforms import reporters
 from transforms.arrow_util import (
     batch_of_rows,

@@ -361,7 +361,7 @@ def _compare(
         if old and alive and there == _claims_and_ties(actor.entries, actor.ties):
             stay += [entry.entry for entry in old]
         else:
-            actors.append(replace(actor, replaces=tuple(before)))
+            actors.append(structs.replace(actor, replaces=tuple(before)))
     return tuple(sorted(actors, key=attrgetter("actor"))), tuple(sorted(stay))
 
 
@@ -374,7 +374,7 @@ def _claims_and_ties(
         (frozenset(names.get(name, "") for name in tie.entries), tie.reporters, tie.week)
         for tie in ties
     }
-    return {replace(entry, entry="") for entry in entries}, by_identifier
+    return {structs.replace(entry, entry="") for entry in entries}, by_identifier
 
 
 def _corrections(

@@ -85,7 +85,7 @@ from schemas.offer import (
     Request,
     Result,
 )
-from schemas.records import AwareTime, Record
+from schemas.records import AwareTime, Record, format_of, read_record
 from schemas.signed_fields import SLUG
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS
 
@@ -147,18 +147,18 @@ class Asked(Record):
     size: int
 
 
-class PastAnswer(Record):
-    """When a request was answered, and its SHA-256."""
+class PastAnswer(Record, rename={"when": "at"}):
+    """The time at which a request was answered, and its SHA-256."""
 
-    at: AwareTime
+    when: AwareTime
     request: str
 
 
-class Answered(Record):
+class Answered(Record, rename={"when": "at"}):
     """The last answer to an organisation: its SHA-256, when, what it compares; and all answers."""
 
     answer: str
-    at: AwareTime
+    when: AwareTime
     told: Json
     before: tuple[PastAnswer, ...] = ()
 
@@ -323,18 +323,18 @@ def write_result(arguments: Namespace) -> int:
         tags = decode_elements(answer.tags, TAG_BYTES, answer.size)
         session, secret = bytes.fromhex(answer.session), bytes.fromhex(state.secret)
         shared = count_shared(secret, session, points, tags)
-    result = signing.dataclass_from_json(
+    result = read_record(
         Result,
         state.told
         | {
             "answer": read.sha256,
-            "format": Result.format,
+            "format": format_of(Result),
             "issued_at": utc_text(now),
             "recipient": answer.sender,
             "sender": me,
             "session": answer.session,
             "shared": shared if shared >= state.told["floor"] else None,
-            "version": Result.version,
+            "version": Result.VERSION,
         },
     )
     key = key_store.own_key(arguments.key)
@@ -511,14 +511,14 @@ def _answers_before(org: str) -> tuple[PastAnswer, ...]:
     """Returns when an organisation was answered, and the SHA-256 of each request."""
     remedy = "put a copy of it in its place"
     kept = key_store.read_kept(state_path(f"answered-{org}"), Answered, remedy)
-    return (kept.before or (PastAnswer(kept.at, ""),)) if kept else ()
+    return (kept.before or (PastAnswer(kept.when, ""),)) if kept else ()
 
 
 def _check_answers(
     before: tuple[PastAnswer, ...], request: SignedFile, now: datetime, most: int | None
 ) -> None:
     """Refuses a request too soon, a second answer to one, and more than `most` in a year."""
-    times = [answer.at for answer in before]
+    times = [answer.when for answer in before]
     if most is None or not times:
         return
     org, last = request.org, max(times)

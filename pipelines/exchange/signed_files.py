@@ -46,7 +46,7 @@ from schemas.entity import without_epoch
 from schemas.field import TEXT
 from schemas.joint import OFFERED_CLUSTERS
 from schemas.offer import Consent, Feed, Offer, Revocation
-from schemas.records import Record
+from schemas.records import Record, format_of
 from schemas.signed_fields import MOMENT, parse_moment
 from schemas.tables import CONTESTED
 from transforms.private_files import private_files
@@ -610,7 +610,7 @@ def read_consents(
     consents = []
     for place in paths:
         path, letter, _ = read_signed(place, names)
-        if f'"format":"{Revocation.format}"'.encode() not in letter:
+        if f'"format":"{format_of(Revocation)}"'.encode() not in letter:
             consents.append(place)
             continue
         taken = _read(place, names, None, now).content

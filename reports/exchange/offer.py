@@ -28,7 +28,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from reports.text import plain
 from schemas.entity import without_epoch
@@ -229,7 +229,7 @@ def make_offer(
         entities=tuple(offered),
         evidence=rows,
         clusters=_clusters(shown, cluster_of, policy),
-        called=tuple(position for position in positions if people[position] > 1) or None,
+        called=tuple(position for position in positions if people[position] > 1) or UNSET,
     ), left
 
 

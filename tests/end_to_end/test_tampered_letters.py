@@ -7,7 +7,6 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,6 +21,7 @@ from reports.referral import seal
 from schemas.offer import CountryCount, KeyList, ListedKey
 from tests.end_to_end.test_bound_decisions import RING, first_day
 from tests.support import fuzz_readers
+from tests.support.changed import replace
 from tests.support.examples import LONG
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 from tests.support.run_pipeline import (

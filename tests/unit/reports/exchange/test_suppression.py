@@ -136,11 +136,11 @@ def test_a_total_is_shown_where_the_split_is_withheld_and_enough_are_left(elsewh
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        (("k = 5", "k = 2"), "k: Expected `int` >= 3, not 2"),
+        (("k = 5", "k = 2"), "k: Expected `int` >= 3"),
         (("k = 5", "k = true"), "k: Expected `int`, got `bool`"),
         (("k = 5", ""), "missing required field `k`"),
         (("k = 5", "k = 5\nmore = 1"), "unknown field `more`"),
-        (("floor = 0.75", "floor = nan"), "confidence_floor: Expected `float` >= 0.5, not nan"),
+        (("floor = 0.75", "floor = nan"), "confidence_floor: Expected `float` >= 0.5"),
         (('"phone", ', '"phone", "carrier", '), "kinds[5]: Expected `str` matching"),
         (("TLP:AMBER+STRICT", "TLP:PINK"), "tlp: Expected `str` matching"),
     ],
