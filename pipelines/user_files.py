@@ -43,12 +43,7 @@ from transforms.extract import (
 )
 from transforms.graph import PriorityWeights, PriorityWeightsError, parse_weights, shipped_weights
 from transforms.manifest import current_time, files_of
-from transforms.reporters import (
-    SourceRules,
-    SourceRulesError,
-    parse_source_rules,
-    shipped_source_rules,
-)
+from transforms.reporters import SourceRules, parse_source_rules, shipped_source_rules
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
@@ -621,7 +616,7 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
 
 def read_source_rules(path: str | None) -> SourceRules:
     """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
-    with usage_errors(SourceRulesError):
+    with usage_errors(RecordError):
         rules = (
             parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
@@ -120,3 +122,27 @@ def read_toml_record(kind: type[AnyRecord], text: str, name: str) -> AnyRecord:
     except tomllib.TOMLDecodeError as error:
         raise RecordError(f"{name}: not TOML: {error}") from None
     return read_record(kind, values, f"{name}: ")
+
+
+def csv_records(kind: type[AnyRecord], text: str, name: str) -> Iterator[tuple[str, AnyRecord]]:
+    """Yields the rows of a CSV text as records, each behind its place, such as `FILE, row 2`.
+
+    Cells are stripped. Columns of defaults may be absent, and columns of no field are passed over.
+
+    Raises:
+        RecordError: naming the file, the row and the field.
+    """
+    columns = kind.__struct_encode_fields__
+    needed = columns[: len(columns) - len(kind.__struct_defaults__)]
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        if not {*needed} <= {*(reader.fieldnames or ())}:
+            raise RecordError(f"{name}: the first line must be {','.join(columns)}")
+        for row in reader:
+            place = f"{name}, row {reader.line_num}"
+            if None in row or None in row.values():
+                raise RecordError(f"{place}: has another number of cells than the header")
+            cells = {column: row[column].strip() for column in columns if column in row}
+            yield place, read_record(kind, cells, f"{place}: ")
+    except csv.Error as error:
+        raise RecordError(f"{name}, row {reader.line_num + 1}: {error}") from None
