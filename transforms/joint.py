@@ -23,6 +23,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -197,8 +198,8 @@ def offered_cluster_rows(
                     "cluster_ids": joint_of[part],
                     "members": sizes[cluster.number],
                     "victims_known": known,
-                    "countries": [*map(vars, cluster.countries)],
-                    "losses": [*map(vars, cluster.losses)],
+                    "countries": msgspec.to_builtins(cluster.countries),
+                    "losses": msgspec.to_builtins(cluster.losses),
                     "tlp": offer.tlp,
                     "expires_at": datetime.fromisoformat(offer.expires_at),
                     "offer": taken.sha256,

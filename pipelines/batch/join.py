@@ -63,6 +63,7 @@ from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, facts_of
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME
 from schemas.offer import Feed, Result
+from schemas.records import format_of
 from schemas.tables import COMPLAINTS, ENTITIES
 from transforms.extract import KnownLegitimate, reads_as_itself
 from transforms.joint import AcceptedOffer, people_that_count, sender_record
@@ -443,7 +444,7 @@ def _joint_plan(
                 # A label of our own: the file's name is the sender's, who may put anything into it.
                 "label": f"offer-{offer.content.sender}-{offer.sha256[:12]}.json",
                 "kind": "offer",
-                "format": offer.content.format,
+                "format": format_of(type(offer.content)),
                 "bytes": len(offer.letter),
                 "sha256": offer.sha256,
                 "rows": len(offer.content.evidence),
