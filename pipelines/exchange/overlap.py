@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -539,12 +540,8 @@ def _check_answers(
 
 def _comparison(letter: Request | Result) -> dict[str, Any]:
     """Returns what is compared, as all letters and the remembered state have it."""
-    about = letter.about
-    return {
-        "about": {"agreed": about.agreed, "entities": list(about.entities), "offer": about.offer},
-        "by": letter.by,
-        "floor": letter.floor,
-    }
+    named = {"about": letter.about, "by": letter.by, "floor": letter.floor}
+    return dict(msgspec.to_builtins(named))
 
 
 def _about(request: Request) -> str:
