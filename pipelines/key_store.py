@@ -426,7 +426,7 @@ def read_kept(path: Path, kind: type[Kept], remedy: str) -> Kept | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         raise UsageError(f"{path}: cannot be read; {remedy}") from None
 
 

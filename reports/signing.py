@@ -220,7 +220,11 @@ def _check_size(content: bytes, name: str) -> None:
 def sign_detached(content: bytes, key: Ed25519PrivateKey) -> bytes:
     """Returns the signature file of `content`: JSON, the same for the same content and key."""
     signature = base64.b64encode(key.sign(content)).decode()
-    file = SignatureFile(key_id(key.public_key()), signature, *_FORM)
+    return signature_bytes(SignatureFile(key_id(key.public_key()), signature, *_FORM))
+
+
+def signature_bytes(file: SignatureFile) -> bytes:
+    """Returns the bytes of a signature file."""
     return (json.dumps(structs.asdict(file), indent=2, sort_keys=True) + "\n").encode()
 
 
@@ -232,7 +236,7 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
         UnknownKeyError: if it is by none of the `trusted` keys.
         WrongSignatureError: if the content or the signature was altered.
     """
-    file = _signature_file(signature)
+    file = parse_signature(signature)
     signer, raw = file.key_id, base64.b64decode(file.signature)
     key = {key_id(trusted_key): trusted_key for trusted_key in trusted}.get(signer)
     if key is None:
@@ -246,7 +250,8 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
     return signer
 
 
-def _signature_file(content: bytes) -> SignatureFile:
+def parse_signature(content: bytes) -> SignatureFile:
+    """Parses a signature file; raises BrokenSignatureError if it is none."""
     broken = BrokenSignatureError("has a signature file that ringtrace did not write")
     if len(content) > MAX_SIGNATURE_BYTES:
         raise broken

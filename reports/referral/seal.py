@@ -29,7 +29,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import Certificate
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from reports import signing
 from reports.referral.blocks import Files
@@ -434,10 +434,9 @@ def _who_signed(
 
 def _as_written(signature: bytes) -> bool:
     """Returns True if a signature file is byte for byte as it is made, base64 included."""
-    fields = json.loads(signature)
-    raw = base64.b64decode(fields["signature"])
-    again = fields | {"signature": base64.b64encode(raw).decode()}
-    return (json.dumps(again, indent=2, sort_keys=True) + "\n").encode() == signature
+    file = signing.parse_signature(signature)
+    again = base64.b64encode(base64.b64decode(file.signature)).decode()
+    return signing.signature_bytes(structs.replace(file, signature=again)) == signature
 
 
 def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
