@@ -387,7 +387,7 @@ def erasures(key_file: str | None) -> ErasureList | None:
     for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
         try:
             entry = msgspec.json.decode(line, type=_ErasedLine)
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):
             raise UsageError(
                 f"{path}, line {number}: was changed; put a copy of the list in its place"
             ) from None

@@ -175,7 +175,7 @@ class Run(os.PathLike[str]):
         try:
             msgspec.convert(manifest["outputs"], list[OutputFile])
             msgspec.convert(manifest.get("private", []), list[PrivateFile])
-        except msgspec.ValidationError:
+        except ValueError:
             raise RunError(
                 f"{path}: is not a finished run: its manifest lists no outputs"
             ) from None

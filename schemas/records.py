@@ -73,7 +73,7 @@ def read_record(kind: type[AnyRecord], value: Any, before: str = "") -> AnyRecor
     """
     try:
         record = msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
+    except ValueError as error:  # a lone surrogate is no ValidationError
         problem, _, path = str(error).partition(" - at `$")
         problem = problem if problem.isprintable() else ascii(problem)  # an unknown field's name
         where = path.strip(".`")

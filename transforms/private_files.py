@@ -112,7 +112,7 @@ def read_private_manifest(root: str) -> PrivateManifest | None:
         return None
     try:
         return msgspec.json.decode(content, type=PrivateManifest)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         raise PrivateFileError(
             f"{path}: is not what the run wrote; restore it, or make the run again"
         ) from None
