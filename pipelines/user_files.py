@@ -41,7 +41,7 @@ from transforms.extract import (
     parse_allowlist,
     shipped_allowlist,
 )
-from transforms.graph import PriorityWeights, PriorityWeightsError, parse_weights, shipped_weights
+from transforms.graph import PriorityWeights, shipped_weights
 from transforms.manifest import current_time, files_of
 from transforms.reporters import SourceRules, parse_source_rules, shipped_source_rules
 
@@ -625,10 +625,7 @@ def read_source_rules(path: str | None) -> SourceRules:
 
 def read_weights(path: str | None) -> PriorityWeights:
     """Reads the weights of a file, or the shipped ones; raises UsageError if it cannot be used."""
-    try:
-        if path is None:
-            return shipped_weights()
-        return parse_weights(read_text(path), path)
-    except PriorityWeightsError as error:
-        remedy = "" if ";" in str(error) else "; copy transforms/data/priority.toml, and change it"
-        raise UsageError(f"{error}{remedy}") from None
+    if path is None:
+        return shipped_weights()
+    with usage_errors(RecordError, after="; copy transforms/data/priority.toml, and change it"):
+        return read_toml_record(PriorityWeights, read_text(path), path)
