@@ -18,9 +18,8 @@ from argparse import Namespace
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -39,7 +38,6 @@ from pipelines.exchange.signed_files import (
 from pipelines.options import (
     NEW_FOLDER,
     TIME_NOW,
-    Json,
     UsageError,
     WholeNumber,
     flag,
@@ -86,7 +84,7 @@ from schemas.offer import (
     Request,
     Result,
 )
-from schemas.records import AwareTime, Record, format_of, read_record
+from schemas.records import AwareTime, Record
 from schemas.signed_fields import SLUG
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS
 
@@ -137,6 +135,14 @@ class Counted(Record):
     result: str = ""
 
 
+class Comparison(Record):
+    """The facts of what is compared, as all letters have them."""
+
+    about: About
+    by: str
+    floor: int
+
+
 class Asked(Record):
     """An open request: to whom, its SHA-256, its secret, and what it compares."""
 
@@ -144,7 +150,7 @@ class Asked(Record):
     request: str
     secret: str
     subject: Counted
-    told: Json
+    told: Comparison
     size: int
 
 
@@ -160,7 +166,7 @@ class Answered(Record, rename={"when": "at"}):
 
     answer: str
     when: AwareTime
-    told: Json
+    told: Comparison
     before: tuple[PastAnswer, ...] = ()
 
 
@@ -324,19 +330,15 @@ def write_result(arguments: Namespace) -> int:
         tags = decode_elements(answer.tags, TAG_BYTES, answer.size)
         session, secret = bytes.fromhex(answer.session), bytes.fromhex(state.secret)
         shared = count_shared(secret, session, points, tags)
-    result = read_record(
-        Result,
-        state.told
-        | {
-            "answer": read.sha256,
-            "format": format_of(Result),
-            "issued_at": utc_text(now),
-            "recipient": answer.sender,
-            "sender": me,
-            "session": answer.session,
-            "shared": shared if shared >= state.told["floor"] else None,
-            "version": Result.VERSION,
-        },
+    told = state.told
+    result = Result(
+        **structs.asdict(told),
+        answer=read.sha256,
+        issued_at=utc_text(now),
+        recipient=answer.sender,
+        sender=me,
+        session=answer.session,
+        shared=shared if shared >= told.floor else None,
     )
     key = key_store.own_key(arguments.key)
     letter = signing.letter_bytes(result, key)
@@ -538,10 +540,8 @@ def _check_answers(
         )
 
 
-def _comparison(letter: Request | Result) -> dict[str, Any]:
-    """Returns what is compared, as all letters and the remembered state have it."""
-    named = {"about": letter.about, "by": letter.by, "floor": letter.floor}
-    return dict(msgspec.to_builtins(named))
+def _comparison(letter: Request | Result) -> Comparison:
+    return Comparison(letter.about, letter.by, letter.floor)
 
 
 def _about(request: Request) -> str:
