@@ -27,8 +27,8 @@ from schemas.mapping import parse_toml
 MAX_INTEGER = 2**53 - 1
 """The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
 
-
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that names its zone."""
 
 
 class Check(NamedTuple):
