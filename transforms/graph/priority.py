@@ -48,7 +48,7 @@ PRIORITY_PARTS = PartWeights.__struct_fields__
 
 
 class Scale(Record):
-    """What counts in full, on a log scale, and spans in days."""
+    """The values that count in full, on a log scale, and spans in days."""
 
     victims: Positive
     losses: Positive
