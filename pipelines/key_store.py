@@ -15,26 +15,27 @@ in one place. The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's c
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
+import msgspec
 import platformdirs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec.structs import replace
 
 from pipelines.options import UsageError, system_errors, usage_errors
 from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.safe_files import write_whole, written_once
 from reports import signing
 from reports.signing import KeyFileError, Validity
-from schemas.signed_fields import SLUG
+from schemas.records import AwareTime
+from schemas.signed_fields import SLUG, Id
 from schemas.tables import VICTIMS
 
 if TYPE_CHECKING:
@@ -358,6 +359,13 @@ def erasures_stamp() -> object:
     return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
+class _ErasedLine(msgspec.Struct):
+    """A line of the list of erased records, as far as it is read: their hashes, and whose key's."""
+
+    key_id: str
+    macs: Annotated[list[Id], msgspec.Meta(min_length=1)]
+
+
 def erasures(key_file: str | None) -> ErasureList | None:
     """Reads the list of records that were erased; None where none ever was.
 
@@ -367,7 +375,7 @@ def erasures(key_file: str | None) -> ErasureList | None:
     Raises:
         UsageError: for a list that cannot be read, or without the secret that it was made under.
     """
-    from transforms.erasure import RECORD_MAC_BYTES, ErasureList
+    from transforms.erasure import ErasureList
 
     path = erased_path()
     if not path.exists():
@@ -378,16 +386,13 @@ def erasures(key_file: str | None) -> ErasureList | None:
         lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
         try:
-            entry = json.loads(line)
-            names.add(str(entry["key_id"]))
-            macs = [bytes.fromhex(mac) for mac in entry["macs"]]
-        except (ValueError, KeyError, TypeError):
-            macs = []
-        if not macs or {len(mac) for mac in macs} != {RECORD_MAC_BYTES}:
+            entry = msgspec.json.decode(line, type=_ErasedLine)
+        except (ValueError, RecursionError):
             raise UsageError(
                 f"{path}, line {number}: was changed; put a copy of the list in its place"
-            )
-        known.update(macs)
+            ) from None
+        names.add(entry.key_id)
+        known.update(map(bytes.fromhex, entry.macs))
     if not known:
         return None
     key = _register_key(key_file, make=False)
@@ -411,18 +416,28 @@ def register_key(key_file: str | None) -> RegisterKey:
     return key
 
 
-def read_kept(path: Path, remedy: str, parse: Callable[[Any], Kept]) -> Kept | None:
-    """Returns what a file of JSON beside the keys says, as `parse` reads it; None without a file.
+def read_kept(path: Path, kind: type[Kept], remedy: str) -> Kept | None:
+    """Returns what a file of JSON beside the keys says; None without a file.
 
     Raises:
         UsageError: for one that was damaged: it must not be read as if there were none.
     """
     try:
-        return parse(json.loads(path.read_bytes()))
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         raise UsageError(f"{path}: cannot be read; {remedy}") from None
+
+
+def write_kept(path: Path, state: object) -> None:
+    """Writes a file that `read_kept` reads; raises UsageError if it cannot."""
+    write_whole(path, kept_bytes(state))
+
+
+def kept_bytes(state: object) -> bytes:
+    """Returns the content of a file that `read_kept` reads."""
+    return msgspec.json.encode(state, order="sorted") + b"\n"
 
 
 def public_key(path: str | Path) -> Ed25519PublicKey:
@@ -546,12 +561,11 @@ def void_reason(org: str, signer: str, when: datetime) -> str:
     return f"signed by a key that is void from {since:%Y-%m-%dT%H:%M:%SZ} on" if void else ""
 
 
-@dataclass(frozen=True)
 class KeyNote(Validity):
     """The times of a key, and the key that vouched for it in a list, if one did, and when."""
 
     vouched_by: str | None = None
-    vouched_at: datetime | None = None
+    vouched_at: AwareTime | None = None
 
 
 def _note_path(org: str | None, signer: str) -> Path:
@@ -567,20 +581,12 @@ def read_note(org: str | None, signer: str) -> KeyNote:
     """
     path = _note_path(org, signer)
     check_closed(path)
-    return read_kept(path, "restore it, or trust the key again", _note) or KeyNote()
-
-
-def _note(value: dict[str, str]) -> KeyNote:
-    vouched_by = value.pop("vouched_by", None)
-    times = {name: datetime.fromisoformat(text).astimezone(UTC) for name, text in value.items()}
-    return KeyNote(**times, vouched_by=vouched_by)
+    return read_kept(path, KeyNote, "restore it, or trust the key again") or KeyNote()
 
 
 def write_note(org: str | None, signer: str, note: KeyNote) -> None:
     """Writes what is known of a key; raises UsageError if it cannot."""
-    known = {name: value for name, value in asdict(note).items() if value is not None}
-    text = json.dumps(known, default=datetime.isoformat, indent=1, sort_keys=True) + "\n"
-    write_whole(_note_path(org, signer), text.encode())
+    write_kept(_note_path(org, signer), note)
 
 
 def validity(org: str | None, signer: str) -> Validity:

@@ -12,20 +12,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import field, structs
+
 from pipelines import key_store
-from pipelines.options import Declaration, FailedError, Row, UsageError, all_of, flag, system_errors
+from pipelines.options import (
+    Declaration,
+    FailedError,
+    Json,
+    UsageError,
+    all_of,
+    flag,
+    system_errors,
+)
 from pipelines.safe_files import locked, replaced
 from reports.signing import LetterError, canonical_json, digest_of, parse_canonical_json
 from reports.text import quantity
 from schemas.entity import without_epoch
+from schemas.records import Record, RecordError, read_record
 
 if TYPE_CHECKING:
     from reports.run import Run
@@ -82,8 +93,7 @@ class LedgerError(FailedError):
     """A ledger that cannot be relied on; the message is one line."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Record):
     """One line: something issued, or the correction of it.
 
     Attributes:
@@ -104,14 +114,14 @@ class Entry:
     """
 
     at: str
-    kind: str
+    kind: EntryKind
     recipient: str
     sha256: str
     run_id: str
     identifiers: tuple[str, ...]
     reference: str = ""
-    files: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    facts: Row = field(default_factory=dict)
+    files: dict[str, list[int]] = field(default_factory=dict)
+    facts: Json = field(default_factory=dict)
     supersedes: str = ""
     built_on: tuple[str, ...] = ()
 
@@ -193,7 +203,7 @@ def recorded(file: str | None, entries: Iterable[Entry]) -> Iterator[None]:
             previous = digest_of(content.split(b"\n")[-2]) if content else NO_LINE
             lines = bytearray()
             for entry in entries:
-                line = canonical_json(asdict(entry) | {"previous": previous})
+                line = canonical_json(structs.asdict(entry) | {"previous": previous})
                 previous = digest_of(line)
                 lines += line + b"\n"
             # A disk that is full half-way through a line would leave a ledger that looks changed.
@@ -357,12 +367,7 @@ def _entry(line: bytes, previous: str) -> Entry | None:
     """Parses a line that follows the one with the digest `previous`; None if it does not."""
     try:
         fields = parse_canonical_json(line)
-        if not isinstance(fields, dict) or fields.pop("previous", None) != previous:
-            return None
-        lists = {name: tuple(fields.get(name, ())) for name in ("identifiers", "built_on")}
-        entry = Entry(**fields | lists)
-        texts = (entry.at, entry.kind, entry.recipient, entry.sha256, *entry.identifiers)
-    except (LetterError, TypeError, KeyError, AttributeError):
+        follows = fields.pop("previous", None) == previous
+        return read_record(Entry, fields) if follows else None
+    except (LetterError, RecordError, AttributeError, TypeError):
         return None
-    known = entry.kind in tuple(EntryKind) and all(isinstance(text, str) for text in texts)
-    return entry if known else None

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import sys
-import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipelines import key_store, ledger
 from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import Json, UsageError, add_notice, system_errors, usage_errors
-from pipelines.safe_files import locked, write_whole
+from pipelines.safe_files import locked
 from reports import signing, tables
 from reports.exchange import Registrations, RegistrationsError, parse_registrations
 from reports.run import Custody, Run, RunError, private_table
@@ -35,7 +33,8 @@ from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
 from schemas.extras import install_command
 from schemas.manifest import MANIFEST_NAME
-from schemas.mapping import MapError, RecordMap, parse_map, parse_toml
+from schemas.mapping import MapError, RecordMap, parse_map
+from schemas.records import Record, RecordError, between, one_of, read_toml_record
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
     KnownLegitimate,
@@ -43,14 +42,9 @@ from transforms.extract import (
     parse_allowlist,
     shipped_allowlist,
 )
-from transforms.graph import PriorityWeights, PriorityWeightsError, parse_weights, shipped_weights
+from transforms.graph import PriorityWeights, shipped_weights
 from transforms.manifest import current_time, files_of
-from transforms.reporters import (
-    SourceRules,
-    SourceRulesError,
-    parse_source_rules,
-    shipped_source_rules,
-)
+from transforms.reporters import SourceRules, parse_source_rules, shipped_source_rules
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
@@ -66,8 +60,10 @@ LAST_ROWS_FILE = "decisions.json"
 """The last row that was signed here into each decisions file."""
 
 
-@dataclass(frozen=True)
-class CustodyPolicy:
+OVERRIDE = "override"
+
+
+class CustodyPolicy(Record):
     """Rules of an organisation for its own people and its partners: policy.toml beside its keys.
 
     Attributes:
@@ -81,41 +77,12 @@ class CustodyPolicy:
             bear a tie in a join, at most.
     """
 
-    two_people: frozenset[str] = frozenset()
+    two_people: frozenset[Annotated[str, one_of((*ACCUSING_DECISIONS, OVERRIDE))]] = frozenset()
     require_signed_decisions: bool = False
-    longest_offer_days: int = 366
-    least_shared_count: int = 3
-    overlap_answers_per_year: int = 26
-    most_people_of_sender: int = 8
-
-
-OVERRIDE = "override"
-
-_TWO_PEOPLE = (*ACCUSING_DECISIONS, OVERRIDE)
-
-
-_Rule = tuple[str, Callable[[Any], bool]]
-
-
-def _whole_number(least: int, most: int) -> _Rule:
-    return (
-        f"a whole number from {least} to {most}",
-        lambda value: type(value) is int and least <= value <= most,
-    )
-
-
-_RULES: dict[str, _Rule] = {
-    "two_people": (
-        f"a list of {', '.join(_TWO_PEOPLE)}",
-        lambda value: isinstance(value, list) and all(kind in _TWO_PEOPLE for kind in value),
-    ),
-    "require_signed_decisions": ("true or false", lambda value: isinstance(value, bool)),
-    "longest_offer_days": _whole_number(1, 366),
-    "least_shared_count": _whole_number(3, 1_000),
-    "overlap_answers_per_year": _whole_number(1, 365),
-    "most_people_of_sender": _whole_number(1, 1_000),
-}
-"""The form of each rule, in words and as a test."""
+    longest_offer_days: Annotated[int, between(1, 366)] = 366
+    least_shared_count: Annotated[int, between(3, 1_000)] = 3
+    overlap_answers_per_year: Annotated[int, between(1, 365)] = 26
+    most_people_of_sender: Annotated[int, between(1, 1_000)] = 8
 
 
 def custody_policy() -> CustodyPolicy:
@@ -128,16 +95,8 @@ def custody_policy() -> CustodyPolicy:
     if not path.exists():
         return CustodyPolicy()
     key_store.check_closed(path)
-    with usage_errors(tomllib.TOMLDecodeError, before=f"{path}: ", after="; write it as TOML"):
-        values = parse_toml(read_text(str(path)))
-    for name, value in values.items():
-        if name not in _RULES:
-            raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_RULES)}")
-        wanted, is_right = _RULES[name]
-        if not is_right(value):
-            raise UsageError(f"{path}: {name}: is not {wanted}; give one")
-    two_people = frozenset(values.get("two_people", ()))
-    return CustodyPolicy(**values | {"two_people": two_people})
+    with usage_errors(RecordError):
+        return read_toml_record(CustodyPolicy, read_text(str(path)), str(path))
 
 
 def who_answers(name: str, second: str | None, key: str | None) -> str:
@@ -341,18 +300,17 @@ def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
     return True
 
 
-def _last_rows() -> dict[str, dict[str, str]]:
-    """Reads the first and the last row that was signed here into each file, as digests."""
+class SignedEnds(Record):
+    """The first and the last row that was signed here into a decisions file, as digests."""
+
+    first: str
+    last: str
+
+
+def _last_rows() -> dict[str, SignedEnds]:
+    """Reads the ends of each decisions file by its path."""
     path = key_store.home() / LAST_ROWS_FILE
-    try:
-        stored = json.loads(path.read_bytes())
-        return {
-            str(file): {"first": row["first"], "last": row["last"]} for file, row in stored.items()
-        }
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
+    return key_store.read_kept(path, dict[str, SignedEnds], "put a copy of it in its place") or {}
 
 
 def check_last_row(decisions: Iterable[Decision], path: str) -> None:
@@ -366,10 +324,10 @@ def check_last_row(decisions: Iterable[Decision], path: str) -> None:
     }
     rows = _last_rows()
     own = rows.get(os.path.realpath(path))
-    wanted = [own] if own else [row for row in rows.values() if row["first"] in digests]
-    if wanted and not any(row["last"] in digests for row in wanted):
+    wanted = [own] if own else [row for row in rows.values() if row.first in digests]
+    if wanted and not any(row.last in digests for row in wanted):
         raise UsageError(
-            f"{path}: the last row that you signed in it ({wanted[0]['last'][:16]}) was removed or "
+            f"{path}: the last row that you signed in it ({wanted[0].last[:16]}) was removed or "
             "edited; restore the file from a copy, or give another name to a new one"
         )
 
@@ -386,9 +344,7 @@ def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
     last = next(signature.digest for signature in signed if signature.digest not in followed)
     note = key_store.home() / LAST_ROWS_FILE
     with locked(note):
-        rows = _last_rows() | {str(path): {"first": first, "last": last}}
-        text = json.dumps(rows, indent=1, sort_keys=True) + "\n"
-        write_whole(note, text.encode())
+        key_store.write_kept(note, _last_rows() | {str(path): SignedEnds(first, last)})
 
 
 def check_continues(decisions: Iterable[Decision], path: str | None, folder: str | None) -> None:
@@ -661,7 +617,7 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
 
 def read_source_rules(path: str | None) -> SourceRules:
     """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
-    with usage_errors(SourceRulesError):
+    with usage_errors(RecordError):
         rules = (
             parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
         )
@@ -676,10 +632,7 @@ def read_registrations(path: str | None) -> Registrations:
 
 def read_weights(path: str | None) -> PriorityWeights:
     """Reads the weights of a file, or the shipped ones; raises UsageError if it cannot be used."""
-    try:
-        if path is None:
-            return shipped_weights()
-        return parse_weights(read_text(path), path)
-    except PriorityWeightsError as error:
-        remedy = "" if ";" in str(error) else "; copy transforms/data/priority.toml, and change it"
-        raise UsageError(f"{error}{remedy}") from None
+    if path is None:
+        return shipped_weights()
+    with usage_errors(RecordError, after="; copy transforms/data/priority.toml, and change it"):
+        return read_toml_record(PriorityWeights, read_text(path), path)

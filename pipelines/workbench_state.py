@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any
+from typing import IO, Any, Literal, TypedDict
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -67,13 +68,21 @@ _ALERT_FIELDS = {column.name: column.type for column in ALERT}
 _PERCENT = re.compile(r"ringtrace: (\d+) %")
 
 
+class WorkState(TypedDict):
+    """The notes by cluster, and who acknowledged alerts by their ids."""
+
+    version: Literal[1]
+    clusters: dict[str, Json]
+    acknowledged: Json
+
+
 class WorkFile:
     """The file of notes and acknowledged alerts beside a decisions file."""
 
     def __init__(self, decisions: str) -> None:
         self.path = Path(f"{os.path.realpath(decisions)}{SUFFIX}")
 
-    def read(self) -> Json:
+    def read(self) -> WorkState:
         """Returns the clusters with notes and the acknowledged alerts.
 
         Raises:
@@ -82,21 +91,17 @@ class WorkFile:
         try:
             with self.path.open("rb") as file:
                 content = file.read(MOST_STATE_BYTES + 1)
-            state = json.loads(content) if len(content) <= MOST_STATE_BYTES else None
+            # What is longer is no state of ours, as what is empty.
+            whole = content if len(content) <= MOST_STATE_BYTES else b""
+            return msgspec.json.decode(whole, type=WorkState)
         except FileNotFoundError:
-            return {"version": 1, "clusters": {}, "acknowledged": {}}
-        except (OSError, ValueError, RecursionError):
-            state = None
-        if not (
-            isinstance(state, dict)
-            and state.get("version") == 1
-            and all(isinstance(state.get(name), dict) for name in ("clusters", "acknowledged"))
-            and all(isinstance(notes, dict) for notes in state["clusters"].values())
-        ):
-            raise UsageError(f"{self.path}: is no file of notes of the workbench; move it away")
-        return state
+            return WorkState(version=1, clusters={}, acknowledged={})
+        except (OSError, msgspec.MsgspecError, RecursionError):
+            raise UsageError(
+                f"{self.path}: is no file of notes of the workbench; move it away"
+            ) from None
 
-    def change(self, body: Row, author: str) -> Json:
+    def change(self, body: Row, author: str) -> WorkState:
         """Changes what is noted of one cluster, and returns everything.
 
         Args:
@@ -119,7 +124,7 @@ class WorkFile:
             known |= changes | mark
         return state
 
-    def acknowledge(self, alert_id: str, author: str) -> Json:
+    def acknowledge(self, alert_id: str, author: str) -> WorkState:
         """Notes that somebody has seen an alert, and returns everything.
 
         Raises:
@@ -132,7 +137,7 @@ class WorkFile:
         return state
 
     @contextmanager
-    def _changed(self, author: str) -> Iterator[tuple[Json, Json]]:
+    def _changed(self, author: str) -> Iterator[tuple[WorkState, Json]]:
         """Writes what the block changes in the notes; gives them and a mark of who does so when."""
         with locked(self.path):
             state = self.read()

@@ -32,6 +32,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -159,7 +160,7 @@ class Run(os.PathLike[str]):
             raise RunError(f"{path}: is not a finished run: it has no {MANIFEST_NAME}") from None
         try:
             manifest = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise RunError(f"{file}: is not JSON; was it edited?") from None
         if not isinstance(manifest, dict) or not {"run_id", "contract_version"} <= manifest.keys():
             raise RunError(
@@ -171,9 +172,13 @@ class Run(os.PathLike[str]):
         if missing := sorted(Manifest.__required_keys__ - manifest.keys()):
             lacks = f"its {MANIFEST_NAME} has no {' and no '.join(missing)}"
             raise RunError(f"{path}: is not a finished run: {lacks}")
-        private = manifest.get("private", [])
-        if not _lists(manifest["outputs"], OutputFile) or not _lists(private, PrivateFile):
-            raise RunError(f"{path}: is not a finished run: its manifest lists no outputs")
+        try:
+            msgspec.convert(manifest["outputs"], list[OutputFile])
+            msgspec.convert(manifest.get("private", []), list[PrivateFile])
+        except ValueError:
+            raise RunError(
+                f"{path}: is not a finished run: its manifest lists no outputs"
+            ) from None
         custody = _custody(path, manifest, content, keys) if keys is not None else Custody()
         return cls(path, manifest, custody)  # type: ignore[arg-type]
 
@@ -453,16 +458,6 @@ def explain_to_owner(
     except PrivateFileError as error:
         return explain(run, entity_id, other_id) | {"no_excerpts": str(error)}
     return explanation if reader else explanation | {"no_excerpts": NO_NARRATIVES}
-
-
-def _lists(lines: object, kind: type) -> bool:
-    """Tests if a part of a manifest is a list of lines on files."""
-    fields = {name: int if name in ("bytes", "rows") else str for name in kind.__annotations__}
-    return isinstance(lines, list) and all(
-        isinstance(line, dict)
-        and all(isinstance(line.get(name), form) for name, form in fields.items())
-        for line in lines
-    )
 
 
 def _custody(path: str, manifest: Mapping[str, Any], content: bytes, keys: Keys) -> Custody:

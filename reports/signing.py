@@ -17,21 +17,22 @@ Of many pieces the root of a Merkle tree is signed (RFC 6962).
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cache, reduce
-from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from functools import reduce
+from typing import Any
 
+import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import structs
 
-from schemas.signed_fields import MAX_INTEGER, Base64, Digest
+from schemas.records import AnyRecord, AwareTime, Record, RecordError, read_record
+from schemas.signed_fields import Base64, Digest
 
 ALGORITHM = "Ed25519"
 
@@ -41,18 +42,19 @@ SIGNATURE_SUFFIX = ".sig"
 MAX_SIGNATURE_BYTES = 4_096
 """Longest signature or key file that is read."""
 
-T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class SignatureFile:
+class SignatureFile(Record):
     """The content of a signature file."""
 
     key_id: Digest
     signature: Base64
-    algorithm: str = ALGORITHM
-    format: str = "ringtrace-signature"
-    version: int = 1
+    algorithm: str
+    format: str
+    version: int
+
+
+_FORM = (ALGORITHM, "ringtrace-signature", 1)
+"""The algorithm, the format and the version of a signature file."""
 
 
 class KeyFileError(ValueError):
@@ -63,13 +65,12 @@ class LockedKeyError(KeyFileError):
     """A key file whose passphrase is wrong, or was not given."""
 
 
-@dataclass(frozen=True)
-class Validity:
+class Validity(Record, omit_defaults=True):
     """The time in which a key may sign; from `revoked_since` on others may have it."""
 
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    revoked_since: datetime | None = None
+    not_before: AwareTime | None = None
+    not_after: AwareTime | None = None
+    revoked_since: AwareTime | None = None
 
     def problem(self, when: datetime, seen: datetime | None = None) -> str | None:
         """Returns why the key cannot have signed at `when`; None where it can.
@@ -219,8 +220,12 @@ def _check_size(content: bytes, name: str) -> None:
 def sign_detached(content: bytes, key: Ed25519PrivateKey) -> bytes:
     """Returns the signature file of `content`: JSON, the same for the same content and key."""
     signature = base64.b64encode(key.sign(content)).decode()
-    file = SignatureFile(key_id(key.public_key()), signature)
-    return (json.dumps(vars(file), indent=2, sort_keys=True) + "\n").encode()
+    return signature_bytes(SignatureFile(key_id(key.public_key()), signature, *_FORM))
+
+
+def signature_bytes(file: SignatureFile) -> bytes:
+    """Returns the bytes of a signature file."""
+    return (json.dumps(structs.asdict(file), indent=2, sort_keys=True) + "\n").encode()
 
 
 def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519PublicKey]) -> str:
@@ -231,7 +236,7 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
         UnknownKeyError: if it is by none of the `trusted` keys.
         WrongSignatureError: if the content or the signature was altered.
     """
-    file = _signature_file(signature)
+    file = parse_signature(signature)
     signer, raw = file.key_id, base64.b64decode(file.signature)
     key = {key_id(trusted_key): trusted_key for trusted_key in trusted}.get(signer)
     if key is None:
@@ -245,40 +250,36 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
     return signer
 
 
-def _signature_file(content: bytes) -> SignatureFile:
+def parse_signature(content: bytes) -> SignatureFile:
+    """Parses a signature file; raises BrokenSignatureError if it is none."""
     broken = BrokenSignatureError("has a signature file that ringtrace did not write")
     if len(content) > MAX_SIGNATURE_BYTES:
         raise broken
     try:
-        file = dataclass_from_json(SignatureFile, json.loads(content))
+        file = read_record(SignatureFile, json.loads(content))
     except (ValueError, RecursionError):
         raise broken from None
-    if file != SignatureFile(file.key_id, file.signature):
+    if (file.algorithm, file.format, file.version) != _FORM:
         raise BrokenSignatureError(
-            f"is not signed by {ALGORITHM} in version {SignatureFile.version}, "
-            "which is all that is read here"
+            f"is not signed by {ALGORITHM} in version {_FORM[-1]}, which is all that is read here"
         )
     return file
 
 
 def canonical_json(value: Any) -> bytes:
-    """Returns the canonical bytes of a dataclass or of plain JSON values.
-
-    A field of a dataclass that is None by default is left out where it is None.
-    """
-    whole = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    plain = dataclasses.asdict(value) if whole else value
-    for field in dataclasses.fields(value) if whole else ():
-        if field.default is None and plain[field.name] is None:
-            del plain[field.name]
+    """Returns the canonical bytes of a dataclass or of plain JSON values."""
     return json.dumps(
-        plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        msgspec.to_builtins(value),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
     ).encode()
 
 
 def letter_bytes(letter: Any, key: Ed25519PrivateKey) -> bytes:
-    """Returns the canonical bytes of a file to sign, a dataclass, which names the key."""
-    return canonical_json(dataclasses.replace(letter, key_id=key_id(key.public_key())))
+    """Returns the canonical bytes of a file to sign, which names the key."""
+    return canonical_json(structs.replace(letter, key_id=key_id(key.public_key())))
 
 
 def parse_canonical_json(content: bytes) -> Any:
@@ -297,66 +298,18 @@ def parse_canonical_json(content: bytes) -> Any:
     return value
 
 
-def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
-    """Makes a dataclass from plain values: every field there, no other, each of its type.
-
-    A field that is None by default may be absent, and is not null.
+def read_letter(kind: type[AnyRecord], value: Any) -> AnyRecord:
+    """Returns plain values as a record that was sent.
 
     Raises:
         LetterError: naming the first field that is wrong.
     """
-    if not isinstance(value, Mapping):
-        raise LetterError(f"{where or 'it'} is not an object")
-    hints = _hints(kind)  # type: ignore[arg-type]
-    optional = {field.name for field in dataclasses.fields(kind) if field.default is None}  # type: ignore[arg-type]
-    for name in sorted((set(value) ^ set(hints)) - (optional - set(value))):
-        # The name of an unknown field is hostile text: it is not repeated.
-        problem = "has an unknown field" if name in value else f"has no {name}"
-        raise LetterError(f"{where or 'it'} {problem}")
-    return kind(
-        **{
-            name: _typed(
-                get_args(hint)[0] if name in optional else hint,
-                value[name],
-                f"{where}.{name}".lstrip("."),
-            )
-            for name, hint in hints.items()
-            if name in value
-        }
-    )
-
-
-@cache
-def _hints(kind: type[Any]) -> Mapping[str, Any]:
-    """Returns the types of the fields of a dataclass, which take long to find out."""
-    return get_type_hints(kind, include_extras=True)
-
-
-def _typed(hint: Any, value: Any, where: str) -> Any:
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        value = _typed(inner[0], value, where)
-        for check in hint.__metadata__:
-            if not check.holds(value):
-                raise LetterError(f"field {where} {check.problem}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise LetterError(f"{where} is not a list")
-        return tuple(
-            _typed(inner[0], member, f"{where}[{position}]")
-            for position, member in enumerate(value)
-        )
-    if origin in (Union, UnionType):
-        return None if value is None else _typed(inner[0], value, where)
-    if dataclasses.is_dataclass(hint):
-        return dataclass_from_json(hint, value, where)  # type: ignore[arg-type]
-    if hint is int:
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INTEGER:
-            raise LetterError(f"{where} is not a whole number from 0 to {MAX_INTEGER}")
-    elif not isinstance(value, str):
-        raise LetterError(f"{where} is not a text")
-    return value
+    try:
+        return read_record(kind, value)
+    except RecordError as error:
+        # What another wrote is hostile text: it is not repeated.
+        problem = re.sub("(unknown field|regex|value) .*", r"\1", str(error))
+        raise LetterError(problem) from None
 
 
 def digest_of(content: bytes) -> str:

@@ -2,20 +2,19 @@
 
 `python -m schemas.contract_docs docs` writes docs/data-contract.md and, below docs/schemas, one
 JSON Schema (draft 2020-12) a contract. The schemas of tables come from the Arrow schemas, those of
-the files that organisations send each other from their dataclasses.
+the files that organisations send each other from their records.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
+import msgspec
 import pyarrow as pa
 
 from schemas import CONTRACT_VERSION, data_of, enums, manifest
@@ -41,10 +40,9 @@ from schemas.offer import (
     Result,
     Revocation,
     SignedLetter,
-    Tlp,
 )
+from schemas.records import format_of
 from schemas.reject import Code
-from schemas.signed_fields import MAX_INTEGER
 from schemas.tables import ALL_TABLES, PRIVATE_TABLES
 
 _VOCABULARIES: tuple[type[StrEnum], ...] = (
@@ -64,26 +62,14 @@ _EMAIL_WITH_ROLE = contract(
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-EXCHANGE_FILES: dict[str, type[Any]] = {
-    f"exchange/{kind.format.removeprefix('ringtrace-')}": kind
+EXCHANGE_FILES: dict[str, type[SignedLetter]] = {
+    f"exchange/{format_of(kind).removeprefix('ringtrace-')}": kind
     for kind in (
         Offer, Feed, Revocation, Correction, Request, Answer, Result, KeyList, HubCharter,
         HubMembers, HubHead, HubLetter,
     )
 }  # fmt: skip
 """Files that organisations exchange, by the name of their published schema."""
-
-_FIXED = ("format", "version")
-
-_PATTERNS = {
-    "sender": r"^[a-z0-9][a-z0-9._-]{0,63}$",
-    "recipient": r"^[a-z0-9][a-z0-9._-]{0,63}$",
-    "issued_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$",
-    "expires_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$",
-    "week": r"^\d{4}-W\d{2}$",
-    "key_id": r"^[0-9a-f]{64}$",
-}
-
 
 _TYPED = (
     "Manifest RecordCounts Counts InputFile InputEntries InputEntry OutputFile PrivateFile "
@@ -132,7 +118,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     emails = objects["input/complaint"]["properties"]["emails"]
     emails["items"] = {"anyOf": [emails["items"], object_schema(_EMAIL_WITH_ROLE)]}
     objects["input/map"] = map_schema()
-    objects |= {name: dataclass_schema(kind) for name, kind in EXCHANGE_FILES.items()}
+    objects |= {name: record_schema(kind) for name, kind in EXCHANGE_FILES.items()}
     return {
         name: {
             "$schema": _DRAFT,
@@ -224,28 +210,16 @@ def object_schema(fields: list[pa.Field]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
 
-def dataclass_schema(kind: type[Any]) -> dict[str, Any]:
-    """Returns the JSON Schema of a dataclass: every field is there, and no other.
+def record_schema(kind: type[SignedLetter]) -> dict[str, Any]:
+    """Returns the JSON Schema of an exchanged file: every field is there, and no other.
 
-    One that is None by default may be absent, as it is in files of before there was one.
+    One that is unset by default may be absent, as it is in files of before there was one.
     """
-    hints = get_type_hints(kind)
-    properties: dict[str, Any] = {}
-    common = ("version", "key_id") if issubclass(kind, SignedLetter) else ()
-    members = sorted(dataclasses.fields(kind), key=lambda member: member.name in common)
-    for member in members:
-        hint = hints[member.name]
-        stated = get_args(hint)[0] if member.default is None else hint
-        fixed = {"const": member.default} if member.name in _FIXED else None
-        properties[member.name] = fixed or _json_type(member.name, stated)
-    always = [each.name for each in members if each.default is not None]
-    return {
-        "type": "object",
-        "description": (kind.__doc__ or "").strip().partition("\n")[0],
-        "properties": properties,
-        "required": sorted(always),
-        "additionalProperties": False,
-    }
+    (_, definitions) = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    schema = definitions.pop(kind.__name__)
+    del schema["title"]  # the contract has a title of its own
+    schema["properties"]["version"] = {"const": kind.VERSION}
+    return schema | {"required": [*schema["required"], "version"], "$defs": definitions}
 
 
 def _vocabulary(words: type[StrEnum]) -> str:
@@ -281,20 +255,6 @@ def _typed(record: type) -> str:
     about = (record.__doc__ or "").strip().splitlines()[0]
     lines = ((f"`{name}`", f"`{_hint(kind)}`") for name, kind in get_type_hints(record).items())
     return f"**{record.__name__}.** {about}\n\n{markdown_table(('key', 'type'), lines)}"
-
-
-def _json_type(name: str, hint: Any) -> dict[str, Any]:
-    if get_origin(hint) is tuple:
-        return {"type": "array", "items": _json_type("", get_args(hint)[0])}
-    if get_origin(hint) in (Union, UnionType):
-        return {"anyOf": [_json_type(name, get_args(hint)[0]), {"type": "null"}]}
-    if dataclasses.is_dataclass(hint):
-        return dataclass_schema(hint)  # type: ignore[arg-type]
-    if hint is int:
-        return {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
-    if name == "tlp":
-        return {"enum": [str(label) for label in Tlp]}
-    return {"type": "string"} | ({"pattern": _PATTERNS[name]} if name in _PATTERNS else {})
 
 
 if __name__ == "__main__":

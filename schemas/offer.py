@@ -21,14 +21,15 @@ A feed is what a member makes of such a log for itself: an offer that says who c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
+
+from msgspec import UNSET, Meta, UnsetType
 
 from schemas.enums import COUNTRIES, CURRENCIES, RecordKind, Tier
+from schemas.records import Check, Record, between, one_of
 from schemas.signed_fields import (
     RISING,
-    Check,
     Day,
     Digest,
     HardRole,
@@ -42,8 +43,7 @@ from schemas.signed_fields import (
     Slug,
     SlugOrNone,
     Week,
-    among,
-    between,
+    Whole,
     matching,
 )
 
@@ -71,7 +71,7 @@ SetSize = Annotated[
 
 COMPARED_KINDS = ("phone", "email")
 
-Compared = Annotated[str, among(COMPARED_KINDS)]
+Compared = Annotated[str, one_of(COMPARED_KINDS)]
 
 LEAST_FLOOR, MOST_FLOOR = 3, 1_000
 """Bounds of the count below which the victims that two share are not counted for them."""
@@ -99,19 +99,18 @@ class Tlp(StrEnum):
     CLEAR = "TLP:CLEAR"
 
 
-Label = Annotated[str, among(Tlp)]
+Label = Annotated[str, one_of(Tlp)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SignedLetter:
+class SignedLetter(Record, kw_only=True, tag_field="format"):
     """Fields of every signed file: the version of its format, and the fingerprint of its key."""
 
-    version: int = 1
-    key_id: Digest | None = None
+    VERSION: ClassVar[int] = 1
+    version: Whole = VERSION
+    key_id: Digest | UnsetType = UNSET
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(Record):
     """The policy under which an offer was made, as far as its reader must know it.
 
     Shares are in hundredths, since canonical JSON holds whole numbers alone.
@@ -119,22 +118,20 @@ class Terms:
 
     confidence_floor: Annotated[int, between(0, 100)]
     k: Annotated[int, between(1)]
-    least_reports: int
-    loss_unit: int
+    least_reports: Whole
+    loss_unit: Whole
 
 
-@dataclass(frozen=True)
-class OfferedEntity:
+class OfferedEntity(Record):
     """An offender's identifier: its role, its cluster, and the confidence that it belongs there."""
 
     entity_id: str
     role: HardRole
-    confidence: int
-    cluster: int
+    confidence: Whole
+    cluster: Whole
 
 
-@dataclass(frozen=True)
-class OfferedEvidence:
+class OfferedEvidence(Record):
     """The number of people who reported exactly these identifiers together in one week.
 
     `entities` are places in the offer's list of them, rising. `kind` is complaint (with the calls
@@ -143,42 +140,38 @@ class OfferedEvidence:
     """
 
     entities: Places
-    kind: Annotated[str, among(RecordKind)]
+    kind: Annotated[str, one_of(RecordKind)]
     reports: Annotated[int, between(1)]
     week: Week
 
 
-@dataclass(frozen=True)
-class CountryCount:
+class CountryCount(Record):
     """Victims of one country (ISO 3166-1 alpha-2), at least k."""
 
-    country: Annotated[str, among(COUNTRIES)]
-    victims: int
+    country: Annotated[str, one_of(COUNTRIES)]
+    victims: Whole
 
 
-@dataclass(frozen=True)
-class OfferedLoss:
+class OfferedLoss(Record):
     """The loss that at least k victims of a cluster report, in whole units, rounded."""
 
-    amount: int
-    currency: Annotated[str, among(CURRENCIES)]
+    amount: Whole
+    currency: Annotated[str, one_of(CURRENCIES)]
 
 
-@dataclass(frozen=True)
-class OfferedCluster:
+class OfferedCluster(Record):
     """One of the sender's clusters. `elsewhere` are the victims of all other countries.
 
     Both are absent where no table can be shown without showing a small cell.
     """
 
     countries: tuple[CountryCount, ...]
-    elsewhere: int | None
+    elsewhere: Whole | None
     losses: tuple[OfferedLoss, ...]
-    number: int
+    number: Whole
 
 
-@dataclass(frozen=True)
-class Offer(SignedLetter):
+class Offer(SignedLetter, tag="ringtrace-offer"):
     """One complete offer: a later one from the same sender replaces it.
 
     `called` are the places, rising, of the numbers that a call record of the sender's confirms: a
@@ -195,27 +188,23 @@ class Offer(SignedLetter):
     entities: tuple[OfferedEntity, ...]
     evidence: tuple[OfferedEvidence, ...]
     clusters: tuple[OfferedCluster, ...]
-    called: Places | None = None
-    format: str = "ringtrace-offer"
+    called: Places | UnsetType = UNSET
 
 
-@dataclass(frozen=True)
 class FeedEvidence(OfferedEvidence):
     """A row of a feed, of one contributor, by its place in the list of them."""
 
-    contributor: int
+    contributor: Whole
 
 
-@dataclass(frozen=True)
-class FeedContributor:
+class FeedContributor(Record):
     """A contributor to a feed: the oldest of its tokens, and places of what it names, rising."""
 
     entities: Places
     token: Id
 
 
-@dataclass(frozen=True, kw_only=True)
-class Feed(Offer):
+class Feed(Offer, kw_only=True, tag="ringtrace-feed"):
     """The entries in force of a hub, as an offer that a member makes for itself.
 
     No two contributors that have evidence of the same two identifiers can be one. `members` are
@@ -225,11 +214,9 @@ class Feed(Offer):
     contributors: tuple[FeedContributor, ...]
     evidence: tuple[FeedEvidence, ...]
     members: Annotated[tuple[Slug, ...], RISING]
-    format: str = "ringtrace-feed"
 
 
-@dataclass(frozen=True)
-class Consent(SignedLetter):
+class Consent(SignedLetter, tag="ringtrace-consent"):
     """A sender's consent that the recipient names identifiers to one authority, in a referral.
 
     It covers `members` alone, which `digest` binds, until it expires.
@@ -242,22 +229,18 @@ class Consent(SignedLetter):
     expires_at: Moment
     members: tuple[str, ...]
     digest: str
-    format: str = "ringtrace-consent"
 
 
-@dataclass(frozen=True)
-class Revocation(SignedLetter):
+class Revocation(SignedLetter, tag="ringtrace-revocation"):
     """The sender takes offers or consents back, named by the SHA-256 of their bytes."""
 
     sender: Slug
     recipient: Slug
     issued_at: Moment
     offers: tuple[Digest, ...]
-    format: str = "ringtrace-revocation"
 
 
-@dataclass(frozen=True)
-class StruckIdentifier:
+class StruckIdentifier(Record):
     """An identifier that must no longer be used, and the files of a package that name it.
 
     Why is not said: that it is a victim's own would be one more thing that leaves about them.
@@ -267,14 +250,13 @@ class StruckIdentifier:
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class CorrectedIssue:
+class CorrectedIssue(Record):
     """An offer, or a package by the SHA-256 of its seal, and what is to be struck from it.
 
     An offer is revoked as a whole: the revocation beside the correction says so to `join`.
     """
 
-    kind: Annotated[str, among(("offer", "package"))]
+    kind: Annotated[str, one_of(("offer", "package"))]
     issue_id: str
     sha256: Digest
     reference: str
@@ -282,19 +264,16 @@ class CorrectedIssue:
     strike: tuple[StruckIdentifier, ...]
 
 
-@dataclass(frozen=True)
-class Correction(SignedLetter):
+class Correction(SignedLetter, tag="ringtrace-correction"):
     """The sender corrects what it issued: what was true for its recipient is so no longer."""
 
     sender: Slug
     recipient: Slug
     issued_at: Moment
     issues: tuple[CorrectedIssue, ...]
-    format: str = "ringtrace-correction"
 
 
-@dataclass(frozen=True)
-class ListedKey:
+class ListedKey(Record):
     """A key of the sender's: its 32 bytes in base64, and from when until when it may sign.
 
     A key that is `revoked_since` a moment may be in other hands from then on.
@@ -307,18 +286,15 @@ class ListedKey:
     revoked_since: Moment | None
 
 
-@dataclass(frozen=True)
-class KeyList(SignedLetter):
+class KeyList(SignedLetter, tag="ringtrace-keys"):
     """The sender's keys, as one of them says: announces a new one, ends or revokes an old one."""
 
     sender: Slug
     issued_at: Moment
     keys: tuple[ListedKey, ...]
-    format: str = "ringtrace-keys"
 
 
-@dataclass(frozen=True)
-class About:
+class About(Record):
     """The victims that are compared, in words that both sides can check.
 
     With `offer`, the SHA-256 of an offer of the answerer's, `entities` are places in its list of
@@ -332,20 +308,18 @@ class About:
     offer: Digest | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Letter:
+class Letter(SignedLetter, kw_only=True):
     """Fields of every letter. `session` is 32 random bytes in hex, the requester's."""
 
+    VERSION: ClassVar[int] = 2
     issued_at: Moment
     recipient: Slug
     sender: Slug
     session: Digest
-    version: int = 2
-    key_id: Digest | None = None
+    version: Whole = VERSION
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request(Letter):
+class Request(Letter, kw_only=True, tag="ringtrace-overlap-request"):
     """The first letter: the requester's victims, each masked with the requester's secret."""
 
     about: About
@@ -353,11 +327,9 @@ class Request(Letter):
     floor: Floor
     points: str
     size: SetSize
-    format: str = "ringtrace-overlap-request"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer(Letter):
+class Answer(Letter, kw_only=True, tag="ringtrace-overlap-answer"):
     """The second: those masked again and shuffled, and tags of the responder's own victims.
 
     `request` is the SHA-256 of the first letter.
@@ -367,11 +339,9 @@ class Answer(Letter):
     request: Digest
     size: SetSize
     tags: str
-    format: str = "ringtrace-overlap-answer"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result(Letter):
+class Result(Letter, kw_only=True, tag="ringtrace-overlap-result"):
     """The third: how many are on both sides; None if fewer than the agreed minimum.
 
     `answer` is the SHA-256 of the second letter. What was compared is repeated, so that this
@@ -382,20 +352,17 @@ class Result(Letter):
     answer: Digest
     by: Compared
     floor: Floor
-    shared: int | None
-    format: str = "ringtrace-overlap-result"
+    shared: Whole | None
 
 
-@dataclass(frozen=True)
-class KindLife:
+class KindLife(Record):
     """The days after which an entry of a kind of identifier is out unless it is renewed."""
 
     kind: str
     days: Annotated[int, between(1, 366)]
 
 
-@dataclass(frozen=True)
-class HubCharter(SignedLetter):
+class HubCharter(SignedLetter, tag="ringtrace-hub"):
     """The terms of a hub, by its host: the first file of all, by whose digest the others name it.
 
     `sealing_key` is the host's X25519 key in base64. A token of a contributor is of one epoch of
@@ -413,11 +380,9 @@ class HubCharter(SignedLetter):
     k: Annotated[int, between(3, 1000)]
     tlp: Label
     lives: tuple[KindLife, ...]
-    format: str = "ringtrace-hub"
 
 
-@dataclass(frozen=True)
-class HubMember:
+class HubMember(Record):
     """A member: its key (32 bytes in base64), and from when until when it takes part.
 
     `ended` is empty, `left`, or `expelled`: then all that it contributed is out.
@@ -428,11 +393,10 @@ class HubMember:
     public_key: KeyBytes
     since: Moment
     until: Moment | None
-    ended: Annotated[str, among(("", "left", "expelled"))]
+    ended: Annotated[str, one_of(("", "left", "expelled"))]
 
 
-@dataclass(frozen=True)
-class HubMembers(SignedLetter):
+class HubMembers(SignedLetter, tag="ringtrace-hub-members"):
     """The whole list of members, with the SHA-256 of the list before (of the charter at first).
 
     `key_id` is of who wrote it; those who agree sign it as well.
@@ -443,11 +407,9 @@ class HubMembers(SignedLetter):
     previous: Digest
     issued_at: Moment
     members: tuple[HubMember, ...]
-    format: str = "ringtrace-hub-members"
 
 
-@dataclass(frozen=True)
-class HubEntry:
+class HubEntry(Record):
     """An identifier of a confirmed actor; `entry` is its id, 16 random bytes in hex.
 
     `reporters` is a lower bound: 2, or a multiple of k. `first` and `last` are ISO 8601 weeks.
@@ -458,16 +420,15 @@ class HubEntry:
     entry: Id
     entity_id: str
     role: HardRole
-    tier: Annotated[str, among((Tier.CORE,))]
-    confidence: Annotated[int, Check(range(0, 101, 10).__contains__)]
+    tier: Annotated[str, one_of((Tier.CORE,))]
+    confidence: Annotated[int, Meta(ge=0, le=100, multiple_of=10)]
     reporters: Reporters
     first: Week
     last: Week
-    basis: Annotated[str, among(BASES)]
+    basis: Annotated[str, one_of(BASES)]
 
 
-@dataclass(frozen=True)
-class HubTie:
+class HubTie(Record):
     """The least number of people who named these entries together, last in that week.
 
     A person is counted in one tie of an actor.
@@ -478,8 +439,7 @@ class HubTie:
     week: Week
 
 
-@dataclass(frozen=True)
-class HubActor:
+class HubActor(Record):
     """A confirmed cluster, with new entries, and the actors of the same contributor it replaces."""
 
     actor: Id
@@ -488,8 +448,7 @@ class HubActor:
     replaces: Ids
 
 
-@dataclass(frozen=True)
-class HubDispute:
+class HubDispute(Record):
     """A dispute of an entry, which it freezes.
 
     `appeal` is the reference of somebody outside who appeals, empty where a member disputes.
@@ -500,8 +459,7 @@ class HubDispute:
     appeal: SlugOrNone
 
 
-@dataclass(frozen=True)
-class HubLetter(SignedLetter):
+class HubLetter(SignedLetter, tag="ringtrace-hub-letter"):
     """A member's letter to the host, which comes sealed: whatever it says looks the same.
 
     It has new actors, the ids of own entries that are renewed or withdrawn, disputes of entries of
@@ -516,11 +474,13 @@ class HubLetter(SignedLetter):
     withdrawals: Ids
     disputes: tuple[HubDispute, ...]
     answers: Ids
-    format: str = "ringtrace-hub-letter"
 
 
-@dataclass(frozen=True)
-class LoggedEntry:
+class LoggedLine(Record, tag_field="what"):
+    """A line of the log of a hub."""
+
+
+class LoggedEntry(LoggedLine, tag="entry"):
     """A line of the log: an entry of a contributor, who has a token for its name.
 
     Once it is out, the digest of its leaf alone is kept; 16 random bytes of `salt` keep anybody
@@ -532,11 +492,9 @@ class LoggedEntry:
     entry: HubEntry
     salt: Id
     token: Id
-    what: str = "entry"
 
 
-@dataclass(frozen=True)
-class LoggedActor:
+class LoggedActor(LoggedLine, tag="actor"):
     """A line of the log: the ties between the entries of an actor."""
 
     actor: Id
@@ -544,30 +502,24 @@ class LoggedActor:
     replaces: tuple[Id, ...]
     ties: tuple[HubTie, ...]
     token: Id
-    what: str = "actor"
 
 
-@dataclass(frozen=True)
-class LoggedRenewal:
+class LoggedRenewal(LoggedLine, tag="renewal"):
     """A line of the log: entries that live on, of one actor."""
 
     day: str
     entries: Ids
-    what: str = "renewal"
 
 
-@dataclass(frozen=True)
-class LoggedEnd:
+class LoggedEnd(LoggedLine, tag="end"):
     """A line of the log: an entry is out, and its line, the leaf of that number, is erased."""
 
     day: str
     entry: Id
-    leaf: int
-    what: str = "end"
+    leaf: Whole
 
 
-@dataclass(frozen=True)
-class LoggedDispute:
+class LoggedDispute(LoggedLine, tag="dispute"):
     """A line of the log: an entry is frozen until it is answered, and out after `answer_by`."""
 
     answer_by: Day
@@ -576,37 +528,30 @@ class LoggedDispute:
     dispute: Id
     entry: Id
     token: IdOrNone
-    what: str = "dispute"
 
 
-@dataclass(frozen=True)
-class LoggedAnswer:
+class LoggedAnswer(LoggedLine, tag="answer"):
     """A line of the log: the contributor of a disputed entry stands by it."""
 
     day: str
     dispute: Id
-    what: str = "answer"
 
 
-@dataclass(frozen=True)
-class LoggedOpening:
+class LoggedOpening(LoggedLine, tag="opening"):
     """A line of the log: the host looked up whose a token is."""
 
     day: str
     reason: Reason
     token: Id
-    what: str = "opening"
 
 
-@dataclass(frozen=True)
-class ErasedLine:
+class ErasedLine(Record):
     """The rest of an erased line of the log: the digest of its leaf."""
 
     erased: Digest
 
 
-@dataclass(frozen=True)
-class HubHead(SignedLetter):
+class HubHead(SignedLetter, tag="ringtrace-hub-head"):
     """The state of a hub after one day: the Merkle root of its log and the list of members.
 
     `previous` is the SHA-256 of the head before, or of the charter.
@@ -618,4 +563,3 @@ class HubHead(SignedLetter):
     root: Digest
     members: Digest
     previous: Digest
-    format: str = "ringtrace-hub-head"

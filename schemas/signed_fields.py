@@ -1,22 +1,22 @@
 """Forms of the fields of signed files: what a value must be beyond its type, as its annotation.
 
-`reports.signing.dataclass_from_json` checks them, and names the first field that is wrong.
+`schemas.records.read_record` checks them, and names the first field that is wrong.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from schemas.enums import HARD_ROLES
-
-MAX_INTEGER = 2**53 - 1
-"""The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
+from schemas.records import Check, between, one_of
 
 LEAST = 2
 """People who report a core member at least, which is shown where fewer than k do."""
@@ -30,13 +30,6 @@ MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 """The form of a time, which is in UTC."""
 
 _WEEK = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
-
-
-class Check(NamedTuple):
-    """A condition that a field meets, and the problem of one that does not."""
-
-    holds: Callable[[Any], object]
-    problem: str = "is invalid"
 
 
 def parses(parse: Callable[[Any], object], value: Any) -> bool:
@@ -100,20 +93,12 @@ RISING = Check(rising)
 """In order, each once."""
 
 
-def matching(pattern: str) -> Check:
-    """Returns the check of a text against a pattern."""
-    return Check(re.compile(pattern).fullmatch)
+def matching(pattern: str) -> Meta:
+    """Returns the annotation of a text that is wholly of a pattern, also by JSON Schema's rules."""
+    return Meta(pattern=rf"^({pattern})$(?!\n)")
 
 
-def among(values: Iterable[str]) -> Check:
-    """Returns the check that a text is one of these."""
-    return Check(frozenset(values).__contains__)
-
-
-def between(least: int, most: int = MAX_INTEGER) -> Check:
-    """Returns the check that a number is in a range, both ends included."""
-    return Check(range(least, most + 1).__contains__)
-
+Whole = Annotated[int, between(0)]
 
 Slug = Annotated[str, matching(SLUG.pattern)]
 
@@ -130,15 +115,19 @@ IdOrNone = Annotated[str, matching(r"([0-9a-f]{32})?")]
 
 Ids = Annotated[tuple[Id, ...], RISING]
 
-Places = Annotated[tuple[int, ...], RISING]
+Places = Annotated[tuple[Whole, ...], RISING]
 """Places in a list, in order."""
 
-Moment = Annotated[str, Check(partial(parses, parse_moment), "is not a time")]
+Moment = Annotated[
+    str,
+    matching(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"),
+    Check(partial(parses, parse_moment), "is not a time"),
+]
 
 Day = Annotated[str, Check(lambda text: text < "3000" and parses(day_of, text))]
 """A day from which later ones can be computed."""
 
-Week = Annotated[str, Check(_is_week)]
+Week = Annotated[str, matching(_WEEK.pattern), Check(_is_week)]
 """An ISO 8601 week of this century."""
 
 Base64 = Annotated[str, Check(partial(parses, _decode))]
@@ -146,6 +135,6 @@ Base64 = Annotated[str, Check(partial(parses, _decode))]
 KeyBytes = Annotated[Base64, Check(lambda text: len(_decode(text)) == 32)]
 """The 32 bytes of a public key in base64."""
 
-HardRole = Annotated[str, among(HARD_ROLES)]
+HardRole = Annotated[str, one_of(HARD_ROLES)]
 
 Reporters = Annotated[int, between(LEAST, MAX_REPORTERS)]

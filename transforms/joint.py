@@ -23,6 +23,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,7 +35,8 @@ from schemas.field import FLAG, TEXT, TIMESTAMP
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import Feed, FeedEvidence, Offer, OfferedEvidence
-from schemas.signed_fields import MAX_INTEGER, week_start
+from schemas.records import MAX_INTEGER
+from schemas.signed_fields import week_start
 from transforms import reporters
 from transforms.arrow_util import (
     batch_of_rows,
@@ -196,8 +198,8 @@ def offered_cluster_rows(
                     "cluster_ids": joint_of[part],
                     "members": sizes[cluster.number],
                     "victims_known": known,
-                    "countries": [*map(vars, cluster.countries)],
-                    "losses": [*map(vars, cluster.losses)],
+                    "countries": msgspec.to_builtins(cluster.countries),
+                    "losses": msgspec.to_builtins(cluster.losses),
                     "tlp": offer.tlp,
                     "expires_at": datetime.fromisoformat(offer.expires_at),
                     "offer": taken.sha256,

@@ -11,7 +11,6 @@ A file is RTPRIV01, 8 bytes of the key id, 32 of salt, then the chunks, each wit
 from __future__ import annotations
 
 import hmac
-import json
 import os
 import re
 import sys
@@ -21,10 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import msgspec
 import pyarrow as pa
 from pyarrow import fs
 
-from schemas.manifest import PRIVATE_MANIFEST, OutputFile, PrivateManifest
+from schemas.manifest import PRIVATE_MANIFEST, PrivateManifest
 from schemas.tables import Table
 
 if TYPE_CHECKING:
@@ -111,22 +111,11 @@ def read_private_manifest(root: str) -> PrivateManifest | None:
     except (OSError, ValueError):  # ValueError: a store of which nothing is installed here
         return None
     try:
-        listed = json.loads(content)
-        files = [
-            OutputFile(
-                name=str(entry["name"]),
-                bytes=int(entry["bytes"]),
-                sha256=str(entry["sha256"]),
-                rows=int(entry["rows"]),
-            )
-            for entry in listed["files"]
-        ]
-        run_id, digest = str(listed["run_id"]), str(listed["manifest_sha256"])
-    except (KeyError, TypeError, ValueError):
+        return msgspec.json.decode(content, type=PrivateManifest)
+    except (ValueError, RecursionError):
         raise PrivateFileError(
             f"{path}: is not what the run wrote; restore it, or make the run again"
         ) from None
-    return PrivateManifest(run_id=run_id, manifest_sha256=digest, files=files)
 
 
 def open_bytes(path: str) -> BinaryIO:

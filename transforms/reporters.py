@@ -10,20 +10,21 @@ no reporter, whatever the rule: it may be that of somebody who complained.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Meta
 
 from schemas.enums import RecordKind, SourceRule
 from schemas.field import INTEGER, TEXT, Column, Rows
+from schemas.records import Record, RecordError, csv_records, one_of
 from transforms.arrow_util import Array, hash_text, is_among, sorted_lookup, with_column
 from transforms.text_util import read_reference_data
 
@@ -50,8 +51,6 @@ OFFER_FIELD, OFFERED_CALLED = OFFERED = "offer", "offer.called"
 """The `field` of the mentions of an offer's evidence, and of numbers that it says were called."""
 
 _MAIL_ID = f"^{MAIL_ID}[0-9a-f]{{16}}$"
-
-_COLUMNS = ("source_org", "rule")
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,37 +183,24 @@ def counted_sources(tallies: Mapping[str, Mapping[str, int]]) -> SourceRecords:
     }
 
 
-class SourceRulesError(ValueError):
-    """A row of a file of source rules that cannot be used; the message is for its author."""
+class _OrgRule(Record):
+    """A row of a file of source rules."""
+
+    source_org: Annotated[str, Meta(min_length=1)]
+    rule: Annotated[str, one_of(SourceRule)]
 
 
 def parse_source_rules(text: str, name: str) -> SourceRules:
     """Parses the rules of a CSV file with the columns `source_org,rule`.
 
     Raises:
-        SourceRulesError: naming the file, the line and the field, and what to do.
+        RecordError: naming the file, the row and the field, and what to do.
     """
     rules: dict[str, SourceRule] = {}
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    try:
-        if tuple(reader.fieldnames or ()) != _COLUMNS:
-            raise SourceRulesError(f"{name}: the first line must be {','.join(_COLUMNS)}")
-        for cells in reader:
-            place = f"{name}, line {reader.line_num}"
-            if None in cells or None in cells.values():
-                raise SourceRulesError(f"{place}: must have {len(_COLUMNS)} cells")
-            org, rule = (cells[column].strip() for column in _COLUMNS)
-            if not org:
-                raise SourceRulesError(f"{place}, source_org: is empty; name the organisation")
-            if org in rules:
-                raise SourceRulesError(f"{place}, source_org: {org!r} has a rule already; keep one")
-            if rule not in tuple(SourceRule):
-                raise SourceRulesError(
-                    f"{place}, rule: no such rule {rule!r}; use {', '.join(SourceRule)}"
-                )
-            rules[org] = SourceRule(rule)
-    except csv.Error as error:
-        raise SourceRulesError(f"{name}, line {reader.line_num + 1}: {error}") from None
+    for place, row in csv_records(_OrgRule, text, name):
+        if row.source_org in rules:
+            raise RecordError(f"{place}: {row.source_org!r} has a rule already; keep one")
+        rules[row.source_org] = SourceRule(row.rule)
     return dict(sorted(rules.items()))
 
 

@@ -23,6 +23,7 @@ from random import Random
 from typing import Any
 
 import pyarrow.dataset as ds
+from msgspec import UNSET
 
 from benchmarks import measured
 from benchmarks.poisoning.lies import (
@@ -300,7 +301,7 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
         clusters=tuple(
             OfferedCluster((), None, (), number) for number in range(1, len(numbers) + 1)
         ),
-        called=phones if count > 1 else None,  # no call of one person alone is offered
+        called=phones if count > 1 else UNSET,  # no call of one person alone is offered
     )
     os.environ[key_store.HOME_VARIABLE] = str(home / "partner" / "keys")
     key = key_store.own_key()

@@ -63,6 +63,7 @@ from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, facts_of
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME
 from schemas.offer import Feed, Result
+from schemas.records import format_of
 from schemas.tables import COMPLAINTS, ENTITIES
 from transforms.extract import KnownLegitimate, reads_as_itself
 from transforms.joint import AcceptedOffer, people_that_count, sender_record
@@ -79,7 +80,7 @@ _NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` m
 
 def _shared_count(
     name: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
-) -> tuple[SignedFile, Json]:
+) -> tuple[SignedFile, overlap.Counted]:
     """Reads a signed count that was made here; returns it, and the cluster that it is about.
 
     Args:
@@ -98,8 +99,8 @@ def _shared_count(
         raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
     if (result.recipient, result.about.offer) not in offers:
         raise UsageError(f"{path}: is about an offer that this run was not joined with")
-    kept: Json = overlap.recalled(f"counted-{result.session}", path, _NOT_COUNTED)
-    if kept.get("result") != read.sha256:
+    kept = overlap.recalled(f"counted-{result.session}", overlap.Counted, path, _NOT_COUNTED)
+    if kept.result != read.sha256:
         raise UsageError(f"{path}: {_NOT_COUNTED}")
     return read, kept
 
@@ -117,9 +118,9 @@ def shared_counts_for_referral(
     for name in paths:
         read, about = _shared_count(name, key, joined)
         path, result, org = read.path, read.content, read.content.recipient
-        if about["cluster_id"] != cluster_id:
+        if about.cluster_id != cluster_id:
             raise UsageError(f"{path}: is about another cluster than {cluster_id}")
-        if about["members"] != sorted(members):
+        if about.members != tuple(sorted(members)):
             raise UsageError(f"{path}: {cluster_id} has other members now; make a new request")
         if org in counts:
             raise UsageError(f"{path}: counts {org} twice; give the newest alone")
@@ -150,10 +151,10 @@ def shared_counts_for_join(
     counts = (
         {
             "by": read.content.by,
-            "cluster_id": about["cluster_id"],
+            "cluster_id": about.cluster_id,
             "counted_at": read.content.issued_at,
             "floor": read.content.floor,
-            "members": members_digest(about["members"]),
+            "members": members_digest(about.members),
             "organisation": read.content.recipient,
             "sha256": read.sha256,
             "shared": read.content.shared,
@@ -443,7 +444,7 @@ def _joint_plan(
                 # A label of our own: the file's name is the sender's, who may put anything into it.
                 "label": f"offer-{offer.content.sender}-{offer.sha256[:12]}.json",
                 "kind": "offer",
-                "format": offer.content.format,
+                "format": format_of(type(offer.content)),
                 "bytes": len(offer.letter),
                 "sha256": offer.sha256,
                 "rows": len(offer.content.evidence),

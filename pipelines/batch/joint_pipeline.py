@@ -11,6 +11,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UNSET, structs
 
 from pipelines.batch.pipeline import write_report
 from pipelines.options import Row
@@ -232,7 +233,7 @@ def offered_evidence(
     people bear a tie (`most_people`) says nothing of calls.
     """
     if most_people.get(offer.offer.sender, MIN_REPORTERS) < MIN_REPORTERS:
-        offer = replace(offer, offer=replace(offer.offer, called=None))
+        offer = replace(offer, offer=structs.replace(offer.offer, called=UNSET))
     ours = pa.array(sorted(private), TEXT)
     for batch in evidence_of_offer(offer):
         kept = batch.filter(pc.invert(pc.is_in(batch["entity_id"], ours)))

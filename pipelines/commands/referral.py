@@ -61,7 +61,6 @@ from reports.referral import (
     CaseRecords,
     Confirmation,
     EarlierReferral,
-    ExchangeRatesError,
     Files,
     Filing,
     Inclusion,
@@ -89,6 +88,7 @@ from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS
 from schemas.manifest import Manifest
+from schemas.records import RecordError
 from schemas.tables import MEMBERS
 from transforms.extract import mask_contacts
 
@@ -184,7 +184,7 @@ def run(arguments: Namespace) -> int:
     finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
-    with usage_errors(ReferenceFileError, ExchangeRatesError):
+    with usage_errors(ReferenceFileError, RecordError):
         chosen = load_reference(arguments.recipient, arguments.reference)
         path = arguments.rates
         rates = load_exchange_rates(read_text(path), path) if path is not None else {}

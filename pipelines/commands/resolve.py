@@ -22,11 +22,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import StringIO
 from itertools import starmap
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow.compute as pc
+from msgspec import Meta, structs
 
 from pipelines import key_store, ledger
 from pipelines.ledger import LEDGER_FLAG
@@ -45,14 +46,25 @@ from reports.run import Run
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.manifest import MANIFEST_NAME
+from schemas.records import Record, RecordError, csv_records
+from schemas.signed_fields import matching
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS
-
-ALIAS_COLUMNS = ("number", "system", "id", "url", "who", "when")
 
 UNKNOWN = "nothing that was given knows it; name the packages, offers and runs of it"
 
 MOST_ROWS = 20
 """Spans of rows of a file that are named for a number; the rest are counted."""
+
+
+class Alias(Record):
+    """A row of an aliases file: the id that a system of one's own has for an evidence number."""
+
+    number: str
+    system: str
+    id: Annotated[str, Meta(min_length=1)]
+    url: Annotated[str, matching(r"(https?://[^\s<>\"]+)?")] = ""
+    who: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,15 +143,15 @@ def run(arguments: Namespace) -> int:
 
 
 def _print_linkset(
-    base: str, numbers: Sequence[str], rows: Sequence[Mapping[str, str]], held: Sequence[Holding]
+    base: str, numbers: Sequence[str], rows: Sequence[Alias], held: Sequence[Holding]
 ) -> int:
     """Prints the links of numbers; returns 1 where there is none."""
     anchors = []
     for number in numbers:
         related = [
-            {"href": row["url"], "title": plain(f"{row['system']} {row['id']}", 200)}
+            {"href": row.url, "title": plain(f"{row.system} {row.id}", 200)}
             for row in rows
-            if row["number"] == number and row["url"]
+            if row.number == number and row.url
         ]
         titles = {
             (Path(holding.path).resolve() / "data" / name).as_uri(): holding.title
@@ -182,7 +194,7 @@ def write_schedule(arguments: Namespace) -> int:
     return 0
 
 
-def _numbers_of(text: str, rows: Sequence[Mapping[str, str]], held: Sequence[Holding]) -> list[str]:
+def _numbers_of(text: str, rows: Sequence[Alias], held: Sequence[Holding]) -> list[str]:
     """Returns the evidence numbers that a text stands for: itself, or those it is an alias of.
 
     Raises:
@@ -192,7 +204,7 @@ def _numbers_of(text: str, rows: Sequence[Mapping[str, str]], held: Sequence[Hol
         if number := parse_evidence_number(text):
             return [number]
     wanted = text.strip().casefold()
-    numbers = {row["number"] for row in rows if row["id"].casefold() == wanted}
+    numbers = {row.number for row in rows if row.id.casefold() == wanted}
     numbers |= {
         evidence_number(holding.issuer, cluster_thing(holding.cluster_id))
         for holding in held
@@ -208,7 +220,7 @@ def _numbers_of(text: str, rows: Sequence[Mapping[str, str]], held: Sequence[Hol
 
 def _lines(
     number: str,
-    rows: Sequence[Mapping[str, str]],
+    rows: Sequence[Alias],
     held: Sequence[Holding],
     finished: Sequence[Run],
     entries: Sequence[ledger.Entry],
@@ -238,9 +250,9 @@ def _lines(
             yield from _today(run, referent, members)
         yield from dict.fromkeys(_issued(entries, members))
     for row in rows:
-        if row["number"] == number:
-            more = ", ".join(plain(row[name], 200) for name in ALIAS_COLUMNS[3:] if row[name])
-            said = f"alias: {plain(row['system'], 80)} {plain(row['id'], 120)}"
+        if row.number == number:
+            more = ", ".join(plain(each, 200) for each in (row.url, row.who, row.when) if each)
+            said = f"alias: {plain(row.system, 80)} {plain(row.id, 120)}"
             yield f"{said} ({more})" if more else said
 
 
@@ -320,7 +332,7 @@ def _issued(entries: Sequence[ledger.Entry], members: Sequence[str]) -> Iterator
             yield f"{count}issued to {entry.recipient} on {entry.at[:10]}: {entry.issue_id}{last}"
 
 
-def _read_aliases(path: str | None) -> list[dict[str, str]]:
+def _read_aliases(path: str | None) -> list[Alias]:
     """Reads an aliases file.
 
     Raises:
@@ -328,29 +340,15 @@ def _read_aliases(path: str | None) -> list[dict[str, str]]:
     """
     if path is None:
         return []
-    lines = csv.DictReader(StringIO(read_text(path), newline=""))
-    missing = [column for column in ALIAS_COLUMNS[:3] if column not in (lines.fieldnames or ())]
-    if missing:
-        raise UsageError(f"{path}: has no column {missing[0]}; give number, system and id")
-    rows = []
-    try:
-        for row in lines:
-            alias = {name: (row.get(name) or "").strip() for name in ALIAS_COLUMNS}
-            place = f"{path}, line {lines.line_num}"
+    aliases = []
+    with usage_errors(RecordError):
+        for place, alias in csv_records(Alias, read_text(path), path):
             with usage_errors(EvidenceNumberError, before=f"{place}, number: "):
-                number = parse_evidence_number(alias["number"])
-            if number is None or not alias["id"]:
-                raise UsageError(
-                    f"{place}: give an evidence number, and the id that your system has for it"
-                )
-            if alias["url"] and not re.fullmatch(r"https?://[^\s<>\"]+", alias["url"]):
-                raise UsageError(
-                    f"{place}, url: is no address of the web, as https://crm.example/5003x"
-                )
-            rows.append(alias | {"number": number})
-    except csv.Error as error:
-        raise UsageError(f"{path}, line {lines.line_num}: {error}") from None
-    return rows
+                number = parse_evidence_number(alias.number)
+            if number is None:
+                raise UsageError(f"{place}, number: is no evidence number, as RT-7K3M-9QDX-4F")
+            aliases.append(structs.replace(alias, number=number))
+    return aliases
 
 
 def _open(path: str) -> Holding:

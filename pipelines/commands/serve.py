@@ -28,6 +28,7 @@ from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -583,7 +584,8 @@ def make_app(server: Server) -> Starlette:
             run, files = opened
             caller = Caller(run, author)
             if is_call:
-                return JSONResponse(calls[name](_object(bytes(body)), caller), 200, HEADERS)
+                call = msgspec.json.decode(bytes(body), type=Json)
+                return JSONResponse(calls[name](call, caller), 200, HEADERS)
             if is_list:
                 return JSONResponse(lists[name](caller), 200, HEADERS)
             if request.method == "POST" or (content := files.get(name)) is None:
@@ -595,7 +597,7 @@ def make_app(server: Server) -> Starlette:
             return await run_in_threadpool(respond)
         except (UsageError, RunError, TableError, AlteredRunError, PrivateFileError) as error:
             return refused(400, printable(str(error)))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return refused(400, "this is no call of the workbench")
 
     async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
@@ -606,15 +608,6 @@ def make_app(server: Server) -> Starlette:
         routes=[Route("/{path:path}", answer, methods=["GET", "HEAD", "POST"])],
         exception_handlers=handlers,
     )
-
-
-def _object(body: bytes) -> Row:
-    import orjson
-
-    call = orjson.loads(body)
-    if not isinstance(call, dict):
-        raise TypeError
-    return call
 
 
 def asked_for(server: Server, request: Request) -> tuple[str | None, str]:

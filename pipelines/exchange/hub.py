@@ -18,7 +18,7 @@ import re
 import secrets
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from msgspec import structs
 
 from pipelines import key_store
 from pipelines.exchange.signed_files import (
@@ -435,7 +436,7 @@ def init_hub(arguments: Namespace) -> int:
         answer_days=arguments.answer_days,
         feed_days=arguments.feed_days,
         k=policy.k,
-        tlp=str(policy.tlp),
+        tlp=policy.tlp,
         lives=tuple(KindLife(kind, days) for kind, days in sorted(HUB_LIVES.items())),
     )
     key = key_store.own_key(arguments.key)
@@ -509,7 +510,9 @@ def _next_list(
     if not active and not arguments.add:
         raise UsageError(f"{ended[:64]} takes no part in {hub.charter.name}; see its members")
     when = utc_text(now)
-    rows = [replace(row, ended=word, until=when) if row in active else row for row in hub.rows]
+    rows = [
+        structs.replace(row, ended=word, until=when) if row in active else row for row in hub.rows
+    ]
     if arguments.add:
         public = key_store.public_key(arguments.pem)
         raw = base64.b64encode(public.public_bytes_raw()).decode()

@@ -35,7 +35,7 @@ from pipelines.exchange.hub import (
     read_signed_file,
 )
 from pipelines.exchange.signed_files import hub_file, refusing, time_of, with_signature
-from pipelines.options import Json, UsageError, flag, say, subcommand
+from pipelines.options import UsageError, flag, say, subcommand
 from pipelines.safe_files import replaced
 from reports import signing
 from reports.exchange import (
@@ -274,7 +274,7 @@ def _collect(
         raise UsageError(f"{hub.path}: has no members yet; run ringtrace exchange hub members")
     day = Day(hub, secret, today)
     letters = hub_file(f"{hub.charter.name}.letters.json")
-    last = _last_letters(letters)
+    last = key_store.read_kept(letters, dict[str, str], "it says which letters were taken") or {}
     taken, refused, waiting = _take(hub, day, opens, now, last)
     if opening is not None:
         day.open(*opening)
@@ -381,13 +381,6 @@ def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetim
     if not now - LETTER_DAYS <= issued <= now + timedelta(days=1):
         raise OfferError(f"was written at {letter.issued_at}, too long ago or in the future")
     return Letter(path, letter, digest_of(content), len(content))
-
-
-def _last_letters(path: Path) -> dict[str, str]:
-    def parse(kept: Json) -> dict[str, str]:
-        return {org: str(when) for org, when in kept.items()}
-
-    return key_store.read_kept(path, "it says which letters were taken", parse) or {}
 
 
 def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, bytes], HubHead]:

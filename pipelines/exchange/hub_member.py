@@ -19,7 +19,7 @@ from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
@@ -28,6 +28,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import Struct, structs
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
@@ -43,7 +44,6 @@ from pipelines.exchange.offer import (
 from pipelines.exchange.signed_files import hub_file, refusing, time_of, utc_text
 from pipelines.ledger import LEDGER_FLAG, Entry, EntryKind, hold_back, values_withheld
 from pipelines.options import (
-    Json,
     UsageError,
     WholeNumber,
     flag,
@@ -90,8 +90,7 @@ _RANDOM = re.compile(rb'"[0-9a-f]{32,64}"')
 FEED_COLUMNS = ("entry contributor actor entity_id role reporters first last basis status").split()
 
 
-@dataclass
-class Record:
+class HubRecord(Struct, forbid_unknown_fields=True):
     """The record that a member keeps of a hub.
 
     Attributes:
@@ -105,20 +104,20 @@ class Record:
     charter: str = ""
     size: int = 0
     root: str = ""
-    own: dict[str, list[str]] = field(default_factory=dict)
-    feeds: dict[str, list[str]] = field(default_factory=dict)
+    own: dict[str, list[str]] = {}
+    feeds: dict[str, list[str]] = {}
 
 
-def read_record(hub: Hub) -> Record:
+def read_record(hub: Hub) -> HubRecord:
     """Reads what is kept of a hub, and checks that the hub continues it.
 
     Raises:
         UsageError: for a damaged file, another hub of this name, or a log that was changed.
     """
     path = hub_file(f"{hub.charter.name}.json")
-    record = key_store.read_kept(path, "restore it from a copy", _record)
+    record = key_store.read_kept(path, HubRecord, "restore it from a copy")
     if record is None:
-        return Record(hub.digest)
+        return HubRecord(hub.digest)
     if record.charter != hub.digest:
         raise UsageError(
             f"{hub.path}: is another hub than the one of the name {hub.charter.name} that you know"
@@ -128,12 +127,6 @@ def read_record(hub: Hub) -> Record:
             f"{hub.path}: the log does not continue the {record.size} lines that you saw before: "
             "it was changed or cut; compare heads with other members"
         )
-    return record
-
-
-def _record(kept: Json) -> Record:
-    record = Record(**kept)
-    _ = record.size + 0, [value for own in record.own.values() for value in own]
     return record
 
 
@@ -168,7 +161,7 @@ class _Member:
         """Writes what is kept of a hub before the block, and takes it back if that fails."""
         log, path = self.hub.log, hub_file(f"{self.hub.charter.name}.json")
         seen = {"charter": self.hub.digest, "size": log.size, "root": log.root()}
-        with replaced({path: signing.canonical_json(asdict(self.record) | seen)}):
+        with replaced({path: signing.canonical_json(structs.asdict(self.record) | seen)}):
             yield
 
     def letter(self, **parts: Any) -> bytes:
@@ -280,7 +273,7 @@ def publish(arguments: Namespace) -> int:
     return 0
 
 
-def _check_collected(hub: Hub, record: Record) -> None:
+def _check_collected(hub: Hub, record: HubRecord) -> None:
     """Refuses to publish on top of a letter that may still be taken; forgets what was refused."""
     waiting = [
         day
@@ -307,7 +300,7 @@ def _actors_of_run(
     signed_files.own_org(org, set(evidence["source_org"].to_pylist()), str(run.folder))
     evidence = evidence.filter(pc.equal(evidence["source_org"], org))
     charter, policy = member.hub.charter, offer_policy(arguments.policy)
-    policy = replace(
+    policy = structs.replace(
         policy,
         k=max(charter.k, policy.k),
         confirmed_only=True,
@@ -368,7 +361,7 @@ def _compare(
         if old and alive and there == _claims_and_ties(actor.entries, actor.ties):
             stay += [entry.entry for entry in old]
         else:
-            actors.append(replace(actor, replaces=tuple(before)))
+            actors.append(structs.replace(actor, replaces=tuple(before)))
     return tuple(sorted(actors, key=attrgetter("actor"))), tuple(sorted(stay))
 
 
@@ -381,7 +374,7 @@ def _claims_and_ties(
         (frozenset(names.get(name, "") for name in tie.entries), tie.reporters, tie.week)
         for tie in ties
     }
-    return {replace(entry, entry="") for entry in entries}, by_identifier
+    return {structs.replace(entry, entry="") for entry in entries}, by_identifier
 
 
 def _corrections(
@@ -552,7 +545,7 @@ def pull(arguments: Namespace) -> int:
         for sha, (_, *claims) in record.feeds.items()
         if not live.issuperset(_by_oldest(claim, who) for claim in claims)
     }
-    now_known = replace(
+    now_known = structs.replace(
         before,
         issued_at=offer.issued_at,
         sha256=digest_of(content),

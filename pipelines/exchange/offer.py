@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from collections import Counter
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -44,12 +44,10 @@ from reports.disclosure_control import thin_sides
 from reports.exchange import (
     DISPUTED,
     OfferPolicy,
-    OfferPolicyError,
     OfferSource,
     OwnWords,
     Withheld,
     correction_lines,
-    load_policy,
     make_offer,
     offer_lines,
     own_words,
@@ -61,6 +59,7 @@ from reports.text import quantity
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import MAX_ENTITY_ID_LENGTH, Consent, Correction, Feed, Offer, Revocation
+from schemas.records import RecordError, read_toml_record
 from schemas.signed_fields import parse_moment
 from schemas.tables import (
     CALLS,
@@ -345,34 +344,27 @@ def write_consent(arguments: Namespace) -> int:
 def _members_from(path: str) -> tuple[str, ...]:
     """Returns the ids of a file: one a line, or the members of a package.json."""
     text = read_text(path)
-    lines: list[Any] = []
     try:
-        lines.extend(json.loads(text)["members"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        lines = [*msgspec.json.decode(text, type=_Members).members]
+    except (msgspec.MsgspecError, RecursionError):
         lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kinds = tuple(f"{kind}:" for kind in EntityKind)
     for line in lines:
-        if not _is_id(line):
-            shown = (
-                f"{line[:60]!r} is not an id" if isinstance(line, str) else "lists what is no id"
-            )
-            raise UsageError(f"{path}: {shown}; {_GIVE_IDS}")
+        # A consent is read by its lines.
+        if not line.startswith(kinds) or not line.isprintable() or len(line) > MAX_ENTITY_ID_LENGTH:
+            raise UsageError(f"{path}: {line[:60]!r} is not an id; {_GIVE_IDS}")
     if not lines:
         raise UsageError(f"{path}: names no id; {_GIVE_IDS}")
     return tuple(sorted(set(lines)))
 
 
+class _Members(msgspec.Struct):
+    """The members in a package.json."""
+
+    members: dict[str, Any] | list[str]
+
+
 _GIVE_IDS = "give ids such as phone:+18885550123, one a line, or a package.json"
-
-
-def _is_id(value: object) -> bool:
-    """Returns whether a value is a line with an id: a consent is read by its lines."""
-    kinds = tuple(f"{kind}:" for kind in EntityKind)
-    return (
-        isinstance(value, str)
-        and value.startswith(kinds)
-        and value.isprintable()
-        and len(value) <= MAX_ENTITY_ID_LENGTH
-    )
 
 
 def evidence_of_run(run: Run) -> pa.Table:
@@ -479,5 +471,5 @@ def offer_policy(path: str | None) -> OfferPolicy:
     """
     if path is None:
         return shipped_policy()
-    with usage_errors(OfferPolicyError):
-        return load_policy(read_text(path), path)
+    with usage_errors(RecordError):
+        return read_toml_record(OfferPolicy, read_text(path), path)

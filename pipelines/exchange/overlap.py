@@ -12,18 +12,18 @@ Long, since the moves of one protocol are read together.
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
 from argparse import Namespace
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import structs
 
 from pipelines import key_store
 from pipelines.exchange import signed_files
@@ -38,7 +38,6 @@ from pipelines.exchange.signed_files import (
 from pipelines.options import (
     NEW_FOLDER,
     TIME_NOW,
-    Row,
     UsageError,
     WholeNumber,
     flag,
@@ -47,7 +46,7 @@ from pipelines.options import (
     switch,
     usage_errors,
 )
-from pipelines.safe_files import locked, write_whole
+from pipelines.safe_files import locked
 from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
 from reports.exchange import (
@@ -85,7 +84,8 @@ from schemas.offer import (
     Request,
     Result,
 )
-from schemas.signed_fields import SLUG, parse_moment
+from schemas.records import AwareTime, Record
+from schemas.signed_fields import SLUG
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS
 
 COOLDOWN = timedelta(days=7)
@@ -119,6 +119,55 @@ LARGEST = flag(
 )
 
 FLOOR = WholeNumber(LEAST_FLOOR, MOST_FLOOR)
+
+
+State = TypeVar("State")
+
+
+class Counted(Record):
+    """The cluster that a count is about, for a referral that prints it, and the result's SHA-256.
+
+    The cluster is empty where all victims are compared.
+    """
+
+    cluster_id: str = ""
+    members: tuple[str, ...] = ()
+    result: str = ""
+
+
+class Comparison(Record):
+    """The facts of what is compared, as all letters have them."""
+
+    about: About
+    by: str
+    floor: int
+
+
+class Asked(Record):
+    """An open request: to whom, its SHA-256, its secret, and what it compares."""
+
+    recipient: str
+    request: str
+    secret: str
+    subject: Counted
+    told: Comparison
+    size: int
+
+
+class PastAnswer(Record, rename={"when": "at"}):
+    """The time at which a request was answered, and its SHA-256."""
+
+    when: AwareTime
+    request: str
+
+
+class Answered(Record, rename={"when": "at"}):
+    """The last answer to an organisation: its SHA-256, when, what it compares; and all answers."""
+
+    answer: str
+    when: AwareTime
+    told: Comparison
+    before: tuple[PastAnswer, ...] = ()
 
 
 @subcommand(
@@ -168,15 +217,15 @@ def write_request(arguments: Namespace) -> int:
         size=len(points),
     )
     content = signing.letter_bytes(request, key)
-    state = {
-        "recipient": request.recipient,
-        "request": digest_of(content),
-        "secret": secret.hex(),
-        "subject": subject,
-        "told": _comparison(request),
-        "size": request.size,
-    }
-    _remember(f"asked-{request.session}", state)
+    state = Asked(
+        recipient=request.recipient,
+        request=digest_of(content),
+        secret=secret.hex(),
+        subject=subject,
+        told=_comparison(request),
+        size=request.size,
+    )
+    key_store.write_kept(state_path(f"asked-{request.session}"), state)
     path = signed_files.write_signed(folder, REQUEST, content, key)
     return say(
         f"{path}: {len(values)} distinct values, shown as {len(points)}; mail it and its "
@@ -243,14 +292,10 @@ def write_answer(arguments: Namespace) -> int:
         )
         letter = signing.letter_bytes(answer, key)
         # The secret is not kept: whoever answers has no more to do with it.
-        kept = {
-            "answer": digest_of(letter),
-            "at": utc_text(now),
-            "before": [*before, {"at": utc_text(now), "request": read.sha256}],
-            "told": _comparison(request),
-        }
+        last = PastAnswer(now, read.sha256)
+        kept = Answered(digest_of(letter), now, _comparison(request), (*before, last))
         # Recorded first: an answer that nobody recorded could be asked for again.
-        _remember(f"answered-{request.sender}", kept)
+        key_store.write_kept(state_path(f"answered-{request.sender}"), kept)
         written = signed_files.write_signed(folder, ANSWER, letter, key)
         shown = len(values) or f"none of yours, which are fewer than {request.floor},"
         return say(
@@ -276,34 +321,30 @@ def write_result(arguments: Namespace) -> int:
     read, me, now = _received(Answer, ANSWER, arguments)
     path, answer = read.path, read.content
     asked = f"asked-{answer.session}"
-    state = recalled(asked, path, _NOT_OPEN)
-    if (answer.request, answer.sender) != (state["request"], state["recipient"]):
-        raise UsageError(f"{path}: answers another request than yours to {state['recipient']}")
+    state = recalled(asked, Asked, path, _NOT_OPEN)
+    if (answer.request, answer.sender) != (state.request, state.recipient):
+        raise UsageError(f"{path}: answers another request than yours to {state.recipient}")
     with refusing(path):
         _check_size(answer.size, arguments.largest)
-        points = decode_elements(answer.points, POINT_BYTES, state["size"])
+        points = decode_elements(answer.points, POINT_BYTES, state.size)
         tags = decode_elements(answer.tags, TAG_BYTES, answer.size)
-        session, secret = bytes.fromhex(answer.session), bytes.fromhex(state["secret"])
+        session, secret = bytes.fromhex(answer.session), bytes.fromhex(state.secret)
         shared = count_shared(secret, session, points, tags)
-    result = signing.dataclass_from_json(
-        Result,
-        state["told"]
-        | {
-            "answer": read.sha256,
-            "format": Result.format,
-            "issued_at": utc_text(now),
-            "recipient": answer.sender,
-            "sender": me,
-            "session": answer.session,
-            "shared": shared if shared >= state["told"]["floor"] else None,
-            "version": Result.version,
-        },
+    told = state.told
+    result = Result(
+        **structs.asdict(told),
+        answer=read.sha256,
+        issued_at=utc_text(now),
+        recipient=answer.sender,
+        sender=me,
+        session=answer.session,
+        shared=shared if shared >= told.floor else None,
     )
     key = key_store.own_key(arguments.key)
     letter = signing.letter_bytes(result, key)
     written = signed_files.write_signed(folder, RESULT, letter, key)
-    kept = state["subject"] | {"result": digest_of(letter)}
-    _remember(f"counted-{answer.session}", kept)
+    kept = structs.replace(state.subject, result=digest_of(letter))
+    key_store.write_kept(state_path(f"counted-{answer.session}"), kept)
     state_path(asked).unlink()
     return say(f"{shared_count_text(result)}\n{written}: mail it and its .sig")
 
@@ -322,15 +363,15 @@ def show_result(arguments: Namespace) -> int:
     """
     read, _, _ = _received(Result, RESULT, arguments)
     path, result = read.path, read.content
-    kept = recalled(f"answered-{result.sender}", path, _NOT_ANSWERED)
-    if result.answer != kept["answer"]:
+    kept = recalled(f"answered-{result.sender}", Answered, path, _NOT_ANSWERED)
+    if result.answer != kept.answer:
         raise UsageError(f"{path}: counts another answer than your last to {result.sender}")
-    if _comparison(result) != kept["told"]:
+    if _comparison(result) != kept.told:
         raise UsageError(f"{path}: is about something else than {result.sender} asked for")
     return say(f"{result.sender} says: {shared_count_text(result)}")
 
 
-def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[str], dict[str, Any]]:
+def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[str], Counted]:
     """Returns the subject of a request, its sender's values, and the cluster to remember with them.
 
     Raises:
@@ -339,7 +380,7 @@ def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[st
     choices = [arguments.run, arguments.cluster, arguments.offer]
     if not any(choices):
         values = _values(arguments.victims, arguments.by, None)
-        return About(agreed=arguments.about, entities=(), offer=None), values, {}
+        return About(agreed=arguments.about, entities=(), offer=None), values, Counted()
     if not all(choices):
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
     joined = open_run(arguments.run, built_on=True)
@@ -368,7 +409,7 @@ def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[st
     values = _values(
         arguments.victims, arguments.by, victims_of_members(arguments.run, members, me)
     )
-    return about, values, {"cluster_id": arguments.cluster, "members": members}
+    return about, values, Counted(arguments.cluster, tuple(members))
 
 
 def responder_values(arguments: Namespace, request: Request, me: str) -> frozenset[str]:
@@ -428,17 +469,13 @@ def state_path(name: str) -> Path:
     return key_store.home() / "overlap" / f"{name}.json"
 
 
-def _remember(name: str, value: Row) -> None:
-    write_whole(state_path(name), json.dumps(value, sort_keys=True).encode())
-
-
-def recalled(name: str, letter: Path, missing: str) -> Any:
+def recalled(name: str, kind: type[State], letter: Path, missing: str) -> State:
     """Returns something remembered; where there is nothing, the error says `missing` of `letter`.
 
     Raises:
         UsageError: if nothing was, or it cannot be read.
     """
-    state = key_store.read_kept(state_path(name), "make a new request", dict)
+    state = key_store.read_kept(state_path(name), kind, "make a new request")
     if state is None:
         raise UsageError(f"{letter}: {missing}")
     return state
@@ -473,25 +510,18 @@ def _check_size(size: int, largest: int) -> None:
         raise OfferError(f"is of {size} elements; more than {largest} are not compared here")
 
 
-def _answers_before(org: str) -> list[dict[str, str]]:
+def _answers_before(org: str) -> tuple[PastAnswer, ...]:
     """Returns when an organisation was answered, and the SHA-256 of each request."""
-
-    def answers(kept: Any) -> list[dict[str, str]]:
-        before = kept.get("before") or [{"at": kept["at"], "request": ""}]
-        return [
-            {"at": utc_text(parse_moment(answer["at"])), "request": str(answer["request"])}
-            for answer in before
-        ]
-
     remedy = "put a copy of it in its place"
-    return key_store.read_kept(state_path(f"answered-{org}"), remedy, answers) or []
+    kept = key_store.read_kept(state_path(f"answered-{org}"), Answered, remedy)
+    return (kept.before or (PastAnswer(kept.when, ""),)) if kept else ()
 
 
 def _check_answers(
-    before: list[dict[str, str]], request: SignedFile, now: datetime, most: int | None
+    before: tuple[PastAnswer, ...], request: SignedFile, now: datetime, most: int | None
 ) -> None:
     """Refuses a request too soon, a second answer to one, and more than `most` in a year."""
-    times = [parse_moment(answer["at"]) for answer in before]
+    times = [answer.when for answer in before]
     if most is None or not times:
         return
     org, last = request.org, max(times)
@@ -500,7 +530,7 @@ def _check_answers(
             f"{org} was answered at {utc_text(last)}; every answer tells it something of your "
             f"victims, so wait until {utc_text(last + COOLDOWN)}, or give --ignore-cooldown"
         )
-    if request.sha256 in {answer["request"] for answer in before}:
+    if request.sha256 in {answer.request for answer in before}:
         raise UsageError(f"{request.path}: was answered already; ask for a new request")
     recent = [time for time in times if time > now - YEAR]
     if len(recent) >= most:
@@ -510,14 +540,8 @@ def _check_answers(
         )
 
 
-def _comparison(letter: Request | Result) -> dict[str, Any]:
-    """Returns what is compared, as all letters and the remembered state have it."""
-    about = letter.about
-    return {
-        "about": {"agreed": about.agreed, "entities": list(about.entities), "offer": about.offer},
-        "by": letter.by,
-        "floor": letter.floor,
-    }
+def _comparison(letter: Request | Result) -> Comparison:
+    return Comparison(letter.about, letter.by, letter.floor)
 
 
 def _about(request: Request) -> str:

@@ -5,13 +5,12 @@ Long, since a letter of each kind is read, checked and taken back by the same ru
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +20,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec.structs import replace
 
 from pipelines import key_store
 from pipelines.ledger import Entry, EntryKind, read_ledger, recorded
 from pipelines.options import UsageError, system_errors, usage_errors
 from pipelines.private_keys import open_private_key, read_secret_file
-from pipelines.safe_files import replaced, write_whole
+from pipelines.safe_files import replaced
 from pipelines.user_files import custody_policy, read_text
 from reports import signing, tables
 from reports.exchange import (
@@ -46,6 +46,7 @@ from schemas.entity import without_epoch
 from schemas.field import TEXT
 from schemas.joint import OFFERED_CLUSTERS
 from schemas.offer import Consent, Feed, Offer, Revocation
+from schemas.records import Record, format_of
 from schemas.signed_fields import MOMENT, parse_moment
 from schemas.tables import CONTESTED
 from transforms.private_files import private_files
@@ -220,16 +221,18 @@ def own_org(slug: str | None, orgs: set[str], run: str) -> str:
     return next(iter(orgs))
 
 
-@dataclass(frozen=True)
-class AcceptedOffers:
+class AcceptedOffers(Record):
     """The newest offer accepted from an organisation, and the SHA-256 of letters that it revoked.
 
     Those are offers and consents.
     """
 
-    issued_at: str = ""
-    sha256: str = ""
-    revoked: frozenset[str] = field(default_factory=frozenset)
+    issued_at: str
+    sha256: str
+    revoked: frozenset[str]
+
+
+NOTHING_ACCEPTED = AcceptedOffers("", "", frozenset())
 
 
 def accepted_before(org: str) -> AcceptedOffers:
@@ -239,21 +242,12 @@ def accepted_before(org: str) -> AcceptedOffers:
         UsageError: if the file was damaged: it must not be read as if nothing had been taken.
     """
     remedy = "it says which offers were taken before"
-    value: Any = key_store.read_kept(
-        _path(org),
-        remedy,
-        lambda kept: AcceptedOffers(kept["issued_at"], kept["sha256"], frozenset(kept["revoked"])),
-    )
-    return value or AcceptedOffers()
+    return key_store.read_kept(_path(org), AcceptedOffers, remedy) or NOTHING_ACCEPTED
 
 
 def save_accepted(org: str, now: AcceptedOffers) -> None:
     """Records what was accepted from an organisation, in one rename."""
-    write_whole(_path(org), _accepted_bytes(now))
-
-
-def _accepted_bytes(state: AcceptedOffers) -> bytes:
-    return (json.dumps(vars(state), default=sorted, indent=2, sort_keys=True) + "\n").encode()
+    key_store.write_kept(_path(org), now)
 
 
 def _path(org: str) -> Path:
@@ -411,7 +405,7 @@ def accepted(
         before = accepted_before(offer.content.sender)
         now = replace(before, issued_at=offer.content.issued_at, sha256=offer.sha256)
         path = _path(offer.content.sender)
-        files[path] = _accepted_bytes(now)
+        files[path] = key_store.kept_bytes(now)
     with replaced(files), recorded(None, joins):
         yield
 
@@ -616,7 +610,7 @@ def read_consents(
     consents = []
     for place in paths:
         path, letter, _ = read_signed(place, names)
-        if f'"format":"{Revocation.format}"'.encode() not in letter:
+        if f'"format":"{format_of(Revocation)}"'.encode() not in letter:
             consents.append(place)
             continue
         taken = _read(place, names, None, now).content

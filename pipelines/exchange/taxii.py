@@ -23,6 +23,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from pipelines.exchange.hub import (
     CHARTER,
     INBOX,
@@ -43,6 +46,7 @@ from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdraw
 from reports.signing import digest_of
 from reports.text import plain, quantity
 from schemas.extras import install_command
+from schemas.records import AwareTime
 
 StixObject = dict[str, Any]
 
@@ -161,16 +165,22 @@ class Collection:
             socket.setdefaulttimeout(before)
 
 
+class _Object(msgspec.Struct):
+    """The fields of an object that are read here; one with a version has a time of its first."""
+
+    id: str
+    type: str
+    created: AwareTime | UnsetType = UNSET
+    modified: AwareTime | UnsetType = UNSET
+
+
 def _is_object(stix: Any) -> bool:
-    """Returns whether an answer is an object whose id, type and times are texts of their kind."""
+    """Returns whether an answer is an object whose id, type and times are of their kind."""
     try:
-        texts = [stix["id"], stix["type"]]
-        times = [stix[name] for name in ("created", "modified") if "modified" in stix]
-        times += [stix["created"]] if "created" in stix else []
-        zoned = all(datetime.fromisoformat(each).tzinfo for each in times)
-        return zoned and all(isinstance(text, str) for text in texts)
-    except (KeyError, TypeError, ValueError):
+        read = msgspec.convert(stix, _Object)
+    except msgspec.ValidationError:
         return False
+    return read.modified is UNSET or read.created is not UNSET
 
 
 def note_of(path: str, content: bytes, now: datetime, before: StixObject | None) -> StixObject:

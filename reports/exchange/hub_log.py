@@ -72,7 +72,9 @@ Line = (
 )
 """A line of the log, in the order in which the lines of one day take effect."""
 
-_LINES: dict[str, type[Any]] = {kind.what: kind for kind in get_args(Line)}
+_ORDER = get_args(Line)
+
+_LOGGED: Any = Line
 
 
 def erased_line(line: bytes) -> bytes:
@@ -161,7 +163,7 @@ class HubLog:
             except OfferError as error:
                 raise OfferError(f"line {number}: {error}") from None
             if line is not None:
-                read.append(([*_LINES].index(line.what), self.size - 1, line))
+                read.append((_ORDER.index(type(line)), self.size - 1, line))
         shown = [line for line in lines if not line.startswith(b'{"erased":')]
         if not rising(shown):
             raise OfferError("has a line twice, or its lines out of order")
@@ -176,14 +178,11 @@ class HubLog:
             raise OfferError(f"the log has more than {MAX_LINES} lines")
         value = signing.parse_canonical_json(line)
         if isinstance(value, dict) and set(value) == {"erased"}:
-            leaf = signing.dataclass_from_json(ErasedLine, value).erased
+            leaf = signing.read_letter(ErasedLine, value).erased
             self._erased[self.size] = day
             self._tree.add(bytes.fromhex(leaf))
             return None
-        kind = _LINES.get(str(value.get("what"))) if isinstance(value, dict) else None
-        if kind is None:
-            raise OfferError("is no line of a log")
-        parsed: Line = signing.dataclass_from_json(kind, value)
+        parsed = signing.read_letter(_LOGGED, value)
         _check_line(parsed, day)
         self._tree.add(merkle_leaf(line))
         return parsed

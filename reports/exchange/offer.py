@@ -16,26 +16,25 @@ when the shown cells are taken from the total says little of either.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+from msgspec import UNSET, Meta
 
 from reports.exchange.registrations import Registrations, is_young
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Review, Status, Tier
-from schemas.mapping import parse_toml
 from schemas.offer import (
     MAX_ENTITY_ID_LENGTH,
     Correction,
@@ -48,6 +47,7 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
+from schemas.records import Record, between, one_of, read_toml_record
 from schemas.signed_fields import MOMENT
 from transforms.extract.allowlist import may_be_an_organisations
 from transforms.extract.fingerprints import LONGEST, words_with_places
@@ -100,23 +100,18 @@ SMALLEST_TABLE = 2
 """Times k that the victims of a table must be, for any of it to be shown."""
 
 
-class OfferPolicyError(ValueError):
-    """A policy that cannot be used; the message is for its author."""
+class OfferPolicy(Record):
+    """The keys of a policy file, all of which it has, so that nothing leaves by oversight."""
 
-
-@dataclass(frozen=True)
-class OfferPolicy:
-    """The keys of a policy file, checked; see policy.toml."""
-
-    k: int
-    confidence_floor: float
-    least_reports: int
-    kinds: tuple[str, ...]
+    k: Annotated[int, between(SMALLEST_K, 1000)]
+    confidence_floor: Annotated[float, between(0.5, 0.99)]
+    least_reports: Annotated[int, between(1, 1000)]
+    kinds: Annotated[list[Annotated[str, one_of(OFFERABLE_KINDS)]], Meta(min_length=1)]
     confirmed_only: bool
-    tlp: Tlp
-    days_valid: int
-    loss_unit: int
-    loss_dominance: float
+    tlp: Annotated[str, one_of(Tlp)]
+    days_valid: Annotated[int, between(1, 366)]
+    loss_unit: Annotated[int, between(1, 1_000_000)]
+    loss_dominance: Annotated[float, between(0.1, 1.0)]
 
 
 @dataclass(frozen=True)
@@ -199,29 +194,7 @@ NOTHING_DISCLOSED = DisclosedCounts((), None)
 def shipped_policy() -> OfferPolicy:
     """Returns the policy that ships with ringtrace."""
     text = resources.files("reports.exchange").joinpath(SHIPPED_POLICY).read_text(encoding="utf-8")
-    return load_policy(text, SHIPPED_POLICY)
-
-
-def load_policy(text: str, name: str) -> OfferPolicy:
-    """Loads a policy in TOML; every key must be there, so that nothing leaves by oversight.
-
-    Raises:
-        OfferPolicyError: naming the file, the key and what it takes.
-    """
-    try:
-        keys = parse_toml(text)
-    except tomllib.TOMLDecodeError as error:
-        raise OfferPolicyError(f"{name}: not TOML: {error}; copy policy.toml") from None
-    for key in sorted(set(keys) ^ set(_CHECKS)):
-        problem = "no such key" if key in keys else "is missing"
-        raise OfferPolicyError(f"{name}: {key[:40]!r} {problem}; give {', '.join(_CHECKS)}")
-    checked = {}
-    for key, (check, wanted) in _CHECKS.items():
-        try:
-            checked[key] = check(keys[key])
-        except (TypeError, ValueError):
-            raise OfferPolicyError(f"{name}: {key}: not {wanted}") from None
-    return OfferPolicy(**checked)
+    return read_toml_record(OfferPolicy, text, SHIPPED_POLICY)
 
 
 def make_offer(
@@ -256,12 +229,12 @@ def make_offer(
         recipient=recipient,
         issued_at=f"{issued:{MOMENT}}",
         expires_at=f"{issued + timedelta(days=policy.days_valid):{MOMENT}}",
-        tlp=str(policy.tlp),
+        tlp=policy.tlp,
         terms=Terms(floor, policy.k, policy.least_reports, policy.loss_unit),
         entities=tuple(offered),
         evidence=rows,
         clusters=_clusters(shown, cluster_of, policy),
-        called=tuple(position for position in positions if people[position] > 1) or None,
+        called=tuple(position for position in positions if people[position] > 1) or UNSET,
     ), left
 
 
@@ -472,42 +445,6 @@ def correction_lines(correction: Correction) -> Iterator[str]:
             yield f"    {plain(struck.entity_id, 400)}"
             if struck.files:
                 yield f"      in {plain(', '.join(struck.files), 2000)}"
-
-
-def _number(least: float, most: float) -> tuple[Callable[[Any], float], str]:
-    kind = type(least)
-
-    def check(value: Any) -> float:
-        if type(value) not in (int, kind) or not least <= value <= most:
-            raise ValueError
-        return kind(value)
-
-    return check, f"a {'whole ' if kind is int else ''}number from {least} to {most}"
-
-
-def _kinds(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not set(value) <= set(OFFERABLE_KINDS):
-        raise ValueError
-    return tuple(sorted(set(value)))
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-_CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "k": _number(SMALLEST_K, 1000),
-    "confidence_floor": _number(0.5, 0.99),
-    "least_reports": _number(1, 1000),
-    "kinds": (_kinds, f"a list of {', '.join(OFFERABLE_KINDS)}"),
-    "confirmed_only": (_flag, "true or false"),
-    "tlp": (Tlp, f"one of {', '.join(Tlp)}"),
-    "days_valid": _number(1, 366),
-    "loss_unit": _number(1, 1_000_000),
-    "loss_dominance": _number(0.1, 1.0),
-}
 
 
 def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], Withheld]:

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from msgspec import UNSET
 
 from reports import signing
 from reports.exchange.offer import OFFERABLE_KINDS, SMALLEST_TABLE
@@ -44,6 +45,7 @@ from schemas.offer import (
     Revocation,
     Terms,
 )
+from schemas.records import format_of
 from schemas.signed_fields import parse_moment, rising, week_start
 from transforms.extract.kinds.domain import canonical_host
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -156,13 +158,13 @@ def parse_file(content: bytes, signed_by: str, *kinds: type[Any]) -> Any:
     """
     value = signing.parse_canonical_json(content)
     named = value.get("format") if isinstance(value, dict) else None
-    kind = next((kind for kind in kinds if kind.format == named), None)
+    kind = next((kind for kind in kinds if format_of(kind) == named), None)
     if kind is None:
-        formats = " nor ".join(known.format for known in kinds)
+        formats = " nor ".join(format_of(known) for known in kinds)
         raise OfferError(f"is {'neither' if len(kinds) > 1 else 'no'} {formats}")
-    if repr(value.get("version")) != repr(kind.version):
-        raise OfferError(f"has another version; ask for version {kind.version}")
-    letter = signing.dataclass_from_json(kind, value)
+    if repr(value.get("version")) != repr(kind.VERSION):
+        raise OfferError(f"has another version; ask for version {kind.VERSION}")
+    letter = signing.read_letter(kind, value)
     if signed_by and letter.sender != signed_by:
         raise OfferError(f"says that it is {letter.sender}'s, but {signed_by} signed it")
     if kind in _CHECKS:
@@ -242,7 +244,7 @@ def _check_offer(offer: Offer) -> None:
     need(rising([entity.entity_id for entity in offer.entities]), "entities")
     if len(offer.entities) > MAX_ROWS:
         raise OfferError(f"has more than {MAX_ROWS} identifiers")
-    if offer.called is not None:
+    if offer.called is not UNSET:
         phones = {
             place
             for place, entity in enumerate(offer.entities)
@@ -279,7 +281,7 @@ def _check_offer(offer: Offer) -> None:
 
 def _check_feed(feed: Feed) -> None:
     _check_offer(feed)
-    need(feed.called is None, "called")  # a hub's entries say nothing of calls
+    need(feed.called is UNSET, "called")  # a hub's entries say nothing of calls
     need(feed.recipient not in feed.members, "members")
     need(rising([contributor.token for contributor in feed.contributors]), "contributors")
     named: list[frozenset[int]] = []

@@ -19,7 +19,6 @@ from .case import (
 from .case_records import (
     CaseRecords as CaseRecords,
     ExchangeRate as ExchangeRate,
-    ExchangeRatesError as ExchangeRatesError,
     RecordSource as RecordSource,
     StatedPayment as StatedPayment,
     UnknownClusterError as UnknownClusterError,

@@ -8,19 +8,19 @@ alone. Long, since sums of records and counts of whom they name must come from t
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from functools import cached_property
 from operator import attrgetter
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Meta
 
 from reports import tables
 from reports.cluster_data import ClusterFacts, Row, gather_facts
@@ -31,6 +31,7 @@ from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import CURRENCIES, EntityKind, RecordKind, Status
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
+from schemas.records import Check, Record, RecordError, csv_records
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.extract.impersonation import BRAND, LURE
 from transforms.extract.kinds.url import Click
@@ -513,28 +514,29 @@ def _masked(words: str, start: int, spans: Sequence[tuple[int, int]]) -> str:
     return "".join(letters)
 
 
-RATE_COLUMNS = ("date", "from", "to", "rate", "source")
-
 _DIGITS = 76
 """Twice AMOUNT's 38, so that no sum or product is rounded on the way."""
-
-
-class ExchangeRatesError(ValueError):
-    """A rates file that cannot be used; the message is one line for its author."""
 
 
 class UnreconciledError(ValueError):
     """Losses of the exhibits that are not those of the run: nothing may be sent."""
 
 
-@dataclass(frozen=True)
-class ExchangeRate:
-    """One unit of a currency in `to`, on a day, as `source` published it."""
+Currency = Annotated[str, Check(CURRENCIES.__contains__, "is not an ISO 4217 code")]
+
+
+def _is_rate(rate: Decimal) -> bool:
+    return rate.is_finite() and 0 < rate < 10**9 and len(rate.as_tuple().digits) <= 24
+
+
+class ExchangeRate(Record, rename={"day": "date", "currency": "from"}):
+    """One unit of `currency` in `to`, on a day, as `source` published it."""
 
     day: date
-    to: str
-    rate: Decimal
-    source: str
+    currency: Currency
+    to: Currency
+    rate: Annotated[Decimal, Check(_is_rate, "is not a number above 0")]
+    source: Annotated[str, Meta(min_length=1, max_length=200), Check(str.isprintable)]
 
 
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
@@ -584,47 +586,15 @@ def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:
     """Reads the rates by currency of a CSV file `date,from,to,rate,source`, all to one currency.
 
     Raises:
-        ExchangeRatesError: naming the file, the row and the field.
+        RecordError: naming the file, the row and the field.
     """
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    if tuple(reader.fieldnames or ()) != RATE_COLUMNS:
-        raise ExchangeRatesError(f"{name}: the first line must be {','.join(RATE_COLUMNS)}")
     rates: dict[str, ExchangeRate] = {}
-    try:
-        for row in reader:
-            place = f"{name}, row {reader.line_num}"
-            currency, rate = _exchange_rate(row, place)
-            if currency in rates:
-                raise ExchangeRatesError(
-                    f"{place}, from: {currency} has a rate already; give one rate each"
-                )
-            rates[currency] = rate
-    except csv.Error as error:
-        raise ExchangeRatesError(f"{name}, row {reader.line_num}: {error}") from None
+    for place, rate in csv_records(ExchangeRate, text, name):
+        if rate.currency in rates:
+            raise RecordError(
+                f"{place}, from: {rate.currency} has a rate already; give one rate each"
+            )
+        rates[rate.currency] = rate
     if len({rate.to for rate in rates.values()}) > 1:
-        raise ExchangeRatesError(f"{name}: the rates are to several currencies; convert to one")
+        raise RecordError(f"{name}: the rates are to several currencies; convert to one")
     return rates
-
-
-def _exchange_rate(row: Mapping[str, str | None], place: str) -> tuple[str, ExchangeRate]:
-    if None in row or None in row.values():
-        raise ExchangeRatesError(f"{place}: has another number of cells than the header")
-    cells = {key: (value or "").strip() for key, value in row.items()}
-    for end in ("from", "to"):
-        if cells[end] not in CURRENCIES:
-            raise ExchangeRatesError(f"{place}, {end}: {cells[end][:12]!r} is not an ISO 4217 code")
-    try:
-        day = date.fromisoformat(cells["date"])
-    except ValueError:
-        raise ExchangeRatesError(
-            f"{place}, date: {cells['date'][:24]!r} is not YYYY-MM-DD"
-        ) from None
-    try:
-        rate = Decimal(cells["rate"])
-    except InvalidOperation:
-        rate = Decimal(0)
-    if not (rate.is_finite() and 0 < rate < 10**9 and len(cells["rate"]) <= 24):
-        raise ExchangeRatesError(f"{place}, rate: {cells['rate'][:24]!r} is not a number above 0")
-    if not cells["source"] or len(cells["source"]) > 200 or not cells["source"].isprintable():
-        raise ExchangeRatesError(f"{place}, source: say who published it, in one line")
-    return cells["from"], ExchangeRate(day, cells["to"], rate, cells["source"])

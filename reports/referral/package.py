@@ -218,7 +218,7 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         ],
         "reference_files": case.reference.digests,
         "rates": {
-            currency: {name: str(value) for name, value in vars(rate).items()}
+            currency: {name: str(getattr(rate, name)) for name in ("day", "to", "rate", "source")}
             for currency, rate in case.rates.items()
         },
         "excerpts": bool(case.excerpts),

@@ -23,11 +23,13 @@ from itertools import starmap
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import Certificate
+from msgspec import Meta, structs
 
 from reports import signing
 from reports.referral.blocks import Files
@@ -40,20 +42,18 @@ from reports.signing import (
     merkle_tree_hash,
 )
 from schemas.extras import install_command
-
-SEAL_FORMAT, SEAL_VERSION = "ringtrace-referral-seal", 1
+from schemas.records import Record
+from schemas.signed_fields import Digest, Whole, rising
 
 UNSEALED = ("seal.json", "seal.json.sig", "seal.json.tsq", "seal.json.tsr")
 """Files of a package that a seal cannot cover."""
 
 SEAL_FILE, SIGNATURE_FILE, QUERY_FILE, TOKEN_FILE = UNSEALED
 
-CHUNK = 4_096
+CHUNK: Final = 4_096
 """Bytes of a file that have a digest of their own, so that an altered place can be named."""
 
 _PATH = re.compile(r"(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*")
-
-_HEX = re.compile(r"[0-9a-f]{64}")
 
 OPENSSL_CHECK = r"""
     openssl pkey -pubin -in PUBLIC_KEY -outform DER | sha256sum
@@ -63,8 +63,6 @@ OPENSSL_CHECK = r"""
     sha256sum --quiet -c tagmanifest-sha256.txt manifest-sha256.txt
 """.strip("\n")
 """Commands that check a package without ringtrace; README.txt says what each prints."""
-
-SealEntry = dict[str, Any]
 
 KeysByOrganisation = Mapping[str, Sequence[Ed25519PublicKey]]
 
@@ -80,89 +78,74 @@ class SealError(ValueError):
     """A seal that is none, or that leads out of its package; the message is one line."""
 
 
+class SealEntry(Record):
+    """A file of a package: its path there, its length, and digests of it and of its chunks."""
+
+    path: Annotated[str, Meta(max_length=255)]
+    bytes: Whole
+    sha256: Digest
+    chunks: tuple[Digest, ...]
+
+
+class Seal(Record, tag_field="format", tag="ringtrace-referral-seal"):
+    """A seal: facts of its package, and the entries of all files under one Merkle root."""
+
+    version: Literal[1]
+    package: dict[str, Any]
+    chunk_bytes: Literal[4096]
+    merkle_root: str
+    files: tuple[SealEntry, ...]
+
+
 def seal_entry(path: str, content: bytes) -> SealEntry:
     """Returns the entry of one file in the seal."""
     chunks = [content[start : start + CHUNK] for start in range(0, len(content), CHUNK)]
-    return {
-        "path": path,
-        "bytes": len(content),
-        "sha256": digest_of(content),
-        "chunks": [merkle_leaf(chunk).hex() for chunk in chunks],
-    }
+    leaves = tuple(merkle_leaf(chunk).hex() for chunk in chunks)
+    return SealEntry(path, len(content), digest_of(content), leaves)
 
 
 def merkle_root(entries: Iterable[SealEntry]) -> str:
     """Returns the root over the lines `SHA-256 BYTES PATH` of the files, by path."""
-    lines = sorted(
-        (entry["path"], f"{entry['sha256']} {entry['bytes']} {entry['path']}\n")
-        for entry in entries
-    )
-    return merkle_tree_hash([merkle_leaf(line.encode()) for _, line in lines]).hex()
+    ordered = sorted(entries, key=attrgetter("path"))
+    lines = (f"{entry.sha256} {entry.bytes} {entry.path}\n" for entry in ordered)
+    return merkle_tree_hash([merkle_leaf(line.encode()) for line in lines]).hex()
 
 
 def json_bytes(value: object) -> bytes:
     """Writes what a package has as JSON, sorted."""
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    plain = msgspec.to_builtins(value)
+    return (json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def make_seal(files: Files, package: Mapping[str, object]) -> bytes:
     """Writes the seal of a package's files; `package` are facts of it."""
-    entries = [seal_entry(path, content) for path, content in sorted(files.items())]
-    return json_bytes(
-        {
-            "format": SEAL_FORMAT,
-            "version": SEAL_VERSION,
-            "package": dict(package),
-            "chunk_bytes": CHUNK,
-            "merkle_root": merkle_root(entries),
-            "files": entries,
-        }
-    )
+    entries = tuple(seal_entry(path, content) for path, content in sorted(files.items()))
+    return json_bytes(Seal(1, dict(package), CHUNK, merkle_root(entries), entries))
 
 
-def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
+def parse_seal(content: bytes) -> tuple[dict[str, Any], tuple[SealEntry, ...]]:
     """Parses a seal into the facts of its package, and its entries.
 
     Raises:
         SealError: if it is no seal, or names a path that could lead out of the package.
     """
     try:
-        whole = json.loads(content)
+        sealed = signing.read_letter(Seal, json.loads(content))
+    except signing.LetterError as error:
+        raise SealError(f"is not a seal of a referral package in version 1: {error}") from None
     except (ValueError, RecursionError):
         raise SealError("is not JSON") from None
-    if not isinstance(whole, dict) or whole.get("format") != SEAL_FORMAT:
-        raise SealError("is not a seal of a referral package")
-    form = [repr(whole.get(name)) for name in ("version", "chunk_bytes")]  # True is 1, too
-    if form != [repr(SEAL_VERSION), repr(CHUNK)]:
-        raise SealError(f"is not of version {SEAL_VERSION}, which is all that is read here")
-    entries, package = whole.get("files"), whole.get("package")
-    if not isinstance(entries, list) or not isinstance(package, dict):
-        raise SealError("does not list its files")
-    for file in entries:
-        _check(file)
-    paths = [entry["path"] for entry in entries]
-    if paths != sorted(set(paths)):
+    for entry in sealed.files:
+        if not _PATH.fullmatch(entry.path) or entry.path in UNSEALED:
+            raise SealError(f"names a path that is not allowed in a package: {entry.path[:80]!a}")
+        if len(entry.chunks) != -(-entry.bytes // CHUNK):
+            raise SealError(f"has an entry that does not add up: {entry.path}")
+    paths = [entry.path for entry in sealed.files]
+    if not rising(paths):
         raise SealError("lists its files twice or out of order")
-    if whole.get("merkle_root") != merkle_root(entries):
+    if sealed.merkle_root != merkle_root(sealed.files):
         raise SealError("has a Merkle root that is not that of its files")
-    return package | {"merkle_root": whole["merkle_root"]}, entries
-
-
-def _check(file: Any) -> None:
-    if not isinstance(file, dict) or set(file) != {"path", "bytes", "sha256", "chunks"}:
-        raise SealError("has an invalid entry")
-    path, size, chunks = file["path"], file["bytes"], file["chunks"]
-    if not isinstance(path, str) or len(path) > 255 or not _PATH.fullmatch(path):
-        raise SealError(f"names a path that is not allowed in a package: {str(path)[:80]!a}")
-    if path in UNSEALED:
-        raise SealError(f"lists {path}, which a seal cannot cover")
-    sound = isinstance(size, int) and not isinstance(size, bool) and isinstance(chunks, list)
-    if not sound or size < 0 or len(chunks) != -(-size // CHUNK):
-        raise SealError(f"has an entry that does not add up: {path}")
-    if not all(
-        isinstance(digest, str) and _HEX.fullmatch(digest) for digest in (file["sha256"], *chunks)
-    ):
-        raise SealError(f"has an entry with an invalid digest: {path}")
+    return sealed.package | {"merkle_root": sealed.merkle_root}, sealed.files
 
 
 def time_stamp_query(seal: bytes) -> bytes:
@@ -346,7 +329,7 @@ def _problems(
         yield SEAL_FILE, f"is larger than {SEAL_BYTES_LIMIT} bytes"
         return
     result.seal_sha256 = digest_of(content)
-    entries: list[SealEntry] = []
+    entries: tuple[SealEntry, ...] = ()
     unsound = ""
     try:
         result.package, entries = parse_seal(content)
@@ -359,9 +342,9 @@ def _problems(
         return
     result.files = len(entries)
     for entry in entries:
-        file = there.pop(entry["path"], None)
-        problems = _compared(file, entry) if file else [f"is missing ({entry['bytes']} bytes)"]
-        yield from ((entry["path"], problem) for problem in problems)
+        file = there.pop(entry.path, None)
+        problems = _compared(file, entry) if file else [f"is missing ({entry.bytes} bytes)"]
+        yield from ((entry.path, problem) for problem in problems)
     yield from _time_stamp(result, content, there, roots)
     for added in sorted(there.keys() - set(UNSEALED)):
         yield added, f"was added ({there[added].lstat().st_size} bytes)"
@@ -451,10 +434,9 @@ def _who_signed(
 
 def _as_written(signature: bytes) -> bool:
     """Returns True if a signature file is byte for byte as it is made, base64 included."""
-    fields = json.loads(signature)
-    raw = base64.b64decode(fields["signature"])
-    again = fields | {"signature": base64.b64encode(raw).decode()}
-    return (json.dumps(again, indent=2, sort_keys=True) + "\n").encode() == signature
+    file = signing.parse_signature(signature)
+    again = base64.b64encode(base64.b64decode(file.signature)).decode()
+    return signing.signature_bytes(structs.replace(file, signature=again)) == signature
 
 
 def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
@@ -462,7 +444,7 @@ def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
 
     No more of it is read than was sealed.
     """
-    sealed, whole = entry["bytes"], hashlib.sha256()
+    sealed, whole = entry.bytes, hashlib.sha256()
     altered: list[list[int]] = []
     size = 0
     with os.fdopen(_open(path), "rb") as file:
@@ -470,7 +452,7 @@ def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
         if sealed and not there:
             yield f"is empty: all of its {sealed} bytes are gone"
             return
-        for start, digest in zip(range(0, sealed, CHUNK), entry["chunks"], strict=True):
+        for start, digest in zip(range(0, sealed, CHUNK), entry.chunks, strict=True):
             end = min(start + CHUNK, sealed)
             chunk = file.read(end - start)
             whole.update(chunk)
@@ -482,7 +464,7 @@ def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
                 altered[-1][1] = end
             else:
                 altered.append([start, end])
-    if whole.hexdigest() == entry["sha256"] and there == sealed:
+    if whole.hexdigest() == entry.sha256 and there == sealed:
         return
     for start, end in altered:
         yield f"was altered somewhere in bytes {start} to {end - 1}"

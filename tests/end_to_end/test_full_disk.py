@@ -11,7 +11,7 @@ import pytest
 import ringtrace as rt
 from pipelines import ledger, runner
 from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import AcceptedOffers, SignedFile
+from pipelines.exchange.signed_files import NOTHING_ACCEPTED, SignedFile
 from pipelines.options import LOCAL_RUNNER
 from pipelines.progress import Progress
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME
@@ -74,7 +74,7 @@ def day_of(folder):
     """The day of the run, if there is one; it, its private files and the record are of one day."""
     taken = signed_files.accepted_before("microsoft")
     if not (folder / "run").exists():
-        assert taken == AcceptedOffers() and not (folder / "apart").exists()
+        assert taken == NOTHING_ACCEPTED and not (folder / "apart").exists()
         return None
     manifest = manifest_of(folder / "run")
     day = manifest["options"]["day"]

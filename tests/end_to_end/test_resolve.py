@@ -294,7 +294,7 @@ def test_an_address_that_is_none_is_refused(amazon, tmp_path):
     )
     file = tmp_path / "aliases.csv"
     file.write_text(f"number,system,id,url\n{number},crm,1,javascript:alert(1)\n")
-    assert "line 2, url: is no address of the web" in error_of(
+    assert "row 2: field url: Expected" in error_of(
         "resolve", number, amazon.package, "--aliases", file
     )
 
@@ -308,7 +308,7 @@ def test_what_is_wrong_is_refused_in_one_line(amazon, written):
 def test_a_wrong_line_of_aliases_is_named(amazon, tmp_path):
     file = tmp_path / "aliases.csv"
     file.write_text("number,system,id\nRT-MC55-B7NH-86,crm,1\n")
-    assert "aliases.csv, line 2, number: its check characters" in error_of(
+    assert "aliases.csv, row 2, number: its check characters" in error_of(
         "resolve", "x", amazon.package, "--aliases", file
     )
 

@@ -7,10 +7,10 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import UNSET
 
 from pipelines import key_store
 from pipelines.exchange import signed_files
@@ -22,6 +22,7 @@ from reports.referral import seal
 from schemas.offer import CountryCount, KeyList, ListedKey
 from tests.end_to_end.test_bound_decisions import RING, first_day
 from tests.support import fuzz_readers
+from tests.support.changed import replace
 from tests.support.examples import LONG
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 from tests.support.run_pipeline import (
@@ -242,7 +243,7 @@ def replayed(folder):
         folder.with_name("newer"), "offer.json", replace(OFFER, issued_at="2026-06-01T12:00:00Z")
     )
     (newer,) = accept(folder.with_name("newer")).offers
-    now = signed_files.AcceptedOffers(newer.content.issued_at, newer.sha256)
+    now = signed_files.AcceptedOffers(newer.content.issued_at, newer.sha256, frozenset())
     signed_files.save_accepted(newer.content.sender, now)
     signed(folder, "offer.json", OFFER)
 
@@ -333,7 +334,7 @@ def test_what_a_void_key_signed_is_shown_as_void(home, tmp_path):
 def test_an_offer_of_before_keys_were_named_is_taken(home, tmp_path):
     signed(tmp_path / "offer", "offer.json", signing.canonical_json(OFFER))
     (offer,) = accept(tmp_path / "offer").offers
-    assert offer.content.key_id is None
+    assert offer.content.key_id is UNSET
 
 
 # Corrections and lists of keys.
@@ -403,7 +404,7 @@ OTHERS = {
     "list with a time that is none": (
         lambda folder: signed(folder, "keys.json", key_list(listed(THEIRS, not_after="soon"))),
         IMPORT,
-        "field keys[0].not_after is not a time",
+        "field keys[0].not_after: Expected `str`",
     ),
     "emptied list": (
         lambda folder: signed(folder, "keys.json", key_list(listed(THEIRS))).write_bytes(b""),

@@ -5,12 +5,7 @@ from .entities import RegisterUse as RegisterUse
 from .leiden import FileDigest as FileDigest, ReadComponentCache as ReadComponentCache
 from .lineage import ReadPreviousMembers as ReadPreviousMembers
 from .ownership import ReadContested as ReadContested, read_contested as read_contested
-from .priority import (
-    PriorityWeights as PriorityWeights,
-    PriorityWeightsError as PriorityWeightsError,
-    parse_weights as parse_weights,
-    shipped_weights as shipped_weights,
-)
+from .priority import PriorityWeights as PriorityWeights, shipped_weights as shipped_weights
 from .refinement import MIN_REPORTERS as MIN_REPORTERS
 from .robustness import CORE_ROBUSTNESS as CORE_ROBUSTNESS
 from .transform import (

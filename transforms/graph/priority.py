@@ -10,76 +10,69 @@ a source that mostly was not count less in the part `victims`, and nowhere else.
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
+from typing import Annotated
+
+from msgspec import Meta, structs
 
 from schemas.enums import EntityKind, Role
 from schemas.field import Row, microseconds_of
-from schemas.mapping import parse_toml
+from schemas.records import MAX_INTEGER, Check, Record, between, read_toml_record
 from transforms.text_util import read_reference_data
 
 WEIGHTS_FILE = "priority.toml"
-
-PRIORITY_PARTS = (
-    "victims",
-    "losses",
-    "companies",
-    "recency",
-    "growth",
-    "confidence",
-    "jurisdiction",
-)
-
-SCALES = ("victims", "losses", "half_life_days", "growth_days")
 
 DEFAULT_REGION = "default"
 """The key of [jurisdiction] for regions that are not in it."""
 
 
-class PriorityWeightsError(ValueError):
-    """A weights file that cannot be used; the message is for its author."""
+NotNegative = Annotated[float, between(0)]
+
+Positive = Annotated[float, Meta(gt=0, le=MAX_INTEGER)]
 
 
-@dataclass(frozen=True)
-class PriorityWeights:
+class PartWeights(Record):
+    """The weight of each part of a priority, in the order of the parts."""
+
+    victims: NotNegative
+    losses: NotNegative
+    companies: NotNegative
+    recency: NotNegative
+    growth: NotNegative
+    confidence: NotNegative
+    jurisdiction: NotNegative
+
+
+PRIORITY_PARTS = PartWeights.__struct_fields__
+
+
+class Scale(Record):
+    """The values that count in full, on a log scale, and spans in days."""
+
+    victims: Positive
+    losses: Positive
+    half_life_days: Positive
+    growth_days: Positive
+
+
+_SOME_WEIGHT = Check(lambda weights: any(structs.astuple(weights)), "are all 0; raise one")
+
+_HAS_DEFAULT = Check(lambda regions: DEFAULT_REGION in regions, "has no default; give one")
+
+
+class PriorityWeights(Record):
     """The tables of a weights file, checked; see data/priority.toml."""
 
-    weights: Mapping[str, float]
-    scale: Mapping[str, float]
-    usd: Mapping[str, float]
-    jurisdiction: Mapping[str, float]
+    weights: Annotated[PartWeights, _SOME_WEIGHT]
+    scale: Scale
+    usd: dict[str, NotNegative]
+    jurisdiction: Annotated[dict[str, Annotated[float, between(0, 1)]], _HAS_DEFAULT]
 
 
 def shipped_weights() -> PriorityWeights:
     """Returns the weights that ship with ringtrace."""
-    return parse_weights(read_reference_data(WEIGHTS_FILE), WEIGHTS_FILE)
-
-
-def parse_weights(text: str, name: str) -> PriorityWeights:
-    """Returns a weights file.
-
-    Raises:
-        PriorityWeightsError: naming the file, the table and the key, and what to do.
-    """
-    try:
-        tables = parse_toml(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PriorityWeightsError(f"{name}: not TOML: {error}") from None
-    known = {"weights": PRIORITY_PARTS, "scale": SCALES, "usd": None, "jurisdiction": None}
-    for table in sorted(set(tables) - set(known)):
-        raise PriorityWeightsError(f"{name}: [{table}]: no such table; use {', '.join(known)}")
-    read = {
-        table: _check_table(tables.get(table), name, table, keys) for table, keys in known.items()
-    }
-    if not sum(read["weights"].values()):
-        raise PriorityWeightsError(f"{name}: [weights]: all are 0; give at least one above 0")
-    if not all(read["scale"].values()):
-        raise PriorityWeightsError(f"{name}: [scale]: a value is 0; give values above 0")
-    if DEFAULT_REGION not in read["jurisdiction"] or max(read["jurisdiction"].values()) > 1:
-        raise PriorityWeightsError(f"{name}: [jurisdiction]: give a default, and no value above 1")
-    return PriorityWeights(**read)
+    return read_toml_record(PriorityWeights, read_reference_data(WEIGHTS_FILE), WEIGHTS_FILE)
 
 
 def priority_parts(
@@ -97,27 +90,27 @@ def priority_parts(
     growth count whole days, in UTC, back from the day of `when`. A part is a dict of part, value,
     weight and points; points add up to the priority, 0 to 100.
     """
-    scale = by.scale
+    scale, weights = by.scale, structs.asdict(by.weights)
     lost = math.fsum(
         by.usd.get(loss["currency"], 0.0) * float(loss["amount"]) for loss in cluster["losses"]
     )
     age = max((when.date() - cluster["last_seen"].date()).days, 0)
     values = {
-        "victims": _log_share(cluster["reporters"], scale["victims"]),
-        "losses": _log_share(lost, scale["losses"]),
+        "victims": _log_share(cluster["reporters"], scale.victims),
+        "losses": _log_share(lost, scale.losses),
         "companies": float(len(cluster["orgs"]) > 1),
-        "recency": 2 ** -(age / scale["half_life_days"]),
-        "growth": _growth(complaint_times, when, timedelta(days=scale["growth_days"])),
+        "recency": 2 ** -(age / scale.half_life_days),
+        "growth": _growth(complaint_times, when, timedelta(days=scale.growth_days)),
         "confidence": cluster["confidence"],
         "jurisdiction": _jurisdiction_share(members, by.jurisdiction),
     }
-    whole = math.fsum(by.weights.values())
+    whole = math.fsum(weights.values())
     return [
         {
             "part": part,
             "value": values[part],
-            "weight": by.weights[part],
-            "points": 100 * values[part] * by.weights[part] / whole,
+            "weight": weights[part],
+            "points": 100 * values[part] * weights[part] / whole,
         }
         for part in PRIORITY_PARTS
     ]
@@ -126,26 +119,6 @@ def priority_parts(
 def total_priority(parts: Iterable[Row]) -> float:
     """Returns the priority that the parts make, 0 to 100."""
     return min(math.fsum(part["points"] for part in parts), 100.0)
-
-
-def _check_table(
-    table: object, name: str, title: str, keys: Sequence[str] | None
-) -> Mapping[str, float]:
-    if not isinstance(table, dict):
-        raise PriorityWeightsError(
-            f"{name}: [{title}]: the table is missing; copy it from {WEIGHTS_FILE}"
-        )
-    for key in sorted(set(table) ^ set(keys)) if keys is not None else ():
-        problem = "no such key" if key in table else "is missing"
-        raise PriorityWeightsError(
-            f"{name}: [{title}] {key}: {problem}; the keys are {', '.join(keys or ())}"
-        )
-    for key, value in table.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise PriorityWeightsError(f"{name}: [{title}] {key}: not a number; give one")
-        if not 0 <= value < math.inf:
-            raise PriorityWeightsError(f"{name}: [{title}] {key}: out of range; give 0 or more")
-    return {key: float(value) for key, value in table.items()}
 
 
 def _log_share(value: float, full: float) -> float:

@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import dataclasses
 import hashlib
 import json
 import re
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 import pyarrow.compute as pc
 import pytest
 import stix2
+from msgspec import structs
 
 from pipelines.batch import join as batch_join
 from pipelines.exchange import hub_host, taxii as taxii_module
@@ -900,7 +900,7 @@ def test_what_a_hub_says_goes_no_further_than_its_charter(joined, monkeypatch):
 def test_a_streams_snapshot_is_joined_with_a_feed_and_an_offer_as_a_run_is(
     made, tmp_path, monkeypatch
 ):
-    policy = dataclasses.replace(batch_join.custody_policy(), most_people_of_sender=1)
+    policy = structs.replace(batch_join.custody_policy(), most_people_of_sender=1)
     monkeypatch.setattr(batch_join, "custody_policy", lambda: policy)
     # A stream has the clock of the machine, and so has its hub.
     world = another_hub(made, tmp_path, 0)

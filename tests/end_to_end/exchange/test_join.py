@@ -1,6 +1,5 @@
 """`ringtrace exchange join`: better than either alone, undone without a trace, fooled by nobody."""
 
-import dataclasses
 import json
 import re
 import shutil
@@ -8,6 +7,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 
 from pipelines import key_store
 from pipelines.batch.joint_pipeline import offered_evidence
@@ -408,7 +408,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
 
     def sent(name, *ids):
         ids = sorted(ids)
-        offer = dataclasses.replace(
+        offer = structs.replace(
             value,
             entities=tuple(OfferedEntity(entity_id, "callback", 99, 1) for entity_id in ids),
             evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2026-W09"),),

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-from dataclasses import replace
 
 import pytest
 import xxhash
@@ -19,6 +18,7 @@ from reports.exchange.offer import shipped_policy
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import Offer
 from schemas.tables import CLUSTERS, ENTITIES, HELD_FOLDER, MEMBERS, MENTIONS
+from tests.support.changed import replace
 from tests.support.exchange_world import ISSUED, ringtrace, rows, trust_key
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import (

@@ -1,7 +1,6 @@
 """All that rests on a join is void with the key of an offer in it, and each place says so."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 
@@ -9,6 +8,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import EntryKind, outstanding, read_ledger
 from schemas.tables import CLUSTERS, DECISIONS, MEMBERS
+from tests.support.changed import replace
 from tests.support.exchange_world import NOW, ringtrace
 from tests.support.run_pipeline import error_of, execute, table_rows, use_keys
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.enums import SourceRule
+from schemas.records import RecordError
 from transforms.reporters import (
     MAIL_ID,
-    SourceRulesError,
     call_reporter_keys,
     is_of_many,
     is_pseudonym,
@@ -108,14 +108,14 @@ def test_rules_are_read_and_come_back_from_a_manifest():
     ("text", "problem"),
     [
         ("org,rule\n", "s.csv: the first line must be source_org,rule"),
-        ("source_org,rule\na,daily\n", "s.csv, line 2, rule: no such rule 'daily'; use"),
-        ("source_org,rule\n,per_day\n", "s.csv, line 2, source_org: is empty"),
-        ("source_org,rule\na,per_day\na,each_row\n", "s.csv, line 3, source_org: 'a' has a rule"),
-        ("source_org,rule\na\n", "s.csv, line 2: must have 2 cells"),
-        ('source_org,rule\n"a,per_day\n', "s.csv, line 2: unexpected end of data"),
+        ("source_org,rule\na,daily\n", "s.csv, row 2: field rule: Expected `str` matching"),
+        ("source_org,rule\n,per_day\n", "s.csv, row 2: field source_org: Expected"),
+        ("source_org,rule\na,per_day\na,each_row\n", "s.csv, row 3: 'a' has a rule"),
+        ("source_org,rule\na\n", "s.csv, row 2: has another number of cells"),
+        ('source_org,rule\n"a,per_day\n', "s.csv, row 2: unexpected end of data"),
     ],
 )
 def test_what_is_no_rule_is_named_with_its_place(text, problem):
-    with pytest.raises(SourceRulesError) as caught:
+    with pytest.raises(RecordError) as caught:
         parse_source_rules(text, "s.csv")
     assert str(caught.value).startswith(problem)

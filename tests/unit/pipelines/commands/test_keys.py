@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from pipelines.user_files import custody_policy
 from reports import signing
 from schemas.entity import VICTIM_ENTRY
 from schemas.extras import install_command
+from tests.support.changed import replace
 from transforms.erasure import RECORD_MAC_BYTES, RegisterKey
 
 

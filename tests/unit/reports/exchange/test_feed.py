@@ -1,7 +1,6 @@
 """Each contributor to a hub adds as much to a join as one sender may, whatever others do."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -23,6 +22,7 @@ from schemas.offer import (
     OfferedEvidence,
     Terms,
 )
+from tests.support.changed import replace
 from tests.support.ties import tie_reporters
 from tests.unit.reports.exchange.test_hub_log import CHARTER
 from transforms.joint import AcceptedOffer, people_that_count
@@ -265,11 +265,13 @@ def test_what_was_written_is_read_and_nothing_else():
         {"members": ("amazon",)},
         {"members": ("Nobody Else",)},
         {"called": (0,)},
-        {"format": "ringtrace-offer"},
     ):
         content = signing.canonical_json(replace(feed, **changed))
         with pytest.raises(OfferError):
             parse_file(content, "acx", Feed)
+    renamed = signing.canonical_json(feed).replace(b"ringtrace-feed", b"ringtrace-offer")
+    with pytest.raises(OfferError):
+        parse_file(renamed, "acx", Feed)
 
 
 def test_a_week_to_come_does_not_have_the_whole_feed_refused():

@@ -7,7 +7,6 @@ import random
 import secrets
 from collections import Counter
 from copy import deepcopy
-from dataclasses import replace
 from datetime import date, timedelta
 from types import SimpleNamespace
 
@@ -40,6 +39,7 @@ from schemas.offer import (
     KindLife,
     LoggedEnd,
 )
+from tests.support.changed import replace
 from tests.support.examples import draws
 
 DAY = date(2026, 6, 2)

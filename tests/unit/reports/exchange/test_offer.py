@@ -1,7 +1,6 @@
 """Identifiers that may leave, and the counting of people, on tables small enough to check."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import combinations
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given, strategies as st
+from msgspec import UNSET
 
 from reports.exchange import offer as offers
 from reports.exchange.offer import (
@@ -25,6 +25,7 @@ from reports.signing import canonical_json
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE_MENTION, MENTION
 from schemas.offer import Offer
+from tests.support.changed import replace
 from tests.support.real_data import ROOT
 from tests.support.report_tables import member
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -190,12 +191,12 @@ def test_an_offer_tells_which_numbers_a_call_record_confirms():
     assert counts(made) == [("2026-W10", "AB", 1), ("2026-W11", "AB", 1), ("2026-W11", "CD", 1)]
     nobodys = calls.set_column(calls.schema.get_field_index("reporter_key"), "reporter_key",
                                pa.nulls(1, pa.string())).cast(EVIDENCE_MENTION)  # fmt: skip
-    assert offer(pa.concat_tables([rows, nobodys]))[0].called is None
-    assert offer(rows)[0].called is None
+    assert offer(pa.concat_tables([rows, nobodys]))[0].called is UNSET
+    assert offer(rows)[0].called is UNSET
     only = rows.filter(pc.equal(rows["group_id"], "amazon|r1"))
     alone, _ = offer(pa.concat_tables([only, calls]), returned=[A, B])
     assert counts(alone) == [("2026-W10", "AB", 1)]
-    assert alone.called is None, "it would tell that the one person who reported it called"
+    assert alone.called is UNSET, "it would tell that the one person who reported it called"
 
 
 def test_without_a_pseudonym_all_reports_of_a_day_are_one_persons():

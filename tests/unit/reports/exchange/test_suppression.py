@@ -12,6 +12,7 @@ from scipy.optimize import linprog
 
 from reports.exchange import offer
 from reports.exchange.offer import NOTHING_DISCLOSED, disclose_counts
+from schemas.records import RecordError, read_toml_record
 
 COUNTRIES = ("AU", "CA", "DE", "US")
 
@@ -135,19 +136,19 @@ def test_a_total_is_shown_where_the_split_is_withheld_and_enough_are_left(elsewh
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        (("k = 5", "k = 2"), "k: not a whole number from 3"),
-        (("k = 5", "k = true"), "k: not"),
-        (("k = 5", ""), "'k' is missing"),
-        (("k = 5", "k = 5\nmore = 1"), "'more' no such key"),
-        (("floor = 0.75", "floor = nan"), "confidence_floor: not"),
-        (('"phone", ', '"phone", "carrier", '), "kinds: not"),
-        (("TLP:AMBER+STRICT", "TLP:PINK"), "tlp: not"),
+        (("k = 5", "k = 2"), "k: Expected `int` >= 3"),
+        (("k = 5", "k = true"), "k: Expected `int`, got `bool`"),
+        (("k = 5", ""), "missing required field `k`"),
+        (("k = 5", "k = 5\nmore = 1"), "unknown field `more`"),
+        (("floor = 0.75", "floor = nan"), "confidence_floor: Expected `float` >= 0.5"),
+        (('"phone", ', '"phone", "carrier", '), "kinds[5]: Expected `str` matching"),
+        (("TLP:AMBER+STRICT", "TLP:PINK"), "tlp: Expected `str` matching"),
     ],
 )
 def test_a_policy_is_refused_by_key(change, word):
     text = files("reports.exchange").joinpath("policy.toml").read_text()
     assert change[0] in text
-    with pytest.raises(offer.OfferPolicyError) as error:
-        offer.load_policy(text.replace(*change), "p.toml")
+    with pytest.raises(RecordError) as error:
+        read_toml_record(offer.OfferPolicy, text.replace(*change), "p.toml")
     assert str(error.value).startswith("p.toml: ")
     assert word in str(error.value)

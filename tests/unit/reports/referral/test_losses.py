@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from reports.referral import case_records as losses
+from schemas.records import RecordError
 from tests.support.made_up_case import case_of, rows
 
 
@@ -50,21 +51,21 @@ def test_a_conversion_rounds_once_half_to_even():
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("30.04.2025,USD,EUR,0.5,ECB", "row 2, date"),
-        ("2025-04-30,USD,XYZ,0.5,ECB", "row 2, to"),
-        ("2025-04-30,USD,EUR,NaN,ECB", "row 2, rate"),
-        ("2025-04-30,USD,EUR,1e99999999,ECB", "row 2, rate"),
-        ("2025-04-30,USD,EUR,0.5,", "row 2, source"),
+        ("30.04.2025,USD,EUR,0.5,ECB", "row 2: field date"),
+        ("2025-04-30,USD,XYZ,0.5,ECB", "row 2: field to"),
+        ("2025-04-30,USD,EUR,NaN,ECB", "row 2: field rate"),
+        ("2025-04-30,USD,EUR,1e99999999,ECB", "row 2: field rate"),
+        ("2025-04-30,USD,EUR,0.5,", "row 2: field source"),
         ("2025-04-30,USD,EUR", "row 2"),
         ("2025-04-30,USD,EUR,0.5,ECB\n2025-04-30,USD,EUR,0.6,ECB", "row 3, from"),
         ("2025-04-30,USD,EUR,0.5,ECB\n2025-04-30,GBP,USD,0.6,ECB", "several currencies"),
     ],
 )
 def test_a_rate_that_cannot_be_used_is_named(line, told):
-    with pytest.raises(losses.ExchangeRatesError, match=told):
+    with pytest.raises(RecordError, match=told):
         losses.load_exchange_rates(f"date,from,to,rate,source\n{line}\n", "r.csv")
 
 
 def test_a_rates_file_needs_its_header():
-    with pytest.raises(losses.ExchangeRatesError, match="first line"):
+    with pytest.raises(RecordError, match="first line"):
         losses.load_exchange_rates("USD,0.5\n", "r.csv")

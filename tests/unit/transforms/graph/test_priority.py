@@ -6,13 +6,15 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given, strategies as st
+from msgspec import structs
 
 from schemas.field import microseconds_of
+from schemas.records import RecordError, read_toml_record
 from tests.support.made_up_evidence import DAY
 from transforms.graph.priority import (
     PRIORITY_PARTS,
-    PriorityWeightsError,
-    parse_weights,
+    PartWeights,
+    PriorityWeights,
     priority_parts,
     shipped_weights,
     total_priority,
@@ -49,7 +51,7 @@ def points(members=(NUMBER,), complaint_times=SEEN, when=WHEN, by=None, **fields
     st.dictionaries(st.sampled_from(PRIORITY_PARTS), st.floats(0.01, 10), min_size=7),
 )
 def test_the_points_add_up_and_stay_in_bounds(victims, lost, orgs, sure, days, weights):
-    by = type(shipped_weights())(**{**vars(shipped_weights()), "weights": weights})
+    by = structs.replace(shipped_weights(), weights=PartWeights(**weights))
     losses = [{"currency": "USD", "amount": lost, "complaints": 1}]
     when = DAY + timedelta(days=days)
     priority, parts = points(
@@ -124,7 +126,7 @@ default = 0
 
 
 def test_weights_can_be_changed():
-    only_victims = parse_weights(GOOD, "w.toml")
+    only_victims = read_toml_record(PriorityWeights, GOOD, "w.toml")
     priority, parts = points(by=only_victims, reporters=10)
     assert priority == 100
     assert parts["victims"]["points"] == 100
@@ -133,18 +135,22 @@ def test_weights_can_be_changed():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("victims = 1\n", "victims = -1\n", "[weights] victims: out of range; give 0 or more"),
-        ("victims = 1\n", "victims = true\n", "[weights] victims: not a number"),
-        ("victims = 1\n", "victims = 0\n", "[weights]: all are 0"),
-        ("victims = 1\n", "", "[weights] victims: is missing"),
-        ("victims = 1\n", "victims = 1\nvictim = 1\n", "[weights] victim: no such key"),
-        ("half_life_days = 1", "half_life_days = 0", "[scale]: a value is 0"),
-        ("default = 0", "US = 1", "[jurisdiction]: give a default"),
-        ("[usd]", "[eur]", "[eur]: no such table"),
+        ("victims = 1\n", "victims = -1\n", "weights.victims: Expected `float` >= 0.0"),
+        ("victims = 1\n", "victims = true\n", "weights.victims: Expected `float`, got `bool`"),
+        ("victims = 1\n", "victims = 0\n", "weights are all 0"),
+        ("victims = 1\n", "", "Object missing required field `victims`"),
+        ("victims = 1\n", "victims = 1\nvictim = 1\n", "unknown field `victim`"),
+        (
+            "half_life_days = 1",
+            "half_life_days = 0",
+            "scale.half_life_days: Expected `float` > 0.0",
+        ),
+        ("default = 0", "US = 1", "jurisdiction has no default"),
+        ("[usd]", "[eur]", "unknown field `eur`"),
         ("[usd]", "[usd", "not TOML"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_where(old, new, says):
-    with pytest.raises(PriorityWeightsError, match=r"^w\.toml: ") as error:
-        parse_weights(GOOD.replace(old, new, 1), "w.toml")
+    with pytest.raises(RecordError, match=r"^w\.toml: ") as error:
+        read_toml_record(PriorityWeights, GOOD.replace(old, new, 1), "w.toml")
     assert says in str(error.value)

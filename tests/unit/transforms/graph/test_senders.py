@@ -1,6 +1,5 @@
 """What one sender's offer adds to a join: no more people than policy and its record let count."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from time import process_time
 
@@ -10,6 +9,7 @@ import pytest
 
 from schemas.decision import DecisionKind
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
+from tests.support.changed import replace
 from tests.support.ties import tie_reporters
 from transforms.arrow_util import hash_text
 from transforms.decisions import Decision

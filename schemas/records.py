@@ -1,0 +1,148 @@
+"""Strict records: values of JSON and TOML that others wrote, read by the types of their fields."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    NamedTuple,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_type_hints,
+)
+
+import msgspec
+from msgspec import UNSET
+
+from schemas.mapping import parse_toml
+
+MAX_INTEGER = 2**53 - 1
+"""The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
+
+AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that names its zone."""
+
+
+class Check(NamedTuple):
+    """A condition that a field meets beyond its type, as its annotation, and the problem if not."""
+
+    holds: Callable[[Any], object]
+    problem: str = "is invalid"
+
+
+class RecordError(ValueError):
+    """A value that is not of its type; the message is one line, for its author."""
+
+
+@dataclass_transform(frozen_default=True)
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record that has the fields of its class, each of its type, and no others."""
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def format_of(kind: type[Record]) -> str:
+    """Returns the format that the files of a kind name."""
+    return str(kind.__struct_config__.tag)
+
+
+def one_of(values: Iterable[str]) -> msgspec.Meta:
+    """Returns the annotation of a text that is one of these."""
+    return msgspec.Meta(pattern=rf"^({'|'.join(map(re.escape, sorted(values)))})$(?!\n)")
+
+
+def between(least: float, most: float = MAX_INTEGER) -> msgspec.Meta:
+    """Returns the annotation of a number in a range, both ends included."""
+    return msgspec.Meta(ge=least, le=most)
+
+
+def read_record(kind: type[AnyRecord], value: Any, before: str = "") -> AnyRecord:
+    """Returns plain values as a record.
+
+    Raises:
+        RecordError: naming, after `before`, the first field that is wrong, and what it must be.
+    """
+    try:
+        record = msgspec.convert(value, kind)
+    except ValueError as error:  # a lone surrogate is no ValidationError
+        problem, _, path = str(error).partition(" - at `$")
+        problem = problem if problem.isprintable() else ascii(problem)  # an unknown field's name
+        where = path.strip(".`")
+        field = f"field {where}: " if where else ""
+        raise RecordError(f"{before}{field}{problem}") from None
+    for fault in _faults(record):
+        raise RecordError(f"{before}{fault}")
+    return record
+
+
+def _faults(record: Record, where: str = "") -> Iterator[str]:
+    """Yields what is wrong with fields beyond their types, each with its path."""
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if isinstance(value, Record):
+            yield from _faults(value, f"{where}{name}.")
+        for place, member in enumerate(value) if isinstance(value, tuple) else ():
+            if isinstance(member, Record):
+                yield from _faults(member, f"{where}{name}[{place}].")
+    for name, check in _conditions(type(record)):
+        value = getattr(record, name)
+        if value is not None and value is not UNSET and not check.holds(value):
+            yield f"field {where}{name} {check.problem}"
+
+
+@cache
+def _conditions(kind: type[Record]) -> list[tuple[str, Check]]:
+    """Returns the conditions of the fields of a record, which take long to find out."""
+    return [
+        (name, check)
+        for name, hint in get_type_hints(kind, include_extras=True).items()
+        for part in (hint, *get_args(hint))
+        for check in getattr(part, "__metadata__", ())
+        if isinstance(check, Check)
+    ]
+
+
+def read_toml_record(kind: type[AnyRecord], text: str, name: str) -> AnyRecord:
+    """Returns a TOML text as a record; `name` is that of its file.
+
+    Raises:
+        RecordError: see `read_record`; also for what is no TOML.
+    """
+    try:
+        values = parse_toml(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecordError(f"{name}: not TOML: {error}") from None
+    return read_record(kind, values, f"{name}: ")
+
+
+def csv_records(kind: type[AnyRecord], text: str, name: str) -> Iterator[tuple[str, AnyRecord]]:
+    """Yields the rows of a CSV text as records, each behind its place, such as `FILE, row 2`.
+
+    Cells are stripped. Columns of defaults may be absent, and columns of no field are passed over.
+
+    Raises:
+        RecordError: naming the file, the row and the field.
+    """
+    columns = kind.__struct_encode_fields__
+    needed = columns[: len(columns) - len(kind.__struct_defaults__)]
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        if not {*needed} <= {*(reader.fieldnames or ())}:
+            raise RecordError(f"{name}: the first line must be {','.join(columns)}")
+        for row in reader:
+            place = f"{name}, row {reader.line_num}"
+            if None in row or None in row.values():
+                raise RecordError(f"{place}: has another number of cells than the header")
+            cells = {column: row[column].strip() for column in columns if column in row}
+            yield place, read_record(kind, cells, f"{place}: ")
+    except csv.Error as error:
+        raise RecordError(f"{name}, row {reader.line_num + 1}: {error}") from None
