@@ -216,6 +216,8 @@ def record_schema(kind: type[SignedLetter]) -> dict[str, Any]:
     One that is unset by default may be absent, as it is in files of before there was one.
     """
     (_, definitions) = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        definition["description"] = definition["description"].partition("\n")[0]
     schema = definitions.pop(kind.__name__)
     del schema["title"]  # the contract has a title of its own
     schema["properties"]["version"] = {"const": kind.VERSION}
