@@ -262,13 +262,13 @@
   }
   /**
    * Makes an element. A text that is read out or pops up is made harmless.
-   * @param {string} kind "1999/xhtml" or "2000/svg" @param {string} tag with classes behind dots
+   * @param {string} namespace @param {string} tag with classes behind dots
    * @param {any[]} children nodes, or text; an object in front has attributes, of which `onX` are listeners
    * @returns {any}
    */
-  function create(kind, tag, children) {
+  function create(namespace, tag, children) {
     const [name, ...classes] = tag.split(".");
-    const element = document.createElementNS(`http://www.w3.org/${kind}`, name);
+    const element = document.createElementNS(namespace, name);
     if (classes.length) element.setAttribute("class", classes.join(" "));
     const attributes = children[0]?.constructor === Object ? children.shift() : {};
     for (const [key, value] of Object.entries(attributes)) {
@@ -281,9 +281,9 @@
     return fill(element, children);
   }
   /** @param {string} tag @param {...any} children @returns {any} */
-  const h = (tag, ...children) => create("1999/xhtml", tag, children);
+  const h = (tag, ...children) => create("http://www.w3.org/1999/xhtml", tag, children);
   /** @param {string} tag @param {...any} children @returns {any} */
-  const svg = (tag, ...children) => create("2000/svg", tag, children);
+  const svg = (tag, ...children) => create("http://www.w3.org/2000/svg", tag, children);
   /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes */
   const button = (text, onclick, more) => h("button", { type: "button", onclick, ...more }, text);
   const [p, li, h2, h3, div, span, tr, dt, code, quiet, remark, labelled] =
@@ -326,6 +326,8 @@
 
   const ODD = /([\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs})/gu;
   const CUT = 160;
+  /** Characters of a name, an identifier or a value of a complaint that are shown at once. */
+  const SHORT_CUT = 64;
 
   /** @param {string} character */
   const codePoint = (character) =>
@@ -346,7 +348,7 @@
     );
 
   /** @param {any} text @param {number} [limit] @returns {any} text of a complaint, made harmless */
-  function shown(text, limit = CUT) {
+  function shown(text, limit = SHORT_CUT) {
     const whole = String(text ?? "");
     if (!whole) return none();
     if (whole.length <= limit) return isolated(whole);
@@ -370,12 +372,12 @@
    */
   const brief = (text, limit) => {
     const whole = String(text ?? "");
-    return whole.length > limit ? span({ title: whole }, isolated(whole.slice(0, limit)), "…") : shown(whole);
+    return whole.length > limit ? span({ title: whole }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
   };
   /** @param {string} id @param {number} limit */
   const briefly = (id, limit) => h("span.id", brief(id, limit));
   /** @param {string} id @param {number} [limit] */
-  const identifier = (id, limit = 64) => h("span.id", shown(id, limit));
+  const identifier = (id, limit) => h("span.id", shown(id, limit));
 
   /** @param {number} number */
   const count = (number) => number.toLocaleString("en-US");
@@ -415,7 +417,7 @@
   /** @param {string[]} list @param {number} [most] @returns {any} */
   const names = (list, most = 3) =>
     span(
-      joined(list.slice(0, most), (slug) => worded(slug, 40)),
+      joined(list.slice(0, most), worded),
       list.length > most && ` +${count(list.length - most)}`,
       !list.length && none()
     );
@@ -438,7 +440,7 @@
     const [[currency, amount]] = list;
     const title = list.map((loss) => `${loss[0]} ${loss[1]}`).join("; ");
     return span(
-      shown(currency, 40),
+      shown(currency),
       ` ${count(Math.round(Number(amount)))}`,
       list.length > 1 && h("span.quiet", { title }, ` +${list.length - 1}`)
     );
@@ -452,6 +454,14 @@
   const fact = (code, values) => filled(FACTS[code], values);
   /** @param {string} sentence with names in braces @param {Record<string, string>} [values] @returns {string} */
   const filled = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  /**
+   * A text of words.toml; what stands there between two ` is code.
+   * @param {string} name @param {Record<string, string>} [values]
+   */
+  const sentences = (name, values) =>
+    filled(TOLD[name], values)
+      .split("`")
+      .map((part, n) => (n % 2 ? code(part) : part));
   const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
   /** @param {string} kind @returns {any[]} */
   const looksOf = (kind) => LOOKS[kind] ?? UNKNOWN;
@@ -771,7 +781,7 @@
       localStorage.setItem(key, text);
     } catch {
       keeps = false;
-      toast(`This browser keeps nothing for files: download ${file} before you close the page.`);
+      toast(filled(TOLD.keeps_nothing, { file }));
     }
   }
 
@@ -850,53 +860,43 @@
     const fresh = core.filter(({ review }) => review !== "reviewed").length,
       others = size - core.length;
     const thin = new Set(cluster.flags.includes("thin") ? cluster.sides.thin : []);
-    const vouches =
-      `Vouches for the thin join of ${counted(thin.size, "member")} and ${count(size - thin.size)}, ` +
-      "for which it did not leave: read the records that name both sides.";
+    const say = (name, values) => filled(EFFECTS[name], values);
+    const vouches = say("vouches", { side: counted(thin.size, "member"), others: count(size - thin.size) });
     switch (kind) {
       case "confirm":
         return [
           thin.size && vouches,
           core.length
             ? [
-                `Reviews ${counted(core.length, "core member")}, ${count(fresh)} of them for the first time.`,
+                say("reviews", { core: counted(core.length, "core member"), fresh: count(fresh) }),
                 others &&
-                  `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.`,
-                `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} ` +
-                  "may leave in a referral, in STIX and in MISP."
+                  say("unreviewed", { others: counted(others, "member"), stay: others === 1 ? "stays" : "stay" }),
+                say("may_leave", { core: core.length === 1 ? "it" : `these ${count(core.length)}` })
               ]
-            : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
-          cluster.status === "disputed" && "The cluster is disputed: a dispute outweighs this."
+            : say("none_core"),
+          cluster.status === "disputed" && say("outweighed")
         ];
       case "review":
-        return [
-          "Reviews this one identifier.",
-          member?.tier === "core"
-            ? "After the next run it may leave in a referral, in STIX and in MISP."
-            : "It is to verify: it leaves once a second person reports it."
-        ];
+        return [say("reviews_one"), member?.tier === "core" ? say("may_leave", { core: "it" }) : say("to_verify")];
       case "legitimate": {
         const parts = partsOf(cluster, () => true, member.place).map((part) => count(part.length));
+        const sizes = parts.slice(0, 6).join(", ") + (parts.length > 6 ? " …" : "");
         return [
-          "Suppresses the identifier in every later run, whichever holder’s it is.",
+          say("legitimate"),
           parts.length > 1
-            ? `Without it the cluster falls into ${count(parts.length)} parts: ` +
-              `${parts.slice(0, 6).join(", ")}${parts.length > 6 ? " …" : ""}.`
-            : `The other ${counted(size - 1, "member")} still hang together.`
+            ? say("falls", { parts: count(parts.length), sizes })
+            : say("hangs_together", { others: counted(size - 1, "member") })
         ];
       }
       case "cannot_link": {
         const end = memberOf(cluster, b);
-        if (!end) return ["They are in different clusters now, and stay apart."];
+        if (!end) return [say("stay_apart")];
         const side = cutSide(cluster, member.place, end.place);
         const cut = weighed(cluster).filter((link) => side.has(link.a) !== side.has(link.b));
-        const weight = sum(cut, (link) => link.weight).toFixed(1);
+        const weight = (cluster.ties.length ? "at most " : "") + sum(cut, (link) => link.weight).toFixed(1);
         return [
-          cut.length
-            ? `Cuts ${counted(cut.length, "link")} of weight ${cluster.ties.length ? "at most " : ""}${weight}, ` +
-              "the weakest between the two."
-            : "No accepted link ties them.",
-          `The cluster falls into about ${count(side.size)} and ${count(size - side.size)} members.`
+          cut.length ? say("cuts", { links: counted(cut.length, "link"), weight }) : say("not_tied"),
+          say("falls_in_two", { side: count(side.size), others: count(size - side.size) })
         ];
       }
       case "must_link": {
@@ -905,11 +905,11 @@
         return [
           same && thin.has(a) !== thin.has(b) && vouches,
           same
-            ? "They are in one cluster already, which this binds."
+            ? say("binds")
             : second
-              ? `Joins ${counted(size, "member")} and ${counted(second.size, "member")} into one cluster.`
-              : "Joins the clusters of both, if the run has the other one.",
-          "Counts five records’ worth of confidence; who reported what does not change."
+              ? say("joins", { here: counted(size, "member"), there: counted(second.size, "member") })
+              : say("joins_unknown"),
+          say("worth")
         ];
       }
       default:
@@ -1024,7 +1024,7 @@
       const members = [...ids].sort((x, y) => compare(pointsOf(x), pointsOf(y)));
       made.push({ ...draft, author, decided_at: decided, members, run_id: run.run, cluster: cluster.id });
       keepDecisions();
-      told = "kept in this browser; download decisions.csv when you are done.";
+      told = TOLD.kept;
     }
     const next = nextInQueue();
     toast(shown(`${draft.decision_id}: ${told}`, 300), [
@@ -1224,7 +1224,7 @@
             "ol.records",
             notes
               .reverse()
-              .map(({ at, by, text }) => li(quiet(moment(seconds(at)), " ", shown(by, 60), " "), shown(text, 400)))
+              .map(({ at, by, text }) => li(quiet(moment(seconds(at)), " ", shown(by), " "), shown(text, 400)))
           )
         )
       )
@@ -1455,7 +1455,7 @@
     const said = (...text) => h("p.quiet", { role: "option", "aria-selected": "false" }, text);
     fill(
       hits,
-      !whole.length && parts.length && said("Nothing has all of this. What is found for a part of it:"),
+      !whole.length && parts.length && said(TOLD.found_parts),
       parts.map(({ text, note, href }, n) =>
         h(
           href ? "a" : "div",
@@ -1473,12 +1473,7 @@
         )
       ),
       !parts.length &&
-        said(
-          TOLD.not_found,
-          code("ringtrace explain"),
-          /^\s*RT-/i.test(query) && ["; for an evidence number, ", code("ringtrace resolve")],
-          "."
-        )
+        said(sentences("not_found"), /^\s*RT-/i.test(query) && sentences("evidence_number"), ".")
     );
     hits.hidden = false;
     field.setAttribute("aria-expanded", "true");
@@ -1647,7 +1642,7 @@
       const first = sizes.slice(0, 4).map(count).join(" + ");
       return `${first}${sizes.length > 4 ? " + …" : ""} of its ${counted(size, "member")}`;
     };
-    const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org, 40), `’s own records tie ${parts(org)}`]);
+    const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org), `’s own records tie ${parts(org)}`]);
     return li(h("strong", "Whole only in the union"), ": ", lines, ". A run of one alone can tie fewer still.");
   }
   /** @param {any} cluster */
@@ -1767,7 +1762,7 @@
     const before = run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous;
     const compared = run.previous
       ? `changed since ${before}`
-      : "changed since the run before; its numbers are not here";
+      : TOLD.changed_since;
     const changed =
       run.previous || run.compared
         ? `${counted(rows.length, "cluster")} ${compared}`
@@ -1837,7 +1832,7 @@
             "No longer seen",
             "Cluster of the run before | Its members went to",
             run.moved.map((moved) => [
-              identifier(moved.cluster_id, 40),
+              identifier(moved.cluster_id),
               moved.to_ids.length ? links(moved.to_ids) : "none here"
             ])
           )
@@ -1845,7 +1840,7 @@
     ];
   }
   /** @param {string[]} ids of clusters */
-  const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id, 40)));
+  const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id)));
   /**
    * A cluster by name; of a single identifier, or of another run, the text.
    * @param {string} id @param {any} [text] @param {Record<string, any>} [state]
@@ -1867,7 +1862,7 @@
     h(
       "ul.alarms",
       { label: "Alarms" },
-      run.alarms.slice(0, most).map(({ code, message }) => li(worded(code, 60), ": ", shown(message, letters)))
+      run.alarms.slice(0, most).map(({ code, message }) => li(worded(code), ": ", shown(message, letters)))
     );
 
   /**
@@ -2041,7 +2036,7 @@
       tile(
         span(
           joined(cluster.countries.slice(0, 3), ([country, complaints]) => [
-            shown(country, 40),
+            shown(country),
             ` ${complaints === null ? "–" : count(complaints)}`
           ])
         ),
@@ -2078,7 +2073,7 @@
   /** @param {any} row */
   function clusterTitle(row) {
     const [value, brand] = named(row);
-    return [identifier(value, 80), prettily(value), brand && [" ", shown(brand, 40)]];
+    return [identifier(value), prettily(value), brand && [" ", shown(brand)]];
   }
 
   /** @param {string} name of a term */
@@ -2147,7 +2142,7 @@
         counts("robustness", term("Robustness", "Robust")),
         reporters(),
         counts("records", span({ title: "Complaints and calls that name it" }, "Records"), recordsOf, recordsOf),
-        column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role), 30), "orgs"),
+        column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role)), "orgs"),
         reportedTo(2),
         dates("last"),
         deciding(
@@ -2239,7 +2234,7 @@
             "li.warn",
             "One digit off ",
             identifier(member.near),
-            ", which three times as many people report: perhaps a slip of the pen."
+            TOLD.near_miss
           ),
         member.doubts.map((doubt) => li(quiet("Doubt: "), shown(doubt, 300))),
         li(quiet("Why: "), shown(because(member), 400))
@@ -2248,7 +2243,7 @@
         "dl.pairs",
         dd(
           "Role",
-          worded(member.role, 30),
+          worded(member.role),
           member.roles
             .filter(({ role }) => role !== member.role)
             .map((each) => quiet(`, ${words(each.role).toLowerCase()} ${count(each.count)}`))
@@ -2256,9 +2251,9 @@
         dd("Seen", period(member)),
         dd("Records", recordCounts(member)),
         (member.region || member.line) &&
-          dd("Region, line", shown(member.region, 40), " ", member.line && worded(member.line, 30)),
+          dd("Region, line", shown(member.region), " ", member.line && worded(member.line)),
         member.carriers.length && dd("Carriers", names(member.carriers, 4)),
-        host && dd("Hosted by", shown(host, 80)),
+        host && dd("Hosted by", shown(host)),
         dd("Reported to", names(member.orgs, 5)),
         dd("Confidence", member.confidence.toFixed(2))
       ),
@@ -2268,7 +2263,7 @@
         h("span.count", missing && !run.redacted ? `${count(readings.length)} of ${count(records)}` : count(records))
       ),
       run.redacted
-        ? remark("Left out of this copy.")
+        ? remark(TOLD.left_out)
         : [
             h(
               "ol.records",
@@ -2328,7 +2323,7 @@
   /** Where in a record something was read, such as `phone_numbers[1].raw`. @param {any} field */
   function fieldName(field) {
     const [, name, place] = /^([a-z_]{1,40})(?:\[(\d{1,4})\])?/.exec(field ?? "") ?? [];
-    if (!name) return quiet(shown(field, 40));
+    if (!name) return quiet(shown(field));
     const single = place === undefined || name === "narrative",
       nth = Number(place ?? 0) + 1;
     return h(
@@ -2366,11 +2361,11 @@
       div(
         h("span.date", inWeek(reading) || moment(reading.at)),
         " ",
-        worded(reading.org, 30),
+        worded(reading.org),
         " ",
-        identifier(reading.id, 60),
+        identifier(reading.id),
         reading.kind === "call" && " call",
-        reading.country && [" ", quiet(shown(reading.country, 40))]
+        reading.country && [" ", quiet(shown(reading.country))]
       ),
       readingLine(reading),
       narrative(reading)
@@ -2411,7 +2406,7 @@
       async () => {
         const hit = (await lookUp(second.value)).find(({ href }) => href.includes("id="));
         if (!hit) throw new Error("No member of this run is written so.");
-        if (hit.text === a) throw new Error("That is the same identifier: name another.");
+        if (hit.text === a) throw new Error(TOLD.same_identifier);
         decide(kind, cluster, a, hit.text, index.of[index.clusters[index.ids.indexOf(hit.text)]]);
       }
     );
@@ -2511,7 +2506,7 @@
 
   /** @param {any} cluster @param {(member: any) => void} open */
   function recordsTab(cluster, open) {
-    if (run.redacted) return remark("Records are left out of this copy.");
+    if (run.redacted) return remark(TOLD.left_out);
     const list = table({
       prefix: "r",
       rows: cluster.readings,
@@ -2533,7 +2528,7 @@
         column(
           "record",
           "Record",
-          ({ org, id, kind }) => [worded(org, 30), div(identifier(id, 40), kind === "call" && " call")],
+          ({ org, id, kind }) => [worded(org), div(identifier(id), kind === "call" && " call")],
           "orgs",
           (reading) => `${reading.org} ${reading.id}`
         ),
@@ -2547,7 +2542,7 @@
         column(
           "country",
           "Victim in",
-          (reading) => shown(reading.country, 40),
+          (reading) => shown(reading.country),
           "",
           (reading) => reading.country ?? ""
         ),
@@ -2556,10 +2551,7 @@
     });
     return [
       list,
-      remark(
-        "The newest records of each identifier and organisation; all are in mentions/. ",
-        !run.narratives && "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them."
-      )
+      remark(TOLD.records, !run.narratives && sentences("narratives_apart"))
     ];
   }
 
@@ -2576,7 +2568,7 @@
       here !== there &&
       h(
         "div.quiet",
-        joined(few.slice(0, 8), (member) => identifier(cluster.members[member].id, 40)),
+        joined(few.slice(0, 8), (member) => identifier(cluster.members[member].id)),
         few.length > 8 && ` +${count(few.length - 8)}`
       )
     );
@@ -2597,7 +2589,7 @@
           "Weak link",
           ({ a, b }) =>
             [a, b].map((id) =>
-              div(identifier(id, 60), cluster.members.filter((member) => member.id === id).map(standing))
+              div(identifier(id), cluster.members.filter((member) => member.id === id).map(standing))
             ),
           "who"
         ),
@@ -2625,7 +2617,7 @@
         column(
           "here",
           "Here, and there",
-          ({ member, there }) => [div(identifier(member.id, 50), standing(member)), div(identifier(there, 50))],
+          ({ member, there }) => [div(identifier(member.id), standing(member)), div(identifier(there))],
           "who",
           (link) => link.member.id
         ),
@@ -2655,7 +2647,7 @@
       sort: "-records",
       text: ({ id }) => [id],
       columns: [
-        column("id", term("Supplier"), (supplier) => identifier(supplier.id, 60), "who"),
+        column("id", term("Supplier"), (supplier) => identifier(supplier.id), "who"),
         column("kind", "Kind", (supplier) => words(supplier.kind)),
         counts("records", "Records here"),
         counts("clusters"),
@@ -2721,19 +2713,19 @@
         simple(
           "Losses that complaints state",
           "Currency | Amount | Complaints",
-          cluster.losses.map(([currency, amount, number]) => [shown(currency, 40), cents(amount), number])
+          cluster.losses.map(([currency, amount, number]) => [shown(currency), cents(amount), number])
         ),
         simple(
           `Victims’ countries, by complaints${withheld || ""}`,
           "Country | Complaints",
-          cluster.countries.map(([name, number]) => [shown(name, 40), number])
+          cluster.countries.map(([name, number]) => [shown(name), number])
         )
       ),
       h2("Lineage"),
       cluster.lineage.map(([event, from, to, more, gone, alone]) =>
         p(
           words(event),
-          from.length && [" from ", from.map((each) => [identifier(each, 40), " "])],
+          from.length && [" from ", from.map((each) => [identifier(each), " "])],
           to?.some((each) => each !== id) && [" to ", links(to)],
           more && `; ${counted(more, "new member")}`,
           gone && `; ${counted(gone, "member")} gone`,
@@ -2743,13 +2735,13 @@
       cluster.rests_on.length &&
         p(
           quiet("That reporter’s records: "),
-          [...new Set(cluster.rests_on)].map((record) => [identifier(record, 60), " "])
+          [...new Set(cluster.rests_on)].map((record) => [identifier(record), " "])
         ),
       h2("Decisions in this run"),
-      p("Status: ", h("strong", worded(cluster.status, 30)), "."),
+      p("Status: ", h("strong", worded(cluster.status)), "."),
       past.length
         ? decisionTable(past, false)
-        : remark(run.redacted ? "Left out of this copy." : "None names a member."),
+        : remark(run.redacted ? TOLD.left_out : "None names a member."),
       joint && jointPart(cluster, joint),
       h2("Files for others"),
       p(TOLD.files),
@@ -2775,7 +2767,7 @@
   const small = (number) => (number === null ? none("Withheld (small counts)") : count(number));
   /** @param {any} cluster @param {any} joint what offers brought to it */
   function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, shared, offered }) {
-    const side = (row, end) => shown(`${row[`part_${end}`]} of ${words(row[`contributor_${end}`])}`, 90);
+    const side = (row, end) => shown(`${row[`part_${end}`]} of ${words(row[`contributor_${end}`])}`);
     const listed = (rows, cell) => (rows?.length ? rows.map((row) => `${cell(row)} `) : "Withheld (small counts)");
     return [
       h2("What only the union reveals"),
@@ -2785,7 +2777,7 @@
           overlaps.map(({ shared: number, floor, organisation, by, counted_at }) => [
             number === null ? `Fewer than ${count(floor)} victims` : counted(number, "victim"),
             " on both sides, ",
-            worded(organisation, 64),
+            worded(organisation),
             "’s and this run’s, compared by ",
             shown(by, 20),
             " at ",
@@ -2796,7 +2788,7 @@
         ),
       (tied.length || shared.length) &&
         simple("Links and clusters that no organisation has alone", "What | Between", [
-          ...tied.slice(0, 200).map(([a, b]) => ["Link", span(identifier(a, 60), " and ", identifier(b, 60))]),
+          ...tied.slice(0, 200).map(([a, b]) => ["Link", span(identifier(a), " and ", identifier(b))]),
           ...shared
             .slice(0, 200)
             .map((row) => [
@@ -2809,12 +2801,12 @@
           "What offers say of their own victims, suppressed and rounded by their senders",
           "Cluster | Identifiers | Victims | By country | Losses, rounded | Handling | Expires",
           offered.map((offer) => [
-            shown(`${offer.part} of ${words(offer.contributor)}`, 90),
+            shown(`${offer.part} of ${words(offer.contributor)}`),
             offer.members,
             offer.victims_known,
             listed(offer.countries, ({ country, victims }) => `${plain(country, 12)} ${count(victims)}`),
             listed(offer.losses, ({ currency, amount }) => `${plain(currency, 12)} ${cents(amount)}`),
-            shown(offer.tlp, 30),
+            shown(offer.tlp),
             offer.expires_at ? day(seconds(offer.expires_at)) : "–"
           ])
         ),
@@ -2826,10 +2818,10 @@
           saw
             .slice(0, 500)
             .map(([id, rows]) => [
-              identifier(id, 60),
+              identifier(id),
               joined(rows, ([org, part, sure]) => [
-                worded(org, 60),
-                part !== null && [" ", shown(part, 60)],
+                worded(org),
+                part !== null && [" ", shown(part)],
                 sure != null && ` (${sure.toFixed(2)})`
               ])
             ])
@@ -2936,9 +2928,9 @@
             "ul.plain",
             pairs.map(({ before, after }) =>
               li(
-                identifier(before.id, 50),
+                identifier(before.id),
                 ` (last ${day(before.last)}) to `,
-                identifier(after.id, 50),
+                identifier(after.id),
                 ` (first ${day(after.first)})`
               )
             )
@@ -3044,7 +3036,7 @@
           taken
             .slice(-4)
             .map(({ before, after }) =>
-              span(identifier(before.id, 40), " gave way to ", identifier(after.id, 40), ` on ${day(after.first)}. `)
+              span(identifier(before.id), " gave way to ", identifier(after.id), ` on ${day(after.first)}. `)
             )
         ]
       );
@@ -3230,10 +3222,8 @@
       const to = input({ list: "path-ends", label: "Path to", placeholder: "Path to: in any form", size: 26 });
       const submit = () => {
         const other = memberBy(cluster, to.value);
-        if (!other || other === member)
-          return toast(
-            other ? "That is the same identifier: name another." : "No member of this cluster is written so."
-          );
+        if (!other) return toast("No member of this cluster is written so.");
+        if (other === member) return toast(TOLD.same_identifier);
         select([member, other]);
         canvas.focus();
       };
@@ -3256,7 +3246,7 @@
           "div.bar",
           close(),
           h("b", words(kind)),
-          identifier(name, 60),
+          identifier(name),
           quiet(
             `${counted(records, "record")} here; serves ${counted(served, "cluster")}`,
             others.length && ", among them:"
@@ -3563,9 +3553,9 @@
       ` ${recordCounts(link)}, ${people(reporters)}, weight ${weight.toFixed(1)}, ` +
       `${words(strength).toLowerCase()}, ${period(link)}`;
     return li(
-      identifier(a.id, 60),
+      identifier(a.id),
       " and ",
-      identifier(b.id, 60),
+      identifier(b.id),
       quiet(told, !accepted && ["; ", shown(reason, 160)], ids.length && ": "),
       recordLinks(cluster, link, 4).map((each) => [each, " "]),
       ids.length > 4 && quiet(`+${count(ids.length - 4)}`)
@@ -3705,29 +3695,32 @@
   /** @param {any} cluster @returns {string} core members by value, the others counted */
   function graphml({ members, links: every, left_out }) {
     const core = members.filter(leaves);
-    const safe = (text) => plain(text, 2000).replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
-    const data = (key, value) => `<data key="${key}">${value}</data>`;
-    const key = (id, target, name, type) => `<key id="${id}" for="${target}" attr.name="${name}" attr.type="${type}"/>`;
+    const xml = (tag, ...children) => create("http://graphml.graphdrawing.org/xmlns", tag, children);
+    const data = (key, value) => xml("data", { key }, String(value));
+    const key = (id, target, name, type) => xml("key", { id, for: target, "attr.name": name, "attr.type": type });
     const keys = "label kind tier review reporters".split(" ");
-    return [
-      `<?xml version="1.0" encoding="UTF-8"?>`,
-      `<graphml xmlns="http://graphml.graphdrawing.org/xmlns">`,
-      keys.map((name) => key(name, "node", name, "string")).join("") +
-        key("weight", "edge", "weight", "double") +
-        key("left", "graph", "members_left_out", "int"),
-      `<graph edgedefault="undirected">${data("left", members.length - core.length + left_out)}`,
-      ...core.map(
-        (member) =>
-          `<node id="n${member.place}">` +
-          `${keys.map((name) => data(name, safe(member[name === "label" ? "id" : name]))).join("")}</node>`
-      ),
-      ...every
-        .filter(({ ends }) => ends.every(leaves))
-        .map(({ a, b, weight }) => `<edge source="n${a}" target="n${b}">${data("weight", weight)}</edge>`),
-      "</graph>",
-      "</graphml>",
-      ""
-    ].join("\n");
+    const document = xml(
+      "graphml",
+      keys.map((name) => key(name, "node", name, "string")),
+      key("weight", "edge", "weight", "double"),
+      key("left", "graph", "members_left_out", "int"),
+      xml(
+        "graph",
+        { edgedefault: "undirected" },
+        data("left", members.length - core.length + left_out),
+        core.map((member) =>
+          xml(
+            "node",
+            { id: `n${member.place}` },
+            keys.map((name) => data(name, plain(member[name === "label" ? "id" : name], 2000)))
+          )
+        ),
+        every
+          .filter(({ ends }) => ends.every(leaves))
+          .map(({ a, b, weight }) => xml("edge", { source: `n${a}`, target: `n${b}` }, data("weight", weight)))
+      )
+    );
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(document)}`;
   }
 
   // ---------------------------------------------------------------- lists of the run
@@ -3766,17 +3759,14 @@
     const left =
       shared > rows.length &&
       (run.redacted
-        ? ` ${count(rows.length)} of them are here; the others are left out of this copy.`
+        ? filled(TOLD.shared_left_out, { here: count(rows.length) })
         : firstOf(shared, rows, "entities"));
     const only =
-      joint &&
-      ` Only the union reveals ${counted(joint.links, "link")} ` +
-        `and that ${counted(joint.merged, "pair")} of clusters are one; ` +
-        "the page of each cluster lists its own.";
+      joint && filled(TOLD.union_only, { links: counted(joint.links, "link"), pairs: counted(joint.merged, "pair") });
     const total = (row) => sum(row.orgs, ([, complaints, calls]) => complaints + calls);
     const who = ([org, complaints, calls, roles, from, until]) =>
       div(
-        h("b", worded(org, 40)),
+        h("b", worded(org)),
         ` ${recordCounts({ complaints, calls })} as ${roles.map((role) => words(role).toLowerCase()).join(", ")}, `,
         `${day(seconds(from))} to ${day(seconds(until))}`
       );
@@ -3784,8 +3774,7 @@
       listView(
         "Seen by more than one organisation",
         [
-          `${counted(shared, "identifier")} that records of several organisations name, `,
-          "which none of them can see alone.",
+          filled(TOLD.shared, { identifiers: counted(shared, "identifier") }),
           only,
           left
         ],
@@ -3813,9 +3802,9 @@
           "Offers of other organisations",
           "Organisation | Issued | Handling | SHA-256 | Its evidence",
           joint.offers.map((offer) => [
-            worded(offer.sender, 64),
+            worded(offer.sender),
             shown(offer.issued_at, 24),
-            shown(offer.tlp, 30),
+            shown(offer.tlp),
             h("span.id", { title: plain(offer.sha256, 80) }, plain(offer.sha256, 12)),
             offer.why ? ["left out: ", shown(offer.why, 120)] : "is in this run"
           ])
@@ -3832,7 +3821,7 @@
       "Contested",
       [
         TERMS.Contested,
-        " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.",
+        TOLD.contested,
         firstOf(run.contested.total, rows, "entities")
       ],
       {
@@ -3842,7 +3831,7 @@
         text: ({ id, reason }) => [id, reason],
         columns: [
           column("id", "Withheld id", (row) => inCluster(row, 60), "who"),
-          ownCluster((id) => shown(id, 40)),
+          ownCluster(shown),
           reasons("Who says what", 200),
           counts("complaints"),
           counts("calls"),
@@ -3862,7 +3851,7 @@
       text: ({ id, kind }) => [id, kind],
       choices: BY_KIND,
       columns: [
-        column("id", term("Supplier"), ({ id }) => identifier(id, 70), "who"),
+        column("id", term("Supplier"), ({ id }) => identifier(id), "who"),
         column("kind", "Kind", ({ kind }) => words(kind)),
         counts("clusters"),
         counts("records"),
@@ -3875,7 +3864,7 @@
     const { rows: first, total } = await load("campaigns");
     const rows = objects("id rank basis probability reporters others first last members shared".split(" "), first);
     const member = ([id, ids, reporters]) => [
-      toNamed(id, identifier(ids[0], 60)),
+      toNamed(id, identifier(ids[0])),
       quiet(` ${counted(reporters, "reporter")}`)
     ];
     return listView(
@@ -3909,7 +3898,7 @@
           unsorted(
             "shared",
             "Shared",
-            ({ shared }) => joined(shared, ([id, number]) => [identifier(id, 50), ` (${count(number)})`]),
+            ({ shared }) => joined(shared, ([id, number]) => [identifier(id), ` (${count(number)})`]),
             "words"
           ),
           counts("reporters"),
@@ -3926,7 +3915,7 @@
     return listView(
       "Suppressed",
       [
-        "Identifiers that join nothing and are in no cluster, each with the reason.",
+        TOLD.suppressed,
         moreThan(total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)
       ],
       {
@@ -3936,7 +3925,7 @@
         text: ({ id, reason }) => [id, pretty(id), reason],
         choices: BY_KIND,
         columns: [
-          column("id", "Identifier", ({ id }) => [identifier(id, 60), prettily(id)], "who"),
+          column("id", "Identifier", ({ id }) => [identifier(id), prettily(id)], "who"),
           counts("complaints"),
           counts("calls"),
           reportedTo(3),
@@ -3952,10 +3941,10 @@
       "Decisions",
       "Decision | Kind | On | Author | Reason | When | State",
       rows.map((decision) => [
-        shown(decision.decision_id, 60),
+        shown(decision.decision_id),
         words(decision.kind),
-        [identifier(decision.entity_a, 60), decision.entity_b && [" and ", identifier(decision.entity_b, 60)]],
-        [shown(decision.author, 60), "signed_by" in decision && !decision.signed_by && quiet(" (not signed)")],
+        [identifier(decision.entity_a), decision.entity_b && [" and ", identifier(decision.entity_b)]],
+        [shown(decision.author), "signed_by" in decision && !decision.signed_by && quiet(" (not signed)")],
         shown(decision.reason, 200),
         decision.decided_at ? moment(seconds(decision.decided_at)) : "–",
         mine && (!served || decision.undo)
@@ -4015,8 +4004,7 @@
     return listView(
       "Alerts",
       [
-        `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(rows.length)}. `,
-        "This page looks for new ones every 20 s.",
+        filled(TOLD.alerts, { fresh: counted(fresh(), "alert"), newest: count(rows.length) }),
         feed.held_back &&
           ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
       ],
@@ -4030,14 +4018,14 @@
         filter: (alert) => state.seen === "all" || !seen(alert),
         columns: [
           column("observed_at", "Observed", (alert) => moment(seconds(alert.observed_at)), "date"),
-          column("kind", "Alert", ({ kind }) => worded(kind, 40)),
+          column("kind", "Alert", ({ kind }) => worded(kind)),
           column(
             "id",
             "Identifier or cluster",
             ({ id, cluster_id, entity_id }) => [
               clusterOf.has(cluster_id)
                 ? anchor(toCluster(cluster_id, { id: entity_id }), briefly(id, 50))
-                : identifier(id, 50),
+                : identifier(id),
               prettily(id)
             ],
             "who"
@@ -4063,7 +4051,7 @@
             h("span.unseen", "Acknowledge"),
             (alert) =>
               seen(alert)
-                ? quiet("seen by ", shown(seen(alert).by || "you", 30))
+                ? quiet("seen by ", shown(seen(alert).by || "you"))
                 : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
             "quick"
           )
@@ -4106,11 +4094,7 @@
     follow();
     return [
       h2("The next run"),
-      p(
-        "Makes a run with all decisions of the file, beside this one, as the file given to ",
-        code("--rerun"),
-        " says. This run stays as it is."
-      ),
+      p(sentences("rerun")),
       h("div.bar", start, bar),
       told
     ];
@@ -4176,22 +4160,22 @@
       ...common(
         "Held by both, one after the other",
         ({ members }) => members.map(({ id }) => bare(id)),
-        (id) => identifier(id, 60)
+        identifier
       ),
       ...common(
         "Call script",
         ({ scripts }) => scripts.map((script) => script.entity_id),
-        (id) => [identifier(id, 40), h("div.quiet", shown(templateOf(id), 160))]
+        (id) => [identifier(id), h("div.quiet", shown(templateOf(id), 160))]
       ),
       ...common(
         "Supplier",
         ({ suppliers }) => suppliers.map(({ id }) => id),
-        (id) => identifier(id, 60)
+        identifier
       ),
       ...common(
         "Carrier",
         ({ members }) => members.flatMap(({ carriers }) => carriers),
-        (name) => shown(name, 60)
+        shown
       )
     ];
     const near = left.near.filter(({ cluster }) => cluster === right.id);
@@ -4243,8 +4227,8 @@
           "Links between them that were rejected",
           "Here | There | Weight | Why not",
           near.map(({ member, there, weight, reason }) => [
-            identifier(member.id, 50),
-            identifier(there, 50),
+            identifier(member.id),
+            identifier(there),
             weight.toFixed(2),
             shown(reason, 160)
           ]),
@@ -4330,7 +4314,7 @@
     const chosen = choices.includes(state.map) ? state.map : "";
     const inView = regionsKnown.filter(({ country }) => !chosen || country === chosen);
     const named = (code, name = countryName(code)) =>
-      code ? [shown(name, 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known");
+      code ? [shown(name), quiet(` ${plain(code, 12)}`)] : quiet("Not known");
     const inClusters = new Set(clusters.flatMap(countriesOf));
     const countryRow = ([code, number]) => [
       inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code),
@@ -4354,8 +4338,8 @@
       .filter(([code]) => !world.paths[code])
       .map(([code, number]) => `${plain(countryName(code), 40)}${number === null ? "" : ` ${count(number)}`}`);
     const ofRegions = [
-      inView.length && "Circles: regions that complaints state, area by complaints. ",
-      hiddenRegions && `${are(hiddenRegions, "region")} hatched, all of one size: the count is too small to show. `,
+      inView.length && TOLD.circles,
+      hiddenRegions && filled(TOLD.regions_hidden, { regions: are(hiddenRegions, "region") }),
       notOnMap(where.unmapped.filter(([country]) => !chosen || country === chosen)),
       inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."
     ];
@@ -4377,9 +4361,9 @@
             worldMap(countries, world, inClusters, inView),
             h(
               "figcaption.quiet",
-              "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ",
+              TOLD.world_map,
               absent.length && `Too small to draw: ${absent.slice(0, 12).join(", ")}. `,
-              hidden && `${are(hidden, "country", "countries")} hatched: the count is too small to show. `,
+              hidden && filled(TOLD.countries_hidden, { countries: are(hidden, "country", "countries") }),
               ofRegions
             )
           ),
@@ -4391,11 +4375,7 @@
     return [
       headline(
         "Places and flows",
-        p(
-          `Complaints by the victim’s country${choices.length ? " and region" : ""}, `,
-          "and where callback numbers, calls and money lead. A country opens the clusters with victims there",
-          choices.length ? ", a circle the map of its country." : "."
-        )
+        p(TOLD[choices.length ? "places_regions" : "places"])
       ),
       choices.length &&
         h(
@@ -4424,7 +4404,7 @@
             "Regions as written, by complaints",
             "Region | Country | Complaints",
             where.regions,
-            ([country, name, number]) => [shown(name, 60), shown(country, 12), number],
+            ([country, name, number]) => [shown(name), shown(country, 12), number],
             [1]
           ),
         first(
@@ -4438,7 +4418,7 @@
           "Institution, by code | Country | Accounts | Complaints",
           where.institutions,
           ([name, code, ...numbers]) => [
-            shown(name, 60),
+            shown(name),
             code ? span({ title: plain(countryName(code), 60) }, plain(code, 12)) : "",
             ...numbers
           ],
@@ -4458,7 +4438,7 @@
           ["Carriers that handed calls over", "Carrier", where.carriers],
           ["Trunks that calls came in on", "Trunk", where.trunks]
         ].map(([caption, head, rows]) =>
-          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name, 60), number])
+          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name), number])
         )
       )
     ];
@@ -4479,7 +4459,7 @@
     const told = number
       ? `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")}`
       : "Some complaints, a number withheld (small counts), state";
-    return `${told} a region that the map does not know; “Regions as written” has those that five or more give.`;
+    return filled(TOLD.not_on_map, { told });
   }
   const hatched = () =>
     svg(
@@ -4730,21 +4710,7 @@
     return [
       headline(
         "Decisions",
-        p(
-          served
-            ? [
-                "In the file that this server was given; the next run with ",
-                code("--decisions"),
-                " applies them. The last one can be undone for some seconds, before it is recorded."
-              ]
-            : [
-                "Kept in this browser until you download them. ",
-                code("ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"),
-                " shows and signs them: FILE is what the next run is given, and ",
-                code("--dry-run"),
-                " shows them alone."
-              ]
-        )
+        p(sentences(served ? "decisions_served" : "decisions_kept"))
       ),
       h(
         "div.bar",
@@ -4779,13 +4745,13 @@
       simple(
         caption,
         heads,
-        sorted(values, (name, value) => [shown(name, 60), shown(value, limit)])
+        sorted(values, (name, value) => [shown(name), shown(value, limit)])
       );
     const accounted = "read accepted duplicates rejected erased".split(" ");
     return [
       headline("Health", p(TOLD.health), alarms(Infinity, 1000) || p("No alarms.")),
       simple(
-        "Rows: every one that was read is accepted, a duplicate, rejected or erased",
+        TOLD.rows,
         "Kind | Read | Accepted | Duplicates | Rejected | Erased | Check",
         run.accounts.map((account) => [
           words(account.kind),
@@ -4797,10 +4763,10 @@
         "div.columns",
         simple("Rejects", "Code | Kind | Stage | Field | Rows", [
           ...run.rejects.map(({ code, record_kind, stage, field: name, rows }) => [
-            shown(code, 60),
+            shown(code),
             words(record_kind),
-            worded(stage, 30),
-            shown(name, 60),
+            worded(stage),
+            shown(name),
             rows
           ]),
           run.more_rejects && [`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]
@@ -4822,7 +4788,7 @@
         run.breakdowns.map(({ title, rows, notes, others, unknown }) =>
           simple(title, "Value | Complaints", [
             ...rows.map(([name, number]) => [
-              [worded(name, 60), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
+              [worded(name), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
               number
             ]),
             others !== 0 && ["Others", others],
@@ -4838,12 +4804,12 @@
         run.inputs
           .slice(0, 200)
           .map((file) => [
-            shown(file.name, 80),
+            shown(file.name),
             words(file.kind),
-            shown(file.format, 40),
+            shown(file.format),
             file.rows ?? 0,
             file.bytes ?? 0,
-            identifier(file.sha256, 64)
+            identifier(file.sha256)
           ])
       ),
       details(
@@ -4856,7 +4822,7 @@
             simple(
               plain(words(group), 80),
               "What | Count",
-              sorted(numbers, (name, number) => [worded(name, 80), number])
+              sorted(numbers, (name, number) => [worded(name), number])
             )
           )
         )
@@ -4955,7 +4921,7 @@
     if (lacks(view))
       return headline(
         words(view),
-        p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy.")
+        p(view === "alerts" ? TOLD.no_alerts : TOLD.left_out)
       );
     return VIEWS[view](state);
   }
