@@ -79,9 +79,6 @@ FEW_MEMBERS = 150
 _SIZE_STEP, _CELLS_AT_ONCE = 8, 1 << 17
 """Members by which the size of graphs that are laid out together differs, and pairs of all."""
 
-_FAR = 1e300
-"""A distance between parts, whose product with 0 is 0, which that of an infinite one is not."""
-
 _LEAST_SQUARE, _STILL_MOVING = 1e-6, 0.75
 """Least square of a distance, and share of graphs that move below which settled ones are left."""
 
@@ -132,9 +129,9 @@ def _distances(
     """Returns shortest path lengths, infinite between parts, and the parts as sorted indices."""
     use_one_thread()
     place_of = {name: place for place, name in enumerate(names)}
-    lengths = {(place_of[a], place_of[b]): _length(weight) for a, b, weight in edges}
-    ends = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int32).T
-    distances = _shortest_paths(len(names), ends, np.array(list(lengths.values())))
+    weights = {(place_of[a], place_of[b]): weight for a, b, weight in edges}
+    ends = np.array(list(weights) or np.empty((0, 2)), dtype=np.int32).T
+    distances = _shortest_paths(len(names), ends, _lengths(np.array(list(weights.values()))))
     parts: list[list[int]] = []
     left = np.ones(len(names), np.bool_)
     while left.any():
@@ -167,20 +164,15 @@ def _shorten(distances: Array) -> Array:
     """Turns the lengths of edges of graphs into those of the shortest paths, in place."""
     each = np.arange(distances.shape[1])
     distances[:, each, each] = 0
-    np.minimum(distances, _FAR, out=distances)
-    through = np.empty_like(distances)
-    to, on = np.ones((*distances.shape[:2], 2)), np.ones((len(distances), 2, distances.shape[1]))
     for middle in each:
-        to[:, :, 0], on[:, 1] = distances[:, :, middle], distances[:, middle]
-        np.matmul(to, on, out=through)  # (x, 1) times (1, y) is exact, and faster than x + y
+        through = distances[:, :, middle, None] + distances[:, middle, None]
         np.minimum(distances, through, out=distances)
-    distances[distances >= _FAR] = np.inf
     return distances
 
 
-def _length(weight: float) -> float:
-    """Returns the length of a link: well-evidenced ones are shorter, at most by half."""
-    return 0.5 + 0.5 / (1 + math.log1p(max(weight, 0)))
+def _lengths(weights: Array) -> Array:
+    """Returns the lengths of links: well-evidenced ones are shorter, at most by half."""
+    return 0.5 + 0.5 / (1 + np.log1p(np.maximum(weights, 0)))
 
 
 def _first(names: list[str], distances: Array, part: list[int]) -> Array:
@@ -478,7 +470,7 @@ class _Graphs:
         graph = np.repeat(np.arange(len(which)), counts)
         distances = np.full((len(which), room, room), np.inf)
         first, second = self.ends[edges].T
-        lengths = 0.5 + 0.5 / (1 + np.log1p(np.maximum(self.weights[edges], 0)))
+        lengths = _lengths(self.weights[edges])
         distances[graph, first, second] = distances[graph, second, first] = lengths
         there = np.arange(room) < self.sizes[which][:, None]
         distances = np.where(there[:, :, None] & there[:, None, :], _shorten(distances), 0)

@@ -45,8 +45,8 @@
   }
 
   const TIMES = "first last at decided_at".split(" ");
-  /** @param {string[]} columns @param {any[][]} rows @returns {any[]} times as seconds since 1970 */
-  const objects = (columns, rows) =>
+  /** @param {any} list with its columns @returns {any[]} its rows as objects, times as seconds since 1970 */
+  const rowsOf = ({ columns, rows }) =>
     rows.map((row) =>
       Object.fromEntries(
         columns.map((name, n) => [name, TIMES.includes(name) && typeof row[n] === "string" ? seconds(row[n]) : row[n]])
@@ -94,7 +94,7 @@
   async function clusterList(name) {
     const list = await load(name);
     if (!list.objects) {
-      list.objects = objects(list.columns, list.rows);
+      list.objects = rowsOf(list);
       for (const row of list.objects) {
         row.changes = changes(row);
         clusterOf.set(row.id, row);
@@ -139,15 +139,12 @@
       }
     }
     for (const link of links) {
-      link.ids = (link.ids ?? []).map(({ org, id }) => org + id);
+      link.ids = (link.ids ?? []).map(({ id }) => id);
       for (const end of link.ends) end.links.push(link);
     }
     for (const row of [...readings, ...cluster.near]) row.member = members[row.a];
     readings.sort((a, b) => b.at - a.at);
-    for (const reading of readings) {
-      reading.raw ??= dressed(reading.member.id, reading.signs, reading.zeros);
-      reading.member.readings.push(reading);
-    }
+    for (const reading of readings) reading.member.readings.push(reading);
     for (const member of members) member.doubts = doubts(member);
     cluster.handovers = handovers(members);
     return cluster;
@@ -155,19 +152,6 @@
 
   /** @param {string} id @returns {string} without the mark of a later holder */
   const bare = (id) => id.replace(/^((?:phone|domain|email|handle|account):[^]*)#(?:[2-9]|[1-9]\d+)$/, "$1");
-
-  /**
-   * @param {string} id @param {string | null} signs @param {number} zeros
-   * @returns {string | null} what was read, of an identifier's own digits
-   */
-  function dressed(id, signs, zeros) {
-    const value = valueOf(bare(id));
-    if (!signs || signs === "=") return signs && value;
-    const count = signs.split("#").length - 1;
-    const digits = "0".repeat(zeros) + value.replace(/\D/g, "").slice(zeros - count || undefined);
-    let next = 0;
-    return signs.replace(/#/g, () => digits[next++]);
-  }
 
   /**
    * @param {any} member @returns {string[]} what would have to be wrong for it to be none (reports/link_evidence.py)
@@ -247,7 +231,8 @@
     effects: EFFECTS,
     choices: CHOICES,
     facts: FACTS,
-    kinds: LOOKS
+    kinds: LOOKS,
+    decision: DECISION
   } = JSON.parse(meta("words"));
 
   // ---------------------------------------------------------------- elements and text
@@ -321,6 +306,8 @@
   /** @param {any} title @param {...any} more */
   const headline = (title, ...more) => h("div.headline", h("h1", title), ...more);
 
+  /** How many days or bars are between two dates of a time axis. @param {number} length of the axis */
+  const tickStep = (length) => Math.ceil(length / 8);
   /** A text at the left of a drawing. @param {number} left @param {number} y @param {string} text */
   const beside = (left, y, text) => svg("text", { x: left - 6, y, "text-anchor": "end" }, text);
 
@@ -416,11 +403,7 @@
   }
   /** @param {string[]} list @param {number} [most] @returns {any} */
   const names = (list, most = 3) =>
-    span(
-      joined(list.slice(0, most), worded),
-      list.length > most && ` +${count(list.length - most)}`,
-      !list.length && none()
-    );
+    list.length ? span(firstFew(list, most, worded)) : none();
 
   /** @param {string} value of an identifier @returns {string} a prettier form, or nothing */
   function pretty(value) {
@@ -704,6 +687,9 @@
    * @param {string} name @param {any} [head] @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
    */
   const counts = (name, head = words(name), cell = (row) => row[name], value) => column(name, head, cell, "num", value);
+  /** A column of identifiers. @param {any} head */
+  const identifiers = (head) => column("id", head, ({ id }) => [identifier(id), prettily(id)], "who");
+  const kinds = () => column("kind", "Kind", ({ kind }) => words(kind));
   /** A column of days. @param {string} name */
   const dates = (name) => column(name, words(`${name}_seen`), (row) => day(row[name]), "num date");
   /** A column of numbers with some digits. @param {string} name @param {number} [digits] */
@@ -724,6 +710,14 @@
   const deciding = (cell) => !run.redacted && unsorted("decide", h("span.unseen", "Decide"), cell, "quick");
   /** @param {any[]} list @param {(value: any) => any} cell @returns {any[]} cells with commas between them */
   const joined = (list, cell) => list.map((value, n) => [n && ", ", cell(value)]);
+  /**
+   * The first of a list with commas between them, and how many more there are.
+   * @param {any[]} list @param {number} most @param {(value: any) => any} cell
+   */
+  const firstFew = (list, most, cell) => [
+    joined(list.slice(0, most), cell),
+    list.length > most && ` +${count(list.length - most)}`
+  ];
 
   // ---------------------------------------------------------------- decisions
 
@@ -1062,16 +1056,12 @@
   }
 
   async function decisionsCsv() {
-    const columns = (
-      "decision_id kind entity_a entity_b author reason decided_at expires_at members " +
-      "members_digest used run_id bound_from bound_to"
-    ).split(" ");
-    const lines = [columns];
+    const lines = [DECISION];
     for (const decision of made) {
       const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(decision.members.join("\n")));
       const members_digest = Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
       const row = { ...decision, members: JSON.stringify(decision.members), members_digest };
-      lines.push(columns.map((name) => row[name] ?? ""));
+      lines.push(DECISION.map((name) => row[name] ?? ""));
     }
     download("decisions.csv", csv(lines, cell), "text/csv");
   }
@@ -1352,11 +1342,27 @@
     ]);
     const all = (name) => Promise.all(Array.from({ length: whole[name] }, (_, n) => load(`${name}-${n}`)));
     const pieces = (await Promise.all([all("search"), all("records")])).flat();
-    index = { ...whole, suppressed: suppressed.rows };
+    index = { ...whole, suppressed: rowsOf(suppressed) };
     for (const name of "ids clusters records record_orgs record_clusters".split(" "))
       index[name] = pieces.flatMap((piece) => piece[name] ?? []);
     index.values = index.ids.map(bareValue);
     index.lower = index.records.map((record) => record.toLowerCase());
+  }
+
+  /**
+   * What a query asks for, and which identifiers fit it, by their ids and `bareValue`.
+   * @param {string} query
+   */
+  function sought(query) {
+    const key = folded(query.replace(SCHEME, "")),
+      number = digitsOf(query),
+      host = !key.includes("@") && key.split(/[/?#:]/)[0];
+    const fits = (id, text) =>
+      text.includes(key) ||
+      (id.startsWith("remote:") && text.replace(":", "").includes(key)) ||
+      (number && (id.startsWith("phone:") ? text.endsWith(number) : text.includes(number))) ||
+      (host && id.startsWith("domain:") && `.${host}`.endsWith(`.${text}`));
+    return { key, number, fits };
   }
 
   /**
@@ -1365,15 +1371,8 @@
    */
   function find(query) {
     const [bareQuery, holder = ""] = query.trim().split(/(#\d+)$/);
-    const key = folded(bareQuery.replace(SCHEME, ""));
+    const { key, number, fits } = sought(bareQuery);
     if (key.length < 2) return [];
-    const number = digitsOf(bareQuery),
-      host = !key.includes("@") && key.split(/[/?#:]/)[0];
-    const fits = (id, text) =>
-      text.includes(key) ||
-      (id.startsWith("remote:") && text.replace(":", "").includes(key)) ||
-      (number && (id.startsWith("phone:") ? text.endsWith(number) : text.includes(number))) ||
-      (host && id.startsWith("domain:") && `.${host}`.endsWith(`.${text}`));
     const weightOf = (id, text) => {
       const exact = text === key || (number && text.endsWith(number) && text.length - number.length <= 4);
       return exact ? (holder && id.endsWith(holder) ? 4 : 3) : 1;
@@ -1392,7 +1391,7 @@
           weightOf(id, value)
         );
     });
-    for (const [id, , , , , reason] of index.suppressed) {
+    for (const { id, reason } of index.suppressed) {
       const value = bareValue(id);
       if (fits(id, value))
         add(id, `suppressed: ${plain(reason, 120)}`, address("suppressed", { q: id }), weightOf(id, value) - 0.5);
@@ -1685,7 +1684,7 @@
     const columns = [
       column("name", "Cluster", (row) => [clusterName(row), " ", ...clusterTags(row)], "name"),
       decimals("priority", 1),
-      counts("core", [term("Core"), " of"], (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
+      counts("core", term("Core"), (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
       counts("unreviewed", term("Unreviewed"), (row) => zero(row.unreviewed)),
       counts("contested", term("Contested"), ({ contested }) =>
         contested ? h("strong.warn", count(contested)) : none("0")
@@ -1699,6 +1698,7 @@
       dates("last"),
       decimals("confidence"),
       unsorted("countries", "Victims in", (row) => names(countriesOf(row))),
+      unsorted("brands", "Brands", (row) => names(row.brands)),
       unsorted(
         "changed",
         "What changed",
@@ -1840,7 +1840,7 @@
     ];
   }
   /** @param {string[]} ids of clusters */
-  const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id)));
+  const links = (ids) => firstFew(ids, 12, (id) => toNamed(id, identifier(id)));
   /**
    * A cluster by name; of a single identifier, or of another run, the text.
    * @param {string} id @param {any} [text] @param {Record<string, any>} [state]
@@ -1848,14 +1848,14 @@
   const toNamed = (id, text = "single identifier", state = {}) =>
     clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text);
   /** @param {any} number @param {any} label @param {boolean} [warn] */
-  const tile = (number, label, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(label));
+  const tile = (number, label, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", typeof number === "number" ? count(number) : number), span(label));
   /**
    * A number that leads to what it counts.
    * @param {number} number @param {string} noun with a * where a plural has its s @param {string} href
    * @param {boolean} [warn]
    */
   const leads = (number, noun, href, warn) =>
-    tile(count(number), anchor(href, noun.replace("*", number === 1 ? "" : "s")), warn);
+    tile(number, anchor(href, noun.replace("*", number === 1 ? "" : "s")), warn);
   /** @param {number} most @param {number} letters */
   const alarms = (most, letters) =>
     run.alarms.length &&
@@ -1982,7 +1982,7 @@
         )
       ];
     }
-    const { members, size, brands } = cluster;
+    const { members, brands } = cluster;
     const [tab, text, draw] = byName(TABS, state.tab) ?? TABS[0];
     const best = !run.redacted && spokesman(cluster),
       next = nextInQueue();
@@ -2026,13 +2026,9 @@
     );
     const numbers = h(
       "div.facts",
-      tile(cluster.priority.toFixed(1), term("Priority", "priority")),
-      tile(count(cluster.reporters), term("Reporters", cluster.reporters === 1 ? "reporter" : "reporters")),
-      tile(losses(cluster.losses), "losses stated"),
-      tile(`${count(cluster.core)} of ${count(size)}`, [term("Core", "core"), size === 1 ? " member" : " members"]),
-      tile(count(cluster.unreviewed), term("Unreviewed", "unreviewed")),
-      cluster.contested && tile(count(cluster.contested), term("Contested", "contested"), true),
-      tile(cluster.confidence.toFixed(2), term("Confidence", "confidence")),
+      clusterColumns(`priority reporters losses core unreviewed ${cluster.contested ? "contested " : ""}confidence`).map(
+        ({ name, head, cell }) => tile(cell(cluster), head, name === "contested")
+      ),
       tile(
         span(
           joined(cluster.countries.slice(0, 3), ([country, complaints]) => [
@@ -2568,8 +2564,7 @@
       here !== there &&
       h(
         "div.quiet",
-        joined(few.slice(0, 8), (member) => identifier(cluster.members[member].id)),
-        few.length > 8 && ` +${count(few.length - 8)}`
+        firstFew(few, 8, (member) => identifier(cluster.members[member].id))
       )
     );
   }
@@ -2647,8 +2642,8 @@
       sort: "-records",
       text: ({ id }) => [id],
       columns: [
-        column("id", term("Supplier"), (supplier) => identifier(supplier.id), "who"),
-        column("kind", "Kind", (supplier) => words(supplier.kind)),
+        identifiers(term("Supplier")),
+        kinds(),
         counts("records", "Records here"),
         counts("clusters"),
         unsorted("others", "Serves also", (supplier) => servedBy(supplier.others, supplier.clusters - 1))
@@ -2853,23 +2848,12 @@
       role: "group",
       label: `Days on which ${rows.length} identifiers were read`
     });
-    const months = [];
-    for (let month = start * DAY; month < end * DAY;) {
-      months.push(month);
-      const date = new Date(month * 1000);
-      month = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / 1000;
-    }
-    const placed = months
-      .filter((_, n) => n % Math.ceil(months.length / 12) === 0)
-      .map((month) => ({ month, at: x(month / DAY) }));
-    placed.forEach(({ month, at }, n) => {
-      if (placed[n + 1]?.at - at < 66) return;
-      const [date, name, year] = day(month).split(" ");
+    const step = tickStep(end - start);
+    for (let when = start; when < end; when += step)
       drawing.append(
-        svg("line.tick", { x1: at, x2: at, y1: 16, y2: foot }),
-        svg("text", { x: at + 2, y: 12 }, `${date} ${name}${name === "Jan" || n === 0 ? ` ${year}` : ""}`)
+        svg("line.tick", { x1: x(when), x2: x(when), y1: 16, y2: foot }),
+        svg("text", { x: x(when) + 2, y: 12 }, day(when * DAY))
       );
-    });
     for (const member of rows) {
       const { first: from, last: until, days } = member,
         at = y.get(member);
@@ -3532,11 +3516,9 @@
    * @param {any} cluster @param {string} text @returns {any}
    */
   function memberBy({ members }, text) {
-    const key = folded(text.trim().replace(SCHEME, "")),
-      number = digitsOf(text);
-    const fits = ({ id, kind }) =>
-      number && kind === "phone" ? bareValue(id).endsWith(number) : bareValue(id).includes(key);
-    return key && (members.find(({ id }) => folded(valueOf(id)) === key) ?? members.find(fits));
+    const { key, fits } = sought(text.trim());
+    const found = (test) => members.find(({ id }) => test(id, bareValue(id)));
+    return key && (found((id) => folded(valueOf(id)) === key) ?? found(fits));
   }
   /** A link with its evidence. @param {any} cluster @param {any} link */
   function linkLine(cluster, link) {
@@ -3735,9 +3717,6 @@
     options.rows.length || !empty ? table(options) : p(empty)
   ];
   /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
-  const firstOf = (total, rows, where) =>
-    total > rows.length && ` The first ${count(rows.length)} are here, the others in ${where}/.`;
-  /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
   const moreThan = (total, rows, where) =>
     total > rows.length && ` ${are(total - rows.length, "more", "more")} in ${where}.`;
   /** A column of the cluster of a row. @param {(row: any) => any} absent what stands for one that is not listed */
@@ -3753,14 +3732,13 @@
   const BY_KIND = { kind: ["Any kind", ({ kind }) => [kind]] };
 
   async function sharedView() {
-    const { columns, rows: cells } = await load("shared"),
+    const rows = rowsOf(await load("shared")),
       { shared, joint } = run;
-    const rows = objects(columns, cells);
     const left =
       shared > rows.length &&
       (run.redacted
         ? filled(TOLD.shared_left_out, { here: count(rows.length) })
-        : firstOf(shared, rows, "entities"));
+        : moreThan(shared, rows, "entities/"));
     const only =
       joint && filled(TOLD.union_only, { links: counted(joint.links, "link"), pairs: counted(joint.merged, "pair") });
     const total = (row) => sum(row.orgs, ([, complaints, calls]) => complaints + calls);
@@ -3812,7 +3790,7 @@
     ];
   }
   function contestedView() {
-    const rows = objects("cluster id reason complaints calls first last".split(" "), run.contested.rows);
+    const rows = rowsOf(run.contested);
     const act = (kind, { cluster, id }) =>
       button(WORDS[kind], async () => decide(kind, await wholeCluster(cluster), id), {
         label: `${WORDS[kind]}: ${plain(id, 60)}`
@@ -3822,7 +3800,7 @@
       [
         TERMS.Contested,
         TOLD.contested,
-        firstOf(run.contested.total, rows, "entities")
+        moreThan(run.contested.total, rows, "entities/")
       ],
       {
         rows,
@@ -3843,16 +3821,16 @@
     );
   }
   function suppliersView() {
-    const rows = objects("id kind clusters records serves".split(" "), run.suppliers.rows);
-    return listView("Suppliers", [TERMS.Supplier, firstOf(run.suppliers.total, rows, "suppliers")], {
+    const rows = rowsOf(run.suppliers);
+    return listView("Suppliers", [TERMS.Supplier, moreThan(run.suppliers.total, rows, "suppliers/")], {
       rows,
       caption: "Suppliers",
       sort: "-clusters",
       text: ({ id, kind }) => [id, kind],
       choices: BY_KIND,
       columns: [
-        column("id", term("Supplier"), ({ id }) => identifier(id), "who"),
-        column("kind", "Kind", ({ kind }) => words(kind)),
+        identifiers(term("Supplier")),
+        kinds(),
         counts("clusters"),
         counts("records"),
         unsorted("of", "Serves", (row) => servedBy(row.serves, row.clusters, { tab: "suppliers" }), "words")
@@ -3861,15 +3839,15 @@
   }
 
   async function campaignsView() {
-    const { rows: first, total } = await load("campaigns");
-    const rows = objects("id rank basis probability reporters others first last members shared".split(" "), first);
+    const campaigns = await load("campaigns"),
+      rows = rowsOf(campaigns);
     const member = ([id, ids, reporters]) => [
       toNamed(id, identifier(ids[0])),
       quiet(` ${counted(reporters, "reporter")}`)
     ];
     return listView(
       "Campaigns",
-      [TOLD.campaigns, moreThan(total, rows, "campaigns/")],
+      [TOLD.campaigns, moreThan(campaigns.total, rows, "campaigns/")],
       {
         rows,
         caption: "Campaigns",
@@ -3887,11 +3865,7 @@
           column(
             "members",
             "Clusters",
-            ({ members }) => [
-              `${count(members.length)}: `,
-              joined(members.slice(0, 12), member),
-              members.length > 12 && ", …"
-            ],
+            ({ members }) => [`${count(members.length)}: `, firstFew(members, 12, member)],
             "words",
             (row) => row.members.length
           ),
@@ -3910,13 +3884,13 @@
   }
 
   async function suppressedView() {
-    const { rows: first, total } = await load("suppressed");
-    const rows = objects("id kind complaints calls orgs reason".split(" "), first);
+    const suppressed = await load("suppressed"),
+      rows = rowsOf(suppressed);
     return listView(
       "Suppressed",
       [
         TOLD.suppressed,
-        moreThan(total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)
+        moreThan(suppressed.total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)
       ],
       {
         rows,
@@ -3925,7 +3899,7 @@
         text: ({ id, reason }) => [id, pretty(id), reason],
         choices: BY_KIND,
         columns: [
-          column("id", "Identifier", ({ id }) => [identifier(id), prettily(id)], "who"),
+          identifiers("Identifier"),
           counts("complaints"),
           counts("calls"),
           reportedTo(3),
@@ -4039,7 +4013,7 @@
                 h(
                   "div.quiet",
                   "linked to ",
-                  joined(tied.slice(0, 3), (id) => briefly(id, 40))
+                  firstFew(tied, 3, (id) => briefly(id, 40))
                 )
             ],
             "words"
@@ -4138,19 +4112,9 @@
   /** Two clusters side by side. @param {any} left @param {any} right */
   function comparison(left, right) {
     const both = [left, right];
-    /** @type {[any, (cluster: any) => any][]} */ const rows = [
-      ["Cluster", (cluster) => [clusterName(cluster), " ", statusTag(cluster), flagTags(cluster), workTags(cluster)]],
-      [term("Priority"), ({ priority }) => priority.toFixed(1)],
-      [[term("Core"), " of members"], ({ core, size }) => `${count(core)} of ${count(size)}`],
-      [term("Reporters"), ({ reporters }) => count(reporters)],
-      ["Records", (cluster) => recordCounts(cluster)],
-      ["Losses stated", (cluster) => losses(cluster.losses)],
-      ["Victims in", (cluster) => names(countriesOf(cluster), 6)],
-      ["Reported to", ({ orgs }) => names(orgs, 6)],
-      ["Brands", ({ brands }) => names(brands, 6)],
-      ["Seen", period],
-      [term("Confidence"), ({ confidence }) => confidence.toFixed(2)]
-    ];
+    const rows = clusterColumns(
+      "name priority core reporters complaints calls losses countries orgs brands first last confidence"
+    );
     const common = (name, values, cell) => {
       const there = new Set(values(right));
       return [...new Set(values(left))].filter((value) => there.has(value)).map((value) => [name, cell(value)]);
@@ -4210,12 +4174,7 @@
           "table.pair",
           h(
             "tbody",
-            rows.map(([head, cell]) =>
-              tr(
-                h("th", { scope: "row" }, head),
-                both.map((cluster) => h("td", cell(cluster)))
-              )
-            )
+            rows.map(({ head, cell }) => tr(cellsOf([head, ...both.map(cell)], () => null)))
           )
         )
       ),
@@ -4237,59 +4196,76 @@
       h("div.columns.two", both.map(list))
     ];
   }
-  const CHART = { left: 44, width: 1000 };
   /**
-   * The frame of a chart of bars by time.
-   * @param {number} foot @param {string} label @param {number} bars @param {(bar: number) => string} dayOfBar
+   * Bars by time, in panels one above the other.
+   * @param {string} label @param {number} tall height of a panel
+   * @param {number[][][]} panels of each the numbers of its series, which are stacked, by bar
+   * @param {(bar: number) => string} dayOfBar @param {(bar: number) => string} aboutBar
    */
-  function barChart(foot, label, bars, dayOfBar) {
-    const { left, width } = CHART,
-      room = (width - left) / bars;
-    const chart = svg("svg.trend", { viewBox: `0 0 ${width} ${foot + 22}`, role: "img", label });
-    const step = Math.max(Math.ceil(bars / 8), 1);
+  function barChart(label, tall, panels, dayOfBar, aboutBar) {
+    const left = 44,
+      width = 1000,
+      bars = panels[0][0].length,
+      room = (width - left) / bars,
+      bottom = panels.length * tall;
+    const mosts = panels.map((series) =>
+      Math.max(1, ...series[0].map((_, bar) => sum(series, (numbers) => numbers[bar])))
+    );
+    const chart = svg("svg.trend", {
+      viewBox: `0 0 ${width} ${bottom + 22}`,
+      role: "img",
+      label: `${label}; the most in one is ${mosts.map(count).join(" and ")}`
+    });
+    panels.forEach((series, n) => {
+      const foot = (n + 1) * tall,
+        most = mosts[n];
+      const high = (number) => (number / most) * (tall - 16);
+      for (const number of [0, most / 2, most]) {
+        const y = foot - high(number);
+        chart.append(
+          svg("line.tick", { x1: left, x2: width, y1: y, y2: y }),
+          beside(left, y + 3, count(Math.round(number)))
+        );
+      }
+      for (let bar = 0; bar < bars; bar++) {
+        let y = foot;
+        const rects = series.map((numbers, part) => {
+          const height = high(numbers[bar]);
+          y -= height;
+          const box = { x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height };
+          return height && svg(`rect.bar-${"ab"[n + part]}`, box);
+        });
+        if (y < foot) chart.append(svg("g", svg("title", aboutBar(bar)), rects));
+      }
+    });
+    const step = tickStep(bars);
     for (let bar = 0; bar < bars; bar += step)
-      chart.append(svg("text", { x: left + bar * room, y: foot + 16 }, dayOfBar(bar)));
-    const rect = (klass, bar, y, height) =>
-      svg(`rect.${klass}`, { x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
-    const scale = (y, text, textY = y) =>
-      chart.append(svg("line.tick", { x1: left, x2: width, y1: y, y2: y }), beside(left, textY, text));
-    return { chart, rect, scale };
+      chart.append(svg("text", { x: left + bar * room, y: bottom + 16 }, dayOfBar(bar)));
+    return chart;
   }
   /** What the two series of a chart are. @param {any} a @param {any} b @param {any} more @param {any} chart */
   const keyed = (a, b, more, chart) =>
     h("figure", h("figcaption.quiet", h("span.key.key-a"), " ", a, " ", h("span.key.key-b"), " ", b, more), chart);
   /** Records by day of two clusters, one above the other on one axis. @param {any[]} both */
   function twoTimes(both) {
-    const tall = 70,
-      records_ = both.map(({ members }) => {
-        const records = new Map();
-        for (const [when, number] of members.flatMap(({ days }) => days))
-          records.set(when, (records.get(when) ?? 0) + number);
-        return records;
-      });
-    const days = records_.flatMap((records) => [...records.keys()]);
-    if (!days.length) return remark("No day is known of either.");
-    const start = Math.min(...days),
-      end = Math.max(...days);
-    const dayAt = (when) => day(when * DAY);
-    const { chart, rect, scale } = barChart(
-      2 * tall + 16,
-      `Records by day of both clusters, ${dayAt(start)} to ${dayAt(end)}`,
-      end - start + 1,
-      (bar) => dayAt(start + bar)
-    );
-    records_.forEach((records, n) => {
-      const most = Math.max(...records.values(), 1),
-        foot = (n + 1) * tall + n * 10;
-      scale(foot, "0");
-      chart.append(beside(CHART.left, foot - tall + 20, count(most)));
-      for (const [when, number] of records) {
-        const high = (number / most) * (tall - 14);
-        const bar = rect(n ? "bar-b" : "bar-a", when - start, foot - high, high);
-        bar.append(svg("title", `${dayAt(when)}: ${counted(number, "mention")}`));
-        chart.append(bar);
-      }
+    const days = both.map(({ members }) => members.flatMap((member) => member.days));
+    const every = days.flat().map(([when]) => when);
+    if (!every.length) return remark("No day is known of either.");
+    const start = Math.min(...every),
+      end = Math.max(...every);
+    const dayAt = (bar) => day((start + bar) * DAY);
+    const numbers = days.map((rows) => {
+      const sums = Array.from({ length: end - start + 1 }, () => 0);
+      for (const [when, number] of rows) sums[when - start] += number;
+      return sums;
     });
+    const chart = barChart(
+      `Records by day of both clusters, ${dayAt(0)} to ${dayAt(end - start)}`,
+      86,
+      numbers.map((sums) => [sums]),
+      dayAt,
+      (bar) => `${dayAt(bar)}: ${numbers.map((sums) => counted(sums[bar], "mention")).join(" and ")}`
+    );
     const [first, second] = both,
       met = Math.min(first.last, second.last) - Math.max(first.first, second.first);
     const told =
@@ -4309,7 +4285,7 @@
   async function placesView(state) {
     const [where, world] = await Promise.all([load("places"), load("world")]);
     const { countries, views, unknown } = where,
-      regionsKnown = objects("country code name x y number whole".split(" "), where.circles);
+      regionsKnown = rowsOf({ columns: "country code name x y number whole".split(" "), rows: where.circles });
     const choices = countries.map(([code]) => code).filter((code) => Object.hasOwn(views, code));
     const chosen = choices.includes(state.map) ? state.map : "";
     const inView = regionsKnown.filter(({ country }) => !chosen || country === chosen);
@@ -4552,9 +4528,9 @@
       { role: "img", label: text },
       svg("title", text),
       svg(`circle.region${region.number === null ? ".withheld" : ""}`, {
-        cx: x.toFixed(1),
-        cy: y.toFixed(1),
-        r: r.toFixed(1)
+        cx: x,
+        cy: y,
+        r
       })
     );
   }
@@ -4683,9 +4659,9 @@
           svg(
             "text",
             {
-              x: box[0].toFixed(1),
-              y: (box[3] - gap).toFixed(1),
-              "font-size": (11 * unit).toFixed(2),
+              x: box[0],
+              y: box[3] - gap,
+              "font-size": 11 * unit,
               "aria-hidden": "true"
             },
             text
@@ -4838,33 +4814,16 @@
   /** @param {any} trend bars of a day or a week */
   function trendChart({ step, start: first, complaints, calls, earlier }) {
     const unit = step === 1 ? "day" : "week",
-      tall = 150,
       bars = complaints.length;
     if (!bars) return remark("No record.");
-    const most = Math.max(...complaints.map((number, bar) => number + calls[bar]), 1);
     const dayAt = (bar) => day(seconds(first) + bar * step * DAY);
-    const { chart, rect, scale } = barChart(
-      tall,
-      `Records by ${unit}, ${dayAt(0)} to ${day(seconds(first) + (bars * step - 1) * DAY)}; ` +
-        `the most in one is ${count(most)}`,
-      bars,
-      dayAt
+    const chart = barChart(
+      `Records by ${unit}, ${dayAt(0)} to ${day(seconds(first) + (bars * step - 1) * DAY)}`,
+      150,
+      [[complaints, calls]],
+      dayAt,
+      (bar) => `${dayAt(bar)}: ${recordCounts({ complaints: complaints[bar], calls: calls[bar] })}`
     );
-    for (const share of [0, 0.5, 1]) {
-      const y = tall - share * (tall - 16);
-      scale(y, count(Math.round(share * most)), y + 3);
-    }
-    complaints.forEach((number, bar) => {
-      const [a, b] = [number, calls[bar]].map((records) => (records / most) * (tall - 16));
-      chart.append(
-        svg(
-          "g",
-          svg("title", `${dayAt(bar)}: ${recordCounts({ complaints: number, calls: calls[bar] })}`),
-          rect("bar-a", bar, tall - a, a),
-          rect("bar-b", bar, tall - a - b, b)
-        )
-      );
-    });
     return keyed("complaints", "calls", [`, by ${unit}`, earlier && `; ${counted(earlier, "record")} earlier`], chart);
   }
   /**
@@ -4982,7 +4941,7 @@
   }
 
   function help() {
-    const listed = (rows, headed) => Object.entries(rows).map(([name, text]) => [dt(headed(name)), h("dd", text)]);
+    const rows = (texts, headed) => Object.entries(texts).map(([name, text]) => dd(headed(name), text));
     const terms = Object.fromEntries(Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)));
     fill(
       dialog,
@@ -4990,10 +4949,10 @@
         h2({ id: "dialog-title" }, "Keys and terms"),
         h(
           "dl.keys",
-          listed(KEYS, (key) => h("kbd", key))
+          rows(KEYS, (key) => h("kbd", key))
         ),
         h3("Terms"),
-        h("dl.terms", listed(terms, String)),
+        h("dl.terms", rows(terms, String)),
         h(
           "p.buttons",
           button("Close", () => dialog.close(), { class: "primary" })
