@@ -24,6 +24,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,16 @@ def call(number: int, **fields: object) -> bytes:
     return json.dumps({**first, "direction": "inbound", **fields}).encode() + b"\n"
 
 
-def _rows(make: Callable[[int], bytes]) -> Make:
+def _rows(make: Callable[[int], bytes], before: bytes = b"", after: bytes = b"") -> Make:
+    """Writes row after row, to the size."""
+
     def write(path: Path, size: int) -> None:
         with path.open("wb") as file:
-            number = 0
+            file.write(before)
+            numbers = count()
             while file.tell() < size:
-                file.write(make(number))
-                number += 1
+                file.write(make(next(numbers)))
+            file.write(after)
 
     return write
 
@@ -86,16 +90,8 @@ def _one_line(unit: str) -> Make:
 
 def _raw(before: bytes, unit: bytes, after: bytes = b"") -> Make:
     """Writes bytes again and again, to the size."""
-
-    def write(path: Path, size: int) -> None:
-        block = unit * max(1, MB // len(unit))
-        with path.open("wb") as file:
-            file.write(before)
-            while file.tell() < size:
-                file.write(block)
-            file.write(after)
-
-    return write
+    block = unit * max(1, MB // len(unit))
+    return _rows(lambda _: block, before, after)
 
 
 def _compressed(make: Make, how: str) -> Make:
@@ -161,15 +157,7 @@ def _many_kinds(number: int) -> bytes:
 
 
 def _csv(row: Callable[[int], str], header: str) -> Make:
-    def write(path: Path, size: int) -> None:
-        with path.open("w") as file:
-            file.write(header + "\n")
-            number = 0
-            while file.tell() < size:
-                file.write("".join(row(number + place) + "\n" for place in range(1_000)))
-                number += 1_000
-
-    return write
+    return _rows(lambda number: f"{row(number)}\n".encode(), f"{header}\n".encode())
 
 
 HEADER = "complaint_id,source_org,received_at,narrative"

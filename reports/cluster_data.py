@@ -193,14 +193,11 @@ def read_carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
     phones = members.filter(pc.starts_with(members, PHONE_PREFIX))
     numbers = pc.utf8_slice_codeunits(without_epochs(phones), len(PHONE_PREFIX))
     where = pc.field("suspect_number").isin(numbers) & pc.field("carrier").is_valid()
-    columns = ["suspect_number", "carrier"]
-    carriers: dict[str, set[str]] = defaultdict(set)
-    for batch in tables.table_batches(run, CALLS, columns, where):
-        pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
-        for number, carrier in zip(*(column.to_pylist() for column in pairs.columns), strict=True):
-            carriers[number].add(carrier)
+    carriers: dict[str, list[str]] = defaultdict(list)
+    for row in tables.count_by(run, CALLS, ["suspect_number", "carrier"], where).to_pylist():
+        carriers[row["suspect_number"]].append(row["carrier"])
     both = zip(phones.to_pylist(), numbers.to_pylist(), strict=True)
-    return {phone: sorted(carriers[number]) for phone, number in both if number in carriers}
+    return {phone: carriers[number] for phone, number in both if number in carriers}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
-"""Figures of a cluster as plain data: its graph, and the lives of its members with handovers.
+"""Figures of a cluster as plain data: where its members stand, and which give way to others.
 
-`graph_figure` puts lines to members at their positions and `build_timeline` makes a row of each; a
-referral draws both. Positions, the same for the same graph every time, and handovers are the
-workbench's, too.
+Both are the workbench's and the referral's. Positions are the same for the same graph every time.
 
 A cluster keeps its shape from day to day: where a run follows another, members that were in the
 figure before stay near their places, and new ones are put beside what they are linked with. A first
@@ -18,7 +16,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -52,18 +50,8 @@ On ten clusters that changed between two days of a simulated world, the median m
 LEAST_KNOWN = 0.5
 """Share of members with an old place below which a layout starts anew."""
 
-WIDTH, HEIGHT = 1000, 620
-
-MARGIN = 34
-
-DRAWN_LINES = 2_500
-"""Lines that are drawn, the best-evidenced first."""
-
 ROW_LIMIT = 80
 """Members among which handovers are sought, those of most records."""
-
-LABEL_WIDTH, TIMELINE_WIDTH, ROW_HEIGHT, AXIS_HEIGHT = 250, 1000, 17, 24
-"""Widths of the label column and of the whole, heights of a row and of the axis, in px."""
 
 HANDOVER_DAYS = 21
 """Most days between the last record of an identifier and the first of its successor.
@@ -78,9 +66,6 @@ FEW_MEMBERS = 150
 
 _SIZE_STEP, _CELLS_AT_ONCE = 8, 1 << 17
 """Members by which the size of graphs that are laid out together differs, and pairs of all."""
-
-_FAR = 1e300
-"""A distance between parts, whose product with 0 is 0, which that of an infinite one is not."""
 
 _LEAST_SQUARE, _STILL_MOVING = 1e-6, 0.75
 """Least square of a distance, and share of graphs that move below which settled ones are left."""
@@ -132,9 +117,9 @@ def _distances(
     """Returns shortest path lengths, infinite between parts, and the parts as sorted indices."""
     use_one_thread()
     place_of = {name: place for place, name in enumerate(names)}
-    lengths = {(place_of[a], place_of[b]): _length(weight) for a, b, weight in edges}
-    ends = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int32).T
-    distances = _shortest_paths(len(names), ends, np.array(list(lengths.values())))
+    weights = {(place_of[a], place_of[b]): weight for a, b, weight in edges}
+    ends = np.array(list(weights) or np.empty((0, 2)), dtype=np.int32).T
+    distances = _shortest_paths(len(names), ends, _lengths(np.array(list(weights.values()))))
     parts: list[list[int]] = []
     left = np.ones(len(names), np.bool_)
     while left.any():
@@ -167,20 +152,15 @@ def _shorten(distances: Array) -> Array:
     """Turns the lengths of edges of graphs into those of the shortest paths, in place."""
     each = np.arange(distances.shape[1])
     distances[:, each, each] = 0
-    np.minimum(distances, _FAR, out=distances)
-    through = np.empty_like(distances)
-    to, on = np.ones((*distances.shape[:2], 2)), np.ones((len(distances), 2, distances.shape[1]))
     for middle in each:
-        to[:, :, 0], on[:, 1] = distances[:, :, middle], distances[:, middle]
-        np.matmul(to, on, out=through)  # (x, 1) times (1, y) is exact, and faster than x + y
+        through = distances[:, :, middle, None] + distances[:, middle, None]
         np.minimum(distances, through, out=distances)
-    distances[distances >= _FAR] = np.inf
     return distances
 
 
-def _length(weight: float) -> float:
-    """Returns the length of a link: well-evidenced ones are shorter, at most by half."""
-    return 0.5 + 0.5 / (1 + math.log1p(max(weight, 0)))
+def _lengths(weights: Array) -> Array:
+    """Returns the lengths of links: well-evidenced ones are shorter, at most by half."""
+    return 0.5 + 0.5 / (1 + np.log1p(np.maximum(weights, 0)))
 
 
 def _first(names: list[str], distances: Array, part: list[int]) -> Array:
@@ -478,7 +458,7 @@ class _Graphs:
         graph = np.repeat(np.arange(len(which)), counts)
         distances = np.full((len(which), room, room), np.inf)
         first, second = self.ends[edges].T
-        lengths = 0.5 + 0.5 / (1 + np.log1p(np.maximum(self.weights[edges], 0)))
+        lengths = _lengths(self.weights[edges])
         distances[graph, first, second] = distances[graph, second, first] = lengths
         there = np.arange(room) < self.sizes[which][:, None]
         distances = np.where(there[:, :, None] & there[:, None, :], _shorten(distances), 0)
@@ -497,92 +477,6 @@ class _Graphs:
         return left
 
 
-def member_positions(facts: ClusterFacts, before: Mapping[str, Point]) -> dict[str, Point]:
-    """Lays the drawn members out by their accepted links, from (0, 0) to (1, 1).
-
-    `before` has the positions of those that were in the last figure.
-    """
-    shown = [member["entity_id"] for member in facts.members[:DRAWN_MEMBERS]]
-    drawn = set(shown)
-    accepted = (link for link in facts.inside if link["accepted"])
-    ends = ((link["entity_a"], link["entity_b"], link["weight"]) for link in accepted)
-    return layout_positions(
-        shown, [end for end in ends if end[0] in drawn and end[1] in drawn], before
-    )
-
-
-class Node(NamedTuple):
-    """A member."""
-
-    entity_id: str
-    kind: str
-    x: float
-    y: float
-    radius: float
-
-
-class Line(NamedTuple):
-    """An accepted link between two members, by their places in `GraphFigure.nodes`."""
-
-    a: int
-    b: int
-    width: float
-
-
-@dataclass(frozen=True)
-class GraphFigure:
-    """Everything that is drawn."""
-
-    nodes: list[Node]
-    lines: list[Line]
-
-
-def graph_figure(facts: ClusterFacts, positions: Mapping[str, Point]) -> GraphFigure:
-    """Makes the figure of a cluster: members at their positions, and their accepted links."""
-    members = [member for member in facts.members if member["entity_id"] in positions]
-    most = max((member["complaints"] + member["calls"] for member in members), default=0)
-    crowd = max(math.sqrt(60 / max(len(members), 60)), 0.45)
-    nodes = [_member(member, positions[member["entity_id"]], most, crowd) for member in members]
-    place_of = {node.entity_id: place for place, node in enumerate(nodes)}
-    links = [
-        link
-        for link in facts.inside
-        if link["accepted"] and link["entity_a"] in place_of and link["entity_b"] in place_of
-    ]
-    lines = [
-        Line(place_of[link["entity_a"]], place_of[link["entity_b"]], _width(link["weight"]))
-        for link in links[:DRAWN_LINES]
-    ]
-    return GraphFigure(nodes, lines)
-
-
-def _member(row: Row, point: Point, most: int, crowd: float) -> Node:
-    records = row["complaints"] + row["calls"]
-    radius = (5 + 13 * math.sqrt(records / max(most, 1))) * crowd
-    return Node(
-        entity_id=row["entity_id"],
-        kind=row["kind"],
-        x=round(MARGIN + point[0] * (WIDTH - 2 * MARGIN), 1),
-        y=round(MARGIN + point[1] * (HEIGHT - 2 * MARGIN), 1),
-        radius=round(radius, 1),
-    )
-
-
-def _width(weight: float) -> float:
-    """Returns a width in halves."""
-    return round(1.4 + 1.4 * math.log1p(weight)) / 2
-
-
-class Life(NamedTuple):
-    """One identifier's row: from first to last seen."""
-
-    entity_id: str
-    kind: str
-    y: int
-    x: float
-    width: float
-
-
 class Handover(NamedTuple):
     """One identifier giving way to another of its kind that is linked with it."""
 
@@ -592,72 +486,13 @@ class Handover(NamedTuple):
     first_seen: datetime
 
 
-@dataclass(frozen=True)
-class Timeline:
-    """Rows by first record, ticks as (x, label), and a line (x1, y1, x2, y2) for each handover."""
-
-    lives: list[Life]
-    ticks: list[tuple[float, str]]
-    handovers: list[tuple[float, float, float, float]]
-    height: int
-
-
-def build_timeline(facts: ClusterFacts, most: int) -> Timeline:
-    """Makes rows of the `most` members that most records name, the earliest first."""
-    shown = _first_rows(facts, most)
-    if not shown:  # all members are left out of this copy
-        return Timeline([], [], [], AXIS_HEIGHT)
-    start = min(member["first_seen"] for member in shown).date()
-    end = max(member["last_seen"] for member in shown).date() + timedelta(days=1)
-    scale = (TIMELINE_WIDTH - LABEL_WIDTH) / max((end - start).days, 1)
-
-    def x(moment: datetime, after: int = 0) -> float:
-        return round(LABEL_WIDTH + ((moment.date() - start).days + after) * scale, 1)
-
-    place = {member["entity_id"]: AXIS_HEIGHT + n * ROW_HEIGHT for n, member in enumerate(shown)}
-    middle = ROW_HEIGHT // 2
-    return Timeline(
-        lives=[
-            _life(member, place[member["entity_id"]], x(member["first_seen"]), scale)
-            for member in shown
-        ],
-        ticks=_ticks(start, end, scale),
-        handovers=[
-            (
-                x(handover.last_seen, 1),
-                place[handover.before] + middle,
-                x(handover.first_seen),
-                place[handover.after] + middle,
-            )
-            for handover in find_handovers(facts, most)
-        ],
-        height=AXIS_HEIGHT + len(shown) * ROW_HEIGHT + 4,
-    )
-
-
-def _life(row: Row, y: int, x: float, scale: float) -> Life:
-    lasted = (row["last_seen"].date() - row["first_seen"].date()).days + 1
-    return Life(row["entity_id"], row["kind"], y, x, round(max(lasted * scale, 2), 1))
-
-
-def _ticks(start: date, end: date, scale: float) -> list[tuple[float, str]]:
-    """Returns first days of months, at most twelve, or of weeks for a short time."""
-    if (end - start).days <= 62:
-        days = [start + timedelta(days=n) for n in range(0, (end - start).days, 7)]
-    else:
-        months = range(start.year * 12 + start.month, end.year * 12 + end.month)
-        days = [date(month // 12, month % 12 + 1, 1) for month in months]
-    step = math.ceil(len(days) / 12) or 1
-    return [(round(LABEL_WIDTH + (day - start).days * scale, 1), f"{day}") for day in days[::step]]
-
-
 def find_handovers(facts: ClusterFacts, most: int = ROW_LIMIT) -> list[Handover]:
     """Pairs members of one kind, linked or with a neighbour in common, if one follows the other.
 
     Each gives way to one and follows one at most; the shortest gaps are paired first. Only the
     `most` members that most records name are paired, which a timeline shows.
     """
-    shown = _first_rows(facts, most)
+    shown = first_rows(facts, most)
     linked: dict[str, set[str]] = {member["entity_id"]: set() for member in facts.members}
     for link in facts.inside:
         linked[link["entity_a"]].add(link["entity_b"])
@@ -695,7 +530,7 @@ def _follows(before: Row, after: Row) -> bool:
     return -OVERLAP_DAYS <= gap.days <= HANDOVER_DAYS
 
 
-def _first_rows(facts: ClusterFacts, most: int) -> list[Row]:
+def first_rows(facts: ClusterFacts, most: int) -> list[Row]:
     """Returns the `most` members that most records name, by first record."""
     return sorted(
         facts.members[:most], key=lambda member: (member["first_seen"], member["entity_id"])

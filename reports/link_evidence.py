@@ -21,11 +21,11 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import PHONE_PREFIX
-from reports.tables import Column, IntArray, RunFolder, Texts, Whole, among
+from reports.tables import IntArray, RunFolder, among
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status, Strength
 from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, Fact, fact, have_facts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.arrow_util import component_labels, text_codes
+from transforms.arrow_util import component_labels
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, link_probability, pair_micros
 from transforms.reporters import counted_sources, people_counted, precision_interval
 
@@ -47,16 +47,6 @@ REVIEW_WORDS = {
     "reviewed": "reviewed by an analyst",
     "unreviewed": "not yet reviewed by an analyst",
 }
-
-_NUMBER = r"\A[0-9+# ().\-/]{1,40}\z"
-"""A number with the signs that it is written with."""
-
-_MOST_DIGITS = 18
-
-_POWERS = 10 ** np.arange(_MOST_DIGITS + 1)
-
-_LEAST_DIGITS = 7
-"""Digits of a number whose signs alone are kept, where its digits are the identifier's."""
 
 FIRST_PARTS = 5
 
@@ -415,41 +405,3 @@ def split_at_bridge(
 
 def _ends(link: Row) -> tuple[str, str]:
     return link["entity_a"], link["entity_b"]
-
-
-def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> dict[str, Column]:
-    """Returns what was read, or how it follows from the identifier, whose digits say no more.
-
-    Most is a number in other signs: `signs` has these with # for each digit, of which the first
-    `zeros` are 0 and the others the last of the identifier; = is the identifier's value itself.
-
-    Args:
-        raw: what was read.
-        members: the member of each row.
-        values: of the members.
-    """
-    coded = raw.combine_chunks().dictionary_encode()
-    texts, places = coded.dictionary, text_codes(coded)
-    dressed = pc.replace_substring_regex(texts, "[0-9]", "#")
-    signs = Texts.of(pa.concat_arrays([dressed, pa.array(["="])]))
-    numbers = pc.if_else(pc.match_substring_regex(texts, _NUMBER), texts, "")
-    lengths, written = (np.append(column, 0)[places] for column in _digits(numbers))
-    size = np.searchsorted(_POWERS, written, "right")
-    _, own = _digits(values)
-    follows = (size >= _LEAST_DIGITS) & (own[members] % _POWERS[size] == written)
-    same = pc.fill_null(pc.index_in(values, texts), -1).to_numpy()[members] == places
-    same &= places >= 0
-    codes = np.where(follows, signs.codes[places], 0)
-    return {
-        "raw": Texts(Texts.of(texts).values, np.where(same | follows, 0, places + 1)),
-        "signs": Texts(signs.values, np.where(same, signs.codes[-1], codes)),
-        "zeros": Whole(np.where(follows & ~same, lengths - size, 0)),
-    }
-
-
-def _digits(texts: pa.Array) -> tuple[IntArray, IntArray]:
-    """Returns how many digits each text has, and their number; 0 where they are too many."""
-    digits = pc.replace_substring_regex(pc.fill_null(texts, ""), "[^0-9]", "")
-    digits = pc.if_else(pc.greater(pc.binary_length(digits), _MOST_DIGITS), "", digits)
-    numbers = pc.cast(pc.binary_join_element_wise("0", digits, ""), pa.int64())
-    return pc.binary_length(digits).to_numpy(), numbers.to_numpy()

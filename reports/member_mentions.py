@@ -175,7 +175,7 @@ def read_mentions(
     none = pa.schema([MENTIONS.schema.field(name) for name in EVIDENCE_COLUMNS]).empty_table()
     parts, members, worded = list[pa.Table](), [np.empty(0, np.int64)], [none]
     for batch in tables.read_in_key_order(run, MENTIONS, EVIDENCE_COLUMNS, _CODED, where):
-        member, script = (index.places_of_runs(batch["entity_id"]) for index in (known, asked))
+        member, script = (index.places(batch["entity_id"]) for index in (known, asked))
         parts.append(batch.filter(pa.array(member >= 0)))
         members.append(member[member >= 0])
         if (script >= 0).any():

@@ -315,13 +315,8 @@ def _carriers(run: RunFolder, members: _GroupOf) -> Iterator[GroupedRows]:
     phones = members.ids.filter(pc.starts_with(members.ids, PHONE_PREFIX))
     numbers = [without_epoch(phone).removeprefix(PHONE_PREFIX) for phone in phones.to_pylist()]
     wanted = _GroupsOf.of([_pairs(pa.array(numbers, TEXT), members.groups(phones))])
-    pairs = pa.schema([CALLS.schema.field(name) for name in _CARRIED]).empty_table()
-    carried = pc.field("carrier").is_valid()
-    for batch in tables.table_batches(run, CALLS, _CARRIED, carried):
-        known = batch.filter(pc.is_in(batch["suspect_number"], wanted.ids))
-        both = pa.concat_tables([pairs, pa.Table.from_batches([known])])
-        pairs = both.group_by(list(_CARRIED)).aggregate([])
-    for batch in pairs.to_batches():
+    carried = pc.field("suspect_number").isin(wanted.ids) & pc.field("carrier").is_valid()
+    for batch in tables.count_by(run, CALLS, _CARRIED, carried).select(_CARRIED).to_batches():
         yield wanted.parts(batch, "suspect_number")
 
 

@@ -35,7 +35,7 @@ from reports.cluster_data import (
     read_carriers,
     read_members,
 )
-from reports.link_evidence import parts_by_org, raw_columns
+from reports.link_evidence import parts_by_org
 from reports.member_mentions import (
     MemberMentions,
     Script,
@@ -116,7 +116,7 @@ _OF_LINKS = (
 )
 
 _OF_READINGS = (
-    "org=source_org kind=record_kind id=record_id role country=victim_country field "
+    "org=source_org kind=record_kind id=record_id role country=victim_country field raw "
     "at=observed_at confidence"
 )
 
@@ -244,7 +244,7 @@ def gather_job(
         "members": Lists(cut.starts, _member_columns(source, members, mentions, points[kept], cut)),
         **_link_rows(links, cut),
         "suppliers": suppliers.rows(links.soft, cut),
-        "readings": _reading_rows(source, mentions, members["value"], cut, context),
+        "readings": _reading_rows(source, mentions, cut, context),
         **_cluster_rows(source, here, ids, names),
     }
     facts = _facts(source, here, names, context)
@@ -370,19 +370,8 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
     columns["confidence"] = Whole.of(probabilities, 1_000_000)
     columns["reason"] = cut.reasons(shown)
     if not cut.redact:
-        starts = ids.offsets.to_numpy()
-        named = Texts.of(pc.list_flatten(ids))
-        cut_ids = pc.extract_regex(
-            named.values, r"(?s)^(?P<org>(?:[^|]*\|)?(?:call\|)?)(?P<id>.*)$"
-        )
-        parts = {part: Texts.of(pc.struct_field(cut_ids, part)) for part in ("org", "id")}
-        columns["ids"] = Lists(
-            starts.astype(np.int64) - starts[0],
-            {
-                name: Texts(texts.values, texts.codes[named.codes - 1])
-                for name, texts in parts.items()
-            },
-        )
+        starts = ids.offsets.to_numpy().astype(np.int64)
+        columns["ids"] = Lists(starts - starts[0], {"id": Texts.of(pc.list_flatten(ids))})
     ties: dict[str, Column] = {name: Whole(places[others]) for name, places in ends.items()}
     ties |= columns_of(rows.filter(pa.array(others)), "accepted")
     return {
@@ -495,15 +484,13 @@ def _soft_links(soft: pa.Table, cut: _Cut) -> pa.Table:
     )
 
 
-def _reading_rows(
-    source: str, mentions: MemberMentions, values: pa.ChunkedArray, cut: _Cut, context: PartContext
-) -> Lists:
+def _reading_rows(source: str, mentions: MemberMentions, cut: _Cut, context: PartContext) -> Lists:
     """Returns the sample of records, and the words around each where the run keeps them."""
     sample = mentions.sample(0 if cut.redact else READINGS_PER_ORG)
     chosen = sample[np.lexsort((sample, mentions.member[sample]))]
     rows, member = mentions.rows.take(chosen), mentions.member[chosen]
     cluster_of = np.searchsorted(cut.starts, member, "right") - 1
-    columns: dict[str, Column] = raw_columns(rows["raw"], member, values.combine_chunks()) | {
+    columns: dict[str, Column] = {
         "a": Whole(member - cut.starts[cluster_of]),
         **columns_of(rows, _OF_READINGS),
     }

@@ -339,11 +339,6 @@ class IdIndex:
             places[others] = pc.fill_null(positions, -1).to_numpy()
         return places[pc.fill_null(coded.indices, len(values)).to_numpy()]
 
-    def places_of_runs(self, column: pa.Array | pa.ChunkedArray) -> IntArray:
-        """Returns what `places` does of values without nulls, equal ones together."""
-        new = changes(column)
-        return self.places(column.filter(pa.array(new)))[np.cumsum(new) - 1]
-
     def indices(self, column: pa.Array | pa.ChunkedArray) -> pa.Array:
         """Returns the places as a column to take by, null for null or an unknown value."""
         places = self.places(column)

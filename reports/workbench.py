@@ -41,6 +41,7 @@ from reports.pieces import NAMING, Job, PartContext, encode_piece, gather_job, s
 from reports.run import Run, keeps_narratives
 from reports.run_summary import SHARED_COLUMNS, Joint, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
+from schemas.decision import BINDING, DECISION
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, Table
@@ -194,7 +195,8 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
         str(row.kind): [row.noun, row.nouns, row.colour, row.shape] for row in BY_KIND.values()
     }
     words = tomllib.loads(folder.joinpath("words.toml").read_text(encoding="utf-8"))
-    words |= {"kinds": kinds, "facts": {code: form.sentence for code, form in FACTS.items()}}
+    sentences = {code: form.sentence for code, form in FACTS.items()}
+    words |= {"kinds": kinds, "facts": sentences, "decision": [*DECISION.names, *BINDING.names]}
     page = contents["index.html"]
     for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():
         page = page.replace(name.encode(), escape(value).encode(), 1)
@@ -477,6 +479,7 @@ def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
     rows = shown.sort_by(order).slice(0, SUPPRESSED_LIMIT)
     columns = "entity_id kind complaints calls orgs reason"
     return {
+        "columns": "id kind complaints calls orgs reason".split(),
         "rows": [picked(row, columns) for row in rows.to_pylist()],
         "total": entities.filter(pc.field("status") == Status.SUPPRESSED).num_rows,
     }
@@ -507,7 +510,8 @@ def _all_suppliers(run: RunFolder, shown: pc.Expression) -> Json:
         [*picked(row, "entity_id kind clusters records"), row["cluster_ids"][:OTHERS_LIMIT]]
         for row in suppliers.slice(0, LISTED_LIMIT).to_pylist()
     ]
-    return {"rows": listed, "total": suppliers.num_rows}
+    columns = "id kind clusters records serves".split()
+    return {"columns": columns, "rows": listed, "total": suppliers.num_rows}
 
 
 def _campaigns(run: RunFolder) -> Json:
@@ -527,7 +531,8 @@ def _campaigns(run: RunFolder) -> Json:
         ]
         for campaign in first
     ]
-    return {"rows": listed, "total": len(rows)}
+    shown = "id rank basis probability reporters others first last members shared".split()
+    return {"columns": shown, "rows": listed, "total": len(rows)}
 
 
 def _contested_rows(run: RunFolder, contested: pa.Table) -> Json:
@@ -540,7 +545,8 @@ def _contested_rows(run: RunFolder, contested: pa.Table) -> Json:
         [cluster_of.get(row["entity_id"]), *picked(row, columns)]
         for row in contested.slice(0, LISTED_LIMIT).to_pylist()
     ]
-    return {"rows": rows, "total": contested.num_rows}
+    shown = "cluster id reason complaints calls first last".split()
+    return {"columns": shown, "rows": rows, "total": contested.num_rows}
 
 
 def _decisions(run: Run) -> list[Json]:

@@ -58,6 +58,9 @@ POPULAR = ("tranco", "google-chrome-crux-1million")
 IN_EITHER = ("bank", "carrier", "charity", "government", "health", "utility")
 """Categories of small organisations that others pretend to be: one of `POPULAR` is enough."""
 
+LISTED = (("bank-website", "bank", "bank"), ("university_domains", "university", "education"))
+"""Lists of sites of one sort, with the reason and the category of each."""
+
 MOST_POPULAR = ("tranco10k", "majestic_million", "cisco_top20k", "moz-top500")
 """Lists of the first thousands, which bear out a news site of an older list."""
 
@@ -154,7 +157,11 @@ def compile_sites(folder: Path, digests: Mapping[str, str]) -> bytes:
         visited = [_registrable(_misp_list(misp, name)) for name in POPULAR]
         most = _registrable(host for name in MOST_POPULAR for host in _misp_list(misp, name))
         rented = {host for name in RENTED for host in _misp_list(misp, name)}
-        listed = [*_banks(misp), *_universities(misp)]
+        listed = [
+            Site(name, reason, category, MISP_SOURCE)
+            for kind, reason, category in LISTED
+            for name in sorted(_registrable(_misp_list(misp, kind)))
+        ]
     rented |= set(re.findall(r"['\"]([\w.-]+)['\"]", _text(folder / FREE_MAIL, r".*__init__\.py")))
     news = [site for site in _news_sources(folder / NEWSPAPER) if site.domain in most]
     sites: dict[str, Site] = {}
@@ -245,16 +252,6 @@ def _domain_of_root(address: str) -> str | None:
     registered = domain.registrable_domain(host) if host else None
     is_first = re.fullmatch(r"/?(?:[a-z]{2}(?:[-_][a-z]{2})?/?|index\.\w+)?", parts.path.lower())
     return registered if is_first and host in (registered, f"www.{registered}") else None
-
-
-def _banks(misp: zipfile.ZipFile) -> Iterator[Site]:
-    for name in sorted(_registrable(_misp_list(misp, "bank-website"))):
-        yield Site(name, "bank", "bank", MISP_SOURCE)
-
-
-def _universities(misp: zipfile.ZipFile) -> Iterator[Site]:
-    for name in sorted(_registrable(_misp_list(misp, "university_domains"))):
-        yield Site(name, "university", "education", MISP_SOURCE)
 
 
 def _publishers(path: Path) -> Iterator[Site]:

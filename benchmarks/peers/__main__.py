@@ -13,7 +13,6 @@ encoded batches that Beam groups by key.
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import tempfile
@@ -21,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import product
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +156,10 @@ def table_rows(lines: list[Line]) -> Iterator[list[str]]:
     for line in lines:
         last = before.get((line.program, line.world))
         before[line.program, line.world] = line
+        growth = ""
+        if last:
+            exponent = log(line.used.cpu / last.used.cpu) / log(line.size / last.size)
+            growth = f"n^{exponent:.2f}"
         beside = None if ":" in line.program else script.get((line.world, line.size))
         yield [
             line.program,
@@ -167,13 +171,9 @@ def table_rows(lines: list[Line]) -> Iterator[list[str]]:
             f"{line.used.cpu / beside.used.cpu:.2f}" if beside else "",
             f"{line.used.peak:,.0f}",
             "" if line.shuffled is None else f"{line.shuffled / 2**20:,.0f}",
-            f"n^{_exponent(last, line):.2f}" if last else "",
+            growth,
             line.note,
         ]
-
-
-def _exponent(small: Line, large: Line) -> float:
-    return math.log(large.used.cpu / small.used.cpu) / math.log(large.size / small.size)
 
 
 def main(words: list[str] | None = None) -> None:

@@ -229,6 +229,9 @@ class Outcome:
     alarms: set[str] = field(default_factory=set)
 
 
+_target = cache(Target.of)
+
+
 def prepare(place: Path, seed: int) -> None:
     """Makes the world of a seed, its first run, the analyst's decisions, and the run after them."""
     target = Target.of(begin(place, seed, complaints=300, operations=12))
@@ -306,8 +309,3 @@ def table_lines(outcomes: Mapping[str, Outcome], *, full: bool) -> Iterator[str]
         alarms = ", ".join(sorted(outcome.alarms)) or "none"
         worlds = f"{len(outcome.seeds)} of {tries}"
         yield f"| {harm.name} | {outcome.budget} | {worlds} | {how} | {alarms} |"
-
-
-@cache
-def _target(run: Path) -> Target:
-    return Target.of(run)

@@ -186,6 +186,9 @@ MEANS: dict[str, Forge | None] = {
 """The means by which liars act, and what makes their complaints; an offer has none."""
 
 
+_known = cache(Known.of)
+
+
 def prepare(place: Path, seed: int) -> None:
     """Makes a world, its first run, the analyst's decisions, the run after them, and a partner."""
     rings = Known.of(begin(place, seed, complaints=900, operations=14)).rings
@@ -324,8 +327,3 @@ def as_role(entity_id: str) -> str:
     return {
         "urls": "lure_site", "emails": "sender", "remote_access": "operator", "payments": "payee"
     }[name]  # fmt: skip
-
-
-@cache
-def _known(run: Path) -> Known:
-    return Known.of(run)

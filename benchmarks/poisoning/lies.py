@@ -285,7 +285,5 @@ def read_rows(run: Path, name: str) -> Rows:
     return list(ds.dataset(run / name, format="parquet").to_table().to_pylist())
 
 
-@cache
-def read_tables(run: Path) -> Tables:
-    """Reads a run that does not change, once in a process."""
-    return Tables.read(run)
+read_tables = cache(Tables.read)
+"""Reads a run that does not change, once in a process."""

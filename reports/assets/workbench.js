@@ -45,8 +45,8 @@
   }
 
   const TIMES = "first last at decided_at".split(" ");
-  /** @param {string[]} columns @param {any[][]} rows @returns {any[]} times as seconds since 1970 */
-  const objects = (columns, rows) =>
+  /** @param {any} list with its columns @returns {any[]} its rows as objects, times as seconds since 1970 */
+  const rowsOf = ({ columns, rows }) =>
     rows.map((row) =>
       Object.fromEntries(
         columns.map((name, n) => [name, TIMES.includes(name) && typeof row[n] === "string" ? seconds(row[n]) : row[n]])
@@ -94,7 +94,7 @@
   async function clusterList(name) {
     const list = await load(name);
     if (!list.objects) {
-      list.objects = objects(list.columns, list.rows);
+      list.objects = rowsOf(list);
       for (const row of list.objects) {
         row.changes = changes(row);
         clusterOf.set(row.id, row);
@@ -139,15 +139,12 @@
       }
     }
     for (const link of links) {
-      link.ids = (link.ids ?? []).map(({ org, id }) => org + id);
+      link.ids = (link.ids ?? []).map(({ id }) => id);
       for (const end of link.ends) end.links.push(link);
     }
     for (const row of [...readings, ...cluster.near]) row.member = members[row.a];
     readings.sort((a, b) => b.at - a.at);
-    for (const reading of readings) {
-      reading.raw ??= dressed(reading.member.id, reading.signs, reading.zeros);
-      reading.member.readings.push(reading);
-    }
+    for (const reading of readings) reading.member.readings.push(reading);
     for (const member of members) member.doubts = doubts(member);
     cluster.handovers = handovers(members);
     return cluster;
@@ -155,19 +152,6 @@
 
   /** @param {string} id @returns {string} without the mark of a later holder */
   const bare = (id) => id.replace(/^((?:phone|domain|email|handle|account):[^]*)#(?:[2-9]|[1-9]\d+)$/, "$1");
-
-  /**
-   * @param {string} id @param {string | null} signs @param {number} zeros
-   * @returns {string | null} what was read, of an identifier's own digits
-   */
-  function dressed(id, signs, zeros) {
-    const value = valueOf(bare(id));
-    if (!signs || signs === "=") return signs && value;
-    const count = signs.split("#").length - 1;
-    const digits = "0".repeat(zeros) + value.replace(/\D/g, "").slice(zeros - count || undefined);
-    let next = 0;
-    return signs.replace(/#/g, () => digits[next++]);
-  }
 
   /**
    * @param {any} member @returns {string[]} what would have to be wrong for it to be none (reports/link_evidence.py)
@@ -247,7 +231,8 @@
     effects: EFFECTS,
     choices: CHOICES,
     facts: FACTS,
-    kinds: LOOKS
+    kinds: LOOKS,
+    decision: DECISION
   } = JSON.parse(meta("words"));
 
   // ---------------------------------------------------------------- elements and text
@@ -262,13 +247,13 @@
   }
   /**
    * Makes an element. A text that is read out or pops up is made harmless.
-   * @param {string} kind "1999/xhtml" or "2000/svg" @param {string} tag with classes behind dots
+   * @param {string} namespace @param {string} tag with classes behind dots
    * @param {any[]} children nodes, or text; an object in front has attributes, of which `onX` are listeners
    * @returns {any}
    */
-  function create(kind, tag, children) {
+  function create(namespace, tag, children) {
     const [name, ...classes] = tag.split(".");
-    const element = document.createElementNS(`http://www.w3.org/${kind}`, name);
+    const element = document.createElementNS(namespace, name);
     if (classes.length) element.setAttribute("class", classes.join(" "));
     const attributes = children[0]?.constructor === Object ? children.shift() : {};
     for (const [key, value] of Object.entries(attributes)) {
@@ -281,9 +266,9 @@
     return fill(element, children);
   }
   /** @param {string} tag @param {...any} children @returns {any} */
-  const h = (tag, ...children) => create("1999/xhtml", tag, children);
+  const h = (tag, ...children) => create("http://www.w3.org/1999/xhtml", tag, children);
   /** @param {string} tag @param {...any} children @returns {any} */
-  const svg = (tag, ...children) => create("2000/svg", tag, children);
+  const svg = (tag, ...children) => create("http://www.w3.org/2000/svg", tag, children);
   /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes */
   const button = (text, onclick, more) => h("button", { type: "button", onclick, ...more }, text);
   const [p, li, h2, h3, div, span, tr, dt, code, quiet, remark, labelled] =
@@ -321,11 +306,15 @@
   /** @param {any} title @param {...any} more */
   const headline = (title, ...more) => h("div.headline", h("h1", title), ...more);
 
+  /** How many days or bars are between two dates of a time axis. @param {number} length of the axis */
+  const tickStep = (length) => Math.ceil(length / 8);
   /** A text at the left of a drawing. @param {number} left @param {number} y @param {string} text */
   const beside = (left, y, text) => svg("text", { x: left - 6, y, "text-anchor": "end" }, text);
 
   const ODD = /([\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs})/gu;
   const CUT = 160;
+  /** Characters of a name, an identifier or a value of a complaint that are shown at once. */
+  const SHORT_CUT = 64;
 
   /** @param {string} character */
   const codePoint = (character) =>
@@ -346,7 +335,7 @@
     );
 
   /** @param {any} text @param {number} [limit] @returns {any} text of a complaint, made harmless */
-  function shown(text, limit = CUT) {
+  function shown(text, limit = SHORT_CUT) {
     const whole = String(text ?? "");
     if (!whole) return none();
     if (whole.length <= limit) return isolated(whole);
@@ -370,12 +359,12 @@
    */
   const brief = (text, limit) => {
     const whole = String(text ?? "");
-    return whole.length > limit ? span({ title: whole }, isolated(whole.slice(0, limit)), "…") : shown(whole);
+    return whole.length > limit ? span({ title: whole }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
   };
   /** @param {string} id @param {number} limit */
   const briefly = (id, limit) => h("span.id", brief(id, limit));
   /** @param {string} id @param {number} [limit] */
-  const identifier = (id, limit = 64) => h("span.id", shown(id, limit));
+  const identifier = (id, limit) => h("span.id", shown(id, limit));
 
   /** @param {number} number */
   const count = (number) => number.toLocaleString("en-US");
@@ -414,11 +403,7 @@
   }
   /** @param {string[]} list @param {number} [most] @returns {any} */
   const names = (list, most = 3) =>
-    span(
-      joined(list.slice(0, most), (slug) => worded(slug, 40)),
-      list.length > most && ` +${count(list.length - most)}`,
-      !list.length && none()
-    );
+    list.length ? span(firstFew(list, most, worded)) : none();
 
   /** @param {string} value of an identifier @returns {string} a prettier form, or nothing */
   function pretty(value) {
@@ -438,7 +423,7 @@
     const [[currency, amount]] = list;
     const title = list.map((loss) => `${loss[0]} ${loss[1]}`).join("; ");
     return span(
-      shown(currency, 40),
+      shown(currency),
       ` ${count(Math.round(Number(amount)))}`,
       list.length > 1 && h("span.quiet", { title }, ` +${list.length - 1}`)
     );
@@ -452,6 +437,14 @@
   const fact = (code, values) => filled(FACTS[code], values);
   /** @param {string} sentence with names in braces @param {Record<string, string>} [values] @returns {string} */
   const filled = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  /**
+   * A text of words.toml; what stands there between two ` is code.
+   * @param {string} name @param {Record<string, string>} [values]
+   */
+  const sentences = (name, values) =>
+    filled(TOLD[name], values)
+      .split("`")
+      .map((part, n) => (n % 2 ? code(part) : part));
   const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
   /** @param {string} kind @returns {any[]} */
   const looksOf = (kind) => LOOKS[kind] ?? UNKNOWN;
@@ -694,6 +687,9 @@
    * @param {string} name @param {any} [head] @param {(row: any) => any} [cell] @param {(row: any) => number} [value]
    */
   const counts = (name, head = words(name), cell = (row) => row[name], value) => column(name, head, cell, "num", value);
+  /** A column of identifiers. @param {any} head */
+  const identifiers = (head) => column("id", head, ({ id }) => [identifier(id), prettily(id)], "who");
+  const kinds = () => column("kind", "Kind", ({ kind }) => words(kind));
   /** A column of days. @param {string} name */
   const dates = (name) => column(name, words(`${name}_seen`), (row) => day(row[name]), "num date");
   /** A column of numbers with some digits. @param {string} name @param {number} [digits] */
@@ -714,6 +710,14 @@
   const deciding = (cell) => !run.redacted && unsorted("decide", h("span.unseen", "Decide"), cell, "quick");
   /** @param {any[]} list @param {(value: any) => any} cell @returns {any[]} cells with commas between them */
   const joined = (list, cell) => list.map((value, n) => [n && ", ", cell(value)]);
+  /**
+   * The first of a list with commas between them, and how many more there are.
+   * @param {any[]} list @param {number} most @param {(value: any) => any} cell
+   */
+  const firstFew = (list, most, cell) => [
+    joined(list.slice(0, most), cell),
+    list.length > most && ` +${count(list.length - most)}`
+  ];
 
   // ---------------------------------------------------------------- decisions
 
@@ -771,7 +775,7 @@
       localStorage.setItem(key, text);
     } catch {
       keeps = false;
-      toast(`This browser keeps nothing for files: download ${file} before you close the page.`);
+      toast(filled(TOLD.keeps_nothing, { file }));
     }
   }
 
@@ -850,53 +854,43 @@
     const fresh = core.filter(({ review }) => review !== "reviewed").length,
       others = size - core.length;
     const thin = new Set(cluster.flags.includes("thin") ? cluster.sides.thin : []);
-    const vouches =
-      `Vouches for the thin join of ${counted(thin.size, "member")} and ${count(size - thin.size)}, ` +
-      "for which it did not leave: read the records that name both sides.";
+    const say = (name, values) => filled(EFFECTS[name], values);
+    const vouches = say("vouches", { side: counted(thin.size, "member"), others: count(size - thin.size) });
     switch (kind) {
       case "confirm":
         return [
           thin.size && vouches,
           core.length
             ? [
-                `Reviews ${counted(core.length, "core member")}, ${count(fresh)} of them for the first time.`,
+                say("reviews", { core: counted(core.length, "core member"), fresh: count(fresh) }),
                 others &&
-                  `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.`,
-                `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} ` +
-                  "may leave in a referral, in STIX and in MISP."
+                  say("unreviewed", { others: counted(others, "member"), stay: others === 1 ? "stays" : "stay" }),
+                say("may_leave", { core: core.length === 1 ? "it" : `these ${count(core.length)}` })
               ]
-            : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
-          cluster.status === "disputed" && "The cluster is disputed: a dispute outweighs this."
+            : say("none_core"),
+          cluster.status === "disputed" && say("outweighed")
         ];
       case "review":
-        return [
-          "Reviews this one identifier.",
-          member?.tier === "core"
-            ? "After the next run it may leave in a referral, in STIX and in MISP."
-            : "It is to verify: it leaves once a second person reports it."
-        ];
+        return [say("reviews_one"), member?.tier === "core" ? say("may_leave", { core: "it" }) : say("to_verify")];
       case "legitimate": {
         const parts = partsOf(cluster, () => true, member.place).map((part) => count(part.length));
+        const sizes = parts.slice(0, 6).join(", ") + (parts.length > 6 ? " …" : "");
         return [
-          "Suppresses the identifier in every later run, whichever holder’s it is.",
+          say("legitimate"),
           parts.length > 1
-            ? `Without it the cluster falls into ${count(parts.length)} parts: ` +
-              `${parts.slice(0, 6).join(", ")}${parts.length > 6 ? " …" : ""}.`
-            : `The other ${counted(size - 1, "member")} still hang together.`
+            ? say("falls", { parts: count(parts.length), sizes })
+            : say("hangs_together", { others: counted(size - 1, "member") })
         ];
       }
       case "cannot_link": {
         const end = memberOf(cluster, b);
-        if (!end) return ["They are in different clusters now, and stay apart."];
+        if (!end) return [say("stay_apart")];
         const side = cutSide(cluster, member.place, end.place);
         const cut = weighed(cluster).filter((link) => side.has(link.a) !== side.has(link.b));
-        const weight = sum(cut, (link) => link.weight).toFixed(1);
+        const weight = (cluster.ties.length ? "at most " : "") + sum(cut, (link) => link.weight).toFixed(1);
         return [
-          cut.length
-            ? `Cuts ${counted(cut.length, "link")} of weight ${cluster.ties.length ? "at most " : ""}${weight}, ` +
-              "the weakest between the two."
-            : "No accepted link ties them.",
-          `The cluster falls into about ${count(side.size)} and ${count(size - side.size)} members.`
+          cut.length ? say("cuts", { links: counted(cut.length, "link"), weight }) : say("not_tied"),
+          say("falls_in_two", { side: count(side.size), others: count(size - side.size) })
         ];
       }
       case "must_link": {
@@ -905,11 +899,11 @@
         return [
           same && thin.has(a) !== thin.has(b) && vouches,
           same
-            ? "They are in one cluster already, which this binds."
+            ? say("binds")
             : second
-              ? `Joins ${counted(size, "member")} and ${counted(second.size, "member")} into one cluster.`
-              : "Joins the clusters of both, if the run has the other one.",
-          "Counts five records’ worth of confidence; who reported what does not change."
+              ? say("joins", { here: counted(size, "member"), there: counted(second.size, "member") })
+              : say("joins_unknown"),
+          say("worth")
         ];
       }
       default:
@@ -1024,7 +1018,7 @@
       const members = [...ids].sort((x, y) => compare(pointsOf(x), pointsOf(y)));
       made.push({ ...draft, author, decided_at: decided, members, run_id: run.run, cluster: cluster.id });
       keepDecisions();
-      told = "kept in this browser; download decisions.csv when you are done.";
+      told = TOLD.kept;
     }
     const next = nextInQueue();
     toast(shown(`${draft.decision_id}: ${told}`, 300), [
@@ -1062,16 +1056,12 @@
   }
 
   async function decisionsCsv() {
-    const columns = (
-      "decision_id kind entity_a entity_b author reason decided_at expires_at members " +
-      "members_digest used run_id bound_from bound_to"
-    ).split(" ");
-    const lines = [columns];
+    const lines = [DECISION];
     for (const decision of made) {
       const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(decision.members.join("\n")));
       const members_digest = Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
       const row = { ...decision, members: JSON.stringify(decision.members), members_digest };
-      lines.push(columns.map((name) => row[name] ?? ""));
+      lines.push(DECISION.map((name) => row[name] ?? ""));
     }
     download("decisions.csv", csv(lines, cell), "text/csv");
   }
@@ -1224,7 +1214,7 @@
             "ol.records",
             notes
               .reverse()
-              .map(({ at, by, text }) => li(quiet(moment(seconds(at)), " ", shown(by, 60), " "), shown(text, 400)))
+              .map(({ at, by, text }) => li(quiet(moment(seconds(at)), " ", shown(by), " "), shown(text, 400)))
           )
         )
       )
@@ -1352,11 +1342,27 @@
     ]);
     const all = (name) => Promise.all(Array.from({ length: whole[name] }, (_, n) => load(`${name}-${n}`)));
     const pieces = (await Promise.all([all("search"), all("records")])).flat();
-    index = { ...whole, suppressed: suppressed.rows };
+    index = { ...whole, suppressed: rowsOf(suppressed) };
     for (const name of "ids clusters records record_orgs record_clusters".split(" "))
       index[name] = pieces.flatMap((piece) => piece[name] ?? []);
     index.values = index.ids.map(bareValue);
     index.lower = index.records.map((record) => record.toLowerCase());
+  }
+
+  /**
+   * What a query asks for, and which identifiers fit it, by their ids and `bareValue`.
+   * @param {string} query
+   */
+  function sought(query) {
+    const key = folded(query.replace(SCHEME, "")),
+      number = digitsOf(query),
+      host = !key.includes("@") && key.split(/[/?#:]/)[0];
+    const fits = (id, text) =>
+      text.includes(key) ||
+      (id.startsWith("remote:") && text.replace(":", "").includes(key)) ||
+      (number && (id.startsWith("phone:") ? text.endsWith(number) : text.includes(number))) ||
+      (host && id.startsWith("domain:") && `.${host}`.endsWith(`.${text}`));
+    return { key, number, fits };
   }
 
   /**
@@ -1365,15 +1371,8 @@
    */
   function find(query) {
     const [bareQuery, holder = ""] = query.trim().split(/(#\d+)$/);
-    const key = folded(bareQuery.replace(SCHEME, ""));
+    const { key, number, fits } = sought(bareQuery);
     if (key.length < 2) return [];
-    const number = digitsOf(bareQuery),
-      host = !key.includes("@") && key.split(/[/?#:]/)[0];
-    const fits = (id, text) =>
-      text.includes(key) ||
-      (id.startsWith("remote:") && text.replace(":", "").includes(key)) ||
-      (number && (id.startsWith("phone:") ? text.endsWith(number) : text.includes(number))) ||
-      (host && id.startsWith("domain:") && `.${host}`.endsWith(`.${text}`));
     const weightOf = (id, text) => {
       const exact = text === key || (number && text.endsWith(number) && text.length - number.length <= 4);
       return exact ? (holder && id.endsWith(holder) ? 4 : 3) : 1;
@@ -1392,7 +1391,7 @@
           weightOf(id, value)
         );
     });
-    for (const [id, , , , , reason] of index.suppressed) {
+    for (const { id, reason } of index.suppressed) {
       const value = bareValue(id);
       if (fits(id, value))
         add(id, `suppressed: ${plain(reason, 120)}`, address("suppressed", { q: id }), weightOf(id, value) - 0.5);
@@ -1455,7 +1454,7 @@
     const said = (...text) => h("p.quiet", { role: "option", "aria-selected": "false" }, text);
     fill(
       hits,
-      !whole.length && parts.length && said("Nothing has all of this. What is found for a part of it:"),
+      !whole.length && parts.length && said(TOLD.found_parts),
       parts.map(({ text, note, href }, n) =>
         h(
           href ? "a" : "div",
@@ -1473,12 +1472,7 @@
         )
       ),
       !parts.length &&
-        said(
-          TOLD.not_found,
-          code("ringtrace explain"),
-          /^\s*RT-/i.test(query) && ["; for an evidence number, ", code("ringtrace resolve")],
-          "."
-        )
+        said(sentences("not_found"), /^\s*RT-/i.test(query) && sentences("evidence_number"), ".")
     );
     hits.hidden = false;
     field.setAttribute("aria-expanded", "true");
@@ -1647,7 +1641,7 @@
       const first = sizes.slice(0, 4).map(count).join(" + ");
       return `${first}${sizes.length > 4 ? " + …" : ""} of its ${counted(size, "member")}`;
     };
-    const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org, 40), `’s own records tie ${parts(org)}`]);
+    const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org), `’s own records tie ${parts(org)}`]);
     return li(h("strong", "Whole only in the union"), ": ", lines, ". A run of one alone can tie fewer still.");
   }
   /** @param {any} cluster */
@@ -1690,7 +1684,7 @@
     const columns = [
       column("name", "Cluster", (row) => [clusterName(row), " ", ...clusterTags(row)], "name"),
       decimals("priority", 1),
-      counts("core", [term("Core"), " of"], (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
+      counts("core", term("Core"), (row) => [count(row.core), quiet(` of ${count(row.size)}`)]),
       counts("unreviewed", term("Unreviewed"), (row) => zero(row.unreviewed)),
       counts("contested", term("Contested"), ({ contested }) =>
         contested ? h("strong.warn", count(contested)) : none("0")
@@ -1704,6 +1698,7 @@
       dates("last"),
       decimals("confidence"),
       unsorted("countries", "Victims in", (row) => names(countriesOf(row))),
+      unsorted("brands", "Brands", (row) => names(row.brands)),
       unsorted(
         "changed",
         "What changed",
@@ -1767,7 +1762,7 @@
     const before = run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous;
     const compared = run.previous
       ? `changed since ${before}`
-      : "changed since the run before; its numbers are not here";
+      : TOLD.changed_since;
     const changed =
       run.previous || run.compared
         ? `${counted(rows.length, "cluster")} ${compared}`
@@ -1837,7 +1832,7 @@
             "No longer seen",
             "Cluster of the run before | Its members went to",
             run.moved.map((moved) => [
-              identifier(moved.cluster_id, 40),
+              identifier(moved.cluster_id),
               moved.to_ids.length ? links(moved.to_ids) : "none here"
             ])
           )
@@ -1845,7 +1840,7 @@
     ];
   }
   /** @param {string[]} ids of clusters */
-  const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id, 40)));
+  const links = (ids) => firstFew(ids, 12, (id) => toNamed(id, identifier(id)));
   /**
    * A cluster by name; of a single identifier, or of another run, the text.
    * @param {string} id @param {any} [text] @param {Record<string, any>} [state]
@@ -1853,21 +1848,21 @@
   const toNamed = (id, text = "single identifier", state = {}) =>
     clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text);
   /** @param {any} number @param {any} label @param {boolean} [warn] */
-  const tile = (number, label, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(label));
+  const tile = (number, label, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", typeof number === "number" ? count(number) : number), span(label));
   /**
    * A number that leads to what it counts.
    * @param {number} number @param {string} noun with a * where a plural has its s @param {string} href
    * @param {boolean} [warn]
    */
   const leads = (number, noun, href, warn) =>
-    tile(count(number), anchor(href, noun.replace("*", number === 1 ? "" : "s")), warn);
+    tile(number, anchor(href, noun.replace("*", number === 1 ? "" : "s")), warn);
   /** @param {number} most @param {number} letters */
   const alarms = (most, letters) =>
     run.alarms.length &&
     h(
       "ul.alarms",
       { label: "Alarms" },
-      run.alarms.slice(0, most).map(({ code, message }) => li(worded(code, 60), ": ", shown(message, letters)))
+      run.alarms.slice(0, most).map(({ code, message }) => li(worded(code), ": ", shown(message, letters)))
     );
 
   /**
@@ -1987,7 +1982,7 @@
         )
       ];
     }
-    const { members, size, brands } = cluster;
+    const { members, brands } = cluster;
     const [tab, text, draw] = byName(TABS, state.tab) ?? TABS[0];
     const best = !run.redacted && spokesman(cluster),
       next = nextInQueue();
@@ -2031,17 +2026,13 @@
     );
     const numbers = h(
       "div.facts",
-      tile(cluster.priority.toFixed(1), term("Priority", "priority")),
-      tile(count(cluster.reporters), term("Reporters", cluster.reporters === 1 ? "reporter" : "reporters")),
-      tile(losses(cluster.losses), "losses stated"),
-      tile(`${count(cluster.core)} of ${count(size)}`, [term("Core", "core"), size === 1 ? " member" : " members"]),
-      tile(count(cluster.unreviewed), term("Unreviewed", "unreviewed")),
-      cluster.contested && tile(count(cluster.contested), term("Contested", "contested"), true),
-      tile(cluster.confidence.toFixed(2), term("Confidence", "confidence")),
+      clusterColumns(`priority reporters losses core unreviewed ${cluster.contested ? "contested " : ""}confidence`).map(
+        ({ name, head, cell }) => tile(cell(cluster), head, name === "contested")
+      ),
       tile(
         span(
           joined(cluster.countries.slice(0, 3), ([country, complaints]) => [
-            shown(country, 40),
+            shown(country),
             ` ${complaints === null ? "–" : count(complaints)}`
           ])
         ),
@@ -2078,7 +2069,7 @@
   /** @param {any} row */
   function clusterTitle(row) {
     const [value, brand] = named(row);
-    return [identifier(value, 80), prettily(value), brand && [" ", shown(brand, 40)]];
+    return [identifier(value), prettily(value), brand && [" ", shown(brand)]];
   }
 
   /** @param {string} name of a term */
@@ -2147,7 +2138,7 @@
         counts("robustness", term("Robustness", "Robust")),
         reporters(),
         counts("records", span({ title: "Complaints and calls that name it" }, "Records"), recordsOf, recordsOf),
-        column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role), 30), "orgs"),
+        column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role)), "orgs"),
         reportedTo(2),
         dates("last"),
         deciding(
@@ -2239,7 +2230,7 @@
             "li.warn",
             "One digit off ",
             identifier(member.near),
-            ", which three times as many people report: perhaps a slip of the pen."
+            TOLD.near_miss
           ),
         member.doubts.map((doubt) => li(quiet("Doubt: "), shown(doubt, 300))),
         li(quiet("Why: "), shown(because(member), 400))
@@ -2248,7 +2239,7 @@
         "dl.pairs",
         dd(
           "Role",
-          worded(member.role, 30),
+          worded(member.role),
           member.roles
             .filter(({ role }) => role !== member.role)
             .map((each) => quiet(`, ${words(each.role).toLowerCase()} ${count(each.count)}`))
@@ -2256,9 +2247,9 @@
         dd("Seen", period(member)),
         dd("Records", recordCounts(member)),
         (member.region || member.line) &&
-          dd("Region, line", shown(member.region, 40), " ", member.line && worded(member.line, 30)),
+          dd("Region, line", shown(member.region), " ", member.line && worded(member.line)),
         member.carriers.length && dd("Carriers", names(member.carriers, 4)),
-        host && dd("Hosted by", shown(host, 80)),
+        host && dd("Hosted by", shown(host)),
         dd("Reported to", names(member.orgs, 5)),
         dd("Confidence", member.confidence.toFixed(2))
       ),
@@ -2268,7 +2259,7 @@
         h("span.count", missing && !run.redacted ? `${count(readings.length)} of ${count(records)}` : count(records))
       ),
       run.redacted
-        ? remark("Left out of this copy.")
+        ? remark(TOLD.left_out)
         : [
             h(
               "ol.records",
@@ -2328,7 +2319,7 @@
   /** Where in a record something was read, such as `phone_numbers[1].raw`. @param {any} field */
   function fieldName(field) {
     const [, name, place] = /^([a-z_]{1,40})(?:\[(\d{1,4})\])?/.exec(field ?? "") ?? [];
-    if (!name) return quiet(shown(field, 40));
+    if (!name) return quiet(shown(field));
     const single = place === undefined || name === "narrative",
       nth = Number(place ?? 0) + 1;
     return h(
@@ -2366,11 +2357,11 @@
       div(
         h("span.date", inWeek(reading) || moment(reading.at)),
         " ",
-        worded(reading.org, 30),
+        worded(reading.org),
         " ",
-        identifier(reading.id, 60),
+        identifier(reading.id),
         reading.kind === "call" && " call",
-        reading.country && [" ", quiet(shown(reading.country, 40))]
+        reading.country && [" ", quiet(shown(reading.country))]
       ),
       readingLine(reading),
       narrative(reading)
@@ -2411,7 +2402,7 @@
       async () => {
         const hit = (await lookUp(second.value)).find(({ href }) => href.includes("id="));
         if (!hit) throw new Error("No member of this run is written so.");
-        if (hit.text === a) throw new Error("That is the same identifier: name another.");
+        if (hit.text === a) throw new Error(TOLD.same_identifier);
         decide(kind, cluster, a, hit.text, index.of[index.clusters[index.ids.indexOf(hit.text)]]);
       }
     );
@@ -2511,7 +2502,7 @@
 
   /** @param {any} cluster @param {(member: any) => void} open */
   function recordsTab(cluster, open) {
-    if (run.redacted) return remark("Records are left out of this copy.");
+    if (run.redacted) return remark(TOLD.left_out);
     const list = table({
       prefix: "r",
       rows: cluster.readings,
@@ -2533,7 +2524,7 @@
         column(
           "record",
           "Record",
-          ({ org, id, kind }) => [worded(org, 30), div(identifier(id, 40), kind === "call" && " call")],
+          ({ org, id, kind }) => [worded(org), div(identifier(id), kind === "call" && " call")],
           "orgs",
           (reading) => `${reading.org} ${reading.id}`
         ),
@@ -2547,7 +2538,7 @@
         column(
           "country",
           "Victim in",
-          (reading) => shown(reading.country, 40),
+          (reading) => shown(reading.country),
           "",
           (reading) => reading.country ?? ""
         ),
@@ -2556,10 +2547,7 @@
     });
     return [
       list,
-      remark(
-        "The newest records of each identifier and organisation; all are in mentions/. ",
-        !run.narratives && "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them."
-      )
+      remark(TOLD.records, !run.narratives && sentences("narratives_apart"))
     ];
   }
 
@@ -2576,8 +2564,7 @@
       here !== there &&
       h(
         "div.quiet",
-        joined(few.slice(0, 8), (member) => identifier(cluster.members[member].id, 40)),
-        few.length > 8 && ` +${count(few.length - 8)}`
+        firstFew(few, 8, (member) => identifier(cluster.members[member].id))
       )
     );
   }
@@ -2597,7 +2584,7 @@
           "Weak link",
           ({ a, b }) =>
             [a, b].map((id) =>
-              div(identifier(id, 60), cluster.members.filter((member) => member.id === id).map(standing))
+              div(identifier(id), cluster.members.filter((member) => member.id === id).map(standing))
             ),
           "who"
         ),
@@ -2625,7 +2612,7 @@
         column(
           "here",
           "Here, and there",
-          ({ member, there }) => [div(identifier(member.id, 50), standing(member)), div(identifier(there, 50))],
+          ({ member, there }) => [div(identifier(member.id), standing(member)), div(identifier(there))],
           "who",
           (link) => link.member.id
         ),
@@ -2655,8 +2642,8 @@
       sort: "-records",
       text: ({ id }) => [id],
       columns: [
-        column("id", term("Supplier"), (supplier) => identifier(supplier.id, 60), "who"),
-        column("kind", "Kind", (supplier) => words(supplier.kind)),
+        identifiers(term("Supplier")),
+        kinds(),
         counts("records", "Records here"),
         counts("clusters"),
         unsorted("others", "Serves also", (supplier) => servedBy(supplier.others, supplier.clusters - 1))
@@ -2721,19 +2708,19 @@
         simple(
           "Losses that complaints state",
           "Currency | Amount | Complaints",
-          cluster.losses.map(([currency, amount, number]) => [shown(currency, 40), cents(amount), number])
+          cluster.losses.map(([currency, amount, number]) => [shown(currency), cents(amount), number])
         ),
         simple(
           `Victims’ countries, by complaints${withheld || ""}`,
           "Country | Complaints",
-          cluster.countries.map(([name, number]) => [shown(name, 40), number])
+          cluster.countries.map(([name, number]) => [shown(name), number])
         )
       ),
       h2("Lineage"),
       cluster.lineage.map(([event, from, to, more, gone, alone]) =>
         p(
           words(event),
-          from.length && [" from ", from.map((each) => [identifier(each, 40), " "])],
+          from.length && [" from ", from.map((each) => [identifier(each), " "])],
           to?.some((each) => each !== id) && [" to ", links(to)],
           more && `; ${counted(more, "new member")}`,
           gone && `; ${counted(gone, "member")} gone`,
@@ -2743,13 +2730,13 @@
       cluster.rests_on.length &&
         p(
           quiet("That reporter’s records: "),
-          [...new Set(cluster.rests_on)].map((record) => [identifier(record, 60), " "])
+          [...new Set(cluster.rests_on)].map((record) => [identifier(record), " "])
         ),
       h2("Decisions in this run"),
-      p("Status: ", h("strong", worded(cluster.status, 30)), "."),
+      p("Status: ", h("strong", worded(cluster.status)), "."),
       past.length
         ? decisionTable(past, false)
-        : remark(run.redacted ? "Left out of this copy." : "None names a member."),
+        : remark(run.redacted ? TOLD.left_out : "None names a member."),
       joint && jointPart(cluster, joint),
       h2("Files for others"),
       p(TOLD.files),
@@ -2775,7 +2762,7 @@
   const small = (number) => (number === null ? none("Withheld (small counts)") : count(number));
   /** @param {any} cluster @param {any} joint what offers brought to it */
   function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, shared, offered }) {
-    const side = (row, end) => shown(`${row[`part_${end}`]} of ${words(row[`contributor_${end}`])}`, 90);
+    const side = (row, end) => shown(`${row[`part_${end}`]} of ${words(row[`contributor_${end}`])}`);
     const listed = (rows, cell) => (rows?.length ? rows.map((row) => `${cell(row)} `) : "Withheld (small counts)");
     return [
       h2("What only the union reveals"),
@@ -2785,7 +2772,7 @@
           overlaps.map(({ shared: number, floor, organisation, by, counted_at }) => [
             number === null ? `Fewer than ${count(floor)} victims` : counted(number, "victim"),
             " on both sides, ",
-            worded(organisation, 64),
+            worded(organisation),
             "’s and this run’s, compared by ",
             shown(by, 20),
             " at ",
@@ -2796,7 +2783,7 @@
         ),
       (tied.length || shared.length) &&
         simple("Links and clusters that no organisation has alone", "What | Between", [
-          ...tied.slice(0, 200).map(([a, b]) => ["Link", span(identifier(a, 60), " and ", identifier(b, 60))]),
+          ...tied.slice(0, 200).map(([a, b]) => ["Link", span(identifier(a), " and ", identifier(b))]),
           ...shared
             .slice(0, 200)
             .map((row) => [
@@ -2809,12 +2796,12 @@
           "What offers say of their own victims, suppressed and rounded by their senders",
           "Cluster | Identifiers | Victims | By country | Losses, rounded | Handling | Expires",
           offered.map((offer) => [
-            shown(`${offer.part} of ${words(offer.contributor)}`, 90),
+            shown(`${offer.part} of ${words(offer.contributor)}`),
             offer.members,
             offer.victims_known,
             listed(offer.countries, ({ country, victims }) => `${plain(country, 12)} ${count(victims)}`),
             listed(offer.losses, ({ currency, amount }) => `${plain(currency, 12)} ${cents(amount)}`),
-            shown(offer.tlp, 30),
+            shown(offer.tlp),
             offer.expires_at ? day(seconds(offer.expires_at)) : "–"
           ])
         ),
@@ -2826,10 +2813,10 @@
           saw
             .slice(0, 500)
             .map(([id, rows]) => [
-              identifier(id, 60),
+              identifier(id),
               joined(rows, ([org, part, sure]) => [
-                worded(org, 60),
-                part !== null && [" ", shown(part, 60)],
+                worded(org),
+                part !== null && [" ", shown(part)],
                 sure != null && ` (${sure.toFixed(2)})`
               ])
             ])
@@ -2861,23 +2848,12 @@
       role: "group",
       label: `Days on which ${rows.length} identifiers were read`
     });
-    const months = [];
-    for (let month = start * DAY; month < end * DAY;) {
-      months.push(month);
-      const date = new Date(month * 1000);
-      month = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / 1000;
-    }
-    const placed = months
-      .filter((_, n) => n % Math.ceil(months.length / 12) === 0)
-      .map((month) => ({ month, at: x(month / DAY) }));
-    placed.forEach(({ month, at }, n) => {
-      if (placed[n + 1]?.at - at < 66) return;
-      const [date, name, year] = day(month).split(" ");
+    const step = tickStep(end - start);
+    for (let when = start; when < end; when += step)
       drawing.append(
-        svg("line.tick", { x1: at, x2: at, y1: 16, y2: foot }),
-        svg("text", { x: at + 2, y: 12 }, `${date} ${name}${name === "Jan" || n === 0 ? ` ${year}` : ""}`)
+        svg("line.tick", { x1: x(when), x2: x(when), y1: 16, y2: foot }),
+        svg("text", { x: x(when) + 2, y: 12 }, day(when * DAY))
       );
-    });
     for (const member of rows) {
       const { first: from, last: until, days } = member,
         at = y.get(member);
@@ -2936,9 +2912,9 @@
             "ul.plain",
             pairs.map(({ before, after }) =>
               li(
-                identifier(before.id, 50),
+                identifier(before.id),
                 ` (last ${day(before.last)}) to `,
-                identifier(after.id, 50),
+                identifier(after.id),
                 ` (first ${day(after.first)})`
               )
             )
@@ -3044,7 +3020,7 @@
           taken
             .slice(-4)
             .map(({ before, after }) =>
-              span(identifier(before.id, 40), " gave way to ", identifier(after.id, 40), ` on ${day(after.first)}. `)
+              span(identifier(before.id), " gave way to ", identifier(after.id), ` on ${day(after.first)}. `)
             )
         ]
       );
@@ -3230,10 +3206,8 @@
       const to = input({ list: "path-ends", label: "Path to", placeholder: "Path to: in any form", size: 26 });
       const submit = () => {
         const other = memberBy(cluster, to.value);
-        if (!other || other === member)
-          return toast(
-            other ? "That is the same identifier: name another." : "No member of this cluster is written so."
-          );
+        if (!other) return toast("No member of this cluster is written so.");
+        if (other === member) return toast(TOLD.same_identifier);
         select([member, other]);
         canvas.focus();
       };
@@ -3256,7 +3230,7 @@
           "div.bar",
           close(),
           h("b", words(kind)),
-          identifier(name, 60),
+          identifier(name),
           quiet(
             `${counted(records, "record")} here; serves ${counted(served, "cluster")}`,
             others.length && ", among them:"
@@ -3542,11 +3516,9 @@
    * @param {any} cluster @param {string} text @returns {any}
    */
   function memberBy({ members }, text) {
-    const key = folded(text.trim().replace(SCHEME, "")),
-      number = digitsOf(text);
-    const fits = ({ id, kind }) =>
-      number && kind === "phone" ? bareValue(id).endsWith(number) : bareValue(id).includes(key);
-    return key && (members.find(({ id }) => folded(valueOf(id)) === key) ?? members.find(fits));
+    const { key, fits } = sought(text.trim());
+    const found = (test) => members.find(({ id }) => test(id, bareValue(id)));
+    return key && (found((id) => folded(valueOf(id)) === key) ?? found(fits));
   }
   /** A link with its evidence. @param {any} cluster @param {any} link */
   function linkLine(cluster, link) {
@@ -3563,9 +3535,9 @@
       ` ${recordCounts(link)}, ${people(reporters)}, weight ${weight.toFixed(1)}, ` +
       `${words(strength).toLowerCase()}, ${period(link)}`;
     return li(
-      identifier(a.id, 60),
+      identifier(a.id),
       " and ",
-      identifier(b.id, 60),
+      identifier(b.id),
       quiet(told, !accepted && ["; ", shown(reason, 160)], ids.length && ": "),
       recordLinks(cluster, link, 4).map((each) => [each, " "]),
       ids.length > 4 && quiet(`+${count(ids.length - 4)}`)
@@ -3705,29 +3677,32 @@
   /** @param {any} cluster @returns {string} core members by value, the others counted */
   function graphml({ members, links: every, left_out }) {
     const core = members.filter(leaves);
-    const safe = (text) => plain(text, 2000).replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
-    const data = (key, value) => `<data key="${key}">${value}</data>`;
-    const key = (id, target, name, type) => `<key id="${id}" for="${target}" attr.name="${name}" attr.type="${type}"/>`;
+    const xml = (tag, ...children) => create("http://graphml.graphdrawing.org/xmlns", tag, children);
+    const data = (key, value) => xml("data", { key }, String(value));
+    const key = (id, target, name, type) => xml("key", { id, for: target, "attr.name": name, "attr.type": type });
     const keys = "label kind tier review reporters".split(" ");
-    return [
-      `<?xml version="1.0" encoding="UTF-8"?>`,
-      `<graphml xmlns="http://graphml.graphdrawing.org/xmlns">`,
-      keys.map((name) => key(name, "node", name, "string")).join("") +
-        key("weight", "edge", "weight", "double") +
-        key("left", "graph", "members_left_out", "int"),
-      `<graph edgedefault="undirected">${data("left", members.length - core.length + left_out)}`,
-      ...core.map(
-        (member) =>
-          `<node id="n${member.place}">` +
-          `${keys.map((name) => data(name, safe(member[name === "label" ? "id" : name]))).join("")}</node>`
-      ),
-      ...every
-        .filter(({ ends }) => ends.every(leaves))
-        .map(({ a, b, weight }) => `<edge source="n${a}" target="n${b}">${data("weight", weight)}</edge>`),
-      "</graph>",
-      "</graphml>",
-      ""
-    ].join("\n");
+    const document = xml(
+      "graphml",
+      keys.map((name) => key(name, "node", name, "string")),
+      key("weight", "edge", "weight", "double"),
+      key("left", "graph", "members_left_out", "int"),
+      xml(
+        "graph",
+        { edgedefault: "undirected" },
+        data("left", members.length - core.length + left_out),
+        core.map((member) =>
+          xml(
+            "node",
+            { id: `n${member.place}` },
+            keys.map((name) => data(name, plain(member[name === "label" ? "id" : name], 2000)))
+          )
+        ),
+        every
+          .filter(({ ends }) => ends.every(leaves))
+          .map(({ a, b, weight }) => xml("edge", { source: `n${a}`, target: `n${b}` }, data("weight", weight)))
+      )
+    );
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(document)}`;
   }
 
   // ---------------------------------------------------------------- lists of the run
@@ -3741,9 +3716,6 @@
     headline(title, p(told)),
     options.rows.length || !empty ? table(options) : p(empty)
   ];
-  /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
-  const firstOf = (total, rows, where) =>
-    total > rows.length && ` The first ${count(rows.length)} are here, the others in ${where}/.`;
   /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
   const moreThan = (total, rows, where) =>
     total > rows.length && ` ${are(total - rows.length, "more", "more")} in ${where}.`;
@@ -3760,23 +3732,19 @@
   const BY_KIND = { kind: ["Any kind", ({ kind }) => [kind]] };
 
   async function sharedView() {
-    const { columns, rows: cells } = await load("shared"),
+    const rows = rowsOf(await load("shared")),
       { shared, joint } = run;
-    const rows = objects(columns, cells);
     const left =
       shared > rows.length &&
       (run.redacted
-        ? ` ${count(rows.length)} of them are here; the others are left out of this copy.`
-        : firstOf(shared, rows, "entities"));
+        ? filled(TOLD.shared_left_out, { here: count(rows.length) })
+        : moreThan(shared, rows, "entities/"));
     const only =
-      joint &&
-      ` Only the union reveals ${counted(joint.links, "link")} ` +
-        `and that ${counted(joint.merged, "pair")} of clusters are one; ` +
-        "the page of each cluster lists its own.";
+      joint && filled(TOLD.union_only, { links: counted(joint.links, "link"), pairs: counted(joint.merged, "pair") });
     const total = (row) => sum(row.orgs, ([, complaints, calls]) => complaints + calls);
     const who = ([org, complaints, calls, roles, from, until]) =>
       div(
-        h("b", worded(org, 40)),
+        h("b", worded(org)),
         ` ${recordCounts({ complaints, calls })} as ${roles.map((role) => words(role).toLowerCase()).join(", ")}, `,
         `${day(seconds(from))} to ${day(seconds(until))}`
       );
@@ -3784,8 +3752,7 @@
       listView(
         "Seen by more than one organisation",
         [
-          `${counted(shared, "identifier")} that records of several organisations name, `,
-          "which none of them can see alone.",
+          filled(TOLD.shared, { identifiers: counted(shared, "identifier") }),
           only,
           left
         ],
@@ -3813,9 +3780,9 @@
           "Offers of other organisations",
           "Organisation | Issued | Handling | SHA-256 | Its evidence",
           joint.offers.map((offer) => [
-            worded(offer.sender, 64),
+            worded(offer.sender),
             shown(offer.issued_at, 24),
-            shown(offer.tlp, 30),
+            shown(offer.tlp),
             h("span.id", { title: plain(offer.sha256, 80) }, plain(offer.sha256, 12)),
             offer.why ? ["left out: ", shown(offer.why, 120)] : "is in this run"
           ])
@@ -3823,7 +3790,7 @@
     ];
   }
   function contestedView() {
-    const rows = objects("cluster id reason complaints calls first last".split(" "), run.contested.rows);
+    const rows = rowsOf(run.contested);
     const act = (kind, { cluster, id }) =>
       button(WORDS[kind], async () => decide(kind, await wholeCluster(cluster), id), {
         label: `${WORDS[kind]}: ${plain(id, 60)}`
@@ -3832,8 +3799,8 @@
       "Contested",
       [
         TERMS.Contested,
-        " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.",
-        firstOf(run.contested.total, rows, "entities")
+        TOLD.contested,
+        moreThan(run.contested.total, rows, "entities/")
       ],
       {
         rows,
@@ -3842,7 +3809,7 @@
         text: ({ id, reason }) => [id, reason],
         columns: [
           column("id", "Withheld id", (row) => inCluster(row, 60), "who"),
-          ownCluster((id) => shown(id, 40)),
+          ownCluster(shown),
           reasons("Who says what", 200),
           counts("complaints"),
           counts("calls"),
@@ -3854,16 +3821,16 @@
     );
   }
   function suppliersView() {
-    const rows = objects("id kind clusters records serves".split(" "), run.suppliers.rows);
-    return listView("Suppliers", [TERMS.Supplier, firstOf(run.suppliers.total, rows, "suppliers")], {
+    const rows = rowsOf(run.suppliers);
+    return listView("Suppliers", [TERMS.Supplier, moreThan(run.suppliers.total, rows, "suppliers/")], {
       rows,
       caption: "Suppliers",
       sort: "-clusters",
       text: ({ id, kind }) => [id, kind],
       choices: BY_KIND,
       columns: [
-        column("id", term("Supplier"), ({ id }) => identifier(id, 70), "who"),
-        column("kind", "Kind", ({ kind }) => words(kind)),
+        identifiers(term("Supplier")),
+        kinds(),
         counts("clusters"),
         counts("records"),
         unsorted("of", "Serves", (row) => servedBy(row.serves, row.clusters, { tab: "suppliers" }), "words")
@@ -3872,15 +3839,15 @@
   }
 
   async function campaignsView() {
-    const { rows: first, total } = await load("campaigns");
-    const rows = objects("id rank basis probability reporters others first last members shared".split(" "), first);
+    const campaigns = await load("campaigns"),
+      rows = rowsOf(campaigns);
     const member = ([id, ids, reporters]) => [
-      toNamed(id, identifier(ids[0], 60)),
+      toNamed(id, identifier(ids[0])),
       quiet(` ${counted(reporters, "reporter")}`)
     ];
     return listView(
       "Campaigns",
-      [TOLD.campaigns, moreThan(total, rows, "campaigns/")],
+      [TOLD.campaigns, moreThan(campaigns.total, rows, "campaigns/")],
       {
         rows,
         caption: "Campaigns",
@@ -3898,18 +3865,14 @@
           column(
             "members",
             "Clusters",
-            ({ members }) => [
-              `${count(members.length)}: `,
-              joined(members.slice(0, 12), member),
-              members.length > 12 && ", …"
-            ],
+            ({ members }) => [`${count(members.length)}: `, firstFew(members, 12, member)],
             "words",
             (row) => row.members.length
           ),
           unsorted(
             "shared",
             "Shared",
-            ({ shared }) => joined(shared, ([id, number]) => [identifier(id, 50), ` (${count(number)})`]),
+            ({ shared }) => joined(shared, ([id, number]) => [identifier(id), ` (${count(number)})`]),
             "words"
           ),
           counts("reporters"),
@@ -3921,13 +3884,13 @@
   }
 
   async function suppressedView() {
-    const { rows: first, total } = await load("suppressed");
-    const rows = objects("id kind complaints calls orgs reason".split(" "), first);
+    const suppressed = await load("suppressed"),
+      rows = rowsOf(suppressed);
     return listView(
       "Suppressed",
       [
-        "Identifiers that join nothing and are in no cluster, each with the reason.",
-        moreThan(total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)
+        TOLD.suppressed,
+        moreThan(suppressed.total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)
       ],
       {
         rows,
@@ -3936,7 +3899,7 @@
         text: ({ id, reason }) => [id, pretty(id), reason],
         choices: BY_KIND,
         columns: [
-          column("id", "Identifier", ({ id }) => [identifier(id, 60), prettily(id)], "who"),
+          identifiers("Identifier"),
           counts("complaints"),
           counts("calls"),
           reportedTo(3),
@@ -3952,10 +3915,10 @@
       "Decisions",
       "Decision | Kind | On | Author | Reason | When | State",
       rows.map((decision) => [
-        shown(decision.decision_id, 60),
+        shown(decision.decision_id),
         words(decision.kind),
-        [identifier(decision.entity_a, 60), decision.entity_b && [" and ", identifier(decision.entity_b, 60)]],
-        [shown(decision.author, 60), "signed_by" in decision && !decision.signed_by && quiet(" (not signed)")],
+        [identifier(decision.entity_a), decision.entity_b && [" and ", identifier(decision.entity_b)]],
+        [shown(decision.author), "signed_by" in decision && !decision.signed_by && quiet(" (not signed)")],
         shown(decision.reason, 200),
         decision.decided_at ? moment(seconds(decision.decided_at)) : "–",
         mine && (!served || decision.undo)
@@ -4015,8 +3978,7 @@
     return listView(
       "Alerts",
       [
-        `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(rows.length)}. `,
-        "This page looks for new ones every 20 s.",
+        filled(TOLD.alerts, { fresh: counted(fresh(), "alert"), newest: count(rows.length) }),
         feed.held_back &&
           ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
       ],
@@ -4030,14 +3992,14 @@
         filter: (alert) => state.seen === "all" || !seen(alert),
         columns: [
           column("observed_at", "Observed", (alert) => moment(seconds(alert.observed_at)), "date"),
-          column("kind", "Alert", ({ kind }) => worded(kind, 40)),
+          column("kind", "Alert", ({ kind }) => worded(kind)),
           column(
             "id",
             "Identifier or cluster",
             ({ id, cluster_id, entity_id }) => [
               clusterOf.has(cluster_id)
                 ? anchor(toCluster(cluster_id, { id: entity_id }), briefly(id, 50))
-                : identifier(id, 50),
+                : identifier(id),
               prettily(id)
             ],
             "who"
@@ -4051,7 +4013,7 @@
                 h(
                   "div.quiet",
                   "linked to ",
-                  joined(tied.slice(0, 3), (id) => briefly(id, 40))
+                  firstFew(tied, 3, (id) => briefly(id, 40))
                 )
             ],
             "words"
@@ -4063,7 +4025,7 @@
             h("span.unseen", "Acknowledge"),
             (alert) =>
               seen(alert)
-                ? quiet("seen by ", shown(seen(alert).by || "you", 30))
+                ? quiet("seen by ", shown(seen(alert).by || "you"))
                 : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
             "quick"
           )
@@ -4106,11 +4068,7 @@
     follow();
     return [
       h2("The next run"),
-      p(
-        "Makes a run with all decisions of the file, beside this one, as the file given to ",
-        code("--rerun"),
-        " says. This run stays as it is."
-      ),
+      p(sentences("rerun")),
       h("div.bar", start, bar),
       told
     ];
@@ -4154,19 +4112,9 @@
   /** Two clusters side by side. @param {any} left @param {any} right */
   function comparison(left, right) {
     const both = [left, right];
-    /** @type {[any, (cluster: any) => any][]} */ const rows = [
-      ["Cluster", (cluster) => [clusterName(cluster), " ", statusTag(cluster), flagTags(cluster), workTags(cluster)]],
-      [term("Priority"), ({ priority }) => priority.toFixed(1)],
-      [[term("Core"), " of members"], ({ core, size }) => `${count(core)} of ${count(size)}`],
-      [term("Reporters"), ({ reporters }) => count(reporters)],
-      ["Records", (cluster) => recordCounts(cluster)],
-      ["Losses stated", (cluster) => losses(cluster.losses)],
-      ["Victims in", (cluster) => names(countriesOf(cluster), 6)],
-      ["Reported to", ({ orgs }) => names(orgs, 6)],
-      ["Brands", ({ brands }) => names(brands, 6)],
-      ["Seen", period],
-      [term("Confidence"), ({ confidence }) => confidence.toFixed(2)]
-    ];
+    const rows = clusterColumns(
+      "name priority core reporters complaints calls losses countries orgs brands first last confidence"
+    );
     const common = (name, values, cell) => {
       const there = new Set(values(right));
       return [...new Set(values(left))].filter((value) => there.has(value)).map((value) => [name, cell(value)]);
@@ -4176,22 +4124,22 @@
       ...common(
         "Held by both, one after the other",
         ({ members }) => members.map(({ id }) => bare(id)),
-        (id) => identifier(id, 60)
+        identifier
       ),
       ...common(
         "Call script",
         ({ scripts }) => scripts.map((script) => script.entity_id),
-        (id) => [identifier(id, 40), h("div.quiet", shown(templateOf(id), 160))]
+        (id) => [identifier(id), h("div.quiet", shown(templateOf(id), 160))]
       ),
       ...common(
         "Supplier",
         ({ suppliers }) => suppliers.map(({ id }) => id),
-        (id) => identifier(id, 60)
+        identifier
       ),
       ...common(
         "Carrier",
         ({ members }) => members.flatMap(({ carriers }) => carriers),
-        (name) => shown(name, 60)
+        shown
       )
     ];
     const near = left.near.filter(({ cluster }) => cluster === right.id);
@@ -4226,12 +4174,7 @@
           "table.pair",
           h(
             "tbody",
-            rows.map(([head, cell]) =>
-              tr(
-                h("th", { scope: "row" }, head),
-                both.map((cluster) => h("td", cell(cluster)))
-              )
-            )
+            rows.map(({ head, cell }) => tr(cellsOf([head, ...both.map(cell)], () => null)))
           )
         )
       ),
@@ -4243,8 +4186,8 @@
           "Links between them that were rejected",
           "Here | There | Weight | Why not",
           near.map(({ member, there, weight, reason }) => [
-            identifier(member.id, 50),
-            identifier(there, 50),
+            identifier(member.id),
+            identifier(there),
             weight.toFixed(2),
             shown(reason, 160)
           ]),
@@ -4253,59 +4196,76 @@
       h("div.columns.two", both.map(list))
     ];
   }
-  const CHART = { left: 44, width: 1000 };
   /**
-   * The frame of a chart of bars by time.
-   * @param {number} foot @param {string} label @param {number} bars @param {(bar: number) => string} dayOfBar
+   * Bars by time, in panels one above the other.
+   * @param {string} label @param {number} tall height of a panel
+   * @param {number[][][]} panels of each the numbers of its series, which are stacked, by bar
+   * @param {(bar: number) => string} dayOfBar @param {(bar: number) => string} aboutBar
    */
-  function barChart(foot, label, bars, dayOfBar) {
-    const { left, width } = CHART,
-      room = (width - left) / bars;
-    const chart = svg("svg.trend", { viewBox: `0 0 ${width} ${foot + 22}`, role: "img", label });
-    const step = Math.max(Math.ceil(bars / 8), 1);
+  function barChart(label, tall, panels, dayOfBar, aboutBar) {
+    const left = 44,
+      width = 1000,
+      bars = panels[0][0].length,
+      room = (width - left) / bars,
+      bottom = panels.length * tall;
+    const mosts = panels.map((series) =>
+      Math.max(1, ...series[0].map((_, bar) => sum(series, (numbers) => numbers[bar])))
+    );
+    const chart = svg("svg.trend", {
+      viewBox: `0 0 ${width} ${bottom + 22}`,
+      role: "img",
+      label: `${label}; the most in one is ${mosts.map(count).join(" and ")}`
+    });
+    panels.forEach((series, n) => {
+      const foot = (n + 1) * tall,
+        most = mosts[n];
+      const high = (number) => (number / most) * (tall - 16);
+      for (const number of [0, most / 2, most]) {
+        const y = foot - high(number);
+        chart.append(
+          svg("line.tick", { x1: left, x2: width, y1: y, y2: y }),
+          beside(left, y + 3, count(Math.round(number)))
+        );
+      }
+      for (let bar = 0; bar < bars; bar++) {
+        let y = foot;
+        const rects = series.map((numbers, part) => {
+          const height = high(numbers[bar]);
+          y -= height;
+          const box = { x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height };
+          return height && svg(`rect.bar-${"ab"[n + part]}`, box);
+        });
+        if (y < foot) chart.append(svg("g", svg("title", aboutBar(bar)), rects));
+      }
+    });
+    const step = tickStep(bars);
     for (let bar = 0; bar < bars; bar += step)
-      chart.append(svg("text", { x: left + bar * room, y: foot + 16 }, dayOfBar(bar)));
-    const rect = (klass, bar, y, height) =>
-      svg(`rect.${klass}`, { x: left + bar * room, y, width: Math.max(room - 0.6, 0.6), height });
-    const scale = (y, text, textY = y) =>
-      chart.append(svg("line.tick", { x1: left, x2: width, y1: y, y2: y }), beside(left, textY, text));
-    return { chart, rect, scale };
+      chart.append(svg("text", { x: left + bar * room, y: bottom + 16 }, dayOfBar(bar)));
+    return chart;
   }
   /** What the two series of a chart are. @param {any} a @param {any} b @param {any} more @param {any} chart */
   const keyed = (a, b, more, chart) =>
     h("figure", h("figcaption.quiet", h("span.key.key-a"), " ", a, " ", h("span.key.key-b"), " ", b, more), chart);
   /** Records by day of two clusters, one above the other on one axis. @param {any[]} both */
   function twoTimes(both) {
-    const tall = 70,
-      records_ = both.map(({ members }) => {
-        const records = new Map();
-        for (const [when, number] of members.flatMap(({ days }) => days))
-          records.set(when, (records.get(when) ?? 0) + number);
-        return records;
-      });
-    const days = records_.flatMap((records) => [...records.keys()]);
-    if (!days.length) return remark("No day is known of either.");
-    const start = Math.min(...days),
-      end = Math.max(...days);
-    const dayAt = (when) => day(when * DAY);
-    const { chart, rect, scale } = barChart(
-      2 * tall + 16,
-      `Records by day of both clusters, ${dayAt(start)} to ${dayAt(end)}`,
-      end - start + 1,
-      (bar) => dayAt(start + bar)
-    );
-    records_.forEach((records, n) => {
-      const most = Math.max(...records.values(), 1),
-        foot = (n + 1) * tall + n * 10;
-      scale(foot, "0");
-      chart.append(beside(CHART.left, foot - tall + 20, count(most)));
-      for (const [when, number] of records) {
-        const high = (number / most) * (tall - 14);
-        const bar = rect(n ? "bar-b" : "bar-a", when - start, foot - high, high);
-        bar.append(svg("title", `${dayAt(when)}: ${counted(number, "mention")}`));
-        chart.append(bar);
-      }
+    const days = both.map(({ members }) => members.flatMap((member) => member.days));
+    const every = days.flat().map(([when]) => when);
+    if (!every.length) return remark("No day is known of either.");
+    const start = Math.min(...every),
+      end = Math.max(...every);
+    const dayAt = (bar) => day((start + bar) * DAY);
+    const numbers = days.map((rows) => {
+      const sums = Array.from({ length: end - start + 1 }, () => 0);
+      for (const [when, number] of rows) sums[when - start] += number;
+      return sums;
     });
+    const chart = barChart(
+      `Records by day of both clusters, ${dayAt(0)} to ${dayAt(end - start)}`,
+      86,
+      numbers.map((sums) => [sums]),
+      dayAt,
+      (bar) => `${dayAt(bar)}: ${numbers.map((sums) => counted(sums[bar], "mention")).join(" and ")}`
+    );
     const [first, second] = both,
       met = Math.min(first.last, second.last) - Math.max(first.first, second.first);
     const told =
@@ -4325,12 +4285,12 @@
   async function placesView(state) {
     const [where, world] = await Promise.all([load("places"), load("world")]);
     const { countries, views, unknown } = where,
-      regionsKnown = objects("country code name x y number whole".split(" "), where.circles);
+      regionsKnown = rowsOf({ columns: "country code name x y number whole".split(" "), rows: where.circles });
     const choices = countries.map(([code]) => code).filter((code) => Object.hasOwn(views, code));
     const chosen = choices.includes(state.map) ? state.map : "";
     const inView = regionsKnown.filter(({ country }) => !chosen || country === chosen);
     const named = (code, name = countryName(code)) =>
-      code ? [shown(name, 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known");
+      code ? [shown(name), quiet(` ${plain(code, 12)}`)] : quiet("Not known");
     const inClusters = new Set(clusters.flatMap(countriesOf));
     const countryRow = ([code, number]) => [
       inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code),
@@ -4354,8 +4314,8 @@
       .filter(([code]) => !world.paths[code])
       .map(([code, number]) => `${plain(countryName(code), 40)}${number === null ? "" : ` ${count(number)}`}`);
     const ofRegions = [
-      inView.length && "Circles: regions that complaints state, area by complaints. ",
-      hiddenRegions && `${are(hiddenRegions, "region")} hatched, all of one size: the count is too small to show. `,
+      inView.length && TOLD.circles,
+      hiddenRegions && filled(TOLD.regions_hidden, { regions: are(hiddenRegions, "region") }),
       notOnMap(where.unmapped.filter(([country]) => !chosen || country === chosen)),
       inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."
     ];
@@ -4377,9 +4337,9 @@
             worldMap(countries, world, inClusters, inView),
             h(
               "figcaption.quiet",
-              "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ",
+              TOLD.world_map,
               absent.length && `Too small to draw: ${absent.slice(0, 12).join(", ")}. `,
-              hidden && `${are(hidden, "country", "countries")} hatched: the count is too small to show. `,
+              hidden && filled(TOLD.countries_hidden, { countries: are(hidden, "country", "countries") }),
               ofRegions
             )
           ),
@@ -4391,11 +4351,7 @@
     return [
       headline(
         "Places and flows",
-        p(
-          `Complaints by the victim’s country${choices.length ? " and region" : ""}, `,
-          "and where callback numbers, calls and money lead. A country opens the clusters with victims there",
-          choices.length ? ", a circle the map of its country." : "."
-        )
+        p(TOLD[choices.length ? "places_regions" : "places"])
       ),
       choices.length &&
         h(
@@ -4424,7 +4380,7 @@
             "Regions as written, by complaints",
             "Region | Country | Complaints",
             where.regions,
-            ([country, name, number]) => [shown(name, 60), shown(country, 12), number],
+            ([country, name, number]) => [shown(name), shown(country, 12), number],
             [1]
           ),
         first(
@@ -4438,7 +4394,7 @@
           "Institution, by code | Country | Accounts | Complaints",
           where.institutions,
           ([name, code, ...numbers]) => [
-            shown(name, 60),
+            shown(name),
             code ? span({ title: plain(countryName(code), 60) }, plain(code, 12)) : "",
             ...numbers
           ],
@@ -4458,7 +4414,7 @@
           ["Carriers that handed calls over", "Carrier", where.carriers],
           ["Trunks that calls came in on", "Trunk", where.trunks]
         ].map(([caption, head, rows]) =>
-          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name, 60), number])
+          first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name), number])
         )
       )
     ];
@@ -4479,7 +4435,7 @@
     const told = number
       ? `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")}`
       : "Some complaints, a number withheld (small counts), state";
-    return `${told} a region that the map does not know; “Regions as written” has those that five or more give.`;
+    return filled(TOLD.not_on_map, { told });
   }
   const hatched = () =>
     svg(
@@ -4572,9 +4528,9 @@
       { role: "img", label: text },
       svg("title", text),
       svg(`circle.region${region.number === null ? ".withheld" : ""}`, {
-        cx: x.toFixed(1),
-        cy: y.toFixed(1),
-        r: r.toFixed(1)
+        cx: x,
+        cy: y,
+        r
       })
     );
   }
@@ -4703,9 +4659,9 @@
           svg(
             "text",
             {
-              x: box[0].toFixed(1),
-              y: (box[3] - gap).toFixed(1),
-              "font-size": (11 * unit).toFixed(2),
+              x: box[0],
+              y: box[3] - gap,
+              "font-size": 11 * unit,
               "aria-hidden": "true"
             },
             text
@@ -4730,21 +4686,7 @@
     return [
       headline(
         "Decisions",
-        p(
-          served
-            ? [
-                "In the file that this server was given; the next run with ",
-                code("--decisions"),
-                " applies them. The last one can be undone for some seconds, before it is recorded."
-              ]
-            : [
-                "Kept in this browser until you download them. ",
-                code("ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"),
-                " shows and signs them: FILE is what the next run is given, and ",
-                code("--dry-run"),
-                " shows them alone."
-              ]
-        )
+        p(sentences(served ? "decisions_served" : "decisions_kept"))
       ),
       h(
         "div.bar",
@@ -4779,13 +4721,13 @@
       simple(
         caption,
         heads,
-        sorted(values, (name, value) => [shown(name, 60), shown(value, limit)])
+        sorted(values, (name, value) => [shown(name), shown(value, limit)])
       );
     const accounted = "read accepted duplicates rejected erased".split(" ");
     return [
       headline("Health", p(TOLD.health), alarms(Infinity, 1000) || p("No alarms.")),
       simple(
-        "Rows: every one that was read is accepted, a duplicate, rejected or erased",
+        TOLD.rows,
         "Kind | Read | Accepted | Duplicates | Rejected | Erased | Check",
         run.accounts.map((account) => [
           words(account.kind),
@@ -4797,10 +4739,10 @@
         "div.columns",
         simple("Rejects", "Code | Kind | Stage | Field | Rows", [
           ...run.rejects.map(({ code, record_kind, stage, field: name, rows }) => [
-            shown(code, 60),
+            shown(code),
             words(record_kind),
-            worded(stage, 30),
-            shown(name, 60),
+            worded(stage),
+            shown(name),
             rows
           ]),
           run.more_rejects && [`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]
@@ -4822,7 +4764,7 @@
         run.breakdowns.map(({ title, rows, notes, others, unknown }) =>
           simple(title, "Value | Complaints", [
             ...rows.map(([name, number]) => [
-              [worded(name, 60), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
+              [worded(name), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
               number
             ]),
             others !== 0 && ["Others", others],
@@ -4838,12 +4780,12 @@
         run.inputs
           .slice(0, 200)
           .map((file) => [
-            shown(file.name, 80),
+            shown(file.name),
             words(file.kind),
-            shown(file.format, 40),
+            shown(file.format),
             file.rows ?? 0,
             file.bytes ?? 0,
-            identifier(file.sha256, 64)
+            identifier(file.sha256)
           ])
       ),
       details(
@@ -4856,7 +4798,7 @@
             simple(
               plain(words(group), 80),
               "What | Count",
-              sorted(numbers, (name, number) => [worded(name, 80), number])
+              sorted(numbers, (name, number) => [worded(name), number])
             )
           )
         )
@@ -4872,33 +4814,16 @@
   /** @param {any} trend bars of a day or a week */
   function trendChart({ step, start: first, complaints, calls, earlier }) {
     const unit = step === 1 ? "day" : "week",
-      tall = 150,
       bars = complaints.length;
     if (!bars) return remark("No record.");
-    const most = Math.max(...complaints.map((number, bar) => number + calls[bar]), 1);
     const dayAt = (bar) => day(seconds(first) + bar * step * DAY);
-    const { chart, rect, scale } = barChart(
-      tall,
-      `Records by ${unit}, ${dayAt(0)} to ${day(seconds(first) + (bars * step - 1) * DAY)}; ` +
-        `the most in one is ${count(most)}`,
-      bars,
-      dayAt
+    const chart = barChart(
+      `Records by ${unit}, ${dayAt(0)} to ${day(seconds(first) + (bars * step - 1) * DAY)}`,
+      150,
+      [[complaints, calls]],
+      dayAt,
+      (bar) => `${dayAt(bar)}: ${recordCounts({ complaints: complaints[bar], calls: calls[bar] })}`
     );
-    for (const share of [0, 0.5, 1]) {
-      const y = tall - share * (tall - 16);
-      scale(y, count(Math.round(share * most)), y + 3);
-    }
-    complaints.forEach((number, bar) => {
-      const [a, b] = [number, calls[bar]].map((records) => (records / most) * (tall - 16));
-      chart.append(
-        svg(
-          "g",
-          svg("title", `${dayAt(bar)}: ${recordCounts({ complaints: number, calls: calls[bar] })}`),
-          rect("bar-a", bar, tall - a, a),
-          rect("bar-b", bar, tall - a - b, b)
-        )
-      );
-    });
     return keyed("complaints", "calls", [`, by ${unit}`, earlier && `; ${counted(earlier, "record")} earlier`], chart);
   }
   /**
@@ -4955,7 +4880,7 @@
     if (lacks(view))
       return headline(
         words(view),
-        p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy.")
+        p(view === "alerts" ? TOLD.no_alerts : TOLD.left_out)
       );
     return VIEWS[view](state);
   }
@@ -5016,7 +4941,7 @@
   }
 
   function help() {
-    const listed = (rows, headed) => Object.entries(rows).map(([name, text]) => [dt(headed(name)), h("dd", text)]);
+    const rows = (texts, headed) => Object.entries(texts).map(([name, text]) => dd(headed(name), text));
     const terms = Object.fromEntries(Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)));
     fill(
       dialog,
@@ -5024,10 +4949,10 @@
         h2({ id: "dialog-title" }, "Keys and terms"),
         h(
           "dl.keys",
-          listed(KEYS, (key) => h("kbd", key))
+          rows(KEYS, (key) => h("kbd", key))
         ),
         h3("Terms"),
-        h("dl.terms", listed(terms, String)),
+        h("dl.terms", rows(terms, String)),
         h(
           "p.buttons",
           button("Close", () => dialog.close(), { class: "primary" })

@@ -6,54 +6,24 @@ Long, since they share their figures, and each of them is a page of the same doc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from itertools import chain, groupby, pairwise
 from operator import itemgetter
 
-from reports.figures import (
-    HANDOVER_DAYS,
-    HEIGHT,
-    OVERLAP_DAYS,
-    TIMELINE_WIDTH,
-    WIDTH,
-    build_timeline,
-    graph_figure,
-    member_positions,
-)
+from reports.figures import HANDOVER_DAYS, OVERLAP_DAYS
 from reports.link_evidence import REASSIGNED_DAYS, SURE_CONFIDENCE
 from reports.referral.blocking_checks import find_separating
-from reports.referral.blocks import (
-    Bar,
-    Block,
-    Blocks,
-    Chart,
-    Grid,
-    Label,
-    Line,
-    Mark,
-    Points,
-    Shape,
-)
+from reports.referral.blocks import Block, Blocks, Grid, Points
 from reports.referral.case import Case, Side
 from reports.referral.case_records import convert, exact_sum
+from reports.referral.charts import link_chart, month_chart, timeline_chart
 from reports.referral.language import organisation_name
 from reports.text import plain
 from schemas.enums import RecordKind
 from schemas.facts import facts_of
 from transforms.extract.kinds.registry import BY_KIND
-
-TIMELINE_ROWS = 40
-"""Identifiers in the timeline, those of most records: as many as a page takes."""
-
-MONTHS_COUNTED = 14
-"""Months up to which each bar has its count."""
-
-LABEL_LETTERS = 33
-
-DAY_WIDTH = 80.0
-"""The room that the label of a day takes in the timeline."""
 
 MEMBER_LIMIT = 150
 """Members that the document lists; Exhibit 2 holds all."""
@@ -205,7 +175,7 @@ def links_section(case: Case) -> Blocks:
     ]
     return [
         about + case.say_any("links_section.union", n=len(case.records.union_links)),
-        _link_chart(case),
+        link_chart(case),
         case.table(
             "links",
             rows,
@@ -247,76 +217,11 @@ def chronology_section(case: Case) -> Blocks:
         numbers=(0, 3),
     )
     return [
-        _month_chart(case),
-        _timeline_chart(case),
+        month_chart(case),
+        timeline_chart(case),
         handovers if turns else None,
         f"{say('chronology_section.exhibit')} {case.weeks}".rstrip(),
     ]
-
-
-def _month_chart(case: Case) -> Chart:
-    """Draws complaints, calls and new identifiers of each month as bars with their counts."""
-    records = case.records.in_order
-    months = range(
-        _month_number(records[0].observed_at), _month_number(records[-1].observed_at) + 1
-    )
-    styles = {style: Counter[int]() for style in ("complaint", "call", "new")}
-    for record in records:
-        styles[record.key[0]][_month_number(record.observed_at)] += record.people
-    styles["new"].update(_month_number(member["first_seen"]) for member in case.facts.members)
-    width, height, left = 900.0, 190.0, 10.0
-    step = min((width - 2 * left) / len(months), 160.0)
-    most = max(counts[month] for counts in styles.values() for month in months) or 1
-    bar, floor = step * 0.26, height - 26
-    shapes: list[Shape] = [Line(left, floor, left + step * len(months), floor, 1.0, "grid")]
-    for column, month in enumerate(months):
-        x = left + column * step
-        for place, (style, counts) in enumerate(styles.items()):
-            count = counts[month]
-            tall = round((floor - 20) * count / most, 1)
-            start = round(x + step * 0.08 + place * bar, 1)
-            shapes.append(Bar(start, round(floor - tall, 1), round(bar * 0.9, 1), tall, style))
-            if count and len(months) <= MONTHS_COUNTED:
-                middle = round(start + bar * 0.45, 1)
-                shapes.append(Label(middle, round(floor - tall - 4, 1), str(count), "middle"))
-        if column % -(-len(months) // 14) == 0:
-            name = f"{month // 12:04d}-{month % 12 + 1:02d}"
-            shapes.append(Label(round(x + step * 0.45, 1), height - 9, name, "middle"))
-    legend = [(style, case.say(f"charts.{style}")) for style in styles]
-    return Chart(case.say("charts.months"), width, height, shapes, legend)
-
-
-def _month_number(moment: datetime) -> int:
-    return moment.year * 12 + moment.month - 1
-
-
-def _timeline_chart(case: Case) -> Chart:
-    """Draws each identifier from its first to its last record, and what took over from it."""
-    drawn = build_timeline(case.facts, TIMELINE_ROWS)
-    shapes: list[Shape] = []
-    free = 0.0
-    for x, day in drawn.ticks:
-        anchor = "end" if x > TIMELINE_WIDTH - DAY_WIDTH else "start"
-        shapes.append(Line(x, 16, x, drawn.height, 0.7, "grid"))
-        if (start := x - DAY_WIDTH if anchor == "end" else x) >= free:
-            shapes.append(Label(x, 14.5, day, anchor))
-            free = start + DAY_WIDTH
-    for life in drawn.lives:
-        label = f"{case.number[life.entity_id]}. {case.identifier(life.entity_id)}"
-        short = label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"
-        shapes.append(Label(4, life.y + 12, plain(short, 80)))
-        shapes.append(Bar(life.x, life.y + 4, max(life.width, 3), 9, life.kind))
-    shapes += [Line(*handover, 1.6, "alone") for handover in drawn.handovers]
-    left_out = len(case.facts.members) - len(drawn.lives)
-    caption = case.say("charts.timeline") + case.say_any("charts.timeline_more", n=left_out)
-    legend = _kind_legend(case, (life.kind for life in drawn.lives))
-    if drawn.handovers:
-        legend.append(("alone", case.say("charts.handover")))
-    return Chart(caption, TIMELINE_WIDTH, drawn.height, shapes, legend)
-
-
-def _kind_legend(case: Case, kinds: Iterable[str]) -> list[tuple[str, str]]:
-    return [(kind, case.say(f"kinds.{kind}")) for kind in dict.fromkeys(kinds)]
 
 
 def _by_jurisdiction(case: Case) -> list[tuple[str, str, str]]:
@@ -433,25 +338,6 @@ def _shared(case: Case) -> Blocks:
     ]
     columns = {"with": 0.16, "by": 0.13, "victims": 0.14, "day": 0.2, "key": 0.37}
     return [case.table("shared", rows, columns), case.say("shared.about")]
-
-
-def _link_chart(case: Case) -> Chart:
-    """Draws the members and the links between them, without suppliers and rejected links."""
-    facts = case.facts
-    drawn = graph_figure(facts, member_positions(facts, {}))
-    weakest = [{b.link["entity_a"], b.link["entity_b"]} for b in case.bridges]
-    shapes: list[Shape] = []
-    for line in drawn.lines:
-        a, b = drawn.nodes[line.a], drawn.nodes[line.b]
-        style = "alone" if {a.entity_id, b.entity_id} in weakest else "link"
-        shapes.append(Line(a.x, a.y, b.x, b.y, line.width, style))
-    for node in drawn.nodes:
-        number = str(case.number[node.entity_id])
-        shapes.append(Mark(node.x, node.y, max(node.radius, 12.0), node.kind))
-        shapes.append(Label(node.x, node.y + 3.9, number, "middle", white=True))
-    caption = case.say("charts.links", drawn=len(drawn.nodes), n=len(facts.members))
-    legend = _kind_legend(case, (node.kind for node in drawn.nodes))
-    return Chart(caption, WIDTH, HEIGHT, shapes, legend)
 
 
 def exculpatory_section(case: Case) -> Blocks:

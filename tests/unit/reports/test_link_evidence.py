@@ -20,16 +20,13 @@ from reports.link_evidence import (
     parts_by_org,
     path_likelihood,
     precision_of_sources,
-    raw_columns,
     split_at_bridge,
     strongest_path,
 )
-from reports.tables import Numbers
 from schemas.enums import Strength
 from schemas.tables import LINKS, MEMBERS
 from tests.support.examples import draws
 from tests.support.run_pipeline import callbacks, complaint, jsonl, run
-from tests.support.written_report import values
 
 
 @pytest.fixture(scope="module")
@@ -178,48 +175,6 @@ def test_cuts_are_the_bridges(links):
             assert not set(parts[0]) & set(parts[1])
             assert ends[0] in parts[0]
             assert ends[1] in parts[1]
-
-
-NUMBERS = ["+18885550123", "+493055501234", "+14155550100", "amzn-refund.support", None]
-
-WRITTEN = [
-    "(888) 555-0123", "1-888-555-0123", "888.555.0123", "+1 888 555 0123", "030 5550 1234",
-    "0049 30 55501234", "011 49 30 55501234", "415-555-0100", "888-555-0199", "5550123", "123",
-    "amzn-refund.support", "AMZN-REFUND.support", "1-888-FLOWERS", "٨٨٨ ٥٥٥", "", None,
-    "000000000000000000000000", "8885550123 x", "(((((((((((((((((((((((((((((((((((((((8885550123",
-]  # fmt: skip
-
-
-@given(st.lists(st.tuples(st.sampled_from(WRITTEN), st.integers(0, len(NUMBERS) - 1))))
-def test_what_was_read_follows_from_signs_and_the_identifier(rows):
-    raw = pa.chunked_array([pa.array([text for text, _ in rows], pa.string())])
-    members = np.array([member for _, member in rows], np.int64)
-    columns = raw_columns(raw, members, pa.array(NUMBERS, pa.string()))
-    numbers = Numbers()
-    made = {name: column.put(slice(0, len(rows)), numbers) for name, column in columns.items()}
-    lists = [array.tolist() for array in numbers.lists]
-    read_lists = {name: values(column, lists) for name, column in made.items()}
-    for row, (written, member) in enumerate(rows):
-        signs = read_lists["signs"][row]
-        zeros = int(read_lists["zeros"][row])
-        read = read_lists["raw"][row] if signs is None else dressed(NUMBERS[member], signs, zeros)
-        assert read == written
-
-
-def dressed(value, signs, zeros):
-    """Fill signs as the page does: the last digits of a value in them, behind zeros."""
-    if signs == "=":
-        return value
-    count = signs.count("#") - zeros
-    digits = iter("0" * zeros + "".join(filter(str.isdigit, value))[-count:])
-    return "".join(next(digits) if sign == "#" else sign for sign in signs)
-
-
-def test_a_number_in_other_signs_leaves_no_text():
-    raw = pa.chunked_array([pa.array(["(888) 555-0123", "+18885550123", "888-555-0199"])])
-    columns = raw_columns(raw, np.array([0, 0, 0]), pa.array(["+18885550123"]))
-    assert columns["raw"].put(slice(0, 3), Numbers())["t"] == ["888-555-0199"]
-    assert columns["signs"].put(slice(0, 3), Numbers())["t"] == ["(###) ###-####", "="]
 
 
 LINKS_OF_ORGS = st.lists(

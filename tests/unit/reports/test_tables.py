@@ -121,13 +121,6 @@ def test_a_piece_has_the_texts_of_its_rows_alone(column, start, count):
     assert sorted(put["t"]) == sorted({value for value in column[rows] if value})
 
 
-@given(st.lists(st.sampled_from(["a", "b", "z"]), min_size=1))
-def test_places_of_runs_are_those_of_each(column):
-    known = IdIndex(pa.array(["b", "a"]))
-    ids = pa.array(column, pa.string())
-    assert known.places_of_runs(ids).tolist() == known.places(ids).tolist()
-
-
 @pytest.mark.parametrize("files", [1, 3])
 def test_columns_of_few_values_say_the_same_as_dictionaries(tmp_path, files):
     rows = [
