@@ -49,7 +49,7 @@ _COIN = re.compile(r"^[A-Za-z]{3,12}:\s*(?://(?:transfer/)?)?")
 """The coin, or the scheme of its links, before an address."""
 
 _CASED = re.compile(r"(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)[\w-]{25,}", re.ASCII)
-"""What may be the address of a wallet, in which case counts."""
+"""A text that may be the address of a wallet, in which case counts."""
 
 _DIGITS = re.compile(r"\D")
 
