@@ -118,10 +118,12 @@ def read_toml_record(kind: type[AnyRecord], text: str, name: str) -> AnyRecord:
         RecordError: see `read_record`; also for what is no TOML.
     """
     try:
-        values = parse_toml(text)
+        return read_record(kind, parse_toml(text), f"{name}: ")
     except tomllib.TOMLDecodeError as error:
-        raise RecordError(f"{name}: not TOML: {error}") from None
-    return read_record(kind, values, f"{name}: ")
+        problem = f"{name}: not TOML: {error}"
+    except RecordError as error:
+        problem = str(error)
+    raise RecordError(f"{problem}; give {', '.join(kind.__struct_encode_fields__)}")
 
 
 def csv_records(kind: type[AnyRecord], text: str, name: str) -> Iterator[tuple[str, AnyRecord]]:

@@ -17,6 +17,7 @@ from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS, NARRATIVES, REJECTS
 from tests.support.leaks import decoded_layers
+from tests.support.real_data import ROOT
 from tests.support.run_pipeline import (
     column,
     execute,
@@ -198,12 +199,12 @@ def test_a_run_has_few_files_and_its_report_is_smaller_than_its_tables(days):
     _, second, _ = days
     every = [path for path in second.rglob("*") if path.is_file()]
     assert len(every) < 60
-    library = second / "report" / "cytoscape.min.js"
-    size = {path: path.stat().st_size for path in every if path != library}
+    application = {path.name for path in (ROOT / "reports" / "assets").iterdir()}
+    size = {path: path.stat().st_size for path in every if path.name not in application}
     report = sum(
         n for path, n in size.items() if path.relative_to(second).parts[0] in ("report", "graph")
     )
-    assert report < 1.5 * (sum(size.values()) - report)
+    assert report < sum(size.values()) - report
     assert {path.name for path in (second / "graph").iterdir()} == {
         "nodes.parquet",
         "edges.parquet",
