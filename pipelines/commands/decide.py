@@ -11,7 +11,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,7 +50,8 @@ from reports.run import Run
 from reports.text import quantity
 from schemas.decision import ACCUSING_DECISIONS, PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
 from schemas.entity import is_withheld
-from schemas.tables import CLUSTERS, MEMBERS
+from schemas.facts import have_facts
+from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
 from transforms.decisions import BoundBy, Decision, bind, decisions_in_force, named_to_bind
 from transforms.decisions_file import (
     DecisionError,
@@ -66,6 +67,9 @@ NAMING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.MUST
 
 VOUCHING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.MUST_LINK)
 """Kinds that say that what they cover belongs together, whatever few reporters bear it out."""
+
+BY_USE = ("shared_host", "ubiquitous", "hub")
+"""Facts for which an identifier is suppressed by how it is used, and can be put back."""
 
 MOST_MEMBERS_SHOWN = 20
 """Members that are printed; the file has all."""
@@ -153,7 +157,8 @@ class RecordedDecision:
     counts the rows of the file that no known key signed; `taken_back` are those that it outweighs
     from the next run on. `cuts` are those of the clusters that a
     confirm or a must_link is about, as `describe_cuts` has them, so that its author is shown every
-    thin join that it vouches for. `written` is false for a dry run.
+    thin join that it vouches for. `puts_back` has, of what is suppressed for how it is used, and
+    would be named, the reason by id. `written` is false for a dry run.
     """
 
     decision: Decision
@@ -162,6 +167,7 @@ class RecordedDecision:
     unsigned: int
     taken_back: tuple[Decision, ...] = ()
     cuts: tuple[Row, ...] = ()
+    puts_back: Mapping[str, str] = field(default_factory=dict)
     written: bool = True
 
 
@@ -211,6 +217,7 @@ def record_decision(
         unsigned=sum(row.signed_by is None for row in rows),
         taken_back=taken_back,
         cuts=_cuts(finished, decision),
+        puts_back=_put_back(finished, decision),
         written=not dry_run,
     )
 
@@ -270,6 +277,16 @@ def _cuts(finished: Run, decision: Decision) -> tuple[Row, ...]:
         finished, CLUSTERS, where=pc.field("cluster_id").isin(ids.combine_chunks())
     )
     return tuple(cut for row in rows.to_pylist() for cut in describe_cuts(finished, row))
+
+
+def _put_back(finished: Run, decision: Decision) -> dict[str, str]:
+    """Returns the reason of each entity of a decision that it puts back into the graph."""
+    if decision.kind not in (DecisionKind.SUSPECT_HELD, DecisionKind.MUST_LINK):
+        return {}
+    wanted = pc.field("entity_id").isin(pa.array(decision.entities, pa.string()))
+    rows = tables.read_table(finished, ENTITIES, ["entity_id", "reason", "facts"], wanted)
+    rows = rows.filter(have_facts(rows["facts"], BY_USE))
+    return dict(zip(rows["entity_id"].to_pylist(), rows["reason"].to_pylist(), strict=True))
 
 
 def record_all(
@@ -409,6 +426,10 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
             f"{others} of its cluster, to be verified or later than the decision, "
             f"{'stays' if others == 1 else 'stay'} unreviewed"
         )
+    lines += [
+        f"puts back {entity_id}, and names whoever holds it, which the run had left out: {reason}"
+        for entity_id, reason in recorded.puts_back.items()
+    ]
     for earlier in recorded.taken_back:
         on = quantity(len(earlier.members or ()), "identifier")
         lines.append(

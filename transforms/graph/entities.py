@@ -212,7 +212,9 @@ def determine_status(
     """
     settled = ownership.Settled.by(decided)
     earlier = [*previous["entity_id"].to_pylist(), *map(without_epoch, decided.bound_members())]
-    activity, hosts = shared_hosts.part_tenants(activity, known, settled.held, earlier)
+    linked = (each for row in decided.of(DecisionKind.MUST_LINK) for each in row.entities)
+    held = settled.held.union(map(without_epoch, linked))
+    activity, hosts = shared_hosts.part_tenants(activity, known, held, earlier)
     activity, owners = ownership.take_sides(with_people(activity, crowds), claims)
     if activity.num_rows == 0:
         nothing = CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()

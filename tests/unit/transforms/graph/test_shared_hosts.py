@@ -134,10 +134,11 @@ def test_a_known_number_beside_all_pages_joins_no_tenants():
     assert status(statuses) == Status.SUPPRESSED
 
 
-def test_a_decision_puts_a_shared_domain_back():
-    decision = Decision(
-        "d1", DecisionKind.SUSPECT_HELD, SITE, None, "anna", "their own server", DAY, None
-    )
+@pytest.mark.parametrize(
+    ("kind", "other"), [(DecisionKind.SUSPECT_HELD, None), (DecisionKind.MUST_LINK, number(0))]
+)
+def test_a_decision_puts_a_shared_domain_back(kind, other):
+    decision = Decision("d1", kind, SITE, other, "anna", "their own server", DAY, None)
     statuses = judged(platform(5, 4), decided=DecisionsInForce(binding=(decision,)))[1]
     assert status(statuses) == Status.INFRASTRUCTURE
     assert status(statuses, "domain:t0.start-here.page") is None
