@@ -27,7 +27,7 @@ from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import Json, UsageError, add_notice, system_errors, usage_errors
 from pipelines.safe_files import locked
 from reports import signing, tables
-from reports.exchange import Registrations, RegistrationsError, parse_registrations
+from reports.exchange import Registrations, parse_registrations
 from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
@@ -626,7 +626,7 @@ def read_source_rules(path: str | None) -> SourceRules:
 
 def read_registrations(path: str | None) -> Registrations:
     """Reads the registration dates of domains; raises UsageError if the file is no good."""
-    with usage_errors(RegistrationsError):
+    with usage_errors(RecordError):
         return parse_registrations(read_text(path), path) if path is not None else {}
 
 

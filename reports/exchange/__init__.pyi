@@ -42,7 +42,6 @@ from .read_offer import (
 )
 from .registrations import (
     Registrations as Registrations,
-    RegistrationsError as RegistrationsError,
     parse_registrations as parse_registrations,
 )
 from .victim_overlap import (

@@ -135,10 +135,10 @@ def test_a_known_number_beside_all_pages_joins_no_tenants():
 
 
 @pytest.mark.parametrize(
-    ("kind", "other"), [(DecisionKind.SUSPECT_HELD, None), (DecisionKind.MUST_LINK, number(0))]
+    ("kind", "partner"), [(DecisionKind.SUSPECT_HELD, None), (DecisionKind.MUST_LINK, number(0))]
 )
-def test_a_decision_puts_a_shared_domain_back(kind, other):
-    decision = Decision("d1", kind, SITE, other, "anna", "their own server", DAY, None)
+def test_a_decision_puts_a_shared_domain_back(kind, partner):
+    decision = Decision("d1", kind, SITE, partner, "anna", "their own server", DAY, None)
     statuses = judged(platform(5, 4), decided=DecisionsInForce(binding=(decision,)))[1]
     assert status(statuses) == Status.INFRASTRUCTURE
     assert status(statuses, "domain:t0.start-here.page") is None
