@@ -426,7 +426,8 @@ class _Row:
         if (text := self.text(name)) is None:
             return None
         try:
-            return with_epoch(canonical_entity_id(without_epoch(text)), epoch_number(text))
+            bare = canonical_entity_id(without_epoch(text), tenants=True)
+            return with_epoch(bare, epoch_number(text))
         except LegitimateListError as error:
             raise self.error(name, str(error)) from None
 

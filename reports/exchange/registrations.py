@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from schemas.entity import without_epoch
 from schemas.records import Record, RecordError, csv_records
 from transforms.extract import LegitimateListError, canonical_entity_id
+from transforms.extract.kinds.domain import registrable_domain
 
 YOUNG = timedelta(days=90)
 """Age of a domain at its first report up to which it is young."""
@@ -43,10 +44,10 @@ def parse_registrations(text: str, name: str) -> Registrations:
 
 
 def is_young(entity_id: str, first_seen: datetime, registered: Registrations) -> bool:
-    """Tells whether a domain, or that of an address, was young at its first report.
+    """Tells whether a domain, or that of an address or a page, was young at its first report.
 
     False where the file says nothing of it.
     """
-    host = without_epoch(entity_id).partition(":")[2].rpartition("@")[2]
-    day = registered.get(f"domain:{host}")
+    host = without_epoch(entity_id).partition(":")[2].rpartition("@")[2].partition("/")[0]
+    day = registered.get(f"domain:{registrable_domain(host)}")
     return day is not None and first_seen.date() - day <= YOUNG

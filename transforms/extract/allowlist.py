@@ -170,10 +170,11 @@ def parse_allowlist(text: str, name: str) -> KnownLegitimate:
     return make_allowlist(rows, mail_hosts)
 
 
-def canonical_entity_id(text: str) -> str:
+def canonical_entity_id(text: str, *, tenants: bool = False) -> str:
     """Returns the entity id of an id, an E.164 number, an e-mail address or a domain.
 
-    For `*.gov`, all domains of a registry, it is `domain:*.gov`.
+    For `*.gov`, all domains of a registry, it is `domain:*.gov`. With `tenants` a host below a
+    domain will do, as runs have it that found the domain to be shared.
 
     Raises LegitimateListError where it is none of these, or could be more than one thing.
     """
@@ -193,7 +194,7 @@ def canonical_entity_id(text: str) -> str:
     if kind == EntityKind.PHONE:
         return f"phone:{_canonical_phone(value)}"
     if kind == EntityKind.DOMAIN:
-        return f"domain:{_canonical_domain(value)}"
+        return f"domain:{_canonical_domain(value, tenants=tenants and bool(colon))}"
     if kind == EntityKind.EMAIL:
         local, _, host = value.rpartition("@")
         canonical = domain.canonical_host(host)
@@ -255,16 +256,21 @@ def is_freemail(address: str) -> bool:
     return host in freemail_hosts() or domain.registrable_domain(host) in freemail_hosts()
 
 
+_AT_SITES = (EntityKind.DOMAIN, EntityKind.URL, EntityKind.EMAIL)
+
+
 @lru_cache(maxsize=domain.REMEMBERED)
 def may_be_an_organisations(entity_id: str) -> bool:
-    """Tells whether a bare id is a site, or an address at one, that imitates no brand.
+    """Tells whether a bare id is a site, a page of one, or an address at one, that imitates nobody.
 
-    A mailbox at a freemail host is somebody's own.
+    A mailbox at a freemail host is somebody's own, and a page of a listed platform a tenant's.
     """
     kind, _, value = entity_id.partition(":")
-    if kind not in (EntityKind.DOMAIN, EntityKind.EMAIL) or is_freemail(value):
+    if kind not in _AT_SITES or is_freemail(value):
         return False
-    host = value.rpartition("@")[2]
+    if kind == EntityKind.URL and hosting.platform_of(value):
+        return False
+    host = value.rpartition("@")[2].partition("/")[0]
     site = url.classify_host(host)
     if site is None or site.how is not None:
         return False
@@ -362,7 +368,7 @@ def _canonical_phone(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _canonical_domain(text: str) -> str:
+def _canonical_domain(text: str, *, tenants: bool = False) -> str:
     if text.startswith("*."):
         registry = domain.canonical_host(text.removeprefix("*."))
         if registry is None or domain.public_suffix(f"x.{registry}") != registry:
@@ -379,6 +385,6 @@ def _canonical_domain(text: str) -> str:
         raise LegitimateListError(
             f"{text!r} is not a registrable domain; give one such as example.org"
         )
-    if registrable != host:
+    if registrable != host and not (tenants and host):
         raise LegitimateListError(f"{text!r} is not a registrable domain; give {registrable!r}")
-    return registrable
+    return host or registrable

@@ -28,7 +28,7 @@ from schemas.enums import HARD_ROLES, MAYBE_NUMBERS, EntityKind, Role, Speaker
 from transforms.arrow_util import distinct_rows, repeat_for_duplicates, with_column
 from transforms.decode.escapes import lower_in_place
 from transforms.extract import allowlist, mention
-from transforms.extract.kinds import domain, payment_account
+from transforms.extract.kinds import domain
 from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
 from transforms.extract.kinds.registry import KINDS, IdentifierKind, lookup_kind
 from transforms.extract.mention import NARRATIVE, Match, PlacedMatch
@@ -136,9 +136,7 @@ class Cue(IntEnum):
     """Somebody calls it, and the words do not say that the scammer wants that."""
     DISPLAYED = 3
     """It was shown as the caller's."""
-    PAID = 4
-    """Money goes to it by a service that pays to numbers and addresses."""
-    REQUESTED = 5
+    REQUESTED = 4
     """The scammer wants the victim to use it."""
 
 
@@ -582,8 +580,6 @@ def _role_of_cue(cue: Cue | None, kind: IdentifierKind, value: str) -> Role | No
         return Role.VICTIM
     if cue is Cue.GENUINE:
         return Role.MENTIONED
-    if cue is Cue.PAID:
-        return Role.PAYEE
     if cue is Cue.DISPLAYED and kind.kind is EntityKind.PHONE:
         return Role.CALLER_ID
     if cue is Cue.DISPLAYED and kind.kind is EntityKind.EMAIL:
@@ -606,5 +602,4 @@ def _either(phrases: Iterable[str]) -> str:
 
 
 def _with_parts(phrase: str) -> str:
-    parts = load_reference_data("cues.toml")["parts"]
-    return fill_parts(phrase, parts | {"SERVICE": payment_account.service_names()})
+    return fill_parts(phrase, load_reference_data("cues.toml")["parts"])

@@ -119,9 +119,17 @@ def entity_nodes(entities: pa.RecordBatch) -> pa.RecordBatch:
         phone,
         pc.and_(phone, pc.invert(business)),
         kept["reported_by"],
-        map_distinct(without_epochs(kept["known_as"]), may_be_an_organisations, FLAG),
+        _may_be_organisations(kept),
     ]
     return pa.record_batch(columns, NODE)
+
+
+def _may_be_organisations(entities: pa.RecordBatch) -> pa.Array:
+    """Masks the sites, and the addresses at sites, that imitate nobody."""
+    named = is_among(entities["kind"], (EntityKind.DOMAIN, EntityKind.URL, EntityKind.EMAIL))
+    ids = without_epochs(entities["known_as"].filter(named))
+    sites = map_distinct(ids, may_be_an_organisations, FLAG)
+    return pc.replace_with_mask(pa.repeat(pa.scalar(value=False), len(named)), named, sites)
 
 
 def assign_clusters(

@@ -212,9 +212,9 @@ def determine_status(
     """
     settled = ownership.Settled.by(decided)
     earlier = [*previous["entity_id"].to_pylist(), *map(without_epoch, decided.bound_members())]
-    linked = (each for row in decided.of(DecisionKind.MUST_LINK) for each in row.entities)
-    held = settled.held.union(map(without_epoch, linked))
-    activity, hosts = shared_hosts.part_tenants(activity, known, held, earlier)
+    whole = _decided_to_be_whole(decided, settled)
+    whole.update(ownership.claimed_domains(activity, claims, registered, before))
+    activity, hosts = shared_hosts.part_tenants(activity, known, whole, earlier)
     activity, owners = ownership.take_sides(with_people(activity, crowds), claims)
     if activity.num_rows == 0:
         nothing = CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
@@ -267,6 +267,12 @@ def determine_status(
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
     contested = _contested(entities, counted, pc.or_(still, alone))
     return Statuses(entities, statuses, contested, owners)
+
+
+def _decided_to_be_whole(decided: DecisionsInForce, settled: ownership.Settled) -> set[str]:
+    """Returns the bare ids that have one holder, whoever that is, by the word of an analyst."""
+    linked = (each for row in decided.of(DecisionKind.MUST_LINK) for each in row.entities)
+    return {*settled.held, *settled.victims, *map(without_epoch, linked)}
 
 
 def _split_by_epoch(

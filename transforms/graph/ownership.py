@@ -7,6 +7,7 @@ neither erase a ring's number nor name a victim. Who is on both sides counts on 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -159,6 +160,28 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
         activity.append_column("of_owner", pa.array(of_owner)),
         pa.table(columns, ["entity_id", *OWNERS]),
     )
+
+
+def claimed_domains(
+    activity: pa.Table, claims: pa.Table, registered: pa.Table, before: pa.Table
+) -> list[str]:
+    """Returns the domains that `CORROBORATED` reporters call their own, and no page of them alone.
+
+    Args:
+        activity: ACTIVITY rows of whole entities.
+        claims: CLAIM rows of these.
+        registered: REGISTERED rows of these.
+        before: CONTESTED_BEFORE rows of these.
+    """
+    sites = pc.equal(activity["kind"], EntityKind.DOMAIN)
+    own = activity.filter(pc.and_(sites, pc.greater(activity["own"], 0)))
+    linked = pc.is_valid(own["page"])
+    of_pages = {*row_tuples(own.filter(linked), *CLAIM.names)}
+    whole = {*row_tuples(own, *CLAIM.names), *row_tuples(claims)} - of_pages
+    counts = Counter(entity_id for entity_id, _ in whole)
+    counts |= Counter(dict(row_tuples(registered)))
+    counts |= Counter(dict(row_tuples(before, "known_as", "victim_reporters")))
+    return [entity_id for entity_id, reporters in counts.items() if reporters >= CORROBORATED]
 
 
 def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Array]:

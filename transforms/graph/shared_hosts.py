@@ -6,7 +6,7 @@ were sent to different pages of it at one time, and name what else was used on t
 much less often than one ring's would. Then its tenants are identifiers, and it is none.
 
 A reporter counts once, in pairs with all others, so that one who lies moves one pair in as many as
-there are others. To part a ring's own domain it takes liars by the third of its reporters.
+there are others. No domain is parted of which one page has most of the reporters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scipy.sparse import csr_array
 
 from schemas.facts import Fact, fact
 from schemas.field import TEXT
-from transforms.arrow_util import Array, is_among, map_distinct, row_tuples, with_column
+from transforms.arrow_util import Array, aggregate, is_among, map_distinct, row_tuples, with_column
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.kinds import domain
 from transforms.extract.kinds.hosting import PAGE_DEPTH
@@ -37,8 +37,15 @@ NEAR_DAYS = 14
 That is the median life of a ring's number.
 """
 
-FEWEST_TENANTS, FEWEST_REPORTERS = 3, 6
-"""Tenants that make a domain shared, at least, and reporters who name what else was used there."""
+FEWEST_TENANTS, FEWEST_REPORTERS, TENANT_REPORTERS = 3, 6, 2
+"""What makes a domain shared, at least.
+
+Counted are its tenants, the reporters who name what else was used there, and those of each tenant:
+a page that one person was sent to may be about that person.
+"""
+
+LARGEST_SHARE = 0.5
+"""Part of a domain's reporters above which those of one page, or of no page, keep it one site."""
 
 PRIOR_AGREEMENT, PRIOR_PAIRS = 0.3, 10.0
 """Share of pairs of a ring's victims who name the same at one time, and pairs that it is worth."""
@@ -93,7 +100,7 @@ def part_tenants(
     Args:
         activity: ACTIVITY rows of whole domains.
         known: The known-legitimate list.
-        held: Bare ids that an analyst decided to have one holder.
+        held: Bare ids that have one holder: by decision, or by the claims of their owners.
         before: Bare ids of earlier runs and decisions. A tenant among them keeps its domain shared.
 
     Returns:
@@ -101,42 +108,57 @@ def part_tenants(
     """
     linked = pc.is_valid(activity["page"])
     rest, pages = activity.filter(pc.invert(linked)), activity.filter(linked)
-    pages = pages.filter(pc.is_null(known.reasons(pages["entity_id"].combine_chunks())))
-    earlier: dict[str, list[int]] = defaultdict(list)
-    for entity_id in before if pages.num_rows else ():
+    if not pages.num_rows:
+        return rest, SharedHosts()
+    earlier: dict[str, list[str]] = defaultdict(list)
+    for entity_id in before:
         owner = domain_of(entity_id)
         if owner != entity_id:
-            earlier[owner].append(entity_id.count("/"))
+            earlier[owner].append(entity_id)
+    several = aggregate(pages, "entity_id", [("page", "count_distinct")])
+    several = several.filter(pc.greater_equal(several["page"], FEWEST_TENANTS))["entity_id"]
+    people = _reporters_by_domain(rest.filter(pc.is_in(rest["entity_id"], several)))
+    asked = pc.or_(pc.is_in(pages["entity_id"], several), is_among(pages["entity_id"], earlier))
+    pages = pages.filter(asked)
+    pages = pages.filter(pc.is_null(known.reasons(pages["entity_id"].combine_chunks())))
     depth: dict[str, int] = {}
     facts: dict[str, Fact] = {}
+    platform: dict[str, str] = {}
     for entity_id, visits in _visits(pages, known):
-        shared = (depth for depth in DEPTHS if is_shared(visits, depth))
-        level = min(earlier[entity_id]) if entity_id in earlier else next(shared, None)
+        shared = (depth for depth in DEPTHS if is_shared(visits, depth, people.get(entity_id, 0)))
+        level = min(map(_depth, earlier[entity_id])) if entity_id in earlier else next(shared, None)
         if level is not None and entity_id not in held:
-            tenants = {tenant_id(visit.page, level) for visit in visits} - {None}
-            reporters = {visit.reporter for visit in visits}
+            tenants = [*earlier.get(entity_id, ()), *_tenants(visits, level)]
+            platform |= dict.fromkeys(tenants, entity_id)
             depth[entity_id] = level
-            facts[entity_id] = fact("shared_host", len(reporters), len(tenants))
+            reporters = {visit.reporter for visit in visits}
+            facts[entity_id] = fact("shared_host", len(reporters), len({*tenants}))
     pages = pages.filter(is_among(pages["entity_id"], depth))
-    owners, ids = pages["entity_id"].to_pylist(), tenant_ids(pages, depth)
-    platform = dict(zip(ids.to_pylist(), owners, strict=True))
+    ids = tenant_ids(pages, depth)
+    ids = pc.if_else(is_among(ids, platform), ids, None)
     pages = with_column(with_column(pages, "entity_id", ids), "kind", _kinds(ids))
     pages = pages.filter(pc.is_valid(pages["entity_id"]))
     return pa.concat_tables([rest, pages]), SharedHosts(depth, facts, platform)
 
 
-def is_shared(visits: Iterable[_Visit], depth: int) -> bool:
+def is_shared(visits: Sequence[_Visit], depth: int, people: int = 0) -> bool:
     """Tells whether reporters of different tenants agree less than those of one ring would.
 
-    Takes the square of the reporters, at most of `MOST_REPORTERS`.
+    Takes the square of the reporters, at most of `MOST_REPORTERS`. `people` are the reporters of
+    the domain, if more than `visits` has: the others were sent to no page of it.
     """
+    sizes = _tenants(visits, depth)
+    paged = len({visit.reporter for visit in visits})
+    largest = max((people - paged, *sizes.values()))
+    if len(sizes) < FEWEST_TENANTS or largest > LARGEST_SHARE * max(people, paged):
+        return False
     first: dict[int, tuple[int, str, Sequence[str]]] = {}
     for visit in sorted(visits, key=itemgetter(2, 3)):
         tenant = tenant_id(visit.page, depth)
         if tenant and visit.beside:
             first.setdefault(visit.reporter, (visit.day, tenant, visit.beside))
     said = [first[reporter] for reporter in sorted(first)[:MOST_REPORTERS]]
-    if len({tenant for _, tenant, _ in said}) < FEWEST_TENANTS or len(said) < FEWEST_REPORTERS:
+    if len(said) < FEWEST_REPORTERS:
         return False
     day = np.array([day for day, _, _ in said])
     _, sent_to = np.unique([tenant for _, tenant, _ in said], return_inverse=True)
@@ -152,6 +174,26 @@ def is_shared(visits: Iterable[_Visit], depth: int) -> bool:
     pairs, between = apart.sum(), agree[apart].mean() if apart.any() else of_one
     surprise = pairs * (_nats(between, of_one) + _nats(1 - between, 1 - of_one))
     return bool(between < STRANGERS * of_one and surprise >= SURPRISE)
+
+
+def _tenants(visits: Iterable[_Visit], depth: int) -> dict[str, int]:
+    """Counts the reporters of each tenant that `TENANT_REPORTERS` were sent to."""
+    reporters: dict[str, set[int]] = defaultdict(set)
+    for visit in visits:
+        if tenant := tenant_id(visit.page, depth):
+            reporters[tenant].add(visit.reporter)
+    return {t: len(who) for t, who in reporters.items() if len(who) >= TENANT_REPORTERS}
+
+
+def _reporters_by_domain(rows: pa.Table) -> dict[str, int]:
+    """Counts the reporters who say that they were sent to each domain."""
+    shown = rows.filter(pc.greater(rows["held"], 0))
+    counts = aggregate(shown, "entity_id", [("reporter", "count_distinct")])
+    return dict(row_tuples(counts, "entity_id", "reporter"))
+
+
+def _depth(tenant: str) -> int:
+    return tenant.count("/")
 
 
 def _nats(share: float, expected: float) -> float:
@@ -177,6 +219,7 @@ def with_tenants(evidence: pa.Table, statuses: pa.Table) -> pa.Table:
     if not shared.num_rows:
         return evidence
     ids = tenant_ids(evidence, dict(row_tuples(shared, "entity_id", "depth")))
+    ids = pc.if_else(pc.is_in(ids, statuses["entity_id"]), ids, None)
     below = pc.is_valid(ids)
     looks = pc.if_else(below, map_distinct(ids, _look_of), evidence["how"])
     kinds = pc.if_else(below, _kinds(ids), evidence["kind"])
@@ -218,7 +261,8 @@ def partition_by_domain(batch: pa.RecordBatch, name: str, partitions: int) -> Ar
     `name` is the column of bare ids.
     """
     ids = batch[name]
-    sites = pc.fill_null(pc.match_substring_regex(ids, "^(?:domain|url):"), False)
+    sites = pc.or_(*(pc.starts_with(ids, f"{kind}:") for kind in ("domain", "url")))
+    sites = pc.fill_null(sites, False)
     owners = map_distinct(ids.filter(sites), domain_of)
     owners = pc.replace_with_mask(ids, sites, owners)
     return partition_numbers(pa.record_batch({name: owners}), (name,), partitions)

@@ -12,9 +12,9 @@ import base64
 import binascii
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import chain, count, starmap
+from itertools import chain, count, starmap, takewhile
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -50,6 +50,9 @@ PAGE_DEPTH = 2
 """Parts of a path in which tenants of a platform that no rule knows can be told apart."""
 
 _LONGEST_PAGE = 300
+
+_PERSONAL_DIGITS = 7
+"""Digits of a part of a path that may be a number of a person: a phone's without an area code."""
 
 _WRAPPED = re.compile(r"(?:https?:/*)?(?P<host>[^/?#\s]+)(?P<rest>\S*)", re.IGNORECASE)
 
@@ -158,11 +161,17 @@ def tenant_of(link: Link) -> Tenant | None:
 def page_below(link: Link, site: str) -> str | None:
     """Returns the host and `PAGE_DEPTH` parts of the path of a link to a domain, `site`.
 
-    None where they say no more than the domain.
+    Ends before what may be a person's number. None where it says no more than the domain.
     """
     host = re.sub(rf"^{_NOBODYS}", "", domain.canonical_host(link.host) or site)
-    page = "/".join(filter(None, (host, *link.path.split("/")[:PAGE_DEPTH])))
+    path = takewhile(_is_public, filter(None, link.path.split("/")[:PAGE_DEPTH]))
+    page = "/".join((host, *path))
     return page if page != site and len(page) <= _LONGEST_PAGE else None
+
+
+def _is_public(part: str) -> bool:
+    """Tells that a part of a path holds no number that may be a person's or a card's."""
+    return sum(map(str.isdigit, part)) < _PERSONAL_DIGITS
 
 
 def platforms_of(kinds: pa.Array, values: pa.Array) -> pa.Array:
@@ -204,17 +213,21 @@ def _apply(rule: _Rule, link: Link) -> Tenant | None:
 
 def _captures(rule: _Rule, link: Link) -> dict[str, str] | None:
     """Returns what a rule captures of a link, by name; None where it does not read it."""
-    matches = [rule.host.fullmatch(link.host)]
-    if rule.path:
-        matches.append(rule.path.fullmatch(link.path))
-    if rule.key:
-        matches.append(rule.argument.fullmatch(_argument(link.query, rule.key)))
     captured: dict[str, str] = {}
-    for match in matches:
+    for match in _matches(rule, link):
         if match is None:
             return None
         captured |= match.groupdict()
     return captured
+
+
+def _matches(rule: _Rule, link: Link) -> Iterator[re.Match[str] | None]:
+    """Yields how a rule matches each part of a link that it is about."""
+    yield rule.host.fullmatch(link.host)
+    if rule.path:
+        yield rule.path.fullmatch(link.path)
+    if rule.key:
+        yield rule.argument.fullmatch(_argument(link.query, rule.key))
 
 
 def _wrapped_by(rule: _Rule, link: Link) -> Link | None:

@@ -1,8 +1,8 @@
 """Merchants as statements of cards name them: 'SQ *TECH HELP 888-555-0123 WA'.
 
 A descriptor is a name, often behind the service that takes the payments, a number to call and a
-state. Its number is whom the money went to, unless the name is a known organisation's. A name alone
-is nobody's: `account:merchant:tech-help` is only ever `mentioned`, describes a cluster, joins none.
+state. The number may be the service's or a company's that no list has, and a name is nobody's
+alone: both are only ever `mentioned`. `account:merchant:tech-help` describes a cluster, joins none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from schemas.enums import Carried, EntityKind, Role
+from schemas.enums import Carried, EntityKind
 from transforms.extract.kinds import domain
 from transforms.extract.mention import Match, phone_match
 from transforms.phone import find as phone_find
@@ -36,12 +36,10 @@ BEHIND = re.compile(
 _BY_CARD = re.compile(r"card|credit|debit|visa|amex|tarjeta|karte|carte|merchant", re.IGNORECASE)
 """Methods of payment whose payee is as on a statement."""
 
-_OF_ACCOUNT = re.compile(
-    r"\b(?:a/?c|acc(?:oun)?t|iban|routing|aba|sort|swift|bic|ifsc|konto|cuenta|compte|no|number|id)\b",
-    re.IGNORECASE,
-)
+_OF_PERSON = re.compile(r"\b(?:card ?holder|holder|name|phone|tel|mobile|cell|my|me|mine)\b", re.I)
+"""Words of what a person is called by, and not a merchant."""
 
-_STATE = re.compile(r"\W{0,3}(?P<name>[A-Z]{2,3})?\W{0,2}")
+_STATE = re.compile(r"\W{0,3}(?:[A-Z]{2,3})?\W{0,2}")
 """The state or country behind the number."""
 
 
@@ -54,26 +52,23 @@ def find(text: str) -> Iterator[Match]:
 def from_payee(method: str, payee: str, region: str | None) -> tuple[Match, ...] | None:
     """Returns the number and the name of a descriptor; None for a payee that is none."""
     behind = BEHIND.match(payee)
-    if not behind and " " not in payee.strip():
+    if not behind and (" " not in payee.strip() or not _BY_CARD.search(method)):
         return None
-    by_card = _BY_CARD.search(method)
     numbers = phone_find.find_numbers_in_text(payee, region)
     if len(numbers) != 1:
         if behind:
             return tuple(_named(behind["name"], behind.start("name")))
-        return () if by_card and _is_known(payee) else None
+        return () if _is_known(payee) else None
     (start, end), reading = numbers[0]
-    lead, number = payee[:start], payee[start:end]
-    state = _STATE.fullmatch(payee, end)
-    if state is None or sum(map(str.isalpha, lead)) < 3:
+    lead = payee[:start]
+    if sum(map(str.isalpha, lead)) < 3:
         return None
-    is_written = state["name"] and not number.isdecimal() and not _OF_ACCOUNT.search(lead)
-    if not (behind or by_card or is_written):
+    if _OF_PERSON.search(lead):
+        return ()
+    if not _STATE.fullmatch(payee, end):
         return None
     name = re.sub(rf"^{_PROCESSOR}", "", lead)
-    phone = phone_match(start, end, reading, Role.PAYEE)
-    if _is_known(name):
-        phone = phone._replace(role=Role.MENTIONED, carried=Carried.BARE)
+    phone = phone_match(start, end, reading)._replace(carried=Carried.BARE)
     return (phone, *_named(name.rstrip(), start - len(name)))
 
 

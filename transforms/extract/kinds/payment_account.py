@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -68,7 +68,7 @@ def from_field(method: str | None, payee: str | None, region: str | None) -> tup
         return ()
     written = digits_to_ascii(payee[:MAX_LENGTH])
     text = written.strip()
-    service = _service(_names_in_fields().search(how))
+    service = _service_of_method(how)
     entity = _wallet_or_iban(text) or _contact(service, text, region)
     if entity is None:
         may_be_named = service is None or merchant.BEHIND.match(text)
@@ -133,12 +133,6 @@ def _is_paper(check: str | None, text: str) -> bool:
 
 
 @cache
-def service_names() -> str:
-    """Returns a pattern of the names of services in texts, without those that are words."""
-    return _any_name(_written(row) for row in _rows().values() if "word" not in row)
-
-
-@cache
 def _names_in_fields() -> re.Pattern[str]:
     """Returns a pattern of the names of services, each a group of its name."""
     names = (f"(?P<{name}>{_written(row)})" for name, row in _rows().items())
@@ -151,6 +145,11 @@ def _written(row: _Row) -> str:
 
 def _any_name(names: Iterable[str]) -> str:
     return rf"(?<![^\W\d_])(?:{'|'.join(names)})(?![^\W\d_])"
+
+
+@lru_cache(maxsize=1024)
+def _service_of_method(how: str) -> _Row | None:
+    return _service(_names_in_fields().search(how))
 
 
 def _service(named: re.Match[str] | None) -> _Row | None:

@@ -19,6 +19,7 @@ from transforms.graph.activity import sum_activity
 from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.shared_hosts import partition_by_domain
+from transforms.victim_register import REGISTERED
 
 SITE = "domain:start-here.page"
 
@@ -114,10 +115,58 @@ def test_one_liar_neither_parts_a_domain_nor_joins_its_tenants(lies):
     assert status(judged([*platform(5, 4), *said])[1]) == Status.SUPPRESSED
 
 
-def test_it_takes_more_liars_than_a_third_of_its_reporters_to_part_a_domain():
-    for liars in range(9):
-        said = [visit(f"liar{n}", f"x{n}.start-here.page", number(20 + n)) for n in range(liars)]
-        assert status(judged([*one_ring(24, 24), *said])[1]) == Status.INFRASTRUCTURE, liars
+@pytest.mark.parametrize("honest", [1, 4, 24])
+def test_liars_part_no_domain_whose_reporters_are_mostly_honest(honest):
+    """Whether these were sent to one page of it, or to none."""
+    for page in (None, "x.start-here.page"):
+        said = [visit(f"v{n}", page, number(0, n % 3), day=n) for n in range(honest)]
+        for liars in range(honest):
+            lies = [
+                visit(f"liar{n}", f"x{n // 2}.start-here.page", number(20 + n // 2))
+                for n in range(liars)
+            ]
+            assert status(judged([*said, *lies])[1]) == Status.INFRASTRUCTURE, (page, liars)
+
+
+def test_a_page_of_one_reporter_is_no_tenant():
+    """Its name may be about the person: it stands for the domain, which ties nothing."""
+    alone = visit("jane", "jane-doe.start-here.page", number(50))
+    rows, statuses = judged([*platform(5, 4), alone])
+    assert status(statuses, "domain:t0.start-here.page") == Status.INFRASTRUCTURE
+    assert status(statuses, "domain:jane-doe.start-here.page") is None
+    classified, _ = annotate_mentions(rows, statuses.statuses)
+    assert "jane-doe" not in "".join(classified["entity_id"].to_pylist())
+
+
+def owned(who, page=None):
+    return [piece(SITE, Role.VICTIM, f"own-{who}", victim_key=f"amazon|{who}", page=page)]
+
+
+def test_a_domain_that_two_people_call_their_own_is_not_parted():
+    """Who claims no more than a page of it claims nothing of the domain."""
+    others = [owned(f"tenant{n}", f"t{n}.start-here.page") for n in range(3)]
+    for owners in range(4):
+        claims = [owned(f"owner{n}") for n in range(owners)]
+        statuses = judged([*platform(5, 4), *others, *claims])[1]
+        parted = status(statuses, "domain:t4.start-here.page") is not None
+        assert parted == (owners < 2), owners
+        assert (status(statuses) == Status.SUPPRESSED) == parted
+
+
+@pytest.mark.parametrize("kind", [DecisionKind.VICTIM_OWNED, None])
+def test_a_domain_that_is_a_victims_by_decision_or_register_is_not_parted(kind):
+    binding = (Decision("d1", kind, SITE, None, "anna", "her shop", DAY, None),) if kind else ()
+    registered = [] if kind else [{"entity_id": SITE, "reporters": 9}]
+    _, statuses = judged(
+        platform(5, 4),
+        decided=DecisionsInForce(binding=binding),
+        registered=pa.Table.from_pylist(registered, REGISTERED),
+    )
+    assert status(statuses) is None
+    assert not {row for row in statuses.statuses["depth"].to_pylist() if row is not None}
+    assert {*statuses.statuses["status"].to_pylist()} >= {
+        Status.VICTIM_SIDE if kind else Status.CONTESTED
+    }
 
 
 def test_a_known_number_beside_all_pages_joins_no_tenants():

@@ -74,32 +74,20 @@ def test_aliases_are_read_where_the_service_pays(method, payee, expected):
 
 
 @pytest.mark.parametrize(
-    ("text", "role"),
+    "text",
     [
-        ("I was told to send $500 by Zelle to {}.", "payee"),
-        ("The money was sent by Zelle to {}", "payee"),
-        ("Apple Cash {}", "payee"),
-        ("I sent it via Apple Cash {}", "payee"),
-        ("He told me to Venmo $200 to {}", "payee"),
-        ("I sent him $900 through Cash App to the number {}.", "payee"),
-        ("Me pidió un Bizum al {}", "payee"),
-        ("He said he would send my refund by Zelle to {}", "mentioned"),
-        ("My daughter sent me money on Zelle to {}", "mentioned"),
-        ("Customers pay me via Zelle to {}", "mentioned"),
-        ("I paid my landlord by Zelle to {}", "mentioned"),
-        ("I called Zelle at {}", "mentioned"),
-        ("He asked what phone I use for Zelle, {}", "mentioned"),
-        ("my Zelle is {}", "victim"),
+        "He claimed he had sent $900 by Zelle to {} by mistake.",
+        "The bank credited the claim by Zelle to {}",
+        "I pay the cleaner by Zelle to {}",
+        "Me hicieron un Bizum al {}",
+        "Die Bank versprach die Rückzahlung per PayPal an {}",
+        "O comprador fez um Pix para {}",
+        "He asked what phone I use for Zelle, {}",
     ],
 )
-def test_whom_a_text_pays_by_a_service(text, role):
-    assert seen(narrative=text.format(HIS)) == [("phone:+14156667777", role)]
-
-
-def test_a_caller_who_pays_back_names_no_payee():
-    for text in ("we will Zelle the refund to {}", "we send the refund by Zelle to {}"):
-        told = seen(narrative=text.format(HIS), narrative_by="suspect")
-        assert [role for _, role in told] != ["payee"]
+def test_a_text_names_no_payee_by_a_service(text):
+    """Who pays whom is not told by the service: the number may be the writer's own."""
+    assert "payee" not in {role for _, role in seen(narrative=text.format(HIS))}
 
 
 def test_a_victims_number_is_theirs_though_it_was_paid():
@@ -114,11 +102,17 @@ def test_a_victims_number_is_theirs_though_it_was_paid():
     ("method", "payee", "expected"),
     [
         ("card", "PAYPAL *TECHHELP 4029357733",
-         [("phone:+14029357733", "payee"), ("account:merchant:techhelp", "mentioned")]),
+         [("phone:+14029357733", "mentioned"), ("account:merchant:techhelp", "mentioned")]),
         ("credit_card", "SQ *TECH SUPPORT 888-555-0123 WA",
-         [("phone:+18885550123", "payee"), ("account:merchant:tech-support", "mentioned")]),
-        (None, "GEEKTECH SOLUTIONS 888-555-0123 TX",
-         [("phone:+18885550123", "payee"), ("account:merchant:geektech-solutions", "mentioned")]),
+         [("phone:+18885550123", "mentioned"), ("account:merchant:tech-support", "mentioned")]),
+        ("card", "GEEKTECH SOLUTIONS 888-555-0123 TX",
+         [("phone:+18885550123", "mentioned"),
+          ("account:merchant:geektech-solutions", "mentioned")]),
+        ("card", "UBER *TRIP 800-592-8996 CA",
+         [("phone:+18005928996", "mentioned"), ("account:merchant:uber-trip", "mentioned")]),
+        (None, "Jane Roe 415-666-7777 CA",
+         [("account:bank:jane-roe-415-666-7777-ca", "payee")]),
+        ("credit card", "cardholder Jane Roe, phone 415-666-7777", []),
         ("paypal", "PayPal *ZQDesk", [("account:merchant:zqdesk", "mentioned")]),
         ("card", "AMZN MKTP 888-555-0123 WA", [("phone:+18885550123", "mentioned")]),
         ("debit", "WALMART SUPERCENTER 888-555-0123 AR", [("phone:+18885550123", "mentioned")]),
