@@ -354,6 +354,8 @@ def entity_doubts(entity: Row, accepted: Sequence[Row]) -> list[Fact]:
         return doubts
     if entity["kind"] == EntityKind.PHONE and Role.CALLER_ID in entity["roles"]:
         doubts.append(fact("caller_id_too"))
+    if Role.MENTIONED in entity["roles"]:
+        doubts.append(fact("mentioned_too"))
     if entity["complaints"] + entity["calls"] == 1:
         doubts.append(fact("one_record"))
     if len(accepted) == 1:

@@ -157,9 +157,11 @@
    * @param {any} member @returns {string[]} what would have to be wrong for it to be none (reports/link_evidence.py)
    */
   function doubts({ id, kind, roles, complaints, calls, accepted, bridge }) {
+    /** @param {string} name */ const isRead = (name) => roles.some(({ role }) => role === name);
     return [
       bare(id) !== id && fact("earlier_holder", { identifier: bare(id) }),
-      kind === "phone" && roles.some(({ role }) => role === "caller_id") && fact("caller_id_too"),
+      kind === "phone" && isRead("caller_id") && fact("caller_id_too"),
+      isRead("mentioned") && fact("mentioned_too"),
       complaints + calls === 1 && fact("one_record"),
       accepted.length === 1 && fact("one_link", { other: accepted[0].id }),
       bridge && fact("bridge")

@@ -111,6 +111,22 @@ def test_a_caller_id_is_in_no_cluster_and_its_path_is_not_accepted(small):
     )
 
 
+def test_what_somebody_calls_genuine_is_asked_about_and_stays(tmp_path):
+    """Words of one remove nothing that two others show."""
+    site = {"urls": ["https://helping-hands.support/"], "phone_numbers": callbacks("8885550123")}
+    shown = [complaint(n, victim_id=f"v{n}", **site) for n in range(2)]
+    words = "The genuine site is helping-hands.support, I checked with my bank."
+    for name, rows in {
+        "without": shown,
+        "with": [*shown, complaint(9, victim_id="v9", narrative=words)],
+    }.items():
+        run(tmp_path / name, "--complaints", jsonl(tmp_path / f"{name}.jsonl", rows))
+        told = explained_json(tmp_path / name, "helping-hands.support")
+        codes = [doubt["code"] for doubt in told["doubt_facts"]]
+        assert ("mentioned_too" in codes) == (name == "with")
+        assert told["cluster"]
+
+
 def test_a_cluster_id_is_answered_with_identifiers_of_it(small):
     cluster = explained_json(small, PHONE)["cluster"]["cluster_id"]
     error = error_of("explain", small, cluster)
