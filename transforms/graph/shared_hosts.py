@@ -38,10 +38,10 @@ That is the median life of a ring's number.
 """
 
 FEWEST_TENANTS, FEWEST_REPORTERS, TENANT_REPORTERS = 3, 6, 2
-"""What makes a domain shared, at least.
+"""Least counts of a shared domain: its tenants, their reporters, and the reporters of a tenant.
 
-Counted are its tenants, the reporters who name what else was used there, and those of each tenant:
-a page that one person was sent to may be about that person.
+Of all, reporters count who name what else was used there. A page that one person was sent to may be
+about that person.
 """
 
 LARGEST_SHARE = 0.5
