@@ -6,7 +6,8 @@ Each world is simulated, run by the batch pipeline and scored by `ringtrace eval
 beside simpler methods over the same links, then the core, with the recall that each of its rules
 costs. Without noise 0 victims cite legitimate sites, give their
 own numbers and addresses, and are shown forged senders: harm counts those that became
-infrastructure. Without `--size` the worlds are those of `LISTED`.
+infrastructure. The world `unlisted` has the hosts and organisations of `benchmarks.unlisted`.
+Without `--size` the worlds are those of `LISTED`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measured
+from benchmarks import measured, unlisted
+
+UNLISTED = "unlisted"
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
@@ -26,6 +29,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "no-calls": {"calls_per_complaint": 0.0},
     "pooled": {"profile": "pooled"},
     "dominant": {"dominant": 0.35},
+    UNLISTED: {"profile": "chained"},
 }
 """Settings that differ in a kind of world, by its name."""
 
@@ -37,6 +41,7 @@ LISTED = (
     ("no-calls", 15_000, 120),
     ("pooled", 15_000, 120),
     ("dominant", 15_000, 60),
+    (UNLISTED, 15_000, 120),
     ("plain", 15_000, 5),
     ("plain", 3_000, 25),
     ("plain", 300, 5),
@@ -59,9 +64,19 @@ def world_options(kind: str, complaints: int, operations: int, seed: int) -> str
     return " ".join(f"--{name.replace('_', '-')}={value}" for name, value in settings.items())
 
 
-def evaluation(options: str, folder: Path) -> dict[str, Any]:
-    """Returns what `ringtrace evaluate --json` prints of a run of a world with these options."""
-    world, run = measured.simulate_and_run(folder, options)
+def evaluation(kind: str, complaints: int, operations: int, seed: int) -> dict[str, Any]:
+    """Returns what `ringtrace evaluate --json` prints of a run of a world of a kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        world, run = Path(folder, "world"), Path(folder, "run")
+        options = world_options(kind, complaints, operations, seed)
+        measured.ringtrace(f"simulate {{world}} {options}", world=world)
+        if kind == UNLISTED:
+            unlisted.rewrite(world, seed)
+        measured.run_world(world, run)
+        return _scores(world, run)
+
+
+def _scores(world: Path, run: Path) -> dict[str, Any]:
     command = (
         "evaluate {run} {world}/truth.csv --victims {world}/victims.csv "
         "--innocents {world}/innocents.csv --near-misses {world}/near_misses.csv "
@@ -104,11 +119,9 @@ def main(words: list[str] | None = None) -> None:
         if kind not in arguments.worlds:
             continue
         for seed in arguments.seeds or (1001,):
-            with tempfile.TemporaryDirectory() as folder:
-                options = world_options(kind, complaints, operations, seed)
-                scores = evaluation(options, Path(folder))
-                line = (kind, f"{complaints:,}", str(operations), str(seed), *cells(scores))
-                print("| " + " | ".join(line) + " |", flush=True)
+            scores = evaluation(kind, complaints, operations, seed)
+            line = (kind, f"{complaints:,}", str(operations), str(seed), *cells(scores))
+            print("| " + " | ".join(line) + " |", flush=True)
 
 
 if __name__ == "__main__":
