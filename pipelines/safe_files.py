@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from pipelines.options import UsageError, system_errors
+from pipelines.options import BusyError, system_errors
 
 LONGEST_WAIT = 10.0
 """Seconds to wait for another process that changes a file."""
@@ -115,7 +115,8 @@ def locked(
         remedy: The advice to somebody who may not write there.
 
     Raises:
-        UsageError: if the lock cannot be made, or another process keeps it; names that one.
+        UsageError: if the lock cannot be made.
+        BusyError: if another process keeps it; names that one.
     """
     beside = path.with_name(f".{path.name}.lock")
     end = time.monotonic() + wait
@@ -135,7 +136,7 @@ def locked(
             holder = lock.read(200).strip()
         if time.monotonic() >= end:
             who = holder if holder.isprintable() and holder else "another process"
-            raise UsageError(f"{path}: {who} is writing there; wait for it, or end it")
+            raise BusyError(f"{path}: {who} is writing there; wait for it, or end it")
         time.sleep(_BETWEEN_TRIES)
 
 

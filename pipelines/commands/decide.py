@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import signing_flags
 from pipelines.options import (
+    BusyError,
     Row,
     UsageError,
     add_notice,
@@ -172,7 +173,13 @@ class RecordedDecision:
 
 
 def record_decision(
-    finished: Run, decisions: str, asked: Decision, *, key: str | None = None, dry_run: bool = False
+    finished: Run,
+    decisions: str,
+    asked: Decision,
+    *,
+    key: str | None = None,
+    waiting: Sequence[Decision] = (),
+    dry_run: bool = False,
 ) -> RecordedDecision:
     """Binds a decision to what a run shows, signs it, and adds it to a file, whole or not at all.
 
@@ -182,6 +189,7 @@ def record_decision(
         asked: The decision. Its entities are in any form; its id and what it was bound to do not
             count.
         key: A private key file in place of the own key, which is made where there is none.
+        waiting: Decisions that will be recorded before it.
         dry_run: Finds out whether it could be recorded and what it covers, and writes nothing.
 
     Raises:
@@ -197,10 +205,10 @@ def record_decision(
     except UsageError as error:  # a note only: what protects must be easy to record
         add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
-    decision, shown = _bound(finished, asked, known, contested)
+    rows, before_it = known, (*known, *waiting)
+    decision, shown = _bound(finished, asked, before_it, contested)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
-    taken_back = _taken_back(known, decision, decisions)
-    rows = known
+    taken_back = _taken_back(before_it, decision, decisions)
     if not dry_run:
         signer = key_store.own_key(key)
         key_id = signing.key_id(signer.public_key())
@@ -397,14 +405,15 @@ def _write(path: Path, before: str | None, text: str) -> None:
     """Replaces the file whole, if nobody changed it meanwhile.
 
     Raises:
-        UsageError: if somebody did, or it cannot be written.
+        BusyError: if somebody did.
+        UsageError: if it cannot be written.
     """
     with system_errors(path, "give a file that can be written"):
         path.parent.stat()  # a folder that is not there is not made
         with locked(path):
             mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
             if (read_text(str(path)) if path.exists() else None) != before:
-                raise UsageError(f"{path}: was changed meanwhile; run this again")
+                raise BusyError(f"{path}: was changed meanwhile; run this again")
             write_whole(path, text.encode())
             path.chmod(mode)
 
