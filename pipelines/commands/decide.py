@@ -196,8 +196,26 @@ def record_decision(
         UsageError: for an entity that the run does not show, a decision that covers nothing or
             contradicts another one, or a file that cannot be read or written.
     """
+    path = _path(decisions)
+    with system_errors(path, "give a file that can be written"):
+        path.parent.stat()  # a folder that is not there is not made
+    with locked(path):
+        return _record(finished, decisions, asked, path, key, waiting, dry_run=dry_run)
+
+
+def _record(
+    finished: Run,
+    decisions: str,
+    asked: Decision,
+    path: Path,
+    key: str | None,
+    waiting: Sequence[Decision],
+    *,
+    dry_run: bool,
+) -> RecordedDecision:
+    """Does what `record_decision` does, while nobody else changes the file at `path`."""
     _check_askable(finished, asked)
-    path, before = _read(decisions)
+    before = read_text(str(path)) if path.exists() else None
     known = () if before is None else parse_decisions_text(before, decisions)
     check_last_row(known, decisions)
     try:
@@ -334,13 +352,14 @@ def record_all(
     return [record_decision(finished, decisions, decision, key=key) for decision in ordered]
 
 
-def _read(name: str) -> tuple[Path, str | None]:
-    """Returns the path of the decisions file, and its text; None where there is no file yet."""
+def _path(name: str) -> Path:
+    """Returns the path of the decisions file."""
     try:
         path = Path(os.path.realpath(name))
-        return path, read_text(str(path)) if path.exists() else None
+        path.exists()
     except (OSError, ValueError):  # a name that no file can have
         raise UsageError(f"{printable(name[:80])}: cannot be opened; give another file") from None
+    return path
 
 
 def _parsed(text: str, name: str) -> tuple[Decision, ...]:
@@ -402,20 +421,18 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
 
 
 def _write(path: Path, before: str | None, text: str) -> None:
-    """Replaces the file whole, if nobody changed it meanwhile.
+    """Replaces the file whole, if nobody changed it by other means.
 
     Raises:
         BusyError: if somebody did.
         UsageError: if it cannot be written.
     """
     with system_errors(path, "give a file that can be written"):
-        path.parent.stat()  # a folder that is not there is not made
-        with locked(path):
-            mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-            if (read_text(str(path)) if path.exists() else None) != before:
-                raise BusyError(f"{path}: was changed meanwhile; run this again")
-            write_whole(path, text.encode())
-            path.chmod(mode)
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        if (read_text(str(path)) if path.exists() else None) != before:
+            raise BusyError(f"{path}: was changed meanwhile; run this again")
+        write_whole(path, text.encode())
+        path.chmod(mode)
 
 
 def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
