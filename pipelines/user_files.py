@@ -444,12 +444,12 @@ def check_unchanged(run: Run) -> str:
         UsageError: if another run stands there, or an unknown or void key signed it.
     """
     now = Run.open(run.folder, known_keys)
+    check_signers(now)
     if (now.manifest, now.custody) != (run.manifest, run.custody):
         raise UsageError(
             f"{run.folder}: another run stands there than the one that was opened; open it again, "
             "and read its evidence"
         )
-    check_signers(now)
     now.check_all()
     return "the signed manifest" if now.is_signed else UNSIGNED
 
