@@ -1,4 +1,4 @@
-"""The digest of what a run shows of an identifier, by which a decision names what its author saw."""
+"""The digest of what a run shows of an identifier: a decision names by it what its author saw."""
 
 from __future__ import annotations
 

@@ -243,7 +243,9 @@ def record_decision(
 def _check_askable(finished: Run, asked: Decision) -> None:
     """Raises UsageError for no reason, a wrong number of entities, or a run none is accused on."""
     if not any(map(str.isalnum, asked.reason)):
-        raise UsageError(f"{asked.kind}: give a reason in words; it is shown beside what it changes")
+        raise UsageError(
+            f"{asked.kind}: give a reason in words; it is shown beside what it changes"
+        )
     if asked.kind in PAIR_DECISIONS and asked.entity_b is None:
         raise UsageError(f"{asked.kind} is about two entities; name the other one")
     if asked.kind not in PAIR_DECISIONS and asked.entity_b is not None:

@@ -1,9 +1,7 @@
 """A decision is of what its author was shown: one gate for the page, `decide` and what leaves."""
 
-import csv
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -27,7 +25,7 @@ from tests.end_to_end.test_tampered_runs import (
     rewritten,
 )
 from tests.support.run_pipeline import error_of, execute, files_below, json_of, keys_in, ringtrace
-from tests.support.small_ring import NOW, PART, RING, SmallRing
+from tests.support.small_ring import PART, RING, SmallRing
 from transforms.decisions import Decision
 from transforms.decisions_file import parse_decisions
 from transforms.manifest import AlteredRunError, current_time
@@ -196,17 +194,3 @@ def test_the_signed_row_and_counsels_memo_name_what_was_open(world, run, page, t
     assert sorted(told) == [OPENED, "none: command line"]
     memo = (counsel / "memo.html").read_text()
     assert "amazon|C-1" in memo and "none: command line" in memo and "the signed manifest" in memo
-
-
-def test_rows_that_were_signed_before_the_fields_were_hold_beside_new_ones(world, run, page):
-    page.decide()
-    row = page.made()
-    old = replace(row, **dict.fromkeys(SEEN.names))
-    assert not set(SEEN.names) & set(_written(old)), "signed over what the row says alone"
-
-
-def _written(decision):
-    from transforms.decisions_file import with_decision_added
-
-    (row,) = csv.DictReader(with_decision_added("", decision).splitlines())
-    return {name for name, value in row.items() if value}
