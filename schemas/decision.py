@@ -100,7 +100,7 @@ SEEN = contract(
         "line.",
     )
 )
-"""What stood before the author when it was made; a row of an earlier release has none of it."""
+"""The evidence that stood before the author; a row of an earlier release has none of it."""
 
 CHAIN = contract(
     optional(
