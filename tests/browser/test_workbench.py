@@ -970,6 +970,18 @@ def test_what_the_server_refuses_is_said_in_the_dialog(browser, served, tmp_path
     assert len(parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")) == 1
 
 
+def test_a_decision_on_two_clusters_names_what_was_shown_of_both(browser, served, tmp_path):
+    browser.page.goto(f"{served.address}#/compare?a={FIRST}&b={THIN}")
+    browser.click("button:text-is('Keep apart')")
+    browser.type("#reason", "two scripts")
+    browser.click("dialog .primary")
+    browser.wait("document.querySelector('#toast').textContent.includes('recorded once')")
+    served.flush()
+    (apart,) = parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")
+    assert len(apart.evidence_digest.split()) == 2
+    assert apart.opened == "none: nothing was opened on the page"
+
+
 def test_from_a_disk_decisions_are_kept_and_downloaded_bound(browser, page):
     opened(browser, page, f"#/c/{FIRST}")
     browser.press("c")
