@@ -447,8 +447,8 @@ def check_unchanged(run: Run) -> str:
     check_signers(now)
     if (now.manifest, now.custody) != (run.manifest, run.custody):
         raise UsageError(
-            f"{run.folder}: another run stands there than the one that was opened; open or serve it "
-            "again, and read its evidence"
+            f"{run.folder}: another run stands there than the one that was opened; open or serve "
+            "it again, and read its evidence"
         )
     now.check_all()
     return "the signed manifest" if now.is_signed else UNSIGNED
