@@ -37,6 +37,7 @@ from pipelines.user_files import (
     check_basis,
     check_continues,
     check_last_row,
+    check_unchanged,
     contested_values,
     open_run,
     parse_decisions_text,
@@ -45,10 +46,17 @@ from pipelines.user_files import (
     shown_entities,
 )
 from reports import signing, tables
+from reports.decided_evidence import evidence_digest
 from reports.explain import NotNamedError, cut_lines, describe_cuts, find_entity
 from reports.run import Run
 from reports.text import quantity
-from schemas.decision import ACCUSING_DECISIONS, PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
+from schemas.decision import (
+    ACCUSING_DECISIONS,
+    CLUSTER_DECISIONS,
+    PAIR_DECISIONS,
+    REVIEWING_DECISIONS,
+    DecisionKind,
+)
 from schemas.entity import is_withheld
 from schemas.facts import have_facts
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
@@ -61,6 +69,9 @@ from transforms.decisions_file import (
 )
 from transforms.extract import LegitimateListError, canonical_entity_id
 from transforms.manifest import current_time
+
+NOTHING_OPEN = "none: command line"
+"""The narratives and links that were open where none could be."""
 
 NAMING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.MUST_LINK)
 """Kinds that name who holds an identifier, which is open where it is contested."""
@@ -128,7 +139,9 @@ def run(arguments: Namespace) -> int:
     if arguments.source is not None:
         text = read_text(arguments.source)
         made = [
-            replace(decision, author=arguments.author)
+            replace(
+                decision, author=arguments.author, opened=decision.opened or "the page did not say"
+            )
             for decision in _parsed(text, arguments.source)
         ]
         every = record_all(finished, arguments.decisions, made, arguments.source, **options)
@@ -142,6 +155,7 @@ def run(arguments: Namespace) -> int:
             reason=arguments.reason,
             decided_at=arguments.now or current_time(),
             expires_at=arguments.expires,
+            opened=NOTHING_OPEN,
         )
         every = [record_decision(finished, arguments.decisions, asked, **options)]
     for recorded in every:
@@ -179,16 +193,19 @@ def record_decision(
     Args:
         finished: The run that is decided on.
         decisions: The file; it is made where it is absent.
-        asked: The decision. Its entities are in any form; its id and what it was bound to do not
-            count.
+        asked: The decision. Its entities are in any form, and its id does not count. Where it has
+            members or a digest of evidence, they are what its author was shown.
         key: A private key file in place of the own key, which is made where there is none.
         dry_run: Finds out whether it could be recorded and what it covers, and writes nothing.
 
     Raises:
-        UsageError: for an entity that the run does not show, a decision that covers nothing or
-            contradicts another one, or a file that cannot be read or written.
+        UsageError: for an entity that the run does not show, a decision without a reason, that
+            covers nothing, contradicts another one, or was made on something else than the run
+            shows now, or a file that cannot be read or written.
+        AlteredRunError: if a table is not what the run wrote.
     """
     _check_askable(finished, asked)
+    compared = check_unchanged(finished)
     path, before = _read(decisions)
     known = () if before is None else parse_decisions_text(before, decisions)
     check_last_row(known, decisions)
@@ -198,6 +215,7 @@ def record_decision(
         add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
     decision, shown = _bound(finished, asked, known, contested)
+    decision = replace(_as_shown(finished, asked, decision, contested), compared_with=compared)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
     taken_back = _taken_back(known, decision, decisions)
     rows = known
@@ -223,7 +241,11 @@ def record_decision(
 
 
 def _check_askable(finished: Run, asked: Decision) -> None:
-    """Raises UsageError for a wrong number of entities, or a run that none can be accused on."""
+    """Raises UsageError for no reason, a wrong number of entities, or a run none is accused on."""
+    if not any(map(str.isalnum, asked.reason)):
+        raise UsageError(
+            f"{asked.kind}: give a reason in words; it is shown beside what it changes"
+        )
     if asked.kind in PAIR_DECISIONS and asked.entity_b is None:
         raise UsageError(f"{asked.kind} is about two entities; name the other one")
     if asked.kind not in PAIR_DECISIONS and asked.entity_b is not None:
@@ -265,6 +287,28 @@ def _bound(
     if decision.kind in REVIEWING_DECISIONS:
         _check_reviewed(finished, decision)
     return decision, shown
+
+
+def _as_shown(
+    finished: Run, asked: Decision, decision: Decision, contested: Mapping[str, str]
+) -> Decision:
+    """Returns a bound decision with the digest of the evidence that the run shows.
+
+    Raises:
+        UsageError: if its author was shown other evidence, or other members of the cluster.
+    """
+    names = {own: stands for stands, own in contested.items()}
+    shown = (evidence_digest(finished, names.get(each, each)) for each in decision.entities)
+    digest = " ".join(dict.fromkeys(shown))
+    same = asked.evidence_digest in (None, digest)
+    if asked.members is not None and asked.kind in CLUSTER_DECISIONS:
+        same &= {contested.get(each, each) for each in asked.members} == {*(decision.members or ())}
+    if not same:
+        raise UsageError(
+            f"{asked.entity_a}: {finished.folder} shows other members or evidence than this was "
+            "decided on; reload the page, and decide on what it shows then"
+        )
+    return replace(decision, evidence_digest=digest)
 
 
 def _cuts(finished: Run, decision: Decision) -> tuple[Row, ...]:

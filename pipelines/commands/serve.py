@@ -48,7 +48,13 @@ from pipelines.options import (
     usage_errors,
 )
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
+from pipelines.user_files import (
+    check_unchanged,
+    contested_values,
+    open_run,
+    previous_run,
+    read_decisions,
+)
 from pipelines.workbench_state import (
     ALERTS_FOLDER,
     NextRun,
@@ -60,6 +66,7 @@ from pipelines.workbench_state import (
     workbench_files,
 )
 from reports import tables
+from reports.decided_evidence import evidence_digest
 from reports.run import Run, RunError, narrative_reader
 from reports.tables import TableError
 from reports.workbench import static_files
@@ -94,7 +101,7 @@ KEPT_RUNS = 4
 MOST_USER = 80
 
 MOST_TEXT = 500
-"""Characters of an identifier or a reason, as a decisions file allows."""
+"""Characters of an identifier, as a decisions file allows."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; "
@@ -457,11 +464,24 @@ class Server:
             kind = DecisionKind(str(body["kind"]))
         except ValueError:
             raise UsageError(f"choose a decision of {', '.join(DecisionKind)}") from None
-        reason = str(body.get("reason") or "").strip()
-        if not reason or len(reason) > MOST_TEXT:
-            raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
+        reason, digest, opened = (
+            str(body.get(name) or "").strip() for name in ("reason", "evidence_digest", "opened")
+        )
+        if not digest or not opened:
+            raise UsageError("the page did not say what it shows; reload it")
         name = self.decisions or ""
-        asked = Decision("", kind, a, b, caller.author, reason, current_time(), expires_at=None)
+        asked = Decision(
+            "",
+            kind,
+            a,
+            b,
+            caller.author,
+            reason,
+            current_time(),
+            expires_at=None,
+            evidence_digest=digest,
+            opened=opened,
+        )
         record = partial(record_decision, caller.run, name, asked)
         with self._lock:
             self.flush()
@@ -475,6 +495,14 @@ class Server:
             timer.start()
         more = {"added": added, "covers": covers, "said": said, "seconds": UNDO_SECONDS}
         return self.listed(caller) | more
+
+    def evidence(self, body: Row, caller: Caller) -> Json:
+        """Returns the digest of what the run shows of an identifier; errors as `check_unchanged`.
+
+        The page has its data from the same tables: they are as they were when the run was opened.
+        """
+        check_unchanged(caller.run)
+        return {"digest": evidence_digest(caller.run, str(body["entity"]))}
 
     def flush(self) -> None:
         """Records the decision that waits, if there is one."""
@@ -543,6 +571,7 @@ def make_app(server: Server) -> Starlette:
     work: Any = server.work  # there where decisions are recorded: else these calls are refused
     calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
+        "api/evidence": server.evidence,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
         "api/note": lambda body, caller: work.change(body, caller.author),

@@ -221,7 +221,7 @@ def test_a_dry_run_says_what_it_would_cover_and_writes_nothing(world, tmp_path):
     assert not file.exists()
 
 
-def kept(world, file, *kinds, run_id=None):
+def kept(world, file, *kinds, run_id=None, members=RING):
     """A file as the workbench of a run downloads it."""
     shown = manifest_of(world / "run")["run_id"]
     rows = [
@@ -232,9 +232,10 @@ def kept(world, file, *kinds, run_id=None):
             "author": "A. Browser",
             "reason": "read in the workbench",
             "decided_at": "2024-03-02T12:00:00Z",
-            "members": json.dumps(ids(*RING)),
-            "members_digest": members_digest(ids(*RING)),
+            "members": json.dumps(ids(*members)),
+            "members_digest": members_digest(ids(*members)),
             "run_id": run_id or shown,
+            "opened": "1 link: a b",
         }
         for kind, entity in kinds
     ]
@@ -259,6 +260,7 @@ def test_decisions_of_a_browser_are_recorded_as_their_author_shows_them(world, t
     assert (confirm.author, confirm.reason) == ("Ada Cole", "read in the workbench")
     assert confirm.members == tuple(ids(*RING)) and confirm.used
     assert review.members == (f"phone:{STRANGER}",)
+    assert confirm.opened == "1 link: a b"
     assert f"{confirm.decided_at:%Y-%m-%d}" == "2024-03-02"
 
 
@@ -272,6 +274,13 @@ def test_decisions_of_another_run_or_of_what_is_not_there_are_refused(world, tmp
     assert not file.exists()
     assert from_file(world, file, foreign, "--reason", "x") == 2
     assert "or --from FILE" in error_of(decide, world, file, "confirm", who=["--author", "A"])
+
+
+def test_a_browser_that_showed_other_members_decided_on_something_else(world, tmp_path):
+    file = tmp_path / "d.csv"
+    fewer = kept(world, tmp_path / "f.csv", ("confirm", f"phone:{RING[0]}"), members=RING[:2])
+    assert "reload the page" in error_of(from_file, world, file, fewer)
+    assert not file.exists()
 
 
 def test_of_two_that_write_at_once_none_is_lost(world, tmp_path, monkeypatch):
