@@ -61,6 +61,7 @@ from transforms.decisions_file import (
 )
 from transforms.extract import LegitimateListError, canonical_entity_id
 from transforms.manifest import current_time
+from transforms.text_util import without_formula
 
 NAMING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.MUST_LINK)
 """Kinds that name who holds an identifier, which is open where it is contested."""
@@ -259,7 +260,10 @@ def _bound(
     names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
     ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
     name = next(name for name in names if name not in used)
-    decision = replace(asked, decision_id=name, **ends, members=None, signature=None, void=None)
+    cells = {"author": without_formula(asked.author), "reason": without_formula(asked.reason)}
+    decision = replace(
+        asked, decision_id=name, **ends, **cells, members=None, signature=None, void=None
+    )
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
     if decision.kind in REVIEWING_DECISIONS:

@@ -27,6 +27,7 @@ from reports import tables
 from schemas.reject import Code
 from schemas.tables import REJECTS
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
+from transforms.text_util import without_formula
 
 WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""
@@ -38,9 +39,6 @@ _SUFFIX = re.compile(r"(\.(jsonl|ndjson|json|csv|txt|parquet|gz|zst))+$", re.IGN
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 _LONGEST_NAME = 100
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters that make a spreadsheet run a cell as a formula (OWASP, CSV injection)."""
 
 
 add_arguments = all_of(
@@ -226,9 +224,4 @@ def _name(stem: str, extension: str, taken: set[str]) -> str:
 
 def _why(file: str, line: object, reason: Iterable[object]) -> tuple[object, ...]:
     cells = (file, line, *reason)
-    return tuple(_plain(cell) if isinstance(cell, str) else cell for cell in cells)
-
-
-def _plain(cell: str) -> str:
-    """Returns the cell as text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return tuple(without_formula(cell) if isinstance(cell, str) else cell for cell in cells)
