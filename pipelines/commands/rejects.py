@@ -21,11 +21,15 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from pipelines.options import Row, all_of, flag, say, system_errors
+from pipelines import key_store
+from pipelines.options import Row, all_of, flag, say, system_errors, usage_errors
 from pipelines.user_files import free_folder, open_run
 from reports import tables
+from reports.run import has_private, private_readers
 from schemas.reject import Code
-from schemas.tables import REJECTS
+from schemas.tables import REJECTS, WHOLE_REJECTS
+from transforms.masks import MASK
+from transforms.private_files import PrivateFileError
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
 from transforms.text_util import without_formula
 
@@ -49,7 +53,7 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Exports the rejects of a run; returns the exit status 0.
+    """Exports the rejects of a run, whole where its private files are here; returns 0.
 
     Raises:
         RunError: if RUN is no finished run.
@@ -57,9 +61,18 @@ def run(arguments: Namespace) -> int:
     """
     out = free_folder(arguments.output)
     finished = open_run(arguments.run)
-    rejects = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
+    names = REJECTS.schema.names
+    if has_private(finished, WHOLE_REJECTS):
+        readers = private_readers(finished, WHOLE_REJECTS, names, key_store.private_key())
+        rejects = tables.merged(readers, WHOLE_REJECTS, names)
+    else:
+        rejects = tables.read_in_key_order(finished, REJECTS, names)
+        say(f"{finished.folder}: has no {WHOLE_REJECTS.name} here: numbers are masked as {MASK}")
     try:
-        with system_errors(out, "name a folder that can be made", below=True):
+        with (
+            usage_errors(PrivateFileError),
+            system_errors(out, "name a folder that can be made", below=True),
+        ):
             kept = write_rejects(_rows(rejects), out)
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
