@@ -207,8 +207,8 @@ def test_a_rejected_row_is_whole_for_the_owner_alone(tmp_path):
     """A number under a misspelled role may be the victim's, and stood in clear in rejects/."""
     phones = [{"raw": "(415) 666-7777", "role": "vicitm"}, {"raw": "888-555-0123"}]
     row = complaint(1, received_at="at noon", phone_numbers=phones, victim_country=None)
-    other = complaint(2, received_at="at noon")
-    file = jsonl(tmp_path / "c.jsonl", [row, other])
+    sound = complaint(2, received_at="at noon")
+    file = jsonl(tmp_path / "c.jsonl", [row, sound])
     run(tmp_path / "run", "--complaints", file, status=1)
     for table in ("rejects", "private/rejects"):
         (part,) = (tmp_path / "run" / table).iterdir()
@@ -216,7 +216,7 @@ def test_a_rejected_row_is_whole_for_the_owner_alone(tmp_path):
         assert ("666-7777" in raws[0]) == ("555-0123" in raws[0]) == (table != "rejects")
     execute("rejects", tmp_path / "run", "--output", tmp_path / "out")
     lines = (tmp_path / "out/complaints/c.jsonl").read_text().splitlines()
-    assert list(map(json.loads, lines)) == [row, other]
+    assert list(map(json.loads, lines)) == [row, sound]
     shutil.copytree(tmp_path / "run", tmp_path / "copy", ignore=lambda *_: ["private"])
     said = execute("rejects", tmp_path / "copy", "--output", tmp_path / "masked").out
     assert "numbers are masked" in said
@@ -227,4 +227,4 @@ def test_a_rejected_row_is_whole_for_the_owner_alone(tmp_path):
     execute("erase", "--record", erased, "--run", tmp_path / "run", *words)
     execute("rejects", tmp_path / "run", "--output", tmp_path / "after")
     (line,) = (tmp_path / "after/complaints/c.jsonl").read_text().splitlines()
-    assert json.loads(line) == other
+    assert json.loads(line) == sound
