@@ -260,10 +260,9 @@ def _bound(
     names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
     ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
     name = next(name for name in names if name not in used)
-    cells = {"author": without_formula(asked.author), "reason": without_formula(asked.reason)}
-    decision = replace(
-        asked, decision_id=name, **ends, **cells, members=None, signature=None, void=None
-    )
+    author, reason = map(without_formula, (asked.author, asked.reason))
+    asked = replace(asked, author=author, reason=reason)
+    decision = replace(asked, decision_id=name, **ends, members=None, signature=None, void=None)
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
     if decision.kind in REVIEWING_DECISIONS:
