@@ -69,6 +69,7 @@ from transforms.decisions_file import (
 )
 from transforms.extract import LegitimateListError, canonical_entity_id
 from transforms.manifest import current_time
+from transforms.text_util import without_formula
 
 NOTHING_OPEN = "none: command line"
 """The narratives and links that were open where none could be."""
@@ -281,6 +282,8 @@ def _bound(
     names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
     ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
     name = next(name for name in names if name not in used)
+    author, reason = map(without_formula, (asked.author, asked.reason))
+    asked = replace(asked, author=author, reason=reason)
     decision = replace(asked, decision_id=name, **ends, members=None, signature=None, void=None)
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)

@@ -1089,14 +1089,14 @@
       const row = { ...decision, members: JSON.stringify(decision.members), members_digest };
       lines.push(DECISION.map((name) => row[name] ?? ""));
     }
-    download("decisions.csv", csv(lines, cell), "text/csv");
+    download("decisions.csv", csv(lines, harmless), "text/csv");
   }
   /** @param {any[][]} lines @param {(text: any) => string} written a cell */
   const csv = (lines, written) => lines.map((line) => `${line.map(written).join(",")}\n`).join("");
   /** @param {any} text a cell as CSV has it, unchanged */
   const cell = (text) => (/[",\n\r]/.test(String(text)) ? `"${String(text).replace(/"/g, '""')}"` : String(text));
   /** @param {any} text a cell that no spreadsheet takes for a formula */
-  const harmless = (text) => cell(/^[=+\-@\t\r\n|%＝＋－＠]/.test(String(text)) ? `'${text}` : text);
+  const harmless = (text) => cell(/^\s*[=+\-@|%＝＋－＠]|^[\t\r\n]/.test(String(text)) ? `'${text}` : text);
 
   const toaster = /** @type {HTMLElement} */ (document.getElementById("toast"));
   let fading = 0;

@@ -89,6 +89,19 @@ def test_rows_typed_by_hand_stay_as_they_are(world, tmp_path, name):
     assert third.expires_at.isoformat() == "2024-05-01T00:00:00+00:00"
 
 
+@pytest.mark.parametrize("sign", [*"=+-@|%＝＋－＠", " ="])
+def test_a_reason_is_no_formula_in_the_file(world, tmp_path, sign):
+    file = tmp_path / "d.csv"
+    who = [f"--author={sign}1+1", f'--reason={sign}HYPERLINK("https://x.example")', *NOW]
+    assert decide(world, file, "review", RING[0], who=who) == 0
+    (decision,) = parsed(file)  # and the signature holds over what stands there
+    assert decision.signature
+    assert (decision.author[0], decision.reason[0]) == ("'", "'")
+    with file.open(newline="", encoding="utf-8") as rows:
+        cells = [cell for row in csv.reader(rows) for cell in row]
+    assert not [cell for cell in cells if cell.lstrip().startswith(sign.strip())]
+
+
 def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, tmp_path):
     file = tmp_path / "d.csv"
     shown = execute(decide, world, file, "victim_owned", STRANGER).out
