@@ -50,7 +50,13 @@ from pipelines.options import (
     usage_errors,
 )
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
+from pipelines.user_files import (
+    check_unchanged,
+    contested_values,
+    open_run,
+    previous_run,
+    read_decisions,
+)
 from pipelines.workbench_state import (
     ALERTS_FOLDER,
     NextRun,
@@ -62,6 +68,7 @@ from pipelines.workbench_state import (
     workbench_files,
 )
 from reports import tables
+from reports.decided_evidence import evidence_digest
 from reports.run import Run, RunError, narrative_reader
 from reports.tables import TableError
 from reports.workbench import static_files
@@ -99,7 +106,7 @@ KEPT_RUNS = 4
 MOST_USER = 80
 
 MOST_TEXT = 500
-"""Characters of an identifier or a reason, as a decisions file allows."""
+"""Characters of an identifier, as a decisions file allows."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; "
@@ -297,6 +304,7 @@ class Server:
     public_url: str | None = None
     next_run: NextRun | None = None
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
+    _shown: dict[str, Run] = field(default_factory=dict)
     _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
     _opening: RLock = field(default_factory=RLock)
@@ -452,13 +460,27 @@ class Server:
             kind = DecisionKind(str(body["kind"]))
         except ValueError:
             raise UsageError(f"choose a decision of {', '.join(DecisionKind)}") from None
-        reason = str(body.get("reason") or "").strip()
-        if not reason or len(reason) > MOST_TEXT:
-            raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
+        reason, digest, opened = (
+            str(body.get(name) or "").strip() for name in ("reason", "evidence_digest", "opened")
+        )
+        if not digest or not opened:
+            raise UsageError("the page did not say what it shows; reload it")
         name = self.decisions or ""
-        asked = Decision("", kind, a, b, caller.author, reason, current_time(), expires_at=None)
+        asked = Decision(
+            "",
+            kind,
+            a,
+            b,
+            caller.author,
+            reason,
+            current_time(),
+            expires_at=None,
+            evidence_digest=digest,
+            opened=opened,
+        )
         waiting = [each.decision for each in self.journal.waiting()]
         recorded = record_decision(caller.run, name, asked, waiting=waiting, dry_run=True)
+        self._shown[caller.run.folder] = caller.run
         self.journal.accept(
             recorded.decision, caller.run.folder, self._name, time.time() + UNDO_SECONDS
         )
@@ -470,6 +492,14 @@ class Server:
             "seconds": UNDO_SECONDS,
         }
         return self.listed(caller) | more
+
+    def evidence(self, body: Row, caller: Caller) -> Json:
+        """Returns the digest of what the run shows of an identifier; errors as `check_unchanged`.
+
+        The page has its data from the same tables: they are as they were when the run was opened.
+        """
+        check_unchanged(caller.run)
+        return {"digest": evidence_digest(caller.run, str(body["entity"]))}
 
     def record_later(self, seconds: float) -> None:
         """Records, so many seconds from now, the decisions that are due then."""
@@ -502,7 +532,7 @@ class Server:
     def _record(self, accepted: Accepted) -> None:
         """Records a decision unless a server did that before it died."""
         if not any(is_same(accepted.decision, each) for each in self._recorded()):
-            run = open_run(accepted.run, built_on=True)
+            run = self._shown.get(accepted.run) or open_run(accepted.run, built_on=True)
             record_decision(run, self.decisions or "", accepted.decision)
 
     def _recorded(self) -> tuple[Decision, ...]:
@@ -548,6 +578,7 @@ def make_app(server: Server) -> Starlette:
     work: Any = server.work  # there where decisions are recorded: else these calls are refused
     calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
+        "api/evidence": server.evidence,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
         "api/note": lambda body, caller: work.change(body, caller.author),

@@ -75,8 +75,20 @@ def headers(server, **changed):
 CONFIRM = {"kind": "confirm", "entity_a": PHONE, "reason": "read the evidence"}
 
 
-def decide(client, server, body=CONFIRM, **changed):
-    return post(client, server, "decide", body, **changed)
+def decide(client, server, body=CONFIRM, run=None, **changed):
+    """Decides as the page does: with the digest of what the server shows now."""
+    if isinstance(body, dict):
+        body = shown(client, server, body, run, **changed) | body
+    return post(client, server, "decide", body, run, **changed)
+
+
+def shown(client, server, body, run=None, **changed):
+    """Returns what the page sends with a decision besides the body."""
+    ends = [body.get(name) for name in ("entity_a", "entity_b") if body.get(name)]
+    asked_for = [{"entity": end} for end in ends]
+    told = [post(client, server, "evidence", each, run, **changed).json() for each in asked_for]
+    digests = [each["digest"] for each in told if "digest" in each]
+    return {"evidence_digest": " ".join(dict.fromkeys(digests)) or "none", "opened": "none"}
 
 
 def test_the_page_and_its_files_are_served_to_who_has_the_token(client, server):
@@ -213,10 +225,10 @@ def test_nobody_ends_the_time_of_another_to_undo(client, server, tmp_path):
 
 def test_a_decision_waits_while_another_process_has_the_file(client, server, tmp_path, monkeypatch):
     """The page is answered meanwhile, and then it is recorded, once."""
-    monkeypatch.setattr(serve, "UNDO_SECONDS", 0.01)
+    monkeypatch.setattr(serve, "UNDO_SECONDS", 0.3)
+    decide(client, server)
     with locked(tmp_path / "d.csv"):
-        decide(client, server)
-        sleep(0.1)
+        sleep(0.5)
         assert len(asked(client, server, "decisions").json()["decisions"]) == 1
         assert parsed(tmp_path) == ()
     wait_until(lambda: parsed(tmp_path))
@@ -484,7 +496,7 @@ def test_the_runs_of_a_folder_are_shown_by_name(several):
     assert b"rt.piece" in client.get(f"{told[1]['href']}data/clusters.js").content
     there = asked(client, several, "about", "monday").json()["runs"]
     assert [run["name"] for run in there if run["current"]] == ["monday"]
-    answer = post(client, several, "decide", CONFIRM, "monday")
+    answer = decide(client, several, run="monday")
     assert "of run-monday" in answer.json()["said"]
     several.flush()
 
