@@ -119,7 +119,7 @@ def test_what_is_changed_before_it_is_written_is_not_written(world, run, page):
     assert page.decide().status_code == 200
     says = relinked(run, world)
     page.server.flush()
-    assert says in page.server.problem and not page.file.exists()
+    assert says in page.server.problem() and not page.file.exists()
 
 
 def test_a_run_that_took_its_place_is_another(world, run, page):
