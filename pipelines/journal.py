@@ -60,6 +60,8 @@ class Accepted:
 class Journal:
     """The journal beside a decisions file.
 
+    `problem` says why the decision that it settled last was refused, if it was.
+
     Raises:
         UsageError: from every method, for a file that is no journal, or cannot be written.
     """
@@ -68,6 +70,7 @@ class Journal:
         self.path = Path(f"{os.path.realpath(decisions)}{SUFFIX}")
         if (kind := _file_system(self.path)) in _REMOTE:
             raise UsageError(f"{self.path}: is on {kind}; keep decisions on a disk of this machine")
+        self.problem: str | None = None
         self._is_made = False
 
     def accept(self, decision: Decision, run: str, server: str, due: float) -> None:
@@ -112,15 +115,6 @@ class Journal:
                 )
             ]
 
-    def problem(self) -> str | None:
-        """Returns why the last decision that was settled was refused; None if it was not."""
-        with self._changed() as rows:
-            last = rows.execute(
-                "SELECT decision_id, why FROM accepted WHERE state IN ('recorded', 'refused') "
-                "ORDER BY number DESC"
-            ).fetchone()
-        return f"{last[0]}: not recorded: {last[1]}" if last and last[1] else None
-
     def settle(
         self, is_due: Callable[[Accepted], bool], record: Callable[[Accepted], None]
     ) -> None:
@@ -143,8 +137,10 @@ class Journal:
                     raise
                 except (UsageError, RunError, ValueError, OSError) as error:
                     self._moved(accepted, "refused", str(error))
+                    self.problem = f"{accepted.decision.decision_id}: not recorded: {error}"
                 else:
                     self._moved(accepted, "recorded")
+                    self.problem = None
 
     def _moved(self, accepted: Accepted, state: str, why: str | None = None) -> bool:
         """Gives a decision that waits another state; returns whether it still waited."""
@@ -176,10 +172,10 @@ class Journal:
             raise UsageError(f"{self.path}: {error}; let its owner write it, or move it") from None
 
 
-def is_same(decision: Decision, other: Decision) -> bool:
+def is_same(decision: Decision, second: Decision) -> bool:
     """Tells whether two decisions are one that its author made once, whatever their ids."""
     return all(
-        getattr(decision, name) == getattr(other, name)
+        getattr(decision, name) == getattr(second, name)
         for name in ("kind", "entities", "author", "reason", "decided_at")
     )
 

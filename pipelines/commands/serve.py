@@ -518,7 +518,7 @@ class Server:
 
     def problem(self) -> str | None:
         """Returns why the last decision was not recorded, though it was found good."""
-        problem = self.journal.problem() if self.journal else None
+        problem = self.journal.problem if self.journal else None
         return problem and printable(problem)
 
     def _settle(self, is_due: Callable[[Accepted], bool]) -> None:
