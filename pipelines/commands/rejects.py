@@ -61,6 +61,7 @@ def run(arguments: Namespace) -> int:
     """
     out = free_folder(arguments.output)
     finished = open_run(arguments.run)
+    every = tables.count_rows(finished, REJECTS)
     names = REJECTS.schema.names
     if has_private(finished, WHOLE_REJECTS):
         readers = private_readers(finished, WHOLE_REJECTS, names, key_store.private_key())
@@ -78,8 +79,8 @@ def run(arguments: Namespace) -> int:
         shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
         raise
     say(
-        f"{out}: {kept} of {tables.count_rows(finished, REJECTS)} rejected rows can be corrected "
-        f"here; {out / 'why.csv'} says what is wrong"
+        f"{out}: {kept} of {every} rejected rows can be corrected here; "
+        f"{out / 'why.csv'} says what is wrong"
     )
     flags = [f"--{kind} {out / kind}" for kind in ("complaints", "calls") if (out / kind).exists()]
     if flags:
