@@ -305,7 +305,10 @@ def _as_shown(
     digest = " ".join(dict.fromkeys(shown))
     same = asked.evidence_digest in (None, digest)
     if asked.members is not None and asked.kind in CLUSTER_DECISIONS:
-        same &= {contested.get(each, each) for each in asked.members} == {*(decision.members or ())}
+        before, now = (
+            {contested.get(each, each) for each in row.members or ()} for row in (asked, decision)
+        )
+        same &= before == now
     if not same:
         raise UsageError(
             f"{asked.entity_a}: {finished.folder} shows other members or evidence than this was "

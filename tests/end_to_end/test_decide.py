@@ -98,8 +98,8 @@ def test_a_reason_is_no_formula_in_the_file(world, tmp_path, sign):
     assert decision.signature
     assert (decision.author[0], decision.reason[0]) == ("'", "'")
     with file.open(newline="", encoding="utf-8") as rows:
-        cells = [cell for row in csv.reader(rows) for cell in row]
-    assert not [cell for cell in cells if cell.lstrip().startswith(sign.strip())]
+        (cells,) = csv.DictReader(rows)
+    assert (cells["author"], cells["reason"]) == (decision.author, decision.reason)
 
 
 def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, tmp_path):
