@@ -156,7 +156,12 @@ class Journal:
     def _changed(self) -> Iterator[sqlite3.Connection]:
         """Gives a connection for one transaction, which is on the disk after the block."""
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            owner = os.fstat(file).st_uid
+            os.close(file)
+            # What stands in it is signed: nobody else must have put it there.
+            if owner != os.geteuid():
+                raise PermissionError("is another user's")
             with closing(
                 sqlite3.connect(self.path, timeout=LONGEST_WAIT, isolation_level=None)
             ) as rows:
@@ -168,6 +173,8 @@ class Journal:
                 rows.execute("BEGIN IMMEDIATE")
                 yield rows
                 rows.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise BusyError(f"{self.path}: {error}") from None
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"{self.path}: {error}; let its owner write it, or move it") from None
 

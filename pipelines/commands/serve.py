@@ -528,6 +528,8 @@ class Server:
             self.journal.settle(is_due, self._record)
         except BusyError:
             self.record_later(RETRY_SECONDS)
+        except UsageError as error:  # of the journal itself: nothing in it is lost
+            self.journal.problem = str(error)
 
     def _record(self, accepted: Accepted) -> None:
         """Records a decision unless a server did that before it died."""

@@ -287,6 +287,22 @@ def test_what_was_accepted_is_recorded_once_whatever_is_killed(tmp_path):
     assert set(recorded.values()) == {1}
 
 
+@pytest.mark.parametrize("made", ["garbage", "link", "another user's"])
+def test_a_journal_that_somebody_else_made_is_refused(client, server, tmp_path, monkeypatch, made):
+    """What stands in it is signed by the server's key."""
+    journal = tmp_path / "d.csv.journal"
+    if made == "link":
+        journal.symlink_to(tmp_path / "elsewhere")
+    else:
+        journal.write_bytes(b"garbage" * 100 if made == "garbage" else b"")
+    if made == "another user's":
+        monkeypatch.setattr(os, "geteuid", lambda: journal.stat().st_uid + 1)
+    answer = decide(client, server)
+    assert answer.status_code == 400 and "d.csv.journal" in answer.json()["error"]
+    server.flush()
+    assert parsed(tmp_path) == () and not (tmp_path / "elsewhere").exists()
+
+
 def test_what_cannot_be_written_after_all_is_told(client, server, tmp_path):
     decide(client, server)
     (tmp_path / "d.csv").write_text("not a decisions file\n")
