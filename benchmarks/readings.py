@@ -442,7 +442,7 @@ def _judged() -> Iterator[tuple[str, set[str], set[str]]]:
     texts = pa.array([row["transcript"] for row in known], pa.string())
     nothing = pa.nulls(len(texts), pa.string())
     claims = impersonation.find_impersonation(nothing, texts)
-    named = impersonation.infer_brands(nothing, claims).to_pylist()
+    named = impersonation.infer_brands(claims).to_pylist()
     for row, brand, claimed in zip(known, named, claims.to_pylist(), strict=True):
         label = labels[row["campaign_id"]]
         yield "brand", {label["brand"]} - {""}, {brand} - {None}

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ from schemas.facts import (
 )
 from schemas.manifest import Alarm
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS, SUPPLIERS
-from transforms.extract.impersonation import BRAND, impersonation_rules
+from transforms.extract.impersonation import OTHER, canonical_brand
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.manifest import OTHER_FIELDS, UNKNOWN_FIELDS
 
@@ -174,13 +173,9 @@ def hide_other_end(entity_id: str) -> str:
 
 
 def listed_brands(brands: Sequence[str] | None) -> list[str]:
-    """Returns the brands that the shipped list knows."""
-    return [brand for brand in brands or [] if brand.lower().replace(" ", "_") in _brand_names()]
-
-
-@cache
-def _brand_names() -> frozenset[str]:
-    return frozenset(rule.name for rule in impersonation_rules() if rule.aspect == BRAND)
+    """Returns the brands that the shipped lists know; runs of before have others, too."""
+    names = {brand: brand.lower().replace(" ", "_") for brand in brands or []}
+    return [brand for brand, name in names.items() if canonical_brand(name) == name != OTHER]
 
 
 def _seniority(member: Row) -> tuple[int, datetime, str]:

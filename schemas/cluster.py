@@ -75,7 +75,7 @@ CLUSTER = contract(
     required(
         TEXTS,
         orgs="Organisations that saw a member, sorted.",
-        brands="Brands claimed, most often first.",
+        brands="Brands claimed, most often first; last `other`, for all that no list has.",
     ),
     optional(_LOSSES, losses="Loss by currency, sorted by currency."),
     required(TIMESTAMP, first_seen="Earliest record.", last_seen="Latest record."),

@@ -111,8 +111,10 @@ COMPLAINT_INPUT = _fields(TIMESTAMP, AMOUNT)
 """The input contract: the fields of one complaint."""
 
 _KEPT_APART = optional(
+    claimed_brand="Who the caller claimed to be: a brand or organisation of the lists, `other` for "
+    "any other claim; with --keep-narratives as the victim said it.",
     narrative="What happened, in words; null unless the run was made with --keep-narratives. See "
-    "private/narratives."
+    "private/narratives.",
 )
 
 ORIGIN = contract(

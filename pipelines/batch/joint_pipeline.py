@@ -30,7 +30,7 @@ from transforms import joint
 from transforms.arrow_util import row_tuples, with_column
 from transforms.campaigns import FindCampaigns
 from transforms.decisions import ResolveDecisions
-from transforms.extract import complaint_brands, few_words
+from transforms.extract import few_words, infer_brands
 from transforms.graph import MIN_REPORTERS
 from transforms.joint import (
     AcceptedOffer,
@@ -191,8 +191,8 @@ def own_evidence(
         yield from live.evidence
         return
     complaints = read_table(run, COMPLAINTS).combine_chunks()
-    claims = [complaints[name].combine_chunks() for name in ("claimed_brand", "impersonation")]
-    brands = complaint_brands(*claims) if complaints.num_rows else None
+    claims = complaints["impersonation"].combine_chunks()
+    brands = infer_brands(claims) if complaints.num_rows else None
     records = [
         complaint_records(complaints, run.source_rules, brands, _wordless(run, complaints, key)),
         call_records(read_table(run, tables.CALLS)),

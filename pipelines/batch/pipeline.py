@@ -38,6 +38,7 @@ from transforms.counters import count_read, count_rejects, increment_engine_coun
 from transforms.decisions import ResolveDecisions
 from transforms.erasure import Erasures
 from transforms.exit_scan import hold_back_written, withheld_by_run
+from transforms.extract import canonical_brands
 from transforms.gc_tuning import gc_paused
 from transforms.manifest import RunSettings
 from transforms.private_files import PrivateStore
@@ -179,7 +180,9 @@ def apart_from_narratives(
 
 
 def without_narratives(complaints: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns COMPLAINT rows with no narrative."""
+    """Returns COMPLAINT rows without the words of people: claims as `canonical_brands`."""
+    claims = canonical_brands(complaints["claimed_brand"])
+    complaints = with_column(complaints, "claimed_brand", claims)
     return with_column(complaints, "narrative", pa.nulls(complaints.num_rows, pa.string()))
 
 

@@ -12,9 +12,9 @@ from .evidence import (
     RECORDS as RECORDS,
     STATED as STATED,
     Extract as Extract,
-    complaint_brands as complaint_brands,
     few_words as few_words,
 )
 from .fields import complaint_mentions as complaint_mentions
+from .impersonation import canonical_brands as canonical_brands, infer_brands as infer_brands
 from .kinds.url import Click as Click, clicks as clicks
 from .sensitive_text import mask_contacts as mask_contacts, mask_file_name as mask_file_name

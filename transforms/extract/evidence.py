@@ -30,7 +30,7 @@ from transforms.extract.fingerprints import (
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
 from transforms.extract.sensitive_text import Papers, find_private, papers_in_narratives
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
-from transforms.text_util import HIDDEN_AT_WORDS, HIDDEN_DOT_WORDS, cut_to_search_limit
+from transforms.text_util import cut_to_search_limit
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
@@ -51,16 +51,6 @@ _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\p{L}+"
 
 _BEGINNING = 100
 """Characters of a narrative in which most have the words of a script."""
-
-_SIX_DIGITS = r"(?:\pN[^\pN]{0,3}){6}"
-"""Six digits of any script close together."""
-
-_ADDRESS_SIGN = (
-    r"(?i)@|＠|%40|&#64;|&commat;|\((?:at|ät)\)"
-    rf"|[\pL\pN][\s\[(]+(?:{HIDDEN_AT_WORDS})[\s\])]+[\w-]+[\s\[(]*"
-    rf"(?:\.|(?:{HIDDEN_DOT_WORDS})\b)"
-)
-"""A sign of an address, written or said."""
 
 
 class Extracted(NamedTuple):
@@ -143,7 +133,7 @@ def complaint_evidence(
         "channel": complaints["channel"],
         "filed_at": received_at,
         "wordless": few_words(complaints["narrative"]),
-        "brand": complaint_brands(complaints["claimed_brand"], claims),
+        "brand": infer_brands(claims),
         "loss_amount": complaints["loss_amount"],
         "loss_currency": complaints["loss_currency"],
     }
@@ -170,18 +160,6 @@ def call_evidence(calls: pa.RecordBatch, readings: CallReadings | None = None) -
     if calls["caller_name"].null_count < len(calls):
         columns["brand"] = known_brands(calls["caller_name"])
     return evidence_of(calls, columns, call_mentions(calls, readings))
-
-
-def complaint_brands(claimed: pa.Array, claims: pa.Array) -> pa.Array:
-    """Returns canonical brands, those in `claims` of the narrative where the field is empty.
-
-    A claim of no known brand that holds a number or an address is none: it may be the victim's.
-    """
-    brands = infer_brands(claimed, claims)
-    listed = pc.fill_null(pc.equal(brands, known_brands(claimed)), False)
-    addressed = pc.and_not(pc.match_substring_regex(claimed, _ADDRESS_SIGN), listed)
-    private = pc.or_kleene(pc.match_substring_regex(brands, _SIX_DIGITS), addressed)
-    return pc.if_else(true_mask(private), pa.scalar(None, pa.string()), brands)
 
 
 def few_words(narratives: pa.Array) -> pa.Array:

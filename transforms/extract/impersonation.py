@@ -3,12 +3,13 @@
 The rules are data (`data/brands.toml`, `lures.toml`, `gift_cards.toml`): patterns in English,
 Spanish, German, French and Hinglish, without accents as the texts are read (`fold_column`). All
 brands are one pass of RE2 over a column, and so are all gift cards and each lure. What a field
-claims is read by the words of a brand, and is a slug where it is none that is known.
+claims can be a person's words: a name comes out of it only if a list has the name, else `OTHER`.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -31,18 +32,29 @@ from transforms.arrow_util import (
     repeat_for_duplicates,
 )
 from transforms.casts import true_mask
+from transforms.extract.kinds import domain
 from transforms.text_spans import Spans, find_rare_spans, find_spans, slice_spans
-from transforms.text_util import SEARCH_LIMIT, fold_column, fold_pattern, load_reference_data
+from transforms.text_util import (
+    SEARCH_LIMIT,
+    fold_column,
+    fold_pattern,
+    fold_text,
+    load_reference_data,
+)
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
 """Languages of the lures; hi is Hindi in Latin letters, mixed with English."""
 
 BRAND, LURE, GIFT_CARD = IMPERSONATION_ASPECTS
 
-MAX_LENGTH = 200
-"""Characters of a claim that are read; also bounds the slug of an unknown brand."""
+OTHER = "other"
+"""Stands for every claim that names nobody of the lists."""
 
-MAX_SLUG = 40
+_NOT_PEOPLE = ("bank", "carrier", "utility")
+"""Categories of the compiled list whose names are no person's, as those of many shops are."""
+
+MAX_LENGTH = 200
+"""Characters of a claim that are read."""
 
 _MOST = 5
 """Places of one rule in one text that are kept."""
@@ -122,9 +134,9 @@ def find_impersonation(
 ) -> pa.Array:
     """Finds what complaints say of the impersonation, as `IMPERSONATION`; strings of one length.
 
-    A known brand that is claimed comes first. In the narrative, brands that the caller claims to
-    be come before those that are only named. No gift card's code is kept. Only `aspects`, of which
-    brands are one, are looked for.
+    What the field claims comes first, as `canonical_brands` has it. In the narrative, brands that
+    the caller claims to be come before those that are only named. No gift card's code is kept. Only
+    `aspects`, of which brands are one, are looked for.
     """
     first, back = distinct_rows((narrative,))
     passes = [
@@ -133,14 +145,16 @@ def find_impersonation(
     spans, told = _find_rules(narrative.take(pa.array(first)), passes)
     rows, source = repeat_for_duplicates(spans.rows, back, len(first))
     rules = impersonation_rules()
-    known = pa.array([rule.name for rule in rules if rule.aspect == BRAND], TEXT)
-    place = pc.index_in(canonical_brands(claimed), known)
-    claimants = np.flatnonzero(pc.is_valid(place))
-    numbers = pa.array(np.append(place.drop_null(), told[source]))
+    brands = canonical_brands(claimed)
+    claimants = np.flatnonzero(pc.is_valid(brands))
+    numbers = pa.array(told[source])
     lengths = pc.utf8_length(claimed).take(pa.array(claimants))
+    aspects = pa.array([rule.aspect for rule in rules]).take(numbers)
     columns = [
-        pa.array([rule.aspect for rule in rules]).take(numbers),
-        pa.array([rule.name for rule in rules]).take(numbers),
+        pa.concat_arrays([pa.repeat(BRAND, len(claimants)), aspects]),
+        pa.concat_arrays(
+            [brands.drop_null(), pa.array([rule.name for rule in rules]).take(numbers)]
+        ),
         np.repeat(["claimed_brand", "narrative"], [len(claimants), len(rows)]),
         np.append(np.zeros(len(claimants), np.int64), spans.starts[source]),
         np.append(lengths, spans.ends[source]),
@@ -148,22 +162,21 @@ def find_impersonation(
     return list_column(np.append(claimants, rows), columns, IMPERSONATION, len(claimed))
 
 
-def infer_brands(claimed: pa.Array, claims: pa.Array) -> pa.Array:
-    """Returns the one brand of each complaint: the claimed one, else the first of `IMPERSONATION`.
-
-    What is claimed may be no known brand, and `claims` is what `find_impersonation` found.
-    """
+def infer_brands(claims: pa.Array) -> pa.Array:
+    """Returns the one brand of each complaint, the first of its `IMPERSONATION`, or null."""
     named = list_items(claims)
     brands = np.flatnonzero(true_mask(pc.equal(named.field("what"), BRAND)))
     rows, first = np.unique(np.array(named.rows, np.int64)[brands], return_index=True)
-    place = pc.index_in(pa.array(np.arange(len(claimed))), pa.array(rows))
-    names = named.field("name").take(pa.array(brands[first])).take(place)
-    return pc.coalesce(canonical_brands(claimed), names)
+    place = pc.index_in(pa.array(np.arange(len(claims))), pa.array(rows))
+    return named.field("name").take(pa.array(brands[first])).take(place)
 
 
 def canonical_brands(claimed: pa.Array) -> pa.Array:
-    """Returns the canonical brand of each claim: a known name, else a slug of the text, or null."""
-    return map_distinct(claimed.cast(TEXT), _canonical_brand)
+    """Returns the brand or organisation that each claim names, `OTHER` for any other text, or null.
+
+    What it returns it reads as the same again.
+    """
+    return map_distinct(claimed.cast(TEXT), canonical_brand)
 
 
 def known_brands(claimed: pa.Array) -> pa.Array:
@@ -242,27 +255,40 @@ def _is_caller(before: str) -> bool:
     return not words or not _CLAIMS.isdisjoint(words[-_CLOSE:])
 
 
-def _canonical_brand(text: str) -> str | None:
+def canonical_brand(text: str) -> str | None:
+    """Returns what `canonical_brands` does for one claim."""
     if brand := _known_brand(text):
         return brand
-    lower = _normalize_claim(text)
-    return re.sub(r"[\W_]+", "_", lower)[:MAX_SLUG].strip("_") or None
+    slug = _slug(text)
+    return slug if slug in _organisations() else OTHER if text.strip() else None
 
 
 def _known_brand(text: str) -> str | None:
-    match = _claim_pattern().search(_normalize_claim(text))
+    words = " ".join(fold_text(text[:MAX_LENGTH]).replace("_", " ").split())
+    match = _claim_pattern().search(_INITIALS.sub(r"\1", words))
     return match.lastgroup if match else None
 
 
-def _normalize_claim(text: str) -> str:
-    return _INITIALS.sub(r"\1", " ".join(text[:MAX_LENGTH].lower().split()))
+def _slug(text: str) -> str:
+    parts = unicodedata.normalize("NFKD", text[:MAX_LENGTH].casefold())
+    letters = "".join(part for part in parts if not unicodedata.combining(part))
+    return re.sub(r"[\W_]+", "_", letters).strip("_")
+
+
+@cache
+def _organisations() -> frozenset[str]:
+    """Returns the organisations of the compiled list that a claim may name, as slugs."""
+    sites = domain.known_sites().values()
+    return frozenset(_slug(site.reason) for site in sites if site.category in _NOT_PEOPLE)
 
 
 @cache
 def _claim_pattern() -> re.Pattern[str]:
-    """Returns the words of every brand of data/brands.toml, with a group for each name."""
+    """Returns the names, words and patterns of every brand of data/brands.toml, grouped by name."""
     groups = (
-        f"(?P<{brand['name']}>{'|'.join(re.escape(word) for word in brand['words'])})"
+        f"(?P<{brand['name']}>"
+        + _either([re.escape(brand["name"].replace("_", " ")), *map(re.escape, brand["words"])])
+        + f"|{_either(brand['text'])})"
         for brand in load_reference_data("brands.toml")["brand"]
     )
     return re.compile(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)")

@@ -33,6 +33,7 @@ from transforms.arrow_util import (
     with_column,
 )
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.extract.impersonation import OTHER
 from transforms.graph import cuts, priority
 from transforms.graph.cluster_facts import (
     BURST_REPORTERS,
@@ -181,7 +182,8 @@ def cluster_status(
 
 def cluster_row(members: Sequence[Row], records: ClusterFacts) -> dict[str, Any]:
     """Returns the columns of a CLUSTER row that members and records give."""
-    brands = [brand for brand, _ in sorted(records.brands.items(), key=_most_first)]
+    counted = sorted(records.brands.items(), key=_most_first)
+    brands = [brand for brand, _ in sorted(counted, key=lambda named: named[0] == OTHER)]
     copied = (
         "complaints", "calls", "victims", "reporters", "orgs", "first_seen", "last_seen"
     )  # fmt: skip
@@ -436,7 +438,7 @@ def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
         if member["value"] is not None
     ]
     best = min(named)[-1] if named else "contested"
-    return f"{best} ({brands[0]})" if brands else best
+    return f"{best} ({brands[0]})" if brands and brands[0] != OTHER else best
 
 
 def _must_links(must: Sequence[tuple[str, str]], members: Mapping[str, str]) -> list[Row]:

@@ -83,7 +83,7 @@ def test_columns_find_the_impersonation_of_each_text(texts):
     marked = pa.array([f"{text} #{i}" for i, text in enumerate(texts)], pa.string())
     columns = impersonation.find_impersonation(nothing, marked).to_pylist()
     told = impersonation.find_impersonation(nothing, marked, (impersonation.BRAND,))
-    brands = impersonation.infer_brands(nothing, told).to_pylist()
+    brands = impersonation.infer_brands(told).to_pylist()
     for text, spans, brand in zip(marked.to_pylist(), columns, brands, strict=True):
         alone = pa.array([text])
         assert impersonation.find_impersonation(nothing[:1], alone).to_pylist()[0] == spans

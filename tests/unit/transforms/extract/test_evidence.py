@@ -45,30 +45,15 @@ def test_each_mention_has_the_brand_and_loss_of_its_own_record():
 @pytest.mark.parametrize(
     ("claim", "brand"),
     [
-        ("called me on 202-456-1414", None),
-        ("Amazon 2024561414", "amazon"),
-        ("2.0.2.4.5.6.1414", None),
-        ("４１５ ７０２ ４１８５", None),
-        ("०३०२७७२५१२८", None),
-        ("⁶¹²⁵⁵⁹¹⁹²", None),
-        ("jane77@web.de", None),
-        ("John Smith <jane77@home.example>", None),
-        ("jane77＠web.de", None),
-        ("jane77%40web.de", None),
-        ("jane77&#64;web.de", None),
-        ("jane77(at)web.de", None),
-        ("jane77[at]web[.]de", None),
-        ("jane77 at web dot de", None),
-        ("jane77 arroba web punto de", None),
-        ("jane77 arobase orange point fr", None),
-        ("jane77 Klammeraffe web Punkt de", None),
+        ("called me on 202-456-1414", "other"),
+        ("John Smith <jane77@home.example>", "other"),
+        ("my neighbour Jane from 12 Elm St", "other"),
+        ("Amazon, I am Jane Roe", "amazon"),
         ("Amazon <help@amzn-refund.support>", "amazon"),
-        ("Studio 54 of 1977", "studio_54_of_1977"),
-        ("Tech at Home", "tech_at_home"),
         (None, None),
     ],
 )
-def test_a_claim_with_a_number_or_an_address_in_it_is_no_brand(claim, brand):
+def test_a_claim_of_nobody_on_the_lists_is_counted_and_not_shown(claim, brand):
     row = {"phone_numbers": [number("+18882223344", "callback")], "claimed_brand": claim}
     assert complaint_evidence(complaints(row))["brand"].to_pylist() == [brand]
 

@@ -404,8 +404,12 @@ def test_a_relay_on_the_operators_own_domain():
 def test_brands():
     claimed = pa.array(
         ["Amazon Prime support", "MICROSOFT Windows", "I.R.S", None, "  ", "Acme  Power & Light",
-         "startups", "Social Security Administration"]
+         "startups", "Social Security Administration", "Ａmazon.com", "AMAZON PRIME",
+         "amazon customer service", "Iberdrola clientes", "Guardia Civil", "SOCIETE GENERALE", "O2", "Paul Smith"]
     )  # fmt: skip
-    assert impersonation.canonical_brands(claimed).to_pylist() == [
-        "amazon", "microsoft", "irs", None, None, "acme_power_light", "startups", "ssa",
+    names = impersonation.canonical_brands(claimed)
+    assert names.to_pylist() == [
+        "amazon", "microsoft", "irs", None, None, "other", "other", "ssa", "amazon", "amazon",
+        "amazon", "utility", "police", "societe_generale", "o2", "other",
     ]  # fmt: skip
+    assert impersonation.canonical_brands(names).equals(names)
