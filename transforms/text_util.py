@@ -73,6 +73,12 @@ def fold_text(text: str) -> str:
     return narrow.translate(_latin()).decode("ascii")
 
 
+def without_accents(text: str) -> str:
+    """Returns a text in lower case, its letters without accents, in any script and Unicode form."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
 def fold_pattern(pattern: str) -> str:
     """Folds the letters of a rule's pattern, leaving its classes and escapes as they are."""
     return _ACCENTED.sub(_fold_match, pattern)

@@ -9,7 +9,6 @@ claims can be a person's words: a name comes out of it only if a list has the na
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +39,7 @@ from transforms.text_util import (
     fold_pattern,
     fold_text,
     load_reference_data,
+    without_accents,
 )
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
@@ -270,9 +270,7 @@ def _known_brand(text: str) -> str | None:
 
 
 def _slug(text: str) -> str:
-    parts = unicodedata.normalize("NFKD", text[:MAX_LENGTH].casefold())
-    letters = "".join(part for part in parts if not unicodedata.combining(part))
-    return re.sub(r"[\W_]+", "_", letters).strip("_")
+    return re.sub(r"[\W_]+", "_", without_accents(text[:MAX_LENGTH])).strip("_")
 
 
 @cache

@@ -1,15 +1,15 @@
 """Finds sensitive text that is no identifier of the graph, and masks it.
 
-Numbers of people's papers and cards, codes, addresses in links, and contacts that victims call
-their own. A paper's number is found by its label, by its check digit (python-stdnum), or by both:
-every number of ten digits passes some check by chance, and may be an operator's id.
+Numbers of people's papers and cards, codes, private keys, addresses in links, and contacts that
+victims call their own. A paper's number is found by its label, by its check digit (python-stdnum),
+or by both: every number of ten digits passes some check by chance, and may be an operator's id.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -36,6 +36,7 @@ from transforms.text_util import (
     cut_to_search_limit,
     fill_parts,
     load_reference_data,
+    without_accents,
 )
 from transforms.victims.record_texts import PLAIN, RecordTexts
 
@@ -142,6 +143,19 @@ _OTHER_LABEL = re.compile(
 
 _ODD = rf"{WEB_ESCAPE}|[^{PLAIN}]"
 
+_BETWEEN = "st|nd|rd|th|is|es|and|et"
+"""What is said between the words of a seed phrase, which it does not end."""
+
+_SEED_HINT = (
+    r"(?:^|[^LM])(?:(?:[L][M]*){3,8}[^LM]{1,8}(?:(?:BETWEEN)[^LM]{1,8})?){11}[L]{3}".replace(
+        "BETWEEN", _BETWEEN
+    )
+    .replace("M", r"\x{300}-\x{36f}")
+    .replace("L", r"a-zA-Z\x{c0}-\x{24f}\x{ff21}-\x{ff5a}")
+)
+
+_KEY_HINT = r"[0-9A-Za-z]{50}|\bs[1-9A-HJ-NP-Za-km-z]{28}|(?i)private[ -](?:key|lines)"
+
 PAPER_HINTS = (
     (
         r"(?:^|[^\w+.-])[0-9](?:[\W_]{0,3}[0-9]){11}"
@@ -165,6 +179,14 @@ PAPER_HINTS = (
     + f"|{_ODD}",
 )
 """RE2: without a match of this, a text holds no such number."""
+
+_SEED = re.compile("[01357]{12,}|[02367]{12,}|[04567]{12,}")
+"""Signs of the words of the shortest seed phrase (BIP-39) or a longer one, all of one list."""
+
+_FEWEST_DISTINCT = 9
+"""Words of a seed phrase that differ: digits that are said one by one are in a list, too."""
+
+_WORD = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f])+")
 
 _IS_ODD = re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), _ODD))
 
@@ -320,6 +342,7 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
         (narratives, gift_card.HINTS, gift_card.find_codes),
         (texts.of_field("claimed_brand"), CONTACT_HINTS, contact_spans),
         (_searched_for_papers(texts), PAPER_HINTS, paper_spans),
+        *((_searched_for_papers(texts), *secret) for secret in SECRETS),
         (own, SELF_IDENTIFIED_HINTS, _own_contacts),
     )
     places = [
@@ -354,8 +377,10 @@ def find_papers(narratives: pa.Array) -> Papers:
 
 
 def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
-    """Masks what `paper_spans` finds in strings or null that are `searched`: as long, or null."""
-    return mask_rows(texts, find_by_row(searched, PAPER_HINTS, paper_spans))
+    """Masks papers and secrets of strings or null that are `searched`: as long, or null."""
+    for hints, find in (*SECRETS, (PAPER_HINTS, paper_spans)):
+        texts = mask_rows(texts, find_by_row(searched, hints, find))
+    return texts
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
@@ -409,6 +434,26 @@ def paper_spans(text: str) -> Iterator[Private]:
     for start, end, sort in _papers_as_read(read):
         last = places[end] if end < len(read) else len(text)
         yield places[start], last, sort
+
+
+def private_keys(text: str) -> Iterator[Span]:
+    """Yields the private keys of a text."""
+    return (key.span("key") for form in _keys() for key in form.finditer(text))
+
+
+def seed_phrases(text: str) -> Iterator[Span]:
+    """Yields the seed phrases of a text, whatever parts their words."""
+    if not _SEED.search(_lists_of(_WORD.findall(without_accents(text)))):
+        return
+    words = [*_WORD.finditer(text)]
+    plain = [without_accents(word[0]) for word in words]
+    for run in _SEED.finditer(_lists_of(plain)):
+        if len({*plain[slice(*run.span())]}) >= _FEWEST_DISTINCT:
+            yield words[run.start()].start(), words[run.end() - 1].end()
+
+
+SECRETS = (((_KEY_HINT,), private_keys), ((_SEED_HINT,), seed_phrases))
+"""What opens a wallet or a machine: hints, RE2, and what finds it."""
 
 
 def contact_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -526,6 +571,36 @@ def _papers() -> list[_Paper]:
         compiled = (re.compile(pattern, re.IGNORECASE) for pattern in patterns)
         papers.append(_Paper(row.get("what", PAPER), row["words"], check, *compiled))
     return papers
+
+
+@cache
+def _keys() -> list[re.Pattern[str]]:
+    """Compiles the patterns of private keys."""
+    secrets = load_reference_data("secrets.toml")
+    cued = secrets["cued"]
+    key, cue, bare = "|".join(cued["keys"]), rf"\b(?i:{cued['cue']})\b", "|".join(secrets["keys"])
+    keys = rf"(?P<key>\b(?:{key})(?:[\s,;]+(?:{key}))*)\b"
+    return [
+        re.compile(rf"(?P<key>(?i:{secrets['file']})|\b(?:{bare})\b)"),
+        re.compile(rf"{cue}(?:(?!(?i:{cued['apart']}))[\s\S]){{0,60}}?{keys}"),
+        re.compile(rf"{keys}(?i:{cued['named']}){cue}"),
+    ]
+
+
+def _lists_of(words: Iterable[str]) -> str:
+    """Returns a sign for each word: the lists of seed phrases that have it, else a blank."""
+    return "".join([_signs().get(word, " ") for word in words])
+
+
+@cache
+def _signs() -> dict[str, str]:
+    """Returns the sign of each word of the lists, and of what stands between them."""
+    lists = load_reference_data("secrets.toml")["lists"].values()
+    signs = dict.fromkeys(_BETWEEN.split("|"), "0")
+    for number, words in enumerate(lists):
+        for word in without_accents(words).split():
+            signs[word] = str(int(signs.get(word, 0)) | 1 << number)
+    return signs
 
 
 def _passes(check: str | None, written: str) -> bool:

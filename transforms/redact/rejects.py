@@ -180,7 +180,7 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
     Masked are the numbers of objects with the role `victim`, the victim's side of a call (both
     sides where its direction cannot be read), parts of a token that contain any number, `known`
     spans (what a narrative or the name of a field calls the victim's own), every other place where
-    the same is written, and numbers of papers of a complaint.
+    the same is written, secrets, and numbers of papers of a complaint.
     """
     if len(text) < _SHORTEST and not known:
         return text
@@ -196,7 +196,8 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
     more: Spans = (
         tokens_with_number(text) if kind == RecordKind.CALL else sensitive_text.paper_spans(text)
     )
-    return mask_spans(text, [*hidden, *more])
+    secrets = (span for _, find in sensitive_text.SECRETS for span in find(text))
+    return mask_spans(text, [*hidden, *more, *secrets])
 
 
 def _mask_texts(

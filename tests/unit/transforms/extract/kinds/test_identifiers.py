@@ -405,7 +405,8 @@ def test_brands():
     claimed = pa.array(
         ["Amazon Prime support", "MICROSOFT Windows", "I.R.S", None, "  ", "Acme  Power & Light",
          "startups", "Social Security Administration", "Ａmazon.com", "AMAZON PRIME",
-         "amazon customer service", "Iberdrola clientes", "Guardia Civil", "SOCIETE GENERALE", "O2", "Paul Smith"]
+         "amazon customer service", "Iberdrola clientes", "Guardia Civil",
+         "SOCIETE GENERALE", "O2", "Paul Smith"]
     )  # fmt: skip
     names = impersonation.canonical_brands(claimed)
     assert names.to_pylist() == [
