@@ -195,14 +195,16 @@ DIGITS = list_of(
 
 OWN_NUMBER, OWN_ADDRESS, PAPER, OTHER_PRIVATE = "own_number", "own_address", "paper", "other"
 
+OPAQUE = "opaque"
+
 PRIVATE = list_of(
     [("text", SMALL_INTEGER), ("start", SMALL_INTEGER), ("end", SMALL_INTEGER), ("what", TEXT)]
 )
 """Spans of a complaint's texts that nobody may see, although they are no identifiers of the graph.
 
 OWN_NUMBER and OWN_ADDRESS are what the words before call the writer's own, a PAPER is the number of
-a card or of somebody's papers. `text` is the number of the text among those of its record, `start`
-and `end` are code points in it.
+a card or of somebody's papers, an OPAQUE token of a link is shown as a hash. `text` is the number
+of the text among those of its record, `start` and `end` are code points in it.
 """
 
 ADDRESSES = list_of(

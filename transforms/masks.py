@@ -5,6 +5,7 @@ Spans are (start, end) in code points. Functions of columns look in full only at
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from schemas.field import TEXT
 from transforms.decode.escapes import Span, plain_in_place
+from transforms.decode.readings import has_token
 
 Spans = Iterable[Span | tuple[int, int, str]]
 """Spans; what is said of one beside its places does not matter here."""
@@ -30,6 +32,12 @@ _REST_BEFORE = re.compile(rf"(?:[^\W_]{{9,99}}|(?:[0-9][ -]?){{6,24}}[0-9]{{3}}|
 
 _LONGEST_REST = 100
 
+_GUESSABLE = re.compile(rf"[0-9]+|[0-9a-fA-F]{{32}}|[0-9a-fA-F]{{40}}|[0-9a-fA-F]{{64}}|.*{MASK}.*")
+"""A number, and the lengths of MD5, SHA-1 and SHA-256: whose address it is of can be tried out."""
+
+_HASH_LENGTH = 16
+"""Digits of a hash, as withheld ids have."""
+
 Found = TypeVar("Found")
 
 
@@ -43,6 +51,14 @@ def mask_spans_fully(text: str, spans: Spans) -> str:
     every = list(spans)
     lettered = [span for span in every if any(map(str.isalpha, text[span[0] : span[1]]))]
     return _replace_spans(mask_spans(text, every), lettered, lambda part: MASK * len(part))
+
+
+def hash_spans(text: str, spans: Spans) -> str:
+    """Replaces each span with '#' and the start of its SHA-256, as long: one token has one hash.
+
+    What a guess can be tried on has none: digits, a digest, and what has a number or mask in it.
+    """
+    return _replace_spans(text, spans, _hash_token)
 
 
 def stuck_spans(text: str, spans: Spans) -> Iterator[Span]:
@@ -103,6 +119,12 @@ def _replace_spans(text: str, spans: Spans, replace: Callable[[str], str]) -> st
             pieces += (text[done:first], replace(text[first:last]))
             done = last
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _hash_token(part: str) -> str:
+    is_guessable = _GUESSABLE.fullmatch(part) or has_token(part)
+    digest = "" if is_guessable else hashlib.sha256(part.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{MASK}{digest}".ljust(len(part), MASK)
 
 
 def _mask_alphanumerics(part: str) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PAPER, PRIVATE
+from schemas.complaint import OPAQUE, OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PAPER, PRIVATE
 from transforms.arrow_util import Array
 from transforms.decode.escapes import (
     WEB_ESCAPE,
@@ -28,8 +28,8 @@ from transforms.decode.escapes import (
 )
 from transforms.decode.readings import ADDRESS_TOKEN_HINT, tokens_with_address
 from transforms.extract.kinds import email, gift_card, iban
-from transforms.extract.narrative import REACH, REACH_AFTER, quotes_suspect
-from transforms.masks import MASK, find_by_row, mask_rows, mask_spans_fully
+from transforms.extract.narrative import REACH, REACH_AFTER, load_finders, quotes_suspect
+from transforms.masks import MASK, find_by_row, hash_spans, mask_rows, mask_spans_fully
 from transforms.text_util import (
     HIDDEN_AT_WORDS,
     HIDDEN_DOT_WORDS,
@@ -186,6 +186,18 @@ _SEED = re.compile("[01357]{12,}|[02367]{12,}|[04567]{12,}")
 _FEWEST_DISTINCT = 9
 """Words of a seed phrase that differ: digits that are said one by one are in a list, too."""
 
+TOKEN_HINTS = (r"(?:[^:/]/+|[?#=&%])[^\s<>\"'/]*[A-Za-z0-9_-]{20}",)
+"""RE2: without a match of this, a text holds no `link_tokens`."""
+
+_TOKEN = re.compile(
+    r"(?:(?<![\w%-])|(?<=%[0-9A-Fa-f]{2}))(?!(?<=/tx/)(?:0x)?[0-9A-Za-z]{64,90}\b)[\w-]{20,}",
+    re.ASCII,
+)
+"""A part of a link, but for a transaction of a coin."""
+
+_SWITCH = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
+"""Where letters, capitals and digits change: in a fifth of a token it is no words."""
+
 _WORD = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f])+")
 
 _IS_ODD = re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), _ODD))
@@ -338,6 +350,7 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
     own = narratives[~transcribed[texts.rows[narratives]]]
     finders: tuple[tuple[Array, tuple[str, ...], Callable[[str], Iterator[Any]]], ...] = (
         (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
+        (np.append(narratives, links), TOKEN_HINTS, link_tokens),
         (narratives, (ADDRESS_TOKEN_HINT,), tokens_with_address),
         (narratives, gift_card.HINTS, gift_card.find_codes),
         (texts.of_field("claimed_brand"), CONTACT_HINTS, contact_spans),
@@ -381,6 +394,11 @@ def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
     for hints, find in (*SECRETS, (PAPER_HINTS, paper_spans)):
         texts = mask_rows(texts, find_by_row(searched, hints, find))
     return texts
+
+
+def hash_link_tokens(texts: pa.Array, searched: pa.Array) -> pa.Array:
+    """Puts hashes in the place of `link_tokens` of strings or null that are `searched`: as long."""
+    return mask_rows(texts, find_by_row(searched, TOKEN_HINTS, link_tokens), hash_spans)
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
@@ -434,6 +452,26 @@ def paper_spans(text: str) -> Iterator[Private]:
     for start, end, sort in _papers_as_read(read):
         last = places[end] if end < len(read) else len(text)
         yield places[start], last, sort
+
+
+def link_tokens(text: str) -> Iterator[Private]:
+    """Yields the long opaque tokens in links, but for what is or is in an identifier there.
+
+    Such a token is a session, or says to whom the link was sent; which of them, nothing tells.
+    """
+    for link in email.LINK.finditer(text):
+        for token in _TOKEN.finditer(text, *link.span("rest")):
+            written = token[0]
+            is_opaque = written.isdecimal() or len(_SWITCH.findall(written)) * 5 >= len(written)
+            if is_opaque and written.lower() not in _read_in(link[0]):
+                yield *token.span(), OPAQUE
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_in(link: str) -> str:
+    """Returns the values of all identifiers that finders read in a link."""
+    finders = load_finders()
+    return " ".join(match.value.lower() for finder in finders for match in finder.find(link))
 
 
 def private_keys(text: str) -> Iterator[Span]:

@@ -41,9 +41,9 @@ from transforms.decode.readings import whole_spans
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
-from transforms.extract.sensitive_text import mask_papers
+from transforms.extract.sensitive_text import hash_link_tokens, mask_papers
 from transforms.graph.entities import WITHHELD
-from transforms.masks import mask_rows, mask_spans_fully, stuck_spans
+from transforms.masks import hash_spans, mask_rows, mask_spans_fully, stuck_spans
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit, truncate_unsearched
 from transforms.victims import identifier_matcher, record_texts
@@ -103,8 +103,8 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     """Turns CLASSIFIED rows into MENTION rows, without those on the victim's side.
 
     The text around an identifier, such as the rest of a web address, can contain a victim's number:
-    those of `own` (`number_index.hash_dial_formats`) are masked in it, addresses in a link, and the
-    numbers of papers. So is a less plausible reading that is one of these numbers.
+    those of `own` (`number_index.hash_dial_formats`) are masked in it, addresses and opaque tokens
+    in a link, and the numbers of papers. So is a less plausible reading that is one of these.
     """
     of_record = [name for name in MENTION.names if name in CLASSIFIED.names]
     others = explode(classified, MENTIONS, of_record)
@@ -113,13 +113,13 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     first, back = distinct_rows((others["raw"], is_phone))
     raw = others["raw"].take(first)
     around = pc.if_else(is_phone.take(first), None, raw)
-    raw = mask_rows(raw, find_victim_numbers(around, own), mask_spans_fully)
-    raw = mask_papers(email.mask_link_addresses(raw), around)
+    masked = mask_rows(raw, find_victim_numbers(around, own), mask_spans_fully)
+    masked = mask_papers(email.mask_link_addresses(masked), around)
     theirs = np.zeros(len(others), bool)
     theirs[find_victim_digits(others["also_read_as"], own).rows] = True
     columns = {name: others[name] for name in MENTION.names}
     columns["also_read_as"] = pc.if_else(theirs, None, others["also_read_as"])
-    columns["raw"] = raw.take(back)
+    columns["raw"] = hash_link_tokens(masked, raw).take(back)
     return batch_of_columns(columns, MENTION)
 
 
@@ -198,6 +198,7 @@ def withhold_from_complaints(
     for number in theirs:
         partly.setdefault(number, []).append((0, len(texts.texts[number].as_py())))
     masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), partly)
+    masked = mask_rows(masked, _opaque_spans(batch, texts), hash_spans)
     columns = {name: batch[name] for name in batch.schema.names}
     columns |= record_texts.columns_with_texts(
         batch, texts._replace(texts=truncate_unsearched(masked))
@@ -397,6 +398,15 @@ def _private_items(
     yield from zip(numbers.tolist(), *fields, strict=True)
 
 
+def _opaque_spans(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> dict[int, list[Span]]:
+    """Returns the places of opaque tokens of links, by text."""
+    spans = defaultdict[int, list[Span]](list)
+    for text, start, end, sort in _private_items(batch, texts):
+        if sort == complaint.OPAQUE:
+            spans[text].append((start, end))
+    return spans
+
+
 def _private_spans(
     batch: pa.RecordBatch, texts: record_texts.RecordTexts, withheld: Mapping[int, list[Span]]
 ) -> list[tuple[int, Span, bool]]:
@@ -409,6 +419,7 @@ def _private_spans(
     for text, start, end, sort in _private_items(batch, texts):
         if sort in (complaint.PAPER, complaint.OTHER_PRIVATE):
             spans.append((text, (start, end), False))
+        if sort not in (complaint.OWN_NUMBER, complaint.OWN_ADDRESS):
             continue
         inside = [span for span in withheld.get(text, ()) if span[0] < end and span[1] > start]
         edges = [start, *chain.from_iterable(sorted(inside)), end]

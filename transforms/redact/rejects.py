@@ -215,6 +215,7 @@ def _mask_texts(
     ]
     without_codes = pa.array(_mask_gift_card_codes(rows), TEXT)
     masked = sensitive_text.mask_self_identified(email.mask_link_addresses(without_codes))
+    masked = sensitive_text.hash_link_tokens(masked, pa.array(texts, TEXT))
     hidden = find_victim_numbers(masked, own)
     return [
         mask_spans(

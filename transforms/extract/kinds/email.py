@@ -77,11 +77,12 @@ LINK_HINTS = (
 )
 """RE2: without a match of this, a text holds no such address, id or number."""
 
-_REST = re.compile(
+LINK = re.compile(
     rf"(?://[^\s<>\"'/?#]{{1,{_MAX_URL}}}|(?<![\w@.+%/-]){domain.HOST}(?::\d{{1,5}})?)"
     rf"(?P<rest>[/?#][^\s<>\"']{{1,{_MAX_URL}}})",
     re.IGNORECASE,
 )
+"""A web address from its host or the slashes before it, with a `rest`."""
 
 _ADDRESS = re.compile(
     rf"(?<![\w.+-])[\w.+-]{{1,64}}{_UNSEEN}{_LINK_AT}{_UNSEEN}[\w-]{{1,63}}"
@@ -166,7 +167,7 @@ def link_address_spans(text: str) -> Iterator[tuple[int, int]]:
     And of the bare digits of a query or fragment, and of what its names say is a person's: whoever
     filled in a form stands in its address, with a phone, a card or an account.
     """
-    for link in _REST.finditer(text):
+    for link in LINK.finditer(text):
         start, end = link.span("rest")
         yield from addresses_carried(text, start, end)
         for click in _CLICK_ID.finditer(text, start, end):

@@ -17,7 +17,9 @@ from transforms.redact.rejects import mask_rejected_text
 
 ENGLISH = "abandon ability able about above absent absorb abstract absurd abuse access accident"
 SPANISH = "ábaco abdomen abeja abierto abogado abono aborto abrazo abrir abuelo abuso acabar"
-FRENCH = "abaisser abandon abdiquer abeille abolir aborder écureuil aboyer abrasif abreuver abriter absence"
+FRENCH = (
+    "abaisser abdiquer abeille abolir aborder écureuil aboyer abrasif abriter acajou zeste balancer"
+)
 HEX = "e9873d79c6d87dc0fb6a5778633389f4453213303da61f20bd67fc233aa33262"
 WIF = "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn"
 
