@@ -130,6 +130,8 @@ _PARTS = load_reference_data("papers.toml")["parts"]
 
 _MINE = _PARTS["MINE"]
 
+_SECRETS = load_reference_data("secrets.toml")
+
 _NEAR, _FAR = 24, 60
 """Characters between a label and its number, and where the number has a dozen digits that must
 pass a check."""
@@ -142,19 +144,6 @@ _OTHER_LABEL = re.compile(
 """Between a label and a number: the number is another's, such as an operator's AnyDesk id."""
 
 _ODD = rf"{WEB_ESCAPE}|[^{PLAIN}]"
-
-_BETWEEN = "st|nd|rd|th|is|es|and|et"
-"""What is said between the words of a seed phrase, which it does not end."""
-
-_SEED_HINT = (
-    r"(?:^|[^LM])(?:(?:[L][M]*){3,8}[^LM]{1,8}(?:(?:BETWEEN)[^LM]{1,8})?){11}[L]{3}".replace(
-        "BETWEEN", _BETWEEN
-    )
-    .replace("M", r"\x{300}-\x{36f}")
-    .replace("L", r"a-zA-Z\x{c0}-\x{24f}\x{ff21}-\x{ff5a}")
-)
-
-_KEY_HINT = r"[0-9A-Za-z]{50}|\bs[1-9A-HJ-NP-Za-km-z]{28}|(?i)private[ -](?:key|lines)"
 
 PAPER_HINTS = (
     (
@@ -391,9 +380,9 @@ def find_papers(narratives: pa.Array) -> Papers:
 
 def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
     """Masks papers and secrets of strings or null that are `searched`: as long, or null."""
-    for hints, find in (*SECRETS, (PAPER_HINTS, paper_spans)):
+    for hints, find in SECRETS:
         texts = mask_rows(texts, find_by_row(searched, hints, find))
-    return texts
+    return mask_rows(texts, find_by_row(searched, PAPER_HINTS, paper_spans))
 
 
 def hash_link_tokens(texts: pa.Array, searched: pa.Array) -> pa.Array:
@@ -490,7 +479,10 @@ def seed_phrases(text: str) -> Iterator[Span]:
             yield words[run.start()].start(), words[run.end() - 1].end()
 
 
-SECRETS = (((_KEY_HINT,), private_keys), ((_SEED_HINT,), seed_phrases))
+SECRETS = tuple(
+    ((fill_parts(_SECRETS["hints"][name], _SECRETS["parts"]),), find)
+    for name, find in (("key", private_keys), ("seed", seed_phrases))
+)
 """What opens a wallet or a machine: hints, RE2, and what finds it."""
 
 
@@ -614,15 +606,7 @@ def _papers() -> list[_Paper]:
 @cache
 def _keys() -> list[re.Pattern[str]]:
     """Compiles the patterns of private keys."""
-    secrets = load_reference_data("secrets.toml")
-    cued = secrets["cued"]
-    key, cue, bare = "|".join(cued["keys"]), rf"\b(?i:{cued['cue']})\b", "|".join(secrets["keys"])
-    keys = rf"(?P<key>\b(?:{key})(?:[\s,;]+(?:{key}))*)\b"
-    return [
-        re.compile(rf"(?P<key>(?i:{secrets['file']})|\b(?:{bare})\b)"),
-        re.compile(rf"{cue}(?:(?!(?i:{cued['apart']}))[\s\S]){{0,60}}?{keys}"),
-        re.compile(rf"{keys}(?i:{cued['named']}){cue}"),
-    ]
+    return [re.compile(fill_parts(form, _SECRETS["parts"])) for form in _SECRETS["keys"]]
 
 
 def _lists_of(words: Iterable[str]) -> str:
@@ -633,9 +617,8 @@ def _lists_of(words: Iterable[str]) -> str:
 @cache
 def _signs() -> dict[str, str]:
     """Returns the sign of each word of the lists, and of what stands between them."""
-    lists = load_reference_data("secrets.toml")["lists"].values()
-    signs = dict.fromkeys(_BETWEEN.split("|"), "0")
-    for number, words in enumerate(lists):
+    signs = dict.fromkeys(_SECRETS["parts"]["BETWEEN"].split("|"), "0")
+    for number, words in enumerate(_SECRETS["lists"].values()):
         for word in without_accents(words).split():
             signs[word] = str(int(signs.get(word, 0)) | 1 << number)
     return signs
