@@ -32,8 +32,10 @@ _REST_BEFORE = re.compile(rf"(?:[^\W_]{{9,99}}|(?:[0-9][ -]?){{6,24}}[0-9]{{3}}|
 
 _LONGEST_REST = 100
 
-_GUESSABLE = re.compile(rf"[0-9]+|[0-9a-fA-F]{{32}}|[0-9a-fA-F]{{40}}|[0-9a-fA-F]{{64}}|.*{MASK}.*")
-"""A number, and the lengths of MD5, SHA-1 and SHA-256: whose address it is of can be tried out."""
+_GUESSABLE = re.compile(
+    rf"[0-9]+|[0-9a-fA-F]{{32}}|[0-9a-fA-F]{{40}}|[0-9a-fA-F]{{64}}|[\w-]{{22}}|[\w-]{{27}}|[\w-]{{43}}|.*{MASK}.*"
+)
+"""Digits, and the lengths of MD5, SHA-1 and SHA-256 in hex and Base64: a guess can be tried."""
 
 _HASH_LENGTH = 16
 """Digits of a hash, as withheld ids have."""
