@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.ledger import LEDGER_FLAG, LedgerError, outstanding, read_ledger, void_joins
+from pipelines.ledger import LEDGER_FLAG, LedgerError
 from pipelines.options import REGISTER_FLAGS, SHARE, Row, add_notice, all_of, flag, say
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
@@ -222,17 +222,14 @@ def _confirmed_and_gone(finished: Run) -> Iterator[str]:
 def _corrections_due(finished: Run, arguments: Namespace) -> Iterator[str]:
     """Yields what was issued and names an identifier that was withdrawn since."""
     from pipelines.commands import correct  # with Arrow
-    from pipelines.exchange.signed_files import revoked_letters
 
-    now = arguments.now or datetime.now(UTC)
-    decisions = correct.in_force(arguments.decisions, finished, now)
+    if finished.manifest["options"].get("trial"):
+        add_notice(f"{finished.folder}: is a trial, and says nothing of what was issued")
+        return
     try:
-        entries, void, revoked = read_ledger(arguments.ledger), void_joins(), revoked_letters()
+        now = arguments.now or datetime.now(UTC)
+        issues, reasons = correct.issues_due(finished, arguments, now)
     except LedgerError as error:
         yield f"ledger: {error}"
         return
-    if entries or arguments.register_key is not None:
-        register = correct.register_of(arguments)
-        reasons = correct.withdrawn(entries, finished, decisions, register)
-        issues = outstanding(entries, reasons, void, revoked)
-        yield from correct.issue_lines(issues, reasons)
+    yield from correct.issue_lines(issues, reasons)
