@@ -19,6 +19,7 @@ from schemas.reject import Code
 from schemas.tables import DECISIONS, HELD_FOLDER, VICTIMS
 from transforms.manifest import (
     NOT_WRITTEN,
+    REPLACED_IDENTIFIERS,
     AlteredRunError,
     check_private,
     faulty_rows,
@@ -69,7 +70,8 @@ add_arguments = all_of(
 def run(arguments: Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
 
-    Entries below the inputs that were skipped are not wrong, and have a line. By whom the run is
+    Entries below the inputs that were skipped are not wrong, nor are identifiers that replaced
+    versions of records named; they have a line. By whom the run is
     signed, if by anybody, is said on stderr, with what it lacks.
     """
     before = Run.open(arguments.previous, known_keys).manifest if arguments.previous else None
@@ -91,6 +93,10 @@ def run(arguments: Namespace) -> int:
     if skipped := dict(entries["skipped"]) if entries else {}:
         reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
         say(f"skipped: {reasons}")
+    replaced = finished.manifest["tallies"].get(REPLACED_IDENTIFIERS, {})
+    for org, number in replaced.items():
+        named = quantity(number, "identifier")
+        say(f"{REPLACED_IDENTIFIERS}: {org}: {named} gone with replaced versions of records")
     custody = finished.custody or Custody()
     if custody.org == "":
         add_notice(f"{finished.folder}: is signed with your own key {custody.key_id}")
