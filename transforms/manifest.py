@@ -199,9 +199,9 @@ def _alarms(counters: Counter[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     if emptied:
         yield (
             REPLACED_IDENTIFIERS,
-            f"most who named {sum(emptied.values())} identifiers no longer do, as other versions took "
-            f"the place of records of {', '.join(sorted(emptied))}; ask who hands these in, and "
-            "compare the versions",
+            f"most who named {sum(emptied.values())} identifiers no longer do, as other versions "
+            f"took the place of records of {', '.join(sorted(emptied))}; ask who hands these in, "
+            "and compare the versions",
         )
     if wide := counters["links", "records_too_wide"]:
         yield "wide_records", f"{wide} records name too many identifiers to link"

@@ -59,8 +59,7 @@ class StateFile(NamedTuple):
 
 def _with_nothing_gone(file: StateFile) -> StateFile:
     records, *others = file.tables
-    nothing = empty_delta().records["gone"]
-    gone = pa.repeat(pa.scalar([], nothing.type), records.num_rows)
+    gone = pa.array([[]] * len(records), DELTA_SCHEMAS[0].field("gone").type)
     return file._replace(tables=[records.append_column("gone", gone), *others])
 
 

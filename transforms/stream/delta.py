@@ -273,7 +273,7 @@ def records_to_delta(
         "content": content_hashes(one_table(kept), np.arange(kept.num_rows)),
         "source": kept["source"],
         "position": kept["position"],
-        "gone": pa.repeat(pa.scalar([], RECORD.field("gone").type), kept.num_rows),
+        "gone": pa.array([[]] * kept.num_rows, RECORD.field("gone").type),
     }
     records = batch_of_columns(columns, RECORD)
     if replaced:
