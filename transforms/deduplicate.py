@@ -85,13 +85,16 @@ def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, s
 
 
 def versions_of(table: pa.Table, kind: RecordKind) -> pa.Table:
-    """Returns the rows of records that came with several contents, each content once."""
+    """Returns the rows of records that came with several contents, each once, and their hash.
+
+    That is in the column `content`, as in `winning_rows`.
+    """
     key = RECORD_ORDER[kind][0]
     rows = _repeated_rows(table, key)
-    several = table.take(rows).combine_chunks()
     contents = pa.array(content_hashes(table, rows), pa.string())
-    ids = [several[name].combine_chunks() for name in key]
-    once = several.take(np.sort(distinct_rows([*ids, contents])[0]))
+    several = table.take(rows).append_column("content", contents)
+    _, first = np.unique(hash_columns(several, (*key, "content")), return_index=True)
+    once = several.take(first)
     return once.take(_repeated_rows(once, key))
 
 

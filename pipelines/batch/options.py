@@ -57,8 +57,7 @@ add_arguments = all_of(
         switch("--overwrite", "replace an earlier run in the output folder"),
         switch(
             "--trial",
-            "try a map or a list: keeps no victim register; nothing leaves the run or is built on "
-            "it, and health asks it of nothing that was issued",
+            "try a map or a list: keeps no register, and nothing leaves the run or is built on it",
         ),
         switch(
             "--keep-narratives",

@@ -46,7 +46,6 @@ from transforms.extract import KnownLegitimate
 
 if TYPE_CHECKING:
     from transforms.exit_scan import WithheldValues
-    from transforms.victim_register import RegisterSource
 
 LAST_MOMENT = "9999-12-31T00:00:00Z"
 """The time of a run whose manifest, of an early version, has none."""
@@ -122,22 +121,19 @@ def issues_due(
         UsageError: for decisions, a ledger or a register that cannot be used.
         LedgerError: if the ledger was changed.
     """
-    decisions = in_force(arguments.decisions, finished, now)
     entries = ledger.read_ledger(arguments.ledger)
     void, revoked = ledger.void_joins(), signed_files.revoked_letters()
-    if not entries and arguments.register_key is None:
-        return [], {}
     made = datetime.fromisoformat(finished.manifest.get("clock", LAST_MOMENT))
     named = sorted({bare for entry in entries for bare in entry.bare})
-    decided = decided_on(named, decisions)
-    by_run = withdrawn(named, finished, register_of(arguments))
-    known, newer = (
-        ledger.outstanding(entries, reasons, void, revoked)
-        for reasons in (decided | by_run, decided)
-    )
-    issues = [issue for issue in known if datetime.fromisoformat(issue.entry.at) <= made]
-    issues += [issue for issue in newer if datetime.fromisoformat(issue.entry.at) > made]
-    return issues, by_run | decided
+    decided = decided_on(named, in_force(arguments.decisions, finished, now))
+    reasons = withdrawn(named, finished, arguments) | decided
+    issues = [
+        issue
+        for newer, wrong in ((False, reasons), (True, decided))
+        for issue in ledger.outstanding(entries, wrong, void, revoked)
+        if (datetime.fromisoformat(issue.entry.at) > made) == newer
+    ]
+    return issues, reasons
 
 
 def issue_corrections(
@@ -220,28 +216,20 @@ def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]
     ]
 
 
-def register_of(arguments: Namespace) -> RegisterSource | None:
-    """Returns the victim register of the run, by the flags of `REGISTER_FLAGS`.
-
-    Raises:
-        UsageError: for a secret or a register that cannot be used.
-    """
-    return key_store.register_source(
-        arguments.register_key, use=not arguments.no_register, runs=[arguments.run]
-    )
-
-
-def withdrawn(left: list[str], finished: Run, register: RegisterSource | None) -> dict[str, str]:
+def withdrawn(left: list[str], finished: Run, arguments: Namespace) -> dict[str, str]:
     """Returns why identifiers that left before must not be used any more, by id without epoch.
 
     Args:
         left: those identifiers.
         finished: a run: what it knows to be legitimate is withdrawn, and what decisions in force in
             it withdraw.
-        register: of victims, in which a `victim_owned` identifier of the run is.
+        arguments: `REGISTER_FLAGS` of its register of victims, in which its `victim_owned` are.
     """
-    if not left:
+    if not left and arguments.register_key is None:
         return {}
+    register = key_store.register_source(
+        arguments.register_key, use=not arguments.no_register, runs=[arguments.run]
+    )
     reasons = dict.fromkeys(_listed(left, known_legitimate_of_run(finished)), "known legitimate")
     reasons |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
     return reasons | decided_on(left, _decided_in_run(finished))

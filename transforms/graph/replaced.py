@@ -6,6 +6,7 @@ them then. Each is counted; where most of those who reported one are gone so, it
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,18 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind
-from schemas.field import FLAG, TEXT
+from schemas.field import TEXT
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
-    aggregate,
     each_once,
     explode,
     hash_columns,
     hash_text,
+    is_among,
     one_batch,
     one_table,
+    row_tuples,
 )
-from transforms.counters import count_values
 from transforms.deduplicate import RECORD_ORDER, winning_rows
 from transforms.erasure import RECORD_KEY
 from transforms.extract.evidence import call_evidence, complaint_evidence
@@ -33,17 +34,19 @@ from transforms.manifest import EMPTIED_IDENTIFIERS, REPLACED_IDENTIFIERS, Count
 from transforms.reporters import NO_RULES, SourceRules
 
 LEAST_LOST = 3
-"""Reporters who named an identifier and no longer do, from which on that can be an alarm."""
+"""Reporters who showed an identifier and no longer do, from which on that can be an alarm."""
 
 LOST_SHARE = 0.5
-"""Share that they are of all who name it or did, from which on it is one."""
+"""Share that they are of all who show it or did, from which on it is one."""
 
-GONE_ITEM = pa.struct({"entity_id": TEXT, "reporter_key": TEXT, "held": FLAG})
+GONE_ITEM = pa.struct({"entity_id": TEXT, "reporter_key": TEXT})
+
+_PAIR = ("source_org", "entity_id")
 
 GONE = pa.schema([*((name, TEXT) for name in RECORD_KEY), *GONE_ITEM])
-"""An identifier that a replaced version of a record names, and the one in its place does not.
+"""An identifier that a replaced version of a record shows a suspect using, in a hard role.
 
-`held`: the former shows a suspect using it, in a hard role, and the latter does not.
+The version in its place does not; `reporter_key` is that of the former.
 """
 
 
@@ -63,49 +66,40 @@ def gone_from_versions(
 def gone_between(
     before: pa.RecordBatch, after: pa.RecordBatch, carried: pa.RecordBatch | None = None
 ) -> pa.RecordBatch:
-    """Returns GONE rows of what is in the EVIDENCE `before`, or was `carried`, and not `after`."""
-    old, new = map(_named, (before, after))
+    """Returns GONE rows of what the EVIDENCE `before` shows, or was `carried`, and not `after`."""
+    old, new = map(_shown, (before, after))
     if carried is not None:
         old = pa.concat_tables([old, one_table(carried)])
-    names = (*RECORD_KEY, "entity_id")
-    named = hash_columns(new, names)
-    known, held = hash_columns(old, names), old["held"].to_numpy()
-    still = np.where(held, np.isin(known, named[new["held"].to_numpy()]), np.isin(known, named))
-    return one_batch(each_once(old.filter(~still), GONE))
+    known, named = (hash_columns(rows, (*RECORD_KEY, "entity_id")) for rows in (old, new))
+    return one_batch(each_once(old.filter(~np.isin(known, named)), GONE))
 
 
 def count_replaced(activity: pa.Table, gone: pa.Table) -> Iterator[CounterValue]:
-    """Counts GONE rows of whole identifiers by organisation, and those that most lost.
+    """Counts identifiers of GONE rows by organisation, and those that most who showed them lost.
 
-    `activity` has the ACTIVITY rows of these.
+    Args:
+        activity: ACTIVITY rows.
+        gone: GONE rows of whole identifiers of it.
     """
-    pair = ["source_org", "entity_id"]
-    yield from count_values(REPLACED_IDENTIFIERS, aggregate(gone, pair)["source_org"])
-    lost = gone.filter(pc.and_(gone["held"], pc.is_valid(gone["reporter_key"])))
-    if not lost.num_rows:
-        return
-    reporter = pa.array(hash_text(lost["reporter_key"]))
-    left = activity.filter(
-        pc.and_(pc.greater(activity["held"], 0), pc.is_in(activity["entity_id"], lost["entity_id"]))
+    shown = pc.and_(
+        pc.greater(activity["held"], 0),
+        is_among(activity["entity_id"], gone["entity_id"].to_pylist()),
     )
-    both = pa.concat_tables(
-        [
-            left.select([*pair, "reporter"]).append_column("lost", pa.repeat(0, left.num_rows)),
-            lost.select(pair)
-            .append_column("reporter", reporter)
-            .append_column("lost", pa.repeat(1, lost.num_rows)),
-        ]
+    left, lost = defaultdict(set), defaultdict(set)
+    for *pair, reporter in row_tuples(activity.filter(shown), *_PAIR, "reporter"):
+        left[*pair].add(reporter)
+    who = pc.if_else(
+        pc.is_valid(gone["reporter_key"]), pa.array(hash_text(gone["reporter_key"])), None
     )
-    people = aggregate(both, [*pair, "reporter"], [("lost", "min")])
-    sums = aggregate(people, pair, [("lost", "sum"), ([], "count_all")])
-    enough = pc.and_(
-        pc.greater_equal(sums["lost"], LEAST_LOST),
-        pc.greater_equal(sums["lost"], pc.multiply(sums["count_all"], LOST_SHARE)),
-    )
-    yield from count_values(EMPTIED_IDENTIFIERS, sums.filter(enough)["source_org"])
+    for *pair, reporter in row_tuples(gone.append_column("reporter", who), *_PAIR, "reporter"):
+        lost[*pair].add(reporter)
+    for pair, people in lost.items():
+        yield (REPLACED_IDENTIFIERS, pair[0]), 1
+        away = people - left[pair] - {None}
+        if len(away) >= max(LEAST_LOST, LOST_SHARE * len(away | left[pair])):
+            yield (EMPTIED_IDENTIFIERS, pair[0]), 1
 
 
-def _named(evidence: pa.RecordBatch) -> pa.Table:
-    rows = one_table(explode(evidence, MENTIONS, (*RECORD_KEY, "reporter_key")))
-    rows = rows.append_column("held", pa.array(are_hard(rows["role"])))
-    return rows.select(GONE.names).cast(GONE)
+def _shown(evidence: pa.RecordBatch) -> pa.Table:
+    rows = explode(evidence, MENTIONS, (*RECORD_KEY, "reporter_key"))
+    return one_table(rows.filter(are_hard(rows["role"]))).select(GONE.names)

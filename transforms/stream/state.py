@@ -358,7 +358,9 @@ def settle_deltas(
     first = winning_rows(one_table(whole.records), RECORD_KEY, _WINS)
     unique = whole.records.take(first)
     if len(first) < arrived:
-        unique = with_gone(unique, _gone(whole, first))
+        others = np.setdiff1d(np.arange(arrived), first)
+        parts = (select_records(whole.evidence, rows, arrived) for rows in (others, first))
+        unique = with_gone(unique, gone_between(*parts, gone_of(whole.records)))
     oldest = newest - timedelta(days=longest)
     alive = np.flatnonzero(pc.greater_equal(unique["received_at"], oldest))
     kept = first[alive]
@@ -507,15 +509,6 @@ def _emit_state(deltas: Iterable[Delta], duplicates: int, expired: int) -> Itera
         ):
             if rows.num_rows:
                 yield TaggedOutput(name, rows)
-
-
-def _gone(whole: Delta, winners: Array) -> pa.RecordBatch:
-    """Returns GONE rows of all records of a delta, some of whose ids are in it several times."""
-    keys, count = hash_columns(whole.records, RECORD_KEY), whole.records.num_rows
-    others = np.setdiff1d(np.arange(count), winners)
-    replacing = winners[np.isin(keys[winners], keys[others])]
-    before, after = (select_records(whole.evidence, rows, count) for rows in (others, replacing))
-    return gone_between(before, after, gone_of(whole.records))
 
 
 def _unexpired_phrases(
