@@ -421,10 +421,14 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
     Raises:
         RunError: if it is no finished run.
         AlteredRunError: naming the first file that is not what the run wrote.
-        UsageError: if an unknown key signed what is to be built on.
+        UsageError: if what is to be built on is a trial, or an unknown key signed it.
     """
     run = Run.open(folder, known_keys)
     if built_on:
+        if run.manifest["options"].get("trial"):
+            raise UsageError(
+                f"{name}{run.folder}: is a trial, and nothing is built on it; run without --trial"
+            )
         check_signers(run, name)
         run.check_all()
     for note in (void_run(run), *run.notes):

@@ -41,6 +41,7 @@ from transforms.graph import (
     RegisterUse,
     bind_decisions,
     find_clusters,
+    gone_from_versions,
     summarize_clusters,
 )
 from transforms.private_files import PrivateKey
@@ -126,18 +127,20 @@ def validate(read: Collections, **settings: Any) -> Validated:
 class Extracted(NamedTuple):
     """Everything that records show: `accepted` (one row an id) and `read` (with readings) by name.
 
-    `evidence` has EVIDENCE batches, `stated` STATED_NUMBER batches, `counters` of duplicates.
+    `evidence` has EVIDENCE batches, `stated` STATED_NUMBER batches, `counters` of duplicates;
+    `gone` what replaced versions named (GONE).
     """
 
     accepted: Json
     read: Json
     evidence: Any
     stated: Any
+    gone: Any
     counters: list[Any]
 
 
 def extract(accepted: Collections, rules: SourceRules, start: beam.PCollection) -> Extracted:
-    """Reads each record once. Of a replaced version only the numbers count that it states."""
+    """Reads each record once. Of a replaced version the numbers count that it states."""
     kinds = {name: kind for name, kind in KINDS.items() if name in accepted}
     unique: Json = {
         name: accepted[name] | f"One {kind} an id" >> Deduplicate(kind)
@@ -152,6 +155,10 @@ def extract(accepted: Collections, rules: SourceRules, start: beam.PCollection) 
         | f"Stated in replaced {name}" >> beam.Map(stated_victim_numbers, kind, rules)
         for name, kind in kinds.items()
     ]
+    gone = tuple(
+        unique[name][REPLACED] | f"Gone from {name}" >> beam.Map(gone_from_versions, kind, rules)
+        for name, kind in kinds.items()
+    )
     evidence = [rows[EVIDENCE_ROWS] for rows in read.values()]
     if COMPLAINTS in read:
         evidence.append(read[COMPLAINTS][FINGERPRINTS] | "Scripts" >> Scripts(start))
@@ -160,6 +167,7 @@ def extract(accepted: Collections, rules: SourceRules, start: beam.PCollection) 
         {name: rows[RECORDS] for name, rows in read.items()},
         evidence | "All evidence" >> beam.Flatten(),  # EVIDENCE
         stated | "All stated" >> beam.Flatten(),  # STATED_NUMBER
+        gone | "All gone" >> beam.Flatten(),  # GONE
         [rows[COUNTERS] for rows in unique.values()],
     )
 

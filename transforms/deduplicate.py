@@ -17,9 +17,9 @@ from apache_beam.pvalue import TaggedOutput
 from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY, ORIGIN
 from schemas.enums import RecordKind
-from transforms.arrow_util import Array, distinct_rows, hash_columns
+from transforms.arrow_util import Array, distinct_rows, hash_columns, one_batch
 from transforms.counters import KIND_PLURAL
-from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
+from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
 REPLACED, COUNTERS = "replaced", "counters"
 
@@ -39,7 +39,8 @@ _ORIGIN = {field.name for field in ORIGIN}
 class Deduplicate(beam.PTransform):
     """Keeps one of the rows with one id.
 
-    Outputs MAIN (batches), REPLACED (batches of the other rows) and COUNTERS (((group, name), n)).
+    Outputs MAIN (batches), REPLACED (a batch a partition of `versions_of`) and COUNTERS
+    (((group, name), n)).
     """
 
     kind: RecordKind
@@ -66,11 +67,7 @@ def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, s
     are copies of each other; the one from the smallest source and position is kept, so that the
     choice is the same whatever order the rows arrived in.
     """
-    # Ids are rarely repeated: only rows whose key hash is seen twice are compared in full.
-    hashes = hash_columns(table, key)
-    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    repeated = counts[inverse] > 1
-    candidates = np.flatnonzero(repeated)
+    candidates = _repeated_rows(table, key)
     if not len(candidates):
         return np.arange(table.num_rows)
     rows = table.take(candidates)
@@ -83,7 +80,29 @@ def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, s
     ranked = pc.sort_indices(rivals, sort_keys=ranking).to_numpy()
     ids = rivals.select(list(key)).take(ranked).combine_chunks()
     first, _ = distinct_rows([column.chunk(0) for column in ids.columns])
-    return np.sort(np.concatenate([np.flatnonzero(~repeated), candidates[ranked[first]]]))
+    alone = np.setdiff1d(np.arange(table.num_rows), candidates, assume_unique=True)
+    return np.sort(np.concatenate([alone, candidates[ranked[first]]]))
+
+
+def versions_of(table: pa.Table, kind: RecordKind) -> pa.Table:
+    """Returns the rows of records that came with several contents, each once, and their hash.
+
+    That is in the column `content`, as in `winning_rows`.
+    """
+    key = RECORD_ORDER[kind][0]
+    rows = _repeated_rows(table, key)
+    contents = pa.array(content_hashes(table, rows), pa.string())
+    several = table.take(rows).append_column("content", contents)
+    _, first = np.unique(hash_columns(several, (*key, "content")), return_index=True)
+    once = several.take(first)
+    return once.take(_repeated_rows(once, key))
+
+
+def _repeated_rows(table: pa.Table, key: tuple[str, ...]) -> Array:
+    """Returns the rows whose key hash is seen twice: ids are rarely repeated."""
+    hashes = hash_columns(table, key)
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    return np.flatnonzero(counts[inverse] > 1)
 
 
 def content_hashes(table: pa.Table, rows: Array) -> list[str]:
@@ -96,7 +115,8 @@ def content_hashes(table: pa.Table, rows: Array) -> list[str]:
 def _deduplicate(table: pa.Table, kind: RecordKind) -> Iterator[Any]:
     kept, replaced = unique_records(table, kind)
     yield from batches_of(kept)
-    yield from tagged_batches(REPLACED, replaced)
+    if (versions := versions_of(table, kind)).num_rows:
+        yield TaggedOutput(REPLACED, one_batch(versions))
     name = KIND_PLURAL[kind]
     yield TaggedOutput(COUNTERS, ((name, "accepted"), kept.num_rows))
     yield TaggedOutput(COUNTERS, ((name, "duplicates"), replaced.num_rows))

@@ -78,6 +78,10 @@ OFFERED_VICTIMS = ("offers", "own_victims")
 ERASED = "erased"
 """Counts rows that were left out since their records are erased, by the kind of record."""
 
+REPLACED_IDENTIFIERS, EMPTIED_IDENTIFIERS = "replaced_identifiers", "emptied_identifiers"
+"""Groups of counters by organisation: identifiers that records in place of others no longer name,
+and those that most who reported them lost so."""
+
 CONTESTED_IDENTIFIERS = ("contested", "identifiers")
 """Counts identifiers that are contested."""
 
@@ -190,6 +194,14 @@ def _alarms(counters: Counter[tuple[str, str]]) -> Iterator[tuple[str, str]]:
             "offered_victims",
             f"{victims} identifiers that offers name are your own victims': left out; tell who "
             "sent them, or decide suspect_held where the claim is wrong",
+        )
+    emptied = {org: n for (group, org), n in counters.items() if group == EMPTIED_IDENTIFIERS}
+    if emptied:
+        yield (
+            REPLACED_IDENTIFIERS,
+            f"most who named {sum(emptied.values())} identifiers no longer do, as other versions "
+            f"took the place of records of {', '.join(sorted(emptied))}; ask who hands these in, "
+            "and compare the versions",
         )
     if wide := counters["links", "records_too_wide"]:
         yield "wide_records", f"{wide} records name too many identifiers to link"

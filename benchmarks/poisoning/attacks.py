@@ -10,10 +10,14 @@ from random import Random
 from typing import Any
 
 from benchmarks.poisoning.lies import DAYS, END, IN_A_MINUTE, Forgery, Tables, read_rows, some
+from schemas.entity import without_epoch
 
 ORGS = ("amazon", "microsoft")
 
 _LOSS = {"loss_amount": "1000000.00", "loss_currency": "USD"}
+
+_NAMES = {"domain": "website", "remote": "AnyDesk id", "wallet": "bitcoin wallet"}
+"""Words for kinds of identifiers."""
 
 INVENTED = ("phone:+18775550141", "phone:+18775550267", "phone:+18775550372")
 
@@ -116,6 +120,19 @@ def claim_number(target: Target, budget: Budget, made: Forgery) -> None:
     for who, _ in budget.numbered():
         raw = target.number.removeprefix("phone:")
         made.complain(who, [], phone_numbers=[{"raw": raw, "role": "victim"}])
+
+
+def claim_all(target: Target, budget: Budget, made: Forgery) -> None:
+    """Calls everything of four rings the victim's own at once, in fields and in words."""
+    for who, _ in budget.numbered():
+        named = [each.split(":", 1) for ids in target.known for each in map(without_epoch, ids)]
+        values = [value.removeprefix("iban:").removeprefix("anydesk:") for _, value in named]
+        own = [{"raw": value, "role": "victim"} for kind, value in named if kind == "phone"]
+        words = "".join(
+            f"My own {_NAMES.get(kind, kind)} is {value}. "
+            for (kind, _), value in zip(named, values, strict=True)
+        )
+        made.complain(who, [], narrative=words, phone_numbers=own)
 
 
 def claim_in_rejects(target: Target, budget: Budget, made: Forgery) -> None:

@@ -25,6 +25,7 @@ from benchmarks.poisoning.attacks import (
     Target,
     absorb,
     backdate,
+    claim_all,
     claim_in_rejects,
     claim_number,
     hang_on_invented,
@@ -72,6 +73,17 @@ class Case:
         """Returns whether the ring's number is gone without an alarm."""
         gone = self.target.number not in self.after.members
         return gone and not self.after.alarms - self.control.alarms
+
+    def fewer(self) -> bool:
+        """Returns whether any identifier is in no cluster any more, under whatever id."""
+        return len(self.after.members) < len(self.control.members)
+
+    def half_stopped(self) -> bool:
+        """Returns whether half of the core of the four rings no longer leaves."""
+        core = [
+            member for ids in self.target.known for member in ids if self.control.is_core(member)
+        ]
+        return 2 * sum(map(self.after.is_core, core)) <= len(core)
 
     def stopped(self) -> bool:
         """Returns whether the ring's number no longer leaves, whatever is raised."""
@@ -203,6 +215,8 @@ HARMS = (
     Harm("move a core member that two honest reporters tie", Case.moved, MERGES),
     Harm("take a ring's number out, unseen", Case.erased, (claim_number, claim_in_rejects)),
     Harm("keep a ring's number from leaving", Case.stopped, (claim_number, claim_in_rejects)),
+    Harm("take an identifier of four rings out of the clusters", Case.fewer, (claim_all,)),
+    Harm("keep half of their core from leaving", Case.half_stopped, (claim_all,)),
     Harm("keep a ring from leaving by a tie to another", Case.suspended, (absorb,)),
     Harm("... to three numbers that nobody else names", Case.suspended, (hang_on_invented,)),
     Harm("make a ring's own account a hub", Case.hubbed, (make_hub,)),

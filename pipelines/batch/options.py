@@ -56,6 +56,10 @@ add_arguments = all_of(
         flag("--output", "DIR", "folder of the run; must not exist yet"),
         switch("--overwrite", "replace an earlier run in the output folder"),
         switch(
+            "--trial",
+            "try a map or a list: keeps no register, and nothing leaves the run or is built on it",
+        ),
+        switch(
             "--keep-narratives",
             "keep narratives, as masked, in complaints/ and quote them in the report, for "
             "everybody who reads the run (default: in private/, for its owner alone)",
@@ -98,6 +102,10 @@ def batch_options(arguments: Namespace) -> Namespace:
         usage_error("give --complaints or --calls")
     if not fields["output"]:
         usage_error("give --output")
+    if fields["trial"]:
+        if fields["offer"] or fields["register_key"]:
+            usage_error("--trial: joins no offer and keeps no register; leave both flags out")
+        fields["no_register"] = True
     if fields["offer"] and fields["no_wait"]:
         usage_error("--offer: joins the run when it has ended; leave --no-wait out")
     partitions = fields.pop("partitions")

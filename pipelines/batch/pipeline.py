@@ -96,7 +96,8 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         plan.decisions, plan.as_of
     )  # one DecisionsInForce
     previous, of_cache = read_previous(start, plan.previous)  # PREVIOUS, COMPONENT, counters
-    evidence = {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS], **previous}
+    evidence = {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS], "gone": records.gone}
+    evidence |= previous
     graph = Graph.of(evidence, start, in_force, plan, plan.previous.folder)
     clustered = graph.clustered
     of_clusters = graph.tables(start, records.read[COMPLAINTS])  # tables by name

@@ -158,6 +158,7 @@ def make_plan(options: Namespace, token: str) -> BatchPlan:
                 "previous": previous.run_id,
                 "shards": options.shards,
                 **({"simulated": True} if simulated else {}),
+                **({"trial": True} if options.trial else {}),
                 **recorded_options(options, rules, reading),
                 **_recorded_recognizer(asked=options.mask_names),
             },

@@ -46,7 +46,9 @@ from transforms.extract import KnownLegitimate
 
 if TYPE_CHECKING:
     from transforms.exit_scan import WithheldValues
-    from transforms.victim_register import RegisterSource
+
+LAST_MOMENT = "9999-12-31T00:00:00Z"
+"""The time of a run whose manifest, of an early version, has none."""
 
 VOID_JOIN = "rests on a void join"
 """The reason for which all that an issue names is taken back."""
@@ -92,13 +94,8 @@ def run(arguments: Namespace) -> int:
     free_folder(arguments.output)
     finished = open_run(arguments.run, built_on=True)
     now = arguments.now or datetime.now(UTC)
-    decisions = in_force(arguments.decisions, finished, now)
-    entries = ledger.read_ledger(arguments.ledger)
     sender = sender_of_run(arguments.sender, finished)
-    register = register_of(arguments)
-    wrong = withdrawn(entries, finished, decisions, register)
-    void, revoked = ledger.void_joins(), signed_files.revoked_letters()
-    issues = ledger.outstanding(entries, wrong, void, revoked)
+    issues, _ = issues_due(finished, arguments, now)
     if not issues:
         return say("nothing that was issued names what was withdrawn since, or is void")
     values = ledger.values_withheld(
@@ -106,6 +103,37 @@ def run(arguments: Namespace) -> int:
     )
     issue_corrections(issues, sender, finished, values, arguments, now)
     return 0
+
+
+def issues_due(
+    finished: Run, arguments: Namespace, now: datetime
+) -> tuple[list[Outstanding], dict[str, str]]:
+    """Returns what is to be corrected by now, and why identifiers were withdrawn.
+
+    A run says nothing of what was issued after it was made; decisions in force now do.
+
+    Args:
+        finished: the run.
+        arguments: `run`, `decisions` and `ledger`, and `REGISTER_FLAGS`, as flags have them.
+        now: when decisions must be in force.
+
+    Raises:
+        UsageError: for decisions, a ledger or a register that cannot be used.
+        LedgerError: if the ledger was changed.
+    """
+    entries = ledger.read_ledger(arguments.ledger)
+    void, revoked = ledger.void_joins(), signed_files.revoked_letters()
+    made = datetime.fromisoformat(finished.manifest.get("clock", LAST_MOMENT))
+    named = sorted({bare for entry in entries for bare in entry.bare})
+    decided = decided_on(named, in_force(arguments.decisions, finished, now))
+    reasons = withdrawn(named, finished, arguments) | decided
+    issues = [
+        issue
+        for newer, wrong in ((False, reasons), (True, decided))
+        for issue in ledger.outstanding(entries, wrong, void, revoked)
+        if (datetime.fromisoformat(issue.entry.at) > made) == newer
+    ]
+    return issues, reasons
 
 
 def issue_corrections(
@@ -188,41 +216,32 @@ def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]
     ]
 
 
-def register_of(arguments: Namespace) -> RegisterSource | None:
-    """Returns the victim register of the run, by the flags of `REGISTER_FLAGS`.
-
-    Raises:
-        UsageError: for a secret or a register that cannot be used.
-    """
-    return key_store.register_source(
-        arguments.register_key, use=not arguments.no_register, runs=[arguments.run]
-    )
-
-
-def withdrawn(
-    entries: Iterable[Entry],
-    finished: Run,
-    decisions: Iterable[Withdrawal],
-    register: RegisterSource | None,
-) -> dict[str, str]:
+def withdrawn(left: list[str], finished: Run, arguments: Namespace) -> dict[str, str]:
     """Returns why identifiers that left before must not be used any more, by id without epoch.
 
     Args:
-        entries: of the ledger.
+        left: those identifiers.
         finished: a run: what it knows to be legitimate is withdrawn, and what decisions in force in
             it withdraw.
-        decisions: more of them.
-        register: of victims, in which a `victim_owned` identifier of the run is.
+        arguments: `REGISTER_FLAGS` of its register of victims, in which its `victim_owned` are.
     """
-    left = sorted({bare for entry in entries for bare in entry.bare})
-    if not left:
+    if not left and arguments.register_key is None:
         return {}
+    register = key_store.register_source(
+        arguments.register_key, use=not arguments.no_register, runs=[arguments.run]
+    )
     reasons = dict.fromkeys(_listed(left, known_legitimate_of_run(finished)), "known legitimate")
     reasons |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
-    for decision in (*_decided_in_run(finished), *decisions):
-        covered = _covered(left, decision)
-        reasons |= dict.fromkeys(covered, f"{decision.kind} {decision.decision_id}")
-    return reasons
+    return reasons | decided_on(left, _decided_in_run(finished))
+
+
+def decided_on(left: list[str], decisions: Iterable[Withdrawal]) -> dict[str, str]:
+    """Returns those of the identifiers that decisions withdraw, with the decision."""
+    return {
+        each: f"{decision.kind} {decision.decision_id}"
+        for decision in decisions
+        for each in _covered(left, decision)
+    }
 
 
 def issue_lines(issues: Iterable[Outstanding], reasons: Mapping[str, str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.ledger import LEDGER_FLAG, LedgerError, outstanding, read_ledger, void_joins
+from pipelines.ledger import LEDGER_FLAG, LedgerError
 from pipelines.options import REGISTER_FLAGS, SHARE, Row, add_notice, all_of, flag, say
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
@@ -19,6 +19,7 @@ from schemas.reject import Code
 from schemas.tables import DECISIONS, HELD_FOLDER, VICTIMS
 from transforms.manifest import (
     NOT_WRITTEN,
+    REPLACED_IDENTIFIERS,
     AlteredRunError,
     check_private,
     faulty_rows,
@@ -69,7 +70,8 @@ add_arguments = all_of(
 def run(arguments: Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
 
-    Entries below the inputs that were skipped are not wrong, and have a line. By whom the run is
+    Entries below the inputs that were skipped are not wrong, nor are identifiers that replaced
+    versions of records named; they have a line. By whom the run is
     signed, if by anybody, is said on stderr, with what it lacks.
     """
     before = Run.open(arguments.previous, known_keys).manifest if arguments.previous else None
@@ -91,6 +93,10 @@ def run(arguments: Namespace) -> int:
     if skipped := dict(entries["skipped"]) if entries else {}:
         reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
         say(f"skipped: {reasons}")
+    replaced = finished.manifest["tallies"].get(REPLACED_IDENTIFIERS, {})
+    for org, number in replaced.items():
+        named = quantity(number, "identifier")
+        say(f"{REPLACED_IDENTIFIERS}: {org}: {named} gone with replaced versions of records")
     custody = finished.custody or Custody()
     if custody.org == "":
         add_notice(f"{finished.folder}: is signed with your own key {custody.key_id}")
@@ -222,17 +228,14 @@ def _confirmed_and_gone(finished: Run) -> Iterator[str]:
 def _corrections_due(finished: Run, arguments: Namespace) -> Iterator[str]:
     """Yields what was issued and names an identifier that was withdrawn since."""
     from pipelines.commands import correct  # with Arrow
-    from pipelines.exchange.signed_files import revoked_letters
 
-    now = arguments.now or datetime.now(UTC)
-    decisions = correct.in_force(arguments.decisions, finished, now)
+    if finished.manifest["options"].get("trial"):
+        add_notice(f"{finished.folder}: is a trial, and says nothing of what was issued")
+        return
     try:
-        entries, void, revoked = read_ledger(arguments.ledger), void_joins(), revoked_letters()
+        now = arguments.now or datetime.now(UTC)
+        issues, reasons = correct.issues_due(finished, arguments, now)
     except LedgerError as error:
         yield f"ledger: {error}"
         return
-    if entries or arguments.register_key is not None:
-        register = correct.register_of(arguments)
-        reasons = correct.withdrawn(entries, finished, decisions, register)
-        issues = outstanding(entries, reasons, void, revoked)
-        yield from correct.issue_lines(issues, reasons)
+    yield from correct.issue_lines(issues, reasons)

@@ -45,6 +45,7 @@ from transforms.stream import (
     count_live_records,
     deltas_of_records,
     deltas_of_rejects,
+    gone_of,
     longest_retention,
     snapshot_run,
     stated_in_records,
@@ -194,7 +195,8 @@ class AnalyzeTick(beam.PTransform):
         # Cluster it. What a tick knows of components is what the one before it met.
         folder = plan.previous.folder
         previous = start | "Known clusters" >> beam.ParDo(KnownMembers(folder))  # PREVIOUS
-        evidence = {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]}
+        gone = alive[RECORDS] | "Gone" >> beam.Map(gone_of)  # GONE
+        evidence = {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS], "gone": gone}
         if folder is not None:
             evidence["previous"] = previous
         graph = Graph.of(evidence, start, in_force, plan, folder, place=self.place)

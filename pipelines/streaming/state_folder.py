@@ -31,8 +31,8 @@ STATE_FOLDER = "state"
 MOST_FILES = 256
 """Files after which the whole is written again, however little is in them."""
 
-VERSION = 9
-"""The version that is written: since it, a file ends with a digest of all before it."""
+VERSION = 10
+"""The version that is written: since 9, a file ends with a digest of all before it."""
 
 _HEADER_KEY = b"ringtrace"
 """The key in the metadata of a file's first schema that has its header, as JSON."""
@@ -57,7 +57,13 @@ class StateFile(NamedTuple):
     tables: list[pa.RecordBatch]
 
 
-STEPS: dict[int, Callable[[StateFile], StateFile]] = {8: lambda file: file}
+def _with_nothing_gone(file: StateFile) -> StateFile:
+    records, *others = file.tables
+    gone = pa.array([[]] * len(records), DELTA_SCHEMAS[0].field("gone").type)
+    return file._replace(tables=[records.append_column("gone", gone), *others])
+
+
+STEPS: dict[int, Callable[[StateFile], StateFile]] = {8: lambda file: file, 9: _with_nothing_gone}
 """By version, the step from a file of it to one of the next; 9 added nothing but the digest.
 
 A change of the header or of a table of `DELTA_SCHEMAS` raises `VERSION` and adds a step.

@@ -602,3 +602,36 @@ def test_no_day_shows_what_is_contested_and_everybody_hears_of_it(days, capfd):
         capfd.readouterr()
         assert ringtrace("health", days / name) == 1
         assert capfd.readouterr().out.startswith(f"contested_identifiers: {len(contested)} ")
+
+
+OWN_WORDS = {
+    "en": "My own bank account is IBAN {}, and they emptied it.",
+    "es": "Mi propia cuenta es {} y la vaciaron.",
+    "de": "Mein eigenes Konto ist {}, es ist leer.",
+}
+
+
+@pytest.mark.parametrize("language", OWN_WORDS)
+def test_one_claim_takes_no_more_than_its_count(tmp_path, language):
+    """A complaint that calls all of a ring's one's own: each keeps its place and its ties.
+
+    That is so for eleven of them against four, too; the twelfth settles what fields say.
+    """
+    ring, sizes = Ring(25), {}
+    numbers = [(raw, "victim") for raw in (ring.number, ring.other, ring.free)]
+    words = OWN_WORDS[language].format(ring.payee)
+    for liars in (0, 1, 11, 12):
+        lies = [ring.report(50 + n, f"liar{n}", *numbers, narrative=words) for n in range(liars)]
+        rows = jsonl(tmp_path / f"{liars}.jsonl", [*ring.reports(), *lies])
+        out = tmp_path / f"run-{liars}"
+        run(out, "--complaints", rows)
+        clusters = {row["cluster_id"] for row in table_rows(out, MEMBERS)}
+        links = sum(row["accepted"] for row in table_rows(out, LINKS))
+        contested = {row["value"] for row in table_rows(out, CONTESTED)}
+        sizes[liars] = len(clusters), len(table_rows(out, MEMBERS)), links, contested
+    private = {ring.number, ring.other, ring.payee}
+    assert sizes[0] == (1, 5, sizes[0][2], set())
+    # Four show a business line, so that one does not contest it.
+    assert sizes[1] == (*sizes[0][:3], private)
+    assert sizes[11] == (*sizes[0][:3], private | {ring.free})
+    assert sizes[12] == (1, 2, 1, {ring.payee})

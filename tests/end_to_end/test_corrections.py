@@ -236,6 +236,49 @@ def test_the_run_itself_says_what_was_withdrawn(office, kind):
     assert (status, due) == (1, issue_ids(office))
 
 
+def listed_by(office, name, *more):
+    """A run whose list says that the second number is legitimate: one of a wrong file, perhaps."""
+    known = office.folder / "known.csv"
+    known.write_text(f"entity_id,reason\nphone:{SECOND},ours\n")
+    batch(office.folder / name, "--complaints", office.rows, "--known-legitimate", known, *more)
+    return office.folder / name
+
+
+def test_a_run_says_nothing_of_what_was_issued_after_it(office):
+    older = listed_by(office, "older", "--now", "2024-03-31T00:00:00Z")
+    assert health(older) == (0, ["well"])
+    file = decisions(office.folder / "now.csv", ("legitimate", f"phone:{SECOND}"))
+    _, lines = health(older, "--decisions", file)
+    assert [line.split()[1] for line in lines] == issue_ids(office)
+    _, lines = health(listed_by(office, "newer", "--now", OFFERED))
+    assert [line.split()[1] for line in lines] == issue_ids(office)
+
+
+def test_a_trial_withdraws_nothing_and_nothing_leaves_it(office, tmp_path):
+    ledger_before = office.ledger.read_bytes()
+    trial = listed_by(office, "trial", "--trial")
+    manifest = manifest_of(trial)
+    assert manifest["options"]["trial"] and not manifest["options"]["register"]
+    assert not (trial / "private" / "victims").exists()
+    assert health(trial) == (0, ["well"])
+    out = tmp_path / "out"
+    cluster = table_rows(trial, CLUSTERS)[0]["cluster_id"]
+    again = ["batch", "--complaints", office.rows, "--previous", trial, "--output", out]
+    referral = ["referral", trial, "--cluster", cluster, "--complaints", office.rows]
+    decide = ["decide", trial, "--decisions", tmp_path / "new.csv", "confirm", f"phone:{FIRST}"]
+    for words in (
+        ["exchange", "offer", trial, "--to", "meta", "--output", out],
+        ["export", trial, "--all", "--format", "csv", "--output", out],
+        [*referral, "--recipient", "in-cbi", "--output", out],
+        [*decide, "--author", "Ada Cole", "--reason", "seen"],
+        again,
+    ):
+        assert "is a trial, and nothing is built on it" in error_of(*words)
+    assert not out.exists() and office.ledger.read_bytes() == ledger_before
+    joining = [*again[:3], "--trial", "--offer", office.folder / "meta", "--output", out]
+    assert "joins no offer" in error_of(*joining)
+
+
 def test_a_contest_hides_no_correction(office):
     """Somebody calls a number a victim's own that is in dispute, after it was issued."""
     lie = complaint(90, victim_id="mal", phone_numbers=[{"raw": SECOND, "role": "victim"}])

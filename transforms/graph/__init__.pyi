@@ -7,6 +7,7 @@ from .lineage import ReadPreviousMembers as ReadPreviousMembers
 from .ownership import ReadContested as ReadContested, read_contested as read_contested
 from .priority import PriorityWeights as PriorityWeights, shipped_weights as shipped_weights
 from .refinement import MIN_REPORTERS as MIN_REPORTERS
+from .replaced import gone_from_versions as gone_from_versions
 from .robustness import CORE_ROBUSTNESS as CORE_ROBUSTNESS
 from .transform import (
     ClusteredWindow as ClusteredWindow,

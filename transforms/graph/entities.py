@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from apache_beam.pvalue import AsSingleton, TaggedOutput
+from apache_beam.pvalue import AsSingleton
 
 from schemas.decision import DecisionKind
 from schemas.entity import (
@@ -68,6 +68,7 @@ from transforms.graph.activity import (
 )
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
+from transforms.graph.replaced import GONE, count_replaced
 from transforms.manifest import CONTESTED_IDENTIFIERS
 from transforms.reporters import NO_CROWDS, Crowds, with_reporters_of_complaints
 from transforms.shuffle import (
@@ -78,6 +79,7 @@ from transforms.shuffle import (
     ShuffleOptions,
     batches_of,
     partition_numbers,
+    tagged,
     tagged_batches,
 )
 from transforms.victim_register import (
@@ -351,9 +353,9 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 
 @dataclass(eq=False)
 class ClassifyEvidence(beam.PTransform):
-    """Classifies a dict of EVIDENCE, CLAIM, CONTESTED_BEFORE and PREVIOUS batches.
+    """Classifies a dict of EVIDENCE, CLAIM, CONTESTED_BEFORE, GONE and PREVIOUS batches.
 
-    Their names are `evidence`, `claims`, `before` and `previous`.
+    Their names are `evidence`, `claims`, `before`, `gone` and `previous`.
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD),
     CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
@@ -390,6 +392,7 @@ class ClassifyEvidence(beam.PTransform):
                 ("added", ACTIVITY, "entity_id"),
                 ("claims", CLAIM, "entity_id"),
                 ("before", ownership.CONTESTED_BEFORE, "known_as"),
+                ("gone", GONE, "entity_id"),
                 ("previous", PREVIOUS, "entity_id"),
             )
         }
@@ -436,6 +439,7 @@ def _determine_status(
     added: pa.Table,
     claims: pa.Table,
     before: pa.Table,
+    gone: pa.Table,
     previous: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     register: VictimRegister | None = None,
@@ -476,7 +480,7 @@ def _determine_status(
     yield from tagged_batches(CONTESTED_ROWS, contested)
     claimed = contested.filter(pc.greater(contested["victim_reporters"], 0))
     count = len(pc.unique(ownership.contested_ids(claimed)))
-    yield TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, count))
+    yield from tagged(COUNTERS, [(CONTESTED_IDENTIFIERS, count), *count_replaced(added, gone)])
 
 
 def victims_and_others(

@@ -32,7 +32,7 @@ from transforms.reporters import NO_CROWDS, Crowds, count_sources
 from transforms.shuffle import MAIN, KeyedInput, PerPartition, Place
 from transforms.victims.stated_numbers import CLAIMS
 
-_MAY_LACK = ("before", CLAIMS, "components", "previous")
+_MAY_LACK = ("before", CLAIMS, "components", "gone", "previous")
 """Inputs of `find_clusters` that may be absent: they have no batches then."""
 
 
@@ -100,7 +100,8 @@ def find_clusters(
 
     Args:
         inputs: EVIDENCE batches (`evidence`) and, if there are any, CLAIM batches (`claims`), those
-            of CONTESTED_BEFORE (`before`), PREVIOUS (`previous`) and COMPONENT (`components`). A
+            of CONTESTED_BEFORE (`before`), GONE (`gone`), PREVIOUS (`previous`) and COMPONENT
+            (`components`). A
             run that is given `previous` follows another, even if no member of that is left.
         start: One element a window.
         in_force: One DecisionsInForce a window.
@@ -116,7 +117,7 @@ def find_clusters(
         for name in (*inputs, *_MAY_LACK)
     }
     previous, components = inputs["previous"], inputs["components"]
-    to_classify = {name: inputs[name] for name in ("evidence", CLAIMS, "before")}
+    to_classify = {name: inputs[name] for name in ("evidence", CLAIMS, "before", "gone")}
     to_classify["previous"] = previous | "Under own ids" >> beam.FlatMap(
         under_own_ids, AsIter(inputs["before"])
     )

@@ -3,6 +3,7 @@ from .delta import (
     Delta as Delta,
     collect_phrases as collect_phrases,
     empty_delta as empty_delta,
+    gone_of as gone_of,
     stated_in_records as stated_in_records,
     unexpired_stated as unexpired_stated,
 )

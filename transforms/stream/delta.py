@@ -34,6 +34,7 @@ from transforms.arrow_util import (
     group_starts,
     hash_columns,
     hash_text,
+    list_column,
     mix_hashes,
     one_batch,
     one_table,
@@ -43,7 +44,7 @@ from transforms.arrow_util import (
 from transforms.call_scripts import place_or_minus_one
 from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
-from transforms.deduplicate import RECORD_ORDER, content_hashes, winning_rows
+from transforms.deduplicate import RECORD_ORDER, content_hashes, versions_of, winning_rows
 from transforms.erasure import RECORD_KEY, ErasureList, record_keys
 from transforms.extract.evidence import call_evidence, complaint_evidence
 from transforms.extract.fingerprints import (
@@ -54,6 +55,7 @@ from transforms.extract.fingerprints import (
     flatten_fingerprints,
     phrases,
 )
+from transforms.graph.replaced import GONE, GONE_ITEM, gone_from_versions
 from transforms.redact.rejects import stated_victim_numbers_in_rejects
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.shuffle import partition_numbers, table_of
@@ -192,9 +194,13 @@ RECORD = pa.schema(
         "content": TEXT,
         "source": TEXT,
         "position": INTEGER,
+        "gone": pa.list_(GONE_ITEM),
     }
 )
-"""A record that was accepted: its id, and all that decides which of two with one id wins."""
+"""A record that was accepted: its id, and all that decides which of two with one id wins.
+
+`gone` are the identifiers that versions in whose place it is named, and it does not.
+"""
 
 DELTA_EVIDENCE = pa.schema([("row", SMALL_INTEGER), *EVIDENCE])
 """EVIDENCE with the row of the delta's records that it was read from."""
@@ -267,8 +273,12 @@ def records_to_delta(
         "content": content_hashes(one_table(kept), np.arange(kept.num_rows)),
         "source": kept["source"],
         "position": kept["position"],
+        "gone": pa.array([[]] * kept.num_rows, RECORD.field("gone").type),
     }
     records = batch_of_columns(columns, RECORD)
+    if replaced:
+        versions = one_batch(versions_of(table, kind))
+        records = with_gone(records, gone_from_versions(versions, kind, rules))
     numbers = read_numbers(kept, kind)
     if isinstance(numbers, ComplaintNumbers):
         mentions = complaint_evidence(kept, rules, numbers)
@@ -286,6 +296,19 @@ def records_to_delta(
     every, read = (accepted, read_numbers(accepted, kind)) if replaced else (kept, numbers)
     stated_once = latest_stated([_stated_in_records(every, read, kind, rules)])
     return Delta(records, evidence, stated_once, fingerprints, phrases)
+
+
+def with_gone(records: pa.RecordBatch, gone: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns RECORD rows, each id once, with the GONE rows that are of them."""
+    place = pc.index_in(record_keys(gone), record_keys(records)).to_numpy()
+    items = [gone[name] for name in GONE_ITEM.names]
+    lists = list_column(place, items, RECORD.field("gone").type, records.num_rows)
+    return with_column(records, "gone", lists)
+
+
+def gone_of(records: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the GONE rows of RECORD rows."""
+    return explode(records, "gone", RECORD_KEY).select(GONE.names)
 
 
 def rejects_to_delta(rejects: pa.RecordBatch, now: datetime) -> Delta:

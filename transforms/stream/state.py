@@ -46,6 +46,7 @@ from transforms.deduplicate import winning_rows
 from transforms.erasure import RECORD_KEY, ErasureList
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.graph.replaced import gone_between
 from transforms.manifest import ERASED, CounterValue
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN, PARTITIONS, batches_of, split_by_key
@@ -55,6 +56,7 @@ from transforms.stream.delta import (
     concat_deltas,
     drop_words_not_in,
     empty_delta,
+    gone_of,
     latest_stated,
     prune_phrase_counts,
     record_groups,
@@ -64,6 +66,7 @@ from transforms.stream.delta import (
     split_delta,
     stated_since,
     take_records,
+    with_gone,
     without_erased,
 )
 
@@ -354,10 +357,14 @@ def settle_deltas(
         return Settlement(whole._replace(stated=stated, phrases=phrases), 0, 0)
     first = winning_rows(one_table(whole.records), RECORD_KEY, _WINS)
     unique = whole.records.take(first)
+    if len(first) < arrived:
+        others = np.setdiff1d(np.arange(arrived), first)
+        parts = (select_records(whole.evidence, rows, arrived) for rows in (others, first))
+        unique = with_gone(unique, gone_between(*parts, gone_of(whole.records)))
     oldest = newest - timedelta(days=longest)
     alive = np.flatnonzero(pc.greater_equal(unique["received_at"], oldest))
     kept = first[alive]
-    records = whole.records.take(kept)
+    records = unique.take(alive)
     evidence = select_records(whole.evidence, kept, arrived)
     fingerprints = select_records(whole.fingerprints, kept, arrived)
     return Settlement(

@@ -206,17 +206,36 @@ def test_a_file_of_a_state_that_is_missing_is_named(tmp_path):
 
 
 def written_by(version: int, output: Path) -> StreamState:
-    """A state of two ticks, its files as a version wrote them: 8 wrote no digest."""
+    """A state of two ticks, its files as 8 wrote them: with no digest, and not what is gone."""
     state = StreamState(str(output), RETENTION_DAYS)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pipelines.streaming.state_folder.VERSION", version)
         for number, records in enumerate((9, 1)):
             ticked(state, number, records, 0)
-    if version == 8:
-        for path in (output / STATE_FOLDER).iterdir():
-            path.with_suffix(".arrow").write_bytes(path.read_bytes()[:-16])
+    for path in (output / STATE_FOLDER).iterdir():
+        content = without_last_column(path.read_bytes()[:-16])
+        if version == 8:
             path.unlink()
+            path.with_suffix(".arrow").write_bytes(content)
+        else:
+            path.write_bytes(content + xxhash.xxh3_128(content).digest())
     return state
+
+
+def without_last_column(content: bytes) -> bytes:
+    """Arrow streams, one after the other, the first without the last column of its table."""
+    file, made = pa.BufferReader(content), pa.BufferOutputStream()
+    while file.tell() < len(content):
+        with pa.ipc.open_stream(file) as reader:
+            batch = reader.read_next_batch()
+            reader.read_all()
+        if not made.tell():
+            batch = batch.select(batch.schema.names[:-1]).replace_schema_metadata(
+                batch.schema.metadata
+            )
+        with pa.ipc.new_stream(made, batch.schema) as writer:
+            writer.write_batch(batch)
+    return made.getvalue().to_pybytes()
 
 
 @pytest.mark.parametrize("where", ["written in part", "written", "renamed", "rename", "unlink"])
@@ -242,14 +261,16 @@ def test_each_version_in_between_has_its_step(tmp_path, monkeypatch):
     state = written_by(8, tmp_path)
     folder = "pipelines.streaming.state_folder"
     later = {
-        9: lambda file: file._replace(header=file.header | {"left_out": file.header["duplicates"]}),
-        10: lambda file: file._replace(header=file.header | {"expired": file.header["left_out"]}),
+        10: lambda file: file._replace(
+            header=file.header | {"left_out": file.header["duplicates"]}
+        ),
+        11: lambda file: file._replace(header=file.header | {"expired": file.header["left_out"]}),
     }
-    monkeypatch.setattr(f"{folder}.VERSION", 11)
+    monkeypatch.setattr(f"{folder}.VERSION", 12)
     monkeypatch.setattr(f"{folder}.STEPS", STEPS | later)
     migrated = StreamState(str(tmp_path), RETENTION_DAYS, migrate=True)
     assert migrated.alive.expired == state.alive.duplicates > 0
-    monkeypatch.setitem(later, 9, lambda file: file._replace(tables=file.tables[1:]))
+    monkeypatch.setitem(later, 10, lambda file: file._replace(tables=file.tables[1:]))
     monkeypatch.setattr(f"{folder}.STEPS", STEPS | later)
     written_by(9, tmp_path / "9")
     with pytest.raises(UsageError, match=r"whole\.state: cannot be read as the state"):
@@ -259,7 +280,7 @@ def test_each_version_in_between_has_its_step(tmp_path, monkeypatch):
 @pytest.mark.parametrize("migrate", [False, True])
 def test_a_state_that_no_step_leads_from_is_refused(tmp_path, migrate):
     (tmp_path / STATE_FOLDER / "000000000001").mkdir(parents=True)
-    with pytest.raises(UsageError, match=r"is of an early version, .* reads 8 to 9"):
+    with pytest.raises(UsageError, match=r"is of an early version, .* reads 8 to 10"):
         StreamState(str(tmp_path), RETENTION_DAYS, migrate=migrate)
     written_by(99, tmp_path / "newer")
     with pytest.raises(UsageError, match=r"is of version 99, .* run the ringtrace that wrote it"):
