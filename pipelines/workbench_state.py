@@ -301,8 +301,8 @@ class NextRun:
     _log: IO[bytes] = field(default_factory=tempfile.TemporaryFile, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def start(self, previous: str) -> None:
-        """Starts it, after the run `previous` and beside it.
+    def start(self, previous: str, more: Sequence[str] = ()) -> None:
+        """Starts it, after the run `previous` and beside it, with `more` flags.
 
         Raises:
             UsageError: while another one runs.
@@ -316,7 +316,7 @@ class NextRun:
             self._log.truncate()
             words = [sys.executable, "-P", "-m", "pipelines.cli", "batch", "--config", self.config]
             words += ["--decisions", self.decisions, "--previous", previous]
-            words += ["--output", str(self._output), *self.more]
+            words += ["--output", str(self._output), *self.more, *more]
             self._process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log
             )

@@ -24,7 +24,6 @@ from transforms.decisions import (
     Decision,
     DecisionsInForce,
     RowSignature,
-    await_second_person,
     bind,
     decisions_in_force,
     members_digest,

@@ -1,0 +1,112 @@
+"""The people who work with runs: their file, the names that proxies give, and their keys."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from pipelines import key_store
+from pipelines.options import Json, UsageError, usage_errors
+from pipelines.user_files import file_digest, read_text
+from reports import signing
+from reports.run import Run
+from schemas.records import Record, RecordError, read_toml_record
+from transforms.judgements import (
+    JUDGING_ROLES,
+    MOST_NAME,
+    NOBODY,
+    ROLES,
+    People,
+    Person,
+    compared_name,
+    has_roles,
+    may_judge,
+    person_name,
+)
+
+
+class _PeopleFile(Record):
+    """A file of people: a table `[[person]]` each."""
+
+    person: tuple[Person, ...]
+
+
+def read_people(path: str | None) -> People:
+    """Reads the people of a TOML file by their names as these are compared; nobody without one.
+
+    Raises:
+        UsageError: for a file that cannot be used, that others can write, or that gives a name or a
+            key to two people.
+    """
+    if path is None:
+        return NOBODY
+    key_store.check_closed(path)
+    with usage_errors(RecordError):
+        listed = read_toml_record(_PeopleFile, read_text(path), path).person
+    people: dict[str, Person] = {}
+    keys: set[str | None] = {None}
+    for person in listed:
+        for name in map(compared_name, person.all_names()):
+            if people.setdefault(name, person) is not person:
+                raise UsageError(f"{path}: {person.id}: {name!r} is another person's name, too")
+        if person.key in keys - {None}:
+            raise UsageError(f"{path}: {person.id}: has the key of another person")
+        keys.add(person.key)
+    if not people:
+        raise UsageError(f"{path}: lists nobody; give a table [[person]] for each")
+    return people
+
+
+def person_named(text: str, people: People) -> Person:
+    """Returns who has a name, in any of its forms of UTF-8; without a list, whoever it names.
+
+    Raises:
+        UsageError: for what is no name that people can tell apart, or nobody's on the list.
+    """
+    name = person_name(text)
+    if not name:
+        raise UsageError(
+            f"a name of a person must be 1 to {MOST_NAME} visible characters, with plain blanks"
+        )
+    if not people:
+        return Person(id=name, roles=frozenset(ROLES))
+    person = people.get(compared_name(name))
+    if person is None or name not in map(person_name, person.all_names()):
+        raise UsageError(f"{name}: is nobody of the file of --people; ask its owner for a place")
+    return person
+
+
+def check_may_sign(author: str, people: People, key: str | None) -> None:
+    """Refuses an author whose role does not decide, or whose decisions another key signs.
+
+    Args:
+        author: The id.
+        people: The people, if they are known.
+        key: The private key file that will sign, in place of the own key.
+
+    Raises:
+        UsageError: for one.
+    """
+    person = people.get(compared_name(author))
+    if person is None:
+        return
+    if has_roles(people) and not may_judge(person):
+        raise UsageError(f"{author}: only an {' or a '.join(sorted(JUDGING_ROLES))} decides")
+    own = key_store.own_public_key() if key is None else key_store.own_key(key).public_key()
+    signs = own and signing.key_id(own)
+    owners = {each.key: each.id for each in people.values() if each.key}
+    if person.key not in (None, signs) or owners.get(signs, person.id) != person.id:
+        raise UsageError(
+            f"{author}: is signed for by another key than the file of --people has; record this "
+            "with ringtrace decide and that key, or leave the key out of the file"
+        )
+
+
+def is_two_person(run: Run) -> bool:
+    """Returns whether a confirm or a review counts in a run once two people made it."""
+    return run.manifest["options"].get("two_person") is True
+
+
+def recorded_people(options: Namespace) -> Json:
+    """Returns what a manifest says of --two-person and --people; nothing without them."""
+    two = {"two_person": True} if options.two_person else {}
+    return two | ({"people": file_digest(options.people)} if options.people else {})
