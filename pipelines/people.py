@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from pipelines import key_store
 from pipelines.options import Json, UsageError, usage_errors
@@ -39,7 +40,7 @@ def read_people(path: str | None) -> People:
     """
     if path is None:
         return NOBODY
-    key_store.check_closed(path)
+    key_store.check_closed(Path(path))
     with usage_errors(RecordError):
         listed = read_toml_record(_PeopleFile, read_text(path), path).person
     people: dict[str, Person] = {}
