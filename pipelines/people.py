@@ -21,6 +21,7 @@ from transforms.judgements import (
     compared_name,
     has_roles,
     may_judge,
+    may_sign,
     person_name,
 )
 
@@ -88,14 +89,10 @@ def check_may_sign(author: str, people: People, key: str | None) -> None:
         UsageError: for one.
     """
     person = people.get(compared_name(author))
-    if person is None:
-        return
-    if has_roles(people) and not may_judge(person):
+    if person and has_roles(people) and not may_judge(person):
         raise UsageError(f"{author}: only an {' or a '.join(sorted(JUDGING_ROLES))} decides")
     own = key_store.own_public_key() if key is None else key_store.own_key(key).public_key()
-    signs = own and signing.key_id(own)
-    owners = {each.key: each.id for each in people.values() if each.key}
-    if person.key not in (None, signs) or owners.get(signs, person.id) != person.id:
+    if not may_sign(signing.key_id(own) if own else None, author, people):
         raise UsageError(
             f"{author}: is signed for by another key than the file of --people has; record this "
             "with ringtrace decide and that key, or leave the key out of the file"

@@ -90,21 +90,20 @@ def may_judge(person: Person) -> bool:
     return not person.roles.isdisjoint(JUDGING_ROLES)
 
 
+def may_sign(key: str | None, author: str, people: People) -> bool:
+    """Tells whether a key signs for an author: their own does, or a server's if they have none."""
+    person = people.get(compared_name(author))
+    owner = next((each for each in people.values() if key and each.key == key), person)
+    return owner is person and (person is None or person.key in (None, key))
+
+
 def signed_by_their_authors(decisions: Iterable[Decision], people: People) -> tuple[Decision, ...]:
-    """Makes accusing decisions void that another key than their author's signed.
-
-    The key of one person signs for nobody else.
-    """
-    owners = {person.key: person for person in people.values() if person.key}
-
-    def is_theirs(decision: Decision) -> bool:
-        author = people.get(compared_name(decision.author))
-        owner = owners.get(decision.signed_by, author)
-        return owner is author and (author is None or author.key in (None, decision.signed_by))
-
+    """Makes accusing decisions void that another key than their author's signed."""
     return tuple(
         replace(decision, void="is not signed by the key of its author")
-        if decision.void is None and decision.kind in ACCUSING_DECISIONS and not is_theirs(decision)
+        if decision.void is None
+        and decision.kind in ACCUSING_DECISIONS
+        and not may_sign(decision.signed_by, decision.author, people)
         else decision
         for decision in decisions
     )

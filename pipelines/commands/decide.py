@@ -318,8 +318,9 @@ def _bound(
     # An id that no decision of the file has, such as confirm-20260301-1.
     used = {row.decision_id for row in known}
     day = f"{asked.decided_at:%Y%m%d}"
-    # Numbered among all kinds: the next number of a kind would tell which verdicts stand before.
-    names = (f"{asked.kind}-{day}-{number}" for number in range(len(used) + 1, 2 * len(used) + 2))
+    # The next number of a kind would tell a second person which verdicts stand before theirs.
+    first = len(used) + 1 if is_two_person(finished) else 1
+    names = (f"{asked.kind}-{day}-{number}" for number in range(first, first + len(used) + 1))
     ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
     name = next(name for name in names if name not in used)
     author, reason = map(without_formula, (asked.author, asked.reason))

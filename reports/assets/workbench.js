@@ -4721,7 +4721,9 @@
     const { views } = await ask("views");
     const rows = views.map(({ when, person: id, org, record, run: name }) => [
       moment(seconds(when)),
-      ...[person(id), shown(`${org}|${record}`), shown(name)]
+      person(id),
+      shown(`${org}|${record}`),
+      shown(name)
     ]);
     return simple("Who read which narrative", "When | Who | Record | Run", rows, [1, 2, 3]);
   }
