@@ -19,11 +19,11 @@ from transforms.judgements import (
     People,
     Person,
     compared_name,
-    has_roles,
-    may_judge,
     may_sign,
     person_name,
 )
+
+_NAME = f"a name of a person must be 1 to {MOST_NAME} visible characters, with plain blanks"
 
 
 class _PeopleFile(Record):
@@ -33,7 +33,7 @@ class _PeopleFile(Record):
 
 
 def read_people(path: str | None) -> People:
-    """Reads the people of a TOML file by their names as these are compared; nobody without one.
+    """Reads the people of a TOML file by their names and keys; nobody without one.
 
     Raises:
         UsageError: for a file that cannot be used, that others can write, or that gives a name or a
@@ -45,14 +45,14 @@ def read_people(path: str | None) -> People:
     with usage_errors(RecordError):
         listed = read_toml_record(_PeopleFile, read_text(path), path).person
     people: dict[str, Person] = {}
-    keys: set[str | None] = {None}
     for person in listed:
-        for name in map(compared_name, person.all_names()):
+        names = person.all_names()
+        keys = [person.key] if person.key else []
+        if not all(map(person_name, names)):
+            raise UsageError(f"{path}: {person.id!a}: {_NAME}")
+        for name in (*map(compared_name, names), *keys):
             if people.setdefault(name, person) is not person:
-                raise UsageError(f"{path}: {person.id}: {name!r} is another person's name, too")
-        if person.key in keys - {None}:
-            raise UsageError(f"{path}: {person.id}: has the key of another person")
-        keys.add(person.key)
+                raise UsageError(f"{path}: {person.id}: {name!r} is another person's, too")
     if not people:
         raise UsageError(f"{path}: lists nobody; give a table [[person]] for each")
     return people
@@ -66,9 +66,7 @@ def person_named(text: str, people: People) -> Person:
     """
     name = person_name(text)
     if not name:
-        raise UsageError(
-            f"a name of a person must be 1 to {MOST_NAME} visible characters, with plain blanks"
-        )
+        raise UsageError(_NAME)
     if not people:
         return Person(id=name, roles=frozenset(ROLES))
     person = people.get(compared_name(name))
@@ -89,7 +87,7 @@ def check_may_sign(author: str, people: People, key: str | None) -> None:
         UsageError: for one.
     """
     person = people.get(compared_name(author))
-    if person and has_roles(people) and not may_judge(person):
+    if person and not person.may_judge:
         raise UsageError(f"{author}: only an {' or a '.join(sorted(JUDGING_ROLES))} decides")
     own = key_store.own_public_key() if key is None else key_store.own_key(key).public_key()
     if not may_sign(signing.key_id(own) if own else None, author, people):

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated
 
 from schemas.decision import ACCUSING_DECISIONS, CLUSTER_DECISIONS, REVIEWING_DECISIONS
-from schemas.records import Check, Record, one_of
+from schemas.records import Record, one_of
 from schemas.signed_fields import Digest
 
 if TYPE_CHECKING:
@@ -49,9 +49,6 @@ def compared_name(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-_Name = Annotated[str, Check(lambda name: name == person_name(name), "is no name that is seen")]
-
-
 class Person(Record):
     """Somebody who works with runs.
 
@@ -63,37 +60,32 @@ class Person(Record):
         key: Fingerprint of the key that signs their decisions, if they have one.
     """
 
-    id: _Name
+    id: str
     name: str = ""
     names: tuple[str, ...] = ()
     roles: frozenset[Annotated[str, one_of(ROLES)]] = frozenset()
     key: Digest | None = None
 
+    @property
+    def may_judge(self) -> bool:
+        """Whether one of their roles is to decide."""
+        return not self.roles.isdisjoint(JUDGING_ROLES)
+
     def all_names(self) -> list[str]:
         """Returns every name that stands for them."""
-        return [name for name in (self.id, self.name, *self.names) if name]
+        return [self.id, self.name or self.id, *self.names]
 
 
 People = Mapping[str, Person]
-"""People by each of their names, as it is compared."""
+"""People by each of their names, as it is compared, and by the fingerprints of their keys."""
 
 NOBODY: People = {}
-
-
-def has_roles(people: People) -> bool:
-    """Tells whether a list of people says who has which role."""
-    return any(person.roles for person in people.values())
-
-
-def may_judge(person: Person) -> bool:
-    """Tells whether one of the roles of a person is to decide."""
-    return not person.roles.isdisjoint(JUDGING_ROLES)
 
 
 def may_sign(key: str | None, author: str, people: People) -> bool:
     """Tells whether a key signs for an author: their own does, or a server's if they have none."""
     person = people.get(compared_name(author))
-    owner = next((each for each in people.values() if key and each.key == key), person)
+    owner = people.get(key or "", person)
     return owner is person and (person is None or person.key in (None, key))
 
 
@@ -116,7 +108,7 @@ def await_second_person(
 
     The second one decides the same on the same entities, for the same members and at least as long.
     One key is one person, unless both are among the people and have no key of their own: a server
-    signs for them. Where people have roles, both may judge, and one of them is a reviewer.
+    signs for them. Among people both may judge, and one of them is a reviewer.
     """
     every = tuple(decisions)
     return tuple(
@@ -140,7 +132,7 @@ def _seconds(decision: Decision, second: Decision, people: People) -> bool:
         if len(known) < len(names) or len({person.id for person in known}) < 2:
             return False
         has_reviewer = any("reviewer" in person.roles for person in known)
-        if has_roles(people) and not (has_reviewer and all(map(may_judge, known))):
+        if not has_reviewer or not all(person.may_judge for person in known):
             return False
     is_served = bool(people) and all(person.key is None for person in known)
     ends = second.expires_at
@@ -163,17 +155,16 @@ def is_blind(recorded: Iterable[Decision], people: People) -> Callable[[Decision
         people: The people, if they are known.
     """
     judges: dict[object, set[str]] = defaultdict(set)
-    seconded = set()
     for decision in recorded:
         if decision.evidence_digest:
             judges[_subject(decision)].add(_author_id(decision, people))
-        if decision.void is None and decision.kind in REVIEWING_DECISIONS:
-            seconded.add(decision.decision_id)
 
     def is_hidden(decision: Decision) -> bool:
+        reviews = decision.kind in REVIEWING_DECISIONS
+        counts = reviews and decision.signed_by and decision.void is None
         return (
-            decision.kind in (*CLUSTER_DECISIONS, *REVIEWING_DECISIONS)
-            and decision.decision_id not in seconded
+            (reviews or decision.kind in CLUSTER_DECISIONS)
+            and not counts
             and len(judges.get(_subject(decision), ())) < 2
         )
 

@@ -134,13 +134,11 @@ HIDDEN_VERDICT = {
 
 SECRET_HEADER = "x-ringtrace-token"
 
-_JUDGES, _OWNER, _RUNNER = JUDGING_ROLES, frozenset({"owner"}), frozenset({"runner"})
+_JUDGED = "decide evidence undo narrative note notes acknowledge"
 
-NEEDED_ROLES = {
-    **dict.fromkeys(("api/decide", "api/evidence", "api/narrative", "api/undo"), _JUDGES),
-    **dict.fromkeys(("api/acknowledge", "api/note", "api/notes"), _JUDGES),
-    "api/rerun": _RUNNER,
-    "api/views": _OWNER,
+NEEDED_ROLES = {f"api/{name}": JUDGING_ROLES for name in _JUDGED.split()} | {
+    "api/rerun": {"runner"},
+    "api/views": {"owner"},
 }
 """Roles of which one must be the caller's; whoever is let in may make any other call."""
 
@@ -380,6 +378,10 @@ class Server:
             runs = {made.name: Run.open(made), **runs}
         return runs
 
+    def is_two_person(self) -> bool:
+        """Returns whether two people judge on one of the runs: all share the decisions file."""
+        return any(map(is_two_person, self.runs().values()))
+
     def shown(self, name: str | None) -> tuple[Run, Mapping[str, bytes]] | None:
         """Returns the run of a name and the files of its workbench; None for no such run.
 
@@ -423,7 +425,7 @@ class Server:
             "refused": [call for call in NEEDED_ROLES if not caller.may(call)],
             "records": self.decisions is not None,
             "alerts": self.folder is not None and (self.folder / ALERTS_FOLDER).is_dir(),
-            "rerun": None if self.next_run is None else self.next_run.status(),
+            "rerun": self.next_run.status() if self.next_run and caller.may("api/rerun") else None,
         }
 
     def alerts(self, caller: Caller) -> Json:
@@ -449,7 +451,7 @@ class Server:
             raise UsageError(problem)
         if "snapshot" in caller.run.manifest["options"]:
             raise UsageError("a snapshot of a stream is not run again: the stream reads decisions")
-        two = ["--two-person"] if is_two_person(caller.run) else []
+        two = ["--two-person"] if self.is_two_person() else []
         self.next_run.start(caller.run.folder, two)
         return self.next_run.status()
 
@@ -459,16 +461,15 @@ class Server:
         So does a verdict on what a second person is still to judge, for all but its author.
         """
         caller = caller or Caller(self.run, self.author or "")
-        recorded = self._recorded(caller.run)
+        two_person = self.is_two_person()
+        recorded = self._recorded(two_person=two_person)
         is_hidden = is_blind(recorded, self.people)
 
         def shown(decisions: Sequence[Decision]) -> list[Json]:
             rows = self._rows(decisions, caller.run)
             return [
                 {name: row[name] for name in ("entity_a", "entity_b")} | HIDDEN_VERDICT
-                if is_two_person(caller.run)
-                and decision.author != caller.author
-                and is_hidden(decision)
+                if two_person and decision.author != caller.author and is_hidden(decision)
                 else row
                 for decision, row in zip(decisions, rows, strict=True)
             ]
@@ -522,6 +523,9 @@ class Server:
         Raises:
             UsageError: where the command does.
         """
+        two_person = self.is_two_person()
+        if two_person and not is_two_person(caller.run):
+            raise UsageError("this run was made without --two-person; decide on the latest one")
         a, b = body["entity_a"], body.get("entity_b") or None
         if not all(isinstance(entity, str) and len(entity) <= MOST_TEXT for entity in (a, b or "")):
             raise UsageError("name an identifier of the run")
@@ -551,7 +555,7 @@ class Server:
         recorded = record_decision(
             caller.run, name, asked, waiting=waiting, dry_run=True, people=self.people
         )
-        if is_two_person(caller.run):  # what it outweighs may be a verdict that is not to be seen
+        if two_person:  # what it outweighs may be a verdict that is not to be seen
             recorded = replace(recorded, taken_back=())
         self._shown[caller.run.folder] = caller.run
         self.journal.accept(
@@ -595,7 +599,7 @@ class Server:
         The reason may name verdicts, which are not for every caller.
         """
         problem = self.journal.problem if self.journal else None
-        if problem and caller and is_two_person(caller.run):
+        if problem and caller and self.is_two_person():
             return "a decision was not recorded; its server says why when it ends"
         return problem and printable(problem)
 
@@ -611,20 +615,20 @@ class Server:
 
     def _record(self, accepted: Accepted) -> None:
         """Records a decision unless a server did that before it died."""
-        run = self._shown.get(accepted.run) or open_run(accepted.run, built_on=True)
-        if not any(is_same(accepted.decision, each) for each in self._recorded(run)):
+        if not any(is_same(accepted.decision, each) for each in self._recorded()):
+            run = self._shown.get(accepted.run) or open_run(accepted.run, built_on=True)
             record_decision(run, self.decisions or "", accepted.decision, people=self.people)
 
-    def _recorded(self, run: Run) -> tuple[Decision, ...]:
+    def _recorded(self, *, two_person: bool = False) -> tuple[Decision, ...]:
         name = self.decisions if Path(self.decisions or "").exists() else None
-        return read_decisions(name, self.people, two_person=is_two_person(run))
+        return read_decisions(name, self.people, two_person=two_person)
 
     def undo(self, body: Row, caller: Caller) -> Json:
         """Drops a decision that waits; errors as `Journal.undo`, which may name a verdict."""
         try:
             self.journal.undo(str(body["decision_id"]), caller.author)
         except UsageError:
-            if not is_two_person(caller.run):
+            if not self.is_two_person():
                 raise
             raise UsageError("only its author undoes a decision, before it is recorded") from None
         return self.listed(caller)
@@ -758,7 +762,7 @@ def user_of(server: Server, request: Request) -> Person:
     if server.user_header is None:
         return Person(id=server.author or "", roles=frozenset(ROLES))
     person = person_named(_header(request, server.user_header), server.people)
-    roles = person.roles if server.people else frozenset(ROLES) - _OWNER
+    roles = person.roles if server.people else frozenset(ROLES) - {"owner"}
     if server.role_header is not None:
         words = re.split(r"[\s,;]+", _header(request, server.role_header))
         roles = frozenset(ROLES).intersection(words)

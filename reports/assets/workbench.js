@@ -4078,7 +4078,7 @@
   }
   /** The button for the next run, and how far it is. @returns {any} */
   function rerunPart() {
-    if (!about?.rerun || !served || !may("rerun")) return null;
+    if (!about?.rerun || !served) return null;
     const told = p({ role: "status" });
     const bar = h("progress", { max: 100, value: 0, label: "The next run", hidden: true });
     const start = button("Run again with these decisions", async () => {

@@ -12,6 +12,7 @@ from pipelines.options import UsageError
 from pipelines.people import read_people
 from pipelines.user_files import read_decisions
 from reports import signing
+from reports.run import Run
 from reports.signing import make_signing_key
 from tests.unit.pipelines.commands.test_serve import (
     ACCOUNT,
@@ -19,6 +20,7 @@ from tests.unit.pipelines.commands.test_serve import (
     OTHER,
     PHONE,
     decide,
+    headers,
     post,
     small_run,
     undo,
@@ -77,8 +79,6 @@ def of(name, **more):
 
 
 def get(client, server, name, user):
-    from tests.unit.pipelines.commands.test_serve import headers
-
     return client.get(f"/{server.token}/api/{name}", headers=headers(server, **of(user)))
 
 
@@ -195,7 +195,7 @@ def leaks(client, server, user):
 
 def days(server):
     waiting = [each.decision for each in server.journal.waiting()]
-    return {f"{row.decided_at:%Y%m%d}" for row in [*waiting, *server._recorded(server.run)]}
+    return {f"{row.decided_at:%Y%m%d}" for row in [*waiting, *server._recorded()]}
 
 
 @pytest.mark.parametrize("kind", ["confirm", "dispute"])
@@ -232,6 +232,27 @@ def test_another_judgement_or_one_undone_shows_nothing(client, server):
     post(client, server, "undo", {"decision_id": added}, **of("ivan"))
     server.flush()
     assert "the panel" not in get(client, server, "decisions", "ivan").text
+
+
+def test_no_older_run_of_the_folder_shows_a_verdict(tmp_path, server):
+    """All runs share the decisions file."""
+    small_run(tmp_path / "runs" / "old", run_id="run-old", clock="2026-03-01T08:00:00Z")
+    new = small_run(
+        tmp_path / "runs" / "new",
+        run_id="run-new",
+        clock="2026-03-02T08:00:00Z",
+        options={"two_person": True},
+    )
+    server.run, server.folder = new, tmp_path / "runs"
+    server._opened = {"old": (Run.open(tmp_path / "runs" / "old"), {})}
+    client = TestClient(make_app(server), base_url=DESK)
+    decide(client, server, CONFIRM | {"reason": "the panel"}, **of("zoe"))
+    server.flush()
+    by_ivan = headers(server, **of("ivan"))
+    old = client.get(f"/{server.token}/r/old/api/decisions", headers=by_ivan)
+    assert [row["kind"] for row in old.json()["decisions"]] == ["second_wanted"]
+    refused = decide(client, server, CONFIRM, "old", **of("ivan"))
+    assert refused.status_code == 400 and "latest one" in refused.json()["error"]
 
 
 def test_a_refused_decision_is_not_told_to_whom_it_could_tell_a_verdict(client, server):
@@ -281,11 +302,11 @@ def test_whoever_has_a_key_decides_with_it_alone(client, server, people, tmp_pat
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('"Иван"', '"ZOE"', "another person's name"),
+        ('"Иван"', '"ZOE"', "another person's"),
         ('roles = ["runner"]', 'roles = ["boss"]', "roles"),
         ('roles = ["runner"]', 'key = "x"', "key"),
         ('roles = ["runner"]', 'role = ["runner"]', "role"),
-        ('id = "li"', 'id = "l\u202ei"', "id"),
+        ('id = "li"', 'id = "l\u202ei"', "visible characters"),
         ('id = "li"\n', "", "id"),
         (FILE, "person = []", "lists nobody"),
         (FILE, "x", "TOML"),
