@@ -253,8 +253,13 @@ def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
     return known
 
 
-def read_decisions(path: str | None) -> tuple[Decision, ...]:
-    """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
+def read_decisions(path: str | None, *, with_journal: bool = True) -> tuple[Decision, ...]:
+    """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used.
+
+    With the journal, it says if more of them wait there: a server of this user died.
+    """
+    from pipelines.journal import unrecorded  # with Beam, as below
+
     if path is None:
         return ()
     decisions = parse_decisions_text(read_text(path, MOST_DECISIONS_BYTES), path)
@@ -263,6 +268,8 @@ def read_decisions(path: str | None) -> tuple[Decision, ...]:
     sys.stderr.writelines(
         f"ringtrace: {path}: {decision.decision_id} {decision.void}\n" for decision in void
     )
+    if with_journal and (line := unrecorded(path)):
+        sys.stderr.write(f"ringtrace: {line}\n")
     return decisions
 
 
