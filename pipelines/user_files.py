@@ -255,9 +255,17 @@ def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
 
 
 def read_decisions(
-    path: str | None, people: People | None = None, *, two_person: bool = False
+    path: str | None,
+    people: People | None = None,
+    *,
+    two_person: bool = False,
+    with_journal: bool = True,
 ) -> tuple[Decision, ...]:
-    """Reads the decisions of a file, if there is one, as `parse_decisions_text` does."""
+    """Reads the decisions of a file, if there is one, as `parse_decisions_text` does.
+
+    With the journal, it says if more of them wait there: a server of this user died.
+    """
+    from pipelines.journal import unrecorded  # with Beam, as below
     from transforms.judgements import WAITS
 
     if path is None:
@@ -273,6 +281,8 @@ def read_decisions(
     sys.stderr.writelines(
         f"ringtrace: {path}: {decision.decision_id} {decision.void}\n" for decision in void
     )
+    if with_journal and (line := unrecorded(path)):
+        sys.stderr.write(f"ringtrace: {line}\n")
     return decisions
 
 

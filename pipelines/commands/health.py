@@ -203,7 +203,8 @@ def _agreement(arguments: Namespace) -> Iterator[str]:
     from pipelines.user_files import read_decisions
 
     people = read_people(arguments.people)
-    pairs = judged_by_two(read_decisions(arguments.decisions, people), people)
+    decisions = read_decisions(arguments.decisions, people, with_journal=False)
+    pairs = judged_by_two(decisions, people)
     verdicts = [tuple(each.kind in ACCUSING_DECISIONS for each in pair) for pair in pairs]
     if pairs:
         kappa = cohens_kappa(verdicts)

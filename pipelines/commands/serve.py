@@ -62,9 +62,10 @@ from pipelines.user_files import (
 from pipelines.workbench_state import (
     ALERTS_FOLDER,
     NextRun,
-    WorkFile,
+    alert_of,
     clock_of,
     find_runs,
+    note_of,
     read_alerts,
     without_withheld,
     workbench_files,
@@ -291,7 +292,7 @@ def _check_decisions(name: str | None) -> None:
         return
     path = Path(os.path.realpath(name))
     if path.exists():
-        read_decisions(name)
+        read_decisions(name, with_journal=False)
     elif not path.parent.is_dir():
         raise UsageError(f"{name}: its folder is not there; give a file that can be made")
 
@@ -349,12 +350,10 @@ class Server:
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _shown: dict[str, Run] = field(default_factory=dict)
     _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict)
-    _lock: RLock = field(default_factory=RLock)
     _opening: RLock = field(default_factory=RLock)
 
     def __post_init__(self) -> None:
         self.files = self._with_page(self.files)
-        self.work = WorkFile(self.decisions) if self.decisions else None
         # Calls that need it are refused where no decisions are recorded.
         self.journal: Any = Journal(self.decisions) if self.decisions else None
 
@@ -621,7 +620,7 @@ class Server:
 
     def _recorded(self, *, two_person: bool = False) -> tuple[Decision, ...]:
         name = self.decisions if Path(self.decisions or "").exists() else None
-        return read_decisions(name, self.people, two_person=two_person)
+        return read_decisions(name, self.people, two_person=two_person, with_journal=False)
 
     def undo(self, body: Row, caller: Caller) -> Json:
         """Drops a decision that waits; errors as `Journal.undo`, which may name a verdict."""
@@ -646,16 +645,9 @@ class Server:
         for batch in reader(pa.array([record], TEXT)):
             for row in batch.to_pylist():
                 if (row["source_org"], row["complaint_id"]) == (org, record) and row["narrative"]:
-                    self._log_view(org, record, caller.author)
+                    self.journal.keep_view(caller.author, org, record, caller.run.run_id)
                     return {"narrative": row["narrative"]}
         raise UsageError("This record has no narrative.")
-
-    def _log_view(self, org: str, record: str, author: str) -> None:
-        """Adds a line to the list of views beside the decisions file."""
-        path = Path(f"{os.path.realpath(self.decisions or '')}.views")
-        line = f"{current_time():%Y-%m-%dT%H:%M:%SZ} {author} {org}|{record}"
-        with self._lock, path.open("a", encoding="utf-8") as file:
-            file.write(f"{printable(line)}\n")
 
 
 def make_app(server: Server) -> Starlette:
@@ -665,20 +657,22 @@ def make_app(server: Server) -> Starlette:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
-    work: Any = server.work  # there where decisions are recorded: else these calls are refused
+    journal = server.journal
     calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
         "api/evidence": server.evidence,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
-        "api/note": lambda body, caller: work.change(body, caller.author),
-        "api/acknowledge": lambda body, caller: work.acknowledge(str(body["alert"]), caller.author),
+        "api/note": lambda body, caller: journal.note(*note_of(body), caller.author),
+        "api/acknowledge": lambda body, caller: journal.note(
+            alert_of(body), {"acknowledged": ""}, caller.author
+        ),
         "api/rerun": server.rerun,
     }
     lists: dict[str, Callable[[Caller], Json]] = {
         "api/decisions": server.listed,
         "api/about": server.about,
-        "api/notes": lambda _: work.read(),
+        "api/notes": lambda _: journal.notes(),
         "api/views": server.views,
         "api/alerts": server.alerts,
     }
