@@ -1,26 +1,37 @@
-"""The journal of decisions: what a server accepted, until each stands in the decisions file.
+"""The journal of a user's servers: decisions that they accepted, notes, and looks at narratives.
 
 A decision is accepted once it is on the disk. It is recorded when its author's time to undo it has
 passed, by whichever server comes first, and once: a server that died is followed by another. The
 decisions file stays the record that runs read.
+
+Notes bind no run: they are of a cluster, whose id stays from run to run, or say who has seen an
+alert. Neither notes nor looks are ever dropped: what would be too much is refused.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.options import BusyError, UsageError
+from pipelines.options import BusyError, Json, UsageError
 from pipelines.safe_files import LONGEST_WAIT, locked
 from reports.run import RunError
+from reports.text import quantity
 from transforms.decisions import Decision
 from transforms.decisions_file import parse_decisions, with_decision_added
+from transforms.manifest import current_time
 
-SUFFIX = ".journal"
+MOST_NOTES, MOST_NOTED = 200, 16_000_000
+"""Notes of a cluster, and characters of all that is noted, with `_ROW` more for each row."""
+
+_ROW = 100
+
+_MOST_OLD_BYTES = 64 * 1024 * 1024
+"""Bytes of an older version's file of notes; that version wrote and read half of that."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS accepted (
@@ -36,8 +47,40 @@ CREATE TABLE IF NOT EXISTS accepted (
 );
 CREATE VIEW IF NOT EXISTS waiting AS
 SELECT * FROM accepted WHERE state IN ('pending', 'recording') ORDER BY number;
+CREATE TABLE IF NOT EXISTS noted (
+    about TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    noted_at TEXT NOT NULL,
+    author TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS latest ON noted (about, name)
+WHERE name NOT IN ('text', 'acknowledged');
+CREATE TABLE IF NOT EXISTS viewed (
+    viewed_at TEXT NOT NULL,
+    person TEXT NOT NULL,
+    org TEXT NOT NULL,
+    record TEXT NOT NULL,
+    run TEXT NOT NULL
+);
 """
 """A decision is pending, or undone; then recording, and at last recorded, or refused and why."""
+
+_OLD_NOTES = """
+INSERT INTO noted
+SELECT cluster.key, 'text', json_extract(note.value, '$.text'),
+       json_extract(note.value, '$.at'), json_extract(note.value, '$.by')
+FROM json_each(:old, '$.clusters') AS cluster, json_each(cluster.value, '$.notes') AS note
+UNION ALL
+SELECT cluster.key, field.key, field.value,
+       json_extract(cluster.value, '$.at'), json_extract(cluster.value, '$.by')
+FROM json_each(:old, '$.clusters') AS cluster, json_each(cluster.value) AS field
+WHERE field.key IN ('status', 'owner', 'snoozed_until')
+UNION ALL
+SELECT key, 'acknowledged', '', json_extract(value, '$.at'), json_extract(value, '$.by')
+FROM json_each(:old, '$.acknowledged')
+"""
+"""Takes over what an older version kept in JSON."""
 
 _REMOTE = frozenset("nfs nfs4 cifs smb3 smbfs 9p ceph glusterfs lustre afs fuse.sshfs".split())
 """Types of file systems on other machines, where SQLite's log cannot be shared."""
@@ -57,8 +100,19 @@ class Accepted:
     due: float
 
 
+@dataclass(frozen=True)
+class View:
+    """A look at a narrative: when, in UTC as ISO 8601, by whom, of which record of which run."""
+
+    when: str
+    person: str
+    org: str
+    record: str
+    run: str
+
+
 class Journal:
-    """The journal beside a decisions file.
+    """The journal beside a decisions file, of this user alone: each user's servers have their own.
 
     `problem` says why the decision that it settled last was refused, if it was.
 
@@ -67,7 +121,8 @@ class Journal:
     """
 
     def __init__(self, decisions: str) -> None:
-        self.path = Path(f"{os.path.realpath(decisions)}{SUFFIX}")
+        self.path = _path(decisions)
+        self._old_notes = Path(f"{os.path.realpath(decisions)}.workbench.json")
         if (kind := _file_system(self.path)) in _REMOTE:
             raise UsageError(f"{self.path}: is on {kind}; keep decisions on a disk of this machine")
         self.problem: str | None = None
@@ -142,6 +197,68 @@ class Journal:
                     self._moved(accepted, "recorded")
                     self.problem = None
 
+    def notes(self) -> Json:
+        """Returns what is noted by cluster, and who acknowledged alerts by their ids, and when."""
+        with self._noted() as rows:
+            return _folded(rows)
+
+    def note(self, about: str, changes: Mapping[str, str], author: str) -> Json:
+        """Changes what is noted of a cluster or an alert, and returns everything.
+
+        Args:
+            about: The id of either.
+            changes: Values by name. A `text` is added to those before, who `acknowledged` an alert
+                first stays; any other value takes the place of the one before.
+            author: Who changes it.
+
+        Raises:
+            UsageError: for more than the bounds; nothing is changed.
+        """
+        mark = _now(), author
+        with self._noted() as rows:
+            rows.executemany(
+                "INSERT OR REPLACE INTO noted VALUES (?, ?, ?, ?, ?)",
+                [(about, name, value, *mark) for name, value in changes.items()],
+            )
+            ask = "SELECT count(*) FROM noted WHERE about = ? AND name = 'text'"
+            if rows.execute(ask, (about,)).fetchone()[0] > MOST_NOTES:
+                raise UsageError(
+                    f"{about}: has {MOST_NOTES} notes, the most; keep more in a file of your own"
+                )
+            ask = "SELECT total(length(value) + ?) FROM noted"
+            if rows.execute(ask, (_ROW,)).fetchone()[0] > MOST_NOTED:
+                raise UsageError(
+                    f"{self.path}: is full of notes; serve a copy of the decisions file under "
+                    "another name, which begins without any"
+                )
+            return _folded(rows)
+
+    def keep_view(self, person: str, org: str, record: str, run: str) -> None:
+        """Writes down who looks at a narrative; it is on the disk when this returns."""
+        with self._changed() as rows:
+            values = _now(), person, org, record, run
+            rows.execute("INSERT INTO viewed VALUES (?, ?, ?, ?, ?)", values)
+
+    def views(self) -> list[View]:
+        """Returns all looks at narratives, the oldest first."""
+        with self._changed() as rows:
+            return [View(*row) for row in rows.execute("SELECT * FROM viewed ORDER BY rowid")]
+
+    @contextmanager
+    def _noted(self) -> Iterator[sqlite3.Connection]:
+        """Gives a connection as `_changed`, once it has the notes of an older version, if any."""
+        old = self._old_notes
+        with self._changed() as rows:
+            is_new = rows.execute("SELECT 1 FROM noted").fetchone() is None
+            if is_new and old.is_file() and os.access(old, os.R_OK):
+                try:
+                    with old.open("rb") as file:
+                        content = file.read(_MOST_OLD_BYTES).decode()
+                    rows.execute(_OLD_NOTES, {"old": content})
+                except (OSError, ValueError, sqlite3.Error):
+                    raise UsageError(f"{old}: is no file of notes; move it away") from None
+            yield rows
+
     def _moved(self, accepted: Accepted, state: str, why: str | None = None) -> bool:
         """Gives a decision that waits another state; returns whether it still waited."""
         with self._changed() as rows:
@@ -179,6 +296,21 @@ class Journal:
             raise UsageError(f"{self.path}: {error}; let its owner write it, or move it") from None
 
 
+def unrecorded(decisions: str) -> str | None:
+    """Says in a line that decisions wait in this user's journal; None where none does."""
+    path = _path(decisions)
+    try:
+        number = len(Journal(decisions).waiting()) if path.exists() else 0
+    except UsageError as error:
+        return str(error)
+    if not number:
+        return None
+    return (
+        f"{decisions}: lacks {quantity(number, 'accepted decision')} in {path}; "
+        "if no ringtrace serve is running, start one to record what waits, and do this again"
+    )
+
+
 def is_same(decision: Decision, second: Decision) -> bool:
     """Tells whether two decisions are one that its author made once, whatever their ids."""
     return all(
@@ -190,6 +322,32 @@ def is_same(decision: Decision, second: Decision) -> bool:
 def _parsed(row: str) -> Decision:
     (decision,) = parse_decisions(row, "the journal")
     return decision
+
+
+def _path(decisions: str) -> Path:
+    return Path(f"{os.path.realpath(decisions)}.{os.geteuid()}.journal")
+
+
+def _now() -> str:
+    return f"{current_time():%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _folded(rows: sqlite3.Connection) -> Json:
+    """Returns notes as the page has them: by cluster, with who changed each last and when."""
+    clusters: dict[str, Json] = {}
+    acknowledged: Json = {}
+    for about, name, value, when, author in rows.execute("SELECT * FROM noted ORDER BY rowid"):
+        mark = {"at": when, "by": author}
+        if name == "acknowledged":
+            acknowledged.setdefault(about, mark)
+            continue
+        known = clusters.setdefault(about, {"notes": []})
+        if name == "text":
+            known["notes"].append(mark | {"text": value})
+        else:
+            known[name] = value
+        known |= mark
+    return {"version": 1, "clusters": clusters, "acknowledged": acknowledged}
 
 
 def _file_system(path: Path) -> str:

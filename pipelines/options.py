@@ -460,12 +460,25 @@ READING_FLAGS = all_of(
 """The flags, common to a batch and a stream, of how records are read."""
 
 
+PEOPLE_FLAG = flag(
+    "--people",
+    "FILE",
+    "TOML of who may decide: a table [[person]] each, with id, name, names, roles and key",
+)
+"""The flag that names the people."""
+
+
 CLUSTERING_FLAGS = all_of(
     flag("--previous", "RUN", "an earlier run, whose cluster ids are kept"),
     flag(
         "--decisions",
         "FILE",
         "CSV or JSON Lines of analysts' decisions, which outweigh the evidence",
+    ),
+    PEOPLE_FLAG,
+    switch(
+        "--two-person",
+        "a confirm or a review counts once a second person made the same, without the first one's",
     ),
     KNOWN_LEGITIMATE_FLAG,
     flag(

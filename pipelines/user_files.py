@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -29,7 +29,7 @@ from pipelines.safe_files import locked
 from reports import signing, tables
 from reports.exchange import Registrations, parse_registrations
 from reports.run import Custody, Run, RunError, private_table
-from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
+from schemas.decision import ACCUSING_DECISIONS, REVIEWING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
 from schemas.extras import install_command
 from schemas.manifest import MANIFEST_NAME
@@ -48,6 +48,7 @@ from transforms.reporters import SourceRules, parse_source_rules, shipped_source
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
+    from transforms.judgements import People
     from transforms.read import ReadOptions
 
 
@@ -253,27 +254,54 @@ def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
     return known
 
 
-def read_decisions(path: str | None) -> tuple[Decision, ...]:
-    """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
+def read_decisions(
+    path: str | None,
+    people: People | None = None,
+    *,
+    two_person: bool = False,
+    with_journal: bool = True,
+) -> tuple[Decision, ...]:
+    """Reads the decisions of a file, if there is one, as `parse_decisions_text` does.
+
+    With the journal, it says if more of them wait there: a server of this user died.
+    """
+    from pipelines.journal import unrecorded  # with Beam, as below
+    from transforms.judgements import WAITS
+
     if path is None:
         return ()
-    decisions = parse_decisions_text(read_text(path, MOST_DECISIONS_BYTES), path)
-    check_last_row(decisions, path)
-    void = (decision for decision in decisions if decision.void is not None)
+    last_rows = _last_rows()  # before the file, to which others add the row first
+    text = read_text(path, MOST_DECISIONS_BYTES)
+    decisions = parse_decisions_text(text, path, people, two_person=two_person)
+    check_last_row(decisions, path, last_rows)
+    # Which ones wait is no second person's to know.
+    if waiting := sum(decision.void == WAITS for decision in decisions):
+        sys.stderr.write(f"ringtrace: {path}: {waiting} of its decisions {WAITS}\n")
+    void = (decision for decision in decisions if decision.void not in (None, WAITS))
     sys.stderr.writelines(
         f"ringtrace: {path}: {decision.decision_id} {decision.void}\n" for decision in void
     )
+    if with_journal and (line := unrecorded(path)):
+        sys.stderr.write(f"ringtrace: {line}\n")
     return decisions
 
 
-def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
+def parse_decisions_text(
+    text: str, path: str, people: People | None = None, *, two_person: bool = False
+) -> tuple[Decision, ...]:
     """Parses the text of a decisions file: its signatures, its chain, and the policy on it.
+
+    Args:
+        text: of the file.
+        path: of the file, for errors.
+        people: who has which key and role, if that is known.
+        two_person: whether two people must make what reviews members, beside the policy.
 
     Raises:
         UsageError: for a row that cannot be used, that was edited, removed or moved after it was
             signed, or that the policy does not take.
     """
-    from transforms import decisions, decisions_file  # with Beam, which not every command needs
+    from transforms import decisions_file, judgements  # with Beam, which not every command needs
 
     signers = {
         signing.key_id(key): decisions_file.DecisionSigner(
@@ -284,7 +312,8 @@ def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
     }
     with usage_errors(decisions_file.DecisionError):
         rows = decisions_file.parse_decisions(text, path, signers)
-    rows = without_void_joins(rows)
+    people = people or judgements.NOBODY
+    rows = judgements.signed_by_their_authors(without_void_joins(rows), people)
     policy = custody_policy()
     typed = [row for row in rows if row.signature is None or row.signature.key_id not in signers]
     if policy.require_signed_decisions and typed:
@@ -292,7 +321,9 @@ def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
             f"{path}: {typed[0].decision_id} is signed by no key that is known here, and your "
             "policy takes no such row; make it with ringtrace decide"
         )
-    return decisions.await_second_person(rows, policy.two_people)
+    rows = judgements.await_second_person(rows, policy.two_people)
+    kinds = REVIEWING_DECISIONS if two_person else ()
+    return judgements.await_second_person(rows, kinds, people)
 
 
 def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
@@ -316,7 +347,9 @@ def _last_rows() -> dict[str, SignedEnds]:
     return key_store.read_kept(path, dict[str, SignedEnds], "put a copy of it in its place") or {}
 
 
-def check_last_row(decisions: Iterable[Decision], path: str) -> None:
+def check_last_row(
+    decisions: Iterable[Decision], path: str, rows: Mapping[str, SignedEnds] | None = None
+) -> None:
     """Refuses a file without the last row that was signed here into it, and an old copy of one.
 
     Raises:
@@ -325,7 +358,7 @@ def check_last_row(decisions: Iterable[Decision], path: str) -> None:
     digests = {
         decision.signature.digest for decision in decisions if decision.signature is not None
     }
-    rows = _last_rows()
+    rows = _last_rows() if rows is None else rows
     own = rows.get(os.path.realpath(path))
     wanted = [own] if own else [row for row in rows.values() if row.first in digests]
     if wanted and not any(row.last in digests for row in wanted):

@@ -1,8 +1,4 @@
-"""Parts of `ringtrace serve` that know no HTTP: the files of runs, notes, alerts, the next run.
-
-Notes bind no run: they are of a cluster, whose id stays from run to run, and change nothing that a
-run computes or that leaves. They stand in a JSON file beside the decisions file.
-"""
+"""Parts of `ringtrace serve` that know no HTTP: the files of runs, notes, alerts, the next run."""
 
 from __future__ import annotations
 
@@ -14,22 +10,20 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any, Literal, TypedDict
+from typing import IO, Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.ledger import values_withheld
 from pipelines.options import Json, Row, UsageError, usage_errors
 from pipelines.progress import printable
-from pipelines.safe_files import locked, write_whole
 from reports.export import NODES_FILE
 from reports.pieces import texts_of_data
 from reports.run import Run, RunError
@@ -41,15 +35,14 @@ from transforms.manifest import current_time
 from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.write import JobError, available_cpus, forking, local_job_pool
 
-SUFFIX = ".workbench.json"
-
 WORK_STATES = ("", "open", "waiting", "done")
 """States of an analyst's work on a cluster; an empty one takes it back."""
 
-MOST_NAME, MOST_NOTE, MOST_NOTES, MOST_CLUSTERS = 80, 2_000, 200, 20_000
-"""Characters of an owner and of a note; notes of a cluster, and clusters of the file."""
+MOST_NAME, MOST_NOTE = 80, 2_000
+"""Characters of an owner and of a note."""
 
-MOST_STATE_BYTES = 32 * 1024 * 1024
+MOST_LOG_BYTES = 32 * 1024 * 1024
+"""Bytes that are read of what the next run says."""
 
 ALERTS_FOLDER = "alerts"
 
@@ -68,89 +61,20 @@ _ALERT_FIELDS = {column.name: column.type for column in ALERT}
 _PERCENT = re.compile(r"ringtrace: (\d+) %")
 
 
-class WorkState(TypedDict):
-    """The notes by cluster, and who acknowledged alerts by their ids."""
+def note_of(body: Row) -> tuple[str, dict[str, str]]:
+    """Returns the cluster that a call is about, and what it changes in its notes.
 
-    version: Literal[1]
-    clusters: dict[str, Json]
-    acknowledged: Json
+    Args:
+        body: `cluster`; and any of `status`, `owner`, `snoozed_until` (a date, or nothing) and
+            `text`, a note that is added.
 
-
-class WorkFile:
-    """The file of notes and acknowledged alerts beside a decisions file."""
-
-    def __init__(self, decisions: str) -> None:
-        self.path = Path(f"{os.path.realpath(decisions)}{SUFFIX}")
-
-    def read(self) -> WorkState:
-        """Returns the clusters with notes and the acknowledged alerts.
-
-        Raises:
-            UsageError: for a file that was not written here.
-        """
-        try:
-            with self.path.open("rb") as file:
-                content = file.read(MOST_STATE_BYTES + 1)
-            # What is longer is no state of ours, as what is empty.
-            whole = content if len(content) <= MOST_STATE_BYTES else b""
-            return msgspec.json.decode(whole, type=WorkState)
-        except FileNotFoundError:
-            return WorkState(version=1, clusters={}, acknowledged={})
-        except (OSError, msgspec.MsgspecError, RecursionError):
-            raise UsageError(
-                f"{self.path}: is no file of notes of the workbench; move it away"
-            ) from None
-
-    def change(self, body: Row, author: str) -> WorkState:
-        """Changes what is noted of one cluster, and returns everything.
-
-        Args:
-            body: `cluster`; and any of `status`, `owner`, `snoozed_until` (a date, or nothing) and
-                `text`, a note that is added.
-            author: Who changes it.
-
-        Raises:
-            UsageError: for a value that cannot be, or a file that cannot be written.
-        """
-        cluster_id, changes = _checked(body)
-        with self._changed(author) as (state, mark):
-            known = state["clusters"].setdefault(cluster_id, {"notes": []})
-            if len(state["clusters"]) > MOST_CLUSTERS:
-                raise UsageError(f"{self.path}: has notes on {MOST_CLUSTERS} clusters; start anew")
-            if text := changes.pop("text", ""):
-                notes = known.setdefault("notes", [])
-                notes.append(mark | {"text": text})
-                del notes[:-MOST_NOTES]
-            known |= changes | mark
-        return state
-
-    def acknowledge(self, alert_id: str, author: str) -> WorkState:
-        """Notes that somebody has seen an alert, and returns everything.
-
-        Raises:
-            UsageError: for what is no alert's id, or a file that cannot be written.
-        """
-        if not _ALERT_FILE.fullmatch(f"{alert_id}.jsonl"):
-            raise UsageError("name an alert")
-        with self._changed(author) as (state, mark):
-            state["acknowledged"].setdefault(alert_id, mark)
-        return state
-
-    @contextmanager
-    def _changed(self, author: str) -> Iterator[tuple[WorkState, Json]]:
-        """Writes what the block changes in the notes; gives them and a mark of who does so when."""
-        with locked(self.path):
-            state = self.read()
-            yield state, {"at": f"{current_time():%Y-%m-%dT%H:%M:%SZ}", "by": author}
-            text = json.dumps(state, ensure_ascii=False, indent=1, sort_keys=True)
-            write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
-
-
-def _checked(body: Row) -> tuple[str, Json]:
+    Raises:
+        UsageError: for a value that cannot be.
+    """
     cluster_id = body["cluster"]
     if not isinstance(cluster_id, str) or not _CLUSTER.fullmatch(cluster_id):
         raise UsageError("name a cluster of the run")
-    changes: Json = {}
+    changes: dict[str, str] = {}
     for name, most in (("status", 20), ("owner", MOST_NAME), ("text", MOST_NOTE)):
         value = body.get(name, "")
         if not isinstance(value, str) or len(value) > most:
@@ -165,9 +89,19 @@ def _checked(body: Row) -> tuple[str, Json]:
             changes["snoozed_until"] = value and date.fromisoformat(value).isoformat()
         if "snoozed_until" not in changes:
             raise UsageError("snoozed_until: give a date, such as 2026-12-31")
+    if not changes.get("text", "-"):
+        del changes["text"]
     if not changes:
         raise UsageError("give a status, an owner, a date or a note")
     return cluster_id, changes
+
+
+def alert_of(body: Row) -> str:
+    """Returns the id of the alert that a call is about; raises UsageError for what is none."""
+    alert_id = str(body["alert"])
+    if not _ALERT_FILE.fullmatch(f"{alert_id}.jsonl"):
+        raise UsageError("name an alert")
+    return alert_id
 
 
 def find_runs(folder: str | os.PathLike[str]) -> dict[str, Run]:
@@ -301,8 +235,8 @@ class NextRun:
     _log: IO[bytes] = field(default_factory=tempfile.TemporaryFile, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def start(self, previous: str) -> None:
-        """Starts it, after the run `previous` and beside it.
+    def start(self, previous: str, more: Sequence[str] = ()) -> None:
+        """Starts it, after the run `previous` and beside it, with `more` flags.
 
         Raises:
             UsageError: while another one runs.
@@ -316,7 +250,7 @@ class NextRun:
             self._log.truncate()
             words = [sys.executable, "-P", "-m", "pipelines.cli", "batch", "--config", self.config]
             words += ["--decisions", self.decisions, "--previous", previous]
-            words += ["--output", str(self._output), *self.more]
+            words += ["--output", str(self._output), *self.more, *more]
             self._process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log
             )
@@ -329,7 +263,7 @@ class NextRun:
         code = process.poll()
         state = "running" if code is None else "failed" if code else "done"
         # Read at a place of its own: the run writes on from where the file's own stands.
-        content = os.pread(self._log.fileno(), MOST_STATE_BYTES, 0).decode(errors="replace")
+        content = os.pread(self._log.fileno(), MOST_LOG_BYTES, 0).decode(errors="replace")
         lines = content.splitlines() or [""]
         shares = [int(share[1]) for line in lines if (share := _PERCENT.match(line))]
         last = printable(lines[-1].strip())[:300].removeprefix("ringtrace: ")

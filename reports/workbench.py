@@ -41,7 +41,7 @@ from reports.pieces import NAMING, Job, PartContext, encode_piece, gather_job, s
 from reports.run import Run, keeps_narratives
 from reports.run_summary import SHARED_COLUMNS, Joint, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
-from schemas.decision import BINDING, DECISION
+from schemas.decision import BINDING, DECISION, REVIEWING_DECISIONS
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, Table
@@ -551,8 +551,14 @@ def _contested_rows(run: RunFolder, contested: pa.Table) -> Json:
 
 
 def _decisions(run: Run) -> list[Json]:
-    """Reads the decisions of a run, in force or not; none of a run from before there were any."""
-    return [named(row, DECISION_COLUMNS) for row in _rows_if_there(run, DECISIONS)]
+    """Reads the decisions of a run, in force or not; none of a run from before there were any.
+
+    Nobody who is to judge as the second person sees the verdict of the first.
+    """
+    rows = _rows_if_there(run, DECISIONS)
+    if run.manifest["options"].get("two_person"):
+        rows = [row for row in rows if row["in_force"] or row["kind"] not in REVIEWING_DECISIONS]
+    return [named(row, DECISION_COLUMNS) for row in rows]
 
 
 def _rows_if_there(run: RunFolder, table: Table) -> list[Json]:

@@ -15,7 +15,7 @@ read together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -364,40 +364,6 @@ def decisions_in_force(
             and (each.decision_id not in later or each.members is not None)
         ),
         set_aside=tuple(sorted(set_aside.items())),
-    )
-
-
-def await_second_person(
-    decisions: Iterable[Decision], kinds: Container[str]
-) -> tuple[Decision, ...]:
-    """Makes decisions of some kinds void that one person alone made.
-
-    The second one decides the same on the same entities, for at least the same members and as
-    long, under another name and with another key.
-    """
-    every = tuple(decisions)
-    return tuple(
-        replace(decision, void="waits for the decision of a second person")
-        if decision.kind in kinds
-        and decision.void is None
-        and not any(_seconds(decision, o) for o in every)
-        else decision
-        for decision in every
-    )
-
-
-def _seconds(decision: Decision, second: Decision) -> bool:
-    """Returns True if another person made the same decision."""
-    keys = decision.signed_by, second.signed_by
-    if second.void is not None or None in keys or keys[0] == keys[1]:
-        return False
-    ends = second.expires_at
-    return (
-        (decision.kind, set(decision.entities)) == (second.kind, set(second.entities))
-        and " ".join(decision.author.casefold().split())
-        != " ".join(second.author.casefold().split())
-        and set(decision.members or ()) <= set(second.members or ())
-        and (ends is None or (decision.expires_at is not None and decision.expires_at <= ends))
     )
 
 

@@ -30,6 +30,7 @@ from pipelines.ledger import own_org
 from pipelines.options import (
     LOCAL_RUNNER,
     OTHER_REGISTERS_FLAG,
+    PEOPLE_FLAG,
     PRIVATE_OUTPUT_FLAG,
     REGISTER_FLAGS,
     Json,
@@ -41,6 +42,7 @@ from pipelines.options import (
     several,
     switch,
 )
+from pipelines.people import is_two_person, read_people, recorded_people
 from pipelines.user_files import (
     bind_to_previous,
     check_continues,
@@ -181,6 +183,7 @@ JOIN_FLAGS = all_of(
     own_org("me"),
     flag("--previous", "RUN", "run whose cluster ids are kept (default: RUN)"),
     flag("--decisions", "FILE", "analysts' decisions, which bind"),
+    PEOPLE_FLAG,
     several("--known-legitimate", "FILE", "identifiers never to name, as in batch"),
     flag("--priority-weights", "FILE", "TOML of what ranks clusters, as in batch"),
     flag(
@@ -243,7 +246,7 @@ def join_arguments(options: Namespace, run: str, **own: Any) -> Namespace:
     parser = ArgumentParser()
     JOIN_FLAGS(parser)
     made = vars(parser.parse_args([run, "--output", own["output"]]))
-    same = ("decisions", "priority_weights", "register_key", "no_register", "debug")
+    same = ("decisions", "people", "priority_weights", "register_key", "no_register", "debug")
     made |= {name: getattr(options, name) for name in same}
     lists = {"offers": [*options.offer], "known_legitimate": [*options.known_legitimate]}
     return Namespace(**made | lists | own)
@@ -411,7 +414,9 @@ def _joint_plan(
     previous = find_previous(arguments.previous or own)
     known = read_known_legitimate(arguments.known_legitimate)
     # A joint run is bound to an earlier one that its analysts saw; one's own has bindings too.
-    decisions = read_decisions(arguments.decisions)
+    two_person = is_two_person(own)
+    people = read_people(arguments.people)
+    decisions = read_decisions(arguments.decisions, people, two_person=two_person)
     for folder in (arguments.previous, arguments.run):
         check_continues(decisions, arguments.decisions, folder)
         decisions = keep_bindings(decisions, folder)
@@ -423,6 +428,7 @@ def _joint_plan(
     records = _records_of_claims(accepted, decisions)
     options = {
         "decisions": file_digest(arguments.decisions),
+        **recorded_people(Namespace(two_person=two_person, people=arguments.people)),
         "known_legitimate": [Path(path).name for path in arguments.known_legitimate],
         "offers": [_offer_entry(offer) for offer in offers],
         "offers_left_out": [_offer_entry(offer) | {"why": why} for offer, why in intake.void],

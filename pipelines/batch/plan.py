@@ -20,6 +20,7 @@ from pipelines.batch.options import PARTITIONS_FLAG
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
 from pipelines.options import Json, UsageError, gives, usage_errors
+from pipelines.people import read_people, recorded_people
 from pipelines.run_folder import private_store, run_signer
 from pipelines.user_files import (
     bind_to_previous,
@@ -102,6 +103,7 @@ def recorded_options(options: Namespace, rules: SourceRules, reading: ReadOption
         "priority_weights": file_digest(options.priority_weights),
         "source_org": options.source_org,
         "sources": {org: str(rule) for org, rule in rules.items()},
+        **recorded_people(options),
         **recorded_reading(options.map, reading),
     }
 
@@ -127,7 +129,8 @@ def make_plan(options: Namespace, token: str) -> BatchPlan:
         raise UsageError(f"{error}{way}") from None
     previous = find_previous(options.previous)
     rules = read_source_rules(options.sources)
-    decisions = read_decisions(options.decisions)
+    people = read_people(options.people)
+    decisions = read_decisions(options.decisions, people, two_person=options.two_person)
     check_continues(decisions, options.decisions, options.previous)
     simulated = simulated_digests(survey.files)
     private = private_store(options.output, options.private_output, token)

@@ -12,6 +12,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import signing_flags
 from pipelines.options import (
+    PEOPLE_FLAG,
     BusyError,
     Row,
     UsageError,
@@ -32,6 +34,7 @@ from pipelines.options import (
     system_errors,
     usage_errors,
 )
+from pipelines.people import check_may_sign, is_two_person, person_named, read_people
 from pipelines.progress import printable
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import (
@@ -69,6 +72,7 @@ from transforms.decisions_file import (
     with_decision_added,
 )
 from transforms.extract import LegitimateListError, canonical_entity_id
+from transforms.judgements import NOBODY, People
 from transforms.manifest import current_time
 from transforms.text_util import without_formula
 
@@ -107,6 +111,7 @@ add_arguments = all_of(
         required=True,
     ),
     flag("--author", "NAME", "who decides", required=True),
+    PEOPLE_FLAG,
     flag("--reason", "TEXT", "why; it is shown beside what it changed"),
     flag(
         "--from",
@@ -137,13 +142,13 @@ def run(arguments: Namespace) -> int:
     if arguments.source is None and None in words:
         raise UsageError("give KIND, ENTITY and --reason, or --from FILE")
     finished = open_run(arguments.run, built_on=True)
-    options = {"key": arguments.key, "dry_run": arguments.dry_run}
+    people = read_people(arguments.people)
+    author = person_named(arguments.author, people).id
+    options = {"key": arguments.key, "dry_run": arguments.dry_run, "people": people}
     if arguments.source is not None:
         text = read_text(arguments.source)
         made = [
-            replace(
-                decision, author=arguments.author, opened=decision.opened or "the page did not say"
-            )
+            replace(decision, author=author, opened=decision.opened or "the page did not say")
             for decision in _parsed(text, arguments.source)
         ]
         every = record_all(finished, arguments.decisions, made, arguments.source, **options)
@@ -153,7 +158,7 @@ def run(arguments: Namespace) -> int:
             kind=DecisionKind(arguments.kind),
             entity_a=arguments.a,
             entity_b=arguments.b,
-            author=arguments.author,
+            author=author,
             reason=arguments.reason,
             decided_at=arguments.now or current_time(),
             expires_at=arguments.expires,
@@ -195,6 +200,7 @@ def record_decision(
     key: str | None = None,
     waiting: Sequence[Decision] = (),
     dry_run: bool = False,
+    people: People = NOBODY,
 ) -> RecordedDecision:
     """Binds a decision to what a run shows, signs it, and adds it to a file, whole or not at all.
 
@@ -206,18 +212,19 @@ def record_decision(
         key: A private key file in place of the own key, which is made where there is none.
         waiting: Decisions that will be recorded before it.
         dry_run: Finds out whether it could be recorded and what it covers, and writes nothing.
+        people: The people, if they are known.
 
     Raises:
-        UsageError: for an entity that the run does not show, a decision without a reason, that
-            covers nothing, contradicts another one, or was made on something else than the run
-            shows now, or a file that cannot be read or written.
+        UsageError: for an author who may not decide so, an entity that the run does not show, a
+            decision without a reason, that covers nothing, contradicts another one, or was made on
+            something else than the run shows now, or a file that cannot be read or written.
         AlteredRunError: if a table is not what the run wrote.
     """
     path = _path(decisions)
     with system_errors(path, "give a file that can be written"):
         path.parent.stat()  # a folder that is not there is not made
     with locked(path):
-        return _record(finished, decisions, asked, path, key, waiting, dry_run=dry_run)
+        return _record(finished, decisions, asked, path, key, waiting, people, dry_run=dry_run)
 
 
 def _record(
@@ -227,14 +234,18 @@ def _record(
     path: Path,
     key: str | None,
     waiting: Sequence[Decision],
+    people: People,
     *,
     dry_run: bool,
 ) -> RecordedDecision:
     """Does what `record_decision` does, while nobody else changes the file at `path`."""
     _check_askable(finished, asked)
+    check_may_sign(asked.author, people, key)
+    two_person = is_two_person(finished)
+    parse = partial(parse_decisions_text, path=decisions, people=people, two_person=two_person)
     compared = check_unchanged(finished)
     before = read_text(str(path)) if path.exists() else None
-    known = () if before is None else parse_decisions_text(before, decisions)
+    known = () if before is None else parse(before)
     check_last_row(known, decisions)
     try:
         check_continues(known, decisions, finished.folder)
@@ -245,13 +256,15 @@ def _record(
     decision, shown = _bound(finished, asked, before_it, contested)
     decision = replace(_as_shown(finished, asked, decision, contested), compared_with=compared)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
-    taken_back = _taken_back(before_it, decision, decisions)
+    # A second verdict that is refused would tell the first.
+    is_judged = two_person and decision.kind in REVIEWING_DECISIONS
+    taken_back = () if is_judged else _taken_back(before_it, decision, decisions)
     if not dry_run:
         signer = key_store.own_key(key)
         key_id = signing.key_id(signer.public_key())
         decision = sign_decision(decision, known, key_id, signer.sign)
         text = with_decision_added(before or "", decision)
-        rows = parse_decisions_text(text, decisions)
+        rows = parse(text)
         _write(path, before, text)
         record_last_row(rows, path)
         decision = next(row for row in rows if row.decision_id == decision.decision_id)
@@ -305,7 +318,9 @@ def _bound(
     # An id that no decision of the file has, such as confirm-20260301-1.
     used = {row.decision_id for row in known}
     day = f"{asked.decided_at:%Y%m%d}"
-    names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
+    # The next number of a kind would tell a second person which verdicts stand before theirs.
+    first = len(used) + 1 if is_two_person(finished) else 1
+    names = (f"{asked.kind}-{day}-{number}" for number in range(first, first + len(used) + 1))
     ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
     name = next(name for name in names if name not in used)
     author, reason = map(without_formula, (asked.author, asked.reason))
@@ -373,6 +388,7 @@ def record_all(
     *,
     key: str | None = None,
     dry_run: bool = False,
+    people: People = NOBODY,
 ) -> list[RecordedDecision]:
     """Records decisions of a file, in their order, once each is found good by itself.
 
@@ -383,6 +399,7 @@ def record_all(
         source: The name of their file, for errors.
         key: As of `record_decision`.
         dry_run: As of `record_decision`.
+        people: As of `record_decision`.
 
     Raises:
         UsageError: for one that was made on another run, or that `record_decision` refuses.
@@ -394,12 +411,15 @@ def record_all(
                 f"{source}: {decision.decision_id} was made on {decision.run_id}; name that run"
             )
     checked = [
-        record_decision(finished, decisions, decision, key=key, dry_run=True)
+        record_decision(finished, decisions, decision, key=key, dry_run=True, people=people)
         for decision in ordered
     ]
     if dry_run:
         return checked
-    return [record_decision(finished, decisions, decision, key=key) for decision in ordered]
+    return [
+        record_decision(finished, decisions, decision, key=key, people=people)
+        for decision in ordered
+    ]
 
 
 def _path(name: str) -> Path:

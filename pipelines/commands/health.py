@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.ledger import LEDGER_FLAG, LedgerError
-from pipelines.options import REGISTER_FLAGS, SHARE, Row, add_notice, all_of, flag, say
+from pipelines.options import PEOPLE_FLAG, REGISTER_FLAGS, SHARE, Row, add_notice, all_of, flag, say
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
 from reports.text import quantity
+from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
 from schemas.reject import Code
 from schemas.tables import DECISIONS, HELD_FOLDER, VICTIMS
+from transforms.judgements import cohens_kappa, judged_by_two
 from transforms.manifest import (
     NOT_WRITTEN,
     REPLACED_IDENTIFIERS,
@@ -60,6 +62,7 @@ add_arguments = all_of(
         default=FALLEN_TO,
     ),
     flag("--decisions", "FILE", "decisions in force now, beside those of the run"),
+    PEOPLE_FLAG,
     LEDGER_FLAG,
     REGISTER_FLAGS,
     flag("--now", "TIME", "when decisions must be in force (default: now)"),
@@ -70,9 +73,8 @@ add_arguments = all_of(
 def run(arguments: Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
 
-    Entries below the inputs that were skipped are not wrong, nor are identifiers that replaced
-    versions of records named; they have a line. By whom the run is
-    signed, if by anybody, is said on stderr, with what it lacks.
+    Skipped entries below the inputs, and identifiers that replaced versions of records named, have
+    a line and are not wrong. Who signed the run, if anybody, is said on stderr.
     """
     before = Run.open(arguments.previous, known_keys).manifest if arguments.previous else None
     finished = open_run(arguments.run)
@@ -97,6 +99,7 @@ def run(arguments: Namespace) -> int:
     for org, number in replaced.items():
         named = quantity(number, "identifier")
         say(f"{REPLACED_IDENTIFIERS}: {org}: {named} gone with replaced versions of records")
+    say(*_agreement(arguments))
     custody = finished.custody or Custody()
     if custody.org == "":
         add_notice(f"{finished.folder}: is signed with your own key {custody.key_id}")
@@ -197,6 +200,24 @@ def _withheld_files(folder: str, manifest: Row) -> list[str]:
 
 def _keeps_register(manifest: Row) -> bool:
     return any(file["name"].startswith(f"{VICTIMS.name}/") for file in manifest.get("private", ()))
+
+
+def _agreement(arguments: Namespace) -> Iterator[str]:
+    """Yields how often two people agreed who judged the same evidence, and where they did not."""
+    from pipelines.people import read_people
+    from pipelines.user_files import read_decisions
+
+    people = read_people(arguments.people)
+    decisions = read_decisions(arguments.decisions, people, with_journal=False)
+    pairs = judged_by_two(decisions, people)
+    verdicts = [tuple(each.kind in ACCUSING_DECISIONS for each in pair) for pair in pairs]
+    if pairs:
+        kappa = cohens_kappa(verdicts)
+        agreed = "undefined: all verdicts are alike" if kappa is None else f"{kappa:.2f}"
+        yield f"agreement: {len(pairs)} judged by two people; Cohen's kappa {agreed}"
+    for (first, second), verdict in zip(pairs, verdicts, strict=True):
+        if len({*verdict}) > 1:
+            yield f"disagreement: {first.decision_id} and {second.decision_id}"
 
 
 def _void_offers(finished: Run, now: datetime) -> Iterator[str]:

@@ -214,7 +214,9 @@ def run(arguments: Namespace) -> int:
     )
     filing = Filing(
         override=override if stops else None,
-        confirmations=_confirmations_from(arguments.decisions, manifest, records, named),
+        confirmations=_confirmations_from(
+            arguments.decisions, manifest, records, named, {row["decision_id"] for row in in_force}
+        ),
         included=included,
         rates=rates,
         shared=shared,
@@ -360,7 +362,11 @@ def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
 
 
 def _confirmations_from(
-    path: str | None, manifest: Manifest, records: CaseRecords, named: Collection[str]
+    path: str | None,
+    manifest: Manifest,
+    records: CaseRecords,
+    named: Collection[str],
+    in_force: Collection[str],
 ) -> list[Confirmation]:
     """Returns who confirmed, from the very decisions file that the run was given."""
     if path is None:
@@ -383,7 +389,7 @@ def _confirmations_from(
         for decision in read_decisions(path)
         if decision.kind is DecisionKind.CONFIRM
         and decision.entity_a in members
-        and decision.void is None
+        and decision.decision_id in in_force
     ]
 
 

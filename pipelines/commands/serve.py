@@ -20,9 +20,9 @@ import tempfile
 import time
 import webbrowser
 from argparse import Namespace
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ from pipelines.commands.decide import record_decision, recorded_lines
 from pipelines.journal import Accepted, Journal, is_same
 from pipelines.ledger import values_withheld
 from pipelines.options import (
+    PEOPLE_FLAG,
     REGISTER_FLAGS,
     BusyError,
     Json,
@@ -49,6 +50,7 @@ from pipelines.options import (
     switch,
     usage_errors,
 )
+from pipelines.people import is_two_person, person_named, read_people
 from pipelines.progress import printable
 from pipelines.user_files import (
     check_unchanged,
@@ -60,9 +62,10 @@ from pipelines.user_files import (
 from pipelines.workbench_state import (
     ALERTS_FOLDER,
     NextRun,
-    WorkFile,
+    alert_of,
     clock_of,
     find_runs,
+    note_of,
     read_alerts,
     without_withheld,
     workbench_files,
@@ -79,6 +82,7 @@ from schemas.field import TEXT
 from schemas.tables import MEMBERS
 from transforms.arrow_util import row_tuples
 from transforms.decisions import Decision
+from transforms.judgements import JUDGING_ROLES, ROLES, People, Person, is_blind
 from transforms.manifest import AlteredRunError, current_time
 from transforms.private_files import PrivateFileError
 
@@ -103,8 +107,6 @@ MOST_BODY = 20_000
 KEPT_RUNS = 4
 """Runs whose workbenches stay in memory, those that were asked for last."""
 
-MOST_USER = 80
-
 MOST_TEXT = 500
 """Characters of an identifier, as a decisions file allows."""
 
@@ -122,7 +124,24 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+HIDDEN_VERDICT = {
+    "decision_id": "",
+    "kind": "second_wanted",
+    "author": "",
+    "reason": "",
+    "decided_at": "",
+}
+"""The row of a decision that a second person is not to see."""
+
 SECRET_HEADER = "x-ringtrace-token"
+
+_JUDGED = "decide evidence undo narrative note notes acknowledge"
+
+NEEDED_ROLES = {f"api/{name}": JUDGING_ROLES for name in _JUDGED.split()} | {
+    "api/rerun": {"runner"},
+    "api/views": {"owner"},
+}
+"""Roles of which one must be the caller's; whoever is let in may make any other call."""
 
 READ_ONLY_CALLS = ("api/about", "api/alerts")
 """Calls that are answered where no decisions are recorded."""
@@ -163,6 +182,12 @@ add_arguments = all_of(
         "behind a proxy that signs people in: the header in which it gives their name, in "
         "place of --author; needs --public-url",
     ),
+    PEOPLE_FLAG,
+    flag(
+        "--role-header",
+        "NAME",
+        "the header in which that proxy gives the roles of the user, in place of those in --people",
+    ),
     flag("--public-url", "URL", "the address of that proxy, as browsers see it"),
     switch("--open", "open it in the web browser"),
     REGISTER_FLAGS,
@@ -187,18 +212,23 @@ def run(arguments: Namespace) -> int:
     _check_flags(arguments)
     runs = find_runs(arguments.run)
     first = open_run(next(iter(runs.values())).folder, built_on=True)
+    people = read_people(arguments.people)
+    author = arguments.author and person_named(arguments.author, people).id
     _check_decisions(arguments.decisions)
     before = previous_run(arguments.previous, first)
     files = workbench_files(first, before, arguments, may_fork=True)
     with _bound(arguments.port) as listening:
         port = listening.getsockname()[1]
-        server = Server(first, arguments.decisions, arguments.author, port, files)
+        server = Server(first, arguments.decisions, author, port, files)
+        server.people, server.role_header = people, arguments.role_header
         server.folder, server.arguments = Path(arguments.run), arguments
         server.user_header, server.public_url = arguments.user_header, arguments.public_url
         if arguments.rerun:
             register = ["--no-register"] if arguments.no_register else []
             if arguments.register_key:
                 register = ["--register-key", arguments.register_key]
+            if arguments.people:
+                register += ["--people", arguments.people]
             server.next_run = NextRun(arguments.rerun, arguments.decisions, register)
         server.record_later(0)
         say(f"{server.address}\nend it with Ctrl+C")
@@ -239,9 +269,14 @@ def _check_flags(arguments: Namespace) -> None:
     url = urlsplit(arguments.public_url or "https://host")
     if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or url.query:
         raise UsageError(f"--public-url {arguments.public_url}: give one such as https://HOST")
-    header = arguments.user_header or "X-User"
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", header):
-        raise UsageError(f"--user-header {header}: is no name of a header; give one such as X-User")
+    if arguments.role_header is not None and arguments.user_header is None:
+        raise UsageError("--role-header is of the user whom a proxy names: give --user-header, too")
+    for name in ("user", "role"):
+        header = getattr(arguments, f"{name}_header") or "X-User"
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", header):
+            raise UsageError(
+                f"--{name}-header {header}: is no name of a header; give one such as X-User"
+            )
 
 
 def _open_browser(address: str) -> None:
@@ -257,7 +292,7 @@ def _check_decisions(name: str | None) -> None:
         return
     path = Path(os.path.realpath(name))
     if path.exists():
-        read_decisions(name)
+        read_decisions(name, with_journal=False)
     elif not path.parent.is_dir():
         raise UsageError(f"{name}: its folder is not there; give a file that can be made")
 
@@ -275,6 +310,11 @@ class Caller:
 
     run: Run
     author: str
+    roles: frozenset[str] = frozenset(ROLES)
+
+    def may(self, call: str) -> bool:
+        """Tells whether one of the caller's roles is for a call."""
+        return call not in NEEDED_ROLES or not self.roles.isdisjoint(NEEDED_ROLES[call])
 
 
 @dataclass(eq=False, repr=False)
@@ -288,6 +328,8 @@ class Server:
         arguments: the flags by which their workbenches are made.
         user_header: the header in which a proxy gives the user's name; None takes it from none.
         public_url: the address of that proxy.
+        role_header: the header in which it gives the user's roles; None takes them from `people`.
+        people: who is let in; everybody, if nobody is on the list.
         next_run: what the button for a rerun starts; None without one.
     """
 
@@ -302,16 +344,16 @@ class Server:
     arguments: Namespace | None = None
     user_header: str | None = None
     public_url: str | None = None
+    role_header: str | None = None
+    people: People = field(default_factory=dict)
     next_run: NextRun | None = None
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _shown: dict[str, Run] = field(default_factory=dict)
     _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict)
-    _lock: RLock = field(default_factory=RLock)
     _opening: RLock = field(default_factory=RLock)
 
     def __post_init__(self) -> None:
         self.files = self._with_page(self.files)
-        self.work = WorkFile(self.decisions) if self.decisions else None
         # Calls that need it are refused where no decisions are recorded.
         self.journal: Any = Journal(self.decisions) if self.decisions else None
 
@@ -334,6 +376,10 @@ class Server:
         if made is not None and made.name not in runs:
             runs = {made.name: Run.open(made), **runs}
         return runs
+
+    def is_two_person(self) -> bool:
+        """Returns whether two people judge on one of the runs: all share the decisions file."""
+        return any(map(is_two_person, self.runs().values()))
 
     def shown(self, name: str | None) -> tuple[Run, Mapping[str, bytes]] | None:
         """Returns the run of a name and the files of its workbench; None for no such run.
@@ -374,9 +420,11 @@ class Server:
         return {
             "runs": rows,
             "author": caller.author,
+            "names": {person.id: person.name or person.id for person in self.people.values()},
+            "refused": [call for call in NEEDED_ROLES if not caller.may(call)],
             "records": self.decisions is not None,
             "alerts": self.folder is not None and (self.folder / ALERTS_FOLDER).is_dir(),
-            "rerun": None if self.next_run is None else self.next_run.status(),
+            "rerun": self.next_run.status() if self.next_run and caller.may("api/rerun") else None,
         }
 
     def alerts(self, caller: Caller) -> Json:
@@ -389,24 +437,45 @@ class Server:
         shown, bad = without_withheld(alerts, values)
         return {"alerts": shown, "held_back": bad}
 
+    def views(self, caller: Caller) -> Json:  # noqa: ARG002
+        """Returns who looked at which narrative, and when, the latest first."""
+        return {"views": [asdict(view) for view in reversed(self.journal.views())]}
+
     def rerun(self, body: Row, caller: Caller) -> Json:  # noqa: ARG002
         """Starts the next run, after the one that is shown; errors as `NextRun.start`."""
         if self.next_run is None:
             raise UsageError("serve with --rerun FILE to make runs from here")
         self.flush(caller.author)
-        if problem := self.problem():
+        if problem := self.problem(caller):
             raise UsageError(problem)
         if "snapshot" in caller.run.manifest["options"]:
             raise UsageError("a snapshot of a stream is not run again: the stream reads decisions")
-        self.next_run.start(caller.run.folder)
+        two = ["--two-person"] if self.is_two_person() else []
+        self.next_run.start(caller.run.folder, two)
         return self.next_run.status()
 
     def listed(self, caller: Caller | None = None) -> Json:
-        """Returns the decisions of the file; what may be a victim's stands under a withheld id."""
+        """Returns the decisions of the file; what may be a victim's stands under a withheld id.
+
+        So does a verdict on what a second person is still to judge, for all but its author.
+        """
         caller = caller or Caller(self.run, self.author or "")
-        rows = self._rows(self._recorded(), caller.run)
+        two_person = self.is_two_person()
+        recorded = self._recorded(two_person=two_person)
+        is_hidden = is_blind(recorded, self.people)
+
+        def shown(decisions: Sequence[Decision]) -> list[Json]:
+            rows = self._rows(decisions, caller.run)
+            return [
+                {name: row[name] for name in ("entity_a", "entity_b")} | HIDDEN_VERDICT
+                if two_person and decision.author != caller.author and is_hidden(decision)
+                else row
+                for decision, row in zip(decisions, rows, strict=True)
+            ]
+
+        rows = shown(recorded)
         waiting = [each.decision for each in self.journal.waiting()]
-        for decision, row in zip(waiting, self._rows(waiting, caller.run), strict=True):
+        for decision, row in zip(waiting, shown(waiting), strict=True):
             rows.append(row | {"undo": decision.author == caller.author})
         ids = pa.array(sorted({row["entity_a"] for row in rows}), TEXT)
         where = pc.field("entity_id").isin(ids)
@@ -415,7 +484,7 @@ class Server:
         rows.sort(key=lambda row: (row["decided_at"], row["decision_id"]))
         return {
             "author": caller.author,
-            "problem": self.problem(),
+            "problem": self.problem(caller),
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
 
@@ -453,6 +522,9 @@ class Server:
         Raises:
             UsageError: where the command does.
         """
+        two_person = self.is_two_person()
+        if two_person and not is_two_person(caller.run):
+            raise UsageError("this run was made without --two-person; decide on the latest one")
         a, b = body["entity_a"], body.get("entity_b") or None
         if not all(isinstance(entity, str) and len(entity) <= MOST_TEXT for entity in (a, b or "")):
             raise UsageError("name an identifier of the run")
@@ -479,7 +551,11 @@ class Server:
             opened=opened,
         )
         waiting = [each.decision for each in self.journal.waiting()]
-        recorded = record_decision(caller.run, name, asked, waiting=waiting, dry_run=True)
+        recorded = record_decision(
+            caller.run, name, asked, waiting=waiting, dry_run=True, people=self.people
+        )
+        if two_person:  # what it outweighs may be a verdict that is not to be seen
+            recorded = replace(recorded, taken_back=())
         self._shown[caller.run.folder] = caller.run
         self.journal.accept(
             recorded.decision, caller.run.folder, self._name, time.time() + UNDO_SECONDS
@@ -516,9 +592,14 @@ class Server:
 
         self._settle(is_due)
 
-    def problem(self) -> str | None:
-        """Returns why the last decision was not recorded, though it was found good."""
+    def problem(self, caller: Caller | None = None) -> str | None:
+        """Returns why the last decision was not recorded, though it was found good.
+
+        The reason may name verdicts, which are not for every caller.
+        """
         problem = self.journal.problem if self.journal else None
+        if problem and caller and self.is_two_person():
+            return "a decision was not recorded; its server says why when it ends"
         return problem and printable(problem)
 
     def _settle(self, is_due: Callable[[Accepted], bool]) -> None:
@@ -535,14 +616,20 @@ class Server:
         """Records a decision unless a server did that before it died."""
         if not any(is_same(accepted.decision, each) for each in self._recorded()):
             run = self._shown.get(accepted.run) or open_run(accepted.run, built_on=True)
-            record_decision(run, self.decisions or "", accepted.decision)
+            record_decision(run, self.decisions or "", accepted.decision, people=self.people)
 
-    def _recorded(self) -> tuple[Decision, ...]:
-        return read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
+    def _recorded(self, *, two_person: bool = False) -> tuple[Decision, ...]:
+        name = self.decisions if Path(self.decisions or "").exists() else None
+        return read_decisions(name, self.people, two_person=two_person, with_journal=False)
 
     def undo(self, body: Row, caller: Caller) -> Json:
-        """Drops a decision that waits; errors as `Journal.undo`."""
-        self.journal.undo(str(body["decision_id"]), caller.author)
+        """Drops a decision that waits; errors as `Journal.undo`, which may name a verdict."""
+        try:
+            self.journal.undo(str(body["decision_id"]), caller.author)
+        except UsageError:
+            if not self.is_two_person():
+                raise
+            raise UsageError("only its author undoes a decision, before it is recorded") from None
         return self.listed(caller)
 
     def narrative(self, body: Row, caller: Caller) -> Json:
@@ -558,16 +645,9 @@ class Server:
         for batch in reader(pa.array([record], TEXT)):
             for row in batch.to_pylist():
                 if (row["source_org"], row["complaint_id"]) == (org, record) and row["narrative"]:
-                    self._log_view(org, record, caller.author)
+                    self.journal.keep_view(caller.author, org, record, caller.run.run_id)
                     return {"narrative": row["narrative"]}
         raise UsageError("This record has no narrative.")
-
-    def _log_view(self, org: str, record: str, author: str) -> None:
-        """Adds a line to the list of views beside the decisions file."""
-        path = Path(f"{os.path.realpath(self.decisions or '')}.views")
-        line = f"{current_time():%Y-%m-%dT%H:%M:%SZ} {author} {org}|{record}"
-        with self._lock, path.open("a", encoding="utf-8") as file:
-            file.write(f"{printable(line)}\n")
 
 
 def make_app(server: Server) -> Starlette:
@@ -577,20 +657,23 @@ def make_app(server: Server) -> Starlette:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
-    work: Any = server.work  # there where decisions are recorded: else these calls are refused
+    journal = server.journal
     calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
         "api/evidence": server.evidence,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
-        "api/note": lambda body, caller: work.change(body, caller.author),
-        "api/acknowledge": lambda body, caller: work.acknowledge(str(body["alert"]), caller.author),
+        "api/note": lambda body, caller: journal.note(*note_of(body), caller.author),
+        "api/acknowledge": lambda body, caller: journal.note(
+            alert_of(body), {"acknowledged": ""}, caller.author
+        ),
         "api/rerun": server.rerun,
     }
     lists: dict[str, Callable[[Caller], Json]] = {
         "api/decisions": server.listed,
         "api/about": server.about,
-        "api/notes": lambda _: work.read(),
+        "api/notes": lambda _: journal.notes(),
+        "api/views": server.views,
         "api/alerts": server.alerts,
     }
 
@@ -600,15 +683,19 @@ def make_app(server: Server) -> Starlette:
     async def answer(request: Request) -> Response:
         if why := refusal(server, request):
             return refused(403, why)
-        author = user_of(server, request)
-        if author is None:
-            return refused(403, "the proxy gave no name of a user")
+        try:
+            user = user_of(server, request)
+        except UsageError as error:
+            return refused(403, printable(str(error)))
         chosen, name = asked_for(server, request)
         is_call = name in calls and request.method == "POST"
         is_list = name in lists and request.method != "POST"
         answers = (is_call or is_list) and (server.decisions or name in READ_ONLY_CALLS)
         if name.startswith("api/") and not answers:
             return refused(404, "there is no such call")
+        if not Caller(server.run, user.id, user.roles).may(name):
+            needed = " or ".join(sorted(NEEDED_ROLES[name]))
+            return refused(403, f"your role does not allow this: it needs {needed}")
         body = bytearray()
         async for part in request.stream():
             body += part
@@ -620,7 +707,7 @@ def make_app(server: Server) -> Starlette:
             if opened is None:
                 return refused(404, "there is no such run")
             run, files = opened
-            caller = Caller(run, author)
+            caller = Caller(run, user.id, user.roles)
             if is_call:
                 call = msgspec.json.decode(bytes(body), type=Json)
                 return JSONResponse(calls[name](call, caller), 200, HEADERS)
@@ -657,13 +744,34 @@ def asked_for(server: Server, request: Request) -> tuple[str | None, str]:
     return None, rest
 
 
-def user_of(server: Server, request: Request) -> str | None:
-    """Returns who asks: the author, or with --user-header who the proxy says; None for nobody."""
+def user_of(server: Server, request: Request) -> Person:
+    """Returns who asks: the author, or with --user-header who the proxy says.
+
+    Whoever started the server has every role. Behind a proxy that gives no roles everybody has,
+    but for the owner's.
+
+    Raises:
+        UsageError: for nobody, or somebody who is not let in.
+    """
     if server.user_header is None:
-        return server.author or ""
-    names = request.headers.getlist(server.user_header)
-    name = names[0].strip() if len(names) == 1 else ""
-    return name if name and len(name) <= MOST_USER and name.isprintable() else None
+        return Person(id=server.author or "", roles=frozenset(ROLES))
+    person = person_named(_header(request, server.user_header), server.people)
+    roles = person.roles if server.people else frozenset(ROLES) - {"owner"}
+    if server.role_header is not None:
+        words = re.split(r"[\s,;]+", _header(request, server.role_header))
+        roles = frozenset(ROLES).intersection(words)
+    return Person(id=person.id, roles=roles)
+
+
+def _header(request: Request, name: str) -> str:
+    """Returns a header that must stand once, in UTF-8: servers hand its bytes on as Latin-1."""
+    values = request.headers.getlist(name)
+    if len(values) != 1:
+        raise UsageError(f"the proxy must give the header {name} once")
+    try:
+        return str(values[0]).encode("latin-1").decode()
+    except UnicodeError:
+        raise UsageError(f"the proxy's header {name} is not in UTF-8") from None
 
 
 def refusal(server: Server, request: Request) -> str | None:

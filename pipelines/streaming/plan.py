@@ -26,6 +26,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.batch.plan import find_previous, package_versions, read_options, recorded_options
 from pipelines.key_store import erasures as read_erasures, register_source
 from pipelines.options import Json, UsageError, moment
+from pipelines.people import read_people
 from pipelines.run_folder import check_private_output, private_store, run_signer
 from pipelines.streaming.options import TIMESTAMPS
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
@@ -173,6 +174,7 @@ class LiveDecisions:
     def __init__(self, options: Namespace) -> None:
         self._path = options.decisions
         self._previous = options.previous
+        self._people, self._two_person = read_people(options.people), options.two_person
         self._output = options.output.rstrip("/")
         looks = self._path is not None or is_local(self._output)  # else plans need no network
         self._bound = self._kept() if looks else BOUND_DECISION.empty_table()
@@ -215,7 +217,7 @@ class LiveDecisions:
         return self._path is not None and file_stamp(self._path) != self._seen
 
     def _read_file(self) -> tuple[Decision, ...]:
-        decisions = read_decisions(self._path)
+        decisions = read_decisions(self._path, self._people, two_person=self._two_person)
         check_continues(decisions, self._path, self._previous)
         check_no_row_lost(decisions, self._path, self._bound, self._output)
         return decisions

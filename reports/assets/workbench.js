@@ -111,7 +111,7 @@
     const part = await load(`part-${row.part}`);
     const cluster = (row.opened ??= opened(part, part.clusters.indexOf(id), row));
     // Asked for where it is drawn: what was changed by then is not signed.
-    if (served) cluster.digest ??= ask("evidence", { entity: cluster.members[0].id }).catch((error) => ({ error }));
+    if (served && may("decide")) cluster.digest ??= ask("evidence", { entity: cluster.members[0].id }).catch((error) => ({ error }));
     return cluster;
   }
 
@@ -711,7 +711,7 @@
   /** A column of reasons. @param {string} head @param {number} limit */
   const reasons = (head, limit) => unsorted("reason", head, ({ reason }) => shown(reason, limit), "words");
   /** The buttons that decide on rows. @param {(row: any) => any} cell */
-  const deciding = (cell) => !run.redacted && unsorted("decide", h("span.unseen", "Decide"), cell, "quick");
+  const deciding = (cell) => may("decide") && unsorted("decide", h("span.unseen", "Decide"), cell, "quick");
   /** @param {any[]} list @param {(value: any) => any} cell @returns {any[]} cells with commas between them */
   const joined = (list, cell) => list.map((value, n) => [n && ", ", cell(value)]);
   /**
@@ -737,6 +737,10 @@
   const AUTHOR_KEY = "ringtrace author";
   const storeKey = () => `ringtrace ${run.run}`;
 
+  /** Whether the roles of who looks allow a call. @param {string} call */
+  const may = (call) => !run.redacted && !about?.refused.includes(`api/${call}`);
+  /** @param {string} id @returns {any} the name of a person */
+  const person = (id) => shown((about && new Map(Object.entries(about.names)).get(id)) ?? id);
   /** @param {string} path @param {any} [body] */
   async function ask(path, body) {
     const answer = await fetch(`api/${path}`, {
@@ -997,7 +1001,7 @@
         ),
         h("label", { for: "reason" }, "Reason, shown beside what it changes"),
         reason,
-        served ? remark("Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who]
+        served ? remark("Author: ", person(author)) : [h("label", { for: "author" }, "Author"), who]
       ],
       "Record",
       async () => {
@@ -1240,7 +1244,7 @@
             "ol.records",
             notes
               .reverse()
-              .map(({ at, by, text }) => li(quiet(moment(seconds(at)), " ", shown(by), " "), shown(text, 400)))
+              .map(({ at, by, text }) => li(quiet(moment(seconds(at)), " ", person(by), " "), shown(text, 400)))
           )
         )
       )
@@ -2010,7 +2014,7 @@
     }
     const { members, brands } = cluster;
     const [tab, text, draw] = byName(TABS, state.tab) ?? TABS[0];
-    const best = !run.redacted && spokesman(cluster),
+    const best = may("decide") && spokesman(cluster),
       next = nextInQueue();
     const panel = h("aside.panel", { label: "Identifier" });
     const chosen = memberOf(cluster, state.id) ?? members[0];
@@ -2048,7 +2052,7 @@
       ),
       cluster.changes.length && h("p.changes", changeChips(cluster)),
       flagLines(cluster),
-      !run.redacted && workBar(cluster)
+      may("note") && workBar(cluster)
     );
     const numbers = h(
       "div.facts",
@@ -2206,13 +2210,13 @@
    * @param {any} cluster @param {string} a @param {string} b @param {string} [clusterB] cluster of b
    */
   const pairButtons = (cluster, a, b, clusterB) =>
-    run.redacted
-      ? []
-      : ["must_link", "cannot_link"].map((kind) =>
+    may("decide")
+      ? ["must_link", "cannot_link"].map((kind) =>
           button(WORDS[kind], () => decide(kind, cluster, a, b, clusterB), {
             label: `${WORDS[kind]}: ${plain(a, 60)} and ${plain(b, 60)}`
           })
-        );
+        )
+      : [];
   /** @param {any} panel @param {any} cluster @param {any} member */
   function memberPanel(panel, cluster, member) {
     const { id, readings, host } = member;
@@ -2242,7 +2246,7 @@
       ),
       actions(
         "Decide on this identifier",
-        !run.redacted && acts,
+        may("decide") && acts,
         button("Cite", () => cite(citation(cluster, [member])))
       ),
       h(
@@ -2308,7 +2312,7 @@
                 opener(neighbour, open, 40),
                 " ",
                 quiet(`${people(link.reporters)}, weight ${link.weight.toFixed(1)} `),
-                !run.redacted &&
+                may("decide") &&
                   button("Keep apart", () => decide("cannot_link", cluster, id, neighbour.id), {
                     label: `Keep apart from ${plain(neighbour.id, 60)}`,
                     class: "mini"
@@ -2395,7 +2399,7 @@
     );
   /** The button that shows a narrative, which the server writes down. @param {any} reading */
   function narrative({ org, id, kind }) {
-    if (!served || run.redacted || kind !== "complaint") return null;
+    if (!served || !may("narrative") || kind !== "complaint") return null;
     const cluster = place().id;
     const more = button(
       "Show masked narrative",
@@ -3234,7 +3238,7 @@
               )
             )
           : p("No accepted links lead from one to the other."),
-        !run.redacted && h("div.bar", pairButtons(cluster, a.id, b.id))
+        may("decide") && h("div.bar", pairButtons(cluster, a.id, b.id))
       );
       for (const each of path) cy?.getElementById(`e${each.a}-${each.b}`).addClass("path");
     }
@@ -3956,7 +3960,7 @@
         shown(decision.decision_id),
         words(decision.kind),
         [identifier(decision.entity_a), decision.entity_b && [" and ", identifier(decision.entity_b)]],
-        [shown(decision.author), "signed_by" in decision && !decision.signed_by && quiet(" (not signed)")],
+        [person(decision.author), "signed_by" in decision && !decision.signed_by && quiet(" (not signed)")],
         shown(decision.reason, 200),
         decision.decided_at ? moment(seconds(decision.decided_at)) : "–",
         mine && (!served || decision.undo)
@@ -4064,7 +4068,8 @@
             (alert) =>
               seen(alert)
                 ? quiet("seen by ", shown(seen(alert).by || "you"))
-                : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
+                : may("acknowledge") &&
+                button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
             "quick"
           )
         ]
@@ -4181,7 +4186,7 @@
       )
     ];
     const near = left.near.filter(({ cluster }) => cluster === right.id);
-    const [a, b] = both.map((cluster) => !run.redacted && spokesman(cluster));
+    const [a, b] = both.map((cluster) => may("decide") && spokesman(cluster));
     const choose = linkButton(address("compare", { a: left.id }), "Another…");
     const [same, apart] = a && b ? pairButtons(left, a.id, b.id, right.id) : [];
     same?.classList.add("primary");
@@ -4710,7 +4715,19 @@
     });
   }
 
-  function decisionsView() {
+  /** Who looked at which narrative, for the owner of the run. */
+  async function viewsPart() {
+    if (!served || !may("views")) return null;
+    const { views } = await ask("views");
+    const rows = views.map(({ when, person: id, org, record, run: name }) => [
+      moment(seconds(when)),
+      person(id),
+      shown(`${org}|${record}`),
+      shown(name)
+    ]);
+    return simple("Who read which narrative", "When | Who | Record | Run", rows, [1, 2, 3]);
+  }
+  async function decisionsView() {
     const name = input({
       value: author,
       maxlength: 80,
@@ -4738,7 +4755,8 @@
         ? decisionTable(made.toReversed(), true)
         : remark("None yet: open a cluster, and confirm or dispute it."),
       rerunPart(),
-      workPart(),
+      may("note") && workPart(),
+      await viewsPart(),
       h2("In this run"),
       run.decisions?.length ? decisionTable(run.decisions, false) : remark("The run applied none.")
     ];
@@ -5070,7 +5088,7 @@
     if (online && keeps) await meet();
     if (served) {
       ({ decisions: made, author } = await ask("decisions"));
-      takeWork(await ask("notes"));
+      if (may("notes")) takeWork(await ask("notes"));
     } else readKept();
     await render();
   }

@@ -15,6 +15,7 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 
 from pipelines.commands.serve import Server, make_app
+from pipelines.journal import Journal
 from reports.cluster_data import gather_facts
 from reports.figures import find_handovers
 from reports.link_evidence import entity_doubts
@@ -1179,7 +1180,7 @@ def test_notes_of_a_served_run_stand_beside_its_decisions(browser, served, tmp_p
     browser.wait("document.querySelector('.work')")
     browser.click("button:has-text('Take it')")
     browser.wait("document.querySelector('[aria-label=Owner]').value === 'Ada Cole'")
-    kept = json_of(tmp_path / "d.csv.workbench.json")["clusters"][FIRST]
+    kept = Journal(str(tmp_path / "d.csv")).notes()["clusters"][FIRST]
     assert (kept["owner"], kept["status"]) == ("Ada Cole", "open")
     to_queue(browser)
     browser.click(".chips a:has-text('Mine 1')")
@@ -1430,7 +1431,7 @@ def test_alerts_are_acknowledged_and_lead_to_the_cluster(browser, stream, tmp_pa
     browser.click("tr:has-text('+1888') button:has-text('Acknowledge')")
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
     assert browser.text("nav a[aria-current]") == "Alerts 1"
-    seen = json_of(tmp_path / "d.csv.workbench.json")["acknowledged"]
+    seen = Journal(str(tmp_path / "d.csv")).notes()["acknowledged"]
     assert list(seen) == [f"a-{0:032x}"]
     browser.page.locator("select[aria-label='Not acknowledged']").select_option("all")
     browser.wait("document.querySelectorAll('tbody tr').length === 2")

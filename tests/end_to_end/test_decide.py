@@ -118,7 +118,7 @@ def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, t
         (["must_link", RING[0], RING[0]], "must_link is about two entities"),
         (["must_link", RING[0], STRANGER], "contradicts a decision that is in force"),
         (["review", RING[2]], "contradicts a decision that is in force"),
-        (["confirm", RING[1], "--author", "a\nb"], "author: is not one line"),
+        (["confirm", RING[1], "--author", "a\nb"], "visible characters"),
         (["confirm", RING[1], "--expires", "2024-03-02T12:00:00Z"], "expires_at: is not after"),
         (["confirm", RING[1], "--now", "2024-02-02T12:00:00Z"], "give a later time"),
         (["victim_owned", STRANGER, "--reason", "owner of 888-555-0160"], "reason"),

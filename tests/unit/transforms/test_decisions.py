@@ -24,7 +24,6 @@ from transforms.decisions import (
     Decision,
     DecisionsInForce,
     RowSignature,
-    await_second_person,
     bind,
     decisions_in_force,
     members_digest,
@@ -33,6 +32,7 @@ from transforms.decisions_file import DecisionError, bound_rows, parse_decisions
 from transforms.graph.assign import apply_constraints
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.incidence import cluster_ties
+from transforms.judgements import await_second_person
 
 WHEN = datetime(2024, 3, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 import pytest
 from starlette.testclient import TestClient
 
-from pipelines import cli, workbench_state
+from pipelines import cli, journal, workbench_state
 from pipelines.commands import serve
 from pipelines.commands.decide import record_decision
 from pipelines.commands.serve import Caller, Server, make_app, previous_run
@@ -37,6 +37,8 @@ from tests.support.report_tables import (
 from transforms.decisions import Decision
 from transforms.decisions_file import parse_decisions
 from transforms.manifest import current_time
+
+JOURNAL = f"d.csv.{os.geteuid()}.journal"
 
 PHONE, ACCOUNT, OTHER = "phone:+18885550123", "account:upi:refund@okbank", "phone:+18885550199"
 
@@ -254,6 +256,8 @@ def decide_until_killed(run, decisions, accepted, author, by_command):
         else:
             server.decide(body, Caller(server.run, author))
             os.write(accepted, f"{body['reason']}\n".encode())
+            server.journal.note(f"c-{number}", {"text": f"note of {author} {number}"}, author)
+            os.write(accepted, f"note of {author} {number}\n".encode())
 
 
 def test_what_was_accepted_is_recorded_once_whatever_is_killed(tmp_path):
@@ -281,24 +285,26 @@ def test_what_was_accepted_is_recorded_once_whatever_is_killed(tmp_path):
     last = Server(run, decisions, "Ada Cole", 8765, {})
     last.flush()
     assert not last.journal.waiting() and last.problem() is None
-    recorded = Counter(decision.reason for decision in parsed(tmp_path))
-    assert recorded.keys() >= {*path.read_text().splitlines()}
-    assert path.read_text().count("server") > 5
-    assert set(recorded.values()) == {1}
+    kept = Counter(decision.reason for decision in parsed(tmp_path))
+    for cluster_noted in last.journal.notes()["clusters"].values():
+        kept.update(note["text"] for note in cluster_noted["notes"])
+    assert kept.keys() >= {*path.read_text().splitlines()}
+    assert path.read_text().count("note of server") > 5
+    assert set(kept.values()) == {1}
 
 
 @pytest.mark.parametrize("made", ["garbage", "link", "another user's"])
 def test_a_journal_that_somebody_else_made_is_refused(client, server, tmp_path, monkeypatch, made):
     """What stands in it is signed by the server's key."""
-    journal = tmp_path / "d.csv.journal"
+    path = tmp_path / JOURNAL
     if made == "link":
-        journal.symlink_to(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere")
     else:
-        journal.write_bytes(b"garbage" * 100 if made == "garbage" else b"")
+        path.write_bytes(b"garbage" * 100 if made == "garbage" else b"")
     if made == "another user's":
-        monkeypatch.setattr(os, "geteuid", lambda: journal.stat().st_uid + 1)
+        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
     answer = decide(client, server)
-    assert answer.status_code == 400 and "d.csv.journal" in answer.json()["error"]
+    assert answer.status_code == 400 and JOURNAL in answer.json()["error"]
     server.flush()
     assert parsed(tmp_path) == () and not (tmp_path / "elsewhere").exists()
 
@@ -406,10 +412,15 @@ def test_a_narrative_is_shown_to_the_owner_and_written_down(client, server, tmp_
     assert post(client, server, "narrative", wanted, **refused).status_code == 403
     answer = post(client, server, "narrative", wanted)
     assert answer.json() == {"narrative": "I called (888) 555-0123."}
-    assert "Ada Cole amazon|A-1" in (tmp_path / "d.csv.views").read_text()
+    (view,) = Server(server.run, server.decisions, "Bo Day", 8765, {}).journal.views()
+    assert (view.person, view.org, view.record) == ("Ada Cole", "amazon", "A-1")
+    assert view.run == "run-made-up" and view.when.endswith("Z")
     wanted["org"] = "microsoft"
     assert post(client, server, "narrative", wanted).status_code == 400
-    assert (tmp_path / "d.csv.views").read_text().count("\n") == 1
+    assert len(server.journal.views()) == 1
+    (tmp_path / JOURNAL).write_bytes(b"garbage" * 100)
+    refused = post(client, server, "narrative", {"org": "amazon", "id": "A-1"})
+    assert refused.status_code == 400 and "888" not in refused.text
 
 
 def test_without_a_file_the_server_records_nothing(tmp_path):
@@ -441,13 +452,48 @@ def test_notes_bind_no_run_and_stand_beside_the_decisions(client, server, tmp_pa
     note = {"cluster": "c-1", "status": "open", "owner": "Ada Cole", "text": "Asked the carrier"}
     assert post(client, server, "note", note).status_code == 200
     assert post(client, server, "note", {"cluster": "c-1", "snoozed_until": "2027-01-31"}).json()
-    path = tmp_path / "d.csv.workbench.json"
-    kept = json.loads(path.read_text())["clusters"]["c-1"]
-    assert (kept["status"], kept["owner"], kept["by"]) == ("open", "Ada Cole", "Ada Cole")
+    server.author = "Bo Day"
+    post(client, server, "note", {"cluster": "c-1", "status": "done", "text": "They replied"})
+    kept = asked(client, server, "notes").json()["clusters"]["c-1"]
+    assert (kept["status"], kept["owner"], kept["by"]) == ("done", "Ada Cole", "Bo Day")
     assert kept["snoozed_until"] == "2027-01-31"
-    assert [note["text"] for note in kept["notes"]] == ["Asked the carrier"]
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert "run-made-up" not in path.read_text() and not (tmp_path / "d.csv").exists()
+    told = [(note["by"], note["text"]) for note in kept["notes"]]
+    assert told == [("Ada Cole", "Asked the carrier"), ("Bo Day", "They replied")]
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("d.csv.*")} == {0o600}
+    assert not (tmp_path / "d.csv").exists()
+
+
+def test_more_notes_than_are_kept_are_refused_and_none_is_dropped(client, server, monkeypatch):
+    monkeypatch.setattr(journal, "MOST_NOTES", 3)
+    note = {"cluster": "c-1", "text": "x" * 2_000}
+    for _ in range(3):
+        assert post(client, server, "note", note).status_code == 200
+    refused = post(client, server, "note", note | {"owner": "Bo Day"})
+    assert refused.status_code == 400 and "3 notes, the most" in refused.json()["error"]
+    monkeypatch.setattr(journal, "MOST_NOTED", 7_000)
+    refused = post(client, server, "note", note | {"cluster": "c-2"})
+    assert refused.status_code == 400 and "under another name" in refused.json()["error"]
+    assert post(client, server, "note", {"cluster": "c-2", "status": "open"}).status_code == 200
+    clusters = asked(client, server, "notes").json()["clusters"]
+    assert len(clusters["c-1"]["notes"]) == 3 and "owner" not in clusters["c-1"]
+    assert clusters["c-2"]["notes"] == []
+
+
+def test_notes_of_an_earlier_version_are_taken_over_once(client, server, tmp_path):
+    ada, bo = ({"at": f"2026-11-0{day}T08:00:00Z", "by": by} for day, by in ((1, "Ada"), (2, "Bo")))
+    clusters = {
+        "c-1": {"notes": [ada | {"text": "Ёlan"}, bo | {"text": "b"}], "owner": "Bo", **bo},
+        "c-2": {"notes": [], "status": "done", "snoozed_until": "2027-01-31", **ada},
+    }
+    before = {"version": 1, "clusters": clusters, "acknowledged": {f"a-{0:032x}": bo}}
+    path = tmp_path / "d.csv.workbench.json"
+    path.write_text(json.dumps(before, ensure_ascii=False), encoding="utf-8")
+    assert asked(client, server, "notes").json() == before
+    changed = post(client, server, "note", {"cluster": "c-2", "status": "open"}).json()
+    assert changed["clusters"]["c-2"]["status"] == "open"
+    again = Server(server.run, server.decisions, "Ada Cole", 8765, {})
+    assert again.journal.notes() == changed
+    assert json.loads(path.read_text(encoding="utf-8")) == before
 
 
 @pytest.mark.parametrize(
@@ -463,18 +509,19 @@ def test_notes_bind_no_run_and_stand_beside_the_decisions(client, server, tmp_pa
         {"cluster": "c-1", "snoozed_until": 3},
     ],
 )
-def test_what_is_no_note_leaves_no_trace(client, server, tmp_path, body):
+def test_what_is_no_note_leaves_no_trace(client, server, body):
     answer = post(client, server, "note", body)
     assert answer.status_code == 400 and len(answer.json()["error"].splitlines()) == 1
-    assert not (tmp_path / "d.csv.workbench.json").exists()
+    assert asked(client, server, "notes").json()["clusters"] == {}
 
 
 def test_a_file_that_is_no_file_of_notes_is_kept_as_it_is(client, server, tmp_path):
     path = tmp_path / "d.csv.workbench.json"
-    path.write_text("[1]")
+    path.write_text("{")
     assert "move it away" in asked(client, server, "notes").json()["error"]
     assert post(client, server, "note", {"cluster": "c-1", "status": "open"}).status_code == 400
-    assert path.read_text() == "[1]"
+    assert path.read_text() == "{"
+    assert decide(client, server).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["note", "acknowledge", "rerun"])
@@ -489,7 +536,7 @@ def test_a_file_that_is_no_file_of_notes_is_kept_as_it_is(client, server, tmp_pa
 def test_no_other_site_notes_or_runs_anything(client, server, tmp_path, name, changed):
     body = {"cluster": "c-1", "status": "open", "alert": f"a-{'0' * 32}"}
     assert post(client, server, name, body, **changed).status_code == 403
-    assert not (tmp_path / "d.csv.workbench.json").exists()
+    assert not (tmp_path / JOURNAL).exists()
 
 
 @pytest.fixture
@@ -560,6 +607,9 @@ def test_alerts_of_a_stream_are_listed_and_acknowledged(tmp_path):
         alert(number)["alert_id"] for number in (3, 2, 1)
     ]
     assert "+12125550188" not in answer.text and "tied_to" not in answer.text
+    seen = post(client, server, "acknowledge", {"alert": alert(2)["alert_id"]}).json()
+    assert seen["acknowledged"][alert(2)["alert_id"]]["by"] == "Ada Cole"
+    server.author = "Bo Day"
     seen = post(client, server, "acknowledge", {"alert": alert(2)["alert_id"]}).json()
     assert seen["acknowledged"][alert(2)["alert_id"]]["by"] == "Ada Cole"
     assert post(client, server, "acknowledge", {"alert": "../x"}).status_code == 400
