@@ -20,10 +20,8 @@ Long, since what may be read of a run, and by whom, is told apart here alone.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -32,7 +30,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -40,17 +37,9 @@ from pyarrow import fs
 
 from reports import tables
 from reports.tables import NarrativeReader, kept_narratives
-from schemas import CONTRACT_VERSION
 from schemas.extras import install_command
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
-from schemas.manifest import (
-    MANIFEST_NAME,
-    PRIVATE_MANIFEST,
-    SIGNATURE_NAME,
-    Manifest,
-    OutputFile,
-    PrivateFile,
-)
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME, Manifest
 from schemas.tables import (
     ALL_TABLES,
     CLUSTERS,
@@ -63,10 +52,12 @@ from schemas.tables import (
 from transforms.manifest import (
     REMEDY,
     AlteredRunError,
+    RunError,
     check_private,
     check_table,
     check_tables,
     files_of,
+    parse_manifest,
 )
 from transforms.private_files import (
     PrivateFileError,
@@ -76,6 +67,7 @@ from transforms.private_files import (
     private_root,
     read_private_manifest,
 )
+from transforms.reader import MOST_BYTES, RefusedFileError, open_bytes, read_bytes
 from transforms.reporters import SourceRules, rules_in_force
 
 if TYPE_CHECKING:
@@ -101,10 +93,6 @@ NO_NARRATIVES = (
     "read"
 )
 """The reason for which nothing can be quoted."""
-
-
-class RunError(ValueError):
-    """A folder that holds no finished run of this version; the message is one line for its user."""
 
 
 @dataclass(frozen=True)
@@ -153,34 +141,16 @@ class Run(os.PathLike[str]):
             TypeError: for what is no path.
         """
         path = _path(folder)
-        file = f"{path.rstrip('/')}/{MANIFEST_NAME}"
         try:
-            content = _read_bytes(file)
+            content = read_bytes(f"{path.rstrip('/')}/{MANIFEST_NAME}")
+        except RefusedFileError as error:
+            why = f"its {MANIFEST_NAME} {error.strerror}"
+            raise RunError(f"{path}: is not a finished run: {why}") from None
         except (OSError, ValueError, pa.ArrowException):  # ValueError: a path with a NUL in it
             raise RunError(f"{path}: is not a finished run: it has no {MANIFEST_NAME}") from None
-        try:
-            manifest = json.loads(content)
-        except (ValueError, RecursionError):
-            raise RunError(f"{file}: is not JSON; was it edited?") from None
-        if not isinstance(manifest, dict) or not {"run_id", "contract_version"} <= manifest.keys():
-            raise RunError(
-                f"{path}: is not a finished run: its {MANIFEST_NAME} was not written by ringtrace"
-            )
-        if (version := manifest["contract_version"]) != CONTRACT_VERSION:
-            shown = ascii(version)[:40]
-            raise RunError(f"{path}: is of contract version {shown}, this is {CONTRACT_VERSION}")
-        if missing := sorted(Manifest.__required_keys__ - manifest.keys()):
-            lacks = f"its {MANIFEST_NAME} has no {' and no '.join(missing)}"
-            raise RunError(f"{path}: is not a finished run: {lacks}")
-        try:
-            msgspec.convert(manifest["outputs"], list[OutputFile])
-            msgspec.convert(manifest.get("private", []), list[PrivateFile])
-        except ValueError:
-            raise RunError(
-                f"{path}: is not a finished run: its manifest lists no outputs"
-            ) from None
+        manifest = parse_manifest(content, path)
         custody = _custody(path, manifest, content, keys) if keys is not None else Custody()
-        return cls(path, manifest, custody)  # type: ignore[arg-type]
+        return cls(path, manifest, custody)
 
     @property
     def run_id(self) -> str:
@@ -408,7 +378,7 @@ def private_batches(
     if run.custody is not None and has_private(run, table):
         check_private(run.folder, run.manifest, table)
     for path in private_files(run.folder, run.manifest, table):
-        with _open(path) as file, tables.readable(run, table):
+        with open_bytes(path) as file, tables.readable(run, table):
             parts = pq.ParquetFile(open_private(file, path, table, key))
             names = [name for name in table.schema.names if name in parts.schema_arrow.names]
             for batch in parts.iter_batches(columns=names):
@@ -521,7 +491,7 @@ def _has_tiers(run: Run) -> bool:
     if first is None:
         return True
     try:
-        with _open(f"{run.folder.rstrip('/')}/{first}") as file:
+        with open_bytes(f"{run.folder.rstrip('/')}/{first}") as file:
             return "tier" in pq.read_schema(file).names
     except (OSError, pa.ArrowException):  # which whatever reads it says
         return True
@@ -536,16 +506,11 @@ def _path(folder: object) -> str:
     return path
 
 
-def _read_bytes(path: str, most: int = -1) -> bytes:
-    with _open(path) as file:
-        return bytes(file.read(most) if most >= 0 else file.read())
-
-
-def _read_if_there(path: str, most: int = -1) -> bytes | None:
+def _read_if_there(path: str, most: int = MOST_BYTES) -> bytes | None:
     if "://" not in path and os.path.lexists(path) and not Path(path).is_file():
         raise AlteredRunError(f"{path}: is no file; {REMEDY}")
     try:
-        return _read_bytes(path, most)
+        return read_bytes(path, most)
     except (OSError, ValueError, pa.ArrowException):
         return None
 
@@ -607,14 +572,3 @@ def _is_readable(path: str) -> bool:
         return os.access(path, os.R_OK)
     store, inside = fs.FileSystem.from_uri(path)
     return bool(store.get_file_info(inside).is_file)
-
-
-@contextmanager
-def _open(path: str) -> Iterator[Any]:
-    if "://" not in path:
-        with Path(path).open("rb") as file:
-            yield file
-        return
-    store, inside = fs.FileSystem.from_uri(path)
-    with store.open_input_file(inside) as file:
-        yield file

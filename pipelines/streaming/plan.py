@@ -65,6 +65,7 @@ from transforms.erasure import Erasures
 from transforms.graph import cluster_number
 from transforms.manifest import AlteredRunError
 from transforms.read import ReadOptions
+from transforms.reader import open_bytes
 from transforms.stream import (
     RETENTION_DAYS,
     Clock,
@@ -224,7 +225,7 @@ class LiveDecisions:
         path = FileSystems.join(self._output, *BOUND_FILE.split("/"))
         if not FileSystems.exists(path):
             return BOUND_DECISION.empty_table()
-        with FileSystems.open(path) as file:
+        with open_bytes(path) as file:
             return pq.read_table(pa.BufferReader(file.read()), schema=BOUND_DECISION)
 
 
