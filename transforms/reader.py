@@ -6,17 +6,19 @@ A file is a regular one, or an object of a store.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 import sys
 from contextlib import closing
 from typing import Any, BinaryIO
 
-from pyarrow import fs
+import orjson
 
 MOST_BYTES = 64 << 20
 """The bytes of a file of settings, facts or digests: a manifest of 200,000 inputs has these."""
+
+MOST_KEPT_BYTES = 1 << 28
+"""The same of a file that grows a line at a time: the ledger, and the list of erased records."""
 
 MOST_VALUES = 4_000_000
 """The values in such a file: read, they take up to 300 MB."""
@@ -37,22 +39,24 @@ def open_bytes(path: str | os.PathLike[str], *, follow: bool = True) -> BinaryIO
 
     Raises:
         OSError: if it cannot be opened; without `follow`, if it is a link.
-        RefusedFileError: if it is a folder, a pipe or a device.
+        RefusedFileError: if it is a pipe or a device.
         ValueError: for a store of which nothing is installed here.
     """
     name = os.fspath(path)
     if "://" in name:
         if (beam := beam_stores(name)) is not None:
             return beam.open(name, compression_type="uncompressed")
+        from pyarrow import fs  # not every command needs Arrow
+
         store, inside = fs.FileSystem.from_uri(name)
         return store.open_input_file(inside)
     # Without waiting: a pipe that somebody put into a shared folder would never end.
-    link = 0 if follow else os.O_NOFOLLOW
-    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | link)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    file = open(name, "rb", opener=lambda path, _: os.open(path, flags))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
         raise RefusedFileError(errno.EINVAL, "is no regular file", name)
-    return os.fdopen(descriptor, "rb")
+    return file
 
 
 def beam_stores(path: str) -> Any:
@@ -90,12 +94,9 @@ def read_json(content: bytes) -> Any:
     """
     if sum(map(content.count, (b",", b"[", b"{"))) > MOST_VALUES:
         raise ValueError(f"more than {MOST_VALUES} values")
-    try:
-        value = json.loads(content)
-    except RecursionError:
-        value = None
-    if value is None or is_too_deep(value, content):
-        raise ValueError(f"no value, or nested deeper than {MAX_DEPTH} levels")
+    value = orjson.loads(content)
+    if is_too_deep(value, content):
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     return value
 
 

@@ -36,14 +36,15 @@ from pipelines.user_files import (
 )
 from pipelines.wiring import FOLLOWS_NONE, PreviousRun
 from reports.export import NODES_FILE
-from reports.run import Run, RunError
+from reports.run import Run
 from schemas.manifest import SIMULATED_NAME
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.erasure import Erasures
 from transforms.graph import read_contested
-from transforms.manifest import AlteredRunError, RunSettings, check_files, current_time
+from transforms.manifest import AlteredRunError, RunError, RunSettings, check_files, current_time
 from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
+from transforms.reader import read_bytes
 from transforms.redact import MissingNamesLibraryError, recognizer_version
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
@@ -177,9 +178,8 @@ def simulated_digests(files: Sequence[InputFile]) -> frozenset[str]:
     digests: set[str] = set()
     for path in {near / SIMULATED_NAME for folder in folders for near in (folder, folder.parent)}:
         with suppress(OSError, UnicodeDecodeError):
-            if path.stat().st_size <= LARGEST_LIST:
-                lines = path.read_text(encoding="utf-8").splitlines()
-                digests.update(line.partition("  ")[0] for line in lines)
+            lines = read_bytes(path, LARGEST_LIST).decode().splitlines()
+            digests.update(line.partition("  ")[0] for line in lines)
     return frozenset(digests)
 
 

@@ -60,7 +60,7 @@ from pipelines.workbench_state import (
     workbench_files,
 )
 from reports import tables
-from reports.run import Run, RunError, narrative_reader
+from reports.run import Run, narrative_reader
 from reports.tables import TableError
 from reports.workbench import static_files
 from schemas.decision import DecisionKind
@@ -70,7 +70,7 @@ from schemas.field import TEXT
 from schemas.tables import MEMBERS
 from transforms.arrow_util import row_tuples
 from transforms.decisions import Decision
-from transforms.manifest import AlteredRunError, current_time
+from transforms.manifest import AlteredRunError, RunError, current_time
 from transforms.private_files import PrivateFileError
 
 if TYPE_CHECKING:

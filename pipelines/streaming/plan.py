@@ -41,7 +41,6 @@ from pipelines.user_files import (
     read_weights,
 )
 from pipelines.wiring import RunPlan
-from reports.run import RunError
 from reports.tables import TableError
 from schemas.decision import BOUND_DECISION
 from schemas.enums import RecordKind
@@ -63,7 +62,7 @@ from transforms.decisions import BoundBy, Decision, DecisionsInForce
 from transforms.decisions_file import bound_rows, taken_over
 from transforms.erasure import Erasures
 from transforms.graph import cluster_number
-from transforms.manifest import AlteredRunError
+from transforms.manifest import AlteredRunError, RunError
 from transforms.read import ReadOptions
 from transforms.reader import open_bytes
 from transforms.stream import (
