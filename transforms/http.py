@@ -1,6 +1,4 @@
-"""The one gate to servers that others run: an answer comes from the server that was named, is of
-bounded size, and is there in time.
-"""
+"""The one gate to servers: whoever answers is who was named, in bounded bytes and time."""
 
 from __future__ import annotations
 

@@ -115,9 +115,7 @@ class Collection:
             if time.monotonic() > end:
                 raise UsageError(f"{self.url}: lists for over {LISTING_SECONDS} s; see the server")
             if page == PAGE and self._server.received > most:  # letters are not kept
-                raise UsageError(
-                    f"{self.url}: lists over {MAX_LISTING_BYTES} bytes; see the server"
-                )
+                raise UsageError(f"{self.url}: lists more than a hub has; see the server")
             with self._errors():
                 answer = next(pages, None)
                 objects = (answer or {}).get("objects", ())
