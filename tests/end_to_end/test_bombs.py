@@ -1,0 +1,199 @@
+"""What somebody put where a file is expected costs each command a line, and little else."""
+
+import contextlib
+import gzip
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from pipelines.exchange import taxii
+from pipelines.options import UsageError
+from schemas.manifest import MANIFEST_NAME
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import execute, keys_in
+from tests.support.small_ring import NOW, RING, SmallRing
+
+MEASURE = """
+import contextlib, io, json, resource, sys, time
+from tests.support.run_pipeline import ringtrace
+
+for name, words in json.load(sys.stdin).items():
+    begun, said = time.monotonic(), io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        status = ringtrace(*words)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps([name, status, said.getvalue(), time.monotonic() - begun, peak]), flush=True)
+"""
+
+
+def sparse(path):
+    path.touch()
+    os.truncate(path, 2 << 30)
+
+
+def written(content):
+    return lambda path: path.write_bytes(content())
+
+
+BOMBS = {
+    "fifo": os.mkfifo,
+    "zero": lambda path: path.symlink_to("/dev/zero"),
+    "sparse": sparse,
+    "deep": written(lambda: b"[" * (30 << 20)),
+    "values": written(lambda: b'{"run_id":[' + b"{}," * (20 << 20) + b"{}]}"),
+    "digits": written(lambda: b'{"run_id":' + b"1" * (4 << 20) + b"}"),
+    "gzip": written(lambda: gzip.compress(b"\0" * (1 << 28), 1)),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bombs")
+    with keys_in(folder / "home"):
+        ring = SmallRing(folder)
+        later = ["--previous", ring.other, "--now", NOW, "--output", folder / "later" / "run"]
+        (folder / "later").mkdir()
+        execute("batch", *ring.inputs, *later)
+        yield ring
+
+
+def commands(world, bomb, folder, out):
+    """Commands that a bomb is given to: as a file, or in a folder as each name that is read."""
+    who = ["--author", "A", "--reason", "R"]
+    of_run = world.builders(folder, out) | {
+        "report": ["report", folder],
+        "health": ["health", folder],
+        "explain": ["explain", folder, RING],
+        "rejects": ["rejects", folder, "--output", out],
+        "correct": ["correct", folder, "--decisions", world.decisions, "--output", out],
+        "erase": ["erase", "--record", "a/1", "--run", folder, *who, "--output", out],
+        "verify": ["verify", folder],
+        "check": ["exchange", "check", folder],
+        "pull": ["exchange", "hub", "pull", folder, "--output", out],
+    }
+    run = world.run
+    return of_run | {
+        "decisions": ["batch", *world.inputs, "--decisions", bomb, "--output", out],
+        "decide --decisions": ["decide", run, "confirm", RING, *who, "--decisions", bomb],
+        "map": ["map", bomb],
+        "config": ["batch", *world.inputs, "--config", bomb, "--output", out],
+        "check a file": ["exchange", "check", bomb],
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_costs_each_command_a_line(world, tmp_path, name):
+    folder, out = tmp_path / "folder", tmp_path / "out"
+    folder.mkdir()
+    bomb = folder / MANIFEST_NAME
+    BOMBS[name](bomb)
+    for read in ("seal.json", "offer.json", "hub.json"):
+        (folder / read).symlink_to(bomb)
+    words = {key: list(map(str, line)) for key, line in commands(world, bomb, folder, out).items()}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE],
+        input=json.dumps(words),
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [key for key, *_ in results] == list(words)
+    for key, status, said, seconds, peak in results:
+        refused = status == (1 if key == "verify" else 2) and said.count("\n") == (key != "verify")
+        assert refused, (key, status, said)
+        assert seconds < 60 and peak < 1 << 30, (key, seconds, peak)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["fifo", "zero"])
+def test_a_folder_beside_a_run_keeps_nobody_waiting(world, name):
+    beside = world.folder / "later" / name
+    beside.mkdir()
+    BOMBS[name](beside / MANIFEST_NAME)
+    for command in ("health", "report"):
+        begun = time.monotonic()
+        execute(command, world.folder / "later" / "run", status=None)
+        assert time.monotonic() - begun < 60
+
+
+KIND = "application/taxii+json;version=2.1"
+
+ANSWERS = {
+    "drips": "no whole answer in 2 seconds",
+    "drips_its_head": "no whole answer in 2 seconds",
+    "leads_elsewhere": "leads elsewhere",
+    "endless": "an answer of more than",
+    "packed": "a packed answer",
+    "deep": "Invalid JSON",
+    "values": "Invalid JSON",
+}
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """Answers as the first part of the path says."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        with contextlib.suppress(OSError):
+            getattr(self, self.path.split("/")[1])()
+
+    def say(self, content, status=200, **headers):
+        self.send_response(status)
+        for name, value in ({"Content-Type": KIND} | headers).items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def drips(self, begin=b"HTTP/1.1 200 OK\r\n\r\n"):
+        self.wfile.write(begin)
+        while True:
+            self.wfile.write(b" ")
+            time.sleep(0.5)
+
+    def drips_its_head(self):
+        self.drips(b"HTTP/1.1 200 OK\r\nX: ")
+
+    def leads_elsewhere(self):
+        self.say(b"", 302, Location=f"http://localhost:{self.server.server_port}/endless/")
+
+    def endless(self):
+        self.say(b"{")
+        while True:
+            self.wfile.write(b" " * (1 << 16))
+
+    def packed(self):
+        self.say(gzip.compress(b"{}"), Content_Encoding="gzip")
+
+    def deep(self):
+        self.say(b"[" * 1000 + b"]" * 1000)
+
+    def values(self):
+        self.say(b'{"objects":[' + b"{}," * (5 << 20) + b"{}]}")
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_server_holds_nobody_and_leads_nowhere(monkeypatch, name):
+    pytest.importorskip("taxii2client")
+    monkeypatch.setattr(taxii, "TIMEOUT_SECONDS", 2)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    begun = time.monotonic()
+    collection = taxii.Collection(f"http://127.0.0.1:{server.server_port}/{name}/collections/a/")
+    with pytest.raises(UsageError, match=ANSWERS[name]) as refused:
+        list(collection.objects("note"))
+    assert time.monotonic() - begun < 20 and "\n" not in str(refused.value)
+    server.shutdown()
