@@ -117,14 +117,13 @@ def test_a_bomb_costs_each_command_a_line(world, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["fifo", "zero"])
-def test_a_folder_beside_a_run_keeps_nobody_waiting(world, name):
+def test_a_folder_beside_a_run_keeps_nobody_waiting(world, tmp_path, name):
     beside = world.folder / "later" / name
     beside.mkdir()
     BOMBS[name](beside / MANIFEST_NAME)
-    for command in ("health", "report"):
-        begun = time.monotonic()
-        execute(command, world.folder / "later" / "run", status=None)
-        assert time.monotonic() - begun < 60
+    begun = time.monotonic()
+    execute("report", world.folder / "later" / "run", "--redact", "--output", tmp_path / "out")
+    assert time.monotonic() - begun < 60
 
 
 KIND = "application/taxii+json;version=2.1"
