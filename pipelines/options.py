@@ -65,6 +65,10 @@ class UsageError(Exception):
     """An error that the user must correct; its message is one line, the exit status 2."""
 
 
+class BusyError(UsageError):
+    """An error that passes once another process has ended what it does."""
+
+
 @contextmanager
 def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> Iterator[None]:
     """Lets errors that say in one line what to correct end as a UsageError."""

@@ -5,7 +5,6 @@ Long, since what a run says of itself at its end is looked up in the folder, rea
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import shutil
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,6 +30,7 @@ from pipelines.data_files import read_data
 from pipelines.options import Row, UsageError, system_errors, take_notices
 from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
+from pipelines.safe_files import locked
 from reports import signing, tables
 from reports.run import Run
 from reports.run_summary import BARE_LOSS
@@ -243,31 +243,23 @@ def lock_output(output: str) -> Iterator[None]:
         yield
         return
     whole = Path(output).resolve()
-    with _locked(whole, output), _ended_by_signals(whole):
+    with _locked(whole), _ended_by_signals(whole):
         staged = whole.parent.glob(".*.staging-*")
         left = {path.name[1:].rpartition(".staging-")[0] for path in staged}
         for name in sorted(left - {"", ".", "..", whole.name}):
             if whole.with_name(f".{name}.lock").is_file():
-                with suppress(UsageError, OSError), _locked(whole.with_name(name), name):
+                with suppress(UsageError, OSError), _locked(whole.with_name(name)):
                     pass
         yield
 
 
 @contextmanager
-def _locked(whole: Path, output: str) -> Iterator[None]:
-    lock = whole.with_name(f".{whole.name}.lock")
-    with system_errors(output, "give a folder that can be made"):
+def _locked(whole: Path) -> Iterator[None]:
+    with system_errors(whole, "give a folder that can be made"):
         whole.parent.mkdir(parents=True, exist_ok=True)
-        # Whoever may write there could have put a link: what it leads to stays as it is.
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        file = open(lock, "wb", opener=lambda path, _: os.open(path, flags, 0o666))  # noqa: SIM115
-    with file:
-        _lock(file, lock, output)
-        try:
-            recover_output(str(whole))
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    with locked(whole, wait=0, remedy="give a folder that can be made"):
+        recover_output(str(whole))
+        yield
 
 
 @contextmanager
@@ -306,17 +298,6 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
         for sig in changed:
             if sig != signal.SIGALRM or not stopped:  # else it is still to ring
                 signal.signal(sig, signal.SIG_DFL)
-
-
-def _lock(file: BinaryIO, lock: Path, output: str) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A run that ended meanwhile took its lock file away: this would be a lock on nothing.
-        ours = os.fstat(file.fileno()).st_ino == lock.stat().st_ino
-    except (BlockingIOError, FileNotFoundError):
-        ours = False
-    if not ours:
-        raise UsageError(f"{output}: another run is writing there; wait for it")
 
 
 def discard_staging(run: RunSettings) -> None:

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
+import stat
+import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
-from pipelines.options import system_errors
+from pipelines.options import BusyError, system_errors
+
+LONGEST_WAIT = 10.0
+"""Seconds to wait for another process that changes a file."""
+
+_BETWEEN_TRIES = 0.01
+"""Seconds between two tries to take a lock."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -91,32 +102,63 @@ def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Lets one process at a time change a file.
+def locked(
+    path: Path, wait: float = LONGEST_WAIT, remedy: str = "let its owner write it"
+) -> Iterator[None]:
+    """Lets one process at a time change a file or a folder.
+
+    The lock is a file beside it that names its holder. Who may only read there cannot hold it.
+
+    Args:
+        path: The file or folder.
+        wait: Seconds to wait for another process.
+        remedy: The advice to somebody who may not write there.
 
     Raises:
         UsageError: if the lock cannot be made.
+        BusyError: if another process keeps it; names that one.
     """
     beside = path.with_name(f".{path.name}.lock")
+    end = time.monotonic() + wait
     while True:
-        with system_errors(beside, "let its owner write it", but_full_disk=True):
+        with system_errors(beside, remedy, but_full_disk=True):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Who held it took the file away as it ended: this would be a lock on nothing.
-            try:
-                ours = os.path.samestat(os.fstat(descriptor), beside.stat())
-            except FileNotFoundError:
-                ours = False
-            if ours:
+            # Whoever may write there could have put a link: what it leads to stays as it is.
+            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as lock:
+            if _is_ours(lock, beside):
                 try:
+                    _sign(lock, shared=bool(path.parent.stat().st_mode & stat.S_IWGRP))
                     yield
                 finally:
                     beside.unlink(missing_ok=True)
                 return
-        finally:
-            os.close(descriptor)
+            holder = lock.read(200).strip()
+        if time.monotonic() >= end:
+            who = holder if holder.isprintable() and holder else "another process"
+            raise BusyError(f"{path}: {who} is writing there; wait for it, or end it")
+        time.sleep(_BETWEEN_TRIES)
+
+
+def _is_ours(lock: TextIO, path: Path) -> bool:
+    """Takes a lock unless another process has it; returns whether it did."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Who held it took the file away as it ended: this would be a lock on nothing.
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def _sign(lock: TextIO, *, shared: bool) -> None:
+    """Writes who holds a lock, for those who wait; `shared` with the group of the folder."""
+    if shared:
+        with suppress(PermissionError):  # another of the group made it
+            os.fchmod(lock.fileno(), 0o660)
+    lock.truncate()
+    process = f"process {os.getpid()} on {platform.node()}"
+    lock.write(f"{process}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC,")
+    lock.flush()
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -125,6 +125,9 @@ def who_answers(name: str, second: str | None, key: str | None) -> str:
     return f"{name.strip()} and {second.strip()}"
 
 
+UNSIGNED = "the digests of an unsigned run, as they were when it was opened"
+"""Of a run that nobody signed, what its tables are compared with before a decision on it."""
+
 MOST_RULES_BYTES, MOST_DECISIONS_BYTES = 1024 * 1024, 8 * 1024 * 1024
 """The same of rules of sources, which each process of a run holds, and of analysts' decisions."""
 
@@ -422,6 +425,27 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
         if note:
             add_notice(f"{name}{run.folder}: {note}")
     return run
+
+
+def check_unchanged(run: Run) -> str:
+    """Compares a run that was opened, perhaps long ago, with what stands in its folder now.
+
+    Returns:
+        What its tables were compared with, in words.
+
+    Raises:
+        AlteredRunError: naming the first file that is not what the run wrote.
+        UsageError: if another run stands there, or an unknown or void key signed it.
+    """
+    now = Run.open(run.folder, known_keys)
+    check_signers(now)
+    if (now.manifest, now.custody) != (run.manifest, run.custody):
+        raise UsageError(
+            f"{run.folder}: another run stands there than the one that was opened; open or serve "
+            "it again, and read its evidence"
+        )
+    now.check_all()
+    return "the signed manifest" if now.is_signed else UNSIGNED
 
 
 def previous_run(folder: str | None, finished: Run) -> Run | None:

@@ -142,6 +142,8 @@ class Run(os.PathLike[str]):
         """
         path = _path(folder)
         try:
+            if "://" in path:
+                fs.FileSystem.from_uri(path)  # tables are Arrow's to read
             content = read_bytes(f"{path.rstrip('/')}/{MANIFEST_NAME}")
         except RefusedFileError as error:
             why = f"its {MANIFEST_NAME} {error.strerror}"
@@ -375,9 +377,22 @@ def private_batches(
         PrivateFileError: if one is sealed with another key than `key`, or was changed.
         TableError: for a file that is no Parquet of this contract.
     """
+    for reader in private_readers(run, table, columns, key, where):
+        yield from reader
+
+
+def private_readers(
+    run: Run,
+    table: Table,
+    columns: Sequence[str],
+    key: PrivateKey | None,
+    where: pc.Expression | None = None,
+) -> list[Iterator[pa.RecordBatch]]:
+    """Returns what yields the rows of each file of a private table; see `private_batches`."""
     if run.custody is not None and has_private(run, table):
         check_private(run.folder, run.manifest, table)
-    for path in private_files(run.folder, run.manifest, table):
+
+    def batches(path: str) -> Iterator[pa.RecordBatch]:
         with open_bytes(path) as file, tables.readable(run, table):
             parts = pq.ParquetFile(open_private(file, path, table, key))
             names = [name for name in table.schema.names if name in parts.schema_arrow.names]
@@ -385,6 +400,8 @@ def private_batches(
                 rows = pa.Table.from_batches([batch]).cast(_of(table, names))
                 rows = rows if where is None else rows.filter(where)
                 yield from rows.select(columns).combine_chunks().to_batches()
+
+    return list(map(batches, private_files(run.folder, run.manifest, table)))
 
 
 def private_table(

@@ -200,21 +200,18 @@ def read_in_key_order(
     before the least of their last rows is complete. The `coded` of the columns may be dictionaries.
     """
     with readable(run, table):
-        yield from _merged(run, table, columns, coded, where)
+        dataset = table_dataset(run, table, coded)
+        readers = [
+            file.to_batches(dataset.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
+            for file in dataset.get_fragments()
+        ]
+        yield from merged(readers, table, columns)
 
 
-def _merged(
-    run: RunFolder,
-    table: Table,
-    columns: Sequence[str],
-    coded: Sequence[str],
-    where: pc.Expression | None,
+def merged(
+    readers: Sequence[Iterator[pa.RecordBatch]], table: Table, columns: Sequence[str]
 ) -> Iterator[pa.Table]:
-    dataset = table_dataset(run, table, coded)
-    readers = [
-        file.to_batches(dataset.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
-        for file in dataset.get_fragments()
-    ]
+    """Yields the rows of sorted files as one, see `read_in_key_order`."""
     if len(readers) == 1:
         yield from (
             pa.Table.from_batches([_filled(batch)]) for batch in readers[0] if batch.num_rows

@@ -196,7 +196,8 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
     }
     words = tomllib.loads(folder.joinpath("words.toml").read_text(encoding="utf-8"))
     sentences = {code: form.sentence for code, form in FACTS.items()}
-    words |= {"kinds": kinds, "facts": sentences, "decision": [*DECISION.names, *BINDING.names]}
+    columns = [*DECISION.names, *BINDING.names, "opened"]
+    words |= {"kinds": kinds, "facts": sentences, "decision": columns}
     page = contents["index.html"]
     for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():
         page = page.replace(name.encode(), escape(value).encode(), 1)

@@ -90,6 +90,18 @@ A row of a decisions file that `ringtrace decide` wrote has these columns too: `
 are then lists in JSON, also in CSV.
 """
 
+SEEN = contract(
+    optional(
+        evidence_digest="SHA-256 of the rows of members/, entities/ and links/ that its author was "
+        "shown, in hexadecimal: of the cluster of its entity, and of the other one's after a "
+        "blank.",
+        compared_with="The digests that these tables were compared with when it was made.",
+        opened="The narratives and links that its author had opened by then; none on a command "
+        "line.",
+    )
+)
+"""The evidence that stood before the author; a row of an earlier release has none of it."""
+
 CHAIN = contract(
     optional(
         previous="SHA-256 of the signed row before it, empty for the first one.",

@@ -41,7 +41,7 @@ class Code(StrEnum):
 REJECT = contract(
     ORIGIN,
     required(RecordKind, record_kind="Complaint or call."),
-    optional(raw="The row as read, cut at 64 KiB, victim's numbers masked."),
+    optional(raw="The row as read, cut at 64 KiB; in rejects/ numbers and addresses are masked."),
     required(
         ("utf-8", "latin-1"),
         raw_encoding="latin-1 where the row is not UTF-8: each character is then one byte.",

@@ -89,7 +89,10 @@ CONTESTED = Table(f"{PRIVATE_FOLDER}/contested", CONTESTED_ENTITY, CONTESTED_KEY
 
 VICTIMS = Table(f"{PRIVATE_FOLDER}/victims", VICTIM_ENTRY, VICTIM_ENTRY_KEY)
 
-PRIVATE_TABLES = (NARRATIVES, CONTESTED, VICTIMS)
+WHOLE_REJECTS = Table(f"{PRIVATE_FOLDER}/rejects", reject.REJECT, REJECTS.key)
+"""The rejected rows as they were read; rejects/ has no number of theirs."""
+
+PRIVATE_TABLES = (NARRATIVES, CONTESTED, VICTIMS, WHOLE_REJECTS)
 """Tables that `Run` does not open; their bytes may depend on more than the input."""
 
 ADDED_LATER: Mapping[str, Any] = {

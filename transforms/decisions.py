@@ -113,6 +113,9 @@ class Decision:
         bound_by: Where the binding is from.
         signature: That of its row; None for a row that was typed.
         void: Why it has no effect whatever the others say; None where it may have one.
+        evidence_digest: The digest of what its author was shown, as `schemas.decision.SEEN` has it.
+        compared_with: What the tables were compared with then.
+        opened: The narratives and links that were open.
     """
 
     decision_id: str
@@ -130,6 +133,9 @@ class Decision:
     used: tuple[DaysOfUse, ...] = ()
     signature: RowSignature | None = None
     void: str | None = None
+    evidence_digest: str | None = None
+    compared_with: str | None = None
+    opened: str | None = None
 
     @property
     def signed_by(self) -> str | None:

@@ -35,6 +35,7 @@ from schemas.decision import (
     CLUSTER_DECISIONS,
     DECISION,
     PAIR_DECISIONS,
+    SEEN,
     DecisionKind,
     members_digest,
 )
@@ -54,6 +55,9 @@ from transforms.extract.allowlist import LegitimateListError, canonical_entity_i
 MAX_VALUE_CHARACTERS = 500
 """Characters of any one value, at most."""
 
+MAX_OPENED_CHARACTERS = 4_000
+"""Characters of the names of narratives and links that were open, at most."""
+
 MAX_MEMBERS_CHARACTERS = 10_000_000
 """Characters of the members that a row is bound to, at most."""
 
@@ -64,7 +68,7 @@ LEAST_DIGITS, NATIONAL_DIGITS = 7, 10
 
 NOTHING: Mapping[str, str] = {}
 
-FILE_COLUMNS = (*DECISION.names, *BINDING.names, *CHAIN.names)
+FILE_COLUMNS = (*DECISION.names, *BINDING.names, *SEEN.names, *CHAIN.names)
 """The columns of a decisions file; a row that is typed by hand has those of DECISION alone."""
 
 SIGNED_FORMAT, SIGNED_VERSION = "ringtrace-decision", 1
@@ -339,6 +343,7 @@ def _row(decision: Decision) -> dict[str, Any]:
         "run_id": decision.run_id,
         "bound_from": start,
         "bound_to": end,
+        **{name: getattr(decision, name) for name in SEEN.names},
         **{name: getattr(decision.signature, name, None) for name in CHAIN.names},
     }
 
@@ -411,14 +416,14 @@ class _Row:
     def error(self, name: str, problem: str) -> DecisionError:
         return DecisionError(f"{self.place}, {name}: {problem}")
 
-    def text(self, name: str) -> str | None:
+    def text(self, name: str, most: int = MAX_VALUE_CHARACTERS) -> str | None:
         value = self.values.get(name)
         if value is None:
             return None
         if not isinstance(value, str):
             raise self.error(name, "is not text; put it in quotes")
-        if len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
-            raise self.error(name, f"is not one line of at most {MAX_VALUE_CHARACTERS} characters")
+        if len(value) > most or not value.isprintable():
+            raise self.error(name, f"is not one line of at most {most} characters")
         return value.strip() or None
 
     def entity(self, name: str) -> str | None:
@@ -473,6 +478,7 @@ def _decision(row: _Row) -> Decision:
     decided, expires = row.moment("decided_at"), row.moment("expires_at")
     if expires is not None and decided is not None and expires <= decided:
         raise row.error("expires_at", "is not after decided_at; correct one of them")
+    seen: Any = {name: row.text(name, MAX_OPENED_CHARACTERS) for name in SEEN.names}
     decision = Decision(
         decision_id=texts["decision_id"],
         kind=kind,
@@ -482,6 +488,7 @@ def _decision(row: _Row) -> Decision:
         reason=texts["reason"],
         decided_at=decided or datetime.max.replace(tzinfo=UTC),
         expires_at=expires,
+        **seen,
     )
     if kind is DecisionKind.VICTIM_OWNED:
         _check_victim_unnamed(decision, row)
@@ -625,7 +632,7 @@ def _bound_row(
         shown = None if owned else contested.get(entity)
         return shown or stand_in_id(entity, decision.decision_id, place)
 
-    row = {name: value for name, value in _row(decision).items() if name not in CHAIN.names}
+    row = {name: value for name, value in _row(decision).items() if name in BOUND_DECISION.names}
     for place, name in enumerate(("entity_a", "entity_b")):
         if row[name] is not None:
             row[name] = shown(row[name], place)

@@ -46,6 +46,7 @@ _MARKS = str.maketrans("‘’ʼ´`“”„«»‐‑‒–—−…", "'''''\"
 _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
 _PART = re.compile(r"<([A-Z]+)>")
+_FORMULA = re.compile(r"\s*[=+\-@|%＝＋－＠]|[\t\r\n]")  # OWASP, CSV injection
 
 NO_ACCENT = str.maketrans("ßøØæÆœŒłŁđĐ", "soOaAoOlLdD")
 """Letters that Unicode takes for no accented ones."""
@@ -118,6 +119,11 @@ def fill_parts(pattern: str, parts: Mapping[str, str]) -> str:
     while (filled := _PART.sub(lambda name: parts[name[1]], pattern)) != pattern:
         pattern = filled
     return pattern
+
+
+def without_formula(text: str) -> str:
+    """Returns a cell of CSV that no spreadsheet takes for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def cut_to_search_limit(texts: pa.Array) -> pa.Array:

@@ -7,6 +7,7 @@ is or contains a victim's number or address is a fault, too.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -75,6 +76,15 @@ MOST_AHEAD = timedelta(days=1)
 
 Validated = tuple[pa.RecordBatch, pa.RecordBatch, Counter[str]]
 """Accepted rows, rejects (REJECT), and a count of coerced words by field."""
+
+
+def folded_pseudonym(victim_id: str) -> str:
+    """Returns a pseudonym as every spelling of it is compared: without width, case and blanks.
+
+    Blanks stay in one that may be a number in words, so that masks find it.
+    """
+    words = unicodedata.normalize("NFKC", victim_id).casefold().split()
+    return (" " if len(words) > 1 and may_hold_contact(victim_id) else "").join(words)
 
 
 def validate_complaints(
@@ -292,9 +302,10 @@ def _check_possible_time(batch: BatchChecks, name: str) -> None:
 
 def _check_victim(batch: BatchChecks) -> None:
     """Takes the victim's pseudonym, which must not be a contact, and country."""
-    batch.typed["victim_id"] = casts.trim_text(batch.rows["victim_id"])
+    trimmed = casts.trim_text(batch.rows["victim_id"])
+    batch.typed["victim_id"] = map_distinct(trimmed, folded_pseudonym)
     batch.refuse(
-        pc.match_substring_regex(batch.typed["victim_id"], CONTACT_PATTERN),
+        pc.match_substring_regex(pc.utf8_normalize(trimmed, "NFKC"), CONTACT_PATTERN),
         Code.VICTIM_ID_IS_CONTACT,
         "victim_id",
         "looks like a number or an address; give a pseudonym instead",

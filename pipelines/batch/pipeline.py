@@ -143,6 +143,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         | "Find campaigns" >> FindCampaigns(clustered.assigned, AsSingleton(simulated)),
         tables.COMPONENTS.name: clustered.components,
         tables.REJECTS.name: rejects,
+        tables.WHOLE_REJECTS.name: valid.rejects,
         **of_clusters,
     }
     counters = (

@@ -90,7 +90,7 @@ def run(arguments: Namespace) -> int:
         LedgerError: if the ledger was changed.
     """
     free_folder(arguments.output)
-    finished = open_run(arguments.run)
+    finished = open_run(arguments.run, built_on=True)
     now = arguments.now or datetime.now(UTC)
     decisions = in_force(arguments.decisions, finished, now)
     entries = ledger.read_ledger(arguments.ledger)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import signing_flags
 from pipelines.options import (
+    BusyError,
     Row,
     UsageError,
     add_notice,
@@ -37,6 +38,7 @@ from pipelines.user_files import (
     check_basis,
     check_continues,
     check_last_row,
+    check_unchanged,
     contested_values,
     open_run,
     parse_decisions_text,
@@ -45,10 +47,17 @@ from pipelines.user_files import (
     shown_entities,
 )
 from reports import signing, tables
+from reports.decided_evidence import evidence_digest
 from reports.explain import NotNamedError, cut_lines, describe_cuts, find_entity
 from reports.run import Run
 from reports.text import quantity
-from schemas.decision import ACCUSING_DECISIONS, PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
+from schemas.decision import (
+    ACCUSING_DECISIONS,
+    CLUSTER_DECISIONS,
+    PAIR_DECISIONS,
+    REVIEWING_DECISIONS,
+    DecisionKind,
+)
 from schemas.entity import is_withheld
 from schemas.facts import have_facts
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
@@ -61,6 +70,10 @@ from transforms.decisions_file import (
 )
 from transforms.extract import LegitimateListError, canonical_entity_id
 from transforms.manifest import current_time
+from transforms.text_util import without_formula
+
+NOTHING_OPEN = "none: command line"
+"""The narratives and links that were open where none could be."""
 
 NAMING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.MUST_LINK)
 """Kinds that name who holds an identifier, which is open where it is contested."""
@@ -128,7 +141,9 @@ def run(arguments: Namespace) -> int:
     if arguments.source is not None:
         text = read_text(arguments.source)
         made = [
-            replace(decision, author=arguments.author)
+            replace(
+                decision, author=arguments.author, opened=decision.opened or "the page did not say"
+            )
             for decision in _parsed(text, arguments.source)
         ]
         every = record_all(finished, arguments.decisions, made, arguments.source, **options)
@@ -142,6 +157,7 @@ def run(arguments: Namespace) -> int:
             reason=arguments.reason,
             decided_at=arguments.now or current_time(),
             expires_at=arguments.expires,
+            opened=NOTHING_OPEN,
         )
         every = [record_decision(finished, arguments.decisions, asked, **options)]
     for recorded in every:
@@ -172,24 +188,52 @@ class RecordedDecision:
 
 
 def record_decision(
-    finished: Run, decisions: str, asked: Decision, *, key: str | None = None, dry_run: bool = False
+    finished: Run,
+    decisions: str,
+    asked: Decision,
+    *,
+    key: str | None = None,
+    waiting: Sequence[Decision] = (),
+    dry_run: bool = False,
 ) -> RecordedDecision:
     """Binds a decision to what a run shows, signs it, and adds it to a file, whole or not at all.
 
     Args:
         finished: The run that is decided on.
         decisions: The file; it is made where it is absent.
-        asked: The decision. Its entities are in any form; its id and what it was bound to do not
-            count.
+        asked: The decision. Its entities are in any form, and its id does not count. Where it has
+            members or a digest of evidence, they are what its author was shown.
         key: A private key file in place of the own key, which is made where there is none.
+        waiting: Decisions that will be recorded before it.
         dry_run: Finds out whether it could be recorded and what it covers, and writes nothing.
 
     Raises:
-        UsageError: for an entity that the run does not show, a decision that covers nothing or
-            contradicts another one, or a file that cannot be read or written.
+        UsageError: for an entity that the run does not show, a decision without a reason, that
+            covers nothing, contradicts another one, or was made on something else than the run
+            shows now, or a file that cannot be read or written.
+        AlteredRunError: if a table is not what the run wrote.
     """
+    path = _path(decisions)
+    with system_errors(path, "give a file that can be written"):
+        path.parent.stat()  # a folder that is not there is not made
+    with locked(path):
+        return _record(finished, decisions, asked, path, key, waiting, dry_run=dry_run)
+
+
+def _record(
+    finished: Run,
+    decisions: str,
+    asked: Decision,
+    path: Path,
+    key: str | None,
+    waiting: Sequence[Decision],
+    *,
+    dry_run: bool,
+) -> RecordedDecision:
+    """Does what `record_decision` does, while nobody else changes the file at `path`."""
     _check_askable(finished, asked)
-    path, before = _read(decisions)
+    compared = check_unchanged(finished)
+    before = read_text(str(path)) if path.exists() else None
     known = () if before is None else parse_decisions_text(before, decisions)
     check_last_row(known, decisions)
     try:
@@ -197,10 +241,11 @@ def record_decision(
     except UsageError as error:  # a note only: what protects must be easy to record
         add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
-    decision, shown = _bound(finished, asked, known, contested)
+    rows, before_it = known, (*known, *waiting)
+    decision, shown = _bound(finished, asked, before_it, contested)
+    decision = replace(_as_shown(finished, asked, decision, contested), compared_with=compared)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
-    taken_back = _taken_back(known, decision, decisions)
-    rows = known
+    taken_back = _taken_back(before_it, decision, decisions)
     if not dry_run:
         signer = key_store.own_key(key)
         key_id = signing.key_id(signer.public_key())
@@ -223,7 +268,11 @@ def record_decision(
 
 
 def _check_askable(finished: Run, asked: Decision) -> None:
-    """Raises UsageError for a wrong number of entities, or a run that none can be accused on."""
+    """Raises UsageError for no reason, a wrong number of entities, or a run none is accused on."""
+    if not any(map(str.isalnum, asked.reason)):
+        raise UsageError(
+            f"{asked.kind}: give a reason in words; it is shown beside what it changes"
+        )
     if asked.kind in PAIR_DECISIONS and asked.entity_b is None:
         raise UsageError(f"{asked.kind} is about two entities; name the other one")
     if asked.kind not in PAIR_DECISIONS and asked.entity_b is not None:
@@ -259,12 +308,39 @@ def _bound(
     names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
     ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
     name = next(name for name in names if name not in used)
+    author, reason = map(without_formula, (asked.author, asked.reason))
+    asked = replace(asked, author=author, reason=reason)
     decision = replace(asked, decision_id=name, **ends, members=None, signature=None, void=None)
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
     if decision.kind in REVIEWING_DECISIONS:
         _check_reviewed(finished, decision)
     return decision, shown
+
+
+def _as_shown(
+    finished: Run, asked: Decision, decision: Decision, contested: Mapping[str, str]
+) -> Decision:
+    """Returns a bound decision with the digest of the evidence that the run shows.
+
+    Raises:
+        UsageError: if its author was shown other evidence, or other members of the cluster.
+    """
+    names = {own: stands for stands, own in contested.items()}
+    shown = (evidence_digest(finished, names.get(each, each)) for each in decision.entities)
+    digest = " ".join(dict.fromkeys(shown))
+    same = asked.evidence_digest in (None, digest)
+    if asked.members is not None and asked.kind in CLUSTER_DECISIONS:
+        before, now = (
+            {contested.get(each, each) for each in row.members or ()} for row in (asked, decision)
+        )
+        same &= before == now
+    if not same:
+        raise UsageError(
+            f"{asked.entity_a}: {finished.folder} shows other members or evidence than this was "
+            "decided on; reload the page, and decide on what it shows then"
+        )
+    return replace(decision, evidence_digest=digest)
 
 
 def _cuts(finished: Run, decision: Decision) -> tuple[Row, ...]:
@@ -326,13 +402,14 @@ def record_all(
     return [record_decision(finished, decisions, decision, key=key) for decision in ordered]
 
 
-def _read(name: str) -> tuple[Path, str | None]:
-    """Returns the path of the decisions file, and its text; None where there is no file yet."""
+def _path(name: str) -> Path:
+    """Returns the path of the decisions file."""
     try:
         path = Path(os.path.realpath(name))
-        return path, read_text(str(path)) if path.exists() else None
+        path.exists()
     except (OSError, ValueError):  # a name that no file can have
         raise UsageError(f"{printable(name[:80])}: cannot be opened; give another file") from None
+    return path
 
 
 def _parsed(text: str, name: str) -> tuple[Decision, ...]:
@@ -394,19 +471,18 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
 
 
 def _write(path: Path, before: str | None, text: str) -> None:
-    """Replaces the file whole, if nobody changed it meanwhile.
+    """Replaces the file whole, if nobody changed it by other means.
 
     Raises:
-        UsageError: if somebody did, or it cannot be written.
+        BusyError: if somebody did.
+        UsageError: if it cannot be written.
     """
     with system_errors(path, "give a file that can be written"):
-        path.parent.stat()  # a folder that is not there is not made
-        with locked(path):
-            mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-            if (read_text(str(path)) if path.exists() else None) != before:
-                raise UsageError(f"{path}: was changed meanwhile; run this again")
-            write_whole(path, text.encode())
-            path.chmod(mode)
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        if (read_text(str(path)) if path.exists() else None) != before:
+            raise BusyError(f"{path}: was changed meanwhile; run this again")
+        write_whole(path, text.encode())
+        path.chmod(mode)
 
 
 def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
@@ -55,6 +56,7 @@ from schemas.tables import (
     NARRATIVES,
     PRIVATE_FOLDER,
     VICTIMS,
+    WHOLE_REJECTS,
     Table,
 )
 from transforms.erasure import ErasureList, RegisterKey, record_key
@@ -85,6 +87,7 @@ TAKEN_OUT = {
     NARRATIVES: ("narrative", "narratives"),
     CONTESTED: ("contested value", "contested values"),
     VICTIMS: ("entry of the register", "entries of the register"),
+    WHOLE_REJECTS: ("rejected row", "rejected rows"),
 }
 """The private tables of a run: the words for one row, and for several."""
 
@@ -109,11 +112,13 @@ class Record(NamedTuple):
 class Named(NamedTuple):
     """The rows of a run that are about the records; `searched` is false for a snapshot.
 
-    `names` are their record keys, `entities` the bare ids that they show.
+    `ids` is what they are asked for by, `names` are their record keys, `entities` the bare ids that
+    they show.
     """
 
     run: Run
     searched: bool
+    ids: pa.Array
     names: frozenset[str]
     entities: frozenset[str]
     rows: dict[str, int]
@@ -226,7 +231,7 @@ def _named(run: Run, records: Iterable[Record]) -> Named:
         of_either = pc.field("call_id").isin(ids) | pc.field("complaint_id").isin(ids)
         calls = _rows(run, CALLS, "call_id", of_either)
     except FileNotFoundError:  # a stream's snapshot has clusters alone
-        return Named(run, False, frozenset(), frozenset(), {})
+        return Named(run, False, ids, frozenset(), frozenset(), {})
     names = {record_key(RecordKind.COMPLAINT, *row[:2]) for row in complaints} & asked
     of_calls = {
         record_key(RecordKind.CALL, org, call): record_key(
@@ -246,7 +251,7 @@ def _named(run: Run, records: Iterable[Record]) -> Named:
     ]
     shown = {without_epoch(entity_id) for entity_id in mentions if not is_withheld(entity_id)}
     rows = {"complaints": len(names) - in_calls, "calls": in_calls, "mentions": len(mentions)}
-    return Named(run, True, frozenset(names), frozenset(shown), rows)
+    return Named(run, True, ids, frozenset(names), frozenset(shown), rows)
 
 
 def _rows(run: Run, table: Table, id_field: str, where: pc.Expression) -> list[tuple[str, ...]]:
@@ -367,6 +372,11 @@ def _without(rows: pa.Table, table: Table, in_run: Named, known: ErasureList) ->
         return rows.filter(pa.array(~known.of_rows(rows.combine_chunks(), RecordKind.COMPLAINT)))
     if table is VICTIMS:
         return known.shorten(rows)
+    if table is WHOLE_REJECTS:
+        named = rf"\b(?:{'|'.join(map(re.escape, in_run.ids.to_pylist()))})\b"
+        return rows.filter(
+            pc.invert(pc.fill_null(pc.match_substring_regex(rows["raw"], named), False))
+        )
     if not in_run.searched or not rows.num_rows:
         return rows
     return rows.filter(pc.invert(pc.is_in(rows["entity_id"], _rest_on_erased(rows, in_run, known))))

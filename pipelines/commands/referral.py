@@ -377,6 +377,8 @@ def _confirmations_from(
             decision.decision_id,
             decision.entity_a,
             decision.signed_by,
+            mask_contacts(decision.opened, named) if decision.opened else None,
+            decision.compared_with,
         )
         for decision in read_decisions(path)
         if decision.kind is DecisionKind.CONFIRM

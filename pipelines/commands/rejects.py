@@ -21,12 +21,17 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from pipelines.options import Row, all_of, flag, say, system_errors
+from pipelines import key_store
+from pipelines.options import Row, all_of, flag, say, system_errors, usage_errors
 from pipelines.user_files import free_folder, open_run
 from reports import tables
+from reports.run import has_private, private_readers
 from schemas.reject import Code
-from schemas.tables import REJECTS
+from schemas.tables import REJECTS, WHOLE_REJECTS
+from transforms.masks import MASK
+from transforms.private_files import PrivateFileError
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
+from transforms.text_util import without_formula
 
 WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""
@@ -39,9 +44,6 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 _LONGEST_NAME = 100
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters that make a spreadsheet run a cell as a formula (OWASP, CSV injection)."""
-
 
 add_arguments = all_of(
     flag("run", "RUN", "folder of a finished run"),
@@ -51,7 +53,7 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Exports the rejects of a run; returns the exit status 0.
+    """Exports the rejects of a run, whole where its private files are here; returns 0.
 
     Raises:
         RunError: if RUN is no finished run.
@@ -59,16 +61,26 @@ def run(arguments: Namespace) -> int:
     """
     out = free_folder(arguments.output)
     finished = open_run(arguments.run)
-    rejects = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
+    every = tables.count_rows(finished, REJECTS)
+    names = REJECTS.schema.names
+    if has_private(finished, WHOLE_REJECTS):
+        readers = private_readers(finished, WHOLE_REJECTS, names, key_store.private_key())
+        rejects = tables.merged(readers, WHOLE_REJECTS, names)
+    else:
+        rejects = tables.read_in_key_order(finished, REJECTS, names)
+        say(f"{finished.folder}: has no {WHOLE_REJECTS.name} here: numbers are masked as {MASK}")
     try:
-        with system_errors(out, "name a folder that can be made", below=True):
+        with (
+            usage_errors(PrivateFileError),
+            system_errors(out, "name a folder that can be made", below=True),
+        ):
             kept = write_rejects(_rows(rejects), out)
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
         raise
     say(
-        f"{out}: {kept} of {tables.count_rows(finished, REJECTS)} rejected rows can be corrected "
-        f"here; {out / 'why.csv'} says what is wrong"
+        f"{out}: {kept} of {every} rejected rows can be corrected here; "
+        f"{out / 'why.csv'} says what is wrong"
     )
     flags = [f"--{kind} {out / kind}" for kind in ("complaints", "calls") if (out / kind).exists()]
     if flags:
@@ -226,9 +238,4 @@ def _name(stem: str, extension: str, taken: set[str]) -> str:
 
 def _why(file: str, line: object, reason: Iterable[object]) -> tuple[object, ...]:
     cells = (file, line, *reason)
-    return tuple(_plain(cell) if isinstance(cell, str) else cell for cell in cells)
-
-
-def _plain(cell: str) -> str:
-    """Returns the cell as text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return tuple(without_formula(cell) if isinstance(cell, str) else cell for cell in cells)

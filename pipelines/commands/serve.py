@@ -17,12 +17,12 @@ import secrets
 import socket
 import sys
 import tempfile
+import time
 import webbrowser
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
@@ -33,10 +33,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store
-from pipelines.commands.decide import RecordedDecision, record_decision, recorded_lines
+from pipelines.commands.decide import record_decision, recorded_lines
+from pipelines.journal import Accepted, Journal, is_same
 from pipelines.ledger import values_withheld
 from pipelines.options import (
     REGISTER_FLAGS,
+    BusyError,
     Json,
     Row,
     UsageError,
@@ -48,7 +50,13 @@ from pipelines.options import (
     usage_errors,
 )
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
+from pipelines.user_files import (
+    check_unchanged,
+    contested_values,
+    open_run,
+    previous_run,
+    read_decisions,
+)
 from pipelines.workbench_state import (
     ALERTS_FOLDER,
     NextRun,
@@ -60,6 +68,7 @@ from pipelines.workbench_state import (
     workbench_files,
 )
 from reports import tables
+from reports.decided_evidence import evidence_digest
 from reports.run import Run, narrative_reader
 from reports.tables import TableError
 from reports.workbench import static_files
@@ -85,6 +94,9 @@ HOST = "127.0.0.1"
 UNDO_SECONDS = 15.0
 """Seconds for which a decision can be undone before it is recorded."""
 
+RETRY_SECONDS = 1.0
+"""Seconds after which a decision is recorded that another process kept from it."""
+
 MOST_BODY = 20_000
 """Bytes of a request, at most: a decision is a few lines."""
 
@@ -94,7 +106,7 @@ KEPT_RUNS = 4
 MOST_USER = 80
 
 MOST_TEXT = 500
-"""Characters of an identifier or a reason, as a decisions file allows."""
+"""Characters of an identifier, as a decisions file allows."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; "
@@ -188,6 +200,7 @@ def run(arguments: Namespace) -> int:
             if arguments.register_key:
                 register = ["--register-key", arguments.register_key]
             server.next_run = NextRun(arguments.rerun, arguments.decisions, register)
+        server.record_later(0)
         say(f"{server.address}\nend it with Ctrl+C")
         sys.stdout.flush()
         if arguments.open:
@@ -202,8 +215,8 @@ def run(arguments: Namespace) -> int:
             server.flush()
             if server.next_run:
                 server.next_run.end()
-    if server.problem:
-        raise UsageError(server.problem)
+    if problem := server.problem():
+        raise UsageError(problem)
     return 0
 
 
@@ -257,15 +270,6 @@ def _bound(port: int) -> socket.socket:
 
 
 @dataclass(frozen=True)
-class _Pending:
-    """A decision that was found good and is not yet written: as the page shows it, and the call."""
-
-    shown: Json
-    record: Callable[[], RecordedDecision]
-    timer: Timer
-
-
-@dataclass(frozen=True)
 class Caller:
     """The run that the page of a call shows, and who makes the call."""
 
@@ -280,7 +284,6 @@ class Server:
     Attributes:
         token: stands in the address; without it nothing is answered.
         secret: stands in the page, and in what it asks.
-        problem: why the last decision could not be written, though it was found good.
         folder: has the other runs that are served, and a stream's alerts; None for one run.
         arguments: the flags by which their workbenches are made.
         user_header: the header in which a proxy gives the user's name; None takes it from none.
@@ -295,13 +298,13 @@ class Server:
     files: dict[str, bytes]
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    problem: str | None = None
     folder: Path | None = None
     arguments: Namespace | None = None
     user_header: str | None = None
     public_url: str | None = None
     next_run: NextRun | None = None
-    _pending: _Pending | None = None
+    _name: str = field(default_factory=lambda: secrets.token_hex(8))
+    _shown: dict[str, Run] = field(default_factory=dict)
     _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
     _opening: RLock = field(default_factory=RLock)
@@ -309,6 +312,8 @@ class Server:
     def __post_init__(self) -> None:
         self.files = self._with_page(self.files)
         self.work = WorkFile(self.decisions) if self.decisions else None
+        # Calls that need it are refused where no decisions are recorded.
+        self.journal: Any = Journal(self.decisions) if self.decisions else None
 
     def _with_page(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
         # A page cannot say in itself who may frame it: the header does.
@@ -388,9 +393,9 @@ class Server:
         """Starts the next run, after the one that is shown; errors as `NextRun.start`."""
         if self.next_run is None:
             raise UsageError("serve with --rerun FILE to make runs from here")
-        self.flush()
-        if self.problem:
-            raise UsageError(self.problem)
+        self.flush(caller.author)
+        if problem := self.problem():
+            raise UsageError(problem)
         if "snapshot" in caller.run.manifest["options"]:
             raise UsageError("a snapshot of a stream is not run again: the stream reads decisions")
         self.next_run.start(caller.run.folder)
@@ -399,12 +404,10 @@ class Server:
     def listed(self, caller: Caller | None = None) -> Json:
         """Returns the decisions of the file; what may be a victim's stands under a withheld id."""
         caller = caller or Caller(self.run, self.author or "")
-        with self._lock:
-            known = read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
-            rows = self._rows(known, caller.run)
-            if self._pending is not None:
-                rows.append(self._pending.shown)
-            problem = self.problem
+        rows = self._rows(self._recorded(), caller.run)
+        waiting = [each.decision for each in self.journal.waiting()]
+        for decision, row in zip(waiting, self._rows(waiting, caller.run), strict=True):
+            rows.append(row | {"undo": decision.author == caller.author})
         ids = pa.array(sorted({row["entity_a"] for row in rows}), TEXT)
         where = pc.field("entity_id").isin(ids)
         members = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
@@ -412,7 +415,7 @@ class Server:
         rows.sort(key=lambda row: (row["decided_at"], row["decision_id"]))
         return {
             "author": caller.author,
-            "problem": problem,
+            "problem": self.problem(),
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
 
@@ -441,8 +444,8 @@ class Server:
     def decide(self, body: Row, caller: Caller) -> Json:
         """Checks a decision as `ringtrace decide` does, which records it `UNDO_SECONDS` later.
 
-        What is recorded is signed, and cannot be taken back. The next decision and the end of the
-        server record it, too.
+        It is on the disk when this returns. What is recorded is signed, and cannot be taken back.
+        The end of the server records it, too.
 
         Returns:
             What the command prints, how many identifiers it covers, and all decisions.
@@ -457,55 +460,89 @@ class Server:
             kind = DecisionKind(str(body["kind"]))
         except ValueError:
             raise UsageError(f"choose a decision of {', '.join(DecisionKind)}") from None
-        reason = str(body.get("reason") or "").strip()
-        if not reason or len(reason) > MOST_TEXT:
-            raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
+        reason, digest, opened = (
+            str(body.get(name) or "").strip() for name in ("reason", "evidence_digest", "opened")
+        )
+        if not digest or not opened:
+            raise UsageError("the page did not say what it shows; reload it")
         name = self.decisions or ""
-        asked = Decision("", kind, a, b, caller.author, reason, current_time(), expires_at=None)
-        record = partial(record_decision, caller.run, name, asked)
-        with self._lock:
-            self.flush()
-            recorded = record(dry_run=True)
-            said = "\n".join(recorded_lines(recorded, name))
-            added, covers = recorded.decision.decision_id, len(recorded.decision.members or ())
-            timer = Timer(UNDO_SECONDS, self.flush)
-            timer.daemon = True
-            (shown,) = self._rows([recorded.decision], caller.run)
-            self._pending = _Pending(shown | {"undo": True}, record, timer)
-            timer.start()
-        more = {"added": added, "covers": covers, "said": said, "seconds": UNDO_SECONDS}
+        asked = Decision(
+            "",
+            kind,
+            a,
+            b,
+            caller.author,
+            reason,
+            current_time(),
+            expires_at=None,
+            evidence_digest=digest,
+            opened=opened,
+        )
+        waiting = [each.decision for each in self.journal.waiting()]
+        recorded = record_decision(caller.run, name, asked, waiting=waiting, dry_run=True)
+        self._shown[caller.run.folder] = caller.run
+        self.journal.accept(
+            recorded.decision, caller.run.folder, self._name, time.time() + UNDO_SECONDS
+        )
+        self.record_later(UNDO_SECONDS)
+        more = {
+            "added": recorded.decision.decision_id,
+            "covers": len(recorded.decision.members or ()),
+            "said": "\n".join(recorded_lines(recorded, name)),
+            "seconds": UNDO_SECONDS,
+        }
         return self.listed(caller) | more
 
-    def flush(self) -> None:
-        """Records the decision that waits, if there is one."""
-        with self._lock:
-            waiting, self._pending = self._pending, None
-            if waiting is None:
-                return
-            waiting.timer.cancel()
-            self.problem = None
-            try:
-                waiting.record()
-            except (UsageError, ValueError, OSError) as error:  # also of a run that was altered
-                self.problem = printable(f"{waiting.shown['decision_id']}: not recorded: {error}")
+    def evidence(self, body: Row, caller: Caller) -> Json:
+        """Returns the digest of what the run shows of an identifier; errors as `check_unchanged`.
+
+        The page has its data from the same tables: they are as they were when the run was opened.
+        """
+        check_unchanged(caller.run)
+        return {"digest": evidence_digest(caller.run, str(body["entity"]))}
+
+    def record_later(self, seconds: float) -> None:
+        """Records, so many seconds from now, the decisions that are due then."""
+        timer = Timer(seconds, self._settle, [lambda each: each.due <= time.time()])
+        timer.daemon = True
+        timer.start()
+
+    def flush(self, author: str | None = None) -> None:
+        """Records at once what this server accepted from an author, or from everybody."""
+
+        def is_due(each: Accepted) -> bool:
+            own = each.server == self._name and author in (None, each.decision.author)
+            return own or each.due <= time.time()
+
+        self._settle(is_due)
+
+    def problem(self) -> str | None:
+        """Returns why the last decision was not recorded, though it was found good."""
+        problem = self.journal.problem if self.journal else None
+        return problem and printable(problem)
+
+    def _settle(self, is_due: Callable[[Accepted], bool]) -> None:
+        if self.journal is None:
+            return
+        try:
+            self.journal.settle(is_due, self._record)
+        except BusyError:
+            self.record_later(RETRY_SECONDS)
+        except UsageError as error:  # of the journal itself: nothing in it is lost
+            self.journal.problem = str(error)
+
+    def _record(self, accepted: Accepted) -> None:
+        """Records a decision unless a server did that before it died."""
+        if not any(is_same(accepted.decision, each) for each in self._recorded()):
+            run = self._shown.get(accepted.run) or open_run(accepted.run, built_on=True)
+            record_decision(run, self.decisions or "", accepted.decision)
+
+    def _recorded(self) -> tuple[Decision, ...]:
+        return read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
 
     def undo(self, body: Row, caller: Caller) -> Json:
-        """Drops the decision that waits.
-
-        Raises:
-            UsageError: for another one, or somebody else's.
-        """
-        with self._lock:
-            waiting = self._pending
-            if waiting is None or waiting.shown["decision_id"] != body["decision_id"]:
-                raise UsageError(
-                    f"{str(body['decision_id'])[:80]}: is recorded already; record another "
-                    "decision that outweighs it"
-                )
-            if waiting.shown["author"] != caller.author:
-                raise UsageError("another person's decision is theirs to undo")
-            waiting.timer.cancel()
-            self._pending = None
+        """Drops a decision that waits; errors as `Journal.undo`."""
+        self.journal.undo(str(body["decision_id"]), caller.author)
         return self.listed(caller)
 
     def narrative(self, body: Row, caller: Caller) -> Json:
@@ -543,6 +580,7 @@ def make_app(server: Server) -> Starlette:
     work: Any = server.work  # there where decisions are recorded: else these calls are refused
     calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
+        "api/evidence": server.evidence,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
         "api/note": lambda body, caller: work.change(body, caller.author),

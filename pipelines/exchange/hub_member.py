@@ -78,6 +78,7 @@ from schemas.enums import HARD_ROLES
 from schemas.offer import Feed, HubActor, HubDispute, HubEntry, HubLetter, HubTie
 from schemas.tables import DECISIONS, MEMBERS
 from transforms.manifest import files_of
+from transforms.text_util import without_formula
 
 ENTRIES_FILE = "entries.csv"
 
@@ -650,12 +651,12 @@ def _entries_table(hub: Hub, own: frozenset[str], now: datetime) -> bytes:
         row = [
             name,
             "own" if name in own else state.token,
-            state.actor,
-            entry.entity_id,
+            without_formula(state.actor),
+            without_formula(entry.entity_id),
             entry.role,
         ]
         table.writerow([*row, entry.reporters, entry.first, entry.last, entry.basis, status])
         for each in hub.log.open_disputes(name):
-            row = [each.dispute, each.appeal or each.token, "", entry.entity_id, "dispute"]
+            row = [each.dispute, each.appeal or each.token, "", row[3], "dispute"]
             table.writerow([*row, "", each.day, each.answer_by, "", "open"])
     return text.getvalue().encode()

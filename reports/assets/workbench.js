@@ -109,7 +109,10 @@
     const row = clusterOf.get(id);
     if (!row) return null;
     const part = await load(`part-${row.part}`);
-    return (row.opened ??= opened(part, part.clusters.indexOf(id), row));
+    const cluster = (row.opened ??= opened(part, part.clusters.indexOf(id), row));
+    // Asked for where it is drawn: what was changed by then is not signed.
+    if (served) cluster.digest ??= ask("evidence", { entity: cluster.members[0].id }).catch((error) => ({ error }));
+    return cluster;
   }
 
   /** @param {any} part @param {number} place @param {any} row @returns {any} */
@@ -226,7 +229,6 @@
     short: SHORT,
     terms: TERMS,
     flags: FLAGS,
-    reasons: REASONS,
     why: WHY,
     keys: KEYS,
     told: TOLD,
@@ -922,6 +924,21 @@
     return (core.length ? core : open).sort((a, b) => b.robustness - a.robustness || b.reporters - a.reporters)[0];
   }
 
+  /** What was opened on the page of each cluster, by its id. @type {Record<string, Map<string, Set<string>>>} */
+  const read = { narrative: new Map(), link: new Map() };
+  /** @param {string} noun @param {string} cluster @param {string} name */
+  const noteRead = (noun, cluster, name) =>
+    read[noun].set(cluster, (read[noun].get(cluster) ?? new Set()).add(plain(name, 240)));
+  /** @param {any} cluster @param {string} a @param {string} b ends of a link that is drawn */
+  const noteLink = (cluster, a, b) => noteRead("link", cluster.id, `${a} ${b}`);
+  /** What was open on the pages of clusters, in words. @param {any[]} both */
+  const openedOn = (both) =>
+    Object.entries(read)
+      .map(([noun, names]) => [noun, [...new Set(both.flatMap(({ id }) => [...(names.get(id) ?? [])]))]])
+      .filter(([, names]) => names.length)
+      .map(([noun, names]) => `${counted(names.length, noun)}: ${plain(names.join(", "), 1500)}`)
+      .join("; ") || "none: nothing was opened on the page";
+
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
 
   /**
@@ -964,7 +981,7 @@
    * @param {string} [clusterB] cluster of b
    */
   function decide(kind, cluster, a, b, clusterB = cluster.id) {
-    const reason = input({ id: "reason", value: REASONS[kind], maxlength: 400, required: true });
+    const reason = input({ id: "reason", maxlength: 400, required: true });
     const who = input({ id: "author", value: author, maxlength: 80, required: true });
     askFor(
       WORDS[kind],
@@ -985,7 +1002,9 @@
       "Record",
       async () => {
         author = who.value.trim() || author;
-        await recordDecision({ kind, entity_a: a, entity_b: b ?? null, reason: reason.value.trim() }, cluster);
+        const draft = { kind, entity_a: a, entity_b: b ?? null, reason: reason.value.trim() };
+        if (!draft.reason) throw new Error(TOLD.no_reason);
+        await recordDecision(draft, cluster, clusterB);
         dialog.close();
       }
     );
@@ -994,11 +1013,16 @@
     first.select();
   }
 
-  /** @param {any} draft @param {any} cluster */
-  async function recordDecision(draft, cluster) {
+  /** @param {any} draft @param {any} cluster @param {string} clusterB of its second identifier */
+  async function recordDecision(draft, cluster, clusterB) {
     const { kind, entity_a: a, entity_b: b } = draft;
+    const both = [cluster, clusterB !== cluster.id && (await wholeCluster(clusterB))].filter(Boolean);
+    draft.opened = openedOn(both);
     let told;
     if (served) {
+      const shown = await Promise.all(both.map(({ digest }) => digest));
+      for (const { error } of shown) if (error) throw error;
+      draft.evidence_digest = shown.map(({ digest }) => digest).join(" ");
       const answer = await ask("decide", draft);
       made = answer.decisions;
       draft.decision_id = answer.added;
@@ -1065,14 +1089,14 @@
       const row = { ...decision, members: JSON.stringify(decision.members), members_digest };
       lines.push(DECISION.map((name) => row[name] ?? ""));
     }
-    download("decisions.csv", csv(lines, cell), "text/csv");
+    download("decisions.csv", csv(lines, harmless), "text/csv");
   }
   /** @param {any[][]} lines @param {(text: any) => string} written a cell */
   const csv = (lines, written) => lines.map((line) => `${line.map(written).join(",")}\n`).join("");
   /** @param {any} text a cell as CSV has it, unchanged */
   const cell = (text) => (/[",\n\r]/.test(String(text)) ? `"${String(text).replace(/"/g, '""')}"` : String(text));
   /** @param {any} text a cell that no spreadsheet takes for a formula */
-  const harmless = (text) => cell(/^[=+\-@\t\r\n|%＝＋－＠]/.test(String(text)) ? `'${text}` : text);
+  const harmless = (text) => cell(/^\s*[=+\-@|%＝＋－＠]|^[\t\r\n]/.test(String(text)) ? `'${text}` : text);
 
   const toaster = /** @type {HTMLElement} */ (document.getElementById("toast"));
   let fading = 0;
@@ -2279,6 +2303,7 @@
             "ul.near",
             tied.slice(0, 12).map((link) => {
               const neighbour = link.ends[link.ends[0] === member ? 1 : 0];
+              noteLink(cluster, link.ends[0].id, link.ends[1].id);
               return li(
                 opener(neighbour, open, 40),
                 " ",
@@ -2371,11 +2396,15 @@
   /** The button that shows a narrative, which the server writes down. @param {any} reading */
   function narrative({ org, id, kind }) {
     if (!served || run.redacted || kind !== "complaint") return null;
+    const cluster = place().id;
     const more = button(
       "Show masked narrative",
       () =>
         ask("narrative", { org, id }).then(
-          (answer) => more.replaceWith(h("blockquote", shown(answer.narrative, 2000))),
+          (answer) => {
+            noteRead("narrative", cluster, `${org}|${id}`);
+            more.replaceWith(h("blockquote", shown(answer.narrative, 2000)));
+          },
           (error) => more.replaceWith(quiet(plain(error.message, 300)))
         ),
       { class: "mini" }
@@ -2448,7 +2477,10 @@
         column(
           "ends",
           "Identifiers",
-          (link) => link.ends.map((end) => div(opener(end, open), standing(end))),
+          (link) => {
+            noteLink(cluster, link.ends[0].id, link.ends[1].id);
+            return link.ends.map((end) => div(opener(end, open), standing(end)));
+          },
           "who",
           (link) => link.ends[0].id
         ),
@@ -2614,7 +2646,10 @@
         column(
           "here",
           "Here, and there",
-          ({ member, there }) => [div(identifier(member.id), standing(member)), div(identifier(there))],
+          ({ member, there }) => {
+            noteLink(cluster, member.id, there);
+            return [div(identifier(member.id), standing(member)), div(identifier(there))];
+          },
           "who",
           (link) => link.member.id
         ),
@@ -3533,6 +3568,7 @@
       reason,
       ids
     } = link;
+    noteLink(cluster, a.id, b.id);
     const told =
       ` ${recordCounts(link)}, ${people(reporters)}, weight ${weight.toFixed(1)}, ` +
       `${words(strength).toLowerCase()}, ${period(link)}`;

@@ -33,6 +33,7 @@ from reports.export.stix import percent
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import Tier
+from transforms.text_util import without_formula
 
 SIGNAL_TYPES = {
     "domain": "domain name", "url": "url", "phone": "", "email": "", "account": "", "wallet": "",
@@ -54,9 +55,6 @@ _ROW_GROUP_ROWS = 131_072
 """Fixed, because it shows in the bytes."""
 
 TEXT_LIMIT = 1_000
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
-"""First characters that spreadsheets take for a formula (OWASP, CSV Injection)."""
 
 _MEMBER_COLUMNS = tuple(
     "cluster_id entity_id kind role status confidence bridge tier review reporters robustness "
@@ -168,9 +166,8 @@ def nodes_parquet(graph: GraphExport, positions: pa.Table) -> Iterator[memoryvie
 
 @lru_cache(maxsize=16_384)
 def harmless(value: str) -> str:
-    """Returns text that no spreadsheet takes for a formula."""
-    text = plain(value, TEXT_LIMIT)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    """Returns text of one line that no spreadsheet takes for a formula."""
+    return without_formula(plain(value, TEXT_LIMIT))
 
 
 def _parquet(pieces: Iterable[pa.Table], schema: pa.Schema) -> memoryview:

@@ -76,7 +76,9 @@ _NUMBER_COLUMNS = set(
 class Confirmation:
     """A decision that confirms the cluster: whose, when, why, on which member, and by which key.
 
-    Without a key it was typed: its author is whom its writer named.
+    Without a key it was typed: its author is whom its writer named. `opened` names the narratives
+    and links that were open, and `compared_with` what the tables were compared with; both are None
+    where the decision does not say so.
     """
 
     author: str
@@ -85,6 +87,8 @@ class Confirmation:
     decision_id: str
     entity_id: str
     signed_by: str | None = None
+    opened: str | None = None
+    compared_with: str | None = None
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ ANNEX_COLUMNS = """identifier why_not_named role reporters robustness tier revie
 
 EXHIBIT = re.compile(r"data/exhibits/\d\d-.*\.csv")
 
+NOT_STATED = "not stated"
+
 ROW_LIMIT = 200
 """Rows of a table of the memo; the annex has all."""
 
@@ -365,6 +367,14 @@ def _decisions(case: Case) -> Blocks:
         )
         for confirmation in case.confirmations[:ROW_LIMIT]
     ]
+    opened = [
+        (
+            confirmation.decision_id,
+            plain(confirmation.opened or NOT_STATED, 3_200),
+            confirmation.compared_with or NOT_STATED,
+        )
+        for confirmation in case.confirmations[:ROW_LIMIT]
+    ]
     return [
         f"The run was given {file}. Reasons are as analysts typed them, contacts masked. "
         "Of a decision that nobody signed, the author is whom its writer named.",
@@ -377,6 +387,14 @@ def _decisions(case: Case) -> Blocks:
         if rows
         else "An analyst's decision confirms the cluster. Who made it is not printed here or in "
         "the referral, since the file was not given with --decisions.",
+        Grid(
+            "What was open when each was made, as its author's page stated it",
+            ("Decision", "Narratives and links", "Its tables were compared with"),
+            opened,
+            (0.16, 0.62, 0.22),
+        )
+        if rows
+        else None,
     ]
 
 
@@ -409,6 +427,8 @@ def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> dict[st
                 "by": confirmation.author,
                 "on": str(confirmation.day),
                 "signed_by": confirmation.signed_by,
+                "opened": confirmation.opened,
+                "compared_with": confirmation.compared_with,
             }
             for confirmation in case.confirmations
         ],

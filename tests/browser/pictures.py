@@ -141,6 +141,7 @@ def _asked(browser: Browser, run: Path, cluster: str) -> bytes:
     _shown(browser, run, cluster)
     browser.press("c")
     browser.type("#author", "Ada Cole")
+    browser.type("#reason", "Two banks name these numbers together")
     return browser.screenshot()
 
 

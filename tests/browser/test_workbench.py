@@ -555,13 +555,20 @@ def test_each_link_is_decided_on_where_it_is_read(browser, page):
         browser.press("Escape")
 
 
-def test_a_narrative_is_shown_where_records_are_listed(browser, served):
+def test_a_narrative_is_shown_where_records_are_listed(browser, served, tmp_path):
     served_at(browser, served, f"#/c/{FIRST}?tab=records&rq=amazon-0-0-0")
     browser.wait("document.querySelectorAll('tbody tr').length === 1")
     browser.click("tbody .mini")
     browser.wait("document.querySelector('tbody blockquote')")
     assert in_view(browser, "tbody blockquote") == ["I called them."]
     assert "Core 2" in browser.text("tbody tr")
+    browser.click(".cluster-head .primary")
+    browser.type("#reason", "read what she wrote")
+    browser.click("dialog .primary")
+    browser.wait("document.querySelector('#toast').textContent.includes('recorded once')")
+    served.flush()
+    (confirm,) = parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")
+    assert confirm.opened.startswith("1 narrative: amazon|amazon-0-0-0; ")
 
 
 def test_a_link_to_a_cluster_that_merged_leads_on(browser, page):
@@ -583,6 +590,7 @@ def test_contested_identifiers_are_decided_on_in_their_list(browser, page):
     browser.wait("document.querySelector('.effects')")
     assert "withheld everywhere and leaves in nothing" in browser.text(".effects")
     browser.type("#author", "Ada Cole")
+    browser.type("#reason", "read its records")
     browser.click("dialog .primary")
     browser.wait("document.querySelector('#toast').textContent.includes('victim_owned-')")
 
@@ -909,18 +917,25 @@ def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served
     click(".cluster-head .primary")
     assert "Reviews 72 core members, 72 of them for the first time." in browser.text(".effects")
     assert "may leave in a referral" in browser.text(".effects")
+    assert browser.run("return document.querySelector('#reason').value") == ""
+    browser.type("#reason", "   ")
+    browser.press("Enter")
+    browser.wait("document.querySelector('.problem').textContent.startsWith('Give a reason')")
+    browser.type("#reason", "read its records")
     click("dialog .primary")
     browser.wait("document.querySelector('#toast a.button')")
     click("#toast a.button")
     browser.wait("document.querySelector('h1').textContent.includes('Microsoft')")
     click("tbody tr .quick button[aria-label^=Dispute]")
     assert "disputed as a whole" in browser.text(".effects")
+    browser.type("#reason", "read its records")
     click("dialog .primary")
     browser.wait("document.querySelector('#toast').textContent.includes('dispute-')")
     assert clicks == 6
     browser.click("#toast button:has-text('Undo')")
     browser.wait("document.querySelector('#toast').textContent.includes('is undone')")
     click("tbody tr .quick button[aria-label^=Dispute]")
+    browser.type("#reason", "read its records")
     click("dialog .primary")
     browser.wait("document.querySelector('#toast').textContent.includes('recorded once')")
     assert ": Dispute covers " in browser.text("#toast")
@@ -931,6 +946,7 @@ def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served
         ("dispute", "Ada Cole"),
     ]
     assert len(made[0].members) == 72
+    assert re.match(r"12 links: \S+ phone:\+18885550000, ", made[0].opened), made[0].opened
     browser.click("nav a:has-text('Decisions')")
     browser.wait("document.querySelector('h1').textContent === 'Decisions'")
     assert "Ada Cole" in browser.text("tbody")
@@ -943,6 +959,7 @@ def test_what_the_server_refuses_is_said_in_the_dialog(browser, served, tmp_path
     browser.wait("document.querySelector('.cluster-head')")
     for press, said in (("Dispute", ""), ("Confirm", "contradicts a decision that is in force")):
         browser.click(f".cluster-head button:has-text('{press}')")
+        browser.type("#reason", "read its records")
         browser.click("dialog .primary")
         browser.wait(
             f"document.querySelector('.problem')?.textContent.includes({json.dumps(said)})"
@@ -951,6 +968,18 @@ def test_what_the_server_refuses_is_said_in_the_dialog(browser, served, tmp_path
         )
     served.flush()
     assert len(parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")) == 1
+
+
+def test_a_decision_on_two_clusters_names_what_was_shown_of_both(browser, served, tmp_path):
+    browser.page.goto(f"{served.address}#/compare?a={FIRST}&b={THIN}")
+    browser.click("button:text-is('Keep apart')")
+    browser.type("#reason", "two scripts")
+    browser.click("dialog .primary")
+    browser.wait("document.querySelector('#toast').textContent.includes('recorded once')")
+    served.flush()
+    (apart,) = parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")
+    assert len(apart.evidence_digest.split()) == 2
+    assert apart.opened == "none: nothing was opened on the page"
 
 
 def test_from_a_disk_decisions_are_kept_and_downloaded_bound(browser, page):
@@ -962,6 +991,7 @@ def test_from_a_disk_decisions_are_kept_and_downloaded_bound(browser, page):
     browser.wait("document.querySelector('#toast').textContent.includes('kept in this browser')")
     browser.click(".near .mini")
     assert "members." in browser.text(".effects")
+    browser.type("#reason", "read its records")
     browser.click("dialog .primary")
     browser.wait("document.querySelector('#toast').textContent.includes('cannot_link')")
     browser.page.reload()
@@ -989,6 +1019,7 @@ def test_two_tabs_keep_the_decisions_and_notes_of_both(browser, page):
     tab.wait_for_selector(".cluster-head .primary")
     browser.press("c")
     browser.type("#author", "Ada Cole")
+    browser.type("#reason", "read its records")
     browser.press("Enter")
     browser.wait("document.querySelector('#toast').textContent.includes('kept in this browser')")
     browser.type("[aria-label=Owner]", "Grace")
@@ -996,6 +1027,7 @@ def test_two_tabs_keep_the_decisions_and_notes_of_both(browser, page):
     browser.wait("document.querySelector('[aria-label=Owner]').value === 'Grace'")
     tab.click(".cluster-head button:has-text('Dispute')")
     tab.fill("#author", "Ada Cole")
+    tab.fill("#reason", "read its records")
     tab.click("dialog .primary")
     tab.wait_for_selector("#toast button")
     tab.select_option("[aria-label='State of work']", "waiting")
@@ -1016,6 +1048,7 @@ def test_what_was_decided_stays_on_the_page_where_the_browsers_data_are_cleared(
         opened(browser, page, f"#/c/{cluster_id}")
         browser.click(f".cluster-head button:has-text('{button}')")
         browser.type("#author", "Ada Cole")
+        browser.type("#reason", "read its records")
         browser.press("Enter")
         browser.wait("document.querySelector('#toast').textContent.includes('kept in this')")
         browser.run("localStorage.clear()")

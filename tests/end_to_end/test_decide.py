@@ -89,6 +89,19 @@ def test_rows_typed_by_hand_stay_as_they_are(world, tmp_path, name):
     assert third.expires_at.isoformat() == "2024-05-01T00:00:00+00:00"
 
 
+@pytest.mark.parametrize("sign", [*"=+-@|%＝＋－＠", " ="])
+def test_a_reason_is_no_formula_in_the_file(world, tmp_path, sign):
+    file = tmp_path / "d.csv"
+    who = [f"--author={sign}1+1", f'--reason={sign}HYPERLINK("https://x.example")', *NOW]
+    assert decide(world, file, "review", RING[0], who=who) == 0
+    (decision,) = parsed(file)  # and the signature holds over what stands there
+    assert decision.signature
+    assert (decision.author[0], decision.reason[0]) == ("'", "'")
+    with file.open(newline="", encoding="utf-8") as rows:
+        (cells,) = csv.DictReader(rows)
+    assert (cells["author"], cells["reason"]) == (decision.author, decision.reason)
+
+
 def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, tmp_path):
     file = tmp_path / "d.csv"
     shown = execute(decide, world, file, "victim_owned", STRANGER).out
@@ -159,9 +172,15 @@ def test_what_another_wrote_meanwhile_is_not_lost(world, tmp_path, monkeypatch, 
     if there:
         assert decide(world, file, "suspect_held", RING[1]) == 0
 
+    edited = tmp_path / "edited.csv"
+    if there:
+        edited.write_bytes(file.read_bytes())
+    assert decide(world, edited, "suspect_held", RING[2]) == 0
+
     def meanwhile(text, decision):
+        """As an editor does, which takes no lock."""
         monkeypatch.undo()
-        assert decide(world, file, "suspect_held", RING[2]) == 0
+        file.write_bytes(edited.read_bytes())
         return with_decision_added(text, decision)
 
     monkeypatch.setattr("pipelines.commands.decide.with_decision_added", meanwhile)
@@ -221,7 +240,7 @@ def test_a_dry_run_says_what_it_would_cover_and_writes_nothing(world, tmp_path):
     assert not file.exists()
 
 
-def kept(world, file, *kinds, run_id=None):
+def kept(world, file, *kinds, run_id=None, members=RING):
     """A file as the workbench of a run downloads it."""
     shown = manifest_of(world / "run")["run_id"]
     rows = [
@@ -232,9 +251,10 @@ def kept(world, file, *kinds, run_id=None):
             "author": "A. Browser",
             "reason": "read in the workbench",
             "decided_at": "2024-03-02T12:00:00Z",
-            "members": json.dumps(ids(*RING)),
-            "members_digest": members_digest(ids(*RING)),
+            "members": json.dumps(ids(*members)),
+            "members_digest": members_digest(ids(*members)),
             "run_id": run_id or shown,
+            "opened": "1 link: a b",
         }
         for kind, entity in kinds
     ]
@@ -259,6 +279,7 @@ def test_decisions_of_a_browser_are_recorded_as_their_author_shows_them(world, t
     assert (confirm.author, confirm.reason) == ("Ada Cole", "read in the workbench")
     assert confirm.members == tuple(ids(*RING)) and confirm.used
     assert review.members == (f"phone:{STRANGER}",)
+    assert confirm.opened == "1 link: a b"
     assert f"{confirm.decided_at:%Y-%m-%d}" == "2024-03-02"
 
 
@@ -272,6 +293,13 @@ def test_decisions_of_another_run_or_of_what_is_not_there_are_refused(world, tmp
     assert not file.exists()
     assert from_file(world, file, foreign, "--reason", "x") == 2
     assert "or --from FILE" in error_of(decide, world, file, "confirm", who=["--author", "A"])
+
+
+def test_a_browser_that_showed_other_members_decided_on_something_else(world, tmp_path):
+    file = tmp_path / "d.csv"
+    fewer = kept(world, tmp_path / "f.csv", ("confirm", f"phone:{RING[0]}"), members=RING[:2])
+    assert "reload the page" in error_of(from_file, world, file, fewer)
+    assert not file.exists()
 
 
 def test_of_two_that_write_at_once_none_is_lost(world, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -160,7 +161,19 @@ def test_a_quote_never_closed_stands_last(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "source", ["../../etc/passwd", "/etc/passwd", "..", "", "=cmd|x", "a\x00b\n", "ü" * 300, ".csv"]
+    "source",
+    [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..",
+        "",
+        "=cmd|x",
+        " |cmd",
+        "＝x",
+        "a\x00b\n",
+        "ü" * 300,
+        ".csv",
+    ],
 )
 def test_a_source_leads_nowhere_else_and_is_no_formula(tmp_path, source):
     out = tmp_path / "out"
@@ -170,7 +183,7 @@ def test_a_source_leads_nowhere_else_and_is_no_formula(tmp_path, source):
     assert all(path.parent in (out, out / "complaints") for path in files)
     with (out / "why.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for row in list(csv.reader(file))[1:] for cell in row]
-    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+    assert not any(cell.lstrip().startswith(tuple("=+-@|%＝＋－＠")) for cell in cells)
 
 
 def test_a_short_row_below_a_long_header_names_it_not_and_cannot_be_corrected(tmp_path):
@@ -188,3 +201,30 @@ def test_a_short_row_below_a_long_header_names_it_not_and_cannot_be_corrected(tm
     assert (short["position"], short["file"], short["code"]) == ("2", "", "broken_csv")
     assert (long["position"], long["line"], long["code"]) == ("3", "2", "bad_timestamp")
     assert (tmp_path / "mend" / long["file"]).read_text().startswith(header)
+
+
+def test_a_rejected_row_is_whole_for_the_owner_alone(tmp_path):
+    """A number under a misspelled role may be the victim's, and stood in clear in rejects/."""
+    phones = [{"raw": "(415) 666-7777", "role": "vicitm"}, {"raw": "888-555-0123"}]
+    row = complaint(1, received_at="at noon", phone_numbers=phones, victim_country=None)
+    sound = complaint(2, received_at="at noon")
+    file = jsonl(tmp_path / "c.jsonl", [row, sound])
+    run(tmp_path / "run", "--complaints", file, status=1)
+    for table in ("rejects", "private/rejects"):
+        (part,) = (tmp_path / "run" / table).iterdir()
+        raws = pq.read_table(part)["raw"].to_pylist()
+        assert ("666-7777" in raws[0]) == ("555-0123" in raws[0]) == (table != "rejects")
+    execute("rejects", tmp_path / "run", "--output", tmp_path / "out")
+    lines = (tmp_path / "out/complaints/c.jsonl").read_text().splitlines()
+    assert list(map(json.loads, lines)) == [row, sound]
+    shutil.copytree(tmp_path / "run", tmp_path / "copy", ignore=lambda *_: ["private"])
+    said = execute("rejects", tmp_path / "copy", "--output", tmp_path / "masked").out
+    assert "numbers are masked" in said
+    assert "7777" not in (tmp_path / "masked/complaints/c.jsonl").read_text()
+    words = ["--author", "Ada", "--reason", "asked"]
+    erased = f"amazon/{row['complaint_id']}"
+    execute("erase", "--record", erased, *words)
+    execute("erase", "--record", erased, "--run", tmp_path / "run", *words)
+    execute("rejects", tmp_path / "run", "--output", tmp_path / "after")
+    (line,) = (tmp_path / "after/complaints/c.jsonl").read_text().splitlines()
+    assert json.loads(line) == sound

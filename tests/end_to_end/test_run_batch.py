@@ -114,7 +114,7 @@ def test_two_runs_do_not_write_to_one_output(tmp_path, reports):
     with (tmp_path / ".run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = command("batch", "--complaints", reports, "--output", output)
-    one_line(done, "another run is writing there")
+    one_line(done, "another process is writing there; wait for it, or end it")
     assert not output.exists()
 
 
@@ -126,9 +126,9 @@ def test_a_lock_that_was_taken_away_is_no_lock(tmp_path, monkeypatch):
         lock.unlink()
         flock(file, how)
 
-    monkeypatch.setattr(run_folder.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     with (
-        pytest.raises(UsageError, match="another run"),
+        pytest.raises(UsageError, match="is writing there"),
         run_folder.lock_output(str(tmp_path / "run")),
     ):
         pass

@@ -51,7 +51,9 @@ def test_what_is_decided_in_the_page_is_in_the_run_that_it_makes(first, tmp_path
         for member in members
         if member["cluster_id"] == largest["cluster_id"] and ":withheld-" not in member["entity_id"]
     )
-    post("decide", {"kind": "dispute", "entity_a": member, "reason": "two rings, by its records"})
+    shown = {"evidence_digest": post("evidence", {"entity": member})["digest"], "opened": "none"}
+    dispute = {"kind": "dispute", "entity_a": member, "reason": "two rings, by its records"}
+    post("decide", dispute | shown)
     assert post("rerun", {})["state"] == "running"
     end = monotonic() + 300
     while (now := server.next_run.status())["state"] == "running" and monotonic() < end:

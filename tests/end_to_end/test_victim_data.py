@@ -32,7 +32,7 @@ from tests.support.real_data import ROOT
 from tests.support.run_pipeline import callbacks, jsonl, run
 from tests.support.victim_data import RING_NUMBERS, RING_SITE, placements
 
-OWNER_ONLY = {"private", "rejects", "state"}
+OWNER_ONLY = {"private", "state"}
 """Folders that the owner alone reads: narratives as masked, rows to be mended, a stream's state."""
 
 KINDS = {
@@ -83,7 +83,8 @@ def places_of(folder, values, owners=False):
         own = OWNER_ONLY & set(parts)
         if path.is_file() and bool(own) == owners:
             for value in values_in(path.name, path.read_bytes(), values):
-                places[value].add(min(own, default=parts[0]))
+                whole = parts[:2] == ("private", "rejects")
+                places[value].add(parts[1] if whole else min(own, default=parts[0]))
     return places
 
 
@@ -265,7 +266,7 @@ def test_operations_name_what_the_owners_own_stores_have(batch, stream, made):
     rows = re.findall(row, text, re.MULTILINE)
     kept = places_of(batch.folder / "run", made, owners=True)
     live = places_of(stream.folder / "live", made, owners=True)
-    assert {place for places in live.values() for place in places} == {"rejects", "state"}
+    assert {place for places in live.values() for place in places} == {"state"}
     counted = Counter(
         (made[value].kind, where) for value, places in kept.items() for where in places
     )

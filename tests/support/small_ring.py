@@ -73,4 +73,5 @@ class SmallRing:
             "decide": ["decide", run, "confirm", RING, *who],
             "export": ["export", run, "--all", "--format", "csv", *output],
             "report": ["report", run, "--redact", *output],
+            "correct": ["correct", run, "--decisions", self.decisions, *output],
         }

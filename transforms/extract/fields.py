@@ -58,8 +58,12 @@ _OWN = (
 _CHECKED = ("iban:", "us:", "uk:", "ifsc:")
 """Begins the values of accounts as which no card is read."""
 
-_OWN_PAYEE = re.compile(rf"^\W{{0,3}}(?:\w{{1,12}} )?{_OWN}\S{{0,40}}\d", re.IGNORECASE)
-"""The beginning of a payee that the writer calls their own."""
+_OWN_PAYEE = re.compile(
+    rf"^\W{{0,3}}(?:\w{{1,12}} )?{_OWN}\S{{0,40}}\d"
+    r"|(?<![^\s(])(?:me|mine|myself|mí mismo|mí misma|moi-même|mich selbst)(?![^\s),])",
+    re.IGNORECASE,
+)
+"""A payee that the writer calls their own."""
 
 
 def complaint_mentions(
@@ -230,7 +234,7 @@ def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
 def _payee_matches(method: str | None, payee: str, region: str | None) -> tuple[Match, ...]:
     """Reads a payee; a paper or card is that of who paid with it, and so is what they call so."""
     written = payee[:MAX_CARD]
-    is_own = _OWN_PAYEE.match(written) is not None
+    is_own = _OWN_PAYEE.search(written) is not None
     return tuple(
         match._replace(role=Role.VICTIM)
         if is_own or (_may_be_card(match) and any(paper_spans(written)))

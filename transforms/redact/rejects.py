@@ -105,6 +105,12 @@ _CONTACT_ID = re.compile(CONTACT_PATTERN)
 
 _NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){6,17}(?![\w:])")
 
+_ANY_CONTACT = re.compile(
+    r"(?<!\d)(?:19|20)\d\d[-/][01]\d[-/][0-3]\d(?![-/]?\d)"
+    rf"|(?P<number>\d(?:[\s().,/_+·-]{{0,3}}\d){{5,}})|{_ANY_ADDRESS.pattern}"
+)
+"""A day; or else what anybody may be reached by, whatever its field says of whose it is."""
+
 _SHORTEST = 7
 """Characters of the shortest number."""
 
@@ -196,7 +202,11 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
 def _mask_texts(
     texts: Sequence[str], kinds: Sequence[str], named: Sequence[list[VictimSpan]], own: Array
 ) -> list[str]:
-    """Masks texts at their length; `named` is what names of fields call the victim's own."""
+    """Masks texts at their length; `named` is what names of fields call the victim's own.
+
+    At last every number and address goes, since a role that is misspelled says nothing of whose it
+    is.
+    """
     in_words = _victim_spans_in_narratives(texts, kinds)
     rows = [
         mask_rejected_text(text, RecordKind(kind), (*named[row], *in_words.get(row, ())))
@@ -205,7 +215,14 @@ def _mask_texts(
     without_codes = pa.array(_mask_gift_card_codes(rows), TEXT)
     masked = sensitive_text.mask_self_identified(email.mask_link_addresses(without_codes))
     hidden = find_victim_numbers(masked, own)
-    return mask_rows(masked, hidden, mask_spans_fully).to_pylist()
+    return [
+        mask_spans(
+            shown, (match.span() for match in _ANY_CONTACT.finditer(text) if match.lastgroup)
+        )
+        for text, shown in zip(
+            texts, mask_rows(masked, hidden, mask_spans_fully).to_pylist(), strict=True
+        )
+    ]
 
 
 def _mask_gift_card_codes(texts: Sequence[str]) -> list[str]:

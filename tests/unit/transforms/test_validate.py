@@ -16,7 +16,14 @@ from schemas.reject import REJECT, Code
 from tests.support.examples import draws
 from tests.support.made_up_loose import CALL_ROWS, COMPLAINT_ROWS, call, complaint
 from transforms.casts import word_lists
-from transforms.validate import COUNTERS, REJECTS, Validate, validate_calls, validate_complaints
+from transforms.validate import (
+    COUNTERS,
+    REJECTS,
+    Validate,
+    folded_pseudonym,
+    validate_calls,
+    validate_complaints,
+)
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -329,3 +336,8 @@ def test_lists_stay_with_their_rows():
         for numbers in accepted["phone_numbers"].to_pylist()
     ]
     assert raws == [[], ["1", "2"], [], [], ["1"]]
+
+
+def test_every_spelling_of_a_pseudonym_is_the_same_person():
+    spellings = ["z1", "Z1", " z1 ", "ｚ１", "z 1", "Z\u00a01", "z\u20031"]
+    assert {folded_pseudonym(spelling) for spelling in spellings} == {"z1"}

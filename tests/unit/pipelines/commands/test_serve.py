@@ -2,7 +2,13 @@
 
 import asyncio
 import json
+import os
+from collections import Counter
+from contextlib import suppress
+from itertools import count
+from multiprocessing import get_context
 from pathlib import Path
+from random import Random
 from time import monotonic, sleep
 
 import pytest
@@ -10,9 +16,14 @@ from starlette.testclient import TestClient
 
 from pipelines import cli, workbench_state
 from pipelines.commands import serve
-from pipelines.commands.serve import Server, make_app, previous_run
-from pipelines.options import make_parser
+from pipelines.commands.decide import record_decision
+from pipelines.commands.serve import Caller, Server, make_app, previous_run
+from pipelines.options import BusyError, make_parser
+from pipelines.safe_files import locked
+from reports.decided_evidence import evidence_digest
 from reports.run import Run
+from schemas.decision import DecisionKind
+from tests.support.examples import LONG
 from tests.support.report_tables import (
     cluster,
     complaint,
@@ -23,7 +34,9 @@ from tests.support.report_tables import (
     member,
     write_run,
 )
+from transforms.decisions import Decision
 from transforms.decisions_file import parse_decisions
+from transforms.manifest import current_time
 
 PHONE, ACCOUNT, OTHER = "phone:+18885550123", "account:upi:refund@okbank", "phone:+18885550199"
 
@@ -63,8 +76,20 @@ def headers(server, **changed):
 CONFIRM = {"kind": "confirm", "entity_a": PHONE, "reason": "read the evidence"}
 
 
-def decide(client, server, body=CONFIRM, **changed):
-    return post(client, server, "decide", body, **changed)
+def decide(client, server, body=CONFIRM, run=None, **changed):
+    """Decides as the page does: with the digest of what the server shows now."""
+    if isinstance(body, dict):
+        body = shown(client, server, body, run, **changed) | body
+    return post(client, server, "decide", body, run, **changed)
+
+
+def shown(client, server, body, run=None, **changed):
+    """Returns what the page sends with a decision besides the body."""
+    ends = [body.get(name) for name in ("entity_a", "entity_b") if body.get(name)]
+    asked_for = [{"entity": end} for end in ends]
+    told = [post(client, server, "evidence", each, run, **changed).json() for each in asked_for]
+    digests = [each["digest"] for each in told if "digest" in each]
+    return {"evidence_digest": " ".join(dict.fromkeys(digests)) or "none", "opened": "none"}
 
 
 def test_the_page_and_its_files_are_served_to_who_has_the_token(client, server):
@@ -136,6 +161,12 @@ def parsed(tmp_path):
     return parse_decisions(file.read_text(), "d.csv") if file.exists() else ()
 
 
+def wait_until(holds):
+    end = monotonic() + 10
+    while not holds() and monotonic() < end:
+        sleep(0.02)
+
+
 def undo(client, server, decision_id):
     return post(client, server, "undo", {"decision_id": decision_id})
 
@@ -149,25 +180,23 @@ def test_a_decision_is_recorded_as_the_command_does(client, server, tmp_path):
     assert (shown["cluster"], shown["undo"], shown["entity_a"]) == ("c-1", True, PHONE)
     assert parsed(tmp_path) == ()
     second = decide(client, server, CONFIRM | {"kind": "review", "entity_a": OTHER}).json()
-    (decision,) = parsed(tmp_path)  # the next decision records the one before
+    assert [row.get("undo") for row in second["decisions"]] == [True, True]
+    server.flush()
+    decision, _ = parsed(tmp_path)
     assert (decision.author, decision.members, decision.run_id) == (
         "Ada Cole",
         (ACCOUNT, PHONE),
         "run-made-up",
     )
     assert decision.decision_id == shown["decision_id"]
-    assert [row.get("undo") for row in second["decisions"]] == [None, True]
-    server.flush()
     assert [str(decision.kind) for decision in parsed(tmp_path)] == ["confirm", "review"]
-    assert server.problem is None
+    assert server.problem() is None
 
 
 def test_a_decision_is_recorded_by_itself_after_a_while(client, server, tmp_path, monkeypatch):
     monkeypatch.setattr(serve, "UNDO_SECONDS", 0.05)
     decide(client, server)
-    end = monotonic() + 10
-    while not parsed(tmp_path) and monotonic() < end:
-        sleep(0.02)
+    wait_until(lambda: parsed(tmp_path))
     assert len(parsed(tmp_path)) == 1
 
 
@@ -184,11 +213,101 @@ def test_the_last_decision_is_undone_until_it_is_recorded(client, server, tmp_pa
     assert len(parsed(tmp_path)) == 1
 
 
+def test_nobody_ends_the_time_of_another_to_undo(client, server, tmp_path):
+    added = decide(client, server).json()["added"]
+    server.author = "Bo Day"
+    decide(client, server, CONFIRM | {"kind": "review", "entity_a": OTHER})
+    server.flush("Bo Day")
+    assert [decision.author for decision in parsed(tmp_path)] == ["Bo Day"]
+    assert "another person" in undo(client, server, added).json()["error"]
+    server.author = "Ada Cole"
+    assert undo(client, server, added).status_code == 200
+
+
+def test_a_decision_waits_while_another_process_has_the_file(client, server, tmp_path, monkeypatch):
+    """The page is answered meanwhile, and then it is recorded, once."""
+    monkeypatch.setattr(serve, "UNDO_SECONDS", 0.3)
+    decide(client, server)
+    with locked(tmp_path / "d.csv"):
+        sleep(0.5)
+        assert len(asked(client, server, "decisions").json()["decisions"]) == 1
+        assert parsed(tmp_path) == ()
+    wait_until(lambda: parsed(tmp_path))
+    server.flush()
+    assert len(parsed(tmp_path)) == 1
+
+
+def decide_until_killed(run, decisions, accepted, author, by_command):
+    """Decides again and again, and notes the reason of each decision that was accepted."""
+    serve.UNDO_SECONDS = 0.02
+    server = Server(Run.open(run), decisions, author, 8765, {})
+    server.record_later(0)
+    shown = {"evidence_digest": evidence_digest(server.run, PHONE), "opened": "none"}
+    for number in count():
+        body = CONFIRM | shown | {"reason": f"{author} {number}"}
+        if by_command:
+            reason, kind = body["reason"], DecisionKind.CONFIRM
+            asked_for = Decision("", kind, PHONE, None, author, reason, current_time(), None)
+            with suppress(BusyError):
+                record_decision(server.run, decisions, asked_for)
+                os.write(accepted, f"{reason}\n".encode())
+        else:
+            server.decide(body, Caller(server.run, author))
+            os.write(accepted, f"{body['reason']}\n".encode())
+
+
+def test_what_was_accepted_is_recorded_once_whatever_is_killed(tmp_path):
+    """Two servers and the command decide at once; each is killed at some moment."""
+    run, decisions = small_run(tmp_path / "run"), str(tmp_path / "d.csv")
+    path, chance, forks = tmp_path / "accepted", Random(492), get_context("fork")
+    accepted = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for life in range(500 // 3 if LONG else 50 // 3):
+        processes = [
+            forks.Process(
+                target=decide_until_killed,
+                args=(run.folder, decisions, accepted, f"{name} {life}", name == "command"),
+            )
+            for name in ("server a", "server b", "command")
+        ]
+        for process in processes:
+            process.start()
+        size = path.stat().st_size
+        wait_until(lambda: path.stat().st_size > size)  # noqa: B023 - called in this round
+        for process in chance.sample(processes, 3):
+            sleep(chance.uniform(0, 0.3))
+            process.kill()
+            process.join()
+    os.close(accepted)
+    last = Server(run, decisions, "Ada Cole", 8765, {})
+    last.flush()
+    assert not last.journal.waiting() and last.problem() is None
+    recorded = Counter(decision.reason for decision in parsed(tmp_path))
+    assert recorded.keys() >= {*path.read_text().splitlines()}
+    assert path.read_text().count("server") > 5
+    assert set(recorded.values()) == {1}
+
+
+@pytest.mark.parametrize("made", ["garbage", "link", "another user's"])
+def test_a_journal_that_somebody_else_made_is_refused(client, server, tmp_path, monkeypatch, made):
+    """What stands in it is signed by the server's key."""
+    journal = tmp_path / "d.csv.journal"
+    if made == "link":
+        journal.symlink_to(tmp_path / "elsewhere")
+    else:
+        journal.write_bytes(b"garbage" * 100 if made == "garbage" else b"")
+    if made == "another user's":
+        monkeypatch.setattr(os, "geteuid", lambda: journal.stat().st_uid + 1)
+    answer = decide(client, server)
+    assert answer.status_code == 400 and "d.csv.journal" in answer.json()["error"]
+    server.flush()
+    assert parsed(tmp_path) == () and not (tmp_path / "elsewhere").exists()
+
+
 def test_what_cannot_be_written_after_all_is_told(client, server, tmp_path):
     decide(client, server)
     (tmp_path / "d.csv").write_text("not a decisions file\n")
     server.flush()
-    assert "not recorded" in server.problem
+    assert "not recorded" in server.problem()
     (tmp_path / "d.csv").unlink()
     assert "not recorded" in asked(client, server, "decisions").json()["problem"]
 
@@ -203,7 +322,7 @@ def test_of_a_run_that_is_altered_meanwhile_it_is_told_and_no_run_is_made(
     server.next_run = workbench_state.NextRun("config.toml", server.decisions)
     answer = post(client, server, "rerun", {})
     assert answer.status_code == 400 and "not recorded" in answer.json()["error"]
-    assert "not recorded" in server.problem
+    assert "not recorded" in server.problem()
     assert server.next_run.status() == {"state": "none"}
     assert parsed(tmp_path) == ()
 
@@ -397,7 +516,7 @@ def test_the_runs_of_a_folder_are_shown_by_name(several):
     assert b"rt.piece" in client.get(f"{told[1]['href']}data/clusters.js").content
     there = asked(client, several, "about", "monday").json()["runs"]
     assert [run["name"] for run in there if run["current"]] == ["monday"]
-    answer = post(client, several, "decide", CONFIRM, "monday")
+    answer = decide(client, several, run="monday")
     assert "of run-monday" in answer.json()["said"]
     several.flush()
 

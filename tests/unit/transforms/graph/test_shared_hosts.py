@@ -117,7 +117,7 @@ def test_one_liar_neither_parts_a_domain_nor_joins_its_tenants(lies):
 
 @pytest.mark.parametrize("honest", [1, 4, 24])
 def test_liars_part_no_domain_whose_reporters_are_mostly_honest(honest):
-    """Whether these were sent to one page of it, or to none."""
+    """The honest were sent to one page of it, or to none."""
     for page in (None, "x.start-here.page"):
         said = [visit(f"v{n}", page, number(0, n % 3), day=n) for n in range(honest)]
         for liars in range(honest):

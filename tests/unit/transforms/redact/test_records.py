@@ -454,8 +454,8 @@ REJECTS = [
     (
         '{"phone_numbers":[{"raw":"(415) 666-7777","role":"victim"},{"raw":"888-555-0123"}],'
         '"n":"+1 415.666.7777"',
-        '{"phone_numbers":[{"raw":"(###) ###-####","role":"victim"},{"raw":"888-555-0123"}],'
-        '"n":"+1 ###.###.####"',
+        '{"phone_numbers":[{"raw":"(###) ###-####","role":"victim"},{"raw":"###-###-####"}],'
+        '"n":"+# ###.###.####"',
         "complaint",
     ),
     (
@@ -465,12 +465,12 @@ REJECTS = [
     ),
     (
         '{"narrative":"called me on 415-666-7777, call 888-555-0123"',
-        '{"narrative":"called me on ###-###-####, call 888-555-0123"',
+        '{"narrative":"called me on ###-###-####, call ###-###-####"',
         "complaint",
     ),
     (
         '{"direction":"inbound","calling_number":"8885550123","called_number":"4156667777"',
-        '{"direction":"inbound","calling_number":"8885550123","called_number":"##########"',
+        '{"direction":"inbound","calling_number":"##########","called_number":"##########"',
         "call",
     ),
     (
@@ -480,7 +480,7 @@ REJECTS = [
     ),
     (
         "1,amazon,2024-01-01T00:00:00Z,+1 888 555 0123,4156667777,203.0.113.9",
-        "1,amazon,2024-01-01T00:00:00Z,+1 ### ### ####,##########,203.0.113.9",
+        "1,amazon,2024-01-01T00:00:00Z,+# ### ### ####,##########,###.#.###.#",
         "call",
     ),
 ]

@@ -96,6 +96,7 @@ def test_a_victims_number_is_theirs_though_it_was_paid():
     told = seen(narrative=f"Send it by Zelle to {HIS}", phone_numbers=own)
     assert {role for _, role in told} == {"victim"}
     assert paid("zelle", f"my phone {HERS}") == [("phone:+14156667778", "victim")]
+    assert paid("zelle", f"Jane Roe (me) {HERS}") == [("phone:+14156667778", "victim")]
 
 
 @pytest.mark.parametrize(
