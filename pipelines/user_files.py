@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -251,8 +251,9 @@ def read_decisions(path: str | None) -> tuple[Decision, ...]:
     """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
     if path is None:
         return ()
+    rows = _last_rows()  # before the file, to which another process may add: it has all of these
     decisions = parse_decisions_text(read_text(path, MOST_DECISIONS_BYTES), path)
-    check_last_row(decisions, path)
+    check_last_row(decisions, path, rows)
     void = (decision for decision in decisions if decision.void is not None)
     sys.stderr.writelines(
         f"ringtrace: {path}: {decision.decision_id} {decision.void}\n" for decision in void
@@ -310,8 +311,15 @@ def _last_rows() -> dict[str, SignedEnds]:
     return key_store.read_kept(path, dict[str, SignedEnds], "put a copy of it in its place") or {}
 
 
-def check_last_row(decisions: Iterable[Decision], path: str) -> None:
+def check_last_row(
+    decisions: Iterable[Decision], path: str, rows: Mapping[str, SignedEnds] | None = None
+) -> None:
     """Refuses a file without the last row that was signed here into it, and an old copy of one.
+
+    Args:
+        decisions: Of the file.
+        path: Of the file.
+        rows: Its ends as they were before it was read; without them nobody writes there now.
 
     Raises:
         UsageError: for one. A chain alone does not show that its end was cut off.
@@ -319,7 +327,7 @@ def check_last_row(decisions: Iterable[Decision], path: str) -> None:
     digests = {
         decision.signature.digest for decision in decisions if decision.signature is not None
     }
-    rows = _last_rows()
+    rows = _last_rows() if rows is None else rows
     own = rows.get(os.path.realpath(path))
     wanted = [own] if own else [row for row in rows.values() if row.first in digests]
     if wanted and not any(row.last in digests for row in wanted):
