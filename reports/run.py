@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +37,14 @@ from pyarrow import fs
 
 from reports import tables
 from reports.tables import NarrativeReader, kept_narratives
+from reports.text import plain
 from schemas.extras import install_command
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME, Manifest
 from schemas.tables import (
     ALL_TABLES,
     CLUSTERS,
+    COMPONENTS,
     MEMBERS,
     NARRATIVES,
     PRIVATE_TABLES,
@@ -50,6 +52,7 @@ from schemas.tables import (
     Table,
 )
 from transforms.manifest import (
+    NOT_WRITTEN,
     REMEDY,
     AlteredRunError,
     RunError,
@@ -60,6 +63,7 @@ from transforms.manifest import (
     parse_manifest,
 )
 from transforms.private_files import (
+    MAGIC,
     PrivateFileError,
     PrivateKey,
     open_private,
@@ -67,6 +71,7 @@ from transforms.private_files import (
     private_root,
     read_private_manifest,
 )
+from transforms.read.parquet_limits import OverLimitError, check_decoded, open_parquet
 from transforms.reader import MOST_BYTES, RefusedFileError, open_bytes, read_bytes
 from transforms.reporters import SourceRules, rules_in_force
 
@@ -192,12 +197,24 @@ class Run(os.PathLike[str]):
         """
         if self.custody is not None and table.name not in self._checked:
             check_table(self.folder, self.manifest, table)
+            self.check_sizes([table])
             self._checked.add(table.name)
 
     def check_all(self) -> None:
         """Compares the files of all tables and the private ones; errors as `check`."""
         check_tables(self.folder, self.manifest, BUILT_ON)
+        self.check_sizes([*BUILT_ON, *PRIVATE_TABLES])
         self._checked.update(table.name for table in BUILT_ON)
+
+    def check_sizes(self, of_tables: Iterable[Table]) -> None:
+        """Refuses files that decode to more than any of their size, unless known keys signed."""
+        for table in of_tables if not self.is_signed else ():
+            if table is not COMPONENTS:  # a memo, which may be gone
+                for file in files_of(self.manifest, table):
+                    check_size(f"{self.folder.rstrip('/')}/{file['name']}", file["sha256"])
+            if table in PRIVATE_TABLES and has_private(self, table):
+                for path in private_files(self.folder, self.manifest, table):
+                    check_size(path, self.run_id)
 
     @cached_property
     def _checked(self) -> set[str]:
@@ -356,6 +373,24 @@ class Run(os.PathLike[str]):
         return "; its clusters are in Run.clusters" if known else ": it has no clusters"
 
 
+@cache
+def check_size(path: str, version: str) -> None:  # noqa: ARG001
+    """Refuses a file of a table that decodes to more than any of its size; a sealed one has a key.
+
+    A `version` of a file is looked at once.
+
+    Raises:
+        AlteredRunError: for one.
+    """
+    try:
+        with open_bytes(path) as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                check_decoded(file)
+    except (OSError, OverLimitError, pa.ArrowException) as error:
+        why = plain(str(error).partition("\n")[0][:200])
+        raise AlteredRunError(f"{path}: {NOT_WRITTEN}: {why}; {REMEDY}") from None
+
+
 def has_private(run: Run, table: Table) -> bool:
     """Returns whether a run keeps a private table, and all its files are here and ours to read."""
     paths = private_files(run.folder, run.manifest, table)
@@ -391,6 +426,7 @@ def private_readers(
     """Returns what yields the rows of each file of a private table; see `private_batches`."""
     if run.custody is not None and has_private(run, table):
         check_private(run.folder, run.manifest, table)
+        run.check_sizes([table])
 
     def batches(path: str) -> Iterator[pa.RecordBatch]:
         with open_bytes(path) as file, tables.readable(run, table):
@@ -509,8 +545,8 @@ def _has_tiers(run: Run) -> bool:
         return True
     try:
         with open_bytes(f"{run.folder.rstrip('/')}/{first}") as file:
-            return "tier" in pq.read_schema(file).names
-    except (OSError, pa.ArrowException):  # which whatever reads it says
+            return "tier" in open_parquet(file).schema_arrow.names
+    except (OSError, OverLimitError, pa.ArrowException):  # which whatever reads it says
         return True
 
 

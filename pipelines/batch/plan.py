@@ -36,7 +36,7 @@ from pipelines.user_files import (
 )
 from pipelines.wiring import FOLLOWS_NONE, PreviousRun
 from reports.export import NODES_FILE
-from reports.run import Run
+from reports.run import Run, check_size
 from schemas.manifest import SIMULATED_NAME
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.erasure import Erasures
@@ -290,4 +290,5 @@ def find_previous(previous: str | Run | None) -> PreviousRun:
     if drawn is not None:
         listed = (file for file in run.manifest["outputs"] if file["name"] == NODES_FILE)
         check_files(folder, listed)
+        check_size(drawn, digests[NODES_FILE])
     return PreviousRun(folder, run.run_id, tuple(paths), components, drawn)

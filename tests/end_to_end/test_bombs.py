@@ -2,19 +2,24 @@
 
 import contextlib
 import gzip
+import hashlib
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.exchange import taxii
 from pipelines.options import UsageError
-from schemas.manifest import MANIFEST_NAME
+from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import execute, keys_in
 from tests.support.small_ring import NOW, RING, SmallRing
@@ -96,10 +101,59 @@ def test_a_bomb_costs_each_command_a_line(world, tmp_path, name):
     BOMBS[name](bomb)
     for read in ("seal.json", "offer.json", "hub.json"):
         (folder / read).symlink_to(bomb)
-    words = {key: list(map(str, line)) for key, line in commands(world, bomb, folder, out).items()}
+    for key, status, said in measured(commands(world, bomb, folder, out)):
+        refused = status == (1 if key == "verify" else 2) and said.count("\n") == (key != "verify")
+        assert refused, (key, status, said)
+    assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["entities", "members"])
+def test_a_table_of_a_strangers_run_unpacks_to_no_more_than_its_size_holds(world, tmp_path, table):
+    folder, out = tmp_path / "run", tmp_path / "out"
+    shutil.copytree(world.run, folder)
+    for path in folder.rglob(SIGNATURE_NAME):
+        path.unlink()
+    (file,) = (folder / table).iterdir()
+    content = packed_table(pq.read_schema(file))
+    assert len(content) < 1 << 17
+    file.write_bytes(content)
+    manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    for line in manifest["outputs"]:
+        if line["name"] == f"{table}/{file.name}":
+            line |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest))
+    shutil.rmtree(folder / "private")
+    words = {name: [name, folder] for name in ("health", "explain")} | world.builders(folder, out)
+    words["explain"].append(RING)
+    for key, status, said in measured(words):
+        refused = status == 2 and f"{table}/{file.name}: " in said.splitlines()[-1]
+        assert refused or key == "health", (key, status, said)  # it reads no members
+        assert "Traceback" not in said
+    assert not out.exists()
+
+
+def packed_table(schema):
+    """A file whose dictionaries have one long text, for each of 60,000 rows."""
+    rows = 60_000
+    columns = [
+        pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), ["x" * (1 << 20)])
+        if pa.types.is_string(field.type)
+        else pa.nulls(rows, field.type)
+        for field in schema
+    ]
+    sink = pa.BufferOutputStream()
+    table = pa.table(columns, names=schema.names)
+    pq.write_table(table, sink, compression="zstd", store_schema=False)
+    return sink.getvalue().to_pybytes()
+
+
+def measured(words):
+    """Runs commands, each within a minute and a gigabyte; what each ended with, and said."""
+    lines = {key: list(map(str, line)) for key, line in words.items()}
     done = subprocess.run(
         [sys.executable, "-c", MEASURE],
-        input=json.dumps(words),
+        input=json.dumps(lines),
         cwd=ROOT,
         check=False,
         capture_output=True,
@@ -108,12 +162,10 @@ def test_a_bomb_costs_each_command_a_line(world, tmp_path, name):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     results = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [key for key, *_ in results] == list(words)
-    for key, status, said, seconds, peak in results:
-        refused = status == (1 if key == "verify" else 2) and said.count("\n") == (key != "verify")
-        assert refused, (key, status, said)
+    assert [key for key, *_ in results] == list(lines)
+    for key, _, _, seconds, peak in results:
         assert seconds < 60 and peak < 1 << 30, (key, seconds, peak)
-    assert not out.exists()
+    return [result[:3] for result in results]
 
 
 @pytest.mark.parametrize("name", ["fifo", "zero"])
