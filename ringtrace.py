@@ -96,8 +96,8 @@ if TYPE_CHECKING:
 
     from pipelines.composites import ExtractMentions, FindClusters, ReadRecords, ValidateRecords
     from pipelines.options import UsageError
-    from reports.run import Run, RunError
-    from transforms.manifest import AlteredRunError
+    from reports.run import Run
+    from transforms.manifest import AlteredRunError, RunError
 
     __version__: str
 

@@ -37,6 +37,7 @@ from reports.signing import KeyFileError, Validity
 from schemas.records import AwareTime
 from schemas.signed_fields import SLUG, Id
 from schemas.tables import VICTIMS
+from transforms.reader import MOST_KEPT_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from transforms.erasure import ErasureList, Erasures, RegisterKey
@@ -161,11 +162,10 @@ def _secret(path: str | Path, size: int, remedy: str) -> bytes:
     if "://" not in str(path):
         content = read_secret_file(Path(path), size, remedy)
     else:
-        from apache_beam.io.filesystems import FileSystems
+        import apache_beam.io.filesystems  # noqa: F401 - the reader asks what is loaded
 
         try:
-            with FileSystems.open(str(path)) as file:
-                content = bytes(file.read(size + 1))
+            content = read_bytes(path, size)
         except (OSError, ValueError):
             raise UsageError(f"{path}: cannot be read; give a key that can be") from None
     if len(content) != size:
@@ -283,7 +283,8 @@ def _files_of_run(folder: str) -> dict[str, int]:
     Raises:
         UsageError: if the folder is no finished run.
     """
-    from reports.run import Run, RunError
+    from reports.run import Run
+    from transforms.manifest import RunError
     from transforms.private_files import private_files
 
     with usage_errors(RunError, after="; name a finished run of this version"):
@@ -383,7 +384,7 @@ def erasures(key_file: str | None) -> ErasureList | None:
     known: set[bytes] = set()
     names: set[str] = set()
     with system_errors(path, "let its owner read it"):
-        lines = path.read_bytes().split(b"\n")
+        lines = read_bytes(path, MOST_KEPT_BYTES).split(b"\n")
     for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
         try:
             entry = msgspec.json.decode(line, type=_ErasedLine)
@@ -423,7 +424,7 @@ def read_kept(path: Path, kind: type[Kept], remedy: str) -> Kept | None:
         UsageError: for one that was damaged: it must not be read as if there were none.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(read_bytes(path), type=kind)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError):
@@ -446,8 +447,8 @@ def public_key(path: str | Path) -> Ed25519PublicKey:
     Raises:
         UsageError: if the file cannot be used.
     """
-    with system_errors(path, "give a partner's public key in PEM"), Path(path).open("rb") as file:
-        content = file.read(signing.MAX_SIGNATURE_BYTES + 1)
+    with system_errors(path, "give a partner's public key in PEM"):
+        content = read_bytes(path, signing.MAX_SIGNATURE_BYTES)
     with usage_errors(KeyFileError):
         return signing.read_public_key(content, str(path))
 

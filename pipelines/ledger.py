@@ -37,6 +37,7 @@ from reports.signing import LetterError, canonical_json, digest_of, parse_canoni
 from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.records import Record, RecordError, read_record
+from transforms.reader import MOST_KEPT_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from reports.run import Run
@@ -175,7 +176,7 @@ def read_ledger(file: str | None) -> tuple[Entry, ...]:
     with system_errors(path, "give the ledger that offers wrote"):
         if file is None and not path.exists():
             return ()
-        content = path.read_bytes()
+        content = read_bytes(path, MOST_KEPT_BYTES)
     return tuple(_entries(content, path))
 
 
@@ -197,7 +198,7 @@ def recorded(file: str | None, entries: Iterable[Entry]) -> Iterator[None]:
     with ExitStack() as held:
         held.enter_context(locked(path))
         with system_errors(path, "give a --ledger that can be written", but_full_disk=True):
-            content = path.read_bytes() if path.exists() else b""
+            content = read_bytes(path, MOST_KEPT_BYTES) if path.exists() else b""
             for _ in _entries(content, path):
                 pass
             previous = digest_of(content.split(b"\n")[-2]) if content else NO_LINE

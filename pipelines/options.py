@@ -27,8 +27,9 @@ from typing import Any, NamedTuple, NoReturn
 from pipelines.data_files import read_data
 from pipelines.progress import printable
 from schemas.enums import COUNTRIES, Direction, RecordKind
-from schemas.mapping import MOST_BYTES, parse_toml
+from schemas.mapping import parse_toml
 from transforms.gc_tuning import gc_paused
+from transforms.reader import read_bytes
 
 Json = dict[str, Any]
 """An object of JSON or TOML."""
@@ -599,9 +600,8 @@ def run_command(
         sys.stderr.write(f"{printable(str(error)) or 'ringtrace: stopped'}\n")
         return 2 if isinstance(error, UsageError) else 1
     except ValueError as error:
-        from reports.run import RunError  # loads Arrow, which not every command needs
         from reports.tables import TableError
-        from transforms.manifest import AlteredRunError
+        from transforms.manifest import AlteredRunError, RunError
         from transforms.private_files import PrivateFileError
 
         if not isinstance(error, RunError | AlteredRunError | TableError | PrivateFileError):
@@ -689,9 +689,8 @@ def _flags_of_toml(path: str, parser: StrictParser) -> list[str]:
         usage_errors(UnicodeDecodeError, tomllib.TOMLDecodeError, before=f"{path}: not TOML: ",
                      after="; write name = value lines in UTF-8"),
         system_errors(path, "give a TOML file of options"),
-        Path(path).open(encoding="utf-8") as file,
     ):  # fmt: skip
-        settings = parse_toml(file.read(MOST_BYTES + 1))
+        settings = parse_toml(read_bytes(path).decode())
     takes = parser.options().keys() - {"config", "help"}
     flags: list[str] = []
     with usage_errors(UsageError, TypeError, before=f"{path}: "):

@@ -24,6 +24,7 @@ from pipelines.options import UsageError, system_errors, usage_errors
 from reports import signing
 from reports.signing import KeyFileError
 from schemas.extras import install_command
+from transforms.reader import open_bytes
 
 PASSPHRASE_FILE, PASSPHRASE = "RINGTRACE_PASSPHRASE_FILE", "RINGTRACE_PASSPHRASE"
 
@@ -53,7 +54,7 @@ def read_secret_file(path: Path, most: int, remedy: str) -> bytes:
     Raises:
         UsageError: if it cannot be read, or others can read it too.
     """
-    with system_errors(path, f"{remedy}"), path.open("rb") as file:
+    with system_errors(path, f"{remedy}"), open_bytes(path) as file:
         mode = os.fstat(file.fileno()).st_mode
         content = file.read(most + 1)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):

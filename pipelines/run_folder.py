@@ -32,7 +32,7 @@ from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from pipelines.safe_files import locked
 from reports import signing, tables
-from reports.run import Run, RunError
+from reports.run import Run
 from reports.run_summary import BARE_LOSS
 from reports.text import most_first, quantity
 from schemas.enums import EntityKind, LineageEvent, RecordKind
@@ -58,7 +58,7 @@ from transforms.arrow_util import row_tuples
 from transforms.counters import KIND_PLURAL
 from transforms.decisions import BoundBy
 from transforms.exit_scan import count_in_text, withheld_by_run
-from transforms.manifest import RunSettings, faulty_rows
+from transforms.manifest import RunError, RunSettings, faulty_rows
 from transforms.phone import normalize_numbers
 from transforms.private_files import PrivateKey, PrivateStore
 from transforms.stream import SNAPSHOTS_FOLDER

@@ -28,7 +28,7 @@ from pipelines.options import Json, UsageError, add_notice, system_errors, usage
 from pipelines.safe_files import locked
 from reports import signing, tables
 from reports.exchange import Registrations, parse_registrations
-from reports.run import Custody, Run, RunError, private_table
+from reports.run import Custody, Run, private_table
 from schemas.decision import ACCUSING_DECISIONS, REVIEWING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
 from schemas.extras import install_command
@@ -43,7 +43,8 @@ from transforms.extract import (
     shipped_allowlist,
 )
 from transforms.graph import PriorityWeights, shipped_weights
-from transforms.manifest import current_time, files_of
+from transforms.manifest import RunError, current_time, files_of
+from transforms.reader import read_bytes
 from transforms.reporters import SourceRules, parse_source_rules, shipped_source_rules
 
 if TYPE_CHECKING:
@@ -156,16 +157,9 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
     """
     try:
         with system_errors(path, "give a file that can be read"):
-            if "://" not in path:
-                file: Any = Path(path).open("rb")  # noqa: SIM115 - closed below
-            else:
-                from apache_beam.io.filesystems import FileSystems
-
-                file = FileSystems.open(path)
-            with file:
-                content = bytes(file.read(most + 1))
-        if len(content) > most:
-            raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller one")
+            if "://" in path:
+                import apache_beam.io.filesystems  # noqa: F401 - the reader asks what is loaded
+            content = read_bytes(path, most)
         return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
@@ -351,6 +345,11 @@ def check_last_row(
     decisions: Iterable[Decision], path: str, rows: Mapping[str, SignedEnds] | None = None
 ) -> None:
     """Refuses a file without the last row that was signed here into it, and an old copy of one.
+
+    Args:
+        decisions: Of the file.
+        path: Of the file.
+        rows: Its ends as they were before it was read; without them nobody writes there now.
 
     Raises:
         UsageError: for one. A chain alone does not show that its end was cut off.

@@ -26,12 +26,13 @@ from pipelines.options import Json, Row, UsageError, usage_errors
 from pipelines.progress import printable
 from reports.export import NODES_FILE
 from reports.pieces import texts_of_data
-from reports.run import Run, RunError
+from reports.run import Run
 from reports.workbench import write_workbench
 from schemas.cluster import ALERT
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import ALL_TABLES
-from transforms.manifest import current_time
+from transforms.manifest import RunError, current_time
+from transforms.reader import read_bytes, read_json
 from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.write import JobError, available_cpus, forking, local_job_pool
 
@@ -148,8 +149,8 @@ def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
     ]
     alerts = []
     for path in sorted(files, key=lambda path: -path.lstat().st_mtime)[:SHOWN_ALERTS]:
-        with suppress(OSError, ValueError, RecursionError), path.open("rb") as file:
-            row = json.loads(file.read(MOST_ALERT_BYTES))
+        with suppress(OSError, ValueError):
+            row = read_json(read_bytes(path, MOST_ALERT_BYTES))
             if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == path.name:
                 kept = {key: value for key, value in row.items() if _is_of_alert(key, value)}
                 alerts.append(kept)

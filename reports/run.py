@@ -20,19 +20,16 @@ Long, since what may be read of a run, and by whom, is told apart here alone.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -40,20 +37,14 @@ from pyarrow import fs
 
 from reports import tables
 from reports.tables import NarrativeReader, kept_narratives
-from schemas import CONTRACT_VERSION
+from reports.text import plain
 from schemas.extras import install_command
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
-from schemas.manifest import (
-    MANIFEST_NAME,
-    PRIVATE_MANIFEST,
-    SIGNATURE_NAME,
-    Manifest,
-    OutputFile,
-    PrivateFile,
-)
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME, Manifest
 from schemas.tables import (
     ALL_TABLES,
     CLUSTERS,
+    COMPONENTS,
     MEMBERS,
     NARRATIVES,
     PRIVATE_TABLES,
@@ -61,14 +52,18 @@ from schemas.tables import (
     Table,
 )
 from transforms.manifest import (
+    NOT_WRITTEN,
     REMEDY,
     AlteredRunError,
+    RunError,
     check_private,
     check_table,
     check_tables,
     files_of,
+    parse_manifest,
 )
 from transforms.private_files import (
+    MAGIC,
     PrivateFileError,
     PrivateKey,
     open_private,
@@ -76,6 +71,8 @@ from transforms.private_files import (
     private_root,
     read_private_manifest,
 )
+from transforms.read.parquet_limits import OverLimitError, check_decoded, open_parquet
+from transforms.reader import MOST_BYTES, RefusedFileError, open_bytes, read_bytes
 from transforms.reporters import SourceRules, rules_in_force
 
 if TYPE_CHECKING:
@@ -101,10 +98,6 @@ NO_NARRATIVES = (
     "read"
 )
 """The reason for which nothing can be quoted."""
-
-
-class RunError(ValueError):
-    """A folder that holds no finished run of this version; the message is one line for its user."""
 
 
 @dataclass(frozen=True)
@@ -153,34 +146,18 @@ class Run(os.PathLike[str]):
             TypeError: for what is no path.
         """
         path = _path(folder)
-        file = f"{path.rstrip('/')}/{MANIFEST_NAME}"
         try:
-            content = _read_bytes(file)
+            if "://" in path:
+                fs.FileSystem.from_uri(path)  # tables are Arrow's to read
+            content = read_bytes(f"{path.rstrip('/')}/{MANIFEST_NAME}")
+        except RefusedFileError as error:
+            why = f"its {MANIFEST_NAME} {error.strerror}"
+            raise RunError(f"{path}: is not a finished run: {why}") from None
         except (OSError, ValueError, pa.ArrowException):  # ValueError: a path with a NUL in it
             raise RunError(f"{path}: is not a finished run: it has no {MANIFEST_NAME}") from None
-        try:
-            manifest = json.loads(content)
-        except (ValueError, RecursionError):
-            raise RunError(f"{file}: is not JSON; was it edited?") from None
-        if not isinstance(manifest, dict) or not {"run_id", "contract_version"} <= manifest.keys():
-            raise RunError(
-                f"{path}: is not a finished run: its {MANIFEST_NAME} was not written by ringtrace"
-            )
-        if (version := manifest["contract_version"]) != CONTRACT_VERSION:
-            shown = ascii(version)[:40]
-            raise RunError(f"{path}: is of contract version {shown}, this is {CONTRACT_VERSION}")
-        if missing := sorted(Manifest.__required_keys__ - manifest.keys()):
-            lacks = f"its {MANIFEST_NAME} has no {' and no '.join(missing)}"
-            raise RunError(f"{path}: is not a finished run: {lacks}")
-        try:
-            msgspec.convert(manifest["outputs"], list[OutputFile])
-            msgspec.convert(manifest.get("private", []), list[PrivateFile])
-        except ValueError:
-            raise RunError(
-                f"{path}: is not a finished run: its manifest lists no outputs"
-            ) from None
+        manifest = parse_manifest(content, path)
         custody = _custody(path, manifest, content, keys) if keys is not None else Custody()
-        return cls(path, manifest, custody)  # type: ignore[arg-type]
+        return cls(path, manifest, custody)
 
     @property
     def run_id(self) -> str:
@@ -220,12 +197,24 @@ class Run(os.PathLike[str]):
         """
         if self.custody is not None and table.name not in self._checked:
             check_table(self.folder, self.manifest, table)
+            self.check_sizes([table])
             self._checked.add(table.name)
 
     def check_all(self) -> None:
         """Compares the files of all tables and the private ones; errors as `check`."""
         check_tables(self.folder, self.manifest, BUILT_ON)
+        self.check_sizes([*BUILT_ON, *PRIVATE_TABLES])
         self._checked.update(table.name for table in BUILT_ON)
+
+    def check_sizes(self, of_tables: Iterable[Table]) -> None:
+        """Refuses files that decode to more than any of their size, unless known keys signed."""
+        for table in of_tables if not self.is_signed else ():
+            if table is not COMPONENTS:  # a memo, which may be gone
+                for file in files_of(self.manifest, table):
+                    check_size(f"{self.folder.rstrip('/')}/{file['name']}", file["sha256"])
+            if table in PRIVATE_TABLES and has_private(self, table):
+                for path in private_files(self.folder, self.manifest, table):
+                    check_size(path, self.run_id)
 
     @cached_property
     def _checked(self) -> set[str]:
@@ -384,6 +373,24 @@ class Run(os.PathLike[str]):
         return "; its clusters are in Run.clusters" if known else ": it has no clusters"
 
 
+@cache
+def check_size(path: str, version: str) -> None:  # noqa: ARG001
+    """Refuses a file of a table that decodes to more than any of its size; a sealed one has a key.
+
+    A `version` of a file is looked at once.
+
+    Raises:
+        AlteredRunError: for one.
+    """
+    try:
+        with open_bytes(path) as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                check_decoded(file)
+    except (OSError, OverLimitError, pa.ArrowException) as error:
+        why = plain(str(error).partition("\n")[0][:200])
+        raise AlteredRunError(f"{path}: {NOT_WRITTEN}: {why}; {REMEDY}") from None
+
+
 def has_private(run: Run, table: Table) -> bool:
     """Returns whether a run keeps a private table, and all its files are here and ours to read."""
     paths = private_files(run.folder, run.manifest, table)
@@ -419,9 +426,10 @@ def private_readers(
     """Returns what yields the rows of each file of a private table; see `private_batches`."""
     if run.custody is not None and has_private(run, table):
         check_private(run.folder, run.manifest, table)
+        run.check_sizes([table])
 
     def batches(path: str) -> Iterator[pa.RecordBatch]:
-        with _open(path) as file, tables.readable(run, table):
+        with open_bytes(path) as file, tables.readable(run, table):
             parts = pq.ParquetFile(open_private(file, path, table, key))
             names = [name for name in table.schema.names if name in parts.schema_arrow.names]
             for batch in parts.iter_batches(columns=names):
@@ -536,9 +544,9 @@ def _has_tiers(run: Run) -> bool:
     if first is None:
         return True
     try:
-        with _open(f"{run.folder.rstrip('/')}/{first}") as file:
-            return "tier" in pq.read_schema(file).names
-    except (OSError, pa.ArrowException):  # which whatever reads it says
+        with open_bytes(f"{run.folder.rstrip('/')}/{first}") as file:
+            return "tier" in open_parquet(file).schema_arrow.names
+    except (OSError, OverLimitError, pa.ArrowException):  # which whatever reads it says
         return True
 
 
@@ -551,16 +559,11 @@ def _path(folder: object) -> str:
     return path
 
 
-def _read_bytes(path: str, most: int = -1) -> bytes:
-    with _open(path) as file:
-        return bytes(file.read(most) if most >= 0 else file.read())
-
-
-def _read_if_there(path: str, most: int = -1) -> bytes | None:
+def _read_if_there(path: str, most: int = MOST_BYTES) -> bytes | None:
     if "://" not in path and os.path.lexists(path) and not Path(path).is_file():
         raise AlteredRunError(f"{path}: is no file; {REMEDY}")
     try:
-        return _read_bytes(path, most)
+        return read_bytes(path, most)
     except (OSError, ValueError, pa.ArrowException):
         return None
 
@@ -622,14 +625,3 @@ def _is_readable(path: str) -> bool:
         return os.access(path, os.R_OK)
     store, inside = fs.FileSystem.from_uri(path)
     return bool(store.get_file_info(inside).is_file)
-
-
-@contextmanager
-def _open(path: str) -> Iterator[Any]:
-    if "://" not in path:
-        with Path(path).open("rb") as file:
-            yield file
-        return
-    store, inside = fs.FileSystem.from_uri(path)
-    with store.open_input_file(inside) as file:
-        yield file

@@ -43,7 +43,8 @@ from transforms.decode.readings import OPENED, TOKEN_HINT, open_tokens, recipien
 from transforms.erasure import RegisterKey, record_key
 from transforms.file_texts import texts_of_file
 from transforms.manifest import files_of
-from transforms.private_files import PrivateStore, open_bytes, open_private, private_files
+from transforms.private_files import PrivateStore, open_private, private_files
+from transforms.reader import open_bytes
 from transforms.text_spans import (
     ALPHANUMERIC_BYTES,
     Spans,
@@ -486,7 +487,7 @@ def _contested_ids(
     """Yields the ids of what a run has under withheld ones, as its private files tell."""
     root = private.staging or manifest.get("private_output") or folder
     for path in private_files(str(root), {"private": manifest.get("private")}, CONTESTED):
-        with FileSystems.open(path) as sealed:
+        with open_bytes(path) as sealed:
             file = open_private(sealed, path, CONTESTED, private.key)
             rows = pq.read_table(file, columns=["kind", "value"])
         for kind, value in row_tuples(rows):

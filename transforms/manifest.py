@@ -15,6 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+import msgspec
 import xxhash
 
 from schemas import CONTRACT_VERSION
@@ -34,13 +35,8 @@ from schemas.manifest import (
 )
 from schemas.reject import Code
 from schemas.tables import COMPONENTS, HELD_FOLDER, PRIVATE_FOLDER, Table
-from transforms.private_files import (
-    PrivateStore,
-    list_objects,
-    open_bytes,
-    private_root,
-    read_private_manifest,
-)
+from transforms.private_files import PrivateStore, list_objects, private_root, read_private_manifest
+from transforms.reader import open_bytes, read_bytes, read_json
 
 Read = TypeVar("Read")
 
@@ -304,11 +300,39 @@ def input_file_entry(
     return entry
 
 
-def read_manifest(folder: str) -> dict[str, Any]:
-    """Reads the manifest of a run. Raises OSError if the folder is no finished run."""
-    with open_bytes(f"{folder.rstrip('/')}/{MANIFEST_NAME}") as file:
-        manifest: dict[str, Any] = json.loads(file.read())
-    return manifest
+class RunError(ValueError):
+    """A folder that holds no finished run of this version; the message is one line for its user."""
+
+
+def read_manifest(folder: str) -> Manifest:
+    """Reads the manifest of a run. Raises OSError or RunError if the folder is no finished run."""
+    return parse_manifest(read_bytes(f"{folder.rstrip('/')}/{MANIFEST_NAME}"), folder)
+
+
+def parse_manifest(content: bytes, folder: str) -> Manifest:
+    """Returns the manifest of the run in a folder; raises RunError for another version's."""
+    try:
+        manifest = read_json(content)
+    except ValueError:
+        raise RunError(
+            f"{folder.rstrip('/')}/{MANIFEST_NAME}: is not JSON; was it edited?"
+        ) from None
+    if not isinstance(manifest, dict) or not {"run_id", "contract_version"} <= manifest.keys():
+        raise RunError(
+            f"{folder}: is not a finished run: its {MANIFEST_NAME} was not written by ringtrace"
+        )
+    if (version := manifest["contract_version"]) != CONTRACT_VERSION:
+        shown = ascii(version)[:40]
+        raise RunError(f"{folder}: is of contract version {shown}, this is {CONTRACT_VERSION}")
+    if missing := sorted(Manifest.__required_keys__ - manifest.keys()):
+        lacks = f"its {MANIFEST_NAME} has no {' and no '.join(missing)}"
+        raise RunError(f"{folder}: is not a finished run: {lacks}")
+    try:
+        msgspec.convert(manifest["outputs"], list[OutputFile])
+        msgspec.convert(manifest.get("private", []), list[PrivateFile])
+    except ValueError:
+        raise RunError(f"{folder}: is not a finished run: its manifest lists no outputs") from None
+    return manifest  # type: ignore[return-value]
 
 
 def retry_while_replaced(read: Callable[[], Read]) -> Read:
@@ -493,7 +517,7 @@ def _difference(folder: str, entry: OutputFile) -> str | None:
             return shorter if status.st_size < size else "longer"
         stamp = status.st_dev, status.st_ino, size, status.st_mtime_ns, status.st_ctime_ns
         if _checked.get(path) != (stamp, digest):
-            with Path(path).open("rb") as file:
+            with open_bytes(path) as file:
                 if _sha256(file) != digest:
                     return "other bytes"
             _checked[path] = stamp, digest

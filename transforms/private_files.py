@@ -13,11 +13,8 @@ from __future__ import annotations
 import hmac
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
@@ -26,6 +23,7 @@ from pyarrow import fs
 
 from schemas.manifest import PRIVATE_MANIFEST, PrivateManifest
 from schemas.tables import Table
+from transforms.reader import beam_stores, read_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -106,8 +104,7 @@ def read_private_manifest(root: str) -> PrivateManifest | None:
     """
     path = f"{root}/{PRIVATE_MANIFEST}"
     try:
-        with closing(open_bytes(path)) as file:
-            content = file.read()
+        content = read_bytes(path)
     except (OSError, ValueError):  # ValueError: a store of which nothing is installed here
         return None
     try:
@@ -118,39 +115,14 @@ def read_private_manifest(root: str) -> PrivateManifest | None:
         ) from None
 
 
-def open_bytes(path: str) -> BinaryIO:
-    """Opens a file of a run, or an object of a store, to be read.
-
-    Stores are Beam's where Beam is loaded, as it knows how to get there, and Arrow's elsewhere:
-    reports load no Beam.
-    """
-    if "://" not in path:
-        return Path(path).open("rb")
-    if (beam := _beam_stores(path)) is not None:
-        return beam.open(path)
-    store, inside = fs.FileSystem.from_uri(path)
-    return store.open_input_file(inside)
-
-
 def list_objects(folder: str) -> list[str]:
     """Returns the paths of the objects below a folder of a store."""
-    if (beam := _beam_stores(folder)) is not None:
+    if (beam := beam_stores(folder)) is not None:
         (matched,) = beam.match([f"{folder.rstrip('/')}/*"])
         return [file.path for file in matched.metadata_list]
     store, inside = fs.FileSystem.from_uri(folder)
     files = store.get_file_info(fs.FileSelector(inside, allow_not_found=True))
     return [folder.rstrip("/") + file.path.removeprefix(inside.rstrip("/")) for file in files]
-
-
-def _beam_stores(path: str) -> Any:
-    """Returns Beam's file systems, if it is loaded and has one for a path."""
-    if (module := sys.modules.get("apache_beam.io.filesystems")) is None:
-        return None
-    try:
-        module.FileSystems.get_filesystem(path)
-    except ValueError:
-        return None
-    return module.FileSystems
 
 
 def seal(chunks: Iterable[bytes | memoryview], table: Table, key: PrivateKey) -> Iterator[bytes]:

@@ -50,6 +50,7 @@ from transforms.decode.escapes import read_plainly
 from transforms.erasure import Erasures, RegisterKey
 from transforms.manifest import read_manifest, read_or_keep
 from transforms.private_files import PrivateKey, open_private, private_files
+from transforms.reader import open_bytes
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
 from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits, record_texts
@@ -424,7 +425,7 @@ def _read_entries(
     Raises OSError if it cannot be opened, PrivateFileError if it is sealed with another key,
     RegisterError if it is no Parquet of the contract.
     """
-    with FileSystems.open(path) as file:
+    with open_bytes(path) as file:
         try:
             parquet = pq.ParquetFile(open_private(file, path, VICTIMS, private))
             there = {*parquet.schema_arrow.names, _SINCE_ERASURES}

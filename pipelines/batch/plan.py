@@ -37,14 +37,15 @@ from pipelines.user_files import (
 )
 from pipelines.wiring import FOLLOWS_NONE, PreviousRun
 from reports.export import NODES_FILE
-from reports.run import Run, RunError
+from reports.run import Run, check_size
 from schemas.manifest import SIMULATED_NAME
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.erasure import Erasures
 from transforms.graph import read_contested
-from transforms.manifest import AlteredRunError, RunSettings, check_files, current_time
+from transforms.manifest import AlteredRunError, RunError, RunSettings, check_files, current_time
 from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
+from transforms.reader import read_bytes
 from transforms.redact import MissingNamesLibraryError, recognizer_version
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
@@ -181,9 +182,8 @@ def simulated_digests(files: Sequence[InputFile]) -> frozenset[str]:
     digests: set[str] = set()
     for path in {near / SIMULATED_NAME for folder in folders for near in (folder, folder.parent)}:
         with suppress(OSError, UnicodeDecodeError):
-            if path.stat().st_size <= LARGEST_LIST:
-                lines = path.read_text(encoding="utf-8").splitlines()
-                digests.update(line.partition("  ")[0] for line in lines)
+            lines = read_bytes(path, LARGEST_LIST).decode().splitlines()
+            digests.update(line.partition("  ")[0] for line in lines)
     return frozenset(digests)
 
 
@@ -294,4 +294,5 @@ def find_previous(previous: str | Run | None) -> PreviousRun:
     if drawn is not None:
         listed = (file for file in run.manifest["outputs"] if file["name"] == NODES_FILE)
         check_files(folder, listed)
+        check_size(drawn, digests[NODES_FILE])
     return PreviousRun(folder, run.run_id, tuple(paths), components, drawn)

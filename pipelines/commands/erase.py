@@ -69,6 +69,7 @@ from transforms.private_files import (
     read_private_manifest,
     seal,
 )
+from transforms.reader import MOST_KEPT_BYTES, open_bytes, read_bytes
 from transforms.write import (
     REPLACED_SUFFIX,
     folder_replaced,
@@ -324,7 +325,7 @@ def _add_to_list(
         "key_id": key.key_id,
     }
     with system_errors(path, "the list must be written there"), locked(path):
-        content = path.read_bytes() if path.exists() else b""
+        content = read_bytes(path, MOST_KEPT_BYTES) if path.exists() else b""
         lines = b""
         for keys in names:
             macs = [mac.hex() for mac in key.record_macs(keys)]
@@ -407,7 +408,7 @@ def _rest_on_erased(contested: pa.Table, in_run: Named, known: ErasureList) -> p
 def _read_private(path: str, table: Table) -> pa.Table:
     """Reads a private file; columns that it was written without are null."""
     try:
-        with usage_errors(PrivateFileError), Path(path).open("rb") as file:
+        with usage_errors(PrivateFileError), open_bytes(path) as file:
             opened = open_private(file, path, table, key_store.private_key())
             rows = pq.read_table(pa.BufferReader(opened.read()))
     except (OSError, pa.ArrowException):
@@ -448,7 +449,7 @@ def _replace_private(root: Path, run: Run, anew: dict[str, tuple[bytes, int]]) -
                 shutil.copy2(path, staging / name)
         for name, (content, rows) in anew.items():
             before[name] = write_output_file(content, str(staging), name, rows)
-        manifest = Path(run.folder, MANIFEST_NAME).read_bytes()
+        manifest = read_bytes(Path(run.folder, MANIFEST_NAME))
         sign = run_folder.run_signer()
         write_private_manifest(str(staging), run.run_id, manifest, list(before.values()), sign)
         with folder_replaced(below, root / PRIVATE_FOLDER):
@@ -478,7 +479,8 @@ def _private_lines(root: Path, run: Run) -> list[OutputFile]:
     for file in run.manifest["private"]:
         path = root / file["name"]
         if path.is_file():
-            content = path.read_bytes()
+            with open_bytes(path) as opened:
+                content = opened.read()
             digest = hashlib.sha256(content).hexdigest()
             line = OutputFile(
                 name=file["name"], bytes=len(content), sha256=digest, rows=file["rows"]

@@ -23,7 +23,7 @@ from pipelines.options import Json, UsageError, all_of, flag, say, several, swit
 from pipelines.simulate import HIDE, NAME, WELD
 from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
-from reports.run import Run, RunError
+from reports.run import Run
 from reports.tables import RunFolder
 from schemas.entity import without_epoch, without_epochs
 from schemas.enums import Review, Status, Strength, Tier
@@ -52,6 +52,7 @@ from transforms.clustering_metrics import (
 )
 from transforms.extract import KnownLegitimate
 from transforms.graph import CORE_ROBUSTNESS, HUB_REPORTERS
+from transforms.manifest import RunError
 
 MOST_ROWS_BYTES = 128 * 1024 * 1024
 """Of a file of known answers: those of a simulated world of a million complaints have 45 MB."""

@@ -44,6 +44,7 @@ from reports.text import plain
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.offer import KeyList, ListedKey
 from schemas.signed_fields import parse_moment
+from transforms.reader import read_bytes
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
@@ -332,7 +333,7 @@ def rotate_key(arguments: Namespace) -> int:
         content = signing.public_pem(public)
     else:
         made = signing.make_signing_key()
-        locked = signing.is_locked(path.read_bytes())
+        locked = signing.is_locked(read_bytes(path))
         content = signing.private_pem(made, new_passphrase() if locked else None)
         public = made.public_key()
     signer = signing.key_id(public)

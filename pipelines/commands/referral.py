@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 import sys
 import uuid
@@ -91,6 +90,7 @@ from schemas.manifest import Manifest
 from schemas.records import RecordError
 from schemas.tables import MEMBERS
 from transforms.extract import mask_contacts
+from transforms.reader import read_bytes, read_json
 
 DEPENDED_ON = (
     "ringtrace",
@@ -420,7 +420,7 @@ def _superseded(arguments: Namespace, finished: Run) -> tuple[str, Json]:
                 f"{folder}: is not a valid package of yours; see ringtrace verify {folder}"
             )
         seal_sha256 = result.seal_sha256
-        facts = json.loads((folder / FACTS_FILE).read_bytes())
+        facts = read_json(read_bytes(folder / FACTS_FILE))
     cluster = facts.get("cluster_id")
     if cluster != arguments.cluster:
         here = pc.field("cluster_id") == arguments.cluster

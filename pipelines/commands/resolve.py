@@ -14,6 +14,7 @@ at which one's own resolver answers: to each alias with a url, and to the files 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import sys
@@ -49,6 +50,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.records import Record, RecordError, csv_records
 from schemas.signed_fields import matching
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS
+from transforms.reader import open_bytes, read_bytes, read_json
 
 UNKNOWN = "nothing that was given knows it; name the packages, offers and runs of it"
 
@@ -403,7 +405,7 @@ def _package(folder: Path) -> Holding:
 def _read_package(folder: Path) -> Holding:
     from reports.referral import FACTS_FILE
 
-    facts: Json = json.loads((folder / FACTS_FILE).read_bytes())
+    facts: Json = read_json(read_bytes(folder / FACTS_FILE))
     issuer, cluster_id = facts["evidence_numbers"]["issuer"], facts["cluster_id"]
     cases = {"reference": facts["reference"], **facts.get("case_numbers", {})}
     texts = (issuer, cluster_id, *cases.values(), *facts["members"])
@@ -414,7 +416,7 @@ def _read_package(folder: Path) -> Holding:
     for path in sorted((folder / "data").rglob("*")):
         name = path.relative_to(folder / "data").as_posix()
         if name.startswith("exhibits/") and name != "exhibits/data-dictionary.csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
+            with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as file:
                 for row in csv.DictReader(file):
                     number = row.get("evidence_number") or ""
                     rows = printed.setdefault(number, {}).setdefault(name, [])
@@ -430,7 +432,7 @@ def _read_package(folder: Path) -> Holding:
             referent = letter_thing(cluster_id, "letter" if name == "letter.html" else name)
             if name.startswith("requests/") or name == "letter.html":
                 about[evidence_number(issuer, referent)] = f"the letter {name}"
-            for number in _numbers_in(path.read_text("utf-8", "replace")):
+            for number in _numbers_in(read_bytes(path).decode("utf-8", "replace")):
                 printed.setdefault(number, {})[name] = []
     return Holding(
         str(folder),

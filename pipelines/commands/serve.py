@@ -72,7 +72,7 @@ from pipelines.workbench_state import (
 )
 from reports import tables
 from reports.decided_evidence import evidence_digest
-from reports.run import Run, RunError, narrative_reader
+from reports.run import Run, narrative_reader
 from reports.tables import TableError
 from reports.workbench import static_files
 from schemas.decision import DecisionKind
@@ -83,7 +83,7 @@ from schemas.tables import MEMBERS
 from transforms.arrow_util import row_tuples
 from transforms.decisions import Decision
 from transforms.judgements import JUDGING_ROLES, ROLES, People, Person, is_blind
-from transforms.manifest import AlteredRunError, current_time
+from transforms.manifest import AlteredRunError, RunError, current_time
 from transforms.private_files import PrivateFileError
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from pipelines.ledger import LEDGER_FLAG
 from pipelines.options import UsageError, add_notice, all_of, flag, say, system_errors, usage_errors
 from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
+from transforms.reader import read_bytes
 
 if TYPE_CHECKING:
     from reports.referral import VerificationResult
@@ -145,7 +146,7 @@ def _authorities(path: str) -> list[Certificate]:
 
     try:
         with system_errors(path, "give certificates in PEM"):
-            return load_authorities(Path(path).read_bytes())
+            return load_authorities(read_bytes(path))
     except ValueError:
         raise UsageError(
             f"{path}: contains no certificate in PEM; give root certificates"

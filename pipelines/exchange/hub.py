@@ -69,6 +69,7 @@ from reports.signing import digest_of
 from reports.text import plain
 from schemas.offer import HubCharter, HubHead, HubMember, HubMembers, KindLife
 from schemas.signed_fields import day_of
+from transforms.reader import read_bytes
 
 CHARTER, INBOX, REFUSED = "hub.json", "inbox", "refused"
 
@@ -150,12 +151,8 @@ def read_bounded(path: Path, most: int) -> bytes:
     Raises:
         UsageError: if it cannot be read, or is larger.
     """
-    flags, remedy = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, "give the whole folder of a hub"
-    with system_errors(path, remedy), os.fdopen(os.open(path, flags), "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise UsageError(f"{path}: is larger than {most} bytes, which no such file is")
-    return content
+    with system_errors(path, "give the whole folder of a hub"):
+        return read_bytes(path, most, follow=False)
 
 
 def names_in(folder: Path, pattern: re.Pattern[str]) -> list[str]:

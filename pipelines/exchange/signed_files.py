@@ -5,8 +5,6 @@ Long, since a letter of each kind is read, checked and taken back by the same ru
 
 from __future__ import annotations
 
-import os
-import stat
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -50,6 +48,7 @@ from schemas.records import Record, format_of
 from schemas.signed_fields import MOMENT, parse_moment
 from schemas.tables import CONTESTED
 from transforms.private_files import private_files
+from transforms.reader import read_bytes
 
 if TYPE_CHECKING:
     from transforms.victim_register import RegisterSource
@@ -160,17 +159,10 @@ def read_letter_file(
 
 
 def _content(path: Path, most: int) -> bytes:
-    # Without waiting: a pipe that somebody put into a shared folder would never end.
-    flags = os.O_RDONLY | os.O_NONBLOCK
-    remedy = "give a signed file, or its folder"
-    with system_errors(path, remedy), os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise UsageError(f"{path}: is no regular file; {remedy}")
-        content = file.read(most + 1)
+    with system_errors(path, "give a signed file, or its folder"):
+        content = read_bytes(path, most)
     if not content:
         raise UsageError(f"{path}: is empty; ask for it again")
-    if len(content) > most:
-        raise UsageError(f"{path}: is larger than {most} bytes; ask for a smaller one")
     return content
 
 

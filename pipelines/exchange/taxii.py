@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import base64
 import re
-import socket
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -47,6 +47,7 @@ from reports.signing import digest_of
 from reports.text import plain, quantity
 from schemas.extras import install_command
 from schemas.records import AwareTime
+from transforms.http import OneServer
 
 StixObject = dict[str, Any]
 
@@ -58,12 +59,17 @@ FILES = re.compile(
 
 OF_FOLDERS = "the host does this in its folder, and then runs exchange hub sync"
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS, LISTING_SECONDS = 45, 900
+"""The time for one whole answer, and for all those of a listing."""
+
+MAX_ANSWER_BYTES, MAX_LISTING_BYTES = 96 << 20, 256 << 20
+"""The bytes of an answer, such as four letters in base64; and of all files of a hub."""
 
 MAX_PAGES = 10_000
 
-PAGE, LETTERS_A_PAGE, MAX_POST = 500, 4, 1 << 20
-"""Objects and letters that one request asks for, and bytes after which a post takes no more."""
+PAGE, LETTERS_A_PAGE, MAX_GROUP, MAX_POST = 100, 4, 500, 1 << 20
+"""Objects and letters that one request asks for; objects, and bytes, after which a post takes no
+more."""
 
 
 def is_collection(hub: str) -> bool:
@@ -89,19 +95,27 @@ class Collection:
                 "with user and password in ~/.netrc"
             )
         try:
+            from taxii2client.common import _HTTPConnection
             from taxii2client.v21 import Collection as Remote
         except ImportError:
             install = install_command("taxii")
             raise UsageError(f"{url}: TAXII needs taxii2-client; {install}") from None
         self.url = url
-        self._remote = Remote(url if url.endswith("/") else f"{url}/")
+        connection = _HTTPConnection(version="2.1")
+        self._server = connection.session = OneServer(url, MAX_ANSWER_BYTES, TIMEOUT_SECONDS)
+        self._remote = Remote(url if url.endswith("/") else f"{url}/", conn=connection)
 
     def objects(self, *types: str, page: int = PAGE) -> Iterator[StixObject]:
         """Yields the newest version of each object of some types, a page in memory at a time."""
         from taxii2client.v21 import as_pages
 
         pages = as_pages(self._remote.get_objects, per_request=page, type=list(types))
+        most, end = self._server.received + MAX_LISTING_BYTES, time.monotonic() + LISTING_SECONDS
         for _ in range(MAX_PAGES):
+            if time.monotonic() > end:
+                raise UsageError(f"{self.url}: lists for over {LISTING_SECONDS} s; see the server")
+            if page == PAGE and self._server.received > most:  # letters are not kept
+                raise UsageError(f"{self.url}: lists more than a hub has; see the server")
             with self._errors():
                 answer = next(pages, None)
                 objects = (answer or {}).get("objects", ())
@@ -117,7 +131,7 @@ class Collection:
         size = 0
         for stix in objects:
             length = len(repr(stix))
-            if group and (size + length > MAX_POST or len(group) == PAGE):
+            if group and (size + length > MAX_POST or len(group) == MAX_GROUP):
                 self._post(group)
                 group, size = [], 0
             group.append(stix)
@@ -143,8 +157,6 @@ class Collection:
     def _errors(self) -> Iterator[None]:
         from taxii2client.exceptions import TAXIIServiceException
 
-        before = socket.getdefaulttimeout()
-        socket.setdefaulttimeout(TIMEOUT_SECONDS)
         try:
             yield
         except (
@@ -161,8 +173,6 @@ class Collection:
             raise UsageError(
                 f"{self.url}: {why}; see the address, ~/.netrc and the server"
             ) from None
-        finally:
-            socket.setdefaulttimeout(before)
 
 
 class _Object(msgspec.Struct):
@@ -233,7 +243,7 @@ def _notes(collection: Collection) -> dict[str, StixObject]:
         path = note.get("abstract")
         if not isinstance(path, str) or not FILES.fullmatch(path) or "modified" not in note:
             continue
-        if note["id"] == _note_id(path):
+        if note["id"] == _note_id(path) and str(note.get("content")).isascii():
             notes[path] = note
     if len(notes) > MAX_FILES:
         raise UsageError(f"{collection.url}: has more than {MAX_FILES} files of a hub")

@@ -42,7 +42,6 @@ from pipelines.user_files import (
     read_weights,
 )
 from pipelines.wiring import RunPlan
-from reports.run import RunError
 from reports.tables import TableError
 from schemas.decision import BOUND_DECISION
 from schemas.enums import RecordKind
@@ -64,8 +63,9 @@ from transforms.decisions import BoundBy, Decision, DecisionsInForce
 from transforms.decisions_file import bound_rows, taken_over
 from transforms.erasure import Erasures
 from transforms.graph import cluster_number
-from transforms.manifest import AlteredRunError
+from transforms.manifest import AlteredRunError, RunError
 from transforms.read import ReadOptions
+from transforms.reader import open_bytes
 from transforms.stream import (
     RETENTION_DAYS,
     Clock,
@@ -226,7 +226,7 @@ class LiveDecisions:
         path = FileSystems.join(self._output, *BOUND_FILE.split("/"))
         if not FileSystems.exists(path):
             return BOUND_DECISION.empty_table()
-        with FileSystems.open(path) as file:
+        with open_bytes(path) as file:
             return pq.read_table(pa.BufferReader(file.read()), schema=BOUND_DECISION)
 
 

@@ -22,6 +22,7 @@ from pipelines.options import Json, UsageError
 from pipelines.streaming.watch_sources import ReadPosition, positions_from_json, positions_to_json
 from transforms.erasure import ErasureList
 from transforms.read import raw_blocks
+from transforms.reader import open_bytes
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.stream import DELTA_SCHEMAS, Delta, LiveState, empty_delta
 from transforms.write import sync_path
@@ -234,7 +235,7 @@ def _read_file(path: Path) -> StateFile:
         _check_digest(path, max(end, 0))
     header: Json = {}
     tables: list[pa.RecordBatch] = []
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         while file.tell() < end:
             with pa.ipc.open_stream(file) as reader:
                 header = header or json.loads((reader.schema.metadata or {})[_HEADER_KEY])
@@ -249,7 +250,7 @@ def _check_digest(path: Path, end: int) -> None:
     digest = xxhash.xxh3_128()
     for part in raw_blocks(str(path), 0, end):
         digest.update(part)
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         file.seek(end)
         if file.read() != digest.digest():
             raise ValueError("is not what was written")

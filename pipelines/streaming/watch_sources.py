@@ -55,6 +55,7 @@ from transforms.read import (
     skip_reason,
     summarize_entries,
 )
+from transforms.reader import open_bytes
 from transforms.stream import TICKS, Tick
 
 FOLDERS = {kind: f"{kind}s" for kind in RecordKind}
@@ -519,12 +520,12 @@ class OneTick(beam.PTransform):
 
 
 def _has_line(path: Path) -> bool:
-    with path.open("rb") as stream:
+    with open_bytes(path) as stream:
         return b"\n" in stream.read(1 << 20)
 
 
 def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as stream:
+    with open_bytes(path) as stream:
         stream.seek(-min(4, path.stat().st_size), os.SEEK_END)
         return stream.read().rstrip(b"\0")[-1:] in (b"\n", b"\r")  # also in UTF-16
 
@@ -538,7 +539,7 @@ def _line_shards(
     """
     shards: list[Shard] = []
     offset, line = position.offset, position.line
-    with Path(file.path).open("rb") as stream:
+    with open_bytes(file.path) as stream:
         while offset < min(position.size, position.offset + most):
             stream.seek(offset)
             block = stream.read(min(SHARD_BYTES, position.size - offset))

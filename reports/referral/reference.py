@@ -54,6 +54,7 @@ from reports.referral.language import (
 )
 from reports.signing import digest_of
 from schemas.mapping import parse_toml
+from transforms.reader import read_bytes
 
 Row = dict[str, Any]
 
@@ -424,7 +425,7 @@ class _Files:
         """Reads a file."""
         file = self.files[name]
         try:
-            content = file.read_bytes()
+            content = read_bytes(file) if isinstance(file, Path) else file.read_bytes()
             text = content.decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ReferenceFileError(f"{file}: cannot be read as UTF-8 text: {error}") from None

@@ -44,6 +44,7 @@ from reports.signing import (
 from schemas.extras import install_command
 from schemas.records import Record
 from schemas.signed_fields import Digest, Whole, rising
+from transforms.reader import open_bytes, read_json
 
 UNSEALED = ("seal.json", "seal.json.sig", "seal.json.tsq", "seal.json.tsr")
 """Files of a package that a seal cannot cover."""
@@ -130,10 +131,10 @@ def parse_seal(content: bytes) -> tuple[dict[str, Any], tuple[SealEntry, ...]]:
         SealError: if it is no seal, or names a path that could lead out of the package.
     """
     try:
-        sealed = signing.read_letter(Seal, json.loads(content))
+        sealed = signing.read_letter(Seal, read_json(content))
     except signing.LetterError as error:
         raise SealError(f"is not a seal of a referral package in version 1: {error}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise SealError("is not JSON") from None
     for entry in sealed.files:
         if not _PATH.fullmatch(entry.path) or entry.path in UNSEALED:
@@ -376,15 +377,11 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
             yield path, why
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-
-
 def _read(path: Path | None, limit: int) -> bytes | None:
     """Reads a file, if it is there; what is longer than `limit` is cut and so fails."""
     if path is None:
         return None
-    with os.fdopen(_open(path), "rb") as file:
+    with open_bytes(path, follow=False) as file:
         return file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
 
 
@@ -447,7 +444,7 @@ def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
     sealed, whole = entry.bytes, hashlib.sha256()
     altered: list[list[int]] = []
     size = 0
-    with os.fdopen(_open(path), "rb") as file:
+    with open_bytes(path, follow=False) as file:
         there = os.fstat(file.fileno()).st_size
         if sealed and not there:
             yield f"is empty: all of its {sealed} bytes are gone"

@@ -102,3 +102,57 @@ def test_no_function_class_or_constant_is_unused():
         if name not in used and not name.startswith("__")
     ]
     assert unused == []
+
+
+OPENING = re.compile(
+    r"open|os\.open|io\.open|FileSystems\.open|.*\b(path|file|aside|folder)\.open|Path\(.*\)\.open"
+    r"|.*\.(read_text|read_bytes|urlopen|urlretrieve|HTTPS?Connection)|urlopen|httpx\.\w+"
+    r"|(pq|gzip|zipfile|tarfile|ds|pa)\.(read_\w+|ParquetFile|open|\w+File|dataset|memory_map)"
+    r"|shutil\.copy\w*|socket\.\w+|requests\.[a-z]\w+|requests\.Session"
+)
+"""Calls that open a file or a socket."""
+
+OPENED = re.compile(
+    r"(fileobj=)?(pa\.BufferReader|io\.BytesIO|open_raw|open_private)\("
+    r"|(file|stream|content|sealed)$"
+)
+"""First arguments of calls that read what is open already."""
+
+OWN = {
+    "os.open": "a lock, a new file or a folder, to be written",
+    "read_text": "data of the package",
+    "pipelines/commands/demo.py": "what the demo has just written",
+    "pipelines/commands/report.py": "what the command has just written",
+    "pipelines/workbench_state.py": "what the workbench has just written",
+    "pipelines/commands/erase.py": "private files, which were compared with what the run wrote",
+    "pipelines/commands/serve.py": "the server's own port",
+    "pipelines/private_keys.py": "the agent of the person, with a deadline and a bound",
+    "pipelines/runner.py": "whether a job server listens; nothing is read",
+    "pipelines/simulate/generate.py": "what the simulator has just written",
+    "reports/partition.py": "rows that the report has set aside",
+    "reports/referral/reference.py": "data of the package",
+    "reports/tables.py": "tables, which were compared with what the run wrote",
+    "reports/workbench.py": "data of the package",
+    "transforms/exit_scan.py": "what the run is writing",
+    "transforms/reader.py": "the reader",
+    "transforms/stream/tick_files.py": "what the tick has just written, for the disk",
+}
+"""Calls and modules that open files and sockets themselves, and what these are."""
+
+
+def test_what_others_wrote_is_opened_by_the_reader():
+    """Files by transforms/reader.py and servers by transforms/http.py, which hold the bounds."""
+    needed = set()
+    for path in [path for package in PACKAGES[1:] for path in modules(package)]:
+        name = path.relative_to(ROOT).as_posix()
+        for call in [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]:
+            function, words = ast.unparse(call.func), [ast.unparse(part) for part in call.args]
+            modes = [word for word in words if re.fullmatch(r"'[wax]\+?b?'", word)]
+            first = next(iter(words), "") or "".join(map(ast.unparse, call.keywords))
+            if OPENING.fullmatch(function) and not modes and not OPENED.match(first):
+                allowed = [
+                    key for key in OWN if key in (name, function.rpartition(".")[2], function)
+                ]
+                assert allowed, f"{name}:{call.lineno}: open it by transforms.reader"
+                needed.update(allowed)
+    assert needed == set(OWN), "allows what nobody opens"

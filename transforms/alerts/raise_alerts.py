@@ -46,6 +46,7 @@ from transforms.arrow_util import batch_of_rows, is_among
 from transforms.counters import increment_engine_counter
 from transforms.exit_scan import WithheldValues, count_withheld, set_aside
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.http import OneServer
 from transforms.shuffle import KeyedInput, PerPartition, Pure, split_by_key, table_of
 from transforms.victim_register import RegisterSource, changed_lookup
 from transforms.write.parquet_files import is_local
@@ -229,7 +230,7 @@ def post_alert(
     url: str,
     alert_id: str,
     line: bytes,
-    send: Callable[..., requests.Response] = requests.post,
+    send: Callable[..., requests.Response] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Posts one alert as JSON, with its id as the Idempotency-Key, until the webhook takes it.
@@ -241,18 +242,12 @@ def post_alert(
     """
     headers = {"Content-Type": "application/json", "Idempotency-Key": alert_id}
     problem, refused = "", False
+    send = send or OneServer(url, 0, WEBHOOK_TIMEOUT_SECONDS).post
     for turn in range(WEBHOOK_TRIES):
         if turn:
             pause(FIRST_PAUSE_SECONDS * 2 ** (turn - 1))
         try:
-            answer = send(
-                url,
-                data=line,
-                headers=headers,
-                timeout=WEBHOOK_TIMEOUT_SECONDS,
-                allow_redirects=False,
-                stream=True,
-            )
+            answer = send(url, data=line, headers=headers, stream=True)
         except requests.RequestException as error:
             problem = type(error).__name__
             continue

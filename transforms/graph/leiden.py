@@ -25,13 +25,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 from scipy.sparse import coo_array, csr_array
 
 from schemas.cluster import COMPONENT
 from transforms.arrow_util import Array, component_labels, group_offsets, stable_order
 from transforms.graph.incidence import Ties
 from transforms.manifest import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, CounterValue
+from transforms.reader import open_bytes
 from transforms.shuffle import MAIN, batches_of
 
 LEIDEN_SEED = 1
@@ -354,7 +354,7 @@ class ReadComponentCache(beam.PTransform):
 def read_component_file(path: str, digest: str) -> pa.Table | None:
     """Reads the COMPONENT rows of a file; None if it is gone or has not this digest."""
     try:
-        with FileSystems.open(path) as file:
+        with open_bytes(path) as file:
             content = file.read()
         if hashlib.sha256(content).hexdigest() != digest:
             return None

@@ -17,7 +17,6 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsIter
 
 from schemas.cluster import LINEAGE
@@ -38,6 +37,7 @@ from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
 from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.manifest import CounterValue
+from transforms.reader import open_bytes
 from transforms.shuffle import batches_of, table_of, tagged, tagged_batches
 
 CHANGE = pa.schema({"node": INTEGER, "alone": FLAG})
@@ -230,7 +230,7 @@ class ReadPreviousMembers(beam.PTransform):
 
 def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
     """Yields one file of a run's members/ as PREVIOUS rows."""
-    with FileSystems.open(path) as file:
+    with open_bytes(path) as file:
         whole = pq.ParquetFile(pa.BufferReader(file.read()))
     # Runs of before have no days of use: the numbers of their epochs are not kept.
     used = [name for name in ("first_used", "last_used") if name in whole.schema_arrow.names]

@@ -35,6 +35,7 @@ from transforms.graph.epochs import CORROBORATED
 from transforms.graph.refinement import BUSINESS_LINES
 from transforms.manifest import check_private, read_manifest, read_or_keep
 from transforms.private_files import PrivateKey, open_private, private_files
+from transforms.reader import open_bytes
 from transforms.shuffle import batches_of
 from transforms.victims.stated_numbers import CLAIM
 
@@ -459,7 +460,7 @@ def read_contested(folder: str, key: PrivateKey | None = None) -> Iterator[pa.Re
             raise FileNotFoundError(path)
     check_private(folder, manifest, CONTESTED_TABLE)
     for path in private_files(folder, manifest, CONTESTED_TABLE):
-        with FileSystems.open(path) as file:
+        with open_bytes(path) as file:
             content = open_private(file, path, CONTESTED_TABLE, key).read()
             rows = pq.read_table(pa.BufferReader(content), columns=CONTESTED.names)
         table = rows.select(CONTESTED.names).add_column(0, "known_as", contested_ids(rows))

@@ -12,15 +12,14 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.enums import RecordKind
 from schemas.mapping import FileForm, RecordMap
 from schemas.reject import Code
+from transforms.reader import open_bytes
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -240,8 +239,7 @@ def read_head(path: str, compressed: str, size: int) -> tuple[bytes, bool]:
 
 def open_raw(path: str) -> BinaryIO:
     """Opens the stored bytes of a file, seekable."""
-    opened = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return cast(BinaryIO, opened)
+    return open_bytes(path)
 
 
 def most_decoded(size: int) -> int:

@@ -33,6 +33,7 @@ from transforms.read.files import (
     open_raw,
 )
 from transforms.read.parquet_limits import BATCH_BYTES, BATCH_ROWS
+from transforms.reader import MAX_DEPTH, is_too_deep
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
 """A longer row is rejected unread: no complaint is that long, and it would fill the memory."""
@@ -576,9 +577,6 @@ def sheet_records(path: str, sheet: str) -> Iterator[Record]:
         yield Record(number + 1, b"", 0, damage.code)
 
 
-MAX_DEPTH = 64
-"""Deepest nesting that is read; the contract needs three levels."""
-
 _SYNTAX = f"not valid JSON, or nested deeper than {MAX_DEPTH} levels"
 
 
@@ -611,7 +609,8 @@ def parse_json(data: bytes) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return parse_exact_json(data)
-    _check_depth(value, data)
+    if is_too_deep(value, data):
+        raise BadRecordError(Code.BROKEN_JSON, _SYNTAX)
     return value
 
 
@@ -624,7 +623,8 @@ def parse_exact_json(data: bytes) -> Any:
     except (ValueError, RecursionError):
         raise BadRecordError(Code.BROKEN_JSON, _SYNTAX) from None
     _check_surrogates(value, data)
-    _check_depth(value, data)
+    if is_too_deep(value, data):
+        raise BadRecordError(Code.BROKEN_JSON, _SYNTAX)
     return value
 
 
@@ -645,20 +645,3 @@ def _check_surrogates(value: Any, data: bytes) -> None:
         raise BadRecordError(Code.BAD_ENCODING, message) from None
     except RecursionError:
         raise BadRecordError(Code.BROKEN_JSON, _SYNTAX) from None
-
-
-def _check_depth(value: Any, data: bytes) -> None:
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [child for parent in level for child in _children(parent)]
-        if not level:
-            return
-    raise BadRecordError(Code.BROKEN_JSON, _SYNTAX)
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []

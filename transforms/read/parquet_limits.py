@@ -47,6 +47,13 @@ MAX_PAGES_BYTES = 384 << 20
 BATCH_BUDGET = 64 << 20
 """Bytes that the rows of one batch may decode to, by their longest values."""
 
+FREE_TABLE, TABLE_RATIO = 64 << 20, 64
+"""A file of a run's table may decode to so many bytes, and so many times its size: own ones have up
+to 15."""
+
+FREE_DICTIONARY, DICTIONARY_RATIO = 1 << 16, 64
+"""A dictionary is looked through that decompresses to so many bytes, and so many times its own."""
+
 FREE_VALUES, VALUES_A_ROW = 1 << 20, 16
 """The same of the values in one list column of a row group, by its rows."""
 
@@ -227,13 +234,35 @@ def _check_schema(footer: bytes) -> None:
         return
 
 
-def batch_rows(stream: BinaryIO, file: pq.ParquetFile, groups: list[int], most: int) -> int:
+def check_decoded(stream: BinaryIO) -> None:
+    """Reads a file of a run's table as far as shows that it decodes to what its size can hold.
+
+    Raises:
+        OverLimitError: if it does not.
+        OSError, pa.ArrowException: if it is damaged.
+    """
+    file = open_parquet(stream)
+    groups, left = list(range(file.num_row_groups)), FREE_TABLE
+    left += TABLE_RATIO * stream.seek(0, os.SEEK_END)
+    rows, most = batch_rows(stream, file, groups, BATCH_ROWS)
+    # By the longest value of each column no file of many texts shows it.
+    for batch in file.iter_batches(rows) if most > left else ():
+        left -= without_dictionaries(batch).nbytes
+        if left < 0:
+            raise OverLimitError("unpacked it is far larger than a table of its size")
+
+
+def batch_rows(
+    stream: BinaryIO, file: pq.ParquetFile, groups: list[int], most: int
+) -> tuple[int, int]:
     """Returns how many rows of these row groups may be decoded at once, at most `most`.
+
+    And the bytes that all of them decode to, at most.
 
     Raises:
         OverLimitError: if not even one may, or a page or list is beyond the limits.
     """
-    rows = most
+    rows, whole = most, 0
     for number in groups:
         group = file.metadata.row_group(number)
         pages = cost = 0
@@ -241,12 +270,13 @@ def batch_rows(stream: BinaryIO, file: pq.ParquetFile, groups: list[int], most: 
             largest, longest = _column_cost(stream, file, group, index)
             pages += largest
             cost += longest
+            whole += longest * max(group.column(index).num_values, group.num_rows)
         if pages > MAX_PAGES_BYTES:
             raise OverLimitError("pages that decompress to over 384 MiB")
         if cost > 4 * BATCH_BUDGET:
             raise OverLimitError("a row that may decode to over 256 MiB")
         rows = min(rows, max(1, BATCH_BUDGET // max(cost, 1)))
-    return rows
+    return rows, whole
 
 
 def _column_cost(
@@ -317,7 +347,9 @@ def _read(stream: BinaryIO, position: int, size: int) -> bytes:
 
 
 def _longest_value(packed: bytes, size: int, compression: str) -> int:
-    """Returns the length of the longest value of a dictionary page, which is plain."""
+    """Returns the length of the longest value of a dictionary page, which is plain, at most."""
+    if size > FREE_DICTIONARY + DICTIONARY_RATIO * len(packed):
+        return size  # looking through a bomb of short values takes minutes
     if compression != "UNCOMPRESSED":
         try:
             codec = pa.Codec("lz4_raw" if compression == "LZ4" else compression.lower())
@@ -389,7 +421,7 @@ def parquet_batches(
         try:
             file = open_parquet(stream)
             groups = list(range(start, file.num_row_groups if end is None else end))
-            rows = batch_rows(stream, file, groups, BATCH_ROWS)
+            rows, _ = batch_rows(stream, file, groups, BATCH_ROWS)
             size, counts = stream.seek(0, os.SEEK_END), _rows_of(file.metadata)
             # A part of a file has as much of its limits.
             share = sum(counts[number] for number in groups) / max(1, sum(counts))

@@ -27,6 +27,7 @@ from transforms.arrow_util import distinct_rows, row_tuples
 from transforms.graph.lineage import read_previous_members
 from transforms.manifest import RunSettings, check_table, files_of, read_manifest, read_or_keep
 from transforms.private_files import PrivateStore
+from transforms.reader import open_bytes
 from transforms.shuffle import table_of
 from transforms.stream.state import Tick
 from transforms.write.parquet_files import is_local
@@ -158,7 +159,7 @@ def _write_rejects(keyed: tuple[str, Iterable[pa.RecordBatch]], output: str) -> 
     path = f"{output.rstrip('/')}/{name}"
     old = REJECT.empty_table()
     if FileSystems.exists(path):
-        with FileSystems.open(path) as file:
+        with open_bytes(path) as file:
             old = pq.read_table(pa.BufferReader(file.read())).cast(REJECT)
     rows = merge_rejects(old, sort_rows(table_of(batches, REJECT), REJECTS))
     if rows.num_rows == old.num_rows:

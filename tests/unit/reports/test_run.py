@@ -6,11 +6,12 @@ import re
 import pytest
 
 from pipelines.cli import main
-from reports.run import Run, RunError
+from reports.run import Run
 from schemas import CONTRACT_VERSION
 from schemas.extras import install_command
 from schemas.tables import MEMBERS
 from tests.support.report_tables import entity, link, listed, manifest, member, write_run
+from transforms.manifest import RunError
 
 PHONE, OTHER, SITE = "phone:+18885550100", "phone:+18885550101", "domain:refund.example"
 
