@@ -1,0 +1,120 @@
+/** Alerts of a stream, which a server shows. */
+import {
+  anchor,
+  are,
+  ask,
+  briefly,
+  button,
+  BY_KIND,
+  changeWork,
+  clusterOf,
+  column,
+  count,
+  counted,
+  filled,
+  firstFew,
+  h,
+  identifier,
+  listView,
+  moment,
+  names,
+  options,
+  place,
+  plain,
+  prettily,
+  pretty,
+  quiet,
+  redraw,
+  reporters,
+  seconds,
+  shown,
+  toCluster,
+  TOLD,
+  unsorted,
+  worded,
+  work
+} from "./parts.js";
+
+/** @type {any} */ let feed = { alerts: [], held_back: 0 };
+export async function readAlerts() {
+  feed = await ask("alerts");
+}
+/** @returns {number} alerts that nobody acknowledged */
+export const fresh = () => feed.alerts.filter((alert) => !work.acknowledged[alert.alert_id]).length;
+let watching = 0;
+/** @param {Record<string, string>} state */
+export async function alertsView(state) {
+  await readAlerts();
+  clearTimeout(watching);
+  watching = setTimeout(
+    () => place().view === "alerts" && !document.activeElement?.matches("input, select") && redraw(),
+    20_000
+  );
+  const seen = ({ alert_id: id }) => work.acknowledged[id];
+  const acknowledge = ({ alert_id: id }) =>
+    changeWork("acknowledge", { alert: id }, (signed) => (work.acknowledged[id] = signed));
+  const rows = feed.alerts.map((alert) => ({
+    orgs: [],
+    tied_to: [],
+    reporters: 0,
+    ...alert,
+    id: alert.entity_id ?? alert.cluster_id ?? ""
+  }));
+  return listView(
+    "Alerts",
+    [
+      filled(TOLD.alerts, { fresh: counted(fresh(), "alert"), newest: count(rows.length) }),
+      feed.held_back &&
+        ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
+    ],
+    {
+      rows,
+      caption: "Alerts of the stream",
+      sort: "-observed_at",
+      text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, orgs],
+      before: options("Not acknowledged", "seen", [["all", "All alerts"]]),
+      choices: BY_KIND,
+      filter: (alert) => state.seen === "all" || !seen(alert),
+      columns: [
+        column("observed_at", "Observed", (alert) => moment(seconds(alert.observed_at)), "date"),
+        column("kind", "Alert", ({ kind }) => worded(kind)),
+        column(
+          "id",
+          "Identifier or cluster",
+          ({ id, cluster_id, entity_id }) => [
+            clusterOf.has(cluster_id)
+              ? anchor(toCluster(cluster_id, { id: entity_id }), briefly(id, 50))
+              : identifier(id),
+            prettily(id)
+          ],
+          "who"
+        ),
+        unsorted(
+          "reason",
+          "Why",
+          ({ reason, tied_to: tied }) => [
+            shown(reason, 200),
+            tied.length &&
+              h(
+                "div.quiet",
+                "linked to ",
+                firstFew(tied, 3, (id) => briefly(id, 40))
+              )
+          ],
+          "words"
+        ),
+        reporters(),
+        unsorted("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs"),
+        unsorted(
+          "ack",
+          h("span.unseen", "Acknowledge"),
+          (alert) =>
+            seen(alert)
+              ? quiet("seen by ", shown(seen(alert).by || "you"))
+              : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
+          "quick"
+        )
+      ]
+    }
+  );
+}

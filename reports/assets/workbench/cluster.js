@@ -1,0 +1,229 @@
+/** The page of a cluster. */
+import { aboutTab } from "./about.js";
+import { graphTab } from "./graph.js";
+import { linksTab, rejectedTab } from "./links.js";
+import { memberPanel } from "./panel.js";
+import {
+  actions,
+  address,
+  anchor,
+  are,
+  button,
+  byName,
+  changeChips,
+  clusterColumns,
+  clusters,
+  count,
+  counted,
+  decide,
+  div,
+  FLAGS,
+  h,
+  headline,
+  identifier,
+  joined,
+  kindsOf,
+  li,
+  linkButton,
+  links,
+  memberOf,
+  membersTab,
+  named,
+  names,
+  nextInQueue,
+  nounOf,
+  p,
+  pair,
+  pendingTag,
+  period,
+  plain,
+  prettily,
+  quiet,
+  recordCounts,
+  recordsTab,
+  remember,
+  run,
+  shown,
+  span,
+  spokesman,
+  statusTag,
+  tile,
+  toCluster,
+  wholeCluster,
+  worded,
+  workBar
+} from "./parts.js";
+import { suppliersTab } from "./suppliers.js";
+import { timelineTab } from "./timeline.js";
+
+/**
+ * Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where
+ * one sees it whole.
+ * @param {any} cluster
+ */
+function aloneLine({ alone, orgs, size }) {
+  if (!alone) return null;
+  const parts = (org) => {
+    const sizes = Object.hasOwn(alone, org) ? alone[org] : [];
+    if (!sizes.length) return "none of its members";
+    const first = sizes.slice(0, 4).map(count).join(" + ");
+    return `${first}${sizes.length > 4 ? " + …" : ""} of its ${counted(size, "member")}`;
+  };
+  const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org), `’s own records tie ${parts(org)}`]);
+  return li(h("strong", "Whole only in the union"), ": ", lines, ". A run of one alone can tie fewer still.");
+}
+/** @param {any} cluster */
+function flagLines(cluster) {
+  const { thin, weakest } = cluster.sides,
+    { cut, size, flags } = cluster;
+  const same = weakest.join() === thin.join();
+  const falls =
+    weakest.length &&
+    cut !== null &&
+    !run.redacted &&
+    `If ${flags.includes("cut_at_least") ? "at least " : ""}${are(cut, "reporter")} wrong, ` +
+      `it falls into ${count(weakest.length)} and ${count(size - weakest.length)} members. `;
+  const smaller = (side) =>
+    cluster.sides[side].length && [
+      anchor(
+        toCluster(cluster.id, { side }),
+        `Show the smaller side, ${counted(cluster.sides[side].length, "member")}`
+      ),
+      "."
+    ];
+  const lines = [
+    aloneLine(cluster),
+    ...flags
+      .filter((flag) => FLAGS[flag])
+      .map((flag) =>
+        li(
+          h("strong", FLAGS[flag].name),
+          `: ${FLAGS[flag].meaning} `,
+          flag === "thin" && [same && falls, smaller("thin")]
+        )
+      ),
+    falls && !(same && thin.length) && li(h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest"))
+  ].filter(Boolean);
+  return lines.length && h("ul.flags", { label: "What to know before it is used" }, lines);
+}
+
+/**
+ * Of a cluster: name, text, what draws it, and what the tab counts.
+ * @type {[string, string, (cluster: any, open: (member: any) => void) => any,
+ *   ((cluster: any) => number)?][]}
+ */
+const TABS = [
+  ["members", "Members", membersTab, (cluster) => cluster.size],
+  ["links", "Links", linksTab, ({ links, ties }) => links.length + ties.length],
+  ["records", "Records", recordsTab],
+  ["timeline", "Timeline", timelineTab],
+  ["graph", "Graph", graphTab],
+  ["rejected", "Weak and rejected links", rejectedTab, ({ counts: [{ near }], bridges }) => near + bridges.length],
+  ["suppliers", "Suppliers and scripts", suppliersTab, ({ suppliers, scripts }) => suppliers.length + scripts.length],
+  ["about", "About", aboutTab]
+];
+
+/** @param {string} id @param {Record<string, string>} state */
+export async function clusterView(id, state) {
+  const cluster = await wholeCluster(id);
+  if (!cluster) {
+    const went = [
+      ...run.moved.filter((moved) => moved.cluster_id === id).flatMap((moved) => moved.to_ids),
+      ...clusters.filter(({ from }) => from.includes(id)).map((row) => row.id)
+    ];
+    return [
+      headline(
+        went.length ? "No longer a cluster of its own" : "No such cluster",
+        p(
+          identifier(id),
+          " is no cluster of this run. ",
+          went.length && ["Its members went to ", links([...new Set(went)]), ". "],
+          anchor(address("queue"), "Back to the queue")
+        )
+      )
+    ];
+  }
+  const { members, brands } = cluster;
+  const [tab, text, draw] = byName(TABS, state.tab) ?? TABS[0];
+  const best = !run.redacted && spokesman(cluster),
+    next = nextInQueue();
+  const panel = h("aside.panel", { label: "Identifier" });
+  const chosen = memberOf(cluster, state.id) ?? members[0];
+  const rowOf = (member) => document.querySelector(`tr[data-key="${CSS.escape(plain(member.id, 200))}"]`);
+  const open = (member) => {
+    remember({ id: member.id });
+    memberPanel(panel, cluster, member);
+    document.querySelector("tr.open")?.classList.remove("open");
+    rowOf(member)?.classList.add("open");
+  };
+  const head = h(
+    "div.headline.cluster-head",
+    h("h1", clusterTitle(cluster), " ", statusTag(cluster), pendingTag(cluster)),
+    actions(
+      "Decide on the cluster",
+      best && [
+        button("Confirm", () => decide("confirm", cluster, best.id), { class: "primary" }),
+        button("Dispute", () => decide("dispute", cluster, best.id)),
+        button("Same operation…", () => pair("must_link", cluster, best.id))
+      ],
+      linkButton(address("compare", { a: id }), "Compare…"),
+      next && h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue")
+    ),
+    h(
+      "p.summary",
+      kindsOf(members)
+        .map((kind) => counted(members.filter((member) => member.kind === kind).length, ...nounOf(kind)))
+        .join(", "),
+      brands.length && [" used by callers posing as ", names(brands)],
+      `; linked by ${recordCounts(cluster, " and ")} reported to `,
+      names(cluster.orgs, 4),
+      ` from ${period(cluster)}.`,
+      cluster.left_out && ` ${counted(cluster.left_out, "identifier")} to verify before use left out of this copy.`,
+      quiet("  A lead, not proof.")
+    ),
+    cluster.changes.length && h("p.changes", changeChips(cluster)),
+    flagLines(cluster),
+    !run.redacted && workBar(cluster)
+  );
+  const numbers = h(
+    "div.facts",
+    clusterColumns(`priority reporters losses core unreviewed ${cluster.contested ? "contested " : ""}confidence`).map(
+      ({ name, head, cell }) => tile(cell(cluster), head, name === "contested")
+    ),
+    tile(
+      span(
+        joined(cluster.countries.slice(0, 3), ([country, complaints]) => [
+          shown(country),
+          ` ${complaints === null ? "–" : count(complaints)}`
+        ])
+      ),
+      "complaints by country"
+    )
+  );
+  const tabs = TABS.map(([name, label, , number]) =>
+    h(
+      "a",
+      {
+        role: "tab",
+        href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }),
+        "aria-selected": String(name === tab)
+      },
+      label,
+      number && h("span.count", ` ${count(number(cluster))}`)
+    )
+  );
+  const body = h("div.tab", { role: "tabpanel", label: text }, draw(cluster, open));
+  if (chosen) memberPanel(panel, cluster, chosen);
+  requestAnimationFrame(() => {
+    const opened = chosen && rowOf(chosen);
+    opened?.classList.add("open");
+    if (state.id && tab === "members") opened?.scrollIntoView({ block: "nearest" });
+    if (state.id && innerWidth < 900) panel.scrollIntoView();
+  });
+  return [head, numbers, h("div.area", div(h("div.tabs", { role: "tablist" }, tabs), body), panel)];
+}
+/** @param {any} row */
+function clusterTitle(row) {
+  const [value, brand] = named(row);
+  return [identifier(value), prettily(value), brand && [" ", shown(brand)]];
+}

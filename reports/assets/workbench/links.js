@@ -1,0 +1,200 @@
+/** Links between members, weak ones, and those that were rejected. */
+import {
+  are,
+  column,
+  count,
+  counted,
+  day,
+  decidingOnLink,
+  decimals,
+  div,
+  firstFew,
+  h,
+  h2,
+  identifier,
+  li,
+  names,
+  noteLink,
+  opener,
+  people,
+  period,
+  plain,
+  quiet,
+  reasons,
+  recordCounts,
+  recordLinks,
+  remark,
+  reporters,
+  shown,
+  span,
+  standing,
+  table,
+  term,
+  toNamed,
+  unsorted,
+  words
+} from "./parts.js";
+import { partsOf } from "./structure.js";
+
+/** @param {any} cluster @param {(member: any) => void} open */
+export function linksTab(cluster, open) {
+  const list = table({
+    prefix: "l",
+    rows: cluster.links,
+    caption: "Links between members",
+    sort: "-weight",
+    text: ({ ends: [a, b], ids, orgs }) => [a.id, b.id, ids, orgs],
+    columns: [
+      column(
+        "ends",
+        "Identifiers",
+        (link) => {
+          noteLink(cluster, link.ends[0].id, link.ends[1].id);
+          return link.ends.map((end) => div(opener(end, open), standing(end)));
+        },
+        "who",
+        (link) => link.ends[0].id
+      ),
+      decimals("weight"),
+      reporters(),
+      column(
+        "strength",
+        term("Hard link", "Link"),
+        ({ strength, accepted, reason }) =>
+          span(
+            { title: plain(reason, 300) },
+            words(strength),
+            !accepted && [h("span.warn", ", rejected"), h("div.why", shown(reason, 120))]
+          ),
+        "orgs",
+        (link) => `${link.strength}${link.accepted}`
+      ),
+      unsorted("orgs", "Reported to", (link) => names(link.orgs, 2)),
+      column("last", "Seen", (link) => [day(link.first), h("br"), day(link.last)], "num date"),
+      column(
+        "ids",
+        "Records",
+        (link) => [
+          div(
+            { title: link.ids.map((id) => plain(id, 80)).join("; ") },
+            counted(link.complaints, "complaint"),
+            link.calls && `, ${counted(link.calls, "call")}`
+          ),
+          recordLinks(cluster, link, 2)
+        ],
+        "ids",
+        (link) => -link.records
+      ),
+      decidingOnLink(cluster, ({ ends: [a, b] }) => [a.id, b.id])
+    ]
+  });
+  const { length } = cluster.ties;
+  return [list, length && remark(`${are(length, "weaker link")} in links/.`)];
+}
+
+/** The members that the removal of a weak link cuts off. @param {any} cluster @param {any} bridge */
+function freed(cluster, bridge) {
+  const cut = cluster.links.find(
+    ({ accepted, ends }) => accepted && ends.every(({ id }) => id === bridge.a || id === bridge.b)
+  );
+  if (!cut) return null;
+  const parts = partsOf(cluster, (link) => link !== cut);
+  /** @type {any[]} */ const [here, there] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)));
+  const few = here.length <= there.length ? here : there;
+  return (
+    here !== there &&
+    h(
+      "div.quiet",
+      firstFew(few, 8, (member) => identifier(cluster.members[member].id))
+    )
+  );
+}
+
+/** @param {any} cluster */
+export function rejectedTab(cluster) {
+  const { bridges, near } = cluster;
+  const weak = table({
+    prefix: "w",
+    rows: bridges,
+    caption: "Weak links",
+    sort: "weight",
+    text: ({ a, b }) => [a, b],
+    columns: [
+      unsorted(
+        "link",
+        "Weak link",
+        ({ a, b }) =>
+          [a, b].map((id) => div(identifier(id), cluster.members.filter((member) => member.id === id).map(standing))),
+        "who"
+      ),
+      decimals("weight"),
+      column(
+        "drops",
+        "Without it",
+        (bridge) => [
+          `Removing this link drops ${count(bridge.side)} of ${counted(cluster.size, "identifier")}`,
+          freed(cluster, bridge)
+        ],
+        "",
+        (bridge) => -bridge.side
+      ),
+      decidingOnLink(cluster, ({ a, b }) => [a, b])
+    ]
+  });
+  const rejected = table({
+    prefix: "n",
+    rows: near,
+    caption: "Links to other clusters that were rejected",
+    sort: "-weight",
+    text: (link) => [link.member.id, link.there, link.cluster],
+    columns: [
+      column(
+        "here",
+        "Here, and there",
+        ({ member, there }) => {
+          noteLink(cluster, member.id, there);
+          return [div(identifier(member.id), standing(member)), div(identifier(there))];
+        },
+        "who",
+        (link) => link.member.id
+      ),
+      unsorted("cluster", "Other cluster", (link) => toNamed(link.cluster, undefined, { id: link.there })),
+      decimals("weight"),
+      reporters(),
+      reasons("Why not", 160),
+      decidingOnLink(cluster, (link) => [link.member.id, link.there, link.cluster])
+    ]
+  });
+  const more = cluster.counts[0].near - near.length;
+  return [
+    h2("Weak links"),
+    bridges.length ? weak : remark("No single link holds it together."),
+    h2("Links we rejected"),
+    near.length ? rejected : remark("None leads to another cluster."),
+    more && remark(`${are(more, "weaker one")} in links/.`)
+  ];
+}
+/** A link with its evidence. @param {any} cluster @param {any} link */
+export function linkLine(cluster, link) {
+  const {
+    ends: [a, b],
+    reporters,
+    weight,
+    strength,
+    accepted,
+    reason,
+    ids
+  } = link;
+  noteLink(cluster, a.id, b.id);
+  const told =
+    ` ${recordCounts(link)}, ${people(reporters)}, weight ${weight.toFixed(1)}, ` +
+    `${words(strength).toLowerCase()}, ${period(link)}`;
+  return li(
+    identifier(a.id),
+    " and ",
+    identifier(b.id),
+    quiet(told, !accepted && ["; ", shown(reason, 160)], ids.length && ": "),
+    recordLinks(cluster, link, 4).map((each) => [each, " "]),
+    ids.length > 4 && quiet(`+${count(ids.length - 4)}`)
+  );
+}

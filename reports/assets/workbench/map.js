@@ -1,0 +1,246 @@
+/** Maps of the world, and of one country. */
+import { address, counted, fill, isFree, svg, widthOf } from "./parts.js";
+
+const regions = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
+/** @param {string} code of a country @returns {string} */
+export const countryName = (code) => (/^[A-Z]{2}$/.test(code) && regions.of(code)) || code;
+/** @param {any} region @returns {string} */
+function regionText({ name, country, number, whole }) {
+  const told = number === null ? "withheld, small count" : counted(number, "complaint");
+  const some = `at least ${told}, some are withheld (small counts)`;
+  return `${name}, ${countryName(country)}: ${number === null || whole ? told : some}`;
+}
+const hatched = () =>
+  svg(
+    "defs",
+    svg(
+      "pattern",
+      { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+      svg("rect.hatch", { width: 3, height: 8 })
+    )
+  );
+/**
+ * @param {[string, number | null][]} numbers @param {any} world
+ * @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown
+ */
+export function worldMap(numbers, world, linked, regionsKnown) {
+  const [width, height] = world.size,
+    known = new Map(numbers),
+    most = Math.max(...numbers.map(([, number]) => number ?? 0), 1);
+  const drawing = svg(
+    "svg.world",
+    {
+      viewBox: `0 0 ${width} ${height}`,
+      role: "group",
+      label: `World map of complaints from ${counted(numbers.length, "country", "countries")}`
+    },
+    hatched()
+  );
+  for (const [code, d] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path.land", { d }));
+  for (const [code, number] of numbers) {
+    if (!Object.hasOwn(world.paths, code)) continue;
+    const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
+    const shape = svg(
+      `path.${number === null ? "hidden" : "counted"}`,
+      {
+        d: world.paths[code],
+        "fill-opacity": number !== null && 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most)
+      },
+      svg("title", text)
+    );
+    drawing.append(
+      linked.has(code) ? svg("a", { href: address("clusters", { country: code }), label: text }, shape) : shape
+    );
+  }
+  const links = new Map(
+    regionsKnown.map(({ country }) => [
+      country,
+      svg("a", {
+        href: address("places", { map: country }),
+        tabindex: -1,
+        label: `Regions of ${countryName(country)}`
+      })
+    ])
+  );
+  drawing.append(...links.values());
+  asDrawn(drawing, (wide) => {
+    const spots = sized(regionsKnown, Math.min(13, wide / 70), width / wide);
+    for (const [country, link] of links)
+      fill(link, spots.filter(({ region }) => region.country === country).map(circle));
+  });
+  return drawing;
+}
+/** Draws again whenever a drawing gets another width. @param {any} drawing @param {(width: number) => void} draw */
+function asDrawn(drawing, draw) {
+  let before = 0;
+  new ResizeObserver(() => {
+    const { width } = drawing.getBoundingClientRect();
+    if (width && width !== before) draw(width);
+    before = width || before;
+  }).observe(drawing);
+}
+/**
+ * Circles of regions, area by complaints; all whose count is hidden are of one size.
+ * @param {any[]} regionsKnown @param {number} largest radius in pixels
+ * @param {number} unit of the drawing that is a pixel
+ */
+function sized(regionsKnown, largest, unit) {
+  const most = Math.max(...regionsKnown.map(({ number }) => number ?? 0), 1);
+  return regionsKnown.map((region) => ({
+    region,
+    x: region.x,
+    y: region.y,
+    r: unit * (region.number === null ? 5 : Math.max(largest * Math.sqrt(region.number / most), 2.5))
+  }));
+}
+/** @param {any} spot */
+function circle({ region, x, y, r }) {
+  const text = regionText(region);
+  return svg(
+    "g",
+    { role: "img", label: text },
+    svg("title", text),
+    svg(`circle.region${region.number === null ? ".withheld" : ""}`, {
+      cx: x,
+      cy: y,
+      r
+    })
+  );
+}
+const NORTH = 84; // of world.js, in degrees
+/**
+ * The map of one country, a degree of longitude as wide there as one of latitude is high; regions
+ * outside of the picture, Hawaii and the like, are in a column of their own.
+ * @param {string} country @param {number[]} box what is drawn: west, north, east, south @param {any} world
+ * @param {any[]} regionsKnown @param {boolean} linked
+ */
+export function regionMap(country, [west, north, east, south], world, regionsKnown, linked) {
+  const isAside = ({ x, y }) => x < west || x > east || y < north || y > south;
+  const width = 1000,
+    flat = Math.cos(((NORTH - ((north + south) / 2 / world.size[0]) * 360) * Math.PI) / 180);
+  const own = svg("path.own", { d: world.paths[country] });
+  const land = svg(
+    "g",
+    Object.entries(world.paths)
+      .filter(([code]) => code !== country)
+      .map(([, d]) => svg("path.land", { d })),
+    linked
+      ? svg(
+          "a",
+          { href: address("clusters", { country }), label: `Clusters with victims in ${countryName(country)}` },
+          own
+        )
+      : own
+  );
+  const marks = svg("g");
+  const drawing = svg(
+    "svg.world.country",
+    {
+      viewBox: `0 0 ${width} ${width}`,
+      role: "group",
+      label: `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}`
+    },
+    hatched(),
+    land,
+    marks
+  );
+  asDrawn(drawing, (wide) => {
+    const narrow = wide < 600,
+      below = narrow && regionsKnown.some(isAside),
+      height = below ? 1250 : narrow ? 1000 : 520,
+      unit = width / wide;
+    const down = 0.95 * Math.min(width / ((east - west) * flat), height / (south - north)),
+      across = down * flat;
+    const left = width / 2 - (across * (west + east)) / 2,
+      top = below ? 25 - down * north : height / 2 - (down * (north + south)) / 2;
+    drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    land.setAttribute("transform", `translate(${left} ${top}) scale(${across} ${down})`);
+    const spots = sized(regionsKnown, Math.min(26, wide / 22), unit),
+      aside = spots.filter(isAside);
+    for (const spot of spots) Object.assign(spot, { x: left + spot.x * across, y: top + spot.y * down });
+    fill(
+      marks,
+      aside.length && asideBox(aside, width, height, unit),
+      spots.map(circle),
+      regionLabels(spots, aside, width, height, unit)
+    );
+  });
+  return drawing;
+}
+/**
+ * Puts regions that are outside of the picture into its lower right corner.
+ * @param {any[]} spots @param {number} width @param {number} height @param {number} unit
+ */
+function asideBox(spots, width, height, unit) {
+  const widest = Math.max(...spots.map(({ r }) => r)),
+    gap = 5 * unit;
+  const wide = 2 * widest + unit * Math.max(...spots.map(({ region }) => widthOf(region.name))) + 4 * gap;
+  let y = height - gap;
+  for (const spot of spots.toReversed()) {
+    const tall = Math.max(2 * spot.r, 13 * unit) + gap;
+    Object.assign(spot, { x: width - wide + gap + widest, y: y - tall / 2 });
+    y -= tall;
+  }
+  return svg("rect.aside", {
+    x: width - wide,
+    y: y - gap,
+    width: wide - gap / 2,
+    height: height - y + gap / 2,
+    rx: gap
+  });
+}
+/**
+ * Names of regions where there is room, the largest first; else their codes, else none.
+ * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height
+ * @param {number} unit of the drawing that is a pixel
+ */
+function regionLabels(spots, aside, width, height, unit) {
+  const taken = spots.map(({ x, y, r }) => [x - r, y - r, x + r, y + r]),
+    tall = 13 * unit,
+    gap = 3 * unit;
+  return spots.flatMap((spot, own) => {
+    const {
+      x,
+      y,
+      r,
+      region: { name, code }
+    } = spot;
+    for (const text of [name, code]) {
+      const wide = widthOf(text) * unit,
+        level = y - tall / 2,
+        middle = x - wide / 2;
+      const around = [
+        [x - r - gap - wide, level],
+        [middle, y + r],
+        [middle, y - r - tall],
+        ...(wide < 1.8 * r ? [[middle, level]] : [])
+      ];
+      const boxes = [[x + r + gap, level], ...(aside.includes(spot) ? [] : around)].map(([left, top]) => [
+        left,
+        top,
+        left + wide,
+        top + tall
+      ]);
+      const others = taken.filter((_, n) => n !== own);
+      const box = boxes.find(
+        ([left, top, right, foot]) =>
+          left >= 0 && top >= 0 && right <= width && foot <= height && isFree([left, top, right, foot], others)
+      );
+      if (!box) continue;
+      taken.push(box);
+      return [
+        svg(
+          "text",
+          {
+            x: box[0],
+            y: box[3] - gap,
+            "font-size": 11 * unit,
+            "aria-hidden": "true"
+          },
+          text
+        )
+      ];
+    }
+    return [];
+  });
+}

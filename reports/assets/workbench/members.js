@@ -1,0 +1,144 @@
+/** The members of a cluster: tags, and their table. */
+import {
+  addressWith,
+  briefly,
+  button,
+  count,
+  dot,
+  fill,
+  h,
+  linkButton,
+  nounOf,
+  place,
+  plain,
+  pretty,
+  quiet,
+  SHORT,
+  shown,
+  span,
+  term,
+  termTag,
+  valueOf,
+  words
+} from "./basics.js";
+import { recordsOf } from "./data.js";
+import { decide, pairButtons } from "./decisions.js";
+import { citation, cite, membersCsv } from "./downloads.js";
+import { madeOn } from "./store.js";
+import { column, counts, dates, deciding, reportedTo, reporters, table } from "./table.js";
+
+/** @param {any} member */
+export const memberTags = (member) => [
+  member.status === "contested" && termTag("Contested", ".contested"),
+  member.near && termTag("Near miss", ".near"),
+  member.bridge && termTag("Bridge"),
+  madeOn(member.id).map(({ kind }) => h("span.tag.mine", words(kind)))
+];
+/** @param {any} member */
+export const tierTag = ({ tier }) => (tier === "core" ? h("span.tier.core", "Core") : h("span.tier.verify", "Verify"));
+
+/** @param {any} cluster @param {(member: any) => void} open */
+export function membersTab(cluster, open) {
+  const picked = new Set();
+  let listed = cluster.members;
+  const bar = h("span.picked", { hidden: true });
+  const pick = (member, checked) => {
+    picked[checked ? "add" : "delete"](member);
+    const chosen = cluster.members.filter((each) => picked.has(each)),
+      [a, b] = chosen;
+    bar.hidden = !chosen.length;
+    fill(bar, onSelected(cluster, chosen), chosen.length === 2 && pairButtons(cluster, a.id, b.id));
+  };
+  const { side: wanted = "" } = place().state,
+    side = Object.hasOwn(cluster.sides, wanted) && new Set(cluster.sides[wanted]);
+  return table({
+    columns: [
+      column(
+        "id",
+        "Identifier",
+        (member) => [
+          h(
+            "span.pick",
+            h("input", {
+              type: "checkbox",
+              label: `Select ${plain(member.id, 60)}`,
+              checked: picked.has(member),
+              onchange: (event) => pick(member, event.target.checked)
+            }),
+            button(
+              [dot(member.kind, { title: nounOf(member.kind)[0] }), briefly(valueOf(member.id), 40)],
+              () => open(member),
+              { class: "link" }
+            )
+          ),
+          " ",
+          pretty(member.id) && h("span.quiet.nice", pretty(member.id), " "),
+          memberTags(member)
+        ],
+        "who"
+      ),
+      column(
+        "tier",
+        term("Core", "Tier"),
+        (member) => [
+          tierTag(member),
+          member.review === "reviewed" &&
+            h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", " reviewed"))
+        ],
+        "orgs",
+        (member) => `${member.tier} ${member.review}`
+      ),
+      counts("robustness", term("Robustness", "Robust")),
+      reporters(),
+      counts("records", span({ title: "Complaints and calls that name it" }, "Records"), recordsOf, recordsOf),
+      column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role)), "orgs"),
+      reportedTo(2),
+      dates("last"),
+      deciding(
+        ({ id, status }) =>
+          status !== "contested" && [
+            button("✓", () => decide("review", cluster, id), {
+              title: "Reviewed",
+              label: `Reviewed: ${plain(id, 60)}`
+            }),
+            button("Dispute", () => decide("dispute", cluster, id), { label: `Dispute: ${plain(id, 60)}` })
+          ]
+      )
+    ],
+    rows: cluster.members,
+    caption: "Members",
+    sort: "-records",
+    open,
+    text: (member) => [member.id, pretty(member.id), member.role, member.orgs, member.carriers, member.region],
+    choices: {
+      kind: ["Any kind", (member) => [member.kind]],
+      tier: ["Any tier", (member) => [member.tier]],
+      review: ["Any review", (member) => [member.review]]
+    },
+    before: side && linkButton(addressWith({ side: "" }), "Both sides"),
+    extra: [button("Download CSV", () => membersCsv(cluster, listed)), bar],
+    drawn: (rows) => (listed = rows),
+    filter: (member) => !side || side.has(member.id)
+  });
+}
+/** What can be done with selected members. @param {any} cluster @param {any[]} members */
+export const onSelected = (cluster, members) => [
+  h("b", `${count(members.length)} selected`),
+  button("Cite", () => cite(citation(cluster, members))),
+  button("CSV", () => membersCsv(cluster, members))
+];
+
+/** The tier and the robustness of a member that a row names. @param {any} member */
+export const standing = (member) => {
+  const robustness = count(member.robustness);
+  return h(
+    "span.standing",
+    { title: `Robustness ${robustness}: the fewest reporters that its place rests on` },
+    " ",
+    tierTag(member),
+    quiet(` ${robustness}`)
+  );
+};
+/** A button that opens a member. @param {any} member @param {(member: any) => void} open @param {number} [limit] */
+export const opener = (member, open, limit = 46) =>
+  button(briefly(member.id, limit), () => open(member), { class: "link" });

@@ -1,0 +1,49 @@
+/** Words of the page (reports/assets/words.toml), sentences of facts and looks of kinds, which come with the page. */
+
+/** What the page was made with. @param {string} name */
+export const meta = (name) => /** @type {any} */ (document.querySelector(`meta[name=${name}]`)).content;
+/** Sentences of facts, looks of kinds, and words (reports/assets/words.toml), which come with the page. */
+export const {
+  names: WORDS,
+  short: SHORT,
+  terms: TERMS,
+  flags: FLAGS,
+  why: WHY,
+  keys: KEYS,
+  told: TOLD,
+  effects: EFFECTS,
+  choices: CHOICES,
+  facts: FACTS,
+  kinds: LOOKS,
+  decision: DECISION
+} = JSON.parse(meta("words"));
+
+const SMALL = "of and the in".split(" ");
+/** @param {any} slug @returns {string} a slug as people write it; free text as it is */
+export function words(slug) {
+  const text = String(slug ?? "");
+  if (Object.hasOwn(WORDS, text)) return WORDS[text];
+  if (!/^[a-z0-9_-]{1,60}$/.test(text)) return text;
+  return text.replace(/(^|_)([^_]*)/g, (_, gap, word) =>
+    gap && SMALL.includes(word) ? ` ${word}` : (gap && " ") + word.slice(0, 1).toUpperCase() + word.slice(1)
+  );
+}
+
+/**
+ * @param {string} code @param {Record<string, string>} [values] arguments by name @returns {string} a fact in words
+ */
+export const fact = (code, values) => filled(FACTS[code], values);
+/** @param {string} sentence with names in braces @param {Record<string, string>} [values] @returns {string} */
+export const filled = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
+/** @param {string} kind @returns {any[]} */
+export const looksOf = (kind) => LOOKS[kind] ?? UNKNOWN;
+const KINDS = Object.keys(LOOKS);
+/** The place of a kind in the registry. @param {string} kind */
+export const rankOf = (kind) => KINDS.indexOf(kind);
+/** @param {string} kind @returns {[string, string]} */
+export const nounOf = (kind) => /** @type {any} */ (looksOf(kind).slice(0, 2));
+/** The class that has the colour of a kind. @param {string} kind */
+export const tint = (kind) => `k-${/^\w+$/.test(kind) ? kind : "x"}`;
+/** The kinds of some rows, in the order of the registry. @param {any[]} rows @returns {string[]} */
+export const kindsOf = (rows) => [...new Set(rows.map(({ kind }) => kind))].sort((a, b) => rankOf(a) - rankOf(b));
