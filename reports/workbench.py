@@ -198,7 +198,8 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
     words = tomllib.loads(folder.joinpath("words.toml").read_text(encoding="utf-8"))
     sentences = {code: form.sentence for code, form in FACTS.items()}
     columns = [*DECISION.names, *BINDING.names, "opened"]
-    words |= {"kinds": kinds, "facts": sentences, "decision": columns}
+    style = folder.joinpath("graph.css").read_text(encoding="utf-8")
+    words |= {"kinds": kinds, "facts": sentences, "decision": columns, "graph": style}
     page = contents["index.html"]
     for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():
         page = page.replace(name.encode(), escape(value).encode(), 1)

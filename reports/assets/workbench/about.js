@@ -21,6 +21,7 @@ import {
   quiet,
   remark,
   run,
+  say,
   seconds,
   shown,
   simple,
@@ -35,14 +36,13 @@ export function aboutTab(cluster) {
   const { id, members, joint } = cluster,
     ids = new Set(members.map((member) => member.id));
   const past = (run.decisions ?? []).filter((decision) => ids.has(decision.entity_a) || ids.has(decision.entity_b));
-  const withheld =
-    run.suppress_below > 1 && `; counts below ${run.suppress_below}, and such as would tell them, are withheld`;
+  const withheld = run.suppress_below > 1 && say.counts_withheld(run.suppress_below);
   return [
     h(
       "div.columns",
       simple(
         "Priority",
-        "Part | Points | Share",
+        TOLD.part_points_share,
         cluster.parts.map(({ part, points, value }) => [
           words(part),
           points.toFixed(1),
@@ -50,13 +50,13 @@ export function aboutTab(cluster) {
         ])
       ),
       simple(
-        "Losses that complaints state",
-        "Currency | Amount | Complaints",
+        TOLD.losses_complaints_state,
+        TOLD.currency_amount,
         cluster.losses.map(([currency, amount, number]) => [shown(currency), cents(amount), number])
       ),
       simple(
-        `Victims’ countries, by complaints${withheld || ""}`,
-        "Country | Complaints",
+        say.victims_countries(withheld || ""),
+        TOLD.country_complaints,
         cluster.countries.map(([name, number]) => [shown(name), number])
       )
     ),
@@ -67,20 +67,20 @@ export function aboutTab(cluster) {
         from.length && [" from ", from.map((each) => [identifier(each), " "])],
         to?.some((each) => each !== id) && [" to ", links(to)],
         more && `; ${counted(more, "new member")}`,
-        gone && `; ${counted(gone, "member")} gone`,
-        alone && "; one reporter alone put a member there"
+        gone && say.member_gone(gone),
+        alone && TOLD.one_reporter_alone
       )
     ),
     cluster.rests_on.length &&
       p(
-        quiet("That reporter’s records: "),
+        quiet(TOLD.reporter_records),
         [...new Set(cluster.rests_on)].map((record) => [identifier(record), " "])
       ),
-    h2("Decisions in this run"),
+    h2(TOLD.decisions_run),
     p("Status: ", h("strong", worded(cluster.status)), "."),
-    past.length ? decisionTable(past, false) : remark(run.redacted ? TOLD.left_out : "None names a member."),
+    past.length ? decisionTable(past, false) : remark(run.redacted ? TOLD.left_out : TOLD.none_names_member),
     joint && jointPart(cluster, joint),
-    h2("Files for others"),
+    h2(TOLD.files_others),
     p(TOLD.files),
     h(
       "ul.plain",
@@ -92,7 +92,7 @@ export function aboutTab(cluster) {
       )
     ),
     remark("Cluster ", identifier(id), " "),
-    button("Cite the cluster", () =>
+    button(TOLD.cite_cluster, () =>
       cite(
         `ringtrace ${run.run}, cluster ${plain(id)}: ${counted(cluster.size, "member")}, ` +
           `${counted(cluster.complaints, "complaint")}, ${counted(cluster.reporters, "reporter")}; clusters/`
@@ -103,38 +103,38 @@ export function aboutTab(cluster) {
 /** @param {any} cluster @param {any} joint what offers brought to it */
 function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, shared, offered }) {
   const side = (row, end) => shown(`${row[`part_${end}`]} of ${words(row[`contributor_${end}`])}`);
-  const listed = (rows, cell) => (rows?.length ? rows.map((row) => `${cell(row)} `) : "Withheld (small counts)");
+  const listed = (rows, cell) => (rows?.length ? rows.map((row) => `${cell(row)} `) : TOLD.withheld_small_counts);
   return [
-    h2("What only the union reveals"),
-    p(`${count(several)} of ${counted(saw.length, "identifier")} were seen by several organisations. `, TOLD.joint),
+    h2(TOLD.what_only_union),
+    p(say.seen_by_several_of(several, saw.length), TOLD.joint),
     overlaps.length &&
       p(
         overlaps.map(({ shared: number, floor, organisation, by, counted_at }) => [
-          number === null ? `Fewer than ${count(floor)} victims` : counted(number, "victim"),
-          " on both sides, ",
+          number === null ? say.fewer_than_victims(floor) : counted(number, "victim"),
+          TOLD.both_sides,
           worded(organisation),
-          "’s and this run’s, compared by ",
+          TOLD.and_this_run,
           shown(by, 20),
           " at ",
           shown(counted_at, 20),
           ". "
         ]),
-        `So at most ${count(reporters - both)} distinct people, of ${count(reporters)} counted.`
+        say.at_most_distinct(reporters - both, reporters)
       ),
     (tied.length || shared.length) &&
-      simple("Links and clusters that no organisation has alone", "What | Between", [
+      simple(TOLD.no_organisation_alone, TOLD.what_between, [
         ...tied.slice(0, 200).map(([a, b]) => ["Link", span(identifier(a), " and ", identifier(b))]),
         ...shared
           .slice(0, 200)
           .map((row) => [
-            "One cluster",
-            span(side(row, "a"), " and ", side(row, "b"), `, ${counted(row.shared_in_all, "identifier")} shared`)
+            TOLD.one_cluster,
+            span(side(row, "a"), " and ", side(row, "b"), say.identifier_shared(row.shared_in_all))
           ])
       ]),
     offered.length &&
       simple(
-        "What offers say of their own victims, suppressed and rounded by their senders",
-        "Cluster | Identifiers | Victims | By country | Losses, rounded | Handling | Expires",
+        TOLD.what_offers_say,
+        TOLD.cluster_identifiers,
         offered.map((offer) => [
           shown(`${offer.part} of ${words(offer.contributor)}`),
           offer.members,
@@ -146,10 +146,10 @@ function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, s
         ])
       ),
     details(
-      `Each identifier with everybody who saw it${saw.length > 500 ? `, the first 500 of ${count(saw.length)}` : ""}`,
+      say.each_identifier(saw.length > 500 ? `, the first 500 of ${count(saw.length)}` : ""),
       simple(
-        "Who saw what",
-        "Identifier | Seen by",
+        TOLD.who_saw_what,
+        TOLD.identifier_seen,
         saw
           .slice(0, 500)
           .map(([id, rows]) => [

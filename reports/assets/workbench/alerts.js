@@ -1,7 +1,6 @@
 /** Alerts of a stream, which a server shows. */
 import {
   anchor,
-  are,
   ask,
   briefly,
   button,
@@ -9,9 +8,6 @@ import {
   changeWork,
   clusterOf,
   column,
-  count,
-  counted,
-  filled,
   firstFew,
   h,
   identifier,
@@ -26,6 +22,7 @@ import {
   quiet,
   redraw,
   reporters,
+  say,
   seconds,
   shown,
   toCluster,
@@ -60,61 +57,53 @@ export async function alertsView(state) {
     ...alert,
     id: alert.entity_id ?? alert.cluster_id ?? ""
   }));
-  return listView(
-    "Alerts",
-    [
-      filled(TOLD.alerts, { fresh: counted(fresh(), "alert"), newest: count(rows.length) }),
-      feed.held_back &&
-        ` ${are(feed.held_back, "names what the run withholds, and", "name what the run withholds, and")} not shown.`
-    ],
-    {
-      rows,
-      caption: "Alerts of the stream",
-      sort: "-observed_at",
-      text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, orgs],
-      before: options("Not acknowledged", "seen", [["all", "All alerts"]]),
-      choices: BY_KIND,
-      filter: (alert) => state.seen === "all" || !seen(alert),
-      columns: [
-        column("observed_at", "Observed", (alert) => moment(seconds(alert.observed_at)), "date"),
-        column("kind", "Alert", ({ kind }) => worded(kind)),
-        column(
-          "id",
-          "Identifier or cluster",
-          ({ id, cluster_id, entity_id }) => [
-            clusterOf.has(cluster_id)
-              ? anchor(toCluster(cluster_id, { id: entity_id }), briefly(id, 50))
-              : identifier(id),
-            prettily(id)
-          ],
-          "who"
-        ),
-        unsorted(
-          "reason",
-          "Why",
-          ({ reason, tied_to: tied }) => [
-            shown(reason, 200),
-            tied.length &&
-              h(
-                "div.quiet",
-                "linked to ",
-                firstFew(tied, 3, (id) => briefly(id, 40))
-              )
-          ],
-          "words"
-        ),
-        reporters(),
-        unsorted("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs"),
-        unsorted(
-          "ack",
-          h("span.unseen", "Acknowledge"),
-          (alert) =>
-            seen(alert)
-              ? quiet("seen by ", shown(seen(alert).by || "you"))
-              : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
-          "quick"
-        )
-      ]
-    }
-  );
+  return listView("Alerts", [say.alerts(fresh(), rows.length), feed.held_back && say.held_back(feed.held_back)], {
+    rows,
+    caption: TOLD.alerts_stream,
+    sort: "-observed_at",
+    text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, orgs],
+    before: options("Not acknowledged", "seen", [["all", "All alerts"]]),
+    choices: BY_KIND,
+    filter: (alert) => state.seen === "all" || !seen(alert),
+    columns: [
+      column("observed_at", "Observed", (alert) => moment(seconds(alert.observed_at)), "date"),
+      column("kind", "Alert", ({ kind }) => worded(kind)),
+      column(
+        "id",
+        TOLD.identifier_or_cluster,
+        ({ id, cluster_id, entity_id }) => [
+          clusterOf.has(cluster_id)
+            ? anchor(toCluster(cluster_id, { id: entity_id }), briefly(id, 50))
+            : identifier(id),
+          prettily(id)
+        ],
+        "who"
+      ),
+      unsorted(
+        "reason",
+        "Why",
+        ({ reason, tied_to: tied }) => [
+          shown(reason, 200),
+          tied.length &&
+            h(
+              "div.quiet",
+              "linked to ",
+              firstFew(tied, 3, (id) => briefly(id, 40))
+            )
+        ],
+        "words"
+      ),
+      reporters(),
+      unsorted("orgs", "Reported to", ({ orgs }) => names(orgs), "orgs"),
+      unsorted(
+        "ack",
+        h("span.unseen", "Acknowledge"),
+        (alert) =>
+          seen(alert)
+            ? quiet("seen by ", shown(seen(alert).by || "you"))
+            : button("Acknowledge", () => acknowledge(alert), { label: `Acknowledge ${plain(alert.id, 60)}` }),
+        "quick"
+      )
+    ]
+  });
 }

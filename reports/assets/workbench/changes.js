@@ -1,7 +1,7 @@
 /** What changed of a cluster since the run before. */
 import { count, counted, plain } from "./format.js";
 import { sum } from "./rows.js";
-import { words } from "./words.js";
+import { say, TOLD, words } from "./words.js";
 
 /** What changed since the run before. @param {any} row @param {boolean} compared @returns {{kind: string, text: string}[]} */
 export function changes(row, compared) {
@@ -15,12 +15,11 @@ export function changes(row, compared) {
     earlier &&
     ` of ${before.map(({ size }) => count(size)).join(" + ")} ` +
       (before.length === 1 && earlier.size === 1 ? "member" : "members");
-  add("merged", events.includes("merged") && `Merged from ${counted(from.length, "cluster")}${sizes ?? ""}`);
-  if (split && events.length > 1) add("split", "Parts of these are in other clusters");
-  else if (split && from.includes(row.id))
-    add("split", `Split${earlier ? `; had ${counted(earlier.size, "member")}` : ""}`);
-  else if (split) add("split", `Split off${earlier ? ` a cluster of ${count(earlier.size)}` : ""}`);
-  add("new", event === "born" && compared && "New cluster");
+  add("merged", events.includes("merged") && say.merged_from_cluster(from.length, sizes ?? ""));
+  if (split && events.length > 1) add("split", TOLD.parts_these_other);
+  else if (split && from.includes(row.id)) add("split", `Split${earlier ? say.had_member(earlier.size) : ""}`);
+  else if (split) add("split", say.split_off(earlier ? ` a cluster of ${count(earlier.size)}` : ""));
+  add("new", event === "born" && compared && TOLD.new_cluster);
   add("identifiers", gained && event !== "born" && `+${counted(gained, "identifier")}`);
   add("gone", lost && `−${counted(lost, "identifier")}`);
   if (earlier && !split) {
@@ -39,7 +38,7 @@ export function changes(row, compared) {
       earlier.status !== row.status &&
       `Now ${words(row.status).toLowerCase()} (was ${words(earlier.status).toLowerCase()})`
   );
-  add("lone", row.lone && compared && "On one reporter");
+  add("lone", row.lone && compared && TOLD.one_reporter);
   add("contested", contested && `${count(contested)} contested`);
   return told;
 }

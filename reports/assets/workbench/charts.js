@@ -1,5 +1,5 @@
 /** Charts by time, and room for texts in drawings. */
-import { count, counted, day, DAY, h, recordCounts, remark, seconds, sum, svg } from "./basics.js";
+import { count, day, DAY, h, recordCounts, remark, say, seconds, sum, svg } from "./basics.js";
 
 /** How many days or bars are between two dates of a time axis. @param {number} length of the axis */
 export const tickStep = (length) => Math.ceil(length / 8);
@@ -33,7 +33,7 @@ export function barChart(label, tall, panels, dayOfBar, aboutBar) {
   const chart = svg("svg.trend", {
     viewBox: `0 0 ${width} ${bottom + 22}`,
     role: "img",
-    label: `${label}; the most in one is ${mosts.map(count).join(" and ")}`
+    label: say.most_in_one(label, mosts.map(count).join(" and "))
   });
   panels.forEach((series, n) => {
     const foot = (n + 1) * tall,
@@ -78,5 +78,5 @@ export function trendChart({ step, start: first, complaints, calls, earlier }) {
     dayAt,
     (bar) => `${dayAt(bar)}: ${recordCounts({ complaints: complaints[bar], calls: calls[bar] })}`
   );
-  return keyed("complaints", "calls", [`, by ${unit}`, earlier && `; ${counted(earlier, "record")} earlier`], chart);
+  return keyed("complaints", "calls", [`, by ${unit}`, earlier && say.record_earlier(earlier)], chart);
 }

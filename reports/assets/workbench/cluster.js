@@ -7,7 +7,6 @@ import {
   actions,
   address,
   anchor,
-  are,
   button,
   byName,
   changeChips,
@@ -43,12 +42,14 @@ import {
   recordsTab,
   remember,
   run,
+  say,
   shown,
   span,
   spokesman,
   statusTag,
   tile,
   toCluster,
+  TOLD,
   wholeCluster,
   worded,
   workBar
@@ -69,8 +70,8 @@ function aloneLine({ alone, orgs, size }) {
     const first = sizes.slice(0, 4).map(count).join(" + ");
     return `${first}${sizes.length > 4 ? " + …" : ""} of its ${counted(size, "member")}`;
   };
-  const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org), `’s own records tie ${parts(org)}`]);
-  return li(h("strong", "Whole only in the union"), ": ", lines, ". A run of one alone can tie fewer still.");
+  const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org), say.own_records_tie(parts(org))]);
+  return li(h("strong", TOLD.whole_only_union), ": ", lines, TOLD.one_alone);
 }
 /** @param {any} cluster */
 function flagLines(cluster) {
@@ -81,14 +82,11 @@ function flagLines(cluster) {
     weakest.length &&
     cut !== null &&
     !run.redacted &&
-    `If ${flags.includes("cut_at_least") ? "at least " : ""}${are(cut, "reporter")} wrong, ` +
-      `it falls into ${count(weakest.length)} and ${count(size - weakest.length)} members. `;
+    say.if_reporter_wrong(flags.includes("cut_at_least") ? "at least " : "", cut) +
+      say.falls_into_members(weakest.length, size - weakest.length);
   const smaller = (side) =>
     cluster.sides[side].length && [
-      anchor(
-        toCluster(cluster.id, { side }),
-        `Show the smaller side, ${counted(cluster.sides[side].length, "member")}`
-      ),
+      anchor(toCluster(cluster.id, { side }), say.show_smaller_side(cluster.sides[side].length)),
       "."
     ];
   const lines = [
@@ -102,9 +100,9 @@ function flagLines(cluster) {
           flag === "thin" && [same && falls, smaller("thin")]
         )
       ),
-    falls && !(same && thin.length) && li(h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest"))
+    falls && !(same && thin.length) && li(h("strong", TOLD.weakest_cut), `: ${falls}`, smaller("weakest"))
   ].filter(Boolean);
-  return lines.length && h("ul.flags", { label: "What to know before it is used" }, lines);
+  return lines.length && h("ul.flags", { label: TOLD.what_to_know }, lines);
 }
 
 /**
@@ -118,8 +116,8 @@ const TABS = [
   ["records", "Records", recordsTab],
   ["timeline", "Timeline", timelineTab],
   ["graph", "Graph", graphTab],
-  ["rejected", "Weak and rejected links", rejectedTab, ({ counts: [{ near }], bridges }) => near + bridges.length],
-  ["suppliers", "Suppliers and scripts", suppliersTab, ({ suppliers, scripts }) => suppliers.length + scripts.length],
+  ["rejected", TOLD.weak_rejected_links, rejectedTab, ({ counts: [{ near }], bridges }) => near + bridges.length],
+  ["suppliers", TOLD.suppliers_scripts, suppliersTab, ({ suppliers, scripts }) => suppliers.length + scripts.length],
   ["about", "About", aboutTab]
 ];
 
@@ -133,12 +131,12 @@ export async function clusterView(id, state) {
     ];
     return [
       headline(
-        went.length ? "No longer a cluster of its own" : "No such cluster",
+        went.length ? TOLD.no_longer_cluster : TOLD.no_such_cluster,
         p(
           identifier(id),
-          " is no cluster of this run. ",
-          went.length && ["Its members went to ", links([...new Set(went)]), ". "],
-          anchor(address("queue"), "Back to the queue")
+          TOLD.not_of_this_run,
+          went.length && [TOLD.members_went, links([...new Set(went)]), ". "],
+          anchor(address("queue"), TOLD.back_queue)
         )
       )
     ];
@@ -160,26 +158,26 @@ export async function clusterView(id, state) {
     "div.headline.cluster-head",
     h("h1", clusterTitle(cluster), " ", statusTag(cluster), pendingTag(cluster)),
     actions(
-      "Decide on the cluster",
+      TOLD.decide_cluster,
       best && [
         button("Confirm", () => decide("confirm", cluster, best.id), { class: "primary" }),
         button("Dispute", () => decide("dispute", cluster, best.id)),
-        button("Same operation…", () => pair("must_link", cluster, best.id))
+        button(TOLD.same_operation, () => pair("must_link", cluster, best.id))
       ],
       linkButton(address("compare", { a: id }), "Compare…"),
-      next && h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue")
+      next && h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, TOLD.next_queue)
     ),
     h(
       "p.summary",
       kindsOf(members)
         .map((kind) => counted(members.filter((member) => member.kind === kind).length, ...nounOf(kind)))
         .join(", "),
-      brands.length && [" used by callers posing as ", names(brands)],
-      `; linked by ${recordCounts(cluster, " and ")} reported to `,
+      brands.length && [TOLD.used_callers_posing, names(brands)],
+      say.linked_reported(recordCounts(cluster, " and ")),
       names(cluster.orgs, 4),
       ` from ${period(cluster)}.`,
-      cluster.left_out && ` ${counted(cluster.left_out, "identifier")} to verify before use left out of this copy.`,
-      quiet("  A lead, not proof.")
+      cluster.left_out && say.left_out_to_verify(cluster.left_out),
+      quiet(TOLD.lead_not_proof)
     ),
     cluster.changes.length && h("p.changes", changeChips(cluster)),
     flagLines(cluster),
@@ -197,7 +195,7 @@ export async function clusterView(id, state) {
           ` ${complaints === null ? "–" : count(complaints)}`
         ])
       ),
-      "complaints by country"
+      TOLD.complaints_country
     )
   );
   const tabs = TABS.map(([name, label, , number]) =>

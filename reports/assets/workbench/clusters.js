@@ -15,9 +15,11 @@ import {
   prettily,
   pretty,
   quiet,
+  say,
   seconds,
   term,
   toCluster,
+  TOLD,
   worded,
   words,
   zero
@@ -95,11 +97,11 @@ export function clusterColumns(wanted) {
     unsorted("brands", "Brands", (row) => names(row.brands)),
     unsorted(
       "changed",
-      "What changed",
+      TOLD.what_changed,
       (row) => {
         const since = woken(row);
         return row.changes.length || since
-          ? [changeChips(row), since && h("span.chip.lone", `Snoozed until ${day(seconds(since))}`)]
+          ? [changeChips(row), since && h("span.chip.lone", say.snoozed_until(day(seconds(since))))]
           : none("No change");
       },
       "changed"
@@ -120,7 +122,7 @@ export const links = (ids) => firstFew(ids, 12, (id) => toNamed(id, identifier(i
  * A cluster by name; of a single identifier, or of another run, the text.
  * @param {string} id @param {any} [text] @param {Record<string, any>} [state]
  */
-export const toNamed = (id, text = "single identifier", state = {}) =>
+export const toNamed = (id, text = TOLD.single_identifier, state = {}) =>
   clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text);
 /** A column of the cluster of a row. @param {(row: any) => any} absent what stands for one that is not listed */
 export const ownCluster = (absent) =>

@@ -32,6 +32,7 @@ import {
   remark,
   run,
   safeDecoded,
+  say,
   scroller,
   shown,
   simple,
@@ -41,6 +42,7 @@ import {
   titleOfId,
   toast,
   toCluster,
+  TOLD,
   tr,
   valueOf,
   wholeCluster,
@@ -51,8 +53,8 @@ import {
 export async function compareView(state) {
   const [left, right] = await Promise.all([state.a, state.b].map((id) => id && wholeCluster(id)));
   if (left && right) return comparison(left, right);
-  const [name, text] = left ? ["b", "Compare with it"] : ["a", "Choose the first"];
-  const query = h("input.filter", { type: "search", label: text, placeholder: "Number, site, account or cluster" });
+  const [name, text] = left ? ["b", "Compare with it"] : ["a", TOLD.choose_first];
+  const query = h("input.filter", { type: "search", label: text, placeholder: TOLD.any_form_hint });
   const submit = async () => {
     const hit = (await lookUp(query.value)).find(({ href }) => href.startsWith("#/c/"));
     if (!hit) return toast("No cluster of this run is found by that.");
@@ -62,7 +64,7 @@ export async function compareView(state) {
   for (const { kind, others } of left?.suppliers ?? [])
     for (const id of others) if (!near.has(id)) near.set(id, `the same ${words(kind).toLowerCase()}`);
   return [
-    headline("Compare two clusters", left && p(clusterName(left), " and")),
+    headline(TOLD.compare_two_clusters, left && p(clusterName(left), " and")),
     form("form.bar", submit, query, h("button", text)),
     near.size && [
       h2("Close to it"),
@@ -92,9 +94,9 @@ function comparison(left, right) {
   };
   const templateOf = (id) => left.scripts.find((script) => script.entity_id === id).template;
   const shared = [
-    ...common("Held by both, one after the other", ({ members }) => members.map(({ id }) => bare(id)), identifier),
+    ...common(TOLD.held_by_both, ({ members }) => members.map(({ id }) => bare(id)), identifier),
     ...common(
-      "Call script",
+      TOLD.call_script,
       ({ scripts }) => scripts.map((script) => script.entity_id),
       (id) => [identifier(id), h("div.quiet", shown(templateOf(id), 160))]
     ),
@@ -126,9 +128,9 @@ function comparison(left, right) {
       members.length > 40 && p(anchor(toCluster(id), `All ${counted(members.length, "member")}`))
     );
   return [
-    headline("Compare two clusters", same && actions("Decide on both", same, apart, choose)),
+    headline(TOLD.compare_two_clusters, same && actions(TOLD.decide_both, same, apart, choose)),
     scroller(
-      "Side by side",
+      TOLD.side_by_side,
       h(
         "table.pair",
         h(
@@ -137,13 +139,13 @@ function comparison(left, right) {
         )
       )
     ),
-    h2("When they were active"),
+    h2(TOLD.when_active),
     twoTimes(both),
-    simple("What they share", "Kind | What", shared.length ? shared : [["Nothing that the run knows", ""]], [1]),
+    simple(TOLD.what_they_share, TOLD.kind_what, shared.length ? shared : [[TOLD.nothing_run_knows, ""]], [1]),
     near.length &&
       simple(
-        "Links between them that were rejected",
-        "Here | There | Weight | Why not",
+        TOLD.links_between_them,
+        TOLD.here_there_weight,
         near.map(({ member, there, weight, reason }) => [
           identifier(member.id),
           identifier(there),
@@ -159,7 +161,7 @@ function comparison(left, right) {
 function twoTimes(both) {
   const days = both.map(({ members }) => members.flatMap((member) => member.days));
   const every = days.flat().map(([when]) => when);
-  if (!every.length) return remark("No day is known of either.");
+  if (!every.length) return remark(TOLD.no_day_known);
   const start = Math.min(...every),
     end = Math.max(...every);
   const dayAt = (bar) => day((start + bar) * DAY);
@@ -169,7 +171,7 @@ function twoTimes(both) {
     return sums;
   });
   const chart = barChart(
-    `Records by day of both clusters, ${dayAt(0)} to ${dayAt(end - start)}`,
+    say.records_day_both(dayAt(0), dayAt(end - start)),
     86,
     numbers.map((sums) => [sums]),
     dayAt,
@@ -179,8 +181,7 @@ function twoTimes(both) {
     met = Math.min(first.last, second.last) - Math.max(first.first, second.first);
   const told =
     met >= 0
-      ? `both active for ${counted(dayOf(met) + 1, "day")}`
-      : `${counted(Math.max(Math.round(-met / DAY), 1), "day")} ` +
-        "between the last record of one and the first of the other";
+      ? say.both_active_day(dayOf(met) + 1)
+      : `${counted(Math.max(Math.round(-met / DAY), 1), "day")} ` + TOLD.between_last_record;
   return keyed(briefly(titleOf(first), 60), briefly(titleOf(second), 60), `; ${told}`, chart);
 }

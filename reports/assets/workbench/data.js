@@ -1,5 +1,5 @@
 /** The pieces of data, which are scripts so that the page works from a disk; the run, its clusters, and all that is known of one. */
-import { bare, fact, lists, rowsOf } from "./basics.js";
+import { bare, fact, lists, rowsOf, say } from "./basics.js";
 import { changes } from "./changes.js";
 import { ask, served } from "./server.js";
 import { handovers } from "./structure.js";
@@ -31,8 +31,7 @@ export function load(name) {
     /** @type {any} */ const waited = {};
     waited.promise = new Promise((resolve, reject) => {
       waited.done = resolve;
-      script.onerror = () =>
-        reject(new Error(`${script.getAttribute("src")} is missing: copy the whole folder report/`));
+      script.onerror = () => reject(new Error(say.piece_missing(script.getAttribute("src"))));
     });
     script.onload = waited.done; // what a piece hands over comes before
     pieces.set(name, waited);

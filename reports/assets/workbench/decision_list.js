@@ -24,6 +24,7 @@ import {
   served,
   shown,
   signAs,
+  TOLD,
   undo,
   words,
   workPart
@@ -34,7 +35,7 @@ import { rerunPart } from "./runs.js";
 export const decisionTable = (rows, mine) =>
   grid(
     "Decisions",
-    "Decision | Kind | On | Author | Reason | When | State",
+    TOLD.decision_kind_author,
     rows.map((decision) => [
       shown(decision.decision_id),
       words(decision.kind),
@@ -54,28 +55,26 @@ export function decisionsView() {
     value: author,
     maxlength: 80,
     size: 14,
-    label: "Your name",
+    label: TOLD.your_name,
     onchange: () => {
       signAs(name.value.trim());
       keep(AUTHOR_KEY, author, "decisions.csv");
     }
   });
   return [
-    headline("Decisions", p(sentences(served ? "decisions_served" : "decisions_kept"))),
+    headline("Decisions", p(sentences(served ? TOLD.decisions_served : TOLD.decisions_kept))),
     h(
       "div.bar",
       !served && [
-        labelled("Your name", name),
-        button("Download decisions.csv", decisionsCsv, { disabled: !made.length, class: "primary" })
+        labelled(TOLD.your_name, name),
+        button(TOLD.download_decisions_csv, decisionsCsv, { disabled: !made.length, class: "primary" })
       ],
-      quiet(counted(made.length, "decision"), !served && " made here")
+      quiet(counted(made.length, "decision"), !served && TOLD.made_here)
     ),
-    made.length
-      ? decisionTable(made.toReversed(), true)
-      : remark("None yet: open a cluster, and confirm or dispute it."),
+    made.length ? decisionTable(made.toReversed(), true) : remark(TOLD.no_decision_yet),
     rerunPart(),
     workPart(),
     h2("In this run"),
-    run.decisions?.length ? decisionTable(run.decisions, false) : remark("The run applied none.")
+    run.decisions?.length ? decisionTable(run.decisions, false) : remark(TOLD.run_applied_none)
   ];
 }

@@ -3,12 +3,10 @@ import {
   button,
   compare,
   count,
-  counted,
   datalist,
   DECISION,
   div,
   EFFECTS,
-  filled,
   h,
   identifier,
   input,
@@ -21,8 +19,10 @@ import {
   pointsOf,
   redraw,
   remark,
+  say,
   shown,
   sum,
+  tell,
   toCluster,
   TOLD,
   WORDS,
@@ -50,42 +50,36 @@ function effects(kind, cluster, a, b, clusterB) {
   const fresh = core.filter(({ review }) => review !== "reviewed").length,
     others = size - core.length;
   const thin = new Set(cluster.flags.includes("thin") ? cluster.sides.thin : []);
-  const say = (name, values) => filled(EFFECTS[name], values);
-  const vouches = say("vouches", { side: counted(thin.size, "member"), others: count(size - thin.size) });
+  const vouches = tell.vouches(thin.size, size - thin.size);
   switch (kind) {
     case "confirm":
       return [
         thin.size && vouches,
         core.length
           ? [
-              say("reviews", { core: counted(core.length, "core member"), fresh: count(fresh) }),
-              others && say("unreviewed", { others: counted(others, "member"), stay: others === 1 ? "stays" : "stay" }),
-              say("may_leave", { core: core.length === 1 ? "it" : `these ${count(core.length)}` })
+              tell.reviews(core.length, fresh),
+              others && tell.unreviewed(others),
+              tell.may_leave(core.length === 1 ? "it" : `these ${count(core.length)}`)
             ]
-          : say("none_core"),
-        cluster.status === "disputed" && say("outweighed")
+          : EFFECTS.none_core,
+        cluster.status === "disputed" && EFFECTS.outweighed
       ];
     case "review":
-      return [say("reviews_one"), member?.tier === "core" ? say("may_leave", { core: "it" }) : say("to_verify")];
+      return [EFFECTS.reviews_one, member?.tier === "core" ? tell.may_leave("it") : EFFECTS.to_verify];
     case "legitimate": {
       const parts = partsOf(cluster, () => true, member.place).map((part) => count(part.length));
       const sizes = parts.slice(0, 6).join(", ") + (parts.length > 6 ? " …" : "");
-      return [
-        say("legitimate"),
-        parts.length > 1
-          ? say("falls", { parts: count(parts.length), sizes })
-          : say("hangs_together", { others: counted(size - 1, "member") })
-      ];
+      return [EFFECTS.legitimate, parts.length > 1 ? tell.falls(parts.length, sizes) : tell.hangs_together(size - 1)];
     }
     case "cannot_link": {
       const end = memberOf(cluster, b);
-      if (!end) return [say("stay_apart")];
+      if (!end) return [EFFECTS.stay_apart];
       const side = cutSide(cluster, member.place, end.place);
       const cut = weighed(cluster).filter((link) => side.has(link.a) !== side.has(link.b));
       const weight = (cluster.ties.length ? "at most " : "") + sum(cut, (link) => link.weight).toFixed(1);
       return [
-        cut.length ? say("cuts", { links: counted(cut.length, "link"), weight }) : say("not_tied"),
-        say("falls_in_two", { side: count(side.size), others: count(size - side.size) })
+        cut.length ? tell.cuts(cut.length, weight) : EFFECTS.not_tied,
+        tell.falls_in_two(side.size, size - side.size)
       ];
     }
     case "must_link": {
@@ -93,16 +87,12 @@ function effects(kind, cluster, a, b, clusterB) {
         same = clusterB === cluster.id;
       return [
         same && thin.has(a) !== thin.has(b) && vouches,
-        same
-          ? say("binds")
-          : second
-            ? say("joins", { here: counted(size, "member"), there: counted(second.size, "member") })
-            : say("joins_unknown"),
-        say("worth")
+        same ? EFFECTS.binds : second ? tell.joins(size, second.size) : EFFECTS.joins_unknown,
+        EFFECTS.worth
       ];
     }
     default:
-      return EFFECTS[kind].map((effect) => filled(effect, { members: counted(size, "member") }));
+      return tell[kind](size);
   }
 }
 /**
@@ -119,13 +109,13 @@ export function decide(kind, cluster, a, b, clusterB = cluster.id) {
       p(identifier(a), b && [" and ", identifier(b)]),
       h(
         "ul.effects",
-        { label: "What it would change" },
+        { label: TOLD.what_would_change },
         effects(kind, cluster, a, b, clusterB)
           .flat()
           .filter(Boolean)
           .map((effect) => li(effect))
       ),
-      h("label", { for: "reason" }, "Reason, shown beside what it changes"),
+      h("label", { for: "reason" }, TOLD.reason_label),
       reason,
       served ? remark("Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who]
     ],
@@ -156,11 +146,9 @@ async function recordDecision(draft, cluster, clusterB) {
     const answer = take(await ask("decide", draft));
     draft.decision_id = answer.added;
     setTimeout(refresh, answer.seconds * 1000 + 500);
-    told =
-      `${words(kind)} covers ${counted(answer.covers, "identifier")} of ${run.run}; ` +
-      `recorded once ${count(answer.seconds)} s have passed.`;
+    told = say.covers_identifier(words(kind), answer.covers, run.run) + say.recorded_after(answer.seconds);
   } else {
-    if (!author) throw new Error("Give an author: who decides.");
+    if (!author) throw new Error(TOLD.no_author);
     readKept();
     const decided = now(),
       stem = `${kind}-${decided.slice(0, 10).replace(/-/g, "")}-w`;
@@ -178,7 +166,7 @@ async function recordDecision(draft, cluster, clusterB) {
   const next = nextInQueue();
   toast(shown(`${draft.decision_id}: ${told}`, 300), [
     button("Undo", () => undo(draft.decision_id)),
-    next && linkButton(toCluster(next.id), "Next in queue")
+    next && linkButton(toCluster(next.id), TOLD.next_queue)
   ]);
   redraw();
 }
@@ -233,12 +221,12 @@ export const pairButtons = (cluster, a, b, clusterB) =>
  * @param {string} kind @param {any} cluster @param {string} a
  */
 export function pair(kind, cluster, a) {
-  const second = input({ id: "other", list: "others", placeholder: "In any form", required: true });
+  const second = input({ id: "other", list: "others", placeholder: TOLD.any_form, required: true });
   askFor(
     WORDS[kind],
     [
       p(identifier(a), " and"),
-      h("label", { for: "other" }, "The other identifier"),
+      h("label", { for: "other" }, TOLD.other_identifier),
       second,
       datalist(
         "others",
@@ -248,7 +236,7 @@ export function pair(kind, cluster, a) {
     "Continue",
     async () => {
       const hit = (await lookUp(second.value)).find(({ href }) => href.includes("id="));
-      if (!hit) throw new Error("No member of this run is written so.");
+      if (!hit) throw new Error(TOLD.no_member_run);
       if (hit.text === a) throw new Error(TOLD.same_identifier);
       decide(kind, cluster, a, hit.text, index.of[index.clusters[index.ids.indexOf(hit.text)]]);
     }

@@ -1,5 +1,5 @@
 /** Files and citations that leave the page. */
-import { counted, h, period, plain, shown, TIMES, words } from "./basics.js";
+import { counted, h, period, plain, say, shown, TIMES, words } from "./basics.js";
 import { leaves, run } from "./data.js";
 import { toast } from "./dialogs.js";
 
@@ -45,7 +45,7 @@ export function membersCsv({ id }, members) {
       ...columns.map((name) => (TIMES.includes(name) ? new Date(member[name] * 1000).toISOString() : member[name]))
     ]);
   const rest = members.length - rows.length;
-  if (rest) rows.push([id, `${counted(rest, "member")} to verify before use left out`]);
+  if (rest) rows.push([id, say.rest_to_verify(rest)]);
   download(`${plainName(id)}.csv`, csv([["cluster_id", ...columns], ...rows], harmless), "text/csv");
 }
 /** @param {string} id */

@@ -1,6 +1,6 @@
 /** Elements of the page, and texts of complaints, which are hostile: set as text, never as markup, and isolated. */
 import { codePoint, count, ODD, plain, pretty } from "./format.js";
-import { filled, tint, TOLD, words } from "./words.js";
+import { say, tint, TOLD, words } from "./words.js";
 
 /**
  * Puts nodes and texts into an element, in place of what it has.
@@ -93,7 +93,7 @@ export function shown(text, limit = SHORT_CUT) {
   const cut = span(
     isolated(whole.slice(0, limit)),
     "… ",
-    button(`show all ${count(whole.length)} characters`, showAll, { class: "more" })
+    button(say.show_all_characters(whole.length), showAll, { class: "more" })
   );
   return cut;
 }
@@ -126,14 +126,8 @@ export function losses(list) {
     list.length > 1 && h("span.quiet", { title }, ` +${list.length - 1}`)
   );
 }
-/**
- * A text of words.toml; what stands there between two ` is code.
- * @param {string} name @param {Record<string, string>} [values]
- */
-export const sentences = (name, values) =>
-  filled(TOLD[name], values)
-    .split("`")
-    .map((part, n) => (n % 2 ? code(part) : part));
+/** A text of words.toml; what stands there between two ` is code. @param {string} text */
+export const sentences = (text) => text.split("`").map((part, n) => (n % 2 ? code(part) : part));
 /** @param {string} kind @param {any} [attributes] */
 export const dot = (kind, attributes = {}) => h(`span.dot.${tint(kind)}`, attributes);
 
@@ -182,4 +176,4 @@ export const datalist = (id, values) =>
     values.slice(0, 299).map((value) => h("option", { value: plain(value, 200) }))
   );
 /** @param {number | null} number that is null where it is too small to show */
-export const small = (number) => (number === null ? none("Withheld (small counts)") : count(number));
+export const small = (number) => (number === null ? none(TOLD.withheld_small_counts) : count(number));

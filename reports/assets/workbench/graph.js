@@ -4,7 +4,6 @@ import { linkLine } from "./links.js";
 import {
   address,
   anchor,
-  are,
   briefly,
   button,
   counted,
@@ -18,6 +17,7 @@ import {
   download,
   fill,
   form,
+  GRAPH_STYLE,
   h,
   identifier,
   input,
@@ -41,6 +41,7 @@ import {
   remark,
   remember,
   run,
+  say,
   span,
   term,
   titleOfId,
@@ -84,7 +85,7 @@ export function graphTab(cluster, open) {
   const canvas = h("div.canvas", {
     tabindex: 0,
     role: "application",
-    label: `Graph of ${counted(cluster.size, "identifier")}: ${TOLD.graph_keys}`
+    label: say.graph_identifier(cluster.size, TOLD.graph_keys)
   });
   const list = h("div.between", { role: "status" }),
     lately = h("p.quiet.lately");
@@ -135,11 +136,11 @@ export function graphTab(cluster, open) {
     fill(
       lately,
       then && [
-        !taken.length && "No handover in the week before.",
+        !taken.length && TOLD.no_handover_week,
         taken
           .slice(-4)
           .map(({ before, after }) =>
-            span(identifier(before.id), " gave way to ", identifier(after.id), ` on ${day(after.first)}. `)
+            span(identifier(before.id), TOLD.gave_way, identifier(after.id), ` on ${day(after.first)}. `)
           )
       ]
     );
@@ -243,16 +244,16 @@ export function graphTab(cluster, open) {
   });
   const file = (text, type, content) =>
     button(
-      text === "PNG" ? "Download PNG" : text,
+      text === "PNG" ? TOLD.download_png : text,
       () => cy && download(`${plainName(id)}.${text.toLowerCase()}`, content(), type)
     );
   const tools = h(
     "div.bar.graph-tools",
     button("Zoom in", () => zoom(1.3)),
-    button("Zoom out", () => zoom(1 / 1.3)),
+    button(TOLD.zoom_out, () => zoom(1 / 1.3)),
     button("Fit", fit),
     kinds.map((kind) => check(words(kind), !hidden.has(kind), (on) => hidden[on ? "delete" : "add"](kind), dot(kind))),
-    box("Core only", "gcore"),
+    box(TOLD.core_only, "gcore"),
     suppliers.length && box("Suppliers", "gsup"),
     pairs.length && box("Handovers", "gtook"),
     labelled("Weight from", weight),
@@ -296,11 +297,7 @@ export function graphTab(cluster, open) {
     if (chosen.length !== 2) return fill(list, bar, chosen.length === 1 && pathForm(chosen[0]));
     const [a, b] = chosen,
       path = link ? [link] : strongestPath(a, b);
-    const title = link
-      ? link.accepted
-        ? "Link"
-        : "Link that was rejected"
-      : `Path of ${counted(path.length, "link")}`;
+    const title = link ? (link.accepted ? "Link" : TOLD.link_rejected) : say.path_link(path.length);
     fill(
       list,
       bar,
@@ -312,17 +309,17 @@ export function graphTab(cluster, open) {
               path.map((each) => linkLine(cluster, each))
             )
           )
-        : p("No accepted links lead from one to the other."),
+        : p(TOLD.no_accepted_links),
       !run.redacted && h("div.bar", pairButtons(cluster, a.id, b.id))
     );
     for (const each of path) cy?.getElementById(`e${each.a}-${each.b}`).addClass("path");
   }
   /** Asks for the other end of a path. @param {any} member */
   function pathForm(member) {
-    const to = input({ list: "path-ends", label: "Path to", placeholder: "Path to: in any form", size: 26 });
+    const to = input({ list: "path-ends", label: "Path to", placeholder: TOLD.path_any_form, size: 26 });
     const submit = () => {
       const other = memberBy(cluster, to.value);
-      if (!other) return toast("No member of this cluster is written so.");
+      if (!other) return toast(TOLD.no_member_cluster);
       if (other === member) return toast(TOLD.same_identifier);
       select([member, other]);
       canvas.focus();
@@ -335,7 +332,7 @@ export function graphTab(cluster, open) {
         "path-ends",
         members.filter((each) => each !== member).map((each) => valueOf(each.id))
       ),
-      h("button", "Show the path")
+      h("button", TOLD.show_path)
     );
   }
   /** @param {any} supplier */
@@ -347,10 +344,7 @@ export function graphTab(cluster, open) {
         close(),
         h("b", words(kind)),
         identifier(name),
-        quiet(
-          `${counted(records, "record")} here; serves ${counted(served, "cluster")}`,
-          others.length && ", among them:"
-        )
+        quiet(say.supplier_here(records, served), others.length && TOLD.among_them)
       ),
       h(
         "ul.plain",
@@ -440,40 +434,15 @@ export function graphTab(cluster, open) {
         for (const { a, records } of supplier.links)
           if (a < DRAWN) edges.push(soft(`s${n}-${a}`, `s${n}`, `m${a}`, 1 + Math.log2(records)));
       });
-      const [line, text, panel, accent, warn] = "edge text panel accent warn".split(" ").map(colour);
-      const style = `
-        node {
-          background-color: data(colour); shape: data(shape); width: data(size); height: data(size);
-          color: ${text}; text-wrap: wrap; text-max-width: 9999; text-outline-color: ${panel};
-          font-family: system-ui, sans-serif;
-        }
-        node.verify {
-          background-opacity: 0.45; border-width: 1.5; border-style: dashed; border-color: data(colour);
-        }
-        node.bridge { border-width: 3; border-color: #b8460b; border-style: solid; }
-        node.contested { border-width: 3; border-color: #c4122f; border-style: double; }
-        node.supplier { border-width: 2; border-color: ${line}; }
-        edge { width: data(width); line-color: ${line}; opacity: ${edges.length > 800 ? 0.25 : 0.7}; }
-        edge.doubted { line-style: dotted; line-color: #b8460b; curve-style: straight; }
-        edge.soft { line-style: dashed; opacity: 0.4; curve-style: straight; }
-        edge.took {
-          line-color: ${warn}; target-arrow-color: ${warn}; target-arrow-shape: triangle;
-          curve-style: unbundled-bezier; control-point-distances: 30; control-point-weights: 0.5;
-          opacity: 1; z-index: 8;
-        }
-        edge.near { line-color: ${accent}; opacity: 0.9; }
-        edge.path { line-color: ${accent}; opacity: 1; width: 5; }
-        .past { opacity: 0.25; }
-        .off { display: none; }
-        :selected { border-width: 4; border-color: ${accent}; border-style: solid; z-index: 9; }`;
       cy = /** @type {any} */ (window).cytoscape({
         container: canvas,
         elements: [...nodes, ...edges],
         layout: { name: "preset" },
         minZoom: 0.2,
         maxZoom: 8,
-        style
+        style: GRAPH_STYLE.replace(/\{(\w+)\}/g, (_, name) => colour(name))
       });
+      if (edges.length > 800) cy.edges().addClass("faint");
       graph = cy;
       label = () => labels(cy);
       cy.edges().unselectify();
@@ -530,7 +499,7 @@ export function graphTab(cluster, open) {
       cy.add([
         drawnSupplier(
           `${name}-c${n}`,
-          titleOfId(other, "single identifier"),
+          titleOfId(other, TOLD.single_identifier),
           { x: x + (n - (others.length - 1) / 2) * 150, y: y - 60 - (n % 2) * 40 },
           { other, size: 14 },
           `of-${name}`
@@ -608,11 +577,11 @@ export function graphTab(cluster, open) {
   const legend = remark(
     TOLD.graph,
     term("Handover", "handovers"),
-    ". Faint nodes: ",
+    TOLD.faint_nodes,
     term("Verify", "verify"),
-    " before use, or, at an earlier day, not seen for a week; orange rim: ",
+    TOLD.graph_faint,
     term("Bridge", "bridge"),
-    "; red rim: ",
+    TOLD.red_rim,
     term("Contested", "contested"),
     "."
   );
@@ -622,8 +591,7 @@ export function graphTab(cluster, open) {
     tools,
     h("div.stage", canvas, lately, list),
     legend,
-    lines > 0 && remark(`${are(lines, "weaker link")} not drawn.`),
-    more > 0 &&
-      remark(`${are(more, "identifier that fewer records name", "identifiers that fewer records name")} not drawn.`)
+    lines > 0 && remark(say.links_not_drawn(lines)),
+    more > 0 && remark(say.identifiers_not_drawn(more))
   ];
 }

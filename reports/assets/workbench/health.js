@@ -1,6 +1,5 @@
 /** What a run read, and whether it adds up. */
 import {
-  counted,
   details,
   h,
   h2,
@@ -12,6 +11,7 @@ import {
   quiet,
   remark,
   run,
+  say,
   seconds,
   shown,
   simple,
@@ -30,7 +30,7 @@ export function healthView() {
     run.snapshot
       ? "a snapshot keeps no records"
       : problems.length
-        ? h("strong.warn", "does not add up: ", problems.join("; "))
+        ? h("strong.warn", TOLD.does_not_add_up, problems.join("; "))
         : "adds up";
   const sorted = (values, cell) =>
     Object.entries(values)
@@ -47,7 +47,7 @@ export function healthView() {
     headline("Health", p(TOLD.health), alarms(Infinity, 1000) || p("No alarms.")),
     simple(
       TOLD.rows,
-      "Kind | Read | Accepted | Duplicates | Rejected | Erased | Check",
+      TOLD.kind_read_accepted,
       run.accounts.map((account) => [
         words(account.kind),
         ...accounted.map((name) => account.counts[name] ?? 0),
@@ -56,7 +56,7 @@ export function healthView() {
     ),
     h(
       "div.columns",
-      simple("Rejects", "Code | Kind | Stage | Field | Rows", [
+      simple("Rejects", TOLD.code_kind_stage, [
         ...run.rejects.map(({ code, record_kind, stage, field: name, rows }) => [
           shown(code),
           words(record_kind),
@@ -64,24 +64,24 @@ export function healthView() {
           shown(name),
           rows
         ]),
-        run.more_rejects && [`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]
+        run.more_rejects && [say.more_reason_rejects(run.more_rejects), "", "", "", ""]
       ]),
       simple(
-        "Identifiers by kind",
+        TOLD.identifiers_kind,
         [
           "Kind",
-          ...run.statuses.map((status) => term(status, status === "uncorroborated" ? "Only named" : words(status))),
+          ...run.statuses.map((status) => term(status, status === "uncorroborated" ? TOLD.only_named : words(status))),
           "All"
         ],
         run.kinds.map(({ kind, by_status: numbers }) => [words(kind), ...numbers.map(zero), sum(numbers, Number)])
       ),
       simple(
-        "Members by tier and review, single identifiers too",
-        "Tier | Review | Members",
+        TOLD.members_tier_review,
+        TOLD.tier_review_members,
         run.tiers.map(({ tier, review, rows }) => [words(tier), words(review), rows])
       ),
       run.breakdowns.map(({ title, rows, notes, others, unknown }) =>
-        simple(title, "Value | Complaints", [
+        simple(title, TOLD.value_complaints, [
           ...rows.map(([name, number]) => [
             [worded(name), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
             number
@@ -91,11 +91,11 @@ export function healthView() {
         ])
       )
     ),
-    h2("Records over time"),
+    h2(TOLD.records_over_time),
     run.trends.map(trendChart),
     simple(
       "Inputs",
-      "File | Records | Format | Rows | Bytes | SHA-256",
+      TOLD.file_records_format,
       run.inputs
         .slice(0, 200)
         .map((file) => [
@@ -108,15 +108,15 @@ export function healthView() {
         ])
     ),
     details(
-      "Versions, options and all else that was counted",
+      TOLD.versions_options_all,
       h(
         "div.columns",
-        pairsOf(`Versions; contract version ${run.contract}`, "What | Version", run.versions, 60),
-        pairsOf("Options", "Option | Value", run.options, 400),
+        pairsOf(say.versions_contract(run.contract), TOLD.what_version, run.versions, 60),
+        pairsOf("Options", TOLD.option_value, run.options, 400),
         sorted(run.tallies, (group, numbers) =>
           simple(
             plain(words(group), 80),
-            "What | Count",
+            TOLD.what_count,
             sorted(numbers, (name, number) => [worded(name), number])
           )
         )

@@ -15,7 +15,8 @@ import {
   place,
   run,
   TERMS,
-  toCluster
+  toCluster,
+  TOLD
 } from "./parts.js";
 import { main } from "./router.js";
 
@@ -25,7 +26,7 @@ export function help() {
   fill(
     dialog,
     div(
-      h2({ id: "dialog-title" }, "Keys and terms"),
+      h2({ id: "dialog-title" }, TOLD.keys_terms),
       h(
         "dl.keys",
         rows(KEYS, (key) => h("kbd", key))

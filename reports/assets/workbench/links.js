@@ -25,11 +25,13 @@ import {
   recordLinks,
   remark,
   reporters,
+  say,
   shown,
   span,
   standing,
   table,
   term,
+  TOLD,
   toNamed,
   unsorted,
   words
@@ -41,7 +43,7 @@ export function linksTab(cluster, open) {
   const list = table({
     prefix: "l",
     rows: cluster.links,
-    caption: "Links between members",
+    caption: TOLD.links_between_members,
     sort: "-weight",
     text: ({ ends: [a, b], ids, orgs }) => [a.id, b.id, ids, orgs],
     columns: [
@@ -89,7 +91,7 @@ export function linksTab(cluster, open) {
     ]
   });
   const { length } = cluster.ties;
-  return [list, length && remark(`${are(length, "weaker link")} in links/.`)];
+  return [list, length && remark(`${are(length, TOLD.weaker_link)} in links/.`)];
 }
 
 /** The members that the removal of a weak link cuts off. @param {any} cluster @param {any} bridge */
@@ -116,7 +118,7 @@ export function rejectedTab(cluster) {
   const weak = table({
     prefix: "w",
     rows: bridges,
-    caption: "Weak links",
+    caption: TOLD.weak_links,
     sort: "weight",
     text: ({ a, b }) => [a, b],
     columns: [
@@ -131,10 +133,7 @@ export function rejectedTab(cluster) {
       column(
         "drops",
         "Without it",
-        (bridge) => [
-          `Removing this link drops ${count(bridge.side)} of ${counted(cluster.size, "identifier")}`,
-          freed(cluster, bridge)
-        ],
+        (bridge) => [say.link_drops(bridge.side, cluster.size), freed(cluster, bridge)],
         "",
         (bridge) => -bridge.side
       ),
@@ -144,13 +143,13 @@ export function rejectedTab(cluster) {
   const rejected = table({
     prefix: "n",
     rows: near,
-    caption: "Links to other clusters that were rejected",
+    caption: TOLD.links_other_clusters,
     sort: "-weight",
     text: (link) => [link.member.id, link.there, link.cluster],
     columns: [
       column(
         "here",
-        "Here, and there",
+        TOLD.here_there,
         ({ member, there }) => {
           noteLink(cluster, member.id, there);
           return [div(identifier(member.id), standing(member)), div(identifier(there))];
@@ -158,7 +157,7 @@ export function rejectedTab(cluster) {
         "who",
         (link) => link.member.id
       ),
-      unsorted("cluster", "Other cluster", (link) => toNamed(link.cluster, undefined, { id: link.there })),
+      unsorted("cluster", TOLD.other_cluster, (link) => toNamed(link.cluster, undefined, { id: link.there })),
       decimals("weight"),
       reporters(),
       reasons("Why not", 160),
@@ -167,11 +166,11 @@ export function rejectedTab(cluster) {
   });
   const more = cluster.counts[0].near - near.length;
   return [
-    h2("Weak links"),
-    bridges.length ? weak : remark("No single link holds it together."),
-    h2("Links we rejected"),
-    near.length ? rejected : remark("None leads to another cluster."),
-    more && remark(`${are(more, "weaker one")} in links/.`)
+    h2(TOLD.weak_links),
+    bridges.length ? weak : remark(TOLD.no_single_link),
+    h2(TOLD.links_we_rejected),
+    near.length ? rejected : remark(TOLD.none_leads_another),
+    more && remark(say.weaker_in_tables(more))
   ];
 }
 /** A link with its evidence. @param {any} cluster @param {any} link */

@@ -18,7 +18,6 @@ import {
   decide,
   deciding,
   div,
-  filled,
   firstFew,
   h,
   headline,
@@ -41,6 +40,7 @@ import {
   reportedTo,
   rowsOf,
   run,
+  say,
   seconds,
   shown,
   simple,
@@ -68,18 +68,18 @@ export function clustersView(state) {
     rows: clusters,
     caption: "All clusters",
     choices: {
-      org: ["Any organisation", (row) => row.orgs],
-      brand: ["Any brand", (row) => row.brands],
-      country: ["Any country", countriesOf],
-      status: ["Any status", (row) => [row.status]],
-      event: ["Any change", (row) => row.event.split(" ")]
+      org: [TOLD.any_organisation, (row) => row.orgs],
+      brand: [TOLD.any_brand, (row) => row.brands],
+      country: [TOLD.any_country, countriesOf],
+      status: [TOLD.any_status, (row) => [row.status]],
+      event: [TOLD.any_change, (row) => row.event.split(" ")]
     },
     extra: [
-      options("Any size", "size", CHOICES.size),
-      options("Active any time", "active", CHOICES.active),
-      options("One organisation or more", "both", [
-        ["1", "Several organisations"],
-        ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])
+      options(TOLD.any_size, "size", CHOICES.size),
+      options(TOLD.active_any_time, "active", CHOICES.active),
+      options(TOLD.one_organisation_or, "both", [
+        ["1", TOLD.several_organisations],
+        ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", TOLD.whole_only_union])] : [])
       ])
     ],
     filter: (row) =>
@@ -90,10 +90,7 @@ export function clustersView(state) {
   return [
     headline(
       "Clusters",
-      p(
-        `${counted(clusters.length, "cluster")} of two or more identifiers.`,
-        clusters.length && ` Activity counts back from ${day(newest)}, the newest record.`
-      )
+      p(say.clusters_of_two(clusters.length), clusters.length && say.activity_counts_back(day(newest)))
     ),
     list
   ];
@@ -102,19 +99,17 @@ export async function singlesView() {
   const list = clusterTable({
     columns: clusterColumns("priority name core contested reporters complaints calls losses countries orgs last"),
     rows: await clusterList("singles"),
-    caption: "Single identifiers"
+    caption: TOLD.single_identifiers
   });
-  return [headline("Single identifiers", p("Not yet linked to any other.")), list];
+  return [headline(TOLD.single_identifiers, p(TOLD.not_yet_linked)), list];
 }
 
 export async function sharedView() {
   const rows = rowsOf(await load("shared")),
     { shared, joint } = run;
   const left =
-    shared > rows.length &&
-    (run.redacted ? filled(TOLD.shared_left_out, { here: count(rows.length) }) : moreThan(shared, rows, "entities/"));
-  const only =
-    joint && filled(TOLD.union_only, { links: counted(joint.links, "link"), pairs: counted(joint.merged, "pair") });
+    shared > rows.length && (run.redacted ? say.shared_left_out(rows.length) : moreThan(shared, rows, "entities/"));
+  const only = joint && say.union_only(joint.links, joint.merged);
   const total = (row) => sum(row.orgs, ([, complaints, calls]) => complaints + calls);
   const who = ([org, complaints, calls, roles, from, until]) =>
     div(
@@ -123,27 +118,23 @@ export async function sharedView() {
       `${day(seconds(from))} to ${day(seconds(until))}`
     );
   return [
-    listView(
-      "Seen by more than one organisation",
-      [filled(TOLD.shared, { identifiers: counted(shared, "identifier") }), only, left],
-      {
-        rows,
-        caption: "Identifiers that several organisations see",
-        sort: "-total",
-        text: ({ id, orgs }) => [id, pretty(id), orgs.map(([org]) => org)],
-        columns: [
-          column("id", "Identifier", (row) => [inCluster(row, 50), prettily(row.id), row.tier && standing(row)], "who"),
-          ownCluster(() => "single identifier"),
-          counts("total", "Records", total, total),
-          unsorted("orgs", "Who saw what", ({ orgs }) => orgs.map(who), "words")
-        ],
-        open: ({ cluster, id }) => cluster && (location.hash = toCluster(cluster, { id }))
-      }
-    ),
+    listView(TOLD.seen_by_several, [say.shared(shared), only, left], {
+      rows,
+      caption: TOLD.identifiers_several,
+      sort: "-total",
+      text: ({ id, orgs }) => [id, pretty(id), orgs.map(([org]) => org)],
+      columns: [
+        column("id", "Identifier", (row) => [inCluster(row, 50), prettily(row.id), row.tier && standing(row)], "who"),
+        ownCluster(() => TOLD.single_identifier),
+        counts("total", "Records", total, total),
+        unsorted("orgs", TOLD.who_saw_what, ({ orgs }) => orgs.map(who), "words")
+      ],
+      open: ({ cluster, id }) => cluster && (location.hash = toCluster(cluster, { id }))
+    }),
     joint &&
       simple(
-        "Offers of other organisations",
-        "Organisation | Issued | Handling | SHA-256 | Its evidence",
+        TOLD.offers_other,
+        TOLD.organisation_issued,
         joint.offers.map((offer) => [
           worded(offer.sender),
           shown(offer.issued_at, 24),
@@ -165,20 +156,20 @@ export function contestedView() {
     [TERMS.Contested, TOLD.contested, moreThan(run.contested.total, rows, "entities/")],
     {
       rows,
-      caption: "Contested identifiers",
+      caption: TOLD.contested_identifiers,
       sort: "-complaints",
       text: ({ id, reason }) => [id, reason],
       columns: [
-        column("id", "Withheld id", (row) => inCluster(row, 60), "who"),
+        column("id", TOLD.withheld_id, (row) => inCluster(row, 60), "who"),
         ownCluster(shown),
-        reasons("Who says what", 200),
+        reasons(TOLD.who_says_what, 200),
         counts("complaints"),
         counts("calls"),
         dates("last"),
         deciding((row) => (row.cluster ? ["suspect_held", "victim_owned"].map((kind) => act(kind, row)) : ""))
       ]
     },
-    "No identifier is contested."
+    TOLD.no_identifier_contested
   );
 }
 
@@ -203,7 +194,7 @@ export async function campaignsView() {
           "probability",
           "Probability",
           ({ probability }) =>
-            probability === null ? "ranked only" : `${Math.round(probability * 100)} % in simulated worlds`,
+            probability === null ? TOLD.ranked_only : say.simulated_worlds(Math.round(probability * 100)),
           (row) => row.probability ?? -1
         ),
         column(
@@ -223,7 +214,7 @@ export async function campaignsView() {
         dates("last")
       ]
     },
-    "No clusters share enough."
+    TOLD.no_clusters_share
   );
 }
 
@@ -232,10 +223,10 @@ export async function suppressedView() {
     rows = rowsOf(suppressed);
   return listView(
     "Suppressed",
-    [TOLD.suppressed, moreThan(suppressed.total, rows, `entities/${run.redacted ? ", or left out of this copy" : ""}`)],
+    [TOLD.suppressed, moreThan(suppressed.total, rows, `entities/${run.redacted ? TOLD.or_left_out : ""}`)],
     {
       rows,
-      caption: "Suppressed identifiers",
+      caption: TOLD.suppressed_identifiers,
       sort: "-complaints",
       text: ({ id, reason }) => [id, pretty(id), reason],
       choices: BY_KIND,

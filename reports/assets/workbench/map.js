@@ -1,12 +1,12 @@
 /** Maps of the world, and of one country. */
-import { address, counted, fill, isFree, svg, widthOf } from "./parts.js";
+import { address, counted, fill, isFree, say, svg, TOLD, widthOf } from "./parts.js";
 
 const regions = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
 /** @param {string} code of a country @returns {string} */
 export const countryName = (code) => (/^[A-Z]{2}$/.test(code) && regions.of(code)) || code;
 /** @param {any} region @returns {string} */
 function regionText({ name, country, number, whole }) {
-  const told = number === null ? "withheld, small count" : counted(number, "complaint");
+  const told = number === null ? TOLD.withheld_small_count : counted(number, "complaint");
   const some = `at least ${told}, some are withheld (small counts)`;
   return `${name}, ${countryName(country)}: ${number === null || whole ? told : some}`;
 }
@@ -32,14 +32,14 @@ export function worldMap(numbers, world, linked, regionsKnown) {
     {
       viewBox: `0 0 ${width} ${height}`,
       role: "group",
-      label: `World map of complaints from ${counted(numbers.length, "country", "countries")}`
+      label: say.world_map_complaints(numbers.length)
     },
     hatched()
   );
   for (const [code, d] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path.land", { d }));
   for (const [code, number] of numbers) {
     if (!Object.hasOwn(world.paths, code)) continue;
-    const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
+    const text = `${countryName(code)}: ${number === null ? TOLD.withheld_small_count : counted(number, "complaint")}`;
     const shape = svg(
       `path.${number === null ? "hidden" : "counted"}`,
       {
@@ -127,7 +127,7 @@ export function regionMap(country, [west, north, east, south], world, regionsKno
     linked
       ? svg(
           "a",
-          { href: address("clusters", { country }), label: `Clusters with victims in ${countryName(country)}` },
+          { href: address("clusters", { country }), label: say.clusters_with_victims(countryName(country)) },
           own
         )
       : own
@@ -138,7 +138,7 @@ export function regionMap(country, [west, north, east, south], world, regionsKno
     {
       viewBox: `0 0 ${width} ${width}`,
       role: "group",
-      label: `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}`
+      label: say.map_complaints_from(regionsKnown.length, countryName(country))
     },
     hatched(),
     land,

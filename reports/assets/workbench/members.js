@@ -13,11 +13,13 @@ import {
   plain,
   pretty,
   quiet,
+  say,
   SHORT,
   shown,
   span,
   term,
   termTag,
+  TOLD,
   valueOf,
   words
 } from "./basics.js";
@@ -83,14 +85,14 @@ export function membersTab(cluster, open) {
         (member) => [
           tierTag(member),
           member.review === "reviewed" &&
-            h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", " reviewed"))
+            h("span.tier.core", { title: TOLD.reviewed_analyst }, " ✓", h("span.unseen", " reviewed"))
         ],
         "orgs",
         (member) => `${member.tier} ${member.review}`
       ),
       counts("robustness", term("Robustness", "Robust")),
       reporters(),
-      counts("records", span({ title: "Complaints and calls that name it" }, "Records"), recordsOf, recordsOf),
+      counts("records", span({ title: TOLD.complaints_and_calls }, "Records"), recordsOf, recordsOf),
       column("role", "Role", ({ role }) => shown(SHORT[role] ?? words(role)), "orgs"),
       reportedTo(2),
       dates("last"),
@@ -111,12 +113,12 @@ export function membersTab(cluster, open) {
     open,
     text: (member) => [member.id, pretty(member.id), member.role, member.orgs, member.carriers, member.region],
     choices: {
-      kind: ["Any kind", (member) => [member.kind]],
-      tier: ["Any tier", (member) => [member.tier]],
-      review: ["Any review", (member) => [member.review]]
+      kind: [TOLD.any_kind, (member) => [member.kind]],
+      tier: [TOLD.any_tier, (member) => [member.tier]],
+      review: [TOLD.any_review, (member) => [member.review]]
     },
     before: side && linkButton(addressWith({ side: "" }), "Both sides"),
-    extra: [button("Download CSV", () => membersCsv(cluster, listed)), bar],
+    extra: [button(TOLD.download_csv, () => membersCsv(cluster, listed)), bar],
     drawn: (rows) => (listed = rows),
     filter: (member) => !side || side.has(member.id)
   });
@@ -133,7 +135,7 @@ export const standing = (member) => {
   const robustness = count(member.robustness);
   return h(
     "span.standing",
-    { title: `Robustness ${robustness}: the fewest reporters that its place rests on` },
+    { title: say.robustness_fewest(robustness) },
     " ",
     tierTag(member),
     quiet(` ${robustness}`)

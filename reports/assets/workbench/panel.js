@@ -32,6 +32,7 @@ import {
   recordsOf,
   remark,
   run,
+  say,
   shown,
   span,
   tierTag,
@@ -54,8 +55,8 @@ export function memberPanel(panel, cluster, member) {
       ? ["suspect_held", "victim_owned"].map(act)
       : [
           ...["review", "dispute", "legitimate"].map(act),
-          button("Keep apart…", () => pair("cannot_link", cluster, id)),
-          button("Same operation…", () => pair("must_link", cluster, id))
+          button(TOLD.keep_apart, () => pair("cannot_link", cluster, id)),
+          button(TOLD.same_operation, () => pair("must_link", cluster, id))
         ];
   const missing = readings.length < records;
   fill(
@@ -65,22 +66,19 @@ export function memberPanel(panel, cluster, member) {
     p(
       tierTag(member),
       " ",
-      span(member.review === "reviewed" ? "reviewed" : "not yet reviewed"),
+      span(member.review === "reviewed" ? "reviewed" : TOLD.not_yet_reviewed),
       " ",
       memberTags(member)
     ),
     actions(
-      "Decide on this identifier",
+      TOLD.decide_identifier,
       !run.redacted && acts,
       button("Cite", () => cite(citation(cluster, [member])))
     ),
     h(
       "ul.plain",
-      li(
-        `${counted(member.reporters, "person reports", "people report")} that a scammer used it; `,
-        `its place rests on ${people(member.robustness)}.`
-      ),
-      member.near && h("li.warn", "One digit off ", identifier(member.near), TOLD.near_miss),
+      li(say.people_report(member.reporters), say.place_rests_on(member.robustness)),
+      member.near && h("li.warn", TOLD.one_digit_off, identifier(member.near), TOLD.near_miss),
       member.doubts.map((doubt) => li(quiet("Doubt: "), shown(doubt, 300))),
       li(quiet("Why: "), shown(because(member), 400))
     ),
@@ -96,7 +94,7 @@ export function memberPanel(panel, cluster, member) {
       dd("Seen", period(member)),
       dd("Records", recordCounts(member)),
       (member.region || member.line) &&
-        dd("Region, line", shown(member.region), " ", member.line && worded(member.line)),
+        dd(TOLD.region_line, shown(member.region), " ", member.line && worded(member.line)),
       member.carriers.length && dd("Carriers", names(member.carriers, 4)),
       host && dd("Hosted by", shown(host)),
       dd("Reported to", names(member.orgs, 5)),
@@ -117,7 +115,7 @@ export function memberPanel(panel, cluster, member) {
           (readings.length > 12 || missing) &&
             p(
               anchor(toCluster(cluster.id, { tab: "records", rq: id, id }), "All that are here"),
-              missing && quiet("; the rest is in mentions/.")
+              missing && quiet(TOLD.rest_mentions)
             )
         ],
     h3("Links ", h("span.count", count(tied.length))),
@@ -133,13 +131,13 @@ export function memberPanel(panel, cluster, member) {
               quiet(`${people(link.reporters)}, weight ${link.weight.toFixed(1)} `),
               !run.redacted &&
                 button("Keep apart", () => decide("cannot_link", cluster, id, neighbour.id), {
-                  label: `Keep apart from ${plain(neighbour.id, 60)}`,
+                  label: say.keep_apart_from(plain(neighbour.id, 60)),
                   class: "mini"
                 })
             );
           })
         )
-      : remark(cluster.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
+      : remark(cluster.size > 1 ? TOLD.no_accepted_link : TOLD.not_yet_linked),
     tied.length > 12 &&
       p(anchor(toCluster(cluster.id, { tab: "links", lq: id, id }), `All ${counted(tied.length, "link")}`)),
     cluster.joint?.saw

@@ -3,13 +3,11 @@ import { countryName, regionMap, worldMap } from "./map.js";
 import {
   address,
   anchor,
-  are,
   clusters,
   count,
   counted,
   countriesOf,
   details,
-  filled,
   h,
   h2,
   headline,
@@ -19,6 +17,7 @@ import {
   quiet,
   rowsOf,
   run,
+  say,
   shown,
   simple,
   span,
@@ -60,9 +59,9 @@ export async function placesView(state) {
     .map(([code, number]) => `${plain(countryName(code), 40)}${number === null ? "" : ` ${count(number)}`}`);
   const ofRegions = [
     inView.length && TOLD.circles,
-    hiddenRegions && filled(TOLD.regions_hidden, { regions: are(hiddenRegions, "region") }),
+    hiddenRegions && say.regions_hidden(hiddenRegions),
     notOnMap(where.unmapped.filter(([country]) => !chosen || country === chosen)),
-    inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."
+    inView.length ? TOLD.outlines_middles_natural : TOLD.outlines_natural_earth
   ];
   const map = chosen
     ? [
@@ -71,7 +70,7 @@ export async function placesView(state) {
           regionMap(chosen, views[chosen], world, inView, inClusters.has(chosen)),
           h("figcaption.quiet", ofRegions)
         ),
-        first(`${countryName(chosen)}: regions, by complaints`, "Region | Complaints", inView, (region) => [
+        first(say.regions_complaints(countryName(chosen)), TOLD.region_complaints, inView, (region) => [
           named(region.code, region.name),
           amount(region)
         ])
@@ -83,22 +82,22 @@ export async function placesView(state) {
           h(
             "figcaption.quiet",
             TOLD.world_map,
-            absent.length && `Too small to draw: ${absent.slice(0, 12).join(", ")}. `,
-            hidden && filled(TOLD.countries_hidden, { countries: are(hidden, "country", "countries") }),
+            absent.length && say.too_small_draw(absent.slice(0, 12).join(", ")),
+            hidden && say.countries_hidden(hidden),
             ofRegions
           )
         ),
-        simple("Victims’ countries, by complaints", "Country | Complaints", [
+        simple(TOLD.victims_countries_complaints, TOLD.country_complaints, [
           ...countries.slice(0, 12).map(countryRow),
           unknown && ["Not stated", unknown]
         ])
       ];
   return [
-    headline("Places and flows", p(TOLD[choices.length ? "places_regions" : "places"])),
+    headline(TOLD.places_flows, p(choices.length ? TOLD.places_regions : TOLD.places)),
     choices.length &&
       h(
         "div.bar",
-        { role: "group", label: "Part of the map" },
+        { role: "group", label: TOLD.part_map },
         ["", ...choices].map((code) =>
           h(
             "a.chip.choice",
@@ -111,29 +110,27 @@ export async function placesView(state) {
     countries.length > 12 &&
       details(
         `All ${counted(countries.length, "country", "countries")}`,
-        simple("All countries", "Country | Complaints", countries.map(countryRow))
+        simple("All countries", TOLD.country_complaints, countries.map(countryRow))
       ),
-    h2("Records over time"),
+    h2(TOLD.records_over_time),
     run.trends.map(trendChart),
     h(
       "div.columns",
       where.regions.length &&
         first(
-          "Regions as written, by complaints",
-          "Region | Country | Complaints",
+          TOLD.regions_as_written,
+          TOLD.region_country,
           where.regions,
           ([country, name, number]) => [shown(name), shown(country, 12), number],
           [1]
         ),
+      first(TOLD.callback_numbers_their, TOLD.country_numbers, where.callbacks, ([code, ...numbers]) => [
+        named(code),
+        ...numbers
+      ]),
       first(
-        "Callback numbers, by their country",
-        "Country | Numbers | Complaints",
-        where.callbacks,
-        ([code, ...numbers]) => [named(code), ...numbers]
-      ),
-      first(
-        "Money: accounts by institution",
-        "Institution, by code | Country | Accounts | Complaints",
+        TOLD.money_accounts,
+        TOLD.institution_code_country,
         where.institutions,
         ([name, code, ...numbers]) => [
           shown(name),
@@ -142,19 +139,14 @@ export async function placesView(state) {
         ],
         [1]
       ),
-      first(
-        "Losses that complaints state",
-        "Currency | Amount | Complaints",
-        where.losses,
-        ([currency, stated, number]) => [
-          currency ? shown(currency, 12) : "No currency stated",
-          stated === null ? null : currency ? Math.round(Number(stated)) : "–",
-          number
-        ]
-      ),
+      first(TOLD.losses_complaints_state, TOLD.currency_amount, where.losses, ([currency, stated, number]) => [
+        currency ? shown(currency, 12) : TOLD.no_currency_stated,
+        stated === null ? null : currency ? Math.round(Number(stated)) : "–",
+        number
+      ]),
       ...[
-        ["Carriers that handed calls over", "Carrier", where.carriers],
-        ["Trunks that calls came in on", "Trunk", where.trunks]
+        [TOLD.carriers_handed_calls, "Carrier", where.carriers],
+        [TOLD.trunks_calls_came, "Trunk", where.trunks]
       ].map(([caption, head, rows]) =>
         first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name), number])
       )
@@ -170,6 +162,6 @@ function notOnMap(sums) {
   if (!number && whole) return "";
   const told = number
     ? `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")}`
-    : "Some complaints, a number withheld (small counts), state";
-  return filled(TOLD.not_on_map, { told });
+    : TOLD.some_complaints;
+  return say.not_on_map(told);
 }

@@ -21,6 +21,7 @@ import {
   p,
   queueRows,
   run,
+  say,
   seconds,
   served,
   setAside,
@@ -66,10 +67,10 @@ export function queueView(state) {
       `priority name ${run.compared ? "changed" : "countries"} core unreviewed reporters losses orgs last`
     ),
     rows: clusters,
-    caption: "Clusters that ask for attention",
+    caption: TOLD.clusters_ask_attention,
     filter: (row) => has(why, row),
-    hint: "Filter by number, brand, organisation",
-    none: state.q ? "Nothing fits." : "Nothing asks for attention.",
+    hint: TOLD.filter_number_brand,
+    none: state.q ? TOLD.nothing_fits : TOLD.nothing_asks_attention,
     drawn: (shownRows) => {
       walkIn(
         shownRows.map(({ id }) => id),
@@ -82,10 +83,7 @@ export function queueView(state) {
     { joint, contested } = run;
   const before = run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous;
   const compared = run.previous ? `changed since ${before}` : TOLD.changed_since;
-  const changed =
-    run.previous || run.compared
-      ? `${counted(rows.length, "cluster")} ${compared}`
-      : "First run: no earlier one to compare with";
+  const changed = run.previous || run.compared ? `${counted(rows.length, "cluster")} ${compared}` : TOLD.first_run;
   return [
     headline(
       "Queue",
@@ -94,18 +92,18 @@ export function queueView(state) {
         "; by priority. ",
         anchor(address("clusters"), `All ${counted(clusters.length, "cluster")}`),
         ", ",
-        anchor(address("singles"), counted(run.singles, "single identifier")),
+        anchor(address("singles"), counted(run.singles, TOLD.single_identifier)),
         "."
       ),
       alarms(5, 300)
     ),
     h(
       "div.facts",
-      leads(run.shared, joint ? "identifier* that both sides see" : "identifier* seen by several", address("shared")),
+      leads(run.shared, joint ? TOLD.identifier_both_sides : "identifier* seen by several", address("shared")),
       joint
-        ? leads(joint.links, "link* only the union reveals", address("shared"))
-        : leads(several, "cluster* seen by several", address("clusters", { both: 1 })),
-      joint && leads(joint.merged, "pair* of clusters that are one", address("shared")),
+        ? leads(joint.links, TOLD.link_only_union, address("shared"))
+        : leads(several, TOLD.cluster_seen_several, address("clusters", { both: 1 })),
+      joint && leads(joint.merged, TOLD.pair_clusters_one, address("shared")),
       !joint &&
         !run.redacted &&
         several &&
@@ -116,17 +114,16 @@ export function queueView(state) {
         ),
       leads(
         sum(clusters, (row) => row.unreviewed),
-        "unreviewed core member*",
+        TOLD.unreviewed_core_member,
         address("clusters", { sort: "-unreviewed" })
       ),
-      contested && leads(contested.total, "contested identifier*", address("contested"), contested.total > 0),
+      contested && leads(contested.total, TOLD.contested_identifier, address("contested"), contested.total > 0),
       leads(
         having((row) => row.status === "disputed"),
-        "disputed cluster*",
+        TOLD.disputed_cluster,
         address("clusters", { status: "disputed" })
       ),
-      !run.redacted &&
-        leads(made.length, served ? "decision* in the file" : "decision* kept here", address("decisions"))
+      !run.redacted && leads(made.length, served ? TOLD.decision_file : TOLD.decision_kept_here, address("decisions"))
     ),
     h(
       "div.chips",
@@ -146,10 +143,10 @@ export function queueView(state) {
     list,
     run.moved.length &&
       details(
-        `${counted(run.moved.length, "cluster")} no longer seen`,
+        say.cluster_no_longer(run.moved.length),
         simple(
-          "No longer seen",
-          "Cluster of the run before | Its members went to",
+          TOLD.no_longer_seen,
+          TOLD.cluster_run_before,
           run.moved.map((moved) => [
             identifier(moved.cluster_id),
             moved.to_ids.length ? links(moved.to_ids) : "none here"

@@ -48,14 +48,14 @@ function readingLine(reading) {
     "div.read",
     quiet(`${words(role)}: `),
     inWeek(reading)
-      ? ["counted by the offer", field !== "offer" && ", whose sender has a call record of it"]
+      ? [TOLD.counted_offer, field !== "offer" && TOLD.sender_has_call]
       : before != null
         ? h("q", "…", shown(before, 200), h("mark", shown(raw, 200)), shown(after, 200), "…")
         : [h("mark", shown(raw, 200)), " ", fieldName(field)],
     confidence < 0.9 &&
       h(
         confidence < 0.7 ? "span.warn" : "span.quiet",
-        { title: "How sure the reading of the number is" },
+        { title: TOLD.how_sure },
         `, confidence ${confidence.toFixed(2)}`
       )
   );
@@ -81,7 +81,7 @@ function narrative({ org, id, kind }) {
   if (!served || run.redacted || kind !== "complaint") return null;
   const cluster = place().id;
   const more = button(
-    "Show masked narrative",
+    TOLD.show_masked_narrative,
     () =>
       ask("narrative", { org, id }).then(
         (answer) => {
@@ -112,9 +112,9 @@ export function recordsTab(cluster, open) {
   const list = table({
     prefix: "r",
     rows: cluster.readings,
-    caption: "Records that name a member",
+    caption: TOLD.records_name_member,
     sort: "-at",
-    hint: "Filter by record, identifier, words",
+    hint: TOLD.filter_record_identifier,
     text: ({ member, org, id, role, raw, before, after }) => [
       member.id,
       pretty(member.id),
@@ -148,8 +148,8 @@ export function recordsTab(cluster, open) {
         "",
         (reading) => reading.country ?? ""
       ),
-      unsorted("words", "Where it stands", (reading) => [readingLine(reading), narrative(reading)], "words")
+      unsorted("words", TOLD.where_stands, (reading) => [readingLine(reading), narrative(reading)], "words")
     ]
   });
-  return [list, remark(TOLD.records, !run.narratives && sentences("narratives_apart"))];
+  return [list, remark(TOLD.records, !run.narratives && sentences(TOLD.narratives_apart))];
 }

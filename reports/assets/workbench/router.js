@@ -51,7 +51,7 @@ const VIEWS = {
 async function contentOf(view, id, state) {
   if (view === "c") return clusterView(id, state);
   if (view === "compare") return compareView(state);
-  if (!Object.hasOwn(VIEWS, view)) return [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))];
+  if (!Object.hasOwn(VIEWS, view)) return [h("h1", TOLD.no_such_page), p(anchor(address("queue"), "To the queue"))];
   if (lacks(view)) return headline(words(view), p(view === "alerts" ? TOLD.no_alerts : TOLD.left_out));
   return VIEWS[view](state);
 }
@@ -85,7 +85,7 @@ export async function render() {
   try {
     content = await contentOf(view, id, state);
   } catch (error) {
-    content = [h("h1", "This cannot be shown"), p(plain(error.message, 300))];
+    content = [h("h1", TOLD.cannot_be_shown), p(plain(error.message, 300))];
   }
   if (mine !== turn) return;
   leaveGraph();

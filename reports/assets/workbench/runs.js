@@ -14,12 +14,14 @@ import {
   moment,
   p,
   plain,
+  say,
   seconds,
   select,
   sentences,
   served,
   signAs,
-  take
+  take,
+  TOLD
 } from "./parts.js";
 
 /** Meets the server: which runs it shows, and what it records. */
@@ -48,8 +50,8 @@ export async function meet() {
 export function rerunPart() {
   if (!about?.rerun || !served) return null;
   const told = p({ role: "status" });
-  const bar = h("progress", { max: 100, value: 0, label: "The next run", hidden: true });
-  const start = button("Run again with these decisions", async () => {
+  const bar = h("progress", { max: 100, value: 0, label: TOLD.next_run, hidden: true });
+  const start = button(TOLD.run_again_with, async () => {
     try {
       await ask("rerun", {});
       take(await ask("decisions"));
@@ -69,12 +71,12 @@ export function rerunPart() {
     if (running) {
       told.textContent = `${count(percent)} %. ${plain(line, 200).replace(/^\d+ %: /, "")}`;
       setTimeout(() => told.isConnected && follow(), 1000);
-    } else if (state === "failed") told.textContent = `The run failed: ${plain(line, 300)}`;
+    } else if (state === "failed") told.textContent = say.run_failed(plain(line, 300));
     else if (state === "done") {
       const next = about.runs.find((each) => each.name === name);
-      fill(told, "The next run is done. ", next && linkButton(`${next.href}#/queue`, "Open it"));
+      fill(told, TOLD.next_run_done, next && linkButton(`${next.href}#/queue`, "Open it"));
     }
   }
   follow();
-  return [h2("The next run"), p(sentences("rerun")), h("div.bar", start, bar), told];
+  return [h2(TOLD.next_run), p(sentences(TOLD.rerun)), h("div.bar", start, bar), told];
 }

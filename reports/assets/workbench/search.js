@@ -2,7 +2,6 @@
 import {
   address,
   briefly,
-  counted,
   fill,
   h,
   isolated,
@@ -10,6 +9,7 @@ import {
   plain,
   prettily,
   rowsOf,
+  say,
   sentences,
   toCluster,
   TOLD,
@@ -61,7 +61,7 @@ function find(query) {
     if (row && fits(id, value))
       add(
         id,
-        row.size > 1 ? `in ${titled(row.id)}` : "single identifier",
+        row.size > 1 ? `in ${titled(row.id)}` : TOLD.single_identifier,
         toCluster(row.id, { id }),
         weightOf(id, value)
       );
@@ -85,15 +85,14 @@ function find(query) {
       id = index.of[index.record_clusters[n]] ?? "";
     add(
       text,
-      `record of ${words(index.orgs[index.record_orgs[n]])}` +
-        (id ? ` in ${titled(id)}` : ", which names no member of a cluster"),
+      `record of ${words(index.orgs[index.record_orgs[n]])}` + (id ? ` in ${titled(id)}` : TOLD.names_no_member),
       id && toCluster(id, { tab: "records", rq: text }),
       record === start || (inOrg && record === own) ? 3.2 : 2
     );
   }
   for (const row of clusters) {
     if (![`${row.name} ${row.brand}`, row.id].some((text) => folded(text).includes(key))) continue;
-    add(titleOf(row), `cluster of ${counted(row.size, "member")}`, toCluster(row.id), 1.5);
+    add(titleOf(row), say.cluster_member(row.size), toCluster(row.id), 1.5);
   }
   return hitRows.sort((a, b) => b.weight - a.weight || a.text.length - b.text.length).slice(0, 60);
 }
@@ -139,7 +138,7 @@ async function search() {
         h("span.note", isolated(note))
       )
     ),
-    !parts.length && said(sentences("not_found"), /^\s*RT-/i.test(query) && sentences("evidence_number"), ".")
+    !parts.length && said(sentences(TOLD.not_found), /^\s*RT-/i.test(query) && sentences(TOLD.evidence_number), ".")
   );
   hits.hidden = false;
   field.setAttribute("aria-expanded", "true");

@@ -1,5 +1,5 @@
 /** What the server answers, where one shows the page. */
-import { meta } from "./words.js";
+import { meta, TOLD } from "./words.js";
 
 const token = meta("token");
 export const online = token !== "" && location.protocol.startsWith("http");
@@ -15,7 +15,7 @@ export async function ask(path, body) {
     headers: { "X-Ringtrace-Token": token, "Content-Type": "application/json" }
   });
   const told = await answer.json();
-  if (!answer.ok) throw new Error(told.error || "The server refused.");
+  if (!answer.ok) throw new Error(told.error || TOLD.server_refused);
   return told;
 }
 

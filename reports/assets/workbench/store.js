@@ -1,5 +1,5 @@
 /** Decisions and notes, as the server or this browser keeps them, and what was opened on the page. */
-import { byName, CHOICES, counted, filled, plain, TOLD } from "./basics.js";
+import { byName, CHOICES, counted, plain, say } from "./basics.js";
 import { run } from "./data.js";
 import { toast } from "./dialogs.js";
 import { served } from "./server.js";
@@ -50,7 +50,7 @@ export function keep(key, text, file) {
     localStorage.setItem(key, text);
   } catch {
     keeps = false;
-    toast(filled(TOLD.keeps_nothing, { file }));
+    toast(say.keeps_nothing(file));
   }
 }
 

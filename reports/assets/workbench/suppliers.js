@@ -1,6 +1,5 @@
 /** What serves several clusters. */
 import {
-  are,
   BY_KIND,
   count,
   counted,
@@ -19,11 +18,13 @@ import {
   remark,
   rowsOf,
   run,
+  say,
   shown,
   sum,
   table,
   term,
   TERMS,
+  TOLD,
   toNamed,
   unsorted
 } from "./parts.js";
@@ -39,17 +40,17 @@ export function suppliersTab({ suppliers, scripts }) {
     columns: [
       identifiers(term("Supplier")),
       kinds(),
-      counts("records", "Records here"),
+      counts("records", TOLD.records_here),
       counts("clusters"),
-      unsorted("others", "Serves also", (supplier) => servedBy(supplier.others, supplier.clusters - 1))
+      unsorted("others", TOLD.serves_also, (supplier) => servedBy(supplier.others, supplier.clusters - 1))
     ]
   });
   const more = sum(suppliers, (supplier) => supplier.more);
   return [
     h2("Suppliers"),
     suppliers.length ? list : remark("None is known."),
-    more && remark(`${are(more, "more", "more")} in suppliers/.`),
-    scripts.length && h2("Scripts that its callers read out"),
+    more && remark(say.more_suppliers(more)),
+    scripts.length && h2(TOLD.scripts_callers_read),
     scripts.map((script) =>
       h(
         "section.script",
@@ -67,7 +68,7 @@ export function suppliersTab({ suppliers, scripts }) {
             )
           )
         ),
-        script.more && remark(`${are(script.more, "rarer wording")} in mentions/.`)
+        script.more && remark(say.rarer_wordings(script.more))
       )
     )
   ];

@@ -1,7 +1,6 @@
 /** Tables that sort, filter and keep their state in the address; and plain ones. */
 import {
   addressWith,
-  are,
   button,
   compare,
   count,
@@ -20,11 +19,13 @@ import {
   rankOf,
   remember,
   rowsShown,
+  say,
   scroller,
   select,
   shown,
   small,
   term,
+  TOLD,
   tr,
   words
 } from "./basics.js";
@@ -125,13 +126,13 @@ export function table(options) {
           )
         )
       ),
-      !chosen.length && tr(h("td.none", { colspan: columns.length }, options.none ?? "Nothing fits."))
+      !chosen.length && tr(h("td.none", { colspan: columns.length }, options.none ?? TOLD.nothing_fits))
     );
     const { length } = chosen,
       every = count(length);
     more.hidden = length <= most;
-    printed.textContent = length > limit ? `The first ${count(limit)} of ${every} rows are printed.` : "";
-    more.textContent = `Show more: ${count(Math.min(most, length))} of ${every} are shown`;
+    printed.textContent = length > limit ? say.first_rows_printed(limit, every) : "";
+    more.textContent = say.show_more(Math.min(most, length), every);
     told.textContent = length === rows.length ? every : `${every} of ${count(rows.length)}`;
   }
   draw();
@@ -229,9 +230,8 @@ export const listView = (title, told, options, empty) => [
   options.rows.length || !empty ? table(options) : p(empty)
 ];
 /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
-export const moreThan = (total, rows, where) =>
-  total > rows.length && ` ${are(total - rows.length, "more", "more")} in ${where}.`;
-export const BY_KIND = { kind: ["Any kind", ({ kind }) => [kind]] };
+export const moreThan = (total, rows, where) => total > rows.length && say.more_in(total - rows.length, where);
+export const BY_KIND = { kind: [TOLD.any_kind, ({ kind }) => [kind]] };
 /**
  * @param {string} caption @param {any} heads with | between them @param {any[]} rows
  * @param {number[]} [texts] columns beside the first that are no numbers

@@ -1,6 +1,5 @@
 /** When the members of a cluster were seen. */
 import {
-  are,
   beside,
   count,
   counted,
@@ -14,11 +13,13 @@ import {
   period,
   plain,
   remark,
+  say,
   scroller,
   svg,
   term,
   tickStep,
   tint,
+  TOLD,
   valueOf,
   widthOf
 } from "./parts.js";
@@ -26,7 +27,7 @@ import {
 /** @param {any} cluster @param {(member: any) => void} open */
 export function timelineTab({ members, handovers: pairs }, open) {
   const rows = members.toSorted((a, b) => a.first - b.first).slice(0, 200);
-  if (!rows.length) return remark("No member is shown.");
+  if (!rows.length) return remark(TOLD.no_member_shown);
   const start = dayOf(rows[0].first),
     end = dayOf(Math.max(...rows.map(({ last }) => last))) + 1;
   const textOf = (member) => plain(valueOf(member.id), 70);
@@ -42,7 +43,7 @@ export function timelineTab({ members, handovers: pairs }, open) {
   const drawing = svg("svg.timeline", {
     viewBox: `0 0 ${width} ${foot + 6}`,
     role: "group",
-    label: `Days on which ${rows.length} identifiers were read`
+    label: say.days_read(rows.length)
   });
   const step = tickStep(end - start);
   for (let when = start; when < end; when += step)
@@ -94,11 +95,7 @@ export function timelineTab({ members, handovers: pairs }, open) {
   }
   const left_out = members.length - rows.length;
   return [
-    remark(
-      "From first to last seen, darker on days with more records. Curves are ",
-      term("Handover", "handovers"),
-      left_out ? `; ${are(left_out, "later identifier")} not drawn.` : "."
-    ),
+    remark(TOLD.timeline, term("Handover", "handovers"), left_out ? say.later_not_drawn(left_out) : "."),
     scroller("Timeline", drawing),
     pairs.length &&
       details(

@@ -1,4 +1,5 @@
 /** Words of the page (reports/assets/words.toml), sentences of facts and looks of kinds, which come with the page. */
+import { count, counted } from "./format.js";
 
 /** What the page was made with. @param {string} name */
 export const meta = (name) => /** @type {any} */ (document.querySelector(`meta[name=${name}]`)).content;
@@ -15,8 +16,31 @@ export const {
   choices: CHOICES,
   facts: FACTS,
   kinds: LOOKS,
-  decision: DECISION
+  decision: DECISION,
+  graph: GRAPH_STYLE
 } = JSON.parse(meta("words"));
+
+/**
+ * A text of words.toml with its values: `{0}` is the first, `{0:noun/nouns}` a number with its noun, which takes an s
+ * where `nouns` is left out.
+ * @param {string} text @param {any[]} values @returns {string}
+ */
+const spoken = (text, values) =>
+  text.replace(/\{(\d)(?::([^}/]+)(?:\/([^}]+))?)?\}/g, (_, n, noun, nouns) => {
+    const value = values[n];
+    return noun ? counted(value, noun, nouns) : typeof value === "number" ? count(value) : value;
+  });
+/** @param {Record<string, any>} texts @returns {Record<string, (...values: any[]) => any>} what says each, by its name */
+const speaking = (texts) =>
+  Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [
+      name,
+      (...values) => (Array.isArray(text) ? text.map((part) => spoken(part, values)) : spoken(text, values))
+    ])
+  );
+export const say = speaking(TOLD);
+/** What a decision would change. */
+export const tell = speaking(EFFECTS);
 
 const SMALL = "of and the in".split(" ");
 /** @param {any} slug @returns {string} a slug as people write it; free text as it is */
@@ -32,9 +56,7 @@ export function words(slug) {
 /**
  * @param {string} code @param {Record<string, string>} [values] arguments by name @returns {string} a fact in words
  */
-export const fact = (code, values) => filled(FACTS[code], values);
-/** @param {string} sentence with names in braces @param {Record<string, string>} [values] @returns {string} */
-export const filled = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+export const fact = (code, values = {}) => FACTS[code].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
 /** @param {string} kind @returns {any[]} */
 export const looksOf = (kind) => LOOKS[kind] ?? UNKNOWN;

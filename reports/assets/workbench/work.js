@@ -22,6 +22,7 @@ import {
   quiet,
   redraw,
   remember,
+  say,
   seconds,
   select,
   shown,
@@ -100,7 +101,7 @@ export function workBar(row) {
     size: 14,
     onchange: () => change({ owner: who.value.trim() })
   });
-  const note = input({ maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note" });
+  const note = input({ maxlength: 2000, placeholder: TOLD.note_hint, label: "Note" });
   const add = () => note.value.trim() && change({ text: note.value.trim() });
   const snooze = [
     ["", until ? "Wake it" : "No"],
@@ -111,10 +112,10 @@ export function workBar(row) {
   if (shownUntil) snooze.splice(1, 0, [shownUntil, `${ended ? "Ended" : "Until"} ${day(seconds(shownUntil))}`]);
   return h(
     "div.work",
-    { role: "group", label: "Work on the cluster" },
+    { role: "group", label: TOLD.work_cluster },
     labelled(
       "Work",
-      select("State of work", [["", "Not begun"], ...CHOICES.work], status, (chosen) => change({ status: chosen }))
+      select(TOLD.state_work, [["", "Not begun"], ...CHOICES.work], status, (chosen) => change({ status: chosen }))
     ),
     labelled("Owner", who),
     author && owner !== author && button("Take it", () => change({ owner: author, status: status || "open" })),
@@ -128,7 +129,7 @@ export function workBar(row) {
       h("summary", notes.length ? counted(notes.length, "note") : "Notes"),
       h(
         "div.note-list",
-        form("form.bar", add, note, h("button", "Add note")),
+        form("form.bar", add, note, h("button", TOLD.add_note)),
         h(
           "ol.records",
           notes
@@ -145,7 +146,7 @@ export function workPart() {
   const file = h("input", {
     type: "file",
     accept: ".json,application/json",
-    label: "Load workbench.json",
+    label: TOLD.load_workbench_json,
     onchange: async () => {
       const good = takeWork(
         await file.files[0]
@@ -156,23 +157,19 @@ export function workPart() {
       if (good) keepWork();
       toast(
         good
-          ? `Notes on ${counted(Object.keys(work.clusters).length, "cluster")} ` +
-              "are loaded, in place of those that were here."
-          : "This file is no workbench.json."
+          ? say.notes_cluster(Object.keys(work.clusters).length) + "are loaded, in place of those that were here."
+          : TOLD.file_no_workbench
       );
       redraw();
     }
   });
   return [
-    h2("Notes on clusters"),
-    p(
-      `State, owner, snooze and notes of ${counted(number, "cluster")}. `,
-      served ? TOLD.notes_served : TOLD.notes_kept
-    ),
+    h2(TOLD.notes_clusters),
+    p(say.state_owner_snooze(number), served ? TOLD.notes_served : TOLD.notes_kept),
     h(
       "div.bar",
       button(
-        "Download workbench.json",
+        TOLD.download_workbench_json,
         () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json"),
         { disabled: !number }
       ),

@@ -1,6 +1,7 @@
 """The modules of the page, and the one script that they are joined into."""
 
 import re
+import tomllib
 from collections import Counter
 from importlib.resources import files
 
@@ -8,9 +9,11 @@ import pytest
 
 from reports.page_script import joined_script
 
+ASSETS = files("reports").joinpath("assets")
+
 MODULES = {
     file.name: file.read_text(encoding="utf-8")
-    for file in files("reports").joinpath("assets", "workbench").iterdir()
+    for file in ASSETS.joinpath("workbench").iterdir()
     if file.name.endswith(".js")
 }
 
@@ -36,3 +39,10 @@ def test_the_script_has_every_module_and_no_word_of_one():
 )
 def test_no_script_of_ours_sets_markup(word):
     assert not re.search(rf"\b{re.escape(word)}\b", joined_script())
+
+
+@pytest.mark.parametrize(("table", "names"), [("told", "TOLD|say"), ("effects", "EFFECTS|tell")])
+def test_the_page_says_every_text_of_its_words_and_no_other(table, names):
+    texts = tomllib.loads(ASSETS.joinpath("words.toml").read_text(encoding="utf-8"))[table]
+    said = set(re.findall(rf"\b(?:{names})\.(\w+)", joined_script()))
+    assert said == {name for name, text in texts.items() if isinstance(text, str)}
