@@ -26,6 +26,7 @@ import {
   shown,
   simple,
   span,
+  TABLES,
   TOLD,
   worded,
   words
@@ -41,8 +42,7 @@ export function aboutTab(cluster) {
     h(
       "div.columns",
       simple(
-        "Priority",
-        TOLD.part_points_share,
+        TABLES.priority,
         cluster.parts.map(({ part, points, value }) => [
           words(part),
           points.toFixed(1),
@@ -50,13 +50,11 @@ export function aboutTab(cluster) {
         ])
       ),
       simple(
-        TOLD.losses_complaints_state,
-        TOLD.currency_amount,
+        TABLES.losses,
         cluster.losses.map(([currency, amount, number]) => [shown(currency), cents(amount), number])
       ),
       simple(
-        say.victims_countries(withheld || ""),
-        TOLD.country_complaints,
+        [say.victims_countries(withheld || ""), TABLES.countries[1]],
         cluster.countries.map(([name, number]) => [shown(name), number])
       )
     ),
@@ -122,7 +120,7 @@ function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, s
         say.at_most_distinct(reporters - both, reporters)
       ),
     (tied.length || shared.length) &&
-      simple(TOLD.no_organisation_alone, TOLD.what_between, [
+      simple(TABLES.alone, [
         ...tied.slice(0, 200).map(([a, b]) => ["Link", span(identifier(a), " and ", identifier(b))]),
         ...shared
           .slice(0, 200)
@@ -133,8 +131,7 @@ function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, s
       ]),
     offered.length &&
       simple(
-        TOLD.what_offers_say,
-        TOLD.cluster_identifiers,
+        TABLES.offered,
         offered.map((offer) => [
           shown(`${offer.part} of ${words(offer.contributor)}`),
           offer.members,
@@ -148,8 +145,7 @@ function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, s
     details(
       say.each_identifier(saw.length > 500 ? `, the first 500 of ${count(saw.length)}` : ""),
       simple(
-        TOLD.who_saw_what,
-        TOLD.identifier_seen,
+        TABLES.saw,
         saw
           .slice(0, 500)
           .map(([id, rows]) => [

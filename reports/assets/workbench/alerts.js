@@ -1,7 +1,9 @@
-/** Alerts of a stream, which a server shows. */
+/** What a server shows beside the run: other runs, and the alerts of a stream. */
 import {
+  about,
   anchor,
   ask,
+  author,
   briefly,
   button,
   BY_KIND,
@@ -9,6 +11,7 @@ import {
   clusterOf,
   column,
   firstFew,
+  greet,
   h,
   identifier,
   listView,
@@ -24,7 +27,9 @@ import {
   reporters,
   say,
   seconds,
+  select,
   shown,
+  signAs,
   toCluster,
   TOLD,
   unsorted,
@@ -33,7 +38,7 @@ import {
 } from "./parts.js";
 
 /** @type {any} */ let feed = { alerts: [], held_back: 0 };
-export async function readAlerts() {
+async function readAlerts() {
   feed = await ask("alerts");
 }
 /** @returns {number} alerts that nobody acknowledged */
@@ -62,7 +67,7 @@ export async function alertsView(state) {
     caption: TOLD.alerts_stream,
     sort: "-observed_at",
     text: ({ id, kind, reason, orgs }) => [id, pretty(id), kind, reason, orgs],
-    before: options("Not acknowledged", "seen", [["all", "All alerts"]]),
+    before: options("seen", [["all", "All alerts"]]),
     choices: BY_KIND,
     filter: (alert) => state.seen === "all" || !seen(alert),
     columns: [
@@ -106,4 +111,27 @@ export async function alertsView(state) {
       )
     ]
   });
+}
+
+/** Meets the server: which runs it shows, and what it records. */
+export async function meet() {
+  await greet();
+  signAs(about.author || author);
+  const runs = about.runs.map(({ href, name, clock }) => [
+    href,
+    plain(`${name}${clock ? `, ${moment(seconds(clock))}` : ""}`, 80)
+  ]);
+  const current = about.runs.find((shownRun) => shownRun.current)?.href;
+  document.getElementById("runs")?.remove();
+  if (runs.length > 1) {
+    const switcher = select(
+      "Run",
+      runs,
+      current,
+      (href) => (location.href = href + location.hash.replace(/\?.*$/, ""))
+    );
+    switcher.id = "runs";
+    document.querySelector(".product")?.after(switcher);
+  }
+  if (about.alerts) await readAlerts();
 }

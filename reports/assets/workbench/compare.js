@@ -38,6 +38,7 @@ import {
   simple,
   spokesman,
   standing,
+  TABLES,
   titleOf,
   titleOfId,
   toast,
@@ -141,11 +142,10 @@ function comparison(left, right) {
     ),
     h2(TOLD.when_active),
     twoTimes(both),
-    simple(TOLD.what_they_share, TOLD.kind_what, shared.length ? shared : [[TOLD.nothing_run_knows, ""]], [1]),
+    simple(TABLES.common, shared.length ? shared : [[TOLD.nothing_run_knows, ""]], [1]),
     near.length &&
       simple(
-        TOLD.links_between_them,
-        TOLD.here_there_weight,
+        TABLES.rejected,
         near.map(({ member, there, weight, reason }) => [
           identifier(member.id),
           identifier(there),

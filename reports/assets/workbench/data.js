@@ -33,7 +33,8 @@ export function load(name) {
       waited.done = resolve;
       script.onerror = () => reject(new Error(say.piece_missing(script.getAttribute("src"))));
     });
-    script.onload = waited.done; // what a piece hands over comes before
+    // What a piece hands over comes before.
+    script.onload = waited.done;
     pieces.set(name, waited);
     document.head.append(script);
   }

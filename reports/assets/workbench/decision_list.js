@@ -1,10 +1,16 @@
-/** Decisions that were made here, and in the run. */
+/** Decisions that were made here and in the run, and the next run. */
+import { meet } from "./alerts.js";
 import {
+  about,
+  ask,
   author,
   AUTHOR_KEY,
   button,
+  count,
   counted,
   decisionsCsv,
+  fill,
+  greet,
   grid,
   h,
   h2,
@@ -13,29 +19,32 @@ import {
   input,
   keep,
   labelled,
+  linkButton,
   made,
   moment,
   p,
+  plain,
   quiet,
   remark,
   run,
+  say,
   seconds,
   sentences,
   served,
   shown,
   signAs,
+  TABLES,
+  take,
   TOLD,
   undo,
   words,
   workPart
 } from "./parts.js";
-import { rerunPart } from "./runs.js";
 
 /** @param {any[]} rows @param {boolean} mine */
 export const decisionTable = (rows, mine) =>
   grid(
-    "Decisions",
-    TOLD.decision_kind_author,
+    TABLES.decisions,
     rows.map((decision) => [
       shown(decision.decision_id),
       words(decision.kind),
@@ -77,4 +86,39 @@ export function decisionsView() {
     h2("In this run"),
     run.decisions?.length ? decisionTable(run.decisions, false) : remark(TOLD.run_applied_none)
   ];
+}
+
+/** The button for the next run, and how far it is. @returns {any} */
+function rerunPart() {
+  if (!about?.rerun || !served) return null;
+  const told = p({ role: "status" });
+  const bar = h("progress", { max: 100, value: 0, label: TOLD.next_run, hidden: true });
+  const start = button(TOLD.run_again_with, async () => {
+    try {
+      await ask("rerun", {});
+      take(await ask("decisions"));
+      follow();
+    } catch (error) {
+      told.textContent = plain(error.message, 400);
+    }
+  });
+  async function follow() {
+    const before = about.rerun.state;
+    const { state, percent, line, name } = (await greet()).rerun,
+      running = state === "running";
+    if (before === "running" && state === "done") await meet();
+    start.disabled = running;
+    bar.hidden = !running;
+    bar.value = percent ?? 0;
+    if (running) {
+      told.textContent = `${count(percent)} %. ${plain(line, 200).replace(/^\d+ %: /, "")}`;
+      setTimeout(() => told.isConnected && follow(), 1000);
+    } else if (state === "failed") told.textContent = say.run_failed(plain(line, 300));
+    else if (state === "done") {
+      const next = about.runs.find((each) => each.name === name);
+      fill(told, TOLD.next_run_done, next && linkButton(`${next.href}#/queue`, "Open it"));
+    }
+  }
+  follow();
+  return [h2(TOLD.next_run), p(sentences(TOLD.rerun)), h("div.bar", start, bar), told];
 }

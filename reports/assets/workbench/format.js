@@ -28,20 +28,14 @@ export const counted = (number, noun, nouns = `${noun}s`) => `${count(number)} $
 /** @param {number} number @param {string} noun @param {string} [nouns] */
 export const are = (number, noun, nouns) => `${counted(number, noun, nouns)} ${number === 1 ? "is" : "are"}`;
 export const people = (/** @type {number} */ number) => counted(number, "person", "people");
-const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 /** @param {number} seconds */
-export function day(seconds) {
-  const date = new Date(seconds * 1000);
-  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
-}
+const utc = (seconds) => new Date(seconds * 1000).toUTCString();
+/** @param {number} seconds */
+export const day = (seconds) => utc(seconds).slice(5, 16).replace(/^0/, "");
 /** @param {string} written as ISO 8601 @returns {number} seconds since 1970 */
 export const seconds = (written) => Date.parse(written) / 1000;
-/** @param {number} seconds */
-export function moment(seconds) {
-  if (Number.isNaN(seconds)) return "–"; // a file that was edited by hand
-  const time = new Date(seconds * 1000).toISOString().slice(11, 16);
-  return `${day(seconds)}, ${time} UTC`;
-}
+/** @param {number} seconds, which a file that was edited by hand may not have */
+export const moment = (seconds) => (Number.isNaN(seconds) ? "–" : `${day(seconds)}, ${utc(seconds).slice(17, 22)} UTC`);
 
 /** From when to when something was seen. @param {any} row */
 export const period = ({ first, last }) => `${day(first)} to ${day(last)}`;

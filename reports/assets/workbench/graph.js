@@ -123,7 +123,8 @@ export function graphTab(cluster, open) {
       gfrom: from > first ? isoDay(from) : "",
       guntil: until < last ? isoDay(until) : ""
     });
-    clearTimeout(keeping); // an address cannot change as often as a slider
+    // An address cannot change as often as a slider.
+    clearTimeout(keeping);
     keeping = setTimeout(() => canvas.isConnected && place().id === id && remember(filters), 250);
     fromSlider.shows(from);
     untilSlider.shows(until);

@@ -16,6 +16,7 @@ import {
   shown,
   simple,
   sum,
+  TABLES,
   term,
   TOLD,
   trendChart,
@@ -38,16 +39,14 @@ export function healthView() {
       .map(([name, value]) => cell(name, value));
   const pairsOf = (caption, heads, values, limit) =>
     simple(
-      caption,
-      heads,
+      [caption, heads],
       sorted(values, (name, value) => [shown(name), shown(value, limit)])
     );
   const accounted = "read accepted duplicates rejected erased".split(" ");
   return [
     headline("Health", p(TOLD.health), alarms(Infinity, 1000) || p("No alarms.")),
     simple(
-      TOLD.rows,
-      TOLD.kind_read_accepted,
+      TABLES.rows,
       run.accounts.map((account) => [
         words(account.kind),
         ...accounted.map((name) => account.counts[name] ?? 0),
@@ -56,7 +55,7 @@ export function healthView() {
     ),
     h(
       "div.columns",
-      simple("Rejects", TOLD.code_kind_stage, [
+      simple(TABLES.rejects, [
         ...run.rejects.map(({ code, record_kind, stage, field: name, rows }) => [
           shown(code),
           words(record_kind),
@@ -67,35 +66,40 @@ export function healthView() {
         run.more_rejects && [say.more_reason_rejects(run.more_rejects), "", "", "", ""]
       ]),
       simple(
-        TOLD.identifiers_kind,
         [
-          "Kind",
-          ...run.statuses.map((status) => term(status, status === "uncorroborated" ? TOLD.only_named : words(status))),
-          "All"
+          TOLD.identifiers_kind,
+          [
+            "Kind",
+            ...run.statuses.map((status) =>
+              term(status, status === "uncorroborated" ? TOLD.only_named : words(status))
+            ),
+            "All"
+          ]
         ],
         run.kinds.map(({ kind, by_status: numbers }) => [words(kind), ...numbers.map(zero), sum(numbers, Number)])
       ),
       simple(
-        TOLD.members_tier_review,
-        TOLD.tier_review_members,
+        TABLES.tiers,
         run.tiers.map(({ tier, review, rows }) => [words(tier), words(review), rows])
       ),
       run.breakdowns.map(({ title, rows, notes, others, unknown }) =>
-        simple(title, TOLD.value_complaints, [
-          ...rows.map(([name, number]) => [
-            [worded(name), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
-            number
-          ]),
-          others !== 0 && ["Others", others],
-          unknown && ["Not stated", unknown]
-        ])
+        simple(
+          [title, TOLD.value_complaints],
+          [
+            ...rows.map(([name, number]) => [
+              [worded(name), notes[name] && quiet(` ${plain(notes[name], 200)}`)],
+              number
+            ]),
+            others !== 0 && ["Others", others],
+            unknown && ["Not stated", unknown]
+          ]
+        )
       )
     ),
     h2(TOLD.records_over_time),
     run.trends.map(trendChart),
     simple(
-      "Inputs",
-      TOLD.file_records_format,
+      TABLES.inputs,
       run.inputs
         .slice(0, 200)
         .map((file) => [
@@ -115,8 +119,7 @@ export function healthView() {
         pairsOf("Options", TOLD.option_value, run.options, 400),
         sorted(run.tallies, (group, numbers) =>
           simple(
-            plain(words(group), 80),
-            TOLD.what_count,
+            [plain(words(group), 80), TOLD.what_count],
             sorted(numbers, (name, number) => [worded(name), number])
           )
         )

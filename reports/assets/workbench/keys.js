@@ -91,5 +91,6 @@ export function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || target.matches("input, select, textarea"))
     return;
   const act = ACTS[event.key];
-  if (act && act(target) !== false) event.preventDefault(); // a field that opens would take the letter
+  // A field that opens would take the letter.
+  if (act && act(target) !== false) event.preventDefault();
 }

@@ -46,6 +46,7 @@ import {
   simple,
   standing,
   sum,
+  TABLES,
   TERMS,
   toCluster,
   TOLD,
@@ -68,16 +69,16 @@ export function clustersView(state) {
     rows: clusters,
     caption: "All clusters",
     choices: {
-      org: [TOLD.any_organisation, (row) => row.orgs],
-      brand: [TOLD.any_brand, (row) => row.brands],
-      country: [TOLD.any_country, countriesOf],
-      status: [TOLD.any_status, (row) => [row.status]],
-      event: [TOLD.any_change, (row) => row.event.split(" ")]
+      org: (row) => row.orgs,
+      brand: (row) => row.brands,
+      country: countriesOf,
+      status: (row) => [row.status],
+      event: (row) => row.event.split(" ")
     },
     extra: [
-      options(TOLD.any_size, "size", CHOICES.size),
-      options(TOLD.active_any_time, "active", CHOICES.active),
-      options(TOLD.one_organisation_or, "both", [
+      options("size", CHOICES.size),
+      options("active", CHOICES.active),
+      options("both", [
         ["1", TOLD.several_organisations],
         ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", TOLD.whole_only_union])] : [])
       ])
@@ -133,8 +134,7 @@ export async function sharedView() {
     }),
     joint &&
       simple(
-        TOLD.offers_other,
-        TOLD.organisation_issued,
+        TABLES.offers,
         joint.offers.map((offer) => [
           worded(offer.sender),
           shown(offer.issued_at, 24),

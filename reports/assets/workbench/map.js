@@ -107,7 +107,8 @@ function circle({ region, x, y, r }) {
     })
   );
 }
-const NORTH = 84; // of world.js, in degrees
+/** Where world.js begins, in degrees. */
+const NORTH = 84;
 /**
  * The map of one country, a degree of longitude as wide there as one of latitude is high; regions
  * outside of the picture, Hawaii and the like, are in a column of their own.

@@ -113,9 +113,9 @@ export function membersTab(cluster, open) {
     open,
     text: (member) => [member.id, pretty(member.id), member.role, member.orgs, member.carriers, member.region],
     choices: {
-      kind: [TOLD.any_kind, (member) => [member.kind]],
-      tier: [TOLD.any_tier, (member) => [member.tier]],
-      review: [TOLD.any_review, (member) => [member.review]]
+      kind: (member) => [member.kind],
+      tier: (member) => [member.tier],
+      review: (member) => [member.review]
     },
     before: side && linkButton(addressWith({ side: "" }), "Both sides"),
     extra: [button(TOLD.download_csv, () => membersCsv(cluster, listed)), bar],

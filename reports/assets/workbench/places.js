@@ -22,6 +22,7 @@ import {
   simple,
   span,
   sum,
+  TABLES,
   TOLD,
   trendChart
 } from "./parts.js";
@@ -43,14 +44,15 @@ export async function placesView(state) {
   ];
   /**
    * The first rows of a list, and all of it on demand: an element can stand in one of them alone.
-   * @param {string} caption @param {string} heads @param {any[]} rows @param {(row: any) => any[]} cells
+   * @param {[string, string]} titles @param {any[]} rows @param {(row: any) => any[]} cells
    * @param {number[]} [texts]
    */
-  const first = (caption, heads, rows, cells, texts) =>
+  const first = ([caption, heads], rows, cells, texts) =>
     h(
       "section",
-      simple(caption, heads, rows.slice(0, 12).map(cells), texts),
-      rows.length > 12 && details(`All ${count(rows.length)}`, simple(`${caption}: all`, heads, rows.map(cells), texts))
+      simple([caption, heads], rows.slice(0, 12).map(cells), texts),
+      rows.length > 12 &&
+        details(`All ${count(rows.length)}`, simple([`${caption}: all`, heads], rows.map(cells), texts))
     );
   const hidden = countries.filter(([, number]) => number === null).length,
     hiddenRegions = inView.filter(({ number }) => number === null).length;
@@ -70,7 +72,7 @@ export async function placesView(state) {
           regionMap(chosen, views[chosen], world, inView, inClusters.has(chosen)),
           h("figcaption.quiet", ofRegions)
         ),
-        first(say.regions_complaints(countryName(chosen)), TOLD.region_complaints, inView, (region) => [
+        first([say.regions_complaints(countryName(chosen)), TOLD.region_complaints], inView, (region) => [
           named(region.code, region.name),
           amount(region)
         ])
@@ -87,10 +89,7 @@ export async function placesView(state) {
             ofRegions
           )
         ),
-        simple(TOLD.victims_countries_complaints, TOLD.country_complaints, [
-          ...countries.slice(0, 12).map(countryRow),
-          unknown && ["Not stated", unknown]
-        ])
+        simple(TABLES.countries, [...countries.slice(0, 12).map(countryRow), unknown && ["Not stated", unknown]])
       ];
   return [
     headline(TOLD.places_flows, p(choices.length ? TOLD.places_regions : TOLD.places)),
@@ -110,7 +109,7 @@ export async function placesView(state) {
     countries.length > 12 &&
       details(
         `All ${counted(countries.length, "country", "countries")}`,
-        simple("All countries", TOLD.country_complaints, countries.map(countryRow))
+        simple(TABLES.all_countries, countries.map(countryRow))
       ),
     h2(TOLD.records_over_time),
     run.trends.map(trendChart),
@@ -118,19 +117,14 @@ export async function placesView(state) {
       "div.columns",
       where.regions.length &&
         first(
-          TOLD.regions_as_written,
-          TOLD.region_country,
+          TABLES.regions,
           where.regions,
           ([country, name, number]) => [shown(name), shown(country, 12), number],
           [1]
         ),
-      first(TOLD.callback_numbers_their, TOLD.country_numbers, where.callbacks, ([code, ...numbers]) => [
-        named(code),
-        ...numbers
-      ]),
+      first(TABLES.callbacks, where.callbacks, ([code, ...numbers]) => [named(code), ...numbers]),
       first(
-        TOLD.money_accounts,
-        TOLD.institution_code_country,
+        TABLES.institutions,
         where.institutions,
         ([name, code, ...numbers]) => [
           shown(name),
@@ -139,17 +133,12 @@ export async function placesView(state) {
         ],
         [1]
       ),
-      first(TOLD.losses_complaints_state, TOLD.currency_amount, where.losses, ([currency, stated, number]) => [
+      first(TABLES.losses, where.losses, ([currency, stated, number]) => [
         currency ? shown(currency, 12) : TOLD.no_currency_stated,
         stated === null ? null : currency ? Math.round(Number(stated)) : "–",
         number
       ]),
-      ...[
-        [TOLD.carriers_handed_calls, "Carrier", where.carriers],
-        [TOLD.trunks_calls_came, "Trunk", where.trunks]
-      ].map(([caption, head, rows]) =>
-        first(caption, `${head} | Calls`, rows, ([name, number]) => [shown(name), number])
-      )
+      ["carriers", "trunks"].map((rows) => first(TABLES[rows], where[rows], ([name, number]) => [shown(name), number]))
     )
   ];
 }

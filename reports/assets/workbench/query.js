@@ -53,3 +53,15 @@ export function memberBy({ members }, text) {
   const found = (test) => members.find(({ id }) => test(id, bareValue(id)));
   return key && (found((id) => folded(valueOf(id)) === key) ?? found(fits));
 }
+
+/** Characters of a row that its filter searches. */
+const SEARCHED = 4000;
+/** What the filter of a table leaves: texts with the words of a query, or its digits. @param {string} query */
+export function fitting(query) {
+  const wanted = query.normalize("NFKC").toLowerCase(),
+    digits = /^[\s+\d().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "";
+  return (/** @type {any[]} */ texts) => {
+    const text = texts.flat(2).join(" ").slice(0, SEARCHED).toLowerCase();
+    return text.includes(wanted) || (digits.length > 2 && text.replace(/\D/g, "").includes(digits));
+  };
+}

@@ -29,6 +29,7 @@ import {
   simple,
   span,
   sum,
+  TABLES,
   tile,
   TOLD,
   unionOnly,
@@ -145,8 +146,7 @@ export function queueView(state) {
       details(
         say.cluster_no_longer(run.moved.length),
         simple(
-          TOLD.no_longer_seen,
-          TOLD.cluster_run_before,
+          TABLES.gone,
           run.moved.map((moved) => [
             identifier(moved.cluster_id),
             moved.to_ids.length ? links(moved.to_ids) : "none here"

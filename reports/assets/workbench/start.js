@@ -19,7 +19,7 @@ import {
   WORK_KEY
 } from "./parts.js";
 import { main, render } from "./router.js";
-import { meet } from "./runs.js";
+import { meet } from "./alerts.js";
 
 document.getElementById("help-button")?.addEventListener("click", help);
 document.addEventListener("keydown", press);

@@ -57,7 +57,8 @@ export function partsOf({ members, tied }, kept, without = -1) {
     parts = [];
   for (const start of near.keys()) {
     if (seen.has(start)) continue;
-    const part = new Set([start]); // which grows while it is walked
+    // It grows while it is walked.
+    const part = new Set([start]);
     for (const here of part) for (const there of near[here]) if (there !== without) part.add(there);
     for (const member of part) seen.add(member);
     parts.push([...part]);
@@ -85,7 +86,7 @@ export function cutSide(cluster, from, to) {
     widen(b, a, weight);
   }
   for (;;) {
-    /** @type {Map<number, any>} */ const came = new Map([[from, from]]); // which grows while it is walked
+    /** @type {Map<number, any>} */ const came = new Map([[from, from]]);
     for (const here of came.keys())
       for (const [there, left] of room[here]) if (left > 1e-9 && !came.has(there)) came.set(there, here);
     if (!came.has(to)) return new Set(came.keys());
@@ -105,13 +106,15 @@ export function cutSide(cluster, from, to) {
 export function strongestPath(from, to) {
   /** @type {Map<any, any>} */ const doubt = new Map([[from, 0]]),
     by = new Map();
-  const waiting = new Set([from]); // which grows while it is walked
+  // It grows while it is walked.
+  const waiting = new Set([from]);
   for (const here of waiting) {
     waiting.delete(here);
     for (const link of here.links) {
       const there = link.ends[link.ends[0] === here ? 1 : 0],
         value = doubt.get(here) - Math.log(link.confidence);
-      if (!link.accepted || value >= doubt.get(there)) continue; // false of a member that was not reached yet
+      // False of a member that was not reached yet.
+      if (!link.accepted || value >= doubt.get(there)) continue;
       doubt.set(there, value);
       by.set(there, { link, here });
       waiting.add(there);

@@ -1,6 +1,7 @@
 /** Tables that sort, filter and keep their state in the address; and plain ones. */
 import {
   addressWith,
+  ANY,
   button,
   compare,
   count,
@@ -30,19 +31,17 @@ import {
   words
 } from "./basics.js";
 import { run } from "./data.js";
+import { fitting } from "./query.js";
 
 const ROWS = 200,
   PRINTED = 100,
   PRINTED_LONG = 40;
-/** Characters of a row that its filter searches. */
-const SEARCHED = 4000;
 
 /**
  * A table that sorts by its heads and filters by a text, and by a select for each of its choices; its state stands
  * in the address.
  * @param {{columns: any[], rows: any[], caption: string, text: (row: any) => any[], sort: string,
- *   prefix?: string, before?: any, extra?: any[], choices?: Record<string, [string,
- * (row: any) => string[]]>,
+ *   prefix?: string, before?: any, extra?: any[], choices?: Record<string, (row: any) => string[]>,
  *   filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[])
  * => void}} options
  */
@@ -94,16 +93,12 @@ export function table(options) {
   });
 
   function draw() {
-    const wanted = query.normalize("NFKC").toLowerCase(),
-      digits = /^[\s+\d().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "",
+    const fits = fitting(query),
       by = sort.replace("-", "");
     const chosen = rows.filter((row) => {
-      if (Object.entries(choices).some(([name, [, values]]) => state[name] && !values(row).includes(state[name])))
+      if (Object.entries(choices).some(([name, values]) => state[name] && !values(row).includes(state[name])))
         return false;
-      if (options.filter && !options.filter(row)) return false;
-      if (!wanted) return true;
-      const text = options.text(row).flat(2).join(" ").slice(0, SEARCHED).toLowerCase();
-      return text.includes(wanted) || (digits.length > 2 && text.replace(/\D/g, "").includes(digits));
+      return (!options.filter || options.filter(row)) && (!query || fits(options.text(row)));
     });
     const value = columns.find(({ name }) => name === by)?.value;
     if (value) chosen.sort((a, b) => compare(value(a), value(b)) * (sort === by ? 1 : -1));
@@ -136,7 +131,7 @@ export function table(options) {
     told.textContent = length === rows.length ? every : `${every} of ${count(rows.length)}`;
   }
   draw();
-  const selects = Object.entries(choices).map(([name, [any, values]]) => choice(any, name, rows.flatMap(values)));
+  const selects = Object.entries(choices).map(([name, values]) => choice(name, rows.flatMap(values)));
   return h(
     `div.tabled${long ? ".long" : ""}`,
     h("div.bar", filter, told, options.before, selects, options.extra),
@@ -206,15 +201,16 @@ export const reasons = (head, limit) => unsorted("reason", head, ({ reason }) =>
 export const deciding = (cell) => !run.redacted && unsorted("decide", h("span.unseen", "Decide"), cell, "quick");
 /**
  * A select whose choice stands in the address.
- * @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values
+ * @param {string} name @param {[string, string][]} values
  */
-export const options = (any, name, values) =>
-  select(any, [["", any], ...values], place().state[name], (value) => location.replace(addressWith({ [name]: value })));
-/** @param {string} any @param {string} name @param {string[]} values */
-const choice = (any, name, values) => {
+export const options = (name, values) =>
+  select(ANY[name], [["", ANY[name]], ...values], place().state[name], (value) =>
+    location.replace(addressWith({ [name]: value }))
+  );
+/** @param {string} name @param {string[]} values */
+const choice = (name, values) => {
   const sorted = [...new Set(values)].sort((a, b) => rankOf(a) - rankOf(b) || compare(a, b));
   return options(
-    any,
     name,
     sorted.slice(0, 300).map((value) => [value, plain(words(value), 60)])
   );
@@ -231,20 +227,21 @@ export const listView = (title, told, options, empty) => [
 ];
 /** @param {number} total @param {any[]} rows those that are here @param {string} where the others are */
 export const moreThan = (total, rows, where) => total > rows.length && say.more_in(total - rows.length, where);
-export const BY_KIND = { kind: [TOLD.any_kind, ({ kind }) => [kind]] };
+export const BY_KIND = { kind: ({ kind }) => [kind] };
 /**
- * @param {string} caption @param {any} heads with | between them @param {any[]} rows
+ * A table as it is.
+ * @param {[string, any]} titles its caption, and its heads with | between them @param {any[]} rows
  * @param {number[]} [texts] columns beside the first that are no numbers
  */
-export function simple(caption, heads, rows, texts = []) {
-  const drawn = grid(caption, heads, rows, (n) => (n && !texts.includes(n) ? "num" : null));
-  return h(drawn.querySelectorAll("thead th").length > 5 ? "section.wide" : "section", h2(caption), drawn);
+export function simple(titles, rows, texts = []) {
+  const drawn = grid(titles, rows, (n) => (n && !texts.includes(n) ? "num" : null));
+  return h(drawn.querySelectorAll("thead th").length > 5 ? "section.wide" : "section", h2(titles[0]), drawn);
 }
 /**
- * @param {string} caption @param {any} heads @param {any[]} rows those that are false are left out
+ * @param {[string, any]} titles @param {any[]} rows those that are false are left out
  * @param {(column: number) => string | null} classOf
  */
-export function grid(caption, heads, rows, classOf) {
+export function grid([caption, heads], rows, classOf) {
   const columns = [heads].flat().flatMap((head) => (typeof head === "string" ? head.split(" | ") : head));
   return scroller(
     caption,

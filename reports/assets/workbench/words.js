@@ -14,6 +14,8 @@ export const {
   told: TOLD,
   effects: EFFECTS,
   choices: CHOICES,
+  any: ANY,
+  tables: TABLES,
   facts: FACTS,
   kinds: LOOKS,
   decision: DECISION,
