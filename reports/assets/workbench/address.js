@@ -11,9 +11,9 @@ export function address(view, state = {}) {
 /** @param {string} id @param {Record<string, any>} [state] */
 export const toCluster = (id, state) => address(`c/${encodeURIComponent(id)}`, state);
 
-/** @returns {{view: string, id: string, state: Record<string, string>}} */
-export function place() {
-  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?"),
+/** @param {string} [hash] @returns {{view: string, id: string, state: Record<string, string>}} */
+export function place(hash = location.hash) {
+  const [path, query = ""] = hash.replace(/^#\/?/, "").split("?"),
     [view, id = ""] = path.split("/");
   // A plus is one: numbers begin with it.
   const state = Object.fromEntries(new URLSearchParams(query.replaceAll("+", "%2B")));

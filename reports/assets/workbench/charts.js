@@ -10,12 +10,6 @@ if (ruler) ruler.font = "11px system-ui, sans-serif";
 /** @param {string} text @returns {number} its width in a drawing */
 export const widthOf = (text) => ruler?.measureText(text).width ?? text.length * 6.4;
 /**
- * Whether a box covers no other: left, top, right and bottom of each.
- * @param {number[]} box @param {number[][]} taken
- */
-export const isFree = (box, taken) =>
-  !taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]);
-/**
  * Bars by time, in panels one above the other.
  * @param {string} label @param {number} tall height of a panel
  * @param {number[][][]} panels of each the numbers of its series, which are stacked, by bar

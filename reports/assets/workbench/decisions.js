@@ -30,7 +30,8 @@ import {
 } from "./basics.js";
 import { clusterOf, leaves, memberOf, run, wholeCluster } from "./data.js";
 import { askFor, dialog, failed, toast } from "./dialogs.js";
-import { csv, download, harmless } from "./downloads.js";
+import { csv } from "./csv.js";
+import { download } from "./downloads.js";
 import { index, lookUp } from "./search.js";
 import { ask, served } from "./server.js";
 import { author, keepDecisions, made, openedOn, readKept, signAs, take } from "./store.js";
@@ -201,7 +202,7 @@ export async function decisionsCsv() {
     const row = { ...decision, members: JSON.stringify(decision.members), members_digest };
     lines.push(DECISION.map((name) => row[name] ?? ""));
   }
-  download("decisions.csv", csv(lines, harmless), "text/csv");
+  download("decisions.csv", csv(lines), "text/csv");
 }
 /**
  * The buttons that decide on two identifiers.

@@ -1,14 +1,8 @@
 /** Files and citations that leave the page. */
 import { counted, h, period, plain, say, shown, TIMES, words } from "./basics.js";
+import { csv } from "./csv.js";
 import { leaves, run } from "./data.js";
 import { toast } from "./dialogs.js";
-
-/** @param {any[][]} lines @param {(text: any) => string} written a cell */
-export const csv = (lines, written) => lines.map((line) => `${line.map(written).join(",")}\n`).join("");
-/** @param {any} text a cell as CSV has it, unchanged */
-const cell = (text) => (/[",\n\r]/.test(String(text)) ? `"${String(text).replace(/"/g, '""')}"` : String(text));
-/** @param {any} text a cell that no spreadsheet takes for a formula */
-export const harmless = (text) => cell(/^\s*[=+\-@|%＝＋－＠]|^[\t\r\n]/.test(String(text)) ? `'${text}` : text);
 
 /** @param {string} name @param {BlobPart} content @param {string} type */
 export function download(name, content, type) {
@@ -46,7 +40,7 @@ export function membersCsv({ id }, members) {
     ]);
   const rest = members.length - rows.length;
   if (rest) rows.push([id, say.rest_to_verify(rest)]);
-  download(`${plainName(id)}.csv`, csv([["cluster_id", ...columns], ...rows], harmless), "text/csv");
+  download(`${plainName(id)}.csv`, csv([["cluster_id", ...columns], ...rows]), "text/csv");
 }
 /** @param {string} id */
 export const plainName = (id) => (/^[\w-]{1,64}$/.test(id) ? id : "cluster");

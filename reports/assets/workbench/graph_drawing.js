@@ -1,5 +1,6 @@
 /** Labels of the graph of a cluster, and the graph as a file, core members by value. */
-import { create, isFree, leaves, plain, svg, widthOf } from "./parts.js";
+import { create, leaves, plain, svg, widthOf } from "./parts.js";
+import { isFree } from "./layout.js";
 
 /** A text for a drawing, whole, in lines. @param {string} text */
 export function inLines(text) {

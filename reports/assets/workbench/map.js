@@ -1,5 +1,6 @@
 /** Maps of the world, and of one country. */
-import { address, counted, fill, isFree, say, svg, TOLD, widthOf } from "./parts.js";
+import { address, counted, fill, say, svg, TOLD, widthOf } from "./parts.js";
+import { labelPlaces, sized } from "./layout.js";
 
 const regions = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
 /** @param {string} code of a country @returns {string} */
@@ -79,20 +80,6 @@ function asDrawn(drawing, draw) {
     before = width || before;
   }).observe(drawing);
 }
-/**
- * Circles of regions, area by complaints; all whose count is hidden are of one size.
- * @param {any[]} regionsKnown @param {number} largest radius in pixels
- * @param {number} unit of the drawing that is a pixel
- */
-function sized(regionsKnown, largest, unit) {
-  const most = Math.max(...regionsKnown.map(({ number }) => number ?? 0), 1);
-  return regionsKnown.map((region) => ({
-    region,
-    x: region.x,
-    y: region.y,
-    r: unit * (region.number === null ? 5 : Math.max(largest * Math.sqrt(region.number / most), 2.5))
-  }));
-}
 /** @param {any} spot */
 function circle({ region, x, y, r }) {
   const text = regionText(region);
@@ -163,7 +150,9 @@ export function regionMap(country, [west, north, east, south], world, regionsKno
       marks,
       aside.length && asideBox(aside, width, height, unit),
       spots.map(circle),
-      regionLabels(spots, aside, width, height, unit)
+      labelPlaces(spots, aside, width, height, unit, widthOf).map(({ text, ...spot }) =>
+        svg("text", { ...spot, "font-size": 11 * unit, "aria-hidden": "true" }, text)
+      )
     );
   });
   return drawing;
@@ -188,60 +177,5 @@ function asideBox(spots, width, height, unit) {
     width: wide - gap / 2,
     height: height - y + gap / 2,
     rx: gap
-  });
-}
-/**
- * Names of regions where there is room, the largest first; else their codes, else none.
- * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height
- * @param {number} unit of the drawing that is a pixel
- */
-function regionLabels(spots, aside, width, height, unit) {
-  const taken = spots.map(({ x, y, r }) => [x - r, y - r, x + r, y + r]),
-    tall = 13 * unit,
-    gap = 3 * unit;
-  return spots.flatMap((spot, own) => {
-    const {
-      x,
-      y,
-      r,
-      region: { name, code }
-    } = spot;
-    for (const text of [name, code]) {
-      const wide = widthOf(text) * unit,
-        level = y - tall / 2,
-        middle = x - wide / 2;
-      const around = [
-        [x - r - gap - wide, level],
-        [middle, y + r],
-        [middle, y - r - tall],
-        ...(wide < 1.8 * r ? [[middle, level]] : [])
-      ];
-      const boxes = [[x + r + gap, level], ...(aside.includes(spot) ? [] : around)].map(([left, top]) => [
-        left,
-        top,
-        left + wide,
-        top + tall
-      ]);
-      const others = taken.filter((_, n) => n !== own);
-      const box = boxes.find(
-        ([left, top, right, foot]) =>
-          left >= 0 && top >= 0 && right <= width && foot <= height && isFree([left, top, right, foot], others)
-      );
-      if (!box) continue;
-      taken.push(box);
-      return [
-        svg(
-          "text",
-          {
-            x: box[0],
-            y: box[3] - gap,
-            "font-size": 11 * unit,
-            "aria-hidden": "true"
-          },
-          text
-        )
-      ];
-    }
-    return [];
   });
 }

@@ -1,13 +1,20 @@
 """The modules of the page, and the one script that they are joined into."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from collections import Counter
+from html import unescape
 from importlib.resources import files
+from pathlib import Path
 
+import playwright
 import pytest
 
 from reports.page_script import joined_script
+from reports.workbench import static_files
 
 ASSETS = files("reports").joinpath("assets")
 
@@ -16,6 +23,11 @@ MODULES = {
     for file in ASSETS.joinpath("workbench").iterdir()
     if file.name.endswith(".js")
 }
+
+PURE = Path(__file__).parent / "page" / "pure_parts.test.mjs"
+
+OWN_NODE = Path(playwright.__file__).parent / "driver" / "node"
+"""The Node that Playwright brings along."""
 
 DECLARED = r"^(?:/\*\*.*\*/ )?%s(?:async )?(?:function|const|let) (\w+)"
 
@@ -46,3 +58,16 @@ def test_the_page_says_every_text_of_its_words_and_no_other(table, names):
     texts = tomllib.loads(ASSETS.joinpath("words.toml").read_text(encoding="utf-8"))[table]
     said = set(re.findall(rf"\b(?:{names})\.(\w+)", joined_script()))
     assert said == {name for name, text in texts.items() if isinstance(text, str)}
+
+
+def test_the_parts_that_need_no_browser_keep_their_promises():
+    node = OWN_NODE if OWN_NODE.exists() else shutil.which("node")
+    if node is None:
+        pytest.skip("no Node, which Playwright's wheel brings along")
+    index = static_files()["index.html"].decode()
+    words = unescape(re.search(r'name="words" content="([^"]*)"', index)[1])
+    command = [node, "--test", "--test-reporter=dot", PURE]
+    ended = subprocess.run(
+        command, env=os.environ | {"WORDS": words}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout
