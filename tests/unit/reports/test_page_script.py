@@ -67,7 +67,8 @@ def test_the_parts_that_need_no_browser_keep_their_promises():
     index = static_files()["index.html"].decode()
     words = unescape(re.search(r'name="words" content="([^"]*)"', index)[1])
     command = [node, "--test", "--test-reporter=dot", PURE]
+    env = os.environ | {"WORDS": words}
     ended = subprocess.run(
-        command, env=os.environ | {"WORDS": words}, capture_output=True, text=True, check=False
+        command, env=env, capture_output=True, text=True, check=False, timeout=60
     )
     assert ended.returncode == 0, ended.stdout

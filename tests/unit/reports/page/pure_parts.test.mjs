@@ -189,6 +189,10 @@ test("a number gives way to one of its kind that is linked with it", () => {
     handovers([a, b, c, d]).map(({ before, after }) => before.id + after.id),
     ["ab"]
   );
+  const [e, f] = [member("e", 0, 10), member("f", 2, 12)];
+  e.neighbours.add(f);
+  f.neighbours.add(e);
+  assert.deepEqual(handovers([e, f]), []);
 });
 
 test("what changed of a cluster is said, and nothing where there was no run before", () => {
