@@ -32,7 +32,7 @@ import {
   words
 } from "./parts.js";
 
-/** @param {any} cluster */
+/** @param {Cluster} cluster */
 export function aboutTab(cluster) {
   const { id, members, joint } = cluster,
     ids = new Set(members.map((member) => member.id));
@@ -98,7 +98,7 @@ export function aboutTab(cluster) {
     )
   ];
 }
-/** @param {any} cluster @param {any} joint what offers brought to it */
+/** @param {Cluster} cluster @param {any} joint what offers brought to it */
 function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, shared, offered }) {
   const side = (row, end) => shown(`${row[`part_${end}`]} of ${words(row[`contributor_${end}`])}`);
   const listed = (rows, cell) => (rows?.length ? rows.map((row) => `${cell(row)} `) : TOLD.withheld_small_counts);

@@ -3,7 +3,7 @@ import { count, counted, plain } from "./format.js";
 import { sum } from "./rows.js";
 import { say, TOLD, words } from "./words.js";
 
-/** What changed since the run before. @param {any} row @param {boolean} compared @returns {{kind: string, text: string}[]} */
+/** What changed since the run before. @param {Row} row @param {boolean} compared @returns {{kind: string, text: string}[]} */
 export function changes(row, compared) {
   /** @type {{kind: string, text: string}[]} */ const told = [];
   const add = (kind, text) => text && told.push({ kind, text });

@@ -60,7 +60,7 @@ import { timelineTab } from "./timeline.js";
 /**
  * Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where
  * one sees it whole.
- * @param {any} cluster
+ * @param {Cluster} cluster
  */
 function aloneLine({ alone, orgs, size }) {
   if (!alone) return null;
@@ -73,7 +73,7 @@ function aloneLine({ alone, orgs, size }) {
   const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org), say.own_records_tie(parts(org))]);
   return li(h("strong", TOLD.whole_only_union), ": ", lines, TOLD.one_alone);
 }
-/** @param {any} cluster */
+/** @param {Cluster} cluster */
 function flagLines(cluster) {
   const { thin, weakest } = cluster.sides,
     { cut, size, flags } = cluster;
@@ -107,8 +107,8 @@ function flagLines(cluster) {
 
 /**
  * Of a cluster: name, text, what draws it, and what the tab counts.
- * @type {[string, string, (cluster: any, open: (member: any) => void) => any,
- *   ((cluster: any) => number)?][]}
+ * @type {[string, string, (cluster: Cluster, open: (member: Member) => void) => any,
+ *   ((cluster: Cluster) => number)?][]}
  */
 const TABS = [
   ["members", "Members", membersTab, (cluster) => cluster.size],
@@ -220,7 +220,7 @@ export async function clusterView(id, state) {
   });
   return [head, numbers, h("div.area", div(h("div.tabs", { role: "tablist" }, tabs), body), panel)];
 }
-/** @param {any} row */
+/** @param {Row} row */
 function clusterTitle(row) {
   const [value, brand] = named(row);
   return [identifier(value), prettily(value), brand && [" ", shown(brand)]];

@@ -29,9 +29,9 @@ import { made, pending } from "./store.js";
 import { column, counts, dates, decimals, reportedTo, reporters, table, unsorted } from "./table.js";
 import { woken, workTags } from "./work.js";
 
-/** The best known member of a cluster, and the brand that it poses as. @param {any} row @returns {string[]} */
+/** The best known member of a cluster, and the brand that it poses as. @param {Pick<Row, "name" | "brand">} row @returns {string[]} */
 export const named = (row) => [row.name, words(row.brand)];
-/** @param {any} row */
+/** @param {Row} row */
 export function clusterName(row, state = {}) {
   const [value, brand] = named(row);
   return h(
@@ -42,14 +42,17 @@ export function clusterName(row, state = {}) {
     brand && h("span.brand", " ", brief(brand, 30))
   );
 }
-/** The name of a cluster as text. @param {any} row @returns {string} */
+/** The name of a cluster as text. @param {Pick<Row, "name" | "brand">} row @returns {string} */
 export const titleOf = (row) => named(row).filter(Boolean).join(" ");
 /** The same by its id. @param {string} id @param {string} [absent] what stands for one that is not listed */
-export const titleOfId = (id, absent = id) => (clusterOf.has(id) ? titleOf(clusterOf.get(id)) : absent);
-/** @param {any} row */
+export function titleOfId(id, absent = id) {
+  const row = clusterOf.get(id);
+  return row ? titleOf(row) : absent;
+}
+/** @param {Row} row */
 export const statusTag = ({ status }) =>
   status !== "candidate" && h(`span.tag.${/^[a-z]+$/.test(status) ? status : "other"}`, worded(status, 20));
-/** @param {any} row */
+/** @param {Row} row */
 export function pendingTag(row) {
   const mine = made.filter((decision) => decision.cluster === row.id && pending(decision));
   return (
@@ -62,7 +65,7 @@ export function pendingTag(row) {
   );
 }
 
-/** @param {any} row */
+/** @param {Row} row */
 const flagTags = (row) =>
   row.flags
     .filter((flag) => FLAGS[flag])
@@ -122,14 +125,19 @@ export const links = (ids) => firstFew(ids, 12, (id) => toNamed(id, identifier(i
  * A cluster by name; of a single identifier, or of another run, the text.
  * @param {string} id @param {any} [text] @param {Record<string, any>} [state]
  */
-export const toNamed = (id, text = TOLD.single_identifier, state = {}) =>
-  clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text);
+export function toNamed(id, text = TOLD.single_identifier, state = {}) {
+  const row = clusterOf.get(id);
+  return row ? clusterName(row, state) : anchor(toCluster(id, state), text);
+}
 /** A column of the cluster of a row. @param {(row: any) => any} absent what stands for one that is not listed */
 export const ownCluster = (absent) =>
   unsorted(
     "cluster",
     "Cluster",
-    ({ cluster, id }) => (clusterOf.has(cluster) ? clusterName(clusterOf.get(cluster), { id }) : absent(cluster)),
+    ({ cluster, id }) => {
+      const row = clusterOf.get(cluster);
+      return row ? clusterName(row, { id }) : absent(cluster);
+    },
     "name"
   );
 /** The id of a row, as a link to its cluster. @param {any} row @param {number} limit */

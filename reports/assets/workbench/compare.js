@@ -52,7 +52,7 @@ import {
 
 /** @param {Record<string, string>} state */
 export async function compareView(state) {
-  const [left, right] = await Promise.all([state.a, state.b].map((id) => id && wholeCluster(id)));
+  const [left, right] = await Promise.all([state.a, state.b].map((id) => (id ? wholeCluster(id) : null)));
   if (left && right) return comparison(left, right);
   const [name, text] = left ? ["b", "Compare with it"] : ["a", TOLD.choose_first];
   const query = h("input.filter", { type: "search", label: text, placeholder: TOLD.any_form_hint });

@@ -42,9 +42,9 @@ export function load(name) {
 }
 
 /** @type {any} */ export let run;
-/** @type {any[]} */ export let clusters = [];
+/** @type {Row[]} */ export let clusters = [];
 /** @type {Set<string>} clusters that no organisation links as a whole */ export let unionOnly = new Set();
-/** @type {Map<string, any>} */ export const clusterOf = new Map();
+/** @type {Map<string, Row>} */ export const clusterOf = new Map();
 
 /** Loads what every view draws on. */
 export async function openRun() {
@@ -66,7 +66,7 @@ export async function clusterList(name) {
   return list.objects;
 }
 
-/** @param {string} id @returns {Promise<any>} the row of a cluster, and its facts as objects that know each other */
+/** @param {string} id @returns {Promise<Cluster | null>} the row of a cluster, and its facts as objects that know each other */
 export async function wholeCluster(id) {
   if (!clusterOf.has(id)) await clusterList("singles");
   const row = clusterOf.get(id);
@@ -117,7 +117,7 @@ function opened(part, place, row) {
 }
 
 /**
- * @param {any} member @returns {string[]} what would have to be wrong for it to be none (reports/link_evidence.py)
+ * @param {Member} member @returns {any[]} what would have to be wrong for it to be none (reports/link_evidence.py)
  */
 function doubts({ id, kind, roles, complaints, calls, accepted, bridge }) {
   /** @param {string} name */ const isRead = (name) => roles.some(({ role }) => role === name);
@@ -131,14 +131,14 @@ function doubts({ id, kind, roles, complaints, calls, accepted, bridge }) {
   ].filter(Boolean);
 }
 
-/** @param {any} cluster @param {string | undefined} id @returns {any} */
+/** @param {Cluster} cluster @param {string | undefined} id @returns {any} */
 export const memberOf = ({ members }, id) => members.find((member) => member.id === id);
-/** @param {any} cluster @returns {any} the member by which it is decided on */
+/** @param {Cluster} cluster @returns {any} the member by which it is decided on */
 export function spokesman({ members }) {
   const open = members.filter(({ id, status }) => status !== "contested" && !id.includes(":withheld-"));
   const core = open.filter(({ tier }) => tier === "core");
   return (core.length ? core : open).sort((a, b) => b.robustness - a.robustness || b.reporters - a.reporters)[0];
 }
 export const recordsOf = (member) => member.complaints + member.calls;
-/** @param {any} member whether a file that is passed on may name it */
+/** @param {Member} member whether a file that is passed on may name it */
 export const leaves = (member) => member?.tier === "core" && member.status === "infrastructure";

@@ -41,7 +41,7 @@ import { nextInQueue } from "./work.js";
 
 /**
  * What a decision would change, in sentences.
- * @param {string} kind @param {any} cluster @param {string} a @param {any} [b]
+ * @param {string} kind @param {Cluster} cluster @param {string} a @param {any} [b]
  * @param {any} [clusterB] cluster of b
  */
 function effects(kind, cluster, a, b, clusterB) {
@@ -98,7 +98,7 @@ function effects(kind, cluster, a, b, clusterB) {
 }
 /**
  * Asks for the reason, showing what would change, and records.
- * @param {string} kind @param {any} cluster @param {string} a @param {string} [b]
+ * @param {string} kind @param {Cluster} cluster @param {string} a @param {string} [b]
  * @param {string} [clusterB] cluster of b
  */
 export function decide(kind, cluster, a, b, clusterB = cluster.id) {
@@ -134,10 +134,10 @@ export function decide(kind, cluster, a, b, clusterB = cluster.id) {
   first.select();
 }
 
-/** @param {any} draft @param {any} cluster @param {string} clusterB of its second identifier */
+/** @param {any} draft @param {Cluster} cluster @param {string} clusterB of its second identifier */
 async function recordDecision(draft, cluster, clusterB) {
   const { kind, entity_a: a, entity_b: b } = draft;
-  const both = [cluster, clusterB !== cluster.id && (await wholeCluster(clusterB))].filter(Boolean);
+  /** @type {any[]} */ const both = [cluster, clusterB !== cluster.id && (await wholeCluster(clusterB))].filter(Boolean);
   draft.opened = openedOn(both);
   let told;
   if (served) {
@@ -206,7 +206,7 @@ export async function decisionsCsv() {
 }
 /**
  * The buttons that decide on two identifiers.
- * @param {any} cluster @param {string} a @param {string} b @param {string} [clusterB] cluster of b
+ * @param {Cluster} cluster @param {string} a @param {string} b @param {string} [clusterB] cluster of b
  */
 export const pairButtons = (cluster, a, b, clusterB) =>
   run.redacted
@@ -219,7 +219,7 @@ export const pairButtons = (cluster, a, b, clusterB) =>
 
 /**
  * Asks for the second identifier of a decision about two.
- * @param {string} kind @param {any} cluster @param {string} a
+ * @param {string} kind @param {Cluster} cluster @param {string} a
  */
 export function pair(kind, cluster, a) {
   const second = input({ id: "other", list: "others", placeholder: TOLD.any_form, required: true });
@@ -246,7 +246,7 @@ export function pair(kind, cluster, a) {
 }
 /**
  * A column of the buttons that decide on a link.
- * @param {any} cluster @param {(row: any) => [string, string, string?]} ends, and the cluster of the second
+ * @param {Cluster} cluster @param {(row: any) => [string, string, string?]} ends, and the cluster of the second
  */
 export const decidingOnLink = (cluster, ends) =>
   deciding((row) => pairButtons(cluster, ...ends(row)).map((each) => div(each)));

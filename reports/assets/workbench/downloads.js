@@ -20,7 +20,7 @@ export async function cite(text) {
   }
   toast([told, shown(text, 300)]);
 }
-/** @param {any} cluster @param {any[]} members */
+/** @param {Cluster} cluster @param {Member[]} members */
 export function citation(cluster, members) {
   const told = members.map(
     (member) =>
@@ -29,7 +29,7 @@ export function citation(cluster, members) {
   );
   return `ringtrace ${run.run}, cluster ${plain(cluster.id)}: ${told.join("; ")}; members/, entities/`;
 }
-/** @param {any} cluster @param {any[]} members core ones go by value, the others as a count */
+/** @param {Cluster} cluster @param {Member[]} members core ones go by value, the others as a count */
 export function membersCsv({ id }, members) {
   const columns = "id kind role tier review reporters robustness complaints calls first last".split(" ");
   const rows = members

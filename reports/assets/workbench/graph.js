@@ -78,7 +78,7 @@ export function leaveGraph() {
   graph = null;
 }
 
-/** @param {any} cluster @param {(member: any) => void} open */
+/** @param {Cluster} cluster @param {(member: Member) => void} open */
 export function graphTab(cluster, open) {
   const { id, members, suppliers, handovers: pairs } = cluster,
     { state } = place();
@@ -315,7 +315,7 @@ export function graphTab(cluster, open) {
     );
     for (const each of path) cy?.getElementById(`e${each.a}-${each.b}`).addClass("path");
   }
-  /** Asks for the other end of a path. @param {any} member */
+  /** Asks for the other end of a path. @param {Member} member */
   function pathForm(member) {
     const to = input({ list: "path-ends", label: "Path to", placeholder: TOLD.path_any_form, size: 26 });
     const submit = () => {
@@ -336,7 +336,7 @@ export function graphTab(cluster, open) {
       h("button", TOLD.show_path)
     );
   }
-  /** @param {any} supplier */
+  /** @param {Supplier} supplier */
   const supplied = ({ id: name, kind, records, clusters: served, others }) =>
     fill(
       list,

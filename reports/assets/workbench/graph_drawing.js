@@ -113,7 +113,7 @@ export function graphSvg(cy) {
   );
   return new XMLSerializer().serializeToString(drawing);
 }
-/** @param {any} cluster @returns {string} core members by value, the others counted */
+/** @param {Cluster} cluster @returns {string} core members by value, the others counted */
 export function graphml({ members, links: every, left_out }) {
   const core = members.filter(leaves);
   const xml = (tag, ...children) => create("http://graphml.graphdrawing.org/xmlns", tag, children);

@@ -38,7 +38,7 @@ import {
 } from "./parts.js";
 import { partsOf } from "./structure.js";
 
-/** @param {any} cluster @param {(member: any) => void} open */
+/** @param {Cluster} cluster @param {(member: Member) => void} open */
 export function linksTab(cluster, open) {
   const list = table({
     prefix: "l",
@@ -94,7 +94,7 @@ export function linksTab(cluster, open) {
   return [list, length && remark(`${are(length, TOLD.weaker_link)} in links/.`)];
 }
 
-/** The members that the removal of a weak link cuts off. @param {any} cluster @param {any} bridge */
+/** The members that the removal of a weak link cuts off. @param {Cluster} cluster @param {any} bridge */
 function freed(cluster, bridge) {
   const cut = cluster.links.find(
     ({ accepted, ends }) => accepted && ends.every(({ id }) => id === bridge.a || id === bridge.b)
@@ -112,7 +112,7 @@ function freed(cluster, bridge) {
   );
 }
 
-/** @param {any} cluster */
+/** @param {Cluster} cluster */
 export function rejectedTab(cluster) {
   const { bridges, near } = cluster;
   const weak = table({
@@ -173,7 +173,7 @@ export function rejectedTab(cluster) {
     more && remark(say.weaker_in_tables(more))
   ];
 }
-/** A link with its evidence. @param {any} cluster @param {any} link */
+/** A link with its evidence. @param {Cluster} cluster @param {Link} link */
 export function linkLine(cluster, link) {
   const {
     ends: [a, b],

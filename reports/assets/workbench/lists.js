@@ -148,7 +148,7 @@ export async function sharedView() {
 export function contestedView() {
   const rows = rowsOf(run.contested);
   const act = (kind, { cluster, id }) =>
-    button(WORDS[kind], async () => decide(kind, await wholeCluster(cluster), id), {
+    button(WORDS[kind], async () => decide(kind, /** @type {Cluster} */ (await wholeCluster(cluster)), id), {
       label: `${WORDS[kind]}: ${plain(id, 60)}`
     });
   return listView(

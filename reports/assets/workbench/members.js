@@ -29,17 +29,17 @@ import { citation, cite, membersCsv } from "./downloads.js";
 import { madeOn } from "./store.js";
 import { column, counts, dates, deciding, reportedTo, reporters, table } from "./table.js";
 
-/** @param {any} member */
+/** @param {Member} member */
 export const memberTags = (member) => [
   member.status === "contested" && termTag("Contested", ".contested"),
   member.near && termTag("Near miss", ".near"),
   member.bridge && termTag("Bridge"),
   madeOn(member.id).map(({ kind }) => h("span.tag.mine", words(kind)))
 ];
-/** @param {any} member */
+/** @param {Member} member */
 export const tierTag = ({ tier }) => (tier === "core" ? h("span.tier.core", "Core") : h("span.tier.verify", "Verify"));
 
-/** @param {any} cluster @param {(member: any) => void} open */
+/** @param {Cluster} cluster @param {(member: Member) => void} open */
 export function membersTab(cluster, open) {
   const picked = new Set();
   let listed = cluster.members;
@@ -123,14 +123,14 @@ export function membersTab(cluster, open) {
     filter: (member) => !side || side.has(member.id)
   });
 }
-/** What can be done with selected members. @param {any} cluster @param {any[]} members */
+/** What can be done with selected members. @param {Cluster} cluster @param {Member[]} members */
 export const onSelected = (cluster, members) => [
   h("b", `${count(members.length)} selected`),
   button("Cite", () => cite(citation(cluster, members))),
   button("CSV", () => membersCsv(cluster, members))
 ];
 
-/** The tier and the robustness of a member that a row names. @param {any} member */
+/** The tier and the robustness of a member that a row names. @param {Member} member */
 export const standing = (member) => {
   const robustness = count(member.robustness);
   return h(
@@ -141,6 +141,6 @@ export const standing = (member) => {
     quiet(` ${robustness}`)
   );
 };
-/** A button that opens a member. @param {any} member @param {(member: any) => void} open @param {number} [limit] */
+/** A button that opens a member. @param {Member} member @param {(member: Member) => void} open @param {number} [limit] */
 export const opener = (member, open, limit = 46) =>
   button(briefly(member.id, limit), () => open(member), { class: "link" });

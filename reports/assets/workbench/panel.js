@@ -43,7 +43,7 @@ import {
   words
 } from "./parts.js";
 
-/** @param {any} panel @param {any} cluster @param {any} member */
+/** @param {any} panel @param {Cluster} cluster @param {Member} member */
 export function memberPanel(panel, cluster, member) {
   const { id, readings, host } = member;
   const tied = member.links.filter(({ accepted }) => accepted),
@@ -154,7 +154,7 @@ export function memberPanel(panel, cluster, member) {
   );
   panel.scrollTop = 0;
 }
-/** @param {any} member */
+/** @param {Member} member */
 function because(member) {
   const [[code, records] = [], ...more] = member.facts ?? [];
   return code === "used" && !more.length

@@ -46,7 +46,7 @@ export function identifiersIn(query) {
 }
 /**
  * A member by a number, site or account in any form: the search of the run has the first hits alone.
- * @param {any} cluster @param {string} text @returns {any}
+ * @param {Cluster} cluster @param {string} text @returns {any}
  */
 export function memberBy({ members }, text) {
   const { key, fits } = sought(text.trim());

@@ -38,10 +38,10 @@ function fieldName(field) {
     `in ${single ? "the " : ""}${name.replaceAll("_", " ")}${nth > 1 ? `, entry ${nth}` : ""}`
   );
 }
-/** What an offer counts has the middle of its week as its time. @param {any} reading @returns {string} */
+/** What an offer counts has the middle of its week as its time. @param {Reading} reading @returns {string} */
 const inWeek = ({ field, at }) =>
   /^offer(?:\.called)?$/.test(field ?? "") ? `In the week of ${day(at - 3 * DAY)}` : "";
-/** What was read in a record. @param {any} reading */
+/** What was read in a record. @param {Reading} reading */
 function readingLine(reading) {
   const { role, field, before, raw, after, confidence } = reading;
   return h(
@@ -60,7 +60,7 @@ function readingLine(reading) {
       )
   );
 }
-/** @param {any} reading */
+/** @param {Reading} reading */
 export const recordLine = (reading) =>
   h(
     "div.record",
@@ -76,7 +76,7 @@ export const recordLine = (reading) =>
     readingLine(reading),
     narrative(reading)
   );
-/** The button that shows a narrative, which the server writes down. @param {any} reading */
+/** The button that shows a narrative, which the server writes down. @param {Reading} reading */
 function narrative({ org, id, kind }) {
   if (!served || run.redacted || kind !== "complaint") return null;
   const cluster = place().id;
@@ -94,7 +94,7 @@ function narrative({ org, id, kind }) {
   );
   return more;
 }
-/** Links to the first records of a link. @param {any} cluster @param {any} link @param {number} most */
+/** Links to the first records of a link. @param {Cluster} cluster @param {Link} link @param {number} most */
 export const recordLinks = (cluster, link, most) =>
   link.ids
     .slice(0, most)
@@ -106,7 +106,7 @@ export const recordLinks = (cluster, link, most) =>
       )
     );
 
-/** @param {any} cluster @param {(member: any) => void} open */
+/** @param {Cluster} cluster @param {(member: Member) => void} open */
 export function recordsTab(cluster, open) {
   if (run.redacted) return remark(TOLD.left_out);
   const list = table({

@@ -65,7 +65,7 @@ const read = { narrative: new Map(), link: new Map() };
 /** @param {string} noun @param {string} cluster @param {string} name */
 export const noteRead = (noun, cluster, name) =>
   read[noun].set(cluster, (read[noun].get(cluster) ?? new Set()).add(plain(name, 240)));
-/** @param {any} cluster @param {string} a @param {string} b ends of a link that is drawn */
+/** @param {Cluster} cluster @param {string} a @param {string} b ends of a link that is drawn */
 export const noteLink = (cluster, a, b) => noteRead("link", cluster.id, `${a} ${b}`);
 /** What was open on the pages of clusters, in words. @param {any[]} both */
 export const openedOn = (both) =>

@@ -6,8 +6,8 @@ const TIMELINE_ROWS = 80,
   HANDOVER_DAYS = 21,
   OVERLAP_DAYS = 7;
 /**
- * @param {any[]} members
- * @returns {any[]} members that give way to one of their kind that is linked with them, as
+ * @param {Member[]} members
+ * @returns {Member[]} members that give way to one of their kind that is linked with them, as
  * reports/figures.py pairs them
  */
 export function handovers(members) {
@@ -44,7 +44,7 @@ export function handovers(members) {
 
 /**
  * The parts into which members fall, as places, the largest first.
- * @param {any} cluster @param {(link: any) => boolean} kept @param {number} [without] a member that is left out
+ * @param {Cluster} cluster @param {(link: any) => boolean} kept @param {number} [without] a member that is left out
  */
 export function partsOf({ members, tied }, kept, without = -1) {
   /** @type {number[][]} */ const near = members.map(() => []);
@@ -68,7 +68,7 @@ export function partsOf({ members, tied }, kept, without = -1) {
 
 /**
  * The accepted links: one of which the ends alone are here weighs no more than the lightest of the others.
- * @param {any} cluster
+ * @param {Cluster} cluster
  */
 export function weighed({ links, ties, tied }) {
   const least = ties.length && Math.min(...links.map(({ weight }) => weight));
@@ -76,7 +76,7 @@ export function weighed({ links, ties, tied }) {
 }
 /**
  * The side of `from` of a minimum cut between two members (Edmonds and Karp).
- * @param {any} cluster @param {number} from @param {number} to
+ * @param {Cluster} cluster @param {number} from @param {number} to
  */
 export function cutSide(cluster, from, to) {
   const room = cluster.members.map(() => new Map());

@@ -29,7 +29,7 @@ import {
   unsorted
 } from "./parts.js";
 
-/** @param {any} cluster */
+/** @param {Cluster} cluster */
 export function suppliersTab({ suppliers, scripts }) {
   const list = table({
     prefix: "s",

@@ -24,7 +24,7 @@ import {
   widthOf
 } from "./parts.js";
 
-/** @param {any} cluster @param {(member: any) => void} open */
+/** @param {Cluster} cluster @param {(member: Member) => void} open */
 export function timelineTab({ members, handovers: pairs }, open) {
   const rows = members.toSorted((a, b) => a.first - b.first).slice(0, 200);
   if (!rows.length) return remark(TOLD.no_member_shown);

@@ -60,7 +60,7 @@ const changeCluster = (id, changes) =>
     const notes = text ? [...known.notes, { ...signed, text: text.slice(0, 2000) }].slice(-200) : known.notes;
     work.clusters[id] = { ...known, ...others, ...signed, notes };
   });
-/** What is noted of a cluster, or of those that it came from. @param {any} row @returns {any} */
+/** What is noted of a cluster, or of those that it came from. @param {Row} row @returns {any} */
 export function workOf(row) {
   const every = [...new Set([row.id, ...row.from])].map((id) => work.clusters[id]).filter(Boolean);
   return { ...UNNOTED, ...every[0], notes: every.flatMap(({ notes }) => notes).sort((a, b) => compare(a.at, b.at)) };
@@ -68,14 +68,14 @@ export function workOf(row) {
 const UNNOTED = Object.freeze({ status: "", owner: "", snoozed_until: "", at: "", by: "", notes: [] });
 /**
  * Whether a cluster is out of the queue for now: snoozed, or done before it changed.
- * @param {any} row @returns {string}
+ * @param {Row} row @returns {string}
  */
 export function setAside(row) {
   const mine = workOf(row);
   if (mine.snoozed_until > today()) return "snoozed";
   return mine.status === "done" && (!run.clock || Date.parse(run.clock) <= Date.parse(mine.at)) ? "done" : "";
 }
-/** @param {any} row */
+/** @param {Row} row */
 export function workTags(row) {
   const { status, owner, snoozed_until: until, notes } = workOf(row);
   const state = byName(CHOICES.work, status);
@@ -86,7 +86,7 @@ export function workTags(row) {
     notes.length && h("span.tag", { title: plain(notes.at(-1).text, 200) }, counted(notes.length, "note"))
   ];
 }
-/** The strip of a cluster in which its state, owner, snooze and notes are set. @param {any} row */
+/** The strip of a cluster in which its state, owner, snooze and notes are set. @param {Row} row */
 export function workBar(row) {
   const { status, owner, snoozed_until: until, notes } = workOf(row),
     ended = woken(row),
@@ -182,7 +182,7 @@ export function workPart() {
 export function queueRows() {
   return clusters.filter((row) => row.changes.length || (!run.compared && row.unreviewed) || woken(row));
 }
-/** The day on which a snooze ended, until somebody takes it away. @param {any} row @returns {string} */
+/** The day on which a snooze ended, until somebody takes it away. @param {Row} row @returns {string} */
 export function woken(row) {
   const mine = workOf(row);
   return mine.snoozed_until && mine.status !== "done" && mine.snoozed_until <= today() ? mine.snoozed_until : "";
