@@ -259,6 +259,8 @@ test("a search finds numbers, sites and accounts in any way of writing them", ()
   for (const query of [
     "(888) 555-0123",
     "+1 888.555.0123",
+    "001-888-555-0123",
+    "phone:+18885550123",
     "tel:8885550123",
     "８８８5550123",
     "888\u2011555\u20110123"
@@ -267,7 +269,8 @@ test("a search finds numbers, sites and accounts in any way of writing them", ()
   assert.deepEqual(hits("hxxps://login[.]example[dot]com/pay?x=1"), [ids[1]]);
   assert.deepEqual(hits("a.b [at] example.com"), [ids[2]]);
   assert.deepEqual(hits("BC1PQ7Z3"), [ids[3]]);
-  assert.deepEqual(hits("123 456 789"), [ids[4]]);
+  for (const query of ["123 456 789", "AnyDesk 123 456 789"])
+    assert.deepEqual(hits(query), [ids[4]], query);
   assert.equal(sought("0044 20 (0)7946 0000").number, "442079460000");
   const [number, , site] = identifiersIn("Called (888) 555-0123, then paid at evil.example.");
   assert.deepEqual([number, site], ["(888) 555-0123", "evil.example"]);
