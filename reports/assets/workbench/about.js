@@ -143,7 +143,7 @@ function jointPart({ reporters }, { several, saw, overlaps, both, links: tied, s
         ])
       ),
     details(
-      say.each_identifier(saw.length > 500 ? `, the first 500 of ${count(saw.length)}` : ""),
+      say.each_identifier(saw.length > 500 ? say.first_500(saw.length) : ""),
       simple(
         TABLES.saw,
         saw

@@ -25,7 +25,7 @@ export function changes(row, compared) {
   if (earlier && !split) {
     const was = sum(before, ({ reporters }) => reporters),
       more = row.reporters - was;
-    add("reporters", more > 0 && `+${counted(more, "reporter")} (was ${count(was)})`);
+    add("reporters", more > 0 && say.more_reporters(more, was));
     for (const [currency, amount] of row.losses) {
       const same = before.flatMap(({ losses: stated }) => stated).filter(([name]) => name === currency);
       const extra = Math.round(Number(amount) - sum(same, (loss) => Number(loss[1])));
@@ -36,7 +36,7 @@ export function changes(row, compared) {
     "decided",
     earlier &&
       earlier.status !== row.status &&
-      `Now ${words(row.status).toLowerCase()} (was ${words(earlier.status).toLowerCase()})`
+      say.now_was(words(row.status).toLowerCase(), words(earlier.status).toLowerCase())
   );
   add("lone", row.lone && compared && TOLD.one_reporter);
   add("contested", contested && `${count(contested)} contested`);

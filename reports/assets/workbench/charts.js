@@ -66,7 +66,7 @@ export function trendChart({ step, start: first, complaints, calls, earlier }) {
   if (!bars) return remark("No record.");
   const dayAt = (bar) => day(seconds(first) + bar * step * DAY);
   const chart = barChart(
-    `Records by ${unit}, ${dayAt(0)} to ${day(seconds(first) + (bars * step - 1) * DAY)}`,
+    say.records_by(unit, dayAt(0), day(seconds(first) + (bars * step - 1) * DAY)),
     150,
     [[complaints, calls]],
     dayAt,

@@ -68,7 +68,7 @@ function aloneLine({ alone, orgs, size }) {
     const sizes = Object.hasOwn(alone, org) ? alone[org] : [];
     if (!sizes.length) return "none of its members";
     const first = sizes.slice(0, 4).map(count).join(" + ");
-    return `${first}${sizes.length > 4 ? " + …" : ""} of its ${counted(size, "member")}`;
+    return say.of_its(first, sizes.length > 4 ? " + …" : "", size);
   };
   const lines = orgs.slice(0, 4).map((org, n) => [n && "; ", worded(org), say.own_records_tie(parts(org))]);
   return li(h("strong", TOLD.whole_only_union), ": ", lines, TOLD.one_alone);

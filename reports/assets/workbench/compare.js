@@ -58,7 +58,7 @@ export async function compareView(state) {
   const query = h("input.filter", { type: "search", label: text, placeholder: TOLD.any_form_hint });
   const submit = async () => {
     const hit = (await lookUp(query.value)).find(({ href }) => href.startsWith("#/c/"));
-    if (!hit) return toast("No cluster of this run is found by that.");
+    if (!hit) return toast(TOLD.no_cluster_by_that);
     location.hash = addressWith({ [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
   };
   const near = new Map(left?.near.map(({ cluster }) => [cluster, "a rejected link"]));

@@ -137,7 +137,9 @@ export function decide(kind, cluster, a, b, clusterB = cluster.id) {
 /** @param {any} draft @param {Cluster} cluster @param {string} clusterB of its second identifier */
 async function recordDecision(draft, cluster, clusterB) {
   const { kind, entity_a: a, entity_b: b } = draft;
-  /** @type {any[]} */ const both = [cluster, clusterB !== cluster.id && (await wholeCluster(clusterB))].filter(Boolean);
+  /** @type {any[]} */ const both = [cluster, clusterB !== cluster.id && (await wholeCluster(clusterB))].filter(
+    Boolean
+  );
   draft.opened = openedOn(both);
   let told;
   if (served) {

@@ -16,7 +16,6 @@ import {
   names,
   noteLink,
   opener,
-  people,
   period,
   plain,
   quiet,
@@ -186,7 +185,7 @@ export function linkLine(cluster, link) {
   } = link;
   noteLink(cluster, a.id, b.id);
   const told =
-    ` ${recordCounts(link)}, ${people(reporters)}, weight ${weight.toFixed(1)}, ` +
+    say.link_line(recordCounts(link), reporters, weight.toFixed(1)) +
     `${words(strength).toLowerCase()}, ${period(link)}`;
   return li(
     identifier(a.id),

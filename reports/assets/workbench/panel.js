@@ -22,7 +22,6 @@ import {
   opener,
   p,
   pair,
-  people,
   period,
   plain,
   pretty,
@@ -128,7 +127,7 @@ export function memberPanel(panel, cluster, member) {
             return li(
               opener(neighbour, open, 40),
               " ",
-              quiet(`${people(link.reporters)}, weight ${link.weight.toFixed(1)} `),
+              quiet(say.neighbour(link.reporters, link.weight.toFixed(1))),
               !run.redacted &&
                 button("Keep apart", () => decide("cannot_link", cluster, id, neighbour.id), {
                   label: say.keep_apart_from(plain(neighbour.id, 60)),

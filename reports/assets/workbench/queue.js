@@ -82,7 +82,7 @@ export function queueView(state) {
   const having = (test) => clusters.filter(test).length;
   const several = having((row) => row.orgs.length > 1),
     { joint, contested } = run;
-  const before = run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous;
+  const before = run.previous_clock ? say.run_of(moment(seconds(run.previous_clock))) : run.previous;
   const compared = run.previous ? `changed since ${before}` : TOLD.changed_since;
   const changed = run.previous || run.compared ? `${counted(rows.length, "cluster")} ${compared}` : TOLD.first_run;
   return [
@@ -90,7 +90,7 @@ export function queueView(state) {
       "Queue",
       p(
         span({ title: run.previous }, changed),
-        "; by priority. ",
+        TOLD.by_priority,
         anchor(address("clusters"), `All ${counted(clusters.length, "cluster")}`),
         ", ",
         anchor(address("singles"), counted(run.singles, TOLD.single_identifier)),
@@ -100,7 +100,7 @@ export function queueView(state) {
     ),
     h(
       "div.facts",
-      leads(run.shared, joint ? TOLD.identifier_both_sides : "identifier* seen by several", address("shared")),
+      leads(run.shared, joint ? TOLD.identifier_both_sides : TOLD.identifier_tile, address("shared")),
       joint
         ? leads(joint.links, TOLD.link_only_union, address("shared"))
         : leads(several, TOLD.cluster_seen_several, address("clusters", { both: 1 })),
@@ -110,7 +110,7 @@ export function queueView(state) {
         several &&
         leads(
           having((row) => unionOnly.has(row.id)),
-          "whole only in the union",
+          TOLD.whole_tile,
           address("clusters", { both: "union" })
         ),
       leads(

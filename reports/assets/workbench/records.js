@@ -13,6 +13,7 @@ import {
   pretty,
   quiet,
   remark,
+  say,
   sentences,
   shown,
   toCluster,
@@ -39,8 +40,7 @@ function fieldName(field) {
   );
 }
 /** What an offer counts has the middle of its week as its time. @param {Reading} reading @returns {string} */
-const inWeek = ({ field, at }) =>
-  /^offer(?:\.called)?$/.test(field ?? "") ? `In the week of ${day(at - 3 * DAY)}` : "";
+const inWeek = ({ field, at }) => (/^offer(?:\.called)?$/.test(field ?? "") ? say.in_week(day(at - 3 * DAY)) : "");
 /** What was read in a record. @param {Reading} reading */
 function readingLine(reading) {
   const { role, field, before, raw, after, confidence } = reading;

@@ -48,7 +48,7 @@ export function suppliersTab({ suppliers, scripts }) {
   const more = sum(suppliers, (supplier) => supplier.more);
   return [
     h2("Suppliers"),
-    suppliers.length ? list : remark("None is known."),
+    suppliers.length ? list : remark(TOLD.no_supplier),
     more && remark(say.more_suppliers(more)),
     scripts.length && h2(TOLD.scripts_callers_read),
     scripts.map((script) =>

@@ -1,7 +1,6 @@
 /** When the members of a cluster were seen. */
 import {
   beside,
-  count,
   counted,
   day,
   DAY,
@@ -54,7 +53,7 @@ export function timelineTab({ members, handovers: pairs }, open) {
   for (const member of rows) {
     const { first: from, last: until, days } = member,
       at = y.get(member);
-    const about = `${plain(member.id, 160)}, ${member.tier}, robustness ${count(member.robustness)}, ` + period(member);
+    const about = say.life(plain(member.id, 160), member.tier, member.robustness) + period(member);
     const most = Math.max(...days.map(([, records]) => records), 1);
     const group = svg(
       `g.life.${tint(member.kind)}`,
@@ -105,9 +104,9 @@ export function timelineTab({ members, handovers: pairs }, open) {
           pairs.map(({ before, after }) =>
             li(
               identifier(before.id),
-              ` (last ${day(before.last)}) to `,
+              say.last_to(day(before.last)),
               identifier(after.id),
-              ` (first ${day(after.first)})`
+              say.first_of(day(after.first))
             )
           )
         )
