@@ -25,8 +25,6 @@ export function plain(text, limit = CUT) {
 export const count = (number) => number.toLocaleString("en-US");
 /** @param {number} number @param {string} noun @param {string} [nouns] */
 export const counted = (number, noun, nouns = `${noun}s`) => `${count(number)} ${number === 1 ? noun : nouns}`;
-/** @param {number} number @param {string} noun @param {string} [nouns] */
-export const are = (number, noun, nouns) => `${counted(number, noun, nouns)} ${number === 1 ? "is" : "are"}`;
 export const people = (/** @type {number} */ number) => counted(number, "person", "people");
 /** @param {number} seconds */
 const utc = (seconds) => new Date(seconds * 1000).toUTCString();

@@ -1,6 +1,5 @@
 /** Links between members, weak ones, and those that were rejected. */
 import {
-  are,
   column,
   count,
   counted,
@@ -90,7 +89,7 @@ export function linksTab(cluster, open) {
     ]
   });
   const { length } = cluster.ties;
-  return [list, length && remark(`${are(length, TOLD.weaker_link)} in links/.`)];
+  return [list, length && remark(say.links_in_tables(length))];
 }
 
 /** The members that the removal of a weak link cuts off. @param {Cluster} cluster @param {any} bridge */

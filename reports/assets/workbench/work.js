@@ -155,11 +155,7 @@ export function workPart() {
           .catch(() => null)
       );
       if (good) keepWork();
-      toast(
-        good
-          ? say.notes_cluster(Object.keys(work.clusters).length) + "are loaded, in place of those that were here."
-          : TOLD.file_no_workbench
-      );
+      toast(good ? say.notes_loaded(Object.keys(work.clusters).length) : TOLD.file_no_workbench);
       redraw();
     }
   });
