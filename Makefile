@@ -21,6 +21,11 @@ LOWEST := $(RINGTRACE_CACHE)/lowest
 LOWEST_TESTS ?= tests/unit --ignore=tests/unit/test_names.py --ignore=tests/unit/test_layering.py
 FETCHED := 2026-11-30
 BEGUN := $(VENV)/.begun
+# Checks the types of the page's script (Apache-2.0); Playwright brings a Node that runs it.
+TYPESCRIPT := 6.0.3
+TYPESCRIPT_SHA512 := cb64efbb14993c3c906a490544f6472859be28a56a222b1d83dfc26709bd7edbca5cb3fc3515a3dfcfce0e335baf8dd2b285ea36e022b047f519d0b1a9671d07
+TSC := $(VENV)/typescript-$(TYPESCRIPT)
+NODE = $(firstword $(wildcard $(VENV)/lib/python*/site-packages/playwright/driver/node) node)
 # Python keeps what it compiles; else every process of ours compiles what it loads again.
 unexport PYTHONDONTWRITEBYTECODE
 export UV_NO_PROGRESS := 1
@@ -109,12 +114,18 @@ lowest: | $(UV_READY)  ## the demo and the quick unit tests on the lowest versio
 	@$(LOWEST)/bin/ringtrace demo $(DEMO) --overwrite
 	@$(LOWEST)/bin/python -m pytest -n auto --dist worksteal -m 'not (slow or long)' $(LOWEST_TESTS)
 
-check: $(READY_DEV)  ## lint, types, import direction
+check: $(READY_DEV)  ## lint, types, import direction; fetches TypeScript once (4 MB)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/oxlint --silent --deny-warnings reports/assets/workbench.js
+	@$(BIN)/oxlint --deny-warnings --import-plugin --deny import/no-cycle reports/assets/workbench
+	@test -d $(TSC) || curl --fail --silent --show-error --connect-timeout 10 --remove-on-error --output $(TSC).tgz \
+	    https://registry.npmjs.org/typescript/-/typescript-$(TYPESCRIPT).tgz \
+	    || echo "SKIPPED: the types of the page, for want of TypeScript"
+	@test -d $(TSC) || test ! -e $(TSC).tgz || { echo "$(TYPESCRIPT_SHA512)  $(TSC).tgz" | sha512sum --check --quiet \
+	    && tar -xzf $(TSC).tgz -C $(VENV) package && mv $(VENV)/package $(TSC) && rm $(TSC).tgz; }
+	@test ! -d $(TSC) || $(NODE) $(TSC)/lib/tsc.js --project reports/assets/workbench/jsconfig.json
 	@$(UV) lock --quiet --check
 
 requirements.txt: pyproject.toml uv.lock | $(UV_READY)

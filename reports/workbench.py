@@ -36,6 +36,7 @@ from reports.cluster_data import OTHERS_LIMIT, clusters_by_supplier
 from reports.export import tabular
 from reports.export.graph_tables import GraphExport
 from reports.export.registry import EXPORT_FORMATS
+from reports.page_script import joined_script
 from reports.partition import NODE_POSITIONS, in_groups, partition_run, positions_dataset
 from reports.pieces import NAMING, Job, PartContext, encode_piece, gather_job, search_index
 from reports.run import Run, keeps_narratives
@@ -52,10 +53,10 @@ from transforms.write.job_pool import JobPool, PutFile
 
 Json = dict[str, Any]
 
-STATIC = ("index.html", "workbench.js", "workbench.css", "cytoscape.min.js", "world.js")
+STATIC = ("index.html", "workbench.css", "cytoscape.min.js", "world.js")
 """Files of reports/assets that stand beside the data; the first is filled in."""
 
-STATIC_FILES = frozenset(f"report/{name}" for name in STATIC)
+STATIC_FILES = frozenset(f"report/{name}" for name in (*STATIC, "workbench.js"))
 """Names of files of a run that hold nothing of it."""
 
 FILE_POLICY = (
@@ -197,12 +198,14 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
     words = tomllib.loads(folder.joinpath("words.toml").read_text(encoding="utf-8"))
     sentences = {code: form.sentence for code, form in FACTS.items()}
     columns = [*DECISION.names, *BINDING.names, "opened"]
-    words |= {"kinds": kinds, "facts": sentences, "decision": columns}
+    style = folder.joinpath("graph.css").read_text(encoding="utf-8")
+    words |= {"kinds": kinds, "facts": sentences, "decision": columns, "graph": style}
     page = contents["index.html"]
     for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():
         page = page.replace(name.encode(), escape(value).encode(), 1)
     return contents | {
         "index.html": page,
+        "workbench.js": joined_script().encode(),
         "workbench.css": contents["workbench.css"] + _kind_styles(),
     }
 

@@ -377,23 +377,10 @@ def test_back_finds_the_place_in_the_list_and_the_focus(browser, page):
     assert browser.run("return scrollY") == 0
 
 
-@pytest.mark.parametrize(
-    "written_as",
-    [
-        "(888) 555-0000",
-        "+1 888 555 0000",
-        "001-888-555-0000",
-        "1.888.555.0000",
-        "tel:+18885550000",
-        "phone:+18885550000",
-        "８８８ ５５５ ００００",
-        "+1 (888) 555\u20110000",
-    ],
-)
-def test_from_a_pasted_number_to_its_records_in_one_step(browser, page, written_as):
+def test_from_a_pasted_number_to_its_records_in_one_step(browser, page):
     opened(browser, page)
     browser.press("/")
-    browser.page.keyboard.insert_text(written_as)
+    browser.page.keyboard.insert_text("+1 (888) 555\u20110000")
     browser.press("Enter")
     browser.wait("document.querySelector('.panel .records li')")
     assert browser.run(IN_VIEW, ".panel h2") == [PHONE]
@@ -404,10 +391,6 @@ def test_from_a_pasted_number_to_its_records_in_one_step(browser, page, written_
 @pytest.mark.parametrize(
     ("query", "hit"),
     [
-        ("hxxps://support-msft31[.]support", "domain:support-msft31.support"),
-        ("amzn.verify1932[@]mail-amzn.top", "email:amzn.verify1932@mail-amzn.top"),
-        ("100 490 978", "remote:anydesk:100490978"),
-        ("AnyDesk 100 490 978", "remote:anydesk:100490978"),
         ("+1 800 280 1400", "suppressed: known legitimate"),
         ("amazon-0-0-0", "record of Amazon in"),
         ("amazon|amazon-0-0-0", "record of Amazon in"),
@@ -512,14 +495,6 @@ def test_members_sort_and_filter_and_a_link_keeps_it(browser, page):
     browser.page.goto(address)
     browser.wait(READY)
     assert browser.texts("tbody tr .who") == kept
-
-
-def test_an_address_may_have_a_number_with_its_plus(browser, page):
-    opened(browser, page, f"#/c/{FIRST}")
-    numbers = [text for text in browser.texts("tbody tr") if "+1888" in text]
-    number = re.search(r"\+1\d{10}", numbers[-1])[0]
-    opened(browser, page, f"#/c/{FIRST}?id=phone:{number}")
-    assert browser.text(".panel h2") == f"phone:{number}"
 
 
 def test_a_neighbour_in_the_panel_keeps_what_was_typed_into_the_filter(browser, page):
