@@ -34,6 +34,7 @@ PACKAGES = {
     "cluster_facts": "graph",
     "reporters": "",
     "ownership": "graph",
+    "replaced": "graph",
     "fingerprints": "extract",
     "call_scripts": "",
     "campaign_traits": "",

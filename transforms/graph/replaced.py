@@ -41,8 +41,6 @@ LOST_SHARE = 0.5
 
 GONE_ITEM = pa.struct({"entity_id": TEXT, "reporter_key": TEXT})
 
-_PAIR = ("source_org", "entity_id")
-
 GONE = pa.schema([*((name, TEXT) for name in RECORD_KEY), *GONE_ITEM])
 """An identifier that a replaced version of a record shows a suspect using, in a hard role.
 
@@ -85,19 +83,21 @@ def count_replaced(activity: pa.Table, gone: pa.Table) -> Iterator[CounterValue]
         pc.greater(activity["held"], 0),
         is_among(activity["entity_id"], gone["entity_id"].to_pylist()),
     )
-    left, lost = defaultdict(set), defaultdict(set)
-    for *pair, reporter in row_tuples(activity.filter(shown), *_PAIR, "reporter"):
-        left[*pair].add(reporter)
+    left, lost = (defaultdict[tuple[str, str], set[int | None]](set) for _ in range(2))
+    names = ("source_org", "entity_id", "reporter")
+    for org, entity_id, reporter in row_tuples(activity.filter(shown), *names):
+        left[org, entity_id].add(reporter)
     who = pc.if_else(
         pc.is_valid(gone["reporter_key"]), pa.array(hash_text(gone["reporter_key"])), None
     )
-    for *pair, reporter in row_tuples(gone.append_column("reporter", who), *_PAIR, "reporter"):
-        lost[*pair].add(reporter)
-    for pair, people in lost.items():
-        yield (REPLACED_IDENTIFIERS, pair[0]), 1
-        away = people - left[pair] - {None}
-        if len(away) >= max(LEAST_LOST, LOST_SHARE * len(away | left[pair])):
-            yield (EMPTIED_IDENTIFIERS, pair[0]), 1
+    for org, entity_id, reporter in row_tuples(gone.append_column("reporter", who), *names):
+        lost[org, entity_id].add(reporter)
+    for (org, entity_id), people in lost.items():
+        yield (REPLACED_IDENTIFIERS, org), 1
+        still = left[org, entity_id]
+        away = people - still - {None}
+        if len(away) >= max(LEAST_LOST, LOST_SHARE * len((away | still) - {None})):
+            yield (EMPTIED_IDENTIFIERS, org), 1
 
 
 def _shown(evidence: pa.RecordBatch) -> pa.Table:

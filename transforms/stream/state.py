@@ -359,8 +359,8 @@ def settle_deltas(
     unique = whole.records.take(first)
     if len(first) < arrived:
         others = np.setdiff1d(np.arange(arrived), first)
-        parts = (select_records(whole.evidence, rows, arrived) for rows in (others, first))
-        unique = with_gone(unique, gone_between(*parts, gone_of(whole.records)))
+        before, after = (select_records(whole.evidence, rows, arrived) for rows in (others, first))
+        unique = with_gone(unique, gone_between(before, after, gone_of(whole.records)))
     oldest = newest - timedelta(days=longest)
     alive = np.flatnonzero(pc.greater_equal(unique["received_at"], oldest))
     kept = first[alive]
