@@ -301,10 +301,10 @@ def unrecorded(decisions: str) -> str | None:
     path = _path(decisions)
     try:
         number = len(Journal(decisions).waiting()) if path.exists() else 0
-    except UsageError as error:
+    except (UsageError, ValueError) as error:
         return str(error)
     if not number:
-        return None
+        return str(error)
     return (
         f"{decisions}: lacks {quantity(number, 'accepted decision')} in {path}; "
         "if no ringtrace serve is running, start one to record what waits, and do this again"

@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -262,8 +262,10 @@ def read_decisions(path: str | None, *, with_journal: bool = True) -> tuple[Deci
 
     if path is None:
         return ()
+    # Before the file: a row that is signed into it meanwhile is not missed.
+    ends = last_rows()
     decisions = parse_decisions_text(read_text(path, MOST_DECISIONS_BYTES), path)
-    check_last_row(decisions, path)
+    check_last_row(decisions, path, ends)
     void = (decision for decision in decisions if decision.void is not None)
     sys.stderr.writelines(
         f"ringtrace: {path}: {decision.decision_id} {decision.void}\n" for decision in void
@@ -317,14 +319,21 @@ class SignedEnds(Record):
     last: str
 
 
-def _last_rows() -> dict[str, SignedEnds]:
+def last_rows() -> dict[str, SignedEnds]:
     """Reads the ends of each decisions file by its path."""
     path = key_store.home() / LAST_ROWS_FILE
     return key_store.read_kept(path, dict[str, SignedEnds], "put a copy of it in its place") or {}
 
 
-def check_last_row(decisions: Iterable[Decision], path: str) -> None:
+def check_last_row(
+    decisions: Iterable[Decision], path: str, rows: Mapping[str, SignedEnds]
+) -> None:
     """Refuses a file without the last row that was signed here into it, and an old copy of one.
+
+    Args:
+        decisions: Of the file, read after `rows` or while nobody else changes it.
+        path: The file.
+        rows: What `last_rows` returned.
 
     Raises:
         UsageError: for one. A chain alone does not show that its end was cut off.
@@ -332,7 +341,6 @@ def check_last_row(decisions: Iterable[Decision], path: str) -> None:
     digests = {
         decision.signature.digest for decision in decisions if decision.signature is not None
     }
-    rows = _last_rows()
     own = rows.get(os.path.realpath(path))
     wanted = [own] if own else [row for row in rows.values() if row.first in digests]
     if wanted and not any(row.last in digests for row in wanted):
@@ -354,7 +362,7 @@ def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
     last = next(signature.digest for signature in signed if signature.digest not in followed)
     note = key_store.home() / LAST_ROWS_FILE
     with locked(note):
-        key_store.write_kept(note, _last_rows() | {str(path): SignedEnds(first, last)})
+        key_store.write_kept(note, last_rows() | {str(path): SignedEnds(first, last)})
 
 
 def check_continues(decisions: Iterable[Decision], path: str | None, folder: str | None) -> None:
