@@ -304,7 +304,7 @@ def unrecorded(decisions: str) -> str | None:
     except (UsageError, ValueError) as error:
         return str(error)
     if not number:
-        return str(error)
+        return None
     return (
         f"{decisions}: lacks {quantity(number, 'accepted decision')} in {path}; "
         "if no ringtrace serve is running, start one to record what waits, and do this again"
