@@ -300,7 +300,7 @@ def unrecorded(decisions: str) -> str | None:
     path = _path(decisions)
     try:
         number = len(Journal(decisions).waiting()) if path.exists() else 0
-    except UsageError as error:
+    except (UsageError, ValueError) as error:
         return str(error)
     if not number:
         return None

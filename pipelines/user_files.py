@@ -264,10 +264,11 @@ def read_decisions(
 
     if path is None:
         return ()
-    last_rows = _last_rows()  # before the file, to which others add the row first
+    # Before the file: a row that is signed into it meanwhile is not missed.
+    ends = last_rows()
     text = read_text(path, MOST_DECISIONS_BYTES)
     decisions = parse_decisions_text(text, path, people, two_person=two_person)
-    check_last_row(decisions, path, last_rows)
+    check_last_row(decisions, path, ends)
     # Which ones wait is no second person's to know.
     if waiting := sum(decision.void == WAITS for decision in decisions):
         sys.stderr.write(f"ringtrace: {path}: {waiting} of its decisions {WAITS}\n")
@@ -335,21 +336,21 @@ class SignedEnds(Record):
     last: str
 
 
-def _last_rows() -> dict[str, SignedEnds]:
+def last_rows() -> dict[str, SignedEnds]:
     """Reads the ends of each decisions file by its path."""
     path = key_store.home() / LAST_ROWS_FILE
     return key_store.read_kept(path, dict[str, SignedEnds], "put a copy of it in its place") or {}
 
 
 def check_last_row(
-    decisions: Iterable[Decision], path: str, rows: Mapping[str, SignedEnds] | None = None
+    decisions: Iterable[Decision], path: str, rows: Mapping[str, SignedEnds]
 ) -> None:
     """Refuses a file without the last row that was signed here into it, and an old copy of one.
 
     Args:
-        decisions: Of the file.
-        path: Of the file.
-        rows: Its ends as they were before it was read; without them nobody writes there now.
+        decisions: Of the file, read after `rows` or while nobody else changes it.
+        path: The file.
+        rows: What `last_rows` returned.
 
     Raises:
         UsageError: for one. A chain alone does not show that its end was cut off.
@@ -357,7 +358,6 @@ def check_last_row(
     digests = {
         decision.signature.digest for decision in decisions if decision.signature is not None
     }
-    rows = _last_rows() if rows is None else rows
     own = rows.get(os.path.realpath(path))
     wanted = [own] if own else [row for row in rows.values() if row.first in digests]
     if wanted and not any(row.last in digests for row in wanted):
@@ -379,7 +379,7 @@ def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
     last = next(signature.digest for signature in signed if signature.digest not in followed)
     note = key_store.home() / LAST_ROWS_FILE
     with locked(note):
-        key_store.write_kept(note, _last_rows() | {str(path): SignedEnds(first, last)})
+        key_store.write_kept(note, last_rows() | {str(path): SignedEnds(first, last)})
 
 
 def check_continues(decisions: Iterable[Decision], path: str | None, folder: str | None) -> None:

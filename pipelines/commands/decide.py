@@ -43,6 +43,7 @@ from pipelines.user_files import (
     check_last_row,
     check_unchanged,
     contested_values,
+    last_rows,
     open_run,
     parse_decisions_text,
     read_text,
@@ -246,7 +247,7 @@ def _record(
     compared = check_unchanged(finished)
     before = read_text(str(path)) if path.exists() else None
     known = () if before is None else parse(before)
-    check_last_row(known, decisions)
+    check_last_row(known, decisions, last_rows())
     try:
         check_continues(known, decisions, finished.folder)
     except UsageError as error:  # a note only: what protects must be easy to record

@@ -14,12 +14,13 @@ from time import monotonic, sleep
 import pytest
 from starlette.testclient import TestClient
 
-from pipelines import cli, journal, workbench_state
+from pipelines import cli, journal, user_files, workbench_state
 from pipelines.commands import serve
 from pipelines.commands.decide import record_decision
 from pipelines.commands.serve import Caller, Server, make_app, previous_run
 from pipelines.options import BusyError, make_parser
 from pipelines.safe_files import locked
+from pipelines.user_files import read_decisions
 from reports.decided_evidence import evidence_digest
 from reports.run import Run
 from schemas.decision import DecisionKind
@@ -237,6 +238,40 @@ def test_a_decision_waits_while_another_process_has_the_file(client, server, tmp
     wait_until(lambda: parsed(tmp_path))
     server.flush()
     assert len(parsed(tmp_path)) == 1
+
+
+def test_who_reads_the_file_is_told_what_waits_after_a_server_died(
+    client, server, tmp_path, capsys
+):
+    name = str(tmp_path / "d.csv")
+    decide(client, server)
+    server.flush()
+    decide(client, server, CONFIRM | {"kind": "review", "entity_a": OTHER})
+    asked(client, server, "decisions")
+    assert "lacks" not in capsys.readouterr().err
+    assert len(read_decisions(name)) == 1
+    told = capsys.readouterr().err
+    assert f"lacks 1 accepted decision in {tmp_path / JOURNAL}" in told and told.count("\n") == 1
+    server.flush()
+    assert len(read_decisions(name)) == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_a_row_that_is_signed_while_the_file_is_read_is_not_missed(client, server, monkeypatch):
+    decide(client, server)
+    server.flush()
+    decide(client, server, CONFIRM | {"kind": "review", "entity_a": OTHER})
+    read = user_files.read_text
+
+    def read_then_record(*arguments):
+        text = read(*arguments)
+        monkeypatch.setattr(user_files, "read_text", read)
+        server.flush()
+        return text
+
+    monkeypatch.setattr(user_files, "read_text", read_then_record)
+    assert len(read_decisions(server.decisions)) == 1
+    assert len(read_decisions(server.decisions)) == 2 and server.problem() is None
 
 
 def decide_until_killed(run, decisions, accepted, author, by_command):
