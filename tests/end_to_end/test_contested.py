@@ -606,8 +606,8 @@ def test_no_day_shows_what_is_contested_and_everybody_hears_of_it(days, capfd):
 
 OWN_WORDS = {
     "en": "My own bank account is IBAN {}, and they emptied it.",
-    "es": "Mi propia cuenta es {} y la vaciaron.",
-    "de": "Mein eigenes Konto ist {}, es ist leer.",
+    "es": "Mi cuenta bancaria es IBAN {} y la vaciaron.",
+    "de": "Mein Konto hat die IBAN {}, es ist leer.",
 }
 
 
@@ -627,7 +627,7 @@ def test_one_claim_takes_no_more_than_its_count(tmp_path, language):
         run(out, "--complaints", rows)
         clusters = {row["cluster_id"] for row in table_rows(out, MEMBERS)}
         links = sum(row["accepted"] for row in table_rows(out, LINKS))
-        contested = {row["value"] for row in table_rows(out, CONTESTED)}
+        contested = {row["value"].removeprefix("iban:") for row in table_rows(out, CONTESTED)}
         sizes[liars] = len(clusters), len(table_rows(out, MEMBERS)), links, contested
     private = {ring.number, ring.other, ring.payee}
     assert sizes[0] == (1, 5, sizes[0][2], set())
