@@ -486,7 +486,7 @@ SECRETS = tuple(
     ((fill_parts(_SECRETS["hints"][name], _SECRETS["parts"]),), find)
     for name, find in (("key", private_keys), ("seed", seed_phrases))
 )
-"""What opens a wallet or a machine: hints, RE2, and what finds it."""
+"""Hints, RE2, and finders of what opens a wallet or a machine."""
 
 
 def contact_spans(text: str) -> Iterator[tuple[int, int]]:
