@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import import_module
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ from transforms.decode.escapes import (
     lower_in_place,
 )
 from transforms.decode.readings import ADDRESS_TOKEN_HINT, tokens_with_address
-from transforms.extract.kinds import email, gift_card, iban
+from transforms.extract.kinds import domain, email, gift_card, iban, url
 from transforms.extract.narrative import REACH, REACH_AFTER, load_finders, quotes_suspect
 from transforms.masks import MASK, find_by_row, hash_spans, mask_rows, mask_spans_fully
 from transforms.text_util import (
@@ -185,7 +186,7 @@ _TOKEN = re.compile(
 """A part of a link, but for a transaction of a coin."""
 
 _SWITCH = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
-"""Where letters, capitals and digits change: in a fifth of a token it is no words."""
+"""A change between letters, capitals and digits: a fifth of a token of such is no words."""
 
 _WORD = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f])+")
 
@@ -452,15 +453,17 @@ def link_tokens(text: str) -> Iterator[Private]:
         for token in _TOKEN.finditer(text, *link.span("rest")):
             written = token[0]
             is_opaque = written.isdecimal() or len(_SWITCH.findall(written)) * 5 >= len(written)
-            if is_opaque and written.lower() not in _read_in(link[0]):
+            if is_opaque and written.lower() not in _read_in(link[0], link["rest"]):
                 yield *token.span(), OPAQUE
 
 
-@lru_cache(maxsize=1 << 12)
-def _read_in(link: str) -> str:
-    """Returns the values of all identifiers that finders read in a link."""
-    finders = load_finders()
-    return " ".join(match.value.lower() for finder in finders for match in finder.find(link))
+@lru_cache(maxsize=domain.REMEMBERED)
+def _read_in(link: str, rest: str) -> str:
+    """Returns the values of all identifiers that are read in a link, whose path begins a `rest`."""
+    site = url.classify_host(link.removesuffix(rest).lstrip("/"), rest)
+    others = (finder.find(link) for finder in load_finders() if not finder.leftover)
+    values = [match.value for match in chain.from_iterable(others)]
+    return " ".join([*values, site.value if site else ""]).lower()
 
 
 def private_keys(text: str) -> Iterator[Span]:
@@ -483,7 +486,7 @@ SECRETS = tuple(
     ((fill_parts(_SECRETS["hints"][name], _SECRETS["parts"]),), find)
     for name, find in (("key", private_keys), ("seed", seed_phrases))
 )
-"""What opens a wallet or a machine: hints, RE2, and what finds it."""
+"""Hints, RE2, and finders of what opens a wallet or a machine."""
 
 
 def contact_spans(text: str) -> Iterator[tuple[int, int]]:
