@@ -68,7 +68,7 @@ class Person(Record):
 
     @property
     def may_judge(self) -> bool:
-        """Whether one of their roles is to decide."""
+        """True if one of their roles is to decide."""
         return not self.roles.isdisjoint(JUDGING_ROLES)
 
     def all_names(self) -> list[str]:

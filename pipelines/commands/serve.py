@@ -124,7 +124,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-HIDDEN_VERDICT = {
+HIDDEN_JUDGEMENT = {
     "decision_id": "",
     "kind": "second_wanted",
     "author": "",
@@ -467,7 +467,7 @@ class Server:
         def shown(decisions: Sequence[Decision]) -> list[Json]:
             rows = self._rows(decisions, caller.run)
             return [
-                {name: row[name] for name in ("entity_a", "entity_b")} | HIDDEN_VERDICT
+                {name: row[name] for name in ("entity_a", "entity_b")} | HIDDEN_JUDGEMENT
                 if two_person and decision.author != caller.author and is_hidden(decision)
                 else row
                 for decision, row in zip(decisions, rows, strict=True)

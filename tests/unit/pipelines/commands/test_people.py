@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from pipelines import cli, key_store
+from pipelines.commands import serve
 from pipelines.commands.serve import NEEDED_ROLES, Server, make_app, user_of
 from pipelines.options import UsageError
 from pipelines.people import read_people
@@ -60,7 +61,8 @@ def people(tmp_path):
 
 
 @pytest.fixture
-def server(tmp_path, people):
+def server(tmp_path, people, monkeypatch):
+    monkeypatch.setattr(serve, "UNDO_SECONDS", 3600)  # recorded when a test says so
     run = small_run(tmp_path / "run", options={"two_person": True})
     made = Server(run, str(tmp_path / "d.csv"), None, 8765, {"data/run.js": b"rt.piece"})
     made.user_header, made.public_url = "X-User", DESK
