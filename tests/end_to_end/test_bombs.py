@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines import private_keys
 from pipelines.exchange import taxii
 from pipelines.options import UsageError
 from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME
@@ -339,3 +341,25 @@ def test_a_server_holds_nobody_and_leads_nowhere(monkeypatch, name):
         list(collection.objects("note"))
     assert time.monotonic() - begun < 20 and "\n" not in str(refused.value)
     server.shutdown()
+
+
+def test_an_agent_that_drips_its_answer_holds_nobody(monkeypatch, tmp_path):
+    monkeypatch.setattr(private_keys, "AGENT_SECONDS", 1)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "agent"))
+        listening.listen()
+
+        def drip():
+            wire, _ = listening.accept()
+            with contextlib.suppress(OSError):
+                wire.sendall(b"\0\0\1\0")
+                while True:
+                    wire.sendall(b"\0")
+                    time.sleep(0.2)
+
+        threading.Thread(target=drip, daemon=True).start()
+        begun = time.monotonic()
+        with pytest.raises(UsageError, match="does not answer"):
+            private_keys.agent_keys()
+    assert time.monotonic() - begun < 10
