@@ -14,6 +14,7 @@ import socket
 import stat
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ LONGEST_PASSPHRASE = 1_024
 LEAST_PASSPHRASE = 12
 """Characters of a new passphrase, at least: PKCS 8 slows down who guesses it only a little."""
 
-_AGENT_SECONDS = 60
+AGENT_SECONDS = 60
 """The time that a person has to touch a token, or to answer the agent's question."""
 
 _LARGEST_REPLY = 256 * 1024
@@ -263,21 +264,24 @@ def _ask_agent(message: bytes) -> bytes:
         raise AgentError(f"there is no agent: set {AGENT_SOCKET}, or run ssh-agent and ssh-add")
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
-            wire.settimeout(_AGENT_SECONDS)
+            end = time.monotonic() + AGENT_SECONDS
+            wire.settimeout(AGENT_SECONDS)
             wire.connect(path)
             wire.sendall(_text(message))
-            (size,) = struct.unpack(">I", _received(wire, 4))
+            (size,) = struct.unpack(">I", _received(wire, 4, end))
             if size > _LARGEST_REPLY:
                 raise AgentError("the agent's answer cannot be read; use another agent")
-            return _received(wire, size)
+            return _received(wire, size, end)
     except OSError as error:
         why = error.strerror or "does not answer"
         raise AgentError(f"{path}: {why}; run ssh-agent and ssh-add") from None
 
 
-def _received(wire: socket.socket, size: int) -> bytes:
+def _received(wire: socket.socket, size: int, end: float) -> bytes:
     parts = b""
     while len(parts) < size:
+        # Of the whole: bytes that come one by one never exceed the time of any one call.
+        wire.settimeout(max(0.001, end - time.monotonic()))
         part = wire.recv(size - len(parts))
         if not part:
             raise AgentError("the agent closed the connection; add the key with ssh-add")

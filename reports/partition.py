@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from reports import tables
 from reports.cluster_data import DRAWN_SUPPLIERS, OTHERS_LIMIT, PHONE_PREFIX
 from reports.member_mentions import EVIDENCE_COLUMNS
-from reports.run import check_size
 from reports.tables import IdIndex, RunFolder, first_of_groups
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Strength
@@ -345,7 +344,7 @@ def positions_dataset(path: str) -> ds.Dataset | None:
     Raises:
         AlteredRunError: if it decodes to more than any of its size.
     """
-    check_size(path, "")
+    tables.check_size(path, "")
     nodes = ds.dataset(path, format="parquet")
     return nodes if set(NODE_POSITIONS.schema.names) <= set(nodes.schema.names) else None
 

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,6 @@ from pyarrow import fs
 
 from reports import tables
 from reports.tables import NarrativeReader, kept_narratives
-from reports.text import plain
 from schemas.extras import install_command
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME, Manifest
@@ -52,7 +51,6 @@ from schemas.tables import (
     Table,
 )
 from transforms.manifest import (
-    NOT_WRITTEN,
     REMEDY,
     AlteredRunError,
     RunError,
@@ -63,7 +61,6 @@ from transforms.manifest import (
     parse_manifest,
 )
 from transforms.private_files import (
-    MAGIC,
     PrivateFileError,
     PrivateKey,
     open_private,
@@ -71,7 +68,7 @@ from transforms.private_files import (
     private_root,
     read_private_manifest,
 )
-from transforms.read.parquet_limits import OverLimitError, check_decoded, open_parquet
+from transforms.read.parquet_limits import OverLimitError, open_parquet
 from transforms.reader import MOST_BYTES, RefusedFileError, open_bytes, read_bytes
 from transforms.reporters import SourceRules, rules_in_force
 
@@ -211,10 +208,10 @@ class Run(os.PathLike[str]):
         for table in of_tables if not self.is_signed else ():
             if table is not COMPONENTS:  # a memo, which may be gone
                 for file in files_of(self.manifest, table):
-                    check_size(f"{self.folder.rstrip('/')}/{file['name']}", file["sha256"])
+                    tables.check_size(f"{self.folder.rstrip('/')}/{file['name']}", file["sha256"])
             if table in PRIVATE_TABLES and has_private(self, table):
                 for path in private_files(self.folder, self.manifest, table):
-                    check_size(path, self.run_id)
+                    tables.check_size(path, self.run_id)
 
     @cached_property
     def _checked(self) -> set[str]:
@@ -371,24 +368,6 @@ class Run(os.PathLike[str]):
         if near:
             return f"; did you mean {near[0]!r}?"
         return "; its clusters are in Run.clusters" if known else ": it has no clusters"
-
-
-@cache
-def check_size(path: str, version: str) -> None:  # noqa: ARG001
-    """Refuses a file of a table that decodes to more than any of its size; a sealed one has a key.
-
-    A `version` of a file is looked at once.
-
-    Raises:
-        AlteredRunError: for one.
-    """
-    try:
-        with open_bytes(path) as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                check_decoded(file)
-    except (OSError, OverLimitError, pa.ArrowException) as error:
-        why = plain(str(error).partition("\n")[0][:200])
-        raise AlteredRunError(f"{path}: {NOT_WRITTEN}: {why}; {REMEDY}") from None
 
 
 def has_private(run: Run, table: Table) -> bool:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
@@ -26,6 +27,10 @@ from reports.text import plain
 from schemas.field import INTEGER, TEXT
 from schemas.tables import ADDED_LATER, COMPLAINTS, ENTITIES, LINKS, NARRATIVES, Table
 from transforms.arrow_util import group_offsets, hash_text, sorted_lookup
+from transforms.manifest import NOT_WRITTEN, REMEDY, AlteredRunError
+from transforms.private_files import MAGIC
+from transforms.read.parquet_limits import OverLimitError, check_decoded
+from transforms.reader import open_bytes
 
 
 class TableError(ValueError):
@@ -100,6 +105,24 @@ def table_dataset(run: RunFolder, table: Table, coded: Sequence[str] = ()) -> ds
     except FileNotFoundError:
         why = f"has no {table.name}/; a stream's snapshot keeps no records, so give a batch run"
         raise FileNotFoundError(errno.ENOENT, why, whole) from None
+
+
+@cache
+def check_size(path: str, version: str) -> None:  # noqa: ARG001
+    """Refuses a file of a table that decodes to more than any of its size; a sealed one has a key.
+
+    A `version` of a file is looked at once.
+
+    Raises:
+        AlteredRunError: for one.
+    """
+    try:
+        with open_bytes(path) as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                check_decoded(file)
+    except (OSError, OverLimitError, pa.ArrowException) as error:
+        why = plain(str(error).partition("\n")[0][:200])
+        raise AlteredRunError(f"{path}: {NOT_WRITTEN}: {why}; {REMEDY}") from None
 
 
 def table_batches(

@@ -37,7 +37,8 @@ from pipelines.user_files import (
 )
 from pipelines.wiring import FOLLOWS_NONE, PreviousRun
 from reports.export import NODES_FILE
-from reports.run import Run, check_size
+from reports.run import Run
+from reports.tables import check_size
 from schemas.manifest import SIMULATED_NAME
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.erasure import Erasures

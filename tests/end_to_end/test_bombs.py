@@ -7,22 +7,26 @@ import http.server
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines import private_keys
 from pipelines.exchange import taxii
 from pipelines.options import UsageError
 from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import execute, keys_in
 from tests.support.small_ring import NOW, RING, SmallRing
+from tests.support.workbook import write_workbook
 
 MEASURE = """
 import contextlib, io, json, resource, sys, time
@@ -32,7 +36,9 @@ for name, words in json.load(sys.stdin).items():
     begun, said = time.monotonic(), io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         status = ringtrace(*words)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not ru_maxrss of itself: a new program has that of who started it.
+    own = int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
+    peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) * 1024
     print(json.dumps([name, status, said.getvalue(), time.monotonic() - begun, peak]), flush=True)
 """
 
@@ -55,6 +61,92 @@ BOMBS = {
     "digits": written(lambda: b'{"run_id":' + b"1" * (4 << 20) + b"}"),
     "gzip": written(lambda: gzip.compress(b"\0" * (1 << 28), 1)),
 }
+
+
+def packed(codec, block, times):
+    """What writes a block so many times, packed."""
+
+    def write(path):
+        with pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), codec) as stream:
+            for _ in range(times):
+                stream.write(block)
+
+    return write
+
+
+def zipped(inside, *names):
+    """What writes a gibibyte of spaces inside a zip, beside empty files of other names."""
+
+    def write(path):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in names:
+                archive.writestr(name, "")
+            with archive.open(inside, "w", force_zip64=True) as file:
+                for _ in range(16):
+                    file.write(b" " * (1 << 26))
+
+    return write
+
+
+def wide_workbook(path):
+    """A sheet whose cells all repeat one long text that stands in the file once."""
+    write_workbook(path, {"x": [["received_at", "text"], *[["2024-01-01", "@"]] * 9]})
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = parts["xl/worksheets/s1.xml"].replace(b"@", b"y" * (1 << 29))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, sheet if name.endswith("s1.xml") else content)
+
+
+MAIL = b"From: a@b.example\nTo: c@d.example\nDate: Mon, 01 Jan 2024 00:00:00 +0000\nSubject: x\n"
+
+PARTS = b'Content-Type: multipart/mixed; boundary="x"\n\n'
+
+INPUT_BOMBS = {
+    "nul.csv": lambda path: (path.touch(), os.truncate(path, 8 << 30)),
+    "nul.jsonl.zst": packed("zstd", bytes(1 << 26), 128),
+    "mail.mbox.zst": packed("zstd", b"From a Mon\n" + MAIL + b"\nx\n" * (1 << 20), 64),
+    "a.zip": zipped("a.csv"),
+    "a.xlsx": zipped("xl/worksheets/sheet1.xml", "[Content_Types].xml", "xl/workbook.xml"),
+    "wide.xlsx": wide_workbook,
+    "parts.eml": written(lambda: MAIL + PARTS + b"--x\n\n" * (4 << 20)),
+    "nested.eml": written(lambda: MAIL + b"Content-Type: message/rfc822\n\n" * 200_000),
+    "long.mbox": written(lambda: b"From a Mon\n" + MAIL + b"\n" + b"x" * (256 << 20)),
+}
+
+EXCEL_MAP = """version = 1
+kind = "complaint"
+source_org = "acme"
+[file]
+format = "xlsx"
+[columns]
+received_at = "received_at"
+text = "narrative"
+[times]
+received_at = "excel-serial"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", INPUT_BOMBS)
+def test_a_bomb_among_records_costs_no_more_than_any_record(world, tmp_path, name):
+    """It is refused in one line, or read as far as one of its size can be, and counted."""
+    inbox, by = tmp_path / "inbox", tmp_path / "map.toml"
+    bomb = inbox / "complaints" / name
+    bomb.parent.mkdir(parents=True)
+    INPUT_BOMBS[name](bomb)
+    by.write_text(EXCEL_MAP)
+    words = {
+        "map": ["map", bomb],
+        "batch": ["batch", "--complaints", bomb, "--output", tmp_path / "a"],
+        "--map": ["batch", "--complaints", bomb, "--map", by, "--output", tmp_path / "b"],
+        "stream": ["stream", "--watch", inbox, "--stop-after-idle", 1, "--output", tmp_path / "d"],
+    }
+    for key, status, said in measured(words):
+        refused = status == 2 and said.count("\n") == 1
+        assert (refused or status < 2) and "Traceback" not in said, (key, status, said)
+    bomb.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +340,25 @@ def test_a_server_holds_nobody_and_leads_nowhere(monkeypatch, name):
         list(collection.objects("note"))
     assert time.monotonic() - begun < 20 and "\n" not in str(refused.value)
     server.shutdown()
+
+
+def test_an_agent_that_drips_its_answer_holds_nobody(monkeypatch, tmp_path):
+    monkeypatch.setattr(private_keys, "AGENT_SECONDS", 1)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "agent"))
+        listening.listen()
+
+        def drip():
+            wire, _ = listening.accept()
+            with contextlib.suppress(OSError):
+                wire.sendall(b"\0\0\1\0")
+                while True:
+                    wire.sendall(b"\0")
+                    time.sleep(0.2)
+
+        threading.Thread(target=drip, daemon=True).start()
+        begun = time.monotonic()
+        with pytest.raises(UsageError, match="does not answer"):
+            private_keys.agent_keys()
+    assert time.monotonic() - begun < 10

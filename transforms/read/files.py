@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -27,6 +28,9 @@ _DECOMPRESS_BYTES = 64 * 1024
 """Decompressed at a time: a failing read drops so much, which is then read byte by byte."""
 
 NUL_RUN = re.compile(rb"\0{8,}")
+
+_MOST_BLOCKS = 1_024
+"""Blocks in which the start of a text is looked for behind NULs: a gibibyte, or 64 MiB unpacked."""
 
 FREE_DECODED, DECODED_RATIO = 4 << 20, 24
 """A file may decode to so many bytes, and so many times its size: complaints have ratios of 4 to
@@ -228,7 +232,7 @@ def read_head(path: str, compressed: str, size: int) -> tuple[bytes, bool]:
         if first.startswith(b"PAR1") or not NUL_RUN.search(first):
             return first, False
     try:
-        for block in decompressed_blocks(path, compressed):
+        for block in islice(decompressed_blocks(path, compressed), _MOST_BLOCKS):
             head += block if head.startswith(b"PAR1") else NUL_RUN.sub(b"", block)
             if len(head) >= size:
                 break

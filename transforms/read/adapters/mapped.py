@@ -83,11 +83,11 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
         _check_columns(wanted, parquet_names(file.path), by)
         return file
     if form.format is mapping.FileFormat.XLSX:
+        tables = framing.sheet_tables(file.path)  # which bounds the file, too
         serial = mapping.TimeForm.EXCEL_SERIAL in by.times.values()
         if serial and framing.counts_from_1904(file.path):
             remedy = "give the cells a format of dates, and save it again"
             raise InputError(file.path, "its numbers of days begin in 1904", remedy)
-        tables = framing.sheet_tables(file.path)
         form = replace(form, sheet=form.sheet or _fitting_sheet(file, by, tables))
         others = tuple(name for name in tables if form.sheet and name != form.sheet)
         file = replace(file, unread_sheets=others)
