@@ -194,16 +194,16 @@ class Run(os.PathLike[str]):
         """
         if self.custody is not None and table.name not in self._checked:
             check_table(self.folder, self.manifest, table)
-            self.check_sizes([table])
+            self._check_sizes([table])
             self._checked.add(table.name)
 
     def check_all(self) -> None:
         """Compares the files of all tables and the private ones; errors as `check`."""
         check_tables(self.folder, self.manifest, BUILT_ON)
-        self.check_sizes([*BUILT_ON, *PRIVATE_TABLES])
+        self._check_sizes([*BUILT_ON, *PRIVATE_TABLES])
         self._checked.update(table.name for table in BUILT_ON)
 
-    def check_sizes(self, of_tables: Iterable[Table]) -> None:
+    def _check_sizes(self, of_tables: Iterable[Table]) -> None:
         """Refuses files that decode to more than any of their size, unless known keys signed."""
         for table in of_tables if not self.is_signed else ():
             if table is not COMPONENTS:  # a memo, which may be gone
@@ -405,7 +405,7 @@ def private_readers(
     """Returns what yields the rows of each file of a private table; see `private_batches`."""
     if run.custody is not None and has_private(run, table):
         check_private(run.folder, run.manifest, table)
-        run.check_sizes([table])
+        run._check_sizes([table])
 
     def batches(path: str) -> Iterator[pa.RecordBatch]:
         with open_bytes(path) as file, tables.readable(run, table):
