@@ -1429,8 +1429,8 @@ def test_the_button_for_the_next_run_shows_how_far_it_is(browser, served):
         def status(self):
             return self.states[0] if len(self.states) == 1 else self.states.pop(0)
 
-        def start(self, previous):
-            assert previous == served.run.folder
+        def start(self, previous, more):
+            assert previous == served.run.folder and not more
             half = {"state": "running", "percent": 40, "line": "linking", "name": None}
             self.states[:] = [half] * 6 + [{"state": "failed", "percent": 40, "line": "disk full"}]
 

@@ -23,6 +23,7 @@ from transforms.extract import (
 )
 from transforms.extract.kinds import email, gift_card
 from transforms.extract.narrative import load_finders
+from transforms.graph import replaced
 from transforms.phone import find, normalize, plain_number
 from transforms.victims import identifier_matcher, record_texts, stated_numbers
 
@@ -62,9 +63,10 @@ READING = (
     evidence.extract_complaints,
     evidence.extract_calls,
     stated_numbers.stated_victim_numbers,
+    replaced.gone_from_versions,
     allowlist.parse_allowlist,
 )
-"""Extraction, statements of replaced versions, and the list of what is known to be legitimate."""
+"""Extraction, what replaced versions state and named, and the list of the known-legitimate."""
 
 
 class Watch:

@@ -5,6 +5,7 @@ import shutil
 import statistics
 import webbrowser
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -12,12 +13,12 @@ import pytest
 
 from pipelines import cli
 from reports.figures import WIDE
+from reports.workbench import STATIC_FILES
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS, NARRATIVES, REJECTS
 from tests.support.leaks import decoded_layers
-from tests.support.real_data import ROOT
 from tests.support.run_pipeline import (
     column,
     execute,
@@ -199,7 +200,7 @@ def test_a_run_has_few_files_and_its_report_is_smaller_than_its_tables(days):
     _, second, _ = days
     every = [path for path in second.rglob("*") if path.is_file()]
     assert len(every) < 60
-    application = {path.name for path in (ROOT / "reports" / "assets").iterdir()}
+    application = {Path(name).name for name in STATIC_FILES}
     size = {path: path.stat().st_size for path in every if path.name not in application}
     report = sum(
         n for path, n in size.items() if path.relative_to(second).parts[0] in ("report", "graph")

@@ -129,6 +129,7 @@ OWN = {
     "pipelines/data_files.py": "data of the package",
     "pipelines/journal.py": "the user's own journal, which no other user made; the list of disks",
     "reports/exchange/offer.py": "data of the package",
+    "reports/page_script.py": "data of the package",
     "reports/referral/document.py": "data of the package",
     "reports/text.py": "data of the package",
     "transforms/redact/names.py": "the model that the user installed",
