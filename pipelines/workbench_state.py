@@ -235,7 +235,7 @@ class NextRun:
     _log: IO[bytes] = field(default_factory=tempfile.TemporaryFile, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def start(self, previous: str, *more: str) -> None:
+    def start(self, previous: str, more: Sequence[str] = ()) -> None:
         """Starts it, after the run `previous` and beside it, with `more` flags.
 
         Raises:

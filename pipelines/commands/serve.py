@@ -451,7 +451,7 @@ class Server:
         if "snapshot" in caller.run.manifest["options"]:
             raise UsageError("a snapshot of a stream is not run again: the stream reads decisions")
         two = ["--two-person"] if self.is_two_person() else []
-        self.next_run.start(caller.run.folder, *two)
+        self.next_run.start(caller.run.folder, two)
         return self.next_run.status()
 
     def listed(self, caller: Caller | None = None) -> Json:
