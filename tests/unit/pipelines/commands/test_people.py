@@ -13,7 +13,6 @@ from pipelines.options import UsageError
 from pipelines.people import read_people
 from pipelines.user_files import read_decisions
 from reports import signing
-from reports.run import Run
 from reports.signing import make_signing_key
 from tests.unit.pipelines.commands.test_serve import (
     ACCOUNT,
@@ -236,23 +235,28 @@ def test_another_judgement_or_one_undone_shows_nothing(client, server):
     assert "the panel" not in get(client, server, "decisions", "ivan").text
 
 
-def test_no_older_run_of_the_folder_shows_a_verdict(tmp_path, server):
+@pytest.mark.parametrize("opened_first", ["old", "new"])
+def test_no_older_run_of_the_folder_shows_a_verdict(tmp_path, server, opened_first):
     """All runs share the decisions file."""
-    small_run(tmp_path / "runs" / "old", run_id="run-old", clock="2026-03-01T08:00:00Z")
-    new = small_run(
-        tmp_path / "runs" / "new",
-        run_id="run-new",
-        clock="2026-03-02T08:00:00Z",
-        options={"two_person": True},
-    )
-    server.run, server.folder = new, tmp_path / "runs"
-    server._opened = {"old": (Run.open(tmp_path / "runs" / "old"), {})}
+    runs = {
+        name: small_run(
+            tmp_path / "runs" / name,
+            run_id=f"run-{name}",
+            clock=f"2026-03-0{day}T08:00:00Z",
+            options={"two_person": True} if name == "new" else {},
+        )
+        for day, name in ((1, "old"), (2, "new"))
+    }
+    server.run, server.folder = runs[opened_first], tmp_path / "runs"
+    server._opened = {name: (run, {}) for name, run in runs.items()}
     client = TestClient(make_app(server), base_url=DESK)
-    decide(client, server, CONFIRM | {"reason": "the panel"}, **of("zoe"))
+    answer = decide(client, server, CONFIRM | {"reason": "the panel"}, "new", **of("zoe"))
+    assert answer.status_code == 200
     server.flush()
     by_ivan = headers(server, **of("ivan"))
-    old = client.get(f"/{server.token}/r/old/api/decisions", headers=by_ivan)
-    assert [row["kind"] for row in old.json()["decisions"]] == ["second_wanted"]
+    for name in runs:
+        shown = client.get(f"/{server.token}/r/{name}/api/decisions", headers=by_ivan)
+        assert [row["kind"] for row in shown.json()["decisions"]] == ["second_wanted"]
     refused = decide(client, server, CONFIRM, "old", **of("ivan"))
     assert refused.status_code == 400 and "latest one" in refused.json()["error"]
 
