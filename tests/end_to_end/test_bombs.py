@@ -1,4 +1,4 @@
-"""What somebody put where a file is expected costs each command a line, and little else."""
+"""Bombs in the place of a file cost each command a line, and little else."""
 
 import contextlib
 import gzip
@@ -64,7 +64,7 @@ BOMBS = {
 
 
 def packed(codec, block, times):
-    """What writes a block so many times, packed."""
+    """Returns a function that writes a block so many times, packed."""
 
     def write(path):
         with pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), codec) as stream:
@@ -75,7 +75,7 @@ def packed(codec, block, times):
 
 
 def zipped(inside, *names):
-    """What writes a gibibyte of spaces inside a zip, beside empty files of other names."""
+    """Returns a function that zips a gibibyte of spaces beside empty files of other names."""
 
     def write(path):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -93,7 +93,7 @@ def test_what_replaced_versions_named_is_counted(tmp_path, name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_stream_counts_the_same(tmp_path, name):
-    """Whether versions come together, one after the other, or the last one first."""
+    """Arrivals of versions: together, one after the other, or the last one first."""
     rows, number, alarm = CASES[name]
     for order, parts in (
         ("together", [rows]),

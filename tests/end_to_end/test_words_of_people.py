@@ -1,4 +1,4 @@
-"""What people say of themselves in a claim, a link or a text stands nowhere outside private/."""
+"""People's own words in a claim, a link or a text stand nowhere outside private/."""
 
 import pytest
 
