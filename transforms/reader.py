@@ -40,7 +40,7 @@ def open_bytes(path: str | os.PathLike[str], *, follow: bool = True) -> BinaryIO
     Raises:
         OSError: if it cannot be opened; without `follow`, if it is a link.
         RefusedFileError: if it is a pipe or a device.
-        ValueError: for a store of which nothing is installed here.
+        ValueError: for a store whose library is not installed.
     """
     name = os.fspath(path)
     if "://" in name:

@@ -110,7 +110,7 @@ def issues_due(
 ) -> tuple[list[Outstanding], dict[str, str]]:
     """Returns what is to be corrected by now, and why identifiers were withdrawn.
 
-    A run says nothing of what was issued after it was made; decisions in force now do.
+    Of what was issued after the run was made, decisions in force now are asked alone.
 
     Args:
         finished: the run.

@@ -326,9 +326,9 @@ class Server:
         secret: stands in the page, and in what it asks.
         folder: has the other runs that are served, and a stream's alerts; None for one run.
         arguments: the flags by which their workbenches are made.
-        user_header: the header in which a proxy gives the user's name; None takes it from none.
+        user_header: the proxy's header with the user's name; without one, `author` decides.
         public_url: the address of that proxy.
-        role_header: the header in which it gives the user's roles; None takes them from `people`.
+        role_header: the proxy's header with the user's roles; None takes them from `people`.
         people: who is let in; everybody, if nobody is on the list.
         next_run: what the button for a rerun starts; None without one.
     """

@@ -135,8 +135,8 @@ def find_impersonation(
     """Finds what complaints say of the impersonation, as `IMPERSONATION`; strings of one length.
 
     What the field claims comes first, as `canonical_brands` has it. In the narrative, brands that
-    the caller claims to be come before those that are only named. No gift card's code is kept. Only
-    `aspects`, of which brands are one, are looked for.
+    the caller claims to be come before those that are only named. No gift card's code is kept.
+    Other `aspects` than the given ones are not searched.
     """
     first, back = distinct_rows((narrative,))
     passes = [
