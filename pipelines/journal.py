@@ -23,6 +23,7 @@ from reports.text import quantity
 from transforms.decisions import Decision
 from transforms.decisions_file import parse_decisions, with_decision_added
 from transforms.manifest import RunError, current_time
+from transforms.reader import read_bytes
 
 MOST_NOTES, MOST_NOTED = 200, 16_000_000
 """Notes of a cluster, and characters of all that is noted, with `_ROW` more for each row."""
@@ -249,11 +250,10 @@ class Journal:
         old = self._old_notes
         with self._changed() as rows:
             is_new = rows.execute("SELECT 1 FROM noted").fetchone() is None
-            if is_new and old.is_file() and os.access(old, os.R_OK):
+            if is_new and os.access(old, os.R_OK):
                 try:
-                    with old.open("rb") as file:
-                        content = file.read(_MOST_OLD_BYTES).decode()
-                    rows.execute(_OLD_NOTES, {"old": content})
+                    content = read_bytes(old, _MOST_OLD_BYTES)
+                    rows.execute(_OLD_NOTES, {"old": content.decode()})
                 except (OSError, ValueError, sqlite3.Error):
                     raise UsageError(f"{old}: is no file of notes; move it away") from None
             yield rows
