@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     from pipelines.composites import ExtractMentions, FindClusters, ReadRecords, ValidateRecords
     from pipelines.options import UsageError
     from reports.run import Run
-    from transforms.manifest import AlteredRunError, RunError
+    from transforms.custody import AlteredRunError, RunError
 
     __version__: str
 
@@ -127,7 +127,7 @@ _LAZY = {
     "UsageError": "pipelines.options",
     "Run": "reports.run",
     "RunError": "reports.run",
-    "AlteredRunError": "transforms.manifest",
+    "AlteredRunError": "transforms.custody.manifest",
 }
 """The modules of the names that are loaded when they are used."""
 
@@ -308,8 +308,8 @@ def extract_identifiers(text: str, country: str | None) -> list[Identifier]:
     import pyarrow as pa
 
     from schemas.complaint import COMPLAINT_ACCEPTED
+    from transforms.decode import SEARCH_LIMIT
     from transforms.extract import complaint_mentions
-    from transforms.text_util import SEARCH_LIMIT
 
     narrative, region = _text("text", text), _country(country)
     if len(narrative) > SEARCH_LIMIT:

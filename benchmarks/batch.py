@@ -43,8 +43,7 @@ from schemas.call import CALL_ACCEPTED, CALL_READ
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_READ
 from schemas.mention import EVIDENCE
 from schemas.tables import ALL_TABLES
-from transforms import batch_codec, shuffle
-from transforms.batch_codec import EncodedBatch
+from transforms.engine import EncodedBatch, batch_codec, shuffle
 from transforms.graph.link_weights import PAIR_SUM
 from transforms.write import publish
 

@@ -33,9 +33,17 @@ from pipelines.simulate import narratives
 from pipelines.simulate.world import World, plan_rings
 from reports.run import Run
 from schemas.entity import without_epoch
-from transforms.arrow_util import hash_text
-from transforms.campaign_traits import campaign_uses, trait_rows
-from transforms.campaigns import FEATURES, Models, PairModel, Shared, candidate_groups, pair_means
+from transforms.arrow import hash_text
+from transforms.campaigns import (
+    FEATURES,
+    Models,
+    PairModel,
+    Shared,
+    campaign_uses,
+    candidate_groups,
+    pair_means,
+    trait_rows,
+)
 from transforms.graph.assign import ASSIGNMENT, cluster_number
 
 CALIBRATED = ("plain", "noise-2", "pooled", "dominant", "no-calls")

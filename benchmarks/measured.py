@@ -198,7 +198,7 @@ def read_pairs(path: Path) -> dict[str, str]:
 
 def cluster_by_entity(run: Path) -> dict[str, str]:
     """Returns the cluster of each member of a run."""
-    from transforms.arrow_util import row_tuples
+    from transforms.arrow import row_tuples
 
     rows = ds.dataset(run / "members").to_table(columns=["entity_id", "cluster_id"])
     return dict(row_tuples(rows))
@@ -206,7 +206,7 @@ def cluster_by_entity(run: Path) -> dict[str, str]:
 
 def bcubed_f1(clusters: Mapping[str, str], truth: Mapping[str, str]) -> float:
     """Returns the B-cubed F1 of clusters by entity; what is in none is a cluster of its own."""
-    from transforms.clustering_metrics import compare_clusterings  # loads Beam
+    from transforms.graph import compare_clusterings  # loads Beam
 
     ids = sorted(truth)
     labels = np.array([clusters.get(entity_id, f"alone {entity_id}") for entity_id in ids])

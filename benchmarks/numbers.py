@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from benchmarks import measured
 from benchmarks.readings import csv_rows, print_impersonation
 from benchmarks.worlds import REAL, accepted, simulated
-from transforms.arrow_util import list_items
+from transforms.arrow import list_items
 from transforms.extract.fields import call_mentions, complaint_mentions
 from transforms.phone import find, normalize
 from transforms.read.files import ReadOptions

@@ -43,11 +43,10 @@ from benchmarks.worlds import REAL, accepted
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.enums import HARD_ROLES, EntityKind, Role
 from tests.support.script_texts import find_families
-from transforms.call_scripts import MIN_SHARE, match_families
-from transforms.clustering_metrics import compare_clusterings
-from transforms.extract import impersonation
+from transforms.extract import MIN_SHARE, impersonation, match_families
 from transforms.extract.fields import complaint_mentions
 from transforms.extract.fingerprints import fingerprint_rows, tokenize
+from transforms.graph import compare_clusterings
 
 LABELS = Path(__file__).parents[1] / "tests/unit/transforms/extract/labelled_readings.txt"
 

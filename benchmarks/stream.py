@@ -40,7 +40,7 @@ from pipelines.simulate.world import World
 from pipelines.streaming.options import parse
 from pipelines.streaming.watch import Watch
 from pipelines.streaming.watch_sources import NewRecords, WatchedFolder
-from transforms.gc_tuning import gc_tuned
+from transforms.engine import gc_tuned
 from transforms.read import ReadOptions
 
 POOL = 2_000

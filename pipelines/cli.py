@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib import metadata
 
 from pipelines.commands import COMMANDS, Group
-from transforms.gc_tuning import gc_tuned
+from transforms.engine import gc_tuned
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

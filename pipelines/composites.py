@@ -34,8 +34,9 @@ from pipelines.user_files import (
     read_weights,
 )
 from pipelines.wiring import Collections, Graph, RunPlan, assign_roles, extract, validate
+from transforms.custody import current_time
 from transforms.decisions import ResolveDecisions
-from transforms.manifest import current_time
+from transforms.engine import MAIN
 from transforms.read import (
     CALLS,
     COMPLAINTS,
@@ -45,7 +46,6 @@ from transforms.read import (
     ReadRecords as ReadFiles,
     plan_input_files,
 )
-from transforms.shuffle import MAIN
 from transforms.victims import CLAIMS
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

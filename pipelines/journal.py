@@ -20,10 +20,9 @@ from pathlib import Path
 from pipelines.options import BusyError, Json, UsageError
 from pipelines.safe_files import LONGEST_WAIT, locked
 from reports.text import quantity
-from transforms.decisions import Decision
-from transforms.decisions_file import parse_decisions, with_decision_added
-from transforms.manifest import RunError, current_time
-from transforms.reader import read_bytes
+from transforms.custody import RunError, current_time
+from transforms.decisions import Decision, parse_decisions, with_decision_added
+from transforms.gates import read_bytes
 
 MOST_NOTES, MOST_NOTED = 200, 16_000_000
 """Notes of a cluster, and characters of all that is noted, with `_ROW` more for each row."""

@@ -37,12 +37,11 @@ from reports.signing import KeyFileError, Validity
 from schemas.records import AwareTime
 from schemas.signed_fields import SLUG, Id
 from schemas.tables import VICTIMS
-from transforms.reader import MOST_KEPT_BYTES, read_bytes
+from transforms.gates import MOST_KEPT_BYTES, read_bytes
 
 if TYPE_CHECKING:
-    from transforms.erasure import ErasureList, Erasures, RegisterKey
-    from transforms.private_files import PrivateKey
-    from transforms.victim_register import RegisterSource
+    from transforms.custody import ErasureList, Erasures, PrivateKey, RegisterKey
+    from transforms.victims import RegisterSource
 
 Kept = TypeVar("Kept")
 
@@ -184,7 +183,7 @@ def private_key() -> PrivateKey | None:
     Raises:
         UsageError: for a file that is no such key, or that others can read.
     """
-    from transforms.private_files import SECRET_BYTES, PrivateKey
+    from transforms.custody import SECRET_BYTES, PrivateKey
 
     path = private_path()
     if not path.exists():
@@ -199,7 +198,7 @@ def make_private_key() -> PrivateKey:
     Raises:
         UsageError: where there is one, or it cannot be written.
     """
-    from transforms.private_files import SECRET_BYTES
+    from transforms.custody import SECRET_BYTES
 
     path = private_path()
     with system_errors(path, f"set {HOME_VARIABLE} to another"):
@@ -245,8 +244,8 @@ def register_source(
             named = "--register-key" if key_file is not None else "--register"
             raise UsageError(f"--no-register: leave out {named}, which it would not use")
         return None
-    from transforms.erasure import Erasures
-    from transforms.victim_register import RegisterSource
+    from transforms.custody import Erasures
+    from transforms.victims import RegisterSource
 
     of_runs: dict[str, int | None] = {}
     for finished in runs:
@@ -284,8 +283,7 @@ def _files_of_run(folder: str) -> dict[str, int]:
         UsageError: if the folder is no finished run.
     """
     from reports.run import Run
-    from transforms.manifest import RunError
-    from transforms.private_files import private_files
+    from transforms.custody import RunError, private_files
 
     with usage_errors(RunError, after="; name a finished run of this version"):
         return private_files(folder, Run.open(folder).manifest, VICTIMS)
@@ -310,8 +308,8 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
     Raises:
         UsageError: if it cannot be read, or has not as many `rows` as its run wrote.
     """
-    from transforms.private_files import PrivateFileError
-    from transforms.victim_register import RegisterError, check_register_file
+    from transforms.custody import PrivateFileError
+    from transforms.victims import RegisterError, check_register_file
 
     remedy = "give a register that can be read"
     with usage_errors(RegisterError, PrivateFileError), system_errors(path, remedy):
@@ -326,7 +324,7 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
 
 def _register_key(key_file: str | None, *, make: bool) -> RegisterKey | None:
     """Reads the secret of the file `key_file`, or one's own; None where there is none to be had."""
-    from transforms.erasure import SECRET_BYTES, RegisterKey
+    from transforms.custody import SECRET_BYTES, RegisterKey
 
     remedy = f"make one: head -c {SECRET_BYTES} /dev/urandom > FILE && chmod 600 FILE"
     path = register_path() if key_file is None else Path(key_file)
@@ -376,7 +374,7 @@ def erasures(key_file: str | None) -> ErasureList | None:
     Raises:
         UsageError: for a list that cannot be read, or without the secret that it was made under.
     """
-    from transforms.erasure import ErasureList
+    from transforms.custody import ErasureList
 
     path = erased_path()
     if not path.exists():

@@ -37,11 +37,11 @@ from reports.signing import LetterError, canonical_json, digest_of, parse_canoni
 from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.records import Record, RecordError, read_record
-from transforms.reader import MOST_KEPT_BYTES, read_bytes
+from transforms.gates import MOST_KEPT_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from reports.run import Run
-    from transforms.exit_scan import WithheldValues
+    from transforms.write import WithheldValues
 
 FILE_NAME = "issued.jsonl"
 
@@ -308,8 +308,8 @@ def values_withheld(run: Run, register_key: str | None, *, no_register: bool) ->
     Raises:
         UsageError: for a secret or a register that cannot be used.
     """
-    from transforms.exit_scan import withheld_by_run
-    from transforms.private_files import PrivateStore
+    from transforms.custody import PrivateStore
+    from transforms.write import withheld_by_run
 
     source = key_store.register_source(register_key, use=not no_register, runs=[run.folder])
     private = PrivateStore(key_store.private_key())
@@ -329,7 +329,7 @@ def hold_back(run: Run, folder: str, files: Mapping[str, bytes], values: Withhel
         UsageError: if there is one: nobody must give it out.
     """
     from reports.pieces import texts_of_data
-    from transforms.exit_scan import count_withheld, set_aside
+    from transforms.write import count_withheld, set_aside
 
     counts = count_withheld(files.items(), values, texts_of_data)
     if not counts:

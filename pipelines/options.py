@@ -28,8 +28,8 @@ from pipelines.data_files import read_data
 from pipelines.progress import printable
 from schemas.enums import COUNTRIES, Direction, RecordKind
 from schemas.mapping import parse_toml
-from transforms.gc_tuning import gc_paused
-from transforms.reader import read_bytes
+from transforms.engine import gc_paused
+from transforms.gates import read_bytes
 
 Json = dict[str, Any]
 """An object of JSON or TOML."""
@@ -238,7 +238,7 @@ SHARE = Number(0, 1)
 
 def time_zone(text: str) -> str:
     """Checks the name of a time zone, as the `type` of a flag; returns the text."""
-    from transforms.times import parse_zone  # loads Arrow, as --help need not
+    from transforms.values import parse_zone  # loads Arrow, as --help need not
 
     try:
         parse_zone(text)
@@ -601,8 +601,7 @@ def run_command(
         return 2 if isinstance(error, UsageError) else 1
     except ValueError as error:
         from reports.tables import TableError
-        from transforms.manifest import AlteredRunError, RunError
-        from transforms.private_files import PrivateFileError
+        from transforms.custody import AlteredRunError, PrivateFileError, RunError
 
         if not isinstance(error, RunError | AlteredRunError | TableError | PrivateFileError):
             raise

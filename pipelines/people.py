@@ -11,7 +11,7 @@ from pipelines.user_files import file_digest, read_text
 from reports import signing
 from reports.run import Run
 from schemas.records import Record, RecordError, read_toml_record
-from transforms.judgements import (
+from transforms.decisions import (
     JUDGING_ROLES,
     MOST_NAME,
     NOBODY,

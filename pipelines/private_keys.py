@@ -25,7 +25,7 @@ from pipelines.options import UsageError, system_errors, usage_errors
 from reports import signing
 from reports.signing import KeyFileError
 from schemas.extras import install_command
-from transforms.reader import open_bytes
+from transforms.gates import open_bytes
 
 PASSPHRASE_FILE, PASSPHRASE = "RINGTRACE_PASSPHRASE_FILE", "RINGTRACE_PASSPHRASE"
 

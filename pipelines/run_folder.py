@@ -54,16 +54,20 @@ from schemas.tables import (
     PRIVATE_FOLDER,
     REJECTS,
 )
-from transforms.arrow_util import row_tuples
-from transforms.counters import KIND_PLURAL
+from transforms.arrow import row_tuples
+from transforms.custody import PrivateKey, PrivateStore, RunError, RunSettings, faulty_rows
 from transforms.decisions import BoundBy
-from transforms.exit_scan import count_in_text, withheld_by_run
-from transforms.manifest import RunError, RunSettings, faulty_rows
+from transforms.engine import KIND_PLURAL
 from transforms.phone import normalize_numbers
-from transforms.private_files import PrivateKey, PrivateStore
 from transforms.stream import SNAPSHOTS_FOLDER
-from transforms.victim_register import RegisterSource, own_register
-from transforms.write import is_local, recover_output, staging_folder
+from transforms.victims import RegisterSource, own_register
+from transforms.write import (
+    count_in_text,
+    is_local,
+    recover_output,
+    staging_folder,
+    withheld_by_run,
+)
 
 REPORT_PAGE = "report/index.html"
 

@@ -35,10 +35,9 @@ from pipelines.options import (
     has_job_server,
 )
 from pipelines.progress import Progress, suppress_stderr
-from transforms.batch_codec import SpillFile
-from transforms.gc_tuning import gc_tuned, keep_memory
+from transforms.custody import RunSettings
+from transforms.engine import SpillFile, gc_tuned, keep_memory
 from transforms.local import LocalExecutor, OptionsParsedOnce
-from transforms.manifest import RunSettings
 from transforms.write import available_cpus, forking, is_local
 
 OPEN_PORTS_WARNING = (

@@ -21,8 +21,7 @@ from reports.text import quantity
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from schemas.mapping import ID_FIELDS
-from transforms.arrow_util import row_tuples
-from transforms.deduplicate import unique_records
+from transforms.arrow import row_tuples
 from transforms.extract import Click, clicks, mask_file_name
 from transforms.read import (
     TAGS,
@@ -33,14 +32,14 @@ from transforms.read import (
     scan_file,
     survey_inputs,
 )
-from transforms.validate import validate_calls, validate_complaints
+from transforms.validate import unique_records, validate_calls, validate_complaints
 
 OFFER_KIND = "offer"
 
 OFFERED_RECORD_ID = re.compile(
     r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*(\.\.[1-9]\d*)?"
 )
-"""The stand-in for a record's id in the evidence of an offer (`transforms.joint`)."""
+"""The stand-in for a record's id in the evidence of an offer (`transforms.graph.joint`)."""
 
 _Place = tuple[str, int]
 """Input file and position of a row."""

@@ -36,20 +36,19 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import MapError, RecordMap, parse_map
 from schemas.records import Record, RecordError, between, one_of, read_toml_record
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
+from transforms.custody import RunError, current_time, files_of
 from transforms.extract import (
     KnownLegitimate,
     LegitimateListError,
     parse_allowlist,
     shipped_allowlist,
 )
+from transforms.gates import read_bytes
 from transforms.graph import PriorityWeights, shipped_weights
-from transforms.manifest import RunError, current_time, files_of
-from transforms.reader import read_bytes
-from transforms.reporters import SourceRules, parse_source_rules, shipped_source_rules
+from transforms.values import SourceRules, parse_source_rules, shipped_source_rules
 
 if TYPE_CHECKING:
-    from transforms.decisions import Decision
-    from transforms.judgements import People
+    from transforms.decisions import Decision, People
     from transforms.read import ReadOptions
 
 
@@ -260,7 +259,7 @@ def read_decisions(
     With the journal, it says if more of them wait there: a server of this user died.
     """
     from pipelines.journal import unrecorded  # with Beam, as below
-    from transforms.judgements import WAITS
+    from transforms.decisions import WAITS
 
     if path is None:
         return ()
@@ -296,19 +295,26 @@ def parse_decisions_text(
         UsageError: for a row that cannot be used, that was edited, removed or moved after it was
             signed, or that the policy does not take.
     """
-    from transforms import decisions_file, judgements  # with Beam, which not every command needs
+    from transforms.decisions import (  # with Beam, which not every command needs
+        NOBODY,
+        DecisionError,
+        DecisionSigner,
+        await_second_person,
+        parse_decisions,
+        signed_by_their_authors,
+    )
 
     signers = {
-        signing.key_id(key): decisions_file.DecisionSigner(
+        signing.key_id(key): DecisionSigner(
             partial(_holds, key), key_store.validity(org, signing.key_id(key)).revoked_since
         )
         for org, keys in [*key_store.trusted_keys().items(), (None, key_store.own_public_keys())]
         for key in keys
     }
-    with usage_errors(decisions_file.DecisionError):
-        rows = decisions_file.parse_decisions(text, path, signers)
-    people = people or judgements.NOBODY
-    rows = judgements.signed_by_their_authors(without_void_joins(rows), people)
+    with usage_errors(DecisionError):
+        rows = parse_decisions(text, path, signers)
+    people = people or NOBODY
+    rows = signed_by_their_authors(without_void_joins(rows), people)
     policy = custody_policy()
     typed = [row for row in rows if row.signature is None or row.signature.key_id not in signers]
     if policy.require_signed_decisions and typed:
@@ -316,9 +322,9 @@ def parse_decisions_text(
             f"{path}: {typed[0].decision_id} is signed by no key that is known here, and your "
             "policy takes no such row; make it with ringtrace decide"
         )
-    rows = judgements.await_second_person(rows, policy.two_people)
+    rows = await_second_person(rows, policy.two_people)
     kinds = REVIEWING_DECISIONS if two_person else ()
-    return judgements.await_second_person(rows, kinds, people)
+    return await_second_person(rows, kinds, people)
 
 
 def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
@@ -403,7 +409,7 @@ def check_no_row_lost(
     Raises:
         UsageError: for the first that is lost.
     """
-    from transforms.decisions_file import lost_rows
+    from transforms.decisions import lost_rows
 
     if lost := lost_rows(decisions, before):
         row = lost[0]
@@ -432,7 +438,7 @@ def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tup
 
 def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:
     """Gives decisions the bindings that they have in the finished run in `folder`, if any."""
-    from transforms.decisions_file import taken_over
+    from transforms.decisions import taken_over
 
     if folder is None or all(decision.members is not None for decision in decisions):
         return decisions
@@ -623,7 +629,7 @@ def contested_values(run: Run, where: pc.Expression | None = None) -> dict[str, 
 
     `where` selects some of them. A copy of a run without its private/ has none.
     """
-    from transforms.decisions_file import own_id
+    from transforms.decisions import own_id
 
     columns = ["entity_id", "kind", "value"]
     rows = private_table(run, CONTESTED, columns, private_key(), where).to_pylist()

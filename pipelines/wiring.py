@@ -18,11 +18,9 @@ from apache_beam.pvalue import AsSingleton
 from pipelines.options import Json
 from schemas import tables
 from schemas.enums import RecordKind
-from transforms.call_scripts import Scripts
-from transforms.counters import count_members
-from transforms.decisions import DecisionsInForce
-from transforms.decisions_file import DecisionRows
-from transforms.deduplicate import REPLACED, Deduplicate
+from transforms.custody import PrivateKey
+from transforms.decisions import DecisionRows, DecisionsInForce
+from transforms.engine import MAIN, batches_of, count_members
 from transforms.extract import (
     EVIDENCE_ROWS,
     FINGERPRINTS,
@@ -30,6 +28,7 @@ from transforms.extract import (
     STATED,
     Extract,
     KnownLegitimate,
+    Scripts,
 )
 from transforms.graph import (
     ClusteredWindow,
@@ -44,13 +43,25 @@ from transforms.graph import (
     gone_from_versions,
     summarize_clusters,
 )
-from transforms.private_files import PrivateKey
 from transforms.read import CALLS, COMPLAINTS, REJECTS
-from transforms.reporters import SourceRules
-from transforms.shuffle import MAIN, batches_of
-from transforms.validate import ACCEPTED, COUNTERS, REJECTS as REFUSED, Validate
-from transforms.victim_register import KeepRegister, ReadRegister, RegisterSource, paper_changes
-from transforms.victims import AssignVictimRoles, VictimClaims, stated_victim_numbers
+from transforms.validate import (
+    ACCEPTED,
+    COUNTERS,
+    REJECTS as REFUSED,
+    REPLACED,
+    Deduplicate,
+    Validate,
+)
+from transforms.values import SourceRules
+from transforms.victims import (
+    AssignVictimRoles,
+    KeepRegister,
+    ReadRegister,
+    RegisterSource,
+    VictimClaims,
+    paper_changes,
+    stated_victim_numbers,
+)
 from transforms.write import PublishRun, Record, Sign, WriteReport, WriteTables
 
 Collections = Mapping[str, Any]

@@ -31,8 +31,8 @@ from reports.workbench import write_workbench
 from schemas.cluster import ALERT
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import ALL_TABLES
-from transforms.manifest import RunError, current_time
-from transforms.reader import read_bytes, read_json
+from transforms.custody import RunError, current_time
+from transforms.gates import read_bytes, read_json
 from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.write import JobError, available_cpus, forking, local_job_pool
 
@@ -164,7 +164,7 @@ def workbench_files(
 
     A process that serves has threads, and must not fork.
     """
-    from transforms.exit_scan import count_withheld
+    from transforms.write import count_withheld
 
     nodes = Path(finished, NODES_FILE)
     register = arguments.register_key
@@ -286,7 +286,7 @@ class NextRun:
 
 def without_withheld(alerts: Iterable[Json], values: Any) -> tuple[list[Json], int]:
     """Returns alerts but for such as name what a run withheld, and how many these are."""
-    from transforms.exit_scan import count_withheld
+    from transforms.write import count_withheld
 
     whole = list(alerts)
     data = ((str(number), json.dumps(alert).encode()) for number, alert in enumerate(whole))

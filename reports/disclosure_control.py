@@ -36,9 +36,9 @@ from schemas.facts import (
 )
 from schemas.manifest import Alarm
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS, SUPPLIERS
+from transforms.custody import OTHER_FIELDS, UNKNOWN_FIELDS
 from transforms.extract.impersonation import OTHER, canonical_brand
 from transforms.extract.kinds.registry import BY_KIND
-from transforms.manifest import OTHER_FIELDS, UNKNOWN_FIELDS
 
 Row = dict[str, Any]
 

@@ -40,7 +40,7 @@ from schemas.field import EPOCH, TEXT
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS, Table
 from transforms.extract.fields import complaint_mentions
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.reporters import OFFER_FIELD, OFFERED, people_counted
+from transforms.values import OFFER_FIELD, OFFERED, people_counted
 
 Row = Mapping[str, Any]
 

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from reports.cluster_data import ClusterFacts
 from reports.partition import NodePositions, Point
-from transforms.arrow_util import concat_ranges, group_offsets
+from transforms.arrow import concat_ranges, group_offsets
 
 Row = dict[str, Any]
 

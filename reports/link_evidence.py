@@ -25,9 +25,9 @@ from reports.tables import IntArray, RunFolder, among
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status, Strength
 from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, Fact, fact, have_facts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.arrow_util import component_labels
+from transforms.arrow import component_labels
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, link_probability, pair_micros
-from transforms.reporters import counted_sources, people_counted, precision_interval
+from transforms.values import counted_sources, people_counted, precision_interval
 
 Row = Mapping[str, Any]
 

@@ -34,8 +34,8 @@ from reports.tables import (
 from schemas.enums import EntityKind
 from schemas.field import INTEGER, TEXT
 from schemas.tables import MENTIONS, NARRATIVES
-from transforms.arrow_util import aggregate, group_changes
-from transforms.reporters import people_counted
+from transforms.arrow import aggregate, group_changes
+from transforms.values import people_counted
 
 NARRATIVE = "narrative"
 

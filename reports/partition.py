@@ -42,7 +42,7 @@ from schemas.tables import (
     SUPPLIERS,
     Table,
 )
-from transforms.arrow_util import concat_ranges, one_batch
+from transforms.arrow import concat_ranges, one_batch
 
 Groups = NDArray[np.int64]
 

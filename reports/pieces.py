@@ -66,8 +66,8 @@ from schemas.enums import EntityKind
 from schemas.facts import facts_of
 from schemas.field import SMALL_INTEGER, TEXT, TEXTS
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS
-from transforms.arrow_util import each_once, group_changes, group_offsets, rank_texts, with_column
-from transforms.file_texts import lines_of, texts_of_file
+from transforms.arrow import each_once, group_changes, group_offsets, rank_texts, with_column
+from transforms.gates import lines_of, texts_of_file
 from transforms.graph.link_weights import link_probability
 
 Json = dict[str, Any]

@@ -50,27 +50,25 @@ from schemas.tables import (
     TABLES_BY_NAME,
     Table,
 )
-from transforms.manifest import (
+from transforms.custody import (
     REMEDY,
     AlteredRunError,
+    PrivateFileError,
+    PrivateKey,
     RunError,
     check_private,
     check_table,
     check_tables,
     files_of,
-    parse_manifest,
-)
-from transforms.private_files import (
-    PrivateFileError,
-    PrivateKey,
     open_private,
+    parse_manifest,
     private_files,
     private_root,
     read_private_manifest,
 )
+from transforms.gates import MOST_BYTES, RefusedFileError, open_bytes, read_bytes
 from transforms.read.parquet_limits import OverLimitError, open_parquet
-from transforms.reader import MOST_BYTES, RefusedFileError, open_bytes, read_bytes
-from transforms.reporters import SourceRules, rules_in_force
+from transforms.values import SourceRules, rules_in_force
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -35,9 +35,9 @@ from schemas.field import AMOUNT, INTEGER, TEXT
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
-from transforms.arrow_util import aggregate
+from transforms.arrow import aggregate
 from transforms.extract.impersonation import techniques_of
-from transforms.reporters import people_counted
+from transforms.values import people_counted
 
 Row = dict[str, Any]
 

@@ -26,11 +26,10 @@ from numpy.typing import NDArray
 from reports.text import plain
 from schemas.field import INTEGER, TEXT
 from schemas.tables import ADDED_LATER, COMPLAINTS, ENTITIES, LINKS, NARRATIVES, Table
-from transforms.arrow_util import group_offsets, hash_text, sorted_lookup
-from transforms.manifest import NOT_WRITTEN, REMEDY, AlteredRunError
-from transforms.private_files import MAGIC
+from transforms.arrow import group_offsets, hash_text, sorted_lookup
+from transforms.custody import MAGIC, NOT_WRITTEN, REMEDY, AlteredRunError
+from transforms.gates import open_bytes
 from transforms.read.parquet_limits import OverLimitError, check_decoded
-from transforms.reader import open_bytes
 
 
 class TableError(ValueError):

@@ -46,9 +46,9 @@ from schemas.decision import BINDING, DECISION, REVIEWING_DECISIONS
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, Table
+from transforms.engine import release_memory
 from transforms.extract import mask_file_name
 from transforms.extract.kinds.registry import BY_KIND
-from transforms.gc_tuning import release_memory
 from transforms.write.job_pool import JobPool, PutFile
 
 Json = dict[str, Any]

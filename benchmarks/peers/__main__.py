@@ -35,8 +35,8 @@ from benchmarks.measured import python
 from benchmarks.peers.programs import COMPONENTS
 from benchmarks.worlds import world
 from schemas.enums import HARD_ROLES
-from transforms.arrow_util import hash_text
-from transforms.erasure import record_keys
+from transforms.arrow import hash_text
+from transforms.custody import record_keys
 
 SIZES = (20_000, 200_000)
 

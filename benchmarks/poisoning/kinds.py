@@ -49,7 +49,7 @@ from pipelines.exchange.signed_files import utc_text, write_signed
 from reports import signing
 from reports.exchange.offer import iso_week
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms, Tlp
-from transforms.arrow_util import row_tuples
+from transforms.arrow import row_tuples
 from transforms.graph.refinement import BUSINESS_LINES
 
 STRANGERS = {

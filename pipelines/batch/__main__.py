@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pipelines.batch.options import add_arguments, batch_options
 from pipelines.options import run_command
-from transforms.gc_tuning import gc_tuned
+from transforms.engine import gc_tuned
 
 __all__ = ["add_arguments", "main", "run"]
 

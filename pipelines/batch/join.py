@@ -67,15 +67,15 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.offer import Feed, Result
 from schemas.records import format_of
 from schemas.tables import COMPLAINTS, ENTITIES
+from transforms.custody import files_of
 from transforms.extract import KnownLegitimate, reads_as_itself
-from transforms.joint import AcceptedOffer, people_that_count, sender_record
-from transforms.manifest import files_of
-from transforms.reporters import precision_interval
+from transforms.graph import AcceptedOffer, people_that_count, sender_record
+from transforms.values import precision_interval
 
 if TYPE_CHECKING:
     from pipelines.batch.joint_pipeline import JointPlan, LiveEvidence
     from transforms.decisions import Decision
-    from transforms.victim_register import RegisterSource
+    from transforms.victims import RegisterSource
 
 _NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` makes one"
 
@@ -406,7 +406,7 @@ def _joint_plan(
     from pipelines.batch.joint_pipeline import JointPlan
     from pipelines.batch.plan import find_previous, package_versions
     from pipelines.run_folder import private_store, run_signer
-    from transforms.manifest import RunSettings, current_time
+    from transforms.custody import RunSettings, current_time
     from transforms.write import staging_folder
 
     offers: list[Any] = intake.offers

@@ -26,31 +26,37 @@ from schemas.field import TEXT
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, NARRATIVES, Table
-from transforms import joint
-from transforms.arrow_util import row_tuples, with_column
+from transforms.arrow import row_tuples, with_column
 from transforms.campaigns import FindCampaigns
-from transforms.decisions import ResolveDecisions
-from transforms.extract import few_words, infer_brands
-from transforms.graph import MIN_REPORTERS
-from transforms.joint import (
-    AcceptedOffer,
-    by_record,
-    call_records,
-    complaint_records,
-    crowds_of_offers,
-    evidence_from_tables,
-    evidence_of_offer,
-)
-from transforms.manifest import (
+from transforms.custody import (
     OFFERED_VICTIMS,
     CounterValue,
+    PrivateKey,
+    PrivateStore,
     RunSettings,
     rejected_by_file_group,
     rows_by_file_group,
 )
-from transforms.private_files import PrivateKey, PrivateStore
+from transforms.decisions import ResolveDecisions
+from transforms.engine import batches_of
+from transforms.extract import few_words, infer_brands
+from transforms.graph import (
+    MIN_REPORTERS,
+    AcceptedOffer,
+    by_record,
+    call_records,
+    complaint_records,
+    contributor_rows,
+    crowds_of_offers,
+    evidence_from_tables,
+    evidence_of_offer,
+    offered_cluster_rows,
+    offered_view,
+    own_view,
+    union_link_rows,
+    view_in_joint_ids,
+)
 from transforms.redact import redact_mentions
-from transforms.shuffle import batches_of
 from transforms.victims import CLAIMS
 from transforms.write import JobPool, PutFile, Record, parquet_bytes
 
@@ -280,13 +286,13 @@ def write_joint_report(
     links = read_table(folder, tables.LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
     seen = read_table(folder, ENTITIES, ["entity_id", "orgs"])
     orgs = dict(row_tuples(seen))
-    views = {plan.me: joint.own_view(read_table(plan.own, MEMBERS))}
-    views |= {taken.offer.sender: joint.offered_view(taken.offer) for taken in plan.offers}
-    views = {org: joint.view_in_joint_ids(view, org, orgs) for org, view in views.items()}
+    views = {plan.me: own_view(read_table(plan.own, MEMBERS))}
+    views |= {taken.offer.sender: offered_view(taken.offer) for taken in plan.offers}
+    views = {org: view_in_joint_ids(view, org, orgs) for org, view in views.items()}
     made = (
-        (CONTRIBUTORS, joint.contributor_rows(members, orgs, views)),
-        (UNION_LINKS, joint.union_link_rows(members, links, views)),
-        (OFFERED_CLUSTERS, joint.offered_cluster_rows(members, plan.offers, views)),
+        (CONTRIBUTORS, contributor_rows(members, orgs, views)),
+        (UNION_LINKS, union_link_rows(members, links, views)),
+        (OFFERED_CLUSTERS, offered_cluster_rows(members, plan.offers, views)),
     )
     for _ in pool.run([partial(_tables, made)], 0):
         continue

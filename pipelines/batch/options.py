@@ -22,7 +22,7 @@ from pipelines.options import (
 )
 
 MOST_PARTITIONS = 65_536
-"""The most that transforms/shuffle.py takes, which loads Beam; a test compares the two."""
+"""The most that transforms/engine/shuffle.py takes, which loads Beam; a test compares the two."""
 
 PARTITIONS_FLAG = "--partitions"
 """The option that the steps themselves read, as one of Beam."""

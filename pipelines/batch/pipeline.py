@@ -32,16 +32,12 @@ from schemas import tables
 from schemas.complaint import NARRATIVE
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
-from transforms.arrow_util import sorted_unique, with_column
+from transforms.arrow import sorted_unique, with_column
 from transforms.campaigns import FindCampaigns
-from transforms.counters import count_read, count_rejects, increment_engine_counter
+from transforms.custody import Erasures, PrivateStore, RunSettings
 from transforms.decisions import ResolveDecisions
-from transforms.erasure import Erasures
-from transforms.exit_scan import hold_back_written, withheld_by_run
+from transforms.engine import MAIN, count_read, count_rejects, gc_paused, increment_engine_counter
 from transforms.extract import canonical_brands
-from transforms.gc_tuning import gc_paused
-from transforms.manifest import RunSettings
-from transforms.private_files import PrivateStore
 from transforms.read import CALLS, COMPLAINTS, InputFile, ReadOptions, ReadRecords
 from transforms.redact import (
     RedactRecords,
@@ -50,11 +46,9 @@ from transforms.redact import (
     redact_mentions,
     stated_victim_numbers_in_rejects,
 )
-from transforms.reporters import SourceRules
-from transforms.shuffle import MAIN
-from transforms.victim_register import RegisterSource, own_register
-from transforms.victims import CLAIMS, VictimNumbers
-from transforms.write import JobPool
+from transforms.values import SourceRules
+from transforms.victims import CLAIMS, RegisterSource, VictimNumbers, own_register
+from transforms.write import JobPool, hold_back_written, withheld_by_run
 
 
 @dataclass(frozen=True, kw_only=True)

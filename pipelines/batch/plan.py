@@ -41,15 +41,21 @@ from reports.run import Run
 from reports.tables import check_size
 from schemas.manifest import SIMULATED_NAME
 from schemas.tables import COMPONENTS, MEMBERS
-from transforms.erasure import Erasures
+from transforms.custody import (
+    AlteredRunError,
+    Erasures,
+    PrivateFileError,
+    RunError,
+    RunSettings,
+    check_files,
+    current_time,
+)
+from transforms.engine import MAX_PARTITIONS, PARTITIONS
+from transforms.gates import read_bytes
 from transforms.graph import read_contested
-from transforms.manifest import AlteredRunError, RunError, RunSettings, check_files, current_time
-from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
-from transforms.reader import read_bytes
 from transforms.redact import MissingNamesLibraryError, recognizer_version
-from transforms.reporters import SourceRules
-from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
+from transforms.values import SourceRules
 from transforms.write import is_local, staging_folder
 
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")

@@ -45,7 +45,7 @@ from schemas.tables import DECISIONS, ENTITIES
 from transforms.extract import KnownLegitimate
 
 if TYPE_CHECKING:
-    from transforms.exit_scan import WithheldValues
+    from transforms.write import WithheldValues
 
 LAST_MOMENT = "9999-12-31T00:00:00Z"
 """The time of a run whose manifest, of an early version, has none."""
@@ -158,7 +158,7 @@ def issue_corrections(
         UsageError: for a key, a ledger or a folder that cannot be used, and for a correction that
             names what must not leave.
     """
-    from transforms.exit_scan import without_ids
+    from transforms.write import without_ids
 
     output, when = free_folder(arguments.output), signed_files.utc_text(now)
     key = key_store.own_key(arguments.key)

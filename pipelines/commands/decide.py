@@ -65,17 +65,22 @@ from schemas.decision import (
 from schemas.entity import is_withheld
 from schemas.facts import have_facts
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
-from transforms.decisions import BoundBy, Decision, bind, decisions_in_force, named_to_bind
-from transforms.decisions_file import (
+from transforms.custody import current_time
+from transforms.decisions import (
+    NOBODY,
+    BoundBy,
+    Decision,
     DecisionError,
+    People,
+    bind,
+    decisions_in_force,
+    named_to_bind,
     parse_decisions,
     sign_decision,
     with_decision_added,
 )
+from transforms.decode import without_formula
 from transforms.extract import LegitimateListError, canonical_entity_id
-from transforms.judgements import NOBODY, People
-from transforms.manifest import current_time
-from transforms.text_util import without_formula
 
 NOTHING_OPEN = "none: command line"
 """The narratives and links that were open where none could be."""

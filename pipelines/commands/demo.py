@@ -30,7 +30,7 @@ from reports.text import plain, quantity
 from schemas.enums import Status
 from schemas.extras import install_command
 from schemas.manifest import MANIFEST_NAME
-from transforms.arrow_util import row_tuples
+from transforms.arrow import row_tuples
 
 SIMULATED = "--seed 13 --complaints 300 --operations 6 --days 75"
 """Flags of `ringtrace simulate` that write the bundled two-company world, byte for byte.

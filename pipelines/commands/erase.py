@@ -59,17 +59,19 @@ from schemas.tables import (
     WHOLE_REJECTS,
     Table,
 )
-from transforms.erasure import ErasureList, RegisterKey, record_key
-from transforms.manifest import check_private
-from transforms.private_files import (
+from transforms.custody import (
+    ErasureList,
     PrivateFileError,
+    RegisterKey,
+    check_private,
     open_private,
     private_files,
     private_root,
     read_private_manifest,
+    record_key,
     seal,
 )
-from transforms.reader import MOST_KEPT_BYTES, open_bytes, read_bytes
+from transforms.gates import MOST_KEPT_BYTES, open_bytes, read_bytes
 from transforms.write import (
     REPLACED_SUFFIX,
     folder_replaced,

@@ -31,9 +31,12 @@ from schemas.extras import install_command
 from schemas.facts import have_facts
 from schemas.field import TEXT
 from schemas.tables import ENTITIES, LINKS, MEMBERS
-from transforms import clustering_metrics
-from transforms.arrow_util import row_tuples
-from transforms.clustering_metrics import (
+from transforms.arrow import row_tuples
+from transforms.custody import RunError
+from transforms.extract import KnownLegitimate
+from transforms.graph import (
+    CORE_ROBUSTNESS,
+    HUB_REPORTERS,
     SPLINK_THRESHOLD,
     Agreement,
     F1Intervals,
@@ -50,9 +53,6 @@ from transforms.clustering_metrics import (
     score_hub_flags,
     score_tier,
 )
-from transforms.extract import KnownLegitimate
-from transforms.graph import CORE_ROBUSTNESS, HUB_REPORTERS
-from transforms.manifest import RunError
 
 MOST_ROWS_BYTES = 128 * 1024 * 1024
 """Of a file of known answers: those of a simulated world of a million complaints have 45 MB."""
@@ -281,7 +281,7 @@ def evaluate(members: pa.Table, truth: dict[str, str], lists: HarmLists) -> Eval
     operations = pa.array(truth.values(), TEXT).dictionary_encode()
     labels = operations.indices.to_numpy(), predicted.to_numpy()
     return Evaluation(
-        agreement=clustering_metrics.compare_clusterings(*labels),
+        agreement=compare_clusterings(*labels),
         intervals=bootstrap_intervals(*labels),
         clusters=pc.count_distinct(members["cluster_id"]).as_py(),
         operations=len(operations.dictionary),

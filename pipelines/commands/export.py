@@ -28,7 +28,7 @@ from reports.export import DEFAULT_TLP, ExportFormat, RunExport, leaving_formats
 from reports.run import Run
 from reports.text import quantity
 from schemas.tables import CLUSTERS
-from transforms.manifest import current_time
+from transforms.custody import current_time
 from transforms.write import write_local_file
 
 add_arguments = all_of(

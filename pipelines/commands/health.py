@@ -18,18 +18,19 @@ from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
 from schemas.reject import Code
 from schemas.tables import DECISIONS, HELD_FOLDER, VICTIMS
-from transforms.judgements import cohens_kappa, judged_by_two
-from transforms.manifest import (
+from transforms.custody import (
     NOT_WRITTEN,
     REPLACED_IDENTIFIERS,
     AlteredRunError,
+    PrivateFileError,
     check_private,
     faulty_rows,
     files_of,
     find_added,
     find_altered,
+    private_root,
 )
-from transforms.private_files import PrivateFileError, private_root
+from transforms.decisions import cohens_kappa, judged_by_two
 
 REJECTED_SHARE = 0.01
 """Share of rows refused above which a source has likely changed its format."""

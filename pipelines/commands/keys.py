@@ -44,7 +44,7 @@ from reports.text import plain
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.offer import KeyList, ListedKey
 from schemas.signed_fields import parse_moment
-from transforms.reader import read_bytes
+from transforms.gates import read_bytes
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision

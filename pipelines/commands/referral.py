@@ -90,7 +90,7 @@ from schemas.manifest import Manifest
 from schemas.records import RecordError
 from schemas.tables import MEMBERS
 from transforms.extract import mask_contacts
-from transforms.reader import read_bytes, read_json
+from transforms.gates import read_bytes, read_json
 
 DEPENDED_ON = (
     "ringtrace",

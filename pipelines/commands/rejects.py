@@ -28,10 +28,9 @@ from reports import tables
 from reports.run import has_private, private_readers
 from schemas.reject import Code
 from schemas.tables import REJECTS, WHOLE_REJECTS
-from transforms.masks import MASK
-from transforms.private_files import PrivateFileError
+from transforms.custody import PrivateFileError
+from transforms.decode import MASK, without_formula
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
-from transforms.text_util import without_formula
 
 WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""

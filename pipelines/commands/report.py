@@ -17,11 +17,11 @@ from reports.export import NODES_FILE
 from reports.run import Run
 from reports.tables import TableError
 from reports.workbench import STATIC_FILES, write_workbench
-from transforms.manifest import check_files
+from transforms.custody import check_files
 from transforms.write import JobError, available_cpus, forking, local_job_pool
 
 if TYPE_CHECKING:
-    from transforms.exit_scan import WithheldValues
+    from transforms.write import WithheldValues
 
 
 add_arguments = all_of(
@@ -132,7 +132,7 @@ def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValue
         UsageError: if there is one; the others are whole.
     """
     from reports.pieces import texts_of_data
-    from transforms.exit_scan import count_withheld
+    from transforms.write import count_withheld
 
     files = ((name, (out / name).read_bytes()) for name in names)
     counts = count_withheld(files, values, texts_of_data)

@@ -50,7 +50,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.records import Record, RecordError, csv_records
 from schemas.signed_fields import matching
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS
-from transforms.reader import open_bytes, read_bytes, read_json
+from transforms.gates import open_bytes, read_bytes, read_json
 
 UNKNOWN = "nothing that was given knows it; name the packages, offers and runs of it"
 

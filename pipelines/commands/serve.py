@@ -80,11 +80,9 @@ from schemas.entity import is_withheld
 from schemas.extras import install_command
 from schemas.field import TEXT
 from schemas.tables import MEMBERS
-from transforms.arrow_util import row_tuples
-from transforms.decisions import Decision
-from transforms.judgements import JUDGING_ROLES, ROLES, People, Person, is_blind
-from transforms.manifest import AlteredRunError, RunError, current_time
-from transforms.private_files import PrivateFileError
+from transforms.arrow import row_tuples
+from transforms.custody import AlteredRunError, PrivateFileError, RunError, current_time
+from transforms.decisions import JUDGING_ROLES, ROLES, Decision, People, Person, is_blind
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

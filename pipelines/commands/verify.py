@@ -15,7 +15,7 @@ from pipelines.ledger import LEDGER_FLAG
 from pipelines.options import UsageError, add_notice, all_of, flag, say, system_errors, usage_errors
 from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
-from transforms.reader import read_bytes
+from transforms.gates import read_bytes
 
 if TYPE_CHECKING:
     from reports.referral import VerificationResult

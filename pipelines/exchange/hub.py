@@ -69,7 +69,7 @@ from reports.signing import digest_of
 from reports.text import plain
 from schemas.offer import HubCharter, HubHead, HubMember, HubMembers, KindLife
 from schemas.signed_fields import day_of
-from transforms.reader import read_bytes
+from transforms.gates import read_bytes
 
 CHARTER, INBOX, REFUSED = "hub.json", "inbox", "refused"
 

@@ -77,8 +77,8 @@ from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES
 from schemas.offer import Feed, HubActor, HubDispute, HubEntry, HubLetter, HubTie
 from schemas.tables import DECISIONS, MEMBERS
-from transforms.manifest import files_of
-from transforms.text_util import without_formula
+from transforms.custody import files_of
+from transforms.decode import without_formula
 
 ENTRIES_FILE = "entries.csv"
 

@@ -71,8 +71,8 @@ from schemas.tables import (
     MENTIONS,
     NARRATIVES,
 )
-from transforms.joint import call_records, complaint_records, evidence_from_tables
-from transforms.manifest import files_of
+from transforms.custody import files_of
+from transforms.graph import call_records, complaint_records, evidence_from_tables
 
 NARRATIVE = "narrative"
 

@@ -47,11 +47,11 @@ from schemas.offer import Consent, Feed, Offer, Revocation
 from schemas.records import Record, format_of
 from schemas.signed_fields import MOMENT, parse_moment
 from schemas.tables import CONTESTED
-from transforms.private_files import private_files
-from transforms.reader import read_bytes
+from transforms.custody import private_files
+from transforms.gates import read_bytes
 
 if TYPE_CHECKING:
-    from transforms.victim_register import RegisterSource
+    from transforms.victims import RegisterSource
 
 
 OFFER_FILES = ("offer.json", "revocation.json")
@@ -529,7 +529,7 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
     """
     if register is None:
         return frozenset()
-    from transforms.victim_register import read_lookup
+    from transforms.victims import read_lookup
 
     ids = pa.array(sorted({without_epoch(entity_id) for entity_id in entity_ids}), TEXT)
     return frozenset(read_lookup(register).find(ids, register.key)["entity_id"].to_pylist())

@@ -47,7 +47,7 @@ from reports.signing import digest_of
 from reports.text import plain, quantity
 from schemas.extras import install_command
 from schemas.records import AwareTime
-from transforms.http import OneServer
+from transforms.gates import OneServer
 
 StixObject = dict[str, Any]
 

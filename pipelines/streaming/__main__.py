@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pipelines.options import has_job_server, run_command
 from pipelines.streaming.options import add_arguments, stream_options
-from transforms.gc_tuning import gc_tuned
+from transforms.engine import gc_tuned
 
 __all__ = ["add_arguments", "main", "run"]
 

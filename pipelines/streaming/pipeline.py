@@ -17,16 +17,20 @@ from pipelines.wiring import KINDS, Graph, RunPlan, assign_roles, publish, valid
 from schemas import tables
 from schemas.enums import RecordKind
 from transforms.alerts import AlertRules, RaiseAlerts, hold_back_alerts, known_clusters
-from transforms.call_scripts import Scripts
 from transforms.campaigns import FindCampaigns
-from transforms.counters import count_accepted, count_read, count_rejects, increment_engine_counter
+from transforms.custody import Erasures, RunSettings
 from transforms.decisions import DecisionsInForce, ResolveDecisions
-from transforms.erasure import Erasures
-from transforms.manifest import RunSettings
+from transforms.engine import (
+    MAIN,
+    Place,
+    count_accepted,
+    count_read,
+    count_rejects,
+    increment_engine_counter,
+)
+from transforms.extract import Scripts
 from transforms.read import CALLS, COMPLAINTS
 from transforms.redact import mask_rejects
-from transforms.reporters import SourceRules
-from transforms.shuffle import MAIN, Place
 from transforms.stream import (
     DELTAS,
     FINGERPRINTS,
@@ -53,6 +57,7 @@ from transforms.stream import (
     unexpired_stated,
 )
 from transforms.validate import COUNTERS
+from transforms.values import SourceRules
 from transforms.victims import CLAIMS, VictimNumbers
 
 if TYPE_CHECKING:
@@ -64,7 +69,7 @@ class StreamPlan:
     """Everything that a stream needs to know.
 
     Attributes:
-        rules: of organisations whose rows have no pseudonym (`transforms.reporters`).
+        rules: of organisations whose rows have no pseudonym (`transforms.values.reporters`).
         source: gives the PCollections complaints and calls (loose batches), rejects, and ticks.
         keep: `KeepState`, or a replacement where the runner has no state of its own.
         analyze: `AnalyzeTick`, or what runs it on one worker.

@@ -59,13 +59,11 @@ from transforms.alerts import (
     write_alerts_to_kafka,
     write_alerts_to_pubsub,
 )
-from transforms.decisions import BoundBy, Decision, DecisionsInForce
-from transforms.decisions_file import bound_rows, taken_over
-from transforms.erasure import Erasures
+from transforms.custody import AlteredRunError, Erasures, RunError
+from transforms.decisions import BoundBy, Decision, DecisionsInForce, bound_rows, taken_over
+from transforms.gates import open_bytes
 from transforms.graph import cluster_number
-from transforms.manifest import AlteredRunError, RunError
 from transforms.read import ReadOptions
-from transforms.reader import open_bytes
 from transforms.stream import (
     RETENTION_DAYS,
     Clock,

@@ -20,11 +20,11 @@ import xxhash
 
 from pipelines.options import Json, UsageError
 from pipelines.streaming.watch_sources import ReadPosition, positions_from_json, positions_to_json
-from transforms.erasure import ErasureList
+from transforms.custody import ErasureList
+from transforms.gates import open_bytes
 from transforms.read import raw_blocks
-from transforms.reader import open_bytes
-from transforms.reporters import NO_RULES, SourceRules
 from transforms.stream import DELTA_SCHEMAS, Delta, LiveState, empty_delta
+from transforms.values import NO_RULES, SourceRules
 from transforms.write import sync_path
 
 STATE_FOLDER = "state"

@@ -46,7 +46,7 @@ from reports.text import quantity
 from schemas.manifest import MANIFEST_NAME, InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
-from transforms.gc_tuning import gc_tuned
+from transforms.engine import gc_tuned
 from transforms.local import LocalExecutor, local_executor
 from transforms.stream import SNAPSHOTS_FOLDER as SNAPSHOTS, KeepStateInMemory, Tick
 from transforms.write import is_local, recover_output

@@ -32,6 +32,7 @@ from schemas.enums import RecordKind
 from schemas.extras import install_command
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.reject import Code
+from transforms.gates import open_bytes
 from transforms.read import (
     REJECTS,
     SHARD_BYTES,
@@ -55,7 +56,6 @@ from transforms.read import (
     skip_reason,
     summarize_entries,
 )
-from transforms.reader import open_bytes
 from transforms.stream import TICKS, Tick
 
 FOLDERS = {kind: f"{kind}s" for kind in RecordKind}

@@ -59,7 +59,7 @@ from schemas.offer import (
     Terms,
 )
 from schemas.signed_fields import LEAST, MOMENT, day_of, parse_moment, rising, week_start
-from transforms.reporters import Tie, ties_of
+from transforms.values import Tie, ties_of
 
 Line = (
     LoggedEntry

@@ -53,7 +53,7 @@ from transforms.extract.allowlist import may_be_an_organisations
 from transforms.extract.fingerprints import LONGEST, words_with_places
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.reporters import is_of_many, is_pseudonym, is_unnamed
+from transforms.values import is_of_many, is_pseudonym, is_unnamed
 
 Row = Mapping[str, Any]
 

@@ -32,7 +32,7 @@ from reports.tables import IdIndex, RunFolder, flatten_column
 from reports.text import plain, quantity
 from schemas.field import FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
-from transforms.arrow_util import map_distinct
+from transforms.arrow import map_distinct
 
 Attributes = tuple[tuple[str, str], ...]
 """Names and types: string, long, double or boolean, which GraphML and GEXF both know."""

@@ -45,9 +45,9 @@ from schemas.entity import without_epoch
 from schemas.enums import EntityKind
 from schemas.extras import install_command
 from schemas.offer import HubEntry
+from transforms.decode import load_reference_data
 from transforms.extract.impersonation import Technique, techniques_of
 from transforms.extract.kinds.registry import lookup_kind
-from transforms.text_util import load_reference_data
 
 Row = dict[str, Any]
 

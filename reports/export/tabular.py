@@ -33,7 +33,7 @@ from reports.export.stix import percent
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import Tier
-from transforms.text_util import without_formula
+from transforms.decode import without_formula
 
 SIGNAL_TYPES = {
     "domain": "domain name", "url": "url", "phone": "", "email": "", "account": "", "wallet": "",

@@ -33,10 +33,10 @@ from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.records import Check, Record, RecordError, csv_records
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MENTIONS, Table
+from transforms.decode import MASK
 from transforms.extract.impersonation import BRAND, LURE
 from transforms.extract.kinds.url import Click
-from transforms.masks import MASK
-from transforms.reporters import people_counted
+from transforms.values import people_counted
 
 
 class UnknownClusterError(ValueError):

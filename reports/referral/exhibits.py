@@ -23,9 +23,9 @@ from reports.referral.case import Case
 from reports.referral.case_records import CaseRecord, StatedPayment, format_amount
 from reports.referral.language import format_utc
 from schemas.enums import PaymentStatus
-from transforms.casts import is_phone_number
 from transforms.decode.readings import may_hold_contact
 from transforms.extract.sensitive_text import mask_papers
+from transforms.values import is_phone_number
 
 Column = tuple[str, str, str]
 """Name, type, meaning."""

@@ -54,7 +54,7 @@ from reports.referral.language import (
 )
 from reports.signing import digest_of
 from schemas.mapping import parse_toml
-from transforms.reader import read_bytes
+from transforms.gates import read_bytes
 
 Row = dict[str, Any]
 

@@ -44,7 +44,7 @@ from reports.signing import (
 from schemas.extras import install_command
 from schemas.records import Record
 from schemas.signed_fields import Digest, Whole, rising
-from transforms.reader import open_bytes, read_json
+from transforms.gates import open_bytes, read_json
 
 UNSEALED = ("seal.json", "seal.json.sig", "seal.json.tsq", "seal.json.tsr")
 """Files of a package that a seal cannot cover."""

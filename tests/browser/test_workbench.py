@@ -40,7 +40,7 @@ from tests.support.report_tables import (
 )
 from tests.support.run_pipeline import json_of
 from tests.support.written_report import report_files
-from transforms.decisions_file import parse_decisions
+from transforms.decisions import parse_decisions
 
 READY = "document.documentElement.dataset.ready"
 

@@ -48,8 +48,8 @@ from tests.support.run_pipeline import (
     table_rows,
     tables,
 )
+from transforms.engine import PerPartition
 from transforms.extract import allowlist
-from transforms.shuffle import PerPartition
 
 SMALL = World(seed=7, complaints=150, operations=12)
 

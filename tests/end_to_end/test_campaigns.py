@@ -123,7 +123,8 @@ def test_no_lead_is_in_an_export_or_a_copy_for_outsiders(finished, tmp_path):
 def test_no_other_table_changes_with_what_is_shared(finished, tmp_path, monkeypatch):
     """The same records without the step: every other table is the same."""
     monkeypatch.setattr(
-        "transforms.campaigns.campaign_rows", lambda *_, **__: CAMPAIGNS.schema.empty_table()
+        "transforms.campaigns.campaigns.campaign_rows",
+        lambda *_, **__: CAMPAIGNS.schema.empty_table(),
     )
     folder = finished.parent
     inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines import cli
 from pipelines.commands import decide as decide_command
-from schemas.decision import DECISION
+from schemas.decision import DECISION, members_digest
 from schemas.tables import CONTESTED, DECISIONS, MEMBERS
 from tests.end_to_end.test_bound_decisions import LATE, RING, STRANGER, bound, first_day, ids, named
 from tests.support.run_pipeline import (
@@ -22,8 +22,7 @@ from tests.support.run_pipeline import (
     run,
     table_rows,
 )
-from transforms.decisions import members_digest
-from transforms.decisions_file import parse_decisions, with_decision_added
+from transforms.decisions import parse_decisions, with_decision_added
 
 NOW = ["--now", "2024-03-02T12:00:00Z"]
 

@@ -30,9 +30,9 @@ from tests.support.run_pipeline import (
     use_keys,
     watch_once,
 )
-from transforms.private_files import MAGIC
-from transforms.reporters import shipped_source_rules
+from transforms.custody import MAGIC
 from transforms.stream import RETENTION_DAYS
+from transforms.values import shipped_source_rules
 
 SHARED, OTHER, OWN, ALONE = "+18882223344", "+18773334455", "+12024561411", "+18665550142"
 """Suspects' numbers that several name; the person's own; a suspect's that they alone name."""

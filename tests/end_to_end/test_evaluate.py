@@ -26,8 +26,8 @@ from tests.support.run_pipeline import (
     ringtrace,
     run as batch,
 )
-from transforms.clustering_metrics import SPLINK_THRESHOLD, baseline_clusterings, match_probability
 from transforms.extract import allowlist
+from transforms.graph import SPLINK_THRESHOLD, baseline_clusterings, match_probability
 
 KNOWN = allowlist.parse_allowlist("entity_id,reason\n+18008291040,IRS\n", "known.csv")
 

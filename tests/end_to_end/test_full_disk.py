@@ -21,8 +21,7 @@ from tests.support.examples import LONG
 from tests.support.full_disk import FullDisk
 from tests.support.run_pipeline import manifest_of, read, ringtrace, use_keys
 from tests.support.small_ring import PART, SmallRing
-from transforms.manifest import RunSettings, check_private
-from transforms.private_files import PrivateStore
+from transforms.custody import PrivateStore, RunSettings, check_private
 from transforms.write import PublishRun, staging_folder, write_output_file
 
 

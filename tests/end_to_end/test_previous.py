@@ -24,7 +24,7 @@ from tests.support.run_pipeline import (
     table_rows,
     three_quarters,
 )
-from transforms.clustering_metrics import id_survival
+from transforms.graph import id_survival
 
 
 @pytest.fixture(scope="module")

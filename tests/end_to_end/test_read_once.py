@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tests.support.run_pipeline import call, complaint, jsonl, run
-from transforms import masks
-from transforms.decode import addresses
+from transforms.decode import addresses, masks
 from transforms.extract import (
     allowlist,
     evidence,

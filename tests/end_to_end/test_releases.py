@@ -37,8 +37,8 @@ from tests.support.run_pipeline import (
     use_keys,
 )
 from transforms.read.files import ReadOptions
-from transforms.reporters import shipped_source_rules
 from transforms.stream.state import RETENTION_DAYS
+from transforms.values import shipped_source_rules
 
 ARCHIVES = sorted(RELEASES.glob("*.tar.xz"))
 

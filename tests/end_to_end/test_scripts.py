@@ -4,7 +4,7 @@ from schemas.tables import CLUSTERS, MEMBERS, SUPPLIERS
 from tests.support.made_up_evidence import mentions_of
 from tests.support.run_pipeline import callbacks, column, complaint, jsonl, read, run, table_rows
 from tests.support.script_texts import SCRIPT, complaints, find_families, own
-from transforms.call_scripts import script_matches
+from transforms.extract import script_matches
 from transforms.extract.fingerprints import fingerprint_rows
 
 

@@ -91,7 +91,7 @@ def test_one_liar_sinks_no_source(before, offices):
 
 def test_a_source_that_was_wrong_changes_nothing_but_ranks(wrong, monkeypatch):
     office, first, made = wrong
-    monkeypatch.setattr("transforms.reporters.LEAST_WEIGHT", 1.0)
+    monkeypatch.setattr("transforms.values.reporters.LEAST_WEIGHT", 1.0)
     unweighted = decide_shops(office, first, "without")
     for table in ALL_TABLES:
         if not (made / table.name).exists():

@@ -34,7 +34,7 @@ from tests.end_to_end.streaming.test_watch import batch_like, files_of
 from tests.support.queue_events import QueueEvents
 from tests.support.run_pipeline import jsonl, run
 from tests.support.script_texts import SCRIPT, own
-from transforms.counters import NAMESPACE
+from transforms.engine import NAMESPACE
 from transforms.read.files import ReadOptions
 from transforms.read.read_records import ReadShards
 from transforms.stream import RunOnOneWorker

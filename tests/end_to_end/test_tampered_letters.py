@@ -19,6 +19,7 @@ from pipelines.safe_files import write_whole
 from pipelines.user_files import read_decisions, who_answers
 from reports import signing
 from reports.referral import seal
+from schemas.decision import members_digest
 from schemas.offer import CountryCount, KeyList, ListedKey
 from tests.end_to_end.test_bound_decisions import RING, first_day
 from tests.support import fuzz_readers
@@ -37,7 +38,6 @@ from tests.support.run_pipeline import (
     use_keys,
     write_decisions,
 )
-from transforms.decisions import members_digest
 
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
 

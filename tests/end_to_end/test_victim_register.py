@@ -36,8 +36,8 @@ from tests.support.run_pipeline import (
     watch_once,
     write_decisions,
 )
-from transforms.erasure import RegisterKey
-from transforms.victim_register import RegisterSource, read_lookup
+from transforms.custody import RegisterKey
+from transforms.victims import RegisterSource, read_lookup
 
 VICTIM, SUSPECT, OTHER = "+12024561411", "+18882223344", "+18773334455"
 

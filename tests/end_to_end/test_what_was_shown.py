@@ -26,9 +26,8 @@ from tests.end_to_end.test_tampered_runs import (
 )
 from tests.support.run_pipeline import error_of, execute, files_below, json_of, keys_in, ringtrace
 from tests.support.small_ring import PART, RING, SmallRing
-from transforms.decisions import Decision
-from transforms.decisions_file import parse_decisions
-from transforms.manifest import AlteredRunError, current_time
+from transforms.custody import AlteredRunError, current_time
+from transforms.decisions import Decision, parse_decisions
 
 HOST = "http://127.0.0.1:8765"
 

@@ -96,8 +96,9 @@ from schemas.offer import (
     StruckIdentifier,
     Terms,
 )
-from transforms.decisions import BoundBy, Decision
-from transforms.decisions_file import (
+from transforms.decisions import (
+    BoundBy,
+    Decision,
     DecisionError,
     DecisionSigner,
     parse_decisions,

@@ -7,7 +7,7 @@ import pyarrow as pa
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.enums import RecordKind
 from schemas.mention import MENTIONS, ROW
-from transforms.arrow_util import explode
+from transforms.arrow import explode
 from transforms.stream.delta import Delta, records_to_delta
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.enums import Role, Status
 from schemas.mention import EVIDENCE_MENTION, MENTIONS, ROW, STATUS
-from transforms.arrow_util import explode, implode
-from transforms.reporters import NO_PSEUDONYM
+from transforms.arrow import explode, implode
+from transforms.values import NO_PSEUDONYM
 
 DAY = datetime(2024, 3, 1, tzinfo=UTC)
 

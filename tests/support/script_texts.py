@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from schemas.complaint import COMPLAINT_ACCEPTED
-from transforms.call_scripts import (
+from transforms.extract import (
     MIN_SHARE,
     Batches,
     Pairs,

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.entity import without_epoch
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
+from transforms.graph import AcceptedOffer, crowds_of_offers
 from transforms.graph.incidence import INCIDENCE, cluster_ties, incidence_from_rows
-from transforms.joint import AcceptedOffer, crowds_of_offers
 
 WHEN = datetime(2026, 6, 1, tzinfo=UTC)
 

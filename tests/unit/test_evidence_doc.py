@@ -32,15 +32,15 @@ PACKAGES = {
     "shared_hosts": "graph",
     "incidence": "graph",
     "cluster_facts": "graph",
-    "reporters": "",
+    "reporters": "values",
     "ownership": "graph",
     "replaced": "graph",
     "fingerprints": "extract",
-    "call_scripts": "",
-    "campaign_traits": "",
-    "campaigns": "",
+    "call_scripts": "extract",
+    "traits": "campaigns",
+    "campaigns": "campaigns",
 }
-"""The modules whose constants the page gives, and their packages below transforms/, if any."""
+"""The modules whose constants the page gives, and their packages below transforms/."""
 
 DECIDES_NOTHING = {
     "MERGE_ROUNDS",
@@ -81,7 +81,7 @@ def test_every_constant_has_its_value_and_a_reason():
     told = {row["constant"].strip("`"): row for row in rows("constant", "value")}
     for name, row in told.items():
         module, _, constant = name.partition(".")
-        path = ".".join(filter(None, ("transforms", PACKAGES[module], module)))
+        path = f"transforms.{PACKAGES[module]}.{module}"
         value = getattr(import_module(path), constant)
         several = value if isinstance(value, tuple) else (value,)
         assert tuple(map(float, row["value"].split(", "))) == several, name

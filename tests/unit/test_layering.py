@@ -133,7 +133,7 @@ OWN = {
     "reports/referral/document.py": "data of the package",
     "reports/text.py": "data of the package",
     "transforms/redact/names.py": "the model that the user installed",
-    "transforms/text_util.py": "data of the package",
+    "transforms/decode/text_util.py": "data of the package",
     "pipelines/commands/demo.py": "what the demo has just written",
     "pipelines/commands/report.py": "what the command has just written",
     "pipelines/workbench_state.py": "what the workbench has just written",
@@ -146,15 +146,15 @@ OWN = {
     "reports/referral/reference.py": "data of the package",
     "reports/tables.py": "tables, which were compared with what the run wrote",
     "reports/workbench.py": "data of the package",
-    "transforms/exit_scan.py": "what the run is writing",
-    "transforms/reader.py": "the reader",
+    "transforms/write/exit_scan.py": "what the run is writing",
+    "transforms/gates/reader.py": "the reader",
     "transforms/stream/tick_files.py": "what the tick has just written, for the disk",
 }
 """Modules that open files and sockets themselves, and what these are."""
 
 
 def test_what_others_wrote_is_opened_by_the_reader():
-    """Files by transforms/reader.py and servers by transforms/http.py, which hold the bounds."""
+    """Files by gates/reader.py and servers by gates/http.py, which hold the bounds."""
     needed = set()
     for path in [path for package in PACKAGES[1:] for path in modules(package)]:
         name = path.relative_to(ROOT).as_posix()
@@ -163,6 +163,6 @@ def test_what_others_wrote_is_opened_by_the_reader():
             modes = [word for word in words if re.fullmatch(r"'[wax]\+?b?'", word)]
             first = next(iter(words), "") or "".join(map(ast.unparse, call.keywords))
             if OPENING.fullmatch(function) and not modes and not OPENED.match(first):
-                assert name in OWN, f"{name}:{call.lineno}: open it by transforms.reader"
+                assert name in OWN, f"{name}:{call.lineno}: open it by transforms.gates.reader"
                 needed.add(name)
     assert needed == set(OWN), "allows what nobody opens"

@@ -42,13 +42,19 @@ from transforms.alerts.rules import (
     identifier_histories,
     merge_alerts,
 )
-from transforms.arrow_util import batch_of_rows, is_among
-from transforms.counters import increment_engine_counter
-from transforms.exit_scan import WithheldValues, count_withheld, set_aside
+from transforms.arrow import batch_of_rows, is_among
+from transforms.engine import (
+    KeyedInput,
+    PerPartition,
+    Pure,
+    increment_engine_counter,
+    split_by_key,
+    table_of,
+)
+from transforms.gates import OneServer
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
-from transforms.http import OneServer
-from transforms.shuffle import KeyedInput, PerPartition, Pure, split_by_key, table_of
-from transforms.victim_register import RegisterSource, changed_lookup
+from transforms.victims import RegisterSource, changed_lookup
+from transforms.write import WithheldValues, count_withheld, set_aside
 from transforms.write.parquet_files import is_local
 
 _log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from schemas.entity import are_withheld
 from schemas.enums import LineageEvent, Status
 from schemas.field import EPOCH, FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP, microseconds_of, moment_of
 from schemas.mention import MENTIONS
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     aggregate,
     explode,
@@ -37,14 +37,14 @@ from transforms.arrow_util import (
     row_tuples,
     sorted_lookup,
 )
-from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
+from transforms.engine import batches_of, table_of
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
 from transforms.graph.cluster_facts import BURST_REPORTERS, most_within
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard, copied_texts, first_of_spans
 from transforms.graph.robustness import CORE_COLUMNS, core_members
-from transforms.shuffle import batches_of, table_of
+from transforms.values import true_mask
 
 SAMPLE_SIZE = 10
 """Record ids, and members, that an alert names."""

@@ -16,7 +16,12 @@ from itertools import islice
 
 from transforms.decode.escapes import Reading, decode_web_escapes, plain_in_place, splice
 from transforms.decode.readings import recipients
-from transforms.text_util import DASH_WORDS, HIDDEN_AT_WORDS, HIDDEN_DOT_WORDS, UNDERSCORE_WORDS
+from transforms.decode.text_util import (
+    DASH_WORDS,
+    HIDDEN_AT_WORDS,
+    HIDDEN_DOT_WORDS,
+    UNDERSCORE_WORDS,
+)
 
 # The signs of an address as people say them, the longest phrase first: parts of patterns.
 AT_SAID = rf"at the rate(?: of)?|at (?:sign|symbol)|a commercial|arobas|chez|{HIDDEN_AT_WORDS}"

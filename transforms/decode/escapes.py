@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from transforms.text_util import NO_ACCENT
+from transforms.decode.text_util import NO_ACCENT
 
 WEB_ESCAPE = (
     r"(?i)%(?:25)*[2-7][0-9a-f]|&(?:amp;)*(?:#0*[0-9]{2,5}(?:;|\b)|#x0*[0-9a-f]{2,5}(?:;|\b)"

@@ -14,7 +14,7 @@ from functools import cache
 from typing import NamedTuple
 
 from transforms.decode.escapes import decode_web_escapes, plain_in_place
-from transforms.text_util import load_reference_data
+from transforms.decode.text_util import load_reference_data
 
 TABLES = load_reference_data("number_words.toml")
 

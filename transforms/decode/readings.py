@@ -29,7 +29,7 @@ from transforms.decode.escapes import (
     splice,
 )
 from transforms.decode.number_words import is_digit_word
-from transforms.text_util import HIDDEN_AT_WORDS, HIDDEN_DOT_WORDS
+from transforms.decode.text_util import HIDDEN_AT_WORDS, HIDDEN_DOT_WORDS
 
 OPENED = 4
 """The number of the reading with opened tokens in `readings_of_digits`."""

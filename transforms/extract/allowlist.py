@@ -25,9 +25,9 @@ from schemas.entity import is_withheld
 from schemas.enums import EntityKind
 from schemas.facts import Fact, fact
 from schemas.field import TEXT
-from transforms.arrow_util import map_distinct
+from transforms.arrow import map_distinct
+from transforms.decode import read_reference_data
 from transforms.extract.kinds import crypto_wallet, domain, hosting, iban, remote_access, url
-from transforms.text_util import read_reference_data
 
 SHIPPED = "known_legitimate.csv"
 

@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Direction, EntityKind, Role
 from schemas.field import TEXT
-from transforms.arrow_util import fill_columns, list_items, map_distinct
+from transforms.arrow import fill_columns, list_items, map_distinct
+from transforms.decode import SEARCH_LIMIT
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
 from transforms.extract.sensitive_text import Papers, find_papers, paper_spans
 from transforms.phone import normalize
-from transforms.text_util import SEARCH_LIMIT
 from transforms.victims import identifier_matcher
 
 FIELD_CONFIDENCE = 0.95

@@ -17,8 +17,16 @@ import pyarrow.compute as pc
 import xxhash
 
 from schemas.field import INTEGER, SMALL_INTEGER, TEXT, TEXTS, TIMESTAMP
-from transforms.arrow_util import Array, group_starts, hash_columns, hash_text, stable_order
-from transforms.text_spans import find_spans, slice_bytes, string_buffers
+from transforms.arrow import (
+    Array,
+    find_spans,
+    group_starts,
+    hash_columns,
+    hash_text,
+    slice_bytes,
+    stable_order,
+    string_buffers,
+)
 
 LONGEST = 20_000
 """Characters of a text that are compared; no script that is read out is longer."""

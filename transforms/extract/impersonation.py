@@ -21,19 +21,20 @@ import pyarrow.compute as pc
 from schemas.complaint import IMPERSONATION
 from schemas.enums import IMPERSONATION_ASPECTS
 from schemas.field import FLAG, TEXT
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
+    Spans,
     distinct_rows,
+    find_rare_spans,
+    find_spans,
     group_changes,
     list_column,
     list_items,
     map_distinct,
     repeat_for_duplicates,
+    slice_spans,
 )
-from transforms.casts import true_mask
-from transforms.extract.kinds import domain
-from transforms.text_spans import Spans, find_rare_spans, find_spans, slice_spans
-from transforms.text_util import (
+from transforms.decode import (
     SEARCH_LIMIT,
     fold_column,
     fold_pattern,
@@ -41,6 +42,8 @@ from transforms.text_util import (
     load_reference_data,
     without_accents,
 )
+from transforms.extract.kinds import domain
+from transforms.values import true_mask
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
 """Languages of the lures; hi is Hindi in Latin letters, mixed with English."""

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
 from schemas.field import SMALL_INTEGER, TEXT
-from transforms.arrow_util import Array, distinct_rows, fill_columns, stable_order, with_column
-from transforms.casts import true_mask
+from transforms.arrow import Array, distinct_rows, fill_columns, stable_order, with_column
 from transforms.phone.normalize import Reading
+from transforms.values import true_mask
 from transforms.victims.identifier_matcher import RowIdentifiers, RowPatterns, merge_row_identifiers
 
 MENTION_DRAFT = pa.schema(

@@ -25,7 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, MAYBE_NUMBERS, EntityKind, Role, Speaker
-from transforms.arrow_util import distinct_rows, repeat_for_duplicates, with_column
+from transforms.arrow import distinct_rows, may_match, repeat_for_duplicates, with_column
+from transforms.decode import SEARCH_LIMIT, fill_parts, load_reference_data
 from transforms.decode.escapes import lower_in_place
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds import domain
@@ -34,8 +35,6 @@ from transforms.extract.kinds.registry import KINDS, IdentifierKind, lookup_kind
 from transforms.extract.mention import NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
 from transforms.phone.normalize import Reading
-from transforms.text_spans import may_match
-from transforms.text_util import SEARCH_LIMIT, fill_parts, load_reference_data
 
 STATED_CONFIDENCE = 0.8
 """A reading whose role the words around it state."""

@@ -19,7 +19,20 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.complaint import OPAQUE, OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PAPER, PRIVATE
-from transforms.arrow_util import Array
+from transforms.arrow import Array
+from transforms.decode import (
+    HIDDEN_AT_WORDS,
+    HIDDEN_DOT_WORDS,
+    MASK,
+    cut_to_search_limit,
+    fill_parts,
+    find_by_row,
+    hash_spans,
+    load_reference_data,
+    mask_rows,
+    mask_spans_fully,
+    without_accents,
+)
 from transforms.decode.escapes import (
     WEB_ESCAPE,
     Span,
@@ -30,15 +43,6 @@ from transforms.decode.escapes import (
 from transforms.decode.readings import ADDRESS_TOKEN_HINT, tokens_with_address
 from transforms.extract.kinds import domain, email, gift_card, iban, url
 from transforms.extract.narrative import REACH, REACH_AFTER, load_finders, quotes_suspect
-from transforms.masks import MASK, find_by_row, hash_spans, mask_rows, mask_spans_fully
-from transforms.text_util import (
-    HIDDEN_AT_WORDS,
-    HIDDEN_DOT_WORDS,
-    cut_to_search_limit,
-    fill_parts,
-    load_reference_data,
-    without_accents,
-)
 from transforms.victims.record_texts import PLAIN, RecordTexts
 
 Contact = tuple[int, int, str]

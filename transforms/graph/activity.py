@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role
 from schemas.field import INTEGER, SMALL_INTEGER, TEXT, TEXTS, TIMESTAMP
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     aggregate,
     concat_ranges,
@@ -31,12 +31,11 @@ from transforms.arrow_util import (
     text_codes,
     with_column,
 )
-from transforms.casts import true_mask
-from transforms.erasure import record_keys
+from transforms.custody import record_keys
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.reporters import Crowds
-from transforms.victim_register import MOST_RECORDS
+from transforms.values import Crowds, true_mask
+from transforms.victims import MOST_RECORDS
 from transforms.victims.stated_numbers import STATED_FIELDS
 
 ROLES = tuple(sorted(Role))
@@ -77,7 +76,7 @@ ACTIVITY = pa.schema(
 
 `share` is the partition of records that this was counted in; `victim` is a hash, null where there
 is no pseudonym. `reporter` is a hash, null where the records add none: calls without a pseudonym
-(`transforms.reporters`). `complaints` to `carried` count records: `held` those
+(`transforms.values.reporters`). `complaints` to `carried` count records: `held` those
 that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
 it the victim's, `stated` those that do so in a field, `carried` those that only mention it, in the
 link of a lure, as a phone (`settle_carried`). `place` is the earliest place that it was

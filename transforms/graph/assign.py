@@ -22,7 +22,7 @@ from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from schemas.enums import EntityKind
 from schemas.field import FLAG, INTEGER, NUMBER, TEXT, TIMESTAMP
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     component_labels,
     first_rows,
@@ -32,8 +32,8 @@ from transforms.arrow_util import (
     sorted_lookup,
     with_column,
 )
-from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.engine import MAIN, table_of, tagged, tagged_batches
 from transforms.extract.allowlist import may_be_an_organisations
 from transforms.graph import incidence, leiden
 from transforms.graph.communities import CommunityResult, detect_communities
@@ -46,8 +46,7 @@ from transforms.graph.supplier_likelihood import (
     supplier_counts_by_node,
     supplier_use,
 )
-from transforms.reporters import NO_CROWDS, Crowds
-from transforms.shuffle import MAIN, table_of, tagged, tagged_batches
+from transforms.values import NO_CROWDS, Crowds, true_mask
 
 COMPONENTS, COUNTERS, CACHE_COUNTERS = "islands", "counters", "cache_counters"
 

@@ -25,21 +25,14 @@ from schemas.cluster import SUPPLIER
 from schemas.enums import EntityKind, RecordKind, Status
 from schemas.field import AMOUNT, FLAG, INTEGER, TEXT, TIMESTAMP, Row, moment_of
 from schemas.mention import MENTIONS
-from transforms.arrow_util import (
-    aggregate,
-    column_of_keys,
-    explode,
-    hash_text,
-    one_table,
-    with_column,
-)
-from transforms.erasure import record_keys
+from transforms.arrow import aggregate, column_of_keys, explode, hash_text, one_table, with_column
+from transforms.custody import record_keys
+from transforms.engine import batches_of, tagged_batches
 from transforms.extract.fingerprints import GAP
 from transforms.graph import incidence
 from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
 from transforms.graph.link_weights import reporter_hashes
-from transforms.reporters import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
-from transforms.shuffle import batches_of, tagged_batches
+from transforms.values import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
 
 CLUSTER_RECORD = pa.schema(
     {

@@ -24,15 +24,9 @@ from schemas.entity import epoch_number, without_epoch, without_epochs
 from schemas.enums import RecordKind, Review, Status, Tier
 from schemas.field import FLAG, INTEGER, TEXT, Row
 from schemas.mention import MENTIONS
-from transforms.arrow_util import (
-    aggregate,
-    each_once,
-    explode,
-    hash_text,
-    table_of_rows,
-    with_column,
-)
+from transforms.arrow import aggregate, each_once, explode, hash_text, table_of_rows, with_column
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.engine import KeyedInput, PerPartition, batches_of, table_of, tagged_batches
 from transforms.extract.impersonation import OTHER
 from transforms.graph import cuts, priority
 from transforms.graph.cluster_facts import (
@@ -47,15 +41,7 @@ from transforms.graph.incidence import are_hard
 from transforms.graph.link_weights import link_probability, reporter_hashes
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
 from transforms.graph.weak_points import find_weak_points
-from transforms.reporters import (
-    NO_CHANNEL,
-    NO_CROWDS,
-    NO_SOURCES,
-    Crowds,
-    SourceRecord,
-    SourceRecords,
-)
-from transforms.shuffle import KeyedInput, PerPartition, batches_of, table_of, tagged_batches
+from transforms.values import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecord, SourceRecords
 
 Graph = dict[str, dict[str, float]]
 """The weight of each edge, by both its nodes."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from transforms.arrow_util import Array
+from transforms.arrow import Array
 from transforms.graph import link_weights, refinement
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, sum_by_pair
 from transforms.graph.leiden import (

@@ -25,14 +25,14 @@ import pyarrow.compute as pc
 from schemas.decision import DecisionKind
 from schemas.enums import Tier
 from schemas.field import INTEGER, TEXT, Row
-from transforms.arrow_util import Array, aggregate, hash_text, is_among, row_tuples
+from transforms.arrow import Array, aggregate, hash_text, is_among, row_tuples
+from transforms.engine import batches_of
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import assigned_rows, cluster_ids, clusters_of
 from transforms.graph.cluster_facts import rows_by_cluster
 from transforms.graph.incidence import are_hard, incidences
 from transforms.graph.weak_points import find_weak_points
-from transforms.reporters import NO_CROWDS, Crowds
-from transforms.shuffle import batches_of
+from transforms.values import NO_CROWDS, Crowds
 
 WAY = pa.schema({"cluster_id": TEXT, "group": INTEGER, "reporter": INTEGER, "node": INTEGER})
 """A member of a cluster that a piece of evidence shows in a hard role; ids are 63-bit hashes."""

@@ -36,7 +36,7 @@ from schemas.enums import Role, Status
 from schemas.facts import Facts, fact, reasons_and_facts
 from schemas.field import FLAG, INTEGER, SMALL_INTEGER, TEXT, TEXTS, contract, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
-from transforms.arrow_util import (
+from transforms.arrow import (
     aggregate,
     column_of_keys,
     each_once,
@@ -48,9 +48,19 @@ from transforms.arrow_util import (
     table_of_columns,
     with_column,
 )
-from transforms.casts import true_mask
+from transforms.custody import CONTESTED_IDENTIFIERS, RegisterKey
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
-from transforms.erasure import RegisterKey
+from transforms.engine import (
+    MAIN,
+    KeyedInput,
+    PerPartition,
+    Place,
+    ShuffleOptions,
+    batches_of,
+    partition_numbers,
+    tagged,
+    tagged_batches,
+)
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.kinds.hosting import platforms_of
 from transforms.extract.mention import NARRATIVE
@@ -69,20 +79,8 @@ from transforms.graph.activity import (
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.graph.replaced import GONE, count_replaced
-from transforms.manifest import CONTESTED_IDENTIFIERS
-from transforms.reporters import NO_CROWDS, Crowds, with_reporters_of_complaints
-from transforms.shuffle import (
-    MAIN,
-    KeyedInput,
-    PerPartition,
-    Place,
-    ShuffleOptions,
-    batches_of,
-    partition_numbers,
-    tagged,
-    tagged_batches,
-)
-from transforms.victim_register import (
+from transforms.values import NO_CROWDS, Crowds, true_mask, with_reporters_of_complaints
+from transforms.victims import (
     NOT_REGISTERED,
     REGISTERED,
     VictimRegister,

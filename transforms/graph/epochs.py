@@ -31,10 +31,10 @@ import pyarrow.compute as pc
 from schemas.entity import epoch_number, with_epoch, without_epoch
 from schemas.facts import Fact, fact
 from schemas.field import INTEGER, TEXT
-from transforms.arrow_util import Array, aggregate, row_tuples, with_column
+from transforms.arrow import Array, aggregate, row_tuples, with_column
 from transforms.decisions import DaysOfUse
+from transforms.decode import load_reference_data
 from transforms.graph.incidence import MICROSECONDS_A_DAY
-from transforms.text_util import load_reference_data
 
 LIFETIMES_FILE = "lives.toml"
 

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind, RecordKind, Status
 from schemas.field import FLAG, INTEGER, TEXT, TIMESTAMP, Column
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     aggregate,
     column_of_keys,
@@ -35,11 +35,10 @@ from transforms.arrow_util import (
     sum_by_group,
     with_column,
 )
-from transforms.call_scripts import WHOLE_TEXT
-from transforms.casts import true_mask
+from transforms.custody import CounterValue
+from transforms.extract import WHOLE_TEXT
 from transforms.graph import link_weights
-from transforms.manifest import CounterValue
-from transforms.reporters import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_pseudonym
+from transforms.values import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_pseudonym, true_mask
 
 MICROSECONDS_A_DAY = 86_400_000_000
 

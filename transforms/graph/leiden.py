@@ -28,11 +28,11 @@ import pyarrow.parquet as pq
 from scipy.sparse import coo_array, csr_array
 
 from schemas.cluster import COMPONENT
-from transforms.arrow_util import Array, component_labels, group_offsets, stable_order
+from transforms.arrow import Array, component_labels, group_offsets, stable_order
+from transforms.custody import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, CounterValue
+from transforms.engine import MAIN, batches_of
+from transforms.gates import open_bytes
 from transforms.graph.incidence import Ties
-from transforms.manifest import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, CounterValue
-from transforms.reader import open_bytes
-from transforms.shuffle import MAIN, batches_of
 
 LEIDEN_SEED = 1
 

@@ -24,7 +24,7 @@ from schemas.entity import id_epochs, without_epochs
 from schemas.enums import LineageEvent
 from schemas.field import FLAG, INTEGER, TEXT, Rows
 from schemas.mention import MENTIONS
-from transforms.arrow_util import (
+from transforms.arrow import (
     column_of_keys,
     explode,
     hash_text,
@@ -32,13 +32,13 @@ from transforms.arrow_util import (
     table_of_rows,
     with_column,
 )
+from transforms.custody import CounterValue
+from transforms.engine import batches_of, table_of, tagged, tagged_batches
+from transforms.gates import open_bytes
 from transforms.graph.assign import cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
 from transforms.graph.robustness import CORE_ROBUSTNESS
-from transforms.manifest import CounterValue
-from transforms.reader import open_bytes
-from transforms.shuffle import batches_of, table_of, tagged, tagged_batches
 
 CHANGE = pa.schema({"node": INTEGER, "alone": FLAG})
 """A member that was in another cluster of the previous run or in none, sorted by node.

@@ -19,7 +19,7 @@ from schemas.cluster import LINK
 from schemas.enums import Strength
 from schemas.facts import FACT_LIST
 from schemas.field import FLAG, INTEGER, SMALL_INTEGER, TEXT, TEXTS, TIMESTAMP
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     group_offsets,
     group_starts,
@@ -32,7 +32,7 @@ from transforms.arrow_util import (
     table_of_columns,
     text_codes,
 )
-from transforms.reporters import NO_CROWDS, Crowds, is_pseudonym
+from transforms.values import NO_CROWDS, Crowds, is_pseudonym
 
 SAMPLE_RECORDS = 10
 """Record ids kept on a link, smallest first."""

@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 from schemas.enums import RecordKind, Status
 from schemas.field import SMALL_INTEGER
 from schemas.mention import MENTIONS
-from transforms.arrow_util import aggregate, explode, one_table, pairs_within_groups, with_column
-from transforms.erasure import record_keys
+from transforms.arrow import aggregate, explode, one_table, pairs_within_groups, with_column
+from transforms.custody import record_keys
+from transforms.engine import MAIN, KeyedInput, PerPartition, Pure, batches_of, tagged_batches
 from transforms.graph import incidence
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
@@ -29,8 +30,7 @@ from transforms.graph.link_weights import (
     pair_micros,
     sum_pairs,
 )
-from transforms.reporters import NO_CROWDS, Crowds
-from transforms.shuffle import MAIN, KeyedInput, PerPartition, Pure, batches_of, tagged_batches
+from transforms.values import NO_CROWDS, Crowds
 
 INCIDENCE_ROWS, REACH_ROWS, COUNTERS = "incidences", "reaches", "counters"
 

@@ -25,18 +25,24 @@ from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
 from schemas.field import INTEGER, TEXT, Row
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow_util import Array, aggregate, distinct_rows, is_among, row_tuples, with_column
-from transforms.casts import true_mask
+from transforms.arrow import Array, aggregate, distinct_rows, is_among, row_tuples, with_column
+from transforms.custody import (
+    PrivateKey,
+    check_private,
+    open_private,
+    private_files,
+    read_manifest,
+    read_or_keep,
+)
 from transforms.decisions import Decision, DecisionsInForce
+from transforms.engine import batches_of
 from transforms.extract.allowlist import KnownLegitimate, is_freemail
 from transforms.extract.kinds.registry import KINDS
+from transforms.gates import open_bytes
 from transforms.graph.activity import ROLE_COUNTS
 from transforms.graph.epochs import CORROBORATED
 from transforms.graph.refinement import BUSINESS_LINES
-from transforms.manifest import check_private, read_manifest, read_or_keep
-from transforms.private_files import PrivateKey, open_private, private_files
-from transforms.reader import open_bytes
-from transforms.shuffle import batches_of
+from transforms.values import true_mask
 from transforms.victims.stated_numbers import CLAIM
 
 CONTEST_RATIO = 3

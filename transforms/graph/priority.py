@@ -19,7 +19,7 @@ from msgspec import Meta, structs
 from schemas.enums import EntityKind, Role
 from schemas.field import Row, microseconds_of
 from schemas.records import MAX_INTEGER, Check, Record, between, read_toml_record
-from transforms.text_util import read_reference_data
+from transforms.decode import read_reference_data
 
 WEIGHTS_FILE = "priority.toml"
 

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     component_labels,
     first_rows,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from schemas.enums import RecordKind
 from schemas.field import TEXT
 from schemas.mention import MENTIONS
-from transforms.arrow_util import (
+from transforms.arrow import (
     each_once,
     explode,
     hash_columns,
@@ -26,12 +26,11 @@ from transforms.arrow_util import (
     one_table,
     row_tuples,
 )
-from transforms.deduplicate import RECORD_ORDER, winning_rows
-from transforms.erasure import RECORD_KEY
+from transforms.custody import EMPTIED_IDENTIFIERS, RECORD_KEY, REPLACED_IDENTIFIERS, CounterValue
 from transforms.extract.evidence import call_evidence, complaint_evidence
 from transforms.graph.incidence import are_hard
-from transforms.manifest import EMPTIED_IDENTIFIERS, REPLACED_IDENTIFIERS, CounterValue
-from transforms.reporters import NO_RULES, SourceRules
+from transforms.validate import RECORD_ORDER, winning_rows
+from transforms.values import NO_RULES, SourceRules
 
 LEAST_LOST = 3
 """Reporters who showed an identifier and no longer do, from which on that can be an alarm."""

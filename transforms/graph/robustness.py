@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Status, Tier
 from schemas.field import Row
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     component_labels,
     concat_ranges,

@@ -25,11 +25,11 @@ from scipy.sparse import csr_array
 
 from schemas.facts import Fact, fact
 from schemas.field import TEXT
-from transforms.arrow_util import Array, aggregate, is_among, map_distinct, row_tuples, with_column
+from transforms.arrow import Array, aggregate, is_among, map_distinct, row_tuples, with_column
+from transforms.engine import partition_numbers
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.kinds import domain
 from transforms.extract.kinds.hosting import PAGE_DEPTH
-from transforms.shuffle import partition_numbers
 
 NEAR_DAYS = 14
 """Days within which two reporters may name the same of what one ring uses.

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, hstack
 
 from schemas.enums import SUPPLIER_KINDS, Strength
 from schemas.field import INTEGER
-from transforms.arrow_util import Array, concat_ranges, hash_text, sorted_lookup
+from transforms.arrow import Array, concat_ranges, hash_text, sorted_lookup
 from transforms.graph.incidence import rows_of_nodes
 
 CONCENTRATION = 2.0

@@ -10,6 +10,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsIter, AsSingleton
 
 from transforms.decisions import BindDecisions
+from transforms.engine import MAIN, KeyedInput, PerPartition, Place
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph import entities
 from transforms.graph.assign import CACHE_COUNTERS, COMPONENTS, AssignClusters
@@ -28,8 +29,7 @@ from transforms.graph.lineage import CHANGES, EVENTS, NameRecords, follow_previo
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
-from transforms.reporters import NO_CROWDS, Crowds, count_sources
-from transforms.shuffle import MAIN, KeyedInput, PerPartition, Place
+from transforms.values import NO_CROWDS, Crowds, count_sources
 from transforms.victims.stated_numbers import CLAIMS
 
 _MAY_LACK = ("before", CLAIMS, "components", "gone", "previous")

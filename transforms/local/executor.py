@@ -24,11 +24,11 @@ import pyarrow as pa
 from apache_beam.internal.util import insert_values_in_args
 from apache_beam.pvalue import AsSingleton, EmptySideInput, PCollection, TaggedOutput
 
-from transforms.arrow_util import Array
+from transforms.arrow import Array
+from transforms.engine import Pure
 from transforms.local.building import UNCHECKED, OptionsParsedOnce, quick_building
 from transforms.local.forks import Fork, ForkFailedError
 from transforms.local.stages import Pairs, Stage, Stages, Step, Whole
-from transforms.shuffle import Pure
 from transforms.write import may_fork
 
 PARTS_A_PROCESS = 8

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from transforms.text_util import load_reference_data
+from transforms.decode import load_reference_data
 
 BLANK = "\x00"
 """A blanked character: neither a digit, a letter nor punctuation of numbers."""

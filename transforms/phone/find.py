@@ -16,13 +16,13 @@ from typing import NamedTuple
 import phonenumbers as pn
 import pyarrow as pa
 
+from transforms.arrow import may_match
+from transforms.decode import SEARCH_LIMIT
 from transforms.phone import normalize, spoken
 from transforms.phone.false_positives import blank_false_positives, is_labelled_id
 from transforms.phone.normalize import Reading, ReadingMethod, confidence_of
 from transforms.phone.numbering_plan import NANP
 from transforms.phone.plain_number import SHARED_AREA, read_plain
-from transforms.text_spans import may_match
-from transforms.text_util import SEARCH_LIMIT
 
 MIN_DIGITS, MAX_DIGITS = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""

@@ -20,7 +20,7 @@ from phonenumbers import shortnumberinfo
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.field import TEXT
-from transforms.arrow_util import distinct_rows
+from transforms.arrow import distinct_rows
 from transforms.phone import spoken
 from transforms.phone.numbering_plan import (
     NANP_SHAPED,

@@ -20,7 +20,7 @@ import pyarrow as pa
 from schemas.enums import RecordKind
 from schemas.mapping import FileForm, RecordMap
 from schemas.reject import Code
-from transforms.reader import open_bytes
+from transforms.gates import open_bytes
 
 BLOCK_BYTES = 1024 * 1024
 

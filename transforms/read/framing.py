@@ -25,6 +25,7 @@ import orjson
 from schemas.enums import RecordKind
 from schemas.extras import install_command
 from schemas.reject import RAW_LIMIT, Code
+from transforms.gates import MAX_DEPTH, is_too_deep
 from transforms.read.files import (
     BLOCK_BYTES,
     DamagedStreamError,
@@ -33,7 +34,6 @@ from transforms.read.files import (
     open_raw,
 )
 from transforms.read.parquet_limits import BATCH_BYTES, BATCH_ROWS
-from transforms.reader import MAX_DEPTH, is_too_deep
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
 """A longer row is rejected unread: no complaint is that long, and it would fill the memory."""

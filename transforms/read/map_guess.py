@@ -15,8 +15,6 @@ from operator import attrgetter
 
 from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
-from transforms import casts, times
-from transforms.casts import number_digits, plain_words, word_lists
 from transforms.read.dialects import counts_rows
 from transforms.read.files import InputError
 from transforms.read.sample_columns import (
@@ -29,6 +27,7 @@ from transforms.read.sample_columns import (
     columns_of,
 )
 from transforms.read.samples import Sample
+from transforms.values import casts, number_digits, plain_words, times, word_lists
 
 _IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
 

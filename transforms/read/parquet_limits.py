@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from schemas.enums import RecordKind
 from schemas.field import TEXT
 from schemas.reject import Code
-from transforms.file_texts import texts_of_column
+from transforms.gates import texts_of_column
 from transforms.read.files import (
     TOO_MUCH,
     InputError,

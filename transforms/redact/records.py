@@ -26,7 +26,7 @@ from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.field import TEXT
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     batch_of_columns,
     distinct_rows,
@@ -35,17 +35,24 @@ from transforms.arrow_util import (
     row_tuples,
     sorted_lookup,
 )
-from transforms.casts import true_mask
+from transforms.decode import (
+    SEARCH_LIMIT,
+    cut_to_search_limit,
+    hash_spans,
+    mask_rows,
+    mask_spans_fully,
+    stuck_spans,
+    truncate_unsearched,
+)
 from transforms.decode.escapes import Span
 from transforms.decode.readings import whole_spans
+from transforms.engine import KeyedInput, PerPartition, batches_of
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
 from transforms.extract.sensitive_text import hash_link_tokens, mask_papers
 from transforms.graph.entities import WITHHELD
-from transforms.masks import hash_spans, mask_rows, mask_spans_fully, stuck_spans
-from transforms.shuffle import KeyedInput, PerPartition, batches_of
-from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit, truncate_unsearched
+from transforms.values import true_mask
 from transforms.victims import identifier_matcher, record_texts
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,

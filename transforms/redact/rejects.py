@@ -17,16 +17,23 @@ import pyarrow.compute as pc
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, RecordKind, Role
 from schemas.field import INTEGER, TEXT
 from schemas.reject import Code
-from transforms.arrow_util import Array, distinct_rows, map_distinct, row_tuples, with_column
+from transforms.arrow import Array, distinct_rows, map_distinct, row_tuples, with_column
+from transforms.decode import (
+    MASK,
+    SEARCH_EDGE,
+    SEARCH_LIMIT,
+    Spans,
+    mask_rows,
+    mask_spans,
+    mask_spans_fully,
+)
 from transforms.decode.escapes import Reading, decode_json_escapes
 from transforms.decode.readings import may_hold_contact, tokens_with_number
 from transforms.extract import narrative, sensitive_text
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
-from transforms.masks import MASK, Spans, mask_rows, mask_spans, mask_spans_fully
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
-from transforms.text_util import SEARCH_EDGE, SEARCH_LIMIT
 from transforms.validate import CONTACT_PATTERN
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import find_victim_numbers

@@ -24,8 +24,7 @@ import pyarrow.compute as pc
 from schemas.enums import RecordKind
 from schemas.field import FLAG, INTEGER, NUMBER, SMALL_INTEGER, TEXT, TIMESTAMP
 from schemas.mention import EVIDENCE, MENTIONS
-from transforms import call_scripts
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     aggregate,
     batch_of_columns,
@@ -41,11 +40,10 @@ from transforms.arrow_util import (
     row_tuples,
     with_column,
 )
-from transforms.call_scripts import place_or_minus_one
-from transforms.casts import true_mask
+from transforms.custody import RECORD_KEY, ErasureList, record_keys
 from transforms.decisions import DecisionsInForce
-from transforms.deduplicate import RECORD_ORDER, content_hashes, versions_of, winning_rows
-from transforms.erasure import RECORD_KEY, ErasureList, record_keys
+from transforms.engine import partition_numbers, table_of
+from transforms.extract import call_scripts, place_or_minus_one
 from transforms.extract.evidence import call_evidence, complaint_evidence
 from transforms.extract.fingerprints import (
     FINGERPRINT_ROW,
@@ -57,8 +55,8 @@ from transforms.extract.fingerprints import (
 )
 from transforms.graph.replaced import GONE, GONE_ITEM, gone_from_versions
 from transforms.redact.rejects import stated_victim_numbers_in_rejects
-from transforms.reporters import NO_RULES, SourceRules
-from transforms.shuffle import partition_numbers, table_of
+from transforms.validate import RECORD_ORDER, content_hashes, versions_of, winning_rows
+from transforms.values import NO_RULES, SourceRules, true_mask
 from transforms.victims.identifier_matcher import ComplaintNumbers
 from transforms.victims.stated_numbers import (
     STATED_NUMBER,

@@ -30,7 +30,7 @@ from schemas.enums import EntityKind, RecordKind
 from schemas.field import INTEGER, Rows, microseconds_of
 from schemas.manifest import InputEntries
 from schemas.mention import MENTIONS, ROW
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     explode,
     hash_columns,
@@ -40,16 +40,19 @@ from transforms.arrow_util import (
     one_table,
     sorted_lookup,
 )
-from transforms.counters import KIND_PLURAL, increment_engine_counter
+from transforms.custody import ERASED, RECORD_KEY, CounterValue, ErasureList
 from transforms.decisions import DecisionsInForce
-from transforms.deduplicate import winning_rows
-from transforms.erasure import RECORD_KEY, ErasureList
+from transforms.engine import (
+    KIND_PLURAL,
+    MAIN,
+    PARTITIONS,
+    batches_of,
+    increment_engine_counter,
+    split_by_key,
+)
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.replaced import gone_between
-from transforms.manifest import ERASED, CounterValue
-from transforms.reporters import SourceRules
-from transforms.shuffle import MAIN, PARTITIONS, batches_of, split_by_key
 from transforms.stream.delta import (
     Delta,
     chunk_delta,
@@ -69,6 +72,8 @@ from transforms.stream.delta import (
     with_gone,
     without_erased,
 )
+from transforms.validate import winning_rows
+from transforms.values import SourceRules
 
 KEYED_BY_PARTITION = tuple[int, Any]
 """The type that keeps the key of state an integer on every runner."""

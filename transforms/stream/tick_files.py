@@ -23,12 +23,18 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.reject import REJECT
 from schemas.tables import MEMBERS, REJECTS
-from transforms.arrow_util import distinct_rows, row_tuples
+from transforms.arrow import distinct_rows, row_tuples
+from transforms.custody import (
+    PrivateStore,
+    RunSettings,
+    check_table,
+    files_of,
+    read_manifest,
+    read_or_keep,
+)
+from transforms.engine import table_of
+from transforms.gates import open_bytes
 from transforms.graph.lineage import read_previous_members
-from transforms.manifest import RunSettings, check_table, files_of, read_manifest, read_or_keep
-from transforms.private_files import PrivateStore
-from transforms.reader import open_bytes
-from transforms.shuffle import table_of
 from transforms.stream.state import Tick
 from transforms.write.parquet_files import is_local
 from transforms.write.publish import parquet_bytes, sort_rows, staging_folder, write_output_file

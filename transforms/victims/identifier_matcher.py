@@ -24,16 +24,15 @@ from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
 from schemas.field import INTEGER, TEXT
-from transforms.arrow_util import Array, ListItems, list_items, sorted_lookup
-from transforms.casts import true_mask
+from transforms.arrow import Array, ListItems, list_items, sorted_lookup, string_buffers
+from transforms.decode import SEARCH_LIMIT
 from transforms.decode.addresses import AT_SAID, DASH_SAID, DOT_SAID, UNDERSCORE_SAID
 from transforms.decode.escapes import Span, plain_in_place
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import TOKEN_HINT, plain_forms, whole_spans
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
-from transforms.text_spans import string_buffers
-from transforms.text_util import SEARCH_LIMIT
+from transforms.values import true_mask
 
 CALL_ROLES = {
     "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import EntityKind
 from schemas.field import TEXT
-from transforms.arrow_util import (
+from transforms.arrow import (
     Array,
     concat_ranges,
     distinct_rows,

@@ -23,14 +23,23 @@ import pyarrow.compute as pc
 from schemas.complaint import ADDRESSES, DIGITS
 from schemas.enums import EntityKind
 from schemas.field import TEXT
-from transforms.arrow_util import Array, group_starts, hash_text, list_column, list_items
-from transforms.casts import true_mask
+from transforms.arrow import (
+    ALPHANUMERIC_BYTES,
+    Array,
+    group_starts,
+    hash_text,
+    list_column,
+    list_items,
+    slice_bytes,
+    string_array,
+    string_buffers,
+)
+from transforms.decode import find_by_row
 from transforms.decode.addresses import ADDRESS_HINT, possible_addresses
 from transforms.decode.escapes import WEB_ESCAPE, Span
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import OPENED, TOKEN_HINT, has_token, readings_of_digits
-from transforms.masks import find_by_row
-from transforms.text_spans import ALPHANUMERIC_BYTES, slice_bytes, string_array, string_buffers
+from transforms.values import true_mask
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
 MIN_DIGITS = 7

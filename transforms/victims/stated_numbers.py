@@ -19,25 +19,17 @@ import pyarrow.compute as pc
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
 from schemas.field import INTEGER, TEXT
 from schemas.mention import EVIDENCE, MENTIONS, ROW
-from transforms.arrow_util import (
-    Array,
-    each_once,
-    explode,
-    hash_text,
-    implode,
-    row_tuples,
-    with_column,
-)
-from transforms.casts import true_mask
-from transforms.masks import mask_rows
-from transforms.reporters import (
+from transforms.arrow import Array, each_once, explode, hash_text, implode, row_tuples, with_column
+from transforms.decode import mask_rows
+from transforms.engine import MAIN, Pure
+from transforms.values import (
     NO_RULES,
     SourceRules,
     call_reporter_keys,
     is_of_many,
     reporter_keys,
+    true_mask,
 )
-from transforms.shuffle import MAIN, Pure
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,

@@ -1,3 +1,14 @@
+from . import exit_scan as exit_scan
+from .exit_scan import (
+    WithheldValues as WithheldValues,
+    count_in_text as count_in_text,
+    count_withheld as count_withheld,
+    forms_of_token as forms_of_token,
+    hold_back_written as hold_back_written,
+    set_aside as set_aside,
+    withheld_by_run as withheld_by_run,
+    without_ids as without_ids,
+)
 from .job_pool import (
     JobError as JobError,
     JobPool as JobPool,

@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
 from schemas.manifest import OutputFile
-from transforms.gc_tuning import gc_paused, gc_tuned
+from transforms.engine import gc_paused, gc_tuned
 from transforms.write.parquet_files import FileChunks, write_local_file
 
 T = TypeVar("T")

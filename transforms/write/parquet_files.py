@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 
 from schemas.manifest import OutputFile
 from schemas.tables import Table
-from transforms.arrow_util import Array, one_batch, one_table
-from transforms.batch_codec import EncodedBatch, SpillRef, decode_batch, encode_batch
+from transforms.arrow import Array, one_batch, one_table
+from transforms.engine import EncodedBatch, SpillRef, decode_batch, encode_batch
 
 FileChunks = Iterable[bytes | memoryview]
 """A file's content, one part after another."""

@@ -34,18 +34,18 @@ from schemas.manifest import (
     OutputFile,
 )
 from schemas.tables import PRIVATE_FOLDER, PRIVATE_TABLES, WRITTEN_TABLES, Table
-from transforms.batch_codec import EncodedBatch, decode_batch, encode_batch
-from transforms.gc_tuning import release_memory
-from transforms.manifest import (
+from transforms.custody import (
     CounterValue,
+    PrivateKey,
+    PrivateStore,
     RunSettings,
     build_manifest,
     build_private_manifest,
     input_file_entry,
     manifest_bytes,
+    seal,
 )
-from transforms.private_files import PrivateKey, PrivateStore, seal
-from transforms.shuffle import split_by_key
+from transforms.engine import EncodedBatch, decode_batch, encode_batch, release_memory, split_by_key
 from transforms.write.job_pool import InlinePool, JobPool, local_job_pool
 from transforms.write.parquet_files import (
     ROW_GROUP_ROWS,

@@ -35,7 +35,7 @@ from tests.support.run_pipeline import (
 )
 from tests.support.written_report import parts, piece
 from transforms.extract import allowlist
-from transforms.joint import AcceptedOffer
+from transforms.graph import AcceptedOffer
 
 
 def offer_of(folder):

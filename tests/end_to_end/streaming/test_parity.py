@@ -22,8 +22,8 @@ from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
 from tests.support.examples import LONG, some
 from tests.support.run_pipeline import NOW, callbacks, complaint, inbox, jsonl, run, simulated
 from transforms.read.files import ReadOptions
-from transforms.reporters import shipped_source_rules
 from transforms.stream.state import RETENTION_DAYS, longest_retention
+from transforms.values import shipped_source_rules
 
 VERSIONS = [
     report(1, "(844) 555-0107", day=7),  # an older version of KNOWN's c1 and of NEW's c40 ...

@@ -15,7 +15,7 @@ from schemas.entity import VICTIM_ENTRY
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import VICTIMS
 from tests.support.report_tables import manifest
-from transforms.erasure import Erasures, RegisterKey
+from transforms.custody import Erasures, RegisterKey
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from pipelines.batch.plan import flags_for_size
 from pipelines.options import UsageError
 from pipelines.streaming.options import parse as parse_stream
 from schemas.enums import RecordKind
+from transforms.engine import MAX_PARTITIONS, ShuffleOptions
 from transforms.read.files import InputFile
-from transforms.shuffle import MAX_PARTITIONS, ShuffleOptions
 
 LEAST = ["--complaints", "a.csv", "--output", "out"]
 

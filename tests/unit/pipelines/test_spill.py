@@ -6,7 +6,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.runner import shuffle_on_disk
-from transforms.batch_codec import EncodedBatch
+from transforms.engine import EncodedBatch
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from schemas import CONTRACT_VERSION
 from schemas.extras import install_command
 from schemas.tables import MEMBERS
 from tests.support.report_tables import entity, link, listed, manifest, member, write_run
-from transforms.manifest import RunError
+from transforms.custody import RunError
 
 PHONE, OTHER, SITE = "phone:+18885550100", "phone:+18885550101", "domain:refund.example"
 

@@ -16,7 +16,7 @@ from schemas.field import TIMESTAMP
 from schemas.tables import CLUSTERS, ENTITIES, MENTIONS
 from tests.support.examples import draws
 from tests.support.report_tables import entity, mention, write_run
-from transforms import arrow_util
+from transforms.arrow import columns as arrow_util
 
 
 @st.composite

@@ -35,9 +35,10 @@ from tests.support.report_tables import (
 )
 from tests.support.written_report import parts, piece, report_files, rows
 from tests.unit.reports.export.test_what_files_name import ACCOUNT, PHONE, liars_run, naming
-from transforms.exit_scan import WithheldValues, count_withheld
+from transforms.custody import RegisterKey
 from transforms.graph.link_weights import link_probability
-from transforms.victim_register import RegisterKey, entries_of_ids, read_lookup
+from transforms.victims import entries_of_ids, read_lookup
+from transforms.write import WithheldValues, count_withheld
 
 NARRATIVE = "They said to call (888) 555-0123 at once, and I did."
 
@@ -210,7 +211,7 @@ def test_a_piece_that_names_a_withheld_value_is_found(tmp_path):
 
 
 def read_lookup_of(key, ids):
-    from transforms.victim_register import RegisterSource
+    from transforms.victims import RegisterSource
 
     return read_lookup(RegisterSource(key), [entries_of_ids(ids, key)])
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import idna
 import tldextract
 
-from transforms.text_util import load_reference_data, read_reference_data
+from transforms.decode import load_reference_data, read_reference_data
 
 REMEMBERED = 1 << 14
 """Distinct hosts that a worker remembers: most are of few brands and mail providers."""

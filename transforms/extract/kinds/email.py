@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from schemas.enums import EntityKind, Role
-from transforms import masks, text_util
+from transforms.decode import masks, text_util
 from transforms.decode.escapes import decode_web_escapes, span_as_written
 from transforms.decode.readings import is_bounce_address, tokens_with_address
 from transforms.extract.kinds import domain

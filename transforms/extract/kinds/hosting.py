@@ -24,9 +24,9 @@ import pyarrow.compute as pc
 
 from schemas.enums import EntityKind
 from schemas.field import TEXT
+from transforms.decode import load_reference_data
 from transforms.decode.escapes import decode_link
 from transforms.extract.kinds import domain
-from transforms.text_util import load_reference_data
 
 _SAFE = "!$'()*+,;=:@~-._"
 """Signs that stay as they are in a part of a path (RFC 3986, pchar without `&`)."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from functools import cache
 
 from schemas.enums import Carried, EntityKind
+from transforms.decode import load_reference_data
 from transforms.extract.kinds import domain
 from transforms.extract.mention import Match, phone_match
 from transforms.phone import find as phone_find
-from transforms.text_util import load_reference_data
 
 _WRITTEN = (
     f"(?{'-' if form.isupper() else ''}i:{re.escape(form)})".replace(r"\ ", r"\s{0,3}")

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from schemas.enums import EntityKind, Role
+from transforms.decode import load_reference_data
 from transforms.decode.escapes import digits_to_ascii
 from transforms.extract.kinds import (
     bank_account,
@@ -22,7 +23,6 @@ from transforms.extract.kinds import (
 from transforms.extract.kinds.gift_card import METHODS
 from transforms.extract.mention import Match
 from transforms.phone import normalize
-from transforms.text_util import load_reference_data
 
 MAX_LENGTH = 500
 """Characters of a payee that are read."""

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 
 from schemas.enums import Carried, Role
+from transforms.decode import fold_text, load_reference_data
 from transforms.decode.escapes import decode_link
 from transforms.extract.kinds import domain, email
 from transforms.extract.mention import Match, phone_match
 from transforms.phone import find as phone_find, normalize
-from transforms.text_util import fold_text, load_reference_data
 
 HINT = (
     r"(?i)sips?:\+?\d|wa\.me/|whatsapp\.com/send|whatsapp://|t(?:elegram)?\.me/(?:\+|%2b)|viber://"

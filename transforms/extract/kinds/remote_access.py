@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from schemas.enums import EntityKind, Role
+from transforms.decode import load_reference_data
 from transforms.extract.kinds import domain
 from transforms.extract.mention import Match
-from transforms.text_util import load_reference_data
 
 _PRODUCTS = load_reference_data("remote_access.toml")
 

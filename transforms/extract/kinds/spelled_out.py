@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from schemas.enums import EntityKind, Role
-from transforms import text_util
+from transforms.decode import text_util
 from transforms.extract.kinds import domain, url
 from transforms.extract.kinds.email import MAX_LOCAL
 from transforms.extract.mention import Match

@@ -21,8 +21,7 @@ from schemas.complaint import COMPLAINT_LOOSE
 from schemas.enums import RecordKind
 from schemas.field import INTEGER, TEXT, Row
 from schemas.reject import Code
-from transforms.arrow_util import fill_columns
-from transforms.casts import trim_text
+from transforms.arrow import fill_columns
 from transforms.read.files import ReadOptions
 from transforms.read.framing import (
     MAX_ROW_BYTES,
@@ -35,6 +34,7 @@ from transforms.read.framing import (
 )
 from transforms.read.parquet_limits import plain_text
 from transforms.read.rejects import Reject, make_reject
+from transforms.values import trim_text
 
 T = TypeVar("T")
 

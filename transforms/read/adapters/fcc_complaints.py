@@ -21,7 +21,7 @@ from schemas.mapping import TimeForm
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
-from transforms.times import TimeFormError, time_of_form
+from transforms.values import TimeFormError, time_of_form
 
 FIELDS = {
     "id": "Ticket ID",

@@ -18,7 +18,7 @@ from schemas.reject import Code
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import BadRecordError, Origin, Record
-from transforms.times import time_or_error
+from transforms.values import time_or_error
 
 _ESCAPE = re.compile(rb"%(?!22|25|5[Cc]|7[Ff])[2-7][0-9A-Fa-f]")
 """Printable ASCII that may stand unescaped in a JSON string; '%' itself must stay encoded."""

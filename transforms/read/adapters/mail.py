@@ -32,13 +32,13 @@ import orjson
 
 from schemas.enums import Channel, RecordKind, Speaker
 from schemas.reject import Code
+from transforms.decode import load_reference_data
 from transforms.read.adapters import base
 from transforms.read.adapters.input_contract import read_records
 from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record, physical_lines
 from transforms.read.rejects import make_reject
-from transforms.reporters import MAIL_ID
-from transforms.text_util import load_reference_data
+from transforms.values import MAIL_ID
 
 MAX_NESTING = 10
 """Levels of parts inside parts; senders need four."""

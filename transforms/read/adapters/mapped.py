@@ -24,7 +24,6 @@ import xxhash
 from schemas import mapping
 from schemas.enums import RecordKind
 from schemas.reject import Code
-from transforms import casts, times
 from transforms.read import framing
 from transforms.read.adapters import base
 from transforms.read.adapters.input_contract import shown_names
@@ -33,6 +32,7 @@ from transforms.read.files import InputError, InputFile, ReadOptions
 from transforms.read.framing import BadRecordError, Origin, Record
 from transforms.read.parquet_limits import parquet_schema, plain_values
 from transforms.read.rejects import Reject, make_reject
+from transforms.values import casts, times
 
 Row = Mapping[str, Sequence[str]]
 """The texts of each column of a row; one without any is absent."""

@@ -26,7 +26,7 @@ from reports import signing
 from schemas.entity import VICTIM_ENTRY
 from schemas.extras import install_command
 from tests.support.changed import replace
-from transforms.erasure import RECORD_MAC_BYTES, RegisterKey
+from transforms.custody import RECORD_MAC_BYTES, RegisterKey
 
 
 @pytest.fixture(autouse=True)

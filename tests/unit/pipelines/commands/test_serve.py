@@ -35,9 +35,8 @@ from tests.support.report_tables import (
     member,
     write_run,
 )
-from transforms.decisions import Decision
-from transforms.decisions_file import parse_decisions
-from transforms.manifest import current_time
+from transforms.custody import current_time
+from transforms.decisions import Decision, parse_decisions
 
 JOURNAL = f"d.csv.{os.geteuid()}.journal"
 

@@ -16,7 +16,7 @@ from schemas.enums import SourceRule
 from tests.support.examples import draws
 from tests.support.made_up_deltas import contents_of, delta_of
 from tests.support.script_texts import SCRIPT, own
-from transforms.call_scripts import MIN_TELLERS
+from transforms.extract import MIN_TELLERS
 from transforms.stream.state import RETENTION_DAYS, longest_retention
 
 pytestmark = pytest.mark.slow

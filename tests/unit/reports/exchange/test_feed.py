@@ -25,7 +25,7 @@ from schemas.offer import (
 from tests.support.changed import replace
 from tests.support.ties import tie_reporters
 from tests.unit.reports.exchange.test_hub_log import CHARTER
-from transforms.joint import AcceptedOffer, people_that_count
+from transforms.graph import AcceptedOffer, people_that_count
 
 A, B, C, D = (f"phone:+1888555010{n}" for n in range(1, 5))
 

@@ -29,7 +29,7 @@ from tests.support.changed import replace
 from tests.support.real_data import ROOT
 from tests.support.report_tables import member
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.reporters import OF_DAY, UNNAMED
+from transforms.values import OF_DAY, UNNAMED
 
 PARTIES = ("amazon", "microsoft", datetime(2026, 6, 1, tzinfo=UTC))
 

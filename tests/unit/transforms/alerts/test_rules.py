@@ -26,8 +26,8 @@ from transforms.alerts.rules import (
     threshold_alerts,
 )
 from transforms.decisions import NO_DECISIONS
+from transforms.graph import by_record
 from transforms.graph.final_status import MEMBERSHIP
-from transforms.joint import by_record
 
 DAY = 24.0
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import complaints
+from transforms.custody import RegisterKey
 from transforms.decode.addresses import ADDRESS_HINT, possible_addresses
-from transforms.erasure import RegisterKey
-from transforms.exit_scan import WithheldValues, count_in_text
 from transforms.extract.evidence import extract_complaints
 from transforms.redact.records import withhold_from_complaints
-from transforms.victim_register import entries_of_ids, make_lookup
+from transforms.victims import entries_of_ids, make_lookup
 from transforms.victims.identifier_matcher import NO_IDENTIFIERS
 from transforms.victims.number_index import hash_dial_formats
+from transforms.write import WithheldValues, count_in_text
 
 ADDRESS = "jane.doe@home.co.uk"
 

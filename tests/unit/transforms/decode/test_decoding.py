@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import read_complaints
+from transforms.custody import RegisterKey
+from transforms.decode import mask_spans
 from transforms.decode.number_words import read_digits
 from transforms.decode.readings import (
     MOST_LAYERS,
@@ -17,13 +19,11 @@ from transforms.decode.readings import (
     plain_forms,
     whole_spans,
 )
-from transforms.erasure import RegisterKey
-from transforms.exit_scan import WithheldValues, count_in_text
 from transforms.extract.kinds import email
-from transforms.masks import mask_spans
-from transforms.victim_register import entries_of_ids, make_lookup
+from transforms.victims import entries_of_ids, make_lookup
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import find_victim_numbers, hash_dial_formats
+from transforms.write import WithheldValues, count_in_text
 
 NUMBER, ADDRESS = "+12024562131", "jane.doe@home.org"
 

@@ -3,8 +3,8 @@
 import re
 
 from schemas.enums import Role
+from transforms.decode import load_reference_data
 from transforms.extract.impersonation import techniques_of
-from transforms.text_util import load_reference_data
 
 LISTED = load_reference_data("fraud_techniques.toml")
 

@@ -23,6 +23,7 @@ from schemas.complaint import COMPLAINT_TEXTS
 from schemas.reject import RAW_LIMIT
 from tests.support.examples import LONG, draws, some
 from tests.support.made_up_records import complaints, number, read_complaints, victims
+from transforms.decode import SEARCH_LIMIT, cut_to_search_limit
 from transforms.extract import impersonation
 from transforms.extract.evidence import complaint_evidence
 from transforms.extract.kinds import payment_account, remote_access, url
@@ -32,7 +33,6 @@ from transforms.graph.entities import WITHHELD
 from transforms.phone import find, normalize, spoken
 from transforms.redact.records import redact_complaints, withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text
-from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit
 from transforms.victims.number_index import find_victim_digits, hash_dial_formats
 from transforms.victims.record_texts import find_digits, record_texts
 

@@ -10,8 +10,8 @@ import pytest
 
 from schemas.enums import EntityKind, Role
 from tests.support.role_words import role_in_text
+from transforms.decode import load_reference_data
 from transforms.extract import narrative
-from transforms.text_util import load_reference_data
 
 SECTIONS = ("addressed", "caller_transcript", "after", "whole", "speech", "quoted_speech")
 

@@ -14,8 +14,9 @@ from schemas.enums import Role, Status
 from tests.support.examples import draws
 from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, classified, piece, records
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
+from transforms.engine import MAIN
 from transforms.extract.allowlist import parse_allowlist
 from transforms.graph import assign
 from transforms.graph.assign import (
@@ -38,7 +39,6 @@ from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pa
 from transforms.graph.links import pair_entities
 from transforms.graph.supplier_likelihood import SUPPLIER_USE, supplier_use
 from transforms.local import LocalExecutor
-from transforms.shuffle import MAIN
 
 NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 

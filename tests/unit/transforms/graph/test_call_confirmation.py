@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from schemas.enums import HARD_ROLES, Role, Status
 from tests.support.examples import draws
 from tests.support.made_up_evidence import classified, piece, records, with_statuses
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
 from transforms.graph.incidence import (
     call_confirmed_by_node,
     countries_by_node,

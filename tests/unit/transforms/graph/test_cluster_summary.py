@@ -36,7 +36,7 @@ from transforms.graph.cuts import THIN_REPORTERS
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.link_weights import link_probability
 from transforms.graph.robustness import standings
-from transforms.reporters import NO_PSEUDONYM
+from transforms.values import NO_PSEUDONYM
 
 NAMES = tuple(f"phone:+1888555010{digit}" for digit in range(8))
 

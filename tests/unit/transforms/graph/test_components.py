@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, strategies as st
 
-from transforms.arrow_util import component_labels
+from transforms.arrow import component_labels
 from transforms.graph.incidence import INCIDENCE, component_counters
 
 

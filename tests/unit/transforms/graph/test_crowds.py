@@ -27,7 +27,7 @@ from transforms.graph.incidence import hard_evidence, incidences, victim_reach
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs
 from transforms.graph.links import pair_entities
 from transforms.graph.supplier_likelihood import SUPPLIER_USE
-from transforms.reporters import NO_CROWDS, Crowds
+from transforms.values import NO_CROWDS, Crowds
 
 NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
 from transforms.graph import cuts, robustness
 from transforms.graph.cuts import (
     CUT_SIDE,

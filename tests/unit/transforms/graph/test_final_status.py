@@ -9,7 +9,7 @@ from schemas.cluster import LINK
 from schemas.enums import Status, Strength
 from schemas.facts import fact
 from tests.support.made_up_evidence import DAY, PHONES, SUPPLIERS
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
 from transforms.graph.assign import ASSIGNMENT, cluster_ids
 from transforms.graph.entities import CLASSIFIED_ENTITY
 from transforms.graph.final_status import finalize_entities, finalize_links

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from schemas.enums import Role, Status
 from tests.support.graphs import evidence
 from tests.support.made_up_evidence import CLASSIFIED_MENTION, DAY
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
 from transforms.graph.incidence import (
     BURST_HOURS,
     BURST_SPAN,

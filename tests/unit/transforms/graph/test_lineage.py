@@ -9,7 +9,7 @@ from schemas.cluster import LINEAGE, LINK
 from schemas.enums import LineageEvent
 from schemas.mention import CLASSIFIED
 from tests.support.made_up_evidence import classified, listed
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.final_status import MEMBERSHIP

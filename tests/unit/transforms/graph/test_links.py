@@ -12,7 +12,7 @@ from tests.support.examples import draws
 from tests.support.made_up_evidence import PHONES, classified, piece, records, with_statuses
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, PAIR, build_links, sum_pairs
 from transforms.graph.links import pair_entities
-from transforms.reporters import NO_PSEUDONYM
+from transforms.values import NO_PSEUDONYM
 
 
 def naive_pairs(rows):

@@ -11,11 +11,9 @@ from schemas.decision import DecisionKind
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from tests.support.changed import replace
 from tests.support.ties import tie_reporters
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
 from transforms.decisions import Decision
-from transforms.graph.cuts import WAY, members_named, reporter_masks
-from transforms.graph.incidence import call_confirmed_by_node, hard_evidence, victim_reach
-from transforms.joint import (
+from transforms.graph import (
     AcceptedOffer,
     crowds_of_offers,
     evidence_of_offer,
@@ -24,7 +22,9 @@ from transforms.joint import (
     people_that_count,
     sender_record,
 )
-from transforms.reporters import people_counted, precision_interval
+from transforms.graph.cuts import WAY, members_named, reporter_masks
+from transforms.graph.incidence import call_confirmed_by_node, hard_evidence, victim_reach
+from transforms.values import people_counted, precision_interval
 
 WHEN = datetime(2026, 6, 1, tzinfo=UTC)
 

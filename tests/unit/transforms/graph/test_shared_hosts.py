@@ -19,7 +19,7 @@ from transforms.graph.activity import sum_activity
 from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.shared_hosts import partition_by_domain
-from transforms.victim_register import REGISTERED
+from transforms.victims import REGISTERED
 
 SITE = "domain:start-here.page"
 

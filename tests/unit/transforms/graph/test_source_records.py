@@ -15,7 +15,7 @@ from tests.unit.transforms.graph.test_cluster_summary import totals_of
 from transforms.decisions import DecisionsInForce
 from transforms.graph.cluster_facts import CLUSTER_RECORD, cluster_facts
 from transforms.graph.cluster_summary import SOURCE_TRIAL, source_records, source_trials
-from transforms.reporters import LEAST_WEIGHT, SourceRecord
+from transforms.values import LEAST_WEIGHT, SourceRecord
 
 TRIAL = st.fixed_dictionaries(
     {

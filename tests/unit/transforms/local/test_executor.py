@@ -12,9 +12,8 @@ from apache_beam.transforms.userstate import BagStateSpec
 from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
-from transforms.batch_codec import SpillFile
+from transforms.engine import Pure, SpillFile
 from transforms.local import LocalExecutor, UnsupportedStepError, executor
-from transforms.shuffle import Pure
 from transforms.write import forking
 
 

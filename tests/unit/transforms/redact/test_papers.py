@@ -10,9 +10,9 @@ from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import read_complaints as complaints, victims
 from tests.support.real_data import real
+from transforms.decode import find_by_row
 from transforms.extract import complaint_mentions, sensitive_text
 from transforms.extract.sensitive_text import paper_spans
-from transforms.masks import find_by_row
 from transforms.redact.records import redact_mentions, withhold_from_complaints
 from transforms.victims.number_index import NO_NUMBERS
 

@@ -22,7 +22,7 @@ from tests.support.made_up_records import (
 )
 from tests.unit.transforms.phone.test_normalize import EXAMPLES, FORMATS
 from tests.unit.transforms.redact.test_rejects import rejects
-from transforms.masks import mask_spans
+from transforms.decode import mask_spans
 from transforms.redact.records import withhold_from_calls, withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text, mask_rejects
 from transforms.victims.number_index import hash_dial_formats

@@ -10,8 +10,8 @@ from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from tests.support.made_up_records import read_complaints as complaints, victims
 from tests.support.real_data import real
+from transforms.decode import find_by_row
 from transforms.extract import sensitive_text
-from transforms.masks import find_by_row
 from transforms.redact.records import withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text
 

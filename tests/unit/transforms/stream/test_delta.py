@@ -15,9 +15,8 @@ from tests.support.examples import draws
 from tests.support.made_up_deltas import START, accepted, contents_of, delta_of
 from tests.support.made_up_evidence import evidence, listed, mentions_of, piece
 from tests.support.script_texts import SCRIPT, own
-from transforms import call_scripts
 from transforms.decisions import DecisionsInForce
-from transforms.deduplicate import unique_records
+from transforms.extract import call_scripts
 from transforms.extract.evidence import complaint_evidence
 from transforms.read.framing import Origin, Record
 from transforms.read.rejects import make_reject, rejects_batch
@@ -38,6 +37,7 @@ from transforms.stream.state import (
     unexpired,
     with_record_times,
 )
+from transforms.validate import unique_records
 
 pytestmark = pytest.mark.slow
 

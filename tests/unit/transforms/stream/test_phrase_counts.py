@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
 from tests.support.made_up_deltas import accepted
-from transforms.call_scripts import MIN_TELLERS
+from transforms.extract import MIN_TELLERS
 from transforms.extract.fingerprints import fingerprint_rows
 from transforms.stream.delta import (
     PHRASE_COUNT,

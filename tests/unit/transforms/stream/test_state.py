@@ -23,9 +23,9 @@ from tests.support.made_up_histories import history
 from transforms.alerts.raise_alerts import DropRepeatedAlerts
 from transforms.alerts.rules import AlertRules, several_orgs_alerts
 from transforms.decisions import DecisionsInForce
+from transforms.engine import MAIN
 from transforms.read.framing import Origin, Record
 from transforms.read.rejects import make_reject, rejects_batch
-from transforms.shuffle import MAIN
 from transforms.stream import KEYED_BY_PARTITION, deltas_of_records
 from transforms.stream.state import (
     COUNTERS,

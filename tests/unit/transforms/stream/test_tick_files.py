@@ -15,7 +15,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.reject import Code
 from tests.end_to_end.streaming.test_alerts import KNOWN, NEW
 from tests.support.run_pipeline import jsonl, run
-from transforms import manifest
+from transforms.custody import manifest
 from transforms.local import LocalExecutor
 from transforms.read import Origin, Record, make_reject, rejects_batch
 from transforms.stream import WriteRejects, tick_files

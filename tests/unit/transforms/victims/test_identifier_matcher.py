@@ -6,8 +6,8 @@ import time
 
 from hypothesis import given, strategies as st
 
+from transforms.decode import mask_spans
 from transforms.decode.escapes import plain_in_place
-from transforms.masks import mask_spans
 from transforms.victims.identifier_matcher import Pattern, find_identifiers
 
 

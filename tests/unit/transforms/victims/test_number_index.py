@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
+from transforms.decode import mask_spans
 from transforms.decode.escapes import decode_web_escapes
 from transforms.graph.entities import WITHHELD
-from transforms.masks import mask_spans
 from transforms.victims import number_index, record_texts
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import UnionOfHashes, find_victim_digits, hash_dial_formats

@@ -9,7 +9,7 @@ from schemas.enums import RecordKind, Role
 from schemas.mention import EVIDENCE
 from tests.support.made_up_evidence import evidence, listed, mentions_of, piece
 from tests.support.made_up_records import calls, complaints, number
-from transforms.arrow_util import hash_text
+from transforms.arrow import hash_text
 from transforms.victims.number_index import UnionOfHashes, hash_claims, hash_dial_formats
 from transforms.victims.stated_numbers import (
     assign_victim_roles,

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from schemas.tables import ALL_TABLES, MEMBERS, SUPPLIERS
 from tests.support.examples import draws
 from tests.support.made_up_tables import rows_of
-from transforms.manifest import RunSettings
+from transforms.custody import RunSettings
 from transforms.write.publish import WriteTables, parquet_bytes, sort_rows
 
 EACH = pytest.mark.parametrize("table", ALL_TABLES, ids=[table.name for table in ALL_TABLES])

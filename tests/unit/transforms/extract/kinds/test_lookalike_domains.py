@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from transforms.decode import load_reference_data
 from transforms.extract.kinds.domain import impersonated_brand
-from transforms.text_util import load_reference_data
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ import pytest
 from reports.exchange.offer import OFFERABLE_KINDS
 from schemas.entity import epoch_number
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind
+from transforms.decode import load_reference_data
 from transforms.extract import kinds
 from transforms.extract.kinds.registry import BY_KIND, KINDS, lookup_kind
 from transforms.extract.narrative import load_finders
-from transforms.text_util import load_reference_data
 
 
 def referral_data(name):

@@ -1,0 +1,209 @@
+"""The people who judge, and what it takes for two of them to have judged the same.
+
+The second person must not have seen the first verdict (`is_blind`). How often two agree is Cohen's
+kappa, after J. Cohen, "A coefficient of agreement for nominal scales" (1960).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated
+
+from schemas.decision import ACCUSING_DECISIONS, CLUSTER_DECISIONS, REVIEWING_DECISIONS
+from schemas.records import Record, one_of
+from schemas.signed_fields import Digest
+
+if TYPE_CHECKING:
+    from transforms.decisions.in_force import Decision
+
+ROLES = ("reader", "analyst", "reviewer", "runner", "owner")
+"""Whoever is listed reads runs without narratives; an owner is shown who read narratives."""
+
+JUDGING_ROLES = frozenset({"analyst", "reviewer"})
+
+MOST_NAME = 80
+
+WAITS = "waits for the decision of a second person"
+
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+"""Characters that Unicode calls printable and that nobody sees."""
+
+
+def person_name(text: str) -> str:
+    """Returns a name in NFC with single blanks; an empty text if people could not tell it apart."""
+    name = " ".join(filter(None, unicodedata.normalize("NFC", text).split(" ")))
+    is_seen = name.isprintable() and not _UNSEEN.search(name) and any(map(str.isalnum, name))
+    return name if is_seen and len(name) <= MOST_NAME else ""
+
+
+def compared_name(text: str) -> str:
+    """Returns a name as two are compared: without case, width and more than single blanks."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+class Person(Record):
+    """Somebody who works with runs.
+
+    Attributes:
+        id: The author in decisions; it never changes.
+        name: The name to show; the id without one.
+        names: Further names, as a proxy gives them or old decisions have them.
+        roles: Of `ROLES`.
+        key: Fingerprint of the key that signs their decisions, if they have one.
+    """
+
+    id: str
+    name: str = ""
+    names: tuple[str, ...] = ()
+    roles: frozenset[Annotated[str, one_of(ROLES)]] = frozenset()
+    key: Digest | None = None
+
+    @property
+    def may_judge(self) -> bool:
+        """True if one of their roles is to decide."""
+        return not self.roles.isdisjoint(JUDGING_ROLES)
+
+    def all_names(self) -> list[str]:
+        """Returns every name that stands for them."""
+        return [self.id, self.name or self.id, *self.names]
+
+
+People = Mapping[str, Person]
+"""People by each of their names, as it is compared, and by the fingerprints of their keys."""
+
+NOBODY: People = {}
+
+
+def may_sign(key: str | None, author: str, people: People) -> bool:
+    """Tells whether a key signs for an author: their own does, or a server's if they have none."""
+    person = people.get(compared_name(author))
+    owner = people.get(key or "", person)
+    return owner is person and (person is None or person.key in (None, key))
+
+
+def signed_by_their_authors(decisions: Iterable[Decision], people: People) -> tuple[Decision, ...]:
+    """Makes accusing decisions void that another key than their author's signed."""
+    return tuple(
+        replace(decision, void="is not signed by the key of its author")
+        if decision.void is None
+        and decision.kind in ACCUSING_DECISIONS
+        and not may_sign(decision.signed_by, decision.author, people)
+        else decision
+        for decision in decisions
+    )
+
+
+def await_second_person(
+    decisions: Iterable[Decision], kinds: Container[str], people: People = NOBODY
+) -> tuple[Decision, ...]:
+    """Makes decisions of some kinds void that one person alone made.
+
+    The second one decides the same on the same entities, for the same members and at least as long.
+    One key is one person, unless both are among the people and have no key of their own: a server
+    signs for them. Among people both may judge, and one of them is a reviewer.
+    """
+    every = tuple(decisions)
+    return tuple(
+        replace(decision, void=WAITS)
+        if decision.kind in kinds
+        and decision.void is None
+        and not any(_seconds(decision, second, people) for second in every)
+        else decision
+        for decision in every
+    )
+
+
+def _seconds(decision: Decision, second: Decision, people: People) -> bool:
+    """Returns True if another person made the same decision."""
+    keys = {decision.signed_by, second.signed_by}
+    names = {compared_name(decision.author), compared_name(second.author)}
+    known = [people[name] for name in names if name in people]
+    if second.void is not None or None in keys:
+        return False
+    if people:
+        if len(known) < len(names) or len({person.id for person in known}) < 2:
+            return False
+        has_reviewer = any("reviewer" in person.roles for person in known)
+        if not has_reviewer or not all(person.may_judge for person in known):
+            return False
+    is_served = bool(people) and all(person.key is None for person in known)
+    ends = second.expires_at
+    return (
+        (decision.kind, set(decision.entities)) == (second.kind, set(second.entities))
+        and len(names) == 2
+        and (len(keys) == 2 or is_served)
+        and decision.digest == second.digest
+        and (ends is None or (decision.expires_at is not None and decision.expires_at <= ends))
+    )
+
+
+def is_blind(recorded: Iterable[Decision], people: People) -> Callable[[Decision], bool]:
+    """Returns the test for a verdict that nobody but its author may see yet.
+
+    Two people are to judge the same, each without the verdict of the other.
+
+    Args:
+        recorded: What counts as judged, after `await_second_person`; what can be undone does not.
+        people: The people, if they are known.
+    """
+    judges: dict[object, set[str]] = defaultdict(set)
+    for decision in recorded:
+        if decision.evidence_digest:
+            judges[_subject(decision)].add(_author_id(decision, people))
+
+    def is_hidden(decision: Decision) -> bool:
+        reviews = decision.kind in REVIEWING_DECISIONS
+        counts = reviews and decision.signed_by and decision.void is None
+        return (
+            (reviews or decision.kind in CLUSTER_DECISIONS)
+            and not counts
+            and len(judges.get(_subject(decision), ())) < 2
+        )
+
+    return is_hidden
+
+
+def judged_by_two(
+    decisions: Iterable[Decision], people: People = NOBODY
+) -> list[tuple[Decision, Decision]]:
+    """Returns the first decisions of the first two people who judged the same evidence."""
+    firsts: dict[object, dict[str, Decision]] = defaultdict(dict)
+    for decision in sorted(decisions, key=attrgetter("decided_at", "decision_id")):
+        if decision.evidence_digest:
+            firsts[_subject(decision)].setdefault(_author_id(decision, people), decision)
+    pairs = (tuple(judged.values()) for judged in firsts.values())
+    return [(pair[0], pair[1]) for pair in pairs if len(pair) > 1]
+
+
+def cohens_kappa(verdicts: Iterable[tuple[object, ...]]) -> float | None:
+    """Returns the agreement of first and second verdicts beyond chance; 1 is perfect.
+
+    None where chance alone agrees: no verdicts, or all the same one.
+    """
+    pairs = list(verdicts)
+    if not pairs:
+        return None
+    count = len(pairs)
+    firsts, seconds = (Counter(side) for side in zip(*pairs, strict=True))
+    observed = sum(first == second for first, second in pairs) / count
+    by_chance = sum(firsts[each] * seconds[each] for each in firsts) / count**2
+    return None if by_chance == 1 else (observed - by_chance) / (1 - by_chance)
+
+
+def _subject(decision: Decision) -> object:
+    """Returns the evidence that a decision judges: a cluster's, or of single identifiers in it."""
+    of_cluster = decision.kind in CLUSTER_DECISIONS
+    return decision.evidence_digest, () if of_cluster else tuple(sorted(decision.entities))
+
+
+def _author_id(decision: Decision, people: People) -> str:
+    name = compared_name(decision.author)
+    return people[name].id if name in people else name

@@ -1,0 +1,9 @@
+"""Validation and deduplication: loose rows in, accepted rows, duplicates and rejects out.
+
+Every row ends in one of the three; `rows` gives a reject its code, `deduplicate` keeps one row an
+id.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
